@@ -1,0 +1,10 @@
+// One register function per area of the Python module.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+namespace gateway {
+
+void bind_types(nanobind::module_& module);
+
+}  // namespace gateway

@@ -1,0 +1,38 @@
+// The small closed vocabularies of an order and a position. Values are on disk: append only.
+#pragma once
+
+#include <cstdint>
+
+namespace gateway {
+
+enum class Side : std::uint8_t { kBuy = 1, kSell = 2 };
+enum class OrderType : std::uint8_t { kMarket = 1, kLimit = 2, kStop = 3, kStopLimit = 4 };
+enum class TimeInForce : std::uint8_t { kDay = 0, kGtc = 1, kIoc = 3, kFok = 4, kGtd = 6 };
+enum class Leg : std::uint8_t { kNet = 0, kLong = 1, kShort = 2 };
+enum class MarginMode : std::uint8_t { kCash = 0, kCross = 1, kIsolated = 2 };
+enum class InstrumentKind : std::uint8_t { kSpot = 1, kLinear = 2, kInverse = 3, kQuanto = 4 };
+enum class Liquidity : std::uint8_t { kUnknown = 0, kMaker = 1, kTaker = 2 };
+/// How far a record must have travelled before the venue hears of it (DESIGN 5).
+enum class Durability : std::uint8_t { kMemory = 0, kProcess = 1, kDiskAsync = 2, kDisk = 3 };
+/// Where a limit, a trading state or a kill applies. The order is the order of checks.
+enum class Level : std::uint8_t { kInstrument = 0, kStrategy = 1, kAccount = 2, kVenue = 3, kFirm = 4 };
+inline constexpr int kLevels = 5;
+enum class TradingState : std::uint8_t { kActive = 0, kReducing = 1, kHalted = 2 };
+
+/// Order flags, one bit each.
+inline constexpr std::uint8_t kPostOnly = 1;
+inline constexpr std::uint8_t kReduceOnly = 2;
+inline constexpr std::uint8_t kClosePosition = 4;
+inline constexpr std::uint8_t kEmulate = 8;    // the gateway may trigger or expire it itself
+inline constexpr std::uint8_t kTextClientId = 16;  // a 64-byte client id block follows the order
+inline constexpr std::uint8_t kConditions = 32;    // a 64-byte trigger/display/expiry block follows
+inline constexpr std::uint8_t kExternalOrder = 64;  // made by someone else, adopted from the venue
+
+[[nodiscard]] constexpr std::int64_t sign_of(Side side) noexcept {
+  return side == Side::kBuy ? 1 : -1;
+}
+[[nodiscard]] constexpr Side opposite(Side side) noexcept {
+  return side == Side::kBuy ? Side::kSell : Side::kBuy;
+}
+
+}  // namespace gateway

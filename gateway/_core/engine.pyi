@@ -1,0 +1,201 @@
+"""The native engine. Enumerations are the integers of core_ext/include/gateway_core/types/side.hpp
+and record/kinds.hpp; decimal text in, decimal text out. Unless said otherwise every call is for the
+event-loop thread, works with both drives, and never blocks longer than one engine turn."""
+
+from typing import Any, NamedTuple
+
+class Notice(NamedTuple):
+    """One event for a client port. `kind` is a RecordKind; kOrderRefused carries the refusal."""
+
+    sequence: int  # of the journal record; 0 for a refusal that is only counted
+    request: int  # what submit/cancel/replace returned; 0 for events nobody on this port asked for
+    order_id: int
+    kind: int
+    refusal: int
+    level: int  # Level that refused, -1 = none
+    limit: int  # explained refusal: mantissas in the rule's own unit (refusals.md)
+    current: int
+    would_be: int
+    working: int
+
+class Outbound(NamedTuple):
+    """One thing to send. kind: 30 new, 32 cancel, 33 replace (RecordKind). Decimal text."""
+
+    kind: int
+    order_id: int
+    epoch: int
+    account: int
+    instrument: int
+    strategy: int
+    side: int
+    type: int
+    time_in_force: int
+    flags: int
+    leg: int
+    price: str  # "" = none
+    quantity: str
+    trigger_price: str
+    display_quantity: str
+    expires_ns: int
+    venue_order_id: str
+
+class ClientPort:
+    """Commands in, notices out. One per door."""
+
+    number: int
+    def submit(
+        self,
+        principal: int,
+        client_id: str,
+        instrument: int,
+        account: int,
+        strategy: int,
+        side: int,
+        type: int,
+        time_in_force: int,
+        quantity: str,
+        price: str = "",
+        trigger_price: str = "",
+        display_quantity: str = "",
+        expires_ns: int = 0,
+        leg: int = 0,
+        flags: int = 0,
+    ) -> int:
+        """Queue a new order; returns the request number, or 0 when the lane is full. Number text
+        is checked here: raises ValueError("CODE field") for BAD_NUMBER, PRECISION, OVERFLOW,
+        RANGE, BAD_CLIENT_ID, UNKNOWN_INSTRUMENT."""
+    def cancel(self, principal: int, order_id: int, reason: int = 0) -> int: ...
+    def replace(
+        self, principal: int, order_id: int, client_id: str = "", quantity: str = "", price: str = ""
+    ) -> int:
+        """Empty quantity or price = unchanged."""
+    def mass_cancel(
+        self,
+        principal: int,
+        account: int = 0,
+        strategy: int = 0,
+        instrument: int = 0,
+        venue: int = 0,
+        origin_port: int = 0,
+        reason: int = 1,
+    ) -> int:
+        """Cancel every open order that matches all given ids (0 = any) and the principal may
+        cancel. The kStopped-free answer is one notice with kind 32 per order, then one with
+        order_id 0 and `current` = number of cancels sent."""
+    def notices(self, limit: int = 1024) -> list[Notice]: ...
+    @property
+    def overruns(self) -> int:
+        """Notices lost because nobody read; re-read from the journal."""
+    def wake_fd(self) -> int:
+        """An eventfd that becomes readable when notices wait (pinned drive)."""
+
+class VenuePort:
+    """The engine's side of one venue: outbound work, inbound facts. Facts are never refused for
+    space; False = the fact lane is full right now, call again after the engine has turned."""
+
+    venue: int
+    def take(self, limit: int = 256) -> list[Outbound]:
+        """Work to send now. Entries of an older epoch are dropped by the engine beforehand."""
+    def wake_fd(self) -> int: ...
+    def accepted(self, order_id: int, venue_order_id: str, is_untriggered: bool, venue_time_ns: int, venue_sequence: int, evidence: int = 1) -> bool: ...
+    def rejected(self, order_id: int, reason: int, text: str, venue_time_ns: int, evidence: int = 1) -> bool: ...
+    def not_sent(self, order_id: int, reason: int, text: str, evidence: int = 5) -> bool: ...
+    def unknown(self, order_id: int, reason: int, text: str) -> bool: ...
+    def triggered(self, order_id: int, venue_time_ns: int) -> bool: ...
+    def canceled(self, order_id: int, reason: int, text: str, cumulative_quantity: str, venue_time_ns: int, venue_sequence: int, evidence: int = 1) -> bool:
+        """`cumulative_quantity` "" = not told. Text in the instrument's scale."""
+    def expired(self, order_id: int, reason: int, text: str, cumulative_quantity: str, venue_time_ns: int, venue_sequence: int, evidence: int = 1) -> bool: ...
+    def replaced(self, order_id: int, price: str, quantity: str, venue_order_id: str, venue_time_ns: int, venue_sequence: int, evidence: int = 1) -> bool: ...
+    def cancel_rejected(self, order_id: int, reason: int, text: str) -> bool: ...
+    def replace_rejected(self, order_id: int, reason: int, text: str) -> bool: ...
+    def filled(self, order_id: int, account: int, instrument: int, side: int, leg: int, price: str, quantity: str, value: str, fee: str, fee_currency: int, liquidity: int, trade_id: str, venue_order_id: str, venue_time_ns: int, venue_sequence: int) -> bool:
+        """order_id 0 = external. value "" = compute from price."""
+    def fill_revised(self, order_id: int, account: int, instrument: int, side: int, leg: int, price: str, quantity: str, value: str, fee: str, fee_currency: int, liquidity: int, trade_id: str, venue_order_id: str, venue_time_ns: int, revision: int) -> bool:
+        """quantity "0" = bust, else correction."""
+    def adopt(self, account: int, instrument: int, strategy: int, side: int, type: int, time_in_force: int, flags: int, leg: int, price: str, quantity: str, cumulative_quantity: str, venue_order_id: str, venue_client_id: str) -> bool:
+        """Take in an order found at the venue that the journal does not hold."""
+    def marked(self, instrument: int, mark: str, bid: str, ask: str, last: str) -> bool:
+        """Reference prices, "" = absent. Volatile."""
+    def session(self, state: int, text: str) -> bool:
+        """0 down, 1 gap open, 2 reconciled."""
+    def funding(self, account: int, instrument: int, leg: int, currency: int, amount: str, rate: str, reference: str, venue_time_ns: int) -> bool: ...
+    def balance(self, account: int, currency: int, amount: str, reason: int, reference: str) -> bool: ...
+
+class Engine:
+    def __init__(
+        self,
+        directory: str,
+        ring_directory: str,
+        *,
+        instance: int = 1,
+        ring_bytes: int = 67108864,
+        segment_bytes: int = 67108864,
+        orders_max: int = 262144,
+        idempotency_max: int = 1048576,
+        positions_max: int = 65536,
+        is_memory_only: bool = False,
+        is_virtual_clock: bool = False,
+        commit_cpu: int = -1,
+        disk_async_window_ms: int = 250,
+        build: str = "",
+    ) -> None:
+        """Lock, recover, raise the epoch durably. Raises RuntimeError with the named cause."""
+    epoch: int
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def recovery(self) -> dict[str, Any]:
+        """{records, seconds, sequence, snapshot_sequence, cut_bytes, notes: [str]}"""
+    # Drive.
+    def turn(self, limit: int = 4096) -> int:
+        """Inline drive: process what waits; returns how much was done."""
+    def start_pinned(self, cpu: int) -> None:
+        """Pinned drive: a native thread turns the engine on that CPU (-1 = any)."""
+    def stop(self) -> None:
+        """Stop the thread, write kStopped, sync, close. Idempotent."""
+    def beat(self) -> int:
+        """Turn counter, for the watchdog: rises while the engine advances."""
+    def now_ns(self) -> int: ...
+    def set_time(self, now_ns: int) -> None:
+        """Virtual clock only."""
+    # Control: each is one journaled command; returns the id or sequence. Raises
+    # ValueError("CODE field value: rule") when refused.
+    def define_currency(self, code: str) -> int: ...
+    def define_venue(self, name: str, is_simulated: bool, order_types: int, times_in_force: int, flags: int, amend: int, ack_timeout_ms: int) -> int: ...
+    def define_instrument(self, venue: int, symbol: str, venue_symbol: str, kind: int, base: int, quote: int, settle: int, price_scale: int, quantity_scale: int, multiplier_scale: int, tick: str, lot: str, multiplier: str, quantity_min: str, quantity_max: str, notional_min: str, is_tradable: bool) -> int:
+        """Same content again: same id, nothing journaled. Changed rules: a new version."""
+    def define_account(self, venue: int, name: str, durability: int, is_hedge_mode: bool, margin_mode: int) -> int: ...
+    def define_strategy(self, name: str) -> int: ...
+    def define_principal(self, name: str, scopes: int, accounts: list[int] | None, strategies: list[int] | None, instruments: list[int] | None, is_enabled: bool = True) -> int:
+        """None = all."""
+    def set_currency_rate(self, currency: int, rate: str) -> int: ...
+    def set_limits(self, level: int, id: int, fields: dict[str, str | int], actor: str, reason: str, principal: int = 0) -> int:
+        """fields: every name of LimitFields without its scale suffix: order_quantity_max,
+        order_notional_max, position_long_max, position_short_max, gross_exposure_max,
+        net_exposure_max, credit_max (decimal text); collar_bps, reference_age_ms_max,
+        orders_per_second, order_burst, cancels_per_second, cancel_burst, open_orders_side_max,
+        duplicate_window_ms (int). All required."""
+    def set_trading_state(self, level: int, id: int, state: int, is_latch: bool, actor: str, reason: str) -> int:
+        """A kill is HALTED with latch; cancelling is the caller's mass_cancel."""
+    def roll_period(self) -> int:
+        """End of the trading period: text client ids of terminal orders are dropped, DAY ends."""
+    # Ports.
+    def open_client_port(self, name: str, capacity: int = 4096) -> ClientPort: ...
+    def open_venue_port(self, venue: int, capacity: int = 4096) -> VenuePort: ...
+    # Reading. Each answer is consistent per row; keys as in docs/reference/api.md.
+    def orders(self, open_only: bool = True, limit: int = 10000) -> list[dict[str, Any]]: ...
+    def order(self, order_id: int) -> dict[str, Any] | None: ...
+    def find_order(self, principal: int, client_id: str) -> int:
+        """Order id or 0."""
+    def order_by_venue_id(self, account: int, venue_order_id: str) -> int: ...
+    def positions(self) -> list[dict[str, Any]]: ...
+    def balances(self) -> list[dict[str, Any]]: ...
+    def limits(self) -> list[dict[str, Any]]: ...
+    def trading_states(self) -> list[dict[str, Any]]: ...
+    def registry(self, kind: str) -> list[dict[str, Any]]:
+        """kind: currency | venue | instrument | account | strategy | principal."""
+    def counters(self) -> dict[str, int]: ...
+    def state_hash(self) -> tuple[int, str]:
+        """(sequence, hex SHA-256) at one instant."""
+    def last_fill_time_ns(self, account: int) -> int:
+        """Newest venue time of a fill of the account, 0 = none."""

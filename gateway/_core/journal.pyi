@@ -1,0 +1,40 @@
+"""Reading journals without a daemon. Files only; never writes into a live journal."""
+
+from typing import Any
+
+class Reader:
+    """Walks a journal directory (sealed segments, open segment, then the live ring when given)."""
+
+    def __init__(self, directory: str, ring_directory: str = "", from_sequence: int = 1) -> None: ...
+    def read(self, limit: int = 1024) -> list[tuple[int, bytes]]:
+        """(sequence, whole record) in order; [] = nothing new right now."""
+    @property
+    def sequence(self) -> int: ...
+
+class Replica:
+    """State + apply without decide: follows a journal in any process."""
+
+    def __init__(self, directory: str, ring_directory: str = "", use_snapshot: bool = True) -> None: ...
+    def follow(self, limit: int = 65536) -> int:
+        """Apply up to `limit` new records; returns how many."""
+    @property
+    def sequence(self) -> int: ...
+    def state_hash(self) -> str: ...
+    def write_snapshot(self) -> str:
+        """Write state + sequence + hash next to the segments; returns the path."""
+    def orders(self, open_only: bool = True, limit: int = 10000) -> list[dict[str, Any]]: ...
+    def order(self, order_id: int) -> dict[str, Any] | None: ...
+    def positions(self) -> list[dict[str, Any]]: ...
+    def balances(self) -> list[dict[str, Any]]: ...
+    def limits(self) -> list[dict[str, Any]]: ...
+    def trading_states(self) -> list[dict[str, Any]]: ...
+    def registry(self, kind: str) -> list[dict[str, Any]]: ...
+    def changes(self) -> list[tuple[int, str, Any]]:
+        """(sequence, "order"|"position"|"balance"|"state", key) touched since the last call."""
+
+def verify(directory: str, ring_directory: str = "") -> dict[str, Any]:
+    """Integrity of every file: {ok, records, sequence, segments: [...], faults: [{code, segment,
+    offset, sequence, text}]}"""
+
+def decode(record: bytes) -> dict[str, Any]:
+    """One record as {sequence, kind, time_ns, cause, ..., payload fields by name}."""

@@ -1,0 +1,161 @@
+"""The contract between the gateway and a venue, level 0. An adapter talks only to its port."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from gateway.api.capabilities import Capabilities
+from gateway.api.instruments import Instrument
+from gateway.api.messages import (
+    BalanceReport,
+    CancelRequest,
+    FillReport,
+    FundingReport,
+    MarkReport,
+    OrderReport,
+    OrderRequest,
+    PositionReport,
+    ReplaceRequest,
+)
+
+__all__ = ["AdapterPort", "VenueAdapter"]
+
+
+class AdapterPort(Protocol):
+    """Where an adapter puts what the venue says. Calls never block and never raise for bad facts:
+    a fact that contradicts our state is journaled as an anomaly and counted."""
+
+    def accepted(
+        self,
+        order_id: int,
+        venue_order_id: str,
+        *,
+        is_untriggered: bool = False,
+        venue_time_ns: int = 0,
+        venue_sequence: int = 0,
+    ) -> None:
+        """The order works at the venue (or waits for its trigger)."""
+
+    def rejected(self, order_id: int, reason: str, *, venue_time_ns: int = 0) -> None:
+        """The venue refused the order: final, nothing is left working."""
+
+    def not_sent(self, order_id: int, reason: str) -> None:
+        """Proof that the order never left: its reservation returns."""
+
+    def unknown(self, order_id: int, reason: str) -> None:
+        """The new, cancel or replace in flight has no known outcome (timeout, 5xx, cut line)."""
+
+    def triggered(self, order_id: int, *, venue_time_ns: int = 0) -> None:
+        """A stop became a working order."""
+
+    def canceled(
+        self,
+        order_id: int,
+        reason: str,
+        *,
+        cumulative_quantity: str | None = None,
+        venue_time_ns: int = 0,
+        venue_sequence: int = 0,
+    ) -> None:
+        """The rest of the order is gone. `reason`: a FactReason word, else the venue's."""
+
+    def expired(
+        self,
+        order_id: int,
+        reason: str,
+        *,
+        cumulative_quantity: str | None = None,
+        venue_time_ns: int = 0,
+        venue_sequence: int = 0,
+    ) -> None:
+        """The order ended by its time in force."""
+
+    def replaced(
+        self,
+        order_id: int,
+        *,
+        price: str | None,
+        quantity: str,
+        venue_order_id: str,
+        venue_time_ns: int = 0,
+        venue_sequence: int = 0,
+    ) -> None:
+        """Price and total quantity now in force."""
+
+    def cancel_rejected(self, order_id: int, reason: str) -> None:
+        """The cancel failed; the order is what it was."""
+
+    def replace_rejected(self, order_id: int, reason: str) -> None:
+        """The replace failed; the order is what it was."""
+
+    def filled(self, fill: FillReport) -> None:
+        """An execution, ours (client_order_id decodes) or external. Duplicates are welcome."""
+
+    def fill_busted(self, fill: FillReport, revision: int) -> None:
+        """An earlier fill (same key) never happened."""
+
+    def fill_corrected(self, fill: FillReport, revision: int) -> None:
+        """An earlier fill (same key) happened with these numbers instead."""
+
+    def order_seen(self, report: OrderReport) -> None:
+        """The venue's view of one order, from its stream; settles UNKNOWN states."""
+
+    def marked(self, mark: MarkReport) -> None:
+        """Reference prices."""
+
+    def funded(self, funding: FundingReport) -> None:
+        """A funding payment."""
+
+    def gap_opened(self, reason: str) -> None:
+        """Facts may be missing from now on; new orders stop."""
+
+    def gap_closed(self) -> None:
+        """The adapter is connected again: the runtime reconciles, then orders may flow."""
+
+
+class VenueAdapter(Protocol):
+    """One venue. All calls run on the event loop; nothing may block it."""
+
+    capabilities: Capabilities
+
+    async def connect(self, port: AdapterPort) -> None:
+        """Connect and log on. Streams start feeding `port`. Raises VenueError on failure; after
+        a later disconnect the adapter reconnects by itself with gap_opened / gap_closed."""
+
+    async def close(self) -> None:
+        """Disconnect; afterwards the port is never used again."""
+
+    async def instruments(self) -> Sequence[Instrument]:
+        """All instruments the configured accounts may trade."""
+
+    async def submit(self, orders: Sequence[OrderRequest]) -> None:
+        """Send new orders. Each one ends in accepted, rejected, not_sent, filled or unknown on
+        the port. Never resends."""
+
+    async def cancel(self, cancels: Sequence[CancelRequest]) -> None:
+        """Send cancels; each ends in canceled, cancel_rejected or unknown on the port."""
+
+    async def replace(self, replaces: Sequence[ReplaceRequest]) -> None:
+        """Send replaces; each ends in replaced, replace_rejected or unknown on the port."""
+
+    async def query_order(self, account: str, client_order_id: str) -> OrderReport | None:
+        """One order by our id; None = the venue says it has never heard of it."""
+
+    async def open_orders(self, account: str) -> Sequence[OrderReport]:
+        """Every open order of the account."""
+
+    async def fills(self, account: str, since_ns: int) -> Sequence[FillReport]:
+        """Every fill of the account at or after `since_ns` (venue time), oldest first."""
+
+    async def positions(self, account: str) -> Sequence[PositionReport]:
+        """Positions as the venue states them."""
+
+    async def balances(self, account: str) -> Sequence[BalanceReport]:
+        """Balances as the venue states them."""
+
+    async def is_hedge_mode(self, account: str) -> bool:
+        """Net or hedge position mode, read from the venue."""
+
+
+AdapterSettings = Mapping[str, Any]
