@@ -1,0 +1,133 @@
+// Open-addressing table from a 128-bit key to a 64-bit value, fixed capacity, no allocation after
+// construction. Owner thread only. A full table is an answer (insert returns false), never a growth.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "gateway_core/types/fixed_point.hpp"
+
+namespace gateway {
+
+struct Key128 {
+  std::uint64_t high = 0;
+  std::uint64_t low = 0;
+  friend bool operator==(const Key128&, const Key128&) = default;
+};
+
+/// Folded 64x64 multiply: cheap and well mixed.
+[[nodiscard]] constexpr std::uint64_t mix(std::uint64_t a, std::uint64_t b) noexcept {
+  const UInt128 product = static_cast<UInt128>(a) * b;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+
+/// 128-bit name of a text within a 64-bit scope. Stable: it is part of hashed state.
+[[nodiscard]] inline Key128 name_key(std::uint64_t scope, std::string_view text) noexcept {
+  constexpr std::uint64_t kA = 0x9E3779B97F4A7C15ULL;
+  constexpr std::uint64_t kB = 0xD6E8FEB86659FD93ULL;
+  std::uint64_t high = mix(scope ^ kA, kB + text.size());
+  std::uint64_t low = mix(scope ^ kB, kA + text.size());
+  for (std::size_t at = 0; at < text.size(); at += 8) {
+    std::uint64_t word = 0;
+    for (std::size_t i = at; i < text.size() && i < at + 8; ++i) {
+      word |= static_cast<std::uint64_t>(static_cast<unsigned char>(text[i])) << (8 * (i - at));
+    }
+    high = mix(high ^ word, kA ^ low);
+    low = mix(low + word, kB ^ (high | 1));
+  }
+  return {high | 1, low};  // Never {0, 0}, which marks an empty slot.
+}
+
+class KeyTable {
+ public:
+  /// Holds at least `capacity` keys; memory is taken at once.
+  explicit KeyTable(std::size_t capacity) : capacity_(capacity) {
+    std::size_t slots = 16;
+    while (slots < capacity * 2) slots *= 2;
+    mask_ = slots - 1;
+    slots_ = std::make_unique<Slot[]>(slots);
+  }
+
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+  [[nodiscard]] bool is_full() const noexcept { return size_ >= capacity_; }
+
+  /// The value, or nullptr.
+  [[nodiscard]] const std::uint64_t* find(Key128 key) const noexcept {
+    for (std::size_t at = home(key);; at = (at + 1) & mask_) {
+      const Slot& slot = slots_[at];
+      if (slot.key == key) return &slot.value;
+      if (slot.key == Key128{}) return nullptr;
+    }
+  }
+
+  /// Inserts or overwrites. False when a new key finds the table full.
+  bool insert(Key128 key, std::uint64_t value) noexcept {
+    std::size_t at = home(key);
+    for (;; at = (at + 1) & mask_) {
+      if (slots_[at].key == key) break;
+      if (slots_[at].key == Key128{}) {
+        if (is_full()) return false;
+        ++size_;
+        break;
+      }
+    }
+    slots_[at] = {key, value};
+    return true;
+  }
+
+  /// Removes the key when present; later members of the run move up so that no tombstones remain.
+  void erase(Key128 key) noexcept {
+    std::size_t hole = home(key);
+    for (;; hole = (hole + 1) & mask_) {
+      if (slots_[hole].key == key) break;
+      if (slots_[hole].key == Key128{}) return;
+    }
+    for (std::size_t at = (hole + 1) & mask_; !(slots_[at].key == Key128{}); at = (at + 1) & mask_) {
+      const std::size_t want = home(slots_[at].key);
+      if (((at - want) & mask_) >= ((at - hole) & mask_)) {
+        slots_[hole] = slots_[at];
+        hole = at;
+      }
+    }
+    slots_[hole] = {};
+    --size_;
+  }
+
+  /// Calls visit(key, value) in slot order.
+  template <typename Visit>
+  void for_each(Visit&& visit) const {
+    for (std::size_t i = 0; i <= mask_; ++i) {
+      if (!(slots_[i].key == Key128{})) visit(slots_[i].key, slots_[i].value);
+    }
+  }
+
+  /// Keeps the entries for which keep(key, value) is true.
+  template <typename Keep>
+  void retain(Keep&& keep) {
+    auto old = std::move(slots_);
+    slots_ = std::make_unique<Slot[]>(mask_ + 1);
+    size_ = 0;
+    for (std::size_t i = 0; i <= mask_; ++i) {
+      if (!(old[i].key == Key128{}) && keep(old[i].key, old[i].value)) insert(old[i].key, old[i].value);
+    }
+  }
+
+ private:
+  struct Slot {
+    Key128 key;
+    std::uint64_t value = 0;
+  };
+  [[nodiscard]] std::size_t home(Key128 key) const noexcept {
+    return static_cast<std::size_t>(mix(key.high, key.low ^ 0x9E3779B97F4A7C15ULL)) & mask_;
+  }
+
+  std::size_t capacity_;
+  std::size_t size_ = 0;
+  std::size_t mask_ = 0;
+  std::unique_ptr<Slot[]> slots_;
+};
+
+}  // namespace gateway
