@@ -42,8 +42,10 @@ struct Key128 {
 
 class KeyTable {
  public:
-  /// Holds at least `capacity` keys; memory is taken at once.
-  explicit KeyTable(std::size_t capacity) : capacity_(capacity) {
+  /// Holds at least `capacity` keys; memory is taken at once. Sequential keys (consecutive `low`
+  /// under one `high`) keep neighbours together, which spares cache lines.
+  explicit KeyTable(std::size_t capacity, bool is_sequential = false)
+      : capacity_(capacity), is_sequential_(is_sequential) {
     std::size_t slots = 16;
     while (slots < capacity * 2) slots *= 2;
     mask_ = slots - 1;
@@ -121,10 +123,14 @@ class KeyTable {
     std::uint64_t value = 0;
   };
   [[nodiscard]] std::size_t home(Key128 key) const noexcept {
-    return static_cast<std::size_t>(mix(key.high, key.low ^ 0x9E3779B97F4A7C15ULL)) & mask_;
+    constexpr std::uint64_t kGolden = 0x9E3779B97F4A7C15ULL;
+    const std::uint64_t hash =
+        is_sequential_ ? key.low + key.high * kGolden : mix(key.high, key.low ^ kGolden);
+    return static_cast<std::size_t>(hash) & mask_;
   }
 
   std::size_t capacity_;
+  bool is_sequential_ = false;
   std::size_t size_ = 0;
   std::size_t mask_ = 0;
   std::unique_ptr<Slot[]> slots_;
