@@ -4,10 +4,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
-#include <string_view>
 
 #include "gateway_core/types/fixed_point.hpp"
+#include "gateway_core/types/text.hpp"
 
 namespace gateway {
 
@@ -23,21 +24,40 @@ struct Key128 {
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
-/// 128-bit name of a text within a 64-bit scope. Stable: it is part of hashed state.
-[[nodiscard]] inline Key128 name_key(std::uint64_t scope, std::string_view text) noexcept {
+/// 128-bit name of zero-padded words within a scope. Stable: it is part of hashed state. Pairs are
+/// mixed independently, so that the processor overlaps them.
+template <std::size_t N>
+[[nodiscard]] inline Key128 words_key(std::uint64_t scope, const std::uint64_t (&words)[N]) noexcept {
   constexpr std::uint64_t kA = 0x9E3779B97F4A7C15ULL;
   constexpr std::uint64_t kB = 0xD6E8FEB86659FD93ULL;
-  std::uint64_t high = mix(scope ^ kA, kB + text.size());
-  std::uint64_t low = mix(scope ^ kB, kA + text.size());
-  for (std::size_t at = 0; at < text.size(); at += 8) {
-    std::uint64_t word = 0;
-    for (std::size_t i = at; i < text.size() && i < at + 8; ++i) {
-      word |= static_cast<std::uint64_t>(static_cast<unsigned char>(text[i])) << (8 * (i - at));
-    }
-    high = mix(high ^ word, kA ^ low);
-    low = mix(low + word, kB ^ (high | 1));
+  std::uint64_t high = scope + kA;
+  std::uint64_t low = scope ^ kB;
+  for (std::size_t i = 0; i < N; i += 2) {
+    const std::uint64_t first = words[i] ^ (kA * (2 * i + 3));
+    const std::uint64_t second = (i + 1 < N ? words[i + 1] : 0) ^ (kB * (2 * i + 5));
+    high += mix(first, second + kB);
+    low += mix(first + kA, second ^ (kA >> 1));
   }
-  return {high | 1, low};  // Never {0, 0}, which marks an empty slot.
+  return {mix(high, kB ^ low) | 1, mix(low, kA)};  // Never {0, 0}, which marks an empty slot.
+}
+
+/// Name of one fixed-width text.
+template <std::size_t N>
+[[nodiscard]] inline Key128 text_key(std::uint64_t scope, const Text<N>& text) noexcept {
+  static_assert(N % 8 == 0);
+  std::uint64_t words[N / 8];
+  std::memcpy(words, text.bytes.data(), N);
+  return words_key(scope, words);
+}
+
+/// Name of a pair of fixed-width texts.
+template <std::size_t N, std::size_t M>
+[[nodiscard]] inline Key128 text_key(std::uint64_t scope, const Text<N>& a, const Text<M>& b) noexcept {
+  static_assert(N % 8 == 0 && M % 8 == 0);
+  std::uint64_t words[(N + M) / 8];
+  std::memcpy(words, a.bytes.data(), N);
+  std::memcpy(words + N / 8, b.bytes.data(), M);
+  return words_key(scope, words);
 }
 
 class KeyTable {

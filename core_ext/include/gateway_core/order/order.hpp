@@ -1,4 +1,4 @@
-// One order slot: six cache lines, what `apply` writes and readers copy. Money and quantities exact.
+// One order slot: seven cache lines, what `apply` writes and readers copy. Money and quantities exact.
 // Only the engine (or a replica) writes, always between begin_write and end_write of `version`.
 #pragma once
 
@@ -52,13 +52,18 @@ struct alignas(64) Order {
   VenueOrderId venue_order_id;
   std::int64_t venue_time_ns = 0;
   std::uint32_t previous = 0;  // open list, slot + 1
-  std::uint32_t text_id = 0;   // 1 = client_id holds the client's id
-  std::uint64_t pending_client_number = 0;
+  std::uint32_t reserved_word = 0;
+  std::uint64_t reserved = 0;
   // Lines 4 and 5.
   ClientId client_id;
   ClientId pending_client_id;
+  // Line 6: what a repeated client id is compared with, and a pending replace.
+  std::int64_t original_price = 0;
+  std::int64_t original_quantity = 0;
+  std::uint64_t pending_client_number = 0;
+  std::uint64_t reserved_tail[5] = {};
 };
-static_assert(sizeof(Order) == 384 && std::is_trivially_copyable_v<Order>);
+static_assert(sizeof(Order) == 448 && std::is_trivially_copyable_v<Order>);
 
 [[nodiscard]] inline std::int64_t leaves(const Order& order) noexcept {
   return order.quantity - order.cumulative;
