@@ -376,7 +376,7 @@ struct FillRevised {
   std::uint8_t liquidity;
   std::int64_t venue_time_ns;
   std::int64_t position_quantity;
-  std::uint64_t reserved_word;
+  std::uint64_t fill_ordinal;  // which remembered fill, engine's own count
   Money position_cost;
   Money position_realised;
   std::uint64_t reserved[2];
