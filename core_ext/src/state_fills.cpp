@@ -127,8 +127,7 @@ bool State::apply_filled(const RecordHeader& header, const OrderFilled& fill) no
   }
   put(order.updated_ns, header.time_ns);
   put(order.sequence, header.sequence);
-  const bool is_full = order.cumulative >= order.quantity;
-  const auto event = is_full ? OrderEvent::kFullFill : OrderEvent::kPartialFill;
+  const OrderEvent event = fill_event(order.cumulative, order.quantity);
   settle(order, route, slot, transition(static_cast<OrderState>(order.state), event).next);
   end_write(order.version);
   return true;

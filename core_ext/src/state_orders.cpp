@@ -4,12 +4,24 @@
 #include "gateway_core/state/state.hpp"
 
 namespace gateway {
+namespace {
+
+void move_overlay(Order& order, Overlay overlay, PendingEvent event) noexcept {
+  std::uint8_t bits = order.overlay;
+  if (apply_pending(bits, overlay, event) != Verdict::kLegal) return;
+  put(order.overlay, bits);
+}
+
+}  // namespace
 
 std::uint32_t State::take_slot(OrderId id) noexcept {
   const std::uint32_t victim = orders.next_victim();
   if (victim != kNoSlot) {
     const Order& old = orders.at(victim);
     if (old.client_number != 0) names.forget_number(old.principal, old.client_number);
+    Route& route = routes.at(old.route);
+    put(orders.at(victim).told_cumulative, 0);
+    reserve_for(orders.at(victim), route, 0);
     if (!old.venue_order_id.empty()) {
       venue_names.erase(text_key(old.account, old.venue_order_id));
     }
@@ -29,8 +41,9 @@ std::uint32_t State::route_of_order(AccountId account, InstrumentId instrument, 
 }
 
 void State::reserve_for(Order& order, Route& route, int orders_delta) noexcept {
-  std::int64_t quantity = 0;
-  std::int64_t amount = 0;
+  // An ended order still holds what the venue executed and has not told us fill by fill.
+  std::int64_t quantity = std::max<std::int64_t>(order.told_cumulative - order.cumulative, 0);
+  std::int64_t amount = quantity == 0 ? 0 : route.instrument_row->amount_e4(order.price, quantity);
   if (is_open(static_cast<OrderState>(order.state))) {
     quantity = std::max<std::int64_t>(leaves(order), 0);
     amount = route.instrument_row->amount_e4(order.price, quantity);
@@ -55,14 +68,15 @@ void State::reserve_for(Order& order, Route& route, int orders_delta) noexcept {
 void State::settle(Order& order, Route& route, std::uint32_t slot, OrderState next) noexcept {
   const auto was = static_cast<OrderState>(order.state);
   put(order.state, static_cast<std::uint8_t>(next));
-  const bool ends = is_open(was) && !is_open(next);
-  if (ends) {
+  const int opened = static_cast<int>(is_open(next)) - static_cast<int>(is_open(was));
+  if (opened < 0) {
     put(order.overlay, 0);
     put(order.pending_quantity, 0);
     put(order.pending_price, 0);
   }
-  reserve_for(order, route, ends ? -1 : 0);
-  if (ends) orders.retire(slot);
+  reserve_for(order, route, opened);
+  if (opened < 0) orders.retire(slot);
+  if (opened > 0) orders.reopen(slot);
 }
 
 bool State::apply_order_new(const RecordHeader& header, const std::uint8_t* record) noexcept {
@@ -112,7 +126,7 @@ bool State::apply_order_new(const RecordHeader& header, const std::uint8_t* reco
   reserve_for(order, routes.at(route_index), 1);
   end_write(order.version);
   names.use(header.actor, made.client_number, order.client_id, made.order_id);
-  orders_made = order_sequence_of(made.order_id);
+  orders_made = split_order_id(made.order_id).sequence;
   return true;
 }
 
@@ -155,9 +169,8 @@ bool State::apply_adopted(const RecordHeader& header, const OrderAdopted& adopte
   reserve_for(order, routes.at(route_index), 1);
   end_write(order.version);
   venue_names.insert(text_key(adopted.account, adopted.venue_order_id), adopted.order_id);
-  if (order_epoch_of(adopted.order_id) == epoch) {
-    orders_made = std::max<std::uint64_t>(orders_made, order_sequence_of(adopted.order_id));
-  }
+  const OrderIdParts parts = split_order_id(adopted.order_id);
+  if (parts.epoch == epoch) orders_made = std::max<std::uint64_t>(orders_made, parts.sequence);
   return true;
 }
 
@@ -166,7 +179,7 @@ bool State::apply_cancel_requested(const RecordHeader& header, const CancelReque
   if (slot == kNoSlot) return false;
   Order& order = orders.at(slot);
   begin_write(order.version);
-  put(order.overlay, with_cancel_pending(order.overlay));
+  move_overlay(order, Overlay::kCancel, PendingEvent::kRequested);
   put(order.updated_ns, header.time_ns);
   put(order.sequence, header.sequence);
   end_write(order.version);
@@ -178,7 +191,7 @@ bool State::apply_replace_requested(const RecordHeader& header, const ReplaceReq
   if (slot == kNoSlot) return false;
   Order& order = orders.at(slot);
   begin_write(order.version);
-  put(order.overlay, with_replace_pending(order.overlay));
+  move_overlay(order, Overlay::kReplace, PendingEvent::kRequested);
   put(order.pending_price, replace.price);
   put(order.pending_quantity, replace.quantity);
   put(order.pending_client_number, replace.client_number);
@@ -214,7 +227,7 @@ void apply_replace_outcome(Order& order, RecordKind kind, const OrderFact& fact)
     if (!order.pending_client_id.empty()) put_all(order.client_id, order.pending_client_id);
     if (order.pending_client_number != 0) put(order.client_number, order.pending_client_number);
   }
-  put(order.overlay, without_replace(order.overlay));
+  move_overlay(order, Overlay::kReplace, PendingEvent::kConfirmed);
   put(order.pending_price, 0);
   put(order.pending_quantity, 0);
   put(order.pending_client_number, 0);
@@ -232,7 +245,6 @@ OrderEvent event_of(RecordKind kind, const OrderFact& fact) noexcept {
     case RecordKind::kOrderExpired: return OrderEvent::kExpired;
     case RecordKind::kOrderNotSent: return OrderEvent::kNotSent;
     case RecordKind::kOrderUnknown: return OrderEvent::kUnknown;
-    case RecordKind::kOrderReplaced: return OrderEvent::kReplaced;
     default: return OrderEvent::kReplaced;
   }
 }
@@ -257,15 +269,20 @@ bool State::apply_fact(const RecordHeader& header, const OrderFact& fact) noexce
   put(order.sequence, header.sequence);
   OrderState next = static_cast<OrderState>(order.state);
   if (kind == RecordKind::kCancelRejected) {
-    put(order.overlay, without_cancel(order.overlay));
+    move_overlay(order, Overlay::kCancel, PendingEvent::kRejected);
   } else if (kind == RecordKind::kReplaceRejected || kind == RecordKind::kOrderReplaced) {
     apply_replace_outcome(order, kind, fact);
+    if (kind == RecordKind::kOrderReplaced) {
+      next = transition(next, replace_event(order.cumulative, order.quantity)).next;
+      if (next == OrderState::kNew && order.cumulative > 0) next = OrderState::kPartiallyFilled;
+    }
   } else if (kind == RecordKind::kOrderUnknown && reason == FactReason::kUnknownOutcomeCancel) {
-    put(order.overlay, with_cancel_unknown(order.overlay));
+    move_overlay(order, Overlay::kCancel, PendingEvent::kTimedOut);
   } else if (kind == RecordKind::kOrderUnknown && reason == FactReason::kUnknownOutcomeReplace) {
-    put(order.overlay, with_replace_unknown(order.overlay));
+    move_overlay(order, Overlay::kReplace, PendingEvent::kTimedOut);
   } else {
     put(order.reason, fact.reason);
+    if (fact.cumulative > order.told_cumulative) put(order.told_cumulative, fact.cumulative);
     next = transition(next, event_of(kind, fact)).next;
     if (next == OrderState::kNew && order.cumulative > 0) next = OrderState::kPartiallyFilled;
   }
