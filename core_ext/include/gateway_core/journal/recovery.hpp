@@ -25,7 +25,6 @@ struct RecoveryOptions {
   std::uint32_t instance = 1;
   std::uint64_t segment_bytes = 64ULL << 20;  // of the segment that is opened for writing
   bool use_snapshot = true;
-  bool is_memory_only = false;  // no segment is opened
   std::int64_t now_ns = 0;
   Sequence sequence_min = 0;  // of the last clean stop: an earlier end is refused, 0 = unknown
 };

@@ -21,7 +21,7 @@ class Writer {
         claim_step_(ring.capacity() / 16 < kClaimBytes ? ring.capacity() / 16 : kClaimBytes),
         position_(at.position),
         synced_(at.position),
-        claimed_(at.position),
+        claimed_(ring.header().claimed_position.load(std::memory_order_relaxed)),
         sequence_(at.sequence),
         crc_(at.crc),
         instance_(instance),
