@@ -306,8 +306,8 @@ enum class FactReason : std::uint32_t {
   kNone = 0,
   kRequested = 1,         // by our cancel
   kTimeInForce = 2,       // IOC or FOK rest
-  kPostOnly = 3,
-  kReduceOnly = 4,
+  kPostOnlyCross = 3,
+  kReduceOnlyRule = 4,
   kSelfTrade = 5,
   kExpired = 6,
   kVenueDecision = 7,
