@@ -26,9 +26,7 @@ def position_totals(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, s
 
 def balance_totals(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], Decimal]:
     """Balances by (account, currency)."""
-    return {
-        (str(row["account"]), str(row["currency"])): Decimal(str(row["total"])) for row in rows
-    }
+    return {(str(row["account"]), str(row["currency"])): Decimal(str(row["total"])) for row in rows}
 
 
 def difference(venue_total: str, ours: Decimal) -> str:

@@ -1,4 +1,4 @@
-"""Lookups in the one table of refusals, and the refusals that the native engine raises or notifies."""
+"""Lookups in the one table of refusals, and the refusals that the native engine speaks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words of the API and the integers of the journal, side by side (types/side.hpp, record/kinds.hpp).
+"""The words of the API and the integers of the journal (types/side.hpp, record/kinds.hpp).
 
 Numbers are on disk: this table follows the headers and never leads them.
 """

@@ -1,4 +1,4 @@
-"""The venue's client order id, derived from our 63-bit order id: fixed length, reversible, ours only.
+"""The venue's client order id, derived from our 63-bit order id: fixed length, reversible.
 
 A derived id is never stored: restart and recovery compute it again. An id of another gateway
 instance, of a person or of another program never decodes.

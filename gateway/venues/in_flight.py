@@ -1,4 +1,4 @@
-"""Requests that left and have no answer yet, oldest first. An answer or the deadline ends each one."""
+"""Requests that left and have no answer yet. An answer or the deadline ends each one."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from gateway.core.vocabulary import (
 from gateway.venues.in_flight import RequestKind
 
 if TYPE_CHECKING:
-    from gateway._core.engine import VenuePort
+    from gateway.core.native import VenuePort
 
 __all__ = ["Fact", "FactKind", "facts_of_report", "lacks_fills"]
 
@@ -72,9 +72,7 @@ class Fact(msgspec.Struct, frozen=True):
     adopted: tuple[Any, ...] = ()
 
     @classmethod
-    def adoption(
-        cls, report: OrderReport, *, account: int, instrument: int, is_ours: bool
-    ) -> Fact:
+    def adoption(cls, report: OrderReport, *, account: int, instrument: int, is_ours: bool) -> Fact:
         """An order of the venue that the journal lacks, booked to EXTERNAL."""
         flags = 0 if is_ours else ORDER_FLAGS["external"]
         numbers = (SIDES[report.side], ORDER_TYPES[report.type])
@@ -129,37 +127,32 @@ def facts_of_report(
     state = str(row["state"])
     if state in TERMINAL_STATES:
         return []
-    at = {"venue_time_ns": report.venue_time_ns, "venue_sequence": report.venue_sequence}
     match report.state:
         case "rejected" if state in _UNACKNOWLEDGED:
-            return [Fact("rejected", order_id, reason=report.reason, venue_time_ns=at["venue_time_ns"])]
+            return [
+                Fact("rejected", order_id, reason=report.reason, venue_time_ns=report.venue_time_ns)
+            ]
         case "canceled" | "expired" | "rejected":
-            return _ended(order_id, row, report, at)
+            return _ended(order_id, row, report)
         case "filled":
             # The fills themselves end the order; the report only says that it was accepted.
-            return _working(order_id, row, report, at)
+            return _working(order_id, row, report)
         case _:
-            return _working(order_id, row, report, at) + _pending(
-                order_id, row, report, at, is_proof=is_proof
+            return _working(order_id, row, report) + _pending(
+                order_id, row, report, is_proof=is_proof
             )
 
 
-def _ended(
-    order_id: int, row: Mapping[str, Any], report: OrderReport, at: dict[str, int]
-) -> list[Fact]:
+def _ended(order_id: int, row: Mapping[str, Any], report: OrderReport) -> list[Fact]:
     kind: FactKind = "expired" if report.state == "expired" else "canceled"
     reason = report.reason or ("requested" if "cancel" in str(row["pending"]) else "venue_decision")
     return [
-        *_working(order_id, row, report, at),
-        Fact(
-            kind, order_id, reason=reason, cumulative_quantity=report.cumulative_quantity, **at
-        ),
+        *_working(order_id, row, report),
+        Fact(kind, order_id, reason=reason, cumulative_quantity=report.cumulative_quantity, **at),
     ]
 
 
-def _working(
-    order_id: int, row: Mapping[str, Any], report: OrderReport, at: dict[str, int]
-) -> list[Fact]:
+def _working(order_id: int, row: Mapping[str, Any], report: OrderReport) -> list[Fact]:
     is_untriggered = report.state == "untriggered"
     if row["state"] in _UNACKNOWLEDGED:
         return [
@@ -168,7 +161,8 @@ def _working(
                 order_id,
                 venue_order_id=report.venue_order_id,
                 is_untriggered=is_untriggered,
-                **at,
+                venue_time_ns=report.venue_time_ns,
+                venue_sequence=report.venue_sequence,
             )
         ]
     was_triggered = report.state in ("new", "partially_filled", "filled")
@@ -181,14 +175,20 @@ def _pending(
     order_id: int,
     row: Mapping[str, Any],
     report: OrderReport,
-    at: dict[str, int],
     *,
     is_proof: bool,
 ) -> list[Fact]:
     if not _same_terms(row, report):
-        terms = {"price": report.price or "", "quantity": report.quantity}
         return [
-            Fact("replaced", order_id, venue_order_id=report.venue_order_id, **terms, **at)  # type: ignore[arg-type]
+            Fact(
+                "replaced",
+                order_id,
+                price=report.price or "",
+                quantity=report.quantity,
+                venue_order_id=report.venue_order_id,
+                venue_time_ns=report.venue_time_ns,
+                venue_sequence=report.venue_sequence,
+            )
         ]
     if not is_proof:
         return []

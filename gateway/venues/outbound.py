@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +34,8 @@ from gateway.venues.in_flight import RequestKind
 from gateway.venues.session import VenueSession
 
 if TYPE_CHECKING:
-    from gateway._core.engine import Outbound as Entry
-    from gateway._core.engine import VenuePort
+    from gateway.core.native import OutboundEntry as Entry
+    from gateway.core.native import VenuePort
 
 __all__ = ["Outbound"]
 
@@ -82,13 +82,10 @@ class Outbound:
         """Engine time at which the last byte of this order had surely left; None = not by us."""
         return self._sent_ns.get(order_id)
 
-    def forget(self, order_ids: Iterable[int]) -> None:
-        """Orders that are settled need no send time any more."""
-        for order_id in order_ids:
-            self._sent_ns.pop(order_id, None)
-
     def expire(self) -> None:
         """Turn requests without an answer into unknown outcomes. Runs a few times per timeout."""
+        for order_id in [each for each in self._sent_ns if self._is_acknowledged(each)]:
+            del self._sent_ns[order_id]
         for waiting in self._session.in_flight.expired(self._session.engine.now_ns()):
             self._session.unknown_request(waiting.order_id, waiting.kind, "timeout")
 
@@ -105,6 +102,10 @@ class Outbound:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
         self.abandon("disconnected")
+
+    def _is_acknowledged(self, order_id: int) -> bool:
+        row = self._session.engine.order(order_id)
+        return row is None or row["state"] not in ("PENDING_NEW", "UNKNOWN")
 
     def _is_of_this_epoch(self, entry: Entry) -> bool:
         if entry.epoch == self._session.engine.native.epoch:

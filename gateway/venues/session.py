@@ -36,7 +36,7 @@ from gateway.venues.in_flight import InFlight, RequestKind
 from gateway.venues.inbound import Fact, facts_of_report
 
 if TYPE_CHECKING:
-    from gateway._core.engine import VenuePort
+    from gateway.core.native import VenuePort
 
 __all__ = ["VenueSession"]
 
@@ -60,6 +60,7 @@ class VenueSession:
         venue: str,
         engine: Engine,
         native: VenuePort,
+        *,
         drive: Drive,
         manifest: Capabilities,
         health: VenueHealth,
@@ -204,8 +205,11 @@ class VenueSession:
         self.tell(Fact("replace_rejected", order_id, reason=reason))
 
     def filled(self, fill: FillReport) -> None:
-        """An execution, ours or external."""
-        self._fill(fill, None)
+        """An execution, ours or external. One that names something unknown is not lost:
+        reconciliation refreshes instruments and asks for fills again."""
+        if not self._fill(fill, None):
+            self.gap_opened("a fill names something unknown")
+            self.gap_closed()
 
     def fill_busted(self, fill: FillReport, revision: int) -> None:
         """An earlier fill (same key) never happened."""
@@ -285,6 +289,10 @@ class VenueSession:
         """Tell the engine whether new orders may flow."""
         self._deliver(lambda: self._native.session(int(state), text[:40]))
 
+    def fill_reported(self, fill: FillReport) -> bool:
+        """A fill from a query; False when it names something unknown and could not be booked."""
+        return self._fill(fill, None)
+
     def adopt(self, report: OrderReport) -> None:
         """Take in an order found at the venue that the journal does not hold."""
         names = self.engine.names
@@ -337,7 +345,7 @@ class VenueSession:
             self.flush()
             await self._drive.settle()
 
-    def _fill(self, fill: FillReport, revision: int | None, *, is_bust: bool = False) -> None:
+    def _fill(self, fill: FillReport, revision: int | None, *, is_bust: bool = False) -> bool:
         try:
             account = self.engine.names.id("account", fill.account)
             instrument = self._instrument(fill.instrument)
@@ -345,11 +353,8 @@ class VenueSession:
             liquidity = LIQUIDITIES[fill.liquidity]
             fee_currency = self.engine.define_currency(fill.fee_currency)
         except (RefusedError, KeyError) as error:
-            # The fill is not lost: reconciliation refreshes instruments and asks for fills again.
             self._bad("fill", str(error))
-            self.gap_opened("a fill names something unknown")
-            self.gap_closed()
-            return
+            return False
         order_id = self.order_id_of(fill.account, fill.client_order_id, fill.venue_order_id)
         if order_id:
             self.in_flight.answered(order_id, "new")
@@ -362,6 +367,7 @@ class VenueSession:
         else:
             number = revision
             self._deliver(lambda: self._native.fill_revised(*head, *tail, when, number))
+        return True
 
     def _instrument(self, venue_symbol: str) -> int:
         number = self.engine.names.venue_instrument(self.venue, venue_symbol)
