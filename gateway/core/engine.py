@@ -1,5 +1,5 @@
 """The typed door to the native engine: names instead of ids, words instead of integers, and
-RefusedError instead of ValueError. It holds no state of its own beyond the mirror of names, and decides nothing.
+RefusedError instead of ValueError. It holds no state beyond the mirror of names; decides nothing.
 """
 
 from __future__ import annotations

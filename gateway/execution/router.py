@@ -1,5 +1,5 @@
 """From an intent to a lane and back: commands go in, verdicts come out by request number, and every
-notice is fanned out to the doors. One pump, no task per order; a full lane is an answer, not a wait.
+notice is fanned out to the doors. One pump, no task per order; a full lane is an answer.
 """
 
 from __future__ import annotations
@@ -201,7 +201,7 @@ class Router:
         if future is None or future.done():
             return
         is_mass = notice.request in self._mass
-        if is_mass and notice.order_id and notice.kind != RecordKind.ORDER_REFUSED:
+        if is_mass and notice.order_id:
             return
         future.set_result(notice)
 

@@ -148,7 +148,14 @@ def _ended(order_id: int, row: Mapping[str, Any], report: OrderReport) -> list[F
     reason = report.reason or ("requested" if "cancel" in str(row["pending"]) else "venue_decision")
     return [
         *_working(order_id, row, report),
-        Fact(kind, order_id, reason=reason, cumulative_quantity=report.cumulative_quantity, **at),
+        Fact(
+            kind,
+            order_id,
+            reason=reason,
+            cumulative_quantity=report.cumulative_quantity,
+            venue_time_ns=report.venue_time_ns,
+            venue_sequence=report.venue_sequence,
+        ),
     ]
 
 
