@@ -1,4 +1,4 @@
-"""Door to the journal for programs that only read. Never writes a record, never delays the writer."""
+"""Door to the journal for programs that only read. Writes no record, never delays the writer."""
 
 from gateway.journal.follow import (
     Follower,

@@ -60,9 +60,8 @@ class Step:
     applied: int
     is_caught_up: bool
     is_reset: bool = False
+    is_loading: bool = False  # still on the way to the end: no rows yet
     rows: Mapping[str, Mapping[str, Row | None]] = field(default_factory=dict)
-    touched: int = 0  # changes reported by the replica, repeats of a key included
-    snapshot: str = ""  # path of the snapshot written in this step
 
 
 class Follower:
@@ -146,7 +145,7 @@ class Follower:
         applied = replica.follow(self._catch_up_records_max)
         replica.changes()
         if applied >= self._catch_up_records_max:
-            return Step(replica.sequence, applied, is_caught_up=False)
+            return Step(replica.sequence, applied, is_caught_up=False, is_loading=True)
         self._is_loaded = True
         rows = {reader.kind: reader.read_all(replica) for reader in self._readers}
         return Step(replica.sequence, applied, is_caught_up=True, is_reset=True, rows=rows)
@@ -159,13 +158,12 @@ class Follower:
         is_caught_up = applied < self._records_max
         if applied == 0:
             return Step(before, 0, is_caught_up)
-        changes = replica.changes()
         keys: dict[str, dict[Any, None]] = defaultdict(dict)
-        for _, kind, key in changes:
+        for _, kind, key in replica.changes():
             keys[kind][key] = None
         rows = {
             reader.kind: reader.read_changed(replica, tuple(keys[reader.kind]))
             for reader in self._readers
             if reader.kind in keys
         }
-        return Step(replica.sequence, applied, is_caught_up, rows=rows, touched=len(changes))
+        return Step(replica.sequence, applied, is_caught_up, rows=rows)

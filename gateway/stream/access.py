@@ -5,20 +5,23 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import tomli
 from aiohttp import web
 
-__all__ = ["Access", "ApiKey", "is_own_origin", "load_keys"]
+__all__ = ["Access", "ApiKey", "KeyFile", "is_own_origin"]
 
 SESSIONS_MAX = 64  # people looking at one page
 SESSION_SECONDS = 12 * 3600
 READ = "read"
+logger = logging.getLogger("gateway.observer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +31,45 @@ class ApiKey:
     secret_sha256: str  # hex
 
 
-def load_keys(path: Path) -> dict[str, ApiKey]:
-    """The daemon's key file; an absent file means that only page sessions can read."""
-    if not path.exists():
-        return {}
-    document = tomli.loads(path.read_text(encoding="utf-8"))
-    return {
-        key_id: ApiKey(
-            principal=str(key["principal"]),
-            scopes=frozenset(key["scopes"]),
-            secret_sha256=str(key["sha256"]).lower(),
-        )
-        for key_id, key in document.get("keys", {}).items()
-    }
+class KeyFile:
+    """The daemon's key file, read again when it changed: a key added or revoked counts at once.
+    An absent file means that only page sessions can read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._version: object = None
+        self._keys: Mapping[str, ApiKey] = {}
+
+    def keys(self) -> Mapping[str, ApiKey]:
+        version = self._stamp()
+        if version != self._version:
+            self._version = version
+            self._keys = {} if version is None else self._read()
+        return self._keys
+
+    def _stamp(self) -> tuple[int, int, int] | None:
+        try:
+            status = self._path.stat()
+        except OSError:
+            return None
+        return (status.st_ino, status.st_mtime_ns, status.st_size)
+
+    def _read(self) -> Mapping[str, ApiKey]:
+        try:
+            document = tomli.loads(self._path.read_text(encoding="utf-8"))
+            return {key_id: _api_key(key) for key_id, key in document.get("keys", {}).items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            # Closed rather than open: a file that cannot be read admits nobody.
+            logger.warning("%s: no key is accepted: %r", self._path, error)
+            return {}
+
+
+def _api_key(table: Mapping[str, Any]) -> ApiKey:
+    return ApiKey(
+        principal=str(table["principal"]),
+        scopes=frozenset(table["scopes"]),
+        secret_sha256=str(table["sha256"]).lower(),
+    )
 
 
 def _digest(text: str) -> str:
@@ -53,14 +82,12 @@ def _random_token() -> str:
 
 @dataclass(slots=True)
 class Access:
-    """Decides whether a request may read. `read_keys` is called again when a key is unknown, so a
-    key added later works without a restart."""
+    """Decides whether a request may read."""
 
-    read_keys: Callable[[], Mapping[str, ApiKey]]
+    keys: Callable[[], Mapping[str, ApiKey]]
     monotonic: Callable[[], float]
     random_token: Callable[[], str] = _random_token
     cookie: str = "gateway_observer"
-    _keys: Mapping[str, ApiKey] = field(default_factory=dict)
     _page_tokens: set[str] = field(default_factory=set)
     _sessions: OrderedDict[str, float] = field(default_factory=OrderedDict)
 
@@ -88,9 +115,7 @@ class Access:
     def takes_key(self, text: str) -> bool:
         """Whether KEYID.SECRET is a key with the scope read."""
         key_id, _, secret = text.partition(".")
-        if key_id not in self._keys:
-            self._keys = self.read_keys()
-        key = self._keys.get(key_id)
+        key = self.keys().get(key_id)
         if key is None:
             return False
         return hmac.compare_digest(_digest(secret), key.secret_sha256) and READ in key.scopes

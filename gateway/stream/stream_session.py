@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from gateway.stream.channel import Channel
-from gateway.stream.subscriptions import Filter, Request, StreamFault, Subscription
+from gateway.stream.subscriptions import ChannelName, Filter, Request, StreamFault, Subscription
 
 __all__ = ["StreamCounters", "StreamHub", "StreamLimits"]
 
@@ -47,7 +47,7 @@ class StreamCounters:
 class StreamHub:
     """All clients of all channels."""
 
-    channels: Mapping[str, Channel]
+    channels: Mapping[ChannelName, Channel]
     name: str  # names this run of the observer, so that sequences of another run do not match
     limits: StreamLimits = field(default_factory=StreamLimits)
     counters: StreamCounters = field(default_factory=StreamCounters)
