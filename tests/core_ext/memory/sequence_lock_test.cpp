@@ -1,6 +1,6 @@
 // One writer and several readers: a reader never holds the quantity of one version with the cost of
 // another. Meant to run under the thread sanitizer as well.
-#include "gateway_core/memory/relaxed.hpp"
+#include "gateway_core/memory/sequence_lock.hpp"
 
 #include <thread>
 #include <vector>
