@@ -9,4 +9,6 @@ NB_MODULE(_core, module) {
   gateway::bind_types(types);
   auto positions = module.def_submodule("positions", "Exact position arithmetic.");
   gateway::bind_positions(positions);
+  auto matching = module.def_submodule("matching", "Price-time matching of one instrument.");
+  gateway::bind_matching(matching);
 }

@@ -66,7 +66,12 @@ class ClientPort:
         RANGE, BAD_CLIENT_ID, UNKNOWN_INSTRUMENT."""
     def cancel(self, principal: int, order_id: int, reason: int = 0) -> int: ...
     def replace(
-        self, principal: int, order_id: int, client_id: str = "", quantity: str = "", price: str = ""
+        self,
+        principal: int,
+        order_id: int,
+        client_id: str = "",
+        quantity: str = "",
+        price: str = "",
     ) -> int:
         """Empty quantity or price = unchanged."""
     def mass_cancel(
@@ -97,29 +102,127 @@ class VenuePort:
     def take(self, limit: int = 256) -> list[Outbound]:
         """Work to send now. Entries of an older epoch are dropped by the engine beforehand."""
     def wake_fd(self) -> int: ...
-    def accepted(self, order_id: int, venue_order_id: str, is_untriggered: bool, venue_time_ns: int, venue_sequence: int, evidence: int = 1) -> bool: ...
-    def rejected(self, order_id: int, reason: int, text: str, venue_time_ns: int, evidence: int = 1) -> bool: ...
+    def accepted(
+        self,
+        order_id: int,
+        venue_order_id: str,
+        is_untriggered: bool,
+        venue_time_ns: int,
+        venue_sequence: int,
+        evidence: int = 1,
+    ) -> bool: ...
+    def rejected(
+        self, order_id: int, reason: int, text: str, venue_time_ns: int, evidence: int = 1
+    ) -> bool: ...
     def not_sent(self, order_id: int, reason: int, text: str, evidence: int = 5) -> bool: ...
     def unknown(self, order_id: int, reason: int, text: str) -> bool: ...
     def triggered(self, order_id: int, venue_time_ns: int) -> bool: ...
-    def canceled(self, order_id: int, reason: int, text: str, cumulative_quantity: str, venue_time_ns: int, venue_sequence: int, evidence: int = 1) -> bool:
+    def canceled(
+        self,
+        order_id: int,
+        reason: int,
+        text: str,
+        cumulative_quantity: str,
+        venue_time_ns: int,
+        venue_sequence: int,
+        evidence: int = 1,
+    ) -> bool:
         """`cumulative_quantity` "" = not told. Text in the instrument's scale."""
-    def expired(self, order_id: int, reason: int, text: str, cumulative_quantity: str, venue_time_ns: int, venue_sequence: int, evidence: int = 1) -> bool: ...
-    def replaced(self, order_id: int, price: str, quantity: str, venue_order_id: str, venue_time_ns: int, venue_sequence: int, evidence: int = 1) -> bool: ...
+    def expired(
+        self,
+        order_id: int,
+        reason: int,
+        text: str,
+        cumulative_quantity: str,
+        venue_time_ns: int,
+        venue_sequence: int,
+        evidence: int = 1,
+    ) -> bool: ...
+    def replaced(
+        self,
+        order_id: int,
+        price: str,
+        quantity: str,
+        venue_order_id: str,
+        venue_time_ns: int,
+        venue_sequence: int,
+        evidence: int = 1,
+    ) -> bool: ...
     def cancel_rejected(self, order_id: int, reason: int, text: str) -> bool: ...
     def replace_rejected(self, order_id: int, reason: int, text: str) -> bool: ...
-    def filled(self, order_id: int, account: int, instrument: int, side: int, leg: int, price: str, quantity: str, value: str, fee: str, fee_currency: int, liquidity: int, trade_id: str, venue_order_id: str, venue_time_ns: int, venue_sequence: int) -> bool:
+    def filled(
+        self,
+        order_id: int,
+        account: int,
+        instrument: int,
+        side: int,
+        leg: int,
+        price: str,
+        quantity: str,
+        value: str,
+        fee: str,
+        fee_currency: int,
+        liquidity: int,
+        trade_id: str,
+        venue_order_id: str,
+        venue_time_ns: int,
+        venue_sequence: int,
+    ) -> bool:
         """order_id 0 = external. value "" = compute from price."""
-    def fill_revised(self, order_id: int, account: int, instrument: int, side: int, leg: int, price: str, quantity: str, value: str, fee: str, fee_currency: int, liquidity: int, trade_id: str, venue_order_id: str, venue_time_ns: int, revision: int) -> bool:
+    def fill_revised(
+        self,
+        order_id: int,
+        account: int,
+        instrument: int,
+        side: int,
+        leg: int,
+        price: str,
+        quantity: str,
+        value: str,
+        fee: str,
+        fee_currency: int,
+        liquidity: int,
+        trade_id: str,
+        venue_order_id: str,
+        venue_time_ns: int,
+        revision: int,
+    ) -> bool:
         """quantity "0" = bust, else correction."""
-    def adopt(self, account: int, instrument: int, strategy: int, side: int, type: int, time_in_force: int, flags: int, leg: int, price: str, quantity: str, cumulative_quantity: str, venue_order_id: str, venue_client_id: str) -> bool:
+    def adopt(
+        self,
+        account: int,
+        instrument: int,
+        strategy: int,
+        side: int,
+        type: int,
+        time_in_force: int,
+        flags: int,
+        leg: int,
+        price: str,
+        quantity: str,
+        cumulative_quantity: str,
+        venue_order_id: str,
+        venue_client_id: str,
+    ) -> bool:
         """Take in an order found at the venue that the journal does not hold."""
     def marked(self, instrument: int, mark: str, bid: str, ask: str, last: str) -> bool:
         """Reference prices, "" = absent. Volatile."""
     def session(self, state: int, text: str) -> bool:
         """0 down, 1 gap open, 2 reconciled."""
-    def funding(self, account: int, instrument: int, leg: int, currency: int, amount: str, rate: str, reference: str, venue_time_ns: int) -> bool: ...
-    def balance(self, account: int, currency: int, amount: str, reason: int, reference: str) -> bool: ...
+    def funding(
+        self,
+        account: int,
+        instrument: int,
+        leg: int,
+        currency: int,
+        amount: str,
+        rate: str,
+        reference: str,
+        venue_time_ns: int,
+    ) -> bool: ...
+    def balance(
+        self, account: int, currency: int, amount: str, reason: int, reference: str
+    ) -> bool: ...
 
 class Engine:
     def __init__(
@@ -161,21 +264,69 @@ class Engine:
     # Control: each is one journaled command; returns the id or sequence. Raises
     # ValueError("CODE field value: rule") when refused.
     def define_currency(self, code: str) -> int: ...
-    def define_venue(self, name: str, is_simulated: bool, order_types: int, times_in_force: int, flags: int, amend: int, ack_timeout_ms: int) -> int: ...
-    def define_instrument(self, venue: int, symbol: str, venue_symbol: str, kind: int, base: int, quote: int, settle: int, price_scale: int, quantity_scale: int, multiplier_scale: int, tick: str, lot: str, multiplier: str, quantity_min: str, quantity_max: str, notional_min: str, is_tradable: bool) -> int:
+    def define_venue(
+        self,
+        name: str,
+        is_simulated: bool,
+        order_types: int,
+        times_in_force: int,
+        flags: int,
+        amend: int,
+        ack_timeout_ms: int,
+    ) -> int: ...
+    def define_instrument(
+        self,
+        venue: int,
+        symbol: str,
+        venue_symbol: str,
+        kind: int,
+        base: int,
+        quote: int,
+        settle: int,
+        price_scale: int,
+        quantity_scale: int,
+        multiplier_scale: int,
+        tick: str,
+        lot: str,
+        multiplier: str,
+        quantity_min: str,
+        quantity_max: str,
+        notional_min: str,
+        is_tradable: bool,
+    ) -> int:
         """Same content again: same id, nothing journaled. Changed rules: a new version."""
-    def define_account(self, venue: int, name: str, durability: int, is_hedge_mode: bool, margin_mode: int) -> int: ...
+    def define_account(
+        self, venue: int, name: str, durability: int, is_hedge_mode: bool, margin_mode: int
+    ) -> int: ...
     def define_strategy(self, name: str) -> int: ...
-    def define_principal(self, name: str, scopes: int, accounts: list[int] | None, strategies: list[int] | None, instruments: list[int] | None, is_enabled: bool = True) -> int:
+    def define_principal(
+        self,
+        name: str,
+        scopes: int,
+        accounts: list[int] | None,
+        strategies: list[int] | None,
+        instruments: list[int] | None,
+        is_enabled: bool = True,
+    ) -> int:
         """None = all."""
     def set_currency_rate(self, currency: int, rate: str) -> int: ...
-    def set_limits(self, level: int, id: int, fields: dict[str, str | int], actor: str, reason: str, principal: int = 0) -> int:
+    def set_limits(
+        self,
+        level: int,
+        id: int,
+        fields: dict[str, str | int],
+        actor: str,
+        reason: str,
+        principal: int = 0,
+    ) -> int:
         """fields: every name of LimitFields without its scale suffix: order_quantity_max,
         order_notional_max, position_long_max, position_short_max, gross_exposure_max,
         net_exposure_max, credit_max (decimal text); collar_bps, reference_age_ms_max,
         orders_per_second, order_burst, cancels_per_second, cancel_burst, open_orders_side_max,
         duplicate_window_ms (int). All required."""
-    def set_trading_state(self, level: int, id: int, state: int, is_latch: bool, actor: str, reason: str) -> int:
+    def set_trading_state(
+        self, level: int, id: int, state: int, is_latch: bool, actor: str, reason: str
+    ) -> int:
         """A kill is HALTED with latch; cancelling is the caller's mass_cancel."""
     def roll_period(self) -> int:
         """End of the trading period: text client ids of terminal orders are dropped, DAY ends."""

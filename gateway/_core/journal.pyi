@@ -5,7 +5,9 @@ from typing import Any
 class Reader:
     """Walks a journal directory (sealed segments, open segment, then the live ring when given)."""
 
-    def __init__(self, directory: str, ring_directory: str = "", from_sequence: int = 1) -> None: ...
+    def __init__(
+        self, directory: str, ring_directory: str = "", from_sequence: int = 1
+    ) -> None: ...
     def read(self, limit: int = 1024) -> list[tuple[int, bytes]]:
         """(sequence, whole record) in order; [] = nothing new right now."""
     @property
@@ -14,7 +16,9 @@ class Reader:
 class Replica:
     """State + apply without decide: follows a journal in any process."""
 
-    def __init__(self, directory: str, ring_directory: str = "", use_snapshot: bool = True) -> None: ...
+    def __init__(
+        self, directory: str, ring_directory: str = "", use_snapshot: bool = True
+    ) -> None: ...
     def follow(self, limit: int = 65536) -> int:
         """Apply up to `limit` new records; returns how many."""
     @property

@@ -1,0 +1,122 @@
+"""limits.toml: the rows of the risk gate, by level and name. A missing row is a fault or a refused
+order, never "no limit"."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from gateway.config.faults import ConfigError, Faults
+from gateway.config.toml_file import read_toml
+from gateway.config.walker import walk
+
+__all__ = ["LEVELS", "LevelName", "LimitRow", "Limits", "check_limits", "load_limits"]
+
+LevelName = Literal["instrument", "strategy", "account", "venue", "firm"]
+LEVELS: tuple[LevelName, ...] = ("instrument", "strategy", "account", "venue", "firm")
+DEFAULT = "default"  # The table that applies to every entity without its own.
+
+# A limit in its stored scale stays at or below 2^61, so admitted orders cannot overflow.
+STORED_MAX = 2**61
+SCALE_QUANTITY = 8
+SCALE_MONEY = 4
+
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,30}$")]
+Quantity = Annotated[str, Meta(pattern=r"^[0-9]{1,19}(\.[0-9]{1,8})?$")]
+Money = Annotated[str, Meta(pattern=r"^[0-9]{1,19}(\.[0-9]{1,4})?$")]
+Count = Annotated[int, Meta(ge=0, le=4294967295)]
+
+
+class LimitRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The limits of one instrument, strategy, account, venue or of the firm. All are required.
+
+    Quantities in units of the instrument, money in the reporting currency, as decimal text."""
+
+    order_quantity_max: Annotated[Quantity, Meta(description="Largest quantity of one order.")]
+    order_notional_max: Annotated[Money, Meta(description="Largest value of one order.")]
+    position_long_max: Annotated[
+        Quantity, Meta(description="Largest long position, working orders filled.")
+    ]
+    position_short_max: Annotated[
+        Quantity, Meta(description="Largest short position, working orders filled.")
+    ]
+    gross_exposure_max: Annotated[Money, Meta(description="Largest sum of absolute values.")]
+    net_exposure_max: Annotated[Money, Meta(description="Largest absolute sum of signed values.")]
+    credit_max: Annotated[Money, Meta(description="Largest credit in use.")]
+    collar_bps: Annotated[
+        Count,
+        Meta(description="Distance from the reference price on the losing side, basis points."),
+    ]
+    reference_age_ms_max: Annotated[
+        Count, Meta(description="Oldest usable reference price, in ms.")
+    ]
+    orders_per_second: Annotated[Count, Meta(description="New and replace messages per second.")]
+    order_burst: Annotated[Count, Meta(description="New and replace messages at once.")]
+    cancels_per_second: Annotated[Count, Meta(description="Cancel messages per second.")]
+    cancel_burst: Annotated[Count, Meta(description="Cancel messages at once.")]
+    open_orders_side_max: Annotated[
+        Count,
+        Meta(description="Open orders: per side on the instrument level, in total on the others."),
+    ]
+    duplicate_window_ms: Annotated[
+        Count, Meta(description="Time in which the same order again is refused, in ms; 0 = off.")
+    ]
+
+    def fields(self) -> dict[str, str | int]:
+        """The row as the engine takes it."""
+        return {name: getattr(self, name) for name in self.__struct_fields__}
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """limits.toml as a whole."""
+
+    instrument: dict[Name, LimitRow] = {}
+    strategy: dict[Name, LimitRow] = {}
+    account: dict[Name, LimitRow] = {}
+    venue: dict[Name, LimitRow] = {}
+    firm: LimitRow | None = None
+
+    def row(self, level: LevelName, name: str = "") -> LimitRow | None:
+        """The row that binds one entity: its own, else the level's default, else None."""
+        if level == "firm":
+            return self.firm
+        rows: dict[str, LimitRow] = getattr(self, level)
+        return rows.get(name) or rows.get(DEFAULT)
+
+
+def load_limits(path: Path | str) -> Limits:
+    """Read and check one limits file alone. Raises ConfigError with all faults."""
+    faults, data = read_toml(Path(path))
+    limits = check_limits(data, faults) if data is not None else None
+    if faults.found or limits is None:
+        raise ConfigError(faults.found)
+    return limits
+
+
+def check_limits(data: dict[str, object], faults: Faults) -> Limits | None:
+    """Turn the parsed file into rows; None when a fault was noted."""
+    before = len(faults.found)
+    limits = walk(Limits, data, "", faults)
+    if limits is None or len(faults.found) > before:
+        return None
+    for level in LEVELS:
+        rows = {"": limits.firm} if level == "firm" else getattr(limits, level)
+        for name, row in rows.items():
+            if row is not None:
+                _check_room(row, f"{level}.{name}".rstrip("."), faults)
+    return limits if len(faults.found) == before else None
+
+
+def _check_room(row: LimitRow, path: str, faults: Faults) -> None:
+    for name, value in row.fields().items():
+        if not isinstance(value, str):
+            continue
+        is_money = name.endswith(("notional_max", "exposure_max", "credit_max"))
+        scale = SCALE_MONEY if is_money else SCALE_QUANTITY
+        whole, _, decimals = value.partition(".")
+        if int(whole + decimals.ljust(scale, "0")) > STORED_MAX:
+            expected = f"at most {STORED_MAX // 10**scale}"
+            faults.add("LIMIT_TOO_LARGE", f"{path}.{name}", expected, value)

@@ -1,0 +1,317 @@
+"""Every setting of gateway.toml: type, range, default and one sentence with its unit. Frozen data
+only; rules between settings live in checks.py."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from gateway.config.limits import LimitRow, Limits
+from gateway.config.places import Places
+
+__all__ = [
+    "AccountSettings",
+    "ApiSettings",
+    "CapacitySettings",
+    "Document",
+    "GatewaySettings",
+    "JournalSettings",
+    "LimitRow",
+    "LogSettings",
+    "Name",
+    "ObserverSettings",
+    "PrincipalSettings",
+    "Settings",
+    "StrategySettings",
+    "VenueSettings",
+]
+
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,30}$")]
+"""A name of 1 to 31 letters, digits, dots, dashes and underscores, as the journal stores it."""
+CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Z0-9]{2,12}$")]
+Rate = Annotated[str, Meta(pattern=r"^[0-9]{1,12}(\.[0-9]{1,18})?$")]
+Cpu = Annotated[int, Meta(ge=-1, le=4095)]
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Scope = Literal["read", "trade", "cancel", "admin"]
+Names = Literal["all"] | list[Name]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every table: unknown keys are refused, nothing changes after start."""
+
+
+class GatewaySettings(Section, frozen=True, kw_only=True):
+    """[gateway]: who this daemon is and how it is driven."""
+
+    instance: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=4095,
+            description="Number of this gateway; the first 12 bits of every order id. "
+            "Two gateways that trade the same venue account must differ.",
+        ),
+    ] = 1
+    name: Annotated[Name, Meta(description="Name in logs, metrics and the ring directory.")] = (
+        "gateway"
+    )
+    directory: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="Directory of journal and keys; relative to the working directory.",
+        ),
+    ] = "var/gateway"
+    ring_directory: Annotated[
+        str,
+        Meta(
+            description="Directory of the journal ring, on tmpfs. Empty = $RUNTIME_DIRECTORY, else "
+            "/run/gateway/NAME when it is writable, else /dev/shm/gateway-UID-NAME."
+        ),
+    ] = ""
+    drive: Annotated[
+        Literal["inline", "pinned"],
+        Meta(
+            description="Who turns the engine: the event loop (inline: simulation, tests) or an "
+            "own native thread (pinned: required for real venues and process isolation)."
+        ),
+    ] = "inline"
+    engine_cpu: Annotated[
+        Cpu, Meta(description="CPU of the engine thread with the pinned drive; -1 = any.")
+    ] = -1
+    shutdown_orders: Annotated[
+        Literal["keep", "cancel"],
+        Meta(description="What an orderly stop does with open orders at the venues."),
+    ] = "keep"
+    shutdown_seconds_max: Annotated[
+        int,
+        Meta(ge=1, le=600, description="Longest orderly stop, in seconds; then it stops anyway."),
+    ] = 10
+    reporting_currency: Annotated[
+        CurrencyCode, Meta(description="Currency of exposure and credit limits.")
+    ] = "USD"
+    limits_file: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="File of the limits that seed an empty journal; relative to this file. "
+            "Afterwards the journal wins: `gateway limits apply`.",
+        ),
+    ] = "limits.toml"
+
+
+class JournalSettings(Section, frozen=True, kw_only=True):
+    """[journal]: the one log."""
+
+    level: Annotated[
+        Literal["process", "memory"],
+        Meta(
+            description="process = ring and segments on disk; memory = ring alone, lost at the end "
+            "(simulation only)."
+        ),
+    ] = "process"
+    ring_mib: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=65536,
+            description="Size of the ring in MiB; bounds how far the disk may fall behind.",
+        ),
+    ] = 64
+    segment_mib: Annotated[
+        int, Meta(ge=1, le=4096, description="Size of one segment file in MiB.")
+    ] = 64
+    commit_cpu: Annotated[Cpu, Meta(description="CPU of the journal_commit thread; -1 = any.")] = -1
+    disk_async_window_ms: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=60000,
+            description="How far `disk_async` accounts may run ahead of the disk, in ms.",
+        ),
+    ] = 250
+
+
+class CapacitySettings(Section, frozen=True, kw_only=True):
+    """[capacity]: fixed sizes, reserved at start. Full means refused by name, never slower."""
+
+    orders_max: Annotated[
+        int,
+        Meta(ge=1024, le=16777216, description="Orders in memory, open and recent terminal ones."),
+    ] = 262144
+    idempotency_max: Annotated[
+        int,
+        Meta(ge=1024, le=67108864, description="Text client order ids remembered in one period."),
+    ] = 1048576
+    positions_max: Annotated[
+        int, Meta(ge=64, le=16777216, description="Position keys (account, instrument, leg, book).")
+    ] = 65536
+
+
+class ApiSettings(Section, frozen=True, kw_only=True):
+    """[api]: the local API door."""
+
+    host: Annotated[
+        str,
+        Meta(min_length=1, description="Address to listen on; beyond loopback TLS is required."),
+    ] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="TCP port; 0 = chosen by the kernel.")] = 8700
+    unix_socket: Annotated[
+        str, Meta(max_length=100, description="Unix socket path; empty = api.sock beside the ring.")
+    ] = ""
+    keys_file: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="API keys (id, SHA-256 of the secret, principal, scopes); relative to "
+            "gateway.directory; mode 0600.",
+        ),
+    ] = "keys.toml"
+    tls_certificate: Annotated[
+        str, Meta(description="PEM certificate chain; relative to this file; empty = no TLS.")
+    ] = ""
+    tls_private_key: Annotated[
+        str, Meta(description="PEM private key, mode 0600; relative to this file.")
+    ] = ""
+    body_bytes_max: Annotated[
+        int, Meta(ge=1024, le=16777216, description="Largest request body, in bytes.")
+    ] = 65536
+    sessions_max: Annotated[
+        int, Meta(ge=1, le=100000, description="WebSocket sessions at the same time.")
+    ] = 1000
+    session_queue_max: Annotated[
+        int,
+        Meta(
+            ge=16,
+            le=1048576,
+            description="Events waiting for one slow session; then it is closed by name.",
+        ),
+    ] = 8192
+    subscriptions_max: Annotated[
+        int, Meta(ge=1, le=10000, description="Subscriptions of one session.")
+    ] = 64
+    requests_per_second: Annotated[
+        int, Meta(ge=0, le=10000000, description="Requests of one key per second; 0 = no bound.")
+    ] = 0
+    request_burst: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=10000000,
+            description="Requests of one key at once; 0 = one second's worth.",
+        ),
+    ] = 0
+    request_seconds_max: Annotated[
+        int, Meta(ge=1, le=300, description="Longest wait for one request's bytes, in seconds.")
+    ] = 10
+
+
+class ObserverSettings(Section, frozen=True, kw_only=True):
+    """[observer]: the second program, which reads and never trades."""
+
+    host: Annotated[str, Meta(min_length=1, description="Address to listen on; loopback only.")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[Port, Meta(description="TCP port; 0 = chosen by the kernel.")] = 8701
+    snapshot_every_segments: Annotated[
+        int,
+        Meta(ge=1, le=10000, description="Sealed segments between two snapshots."),
+    ] = 1
+
+
+class LogSettings(Section, frozen=True, kw_only=True):
+    """[log]: what the daemon says about itself."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="Least severe level kept.")
+    ] = "info"
+    file: Annotated[str, Meta(description="File to append JSON lines to; empty = stderr.")] = ""
+
+
+class VenueSettings(Section, frozen=True, kw_only=True):
+    """[venues.NAME]: one venue and the adapter that speaks to it."""
+
+    adapter: Annotated[
+        Name, Meta(description="Name of the adapter, as `gateway plugins` lists it.")
+    ]
+    isolation: Annotated[
+        Literal["in_process", "process"],
+        Meta(
+            description="in_process = inside the daemon; process = the adapter in its own process."
+        ),
+    ] = "in_process"
+    reconcile_timeout_seconds: Annotated[
+        int,
+        Meta(ge=1, le=3600, description="Longest reconciliation after a connect, in seconds."),
+    ] = 30
+    settings: Annotated[
+        dict[str, Any], Meta(description="Free table handed to the adapter, which checks it.")
+    ] = {}
+    secrets: Annotated[
+        dict[Name, str],
+        Meta(
+            description="Credential name = path of a file of mode 0600, relative to this file, or "
+            "$CREDENTIALS_DIRECTORY/NAME. Never the secret itself."
+        ),
+    ] = {}
+
+
+class AccountSettings(Section, frozen=True, kw_only=True):
+    """[accounts.NAME]: one account at one venue."""
+
+    venue: Annotated[Name, Meta(description="Venue the account is at.")]
+    durability: Annotated[
+        Literal["process", "disk_async", "disk", "memory", "replica"],
+        Meta(
+            description="How far an order must be stored before the venue hears of it. memory = "
+            "simulated venues alone; replica is reserved and refused."
+        ),
+    ] = "process"
+    margin_mode: Annotated[
+        Literal["cross", "isolated", "cash"], Meta(description="How the venue margins the account.")
+    ] = "cross"
+
+
+class StrategySettings(Section, frozen=True, kw_only=True):
+    """[strategies.NAME]: one book of positions."""
+
+    description: Annotated[str, Meta(max_length=200, description="One line for people.")] = ""
+
+
+class PrincipalSettings(Section, frozen=True, kw_only=True):
+    """[principals.NAME]: who may do what. API keys belong to a principal."""
+
+    scopes: Annotated[list[Scope], Meta(min_length=1, description="What the principal may do.")]
+    accounts: Annotated[Names, Meta(description='Accounts it may touch, or "all".')] = "all"
+    strategies: Annotated[Names, Meta(description='Strategies it may touch, or "all".')] = "all"
+    instruments: Annotated[Names, Meta(description='Instruments it may touch, or "all".')] = "all"
+
+
+class Document(Section, frozen=True, kw_only=True):
+    """gateway.toml as a whole."""
+
+    gateway: GatewaySettings = GatewaySettings()
+    journal: JournalSettings = JournalSettings()
+    capacity: CapacitySettings = CapacitySettings()
+    api: ApiSettings = ApiSettings()
+    observer: ObserverSettings = ObserverSettings()
+    log: LogSettings = LogSettings()
+    venues: dict[Name, VenueSettings] = {}
+    accounts: dict[Name, AccountSettings] = {}
+    strategies: dict[Name, StrategySettings] = {}
+    principals: dict[Name, PrincipalSettings] = {}
+    currencies: Annotated[
+        dict[CurrencyCode, Rate],
+        Meta(description="Currency = its rate in the reporting currency, decimal text."),
+    ] = {}
+
+
+class Settings(Document, frozen=True, kw_only=True):
+    """Checked settings, with the limits, the resolved places and where each value came from."""
+
+    limits: Limits
+    places: Places
+    file: str
+    origins: dict[str, str] = {}  # dotted key path -> "file:line" or "environment NAME"
