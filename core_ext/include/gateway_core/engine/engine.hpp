@@ -66,6 +66,7 @@ class Engine {
   /// Journals a control record (registry, limits, trading state, period). 0 = no space.
   template <typename Payload>
   Sequence record_control(RecordKind kind, const Payload& content, PrincipalId actor = 0) noexcept {
+    (void)now_ns();
     return append(kind, content, {.actor = actor});
   }
 
