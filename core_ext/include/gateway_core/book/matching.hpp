@@ -555,7 +555,8 @@ class MatchingEngine {
       const Slot slot = pending_first_;
       pending_first_ = pool_[slot].next;
       if (pending_first_ == kNoSlot) pending_last_ = kNoSlot;
-      const BookOrder& order = pool_[slot];
+      BookOrder& order = pool_[slot];
+      order.arrival = ++arrivals_;  // In the book its time begins now, not when it began to wait.
       say(MatchKind::kTriggered, order, order.trigger_price, order.quantity);
       if (order.is_post_only() && would_cross(order.side, order.price)) {
         end(slot, MatchKind::kCanceled, MatchReason::kWouldCross);
