@@ -1,6 +1,8 @@
 """The Python door of the matching engine: words, rows, fees and refusals of nonsense."""
 
+import re
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -101,5 +103,14 @@ def test_fees_agree_with_decimal_arithmetic(value: int, rate: int) -> None:
     [("1e5", "1"), ("", "1"), ("1", "NaN"), ("1", "10"), ("0.0000000000000000001", "1")],
 )
 def test_fee_text_that_is_not_exact_is_refused(value: str, rate: str) -> None:
-    with pytest.raises(ValueError, match="value is no|rate is"):
+    with pytest.raises(ValueError, match=r"value is no|rate is"):
         FeeSchedule(rate, rate).fee(value, is_maker=True)
+
+
+def test_every_event_kind_and_reason_has_its_place_in_the_docs() -> None:
+    root = Path(__file__).parents[2]
+    header = (root / "core_ext/include/gateway_core/book/match_event.hpp").read_text()
+    page = (root / "docs/concepts/matching.md").read_text()
+    words = re.findall(r'"(\w+)"', header)
+    assert {"filled", "replace_rejected", "WOULD_CROSS", "DAY_ENDED"} <= set(words)
+    assert [word for word in words if not re.search(rf"\b{word}\b", page)] == []
