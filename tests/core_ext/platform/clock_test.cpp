@@ -39,7 +39,8 @@ TEST(any_steering_keeps_time_rising_without_jumps_and_within_the_slew) {
       CHECK(moved >= even - even / 2000 - 3 && moved <= even + even / 2000 + 3);
       last = now;
       if (random.below(4) == 0) {
-        const auto wild = static_cast<std::int64_t>(random.below(7'200) * kSecond) - 3'600 * kSecond;
+        const auto wild =
+            static_cast<std::int64_t>(random.below(7'200) * kSecond) - 3'600 * kSecond;
         time.steer(ticks, now + (random.below(8) == 0 ? wild : wild / 100'000'000));
         CHECK_EQUAL(time.at(ticks), now);
       }

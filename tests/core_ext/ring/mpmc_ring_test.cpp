@@ -78,6 +78,8 @@ void stress(std::size_t capacity, std::uint64_t first_ticket, std::uint64_t want
   CHECK_EQUAL(wrong, 0ULL);
   Item item;
   CHECK(!ring.try_pop(item) && ring.size_estimate() == 0);
+  std::printf("%llu items through %zu slots\n", static_cast<unsigned long long>(total),
+              ring.capacity());
 }
 
 }  // namespace

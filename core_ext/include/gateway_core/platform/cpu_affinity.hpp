@@ -30,11 +30,16 @@ enum class ThreadStart : int {
 
 [[nodiscard]] constexpr std::string_view describe(ThreadStart result) noexcept {
   switch (result) {
-    case ThreadStart::kStarted: return "started";
-    case ThreadStart::kBadName: return "a thread name has 1 to 15 characters";
-    case ThreadStart::kCpuNotAllowed: return "this process may not use that CPU";
-    case ThreadStart::kNoThread: return "the system gave no thread";
-    case ThreadStart::kNotPinned: return "the thread did not get the affinity it was given";
+    case ThreadStart::kStarted:
+      return "started";
+    case ThreadStart::kBadName:
+      return "a thread name has 1 to 15 characters";
+    case ThreadStart::kCpuNotAllowed:
+      return "this process may not use that CPU";
+    case ThreadStart::kNoThread:
+      return "the system gave no thread";
+    case ThreadStart::kNotPinned:
+      return "the thread did not get the affinity it was given";
   }
   return "";
 }
@@ -77,7 +82,8 @@ class RoleThread {
   RoleThread& operator=(const RoleThread&) = delete;
   ~RoleThread() { join(); }
 
-  /// Runs `body` under `name` on `cpu`, or on any allowed CPU for kAnyCpu. Not while one is running.
+  /// Runs `body` under `name` on `cpu`, or on any allowed CPU for kAnyCpu. Not while one is
+  /// running.
   [[nodiscard]] ThreadStart start(std::string_view name, int cpu, std::function<void()> body) {
     if (name.empty() || name.size() > kThreadNameMax) return ThreadStart::kBadName;
     if (cpu != kAnyCpu && !is_cpu_allowed(cpu)) return ThreadStart::kCpuNotAllowed;

@@ -1,8 +1,8 @@
 // A bounded ring for many producers and many consumers, for clients that share one lane.
 // Progress, honestly: tickets are taken by CAS, so some thread always gets one (lock-free), but no
 // thread is promised one within a bounded number of steps (not wait-free); and a thread frozen
-// between its ticket and its publication holds back that slot. Wait-free producers have an SPSC lane
-// each. Must never overwrite: full and empty are answers.
+// between its ticket and its publication holds back that slot. Wait-free producers have an SPSC
+// lane each. Must never overwrite: full and empty are answers.
 #pragma once
 
 #include <atomic>
@@ -21,8 +21,8 @@ class MpmcRing {
   static_assert(std::is_trivially_copyable_v<T> && std::is_default_constructible_v<T>);
 
  public:
-  /// Room for `capacity` items, rounded up to a power of two, at least 2. `first_ticket` lets a test
-  /// begin close to the wrap of the 64-bit tickets.
+  /// Room for `capacity` items, rounded up to a power of two, at least 2. `first_ticket` lets a
+  /// test begin close to the wrap of the 64-bit tickets.
   explicit MpmcRing(std::size_t capacity, std::uint64_t first_ticket = 0)
       : mask_(std::bit_ceil(capacity < 2 ? std::size_t{2} : capacity) - 1),
         slots_(std::make_unique<Slot[]>(mask_ + 1)) {
@@ -70,7 +70,8 @@ class MpmcRing {
       if (distance == 0) {
         if (head_.value.compare_exchange_weak(ticket, ticket + 1, std::memory_order_relaxed)) {
           item = slot.item;
-          // The slot's next producer holds the ticket one round later. Pairs with try_push's acquire.
+          // The slot's next producer holds the ticket one round later. Pairs with try_push's
+          // acquire.
           slot.turn.store(ticket + mask_ + 1, std::memory_order_release);
           return true;
         }
@@ -86,7 +87,8 @@ class MpmcRing {
     const auto size = static_cast<std::int64_t>(tail_.value.load(std::memory_order_relaxed) -
                                                 head_.value.load(std::memory_order_relaxed));
     if (size < 0) return 0;
-    return static_cast<std::size_t>(size) < capacity() ? static_cast<std::size_t>(size) : capacity();
+    return static_cast<std::size_t>(size) < capacity() ? static_cast<std::size_t>(size)
+                                                       : capacity();
   }
 
  private:

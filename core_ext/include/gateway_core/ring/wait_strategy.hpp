@@ -40,8 +40,8 @@ class WaitStrategy {
     return kind_ == WaitKind::kPark ? park(deadline_ns, is_ready) : poll(deadline_ns, is_ready);
   }
 
-  /// Says that something has been published. Call it after the publication. Costs one atomic add and
-  /// a load while nobody sleeps, and nothing for the kinds that never sleep.
+  /// Says that something has been published. Call it after the publication. Costs one atomic add
+  /// and a load while nobody sleeps, and nothing for the kinds that never sleep.
   void notify() noexcept {
     if (kind_ != WaitKind::kPark) return;
     // Sequentially consistent, as are the steps in park(): either the sleeper is counted here, or
