@@ -63,8 +63,9 @@ class PositionModel {
                     std::string_view fee, std::string_view value, bool is_base_fee) {
     const Side direction = side_of(side);
     const std::int64_t amount = parsed_64(quantity, rules_.quantity_scale);
-    const Money worth = value.empty() ? computed(parsed(price, scale_of(price)), scale_of(price), amount)
-                                      : Money{parsed(value, kMoneyScale)};
+    const Money worth = value.empty()
+                            ? computed(parsed(price, scale_of(price)), scale_of(price), amount)
+                            : Money{parsed(value, kMoneyScale)};
     Money cost{parsed(fee, kMoneyScale)};
     if (is_base_fee) cost = needed(value_of_base_fee(rules_, cost, amount, worth));
     return std::string(name(booked(direction, amount, worth, cost)));

@@ -13,10 +13,10 @@ namespace {
 
 std::uint64_t key_of(int style, check::Random& random, std::uint64_t span) {
   const std::uint64_t n = random.below(span);
-  if (style == 0) return (0x1234567ULL << 31) + n;       // ids in sequence
-  if (style == 1) return n * 0x9E3779B97F4A7C15ULL;      // scattered
-  if (style == 2) return n << 40;                        // equal low bits
-  return (n << 58) | (random.below(4) << 2);             // a handful of homes
+  if (style == 0) return (0x1234567ULL << 31) + n;   // ids in sequence
+  if (style == 1) return n * 0x9E3779B97F4A7C15ULL;  // scattered
+  if (style == 2) return n << 40;                    // equal low bits
+  return (n << 58) | (random.below(4) << 2);         // a handful of homes
 }
 
 void agree(int style, std::uint64_t seed) {
@@ -30,7 +30,7 @@ void agree(int style, std::uint64_t seed) {
     const bool is_known = model.contains(key);
     if (random.below(2) == 0) {
       const auto result = index.insert(key, value);
-      CHECK(result == (is_known                    ? IndexInsert::kExists
+      CHECK(result == (is_known                   ? IndexInsert::kExists
                        : model.size() == capacity ? IndexInsert::kFull
                                                   : IndexInsert::kInserted));
       if (result == IndexInsert::kInserted) model[key] = value;

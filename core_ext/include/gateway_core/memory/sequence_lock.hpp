@@ -1,5 +1,5 @@
-// Fields one thread writes while others read: relaxed atomic words, and the sequence lock that makes
-// a group of them one consistent snapshot. Readers never delay the writer.
+// Fields one thread writes while others read: relaxed atomic words, and the sequence lock that
+// makes a group of them one consistent snapshot. Readers never delay the writer.
 #pragma once
 
 #include <atomic>
@@ -49,7 +49,8 @@ class Relaxed {
   std::atomic<T> value_{};
 };
 
-/// 128 bits as two words. A reader may see halves of two values; only a SequenceLock makes it whole.
+/// 128 bits as two words. A reader may see halves of two values; only a SequenceLock makes it
+/// whole.
 template <>
 class Relaxed<Int128> {
  public:
@@ -91,7 +92,8 @@ static_assert(sizeof(Relaxed<std::int64_t>) == 8 && sizeof(Relaxed<Int128>) == 1
 
 /// One writer, any number of readers. Guarded fields must be Relaxed. Use:
 ///   writer: lock.write_begin(); fields...; lock.write_end();
-///   reader: n = lock.read_begin(); copy fields; if (lock.read_validate(n)) the copy is one version.
+///   reader: n = lock.read_begin(); copy fields; if (lock.read_validate(n)) the copy is one
+///   version.
 class SequenceLock {
  public:
   void write_begin() noexcept {

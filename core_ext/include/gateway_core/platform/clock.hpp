@@ -129,9 +129,9 @@ class Clock {
     if (is_virtual_) return 0;
     const Sample now = sample();
     const std::int64_t ahead = now.wall_ns - time_.at(now.ticks);
-    constexpr std::int64_t kBaselineMin_ns = 1'000'000'000;
+    constexpr std::int64_t kBaselineNsMin = 1'000'000'000;
     time_.steer(now.ticks, now.wall_ns);
-    if (uses_counter_ && now.monotonic_ns - first_.monotonic_ns >= kBaselineMin_ns) {
+    if (uses_counter_ && now.monotonic_ns - first_.monotonic_ns >= kBaselineNsMin) {
       if (const std::uint64_t rate = measured_rate_e32(now); rate != 0) time_.set_rate(rate);
     }
     return ahead;
