@@ -93,6 +93,7 @@ void explore(std::uint64_t seed, Tally& tally) {
   Promise promise;
   for (int life = 0; life < 4 && tally.refused == 0; ++life) {
     world.disk->power_off_after = world.disk->calls + random() % 60;
+    if (random() % 2 == 0) world.disk->power_off_at_sync = random() % 12;
     if (random() % 4 == 0) {  // one error of the disk on the way
       world.disk->fault = {static_cast<Call>(random() % 9), random() % 20,
                            random() % 2 == 0 ? -EIO : -ENOSPC, false};
@@ -106,6 +107,7 @@ void explore(std::uint64_t seed, Tally& tally) {
       ++tally.kills;
       world.disk->power_off_after = ~0ULL;
       world.disk->fault = {};
+      world.disk->power_off_at_sync = ~0ULL;
       // Killed once more in the middle of recovery, then left in peace.
       world.disk->power_off_after = world.disk->calls + random() % 12;
       world.boot();

@@ -35,7 +35,18 @@ struct DirectoryChange {
   FilePointer file;
 };
 
-enum class Call : std::uint8_t { kOpen, kWrite, kRead, kSync, kAllocate, kTruncate, kRename, kUnlink, kSyncDirectory, kAny };
+enum class Call : std::uint8_t {
+  kOpen,
+  kWrite,
+  kRead,
+  kSync,
+  kAllocate,
+  kTruncate,
+  kRename,
+  kUnlink,
+  kSyncDirectory,
+  kAny
+};
 
 class Disk final : public gateway::platform::Storage {
  public:
@@ -48,6 +59,7 @@ class Disk final : public gateway::platform::Storage {
   };
   Fault fault;
   std::uint64_t power_off_after = ~0ULL;  // changing calls
+  std::uint64_t power_off_at_sync = ~0ULL;  // the Nth sync never happens: all since the last is open
   std::uint64_t calls = 0;
   std::uint64_t faults_hit = 0;
 
@@ -200,6 +212,9 @@ class Disk final : public gateway::platform::Storage {
   /// 0 = go on, negative = fail so, 1 = cut short.
   int enter(Call call) {
     ++calls;
+    if (call == Call::kSync && power_off_at_sync != ~0ULL && power_off_at_sync-- == 0) {
+      power_off_after = calls - 1;
+    }
     if (is_off()) return -EIO;
     if (fault.call != Call::kAny && fault.call != call) return 0;
     if (fault.after == ~0ULL || fault.after-- != 0) return 0;
@@ -225,8 +240,9 @@ class Disk final : public gateway::platform::Storage {
     if (random() % 2 == 0) bytes.resize(file.cache.size());
     for (const std::size_t sector : file.dirty) {
       const std::uint64_t fate = random() % 8;
-      if (fate < 3) continue;                                    // never written
-      copy(file, sector, bytes, fate < 7 ? kSectorBytes : random() % kSectorBytes);  // whole or torn
+      if (fate < 3) continue;  // never written
+      // Whole, or torn inside.
+      copy(file, sector, bytes, fate < 7 ? kSectorBytes : random() % kSectorBytes);
     }
     return bytes;
   }
