@@ -15,6 +15,9 @@ TEST(a_full_ring_refuses_and_goes_on_after_the_sync) {
   CHECK_EQUAL(world.writer->used_bytes(), kRingBytes);
   CHECK_EQUAL(world.writer->free_bytes(), 0ULL);
   CHECK(world.writer->oldest_unsynced_age_ns(5) == 4);
+  CHECK_EQUAL(world.ring->lowest_position(), 0ULL);  // a full ring still holds all that is unsynced
+  Writer successor(*world.ring, world.writer->point(), 1, 9);
+  CHECK(successor.reserve(64) == nullptr);  // a raised epoch frees nothing
   world.drain();
   CHECK_EQUAL(world.writer->oldest_unsynced_age_ns(5), 0LL);
   CHECK(world.append({128}, 2));

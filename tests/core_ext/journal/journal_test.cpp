@@ -161,7 +161,10 @@ TEST(kill_9_at_any_instant_loses_no_published_record) {
     gateway::platform::PosixStorage storage;
     Count count;
     Journal journal(storage);
-    CHECK(journal.open(files.options(), count));
+    if (!journal.open(files.options(), count)) {
+      check::fail(__FILE__, __LINE__, journal.error());
+      return;
+    }
     CHECK(count.last >= told);
     CHECK_EQUAL(count.wrong, 0ULL);
     CHECK(journal.epoch() > epoch);
