@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constrain
 PYTEST := $(BIN)/python -m pytest -q
 ALLOW_EMPTY := || test $$? -eq 5
 
-.PHONY: install run test check native-test native fuzz bench nightly docs clean
+.PHONY: install run test format check native-test native fuzz bench nightly docs clean
 
 install: $(STAMP)
 
@@ -36,6 +36,11 @@ $(STAMP): $(VENV)/.tools $(NATIVE) $(addsuffix pyproject.toml,$(PLUGINS)) pyproj
 
 run: install
 	$(BIN)/python -m gateway.demo
+
+format: install
+	$(BIN)/ruff format $(PYTHON_FOLDERS)
+	$(BIN)/ruff check --fix $(PYTHON_FOLDERS)
+	find core_ext tests/core_ext -name '*.[ch]pp' -exec $(BIN)/clang-format -i {} +
 
 check: install
 	$(BIN)/ruff format --check $(PYTHON_FOLDERS)

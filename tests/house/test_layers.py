@@ -45,6 +45,7 @@ NATIVE_ROWS = [
     "port",
     "risk",
     "state",
+    "engine",
     "engine.hpp",
 ]
 
