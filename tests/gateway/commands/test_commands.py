@@ -231,6 +231,16 @@ def test_kill_and_mass_cancel_say_what_was_done(desk: Desk) -> None:
     }
 
 
+def test_a_kill_that_keeps_orders_says_so_on_the_wire(desk: Desk) -> None:
+    desk.api.answers["POST", "/v1/kill"] = (200, {"sequence": 9, "cancels_sent": 0})
+    words = ["kill", "firm", "--actor", "a", "--reason", "r", "--keep-orders", "--yes"]
+    assert desk.call(*words).output.splitlines() == [
+        "firm is halted",
+        "Lift it with `gateway enable firm`.",
+    ]
+    assert desk.api.asked[0][2]["cancel"] is False
+
+
 def test_limits_apply_sends_only_the_rows_that_differ(desk: Desk, tmp_path: Path) -> None:
     from gateway.config import load_limits
 
