@@ -55,7 +55,6 @@ bool Registry::apply(const InstrumentDefined& record) noexcept {
                .price_scale = record.price_scale,
                .quantity_scale = record.quantity_scale,
                .multiplier_scale = record.multiplier_scale};
-  row.is_halted_by_range = false;
   refresh_factor(row);
   ++limits_generation_;
   return true;

@@ -48,8 +48,8 @@ GateVerdict explain_price(const GateView& view, const GateOrder& order) noexcept
     if (age_ns > age_ms_max * 1'000'000) {
       return verdict(Refusal::kStalePrice, i, age_ms_max, age_ns / 1'000'000, age_ns / 1'000'000);
     }
-    if (detail::outside_collar(order, view.reference->price, limits.collar_bps)) {
-      return verdict(Refusal::kPriceCollar, i, limits.collar_bps, view.reference->price,
+    if (detail::outside_collar(order, limits.collar_bps)) {
+      return verdict(Refusal::kPriceCollar, i, limits.collar_bps, order.collar_reference,
                      order.price);
     }
   }

@@ -51,7 +51,7 @@ struct alignas(64) Order {
   // Line 3.
   VenueOrderId venue_order_id;
   std::int64_t venue_time_ns = 0;
-  std::uint32_t previous = 0;  // open list, slot + 1
+  std::uint32_t previous = 0;  // open or age list, slot + 1
   std::uint32_t reserved_word = 0;
   std::uint64_t reserved = 0;
   // Lines 4 and 5.
@@ -61,7 +61,8 @@ struct alignas(64) Order {
   std::int64_t original_price = 0;
   std::int64_t original_quantity = 0;
   std::uint64_t pending_client_number = 0;
-  std::uint64_t reserved_tail[5] = {};
+  std::int64_t told_cumulative = 0;  // executed by the venue's account when it ended the order
+  std::uint64_t reserved_tail[4] = {};
 };
 static_assert(sizeof(Order) == 448 && std::is_trivially_copyable_v<Order>);
 

@@ -36,9 +36,9 @@ class OrderTable {
 
   [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
   [[nodiscard]] std::uint32_t used() const noexcept { return used_; }
-  [[nodiscard]] std::uint32_t remembered() const noexcept { return terminal_count_; }
+  [[nodiscard]] std::uint32_t remembered() const noexcept { return terminal_.count; }
   [[nodiscard]] bool has_room() const noexcept {
-    return used_ < capacity_ || terminal_count_ != 0;
+    return used_ < capacity_ || terminal_.count != 0;
   }
 
   [[nodiscard]] Order& at(std::uint32_t slot) noexcept { return slots_[slot]; }
@@ -53,7 +53,7 @@ class OrderTable {
 
   /// Oldest terminal slot that take() would recycle, kNoSlot when it would not recycle.
   [[nodiscard]] std::uint32_t next_victim() const noexcept {
-    return used_ == capacity_ && terminal_first_ != 0 ? terminal_first_ - 1 : kNoSlot;
+    return used_ == capacity_ && terminal_.first != 0 ? terminal_.first - 1 : kNoSlot;
   }
 
   /// A slot for `id`. The caller has erased other names of next_victim() and checked has_room().
@@ -62,21 +62,21 @@ class OrderTable {
     if (used_ < capacity_) {
       slot = used_++;
     } else {
-      slot = terminal_first_ - 1;
-      unlink_terminal_first();
+      slot = terminal_.first - 1;
+      unlink(terminal_, slot);
       erase(slots_[slot].order_id);
     }
     insert(id, slot);
-    link_open(slot);
+    link(open_, slot);
     return slot;
   }
 
-  [[nodiscard]] std::uint32_t open_count() const noexcept { return open_count_; }
+  [[nodiscard]] std::uint32_t open_count() const noexcept { return open_.count; }
 
   /// Calls visit(slot) for every open order, oldest first; visit may retire the order it is given.
   template <typename Visit>
   void for_each_open(Visit&& visit) const {
-    for (std::uint32_t at = open_first_; at != 0;) {
+    for (std::uint32_t at = open_.first; at != 0;) {
       const std::uint32_t next = slots_[at - 1].next;
       visit(at - 1);
       at = next;
@@ -86,20 +86,18 @@ class OrderTable {
   /// Calls visit(slot) for every remembered terminal order in the order they will be recycled.
   template <typename Visit>
   void for_each_terminal(Visit&& visit) const {
-    for (std::uint32_t at = terminal_first_; at != 0; at = slots_[at - 1].next) visit(at - 1);
+    for (std::uint32_t at = terminal_.first; at != 0; at = slots_[at - 1].next) visit(at - 1);
   }
 
   /// The order became terminal: it may be recycled when its turn comes.
   void retire(std::uint32_t slot) noexcept {
-    unlink_open(slot);
-    put(slots_[slot].next, 0);
-    if (terminal_last_ != 0) {
-      put(slots_[terminal_last_ - 1].next, slot + 1);
-    } else {
-      terminal_first_ = slot + 1;
-    }
-    terminal_last_ = slot + 1;
-    ++terminal_count_;
+    unlink(open_, slot);
+    link(terminal_, slot);
+  }
+  /// A replace that overtook the last fill opens the order again.
+  void reopen(std::uint32_t slot) noexcept {
+    unlink(terminal_, slot);
+    link(open_, slot);
   }
 
  private:
@@ -132,47 +130,43 @@ class OrderTable {
     }
     index_[hole] = {};
   }
-  void link_open(std::uint32_t slot) noexcept {
-    put(slots_[slot].previous, open_last_);
+  /// Doubly linked through Order::next and Order::previous, slot + 1, 0 = end.
+  struct List {
+    std::uint32_t first = 0;
+    std::uint32_t last = 0;
+    std::uint32_t count = 0;
+  };
+  void link(List& list, std::uint32_t slot) noexcept {
+    put(slots_[slot].previous, list.last);
     put(slots_[slot].next, 0);
-    if (open_last_ != 0) {
-      put(slots_[open_last_ - 1].next, slot + 1);
+    if (list.last != 0) {
+      put(slots_[list.last - 1].next, slot + 1);
     } else {
-      open_first_ = slot + 1;
+      list.first = slot + 1;
     }
-    open_last_ = slot + 1;
-    ++open_count_;
+    list.last = slot + 1;
+    ++list.count;
   }
-  void unlink_open(std::uint32_t slot) noexcept {
+  void unlink(List& list, std::uint32_t slot) noexcept {
     const std::uint32_t before = slots_[slot].previous;
     const std::uint32_t after = slots_[slot].next;
     if (before != 0) {
       put(slots_[before - 1].next, after);
     } else {
-      open_first_ = after;
+      list.first = after;
     }
     if (after != 0) {
       put(slots_[after - 1].previous, before);
     } else {
-      open_last_ = before;
+      list.last = before;
     }
-    --open_count_;
-  }
-  void unlink_terminal_first() noexcept {
-    const std::uint32_t slot = terminal_first_ - 1;
-    terminal_first_ = slots_[slot].next;
-    if (terminal_first_ == 0) terminal_last_ = 0;
-    --terminal_count_;
+    --list.count;
   }
 
   std::uint32_t capacity_;
   std::uint32_t used_ = 0;
-  std::uint32_t open_first_ = 0;
-  std::uint32_t open_last_ = 0;
-  std::uint32_t open_count_ = 0;
-  std::uint32_t terminal_first_ = 0;
-  std::uint32_t terminal_last_ = 0;
-  std::uint32_t terminal_count_ = 0;
+  List open_;
+  List terminal_;
   std::size_t mask_ = 0;
   std::size_t bytes_ = 0;
   Order* slots_ = nullptr;

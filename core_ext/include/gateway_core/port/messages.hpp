@@ -111,8 +111,9 @@ static_assert(sizeof(FillMessage) == 384);
 
 struct FillRevisedMessage {
   MessageHeader header;
-  FillRevised fill;
-  std::uint64_t reserved[6];
+  FillRevised fill;  // after-image fields are the engine's
+  VenueOrderId venue_order_id;
+  std::uint64_t reserved;
 };
 static_assert(sizeof(FillRevisedMessage) == 256);
 

@@ -60,6 +60,13 @@ class SpscLane {
     return capacity() - static_cast<std::size_t>(tail - head_seen_);
   }
 
+  /// Producer. Whether more than `entries` wait; looks at the consumer's line only when needed.
+  [[nodiscard]] bool holds_more_than(std::size_t entries) noexcept {
+    const std::uint64_t tail = header_->tail.load(std::memory_order_relaxed);
+    if (tail - head_seen_ <= entries) return false;
+    return capacity() - free_entries() > entries;
+  }
+
   /// Producer. Copies `count` consecutive entries from `data` or does nothing and returns false.
   [[nodiscard]] bool push(const void* data, std::size_t count = 1) noexcept {
     const std::uint64_t tail = header_->tail.load(std::memory_order_relaxed);

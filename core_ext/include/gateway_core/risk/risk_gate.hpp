@@ -15,6 +15,7 @@ struct GateOrder {
   bool is_reduce_only;
   bool counts_as_order;          // a new order takes an open-order place, a replace does not
   std::int64_t price;            // limit or protection price
+  std::int64_t collar_reference; // what the collar is laid around: reference, or a stop's trigger
   std::int64_t quantity;         // total, for the order-size limits
   std::int64_t added_quantity;   // what is reserved on top of what is reserved already
   std::int64_t notional_e4;      // of the total
@@ -50,11 +51,11 @@ struct GateVerdict {
 
 namespace detail {
 
-[[nodiscard]] inline bool outside_collar(const GateOrder& order, std::int64_t reference,
-                                         std::uint32_t bps) noexcept {
+[[nodiscard]] inline bool outside_collar(const GateOrder& order, std::uint32_t bps) noexcept {
   const Int128 price = static_cast<Int128>(order.price) * 10'000;
-  return order.side == Side::kBuy ? price > static_cast<Int128>(reference) * (10'000 + bps)
-                                  : price < static_cast<Int128>(reference) * (10'000 - std::int64_t{bps});
+  const Int128 reference = order.collar_reference;
+  return order.side == Side::kBuy ? price > reference * (10'000 + std::int64_t{bps})
+                                  : price < reference * (10'000 - std::int64_t{bps});
 }
 
 /// Worst case of one exposure on the order's side after it is added.
@@ -105,7 +106,7 @@ namespace detail {
   broken |= order.quantity > limits.order_quantity_max;
   broken |= order.notional_e4 > limits.order_notional_max_e4;
   broken |= view.reference->price <= 0 || age_ns > limits.reference_age_ns_max;
-  broken |= detail::outside_collar(order, view.reference->price, limits.collar_bps);
+  broken |= detail::outside_collar(order, limits.collar_bps);
   broken |= detail::worst_after(*view.shared, order) >
             (is_buy ? limits.shared_long_max : limits.shared_short_max);
   broken |= detail::worst_after(*view.account, order) >

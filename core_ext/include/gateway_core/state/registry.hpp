@@ -53,7 +53,14 @@ struct InstrumentRow {
   AmountFactor factor;  // reporting amount of one product unit; factor 0 = no rate
   Reference reference;  // volatile
   MarkRow mark;         // volatile
-  bool is_halted_by_range = false;  // a fact left the exact range; only a new definition lifts it
+
+  /// Reporting amount of an order or position, rounded up, saturating. Inverse: face value.
+  [[nodiscard]] std::int64_t amount_e4(std::int64_t price, std::int64_t quantity) const noexcept {
+    const Int128 product = rules.kind == InstrumentKind::kInverse
+                               ? static_cast<Int128>(quantity)
+                               : static_cast<Int128>(price) * quantity;
+    return factor.amount_e4(product < 0 ? -product : product);
+  }
 };
 
 struct AccountRow {
