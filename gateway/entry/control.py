@@ -15,7 +15,13 @@ __all__ = ["open_unix_socket"]
 
 
 async def open_unix_socket(runner: web.AppRunner, path: Path) -> web.SockSite:
-    """Serve on a socket of mode 0600. A leftover of a dead daemon is replaced, a live one refused."""
+    """Serve on a socket of mode 0600. A dead daemon's leftover is replaced, a live one refused."""
+    site = web.SockSite(runner, _listen(path))
+    await site.start()
+    return site
+
+
+def _listen(path: Path) -> socket.socket:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
         _remove_leftover(path)
@@ -24,12 +30,10 @@ async def open_unix_socket(runner: web.AppRunner, path: Path) -> web.SockSite:
         listener.bind(str(path))
         path.chmod(stat.S_IRUSR | stat.S_IWUSR)
         listener.setblocking(False)
-        site = web.SockSite(runner, listener)
-        await site.start()
     except BaseException:
         listener.close()
         raise
-    return site
+    return listener
 
 
 def _remove_leftover(path: Path) -> None:

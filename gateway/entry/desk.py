@@ -165,7 +165,9 @@ class Desk:
         )
         if not message.cancel or "cancel" not in who.scopes:
             return sequence, 0
-        names = {} if message.level == "firm" else {message.level: message.name}
+        names: dict[str, str] = {}
+        if message.level != "firm":
+            names[message.level] = message.name
         sent = await self.router.mass_cancel(who.principal, names, CancelReason.KILL)
         return sequence, sent
 

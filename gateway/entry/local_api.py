@@ -9,6 +9,7 @@ import socket
 import struct
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -110,7 +111,7 @@ class LocalApi:
                 raise strict_json.InputError("DUPLICATE_KEY", field=name, rule="each name once")
             query[name] = value
         body = await self._body(request)
-        message = None
+        message: Any = None
         if route.request is not None:
             message = strict_json.decode(body, route.request)
         elif body:

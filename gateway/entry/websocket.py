@@ -1,7 +1,7 @@
 """The /v1/ws session: orders in, answers and events out, one bounded queue per session.
 
-A session that does not read is closed by name; nobody else is slowed. What a session asked to cancel
-at its end is cancelled when its line is gone.
+A session that does not read is closed by name; nobody else is slowed. What a session asked to
+cancel at its end is cancelled when its line is gone.
 """
 
 from __future__ import annotations
