@@ -13,6 +13,7 @@ import socket
 import ssl
 import sys
 from collections.abc import MutableMapping
+from pathlib import Path
 from typing import TextIO
 
 import msgspec
@@ -220,12 +221,12 @@ class Daemon:
         places, principals = self.settings.places, self.settings.principals
         operator = next((n for n, p in principals.items() if "admin" in p.scopes), "")
         trader = next((n for n, p in principals.items() if "trade" in p.scopes), "")
-        owners = {}
+        owners: dict[str, tuple[str, list[str], Path]] = {}
         if operator:
-            scopes = list(principals[operator].scopes)
+            scopes = list(map(str, principals[operator].scopes))
             owners["cli"] = (operator, scopes, places.cli_key_file)
         if trader:
-            scopes = list(principals[trader].scopes)
+            scopes = list(map(str, principals[trader].scopes))
             owners["demo"] = (trader, scopes, places.cli_key_file.with_name("demo.key"))
         create_key_file(places.keys_file, owners, os.urandom)
         self._operator = Identity(
@@ -368,7 +369,7 @@ class Daemon:
         try:
             async with asyncio.timeout(seconds_max):
                 await self.router.mass_cancel(principal, {}, CancelReason.SHUTDOWN)
-                while self.engine.counts()[0]:
+                while self.engine.counts()[0]:  # noqa: ASYNC110 venues answer in their own time
                     await asyncio.sleep(0.01)
         except (TimeoutError, RefusedError) as error:
             log.error("orders left open at the stop: %d (%r)", self.engine.counts()[0], error)
