@@ -4,21 +4,18 @@ import asyncio
 import sys
 from pathlib import Path
 
-import pytest
 import uvloop
 
 sys.path.insert(0, str(Path(__file__).parent / "live"))
 
 
-class DebugPolicy(asyncio.DefaultEventLoopPolicy):
+def debug_loop():
     """asyncio in debug mode: slow callbacks and unawaited coroutines show."""
-
-    def new_event_loop(self) -> asyncio.AbstractEventLoop:
-        loop = super().new_event_loop()
-        loop.set_debug(True)
-        return loop
+    loop = asyncio.SelectorEventLoop()
+    loop.set_debug(True)
+    return loop
 
 
-@pytest.fixture(params=["uvloop", "asyncio_debug"])
-def event_loop_policy(request):
-    return uvloop.EventLoopPolicy() if request.param == "uvloop" else DebugPolicy()
+def pytest_asyncio_loop_factories(config, item):
+    """Every async test runs under uvloop and under asyncio debug."""
+    return {"uvloop": uvloop.new_event_loop, "asyncio_debug": debug_loop}
