@@ -5,7 +5,7 @@ A door brings an identity and a message; scope checks, names and the engine's ve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from gateway.api import RefusedError
@@ -116,10 +116,10 @@ class Desk:
             price=message.price or "",
         )
 
-    async def mass_cancel(self, who: Identity, **names: str) -> int:
+    async def mass_cancel(self, who: Identity, names: Mapping[str, str]) -> int:
         """Cancel every open order that matches all names and the principal may cancel."""
         who.require("cancel")
-        return await self.router.mass_cancel(who.principal, **names)
+        return await self.router.mass_cancel(who.principal, names)
 
     def order(self, who: Identity, order_id: str) -> Row:
         """One order row."""
@@ -165,8 +165,10 @@ class Desk:
         )
         if not message.cancel or "cancel" not in who.scopes:
             return sequence, 0
-        names = {} if message.level == "firm" else {message.level: message.name}
-        sent = await self.router.mass_cancel(who.principal, reason=CancelReason.KILL, **names)
+        names: dict[str, str] = {}
+        if message.level != "firm":
+            names[message.level] = message.name
+        sent = await self.router.mass_cancel(who.principal, names, CancelReason.KILL)
         return sequence, sent
 
     def enable(self, who: Identity, message: Enable) -> int:

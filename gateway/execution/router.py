@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -152,20 +152,15 @@ class Router:
     async def mass_cancel(
         self,
         principal: str,
-        *,
-        account: str = "",
-        strategy: str = "",
-        instrument: str = "",
-        venue: str = "",
+        names: Mapping[str, str],
         reason: CancelReason = CancelReason.MASS_CANCEL,
     ) -> int:
-        """Cancel every open order that matches all given names; returns the cancels sent."""
-        names = self.engine.names
-        wanted = {"account": account, "strategy": strategy, "instrument": instrument}
-        wanted["venue"] = venue
-        ids = {kind: names.id(kind, name) if name else 0 for kind, name in wanted.items()}
+        """Cancel every open order that matches all given names (account, strategy, instrument,
+        venue); returns the cancels sent."""
+        known = self.engine.names
+        ids = {kind: known.id(kind, name) for kind, name in names.items() if name}
         request = self._port.mass_cancel(
-            names.id("principal", principal), **ids, reason=int(reason)
+            known.id("principal", principal), **ids, reason=int(reason)
         )
         self._mass.add(request)
         try:
