@@ -3,11 +3,15 @@ obvious. Used by the tests of follower, stream and observer."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+from gateway.journal import JournalPlace
+from gateway.observer import Observer, ObserverOptions
 
 TERMINAL = {"FILLED", "CANCELED", "REJECTED"}
 
@@ -201,3 +205,56 @@ def make_directory(path: Path) -> Path:
     path.mkdir(parents=True, exist_ok=True)
     (path / "superblock").write_bytes(b"")
     return path
+
+
+class RunningObserver:
+    """An observer on a port of the kernel's choice, following a journal in memory."""
+
+    KEY = "reader.correct-horse"
+
+    def __init__(self, path: Path, **options: Any) -> None:
+        self.journal = MemoryJournal()
+        self.replicas: list[MemoryReplica] = []
+        self.directory = path / "journal"
+        self.ring = path / "ring"
+        self.ring.mkdir(parents=True, exist_ok=True)
+        keys = path / "keys.toml"
+        keys.write_text(_keys_text())
+        place = JournalPlace(self.directory, self.ring)
+        self.options = ObserverOptions(place, "127.0.0.1", 0, keys, **options)
+
+    async def __aenter__(self) -> RunningObserver:
+        make_directory(self.directory)
+        return await self.start()
+
+    async def start(self) -> RunningObserver:
+        self.observer = Observer(self.options, self._open)
+        ready = asyncio.Event()
+        self.task = asyncio.create_task(self.observer.run(lambda _: ready.set()))
+        await ready.wait()
+        self.url = self.observer.url
+        self.headers = {"Authorization": f"Bearer {self.KEY}"}
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.observer.stop()
+        await self.task
+
+    def _open(self, _: JournalPlace) -> MemoryReplica:
+        self.replicas.append(MemoryReplica(self.journal))
+        return self.replicas[-1]
+
+    async def caught_up(self) -> None:
+        """Wait until the view holds every record."""
+        async with asyncio.timeout(10):
+            view = self.observer.view
+            while not view.is_ready or view.sequence < len(self.journal.records):
+                await asyncio.sleep(0.005)
+
+
+def _keys_text() -> str:
+    def key(name: str, secret: str, scopes: list[str]) -> str:
+        digest = hashlib.sha256(secret.encode()).hexdigest()
+        return f'[keys.{name}]\nprincipal = "desk"\nscopes = {scopes}\nsha256 = "{digest}"\n'
+
+    return key("reader", "correct-horse", ["read"]) + key("trader", "battery", ["trade"])
