@@ -231,7 +231,12 @@ class RunningObserver:
         self.observer = Observer(self.options, self._open)
         ready = asyncio.Event()
         self.task = asyncio.create_task(self.observer.run(lambda _: ready.set()))
-        await ready.wait()
+        opened = asyncio.create_task(ready.wait())
+        await asyncio.wait({opened, self.task}, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+        if not ready.is_set():
+            opened.cancel()
+            self.task.cancel()
+            await self.task
         self.url = self.observer.url
         self.headers = {"Authorization": f"Bearer {self.KEY}"}
         return self
@@ -248,7 +253,9 @@ class RunningObserver:
         """Wait until the view holds every record."""
         async with asyncio.timeout(10):
             view = self.observer.view
-            while not view.is_ready or view.sequence < len(self.journal.records):
+            while (  # noqa: ASYNC110 - the follower works in its own thread
+                not view.is_ready or view.sequence < len(self.journal.records)
+            ):
                 await asyncio.sleep(0.005)
 
 
