@@ -1,4 +1,4 @@
-"""The page in a real browser: what a person reads, in both colour schemes, without console errors."""
+"""The page in a real browser: what a person reads, in both schemes, without console errors."""
 
 import asyncio
 import os
