@@ -66,17 +66,17 @@ async def test_a_live_order_and_its_position_are_read_on_the_page(world, tmp_pat
         await browser.page.goto(run.observer.page_address())
         assert "token" not in browser.page.url
         run.journal.new_order(1, "3.00", instrument="BTC-PERP")
-        await browser.sees("orders", "PENDING_NEW", "BTC-PERP", "▲ buy", "100.5")
+        await browser.sees("orders", "PENDING_NEW", "BTC-PERP", "▲ buy", "100.50", "3.00")
         run.journal.accept(1)
         run.journal.fill(1, "1.25")
         await browser.sees("orders", "PARTIALLY_FILLED", "1.25")
         run.journal.new_order(2, "4", side="sell", instrument="ETH-PERP")
         run.journal.fill(2, "4", price="2000")
         await browser.page.keyboard.press("2")
-        await browser.sees("positions", "BTC-PERP", "▲ +1.25", "100.5")
+        await browser.sees("positions", "BTC-PERP", "▲ +1.25", "100.50")
         await browser.sees("positions", "ETH-PERP", "▼ -4")
         totals = await browser.page.inner_text("#totals")
-        assert "USD" in totals and "0.2" in totals and "2 without mark" in totals
+        assert "USD" in totals and "0.2" in totals and "– (2 without mark)" in totals
         if "GATEWAY_SCREENSHOTS" in os.environ:
             folder = Path(os.environ["GATEWAY_SCREENSHOTS"])
             await browser.page.wait_for_timeout(1200)
