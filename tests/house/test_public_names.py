@@ -23,7 +23,7 @@ def listed(tree: ast.Module) -> list[str] | None:
     """The names of `__all__`, None when the module has none."""
     for node in tree.body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
-            return [str(ast.literal_eval(item)) for item in node.value.elts]  # type: ignore[attr-defined]
+            return [str(name) for name in ast.literal_eval(node.value)]
     return None
 
 

@@ -1,5 +1,5 @@
 // The first 64 bytes of every fact, in memory, on disk and between processes. Little-endian.
-// The layout is public (docs/reference/journal_format.md); a change is a new version, never an edit.
+// The layout is public (docs/reference/journal_format.md); a change is a new version, no edit.
 #pragma once
 
 #include <cstddef>

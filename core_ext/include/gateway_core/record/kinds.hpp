@@ -77,7 +77,7 @@ struct Stopped {
 
 /// A timer decision with the journal's time: expiries and day ends happen at such a record.
 struct ClockTick {
-  std::uint64_t purpose;  // 1 = trading period ends (text client ids of terminal orders are dropped)
+  std::uint64_t purpose;  // 1 = trading period ends: text ids of terminal orders are dropped
   std::uint64_t reserved[7];
 };
 
@@ -327,7 +327,8 @@ enum class Evidence : std::uint32_t {
 };
 
 enum class CancelReason : std::uint64_t {
-  kClient = 0, kMassCancel = 1, kKill = 2, kDisconnect = 3, kShutdown = 4, kExpiry = 5, kOperator = 6,
+  kClient = 0, kMassCancel = 1, kKill = 2, kDisconnect = 3, kShutdown = 4, kExpiry = 5,
+  kOperator = 6,
 };
 
 /// One execution. `value` is the authority, the price is information. After-image is asserted by

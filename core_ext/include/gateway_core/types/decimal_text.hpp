@@ -1,4 +1,4 @@
-// Decimal text in and out: the only way a number crosses a wire. No exponents, no floats, no locale.
+// Decimal text in and out: the only way a number crosses a wire. No exponents, floats or locale.
 // Must never accept a text it cannot give back exactly.
 #pragma once
 

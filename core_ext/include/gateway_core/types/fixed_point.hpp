@@ -92,8 +92,8 @@ struct UInt192 {
 
 /// a * b / d with a 192-bit intermediate and the given rounding of the magnitude's remainder.
 /// `d` must not be zero. Returns nullopt when the result does not fit 127 bits.
-[[nodiscard]] inline std::optional<Int128> mul_div(Int128 a, std::int64_t b, std::int64_t d,
-                                                   Rounding rounding = Rounding::kHalfEven) noexcept {
+[[nodiscard]] inline std::optional<Int128> mul_div(
+    Int128 a, std::int64_t b, std::int64_t d, Rounding rounding = Rounding::kHalfEven) noexcept {
   const bool negative = ((a < 0) != (b < 0)) != (d < 0);
   const auto divisor = static_cast<std::uint64_t>(magnitude(d));
   const auto product =

@@ -15,7 +15,9 @@ enum class Liquidity : std::uint8_t { kUnknown = 0, kMaker = 1, kTaker = 2 };
 /// How far a record must have travelled before the venue hears of it (DESIGN 5).
 enum class Durability : std::uint8_t { kMemory = 0, kProcess = 1, kDiskAsync = 2, kDisk = 3 };
 /// Where a limit, a trading state or a kill applies. The order is the order of checks.
-enum class Level : std::uint8_t { kInstrument = 0, kStrategy = 1, kAccount = 2, kVenue = 3, kFirm = 4 };
+enum class Level : std::uint8_t {
+  kInstrument = 0, kStrategy = 1, kAccount = 2, kVenue = 3, kFirm = 4,
+};
 inline constexpr int kLevels = 5;
 enum class TradingState : std::uint8_t { kActive = 0, kReducing = 1, kHalted = 2 };
 

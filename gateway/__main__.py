@@ -1,0 +1,87 @@
+"""The command line. Each command is one module of gateway.commands, imported when it is typed."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+
+import click
+
+from gateway import __version__
+
+__all__ = ["COMMANDS", "main", "root"]
+
+# Name -> module below gateway.commands and its one line in the overview.
+COMMANDS = {
+    "run": ("run", "Start the gateway."),
+    "observe": ("observe", "Start the observer beside a gateway."),
+    "check": ("check", "Check a configuration completely."),
+    "config": ("config", "Show resolved settings and where they come from."),
+    "doctor": ("doctor", "Check this machine for what the gateway needs."),
+    "status": ("status", "What the running gateway is doing."),
+    "submit": ("submit", "Send one order."),
+    "cancel": ("cancel", "Cancel one order, or many."),
+    "orders": ("orders", "List orders."),
+    "positions": ("positions", "List positions."),
+    "watch": ("watch", "Follow orders, fills or positions live."),
+    "kill": ("kill", "Halt trading at one level and cancel its orders."),
+    "enable": ("enable", "Lift a halt, by name and with a reason."),
+    "limits": ("limits", "Show or change the limits of the risk gate."),
+    "plugins": ("plugins", "List installed plugins."),
+    "replay": ("replay", "Rebuild the state from a journal and tell its hash."),
+    "verify": ("verify", "Check the integrity of a journal."),
+    "journal": ("journal", "Read a journal without a daemon."),
+    "bench": ("bench", "Measure one part of the gateway on this machine."),
+    "explain": ("explain", "Explain a refusal or a configuration fault."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it is used, so that --help stays fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"gateway.commands.{COMMANDS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean `{near[0]}`?" if near else " See `gateway --help`."
+            ctx.fail(f"No such command '{args[0]}'.{hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="gateway")
+def root() -> None:
+    """One daemon through which every order of a trading desk leaves and every fill comes back.
+
+    Exit codes: 0 ok, 1 failed, 2 usage, 3 not running, 4 refused.
+
+    \b
+    Example:
+      gateway check conf/gateway.toml
+      gateway run conf/gateway.toml
+    """
+
+
+def main() -> None:
+    """Entry point of the `gateway` command."""
+    sys.exit(root(prog_name="gateway"))
+
+
+if __name__ == "__main__":
+    main()

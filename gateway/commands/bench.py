@@ -1,0 +1,50 @@
+"""gateway bench: measurements of this machine, one JSON object on one line."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+
+import click
+
+from gateway.commands.output import USAGE, CommandFailure, json_option, print_json, print_pairs
+
+__all__ = ["command", "names"]
+
+PACKAGE = "gateway.benchmarks"
+
+
+def names() -> list[str]:
+    """The benches this build has: the modules of gateway.benchmarks."""
+    if importlib.util.find_spec(PACKAGE) is None:
+        return []
+    package = importlib.import_module(PACKAGE)
+    return sorted(module.name for module in pkgutil.iter_modules(package.__path__))
+
+
+@click.command("bench")
+@click.argument("name", required=False)
+@json_option
+def command(name: str | None, as_json: bool) -> None:
+    """Run the bench NAME and print its numbers; without NAME, list the benches.
+
+    A bench is a module of gateway.benchmarks with `measure(progress)`, which returns the object.
+
+    \b
+    Example:
+      gateway bench core --json
+    """
+    known = names()
+    if name is None:
+        if as_json:
+            print_json({"benches": known})
+        else:
+            click.echo("\n".join(known) or "This build has no benches.", err=not known)
+        return
+    if name not in known:
+        hint = f"Benches here: {', '.join(known) or 'none in this build'}."
+        raise CommandFailure(USAGE, "NOT_FOUND", f"there is no bench {name!r}", hint)
+    module = importlib.import_module(f"{PACKAGE}.{name}")
+    result = module.measure(lambda text: click.echo(text, err=True))
+    print_json(result) if as_json else print_pairs(result)

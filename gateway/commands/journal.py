@@ -1,0 +1,121 @@
+"""gateway journal: read a journal of any gateway, running or not, without a daemon."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from gateway.commands.output import (
+    FAILED,
+    CommandFailure,
+    cell,
+    json_option,
+    print_json,
+    print_table,
+)
+from gateway.commands.verify import directory_argument, opened, ring_option
+from gateway.journal import reader
+
+__all__ = ["command"]
+
+HEAD = ("sequence", "kind", "time_ns")
+first_option = click.option(
+    "--from", "first", type=click.IntRange(1), default=1, help="First sequence."
+)
+until_option = click.option(
+    "--to", "last", type=click.IntRange(1), default=reader.FOREVER, help="Last sequence."
+)
+
+
+@click.group("journal")
+def command() -> None:
+    """Read a journal without a daemon.
+
+    \b
+    Example:
+      gateway journal cat var/gateway --from 100 --to 120
+    """
+
+
+@command.command("cat")
+@directory_argument
+@ring_option
+@first_option
+@until_option
+@json_option
+def cat(directory: Path, ring_directory: str, first: int, last: int, as_json: bool) -> None:
+    """Print records, one a line.
+
+    \b
+    Example:
+      gateway journal cat var/gateway --from 1 --to 10 --json
+    """
+    with opened(directory):
+        for record in reader.decoded(
+            directory, ring_directory=ring_directory, first=first, last=last
+        ):
+            print_json(record) if as_json else click.echo(record_line(record))
+
+
+def record_line(record: dict[str, Any]) -> str:
+    """One record for people: head first, then the fields of its kind."""
+    fields = [f"{name}={cell(value)}" for name, value in record.items() if name not in HEAD]
+    return f"{record['sequence']:>10} {record['kind']} {record['time_ns']} {' '.join(fields)}"
+
+
+@command.command("stat")
+@directory_argument
+@ring_option
+@json_option
+def stat(directory: Path, ring_directory: str, as_json: bool) -> None:
+    """Count the records of each kind.
+
+    \b
+    Example:
+      gateway journal stat var/gateway
+    """
+    with opened(directory):
+        counts = reader.kind_counts(reader.decoded(directory, ring_directory=ring_directory))
+    if as_json:
+        print_json({"records": sum(counts.values()), "kinds": counts})
+        return
+    rows = [{"kind": kind, "records": count} for kind, count in counts.items()]
+    print_table(rows, ("kind", "records"), "The journal is empty.")
+
+
+@command.command("export")
+@directory_argument
+@click.argument("target", type=click.Path(path_type=Path))
+@ring_option
+@first_option
+@until_option
+@json_option
+def export(
+    directory: Path, target: Path, ring_directory: str, first: int, last: int, as_json: bool
+) -> None:
+    """Write records to TARGET as JSON lines. An existing file is never overwritten.
+
+    \b
+    Example:
+      gateway journal export var/gateway records.jsonl
+    """
+    encode, count = msgspec.json.encode, 0
+    try:
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        rule = f"{target} cannot be made: {error.strerror}"
+        raise CommandFailure(FAILED, "BAD_TARGET", rule, "Name a new file.") from None
+    with os.fdopen(descriptor, "wb") as file, opened(directory):
+        for record in reader.decoded(
+            directory, ring_directory=ring_directory, first=first, last=last
+        ):
+            file.write(encode(record) + b"\n")
+            count += 1
+    if as_json:
+        print_json({"records": count, "file": str(target)})
+    else:
+        click.echo(f"{count} records written to {target}")

@@ -1,0 +1,129 @@
+"""How every command prints and fails: tables for people, one JSON document for programs, an exit
+code for scripts, and with every error what to do next."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import IO, Any, TypeVar
+
+import click
+import msgspec
+
+__all__ = [
+    "FAILED",
+    "NOT_RUNNING",
+    "REFUSED",
+    "USAGE",
+    "CommandFailure",
+    "confirm",
+    "json_option",
+    "print_json",
+    "print_pairs",
+    "print_table",
+]
+
+FAILED, USAGE, NOT_RUNNING, REFUSED = 1, 2, 3, 4
+CELL_WIDTH_MAX = 48
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class CommandFailure(click.ClickException):
+    """Ends a command with an exit code, one line of cause and one of advice."""
+
+    def __init__(
+        self,
+        exit_code: int,
+        code: str,
+        rule: str,
+        hint: str = "",
+        *,
+        field: str = "",
+        value: object = "",
+        details: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        super().__init__(rule)
+        context = click.get_current_context(silent=True)
+        self.is_json = context is not None and bool(context.meta.get("gateway.json"))
+        self.exit_code = exit_code  # type: ignore[misc]  # click reads it from the instance
+        self.error: dict[str, Any] = {
+            "code": code,
+            "field": field,
+            "value": value,
+            "rule": rule,
+            "hint": hint,
+        }
+        if details:
+            self.error["faults"] = list(details)
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        if self.is_json:
+            print_json({"error": self.error})
+            return
+        field = f" {self.error['field']}" if self.error["field"] else ""
+        click.echo(f"{self.error['code']}{field}: {self.message}", err=True)
+        if self.error["hint"]:
+            click.echo(f"hint: {self.error['hint']}", err=True)
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: bool) -> bool:
+    context.meta["gateway.json"] = value
+    return value
+
+
+def json_option(function: Function) -> Function:
+    """Adds --json, which the error output obeys too."""
+    return click.option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        is_eager=True,
+        callback=_remember,
+        help="Print one JSON document.",
+    )(function)
+
+
+def print_json(document: Any) -> None:
+    """One document on one line."""
+    click.echo(msgspec.json.encode(document).decode())
+
+
+def cell(value: Any) -> str:
+    """One value of a table: printable, on one line, cut."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = "-" if value is None or value == "" else str(value)
+    text = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return text if len(text) <= CELL_WIDTH_MAX else text[: CELL_WIDTH_MAX - 3] + "..."
+
+
+def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], empty: str) -> None:
+    """An aligned table; `empty` is the sentence when there is nothing."""
+    if not rows:
+        click.echo(empty)
+        return
+    table = [[column.replace("_", " ") for column in columns]]
+    table += [[cell(row.get(column)) for column in columns] for row in rows]
+    widths = [max(len(line[index]) for line in table) for index in range(len(columns))]
+    for line in table:
+        padded = (text.ljust(width) for text, width in zip(line, widths, strict=True))
+        click.echo("  ".join(padded).rstrip())
+
+
+def print_pairs(pairs: Mapping[str, Any]) -> None:
+    """One name and value a line."""
+    width = max((len(name) for name in pairs), default=0)
+    for name, value in pairs.items():
+        click.echo(f"{name.replace('_', ' ').ljust(width)}  {cell(value)}")
+
+
+def confirm(question: str, is_confirmed: bool) -> None:
+    """Ask before a destructive act; without a terminal only --yes is an answer."""
+    if is_confirmed:
+        return
+    if not sys.stdin.isatty():
+        rule = f"{question} needs a confirmation and there is no terminal to ask on"
+        raise CommandFailure(REFUSED, "NOT_CONFIRMED", rule, "Add --yes if you mean it.")
+    if not click.confirm(f"{question}?", default=False):
+        raise CommandFailure(REFUSED, "NOT_CONFIRMED", "not confirmed, nothing was done")

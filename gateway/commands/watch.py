@@ -1,0 +1,92 @@
+"""gateway watch: rows as they happen, over the WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway.commands.connection import Connection, connect, connection_options, refusal
+from gateway.commands.output import NOT_RUNNING, CommandFailure, cell, json_option, print_json
+
+__all__ = ["command", "events"]
+
+CHANNELS = ("orders", "fills", "positions")
+NOISE = {"venue_order_id", "created_ns", "updated_ns", "principal", "sequence"}
+
+
+@click.command("watch")
+@click.argument("channels", nargs=-1, type=click.Choice(CHANNELS))
+@click.option("--count", type=click.IntRange(1), help="End after this many rows.")
+@connection_options
+@json_option
+def command(
+    channels: tuple[str, ...],
+    count: int | None,
+    url: str | None,
+    key_file: Path | None,
+    config_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Follow CHANNELS (orders, fills, positions; default all) until Ctrl-C.
+
+    \b
+    Example:
+      gateway watch orders fills
+    """
+    connection = connect(url, key_file, config_file)
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(follow(connection, channels or CHANNELS, count, as_json))
+
+
+async def follow(
+    connection: Connection, channels: tuple[str, ...], count: int | None, as_json: bool
+) -> None:
+    """Print events until `count` is reached or the gateway closes."""
+    seen = 0
+    async for event in events(connection, channels):
+        print_json(event) if as_json else print_event(event)
+        seen += 1
+        if seen == count:
+            return
+    rule = "the gateway closed the connection"
+    raise CommandFailure(NOT_RUNNING, "NOT_RUNNING", rule, "Look with `gateway status`.")
+
+
+async def events(connection: Connection, channels: tuple[str, ...]) -> AsyncIterator[Any]:
+    """Log on, subscribe, and yield every event."""
+    import aiohttp
+
+    address = "ws" + connection.url.removeprefix("http") + "/v1/ws"
+    try:
+        async with aiohttp.ClientSession() as session, session.ws_connect(address) as socket:
+            await socket.send_json({"op": "login", "id": 0, "key": connection.key})
+            for number, channel in enumerate(channels, start=1):
+                await socket.send_json({"op": "subscribe", "id": number, "channel": channel})
+            async for message in socket:
+                if message.type is not aiohttp.WSMsgType.TEXT:
+                    return
+                document = json.loads(message.data)
+                if document.get("ok") is False:
+                    raise refusal(0, message.data.encode())
+                if "channel" in document and "ok" not in document:
+                    yield document
+    except aiohttp.ClientError as error:
+        rule = f"nothing answers at {address}: {error}"
+        raise CommandFailure(NOT_RUNNING, "NOT_RUNNING", rule, "Start it first.") from None
+
+
+def print_event(event: dict[str, Any]) -> None:
+    """One event on one line: channel, sequence, then what a person reads."""
+    row = next((value for value in event.values() if isinstance(value, dict)), {})
+    shown = [
+        f"{name}={cell(value)}"
+        for name, value in row.items()
+        if name not in NOISE and value not in (None, "", False)
+    ]
+    click.echo(f"{event['channel']:<9} {event.get('sequence', '-'):>10}  {' '.join(shown)}")

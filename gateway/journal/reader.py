@@ -1,0 +1,92 @@
+"""The typed door to native journal reading: files only, no daemon needed. Must never write into a
+journal that a daemon may be using."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+__all__ = ["Replayed", "decoded", "kind_counts", "open_replica", "replay", "verify"]
+
+RECORDS_PER_STEP = 65536
+FOREVER = 2**63 - 1
+
+
+class Replayed(msgspec.Struct, frozen=True, kw_only=True):
+    """The state after a replay, always stated with its sequence."""
+
+    sequence: int
+    state_hash: str
+    records: int
+    seconds: float
+
+
+def _native() -> Any:
+    """The native part, loaded when a journal is opened and not when a command is listed."""
+    from gateway._core import journal
+
+    return journal
+
+
+def open_replica(directory: Path, ring_directory: str = "", *, use_snapshot: bool) -> Any:
+    """A replica of the journal at its start, or at its newest valid snapshot."""
+    return _native().Replica(str(directory), ring_directory, use_snapshot=use_snapshot)
+
+
+def replay(
+    directory: Path,
+    clock_ns: Callable[[], int],
+    *,
+    ring_directory: str = "",
+    until_sequence: int = FOREVER,
+    use_snapshot: bool = False,
+    progress: Callable[[int], None] = lambda sequence: None,
+) -> Replayed:
+    """Apply every record up to and including `until_sequence` and tell the state's hash."""
+    began_ns = clock_ns()
+    replica = open_replica(directory, ring_directory, use_snapshot=use_snapshot)
+    records = 0
+    while replica.sequence < until_sequence:
+        step = min(RECORDS_PER_STEP, until_sequence - replica.sequence)
+        applied = replica.follow(step)
+        if applied == 0:
+            break
+        records += applied
+        progress(replica.sequence)
+    return Replayed(
+        sequence=replica.sequence,
+        state_hash=replica.state_hash(),
+        records=records,
+        seconds=(clock_ns() - began_ns) / 1e9,
+    )
+
+
+def verify(directory: Path, ring_directory: str = "") -> dict[str, Any]:
+    """Integrity of every file: {ok, records, sequence, segments, faults}."""
+    result: dict[str, Any] = _native().verify(str(directory), ring_directory)
+    return result
+
+
+def decoded(
+    directory: Path, *, ring_directory: str = "", first: int = 1, last: int = FOREVER
+) -> Iterator[dict[str, Any]]:
+    """Every record from `first` to `last` as a dict of its fields, in order."""
+    native = _native()
+    reader = native.Reader(str(directory), ring_directory, first)
+    while batch := reader.read(1024):
+        for sequence, record in batch:
+            if sequence > last:
+                return
+            yield native.decode(record)
+
+
+def kind_counts(records: Iterator[dict[str, Any]]) -> dict[str, int]:
+    """How many records of each kind, the most frequent first."""
+    counts: dict[str, int] = {}
+    for record in records:
+        kind = str(record["kind"])
+        counts[kind] = counts.get(kind, 0) + 1
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -1,0 +1,218 @@
+"""What a daemon owes its operating system: systemd's notifications and sockets, CPU pinning, locked
+memory, clocks. Must never report a success it has not verified."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import socket
+import time
+from collections.abc import Collection, Mapping, MutableMapping
+from pathlib import Path
+
+import msgspec
+
+__all__ = [
+    "ClockSample",
+    "ListenSocket",
+    "Notifier",
+    "ProcessError",
+    "clock_source",
+    "lock_memory",
+    "memory_lock_limit_bytes",
+    "monotonic_ns",
+    "pin_thread",
+    "sample_clocks",
+    "take_listen_sockets",
+    "wall_ns",
+    "watchdog_interval_seconds",
+]
+
+LISTEN_FIRST_DESCRIPTOR = 3  # sd_listen_fds(3): passed descriptors start here.
+LISTEN_DESCRIPTORS_MAX = 64
+SOCKET_PATH_BYTES_MAX = 108  # sun_path of unix(7).
+CLOCK_SOURCE = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
+MCL_CURRENT, MCL_FUTURE = 1, 2
+
+
+class ProcessError(RuntimeError):
+    """The operating system did not do what was asked; the message says what to change."""
+
+
+class Notifier:
+    """Speaks sd_notify(3). Without a NOTIFY_SOCKET every call does nothing and returns False.
+
+    A lost datagram is not fatal for trading, so send failures return False and are not raised."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._address = notify_address(environ.get("NOTIFY_SOCKET", ""))
+
+    @property
+    def is_active(self) -> bool:
+        """Whether somebody listens."""
+        return self._address is not None
+
+    def send(self, **fields: str | int) -> bool:
+        """Send one notification, for instance send(READY=1, STATUS="trading")."""
+        if self._address is None:
+            return False
+        text = "\n".join(f"{name}={_one_line(value)}" for name, value in fields.items())
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+                sender.setblocking(False)
+                sender.sendto(text.encode(), self._address)
+        except OSError:
+            return False
+        return True
+
+    def ready(self, status: str = "") -> bool:
+        """Start or reload has finished."""
+        return self.send(READY=1, STATUS=status)
+
+    def reloading(self, now_monotonic_ns: int) -> bool:
+        """A reload begins; end it with ready(). Serves Type=notify and Type=notify-reload."""
+        return self.send(RELOADING=1, MONOTONIC_USEC=now_monotonic_ns // 1000)
+
+    def stopping(self, status: str = "") -> bool:
+        """An orderly stop begins."""
+        return self.send(STOPPING=1, STATUS=status)
+
+    def status(self, status: str) -> bool:
+        """One line for `systemctl status`."""
+        return self.send(STATUS=status)
+
+    def watchdog(self) -> bool:
+        """Alive. Call it only when the engine's beat has advanced since the last call."""
+        return self.send(WATCHDOG=1)
+
+
+def _one_line(value: str | int) -> str:
+    return str(value).replace("\n", " ")
+
+
+def notify_address(name: str) -> str | bytes | None:
+    """The socket address of NOTIFY_SOCKET: a path, or @name in the abstract space."""
+    if not name:
+        return None
+    if name[0] not in "/@" or len(name) < 2 or len(name.encode()) > SOCKET_PATH_BYTES_MAX:
+        raise ProcessError(f"NOTIFY_SOCKET {name!r} is neither a path nor an abstract name")
+    return b"\0" + name[1:].encode() if name[0] == "@" else name
+
+
+def watchdog_interval_seconds(environ: Mapping[str, str], process_id: int) -> float | None:
+    """How often to call Notifier.watchdog: half of WATCHDOG_USEC; None = systemd does not watch."""
+    text = environ.get("WATCHDOG_USEC", "")
+    if not text:
+        return None
+    if environ.get("WATCHDOG_PID", str(process_id)) != str(process_id):
+        return None
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise ProcessError(f"WATCHDOG_USEC {text!r} is not a number of microseconds above zero")
+    return int(text) / 2e6
+
+
+class ListenSocket(msgspec.Struct, frozen=True):
+    """A socket that systemd opened for us. `name` is FileDescriptorName of the socket unit."""
+
+    name: str
+    descriptor: int
+
+
+def take_listen_sockets(
+    environ: MutableMapping[str, str],
+    process_id: int,
+    first_descriptor: int = LISTEN_FIRST_DESCRIPTOR,
+) -> list[ListenSocket]:
+    """Socket activation: take over LISTEN_FDS once. The variables are removed, so that no child
+    takes the sockets for its own, and the descriptors are closed on exec."""
+    if environ.get("LISTEN_PID", "") != str(process_id):
+        return []
+    text, names = environ.pop("LISTEN_FDS", "0"), environ.pop("LISTEN_FDNAMES", "")
+    environ.pop("LISTEN_PID")
+    if not text.isascii() or not text.isdigit() or int(text) > LISTEN_DESCRIPTORS_MAX:
+        raise ProcessError(f"LISTEN_FDS {text!r} is not a number from 0 to 64")
+    labels = names.split(":") if names else []
+    if labels and len(labels) != int(text):
+        raise ProcessError(f"LISTEN_FDNAMES names {len(labels)} sockets, LISTEN_FDS says {text}")
+    found = []
+    for index in range(int(text)):
+        descriptor = first_descriptor + index
+        os.set_inheritable(descriptor, False)
+        found.append(ListenSocket(labels[index] if labels else "unknown", descriptor))
+    return found
+
+
+def pin_thread(cpus: Collection[int], thread_id: int = 0) -> None:
+    """Pin a thread (0 = the caller) and check that the kernel did it. Raises ProcessError naming
+    the CPUs that may be used: a silently wrong pinning ruins speed and is found too late."""
+    wanted = set(cpus)
+    may = os.sched_getaffinity(0)
+    if not wanted or min(wanted) < 0:
+        raise ProcessError(f"no such set of CPUs: {sorted(wanted)}")
+    if not wanted <= may:
+        missing = sorted(wanted - may)
+        raise ProcessError(f"CPU {missing} is not among the usable CPUs {sorted(may)}")
+    try:
+        os.sched_setaffinity(thread_id, wanted)
+    except OSError as error:
+        raise ProcessError(f"CPU {sorted(wanted)} refused: {error.strerror}") from error
+    actual = os.sched_getaffinity(thread_id)
+    if actual != wanted:
+        raise ProcessError(f"asked for CPU {sorted(wanted)}, the kernel gave {sorted(actual)}")
+
+
+def memory_lock_limit_bytes() -> int | None:
+    """RLIMIT_MEMLOCK of this process; None = unlimited."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+    return None if soft == resource.RLIM_INFINITY else soft
+
+
+def lock_memory() -> None:
+    """Keep every page, present and future, in memory. Raises ProcessError with the limit."""
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.mlockall(MCL_CURRENT | MCL_FUTURE) != 0:
+        cause = os.strerror(ctypes.get_errno())
+        limit = memory_lock_limit_bytes()
+        raise ProcessError(
+            f"memory cannot be locked ({cause}); limit {limit} bytes: set LimitMEMLOCK=infinity"
+        )
+
+
+class ClockSample(msgspec.Struct, frozen=True):
+    """Wall and monotonic time taken together; `uncertainty_ns` bounds the time between them."""
+
+    wall_ns: int
+    monotonic_ns: int
+    uncertainty_ns: int
+
+
+def sample_clocks(tries: int = 8) -> ClockSample:
+    """The tightest of a few paired readings, so that one preemption does not shift the clock."""
+    best: ClockSample | None = None
+    for _ in range(tries):
+        before = time.monotonic_ns()
+        wall = time.time_ns()
+        after = time.monotonic_ns()
+        if best is None or after - before < best.uncertainty_ns:
+            best = ClockSample(wall, before + (after - before) // 2, after - before)
+    assert best is not None, "at least one try"
+    return best
+
+
+def wall_ns() -> int:
+    """UTC wall clock in ns. Programs read it here and pass it on."""
+    return time.time_ns()
+
+
+def monotonic_ns() -> int:
+    """Monotonic clock in ns."""
+    return time.monotonic_ns()
+
+
+def clock_source(path: Path = CLOCK_SOURCE) -> str:
+    """The kernel's clock source, "" when it does not tell."""
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
