@@ -42,7 +42,7 @@ def test_it_tells_systemd_prints_the_page_and_stops_in_order(tmp_path):
         systemd.settimeout(20)
         process = start(tmp_path, "127.0.0.1", {"NOTIFY_SOCKET": str(tmp_path / "notify")})
         try:
-            assert systemd.recv(100) == b"READY=1"
+            assert systemd.recv(200).startswith(b"READY=1\n")
             word, address = process.stdout.readline().split()
             assert word == "page" and "/#token=" in address
             health = address.partition("#")[0] + "v1/health/live"
@@ -50,7 +50,7 @@ def test_it_tells_systemd_prints_the_page_and_stops_in_order(tmp_path):
                 assert answer.status == 200
             process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=10) == 0
-            assert systemd.recv(100) == b"STOPPING=1"
+            assert systemd.recv(200).startswith(b"STOPPING=1\n")
             assert process.stderr.read() == ""
         finally:
             process.kill()
