@@ -36,6 +36,7 @@ from gateway.stream.view import View
 
 __all__ = ["Observer", "ObserverOptions", "main"]
 
+BEAT_SECONDS = 5.0  # well within the WatchdogSec of systemd/gateway-observer.service
 INSPECT_SECONDS = 1.0  # how often new seals and a replaced journal are looked for
 RETRY_SECONDS = 0.25  # how often a journal that is not there is looked for
 IDLE_SECONDS_MIN = 0.002  # first wait at the end of the journal; doubles while nothing comes
@@ -259,15 +260,24 @@ class Observer:
         return MetricsSnapshot(values, dict(view.orders_by_state), engine)
 
 
+async def _beat_forever(notifier: Notifier) -> None:
+    # Tells that the loop turns. A long first read of the journal happens in the follower's thread
+    # and must not look like a hang.
+    while notifier.watchdog():  # noqa: ASYNC110 - a clock is what it waits for
+        await asyncio.sleep(BEAT_SECONDS)
+
+
 async def _serve(options: ObserverOptions) -> None:
     observer = Observer(options)
     notifier = Notifier(os.environ)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, observer.stop)
+    beat = asyncio.create_task(_beat_forever(notifier))
     try:
         await observer.run(lambda ready: _announce(ready, notifier))
     finally:
+        beat.cancel()
         notifier.stopping()
 
 
