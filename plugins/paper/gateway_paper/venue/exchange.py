@@ -182,7 +182,12 @@ class Exchange:
                 mark = self._mark(instrument) if listing else 0
                 reference = f"funding-{boundary_ns // 1_000_000}-{leg}"
                 key = (account.name, instrument, reference)
-                if listing is None or not position.quantity or not mark or key in self._funding_paid:
+                if (
+                    listing is None
+                    or not position.quantity
+                    or not mark
+                    or key in self._funding_paid
+                ):
                     continue
                 value = listing.value(mark, position.quantity)
                 row = {

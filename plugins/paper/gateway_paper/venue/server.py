@@ -403,7 +403,9 @@ class VenueServer:
         )
 
     def _allowed(self, key: KeySettings) -> list[str]:
-        return [name for name in self._exchange.accounts if not key.accounts or name in key.accounts]
+        return [
+            name for name in self._exchange.accounts if not key.accounts or name in key.accounts
+        ]
 
     def _check_account(self, key: KeySettings, account: str) -> None:
         if account not in self._allowed(key):
@@ -446,4 +448,3 @@ def _integer(request: web.Request, name: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise Refused("bad_number", f"{name} {text[:40]}")
     return int(text)
-
