@@ -3,7 +3,6 @@ no, or the outcome is unknown. Never sends anything twice."""
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -48,7 +47,7 @@ class RestClient:
             self._session = None
 
     def headers(self, method: str, path: str, body: str = "") -> dict[str, str]:
-        return signed_headers(self._key, self._secret, time.time_ns(), method, path, body)
+        return signed_headers(self._key, self._secret, time.time_ns(), method, path, body=body)
 
     async def get(self, path: str, query: Mapping[str, str] | None = None) -> Row:
         return await self._request("GET", f"{path}?{urlencode(query)}" if query else path, "")
@@ -69,7 +68,7 @@ class RestClient:
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             # No connection existed, so not one byte was written.
             raise VenueUnavailable(f"{method} {path}: {error}") from error
-        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
             name = type(error).__name__
             raise OutcomeUnknown(f"{method} {path}: {name} {error}") from error
 

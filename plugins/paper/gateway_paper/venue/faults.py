@@ -1,4 +1,5 @@
-"""Misbehaviour on request, for tests of those who must survive it. Off unless an admin call asks."""
+"""Misbehaviour on request, for tests of those who must survive it. Nothing happens unless an
+admin call asks for it."""
 
 from __future__ import annotations
 

@@ -144,8 +144,9 @@ def _market(
     settings: VenueSettings, listings: list[Listing], folder: Path | None
 ) -> MarketSource | None:
     if folder is not None:
-        recorded = {listing.symbol for listing in read_listings(folder)}
-        return RecordedMarket(folder, {l.symbol: l for l in listings if l.symbol in recorded})
+        known = {listing.symbol: listing for listing in listings}
+        wanted = [listing.symbol for listing in read_listings(folder)]
+        return RecordedMarket(folder, {symbol: known[symbol] for symbol in wanted})
     if settings.market == "generator":
         return GeneratedMarket(listings, settings.seed, settings.step_ms)
     return None

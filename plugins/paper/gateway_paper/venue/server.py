@@ -14,6 +14,14 @@ import msgspec
 from aiohttp import web
 
 from gateway_paper.signing import KEY_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
+from gateway_paper.venue.bodies import (
+    ActionBody,
+    CancelAllBody,
+    CancelBody,
+    MarketBody,
+    ModeBody,
+    ReplaceBody,
+)
 from gateway_paper.venue.exchange import Exchange
 from gateway_paper.venue.faults import FaultRequest, Faults
 from gateway_paper.venue.market import BookCleared, LevelSet, MarketChange, Traded
@@ -30,47 +38,6 @@ Row = dict[str, Any]
 Action = Callable[[], Row]
 Body = TypeVar("Body")
 _REJECTION_STEPS = 1_000_000  # reject_rate is compared with an integer draw, no floats
-
-
-class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    pass
-
-
-class CancelBody(_Strict):
-    account: str
-    client_order_id: str
-
-
-class CancelAllBody(_Strict):
-    account: str
-    instrument: str = ""
-
-
-class ReplaceBody(_Strict):
-    account: str
-    client_order_id: str
-    quantity: str | None = None
-    price: str | None = None
-
-
-class ModeBody(_Strict):
-    account: str
-    is_hedge_mode: bool
-
-
-class MarketBody(_Strict):
-    """Manual market: levels [side, price, quantity], then trades [price, quantity, aggressor]."""
-
-    instrument: str
-    is_cleared: bool = False
-    levels: list[tuple[str, str, str]] = []
-    trades: list[tuple[str, str, str]] = []
-
-
-class ActionBody(_Strict):
-    """`end_day`, `pay_funding`, `cut_streams` or `clear_faults`."""
-
-    action: str
 
 
 class VenueServer:
