@@ -196,7 +196,7 @@ class PaperAdapter:
         port = self._port
         if port is None:
             return
-        kind = row["type"]
+        kind = row["message"]
         if kind == "fill":
             port.filled(translate.fill_report(row))
             if row["state"] == "filled":

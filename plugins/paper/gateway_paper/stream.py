@@ -101,7 +101,7 @@ class AccountStream:
                 self._take(_decode(message.data), missing)
 
     def _take(self, row: Row, missing: set[str]) -> None:
-        kind = row.get("type")
+        kind = row.get("message")
         if kind in ("resumed", "reset"):
             if kind == "reset":
                 # The venue no longer has what we missed; only reconciliation can close this.

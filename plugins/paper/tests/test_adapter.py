@@ -243,9 +243,9 @@ async def test_killed_venue_comes_back_with_everything_and_the_stream_resumes(
         await port.wait(
             lambda: {f.trade_id for f in port.values("filled")} == {t for _, t in judge.trade_ids()}
         )
-        for i in {i for i in port.values("accepted")}:
+        for i in set(port.values("accepted")):
             assert f"G-{i}" in states
-        for i in {i for i in port.values("not_sent")}:
+        for i in set(port.values("not_sent")):
             assert f"G-{i}" not in states
         position = (await adapter.positions("A"))[0]
         assert judge.positions() == {("A", "BTCUSDT", "net"): Fraction(position.quantity)}

@@ -110,5 +110,5 @@ def test_a_break_in_the_recording_is_refused_by_name(recording: Path, tmp_path: 
     del lines[updates[50]]
     (tmp_path / "ws.txt").write_text("".join(lines))
     listings = {listing.symbol: listing for listing in read_listings(tmp_path)}
-    with pytest.raises(ValueError, match="KEEPUSDT: update .* does not follow"):
+    with pytest.raises(ValueError, match=r"KEEPUSDT: update .* does not follow"):
         RecordedMarket(tmp_path, listings)

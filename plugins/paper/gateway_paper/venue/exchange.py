@@ -237,7 +237,7 @@ class Exchange:
         }
         mark = self._mark(instrument)
         return {
-            "type": "mark",
+            "message": "mark",
             "instrument": instrument,
             "mark": listing.price_text(mark) if mark else None,
             **row,

@@ -72,7 +72,7 @@ class StreamHub:
                 reader.put(data)
 
     def heartbeat(self, now_ns: int) -> None:
-        data = _encode({"type": "heartbeat", "venue_time_ns": now_ns})
+        data = _encode({"message": "heartbeat", "venue_time_ns": now_ns})
         for reader in self._readers:
             reader.put(data)
 
@@ -112,11 +112,13 @@ class StreamHub:
         try:
             body = msgspec.json.decode(text, type=ResumeBody)
         except msgspec.ValidationError as error:
-            reader.put(_encode({"type": "error", "code": "bad_request", "text": str(error)}))
+            reader.put(_encode({"message": "error", "code": "bad_request", "text": str(error)}))
             return
         for account, after in body.accounts.items():
             if account not in allowed:
-                reader.put(_encode({"type": "error", "code": "unknown_account", "text": account}))
+                reader.put(
+                    _encode({"message": "error", "code": "unknown_account", "text": account})
+                )
                 continue
             self._resume_account(reader, account, after)
 
@@ -129,11 +131,11 @@ class StreamHub:
         reader.accounts.add(account)
         kind = "resumed" if is_known else "reset"
         start = last if after is None or not is_known else after
-        reader.put(_encode({"type": kind, "account": account, "sequence": start}))
+        reader.put(_encode({"message": kind, "account": account, "sequence": start}))
         for row in history if start < last else ():
             if row["venue_sequence"] > start:
                 reader.put(_encode(_message(row)))
 
 
 def _message(row: Row) -> Row:
-    return {"type": row["kind"], **{key: row[key] for key in row if key != "kind"}}
+    return {"message": row["kind"], **{key: row[key] for key in row if key != "kind"}}
