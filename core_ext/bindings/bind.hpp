@@ -6,6 +6,9 @@
 namespace gateway {
 
 void bind_types(nanobind::module_& module);
+void bind_engine(nanobind::module_& module);
+void bind_ports(nanobind::module_& module);
+void bind_journal(nanobind::module_& module);
 void bind_positions(nanobind::module_& module);
 void bind_matching(nanobind::module_& module);
 

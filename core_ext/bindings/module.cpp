@@ -7,6 +7,10 @@ NB_MODULE(_core, module) {
   module.doc() = "Native core of the gateway. Import it only through the doors of STYLE.md.";
   auto types = module.def_submodule("types", "Refusals and exact numbers.");
   gateway::bind_types(types);
+  auto engine = module.def_submodule("engine", "The single-writer engine and its ports.");
+  gateway::bind_engine(engine);
+  auto journal = module.def_submodule("journal", "Reading, following and verifying journals.");
+  gateway::bind_journal(journal);
   auto positions = module.def_submodule("positions", "Exact position arithmetic.");
   gateway::bind_positions(positions);
   auto matching = module.def_submodule("matching", "Price-time matching of one instrument.");

@@ -1,0 +1,256 @@
+// Reading journals for Python: reader, follower with rows, verification, decoding. Never writes but
+// snapshots, and those only from a follower.
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include "bind.hpp"
+#include "decode.hpp"
+#include "gateway_core/journal/reader.hpp"
+#include "gateway_core/journal/snapshot.hpp"
+#include "gateway_core/journal/verify.hpp"
+#include "gateway_core/platform/clock.hpp"
+#include "gateway_core/platform/storage.hpp"
+#include "gateway_core/state/follower.hpp"
+#include "rows.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace gateway {
+namespace {
+
+[[noreturn]] void fail(const journal::Reader& reader) {
+  throw std::runtime_error("journal: " + reader.error());
+}
+
+struct ReaderHandle {
+  ReaderHandle(const std::string& directory, const std::string& ring_directory, Sequence from)
+      : reader(storage, directory, ring_directory, from) {}
+  platform::PosixStorage storage;
+  journal::Reader reader;
+};
+
+nb::list read_records(ReaderHandle& handle, std::size_t limit) {
+  nb::list out;
+  for (std::size_t i = 0; i < limit; ++i) {
+    const RecordHeader* header = handle.reader.next();
+    if (header == nullptr) break;
+    out.append(nb::make_tuple(header->sequence, nb::bytes(header, header->length)));
+  }
+  if (handle.reader.state() != journal::ReaderState::kFollowing && nb::len(out) == 0) fail(handle.reader);
+  return out;
+}
+
+/// Which row a record touches, for streams.
+struct Change {
+  Sequence sequence;
+  const char* kind;
+  std::uint64_t key;
+};
+
+struct ReplicaHandle {
+  platform::PosixStorage storage;
+  std::string directory;
+  Follower follower;
+  std::unique_ptr<journal::Reader> reader;
+  std::vector<Change> changes;
+  bool tracks_changes = false;
+};
+
+std::unique_ptr<ReplicaHandle> open_replica(const std::string& directory,
+                                            const std::string& ring_directory, bool use_snapshot) {
+  auto handle = std::make_unique<ReplicaHandle>();
+  handle->directory = directory;
+  Sequence from = 1;
+  if (use_snapshot) {
+    const Sequence newest = journal::newest_valid_snapshot(handle->storage, directory, 0);
+    journal::Snapshot snapshot;
+    std::string error;
+    if (newest != 0 &&
+        journal::load_snapshot(handle->storage, directory, newest, 0, snapshot, error) &&
+        handle->follower.snapshot(snapshot.at, snapshot.payload.data(), snapshot.payload.size())) {
+      from = newest + 1;
+    }
+  }
+  handle->reader =
+      std::make_unique<journal::Reader>(handle->storage, directory, ring_directory, from);
+  return handle;
+}
+
+void note_changes(ReplicaHandle& handle, const RecordHeader& header, const std::uint8_t* record) {
+  const State& state = *handle.follower.state();
+  const auto touch_order = [&](OrderId id) {
+    const std::uint32_t slot = id == 0 ? kNoSlot : state.orders.find(id);
+    if (slot == kNoSlot) return kNoSlot;
+    handle.changes.push_back({header.sequence, "order", id});
+    return slot;
+  };
+  switch (static_cast<RecordKind>(header.type)) {
+    case RecordKind::kOrderFilled: {
+      const auto& fill = payload<OrderFilled>(record);
+      touch_order(fill.order_id);
+      handle.changes.push_back({header.sequence, "fill", fill.order_id});
+      handle.changes.push_back({header.sequence, "position", 0});
+      handle.changes.push_back({header.sequence, "balance", 0});
+      return;
+    }
+    case RecordKind::kFillBusted:
+    case RecordKind::kFillCorrected:
+      touch_order(payload<FillRevised>(record).order_id);
+      handle.changes.push_back({header.sequence, "position", 0});
+      handle.changes.push_back({header.sequence, "balance", 0});
+      return;
+    case RecordKind::kFunding:
+    case RecordKind::kBalanceChanged:
+      handle.changes.push_back({header.sequence, "balance", 0});
+      return;
+    default: break;
+  }
+  const auto kind = header.type;
+  const bool is_order = kind >= static_cast<int>(RecordKind::kOrderNew) &&
+                        kind <= static_cast<int>(RecordKind::kOrderAdopted) &&
+                        kind != static_cast<int>(RecordKind::kOrderRefused);
+  // The order id is the first field of every order payload.
+  if (is_order) {
+    touch_order(payload<OrderNew>(record).order_id);
+  } else if (kind != static_cast<int>(RecordKind::kOrderRefused)) {
+    handle.changes.push_back({header.sequence, "state", kind});
+  }
+}
+
+std::size_t follow(ReplicaHandle& handle, std::size_t limit, Sequence until) {
+  const nb::gil_scoped_release release;
+  std::size_t done = 0;
+  while (done < limit && (until == 0 || handle.follower.sequence() < until)) {
+    const RecordHeader* header = handle.reader->next();
+    if (header == nullptr) break;
+    const auto* record = reinterpret_cast<const std::uint8_t*>(header);
+    if (!handle.follower.apply(*header, record)) {
+      throw std::runtime_error("journal: " + handle.follower.error());
+    }
+    if (handle.tracks_changes) note_changes(handle, *header, record);
+    ++done;
+  }
+  if (done == 0 && handle.reader->state() != journal::ReaderState::kFollowing) fail(*handle.reader);
+  return done;
+}
+
+nb::list take_changes(ReplicaHandle& handle) {
+  handle.tracks_changes = true;
+  nb::list out;
+  for (const Change& change : handle.changes) {
+    const std::string_view kind = change.kind;
+    nb::object key = kind == "order" || kind == "fill" ? nb::cast(std::to_string(change.key))
+                                                       : nb::cast(change.key);
+    out.append(nb::make_tuple(change.sequence, change.kind, key));
+  }
+  handle.changes.clear();
+  return out;
+}
+
+std::string write_state(ReplicaHandle& handle) {
+  if (handle.follower.state() == nullptr) throw std::runtime_error("journal: nothing to write yet");
+  const nb::gil_scoped_release release;
+  std::vector<std::uint8_t> payload;
+  handle.follower.state()->serialize(payload);
+  const auto written = journal::write_snapshot(handle.storage, handle.directory, 0,
+                                               handle.reader->point(), payload);
+  if (written.error != 0) {
+    throw std::runtime_error("snapshot: errno " + std::to_string(-written.error));
+  }
+  return handle.directory + "/" + written.name;
+}
+
+nb::dict verify_directory(const std::string& directory, const std::string& ring_directory) {
+  platform::PosixStorage storage;
+  journal::VerifyResult result;
+  {
+    const nb::gil_scoped_release release;
+    result = journal::verify(storage, directory, ring_directory);
+  }
+  nb::list segments;
+  for (const auto& segment : result.segments) {
+    nb::dict row;
+    row["name"] = segment.name;
+    row["first_sequence"] = segment.first_sequence;
+    row["last_sequence"] = segment.last_sequence;
+    row["records"] = segment.records;
+    row["bytes"] = segment.bytes;
+    row["is_sealed"] = segment.is_sealed;
+    segments.append(row);
+  }
+  nb::list faults;
+  for (const auto& fault : result.faults) {
+    nb::dict row;
+    row["code"] = journal::fault_name(fault.code);
+    row["segment"] = fault.segment;
+    row["offset"] = fault.offset;
+    row["sequence"] = fault.sequence;
+    row["text"] = fault.text;
+    faults.append(row);
+  }
+  nb::dict out;
+  out["ok"] = result.is_ok;
+  out["records"] = result.records;
+  out["sequence"] = result.sequence;
+  out["segments"] = segments;
+  out["faults"] = faults;
+  return out;
+}
+
+const State& state_of(ReplicaHandle& handle) {
+  if (handle.follower.state() == nullptr) throw std::runtime_error("journal: no record read yet");
+  return *handle.follower.state();
+}
+
+/// A follower that has read nothing yet has no rows.
+template <typename Rows>
+auto rows_or_empty(ReplicaHandle& handle, Rows&& rows) {
+  return handle.follower.state() == nullptr ? nb::list() : rows(*handle.follower.state());
+}
+
+void bind_replica(nb::module_& module) {
+  using Handle = ReplicaHandle;
+  nb::class_<Handle>(module, "Replica")
+      .def(nb::new_(&open_replica), "directory"_a, "ring_directory"_a = "", "use_snapshot"_a = true)
+      .def("follow", &follow, "limit"_a = 65536, "until"_a = 0)
+      .def_prop_ro("sequence", [](Handle& handle) { return handle.follower.sequence(); })
+      .def("state_hash", [](Handle& handle) {
+        const State& state = state_of(handle);
+        const nb::gil_scoped_release release;
+        return state.hash();
+      })
+      .def("write_snapshot", &write_state)
+      .def("orders", [](Handle& handle, bool open_only, std::size_t limit) {
+        return rows_or_empty(handle, [&](const State& s) { return order_rows(s, open_only, limit); });
+      }, "open_only"_a = true, "limit"_a = 10000)
+      .def("order", [](Handle& handle, OrderId id) -> nb::object {
+        if (handle.follower.state() == nullptr) return nb::none();
+        return order_row_at(*handle.follower.state(), handle.follower.state()->orders.find(id));
+      }, "order_id"_a)
+      .def("positions", [](Handle& handle) {
+        return rows_or_empty(handle, [](const State& s) { return position_rows(s, wall_ns()); });
+      })
+      .def("balances", [](Handle& handle) { return rows_or_empty(handle, balance_rows); })
+      .def("limits", [](Handle& handle) { return rows_or_empty(handle, limit_rows); })
+      .def("trading_states", [](Handle& handle) { return rows_or_empty(handle, trading_state_rows); })
+      .def("registry", [](Handle& handle, const std::string& kind) {
+        return rows_or_empty(handle, [&](const State& s) { return registry_rows(s, kind); });
+      }, "kind"_a)
+      .def("changes", &take_changes);
+}
+
+}  // namespace
+
+void bind_journal(nb::module_& module) {
+  nb::class_<ReaderHandle>(module, "Reader")
+      .def(nb::init<const std::string&, const std::string&, Sequence>(), "directory"_a,
+           "ring_directory"_a = "", "from_sequence"_a = 1)
+      .def("read", &read_records, "limit"_a = 1024)
+      .def_prop_ro("sequence", [](ReaderHandle& handle) { return handle.reader.sequence(); });
+  bind_replica(module);
+  module.def("verify", &verify_directory, "directory"_a, "ring_directory"_a = "");
+  module.def("decode", &decode_record, "record"_a);
+}
+
+}  // namespace gateway
