@@ -28,6 +28,21 @@ TEST(an_average_cost_is_released_in_proportion_and_the_rest_stays) {
   CHECK_EQUAL(text(book.realised_e18 - book.cost_e18), "-50");  // the cash that moved
 }
 
+TEST(shares_are_rounded_to_the_nearest_and_ties_to_even) {
+  PositionBook book;
+  (void)apply_fill(book, kLinear, Side::kBuy, 3, worth("1"));
+  const auto effect = apply_fill(book, kLinear, Side::kSell, 2, {});
+  CHECK_EQUAL(text(effect.realised_e18), "-0.666666666666666667");
+  CHECK_EQUAL(text(book.cost_e18), "0.333333333333333333");
+  PositionBook odd;
+  (void)apply_fill(odd, kLinear, Side::kBuy, 2, Money{5});  // half of 5 is 2.5: to 2
+  CHECK(apply_fill(odd, kLinear, Side::kSell, 1, {}).realised_e18 == -2 && odd.cost_e18 == 3);
+  PositionBook flip;
+  (void)apply_fill(flip, kLinear, Side::kBuy, 1, Money{0});
+  (void)apply_fill(flip, kLinear, Side::kSell, 3, Money{2});  // a third of 2 is 0.67: to 1
+  CHECK(flip.realised_e18 == 1 && flip.cost_e18 == -1);
+}
+
 TEST(a_full_close_leaves_exactly_no_cost) {
   PositionBook book;
   (void)apply_fill(book, kLinear, Side::kSell, 7, worth("1.000000000000000001"));
