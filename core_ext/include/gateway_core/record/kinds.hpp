@@ -284,7 +284,8 @@ struct ReplaceRequested {
 struct OrderTriggered {
   OrderId order_id;
   std::int64_t trigger_price_seen;
-  std::uint64_t reserved[6];
+  std::uint64_t by_gateway;  // 1 = we held the order and send it now
+  std::uint64_t reserved[5];
 };
 
 /// Accepted (working or untriggered at the venue), canceled, expired, replaced, not sent, unknown:
@@ -306,8 +307,8 @@ enum class FactReason : std::uint32_t {
   kNone = 0,
   kRequested = 1,         // by our cancel
   kTimeInForce = 2,       // IOC or FOK rest
-  kPostOnly = 3,
-  kReduceOnly = 4,
+  kPostOnlyCross = 3,
+  kReduceOnlyRule = 4,
   kSelfTrade = 5,
   kExpired = 6,
   kVenueDecision = 7,
@@ -377,7 +378,7 @@ struct FillRevised {
   std::uint8_t liquidity;
   std::int64_t venue_time_ns;
   std::int64_t position_quantity;
-  std::uint64_t reserved_word;
+  std::uint64_t fill_ordinal;  // which remembered fill, engine's own count
   Money position_cost;
   Money position_realised;
   std::uint64_t reserved[2];

@@ -9,7 +9,8 @@
 namespace gateway {
 
 template <std::size_t N>
-struct Text {
+struct alignas(8) Text {  // whole words, so that hashing and copying go by eights
+  static_assert(N % 8 == 0);
   std::array<char, N> bytes{};
 
   static constexpr std::size_t kCapacity = N;

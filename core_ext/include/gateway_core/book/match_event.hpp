@@ -1,0 +1,117 @@
+// What the matching engine says: one event per fact about one order of ours.
+// Must never carry text: words are looked up at the edge.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <string_view>
+
+#include "gateway_core/types/ids.hpp"
+
+namespace gateway {
+
+enum class MatchKind : std::uint8_t {
+  kAccepted,
+  kUntriggered,
+  kTriggered,
+  kFilled,
+  kCanceled,
+  kExpired,
+  kRejected,
+  kReplaced,
+  kCancelRejected,
+  kReplaceRejected,
+};
+
+inline constexpr std::string_view kMatchKindNames[] = {
+    "accepted", "untriggered", "triggered", "filled",          "canceled",
+    "expired",  "rejected",    "replaced",  "cancel_rejected", "replace_rejected"};
+
+/// Why; words shared with refusals.def mean the same there. In memory only, so the order is free.
+enum class MatchReason : std::uint8_t {
+  kNone,
+  // New orders and replaces that are not taken.
+  kDuplicateOrder,
+  kUnknownOrder,
+  kBadEnum,
+  kUnsupportedTimeInForce,
+  kUnsupportedFlag,
+  kQuantityRange,
+  kBadLot,
+  kPriceMissing,
+  kRange,
+  kBadTick,
+  kTriggerMissing,
+  kTriggerNotAllowed,
+  kExpiryMissing,
+  kExpiryNotAllowed,
+  kExpiryPast,
+  kOrdersFull,
+  kWouldCross,
+  kQuantityBelowFilled,
+  kNothingToChange,
+  // Ends of orders that were taken.
+  kRequested,
+  kIocRemainder,
+  kFokUnfillable,
+  kNoLiquidity,
+  kProtectionPrice,
+  kExpiryReached,
+  kDayEnded,
+};
+
+inline constexpr std::string_view kMatchReasonNames[] = {"",
+                                                         "DUPLICATE_ORDER",
+                                                         "UNKNOWN_ORDER",
+                                                         "BAD_ENUM",
+                                                         "UNSUPPORTED_TIME_IN_FORCE",
+                                                         "UNSUPPORTED_FLAG",
+                                                         "QUANTITY_RANGE",
+                                                         "BAD_LOT",
+                                                         "PRICE_MISSING",
+                                                         "RANGE",
+                                                         "BAD_TICK",
+                                                         "TRIGGER_MISSING",
+                                                         "TRIGGER_NOT_ALLOWED",
+                                                         "EXPIRY_MISSING",
+                                                         "EXPIRY_NOT_ALLOWED",
+                                                         "EXPIRY_PAST",
+                                                         "ORDERS_FULL",
+                                                         "WOULD_CROSS",
+                                                         "QUANTITY_BELOW_FILLED",
+                                                         "NOTHING_TO_CHANGE",
+                                                         "REQUESTED",
+                                                         "IOC_REMAINDER",
+                                                         "FOK_UNFILLABLE",
+                                                         "NO_LIQUIDITY",
+                                                         "PROTECTION_PRICE",
+                                                         "EXPIRY_REACHED",
+                                                         "DAY_ENDED"};
+
+static_assert(std::size(kMatchKindNames) ==
+              static_cast<std::size_t>(MatchKind::kReplaceRejected) + 1);
+static_assert(std::size(kMatchReasonNames) == static_cast<std::size_t>(MatchReason::kDayEnded) + 1);
+
+[[nodiscard]] constexpr std::string_view name_of(MatchKind kind) noexcept {
+  return kMatchKindNames[static_cast<std::size_t>(kind)];
+}
+[[nodiscard]] constexpr std::string_view name_of(MatchReason reason) noexcept {
+  return kMatchReasonNames[static_cast<std::size_t>(reason)];
+}
+
+/// Price and quantity mean what docs/concepts/matching.md says for the kind; leaves is what is open
+/// after the event. contra_order_id 0 = the market.
+struct MatchEvent {
+  OrderId order_id = 0;
+  std::int64_t price = 0;
+  std::int64_t quantity = 0;
+  std::int64_t leaves = 0;
+  OrderId contra_order_id = 0;
+  MatchKind kind = MatchKind::kAccepted;
+  MatchReason reason = MatchReason::kNone;
+  bool is_maker = false;
+  friend bool operator==(const MatchEvent&, const MatchEvent&) = default;
+};
+
+}  // namespace gateway

@@ -1,0 +1,548 @@
+// Price-time matching of one instrument against our orders and the recorded market
+// (docs/concepts/matching.md). Must never read a clock or draw a random number: same calls, same
+// events. One thread.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gateway_core/book/admission.hpp"
+#include "gateway_core/book/match_event.hpp"
+#include "gateway_core/book/order_book.hpp"
+#include "gateway_core/book/order_pool.hpp"
+
+namespace gateway {
+
+/// Every call that can cause events returns them; the list is valid until the next call. Nothing is
+/// allocated per order; the event list and the level arrays grow only past their reserve, and GTD
+/// orders keep a node each.
+template <Book B = FlatBook>
+class MatchingEngine {
+ public:
+  using Events = std::vector<MatchEvent>;
+
+  MatchingEngine(std::int64_t tick, std::int64_t lot, std::size_t orders_max)
+      : pool_(orders_max), admission_(tick, lot) {
+    events_.reserve(1024);
+  }
+
+  const Events& submit(const NewBookOrder& wanted, std::int64_t now_ns = 0) {
+    events_.clear();
+    expire_due(now_ns);
+    const MatchReason reason = refuse(wanted);
+    if (reason != MatchReason::kNone) {
+      events_.push_back({.order_id = wanted.order_id,
+                         .price = wanted.price,
+                         .quantity = wanted.quantity,
+                         .kind = MatchKind::kRejected,
+                         .reason = reason});
+      return events_;
+    }
+    const Slot slot = enter(wanted);
+    const BookOrder& order = pool_[slot];
+    if (is_stop(order.type)) {
+      say(MatchKind::kUntriggered, order, order.trigger_price, order.quantity);
+      wait_for_trigger(slot);
+    } else {
+      say(MatchKind::kAccepted, order, order.price, order.quantity);
+      execute(slot);
+    }
+    run_triggers();
+    return events_;
+  }
+
+  const Events& cancel(OrderId order_id) {
+    events_.clear();
+    const Slot slot = pool_.find(order_id);
+    if (slot == kNoSlot) {
+      events_.push_back({.order_id = order_id,
+                         .kind = MatchKind::kCancelRejected,
+                         .reason = MatchReason::kUnknownOrder});
+      return events_;
+    }
+    unlink(slot);
+    end(slot, MatchKind::kCanceled, MatchReason::kRequested);
+    return events_;
+  }
+
+  /// 0 = unchanged; quantity is the new total.
+  const Events& replace(OrderId order_id, std::int64_t price, std::int64_t quantity,
+                        std::int64_t trigger_price) {
+    events_.clear();
+    const Slot slot = pool_.find(order_id);
+    Change change{price, quantity, trigger_price};
+    const MatchReason reason =
+        slot == kNoSlot ? MatchReason::kUnknownOrder : complete_and_refuse(pool_[slot], change);
+    if (reason != MatchReason::kNone) {
+      events_.push_back({.order_id = order_id,
+                         .price = price,
+                         .quantity = quantity,
+                         .leaves = slot == kNoSlot ? 0 : pool_[slot].leaves,
+                         .kind = MatchKind::kReplaceRejected,
+                         .reason = reason});
+      return events_;
+    }
+    BookOrder& order = pool_[slot];
+    const bool is_waiting = order.state == BookOrderState::kUntriggered;
+    const bool keeps_place = is_waiting
+                                 ? change.trigger_price == order.trigger_price
+                                 : change.price == order.price && change.quantity < order.quantity;
+    if (keeps_place) {
+      PriceLevel& level = *level_of(order);
+      level.own_quantity += change.quantity - order.quantity;
+      apply(order, change);
+      return events_;
+    }
+    unlink(slot);
+    apply(order, change);
+    order.arrival = ++arrivals_;
+    is_waiting ? wait_for_trigger(slot) : execute(slot);
+    run_triggers();
+    return events_;
+  }
+
+  /// Moves time forward and expires GTD orders that are due, earliest first.
+  const Events& advance(std::int64_t now_ns) {
+    events_.clear();
+    expire_due(now_ns);
+    return events_;
+  }
+
+  /// Ends DAY orders, and IOC or FOK stops that never triggered, in order of arrival.
+  const Events& end_day() {
+    events_.clear();
+    for (const Slot slot : slots_by_arrival()) {
+      const TimeInForce time_in_force = pool_[slot].time_in_force;
+      if (time_in_force == TimeInForce::kGtc || time_in_force == TimeInForce::kGtd) continue;
+      unlink(slot);
+      end(slot, MatchKind::kExpired, MatchReason::kDayEnded);
+    }
+    return events_;
+  }
+
+  /// The market's displayed quantity at a price, ours not counted; 0 removes it. A quote is not a
+  /// trade: it fills nothing, even when it crosses a resting order of ours.
+  void set_market_level(Side side, std::int64_t price, std::int64_t quantity) {
+    PriceLevel* level = book_.find(side, price);
+    if (level == nullptr && quantity == 0) return;
+    if (level == nullptr) level = &book_.open(side, price);
+    level->display_market(pool_, quantity);
+    if (level->is_empty()) book_.close(side, price);
+  }
+
+  void clear_market() {
+    for (const Side side : {Side::kBuy, Side::kSell}) {
+      prices_.clear();
+      book_.walk(side, [this](const PriceLevel& level) {
+        if (level.market_quantity > 0) prices_.push_back(level.price);
+        return true;
+      });
+      for (const std::int64_t price : prices_) set_market_level(side, price, 0);
+    }
+  }
+
+  /// A recorded trade. Strictly through a resting order of ours on either side: that order fills
+  /// whole, at its price. At our price on the passive side: queue ahead, then ours by time, then
+  /// the market behind us, until the trade's quantity is used up.
+  const Events& market_trade(std::int64_t price, std::int64_t quantity, Side aggressor) {
+    events_.clear();
+    fill_traded_through(Side::kBuy, price);
+    fill_traded_through(Side::kSell, price);
+    const Side passive = opposite(aggressor);
+    if (PriceLevel* level = book_.find(passive, price); level != nullptr) {
+      std::int64_t left = quantity;
+      trade_level(*level, left, nullptr);
+      if (level->is_empty()) book_.close(passive, price);
+    }
+    note_trade(price);
+    run_triggers();
+    return events_;
+  }
+
+  [[nodiscard]] std::int64_t best_price(Side side) const noexcept {
+    const PriceLevel* level = book_.best(side);
+    return level == nullptr ? 0 : level->price;
+  }
+  [[nodiscard]] std::int64_t last_price() const noexcept { return last_price_; }
+  [[nodiscard]] std::size_t open_count() const noexcept { return pool_.size(); }
+
+  /// (price, quantity) of the best levels, the market's and ours together.
+  [[nodiscard]] std::vector<std::pair<std::int64_t, std::int64_t>> depth(Side side,
+                                                                         std::size_t levels) const {
+    std::vector<std::pair<std::int64_t, std::int64_t>> rows;
+    book_.walk(side, [&](const PriceLevel& level) {
+      if (rows.size() >= levels) return false;
+      rows.emplace_back(level.price, level.total());
+      return true;
+    });
+    return rows;
+  }
+
+  /// Shows every open order with its queue ahead, by arrival.
+  template <typename Visit>
+  void visit_open(Visit&& visit) const {
+    for (const Slot slot : slots_by_arrival()) {
+      const BookOrder& order = pool_[slot];
+      const bool is_resting = order.state == BookOrderState::kResting;
+      visit(order,
+            is_resting ? book_.find(order.side, order.price)->queue_ahead(order) : std::int64_t{0});
+    }
+  }
+
+  /// The first broken invariant, or "". Walks everything.
+  [[nodiscard]] std::string check() const;
+
+ private:
+  struct Change {
+    std::int64_t price, quantity, trigger_price;
+  };
+
+  static constexpr bool is_better(Side side, std::int64_t price, std::int64_t other) noexcept {
+    return side == Side::kBuy ? price > other : price < other;
+  }
+  /// The worst price an order takes.
+  static constexpr std::int64_t limit_of(const BookOrder& order) noexcept {
+    if (order.price != 0) return order.price;
+    return order.side == Side::kBuy ? std::numeric_limits<std::int64_t>::max() : 0;
+  }
+  /// Stops lie nearest trigger first: buy stops ascending, as asks do, sell stops as bids do.
+  static constexpr Side stop_side(Side side) noexcept { return opposite(side); }
+
+  // --- Admission -------------------------------------------------------------------------------
+
+  [[nodiscard]] MatchReason refuse(const NewBookOrder& wanted) const noexcept {
+    if (pool_.find(wanted.order_id) != kNoSlot) return MatchReason::kDuplicateOrder;
+    const MatchReason reason = admission_.refuse(wanted, open_quantity_, now_ns_);
+    if (reason != MatchReason::kNone) return reason;
+    if (pool_.is_full()) return MatchReason::kOrdersFull;
+    const bool post_only = (wanted.flags & kPostOnly) != 0;
+    if (post_only && wanted.type == OrderType::kLimit && would_cross(wanted.side, wanted.price)) {
+      return MatchReason::kWouldCross;
+    }
+    return MatchReason::kNone;
+  }
+
+  [[nodiscard]] bool would_cross(Side side, std::int64_t price) const noexcept {
+    const PriceLevel* level = book_.best(opposite(side));
+    return level != nullptr && !is_better(side, level->price, price);
+  }
+
+  /// Fills the zeros of `change` from the order, then judges the result.
+  MatchReason complete_and_refuse(const BookOrder& order, Change& change) const noexcept {
+    const bool is_waiting = order.state == BookOrderState::kUntriggered;
+    if (change.trigger_price != 0 && !is_waiting) return MatchReason::kTriggerNotAllowed;
+    if (change.price == 0) change.price = order.price;
+    if (change.quantity == 0) change.quantity = order.quantity;
+    if (change.trigger_price == 0) change.trigger_price = order.trigger_price;
+    MatchReason reason =
+        admission_.refuse_quantity(change.quantity, open_quantity_ - order.quantity);
+    if (reason != MatchReason::kNone) return reason;
+    if (change.quantity <= order.executed()) return MatchReason::kQuantityBelowFilled;
+    reason = admission_.refuse_price(change.price);
+    if (reason != MatchReason::kNone) return reason;
+    reason = admission_.refuse_price(change.trigger_price);
+    if (reason != MatchReason::kNone) return reason;
+    if (change.price == order.price && change.quantity == order.quantity &&
+        change.trigger_price == order.trigger_price) {
+      return MatchReason::kNothingToChange;
+    }
+    const bool moves = change.price != order.price;
+    if (!is_waiting && moves && order.is_post_only() && would_cross(order.side, change.price)) {
+      return MatchReason::kWouldCross;
+    }
+    return MatchReason::kNone;
+  }
+
+  // --- One order's life ------------------------------------------------------------------------
+
+  Slot enter(const NewBookOrder& wanted) {
+    BookOrder order;
+    order.order_id = wanted.order_id;
+    order.account = wanted.account;
+    order.side = wanted.side;
+    order.type = wanted.type;
+    order.time_in_force = wanted.time_in_force;
+    order.flags = wanted.flags;
+    order.quantity = order.leaves = wanted.quantity;
+    order.price = wanted.price;
+    order.trigger_price = wanted.trigger_price;
+    order.expires_ns = wanted.expires_ns;
+    order.arrival = ++arrivals_;
+    open_quantity_ += order.leaves;
+    if (order.expires_ns != 0) expiries_.emplace(order.expires_ns, order.order_id);
+    return pool_.insert(order);
+  }
+
+  void apply(BookOrder& order, const Change& change) {
+    open_quantity_ += change.quantity - order.quantity;
+    order.leaves += change.quantity - order.quantity;
+    order.quantity = change.quantity;
+    order.price = change.price;
+    order.trigger_price = change.trigger_price;
+    say(MatchKind::kReplaced, order, order.price, order.quantity);
+  }
+
+  /// An order that is live and in no list: take what it may, then rest or end.
+  void execute(Slot slot) {
+    BookOrder& order = pool_[slot];
+    const std::int64_t limit = limit_of(order);
+    if (order.time_in_force == TimeInForce::kFok && !can_fill(order, limit)) {
+      return end(slot, MatchKind::kCanceled, MatchReason::kFokUnfillable);
+    }
+    sweep(order, limit);
+    if (order.leaves == 0) return release(slot);
+    if (order.is_market()) return end(slot, MatchKind::kCanceled, market_remainder(order));
+    if (order.time_in_force == TimeInForce::kIoc) {
+      return end(slot, MatchKind::kCanceled, MatchReason::kIocRemainder);
+    }
+    book_.open(order.side, order.price).append(pool_, slot);
+    order.state = BookOrderState::kResting;
+  }
+
+  [[nodiscard]] MatchReason market_remainder(const BookOrder& order) const noexcept {
+    return book_.best(opposite(order.side)) == nullptr ? MatchReason::kNoLiquidity
+                                                       : MatchReason::kProtectionPrice;
+  }
+
+  [[nodiscard]] bool can_fill(const BookOrder& order, std::int64_t limit) const {
+    const Side level_side = opposite(order.side);
+    std::int64_t found = 0;
+    book_.walk(level_side, [&](const PriceLevel& level) {
+      if (is_better(level_side, limit, level.price)) return false;
+      found += level.total();
+      return found < order.leaves;
+    });
+    return found >= order.leaves;
+  }
+
+  void sweep(BookOrder& order, std::int64_t limit) {
+    const Side other = opposite(order.side);
+    while (order.leaves > 0) {
+      PriceLevel* level = book_.best(other);
+      if (level == nullptr || is_better(order.side, level->price, limit)) return;
+      trade_level(*level, order.leaves, &order);
+      if (level->is_empty()) book_.close(other, level->price);
+    }
+  }
+
+  /// Trades `left` against one level in queue order. `taker` is the order of ours whose leaves
+  /// `left` is, or nullptr for the market. The market trading with itself is no event.
+  void trade_level(PriceLevel& level, std::int64_t& left, BookOrder* taker) {
+    while (left > 0 && !level.is_empty()) {
+      const bool has_ours = level.first != kNoSlot;
+      const std::int64_t ahead =
+          has_ours ? level.queue_ahead(pool_[level.first]) : level.market_quantity;
+      const bool is_market_next = ahead > 0;
+      const std::int64_t next = is_market_next ? ahead : pool_[level.first].leaves;
+      const std::int64_t traded = std::min(left, next);
+      OrderId maker_id = 0;
+      left -= traded;
+      if (is_market_next) {
+        level.consume_market(traded);
+      } else {
+        maker_id = pool_[level.first].order_id;
+        fill_maker(level, level.first, traded, taker == nullptr ? 0 : taker->order_id);
+      }
+      if (taker == nullptr) continue;
+      open_quantity_ -= traded;
+      say_fill(*taker, level.price, traded, maker_id, false);
+      note_trade(level.price);
+    }
+  }
+
+  void fill_maker(PriceLevel& level, Slot slot, std::int64_t traded, OrderId contra) {
+    BookOrder& order = pool_[slot];
+    order.leaves -= traded;
+    level.own_quantity -= traded;
+    open_quantity_ -= traded;
+    say_fill(order, level.price, traded, contra, true);
+    note_trade(level.price);
+    if (order.leaves > 0) return;
+    level.unlink(pool_, slot);
+    release(slot);
+  }
+
+  /// Resting orders of ours that a trade at `price` went strictly through.
+  void fill_traded_through(Side side, std::int64_t price) {
+    prices_.clear();
+    book_.walk(side, [&](PriceLevel& level) {
+      if (!is_better(side, level.price, price)) return false;
+      while (level.first != kNoSlot) {
+        fill_maker(level, level.first, pool_[level.first].leaves, 0);
+      }
+      if (level.is_empty()) prices_.push_back(level.price);
+      return true;
+    });
+    for (const std::int64_t empty : prices_) book_.close(side, empty);
+  }
+
+  [[nodiscard]] PriceLevel* level_of(const BookOrder& order) noexcept {
+    return order.state == BookOrderState::kResting
+               ? book_.find(order.side, order.price)
+               : stops_.find(stop_side(order.side), order.trigger_price);
+  }
+
+  /// Out of its list, still live.
+  void unlink(Slot slot) {
+    BookOrder& order = pool_[slot];
+    PriceLevel& level = *level_of(order);
+    level.unlink(pool_, slot);
+    const bool is_resting = order.state == BookOrderState::kResting;
+    order.state = BookOrderState::kMoving;
+    if (!level.is_empty()) return;
+    is_resting ? book_.close(order.side, level.price)
+               : stops_.close(stop_side(order.side), level.price);
+  }
+
+  void end(Slot slot, MatchKind kind, MatchReason reason) {
+    BookOrder& order = pool_[slot];
+    events_.push_back({.order_id = order.order_id,
+                       .price = order.price,
+                       .quantity = order.leaves,
+                       .kind = kind,
+                       .reason = reason});
+    open_quantity_ -= order.leaves;
+    release(slot);
+  }
+
+  void release(Slot slot) {
+    const BookOrder& order = pool_[slot];
+    if (order.expires_ns != 0) expiries_.erase({order.expires_ns, order.order_id});
+    pool_.erase(slot);
+  }
+
+  void expire_due(std::int64_t now_ns) {
+    if (now_ns <= now_ns_) return;
+    now_ns_ = now_ns;
+    while (!expiries_.empty() && expiries_.begin()->first <= now_ns_) {
+      const Slot slot = pool_.find(expiries_.begin()->second);
+      unlink(slot);
+      end(slot, MatchKind::kExpired, MatchReason::kExpiryReached);
+    }
+  }
+
+  // --- Triggers --------------------------------------------------------------------------------
+
+  void note_trade(std::int64_t price) noexcept {
+    last_price_ = price;
+    traded_low_ = std::min(traded_low_, price);
+    traded_high_ = std::max(traded_high_, price);
+  }
+
+  void wait_for_trigger(Slot slot) {
+    BookOrder& order = pool_[slot];
+    const bool is_reached =
+        last_price_ != 0 && (order.side == Side::kBuy ? order.trigger_price <= last_price_
+                                                      : order.trigger_price >= last_price_);
+    if (is_reached) return push_pending(slot);
+    stops_.open(stop_side(order.side), order.trigger_price).append(pool_, slot);
+    order.state = BookOrderState::kUntriggered;
+  }
+
+  void push_pending(Slot slot) noexcept {
+    pool_[slot].state = BookOrderState::kMoving;
+    pool_[slot].next = kNoSlot;
+    (pending_last_ == kNoSlot ? pending_first_ : pool_[pending_last_].next) = slot;
+    pending_last_ = slot;
+  }
+
+  /// Every stop that a trade since the last look reached joins the end of the line: buy stops from
+  /// the lowest trigger, then sell stops from the highest, each by arrival.
+  void collect_reached() {
+    for (const Side side : {Side::kBuy, Side::kSell}) {
+      const Side where = stop_side(side);
+      while (PriceLevel* level = stops_.best(where)) {
+        const bool is_reached =
+            side == Side::kBuy ? level->price <= traded_high_ : level->price >= traded_low_;
+        if (!is_reached) break;
+        for (Slot slot = level->first; slot != kNoSlot;) {
+          const Slot following = pool_[slot].next;
+          push_pending(slot);
+          slot = following;
+        }
+        stops_.close(where, level->price);
+      }
+    }
+    traded_low_ = std::numeric_limits<std::int64_t>::max();
+    traded_high_ = 0;
+  }
+
+  /// Each stop triggers once, so the cascade ends after at most as many turns as there are stops.
+  void run_triggers() {
+    collect_reached();
+    while (pending_first_ != kNoSlot) {
+      const Slot slot = pending_first_;
+      pending_first_ = pool_[slot].next;
+      if (pending_first_ == kNoSlot) pending_last_ = kNoSlot;
+      BookOrder& order = pool_[slot];
+      order.arrival = ++arrivals_;  // In the book its time begins now, not when it began to wait.
+      say(MatchKind::kTriggered, order, order.trigger_price, order.quantity);
+      if (order.is_post_only() && would_cross(order.side, order.price)) {
+        end(slot, MatchKind::kCanceled, MatchReason::kWouldCross);
+      } else {
+        execute(slot);
+      }
+      collect_reached();
+    }
+  }
+
+  // --- Words -----------------------------------------------------------------------------------
+
+  void say(MatchKind kind, const BookOrder& order, std::int64_t price, std::int64_t quantity) {
+    events_.push_back({.order_id = order.order_id,
+                       .price = price,
+                       .quantity = quantity,
+                       .leaves = order.leaves,
+                       .kind = kind});
+  }
+  void say_fill(const BookOrder& order, std::int64_t price, std::int64_t quantity, OrderId contra,
+                bool is_maker) {
+    events_.push_back({.order_id = order.order_id,
+                       .price = price,
+                       .quantity = quantity,
+                       .leaves = order.leaves,
+                       .contra_order_id = contra,
+                       .kind = MatchKind::kFilled,
+                       .is_maker = is_maker});
+  }
+
+  [[nodiscard]] std::vector<Slot> slots_by_arrival() const {
+    std::vector<Slot> slots;
+    slots.reserve(pool_.size());
+    for (Slot slot = 0; slot < pool_.capacity(); ++slot) {
+      if (pool_[slot].state != BookOrderState::kFree) slots.push_back(slot);
+    }
+    std::sort(slots.begin(), slots.end(),
+              [this](Slot a, Slot b) { return pool_[a].arrival < pool_[b].arrival; });
+    return slots;
+  }
+
+  [[nodiscard]] std::string check_level(const PriceLevel& level, BookOrderState state,
+                                        std::int64_t& open, std::size_t& orders) const;
+
+  OrderPool pool_;
+  B book_;
+  B stops_;
+  Events events_;
+  std::vector<std::int64_t> prices_;  // scratch
+  std::set<std::pair<std::int64_t, OrderId>> expiries_;
+  Admission admission_;
+  std::int64_t now_ns_ = 0;
+  std::int64_t last_price_ = 0;
+  std::int64_t traded_low_ = std::numeric_limits<std::int64_t>::max();
+  std::int64_t traded_high_ = 0;
+  std::int64_t open_quantity_ = 0;
+  std::uint64_t arrivals_ = 0;
+  Slot pending_first_ = kNoSlot;
+  Slot pending_last_ = kNoSlot;
+};
+
+}  // namespace gateway
+
+#include "gateway_core/book/matching_check.hpp"  // IWYU pragma: export

@@ -1,0 +1,190 @@
+// The corridor: reserve -> risk gate -> decide -> append -> publish -> apply -> port. One thread.
+// Between reserve and publish: no allocation, lock, system call, exception or Python.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gateway_core/journal/writer.hpp"
+#include "gateway_core/platform/clock.hpp"
+#include "gateway_core/port/ports.hpp"
+#include "gateway_core/state/state.hpp"
+
+namespace gateway {
+
+struct EngineSettings {
+  std::uint32_t instance = 1;
+  std::int64_t disk_async_window_ns = 250'000'000;
+};
+
+/// What only counts: never journaled, never hashed.
+struct EngineCounters {
+  std::uint64_t orders_accepted = 0;
+  std::uint64_t orders_repeated = 0;
+  std::uint64_t orders_refused = 0;
+  std::uint64_t refused_for_space = 0;
+  std::uint64_t cancels_sent = 0;
+  std::uint64_t replaces_sent = 0;
+  std::uint64_t facts = 0;
+  std::uint64_t facts_repeated = 0;
+  std::uint64_t fills = 0;
+  std::uint64_t fills_repeated = 0;
+  std::uint64_t anomalies = 0;
+  std::uint64_t notices_lost = 0;
+  std::uint64_t marks = 0;
+  std::uint64_t expired_by_engine = 0;
+  std::uint64_t triggered_by_engine = 0;
+};
+
+class Engine {
+ public:
+  Engine(State& state, journal::Writer& writer, Clock& clock, const EngineSettings& settings);
+
+  // --- Commands. Engine thread; the verdict is returned and sent to the port. ---
+  Notice submit(const NewOrderMessage& message, std::uint32_t port) noexcept;
+  Notice cancel(const CancelMessage& message, std::uint32_t port) noexcept;
+  Notice replace(const ReplaceMessage& message, std::uint32_t port) noexcept;
+  Notice mass_cancel(const MassCancelMessage& message, std::uint32_t port) noexcept;
+
+  // --- Facts. Engine thread; never refused. ---
+  void on_fact(RecordKind kind, const OrderFact& fact) noexcept;
+  void on_fill(const OrderFilled& fill) noexcept;
+  void on_fill_revised(const FillRevised& fill, const VenueOrderId& venue_order_id) noexcept;
+  void on_adopt(const OrderAdopted& order) noexcept;
+  void on_mark(const MarkMessage& mark) noexcept;
+  void on_session(const VenueState& session) noexcept;
+  void on_funding(const Funding& funding) noexcept;
+  void on_balance(const BalanceChanged& change) noexcept;
+
+  /// One turn: kill word, cancels, facts, timers, new orders. Returns how many messages it handled.
+  std::size_t turn(std::size_t limit) noexcept;
+
+  /// Journals a control record (registry, limits, trading state, period). 0 = no space.
+  template <typename Payload>
+  Sequence record_control(RecordKind kind, const Payload& content, PrincipalId actor = 0) noexcept {
+    (void)now_ns();
+    return append(kind, content, {.actor = actor});
+  }
+
+  ClientPort& open_client_port(const std::string& name, std::size_t capacity);
+  VenuePort& open_venue_port(VenueId venue, std::size_t capacity);
+
+  [[nodiscard]] State& state() noexcept { return state_; }
+  [[nodiscard]] journal::Writer& writer() noexcept { return writer_; }
+  [[nodiscard]] const EngineCounters& counters() const noexcept { return counters_; }
+  [[nodiscard]] std::int64_t now_ns() noexcept;
+  [[nodiscard]] std::uint64_t beat() const noexcept { return beat_.load(std::memory_order_relaxed); }
+  void set_clock_healthy(bool is_healthy) noexcept { is_clock_healthy_ = is_healthy; }
+  /// First thing after recovery: what was in flight becomes UNKNOWN, what the gateway holds itself is
+  /// taken up again. Journaled. Allocates.
+  void settle_in_flight();
+  /// End of the trading period: text client ids of ended orders are dropped, emulated DAY orders end.
+  Sequence roll_period() noexcept;
+
+ private:
+  /// Who and why, beside the payload.
+  struct Origin {
+    Sequence cause = 0;
+    std::uint64_t origin_sequence = 0;
+    PrincipalId actor = 0;
+    std::uint32_t port = 0;
+  };
+  /// A new order on its way through the gate.
+  struct Candidate {
+    const NewOrderMessage& message;
+    std::uint32_t port;
+    std::int64_t now_ns;
+    std::int64_t price;  // protection price for orders without one
+    std::uint32_t route_index;
+    bool is_closing;     // reduce-only, or the closing side of a hedge leg
+    bool is_emulated;    // held back: the gateway triggers it
+  };
+
+  // Admission and checks (engine_orders.cpp).
+  [[nodiscard]] Refusal check_space(VenuePort* port, const Route* route, std::int64_t now_ns) noexcept;
+  [[nodiscard]] Refusal check_identity(const NewOrderMessage& message) const noexcept;
+  [[nodiscard]] Refusal check_shape(const NewOrderMessage& message) const noexcept;
+  [[nodiscard]] Refusal check_numbers(const NewOrderMessage& message, const InstrumentRow& row) const noexcept;
+  [[nodiscard]] Refusal check_capability(const NewOrderMessage& message, const VenueRow& venue,
+                                         bool& is_emulated) const noexcept;
+  [[nodiscard]] Refusal check_venue(const Route& route) const noexcept;
+  [[nodiscard]] bool find_repeated(const NewOrderMessage& message, std::uint32_t port, Notice& answer) noexcept;
+  [[nodiscard]] std::int64_t protection_price(const NewOrderMessage& message, const Route& route) const noexcept;
+  [[nodiscard]] GateVerdict check_gate(const Candidate& candidate) noexcept;
+  [[nodiscard]] bool is_duplicate(const Candidate& candidate) noexcept;
+  Notice accept(const Candidate& candidate) noexcept;
+  Notice refuse(const NewOrderMessage& message, std::uint32_t port, GateVerdict verdict) noexcept;
+  [[nodiscard]] GateVerdict check_new(const NewOrderMessage& message, std::uint32_t port, Candidate& candidate) noexcept;
+  void send_new(const Order& order, Sequence sequence, Route& route) noexcept;
+  [[nodiscard]] bool orders_left() const noexcept {
+    return state_.orders.has_room() && state_.orders_made + 1 < kOrderSequenceMax;
+  }
+  [[nodiscard]] static bool has_same_content(const Order& order, const NewOrderMessage& message) noexcept;
+
+  // Cancel and replace (engine_changes.cpp).
+  /// Whether the venue has never seen the order: held for a trigger, or waiting for the disk.
+  [[nodiscard]] bool is_held_here(const Order& order, VenuePort& port) const noexcept;
+  [[nodiscard]] Refusal check_cancel(const Order& order, PrincipalId principal) noexcept;
+  Notice send_cancel(std::uint32_t slot, PrincipalId principal, std::uint64_t request, CancelReason reason, std::uint32_t port) noexcept;
+  [[nodiscard]] GateVerdict check_replace(const ReplaceMessage& message, const Order& order, std::int64_t price, std::int64_t quantity) noexcept;
+  Notice answer(std::uint32_t port, const Notice& notice) noexcept;
+  Notice refuse_change(RecordKind kind, const MessageHeader& header, OrderId order_id, std::uint32_t port, const GateVerdict& verdict) noexcept;
+
+  // Facts (engine_facts.cpp).
+  void record_anomaly(OrderId order_id, RecordKind kind, std::uint8_t state, AnomalyCode code, const TradeId& trade_id) noexcept;
+  void tell_owner(const Order& order, Sequence sequence, RecordKind kind, Refusal refusal = Refusal::kNone) noexcept;
+  void halt_by_range(InstrumentId instrument, OrderId order_id, const TradeId& trade_id) noexcept;
+  void trigger_emulated(InstrumentId instrument, std::int64_t price) noexcept;
+  void end_emulated(const Order& order) noexcept;
+  /// Whether the order's type is emulated at its venue and has not been triggered.
+  [[nodiscard]] bool is_waiting_trigger(const Order& order) const noexcept;
+
+  // Turn (engine_turn.cpp).
+  std::size_t turn_urgent(std::size_t limit) noexcept;
+  std::size_t turn_facts(std::size_t limit) noexcept;
+  std::size_t turn_orders(std::size_t limit) noexcept;
+  void dispatch_fact(const AnyMessage& message) noexcept;
+  void release_gated() noexcept;
+  void poll_kill_word() noexcept;
+  void run_timers(std::int64_t now_ns) noexcept;
+
+  template <typename Payload>
+  Sequence append(RecordKind kind, const Payload& content, const Origin& origin) noexcept {
+    std::uint8_t* record = writer_.reserve(sizeof(RecordHeader) + sizeof(Payload));
+    if (record == nullptr) return 0;
+    open_record(record, kind, sizeof(RecordHeader) + sizeof(Payload), origin);
+    std::memcpy(record + sizeof(RecordHeader), &content, sizeof(Payload));
+    return commit(record, sizeof(RecordHeader) + sizeof(Payload));
+  }
+  void open_record(std::uint8_t* record, RecordKind kind, std::uint32_t length, const Origin& origin) noexcept;
+  /// Publishes one record and applies it. Everything that changes state ends here.
+  Sequence commit(std::uint8_t* record, std::uint32_t length) noexcept;
+
+  State& state_;
+  journal::Writer& writer_;
+  Clock& clock_;
+  EngineSettings settings_;
+  EngineCounters counters_;
+  std::vector<std::unique_ptr<ClientPort>> client_ports_;
+  std::vector<std::unique_ptr<VenuePort>> venue_ports_;
+  VenuePort* venue_port_of_[kVenuesMax] = {};
+  std::int64_t now_ns_ = 0;
+  std::int64_t timers_due_ns_ = 0;
+  std::uint64_t kill_word_seen_ = 0;
+  std::atomic<std::uint64_t> beat_{0};
+  bool is_clock_healthy_ = true;
+  std::vector<OrderId> emulated_;  // bounded by the order table; waits for a trigger or an expiry
+  struct Fingerprint {
+    std::uint64_t value = 0;
+    std::int64_t time_ns = 0;
+  };
+  std::unique_ptr<Fingerprint[]> fingerprints_;  // H11, volatile
+};
+
+inline constexpr std::size_t kFingerprints = 8192;
+
+}  // namespace gateway

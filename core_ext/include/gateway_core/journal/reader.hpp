@@ -1,0 +1,76 @@
+// Follows a journal from another process: segments on disk, then the live ring. Read-only.
+// Never blocks the writer; when it is lapped in the ring it goes on from the segments.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "gateway_core/journal/ring.hpp"
+#include "gateway_core/journal/segment.hpp"
+
+namespace gateway::journal {
+
+enum class ReaderState : std::uint8_t {
+  kFollowing,  // next() gives what there is
+  kMissing,    // the wanted sequence is older than the oldest segment kept
+  kCorrupt,    // a record inside the journal does not check; error() names it
+};
+
+class Reader {
+ public:
+  /// `ring_directory` "" = segments only. The ring may appear later.
+  Reader(platform::Storage& storage, std::string directory, std::string ring_directory = "",
+         Sequence from_sequence = 1);
+  ~Reader();
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+
+  /// The next record (length in its header), or nullptr when there is nothing new right now or
+  /// state() is not kFollowing. Valid until the next call.
+  [[nodiscard]] const RecordHeader* next();
+
+  [[nodiscard]] ReaderState state() const noexcept { return state_; }
+  [[nodiscard]] const std::string& error() const noexcept { return error_; }
+  /// Behind the last record given.
+  [[nodiscard]] const StreamPoint& point() const noexcept { return point_; }
+  [[nodiscard]] Sequence sequence() const noexcept { return point_.sequence; }
+  /// How often the ring overtook this reader.
+  [[nodiscard]] std::uint64_t laps() const noexcept { return laps_; }
+  [[nodiscard]] bool has_ring() const noexcept { return ring_.is_open(); }
+
+ private:
+  enum class Found : std::uint8_t { kRecord, kNothing, kElsewhere };
+  [[nodiscard]] bool locate();
+  [[nodiscard]] const RecordHeader* step();
+  [[nodiscard]] Found from_ring();
+  [[nodiscard]] Found from_disk();
+  [[nodiscard]] Found after_segment_end();
+  [[nodiscard]] bool open_segment(std::uint32_t index, SegmentHeader& header);
+  [[nodiscard]] bool open_segment_for_position();
+  [[nodiscard]] bool is_next(const std::uint8_t* record, std::uint64_t available) const noexcept;
+  void accept(const std::uint8_t* record) noexcept;
+  void attach_ring();
+  void fail(ReaderState state, std::string text);
+
+  platform::Storage& storage_;
+  std::string directory_;
+  std::string ring_directory_;
+  Sequence from_sequence_;
+  Ring ring_;
+  StreamPoint point_;
+  bool is_located_ = false;
+  ReaderState state_ = ReaderState::kFollowing;
+  std::string error_;
+  std::uint64_t laps_ = 0;
+  std::uint32_t idle_calls_ = 0;
+  int file_ = -1;
+  std::uint32_t index_ = 0;
+  std::uint64_t first_position_ = 0;
+  std::vector<std::uint8_t> buffer_;
+  std::uint64_t buffer_position_ = 0;  // stream position of buffer_[0]
+  std::uint64_t buffer_bytes_ = 0;
+  alignas(64) std::uint8_t record_[kRecordBytesMax];
+};
+
+}  // namespace gateway::journal

@@ -1,0 +1,105 @@
+// Client order ids: which of them were used, and for which order. Keyed by principal, not by session.
+// Numbers: high-water mark and a bitmap window. Texts: a 128-bit name kept for the trading period.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "gateway_core/memory/key_table.hpp"
+#include "gateway_core/record/kinds.hpp"
+
+namespace gateway {
+
+/// Numbers this far below the newest one are refused as stale.
+inline constexpr std::uint64_t kNumberWindow = 65536;
+inline constexpr std::uint32_t kPrincipalsMax = 256;
+
+struct NumberWindow {
+  std::uint64_t high_water = 0;
+  std::uint64_t bits[kNumberWindow / 64] = {};
+
+  [[nodiscard]] bool is_stale(std::uint64_t number) const noexcept {
+    return number + kNumberWindow <= high_water;
+  }
+  [[nodiscard]] bool is_used(std::uint64_t number) const noexcept {
+    if (number > high_water || is_stale(number)) return false;
+    return (bits[(number / 64) % (kNumberWindow / 64)] >> (number % 64) & 1) != 0;
+  }
+  void use(std::uint64_t number) noexcept {
+    if (number > high_water) advance(number);
+    bits[(number / 64) % (kNumberWindow / 64)] |= std::uint64_t{1} << (number % 64);
+  }
+
+ private:
+  /// Clears the words that the window leaves behind; at most one whole window.
+  void advance(std::uint64_t number) noexcept {
+    const std::uint64_t from = high_water / 64;
+    const std::uint64_t to = number / 64;
+    const std::uint64_t words = kNumberWindow / 64;
+    const std::uint64_t count = to - from > words ? words : to - from;
+    for (std::uint64_t i = 0; i < count; ++i) bits[(to - i) % words] = 0;
+    high_water = number;
+  }
+};
+
+class ClientNames {
+ public:
+  ClientNames(std::uint32_t orders_max, std::uint32_t texts_max)
+      : numbers_(orders_max, true),
+        texts_(texts_max),
+        windows_(std::make_unique<std::unique_ptr<NumberWindow>[]>(kPrincipalsMax)) {}
+
+  [[nodiscard]] static Key128 number_key(PrincipalId principal, std::uint64_t number) noexcept {
+    return {std::uint64_t{principal} | (std::uint64_t{1} << 63), number};
+  }
+  [[nodiscard]] static Key128 text_name(PrincipalId principal, const ClientId& text) noexcept {
+    return text_key(principal, text);
+  }
+
+  /// Order that has this client id, 0 = none remembered.
+  [[nodiscard]] OrderId find(PrincipalId principal, std::uint64_t number, const ClientId& text) const noexcept {
+    const std::uint64_t* found = number != 0 ? numbers_.find(number_key(principal, number))
+                                             : texts_.find(text_name(principal, text));
+    return found == nullptr ? 0 : *found;
+  }
+  [[nodiscard]] const NumberWindow* window(PrincipalId principal) const noexcept {
+    return principal < kPrincipalsMax ? windows_[principal].get() : nullptr;
+  }
+  [[nodiscard]] bool is_text_full() const noexcept { return texts_.is_full(); }
+  [[nodiscard]] bool is_number_full() const noexcept { return numbers_.is_full(); }
+
+  void use(PrincipalId principal, std::uint64_t number, const ClientId& text, OrderId order) noexcept {
+    if (number != 0) {
+      if (!windows_[principal]) windows_[principal] = std::make_unique<NumberWindow>();
+      windows_[principal]->use(number);
+      numbers_.insert(number_key(principal, number), order);
+    } else if (!text.empty()) {
+      texts_.insert(text_name(principal, text), order);
+    }
+  }
+  /// The order left memory. Numbers stay marked as used; texts stay until the period rolls.
+  void forget_number(PrincipalId principal, std::uint64_t number) noexcept {
+    numbers_.erase(number_key(principal, number));
+  }
+  /// End of a trading period: keeps only texts whose order keep(order_id) wants.
+  template <typename Keep>
+  void roll(Keep&& keep) {
+    texts_.retain([&](Key128, std::uint64_t order) { return keep(order); });
+  }
+
+  [[nodiscard]] KeyTable& numbers() noexcept { return numbers_; }
+  [[nodiscard]] KeyTable& texts() noexcept { return texts_; }
+  [[nodiscard]] const KeyTable& numbers() const noexcept { return numbers_; }
+  [[nodiscard]] const KeyTable& texts() const noexcept { return texts_; }
+  [[nodiscard]] NumberWindow& window_for_restore(PrincipalId principal) {
+    if (!windows_[principal]) windows_[principal] = std::make_unique<NumberWindow>();
+    return *windows_[principal];
+  }
+
+ private:
+  KeyTable numbers_;
+  KeyTable texts_;
+  std::unique_ptr<std::unique_ptr<NumberWindow>[]> windows_;
+};
+
+}  // namespace gateway

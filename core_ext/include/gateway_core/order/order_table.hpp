@@ -1,0 +1,180 @@
+// Order slots and the way from an order id to its slot. Fixed capacity; terminal orders are recycled
+// oldest first, open orders never. The engine thread writes, any thread may copy a slot.
+#pragma once
+
+#include <sys/mman.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <stdexcept>
+
+#include "gateway_core/order/order.hpp"
+
+namespace gateway {
+
+inline constexpr std::uint32_t kNoSlot = 0xFFFFFFFF;
+
+class OrderTable {
+ public:
+  explicit OrderTable(std::uint32_t capacity) : capacity_(capacity) {
+    const std::size_t bytes = std::size_t{capacity} * sizeof(Order);
+    void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) throw std::bad_alloc();
+    slots_ = static_cast<Order*>(memory);
+    bytes_ = bytes;
+    std::size_t size = 16;
+    while (size < std::size_t{capacity} * 2) size *= 2;
+    mask_ = size - 1;
+    index_ = std::make_unique<Entry[]>(size);
+  }
+  ~OrderTable() { ::munmap(slots_, bytes_); }
+  OrderTable(const OrderTable&) = delete;
+  OrderTable& operator=(const OrderTable&) = delete;
+
+  [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
+  /// Slots below this have been used; any thread.
+  [[nodiscard]] std::uint32_t used() const noexcept {
+    return __atomic_load_n(&used_, __ATOMIC_ACQUIRE);
+  }
+  [[nodiscard]] std::uint32_t remembered() const noexcept { return terminal_.count; }
+  [[nodiscard]] bool has_room() const noexcept {
+    return used_ < capacity_ || terminal_.count != 0;
+  }
+
+  [[nodiscard]] Order& at(std::uint32_t slot) noexcept { return slots_[slot]; }
+  [[nodiscard]] const Order& at(std::uint32_t slot) const noexcept { return slots_[slot]; }
+
+  [[nodiscard]] std::uint32_t find(OrderId id) const noexcept {
+    for (std::size_t at = home(id);; at = (at + 1) & mask_) {
+      if (index_[at].id == id) return index_[at].slot;
+      if (index_[at].id == 0) return kNoSlot;
+    }
+  }
+
+  /// Oldest terminal slot that take() would recycle, kNoSlot when it would not recycle.
+  [[nodiscard]] std::uint32_t next_victim() const noexcept {
+    return used_ == capacity_ && terminal_.first != 0 ? terminal_.first - 1 : kNoSlot;
+  }
+
+  /// A slot for `id`. The caller has erased other names of next_victim() and checked has_room().
+  [[nodiscard]] std::uint32_t take(OrderId id) noexcept {
+    std::uint32_t slot;
+    if (used_ < capacity_) {
+      slot = used_;
+      __atomic_store_n(&used_, slot + 1, __ATOMIC_RELEASE);
+    } else {
+      slot = terminal_.first - 1;
+      unlink(terminal_, slot);
+      erase(slots_[slot].order_id);
+    }
+    insert(id, slot);
+    link(open_, slot);
+    return slot;
+  }
+
+  [[nodiscard]] std::uint32_t open_count() const noexcept { return open_.count; }
+
+  /// Calls visit(slot) for every open order, oldest first; visit may retire the order it is given.
+  template <typename Visit>
+  void for_each_open(Visit&& visit) const {
+    for (std::uint32_t at = open_.first; at != 0;) {
+      const std::uint32_t next = slots_[at - 1].next;
+      visit(at - 1);
+      at = next;
+    }
+  }
+
+  /// Calls visit(slot) for every remembered terminal order in the order they will be recycled.
+  template <typename Visit>
+  void for_each_terminal(Visit&& visit) const {
+    for (std::uint32_t at = terminal_.first; at != 0; at = slots_[at - 1].next) visit(at - 1);
+  }
+
+  /// The order became terminal: it may be recycled when its turn comes.
+  void retire(std::uint32_t slot) noexcept {
+    unlink(open_, slot);
+    link(terminal_, slot);
+  }
+  /// A replace that overtook the last fill opens the order again.
+  void reopen(std::uint32_t slot) noexcept {
+    unlink(terminal_, slot);
+    link(open_, slot);
+  }
+
+ private:
+  struct Entry {
+    OrderId id = 0;
+    std::uint32_t slot = 0;
+    std::uint32_t reserved = 0;
+  };
+
+  [[nodiscard]] std::size_t home(OrderId id) const noexcept {
+    // Ids of one boot are consecutive, so their homes are neighbours and share cache lines.
+    return static_cast<std::size_t>(id + (id >> 31) * 0x9E3779B1) & mask_;
+  }
+  void insert(OrderId id, std::uint32_t slot) noexcept {
+    std::size_t at = home(id);
+    while (index_[at].id != 0) at = (at + 1) & mask_;
+    index_[at] = {id, slot, 0};
+  }
+  void erase(OrderId id) noexcept {
+    std::size_t hole = home(id);
+    while (index_[hole].id != id) {
+      if (index_[hole].id == 0) return;
+      hole = (hole + 1) & mask_;
+    }
+    for (std::size_t at = (hole + 1) & mask_; index_[at].id != 0; at = (at + 1) & mask_) {
+      if (((at - home(index_[at].id)) & mask_) >= ((at - hole) & mask_)) {
+        index_[hole] = index_[at];
+        hole = at;
+      }
+    }
+    index_[hole] = {};
+  }
+  /// Doubly linked through Order::next and Order::previous, slot + 1, 0 = end.
+  struct List {
+    std::uint32_t first = 0;
+    std::uint32_t last = 0;
+    std::uint32_t count = 0;
+  };
+  void link(List& list, std::uint32_t slot) noexcept {
+    put(slots_[slot].previous, list.last);
+    put(slots_[slot].next, 0);
+    if (list.last != 0) {
+      put(slots_[list.last - 1].next, slot + 1);
+    } else {
+      list.first = slot + 1;
+    }
+    list.last = slot + 1;
+    ++list.count;
+  }
+  void unlink(List& list, std::uint32_t slot) noexcept {
+    const std::uint32_t before = slots_[slot].previous;
+    const std::uint32_t after = slots_[slot].next;
+    if (before != 0) {
+      put(slots_[before - 1].next, after);
+    } else {
+      list.first = after;
+    }
+    if (after != 0) {
+      put(slots_[after - 1].previous, before);
+    } else {
+      list.last = before;
+    }
+    --list.count;
+  }
+
+  std::uint32_t capacity_;
+  std::uint32_t used_ = 0;
+  List open_;
+  List terminal_;
+  std::size_t mask_ = 0;
+  std::size_t bytes_ = 0;
+  Order* slots_ = nullptr;
+  std::unique_ptr<Entry[]> index_;
+};
+
+}  // namespace gateway

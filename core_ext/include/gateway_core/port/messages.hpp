@@ -1,0 +1,213 @@
+// What travels through a port: 128-byte entries, a message is one to four of them. Public layout.
+// Producers outside the process may write anything here, so the engine believes no field unchecked.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include "gateway_core/record/kinds.hpp"
+
+namespace gateway {
+
+inline constexpr std::size_t kEntryBytes = 128;
+
+enum class MessageKind : std::uint16_t {
+  kNone = 0,
+  // Client port, inbound.
+  kNewOrder = 1,
+  kCancel = 2,
+  kReplace = 3,
+  kMassCancel = 4,
+  // Venue port, inbound: a fact carries a record payload.
+  kFact = 16,
+  kFill = 17,
+  kFillRevised = 18,
+  kAdopt = 19,
+  kMark = 20,
+  kSession = 21,
+  kFunding = 22,
+  kBalance = 23,
+};
+
+struct MessageHeader {
+  MessageKind kind;
+  std::uint8_t entries;  // of 128 bytes, with this one
+  std::uint8_t detail;   // kFact: RecordKind - kOrderAccepted
+  PrincipalId principal;
+  std::uint64_t request;  // the producer's own counter
+};
+static_assert(sizeof(MessageHeader) == 16);
+
+struct NewOrderMessage {
+  MessageHeader header;
+  std::uint64_t client_number;
+  std::int64_t price;
+  std::int64_t quantity;
+  InstrumentId instrument;
+  AccountId account;
+  StrategyId strategy;
+  OrderType type;
+  Side side;
+  TimeInForce time_in_force;
+  std::uint8_t flags;
+  std::uint8_t leg;
+  std::uint8_t reserved_bytes[7];
+  std::int64_t trigger_price;
+  std::int64_t display_quantity;
+  std::int64_t expires_ns;
+  std::uint64_t reserved[5];
+  ClientId client_id;  // second entry, only with kTextClientId
+  std::uint64_t reserved_tail[8];
+};
+static_assert(sizeof(NewOrderMessage) == 256 && offsetof(NewOrderMessage, client_id) == 128);
+
+struct CancelMessage {
+  MessageHeader header;
+  OrderId order_id;
+  CancelReason reason;
+  std::uint64_t reserved[12];
+};
+static_assert(sizeof(CancelMessage) == 128);
+
+struct ReplaceMessage {
+  MessageHeader header;
+  OrderId order_id;
+  std::uint64_t client_number;
+  std::int64_t price;     // 0 = unchanged
+  std::int64_t quantity;  // 0 = unchanged
+  std::uint64_t reserved[2];
+  ClientId client_id;
+};
+static_assert(sizeof(ReplaceMessage) == 128);
+
+struct MassCancelMessage {
+  MessageHeader header;
+  AccountId account;
+  StrategyId strategy;
+  InstrumentId instrument;
+  VenueId venue;
+  std::uint32_t origin_port;
+  std::uint32_t reserved_word;
+  CancelReason reason;
+  std::uint64_t reserved[10];
+};
+static_assert(sizeof(MassCancelMessage) == 128);
+
+/// One order fact; detail names the record kind.
+struct FactMessage {
+  MessageHeader header;
+  OrderFact fact;
+  std::uint64_t reserved[14];
+};
+static_assert(sizeof(FactMessage) == 256);
+
+struct FillMessage {
+  MessageHeader header;
+  OrderFilled fill;  // after-image fields are the engine's; value 0 = compute from price
+  std::uint64_t reserved[14];
+};
+static_assert(sizeof(FillMessage) == 384);
+
+struct FillRevisedMessage {
+  MessageHeader header;
+  FillRevised fill;  // after-image fields are the engine's
+  VenueOrderId venue_order_id;
+  std::uint64_t reserved;
+};
+static_assert(sizeof(FillRevisedMessage) == 256);
+
+struct AdoptMessage {
+  MessageHeader header;
+  OrderAdopted order;
+  std::uint64_t reserved[6];
+};
+static_assert(sizeof(AdoptMessage) == 256);
+
+/// Reference prices; a zero scale-less mantissa means absent. All in `scale` decimals.
+struct MarkMessage {
+  MessageHeader header;
+  InstrumentId instrument;
+  std::uint32_t scale;
+  std::int64_t mark;
+  std::int64_t bid;
+  std::int64_t ask;
+  std::int64_t last;
+  std::uint64_t reserved[9];
+};
+static_assert(sizeof(MarkMessage) == 128);
+
+struct SessionMessage {
+  MessageHeader header;
+  VenueState state;
+  std::uint64_t reserved[6];
+};
+static_assert(sizeof(SessionMessage) == 128);
+
+struct FundingMessage {
+  MessageHeader header;
+  Funding funding;
+  std::uint64_t reserved[14];
+};
+static_assert(sizeof(FundingMessage) == 256);
+
+struct BalanceMessage {
+  MessageHeader header;
+  BalanceChanged change;
+  std::uint64_t reserved[14];
+};
+static_assert(sizeof(BalanceMessage) == 256);
+
+/// Room for the longest message; a consumer copies one in and looks at it as what its kind says.
+struct AnyMessage {
+  alignas(16) std::byte bytes[384];
+
+  [[nodiscard]] const MessageHeader& header() const noexcept { return as<MessageHeader>(); }
+  template <typename Message>
+  [[nodiscard]] const Message& as() const noexcept {
+    static_assert(sizeof(Message) <= sizeof(AnyMessage) && alignof(Message) <= 16);
+    return *reinterpret_cast<const Message*>(bytes);
+  }
+};
+static_assert(sizeof(AnyMessage) == sizeof(FillMessage));
+
+/// Engine -> client, 64 bytes.
+struct Notice {
+  Sequence sequence;      // record, 0 = a refusal that is only counted
+  std::uint64_t request;  // 0 = not an answer
+  OrderId order_id;
+  std::uint16_t kind;     // RecordKind
+  std::uint16_t refusal;  // Refusal
+  std::int32_t level;     // Level that refused, -1 = none
+  std::int64_t limit;
+  std::int64_t current;
+  std::int64_t would_be;
+  std::int64_t working;
+};
+static_assert(sizeof(Notice) == 64);
+
+/// Engine -> adapter, 128 bytes: everything a wire message needs but the venue's order id.
+struct OutboundEntry {
+  std::uint16_t kind;  // kOrderNew, kCancelRequested, kReplaceRequested
+  std::uint8_t flags;
+  std::uint8_t leg;
+  std::uint32_t epoch;
+  Sequence sequence;
+  OrderId order_id;
+  InstrumentId instrument;
+  AccountId account;
+  StrategyId strategy;
+  OrderType type;
+  Side side;
+  TimeInForce time_in_force;
+  std::uint8_t reserved_byte;
+  std::int64_t price;
+  std::int64_t quantity;
+  std::int64_t trigger_price;
+  std::int64_t display_quantity;
+  std::int64_t expires_ns;
+  std::uint64_t reserved[6];
+};
+static_assert(sizeof(OutboundEntry) == 128);
+
+}  // namespace gateway

@@ -1,0 +1,94 @@
+// What limits are measured against: quantities per instrument, amounts per level, rates per level.
+// Derived from orders and positions by `apply`, rebuilt from them after a snapshot. Engine thread.
+#pragma once
+
+#include <cstdint>
+
+#include "gateway_core/types/fixed_point.hpp"
+#include "gateway_core/types/side.hpp"
+
+namespace gateway {
+
+/// Quantities of one (entity, instrument, leg), in the instrument's quantity mantissas.
+struct Exposure {
+  std::int64_t position = 0;      // signed
+  std::int64_t working_buy = 0;   // reserved: sent, UNKNOWN or resting
+  std::int64_t working_sell = 0;
+
+  [[nodiscard]] std::int64_t worst_long() const noexcept { return position + working_buy; }
+  [[nodiscard]] std::int64_t worst_short() const noexcept { return working_sell - position; }
+  void add_working(Side side, std::int64_t quantity) noexcept {
+    (side == Side::kBuy ? working_buy : working_sell) += quantity;
+  }
+};
+
+/// Amounts of one level entity in the reporting currency at 10^-4, and its open orders.
+struct LevelTotals {
+  std::int64_t working_buy_e4 = 0;
+  std::int64_t working_sell_e4 = 0;
+  std::int64_t position_long_e4 = 0;
+  std::int64_t position_short_e4 = 0;
+  std::int64_t realised_e4 = 0;
+  std::int64_t open_buy = 0;
+  std::int64_t open_sell = 0;
+  std::int64_t reserved = 0;
+
+  [[nodiscard]] std::int64_t gross_e4() const noexcept {
+    return working_buy_e4 + working_sell_e4 + position_long_e4 + position_short_e4;
+  }
+  void add_working(Side side, std::int64_t amount_e4, std::int64_t orders) noexcept {
+    (side == Side::kBuy ? working_buy_e4 : working_sell_e4) += amount_e4;
+    (side == Side::kBuy ? open_buy : open_sell) += orders;
+  }
+};
+static_assert(sizeof(LevelTotals) == 64);
+
+/// Largest amount the gate works with: room for sums of many without overflow.
+inline constexpr std::int64_t kAmountMax_e4 = std::int64_t{1} << 58;
+
+/// Turns a product of mantissas into a reporting amount at 10^-4, always rounding up:
+/// amount = ceil(product * factor / 2^shift). A zero factor means "no rate".
+struct AmountFactor {
+  std::uint64_t factor = 0;
+  std::uint32_t shift = 0;
+
+  /// For `numerator / denominator` amounts per product unit; both positive.
+  [[nodiscard]] static AmountFactor of(Int128 numerator, Int128 denominator) noexcept {
+    auto quotient = static_cast<UInt128>(numerator / denominator);
+    auto rest = static_cast<UInt128>(numerator % denominator);
+    const auto divisor = static_cast<UInt128>(denominator);
+    if (quotient >> 63 != 0) return {~std::uint64_t{0}, 0};
+    AmountFactor out;
+    while (quotient >> 62 == 0 && out.shift < 120) {
+      rest <<= 1;
+      quotient <<= 1;
+      if (rest >= divisor) {
+        rest -= divisor;
+        quotient |= 1;
+      }
+      ++out.shift;
+    }
+    out.factor = static_cast<std::uint64_t>(quotient) + (rest != 0 ? 1 : 0);
+    return out;
+  }
+
+  /// Saturates at kAmountMax_e4. `product` is not negative.
+  [[nodiscard]] std::int64_t amount_e4(Int128 product) const noexcept {
+    const auto wide = detail::multiply_192(static_cast<UInt128>(product), factor);
+    const UInt128 low = (static_cast<UInt128>(wide.middle) << 64) | wide.low;
+    if (wide.high != 0) {
+      // Only products beyond 2^64 with a large shift come here.
+      if (shift < 70) return kAmountMax_e4;
+      const UInt128 high = (static_cast<UInt128>(wide.high) << 64) | wide.middle;
+      const UInt128 value = (high >> (shift - 64)) + 1;
+      return value >= static_cast<UInt128>(kAmountMax_e4) ? kAmountMax_e4
+                                                           : static_cast<std::int64_t>(value);
+    }
+    const UInt128 value = low >> shift;
+    const bool rest = shift != 0 && (low << (128 - shift)) != 0;
+    if (value >= static_cast<UInt128>(kAmountMax_e4)) return kAmountMax_e4;
+    return static_cast<std::int64_t>(value) + (rest ? 1 : 0);
+  }
+};
+
+}  // namespace gateway

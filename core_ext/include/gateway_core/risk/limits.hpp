@@ -1,0 +1,106 @@
+// Limits, trading state, totals and rates of one level entity, and what a route makes of five of them.
+// A missing row refuses: there is no unlimited.
+#pragma once
+
+#include <cstdint>
+
+#include "gateway_core/record/kinds.hpp"
+#include "gateway_core/risk/exposure.hpp"
+#include "gateway_core/risk/rate_limit.hpp"
+
+namespace gateway {
+
+struct alignas(64) LevelEntity {
+  LimitFields limits{};
+  Rate order_rate;
+  Rate cancel_rate;
+  std::uint32_t limits_version = 0;  // 0 = no limits set
+  TradingState state = TradingState::kActive;
+  bool is_latched = false;
+  LevelTotals totals;
+  RateLimit orders;   // volatile
+  RateLimit cancels;  // volatile
+  Text<40> limits_actor;
+  Text<48> limits_reason;
+  Text<40> state_actor;
+  Text<64> state_reason;
+
+  void set(const LimitsSet& record) noexcept {
+    limits = record.fields;
+    limits_version = record.version;
+    order_rate = Rate::of(limits.orders_per_second, limits.order_burst);
+    cancel_rate = Rate::of(limits.cancels_per_second, limits.cancel_burst);
+    limits_actor = record.actor;
+    limits_reason = record.reason;
+  }
+};
+
+/// Positions and prices stay inside this so that sums of admitted orders cannot overflow (DESIGN 3).
+inline constexpr std::int64_t kQuantityMax = std::int64_t{1} << 61;
+
+/// A limit in whole units at 10^-8 as a mantissa of `scale`, rounded down, never above 2^61.
+[[nodiscard]] constexpr std::int64_t quantity_limit(std::int64_t limit_e8, int scale) noexcept {
+  const Int128 value = scale >= 8 ? static_cast<Int128>(limit_e8) * kPow10_64[scale - 8]
+                                  : static_cast<Int128>(limit_e8) / kPow10_64[8 - scale];
+  return value > kQuantityMax ? kQuantityMax : static_cast<std::int64_t>(value);
+}
+
+/// The strictest of five levels for what all levels measure alike. Rebuilt when any limit moved.
+struct alignas(64) EffectiveLimits {
+  std::int64_t order_quantity_max = 0;
+  std::int64_t order_notional_max_e4 = 0;
+  std::int64_t shared_long_max = 0;   // instrument, venue and firm see the same position
+  std::int64_t shared_short_max = 0;
+  std::int64_t account_long_max = 0;
+  std::int64_t account_short_max = 0;
+  std::int64_t strategy_long_max = 0;
+  std::int64_t strategy_short_max = 0;
+  std::int64_t reference_age_ns_max = 0;
+  std::int64_t duplicate_window_ns = 0;
+  std::uint32_t collar_bps = 0;
+  std::uint32_t generation = 0;  // of State::limits_generation when built
+  TradingState state = TradingState::kHalted;
+  bool is_complete = false;  // every level has limits
+  std::uint8_t reserved[6] = {};
+};
+
+[[nodiscard]] inline EffectiveLimits effective_limits(const LevelEntity* const (&levels)[kLevels],
+                                                      int quantity_scale) noexcept {
+  constexpr auto kAll = kQuantityMax;
+  EffectiveLimits out;
+  out.order_quantity_max = out.order_notional_max_e4 = kAll;
+  out.shared_long_max = out.shared_short_max = kAll;
+  out.account_long_max = out.account_short_max = kAll;
+  out.strategy_long_max = out.strategy_short_max = kAll;
+  out.reference_age_ns_max = kAll;
+  out.collar_bps = 0xFFFFFFFF;
+  out.state = TradingState::kActive;
+  out.is_complete = true;
+  const auto lower = [](auto& value, auto other) noexcept {
+    if (other < value) value = other;
+  };
+  for (int i = 0; i < kLevels; ++i) {
+    const LevelEntity& level = *levels[i];
+    const LimitFields& fields = level.limits;
+    out.is_complete = out.is_complete && level.limits_version != 0;
+    if (level.state > out.state) out.state = level.state;
+    lower(out.order_quantity_max, quantity_limit(fields.order_quantity_max_e8, quantity_scale));
+    lower(out.order_notional_max_e4, fields.order_notional_max_e4);
+    lower(out.reference_age_ns_max, std::int64_t{fields.reference_age_ms_max} * 1'000'000);
+    lower(out.collar_bps, fields.collar_bps);
+    const std::int64_t window = std::int64_t{fields.duplicate_window_ms} * 1'000'000;
+    if (window > out.duplicate_window_ns) out.duplicate_window_ns = window;
+    const auto kind = static_cast<Level>(i);
+    auto& longest = kind == Level::kAccount    ? out.account_long_max
+                    : kind == Level::kStrategy ? out.strategy_long_max
+                                               : out.shared_long_max;
+    auto& shortest = kind == Level::kAccount    ? out.account_short_max
+                     : kind == Level::kStrategy ? out.strategy_short_max
+                                                : out.shared_short_max;
+    lower(longest, quantity_limit(fields.position_long_max_e8, quantity_scale));
+    lower(shortest, quantity_limit(fields.position_short_max_e8, quantity_scale));
+  }
+  return out;
+}
+
+}  // namespace gateway

@@ -1,0 +1,42 @@
+// Token buckets as one timestamp each (generic cell rate): exact, no background refill.
+// Volatile: without debt after a restart, never journaled, deterministic under a virtual clock.
+#pragma once
+
+#include <cstdint>
+
+namespace gateway {
+
+/// A rate prepared for the hot path. tolerance = (burst - 1) intervals; -1 lets nothing pass.
+struct Rate {
+  std::int64_t interval_ns = 0;
+  std::int64_t tolerance_ns = -1;
+
+  [[nodiscard]] static Rate of(std::uint32_t per_second, std::uint32_t burst) noexcept {
+    if (per_second == 0 || burst == 0) return {};
+    const std::int64_t interval = 1'000'000'000 / static_cast<std::int64_t>(per_second);
+    return {interval, interval * (static_cast<std::int64_t>(burst) - 1)};
+  }
+};
+
+class RateLimit {
+ public:
+  /// Whether one more message at `now_ns` stays within the rate.
+  [[nodiscard]] bool has_token(std::int64_t now_ns, const Rate& rate) const noexcept {
+    const std::int64_t ahead_ns = due_ns_ > now_ns ? due_ns_ - now_ns : 0;
+    return ahead_ns <= rate.tolerance_ns;
+  }
+  void take(std::int64_t now_ns, const Rate& rate) noexcept {
+    due_ns_ = (due_ns_ > now_ns ? due_ns_ : now_ns) + rate.interval_ns;
+  }
+  /// Whole tokens left now, for the audit of a decision.
+  [[nodiscard]] std::int64_t tokens(std::int64_t now_ns, const Rate& rate) const noexcept {
+    const std::int64_t ahead_ns = due_ns_ > now_ns ? due_ns_ - now_ns : 0;
+    if (rate.interval_ns == 0 || ahead_ns > rate.tolerance_ns) return 0;
+    return (rate.tolerance_ns - ahead_ns) / rate.interval_ns + 1;
+  }
+
+ private:
+  std::int64_t due_ns_ = 0;
+};
+
+}  // namespace gateway

@@ -1,0 +1,94 @@
+// The newest fills, by their key: duplicates are found here, busts and corrections start here.
+// A ring of fixed size, oldest forgotten first; each fill keeps what its position was before it.
+#pragma once
+
+#include <sys/mman.h>
+
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <type_traits>
+
+#include "gateway_core/memory/key_table.hpp"
+#include "gateway_core/position/position_state.hpp"
+#include "gateway_core/record/kinds.hpp"
+#include "gateway_core/state/route.hpp"
+
+namespace gateway {
+
+struct FillEntry {
+  Key128 key;
+  OrderId order_id;
+  std::uint64_t previous;  // ordinal of the older fill of the same route, 0 = none
+  std::int64_t quantity;   // 0 = busted
+  std::uint64_t revision;
+  Int128 value_e18;
+  Int128 fee_e18;
+  CurrencyId fee_currency;
+  Side side;
+  std::uint8_t price_scale;
+  std::uint8_t reserved[2];
+  std::int64_t price;
+  std::uint32_t route;
+  std::uint32_t reserved_word;
+  std::uint64_t reserved_tail[3];
+  PositionBook before;
+};
+static_assert(sizeof(FillEntry) == 192 && std::has_unique_object_representations_v<FillEntry>);
+
+class FillMemory {
+ public:
+  explicit FillMemory(std::uint32_t capacity) : capacity_(capacity), index_(capacity) {
+    const std::size_t bytes = std::size_t{capacity} * sizeof(FillEntry);
+    void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) throw std::bad_alloc();
+    entries_ = static_cast<FillEntry*>(memory);
+  }
+  ~FillMemory() { ::munmap(entries_, std::size_t{capacity_} * sizeof(FillEntry)); }
+  FillMemory(const FillMemory&) = delete;
+  FillMemory& operator=(const FillMemory&) = delete;
+
+  [[nodiscard]] static Key128 key(AccountId account, InstrumentId instrument,
+                                  const VenueOrderId& venue_order_id, const TradeId& trade_id) noexcept {
+    return text_key((std::uint64_t{account} << 32) | instrument, venue_order_id, trade_id);
+  }
+  /// Ordinal (from 1) of a remembered fill, 0 = unknown.
+  [[nodiscard]] std::uint64_t find(Key128 wanted) const noexcept {
+    const std::uint64_t* found = index_.find(wanted);
+    return found == nullptr ? 0 : *found;
+  }
+  /// Whether the fill with this ordinal is still remembered.
+  [[nodiscard]] bool holds(std::uint64_t ordinal) const noexcept {
+    return ordinal != 0 && ordinal + capacity_ > total_;
+  }
+  [[nodiscard]] FillEntry& at(std::uint64_t ordinal) noexcept {
+    return entries_[ordinal % capacity_];
+  }
+  [[nodiscard]] const FillEntry& at(std::uint64_t ordinal) const noexcept {
+    return entries_[ordinal % capacity_];
+  }
+
+  /// Remembers a fill in the oldest slot; returns its ordinal.
+  std::uint64_t remember(const FillEntry& entry) noexcept {
+    const std::uint64_t ordinal = ++total_;
+    FillEntry& slot = entries_[ordinal % capacity_];
+    if (ordinal > capacity_) index_.erase(slot.key);
+    slot = entry;
+    index_.insert(entry.key, ordinal);
+    return ordinal;
+  }
+  /// Ordinal of the newest fill, 0 = none yet.
+  [[nodiscard]] std::uint64_t total() const noexcept { return total_; }
+  [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
+  /// Restore only: the next remember() gets `total` + 1.
+  void restart(std::uint64_t total) noexcept { total_ = total; }
+
+ private:
+  std::uint32_t capacity_;
+  std::uint64_t total_ = 0;
+  KeyTable index_;
+  FillEntry* entries_ = nullptr;
+};
+
+}  // namespace gateway

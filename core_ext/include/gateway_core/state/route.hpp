@@ -1,0 +1,112 @@
+// A route: one (account, instrument, leg, margin mode, strategy) with everything the gate and a fill
+// need about it one pointer away. Made once, never removed; the same index names its position.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "gateway_core/memory/key_table.hpp"
+#include "gateway_core/position/position_state.hpp"
+#include "gateway_core/state/registry.hpp"
+
+namespace gateway {
+
+/// A position as readers copy it.
+struct alignas(64) Position {
+  Version version = 0;
+  Sequence sequence = 0;  // last record that touched it
+  AccountId account = 0;
+  InstrumentId instrument = 0;
+  StrategyId strategy = 0;
+  std::uint8_t leg = 0;
+  std::uint8_t margin_mode = 0;
+  std::uint8_t reserved[2] = {};
+  std::int64_t notional_e4 = 0;  // |quantity| at the last fill's price, reporting currency
+  std::uint64_t last_fill = 0;    // ordinal in FillMemory, from 1; 0 = none
+  std::uint64_t reserved_tail[2] = {};
+  PositionBook book;
+};
+static_assert(sizeof(Position) == 128);
+
+struct alignas(64) Route {
+  EffectiveLimits limits;
+  LevelEntity* levels[kLevels] = {};
+  Exposure* shared = nullptr;
+  Exposure* account_exposure = nullptr;
+  Exposure* strategy_exposure = nullptr;
+  InstrumentRow* instrument_row = nullptr;
+  VenueRow* venue_row = nullptr;
+  AccountRow* account_row = nullptr;
+  AccountId account = 0;
+  StrategyId strategy = 0;
+  InstrumentId instrument = 0;
+  VenueId venue = 0;
+  Leg leg = Leg::kNet;
+  MarginMode margin_mode = MarginMode::kCross;
+
+  [[nodiscard]] GateView view() const noexcept {
+    return {&limits, levels, shared, account_exposure, strategy_exposure,
+            &instrument_row->reference};
+  }
+};
+
+class RouteTable {
+ public:
+  RouteTable(std::uint32_t capacity, Registry& registry)
+      : registry_(registry),
+        capacity_(capacity),
+        index_(capacity),
+        exposure_index_(std::size_t{capacity} * 3),
+        routes_(std::make_unique<Route[]>(capacity)),
+        positions_(std::make_unique<Position[]>(capacity)),
+        exposures_(std::make_unique<Exposure[]>(std::size_t{capacity} * 3)) {}
+
+  [[nodiscard]] static Key128 key(AccountId account, InstrumentId instrument, Leg leg,
+                                  MarginMode mode, StrategyId strategy) noexcept {
+    return {(std::uint64_t{account} << 32) | strategy | (std::uint64_t{1} << 63),
+            (std::uint64_t{instrument} << 16) | (static_cast<std::uint64_t>(leg) << 8) |
+                static_cast<std::uint64_t>(mode)};
+  }
+  [[nodiscard]] std::uint32_t find(Key128 wanted) const noexcept {
+    if (wanted == last_key_) return last_route_;
+    const std::uint64_t* found = index_.find(wanted);
+    if (found == nullptr) return kNone;
+    last_key_ = wanted;
+    last_route_ = static_cast<std::uint32_t>(*found);
+    return last_route_;
+  }
+  /// Finds or makes the route; kNone when the table is full. All ids are known to the registry.
+  [[nodiscard]] std::uint32_t find_or_make(AccountId account, InstrumentId instrument, Leg leg,
+                                           MarginMode mode, StrategyId strategy) noexcept;
+
+  [[nodiscard]] Route& at(std::uint32_t index) noexcept { return routes_[index]; }
+  [[nodiscard]] const Route& at(std::uint32_t index) const noexcept { return routes_[index]; }
+  [[nodiscard]] Position& position(std::uint32_t index) noexcept { return positions_[index]; }
+  [[nodiscard]] const Position& position(std::uint32_t index) const noexcept {
+    return positions_[index];
+  }
+  /// Positions with an index below this exist; readers on other threads see them complete.
+  [[nodiscard]] std::uint32_t count() const noexcept {
+    return __atomic_load_n(&count_, __ATOMIC_ACQUIRE);
+  }
+
+  static constexpr std::uint32_t kNone = 0xFFFFFFFF;
+
+ private:
+  [[nodiscard]] Exposure* exposure(std::uint64_t entity, std::uint32_t id, InstrumentId instrument,
+                                   Leg leg) noexcept;
+
+  Registry& registry_;
+  std::uint32_t capacity_;
+  std::uint32_t count_ = 0;
+  std::uint32_t exposure_count_ = 0;
+  KeyTable index_;
+  KeyTable exposure_index_;
+  std::unique_ptr<Route[]> routes_;
+  std::unique_ptr<Position[]> positions_;
+  std::unique_ptr<Exposure[]> exposures_;
+  mutable Key128 last_key_;
+  mutable std::uint32_t last_route_ = kNone;
+};
+
+}  // namespace gateway

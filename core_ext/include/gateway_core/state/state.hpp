@@ -1,0 +1,126 @@
+// All state that the journal makes, and `apply`, the only code that changes it: live, in recovery,
+// in replay and in every follower. One writer; readers on other threads copy rows by version.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gateway_core/order/idempotency.hpp"
+#include "gateway_core/order/order_id.hpp"
+#include "gateway_core/order/order_state.hpp"
+#include "gateway_core/order/order_table.hpp"
+#include "gateway_core/record/kinds.hpp"
+#include "gateway_core/state/balances.hpp"
+#include "gateway_core/state/fill_memory.hpp"
+#include "gateway_core/state/registry.hpp"
+#include "gateway_core/state/route.hpp"
+
+namespace gateway {
+
+/// Sizes that decide what is remembered. They come from the newest Boot record, so that a follower
+/// forgets exactly what the live process forgot.
+struct Capacity {
+  std::uint32_t orders_max = 262144;
+  std::uint32_t texts_max = 1048576;
+  std::uint32_t positions_max = 65536;
+  friend bool operator==(const Capacity&, const Capacity&) = default;
+};
+
+class State {
+ public:
+  explicit State(const Capacity& size)
+      : capacity(size),
+        orders(size.orders_max),
+        names(size.orders_max, size.texts_max),
+        venue_names(size.orders_max),
+        routes(size.positions_max, registry),
+        fills(size.orders_max),
+        references(size.orders_max) {}
+
+  const Capacity capacity;
+  Registry registry;
+  OrderTable orders;
+  ClientNames names;
+  KeyTable venue_names;  // (account, venue order id) -> order id
+  RouteTable routes;
+  FillMemory fills;
+  KeyTable references;  // funding and balance references already booked
+  BalanceTable balances;
+  std::uint32_t epoch = 0;
+  std::uint64_t orders_made = 0;      // order ids of this epoch
+  std::int64_t last_fill_ns[kAccountsMax] = {};  // newest venue time of a fill
+  std::int64_t last_time_ns = 0;      // journal time, never decreases
+  std::uint64_t counts[64] = {};      // records applied per kind
+
+  /// Applies one record. False: the record contradicts the state (corruption or a newer format); the
+  /// state is then not to be trusted any more.
+  bool apply(const RecordHeader& header, const std::uint8_t* record) noexcept;
+
+  /// Amounts the order holds at the gate, from what is open of it and of a pending replace.
+  void reserve_for(Order& order, Route& route, int orders_delta) noexcept;
+  /// Position after this fill; nullopt when the exact range is left.
+  [[nodiscard]] std::optional<PositionBook> book_after(const PositionBook& book, const Route& route,
+                                                       Side side, std::int64_t quantity, Money value,
+                                                       Money fee, CurrencyId fee_currency) const noexcept;
+  /// Position after fill `ordinal` is replaced by these numbers and everything later is done again;
+  /// with `commit` the remembered fills are rewritten too. nullopt: the chain is not remembered.
+  [[nodiscard]] std::optional<PositionBook> book_revised(std::uint64_t ordinal, const FillRevised& revised,
+                                                         bool commit) noexcept;
+  [[nodiscard]] static Key128 reference_key(std::uint64_t scope, const Text<40>& reference) noexcept {
+    return text_key(scope, reference);
+  }
+  [[nodiscard]] std::uint32_t route_of_order(AccountId account, InstrumentId instrument, Leg leg,
+                                             StrategyId strategy) noexcept;
+  [[nodiscard]] MarginMode margin_mode_of(AccountId account, InstrumentId instrument) const noexcept;
+
+  /// Canonical serialization in id order, without volatile parts; also the snapshot's payload.
+  void serialize(std::vector<std::uint8_t>& out) const;
+  /// Fills an empty state from serialize()'s bytes. False = not such bytes.
+  [[nodiscard]] bool restore(const std::uint8_t* bytes, std::size_t size);
+  /// Capacity a payload was made with; nullopt = not such bytes.
+  [[nodiscard]] static std::optional<Capacity> capacity_of(const std::uint8_t* bytes, std::size_t size);
+  /// SHA-256 over serialize(), hexadecimal.
+  [[nodiscard]] std::string hash() const;
+
+ private:
+  bool apply_boot(const Boot& boot) noexcept;
+  bool apply_order_new(const RecordHeader& header, const std::uint8_t* record) noexcept;
+  bool apply_adopted(const RecordHeader& header, const OrderAdopted& adopted) noexcept;
+  bool apply_cancel_requested(const RecordHeader& header, const CancelRequested& cancel) noexcept;
+  bool apply_replace_requested(const RecordHeader& header, const ReplaceRequested& replace) noexcept;
+  bool apply_triggered(const RecordHeader& header, const OrderTriggered& triggered) noexcept;
+  bool apply_fact(const RecordHeader& header, const OrderFact& fact) noexcept;
+  bool apply_filled(const RecordHeader& header, const OrderFilled& fill) noexcept;
+  bool apply_revised(const RecordHeader& header, const FillRevised& fill) noexcept;
+  bool apply_funding(const RecordHeader& header, const Funding& funding) noexcept;
+  bool apply_balance(const RecordHeader& header, const BalanceChanged& change) noexcept;
+  bool apply_tick(const ClockTick& tick) noexcept;
+
+  std::uint32_t take_slot(OrderId id) noexcept;
+  void settle(Order& order, Route& route, std::uint32_t slot, OrderState next) noexcept;
+  void publish_position(std::uint32_t route, const PositionBook& book, std::int64_t price,
+                        std::uint64_t last_fill, Sequence sequence) noexcept;
+  void book_cash(const Route& route, Side side, std::int64_t quantity, Int128 value_e18,
+                 Int128 fee_e18, CurrencyId fee_currency, Int128 realised_e18, Sequence sequence) noexcept;
+};
+
+/// Payload of a record as its struct. The reader has checked the length.
+template <typename Payload>
+[[nodiscard]] inline const Payload& payload(const std::uint8_t* record) noexcept {
+  return *reinterpret_cast<const Payload*>(record + sizeof(RecordHeader));
+}
+
+/// The blocks behind an OrderNew, by its flags; nullptr when absent.
+[[nodiscard]] inline const OrderConditions* conditions_of(const std::uint8_t* record, std::uint8_t flags) noexcept {
+  if ((flags & kConditions) == 0) return nullptr;
+  return reinterpret_cast<const OrderConditions*>(record + sizeof(RecordHeader) + sizeof(OrderNew));
+}
+[[nodiscard]] inline const ClientId* client_id_of(const std::uint8_t* record, std::uint8_t flags) noexcept {
+  if ((flags & kTextClientId) == 0) return nullptr;
+  const std::size_t skip = (flags & kConditions) != 0 ? sizeof(OrderConditions) : 0;
+  return reinterpret_cast<const ClientId*>(record + sizeof(RecordHeader) + sizeof(OrderNew) + skip);
+}
+
+}  // namespace gateway

@@ -1,0 +1,238 @@
+// Cancel, mass cancel and replace of orders that exist.
+#include <algorithm>
+
+#include "gateway_core/engine/engine.hpp"
+
+namespace gateway {
+
+Notice Engine::answer(std::uint32_t port, const Notice& notice) noexcept {
+  for (auto& client : client_ports_) {
+    if (client->number != port) continue;
+    if (!client->notices.push(&notice)) {
+      client->notices.count_overrun();
+      ++counters_.notices_lost;
+    }
+    break;
+  }
+  return notice;
+}
+
+Notice Engine::refuse_change(RecordKind kind, const MessageHeader& header, OrderId order_id,
+                             std::uint32_t port, const GateVerdict& verdict) noexcept {
+  ++counters_.orders_refused;
+  return answer(port, {.sequence = 0, .request = header.request, .order_id = order_id,
+                       .kind = static_cast<std::uint16_t>(kind),
+                       .refusal = static_cast<std::uint16_t>(verdict.refusal),
+                       .level = verdict.level, .limit = verdict.limit, .current = verdict.current,
+                       .would_be = verdict.would_be, .working = verdict.working});
+}
+
+Refusal Engine::check_cancel(const Order& order, PrincipalId principal) noexcept {
+  if (principal != 0) {
+    if (!state_.registry.principals.has(principal)) return Refusal::kUnknownPrincipal;
+    const PrincipalRow& row = state_.registry.principals.at(principal);
+    if (!row.has_scope(kScopeCancel | kScopeTrade) ||
+        !row.may_use(order.account, order.strategy, order.instrument)) {
+      return Refusal::kNotPermitted;
+    }
+  }
+  if (!is_open(static_cast<OrderState>(order.state))) return Refusal::kTooLateToCancel;
+  if (pending(order.overlay, Overlay::kCancel) == Pending::kSent) return Refusal::kCancelPending;
+  const Route& route = state_.routes.at(order.route);
+  VenuePort* port = venue_port_of_[route.venue];
+  if (port == nullptr) return Refusal::kVenueDown;
+  if (!port->has_room_for_cancel()) return Refusal::kVenueQueueFull;
+  if (writer_.used_bytes() > writer_.capacity_bytes() / 20 * 19) return Refusal::kJournalBehind;
+  if (principal != 0 && !passes_cancel_rate(route.levels, now_ns_)) return Refusal::kThrottled;
+  return Refusal::kNone;
+}
+
+Notice Engine::cancel(const CancelMessage& message, std::uint32_t port) noexcept {
+  (void)now_ns();
+  const std::uint32_t slot = state_.orders.find(message.order_id);
+  const Refusal found = slot == kNoSlot ? Refusal::kUnknownOrder
+                                        : check_cancel(state_.orders.at(slot), message.header.principal);
+  if (found != Refusal::kNone) {
+    return refuse_change(RecordKind::kCancelRejected, message.header, message.order_id, port,
+                         {.refusal = found});
+  }
+  return send_cancel(slot, message.header.principal, message.header.request, message.reason, port);
+}
+
+Notice Engine::send_cancel(std::uint32_t slot, PrincipalId principal, std::uint64_t request,
+                           CancelReason reason, std::uint32_t port) noexcept {
+  const OrderId id = state_.orders.at(slot).order_id;
+  Route& route = state_.routes.at(state_.orders.at(slot).route);
+  VenuePort& venue = *venue_port_of_[route.venue];
+  CancelRequested wish{};
+  wish.order_id = id;
+  wish.reason = static_cast<std::uint64_t>(reason);
+  const Sequence sequence = append(RecordKind::kCancelRequested, wish,
+                                   {.cause = 0, .origin_sequence = request, .actor = principal,
+                                    .port = port});
+  if (sequence == 0) {
+    return refuse_change(RecordKind::kCancelRejected, {MessageKind::kCancel, 1, 0, principal, request},
+                         id, port, {.refusal = Refusal::kJournalBehind});
+  }
+  for (LevelEntity* level : route.levels) level->cancels.take(now_ns_, level->cancel_rate);
+  const Notice notice = answer(port, {.sequence = sequence, .request = request, .order_id = id,
+                                      .kind = static_cast<std::uint16_t>(RecordKind::kCancelRequested),
+                                      .refusal = 0, .level = -1, .limit = 0, .current = 0,
+                                      .would_be = 0, .working = 0});
+  const Order& order = state_.orders.at(slot);
+  ++counters_.cancels_sent;
+  if (is_held_here(order, venue)) {
+    // The venue has never seen it: gone at once, and the stale entry is skipped when its turn comes.
+    OrderFact gone{};
+    gone.order_id = id;
+    gone.cumulative = -1;
+    gone.reason = static_cast<std::uint32_t>(FactReason::kRequested);
+    gone.evidence = static_cast<std::uint32_t>(Evidence::kGateway);
+    on_fact(RecordKind::kOrderNotSent, gone);
+    return notice;
+  }
+  const OutboundEntry entry{.kind = static_cast<std::uint16_t>(RecordKind::kCancelRequested),
+                            .flags = order.flags, .leg = order.leg, .epoch = state_.epoch,
+                            .sequence = sequence, .order_id = id, .instrument = order.instrument,
+                            .account = order.account, .strategy = order.strategy,
+                            .type = order.type, .side = order.side,
+                            .time_in_force = order.time_in_force, .reserved_byte = 0,
+                            .price = order.price, .quantity = order.quantity, .trigger_price = 0,
+                            .display_quantity = 0, .expires_ns = 0, .reserved = {}};
+  if (venue.outbound.push(&entry)) ++venue.entries_out;
+  return notice;
+}
+
+Notice Engine::mass_cancel(const MassCancelMessage& message, std::uint32_t port) noexcept {
+  (void)now_ns();
+  std::int64_t sent = 0;
+  std::int64_t refused = 0;
+  state_.orders.for_each_open([&](std::uint32_t slot) {
+    const Order& order = state_.orders.at(slot);
+    const auto other = [](std::uint32_t wanted, std::uint32_t actual) {
+      return wanted != 0 && wanted != actual;
+    };
+    if (other(message.account, order.account) || other(message.strategy, order.strategy) ||
+        other(message.instrument, order.instrument) || other(message.origin_port, order.origin_port) ||
+        other(message.venue, state_.routes.at(order.route).venue)) {
+      return;
+    }
+    if (check_cancel(order, message.header.principal) != Refusal::kNone) {
+      ++refused;
+      return;
+    }
+    send_cancel(slot, message.header.principal, 0, message.reason, order.origin_port);
+    ++sent;
+  });
+  return answer(port, {.sequence = 0, .request = message.header.request, .order_id = 0,
+                       .kind = static_cast<std::uint16_t>(RecordKind::kCancelRequested),
+                       .refusal = 0, .level = -1, .limit = 0, .current = sent, .would_be = refused,
+                       .working = 0});
+}
+
+GateVerdict Engine::check_replace(const ReplaceMessage& message, const Order& order, std::int64_t price,
+                                  std::int64_t quantity) noexcept {
+  const auto no = [](Refusal refusal) { return GateVerdict{.refusal = refusal}; };
+  if (const Refusal found = check_cancel(order, message.header.principal);
+      found != Refusal::kNone && found != Refusal::kThrottled) {
+    return no(found);
+  }
+  if (!state_.registry.principals.at(message.header.principal).has_scope(kScopeTrade)) {
+    return no(Refusal::kNotPermitted);
+  }
+  Route& route = state_.routes.at(order.route);
+  const InstrumentRow& row = *route.instrument_row;
+  if (route.venue_row->definition.amend == 0) return no(Refusal::kReplaceUnsupported);
+  if (static_cast<OrderState>(order.state) == OrderState::kUnknown) return no(Refusal::kReplacePending);
+  if (pending(order.overlay, Overlay::kReplace) != Pending::kNo) return no(Refusal::kReplacePending);
+  if (price == order.price && quantity == order.quantity) return no(Refusal::kNothingToChange);
+  if (quantity <= order.cumulative) return no(Refusal::kQuantityBelowFilled);
+  NewOrderMessage shape{};
+  shape.price = order.type == OrderType::kMarket || order.type == OrderType::kStop ? 0 : price;
+  shape.quantity = quantity;
+  if (shape.price == 0 && message.price != 0) return no(Refusal::kPriceNotAllowed);
+  if (const Refusal found = check_numbers(shape, row); found != Refusal::kNone) return no(found);
+  if (const Refusal found = check_venue(route); found != Refusal::kNone) return no(found);
+  if (const Refusal found = check_space(venue_port_of_[route.venue], &route, now_ns_);
+      found != Refusal::kNone) {
+    return no(found);
+  }
+  if (route.limits.generation != state_.registry.limits_generation()) {
+    route.limits = effective_limits(route.levels, row.definition.quantity_scale);
+    route.limits.generation = state_.registry.limits_generation();
+  }
+  // Judged as the larger of old and new; only what comes on top of the reservation is added.
+  const std::int64_t rest = quantity - order.cumulative;
+  const std::int64_t amount = row.amount_e4(price, rest);
+  const GateOrder wanted{.side = order.side,
+                         .is_reduce_only = (order.flags & kReduceOnly) != 0,
+                         .counts_as_order = false,
+                         .price = price,
+                         .collar_reference =
+                             order.trigger_price != 0 ? order.trigger_price : row.reference.price,
+                         .quantity = std::max(quantity, order.quantity),
+                         .added_quantity = std::max<std::int64_t>(rest - order.reserved_quantity, 0),
+                         .notional_e4 = row.amount_e4(price, quantity),
+                         .added_notional_e4 =
+                             std::max<std::int64_t>(amount - order.reserved_notional_e4, 0),
+                         .now_ns = now_ns_};
+  const GateView view = route.view();
+  return passes_gate(view, wanted) ? GateVerdict{}
+                                   : explain_gate(view, wanted, row.definition.quantity_scale);
+}
+
+Notice Engine::replace(const ReplaceMessage& message, std::uint32_t port) noexcept {
+  (void)now_ns();
+  const std::uint32_t slot = state_.orders.find(message.order_id);
+  if (slot == kNoSlot) {
+    return refuse_change(RecordKind::kReplaceRejected, message.header, message.order_id, port,
+                         {.refusal = Refusal::kUnknownOrder});
+  }
+  const Order& order = state_.orders.at(slot);
+  const std::int64_t price = message.price != 0 ? message.price : order.price;
+  const std::int64_t quantity = message.quantity != 0 ? message.quantity : order.quantity;
+  GateVerdict verdict = check_replace(message, order, price, quantity);
+  if (verdict.refusal == Refusal::kNone &&
+      state_.names.find(message.header.principal, message.client_number, message.client_id) != 0) {
+    verdict.refusal = Refusal::kIdConflict;
+  }
+  if (verdict.refusal != Refusal::kNone) {
+    return refuse_change(RecordKind::kReplaceRejected, message.header, message.order_id, port, verdict);
+  }
+  Route& route = state_.routes.at(order.route);
+  ReplaceRequested wish{};
+  wish.order_id = message.order_id;
+  wish.client_number = message.client_number;
+  wish.price = price;
+  wish.quantity = quantity;
+  wish.reference_price = route.instrument_row->reference.price;
+  wish.client_id = message.client_id;
+  const Sequence sequence = append(RecordKind::kReplaceRequested, wish,
+                                   {.cause = 0, .origin_sequence = message.header.request,
+                                    .actor = message.header.principal, .port = port});
+  if (sequence == 0) {
+    return refuse_change(RecordKind::kReplaceRejected, message.header, message.order_id, port,
+                         {.refusal = Refusal::kJournalBehind});
+  }
+  for (LevelEntity* level : route.levels) level->orders.take(now_ns_, level->order_rate);
+  const OutboundEntry entry{.kind = static_cast<std::uint16_t>(RecordKind::kReplaceRequested),
+                            .flags = order.flags, .leg = order.leg, .epoch = state_.epoch,
+                            .sequence = sequence, .order_id = order.order_id,
+                            .instrument = order.instrument, .account = order.account,
+                            .strategy = order.strategy, .type = order.type, .side = order.side,
+                            .time_in_force = order.time_in_force, .reserved_byte = 0,
+                            .price = price, .quantity = quantity, .trigger_price = 0,
+                            .display_quantity = 0, .expires_ns = 0, .reserved = {}};
+  VenuePort& venue = *venue_port_of_[route.venue];
+  const bool waits_for_disk =
+      static_cast<Durability>(route.account_row->definition.durability) == Durability::kDisk;
+  if (waits_for_disk ? venue.gated.push(&entry) : venue.outbound.push(&entry)) ++venue.entries_out;
+  ++counters_.replaces_sent;
+  return answer(port, {.sequence = sequence, .request = message.header.request,
+                       .order_id = order.order_id,
+                       .kind = static_cast<std::uint16_t>(RecordKind::kReplaceRequested),
+                       .refusal = 0, .level = -1, .limit = 0, .current = 0, .would_be = 0,
+                       .working = 0});
+}
+
+}  // namespace gateway

@@ -1,0 +1,395 @@
+// New orders: the way from a message to a journaled, reserved, outbound order, or to a refusal.
+#include <algorithm>
+
+#include "gateway_core/engine/engine.hpp"
+
+namespace gateway {
+namespace {
+
+[[nodiscard]] bool needs_price(OrderType type) noexcept {
+  return type == OrderType::kLimit || type == OrderType::kStopLimit;
+}
+[[nodiscard]] bool needs_trigger(OrderType type) noexcept {
+  return type == OrderType::kStop || type == OrderType::kStopLimit;
+}
+
+[[nodiscard]] std::uint64_t fingerprint(const NewOrderMessage& message, std::uint32_t route) noexcept {
+  return mix(static_cast<std::uint64_t>(message.price) ^ (std::uint64_t{route} << 40),
+             static_cast<std::uint64_t>(message.quantity) * 4 + static_cast<std::uint64_t>(message.side)) |
+         1;
+}
+
+}  // namespace
+
+Refusal Engine::check_space(VenuePort* port, const Route* route, std::int64_t now_ns) noexcept {
+  // New work may use the journal ring up to three quarters; the rest belongs to cancels and facts.
+  if (writer_.used_bytes() > writer_.capacity_bytes() / 4 * 3 || writer_.is_commit_failed()) {
+    return Refusal::kJournalBehind;
+  }
+  if (port == nullptr) return Refusal::kVenueDown;
+  if (!port->has_room_for_new()) return Refusal::kVenueQueueFull;
+  if (route != nullptr && static_cast<Durability>(route->account_row->definition.durability) ==
+                              Durability::kDiskAsync &&
+      writer_.oldest_unsynced_age_ns(now_ns) > settings_.disk_async_window_ns) {
+    return Refusal::kJournalBehind;
+  }
+  return orders_left() ? Refusal::kNone : Refusal::kOrdersFull;
+}
+
+Refusal Engine::check_identity(const NewOrderMessage& message) const noexcept {
+  const Registry& registry = state_.registry;
+  if (!registry.principals.has(message.header.principal)) return Refusal::kUnknownPrincipal;
+  if (!registry.instruments.has(message.instrument)) return Refusal::kUnknownInstrument;
+  if (!registry.accounts.has(message.account)) return Refusal::kUnknownAccount;
+  if (!registry.strategies.has(message.strategy)) return Refusal::kUnknownStrategy;
+  if (registry.accounts.at(message.account).definition.venue !=
+      registry.instruments.at(message.instrument).definition.venue) {
+    return Refusal::kUnknownAccount;
+  }
+  const PrincipalRow& principal = registry.principals.at(message.header.principal);
+  if (!principal.has_scope(kScopeTrade) ||
+      !principal.may_use(message.account, message.strategy, message.instrument)) {
+    return Refusal::kNotPermitted;
+  }
+  return Refusal::kNone;
+}
+
+Refusal Engine::check_shape(const NewOrderMessage& message) const noexcept {
+  const auto side = static_cast<std::uint8_t>(message.side);
+  const auto type = static_cast<std::uint8_t>(message.type);
+  const auto tif = message.time_in_force;
+  if (side < 1 || side > 2 || type < 1 || type > 4 || message.leg > 2) return Refusal::kBadEnum;
+  if (tif != TimeInForce::kDay && tif != TimeInForce::kGtc && tif != TimeInForce::kIoc &&
+      tif != TimeInForce::kFok && tif != TimeInForce::kGtd) {
+    return Refusal::kBadEnum;
+  }
+  if (needs_price(message.type) && message.price == 0) return Refusal::kPriceMissing;
+  if (!needs_price(message.type) && message.price != 0) return Refusal::kPriceNotAllowed;
+  if (needs_trigger(message.type) && message.trigger_price == 0) return Refusal::kTriggerMissing;
+  if (!needs_trigger(message.type) && message.trigger_price != 0) return Refusal::kTriggerNotAllowed;
+  if (tif == TimeInForce::kGtd && message.expires_ns == 0) return Refusal::kExpiryMissing;
+  if (tif != TimeInForce::kGtd && message.expires_ns != 0) return Refusal::kExpiryNotAllowed;
+  const bool is_immediate = tif == TimeInForce::kIoc || tif == TimeInForce::kFok;
+  if ((message.flags & kPostOnly) != 0 && (message.type != OrderType::kLimit || is_immediate)) {
+    return Refusal::kUnsupportedFlag;
+  }
+  if ((message.flags & (kClosePosition | kConditions | kExternalOrder)) != 0) {
+    return Refusal::kUnsupportedFlag;
+  }
+  const bool has_text = !message.client_id.empty() && (message.flags & kTextClientId) != 0;
+  if (has_text == (message.client_number != 0)) return Refusal::kBadClientId;
+  return Refusal::kNone;
+}
+
+Refusal Engine::check_numbers(const NewOrderMessage& message, const InstrumentRow& row) const noexcept {
+  const InstrumentDefined& rules = row.definition;
+  const auto outside = [](std::int64_t value) { return value < 0 || value > kQuantityMax; };
+  if (message.quantity <= 0 || outside(message.quantity) || outside(message.price) ||
+      outside(message.trigger_price) || outside(message.display_quantity)) {
+    return Refusal::kRange;
+  }
+  if (message.price % rules.tick != 0 || message.trigger_price % rules.tick != 0) {
+    return Refusal::kBadTick;
+  }
+  if (message.quantity % rules.lot != 0) return Refusal::kBadLot;
+  if (message.quantity < rules.quantity_min ||
+      (rules.quantity_max != 0 && message.quantity > rules.quantity_max)) {
+    return Refusal::kQuantityRange;
+  }
+  if (message.display_quantity > message.quantity) return Refusal::kQuantityRange;
+  if (rules.notional_min_e8 != 0 && message.price != 0) {
+    const auto value = value_of(row.rules, message.price, rules.price_scale, message.quantity);
+    if (!value) return Refusal::kOverflow;
+    if (value->e18 < static_cast<Int128>(rules.notional_min_e8) * kPow10_64[10]) {
+      return Refusal::kMinNotional;
+    }
+  }
+  return Refusal::kNone;
+}
+
+Refusal Engine::check_capability(const NewOrderMessage& message, const VenueRow& venue,
+                                 bool& is_emulated) const noexcept {
+  const VenueDefined& offers = venue.definition;
+  const bool may_emulate = (message.flags & kEmulate) != 0;
+  is_emulated = false;
+  if ((offers.order_types >> static_cast<int>(message.type) & 1) == 0) {
+    if (!may_emulate || !needs_trigger(message.type)) return Refusal::kUnsupportedType;
+    is_emulated = true;
+  }
+  if ((offers.times_in_force >> static_cast<int>(message.time_in_force) & 1) == 0) {
+    const bool timed = message.time_in_force == TimeInForce::kGtd ||
+                       message.time_in_force == TimeInForce::kDay;
+    if (!may_emulate || !timed) return Refusal::kUnsupportedTimeInForce;
+  }
+  if ((message.flags & (kPostOnly | kReduceOnly) & ~offers.flags) != 0) {
+    return Refusal::kUnsupportedFlag;
+  }
+  if (message.display_quantity != 0) return Refusal::kUnsupportedFlag;
+  return Refusal::kNone;
+}
+
+Refusal Engine::check_venue(const Route& route) const noexcept {
+  if (!is_clock_healthy_) return Refusal::kClockUnhealthy;
+  if (route.instrument_row->definition.is_tradable == 0) return Refusal::kInstrumentHalted;
+  if (route.venue_row->session == VenueSession::kDown) return Refusal::kVenueDown;
+  if (route.venue_row->session != VenueSession::kReconciled) return Refusal::kNotReconciled;
+  const bool is_hedge = route.account_row->definition.is_hedge_mode != 0 &&
+                        route.instrument_row->rules.kind != InstrumentKind::kSpot;
+  if (is_hedge == (route.leg == Leg::kNet)) return Refusal::kBadLeg;
+  return Refusal::kNone;
+}
+
+bool Engine::find_repeated(const NewOrderMessage& message, std::uint32_t port, Notice& answer) noexcept {
+  const PrincipalId principal = message.header.principal;
+  const NumberWindow* window = state_.names.window(principal);
+  const std::uint64_t number = message.client_number;
+  // A number above the newest one is new: the common case costs one comparison.
+  if (number != 0 && (window == nullptr || number > window->high_water)) return false;
+  const OrderId known = state_.names.find(principal, number, message.client_id);
+  const bool is_used = known != 0 || (number != 0 && window->is_used(number));
+  if (!is_used && (number == 0 || !window->is_stale(number))) return false;
+  answer = {.sequence = 0, .request = message.header.request, .order_id = known,
+            .kind = static_cast<std::uint16_t>(RecordKind::kOrderRefused),
+            .refusal = static_cast<std::uint16_t>(is_used ? Refusal::kIdConflict
+                                                          : Refusal::kClientIdStale),
+            .level = -1, .limit = 0, .current = 0, .would_be = 0, .working = 0};
+  const std::uint32_t slot = known == 0 ? kNoSlot : state_.orders.find(known);
+  if (slot != kNoSlot && has_same_content(state_.orders.at(slot), message)) {
+    answer.kind = static_cast<std::uint16_t>(RecordKind::kOrderNew);
+    answer.refusal = 0;
+    answer.sequence = state_.orders.at(slot).sequence;
+    answer.current = 1;  // a repeated answer, nothing new happened
+    ++counters_.orders_repeated;
+  } else {
+    ++counters_.orders_refused;
+  }
+  (void)this->answer(port, answer);
+  return true;
+}
+
+std::int64_t Engine::protection_price(const NewOrderMessage& message, const Route& route) const noexcept {
+  if (message.price != 0) return message.price;
+  const std::int64_t around = message.trigger_price != 0 ? message.trigger_price
+                                                         : route.instrument_row->reference.price;
+  const std::int64_t tick = route.instrument_row->definition.tick;
+  const std::int64_t bps = std::min<std::int64_t>(route.limits.collar_bps, 9'999);
+  const Int128 edge = static_cast<Int128>(around) *
+                      (message.side == Side::kBuy ? 10'000 + bps : 10'000 - bps);
+  // Rounded towards the reference, so that the protection is never outside the collar.
+  const Int128 unit = static_cast<Int128>(tick) * 10'000;
+  const Int128 ticks = message.side == Side::kBuy ? edge / unit : (edge + unit - 1) / unit;
+  const Int128 price = ticks * tick;
+  return price > kQuantityMax ? kQuantityMax : static_cast<std::int64_t>(price);
+}
+
+GateVerdict Engine::check_gate(const Candidate& candidate) noexcept {
+  Route& route = state_.routes.at(candidate.route_index);
+  const InstrumentRow& row = *route.instrument_row;
+  if (row.factor.factor == 0) return {.refusal = Refusal::kNoConversionRate};
+  const NewOrderMessage& message = candidate.message;
+  const std::int64_t notional = row.amount_e4(candidate.price, message.quantity);
+  const GateOrder order{.side = message.side,
+                        .is_reduce_only = candidate.is_closing,
+                        .counts_as_order = true,
+                        .price = candidate.price,
+                        .collar_reference = message.trigger_price != 0 ? message.trigger_price
+                                                                       : row.reference.price,
+                        .quantity = message.quantity,
+                        .added_quantity = message.quantity,
+                        .notional_e4 = notional,
+                        .added_notional_e4 = notional,
+                        .now_ns = candidate.now_ns};
+  const GateView view = route.view();
+  if (!passes_gate(view, order)) [[unlikely]] {
+    return explain_gate(view, order, row.definition.quantity_scale);
+  }
+  if (is_duplicate(candidate)) return {.refusal = Refusal::kDuplicateOrder};
+  return {};
+}
+
+bool Engine::is_duplicate(const Candidate& candidate) noexcept {
+  const Route& route = state_.routes.at(candidate.route_index);
+  if (route.limits.duplicate_window_ns == 0) return false;
+  const std::uint64_t value = fingerprint(candidate.message, candidate.route_index);
+  Fingerprint& seen = fingerprints_[value % kFingerprints];
+  if (seen.value == value && candidate.now_ns - seen.time_ns < route.limits.duplicate_window_ns) {
+    return true;
+  }
+  seen = {value, candidate.now_ns};
+  return false;
+}
+
+GateVerdict Engine::check_new(const NewOrderMessage& message, std::uint32_t port,
+                              Candidate& candidate) noexcept {
+  const auto no = [](Refusal refusal) { return GateVerdict{.refusal = refusal}; };
+  if (const Refusal found = check_shape(message); found != Refusal::kNone) return no(found);
+  const InstrumentRow& row = state_.registry.instruments.at(message.instrument);
+  if (const Refusal found = check_numbers(message, row); found != Refusal::kNone) return no(found);
+  candidate.route_index = state_.route_of_order(message.account, message.instrument,
+                                                static_cast<Leg>(message.leg), message.strategy);
+  if (candidate.route_index == RouteTable::kNone) return no(Refusal::kTableFull);
+  Route& route = state_.routes.at(candidate.route_index);
+  if (const Refusal found = check_venue(route); found != Refusal::kNone) return no(found);
+  const Refusal offered = check_capability(message, *route.venue_row, candidate.is_emulated);
+  if (offered != Refusal::kNone) return no(offered);
+  if (message.expires_ns != 0 && message.expires_ns <= candidate.now_ns) return no(Refusal::kExpiryPast);
+  if (route.limits.generation != state_.registry.limits_generation()) [[unlikely]] {
+    route.limits = effective_limits(route.levels, row.definition.quantity_scale);
+    route.limits.generation = state_.registry.limits_generation();
+  }
+  const bool closes_leg = (route.leg == Leg::kLong && message.side == Side::kSell) ||
+                          (route.leg == Leg::kShort && message.side == Side::kBuy);
+  candidate.is_closing = closes_leg || (message.flags & kReduceOnly) != 0;
+  candidate.price = protection_price(message, route);
+  if (message.client_number == 0 && state_.names.is_text_full()) return no(Refusal::kIdempotencyFull);
+  (void)port;
+  return check_gate(candidate);
+}
+
+Notice Engine::submit(const NewOrderMessage& message, std::uint32_t port) noexcept {
+  const std::int64_t now = now_ns();
+  Candidate candidate{message, port, now, 0, 0, false, false};
+  if (const Refusal found = check_identity(message); found != Refusal::kNone) {
+    return refuse(message, port, {.refusal = found});
+  }
+  Notice repeated;
+  if (find_repeated(message, port, repeated)) return repeated;
+  const VenueId venue = state_.registry.instruments.at(message.instrument).definition.venue;
+  const GateVerdict verdict = check_new(message, port, candidate);
+  if (verdict.refusal != Refusal::kNone) [[unlikely]] return refuse(message, port, verdict);
+  const Route& route = state_.routes.at(candidate.route_index);
+  if (const Refusal found = check_space(venue_port_of_[venue], &route, now); found != Refusal::kNone) {
+    return refuse(message, port, {.refusal = found});
+  }
+  return accept(candidate);
+}
+
+Notice Engine::accept(const Candidate& candidate) noexcept {
+  const NewOrderMessage& message = candidate.message;
+  Route& route = state_.routes.at(candidate.route_index);
+  const bool has_conditions =
+      (message.trigger_price | message.display_quantity | message.expires_ns) != 0;
+  const bool has_text = message.client_number == 0;
+  const std::uint32_t length = static_cast<std::uint32_t>(
+      sizeof(RecordHeader) + sizeof(OrderNew) + (has_conditions ? sizeof(OrderConditions) : 0) +
+      (has_text ? sizeof(ClientId) : 0));
+  std::uint8_t* record = writer_.reserve(length);
+  if (record == nullptr) return refuse(message, candidate.port, {.refusal = Refusal::kJournalBehind});
+  const OrderId id = make_order_id({settings_.instance, state_.epoch,
+                                    static_cast<std::uint32_t>(state_.orders_made + 1)});
+  open_record(record, RecordKind::kOrderNew, length,
+              {.cause = 0, .origin_sequence = message.header.request,
+               .actor = message.header.principal, .port = candidate.port});
+  const std::uint8_t flags = static_cast<std::uint8_t>(
+      (message.flags & ~(kTextClientId | kConditions)) | (has_text ? kTextClientId : 0) |
+      (has_conditions ? kConditions : 0));
+  const std::int64_t age_ms =
+      std::clamp<std::int64_t>((candidate.now_ns - route.instrument_row->reference.time_ns) / 1'000'000, 0, 0xFFFF);
+  auto* made = reinterpret_cast<OrderNew*>(record + sizeof(RecordHeader));
+  *made = {.order_id = id, .client_number = message.client_number, .price = candidate.price,
+           .quantity = message.quantity, .instrument = message.instrument,
+           .account = message.account, .strategy = message.strategy, .type = message.type,
+           .side = message.side, .time_in_force = message.time_in_force, .flags = flags,
+           .reference_price = route.instrument_row->reference.price,
+           .reference_age_ms = static_cast<std::uint16_t>(age_ms), .leg = message.leg,
+           .margin_mode = static_cast<std::uint8_t>(route.margin_mode),
+           .limits_version = route.limits.generation};
+  if (has_conditions) {
+    auto* conditions = reinterpret_cast<OrderConditions*>(made + 1);
+    *conditions = {.trigger_price = message.trigger_price,
+                   .display_quantity = message.display_quantity,
+                   .expires_ns = message.expires_ns, .reserved = {}};
+  }
+  if (has_text) std::memcpy(record + length - sizeof(ClientId), &message.client_id, sizeof(ClientId));
+  for (LevelEntity* level : route.levels) level->orders.take(candidate.now_ns, level->order_rate);
+  const Sequence sequence = commit(record, length);
+  const Order& order = state_.orders.at(state_.orders.find(id));
+  const bool is_timed = (message.flags & kEmulate) != 0;
+  if (is_timed) emulated_.push_back(id);
+  if (candidate.is_emulated) {
+    OrderFact held{};
+    held.order_id = id;
+    held.cumulative = -1;
+    held.reason = static_cast<std::uint32_t>(FactReason::kUntriggered);
+    held.evidence = static_cast<std::uint32_t>(Evidence::kGateway);
+    append(RecordKind::kOrderAccepted, held, {.cause = sequence});
+  } else {
+    send_new(order, sequence, route);
+  }
+  ++counters_.orders_accepted;
+  return answer(candidate.port, {.sequence = sequence, .request = message.header.request,
+                                 .order_id = id,
+                                 .kind = static_cast<std::uint16_t>(RecordKind::kOrderNew),
+                                 .refusal = 0, .level = -1, .limit = 0, .current = 0,
+                                 .would_be = 0, .working = 0});
+}
+
+void Engine::send_new(const Order& order, Sequence sequence, Route& route) noexcept {
+  VenuePort& port = *venue_port_of_[route.venue];
+  const bool was_triggered = (order.flags & kEmulate) != 0 &&
+                             (route.venue_row->definition.order_types >> static_cast<int>(order.type) & 1) == 0;
+  OrderType type = order.type;
+  if (was_triggered) type = type == OrderType::kStop ? OrderType::kMarket : OrderType::kLimit;
+  TimeInForce tif = order.time_in_force;
+  if ((route.venue_row->definition.times_in_force >> static_cast<int>(tif) & 1) == 0) {
+    tif = TimeInForce::kGtc;
+  }
+  const OutboundEntry entry{.kind = static_cast<std::uint16_t>(RecordKind::kOrderNew),
+                            .flags = order.flags, .leg = order.leg, .epoch = state_.epoch,
+                            .sequence = sequence, .order_id = order.order_id,
+                            .instrument = order.instrument, .account = order.account,
+                            .strategy = order.strategy, .type = type, .side = order.side,
+                            .time_in_force = tif, .reserved_byte = 0, .price = order.price,
+                            .quantity = order.quantity,
+                            .trigger_price = was_triggered ? 0 : order.trigger_price,
+                            .display_quantity = order.display_quantity,
+                            .expires_ns = tif == TimeInForce::kGtd ? order.expires_ns : 0,
+                            .reserved = {}};
+  const bool waits_for_disk =
+      static_cast<Durability>(route.account_row->definition.durability) == Durability::kDisk;
+  // Room was checked before the decision, so the push succeeds; a failed one leaves UNKNOWN to settle.
+  const bool is_pushed = waits_for_disk ? port.gated.push(&entry) : port.outbound.push(&entry);
+  if (is_pushed) ++port.entries_out;
+}
+
+Notice Engine::refuse(const NewOrderMessage& message, std::uint32_t port, GateVerdict verdict) noexcept {
+  ++counters_.orders_refused;
+  const bool for_space = verdict.refusal == Refusal::kJournalBehind ||
+                         verdict.refusal == Refusal::kVenueQueueFull ||
+                         verdict.refusal == Refusal::kOrdersFull;
+  Sequence sequence = 0;
+  if (for_space) {
+    ++counters_.refused_for_space;
+  } else if (writer_.used_bytes() <= writer_.capacity_bytes() / 4 * 3) {
+    OrderRefused refused{};
+    refused.client_number = message.client_number;
+    refused.price = message.price;
+    refused.quantity = message.quantity;
+    refused.instrument = message.instrument;
+    refused.account = message.account;
+    refused.strategy = message.strategy;
+    refused.type = message.type;
+    refused.side = message.side;
+    refused.time_in_force = message.time_in_force;
+    refused.flags = message.flags;
+    refused.refusal = static_cast<std::uint16_t>(verdict.refusal);
+    refused.level = static_cast<std::uint16_t>(verdict.level);
+    refused.limits_version = state_.registry.limits_generation();
+    refused.limit = verdict.limit;
+    refused.current = verdict.current;
+    refused.would_be = verdict.would_be;
+    refused.working = verdict.working;
+    if ((message.flags & kTextClientId) != 0) refused.client_id = message.client_id;
+    sequence = append(RecordKind::kOrderRefused, refused,
+                      {.cause = 0, .origin_sequence = message.header.request,
+                       .actor = message.header.principal, .port = port});
+  }
+  return answer(port, {.sequence = sequence, .request = message.header.request, .order_id = 0,
+                       .kind = static_cast<std::uint16_t>(RecordKind::kOrderRefused),
+                       .refusal = static_cast<std::uint16_t>(verdict.refusal),
+                       .level = verdict.level, .limit = verdict.limit,
+                       .current = verdict.current, .would_be = verdict.would_be,
+                       .working = verdict.working});
+}
+
+}  // namespace gateway

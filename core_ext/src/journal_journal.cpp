@@ -1,0 +1,101 @@
+// Opening and closing a journal in the only safe order.
+#include "gateway_core/journal/journal.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+
+namespace gateway::journal {
+
+Journal::~Journal() {
+  if (commit_) commit_->stop();
+}
+
+bool Journal::fail(std::string text) {
+  error_ = std::move(text);
+  commit_.reset();
+  lock_.release();
+  return false;
+}
+
+bool Journal::open_superblock() {
+  superblock_.emplace(storage_, options_.directory);
+  DirectoryListing listing;
+  const int failed = list_directory(storage_, options_.directory, listing);
+  if (failed != 0) return fail(options_.directory + ": " + platform::describe_errno(failed));
+  const bool is_new =
+      !listing.has_superblock && listing.segments.empty() && listing.snapshots.empty();
+  std::string error;
+  const bool is_good = is_new ? superblock_->create(options_.instance, options_.now_ns, error)
+                              : superblock_->load(options_.instance, error);
+  return is_good || fail(error);
+}
+
+bool Journal::open(const JournalOptions& options, RecoveryVisitor& visitor) {
+  options_ = options;
+  options_.commit.instance = options.instance;
+  options_.commit.segment_bytes = options.segment_bytes;
+  options_.commit.is_memory_only = options.is_memory_only;
+  RingOptions ring{options.instance, options.ring_bytes, options.now_ns,
+                   options.allow_any_filesystem};
+  std::string error;
+  if (options.is_memory_only) {
+    if (!ring_.open_anonymous(ring, error)) return fail(error);
+    epoch_ = 1;
+  } else {
+    std::error_code refused;
+    std::filesystem::create_directories(options.directory, refused);
+    if (!refused) std::filesystem::create_directories(options.ring_directory, refused);
+    if (refused) return fail(options.directory + ": " + refused.message());
+    if (!lock_.acquire(options.directory, error)) return fail(error);
+    if (!open_superblock()) return false;
+    if (!ring_.open(options.ring_directory, ring, error)) return fail(error);
+    const SuperblockState& before = superblock_->state();
+    was_clean_ = before.is_clean;
+    RecoveryOptions recovery;
+    recovery.instance = options.instance;
+    recovery.segment_bytes = options.segment_bytes;
+    recovery.use_snapshot = options.use_snapshot;
+    recovery.now_ns = options.now_ns;
+    recovery.sequence_min = before.is_clean ? before.clean_sequence : 0;
+    report_ = recover(options.directory, ring_, storage_, recovery, visitor);
+    if (!report_.is_ok) return fail(report_.error);
+    if (!superblock_->raise_epoch(report_.epoch_max + 1, options.now_ns, error)) return fail(error);
+    epoch_ = superblock_->state().epoch;
+  }
+  ring_.restart_at(report_.end, epoch_);
+  writer_.emplace(ring_, report_.end, options.instance, epoch_);
+  commit_ = std::make_unique<Commit>(ring_, storage_, options.directory, options_.commit,
+                                     report_.end, report_.segment);
+  sealer_ = std::make_unique<Sealer>(storage_, options.directory, options.instance,
+                                     options.segment_bytes);
+  is_open_ = true;
+  return true;
+}
+
+bool Journal::raise_epoch(std::uint32_t epoch_min, std::int64_t now_ns) {
+  if (options_.is_memory_only) {
+    epoch_ = std::max(epoch_ + 1, epoch_min);
+  } else {
+    if (!superblock_->raise_epoch(epoch_min, now_ns, error_)) return false;
+    epoch_ = superblock_->state().epoch;
+  }
+  ring_.header().epoch.store(epoch_, std::memory_order_release);
+  writer_.emplace(ring_, writer_->point(), options_.instance, epoch_);
+  return true;
+}
+
+bool Journal::close(std::int64_t now_ns) {
+  if (!is_open_) return true;
+  is_open_ = false;
+  commit_->stop();
+  bool is_good = ring_.synced_position() == ring_.published_position();
+  if (!is_good) error_ = "not everything is on disk: " + platform::describe_errno(commit_->last_errno());
+  if (is_good && !options_.is_memory_only) {
+    is_good = superblock_->mark_clean(writer_->point(), now_ns, error_);
+  }
+  lock_.release();
+  return is_good;
+}
+
+}  // namespace gateway::journal

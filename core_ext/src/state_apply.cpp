@@ -1,0 +1,86 @@
+// The one door of `apply`: a record's kind chooses what changes.
+#include "gateway_core/state/state.hpp"
+
+namespace gateway {
+
+bool State::apply_boot(const Boot& boot) noexcept {
+  epoch = boot.epoch;
+  orders_made = 0;
+  for (std::uint32_t id = 1; id <= registry.venues.count(); ++id) {
+    registry.venues.at(id).session = VenueSession::kDown;
+  }
+  return true;
+}
+
+bool State::apply_tick(const ClockTick& tick) noexcept {
+  if (tick.purpose != 1) return true;
+  names.roll([this](OrderId id) {
+    const std::uint32_t slot = orders.find(id);
+    return slot != kNoSlot && is_open(static_cast<OrderState>(orders.at(slot).state));
+  });
+  return true;
+}
+
+namespace {
+
+/// Audit records and volatile ones leave no trace in the state, not even a count.
+bool is_counted(RecordKind kind) noexcept {
+  return kind != RecordKind::kOrderRefused && kind != RecordKind::kAnomaly &&
+         kind != RecordKind::kVenueState;
+}
+
+}  // namespace
+
+bool State::apply(const RecordHeader& header, const std::uint8_t* record) noexcept {
+  last_time_ns = header.time_ns;
+  if (is_counted(static_cast<RecordKind>(header.type))) ++counts[header.type & 63];
+  switch (static_cast<RecordKind>(header.type)) {
+    case RecordKind::kOrderNew: return apply_order_new(header, record);
+    case RecordKind::kOrderFilled: return apply_filled(header, payload<OrderFilled>(record));
+    case RecordKind::kOrderAccepted:
+    case RecordKind::kOrderRejected:
+    case RecordKind::kOrderCanceled:
+    case RecordKind::kOrderExpired:
+    case RecordKind::kOrderReplaced:
+    case RecordKind::kCancelRejected:
+    case RecordKind::kReplaceRejected:
+    case RecordKind::kOrderUnknown:
+    case RecordKind::kOrderNotSent: return apply_fact(header, payload<OrderFact>(record));
+    case RecordKind::kCancelRequested:
+      return apply_cancel_requested(header, payload<CancelRequested>(record));
+    case RecordKind::kReplaceRequested:
+      return apply_replace_requested(header, payload<ReplaceRequested>(record));
+    case RecordKind::kOrderTriggered: return apply_triggered(header, payload<OrderTriggered>(record));
+    case RecordKind::kFillBusted:
+    case RecordKind::kFillCorrected: return apply_revised(header, payload<FillRevised>(record));
+    case RecordKind::kOrderAdopted: return apply_adopted(header, payload<OrderAdopted>(record));
+    case RecordKind::kBoot: return apply_boot(payload<Boot>(record));
+    case RecordKind::kClockTick: return apply_tick(payload<ClockTick>(record));
+    case RecordKind::kCurrencyDefined: return registry.apply(payload<CurrencyDefined>(record));
+    case RecordKind::kVenueDefined: return registry.apply(payload<VenueDefined>(record));
+    case RecordKind::kInstrumentDefined: return registry.apply(payload<InstrumentDefined>(record));
+    case RecordKind::kAccountDefined: return registry.apply(payload<AccountDefined>(record));
+    case RecordKind::kStrategyDefined: return registry.apply(payload<StrategyDefined>(record));
+    case RecordKind::kPrincipalDefined: return registry.apply(payload<PrincipalDefined>(record));
+    case RecordKind::kCurrencyRateSet: return registry.apply(payload<CurrencyRateSet>(record));
+    case RecordKind::kLimitsSet: return registry.apply(payload<LimitsSet>(record));
+    case RecordKind::kTradingStateSet: return registry.apply(payload<TradingStateSet>(record));
+    case RecordKind::kFunding: return apply_funding(header, payload<Funding>(record));
+    case RecordKind::kBalanceChanged: return apply_balance(header, payload<BalanceChanged>(record));
+    case RecordKind::kVenueState: {
+      const auto& state = payload<VenueState>(record);
+      if (!registry.venues.has(state.venue)) return false;
+      VenueRow& row = registry.venues.at(state.venue);
+      row.session = static_cast<VenueSession>(state.state);
+      row.session_text = state.text;
+      row.session_since_ns = state.since_ns;
+      return true;
+    }
+    case RecordKind::kStopped:
+    case RecordKind::kOrderRefused:
+    case RecordKind::kAnomaly: return true;
+  }
+  return false;
+}
+
+}  // namespace gateway

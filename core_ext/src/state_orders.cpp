@@ -1,0 +1,306 @@
+// `apply` for orders: slots, names, reservations and states. Fills are in state_fills.cpp.
+#include <algorithm>
+
+#include "gateway_core/state/state.hpp"
+
+namespace gateway {
+namespace {
+
+void move_overlay(Order& order, Overlay overlay, PendingEvent event) noexcept {
+  std::uint8_t bits = order.overlay;
+  if (apply_pending(bits, overlay, event) != Verdict::kLegal) return;
+  put(order.overlay, bits);
+}
+
+}  // namespace
+
+std::uint32_t State::take_slot(OrderId id) noexcept {
+  const std::uint32_t victim = orders.next_victim();
+  if (victim != kNoSlot) {
+    const Order& old = orders.at(victim);
+    if (old.client_number != 0) names.forget_number(old.principal, old.client_number);
+    Route& route = routes.at(old.route);
+    put(orders.at(victim).told_cumulative, 0);
+    reserve_for(orders.at(victim), route, 0);
+    if (!old.venue_order_id.empty()) {
+      venue_names.erase(text_key(old.account, old.venue_order_id));
+    }
+  }
+  return orders.take(id);
+}
+
+MarginMode State::margin_mode_of(AccountId account, InstrumentId instrument) const noexcept {
+  const bool is_spot = registry.instruments.at(instrument).rules.kind == InstrumentKind::kSpot;
+  return is_spot ? MarginMode::kCash
+                 : static_cast<MarginMode>(registry.accounts.at(account).definition.margin_mode);
+}
+
+std::uint32_t State::route_of_order(AccountId account, InstrumentId instrument, Leg leg,
+                                    StrategyId strategy) noexcept {
+  return routes.find_or_make(account, instrument, leg, margin_mode_of(account, instrument), strategy);
+}
+
+void State::reserve_for(Order& order, Route& route, int orders_delta) noexcept {
+  // An ended order still holds what the venue executed and has not told us fill by fill.
+  std::int64_t quantity = std::max<std::int64_t>(order.told_cumulative - order.cumulative, 0);
+  std::int64_t amount = quantity == 0 ? 0 : route.instrument_row->amount_e4(order.price, quantity);
+  if (is_open(static_cast<OrderState>(order.state))) {
+    quantity = std::max<std::int64_t>(leaves(order), 0);
+    amount = route.instrument_row->amount_e4(order.price, quantity);
+    if (order.pending_quantity != 0) {
+      const std::int64_t wanted = std::max<std::int64_t>(order.pending_quantity - order.cumulative, 0);
+      amount = std::max(amount, route.instrument_row->amount_e4(order.pending_price, wanted));
+      quantity = std::max(quantity, wanted);
+    }
+  }
+  const std::int64_t added = quantity - order.reserved_quantity;
+  const std::int64_t added_amount = amount - order.reserved_notional_e4;
+  route.shared->add_working(order.side, added);
+  route.account_exposure->add_working(order.side, added);
+  route.strategy_exposure->add_working(order.side, added);
+  for (LevelEntity* level : route.levels) {
+    level->totals.add_working(order.side, added_amount, orders_delta);
+  }
+  put(order.reserved_quantity, quantity);
+  put(order.reserved_notional_e4, amount);
+}
+
+void State::settle(Order& order, Route& route, std::uint32_t slot, OrderState next) noexcept {
+  const auto was = static_cast<OrderState>(order.state);
+  put(order.state, static_cast<std::uint8_t>(next));
+  const int opened = static_cast<int>(is_open(next)) - static_cast<int>(is_open(was));
+  if (opened < 0) {
+    put(order.overlay, 0);
+    put(order.pending_quantity, 0);
+    put(order.pending_price, 0);
+  }
+  reserve_for(order, route, opened);
+  if (opened < 0) orders.retire(slot);
+  if (opened > 0) orders.reopen(slot);
+}
+
+bool State::apply_order_new(const RecordHeader& header, const std::uint8_t* record) noexcept {
+  const auto& made = payload<OrderNew>(record);
+  if (!registry.instruments.has(made.instrument) || !registry.accounts.has(made.account) ||
+      !orders.has_room() || orders.find(made.order_id) != kNoSlot) {
+    return false;
+  }
+  const std::uint32_t route_index =
+      routes.find_or_make(made.account, made.instrument, static_cast<Leg>(made.leg),
+                          static_cast<MarginMode>(made.margin_mode), made.strategy);
+  if (route_index == RouteTable::kNone) return false;
+  const std::uint32_t slot = take_slot(made.order_id);
+  Order& order = orders.at(slot);
+  Order fresh;
+  fresh.version = order.version;
+  fresh.next = order.next;
+  fresh.previous = order.previous;
+  fresh.order_id = made.order_id;
+  fresh.client_number = made.client_number;
+  fresh.price = fresh.original_price = made.price;
+  fresh.quantity = fresh.original_quantity = made.quantity;
+  fresh.state = static_cast<std::uint8_t>(OrderState::kPendingNew);
+  fresh.side = made.side;
+  fresh.type = made.type;
+  fresh.time_in_force = made.time_in_force;
+  fresh.flags = made.flags;
+  fresh.leg = made.leg;
+  fresh.margin_mode = made.margin_mode;
+  fresh.instrument = made.instrument;
+  fresh.account = made.account;
+  fresh.strategy = made.strategy;
+  fresh.principal = header.actor;
+  fresh.route = route_index;
+  fresh.origin_port = header.origin_port;
+  fresh.created_ns = fresh.updated_ns = header.time_ns;
+  fresh.sequence = header.sequence;
+  if (const auto* conditions = conditions_of(record, made.flags)) {
+    fresh.trigger_price = conditions->trigger_price;
+    fresh.display_quantity = conditions->display_quantity;
+    fresh.expires_ns = conditions->expires_ns;
+  }
+  if (const auto* client_id = client_id_of(record, made.flags)) fresh.client_id = *client_id;
+  begin_write(order.version);
+  fresh.version = order.version;
+  put_all(order, fresh);
+  reserve_for(order, routes.at(route_index), 1);
+  end_write(order.version);
+  names.use(header.actor, made.client_number, order.client_id, made.order_id);
+  orders_made = split_order_id(made.order_id).sequence;
+  return true;
+}
+
+bool State::apply_adopted(const RecordHeader& header, const OrderAdopted& adopted) noexcept {
+  if (!registry.instruments.has(adopted.instrument) || !registry.accounts.has(adopted.account) ||
+      !orders.has_room() || orders.find(adopted.order_id) != kNoSlot) {
+    return false;
+  }
+  const std::uint32_t route_index = route_of_order(adopted.account, adopted.instrument,
+                                                   static_cast<Leg>(adopted.leg), adopted.strategy);
+  if (route_index == RouteTable::kNone) return false;
+  const std::uint32_t slot = take_slot(adopted.order_id);
+  Order& order = orders.at(slot);
+  Order fresh;
+  fresh.next = order.next;
+  fresh.previous = order.previous;
+  fresh.order_id = adopted.order_id;
+  fresh.price = fresh.original_price = adopted.price;
+  fresh.quantity = fresh.original_quantity = adopted.quantity;
+  fresh.cumulative = adopted.cumulative;
+  fresh.state = static_cast<std::uint8_t>(adopted.cumulative > 0 ? OrderState::kPartiallyFilled
+                                                                 : OrderState::kNew);
+  fresh.side = adopted.side;
+  fresh.type = adopted.type;
+  fresh.time_in_force = adopted.time_in_force;
+  fresh.flags = adopted.flags;
+  fresh.leg = static_cast<std::uint8_t>(adopted.leg);
+  fresh.margin_mode = static_cast<std::uint8_t>(routes.at(route_index).margin_mode);
+  fresh.instrument = adopted.instrument;
+  fresh.account = adopted.account;
+  fresh.strategy = adopted.strategy;
+  fresh.route = route_index;
+  fresh.created_ns = fresh.updated_ns = header.time_ns;
+  fresh.sequence = header.sequence;
+  fresh.venue_order_id = adopted.venue_order_id;
+  fresh.client_id = adopted.venue_client_id;
+  begin_write(order.version);
+  fresh.version = order.version;
+  put_all(order, fresh);
+  reserve_for(order, routes.at(route_index), 1);
+  end_write(order.version);
+  venue_names.insert(text_key(adopted.account, adopted.venue_order_id), adopted.order_id);
+  const OrderIdParts parts = split_order_id(adopted.order_id);
+  if (parts.epoch == epoch) orders_made = std::max<std::uint64_t>(orders_made, parts.sequence);
+  return true;
+}
+
+bool State::apply_cancel_requested(const RecordHeader& header, const CancelRequested& cancel) noexcept {
+  const std::uint32_t slot = orders.find(cancel.order_id);
+  if (slot == kNoSlot) return false;
+  Order& order = orders.at(slot);
+  begin_write(order.version);
+  move_overlay(order, Overlay::kCancel, PendingEvent::kRequested);
+  put(order.updated_ns, header.time_ns);
+  put(order.sequence, header.sequence);
+  end_write(order.version);
+  return true;
+}
+
+bool State::apply_replace_requested(const RecordHeader& header, const ReplaceRequested& replace) noexcept {
+  const std::uint32_t slot = orders.find(replace.order_id);
+  if (slot == kNoSlot) return false;
+  Order& order = orders.at(slot);
+  begin_write(order.version);
+  move_overlay(order, Overlay::kReplace, PendingEvent::kRequested);
+  put(order.pending_price, replace.price);
+  put(order.pending_quantity, replace.quantity);
+  put(order.pending_client_number, replace.client_number);
+  put_all(order.pending_client_id, replace.client_id);
+  put(order.updated_ns, header.time_ns);
+  put(order.sequence, header.sequence);
+  reserve_for(order, routes.at(order.route), 0);
+  end_write(order.version);
+  names.use(header.actor, replace.client_number, replace.client_id, replace.order_id);
+  return true;
+}
+
+bool State::apply_triggered(const RecordHeader& header, const OrderTriggered& triggered) noexcept {
+  const std::uint32_t slot = orders.find(triggered.order_id);
+  if (slot == kNoSlot) return false;
+  Order& order = orders.at(slot);
+  const auto state = static_cast<OrderState>(order.state);
+  begin_write(order.version);
+  const OrderEvent event =
+      triggered.by_gateway != 0 ? OrderEvent::kReleased : OrderEvent::kTriggered;
+  settle(order, routes.at(order.route), slot, transition(state, event).next);
+  put(order.updated_ns, header.time_ns);
+  put(order.sequence, header.sequence);
+  end_write(order.version);
+  return true;
+}
+
+namespace {
+
+/// Facts that end or clear a pending replace; the numbers in force come with the fact.
+void apply_replace_outcome(Order& order, RecordKind kind, const OrderFact& fact,
+                           ClientNames& names) noexcept {
+  const std::uint64_t number = order.pending_client_number;
+  if (kind == RecordKind::kOrderReplaced) {
+    put(order.price, fact.price != 0 ? fact.price : order.price);
+    put(order.quantity, fact.quantity);
+    if (!order.pending_client_id.empty()) put_all(order.client_id, order.pending_client_id);
+    if (number != 0) {
+      if (order.client_number != 0) names.forget_number(order.principal, order.client_number);
+      put(order.client_number, number);
+    }
+  } else if (number != 0) {
+    names.forget_number(order.principal, number);
+  }
+  move_overlay(order, Overlay::kReplace, PendingEvent::kConfirmed);
+  put(order.pending_price, 0);
+  put(order.pending_quantity, 0);
+  put(order.pending_client_number, 0);
+  put_all(order.pending_client_id, ClientId{});
+}
+
+OrderEvent event_of(RecordKind kind, const OrderFact& fact) noexcept {
+  switch (kind) {
+    case RecordKind::kOrderAccepted:
+      return static_cast<FactReason>(fact.reason) == FactReason::kUntriggered
+                 ? OrderEvent::kAcceptedUntriggered
+                 : OrderEvent::kAccepted;
+    case RecordKind::kOrderRejected: return OrderEvent::kRejected;
+    case RecordKind::kOrderCanceled: return OrderEvent::kCanceled;
+    case RecordKind::kOrderExpired: return OrderEvent::kExpired;
+    case RecordKind::kOrderNotSent: return OrderEvent::kNotSent;
+    case RecordKind::kOrderUnknown: return OrderEvent::kUnknown;
+    default: return OrderEvent::kReplaced;
+  }
+}
+
+}  // namespace
+
+bool State::apply_fact(const RecordHeader& header, const OrderFact& fact) noexcept {
+  const std::uint32_t slot = orders.find(fact.order_id);
+  if (slot == kNoSlot) return false;
+  Order& order = orders.at(slot);
+  Route& route = routes.at(order.route);
+  const auto kind = static_cast<RecordKind>(header.type);
+  const auto reason = static_cast<FactReason>(fact.reason);
+  begin_write(order.version);
+  if (!fact.venue_order_id.empty() && !(order.venue_order_id == fact.venue_order_id)) {
+    if (!order.venue_order_id.empty()) {
+      venue_names.erase(text_key(order.account, order.venue_order_id));
+    }
+    put_all(order.venue_order_id, fact.venue_order_id);
+    venue_names.insert(text_key(order.account, fact.venue_order_id), order.order_id);
+  }
+  if (fact.venue_sequence > order.venue_sequence) put(order.venue_sequence, fact.venue_sequence);
+  if (fact.venue_time_ns != 0) put(order.venue_time_ns, fact.venue_time_ns);
+  put(order.updated_ns, header.time_ns);
+  put(order.sequence, header.sequence);
+  OrderState next = static_cast<OrderState>(order.state);
+  if (kind == RecordKind::kCancelRejected) {
+    move_overlay(order, Overlay::kCancel, PendingEvent::kRejected);
+  } else if (kind == RecordKind::kReplaceRejected || kind == RecordKind::kOrderReplaced) {
+    apply_replace_outcome(order, kind, fact, names);
+    if (kind == RecordKind::kOrderReplaced) {
+      next = transition(next, replace_event(order.cumulative, order.quantity)).next;
+      if (next == OrderState::kNew && order.cumulative > 0) next = OrderState::kPartiallyFilled;
+    }
+  } else if (kind == RecordKind::kOrderUnknown && reason == FactReason::kUnknownOutcomeCancel) {
+    move_overlay(order, Overlay::kCancel, PendingEvent::kTimedOut);
+  } else if (kind == RecordKind::kOrderUnknown && reason == FactReason::kUnknownOutcomeReplace) {
+    move_overlay(order, Overlay::kReplace, PendingEvent::kTimedOut);
+  } else {
+    put(order.reason, fact.reason);
+    if (fact.cumulative > order.told_cumulative) put(order.told_cumulative, fact.cumulative);
+    next = transition(next, event_of(kind, fact)).next;
+    if (next == OrderState::kNew && order.cumulative > 0) next = OrderState::kPartiallyFilled;
+  }
+  settle(order, route, slot, next);
+  end_write(order.version);
+  return true;
+}
+
+}  // namespace gateway

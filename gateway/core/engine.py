@@ -1,0 +1,262 @@
+"""The typed door to the native engine: names instead of ids, words instead of integers, and
+RefusedError instead of ValueError. It holds no state beyond the mirror of names; decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from gateway.api import Capabilities, Instrument
+from gateway.core.names import Names
+from gateway.core.refusals import refusing
+from gateway.core.vocabulary import (
+    AMENDS,
+    DURABILITIES,
+    INSTRUMENT_KINDS,
+    LEVELS,
+    MARGIN_MODES,
+    ORDER_FLAGS,
+    ORDER_TYPES,
+    SCOPES,
+    TIMES_IN_FORCE,
+    TRADING_STATES,
+    mask,
+)
+
+if TYPE_CHECKING:
+    from gateway._core.engine import ClientPort, VenuePort
+    from gateway._core.engine import Engine as NativeEngine
+
+__all__ = ["Engine", "EngineSettings", "PrincipalDefinition", "open_native_engine"]
+
+Row = dict[str, Any]
+_REGISTRIES = ("currency", "venue", "instrument", "account", "strategy", "principal")
+
+
+class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the native engine is opened with. Capacities are fixed for the life of a journal."""
+
+    directory: str
+    ring_directory: str
+    instance: int = 1
+    ring_bytes: int = 64 << 20
+    segment_bytes: int = 64 << 20
+    orders_max: int = 262_144
+    idempotency_max: int = 1_048_576
+    positions_max: int = 65_536
+    is_memory_only: bool = False
+    is_virtual_clock: bool = False
+    commit_cpu: int = -1
+    disk_async_window_ms: int = 250
+    build: str = ""
+
+
+class PrincipalDefinition(msgspec.Struct, frozen=True, kw_only=True):
+    """Who may do what where; None = everything, also what is registered later."""
+
+    name: str
+    scopes: frozenset[str]
+    accounts: Sequence[str] | None = None
+    strategies: Sequence[str] | None = None
+    instruments: Sequence[str] | None = None
+    is_enabled: bool = True
+
+
+def open_native_engine(settings: EngineSettings) -> NativeEngine:
+    """Lock, recover and raise the epoch. Raises RuntimeError with the named cause."""
+    from gateway._core import engine as native
+
+    return native.Engine(**msgspec.structs.asdict(settings))
+
+
+class Engine:
+    """One open engine. Event-loop thread only."""
+
+    def __init__(self, native: NativeEngine, *, instance: int = 1) -> None:
+        self.native = native
+        self.instance = instance
+        self.names = Names()
+        for kind in _REGISTRIES:
+            self.names.read(kind, native.registry(kind))
+
+    # Registries. Defining the same content again journals nothing and answers the same id.
+
+    def define_currency(self, code: str) -> int:
+        """Register a currency by its code."""
+        known = self.names.find("currency", code)
+        if known:
+            return known
+        with refusing(code=code):
+            number = self.native.define_currency(code)
+        self.names.add("currency", code, number)
+        return number
+
+    def define_venue(self, name: str, manifest: Capabilities) -> int:
+        """Register a venue with the masks of its manifest: what is not declared is refused."""
+        flags = manifest.has_post_only * ORDER_FLAGS["post_only"]
+        flags |= manifest.has_reduce_only * ORDER_FLAGS["reduce_only"]
+        with refusing(name=name):
+            number = self.native.define_venue(
+                name,
+                manifest.is_simulated,
+                mask(manifest.order_types, ORDER_TYPES),
+                mask(manifest.times_in_force, TIMES_IN_FORCE),
+                flags,
+                AMENDS[manifest.amend],
+                manifest.ack_timeout_ms,
+            )
+        self.names.add("venue", name, number)
+        return number
+
+    def define_instrument(self, venue: str, instrument: Instrument) -> int:
+        """Register an instrument; changed rules become a new version under the same id."""
+        with refusing(symbol=instrument.symbol):
+            number = self.native.define_instrument(
+                self.names.id("venue", venue),
+                instrument.symbol,
+                instrument.venue_symbol,
+                INSTRUMENT_KINDS[instrument.kind],
+                self.define_currency(instrument.base),
+                self.define_currency(instrument.quote),
+                self.define_currency(instrument.settle),
+                instrument.price_scale,
+                instrument.quantity_scale,
+                instrument.multiplier_scale,
+                instrument.tick,
+                instrument.lot,
+                instrument.multiplier,
+                instrument.quantity_min,
+                instrument.quantity_max,
+                instrument.notional_min,
+                instrument.is_tradable,
+            )
+        self.names.add_instrument(number, instrument.symbol, venue, instrument.venue_symbol)
+        return number
+
+    def define_account(
+        self,
+        venue: str,
+        name: str,
+        *,
+        durability: str = "process",
+        is_hedge_mode: bool = False,
+        margin_mode: str = "cash",
+    ) -> int:
+        """Register an account. `is_hedge_mode` is what the venue says, never an assumption."""
+        with refusing(name=name):
+            number = self.native.define_account(
+                self.names.id("venue", venue),
+                name,
+                DURABILITIES[durability],
+                is_hedge_mode,
+                MARGIN_MODES[margin_mode],
+            )
+        self.names.add("account", name, number)
+        return number
+
+    def define_strategy(self, name: str) -> int:
+        """Register a strategy book."""
+        with refusing(name=name):
+            number = self.native.define_strategy(name)
+        self.names.add("strategy", name, number)
+        return number
+
+    def define_principal(self, principal: PrincipalDefinition) -> int:
+        """Register who may do what; every name in it must be registered before."""
+        ids = self.names
+        with refusing(name=principal.name):
+            number = self.native.define_principal(
+                principal.name,
+                sum(SCOPES[scope] for scope in principal.scopes),
+                _ids(ids, "account", principal.accounts),
+                _ids(ids, "strategy", principal.strategies),
+                _ids(ids, "instrument", principal.instruments),
+                principal.is_enabled,
+            )
+        ids.add("principal", principal.name, number)
+        return number
+
+    def set_currency_rate(self, code: str, rate: str) -> None:
+        """Value of one unit in the reporting currency, for limits only."""
+        with refusing(rate=rate, currency=code):
+            self.native.set_currency_rate(self.define_currency(code), rate)
+
+    # Limits and trading states.
+
+    def level_entity(self, level: str, name: str) -> tuple[int, int]:
+        """(level, id) of a level word and a name; the firm is (4, 0)."""
+        if level == "firm":
+            return LEVELS["firm"], 0
+        return LEVELS[level], self.names.id(level, name, field="name")
+
+    def set_limits(
+        self,
+        level: str,
+        name: str,
+        fields: Mapping[str, str | int],
+        *,
+        actor: str,
+        reason: str,
+        principal: int = 0,
+    ) -> int:
+        """Replace all limits of one level entity at once. `principal` is who asks (0 = a named
+        operator at the machine): nobody raises a limit that binds him."""
+        number, entity = self.level_entity(level, name)
+        with refusing(**fields):
+            return self.native.set_limits(number, entity, dict(fields), actor, reason, principal)
+
+    def set_trading_state(
+        self, level: str, name: str, state: str, *, is_latch: bool, actor: str, reason: str
+    ) -> int:
+        """Kill, reduce or re-enable one level entity; journaled with actor and reason."""
+        number, entity = self.level_entity(level, name)
+        with refusing(state=state):
+            return self.native.set_trading_state(
+                number, entity, TRADING_STATES[state], is_latch, actor, reason
+            )
+
+    # Ports and reading.
+
+    def open_client_port(self, name: str, capacity: int = 4096) -> ClientPort:
+        """A lane for one door."""
+        return self.native.open_client_port(name, capacity)
+
+    def open_venue_port(self, venue: str, capacity: int = 4096) -> VenuePort:
+        """The engine's side of one registered venue."""
+        return self.native.open_venue_port(self.names.id("venue", venue), capacity)
+
+    def order(self, order_id: int) -> Row | None:
+        """One order as a row, None when nobody knows it."""
+        return self.native.order(order_id)
+
+    def order_by_client_id(self, principal: str, client_order_id: str) -> Row | None:
+        """One order by its idempotency key."""
+        number = self.names.find("principal", principal)
+        order_id = self.native.find_order(number, client_order_id) if number else 0
+        return self.native.order(order_id) if order_id else None
+
+    def orders(self, *, open_only: bool = True, limit: int = 10_000) -> list[Row]:
+        """Orders, newest state of each."""
+        return self.native.orders(open_only, limit)
+
+    def now_ns(self) -> int:
+        """Journal time."""
+        return self.native.now_ns()
+
+    def counts(self) -> tuple[int, int]:
+        """(open orders, unknown orders). Pending unknown overlays count as unknown."""
+        rows = self.native.orders(True, 1_000_000)
+        unknown = sum(is_unknown(row) for row in rows)
+        return len(rows), unknown
+
+
+def is_unknown(row: Mapping[str, Any]) -> bool:
+    """True while the outcome of the order, its cancel or its replace is not known."""
+    return row["state"] == "UNKNOWN" or str(row.get("pending", "")).endswith("_unknown")
+
+
+def _ids(names: Names, kind: str, wanted: Sequence[str] | None) -> list[int] | None:
+    return None if wanted is None else [names.id(kind, name) for name in wanted]

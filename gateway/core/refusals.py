@@ -1,0 +1,101 @@
+"""Lookups in the one table of refusals, and the refusals that the native engine speaks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from gateway._core.types import REFUSALS
+from gateway.api import RefusedError
+from gateway.core.vocabulary import LEVELS, word_of
+
+if TYPE_CHECKING:
+    from gateway._core.engine import Notice
+
+__all__ = ["EngineRefusal", "RefusalRow", "describe", "describe_number", "refusal_of", "refusing"]
+
+
+class RefusalRow(NamedTuple):
+    """One row of refusals.def."""
+
+    number: int
+    name: str
+    http_status: int
+    fix_order_reject_reason: int
+    fix_cancel_reject_reason: int
+    sentence: str
+
+
+_BY_NUMBER = {row[0]: RefusalRow(*row) for row in REFUSALS}
+_BY_NAME = {row.name: row for row in _BY_NUMBER.values()}
+_UNNAMED = RefusalRow(0, "", 500, 99, 99, "")
+_NATIVE = re.compile(r"(?P<code>[A-Z][A-Z0-9_]+)(?: (?P<field>[a-z_0-9.]+))?(?P<rest>.*)", re.S)
+
+
+class EngineRefusal(RefusedError):
+    """A refusal with the gate's arithmetic: limit, current, would_be, share of working orders."""
+
+    def __init__(self, code: str, *, field: str = "", rule: str = "", **explained: object) -> None:
+        super().__init__(code, field=field, rule=rule)
+        self.explained = explained
+
+
+def describe(name: str) -> RefusalRow:
+    """The row of a refusal name; an unknown name has number 0 and status 500."""
+    return _BY_NAME.get(name, _UNNAMED)
+
+
+def describe_number(number: int) -> RefusalRow:
+    """The row of a refusal number; an unknown one has number 0 and status 500."""
+    return _BY_NUMBER.get(number, _UNNAMED)
+
+
+def refusal_of(notice: Notice, *, field: str = "") -> RefusedError:
+    """The error of a notice of kind ORDER_REFUSED."""
+    row = describe_number(notice.refusal)
+    if notice.level < 0 and not (notice.limit or notice.would_be):
+        return RefusedError(row.name, field=field, rule=row.sentence)
+    level = word_of(LEVELS, notice.level) if notice.level >= 0 else None
+    return EngineRefusal(
+        row.name,
+        field=field,
+        rule=row.sentence,
+        level=level,
+        limit=str(notice.limit),
+        current=str(notice.current),
+        would_be=str(notice.would_be),
+        working=str(notice.working),
+    )
+
+
+def parse_native(error: ValueError) -> RefusedError | None:
+    """`CODE field value: rule` as the native calls raise it; None when it is not a refusal."""
+    match = _NATIVE.fullmatch(str(error))
+    if match is None or match["code"] not in _BY_NAME:
+        return None
+    value, _, rule = match["rest"].partition(":")
+    sentence = rule.strip() or _BY_NAME[match["code"]].sentence
+    return RefusedError(
+        match["code"], field=match["field"] or "", value=value.strip(), rule=sentence
+    )
+
+
+@contextmanager
+def refusing(**values: object) -> Iterator[None]:
+    """Turns a native refusal into RefusedError; `values` name the offending value by field."""
+    try:
+        yield
+    except ValueError as error:
+        refused = parse_native(error)
+        if refused is None:
+            raise
+        if not refused.value:
+            refused = RefusedError(
+                refused.code,
+                field=refused.field,
+                value=values.get(refused.field, ""),
+                rule=refused.rule,
+            )
+        raise refused from error

@@ -1,0 +1,379 @@
+"""The live program, as a table of contents; each step either holds or stops the start
+with its reason. Nothing here decides about an order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import socket
+import ssl
+import sys
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import TextIO
+
+import msgspec
+import uvloop
+from aiohttp import web
+
+from gateway import __version__
+from gateway.api import GatewayError, RefusedError, VenueAdapter
+from gateway.config import ConfigError, Settings, load, read_secrets
+from gateway.core.drive import InlineDrive, PinnedDrive
+from gateway.core.engine import Engine, EngineSettings, PrincipalDefinition, open_native_engine
+from gateway.core.seeding import check_limits, seed_limits
+from gateway.core.vocabulary import CancelReason
+from gateway.entry.control import open_unix_socket
+from gateway.entry.desk import Desk
+from gateway.entry.keys import Identity, KeyRing, create_key_file, write_private
+from gateway.entry.local_api import ApiLimits, LocalApi
+from gateway.execution.router import Router
+from gateway.logs import start_logging
+from gateway.process import ListenSocket, Notifier, take_listen_sockets, watchdog_interval_seconds
+from gateway.venues.link import VenueLink
+from gateway.venues.reconcile import AccountTerms
+from gateway.venues.registry import Plugins
+
+__all__ = ["Daemon", "main"]
+
+log = logging.getLogger(__name__)
+
+EXIT_FAILED, EXIT_REFUSED = 1, 4
+MIB = 1 << 20
+
+
+def main(settings: Settings, stderr: TextIO = sys.stderr) -> int:
+    """Run until SIGTERM or SIGINT. Returns the exit code of `gateway run`."""
+    handler = start_logging(settings.log.level, settings.log.file, stderr)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(Daemon(settings, os.environ).run())
+    except RefusedError as error:
+        stderr.write(f"gateway run: refused: {error}\n{error.hint}\n".rstrip("\n") + "\n")
+        return EXIT_REFUSED
+    except (GatewayError, RuntimeError, OSError) as error:
+        log.exception("start failed")
+        stderr.write(f"gateway run: {error}\n")
+        return EXIT_FAILED
+    finally:
+        handler.close()
+    return 0
+
+
+class Daemon:
+    """One running gateway. `run` is the whole life of it."""
+
+    def __init__(self, settings: Settings, environ: MutableMapping[str, str]) -> None:
+        self.settings = settings
+        self._environ = environ
+        self._notifier = Notifier(environ)
+        self._stop = asyncio.Event()
+        self._links: list[VenueLink] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self.url = ""
+
+    async def run(self) -> None:
+        """Start everything, serve, stop everything."""
+        self._open_engine()
+        try:
+            self._plugins = Plugins.discover()
+            self._adapters = self._create_adapters()
+            self._register()
+            self._open_router()
+            self._open_venues()
+            self._start_drive()
+            self._create_keys()
+            await self._open_doors()
+            self._handle_signals()
+            self._start_venues()
+            self._announce()
+            await self._stop.wait()
+            await self._shut_down()
+        finally:
+            self.native.stop()
+            self.settings.places.run_file.unlink(missing_ok=True)
+
+    def stop(self) -> None:
+        """Begin the orderly stop."""
+        self._stop.set()
+
+    # Start.
+
+    def _open_engine(self) -> None:
+        places, journal = self.settings.places, self.settings.journal
+        capacity, gateway = self.settings.capacity, self.settings.gateway
+        for directory in (places.directory, places.ring_directory):
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.native = open_native_engine(
+            EngineSettings(
+                directory=str(places.directory),
+                ring_directory=str(places.ring_directory),
+                instance=gateway.instance,
+                ring_bytes=journal.ring_mib * MIB,
+                segment_bytes=journal.segment_mib * MIB,
+                orders_max=capacity.orders_max,
+                idempotency_max=capacity.idempotency_max,
+                positions_max=capacity.positions_max,
+                is_memory_only=journal.level == "memory",
+                commit_cpu=journal.commit_cpu,
+                disk_async_window_ms=journal.disk_async_window_ms,
+                build=__version__,
+            )
+        )
+        self.engine = Engine(self.native, instance=gateway.instance)
+        log.info("recovered", extra={"recovery": self.native.recovery})
+
+    def _create_adapters(self) -> dict[str, VenueAdapter]:
+        beside = self.settings.places.limits_file.parent
+        adapters = {}
+        for venue, chosen in self.settings.venues.items():
+            if chosen.isolation == "process":
+                rule = "this version hosts adapters in_process"
+                field = f"venues.{venue}.isolation"
+                raise RefusedError("BAD_CONFIG", field=field, value="process", rule=rule)
+            secrets = read_secrets(chosen.secrets, beside, self._environ)
+            adapters[venue] = self._plugins.create_adapter(
+                chosen.adapter, venue, chosen.settings, secrets
+            )
+        return adapters
+
+    def _register(self) -> None:
+        """Names first, then limits: the file seeds what has none and never raises what has."""
+        engine, settings = self.engine, self.settings
+        for code, rate in settings.currencies.items():
+            engine.set_currency_rate(code, rate)
+        for venue, adapter in self._adapters.items():
+            engine.define_venue(venue, adapter.capabilities)
+        known = engine.names.all("account")
+        for name, account in settings.accounts.items():
+            if name not in known:  # else the journal knows its position mode from the venue
+                engine.define_account(
+                    account.venue,
+                    name,
+                    durability=account.durability,
+                    margin_mode=account.margin_mode,
+                )
+        for name in settings.strategies:
+            engine.define_strategy(name)
+        self._define_principals()
+        for difference in check_limits(engine, settings.limits):
+            log.warning("limits: %s; the journal wins", difference)
+        seed_limits(engine, settings.limits)
+
+    def _define_principals(self) -> None:
+        for name, principal in self.settings.principals.items():
+            wanted = principal.instruments
+            known = self.engine.names.all("instrument")
+            self.engine.define_principal(
+                PrincipalDefinition(
+                    name=name,
+                    scopes=frozenset(principal.scopes),
+                    accounts=_named(principal.accounts),
+                    strategies=_named(principal.strategies),
+                    instruments=None if wanted == "all" else [n for n in wanted if n in known],
+                )
+            )
+
+    def _on_instruments(self) -> None:
+        """A venue has named its instruments: they get their limits and permissions."""
+        self._define_principals()
+        seed_limits(self.engine, self.settings.limits)
+
+    def _open_router(self) -> None:
+        is_pinned = self.settings.gateway.drive == "pinned"
+        self._drive = PinnedDrive(self.native) if is_pinned else InlineDrive(self.native)
+        self.router = Router(self.engine, self._drive)
+
+    def _open_venues(self) -> None:
+        for venue, chosen in self.settings.venues.items():
+            terms = [
+                AccountTerms(
+                    name=name, durability=account.durability, margin_mode=account.margin_mode
+                )
+                for name, account in self.settings.accounts.items()
+                if account.venue == venue
+            ]
+            self._links.append(
+                VenueLink(
+                    venue,
+                    self.engine,
+                    self._drive,
+                    self._adapters[venue],
+                    terms,
+                    adapter_name=chosen.adapter,
+                    reconcile_timeout_seconds=chosen.reconcile_timeout_seconds,
+                    on_instruments=self._on_instruments,
+                )
+            )
+
+    def _start_drive(self) -> None:
+        if isinstance(self._drive, InlineDrive):
+            self._drive.start()
+        else:
+            self.native.start_pinned(self.settings.gateway.engine_cpu)
+
+    def _create_keys(self) -> None:
+        """First start: a key for the command line and one for the demo client."""
+        places, principals = self.settings.places, self.settings.principals
+        operator = next((n for n, p in principals.items() if "admin" in p.scopes), "")
+        trader = next((n for n, p in principals.items() if "trade" in p.scopes), "")
+        owners: dict[str, tuple[str, list[str], Path]] = {}
+        if operator:
+            scopes = list(map(str, principals[operator].scopes))
+            owners["cli"] = (operator, scopes, places.cli_key_file)
+        if trader:
+            scopes = list(map(str, principals[trader].scopes))
+            owners["demo"] = (trader, scopes, places.cli_key_file.with_name("demo.key"))
+        create_key_file(places.keys_file, owners, os.urandom)
+        self._operator = Identity(
+            "socket", operator, frozenset(principals[operator].scopes if operator else ())
+        )
+        scopes_of = {name: frozenset(map(str, p.scopes)) for name, p in principals.items()}
+        self._keys = KeyRing(places.keys_file, scopes_of)
+
+    async def _open_doors(self) -> None:
+        api = self.settings.api
+        self.desk = Desk(
+            self.engine,
+            self.router,
+            venues=[link.health for link in self._links],
+            plugins=lambda: [msgspec.to_builtins(row) for row in self._plugins.rows],
+        )
+        limits = ApiLimits(
+            body_bytes_max=api.body_bytes_max,
+            sessions_max=api.sessions_max,
+            session_queue_max=api.session_queue_max,
+            subscriptions_max=api.subscriptions_max,
+            requests_per_second=api.requests_per_second,
+            request_burst=api.request_burst,
+            request_seconds_max=api.request_seconds_max,
+        )
+        self._api = LocalApi(
+            self.desk,
+            self._keys,
+            limits,
+            owner=self._operator if self._operator.principal else None,
+            owner_uid=os.getuid(),
+        )
+        self._runner = self._api.runner()
+        await self._runner.setup()
+        await self._listen(take_listen_sockets(self._environ, os.getpid()))
+        await open_unix_socket(self._runner, self.settings.places.unix_socket)
+
+    async def _listen(self, passed: list[ListenSocket]) -> None:
+        """The TCP side: systemd's socket when it passed one, else our own."""
+        api, context = self.settings.api, self._tls()
+        site: web.BaseSite
+        if passed:
+            listener = socket.socket(fileno=passed[0].descriptor)
+            listener.setblocking(False)
+            site = web.SockSite(self._runner, listener, ssl_context=context)
+        else:
+            site = web.TCPSite(self._runner, api.host, api.port, ssl_context=context)
+        await site.start()
+        host, port = self._runner.addresses[0][:2]
+        shown = f"[{host}]" if ":" in host else host
+        self.url = f"{'https' if context else 'http'}://{shown}:{port}"
+
+    def _tls(self) -> ssl.SSLContext | None:
+        places = self.settings.places
+        if places.tls_certificate is None or places.tls_private_key is None:
+            return None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(places.tls_certificate, places.tls_private_key)
+        return context
+
+    def _handle_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self.stop)
+        loop.add_signal_handler(signal.SIGINT, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
+
+    def _start_venues(self) -> None:
+        for link in self._links:
+            link.start()
+
+    def _announce(self) -> None:
+        """Ready: recovered, doors open, cancels work. Venues reconcile in the background."""
+        self.desk.state = "running"
+        places = self.settings.places
+        run = {"pid": os.getpid(), "api": self.url, "unix_socket": str(places.unix_socket)}
+        write_private(places.run_file, json.dumps(run) + "\n")
+        self._notifier.ready(f"serving {self.url}")
+        log.info("serving", extra={"url": self.url, "epoch": self.native.epoch})
+        interval = watchdog_interval_seconds(self._environ, os.getpid())
+        if interval is not None:
+            loop = asyncio.get_running_loop()
+            self._tasks.append(loop.create_task(self._feed_watchdog(interval)))
+
+    async def _feed_watchdog(self, interval_seconds: float) -> None:
+        """Fed only while the engine advances, not merely while this loop runs."""
+        beat = self.native.beat()
+        while True:
+            await asyncio.sleep(interval_seconds)
+            if self.native.beat() != beat:
+                self._notifier.watchdog()
+            else:
+                log.error("the engine did not advance for %.1f s", interval_seconds)
+            beat = self.native.beat()
+
+    # While it runs.
+
+    def reload(self) -> None:
+        """SIGHUP: keys, log level, limits difference. All or nothing; the old settings stay on any
+        fault."""
+        self._notifier.reloading(int(asyncio.get_running_loop().time() * 1e9))
+        try:
+            fresh = load(self.settings.file, self._environ)
+            check_limits(self.engine, fresh.limits)
+            self._keys.reload()
+        except (ConfigError, RefusedError) as error:
+            log.error("reload refused, old settings stay: %s", error)
+        else:
+            logging.getLogger().setLevel(fresh.log.level.upper())
+            self._api.sessions.check_keys()
+            log.info("reloaded keys and log level")
+        self._notifier.ready(f"serving {self.url}")
+
+    # Stop.
+
+    async def _shut_down(self) -> None:
+        """Refuse new, cancel by policy, wait, close doors, stop adapters."""
+        self._notifier.stopping("stopping")
+        seconds = self.settings.gateway.shutdown_seconds_max
+        self.desk.state = "stopping"
+        self.router.refuse_new()
+        if self.settings.gateway.shutdown_orders == "cancel":
+            await self._cancel_open(seconds / 2)
+        await self._api.sessions.close()
+        await self._runner.cleanup()
+        await asyncio.gather(*(link.close(seconds / 4) for link in self._links))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._drive.close()
+        self.settings.places.unix_socket.unlink(missing_ok=True)
+        log.info("stopped", extra={"sequence": self.native.sequence})
+
+    async def _cancel_open(self, seconds_max: float) -> None:
+        """Cancel what is open and wait for the venues' answers, for a bounded time."""
+        principal = self._operator.principal
+        if not principal:
+            log.error("no principal with scope admin: open orders stay at the venues")
+            return
+        try:
+            async with asyncio.timeout(seconds_max):
+                await self.router.mass_cancel(principal, {}, CancelReason.SHUTDOWN)
+                while self.engine.counts()[0]:  # noqa: ASYNC110 venues answer in their own time
+                    await asyncio.sleep(0.01)
+        except (TimeoutError, RefusedError) as error:
+            log.error("orders left open at the stop: %d (%r)", self.engine.counts()[0], error)
+
+
+def _named(wanted: str | list[str]) -> list[str] | None:
+    return None if isinstance(wanted, str) else list(wanted)

@@ -1,0 +1,249 @@
+"""The messages of the local API: the one source for REST, WebSocket, OpenAPI and clients.
+
+Strict: unknown fields are refused. Prices and quantities are decimal text, never JSON numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from gateway.api.messages import LegName, OrderTypeName, SideName, TimeInForceName
+
+__all__ = [
+    "BalancesAnswer",
+    "CancelsAnswer",
+    "DefinedAnswer",
+    "Enable",
+    "ErrorAnswer",
+    "HealthAnswer",
+    "InstrumentsAnswer",
+    "Kill",
+    "LimitsAnswer",
+    "NewOrderMessage",
+    "OrderAnswer",
+    "OrdersAnswer",
+    "PluginsAnswer",
+    "PositionsAnswer",
+    "ReplaceOrderMessage",
+    "SetLimits",
+    "StatusAnswer",
+    "TradingStatesAnswer",
+    "WsCancel",
+    "WsLogin",
+    "WsOperation",
+    "WsReplace",
+    "WsSubmit",
+    "WsSubscribe",
+]
+
+ClientOrderId = Annotated[str, Meta(pattern=r"^[!-~]{1,64}\Z", description="1-64 ASCII, no space")]
+Decimal = Annotated[
+    str, Meta(pattern=r"^-?[0-9]{1,40}(\.[0-9]{1,40})?\Z", description="decimal text, no exponent")
+]
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./:-]{0,31}\Z")]
+EntityName = Annotated[str, Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9_./:-]{0,31})?\Z")]
+Actor = Annotated[str, Meta(pattern=r"^[!-~][ -~]{0,39}\Z", description="the person who answers")]
+Reason = Annotated[str, Meta(pattern=r"^[!-~][ -~]{0,47}\Z")]
+TimeNs = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+LevelName = Literal["instrument", "strategy", "account", "venue", "firm"]
+ChannelName = Literal["orders", "fills", "positions"]
+RequestId = Annotated[int, Meta(ge=0, le=(1 << 53) - 1)]
+OrderIdText = Annotated[str, Meta(pattern=r"^[0-9]{1,19}\Z", description="order id as text")]
+Rows = list[dict[str, Any]]
+
+
+class Message(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Base of everything a client sends."""
+
+
+class NewOrderMessage(Message, kw_only=True):
+    """One new order. The same client_order_id with the same content is the same order."""
+
+    client_order_id: ClientOrderId
+    account: Name
+    instrument: Name
+    strategy: Name
+    side: SideName
+    type: OrderTypeName
+    time_in_force: TimeInForceName
+    quantity: Decimal
+    price: Decimal | None = None
+    trigger_price: Decimal | None = None
+    display_quantity: Decimal | None = None
+    expires_ns: TimeNs | None = None
+    leg: LegName = "net"
+    post_only: bool = False
+    reduce_only: bool = False
+    emulate: bool = False
+
+
+class ReplaceOrderMessage(Message, kw_only=True):
+    """New total quantity or price of an order; what is absent stays."""
+
+    client_order_id: ClientOrderId | None = None
+    quantity: Decimal | None = None
+    price: Decimal | None = None
+
+
+class SetLimits(Message, kw_only=True):
+    """All limits of one level entity, replaced at once."""
+
+    level: LevelName
+    name: EntityName = ""
+    fields: dict[str, str | int]
+    actor: Actor
+    reason: Reason
+
+
+class Kill(Message, kw_only=True):
+    """Halt one level entity with a latch; `cancel` also cancels its open orders."""
+
+    level: LevelName
+    name: EntityName = ""
+    actor: Actor
+    reason: Reason
+    cancel: bool = True
+
+
+class Enable(Message, kw_only=True):
+    """Lift a latch, by name."""
+
+    level: LevelName
+    name: EntityName = ""
+    actor: Actor
+    reason: Reason
+
+
+class WsLogin(Message, tag_field="op", tag="login", kw_only=True):
+    """First message of a session."""
+
+    key: Annotated[str, Meta(max_length=256)]
+    id: RequestId = 0
+    cancel_on_disconnect: bool = False
+
+
+class WsSubmit(Message, tag_field="op", tag="submit", kw_only=True):
+    """A new order over the session."""
+
+    id: RequestId
+    order: NewOrderMessage
+
+
+class WsCancel(Message, tag_field="op", tag="cancel", kw_only=True):
+    """A cancel over the session."""
+
+    id: RequestId
+    order_id: OrderIdText
+
+
+class WsReplace(Message, tag_field="op", tag="replace", kw_only=True):
+    """A replace over the session."""
+
+    id: RequestId
+    order_id: OrderIdText
+    client_order_id: ClientOrderId | None = None
+    quantity: Decimal | None = None
+    price: Decimal | None = None
+
+
+class WsSubscribe(Message, tag_field="op", tag="subscribe", kw_only=True):
+    """Events of one channel from now on."""
+
+    channel: ChannelName
+    id: RequestId = 0
+
+
+WsOperation = WsLogin | WsSubmit | WsCancel | WsReplace | WsSubscribe
+
+
+class OrderAnswer(msgspec.Struct):
+    """One order row."""
+
+    order: dict[str, Any]
+
+
+class OrdersAnswer(msgspec.Struct):
+    """Order rows."""
+
+    orders: Rows
+
+
+class CancelsAnswer(msgspec.Struct):
+    """How many cancels a mass cancel sent."""
+
+    cancels_sent: int
+
+
+class PositionsAnswer(msgspec.Struct):
+    """Position rows."""
+
+    positions: Rows
+
+
+class BalancesAnswer(msgspec.Struct):
+    """Balance rows."""
+
+    balances: Rows
+
+
+class InstrumentsAnswer(msgspec.Struct):
+    """Registered instruments."""
+
+    instruments: Rows
+
+
+class LimitsAnswer(msgspec.Struct):
+    """Limit rows."""
+
+    limits: Rows
+
+
+class TradingStatesAnswer(msgspec.Struct):
+    """Trading states that are not the default."""
+
+    trading_states: Rows
+
+
+class PluginsAnswer(msgspec.Struct):
+    """Installed plugins, the refused ones too."""
+
+    plugins: Rows
+
+
+class DefinedAnswer(msgspec.Struct):
+    """What a control command journaled, and the cancels it sent."""
+
+    sequence: int
+    cancels_sent: int = 0
+
+
+class StatusAnswer(msgspec.Struct, kw_only=True):
+    """The daemon in one object. The state hash belongs to `sequence`."""
+
+    state: str
+    live: bool
+    ready: bool
+    trading: bool
+    sequence: int
+    state_hash: str
+    epoch: int
+    venues: Rows
+    open_orders: int
+    unknown_orders: int
+    counters: dict[str, int]
+
+
+class HealthAnswer(msgspec.Struct):
+    """One health question."""
+
+    ok: bool
+    reason: str = ""
+
+
+class ErrorAnswer(msgspec.Struct):
+    """Every refusal, on every door."""
+
+    error: dict[str, Any]

@@ -1,0 +1,250 @@
+"""What every door shares: one set of operations behind REST, WebSocket and Python.
+
+A door brings an identity and a message; scope checks, names and the engine's verdict are here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from gateway.api import RefusedError
+from gateway.core.engine import Engine
+from gateway.core.refusals import describe
+from gateway.core.vocabulary import CancelReason
+from gateway.entry.api_messages import (
+    Enable,
+    Kill,
+    NewOrderMessage,
+    ReplaceOrderMessage,
+    SetLimits,
+    StatusAnswer,
+)
+from gateway.entry.keys import Identity
+from gateway.execution.router import NewOrder, Router, Submitted
+
+__all__ = ["Desk", "VenueRow", "error_body"]
+
+Row = dict[str, Any]
+_ORDER_ID_MAX = (1 << 63) - 1
+
+
+class VenueRow(Protocol):
+    """What the desk reads of a venue's health."""
+
+    name: str
+
+    @property
+    def is_reconciled(self) -> bool:
+        """True while new orders may flow."""
+        ...
+
+    def row(self) -> Row:
+        """The row of /v1/status."""
+        ...
+
+
+class Desk:
+    """Operations behind all doors. Event-loop thread only."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        router: Router,
+        *,
+        venues: Sequence[VenueRow] = (),
+        plugins: Callable[[], list[Row]] = list,
+        counters: Callable[[], dict[str, int]] = dict,
+    ) -> None:
+        self.engine = engine
+        self.router = router
+        self.venues = list(venues)
+        self.plugins = plugins
+        self._counters = counters
+        self.state = "starting"
+
+    # Orders.
+
+    async def submit(self, who: Identity, message: NewOrderMessage) -> Submitted:
+        """One order through the gate."""
+        who.require("trade")
+        if self.state == "starting":
+            raise RefusedError("NOT_READY", rule="the gateway has not finished starting")
+        for field in ("quantity", "price", "trigger_price", "display_quantity"):
+            _positive(field, getattr(message, field))
+        return await self.router.submit(
+            NewOrder(
+                principal=who.principal,
+                client_order_id=message.client_order_id,
+                account=message.account,
+                instrument=message.instrument,
+                strategy=message.strategy,
+                side=message.side,
+                type=message.type,
+                time_in_force=message.time_in_force,
+                quantity=message.quantity,
+                price=message.price or "",
+                trigger_price=message.trigger_price or "",
+                display_quantity=message.display_quantity or "",
+                expires_ns=message.expires_ns or 0,
+                leg=message.leg,
+                is_post_only=message.post_only,
+                is_reduce_only=message.reduce_only,
+                is_emulated=message.emulate,
+            )
+        )
+
+    async def cancel(
+        self, who: Identity, order_id: str, reason: CancelReason = CancelReason.CLIENT
+    ) -> Row:
+        """Cancel one order."""
+        who.require("cancel")
+        return await self.router.cancel(who.principal, self._known(order_id), reason)
+
+    async def replace(self, who: Identity, order_id: str, message: ReplaceOrderMessage) -> Row:
+        """Change one order."""
+        who.require("trade")
+        if message.quantity is None and message.price is None:
+            raise RefusedError("NOTHING_TO_CHANGE", rule="give quantity or price")
+        _positive("quantity", message.quantity)
+        _positive("price", message.price)
+        return await self.router.replace(
+            who.principal,
+            self._known(order_id),
+            client_order_id=message.client_order_id or "",
+            quantity=message.quantity or "",
+            price=message.price or "",
+        )
+
+    async def mass_cancel(self, who: Identity, names: Mapping[str, str]) -> int:
+        """Cancel every open order that matches all names and the principal may cancel."""
+        who.require("cancel")
+        return await self.router.mass_cancel(who.principal, names)
+
+    def order(self, who: Identity, order_id: str) -> Row:
+        """One order row."""
+        who.require("read")
+        row = self.engine.order(self._known(order_id))
+        assert row is not None
+        return row
+
+    def order_by_client_id(self, who: Identity, client_order_id: str) -> Row:
+        """One order row of the caller's own principal."""
+        who.require("read")
+        row = self.engine.order_by_client_id(who.principal, client_order_id)
+        if row is None:
+            raise RefusedError("UNKNOWN_ORDER", field="client_order_id", value=client_order_id)
+        return row
+
+    # Control.
+
+    def set_limits(self, who: Identity, message: SetLimits) -> int:
+        """Replace limits; the engine refuses a raise by someone the limit binds."""
+        who.require("admin")
+        principal = self.engine.names.id("principal", who.principal)
+        return self.engine.set_limits(
+            message.level,
+            message.name,
+            message.fields,
+            actor=message.actor,
+            reason=message.reason,
+            principal=principal,
+        )
+
+    async def kill(self, who: Identity, message: Kill) -> tuple[int, int]:
+        """Halt with a latch, then cancel what is open there. Returns (sequence, cancels sent)."""
+        if "cancel" not in who.scopes:
+            who.require("admin")
+        sequence = self.engine.set_trading_state(
+            message.level,
+            message.name,
+            "halted",
+            is_latch=True,
+            actor=message.actor,
+            reason=message.reason,
+        )
+        if not message.cancel or "cancel" not in who.scopes:
+            return sequence, 0
+        names: dict[str, str] = {}
+        if message.level != "firm":
+            names[message.level] = message.name
+        sent = await self.router.mass_cancel(who.principal, names, CancelReason.KILL)
+        return sequence, sent
+
+    def enable(self, who: Identity, message: Enable) -> int:
+        """Lift a latch, by a named person."""
+        who.require("admin")
+        return self.engine.set_trading_state(
+            message.level,
+            message.name,
+            "active",
+            is_latch=False,
+            actor=message.actor,
+            reason=message.reason,
+        )
+
+    # State.
+
+    def is_ready(self) -> tuple[bool, str]:
+        """Ready to answer; venues may still be reconciling."""
+        return self.state == "running", "" if self.state == "running" else self.state
+
+    def is_trading(self) -> tuple[bool, str]:
+        """Ready, and every venue takes new orders."""
+        is_ready, reason = self.is_ready()
+        waiting = [venue.name for venue in self.venues if not venue.is_reconciled]
+        if is_ready and waiting:
+            return False, "not reconciled: " + ", ".join(waiting)
+        return is_ready, reason
+
+    def status(self) -> StatusAnswer:
+        """The daemon in one object."""
+        sequence, state_hash = self.engine.native.state_hash()
+        open_orders, unknown_orders = self.engine.counts()
+        return StatusAnswer(
+            state=self.state,
+            live=True,
+            ready=self.is_ready()[0],
+            trading=self.is_trading()[0],
+            sequence=sequence,
+            state_hash=state_hash,
+            epoch=self.engine.native.epoch,
+            venues=[venue.row() for venue in self.venues],
+            open_orders=open_orders,
+            unknown_orders=unknown_orders,
+            counters=self.engine.native.counters() | self._counters(),
+        )
+
+    def _known(self, order_id: str) -> int:
+        is_number = order_id.isascii() and order_id.isdigit() and len(order_id) <= 19
+        number = int(order_id) if is_number else 0
+        if not 0 < number <= _ORDER_ID_MAX or self.engine.order(number) is None:
+            raise RefusedError(
+                "UNKNOWN_ORDER", field="order_id", value=order_id, rule="no order has this id"
+            )
+        return number
+
+
+def error_body(error: RefusedError, request_id: str = "") -> Row:
+    """The error object of every door."""
+    from gateway.entry.strict_json import shown
+
+    body: Row = {
+        "code": error.code,
+        "field": error.field,
+        "value": shown(error.value),
+        "rule": error.rule or describe(error.code).sentence,
+        "hint": error.hint,
+    }
+    body |= getattr(error, "explained", {})
+    offset = getattr(error, "offset", None)
+    if offset is not None:
+        body["offset"] = offset
+    if request_id:
+        body["request_id"] = request_id
+    return body
+
+
+def _positive(field: str, value: str | None) -> None:
+    if value is not None and (value.startswith("-") or not value.strip("0.")):
+        raise RefusedError("RANGE", field=field, value=value, rule="greater than zero")

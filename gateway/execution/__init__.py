@@ -1,0 +1,1 @@
+"""How an intent becomes commands on the engine's lane. Never talks to a venue itself."""

@@ -1,0 +1,227 @@
+"""From an intent to a lane and back: commands go in, verdicts come out by request number, and every
+notice is fanned out to the doors. One pump, no task per order; a full lane is an answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from gateway.api import RefusedError
+from gateway.core.drive import Drive
+from gateway.core.engine import Engine
+from gateway.core.refusals import refusal_of, refusing
+from gateway.core.vocabulary import (
+    LEGS,
+    ORDER_FLAGS,
+    ORDER_TYPES,
+    SIDES,
+    TIMES_IN_FORCE,
+    CancelReason,
+    RecordKind,
+)
+
+if TYPE_CHECKING:
+    from gateway.core.native import ClientPort, Notice
+
+__all__ = ["Listener", "NewOrder", "Router", "Submitted"]
+
+log = logging.getLogger(__name__)
+
+Row = dict[str, Any]
+# Called with each notice; None means: notices were lost, read the state again.
+Listener = Callable[["Notice | None"], None]
+_NOTICES_MAX = 1024
+
+
+class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """One intent, in words."""
+
+    principal: str
+    client_order_id: str
+    account: str
+    instrument: str
+    strategy: str
+    side: str
+    type: str
+    time_in_force: str
+    quantity: str
+    price: str = ""
+    trigger_price: str = ""
+    display_quantity: str = ""
+    expires_ns: int = 0
+    leg: str = "net"
+    is_post_only: bool = False
+    is_reduce_only: bool = False
+    is_emulated: bool = False
+
+
+class Submitted(msgspec.Struct, frozen=True):
+    """The order behind a submit; `is_new` False when the same intent had been seen before."""
+
+    order: Row
+    is_new: bool
+
+
+class Router:
+    """All commands of the doors of one process. Event-loop thread only."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        drive: Drive,
+        *,
+        name: str = "api",
+        capacity: int = 4096,
+        verdict_seconds_max: float = 5.0,
+    ) -> None:
+        self.engine = engine
+        self._drive = drive
+        self._port: ClientPort = engine.open_client_port(name, capacity)
+        self._verdicts: dict[int, asyncio.Future[Notice]] = {}
+        self._mass: set[int] = set()
+        self._listeners: list[Listener] = []
+        self._overruns = self._port.overruns
+        self._verdict_seconds_max = verdict_seconds_max
+        self.is_closed = False
+        drive.watch(self._port, self.pump)
+
+    async def submit(self, order: NewOrder) -> Submitted:
+        """Send one order through the gate. Raises RefusedError with the gate's reason."""
+        if self.is_closed:
+            raise RefusedError("SHUTTING_DOWN", rule="the gateway takes no new orders")
+        names = self.engine.names
+        principal = names.id("principal", order.principal)
+        flags = order.is_post_only * ORDER_FLAGS["post_only"]
+        flags |= order.is_reduce_only * ORDER_FLAGS["reduce_only"]
+        flags |= order.is_emulated * ORDER_FLAGS["emulate"]
+        was_known = self.engine.native.find_order(principal, order.client_order_id) != 0
+        with refusing(**msgspec.structs.asdict(order)):
+            request = self._port.submit(
+                principal,
+                order.client_order_id,
+                names.id("instrument", order.instrument),
+                names.id("account", order.account),
+                names.id("strategy", order.strategy),
+                SIDES[order.side],
+                ORDER_TYPES[order.type],
+                TIMES_IN_FORCE[order.time_in_force],
+                order.quantity,
+                order.price,
+                order.trigger_price,
+                order.display_quantity,
+                order.expires_ns,
+                LEGS[order.leg],
+                flags,
+            )
+        notice = await self._verdict(request)
+        return Submitted(self._row(notice.order_id), not was_known)
+
+    async def cancel(
+        self, principal: str, order_id: int, reason: CancelReason = CancelReason.CLIENT
+    ) -> Row:
+        """Ask the venue to cancel. The row says PENDING_CANCEL by `pending`."""
+        number = self.engine.names.id("principal", principal)
+        with refusing(order_id=order_id):
+            request = self._port.cancel(number, order_id, int(reason))
+        await self._verdict(request)
+        return self._row(order_id)
+
+    async def replace(
+        self,
+        principal: str,
+        order_id: int,
+        *,
+        client_order_id: str = "",
+        quantity: str = "",
+        price: str = "",
+    ) -> Row:
+        """Ask the venue to change total quantity or price."""
+        if self.is_closed:
+            raise RefusedError("SHUTTING_DOWN", rule="the gateway takes no new orders")
+        number = self.engine.names.id("principal", principal)
+        with refusing(client_order_id=client_order_id, quantity=quantity, price=price):
+            request = self._port.replace(number, order_id, client_order_id, quantity, price)
+        await self._verdict(request)
+        return self._row(order_id)
+
+    async def mass_cancel(
+        self,
+        principal: str,
+        names: Mapping[str, str],
+        reason: CancelReason = CancelReason.MASS_CANCEL,
+    ) -> int:
+        """Cancel every open order that matches all given names (account, strategy, instrument,
+        venue); returns the cancels sent."""
+        known = self.engine.names
+        ids = {kind: known.id(kind, name) for kind, name in names.items() if name}
+        request = self._port.mass_cancel(
+            known.id("principal", principal), **ids, reason=int(reason)
+        )
+        self._mass.add(request)
+        try:
+            return (await self._verdict(request)).current
+        finally:
+            self._mass.discard(request)
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` for every notice from now on; returns the call that ends it."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def refuse_new(self) -> None:
+        """Take no new order and no replace any more; cancels go on."""
+        self.is_closed = True
+
+    def pump(self) -> None:
+        """Read notices, resolve verdicts, tell listeners. Runs after each engine turn."""
+        while notices := self._port.notices(_NOTICES_MAX):
+            for notice in notices:
+                self._resolve(notice)
+                for listener in tuple(self._listeners):
+                    listener(notice)
+        if self._port.overruns != self._overruns:
+            log.error("notices lost: %d", self._port.overruns - self._overruns)
+            self._overruns = self._port.overruns
+            for listener in tuple(self._listeners):
+                listener(None)
+
+    def _resolve(self, notice: Notice) -> None:
+        """A mass cancel answers with one notice per order first and order 0 at last."""
+        future = self._verdicts.get(notice.request) if notice.request else None
+        if future is None or future.done():
+            return
+        is_mass = notice.request in self._mass
+        if is_mass and notice.order_id:
+            return
+        future.set_result(notice)
+
+    async def _verdict(self, request: int) -> Notice:
+        if request == 0:
+            raise RefusedError("LANE_FULL", rule="the entry lane is full; try again")
+        future: asyncio.Future[Notice] = asyncio.get_running_loop().create_future()
+        self._verdicts[request] = future
+        self._drive.kick()
+        try:
+            async with asyncio.timeout(self._verdict_seconds_max):
+                notice = await future
+        except TimeoutError:
+            raise RefusedError(
+                "UNKNOWN_OUTCOME",
+                rule="the verdict did not come in time; ask by client order id",
+            ) from None
+        finally:
+            del self._verdicts[request]
+        if notice.kind == RecordKind.ORDER_REFUSED or notice.refusal:
+            raise refusal_of(notice)
+        return notice
+
+    def _row(self, order_id: int) -> Row:
+        row = self.engine.order(order_id)
+        if row is None:
+            raise RefusedError("UNKNOWN_ORDER", field="order_id", value=order_id)
+        return row

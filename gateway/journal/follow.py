@@ -1,0 +1,169 @@
+"""Follows a journal with a replica, a bounded number of records at a time, and reads the rows that
+changed. One thread at a time may call a Follower. It must never hold up the live process, so it
+only reads: files, and snapshots beside them are all it writes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from gateway.journal.place import JournalPlace
+
+__all__ = [
+    "FollowFault",
+    "Follower",
+    "JournalPlace",
+    "ReplicaLike",
+    "Row",
+    "RowReader",
+    "Step",
+]
+
+Row = Mapping[str, Any]
+
+
+class ReplicaLike(Protocol):
+    """What the follower needs of gateway._core.journal.Replica."""
+
+    @property
+    def sequence(self) -> int: ...
+    def follow(self, limit: int = ...) -> int: ...
+    def changes(self) -> list[tuple[int, str, Any]]: ...
+    def orders(self, open_only: bool = ..., limit: int = ...) -> list[dict[str, Any]]: ...
+    def order(self, order_id: int) -> dict[str, Any] | None: ...
+    def positions(self) -> list[dict[str, Any]]: ...
+    def balances(self) -> list[dict[str, Any]]: ...
+    def state_hash(self) -> str: ...
+    def write_snapshot(self) -> str: ...
+
+
+class RowReader(Protocol):
+    """Turns touched keys into rows, in the follower's thread. None = the row is gone."""
+
+    kind: str  # the word of Replica.changes: order, position, balance
+
+    def read_all(self, replica: ReplicaLike) -> dict[str, Row]: ...
+    def read_changed(self, replica: ReplicaLike, keys: Sequence[Any]) -> dict[str, Row | None]: ...
+
+
+class FollowFault(Exception):
+    """The journal cannot be read right now; the follower opens it afresh at the next step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one bounded step found. `rows` is the whole state when `is_reset`."""
+
+    sequence: int
+    applied: int
+    is_caught_up: bool
+    is_reset: bool = False
+    is_loading: bool = False  # still on the way to the end: no rows yet
+    rows: Mapping[str, Mapping[str, Row | None]] = field(default_factory=dict)
+
+
+class Follower:
+    """Opens the journal when it appears, follows it, opens it again when it was replaced."""
+
+    def __init__(
+        self,
+        place: JournalPlace,
+        open_replica: Callable[[JournalPlace], ReplicaLike],
+        readers: Sequence[RowReader],
+        *,
+        records_max: int = 4096,
+        catch_up_records_max: int = 65536,
+        snapshot_every_seals: int = 1,
+    ) -> None:
+        self._place = place
+        self._open_replica = open_replica
+        self._readers = tuple(readers)
+        self._records_max = records_max
+        self._catch_up_records_max = catch_up_records_max
+        self._snapshot_every_seals = snapshot_every_seals
+        self._replica: ReplicaLike | None = None
+        self._identity: object = None
+        self._is_loaded = False
+        self._seals_at_snapshot = 0
+
+    def step(self) -> Step:
+        """Apply at most one batch. Raises FollowFault when there is nothing to read or it broke."""
+        try:
+            replica = self._replica or self._open()
+            return self._advance(replica) if self._is_loaded else self._catch_up(replica)
+        except (OSError, RuntimeError, ValueError) as error:
+            self.close()
+            raise FollowFault(str(error) or type(error).__name__) from error
+
+    def inspect(self) -> str:
+        """Look at the files: snapshot after new seals, drop a replica whose journal was replaced.
+        Call now and then (once a second), from the same thread as step. Returns a snapshot path."""
+        if self._replica is None or not self._is_loaded:
+            return ""
+        if self._place.identity() != self._identity:
+            self.close()
+            return ""
+        seals = self._place.seals()
+        if seals < self._seals_at_snapshot + self._snapshot_every_seals:
+            return ""
+        self._seals_at_snapshot = seals
+        return self._replica.write_snapshot()
+
+    def state_hash(self) -> tuple[int, str]:
+        """(sequence, hash) of the replica. Raises FollowFault when none is open."""
+        replica = self._opened()
+        return replica.sequence, replica.state_hash()
+
+    def order(self, order_id: int) -> Row | None:
+        """Any order the replica remembers. Raises FollowFault when none is open."""
+        return self._opened().order(order_id)
+
+    def close(self) -> None:
+        """Forget the replica; the next step opens the journal again."""
+        self._replica = None
+        self._is_loaded = False
+
+    def _opened(self) -> ReplicaLike:
+        if self._replica is None:
+            raise FollowFault(self._place.missing() or "the journal is being opened")
+        return self._replica
+
+    def _open(self) -> ReplicaLike:
+        missing = self._place.missing()
+        if missing:
+            raise FollowFault(missing)
+        self._identity = self._place.identity()
+        self._seals_at_snapshot = self._place.seals()
+        self._replica = self._open_replica(self._place)
+        return self._replica
+
+    def _catch_up(self, replica: ReplicaLike) -> Step:
+        # Rows are read once, at the end of the journal: reading them on the way would be thrown
+        # away, and a start on a long journal would take minutes.
+        applied = replica.follow(self._catch_up_records_max)
+        replica.changes()
+        if applied >= self._catch_up_records_max:
+            return Step(replica.sequence, applied, is_caught_up=False, is_loading=True)
+        self._is_loaded = True
+        rows = {reader.kind: reader.read_all(replica) for reader in self._readers}
+        return Step(replica.sequence, applied, is_caught_up=True, is_reset=True, rows=rows)
+
+    def _advance(self, replica: ReplicaLike) -> Step:
+        before = replica.sequence
+        applied = replica.follow(self._records_max)
+        if replica.sequence < before:
+            raise FollowFault(f"sequence went back from {before} to {replica.sequence}")
+        is_caught_up = applied < self._records_max
+        if applied == 0:
+            return Step(before, 0, is_caught_up)
+        keys: dict[str, dict[Any, None]] = defaultdict(dict)
+        for _, kind, key in replica.changes():
+            keys[kind][key] = None
+        rows = {
+            reader.kind: reader.read_changed(replica, tuple(keys[reader.kind]))
+            for reader in self._readers
+            if reader.kind in keys
+        }
+        return Step(replica.sequence, applied, is_caught_up, rows=rows)

@@ -1,0 +1,46 @@
+"""Where a journal lies and what its files tell without reading a record. Reads names and inode
+numbers only; must never open a segment for writing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["JournalPlace"]
+
+RING_FILE = "journal.ring"
+SUPERBLOCK_FILE = "superblock"
+
+
+@dataclass(frozen=True, slots=True)
+class JournalPlace:
+    """A journal directory and the directory of its ring."""
+
+    directory: Path
+    ring_directory: Path
+
+    def missing(self) -> str:
+        """What is not there yet, in words; "" when the journal can be opened."""
+        if not self.directory.is_dir():
+            return f"journal directory {self.directory} does not exist yet"
+        has_segment = any(self.directory.glob("segment-*"))
+        has_ring = (self.ring_directory / RING_FILE).exists()
+        if not (has_segment or has_ring or (self.directory / SUPERBLOCK_FILE).exists()):
+            return f"journal directory {self.directory} holds no journal yet"
+        return ""
+
+    def identity(self) -> tuple[tuple[int, int] | None, ...]:
+        """Changes when the directory or the ring is another one than before (not when it grows)."""
+        return (_inode(self.directory), _inode(self.ring_directory / RING_FILE))
+
+    def seals(self) -> int:
+        """Number of sealed segments."""
+        return sum(1 for _ in self.directory.glob("segment-*.seal"))
+
+
+def _inode(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino)

@@ -1,0 +1,300 @@
+"""`gateway observe`: follows the journal and shows orders, positions and money to programs and to
+people. It reads and never trades: it may be late, stopped or broken and no order notices."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import json
+import os
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import uvloop
+from aiohttp import web
+
+from gateway.config import Settings
+from gateway.journal import Follower, FollowFault, JournalPlace, ReplicaLike
+from gateway.journal.replica import open_native_replica
+from gateway.process import Notifier
+from gateway.stream import BalanceReader, OrderReader, PositionReader
+from gateway.stream.access import Access, KeyFile
+from gateway.stream.metrics_page import MetricsPage, MetricsSnapshot
+from gateway.stream.page import add_security_headers, page_routes
+from gateway.stream.read_api import ReadApi
+from gateway.stream.run_file import RunFile
+from gateway.stream.stream_session import StreamHub, StreamLimits
+from gateway.stream.view import View
+
+__all__ = ["Observer", "ObserverOptions", "main"]
+
+BEAT_SECONDS = 5.0  # well within the WatchdogSec of systemd/gateway-observer.service
+INSPECT_SECONDS = 1.0  # how often new seals and a replaced journal are looked for
+RETRY_SECONDS = 0.25  # how often a journal that is not there is looked for
+IDLE_SECONDS_MIN = 0.002  # first wait at the end of the journal; doubles while nothing comes
+IDLE_SECONDS_MAX = 0.032
+STOP_SECONDS_MAX = 5.0
+BODY_BYTES_MAX = 4096
+COUNTERS_FILE = "counters.json"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ObserverOptions:
+    """What the observer needs to know, taken from the settings."""
+
+    place: JournalPlace
+    host: str
+    port: int
+    keys_file: Path
+    snapshot_every_seals: int = 1
+    records_max: int = 4096
+    history_max: int = 65536
+    finished_orders_max: int = 1000
+    stream: StreamLimits = field(default_factory=StreamLimits)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> ObserverOptions:
+        places, observer = settings.places, settings.observer
+        return cls(
+            place=JournalPlace(places.directory, places.ring_directory),
+            host=observer.host,
+            port=observer.port,
+            keys_file=places.keys_file,
+            snapshot_every_seals=observer.snapshot_every_segments,
+        )
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Observer:
+    """The program: a follower in its own thread, the view and its doors on the event loop."""
+
+    def __init__(
+        self,
+        options: ObserverOptions,
+        open_replica: Callable[[JournalPlace], ReplicaLike] = open_native_replica,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._options = options
+        self._monotonic = monotonic
+        self._follower = Follower(
+            options.place,
+            open_replica,
+            [OrderReader(options.finished_orders_max), PositionReader(), BalanceReader()],
+            records_max=options.records_max,
+            snapshot_every_seals=options.snapshot_every_seals,
+        )
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="observer_follow")
+        self._run_file = RunFile(options.place.ring_directory)
+        self._stopping = asyncio.Event()
+        self._inspect_at = 0.0
+        self._idle_seconds = IDLE_SECONDS_MIN
+        self._snapshots_written = 0
+        self._origins: frozenset[str] = frozenset()
+        self.view = View(
+            monotonic,
+            history_max=options.history_max,
+            finished_orders_max=options.finished_orders_max,
+        )
+        self.hub = StreamHub(self.view.channels, secrets.token_hex(4), options.stream)
+        self.access = Access(KeyFile(options.keys_file).keys, monotonic)
+        self.url = ""
+
+    async def run(self, announce: Callable[[Observer], None]) -> None:
+        """Serve until stop() is called; `announce` hears once when the door is open."""
+        runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=1.0)
+        await runner.setup()
+        try:
+            await self._listen(runner)
+            self._run_file.write(self.url)
+            announce(self)
+            await self._follow_until_stopped()
+        finally:
+            self._run_file.remove()
+            await self._shut_down(runner)
+
+    def stop(self) -> None:
+        """Ask for an ordered stop. Event-loop thread only."""
+        self._stopping.set()
+
+    def page_address(self) -> str:
+        """An address that opens the page once without typing a key."""
+        # In the fragment, so that it reaches no server log and no Referer.
+        return f"{self.url}/#token={self.access.new_page_token()}"
+
+    def _application(self) -> web.Application:
+        api = ReadApi(
+            self.view,
+            self.hub,
+            self.access,
+            MetricsPage(self._metrics),
+            lambda: self._origins,
+            lambda: self._in_thread(self._follower.state_hash),
+            lambda order_id: self._in_thread(lambda: self._follower.order(order_id)),
+            self.status,
+        )
+        application = web.Application(client_max_size=BODY_BYTES_MAX)
+        application.add_routes([*api.routes(), *page_routes()])
+        application.on_response_prepare.append(add_security_headers)
+        return application
+
+    async def _listen(self, runner: web.AppRunner) -> None:
+        site = web.TCPSite(runner, self._options.host, self._options.port)
+        await site.start()
+        host, port = runner.addresses[0][:2]
+        shown = f"[{host}]" if ":" in host else host
+        self.url = f"http://{shown}:{port}"
+        self.access.cookie = f"gateway_observer_{port}"  # cookies know no ports
+        names = {shown, "127.0.0.1", "localhost", "[::1]"}
+        self._origins = frozenset(f"http://{name}:{port}" for name in names)
+
+    async def _follow_until_stopped(self) -> None:
+        while not self._stopping.is_set():
+            delay = await self._turn()
+            if delay:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), delay)
+
+    async def _turn(self) -> float:
+        """One bounded step; returns how long to wait before the next."""
+        try:
+            step = await self._in_thread(self._follower.step)
+            self.view.apply(step)
+            await self._inspect_sometimes()
+        except (FollowFault, OSError, RuntimeError) as fault:
+            self.view.wait(str(fault))
+            return RETRY_SECONDS
+        if step.applied or step.is_reset:
+            self.hub.wake()
+            self._idle_seconds = IDLE_SECONDS_MIN
+            return 0.0
+        self._idle_seconds = min(IDLE_SECONDS_MAX, self._idle_seconds * 2)
+        return self._idle_seconds
+
+    async def _inspect_sometimes(self) -> None:
+        if self._monotonic() < self._inspect_at:
+            return
+        self._inspect_at = self._monotonic() + INSPECT_SECONDS
+        self._run_file.keep(self.url)
+        self._snapshots_written += bool(await self._in_thread(self._follower.inspect))
+
+    async def _shut_down(self, runner: web.AppRunner) -> None:
+        self.view.state = "stopping"
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS_MAX):
+                await self.hub.close()
+                await runner.cleanup()
+        await asyncio.to_thread(self._thread.shutdown)
+
+    async def _in_thread(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+    def status(self) -> dict[str, Any]:
+        view = self.view
+        return {
+            "state": view.state,
+            "reason": view.reason,
+            "live": True,
+            "ready": view.is_ready,
+            "sequence": view.sequence,
+            "lag_records": self._lag_records(self._engine_counters()),
+            "lag_ms": round(view.lag_seconds * 1000),
+            "stream": self.hub.name,
+            "orders": len(view.channels["orders"].rows),
+            "positions": len(view.channels["positions"].rows),
+            "balances": len(view.channels["balances"].rows),
+            "clients": self.hub.counters.clients,
+        }
+
+    def _lag_records(self, engine: dict[str, int]) -> int | None:
+        if "sequence" in engine:
+            return max(0, engine["sequence"] - self.view.sequence)
+        return 0 if self.view.is_caught_up else None
+
+    def _engine_counters(self) -> dict[str, int]:
+        """What the live daemon last wrote about itself; {} without a daemon."""
+        try:
+            text = (self._options.place.ring_directory / COUNTERS_FILE).read_text("utf-8")
+            return {str(name): int(value) for name, value in json.loads(text).items()}
+        except (OSError, ValueError, AttributeError, TypeError):
+            return {}
+
+    def _metrics(self) -> MetricsSnapshot:
+        view, stream, engine = self.view, self.hub.counters, self._engine_counters()
+        values: dict[str, float | None] = {
+            "gateway_observer_up": float(view.is_ready),
+            "gateway_observer_sequence": view.sequence,
+            "gateway_observer_records_applied": view.records_applied,
+            "gateway_observer_lag_records": self._lag_records(engine),
+            "gateway_observer_lag_seconds": view.lag_seconds,
+            "gateway_observer_reopened": view.reopened,
+            "gateway_observer_snapshots_written": self._snapshots_written,
+            "gateway_orders_unknown": view.orders_by_state["UNKNOWN"],
+            "gateway_orders_changed": view.channels["orders"].changes_total,
+            "gateway_fills_seen": view.fills_seen,
+            "gateway_positions_open": view.open_positions,
+            "gateway_positions_changed": view.channels["positions"].changes_total,
+            "gateway_stream_clients": stream.clients,
+            "gateway_stream_messages": stream.messages,
+            "gateway_stream_snapshots": stream.snapshots,
+            "gateway_stream_conflated_changes": stream.conflated,
+            "gateway_stream_clients_cut_off": stream.cut_off,
+            "gateway_stream_clients_refused": stream.refused,
+        }
+        return MetricsSnapshot(values, dict(view.orders_by_state), engine)
+
+
+async def _beat_forever(notifier: Notifier) -> None:
+    # Tells that the loop turns. A long first read of the journal happens in the follower's thread
+    # and must not look like a hang.
+    while notifier.watchdog():  # noqa: ASYNC110 - a clock is what it waits for
+        await asyncio.sleep(BEAT_SECONDS)
+
+
+async def _serve(options: ObserverOptions) -> None:
+    observer = Observer(options)
+    notifier = Notifier(os.environ)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, observer.stop)
+    beat = asyncio.create_task(_beat_forever(notifier))
+    try:
+        await observer.run(lambda ready: _announce(ready, notifier))
+    finally:
+        beat.cancel()
+        notifier.stopping()
+
+
+def _announce(observer: Observer, notifier: Notifier) -> None:
+    print(f"page {observer.page_address()}", flush=True)
+    notifier.ready(f"page {observer.url}")
+
+
+def main(settings: Settings) -> int:
+    """Run the observer until SIGTERM or SIGINT. 0 ok, 1 failed."""
+    options = ObserverOptions.from_settings(settings)
+    if not is_loopback(options.host):
+        print(f"observer.host {options.host}: only loopback addresses are served", file=sys.stderr)
+        return 1
+    try:
+        uvloop.run(_serve(options))
+    except OSError as error:
+        print(f"observer cannot listen on {options.host}:{options.port}: {error}", file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,137 @@
+"""Who may read: API keys of the daemon's key file, and short sessions for the page. Secrets are
+compared as hashes and never logged; nothing here can grant more than reading."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tomli
+from aiohttp import web
+
+__all__ = ["Access", "ApiKey", "KeyFile", "is_own_origin"]
+
+SESSIONS_MAX = 64  # people looking at one page
+SESSION_SECONDS = 12 * 3600
+READ = "read"
+logger = logging.getLogger("gateway.observer")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    principal: str
+    scopes: frozenset[str]
+    secret_sha256: str  # hex
+
+
+class KeyFile:
+    """The daemon's key file, read again when it changed: a key added or revoked counts at once.
+    An absent file means that only page sessions can read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._version: object = None
+        self._keys: Mapping[str, ApiKey] = {}
+
+    def keys(self) -> Mapping[str, ApiKey]:
+        version = self._stamp()
+        if version != self._version:
+            self._version = version
+            self._keys = {} if version is None else self._read()
+        return self._keys
+
+    def _stamp(self) -> tuple[int, int, int] | None:
+        try:
+            status = self._path.stat()
+        except OSError:
+            return None
+        return (status.st_ino, status.st_mtime_ns, status.st_size)
+
+    def _read(self) -> Mapping[str, ApiKey]:
+        try:
+            document = tomli.loads(self._path.read_text(encoding="utf-8"))
+            return {key_id: _api_key(key) for key_id, key in document.get("keys", {}).items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            # Closed rather than open: a file that cannot be read admits nobody.
+            logger.warning("%s: no key is accepted: %r", self._path, error)
+            return {}
+
+
+def _api_key(table: Mapping[str, Any]) -> ApiKey:
+    return ApiKey(
+        principal=str(table["principal"]),
+        scopes=frozenset(table["scopes"]),
+        secret_sha256=str(table["sha256"]).lower(),
+    )
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _random_token() -> str:
+    return secrets.token_urlsafe(32)
+
+
+@dataclass(slots=True)
+class Access:
+    """Decides whether a request may read."""
+
+    keys: Callable[[], Mapping[str, ApiKey]]
+    monotonic: Callable[[], float]
+    random_token: Callable[[], str] = _random_token
+    cookie: str = "gateway_observer"
+    _page_tokens: set[str] = field(default_factory=set)
+    _sessions: OrderedDict[str, float] = field(default_factory=OrderedDict)
+
+    def new_page_token(self) -> str:
+        """A token that opens one session, once. Only its hash is kept."""
+        token = self.random_token()
+        self._page_tokens.add(_digest(token))
+        return token
+
+    def redeem(self, token: str) -> str | None:
+        """A session for an unused page token."""
+        digest = _digest(token)
+        if digest not in self._page_tokens:
+            return None
+        self._page_tokens.discard(digest)
+        return self.open_session()
+
+    def open_session(self) -> str:
+        session = self.random_token()
+        while len(self._sessions) >= SESSIONS_MAX:
+            self._sessions.popitem(last=False)
+        self._sessions[_digest(session)] = self.monotonic() + SESSION_SECONDS
+        return session
+
+    def takes_key(self, text: str) -> bool:
+        """Whether KEYID.SECRET is a key with the scope read."""
+        key_id, _, secret = text.partition(".")
+        key = self.keys().get(key_id)
+        if key is None:
+            return False
+        return hmac.compare_digest(_digest(secret), key.secret_sha256) and READ in key.scopes
+
+    def takes_session(self, session: str) -> bool:
+        expires = self._sessions.get(_digest(session))
+        return expires is not None and self.monotonic() < expires
+
+    def allows(self, request: web.Request) -> bool:
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and self.takes_key(key.strip()):
+            return True
+        return self.takes_session(request.cookies.get(self.cookie, ""))
+
+
+def is_own_origin(request: web.Request, own: frozenset[str]) -> bool:
+    """Whether a browser's request comes from our own page. Programs send no Origin."""
+    origin = request.headers.get("Origin")
+    return origin is None or origin.lower() in own

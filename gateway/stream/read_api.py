@@ -1,0 +1,185 @@
+"""The read-only HTTP answers of the observer. Nothing here changes anything but the page's own
+session; an order can neither be sent nor cancelled from this program."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from gateway.journal import FollowFault, Row
+from gateway.stream.access import Access, is_own_origin
+from gateway.stream.metrics_page import CONTENT_TYPE, MetricsPage
+from gateway.stream.order_stream import is_terminal
+from gateway.stream.stream_session import StreamHub
+from gateway.stream.subscriptions import ChannelName, Filter, StreamFault
+from gateway.stream.view import View
+
+__all__ = ["ReadApi"]
+
+LIMIT_DEFAULT = 1000
+LIMIT_MAX = 100_000
+FILTER_NAMES = ("account", "strategy", "instrument", "venue")
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadApi:
+    """Handlers and their routes. The two callables run in the follower's thread."""
+
+    view: View
+    hub: StreamHub
+    access: Access
+    metrics: MetricsPage
+    own_origins: Callable[[], frozenset[str]]
+    state_hash: Callable[[], Awaitable[tuple[int, str]]]
+    find_order: Callable[[int], Awaitable[Row | None]]
+    status: Callable[[], dict[str, Any]]
+
+    def routes(self) -> list[web.RouteDef]:
+        reader = self._reader
+        return [
+            web.get("/v1/stream", reader(self._stream)),
+            web.get("/v1/orders", reader(self._orders)),
+            web.get("/v1/orders/{order_id}", reader(self._order)),
+            web.get("/v1/positions", reader(self._positions)),
+            web.get("/v1/balances", reader(self._balances)),
+            web.get("/v1/status", reader(self._status)),
+            web.get("/v1/session", self._has_session),
+            web.post("/v1/session", self._session),
+            web.get("/v1/health/live", self._live),
+            web.get("/v1/health/ready", self._ready),
+            web.get("/metrics", self._metrics),
+        ]
+
+    def _reader(self, handler: Handler) -> Handler:
+        """Only our own page's origin, only a key or session that may read."""
+
+        async def checked(request: web.Request) -> web.StreamResponse:
+            if not is_own_origin(request, self.own_origins()):
+                return refuse(403, "FOREIGN_ORIGIN", "Origin", request.headers["Origin"])
+            if not self.access.allows(request):
+                hint = "Authorization: Bearer KEYID.SECRET with scope read, or the page's address"
+                return refuse(401, "UNAUTHENTICATED", "Authorization", "", hint)
+            try:
+                return await handler(request)
+            except StreamFault as fault:
+                return answer({"error": fault.error}, 400)
+            except FollowFault as fault:
+                return refuse(503, "NO_JOURNAL", "", str(fault))
+
+        return checked
+
+    async def _stream(self, request: web.Request) -> web.StreamResponse:
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            return refuse(426, "UPGRADE_REQUIRED", "Upgrade", "", "this address is a WebSocket")
+        return await self.hub.serve(request)
+
+    async def _orders(self, request: web.Request) -> web.StreamResponse:
+        open_only = _boolean(request, "open", default=True)
+        return self._rows(request, "orders", lambda row: not (open_only and is_terminal(row)))
+
+    async def _order(self, request: web.Request) -> web.StreamResponse:
+        key = request.match_info["order_id"]
+        row = self.view.channels["orders"].rows.get(key)
+        if row is None and key.isascii() and key.isdecimal() and len(key) < 20:
+            row = await self.find_order(int(key))
+        if row is None:
+            return refuse(404, "UNKNOWN_ORDER", "order_id", key)
+        return answer({"order": row})
+
+    async def _positions(self, request: web.Request) -> web.StreamResponse:
+        return self._rows(request, "positions", lambda _: True)
+
+    async def _balances(self, request: web.Request) -> web.StreamResponse:
+        return self._rows(request, "balances", lambda _: True)
+
+    def _rows(
+        self, request: web.Request, name: ChannelName, keeps: Callable[[Row], bool]
+    ) -> web.Response:
+        channel = self.view.channels[name]
+        patterns = {key: request.query[key] for key in FILTER_NAMES if key in request.query}
+        selection = Filter(name, patterns)
+        limit = _limit(request)
+        newest_first = reversed(channel.rows.values())
+        rows: list[Row] = []
+        for row in newest_first:
+            if len(rows) == limit:
+                break
+            if keeps(row) and selection.takes(row):
+                rows.append(row)
+        return answer({"sequence": channel.sequence, name: rows})
+
+    async def _status(self, request: web.Request) -> web.StreamResponse:
+        status = self.status()
+        if _boolean(request, "state_hash", default=False):
+            sequence, state_hash = await self.state_hash()
+            status |= {"sequence": sequence, "state_hash": state_hash}
+        return answer(status)
+
+    async def _session(self, request: web.Request) -> web.StreamResponse:
+        """Trade a page token or a key for a session cookie that scripts cannot read."""
+        if not is_own_origin(request, self.own_origins()):
+            return refuse(403, "FOREIGN_ORIGIN", "Origin", request.headers["Origin"])
+        if request.content_type != "application/json":
+            return refuse(415, "BAD_REQUEST", "Content-Type", request.content_type)
+        try:
+            body = msgspec.json.decode(await request.read(), type=dict[str, str])
+        except msgspec.MsgspecError as error:
+            return refuse(400, "BAD_REQUEST", "", str(error))
+        session = None
+        if "token" in body:
+            session = self.access.redeem(body["token"])
+        elif self.access.takes_key(body.get("key", "")):
+            session = self.access.open_session()
+        if session is None:
+            return refuse(401, "UNAUTHENTICATED", "", "", "the address was used before, or no key")
+        response = answer({"ok": True})
+        response.set_cookie(
+            self.access.cookie, session, httponly=True, samesite="Strict", path="/", max_age=43200
+        )
+        return response
+
+    async def _has_session(self, request: web.Request) -> web.StreamResponse:
+        """Lets the page ask without provoking an error."""
+        return answer({"ok": self.access.allows(request)})
+
+    async def _live(self, _: web.Request) -> web.StreamResponse:
+        return answer({"ok": True, "reason": ""})
+
+    async def _ready(self, _: web.Request) -> web.StreamResponse:
+        body = {"ok": self.view.is_ready, "reason": self.view.reason}
+        return answer(body, 200 if self.view.is_ready else 503)
+
+    async def _metrics(self, _: web.Request) -> web.StreamResponse:
+        return web.Response(body=self.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+
+
+def answer(body: Mapping[str, Any], status: int = 200) -> web.Response:
+    return web.Response(
+        body=msgspec.json.encode(body), status=status, content_type="application/json"
+    )
+
+
+def refuse(status: int, code: str, field: str, value: str, hint: str = "") -> web.Response:
+    error = {"code": code, "field": field, "value": value[:200], "rule": "", "hint": hint}
+    return answer({"error": error}, status)
+
+
+def _boolean(request: web.Request, name: str, *, default: bool) -> bool:
+    text = request.query.get(name)
+    if text is None:
+        return default
+    if text not in ("true", "false"):
+        raise StreamFault("BAD_REQUEST", name, text, "true or false")
+    return text == "true"
+
+
+def _limit(request: web.Request) -> int:
+    text = request.query.get("limit", str(LIMIT_DEFAULT))
+    if not (text.isascii() and text.isdecimal() and len(text) < 7 and 0 < int(text) <= LIMIT_MAX):
+        raise StreamFault("BAD_REQUEST", "limit", text, f"a number from 1 to {LIMIT_MAX}")
+    return int(text)

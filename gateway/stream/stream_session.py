@@ -1,0 +1,186 @@
+"""One client of GET /v1/stream: its socket, its subscriptions, its pace. It waits for nobody and
+nobody waits for it: a client that does not read holds back its own task and is cut off."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from gateway.stream.channel import Channel
+from gateway.stream.subscriptions import ChannelName, Filter, Request, StreamFault, Subscription
+
+__all__ = ["StreamCounters", "StreamHub", "StreamLimits"]
+
+decode_request = msgspec.json.Decoder(Request).decode
+encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """Every bound of the stream, with its reason."""
+
+    clients_max: int = 256  # sockets and tasks one observer serves
+    frame_interval_seconds: float = 0.033  # 30 updates a second are as many as a person sees
+    slow_client_seconds: float = 10.0  # one message unsent for so long: the client is cut off
+    heartbeat_seconds: float = 15.0  # finds a peer that is gone
+    request_bytes_max: int = 4096  # the longest request is a filter of four patterns
+
+
+@dataclass(slots=True)
+class StreamCounters:
+    """Counts since the start of the observer."""
+
+    clients: int = 0
+    messages: int = 0
+    conflated: int = 0
+    snapshots: int = 0
+    cut_off: int = 0
+    refused: int = 0
+
+
+@dataclass(slots=True)
+class StreamHub:
+    """All clients of all channels."""
+
+    channels: Mapping[ChannelName, Channel]
+    name: str  # names this run of the observer, so that sequences of another run do not match
+    limits: StreamLimits = field(default_factory=StreamLimits)
+    counters: StreamCounters = field(default_factory=StreamCounters)
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+    _sessions: set[StreamSession] = field(default_factory=set)
+
+    def wake(self) -> None:
+        """The channels moved. Never blocks: it only sets flags."""
+        for session in self._sessions:
+            session.wake()
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """The life of one client. The caller has checked key and origin."""
+        if len(self._sessions) >= self.limits.clients_max:
+            self.counters.refused += 1
+            error = {"code": "TOO_MANY_CLIENTS", "rule": f"at most {self.limits.clients_max}"}
+            return web.json_response({"error": error}, status=503)
+        socket = web.WebSocketResponse(
+            heartbeat=self.limits.heartbeat_seconds,
+            max_msg_size=self.limits.request_bytes_max,
+            compress=False,
+        )
+        await socket.prepare(request)
+        session = StreamSession(self, socket, request)
+        self._sessions.add(session)
+        self.counters.clients = len(self._sessions)
+        try:
+            await session.run()
+        finally:
+            self._sessions.discard(session)
+            self.counters.clients = len(self._sessions)
+        return socket
+
+    async def close(self) -> None:
+        """Say goodbye to every client."""
+        await asyncio.gather(*(session.close() for session in tuple(self._sessions)))
+
+
+class StreamSession:
+    """Reads requests in the caller's task, sends from its own."""
+
+    def __init__(self, hub: StreamHub, socket: web.WebSocketResponse, request: web.Request) -> None:
+        self._hub = hub
+        self._socket = socket
+        self._request = request
+        self._awake = asyncio.Event()
+        self._send_lock = asyncio.Lock()
+        self._subscriptions: dict[str, Subscription] = {}
+
+    def wake(self) -> None:
+        self._awake.set()
+
+    async def run(self) -> None:
+        sender = asyncio.create_task(self._send_forever())
+        try:
+            async for message in self._socket:
+                if message.type is not WSMsgType.TEXT:
+                    break
+                await self._answer(message.data)
+        finally:
+            sender.cancel()
+            await asyncio.gather(sender, return_exceptions=True)
+
+    async def close(self) -> None:
+        try:
+            async with asyncio.timeout(1):
+                await self._socket.close(
+                    code=WSCloseCode.GOING_AWAY, message=b"the observer is stopping"
+                )
+        except TimeoutError:
+            self._abort()
+
+    async def _answer(self, text: str) -> None:
+        try:
+            reply = self._apply(decode_request(text))
+        except msgspec.MsgspecError as error:
+            fault = StreamFault("BAD_REQUEST", "", text, str(error))
+            reply = {"type": "error", "error": fault.error}
+        except StreamFault as fault:
+            reply = {"type": "error", "error": fault.error}
+        if reply is not None:
+            await self._send(encode(reply))
+
+    def _apply(self, request: Request) -> dict[str, Any] | None:
+        if request.op == "ping":
+            return {"type": "pong"}
+        if request.channel is None:
+            raise StreamFault("BAD_REQUEST", "channel", None, f"{request.op} needs a channel")
+        if request.op == "unsubscribe":
+            self._subscriptions.pop(request.channel, None)
+            return {"type": "unsubscribed", "channel": request.channel}
+        self._subscriptions[request.channel] = Subscription(
+            self._hub.channels[request.channel],
+            Filter(request.channel, request.filter),
+            self._hub.name,
+            request.resume,
+            request.stream,
+        )
+        self.wake()
+        return None
+
+    async def _send_forever(self) -> None:
+        while True:
+            await self._awake.wait()
+            self._awake.clear()
+            for name, subscription in tuple(self._subscriptions.items()):
+                if self._subscriptions.get(name) is subscription and subscription.is_behind:
+                    await self._bring_up_to_date(subscription)
+            # The first change goes out at once; those of the next interval wait and conflate.
+            await self._hub.pause(self._hub.limits.frame_interval_seconds)
+
+    async def _bring_up_to_date(self, subscription: Subscription) -> None:
+        before = subscription.conflated
+        for message in subscription.messages():
+            await self._send(message)
+            self._hub.counters.snapshots += message.startswith(b'{"type":"snapshot"')
+        self._hub.counters.conflated += subscription.conflated - before
+
+    async def _send(self, message: bytes) -> None:
+        """Waits while the socket is full, but only so long: then the client is cut off."""
+        try:
+            async with asyncio.timeout(self._hub.limits.slow_client_seconds), self._send_lock:
+                await self._socket.send_frame(message, WSMsgType.TEXT)
+            self._hub.counters.messages += 1
+        except TimeoutError:
+            self._hub.counters.cut_off += 1
+            self._abort()
+            raise
+        except ConnectionError:
+            self._abort()
+            raise
+
+    def _abort(self) -> None:
+        transport = self._request.transport
+        if transport is not None:
+            transport.abort()

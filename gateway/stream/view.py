@@ -1,0 +1,107 @@
+"""Everything the observer shows, as of one sequence: three channels and the counts around them.
+Event-loop thread only; must never call the replica, which belongs to the follower's thread."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Literal
+
+from gateway.journal import Row, Step
+from gateway.stream.channel import Channel
+from gateway.stream.order_stream import OrderTail
+from gateway.stream.subscriptions import ChannelName
+
+__all__ = ["View", "ViewState"]
+
+ViewState = Literal["waiting", "catching_up", "following", "stopping"]
+KINDS: Mapping[ChannelName, str] = {
+    "orders": "order",
+    "positions": "position",
+    "balances": "balance",
+}
+
+
+class View:
+    """Applies the follower's steps."""
+
+    def __init__(
+        self,
+        monotonic: Callable[[], float],
+        *,
+        history_max: int = 65536,
+        finished_orders_max: int = 1000,
+    ) -> None:
+        self.channels: dict[ChannelName, Channel] = {
+            name: Channel(name, history_max) for name in KINDS
+        }
+        self.state: ViewState = "waiting"
+        self.reason = "the journal was not opened yet"
+        self.sequence = 0
+        self.records_applied = 0
+        self.reopened = 0
+        self.fills_seen = 0
+        self.is_caught_up = False
+        self.orders_by_state: Counter[str] = Counter()
+        self._monotonic = monotonic
+        self._caught_up_at = monotonic()
+        self._tail = OrderTail(finished_orders_max)
+
+    def apply(self, step: Step) -> None:
+        """Take over one step of the follower."""
+        self.records_applied += step.applied
+        self.sequence = step.sequence
+        self.is_caught_up = step.is_caught_up
+        if step.is_caught_up:
+            self._caught_up_at = self._monotonic()
+        if step.is_reset:
+            self._reset(step)
+        elif step.is_loading:
+            self.state, self.reason = "catching_up", "reading the journal from its last snapshot"
+        else:
+            self._publish(step)
+
+    def wait(self, reason: str) -> None:
+        """There is nothing to follow right now."""
+        self.state, self.reason, self.is_caught_up = "waiting", reason, False
+
+    @property
+    def is_ready(self) -> bool:
+        return self.state == "following"
+
+    @property
+    def lag_seconds(self) -> float:
+        """Time since the view last was at the end of the journal; 0 while it is."""
+        return 0.0 if self.is_caught_up else self._monotonic() - self._caught_up_at
+
+    @property
+    def open_positions(self) -> int:
+        rows = self.channels["positions"].rows.values()
+        return sum(1 for row in rows if row["quantity"].strip("-0."))
+
+    def _reset(self, step: Step) -> None:
+        for name, kind in KINDS.items():
+            rows = {key: row for key, row in step.rows[kind].items() if row is not None}
+            self.channels[name].reset(rows, step.sequence)
+        orders = self.channels["orders"].rows
+        self._tail.reset(orders)
+        self.orders_by_state = Counter(row["state"] for row in orders.values())
+        self.reopened += 1
+        self.state, self.reason = "following", ""
+
+    def _publish(self, step: Step) -> None:
+        orders = self._tail.bound(step.rows.get("order", {}))
+        for key, row in orders.items():
+            self._count(self.channels["orders"].rows.get(key), row)
+        self.channels["orders"].publish(orders, step.sequence)
+        self.channels["positions"].publish(step.rows.get("position", {}), step.sequence)
+        self.channels["balances"].publish(step.rows.get("balance", {}), step.sequence)
+
+    def _count(self, before: Row | None, now: Row | None) -> None:
+        if before is not None:
+            self.orders_by_state[before["state"]] -= 1
+        if now is not None:
+            self.orders_by_state[now["state"]] += 1
+            earlier = Decimal(before["cumulative_quantity"] if before else "0")
+            self.fills_seen += Decimal(now["cumulative_quantity"]) > earlier

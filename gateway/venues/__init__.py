@@ -1,0 +1,1 @@
+"""Hosts venue adapters and compares our truth with the venue's. Never decides what to trade."""

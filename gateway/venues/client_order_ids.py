@@ -1,0 +1,79 @@
+"""The venue's client order id, derived from our 63-bit order id: fixed length, reversible.
+
+A derived id is never stored: restart and recovery compute it again. An id of another gateway
+instance, of a person or of another program never decodes.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["ClientOrderIds"]
+
+_ORDER_ID_MAX = (1 << 63) - 1
+_INSTANCE_SHIFT = 51
+_SEQUENCE_MASK = (1 << 31) - 1
+_DIGITS = "0123456789"
+_LOWER = "0123456789abcdefghjkmnpqrstvwxyz"
+# (marker, alphabet, places for instance, places for epoch and sequence); first that fits is used.
+_SHAPES = (
+    ("g", _LOWER, 3, 11),
+    ("G", _LOWER.upper(), 3, 11),
+    ("7", _DIGITS, 4, 16),
+)
+
+
+class ClientOrderIds:
+    """Encodes and decodes under one venue's rules. Raises ValueError when no shape fits them."""
+
+    def __init__(self, instance: int, *, length_max: int, pattern: str) -> None:
+        if not 0 < instance < 4096:
+            raise ValueError(f"instance {instance}: must be 1 to 4095")
+        self._instance = instance
+        rule = re.compile(pattern)
+        for marker, alphabet, head, tail in _SHAPES:
+            self._marker, self._alphabet, self._head, self._tail = marker, alphabet, head, tail
+            self.length = len(marker) + head + tail + 1
+            samples = (self.encode(instance << _INSTANCE_SHIFT), self._wide_sample())
+            if self.length <= length_max and all(rule.fullmatch(each) for each in samples):
+                self.prefix = samples[0][: len(marker) + head]
+                return
+        raise ValueError(
+            f"no client order id shape fits length <= {length_max} and pattern {pattern}"
+        )
+
+    def encode(self, order_id: int) -> str:
+        """The venue's client order id of one order of this instance."""
+        if not 0 < order_id <= _ORDER_ID_MAX or order_id >> _INSTANCE_SHIFT != self._instance:
+            raise ValueError(f"order id {order_id} is not of instance {self._instance}")
+        rest = order_id & ((1 << _INSTANCE_SHIFT) - 1)
+        body = self._places(self._instance, self._head) + self._places(rest, self._tail)
+        return self._marker + body + self._check(body)
+
+    def decode(self, text: str) -> int:
+        """Our order id, 0 when the text is not one of ours."""
+        if len(text) != self.length or not text.startswith(self.prefix):
+            return 0
+        body, check = text[len(self._marker) : -1], text[-1]
+        if any(letter not in self._alphabet for letter in body) or self._check(body) != check:
+            return 0
+        rest = 0
+        for letter in body[self._head :]:
+            rest = rest * len(self._alphabet) + self._alphabet.index(letter)
+        return self._instance << _INSTANCE_SHIFT | rest if rest >> _INSTANCE_SHIFT == 0 else 0
+
+    def _places(self, number: int, places: int) -> str:
+        letters = []
+        for _ in range(places):
+            number, digit = divmod(number, len(self._alphabet))
+            letters.append(self._alphabet[digit])
+        return "".join(reversed(letters))
+
+    def _check(self, body: str) -> str:
+        total = sum((at + 1) * self._alphabet.index(letter) for at, letter in enumerate(body))
+        return self._alphabet[total % len(self._alphabet)]
+
+    def _wide_sample(self) -> str:
+        body = (self._alphabet * 2)[: self._head + self._tail]
+        wide = self._alphabet[-(self._head + self._tail) :]
+        return self._marker + wide.rjust(len(body), self._alphabet[-1]) + self._alphabet[-1]

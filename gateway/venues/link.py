@@ -1,0 +1,166 @@
+"""One venue from connect to close: adapter, session, sender, reconciliation and their tasks.
+
+New orders flow only after a reconciliation that came after the last gap; cancels flow at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Sequence
+
+from gateway.api import VenueAdapter, VenueError
+from gateway.core.drive import Drive
+from gateway.core.engine import Engine, is_unknown
+from gateway.core.vocabulary import VenueSessionState
+from gateway.venues.health import VenueHealth
+from gateway.venues.outbound import Outbound
+from gateway.venues.reconcile import AccountTerms, Reconciler
+from gateway.venues.session import VenueSession
+
+__all__ = ["VenueLink"]
+
+log = logging.getLogger(__name__)
+
+_BACKOFF_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+class VenueLink:
+    """Runs one adapter. Event-loop thread only."""
+
+    def __init__(
+        self,
+        venue: str,
+        engine: Engine,
+        drive: Drive,
+        adapter: VenueAdapter,
+        accounts: Sequence[AccountTerms],
+        *,
+        adapter_name: str = "",
+        reconcile_timeout_seconds: float = 30.0,
+        on_instruments: Callable[[], None] = lambda: None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.health = VenueHealth(venue, adapter_name or adapter.capabilities.venue)
+        self._engine = engine
+        self._drive = drive
+        self._adapter = adapter
+        self._timeout_seconds = reconcile_timeout_seconds
+        self._jitter = jitter
+        native = engine.open_venue_port(venue)
+        manifest = adapter.capabilities
+        self.session = VenueSession(
+            venue, engine, native, drive=drive, manifest=manifest, health=self.health
+        )
+        self.outbound = Outbound(self.session, native, adapter)
+        self.reconciler = Reconciler(
+            self.session, self.outbound, adapter, accounts, on_instruments=on_instruments
+        )
+        self._wanted = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.session.on_gap_closed = self._wanted.set
+        drive.watch(native, self._on_wake)
+
+    def start(self) -> None:
+        """Connect and reconcile in the background; failures are retried with back-off."""
+        self.session.state(VenueSessionState.DOWN, "starting")
+        loop = asyncio.get_running_loop()
+        name = self.health.name
+        self._tasks = [
+            loop.create_task(self._connect_and_reconcile(), name=f"reconcile {name}"),
+            loop.create_task(self._watch_unknown(), name=f"unknown {name}"),
+            loop.create_task(self._watch_timeouts(), name=f"timeouts {name}"),
+        ]
+
+    async def close(self, timeout_seconds: float) -> None:
+        """Stop tasks, let running sends end, disconnect."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.outbound.close(timeout_seconds)
+        self.health.set("stopped", "the gateway stops", self._engine.now_ns())
+        self.session.state(VenueSessionState.DOWN, "stopped")
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await self._adapter.close()
+        except Exception as error:  # a broken adapter must not keep the others from stopping
+            log.error("%s: close failed: %r", self.health.name, error)
+        await self.session.drain()
+
+    def _on_wake(self) -> None:
+        self.session.flush()
+        self.outbound.pump()
+
+    async def _connect_and_reconcile(self) -> None:
+        await self._retry("connecting", self._connect)
+        while True:
+            self._wanted.clear()
+            await self._retry("reconciling", self._reconcile)
+            await self._wanted.wait()
+            # A gap: what was in flight has no known outcome until somebody says so.
+            self.outbound.abandon("disconnected")
+
+    async def _connect(self) -> bool:
+        await self._adapter.connect(self.session)
+        return True
+
+    async def _reconcile(self) -> bool:
+        result = await self.reconciler.run()
+        if self._wanted.is_set() or result.lacking:
+            reason = "fills are missing" if result.lacking else "a new gap came meanwhile"
+            self.session.state(VenueSessionState.GAP_OPEN, reason)
+            self._wanted.clear()
+            raise VenueError(reason)
+        self.health.set("reconciled", "", self._engine.now_ns())
+        log.info("%s: reconciled; adopted %d", self.health.name, len(result.adopted))
+        return True
+
+    async def _retry(self, state: str, step: Callable[[], object]) -> None:
+        """Run a step until it succeeds, with growing waits and jitter."""
+        attempt = 0
+        while True:
+            reason = self.health.reason if attempt else ""
+            self.health.set(state, reason, self._engine.now_ns())  # type: ignore[arg-type]
+            try:
+                async with asyncio.timeout(self._timeout_seconds):
+                    await step()  # type: ignore[misc]
+                return
+            except Exception as error:  # an adapter may raise anything; the venue stays closed
+                self.health.reason = f"{type(error).__name__}: {error}"[:200]
+                self.health.counters["failures"] += 1
+                log.warning("%s: %s failed: %s", self.health.name, state, self.health.reason)
+            wait = _BACKOFF_SECONDS[min(attempt, len(_BACKOFF_SECONDS) - 1)]
+            await asyncio.sleep(wait * (0.5 + self._jitter()))
+            attempt += 1
+
+    async def _watch_unknown(self) -> None:
+        """Keep asking while an outcome is unknown: at once, then less and less often."""
+        attempt = 0
+        while True:
+            wait = _BACKOFF_SECONDS[min(attempt, len(_BACKOFF_SECONDS) - 1)]
+            await asyncio.sleep(wait * (0.5 + self._jitter()))
+            if not self.health.is_reconciled or not self._has_unknown():
+                attempt = 0
+                continue
+            attempt += 1
+            try:
+                async with asyncio.timeout(self._timeout_seconds):
+                    left = await self.reconciler.resolve()
+                self.health.unsettled = [str(each) for each in left]
+            except Exception as error:  # the venue did not answer: still unknown
+                self.health.counters["failures"] += 1
+                log.warning("%s: asking again failed: %r", self.health.name, error)
+
+    def _has_unknown(self) -> bool:
+        if not self.health.counters["unknown_outcomes"] and not self.health.unsettled:
+            return False
+        venue = self.health.name
+        rows = self._engine.orders(open_only=True, limit=1_000_000)
+        return any(row["venue"] == venue and is_unknown(row) for row in rows)
+
+    async def _watch_timeouts(self) -> None:
+        period = max(0.02, min(0.25, self.session.manifest.ack_timeout_ms / 4000))
+        while True:
+            await asyncio.sleep(period)
+            self.outbound.expire()

@@ -1,0 +1,132 @@
+"""Finds plugins and checks what they claim. A broken plugin is listed with its reason; the others
+start. Nothing a plugin does while loading may stop the gateway.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import msgspec
+import pluggy
+
+from gateway.api import API_LEVEL, Capabilities, RefusedError, VenueAdapter, hookspecs
+
+__all__ = ["ENTRY_POINT_GROUP", "PluginRow", "Plugins"]
+
+log = logging.getLogger(__name__)
+ENTRY_POINT_GROUP = "gateway.plugins"
+
+
+class PluginRow(msgspec.Struct, kw_only=True):
+    """One row of `gateway plugins`."""
+
+    name: str
+    version: str
+    api: int | None = None
+    adapter: str = ""
+    state: str = "loaded"
+    reason: str = ""
+    capabilities: dict[str, Any] | None = None
+    conformance: str | None = None
+
+
+class Plugins:
+    """Every installed plugin, the broken ones too."""
+
+    def __init__(self) -> None:
+        self.rows: list[PluginRow] = []
+        self._managers: dict[str, tuple[PluginRow, pluggy.PluginManager]] = {}
+
+    @classmethod
+    def discover(cls, points: Iterable[EntryPoint] | None = None) -> Plugins:
+        """Load all entry points of the group, in the order of their names."""
+        found = entry_points(group=ENTRY_POINT_GROUP) if points is None else points
+        plugins = cls()
+        for point in sorted(found, key=lambda each: each.name):
+            version = point.dist.version if point.dist is not None else ""
+            try:
+                module = point.load()
+            except (Exception, SystemExit) as error:  # foreign code, whatever it raises
+                plugins._refuse(PluginRow(name=point.name, version=version), _text(error))
+            else:
+                plugins.add(point.name, module, version=version)
+        return plugins
+
+    def add(self, name: str, plugin: object, *, version: str = "") -> PluginRow:
+        """Register one plugin object after checking level, hooks and adapter name."""
+        row = PluginRow(name=name, version=version)
+        manager = pluggy.PluginManager(hookspecs.PROJECT)
+        manager.add_hookspecs(hookspecs)
+        try:
+            manager.register(plugin, name)
+            row.api = _only(manager.hook.gateway_api_level(), "gateway_api_level", int)
+            if row.api != API_LEVEL:
+                raise ValueError(f"API level {row.api}, this gateway has level {API_LEVEL}")
+            row.adapter = _only(manager.hook.gateway_venue_name(), "gateway_venue_name", str)
+            if not manager.hook.gateway_create_adapter.get_hookimpls():
+                raise ValueError("hook gateway_create_adapter is missing")
+            if row.adapter in self._managers:
+                other = self._managers[row.adapter][0].name
+                raise ValueError(f"adapter name {row.adapter!r} is taken by plugin {other!r}")
+        except (Exception, SystemExit) as error:  # foreign code, whatever it raises
+            return self._refuse(row, _text(error))
+        self._managers[row.adapter] = (row, manager)
+        self.rows.append(row)
+        return row
+
+    def names(self) -> list[str]:
+        """Adapter names that configuration may use."""
+        return sorted(self._managers)
+
+    def create_adapter(
+        self,
+        adapter: str,
+        venue: str,
+        settings: Mapping[str, Any],
+        secrets: Mapping[str, str],
+    ) -> VenueAdapter:
+        """Build the adapter of one configured venue. Raises RefusedError(BAD_CONFIG)."""
+        field = f"venues.{venue}.adapter"
+        if adapter not in self._managers:
+            known = ", ".join(self.names()) or "none"
+            reasons = [row.reason for row in self.rows if adapter in (row.name, row.adapter)]
+            rule = f"installed adapters: {known}" + "".join(f"; refused: {r}" for r in reasons)
+            raise RefusedError("BAD_CONFIG", field=field, value=adapter, rule=rule)
+        row, manager = self._managers[adapter]
+        try:
+            built = manager.hook.gateway_create_adapter(
+                venue=venue, settings=settings, secrets=secrets
+            )
+            created = _only(built, "gateway_create_adapter", object)
+            manifest = getattr(created, "capabilities", None)
+            if not isinstance(manifest, Capabilities):
+                raise TypeError("the adapter has no capabilities manifest")
+        except (Exception, SystemExit) as error:  # foreign code, whatever it raises
+            row.state, row.reason = "failed", _text(error)
+            raise RefusedError(
+                "BAD_CONFIG", field=f"venues.{venue}.settings", value=adapter, rule=row.reason
+            ) from error
+        row.capabilities = msgspec.to_builtins(manifest)
+        adapter_object: VenueAdapter = created
+        return adapter_object
+
+    def _refuse(self, row: PluginRow, reason: str) -> PluginRow:
+        row.state, row.reason = "refused", reason
+        log.error("plugin %s refused: %s", row.name, reason)
+        self.rows.append(row)
+        return row
+
+
+def _only(answers: list[Any], hook: str, kind: type) -> Any:
+    if len(answers) != 1:
+        raise ValueError(f"hook {hook} is missing")
+    if not isinstance(answers[0], kind) or isinstance(answers[0], bool):
+        raise TypeError(f"hook {hook} returned {answers[0]!r:.64}, expected {kind.__name__}")
+    return answers[0]
+
+
+def _text(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"[:300]

@@ -1,0 +1,387 @@
+"""The port an adapter talks to: names become ids, words become numbers, facts enter the engine.
+
+Facts are never dropped for lack of space: what the lane does not take waits here in order. A fact
+that makes no sense is counted and logged, and never reaches the engine.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from gateway.api import (
+    Capabilities,
+    FillReport,
+    FundingReport,
+    MarkReport,
+    OrderReport,
+    RefusedError,
+)
+from gateway.core.drive import Drive
+from gateway.core.engine import Engine
+from gateway.core.vocabulary import (
+    EVIDENCE,
+    FACT_REASONS,
+    LEGS,
+    LIQUIDITIES,
+    SIDES,
+    VenueSessionState,
+    fact_reason,
+)
+from gateway.venues.client_order_ids import ClientOrderIds
+from gateway.venues.health import VenueHealth
+from gateway.venues.in_flight import InFlight, RequestKind
+from gateway.venues.inbound import Fact, facts_of_report
+
+if TYPE_CHECKING:
+    from gateway.core.native import VenuePort
+
+__all__ = ["VenueSession"]
+
+log = logging.getLogger(__name__)
+
+Delivery = Callable[[], bool]
+_TEXT_MAX = 32
+# Facts waiting beyond this are an alarm by name; they still wait, for a fact cannot be refused.
+_BACKLOG_ALARM = 65_536
+_UNKNOWN_REASON = {
+    "cancel": FACT_REASONS["unknown_outcome_cancel"],
+    "replace": FACT_REASONS["unknown_outcome_replace"],
+}
+
+
+class VenueSession:
+    """Implements gateway.api.AdapterPort for one venue. Event-loop thread only."""
+
+    def __init__(
+        self,
+        venue: str,
+        engine: Engine,
+        native: VenuePort,
+        *,
+        drive: Drive,
+        manifest: Capabilities,
+        health: VenueHealth,
+    ) -> None:
+        self.venue = venue
+        self.engine = engine
+        self.manifest = manifest
+        self.health = health
+        self.in_flight = InFlight()
+        self.ids = ClientOrderIds(
+            engine.instance,
+            length_max=manifest.client_order_id_length_max,
+            pattern=manifest.client_order_id_pattern,
+        )
+        self.on_gap_closed: Callable[[], None] = lambda: None
+        self._native = native
+        self._drive = drive
+        self._backlog: deque[Delivery] = deque()
+
+    # What adapters call.
+
+    def accepted(
+        self,
+        order_id: int,
+        venue_order_id: str,
+        *,
+        is_untriggered: bool = False,
+        venue_time_ns: int = 0,
+        venue_sequence: int = 0,
+    ) -> None:
+        """The order works at the venue."""
+        self.tell(
+            Fact(
+                "accepted",
+                order_id,
+                venue_order_id=venue_order_id,
+                is_untriggered=is_untriggered,
+                venue_time_ns=venue_time_ns,
+                venue_sequence=venue_sequence,
+            )
+        )
+
+    def rejected(self, order_id: int, reason: str, *, venue_time_ns: int = 0) -> None:
+        """The venue refused the order: final."""
+        self.tell(Fact("rejected", order_id, reason=reason, venue_time_ns=venue_time_ns))
+
+    def not_sent(self, order_id: int, reason: str) -> None:
+        """Proof that the order never left."""
+        self.tell(Fact("not_sent", order_id, reason=reason), EVIDENCE["gateway"])
+
+    def unknown(self, order_id: int, reason: str) -> None:
+        """What is in flight for this order has no known outcome."""
+        self.unknown_request(order_id, self.in_flight.of_order(order_id), reason)
+
+    def unknown_request(self, order_id: int, kind: RequestKind | None, reason: str) -> None:
+        """The request of this kind has no known outcome; kind None asks the order itself."""
+        if kind is None:
+            row = self.engine.order(order_id)
+            pending = str(row["pending"]) if row else ""
+            kind = "cancel" if "cancel" in pending else "replace" if pending else "new"
+        number = _UNKNOWN_REASON.get(kind, fact_reason(reason))
+        self.in_flight.answered(order_id, kind)
+        self.health.counters["unknown_outcomes"] += 1
+        log.warning("%s: outcome of %s of order %d unknown: %s", self.venue, kind, order_id, reason)
+        self._deliver(lambda: self._native.unknown(order_id, number, reason[:_TEXT_MAX]))
+
+    def triggered(self, order_id: int, *, venue_time_ns: int = 0) -> None:
+        """A stop became a working order."""
+        self.tell(Fact("triggered", order_id, venue_time_ns=venue_time_ns))
+
+    def canceled(
+        self,
+        order_id: int,
+        reason: str,
+        *,
+        cumulative_quantity: str | None = None,
+        venue_time_ns: int = 0,
+        venue_sequence: int = 0,
+    ) -> None:
+        """The rest of the order is gone."""
+        self.tell(
+            Fact(
+                "canceled",
+                order_id,
+                reason=reason,
+                cumulative_quantity=cumulative_quantity or "",
+                venue_time_ns=venue_time_ns,
+                venue_sequence=venue_sequence,
+            )
+        )
+
+    def expired(
+        self,
+        order_id: int,
+        reason: str,
+        *,
+        cumulative_quantity: str | None = None,
+        venue_time_ns: int = 0,
+        venue_sequence: int = 0,
+    ) -> None:
+        """The order ended by its time in force."""
+        self.tell(
+            Fact(
+                "expired",
+                order_id,
+                reason=reason,
+                cumulative_quantity=cumulative_quantity or "",
+                venue_time_ns=venue_time_ns,
+                venue_sequence=venue_sequence,
+            )
+        )
+
+    def replaced(
+        self,
+        order_id: int,
+        *,
+        price: str | None,
+        quantity: str,
+        venue_order_id: str,
+        venue_time_ns: int = 0,
+        venue_sequence: int = 0,
+    ) -> None:
+        """Price and total quantity now in force."""
+        self.tell(
+            Fact(
+                "replaced",
+                order_id,
+                price=price or "",
+                quantity=quantity,
+                venue_order_id=venue_order_id,
+                venue_time_ns=venue_time_ns,
+                venue_sequence=venue_sequence,
+            )
+        )
+
+    def cancel_rejected(self, order_id: int, reason: str) -> None:
+        """The cancel failed; the order is what it was."""
+        self.tell(Fact("cancel_rejected", order_id, reason=reason))
+
+    def replace_rejected(self, order_id: int, reason: str) -> None:
+        """The replace failed; the order is what it was."""
+        self.tell(Fact("replace_rejected", order_id, reason=reason))
+
+    def filled(self, fill: FillReport) -> None:
+        """An execution, ours or external. One that names something unknown is not lost:
+        reconciliation refreshes instruments and asks for fills again."""
+        if not self._fill(fill, None):
+            self.gap_opened("a fill names something unknown")
+            self.gap_closed()
+
+    def fill_busted(self, fill: FillReport, revision: int) -> None:
+        """An earlier fill (same key) never happened."""
+        self._fill(fill, revision, is_bust=True)
+
+    def fill_corrected(self, fill: FillReport, revision: int) -> None:
+        """An earlier fill (same key) happened with these numbers instead."""
+        self._fill(fill, revision)
+
+    def order_seen(self, report: OrderReport) -> None:
+        """The venue's view of one order, from its stream."""
+        order_id = self.order_id_of(report.account, report.client_order_id, report.venue_order_id)
+        row = self.engine.order(order_id) if order_id else None
+        if row is None:
+            self.health.counters["foreign_order_reports"] += 1
+            return
+        for fact in facts_of_report(order_id, row, report):
+            self.tell(fact)
+
+    def marked(self, mark: MarkReport) -> None:
+        """Reference prices. Volatile, so the newest replaces what could not be taken."""
+        instrument = self.engine.names.venue_instrument(self.venue, mark.instrument)
+        if not instrument:
+            self._bad("mark", f"unknown instrument {mark.instrument!r:.64}")
+            return
+        prices = (mark.mark or "", mark.bid or "", mark.ask or "", mark.last or "")
+        try:
+            taken = self._native.marked(instrument, *prices)
+        except ValueError as error:
+            self._bad("mark", str(error))
+            return
+        self.health.counters["marks" if taken else "marks_conflated"] += 1
+        self._drive.soon()
+
+    def funded(self, funding: FundingReport) -> None:
+        """A funding payment."""
+        try:
+            account = self.engine.names.id("account", funding.account)
+            instrument = self._instrument(funding.instrument)
+            currency = self.engine.define_currency(funding.currency)
+            leg = LEGS[funding.leg]
+        except (RefusedError, KeyError) as error:
+            self._bad("funding", str(error))
+            return
+        self._deliver(
+            lambda: self._native.funding(
+                account,
+                instrument,
+                leg,
+                currency,
+                funding.amount,
+                funding.rate,
+                funding.reference,
+                funding.venue_time_ns,
+            )
+        )
+
+    def gap_opened(self, reason: str) -> None:
+        """Facts may be missing from now on; new orders stop."""
+        log.warning("%s: gap opened: %s", self.venue, reason)
+        self.health.counters["gaps"] += 1
+        self.health.set("connecting", reason, self.engine.now_ns())
+        self.state(VenueSessionState.GAP_OPEN, reason)
+
+    def gap_closed(self) -> None:
+        """Connected again: reconcile, then orders may flow."""
+        self.on_gap_closed()
+
+    # What the runtime calls.
+
+    def tell(self, fact: Fact, evidence: int = EVIDENCE["stream"]) -> None:
+        """Put one fact about an order on the port; whatever it answers is no longer in flight."""
+        self.in_flight.answered(fact.order_id, *fact.answers())
+        self._deliver(lambda: fact.put(self._native, evidence))
+
+    def state(self, state: VenueSessionState, text: str) -> None:
+        """Tell the engine whether new orders may flow."""
+        self._deliver(lambda: self._native.session(int(state), text[:40]))
+
+    def fill_reported(self, fill: FillReport) -> bool:
+        """A fill from a query; False when it names something unknown and could not be booked."""
+        return self._fill(fill, None)
+
+    def adopt(self, report: OrderReport) -> None:
+        """Take in an order found at the venue that the journal does not hold."""
+        names = self.engine.names
+        try:
+            fact = Fact.adoption(
+                report,
+                account=names.id("account", report.account),
+                instrument=self._instrument(report.instrument),
+                is_ours=bool(self.ids.decode(report.client_order_id)),
+            )
+        except (RefusedError, KeyError) as error:
+            self._bad("adopted order", str(error))
+            return
+        self.health.counters["adopted_orders"] += 1
+        self._deliver(lambda: fact.put(self._native, EVIDENCE["query"]))
+
+    def opening_balance(self, account: str, currency: str, amount: str) -> None:
+        """Book the venue's opening balance once per (account, currency)."""
+        number = self.engine.names.id("account", account)
+        code = self.engine.define_currency(currency)
+        reference = f"opening:{currency}"
+        self._deliver(lambda: self._native.balance(number, code, amount, 0, reference))
+
+    def order_id_of(self, account: str, client_order_id: str, venue_order_id: str) -> int:
+        """Our order behind the venue's two ids, 0 when it is not ours and not adopted."""
+        order_id = self.ids.decode(client_order_id)
+        if order_id and self.engine.order(order_id) is not None:
+            return order_id
+        number = self.engine.names.find("account", account)
+        if not number or not venue_order_id:
+            return 0
+        return self.engine.native.order_by_venue_id(number, venue_order_id)
+
+    def flush(self) -> None:
+        """Hand over what waited. Runs after each engine turn."""
+        while self._backlog:
+            try:
+                if not self._backlog[0]():
+                    self._drive.soon()
+                    return
+            except (ValueError, OverflowError, TypeError) as error:
+                self._bad("fact", str(error))
+            self._backlog.popleft()
+            self._drive.soon()
+
+    async def drain(self) -> None:
+        """Return when every fact told so far has been applied."""
+        await self._drive.settle()
+        while self._backlog:
+            self.flush()
+            await self._drive.settle()
+
+    def _fill(self, fill: FillReport, revision: int | None, *, is_bust: bool = False) -> bool:
+        try:
+            account = self.engine.names.id("account", fill.account)
+            instrument = self._instrument(fill.instrument)
+            side, leg = SIDES[fill.side], LEGS[fill.leg]
+            liquidity = LIQUIDITIES[fill.liquidity]
+            fee_currency = self.engine.define_currency(fill.fee_currency)
+        except (RefusedError, KeyError) as error:
+            self._bad("fill", str(error))
+            return False
+        order_id = self.order_id_of(fill.account, fill.client_order_id, fill.venue_order_id)
+        if order_id:
+            self.in_flight.answered(order_id, "new")
+        quantity = "0" if is_bust else fill.quantity
+        head = (order_id, account, instrument, side, leg, fill.price, quantity, fill.value or "")
+        tail = (fill.fee, fee_currency, liquidity, fill.trade_id, fill.venue_order_id)
+        when, sequence = fill.venue_time_ns, fill.venue_sequence
+        if revision is None:
+            self._deliver(lambda: self._native.filled(*head, *tail, when, sequence))
+        else:
+            number = revision
+            self._deliver(lambda: self._native.fill_revised(*head, *tail, when, number))
+        return True
+
+    def _instrument(self, venue_symbol: str) -> int:
+        number = self.engine.names.venue_instrument(self.venue, venue_symbol)
+        if not number:
+            raise RefusedError("UNKNOWN_INSTRUMENT", field="instrument", value=venue_symbol)
+        return number
+
+    def _deliver(self, delivery: Delivery) -> None:
+        self._backlog.append(delivery)
+        self.flush()
+        if len(self._backlog) == _BACKLOG_ALARM:
+            log.error("%s: %d facts wait for the engine", self.venue, _BACKLOG_ALARM)
+            self.health.counters["backlog_alarms"] += 1
+
+    def _bad(self, what: str, why: str) -> None:
+        self.health.counters["bad_facts"] += 1
+        log.error("%s: %s refused: %.200s", self.venue, what, why)

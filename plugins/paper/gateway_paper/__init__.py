@@ -1,0 +1,30 @@
+"""Plugin `paper`: the adapter of the simulated venue. The venue process lives in
+gateway_paper.venue and is never imported by the gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.api import VenueAdapter, hookimpl
+from gateway_paper.adapter import PaperAdapter
+
+__all__ = ["gateway_api_level", "gateway_create_adapter", "gateway_venue_name"]
+
+
+@hookimpl
+def gateway_api_level() -> int:
+    # The level this plugin was written for, not the level of the gateway that loads it.
+    return 0
+
+
+@hookimpl
+def gateway_venue_name() -> str:
+    return "paper"
+
+
+@hookimpl
+def gateway_create_adapter(
+    venue: str, settings: Mapping[str, Any], secrets: Mapping[str, str]
+) -> VenueAdapter:
+    return PaperAdapter(venue, settings, secrets)

@@ -1,0 +1,48 @@
+"""Derived ids: valid under the venue's rules, reversible, and only ours decode."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.venues.client_order_ids import ClientOrderIds
+
+RULES = [(36, r"[A-Za-z0-9_-]+"), (32, r"[a-z0-9]{1,32}"), (18, r"[A-Z0-9]+"), (22, r"[0-9]+")]
+REST = st.integers(1, (1 << 51) - 1)
+
+
+@pytest.mark.parametrize(("length", "pattern"), RULES)
+@given(instance=st.integers(1, 4095), rest=REST)
+def test_an_id_comes_back_and_fits_the_rules(length, pattern, instance, rest):
+    ids = ClientOrderIds(instance, length_max=length, pattern=pattern)
+    order_id = instance << 51 | rest
+    text = ids.encode(order_id)
+    assert ids.decode(text) == order_id
+    assert len(text) == ids.length <= length
+    assert re.fullmatch(pattern, text)
+
+
+@given(rest=REST, other=st.integers(2, 4095))
+def test_another_instance_does_not_decode(rest, other):
+    mine = ClientOrderIds(1, length_max=36, pattern=r"[A-Za-z0-9]+")
+    theirs = ClientOrderIds(other, length_max=36, pattern=r"[A-Za-z0-9]+")
+    assert mine.decode(theirs.encode(other << 51 | rest)) == 0
+
+
+@given(st.text(max_size=40))
+def test_no_stranger_raises(text):
+    decoded = ClientOrderIds(1, length_max=36, pattern=r"[A-Za-z0-9]+").decode(text)
+    assert decoded == 0 or decoded >> 51 == 1
+
+
+@pytest.mark.parametrize(("length", "pattern"), [(8, r"[a-z0-9]+"), (36, r"[!]+")])
+def test_rules_no_shape_fits_are_refused(length, pattern):
+    with pytest.raises(ValueError, match="no client order id shape"):
+        ClientOrderIds(1, length_max=length, pattern=pattern)
+
+
+@pytest.mark.parametrize("order_id", [0, -1, 1 << 63, 2 << 51 | 1])
+def test_a_foreign_order_id_is_not_encoded(order_id):
+    with pytest.raises(ValueError, match="not of instance"):
+        ClientOrderIds(1, length_max=36, pattern=r"[a-z0-9]+").encode(order_id)

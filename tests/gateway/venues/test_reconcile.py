@@ -1,0 +1,243 @@
+"""Local state x what the venue says x what is late, missing or doubled: settled by evidence alone."""
+
+import msgspec
+import pytest
+from live_world import MANIFEST, WINDOW_MS, BalanceReport, World
+
+from gateway.api import OutcomeUnknown, VenueProtocolError
+
+pytestmark = pytest.mark.asyncio
+
+
+async def in_state(world, local):
+    """One order of ours in a local state, by the way it gets there in life."""
+    unknown = local in ("UNKNOWN",)
+    world.adapter.on_submit = OutcomeUnknown("cut") if unknown else None
+    order_id = await world.submit()
+    session = world.link.session
+    if local in ("NEW", "PARTIALLY_FILLED") or "pending" in local:
+        session.accepted(order_id, f"v{order_id & 0xFFFF}")
+    if local == "PARTIALLY_FILLED":
+        session.filled(world.fill(order_id, "t0", "1"))
+        world.adapter.history.append(world.fill(order_id, "t0", "1"))
+    await session.drain()
+    if local in ("cancel pending", "cancel_unknown pending"):
+        world.adapter.on_cancel = OutcomeUnknown("cut") if "unknown" in local else None
+        await world.router.cancel("desk", order_id)
+    if local in ("replace pending", "replace_unknown pending"):
+        world.adapter.on_replace = OutcomeUnknown("cut") if "unknown" in local else None
+        await world.router.replace("desk", order_id, quantity="3")
+    await world.sends()
+    return order_id
+
+
+# local state, venue's report (None = never heard of it), fills at the venue, is late enough -> state
+CASES = [
+    ("PENDING_NEW", "new", [], True, "NEW"),
+    ("PENDING_NEW", "new", [], False, "NEW"),
+    ("PENDING_NEW", "partially_filled", ["1"], True, "PARTIALLY_FILLED"),
+    ("PENDING_NEW", "filled", ["1", "1"], True, "FILLED"),
+    ("PENDING_NEW", "filled", ["2"], False, "FILLED"),
+    ("PENDING_NEW", "canceled", [], True, "CANCELED"),
+    ("PENDING_NEW", "canceled", ["1"], True, "CANCELED"),
+    ("PENDING_NEW", "expired", [], True, "EXPIRED"),
+    ("PENDING_NEW", "rejected", [], True, "REJECTED"),
+    ("PENDING_NEW", None, [], True, "REJECTED"),
+    ("PENDING_NEW", None, [], False, "PENDING_NEW"),
+    ("PENDING_NEW", "untriggered", [], True, "UNTRIGGERED"),
+    ("UNKNOWN", "new", [], True, "NEW"),
+    ("UNKNOWN", "new", [], False, "NEW"),
+    ("UNKNOWN", "partially_filled", ["1"], True, "PARTIALLY_FILLED"),
+    ("UNKNOWN", "filled", ["2"], True, "FILLED"),
+    ("UNKNOWN", "filled", ["1", "1"], False, "FILLED"),
+    ("UNKNOWN", "canceled", [], True, "CANCELED"),
+    ("UNKNOWN", "canceled", ["1"], False, "CANCELED"),
+    ("UNKNOWN", "expired", [], True, "EXPIRED"),
+    ("UNKNOWN", "rejected", [], True, "REJECTED"),
+    ("UNKNOWN", None, [], True, "REJECTED"),
+    ("UNKNOWN", None, [], False, "UNKNOWN"),
+    ("NEW", "new", [], True, "NEW"),
+    ("NEW", "partially_filled", ["1"], True, "PARTIALLY_FILLED"),
+    ("NEW", "filled", ["2"], True, "FILLED"),
+    ("NEW", "canceled", [], True, "CANCELED"),
+    ("NEW", "canceled", ["1"], True, "CANCELED"),
+    ("NEW", "expired", [], True, "EXPIRED"),
+    ("NEW", "rejected", [], True, "CANCELED"),
+    ("NEW", None, [], True, "CANCELED"),
+    ("NEW", None, [], False, "NEW"),
+    ("PARTIALLY_FILLED", "partially_filled", [], True, "PARTIALLY_FILLED"),
+    ("PARTIALLY_FILLED", "filled", ["1"], True, "FILLED"),
+    ("PARTIALLY_FILLED", "canceled", [], True, "CANCELED"),
+    ("PARTIALLY_FILLED", "expired", [], True, "EXPIRED"),
+    ("cancel pending", "canceled", [], True, "CANCELED"),
+    ("cancel pending", "new", [], True, "NEW"),
+    ("cancel pending", "filled", ["2"], True, "FILLED"),
+    ("cancel_unknown pending", "canceled", [], True, "CANCELED"),
+    ("cancel_unknown pending", "new", [], True, "NEW"),
+    ("cancel_unknown pending", "new", [], False, "NEW"),
+    ("replace pending", "new", [], True, "NEW"),
+    ("replace_unknown pending", "new", [], True, "NEW"),
+    ("replace_unknown pending", "canceled", [], True, "CANCELED"),
+]
+OPEN = ("new", "partially_filled", "untriggered")
+
+
+def set_venue(world, order_id, venue, fills):
+    for number, quantity in enumerate(fills, 1):
+        world.adapter.history.append(world.fill(order_id, f"t{number}", quantity))
+    if venue is None:
+        return
+    executed = sum(int(f.quantity) for f in world.adapter.history)
+    report = world.report(order_id, venue, str(executed))
+    world.adapter.by_client[report.client_order_id] = report
+    if venue in OPEN:
+        world.adapter.open.append(report)
+
+
+@pytest.mark.parametrize(("local", "venue", "fills", "is_late", "expected"), CASES)
+async def test_an_order_is_settled_by_what_the_venue_says(local, venue, fills, is_late, expected):
+    world = World()
+    await world.connect()
+    order_id = await in_state(world, local)
+    world.adapter.sent.clear()
+    set_venue(world, order_id, venue, fills)
+    world.advance(WINDOW_MS * 2 if is_late else 1)
+    await world.reconcile()
+    assert world.state(order_id) == expected
+    executed = sum(int(f.quantity) for f in world.adapter.history)
+    assert world.row(order_id)["cumulative_quantity"] == str(executed)
+    assert world.adapter.sent == [], "reconciliation sends nothing"
+    facts, sequence = list(world.native.facts), world.native.sequence
+    await world.reconcile()
+    assert world.native.facts == facts, "the second run creates nothing"
+    assert world.native.sequence == sequence
+    world.close()
+
+
+@pytest.mark.parametrize(
+    ("local", "is_late", "pending"),
+    [
+        ("cancel_unknown pending", False, "cancel_unknown"),
+        ("cancel_unknown pending", True, ""),
+        ("replace_unknown pending", False, "replace_unknown"),
+        ("replace_unknown pending", True, ""),
+        ("cancel pending", False, "cancel"),
+    ],
+)
+async def test_a_request_without_effect_has_failed_only_after_the_window(local, is_late, pending):
+    world = World()
+    await world.connect()
+    order_id = await in_state(world, local)
+    set_venue(world, order_id, "new", [])
+    world.advance(WINDOW_MS * 2 if is_late else 1)
+    await world.reconcile()
+    assert world.row(order_id)["pending"] == pending
+    world.close()
+
+
+async def test_a_replace_that_took_effect_is_found_in_force():
+    world = World()
+    await world.connect()
+    order_id = await in_state(world, "replace_unknown pending")
+    report = world.report(order_id, "new", quantity="3")
+    world.adapter.open, world.adapter.by_client = [report], {report.client_order_id: report}
+    await world.reconcile()
+    row = world.row(order_id)
+    assert (row["quantity"], row["pending"], row["state"]) == ("3", "", "NEW")
+    world.close()
+
+
+async def test_never_found_is_never_proof_when_the_manifest_says_so():
+    world = World(msgspec.structs.replace(MANIFEST, not_found_proof_after_ms=None))
+    await world.connect()
+    order_id = await in_state(world, "UNKNOWN")
+    world.advance(10**9)
+    result = await world.reconcile()
+    assert world.state(order_id) == "UNKNOWN"
+    assert result.unsettled == [order_id]
+    world.close()
+
+
+async def test_missing_fills_keep_the_venue_closed_until_they_come():
+    world = World()
+    await world.connect()
+    order_id = await in_state(world, "NEW")
+    report = world.report(order_id, "filled", "2")
+    world.adapter.by_client[report.client_order_id] = report
+    world.link.session.gap_opened("test")
+    result = await world.reconcile()
+    assert result.lacking == [order_id]
+    assert world.native._venues[1].state == 1, "still a gap: no new orders"
+    assert world.row(order_id)["cumulative_quantity"] == "0", "no fill is invented"
+    world.adapter.history.append(world.fill(order_id, "t1", "2"))
+    result = await world.reconcile()
+    assert result.lacking == []
+    assert world.state(order_id) == "FILLED"
+    assert world.native._venues[1].state == 2
+    world.close()
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+async def test_an_order_the_journal_lacks_is_adopted_once(is_ours):
+    world = World()
+    client_id = world.client_id(1 << 51 | 99) if is_ours else "somebody"
+    report = world.report(1 << 51 | 99, "new", client_order_id=client_id)
+    world.adapter.open.append(report)
+    world.adapter.by_client[client_id] = report
+    result = await world.connect()
+    assert result.adopted == [report.venue_order_id]
+    result = await world.reconcile()
+    assert result.adopted == []
+    rows = world.engine.orders()
+    assert [(r["strategy"], r["client_order_id"]) for r in rows] == [("EXTERNAL", client_id)]
+    world.close()
+
+
+async def test_foreign_fills_go_to_the_external_book_once():
+    world = World()
+    world.adapter.history.append(world.fill(0, "x1", "3"))
+    await world.connect()
+    await world.reconcile()
+    assert [(p["strategy"], p["quantity"]) for p in world.native.positions()] == [("EXTERNAL", "3")]
+    world.close()
+
+
+async def test_opening_balances_are_booked_once_and_later_differences_are_reported():
+    world = World()
+    world.adapter.balance = [BalanceReport(account="main", currency="USDT", total="1000.5")]
+    await world.connect()
+    assert [row["total"] for row in world.native.balances()] == ["1000.5"]
+    world.adapter.balance = [BalanceReport(account="main", currency="USDT", total="1001")]
+    result = await world.reconcile()
+    assert [row["total"] for row in world.native.balances()] == ["1000.5"]
+    assert result.breaks == ["main USDT: venue - ours = 0.5"]
+    world.close()
+
+
+async def test_hedge_mode_that_the_manifest_excludes_stops_the_reconciliation():
+    world = World()
+    world.adapter.is_hedge = True
+    with pytest.raises(VenueProtocolError, match="hedge mode"):
+        await world.connect()
+    world.close()
+
+
+async def test_new_orders_wait_for_the_reconciliation():
+    world = World()
+    await world.adapter.connect(world.link.session)
+    with pytest.raises(Exception, match="NOT_RECONCILED"):
+        await world.submit()
+    await world.reconcile()
+    assert await world.submit()
+    world.close()
+
+
+async def test_the_resolver_asks_again_until_the_venue_knows():
+    world = World()
+    await world.connect()
+    order_id = await in_state(world, "UNKNOWN")
+    assert await world.link.reconciler.resolve() == [order_id]
+    set_venue(world, order_id, "filled", ["2"])
+    assert await world.link.reconciler.resolve() == []
+    assert world.state(order_id) == "FILLED"
+    world.close()
