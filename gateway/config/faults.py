@@ -110,7 +110,7 @@ class Faults:
             ConfigFault(
                 code=code,
                 file=self.file,
-                path=path,
+                path=printable(path),
                 expected=expected,
                 given="" if given is None else quote(given),
                 line=self.line_of(path),
@@ -127,6 +127,11 @@ def quote(value: object) -> str:
         return str(value)
     text = repr(value)
     return text if len(text) <= GIVEN_LENGTH_MAX else text[:GIVEN_LENGTH_MAX] + "..."
+
+
+def printable(text: str) -> str:
+    """Text whose control characters are escaped, so that a key cannot forge an error line."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

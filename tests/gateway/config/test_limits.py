@@ -1,10 +1,11 @@
 """limits.toml: every row complete, every configured name bound, nothing unlimited."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from gateway.config import ConfigError, LimitRow, limits_json_schema, load, load_limits
+from gateway.config import ConfigError, LimitRow, json_schema, limits_json_schema, load, load_limits
 
 CONF = Path(__file__).parents[3] / "conf"
 LIMITS = (CONF / "limits.toml").read_text(encoding="utf-8")
@@ -129,3 +130,12 @@ def test_a_missing_limits_file_is_one_clear_fault(tmp_path: Path) -> None:
 def test_the_schema_requires_every_limit() -> None:
     row = limits_json_schema()["$defs"]["LimitRow"]
     assert row["required"] == list(LimitRow.__struct_fields__)
+
+
+def test_the_schemas_beside_the_configuration_are_those_of_the_code() -> None:
+    hint = "gateway config schema writes them"
+    for name, schema in (("gateway", json_schema()), ("limits", limits_json_schema())):
+        stored = json.loads((CONF / f"{name}.schema.json").read_text(encoding="utf-8"))
+        assert stored == json.loads(json.dumps(schema)), hint
+        first = (CONF / f"{name}.toml").read_text(encoding="utf-8").splitlines()[0]
+        assert first == f"#:schema ./{name}.schema.json"
