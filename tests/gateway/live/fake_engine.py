@@ -133,8 +133,7 @@ class VenuePort:
 
 class Engine:
     FACTS = frozenset(
-        "accepted rejected not_sent unknown triggered canceled expired replaced cancel_rejected "
-        "replace_rejected filled fill_revised adopt marked session funding balance".split()
+        ["accepted", "rejected", "not_sent", "unknown", "triggered", "canceled", "expired", "replaced", "cancel_rejected", "replace_rejected", "filled", "fill_revised", "adopt", "marked", "session", "funding", "balance"]
     )
 
     def __init__(self, instance=1, epoch=1, now_ns=1_000_000_000_000):
@@ -147,7 +146,7 @@ class Engine:
         self.commands = 0
         self._order_ids = itertools.count(1)
         self._registries = {k: {} for k in
-                            "currency venue instrument account strategy principal".split()}  # fmt: skip
+                            ["currency", "venue", "instrument", "account", "strategy", "principal"]}  # fmt: skip
         self._orders, self._by_client = {}, {}
         self._fills, self._positions, self._balances = {}, {}, {}
         self._limits, self._states, self._references = {}, {}, set()
