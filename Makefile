@@ -1,39 +1,90 @@
-# One command per chore. `make run` and `make test` need python3.11+, a C++20 compiler and PyPI.
-PYTHON ?= python3.11
+# One command per chore. `make run` and `make test` need Linux, Python 3.11+, a C++20 compiler, PyPI.
+PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 NATIVE := $(shell find core_ext -type f)
-PLUGINS := $(wildcard plugins/*/pyproject.toml)
+PLUGINS := $(dir $(wildcard plugins/*/pyproject.toml))
+PYTHON_FOLDERS := $(wildcard gateway plugins tests benchmarks)
 CTEST_DIR := build/native
 JOBS ?= 2
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
+# pytest ends with 5 when a selection is empty; an empty selection is no failure.
+PYTEST := $(BIN)/python -m pytest -q
+ALLOW_EMPTY := || test $$? -eq 5
 
-.PHONY: install run test check native bench nightly clean native-test
+.PHONY: install run test format check native-test native fuzz bench nightly docs clean
 
 install: $(STAMP)
 
-$(VENV)/.tools: pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --disable-pip-version-check "scikit-build-core>=1.0" "nanobind>=3.0" "ninja>=1.11" "cmake>=3.20"
-	touch $@
+$(VENV)/.tools: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@command -v $${CXX:-c++} > /dev/null \
+	  || { echo "A C++20 compiler is needed (gcc 12, clang 14 or newer); set CXX." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing build tools"
+	@$(PIP) "scikit-build-core>=1.0" "nanobind>=3.0" "ninja>=1.11" "cmake>=3.20"
+	@touch $@
 
-$(STAMP): $(VENV)/.tools $(NATIVE) $(PLUGINS) pyproject.toml
-	$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation -e ".[dev]"
-	for plugin in $(dir $(PLUGINS)); do $(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e $$plugin || exit 1; done
-	touch $@
+$(STAMP): $(VENV)/.tools $(NATIVE) $(addsuffix pyproject.toml,$(PLUGINS)) pyproject.toml
+	@echo "building the gateway"
+	@$(PIP) --no-build-isolation -e ".[dev]"
+	@$(if $(PLUGINS),echo "installing plugins" && \
+	  $(PIP) --no-build-isolation --no-deps $(addprefix -e ./,$(PLUGINS)))
+	@touch $@
+
+run: install
+	$(BIN)/python -m gateway.demo
+
+format: install
+	$(BIN)/ruff format $(PYTHON_FOLDERS)
+	$(BIN)/ruff check --fix $(PYTHON_FOLDERS)
+	find core_ext tests/core_ext -name '*.[ch]pp' -exec $(BIN)/clang-format -i {} +
 
 check: install
-	$(BIN)/ruff format --check gateway plugins tests
-	$(BIN)/ruff check gateway plugins tests
+	$(BIN)/ruff format --check $(PYTHON_FOLDERS)
+	$(BIN)/ruff check $(PYTHON_FOLDERS)
 	$(BIN)/mypy gateway
+	$(PYTEST) tests/house
 
 native-test: install
-	$(BIN)/cmake -S core_ext -B $(CTEST_DIR) -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja -DGATEWAY_TESTS=ON > /dev/null
+	$(BIN)/cmake -S core_ext -B $(CTEST_DIR) -G Ninja \
+	  -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja -DGATEWAY_TESTS=ON > /dev/null
 	$(BIN)/cmake --build $(CTEST_DIR) -j $(JOBS)
 	$(BIN)/ctest --test-dir $(CTEST_DIR) --output-on-failure -j $(JOBS)
 
-test: install check native-test
-	$(BIN)/python -m pytest -q
+test: check native-test
+	$(PYTEST) -m "not slow and not crash" --ignore=tests/house
+	$(PYTEST) -m "crash and not slow" $(ALLOW_EMPTY)
+
+# The native tests under the sanitizers: gcc always, clang when it is there.
+native: install
+	for compiler in g++ $$(command -v clang++); do for kind in address thread; do \
+	  directory=build/$$kind.$$(basename $$compiler); \
+	  $(BIN)/cmake -S core_ext -B $$directory -G Ninja -DCMAKE_CXX_COMPILER=$$compiler \
+	    -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja -DGATEWAY_TESTS=ON \
+	    -DGATEWAY_SANITIZE=$$kind > /dev/null && \
+	  $(BIN)/cmake --build $$directory -j $(JOBS) && \
+	  $(BIN)/ctest --test-dir $$directory --output-on-failure -j $(JOBS) || exit 1; \
+	done; done
+
+# The native tests below tests/core_ext/fuzz, longer and under the address sanitizer.
+fuzz: install
+	$(BIN)/cmake -S core_ext -B build/address.g++ -G Ninja -DCMAKE_CXX_COMPILER=g++ \
+	  -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja -DGATEWAY_TESTS=ON \
+	  -DGATEWAY_SANITIZE=address > /dev/null
+	$(BIN)/cmake --build build/address.g++ -j $(JOBS)
+	GATEWAY_FUZZ_SECONDS=60 $(BIN)/ctest --test-dir build/address.g++ --output-on-failure -R '^fuzz\.'
+
+bench: install
+	for name in $$($(BIN)/gateway bench); do $(BIN)/gateway bench $$name --json || exit 1; done
+
+docs: install
+	$(PYTEST) tests/house/test_docs.py
+
+nightly: test native fuzz
+	$(PYTEST) -m slow $(ALLOW_EMPTY)
 
 clean:
 	rm -rf build dist $(VENV)

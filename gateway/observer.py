@@ -10,7 +10,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable
@@ -24,6 +23,8 @@ from aiohttp import web
 
 from gateway.config import Settings
 from gateway.journal import Follower, FollowFault, JournalPlace, ReplicaLike
+from gateway.journal.replica import open_native_replica
+from gateway.process import Notifier
 from gateway.stream import BalanceReader, OrderReader, PositionReader
 from gateway.stream.access import Access, KeyFile
 from gateway.stream.metrics_page import MetricsPage, MetricsSnapshot
@@ -35,6 +36,7 @@ from gateway.stream.view import View
 
 __all__ = ["Observer", "ObserverOptions", "main"]
 
+BEAT_SECONDS = 5.0  # well within the WatchdogSec of systemd/gateway-observer.service
 INSPECT_SECONDS = 1.0  # how often new seals and a replaced journal are looked for
 RETRY_SECONDS = 0.25  # how often a journal that is not there is looked for
 IDLE_SECONDS_MIN = 0.002  # first wait at the end of the journal; doubles while nothing comes
@@ -69,13 +71,6 @@ class ObserverOptions:
             keys_file=places.keys_file,
             snapshot_every_seals=observer.snapshot_every_segments,
         )
-
-
-def open_native_replica(place: JournalPlace) -> ReplicaLike:
-    """The native replica of a journal."""
-    from gateway._core.journal import Replica
-
-    return Replica(str(place.directory), str(place.ring_directory))
 
 
 def is_loopback(host: str) -> bool:
@@ -265,29 +260,30 @@ class Observer:
         return MetricsSnapshot(values, dict(view.orders_by_state), engine)
 
 
-def notify_systemd(message: str) -> None:
-    """Tell systemd, when it asked to be told."""
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if not address:
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
-        channel.sendto(message.encode(), "\0" + address[1:] if address[0] == "@" else address)
+async def _beat_forever(notifier: Notifier) -> None:
+    # Tells that the loop turns. A long first read of the journal happens in the follower's thread
+    # and must not look like a hang.
+    while notifier.watchdog():  # noqa: ASYNC110 - a clock is what it waits for
+        await asyncio.sleep(BEAT_SECONDS)
 
 
 async def _serve(options: ObserverOptions) -> None:
     observer = Observer(options)
+    notifier = Notifier(os.environ)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, observer.stop)
+    beat = asyncio.create_task(_beat_forever(notifier))
     try:
-        await observer.run(_announce)
+        await observer.run(lambda ready: _announce(ready, notifier))
     finally:
-        notify_systemd("STOPPING=1")
+        beat.cancel()
+        notifier.stopping()
 
 
-def _announce(observer: Observer) -> None:
+def _announce(observer: Observer, notifier: Notifier) -> None:
     print(f"page {observer.page_address()}", flush=True)
-    notify_systemd("READY=1")
+    notifier.ready(f"page {observer.url}")
 
 
 def main(settings: Settings) -> int:

@@ -6,6 +6,7 @@
 namespace gateway {
 
 void bind_types(nanobind::module_& module);
+void bind_positions(nanobind::module_& module);
 void bind_matching(nanobind::module_& module);
 
 }  // namespace gateway

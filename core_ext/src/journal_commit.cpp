@@ -149,7 +149,9 @@ bool Commit::start() {
 void Commit::stop() noexcept {
   is_stopping_.store(true, std::memory_order_release);
   if (thread_.joinable()) thread_.join();
-  while (segment_.file >= 0 && step() == StepResult::kAdvanced) continue;
+  if (is_closed_) return;
+  is_closed_ = true;
+  while (step() == StepResult::kAdvanced) continue;
   close_segment(synced_.position);
 }
 

@@ -80,7 +80,7 @@ bool Reader::open_segment(std::uint32_t index, SegmentHeader& header) {
 bool Reader::locate() {
   DirectoryListing listing;
   if (list_directory(storage_, directory_, listing) != 0) return false;
-  SegmentHeader header;
+  SegmentHeader header{};
   for (auto it = listing.segments.rbegin(); it != listing.segments.rend(); ++it) {
     if (!open_segment(*it, header) || header.first_sequence > from_sequence_) continue;
     point_ = {header.first_position, header.first_sequence - 1, header.previous_crc, header.epoch};
@@ -157,8 +157,7 @@ Reader::Found Reader::from_ring() {
 }
 
 Reader::Found Reader::from_disk() {
-  bool is_changed = false;
-  if (!open_segment_for_position(is_changed)) return Found::kNothing;
+  if (!open_segment_for_position()) return Found::kNothing;
   for (int attempt = 0; attempt < 2; ++attempt) {
     const std::uint64_t position = point_.position;
     if (position >= buffer_position_ && position < buffer_position_ + buffer_bytes_) {
@@ -203,12 +202,11 @@ Reader::Found Reader::after_segment_end() {
 }
 
 /// Makes sure that a segment is open which starts at or before the wanted position.
-bool Reader::open_segment_for_position(bool& is_changed) {
+bool Reader::open_segment_for_position() {
   if (file_ >= 0 && first_position_ <= point_.position) return true;
   DirectoryListing listing;
   if (list_directory(storage_, directory_, listing) != 0) return false;
   SegmentHeader header;
-  is_changed = true;
   for (auto it = listing.segments.rbegin(); it != listing.segments.rend(); ++it) {
     if (open_segment(*it, header) && header.first_position <= point_.position) return true;
   }

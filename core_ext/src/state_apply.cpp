@@ -21,9 +21,19 @@ bool State::apply_tick(const ClockTick& tick) noexcept {
   return true;
 }
 
+namespace {
+
+/// Audit records and volatile ones leave no trace in the state, not even a count.
+bool is_counted(RecordKind kind) noexcept {
+  return kind != RecordKind::kOrderRefused && kind != RecordKind::kAnomaly &&
+         kind != RecordKind::kVenueState;
+}
+
+}  // namespace
+
 bool State::apply(const RecordHeader& header, const std::uint8_t* record) noexcept {
   last_time_ns = header.time_ns;
-  ++counts[header.type & 63];
+  if (is_counted(static_cast<RecordKind>(header.type))) ++counts[header.type & 63];
   switch (static_cast<RecordKind>(header.type)) {
     case RecordKind::kOrderNew: return apply_order_new(header, record);
     case RecordKind::kOrderFilled: return apply_filled(header, payload<OrderFilled>(record));

@@ -111,6 +111,7 @@ bool State::apply_filled(const RecordHeader& header, const OrderFilled& fill) no
        .price = fill.price,
        .route = route_index,
        .reserved_word = 0,
+       .reserved_tail = {},
        .before = position.book});
   publish_position(route_index, *book, fill.price, ordinal, header.sequence);
   book_cash(route, fill.side, fill.quantity, fill.value.e18, fill.fee.e18, fill.fee_currency, realised,

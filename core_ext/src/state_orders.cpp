@@ -210,7 +210,9 @@ bool State::apply_triggered(const RecordHeader& header, const OrderTriggered& tr
   Order& order = orders.at(slot);
   const auto state = static_cast<OrderState>(order.state);
   begin_write(order.version);
-  settle(order, routes.at(order.route), slot, transition(state, OrderEvent::kTriggered).next);
+  const OrderEvent event =
+      triggered.by_gateway != 0 ? OrderEvent::kReleased : OrderEvent::kTriggered;
+  settle(order, routes.at(order.route), slot, transition(state, event).next);
   put(order.updated_ns, header.time_ns);
   put(order.sequence, header.sequence);
   end_write(order.version);
@@ -220,12 +222,19 @@ bool State::apply_triggered(const RecordHeader& header, const OrderTriggered& tr
 namespace {
 
 /// Facts that end or clear a pending replace; the numbers in force come with the fact.
-void apply_replace_outcome(Order& order, RecordKind kind, const OrderFact& fact) noexcept {
+void apply_replace_outcome(Order& order, RecordKind kind, const OrderFact& fact,
+                           ClientNames& names) noexcept {
+  const std::uint64_t number = order.pending_client_number;
   if (kind == RecordKind::kOrderReplaced) {
     put(order.price, fact.price != 0 ? fact.price : order.price);
     put(order.quantity, fact.quantity);
     if (!order.pending_client_id.empty()) put_all(order.client_id, order.pending_client_id);
-    if (order.pending_client_number != 0) put(order.client_number, order.pending_client_number);
+    if (number != 0) {
+      if (order.client_number != 0) names.forget_number(order.principal, order.client_number);
+      put(order.client_number, number);
+    }
+  } else if (number != 0) {
+    names.forget_number(order.principal, number);
   }
   move_overlay(order, Overlay::kReplace, PendingEvent::kConfirmed);
   put(order.pending_price, 0);
@@ -260,6 +269,9 @@ bool State::apply_fact(const RecordHeader& header, const OrderFact& fact) noexce
   const auto reason = static_cast<FactReason>(fact.reason);
   begin_write(order.version);
   if (!fact.venue_order_id.empty() && !(order.venue_order_id == fact.venue_order_id)) {
+    if (!order.venue_order_id.empty()) {
+      venue_names.erase(text_key(order.account, order.venue_order_id));
+    }
     put_all(order.venue_order_id, fact.venue_order_id);
     venue_names.insert(text_key(order.account, fact.venue_order_id), order.order_id);
   }
@@ -271,7 +283,7 @@ bool State::apply_fact(const RecordHeader& header, const OrderFact& fact) noexce
   if (kind == RecordKind::kCancelRejected) {
     move_overlay(order, Overlay::kCancel, PendingEvent::kRejected);
   } else if (kind == RecordKind::kReplaceRejected || kind == RecordKind::kOrderReplaced) {
-    apply_replace_outcome(order, kind, fact);
+    apply_replace_outcome(order, kind, fact, names);
     if (kind == RecordKind::kOrderReplaced) {
       next = transition(next, replace_event(order.cumulative, order.quantity)).next;
       if (next == OrderState::kNew && order.cumulative > 0) next = OrderState::kPartiallyFilled;

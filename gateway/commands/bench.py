@@ -37,7 +37,10 @@ def command(name: str | None, as_json: bool) -> None:
     """
     known = names()
     if name is None:
-        print_json({"benches": known}) if as_json else click.echo("\n".join(known) or "No benches.")
+        if as_json:
+            print_json({"benches": known})
+        else:
+            click.echo("\n".join(known) or "This build has no benches.", err=not known)
         return
     if name not in known:
         hint = f"Benches here: {', '.join(known) or 'none in this build'}."

@@ -6,7 +6,7 @@ import os
 import socket
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -83,8 +83,8 @@ def examine(file: Path) -> Iterator[Finding]:
 
 def python_version() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
-    if sys.version_info < (3, 11):
-        return Finding("fail", "python", version, "Install Python 3.11 or newer.")
+    if sys.implementation.name != "cpython":
+        return Finding("fail", "python", sys.implementation.name, "Use CPython 3.11 or newer.")
     return Finding("ok", "python", version)
 
 
@@ -170,19 +170,13 @@ def private_file(name: str, path: Path) -> Finding:
     return Finding("ok", name, f"{path} has mode {mode:04o}")
 
 
-def port_free(
-    name: str,
-    host: str,
-    port: int,
-    settings: Settings,
-    family: Callable[..., list[tuple[object, ...]]] = socket.getaddrinfo,  # type: ignore[assignment]
-) -> Finding:
+def port_free(name: str, host: str, port: int, settings: Settings) -> Finding:
     """Whether the port can be bound; a running gateway of this configuration may hold it."""
-    kind, _, _, _, address = family(host, port, type=socket.SOCK_STREAM)[0]
-    with socket.socket(kind, socket.SOCK_STREAM) as probe:  # type: ignore[arg-type]
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(address)  # type: ignore[arg-type]
+            probe.bind(address)
         except OSError as error:
             text = f"{host}:{port} is not free: {error.strerror}"
             level = "warn" if settings.places.run_file.exists() else "fail"

@@ -55,7 +55,7 @@ def explanation(code: str) -> dict[str, Any]:
             "page": f"docs/reference/refusals.md#{name.lower()}",
         }
     if code in FAULT_CODES:
-        page = f"docs/reference/settings.md#{code.lower()}"
+        page = "docs/reference/settings.md#faults"
         return {"code": code, "kind": "fault", "sentence": FAULT_CODES[code], "page": page}
     near = get_close_matches(code, [*table, *FAULT_CODES], n=1)
     hint = f"Did you mean `{near[0]}`?" if near else "docs/reference/refusals.md lists them all."

@@ -23,8 +23,12 @@ from gateway.journal import reader
 __all__ = ["command"]
 
 HEAD = ("sequence", "kind", "time_ns")
-first_option = click.option("--from", "first", type=click.IntRange(1), default=1)
-until_option = click.option("--to", "last", type=click.IntRange(1), default=reader.FOREVER)
+first_option = click.option(
+    "--from", "first", type=click.IntRange(1), default=1, help="First sequence."
+)
+until_option = click.option(
+    "--to", "last", type=click.IntRange(1), default=reader.FOREVER, help="Last sequence."
+)
 
 
 @click.group("journal")

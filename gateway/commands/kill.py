@@ -51,7 +51,7 @@ def command(
     check_target(level, name)
     confirm(f"Halt {level} {name}".rstrip(), yes)
     body = {"level": level, "name": name, "actor": actor, "reason": reason}
-    body |= {} if keep_orders else {"cancel": True}  # type: ignore[dict-item]
+    body |= {"cancel": not keep_orders}  # type: ignore[dict-item]
     answer = connect(url, key_file, config_file).request("POST", "/v1/kill", body)
     if as_json:
         print_json(answer)

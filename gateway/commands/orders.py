@@ -28,7 +28,7 @@ ORDER_COLUMNS = (
 
 @click.command("orders")
 @click.option("--all", "is_all", is_flag=True, help="Terminal orders too.")
-@click.option("--limit", type=click.IntRange(1, 10000), default=100, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 10000), default=100, help="At most so many; 100.")
 @connection_options
 @json_option
 def command(

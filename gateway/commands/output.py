@@ -44,7 +44,9 @@ class CommandFailure(click.ClickException):
         details: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         super().__init__(rule)
-        self.exit_code: int = exit_code
+        context = click.get_current_context(silent=True)
+        self.is_json = context is not None and bool(context.meta.get("gateway.json"))
+        self.exit_code = exit_code  # type: ignore[misc]  # click reads it from the instance
         self.error: dict[str, Any] = {
             "code": code,
             "field": field,
@@ -56,8 +58,7 @@ class CommandFailure(click.ClickException):
             self.error["faults"] = list(details)
 
     def show(self, file: IO[Any] | None = None) -> None:
-        context = click.get_current_context(silent=True)
-        if context is not None and context.meta.get("gateway.json"):
+        if self.is_json:
             print_json({"error": self.error})
             return
         field = f" {self.error['field']}" if self.error["field"] else ""

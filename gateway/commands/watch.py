@@ -82,11 +82,24 @@ async def events(connection: Connection, channels: tuple[str, ...]) -> AsyncIter
 
 
 def print_event(event: dict[str, Any]) -> None:
-    """One event on one line: channel, sequence, then what a person reads."""
-    row = next((value for value in event.values() if isinstance(value, dict)), {})
-    shown = [
-        f"{name}={cell(value)}"
-        for name, value in row.items()
-        if name not in NOISE and value not in (None, "", False)
-    ]
-    click.echo(f"{event['channel']:<9} {event.get('sequence', '-'):>10}  {' '.join(shown)}")
+    """Each row of an event on one line: channel, sequence, then what a person reads."""
+    head = f"{event['channel']:<9} {event.get('sequence', '-'):>10}"
+    for row in rows_of(event):
+        shown = [
+            f"{name}={cell(value)}"
+            for name, value in row.items()
+            if name not in NOISE and value not in (None, "", False)
+        ]
+        click.echo(f"{head}  {' '.join(shown)}")
+
+
+def rows_of(event: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of an event: one order or fill, a list of positions, or the bare event."""
+    for name, value in event.items():
+        if isinstance(value, dict):
+            return [value]
+        if isinstance(value, list):
+            return value
+        if name == "resync":
+            return [{"resync": "events were lost; read the rows again"}]
+    return []

@@ -27,6 +27,7 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
     cli_key_file: Path  # KEYID.SECRET of the command line, made by the daemon, mode 0600
     run_file: Path  # run.json: {"pid", "api", "observer", "unix_socket"} of the running daemon
     limits_file: Path
+    configuration_directory: Path = Path()  # secrets and TLS files are named relative to it
     tls_certificate: Path | None = None
     tls_private_key: Path | None = None
 
@@ -81,6 +82,7 @@ def resolve(
         cli_key_file=directory / "cli.key",
         run_file=ring_directory / "run.json",
         limits_file=beside / gateway["limits_file"],
+        configuration_directory=beside,
         tls_certificate=beside / certificate if certificate else None,
         tls_private_key=beside / private_key if private_key else None,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from importlib.resources import files
 
 from aiohttp import web
@@ -18,6 +19,7 @@ CONTENT_TYPES = {
     "favicon.svg": "image/svg+xml",
 }
 CHARSET = "utf-8"
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -43,14 +45,12 @@ def page_routes() -> list[web.RouteDef]:
     routes = []
     for name, content_type in CONTENT_TYPES.items():
         path = "/" if name == "index.html" else f"/{name}"
-        routes.append(web.get(path, _File((folder / name).read_bytes(), content_type)))
+        routes.append(web.get(path, _file((folder / name).read_bytes(), content_type)))
     return routes
 
 
-class _File:
-    def __init__(self, content: bytes, content_type: str) -> None:
-        self._content = content
-        self._content_type = content_type
+def _file(content: bytes, content_type: str) -> Handler:
+    async def serve(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=content, content_type=content_type, charset=CHARSET)
 
-    async def __call__(self, _: web.Request) -> web.StreamResponse:
-        return web.Response(body=self._content, content_type=self._content_type, charset=CHARSET)
+    return serve

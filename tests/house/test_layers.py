@@ -14,7 +14,7 @@ CORE_EXT = ROOT / "core_ext"
 SHARED = [("api",), ("transport", "matching", "config", "process", "logs")]
 LIVE = [("core",), ("venues",), ("execution",), ("entry",), ("daemon",)]
 DOWNSTREAM = [("journal", "valuation"), ("ledger",), ("analytics",), ("stream",), ("observer",)]
-ABOVE = ("testing", "commands", "benchmarks", "__main__")  # Stand above both rows.
+ABOVE = ("testing", "commands", "benchmarks", "demo", "__main__")  # Stand above both rows.
 ORPHANS = ("__init__",)  # Imports nothing.
 NATIVE_DOORS = {
     "engine": "core",
@@ -45,6 +45,7 @@ NATIVE_ROWS = [
     "port",
     "risk",
     "state",
+    "engine",
     "engine.hpp",
 ]
 

@@ -6,6 +6,7 @@ import {Grid} from "./grid.js";
 import {Stream} from "./stream.js";
 
 const STATUS_MS = 1000;
+const NUMBER_WIDTH = "minmax(8rem, 1fr)";
 const FINISHED = new Set(["FILLED", "CANCELED", "EXPIRED", "REJECTED", "REFUSED"]);
 const SCHEMES = ["system", "light", "dark"];
 const SCHEME_TEXT = {system: "◐ System", light: "☀ Light", dark: "☾ Dark"};
@@ -19,15 +20,15 @@ const TONES = {"-1": "loss", "0": "", "1": "gain"};
 function signed(text) {
   if (text === null || text === undefined) return "–";
   const sign = signOf(text);
-  return ARROWS[sign] + (sign > 0 && !text.startsWith("+") ? "+" : "") + shorten(text);
+  return ARROWS[sign] + (sign > 0 && !text.startsWith("+") ? "+" : "") + text;
 }
 
-const plain = (text) => (text === null || text === undefined || text === "" ? "–" : shorten(text));
+const plain = (text) => (text === null || text === undefined || text === "" ? "–" : text);
 const tone = (name) => (row) => TONES[signOf(row[name] ?? "")];
-const number = (title, name) => ({title, isNumber: true, text: (row) => plain(row[name])});
+const number = (title, name) => ({title, isNumber: true, width: NUMBER_WIDTH, text: (row) => plain(row[name])});
 const word = (title, name, width) => ({title, width, text: (row) => String(row[name] ?? "–")});
 const money = (title, name) => ({
-  title, isNumber: true, text: (row) => signed(row[name]), tone: tone(name),
+  title, isNumber: true, width: NUMBER_WIDTH, text: (row) => signed(row[name]), tone: tone(name),
 });
 
 function stateText(row) {
@@ -47,7 +48,7 @@ function time(nanoseconds) {
 
 const COLUMNS = {
   orders: [
-    {title: "Updated (UTC)", width: "7.5rem", text: (row) => time(row.updated_ns)},
+    {title: "Updated (UTC)", width: "8.5rem", text: (row) => time(row.updated_ns)},
     {title: "State", width: "minmax(10rem, 1.4fr)", text: stateText, tone: stateTone},
     word("Instrument", "instrument", "minmax(9rem, 1.2fr)"),
     {title: "Side", width: "5rem", text: (row) => (row.side === "buy" ? "▲ buy" : "▼ sell"),
@@ -135,11 +136,11 @@ function byName(left, right) {
 function showTotals(rows) {
   const totals = new Map();
   for (const row of rows) {
-    const sum = totals.get(row.currency) ?? {realised: "0", unrealised: "0", fees: "0", unmarked: 0};
+    const sum = totals.get(row.currency) ?? {realised: "0", unrealised: null, fees: "0", unmarked: 0};
     sum.realised = addDecimals(sum.realised, row.realised) ?? sum.realised;
     sum.fees = addDecimals(sum.fees, row.fees) ?? sum.fees;
     if (row.unrealised !== null) {
-      sum.unrealised = addDecimals(sum.unrealised, row.unrealised) ?? sum.unrealised;
+      sum.unrealised = addDecimals(sum.unrealised ?? "0", row.unrealised) ?? sum.unrealised;
     } else if (signOf(row.quantity) !== 0) {
       sum.unmarked += 1;
     }
@@ -156,9 +157,10 @@ function totalCard(currency, sum) {
   const title = document.createElement("h3");
   title.textContent = currency;
   const list = document.createElement("dl");
-  list.append(...fact("Realised", signed(sum.realised), TONES[signOf(sum.realised)]));
+  list.append(...fact("Realised", signed(shorten(sum.realised)), TONES[signOf(sum.realised)]));
   const note = sum.unmarked > 0 ? ` (${sum.unmarked} without mark)` : "";
-  list.append(...fact("Unrealised", signed(sum.unrealised) + note, TONES[signOf(sum.unrealised)]));
+  const unrealised = sum.unrealised === null ? null : shorten(sum.unrealised);
+  list.append(...fact("Unrealised", signed(unrealised) + note, TONES[signOf(unrealised)]));
   list.append(...fact("Fees", shorten(sum.fees), ""));
   card.append(title, list);
   return card;

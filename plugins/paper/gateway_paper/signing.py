@@ -20,7 +20,7 @@ def sign(secret: str, timestamp_ns: int, method: str, path: str, body: str) -> s
 
 
 def signed_headers(
-    key: str, secret: str, timestamp_ns: int, method: str, path: str, body: str = ""
+    key: str, secret: str, timestamp_ns: int, method: str, path: str, *, body: str
 ) -> dict[str, str]:
     return {
         KEY_HEADER: key,

@@ -13,25 +13,45 @@ using namespace gateway;
 namespace {
 
 // "<state>: event -> NEXT; ..." with "event late NEXT" for late fills and "event =" for duplicates.
-// What is not written is an anomaly.
+// What is not written is an anomaly. A line that begins with a space continues the one before.
 constexpr const char* kExpected = R"(
 NONE: submitted -> PENDING_NEW; held -> UNTRIGGERED; refused -> REFUSED
-PENDING_NEW: accepted -> NEW; accepted_untriggered -> UNTRIGGERED; triggered -> NEW; rejected -> REJECTED; partial_fill -> PARTIALLY_FILLED; full_fill -> FILLED; canceled -> CANCELED; expired -> EXPIRED; unknown -> UNKNOWN; not_sent -> CANCELED; replaced -> NEW; submitted =; released =
-NEW: rejected -> REJECTED; partial_fill -> PARTIALLY_FILLED; full_fill -> FILLED; canceled -> CANCELED; expired -> EXPIRED; replaced -> NEW; submitted =; released =; accepted =; accepted_untriggered =; triggered =; unknown =
-PARTIALLY_FILLED: partial_fill -> PARTIALLY_FILLED; full_fill -> FILLED; canceled -> CANCELED; expired -> EXPIRED; replaced -> PARTIALLY_FILLED; replaced_complete -> FILLED; submitted =; released =; accepted =; accepted_untriggered =; triggered =; unknown =
-FILLED: partial_fill late FILLED; full_fill late FILLED; replaced -> PARTIALLY_FILLED; submitted =; released =; accepted =; accepted_untriggered =; triggered =; canceled =; expired =; unknown =; replaced_complete =
-CANCELED: partial_fill late CANCELED; full_fill late FILLED; submitted =; accepted =; accepted_untriggered =; triggered =; canceled =; expired =; unknown =; not_sent =; replaced =; replaced_complete =
-EXPIRED: partial_fill late EXPIRED; full_fill late FILLED; submitted =; accepted =; accepted_untriggered =; triggered =; canceled =; expired =; unknown =; replaced =; replaced_complete =
-REJECTED: partial_fill late REJECTED; full_fill late FILLED; submitted =; accepted =; accepted_untriggered =; triggered =; rejected =; unknown =; not_sent =
+PENDING_NEW: accepted -> NEW; accepted_untriggered -> UNTRIGGERED; triggered -> NEW; rejected ->
+  REJECTED; partial_fill -> PARTIALLY_FILLED; full_fill -> FILLED; canceled -> CANCELED; expired
+  -> EXPIRED; unknown -> UNKNOWN; not_sent -> CANCELED; replaced -> NEW; submitted =; released =
+NEW: rejected -> REJECTED; partial_fill -> PARTIALLY_FILLED; full_fill -> FILLED; canceled ->
+  CANCELED; expired -> EXPIRED; replaced -> NEW; submitted =; released =; accepted =;
+  accepted_untriggered =; triggered =; unknown =
+PARTIALLY_FILLED: partial_fill -> PARTIALLY_FILLED; full_fill -> FILLED; canceled -> CANCELED;
+  expired -> EXPIRED; replaced -> PARTIALLY_FILLED; replaced_complete -> FILLED; submitted =;
+  released =; accepted =; accepted_untriggered =; triggered =; unknown =
+FILLED: partial_fill late FILLED; full_fill late FILLED; replaced -> PARTIALLY_FILLED; submitted
+  =; released =; accepted =; accepted_untriggered =; triggered =; canceled =; expired =; unknown
+  =; replaced_complete =
+CANCELED: partial_fill late CANCELED; full_fill late FILLED; submitted =; accepted =;
+  accepted_untriggered =; triggered =; canceled =; expired =; unknown =; not_sent =; replaced =;
+  replaced_complete =
+EXPIRED: partial_fill late EXPIRED; full_fill late FILLED; submitted =; accepted =;
+  accepted_untriggered =; triggered =; canceled =; expired =; unknown =; replaced =;
+  replaced_complete =
+REJECTED: partial_fill late REJECTED; full_fill late FILLED; submitted =; accepted =;
+  accepted_untriggered =; triggered =; rejected =; unknown =; not_sent =
 REFUSED: refused =
-UNTRIGGERED: released -> PENDING_NEW; triggered -> NEW; rejected -> REJECTED; partial_fill -> PARTIALLY_FILLED; full_fill -> FILLED; canceled -> CANCELED; expired -> EXPIRED; not_sent -> CANCELED; replaced -> UNTRIGGERED; held =; accepted =; accepted_untriggered =; unknown =
-UNKNOWN: accepted -> NEW; accepted_untriggered -> UNTRIGGERED; triggered -> NEW; rejected -> REJECTED; partial_fill -> PARTIALLY_FILLED; full_fill -> FILLED; canceled -> CANCELED; expired -> EXPIRED; not_sent -> CANCELED; replaced -> NEW; submitted =; released =; unknown =
+UNTRIGGERED: released -> PENDING_NEW; triggered -> NEW; rejected -> REJECTED; partial_fill ->
+  PARTIALLY_FILLED; full_fill -> FILLED; canceled -> CANCELED; expired -> EXPIRED; not_sent ->
+  CANCELED; replaced -> UNTRIGGERED; held =; accepted =; accepted_untriggered =; unknown =
+UNKNOWN: accepted -> NEW; accepted_untriggered -> UNTRIGGERED; triggered -> NEW; rejected ->
+  REJECTED; partial_fill -> PARTIALLY_FILLED; full_fill -> FILLED; canceled -> CANCELED; expired
+  -> EXPIRED; not_sent -> CANCELED; replaced -> NEW; submitted =; released =; unknown =
 )";
 
 std::map<std::string, std::string> expected_cells() {
   std::map<std::string, std::string> cells;
   std::istringstream lines(kExpected);
   std::string line;
+  std::string text;
+  while (std::getline(lines, line)) text += (line.starts_with(' ') ? "" : "\n") + line;
+  lines = std::istringstream(text);  // now one line per state
   while (std::getline(lines, line)) {
     const auto colon = line.find(':');
     if (colon == std::string::npos) continue;
@@ -109,8 +129,8 @@ TEST(cumulative_quantity_never_falls_and_full_means_filled_in_any_order_of_event
       auto event = static_cast<OrderEvent>(rest % kAll);
       const bool is_fill = event == OrderEvent::kPartialFill || event == OrderEvent::kFullFill;
       if (is_fill) event = fill_event(cumulative + 1, 2);
-      is_replaced = is_replaced || event == OrderEvent::kReplaced ||
-                    event == OrderEvent::kReplacedComplete;
+      is_replaced =
+          is_replaced || event == OrderEvent::kReplaced || event == OrderEvent::kReplacedComplete;
       const Transition move = transition(state, event);
       if (is_fill) {
         CHECK(move.verdict == Verdict::kLegal || move.verdict == Verdict::kLateFill);
@@ -135,9 +155,8 @@ TEST(every_cell_of_the_overlays_is_as_written) {
     for (int state = 0; state < 3; ++state) {
       for (std::size_t event = 0; event < kPendingEvents; ++event) {
         const char want = (overlay == 0 ? kCancel : kReplace)[state][event];
-        const auto move =
-            pending_move(static_cast<Overlay>(overlay), static_cast<Pending>(state),
-                         static_cast<PendingEvent>(event));
+        const auto move = pending_move(static_cast<Overlay>(overlay), static_cast<Pending>(state),
+                                       static_cast<PendingEvent>(event));
         const char got = move.verdict == Verdict::kDuplicate ? 'd'
                          : move.verdict == Verdict::kAnomaly ? 'a'
                                                              : "NSU"[static_cast<int>(move.next)];

@@ -131,13 +131,20 @@ TEST(the_extremes_of_quantity_close_without_wrapping) {
 
 TEST(every_life_state_follows_from_what_the_last_fill_did) {
   // held before, fill (negative = sell), state afterwards; from any stored state the same.
-  struct Row { std::int64_t held, fill; PositionState after; };
-  constexpr Row kRows[] = {{0, 5, PositionState::kOpen},     {0, -5, PositionState::kOpen},
-                           {5, 5, PositionState::kOpen},     {-5, -5, PositionState::kOpen},
+  struct Row {
+    std::int64_t held, fill;
+    PositionState after;
+  };
+  constexpr Row kRows[] = {{0, 5, PositionState::kOpen},
+                           {0, -5, PositionState::kOpen},
+                           {5, 5, PositionState::kOpen},
+                           {-5, -5, PositionState::kOpen},
                            {5, -2, PositionState::kPartiallyClosed},
                            {-5, 2, PositionState::kPartiallyClosed},
-                           {5, -5, PositionState::kClosed},  {-5, 5, PositionState::kClosed},
-                           {5, -6, PositionState::kFlipped}, {-5, 6, PositionState::kFlipped}};
+                           {5, -5, PositionState::kClosed},
+                           {-5, 5, PositionState::kClosed},
+                           {5, -6, PositionState::kFlipped},
+                           {-5, 6, PositionState::kFlipped}};
   for (const Row& row : kRows) {
     for (int state = 0; state <= static_cast<int>(PositionState::kFlipped); ++state) {
       PositionBook book;
@@ -146,7 +153,8 @@ TEST(every_life_state_follows_from_what_the_last_fill_did) {
       const auto side = row.fill > 0 ? Side::kBuy : Side::kSell;
       const auto effect = apply_fill(book, kLinear, side, row.fill > 0 ? row.fill : -row.fill, {});
       CHECK_EQUAL(name(effect.state), name(row.after));
-      CHECK(book.state == row.after && (book.quantity == 0) == (row.after == PositionState::kClosed));
+      CHECK(book.state == row.after &&
+            (book.quantity == 0) == (row.after == PositionState::kClosed));
     }
   }
   PositionBook flat;

@@ -4,7 +4,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <cstring>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "gateway_core/journal/writer.hpp"
@@ -40,7 +42,7 @@ struct EngineCounters {
 
 class Engine {
  public:
-  Engine(State& state, journal::Writer& writer, platform::Clock& clock, const EngineSettings& settings);
+  Engine(State& state, journal::Writer& writer, Clock& clock, const EngineSettings& settings);
 
   // --- Commands. Engine thread; the verdict is returned and sent to the port. ---
   Notice submit(const NewOrderMessage& message, std::uint32_t port) noexcept;
@@ -64,6 +66,7 @@ class Engine {
   /// Journals a control record (registry, limits, trading state, period). 0 = no space.
   template <typename Payload>
   Sequence record_control(RecordKind kind, const Payload& content, PrincipalId actor = 0) noexcept {
+    (void)now_ns();
     return append(kind, content, {.actor = actor});
   }
 
@@ -76,8 +79,11 @@ class Engine {
   [[nodiscard]] std::int64_t now_ns() noexcept;
   [[nodiscard]] std::uint64_t beat() const noexcept { return beat_.load(std::memory_order_relaxed); }
   void set_clock_healthy(bool is_healthy) noexcept { is_clock_healthy_ = is_healthy; }
-  /// Orders of an earlier run that the gateway itself must trigger or expire.
-  void adopt_emulated_orders();
+  /// First thing after recovery: what was in flight becomes UNKNOWN, what the gateway holds itself is
+  /// taken up again. Journaled. Allocates.
+  void settle_in_flight();
+  /// End of the trading period: text client ids of ended orders are dropped, emulated DAY orders end.
+  Sequence roll_period() noexcept;
 
  private:
   /// Who and why, beside the payload.
@@ -114,8 +120,14 @@ class Engine {
   Notice refuse(const NewOrderMessage& message, std::uint32_t port, GateVerdict verdict) noexcept;
   [[nodiscard]] GateVerdict check_new(const NewOrderMessage& message, std::uint32_t port, Candidate& candidate) noexcept;
   void send_new(const Order& order, Sequence sequence, Route& route) noexcept;
+  [[nodiscard]] bool orders_left() const noexcept {
+    return state_.orders.has_room() && state_.orders_made + 1 < kOrderSequenceMax;
+  }
+  [[nodiscard]] static bool has_same_content(const Order& order, const NewOrderMessage& message) noexcept;
 
   // Cancel and replace (engine_changes.cpp).
+  /// Whether the venue has never seen the order: held for a trigger, or waiting for the disk.
+  [[nodiscard]] bool is_held_here(const Order& order, VenuePort& port) const noexcept;
   [[nodiscard]] Refusal check_cancel(const Order& order, PrincipalId principal) noexcept;
   Notice send_cancel(std::uint32_t slot, PrincipalId principal, std::uint64_t request, CancelReason reason, std::uint32_t port) noexcept;
   [[nodiscard]] GateVerdict check_replace(const ReplaceMessage& message, const Order& order, std::int64_t price, std::int64_t quantity) noexcept;
@@ -127,6 +139,9 @@ class Engine {
   void tell_owner(const Order& order, Sequence sequence, RecordKind kind, Refusal refusal = Refusal::kNone) noexcept;
   void halt_by_range(InstrumentId instrument, OrderId order_id, const TradeId& trade_id) noexcept;
   void trigger_emulated(InstrumentId instrument, std::int64_t price) noexcept;
+  void end_emulated(const Order& order) noexcept;
+  /// Whether the order's type is emulated at its venue and has not been triggered.
+  [[nodiscard]] bool is_waiting_trigger(const Order& order) const noexcept;
 
   // Turn (engine_turn.cpp).
   std::size_t turn_urgent(std::size_t limit) noexcept;
@@ -151,7 +166,7 @@ class Engine {
 
   State& state_;
   journal::Writer& writer_;
-  platform::Clock& clock_;
+  Clock& clock_;
   EngineSettings settings_;
   EngineCounters counters_;
   std::vector<std::unique_ptr<ClientPort>> client_ports_;

@@ -86,6 +86,7 @@ class Commit {
   StreamPoint synced_;
   OpenSegment segment_;
   bool must_rotate_ = false;  // the open segment's pages are not to be trusted any more
+  bool is_closed_ = false;
   std::thread thread_;
   std::atomic<bool> is_stopping_{false};
   std::atomic<std::uint64_t> syncs_{0};

@@ -47,7 +47,7 @@ class Reader {
   [[nodiscard]] Found from_disk();
   [[nodiscard]] Found after_segment_end();
   [[nodiscard]] bool open_segment(std::uint32_t index, SegmentHeader& header);
-  [[nodiscard]] bool open_segment_for_position(bool& is_changed);
+  [[nodiscard]] bool open_segment_for_position();
   [[nodiscard]] bool is_next(const std::uint8_t* record, std::uint64_t available) const noexcept;
   void accept(const std::uint8_t* record) noexcept;
   void attach_ring();

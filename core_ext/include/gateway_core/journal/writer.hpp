@@ -20,7 +20,7 @@ class Writer {
         capacity_(ring.capacity()),
         claim_step_(ring.capacity() / 16 < kClaimBytes ? ring.capacity() / 16 : kClaimBytes),
         position_(at.position),
-        synced_(at.position),
+        synced_(ring.synced_position()),
         claimed_(ring.header().claimed_position.load(std::memory_order_relaxed)),
         sequence_(at.sequence),
         crc_(at.crc),
@@ -117,6 +117,8 @@ class Writer {
   /// Tells readers which bytes may change from now on; in steps, so that it is rare.
   void claim(std::uint64_t end) noexcept {
     claimed_ = end + claim_step_;
+    // Never past what may be overwritten: recovery takes all below as lost from the ring.
+    if (claimed_ - synced_ > capacity_) claimed_ = synced_ + capacity_;
     // Acquire keeps the stores into the record behind it; readers look at it after their copy.
     header_->claimed_position.exchange(claimed_, std::memory_order_acq_rel);
   }

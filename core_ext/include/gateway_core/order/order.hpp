@@ -65,6 +65,7 @@ struct alignas(64) Order {
   std::uint64_t reserved_tail[4] = {};
 };
 static_assert(sizeof(Order) == 448 && std::is_trivially_copyable_v<Order>);
+static_assert(std::has_unique_object_representations_v<Order>);
 
 [[nodiscard]] inline std::int64_t leaves(const Order& order) noexcept {
   return order.quantity - order.cumulative;

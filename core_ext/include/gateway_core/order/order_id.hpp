@@ -1,5 +1,5 @@
-// The 63-bit order id: who made it, in which boot, and which one it is. Ids rise within an instance.
-// Must never be made twice: the epoch is raised durably before the first id of a boot.
+// The 63-bit order id: who made it, in which boot, and which one it is. Ids rise within an
+// instance. Must never be made twice: the epoch is raised durably before the first id of a boot.
 #pragma once
 
 #include <cstdint>
@@ -36,10 +36,10 @@ struct OrderIdParts {
 }
 
 [[nodiscard]] constexpr OrderIdParts split_order_id(OrderId id) noexcept {
-  return {static_cast<std::uint32_t>(id >> (kOrderEpochBits + kOrderSequenceBits)) &
-              kOrderInstanceMax,
-          static_cast<std::uint32_t>(id >> kOrderSequenceBits) & kOrderEpochMax,
-          static_cast<std::uint32_t>(id) & kOrderSequenceMax};
+  return {
+      static_cast<std::uint32_t>(id >> (kOrderEpochBits + kOrderSequenceBits)) & kOrderInstanceMax,
+      static_cast<std::uint32_t>(id >> kOrderSequenceBits) & kOrderEpochMax,
+      static_cast<std::uint32_t>(id) & kOrderSequenceMax};
 }
 
 static_assert(split_order_id(make_order_id({4095, 1048575, 2147483647})) ==

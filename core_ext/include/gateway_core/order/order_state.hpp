@@ -1,6 +1,6 @@
 // The life of an order as one constexpr table: state x event -> next state and verdict.
-// Pure; knows no quantities beyond the two helpers that name events. Must never lose a fill: there is
-// no state of a sent order in which an execution is illegal.
+// Pure; knows no quantities beyond the two helpers that name events. Must never lose a fill: there
+// is no state of a sent order in which an execution is illegal.
 #pragma once
 
 #include <cstddef>
@@ -38,9 +38,9 @@ enum class OrderEvent : std::uint8_t {
   kFullFill,             // an execution, nothing is left
   kCanceled,
   kExpired,
-  kUnknown,           // outcome of the new order is not known: timeout, send error, disconnect, crash
-  kNotSent,           // proof that the order never reached the venue
-  kReplaced,          // new terms in force, something is left
+  kUnknown,   // outcome of the new order is not known: timeout, send error, disconnect, crash
+  kNotSent,   // proof that the order never reached the venue
+  kReplaced,  // new terms in force, something is left
   kReplacedComplete,  // new total quantity is what has been executed already
 };
 inline constexpr std::size_t kOrderEvents = 16;
@@ -71,14 +71,17 @@ inline constexpr auto Rf = OrderState::kRefused;
 inline constexpr auto Ut = OrderState::kUntriggered;
 inline constexpr auto Un = OrderState::kUnknown;
 
-/// One cell: a state alone is a legal move; late() a fill after the end; dup and bad change nothing.
+/// One cell: a state alone is a legal move, l.. a late fill; dup and bad change nothing.
 struct Cell {
   OrderState next = OrderState::kNone;
   Verdict verdict = Verdict::kAnomaly;
   consteval Cell(OrderState state) : next(state), verdict(Verdict::kLegal) {}
   consteval Cell(OrderState state, Verdict say) : next(state), verdict(say) {}
 };
-consteval Cell late(OrderState state) { return {state, Verdict::kLateFill}; }
+inline constexpr Cell lFi{Fi, Verdict::kLateFill};
+inline constexpr Cell lCa{Ca, Verdict::kLateFill};
+inline constexpr Cell lEx{Ex, Verdict::kLateFill};
+inline constexpr Cell lRj{Rj, Verdict::kLateFill};
 inline constexpr Cell dup{OrderState::kNone, Verdict::kDuplicate};
 inline constexpr Cell bad{OrderState::kNone, Verdict::kAnomaly};
 
@@ -87,22 +90,22 @@ inline constexpr Cell bad{OrderState::kNone, Verdict::kAnomaly};
 //  - UNKNOWN is no verdict: any evidence resolves it. It has no fills: a fill is evidence.
 //  - The venue may reject after its ack; it may not reject what has executed.
 //  - A fill on a full order is an overfill: booked, and journaled as such by the caller.
-//  - FILLED + replaced: the venue took the larger quantity before the fill that looked like the last.
+//  - FILLED + replaced: the venue took the larger quantity before what looked like the last fill.
 //  - NOT_SENT ends as CANCELED; should it fill after all, the fill counts.
 // clang-format off
 inline constexpr Cell kOrderTable[kOrderStates][kOrderEvents] = {
-//             sub  held refu rele  acc  accU trig rej  partial   full      canc exp  unkn nots repl repC
-/* None     */{Pe,  Ut,  Rf,  bad,  bad, bad, bad, bad, bad,      bad,      bad, bad, bad, bad, bad, bad},
-/* Pending  */{dup, bad, bad, dup,  Ne,  Ut,  Ne,  Rj,  Pa,       Fi,       Ca,  Ex,  Un,  Ca,  Ne,  bad},
-/* New      */{dup, bad, bad, dup,  dup, dup, dup, Rj,  Pa,       Fi,       Ca,  Ex,  dup, bad, Ne,  bad},
-/* Partial  */{dup, bad, bad, dup,  dup, dup, dup, bad, Pa,       Fi,       Ca,  Ex,  dup, bad, Pa,  Fi },
-/* Filled   */{dup, bad, bad, dup,  dup, dup, dup, bad, late(Fi), late(Fi), dup, dup, dup, bad, Pa,  dup},
-/* Canceled */{dup, bad, bad, bad,  dup, dup, dup, bad, late(Ca), late(Fi), dup, dup, dup, dup, dup, dup},
-/* Expired  */{dup, bad, bad, bad,  dup, dup, dup, bad, late(Ex), late(Fi), dup, dup, dup, bad, dup, dup},
-/* Rejected */{dup, bad, bad, bad,  dup, dup, dup, dup, late(Rj), late(Fi), bad, bad, dup, dup, bad, bad},
-/* Refused  */{bad, bad, dup, bad,  bad, bad, bad, bad, bad,      bad,      bad, bad, bad, bad, bad, bad},
-/* Untrigg. */{bad, dup, bad, Pe,   dup, dup, Ne,  Rj,  Pa,       Fi,       Ca,  Ex,  dup, Ca,  Ut,  bad},
-/* Unknown  */{dup, bad, bad, dup,  Ne,  Ut,  Ne,  Rj,  Pa,       Fi,       Ca,  Ex,  dup, Ca,  Ne,  bad},
+//             sub  held refu rele acc  accU trig rej  part full canc exp  unkn nots repl repC
+/* None     */{Pe , Ut , Rf , bad, bad, bad, bad, bad, bad, bad, bad, bad, bad, bad, bad, bad},
+/* Pending  */{dup, bad, bad, dup, Ne , Ut , Ne , Rj , Pa , Fi , Ca , Ex , Un , Ca , Ne , bad},
+/* New      */{dup, bad, bad, dup, dup, dup, dup, Rj , Pa , Fi , Ca , Ex , dup, bad, Ne , bad},
+/* Partial  */{dup, bad, bad, dup, dup, dup, dup, bad, Pa , Fi , Ca , Ex , dup, bad, Pa , Fi },
+/* Filled   */{dup, bad, bad, dup, dup, dup, dup, bad, lFi, lFi, dup, dup, dup, bad, Pa , dup},
+/* Canceled */{dup, bad, bad, bad, dup, dup, dup, bad, lCa, lFi, dup, dup, dup, dup, dup, dup},
+/* Expired  */{dup, bad, bad, bad, dup, dup, dup, bad, lEx, lFi, dup, dup, dup, bad, dup, dup},
+/* Rejected */{dup, bad, bad, bad, dup, dup, dup, dup, lRj, lFi, bad, bad, dup, dup, bad, bad},
+/* Refused  */{bad, bad, dup, bad, bad, bad, bad, bad, bad, bad, bad, bad, bad, bad, bad, bad},
+/* Untrigg. */{bad, dup, bad, Pe , dup, dup, Ne , Rj , Pa , Fi , Ca , Ex , dup, Ca , Ut , bad},
+/* Unknown  */{dup, bad, bad, dup, Ne , Ut , Ne , Rj , Pa , Fi , Ca , Ex , dup, Ca , Ne , bad},
 };
 // clang-format on
 
@@ -130,7 +133,8 @@ inline constexpr Cell kOrderTable[kOrderStates][kOrderEvents] = {
 }
 
 /// The event of an execution that brings the order to `cumulative` of `quantity`.
-[[nodiscard]] constexpr OrderEvent fill_event(std::int64_t cumulative, std::int64_t quantity) noexcept {
+[[nodiscard]] constexpr OrderEvent fill_event(std::int64_t cumulative,
+                                              std::int64_t quantity) noexcept {
   return cumulative >= quantity ? OrderEvent::kFullFill : OrderEvent::kPartialFill;
 }
 /// The event of new terms with total `quantity` when `cumulative` has been executed.
@@ -148,9 +152,11 @@ inline constexpr Cell kOrderTable[kOrderStates][kOrderEvents] = {
 }
 [[nodiscard]] constexpr std::string_view name(OrderEvent event) noexcept {
   constexpr std::string_view kNames[kOrderEvents] = {
-      "submitted",            "held",      "refused",  "released",     "accepted",
-      "accepted_untriggered", "triggered", "rejected", "partial_fill", "full_fill",
-      "canceled",             "expired",   "unknown",  "not_sent",     "replaced",
+      "submitted",        "held",     "refused",
+      "released",         "accepted", "accepted_untriggered",
+      "triggered",        "rejected", "partial_fill",
+      "full_fill",        "canceled", "expired",
+      "unknown",          "not_sent", "replaced",
       "replaced_complete"};
   const auto index = static_cast<std::size_t>(event);
   return index < kOrderEvents ? kNames[index] : std::string_view{};

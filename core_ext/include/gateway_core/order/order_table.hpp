@@ -35,7 +35,10 @@ class OrderTable {
   OrderTable& operator=(const OrderTable&) = delete;
 
   [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
-  [[nodiscard]] std::uint32_t used() const noexcept { return used_; }
+  /// Slots below this have been used; any thread.
+  [[nodiscard]] std::uint32_t used() const noexcept {
+    return __atomic_load_n(&used_, __ATOMIC_ACQUIRE);
+  }
   [[nodiscard]] std::uint32_t remembered() const noexcept { return terminal_.count; }
   [[nodiscard]] bool has_room() const noexcept {
     return used_ < capacity_ || terminal_.count != 0;
@@ -60,7 +63,8 @@ class OrderTable {
   [[nodiscard]] std::uint32_t take(OrderId id) noexcept {
     std::uint32_t slot;
     if (used_ < capacity_) {
-      slot = used_++;
+      slot = used_;
+      __atomic_store_n(&used_, slot + 1, __ATOMIC_RELEASE);
     } else {
       slot = terminal_.first - 1;
       unlink(terminal_, slot);

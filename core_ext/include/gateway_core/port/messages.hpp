@@ -158,23 +158,18 @@ struct BalanceMessage {
 };
 static_assert(sizeof(BalanceMessage) == 256);
 
-/// The longest message; a consumer copies into one of these.
-union AnyMessage {
-  MessageHeader header;
-  NewOrderMessage new_order;
-  CancelMessage cancel;
-  ReplaceMessage replace;
-  MassCancelMessage mass_cancel;
-  FactMessage fact;
-  FillMessage fill;
-  FillRevisedMessage fill_revised;
-  AdoptMessage adopt;
-  MarkMessage mark;
-  SessionMessage session;
-  FundingMessage funding;
-  BalanceMessage balance;
+/// Room for the longest message; a consumer copies one in and looks at it as what its kind says.
+struct AnyMessage {
+  alignas(16) std::byte bytes[384];
+
+  [[nodiscard]] const MessageHeader& header() const noexcept { return as<MessageHeader>(); }
+  template <typename Message>
+  [[nodiscard]] const Message& as() const noexcept {
+    static_assert(sizeof(Message) <= sizeof(AnyMessage) && alignof(Message) <= 16);
+    return *reinterpret_cast<const Message*>(bytes);
+  }
 };
-static_assert(sizeof(AnyMessage) == 384);
+static_assert(sizeof(AnyMessage) == sizeof(FillMessage));
 
 /// Engine -> client, 64 bytes.
 struct Notice {

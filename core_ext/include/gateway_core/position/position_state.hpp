@@ -1,10 +1,10 @@
 // The arithmetic of one position: what a fill does to quantity, cost and realised profit.
 // Pure and exact, no table, no clock. Must never change a book half: a fault leaves it untouched.
 //
-// Signs. quantity > 0 is long, < 0 short (also on the short leg of a hedge account). cost_e18 is the
-// cash paid in for what is still open: a linear buy adds +value, a sell -value; inverse contracts the
-// other way round. Identity, exact at every step: realised - cost = - sum of signed fill cash.
-// Quantity zero means cost zero. Fees are kept apart and in the settlement currency.
+// Signs. quantity > 0 is long, < 0 short (also on the short leg of a hedge account). cost_e18 is
+// the cash paid in for what is still open: a linear buy adds +value, a sell -value; inverse
+// contracts the other way round. Identity, exact at every step: realised - cost = - sum of signed
+// fill cash. Quantity zero means cost zero. Fees are kept apart and in the settlement currency.
 #pragma once
 
 #include <cstddef>
@@ -19,8 +19,8 @@
 
 namespace gateway {
 
-/// Where a position is in its life. kOpening is never stored: it is kFlat or kClosed with an opening
-/// order at work (see shown_state). Values are on disk: append only.
+/// Where a position is in its life. kOpening is never stored: it is kFlat or kClosed with an
+/// opening order at work (see shown_state). Values are on disk: append only.
 enum class PositionState : std::uint8_t {
   kFlat = 0,
   kOpening = 1,
@@ -70,8 +70,9 @@ struct FillShares {
   Int128 released_cost = 0;  // share of the book's cost that leaves with it
 };
 
-/// `closed` of the fill's `quantity` meets `closed` of the book's `held`. Half-even, and whole amounts
-/// are taken whole, so nothing is left behind at zero. The rounding remainder stays where it was.
+/// `closed` of the fill's `quantity` meets `closed` of the book's `held`. Half-even, and whole
+/// amounts are taken whole, so nothing is left behind at zero. The rounding remainder stays where
+/// it was.
 [[nodiscard]] inline FillShares split_fill(Int128 cash, std::int64_t quantity, Int128 cost,
                                            std::int64_t held, std::int64_t closed) noexcept {
   FillShares shares{cash, cost};
@@ -87,12 +88,12 @@ struct FillShares {
 
 }  // namespace detail
 
-/// Applies one fill. `quantity` > 0 in the instrument's scale, `value` >= 0 is the fill's authoritative
-/// worth; a negative one is accepted for linear instruments, whose price may be below zero. Closes
-/// first, then opens: a flip is one step. On a fault the book is unchanged.
-/// On a hedge leg kFlipped says that the venue closed more than the leg held; the caller records it.
-[[nodiscard]] inline FillEffect apply_fill(PositionBook& book, const InstrumentRules& rules, Side side,
-                                           std::int64_t quantity, Money value) noexcept {
+/// Applies one fill. `quantity` > 0 in the instrument's scale, `value` >= 0 is the fill's
+/// authoritative worth; a negative one is accepted for linear instruments, whose price may be below
+/// zero. Closes first, then opens: a flip is one step. On a fault the book is unchanged. On a hedge
+/// leg kFlipped says that the venue closed more than the leg held; the caller records it.
+[[nodiscard]] inline FillEffect apply_fill(PositionBook& book, const InstrumentRules& rules,
+                                           Side side, std::int64_t quantity, Money value) noexcept {
   if (quantity <= 0) return {.fault = PositionFault::kBadQuantity, .state = book.state};
   if (!detail::is_storable(value.e18) ||
       (value.e18 < 0 && rules.kind == InstrumentKind::kInverse)) {
@@ -134,7 +135,8 @@ struct FillShares {
   return effect;
 }
 
-/// Adds a fee in the settlement currency (negative = rebate). False when out of range; unchanged then.
+/// Adds a fee in the settlement currency (negative = rebate). False when out of range; unchanged
+/// then.
 [[nodiscard]] inline bool add_fee(PositionBook& book, Money fee) noexcept {
   if (!detail::is_storable(fee.e18) || !detail::is_storable(book.fees_e18 + fee.e18)) return false;
   book.fees_e18 += fee.e18;

@@ -1,5 +1,6 @@
-// What a position would earn at a price, and the prices derived from it. Pure functions for readers;
-// the mark's age is the caller's to judge. Must never feed a derived price back into a book.
+// What a position would earn at a price, and the prices derived from it. Pure functions for
+// readers; the mark's age is the caller's to judge. Must never feed a derived price back into a
+// book.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +31,8 @@ namespace gateway {
   return price_of(rules, Money{book.cost_e18 * cash_sign(rules.kind)}, book.quantity, scale);
 }
 
-/// Price at `scale` where realised + unrealised - fees is zero, half-even. nullopt when flat or when
-/// no price above zero does it: the position then wins, or loses, whatever the market does.
+/// Price at `scale` where realised + unrealised - fees is zero, half-even. nullopt when flat or
+/// when no price above zero does it: the position then wins, or loses, whatever the market does.
 [[nodiscard]] inline std::optional<Int128> break_even_price(const PositionBook& book,
                                                             const InstrumentRules& rules,
                                                             int scale) noexcept {
@@ -40,8 +41,7 @@ namespace gateway {
       add_overflows(target, -book.realised_e18, target)) {
     return std::nullopt;
   }
-  const auto price =
-      price_of(rules, Money{target * cash_sign(rules.kind)}, book.quantity, scale);
+  const auto price = price_of(rules, Money{target * cash_sign(rules.kind)}, book.quantity, scale);
   return price && *price > 0 ? price : std::nullopt;
 }
 

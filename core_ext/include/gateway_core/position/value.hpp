@@ -91,8 +91,8 @@ namespace detail {
   return detail::linear_value(rules, price, price_scale, quantity);
 }
 
-/// Price mantissa at `scale` at which `quantity` is worth `value`: the inverse function of value_of,
-/// half-even, for display. nullopt for quantity 0, an inverse value 0, or out of range.
+/// Price mantissa at `scale` at which `quantity` is worth `value`: the inverse function of
+/// value_of, half-even, for display. nullopt for quantity 0, an inverse value 0, or out of range.
 [[nodiscard]] inline std::optional<Int128> price_of(const InstrumentRules& rules, Money value,
                                                     std::int64_t quantity, int scale) noexcept {
   if (quantity == 0 || scale < 0 || scale > kPriceScaleMax || !are_valid(rules)) {
@@ -108,8 +108,9 @@ namespace detail {
 }
 
 /// Worth, in the quote currency, of a spot fee that was taken in the base currency, at the price of
-/// its fill: fee x value / quantity, half-even. The position's quantity stays the executed quantity;
-/// what is delivered to the balance is executed minus fee. The caller may add_fee() the result.
+/// its fill: fee x value / quantity, half-even. The position's quantity stays the executed
+/// quantity; what is delivered to the balance is executed minus fee. The caller may add_fee() the
+/// result.
 [[nodiscard]] inline std::optional<Money> value_of_base_fee(const InstrumentRules& rules, Money fee,
                                                             std::int64_t fill_quantity,
                                                             Money fill_value) noexcept {

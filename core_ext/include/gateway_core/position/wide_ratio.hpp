@@ -1,5 +1,5 @@
-// One exact ratio with a 256-bit numerator: marks, average and break-even prices, base-currency fees.
-// Cold by design (bit by bit, about 300 ns): the fill path uses mul_div and never comes here.
+// One exact ratio with a 256-bit numerator: marks, average and break-even prices, base-currency
+// fees. Cold by design (bit by bit, about 300 ns): the fill path uses mul_div and never comes here.
 #pragma once
 
 #include <cstdint>

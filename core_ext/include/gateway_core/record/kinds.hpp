@@ -284,7 +284,8 @@ struct ReplaceRequested {
 struct OrderTriggered {
   OrderId order_id;
   std::int64_t trigger_price_seen;
-  std::uint64_t reserved[6];
+  std::uint64_t by_gateway;  // 1 = we held the order and send it now
+  std::uint64_t reserved[5];
 };
 
 /// Accepted (working or untriggered at the venue), canceled, expired, replaced, not sent, unknown:

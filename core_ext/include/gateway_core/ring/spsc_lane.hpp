@@ -94,8 +94,15 @@ class SpscLane {
   /// Consumer. Entries that can be read now.
   [[nodiscard]] std::size_t size() noexcept {
     const std::uint64_t head = header_->head.load(std::memory_order_relaxed);
+    // Pairs with the release in push(): entries are complete before they are counted.
     if (tail_seen_ == head) tail_seen_ = header_->tail.load(std::memory_order_acquire);
     return static_cast<std::size_t>(tail_seen_ - head);
+  }
+
+  /// Consumer. As size(), without changing what the consumer has seen.
+  [[nodiscard]] std::size_t size_now() const noexcept {
+    return static_cast<std::size_t>(header_->tail.load(std::memory_order_acquire) -
+                                    header_->head.load(std::memory_order_relaxed));
   }
 
   /// Any thread: whether something waits, without touching the consumer's cache.

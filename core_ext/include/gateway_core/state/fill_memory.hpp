@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <type_traits>
 
 #include "gateway_core/memory/key_table.hpp"
 #include "gateway_core/position/position_state.hpp"
@@ -30,8 +31,10 @@ struct FillEntry {
   std::int64_t price;
   std::uint32_t route;
   std::uint32_t reserved_word;
+  std::uint64_t reserved_tail[3];
   PositionBook before;
 };
+static_assert(sizeof(FillEntry) == 192 && std::has_unique_object_representations_v<FillEntry>);
 
 class FillMemory {
  public:
@@ -77,6 +80,7 @@ class FillMemory {
   }
   /// Ordinal of the newest fill, 0 = none yet.
   [[nodiscard]] std::uint64_t total() const noexcept { return total_; }
+  [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
   /// Restore only: the next remember() gets `total` + 1.
   void restart(std::uint64_t total) noexcept { total_ = total; }
 

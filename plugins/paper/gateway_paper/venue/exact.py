@@ -20,12 +20,14 @@ def mantissa(text: str, scale: int) -> int:
     """Integer of unsigned decimal `text` at `scale`. Raises ValueError with what is wrong."""
     if not _UNSIGNED.fullmatch(text):
         raise ValueError("not a decimal number")
-    value = Fraction(text) * 10**scale
-    if value.denominator != 1:
+    whole, _, part = text.partition(".")
+    part = part.rstrip("0")
+    if len(part) > scale:
         raise ValueError(f"more than {scale} decimals")
-    if value.numerator >= 1 << 63:
+    value = int(whole + part.ljust(scale, "0"))
+    if value >= 1 << 63:
         raise ValueError("too large")
-    return value.numerator
+    return value
 
 
 def number_text(value: int, scale: int) -> str:

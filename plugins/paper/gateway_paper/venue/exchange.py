@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
+from gateway.api.messages import OrderTypeName, VenueOrderState
 from gateway.matching import Event, MatchingEngine
 from gateway_paper.venue.accounts import Account
 from gateway_paper.venue.exact import money, money_text
@@ -22,6 +23,11 @@ __all__ = ["Exchange"]
 Row = dict[str, Any]
 _CLIENT_ORDER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NS_PER_S = 1_000_000_000
+_END: dict[str, VenueOrderState] = {
+    "canceled": "canceled",
+    "expired": "expired",
+    "rejected": "rejected",
+}
 
 
 class Exchange:
@@ -182,7 +188,12 @@ class Exchange:
                 mark = self._mark(instrument) if listing else 0
                 reference = f"funding-{boundary_ns // 1_000_000}-{leg}"
                 key = (account.name, instrument, reference)
-                if listing is None or not position.quantity or not mark or key in self._funding_paid:
+                if (
+                    listing is None
+                    or not position.quantity
+                    or not mark
+                    or key in self._funding_paid
+                ):
                     continue
                 value = listing.value(mark, position.quantity)
                 row = {
@@ -226,7 +237,7 @@ class Exchange:
         }
         mark = self._mark(instrument)
         return {
-            "type": "mark",
+            "message": "mark",
             "instrument": instrument,
             "mark": listing.price_text(mark) if mark else None,
             **row,
@@ -273,6 +284,7 @@ class Exchange:
             order = self._orders[account.name, line["client_order_id"]]
             order.cumulative = listing.quantity(line["cumulative_quantity"])
             order.state = line["state"]
+            order.updated_ns, order.sequence = line["venue_time_ns"], line["venue_sequence"]
             self._index(order)
         else:
             order = Order.from_row(line, listing)
@@ -342,15 +354,15 @@ class Exchange:
     def _enter(self, order: Order, quantity: int, *, is_again: bool = False) -> list[Event]:
         """Hand the order to its engine. A stop that has triggered re-enters as what it became."""
         body = order.body
-        triggered_as = {"stop": "market", "stop_limit": "limit"}
+        triggered_as: dict[str, OrderTypeName] = {"stop": "market", "stop_limit": "limit"}
         kind = triggered_as.get(body.type, body.type) if order.is_triggered else body.type
         return self._engines[body.instrument].submit(
             order.number,
             list(self.accounts).index(body.account) + 1,
             body.side,
-            kind,  # type: ignore[arg-type]
-            body.time_in_force,
+            kind,
             quantity,
+            time_in_force=body.time_in_force,
             price=order.price,
             trigger_price=0 if order.is_triggered else order.trigger_price,
             expires_ns=body.expires_ns or 0,
@@ -374,8 +386,8 @@ class Exchange:
                 order.quantity = order.booked_before_entry + event.quantity
                 order.price = event.price or order.price
                 self._emit_order(order, listing, event.kind)
-            elif event.kind in ("canceled", "expired", "rejected"):
-                self._end(order, event.kind, event.reason.lower())
+            elif event.kind in _END:
+                self._end(order, _END[event.kind], event.reason.lower())
 
     def _book(self, order: Order, listing: Listing, event: Event) -> None:
         """Book a fill, in pieces when so configured. A reduce-only order books what the position
@@ -402,7 +414,7 @@ class Exchange:
         self._last_trade += 1
         value = money(listing.value(event.price, quantity))
         fee, currency = _fee(listing, body.side, quantity, value, event.is_maker)
-        row = {
+        row: Row = {
             "kind": "fill",
             "account": body.account,
             "client_order_id": body.client_order_id,
@@ -438,8 +450,8 @@ class Exchange:
                 self._engines[listing.symbol].cancel(order.number)
                 self._end(order, "canceled", "reduce_only")
 
-    def _end(self, order: Order, state: str, reason: str) -> None:
-        order.state = state  # type: ignore[assignment]
+    def _end(self, order: Order, state: VenueOrderState, reason: str) -> None:
+        order.state = state
         order.reason = reason
         self._by_number.pop(order.number, None)
         self._emit_order(order, self.listings[order.body.instrument], state)

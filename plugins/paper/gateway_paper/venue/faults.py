@@ -1,4 +1,5 @@
-"""Misbehaviour on request, for tests of those who must survive it. Off unless an admin call asks."""
+"""Misbehaviour on request, for tests of those who must survive it. Nothing happens unless an
+admin call asks for it."""
 
 from __future__ import annotations
 
@@ -19,7 +20,9 @@ FaultName = Literal[
     "stream_drop",  # leaves events out of the stream: a sequence gap
     "stream_duplicate",  # sends stream events twice
 ]
-Operation = Literal["submit", "cancel", "replace", "cancel_all", "query", "stream", "any"]
+Operation = Literal[
+    "submit", "cancel", "replace", "cancel_all", "mode", "query", "stream", "any"
+]
 
 
 class FaultRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

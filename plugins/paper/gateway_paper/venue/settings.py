@@ -89,7 +89,9 @@ class VenueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     port: int = 0
     admin_key: str = ""  # empty = the admin calls are closed
     market: Literal["generator", "recorded", "manual"] = "generator"
-    recorded_data: str = ""  # folder; empty = GATEWAY_RECORDED_DATA, then ../shared/data/binance_usdm
+    recorded_data: str = (
+        ""  # folder; empty = GATEWAY_RECORDED_DATA, then ../shared/data/binance_usdm
+    )
     seed: int = 1
     step_ms: int = 100
     latency_ms: int = 0

@@ -1,0 +1,228 @@
+// The engine for Python: start, drive, control commands and reads. Ports are in bind_ports.cpp.
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
+#include <nanobind/stl/vector.h>
+
+#include "bind.hpp"
+#include "control.hpp"
+#include "engine_handle.hpp"
+#include "rows.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace gateway {
+namespace {
+
+std::unique_ptr<EngineHandle> open_engine(
+    const std::string& directory, const std::string& ring_directory, std::uint32_t instance,
+    std::uint64_t ring_bytes, std::uint64_t segment_bytes, std::uint32_t orders_max,
+    std::uint32_t idempotency_max, std::uint32_t positions_max, bool is_memory_only,
+    bool is_virtual_clock, int commit_cpu, int disk_async_window_ms, const std::string& build) {
+  RuntimeOptions options;
+  options.journal.directory = directory;
+  options.journal.ring_directory = ring_directory;
+  options.journal.instance = instance;
+  options.journal.ring_bytes = ring_bytes;
+  options.journal.segment_bytes = segment_bytes;
+  options.journal.is_memory_only = is_memory_only;
+  options.journal.commit.cpu = commit_cpu;
+  options.journal.commit.now_ns = &wall_ns;
+  options.capacity = {orders_max, idempotency_max, positions_max};
+  options.is_virtual_clock = is_virtual_clock;
+  options.disk_async_window_ns = std::int64_t{disk_async_window_ms} * 1'000'000;
+  options.build = build;
+  auto handle = std::make_unique<EngineHandle>();
+  const nb::gil_scoped_release release;
+  handle->runtime = std::make_unique<Runtime>(options);
+  return handle;
+}
+
+nb::dict recovery_of(EngineHandle& handle) {
+  const journal::RecoveryReport& report = handle.runtime->journal().recovery();
+  nb::dict out;
+  out["records"] = report.records;
+  out["ring_records"] = report.ring_records;
+  out["seconds"] = handle.runtime->recovery_seconds();
+  out["sequence"] = report.end.sequence;
+  out["snapshot_sequence"] = report.snapshot_sequence;
+  out["cut_bytes"] = report.cut_bytes + report.ring_cut_bytes;
+  out["later_valid_records"] = report.later_valid_records;
+  out["was_clean"] = handle.runtime->journal().was_clean();
+  nb::list notes;
+  for (const auto& note : report.notes) notes.append(note);
+  out["notes"] = notes;
+  return out;
+}
+
+nb::dict counters_of(EngineHandle& handle) {
+  const EngineCounters& counters = handle.runtime->engine().counters();
+  auto& commit = handle.runtime->journal().commit();
+  nb::dict out;
+  out["orders_accepted"] = counters.orders_accepted;
+  out["orders_repeated"] = counters.orders_repeated;
+  out["orders_refused"] = counters.orders_refused;
+  out["refused_for_space"] = counters.refused_for_space;
+  out["cancels_sent"] = counters.cancels_sent;
+  out["replaces_sent"] = counters.replaces_sent;
+  out["facts"] = counters.facts;
+  out["facts_repeated"] = counters.facts_repeated;
+  out["fills"] = counters.fills;
+  out["fills_repeated"] = counters.fills_repeated;
+  out["anomalies"] = counters.anomalies;
+  out["notices_lost"] = counters.notices_lost;
+  out["marks"] = counters.marks;
+  out["expired_by_engine"] = counters.expired_by_engine;
+  out["triggered_by_engine"] = counters.triggered_by_engine;
+  out["journal_syncs"] = commit.syncs();
+  out["journal_bytes"] = commit.bytes_written();
+  out["journal_rewrites"] = commit.rewrites();
+  out["journal_segment"] = commit.segment_index();
+  out["journal_failed"] = static_cast<std::uint64_t>(commit.is_failed());
+  out["synced_sequence"] = commit.synced_sequence();
+  return out;
+}
+
+std::uint32_t slot_of(EngineHandle& handle, OrderId id) {
+  std::uint32_t slot = kNoSlot;
+  handle.runtime->run([&] { slot = handle.runtime->state().orders.find(id); });
+  return slot;
+}
+
+OrderId find_order(EngineHandle& handle, PrincipalId principal, std::string_view client_id) {
+  if (client_id.empty() || client_id.size() > ClientId::kCapacity) return 0;
+  ClientId text;
+  text.assign(client_id);
+  OrderId found = 0;
+  handle.runtime->run([&] { found = handle.runtime->state().names.find(principal, 0, text); });
+  return found;
+}
+
+OrderId order_by_venue_id(EngineHandle& handle, AccountId account, std::string_view venue_order_id) {
+  if (venue_order_id.size() > VenueOrderId::kCapacity) return 0;
+  VenueOrderId text;
+  text.assign(venue_order_id);
+  OrderId found = 0;
+  handle.runtime->run([&] {
+    const std::uint64_t* known = handle.runtime->state().venue_names.find(text_key(account, text));
+    found = known == nullptr ? 0 : *known;
+  });
+  return found;
+}
+
+nb::tuple state_hash(EngineHandle& handle) {
+  std::vector<std::uint8_t> bytes;
+  Sequence sequence = 0;
+  {
+    const nb::gil_scoped_release release;
+    // Only the copy is taken between two turns; the hash is the caller's time.
+    handle.runtime->run([&] {
+      handle.runtime->state().serialize(bytes);
+      sequence = handle.runtime->engine().writer().next_sequence() - 1;
+    });
+  }
+  return nb::make_tuple(sequence, journal::hex(journal::sha256(bytes.data(), bytes.size())));
+}
+
+Sequence sequence_of(EngineHandle& handle) {
+  return handle.runtime->journal().ring().published_sequence();
+}
+
+ClientPortHandle& open_client_port(EngineHandle& handle, const std::string& name, std::size_t capacity) {
+  ClientPort* port = nullptr;
+  handle.runtime->run([&] { port = &handle.runtime->engine().open_client_port(name, capacity); });
+  return *handle.client_ports.emplace_back(
+      std::make_unique<ClientPortHandle>(ClientPortHandle{&handle, port}));
+}
+
+VenuePortHandle& open_venue_port(EngineHandle& handle, VenueId venue, std::size_t capacity) {
+  if (!handle.runtime->state().registry.venues.has(venue)) throw nb::value_error("UNKNOWN_VENUE venue");
+  VenuePort* port = nullptr;
+  handle.runtime->run([&] { port = &handle.runtime->engine().open_venue_port(venue, capacity); });
+  return *handle.venue_ports.emplace_back(
+      std::make_unique<VenuePortHandle>(VenuePortHandle{&handle, port}));
+}
+
+void bind_drive(nb::class_<EngineHandle>& engine) {
+  engine
+      .def("turn", [](EngineHandle& handle, std::size_t limit) {
+        return handle.runtime->engine().turn(limit);
+      }, "limit"_a = 4096)
+      .def("start_pinned", [](EngineHandle& handle, int cpu) {
+        if (!handle.runtime->start_pinned(cpu)) {
+          throw std::runtime_error("engine: CPU " + std::to_string(cpu) + " was refused");
+        }
+      }, "cpu"_a)
+      .def("stop", [](EngineHandle& handle) {
+        const nb::gil_scoped_release release;
+        return handle.stop();
+      })
+      .def("beat", [](EngineHandle& handle) { return handle.runtime->engine().beat(); })
+      .def("now_ns", [](EngineHandle& handle) { return wall_or_virtual_ns(*handle.runtime); })
+      .def("set_time", [](EngineHandle& handle, std::int64_t now_ns) {
+        if (!handle.runtime->clock().set_ns(now_ns)) {
+          throw nb::value_error("RANGE now_ns: a virtual clock only goes forward");
+        }
+      }, "now_ns"_a)
+      .def("discipline_clock", [](EngineHandle& handle) {
+        std::int64_t ahead = 0;
+        handle.runtime->run([&] { ahead = handle.runtime->clock().discipline(); });
+        return ahead;
+      })
+      .def("set_clock_healthy", [](EngineHandle& handle, bool is_healthy) {
+        handle.runtime->run([&] { handle.runtime->engine().set_clock_healthy(is_healthy); });
+      }, "is_healthy"_a);
+}
+
+void bind_reads(nb::class_<EngineHandle>& engine) {
+  engine
+      .def("orders", [](EngineHandle& handle, bool open_only, std::size_t limit) {
+        return order_rows(handle.runtime->state(), open_only, limit);
+      }, "open_only"_a = true, "limit"_a = 10000)
+      .def("order", [](EngineHandle& handle, OrderId id) {
+        return order_row_at(handle.runtime->state(), slot_of(handle, id));
+      }, "order_id"_a)
+      .def("find_order", &find_order, "principal"_a, "client_id"_a)
+      .def("order_by_venue_id", &order_by_venue_id, "account"_a, "venue_order_id"_a)
+      .def("positions", [](EngineHandle& handle) {
+        return position_rows(handle.runtime->state(), wall_or_virtual_ns(*handle.runtime));
+      })
+      .def("balances", [](EngineHandle& handle) { return balance_rows(handle.runtime->state()); })
+      .def("limits", [](EngineHandle& handle) { return limit_rows(handle.runtime->state()); })
+      .def("trading_states", [](EngineHandle& handle) { return trading_state_rows(handle.runtime->state()); })
+      .def("registry", [](EngineHandle& handle, const std::string& kind) {
+        return registry_rows(handle.runtime->state(), kind);
+      }, "kind"_a)
+      .def("counters", &counters_of)
+      .def("state_hash", &state_hash)
+      .def("last_fill_time_ns", [](EngineHandle& handle, AccountId account) -> std::int64_t {
+        if (!handle.runtime->state().registry.accounts.has(account)) return 0;
+        return __atomic_load_n(&handle.runtime->state().last_fill_ns[account], __ATOMIC_RELAXED);
+      }, "account"_a);
+}
+
+}  // namespace
+
+void bind_engine(nb::module_& module) {
+  bind_ports(module);
+  auto engine = nb::class_<EngineHandle>(module, "Engine");
+  engine
+      .def(nb::new_(&open_engine), "directory"_a, "ring_directory"_a, nb::kw_only(), "instance"_a = 1,
+           "ring_bytes"_a = 64ULL << 20, "segment_bytes"_a = 64ULL << 20, "orders_max"_a = 262144,
+           "idempotency_max"_a = 1048576, "positions_max"_a = 65536, "is_memory_only"_a = false,
+           "is_virtual_clock"_a = false, "commit_cpu"_a = -1, "disk_async_window_ms"_a = 250,
+           "build"_a = "")
+      .def_prop_ro("epoch", [](EngineHandle& handle) { return handle.runtime->state().epoch; })
+      .def_prop_ro("sequence", &sequence_of)
+      .def_prop_ro("recovery", &recovery_of)
+      .def("open_client_port", &open_client_port, "name"_a, "capacity"_a = 4096,
+           nb::rv_policy::reference_internal)
+      .def("open_venue_port", &open_venue_port, "venue"_a, "capacity"_a = 4096,
+           nb::rv_policy::reference_internal);
+  bind_drive(engine);
+  bind_control(engine);
+  bind_reads(engine);
+}
+
+}  // namespace gateway

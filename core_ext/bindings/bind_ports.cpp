@@ -1,0 +1,489 @@
+// Ports for Python: decimal text becomes mantissas here, and every text is checked before a lane.
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
+#include <sys/eventfd.h>
+
+#include "bind.hpp"
+#include "engine_handle.hpp"
+#include "gateway_core/types/decimal_text.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace gateway {
+namespace {
+
+[[noreturn]] void refuse(const char* code, const char* field) {
+  throw nb::value_error((std::string(code) + " " + field).c_str());
+}
+
+Int128 parse_wide(std::string_view text, int scale, const char* field) {
+  const ParsedDecimal parsed = parse_decimal(text, scale);
+  switch (parsed.fault) {
+    case DecimalFault::kNone: return parsed.mantissa;
+    case DecimalFault::kSyntax: refuse("BAD_NUMBER", field);
+    case DecimalFault::kPrecision: refuse("PRECISION", field);
+    case DecimalFault::kOverflow: refuse("OVERFLOW", field);
+  }
+  return 0;
+}
+
+std::int64_t parse_number(std::string_view text, int scale, const char* field) {
+  const Int128 value = parse_wide(text, scale, field);
+  if (value > kQuantityMax || value < -kQuantityMax) refuse("OVERFLOW", field);
+  return static_cast<std::int64_t>(value);
+}
+
+/// "" is 0 = absent; a number that is there must be above zero.
+std::int64_t parse_optional(std::string_view text, int scale, const char* field) {
+  if (text.empty()) return 0;
+  const std::int64_t value = parse_number(text, scale, field);
+  if (value <= 0) refuse("RANGE", field);
+  return value;
+}
+
+template <std::size_t N>
+Text<N> fixed_text(std::string_view text, const char* field) {
+  if (text.size() > N) refuse("RANGE", field);
+  Text<N> out;
+  out.assign(text);
+  return out;
+}
+
+ClientId parse_client_id(std::string_view text) {
+  if (text.size() > ClientId::kCapacity) refuse("BAD_CLIENT_ID", "client_order_id");
+  for (const char c : text) {
+    if (c <= ' ' || c > '~') refuse("BAD_CLIENT_ID", "client_order_id");
+  }
+  ClientId out;
+  out.assign(text);
+  return out;
+}
+
+const InstrumentDefined& rules_of(const EngineHandle& handle, InstrumentId id) {
+  const auto& instruments = handle.runtime->state().registry.instruments;
+  if (!instruments.has(id)) refuse("UNKNOWN_INSTRUMENT", "instrument");
+  return instruments.at(id).definition;
+}
+
+/// Rules of the instrument an order is for; found on the engine's thread.
+const InstrumentDefined& rules_of_order(EngineHandle& handle, OrderId id) {
+  std::uint32_t slot = kNoSlot;
+  handle.runtime->run([&] { slot = handle.runtime->state().orders.find(id); });
+  if (slot == kNoSlot) refuse("UNKNOWN_ORDER", "order_id");
+  return rules_of(handle, handle.runtime->state().orders.at(slot).instrument);
+}
+
+template <typename Message>
+void set_header(Message& message, MessageKind kind, PrincipalId principal, std::uint64_t request) {
+  message.header = {kind, static_cast<std::uint8_t>(sizeof(Message) / kEntryBytes), 0, principal,
+                    request};
+}
+
+// --- Client port ---
+
+std::uint64_t submit(ClientPortHandle& port, PrincipalId principal, std::string_view client_id,
+                     InstrumentId instrument, AccountId account, StrategyId strategy, int side,
+                     int type, int time_in_force, std::string_view quantity, std::string_view price,
+                     std::string_view trigger_price, std::string_view display_quantity,
+                     std::int64_t expires_ns, int leg, int flags) {
+  const InstrumentDefined& rules = rules_of(*port.engine, instrument);
+  NewOrderMessage message{};
+  message.client_id = parse_client_id(client_id);
+  if (message.client_id.empty()) refuse("BAD_CLIENT_ID", "client_order_id");
+  message.quantity = parse_number(quantity, rules.quantity_scale, "quantity");
+  if (message.quantity <= 0) refuse("RANGE", "quantity");
+  message.price = parse_optional(price, rules.price_scale, "price");
+  message.trigger_price = parse_optional(trigger_price, rules.price_scale, "trigger_price");
+  message.display_quantity = parse_optional(display_quantity, rules.quantity_scale, "display_quantity");
+  if (expires_ns < 0) refuse("RANGE", "expires_ns");
+  message.expires_ns = expires_ns;
+  message.instrument = instrument;
+  message.account = account;
+  message.strategy = strategy;
+  message.side = static_cast<Side>(side);
+  message.type = static_cast<OrderType>(type);
+  message.time_in_force = static_cast<TimeInForce>(time_in_force);
+  message.leg = static_cast<std::uint8_t>(leg);
+  message.flags = static_cast<std::uint8_t>(flags | kTextClientId);
+  const std::uint64_t request = port.port->last_request + 1;
+  set_header(message, MessageKind::kNewOrder, principal, request);
+  if (!port.port->orders.push(&message, message.header.entries)) return 0;
+  return port.port->last_request = request;
+}
+
+std::uint64_t cancel(ClientPortHandle& port, PrincipalId principal, OrderId order_id, int reason) {
+  CancelMessage message{};
+  message.order_id = order_id;
+  message.reason = static_cast<CancelReason>(reason);
+  const std::uint64_t request = port.port->last_request + 1;
+  set_header(message, MessageKind::kCancel, principal, request);
+  if (!port.port->urgent.push(&message)) return 0;
+  return port.port->last_request = request;
+}
+
+std::uint64_t replace(ClientPortHandle& port, PrincipalId principal, OrderId order_id,
+                      std::string_view client_id, std::string_view quantity, std::string_view price) {
+  const InstrumentDefined& rules = rules_of_order(*port.engine, order_id);
+  ReplaceMessage message{};
+  message.order_id = order_id;
+  message.client_id = parse_client_id(client_id);
+  message.quantity = parse_optional(quantity, rules.quantity_scale, "quantity");
+  message.price = parse_optional(price, rules.price_scale, "price");
+  const std::uint64_t request = port.port->last_request + 1;
+  set_header(message, MessageKind::kReplace, principal, request);
+  if (!port.port->orders.push(&message)) return 0;
+  return port.port->last_request = request;
+}
+
+std::uint64_t mass_cancel(ClientPortHandle& port, PrincipalId principal, AccountId account,
+                          StrategyId strategy, InstrumentId instrument, VenueId venue,
+                          std::uint32_t origin_port, int reason) {
+  MassCancelMessage message{};
+  message.account = account;
+  message.strategy = strategy;
+  message.instrument = instrument;
+  message.venue = venue;
+  message.origin_port = origin_port;
+  message.reason = static_cast<CancelReason>(reason);
+  const std::uint64_t request = port.port->last_request + 1;
+  set_header(message, MessageKind::kMassCancel, principal, request);
+  if (!port.port->urgent.push(&message)) return 0;
+  return port.port->last_request = request;
+}
+
+nb::list notices(ClientPortHandle& port, std::size_t limit) {
+  nb::list out;
+  auto& lane = port.port->notices;
+  drain_wake(port.wake_fd);
+  for (std::size_t i = 0; i < limit && lane.size() != 0; ++i) {
+    Notice notice;
+    std::memcpy(&notice, lane.peek(), sizeof notice);
+    lane.pop();
+    out.append(nb::make_tuple(notice.sequence, notice.request, notice.order_id, notice.kind,
+                              notice.refusal, notice.level, notice.limit, notice.current,
+                              notice.would_be, notice.working));
+  }
+  return out;
+}
+
+// --- Venue port ---
+
+nb::list take(VenuePortHandle& port, std::size_t limit) {
+  nb::list out;
+  auto& lane = port.port->outbound;
+  drain_wake(port.wake_fd);
+  const Registry& registry = port.engine->runtime->state().registry;
+  const auto text = [](std::int64_t mantissa, int scale) {
+    return mantissa == 0 ? std::string() : format_decimal(mantissa, scale);
+  };
+  for (std::size_t i = 0; i < limit && lane.size() != 0; ++i) {
+    OutboundEntry entry;
+    std::memcpy(&entry, lane.peek(), sizeof entry);
+    lane.pop();
+    // An entry of an older boot, or after another process took over, is never sent.
+    if (entry.epoch != port.engine->runtime->state().epoch ||
+        !port.engine->runtime->journal().writer().is_current_epoch()) {
+      continue;
+    }
+    const InstrumentDefined& rules = registry.instruments.at(entry.instrument).definition;
+    Order order;
+    std::uint32_t slot = kNoSlot;
+    port.engine->runtime->run([&] { slot = port.engine->runtime->state().orders.find(entry.order_id); });
+    const bool is_known = slot != kNoSlot && read(port.engine->runtime->state().orders.at(slot), order);
+    out.append(nb::make_tuple(entry.kind, entry.order_id, entry.epoch, entry.account, entry.instrument,
+                              entry.strategy, static_cast<int>(entry.side), static_cast<int>(entry.type),
+                              static_cast<int>(entry.time_in_force), entry.flags, entry.leg,
+                              text(entry.price, rules.price_scale), text(entry.quantity, rules.quantity_scale),
+                              text(entry.trigger_price, rules.price_scale),
+                              text(entry.display_quantity, rules.quantity_scale), entry.expires_ns,
+                              is_known ? std::string(order.venue_order_id.view()) : std::string()));
+  }
+  return out;
+}
+
+template <typename Message>
+bool push_fact(VenuePortHandle& port, MessageKind kind, Message& message) {
+  set_header(message, kind, 0, 0);
+  return port.port->facts.push(&message, message.header.entries);
+}
+
+struct FactParts {
+  std::string_view venue_order_id = {};
+  int reason = 0;
+  std::string_view text = {};
+  std::int64_t venue_time_ns = 0;
+  std::uint64_t venue_sequence = 0;
+  int evidence = 1;
+  std::int64_t cumulative = -1;
+  std::int64_t price = 0;
+  std::int64_t quantity = 0;
+};
+
+bool push_order_fact(VenuePortHandle& port, RecordKind kind, OrderId order_id, const FactParts& parts) {
+  FactMessage message{};
+  message.fact.order_id = order_id;
+  message.fact.venue_time_ns = parts.venue_time_ns;
+  message.fact.venue_sequence = parts.venue_sequence;
+  message.fact.venue_order_id = fixed_text<40>(parts.venue_order_id, "venue_order_id");
+  message.fact.price = parts.price;
+  message.fact.quantity = parts.quantity;
+  message.fact.cumulative = parts.cumulative;
+  message.fact.reason = static_cast<std::uint32_t>(parts.reason);
+  message.fact.evidence = static_cast<std::uint32_t>(parts.evidence);
+  message.fact.text.assign(parts.text);
+  set_header(message, MessageKind::kFact, 0, 0);
+  message.header.detail = static_cast<std::uint8_t>(static_cast<int>(kind) -
+                                                    static_cast<int>(RecordKind::kOrderAccepted));
+  return port.port->facts.push(&message, message.header.entries);
+}
+
+std::int64_t told_cumulative(VenuePortHandle& port, OrderId order_id, std::string_view text) {
+  if (text.empty()) return -1;
+  return parse_number(text, rules_of_order(*port.engine, order_id).quantity_scale, "cumulative_quantity");
+}
+
+/// Price with a scale of its own: as many decimals as the text has.
+std::int64_t parse_own_scale(std::string_view text, std::uint8_t& scale, const char* field) {
+  const std::size_t point = text.find('.');
+  const std::size_t decimals = point == std::string_view::npos ? 0 : text.size() - point - 1;
+  if (decimals > static_cast<std::size_t>(kPriceScaleMax)) refuse("PRECISION", field);
+  scale = static_cast<std::uint8_t>(decimals);
+  return parse_number(text, scale, field);
+}
+
+bool filled(VenuePortHandle& port, OrderId order_id, AccountId account, InstrumentId instrument, int side,
+            int leg, std::string_view price, std::string_view quantity, std::string_view value,
+            std::string_view fee, CurrencyId fee_currency, int liquidity, std::string_view trade_id,
+            std::string_view venue_order_id, std::int64_t venue_time_ns, std::uint64_t venue_sequence) {
+  const InstrumentDefined& rules = rules_of(*port.engine, instrument);
+  FillMessage message{};
+  OrderFilled& fill = message.fill;
+  fill.order_id = order_id;
+  fill.account = account;
+  fill.instrument = instrument;
+  fill.price = parse_own_scale(price, fill.price_scale, "price");
+  fill.quantity = parse_number(quantity, rules.quantity_scale, "quantity");
+  fill.value.e18 = value.empty() ? 0 : parse_wide(value, kMoneyScale, "value");
+  fill.fee.e18 = fee.empty() ? 0 : parse_wide(fee, kMoneyScale, "fee");
+  fill.fee_currency = fee_currency;
+  fill.side = static_cast<Side>(side);
+  fill.leg = static_cast<std::uint8_t>(leg);
+  fill.liquidity = static_cast<std::uint8_t>(liquidity);
+  fill.venue_time_ns = venue_time_ns;
+  fill.trade_id = fixed_text<40>(trade_id, "trade_id");
+  fill.venue_order_id = fixed_text<40>(venue_order_id, "venue_order_id");
+  fill.venue_sequence = venue_sequence;
+  return push_fact(port, MessageKind::kFill, message);
+}
+
+bool fill_revised(VenuePortHandle& port, OrderId order_id, AccountId account, InstrumentId instrument,
+                  int side, int leg, std::string_view price, std::string_view quantity,
+                  std::string_view value, std::string_view fee, CurrencyId fee_currency, int liquidity,
+                  std::string_view trade_id, std::string_view venue_order_id,
+                  std::int64_t venue_time_ns, std::uint64_t revision) {
+  const InstrumentDefined& rules = rules_of(*port.engine, instrument);
+  FillRevisedMessage message{};
+  FillRevised& fill = message.fill;
+  fill.order_id = order_id;
+  fill.account = account;
+  fill.instrument = instrument;
+  fill.trade_id = fixed_text<40>(trade_id, "trade_id");
+  fill.revision = revision;
+  fill.quantity = parse_number(quantity, rules.quantity_scale, "quantity");
+  if (fill.quantity != 0) fill.price = parse_own_scale(price, fill.price_scale, "price");
+  fill.value.e18 = value.empty() ? 0 : parse_wide(value, kMoneyScale, "value");
+  fill.fee.e18 = fee.empty() ? 0 : parse_wide(fee, kMoneyScale, "fee");
+  fill.fee_currency = fee_currency;
+  fill.side = static_cast<Side>(side);
+  fill.leg = static_cast<std::uint8_t>(leg);
+  fill.liquidity = static_cast<std::uint8_t>(liquidity);
+  fill.venue_time_ns = venue_time_ns;
+  message.venue_order_id = fixed_text<40>(venue_order_id, "venue_order_id");
+  return push_fact(port, MessageKind::kFillRevised, message);
+}
+
+bool adopt(VenuePortHandle& port, AccountId account, InstrumentId instrument, StrategyId strategy, int side,
+           int type, int time_in_force, int flags, int leg, std::string_view price,
+           std::string_view quantity, std::string_view cumulative_quantity,
+           std::string_view venue_order_id, std::string_view venue_client_id, OrderId order_id) {
+  const InstrumentDefined& rules = rules_of(*port.engine, instrument);
+  AdoptMessage message{};
+  OrderAdopted& order = message.order;
+  order.order_id = order_id;
+  order.price = price.empty() ? 0 : parse_number(price, rules.price_scale, "price");
+  order.quantity = parse_number(quantity, rules.quantity_scale, "quantity");
+  order.cumulative = parse_number(cumulative_quantity, rules.quantity_scale, "cumulative_quantity");
+  order.instrument = instrument;
+  order.account = account;
+  order.strategy = strategy;
+  order.type = static_cast<OrderType>(type);
+  order.side = static_cast<Side>(side);
+  order.time_in_force = static_cast<TimeInForce>(time_in_force);
+  order.flags = static_cast<std::uint8_t>(flags);
+  order.leg = static_cast<std::uint64_t>(leg);
+  order.venue_order_id = fixed_text<40>(venue_order_id, "venue_order_id");
+  order.venue_client_id.assign(venue_client_id);
+  return push_fact(port, MessageKind::kAdopt, message);
+}
+
+bool marked(VenuePortHandle& port, InstrumentId instrument, std::string_view mark, std::string_view bid,
+            std::string_view ask, std::string_view last) {
+  std::uint8_t scale = 0;
+  for (const std::string_view text : {mark, bid, ask, last}) {
+    std::uint8_t own = 0;
+    if (!text.empty()) (void)parse_own_scale(text, own, "mark");
+    scale = std::max(scale, own);
+  }
+  const auto parse = [&](std::string_view text, const char* field) {
+    return text.empty() ? std::int64_t{0} : parse_number(text, scale, field);
+  };
+  MarkMessage message{};
+  message.instrument = instrument;
+  message.scale = scale;
+  message.mark = parse(mark, "mark");
+  message.bid = parse(bid, "bid");
+  message.ask = parse(ask, "ask");
+  message.last = parse(last, "last");
+  return push_fact(port, MessageKind::kMark, message);
+}
+
+bool session(VenuePortHandle& port, int state, std::string_view text) {
+  SessionMessage message{};
+  message.state.venue = port.port->venue;
+  message.state.state = static_cast<std::uint32_t>(state);
+  message.state.text.assign(text);
+  return push_fact(port, MessageKind::kSession, message);
+}
+
+bool funding(VenuePortHandle& port, AccountId account, InstrumentId instrument, int leg,
+             CurrencyId currency, std::string_view amount, std::string_view rate,
+             std::string_view reference, std::int64_t venue_time_ns) {
+  FundingMessage message{};
+  message.funding.account = account;
+  message.funding.instrument = instrument;
+  message.funding.currency = currency;
+  message.funding.leg = static_cast<std::uint32_t>(leg);
+  message.funding.amount.e18 = parse_wide(amount, kMoneyScale, "amount");
+  message.funding.rate_e18 = parse_number(rate, kMoneyScale, "rate");
+  message.funding.venue_time_ns = venue_time_ns;
+  message.funding.reference = fixed_text<40>(reference, "reference");
+  return push_fact(port, MessageKind::kFunding, message);
+}
+
+bool balance(VenuePortHandle& port, AccountId account, CurrencyId currency, std::string_view amount,
+             int reason, std::string_view reference) {
+  BalanceMessage message{};
+  message.change.account = account;
+  message.change.currency = currency;
+  message.change.reason = static_cast<std::uint64_t>(reason);
+  message.change.amount.e18 = parse_wide(amount, kMoneyScale, "amount");
+  message.change.reference = fixed_text<40>(reference, "reference");
+  return push_fact(port, MessageKind::kBalance, message);
+}
+
+void bind_client_port(nb::module_& module) {
+  nb::class_<ClientPortHandle>(module, "ClientPort")
+      .def_prop_ro("number", [](const ClientPortHandle& port) { return port.port->number; })
+      .def("submit", &submit, "principal"_a, "client_id"_a, "instrument"_a, "account"_a, "strategy"_a,
+           "side"_a, "type"_a, "time_in_force"_a, "quantity"_a, "price"_a = "", "trigger_price"_a = "",
+           "display_quantity"_a = "", "expires_ns"_a = 0, "leg"_a = 0, "flags"_a = 0)
+      .def("cancel", &cancel, "principal"_a, "order_id"_a, "reason"_a = 0)
+      .def("replace", &replace, "principal"_a, "order_id"_a, "client_id"_a = "", "quantity"_a = "",
+           "price"_a = "")
+      .def("mass_cancel", &mass_cancel, "principal"_a, "account"_a = 0, "strategy"_a = 0,
+           "instrument"_a = 0, "venue"_a = 0, "origin_port"_a = 0, "reason"_a = 1)
+      .def("notices", &notices, "limit"_a = 1024)
+      .def("wake_fd", [](ClientPortHandle& port) { return port.engine->watch(port); })
+      .def_prop_ro("overruns",
+                   [](const ClientPortHandle& port) { return port.port->notices.overruns(); });
+}
+
+void bind_venue_port(nb::module_& module) {
+  using Handle = VenuePortHandle;
+  nb::class_<Handle>(module, "VenuePort")
+      .def_prop_ro("venue", [](const Handle& port) { return port.port->venue; })
+      .def("take", &take, "limit"_a = 256)
+      .def("wake_fd", [](Handle& port) { return port.engine->watch(port); })
+      .def("accepted", [](Handle& port, OrderId id, std::string_view venue_order_id, bool is_untriggered,
+                          std::int64_t time_ns, std::uint64_t sequence, int evidence) {
+        const int reason = is_untriggered ? static_cast<int>(FactReason::kUntriggered) : 0;
+        return push_order_fact(port, RecordKind::kOrderAccepted, id,
+                               {.venue_order_id = venue_order_id, .reason = reason,
+                                .venue_time_ns = time_ns, .venue_sequence = sequence,
+                                .evidence = evidence});
+      }, "order_id"_a, "venue_order_id"_a, "is_untriggered"_a, "venue_time_ns"_a, "venue_sequence"_a, "evidence"_a = 1)
+      .def("rejected", [](Handle& port, OrderId id, int reason, std::string_view text,
+                          std::int64_t time_ns, int evidence) {
+        return push_order_fact(port, RecordKind::kOrderRejected, id,
+                               {.reason = reason, .text = text, .venue_time_ns = time_ns,
+                                .evidence = evidence});
+      }, "order_id"_a, "reason"_a, "text"_a, "venue_time_ns"_a, "evidence"_a = 1)
+      .def("not_sent", [](Handle& port, OrderId id, int reason, std::string_view text, int evidence) {
+        return push_order_fact(port, RecordKind::kOrderNotSent, id,
+                               {.reason = reason, .text = text, .evidence = evidence});
+      }, "order_id"_a, "reason"_a, "text"_a, "evidence"_a = 5)
+      .def("unknown", [](Handle& port, OrderId id, int reason, std::string_view text) {
+        return push_order_fact(port, RecordKind::kOrderUnknown, id,
+                               {.reason = reason, .text = text, .evidence = 5});
+      }, "order_id"_a, "reason"_a, "text"_a)
+      .def("triggered", [](Handle& port, OrderId id, std::int64_t time_ns) {
+        // The venue's trigger is an acceptance of the working order.
+        return push_order_fact(port, RecordKind::kOrderAccepted, id, {.venue_time_ns = time_ns});
+      }, "order_id"_a, "venue_time_ns"_a)
+      .def("canceled", [](Handle& port, OrderId id, int reason, std::string_view text,
+                          std::string_view cumulative, std::int64_t time_ns, std::uint64_t sequence,
+                          int evidence) {
+        return push_order_fact(port, RecordKind::kOrderCanceled, id,
+                               {.reason = reason, .text = text, .venue_time_ns = time_ns,
+                                .venue_sequence = sequence, .evidence = evidence,
+                                .cumulative = told_cumulative(port, id, cumulative)});
+      }, "order_id"_a, "reason"_a, "text"_a, "cumulative_quantity"_a, "venue_time_ns"_a, "venue_sequence"_a, "evidence"_a = 1)
+      .def("expired", [](Handle& port, OrderId id, int reason, std::string_view text,
+                         std::string_view cumulative, std::int64_t time_ns, std::uint64_t sequence,
+                         int evidence) {
+        return push_order_fact(port, RecordKind::kOrderExpired, id,
+                               {.reason = reason, .text = text, .venue_time_ns = time_ns,
+                                .venue_sequence = sequence, .evidence = evidence,
+                                .cumulative = told_cumulative(port, id, cumulative)});
+      }, "order_id"_a, "reason"_a, "text"_a, "cumulative_quantity"_a, "venue_time_ns"_a, "venue_sequence"_a, "evidence"_a = 1)
+      .def("replaced", [](Handle& port, OrderId id, std::string_view price, std::string_view quantity,
+                          std::string_view venue_order_id, std::int64_t time_ns, std::uint64_t sequence,
+                          int evidence) {
+        const InstrumentDefined& rules = rules_of_order(*port.engine, id);
+        return push_order_fact(port, RecordKind::kOrderReplaced, id,
+                               {.venue_order_id = venue_order_id, .venue_time_ns = time_ns,
+                                .venue_sequence = sequence, .evidence = evidence,
+                                .price = parse_optional(price, rules.price_scale, "price"),
+                                .quantity = parse_number(quantity, rules.quantity_scale, "quantity")});
+      }, "order_id"_a, "price"_a, "quantity"_a, "venue_order_id"_a, "venue_time_ns"_a, "venue_sequence"_a, "evidence"_a = 1)
+      .def("cancel_rejected", [](Handle& port, OrderId id, int reason, std::string_view text) {
+        return push_order_fact(port, RecordKind::kCancelRejected, id, {.reason = reason, .text = text});
+      }, "order_id"_a, "reason"_a, "text"_a)
+      .def("replace_rejected", [](Handle& port, OrderId id, int reason, std::string_view text) {
+        return push_order_fact(port, RecordKind::kReplaceRejected, id, {.reason = reason, .text = text});
+      }, "order_id"_a, "reason"_a, "text"_a)
+      .def("filled", &filled, "order_id"_a, "account"_a, "instrument"_a, "side"_a, "leg"_a, "price"_a,
+           "quantity"_a, "value"_a, "fee"_a, "fee_currency"_a, "liquidity"_a, "trade_id"_a,
+           "venue_order_id"_a, "venue_time_ns"_a, "venue_sequence"_a)
+      .def("fill_revised", &fill_revised, "order_id"_a, "account"_a, "instrument"_a, "side"_a, "leg"_a,
+           "price"_a, "quantity"_a, "value"_a, "fee"_a, "fee_currency"_a, "liquidity"_a, "trade_id"_a,
+           "venue_order_id"_a, "venue_time_ns"_a, "revision"_a)
+      .def("adopt", &adopt, "account"_a, "instrument"_a, "strategy"_a, "side"_a, "type"_a,
+           "time_in_force"_a, "flags"_a, "leg"_a, "price"_a, "quantity"_a, "cumulative_quantity"_a,
+           "venue_order_id"_a, "venue_client_id"_a, "order_id"_a = 0)
+      .def("marked", &marked, "instrument"_a, "mark"_a, "bid"_a, "ask"_a, "last"_a)
+      .def("session", &session, "state"_a, "text"_a)
+      .def("funding", &funding, "account"_a, "instrument"_a, "leg"_a, "currency"_a, "amount"_a, "rate"_a,
+           "reference"_a, "venue_time_ns"_a)
+      .def("balance", &balance, "account"_a, "currency"_a, "amount"_a, "reason"_a, "reference"_a);
+}
+
+}  // namespace
+
+void bind_ports(nb::module_& module) {
+  bind_client_port(module);
+  bind_venue_port(module);
+}
+
+}  // namespace gateway

@@ -1,0 +1,413 @@
+// Building the rows. Copies are taken by version, so that a writing engine is never half seen.
+#include "rows.hpp"
+
+#include <nanobind/stl/string.h>
+
+#include <algorithm>
+#include <string>
+
+#include "gateway_core/position/profit_loss.hpp"
+#include "gateway_core/types/decimal_text.hpp"
+
+namespace nb = nanobind;
+
+namespace gateway {
+namespace {
+
+std::string text(std::string_view view) { return std::string(view); }
+
+nb::object number(std::int64_t mantissa, int scale) {
+  if (mantissa == 0) return nb::none();
+  return nb::cast(format_decimal(mantissa, scale));
+}
+
+std::string money(Int128 e18) { return format_decimal(e18, kMoneyScale); }
+
+const char* side_word(Side side) { return side == Side::kBuy ? "buy" : "sell"; }
+const char* type_word(OrderType type) {
+  switch (type) {
+    case OrderType::kMarket: return "market";
+    case OrderType::kLimit: return "limit";
+    case OrderType::kStop: return "stop";
+    case OrderType::kStopLimit: return "stop_limit";
+  }
+  return "";
+}
+const char* tif_word(TimeInForce tif) {
+  switch (tif) {
+    case TimeInForce::kDay: return "day";
+    case TimeInForce::kGtc: return "gtc";
+    case TimeInForce::kIoc: return "ioc";
+    case TimeInForce::kFok: return "fok";
+    case TimeInForce::kGtd: return "gtd";
+  }
+  return "";
+}
+const char* leg_word(std::uint8_t leg) { return leg == 0 ? "net" : leg == 1 ? "long" : "short"; }
+const char* margin_word(std::uint8_t mode) {
+  return mode == 0 ? "cash" : mode == 1 ? "cross" : "isolated";
+}
+const char* kind_word(std::uint8_t kind) {
+  constexpr const char* kWords[] = {"", "spot", "linear", "inverse", "quanto"};
+  return kind < 5 ? kWords[kind] : "";
+}
+
+constexpr const char* kReasonWords[] = {
+    "",           "requested",     "time_in_force", "post_only", "reduce_only",  "self_trade",
+    "expired",    "venue",         "timeout",       "disconnected", "send_error", "restart",
+    "untriggered", "queue_stale",  "insufficient_funds", "cancel_outcome_unknown",
+    "replace_outcome_unknown"};
+const char* reason_word(std::uint32_t reason) {
+  return reason < std::size(kReasonWords) ? kReasonWords[reason] : "";
+}
+
+std::string strategy_word(const Registry& registry, StrategyId id) {
+  return id == kExternalStrategy ? "EXTERNAL" : text(registry.strategies.at(id).definition.name.view());
+}
+
+int average_scale(const InstrumentRules& rules) { return std::min(rules.price_scale + 8, 18); }
+
+nb::object optional_price(const std::optional<Int128>& price, int scale) {
+  return price ? nb::cast(format_decimal(*price, scale)) : nb::none();
+}
+
+}  // namespace
+
+nb::dict order_row(const State& state, const Order& order) {
+  const Registry& registry = state.registry;
+  const InstrumentRow& instrument = registry.instruments.at(order.instrument);
+  const int price_scale = instrument.definition.price_scale;
+  const int quantity_scale = instrument.definition.quantity_scale;
+  const bool has_price = order.type == OrderType::kLimit || order.type == OrderType::kStopLimit;
+  const auto average = order.cumulative == 0
+                           ? std::nullopt
+                           : price_of(instrument.rules, {order.value_e18}, order.cumulative,
+                                      average_scale(instrument.rules));
+  nb::dict row;
+  row["order_id"] = std::to_string(order.order_id);
+  row["client_order_id"] = order.client_number != 0 ? std::to_string(order.client_number)
+                                                    : text(order.client_id.view());
+  row["principal"] = text(registry.principals.at(order.principal).definition.name.view());
+  row["venue"] = text(registry.venues.at(instrument.definition.venue).definition.name.view());
+  row["instrument"] = text(instrument.definition.symbol.view());
+  row["account"] = text(registry.accounts.at(order.account).definition.name.view());
+  row["strategy"] = strategy_word(registry, order.strategy);
+  row["side"] = side_word(order.side);
+  row["type"] = type_word(order.type);
+  row["time_in_force"] = tif_word(order.time_in_force);
+  row["leg"] = leg_word(order.leg);
+  row["is_post_only"] = (order.flags & kPostOnly) != 0;
+  row["is_reduce_only"] = (order.flags & kReduceOnly) != 0;
+  row["is_emulated"] = (order.flags & kEmulate) != 0;
+  row["is_external"] = (order.flags & kExternalOrder) != 0;
+  row["quantity"] = format_decimal(order.quantity, quantity_scale);
+  row["price"] = has_price ? number(order.price, price_scale) : nb::none();
+  row["trigger_price"] = number(order.trigger_price, price_scale);
+  row["display_quantity"] = number(order.display_quantity, quantity_scale);
+  row["expires_ns"] = order.expires_ns == 0 ? nb::none() : nb::cast(order.expires_ns);
+  row["state"] = std::string(name(static_cast<OrderState>(order.state)));
+  row["pending"] = std::string(pending_name(order.overlay));
+  row["cumulative_quantity"] = format_decimal(order.cumulative, quantity_scale);
+  const bool is_working = is_open(static_cast<OrderState>(order.state));
+  row["leaves_quantity"] =
+      format_decimal(is_working ? std::max<std::int64_t>(leaves(order), 0) : 0, quantity_scale);
+  row["average_price"] = optional_price(average, average_scale(instrument.rules));
+  row["venue_order_id"] = text(order.venue_order_id.view());
+  row["reason"] = reason_word(order.reason);
+  row["created_ns"] = order.created_ns;
+  row["updated_ns"] = order.updated_ns;
+  row["sequence"] = order.sequence;
+  return row;
+}
+
+nb::object order_row_at(const State& state, std::uint32_t slot) {
+  Order copy;
+  if (slot == kNoSlot || !read(state.orders.at(slot), copy) || copy.order_id == 0) return nb::none();
+  return order_row(state, copy);
+}
+
+nb::list order_rows(const State& state, bool open_only, std::size_t limit) {
+  nb::list rows;
+  const std::uint32_t used = state.orders.used();
+  Order copy;
+  // Newest slots last; with a limit the newest are kept.
+  std::vector<std::uint32_t> wanted;
+  for (std::uint32_t slot = used; slot-- > 0 && wanted.size() < limit;) {
+    const auto seen = __atomic_load_n(&state.orders.at(slot).state, __ATOMIC_RELAXED);
+    if (seen == 0 || (open_only && !is_open(static_cast<OrderState>(seen)))) continue;
+    wanted.push_back(slot);
+  }
+  for (auto it = wanted.rbegin(); it != wanted.rend(); ++it) {
+    if (!read(state.orders.at(*it), copy)) continue;
+    if (open_only && !is_open(static_cast<OrderState>(copy.state))) continue;
+    rows.append(order_row(state, copy));
+  }
+  return rows;
+}
+
+nb::list position_rows(const State& state, std::int64_t now_ns) {
+  nb::list rows;
+  const Registry& registry = state.registry;
+  for (std::uint32_t i = 0; i < state.routes.count(); ++i) {
+    Position position;
+    MarkRow mark;
+    if (!read(state.routes.position(i), position) || position.sequence == 0) continue;
+    const InstrumentRow& instrument = registry.instruments.at(position.instrument);
+    const InstrumentRules& rules = instrument.rules;
+    const bool has_mark = read(instrument.mark, mark) && mark.time_ns != 0;
+    const Int128 mark_twice = mark.mark != 0 ? static_cast<Int128>(mark.mark) * 2
+                              : mark.bid != 0 && mark.ask != 0
+                                  ? static_cast<Int128>(mark.bid) + mark.ask
+                                  : static_cast<Int128>(mark.last) * 2;
+    // Half a tick of the mark's own scale keeps one more digit.
+    const int mark_scale = static_cast<int>(mark.scale) + 1;
+    const Int128 mark_price = mark_twice * 5;
+    const auto unrealised = has_mark && mark_scale <= kPriceScaleMax
+                                ? unrealised_at(position.book, rules, mark_price, mark_scale)
+                                : std::nullopt;
+    const int scale = average_scale(rules);
+    nb::dict row;
+    row["account"] = text(registry.accounts.at(position.account).definition.name.view());
+    row["venue"] = text(registry.venues.at(instrument.definition.venue).definition.name.view());
+    row["instrument"] = text(instrument.definition.symbol.view());
+    row["leg"] = leg_word(position.leg);
+    row["margin_mode"] = margin_word(position.margin_mode);
+    row["strategy"] = strategy_word(registry, position.strategy);
+    row["quantity"] = format_decimal(position.book.quantity, rules.quantity_scale);
+    row["average_price"] = optional_price(average_price(position.book, rules, scale), scale);
+    row["cost"] = money(position.book.cost_e18);
+    row["realised"] = money(position.book.realised_e18);
+    row["unrealised"] = unrealised ? nb::cast(money(unrealised->e18)) : nb::none();
+    row["fees"] = money(position.book.fees_e18);
+    row["break_even"] = optional_price(break_even_price(position.book, rules, scale), scale);
+    row["mark"] = has_mark && mark_price != 0 ? nb::cast(format_decimal(mark_price, mark_scale)) : nb::none();
+    row["mark_age_ms"] = has_mark ? nb::cast((now_ns - mark.time_ns) / 1'000'000) : nb::none();
+    row["currency"] = text(registry.currencies.at(instrument.definition.settle).definition.code.view());
+    row["state"] = std::string(name(position.book.state));
+    row["sequence"] = position.sequence;
+    rows.append(row);
+  }
+  return rows;
+}
+
+nb::list balance_rows(const State& state) {
+  nb::list rows;
+  for (std::uint32_t i = 0; i < state.balances.count(); ++i) {
+    Balance balance;
+    if (!read(state.balances.at(i), balance)) continue;
+    nb::dict row;
+    row["account"] = text(state.registry.accounts.at(balance.account).definition.name.view());
+    row["currency"] = text(state.registry.currencies.at(balance.currency).definition.code.view());
+    row["total"] = money(balance.total_e18);
+    row["sequence"] = balance.sequence;
+    rows.append(row);
+  }
+  return rows;
+}
+
+const char* level_name(int level) noexcept {
+  constexpr const char* kNames[] = {"instrument", "strategy", "account", "venue", "firm"};
+  return level >= 0 && level < kLevels ? kNames[level] : "";
+}
+
+std::string entity_name(const Registry& registry, int level, std::uint32_t id) {
+  switch (static_cast<Level>(level)) {
+    case Level::kInstrument: return text(registry.instruments.at(id).definition.symbol.view());
+    case Level::kStrategy: return strategy_word(registry, id);
+    case Level::kAccount: return text(registry.accounts.at(id).definition.name.view());
+    case Level::kVenue: return text(registry.venues.at(id).definition.name.view());
+    case Level::kFirm: return "firm";
+  }
+  return "";
+}
+
+namespace {
+
+template <typename Visit>
+void for_each_level(const State& state, Visit&& visit) {
+  for (int level = 0; level < kLevels; ++level) {
+    for (std::uint32_t id = 0; id < state.registry.level_count(static_cast<Level>(level)); ++id) {
+      visit(level, id, state.registry.level(static_cast<Level>(level), id));
+    }
+  }
+}
+
+}  // namespace
+
+nb::list limit_rows(const State& state) {
+  nb::list rows;
+  for_each_level(state, [&](int level, std::uint32_t id, const LevelEntity& entity) {
+    if (entity.limits_version == 0) return;
+    const LimitFields& limits = entity.limits;
+    nb::dict row;
+    row["level"] = level_name(level);
+    row["id"] = id;
+    row["name"] = entity_name(state.registry, level, id);
+    row["version"] = entity.limits_version;
+    row["order_quantity_max"] = format_decimal(limits.order_quantity_max_e8, 8);
+    row["order_notional_max"] = format_decimal(limits.order_notional_max_e4, 4);
+    row["position_long_max"] = format_decimal(limits.position_long_max_e8, 8);
+    row["position_short_max"] = format_decimal(limits.position_short_max_e8, 8);
+    row["gross_exposure_max"] = format_decimal(limits.gross_exposure_max_e4, 4);
+    row["net_exposure_max"] = format_decimal(limits.net_exposure_max_e4, 4);
+    row["credit_max"] = format_decimal(limits.credit_max_e4, 4);
+    row["collar_bps"] = limits.collar_bps;
+    row["reference_age_ms_max"] = limits.reference_age_ms_max;
+    row["orders_per_second"] = limits.orders_per_second;
+    row["order_burst"] = limits.order_burst;
+    row["cancels_per_second"] = limits.cancels_per_second;
+    row["cancel_burst"] = limits.cancel_burst;
+    row["open_orders_side_max"] = limits.open_orders_side_max;
+    row["duplicate_window_ms"] = limits.duplicate_window_ms;
+    row["actor"] = text(entity.limits_actor.view());
+    row["reason"] = text(entity.limits_reason.view());
+    rows.append(row);
+  });
+  return rows;
+}
+
+nb::list trading_state_rows(const State& state) {
+  constexpr const char* kStates[] = {"active", "reducing", "halted"};
+  nb::list rows;
+  for_each_level(state, [&](int level, std::uint32_t id, const LevelEntity& entity) {
+    if (entity.state == TradingState::kActive && entity.state_actor.empty()) return;
+    nb::dict row;
+    row["level"] = level_name(level);
+    row["id"] = id;
+    row["name"] = entity_name(state.registry, level, id);
+    row["state"] = kStates[static_cast<int>(entity.state)];
+    row["is_latch"] = entity.is_latched;
+    row["actor"] = text(entity.state_actor.view());
+    row["reason"] = text(entity.state_reason.view());
+    rows.append(row);
+  });
+  return rows;
+}
+
+namespace {
+
+nb::dict instrument_row(const Registry& registry, const InstrumentRow& source) {
+  const InstrumentDefined& rules = source.definition;
+  const auto code = [&](CurrencyId id) { return text(registry.currencies.at(id).definition.code.view()); };
+  nb::dict row;
+  row["name"] = text(rules.symbol.view());
+  row["venue"] = text(registry.venues.at(rules.venue).definition.name.view());
+  row["venue_id"] = rules.venue;
+  row["venue_symbol"] = text(rules.venue_symbol.view());
+  row["kind"] = kind_word(rules.kind);
+  row["base"] = code(rules.base);
+  row["quote"] = code(rules.quote);
+  row["settle"] = code(rules.settle);
+  row["price_scale"] = rules.price_scale;
+  row["quantity_scale"] = rules.quantity_scale;
+  row["multiplier_scale"] = rules.multiplier_scale;
+  row["tick"] = format_decimal(rules.tick, rules.price_scale);
+  row["lot"] = format_decimal(rules.lot, rules.quantity_scale);
+  row["multiplier"] = format_decimal(rules.multiplier, rules.multiplier_scale);
+  row["quantity_min"] = format_decimal(rules.quantity_min, rules.quantity_scale);
+  row["quantity_max"] = format_decimal(rules.quantity_max, rules.quantity_scale);
+  row["notional_min"] = format_decimal(rules.notional_min_e8, 8);
+  row["is_tradable"] = rules.is_tradable != 0;
+  MarkRow mark;
+  const bool has_mark = read(source.mark, mark) && mark.time_ns != 0;
+  const int scale = static_cast<int>(mark.scale);
+  row["mark"] = has_mark ? number(mark.mark, scale) : nb::none();
+  row["bid"] = has_mark ? number(mark.bid, scale) : nb::none();
+  row["ask"] = has_mark ? number(mark.ask, scale) : nb::none();
+  row["last"] = has_mark ? number(mark.last, scale) : nb::none();
+  row["mark_time_ns"] = has_mark ? nb::cast(mark.time_ns) : nb::none();
+  return row;
+}
+
+template <typename Rows, typename Fill>
+nb::list rows_of(const Rows& source, Fill&& fill) {
+  nb::list rows;
+  for (std::uint32_t id = 1; id <= source.count(); ++id) {
+    nb::dict row = fill(source.at(id));
+    row["id"] = id;
+    row["version"] = source.at(id).definition.version;
+    rows.append(row);
+  }
+  return rows;
+}
+
+nb::dict venue_row(const VenueRow& source) {
+  constexpr const char* kSessions[] = {"down", "gap_open", "reconciled"};
+  const VenueDefined& venue = source.definition;
+  nb::dict row;
+  row["name"] = text(venue.name.view());
+  row["is_simulated"] = venue.is_simulated != 0;
+  row["order_types"] = venue.order_types;
+  row["times_in_force"] = venue.times_in_force;
+  row["flags"] = venue.flags;
+  row["amend"] = venue.amend;
+  row["ack_timeout_ms"] = venue.ack_timeout_ms;
+  row["session"] = kSessions[static_cast<std::uint32_t>(source.session) % 3];
+  row["session_text"] = text(source.session_text.view());
+  return row;
+}
+
+nb::object mask_ids(std::uint8_t all, const std::uint64_t* mask, std::uint32_t words) {
+  if (all != 0) return nb::none();
+  nb::list ids;
+  for (std::uint32_t id = 0; id < words * 64; ++id) {
+    if ((mask[id / 64] >> (id % 64) & 1) != 0) ids.append(id);
+  }
+  return ids;
+}
+
+nb::dict principal_row(const PrincipalRow& source) {
+  const PrincipalDefined& principal = source.definition;
+  nb::dict row;
+  row["name"] = text(principal.name.view());
+  row["scopes"] = principal.scopes;
+  row["is_enabled"] = principal.is_enabled != 0;
+  row["accounts"] = mask_ids(principal.all_accounts, principal.accounts, 4);
+  row["strategies"] = mask_ids(principal.all_strategies, principal.strategies, 4);
+  row["instruments"] = mask_ids(principal.all_instruments, principal.instruments, 8);
+  return row;
+}
+
+nb::dict account_row(const Registry& registry, const AccountRow& source) {
+  constexpr const char* kDurabilities[] = {"memory", "process", "disk_async", "disk"};
+  nb::dict row;
+  row["name"] = text(source.definition.name.view());
+  row["venue"] = text(registry.venues.at(source.definition.venue).definition.name.view());
+  row["durability"] = kDurabilities[source.definition.durability & 3];
+  row["is_hedge_mode"] = source.definition.is_hedge_mode != 0;
+  row["margin_mode"] = margin_word(source.definition.margin_mode);
+  return row;
+}
+
+}  // namespace
+
+nb::list registry_rows(const State& state, const std::string& kind) {
+  const Registry& registry = state.registry;
+  if (kind == "instrument") {
+    return rows_of(registry.instruments,
+                   [&](const InstrumentRow& row) { return instrument_row(registry, row); });
+  }
+  if (kind == "venue") return rows_of(registry.venues, venue_row);
+  if (kind == "principal") return rows_of(registry.principals, principal_row);
+  if (kind == "account") {
+    return rows_of(registry.accounts, [&](const AccountRow& row) { return account_row(registry, row); });
+  }
+  if (kind == "strategy") {
+    return rows_of(registry.strategies, [](const StrategyRow& source) {
+      nb::dict row;
+      row["name"] = text(source.definition.name.view());
+      return row;
+    });
+  }
+  if (kind == "currency") {
+    return rows_of(registry.currencies, [](const CurrencyRow& source) {
+      nb::dict row;
+      row["name"] = text(source.definition.code.view());
+      row["rate"] = format_decimal(source.rate_e8, 8);
+      return row;
+    });
+  }
+  throw nb::value_error("registry kind: currency, venue, instrument, account, strategy, principal");
+}
+
+}  // namespace gateway

@@ -1,0 +1,23 @@
+// Rows as Python sees them: dictionaries with decimal text, the same keys live and in a follower.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include "gateway_core/state/state.hpp"
+
+namespace gateway {
+
+[[nodiscard]] nanobind::dict order_row(const State& state, const Order& order);
+[[nodiscard]] nanobind::list order_rows(const State& state, bool open_only, std::size_t limit);
+/// nullptr-safe lookups by slot; None when the slot could not be read.
+[[nodiscard]] nanobind::object order_row_at(const State& state, std::uint32_t slot);
+[[nodiscard]] nanobind::list position_rows(const State& state, std::int64_t now_ns);
+[[nodiscard]] nanobind::list balance_rows(const State& state);
+[[nodiscard]] nanobind::list limit_rows(const State& state);
+[[nodiscard]] nanobind::list trading_state_rows(const State& state);
+/// kind: currency | venue | instrument | account | strategy | principal. ValueError otherwise.
+[[nodiscard]] nanobind::list registry_rows(const State& state, const std::string& kind);
+[[nodiscard]] const char* level_name(int level) noexcept;
+[[nodiscard]] std::string entity_name(const Registry& registry, int level, std::uint32_t id);
+
+}  // namespace gateway

@@ -1,0 +1,69 @@
+// A running engine: journal opened and recovered, state rebuilt, threads by role. The one place where
+// the parts are wired. Construction throws with the named cause; nothing else does.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gateway_core/engine/engine.hpp"
+#include "gateway_core/journal/journal.hpp"
+#include "gateway_core/platform/storage.hpp"
+#include "gateway_core/state/follower.hpp"
+
+namespace gateway {
+
+struct RuntimeOptions {
+  journal::JournalOptions journal;
+  Capacity capacity;
+  std::string build;
+  bool is_virtual_clock = false;
+  std::int64_t disk_async_window_ns = 250'000'000;
+};
+
+class Runtime {
+ public:
+  explicit Runtime(const RuntimeOptions& options);
+  ~Runtime();
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+
+  [[nodiscard]] Engine& engine() noexcept { return *engine_; }
+  [[nodiscard]] State& state() noexcept { return *state_; }
+  [[nodiscard]] Clock& clock() noexcept { return *clock_; }
+  [[nodiscard]] journal::Journal& journal() noexcept { return *journal_; }
+  [[nodiscard]] double recovery_seconds() const noexcept { return recovery_seconds_; }
+  [[nodiscard]] bool is_pinned() const noexcept { return engine_thread_.joinable(); }
+
+  /// Pinned drive: the `engine` thread turns the engine until stop(). False: the CPU was refused.
+  [[nodiscard]] bool start_pinned(int cpu);
+  /// Runs `work` between two turns, on the engine's thread. Caller's thread waits, at most 10 s.
+  void run(const std::function<void()>& work);
+  /// Ends threads, records the stop, stores everything. Idempotent. False: not all is durable.
+  bool stop();
+
+ private:
+  void run_engine(int cpu);
+  void run_seal();
+  [[nodiscard]] bool run_posted();
+
+  platform::PosixStorage storage_;
+  std::unique_ptr<Clock> clock_;
+  std::unique_ptr<journal::Journal> journal_;
+  std::unique_ptr<State> state_;
+  std::unique_ptr<Engine> engine_;
+  double recovery_seconds_ = 0;
+  std::thread engine_thread_;
+  std::thread seal_thread_;
+  std::atomic<bool> is_stopping_{false};
+  std::atomic<int> pin_result_{-1};  // -1 = not tried, 0 = done, else errno
+  std::atomic<const std::function<void()>*> posted_{nullptr};
+  std::atomic<bool> is_posted_done_{false};
+  bool is_open_ = false;
+  bool is_memory_only_ = false;
+};
+
+}  // namespace gateway

@@ -1,0 +1,31 @@
+// Keeps words of different threads on different cache lines. Knows sizes only, no behaviour.
+#pragma once
+
+#include <cstddef>
+#include <utility>
+
+namespace gateway {
+
+/// Bytes that travel together between cores. A constant of the layout, not of the machine it was
+/// built on: shared-memory rings are read by other programs.
+inline constexpr std::size_t kCacheLine = 64;
+/// Distance that also keeps the adjacent-line prefetcher apart; for the few words two threads poll.
+inline constexpr std::size_t kFalseSharingRange = 2 * kCacheLine;
+
+[[nodiscard]] constexpr std::size_t round_up_to_line(std::size_t bytes) noexcept {
+  return (bytes + kCacheLine - 1) / kCacheLine * kCacheLine;
+}
+
+/// A value alone on its cache lines.
+template <typename T>
+struct alignas(kCacheLine) Padded {
+  T value{};
+
+  Padded() = default;
+  template <typename... Arguments>
+  explicit constexpr Padded(std::in_place_t, Arguments&&... arguments)
+      : value(std::forward<Arguments>(arguments)...) {}
+};
+static_assert(sizeof(Padded<char>) == kCacheLine && alignof(Padded<char>) == kCacheLine);
+
+}  // namespace gateway

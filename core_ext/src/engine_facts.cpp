@@ -1,0 +1,270 @@
+// Facts from venues: never refused, applied once, contradictions kept as anomalies.
+#include <algorithm>
+
+#include "gateway_core/engine/engine.hpp"
+
+namespace gateway {
+namespace {
+
+[[nodiscard]] Verdict verdict_of(const Order& order, RecordKind kind, const OrderFact& fact) noexcept {
+  const auto state = static_cast<OrderState>(order.state);
+  const auto reason = static_cast<FactReason>(fact.reason);
+  const auto moves = [&](Overlay overlay, PendingEvent event) {
+    return pending_move(overlay, pending(order.overlay, overlay), event).verdict;
+  };
+  switch (kind) {
+    case RecordKind::kCancelRejected: return moves(Overlay::kCancel, PendingEvent::kRejected);
+    case RecordKind::kReplaceRejected: return moves(Overlay::kReplace, PendingEvent::kRejected);
+    case RecordKind::kOrderReplaced:
+      return transition(state, replace_event(order.cumulative, fact.quantity)).verdict;
+    case RecordKind::kOrderAccepted:
+      return transition(state, reason == FactReason::kUntriggered ? OrderEvent::kAcceptedUntriggered
+                                                                  : OrderEvent::kAccepted)
+          .verdict;
+    case RecordKind::kOrderRejected: return transition(state, OrderEvent::kRejected).verdict;
+    case RecordKind::kOrderCanceled: return transition(state, OrderEvent::kCanceled).verdict;
+    case RecordKind::kOrderExpired: return transition(state, OrderEvent::kExpired).verdict;
+    case RecordKind::kOrderNotSent: return transition(state, OrderEvent::kNotSent).verdict;
+    case RecordKind::kOrderUnknown:
+      if (reason == FactReason::kUnknownOutcomeCancel) {
+        return moves(Overlay::kCancel, PendingEvent::kTimedOut);
+      }
+      if (reason == FactReason::kUnknownOutcomeReplace) {
+        return moves(Overlay::kReplace, PendingEvent::kTimedOut);
+      }
+      return transition(state, OrderEvent::kUnknown).verdict;
+    default: return Verdict::kAnomaly;
+  }
+}
+
+/// A repeated acceptance that brings the venue's id, or a replace that repeats the terms in force.
+[[nodiscard]] bool says_nothing_new(const Order& order, RecordKind kind, const OrderFact& fact) noexcept {
+  if (kind != RecordKind::kOrderReplaced) return false;
+  return pending(order.overlay, Overlay::kReplace) == Pending::kNo && fact.quantity == order.quantity &&
+         (fact.price == 0 || fact.price == order.price);
+}
+
+}  // namespace
+
+void Engine::tell_owner(const Order& order, Sequence sequence, RecordKind kind, Refusal refusal) noexcept {
+  (void)answer(order.origin_port, {.sequence = sequence, .request = 0, .order_id = order.order_id,
+                                   .kind = static_cast<std::uint16_t>(kind),
+                                   .refusal = static_cast<std::uint16_t>(refusal), .level = -1,
+                                   .limit = 0, .current = 0, .would_be = 0, .working = 0});
+}
+
+void Engine::record_anomaly(OrderId order_id, RecordKind kind, std::uint8_t state, AnomalyCode code,
+                            const TradeId& trade_id) noexcept {
+  ++counters_.anomalies;
+  Anomaly anomaly{};
+  anomaly.order_id = order_id;
+  anomaly.kind = static_cast<std::uint32_t>(kind);
+  anomaly.state = state;
+  anomaly.trade_id = trade_id;
+  anomaly.code = static_cast<std::uint64_t>(code);
+  append(RecordKind::kAnomaly, anomaly, {});
+}
+
+void Engine::on_fact(RecordKind kind, const OrderFact& fact) noexcept {
+  (void)now_ns();
+  ++counters_.facts;
+  const std::uint32_t slot = state_.orders.find(fact.order_id);
+  if (slot == kNoSlot) {
+    return record_anomaly(fact.order_id, kind, 0, AnomalyCode::kUnknownOrder, {});
+  }
+  const Order& order = state_.orders.at(slot);
+  const Verdict verdict = verdict_of(order, kind, fact);
+  if (verdict == Verdict::kAnomaly) {
+    return record_anomaly(fact.order_id, kind, order.state, AnomalyCode::kIllegalEvent, {});
+  }
+  const bool brings_id = order.venue_order_id.empty() && !fact.venue_order_id.empty() &&
+                         is_open(static_cast<OrderState>(order.state));
+  if ((verdict == Verdict::kDuplicate && !brings_id) || says_nothing_new(order, kind, fact)) {
+    ++counters_.facts_repeated;
+    return;
+  }
+  if (kind == RecordKind::kOrderReplaced && (fact.quantity <= 0 || fact.quantity > kQuantityMax ||
+                                             fact.price < 0 || fact.price > kQuantityMax)) {
+    return halt_by_range(order.instrument, fact.order_id, {});
+  }
+  const Sequence sequence = append(kind, fact, {.origin_sequence = fact.venue_sequence});
+  tell_owner(order, sequence, kind);
+}
+
+void Engine::halt_by_range(InstrumentId instrument, OrderId order_id, const TradeId& trade_id) noexcept {
+  record_anomaly(order_id, RecordKind::kOrderFilled, 0, AnomalyCode::kRange, trade_id);
+  TradingStateSet halt{};
+  halt.level = static_cast<std::uint32_t>(Level::kInstrument);
+  halt.id = instrument;
+  halt.state = static_cast<std::uint32_t>(TradingState::kHalted);
+  halt.is_latch = 1;
+  halt.actor.assign("gateway");
+  halt.reason.assign("a venue fact left the exact range");
+  append(RecordKind::kTradingStateSet, halt, {});
+}
+
+void Engine::on_fill(const OrderFilled& told) noexcept {
+  (void)now_ns();
+  const Registry& registry = state_.registry;
+  if (!registry.instruments.has(told.instrument) || !registry.accounts.has(told.account)) {
+    return record_anomaly(told.order_id, RecordKind::kOrderFilled, 0,
+                          AnomalyCode::kUnknownInstrument, told.trade_id);
+  }
+  const Key128 key =
+      FillMemory::key(told.account, told.instrument, told.venue_order_id, told.trade_id);
+  if (state_.fills.find(key) != 0) {
+    ++counters_.fills_repeated;
+    return;
+  }
+  const InstrumentRow& row = registry.instruments.at(told.instrument);
+  const auto value = told.value.e18 != 0
+                         ? std::optional<Money>(told.value)
+                         : value_of(row.rules, told.price, told.price_scale, told.quantity);
+  const std::uint32_t slot = told.order_id == 0 ? kNoSlot : state_.orders.find(told.order_id);
+  const std::uint32_t route_index =
+      slot != kNoSlot ? state_.orders.at(slot).route
+                      : state_.route_of_order(told.account, told.instrument,
+                                              static_cast<Leg>(told.leg), kExternalStrategy);
+  if (!value || told.quantity <= 0 || route_index == RouteTable::kNone) {
+    return halt_by_range(told.instrument, told.order_id, told.trade_id);
+  }
+  const Route& route = state_.routes.at(route_index);
+  const PositionBook& held = state_.routes.position(route_index).book;
+  const auto book = state_.book_after(held, route, told.side, told.quantity, *value, told.fee,
+                                      told.fee_currency);
+  if (!book || book->quantity > kQuantityMax || book->quantity < -kQuantityMax) {
+    return halt_by_range(told.instrument, told.order_id, told.trade_id);
+  }
+  constexpr std::uint32_t kLength = sizeof(RecordHeader) + sizeof(OrderFilled);
+  std::uint8_t* record = writer_.reserve(kLength);
+  if (record == nullptr) return;  // turn() stops reading facts before the ring is that full
+  open_record(record, RecordKind::kOrderFilled, kLength, {.origin_sequence = told.venue_sequence});
+  auto* fill = reinterpret_cast<OrderFilled*>(record + sizeof(RecordHeader));
+  std::memcpy(fill, &told, sizeof(OrderFilled));
+  fill->value = *value;
+  fill->order_cumulative =
+      slot == kNoSlot ? told.quantity : state_.orders.at(slot).cumulative + told.quantity;
+  fill->position_quantity = book->quantity;
+  fill->position_cost = {book->cost_e18};
+  fill->position_realised = {book->realised_e18};
+  const Sequence sequence = commit(record, kLength);
+  ++counters_.fills;
+  if (slot == kNoSlot) return;
+  const Order& order = state_.orders.at(slot);
+  if (order.cumulative > order.quantity) {
+    record_anomaly(order.order_id, RecordKind::kOrderFilled, order.state, AnomalyCode::kOverfill,
+                   told.trade_id);
+  }
+  tell_owner(order, sequence, RecordKind::kOrderFilled);
+}
+
+void Engine::on_fill_revised(const FillRevised& told, const VenueOrderId& venue_order_id) noexcept {
+  (void)now_ns();
+  const std::uint64_t ordinal = state_.fills.find(
+      FillMemory::key(told.account, told.instrument, venue_order_id, told.trade_id));
+  const RecordKind kind = told.quantity == 0 ? RecordKind::kFillBusted : RecordKind::kFillCorrected;
+  if (ordinal == 0) {
+    return record_anomaly(told.order_id, kind, 0, AnomalyCode::kUnknownFill, told.trade_id);
+  }
+  if (state_.fills.at(ordinal).revision >= told.revision) {
+    ++counters_.fills_repeated;
+    return;
+  }
+  FillRevised revised = told;
+  revised.fill_ordinal = ordinal;
+  revised.order_id = state_.fills.at(ordinal).order_id;
+  if (revised.quantity != 0 && revised.value.e18 == 0) {
+    const InstrumentRow& row = state_.registry.instruments.at(told.instrument);
+    const auto value = value_of(row.rules, told.price, told.price_scale, told.quantity);
+    if (!value) return halt_by_range(told.instrument, told.order_id, told.trade_id);
+    revised.value = *value;
+  }
+  const auto book = state_.book_revised(ordinal, revised, false);
+  if (!book) return halt_by_range(told.instrument, told.order_id, told.trade_id);
+  revised.position_quantity = book->quantity;
+  revised.position_cost = {book->cost_e18};
+  revised.position_realised = {book->realised_e18};
+  const Sequence sequence = append(kind, revised, {});
+  const std::uint32_t slot = state_.orders.find(revised.order_id);
+  if (slot != kNoSlot) tell_owner(state_.orders.at(slot), sequence, kind);
+}
+
+void Engine::on_adopt(const OrderAdopted& seen) noexcept {
+  (void)now_ns();
+  const Registry& registry = state_.registry;
+  if (!registry.instruments.has(seen.instrument) || !registry.accounts.has(seen.account) ||
+      !state_.orders.has_room()) {
+    return record_anomaly(seen.order_id, RecordKind::kOrderAdopted, 0,
+                          AnomalyCode::kUnknownInstrument, {});
+  }
+  if (state_.venue_names.find(text_key(seen.account, seen.venue_order_id)) != nullptr) {
+    ++counters_.facts_repeated;
+    return;
+  }
+  OrderAdopted adopted = seen;
+  adopted.flags |= kExternalOrder;
+  if (adopted.order_id == 0 || state_.orders.find(adopted.order_id) != kNoSlot) {
+    adopted.order_id = make_order_id({settings_.instance, state_.epoch,
+                                      static_cast<std::uint32_t>(state_.orders_made + 1)});
+  }
+  append(RecordKind::kOrderAdopted, adopted, {});
+}
+
+void Engine::on_session(const VenueState& session) noexcept {
+  (void)now_ns();
+  if (!state_.registry.venues.has(session.venue)) return;
+  VenueState record = session;
+  record.since_ns = now_ns_;
+  append(RecordKind::kVenueState, record, {});
+}
+
+void Engine::on_funding(const Funding& funding) noexcept {
+  (void)now_ns();
+  const std::uint64_t scope = (std::uint64_t{funding.account} << 32) | funding.instrument;
+  if (state_.references.find(State::reference_key(scope, funding.reference)) != nullptr) {
+    ++counters_.facts_repeated;
+    return;
+  }
+  append(RecordKind::kFunding, funding, {});
+}
+
+void Engine::on_balance(const BalanceChanged& change) noexcept {
+  (void)now_ns();
+  const std::uint64_t scope = std::uint64_t{change.account} << 32;
+  if (state_.references.find(State::reference_key(scope, change.reference)) != nullptr) {
+    ++counters_.facts_repeated;
+    return;
+  }
+  append(RecordKind::kBalanceChanged, change, {});
+}
+
+// Marks are volatile: they feed the gate and readers and leave no record.
+void Engine::on_mark(const MarkMessage& told) noexcept {
+  if (!state_.registry.instruments.has(told.instrument) || told.scale > kPriceScaleMax) return;
+  ++counters_.marks;
+  InstrumentRow& row = state_.registry.instruments.at(told.instrument);
+  const std::int64_t now = now_ns();
+  begin_write(row.mark.version);
+  put(row.mark.mark, told.mark);
+  put(row.mark.bid, told.bid);
+  put(row.mark.ask, told.ask);
+  put(row.mark.last, told.last);
+  put(row.mark.time_ns, now);
+  put(row.mark.scale, told.scale);
+  end_write(row.mark.version);
+  // The reference is the mark; without one the middle of the book, then the last trade.
+  const Int128 twice = told.mark != 0                   ? static_cast<Int128>(told.mark) * 2
+                       : told.bid != 0 && told.ask != 0 ? static_cast<Int128>(told.bid) + told.ask
+                                                        : static_cast<Int128>(told.last) * 2;
+  const auto in_scale = mul_div(twice, kPow10_64[row.rules.price_scale],
+                                kPow10_64[told.scale]);
+  const auto price = in_scale ? mul_div(*in_scale, 1, 2) : std::nullopt;
+  if (!price || *price <= 0 || *price > kQuantityMax) return;
+  row.reference = {static_cast<std::int64_t>(*price), now};
+  if (emulated_.empty()) return;
+  const auto last = told.last == 0 ? price : mul_div(told.last, kPow10_64[row.rules.price_scale],
+                                                     kPow10_64[told.scale]);
+  if (last && *last <= kQuantityMax) trigger_emulated(told.instrument, static_cast<std::int64_t>(*last));
+}
+
+}  // namespace gateway

@@ -1,0 +1,307 @@
+// The engine's thread of life: kill word, cancels, facts, timers, new orders, in that order.
+#include <algorithm>
+
+#include "gateway_core/engine/engine.hpp"
+
+namespace gateway {
+namespace {
+
+constexpr std::int64_t kTimerPeriod_ns = 1'000'000;
+
+/// Copies the message at the head of a lane. False: not complete, or its size is nonsense.
+bool take_message(SpscLane<kEntryBytes>& lane, AnyMessage& out) noexcept {
+  const auto* header = reinterpret_cast<const MessageHeader*>(lane.peek());
+  const std::size_t entries = header->entries;
+  if (entries == 0 || entries * kEntryBytes > sizeof(AnyMessage)) {
+    lane.pop();  // A producer outside may write anything; a broken entry is dropped alone.
+    return false;
+  }
+  if (lane.size() < entries) return false;
+  for (std::size_t i = 0; i < entries; ++i) {
+    std::memcpy(out.bytes + i * kEntryBytes, lane.peek(i), kEntryBytes);
+  }
+  lane.pop(entries);
+  return true;
+}
+
+}  // namespace
+
+Engine::Engine(State& state, journal::Writer& writer, Clock& clock, const EngineSettings& settings)
+    : state_(state),
+      writer_(writer),
+      clock_(clock),
+      settings_(settings),
+      fingerprints_(std::make_unique<Fingerprint[]>(kFingerprints)) {
+  emulated_.reserve(state.orders.capacity());
+  now_ns_ = std::max(clock.now_ns(), state.last_time_ns);
+  kill_word_seen_ = writer.kill_word();
+}
+
+std::int64_t Engine::now_ns() noexcept {
+  now_ns_ = std::max(clock_.now_ns(), now_ns_);
+  return now_ns_;
+}
+
+ClientPort& Engine::open_client_port(const std::string& name, std::size_t capacity) {
+  const auto number = static_cast<std::uint32_t>(client_ports_.size() + 1);
+  return *client_ports_.emplace_back(std::make_unique<ClientPort>(number, name, capacity));
+}
+
+VenuePort& Engine::open_venue_port(VenueId venue, std::size_t capacity) {
+  auto& port = *venue_ports_.emplace_back(std::make_unique<VenuePort>(venue, capacity, state_.epoch));
+  venue_port_of_[venue] = &port;
+  return port;
+}
+
+void Engine::open_record(std::uint8_t* record, RecordKind kind, std::uint32_t length,
+                         const Origin& origin) noexcept {
+  auto* header = reinterpret_cast<RecordHeader*>(record);
+  header->length = length;
+  header->type = static_cast<std::uint16_t>(kind);
+  header->cause = origin.cause;
+  header->time_ns = now_ns_;
+  header->origin_sequence = origin.origin_sequence;
+  header->actor = origin.actor;
+  header->origin_port = origin.port;
+}
+
+Sequence Engine::commit(std::uint8_t* record, std::uint32_t length) noexcept {
+  const Sequence sequence = writer_.publish(length);
+  // Our own record contradicting our own state is a defect: stop, recovery is the same code.
+  if (!state_.apply(*reinterpret_cast<const RecordHeader*>(record), record)) [[unlikely]] std::abort();
+  return sequence;
+}
+
+std::size_t Engine::turn(std::size_t limit) noexcept {
+  beat_.store(beat_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  poll_kill_word();
+  std::size_t done = turn_urgent(limit);
+  done += turn_facts(limit);
+  const std::int64_t now = now_ns();
+  if (now >= timers_due_ns_) {
+    timers_due_ns_ = now + kTimerPeriod_ns;
+    run_timers(now);
+  }
+  done += turn_orders(limit);
+  release_gated();
+  return done;
+}
+
+std::size_t Engine::turn_urgent(std::size_t limit) noexcept {
+  std::size_t done = 0;
+  AnyMessage message;
+  for (auto& port : client_ports_) {
+    while (done < limit && port->urgent.size() != 0 && take_message(port->urgent, message)) {
+      if (message.header().kind == MessageKind::kCancel) cancel(message.as<CancelMessage>(), port->number);
+      if (message.header().kind == MessageKind::kMassCancel) mass_cancel(message.as<MassCancelMessage>(), port->number);
+      ++done;
+    }
+  }
+  return done;
+}
+
+std::size_t Engine::turn_orders(std::size_t limit) noexcept {
+  std::size_t done = 0;
+  AnyMessage message;
+  for (auto& port : client_ports_) {
+    while (done < limit && port->orders.size() != 0 && take_message(port->orders, message)) {
+      if (message.header().kind == MessageKind::kNewOrder) submit(message.as<NewOrderMessage>(), port->number);
+      if (message.header().kind == MessageKind::kReplace) replace(message.as<ReplaceMessage>(), port->number);
+      ++done;
+    }
+  }
+  return done;
+}
+
+std::size_t Engine::turn_facts(std::size_t limit) noexcept {
+  std::size_t done = 0;
+  AnyMessage message;
+  for (auto& port : venue_ports_) {
+    // Facts are never dropped: when the ring is nearly full they wait in their lane.
+    while (done < limit && writer_.free_bytes() > 16 * kRecordBytesMax && port->facts.size() != 0 &&
+           take_message(port->facts, message)) {
+      dispatch_fact(message);
+      ++done;
+    }
+  }
+  return done;
+}
+
+void Engine::dispatch_fact(const AnyMessage& message) noexcept {
+  switch (message.header().kind) {
+    case MessageKind::kFact: {
+      const auto kind = static_cast<std::uint16_t>(RecordKind::kOrderAccepted) + message.header().detail;
+      if (kind > static_cast<int>(RecordKind::kOrderNotSent)) return;
+      return on_fact(static_cast<RecordKind>(kind), message.as<FactMessage>().fact);
+    }
+    case MessageKind::kFill: return on_fill(message.as<FillMessage>().fill);
+    case MessageKind::kFillRevised:
+      return on_fill_revised(message.as<FillRevisedMessage>().fill, message.as<FillRevisedMessage>().venue_order_id);
+    case MessageKind::kAdopt: return on_adopt(message.as<AdoptMessage>().order);
+    case MessageKind::kMark: return on_mark(message.as<MarkMessage>());
+    case MessageKind::kSession: return on_session(message.as<SessionMessage>().state);
+    case MessageKind::kFunding: return on_funding(message.as<FundingMessage>().funding);
+    case MessageKind::kBalance: return on_balance(message.as<BalanceMessage>().change);
+    default: return;
+  }
+}
+
+void Engine::release_gated() noexcept {
+  const Sequence synced = writer_.synced_sequence();
+  for (auto& port : venue_ports_) {
+    while (port->gated.size() != 0) {
+      OutboundEntry entry;
+      std::memcpy(&entry, port->gated.peek(), sizeof entry);
+      if (entry.sequence > synced) break;
+      const std::uint32_t slot = state_.orders.find(entry.order_id);
+      const bool is_wanted =
+          slot != kNoSlot && is_open(static_cast<OrderState>(state_.orders.at(slot).state));
+      if (is_wanted && !port->outbound.push(&entry)) break;
+      port->gated.pop();
+    }
+  }
+}
+
+// The kill word: any change of it halts the firm and cancels everything, even when nobody else runs.
+void Engine::poll_kill_word() noexcept {
+  const std::uint64_t word = writer_.kill_word();
+  if (word == kill_word_seen_) [[likely]] return;
+  kill_word_seen_ = word;
+  (void)now_ns();
+  TradingStateSet halt{};
+  halt.level = static_cast<std::uint32_t>(Level::kFirm);
+  halt.state = static_cast<std::uint32_t>(TradingState::kHalted);
+  halt.is_latch = 1;
+  halt.actor.assign("kill word");
+  halt.reason.assign("kill word raised");
+  append(RecordKind::kTradingStateSet, halt, {});
+  MassCancelMessage all{};
+  all.header.kind = MessageKind::kMassCancel;
+  all.reason = CancelReason::kKill;
+  mass_cancel(all, 0);
+}
+
+bool Engine::is_waiting_trigger(const Order& order) const noexcept {
+  if ((order.flags & kEmulate) == 0) return false;
+  if (static_cast<OrderState>(order.state) != OrderState::kUntriggered) return false;
+  const VenueDefined& offers = state_.routes.at(order.route).venue_row->definition;
+  return (offers.order_types >> static_cast<int>(order.type) & 1) == 0;
+}
+
+bool Engine::is_held_here(const Order& order, VenuePort& port) const noexcept {
+  if (is_waiting_trigger(order)) return true;
+  if (static_cast<OrderState>(order.state) != OrderState::kPendingNew) return false;
+  for (std::size_t i = 0; i < port.gated.size_now(); ++i) {
+    const auto* entry = reinterpret_cast<const OutboundEntry*>(port.gated.peek(i));
+    if (entry->order_id == order.order_id) return true;
+  }
+  return false;
+}
+
+void Engine::trigger_emulated(InstrumentId instrument, std::int64_t price) noexcept {
+  for (const OrderId id : emulated_) {
+    const std::uint32_t slot = state_.orders.find(id);
+    if (slot == kNoSlot) continue;
+    const Order& order = state_.orders.at(slot);
+    if (order.instrument != instrument || !is_waiting_trigger(order)) continue;
+    const bool is_reached =
+        order.side == Side::kBuy ? price >= order.trigger_price : price <= order.trigger_price;
+    Route& route = state_.routes.at(order.route);
+    VenuePort* port = venue_port_of_[route.venue];
+    if (!is_reached || port == nullptr || !port->has_room_for_new()) continue;
+    OrderTriggered triggered{};
+    triggered.order_id = id;
+    triggered.trigger_price_seen = price;
+    triggered.by_gateway = 1;
+    const Sequence sequence = append(RecordKind::kOrderTriggered, triggered, {});
+    if (sequence == 0) return;
+    ++counters_.triggered_by_engine;
+    send_new(order, sequence, route);
+    tell_owner(order, sequence, RecordKind::kOrderTriggered);
+  }
+}
+
+void Engine::end_emulated(const Order& order) noexcept {
+  const std::uint32_t slot = state_.orders.find(order.order_id);
+  VenuePort* port = venue_port_of_[state_.routes.at(order.route).venue];
+  if (port == nullptr || pending(order.overlay, Overlay::kCancel) == Pending::kSent) return;
+  ++counters_.expired_by_engine;
+  if (!is_held_here(order, *port)) {
+    send_cancel(slot, 0, 0, CancelReason::kExpiry, order.origin_port);
+    return;
+  }
+  OrderFact expired{};
+  expired.order_id = order.order_id;
+  expired.cumulative = -1;
+  expired.reason = static_cast<std::uint32_t>(FactReason::kExpired);
+  expired.evidence = static_cast<std::uint32_t>(Evidence::kGateway);
+  on_fact(RecordKind::kOrderExpired, expired);
+}
+
+void Engine::run_timers(std::int64_t now) noexcept {
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < emulated_.size(); ++i) {
+    const std::uint32_t slot = state_.orders.find(emulated_[i]);
+    if (slot == kNoSlot) continue;
+    const Order& order = state_.orders.at(slot);
+    if (!is_open(static_cast<OrderState>(order.state))) continue;
+    emulated_[kept++] = emulated_[i];
+    if (order.time_in_force == TimeInForce::kGtd && order.expires_ns <= now) end_emulated(order);
+  }
+  emulated_.resize(kept);
+}
+
+Sequence Engine::roll_period() noexcept {
+  (void)now_ns();
+  for (const OrderId id : emulated_) {
+    const std::uint32_t slot = state_.orders.find(id);
+    if (slot == kNoSlot) continue;
+    const Order& order = state_.orders.at(slot);
+    if (order.time_in_force == TimeInForce::kDay && is_open(static_cast<OrderState>(order.state))) {
+      end_emulated(order);
+    }
+  }
+  ClockTick tick{};
+  tick.purpose = 1;
+  return append(RecordKind::kClockTick, tick, {});
+}
+
+void Engine::settle_in_flight() {
+  (void)now_ns();
+  std::vector<std::uint32_t> open;
+  state_.orders.for_each_open([&](std::uint32_t slot) { open.push_back(slot); });
+  for (const std::uint32_t slot : open) {
+    const Order& order = state_.orders.at(slot);
+    if ((order.flags & kEmulate) != 0) emulated_.push_back(order.order_id);
+    OrderFact unknown{};
+    unknown.order_id = order.order_id;
+    unknown.cumulative = -1;
+    unknown.evidence = static_cast<std::uint32_t>(Evidence::kGateway);
+    const auto lost = [&](FactReason reason) {
+      unknown.reason = static_cast<std::uint32_t>(reason);
+      on_fact(RecordKind::kOrderUnknown, unknown);
+    };
+    if (static_cast<OrderState>(order.state) == OrderState::kPendingNew) lost(FactReason::kRestart);
+    if (pending(order.overlay, Overlay::kCancel) == Pending::kSent) {
+      lost(FactReason::kUnknownOutcomeCancel);
+    }
+    if (pending(order.overlay, Overlay::kReplace) == Pending::kSent) {
+      lost(FactReason::kUnknownOutcomeReplace);
+    }
+  }
+}
+
+bool Engine::has_same_content(const Order& order, const NewOrderMessage& message) noexcept {
+  constexpr std::uint8_t kOurs = kTextClientId | kConditions | kExternalOrder;
+  // A market order's price is our protection price, so only priced orders compare it.
+  const bool is_same_price = message.price == 0 || message.price == order.original_price;
+  return is_same_price && order.original_quantity == message.quantity &&
+         order.instrument == message.instrument && order.account == message.account &&
+         order.strategy == message.strategy && order.type == message.type &&
+         order.side == message.side && order.time_in_force == message.time_in_force &&
+         order.leg == message.leg && (order.flags & ~kOurs) == (message.flags & ~kOurs) &&
+         order.trigger_price == message.trigger_price &&
+         order.display_quantity == message.display_quantity && order.expires_ns == message.expires_ns;
+}
+
+}  // namespace gateway

@@ -1,0 +1,142 @@
+// Start, drive and stop of the engine, thread by thread.
+#include "gateway_core/engine/runtime.hpp"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <chrono>
+#include <stdexcept>
+
+namespace gateway {
+namespace {
+
+constexpr int kIdleSpins = 2'000;
+constexpr auto kIdleSleep = std::chrono::microseconds(20);
+constexpr auto kSealPeriod = std::chrono::milliseconds(50);
+constexpr auto kPostDeadline = std::chrono::seconds(10);
+
+void name_thread(const char* name) noexcept { ::pthread_setname_np(::pthread_self(), name); }
+
+int pin_thread(int cpu) noexcept {
+  if (cpu < 0) return 0;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<unsigned>(cpu), &set);
+  return ::pthread_setaffinity_np(::pthread_self(), sizeof set, &set);
+}
+
+}  // namespace
+
+Runtime::Runtime(const RuntimeOptions& options) {
+  const auto started = std::chrono::steady_clock::now();
+  clock_ = options.is_virtual_clock ? std::make_unique<Clock>(VirtualTime{1})
+                                    : std::make_unique<Clock>();
+  is_memory_only_ = options.journal.is_memory_only;
+  journal_ = std::make_unique<journal::Journal>(storage_);
+  journal::JournalOptions journal_options = options.journal;
+  journal_options.now_ns = clock_->now_ns();
+  Follower follower;
+  if (!journal_->open(journal_options, follower)) throw std::runtime_error(journal_->error());
+  if (follower.has_failed()) throw std::runtime_error("journal: " + follower.error());
+  state_ = follower.release(options.capacity);
+  if (state_ == nullptr) {
+    throw std::runtime_error("capacity: the recovered state does not fit the configured sizes");
+  }
+  engine_ = std::make_unique<Engine>(
+      *state_, journal_->writer(), *clock_,
+      EngineSettings{.instance = options.journal.instance,
+                     .disk_async_window_ns = options.disk_async_window_ns});
+  Boot boot{};
+  boot.epoch = journal_->epoch();
+  boot.orders_max = options.capacity.orders_max;
+  boot.idempotency_max = options.capacity.texts_max;
+  boot.positions_max = options.capacity.positions_max;
+  boot.clean_shutdown = journal_->was_clean() ? 1 : 0;
+  boot.wall_time_ns = wall_ns();
+  boot.build.assign(options.build);
+  is_open_ = true;
+  if (!journal_->commit().start()) throw std::runtime_error("journal_commit: no thread");
+  if (engine_->record_control(RecordKind::kBoot, boot) == 0) {
+    throw std::runtime_error("journal: no room for the boot record");
+  }
+  engine_->settle_in_flight();
+  if (!is_memory_only_) seal_thread_ = std::thread([this] { run_seal(); });
+  recovery_seconds_ =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+}
+
+Runtime::~Runtime() { (void)stop(); }
+
+bool Runtime::start_pinned(int cpu) {
+  if (is_pinned()) return true;
+  pin_result_ = -1;
+  engine_thread_ = std::thread([this, cpu] { run_engine(cpu); });
+  while (pin_result_.load(std::memory_order_acquire) < 0) std::this_thread::yield();
+  if (pin_result_ == 0) return true;
+  engine_thread_.join();
+  return false;
+}
+
+void Runtime::run_engine(int cpu) {
+  name_thread("engine");
+  const int pinned = pin_thread(cpu);
+  pin_result_.store(pinned, std::memory_order_release);
+  if (pinned != 0) return;
+  int idle = 0;
+  while (!is_stopping_.load(std::memory_order_acquire)) {
+    const bool ran = run_posted();
+    if (engine_->turn(256) != 0 || ran) {
+      idle = 0;
+    } else if (++idle > kIdleSpins) {
+      std::this_thread::sleep_for(kIdleSleep);
+    }
+  }
+  while (run_posted()) {
+  }
+}
+
+bool Runtime::run_posted() {
+  const auto* work = posted_.exchange(nullptr, std::memory_order_acq_rel);
+  if (work == nullptr) return false;
+  (*work)();
+  is_posted_done_.store(true, std::memory_order_release);
+  return true;
+}
+
+void Runtime::run(const std::function<void()>& work) {
+  if (!is_pinned()) return work();
+  is_posted_done_.store(false, std::memory_order_relaxed);
+  posted_.store(&work, std::memory_order_release);
+  const auto deadline = std::chrono::steady_clock::now() + kPostDeadline;
+  while (!is_posted_done_.load(std::memory_order_acquire)) {
+    if (std::chrono::steady_clock::now() > deadline &&
+        posted_.exchange(nullptr, std::memory_order_acq_rel) != nullptr) {
+      throw std::runtime_error("engine: no answer within 10 s");
+    }
+    std::this_thread::yield();
+  }
+}
+
+void Runtime::run_seal() {
+  name_thread("seal");
+  while (!is_stopping_.load(std::memory_order_acquire)) {
+    const auto result = journal_->sealer().step();
+    if (result == journal::SealResult::kIdle || result == journal::SealResult::kFailed) {
+      std::this_thread::sleep_for(kSealPeriod);
+    }
+  }
+}
+
+bool Runtime::stop() {
+  if (!is_open_) return true;
+  is_open_ = false;
+  is_stopping_.store(true, std::memory_order_release);
+  if (engine_thread_.joinable()) engine_thread_.join();
+  if (seal_thread_.joinable()) seal_thread_.join();
+  Stopped stopped{};
+  stopped.open_orders = state_->orders.open_count();
+  (void)engine_->record_control(RecordKind::kStopped, stopped);
+  return journal_->close(wall_ns());
+}
+
+}  // namespace gateway

@@ -1,0 +1,442 @@
+// The canonical serialization of the state: what is hashed, what a snapshot holds. Sections in a fixed
+// order, rows in id or key order, nothing volatile, nothing that depends on where a row lies.
+#include <algorithm>
+#include <cstring>
+#include <type_traits>
+
+#include "gateway_core/journal/sha256.hpp"
+#include "gateway_core/state/state.hpp"
+
+namespace gateway {
+namespace {
+
+constexpr char kMagic[8] = {'G', 'W', 'S', 'T', 'A', 'T', 'E', '1'};
+
+class Out {
+ public:
+  explicit Out(std::vector<std::uint8_t>& bytes) : bytes_(bytes) {}
+  template <typename T>
+  void put(const T& value) {
+    // Padding would make equal states look different.
+    static_assert(std::is_trivially_copyable_v<T> && std::has_unique_object_representations_v<T>);
+    const auto* from = reinterpret_cast<const std::uint8_t*>(&value);
+    bytes_.insert(bytes_.end(), from, from + sizeof(T));
+  }
+
+ private:
+  std::vector<std::uint8_t>& bytes_;
+};
+
+class In {
+ public:
+  In(const std::uint8_t* bytes, std::size_t size) : at_(bytes), left_(size) {}
+  template <typename T>
+  [[nodiscard]] bool get(T& value) {
+    if (left_ < sizeof(T)) return false;
+    std::memcpy(&value, at_, sizeof(T));
+    at_ += sizeof(T);
+    left_ -= sizeof(T);
+    return true;
+  }
+  [[nodiscard]] bool is_done() const { return left_ == 0; }
+
+ private:
+  const std::uint8_t* at_;
+  std::size_t left_;
+};
+
+/// Names a position without its place in the table.
+struct PositionName {
+  AccountId account;
+  InstrumentId instrument;
+  StrategyId strategy;
+  std::uint16_t leg;
+  std::uint16_t margin_mode;
+  friend auto operator<=>(const PositionName&, const PositionName&) = default;
+};
+
+PositionName name_of(const Position& position) {
+  return {position.account, position.instrument, position.strategy, position.leg,
+          position.margin_mode};
+}
+
+struct PositionImage {
+  PositionName name;
+  Sequence sequence;
+  std::int64_t notional_e4;
+  std::uint64_t last_fill;
+  std::uint64_t reserved[3];
+  PositionBook book;
+};
+
+template <typename Rows>
+void put_rows(Out& out, const Rows& rows) {
+  out.put(rows.count());
+  for (std::uint32_t id = 1; id <= rows.count(); ++id) out.put(rows.at(id).definition);
+}
+
+template <typename Definition, typename Rows>
+bool get_rows(In& in, Registry& registry, const Rows& rows) {
+  (void)rows;
+  std::uint32_t count = 0;
+  if (!in.get(count)) return false;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    Definition definition;
+    if (!in.get(definition) || !registry.apply(definition)) return false;
+  }
+  return true;
+}
+
+struct LevelImage {
+  std::uint32_t level;
+  std::uint32_t id;
+  std::uint32_t limits_version;
+  std::uint16_t state;
+  std::uint16_t is_latched;
+  std::int64_t realised_e4;
+  LimitFields limits;
+  Text<40> limits_actor;
+  Text<48> limits_reason;
+  Text<40> state_actor;
+  Text<64> state_reason;
+};
+
+void put_levels(Out& out, const Registry& registry) {
+  std::vector<LevelImage> images;
+  for (std::uint32_t level = 0; level < kLevels; ++level) {
+    for (std::uint32_t id = 0; id < registry.level_count(static_cast<Level>(level)); ++id) {
+      const LevelEntity& entity = registry.level(static_cast<Level>(level), id);
+      const bool is_fresh = entity.limits_version == 0 && entity.state == TradingState::kActive &&
+                            entity.totals.realised_e4 == 0 && entity.state_actor.empty();
+      if (is_fresh) continue;
+      images.push_back({level, id, entity.limits_version, static_cast<std::uint16_t>(entity.state),
+                        static_cast<std::uint16_t>(entity.is_latched), entity.totals.realised_e4,
+                        entity.limits, entity.limits_actor, entity.limits_reason,
+                        entity.state_actor, entity.state_reason});
+    }
+  }
+  out.put(static_cast<std::uint32_t>(images.size()));
+  for (const auto& image : images) out.put(image);
+}
+
+bool get_levels(In& in, Registry& registry) {
+  std::uint32_t count = 0;
+  if (!in.get(count)) return false;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    LevelImage image;
+    if (!in.get(image) || !registry.has_level(image.level, image.id)) return false;
+    LevelEntity& entity = registry.level(static_cast<Level>(image.level), image.id);
+    if (image.limits_version != 0) {
+      entity.set({.level = image.level, .id = image.id, .version = image.limits_version,
+                  .reserved_word = 0, .fields = image.limits, .actor = image.limits_actor,
+                  .reason = image.limits_reason});
+    }
+    entity.state = static_cast<TradingState>(image.state);
+    entity.is_latched = image.is_latched != 0;
+    entity.state_actor = image.state_actor;
+    entity.state_reason = image.state_reason;
+    entity.totals.realised_e4 = image.realised_e4;
+  }
+  return true;
+}
+
+void put_registry(Out& out, const Registry& registry) {
+  put_rows(out, registry.currencies);
+  for (std::uint32_t id = 1; id <= registry.currencies.count(); ++id) {
+    out.put(registry.currencies.at(id).rate_e8);
+    out.put(std::uint64_t{registry.currencies.at(id).rate_version});
+  }
+  put_rows(out, registry.venues);
+  put_rows(out, registry.instruments);
+  put_rows(out, registry.accounts);
+  put_rows(out, registry.strategies);
+  put_rows(out, registry.principals);
+  put_levels(out, registry);
+}
+
+bool get_registry(In& in, Registry& registry) {
+  if (!get_rows<CurrencyDefined>(in, registry, registry.currencies)) return false;
+  for (std::uint32_t id = 1; id <= registry.currencies.count(); ++id) {
+    std::int64_t rate = 0;
+    std::uint64_t version = 0;
+    if (!in.get(rate) || !in.get(version)) return false;
+    if (rate == 0) continue;
+    if (!registry.apply(CurrencyRateSet{.currency = id,
+                                        .version = static_cast<std::uint32_t>(version),
+                                        .rate_e8 = rate, .reserved = {}})) {
+      return false;
+    }
+  }
+  return get_rows<VenueDefined>(in, registry, registry.venues) &&
+         get_rows<InstrumentDefined>(in, registry, registry.instruments) &&
+         get_rows<AccountDefined>(in, registry, registry.accounts) &&
+         get_rows<StrategyDefined>(in, registry, registry.strategies) &&
+         get_rows<PrincipalDefined>(in, registry, registry.principals) && get_levels(in, registry);
+}
+
+void put_orders(Out& out, const OrderTable& orders) {
+  std::vector<std::uint32_t> slots;
+  std::vector<OrderId> ended;
+  orders.for_each_open([&](std::uint32_t slot) { slots.push_back(slot); });
+  orders.for_each_terminal([&](std::uint32_t slot) {
+    slots.push_back(slot);
+    ended.push_back(orders.at(slot).order_id);
+  });
+  std::sort(slots.begin(), slots.end(), [&](std::uint32_t a, std::uint32_t b) {
+    return orders.at(a).order_id < orders.at(b).order_id;
+  });
+  out.put(static_cast<std::uint64_t>(slots.size()));
+  for (const std::uint32_t slot : slots) {
+    Order order = orders.at(slot);
+    order.version = 0;
+    order.route = 0;
+    order.next = 0;
+    order.previous = 0;
+    out.put(order);
+  }
+  out.put(static_cast<std::uint64_t>(ended.size()));
+  for (const OrderId id : ended) out.put(id);
+}
+
+bool get_orders(In& in, State& state) {
+  std::uint64_t count = 0;
+  if (!in.get(count) || count > state.orders.capacity()) return false;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    Order order;
+    if (!in.get(order) || !state.registry.instruments.has(order.instrument) ||
+        !state.registry.accounts.has(order.account)) {
+      return false;
+    }
+    order.route = state.routes.find_or_make(order.account, order.instrument,
+                                            static_cast<Leg>(order.leg),
+                                            static_cast<MarginMode>(order.margin_mode), order.strategy);
+    if (order.route == RouteTable::kNone) return false;
+    const std::uint32_t slot = state.orders.take(order.order_id);
+    order.next = state.orders.at(slot).next;
+    order.previous = state.orders.at(slot).previous;
+    state.orders.at(slot) = order;
+    Route& route = state.routes.at(order.route);
+    route.shared->add_working(order.side, order.reserved_quantity);
+    route.account_exposure->add_working(order.side, order.reserved_quantity);
+    route.strategy_exposure->add_working(order.side, order.reserved_quantity);
+    const int open = is_open(static_cast<OrderState>(order.state)) ? 1 : 0;
+    for (LevelEntity* level : route.levels) {
+      level->totals.add_working(order.side, order.reserved_notional_e4, open);
+    }
+    if (order.client_number != 0) {
+      state.names.numbers().insert(ClientNames::number_key(order.principal, order.client_number),
+                                   order.order_id);
+    }
+    if (order.pending_client_number != 0) {
+      state.names.numbers().insert(
+          ClientNames::number_key(order.principal, order.pending_client_number), order.order_id);
+    }
+    if (!order.venue_order_id.empty()) {
+      state.venue_names.insert(text_key(order.account, order.venue_order_id), order.order_id);
+    }
+  }
+  if (!in.get(count)) return false;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    OrderId id = 0;
+    if (!in.get(id)) return false;
+    const std::uint32_t slot = state.orders.find(id);
+    if (slot == kNoSlot) return false;
+    state.orders.retire(slot);
+  }
+  return true;
+}
+
+void put_table(Out& out, const KeyTable& table) {
+  struct Entry {
+    Key128 key;
+    std::uint64_t value;
+  };
+  std::vector<Entry> entries;
+  entries.reserve(table.size());
+  table.for_each([&](Key128 key, std::uint64_t value) { entries.push_back({key, value}); });
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+    return a.key.high != b.key.high ? a.key.high < b.key.high : a.key.low < b.key.low;
+  });
+  out.put(static_cast<std::uint64_t>(entries.size()));
+  for (const Entry& entry : entries) out.put(entry);
+}
+
+bool get_table(In& in, KeyTable& table) {
+  std::uint64_t count = 0;
+  if (!in.get(count)) return false;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    Key128 key;
+    std::uint64_t value = 0;
+    if (!in.get(key) || !in.get(value) || !table.insert(key, value)) return false;
+  }
+  return true;
+}
+
+void put_names(Out& out, const ClientNames& names) {
+  put_table(out, names.texts());
+  for (PrincipalId id = 0; id < kPrincipalsMax; ++id) {
+    const NumberWindow* window = names.window(id);
+    out.put(std::uint8_t{window != nullptr});
+    if (window != nullptr) out.put(*window);
+  }
+}
+
+bool get_names(In& in, ClientNames& names) {
+  if (!get_table(in, names.texts())) return false;
+  for (PrincipalId id = 0; id < kPrincipalsMax; ++id) {
+    std::uint8_t has = 0;
+    if (!in.get(has)) return false;
+    if (has != 0 && !in.get(names.window_for_restore(id))) return false;
+  }
+  return true;
+}
+
+void put_positions(Out& out, const RouteTable& routes) {
+  std::vector<PositionImage> images;
+  for (std::uint32_t i = 0; i < routes.count(); ++i) {
+    const Position& position = routes.position(i);
+    if (position.sequence == 0) continue;
+    images.push_back({name_of(position), position.sequence, position.notional_e4,
+                      position.last_fill, {}, position.book});
+  }
+  std::sort(images.begin(), images.end(),
+            [](const PositionImage& a, const PositionImage& b) { return a.name < b.name; });
+  out.put(static_cast<std::uint64_t>(images.size()));
+  for (const auto& image : images) out.put(image);
+}
+
+std::uint32_t route_of(State& state, const PositionName& name) {
+  if (!state.registry.instruments.has(name.instrument) || !state.registry.accounts.has(name.account)) {
+    return RouteTable::kNone;
+  }
+  return state.routes.find_or_make(name.account, name.instrument, static_cast<Leg>(name.leg),
+                                   static_cast<MarginMode>(name.margin_mode), name.strategy);
+}
+
+bool get_positions(In& in, State& state) {
+  std::uint64_t count = 0;
+  if (!in.get(count)) return false;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    PositionImage image;
+    if (!in.get(image)) return false;
+    const std::uint32_t index = route_of(state, image.name);
+    if (index == RouteTable::kNone) return false;
+    Position& position = state.routes.position(index);
+    position.sequence = image.sequence;
+    position.notional_e4 = image.notional_e4;
+    position.last_fill = image.last_fill;
+    position.book = image.book;
+    Route& route = state.routes.at(index);
+    route.shared->position += image.book.quantity;
+    route.account_exposure->position += image.book.quantity;
+    route.strategy_exposure->position += image.book.quantity;
+    for (LevelEntity* level : route.levels) {
+      (image.book.quantity > 0 ? level->totals.position_long_e4
+                               : level->totals.position_short_e4) += image.notional_e4;
+    }
+  }
+  return true;
+}
+
+void put_fills(Out& out, const State& state) {
+  const std::uint64_t total = state.fills.total();
+  const std::uint64_t first =
+      total > state.fills.capacity() ? total - state.fills.capacity() + 1 : 1;
+  out.put(total);
+  out.put(first);
+  for (std::uint64_t ordinal = first; ordinal <= total; ++ordinal) {
+    FillEntry entry = state.fills.at(ordinal);
+    out.put(name_of(state.routes.position(entry.route)));
+    entry.route = 0;
+    out.put(entry);
+  }
+}
+
+bool get_fills(In& in, State& state) {
+  std::uint64_t total = 0;
+  std::uint64_t first = 0;
+  if (!in.get(total) || !in.get(first) || first == 0) return false;
+  state.fills.restart(first - 1);
+  for (std::uint64_t ordinal = first; ordinal <= total; ++ordinal) {
+    PositionName name;
+    FillEntry entry;
+    if (!in.get(name) || !in.get(entry)) return false;
+    entry.route = route_of(state, name);
+    if (entry.route == RouteTable::kNone) return false;
+    state.fills.remember(entry);
+  }
+  return true;
+}
+
+void put_balances(Out& out, const BalanceTable& balances) {
+  std::vector<Balance> rows;
+  for (std::uint32_t i = 0; i < balances.count(); ++i) {
+    rows.push_back(balances.at(i));
+    rows.back().version = 0;
+  }
+  std::sort(rows.begin(), rows.end(), [](const Balance& a, const Balance& b) {
+    return a.account != b.account ? a.account < b.account : a.currency < b.currency;
+  });
+  out.put(static_cast<std::uint64_t>(rows.size()));
+  for (const Balance& row : rows) out.put(row);
+}
+
+bool get_balances(In& in, BalanceTable& balances) {
+  std::uint64_t count = 0;
+  if (!in.get(count)) return false;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    Balance row;
+    if (!in.get(row) || !balances.add(row.account, row.currency, row.total_e18, row.sequence)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+void State::serialize(std::vector<std::uint8_t>& bytes) const {
+  Out out(bytes);
+  out.put(kMagic);
+  out.put(capacity);
+  out.put(epoch);
+  out.put(orders_made);
+  out.put(last_fill_ns);
+  out.put(counts);
+  put_registry(out, registry);
+  put_orders(out, orders);
+  put_names(out, names);
+  put_positions(out, routes);
+  put_fills(out, *this);
+  put_table(out, references);
+  put_balances(out, balances);
+}
+
+std::optional<Capacity> State::capacity_of(const std::uint8_t* bytes, std::size_t size) {
+  In in(bytes, size);
+  char magic[8];
+  Capacity found;
+  if (!in.get(magic) || std::memcmp(magic, kMagic, sizeof kMagic) != 0 || !in.get(found)) {
+    return std::nullopt;
+  }
+  return found;
+}
+
+bool State::restore(const std::uint8_t* bytes, std::size_t size) {
+  In in(bytes, size);
+  char magic[8];
+  Capacity made_with;
+  return in.get(magic) && std::memcmp(magic, kMagic, sizeof kMagic) == 0 && in.get(made_with) &&
+         in.get(epoch) && in.get(orders_made) && in.get(last_fill_ns) && in.get(counts) &&
+         get_registry(in, registry) && get_orders(in, *this) && get_names(in, names) &&
+         get_positions(in, *this) && get_fills(in, *this) && get_table(in, references) &&
+         get_balances(in, balances) && in.is_done();
+}
+
+std::string State::hash() const {
+  std::vector<std::uint8_t> bytes;
+  serialize(bytes);
+  return journal::hex(journal::sha256(bytes.data(), bytes.size()));
+}
+
+}  // namespace gateway

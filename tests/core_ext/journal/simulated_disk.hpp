@@ -1,0 +1,256 @@
+// A disk in memory that forgets like a real one: unsynced sectors may reach the platter, or not, or in
+// part, in any order; directory changes too; an error at the Nth call; power off at the Nth call.
+#pragma once
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "gateway_core/platform/storage.hpp"
+
+namespace simulated {
+
+using gateway::platform::OpenMode;
+using Random = std::mt19937_64;
+
+inline constexpr std::size_t kSectorBytes = 512;
+
+struct File {
+  std::vector<std::uint8_t> cache;
+  std::vector<std::uint8_t> durable;
+  std::set<std::size_t> dirty;  // sectors written since the last sync
+};
+using FilePointer = std::shared_ptr<File>;
+
+struct DirectoryChange {
+  std::string from;  // "" = a new name
+  std::string to;    // "" = unlinked
+  FilePointer file;
+};
+
+enum class Call : std::uint8_t {
+  kOpen,
+  kWrite,
+  kRead,
+  kSync,
+  kAllocate,
+  kTruncate,
+  kRename,
+  kUnlink,
+  kSyncDirectory,
+  kAny
+};
+
+class Disk final : public gateway::platform::Storage {
+ public:
+  /// The Nth matching call from now fails with `error` (negative), or is cut short when error is 0.
+  struct Fault {
+    Call call = Call::kAny;
+    std::uint64_t after = ~0ULL;
+    int error = -EIO;
+    bool is_persistent = false;
+  };
+  Fault fault;
+  std::uint64_t power_off_after = ~0ULL;  // changing calls
+  std::uint64_t power_off_at_sync = ~0ULL;  // the Nth sync never happens: all since the last is open
+  std::uint64_t calls = 0;
+  std::uint64_t faults_hit = 0;
+
+  [[nodiscard]] bool is_off() const { return calls > power_off_after; }
+
+  int open(const std::string& path, OpenMode mode) noexcept override {
+    if (mode == OpenMode::kCreateEmpty) {
+      if (const int error = enter(Call::kOpen); error != 0) return error < 0 ? error : -EMFILE;
+    }
+    auto found = names_.find(path);
+    if (found == names_.end()) {
+      if (mode != OpenMode::kCreateEmpty) return -ENOENT;
+      found = names_.emplace(path, std::make_shared<File>()).first;
+      changes_.push_back({"", path, found->second});
+    } else if (mode == OpenMode::kCreateEmpty) {
+      resize(*found->second, 0);
+    }
+    open_.push_back(found->second);
+    return static_cast<int>(open_.size() - 1);
+  }
+  void close(int file) noexcept override { open_[static_cast<std::size_t>(file)].reset(); }
+
+  std::int64_t pwrite(int number, const void* data, std::size_t bytes,
+                      std::uint64_t offset) noexcept override {
+    const int error = enter(Call::kWrite);
+    if (error < 0) return error;
+    if (error > 0) bytes = std::max<std::size_t>(1, bytes / 2);  // a short write
+    File& file = *open_[static_cast<std::size_t>(number)];
+    if (file.cache.size() < offset + bytes) file.cache.resize(offset + bytes);
+    std::memcpy(file.cache.data() + offset, data, bytes);
+    for (std::size_t sector = offset / kSectorBytes; sector * kSectorBytes < offset + bytes; ++sector) {
+      file.dirty.insert(sector);
+    }
+    return static_cast<std::int64_t>(bytes);
+  }
+  std::int64_t pread(int number, void* data, std::size_t bytes,
+                     std::uint64_t offset) noexcept override {
+    const File& file = *open_[static_cast<std::size_t>(number)];
+    if (offset >= file.cache.size()) return 0;
+    bytes = std::min<std::size_t>(bytes, file.cache.size() - offset);
+    std::memcpy(data, file.cache.data() + offset, bytes);
+    return static_cast<std::int64_t>(bytes);
+  }
+  int fdatasync(int number) noexcept override {
+    File& file = *open_[static_cast<std::size_t>(number)];
+    if (const int error = enter(Call::kSync); error != 0) {
+      if (!is_off()) file.dirty.clear();  // the kernel now calls the pages clean: they are lost
+      return error < 0 ? error : -EINTR;
+    }
+    file.durable.resize(file.cache.size());
+    for (const std::size_t sector : file.dirty) copy(file, sector, file.durable, kSectorBytes);
+    file.dirty.clear();
+    return 0;
+  }
+  int fallocate(int number, std::uint64_t bytes) noexcept override {
+    if (const int error = enter(Call::kAllocate); error != 0) return error < 0 ? error : -ENOSPC;
+    File& file = *open_[static_cast<std::size_t>(number)];
+    if (file.cache.size() < bytes) resize(file, bytes);
+    return 0;
+  }
+  int ftruncate(int number, std::uint64_t bytes) noexcept override {
+    if (const int error = enter(Call::kTruncate); error != 0) return error < 0 ? error : -EIO;
+    resize(*open_[static_cast<std::size_t>(number)], bytes);
+    return 0;
+  }
+  std::int64_t size(int number) noexcept override {
+    return static_cast<std::int64_t>(open_[static_cast<std::size_t>(number)]->cache.size());
+  }
+  int rename(const std::string& from, const std::string& to) noexcept override {
+    const auto found = names_.find(from);
+    if (found == names_.end()) return -ENOENT;
+    if (const int error = enter(Call::kRename); error != 0) return error < 0 ? error : -EIO;
+    const FilePointer file = found->second;
+    names_.erase(found);
+    names_[to] = file;
+    changes_.push_back({from, to, file});
+    return 0;
+  }
+  int unlink(const std::string& path) noexcept override {
+    if (names_.count(path) == 0) return -ENOENT;
+    if (const int error = enter(Call::kUnlink); error != 0) return error < 0 ? error : -EIO;
+    names_.erase(path);
+    changes_.push_back({path, "", nullptr});
+    return 0;
+  }
+  int list(const std::string& directory, std::vector<std::string>& names) noexcept override {
+    names.clear();
+    for (const auto& [path, file] : names_) {
+      if (path.compare(0, directory.size() + 1, directory + "/") == 0) {
+        names.push_back(path.substr(directory.size() + 1));
+      }
+    }
+    return 0;
+  }
+  int fsync_directory(const std::string&) noexcept override {
+    if (const int error = enter(Call::kSyncDirectory); error != 0) return error < 0 ? error : -EIO;
+    durable_names_ = names_;
+    changes_.clear();
+    return 0;
+  }
+
+  /// What a power failure right now may leave: one of many possibilities.
+  [[nodiscard]] std::unique_ptr<Disk> crash(Random& random) const {
+    auto after = std::make_unique<Disk>();
+    auto names = durable_names_;
+    for (const DirectoryChange& change : changes_) {
+      if (random() % 2 == 0) continue;
+      if (!change.from.empty()) names.erase(change.from);
+      if (!change.to.empty()) names[change.to] = change.file;
+    }
+    for (const auto& [path, file] : names) {
+      auto copy_of = std::make_shared<File>();
+      copy_of->durable = survivors(*file, random);
+      copy_of->cache = copy_of->durable;
+      after->names_[path] = copy_of;
+    }
+    after->durable_names_ = after->names_;
+    return after;
+  }
+  /// The files as every process sees them (kill -9 keeps them): an independent copy, nothing unsynced.
+  [[nodiscard]] std::unique_ptr<Disk> copy() const {
+    auto after = std::make_unique<Disk>();
+    for (const auto& [path, file] : names_) {
+      auto twin = std::make_shared<File>();
+      twin->cache = twin->durable = file->cache;
+      after->names_[path] = twin;
+    }
+    after->durable_names_ = after->names_;
+    return after;
+  }
+  [[nodiscard]] std::vector<std::uint8_t>& content(const std::string& path) {
+    return names_.at(path)->cache;
+  }
+  [[nodiscard]] bool has(const std::string& path) const { return names_.count(path) != 0; }
+  void put(const std::string& path, std::vector<std::uint8_t> bytes) {
+    auto file = std::make_shared<File>();
+    file->cache = file->durable = std::move(bytes);
+    names_[path] = durable_names_[path] = file;
+  }
+  void erase(const std::string& path) {
+    names_.erase(path);
+    durable_names_.erase(path);
+  }
+  void move(const std::string& from, const std::string& to) {
+    put(to, content(from));
+    erase(from);
+  }
+
+ private:
+  /// 0 = go on, negative = fail so, 1 = cut short.
+  int enter(Call call) {
+    ++calls;
+    if (call == Call::kSync && power_off_at_sync != ~0ULL && power_off_at_sync-- == 0) {
+      power_off_after = calls - 1;
+    }
+    if (is_off()) return -EIO;
+    if (fault.call != Call::kAny && fault.call != call) return 0;
+    if (fault.after == ~0ULL || fault.after-- != 0) return 0;
+    fault.after = fault.is_persistent ? 0 : ~0ULL;
+    ++faults_hit;
+    return fault.error == 0 ? 1 : fault.error;
+  }
+  static void resize(File& file, std::size_t bytes) {
+    const std::size_t before = file.cache.size();
+    file.cache.resize(bytes);
+    const std::size_t low = std::min(before, bytes) / kSectorBytes;
+    const std::size_t high = std::max(before, bytes);
+    for (std::size_t sector = low; sector * kSectorBytes < high; ++sector) file.dirty.insert(sector);
+  }
+  static void copy(const File& file, std::size_t sector, std::vector<std::uint8_t>& to,
+                   std::size_t bytes) {
+    const std::size_t start = sector * kSectorBytes;
+    const std::size_t end = std::min({start + bytes, file.cache.size(), to.size()});
+    if (start < end) std::memcpy(to.data() + start, file.cache.data() + start, end - start);
+  }
+  static std::vector<std::uint8_t> survivors(const File& file, Random& random) {
+    std::vector<std::uint8_t> bytes = file.durable;
+    if (random() % 2 == 0) bytes.resize(file.cache.size());
+    for (const std::size_t sector : file.dirty) {
+      const std::uint64_t fate = random() % 8;
+      if (fate < 3) continue;  // never written
+      // Whole, or torn inside.
+      copy(file, sector, bytes, fate < 7 ? kSectorBytes : random() % kSectorBytes);
+    }
+    return bytes;
+  }
+
+  std::map<std::string, FilePointer> names_;
+  std::map<std::string, FilePointer> durable_names_;
+  std::vector<DirectoryChange> changes_;
+  std::vector<FilePointer> open_;
+};
+
+}  // namespace simulated

@@ -1,0 +1,97 @@
+"""The follower applies bounded batches, survives a journal that comes late or is replaced."""
+
+import pytest
+
+from gateway.journal import Follower, FollowFault, JournalPlace
+from gateway.stream import BalanceReader, OrderReader, PositionReader
+
+
+def make_follower(world, tmp_path, journal, **options):
+    opened = []
+
+    def open_replica(_):
+        opened.append(world.MemoryReplica(journal))
+        return opened[-1]
+
+    place = JournalPlace(tmp_path / "journal", tmp_path / "ring")
+    readers = [OrderReader(), PositionReader(), BalanceReader()]
+    return Follower(place, open_replica, readers, **options), opened
+
+
+def test_a_journal_that_is_not_there_yet_is_named_and_then_found(world, tmp_path):
+    journal = world.MemoryJournal()
+    journal.new_order(7)
+    follower, _ = make_follower(world, tmp_path, journal)
+    with pytest.raises(FollowFault, match="does not exist yet"):
+        follower.step()
+    (tmp_path / "journal").mkdir()
+    with pytest.raises(FollowFault, match="holds no journal yet"):
+        follower.step()
+    world.make_directory(tmp_path / "journal")
+    step = follower.step()
+    assert step.is_reset and step.sequence == 1
+    assert list(step.rows["order"]) == ["7"]
+
+
+def test_a_start_reads_the_rows_once_at_the_end_of_the_journal(world, tmp_path):
+    world.make_directory(tmp_path / "journal")
+    journal = world.MemoryJournal()
+    for number in range(1, 26):
+        journal.new_order(number)
+    follower, _ = make_follower(world, tmp_path, journal, catch_up_records_max=10)
+    steps = [follower.step() for _ in range(3)]
+    assert [step.is_loading for step in steps] == [True, True, False]
+    assert [len(step.rows.get("order", {})) for step in steps] == [0, 0, 25]
+
+
+def test_a_step_never_applies_more_than_its_limit(world, tmp_path):
+    world.make_directory(tmp_path / "journal")
+    journal = world.MemoryJournal()
+    follower, _ = make_follower(world, tmp_path, journal, records_max=4)
+    follower.step()
+    for number in range(1, 11):
+        journal.new_order(number)
+    steps = [follower.step() for _ in range(4)]
+    assert [step.applied for step in steps] == [4, 4, 2, 0]
+    assert [step.is_caught_up for step in steps] == [False, False, True, True]
+    assert list(steps[2].rows["order"]) == ["9", "10"]
+
+
+def test_a_fault_while_following_opens_the_journal_afresh(world, tmp_path):
+    world.make_directory(tmp_path / "journal")
+    journal = world.MemoryJournal()
+    journal.new_order(1)
+    follower, opened = make_follower(world, tmp_path, journal)
+    follower.step()
+    opened[0].fault = RuntimeError("RING_LAPPED the ring was overwritten")
+    with pytest.raises(FollowFault, match="RING_LAPPED"):
+        follower.step()
+    assert follower.step().is_reset
+    assert len(opened) == 2
+
+
+def test_a_ring_that_was_made_anew_opens_the_journal_afresh(world, tmp_path):
+    world.make_directory(tmp_path / "journal")
+    ring = tmp_path / "ring"
+    ring.mkdir()
+    (ring / "journal.ring").write_bytes(b"old")
+    follower, opened = make_follower(world, tmp_path, world.MemoryJournal())
+    follower.step()
+    follower.inspect()
+    (ring / "new").write_bytes(b"new")
+    (ring / "new").rename(ring / "journal.ring")
+    follower.inspect()
+    assert follower.step().is_reset
+    assert len(opened) == 2
+
+
+def test_snapshots_are_written_after_every_second_seal_when_so_configured(world, tmp_path):
+    directory = world.make_directory(tmp_path / "journal")
+    follower, opened = make_follower(world, tmp_path, world.MemoryJournal(), snapshot_every_seals=2)
+    follower.step()
+    written = []
+    for number in range(1, 5):
+        (directory / f"segment-{number:010}.seal").write_bytes(b"")
+        written.append(bool(follower.inspect()))
+    assert written == [False, True, False, True]
+    assert opened[0].snapshots == 2

@@ -1,0 +1,261 @@
+"""The whole program over loopback: what a client, a browser and a scraper get."""
+
+import asyncio
+import json
+import socket
+
+import aiohttp
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from gateway.stream.metrics_page import METRIC_NAMES
+from gateway.stream.stream_session import StreamLimits
+
+pytestmark = pytest.mark.asyncio
+
+
+async def subscribe(socket, channel="orders", **fields):
+    await socket.send_json({"op": "subscribe", "channel": channel, **fields})
+    return await socket.receive_json(timeout=5)
+
+
+async def test_a_client_gets_a_snapshot_then_deltas_and_resumes(world, tmp_path):
+    async with world.RunningObserver(tmp_path) as run, aiohttp.ClientSession() as http:
+        run.journal.new_order(1)
+        await run.caught_up()
+        stream = f"{run.url}/v1/stream"
+        async with http.ws_connect(stream, headers=run.headers) as first:
+            snapshot = await subscribe(first)
+            assert (snapshot["type"], snapshot["sequence"]) == ("snapshot", 1)
+            assert [row["order_id"] for row in snapshot["rows"]] == ["1"]
+            run.journal.accept(1)
+            delta = await first.receive_json(timeout=5)
+            assert (delta["type"], delta["sequence"]) == ("delta", 2)
+            assert [row["state"] for row in delta["rows"]] == ["NEW"]
+            assert delta["removed"] == []
+        run.journal.fill(1, "2")
+        await run.caught_up()
+        async with http.ws_connect(stream, headers=run.headers) as second:
+            resumed = await subscribe(second, resume=2, stream=snapshot["stream"])
+            assert (resumed["type"], resumed["sequence"]) == ("delta", 3)
+            assert [row["state"] for row in resumed["rows"]] == ["FILLED"]
+            positions = await subscribe(second, "positions", filter={"account": "m*"})
+            assert [row["quantity"] for row in positions["rows"]] == ["2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("not json", "BAD_REQUEST"),
+        ('{"op":"subscribe"}', "BAD_REQUEST"),
+        ('{"op":"submit","channel":"orders"}', "BAD_REQUEST"),
+        ('{"op":"subscribe","channel":"orders","filter":{"color":"*"}}', "UNKNOWN_FILTER"),
+    ],
+)
+async def test_a_bad_request_is_answered_by_name_and_the_stream_goes_on(
+    world, tmp_path, text, code
+):
+    async with world.RunningObserver(tmp_path) as run, aiohttp.ClientSession() as http:
+        await run.caught_up()
+        async with http.ws_connect(f"{run.url}/v1/stream", headers=run.headers) as client:
+            await client.send_str(text)
+            answer = await client.receive_json(timeout=5)
+            assert (answer["type"], answer["error"]["code"]) == ("error", code)
+            assert (await subscribe(client))["type"] == "snapshot"
+
+
+async def until(is_true):
+    async with asyncio.timeout(5):
+        while not is_true():  # noqa: ASYNC110 - real sockets move on their own
+            await asyncio.sleep(0.01)
+
+
+async def open_and_never_read(run):
+    """A raw client that asks for everything and then reads nothing."""
+    reader = socket.create_connection(run.url.removeprefix("http://").split(":"))
+    reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    head = (
+        "GET /v1/stream HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Key: {'A' * 22}==\r\nSec-WebSocket-Version: 13\r\n"
+        f"Authorization: Bearer {run.KEY}\r\n\r\n"
+    )
+    body = b'{"op":"subscribe","channel":"orders"}'
+    frame = bytes([0x81, 0x80 | len(body), 0, 0, 0, 0]) + body
+    await asyncio.to_thread(reader.sendall, head.encode() + frame)
+    return reader
+
+
+async def test_a_client_that_does_not_read_slows_nobody_and_is_cut_off(world, tmp_path):
+    limits = StreamLimits(slow_client_seconds=0.5, frame_interval_seconds=0.001)
+    async with (
+        world.RunningObserver(tmp_path, stream=limits) as run,
+        aiohttp.ClientSession() as http,
+    ):
+        for number in range(1, 8001):  # a snapshot of ~5 MB: more than the kernel buffers
+            run.journal.new_order(number)
+        await run.caught_up()
+        mute = await open_and_never_read(run)
+        try:
+            counters = run.observer.hub.counters
+            async with http.ws_connect(f"{run.url}/v1/stream", headers=run.headers) as quick:
+                await subscribe(quick, filter={"strategy": "quick"})
+                await until(lambda: counters.clients == 2)
+                for number in range(9001, 9021):
+                    run.journal.new_order(number, strategy="quick")
+                    delta = await quick.receive_json(timeout=0.4)
+                    assert [row["order_id"] for row in delta["rows"]] == [str(number)]
+                await until(lambda: counters.cut_off == 1 and counters.clients == 1)
+                assert run.observer.view.sequence == len(run.journal.records)
+        finally:
+            mute.close()
+
+
+async def test_reading_needs_a_key_with_the_scope_read(world, tmp_path):
+    async with world.RunningObserver(tmp_path) as run, aiohttp.ClientSession() as http:
+        cases = {
+            "Bearer reader.correct-horse": 200,
+            "Bearer reader.wrong": 401,
+            "Bearer trader.battery": 401,
+            "Bearer nobody.x": 401,
+            "Basic reader.correct-horse": 401,
+            "": 401,
+        }
+        for path in ("/v1/orders", "/v1/positions", "/v1/balances", "/v1/status"):
+            for header, status in cases.items():
+                answer = await http.get(run.url + path, headers={"Authorization": header})
+                assert (path, header, answer.status) == (path, header, status)
+
+
+async def test_a_key_revoked_in_the_file_stops_working_at_once(world, tmp_path):
+    async with world.RunningObserver(tmp_path) as run, aiohttp.ClientSession() as http:
+        assert (await http.get(f"{run.url}/v1/orders", headers=run.headers)).status == 200
+        run.options.keys_file.write_text("[keys]\n")
+        assert (await http.get(f"{run.url}/v1/orders", headers=run.headers)).status == 401
+
+
+async def test_a_foreign_origin_cannot_open_the_stream(world, tmp_path):
+    async with world.RunningObserver(tmp_path) as run, aiohttp.ClientSession() as http:
+        stream = f"{run.url}/v1/stream"
+        foreign = run.headers | {"Origin": "http://evil.example"}
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await http.ws_connect(stream, headers=foreign)
+        assert refused.value.status == 403
+        async with http.ws_connect(stream, headers=run.headers | {"Origin": run.url}) as own:
+            assert (await subscribe(own))["type"] == "snapshot"
+
+
+async def test_a_page_token_opens_one_session_once(world, tmp_path):
+    async with world.RunningObserver(tmp_path) as run:
+        address, _, token = run.observer.page_address().partition("#token=")
+        assert address == f"{run.url}/"
+        jar = aiohttp.CookieJar(unsafe=True)
+        async with aiohttp.ClientSession(cookie_jar=jar) as http:
+            answer = await http.post(f"{run.url}/v1/session", json={"token": token})
+            assert answer.status == 200
+            cookie = answer.headers["Set-Cookie"]
+            assert "HttpOnly" in cookie and "SameSite=Strict" in cookie
+            assert (await http.get(f"{run.url}/v1/orders")).status == 200
+        async with aiohttp.ClientSession() as other:
+            again = await other.post(f"{run.url}/v1/session", json={"token": token})
+            assert again.status == 401
+            assert (await other.get(f"{run.url}/v1/orders")).status == 401
+
+
+async def test_nothing_can_be_written_through_the_observer(world, tmp_path):
+    async with world.RunningObserver(tmp_path) as run, aiohttp.ClientSession() as http:
+        for method in ("POST", "PUT", "DELETE"):
+            for path in ("/v1/orders", "/v1/orders/1", "/v1/positions", "/v1/status"):
+                answer = await http.request(method, run.url + path, headers=run.headers)
+                assert answer.status == 405
+
+
+async def test_rows_are_read_as_json_and_old_orders_are_found_by_id(world, tmp_path):
+    async with world.RunningObserver(tmp_path, finished_orders_max=1) as run:
+        for number in (1, 2, 3):
+            run.journal.new_order(number)
+        run.journal.cancel(1)
+        run.journal.cancel(2)
+        run.journal.deposit("main", "USD", "12.50")
+        await run.caught_up()
+        async with aiohttp.ClientSession(run.url, headers=run.headers) as http:
+
+            async def get(path, status=200):
+                answer = await http.get(path)
+                assert answer.status == status, await answer.text()
+                return await answer.json()
+
+            ids = [row["order_id"] for row in (await get("/v1/orders"))["orders"]]
+            assert ids == ["3"]
+            every = (await get("/v1/orders?open=false"))["orders"]
+            assert {row["order_id"] for row in every} == {"2", "3"}
+            assert (await get("/v1/orders/1"))["order"]["state"] == "CANCELED"
+            assert (await get("/v1/orders/99", 404))["error"]["code"] == "UNKNOWN_ORDER"
+            assert (await get("/v1/orders?limit=x", 400))["error"]["field"] == "limit"
+            assert (await get("/v1/balances"))["balances"][0]["total"] == "12.50"
+            status = await get("/v1/status?state_hash=true")
+            assert status["state_hash"] == run.replicas[0].state_hash()
+            assert (status["state"], status["sequence"]) == ("following", 6)
+
+
+async def test_every_metric_is_exported_and_counts(world, tmp_path):
+    async with world.RunningObserver(tmp_path) as run, aiohttp.ClientSession() as http:
+        (run.ring / "counters.json").write_text(json.dumps({"sequence": 10, "refused": 2}))
+        await run.caught_up()
+        run.journal.new_order(1)
+        run.journal.fill(1, "1")
+        await run.caught_up()
+        text = await (await http.get(f"{run.url}/metrics")).text()
+        samples = {
+            (sample.name, *sample.labels.values()): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+        assert {name for name, *_ in samples} == METRIC_NAMES
+        assert samples[("gateway_observer_records_applied_total",)] == 2
+        assert samples[("gateway_orders_by_state", "PARTIALLY_FILLED")] == 1
+        assert samples[("gateway_engine_counter", "refused")] == 2
+        assert samples[("gateway_observer_lag_records",)] == 8
+        assert samples[("gateway_positions_open",)] == 1
+
+
+async def test_a_journal_that_comes_late_makes_the_observer_ready(world, tmp_path):
+    run = await world.RunningObserver(tmp_path).start()
+    try:
+        async with aiohttp.ClientSession() as http:
+            answer = await http.get(f"{run.url}/v1/health/ready")
+            assert answer.status == 503
+            assert (await http.get(f"{run.url}/v1/health/live")).status == 200
+            world.make_directory(run.directory)
+            await run.caught_up()
+            assert (await http.get(f"{run.url}/v1/health/ready")).status == 200
+    finally:
+        await run.__aexit__()
+
+
+async def test_a_reopened_journal_sends_clients_a_flagged_snapshot(world, tmp_path):
+    async with world.RunningObserver(tmp_path) as run, aiohttp.ClientSession() as http:
+        run.journal.new_order(1)
+        await run.caught_up()
+        async with http.ws_connect(f"{run.url}/v1/stream", headers=run.headers) as client:
+            await subscribe(client)
+            run.replicas[-1].fault = RuntimeError("RING_LAPPED")
+            fresh = await client.receive_json(timeout=5)
+            assert fresh["type"] == "snapshot" and fresh["is_fresh"]
+            assert fresh["reason"] == "journal_reopened"
+
+
+async def test_the_run_file_names_the_observer_while_it_runs(world, tmp_path):
+    async with world.RunningObserver(tmp_path) as run:
+        assert json.loads((run.ring / "observe.json").read_text())["url"] == run.url
+    assert not (run.ring / "observe.json").exists()
+
+
+async def test_the_page_brings_nothing_from_outside(world, tmp_path):
+    async with world.RunningObserver(tmp_path) as run, aiohttp.ClientSession() as http:
+        answer = await http.get(f"{run.url}/")
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy and "unsafe" not in policy
+        for name in ("app.js", "grid.js", "stream.js", "decimals.js", "style.css", "favicon.svg"):
+            file = await http.get(f"{run.url}/{name}")
+            text = (await file.text()).replace("http://www.w3.org/2000/svg", "")
+            assert file.status == 200 and "http://" not in text and "https://" not in text

@@ -1,0 +1,33 @@
+"""Every metric has its paragraph, and rules and dashboards name only metrics that are exported."""
+
+import json
+import re
+from pathlib import Path
+
+from gateway.stream.metrics_page import METRIC_NAMES
+
+REPOSITORY = Path(__file__).parents[3]
+NAME = re.compile(r"\bgateway_[a-z_]+\b")
+
+
+def test_every_metric_has_its_section_and_no_section_is_without_a_metric():
+    page = (REPOSITORY / "docs/reference/metrics.md").read_text()
+    assert set(re.findall(r"^## (\S+)$", page, re.MULTILINE)) == METRIC_NAMES
+
+
+def test_alert_rules_name_only_exported_metrics():
+    rules = (REPOSITORY / "conf/prometheus/alerts.yml").read_text()
+    expressions = re.findall(r"^ +expr: (.+)$", rules, re.MULTILINE)
+    assert len(expressions) == rules.count("- alert:") > 0
+    for expression in expressions:
+        names = NAME.findall(expression)
+        assert names and set(names) <= METRIC_NAMES, expression
+
+
+def test_the_dashboard_is_valid_and_names_only_exported_metrics():
+    page = json.loads((REPOSITORY / "conf/grafana/gateway.json").read_text())
+    expressions = [target["expr"] for panel in page["panels"] for target in panel["targets"]]
+    assert expressions
+    for expression in expressions:
+        names = NAME.findall(expression)
+        assert names and set(names) <= METRIC_NAMES, expression

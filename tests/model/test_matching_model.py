@@ -1,0 +1,467 @@
+"""A slow, obvious order book, and the property that the fast one says exactly the same events.
+
+The model keeps one list of orders by time and one dict of the market; every question is a search.
+"""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gateway.matching import Event, MatchingEngine
+
+ORDERS_MAX = 64
+
+
+@dataclass
+class Order:
+    order_id: int
+    side: str
+    type: str
+    time: str
+    price: int
+    trigger: int
+    quantity: int
+    leaves: int
+    post_only: bool
+    expires: int
+    ahead: int = 0
+    waits: bool = False
+
+
+class SlowBook:
+    def __init__(self, orders_max: int) -> None:
+        self.orders_max = orders_max
+        self.resting: list[Order] = []  # by time
+        self.waiting: list[Order] = []  # stops, by time
+        self.market: dict[tuple[str, int], int] = {}
+        self.last = 0
+        self.now = 0
+        self.trades: list[int] = []  # prices since stops were last looked at
+        self.line: list[Order] = []  # triggered stops whose turn comes
+        self.events: list[Event] = []
+
+    # Calls.
+
+    def submit(self, *fields: Any) -> None:
+        order_id, side, type_, time, quantity, price, trigger, expires, post_only, now = fields
+        self.advance(now)
+        order = Order(
+            order_id, side, type_, time, price, trigger, quantity, quantity, post_only, expires
+        )
+        reason = self.why_not(order)
+        if reason:
+            self.say("rejected", order, price, quantity, leaves=0, reason=reason)
+        elif "stop" in type_:
+            self.say("untriggered", order, trigger, quantity)
+            self.wait(order)
+            self.run_stops()
+        else:
+            self.say("accepted", order, price, quantity)
+            self.execute(order)
+            self.run_stops()
+
+    def cancel(self, order_id: int) -> None:
+        order = self.find(order_id)
+        if order is None:
+            self.events.append(
+                Event("cancel_rejected", order_id, 0, 0, 0, 0, False, "UNKNOWN_ORDER")
+            )
+        else:
+            self.remove(order)
+            self.say("canceled", order, order.price, order.leaves, leaves=0, reason="REQUESTED")
+
+    def replace(self, order_id: int, price: int, quantity: int, trigger: int) -> None:
+        order = self.find(order_id)
+        asked = (price, quantity)
+        if order is None:
+            reason = "UNKNOWN_ORDER"
+        else:
+            wanted = (price or order.price, quantity or order.quantity, trigger or order.trigger)
+            reason = self.why_not_replace(order, wanted, trigger)
+        if order is None or reason:
+            leaves = order.leaves if order else 0
+            self.events.append(
+                Event("replace_rejected", order_id, *asked, leaves, 0, False, reason)
+            )
+            return
+        old = (order.price, order.quantity, order.trigger)
+        order.leaves += wanted[1] - order.quantity
+        order.price, order.quantity, order.trigger = wanted
+        self.say("replaced", order, order.price, order.quantity)
+        if order.waits:
+            if order.trigger != old[2]:
+                self.waiting.remove(order)
+                self.wait(order)
+        elif order.price != old[0] or order.quantity > old[1]:
+            self.resting.remove(order)
+            self.execute(order)
+        self.run_stops()
+
+    def advance(self, now: int) -> None:
+        self.now = max(now, self.now)
+        due = [o for o in self.resting + self.waiting if o.expires and o.expires <= self.now]
+        for order in sorted(due, key=lambda o: (o.expires, o.order_id)):
+            self.expire(order, "EXPIRY_REACHED")
+
+    def end_day(self, arrivals: list[int]) -> None:
+        """`arrivals`: order ids by arrival, which the two lists of the model cannot tell."""
+        alive = {o.order_id: o for o in self.resting + self.waiting}
+        for order_id in arrivals:
+            if alive[order_id].time not in ("gtc", "gtd"):
+                self.expire(alive[order_id], "DAY_ENDED")
+
+    def set_market_level(self, side: str, price: int, quantity: int) -> None:
+        self.market[side, price] = quantity
+        for order in self.at(side, price):
+            order.ahead = min(order.ahead, quantity)
+
+    def clear_market(self) -> None:
+        for side, price in list(self.market):
+            self.set_market_level(side, price, 0)
+
+    def market_trade(self, price: int, quantity: int, aggressor: str) -> None:
+        for side, sign in (("buy", 1), ("sell", -1)):
+            through = [o for o in self.resting if o.side == side and sign * o.price > sign * price]
+            for order in sorted(through, key=lambda o: -sign * o.price):
+                self.fill(order, order.leaves, order.price, 0, True)
+        passive = "sell" if aggressor == "buy" else "buy"
+        while quantity:
+            taken = self.take_one(passive, price, quantity, None)
+            if not taken:
+                break
+            quantity -= taken
+        self.traded(price)
+        self.run_stops()
+
+    # Rules.
+
+    def why_not(self, order: Order) -> str:
+        immediate = order.time in ("ioc", "fok")
+        rests = order.type in ("limit", "stop_limit") and not immediate
+        stop = "stop" in order.type
+        rules: list[tuple[bool, str]] = [
+            (self.find(order.order_id) is not None, "DUPLICATE_ORDER"),
+            (order.type == "market" and order.time == "gtd", "UNSUPPORTED_TIME_IN_FORCE"),
+            (order.post_only and not rests, "UNSUPPORTED_FLAG"),
+            (order.quantity <= 0, "QUANTITY_RANGE"),
+            (order.quantity % 2 != 0, "BAD_LOT"),
+            ("limit" in order.type and not order.price, "PRICE_MISSING"),
+            (order.price < 0, "RANGE"),
+            (order.price % 5 != 0, "BAD_TICK"),
+            (stop and not order.trigger, "TRIGGER_MISSING"),
+            (not stop and order.trigger != 0, "TRIGGER_NOT_ALLOWED"),
+            (order.trigger % 5 != 0, "BAD_TICK"),
+            (order.time != "gtd" and order.expires != 0, "EXPIRY_NOT_ALLOWED"),
+            (order.time == "gtd" and order.expires == 0, "EXPIRY_MISSING"),
+            (order.time == "gtd" and order.expires <= self.now, "EXPIRY_PAST"),
+            (len(self.resting) + len(self.waiting) >= self.orders_max, "ORDERS_FULL"),
+            (order.post_only and not stop and self.crosses(order, order.price), "WOULD_CROSS"),
+        ]
+        return next((reason for broken, reason in rules if broken), "")
+
+    def why_not_replace(self, order: Order, wanted: tuple[int, int, int], trigger: int) -> str:
+        price, quantity, new_trigger = wanted
+        old = (order.price, order.quantity, order.trigger)
+        moves_post_only = order.post_only and not order.waits and price != order.price
+        rules: list[tuple[bool, str]] = [
+            (trigger != 0 and not order.waits, "TRIGGER_NOT_ALLOWED"),
+            (quantity <= 0, "QUANTITY_RANGE"),
+            (quantity % 2 != 0, "BAD_LOT"),
+            (quantity <= order.quantity - order.leaves, "QUANTITY_BELOW_FILLED"),
+            (price < 0, "RANGE"),
+            (price % 5 != 0 or new_trigger % 5 != 0, "BAD_TICK"),
+            (wanted == old, "NOTHING_TO_CHANGE"),
+            (moves_post_only and self.crosses(order, price), "WOULD_CROSS"),
+        ]
+        return next((reason for broken, reason in rules if broken), "")
+
+    def execute(self, order: Order) -> None:
+        other = "sell" if order.side == "buy" else "buy"
+        limit = order.price or (10**9 if order.side == "buy" else 0)
+        sign = 1 if order.side == "buy" else -1
+        reachable = sum(
+            self.total(other, p) for p in self.prices(other) if sign * p <= sign * limit
+        )
+        if order.time == "fok" and reachable < order.leaves:
+            self.end(order, "FOK_UNFILLABLE")
+            return
+        while order.leaves:
+            prices = [p for p in self.prices(other) if sign * p <= sign * limit]
+            if not prices:
+                break
+            self.take_one(other, min(prices, key=lambda p: sign * p), order.leaves, order)
+        if not order.leaves:
+            return
+        if order.type in ("market", "stop"):
+            self.end(order, "PROTECTION_PRICE" if self.prices(other) else "NO_LIQUIDITY")
+        elif order.time == "ioc":
+            self.end(order, "IOC_REMAINDER")
+        else:
+            order.ahead = self.market.get((order.side, order.price), 0)
+            self.resting.append(order)
+
+    def take_one(self, side: str, price: int, quantity: int, taker: Order | None) -> int:
+        """One step along the queue at a price; returns what traded."""
+        queue = self.at(side, price)
+        if queue and queue[0].ahead == 0:
+            maker = queue[0]
+            traded = min(quantity, maker.leaves)
+            self.fill(maker, traded, price, taker.order_id if taker else 0, True)
+            contra = maker.order_id
+        else:
+            contra = 0
+            traded = min(quantity, queue[0].ahead if queue else self.market.get((side, price), 0))
+            if not traded:
+                return 0
+            self.market[side, price] -= traded
+            for order in queue:
+                order.ahead -= traded
+        if taker:
+            self.fill(taker, traded, price, contra, False)
+        return traded
+
+    def fill(self, order: Order, quantity: int, price: int, contra: int, maker: bool) -> None:
+        order.leaves -= quantity
+        if not order.leaves and order in self.resting:
+            self.resting.remove(order)
+        self.events.append(
+            Event("filled", order.order_id, price, quantity, order.leaves, contra, maker, "")
+        )
+        self.traded(price)
+
+    def run_stops(self) -> None:
+        self.collect_stops()
+        while self.line:
+            order = self.line.pop(0)
+            self.say("triggered", order, order.trigger, order.quantity)
+            if order.post_only and self.crosses(order, order.price):
+                self.end(order, "WOULD_CROSS")
+            else:
+                self.execute(order)
+            self.collect_stops()
+
+    def collect_stops(self) -> None:
+        if not self.trades:
+            return
+        high, low = max(self.trades), min(self.trades)
+        buys = [o for o in self.waiting if o.side == "buy" and o.trigger <= high]
+        sells = [o for o in self.waiting if o.side == "sell" and o.trigger >= low]
+        reached = sorted(buys, key=lambda o: o.trigger) + sorted(sells, key=lambda o: -o.trigger)
+        for order in reached:
+            self.waiting.remove(order)
+            order.waits = False
+        self.line += reached
+        self.trades = []
+
+    def wait(self, order: Order) -> None:
+        sign = 1 if order.side == "buy" else -1
+        if self.last and sign * order.trigger <= sign * self.last:
+            order.waits = False
+            self.line.append(order)
+        else:
+            order.waits = True
+            self.waiting.append(order)
+
+    # Looking.
+
+    def find(self, order_id: int) -> Order | None:
+        return next((o for o in self.resting + self.waiting if o.order_id == order_id), None)
+
+    def at(self, side: str, price: int) -> list[Order]:
+        return [o for o in self.resting if (o.side, o.price) == (side, price)]
+
+    def total(self, side: str, price: int) -> int:
+        return self.market.get((side, price), 0) + sum(o.leaves for o in self.at(side, price))
+
+    def prices(self, side: str) -> list[int]:
+        found = {o.price for o in self.resting if o.side == side}
+        found |= {p for (s, p), quantity in self.market.items() if s == side and quantity}
+        return sorted(found, reverse=side == "buy")
+
+    def crosses(self, order: Order, price: int) -> bool:
+        if order.side == "buy":
+            return any(p <= price for p in self.prices("sell"))
+        return any(p >= price for p in self.prices("buy"))
+
+    def depth(self, side: str) -> list[tuple[int, int]]:
+        return [(price, self.total(side, price)) for price in self.prices(side)]
+
+    # Small steps.
+
+    def traded(self, price: int) -> None:
+        self.last = price
+        self.trades.append(price)
+
+    def remove(self, order: Order) -> None:
+        (self.waiting if order.waits else self.resting).remove(order)
+
+    def expire(self, order: Order, reason: str) -> None:
+        self.remove(order)
+        self.say("expired", order, order.price, order.leaves, leaves=0, reason=reason)
+
+    def end(self, order: Order, reason: str) -> None:
+        self.say("canceled", order, order.price, order.leaves, leaves=0, reason=reason)
+
+    def say(
+        self,
+        kind: Any,
+        order: Order,
+        price: int,
+        quantity: int,
+        *,
+        leaves: int | None = None,
+        reason: str = "",
+    ) -> None:
+        left = order.leaves if leaves is None else leaves
+        self.events.append(Event(kind, order.order_id, price, quantity, left, 0, False, reason))
+
+
+def operation(choose: random.Random, number: int, now: int, alive: list[int]) -> tuple[Any, ...]:
+    """One call; mostly sensible, sometimes wrong. Prices lie close so that everything meets."""
+    side = choose.choice(("buy", "sell"))
+    price = 5 * (choose.randint(14, 22) if side == "buy" else choose.randint(20, 28))
+    verb = choose.choice(("submit",) * 9 + ("market",) * 4 + ("cancel", "replace", "trade") * 3)
+    rare = choose.randint(0, 99)
+    old = choose.choice(alive) if alive and choose.randint(0, 9) else choose.randint(1, number)
+    if rare == 0:
+        return (choose.choice(("end_day", "clear_market")),)
+    if rare < 4:
+        return ("advance", now + choose.randint(0, 3))
+    if verb == "market":
+        return ("market", side, price, choose.choice((0, 1, 4, 9, 15)))
+    if verb == "trade":
+        return ("trade", 5 * choose.randint(19, 23), choose.randint(1, 12), side)
+    if verb == "cancel":
+        return ("cancel", old)
+    if verb == "replace":
+        trigger = choose.choice((0, 0, 0, price))
+        quantity = choose.choice((0, 2, 4, 6, 10, 20, 3))
+        return ("replace", old, choose.choice((0, price, price, 101, -5)), quantity, trigger)
+    type_ = choose.choice(("limit",) * 5 + ("market", "stop", "stop_limit", "stop_limit"))
+    time = choose.choice(("gtc",) * 4 + ("day", "ioc", "fok", "gtd"))
+    expires = now + choose.randint(0, 5) if time == "gtd" else choose.choice((0,) * 30 + (1,))
+    quantity = choose.choice((2, 4, 6, 8, 10, 20, 2, 4, 6, 8, 10, 20, 5, 0))
+    priced = "limit" in type_ or choose.randint(0, 3) == 0
+    limit = choose.choice((price,) * 30 + (0, 101)) if priced else 0
+    trigger = 5 * choose.randint(16, 26) if "stop" in type_ else choose.choice((0,) * 30 + (100,))
+    post_only = choose.randint(0, 7) == 0
+    order_id = old if choose.randint(0, 40) == 0 else number
+    at = choose.choice((0, now))
+    return ("submit", order_id, side, type_, time, quantity, limit, trigger, expires, post_only, at)
+
+
+def tell_fast(engine: MatchingEngine, step: tuple[Any, ...]) -> list[Event]:
+    verb, *rest = step
+    match verb:
+        case "submit":
+            order_id, side, type_, time, quantity, price, trigger, expires, post_only, now = rest
+            return engine.submit(
+                order_id,
+                1,
+                side,
+                type_,
+                quantity,
+                time_in_force=time,
+                price=price,
+                trigger_price=trigger,
+                expires_ns=expires,
+                is_post_only=post_only,
+                now_ns=now,
+            )
+        case "replace":
+            order_id, price, quantity, trigger = rest
+            return engine.replace(order_id, price=price, quantity=quantity, trigger_price=trigger)
+        case "trade":
+            return engine.market_trade(*rest)
+        case "market":
+            engine.set_market_level(*rest)
+            return []
+        case "clear_market":
+            engine.clear_market()
+            return []
+    events: list[Event] = getattr(engine, verb)(*rest)
+    return events
+
+
+def tell_slow(book: SlowBook, step: tuple[Any, ...], arrivals: list[int]) -> list[Event]:
+    verb, *rest = step
+    book.events = []
+    match verb:
+        case "market":
+            book.set_market_level(*rest)
+        case "trade":
+            book.market_trade(*rest)
+        case "end_day":
+            book.end_day(arrivals)
+        case _:
+            getattr(book, verb)(*rest)
+    return book.events
+
+
+def compare(choose: random.Random, steps: int, orders_max: int = ORDERS_MAX) -> Iterator[Event]:
+    engine = MatchingEngine(tick=5, lot=2, orders_max=orders_max)
+    book = SlowBook(orders_max)
+    done: list[tuple[Any, ...]] = []
+    now = 0
+    for number in range(1, steps + 1):
+        arrivals = [row.order_id for row in engine.open_orders()]
+        step = operation(choose, number, now, arrivals)
+        now = max(now, step[1] if step[0] == "advance" else 0)
+        done.append(step)
+        slow = tell_slow(book, step, arrivals)
+        fast = tell_fast(engine, step)
+        assert fast == slow, done
+        assert engine.check() == "", done
+        depth = engine.depth(1000)
+        assert (depth.bids, depth.asks) == (book.depth("buy"), book.depth("sell")), done
+        assert engine.last_price == (book.last or None), done
+        ours = {row.order_id: (row.leaves, row.queue_ahead) for row in engine.open_orders()}
+        assert ours == {o.order_id: (o.leaves, o.ahead) for o in book.resting + book.waiting}, done
+        yield from fast
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(choose=st.randoms(use_true_random=False), steps=st.integers(1, 60))
+def test_fast_and_slow_book_agree_on_short_stories(choose: random.Random, steps: int) -> None:
+    list(compare(choose, steps))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_fast_and_slow_book_agree_on_long_stories(seed: int) -> None:
+    events = list(compare(random.Random(seed), 1200))
+    seen = {event.kind for event in events} | {event.reason for event in events}
+    assert {"untriggered", "triggered", "filled", "replaced", "expired", "rejected"} <= seen
+    assert {"FOK_UNFILLABLE", "WOULD_CROSS", "IOC_REMAINDER", "REQUESTED"} <= seen
+
+
+@pytest.mark.parametrize("orders_max", [1, 2, 8])
+def test_fast_and_slow_book_agree_when_the_table_is_often_full(orders_max: int) -> None:
+    events = list(compare(random.Random(orders_max), 1000, orders_max))
+    assert "ORDERS_FULL" in {event.reason for event in events}
+
+
+@pytest.mark.parametrize("seed", range(100, 110))
+def test_what_is_asked_is_traded_canceled_or_still_open(seed: int) -> None:
+    engine = MatchingEngine(tick=5, lot=2, orders_max=ORDERS_MAX)
+    choose = random.Random(seed)
+    open_quantity = 0
+    for number in range(1, 501):
+        before = {row.order_id: row for row in engine.open_orders()}
+        step = operation(choose, number, 0, list(before))
+        for event in tell_fast(engine, step):
+            if event.kind in ("accepted", "untriggered"):
+                open_quantity += event.quantity
+            elif event.kind in ("filled", "canceled", "expired"):
+                open_quantity -= event.quantity
+            elif event.kind == "replaced":
+                open_quantity += event.quantity - before[event.order_id].quantity
+            if event.kind == "filled" and step[0] == "submit" and not event.is_maker:
+                limit, side = step[6], step[2]
+                if event.order_id == step[1] and limit:
+                    assert event.price <= limit if side == "buy" else event.price >= limit
+        assert open_quantity == sum(row.leaves for row in engine.open_orders())
