@@ -24,49 +24,117 @@ def raw(old, new):
 P, Q = '"price": "100"', '"quantity": "2"'
 BODIES = [
     # Not one JSON object.
-    (b"", "BAD_JSON"), (b" ", "BAD_JSON"), (b"{", "BAD_JSON"), (b"}", "BAD_JSON"),
-    (b"null", "BAD_JSON"), (b"[]", "BAD_JSON"), (b'"x"', "BAD_JSON"), (b"1", "BAD_JSON"),
-    (b"true", "BAD_JSON"), (b"{} {}", "BAD_JSON"), (b"{'a':1}", "BAD_JSON"),
-    (b'{"a":1,}', "BAD_JSON"), (b'{"a"}', "BAD_JSON"), (b'{"a":}', "BAD_JSON"),
-    (b'{"a":01}', "BAD_JSON"), (b'{"a":+1}', "BAD_JSON"), (b'{"a":.5}', "BAD_JSON"),
-    (b'{"a":"\n"}', "BAD_JSON"), (b'{"a":"\\x"}', "BAD_JSON"), (b"\xef\xbb\xbf{}", "BAD_JSON"),
-    (b"<html></html>", "BAD_JSON"), (b"side=buy", "BAD_JSON"), (b"{/*x*/}", "BAD_JSON"),
+    (b"", "BAD_JSON"),
+    (b" ", "BAD_JSON"),
+    (b"{", "BAD_JSON"),
+    (b"}", "BAD_JSON"),
+    (b"null", "BAD_JSON"),
+    (b"[]", "BAD_JSON"),
+    (b'"x"', "BAD_JSON"),
+    (b"1", "BAD_JSON"),
+    (b"true", "BAD_JSON"),
+    (b"{} {}", "BAD_JSON"),
+    (b"{'a':1}", "BAD_JSON"),
+    (b'{"a":1,}', "BAD_JSON"),
+    (b'{"a"}', "BAD_JSON"),
+    (b'{"a":}', "BAD_JSON"),
+    (b'{"a":01}', "BAD_JSON"),
+    (b'{"a":+1}', "BAD_JSON"),
+    (b'{"a":.5}', "BAD_JSON"),
+    (b'{"a":"\n"}', "BAD_JSON"),
+    (b'{"a":"\\x"}', "BAD_JSON"),
+    (b"\xef\xbb\xbf{}", "BAD_JSON"),
+    (b"<html></html>", "BAD_JSON"),
+    (b"side=buy", "BAD_JSON"),
+    (b"{/*x*/}", "BAD_JSON"),
     # Encoding.
-    (b"\xff", "BAD_ENCODING"), (b'{"a":"\xc3"}', "BAD_ENCODING"),
-    (b'{"a":"\xed\xa0\x80"}', "BAD_ENCODING"), (b'{"a":"\xc0\xaf"}', "BAD_ENCODING"),
-    (raw('"main"', '"\\ud800"'), "BAD_ENCODING"), (raw('"c1"', '"\\udfff"'), "BAD_ENCODING"),
+    (b"\xff", "BAD_ENCODING"),
+    (b'{"a":"\xc3"}', "BAD_ENCODING"),
+    (b'{"a":"\xed\xa0\x80"}', "BAD_ENCODING"),
+    (b'{"a":"\xc0\xaf"}', "BAD_ENCODING"),
+    (raw('"main"', '"\\ud800"'), "BAD_ENCODING"),
+    (raw('"c1"', '"\\udfff"'), "BAD_ENCODING"),
     # Keys and depth.
     (b'{"side":"buy","side":"sell"}', "DUPLICATE_KEY"),
-    (b'{"a":{"b":1,"b":2}}', "DUPLICATE_KEY"), (b'{"a":1,"\\u0061":2}', "DUPLICATE_KEY"),
-    (b'{"a":' + b"[" * 40 + b"]" * 40 + b"}", "TOO_DEEP"), (b"[" * 5000, "TOO_DEEP"),
+    (b'{"a":{"b":1,"b":2}}', "DUPLICATE_KEY"),
+    (b'{"a":1,"\\u0061":2}', "DUPLICATE_KEY"),
+    (b'{"a":' + b"[" * 40 + b"]" * 40 + b"}", "TOO_DEEP"),
+    (b"[" * 5000, "TOO_DEEP"),
     (b'{"a":' * 33 + b"1" + b"}" * 33, "TOO_DEEP"),
     # Size.
     (b'{"a":"' + b"x" * 66000 + b'"}', "BODY_TOO_LARGE"),
     # Numbers where decimal text belongs.
-    (raw(P, '"price": 100'), "BAD_NUMBER"), (raw(P, '"price": 100.5'), "BAD_NUMBER"),
-    (raw(P, '"price": 1e999'), "BAD_NUMBER"), (raw(P, '"price": 0.1e-400'), "BAD_NUMBER"),
-    (raw(P, '"price": NaN'), "BAD_NUMBER"), (raw(P, '"price": Infinity'), "BAD_NUMBER"),
-    (raw(P, '"price": -Infinity'), "BAD_NUMBER"), (raw(P, '"price": -0'), "BAD_NUMBER"),
-    (raw(P, '"price": 1' + "0" * 5000), "BAD_NUMBER"), (raw(Q, '"quantity": 2'), "BAD_NUMBER"),
-    (raw(Q, '"quantity": 2.0'), "BAD_NUMBER"), (raw(Q, '"quantity": -1'), "BAD_NUMBER"),
-    (order(trigger_price=5), "BAD_NUMBER"), (order(display_quantity=1), "BAD_NUMBER"),
+    (raw(P, '"price": 100'), "BAD_NUMBER"),
+    (raw(P, '"price": 100.5'), "BAD_NUMBER"),
+    (raw(P, '"price": 1e999'), "BAD_NUMBER"),
+    (raw(P, '"price": 0.1e-400'), "BAD_NUMBER"),
+    (raw(P, '"price": NaN'), "BAD_NUMBER"),
+    (raw(P, '"price": Infinity'), "BAD_NUMBER"),
+    (raw(P, '"price": -Infinity'), "BAD_NUMBER"),
+    (raw(P, '"price": -0'), "BAD_NUMBER"),
+    (raw(P, '"price": 1' + "0" * 5000), "BAD_NUMBER"),
+    (raw(Q, '"quantity": 2'), "BAD_NUMBER"),
+    (raw(Q, '"quantity": 2.0'), "BAD_NUMBER"),
+    (raw(Q, '"quantity": -1'), "BAD_NUMBER"),
+    (order(trigger_price=5), "BAD_NUMBER"),
+    (order(display_quantity=1), "BAD_NUMBER"),
     # Decimal text.
-    *[(order(quantity=v), "BAD_NUMBER") for v in (
-        "", " ", "x", "1e3", "1,5", "+1", ".5", "5.", "1.2.3", "0x10", "NaN", "inf", "-", "--1",
-        "1 ", " 1", "1_000", "\u0661", "1\n", "1" * 41, "1." + "1" * 41)],
+    *[
+        (order(quantity=v), "BAD_NUMBER")
+        for v in (
+            "",
+            " ",
+            "x",
+            "1e3",
+            "1,5",
+            "+1",
+            ".5",
+            "5.",
+            "1.2.3",
+            "0x10",
+            "NaN",
+            "inf",
+            "-",
+            "--1",
+            "1 ",
+            " 1",
+            "1_000",
+            "\u0661",
+            "1\n",
+            "1" * 41,
+            "1." + "1" * 41,
+        )
+    ],
     *[(order(price=v), "BAD_NUMBER") for v in ("abc", "1e-8", "\u221e", "1\u0000")],
     *[(order(quantity=v), "RANGE") for v in ("0", "0.0", "-1", "-0", "-0.5")],
     *[(order(price=v), "RANGE") for v in ("0", "-100", "0.000")],
-    (order(trigger_price="-1"), "RANGE"), (order(display_quantity="0"), "RANGE"),
-    (order(quantity="0.000000001"), "PRECISION"), (order(price="1.123456789"), "PRECISION"),
-    (order(quantity="92233720368.54775808"), "OVERFLOW"), (order(price="9" * 30), "OVERFLOW"),
+    (order(trigger_price="-1"), "RANGE"),
+    (order(display_quantity="0"), "RANGE"),
+    (order(quantity="0.000000001"), "PRECISION"),
+    (order(price="1.123456789"), "PRECISION"),
+    (order(quantity="92233720368.54775808"), "OVERFLOW"),
+    (order(price="9" * 30), "OVERFLOW"),
     # Fields.
-    *[(order(**{f: ...}), "MISSING_FIELD") for f in (
-        "client_order_id", "account", "instrument", "strategy", "side", "type", "time_in_force",
-        "quantity")],
-    (b"{}", "MISSING_FIELD"), (order(extra=1), "UNKNOWN_FIELD"), (order(Side="buy"), "UNKNOWN_FIELD"),
-    (order(order_id="1"), "UNKNOWN_FIELD"), (order(principal="boss"), "UNKNOWN_FIELD"),
-    (order(is_post_only=True), "UNKNOWN_FIELD"), (order(**{"\u202e": 1}), "UNKNOWN_FIELD"),
+    *[
+        (order(**{f: ...}), "MISSING_FIELD")
+        for f in (
+            "client_order_id",
+            "account",
+            "instrument",
+            "strategy",
+            "side",
+            "type",
+            "time_in_force",
+            "quantity",
+        )
+    ],
+    (b"{}", "MISSING_FIELD"),
+    (order(extra=1), "UNKNOWN_FIELD"),
+    (order(Side="buy"), "UNKNOWN_FIELD"),
+    (order(order_id="1"), "UNKNOWN_FIELD"),
+    (order(principal="boss"), "UNKNOWN_FIELD"),
+    (order(is_post_only=True), "UNKNOWN_FIELD"),
+    (order(**{"\u202e": 1}), "UNKNOWN_FIELD"),
     # Words.
     *[(order(side=v), "BAD_ENUM") for v in ("BUY", "Buy", "b", "", "buy ", "long")],
     *[(order(type=v), "BAD_ENUM") for v in ("LIMIT", "iceberg", "stop-limit")],
@@ -75,23 +143,45 @@ BODIES = [
     # Types.
     *[(order(side=v), "BAD_TYPE") for v in (1, True, [], {})],
     *[(order(account=v), "BAD_TYPE") for v in (None, 5, ["main"], {"a": 1})],
-    (order(post_only="true"), "BAD_TYPE"), (order(post_only=1), "BAD_TYPE"),
-    (order(reduce_only=[]), "BAD_TYPE"), (order(expires_ns="1"), "BAD_TYPE"),
-    (order(quantity=None), "BAD_TYPE"), (order(quantity=True), "BAD_TYPE"),
-    (order(client_order_id=7), "BAD_TYPE"), (order(price=[]), "BAD_TYPE"),
-    (raw(P, '"expires_ns": 1.5'), "BAD_NUMBER"), (order(expires_ns=-1), "RANGE"),
-    (order(expires_ns=1 << 63), "RANGE"), (order(expires_ns=10**30), "BAD_NUMBER"),
+    (order(post_only="true"), "BAD_TYPE"),
+    (order(post_only=1), "BAD_TYPE"),
+    (order(reduce_only=[]), "BAD_TYPE"),
+    (order(expires_ns="1"), "BAD_TYPE"),
+    (order(quantity=None), "BAD_TYPE"),
+    (order(quantity=True), "BAD_TYPE"),
+    (order(client_order_id=7), "BAD_TYPE"),
+    (order(price=[]), "BAD_TYPE"),
+    (raw(P, '"expires_ns": 1.5'), "BAD_NUMBER"),
+    (order(expires_ns=-1), "RANGE"),
+    (order(expires_ns=1 << 63), "RANGE"),
+    (order(expires_ns=10**30), "BAD_NUMBER"),
     # Names.
-    *[(order(instrument=v), "BAD_SYMBOL") for v in (
-        "", " ", "BTC USDT", "BTC\u0000", "\u202eBTC", "B" * 10_000, "../etc", "BTC\n", "\u0392TC")],
+    *[
+        (order(instrument=v), "BAD_SYMBOL")
+        for v in (
+            "",
+            " ",
+            "BTC USDT",
+            "BTC\u0000",
+            "\u202eBTC",
+            "B" * 10_000,
+            "../etc",
+            "BTC\n",
+            "\u0392TC",
+        )
+    ],
     *[(order(account=v), "BAD_SYMBOL") for v in ("", "a b", "x" * 33)],
     *[(order(strategy=v), "BAD_SYMBOL") for v in ("", "\t", ";drop")],
-    (order(instrument="ETH-USDT.sim"), "UNKNOWN_INSTRUMENT"), (order(account="other"), "UNKNOWN_ACCOUNT"),
-    (order(strategy="beta"), "UNKNOWN_STRATEGY"), (order(instrument="btc-usdt.sim"), "UNKNOWN_INSTRUMENT"),
+    (order(instrument="ETH-USDT.sim"), "UNKNOWN_INSTRUMENT"),
+    (order(account="other"), "UNKNOWN_ACCOUNT"),
+    (order(strategy="beta"), "UNKNOWN_STRATEGY"),
+    (order(instrument="btc-usdt.sim"), "UNKNOWN_INSTRUMENT"),
     # Client ids.
-    *[(order(client_order_id=v), "BAD_CLIENT_ID") for v in (
-        "", " ", "a b", "x" * 65, "\u00e9", "a\n", "a\u0000", "\u7f16", "tab\t")],
-]  # fmt: skip
+    *[
+        (order(client_order_id=v), "BAD_CLIENT_ID")
+        for v in ("", " ", "a b", "x" * 65, "\u00e9", "a\n", "a\u0000", "\u7f16", "tab\t")
+    ],
+]
 STATUS = {"BODY_TOO_LARGE": 413, "PRECISION": 422, "RANGE": 422, "OVERFLOW": 422}
 
 
@@ -164,16 +254,51 @@ async def test_every_bad_address_has_its_code(tmp_path):
 
 
 CONTROL = [
-    ("PUT", "/v1/limits", {"level": "planet", "fields": {}, "actor": "a", "reason": "r"}, "BAD_ENUM"),
-    ("PUT", "/v1/limits", {"level": "firm", "fields": {}, "actor": "", "reason": "r"}, "BAD_SYMBOL"),
-    ("PUT", "/v1/limits", {"level": "firm", "fields": {}, "actor": "a", "reason": "r"}, "MISSING_FIELD"),
-    ("PUT", "/v1/limits", {"level": "firm", "fields": {"credit_max": 5}, "actor": "a", "reason": "r"}, "BAD_NUMBER"),
-    ("PUT", "/v1/limits", {"level": "account", "name": "x", "fields": {}, "actor": "a", "reason": "r"}, "UNKNOWN_ACCOUNT"),
+    (
+        "PUT",
+        "/v1/limits",
+        {"level": "planet", "fields": {}, "actor": "a", "reason": "r"},
+        "BAD_ENUM",
+    ),
+    (
+        "PUT",
+        "/v1/limits",
+        {"level": "firm", "fields": {}, "actor": "", "reason": "r"},
+        "BAD_SYMBOL",
+    ),
+    (
+        "PUT",
+        "/v1/limits",
+        {"level": "firm", "fields": {}, "actor": "a", "reason": "r"},
+        "MISSING_FIELD",
+    ),
+    (
+        "PUT",
+        "/v1/limits",
+        {"level": "firm", "fields": {"credit_max": 5}, "actor": "a", "reason": "r"},
+        "BAD_NUMBER",
+    ),
+    (
+        "PUT",
+        "/v1/limits",
+        {"level": "account", "name": "x", "fields": {}, "actor": "a", "reason": "r"},
+        "UNKNOWN_ACCOUNT",
+    ),
     ("POST", "/v1/kill", {"level": "firm", "actor": "a"}, "MISSING_FIELD"),
-    ("POST", "/v1/kill", {"level": "venue", "name": "mars", "actor": "a", "reason": "r"}, "UNKNOWN_VENUE"),
+    (
+        "POST",
+        "/v1/kill",
+        {"level": "venue", "name": "mars", "actor": "a", "reason": "r"},
+        "UNKNOWN_VENUE",
+    ),
     ("POST", "/v1/enable", {"level": "firm", "actor": "a\u0000", "reason": "r"}, "BAD_SYMBOL"),
-    ("POST", "/v1/enable", {"level": "firm", "actor": "a", "reason": "r", "force": True}, "UNKNOWN_FIELD"),
-]  # fmt: skip
+    (
+        "POST",
+        "/v1/enable",
+        {"level": "firm", "actor": "a", "reason": "r", "force": True},
+        "UNKNOWN_FIELD",
+    ),
+]
 
 
 async def test_every_bad_control_command_has_its_code(tmp_path):

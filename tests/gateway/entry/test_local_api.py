@@ -23,11 +23,22 @@ MATRIX = [
     ("PUT", "/v1/limits", LIMITS, {"boss"}),
     ("POST", "/v1/enable", NAMED, {"boss"}),
     ("POST", "/v1/kill", NAMED, {"desk", "canceller", "boss"}),
-    *[("GET", path, None, {"desk", "reader", "boss"}) for path in (
-        "/v1/orders", "/v1/orders/1", "/v1/orders/by-client-id/c1", "/v1/positions",
-        "/v1/balances", "/v1/instruments", "/v1/limits", "/v1/trading-states", "/v1/status",
-        "/v1/plugins")],
-]  # fmt: skip
+    *[
+        ("GET", path, None, {"desk", "reader", "boss"})
+        for path in (
+            "/v1/orders",
+            "/v1/orders/1",
+            "/v1/orders/by-client-id/c1",
+            "/v1/positions",
+            "/v1/balances",
+            "/v1/instruments",
+            "/v1/limits",
+            "/v1/trading-states",
+            "/v1/status",
+            "/v1/plugins",
+        )
+    ],
+]
 
 
 async def test_each_key_may_do_what_its_scopes_say_and_nothing_else(tmp_path):
@@ -46,9 +57,18 @@ async def test_each_key_may_do_what_its_scopes_say_and_nothing_else(tmp_path):
 
 @pytest.mark.parametrize(
     "header",
-    ["", "Bearer", "Bearer x", f"Basic desk.{SECRET}", "Bearer desk.", f"Bearer nobody.{SECRET}",
-     "Bearer desk.tttttttttttttttttttttttttttttttt", f"Bearer desk.{SECRET}x", "Bearer desk." + "s" * 9999],
-)  # fmt: skip
+    [
+        "",
+        "Bearer",
+        "Bearer x",
+        f"Basic desk.{SECRET}",
+        "Bearer desk.",
+        f"Bearer nobody.{SECRET}",
+        "Bearer desk.tttttttttttttttttttttttttttttttt",
+        f"Bearer desk.{SECRET}x",
+        "Bearer desk." + "s" * 9999,
+    ],
+)
 async def test_a_wrong_key_gets_one_uniform_refusal(tmp_path, header):
     async with open_door(tmp_path) as door:
         headers = {"Authorization": header}
@@ -191,7 +211,7 @@ async def test_websocket_events_and_cancel_on_disconnect(tmp_path):
         assert channels == ["orders", "orders", "fills", "positions"]
         await socket.close()
         async with asyncio.timeout(5):
-            while world.row(order_id)["pending"] != "cancel":
+            while world.row(order_id)["pending"] != "cancel":  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
 
@@ -208,7 +228,9 @@ async def test_a_session_that_does_not_read_is_closed_by_name(tmp_path):
         door.world.drive.kick()
         message = await socket.receive()
         assert (socket.close_code, message.extra) == (
-            4008, "slow consumer: the outgoing queue is full")  # fmt: skip
+            4008,
+            "slow consumer: the outgoing queue is full",
+        )
         assert door.api.sessions.counters["ws_slow_consumers"] == 1
 
 

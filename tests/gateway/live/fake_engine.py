@@ -2,6 +2,8 @@
 idempotency, facts. It has no journal and no risk gate beyond halts; rules here are written plainly.
 """
 
+# ruff: noqa: PLR0917
+
 import hashlib
 import itertools
 import re
@@ -67,9 +69,24 @@ class ClientPort:
         self.overruns = 0
         self.is_full = False
 
-    def submit(self, principal, client_id, instrument, account, strategy, side, type,
-               time_in_force, quantity, price="", trigger_price="", display_quantity="",
-               expires_ns=0, leg=0, flags=0):  # fmt: skip
+    def submit(
+        self,
+        principal,
+        client_id,
+        instrument,
+        account,
+        strategy,
+        side,
+        type,
+        time_in_force,
+        quantity,
+        price="",
+        trigger_price="",
+        display_quantity="",
+        expires_ns=0,
+        leg=0,
+        flags=0,
+    ):
         for field, value in (("quantity", quantity), ("price", price)):
             if value and not re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
                 raise ValueError(f"BAD_NUMBER {field}")
@@ -87,8 +104,9 @@ class ClientPort:
     def replace(self, principal, order_id, client_id="", quantity="", price=""):
         return self._queue("replace", (principal, order_id, client_id, quantity, price))
 
-    def mass_cancel(self, principal, account=0, strategy=0, instrument=0, venue=0,
-                    origin_port=0, reason=1):  # fmt: skip
+    def mass_cancel(
+        self, principal, account=0, strategy=0, instrument=0, venue=0, origin_port=0, reason=1
+    ):
         return self._queue("mass", (principal, account, strategy, instrument, venue))
 
     def notices(self, limit=1024):
@@ -133,8 +151,25 @@ class VenuePort:
 
 class Engine:
     FACTS = frozenset(
-        "accepted rejected not_sent unknown triggered canceled expired replaced cancel_rejected "
-        "replace_rejected filled fill_revised adopt marked session funding balance".split()
+        [
+            "accepted",
+            "rejected",
+            "not_sent",
+            "unknown",
+            "triggered",
+            "canceled",
+            "expired",
+            "replaced",
+            "cancel_rejected",
+            "replace_rejected",
+            "filled",
+            "fill_revised",
+            "adopt",
+            "marked",
+            "session",
+            "funding",
+            "balance",
+        ]
     )
 
     def __init__(self, instance=1, epoch=1, now_ns=1_000_000_000_000):
@@ -146,8 +181,9 @@ class Engine:
         self.anomalies = []
         self.commands = 0
         self._order_ids = itertools.count(1)
-        self._registries = {k: {} for k in
-                            "currency venue instrument account strategy principal".split()}  # fmt: skip
+        self._registries = {
+            k: {} for k in ["currency", "venue", "instrument", "account", "strategy", "principal"]
+        }
         self._orders, self._by_client = {}, {}
         self._fills, self._positions, self._balances = {}, {}, {}
         self._limits, self._states, self._references = {}, {}, set()
@@ -178,12 +214,14 @@ class Engine:
 
     def define_instrument(self, venue, symbol, venue_symbol, *rules):
         venue_name = self._name("venue", venue)
-        return self._define("instrument", symbol, venue=venue_name, venue_symbol=venue_symbol,
-                            rules=rules)  # fmt: skip
+        return self._define(
+            "instrument", symbol, venue=venue_name, venue_symbol=venue_symbol, rules=rules
+        )
 
     def define_account(self, venue, name, durability, is_hedge_mode, margin_mode):
-        return self._define("account", name, venue=self._name("venue", venue),
-                            is_hedge_mode=is_hedge_mode)  # fmt: skip
+        return self._define(
+            "account", name, venue=self._name("venue", venue), is_hedge_mode=is_hedge_mode
+        )
 
     def define_strategy(self, name):
         return self._define("strategy", name)
@@ -210,8 +248,14 @@ class Engine:
         self.sequence += 1
         name = self._name(LEVELS[level], id) if level < 4 else ""
         self._states[level, id] = {
-            "level": LEVELS[level], "id": id, "name": name, "state": STATES[state],
-            "is_latch": is_latch, "actor": actor, "reason": reason}  # fmt: skip
+            "level": LEVELS[level],
+            "id": id,
+            "name": name,
+            "state": STATES[state],
+            "is_latch": is_latch,
+            "actor": actor,
+            "reason": reason,
+        }
         return self.sequence
 
     # Ports, clock, drive.
@@ -258,7 +302,7 @@ class Engine:
         port._notices.append(Notice(self.sequence, request, order_id, kind, number, **more))
 
     def _do_new(self, port, request, *content):
-        principal, client_id, instrument, account = content[:4]
+        principal, client_id, instrument = content[:3]
         order_id = self._by_client.get((principal, client_id))
         if order_id:
             same = self._orders[order_id]["_content"] == content
@@ -285,35 +329,71 @@ class Engine:
     def _new_row(self, order_id, content, venue, port):
         principal, client_id, instrument, account, strategy, side, kind, time = content[:8]
         return {
-            "order_id": str(order_id), "client_order_id": client_id,
-            "principal": self._name("principal", principal), "venue": venue,
+            "order_id": str(order_id),
+            "client_order_id": client_id,
+            "principal": self._name("principal", principal),
+            "venue": venue,
             "instrument": self._name("instrument", instrument),
             "account": self._name("account", account),
-            "strategy": self._name("strategy", strategy), "side": SIDES[side],
-            "type": TYPES[kind], "time_in_force": TIMES[time], "leg": LEGS[content[13]],
-            "quantity": content[8], "price": content[9] or None, "trigger_price": None,
-            "state": "PENDING_NEW", "pending": "", "cumulative_quantity": "0",
-            "leaves_quantity": content[8], "average_price": None, "venue_order_id": "",
-            "reason": "", "created_ns": self._now_ns, "updated_ns": self._now_ns,
-            "sequence": self.sequence + 1, "_content": content, "_port": port,
-        }  # fmt: skip
+            "strategy": self._name("strategy", strategy),
+            "side": SIDES[side],
+            "type": TYPES[kind],
+            "time_in_force": TIMES[time],
+            "leg": LEGS[content[13]],
+            "quantity": content[8],
+            "price": content[9] or None,
+            "trigger_price": None,
+            "state": "PENDING_NEW",
+            "pending": "",
+            "cumulative_quantity": "0",
+            "leaves_quantity": content[8],
+            "average_price": None,
+            "venue_order_id": "",
+            "reason": "",
+            "created_ns": self._now_ns,
+            "updated_ns": self._now_ns,
+            "sequence": self.sequence + 1,
+            "_content": content,
+            "_port": port,
+        }
 
     def _send(self, order_id, kind, quantity="", price=""):
         row = self._orders[order_id]
         c = row["_content"]
         venue = self._registries["venue"][row["venue"]]["id"]
         self._venues[venue].outbound.append(
-            Outbound(kind, order_id, self.epoch, c[3], c[2], c[4], c[5], c[6], c[7], c[14], c[13],
-                     price or row["price"] or "", quantity or row["quantity"], "", "", 0,
-                     row["venue_order_id"]))  # fmt: skip
+            Outbound(
+                kind,
+                order_id,
+                self.epoch,
+                c[3],
+                c[2],
+                c[4],
+                c[5],
+                c[6],
+                c[7],
+                c[14],
+                c[13],
+                price or row["price"] or "",
+                quantity or row["quantity"],
+                "",
+                "",
+                0,
+                row["venue_order_id"],
+            )
+        )
 
     def _do_cancel(self, port, request, principal, order_id, reason):
         row = self._orders.get(order_id)
         refusal = (
-            "UNKNOWN_ORDER" if row is None
-            else "TOO_LATE_TO_CANCEL" if row["state"] in TERMINAL
-            else "CANCEL_PENDING" if row["pending"] == "cancel" else ""
-        )  # fmt: skip
+            "UNKNOWN_ORDER"
+            if row is None
+            else "TOO_LATE_TO_CANCEL"
+            if row["state"] in TERMINAL
+            else "CANCEL_PENDING"
+            if row["pending"] == "cancel"
+            else ""
+        )
         if not refusal:
             row["pending"] = "cancel"
             row["updated_ns"] = self._now_ns
@@ -323,9 +403,12 @@ class Engine:
     def _do_replace(self, port, request, principal, order_id, client_id, quantity, price):
         row = self._orders[order_id]
         refusal = (
-            "TOO_LATE_TO_CANCEL" if row["state"] in TERMINAL
-            else "REPLACE_PENDING" if row["pending"] else ""
-        )  # fmt: skip
+            "TOO_LATE_TO_CANCEL"
+            if row["state"] in TERMINAL
+            else "REPLACE_PENDING"
+            if row["pending"]
+            else ""
+        )
         if not refusal:
             row["pending"] = "replace"
             row["updated_ns"] = self._now_ns
@@ -418,7 +501,7 @@ class Engine:
         row["pending"] = ""
 
     def _filled(self, v):
-        order_id, account, instrument, side, leg, price, quantity = v[:7]
+        order_id, account, instrument, side, leg, _, quantity = v[:7]
         key = (account, instrument, v[12], v[11])
         if key in self._fills:
             return
@@ -497,8 +580,16 @@ class Engine:
         return {"commands": self.commands}
 
     def state_hash(self):
-        state = repr((self._orders.keys(), [self._row(r) for r in self._orders.values()],
-                      self._positions, self._balances, self._limits, self._states))  # fmt: skip
+        state = repr(
+            (
+                self._orders.keys(),
+                [self._row(r) for r in self._orders.values()],
+                self._positions,
+                self._balances,
+                self._limits,
+                self._states,
+            )
+        )
         return self.sequence, hashlib.sha256(state.encode()).hexdigest()
 
     def last_fill_time_ns(self, account):

@@ -120,9 +120,7 @@ class World:
         self.engine.define_strategy("alpha")
         self.engine.define_instrument("sim", INSTRUMENT)
         for name, scopes in (("desk", {"read", "trade", "cancel"}), ("boss", {"read", "admin"})):
-            self.engine.define_principal(
-                PrincipalDefinition(name=name, scopes=frozenset(scopes))
-            )
+            self.engine.define_principal(PrincipalDefinition(name=name, scopes=frozenset(scopes)))
         self.router = Router(self.engine, self.drive, verdict_seconds_max=1.0)
         terms = [AccountTerms(name="main", durability="process", margin_mode="cross")]
         self.link = VenueLink("sim", self.engine, self.drive, self.adapter, terms, jitter=float)

@@ -1,4 +1,4 @@
-"""Local state x what the venue says x what is late, missing or doubled: settled by evidence alone."""
+"""Local state x what the venue says x what is late or missing: settled by evidence alone."""
 
 import msgspec
 import pytest
@@ -31,7 +31,7 @@ async def in_state(world, local):
     return order_id
 
 
-# local state, venue's report (None = never heard of it), fills at the venue, is late enough -> state
+# local state, venue's report (None = never heard of it), fills there, is late enough -> state
 CASES = [
     ("PENDING_NEW", "new", [], True, "NEW"),
     ("PENDING_NEW", "new", [], False, "NEW"),
