@@ -24,7 +24,7 @@ $(VENV)/.tools: pyproject.toml constraints.txt
 	  || { echo "A C++20 compiler is needed (gcc 12, clang 14 or newer); set CXX." >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing build tools"
-	@$(PIP) "scikit-build-core>=1.0" "nanobind>=3.0" "ninja>=1.11" "cmake>=3.20"
+	@$(PIP) "setuptools>=70.1" "scikit-build-core>=1.0" "nanobind>=3.0" "ninja>=1.11" "cmake>=3.20"
 	@touch $@
 
 $(STAMP): $(VENV)/.tools $(NATIVE) $(addsuffix pyproject.toml,$(PLUGINS)) pyproject.toml

@@ -1,12 +1,14 @@
 // The engine for Python: start, drive, control commands and reads. Ports are in bind_ports.cpp.
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
 
 #include "bind.hpp"
 #include "control.hpp"
 #include "engine_handle.hpp"
+#include "gateway_core/journal/sha256.hpp"
 #include "rows.hpp"
 
 namespace nb = nanobind;

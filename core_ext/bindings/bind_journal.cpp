@@ -1,6 +1,7 @@
 // Reading journals for Python: reader, follower with rows, verification, decoding. Never writes but
 // snapshots, and those only from a follower.
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
 #include "bind.hpp"
