@@ -89,11 +89,11 @@ nb::list submit(Engine& engine, OrderId order_id, AccountId account, std::uint8_
 nb::list open_orders(const Engine& engine) {
   nb::list rows;
   engine.visit_open([&](const BookOrder& order, std::int64_t queue_ahead) {
-    rows.append(nb::make_tuple(
-        order.order_id, order.account, static_cast<int>(order.side), static_cast<int>(order.type),
-        static_cast<int>(order.time_in_force), order.price, order.trigger_price, order.quantity,
-        order.leaves, queue_ahead, order.expires_ns, order.state == BookOrderState::kUntriggered,
-        order.is_post_only()));
+    rows.append(nb::make_tuple(order.order_id, order.account, static_cast<int>(order.side),
+                               static_cast<int>(order.type), static_cast<int>(order.time_in_force),
+                               order.price, order.trigger_price, order.quantity, order.leaves,
+                               queue_ahead, order.expires_ns,
+                               order.state == BookOrderState::kUntriggered, order.is_post_only()));
   });
   return rows;
 }
@@ -101,8 +101,10 @@ nb::list open_orders(const Engine& engine) {
 Int128 read_e18(std::string_view text, const char* name) {
   const ParsedDecimal parsed = parse_decimal(text, kMoneyScale);
   if (parsed.fault == DecimalFault::kNone) return parsed.mantissa;
-  throw nb::value_error((std::string(name) + " is no decimal text of at most 18 decimals in range: " +
-                         std::string(text.substr(0, kDecimalTextMax))).c_str());
+  throw nb::value_error((std::string(name) +
+                         " is no decimal text of at most 18 decimals in range: " +
+                         std::string(text.substr(0, kDecimalTextMax)))
+                            .c_str());
 }
 
 std::string fee(std::string_view value, std::string_view rate) {
@@ -130,8 +132,9 @@ void bind_matching(nb::module_& module) {
       .def("submit", &submit, "order_id"_a, "account"_a, "side"_a, "type"_a, "time_in_force"_a,
            "quantity"_a, "price"_a = 0, "trigger_price"_a = 0, "expires_ns"_a = 0, "flags"_a = 0,
            "now_ns"_a = 0)
-      .def("cancel", [](Engine& engine, OrderId id) { return to_python(engine.cancel(id)); },
-           "order_id"_a)
+      .def(
+          "cancel", [](Engine& engine, OrderId id) { return to_python(engine.cancel(id)); },
+          "order_id"_a)
       .def(
           "replace",
           [](Engine& engine, OrderId id, std::int64_t price, std::int64_t quantity,
@@ -139,8 +142,10 @@ void bind_matching(nb::module_& module) {
             return to_python(engine.replace(id, price, quantity, trigger_price));
           },
           "order_id"_a, "price"_a = 0, "quantity"_a = 0, "trigger_price"_a = 0)
-      .def("advance", [](Engine& engine, std::int64_t now) { return to_python(engine.advance(now)); },
-           "now_ns"_a)
+      .def(
+          "advance",
+          [](Engine& engine, std::int64_t now) { return to_python(engine.advance(now)); },
+          "now_ns"_a)
       .def("end_day", [](Engine& engine) { return to_python(engine.end_day()); })
       .def(
           "set_market_level",

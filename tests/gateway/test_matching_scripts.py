@@ -45,7 +45,7 @@ def options(words: list[str]) -> dict[str, Any]:
     return found
 
 
-def call(engine: MatchingEngine, words: list[str]) -> list[Event]:
+def call(engine: MatchingEngine, words: list[Any]) -> list[Event]:
     verb, *rest = words
     match verb:
         case "submit":
@@ -53,10 +53,10 @@ def call(engine: MatchingEngine, words: list[str]) -> list[Event]:
             return engine.submit(
                 int(order_id),
                 7,
-                side,  # type: ignore[arg-type]
-                kind,  # type: ignore[arg-type]
+                side,
+                kind,
                 int(quantity),
-                time_in_force=time_in_force,  # type: ignore[arg-type]
+                time_in_force=time_in_force,
                 **options(more),
             )
         case "cancel":
@@ -68,9 +68,9 @@ def call(engine: MatchingEngine, words: list[str]) -> list[Event]:
         case "end_day":
             return engine.end_day()
         case "trade":
-            return engine.market_trade(int(rest[0]), int(rest[1]), rest[2])  # type: ignore[arg-type]
+            return engine.market_trade(int(rest[0]), int(rest[1]), rest[2])
         case "market":
-            engine.set_market_level(rest[0], int(rest[1]), int(rest[2]))  # type: ignore[arg-type]
+            engine.set_market_level(rest[0], int(rest[1]), int(rest[2]))
             return []
         case "clear_market":
             engine.clear_market()

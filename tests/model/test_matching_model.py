@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gateway.matching import Event, MatchingEngine
 
-ORDERS_MAX = 40
+ORDERS_MAX = 64
 
 
 @dataclass
@@ -34,7 +34,8 @@ class Order:
 
 
 class SlowBook:
-    def __init__(self) -> None:
+    def __init__(self, orders_max: int) -> None:
+        self.orders_max = orders_max
         self.resting: list[Order] = []  # by time
         self.waiting: list[Order] = []  # stops, by time
         self.market: dict[tuple[str, int], int] = {}
@@ -158,7 +159,7 @@ class SlowBook:
             (order.time != "gtd" and order.expires != 0, "EXPIRY_NOT_ALLOWED"),
             (order.time == "gtd" and order.expires == 0, "EXPIRY_MISSING"),
             (order.time == "gtd" and order.expires <= self.now, "EXPIRY_PAST"),
-            (len(self.resting) + len(self.waiting) >= ORDERS_MAX, "ORDERS_FULL"),
+            (len(self.resting) + len(self.waiting) >= self.orders_max, "ORDERS_FULL"),
             (order.post_only and not stop and self.crosses(order, order.price), "WOULD_CROSS"),
         ]
         return next((reason for broken, reason in rules if broken), "")
@@ -320,13 +321,13 @@ class SlowBook:
         self.events.append(Event(kind, order.order_id, price, quantity, left, 0, False, reason))
 
 
-def operation(choose: random.Random, number: int, now: int) -> tuple[Any, ...]:
+def operation(choose: random.Random, number: int, now: int, alive: list[int]) -> tuple[Any, ...]:
     """One call; mostly sensible, sometimes wrong. Prices lie close so that everything meets."""
     side = choose.choice(("buy", "sell"))
-    price = 5 * choose.randint(18, 26)
+    price = 5 * (choose.randint(14, 22) if side == "buy" else choose.randint(20, 28))
     verb = choose.choice(("submit",) * 9 + ("market",) * 4 + ("cancel", "replace", "trade") * 3)
     rare = choose.randint(0, 99)
-    old = max(1, number - choose.randint(0, 25))
+    old = choose.choice(alive) if alive and choose.randint(0, 9) else choose.randint(1, number)
     if rare == 0:
         return (choose.choice(("end_day", "clear_market")),)
     if rare < 4:
@@ -334,7 +335,7 @@ def operation(choose: random.Random, number: int, now: int) -> tuple[Any, ...]:
     if verb == "market":
         return ("market", side, price, choose.choice((0, 1, 4, 9, 15)))
     if verb == "trade":
-        return ("trade", price, choose.randint(1, 12), side)
+        return ("trade", 5 * choose.randint(19, 23), choose.randint(1, 12), side)
     if verb == "cancel":
         return ("cancel", old)
     if verb == "replace":
@@ -347,7 +348,7 @@ def operation(choose: random.Random, number: int, now: int) -> tuple[Any, ...]:
     quantity = choose.choice((2, 4, 6, 8, 10, 20, 2, 4, 6, 8, 10, 20, 5, 0))
     priced = "limit" in type_ or choose.randint(0, 3) == 0
     limit = choose.choice((price,) * 30 + (0, 101)) if priced else 0
-    trigger = 5 * choose.randint(18, 26) if "stop" in type_ else choose.choice((0,) * 30 + (100,))
+    trigger = 5 * choose.randint(16, 26) if "stop" in type_ else choose.choice((0,) * 30 + (100,))
     post_only = choose.randint(0, 7) == 0
     order_id = old if choose.randint(0, 40) == 0 else number
     at = choose.choice((0, now))
@@ -402,16 +403,16 @@ def tell_slow(book: SlowBook, step: tuple[Any, ...], arrivals: list[int]) -> lis
     return book.events
 
 
-def compare(choose: random.Random, steps: int) -> Iterator[Event]:
-    engine = MatchingEngine(tick=5, lot=2, orders_max=ORDERS_MAX)
-    book = SlowBook()
+def compare(choose: random.Random, steps: int, orders_max: int = ORDERS_MAX) -> Iterator[Event]:
+    engine = MatchingEngine(tick=5, lot=2, orders_max=orders_max)
+    book = SlowBook(orders_max)
     done: list[tuple[Any, ...]] = []
     now = 0
     for number in range(1, steps + 1):
-        step = operation(choose, number, now)
+        arrivals = [row.order_id for row in engine.open_orders()]
+        step = operation(choose, number, now, arrivals)
         now = max(now, step[1] if step[0] == "advance" else 0)
         done.append(step)
-        arrivals = [row.order_id for row in engine.open_orders()]
         slow = tell_slow(book, step, arrivals)
         fast = tell_fast(engine, step)
         assert fast == slow, done
@@ -438,14 +439,20 @@ def test_fast_and_slow_book_agree_on_long_stories(seed: int) -> None:
     assert {"FOK_UNFILLABLE", "WOULD_CROSS", "IOC_REMAINDER", "REQUESTED"} <= seen
 
 
+@pytest.mark.parametrize("orders_max", [1, 2, 8])
+def test_fast_and_slow_book_agree_when_the_table_is_often_full(orders_max: int) -> None:
+    events = list(compare(random.Random(orders_max), 1000, orders_max))
+    assert "ORDERS_FULL" in {event.reason for event in events}
+
+
 @pytest.mark.parametrize("seed", range(100, 110))
 def test_what_is_asked_is_traded_canceled_or_still_open(seed: int) -> None:
     engine = MatchingEngine(tick=5, lot=2, orders_max=ORDERS_MAX)
     choose = random.Random(seed)
     open_quantity = 0
     for number in range(1, 501):
-        step = operation(choose, number, 0)
         before = {row.order_id: row for row in engine.open_orders()}
+        step = operation(choose, number, 0, list(before))
         for event in tell_fast(engine, step):
             if event.kind in ("accepted", "untriggered"):
                 open_quantity += event.quantity

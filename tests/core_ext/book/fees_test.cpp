@@ -16,17 +16,17 @@ std::int64_t fee_e18(Int128 value_e18, std::int64_t rate_e18) {
 }  // namespace
 
 TEST(a_fee_is_value_times_rate) {
-  CHECK_EQUAL(fee_e18(kOne, 500000000000000), 500000000000000);        // 1 * 0.0005
-  CHECK_EQUAL(fee_e18(kOne, -100000000000000), -100000000000000);      // a rebate
+  CHECK_EQUAL(fee_e18(kOne, 500000000000000), 500000000000000);    // 1 * 0.0005
+  CHECK_EQUAL(fee_e18(kOne, -100000000000000), -100000000000000);  // a rebate
   CHECK_EQUAL(fee_e18(-kOne, 100000000000000), -100000000000000);
   CHECK_EQUAL(fee_e18(0, 100000000000000), 0);
 }
 
 TEST(a_half_goes_to_the_even_neighbour) {
   const std::int64_t half = kPow10_64[18] / 2;
-  CHECK_EQUAL(fee_e18(1, half), 0);   // 0.5
-  CHECK_EQUAL(fee_e18(3, half), 2);   // 1.5
-  CHECK_EQUAL(fee_e18(5, half), 2);   // 2.5
+  CHECK_EQUAL(fee_e18(1, half), 0);  // 0.5
+  CHECK_EQUAL(fee_e18(3, half), 2);  // 1.5
+  CHECK_EQUAL(fee_e18(5, half), 2);  // 2.5
   CHECK_EQUAL(fee_e18(1, half + 1), 1);
   CHECK_EQUAL(fee_e18(-3, half), -2);
 }

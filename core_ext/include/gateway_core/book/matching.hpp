@@ -12,28 +12,12 @@
 #include <utility>
 #include <vector>
 
+#include "gateway_core/book/admission.hpp"
 #include "gateway_core/book/match_event.hpp"
 #include "gateway_core/book/order_book.hpp"
 #include "gateway_core/book/order_pool.hpp"
 
 namespace gateway {
-
-/// Prices, one level's market quantity and all open quantity together stay at or below this, so no
-/// sum of the book can overflow.
-inline constexpr std::int64_t kBookNumberMax = std::int64_t{1} << 61;
-
-struct NewBookOrder {
-  OrderId order_id = 0;
-  AccountId account = 0;
-  Side side = Side::kBuy;
-  OrderType type = OrderType::kLimit;
-  TimeInForce time_in_force = TimeInForce::kGtc;
-  std::uint8_t flags = 0;  // kPostOnly only; reduce-only needs positions and is the venue's
-  std::int64_t quantity = 0;
-  std::int64_t price = 0;
-  std::int64_t trigger_price = 0;
-  std::int64_t expires_ns = 0;
-};
 
 /// Every call that can cause events returns them; the list is valid until the next call. Nothing is
 /// allocated per order; the event list and the level arrays grow only past their reserve, and GTD
@@ -44,7 +28,7 @@ class MatchingEngine {
   using Events = std::vector<MatchEvent>;
 
   MatchingEngine(std::int64_t tick, std::int64_t lot, std::size_t orders_max)
-      : pool_(orders_max), tick_(tick), lot_(lot) {
+      : pool_(orders_max), admission_(tick, lot) {
     events_.reserve(1024);
   }
 
@@ -106,9 +90,9 @@ class MatchingEngine {
     }
     BookOrder& order = pool_[slot];
     const bool is_waiting = order.state == BookOrderState::kUntriggered;
-    const bool keeps_place = is_waiting ? change.trigger_price == order.trigger_price
-                                        : change.price == order.price &&
-                                              change.quantity < order.quantity;
+    const bool keeps_place = is_waiting
+                                 ? change.trigger_price == order.trigger_price
+                                 : change.price == order.price && change.quantity < order.quantity;
     if (keeps_place) {
       PriceLevel& level = *level_of(order);
       level.own_quantity += change.quantity - order.quantity;
@@ -219,9 +203,6 @@ class MatchingEngine {
     std::int64_t price, quantity, trigger_price;
   };
 
-  static constexpr bool is_stop(OrderType type) noexcept {
-    return type == OrderType::kStop || type == OrderType::kStopLimit;
-  }
   static constexpr bool is_better(Side side, std::int64_t price, std::int64_t other) noexcept {
     return side == Side::kBuy ? price > other : price < other;
   }
@@ -237,9 +218,8 @@ class MatchingEngine {
 
   [[nodiscard]] MatchReason refuse(const NewBookOrder& wanted) const noexcept {
     if (pool_.find(wanted.order_id) != kNoSlot) return MatchReason::kDuplicateOrder;
-    if (const auto words = refuse_words(wanted); words != MatchReason::kNone) return words;
-    if (const auto numbers = refuse_numbers(wanted); numbers != MatchReason::kNone) return numbers;
-    if (const auto expiry = refuse_expiry(wanted); expiry != MatchReason::kNone) return expiry;
+    const MatchReason reason = admission_.refuse(wanted, open_quantity_, now_ns_);
+    if (reason != MatchReason::kNone) return reason;
     if (pool_.is_full()) return MatchReason::kOrdersFull;
     const bool post_only = (wanted.flags & kPostOnly) != 0;
     if (post_only && wanted.type == OrderType::kLimit && would_cross(wanted.side, wanted.price)) {
@@ -248,60 +228,6 @@ class MatchingEngine {
     return MatchReason::kNone;
   }
 
-  static MatchReason refuse_words(const NewBookOrder& wanted) noexcept {
-    const auto type = wanted.type;
-    const auto time = wanted.time_in_force;
-    if (wanted.order_id == 0) return MatchReason::kRange;
-    if (wanted.side != Side::kBuy && wanted.side != Side::kSell) return MatchReason::kBadEnum;
-    if (type < OrderType::kMarket || type > OrderType::kStopLimit) return MatchReason::kBadEnum;
-    const bool is_immediate = time == TimeInForce::kIoc || time == TimeInForce::kFok;
-    if (!is_immediate && time != TimeInForce::kDay && time != TimeInForce::kGtc &&
-        time != TimeInForce::kGtd) {
-      return MatchReason::kBadEnum;
-    }
-    if (type == OrderType::kMarket && time == TimeInForce::kGtd) {
-      return MatchReason::kUnsupportedTimeInForce;
-    }
-    if ((wanted.flags & ~kPostOnly) != 0) return MatchReason::kUnsupportedFlag;
-    const bool takes = type == OrderType::kMarket || type == OrderType::kStop || is_immediate;
-    if (wanted.flags != 0 && takes) return MatchReason::kUnsupportedFlag;
-    return MatchReason::kNone;
-  }
-
-  [[nodiscard]] MatchReason refuse_numbers(const NewBookOrder& wanted) const noexcept {
-    if (const auto reason = refuse_quantity(wanted.quantity, 0); reason != MatchReason::kNone) {
-      return reason;
-    }
-    const bool needs_price =
-        wanted.type == OrderType::kLimit || wanted.type == OrderType::kStopLimit;
-    if (needs_price && wanted.price == 0) return MatchReason::kPriceMissing;
-    if (const auto reason = refuse_price(wanted.price); reason != MatchReason::kNone) return reason;
-    if (is_stop(wanted.type) && wanted.trigger_price == 0) return MatchReason::kTriggerMissing;
-    if (!is_stop(wanted.type) && wanted.trigger_price != 0) return MatchReason::kTriggerNotAllowed;
-    return refuse_price(wanted.trigger_price);
-  }
-
-  [[nodiscard]] MatchReason refuse_expiry(const NewBookOrder& wanted) const noexcept {
-    const bool is_gtd = wanted.time_in_force == TimeInForce::kGtd;
-    if (!is_gtd) {
-      return wanted.expires_ns == 0 ? MatchReason::kNone : MatchReason::kExpiryNotAllowed;
-    }
-    if (wanted.expires_ns == 0) return MatchReason::kExpiryMissing;
-    return wanted.expires_ns <= now_ns_ ? MatchReason::kExpiryPast : MatchReason::kNone;
-  }
-
-  /// `freed` is open quantity that the new one takes the place of.
-  [[nodiscard]] MatchReason refuse_quantity(std::int64_t quantity,
-                                            std::int64_t freed) const noexcept {
-    if (quantity <= 0 || quantity > kBookNumberMax) return MatchReason::kQuantityRange;
-    if (quantity % lot_ != 0) return MatchReason::kBadLot;
-    if (open_quantity_ - freed + quantity > kBookNumberMax) return MatchReason::kQuantityRange;
-    return MatchReason::kNone;
-  }
-  [[nodiscard]] MatchReason refuse_price(std::int64_t price) const noexcept {
-    if (price < 0 || price > kBookNumberMax) return MatchReason::kRange;
-    return price % tick_ == 0 ? MatchReason::kNone : MatchReason::kBadTick;
-  }
   [[nodiscard]] bool would_cross(Side side, std::int64_t price) const noexcept {
     const PriceLevel* level = book_.best(opposite(side));
     return level != nullptr && !is_better(side, level->price, price);
@@ -314,15 +240,14 @@ class MatchingEngine {
     if (change.price == 0) change.price = order.price;
     if (change.quantity == 0) change.quantity = order.quantity;
     if (change.trigger_price == 0) change.trigger_price = order.trigger_price;
-    if (const auto reason = refuse_quantity(change.quantity, order.quantity);
-        reason != MatchReason::kNone) {
-      return reason;
-    }
+    MatchReason reason =
+        admission_.refuse_quantity(change.quantity, open_quantity_ - order.quantity);
+    if (reason != MatchReason::kNone) return reason;
     if (change.quantity <= order.executed()) return MatchReason::kQuantityBelowFilled;
-    if (const auto reason = refuse_price(change.price); reason != MatchReason::kNone) return reason;
-    if (const auto reason = refuse_price(change.trigger_price); reason != MatchReason::kNone) {
-      return reason;
-    }
+    reason = admission_.refuse_price(change.price);
+    if (reason != MatchReason::kNone) return reason;
+    reason = admission_.refuse_price(change.trigger_price);
+    if (reason != MatchReason::kNone) return reason;
     if (change.price == order.price && change.quantity == order.quantity &&
         change.trigger_price == order.trigger_price) {
       return MatchReason::kNothingToChange;
@@ -607,8 +532,7 @@ class MatchingEngine {
   Events events_;
   std::vector<std::int64_t> prices_;  // scratch
   std::set<std::pair<std::int64_t, OrderId>> expiries_;
-  std::int64_t tick_;
-  std::int64_t lot_;
+  Admission admission_;
   std::int64_t now_ns_ = 0;
   std::int64_t last_price_ = 0;
   std::int64_t traded_low_ = std::numeric_limits<std::int64_t>::max();

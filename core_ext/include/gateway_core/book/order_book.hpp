@@ -57,7 +57,7 @@ class FlatBook {
   }
 
   /// The level at `price`, made when absent.
-  [[nodiscard]] PriceLevel& open(Side side, std::int64_t price) {
+  PriceLevel& open(Side side, std::int64_t price) {
     const auto at = place(side, price);
     if (at != levels(side).end() && at->price == price) return *at;
     PriceLevel level;
