@@ -144,6 +144,8 @@ class PaperAdapter:
     async def _cancel(self, cancel: CancelRequest) -> None:
         def no(error: VenueError) -> None:
             code = error.code if isinstance(error, VenueRejected) else str(error)
+            if code in ("order_closed", "order_not_found"):
+                self._order_ids.pop((cancel.account, cancel.client_order_id), None)
             self._on("cancel_rejected", cancel.order_id, code)
 
         self._order_ids[cancel.account, cancel.client_order_id] = cancel.order_id

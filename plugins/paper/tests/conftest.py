@@ -239,9 +239,9 @@ class RecordingPort:
         return [values[0] if values else None for name, values, _ in self.facts if name == fact]
 
     async def wait(self, is_reached: Callable[[], Any]) -> None:
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 5
         while not is_reached():
-            assert time.monotonic() < deadline, self.facts[-20:]
+            assert time.monotonic() < deadline, [f for f in self.facts if f[0] != "marked"]
             await asyncio.sleep(0.01)
 
     async def wait_fact(self, name: str, count: int = 1) -> None:

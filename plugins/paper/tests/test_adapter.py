@@ -73,7 +73,7 @@ async def test_an_order_lives_and_every_step_is_told(
     try:
         await adapter.submit([order(1, quantity="3"), order(2, price="90")])
         await adapter.replace([replace_of(1, "2", "101")])
-        await venue.market(trades=[("100.5", "1.5", "sell")])
+        await venue.market(trades=[("101", "1.5", "sell")])
         await port.wait_fact("filled")
         await adapter.cancel([cancel_of(1), cancel_of(2)])
         await port.wait(lambda: port.names(1)[-1:] == ["canceled"])
@@ -203,15 +203,15 @@ async def test_a_sequence_gap_is_noticed_and_what_was_lost_comes_again(
         await adapter.submit([order(1, quantity="2")])
         await port.wait(lambda: port.names(1).count("accepted") == 2)
         await venue.fault("stream_drop", "stream")
-        await venue.market(trades=[("99", "0.5", "sell")])
-        await venue.market(trades=[("99", "0.25", "sell")])
+        await venue.market(trades=[("100", "0.5", "sell")])
+        await venue.market(trades=[("100", "0.25", "sell")])
         await port.wait_fact("gap_closed")
         await port.wait_fact("filled", 2)
         assert [fill.quantity for fill in port.values("filled")] == ["0.5", "0.25"]
         names = port.names()
         assert names.index("gap_opened") < names.index("gap_closed")
         await venue.fault("stream_duplicate", "stream")
-        await venue.market(trades=[("99", "0.25", "sell")])
+        await venue.market(trades=[("100", "0.25", "sell")])
         await port.wait_fact("filled", 4)
         assert len({fill.trade_id for fill in port.values("filled")}) == 3
         assert port.names().count("gap_opened") == 1
@@ -235,7 +235,7 @@ async def test_killed_venue_comes_back_with_everything_and_the_stream_resumes(
             await sending
             venue.start()
             await port.wait_fact("gap_closed", round_number + 1)
-            await venue.market(trades=[("99", "3.5", "sell")])
+            await venue.market(trades=[("100", "3.5", "sell")])
         judge = venue.judge()
         states = {name: row["state"] for (_, name), row in judge.orders.items()}
         open_now = {o.client_order_id: o for o in await adapter.open_orders("A")}

@@ -13,6 +13,8 @@ from typing import Any
 import aiohttp
 import pytest
 from gateway_paper.signing import signed_headers
+from gateway_paper.venue.market_recorded import find_recorded_data
+from gateway_paper.venue.orders import SubmitBody
 from gateway_paper.venue.process import Venue
 from gateway_paper.venue.settings import load_settings
 
@@ -137,5 +139,23 @@ async def test_the_example_configuration_starts(project_root: Path, tmp_path: Pa
         await venue.start()
         kinds = {listing.kind for listing in venue.exchange.listings.values()}
         assert kinds == {"spot", "linear", "inverse", "quanto"}
+    finally:
+        await venue.stop()
+
+
+@pytest.mark.asyncio
+async def test_the_recorded_market_is_quoted_and_trades(project_root: Path, tmp_path: Path) -> None:
+    if find_recorded_data(project_root) is None:
+        pytest.skip("no recorded venue traffic (GATEWAY_RECORDED_DATA)")
+    file = tmp_path / "paper.toml"
+    file.write_text('record = "r.jsonl"\nmarket = "recorded"\n')
+    venue = Venue(load_settings(file), project_root)
+    try:
+        await venue.start()
+        mark = venue.exchange.mark_row("SUSHIUSDT")
+        assert (mark["bid"], mark["ask"]) == ("7.611", "7.612")
+        body = {**ORDER, "account": "paper", "instrument": "SUSHIUSDT", "price": "7.612"}
+        row = venue.exchange.submit(SubmitBody(**body))
+        assert row["state"] == "filled"
     finally:
         await venue.stop()

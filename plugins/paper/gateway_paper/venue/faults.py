@@ -20,9 +20,7 @@ FaultName = Literal[
     "stream_drop",  # leaves events out of the stream: a sequence gap
     "stream_duplicate",  # sends stream events twice
 ]
-Operation = Literal[
-    "submit", "cancel", "replace", "cancel_all", "mode", "query", "stream", "any"
-]
+Operation = Literal["submit", "cancel", "replace", "cancel_all", "mode", "query", "stream", "any"]
 
 
 class FaultRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

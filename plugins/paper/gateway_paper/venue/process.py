@@ -34,7 +34,7 @@ class Venue:
         self._settings = settings
         folder = _recorded_folder(settings, project_root)
         listings = _listings(settings, folder)
-        self._market = _market(settings, listings, folder)
+        self._markets = _markets(settings, listings, folder)
         self.record = Record(Path(settings.record))
         self.faults = Faults()
         self.exchange = Exchange(settings, listings, now_ns=time.time_ns, sink=self._take_rows)
@@ -97,8 +97,8 @@ class Venue:
         )
 
     def _play_market(self, elapsed_ns: int) -> None:
-        if self._market is not None:
-            self.exchange.apply_market(self._market.advance(elapsed_ns))
+        for market in self._markets:
+            self.exchange.apply_market(market.advance(elapsed_ns))
 
     async def _tick(self) -> None:
         """Market, timers and marks. Everything is sent once per `mark_interval_ms` at least."""
@@ -140,16 +140,19 @@ def _listings(settings: VenueSettings, folder: Path | None) -> list[Listing]:
     return list(listings.values())
 
 
-def _market(
+def _markets(
     settings: VenueSettings, listings: list[Listing], folder: Path | None
-) -> MarketSource | None:
+) -> list[MarketSource]:
+    """The recording for the instruments it has, the generator for all others; none by hand."""
+    markets: list[MarketSource] = []
+    generated = {listing.symbol: listing for listing in listings}
     if folder is not None:
-        known = {listing.symbol: listing for listing in listings}
         wanted = [listing.symbol for listing in read_listings(folder)]
-        return RecordedMarket(folder, {symbol: known[symbol] for symbol in wanted})
-    if settings.market == "generator":
-        return GeneratedMarket(listings, settings.seed, settings.step_ms)
-    return None
+        markets.append(RecordedMarket(folder, {name: generated.pop(name) for name in wanted}))
+    if settings.market != "manual" and generated:
+        rules = list(generated.values())
+        markets.append(GeneratedMarket(rules, settings.seed, settings.step_ms))
+    return markets
 
 
 async def run_until_signal(settings: VenueSettings, project_root: Path) -> None:
