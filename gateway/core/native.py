@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from gateway._core.engine import ClientPort as ClientPort  # noqa: PLC0414
-    from gateway._core.engine import Engine as NativeEngine
     from gateway._core.engine import VenuePort as VenuePort  # noqa: PLC0414
 
 __all__ = ["Notice", "OutboundEntry"]

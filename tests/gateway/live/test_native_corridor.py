@@ -106,7 +106,7 @@ async def test_an_unknown_order_is_settled_after_a_restart(directory):
     again.adapter.balance = [BalanceReport(account="main", currency="USDT", total="1000")]
     again.advance(5_000)
     await again.connect()
-    assert (again.state(lost), again.state(found)) == ("REJECTED", "NEW")
+    assert (again.state(lost), again.state(found)) == ("CANCELED", "NEW")
     before = again.native.state_hash()
     await again.reconcile()
     assert again.native.state_hash()[1] == before[1], "the second run changes nothing"
