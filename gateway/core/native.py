@@ -1,12 +1,51 @@
-"""The native engine's types for the rooms above core, which may not name gateway._core."""
+"""The native engine's types for the rooms above core, which may not name gateway._core.
+
+The native calls answer plain tuples; here they get the names of gateway/_core/engine.pyi.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from gateway._core.engine import ClientPort, Notice, VenuePort
-    from gateway._core.engine import Engine as NativeEngine
-    from gateway._core.engine import Outbound as OutboundEntry
+    from gateway._core.engine import ClientPort as ClientPort  # noqa: PLC0414
+    from gateway._core.engine import VenuePort as VenuePort  # noqa: PLC0414
 
-__all__ = ["ClientPort", "NativeEngine", "Notice", "OutboundEntry", "VenuePort"]
+__all__ = ["Notice", "OutboundEntry"]
+
+
+class Notice(NamedTuple):
+    """One event for a client port; `kind` is a RecordKind."""
+
+    sequence: int
+    request: int
+    order_id: int
+    kind: int
+    refusal: int
+    level: int
+    limit: int
+    current: int
+    would_be: int
+    working: int
+
+
+class OutboundEntry(NamedTuple):
+    """One thing to send; numbers are decimal text."""
+
+    kind: int
+    order_id: int
+    epoch: int
+    account: int
+    instrument: int
+    strategy: int
+    side: int
+    type: int
+    time_in_force: int
+    flags: int
+    leg: int
+    price: str
+    quantity: str
+    trigger_price: str
+    display_quantity: str
+    expires_ns: int
+    venue_order_id: str

@@ -12,7 +12,7 @@ from gateway.api import RefusedError
 from gateway.core.vocabulary import LEVELS, word_of
 
 if TYPE_CHECKING:
-    from gateway._core.engine import Notice
+    from gateway.core.native import Notice
 
 __all__ = ["EngineRefusal", "RefusalRow", "describe", "describe_number", "refusal_of", "refusing"]
 

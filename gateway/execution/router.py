@@ -14,6 +14,7 @@ import msgspec
 from gateway.api import RefusedError
 from gateway.core.drive import Drive
 from gateway.core.engine import Engine
+from gateway.core.native import Notice
 from gateway.core.refusals import refusal_of, refusing
 from gateway.core.vocabulary import (
     LEGS,
@@ -26,7 +27,7 @@ from gateway.core.vocabulary import (
 )
 
 if TYPE_CHECKING:
-    from gateway.core.native import ClientPort, Notice
+    from gateway.core.native import ClientPort
 
 __all__ = ["Listener", "NewOrder", "Router", "Submitted"]
 
@@ -180,7 +181,7 @@ class Router:
     def pump(self) -> None:
         """Read notices, resolve verdicts, tell listeners. Runs after each engine turn."""
         while notices := self._port.notices(_NOTICES_MAX):
-            for notice in notices:
+            for notice in (Notice(*each) for each in notices):
                 self._resolve(notice)
                 for listener in tuple(self._listeners):
                     listener(notice)

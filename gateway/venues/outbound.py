@@ -21,6 +21,7 @@ from gateway.api import (
     VenueRejected,
     VenueUnavailable,
 )
+from gateway.core.native import OutboundEntry as Entry
 from gateway.core.vocabulary import (
     LEGS,
     ORDER_FLAGS,
@@ -34,7 +35,6 @@ from gateway.venues.in_flight import RequestKind
 from gateway.venues.session import VenueSession
 
 if TYPE_CHECKING:
-    from gateway.core.native import OutboundEntry as Entry
     from gateway.core.native import VenuePort
 
 __all__ = ["Outbound"]
@@ -70,7 +70,7 @@ class Outbound:
             entries = self._native.take(_BATCHES_MAX)
             if not entries:
                 return
-            fresh = [entry for entry in entries if self._is_of_this_epoch(entry)]
+            fresh = [e for e in (Entry(*each) for each in entries) if self._is_of_this_epoch(e)]
             for kind, group in groupby(fresh, key=lambda entry: _KINDS[entry.kind]):
                 self._send(kind, list(group))
 

@@ -471,7 +471,7 @@ class Engine:
         row["state"] = "REJECTED"
 
     def _on_not_sent(self, row, reason, words, *evidence):
-        row["state"] = "REJECTED"
+        row["state"] = "CANCELED"
 
     def _on_unknown(self, row, reason, words):
         if reason == 15:

@@ -110,8 +110,8 @@ class ScriptedAdapter:
 class World:
     """Everything of one test, wired as the daemon wires it."""
 
-    def __init__(self, manifest=MANIFEST):
-        self.native = FakeNative()
+    def __init__(self, manifest=MANIFEST, native=None):
+        self.native = native or FakeNative()
         self.engine = Engine(self.native, instance=1)
         self.drive = InlineDrive(self.native)
         self.adapter = ScriptedAdapter(manifest)

@@ -20,8 +20,8 @@ FAILURES = [
     (TimeoutError(), "UNKNOWN"),
     (ValueError("bug of the adapter"), "UNKNOWN"),
     (KeyError("x"), "UNKNOWN"),
-    (VenueUnavailable("maintenance"), "REJECTED"),
-    (VenueRateLimited("slow down"), "REJECTED"),
+    (VenueUnavailable("maintenance"), "CANCELED"),
+    (VenueRateLimited("slow down"), "CANCELED"),
     (VenueRejected("51000", "no"), "REJECTED"),
 ]
 
@@ -131,7 +131,7 @@ async def test_a_stale_epoch_is_discarded_and_never_sent():
     port.take = lambda limit: [e._replace(epoch=0) for e in take(limit)]
     order_id = await world.submit()
     assert world.adapter.sent == []
-    assert world.state(order_id) == "REJECTED"
+    assert world.state(order_id) == "CANCELED"
     assert world.link.health.counters["stale_entries"] == 1
     world.close()
 
