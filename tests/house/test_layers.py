@@ -27,6 +27,8 @@ NATIVE_DOORS = {
 NATIVE_FOR_ALL = {"types"}  # The refusal table and decimal text.
 PLUGIN_MAY = {"api", "transport", "matching"}
 
+PUBLIC_C_HEADERS = ("gateway_journal.h",)
+
 # A row may include the rows before it and itself.
 NATIVE_ROWS = [
     "types",
@@ -156,15 +158,26 @@ def native_room(name: str) -> str:
     return name.split("/")[1]
 
 
+def core_headers() -> list[Path]:
+    """Headers of the rooms; the public C headers stand beside them and include no room."""
+    return [path for path in native_files("include") if path.name not in PUBLIC_C_HEADERS]
+
+
+def test_a_public_c_header_depends_on_nothing_of_ours() -> None:
+    for name in PUBLIC_C_HEADERS:
+        found = includes(CORE_EXT / "include" / name)
+        assert found and all(one.startswith("std") for one in found), f"{name}: {found}"
+
+
 def test_every_native_room_is_on_the_list() -> None:
-    for path in native_files("include"):
+    for path in core_headers():
         name = path.relative_to(CORE_EXT / "include").as_posix()
         assert name.startswith("gateway_core/"), name
         assert native_room(name) in NATIVE_ROWS, f"a native room nobody planned: {name}"
 
 
 def test_a_native_row_includes_only_rows_above() -> None:
-    for path in native_files("include"):
+    for path in core_headers():
         room = native_room(path.relative_to(CORE_EXT / "include").as_posix())
         for name in includes(path):
             if "/" not in name or not name.startswith("gateway_core/"):
