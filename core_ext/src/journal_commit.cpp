@@ -1,7 +1,6 @@
-// The commit thread: group commit from the ring to the open segment, rotation, and the rewrite after
-// a failed write or sync. Cold but for the batch walk; never touches bytes the writer may change.
-#include "gateway_core/journal/commit.hpp"
-
+// The commit thread: group commit from the ring to the open segment, rotation, and the rewrite
+// after a failed write or sync. Cold but for the batch walk; never touches bytes the writer may
+// change.
 #include <pthread.h>
 #include <sched.h>
 
@@ -10,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "gateway_core/journal/commit.hpp"
 #include "gateway_core/journal/scan.hpp"
 
 namespace gateway::journal {
@@ -56,15 +56,16 @@ int Commit::store(const Batch& batch) noexcept {
   const std::uint64_t offset = kPageBytes + synced_.position - segment_.first_position;
   const int error = platform::write_exactly(storage_, segment_.file, ring_.at(synced_.position),
                                             batch.bytes, offset);
-  // The only sync of these pages: after an error the kernel may call them clean without storing them.
+  // The only sync of these pages: after an error the kernel may call them clean without storing
+  // them.
   return error != 0 ? error : storage_.fdatasync(segment_.file);
 }
 
 void Commit::close_segment(std::uint64_t end_position) noexcept {
   if (segment_.file < 0) return;
   // Best effort: the header of the next segment says where this one ends; the seal repeats the cut.
-  static_cast<void>(storage_.ftruncate(segment_.file,
-                                       kPageBytes + end_position - segment_.first_position));
+  static_cast<void>(
+      storage_.ftruncate(segment_.file, kPageBytes + end_position - segment_.first_position));
   storage_.close(segment_.file);
   segment_.file = -1;
 }
@@ -77,8 +78,8 @@ int Commit::store_in_new_segment(const Batch& batch) noexcept {
   start.created_ns = options_.now_ns != nullptr ? options_.now_ns() : 0;
   start.bytes = options_.segment_bytes;
   OpenSegment fresh;
-  const int error = create_segment(storage_, directory_, start,
-                                   {ring_.at(synced_.position), batch.bytes}, fresh);
+  const int error =
+      create_segment(storage_, directory_, start, {ring_.at(synced_.position), batch.bytes}, fresh);
   if (error != 0) return error;
   close_segment(synced_.position);
   segment_ = fresh;

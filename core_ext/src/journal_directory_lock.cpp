@@ -1,12 +1,11 @@
 // The exclusive lock of a journal directory.
-#include "gateway_core/journal/directory_lock.hpp"
-
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
 
+#include "gateway_core/journal/directory_lock.hpp"
 #include "gateway_core/journal/segment.hpp"
 #include "gateway_core/platform/storage.hpp"
 
@@ -25,7 +24,8 @@ bool DirectoryLock::acquire(const std::string& directory, std::string& error) {
     const ssize_t got = ::pread(file, pid, sizeof pid - 1, 0);
     std::string holder = got > 0 ? std::string(pid, static_cast<std::size_t>(got)) : "unknown";
     while (!holder.empty() && holder.back() == '\n') holder.pop_back();
-    error = path + ": held by process " + holder + "; stop that gateway or choose another directory";
+    error =
+        path + ": held by process " + holder + "; stop that gateway or choose another directory";
     ::close(file);
     return false;
   }

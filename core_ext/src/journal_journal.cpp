@@ -90,7 +90,8 @@ bool Journal::close(std::int64_t now_ns) {
   is_open_ = false;
   commit_->stop();
   bool is_good = ring_.synced_position() == ring_.published_position();
-  if (!is_good) error_ = "not everything is on disk: " + platform::describe_errno(commit_->last_errno());
+  if (!is_good)
+    error_ = "not everything is on disk: " + platform::describe_errno(commit_->last_errno());
   if (is_good && !options_.is_memory_only) {
     is_good = superblock_->mark_clean(writer_->point(), now_ns, error_);
   }

@@ -1,6 +1,4 @@
 // Mapping of the ring: one reservation of addresses, then the file put into it with its data twice.
-#include "gateway_core/platform/mapped_file.hpp"
-
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -10,6 +8,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "gateway_core/platform/mapped_file.hpp"
 #include "gateway_core/platform/storage.hpp"
 
 namespace gateway::platform {
@@ -24,7 +23,7 @@ std::string failed(const std::string& what, const std::string& path) {
 }
 
 bool is_in_memory(int file, const std::string& path, std::string& error) {
-  struct statfs status {};
+  struct statfs status{};
   if (::fstatfs(file, &status) != 0) {
     error = failed("statfs", path);
     return false;
@@ -87,7 +86,7 @@ bool MappedFile::map(int descriptor, std::size_t head_bytes, std::size_t ring_by
 }
 
 bool MappedFile::is_unlinked() const noexcept {
-  struct stat status {};
+  struct stat status{};
   return descriptor_ >= 0 && ::fstat(descriptor_, &status) == 0 && status.st_nlink == 0;
 }
 
@@ -96,7 +95,7 @@ int open_memory_file(const std::string& path, std::uint64_t bytes, bool allow_an
   was_created = false;
   int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
   if (file >= 0) {
-    struct stat status {};
+    struct stat status{};
     if (::fstat(file, &status) == 0 && static_cast<std::uint64_t>(status.st_size) == bytes &&
         (allow_any_filesystem || is_in_memory(file, path, error))) {
       return file;

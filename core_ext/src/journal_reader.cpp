@@ -1,9 +1,8 @@
 // Following a journal: from the ring while it holds the wanted position, else from the segments.
-#include "gateway_core/journal/reader.hpp"
-
 #include <algorithm>
 #include <cstring>
 
+#include "gateway_core/journal/reader.hpp"
 #include "gateway_core/journal/scan.hpp"
 
 namespace gateway::journal {
@@ -13,14 +12,14 @@ namespace {
 constexpr std::uint64_t kBufferBytes = 256 * 1024;
 constexpr std::uint32_t kAttachEveryCalls = 256;
 
-// The writer may be overwriting these bytes; the copy is used only after lowest_position() said that it
-// was not. Word loads keep that race harmless, and the sanitizer is told that it is meant.
+// The writer may be overwriting these bytes; the copy is used only after lowest_position() said
+// that it was not. Word loads keep that race harmless, and the sanitizer is told that it is meant.
 __attribute__((no_sanitize("thread"))) void copy_from_ring(std::uint8_t* to,
                                                            const std::uint8_t* from,
                                                            std::uint32_t bytes) noexcept {
   for (std::uint32_t offset = 0; offset < bytes; offset += 8) {
-    const std::uint64_t word = __atomic_load_n(
-        reinterpret_cast<const std::uint64_t*>(from + offset), __ATOMIC_ACQUIRE);
+    const std::uint64_t word =
+        __atomic_load_n(reinterpret_cast<const std::uint64_t*>(from + offset), __ATOMIC_ACQUIRE);
     std::memcpy(to + offset, &word, sizeof word);
   }
 }
@@ -144,15 +143,16 @@ Reader::Found Reader::from_ring() {
     return Found::kElsewhere;
   }
   if (is_possible && is_next(record_, header.length)) return Found::kRecord;
-  // A ring that does not continue what was read may be one that is being replaced: the disk decides.
+  // A ring that does not continue what was read may be one that is being replaced: the disk
+  // decides.
   if (ring_.is_unlinked()) {
     attach_ring();
     return Found::kElsewhere;
   }
-  fail(ReaderState::kCorrupt,
-       std::string(kRingFileName) + ": position " + std::to_string(position) + ", sequence " +
-           std::to_string(point_.sequence + 1) + ": " +
-           describe_bad_record(record_, published - position, point_, 0));
+  fail(ReaderState::kCorrupt, std::string(kRingFileName) + ": position " +
+                                  std::to_string(position) + ", sequence " +
+                                  std::to_string(point_.sequence + 1) + ": " +
+                                  describe_bad_record(record_, published - position, point_, 0));
   return Found::kNothing;
 }
 
@@ -180,7 +180,8 @@ Reader::Found Reader::from_disk() {
   return after_segment_end();
 }
 
-/// The open segment gave no next record: it has not come yet, or the stream goes on in the next one.
+/// The open segment gave no next record: it has not come yet, or the stream goes on in the next
+/// one.
 Reader::Found Reader::after_segment_end() {
   SegmentHeader header;
   const std::uint64_t position = point_.position;

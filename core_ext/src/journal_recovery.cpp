@@ -1,12 +1,11 @@
-// Recovery, step by step: list, choose a snapshot, walk the segments, walk the ring's tail, write that
-// tail to a new segment, restart the ring. Nothing old is changed before the new segment is durable,
-// but for the exact cut of a bad tail; so it may be killed at any instant and run again.
-#include "gateway_core/journal/recovery.hpp"
-
+// Recovery, step by step: list, choose a snapshot, walk the segments, walk the ring's tail, write
+// that tail to a new segment, restart the ring. Nothing old is changed before the new segment is
+// durable, but for the exact cut of a bad tail; so it may be killed at any instant and run again.
 #include <algorithm>
 #include <cerrno>
 #include <utility>
 
+#include "gateway_core/journal/recovery.hpp"
 #include "gateway_core/journal/scan.hpp"
 
 namespace gateway::journal {
@@ -78,8 +77,8 @@ class Recovery {
   DirectoryListing listing_;
   std::vector<Segment> segments_;
   std::size_t first_walked_ = 0;
-  StreamPoint tail_start_;  // the disk ends here and the ring goes on
-  bool has_ring_ = false;   // it holds what a running gateway left
+  StreamPoint tail_start_;               // the disk ends here and the ring goes on
+  bool has_ring_ = false;                // it holds what a running gateway left
   std::uint64_t disk_limit_ = kNoLimit;  // what the ring says is synced
 };
 
@@ -222,8 +221,7 @@ bool Recovery::walk_segment(const Segment& segment, bool is_last) {
                   "(sequence " + std::to_string(start.sequence + 1) + ", expected " +
                   std::to_string(report_.end.sequence + 1) + ")");
   }
-  const std::uint64_t limit =
-      std::max(std::min(segment.end_position, disk_limit_), start.position);
+  const std::uint64_t limit = std::max(std::min(segment.end_position, disk_limit_), start.position);
   const int file = storage_.open(path(segment.name()), platform::OpenMode::kReadWrite);
   if (file < 0) return refuse(segment.name() + ": " + platform::describe_errno(file));
   const ScanEnd scan = scan_file(
@@ -264,8 +262,8 @@ bool Recovery::end_of_last(const Segment& segment, const ScanEnd& scan, int file
         count_later_records(tail.data(), tail.size(), scan.bad_sequence, options_.instance);
     note(segment.name() + ": cut " + std::to_string(tail.size()) + " bytes at offset " +
          std::to_string(end_offset) + " behind sequence " + std::to_string(scan.end.sequence) +
-         " (" + scan.text + "); valid records behind the cut: " +
-         std::to_string(report_.later_valid_records));
+         " (" + scan.text +
+         "); valid records behind the cut: " + std::to_string(report_.later_valid_records));
   }
   // Also without a bad tail: pages of a killed process may still be on their way to the disk.
   int error = storage_.ftruncate(file, end_offset);
@@ -325,8 +323,8 @@ bool Recovery::is_disk_ahead() {
       platform::read_fully(storage_, file, record.data(), record.size(),
                            kPageBytes + report_.end.position - last.header.first_position);
   storage_.close(file);
-  return got > 0 && follows(record.data(), static_cast<std::uint64_t>(got), report_.end,
-                            options_.instance);
+  return got > 0 &&
+         follows(record.data(), static_cast<std::uint64_t>(got), report_.end, options_.instance);
 }
 
 bool Recovery::check_end() {

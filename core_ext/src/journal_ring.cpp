@@ -1,6 +1,4 @@
 // Making, adopting and attaching the ring file.
-#include "gateway_core/journal/ring.hpp"
-
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "gateway_core/journal/ring.hpp"
 #include "gateway_core/platform/storage.hpp"
 
 namespace gateway::journal {
@@ -42,7 +41,8 @@ bool Ring::open(const std::string& directory, const RingOptions& options, std::s
   auto* old = reinterpret_cast<RingHeader*>(page);
   if (peek(path, old) && std::memcmp(old->magic, kRingMagic, 8) == 0 &&
       old->capacity != options.capacity && old->published_position != old->synced_position) {
-    error = path + ": has " + std::to_string(old->capacity) + " bytes and holds records not on disk; " +
+    error = path + ": has " + std::to_string(old->capacity) +
+            " bytes and holds records not on disk; " +
             "start once with that ring_bytes, stop, then change it to " +
             std::to_string(options.capacity);
     return false;
@@ -107,7 +107,7 @@ bool Ring::attach(const std::string& directory, std::string& error) {
     return false;
   }
   alignas(RingHeader) std::uint8_t page[sizeof(RingHeader)] = {};
-  struct stat status {};
+  struct stat status{};
   const auto* head = reinterpret_cast<const RingHeader*>(page);
   if (::pread(file, page, sizeof page, 0) != static_cast<ssize_t>(sizeof page) ||
       ::fstat(file, &status) != 0 || std::memcmp(head->magic, kRingMagic, 8) != 0 ||
@@ -133,8 +133,8 @@ void Ring::restart_at(const StreamPoint& end, std::uint32_t epoch) noexcept {
   page.claimed_position = std::max<std::uint64_t>(page.claimed_position, end.position);
   page.commit_state = CommitState::kRunning;
   page.writer_pid = static_cast<std::uint32_t>(::getpid());
-  // Synced first: a kill in between leaves either a tail that is checked again or published < synced,
-  // which adopt_or_format takes for a ring that holds nothing.
+  // Synced first: a kill in between leaves either a tail that is checked again or published <
+  // synced, which adopt_or_format takes for a ring that holds nothing.
   page.synced_sequence = end.sequence;
   page.synced_position = end.position;
   page.published_sequence = end.sequence;

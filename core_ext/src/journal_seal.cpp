@@ -1,13 +1,12 @@
-// Sealing: a full segment is cut to its exact length, checked record by record, hashed, and its seal
-// written whole or not at all.
-#include "gateway_core/journal/seal.hpp"
-
+// Sealing: a full segment is cut to its exact length, checked record by record, hashed, and its
+// seal written whole or not at all.
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 #include "gateway_core/journal/checksum.hpp"
 #include "gateway_core/journal/scan.hpp"
+#include "gateway_core/journal/seal.hpp"
 #include "gateway_core/journal/sha256.hpp"
 #include "gateway_core/journal/snapshot.hpp"
 
@@ -69,9 +68,8 @@ bool Sealer::seal(std::uint32_t index, const SegmentHeader& next) {
   seal.bytes = kPageBytes + next.first_position - header.first_position;
   Sha256Digest digest{};
   int error = scan.error;
-  const bool is_good =
-      scan.is_complete && scan.end.crc == next.previous_crc &&
-      scan.end.sequence + 1 == next.first_sequence;
+  const bool is_good = scan.is_complete && scan.end.crc == next.previous_crc &&
+                       scan.end.sequence + 1 == next.first_sequence;
   if (is_good) {
     error = storage_.ftruncate(file, seal.bytes);
     if (error == 0) error = storage_.fdatasync(file);

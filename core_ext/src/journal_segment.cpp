@@ -1,6 +1,4 @@
 // Names and headers of segments, and their durable birth.
-#include "gateway_core/journal/segment.hpp"
-
 #include <algorithm>
 #include <cerrno>
 #include <cinttypes>
@@ -9,6 +7,7 @@
 
 #include "gateway_core/journal/checksum.hpp"
 #include "gateway_core/journal/scan.hpp"
+#include "gateway_core/journal/segment.hpp"
 
 namespace gateway::journal {
 
@@ -198,10 +197,10 @@ std::uint64_t count_later_records(const std::uint8_t* bytes, std::uint64_t size,
   for (std::uint64_t offset = 0; offset + sizeof(RecordHeader) <= size;) {
     RecordHeader header;
     std::memcpy(&header, bytes + offset, sizeof header);
-    const bool is_record = is_possible_length(header.length, size - offset) &&
-                           header.instance == instance && header.sequence > sequence &&
-                           record_crc(bytes + offset, header.length, header.previous_crc) ==
-                               header.crc;
+    const bool is_record =
+        is_possible_length(header.length, size - offset) && header.instance == instance &&
+        header.sequence > sequence &&
+        record_crc(bytes + offset, header.length, header.previous_crc) == header.crc;
     count += is_record ? 1 : 0;
     offset += is_record ? header.length : kRecordAlign;
   }

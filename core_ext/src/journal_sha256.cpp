@@ -1,8 +1,8 @@
 // SHA-256 straight from the standard: no table tricks, one block at a time.
-#include "gateway_core/journal/sha256.hpp"
-
 #include <bit>
 #include <cstring>
+
+#include "gateway_core/journal/sha256.hpp"
 
 namespace gateway::journal {
 
@@ -35,8 +35,8 @@ void compress(std::array<std::uint32_t, 8>& state, const std::uint8_t* block) no
   for (std::size_t i = 0; i < 64; ++i) {
     const std::uint32_t first = h + (std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25)) +
                                 ((e & f) ^ (~e & g)) + kRound[i] + words[i];
-    const std::uint32_t second = (std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22)) +
-                                 ((a & b) ^ (a & c) ^ (b & c));
+    const std::uint32_t second =
+        (std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
     h = g;
     g = f;
     f = e;

@@ -1,11 +1,11 @@
-// Snapshot files: written whole or not at all, checked by a header CRC and a SHA-256 of the payload.
-#include "gateway_core/journal/snapshot.hpp"
-
+// Snapshot files: written whole or not at all, checked by a header CRC and a SHA-256 of the
+// payload.
 #include <cstring>
 
 #include "gateway_core/journal/checksum.hpp"
 #include "gateway_core/journal/segment.hpp"
 #include "gateway_core/journal/sha256.hpp"
+#include "gateway_core/journal/snapshot.hpp"
 
 namespace gateway::journal {
 

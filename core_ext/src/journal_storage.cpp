@@ -1,6 +1,4 @@
 // The kernel's file calls behind Storage, and the loops that make short writes and EINTR exact.
-#include "gateway_core/platform/storage.hpp"
-
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -8,6 +6,8 @@
 
 #include <cerrno>
 #include <cstring>
+
+#include "gateway_core/platform/storage.hpp"
 
 namespace gateway::platform {
 
@@ -47,7 +47,7 @@ int PosixStorage::ftruncate(int file, std::uint64_t bytes) noexcept {
   return ::ftruncate(file, static_cast<off_t>(bytes)) == 0 ? 0 : -errno;
 }
 std::int64_t PosixStorage::size(int file) noexcept {
-  struct stat status {};
+  struct stat status{};
   return ::fstat(file, &status) == 0 ? status.st_size : -errno;
 }
 int PosixStorage::rename(const std::string& from, const std::string& to) noexcept {

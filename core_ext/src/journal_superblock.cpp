@@ -1,6 +1,4 @@
 // The superblock: two rounds of two copies, so that at every instant two copies agree.
-#include "gateway_core/journal/superblock.hpp"
-
 #include <algorithm>
 #include <bit>
 #include <cerrno>
@@ -10,6 +8,7 @@
 #include "gateway_core/journal/scan.hpp"
 #include "gateway_core/journal/segment.hpp"
 #include "gateway_core/journal/snapshot.hpp"
+#include "gateway_core/journal/superblock.hpp"
 
 namespace gateway::journal {
 
@@ -60,9 +59,9 @@ bool Superblock::load(std::uint32_t instance, std::string& error) {
   storage_.close(file);
   const SuperblockCopy* best = nullptr;
   for (const SuperblockCopy& copy : copies) {
-    const auto agreeing = std::count_if(std::begin(copies), std::end(copies), [&](const auto& other) {
-      return is_good(other) && is_same(copy, other);
-    });
+    const auto agreeing =
+        std::count_if(std::begin(copies), std::end(copies),
+                      [&](const auto& other) { return is_good(other) && is_same(copy, other); });
     if (agreeing < 2 || (best != nullptr && best->generation >= copy.generation)) continue;
     best = &copy;
     copies_agreeing_ = static_cast<int>(agreeing);
@@ -107,8 +106,7 @@ bool Superblock::create(std::uint32_t instance, std::int64_t now_ns, std::string
 int Superblock::write_copies(int file, const SuperblockCopy& copy, unsigned which) {
   for (unsigned i = 0; i < kSuperblockCopies; ++i) {
     if ((which & (1U << i)) == 0) continue;
-    const int error =
-        platform::write_exactly(storage_, file, &copy, sizeof copy, i * kPageBytes);
+    const int error = platform::write_exactly(storage_, file, &copy, sizeof copy, i * kPageBytes);
     if (error != 0) return error;
   }
   return storage_.fdatasync(file);
@@ -162,8 +160,7 @@ bool rebuild_superblock(platform::Storage& storage, const std::string& directory
   }
   std::uint32_t epoch = 0;
   for (const std::uint32_t index : listing.segments) {
-    const int file =
-        storage.open(directory + "/" + segment_name(index), platform::OpenMode::kRead);
+    const int file = storage.open(directory + "/" + segment_name(index), platform::OpenMode::kRead);
     if (file < 0) continue;
     SegmentHeader header;
     if (platform::read_fully(storage, file, &header, sizeof header, 0) == sizeof header &&

@@ -1,6 +1,4 @@
 // Integrity of a whole directory. Reads everything, writes nothing, stops at nothing.
-#include "gateway_core/journal/verify.hpp"
-
 #include <algorithm>
 #include <cstring>
 
@@ -10,6 +8,7 @@
 #include "gateway_core/journal/sha256.hpp"
 #include "gateway_core/journal/snapshot.hpp"
 #include "gateway_core/journal/superblock.hpp"
+#include "gateway_core/journal/verify.hpp"
 
 namespace gateway::journal {
 
@@ -148,9 +147,9 @@ void Verification::check_segment(std::size_t place) {
 
 void Verification::check_records(const Segment& segment, std::uint64_t limit, bool is_last,
                                  int file, SegmentReport& report) {
-  const ScanEnd scan = scan_file(
-      storage_, file, limit, end_, instance_,
-      [&report](const RecordHeader&, const std::uint8_t*) { ++report.records; });
+  const ScanEnd scan =
+      scan_file(storage_, file, limit, end_, instance_,
+                [&report](const RecordHeader&, const std::uint8_t*) { ++report.records; });
   end_ = scan.end;
   has_end_ = true;
   report.last_sequence = scan.end.sequence;

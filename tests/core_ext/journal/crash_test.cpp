@@ -1,5 +1,5 @@
-// Crash-state explorer: stops the journal at any disk call, keeps any mixture of unsynced sectors, and
-// recovers. GATEWAY_CRASH_STATES sets how many states; the seed that fails is printed.
+// Crash-state explorer: stops the journal at any disk call, keeps any mixture of unsynced sectors,
+// and recovers. GATEWAY_CRASH_STATES sets how many states; the seed that fails is printed.
 #include <cstdlib>
 
 #include "check.hpp"
@@ -71,8 +71,8 @@ void judge(World& world, const Promise& promise, bool is_kill, std::uint64_t see
   }
   const Sequence end = world.report.end.sequence;
   const bool is_lost = end < promise.synced || (is_kill && end < promise.published);
-  const bool is_wrong = world.history.contradictions != before || end != world.history.at ||
-                        end > promise.published;
+  const bool is_wrong =
+      world.history.contradictions != before || end != world.history.at || end > promise.published;
   tally.lost += is_lost ? 1 : 0;
   tally.wrong += is_wrong ? 1 : 0;
   tally.epochs_back += world.epoch <= epoch_before && epoch_before != 0 ? 1 : 0;

@@ -1,4 +1,5 @@
-// The public C header says the same as the C++ structures, and a plain C program can read a segment.
+// The public C header says the same as the C++ structures, and a plain C program can read a
+// segment.
 #include "gateway_core/journal/format.hpp"
 
 #include <cstddef>

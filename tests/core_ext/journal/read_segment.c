@@ -1,4 +1,5 @@
-/* A reader that knows the public C header alone: prints "records last_sequence" of one segment file. */
+/* A reader that knows the public C header alone: prints "records last_sequence" of one segment
+ * file. */
 #include <stdio.h>
 #include <string.h>
 

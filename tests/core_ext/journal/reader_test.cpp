@@ -1,5 +1,5 @@
-// Readers beside a live writer and commit thread, on real files: order, rotation, laps, lost segments.
-// Also the case for the thread sanitizer.
+// Readers beside a live writer and commit thread, on real files: order, rotation, laps, lost
+// segments. Also the case for the thread sanitizer.
 #include "gateway_core/journal/reader.hpp"
 
 #include <sys/stat.h>

@@ -1,5 +1,6 @@
-// A disk in memory that forgets like a real one: unsynced sectors may reach the platter, or not, or in
-// part, in any order; directory changes too; an error at the Nth call; power off at the Nth call.
+// A disk in memory that forgets like a real one: unsynced sectors may reach the platter, or not, or
+// in part, in any order; directory changes too; an error at the Nth call; power off at the Nth
+// call.
 #pragma once
 
 #include <algorithm>
@@ -59,7 +60,8 @@ class Disk final : public gateway::platform::Storage {
   };
   Fault fault;
   std::uint64_t power_off_after = ~0ULL;  // changing calls
-  std::uint64_t power_off_at_sync = ~0ULL;  // the Nth sync never happens: all since the last is open
+  std::uint64_t power_off_at_sync =
+      ~0ULL;  // the Nth sync never happens: all since the last is open
   std::uint64_t calls = 0;
   std::uint64_t faults_hit = 0;
 
@@ -90,7 +92,8 @@ class Disk final : public gateway::platform::Storage {
     File& file = *open_[static_cast<std::size_t>(number)];
     if (file.cache.size() < offset + bytes) file.cache.resize(offset + bytes);
     std::memcpy(file.cache.data() + offset, data, bytes);
-    for (std::size_t sector = offset / kSectorBytes; sector * kSectorBytes < offset + bytes; ++sector) {
+    for (std::size_t sector = offset / kSectorBytes; sector * kSectorBytes < offset + bytes;
+         ++sector) {
       file.dirty.insert(sector);
     }
     return static_cast<std::int64_t>(bytes);
@@ -179,7 +182,8 @@ class Disk final : public gateway::platform::Storage {
     after->durable_names_ = after->names_;
     return after;
   }
-  /// The files as every process sees them (kill -9 keeps them): an independent copy, nothing unsynced.
+  /// The files as every process sees them (kill -9 keeps them): an independent copy, nothing
+  /// unsynced.
   [[nodiscard]] std::unique_ptr<Disk> copy() const {
     auto after = std::make_unique<Disk>();
     for (const auto& [path, file] : names_) {
@@ -227,7 +231,8 @@ class Disk final : public gateway::platform::Storage {
     file.cache.resize(bytes);
     const std::size_t low = std::min(before, bytes) / kSectorBytes;
     const std::size_t high = std::max(before, bytes);
-    for (std::size_t sector = low; sector * kSectorBytes < high; ++sector) file.dirty.insert(sector);
+    for (std::size_t sector = low; sector * kSectorBytes < high; ++sector)
+      file.dirty.insert(sector);
   }
   static void copy(const File& file, std::size_t sector, std::vector<std::uint8_t>& to,
                    std::size_t bytes) {

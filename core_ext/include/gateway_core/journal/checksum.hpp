@@ -90,8 +90,10 @@ inline constexpr std::uint64_t kWithoutCrc = 0xFFFFFFFF00000000ULL;          // 
 }
 
 #if defined(__x86_64__)
-__attribute__((target("sse4.2"))) [[nodiscard]] inline std::uint32_t record_crc_hardware(
-    const std::uint8_t* record, std::uint32_t length, std::uint32_t previous_crc) noexcept {
+__attribute__((target("sse4.2")))
+[[nodiscard]] inline std::uint32_t record_crc_hardware(const std::uint8_t* record,
+                                                       std::uint32_t length,
+                                                       std::uint32_t previous_crc) noexcept {
   // Words 0-7 are the header: lanes a, b, c take them in turn; the payload goes on with lane c.
   std::uint64_t a = _mm_crc32_u64(1, load_word(record));
   std::uint64_t b = _mm_crc32_u64(2, load_word(record + 8));
@@ -136,13 +138,14 @@ __attribute__((target("sse4.2"))) [[nodiscard]] inline std::uint32_t crc32c_hard
 /// Plain CRC32C (initial value and final inversion as in RFC 3720), for headers of files.
 [[nodiscard]] inline std::uint32_t crc32c(const void* data, std::size_t bytes) noexcept {
 #if defined(__x86_64__)
-  if (detail::has_crc_instruction()) [[likely]] return detail::crc32c_hardware(data, bytes);
+  if (detail::has_crc_instruction()) [[likely]]
+    return detail::crc32c_hardware(data, bytes);
 #endif
   return detail::crc32c_table(data, bytes);
 }
 
-/// Checksum of a record of `length` bytes (a multiple of 64, at least 64), chained to the one before:
-/// three lanes that do not wait on the record before, which is folded in last.
+/// Checksum of a record of `length` bytes (a multiple of 64, at least 64), chained to the one
+/// before: three lanes that do not wait on the record before, which is folded in last.
 [[nodiscard]] inline std::uint32_t record_crc(const std::uint8_t* record, std::uint32_t length,
                                               std::uint32_t previous_crc) noexcept {
 #if defined(__x86_64__)

@@ -25,8 +25,8 @@ struct CommitOptions {
   std::int64_t park_ns = 100'000;
   std::int64_t retry_ns = 1'000'000'000;  // pause between attempts while storing fails
   int cpu = -1;                           // -1 = any
-  int realtime_priority = 0;              // > 0 asks for SCHED_FIFO; a refusal is reported, not fatal
-  std::int64_t (*now_ns)() = nullptr;     // wall clock for the created field of segments
+  int realtime_priority = 0;           // > 0 asks for SCHED_FIFO; a refusal is reported, not fatal
+  std::int64_t (*now_ns)() = nullptr;  // wall clock for the created field of segments
 };
 
 class Commit {

@@ -39,7 +39,8 @@ class Journal {
   /// Lock, recover, raise the epoch durably. False: error() says why and nothing was changed that a
   /// second attempt would miss. The commit thread is not started: commit().start() or step().
   [[nodiscard]] bool open(const JournalOptions& options, RecoveryVisitor& visitor);
-  /// Stores everything, marks the clean stop, releases. Idempotent. False: not everything is durable.
+  /// Stores everything, marks the clean stop, releases. Idempotent. False: not everything is
+  /// durable.
   bool close(std::int64_t now_ns);
   /// Raises the epoch again, durably: at least `epoch_min` (an id of ours seen at a venue, or the
   /// 31-bit sequence running out). Before the next append; the writer goes on with the new epoch.

@@ -1,5 +1,6 @@
-// Brings a journal back after any end: snapshot, segments, then the ring's tail, each record checked.
-// A bad tail is cut exactly and reported; a bad middle is refused. Killing it half-way is harmless.
+// Brings a journal back after any end: snapshot, segments, then the ring's tail, each record
+// checked. A bad tail is cut exactly and reported; a bad middle is refused. Killing it half-way is
+// harmless.
 #pragma once
 
 #include <cstdint>
@@ -31,10 +32,10 @@ struct RecoveryOptions {
 
 struct RecoveryReport {
   bool is_ok = false;
-  std::string error;             // why the start is refused
-  StreamPoint end;               // the writer goes on here
-  OpenSegment segment;           // open for the commit thread
-  std::uint64_t records = 0;     // given to the visitor
+  std::string error;                      // why the start is refused
+  StreamPoint end;                        // the writer goes on here
+  OpenSegment segment;                    // open for the commit thread
+  std::uint64_t records = 0;              // given to the visitor
   std::uint64_t ring_records = 0;         // of these only in the ring, now on disk
   std::uint64_t cut_bytes = 0;            // bad tail of the last segment
   std::uint64_t ring_cut_bytes = 0;       // bad or half tail of the ring

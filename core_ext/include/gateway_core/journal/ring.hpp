@@ -1,5 +1,6 @@
-// The memory stage of the journal: a ring on tmpfs that survives kill -9 and that other processes map.
-// One writer (writer.hpp), one commit thread (commit.hpp), any number of readers. Never on a disk.
+// The memory stage of the journal: a ring on tmpfs that survives kill -9 and that other processes
+// map. One writer (writer.hpp), one commit thread (commit.hpp), any number of readers. Never on a
+// disk.
 #pragma once
 
 #include <atomic>
@@ -54,8 +55,8 @@ struct RingOptions {
 
 class Ring {
  public:
-  /// Opens or makes DIRECTORY/journal.ring with all space reserved. Refuses a file system that is not
-  /// tmpfs, a foreign instance and another version; another capacity is refused while it holds
+  /// Opens or makes DIRECTORY/journal.ring with all space reserved. Refuses a file system that is
+  /// not tmpfs, a foreign instance and another version; another capacity is refused while it holds
   /// unsynced records, else replaced. False sets `error`.
   [[nodiscard]] bool open(const std::string& directory, const RingOptions& options,
                           std::string& error);

@@ -14,7 +14,8 @@
 
 namespace gateway::journal {
 
-[[nodiscard]] inline bool is_possible_length(std::uint32_t length, std::uint64_t available) noexcept {
+[[nodiscard]] inline bool is_possible_length(std::uint32_t length,
+                                             std::uint64_t available) noexcept {
   return length >= kRecordAlign && length <= kRecordBytesMax && length % kRecordAlign == 0 &&
          length <= available;
 }
@@ -42,8 +43,8 @@ namespace gateway::journal {
 [[nodiscard]] std::string describe_bad_record(const std::uint8_t* record, std::uint64_t available,
                                               const StreamPoint& before, std::uint32_t instance);
 
-/// Records in these bytes that check by themselves and come later than `sequence`: they were written,
-/// but something before them is lost.
+/// Records in these bytes that check by themselves and come later than `sequence`: they were
+/// written, but something before them is lost.
 [[nodiscard]] std::uint64_t count_later_records(const std::uint8_t* bytes, std::uint64_t size,
                                                 Sequence sequence, std::uint32_t instance) noexcept;
 

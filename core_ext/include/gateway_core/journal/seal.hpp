@@ -23,8 +23,8 @@ class Sealer {
   /// One piece of work: seals the oldest unsealed full segment, else makes the spare. kFailed sets
   /// error(): a full segment that does not verify is never sealed.
   SealResult step();
-  /// Deletes sealed segments that hold only records before `before_sequence`, and never a record that
-  /// the newest valid snapshot does not cover. Returns how many went, or a negative errno.
+  /// Deletes sealed segments that hold only records before `before_sequence`, and never a record
+  /// that the newest valid snapshot does not cover. Returns how many went, or a negative errno.
   [[nodiscard]] int recycle(Sequence before_sequence);
 
   [[nodiscard]] const std::string& error() const noexcept { return error_; }

@@ -14,9 +14,9 @@
 
 namespace gateway::journal {
 
-[[nodiscard]] std::string segment_name(std::uint32_t index);     // segment-0000000001.journal
-[[nodiscard]] std::string seal_name(std::uint32_t index);        // segment-0000000001.seal
-[[nodiscard]] std::string snapshot_name(Sequence sequence);      // snapshot-00000000000000000001.state
+[[nodiscard]] std::string segment_name(std::uint32_t index);  // segment-0000000001.journal
+[[nodiscard]] std::string seal_name(std::uint32_t index);     // segment-0000000001.seal
+[[nodiscard]] std::string snapshot_name(Sequence sequence);   // snapshot-00000000000000000001.state
 inline constexpr const char* kSuperblockName = "superblock";
 inline constexpr const char* kLockName = "lock";
 inline constexpr const char* kSpareName = "spare.journal";
@@ -59,9 +59,9 @@ struct SegmentStart {
   std::int64_t created_ns = 0;
   std::uint64_t bytes = 64ULL << 20;  // raised when `records` need more
 };
-/// Makes a segment with `records` in it: temporary name (the spare when there is one), space reserved,
-/// written, synced, renamed, directory synced. Durable when it returns 0; else a negative errno and
-/// nothing under the final name that could be taken for more than it is.
+/// Makes a segment with `records` in it: temporary name (the spare when there is one), space
+/// reserved, written, synced, renamed, directory synced. Durable when it returns 0; else a negative
+/// errno and nothing under the final name that could be taken for more than it is.
 [[nodiscard]] int create_segment(platform::Storage& storage, const std::string& directory,
                                  const SegmentStart& start, std::span<const std::uint8_t> records,
                                  OpenSegment& segment);

@@ -1,5 +1,5 @@
-// Snapshots: opaque state of the caller at one sequence, so that recovery reads a tail instead of all.
-// Written whole or not at all; a damaged one is skipped, never half loaded.
+// Snapshots: opaque state of the caller at one sequence, so that recovery reads a tail instead of
+// all. Written whole or not at all; a damaged one is skipped, never half loaded.
 #pragma once
 
 #include <cstdint>

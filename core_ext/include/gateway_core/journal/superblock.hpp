@@ -47,8 +47,8 @@ class Superblock {
   unsigned bad_copies_ = 0;  // bit per copy
 };
 
-/// Makes a new superblock from what segments and snapshots say (highest epoch + 1000, which leaves room
-/// for epochs that left no record). For `gateway journal rebuild-superblock`.
+/// Makes a new superblock from what segments and snapshots say (highest epoch + 1000, which leaves
+/// room for epochs that left no record). For `gateway journal rebuild-superblock`.
 [[nodiscard]] bool rebuild_superblock(platform::Storage& storage, const std::string& directory,
                                       std::uint32_t instance, std::int64_t now_ns,
                                       std::string& error);

@@ -47,8 +47,8 @@ struct VerifyResult {
   std::vector<Fault> faults;
 };
 
-/// `instance` 0 takes the first segment's. With `ring_directory` the records that are only in the ring
-/// are checked and counted too.
+/// `instance` 0 takes the first segment's. With `ring_directory` the records that are only in the
+/// ring are checked and counted too.
 [[nodiscard]] VerifyResult verify(platform::Storage& storage, const std::string& directory,
                                   const std::string& ring_directory = "",
                                   std::uint32_t instance = 0);

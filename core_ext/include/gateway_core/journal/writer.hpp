@@ -1,5 +1,5 @@
-// The append side of the ring: reserve, fill in place, publish. One thread, no lock, no system call.
-// Must never overwrite a byte that is not synced yet: a full ring is a nullptr, never a wait.
+// The append side of the ring: reserve, fill in place, publish. One thread, no lock, no system
+// call. Must never overwrite a byte that is not synced yet: a full ring is a nullptr, never a wait.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,8 @@ class Writer {
         instance_(instance),
         epoch_(epoch) {}
 
-  /// Contiguous space for a whole group of up to `bytes` bytes, or nullptr when that would overwrite
-  /// unsynced data. Reserving again without publish gives the same address.
+  /// Contiguous space for a whole group of up to `bytes` bytes, or nullptr when that would
+  /// overwrite unsynced data. Reserving again without publish gives the same address.
   [[nodiscard]] std::uint8_t* reserve(std::uint32_t bytes) noexcept {
     const std::uint64_t end = position_ + bytes;
     if (end - synced_ > capacity_) [[unlikely]] {
@@ -36,14 +36,15 @@ class Writer {
       synced_ = header_->synced_position.load(std::memory_order_acquire);
       if (end - synced_ > capacity_) return nullptr;
     }
-    if (end > claimed_) [[unlikely]] claim(end);
+    if (end > claimed_) [[unlikely]]
+      claim(end);
     return data_ + (position_ & mask_);
   }
 
   /// Publishes the group of `bytes` bytes that was laid out at the reserved address: one record or
-  /// several in a row. The caller has set length, type, cause, time_ns, origin_*, actor and payload;
-  /// this sets version, flags, sequence, epoch, instance, previous_crc, crc. Returns the sequence of
-  /// the last record. The bytes stay readable until the ring comes round.
+  /// several in a row. The caller has set length, type, cause, time_ns, origin_*, actor and
+  /// payload; this sets version, flags, sequence, epoch, instance, previous_crc, crc. Returns the
+  /// sequence of the last record. The bytes stay readable until the ring comes round.
   Sequence publish(std::uint32_t bytes) noexcept {
     std::uint8_t* record = data_ + (position_ & mask_);
     std::uint32_t left = bytes;
@@ -129,7 +130,7 @@ class Writer {
   std::uint64_t capacity_;
   std::uint64_t claim_step_;
   std::uint64_t position_;
-  std::uint64_t synced_;   // last seen value, never ahead of the truth
+  std::uint64_t synced_;  // last seen value, never ahead of the truth
   std::uint64_t claimed_;
   Sequence sequence_;
   std::uint32_t crc_;

@@ -1,5 +1,6 @@
-// A file in memory whose data region is mapped twice in a row, so a record never wraps in addresses.
-// All space is reserved before the first store; must never be used on a disk file (stores stall).
+// A file in memory whose data region is mapped twice in a row, so a record never wraps in
+// addresses. All space is reserved before the first store; must never be used on a disk file
+// (stores stall).
 #pragma once
 
 #include <cstddef>

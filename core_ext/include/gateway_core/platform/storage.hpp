@@ -1,5 +1,5 @@
-// The file operations the journal needs, behind one interface, so that tests run on a simulated disk.
-// Results are 0 or a count; a failure is the negative errno. Must never retry a failed sync.
+// The file operations the journal needs, behind one interface, so that tests run on a simulated
+// disk. Results are 0 or a count; a failure is the negative errno. Must never retry a failed sync.
 #pragma once
 
 #include <cstddef>
