@@ -70,6 +70,12 @@ def verify(directory: Path, ring_directory: str = "") -> dict[str, Any]:
     return result
 
 
+def raise_kill_word(ring_directory: Path) -> int:
+    """The kill that needs no door; RuntimeError when no gateway's ring is there."""
+    word: int = _native().raise_kill_word(str(ring_directory))
+    return word
+
+
 def decoded(
     directory: Path, *, ring_directory: str = "", first: int = 1, last: int = FOREVER
 ) -> Iterator[dict[str, Any]]:
