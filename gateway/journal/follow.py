@@ -5,10 +5,11 @@ only reads: files, and snapshots beside them are all it writes."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from gateway.journal.live_files import Mark
 from gateway.journal.place import JournalPlace
 
 __all__ = [
@@ -37,6 +38,7 @@ class ReplicaLike(Protocol):
     def balances(self) -> list[dict[str, Any]]: ...
     def state_hash(self) -> str: ...
     def write_snapshot(self) -> str: ...
+    def set_mark(self, instrument: str, price: str, time_ns: int) -> bool: ...
 
 
 class RowReader(Protocol):
@@ -110,6 +112,17 @@ class Follower:
             return ""
         self._seals_at_snapshot = seals
         return self._replica.write_snapshot()
+
+    def value(self, marks: Iterable[Mark]) -> Mapping[str, Mapping[str, Row | None]]:
+        """Take new prices and read the positions they touch; {} while nothing is loaded. The rows
+        belong to the sequence of the last step. Same thread as step."""
+        replica = self._replica
+        if replica is None or not self._is_loaded:
+            return {}
+        for mark in marks:
+            replica.set_mark(*mark)
+        readers = (reader for reader in self._readers if reader.kind == "position")
+        return {reader.kind: reader.read_changed(replica, ()) for reader in readers}
 
     def state_hash(self) -> tuple[int, str]:
         """(sequence, hash) of the replica. Raises FollowFault when none is open."""
