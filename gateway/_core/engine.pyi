@@ -244,6 +244,12 @@ class Engine:
     ) -> None:
         """Lock, recover, raise the epoch durably. Raises RuntimeError with the named cause."""
     epoch: int
+    def raise_epoch(self, epoch_min: int = 0) -> bool:
+        """Durably, to at least `epoch_min` (0 = the next). False: outbound work waits; try again."""
+    def discipline_clock(self) -> int:
+        """Steer towards wall time, about once a second; returns how far it was ahead, in ns."""
+    def set_clock_healthy(self, is_healthy: bool) -> None:
+        """False: new orders are refused CLOCK_UNHEALTHY."""
     @property
     def sequence(self) -> int: ...
     @property
