@@ -153,6 +153,9 @@ nb::list take_changes(ReplicaHandle& handle) {
   return out;
 }
 
+/// The newest may be ahead of the disk or damaged, so older ones stay in reserve.
+constexpr std::size_t kSnapshotsKept = 3;
+
 std::string write_state(ReplicaHandle& handle) {
   if (handle.follower.state() == nullptr) throw std::runtime_error("journal: nothing to write yet");
   const nb::gil_scoped_release release;
@@ -163,6 +166,7 @@ std::string write_state(ReplicaHandle& handle) {
   if (written.error != 0) {
     throw std::runtime_error("snapshot: errno " + std::to_string(-written.error));
   }
+  (void)journal::recycle_snapshots(handle.storage, handle.directory, kSnapshotsKept);
   return handle.directory + "/" + written.name;
 }
 

@@ -88,13 +88,16 @@ class Follower:
         self._replica: ReplicaLike | None = None
         self._identity: object = None
         self._is_loaded = False
+        self._is_at_end = False
         self._seals_at_snapshot = 0
 
     def step(self) -> Step:
         """Apply at most one batch. Raises FollowFault when there is nothing to read or it broke."""
         try:
             replica = self._replica or self._open()
-            return self._advance(replica) if self._is_loaded else self._catch_up(replica)
+            step = self._advance(replica) if self._is_loaded else self._catch_up(replica)
+            self._is_at_end = step.is_caught_up
+            return step
         except (OSError, RuntimeError, ValueError) as error:
             self.close()
             raise FollowFault(str(error) or type(error).__name__) from error
@@ -106,6 +109,8 @@ class Follower:
             return ""
         if self._place.identity() != self._identity:
             self.close()
+            return ""
+        if not self._is_at_end:  # a batch may end inside a group of records
             return ""
         seals = self._place.seals()
         if seals < self._seals_at_snapshot + self._snapshot_every_seals:
@@ -148,7 +153,8 @@ class Follower:
         if missing:
             raise FollowFault(missing)
         self._identity = self._place.identity()
-        self._seals_at_snapshot = self._place.seals()
+        # Segments sealed while nobody followed still get their snapshot.
+        self._seals_at_snapshot = self._place.seals() - self._place.seals_after_snapshot()
         self._replica = self._open_replica(self._place)
         return self._replica
 
