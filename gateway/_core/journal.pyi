@@ -33,6 +33,9 @@ class Replica:
     def limits(self) -> list[dict[str, Any]]: ...
     def trading_states(self) -> list[dict[str, Any]]: ...
     def registry(self, kind: str) -> list[dict[str, Any]]: ...
+    def set_mark(self, instrument: str, price: str, time_ns: int) -> bool:
+        """Value positions at this price from now on. Volatile: no record, no part of the hash.
+        False = the journal does not know the instrument yet. ValueError for a bad number."""
     def changes(self) -> list[tuple[int, str, Any]]:
         """(sequence, "order"|"position"|"balance"|"state", key) touched since the last call."""
 
