@@ -119,7 +119,7 @@ class World:
     def submit(self, side=BUY, quantity="1", price="100", **fields):
         """One order through the port; its first notice."""
         self.names += 1
-        order = {"principal": self.principal, "client_id": f"c{self.names}",
+        order = {"principal": self.principal, "client_id": f"c{self.engine.epoch}.{self.names}",
                  "instrument": self.spot, "account": self.account, "strategy": self.strategy,
                  "side": side, "type": LIMIT, "time_in_force": GTC, "quantity": quantity,
                  "price": price, **fields}  # fmt: skip
@@ -163,7 +163,7 @@ class World:
         self.names += 1
         venue_order = f"V{order_id}" if venue_order is None else venue_order
         self.fact("filled", order_id, account or self.account, instrument or self.spot, side, leg,
-                  price, quantity, value, fee, fee_currency, 1, trade or f"t{self.names}",
+                  price, quantity, value, fee, fee_currency, 1, trade or f"t{self.engine.epoch}.{self.names}",
                   venue_order, 7, 7)  # fmt: skip
 
     def revise(self, order_id, trade, revision, quantity="0", price="", *, side=BUY,
