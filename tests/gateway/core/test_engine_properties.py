@@ -21,7 +21,7 @@ from engine_world import (
 
 from gateway._core.journal import Replica, verify
 
-POSITION_MAX = Decimal(40)
+POSITION_MAX = Decimal(100)
 BATCHES, PER_BATCH = 40, 200
 
 
