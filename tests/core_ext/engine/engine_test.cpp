@@ -191,16 +191,14 @@ TEST(readers_see_whole_rows_beside_a_pinned_engine) {
   for (int i = 0; i < 3000; ++i) {
     const NewOrderMessage message = world.order(i % 3 == 0 ? Side::kSell : Side::kBuy);
     while (!world.client->orders.push(&message, 1)) std::this_thread::yield();
-    while (world.client->notices.size() == 0) std::this_thread::yield();
-    Notice notice;
-    std::memcpy(&notice, world.client->notices.peek(), sizeof notice);
+    const Notice notice = world.next_notice();
     CHECK_EQUAL(notice.refusal, 0);
     FillMessage fill{};
     fill.header = {MessageKind::kFill, 3, 0, 0, 0};
     fill.fill = world.fill(notice.order_id, message.side, 1000);
     while (!world.venue->facts.push(&fill, 3)) std::this_thread::yield();
-    while (world.client->notices.size() < 1) std::this_thread::yield();
-    world.drain();
+    CHECK_EQUAL(world.next_notice().kind, static_cast<int>(RecordKind::kOrderFilled));
+    while (world.venue->outbound.size() != 0) world.venue->outbound.pop();
     ++filled;
   }
   while (seen.load() == 0) std::this_thread::yield();

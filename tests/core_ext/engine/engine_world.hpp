@@ -1,7 +1,7 @@
 // A small desk around a memory-only runtime with a virtual clock, for tests in C++.
 #pragma once
 
-#include <string>
+#include <cstring>
 
 #include "gateway_core/engine/runtime.hpp"
 
@@ -126,9 +126,20 @@ struct World {
     out.quantity = quantity;
     out.fee.e18 = 1;
     out.side = side;
-    out.trade_id.assign("t" + std::to_string(++number));
+    ++number;
+    std::memcpy(out.trade_id.bytes.data(), "trade", 5);
+    std::memcpy(out.trade_id.bytes.data() + 8, &number, sizeof number);
     out.venue_order_id.assign("v");
     return out;
+  }
+
+  /// Waits for one: with a pinned engine only.
+  Notice next_notice() {
+    while (client->notices.size() == 0) std::this_thread::yield();
+    Notice notice;
+    std::memcpy(&notice, client->notices.peek(), sizeof notice);
+    client->notices.pop();
+    return notice;
   }
 
   void drain() {

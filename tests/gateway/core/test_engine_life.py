@@ -562,7 +562,9 @@ def test_a_bust_equals_a_history_without_the_fill(world, tmp_path, ring_director
         right_order = right.working(BUY, "100"), right.working(SELL, "100")
         for trade, quantity, price, side in facts:
             fee = {"fee": "0.01", "fee_currency": world.usd}
-            world.fill(wrong_order[side - 1], quantity, price, side=side, trade=busted + trade, **fee)
+            world.fill(
+                wrong_order[side - 1], quantity, price, side=side, trade=busted + trade, **fee
+            )
             if trade != busted:
                 right.fill(right_order[side - 1], quantity, price, side=side, trade=busted + trade,
                            **fee)  # fmt: skip

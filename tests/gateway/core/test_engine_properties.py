@@ -43,7 +43,11 @@ class Desk:
         limits = {"position_long_max": str(POSITION_MAX), "position_short_max": str(POSITION_MAX)}
         world.limit(ACCOUNT, **limits)
         self.instruments = (world.spot, world.perpetual, world.quanto)
-        self.symbols = {world.spot: "BTC-USD", world.perpetual: "BTC-PERP", world.quanto: "BTC-QUANTO"}
+        self.symbols = {
+            world.spot: "BTC-USD",
+            world.perpetual: "BTC-PERP",
+            world.quanto: "BTC-QUANTO",
+        }
         self.pending = {}
 
     def order_row(self):
@@ -111,7 +115,11 @@ class Desk:
         world = self.world
         key = self.random.choice(list(self.fills))
         entry = self.fills[key]
-        quantity = Decimal(0) if self.random.random() < 0.5 else self.random.randint(1, 3000) / Decimal(1000)
+        quantity = (
+            Decimal(0)
+            if self.random.random() < 0.5
+            else self.random.randint(1, 3000) / Decimal(1000)
+        )
         entry[3], entry[4] = quantity, entry[4] + 1
         assert world.adapter.fill_revised(entry[0], world.account, entry[1], entry[2], 0, "100",
                                           str(quantity), "", "0.02", world.usd, 1, *key, 1, entry[4])  # fmt: skip
@@ -177,7 +185,9 @@ class Desk:
             expected[self.symbols[instrument], strategy] += quantity if side == BUY else -quantity
         actual = {(row["instrument"], row["strategy"]): Decimal(row["quantity"])
                   for row in self.world.engine.positions()}  # fmt: skip
-        assert {key: q for key, q in expected.items() if q} == {k: q for k, q in actual.items() if q}
+        assert {key: q for key, q in expected.items() if q} == {
+            k: q for k, q in actual.items() if q
+        }
         return actual
 
     def check_cumulative(self):
@@ -256,7 +266,6 @@ def check_stored(world):
 def check_reopened(world, before, rows):
     """Only what was in flight may differ: it is UNKNOWN now."""
     drop = ("mark", "mark_age_ms", "unrealised")
-
 
     def stable(rows):
         return sorted(str({k: v for k, v in row.items() if k not in drop}) for row in rows)
