@@ -61,6 +61,7 @@ struct ReplicaHandle {
   std::unique_ptr<journal::Reader> reader;
   std::vector<Change> changes;
   bool tracks_changes = false;
+  std::uint32_t instance = 0;  // whose journal it is, as its records say
 };
 
 std::unique_ptr<ReplicaHandle> open_replica(const std::string& directory,
@@ -134,6 +135,7 @@ std::size_t follow(ReplicaHandle& handle, std::size_t limit, Sequence until) {
     if (!handle.follower.apply(*header, record)) {
       throw std::runtime_error("journal: " + handle.follower.error());
     }
+    handle.instance = header->instance;
     if (handle.tracks_changes) note_changes(handle, *header, record);
     ++done;
   }
@@ -160,9 +162,16 @@ constexpr std::size_t kSnapshotsKept = 3;
 std::string write_state(ReplicaHandle& handle) {
   if (handle.follower.state() == nullptr) throw std::runtime_error("journal: nothing to write yet");
   const nb::gil_scoped_release release;
+  if (handle.instance == 0) {
+    // Nothing was followed behind the snapshot it started from: that one's last record tells.
+    journal::Reader last(handle.storage, handle.directory, "", handle.follower.sequence());
+    const RecordHeader* header = last.next();
+    if (header == nullptr) throw std::runtime_error("snapshot: the journal does not tell its instance");
+    handle.instance = header->instance;
+  }
   std::vector<std::uint8_t> payload;
   handle.follower.state()->serialize(payload);
-  const auto written = journal::write_snapshot(handle.storage, handle.directory, 0,
+  const auto written = journal::write_snapshot(handle.storage, handle.directory, handle.instance,
                                                handle.reader->point(), payload);
   if (written.error != 0) {
     throw std::runtime_error("snapshot: errno " + std::to_string(-written.error));

@@ -117,6 +117,7 @@ bool Runtime::run_posted() {
 }
 
 void Runtime::run(const std::function<void()>& work) {
+  const std::lock_guard<std::mutex> lock(run_mutex_);
   if (!is_pinned()) return work();
   is_posted_done_.store(false, std::memory_order_relaxed);
   posted_.store(&work, std::memory_order_release);
@@ -149,6 +150,7 @@ bool Runtime::stop() {
   Stopped stopped{};
   stopped.open_orders = state_->orders.open_count();
   (void)engine_->record_control(RecordKind::kStopped, stopped);
+  engine_->close();
   return journal_->close(wall_ns());
 }
 

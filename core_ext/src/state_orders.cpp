@@ -243,9 +243,10 @@ void apply_replace_outcome(Order& order, RecordKind kind, const OrderFact& fact,
   put_all(order.pending_client_id, ClientId{});
 }
 
-OrderEvent event_of(RecordKind kind, const OrderFact& fact) noexcept {
+OrderEvent event_of(const Order& order, RecordKind kind, const OrderFact& fact) noexcept {
   switch (kind) {
     case RecordKind::kOrderAccepted:
+      if (is_trigger_told(order, fact)) return OrderEvent::kTriggered;
       return static_cast<FactReason>(fact.reason) == FactReason::kUntriggered
                  ? OrderEvent::kAcceptedUntriggered
                  : OrderEvent::kAccepted;
@@ -295,7 +296,7 @@ bool State::apply_fact(const RecordHeader& header, const OrderFact& fact) noexce
   } else {
     put(order.reason, fact.reason);
     if (fact.cumulative > order.told_cumulative) put(order.told_cumulative, fact.cumulative);
-    next = transition(next, event_of(kind, fact)).next;
+    next = transition(next, event_of(order, kind, fact)).next;
     if (next == OrderState::kNew && order.cumulative > 0) next = OrderState::kPartiallyFilled;
   }
   settle(order, route, slot, next);

@@ -78,6 +78,7 @@ class KeyTable {
 
   /// The value, or nullptr.
   [[nodiscard]] const std::uint64_t* find(Key128 key) const noexcept {
+    if (key == Key128{}) return nullptr;
     for (std::size_t at = home(key);; at = (at + 1) & mask_) {
       const Slot& slot = slots_[at];
       if (slot.key == key) return &slot.value;
@@ -102,6 +103,7 @@ class KeyTable {
 
   /// Removes the key when present; later members of the run move up so that no tombstones remain.
   void erase(Key128 key) noexcept {
+    if (key == Key128{}) return;  // marks an empty slot, never a member
     std::size_t hole = home(key);
     for (;; hole = (hole + 1) & mask_) {
       if (slots_[hole].key == key) break;

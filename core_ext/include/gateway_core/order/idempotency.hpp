@@ -10,7 +10,7 @@
 
 namespace gateway {
 
-/// Numbers this far below the newest one are refused as stale.
+/// Numbers about this far below the newest one (a word of 64 less) are refused as stale.
 inline constexpr std::uint64_t kNumberWindow = 65536;
 inline constexpr std::uint32_t kPrincipalsMax = 256;
 
@@ -19,7 +19,8 @@ struct NumberWindow {
   std::uint64_t bits[kNumberWindow / 64] = {};
 
   [[nodiscard]] bool is_stale(std::uint64_t number) const noexcept {
-    return number + kNumberWindow <= high_water;
+    // By whole words: the newest word must not share its bits with the oldest one.
+    return number / 64 + kNumberWindow / 64 <= high_water / 64;
   }
   [[nodiscard]] bool is_used(std::uint64_t number) const noexcept {
     if (number > high_water || is_stale(number)) return false;

@@ -48,6 +48,7 @@ class OrderTable {
   [[nodiscard]] const Order& at(std::uint32_t slot) const noexcept { return slots_[slot]; }
 
   [[nodiscard]] std::uint32_t find(OrderId id) const noexcept {
+    if (id == 0) return kNoSlot;  // marks an empty place, never an order
     for (std::size_t at = home(id);; at = (at + 1) & mask_) {
       if (index_[at].id == id) return index_[at].slot;
       if (index_[at].id == 0) return kNoSlot;

@@ -71,6 +71,8 @@ class State {
   [[nodiscard]] static Key128 reference_key(std::uint64_t scope, const Text<40>& reference) noexcept {
     return text_key(scope, reference);
   }
+  /// Remembers a booked reference; a full table forgets its older half.
+  void remember_reference(Key128 key, Sequence sequence) noexcept;
   [[nodiscard]] std::uint32_t route_of_order(AccountId account, InstrumentId instrument, Leg leg,
                                              StrategyId strategy) noexcept;
   [[nodiscard]] MarginMode margin_mode_of(AccountId account, InstrumentId instrument) const noexcept;
@@ -102,6 +104,7 @@ class State {
   void settle(Order& order, Route& route, std::uint32_t slot, OrderState next) noexcept;
   void publish_position(std::uint32_t route, const PositionBook& book, std::int64_t price,
                         std::uint64_t last_fill, Sequence sequence) noexcept;
+  [[nodiscard]] std::int64_t price_after_revision(std::uint64_t ordinal, const FillEntry& old) const noexcept;
   void book_cash(const Route& route, Side side, std::int64_t quantity, Int128 value_e18,
                  Int128 fee_e18, CurrencyId fee_currency, Int128 realised_e18, Sequence sequence) noexcept;
 };
