@@ -1,13 +1,12 @@
 """The parts of the crash tests are plain modules of this folder, and the fraction oracle is the
-model's; importlib mode searches neither."""
+model's; importlib mode searches neither. Figures of a run are printed as its last lines."""
 
 import sys
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "model")]
-
 import pytest
 
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "model")]
 FIGURES: list[str] = []
 
 

@@ -75,10 +75,10 @@ class VenueProcess:
 
     def start(self) -> None:
         assert self._process is None
+        command = [sys.executable, "-m", "gateway_paper", "--config", str(self._config)]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "gateway_paper", "--config", self._config, "--port", f"{self.port}"],
-            stdout=subprocess.PIPE,
-        )  # fmt: skip
+            [*command, "--port", str(self.port)], stdout=subprocess.PIPE
+        )
         assert self._process.stdout is not None
         ready, _, _ = select.select([self._process.stdout], [], [], START_SECONDS_MAX)
         assert ready, "the venue did not come up"

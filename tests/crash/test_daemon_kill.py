@@ -1,5 +1,5 @@
-"""The daemon is killed with SIGKILL at random instants while two clients trade, again and again; the
-venue's own record then tells whether anything was lost or doubled. GATEWAY_DAEMON_KILLS kills."""
+"""The daemon is killed with SIGKILL at random instants while two clients trade, again and again;
+the venue's own record then tells whether anything was lost or doubled. GATEWAY_DAEMON_KILLS times."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Storm:
         self.venue = VenueProcess(directory, market=market, seed=seed)
         self.venue.start()
         self.strategies = ["alpha", "beta"]
-        rates = {code: "1" for code in ("SUSHI", "BNB", "DOGE")}
+        rates = dict.fromkeys(("SUSHI", "BNB", "DOGE"), "1")
         self.gateway = GatewayProcess(
             directory, self.venue.url, strategies=self.strategies, durability=durability,
             rates=rates,
@@ -223,7 +223,8 @@ def test_a_killed_daemon_loses_nothing_and_doubles_nothing(
         f"daemon kills={kills} market={market} durability={durability} seed={seed} lost=0 "
         f"doubled=0 {told} intents={len(intents)} "
         f"acknowledged={sum(bool(each.order_id) for each in intents)} "
-        f"repeats={sum(trader.repeats for trader in storm.traders)}"
+        f"repeats={sum(trader.repeats for trader in storm.traders)} "
+        f"refusals={dict(Counter(each.refusal for each in intents if each.refusal))}"
     )
     figures.append(
         f"restart to first answer: p50={percentile(storm.answers_s, 0.5)} ms "

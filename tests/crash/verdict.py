@@ -1,5 +1,5 @@
-"""The judge after a storm of kills: the venue's own record against what the gateway says through its
-API and its journal. Recomputes money with fractions; shares no code with the engine."""
+"""The judge after a storm of kills: the venue's own record against what the gateway says through
+its API and its journal. Recomputes money with fractions; shares no code with the engine."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 from gateway_paper.record import VenueRecord, read_record
@@ -99,7 +100,7 @@ def judge_ids(journal: Sequence[Row]) -> None:
     assert len(set(ids)) == len(ids)
     assert ids == sorted(ids)
     epochs = [each["epoch"] for each in journal if each["kind"] == "boot"]
-    assert all(later > earlier for earlier, later in zip(epochs, epochs[1:], strict=False))
+    assert all(later > earlier for earlier, later in pairwise(epochs))
     sequences = [each["sequence"] for each in journal]
     assert sequences == list(range(1, len(sequences) + 1))
 
