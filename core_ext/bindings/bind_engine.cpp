@@ -172,6 +172,10 @@ void bind_drive(nb::class_<EngineHandle>& engine) {
         handle.runtime->run([&] { ahead = handle.runtime->clock().discipline(); });
         return ahead;
       })
+      .def("raise_epoch", [](EngineHandle& handle, std::uint32_t epoch_min) {
+        const nb::gil_scoped_release release;
+        return handle.runtime->raise_epoch(epoch_min);
+      }, "epoch_min"_a = 0)
       .def("set_clock_healthy", [](EngineHandle& handle, bool is_healthy) {
         handle.runtime->run([&] { handle.runtime->engine().set_clock_healthy(is_healthy); });
       }, "is_healthy"_a);
@@ -191,6 +195,7 @@ void bind_reads(nb::class_<EngineHandle>& engine) {
         return position_rows(handle.runtime->state(), wall_or_virtual_ns(*handle.runtime));
       })
       .def("balances", [](EngineHandle& handle) { return balance_rows(handle.runtime->state()); })
+      .def("marks", [](EngineHandle& handle) { return mark_rows(handle.runtime->state()); })
       .def("limits", [](EngineHandle& handle) { return limit_rows(handle.runtime->state()); })
       .def("trading_states", [](EngineHandle& handle) { return trading_state_rows(handle.runtime->state()); })
       .def("registry", [](EngineHandle& handle, const std::string& kind) {

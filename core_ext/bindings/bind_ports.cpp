@@ -187,17 +187,13 @@ nb::list take(VenuePortHandle& port, std::size_t limit) {
       continue;
     }
     const InstrumentDefined& rules = registry.instruments.at(entry.instrument).definition;
-    Order order;
-    std::uint32_t slot = kNoSlot;
-    port.engine->runtime->run([&] { slot = port.engine->runtime->state().orders.find(entry.order_id); });
-    const bool is_known = slot != kNoSlot && read(port.engine->runtime->state().orders.at(slot), order);
     out.append(nb::make_tuple(entry.kind, entry.order_id, entry.epoch, entry.account, entry.instrument,
                               entry.strategy, static_cast<int>(entry.side), static_cast<int>(entry.type),
                               static_cast<int>(entry.time_in_force), entry.flags, entry.leg,
                               text(entry.price, rules.price_scale), text(entry.quantity, rules.quantity_scale),
                               text(entry.trigger_price, rules.price_scale),
                               text(entry.display_quantity, rules.quantity_scale), entry.expires_ns,
-                              is_known ? std::string(order.venue_order_id.view()) : std::string()));
+                              std::string(entry.venue_order_id.view())));
   }
   return out;
 }

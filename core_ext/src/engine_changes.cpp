@@ -98,7 +98,8 @@ Notice Engine::send_cancel(std::uint32_t slot, PrincipalId principal, std::uint6
                             .type = order.type, .side = order.side,
                             .time_in_force = order.time_in_force, .reserved_byte = 0,
                             .price = order.price, .quantity = order.quantity, .trigger_price = 0,
-                            .display_quantity = 0, .expires_ns = 0, .reserved = {}};
+                            .display_quantity = 0, .expires_ns = 0,
+                            .venue_order_id = order.venue_order_id, .reserved = 0};
   if (venue.outbound.push(&entry)) ++venue.entries_out;
   return notice;
 }
@@ -222,7 +223,8 @@ Notice Engine::replace(const ReplaceMessage& message, std::uint32_t port) noexce
                             .strategy = order.strategy, .type = order.type, .side = order.side,
                             .time_in_force = order.time_in_force, .reserved_byte = 0,
                             .price = price, .quantity = quantity, .trigger_price = 0,
-                            .display_quantity = 0, .expires_ns = 0, .reserved = {}};
+                            .display_quantity = 0, .expires_ns = 0,
+                            .venue_order_id = order.venue_order_id, .reserved = 0};
   VenuePort& venue = *venue_port_of_[route.venue];
   const bool waits_for_disk =
       static_cast<Durability>(route.account_row->definition.durability) == Durability::kDisk;

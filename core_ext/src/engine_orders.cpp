@@ -344,7 +344,7 @@ void Engine::send_new(const Order& order, Sequence sequence, Route& route) noexc
                             .trigger_price = was_triggered ? 0 : order.trigger_price,
                             .display_quantity = order.display_quantity,
                             .expires_ns = tif == TimeInForce::kGtd ? order.expires_ns : 0,
-                            .reserved = {}};
+                            .venue_order_id = order.venue_order_id, .reserved = 0};
   const bool waits_for_disk =
       static_cast<Durability>(route.account_row->definition.durability) == Durability::kDisk;
   // Room was checked before the decision, so the push succeeds; a failed one leaves UNKNOWN to settle.

@@ -27,7 +27,7 @@ int pin_thread(int cpu) noexcept {
 
 }  // namespace
 
-Runtime::Runtime(const RuntimeOptions& options) {
+Runtime::Runtime(const RuntimeOptions& options) : build_(options.build) {
   const auto started = std::chrono::steady_clock::now();
   clock_ = options.is_virtual_clock ? std::make_unique<Clock>(VirtualTime{1})
                                     : std::make_unique<Clock>();
@@ -46,23 +46,36 @@ Runtime::Runtime(const RuntimeOptions& options) {
       *state_, journal_->writer(), *clock_,
       EngineSettings{.instance = options.journal.instance,
                      .disk_async_window_ns = options.disk_async_window_ns});
-  Boot boot{};
-  boot.epoch = journal_->epoch();
-  boot.orders_max = options.capacity.orders_max;
-  boot.idempotency_max = options.capacity.texts_max;
-  boot.positions_max = options.capacity.positions_max;
-  boot.clean_shutdown = journal_->was_clean() ? 1 : 0;
-  boot.wall_time_ns = wall_ns();
-  boot.build.assign(options.build);
   is_open_ = true;
   if (!journal_->commit().start()) throw std::runtime_error("journal_commit: no thread");
-  if (engine_->record_control(RecordKind::kBoot, boot) == 0) {
+  if (!record_boot(journal_->was_clean() ? 1 : 0)) {
     throw std::runtime_error("journal: no room for the boot record");
   }
   engine_->settle_in_flight();
   if (!is_memory_only_) seal_thread_ = std::thread([this] { run_seal(); });
   recovery_seconds_ =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+}
+
+bool Runtime::record_boot(std::uint64_t clean_shutdown) {
+  Boot boot{};
+  boot.epoch = journal_->epoch();
+  boot.orders_max = state_->capacity.orders_max;
+  boot.idempotency_max = state_->capacity.texts_max;
+  boot.positions_max = state_->capacity.positions_max;
+  boot.clean_shutdown = clean_shutdown;
+  boot.wall_time_ns = wall_ns();
+  boot.build.assign(build_);
+  return engine_->record_control(RecordKind::kBoot, boot) != 0;
+}
+
+bool Runtime::raise_epoch(std::uint32_t epoch_min) {
+  bool is_raised = false;
+  run([&] {
+    if (!engine_->is_outbound_empty()) return;
+    is_raised = journal_->raise_epoch(epoch_min, wall_ns()) && record_boot(2);
+  });
+  return is_raised;
 }
 
 Runtime::~Runtime() { (void)stop(); }

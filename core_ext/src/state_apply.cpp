@@ -6,6 +6,7 @@ namespace gateway {
 bool State::apply_boot(const Boot& boot) noexcept {
   epoch = boot.epoch;
   orders_made = 0;
+  if (boot.clean_shutdown == 2) return true;
   for (std::uint32_t id = 1; id <= registry.venues.count(); ++id) {
     registry.venues.at(id).session = VenueSession::kDown;
   }

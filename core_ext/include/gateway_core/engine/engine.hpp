@@ -73,6 +73,14 @@ class Engine {
   ClientPort& open_client_port(const std::string& name, std::size_t capacity);
   VenuePort& open_venue_port(VenueId venue, std::size_t capacity);
 
+  /// Nothing waits for an adapter or for the disk.
+  [[nodiscard]] bool is_outbound_empty() const noexcept {
+    for (const auto& port : venue_ports_) {
+      if (!port->outbound.is_empty() || !port->gated.is_empty()) return false;
+    }
+    return true;
+  }
+
   [[nodiscard]] State& state() noexcept { return state_; }
   [[nodiscard]] journal::Writer& writer() noexcept { return writer_; }
   [[nodiscard]] const EngineCounters& counters() const noexcept { return counters_; }

@@ -42,6 +42,9 @@ class Runtime {
   [[nodiscard]] bool start_pinned(int cpu);
   /// Runs `work` between two turns, on the engine's thread. Caller's thread waits, at most 10 s.
   void run(const std::function<void()>& work);
+  /// Raises the epoch durably, to at least `epoch_min`: before order ids run out, or above an id of
+  /// ours seen at a venue. False: outbound work of the old epoch waits, or the disk refused.
+  [[nodiscard]] bool raise_epoch(std::uint32_t epoch_min);
   /// Ends threads, records the stop, stores everything. Idempotent. False: not all is durable.
   bool stop();
 
@@ -49,7 +52,9 @@ class Runtime {
   void run_engine(int cpu);
   void run_seal();
   [[nodiscard]] bool run_posted();
+  [[nodiscard]] bool record_boot(std::uint64_t clean_shutdown);
 
+  std::string build_;
   platform::PosixStorage storage_;
   std::unique_ptr<Clock> clock_;
   std::unique_ptr<journal::Journal> journal_;

@@ -186,7 +186,7 @@ struct Notice {
 };
 static_assert(sizeof(Notice) == 64);
 
-/// Engine -> adapter, 128 bytes: everything a wire message needs but the venue's order id.
+/// Engine -> adapter, 128 bytes: everything a wire message needs.
 struct OutboundEntry {
   std::uint16_t kind;  // kOrderNew, kCancelRequested, kReplaceRequested
   std::uint8_t flags;
@@ -206,7 +206,8 @@ struct OutboundEntry {
   std::int64_t trigger_price;
   std::int64_t display_quantity;
   std::int64_t expires_ns;
-  std::uint64_t reserved[6];
+  VenueOrderId venue_order_id;  // empty when the venue has not told it
+  std::uint64_t reserved;
 };
 static_assert(sizeof(OutboundEntry) == 128);
 

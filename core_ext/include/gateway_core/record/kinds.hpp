@@ -65,7 +65,7 @@ struct Boot {
   std::uint32_t orders_max;            // order slots, open and remembered
   std::uint32_t idempotency_max;       // text client ids per trading period
   std::uint32_t positions_max;
-  std::uint64_t clean_shutdown;        // 1 when the record before is kStopped
+  std::uint64_t clean_shutdown;        // 1 after a clean stop, 2 = epoch raised while running
   std::int64_t wall_time_ns;
   Text<32> build;
 };
