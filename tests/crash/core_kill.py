@@ -131,7 +131,7 @@ def main(directory: Path, ring_directory: Path, kills: int, seed: int) -> None:
         world = World(directory / str(journals), ring_directory / str(journals), durability)
         try:
             lives = min(LIVES_OF_ONE_JOURNAL, kills - done)
-            for number in range(lives):
+            for _ in range(lives):
                 is_young = random.random() < 0.25
                 life_s = (
                     random.uniform(0, RECOVERY_S)

@@ -64,7 +64,7 @@ class Life:
         self.random = Random(seed)
         self.seen = seen
         self.native = Engine(
-            str(directory), str(ring_directory), ring_bytes=1 << 20, segment_bytes=1 << 20,
+            str(directory), str(ring_directory), ring_bytes=1 << 20, segment_bytes=1 << 17,
             orders_max=16384, idempotency_max=16384, positions_max=64,
         )  # fmt: skip
         seen.write("boot", self.native.epoch, *self.native.state_hash())

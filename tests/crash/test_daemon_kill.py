@@ -1,5 +1,5 @@
-"""The daemon is killed with SIGKILL at random instants while two clients trade, again and again;
-the venue's own record then tells whether anything was lost or doubled. GATEWAY_DAEMON_KILLS times."""
+"""The daemon is killed with SIGKILL at random instants while two clients trade, GATEWAY_DAEMON_KILLS
+times; the venue's own record then tells whether anything was lost or doubled."""
 
 from __future__ import annotations
 
@@ -32,8 +32,12 @@ STORMS = [(MARKETS[0], "process"), (MARKETS[1], "disk"), (MARKETS[0], "disk"),
 STORMS = STORMS if KILLS >= 80 else STORMS[:2]
 KILLS_OF_ONE_STORM_MAX = 250  # all its orders must fit into one answer of the API
 ROUNDS = -(-KILLS // (len(STORMS) * KILLS_OF_ONE_STORM_MAX))
-# When the kill comes: while it starts, at its first answer, at an acknowledgement, any time.
-INSTANTS = ("start", "answer", "acknowledgement", "acknowledgement", "any", "any")
+# When the kill comes: while it starts, at its first answer, at an acknowledgement (between record
+# and send), while a segment fills up and the next one begins, at any time.
+INSTANTS = (
+    ("start",) * 3 + ("answer",) * 2 + ("acknowledgement",) * 5 + ("rotation",) + ("any",) * 5
+)
+ROTATION_ORDERS = 6_000  # refused ones; their records are more than one segment
 
 
 class Storm:
@@ -75,7 +79,14 @@ class Storm:
         }
         for kind, name in ((RestTrader, "rest"), (SocketTrader, "socket")):
             self.traders.append(
-                kind(name, self.gateway.look, self.gateway.key, self.quotes, strategy_of, self.seed)
+                kind(
+                    name,
+                    address=self.gateway.look,
+                    key=self.gateway.key,
+                    quotes=self.quotes,
+                    strategies=strategy_of,
+                    seed=self.seed,
+                )
             )
 
     async def _quote(self) -> None:
@@ -117,8 +128,32 @@ class Storm:
             except TimeoutError:
                 return
             await asyncio.sleep(self.random.choice((0, 0, 0.001, 0.003)))
+        elif instant == "rotation":
+            await self._rotate()
         else:
             await asyncio.sleep(self.random.uniform(0.1, 1.2))
+
+    async def _rotate(self) -> None:
+        """Refused orders until the next segment file is there."""
+        segments = len(list(self.gateway.directory.glob("*.journal")))
+        order = {"client_order_id": "none", "account": "main", "strategy": "alpha", "side": "buy",
+                 "type": "limit", "time_in_force": "gtc", "quantity": "0.00001", "price": "1",
+                 "instrument": min(self.symbols)}  # fmt: skip
+        async with (
+            aiohttp.ClientSession(self.gateway.url) as http,
+            http.ws_connect("/v1/ws") as socket,
+        ):
+            await socket.send_json({"op": "login", "key": self.gateway.key()})
+            await socket.receive_json()
+            for _ in range(ROTATION_ORDERS // 50):
+                for _ in range(50):
+                    await socket.send_json({"op": "submit", "id": 1, "order": order})
+                for _ in range(50):
+                    assert not (await socket.receive_json())["ok"]
+                if len(list(self.gateway.directory.glob("*.journal"))) > segments:
+                    self.instants["rotated"] += 1
+                    await asyncio.sleep(self.random.choice((0, 0, 0.002, 0.01)))
+                    return
 
     async def _first_answer(self) -> None:
         """Until the daemon answers; measured once per start."""

@@ -58,9 +58,15 @@ class Trader:
     """What both have in common: intents, the random choice, and the bookkeeping of answers."""
 
     def __init__(
-        self, name: str, address: Callable[[], str], key: Callable[[], str], quotes: Quotes,
-        strategies: Mapping[str, str], seed: int,
-    ) -> None:  # fmt: skip
+        self,
+        name: str,
+        *,
+        address: Callable[[], str],
+        key: Callable[[], str],
+        quotes: Quotes,
+        strategies: Mapping[str, str],
+        seed: int,
+    ) -> None:
         self.name = name
         self.address = address
         self.key = key
@@ -279,6 +285,7 @@ class SocketTrader(Trader):
             for future in self._waiting.values():
                 if not future.done():
                     future.set_exception(ConnectionError("the session is gone"))
+                    future.exception()  # perhaps nobody waits any more
 
     async def _do(self, operation: Row) -> Answer:
         number = next(self._ids)
