@@ -123,8 +123,10 @@ class Reconciler:
         known_currencies = self._currencies(account.name)
         asked_ns = self._engine.now_ns()
         reports = list(await self._adapter.open_orders(account.name))
-        before = self._open_rows(account.name)
+        gaps, before = self._session.gaps, self._open_rows(account.name)
         await self._apply_fills(account.name, before)
+        self._session.caught_up(account.name, gaps)
+        await self._session.drain()
         await self._adopt(reports, result)
         by_id = self._by_order_id(reports)
         unsure = [

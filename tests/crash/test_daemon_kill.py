@@ -1,5 +1,5 @@
-"""The daemon is killed with SIGKILL at random instants while two clients trade, GATEWAY_DAEMON_KILLS
-times; the venue's own record then tells whether anything was lost or doubled."""
+"""The daemon is killed with SIGKILL at random instants while two clients trade; the venue's own
+record then tells whether anything was lost or doubled. GATEWAY_DAEMON_KILLS says how often."""
 
 from __future__ import annotations
 

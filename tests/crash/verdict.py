@@ -38,6 +38,7 @@ def judge(
     judge_intents(rows, intents)
     judge_ids(journal)
     judge_fills(record, journal)
+    judge_order_of_fills(record, journal)
     symbols = {
         row["venue_symbol"]: row["name"] for row in gateway.get("/v1/instruments")["instruments"]
     }
@@ -114,6 +115,18 @@ def judge_fills(record: VenueRecord, journal: Sequence[Row]) -> None:
     }
 
 
+def judge_order_of_fills(record: VenueRecord, journal: Sequence[Row]) -> None:
+    """Average cost depends on the order of the fills: of each instrument it is the venue's."""
+    ours: dict[int, list[str]] = defaultdict(list)
+    theirs: dict[str, list[str]] = defaultdict(list)
+    for each in journal:
+        if each["kind"] == "order_filled":
+            ours[each["instrument"]].append(each["trade_id"])
+    for fill in record.fills:
+        theirs[fill["instrument"]].append(fill["trade_id"])
+    assert sorted(ours.values()) == sorted(theirs.values())
+
+
 def judge_money(record: VenueRecord, symbols: dict[str, str], held: Row, stated: Row) -> None:
     """Quantities, realised, fees and balances to the last digit, under the one rounding rule."""
     books: dict[str, Oracle] = {}
@@ -140,7 +153,8 @@ def judge_money(record: VenueRecord, symbols: dict[str, str], held: Row, stated:
     for symbol, book in books.items():
         row = rows[symbol]
         said = {name: Fraction(row[name]) for name in ("quantity", "realised", "cost", "fees")}
-        assert said == {name: getattr(book, name) for name in said}, symbol
+        due = {name: getattr(book, name) for name in said}
+        assert said == due, f"{symbol}: stated {said}, due {due}"
     ours = {row["currency"]: Fraction(row["total"]) for row in stated["balances"]}
     assert {code: total for code, total in ours.items() if total} == {
         code: total for code, total in balances.items() if total
