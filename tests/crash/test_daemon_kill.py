@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 from gateway_paper.venue.market_recorded import find_recorded_data
 from processes import GatewayProcess, VenueProcess
-from traders import CUT, Quotes, RestTrader, SocketTrader, Trader
+from traders import CUT, Quotes, RestTrader, SocketTrader, Trader, decimal
 from verdict import judge
 
 pytestmark = pytest.mark.crash
@@ -136,9 +136,11 @@ class Storm:
     async def _rotate(self) -> None:
         """Refused orders until the next segment file is there."""
         segments = len(list(self.gateway.directory.glob("*.journal")))
+        name = min(self.symbols)
+        price = decimal(self.quotes.best[name][0], self.quotes.rules[name]["tick"])
         order = {"client_order_id": "none", "account": "main", "strategy": "alpha", "side": "buy",
-                 "type": "limit", "time_in_force": "gtc", "quantity": "0.00001", "price": "1",
-                 "instrument": min(self.symbols)}  # fmt: skip
+                 "type": "limit", "time_in_force": "gtc", "quantity": "1000000", "price": price,
+                 "instrument": name}  # fmt: skip
         async with (
             aiohttp.ClientSession(self.gateway.url) as http,
             http.ws_connect("/v1/ws") as socket,

@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 
-__all__ = ["Intent", "Quotes", "RestTrader", "SocketTrader", "Trader"]
+__all__ = ["Intent", "Quotes", "RestTrader", "SocketTrader", "Trader", "decimal"]
 
 Row = dict[str, Any]
 Answer = tuple[int, Row]
