@@ -83,7 +83,9 @@ bench: install
 docs: install
 	$(PYTEST) tests/house/test_docs.py
 
+# GATEWAY_CRASH_SEED=n replays the choices of a run; its last lines say what was killed and found.
 nightly: test native fuzz
+	GATEWAY_DAEMON_KILLS=1000 GATEWAY_CORE_KILLS=5000 $(PYTEST) tests/crash -m crash
 	$(PYTEST) -m slow $(ALLOW_EMPTY)
 
 clean:

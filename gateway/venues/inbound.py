@@ -27,7 +27,7 @@ from gateway.venues.in_flight import RequestKind
 if TYPE_CHECKING:
     from gateway.core.native import VenuePort
 
-__all__ = ["Fact", "FactKind", "facts_of_report", "lacks_fills"]
+__all__ = ["Fact", "FactKind", "facts_of_report", "is_enlarged", "lacks_fills"]
 
 FactKind = Literal[
     "accepted",
@@ -125,6 +125,8 @@ def facts_of_report(
     """What the report adds to the local row. `is_proof`: it was asked late enough after the last
     request, so a pending cancel or replace that shows no effect has failed."""
     state = str(row["state"])
+    if is_enlarged(row, report):
+        return [_replaced(order_id, report), *_end_of(order_id, row, report)]
     if state in TERMINAL_STATES:
         return []
     match report.state:
@@ -135,19 +137,30 @@ def facts_of_report(
         case "canceled" | "expired" | "rejected":
             return _ended(order_id, row, report)
         case "filled":
-            # The fills themselves end the order; the report only says that it was accepted.
-            return _working(order_id, row, report)
+            # The fills themselves end the order, but a replace may have made it smaller before.
+            return _working(order_id, row, report) + _new_terms(order_id, row, report)
         case _:
             return _working(order_id, row, report) + _pending(
                 order_id, row, report, is_proof=is_proof
             )
 
 
+def is_enlarged(row: Mapping[str, Any], report: OrderReport) -> bool:
+    """True when our order is complete and the venue's is not: a replace made it larger unheard."""
+    return row["state"] == "FILLED" and Decimal(report.quantity) > Decimal(str(row["quantity"]))
+
+
 def _ended(order_id: int, row: Mapping[str, Any], report: OrderReport) -> list[Fact]:
+    return _working(order_id, row, report) + _end_of(order_id, row, report)
+
+
+def _end_of(order_id: int, row: Mapping[str, Any], report: OrderReport) -> list[Fact]:
+    """The last word about an order that did not execute completely."""
+    if report.state not in ("canceled", "expired", "rejected"):
+        return []
     kind: FactKind = "expired" if report.state == "expired" else "canceled"
     reason = report.reason or ("requested" if "cancel" in str(row["pending"]) else "venue_decision")
     return [
-        *_working(order_id, row, report),
         Fact(
             kind,
             order_id,
@@ -185,18 +198,8 @@ def _pending(
     *,
     is_proof: bool,
 ) -> list[Fact]:
-    if not _same_terms(row, report):
-        return [
-            Fact(
-                "replaced",
-                order_id,
-                price=report.price or "",
-                quantity=report.quantity,
-                venue_order_id=report.venue_order_id,
-                venue_time_ns=report.venue_time_ns,
-                venue_sequence=report.venue_sequence,
-            )
-        ]
+    if terms := _new_terms(order_id, row, report):
+        return terms
     if not is_proof:
         return []
     if "replace" in str(row["pending"]):
@@ -204,6 +207,22 @@ def _pending(
     if "cancel" in str(row["pending"]):
         return [Fact("cancel_rejected", order_id, reason="still open at the venue")]
     return []
+
+
+def _new_terms(order_id: int, row: Mapping[str, Any], report: OrderReport) -> list[Fact]:
+    return [] if _same_terms(row, report) else [_replaced(order_id, report)]
+
+
+def _replaced(order_id: int, report: OrderReport) -> Fact:
+    return Fact(
+        "replaced",
+        order_id,
+        price=report.price or "",
+        quantity=report.quantity,
+        venue_order_id=report.venue_order_id,
+        venue_time_ns=report.venue_time_ns,
+        venue_sequence=report.venue_sequence,
+    )
 
 
 def _same_terms(row: Mapping[str, Any], report: OrderReport) -> bool:

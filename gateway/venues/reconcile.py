@@ -17,7 +17,7 @@ from gateway.api import Instrument, OrderReport, VenueAdapter, VenueProtocolErro
 from gateway.core.engine import Engine, is_unknown
 from gateway.core.positions import balance_totals, difference, position_totals
 from gateway.core.vocabulary import EVIDENCE, TERMINAL_STATES, VenueSessionState
-from gateway.venues.inbound import Fact, facts_of_report, lacks_fills
+from gateway.venues.inbound import Fact, facts_of_report, is_enlarged, lacks_fills
 from gateway.venues.outbound import Outbound
 from gateway.venues.session import VenueSession
 
@@ -123,7 +123,10 @@ class Reconciler:
         known_currencies = self._currencies(account.name)
         asked_ns = self._engine.now_ns()
         reports = list(await self._adapter.open_orders(account.name))
-        await self._apply_fills(account.name, self._open_rows(account.name))
+        gaps, before = self._session.gaps, self._open_rows(account.name)
+        await self._apply_fills(account.name, before)
+        self._session.caught_up(account.name, gaps)
+        await self._session.drain()
         await self._adopt(reports, result)
         by_id = self._by_order_id(reports)
         unsure = [
@@ -132,9 +135,20 @@ class Reconciler:
             if int(row["created_ns"]) <= asked_ns
             and (int(row["order_id"]) not in by_id or self._is_unsure(row, by_id))
         ]
+        unsure += self._completed(before)
         await self._settle(account.name, unsure, by_id, result)
         await self._balances(account.name, known_currencies, result)
         await self._positions(account.name, result)
+
+    def _completed(self, before: Sequence[Row]) -> list[Row]:
+        """Orders that the fills completed while a replace was pending: perhaps larger by now."""
+        return [
+            row
+            for row in before
+            if row["pending"]
+            and (after := self._engine.order(int(row["order_id"]))) is not None
+            and after["state"] == "FILLED"
+        ]
 
     def _is_unsure(self, row: Row, by_id: dict[int, OrderReport]) -> bool:
         """Anything the venue's open order tells that our row does not say."""
@@ -212,7 +226,8 @@ class Reconciler:
         self, order_id: int, report: OrderReport | None, asked_ns: int, result: Result
     ) -> None:
         row = self._engine.order(order_id)
-        if row is None or row["state"] in TERMINAL_STATES:
+        is_grown = row is not None and report is not None and is_enlarged(row, report)
+        if row is None or (row["state"] in TERMINAL_STATES and not is_grown):
             result.settled.append(order_id)
             return
         is_proof = self._is_proof(order_id, row, asked_ns)

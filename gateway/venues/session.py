@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gateway.api import (
     Capabilities,
@@ -46,10 +46,20 @@ Delivery = Callable[[], bool]
 _TEXT_MAX = 32
 # Facts waiting beyond this are an alarm by name; they still wait, for a fact cannot be refused.
 _BACKLOG_ALARM = 65_536
+# A reconciliation lasts seconds; more fills than this in that time would be a venue gone mad.
+_HELD_MAX = 65_536
 _UNKNOWN_REASON = {
     "cancel": FACT_REASONS["unknown_outcome_cancel"],
     "replace": FACT_REASONS["unknown_outcome_replace"],
 }
+
+
+class HeldFill(NamedTuple):
+    """A fill, a correction or a bust of the stream that waits for older fills."""
+
+    fill: FillReport
+    revision: int | None = None
+    is_bust: bool = False
 
 
 class VenueSession:
@@ -79,6 +89,11 @@ class VenueSession:
         self._native = native
         self._drive = drive
         self._backlog: deque[Delivery] = deque()
+        # Fills of accounts whose older fills have not been asked for since the last gap wait here:
+        # average cost depends on their order. The query brings the older ones, then these follow.
+        self.gaps = 0
+        self._caught_up: set[str] = set()
+        self._held: deque[HeldFill] = deque()
 
     # What adapters call.
 
@@ -207,17 +222,21 @@ class VenueSession:
     def filled(self, fill: FillReport) -> None:
         """An execution, ours or external. One that names something unknown is not lost:
         reconciliation refreshes instruments and asks for fills again."""
+        if self._holds(HeldFill(fill)):
+            return
         if not self._fill(fill, None):
             self.gap_opened("a fill names something unknown")
             self.gap_closed()
 
     def fill_busted(self, fill: FillReport, revision: int) -> None:
         """An earlier fill (same key) never happened."""
-        self._fill(fill, revision, is_bust=True)
+        if not self._holds(HeldFill(fill, revision, is_bust=True)):
+            self._fill(fill, revision, is_bust=True)
 
     def fill_corrected(self, fill: FillReport, revision: int) -> None:
         """An earlier fill (same key) happened with these numbers instead."""
-        self._fill(fill, revision)
+        if not self._holds(HeldFill(fill, revision)):
+            self._fill(fill, revision)
 
     def order_seen(self, report: OrderReport) -> None:
         """The venue's view of one order, from its stream."""
@@ -271,6 +290,8 @@ class VenueSession:
         """Facts may be missing from now on; new orders stop."""
         log.warning("%s: gap opened: %s", self.venue, reason)
         self.health.counters["gaps"] += 1
+        self.gaps += 1
+        self._caught_up.clear()
         self.health.set("connecting", reason, self.engine.now_ns())
         self.state(VenueSessionState.GAP_OPEN, reason)
 
@@ -292,6 +313,21 @@ class VenueSession:
     def fill_reported(self, fill: FillReport) -> bool:
         """A fill from a query; False when it names something unknown and could not be booked."""
         return self._fill(fill, None)
+
+    def caught_up(self, account: str, gaps: int) -> None:
+        """The account's fills have been asked for, after gap number `gaps`: what came over the
+        stream meanwhile follows now. After a newer gap it goes on waiting."""
+        if gaps != self.gaps:
+            return
+        self._caught_up.add(account)
+        waiting, self._held = self._held, deque()
+        for held in waiting:
+            if held.revision is None:
+                self.filled(held.fill)
+            elif held.is_bust:
+                self.fill_busted(held.fill, held.revision)
+            else:
+                self.fill_corrected(held.fill, held.revision)
 
     def adopt(self, report: OrderReport) -> None:
         """Take in an order found at the venue that the journal does not hold."""
@@ -367,6 +403,15 @@ class VenueSession:
         else:
             number = revision
             self._deliver(lambda: self._native.fill_revised(*head, *tail, when, number))
+        return True
+
+    def _holds(self, held: HeldFill) -> bool:
+        """Whether the fill has to wait. When too many wait, order is given up and nothing else."""
+        account = held.fill.account
+        is_known = self.engine.names.find("account", account) != 0
+        if account in self._caught_up or not is_known or len(self._held) >= _HELD_MAX:
+            return False
+        self._held.append(held)
         return True
 
     def _instrument(self, venue_symbol: str) -> int:

@@ -241,3 +241,36 @@ async def test_the_resolver_asks_again_until_the_venue_knows():
     assert await world.link.reconciler.resolve() == []
     assert world.state(order_id) == "FILLED"
     world.close()
+
+
+@pytest.mark.parametrize("is_cut_again", [False, True])
+async def test_fills_of_the_stream_wait_for_the_older_ones_after_a_gap(is_cut_again):
+    """Average cost depends on the order of the fills, so it is the venue's order."""
+    world = World()
+    await world.connect()
+    order_id = await world.submit()
+    session, booked = world.link.session, []
+    native, take = session._native, session._native.filled
+    native.filled = lambda *values: booked.append(values[11]) or take(*values)
+    session.gap_opened("cut")
+    session.filled(world.fill(order_id, "t2", "0.5"))
+    ask = world.adapter.fills
+
+    async def fills(account, since_ns):
+        if is_cut_again:
+            session.gap_opened("cut again")
+        session.filled(world.fill(order_id, "t3", "0.5"))
+        return await ask(account, since_ns)
+
+    world.adapter.history.append(world.fill(order_id, "t1", "0.5"))
+    world.adapter.fills = fills
+    await world.reconcile()
+    assert booked == (["t1"] if is_cut_again else ["t1", "t2", "t3"])
+    world.adapter.fills = ask
+    await world.reconcile()
+    assert list(dict.fromkeys(booked)) == ["t1", "t2", "t3"]
+    session.filled(world.fill(order_id, "t4", "0.5"))
+    await world.sends()
+    assert booked[-1] == "t4"
+    assert world.state(order_id) == "FILLED"
+    world.close()
