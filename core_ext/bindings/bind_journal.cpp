@@ -60,6 +60,8 @@ struct ReplicaHandle {
   std::unique_ptr<journal::Reader> reader;
   std::vector<Change> changes;
   bool tracks_changes = false;
+  std::uint32_t instance = 0;     // of the newest record followed
+  std::string snapshot_name;      // what the state was opened from
 };
 
 std::unique_ptr<ReplicaHandle> open_replica(const std::string& directory,
@@ -75,6 +77,7 @@ std::unique_ptr<ReplicaHandle> open_replica(const std::string& directory,
         journal::load_snapshot(handle->storage, directory, newest, 0, snapshot, error) &&
         handle->follower.snapshot(snapshot.at, snapshot.payload.data(), snapshot.payload.size())) {
       from = newest + 1;
+      handle->snapshot_name = snapshot.name;
     }
   }
   handle->reader =
@@ -133,6 +136,7 @@ std::size_t follow(ReplicaHandle& handle, std::size_t limit, Sequence until) {
     if (!handle.follower.apply(*header, record)) {
       throw std::runtime_error("journal: " + handle.follower.error());
     }
+    handle.instance = header->instance;
     if (handle.tracks_changes) note_changes(handle, *header, record);
     ++done;
   }
@@ -158,10 +162,12 @@ constexpr std::size_t kSnapshotsKept = 3;
 
 std::string write_state(ReplicaHandle& handle) {
   if (handle.follower.state() == nullptr) throw std::runtime_error("journal: nothing to write yet");
+  // No record since the snapshot it was opened from: that one says it all.
+  if (handle.instance == 0) return handle.directory + "/" + handle.snapshot_name;
   const nb::gil_scoped_release release;
   std::vector<std::uint8_t> payload;
   handle.follower.state()->serialize(payload);
-  const auto written = journal::write_snapshot(handle.storage, handle.directory, 0,
+  const auto written = journal::write_snapshot(handle.storage, handle.directory, handle.instance,
                                                handle.reader->point(), payload);
   if (written.error != 0) {
     throw std::runtime_error("snapshot: errno " + std::to_string(-written.error));
