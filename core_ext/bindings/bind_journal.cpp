@@ -9,6 +9,7 @@
 
 #include "bind.hpp"
 #include "decode.hpp"
+#include "gateway_core/journal/kill_word.hpp"
 #include "gateway_core/journal/reader.hpp"
 #include "gateway_core/journal/snapshot.hpp"
 #include "gateway_core/journal/verify.hpp"
@@ -289,6 +290,15 @@ void bind_journal(nb::module_& module) {
       .def_prop_ro("sequence", [](ReaderHandle& handle) { return handle.reader.sequence(); });
   bind_replica(module);
   module.def("verify", &verify_directory, "directory"_a, "ring_directory"_a = "");
+  module.def(
+      "raise_kill_word",
+      [](const std::string& ring_directory) {
+        std::string error;
+        const std::uint64_t word = journal::raise_kill_word(ring_directory, error);
+        if (word == 0) throw std::runtime_error(error);
+        return word;
+      },
+      "ring_directory"_a);
   module.def("decode", &decode_record, "record"_a);
 }
 

@@ -245,7 +245,7 @@ class Engine:
         """Lock, recover, raise the epoch durably. Raises RuntimeError with the named cause."""
     epoch: int
     def raise_epoch(self, epoch_min: int = 0) -> bool:
-        """Durably, at least to `epoch_min` (0 = the next). False: outbound work waits; again."""
+        """Durably, to at least `epoch_min` (0 = the next). False: outbound work waits."""
     def discipline_clock(self) -> int:
         """Steer towards wall time, about once a second; returns how far it was ahead, in ns."""
     def set_clock_healthy(self, is_healthy: bool) -> None:

@@ -45,3 +45,7 @@ def verify(directory: str, ring_directory: str = "") -> dict[str, Any]:
 
 def decode(record: bytes) -> dict[str, Any]:
     """One record as {sequence, kind, time_ns, cause, ..., payload fields by name}."""
+
+def raise_kill_word(ring_directory: str) -> int:
+    """Halt the firm and cancel everything through the engine's own memory: works while the event
+    loop is blocked. Returns the word's new value. Raises RuntimeError when no ring is there."""

@@ -72,6 +72,7 @@ def api() -> Iterator[tuple[Api, int]]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.0"
+        timeout = 10  # A client that says nothing does not hold the server.
 
         def do_GET(self) -> None:
             api.handle(self)
@@ -82,11 +83,12 @@ def api() -> Iterator[tuple[Api, int]]:
             pass
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         yield api, server.server_port
         server.shutdown()
-        thread.join()
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ class SocketDoor:
         self.port = 0
         self._loop = asyncio.new_event_loop()
         self._is_open = threading.Event()
-        self._thread = threading.Thread(target=self._serve)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
 
     async def _handle(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
@@ -63,7 +63,7 @@ class SocketDoor:
 
         runner = self._loop.run_until_complete(start())
         self._loop.run_forever()
-        self._loop.run_until_complete(runner.cleanup())
+        self._loop.run_until_complete(asyncio.wait_for(runner.cleanup(), 5))
         self._loop.close()
 
     def __enter__(self) -> "SocketDoor":
