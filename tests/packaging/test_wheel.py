@@ -3,6 +3,7 @@ the tree's own build, which stays untouched."""
 
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from pathlib import Path
 
@@ -55,15 +56,23 @@ def test_the_command_is_declared(wheel):
 
 
 def test_the_unpacked_wheel_explains_a_refusal_alone(wheel, tmp_path):
-    """Without the tree: isolated from it, with the installed dependencies alone."""
+    """-S leaves the editable install of the tree out; the dependencies come as a plain folder."""
     wheel.extractall(tmp_path / "site")
     program = (
-        "import sys; sys.path.insert(0, sys.argv.pop(1)); import gateway, gateway._core.types; "
+        "import sys; sys.path[:0] = [sys.argv.pop(1)]; sys.path.append(sys.argv.pop(1)); "
+        "import gateway; "
         "assert gateway.__file__.startswith(sys.path[0]), gateway.__file__; "
         "from gateway.__main__ import main; sys.argv[0] = 'gateway'; main()"
     )
+    command = [sys.executable, "-S", "-c", program]
     done = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path / "site"), "explain", "POSITION_LIMIT"],
+        [
+            *command,
+            str(tmp_path / "site"),
+            sysconfig.get_path("purelib"),
+            "explain",
+            "POSITION_LIMIT",
+        ],
         cwd=tmp_path,
         capture_output=True,
         text=True,
