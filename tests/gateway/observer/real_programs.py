@@ -245,7 +245,7 @@ class RealGateway:
         def equal():
             live = self.call("GET", "/v1/status")[1]
             seen = self.observe("status?state_hash=true")
-            return (live, seen) if live["sequence"] == seen["sequence"] else None
+            return (live, seen) if live["sequence"] == seen.get("sequence") else None
 
         live, seen = until(equal, what="equal sequences")
         assert seen["state_hash"] == live["state_hash"]

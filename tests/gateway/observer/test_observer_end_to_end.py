@@ -3,6 +3,7 @@ restart and its own death, and its snapshots shorten the next start."""
 
 import asyncio
 import json
+import shutil
 import urllib.request
 from decimal import Decimal
 
@@ -226,6 +227,42 @@ def test_a_killed_daemon_is_followed_again_and_starts_from_the_observers_snapsho
     assert not (gateway.ring / "observe.json").exists()
     assert gateway.daemon.stop() == 0
     assert not (gateway.ring / "counters.json").exists()
+
+
+def test_a_snapshot_of_records_that_were_lost_is_not_used(gateway, tmp_path):
+    journal = gateway.folder / "journal"
+    trade(gateway)
+    gateway.settled()
+    synced = gateway.call("GET", "/v1/status")[1]["sequence"]
+    until(
+        lambda: gateway.call("GET", "/v1/status")[1]["counters"]["synced_sequence"] >= synced,
+        what="the sync",
+    )
+    copy = shutil.copytree(journal, tmp_path / "copy")  # what a lost machine would leave
+    trade(gateway)
+    gateway.settled()
+    ahead = Replica(str(journal), str(gateway.ring), use_snapshot=False)
+    ahead.follow()
+    shutil.copy(ahead.write_snapshot(), copy)
+    opened = Replica(str(copy))
+    opened.follow()
+    plain = Replica(str(copy), use_snapshot=False)
+    plain.follow()
+    assert synced <= opened.sequence < ahead.sequence
+    assert (opened.sequence, opened.state_hash()) == (plain.sequence, plain.state_hash())
+
+
+def test_the_observer_follows_a_daemon_whose_ring_was_lost(gateway):
+    trade(gateway)
+    before = gateway.settled()
+    gateway.daemon.kill()
+    (gateway.ring / "journal.ring").unlink()
+    gateway.start_daemon()
+    after = gateway.settled()
+    assert after["epoch"] > before["epoch"]
+    trade(gateway)
+    gateway.settled()
+    assert journaled(gateway.observe("positions")["positions"]) == live_rows(gateway, "positions")
 
 
 def test_a_segment_sealed_while_running_gets_its_snapshot(gateway):
