@@ -2,6 +2,7 @@
 a daemon of its own. Broken ones are named with their reason and stop nobody."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -80,19 +81,13 @@ def test_an_adapter_from_an_outside_wheel_trades_to_an_exact_position(sandbox):
     assert sandbox.daemon.stop() == 0
 
 
-def test_broken_plugins_are_listed_with_their_reason_and_stop_nobody(sandbox):
+@pytest.mark.parametrize("place", ["running", "installed"])
+def test_broken_plugins_are_listed_with_their_reason_and_stop_nobody(sandbox, site, place):
+    arguments = ["--running", "--config", "gateway.toml"] if place == "running" else []
     done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "gateway",
-            "plugins",
-            "--running",
-            "--json",
-            "--config",
-            "gateway.toml",
-        ],
+        [sys.executable, "-m", "gateway", "plugins", "--json", *arguments],
         cwd=sandbox.folder,
+        env=os.environ | {"PYTHONPATH": str(site)},
         capture_output=True,
         text=True,
         timeout=60,
@@ -102,7 +97,8 @@ def test_broken_plugins_are_listed_with_their_reason_and_stop_nobody(sandbox):
     rows = {row["name"]: row for row in json.loads(done.stdout)["plugins"]}
     assert set(BROKEN) | {"sandbox", "paper"} <= set(rows)
     assert (rows["sandbox"]["state"], rows["sandbox"]["version"]) == ("loaded", "1.2.3")
-    assert rows["sandbox"]["capabilities"]["amend"] == "none"
+    if place == "running":
+        assert rows["sandbox"]["capabilities"]["amend"] == "none"
     for name, (_, reason) in BROKEN.items():
         assert rows[name]["state"] == "refused"
         assert reason in rows[name]["reason"], rows[name]
