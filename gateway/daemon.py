@@ -25,6 +25,7 @@ from gateway.api import GatewayError, RefusedError, VenueAdapter
 from gateway.config import ConfigError, Settings, load, read_secrets
 from gateway.core.drive import InlineDrive, PinnedDrive
 from gateway.core.engine import Engine, EngineSettings, PrincipalDefinition, open_native_engine
+from gateway.core.live_files import keep_live_files
 from gateway.core.seeding import check_limits, seed_limits
 from gateway.core.vocabulary import CancelReason
 from gateway.entry.control import open_unix_socket
@@ -306,6 +307,8 @@ class Daemon:
         write_private(places.run_file, json.dumps(run) + "\n")
         self._notifier.ready(f"serving {self.url}")
         log.info("serving", extra={"url": self.url, "epoch": self.native.epoch})
+        files = keep_live_files(self.native, places.ring_directory)
+        self._tasks.append(asyncio.get_running_loop().create_task(files))
         interval = watchdog_interval_seconds(self._environ, os.getpid())
         if interval is not None:
             loop = asyncio.get_running_loop()

@@ -6,13 +6,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
-import json
 import os
 import secrets
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +21,7 @@ import uvloop
 from aiohttp import web
 
 from gateway.config import Settings
-from gateway.journal import Follower, FollowFault, JournalPlace, ReplicaLike
+from gateway.journal import Follower, FollowFault, JournalPlace, LiveFiles, ReplicaLike, Row
 from gateway.journal.replica import open_native_replica
 from gateway.process import Notifier
 from gateway.stream import BalanceReader, OrderReader, PositionReader
@@ -43,7 +42,6 @@ IDLE_SECONDS_MIN = 0.002  # first wait at the end of the journal; doubles while 
 IDLE_SECONDS_MAX = 0.032
 STOP_SECONDS_MAX = 5.0
 BODY_BYTES_MAX = 4096
-COUNTERS_FILE = "counters.json"
 T = TypeVar("T")
 
 
@@ -101,6 +99,7 @@ class Observer:
             snapshot_every_seals=options.snapshot_every_seals,
         )
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="observer_follow")
+        self._live_files = LiveFiles(options.place.ring_directory)
         self._run_file = RunFile(options.place.ring_directory)
         self._stopping = asyncio.Event()
         self._inspect_at = 0.0
@@ -193,6 +192,11 @@ class Observer:
         self._inspect_at = self._monotonic() + INSPECT_SECONDS
         self._run_file.keep(self.url)
         self._snapshots_written += bool(await self._in_thread(self._follower.inspect))
+        if self.view.value(await self._in_thread(self._value)):
+            self.hub.wake()
+
+    def _value(self) -> Mapping[str, Mapping[str, Row | None]]:
+        return self._follower.value(self._live_files.marks())
 
     async def _shut_down(self, runner: web.AppRunner) -> None:
         self.view.state = "stopping"
@@ -213,7 +217,7 @@ class Observer:
             "live": True,
             "ready": view.is_ready,
             "sequence": view.sequence,
-            "lag_records": self._lag_records(self._engine_counters()),
+            "lag_records": self._lag_records(self._live_files.counters()),
             "lag_ms": round(view.lag_seconds * 1000),
             "stream": self.hub.name,
             "orders": len(view.channels["orders"].rows),
@@ -227,16 +231,8 @@ class Observer:
             return max(0, engine["sequence"] - self.view.sequence)
         return 0 if self.view.is_caught_up else None
 
-    def _engine_counters(self) -> dict[str, int]:
-        """What the live daemon last wrote about itself; {} without a daemon."""
-        try:
-            text = (self._options.place.ring_directory / COUNTERS_FILE).read_text("utf-8")
-            return {str(name): int(value) for name, value in json.loads(text).items()}
-        except (OSError, ValueError, AttributeError, TypeError):
-            return {}
-
     def _metrics(self) -> MetricsSnapshot:
-        view, stream, engine = self.view, self.hub.counters, self._engine_counters()
+        view, stream, engine = self.view, self.hub.counters, self._live_files.counters()
         values: dict[str, float | None] = {
             "gateway_observer_up": float(view.is_ready),
             "gateway_observer_sequence": view.sequence,

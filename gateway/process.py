@@ -24,6 +24,7 @@ __all__ = [
     "monotonic_ns",
     "pin_thread",
     "sample_clocks",
+    "sleep",
     "take_listen_sockets",
     "wall_ns",
     "watchdog_interval_seconds",
@@ -208,6 +209,11 @@ def wall_ns() -> int:
 def monotonic_ns() -> int:
     """Monotonic clock in ns."""
     return time.monotonic_ns()
+
+
+def sleep(seconds: float) -> None:
+    """Wait, for commands that follow a clock. Never on an event loop."""
+    time.sleep(seconds)
 
 
 def clock_source(path: Path = CLOCK_SOURCE) -> str:

@@ -195,6 +195,7 @@ void bind_reads(nb::class_<EngineHandle>& engine) {
         return position_rows(handle.runtime->state(), wall_or_virtual_ns(*handle.runtime));
       })
       .def("balances", [](EngineHandle& handle) { return balance_rows(handle.runtime->state()); })
+      .def("marks", [](EngineHandle& handle) { return mark_rows(handle.runtime->state()); })
       .def("limits", [](EngineHandle& handle) { return limit_rows(handle.runtime->state()); })
       .def("trading_states", [](EngineHandle& handle) { return trading_state_rows(handle.runtime->state()); })
       .def("registry", [](EngineHandle& handle, const std::string& kind) {

@@ -1,17 +1,22 @@
 // Reading journals for Python: reader, follower with rows, verification, decoding. Never writes but
 // snapshots, and those only from a follower.
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
+
 #include "bind.hpp"
 #include "decode.hpp"
+#include "gateway_core/journal/kill_word.hpp"
 #include "gateway_core/journal/reader.hpp"
 #include "gateway_core/journal/snapshot.hpp"
 #include "gateway_core/journal/verify.hpp"
 #include "gateway_core/platform/clock.hpp"
 #include "gateway_core/platform/storage.hpp"
 #include "gateway_core/state/follower.hpp"
+#include "gateway_core/types/decimal_text.hpp"
 #include "rows.hpp"
 
 namespace nb = nanobind;
@@ -149,6 +154,9 @@ nb::list take_changes(ReplicaHandle& handle) {
   return out;
 }
 
+/// The newest may be ahead of the disk or damaged, so older ones stay in reserve.
+constexpr std::size_t kSnapshotsKept = 3;
+
 std::string write_state(ReplicaHandle& handle) {
   if (handle.follower.state() == nullptr) throw std::runtime_error("journal: nothing to write yet");
   const nb::gil_scoped_release release;
@@ -159,6 +167,7 @@ std::string write_state(ReplicaHandle& handle) {
   if (written.error != 0) {
     throw std::runtime_error("snapshot: errno " + std::to_string(-written.error));
   }
+  (void)journal::recycle_snapshots(handle.storage, handle.directory, kSnapshotsKept);
   return handle.directory + "/" + written.name;
 }
 
@@ -210,6 +219,29 @@ auto rows_or_empty(ReplicaHandle& handle, Rows&& rows) {
   return handle.follower.state() == nullptr ? nb::list() : rows(*handle.follower.state());
 }
 
+/// Marks leave no record, so a follower is told them; they are no part of the state's hash.
+bool set_mark(ReplicaHandle& handle, std::string_view instrument, std::string_view price,
+              std::int64_t time_ns) {
+  const std::size_t point = price.find('.');
+  const std::size_t scale = point == std::string_view::npos ? 0 : price.size() - point - 1;
+  const ParsedDecimal parsed = parse_decimal(price, static_cast<int>(std::min<std::size_t>(scale, 64)));
+  if (scale > kPriceScaleMax || parsed.fault != DecimalFault::kNone || parsed.mantissa <= 0 ||
+      parsed.mantissa > kQuantityMax || time_ns <= 0) {
+    throw nb::value_error("set_mark: a positive decimal price and a time are needed");
+  }
+  if (handle.follower.state() == nullptr) return false;
+  Registry& registry = handle.follower.state()->registry;
+  const std::uint32_t id = registry.find_instrument(instrument);
+  if (id == 0) return false;
+  MarkRow& row = registry.instruments.at(id).mark;
+  begin_write(row.version);
+  put(row.mark, static_cast<std::int64_t>(parsed.mantissa));
+  put(row.time_ns, time_ns);
+  put(row.scale, scale);
+  end_write(row.version);
+  return true;
+}
+
 void bind_replica(nb::module_& module) {
   using Handle = ReplicaHandle;
   nb::class_<Handle>(module, "Replica")
@@ -238,6 +270,7 @@ void bind_replica(nb::module_& module) {
       .def("registry", [](Handle& handle, const std::string& kind) {
         return rows_or_empty(handle, [&](const State& s) { return registry_rows(s, kind); });
       }, "kind"_a)
+      .def("set_mark", &set_mark, "instrument"_a, "price"_a, "time_ns"_a)
       .def("changes", &take_changes);
 }
 
@@ -251,6 +284,15 @@ void bind_journal(nb::module_& module) {
       .def_prop_ro("sequence", [](ReaderHandle& handle) { return handle.reader.sequence(); });
   bind_replica(module);
   module.def("verify", &verify_directory, "directory"_a, "ring_directory"_a = "");
+  module.def(
+      "raise_kill_word",
+      [](const std::string& ring_directory) {
+        std::string error;
+        const std::uint64_t word = journal::raise_kill_word(ring_directory, error);
+        if (word == 0) throw std::runtime_error(error);
+        return word;
+      },
+      "ring_directory"_a);
   module.def("decode", &decode_record, "record"_a);
 }
 

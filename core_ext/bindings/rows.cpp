@@ -145,6 +145,34 @@ nb::list order_rows(const State& state, bool open_only, std::size_t limit) {
   return rows;
 }
 
+namespace {
+
+/// What positions are valued at: the mark, else the middle of the book, else the last trade. Half a
+/// tick of the mark's own scale keeps one more digit.
+Int128 valuation_price(const MarkRow& mark) noexcept {
+  const Int128 twice = mark.mark != 0                   ? static_cast<Int128>(mark.mark) * 2
+                       : mark.bid != 0 && mark.ask != 0 ? static_cast<Int128>(mark.bid) + mark.ask
+                                                        : static_cast<Int128>(mark.last) * 2;
+  return twice * 5;
+}
+int valuation_scale(const MarkRow& mark) noexcept { return static_cast<int>(mark.scale) + 1; }
+
+}  // namespace
+
+nb::list mark_rows(const State& state) {
+  nb::list rows;
+  const auto& instruments = state.registry.instruments;
+  for (std::uint32_t id = 1; id <= instruments.count(); ++id) {
+    MarkRow mark;
+    if (!read(instruments.at(id).mark, mark) || mark.time_ns == 0) continue;
+    const Int128 price = valuation_price(mark);
+    if (price == 0) continue;
+    rows.append(nb::make_tuple(text(instruments.at(id).definition.symbol.view()),
+                               format_decimal(price, valuation_scale(mark)), mark.time_ns));
+  }
+  return rows;
+}
+
 nb::list position_rows(const State& state, std::int64_t now_ns) {
   nb::list rows;
   const Registry& registry = state.registry;
@@ -155,13 +183,8 @@ nb::list position_rows(const State& state, std::int64_t now_ns) {
     const InstrumentRow& instrument = registry.instruments.at(position.instrument);
     const InstrumentRules& rules = instrument.rules;
     const bool has_mark = read(instrument.mark, mark) && mark.time_ns != 0;
-    const Int128 mark_twice = mark.mark != 0 ? static_cast<Int128>(mark.mark) * 2
-                              : mark.bid != 0 && mark.ask != 0
-                                  ? static_cast<Int128>(mark.bid) + mark.ask
-                                  : static_cast<Int128>(mark.last) * 2;
-    // Half a tick of the mark's own scale keeps one more digit.
-    const int mark_scale = static_cast<int>(mark.scale) + 1;
-    const Int128 mark_price = mark_twice * 5;
+    const int mark_scale = valuation_scale(mark);
+    const Int128 mark_price = valuation_price(mark);
     const auto unrealised = has_mark && mark_scale <= kPriceScaleMax
                                 ? unrealised_at(position.book, rules, mark_price, mark_scale)
                                 : std::nullopt;

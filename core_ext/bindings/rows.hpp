@@ -12,6 +12,8 @@ namespace gateway {
 /// nullptr-safe lookups by slot; None when the slot could not be read.
 [[nodiscard]] nanobind::object order_row_at(const State& state, std::uint32_t slot);
 [[nodiscard]] nanobind::list position_rows(const State& state, std::int64_t now_ns);
+/// (instrument, price that positions are valued at, time_ns) of every instrument that has one.
+[[nodiscard]] nanobind::list mark_rows(const State& state);
 [[nodiscard]] nanobind::list balance_rows(const State& state);
 [[nodiscard]] nanobind::list limit_rows(const State& state);
 [[nodiscard]] nanobind::list trading_state_rows(const State& state);

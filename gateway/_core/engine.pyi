@@ -245,7 +245,7 @@ class Engine:
         """Lock, recover, raise the epoch durably. Raises RuntimeError with the named cause."""
     epoch: int
     def raise_epoch(self, epoch_min: int = 0) -> bool:
-        """Durably, to at least `epoch_min` (0 = the next). False: outbound work waits; try again."""
+        """Durably, to at least `epoch_min` (0 = the next). False: outbound work waits."""
     def discipline_clock(self) -> int:
         """Steer towards wall time, about once a second; returns how far it was ahead, in ns."""
     def set_clock_healthy(self, is_healthy: bool) -> None:
@@ -347,6 +347,8 @@ class Engine:
     def order_by_venue_id(self, account: int, venue_order_id: str) -> int: ...
     def positions(self) -> list[dict[str, Any]]: ...
     def balances(self) -> list[dict[str, Any]]: ...
+    def marks(self) -> list[tuple[str, str, int]]:
+        """(instrument, price that positions are valued at, time_ns); any thread may ask."""
     def limits(self) -> list[dict[str, Any]]: ...
     def trading_states(self) -> list[dict[str, Any]]: ...
     def registry(self, kind: str) -> list[dict[str, Any]]:

@@ -33,6 +33,9 @@ class Replica:
     def limits(self) -> list[dict[str, Any]]: ...
     def trading_states(self) -> list[dict[str, Any]]: ...
     def registry(self, kind: str) -> list[dict[str, Any]]: ...
+    def set_mark(self, instrument: str, price: str, time_ns: int) -> bool:
+        """Value positions at this price from now on. Volatile: no record, no part of the hash.
+        False = the journal does not know the instrument yet. ValueError for a bad number."""
     def changes(self) -> list[tuple[int, str, Any]]:
         """(sequence, "order"|"position"|"balance"|"state", key) touched since the last call."""
 
@@ -42,3 +45,7 @@ def verify(directory: str, ring_directory: str = "") -> dict[str, Any]:
 
 def decode(record: bytes) -> dict[str, Any]:
     """One record as {sequence, kind, time_ns, cause, ..., payload fields by name}."""
+
+def raise_kill_word(ring_directory: str) -> int:
+    """Halt the firm and cancel everything through the engine's own memory: works while the event
+    loop is blocked. Returns the word's new value. Raises RuntimeError when no ring is there."""

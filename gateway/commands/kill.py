@@ -7,7 +7,15 @@ from pathlib import Path
 import click
 
 from gateway.commands.connection import connect, connection_options
-from gateway.commands.output import confirm, json_option, print_json
+from gateway.commands.output import (
+    NOT_RUNNING,
+    CommandFailure,
+    confirm,
+    json_option,
+    print_json,
+)
+from gateway.commands.settings import load_settings
+from gateway.journal import reader
 
 __all__ = ["LEVELS", "check_target", "command"]
 
@@ -26,6 +34,7 @@ def check_target(level: str, name: str) -> None:
 @click.option("--actor", required=True, help="Who does this; it is journaled.")
 @click.option("--reason", required=True, help="Why; it is journaled.")
 @click.option("--keep-orders", is_flag=True, help="Halt only; leave open orders working.")
+@click.option("--word", "is_word", is_flag=True, help="Firm only: past the API, by shared memory.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @connection_options
 @json_option
@@ -35,6 +44,7 @@ def command(
     actor: str,
     reason: str,
     keep_orders: bool,
+    is_word: bool,
     yes: bool,
     url: str | None,
     key_file: Path | None,
@@ -43,6 +53,9 @@ def command(
 ) -> None:
     """Halt trading at LEVEL (with its NAME) and cancel its open orders.
 
+    With --word the firm is halted through the engine's own memory: that works while the API does
+    not answer. Actor and reason are then not journaled; the record says "kill word".
+
     \b
     Example:
       gateway kill firm --actor anna --reason "runaway strategy" --yes
@@ -50,6 +63,8 @@ def command(
     """
     check_target(level, name)
     confirm(f"Halt {level} {name}".rstrip(), yes)
+    if is_word:
+        return halt_by_word(level, keep_orders, config_file, as_json)
     body = {"level": level, "name": name, "actor": actor, "reason": reason}
     body |= {"cancel": not keep_orders}  # type: ignore[dict-item]
     answer = connect(url, key_file, config_file).request("POST", "/v1/kill", body)
@@ -61,3 +76,19 @@ def command(
             f"{level} {name}".rstrip() + " is halted" + (f", {sent} cancels" if sent else "")
         )
         click.echo(f"Lift it with `gateway enable {level} {name}`.".replace(" `.", "`."))
+
+
+def halt_by_word(level: str, keep_orders: bool, config_file: Path | None, as_json: bool) -> None:
+    """Raise the kill word in the ring of the configured gateway."""
+    if level != "firm" or keep_orders:
+        raise click.UsageError("--word halts the firm and cancels everything.")
+    ring = load_settings(config_file).places.ring_directory
+    try:
+        word = reader.raise_kill_word(ring)
+    except RuntimeError as error:
+        hint = "Start it with `gateway run FILE`, or name its configuration with --config."
+        raise CommandFailure(NOT_RUNNING, "NOT_RUNNING", str(error), hint) from None
+    if as_json:
+        print_json({"kill_word": word})
+    else:
+        click.echo(f"kill word raised to {word}; lift the halt with `gateway enable firm`.")

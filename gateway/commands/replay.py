@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -21,6 +22,13 @@ __all__ = ["command"]
 @ring_option
 @click.option("--verify", "is_verified", is_flag=True, help="Check integrity and snapshots too.")
 @click.option("--until-sequence", type=click.IntRange(1), help="Stop after this record.")
+@click.option("--until-time", help="Stop after the last record at or before this UTC time.")
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0.0),
+    default=0.0,
+    help="1 = as it happened, 10 = ten times that; 0 = as fast as possible (default).",
+)
 @json_option
 @click.pass_context
 def command(
@@ -29,6 +37,8 @@ def command(
     ring_directory: str,
     is_verified: bool,
     until_sequence: int | None,
+    until_time: str | None,
+    speed: float,
     as_json: bool,
 ) -> None:
     """Apply every record of the journal in DIRECTORY from the first one and print the state hash.
@@ -39,14 +49,20 @@ def command(
     \b
     Example:
       gateway replay var/gateway --verify
+      gateway replay var/gateway --until-time 2026-11-21T14:30:00 --speed 100
     """
-    until = until_sequence or reader.FOREVER
+    pace = reader.Pace(
+        until_sequence=until_sequence or reader.FOREVER,
+        until_time_ns=time_ns_of(until_time),
+        speed=speed,
+        sleep=process.sleep,
+    )
     with opened(directory):
         replayed = reader.replay(
             directory,
             process.monotonic_ns,
             ring_directory=ring_directory,
-            until_sequence=until,
+            pace=pace,
             progress=reporter(),
         )
         result = structs.asdict(replayed)
@@ -74,6 +90,20 @@ def is_equal(directory: Path, ring_directory: str, replayed: reader.Replayed) ->
         use_snapshot=True,
     )
     return (again.sequence, again.state_hash) == (replayed.sequence, replayed.state_hash)
+
+
+def time_ns_of(text: str | None) -> int:
+    """UTC nanoseconds of an ISO 8601 time; no time = for ever."""
+    if text is None:
+        return reader.FOREVER
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"not an ISO 8601 time: {text[:64]}") from None
+    if instant.tzinfo is None:
+        instant = instant.replace(tzinfo=UTC)
+    since = instant - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1_000
 
 
 def reporter(every_ns: int = 1_000_000_000) -> Callable[[int], None]:

@@ -9,11 +9,14 @@ from gateway.journal.follow import (
     RowReader,
     Step,
 )
+from gateway.journal.live_files import LiveFiles, Mark
 
 __all__ = [
     "FollowFault",
     "Follower",
     "JournalPlace",
+    "LiveFiles",
+    "Mark",
     "ReplicaLike",
     "Row",
     "RowReader",

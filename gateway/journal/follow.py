@@ -5,10 +5,11 @@ only reads: files, and snapshots beside them are all it writes."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from gateway.journal.live_files import Mark
 from gateway.journal.place import JournalPlace
 
 __all__ = [
@@ -37,6 +38,7 @@ class ReplicaLike(Protocol):
     def balances(self) -> list[dict[str, Any]]: ...
     def state_hash(self) -> str: ...
     def write_snapshot(self) -> str: ...
+    def set_mark(self, instrument: str, price: str, time_ns: int) -> bool: ...
 
 
 class RowReader(Protocol):
@@ -86,13 +88,16 @@ class Follower:
         self._replica: ReplicaLike | None = None
         self._identity: object = None
         self._is_loaded = False
+        self._is_at_end = False
         self._seals_at_snapshot = 0
 
     def step(self) -> Step:
         """Apply at most one batch. Raises FollowFault when there is nothing to read or it broke."""
         try:
             replica = self._replica or self._open()
-            return self._advance(replica) if self._is_loaded else self._catch_up(replica)
+            step = self._advance(replica) if self._is_loaded else self._catch_up(replica)
+            self._is_at_end = step.is_caught_up
+            return step
         except (OSError, RuntimeError, ValueError) as error:
             self.close()
             raise FollowFault(str(error) or type(error).__name__) from error
@@ -105,11 +110,24 @@ class Follower:
         if self._place.identity() != self._identity:
             self.close()
             return ""
+        if not self._is_at_end:  # a batch may end inside a group of records
+            return ""
         seals = self._place.seals()
         if seals < self._seals_at_snapshot + self._snapshot_every_seals:
             return ""
         self._seals_at_snapshot = seals
         return self._replica.write_snapshot()
+
+    def value(self, marks: Iterable[Mark]) -> Mapping[str, Mapping[str, Row | None]]:
+        """Take new prices and read the positions they touch; {} while nothing is loaded. The rows
+        belong to the sequence of the last step. Same thread as step."""
+        replica = self._replica
+        if replica is None or not self._is_loaded:
+            return {}
+        for mark in marks:
+            replica.set_mark(*mark)
+        readers = (reader for reader in self._readers if reader.kind == "position")
+        return {reader.kind: reader.read_changed(replica, ()) for reader in readers}
 
     def state_hash(self) -> tuple[int, str]:
         """(sequence, hash) of the replica. Raises FollowFault when none is open."""
@@ -135,7 +153,8 @@ class Follower:
         if missing:
             raise FollowFault(missing)
         self._identity = self._place.identity()
-        self._seals_at_snapshot = self._place.seals()
+        # Segments sealed while nobody followed still get their snapshot.
+        self._seals_at_snapshot = self._place.seals() - self._place.seals_after_snapshot()
         self._replica = self._open_replica(self._place)
         return self._replica
 

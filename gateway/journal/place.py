@@ -33,6 +33,13 @@ class JournalPlace:
         """Changes when the directory or the ring is another one than before (not when it grows)."""
         return (_inode(self.directory), _inode(self.ring_directory / RING_FILE))
 
+    def seals_after_snapshot(self) -> int:
+        """Number of sealed segments younger than the newest snapshot; all without one."""
+        snapshots = self.directory.glob("snapshot-*.state")
+        newest_ns = max((path.stat().st_mtime_ns for path in snapshots), default=0)
+        seals = self.directory.glob("segment-*.seal")
+        return sum(1 for path in seals if path.stat().st_mtime_ns > newest_ns)
+
     def seals(self) -> int:
         """Number of sealed segments."""
         return sum(1 for _ in self.directory.glob("segment-*.seal"))

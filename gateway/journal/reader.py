@@ -9,10 +9,19 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Replayed", "decoded", "kind_counts", "open_replica", "replay", "verify"]
+from gateway.journal.pace import FOREVER, Pace
 
-RECORDS_PER_STEP = 65536
-FOREVER = 2**63 - 1
+__all__ = [
+    "FOREVER",
+    "Pace",
+    "Replayed",
+    "decoded",
+    "kind_counts",
+    "open_replica",
+    "raise_kill_word",
+    "replay",
+    "verify",
+]
 
 
 class Replayed(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,19 +52,23 @@ def replay(
     ring_directory: str = "",
     until_sequence: int = FOREVER,
     use_snapshot: bool = False,
+    pace: Pace | None = None,
     progress: Callable[[int], None] = lambda sequence: None,
 ) -> Replayed:
-    """Apply every record up to and including `until_sequence` and tell the state's hash."""
+    """Apply every record up to where `pace` (or `until_sequence`) ends; the state with its hash."""
+    pace = pace or Pace(until_sequence=until_sequence)
     began_ns = clock_ns()
     replica = open_replica(directory, ring_directory, use_snapshot=use_snapshot)
     records = 0
-    while replica.sequence < until_sequence:
-        step = min(RECORDS_PER_STEP, until_sequence - replica.sequence)
-        applied = replica.follow(step)
-        if applied == 0:
-            break
-        records += applied
+    for target in pace.targets(_native(), directory, ring_directory, replica.sequence + 1):
+        while replica.sequence < target:
+            applied = replica.follow(target - replica.sequence)
+            if applied == 0:
+                break
+            records += applied
         progress(replica.sequence)
+        if replica.sequence < target:
+            break
     return Replayed(
         sequence=replica.sequence,
         state_hash=replica.state_hash(),
@@ -68,6 +81,12 @@ def verify(directory: Path, ring_directory: str = "") -> dict[str, Any]:
     """Integrity of every file: {ok, records, sequence, segments, faults}."""
     result: dict[str, Any] = _native().verify(str(directory), ring_directory)
     return result
+
+
+def raise_kill_word(ring_directory: Path) -> int:
+    """The kill that needs no door; RuntimeError when no gateway's ring is there."""
+    word: int = _native().raise_kill_word(str(ring_directory))
+    return word
 
 
 def decoded(

@@ -4,8 +4,9 @@ a reader that is late gets the latest row and never a backlog. Event-loop thread
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 
 from gateway.journal import Row
 
@@ -14,12 +15,15 @@ __all__ = ["Change", "Channel"]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The last thing that happened to a key. A removed key keeps its last row for the filters."""
+    """The last thing that happened to a key. A removed key keeps its last row for the filters. A
+    valuation changes a row without a record, so it keeps the sequence and only moves `revision`."""
 
     sequence: int
     key: str
     row: Row
     is_removed: bool
+    revision: int
+    is_valuation: bool = False
 
 
 class Channel:
@@ -29,22 +33,29 @@ class Channel:
         self.name = name
         self.generation = 0  # rises with every reset: sequences of two generations do not compare
         self.sequence = 0
+        self.revision = 0  # rises with every change, never falls: what a connection has seen
         self.changes_total = 0
         self.rows: dict[str, Row] = {}
         self._history_max = history_max
         self._history: OrderedDict[str, Change] = OrderedDict()
         self._floor = 0  # the history is complete for readers at or after this sequence
+        self._revision_floor = 0  # and for connections at or after this revision
 
     def reset(self, rows: Mapping[str, Row], sequence: int) -> None:
         """A journal was opened afresh: forget everything before."""
         self.generation += 1
         self.rows = dict(rows)
         self.sequence = self._floor = sequence
+        self.revision += 1
+        self._revision_floor = self.revision
         self._history.clear()
 
-    def publish(self, changed: Mapping[str, Row | None], sequence: int) -> None:
+    def publish(
+        self, changed: Mapping[str, Row | None], sequence: int, *, is_valuation: bool = False
+    ) -> None:
         """Take over the rows that changed up to `sequence`; None removes a key."""
         self.sequence = sequence
+        self.revision += 1
         for key, row in changed.items():
             before = self.rows.pop(key, None)
             last = before if row is None else row
@@ -52,22 +63,35 @@ class Channel:
                 continue
             if row is not None:
                 self.rows[key] = row
-            self._history[key] = Change(sequence, key, last, is_removed=row is None)
+            self._history[key] = Change(
+                sequence, key, last, row is None, self.revision, is_valuation
+            )
             self._history.move_to_end(key)
             self.changes_total += 1
         while len(self._history) > self._history_max:
             _, oldest = self._history.popitem(last=False)
-            self._floor = oldest.sequence
+            # A reader at the sequence of a valuation may have missed it.
+            self._floor = oldest.sequence + oldest.is_valuation
+            self._revision_floor = oldest.revision
 
     def since(self, sequence: int) -> list[Change] | None:
         """Keys changed after `sequence`, oldest first; None = that is not known any more, or never
         was: only a snapshot helps."""
         if not self._floor <= sequence <= self.sequence:
             return None
-        changes: list[Change] = []
-        for change in reversed(self._history.values()):
-            if change.sequence <= sequence:
-                break
-            changes.append(change)
+        return self._newest(
+            lambda change: (
+                change.sequence > sequence or (change.is_valuation and change.sequence == sequence)
+            )
+        )
+
+    def after(self, revision: int) -> list[Change] | None:
+        """The same for a connection that has seen everything up to `revision`."""
+        if revision < self._revision_floor:
+            return None
+        return self._newest(lambda change: change.revision > revision)
+
+    def _newest(self, is_wanted: Callable[[Change], bool]) -> list[Change]:
+        changes = list(takewhile(is_wanted, reversed(self._history.values())))
         changes.reverse()
         return changes

@@ -11,6 +11,7 @@ from gateway.journal import ReplicaLike, Row
 __all__ = ["BalanceReader", "PositionReader", "balance_key", "position_key"]
 
 POSITION_KEY = ("account", "instrument", "leg", "margin_mode", "strategy")
+AGE_STEP_MS = 5000
 BALANCE_KEY = ("account", "currency")
 
 
@@ -22,6 +23,12 @@ def position_key(row: Row) -> str:
 def balance_key(row: Row) -> str:
     """account|currency"""
     return "|".join(str(row[name]) for name in BALANCE_KEY)
+
+
+def _with_age_step(row: Row) -> dict[str, Any]:
+    age_ms = row["mark_age_ms"]
+    step = None if age_ms is None else max(0, age_ms) // AGE_STEP_MS
+    return {**row, "mark_age_ms": step}
 
 
 class TableReader:
@@ -46,15 +53,24 @@ class TableReader:
         before = self._last
         now = self.read_all(replica)
         changed: dict[str, Row | None] = {
-            key: row for key, row in now.items() if before.get(key) != row
+            key: row for key, row in now.items() if self._differs(before.get(key), row)
         }
         changed.update((key, None) for key in before if key not in now)
         return changed
 
+    def _differs(self, before: Row | None, now: Row) -> bool:
+        return before != now
+
 
 class PositionReader(TableReader):
+    """A mark's age changes all the time, so it counts in steps: a live mark stays within the first,
+    a dead one becomes older in front of the reader."""
+
     def __init__(self) -> None:
         super().__init__("position", lambda replica: replica.positions(), position_key)
+
+    def _differs(self, before: Row | None, now: Row) -> bool:
+        return before is None or _with_age_step(before) != _with_age_step(now)
 
 
 class BalanceReader(TableReader):

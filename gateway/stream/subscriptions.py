@@ -98,7 +98,8 @@ class Subscription:
         self.conflated = 0  # changes this client did not see one by one
         self.is_resume_refused = False
         self._stream = stream
-        self._sequence: int | None = None
+        self._revision: int | None = None  # None until the first snapshot or delta
+        self._resume_at: int | None = None
         self._generation = channel.generation
         self._changes_total = channel.changes_total
         if resume is not None:
@@ -107,7 +108,7 @@ class Subscription:
     def _resume(self, sequence: int, stream: str | None) -> None:
         is_same = stream is None or stream == self.stream_name
         if is_same and self.channel.since(sequence) is not None:
-            self._sequence = sequence
+            self._resume_at = sequence
         else:
             self.is_resume_refused = True
 
@@ -118,30 +119,37 @@ class Subscription:
     @property
     def is_behind(self) -> bool:
         channel = self.channel
-        return self._sequence != channel.sequence or self._generation != channel.generation
+        if self._resume_at is not None:
+            return self._generation != channel.generation or channel.since(self._resume_at) != []
+        return self._revision != channel.revision or self._generation != channel.generation
 
     def messages(self) -> Iterator[bytes]:
         """Bring the client up to date, in messages of bounded size. The state is the one at the
         first call; read the iterator to its end before the next call."""
-        if self._sequence is None:
+        if self._revision is None and self._resume_at is None:
             reason = "resume_too_old" if self.is_resume_refused else "subscribed"
             self.is_resume_refused = False
             yield from self._snapshot(reason)
             return
         changes = None
         if self._generation == self.channel.generation:
-            changes = self.channel.since(self._sequence)
+            changes = self._missed()
         if changes is None:
             is_reset = self._generation != self.channel.generation
             yield from self._snapshot("journal_reopened" if is_reset else "too_far_behind")
             return
         yield from self._delta(changes)
 
+    def _missed(self) -> list[Change] | None:
+        if self._resume_at is not None:
+            return self.channel.since(self._resume_at)
+        return None if self._revision is None else self.channel.after(self._revision)
+
     def _advance(self) -> int:
+        self._resume_at, self._revision = None, self.channel.revision
         self._generation = self.channel.generation
-        self._sequence = self.channel.sequence
         self._changes_total = self.channel.changes_total
-        return self._sequence
+        return self.channel.sequence
 
     def _snapshot(self, reason: str) -> Iterator[bytes]:
         rows = [row for row in self.channel.rows.values() if self.filter.takes(row)]

@@ -62,6 +62,14 @@ class View:
         else:
             self._publish(step)
 
+    def value(self, rows: Mapping[str, Mapping[str, Row | None]]) -> bool:
+        """Take over rows whose marks moved; they belong to the sequence already shown. False when
+        nothing moved."""
+        changed = rows.get("position", {}) if self.is_ready else {}
+        if changed:
+            self.channels["positions"].publish(changed, self.sequence, is_valuation=True)
+        return bool(changed)
+
     def wait(self, reason: str) -> None:
         """There is nothing to follow right now."""
         self.state, self.reason, self.is_caught_up = "waiting", reason, False

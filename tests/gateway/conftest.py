@@ -1,9 +1,13 @@
 """Both event loops for every async test, and the helpers of the live rooms."""
 
 import asyncio
+import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 import uvloop
 
 sys.path.insert(0, str(Path(__file__).parent / "live"))
@@ -19,3 +23,11 @@ def debug_loop():
 def pytest_asyncio_loop_factories(config, item):
     """Every async test runs under uvloop and under asyncio debug."""
     return {"uvloop": uvloop.new_event_loop, "asyncio_debug": debug_loop}
+
+
+@pytest.fixture
+def ring_directory() -> Iterator[Path]:
+    """A directory of the shared-memory file system, gone after the test."""
+    folder = Path(tempfile.mkdtemp(prefix="gateway-test-", dir="/dev/shm"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)

@@ -576,6 +576,9 @@ class Engine:
     def registry(self, kind):
         return [dict(row) for row in self._registries[kind].values()]
 
+    def marks(self):
+        return []
+
     def counters(self):
         return {"commands": self.commands}
 

@@ -259,3 +259,38 @@ async def test_the_page_brings_nothing_from_outside(world, tmp_path):
             file = await http.get(f"{run.url}/{name}")
             text = (await file.text()).replace("http://www.w3.org/2000/svg", "")
             assert file.status == 200 and "http://" not in text and "https://" not in text
+
+
+def tell_marks(run, price):
+    marks = {"BTC-USD": {"mark": price, "time_ns": 1}}
+    (run.ring / "marks.json.new").write_text(json.dumps(marks))
+    (run.ring / "marks.json.new").replace(run.ring / "marks.json")
+
+
+async def test_a_moving_mark_reaches_clients_as_unrealised_profit_without_a_record(world, tmp_path):
+    async with world.RunningObserver(tmp_path) as run, aiohttp.ClientSession() as http:
+        run.journal.new_order(1)
+        run.journal.fill(1, "2")
+        await run.caught_up()
+        async with http.ws_connect(f"{run.url}/v1/stream", headers=run.headers) as client:
+            snapshot = await subscribe(client, "positions")
+            assert snapshot["rows"][0]["unrealised"] is None
+            for price, unrealised in (("101.50", "2.00"), ("99.50", "-2.00")):
+                tell_marks(run, price)
+                delta = await client.receive_json(timeout=5)
+                assert (delta["type"], delta["sequence"]) == ("delta", snapshot["sequence"])
+                assert [row["unrealised"] for row in delta["rows"]] == [unrealised]
+        positions = await http.get(f"{run.url}/v1/positions", headers=run.headers)
+        assert (await positions.json())["positions"][0]["mark"] == "99.50"
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"BTC-USD":{"mark":"-1","time_ns":1}}', '{"a":{}}'])
+async def test_a_broken_marks_file_is_the_same_as_none(world, tmp_path, text):
+    async with world.RunningObserver(tmp_path) as run:
+        (run.ring / "marks.json").write_text(text)
+        run.journal.new_order(1)
+        run.journal.fill(1, "2")
+        await run.caught_up()
+        await asyncio.sleep(1.2)  # one look at the file
+        assert run.observer.view.is_ready
+        assert run.replicas[0].marks == {}

@@ -61,6 +61,8 @@ class MemoryReplica:
         self._balances: dict[tuple[str, str], dict[str, Any]] = {}
         self._changes: list[tuple[int, str, Any]] = []
         self.snapshots = 0
+        self.marks: dict[str, str] = {}
+        self.mark_age_ms = 0
         self.fault: Exception | None = None
 
     def follow(self, limit: int = 65536) -> int:
@@ -92,6 +94,14 @@ class MemoryReplica:
 
     def balances(self) -> list[dict[str, Any]]:
         return [dict(row) for row in self._balances.values()]
+
+    def set_mark(self, instrument: str, price: str, time_ns: int) -> bool:
+        self.marks[instrument] = price
+        for row in self._positions.values():
+            if row["instrument"] == instrument:
+                value = Decimal(row["quantity"]) * Decimal(price) - Decimal(row["cost"])
+                row.update(mark=price, mark_age_ms=self.mark_age_ms, unrealised=str(value))
+        return True
 
     def state_hash(self) -> str:
         state = [self.orders(open_only=False), self.positions(), self.balances()]

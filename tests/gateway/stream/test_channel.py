@@ -35,3 +35,24 @@ def test_a_sequence_of_the_future_is_not_known():
     channel.reset({}, 5)
     assert channel.since(6) is None
     assert channel.since(4) is None
+
+
+def test_a_valuation_reaches_connections_and_resumers_without_a_new_sequence():
+    channel = Channel("positions")
+    channel.reset({"a": {"mark": None}}, 7)
+    seen = channel.revision
+    channel.publish({"a": {"mark": "10"}}, 7, is_valuation=True)
+    assert channel.sequence == 7
+    assert [change.row for change in channel.after(seen)] == [{"mark": "10"}]
+    assert [change.row for change in channel.since(7)] == [{"mark": "10"}]
+    assert channel.after(channel.revision) == []
+
+
+def test_a_forgotten_valuation_refuses_readers_at_its_own_sequence():
+    channel = Channel("positions", history_max=1)
+    channel.reset({"a": {}, "b": {}}, 7)
+    seen = channel.revision
+    channel.publish({"a": {"mark": "1"}}, 7, is_valuation=True)
+    channel.publish({"b": {"mark": "1"}}, 7, is_valuation=True)
+    assert channel.since(7) is None
+    assert channel.after(seen) is None

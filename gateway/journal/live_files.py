@@ -1,0 +1,68 @@
+"""Reads what the live daemon shows beside its ring: counters and marks. Both are volatile, may be
+missing or a second behind; must never be taken for the journal.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+__all__ = ["LiveFiles", "Mark"]
+
+COUNTERS_FILE = "counters.json"
+MARKS_FILE = "marks.json"
+
+
+class Mark(NamedTuple):
+    """The price an instrument's positions are valued at, decimal text, and when it was told."""
+
+    instrument: str
+    price: str
+    time_ns: int
+
+
+class MarkEntry(msgspec.Struct):
+    """One instrument of marks.json."""
+
+    mark: str
+    time_ns: int
+
+
+_read_counters = msgspec.json.Decoder(dict[str, int]).decode
+_read_marks = msgspec.json.Decoder(dict[str, MarkEntry]).decode
+
+
+class LiveFiles:
+    """The two files of one ring directory."""
+
+    def __init__(self, ring_directory: Path) -> None:
+        self._directory = ring_directory
+
+    def counters(self) -> dict[str, int]:
+        """What the daemon last counted; {} without a daemon."""
+        try:
+            return _read_counters((self._directory / COUNTERS_FILE).read_bytes())
+        except (OSError, msgspec.MsgspecError):
+            return {}
+
+    def marks(self) -> list[Mark]:
+        """Every usable mark the daemon last wrote; [] without a daemon."""
+        try:
+            told = _read_marks((self._directory / MARKS_FILE).read_bytes())
+        except (OSError, msgspec.MsgspecError):
+            return []
+        return [
+            Mark(name, entry.mark, entry.time_ns)
+            for name, entry in told.items()
+            if _is_positive(entry.mark) and entry.time_ns > 0
+        ]
+
+
+def _is_positive(price: str) -> bool:
+    try:
+        return Decimal(price) > 0
+    except InvalidOperation:
+        return False

@@ -1,0 +1,265 @@
+"""The real observer beside the real daemon: what it tells is what the daemon knows, through kill,
+restart and its own death, and its snapshots shorten the next start."""
+
+import asyncio
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import aiohttp
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+
+def load_programs():
+    if "real_programs" not in sys.modules:
+        path = Path(__file__).with_name("real_programs.py")
+        spec = importlib.util.spec_from_file_location("real_programs", path)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules["real_programs"] = module
+        spec.loader.exec_module(module)
+    return sys.modules["real_programs"]
+
+
+programs = load_programs()
+VALUATION = {"mark", "mark_age_ms", "unrealised"}  # volatile: they move without a record
+pytestmark = pytest.mark.timeout(100)
+
+
+@pytest.fixture
+def gateway(tmp_path):
+    run = programs.RealGateway(tmp_path)
+    try:
+        run.start_paper()
+        run.start_daemon()
+        run.start_observer()
+        yield run
+    finally:
+        run.close()
+
+
+def trade(run):
+    """One filled, one canceled, one working order; returns their ids."""
+    filled = run.submit("buy", "0.5")["order_id"]
+    run.wait_order(filled, "FILLED")
+    canceled = run.submit("sell", "0.1", "52000")["order_id"]
+    run.wait_order(canceled, "NEW")
+    assert run.call("DELETE", f"/v1/orders/{canceled}")[0] == 202
+    run.wait_order(canceled, "CANCELED")
+    working = run.submit("buy", "0.2", "49000")["order_id"]
+    run.wait_order(working, "NEW")
+    return filled, canceled, working
+
+
+def journaled(rows):
+    """Rows without what comes from marks, in the order of their keys."""
+    bare = ({name: row[name] for name in row if name not in VALUATION} for row in rows)
+    return sorted(bare, key=lambda row: json.dumps(row, sort_keys=True))
+
+
+def live_rows(run, channel):
+    path = "orders?open=false" if channel == "orders" else channel
+    return journaled(run.call("GET", f"/v1/{path}")[1][channel])
+
+
+def row_key(channel, row):
+    names = {
+        "orders": ("order_id",),
+        "positions": ("account", "instrument", "leg", "margin_mode", "strategy"),
+        "balances": ("account", "currency"),
+    }[channel]
+    return "|".join(row[name] for name in names)
+
+
+class Client:
+    """What a stream client holds: a table per channel, kept as docs/reference/stream.md says."""
+
+    def __init__(self):
+        self.tables = {}
+        self.sequences = {}
+        self.streams = {}
+        self.snapshots = 0
+
+    def take(self, message):
+        assert message["type"] in ("snapshot", "delta"), message
+        channel = message["channel"]
+        if message["type"] == "snapshot":
+            self.tables[channel] = {}
+            self.streams[channel] = message["stream"]
+            self.snapshots += 1
+        table = self.tables[channel]
+        table.update({row_key(channel, row): row for row in message["rows"]})
+        for key in message["removed"] if message["type"] == "delta" else ():
+            table.pop(key)
+        self.sequences[channel] = message["sequence"]
+
+    def rows(self, channel):
+        return journaled(self.tables.get(channel, {}).values())
+
+    async def follow(self, run, is_done):
+        """Connect, subscribe to all channels, read until `is_done`."""
+        headers = {"Authorization": f"Bearer {run.key}"}
+        async with (
+            aiohttp.ClientSession(headers=headers) as http,
+            http.ws_connect(f"{run.observer_url}/v1/stream") as socket,
+            asyncio.timeout(20),
+        ):
+            for channel in ("orders", "positions", "balances"):
+                request = {"op": "subscribe", "channel": channel}
+                if channel in self.streams:
+                    resume = {"resume": self.sequences[channel], "stream": self.streams[channel]}
+                    request |= resume
+                await socket.send_json(request)
+            while not is_done():
+                self.take(await socket.receive_json())
+
+
+def assert_equal(run, client):
+    for channel in ("orders", "positions", "balances"):
+        assert client.rows(channel) == live_rows(run, channel), channel
+
+
+def test_snapshot_and_deltas_are_the_daemons_rows_also_after_a_resume(gateway):
+    first = trade(gateway)
+    gateway.settled()
+    client = Client()
+
+    def holds_all():
+        return len(client.tables) == 3 and all(
+            client.rows(channel) == live_rows(gateway, channel) for channel in client.tables
+        )
+
+    async def while_trading():
+        following = asyncio.create_task(client.follow(gateway, lambda: traded[0] and holds_all()))
+        await asyncio.to_thread(trade, gateway)
+        traded[0] = True
+        # The next mark wakes the reader if all deltas were read before the flag.
+        await following
+
+    traded = [False]
+    asyncio.run(while_trading())
+    assert client.snapshots == 3
+    assert set(first) <= set(client.tables["orders"])
+    trade(gateway)
+    gateway.settled()
+    asyncio.run(client.follow(gateway, holds_all))
+    assert client.snapshots == 3, "a resume brings what was missed, not everything again"
+    assert_equal(gateway, client)
+
+
+def test_the_streams_profit_is_the_daemons_at_the_same_mark(gateway):
+    gateway.wait_order(gateway.submit("buy", "0.5")["order_id"], "FILLED")
+
+    def same_mark():
+        live = gateway.call("GET", "/v1/positions")[1]["positions"]
+        seen = gateway.observe("positions")["positions"]
+        pairs = [
+            (a["unrealised"], b["unrealised"])
+            for a in live
+            for b in seen
+            if a["mark"] is not None and a["mark"] == b["mark"]
+        ]
+        return pairs
+
+    [(live, seen)] = programs.until(same_mark, what="the same mark on both sides")
+    assert live == seen and live is not None
+
+
+def test_metrics_name_orders_positions_fills_and_lag(gateway):
+    trade(gateway)
+    gateway.settled()
+
+    def samples():
+        import urllib.request
+
+        with urllib.request.urlopen(f"{gateway.observer_url}/metrics", timeout=5) as answer:
+            text = answer.read().decode()
+        return {
+            (sample.name, *sample.labels.values()): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+
+    found = programs.until(
+        lambda: (now := samples()).get(("gateway_engine_counter", "fills")) == 1 and now,
+        what="the daemon's counters",
+    )
+    assert found[("gateway_orders_by_state", "NEW")] == 1
+    assert found[("gateway_orders_by_state", "FILLED")] == 1
+    assert found[("gateway_orders_by_state", "CANCELED")] == 1
+    assert found[("gateway_positions_open",)] == 1
+    assert found[("gateway_fills_seen_total",)] >= 1
+    assert found[("gateway_observer_lag_records",)] == 0
+    assert found[("gateway_observer_lag_seconds",)] == 0
+    assert found[("gateway_observer_up",)] == 1
+
+
+def recovery_of(run):
+    said = [line for line in run.daemon.json_lines() if "recovery" in line]
+    return said[0]["recovery"]
+
+
+def test_a_killed_daemon_is_followed_again_and_starts_from_the_observers_snapshot(gateway):
+    trade(gateway)
+    before = gateway.settled()
+    gateway.daemon.kill()
+    gateway.start_daemon()  # the start seals the segment of the dead one
+    orders = {row["order_id"]: row["state"] for row in live_rows(gateway, "orders")}
+    assert sorted(orders.values()) == ["CANCELED", "FILLED", "NEW"]
+    gateway.settled()
+    journal = gateway.folder / "journal"
+    programs.until(lambda: list(journal.glob("snapshot-*.state")), what="a snapshot at the seal")
+    trade(gateway)
+    gateway.settled()
+    gateway.daemon.kill()
+    gateway.start_daemon()
+    recovery = recovery_of(gateway)
+    assert recovery["snapshot_sequence"] >= before["sequence"]
+    assert recovery["snapshot_sequence"] < recovery["sequence"]
+    live = gateway.settled()
+    assert live["epoch"] == before["epoch"] + 2
+    gateway.observer.kill()
+    row = gateway.submit("sell", "0.1")
+    gateway.wait_order(row["order_id"], "FILLED")  # no order notices the observer's death
+    gateway.start_observer()
+    gateway.settled()
+    assert journaled(gateway.observe("positions")["positions"]) == live_rows(gateway, "positions")
+    assert gateway.observer.stop() == 0
+    assert not (gateway.ring / "observe.json").exists()
+    assert gateway.daemon.stop() == 0
+    assert not (gateway.ring / "counters.json").exists()
+
+
+def test_a_segment_sealed_while_running_gets_its_snapshot(gateway):
+    journal = gateway.folder / "journal"
+    seals = len(list(journal.glob("*.seal")))
+
+    async def fill_a_segment():
+        headers = {"Authorization": f"Bearer {gateway.key}"}
+        async with aiohttp.ClientSession(gateway.url, headers=headers) as http:
+
+            async def churn(name):
+                for number in range(10_000):
+                    if len(list(journal.glob("*.seal"))) > seals:
+                        return
+                    body = {
+                        "client_order_id": f"{name}-{number}",
+                        "account": "main",
+                        "instrument": "BTC-USDT.paper",
+                        "strategy": "alpha",
+                        "side": "buy",
+                        "type": "limit",
+                        "time_in_force": "ioc",
+                        "quantity": "0.001",
+                        "price": "49000",
+                    }
+                    async with http.post("/v1/orders", json=body) as answer:
+                        assert answer.status == 201, await answer.text()
+
+            async with asyncio.timeout(60):
+                await asyncio.gather(*(churn(f"w{worker}") for worker in range(8)))
+
+    asyncio.run(fill_a_segment())
+    programs.until(lambda: list(journal.glob("snapshot-*.state")), what="a snapshot at the seal")
+    gateway.settled()
