@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "gateway_core/types/fixed_point.hpp"
+#include "gateway_core/memory/huge_array.hpp"
 #include "gateway_core/types/text.hpp"
 
 namespace gateway {
@@ -62,16 +63,18 @@ template <std::size_t N, std::size_t M>
 
 class KeyTable {
  public:
-  /// Holds at least `capacity` keys; memory is taken at once. Sequential keys (consecutive `low`
+  /// Holds at least `capacity` keys; memory is taken by use or by
+  /// prefault(). Sequential keys (consecutive `low`
   /// under one `high`) keep neighbours together, which spares cache lines.
   explicit KeyTable(std::size_t capacity, bool is_sequential = false)
       : capacity_(capacity), is_sequential_(is_sequential) {
     std::size_t slots = 16;
     while (slots < capacity * 2) slots *= 2;
     mask_ = slots - 1;
-    slots_ = std::make_unique<Slot[]>(slots);
+    slots_ = HugeArray<Slot>(slots);
   }
 
+  void prefault() noexcept { slots_.prefault(); }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
   [[nodiscard]] bool is_full() const noexcept { return size_ >= capacity_; }
@@ -129,8 +132,8 @@ class KeyTable {
   /// Keeps the entries for which keep(key, value) is true.
   template <typename Keep>
   void retain(Keep&& keep) {
-    auto old = std::move(slots_);
-    slots_ = std::make_unique<Slot[]>(mask_ + 1);
+    HugeArray<Slot> old = std::move(slots_);
+    slots_ = HugeArray<Slot>(mask_ + 1);
     size_ = 0;
     for (std::size_t i = 0; i <= mask_; ++i) {
       if (!(old[i].key == Key128{}) && keep(old[i].key, old[i].value)) insert(old[i].key, old[i].value);
@@ -153,7 +156,7 @@ class KeyTable {
   bool is_sequential_ = false;
   std::size_t size_ = 0;
   std::size_t mask_ = 0;
-  std::unique_ptr<Slot[]> slots_;
+  HugeArray<Slot> slots_;
 };
 
 }  // namespace gateway

@@ -2,14 +2,10 @@
 // oldest first, open orders never. The engine thread writes, any thread may copy a slot.
 #pragma once
 
-#include <sys/mman.h>
-
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <new>
-#include <stdexcept>
 
+#include "gateway_core/memory/huge_array.hpp"
 #include "gateway_core/order/order.hpp"
 
 namespace gateway {
@@ -18,21 +14,20 @@ inline constexpr std::uint32_t kNoSlot = 0xFFFFFFFF;
 
 class OrderTable {
  public:
-  explicit OrderTable(std::uint32_t capacity) : capacity_(capacity) {
-    const std::size_t bytes = std::size_t{capacity} * sizeof(Order);
-    void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) throw std::bad_alloc();
-    slots_ = static_cast<Order*>(memory);
-    bytes_ = bytes;
+  explicit OrderTable(std::uint32_t capacity) : capacity_(capacity), slots_(capacity) {
     std::size_t size = 16;
     while (size < std::size_t{capacity} * 2) size *= 2;
     mask_ = size - 1;
-    index_ = std::make_unique<Entry[]>(size);
+    index_ = HugeArray<Entry>(size);
   }
-  ~OrderTable() { ::munmap(slots_, bytes_); }
   OrderTable(const OrderTable&) = delete;
   OrderTable& operator=(const OrderTable&) = delete;
+
+  /// Takes all memory now, so that no order meets a page for the first time.
+  void prefault() noexcept {
+    slots_.prefault();
+    index_.prefault();
+  }
 
   [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
   /// Slots below this have been used; any thread.
@@ -106,9 +101,9 @@ class OrderTable {
 
  private:
   struct Entry {
-    OrderId id = 0;
-    std::uint32_t slot = 0;
-    std::uint32_t reserved = 0;
+    OrderId id;  // 0 = empty
+    std::uint32_t slot;
+    std::uint32_t reserved;
   };
 
   [[nodiscard]] std::size_t home(OrderId id) const noexcept {
@@ -172,9 +167,8 @@ class OrderTable {
   List open_;
   List terminal_;
   std::size_t mask_ = 0;
-  std::size_t bytes_ = 0;
-  Order* slots_ = nullptr;
-  std::unique_ptr<Entry[]> index_;
+  HugeArray<Order> slots_;
+  HugeArray<Entry> index_;
 };
 
 }  // namespace gateway
