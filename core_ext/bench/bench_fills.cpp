@@ -38,7 +38,8 @@ void measure_single(Desk& desk, const std::vector<OrderId>& orders, std::size_t 
   OrderFilled told;
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t order = i % orders.size();
-    desk.prepare_fill(told, orders[order], side_of(order), Desk::kMid + static_cast<int>(i % 97), 7);
+    desk.prepare_fill(told, orders[order], side_of(order), Desk::kMid + static_cast<int>(i % 97),
+                      7);
     const std::uint64_t begin = stamp();
     desk.engine().on_fill(told);
     samples.add(begin, stamp());
@@ -72,12 +73,7 @@ double fills_per_second(Desk& desk, const std::vector<OrderId>& orders, const Pl
 }  // namespace
 
 Figures fills(const Place& place) {
-  if (place.engine_cpu >= 0) (void)pin_to(place.engine_cpu);
-  DeskOptions options;
-  options.directory = place.directory;
-  options.ring_directory = place.ring_directory;
-  options.commit_cpu = place.other_cpu;
-  Desk desk(options);
+  Desk desk(place.desk());
   const auto orders = open_orders(desk, 1'024);
   Samples few(1'000);
   measure_single(desk, orders, 100, few);
@@ -90,15 +86,14 @@ Figures fills(const Place& place) {
   measure_single(desk, orders, 1'000, many);
   desk.stop();
 
-  DeskOptions memory;
-  memory.is_memory_only = true;
-  memory.commit_cpu = place.other_cpu;
-  Desk stream(memory);
+  Desk stream(place.memory_desk());
   const auto stream_orders = open_orders(stream, 1'024);
   const double rate = fills_per_second(stream, stream_orders, place);
   stream.stop();
-  return {{"p50", all.quantile_ns(0.5)},   {"p99", all.quantile_ns(0.99)},
-          {"held_100", few.quantile_ns(0.5)}, {"held_100000", many.quantile_ns(0.5)},
+  return {{"p50", all.quantile_ns(0.5)},
+          {"p99", all.quantile_ns(0.99)},
+          {"held_100", few.quantile_ns(0.5)},
+          {"held_100000", many.quantile_ns(0.5)},
           {"per_second", rate}};
 }
 

@@ -6,21 +6,8 @@
 #include "desk.hpp"
 
 namespace gateway::bench {
-namespace {
-
-DeskOptions desk_options(const Place& place) {
-  DeskOptions options;
-  options.directory = place.directory;
-  options.ring_directory = place.ring_directory;
-  options.commit_cpu = place.other_cpu;
-  return options;
-}
-
-}  // namespace
-
 Figures append(const Place& place) {
-  if (place.engine_cpu >= 0) (void)pin_to(place.engine_cpu);
-  Desk desk(desk_options(place));
+  Desk desk(place.desk());
   journal::Writer& writer = desk.engine().writer();
   constexpr std::uint32_t kLength = sizeof(RecordHeader) + sizeof(Anomaly);
   Anomaly payload{};
@@ -49,16 +36,16 @@ Figures append(const Place& place) {
 
 // Half the orders end by one fill, half by cancel: new, accepted, then filled or canceled.
 Figures recover(const Place& place, std::uint64_t records) {
-  if (place.engine_cpu >= 0) (void)pin_to(place.engine_cpu);
   std::uint64_t counts[3] = {};
   {
-    Desk desk(desk_options(place));
+    Desk desk(place.desk());
     NewOrderMessage message;
     while (desk.engine().writer().next_sequence() <= records) {
       for (int i = 0; i < 64; ++i) {
         desk.fill_order(message);
         const Notice made = desk.engine().submit(message, desk.client().number);
-        if (made.refusal != 0) throw std::runtime_error("bench: refused " + std::to_string(made.refusal));
+        if (made.refusal != 0)
+          throw std::runtime_error("bench: refused " + std::to_string(made.refusal));
         desk.tell(RecordKind::kOrderAccepted, made.order_id);
         if (i % 2 == 0) {
           desk.fill(made.order_id, message.side, message.price, message.quantity);
@@ -70,14 +57,15 @@ Figures recover(const Place& place, std::uint64_t records) {
       desk.wait_for_journal();
       desk.mark();
     }
-    for (const RecordKind kind : {RecordKind::kOrderNew, RecordKind::kOrderAccepted, RecordKind::kOrderFilled}) {
+    for (const RecordKind kind :
+         {RecordKind::kOrderNew, RecordKind::kOrderAccepted, RecordKind::kOrderFilled}) {
       counts[static_cast<int>(kind == RecordKind::kOrderAccepted) +
              2 * static_cast<int>(kind == RecordKind::kOrderFilled)] =
           desk.state().counts[static_cast<int>(kind) & 63];
     }
     if (!desk.stop()) throw std::runtime_error("bench: the journal did not close");
   }
-  Desk again(desk_options(place));
+  Desk again(place.desk());
   const auto& report = again.runtime().journal().recovery();
   const double seconds = again.runtime().recovery_seconds();
   const auto total = static_cast<double>(report.records);

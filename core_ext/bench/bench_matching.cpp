@@ -28,15 +28,17 @@ struct Mix {
 
 const MatchingEngine<>::Events& run(MatchingEngine<>& engine, const Operation& one) {
   switch (one.kind) {
-    case Operation::Kind::kCancel: return engine.cancel(one.id);
-    case Operation::Kind::kMove: return engine.replace(one.id, one.price, 0, 0);
-    default: break;
+    case Operation::Kind::kCancel:
+      return engine.cancel(one.id);
+    case Operation::Kind::kMove:
+      return engine.replace(one.id, one.price, 0, 0);
+    default:
+      break;
   }
   NewBookOrder order;
   order.order_id = one.id;
   order.side = one.side;
-  order.time_in_force =
-      one.kind == Operation::Kind::kAdd ? TimeInForce::kGtc : TimeInForce::kIoc;
+  order.time_in_force = one.kind == Operation::Kind::kAdd ? TimeInForce::kGtc : TimeInForce::kIoc;
   order.price = one.price;
   order.quantity = one.quantity;
   return engine.submit(order);
@@ -50,9 +52,12 @@ class Stream {
     while (operations_.size() < kBookTarget) add();
     while (operations_.size() < kOperations + kBookTarget) {
       const std::uint64_t roll = random_.below(100);
-      if (roll < mix.add || live_.empty()) add();
-      else if (roll < mix.add + mix.immediate) take();
-      else change(roll < mix.add + mix.immediate + mix.cancel);
+      if (roll < mix.add || live_.empty())
+        add();
+      else if (roll < mix.add + mix.immediate)
+        take();
+      else
+        change(roll < mix.add + mix.immediate + mix.cancel);
     }
   }
   [[nodiscard]] std::vector<Operation> operations() && { return std::move(operations_); }
@@ -74,7 +79,8 @@ class Stream {
     operations_.push_back(one);
     const auto& events = run(engine_, one);
     for (const MatchEvent& event : events) {
-      rejected_ += event.kind == MatchKind::kCancelRejected || event.kind == MatchKind::kReplaceRejected;
+      rejected_ +=
+          event.kind == MatchKind::kCancelRejected || event.kind == MatchKind::kReplaceRejected;
     }
   }
   void add() {
@@ -118,8 +124,9 @@ double mix_ns(const Mix& mix, const Place& place, double& rejected) {
     MatchingEngine<> engine(1, 1, 1 << 17);
     for (std::size_t i = 0; i < kBookTarget; ++i) keep(run(engine, stream[i]));
     best = std::min(best, best_ns(1, kOperations, [&] {
-      for (std::size_t i = kBookTarget; i < stream.size(); ++i) keep(run(engine, stream[i]));
-    }));
+                      for (std::size_t i = kBookTarget; i < stream.size(); ++i)
+                        keep(run(engine, stream[i]));
+                    }));
   }
   return best;
 }
@@ -132,8 +139,8 @@ Figures matching(const Place& place) {
   double rejected_b = 0;
   const double mix_a = mix_ns({55, 8, 37, 220}, place, rejected_a);
   const double mix_b = mix_ns({9, 3, 6, 100}, place, rejected_b);
-  return {{"mix_a", mix_a}, {"mix_b", mix_b},
-          {"rejected_a", rejected_a}, {"rejected_b", rejected_b}};
+  return {
+      {"mix_a", mix_a}, {"mix_b", mix_b}, {"rejected_a", rejected_a}, {"rejected_b", rejected_b}};
 }
 
 }  // namespace gateway::bench

@@ -155,8 +155,8 @@ double lane_items_per_second(const Place& place) {
       while (!lane.push(entry)) continue;
     }
     consumer.join();
-    best = std::max(best, static_cast<double>(items) * 1e9 /
-                              static_cast<double>(steady_ns() - begin));
+    best =
+        std::max(best, static_cast<double>(items) * 1e9 / static_cast<double>(steady_ns() - begin));
   }
   return best;
 }

@@ -9,7 +9,8 @@ namespace gateway::bench {
 namespace {
 
 /// Random orders; about one in twenty breaks a limit (size, notional or collar).
-std::vector<GateOrder> random_orders(std::size_t count, const InstrumentRow& row, std::int64_t now_ns) {
+std::vector<GateOrder> random_orders(std::size_t count, const InstrumentRow& row,
+                                     std::int64_t now_ns) {
   Random random(11);
   std::vector<GateOrder> orders(count);
   for (GateOrder& order : orders) {
@@ -52,17 +53,13 @@ double cold_p50(const GateView& view, const std::vector<GateOrder>& orders, cons
 }  // namespace
 
 Figures risk(const Place& place) {
-  if (place.engine_cpu >= 0) (void)pin_to(place.engine_cpu);
-  DeskOptions options;
-  options.is_memory_only = true;
-  Desk desk(options);
+  Desk desk(place.memory_desk());
   // One order through the engine makes the route and its prepared limits.
   NewOrderMessage message;
   desk.fill_order(message);
   message.instrument = 1;
   keep(desk.engine().submit(message, desk.client().number));
-  Route& route = desk.state().routes.at(
-      desk.state().route_of_order(1, 1, Leg::kNet, 1));
+  Route& route = desk.state().routes.at(desk.state().route_of_order(1, 1, Leg::kNet, 1));
   const GateView view = route.view();
   const auto orders = random_orders(1'000'000, *route.instrument_row, desk.engine().now_ns());
   std::size_t passed = 0;
@@ -70,21 +67,21 @@ Figures risk(const Place& place) {
   double without_ns = 1e300;
   for (int round = 0; round < 10; ++round) {
     with_ns = std::min(with_ns, best_ns(1, orders.size(), [&] {
-      passed = 0;
-      for (const GateOrder& order : orders) {
-        keep(order);
-        passed += passes_gate(view, order) ? 1 : 0;
-      }
-      keep(passed);
-    }));
+                         passed = 0;
+                         for (const GateOrder& order : orders) {
+                           keep(order);
+                           passed += passes_gate(view, order) ? 1 : 0;
+                         }
+                         keep(passed);
+                       }));
     without_ns = std::min(without_ns, best_ns(1, orders.size(), [&] {
-      std::size_t seen = 0;
-      for (const GateOrder& order : orders) {
-        keep(order);
-        seen += order.price != 0 ? 1 : 0;
-      }
-      keep(seen);
-    }));
+                            std::size_t seen = 0;
+                            for (const GateOrder& order : orders) {
+                              keep(order);
+                              seen += order.price != 0 ? 1 : 0;
+                            }
+                            keep(seen);
+                          }));
   }
   const double refused = 1 - static_cast<double>(passed) / static_cast<double>(orders.size());
   const double cold = cold_p50(view, orders, place);

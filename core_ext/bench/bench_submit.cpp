@@ -13,14 +13,6 @@ namespace {
 constexpr std::size_t kOpen = 100'000;
 constexpr std::size_t kBatch = 64;
 
-DeskOptions desk_options(const Place& place) {
-  DeskOptions options;
-  options.directory = place.directory;
-  options.ring_directory = place.ring_directory;
-  options.commit_cpu = place.other_cpu;
-  return options;
-}
-
 std::size_t count_of(const Place& place, double count) {
   return static_cast<std::size_t>(count * place.scale) + 1'000;
 }
@@ -102,8 +94,7 @@ Standing submit_one(Desk& desk, NewOrderMessage& message, TimeInForce tif) {
 }  // namespace
 
 Figures submit_latency(const Place& place) {
-  if (place.engine_cpu >= 0) (void)pin_to(place.engine_cpu);
-  Desk desk(desk_options(place));
+  Desk desk(place.desk());
   const std::size_t wanted = count_of(place, 1'000'000);
   Samples samples(wanted);
   std::vector<OrderId> open;
@@ -116,8 +107,10 @@ Figures submit_latency(const Place& place) {
     const Notice notice = desk.engine().submit(message, desk.client().number);
     const std::uint64_t end = stamp();
     expect_accepted(notice);
-    if (warm != 0) --warm;
-    else samples.add(begin, end);
+    if (warm != 0)
+      --warm;
+    else
+      samples.add(begin, end);
     open.push_back(notice.order_id);
     if (open.size() % kBatch == 0) desk.drain();
     if (open.size() < kOpen / 2) continue;
@@ -136,8 +129,8 @@ Figures submit_latency(const Place& place) {
 }
 
 Figures submit_pinned(const Place& place) {
+  Desk desk(place.desk());
   if (place.other_cpu >= 0) (void)pin_to(place.other_cpu);
-  Desk desk(desk_options(place));
   const std::size_t wanted = count_of(place, 200'000);
   Samples samples(wanted);
   if (!desk.runtime().start_pinned(place.engine_cpu)) {
@@ -153,8 +146,10 @@ Figures submit_pinned(const Place& place) {
     (void)desk.client().orders.push(&message);
     while (outbound.size() == 0) continue;
     const std::uint64_t end = stamp();
-    if (warm != 0) --warm;
-    else samples.add(begin, end);
+    if (warm != 0)
+      --warm;
+    else
+      samples.add(begin, end);
     OutboundEntry entry;
     std::memcpy(&entry, outbound.peek(), sizeof entry);
     outbound.pop();
@@ -172,8 +167,7 @@ Figures submit_pinned(const Place& place) {
 }
 
 Figures sustained(const Place& place, bool has_cycles) {
-  if (place.engine_cpu >= 0) (void)pin_to(place.engine_cpu);
-  Desk desk(desk_options(place));
+  Desk desk(place.desk());
   const Recycler recycler(place.directory);
   std::vector<Standing> standing(kOpen / 2);
   NewOrderMessage message;
@@ -192,8 +186,10 @@ Figures sustained(const Place& place, bool has_cycles) {
     for (std::size_t i = 0; i < kBatch; ++i, ++done) {
       Standing& place_of_order = standing[done % standing.size()];
       if (place_of_order.id != 0) {
-        if (has_cycles) end_cycle(desk, place_of_order, (done & 1) != 0);
-        else desk.tell(RecordKind::kOrderCanceled, place_of_order.id, FactReason::kTimeInForce);
+        if (has_cycles)
+          end_cycle(desk, place_of_order, (done & 1) != 0);
+        else
+          desk.tell(RecordKind::kOrderCanceled, place_of_order.id, FactReason::kTimeInForce);
       }
       place_of_order = submit_one(desk, message, tif);
       if (has_cycles) desk.tell(RecordKind::kOrderAccepted, place_of_order.id);

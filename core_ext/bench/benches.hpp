@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "desk_options.hpp"
 #include "measure.hpp"
 
 namespace gateway::bench {
@@ -16,6 +17,20 @@ struct Place {
   int other_cpu = -1;
   double seconds = 10;
   double scale = 1;  // of the counts; below 1 for a quick look
+
+  [[nodiscard]] DeskOptions desk() const {
+    DeskOptions options;
+    options.directory = directory;
+    options.ring_directory = ring_directory;
+    options.engine_cpu = engine_cpu;
+    options.other_cpu = other_cpu;
+    return options;
+  }
+  [[nodiscard]] DeskOptions memory_desk() const {
+    DeskOptions options = desk();
+    options.is_memory_only = true;
+    return options;
+  }
 };
 
 [[nodiscard]] Figures machine_costs(const Place& place);

@@ -6,20 +6,11 @@
 #include <memory>
 #include <string>
 
+#include "desk_options.hpp"
 #include "gateway_core/engine/runtime.hpp"
 #include "measure.hpp"
 
 namespace gateway::bench {
-
-struct DeskOptions {
-  std::string directory;
-  std::string ring_directory;
-  bool is_memory_only = false;
-  std::uint32_t orders_max = 262'144;
-  std::uint64_t ring_bytes = 64ULL << 20;
-  std::uint64_t segment_bytes = 64ULL << 20;
-  int commit_cpu = -1;
-};
 
 class Desk {
  public:

@@ -32,8 +32,8 @@ double Samples::quantile_ns(double share) {
   if (ticks_.empty()) return 0;
   const auto at = static_cast<std::size_t>(share * static_cast<double>(ticks_.size() - 1));
   std::nth_element(ticks_.begin(), ticks_.begin() + static_cast<std::ptrdiff_t>(at), ticks_.end());
-  const double ticks = static_cast<double>(ticks_[at]) -
-                       static_cast<double>(Timer::get().empty_ticks);
+  const double ticks =
+      static_cast<double>(ticks_[at]) - static_cast<double>(Timer::get().empty_ticks);
   return std::max(ticks, 0.0) * Timer::get().ns_per_tick;
 }
 

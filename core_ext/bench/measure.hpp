@@ -23,8 +23,7 @@ using Figures = std::vector<std::pair<std::string, double>>;
   __asm__ volatile("lfence\n\trdtsc" : "=a"(low), "=d"(high)::"memory");
   return (std::uint64_t{high} << 32) | low;
 #else
-  return static_cast<std::uint64_t>(
-      std::chrono::steady_clock::now().time_since_epoch().count());
+  return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
 #endif
 }
 

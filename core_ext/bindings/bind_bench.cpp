@@ -60,7 +60,14 @@ std::uint64_t empty_submit(EmptyPort& port, PrincipalId, std::string_view, Instr
 }  // namespace
 
 void bind_bench(nb::module_& module) {
+#if defined(__clang__)
+  module.attr("COMPILER") = "clang " __clang_version__;
+#else
+  module.attr("COMPILER") = "gcc " __VERSION__;
+#endif
   nb::class_<Place>(module, "Place")
+      .def_ro("directory", &Place::directory)
+      .def_ro("ring_directory", &Place::ring_directory)
       .def(nb::init<std::string, std::string, int, int, double, double>(), "directory"_a,
            "ring_directory"_a, "engine_cpu"_a = -1, "other_cpu"_a = -1, "seconds"_a = 10.0,
            "scale"_a = 1.0);
@@ -76,15 +83,21 @@ void bind_bench(nb::module_& module) {
   module.def("machine_costs", &run_at<bench::machine_costs>, "place"_a);
   module.def("submit_latency", &run_at<bench::submit_latency>, "place"_a);
   module.def("submit_pinned", &run_at<bench::submit_pinned>, "place"_a);
-  module.def("sustained", [](const Place& place, bool has_cycles) {
-    return run([&] { return bench::sustained(place, has_cycles); });
-  }, "place"_a, "has_cycles"_a);
+  module.def(
+      "sustained",
+      [](const Place& place, bool has_cycles) {
+        return run([&] { return bench::sustained(place, has_cycles); });
+      },
+      "place"_a, "has_cycles"_a);
   module.def("risk", &run_at<bench::risk>, "place"_a);
   module.def("fills", &run_at<bench::fills>, "place"_a);
   module.def("append", &run_at<bench::append>, "place"_a);
-  module.def("recover", [](const Place& place, std::uint64_t records) {
-    return run([&] { return bench::recover(place, records); });
-  }, "place"_a, "records"_a);
+  module.def(
+      "recover",
+      [](const Place& place, std::uint64_t records) {
+        return run([&] { return bench::recover(place, records); });
+      },
+      "place"_a, "records"_a);
   module.def("rings", &run_at<bench::rings>, "place"_a);
   module.def("matching", &run_at<bench::matching>, "place"_a);
 }

@@ -112,10 +112,7 @@ void Engine::on_fill(const OrderFilled& told) noexcept {
   }
   const Key128 key =
       FillMemory::key(told.account, told.instrument, told.venue_order_id, told.trade_id);
-  if (state_.fills.find(key) != 0) {
-    ++counters_.fills_repeated;
-    return;
-  }
+  state_.fills.prefetch(key);  // The way there is the longest part; the arithmetic hides it.
   const InstrumentRow& row = registry.instruments.at(told.instrument);
   const auto value = told.value.e18 != 0
                          ? std::optional<Money>(told.value)
@@ -125,6 +122,10 @@ void Engine::on_fill(const OrderFilled& told) noexcept {
       slot != kNoSlot ? state_.orders.at(slot).route
                       : state_.route_of_order(told.account, told.instrument,
                                               static_cast<Leg>(told.leg), kExternalStrategy);
+  if (state_.fills.find(key) != 0) {
+    ++counters_.fills_repeated;
+    return;
+  }
   if (!value || told.quantity <= 0 || route_index == RouteTable::kNone) {
     return halt_by_range(told.instrument, told.order_id, told.trade_id);
   }
@@ -147,7 +148,9 @@ void Engine::on_fill(const OrderFilled& told) noexcept {
   fill->position_quantity = book->quantity;
   fill->position_cost = {book->cost_e18};
   fill->position_realised = {book->realised_e18};
-  const Sequence sequence = commit(record, kLength);
+  const Sequence sequence = writer_.publish(kLength);
+  (void)state_.apply_decided(*reinterpret_cast<const RecordHeader*>(record), *fill,
+                             {key, slot, route_index, *book});
   ++counters_.fills;
   if (slot == kNoSlot) return;
   const Order& order = state_.orders.at(slot);

@@ -43,7 +43,8 @@ class HugeArray {
     constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE, Linux 5.14
     if (values_ == nullptr || ::madvise(values_, bytes_, kPopulateWrite) == 0) return;
     auto* bytes = reinterpret_cast<std::uint8_t*>(values_);
-    for (std::size_t at = 0; at < bytes_; at += kPage) __atomic_fetch_or(&bytes[at], 0, __ATOMIC_RELAXED);
+    for (std::size_t at = 0; at < bytes_; at += kPage)
+      __atomic_fetch_or(&bytes[at], 0, __ATOMIC_RELAXED);
   }
 
   [[nodiscard]] T& operator[](std::size_t at) noexcept { return values_[at]; }

@@ -49,6 +49,11 @@ class FillMemory {
                                   const VenueOrderId& venue_order_id, const TradeId& trade_id) noexcept {
     return text_key((std::uint64_t{account} << 32) | instrument, venue_order_id, trade_id);
   }
+  void prefetch(Key128 wanted) const noexcept {
+    index_.prefetch(wanted);
+    const auto* next = reinterpret_cast<const std::byte*>(&entries_[(total_ + 1) % capacity_]);
+    for (std::size_t at = 0; at < sizeof(FillEntry); at += 64) __builtin_prefetch(next + at, 1);
+  }
   /// Ordinal (from 1) of a remembered fill, 0 = unknown.
   [[nodiscard]] std::uint64_t find(Key128 wanted) const noexcept {
     const std::uint64_t* found = index_.find(wanted);
