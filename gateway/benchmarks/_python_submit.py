@@ -1,4 +1,4 @@
-"""Submission from Python: ClientPort.submit plus one turn, beside an empty call of the same shape."""
+"""Submission from Python: ClientPort.submit and one turn, beside an empty call of its shape."""
 
 from __future__ import annotations
 
@@ -35,9 +35,7 @@ _ALL = 0xFF
 
 def measure(directory: str, ring_directory: str, scale: float) -> dict[str, float]:
     """Median nanoseconds of one call, in chunks of 64; ports are drained between chunks."""
-    engine = open_native_engine(
-        EngineSettings(directory=directory, ring_directory=ring_directory)
-    )
+    engine = open_native_engine(EngineSettings(directory=directory, ring_directory=ring_directory))
     try:
         currency = engine.define_currency("USDT")
         engine.set_currency_rate(currency, "1")

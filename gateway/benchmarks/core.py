@@ -100,7 +100,9 @@ class _Bench:
     def python_submit(self) -> dict[str, float]:
         """Submission from Python beside an empty call of the same shape."""
         with self._place("submit_python") as place:
-            return _rounded(_python_submit.measure(place.directory, place.ring_directory, self._scale))
+            return _rounded(
+                _python_submit.measure(place.directory, place.ring_directory, self._scale)
+            )
 
     def fills(self) -> dict[str, Any]:
         """One fill, few and many held, and a stream of them."""
