@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from gateway.__main__ import COMMANDS, root
+from gateway.__main__ import root
 
 SHAPE: dict[str, set[str]] = {
     "machine": {"cpu", "cores", "isa", "compiler", "commit", "load"},
