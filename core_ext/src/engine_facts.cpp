@@ -149,10 +149,7 @@ void Engine::on_fill(const OrderFilled& seen) noexcept {
   }
   const Key128 key =
       FillMemory::key(told.account, told.instrument, told.venue_order_id, told.trade_id);
-  if (state_.fills.find(key) != 0) {
-    ++counters_.fills_repeated;
-    return;
-  }
+  state_.fills.prefetch(key);  // The way there is the longest part; the arithmetic hides it.
   const InstrumentRow& row = registry.instruments.at(told.instrument);
   const std::uint32_t slot = slot_of_fill(told);
   const bool is_strange = slot == kNoSlot && told.order_id != 0;
@@ -174,6 +171,10 @@ void Engine::on_fill(const OrderFilled& seen) noexcept {
       slot != kNoSlot ? state_.orders.at(slot).route
                       : state_.route_of_order(told.account, told.instrument,
                                               static_cast<Leg>(told.leg), kExternalStrategy);
+  if (state_.fills.find(key) != 0) {
+    ++counters_.fills_repeated;
+    return;
+  }
   if (route_index == RouteTable::kNone) {
     return halt_by_range(told.instrument, seen.order_id, told.trade_id);
   }
@@ -188,10 +189,14 @@ void Engine::on_fill(const OrderFilled& seen) noexcept {
   told.position_quantity = book->quantity;
   told.position_cost = {book->cost_e18};
   told.position_realised = {book->realised_e18};
-  // turn() stops reading facts long before the ring is full.
-  const Sequence sequence =
-      append(RecordKind::kOrderFilled, told, {.origin_sequence = told.venue_sequence});
-  if (sequence == 0) return;
+  constexpr std::uint32_t kLength = sizeof(RecordHeader) + sizeof(OrderFilled);
+  std::uint8_t* record = writer_.reserve(kLength);
+  if (record == nullptr) return;  // turn() stops reading facts long before the ring is full
+  open_record(record, RecordKind::kOrderFilled, kLength, {.origin_sequence = told.venue_sequence});
+  std::memcpy(record + sizeof(RecordHeader), &told, sizeof told);
+  const Sequence sequence = writer_.publish(kLength);
+  (void)state_.apply_decided(*reinterpret_cast<const RecordHeader*>(record), told,
+                             {key, slot, route_index, *book});
   ++counters_.fills;
   judge_fill(seen, slot, is_fee_unknown, is_strange);
   if (slot != kNoSlot) tell_owner(state_.orders.at(slot), sequence, RecordKind::kOrderFilled);

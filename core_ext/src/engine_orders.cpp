@@ -204,7 +204,6 @@ GateVerdict Engine::check_gate(const Candidate& candidate) noexcept {
   if (!passes_gate(view, order)) [[unlikely]] {
     return explain_gate(view, order, row.definition.quantity_scale);
   }
-  if (is_duplicate(candidate)) return {.refusal = Refusal::kDuplicateOrder};
   return {};
 }
 
@@ -263,6 +262,8 @@ Notice Engine::submit(const NewOrderMessage& message, std::uint32_t port) noexce
   if (const Refusal found = check_space(venue_port_of_[venue], &route, now); found != Refusal::kNone) {
     return refuse(message, port, {.refusal = found});
   }
+  // Last, because it remembers: an order refused for space may come again at once.
+  if (is_duplicate(candidate)) return refuse(message, port, {.refusal = Refusal::kDuplicateOrder});
   return accept(candidate);
 }
 
@@ -320,6 +321,7 @@ Notice Engine::accept(const Candidate& candidate) noexcept {
     send_new(order, sequence, route);
   }
   ++counters_.orders_accepted;
+  state_.orders.prefetch_next();
   return answer(candidate.port, {.sequence = sequence, .request = message.header.request,
                                  .order_id = id,
                                  .kind = static_cast<std::uint16_t>(RecordKind::kOrderNew),

@@ -42,6 +42,7 @@ Runtime::Runtime(const RuntimeOptions& options) : build_(options.build) {
   if (state_ == nullptr) {
     throw std::runtime_error("capacity: the recovered state does not fit the configured sizes");
   }
+  if (!options.is_virtual_clock) state_->prefault();  // Simulations start by the thousand.
   engine_ = std::make_unique<Engine>(
       *state_, journal_->writer(), *clock_,
       EngineSettings{.instance = options.journal.instance,

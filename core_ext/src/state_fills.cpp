@@ -101,18 +101,38 @@ bool State::apply_filled(const RecordHeader& header, const OrderFilled& fill) no
                       : route_of_order(fill.account, fill.instrument, static_cast<Leg>(fill.leg),
                                        kExternalStrategy);
   if (route_index == RouteTable::kNone) return false;
-  Route& route = routes.at(route_index);
-  const Position& position = routes.position(route_index);
-  const auto book = book_after(position.book, route, fill.side, fill.quantity, fill.value, fill.fee,
-                               fill.fee_currency);
+  const auto book = book_after(routes.position(route_index).book, routes.at(route_index), fill.side,
+                               fill.quantity, fill.value, fill.fee, fill.fee_currency);
   // The after-image proves that replay does what the live process did.
   if (!book || book->quantity != fill.position_quantity ||
       book->cost_e18 != fill.position_cost.e18 || book->realised_e18 != fill.position_realised.e18) {
     return false;
   }
+  const DecidedFill decided{
+      FillMemory::key(fill.account, fill.instrument, fill.venue_order_id, fill.trade_id), slot,
+      route_index, *book};
+  book_fill(header, fill, decided);
+  return true;
+}
+
+bool State::apply_decided(const RecordHeader& header, const OrderFilled& fill,
+                          const DecidedFill& decided) noexcept {
+  last_time_ns = header.time_ns;
+  ++counts[header.type & 63];
+  book_fill(header, fill, decided);
+  return true;
+}
+
+void State::book_fill(const RecordHeader& header, const OrderFilled& fill,
+                      const DecidedFill& decided) noexcept {
+  const std::uint32_t slot = decided.slot;
+  const std::uint32_t route_index = decided.route;
+  const PositionBook* book = &decided.book;
+  Route& route = routes.at(route_index);
+  const Position& position = routes.position(route_index);
   const Int128 realised = book->realised_e18 - position.book.realised_e18;
   const std::uint64_t ordinal = fills.remember(
-      {.key = FillMemory::key(fill.account, fill.instrument, fill.venue_order_id, fill.trade_id),
+      {.key = decided.key,
        .order_id = fill.order_id,
        .previous = position.last_fill,
        .quantity = fill.quantity,
@@ -135,7 +155,7 @@ bool State::apply_filled(const RecordHeader& header, const OrderFilled& fill) no
   book_cash(route, fill.side, fill.quantity, fill.value.e18, fill.fee.e18, fill.fee_currency, realised,
             header.sequence);
   if (fill.venue_time_ns > last_fill_ns[fill.account]) last_fill_ns[fill.account] = fill.venue_time_ns;
-  if (slot == kNoSlot) return true;
+  if (slot == kNoSlot) return;
   Order& order = orders.at(slot);
   begin_write(order.version);
   put(order.cumulative, fill.order_cumulative);
@@ -149,7 +169,6 @@ bool State::apply_filled(const RecordHeader& header, const OrderFilled& fill) no
   const OrderEvent event = fill_event(order.cumulative, order.quantity);
   settle(order, route, slot, transition(static_cast<OrderState>(order.state), event).next);
   end_write(order.version);
-  return true;
 }
 
 std::optional<PositionBook> State::book_revised(std::uint64_t ordinal, const FillRevised& revised,

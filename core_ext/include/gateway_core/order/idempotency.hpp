@@ -66,6 +66,10 @@ class ClientNames {
   [[nodiscard]] const NumberWindow* window(PrincipalId principal) const noexcept {
     return principal < kPrincipalsMax ? windows_[principal].get() : nullptr;
   }
+  void prefault() noexcept {
+    numbers_.prefault();
+    texts_.prefault();
+  }
   [[nodiscard]] bool is_text_full() const noexcept { return texts_.is_full(); }
   [[nodiscard]] bool is_number_full() const noexcept { return numbers_.is_full(); }
 

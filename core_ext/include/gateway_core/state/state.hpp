@@ -54,9 +54,27 @@ class State {
   std::int64_t last_time_ns = 0;      // journal time, never decreases
   std::uint64_t counts[64] = {};      // records applied per kind
 
+  /// Takes all memory of the hot tables now. The live process, before its first order.
+  void prefault() noexcept {
+    orders.prefault();
+    names.prefault();
+    venue_names.prefault();
+    fills.prefault();
+  }
+
   /// Applies one record. False: the record contradicts the state (corruption or a newer format); the
   /// state is then not to be trusted any more.
   bool apply(const RecordHeader& header, const std::uint8_t* record) noexcept;
+
+  /// What a fill does, worked out before it is journaled; apply works it out again in replay.
+  struct DecidedFill {
+    Key128 key;
+    std::uint32_t slot = kNoSlot;
+    std::uint32_t route = 0;
+    PositionBook book;
+  };
+  /// As apply() of a fill record, with the decision its after-image was written from.
+  bool apply_decided(const RecordHeader& header, const OrderFilled& fill, const DecidedFill& decided) noexcept;
 
   /// Amounts the order holds at the gate, from what is open of it and of a pending replace.
   void reserve_for(Order& order, Route& route, int orders_delta) noexcept;
@@ -94,6 +112,7 @@ class State {
   bool apply_replace_requested(const RecordHeader& header, const ReplaceRequested& replace) noexcept;
   bool apply_triggered(const RecordHeader& header, const OrderTriggered& triggered) noexcept;
   bool apply_fact(const RecordHeader& header, const OrderFact& fact) noexcept;
+  void book_fill(const RecordHeader& header, const OrderFilled& fill, const DecidedFill& decided) noexcept;
   bool apply_filled(const RecordHeader& header, const OrderFilled& fill) noexcept;
   bool apply_revised(const RecordHeader& header, const FillRevised& fill) noexcept;
   bool apply_funding(const RecordHeader& header, const Funding& funding) noexcept;
