@@ -27,6 +27,7 @@ from gateway.core.drive import InlineDrive, PinnedDrive
 from gateway.core.engine import Engine, EngineSettings, PrincipalDefinition, open_native_engine
 from gateway.core.live_files import keep_live_files
 from gateway.core.seeding import check_limits, seed_limits
+from gateway.core.upkeep import Upkeep
 from gateway.core.vocabulary import CancelReason
 from gateway.entry.control import open_unix_socket
 from gateway.entry.desk import Desk
@@ -309,6 +310,7 @@ class Daemon:
         log.info("serving", extra={"url": self.url, "epoch": self.native.epoch})
         files = keep_live_files(self.native, places.ring_directory)
         self._tasks.append(asyncio.get_running_loop().create_task(files))
+        self._tasks.append(asyncio.get_running_loop().create_task(Upkeep(self.native).keep()))
         interval = watchdog_interval_seconds(self._environ, os.getpid())
         if interval is not None:
             loop = asyncio.get_running_loop()

@@ -172,6 +172,11 @@ void bind_drive(nb::class_<EngineHandle>& engine) {
         handle.runtime->run([&] { ahead = handle.runtime->clock().discipline(); });
         return ahead;
       })
+      .def("order_ids_left",
+           [](EngineHandle& handle) {
+             return kOrderSequenceMax -
+                    __atomic_load_n(&handle.runtime->state().orders_made, __ATOMIC_RELAXED);
+           })
       .def("raise_epoch", [](EngineHandle& handle, std::uint32_t epoch_min) {
         const nb::gil_scoped_release release;
         return handle.runtime->raise_epoch(epoch_min);

@@ -244,6 +244,8 @@ class Engine:
     ) -> None:
         """Lock, recover, raise the epoch durably. Raises RuntimeError with the named cause."""
     epoch: int
+    def order_ids_left(self) -> int:
+        """Order ids this epoch still has."""
     def raise_epoch(self, epoch_min: int = 0) -> bool:
         """Durably, to at least `epoch_min` (0 = the next). False: outbound work waits."""
     def discipline_clock(self) -> int:

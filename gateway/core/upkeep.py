@@ -1,0 +1,60 @@
+"""What a running engine needs once a second: a steered clock, a new period at midnight UTC, a new
+epoch before order ids run out. Off the order path; must never decide about an order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gateway._core.engine import Engine as NativeEngine
+
+__all__ = ["Upkeep"]
+
+log = logging.getLogger(__name__)
+DAY_NS = 86_400_000_000_000
+CLOCK_AHEAD_NS_MAX = 1_000_000_000  # A jump beyond this stops new orders (reliability: clock steps).
+ORDER_IDS_LEFT_MIN = 1 << 24  # About 17 s of one million orders a second.
+
+
+class Upkeep:
+    """One engine's housekeeping. `once` is called about once a second."""
+
+    def __init__(self, native: NativeEngine) -> None:
+        self._native = native
+        self._day = native.now_ns() // DAY_NS
+        self._is_clock_healthy = True
+
+    async def keep(self, interval_seconds: float = 1.0) -> None:
+        """Until cancelled."""
+        while True:
+            await asyncio.sleep(interval_seconds)
+            try:
+                self.once()
+            except (RuntimeError, ValueError) as error:
+                log.error("upkeep: %s", error)
+
+    def once(self) -> None:
+        """Clock, period, epoch."""
+        self._steer_clock()
+        day = self._native.now_ns() // DAY_NS
+        if day > self._day:
+            self._day = day
+            log.info("the trading period rolled", extra={"sequence": self._native.roll_period()})
+        if self._native.order_ids_left() < ORDER_IDS_LEFT_MIN and self._native.raise_epoch():
+            log.warning("order ids ran low: the epoch was raised to %d", self._native.epoch)
+
+    def _steer_clock(self) -> None:
+        """Small differences are slewed; a jump refuses new orders until the slew has caught up."""
+        ahead_ns = self._native.discipline_clock()
+        is_healthy = abs(ahead_ns) <= CLOCK_AHEAD_NS_MAX
+        if is_healthy == self._is_clock_healthy:
+            return
+        self._is_clock_healthy = is_healthy
+        self._native.set_clock_healthy(is_healthy)
+        if is_healthy:
+            log.info("the clock is healthy again")
+        else:
+            log.error("wall time is %.3f s ahead of journal time: no new orders", ahead_ns / 1e9)
