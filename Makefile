@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constrain
 PYTEST := $(BIN)/python -m pytest -q
 ALLOW_EMPTY := || test $$? -eq 5
 
-.PHONY: install run test format check native-test native fuzz bench nightly docs clean
+.PHONY: debian-packages install run test format check native-test native fuzz bench nightly docs clean
 
 install: $(STAMP)
 
@@ -54,7 +54,16 @@ native-test: install
 	$(BIN)/cmake --build $(CTEST_DIR) -j $(JOBS)
 	$(BIN)/ctest --test-dir $(CTEST_DIR) --output-on-failure -j $(JOBS)
 
-test: check native-test
+# A browser for the page tests: installed on Debian when root may; else those tests are named.
+debian-packages:
+	@command -v chromium > /dev/null || test "$$(id -u)" != 0 || ! command -v apt-get > /dev/null \
+	  || { echo "installing chromium for the page tests" && timeout 600 sh -c 'apt-get -qq update \
+	  && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium' \
+	  > /dev/null 2>&1; } || true
+	@command -v chromium > /dev/null \
+	  || echo "no chromium: tests/gateway/observer/test_page.py will be skipped"
+
+test: debian-packages check native-test
 	$(PYTEST) -m "not slow and not crash" --ignore=tests/house
 	$(PYTEST) -m "crash and not slow" $(ALLOW_EMPTY)
 

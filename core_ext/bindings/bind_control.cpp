@@ -240,7 +240,9 @@ std::uint32_t whole_field(const nb::dict& fields, const char* name) {
   }
   std::int64_t value = -1;
   if (!nb::try_cast(fields[name], value) || value < 0 || value > 0xFFFFFFFFLL) {
-    refuse("RANGE", name, nb::cast<std::string>(nb::str(fields[name])), "0 to 4294967295");
+    const nb::object given = fields[name];
+    refuse("RANGE", name, nb::cast<std::string>(nb::steal<nb::str>(PyObject_Str(given.ptr()))),
+           "0 to 4294967295");
   }
   return static_cast<std::uint32_t>(value);
 }

@@ -11,6 +11,7 @@
 #include "decode.hpp"
 #include "gateway_core/journal/kill_word.hpp"
 #include "gateway_core/journal/reader.hpp"
+#include "gateway_core/journal/segment.hpp"
 #include "gateway_core/journal/snapshot.hpp"
 #include "gateway_core/journal/verify.hpp"
 #include "gateway_core/platform/clock.hpp"
@@ -61,25 +62,40 @@ struct ReplicaHandle {
   std::unique_ptr<journal::Reader> reader;
   std::vector<Change> changes;
   bool tracks_changes = false;
+  std::uint32_t instance = 0;     // of the newest record followed
+  std::string snapshot_name;      // what the state was opened from
 };
+
+/// Takes the snapshot only if the journal holds the very record it was taken behind: one that was
+/// ahead of the disk when the ring was lost belongs to a history that never came to be.
+bool open_at_snapshot(ReplicaHandle& handle, const std::string& ring_directory, Sequence sequence) {
+  journal::Snapshot snapshot;
+  std::string error;
+  if (!journal::load_snapshot(handle.storage, handle.directory, sequence, 0, snapshot, error)) {
+    return false;
+  }
+  auto reader = std::make_unique<journal::Reader>(handle.storage, handle.directory, ring_directory,
+                                                  sequence);
+  if (reader->next() == nullptr || reader->point() != snapshot.at) return false;
+  if (!handle.follower.snapshot(snapshot.at, snapshot.payload.data(), snapshot.payload.size())) {
+    return false;
+  }
+  handle.reader = std::move(reader);
+  handle.snapshot_name = snapshot.name;
+  return true;
+}
 
 std::unique_ptr<ReplicaHandle> open_replica(const std::string& directory,
                                             const std::string& ring_directory, bool use_snapshot) {
   auto handle = std::make_unique<ReplicaHandle>();
   handle->directory = directory;
-  Sequence from = 1;
-  if (use_snapshot) {
-    const Sequence newest = journal::newest_valid_snapshot(handle->storage, directory, 0);
-    journal::Snapshot snapshot;
-    std::string error;
-    if (newest != 0 &&
-        journal::load_snapshot(handle->storage, directory, newest, 0, snapshot, error) &&
-        handle->follower.snapshot(snapshot.at, snapshot.payload.data(), snapshot.payload.size())) {
-      from = newest + 1;
+  journal::DirectoryListing listing;
+  if (use_snapshot && journal::list_directory(handle->storage, directory, listing) == 0) {
+    for (auto it = listing.snapshots.rbegin(); it != listing.snapshots.rend(); ++it) {
+      if (open_at_snapshot(*handle, ring_directory, *it)) return handle;
     }
   }
-  handle->reader =
-      std::make_unique<journal::Reader>(handle->storage, directory, ring_directory, from);
+  handle->reader = std::make_unique<journal::Reader>(handle->storage, directory, ring_directory, 1);
   return handle;
 }
 
@@ -134,6 +150,7 @@ std::size_t follow(ReplicaHandle& handle, std::size_t limit, Sequence until) {
     if (!handle.follower.apply(*header, record)) {
       throw std::runtime_error("journal: " + handle.follower.error());
     }
+    handle.instance = header->instance;
     if (handle.tracks_changes) note_changes(handle, *header, record);
     ++done;
   }
@@ -159,10 +176,12 @@ constexpr std::size_t kSnapshotsKept = 3;
 
 std::string write_state(ReplicaHandle& handle) {
   if (handle.follower.state() == nullptr) throw std::runtime_error("journal: nothing to write yet");
+  // No record since the snapshot it was opened from: that one says it all.
+  if (handle.instance == 0) return handle.directory + "/" + handle.snapshot_name;
   const nb::gil_scoped_release release;
   std::vector<std::uint8_t> payload;
   handle.follower.state()->serialize(payload);
-  const auto written = journal::write_snapshot(handle.storage, handle.directory, 0,
+  const auto written = journal::write_snapshot(handle.storage, handle.directory, handle.instance,
                                                handle.reader->point(), payload);
   if (written.error != 0) {
     throw std::runtime_error("snapshot: errno " + std::to_string(-written.error));

@@ -7,6 +7,7 @@
 #include "gateway_core/types/refusal.hpp"
 
 namespace nb = nanobind;
+using namespace nb::literals;
 
 namespace gateway {
 
@@ -18,6 +19,21 @@ void bind_types(nb::module_& module) {
                                row.fix_cancel_reject_reason, std::string(row.sentence)));
   }
   module.attr("REFUSALS") = nb::tuple(rows);
+  module.def(
+      "format_decimal",
+      [](std::int64_t mantissa, int scale) { return format_decimal(mantissa, scale); }, "mantissa"_a,
+      "scale"_a);
+  module.def(
+      "parse_decimal",
+      [](std::string_view text, int scale) {
+        const ParsedDecimal parsed = parse_decimal(text, scale);
+        const bool fits = parsed.mantissa <= INT64_MAX && parsed.mantissa >= INT64_MIN;
+        if (parsed.fault == DecimalFault::kSyntax) throw nb::value_error("BAD_NUMBER");
+        if (parsed.fault == DecimalFault::kPrecision) throw nb::value_error("PRECISION");
+        if (parsed.fault == DecimalFault::kOverflow || !fits) throw nb::value_error("OVERFLOW");
+        return static_cast<std::int64_t>(parsed.mantissa);
+      },
+      "text"_a, "scale"_a);
 }
 
 }  // namespace gateway

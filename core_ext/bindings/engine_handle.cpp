@@ -40,6 +40,9 @@ bool EngineHandle::stop() {
   if (waker_.joinable()) waker_.join();
   for (const Watched& one : watched_) ::close(one.fd);
   watched_.clear();
+  // The numbers may belong to other files from now on.
+  for (auto& port : client_ports) port->wake_fd = -1;
+  for (auto& port : venue_ports) port->wake_fd = -1;
   return runtime == nullptr || runtime->stop();
 }
 

@@ -15,4 +15,6 @@ NB_MODULE(_core, module) {
   gateway::bind_positions(positions);
   auto matching = module.def_submodule("matching", "Price-time matching of one instrument.");
   gateway::bind_matching(matching);
+  auto bench = module.def_submodule("bench", "Measurements of this machine.");
+  gateway::bind_bench(bench);
 }

@@ -50,8 +50,11 @@ Refusal Engine::check_cancel(const Order& order, PrincipalId principal) noexcept
 Notice Engine::cancel(const CancelMessage& message, std::uint32_t port) noexcept {
   (void)now_ns();
   const std::uint32_t slot = state_.orders.find(message.order_id);
-  const Refusal found = slot == kNoSlot ? Refusal::kUnknownOrder
-                                        : check_cancel(state_.orders.at(slot), message.header.principal);
+  // Principal 0 is the gateway itself; nobody who comes through a port may be it.
+  const bool is_nobody = message.header.principal == 0 && port != 0;
+  const Refusal found = is_nobody         ? Refusal::kUnknownPrincipal
+                        : slot == kNoSlot ? Refusal::kUnknownOrder
+                                          : check_cancel(state_.orders.at(slot), message.header.principal);
   if (found != Refusal::kNone) {
     return refuse_change(RecordKind::kCancelRejected, message.header, message.order_id, port,
                          {.refusal = found});
@@ -106,6 +109,10 @@ Notice Engine::send_cancel(std::uint32_t slot, PrincipalId principal, std::uint6
 
 Notice Engine::mass_cancel(const MassCancelMessage& message, std::uint32_t port) noexcept {
   (void)now_ns();
+  if (message.header.principal == 0 && port != 0) {
+    return refuse_change(RecordKind::kCancelRejected, message.header, 0, port,
+                         {.refusal = Refusal::kUnknownPrincipal});
+  }
   std::int64_t sent = 0;
   std::int64_t refused = 0;
   state_.orders.for_each_open([&](std::uint32_t slot) {
@@ -134,6 +141,7 @@ Notice Engine::mass_cancel(const MassCancelMessage& message, std::uint32_t port)
 GateVerdict Engine::check_replace(const ReplaceMessage& message, const Order& order, std::int64_t price,
                                   std::int64_t quantity) noexcept {
   const auto no = [](Refusal refusal) { return GateVerdict{.refusal = refusal}; };
+  if (message.header.principal == 0) return no(Refusal::kUnknownPrincipal);
   if (const Refusal found = check_cancel(order, message.header.principal);
       found != Refusal::kNone && found != Refusal::kThrottled) {
     return no(found);
@@ -162,11 +170,13 @@ GateVerdict Engine::check_replace(const ReplaceMessage& message, const Order& or
     route.limits = effective_limits(route.levels, row.definition.quantity_scale);
     route.limits.generation = state_.registry.limits_generation();
   }
+  if (row.factor.factor == 0) return no(Refusal::kNoConversionRate);
   // Judged as the larger of old and new; only what comes on top of the reservation is added.
   const std::int64_t rest = quantity - order.cumulative;
   const std::int64_t amount = row.amount_e4(price, rest);
   const GateOrder wanted{.side = order.side,
-                         .is_reduce_only = (order.flags & kReduceOnly) != 0,
+                         .is_reduce_only =
+                             (order.flags & kReduceOnly) != 0 || closes_leg(route.leg, order.side),
                          .counts_as_order = false,
                          .price = price,
                          .collar_reference =
@@ -182,6 +192,20 @@ GateVerdict Engine::check_replace(const ReplaceMessage& message, const Order& or
                                    : explain_gate(view, wanted, row.definition.quantity_scale);
 }
 
+Refusal Engine::check_new_name(const ReplaceMessage& message) const noexcept {
+  const PrincipalId principal = message.header.principal;
+  const std::uint64_t number = message.client_number;
+  if (state_.names.find(principal, number, message.client_id) != 0) return Refusal::kIdConflict;
+  if (number != 0) {
+    const NumberWindow* window = state_.names.window(principal);
+    if (window != nullptr && window->is_used(number)) return Refusal::kIdConflict;
+    if (window != nullptr && window->is_stale(number)) return Refusal::kClientIdStale;
+    return Refusal::kNone;
+  }
+  const bool needs_place = !message.client_id.empty() && state_.names.is_text_full();
+  return needs_place ? Refusal::kIdempotencyFull : Refusal::kNone;
+}
+
 Notice Engine::replace(const ReplaceMessage& message, std::uint32_t port) noexcept {
   (void)now_ns();
   const std::uint32_t slot = state_.orders.find(message.order_id);
@@ -193,10 +217,7 @@ Notice Engine::replace(const ReplaceMessage& message, std::uint32_t port) noexce
   const std::int64_t price = message.price != 0 ? message.price : order.price;
   const std::int64_t quantity = message.quantity != 0 ? message.quantity : order.quantity;
   GateVerdict verdict = check_replace(message, order, price, quantity);
-  if (verdict.refusal == Refusal::kNone &&
-      state_.names.find(message.header.principal, message.client_number, message.client_id) != 0) {
-    verdict.refusal = Refusal::kIdConflict;
-  }
+  if (verdict.refusal == Refusal::kNone) verdict.refusal = check_new_name(message);
   if (verdict.refusal != Refusal::kNone) {
     return refuse_change(RecordKind::kReplaceRejected, message.header, message.order_id, port, verdict);
   }
@@ -228,7 +249,18 @@ Notice Engine::replace(const ReplaceMessage& message, std::uint32_t port) noexce
   VenuePort& venue = *venue_port_of_[route.venue];
   const bool waits_for_disk =
       static_cast<Durability>(route.account_row->definition.durability) == Durability::kDisk;
-  if (waits_for_disk ? venue.gated.push(&entry) : venue.outbound.push(&entry)) ++venue.entries_out;
+  if (is_held_for_trigger(order)) {
+    // The venue has never seen it: the new terms are in force at once.
+    OrderFact changed{};
+    changed.order_id = order.order_id;
+    changed.price = price;
+    changed.quantity = quantity;
+    changed.cumulative = -1;
+    changed.evidence = static_cast<std::uint32_t>(Evidence::kGateway);
+    on_fact(RecordKind::kOrderReplaced, changed);
+  } else if (waits_for_disk ? venue.gated.push(&entry) : venue.outbound.push(&entry)) {
+    ++venue.entries_out;
+  }
   ++counters_.replaces_sent;
   return answer(port, {.sequence = sequence, .request = message.header.request,
                        .order_id = order.order_id,

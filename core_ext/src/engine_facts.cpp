@@ -18,6 +18,10 @@ namespace {
     case RecordKind::kOrderReplaced:
       return transition(state, replace_event(order.cumulative, fact.quantity)).verdict;
     case RecordKind::kOrderAccepted:
+      if (is_trigger_told(order, fact)) {
+        return is_held_for_trigger(order) ? Verdict::kAnomaly
+                                          : transition(state, OrderEvent::kTriggered).verdict;
+      }
       return transition(state, reason == FactReason::kUntriggered ? OrderEvent::kAcceptedUntriggered
                                                                   : OrderEvent::kAccepted)
           .verdict;
@@ -65,8 +69,9 @@ void Engine::record_anomaly(OrderId order_id, RecordKind kind, std::uint8_t stat
   append(RecordKind::kAnomaly, anomaly, {});
 }
 
-void Engine::on_fact(RecordKind kind, const OrderFact& fact) noexcept {
+void Engine::on_fact(RecordKind kind, const OrderFact& told) noexcept {
   (void)now_ns();
+  OrderFact fact = told;
   ++counters_.facts;
   const std::uint32_t slot = state_.orders.find(fact.order_id);
   if (slot == kNoSlot) {
@@ -87,8 +92,12 @@ void Engine::on_fact(RecordKind kind, const OrderFact& fact) noexcept {
                                              fact.price < 0 || fact.price > kQuantityMax)) {
     return halt_by_range(order.instrument, fact.order_id, {});
   }
+  // Told more than the order is: evidence against the venue; it must not bend the reservation.
+  const bool is_overfull = fact.cumulative > std::max(order.quantity, order.cumulative);
+  if (is_overfull) fact.cumulative = std::max(order.quantity, order.cumulative);
   const Sequence sequence = append(kind, fact, {.origin_sequence = fact.venue_sequence});
   tell_owner(order, sequence, kind);
+  if (is_overfull) record_anomaly(fact.order_id, kind, order.state, AnomalyCode::kOverfill, {});
 }
 
 void Engine::halt_by_range(InstrumentId instrument, OrderId order_id, const TradeId& trade_id) noexcept {
@@ -103,59 +112,109 @@ void Engine::halt_by_range(InstrumentId instrument, OrderId order_id, const Trad
   append(RecordKind::kTradingStateSet, halt, {});
 }
 
-void Engine::on_fill(const OrderFilled& told) noexcept {
+namespace {
+
+/// Whether the numbers and words of an execution can be booked at all.
+[[nodiscard]] bool is_bookable(const InstrumentRow& row, Side side, std::uint8_t leg, Money value,
+                               Money fee) noexcept {
+  const bool is_spot = row.rules.kind == InstrumentKind::kSpot;
+  return (side == Side::kBuy || side == Side::kSell) && leg <= static_cast<std::uint8_t>(Leg::kShort) &&
+         detail::is_storable(value.e18) && detail::is_storable(fee.e18) &&
+         (!is_spot || value.e18 >= 0);
+}
+
+[[nodiscard]] bool is_in_range(std::int64_t quantity) noexcept {
+  return quantity <= kQuantityMax && quantity >= -kQuantityMax;
+}
+
+}  // namespace
+
+// A fill that contradicts the order it names is still a fill: it goes to EXTERNAL, with an anomaly.
+std::uint32_t Engine::slot_of_fill(const OrderFilled& told) const noexcept {
+  const std::uint32_t slot = state_.orders.find(told.order_id);
+  if (slot == kNoSlot) return kNoSlot;
+  const Order& order = state_.orders.at(slot);
+  const bool is_same = order.account == told.account && order.instrument == told.instrument &&
+                       order.side == told.side;
+  return is_same ? slot : kNoSlot;
+}
+
+void Engine::on_fill(const OrderFilled& seen) noexcept {
   (void)now_ns();
   const Registry& registry = state_.registry;
+  OrderFilled told = seen;
   if (!registry.instruments.has(told.instrument) || !registry.accounts.has(told.account)) {
     return record_anomaly(told.order_id, RecordKind::kOrderFilled, 0,
                           AnomalyCode::kUnknownInstrument, told.trade_id);
   }
   const Key128 key =
       FillMemory::key(told.account, told.instrument, told.venue_order_id, told.trade_id);
-  if (state_.fills.find(key) != 0) {
-    ++counters_.fills_repeated;
-    return;
-  }
+  state_.fills.prefetch(key);  // The way there is the longest part; the arithmetic hides it.
   const InstrumentRow& row = registry.instruments.at(told.instrument);
-  const auto value = told.value.e18 != 0
-                         ? std::optional<Money>(told.value)
-                         : value_of(row.rules, told.price, told.price_scale, told.quantity);
-  const std::uint32_t slot = told.order_id == 0 ? kNoSlot : state_.orders.find(told.order_id);
+  const std::uint32_t slot = slot_of_fill(told);
+  const bool is_strange = slot == kNoSlot && told.order_id != 0;
+  const bool is_fee_unknown = told.fee.e18 != 0 && !registry.currencies.has(told.fee_currency);
+  if (is_strange && state_.orders.find(told.order_id) != kNoSlot) told.order_id = 0;
+  if (is_fee_unknown) told.fee = {};
+  if (told.fee.e18 == 0 && !registry.currencies.has(told.fee_currency)) told.fee_currency = 0;
+  if (told.value.e18 == 0) {
+    const auto value = value_of(row.rules, told.price, told.price_scale, told.quantity);
+    if (!value) return halt_by_range(told.instrument, seen.order_id, told.trade_id);
+    told.value = *value;
+  }
+  if (told.price_scale > kPriceScaleMax) told.price = told.price_scale = 0;
+  if (told.quantity <= 0 || !is_bookable(row, told.side, told.leg, told.value, told.fee) ||
+      !state_.balances.has_room_for_fill()) {
+    return halt_by_range(told.instrument, seen.order_id, told.trade_id);
+  }
   const std::uint32_t route_index =
       slot != kNoSlot ? state_.orders.at(slot).route
                       : state_.route_of_order(told.account, told.instrument,
                                               static_cast<Leg>(told.leg), kExternalStrategy);
-  if (!value || told.quantity <= 0 || route_index == RouteTable::kNone) {
-    return halt_by_range(told.instrument, told.order_id, told.trade_id);
+  if (state_.fills.find(key) != 0) {
+    ++counters_.fills_repeated;
+    return;
   }
-  const Route& route = state_.routes.at(route_index);
+  if (route_index == RouteTable::kNone) {
+    return halt_by_range(told.instrument, seen.order_id, told.trade_id);
+  }
   const PositionBook& held = state_.routes.position(route_index).book;
-  const auto book = state_.book_after(held, route, told.side, told.quantity, *value, told.fee,
-                                      told.fee_currency);
-  if (!book || book->quantity > kQuantityMax || book->quantity < -kQuantityMax) {
-    return halt_by_range(told.instrument, told.order_id, told.trade_id);
+  const auto book = state_.book_after(held, state_.routes.at(route_index), told.side, told.quantity,
+                                      told.value, told.fee, told.fee_currency);
+  if (!book || !is_in_range(book->quantity)) {
+    return halt_by_range(told.instrument, seen.order_id, told.trade_id);
   }
+  told.order_cumulative =
+      slot == kNoSlot ? told.quantity : state_.orders.at(slot).cumulative + told.quantity;
+  told.position_quantity = book->quantity;
+  told.position_cost = {book->cost_e18};
+  told.position_realised = {book->realised_e18};
   constexpr std::uint32_t kLength = sizeof(RecordHeader) + sizeof(OrderFilled);
   std::uint8_t* record = writer_.reserve(kLength);
-  if (record == nullptr) return;  // turn() stops reading facts before the ring is that full
+  if (record == nullptr) return;  // turn() stops reading facts long before the ring is full
   open_record(record, RecordKind::kOrderFilled, kLength, {.origin_sequence = told.venue_sequence});
-  auto* fill = reinterpret_cast<OrderFilled*>(record + sizeof(RecordHeader));
-  std::memcpy(fill, &told, sizeof(OrderFilled));
-  fill->value = *value;
-  fill->order_cumulative =
-      slot == kNoSlot ? told.quantity : state_.orders.at(slot).cumulative + told.quantity;
-  fill->position_quantity = book->quantity;
-  fill->position_cost = {book->cost_e18};
-  fill->position_realised = {book->realised_e18};
-  const Sequence sequence = commit(record, kLength);
+  std::memcpy(record + sizeof(RecordHeader), &told, sizeof told);
+  const Sequence sequence = writer_.publish(kLength);
+  (void)state_.apply_decided(*reinterpret_cast<const RecordHeader*>(record), told,
+                             {key, slot, route_index, *book});
   ++counters_.fills;
+  judge_fill(seen, slot, is_fee_unknown, is_strange);
+  if (slot != kNoSlot) tell_owner(state_.orders.at(slot), sequence, RecordKind::kOrderFilled);
+}
+
+void Engine::judge_fill(const OrderFilled& told, std::uint32_t slot, bool is_fee_unknown,
+                        bool is_strange) noexcept {
+  const auto note = [&](std::uint8_t state, AnomalyCode code) {
+    record_anomaly(told.order_id, RecordKind::kOrderFilled, state, code, told.trade_id);
+  };
+  if (is_fee_unknown) note(0, AnomalyCode::kUnknownInstrument);
+  if (is_strange) {
+    note(0, state_.orders.find(told.order_id) == kNoSlot ? AnomalyCode::kUnknownOrder
+                                                         : AnomalyCode::kIllegalEvent);
+  }
   if (slot == kNoSlot) return;
   const Order& order = state_.orders.at(slot);
-  if (order.cumulative > order.quantity) {
-    record_anomaly(order.order_id, RecordKind::kOrderFilled, order.state, AnomalyCode::kOverfill,
-                   told.trade_id);
-  }
-  tell_owner(order, sequence, RecordKind::kOrderFilled);
+  if (order.cumulative > order.quantity) note(order.state, AnomalyCode::kOverfill);
 }
 
 void Engine::on_fill_revised(const FillRevised& told, const VenueOrderId& venue_order_id) noexcept {
@@ -170,39 +229,76 @@ void Engine::on_fill_revised(const FillRevised& told, const VenueOrderId& venue_
     ++counters_.fills_repeated;
     return;
   }
+  const InstrumentRow& row = state_.registry.instruments.at(told.instrument);
   FillRevised revised = told;
   revised.fill_ordinal = ordinal;
   revised.order_id = state_.fills.at(ordinal).order_id;
-  if (revised.quantity != 0 && revised.value.e18 == 0) {
-    const InstrumentRow& row = state_.registry.instruments.at(told.instrument);
+  revised.side = state_.fills.at(ordinal).side;
+  const bool is_fee_unknown = told.fee.e18 != 0 && !state_.registry.currencies.has(told.fee_currency);
+  if (is_fee_unknown) revised.fee = {};
+  if (revised.quantity == 0) {
+    revised.value = {};
+  } else if (revised.value.e18 == 0) {
     const auto value = value_of(row.rules, told.price, told.price_scale, told.quantity);
-    if (!value) return halt_by_range(told.instrument, told.order_id, told.trade_id);
+    if (!value) return halt_by_range(told.instrument, revised.order_id, told.trade_id);
     revised.value = *value;
   }
+  if (revised.price_scale > kPriceScaleMax) revised.price = revised.price_scale = 0;
+  if (told.quantity < 0 || !is_bookable(row, revised.side, 0, revised.value, revised.fee) ||
+      !state_.balances.has_room_for_fill()) {
+    return halt_by_range(told.instrument, revised.order_id, told.trade_id);
+  }
   const auto book = state_.book_revised(ordinal, revised, false);
-  if (!book) return halt_by_range(told.instrument, told.order_id, told.trade_id);
+  if (!book || !is_in_range(book->quantity)) {
+    return halt_by_range(told.instrument, revised.order_id, told.trade_id);
+  }
   revised.position_quantity = book->quantity;
   revised.position_cost = {book->cost_e18};
   revised.position_realised = {book->realised_e18};
   const Sequence sequence = append(kind, revised, {});
+  if (is_fee_unknown) {
+    record_anomaly(revised.order_id, kind, 0, AnomalyCode::kUnknownInstrument, told.trade_id);
+  }
   const std::uint32_t slot = state_.orders.find(revised.order_id);
   if (slot != kNoSlot) tell_owner(state_.orders.at(slot), sequence, kind);
 }
 
+namespace {
+
+/// Whether an order found at a venue can be held as one of ours.
+[[nodiscard]] bool is_adoptable(const OrderAdopted& order) noexcept {
+  const auto type = static_cast<std::uint8_t>(order.type);
+  return (order.side == Side::kBuy || order.side == Side::kSell) && type >= 1 && type <= 4 &&
+         is_time_in_force(order.time_in_force) && order.leg <= 2 && order.price >= 0 &&
+         order.price <= kQuantityMax && order.quantity > 0 && order.quantity <= kQuantityMax &&
+         order.cumulative >= 0 && order.cumulative < order.quantity && !order.venue_order_id.empty();
+}
+
+}  // namespace
+
 void Engine::on_adopt(const OrderAdopted& seen) noexcept {
   (void)now_ns();
   const Registry& registry = state_.registry;
+  const auto reject = [&](AnomalyCode code) {
+    record_anomaly(seen.order_id, RecordKind::kOrderAdopted, 0, code, {});
+  };
   if (!registry.instruments.has(seen.instrument) || !registry.accounts.has(seen.account) ||
-      !state_.orders.has_room()) {
-    return record_anomaly(seen.order_id, RecordKind::kOrderAdopted, 0,
-                          AnomalyCode::kUnknownInstrument, {});
+      (seen.strategy != kExternalStrategy && !registry.strategies.has(seen.strategy))) {
+    return reject(AnomalyCode::kUnknownInstrument);
   }
+  if (!is_adoptable(seen) || !orders_left()) return reject(AnomalyCode::kRange);
   if (state_.venue_names.find(text_key(seen.account, seen.venue_order_id)) != nullptr) {
     ++counters_.facts_repeated;
     return;
   }
   OrderAdopted adopted = seen;
-  adopted.flags |= kExternalOrder;
+  // Only what the venue itself holds of them; the gateway emulates nothing for a stranger's order.
+  adopted.flags = static_cast<std::uint8_t>((seen.flags & (kPostOnly | kReduceOnly | kClosePosition)) |
+                                            kExternalOrder);
+  if (state_.route_of_order(seen.account, seen.instrument, static_cast<Leg>(seen.leg), seen.strategy) ==
+      RouteTable::kNone) {
+    return reject(AnomalyCode::kRange);
+  }
   if (adopted.order_id == 0 || state_.orders.find(adopted.order_id) != kNoSlot) {
     adopted.order_id = make_order_id({settings_.instance, state_.epoch,
                                       static_cast<std::uint32_t>(state_.orders_made + 1)});
@@ -212,10 +308,23 @@ void Engine::on_adopt(const OrderAdopted& seen) noexcept {
 
 void Engine::on_session(const VenueState& session) noexcept {
   (void)now_ns();
-  if (!state_.registry.venues.has(session.venue)) return;
+  const bool is_word = session.state <= static_cast<std::uint32_t>(VenueSession::kReconciled);
+  if (!state_.registry.venues.has(session.venue) || !is_word) {
+    return record_anomaly(0, RecordKind::kVenueState, 0, AnomalyCode::kUnknownInstrument, {});
+  }
   VenueState record = session;
   record.since_ns = now_ns_;
   append(RecordKind::kVenueState, record, {});
+}
+
+bool Engine::check_money(RecordKind kind, AccountId account, CurrencyId currency, Money amount) noexcept {
+  if (!state_.registry.accounts.has(account) || !state_.registry.currencies.has(currency)) {
+    record_anomaly(0, kind, 0, AnomalyCode::kUnknownInstrument, {});
+    return false;
+  }
+  if (detail::is_storable(amount.e18) && state_.balances.can_add(account, currency, amount.e18)) return true;
+  record_anomaly(0, kind, 0, AnomalyCode::kRange, {});
+  return false;
 }
 
 void Engine::on_funding(const Funding& funding) noexcept {
@@ -225,6 +334,10 @@ void Engine::on_funding(const Funding& funding) noexcept {
     ++counters_.facts_repeated;
     return;
   }
+  if (!state_.registry.instruments.has(funding.instrument)) {
+    return record_anomaly(0, RecordKind::kFunding, 0, AnomalyCode::kUnknownInstrument, {});
+  }
+  if (!check_money(RecordKind::kFunding, funding.account, funding.currency, funding.amount)) return;
   append(RecordKind::kFunding, funding, {});
 }
 
@@ -235,6 +348,7 @@ void Engine::on_balance(const BalanceChanged& change) noexcept {
     ++counters_.facts_repeated;
     return;
   }
+  if (!check_money(RecordKind::kBalanceChanged, change.account, change.currency, change.amount)) return;
   append(RecordKind::kBalanceChanged, change, {});
 }
 
@@ -264,7 +378,7 @@ void Engine::on_mark(const MarkMessage& told) noexcept {
   if (emulated_.empty()) return;
   const auto last = told.last == 0 ? price : mul_div(told.last, kPow10_64[row.rules.price_scale],
                                                      kPow10_64[told.scale]);
-  if (last && *last <= kQuantityMax) trigger_emulated(told.instrument, static_cast<std::int64_t>(*last));
+  if (last && *last > 0 && *last <= kQuantityMax) trigger_emulated(told.instrument, static_cast<std::int64_t>(*last));
 }
 
 }  // namespace gateway

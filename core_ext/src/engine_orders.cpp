@@ -14,9 +14,12 @@ namespace {
 }
 
 [[nodiscard]] std::uint64_t fingerprint(const NewOrderMessage& message, std::uint32_t route) noexcept {
-  return mix(static_cast<std::uint64_t>(message.price) ^ (std::uint64_t{route} << 40),
-             static_cast<std::uint64_t>(message.quantity) * 4 + static_cast<std::uint64_t>(message.side)) |
-         1;
+  const std::uint64_t words[] = {static_cast<std::uint64_t>(message.price),
+                                 static_cast<std::uint64_t>(message.quantity) * 4 +
+                                     static_cast<std::uint64_t>(message.side),
+                                 static_cast<std::uint64_t>(message.trigger_price),
+                                 static_cast<std::uint64_t>(message.type)};
+  return words_key(route, words).high;
 }
 
 }  // namespace
@@ -59,10 +62,7 @@ Refusal Engine::check_shape(const NewOrderMessage& message) const noexcept {
   const auto type = static_cast<std::uint8_t>(message.type);
   const auto tif = message.time_in_force;
   if (side < 1 || side > 2 || type < 1 || type > 4 || message.leg > 2) return Refusal::kBadEnum;
-  if (tif != TimeInForce::kDay && tif != TimeInForce::kGtc && tif != TimeInForce::kIoc &&
-      tif != TimeInForce::kFok && tif != TimeInForce::kGtd) {
-    return Refusal::kBadEnum;
-  }
+  if (!is_time_in_force(tif)) return Refusal::kBadEnum;
   if (needs_price(message.type) && message.price == 0) return Refusal::kPriceMissing;
   if (!needs_price(message.type) && message.price != 0) return Refusal::kPriceNotAllowed;
   if (needs_trigger(message.type) && message.trigger_price == 0) return Refusal::kTriggerMissing;
@@ -73,7 +73,8 @@ Refusal Engine::check_shape(const NewOrderMessage& message) const noexcept {
   if ((message.flags & kPostOnly) != 0 && (message.type != OrderType::kLimit || is_immediate)) {
     return Refusal::kUnsupportedFlag;
   }
-  if ((message.flags & (kClosePosition | kConditions | kExternalOrder)) != 0) {
+  constexpr int kOffered = kPostOnly | kReduceOnly | kEmulate | kTextClientId;
+  if ((message.flags & ~kOffered) != 0) {
     return Refusal::kUnsupportedFlag;
   }
   const bool has_text = !message.client_id.empty() && (message.flags & kTextClientId) != 0;
@@ -203,20 +204,21 @@ GateVerdict Engine::check_gate(const Candidate& candidate) noexcept {
   if (!passes_gate(view, order)) [[unlikely]] {
     return explain_gate(view, order, row.definition.quantity_scale);
   }
-  if (is_duplicate(candidate)) return {.refusal = Refusal::kDuplicateOrder};
   return {};
 }
 
-bool Engine::is_duplicate(const Candidate& candidate) noexcept {
+bool Engine::is_duplicate(const Candidate& candidate) const noexcept {
   const Route& route = state_.routes.at(candidate.route_index);
   if (route.limits.duplicate_window_ns == 0) return false;
   const std::uint64_t value = fingerprint(candidate.message, candidate.route_index);
-  Fingerprint& seen = fingerprints_[value % kFingerprints];
-  if (seen.value == value && candidate.now_ns - seen.time_ns < route.limits.duplicate_window_ns) {
-    return true;
-  }
-  seen = {value, candidate.now_ns};
-  return false;
+  const Fingerprint& seen = fingerprints_[value % kFingerprints];
+  return seen.value == value && candidate.now_ns - seen.time_ns < route.limits.duplicate_window_ns;
+}
+
+void Engine::remember_fingerprint(const Candidate& candidate) noexcept {
+  if (state_.routes.at(candidate.route_index).limits.duplicate_window_ns == 0) return;
+  const std::uint64_t value = fingerprint(candidate.message, candidate.route_index);
+  fingerprints_[value % kFingerprints] = {value, candidate.now_ns};
 }
 
 GateVerdict Engine::check_new(const NewOrderMessage& message, std::uint32_t port,
@@ -237,9 +239,8 @@ GateVerdict Engine::check_new(const NewOrderMessage& message, std::uint32_t port
     route.limits = effective_limits(route.levels, row.definition.quantity_scale);
     route.limits.generation = state_.registry.limits_generation();
   }
-  const bool closes_leg = (route.leg == Leg::kLong && message.side == Side::kSell) ||
-                          (route.leg == Leg::kShort && message.side == Side::kBuy);
-  candidate.is_closing = closes_leg || (message.flags & kReduceOnly) != 0;
+  candidate.is_closing =
+      closes_leg(route.leg, message.side) || (message.flags & kReduceOnly) != 0;
   candidate.price = protection_price(message, route);
   if (message.client_number == 0 && state_.names.is_text_full()) return no(Refusal::kIdempotencyFull);
   (void)port;
@@ -261,6 +262,8 @@ Notice Engine::submit(const NewOrderMessage& message, std::uint32_t port) noexce
   if (const Refusal found = check_space(venue_port_of_[venue], &route, now); found != Refusal::kNone) {
     return refuse(message, port, {.refusal = found});
   }
+  // Last, because it remembers: an order refused for space may come again at once.
+  if (is_duplicate(candidate)) return refuse(message, port, {.refusal = Refusal::kDuplicateOrder});
   return accept(candidate);
 }
 
@@ -302,6 +305,7 @@ Notice Engine::accept(const Candidate& candidate) noexcept {
   }
   if (has_text) std::memcpy(record + length - sizeof(ClientId), &message.client_id, sizeof(ClientId));
   for (LevelEntity* level : route.levels) level->orders.take(candidate.now_ns, level->order_rate);
+  remember_fingerprint(candidate);
   const Sequence sequence = commit(record, length);
   const Order& order = state_.orders.at(state_.orders.find(id));
   const bool is_timed = (message.flags & kEmulate) != 0;
@@ -317,6 +321,7 @@ Notice Engine::accept(const Candidate& candidate) noexcept {
     send_new(order, sequence, route);
   }
   ++counters_.orders_accepted;
+  state_.orders.prefetch_next();
   return answer(candidate.port, {.sequence = sequence, .request = message.header.request,
                                  .order_id = id,
                                  .kind = static_cast<std::uint16_t>(RecordKind::kOrderNew),
@@ -326,8 +331,9 @@ Notice Engine::accept(const Candidate& candidate) noexcept {
 
 void Engine::send_new(const Order& order, Sequence sequence, Route& route) noexcept {
   VenuePort& port = *venue_port_of_[route.venue];
+  // Sent after its acceptance by us: the trigger has fired here, whatever the venue offers by now.
   const bool was_triggered = (order.flags & kEmulate) != 0 &&
-                             (route.venue_row->definition.order_types >> static_cast<int>(order.type) & 1) == 0;
+                             static_cast<FactReason>(order.reason) == FactReason::kUntriggered;
   OrderType type = order.type;
   if (was_triggered) type = type == OrderType::kStop ? OrderType::kMarket : OrderType::kLimit;
   TimeInForce tif = order.time_in_force;

@@ -16,12 +16,27 @@ bool take_message(SpscLane<kEntryBytes>& lane, AnyMessage& out) noexcept {
     lane.pop();  // A producer outside may write anything; a broken entry is dropped alone.
     return false;
   }
-  if (lane.size() < entries) return false;
+  if (!lane.holds(entries)) return false;
   for (std::size_t i = 0; i < entries; ++i) {
     std::memcpy(out.bytes + i * kEntryBytes, lane.peek(i), kEntryBytes);
   }
+  // A short message must not read what an earlier one left behind.
+  std::memset(out.bytes + entries * kEntryBytes, 0, sizeof(AnyMessage) - entries * kEntryBytes);
   lane.pop(entries);
   return true;
+}
+
+/// Facts carry a whole record each; one that is cut short tells nothing.
+std::size_t bytes_of(MessageKind kind) noexcept {
+  switch (kind) {
+    case MessageKind::kFact: return sizeof(FactMessage);
+    case MessageKind::kFill: return sizeof(FillMessage);
+    case MessageKind::kFillRevised: return sizeof(FillRevisedMessage);
+    case MessageKind::kAdopt: return sizeof(AdoptMessage);
+    case MessageKind::kFunding: return sizeof(FundingMessage);
+    case MessageKind::kBalance: return sizeof(BalanceMessage);
+    default: return kEntryBytes;
+  }
 }
 
 }  // namespace
@@ -73,6 +88,7 @@ Sequence Engine::commit(std::uint8_t* record, std::uint32_t length) noexcept {
 }
 
 std::size_t Engine::turn(std::size_t limit) noexcept {
+  if (is_closed_) return 0;
   beat_.store(beat_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   poll_kill_word();
   std::size_t done = turn_urgent(limit);
@@ -128,6 +144,9 @@ std::size_t Engine::turn_facts(std::size_t limit) noexcept {
 }
 
 void Engine::dispatch_fact(const AnyMessage& message) noexcept {
+  if (message.header().entries * kEntryBytes < bytes_of(message.header().kind)) {
+    return record_anomaly(0, RecordKind::kAnomaly, 0, AnomalyCode::kRange, {});
+  }
   switch (message.header().kind) {
     case MessageKind::kFact: {
       const auto kind = static_cast<std::uint16_t>(RecordKind::kOrderAccepted) + message.header().detail;
@@ -163,52 +182,72 @@ void Engine::release_gated() noexcept {
 }
 
 // The kill word: any change of it halts the firm and cancels everything, even when nobody else runs.
+// What finds no room now is cancelled in the next turns: a kill that forgets orders is none.
 void Engine::poll_kill_word() noexcept {
   const std::uint64_t word = writer_.kill_word();
-  if (word == kill_word_seen_) [[likely]] return;
-  kill_word_seen_ = word;
+  if (word == kill_word_seen_ && !is_kill_sweeping_) [[likely]] return;
   (void)now_ns();
-  TradingStateSet halt{};
-  halt.level = static_cast<std::uint32_t>(Level::kFirm);
-  halt.state = static_cast<std::uint32_t>(TradingState::kHalted);
-  halt.is_latch = 1;
-  halt.actor.assign("kill word");
-  halt.reason.assign("kill word raised");
-  append(RecordKind::kTradingStateSet, halt, {});
-  MassCancelMessage all{};
-  all.header.kind = MessageKind::kMassCancel;
-  all.reason = CancelReason::kKill;
-  mass_cancel(all, 0);
+  if (word != kill_word_seen_) {
+    TradingStateSet halt{};
+    halt.level = static_cast<std::uint32_t>(Level::kFirm);
+    halt.state = static_cast<std::uint32_t>(TradingState::kHalted);
+    halt.is_latch = 1;
+    halt.actor.assign("kill word");
+    halt.reason.assign("kill word raised");
+    if (append(RecordKind::kTradingStateSet, halt, {}) == 0) return;  // again in the next turn
+    kill_word_seen_ = word;
+  }
+  is_kill_sweeping_ = !sweep_by_kill();
 }
 
-bool Engine::is_waiting_trigger(const Order& order) const noexcept {
-  if ((order.flags & kEmulate) == 0) return false;
-  if (static_cast<OrderState>(order.state) != OrderState::kUntriggered) return false;
-  const VenueDefined& offers = state_.routes.at(order.route).venue_row->definition;
-  return (offers.order_types >> static_cast<int>(order.type) & 1) == 0;
+bool Engine::sweep_by_kill() noexcept {
+  bool is_done = true;
+  state_.orders.for_each_open([&](std::uint32_t slot) {
+    const Order& order = state_.orders.at(slot);
+    const Refusal found = check_cancel(order, 0);
+    if (found == Refusal::kNone) {
+      send_cancel(slot, 0, 0, CancelReason::kKill, order.origin_port);
+    } else if (found == Refusal::kVenueQueueFull || found == Refusal::kJournalBehind) {
+      is_done = false;
+    }
+  });
+  return is_done;
 }
 
 bool Engine::is_held_here(const Order& order, VenuePort& port) const noexcept {
-  if (is_waiting_trigger(order)) return true;
+  if (is_held_for_trigger(order)) return true;
   if (static_cast<OrderState>(order.state) != OrderState::kPendingNew) return false;
   for (std::size_t i = 0; i < port.gated.size_now(); ++i) {
     const auto* entry = reinterpret_cast<const OutboundEntry*>(port.gated.peek(i));
-    if (entry->order_id == order.order_id) return true;
+    const bool is_new = entry->kind == static_cast<std::uint16_t>(RecordKind::kOrderNew);
+    if (is_new && entry->order_id == order.order_id) return true;
   }
   return false;
 }
+
+namespace {
+
+/// Nothing new leaves while any level is halted; a trigger that is still reached later fires then.
+bool is_halted(const Route& route) noexcept {
+  for (const LevelEntity* level : route.levels) {
+    if (level->state == TradingState::kHalted) return true;
+  }
+  return false;
+}
+
+}  // namespace
 
 void Engine::trigger_emulated(InstrumentId instrument, std::int64_t price) noexcept {
   for (const OrderId id : emulated_) {
     const std::uint32_t slot = state_.orders.find(id);
     if (slot == kNoSlot) continue;
     const Order& order = state_.orders.at(slot);
-    if (order.instrument != instrument || !is_waiting_trigger(order)) continue;
+    if (order.instrument != instrument || !is_held_for_trigger(order)) continue;
     const bool is_reached =
         order.side == Side::kBuy ? price >= order.trigger_price : price <= order.trigger_price;
     Route& route = state_.routes.at(order.route);
     VenuePort* port = venue_port_of_[route.venue];
-    if (!is_reached || port == nullptr || !port->has_room_for_new()) continue;
+    if (!is_reached || port == nullptr || !port->has_room_for_new() || is_halted(route)) continue;
     OrderTriggered triggered{};
     triggered.order_id = id;
     triggered.trigger_price_seen = price;
@@ -224,7 +263,10 @@ void Engine::trigger_emulated(InstrumentId instrument, std::int64_t price) noexc
 void Engine::end_emulated(const Order& order) noexcept {
   const std::uint32_t slot = state_.orders.find(order.order_id);
   VenuePort* port = venue_port_of_[state_.routes.at(order.route).venue];
-  if (port == nullptr || pending(order.overlay, Overlay::kCancel) == Pending::kSent) return;
+  if (port == nullptr || !port->has_room_for_cancel() ||
+      pending(order.overlay, Overlay::kCancel) == Pending::kSent) {
+    return;
+  }
   ++counters_.expired_by_engine;
   if (!is_held_here(order, *port)) {
     send_cancel(slot, 0, 0, CancelReason::kExpiry, order.origin_port);

@@ -183,6 +183,11 @@ void Commit::run() noexcept {
     // While storing fails, attempts come retry_ns apart, but a stop is still seen at once.
     const bool is_due = !is_failed() || paused_ns >= options_.retry_ns || is_stopping;
     const StepResult result = is_due ? step() : StepResult::kFailed;
+    if (result == StepResult::kAdvanced && options_.is_memory_only) {
+      // Nothing is stored: looking all the time would only take the writer's line away from it.
+      std::this_thread::sleep_for(std::chrono::nanoseconds(options_.park_ns));
+      continue;
+    }
     if (result == StepResult::kAdvanced) {
       idle_rounds = 0;
       continue;

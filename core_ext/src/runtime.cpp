@@ -42,6 +42,7 @@ Runtime::Runtime(const RuntimeOptions& options) : build_(options.build) {
   if (state_ == nullptr) {
     throw std::runtime_error("capacity: the recovered state does not fit the configured sizes");
   }
+  if (!options.is_virtual_clock) state_->prefault();  // Simulations start by the thousand.
   engine_ = std::make_unique<Engine>(
       *state_, journal_->writer(), *clock_,
       EngineSettings{.instance = options.journal.instance,
@@ -117,6 +118,7 @@ bool Runtime::run_posted() {
 }
 
 void Runtime::run(const std::function<void()>& work) {
+  const std::lock_guard<std::mutex> lock(run_mutex_);
   if (!is_pinned()) return work();
   is_posted_done_.store(false, std::memory_order_relaxed);
   posted_.store(&work, std::memory_order_release);
@@ -149,6 +151,7 @@ bool Runtime::stop() {
   Stopped stopped{};
   stopped.open_orders = state_->orders.open_count();
   (void)engine_->record_control(RecordKind::kStopped, stopped);
+  engine_->close();
   return journal_->close(wall_ns());
 }
 

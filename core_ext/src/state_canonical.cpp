@@ -219,6 +219,8 @@ bool get_orders(In& in, State& state) {
     route.shared->add_working(order.side, order.reserved_quantity);
     route.account_exposure->add_working(order.side, order.reserved_quantity);
     route.strategy_exposure->add_working(order.side, order.reserved_quantity);
+    // Journal time never decreases, also when no record follows the snapshot.
+    state.last_time_ns = std::max(state.last_time_ns, order.updated_ns);
     const int open = is_open(static_cast<OrderState>(order.state)) ? 1 : 0;
     for (LevelEntity* level : route.levels) {
       level->totals.add_working(order.side, order.reserved_notional_e4, open);

@@ -1,10 +1,25 @@
 // `apply` for executions: position, order, money, and the memory that duplicates and busts need.
+#include <algorithm>
 #include <vector>
 
 #include "gateway_core/position/profit_loss.hpp"
 #include "gateway_core/state/state.hpp"
 
 namespace gateway {
+namespace {
+
+/// Price of an execution in the instrument's own scale, away from zero: limits measure with it. A
+/// fill that came without a price is measured by its value.
+std::int64_t price_in_scale(const InstrumentRules& rules, std::int64_t price, int scale, Int128 value_e18,
+                            std::int64_t quantity) noexcept {
+  const auto found = price == 0 ? price_of(rules, {value_e18}, quantity, rules.price_scale)
+                                : mul_div(price, kPow10_64[rules.price_scale], kPow10_64[scale],
+                                          Rounding::kUp);
+  if (!found || *found > kQuantityMax || *found < -kQuantityMax) return kQuantityMax;
+  return static_cast<std::int64_t>(*found);
+}
+
+}  // namespace
 
 std::optional<PositionBook> State::book_after(const PositionBook& book, const Route& route, Side side,
                                               std::int64_t quantity, Money value, Money fee,
@@ -86,18 +101,38 @@ bool State::apply_filled(const RecordHeader& header, const OrderFilled& fill) no
                       : route_of_order(fill.account, fill.instrument, static_cast<Leg>(fill.leg),
                                        kExternalStrategy);
   if (route_index == RouteTable::kNone) return false;
-  Route& route = routes.at(route_index);
-  const Position& position = routes.position(route_index);
-  const auto book = book_after(position.book, route, fill.side, fill.quantity, fill.value, fill.fee,
-                               fill.fee_currency);
+  const auto book = book_after(routes.position(route_index).book, routes.at(route_index), fill.side,
+                               fill.quantity, fill.value, fill.fee, fill.fee_currency);
   // The after-image proves that replay does what the live process did.
   if (!book || book->quantity != fill.position_quantity ||
       book->cost_e18 != fill.position_cost.e18 || book->realised_e18 != fill.position_realised.e18) {
     return false;
   }
+  const DecidedFill decided{
+      FillMemory::key(fill.account, fill.instrument, fill.venue_order_id, fill.trade_id), slot,
+      route_index, *book};
+  book_fill(header, fill, decided);
+  return true;
+}
+
+bool State::apply_decided(const RecordHeader& header, const OrderFilled& fill,
+                          const DecidedFill& decided) noexcept {
+  last_time_ns = header.time_ns;
+  ++counts[header.type & 63];
+  book_fill(header, fill, decided);
+  return true;
+}
+
+void State::book_fill(const RecordHeader& header, const OrderFilled& fill,
+                      const DecidedFill& decided) noexcept {
+  const std::uint32_t slot = decided.slot;
+  const std::uint32_t route_index = decided.route;
+  const PositionBook* book = &decided.book;
+  Route& route = routes.at(route_index);
+  const Position& position = routes.position(route_index);
   const Int128 realised = book->realised_e18 - position.book.realised_e18;
   const std::uint64_t ordinal = fills.remember(
-      {.key = FillMemory::key(fill.account, fill.instrument, fill.venue_order_id, fill.trade_id),
+      {.key = decided.key,
        .order_id = fill.order_id,
        .previous = position.last_fill,
        .quantity = fill.quantity,
@@ -113,11 +148,14 @@ bool State::apply_filled(const RecordHeader& header, const OrderFilled& fill) no
        .reserved_word = 0,
        .reserved_tail = {},
        .before = position.book});
-  publish_position(route_index, *book, fill.price, ordinal, header.sequence);
+  publish_position(route_index, *book,
+                   price_in_scale(route.instrument_row->rules, fill.price, fill.price_scale,
+                                  fill.value.e18, fill.quantity),
+                   ordinal, header.sequence);
   book_cash(route, fill.side, fill.quantity, fill.value.e18, fill.fee.e18, fill.fee_currency, realised,
             header.sequence);
   if (fill.venue_time_ns > last_fill_ns[fill.account]) last_fill_ns[fill.account] = fill.venue_time_ns;
-  if (slot == kNoSlot) return true;
+  if (slot == kNoSlot) return;
   Order& order = orders.at(slot);
   begin_write(order.version);
   put(order.cumulative, fill.order_cumulative);
@@ -131,7 +169,6 @@ bool State::apply_filled(const RecordHeader& header, const OrderFilled& fill) no
   const OrderEvent event = fill_event(order.cumulative, order.quantity);
   settle(order, route, slot, transition(static_cast<OrderState>(order.state), event).next);
   end_write(order.version);
-  return true;
 }
 
 std::optional<PositionBook> State::book_revised(std::uint64_t ordinal, const FillRevised& revised,
@@ -157,6 +194,7 @@ std::optional<PositionBook> State::book_revised(std::uint64_t ordinal, const Fil
       entry.fee_e18 = revised.fee.e18;
       entry.fee_currency = revised.fee_currency;
       entry.price = revised.price;
+      entry.price_scale = revised.price_scale;
       entry.revision = revised.revision;
     }
     const auto next = book_after(book, route, entry.side, entry.quantity, {entry.value_e18},
@@ -166,6 +204,16 @@ std::optional<PositionBook> State::book_revised(std::uint64_t ordinal, const Fil
     book = *next;
   }
   return book;
+}
+
+/// What the position is measured at after a revision: its newest fill that still stands.
+std::int64_t State::price_after_revision(std::uint64_t ordinal, const FillEntry& old) const noexcept {
+  const InstrumentRules& rules = routes.at(old.route).instrument_row->rules;
+  std::uint64_t at = routes.position(old.route).last_fill;
+  while (at > ordinal && fills.holds(at) && fills.at(at).quantity == 0) at = fills.at(at).previous;
+  if (fills.holds(at) && fills.at(at).quantity == 0) at = fills.at(at).previous;
+  const FillEntry& newest = fills.holds(at) && fills.at(at).quantity != 0 ? fills.at(at) : old;
+  return price_in_scale(rules, newest.price, newest.price_scale, newest.value_e18, newest.quantity);
 }
 
 bool State::apply_revised(const RecordHeader& header, const FillRevised& fill) noexcept {
@@ -179,7 +227,7 @@ bool State::apply_revised(const RecordHeader& header, const FillRevised& fill) n
     return false;
   }
   const Int128 realised = book->realised_e18 - position.book.realised_e18;
-  publish_position(old.route, *book, fill.price != 0 ? fill.price : old.price, position.last_fill,
+  publish_position(old.route, *book, price_after_revision(fill.fill_ordinal, old), position.last_fill,
                    header.sequence);
   // Money: take the old fill back, book the new one; the realised difference comes with the new one.
   book_cash(route, opposite(old.side), old.quantity, old.value_e18, -old.fee_e18, old.fee_currency, 0,
@@ -192,6 +240,11 @@ bool State::apply_revised(const RecordHeader& header, const FillRevised& fill) n
   begin_write(order.version);
   put(order.cumulative, order.cumulative + fill.quantity - old.quantity);
   put(order.value_e18, order.value_e18 + fill.value.e18 - old.value_e18);
+  // What the venue had told in total moves with the revision; it is not executed a second time.
+  if (order.told_cumulative != 0) {
+    put(order.told_cumulative,
+        std::max<std::int64_t>(order.told_cumulative + fill.quantity - old.quantity, 0));
+  }
   put(order.updated_ns, header.time_ns);
   put(order.sequence, header.sequence);
   reserve_for(order, route, 0);
@@ -199,15 +252,26 @@ bool State::apply_revised(const RecordHeader& header, const FillRevised& fill) n
   return true;
 }
 
+void State::remember_reference(Key128 key, Sequence sequence) noexcept {
+  if (references.is_full()) {
+    std::vector<Sequence> booked;
+    references.for_each([&](Key128, std::uint64_t at) { booked.push_back(at); });
+    const auto middle = booked.begin() + static_cast<std::ptrdiff_t>(booked.size() / 2);
+    std::nth_element(booked.begin(), middle, booked.end());
+    references.retain([&](Key128, std::uint64_t at) { return at > *middle; });
+  }
+  references.insert(key, sequence);
+}
+
 bool State::apply_funding(const RecordHeader& header, const Funding& funding) noexcept {
   const std::uint64_t scope = (std::uint64_t{funding.account} << 32) | funding.instrument;
-  references.insert(reference_key(scope, funding.reference), header.sequence);
+  remember_reference(reference_key(scope, funding.reference), header.sequence);
   return balances.add(funding.account, funding.currency, funding.amount.e18, header.sequence);
 }
 
 bool State::apply_balance(const RecordHeader& header, const BalanceChanged& change) noexcept {
-  references.insert(reference_key(std::uint64_t{change.account} << 32, change.reference),
-                    header.sequence);
+  remember_reference(reference_key(std::uint64_t{change.account} << 32, change.reference),
+                     header.sequence);
   return balances.add(change.account, change.currency, change.amount.e18, header.sequence);
 }
 

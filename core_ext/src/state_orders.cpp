@@ -1,5 +1,6 @@
 // `apply` for orders: slots, names, reservations and states. Fills are in state_fills.cpp.
 #include <algorithm>
+#include <cstddef>
 
 #include "gateway_core/state/state.hpp"
 
@@ -12,6 +13,25 @@ void move_overlay(Order& order, Overlay overlay, PendingEvent event) noexcept {
   put(order.overlay, bits);
 }
 
+/// Stores a new order over a recycled slot. Texts are two cache lines that numeric ids never use:
+/// they are written only when there is one or when one has to go.
+void put_fresh(Order& order, const Order& fresh) noexcept {
+  constexpr std::size_t kTexts = offsetof(Order, client_id);
+  constexpr std::size_t kTail = offsetof(Order, original_price);
+  static_assert(kTail - kTexts == 2 * sizeof(ClientId));
+  auto* out = reinterpret_cast<std::uint64_t*>(&order);
+  const auto* in = reinterpret_cast<const std::uint64_t*>(&fresh);
+  const auto copy = [&](std::size_t from, std::size_t to) {
+    for (std::size_t i = from / 8; i < to / 8; ++i) {
+      __atomic_store_n(&out[i], in[i], __ATOMIC_RELAXED);
+    }
+  };
+  copy(0, kTexts);
+  if (!(order.client_id == fresh.client_id)) put_all(order.client_id, fresh.client_id);
+  if (!order.pending_client_id.empty()) put_all(order.pending_client_id, fresh.pending_client_id);
+  copy(kTail, sizeof(Order));
+}
+
 }  // namespace
 
 std::uint32_t State::take_slot(OrderId id) noexcept {
@@ -19,9 +39,10 @@ std::uint32_t State::take_slot(OrderId id) noexcept {
   if (victim != kNoSlot) {
     const Order& old = orders.at(victim);
     if (old.client_number != 0) names.forget_number(old.principal, old.client_number);
-    Route& route = routes.at(old.route);
-    put(orders.at(victim).told_cumulative, 0);
-    reserve_for(orders.at(victim), route, 0);
+    if (old.reserved_quantity != 0) {
+      put(orders.at(victim).told_cumulative, 0);
+      reserve_for(orders.at(victim), routes.at(old.route), 0);
+    }
     if (!old.venue_order_id.empty()) {
       venue_names.erase(text_key(old.account, old.venue_order_id));
     }
@@ -122,7 +143,7 @@ bool State::apply_order_new(const RecordHeader& header, const std::uint8_t* reco
   if (const auto* client_id = client_id_of(record, made.flags)) fresh.client_id = *client_id;
   begin_write(order.version);
   fresh.version = order.version;
-  put_all(order, fresh);
+  put_fresh(order, fresh);
   reserve_for(order, routes.at(route_index), 1);
   end_write(order.version);
   names.use(header.actor, made.client_number, order.client_id, made.order_id);
@@ -243,9 +264,10 @@ void apply_replace_outcome(Order& order, RecordKind kind, const OrderFact& fact,
   put_all(order.pending_client_id, ClientId{});
 }
 
-OrderEvent event_of(RecordKind kind, const OrderFact& fact) noexcept {
+OrderEvent event_of(const Order& order, RecordKind kind, const OrderFact& fact) noexcept {
   switch (kind) {
     case RecordKind::kOrderAccepted:
+      if (is_trigger_told(order, fact)) return OrderEvent::kTriggered;
       return static_cast<FactReason>(fact.reason) == FactReason::kUntriggered
                  ? OrderEvent::kAcceptedUntriggered
                  : OrderEvent::kAccepted;
@@ -295,7 +317,7 @@ bool State::apply_fact(const RecordHeader& header, const OrderFact& fact) noexce
   } else {
     put(order.reason, fact.reason);
     if (fact.cumulative > order.told_cumulative) put(order.told_cumulative, fact.cumulative);
-    next = transition(next, event_of(kind, fact)).next;
+    next = transition(next, event_of(order, kind, fact)).next;
     if (next == OrderState::kNew && order.cumulative > 0) next = OrderState::kPartiallyFilled;
   }
   settle(order, route, slot, next);

@@ -1,5 +1,6 @@
 """Typed face of the native module. Each submodule has one Python door (STYLE.md section 1)."""
 
+from gateway._core import bench as bench
 from gateway._core import engine as engine
 from gateway._core import journal as journal
 from gateway._core import matching as matching

@@ -20,16 +20,19 @@ def names() -> list[str]:
     if importlib.util.find_spec(PACKAGE) is None:
         return []
     package = importlib.import_module(PACKAGE)
-    return sorted(module.name for module in pkgutil.iter_modules(package.__path__))
+    found = (module.name for module in pkgutil.iter_modules(package.__path__))
+    return sorted(name for name in found if not name.startswith("_"))
 
 
 @click.command("bench")
 @click.argument("name", required=False)
+@click.option("--quick", is_flag=True, help="Seconds instead of minutes; not for comparison.")
 @json_option
-def command(name: str | None, as_json: bool) -> None:
+def command(name: str | None, quick: bool, as_json: bool) -> None:
     """Run the bench NAME and print its numbers; without NAME, list the benches.
 
     A bench is a module of gateway.benchmarks with `measure(progress)`, which returns the object.
+    What the figures mean: docs/reference/bench.md.
 
     \b
     Example:
@@ -46,5 +49,5 @@ def command(name: str | None, as_json: bool) -> None:
         hint = f"Benches here: {', '.join(known) or 'none in this build'}."
         raise CommandFailure(USAGE, "NOT_FOUND", f"there is no bench {name!r}", hint)
     module = importlib.import_module(f"{PACKAGE}.{name}")
-    result = module.measure(lambda text: click.echo(text, err=True))
+    result = module.measure(lambda text: click.echo(text, err=True), is_quick=quick)
     print_json(result) if as_json else print_pairs(result)

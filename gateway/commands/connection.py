@@ -23,6 +23,7 @@ __all__ = ["Connection", "connect", "connection_options"]
 
 REQUEST_SECONDS_MAX = 15
 ANSWER_BYTES_MAX = 64 << 20
+EXPLAINED = ("level", "limit", "current", "would_be", "working")
 START_HINT = "Start it with `gateway run FILE`, or name a running one with --url or --config."
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -179,6 +180,9 @@ def refusal(status: int, body: bytes) -> CommandFailure:
     hint = str(error.get("hint") or f"See `gateway explain {code}`.")
     value = error.get("value")
     shown = rule if value in (None, "") else f"{rule} (given {value})"
+    numbers = [f"{name} {error[name]}" for name in EXPLAINED if error.get(name)]
+    if numbers:
+        shown += f" [{', '.join(numbers)}]"
     failure = CommandFailure(REFUSED, code, shown, hint)
     failure.error = {"field": "", "value": ""} | error | {"hint": hint}
     return failure

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
-from gateway.api.version import API_LEVEL
 from gateway.commands.connection import connect, connection_options
 from gateway.commands.output import json_option, print_json, print_table
 
 __all__ = ["command", "installed"]
-
-GROUP = "gateway.plugins"
 
 
 @click.command("plugins")
@@ -37,7 +34,7 @@ def command(
     if running:
         answer = connect(url, key_file, config_file).get("/v1/plugins")
     else:
-        answer = {"plugins": [installed(point) for point in entry_points(group=GROUP)]}
+        answer = {"plugins": installed()}
     if as_json:
         print_json(answer)
     else:
@@ -46,17 +43,8 @@ def command(
         print_table(answer["plugins"], columns, empty)
 
 
-def installed(point: EntryPoint) -> dict[str, Any]:
-    """One installed plugin: imported, asked for its API level, never started."""
-    version = point.dist.version if point.dist else ""
-    row: dict[str, Any] = {"name": point.name, "version": version, "api": None}
-    try:
-        plugin = point.load()
-        row["api"] = plugin.gateway_api_level()
-        row["name"] = plugin.gateway_venue_name()
-    except Exception as error:  # Whatever a plugin raises is shown as its reason.
-        return row | {"state": "broken", "reason": f"{type(error).__name__}: {error}"}
-    if row["api"] != API_LEVEL:
-        reason = f"written for API level {row['api']}, this gateway has {API_LEVEL}"
-        return row | {"state": "refused", "reason": reason}
-    return row | {"state": "ready", "reason": ""}
+def installed() -> list[dict[str, Any]]:
+    """Every installed plugin, judged as the daemon judges it at its start; none is started."""
+    from gateway.venues.registry import Plugins
+
+    return [msgspec.to_builtins(row) for row in Plugins.discover().rows]

@@ -238,6 +238,13 @@ class Engine:
         order_id = self.native.find_order(number, client_order_id) if number else 0
         return self.native.order(order_id) if order_id else None
 
+    def scales(self, instrument: str) -> tuple[int, int]:
+        """Decimals of price and quantity; (0, 0) for an unknown name. Not for the order path."""
+        for row in self.native.registry("instrument"):
+            if row["name"] == instrument:
+                return int(row["price_scale"]), int(row["quantity_scale"])
+        return 0, 0
+
     def orders(self, *, open_only: bool = True, limit: int = 10_000) -> list[Row]:
         """Orders, newest state of each."""
         return self.native.orders(open_only, limit)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from gateway._core.types import REFUSALS
+from gateway._core.types import REFUSALS, format_decimal
 from gateway.api import RefusedError
 from gateway.core.vocabulary import LEVELS, word_of
 
@@ -31,6 +31,16 @@ class RefusalRow(NamedTuple):
 _BY_NUMBER = {row[0]: RefusalRow(*row) for row in REFUSALS}
 _BY_NAME = {row.name: row for row in _BY_NUMBER.values()}
 _UNNAMED = RefusalRow(0, "", 500, 99, 99, "")
+# What the numbers of an explained refusal count; the others are whole numbers (ms, orders, states).
+_UNITS = {
+    "MAX_ORDER_QUANTITY": "quantity",
+    "POSITION_LIMIT": "quantity",
+    "WOULD_INCREASE": "quantity",
+    "MAX_ORDER_NOTIONAL": "amount",
+    "EXPOSURE_LIMIT": "amount",
+    "CREDIT_LIMIT": "amount",
+    "PRICE_COLLAR": "price",
+}
 _NATIVE = re.compile(r"(?P<code>[A-Z][A-Z0-9_]+)(?: (?P<field>[a-z_0-9.]+))?(?P<rest>.*)", re.S)
 
 
@@ -52,21 +62,26 @@ def describe_number(number: int) -> RefusalRow:
     return _BY_NUMBER.get(number, _UNNAMED)
 
 
-def refusal_of(notice: Notice, *, field: str = "") -> RefusedError:
-    """The error of a notice of kind ORDER_REFUSED."""
+def refusal_of(
+    notice: Notice, *, field: str = "", price_scale: int = 0, quantity_scale: int = 0
+) -> RefusedError:
+    """The error of a notice of kind ORDER_REFUSED; numbers as decimal text in the rule's unit."""
     row = describe_number(notice.refusal)
     if notice.level < 0 and not (notice.limit or notice.would_be):
         return RefusedError(row.name, field=field, rule=row.sentence)
     level = word_of(LEVELS, notice.level) if notice.level >= 0 else None
+    unit = _UNITS.get(row.name, "whole")
+    scale = {"quantity": quantity_scale, "price": price_scale, "amount": 4, "whole": 0}[unit]
     return EngineRefusal(
         row.name,
         field=field,
         rule=row.sentence,
         level=level,
-        limit=str(notice.limit),
-        current=str(notice.current),
-        would_be=str(notice.would_be),
-        working=str(notice.working),
+        # A collar is laid in basis points around a price.
+        limit=format_decimal(notice.limit, 0 if unit == "price" else scale),
+        current=format_decimal(notice.current, scale),
+        would_be=format_decimal(notice.would_be, scale),
+        working=format_decimal(notice.working, scale),
     )
 
 

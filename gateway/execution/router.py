@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 Row = dict[str, Any]
 # Called with each notice; None means: notices were lost, read the state again.
 Listener = Callable[["Notice | None"], None]
+REPEATED = 1  # `current` of a verdict that told an earlier one again
 _NOTICES_MAX = 1024
 
 
@@ -100,7 +101,6 @@ class Router:
         flags = order.is_post_only * ORDER_FLAGS["post_only"]
         flags |= order.is_reduce_only * ORDER_FLAGS["reduce_only"]
         flags |= order.is_emulated * ORDER_FLAGS["emulate"]
-        was_known = self.engine.native.find_order(principal, order.client_order_id) != 0
         with refusing(**msgspec.structs.asdict(order)):
             request = self._port.submit(
                 principal,
@@ -119,8 +119,8 @@ class Router:
                 LEGS[order.leg],
                 flags,
             )
-        notice = await self._verdict(request)
-        return Submitted(self._row(notice.order_id), not was_known)
+        notice = await self._verdict(request, order.instrument)
+        return Submitted(self._row(notice.order_id), notice.current != REPEATED)
 
     async def cancel(
         self, principal: str, order_id: int, reason: CancelReason = CancelReason.CLIENT
@@ -147,7 +147,7 @@ class Router:
         number = self.engine.names.id("principal", principal)
         with refusing(client_order_id=client_order_id, quantity=quantity, price=price):
             request = self._port.replace(number, order_id, client_order_id, quantity, price)
-        await self._verdict(request)
+        await self._verdict(request, str(self._row(order_id)["instrument"]))
         return self._row(order_id)
 
     async def mass_cancel(
@@ -201,7 +201,7 @@ class Router:
             return
         future.set_result(notice)
 
-    async def _verdict(self, request: int) -> Notice:
+    async def _verdict(self, request: int, instrument: str = "") -> Notice:
         if request == 0:
             raise RefusedError("LANE_FULL", rule="the entry lane is full; try again")
         future: asyncio.Future[Notice] = asyncio.get_running_loop().create_future()
@@ -218,7 +218,8 @@ class Router:
         finally:
             del self._verdicts[request]
         if notice.kind == RecordKind.ORDER_REFUSED or notice.refusal:
-            raise refusal_of(notice)
+            price_scale, quantity_scale = self.engine.scales(instrument)
+            raise refusal_of(notice, price_scale=price_scale, quantity_scale=quantity_scale)
         return notice
 
     def _row(self, order_id: int) -> Row:

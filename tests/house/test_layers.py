@@ -23,6 +23,7 @@ NATIVE_DOORS = {
     "fix": "transport",
     "matching": "matching",
     "ledger": "ledger",
+    "bench": "benchmarks",
 }
 NATIVE_FOR_ALL = {"types"}  # The refusal table and decimal text.
 PLUGIN_MAY = {"api", "transport", "matching"}

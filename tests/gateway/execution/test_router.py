@@ -29,7 +29,7 @@ async def test_a_refusal_raises_and_leaves_no_order():
     world.native.refuse_next = "POSITION_LIMIT"
     with pytest.raises(RefusedError) as refused:
         await world.submit()
-    assert (refused.value.code, refused.value.explained["would_be"]) == ("POSITION_LIMIT", "6")
+    assert (refused.value.code, refused.value.explained["would_be"]) == ("POSITION_LIMIT", "0.006")
     assert world.engine.orders() == []
     world.close()
 

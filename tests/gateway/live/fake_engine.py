@@ -215,7 +215,13 @@ class Engine:
     def define_instrument(self, venue, symbol, venue_symbol, *rules):
         venue_name = self._name("venue", venue)
         return self._define(
-            "instrument", symbol, venue=venue_name, venue_symbol=venue_symbol, rules=rules
+            "instrument",
+            symbol,
+            venue=venue_name,
+            venue_symbol=venue_symbol,
+            rules=rules,
+            price_scale=rules[4],
+            quantity_scale=rules[5],
         )
 
     def define_account(self, venue, name, durability, is_hedge_mode, margin_mode):
@@ -306,7 +312,8 @@ class Engine:
         order_id = self._by_client.get((principal, client_id))
         if order_id:
             same = self._orders[order_id]["_content"] == content
-            self._notice(port, request, order_id, 30, "" if same else "ID_CONFLICT")
+            refusal = "" if same else "ID_CONFLICT"
+            self._notice(port, request, order_id, 30, refusal, current=int(same))
             return
         row = self._registries["instrument"][self._name("instrument", instrument)]
         venue_id = self._registries["venue"][row["venue"]]["id"]
@@ -574,7 +581,7 @@ class Engine:
         return list(self._states.values())
 
     def registry(self, kind):
-        return [dict(row) for row in self._registries[kind].values()]
+        return [{"name": name, **row} for name, row in self._registries[kind].items()]
 
     def marks(self):
         return []

@@ -44,6 +44,7 @@ GATEWAY = """
 directory = "journal"
 ring_directory = "{ring}"
 limits_file = "limits.toml"
+drive = "{drive}"
 [journal]
 ring_mib = 4
 segment_mib = 1
@@ -55,6 +56,7 @@ request_burst = 10000
 port = 0
 [venues.{venue}]
 adapter = "{adapter}"
+isolation = "in_process"
 settings = {settings}
 secrets = {secrets}
 [accounts.main]
@@ -162,9 +164,14 @@ class RealGateway:
             '{ key = "venue.key", secret = "venue.secret" }',
         )
 
-    def configure(self, venue, adapter, settings="{}", secret_files="{}"):
+    def configure(self, venue, adapter, settings="{}", secret_files="{}", drive="inline"):
         text = GATEWAY.format(
-            ring=self.ring, venue=venue, adapter=adapter, settings=settings, secrets=secret_files
+            ring=self.ring,
+            venue=venue,
+            adapter=adapter,
+            settings=settings,
+            secrets=secret_files,
+            drive=drive,
         )
         (self.folder / "gateway.toml").write_text(text)
         limits = "".join(f"[{level}]{LIMIT_FIELDS}\n" for level in LEVELS)
@@ -238,7 +245,7 @@ class RealGateway:
         def equal():
             live = self.call("GET", "/v1/status")[1]
             seen = self.observe("status?state_hash=true")
-            return (live, seen) if live["sequence"] == seen["sequence"] else None
+            return (live, seen) if live["sequence"] == seen.get("sequence") else None
 
         live, seen = until(equal, what="equal sequences")
         assert seen["state_hash"] == live["state_hash"]

@@ -2,41 +2,20 @@
 restart and its own death, and its snapshots shorten the next start."""
 
 import asyncio
-import importlib.util
 import json
-import sys
-from pathlib import Path
+import shutil
+import urllib.request
+from decimal import Decimal
 
 import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from real_programs import until
 
+from gateway._core.journal import Replica
 
-def load_programs():
-    if "real_programs" not in sys.modules:
-        path = Path(__file__).with_name("real_programs.py")
-        spec = importlib.util.spec_from_file_location("real_programs", path)
-        module = importlib.util.module_from_spec(spec)
-        sys.modules["real_programs"] = module
-        spec.loader.exec_module(module)
-    return sys.modules["real_programs"]
-
-
-programs = load_programs()
 VALUATION = {"mark", "mark_age_ms", "unrealised"}  # volatile: they move without a record
 pytestmark = pytest.mark.timeout(100)
-
-
-@pytest.fixture
-def gateway(tmp_path):
-    run = programs.RealGateway(tmp_path)
-    try:
-        run.start_paper()
-        run.start_daemon()
-        run.start_observer()
-        yield run
-    finally:
-        run.close()
 
 
 def trade(run):
@@ -162,8 +141,29 @@ def test_the_streams_profit_is_the_daemons_at_the_same_mark(gateway):
         ]
         return pairs
 
-    [(live, seen)] = programs.until(same_mark, what="the same mark on both sides")
+    [(live, seen)] = until(same_mark, what="the same mark on both sides")
     assert live == seen and live is not None
+
+
+def test_a_mark_values_positions_and_is_no_part_of_the_state(gateway):
+    gateway.wait_order(gateway.submit("buy", "0.5")["order_id"], "FILLED")
+    gateway.settled()
+    replica = Replica(str(gateway.folder / "journal"), str(gateway.ring))
+    assert replica.set_mark("BTC-USDT.paper", "50000", 1) is False, "nothing read yet"
+    replica.follow()
+    before = replica.state_hash()
+    [flat] = replica.positions()
+    assert flat["mark"] is None and flat["unrealised"] is None
+    assert replica.set_mark("BTC-USDT.paper", "51000.05", 1) is True
+    [valued] = replica.positions()
+    assert valued["mark"] == "51000.05"
+    gain = Decimal("51000.05") * Decimal(valued["quantity"]) - Decimal(valued["cost"])
+    assert Decimal(valued["unrealised"]) == gain
+    assert replica.state_hash() == before
+    assert replica.set_mark("NO-SUCH", "1", 1) is False
+    for price in ("0", "-1", "1e3", "", "x", "0." + "1" * 40):
+        with pytest.raises(ValueError, match="positive decimal"):
+            replica.set_mark("BTC-USDT.paper", price, 1)
 
 
 def test_metrics_name_orders_positions_fills_and_lag(gateway):
@@ -171,8 +171,6 @@ def test_metrics_name_orders_positions_fills_and_lag(gateway):
     gateway.settled()
 
     def samples():
-        import urllib.request
-
         with urllib.request.urlopen(f"{gateway.observer_url}/metrics", timeout=5) as answer:
             text = answer.read().decode()
         return {
@@ -181,7 +179,7 @@ def test_metrics_name_orders_positions_fills_and_lag(gateway):
             for sample in family.samples
         }
 
-    found = programs.until(
+    found = until(
         lambda: (now := samples()).get(("gateway_engine_counter", "fills")) == 1 and now,
         what="the daemon's counters",
     )
@@ -209,7 +207,7 @@ def test_a_killed_daemon_is_followed_again_and_starts_from_the_observers_snapsho
     assert sorted(orders.values()) == ["CANCELED", "FILLED", "NEW"]
     gateway.settled()
     journal = gateway.folder / "journal"
-    programs.until(lambda: list(journal.glob("snapshot-*.state")), what="a snapshot at the seal")
+    until(lambda: list(journal.glob("snapshot-*.state")), what="a snapshot at the seal")
     trade(gateway)
     gateway.settled()
     gateway.daemon.kill()
@@ -229,6 +227,42 @@ def test_a_killed_daemon_is_followed_again_and_starts_from_the_observers_snapsho
     assert not (gateway.ring / "observe.json").exists()
     assert gateway.daemon.stop() == 0
     assert not (gateway.ring / "counters.json").exists()
+
+
+def test_a_snapshot_of_records_that_were_lost_is_not_used(gateway, tmp_path):
+    journal = gateway.folder / "journal"
+    trade(gateway)
+    gateway.settled()
+    synced = gateway.call("GET", "/v1/status")[1]["sequence"]
+    until(
+        lambda: gateway.call("GET", "/v1/status")[1]["counters"]["synced_sequence"] >= synced,
+        what="the sync",
+    )
+    copy = shutil.copytree(journal, tmp_path / "copy")  # what a lost machine would leave
+    trade(gateway)
+    gateway.settled()
+    ahead = Replica(str(journal), str(gateway.ring), use_snapshot=False)
+    ahead.follow()
+    shutil.copy(ahead.write_snapshot(), copy)
+    opened = Replica(str(copy))
+    opened.follow()
+    plain = Replica(str(copy), use_snapshot=False)
+    plain.follow()
+    assert synced <= opened.sequence < ahead.sequence
+    assert (opened.sequence, opened.state_hash()) == (plain.sequence, plain.state_hash())
+
+
+def test_the_observer_follows_a_daemon_whose_ring_was_lost(gateway):
+    trade(gateway)
+    before = gateway.settled()
+    gateway.daemon.kill()
+    (gateway.ring / "journal.ring").unlink()
+    gateway.start_daemon()
+    after = gateway.settled()
+    assert after["epoch"] > before["epoch"]
+    trade(gateway)
+    gateway.settled()
+    assert journaled(gateway.observe("positions")["positions"]) == live_rows(gateway, "positions")
 
 
 def test_a_segment_sealed_while_running_gets_its_snapshot(gateway):
@@ -261,5 +295,5 @@ def test_a_segment_sealed_while_running_gets_its_snapshot(gateway):
                 await asyncio.gather(*(churn(f"w{worker}") for worker in range(8)))
 
     asyncio.run(fill_a_segment())
-    programs.until(lambda: list(journal.glob("snapshot-*.state")), what="a snapshot at the seal")
+    until(lambda: list(journal.glob("snapshot-*.state")), what="a snapshot at the seal")
     gateway.settled()

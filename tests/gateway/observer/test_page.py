@@ -122,6 +122,39 @@ async def test_a_broken_connection_resumes_without_losing_a_change(world, tmp_pa
         assert browser.complaints == []
 
 
+async def test_the_running_gateway_is_read_live_with_its_profit(gateway):
+    """Scheme by scheme on the real programs: what a trader does is on the page within moments."""
+    for number, scheme in enumerate(("light", "dark")):
+        async with Browser(scheme) as browser:
+            if number == 0:
+                await browser.page.goto(gateway.page_address())
+            else:
+                await browser.page.goto(gateway.observer_url)
+                await browser.page.fill("#key", gateway.key)
+                await browser.page.keyboard.press("Enter")
+            await asyncio.to_thread(gateway.submit, "buy", "0.25")
+            await asyncio.to_thread(gateway.submit, "sell", "0.1", "52000")
+            await browser.sees("orders", "FILLED", "BTC-USDT.paper", "0.25")
+            await browser.sees("orders", "NEW", "▼ sell", "52000")
+            await browser.page.keyboard.press("2")
+            await browser.sees("positions", "BTC-USDT.paper", f"+{0.25 * (number + 1)}")
+            await browser.page.wait_for_function(
+                "!document.querySelector('#totals').innerText.includes('without mark')"
+            )
+            before = await browser.page.inner_text("#totals")
+            assert "USDT" in before and "Unrealised" in before
+            await browser.page.wait_for_function(
+                "before => document.querySelector('#totals').innerText !== before", arg=before
+            )
+            if "GATEWAY_SCREENSHOTS" in os.environ:
+                folder = Path(os.environ["GATEWAY_SCREENSHOTS"])
+                await browser.page.wait_for_timeout(1200)
+                await browser.page.screenshot(path=folder / f"real-positions-{scheme}.png")
+                await browser.page.keyboard.press("1")
+                await browser.page.screenshot(path=folder / f"real-orders-{scheme}.png")
+            assert browser.complaints == []
+
+
 async def test_without_a_session_the_page_asks_for_a_key(world, tmp_path):
     async with world.RunningObserver(tmp_path) as run, Browser("light") as browser:
         run.journal.new_order(1)

@@ -66,6 +66,7 @@ class Engine {
   /// Journals a control record (registry, limits, trading state, period). 0 = no space.
   template <typename Payload>
   Sequence record_control(RecordKind kind, const Payload& content, PrincipalId actor = 0) noexcept {
+    if (is_closed_) return 0;
     (void)now_ns();
     return append(kind, content, {.actor = actor});
   }
@@ -90,6 +91,8 @@ class Engine {
   /// First thing after recovery: what was in flight becomes UNKNOWN, what the gateway holds itself is
   /// taken up again. Journaled. Allocates.
   void settle_in_flight();
+  /// The journal is closed: nothing turns or is recorded any more.
+  void close() noexcept { is_closed_ = true; }
   /// End of the trading period: text client ids of ended orders are dropped, emulated DAY orders end.
   Sequence roll_period() noexcept;
 
@@ -123,7 +126,8 @@ class Engine {
   [[nodiscard]] bool find_repeated(const NewOrderMessage& message, std::uint32_t port, Notice& answer) noexcept;
   [[nodiscard]] std::int64_t protection_price(const NewOrderMessage& message, const Route& route) const noexcept;
   [[nodiscard]] GateVerdict check_gate(const Candidate& candidate) noexcept;
-  [[nodiscard]] bool is_duplicate(const Candidate& candidate) noexcept;
+  [[nodiscard]] bool is_duplicate(const Candidate& candidate) const noexcept;
+  void remember_fingerprint(const Candidate& candidate) noexcept;
   Notice accept(const Candidate& candidate) noexcept;
   Notice refuse(const NewOrderMessage& message, std::uint32_t port, GateVerdict verdict) noexcept;
   [[nodiscard]] GateVerdict check_new(const NewOrderMessage& message, std::uint32_t port, Candidate& candidate) noexcept;
@@ -139,6 +143,8 @@ class Engine {
   [[nodiscard]] Refusal check_cancel(const Order& order, PrincipalId principal) noexcept;
   Notice send_cancel(std::uint32_t slot, PrincipalId principal, std::uint64_t request, CancelReason reason, std::uint32_t port) noexcept;
   [[nodiscard]] GateVerdict check_replace(const ReplaceMessage& message, const Order& order, std::int64_t price, std::int64_t quantity) noexcept;
+  /// Whether a replace may take its new client id.
+  [[nodiscard]] Refusal check_new_name(const ReplaceMessage& message) const noexcept;
   Notice answer(std::uint32_t port, const Notice& notice) noexcept;
   Notice refuse_change(RecordKind kind, const MessageHeader& header, OrderId order_id, std::uint32_t port, const GateVerdict& verdict) noexcept;
 
@@ -146,10 +152,13 @@ class Engine {
   void record_anomaly(OrderId order_id, RecordKind kind, std::uint8_t state, AnomalyCode code, const TradeId& trade_id) noexcept;
   void tell_owner(const Order& order, Sequence sequence, RecordKind kind, Refusal refusal = Refusal::kNone) noexcept;
   void halt_by_range(InstrumentId instrument, OrderId order_id, const TradeId& trade_id) noexcept;
+  [[nodiscard]] std::uint32_t slot_of_fill(const OrderFilled& told) const noexcept;
+  /// What of a booked fill contradicts what is known: one anomaly each.
+  void judge_fill(const OrderFilled& told, std::uint32_t slot, bool is_fee_unknown, bool is_strange) noexcept;
+  /// False, with an anomaly, when the money cannot be booked.
+  [[nodiscard]] bool check_money(RecordKind kind, AccountId account, CurrencyId currency, Money amount) noexcept;
   void trigger_emulated(InstrumentId instrument, std::int64_t price) noexcept;
   void end_emulated(const Order& order) noexcept;
-  /// Whether the order's type is emulated at its venue and has not been triggered.
-  [[nodiscard]] bool is_waiting_trigger(const Order& order) const noexcept;
 
   // Turn (engine_turn.cpp).
   std::size_t turn_urgent(std::size_t limit) noexcept;
@@ -158,6 +167,8 @@ class Engine {
   void dispatch_fact(const AnyMessage& message) noexcept;
   void release_gated() noexcept;
   void poll_kill_word() noexcept;
+  /// Cancels everything that is not being cancelled; false = some must wait for room.
+  [[nodiscard]] bool sweep_by_kill() noexcept;
   void run_timers(std::int64_t now_ns) noexcept;
 
   template <typename Payload>
@@ -184,6 +195,8 @@ class Engine {
   std::int64_t timers_due_ns_ = 0;
   std::uint64_t kill_word_seen_ = 0;
   std::atomic<std::uint64_t> beat_{0};
+  bool is_kill_sweeping_ = false;  // cancels of a raised kill word still wait for room
+  bool is_closed_ = false;
   bool is_clock_healthy_ = true;
   std::vector<OrderId> emulated_;  // bounded by the order table; waits for a trigger or an expiry
   struct Fingerprint {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -67,6 +68,7 @@ class Runtime {
   std::atomic<int> pin_result_{-1};  // -1 = not tried, 0 = done, else errno
   std::atomic<const std::function<void()>*> posted_{nullptr};
   std::atomic<bool> is_posted_done_{false};
+  std::mutex run_mutex_;  // one caller of run() at a time; never the engine's thread
   bool is_open_ = false;
   bool is_memory_only_ = false;
 };

@@ -17,7 +17,7 @@ enum class StepResult : std::uint8_t { kIdle, kAdvanced, kFailed };
 struct CommitOptions {
   std::uint32_t instance = 1;
   std::uint64_t segment_bytes = 64ULL << 20;
-  std::uint64_t batch_bytes_max = 1ULL << 20;
+  std::uint64_t batch_bytes_max = 8ULL << 20;
   bool is_memory_only = false;  // synced follows published, nothing is stored
   // Waiting of the thread: spin, then yield, then sleep at most park_ns; this bounds the latency.
   std::uint32_t spin_rounds = 200;

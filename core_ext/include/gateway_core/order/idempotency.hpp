@@ -10,7 +10,7 @@
 
 namespace gateway {
 
-/// Numbers this far below the newest one are refused as stale.
+/// Numbers about this far below the newest one (a word of 64 less) are refused as stale.
 inline constexpr std::uint64_t kNumberWindow = 65536;
 inline constexpr std::uint32_t kPrincipalsMax = 256;
 
@@ -19,7 +19,8 @@ struct NumberWindow {
   std::uint64_t bits[kNumberWindow / 64] = {};
 
   [[nodiscard]] bool is_stale(std::uint64_t number) const noexcept {
-    return number + kNumberWindow <= high_water;
+    // By whole words: the newest word must not share its bits with the oldest one.
+    return number / 64 + kNumberWindow / 64 <= high_water / 64;
   }
   [[nodiscard]] bool is_used(std::uint64_t number) const noexcept {
     if (number > high_water || is_stale(number)) return false;
@@ -64,6 +65,10 @@ class ClientNames {
   }
   [[nodiscard]] const NumberWindow* window(PrincipalId principal) const noexcept {
     return principal < kPrincipalsMax ? windows_[principal].get() : nullptr;
+  }
+  void prefault() noexcept {
+    numbers_.prefault();
+    texts_.prefault();
   }
   [[nodiscard]] bool is_text_full() const noexcept { return texts_.is_full(); }
   [[nodiscard]] bool is_number_full() const noexcept { return numbers_.is_full(); }

@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "gateway_core/memory/relaxed.hpp"
+#include "gateway_core/order/order_state.hpp"
 #include "gateway_core/record/kinds.hpp"
 
 namespace gateway {
@@ -69,6 +70,17 @@ static_assert(std::has_unique_object_representations_v<Order>);
 
 [[nodiscard]] inline std::int64_t leaves(const Order& order) noexcept {
   return order.quantity - order.cumulative;
+}
+
+/// Whether the gateway itself waits for the order's trigger: the venue has never named it.
+[[nodiscard]] inline bool is_held_for_trigger(const Order& order) noexcept {
+  return (order.flags & kEmulate) != 0 && order.venue_order_id.empty() &&
+         static_cast<OrderState>(order.state) == OrderState::kUntriggered;
+}
+/// Whether an acceptance tells that the venue's trigger fired: it names neither id nor reason.
+[[nodiscard]] inline bool is_trigger_told(const Order& order, const OrderFact& fact) noexcept {
+  return static_cast<OrderState>(order.state) == OrderState::kUntriggered &&
+         static_cast<FactReason>(fact.reason) == FactReason::kNone && fact.venue_order_id.empty();
 }
 
 }  // namespace gateway

@@ -2,14 +2,11 @@
 // oldest first, open orders never. The engine thread writes, any thread may copy a slot.
 #pragma once
 
-#include <sys/mman.h>
-
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <new>
-#include <stdexcept>
 
+#include "gateway_core/memory/huge_array.hpp"
+#include "gateway_core/memory/key_table.hpp"
 #include "gateway_core/order/order.hpp"
 
 namespace gateway {
@@ -18,21 +15,20 @@ inline constexpr std::uint32_t kNoSlot = 0xFFFFFFFF;
 
 class OrderTable {
  public:
-  explicit OrderTable(std::uint32_t capacity) : capacity_(capacity) {
-    const std::size_t bytes = std::size_t{capacity} * sizeof(Order);
-    void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) throw std::bad_alloc();
-    slots_ = static_cast<Order*>(memory);
-    bytes_ = bytes;
+  explicit OrderTable(std::uint32_t capacity) : capacity_(capacity), slots_(capacity) {
     std::size_t size = 16;
     while (size < std::size_t{capacity} * 2) size *= 2;
     mask_ = size - 1;
-    index_ = std::make_unique<Entry[]>(size);
+    index_ = HugeArray<Entry>(size);
   }
-  ~OrderTable() { ::munmap(slots_, bytes_); }
   OrderTable(const OrderTable&) = delete;
   OrderTable& operator=(const OrderTable&) = delete;
+
+  /// Takes all memory now, so that no order meets a page for the first time.
+  void prefault() noexcept {
+    slots_.prefault();
+    index_.prefault();
+  }
 
   [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
   /// Slots below this have been used; any thread.
@@ -48,6 +44,7 @@ class OrderTable {
   [[nodiscard]] const Order& at(std::uint32_t slot) const noexcept { return slots_[slot]; }
 
   [[nodiscard]] std::uint32_t find(OrderId id) const noexcept {
+    if (id == 0) return kNoSlot;  // marks an empty place, never an order
     for (std::size_t at = home(id);; at = (at + 1) & mask_) {
       if (index_[at].id == id) return index_[at].slot;
       if (index_[at].id == 0) return kNoSlot;
@@ -73,6 +70,14 @@ class OrderTable {
     insert(id, slot);
     link(open_, slot);
     return slot;
+  }
+
+  /// Brings the slot that the next take() will use near, while nobody waits for it.
+  void prefetch_next() const noexcept {
+    const std::uint32_t slot = used_ < capacity_ ? used_ : terminal_.first - 1;
+    if (slot >= capacity_) return;
+    const auto* bytes = reinterpret_cast<const std::byte*>(&slots_[slot]);
+    for (std::size_t at = 0; at < sizeof(Order); at += 64) __builtin_prefetch(bytes + at, 1);
   }
 
   [[nodiscard]] std::uint32_t open_count() const noexcept { return open_.count; }
@@ -106,14 +111,13 @@ class OrderTable {
 
  private:
   struct Entry {
-    OrderId id = 0;
-    std::uint32_t slot = 0;
-    std::uint32_t reserved = 0;
+    OrderId id;  // 0 = empty
+    std::uint32_t slot;
+    std::uint32_t reserved;
   };
 
   [[nodiscard]] std::size_t home(OrderId id) const noexcept {
-    // Ids of one boot are consecutive, so their homes are neighbours and share cache lines.
-    return static_cast<std::size_t>(id + (id >> 31) * 0x9E3779B1) & mask_;
+    return static_cast<std::size_t>(block_hash(id, 0)) & mask_;
   }
   void insert(OrderId id, std::uint32_t slot) noexcept {
     std::size_t at = home(id);
@@ -172,9 +176,8 @@ class OrderTable {
   List open_;
   List terminal_;
   std::size_t mask_ = 0;
-  std::size_t bytes_ = 0;
-  Order* slots_ = nullptr;
-  std::unique_ptr<Entry[]> index_;
+  HugeArray<Order> slots_;
+  HugeArray<Entry> index_;
 };
 
 }  // namespace gateway

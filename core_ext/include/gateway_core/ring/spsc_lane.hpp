@@ -99,6 +99,13 @@ class SpscLane {
     return static_cast<std::size_t>(tail_seen_ - head);
   }
 
+  /// Consumer. Whether `entries` are there; looks again when what was seen is not enough.
+  [[nodiscard]] bool holds(std::size_t entries) noexcept {
+    const std::uint64_t head = header_->head.load(std::memory_order_relaxed);
+    if (tail_seen_ - head < entries) tail_seen_ = header_->tail.load(std::memory_order_acquire);
+    return tail_seen_ - head >= entries;
+  }
+
   /// Consumer. As size(), without changing what the consumer has seen.
   [[nodiscard]] std::size_t size_now() const noexcept {
     return static_cast<std::size_t>(header_->tail.load(std::memory_order_acquire) -

@@ -51,14 +51,28 @@ inline constexpr std::int64_t kAmountMax_e4 = std::int64_t{1} << 58;
 struct AmountFactor {
   std::uint64_t factor = 0;
   std::uint32_t shift = 0;
+  // The same ratio in lowest terms, 0 when it does not fit: takes back a rounding that was none, so
+  // that an order exactly at a limit passes.
+  std::uint64_t over = 0;
+  std::uint64_t under = 0;
 
   /// For `numerator / denominator` amounts per product unit; both positive.
   [[nodiscard]] static AmountFactor of(Int128 numerator, Int128 denominator) noexcept {
     auto quotient = static_cast<UInt128>(numerator / denominator);
     auto rest = static_cast<UInt128>(numerator % denominator);
     const auto divisor = static_cast<UInt128>(denominator);
-    if (quotient >> 63 != 0) return {~std::uint64_t{0}, 0};
+    if (quotient >> 63 != 0) return {~std::uint64_t{0}, 0, 0, 0};
     AmountFactor out;
+    Int128 divide = numerator;
+    for (Int128 other = denominator; other != 0;) {
+      const Int128 next = divide % other;
+      divide = other;
+      other = next;
+    }
+    if (static_cast<UInt128>(numerator / divide) >> 64 == 0 && divisor / static_cast<UInt128>(divide) >> 64 == 0) {
+      out.over = static_cast<std::uint64_t>(numerator / divide);
+      out.under = static_cast<std::uint64_t>(denominator / divide);
+    }
     while (quotient >> 62 == 0 && out.shift < 120) {
       rest <<= 1;
       quotient <<= 1;
@@ -87,7 +101,10 @@ struct AmountFactor {
     const UInt128 value = low >> shift;
     const bool rest = shift != 0 && (low << (128 - shift)) != 0;
     if (value >= static_cast<UInt128>(kAmountMax_e4)) return kAmountMax_e4;
-    return static_cast<std::int64_t>(value) + (rest ? 1 : 0);
+    if (!rest) return static_cast<std::int64_t>(value);
+    const bool is_checkable = under != 0 && static_cast<UInt128>(product) >> 64 == 0;
+    const bool was_exact = is_checkable && value * under >= static_cast<UInt128>(product) * over;
+    return static_cast<std::int64_t>(value) + (was_exact ? 0 : 1);
   }
 };
 

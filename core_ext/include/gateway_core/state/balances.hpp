@@ -35,6 +35,16 @@ class BalanceTable {
     return found == nullptr ? 0 : rows_[*found].total_e18;
   }
 
+  /// Whether add() would succeed.
+  [[nodiscard]] bool can_add(AccountId account, CurrencyId currency, Int128 amount_e18) const noexcept {
+    const std::uint64_t* found = index_.find(key(account, currency));
+    Int128 total = 0;
+    if (found == nullptr) return !index_.is_full();
+    return !add_overflows(rows_[*found].total_e18, amount_e18, total);
+  }
+  /// Whether a fill, which touches three currencies at most, surely finds its rows.
+  [[nodiscard]] bool has_room_for_fill() const noexcept { return count() + 3 <= kBalancesMax; }
+
   /// Adds a signed amount. False when the table is full or the total would leave its range.
   bool add(AccountId account, CurrencyId currency, Int128 amount_e18, Sequence sequence) noexcept {
     Balance* row = find_or_make(account, currency);

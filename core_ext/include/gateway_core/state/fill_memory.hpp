@@ -2,13 +2,10 @@
 // A ring of fixed size, oldest forgotten first; each fill keeps what its position was before it.
 #pragma once
 
-#include <sys/mman.h>
-
 #include <cstdint>
-#include <memory>
-#include <new>
 #include <type_traits>
 
+#include "gateway_core/memory/huge_array.hpp"
 #include "gateway_core/memory/key_table.hpp"
 #include "gateway_core/position/position_state.hpp"
 #include "gateway_core/record/kinds.hpp"
@@ -38,20 +35,24 @@ static_assert(sizeof(FillEntry) == 192 && std::has_unique_object_representations
 
 class FillMemory {
  public:
-  explicit FillMemory(std::uint32_t capacity) : capacity_(capacity), index_(capacity) {
-    const std::size_t bytes = std::size_t{capacity} * sizeof(FillEntry);
-    void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) throw std::bad_alloc();
-    entries_ = static_cast<FillEntry*>(memory);
-  }
-  ~FillMemory() { ::munmap(entries_, std::size_t{capacity_} * sizeof(FillEntry)); }
+  explicit FillMemory(std::uint32_t capacity)
+      : capacity_(capacity), index_(capacity), entries_(capacity) {}
   FillMemory(const FillMemory&) = delete;
   FillMemory& operator=(const FillMemory&) = delete;
+
+  void prefault() noexcept {
+    index_.prefault();
+    entries_.prefault();
+  }
 
   [[nodiscard]] static Key128 key(AccountId account, InstrumentId instrument,
                                   const VenueOrderId& venue_order_id, const TradeId& trade_id) noexcept {
     return text_key((std::uint64_t{account} << 32) | instrument, venue_order_id, trade_id);
+  }
+  void prefetch(Key128 wanted) const noexcept {
+    index_.prefetch(wanted);
+    const auto* next = reinterpret_cast<const std::byte*>(&entries_[(total_ + 1) % capacity_]);
+    for (std::size_t at = 0; at < sizeof(FillEntry); at += 64) __builtin_prefetch(next + at, 1);
   }
   /// Ordinal (from 1) of a remembered fill, 0 = unknown.
   [[nodiscard]] std::uint64_t find(Key128 wanted) const noexcept {
@@ -88,7 +89,7 @@ class FillMemory {
   std::uint32_t capacity_;
   std::uint64_t total_ = 0;
   KeyTable index_;
-  FillEntry* entries_ = nullptr;
+  HugeArray<FillEntry> entries_;
 };
 
 }  // namespace gateway

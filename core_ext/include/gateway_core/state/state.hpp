@@ -54,9 +54,27 @@ class State {
   std::int64_t last_time_ns = 0;      // journal time, never decreases
   std::uint64_t counts[64] = {};      // records applied per kind
 
+  /// Takes all memory of the hot tables now. The live process, before its first order.
+  void prefault() noexcept {
+    orders.prefault();
+    names.prefault();
+    venue_names.prefault();
+    fills.prefault();
+  }
+
   /// Applies one record. False: the record contradicts the state (corruption or a newer format); the
   /// state is then not to be trusted any more.
   bool apply(const RecordHeader& header, const std::uint8_t* record) noexcept;
+
+  /// What a fill does, worked out before it is journaled; apply works it out again in replay.
+  struct DecidedFill {
+    Key128 key;
+    std::uint32_t slot = kNoSlot;
+    std::uint32_t route = 0;
+    PositionBook book;
+  };
+  /// As apply() of a fill record, with the decision its after-image was written from.
+  bool apply_decided(const RecordHeader& header, const OrderFilled& fill, const DecidedFill& decided) noexcept;
 
   /// Amounts the order holds at the gate, from what is open of it and of a pending replace.
   void reserve_for(Order& order, Route& route, int orders_delta) noexcept;
@@ -71,6 +89,8 @@ class State {
   [[nodiscard]] static Key128 reference_key(std::uint64_t scope, const Text<40>& reference) noexcept {
     return text_key(scope, reference);
   }
+  /// Remembers a booked reference; a full table forgets its older half.
+  void remember_reference(Key128 key, Sequence sequence) noexcept;
   [[nodiscard]] std::uint32_t route_of_order(AccountId account, InstrumentId instrument, Leg leg,
                                              StrategyId strategy) noexcept;
   [[nodiscard]] MarginMode margin_mode_of(AccountId account, InstrumentId instrument) const noexcept;
@@ -92,6 +112,7 @@ class State {
   bool apply_replace_requested(const RecordHeader& header, const ReplaceRequested& replace) noexcept;
   bool apply_triggered(const RecordHeader& header, const OrderTriggered& triggered) noexcept;
   bool apply_fact(const RecordHeader& header, const OrderFact& fact) noexcept;
+  void book_fill(const RecordHeader& header, const OrderFilled& fill, const DecidedFill& decided) noexcept;
   bool apply_filled(const RecordHeader& header, const OrderFilled& fill) noexcept;
   bool apply_revised(const RecordHeader& header, const FillRevised& fill) noexcept;
   bool apply_funding(const RecordHeader& header, const Funding& funding) noexcept;
@@ -102,6 +123,7 @@ class State {
   void settle(Order& order, Route& route, std::uint32_t slot, OrderState next) noexcept;
   void publish_position(std::uint32_t route, const PositionBook& book, std::int64_t price,
                         std::uint64_t last_fill, Sequence sequence) noexcept;
+  [[nodiscard]] std::int64_t price_after_revision(std::uint64_t ordinal, const FillEntry& old) const noexcept;
   void book_cash(const Route& route, Side side, std::int64_t quantity, Int128 value_e18,
                  Int128 fee_e18, CurrencyId fee_currency, Int128 realised_e18, Sequence sequence) noexcept;
 };

@@ -21,6 +21,11 @@ enum class Level : std::uint8_t {
 inline constexpr int kLevels = 5;
 enum class TradingState : std::uint8_t { kActive = 0, kReducing = 1, kHalted = 2 };
 
+[[nodiscard]] constexpr bool is_time_in_force(TimeInForce tif) noexcept {
+  return tif == TimeInForce::kDay || tif == TimeInForce::kGtc || tif == TimeInForce::kIoc ||
+         tif == TimeInForce::kFok || tif == TimeInForce::kGtd;
+}
+
 /// Order flags, one bit each.
 inline constexpr std::uint8_t kPostOnly = 1;
 inline constexpr std::uint8_t kReduceOnly = 2;
@@ -32,6 +37,10 @@ inline constexpr std::uint8_t kExternalOrder = 64;  // made by someone else, ado
 
 [[nodiscard]] constexpr std::int64_t sign_of(Side side) noexcept {
   return side == Side::kBuy ? 1 : -1;
+}
+/// Whether an order of this side closes this leg of a hedge account.
+[[nodiscard]] constexpr bool closes_leg(Leg leg, Side side) noexcept {
+  return (leg == Leg::kLong && side == Side::kSell) || (leg == Leg::kShort && side == Side::kBuy);
 }
 [[nodiscard]] constexpr Side opposite(Side side) noexcept {
   return side == Side::kBuy ? Side::kSell : Side::kBuy;

@@ -1,0 +1,146 @@
+// The matching engine on two streams: mix A is an exchange's feed, mix B is mostly moves.
+#include <utility>
+#include <vector>
+
+#include "benches.hpp"
+#include "gateway_core/book/matching.hpp"
+
+namespace gateway::bench {
+namespace {
+
+struct Operation {
+  enum class Kind : std::uint8_t { kAdd, kImmediate, kCancel, kMove } kind;
+  Side side;
+  OrderId id;
+  std::int64_t price;
+  std::int64_t quantity;
+};
+
+constexpr std::size_t kOperations = 200'000;
+constexpr std::size_t kBookTarget = 1'200;
+constexpr std::int64_t kMid = 100'000;
+
+/// Weights in percent; the rest moves. An immediate order takes what it can and never rests.
+struct Mix {
+  std::uint64_t add, immediate, cancel;
+  std::uint64_t immediate_quantity_max;
+};
+
+const MatchingEngine<>::Events& run(MatchingEngine<>& engine, const Operation& one) {
+  switch (one.kind) {
+    case Operation::Kind::kCancel:
+      return engine.cancel(one.id);
+    case Operation::Kind::kMove:
+      return engine.replace(one.id, one.price, 0, 0);
+    default:
+      break;
+  }
+  NewBookOrder order;
+  order.order_id = one.id;
+  order.side = one.side;
+  order.time_in_force = one.kind == Operation::Kind::kAdd ? TimeInForce::kGtc : TimeInForce::kIoc;
+  order.price = one.price;
+  order.quantity = one.quantity;
+  return engine.submit(order);
+}
+
+/// Draws operations and lets a book of its own run them, so that it knows what is still open. An
+/// order that was filled is named once more and then forgotten: venues reject such requests too.
+class Stream {
+ public:
+  explicit Stream(const Mix& mix) : mix_(mix) {
+    while (operations_.size() < kBookTarget) add();
+    while (operations_.size() < kOperations + kBookTarget) {
+      const std::uint64_t roll = random_.below(100);
+      if (roll < mix.add || live_.empty())
+        add();
+      else if (roll < mix.add + mix.immediate)
+        take();
+      else
+        change(roll < mix.add + mix.immediate + mix.cancel);
+    }
+  }
+  [[nodiscard]] std::vector<Operation> operations() && { return std::move(operations_); }
+  [[nodiscard]] double rejected_share() const {
+    return static_cast<double>(rejected_) / static_cast<double>(operations_.size());
+  }
+
+ private:
+  struct Live {
+    OrderId id;
+    Side side;
+  };
+  [[nodiscard]] Side side() noexcept { return random_.below(2) == 0 ? Side::kBuy : Side::kSell; }
+  [[nodiscard]] std::int64_t resting_price(Side side) noexcept {
+    const auto distance = 1 + static_cast<std::int64_t>(random_.below(50));
+    return side == Side::kBuy ? kMid - distance : kMid + distance;
+  }
+  void push(const Operation& one) {
+    operations_.push_back(one);
+    const auto& events = run(engine_, one);
+    for (const MatchEvent& event : events) {
+      rejected_ +=
+          event.kind == MatchKind::kCancelRejected || event.kind == MatchKind::kReplaceRejected;
+    }
+  }
+  void add() {
+    const Side mine = side();
+    const auto quantity = 1 + static_cast<std::int64_t>(random_.below(100));
+    push({Operation::Kind::kAdd, mine, next_, resting_price(mine), quantity});
+    live_.push_back({next_++, mine});
+  }
+  void take() {
+    const Side mine = side();
+    const auto quantity = 1 + static_cast<std::int64_t>(random_.below(mix_.immediate_quantity_max));
+    push({Operation::Kind::kImmediate, mine, next_++, resting_price(opposite(mine)), quantity});
+  }
+  void change(bool is_cancel) {
+    const std::size_t at = random_.below(live_.size());
+    const Live order = live_[at];
+    const std::uint64_t rejected = rejected_;
+    push({is_cancel ? Operation::Kind::kCancel : Operation::Kind::kMove, order.side, order.id,
+          resting_price(order.side), 0});
+    if (!is_cancel && rejected_ == rejected) return;
+    live_[at] = live_.back();
+    live_.pop_back();
+  }
+
+  Mix mix_;
+  Random random_{23};
+  MatchingEngine<> engine_{1, 1, 1 << 17};
+  std::vector<Operation> operations_;
+  std::vector<Live> live_;
+  OrderId next_ = 1;
+  std::uint64_t rejected_ = 0;
+};
+
+double mix_ns(const Mix& mix, const Place& place, double& rejected) {
+  Stream drawn(mix);
+  rejected = drawn.rejected_share();
+  const auto stream = std::move(drawn).operations();
+  double best = 1e300;
+  const int rounds = place.scale < 1 ? 3 : 15;
+  for (int round = 0; round < rounds; ++round) {
+    MatchingEngine<> engine(1, 1, 1 << 17);
+    for (std::size_t i = 0; i < kBookTarget; ++i) keep(run(engine, stream[i]));
+    best = std::min(best, best_ns(1, kOperations, [&] {
+                      for (std::size_t i = kBookTarget; i < stream.size(); ++i)
+                        keep(run(engine, stream[i]));
+                    }));
+  }
+  return best;
+}
+
+}  // namespace
+
+Figures matching(const Place& place) {
+  if (place.engine_cpu >= 0) (void)pin_to(place.engine_cpu);
+  double rejected_a = 0;
+  double rejected_b = 0;
+  const double mix_a = mix_ns({55, 8, 37, 220}, place, rejected_a);
+  const double mix_b = mix_ns({9, 3, 6, 100}, place, rejected_b);
+  return {
+      {"mix_a", mix_a}, {"mix_b", mix_b}, {"rejected_a", rejected_a}, {"rejected_b", rejected_b}};
+}
+
+}  // namespace gateway::bench

@@ -1,0 +1,48 @@
+// The benches of the core, each on a fresh desk. Definitions: docs/reference/bench.md.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "desk_options.hpp"
+#include "measure.hpp"
+
+namespace gateway::bench {
+
+/// Where a bench may write, on which CPUs it runs, and how long its timed part lasts.
+struct Place {
+  std::string directory;       // an empty directory on a disk
+  std::string ring_directory;  // an empty directory on tmpfs
+  int engine_cpu = -1;         // -1 = any
+  int other_cpu = -1;
+  double seconds = 10;
+  double scale = 1;  // of the counts; below 1 for a quick look
+
+  [[nodiscard]] DeskOptions desk() const {
+    DeskOptions options;
+    options.directory = directory;
+    options.ring_directory = ring_directory;
+    options.engine_cpu = engine_cpu;
+    options.other_cpu = other_cpu;
+    return options;
+  }
+  [[nodiscard]] DeskOptions memory_desk() const {
+    DeskOptions options = desk();
+    options.is_memory_only = true;
+    return options;
+  }
+};
+
+[[nodiscard]] Figures machine_costs(const Place& place);
+[[nodiscard]] Figures submit_latency(const Place& place);
+[[nodiscard]] Figures submit_pinned(const Place& place);
+/// Orders that the venue ends with one fact each (IOC), or whole cycles.
+[[nodiscard]] Figures sustained(const Place& place, bool has_cycles);
+[[nodiscard]] Figures risk(const Place& place);
+[[nodiscard]] Figures fills(const Place& place);
+[[nodiscard]] Figures append(const Place& place);
+[[nodiscard]] Figures recover(const Place& place, std::uint64_t records);
+[[nodiscard]] Figures rings(const Place& place);
+[[nodiscard]] Figures matching(const Place& place);
+
+}  // namespace gateway::bench

@@ -1,0 +1,95 @@
+"""Submission from Python: ClientPort.submit and one turn, beside an empty call of its shape."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+from gateway._core import bench as native_bench
+from gateway.core.engine import EngineSettings, open_native_engine
+
+__all__ = ["measure"]
+
+_CHUNK = 64
+_LIMITS: dict[str, str | int] = {
+    "order_quantity_max": "100",
+    "order_notional_max": "10000000",
+    "position_long_max": "10000000",
+    "position_short_max": "10000000",
+    "gross_exposure_max": "10000000000000",
+    "net_exposure_max": "10000000000000",
+    "credit_max": "10000000000000",
+    "collar_bps": 500,
+    "reference_age_ms_max": 60_000,
+    "orders_per_second": 50_000_000,
+    "order_burst": 1_000_000,
+    "cancels_per_second": 50_000_000,
+    "cancel_burst": 1_000_000,
+    "open_orders_side_max": 200_000,
+    "duplicate_window_ms": 0,
+}
+_PROCESS, _CROSS, _LINEAR = 1, 1, 2
+_ALL = 0xFF
+
+
+def measure(directory: str, ring_directory: str, scale: float) -> dict[str, float]:
+    """Median nanoseconds of one call, in chunks of 64; ports are drained between chunks."""
+    engine = open_native_engine(EngineSettings(directory=directory, ring_directory=ring_directory))
+    try:
+        currency = engine.define_currency("USDT")
+        engine.set_currency_rate(currency, "1")
+        venue = engine.define_venue("bench", True, _ALL, _ALL, 3, 1, 5000)
+        instrument = engine.define_instrument(
+            venue, "BTC-USDT", "BTCUSDT", _LINEAR, currency, currency, currency, 2, 3, 0,
+            "0.01", "0.001", "1", "0.001", "0", "0", True,
+        )  # fmt: skip
+        account = engine.define_account(venue, "main", _PROCESS, False, _CROSS)
+        strategy = engine.define_strategy("quotes")
+        principal = engine.define_principal("desk", 15, None, None, None)
+        levels = ((0, instrument), (1, strategy), (2, account), (3, venue), (4, 0))
+        for level, number in levels:
+            engine.set_limits(level, number, _LIMITS, "bench", "bench")
+        client = engine.open_client_port("bench", 4096)
+        adapter = engine.open_venue_port(venue, 4096)
+        adapter.session(2, "")
+        adapter.marked(instrument, "60000", "59999", "60001", "60000")
+        engine.turn()
+
+        def submit(name: str) -> None:
+            client.submit(
+                principal, name, instrument, account, strategy, 1, 2, 1, "0.01", "59990.00"
+            )
+            engine.turn()
+
+        def between() -> None:
+            adapter.take()
+            refused = [notice for notice in client.notices() if notice[4]]
+            if refused:
+                raise RuntimeError(f"bench: an order was refused, code {refused[0][4]}")
+
+        rounds = int(1_500 * scale) + 20
+        port = native_bench.EmptyPort()
+        single = _median_ns(submit, rounds, between)
+        empty = _median_ns(
+            lambda name: port.submit(
+                principal, name, instrument, account, strategy, 1, 2, 1, "0.01", "59990.00"
+            ),
+            rounds,
+            lambda: None,
+        )
+    finally:
+        engine.stop()
+    return {"single_p50": single, "empty_call": empty}
+
+
+def _median_ns(call: Callable[[str], object], rounds: int, between: Callable[[], None]) -> float:
+    taken = []
+    for number in range(rounds):
+        names = [f"order-{number * _CHUNK + i}" for i in range(_CHUNK)]
+        begin = time.perf_counter_ns()
+        for name in names:
+            call(name)
+        taken.append((time.perf_counter_ns() - begin) / _CHUNK)
+        between()
+    return statistics.median(taken)

@@ -1,0 +1,141 @@
+"""The core bench: the production engine, journal and rings, measured where they run.
+
+What each figure means: docs/reference/bench.md. It must never bypass a check to look faster.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gateway.benchmarks import _machine, _python_submit
+
+if TYPE_CHECKING:
+    from gateway._core.bench import Place
+
+__all__ = ["measure"]
+
+Progress = Callable[[str], None]
+_MEMORY_FILES = Path("/dev/shm")
+_RECOVERY_RECORDS = 10_000_000
+_SUSTAINED_SECONDS = 10.0
+
+
+def measure(progress: Progress, *, is_quick: bool = False) -> dict[str, Any]:
+    """Run every section; `is_quick` shortens them for tests, its figures are not for comparison."""
+    bench = _Bench(progress, is_quick)
+    result: dict[str, Any] = {"machine": _machine.facts()}
+    result["machine_costs_ns"] = bench.run("machine_costs") | _machine.bound_call_ns(is_quick)
+    result["submit_ns"] = bench.run("submit_latency")
+    result["submit_pinned_ns"] = bench.run("submit_pinned")
+    result |= bench.sustained()
+    result["submit_python_ns"] = bench.python_submit()
+    result["risk_ns"] = bench.run("risk")
+    result |= bench.fills()
+    result["append_ns"] = bench.run("append")
+    result["recover"] = bench.recover()
+    result |= bench.rings()
+    result["match_ns"] = bench.run("matching")
+    return result
+
+
+class _Bench:
+    """Runs one section at a time, each in fresh directories that are removed behind it."""
+
+    def __init__(self, progress: Progress, is_quick: bool) -> None:
+        self._progress = progress
+        self._is_quick = is_quick
+        self._scale = 0.01 if is_quick else 1.0
+        self._cpus = _machine.cpu_pair()
+
+    @contextmanager
+    def _place(self, name: str) -> Iterator[Place]:
+        from gateway._core import bench as native
+
+        memory_files = _MEMORY_FILES if _MEMORY_FILES.is_dir() else None
+        started = time.monotonic()
+        with (
+            tempfile.TemporaryDirectory(prefix="gateway-bench-") as directory,
+            tempfile.TemporaryDirectory(prefix="gateway-bench-", dir=memory_files) as ring,
+        ):
+            yield native.Place(
+                directory,
+                ring,
+                *self._cpus,
+                seconds=0.3 if self._is_quick else _SUSTAINED_SECONDS,
+                scale=self._scale,
+            )
+        self._progress(f"{name}: {time.monotonic() - started:.1f} s")
+
+    def run(self, name: str) -> dict[str, float]:
+        """One native section by its name."""
+        from gateway._core import bench as native
+
+        with self._place(name) as place:
+            return _rounded(getattr(native, name)(place))
+
+    def sustained(self) -> dict[str, Any]:
+        """Orders a second, cycles a second, and what that means for disk and memory."""
+        from gateway._core import bench as native
+
+        with self._place("submit_per_second") as place:
+            orders = _rounded(native.sustained(place, False))
+        with self._place("cycles_per_second") as place:
+            cycles = _rounded(native.sustained(place, True))
+        return {
+            "submit_per_second": orders["per_second"],
+            "cycles_per_second": cycles["per_second"],
+            "record_bytes": cycles["record_bytes"],
+            "disk_mib_per_second": cycles["disk_mib_per_second"],
+            "resident_mib": {
+                "start": cycles["resident_mib_start"],
+                "end": cycles["resident_mib_end"],
+            },
+        }
+
+    def python_submit(self) -> dict[str, float]:
+        """Submission from Python beside an empty call of the same shape."""
+        with self._place("submit_python") as place:
+            return _rounded(
+                _python_submit.measure(place.directory, place.ring_directory, self._scale)
+            )
+
+    def fills(self) -> dict[str, Any]:
+        """One fill, few and many held, and a stream of them."""
+        found = self.run("fills")
+        return {
+            "fill_ns": {"p50": found["p50"], "p99": found["p99"]},
+            "fill_ns_by_held": {"100": found["held_100"], "100000": found["held_100000"]},
+            "fills_per_second": found["per_second"],
+        }
+
+    def recover(self) -> dict[str, Any]:
+        """Recovery without a snapshot, of records the engine itself wrote."""
+        from gateway._core import bench as native
+
+        with self._place("recover") as place:
+            found = native.recover(place, int(_RECOVERY_RECORDS * self._scale))
+        mix = {name: int(found[name]) for name in ("new", "accepted", "filled", "canceled")}
+        return {
+            "records": int(found["records"]),
+            "bytes": int(found["bytes"]),
+            "mix": mix,
+            "seconds": round(found["seconds"], 3),
+        }
+
+    def rings(self) -> dict[str, float]:
+        """A lane between two threads: there and back, and one way."""
+        found = self.run("rings")
+        return {
+            "ring_round_trip_ns": found["round_trip"],
+            "ring_items_per_second": found["items_per_second"],
+        }
+
+
+def _rounded(figures: dict[str, float]) -> dict[str, float]:
+    """Two decimals where they mean something."""
+    return {name: round(value, 2 if value < 1000 else 0) for name, value in figures.items()}

@@ -1,0 +1,99 @@
+// One producer, one consumer: order, fullness, wrap, multi-entry messages, and a stress in two threads.
+#include "gateway_core/ring/spsc_lane.hpp"
+
+#include <thread>
+
+#include "check.hpp"
+
+namespace {
+
+struct Entry {
+  std::uint64_t number;
+  std::uint64_t body[7];
+};
+using Lane = gateway::SpscLane<sizeof(Entry)>;
+
+Entry entry(std::uint64_t number) {
+  Entry out{number, {}};
+  for (auto& word : out.body) word = number * 31;
+  return out;
+}
+
+}  // namespace
+
+TEST(a_full_lane_says_so_and_goes_on_after_a_pop) {
+  Lane lane(5);
+  CHECK_EQUAL(lane.capacity(), 8U);
+  for (std::uint64_t round = 0; round < 100; ++round) {
+    for (std::uint64_t i = 0; i < 8; ++i) {
+      const Entry one = entry(round * 8 + i);
+      CHECK(lane.push(&one));
+    }
+    const Entry more = entry(0);
+    CHECK(!lane.push(&more));
+    CHECK_EQUAL(lane.free_entries(), 0U);
+    CHECK(lane.holds_more_than(7) && !lane.holds_more_than(8));
+    for (std::uint64_t i = 0; i < 8; ++i) {
+      CHECK(lane.size() != 0);
+      CHECK_EQUAL(reinterpret_cast<const Entry*>(lane.peek())->number, round * 8 + i);
+      lane.pop();
+    }
+    CHECK(lane.is_empty() && lane.size() == 0);
+  }
+}
+
+TEST(a_message_of_several_entries_is_pushed_whole_or_not_at_all) {
+  Lane lane(4);
+  const Entry three[] = {entry(1), entry(2), entry(3)};
+  CHECK(lane.push(three, 3));
+  CHECK(!lane.push(three, 3));
+  CHECK_EQUAL(lane.size(), 3U);
+  lane.pop(3);
+  CHECK(lane.push(three, 3));  // wraps
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK_EQUAL(reinterpret_cast<const Entry*>(lane.peek(i))->number, i + 1);
+  }
+  CHECK(!lane.push(three, 5));
+}
+
+TEST(a_message_that_arrives_in_pieces_is_seen_when_it_is_whole) {
+  Lane lane(4);
+  const Entry one = entry(1);
+  CHECK(lane.push(&one));
+  CHECK(lane.size() == 1 && !lane.holds(2));
+  CHECK(lane.push(&one));
+  CHECK(lane.holds(2));
+  lane.pop(2);
+  CHECK_EQUAL(lane.size(), 0U);
+}
+
+TEST(two_threads_lose_and_double_nothing) {
+  Lane lane(64);
+  constexpr std::uint64_t kCount = 300'000;
+  std::thread producer([&] {
+    for (std::uint64_t number = 0; number < kCount;) {
+      const Entry pair[] = {entry(number), entry(number + 1)};
+      const std::size_t count = number % 3 == 0 && number + 1 < kCount ? 2 : 1;
+      if (lane.push(pair, count)) {
+        number += count;
+      } else {
+        std::this_thread::yield();
+      }
+    }
+  });
+  std::uint64_t wrong = 0;
+  for (std::uint64_t expected = 0; expected < kCount;) {
+    if (lane.size() == 0) {
+      std::this_thread::yield();
+      continue;
+    }
+    Entry seen;
+    std::memcpy(&seen, lane.peek(), sizeof seen);
+    lane.pop();
+    wrong += seen.number != expected || seen.body[6] != expected * 31;
+    ++expected;
+  }
+  producer.join();
+  CHECK_EQUAL(wrong, 0U);
+  CHECK(lane.is_empty());
+}
