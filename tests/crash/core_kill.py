@@ -19,6 +19,7 @@ from core_life import Life, VenueFile
 from gateway._core.journal import Replica
 
 LIVES_OF_ONE_JOURNAL = 40
+INTENTS_MAX = 10_000
 MEAN_LIFE_S = 0.02
 RECOVERY_S = 0.12  # a young life ends somewhere in this time
 
@@ -130,8 +131,9 @@ def main(directory: Path, ring_directory: Path, kills: int, seed: int) -> None:
         durability = ("process", "disk")[journals % 2]
         world = World(directory / str(journals), ring_directory / str(journals), durability)
         try:
-            lives = min(LIVES_OF_ONE_JOURNAL, kills - done)
-            for _ in range(lives):
+            lives, intents = 0, 0
+            # A journal ends long before its fixed capacities do.
+            while lives < min(LIVES_OF_ONE_JOURNAL, kills - done) and intents < INTENTS_MAX:
                 is_young = random.random() < 0.25
                 life_s = (
                     random.uniform(0, RECOVERY_S)
@@ -139,7 +141,7 @@ def main(directory: Path, ring_directory: Path, kills: int, seed: int) -> None:
                     else random.expovariate(1 / MEAN_LIFE_S)
                 )
                 world.kill_one(random.getrandbits(32), life_s, is_young=is_young)
-                world.judge()
+                intents, lives = world.judge().get("intent", 0), lives + 1
             world.end(seed)
             for name, count in world.judge().items():
                 total[name] = total.get(name, 0) + count

@@ -4,6 +4,7 @@ memory, flipped bits, a full disk, and the ways to end."""
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -18,6 +19,8 @@ import aiohttp
 import pytest
 from gateway_paper.record import read_record
 from processes import GatewayProcess, VenueProcess
+
+from gateway.venues.client_order_ids import ClientOrderIds
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(90)]
 
@@ -218,6 +221,25 @@ def test_without_the_ring_the_disk_is_recovered_and_the_venue_tells_the_rest(des
     assert read_record(desk.venue.record_path).open_orders() == {}
 
 
+def test_at_level_disk_the_venue_sees_nothing_that_the_loss_of_the_ring_can_take(
+    make_desk: Callable[..., Desk],
+) -> None:
+    desk = make_desk(durability="disk")
+    ids = ClientOrderIds(1, length_max=64, pattern=r"[A-Za-z0-9_-]+")
+    for life in range(4):
+        desk.open()
+        for number in range(12):
+            assert desk.submit(f"o{life}-{number}", price=f"{48000 + number}")[0] == 201
+        desk.gateway.kill()
+        shutil.rmtree(desk.gateway.ring_directory)
+    desk.open()
+    known = {row["order_id"] for row in desk.gateway.get("/v1/orders?open=false")["orders"]}
+    seen = {str(ids.decode(name)) for _, name in read_record(desk.venue.record_path).orders}
+    assert len(seen) > 4
+    assert seen <= known
+    assert "adopted_orders" not in desk.status()["venues"][0]["counters"]
+
+
 def _is_synced(status: Row) -> bool:
     return bool(status["counters"]["synced_sequence"] >= status["sequence"])
 
@@ -357,8 +379,6 @@ def test_the_orders_of_a_client_that_dies_follow_its_session_policy(
     assert desk.submit("other")[0] == 201
     order = {**ORDER, "client_order_id": "own"}
     arguments = [desk.gateway.url, desk.gateway.key(), is_cancelling, order]
-    import json
-
     client = subprocess.Popen(
         [sys.executable, "-c", CLIENT, json.dumps(arguments)], stdout=subprocess.PIPE
     )

@@ -70,11 +70,11 @@ class World:
         self.session(2)
         self.mark("100")
 
-    def define(self, symbol, kind, settle, quantity_scale=3, lot="0.001", multiplier="1"):
+    def define(self, symbol, kind, settle, quantity_scale=3, lot="0.001"):
         """The instrument of this symbol; price scale 2."""
         return self.engine.define_instrument(
             self.venue, symbol, symbol, kind, self.btc, self.usd, settle, 2, quantity_scale, 0,
-            "0.01", lot, multiplier, lot, "5000", "0", True)  # fmt: skip
+            "0.01", lot, "1", lot, "5000", "0", True)  # fmt: skip
 
     @property
     def instruments(self):
@@ -159,17 +159,20 @@ class World:
         self.turn()
 
     def fill(self, order_id, quantity, price="100", *, side=BUY, trade="", instrument=None,
-             account=None, leg=NET, fee="", fee_currency=0, value="", venue_order=None):  # fmt: skip
+             account=None, leg=NET, fee="", fee_currency=0, value="",
+             venue_order=None):  # fmt: skip
         self.names += 1
+        trade = trade or f"t{self.engine.epoch}.{self.names}"
         venue_order = f"V{order_id}" if venue_order is None else venue_order
-        self.fact("filled", order_id, account or self.account, instrument or self.spot, side, leg,
-                  price, quantity, value, fee, fee_currency, 1, trade or f"t{self.engine.epoch}.{self.names}",
-                  venue_order, 7, 7)  # fmt: skip
+        where = (account or self.account, instrument or self.spot, side, leg)
+        money = (price, quantity, value, fee, fee_currency)
+        self.fact("filled", order_id, *where, *money, 1, trade, venue_order, 7, 7)
 
     def revise(self, order_id, trade, revision, quantity="0", price="", *, side=BUY,
                instrument=None, fee="", fee_currency=0):  # fmt: skip
-        self.fact("fill_revised", order_id, self.account, instrument or self.spot, side, NET, price,
-                  quantity, "", fee, fee_currency, 1, trade, f"V{order_id}", 8, revision)  # fmt: skip
+        where = (self.account, instrument or self.spot, side, NET)
+        money = (price, quantity, "", fee, fee_currency)
+        self.fact("fill_revised", order_id, *where, *money, 1, trade, f"V{order_id}", 8, revision)
 
     def row(self, order_id):
         return self.engine.order(order_id)
@@ -181,8 +184,12 @@ class World:
         return self.engine.counters()[name]
 
     def position(self, instrument="BTC-USD", strategy="alpha", leg="net"):
-        rows = [row for row in self.engine.positions()
-                if (row["instrument"], row["strategy"], row["leg"]) == (instrument, strategy, leg)]  # fmt: skip
+        wanted = (instrument, strategy, leg)
+        rows = [
+            row
+            for row in self.engine.positions()
+            if (row["instrument"], row["strategy"], row["leg"]) == wanted
+        ]
         return rows[0] if rows else None
 
     def quantity(self, instrument="BTC-USD", strategy="alpha", leg="net"):

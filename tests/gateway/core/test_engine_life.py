@@ -1,7 +1,8 @@
-"""The life of orders, positions and money as lists of events, through the ports, also over a restart."""
+"""The life of orders as lists of events, through the ports, also over a restart."""
 
 import time
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from engine_world import (
@@ -12,33 +13,13 @@ from engine_world import (
     FIRM,
     GTD,
     HALTED,
-    IOC,
     LIMIT,
-    LONG,
     SECOND_NS,
     SELL,
-    SHORT,
     STOP,
     STOP_LIMIT,
-    World,
     code_of,
 )
-
-VOLATILE = ("order_id", "venue_order_id", "sequence", "created_ns", "updated_ns", "mark_age_ms")
-
-
-def plain(rows):
-    """Rows without what depends on when and as which record something happened."""
-    return sorted(
-        (tuple((key, row[key]) for key in sorted(row) if key not in VOLATILE) for row in rows),
-        key=str,
-    )
-
-
-def books(world):
-    """Positions and balances without what was never touched or came back to nothing."""
-    balances = [row for row in world.engine.balances() if Decimal(row["total"]) != 0]
-    return plain(world.engine.positions()), plain(balances)
 
 
 def reopened(world, open_world, **options):
@@ -352,13 +333,12 @@ def test_a_stopped_engine_writes_nothing_more(world):
 # Emulation.
 
 
-@pytest.mark.parametrize(("side", "trigger", "before", "after"), [
+@pytest.mark.parametrize("stop", [
     (BUY, "105", "104.99", "105"), (SELL, "95", "95.01", "95"),
 ])  # fmt: skip
 @pytest.mark.parametrize("is_restarted", [False, True])
-def test_a_held_stop_fires_once_also_after_a_restart(
-    world, open_world, side, trigger, before, after, is_restarted
-):
+def test_a_held_stop_fires_once_also_after_a_restart(world, open_world, stop, is_restarted):
+    side, trigger, before, after = stop
     order_id = world.order(side, price="", type=STOP, trigger_price=trigger, flags=EMULATE)
     assert world.row(order_id)["state"] == "UNTRIGGERED"
     assert world.row(order_id)["is_emulated"]
@@ -477,20 +457,20 @@ def test_a_disk_account_sends_only_what_the_disk_has(open_world):
 
 def test_cancelling_a_gated_order_means_it_was_never_sent(open_world):
     world = open_world(durability=3)
-    first = world.port.submit(world.principal, "a", world.spot, world.account, world.strategy, BUY,
-                              LIMIT, 1, "1", "100")  # fmt: skip
-    world.engine.turn()
-    order_id = world.engine.find_order(world.principal, "a")
-    assert first
-    if world.sent():
-        pytest.skip("the disk was faster than the next line")
-    world.port.cancel(world.principal, order_id)
-    world.engine.turn()
-    if world.row(order_id)["state"] == "CANCELED":
-        time.sleep(0.05)
-        world.turn()
-        assert world.sent() == []
-        assert world.engine.orders() == []
+    for attempt in range(100):
+        world.port.submit(world.principal, f"a{attempt}", world.spot, world.account,
+                          world.strategy, BUY, LIMIT, 1, "1", "100")  # fmt: skip
+        world.engine.turn()
+        order_id = world.engine.find_order(world.principal, f"a{attempt}")
+        world.port.cancel(world.principal, order_id)
+        world.engine.turn()
+        if world.row(order_id)["state"] == "CANCELED":
+            time.sleep(0.05)
+            world.turn()
+            assert order_id not in [entry[1] for entry in world.sent()]
+            return
+        world.sent()
+    pytest.skip("this disk syncs faster than a turn")
 
 
 def test_a_cancel_while_a_replace_waits_for_the_disk_still_reaches_the_venue(open_world):
@@ -529,7 +509,7 @@ def test_the_kill_word_halts_and_cancels_everything_even_beyond_the_queue(world)
     for _ in range(100):
         orders.append(world.working())
         world.sent()
-    with open(f"{world.ring}/journal.ring", "r+b") as ring:
+    with Path(world.ring, "journal.ring").open("r+b") as ring:
         ring.seek(64)
         ring.write((1).to_bytes(8, "little"))
     cancelled = set()
@@ -549,219 +529,3 @@ def test_limits_change_between_two_orders_and_all_at_once(world):
     world.limit(FIRM)
     world.order(BUY, "5", "100.11")
     assert world.engine.limits()[-1]["version"] == version + 2
-
-
-# Money.
-
-
-def test_a_bust_equals_a_history_without_the_fill(world, tmp_path, ring_directory):
-    right = World(str(tmp_path / "right"), f"{ring_directory}/right")
-    facts = [("a", "1", "100", BUY), ("b", "2", "101", BUY), ("c", "1.5", "103", SELL)]
-    for busted in ("a", "b", "c"):
-        wrong_order = world.working(BUY, "100"), world.working(SELL, "100")
-        right_order = right.working(BUY, "100"), right.working(SELL, "100")
-        for trade, quantity, price, side in facts:
-            fee = {"fee": "0.01", "fee_currency": world.usd}
-            world.fill(
-                wrong_order[side - 1], quantity, price, side=side, trade=busted + trade, **fee
-            )
-            if trade != busted:
-                right.fill(right_order[side - 1], quantity, price, side=side, trade=busted + trade,
-                           **fee)  # fmt: skip
-        side = SELL if busted == "c" else BUY
-        world.revise(wrong_order[side - 1], busted + busted, 1, side=side)
-        assert books(world) == books(right), busted
-        repeated = world.state_hash()
-        world.revise(wrong_order[side - 1], busted + busted, 1, side=side)
-        assert world.state_hash() == repeated
-    right.engine.stop()
-
-
-@pytest.mark.parametrize("name", ["spot", "perpetual", "inverse", "quanto"])
-def test_a_correction_equals_a_history_that_had_been_right(world, tmp_path, ring_directory, name):
-    right = World(str(tmp_path / "right"), f"{ring_directory}/right")
-    for one, price in ((world, "99"), (right, "101.5")):
-        instrument = getattr(one, name)
-        fields = {"instrument": instrument, "venue_order": "x"}
-        quantity = "3" if one is world else "2"
-        one.fill(0, quantity, price, trade="T1", **fields)
-        one.fill(0, "1", "102", side=SELL, trade="T2", **fields)
-    world.fact("fill_revised", 0, world.account, getattr(world, name), BUY, 0, "101.5", "2", "", "",
-               0, 1, "T1", "x", 9, 1)  # fmt: skip
-    ours, theirs = books(world), books(right)
-    assert ours == theirs
-    right.engine.stop()
-
-
-def test_spot_moves_both_currencies_and_base_fees_reduce_what_is_delivered(world):
-    order_id = world.working(BUY, "2")
-    world.fill(order_id, "2", "100", fee="0.002", fee_currency=world.btc)
-    assert world.balance("BTC") == Decimal("1.998")
-    assert world.balance("USD") == Decimal("-200")
-    assert world.quantity() == 2
-    assert Decimal(world.position()["fees"]) == Decimal("0.2")
-    world.fill(order_id, "0.5", "100", fee="0.1", fee_currency=world.bnb)
-    assert world.balance("BNB") == Decimal("-0.1")
-
-
-def test_inverse_contracts_earn_in_the_base_coin(world):
-    fields = {"instrument": world.inverse, "venue_order": "x"}
-    world.fill(0, "100", "100", **fields)
-    world.fill(0, "100", "125", side=SELL, **fields)
-    assert world.balance("BTC") == Decimal("0.2")
-    assert world.position("BTC-INV", "EXTERNAL")["quantity"] == "0"
-
-
-def test_unrealised_profit_follows_the_mark(world):
-    order_id = world.working(BUY, "2", instrument=world.perpetual)
-    world.fill(order_id, "2", "100", instrument=world.perpetual)
-    world.mark("103.5")
-    world.pass_time(SECOND_NS)
-    row = world.position("BTC-PERP")
-    assert (row["unrealised"], row["mark_age_ms"]) == ("7", 1000)
-
-
-def test_external_fills_belong_to_external_and_books_sum_up(world):
-    order_id = world.working(BUY, "2", instrument=world.perpetual)
-    world.fill(order_id, "2", instrument=world.perpetual)
-    world.fill(0, "3", side=SELL, instrument=world.perpetual, venue_order="liquidation")
-    world.fill(987654321, "1", side=BUY, instrument=world.perpetual, venue_order="odd")
-    assert world.quantity("BTC-PERP") == 2
-    assert world.quantity("BTC-PERP", "EXTERNAL") == -2
-    assert world.counter("anomalies") == 1
-
-
-@pytest.mark.parametrize("wrong", ["instrument", "account", "side"])
-def test_a_fill_that_contradicts_its_order_goes_to_external(world, wrong):
-    order_id = world.working(BUY, "2", instrument=world.perpetual)
-    fields = {"instrument": world.perpetual}
-    if wrong == "instrument":
-        fields = {"instrument": world.quanto}
-    if wrong == "account":
-        fields["account"] = world.hedge
-    if wrong == "side":
-        fields["side"] = SELL
-    world.fill(order_id, "1", **fields)
-    assert world.row(order_id)["cumulative_quantity"] == "0"
-    external = [row for row in world.engine.positions() if row["strategy"] == "EXTERNAL"]
-    assert [abs(Decimal(row["quantity"])) for row in external] == [1]
-    assert world.counter("anomalies") == 1
-
-
-def test_adopted_orders_are_held_like_our_own(world):
-    world.limit(FIRM, position_long_max="3")
-    fields = (world.account, world.spot, 0, BUY, LIMIT, 1, 0, 0, "100", "3", "1", "VX", "theirs")
-    world.fact("adopt", *fields)
-    (row,) = world.engine.orders()
-    assert (row["state"], row["strategy"], row["is_external"], row["leaves_quantity"]) == (
-        "PARTIALLY_FILLED", "EXTERNAL", True, "2",
-    )  # fmt: skip
-    before = world.state_hash()
-    world.fact("adopt", *fields)
-    assert world.state_hash() == before
-    assert code_of(world.submit(BUY, "1.001")) == "POSITION_LIMIT"
-    assert code_of(world.cancel(int(row["order_id"]))) == ""
-
-
-@pytest.mark.parametrize(("place", "value"), [
-    (0, 99), (2, 99), (2, 4_000_000_000), (3, 0), (3, 9), (4, 0), (4, 77), (5, 2), (7, 9),
-    (9, "-1"), (9, "0"), (10, "5"), (10, "-1"), (11, ""),
-])  # fmt: skip
-def test_nonsense_is_not_adopted(world, place, value):
-    fields = [world.account, world.spot, 0, BUY, LIMIT, 1, 0, 0, "100", "3", "1", "VX", "theirs"]
-    fields[place] = value
-    before = world.state_hash()
-    world.fact("adopt", *fields)
-    assert world.state_hash() == before
-    assert world.counter("anomalies") == 1
-
-
-def test_funding_and_balances_are_booked_once_each(world, open_world):
-    funding = (world.account, world.perpetual, 0, world.usd, "-1.25", "0.0001", "F1", 5)
-    world.fact("funding", *funding)
-    world.fact("balance", world.account, world.usd, "100", 0, "D1")
-    expected = Decimal("98.75")
-    for _ in range(2):
-        before = world.state_hash()
-        world.fact("funding", *funding)
-        world.fact("balance", world.account, world.usd, "100", 0, "D1")
-        assert world.balance("USD") == expected
-        assert world.state_hash() == before
-        world = reopened(world, open_world)
-    world.fact("funding", *funding[:6], "F2", 6)
-    assert world.balance("USD") == expected - Decimal("1.25")
-
-
-def test_many_references_forget_the_oldest_and_still_book_once(open_world):
-    world = open_world(orders_max=16)
-    for number in range(100):
-        for _ in range(2):
-            world.fact("balance", world.account, world.usd, "1", 0, f"D{number}")
-    assert world.balance("USD") == 100
-
-
-def test_money_that_cannot_be_booked_is_an_anomaly_not_an_end(world, open_world):
-    huge = "170141183460469231731"
-    before = world.state_hash()
-    world.fact("balance", world.account, world.usd, huge, 0, "x")
-    world.fact("balance", 4_000_000_000, world.usd, "1", 0, "x")
-    world.fact("balance", world.account, 4_000_000_000, "1", 0, "x")
-    world.fact("funding", world.account, 99, 0, world.usd, "1", "0", "x", 1)
-    world.fact("funding", 99, world.spot, 0, world.usd, "1", "0", "x", 1)
-    assert world.counter("anomalies") == 5
-    assert world.state_hash() == before
-    world.engine.stop()
-    assert open_world().state_hash()
-
-
-def test_a_fill_with_a_fee_of_no_currency_is_booked_and_told(world):
-    order_id = world.working()
-    world.fill(order_id, "1", fee="5", fee_currency=4_000_000_000)
-    assert world.row(order_id)["state"] == "FILLED"
-    assert {row["currency"] for row in world.engine.balances()} == {"BTC", "USD"}
-    assert world.counter("anomalies") == 1
-
-
-@pytest.mark.parametrize("fields", [{"side": 0}, {"side": 9}, {"leg": 9}, {"value": "-1"},
-                                    {"quantity": "-1"}, {"quantity": "0"}])  # fmt: skip
-def test_a_fill_beyond_the_exact_range_halts_its_instrument(world, fields):
-    quantity = fields.pop("quantity", "1")
-    world.fill(0, quantity, venue_order="x", **fields)
-    assert world.engine.positions() == []
-    assert code_of(world.submit()) == "LATCHED"
-    assert code_of(world.submit(instrument=world.perpetual)) == ""
-
-
-def test_hedge_legs_are_positions_of_their_own(world):
-    fields = {"instrument": world.perpetual, "account": world.hedge}
-    for leg, side in ((LONG, BUY), (SHORT, SELL)):
-        order_id = world.working(side, "2", leg=leg, **fields)
-        world.fill(order_id, "2", side=side, leg=leg, **fields)
-    assert world.quantity("BTC-PERP", leg="long") == 2
-    assert world.quantity("BTC-PERP", leg="short") == -2
-
-
-def test_an_ioc_rest_is_cancelled_by_the_venue(world):
-    order_id = world.working(BUY, "2", time_in_force=IOC)
-    world.fill(order_id, "0.5")
-    world.fact("canceled", order_id, 2, "", "0.5", 1, 2)
-    row = world.row(order_id)
-    assert (row["state"], row["reason"]) == ("CANCELED", "time_in_force")
-
-
-def test_fills_are_known_again_after_a_restart_from_a_snapshot(open_world):
-    from gateway._core.journal import Replica
-
-    world = open_world(orders_max=64)
-    order_id = world.working(BUY, "1000")
-    for number in range(100):
-        world.fill(order_id, "1", trade=f"k{number}")
-    world.engine.stop()
-    replica = Replica(world.journal, "", False)
-    replica.follow(1 << 20)
-    replica.write_snapshot()
-    world = open_world(orders_max=64)
-    assert world.engine.recovery["snapshot_sequence"] == replica.sequence
-    for number in range(60, 100):
-        world.fill(order_id, "1", trade=f"k{number}")
-    assert world.quantity() == 100

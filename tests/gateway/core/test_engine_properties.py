@@ -1,5 +1,5 @@
-"""Random commands and facts through the ports. After each batch: reservations and positions follow
-from the rows, books sum up, accepted orders broke no limit, and the journal alone makes the state."""
+"""Random commands and facts through the ports. After each batch reservations and positions follow
+from the rows, books sum up, accepted orders broke no limit, the journal alone makes the state."""
 
 import random
 from collections import defaultdict
@@ -106,8 +106,8 @@ class Desk:
             self.fills[key] = [order_id, instrument, side, quantity, 0]
             self.told[key] = quantity
         price = choose(("100", "99.5", "101.25", "98.125"))
-        assert world.adapter.filled(order_id, world.account, instrument, side, 0, price,
-                                    str(quantity), "", "0.01", world.usd, 1, *key, 1, 1)  # fmt: skip
+        fill = (order_id, world.account, instrument, side, 0, price, str(quantity), "", "0.01")
+        assert world.adapter.filled(*fill, world.usd, 1, *key, 1, 1)
 
     def revise(self):
         if not self.fills:
@@ -121,8 +121,8 @@ class Desk:
             else self.random.randint(1, 3000) / Decimal(1000)
         )
         entry[3], entry[4] = quantity, entry[4] + 1
-        assert world.adapter.fill_revised(entry[0], world.account, entry[1], entry[2], 0, "100",
-                                          str(quantity), "", "0.02", world.usd, 1, *key, 1, entry[4])  # fmt: skip
+        fill = (entry[0], world.account, entry[1], entry[2], 0, "100", str(quantity), "", "0.02")
+        assert world.adapter.fill_revised(*fill, world.usd, 1, *key, 1, entry[4])
 
     def tell(self):
         row = self.order_row()
