@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["ClientOrderIds"]
+__all__ = ["ClientOrderIds", "epoch_of"]
 
 _ORDER_ID_MAX = (1 << 63) - 1
 _INSTANCE_SHIFT = 51
@@ -21,6 +21,11 @@ _SHAPES = (
     ("G", _LOWER.upper(), 3, 11),
     ("7", _DIGITS, 4, 16),
 )
+
+
+def epoch_of(order_id: int) -> int:
+    """The boot epoch in one of our order ids; 0 for none."""
+    return (order_id >> 31) & 0xFFFFF
 
 
 class ClientOrderIds:

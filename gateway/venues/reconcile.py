@@ -7,16 +7,23 @@ counts only when asked later than the send plus the venue's acceptance window.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from gateway.api import Instrument, OrderReport, VenueAdapter, VenueProtocolError
+from gateway.api import (
+    Instrument,
+    OrderReport,
+    VenueAdapter,
+    VenueProtocolError,
+    VenueUnavailable,
+)
 from gateway.core.engine import Engine, is_unknown
 from gateway.core.positions import balance_totals, difference, position_totals
 from gateway.core.vocabulary import EVIDENCE, TERMINAL_STATES, VenueSessionState
+from gateway.venues.client_order_ids import epoch_of
 from gateway.venues.inbound import Fact, facts_of_report, is_enlarged, lacks_fills
 from gateway.venues.outbound import Outbound
 from gateway.venues.session import VenueSession
@@ -123,6 +130,7 @@ class Reconciler:
         known_currencies = self._currencies(account.name)
         asked_ns = self._engine.now_ns()
         reports = list(await self._adapter.open_orders(account.name))
+        self._stay_above(report.client_order_id for report in reports)
         gaps, before = self._session.gaps, self._open_rows(account.name)
         await self._apply_fills(account.name, before)
         self._session.caught_up(account.name, gaps)
@@ -181,10 +189,24 @@ class Reconciler:
         newest = self._engine.native.last_fill_time_ns(number)
         oldest = min((int(row["created_ns"]) for row in rows), default=newest)
         since = max(0, min(newest, oldest) - _FILL_OVERLAP_NS) if newest else 0
-        for fill in await self._adapter.fills(account, since):
+        fills = await self._adapter.fills(account, since)
+        self._stay_above(fill.client_order_id for fill in fills)
+        for fill in fills:
             if not self._session.fill_reported(fill):
                 self._unbooked.append(f"fill {fill.trade_id} of {fill.instrument} not booked")
         await self._session.drain()
+
+    def _stay_above(self, client_order_ids: Iterable[str]) -> None:
+        """An id of ours from a later epoch means that the journal lost it: no id is made twice."""
+        seen = max(
+            (epoch_of(self._session.ids.decode(each)) for each in client_order_ids), default=0
+        )
+        native = self._engine.native
+        if seen <= native.epoch:
+            return
+        if not native.raise_epoch(seen + 1):
+            raise VenueUnavailable(f"epoch {seen} seen at the venue; ours cannot be raised yet")
+        log.warning("epoch %d seen at the venue: raised to %d", seen, native.epoch)
 
     async def _adopt(self, reports: Sequence[OrderReport], result: Result) -> None:
         for report in reports:
@@ -279,7 +301,7 @@ class Reconciler:
         return asked_ns > max(sent_ns, last) + window_ms * 1_000_000
 
     def _is_of_earlier_boot(self, order_id: int) -> bool:
-        return (order_id >> 31) & 0xFFFFF != self._engine.native.epoch
+        return epoch_of(order_id) != self._engine.native.epoch
 
     def _currencies(self, account: str) -> set[str]:
         return {c for a, c in balance_totals(self._engine.native.balances()) if a == account}

@@ -274,3 +274,16 @@ async def test_fills_of_the_stream_wait_for_the_older_ones_after_a_gap(is_cut_ag
     assert booked[-1] == "t4"
     assert world.state(order_id) == "FILLED"
     world.close()
+
+
+async def test_an_id_of_a_later_epoch_at_the_venue_raises_ours_above_it():
+    world = World()
+    lost = 1 << 51 | 9 << 31 | 5
+    report = world.report(lost, "new", client_order_id=world.client_id(lost))
+    world.adapter.open.append(report)
+    world.adapter.by_client[report.client_order_id] = report
+    await world.connect()
+    await world.reconcile()
+    assert world.native.epoch == 10
+    assert await world.submit() >> 31 & 0xFFFFF == 10
+    world.close()
