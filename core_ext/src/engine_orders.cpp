@@ -13,10 +13,12 @@ namespace {
   return type == OrderType::kStop || type == OrderType::kStopLimit;
 }
 
+/// The multiplier words are wide, so that no two small products meet: another order is no duplicate.
 [[nodiscard]] std::uint64_t fingerprint(const NewOrderMessage& message, std::uint32_t route) noexcept {
-  return mix(static_cast<std::uint64_t>(message.price) ^ (std::uint64_t{route} << 40),
-             static_cast<std::uint64_t>(message.quantity) * 4 + static_cast<std::uint64_t>(message.side)) |
-         1;
+  const std::uint64_t words[2] = {
+      static_cast<std::uint64_t>(message.price),
+      static_cast<std::uint64_t>(message.quantity) * 4 + static_cast<std::uint64_t>(message.side)};
+  return words_key(route, words).low | 1;
 }
 
 }  // namespace
