@@ -141,10 +141,14 @@ double lane_items_per_second(const Place& place) {
     std::thread consumer([&] {
       if (place.other_cpu >= 0) (void)pin_to(place.other_cpu);
       std::uint64_t seen = 0;
+      std::byte taken[128];
       while (seen < items) {
         const std::size_t waiting = lane.size();
         if (waiting == 0) continue;
-        for (std::size_t i = 0; i < waiting; ++i) keep(*lane.peek(i));
+        for (std::size_t i = 0; i < waiting; ++i) {
+          std::memcpy(taken, lane.peek(i), sizeof taken);
+          keep(taken);
+        }
         lane.pop(waiting);
         seen += waiting;
       }

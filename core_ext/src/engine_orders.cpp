@@ -13,13 +13,14 @@ namespace {
   return type == OrderType::kStop || type == OrderType::kStopLimit;
 }
 
+/// The multiplier words are wide, so that no two small products meet: another order is no duplicate.
 [[nodiscard]] std::uint64_t fingerprint(const NewOrderMessage& message, std::uint32_t route) noexcept {
   const std::uint64_t words[] = {static_cast<std::uint64_t>(message.price),
                                  static_cast<std::uint64_t>(message.quantity) * 4 +
                                      static_cast<std::uint64_t>(message.side),
                                  static_cast<std::uint64_t>(message.trigger_price),
                                  static_cast<std::uint64_t>(message.type)};
-  return words_key(route, words).high;
+  return words_key(route, words).low;
 }
 
 }  // namespace
