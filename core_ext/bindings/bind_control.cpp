@@ -15,20 +15,21 @@ using namespace nb::literals;
 namespace gateway {
 namespace {
 
-[[noreturn]] void refuse(const std::string& code, const std::string& field, const std::string& value,
-                         const std::string& rule) {
+[[noreturn]] void refuse(const std::string& code, const std::string& field,
+                         const std::string& value, const std::string& rule) {
   throw nb::value_error((code + " " + field + " " + value + ": " + rule).c_str());
 }
 
 std::int64_t parse(std::string_view text, int scale, const char* field) {
   const ParsedDecimal parsed = parse_decimal(text, scale);
   const std::string value(text.substr(0, 64));
-  if (parsed.fault == DecimalFault::kSyntax) refuse("BAD_NUMBER", field, value, "plain decimal text");
+  if (parsed.fault == DecimalFault::kSyntax)
+    refuse("BAD_NUMBER", field, value, "plain decimal text");
   if (parsed.fault == DecimalFault::kPrecision) {
     refuse("PRECISION", field, value, "at most " + std::to_string(scale) + " decimals");
   }
-  const bool fits = parsed.fault == DecimalFault::kNone && parsed.mantissa >= 0 &&
-                    parsed.mantissa <= INT64_MAX;
+  const bool fits =
+      parsed.fault == DecimalFault::kNone && parsed.mantissa >= 0 && parsed.mantissa <= INT64_MAX;
   if (!fits) refuse("OVERFLOW", field, value, "0 to 2^63 - 1 at its scale");
   return static_cast<std::int64_t>(parsed.mantissa);
 }
@@ -49,10 +50,12 @@ Text<N> name_text(std::string_view text, const char* field) {
 
 /// Journals a definition unless the registered one says the same. Returns the id.
 template <typename Record, typename Rows>
-std::uint32_t define(EngineHandle& handle, RecordKind kind, Rows& rows, std::uint32_t known, Record record) {
+std::uint32_t define(EngineHandle& handle, RecordKind kind, Rows& rows, std::uint32_t known,
+                     Record record) {
   record.id = known != 0 ? known : rows.count() + 1;
   record.version = known != 0 ? rows.at(known).definition.version : 1;
-  if (known != 0 && std::memcmp(&record, &rows.at(known).definition, sizeof record) == 0) return known;
+  if (known != 0 && std::memcmp(&record, &rows.at(known).definition, sizeof record) == 0)
+    return known;
   if (known == 0 && rows.is_full()) refuse("TABLE_FULL", "name", "", "no id is left");
   if (known != 0) ++record.version;
   Sequence sequence = 0;
@@ -70,8 +73,8 @@ std::uint32_t define_currency(EngineHandle& handle, std::string_view code) {
 }
 
 std::uint32_t define_venue(EngineHandle& handle, std::string_view name, bool is_simulated,
-                           std::uint32_t order_types, std::uint32_t times_in_force, std::uint32_t flags,
-                           std::uint32_t amend, std::uint32_t ack_timeout_ms) {
+                           std::uint32_t order_types, std::uint32_t times_in_force,
+                           std::uint32_t flags, std::uint32_t amend, std::uint32_t ack_timeout_ms) {
   Registry& registry = handle.runtime->state().registry;
   VenueDefined record{};
   record.name = name_text<32>(name, "name");
@@ -81,7 +84,8 @@ std::uint32_t define_venue(EngineHandle& handle, std::string_view name, bool is_
   record.flags = flags;
   record.amend = amend;
   record.ack_timeout_ms = ack_timeout_ms;
-  return define(handle, RecordKind::kVenueDefined, registry.venues, registry.find_venue(name), record);
+  return define(handle, RecordKind::kVenueDefined, registry.venues, registry.find_venue(name),
+                record);
 }
 
 void check_scales(int price_scale, int quantity_scale, int multiplier_scale) {
@@ -93,12 +97,11 @@ void check_scales(int price_scale, int quantity_scale, int multiplier_scale) {
 }
 
 void check_unchanged(const InstrumentDefined& was, const InstrumentDefined& now) {
-  const bool is_same = was.venue == now.venue && was.kind == now.kind && was.base == now.base &&
-                       was.quote == now.quote && was.settle == now.settle &&
-                       was.price_scale == now.price_scale &&
-                       was.quantity_scale == now.quantity_scale &&
-                       was.multiplier_scale == now.multiplier_scale &&
-                       was.multiplier == now.multiplier;
+  const bool is_same =
+      was.venue == now.venue && was.kind == now.kind && was.base == now.base &&
+      was.quote == now.quote && was.settle == now.settle && was.price_scale == now.price_scale &&
+      was.quantity_scale == now.quantity_scale && was.multiplier_scale == now.multiplier_scale &&
+      was.multiplier == now.multiplier;
   if (!is_same) {
     refuse("REGISTRY_CONFLICT", "symbol", std::string(now.symbol.view()),
            "venue, kind, currencies, scales and multiplier never change");
@@ -106,14 +109,15 @@ void check_unchanged(const InstrumentDefined& was, const InstrumentDefined& now)
 }
 
 std::uint32_t define_instrument(EngineHandle& handle, VenueId venue, std::string_view symbol,
-                                std::string_view venue_symbol, int kind, CurrencyId base, CurrencyId quote,
-                                CurrencyId settle, int price_scale, int quantity_scale,
-                                int multiplier_scale, std::string_view tick, std::string_view lot,
-                                std::string_view multiplier, std::string_view quantity_min,
-                                std::string_view quantity_max, std::string_view notional_min,
-                                bool is_tradable) {
+                                std::string_view venue_symbol, int kind, CurrencyId base,
+                                CurrencyId quote, CurrencyId settle, int price_scale,
+                                int quantity_scale, int multiplier_scale, std::string_view tick,
+                                std::string_view lot, std::string_view multiplier,
+                                std::string_view quantity_min, std::string_view quantity_max,
+                                std::string_view notional_min, bool is_tradable) {
   Registry& registry = handle.runtime->state().registry;
-  if (!registry.venues.has(venue)) refuse("UNKNOWN_VENUE", "venue", std::to_string(venue), "registered");
+  if (!registry.venues.has(venue))
+    refuse("UNKNOWN_VENUE", "venue", std::to_string(venue), "registered");
   for (const CurrencyId currency : {base, quote, settle}) {
     if (!registry.currencies.has(currency)) {
       refuse("REGISTRY_CONFLICT", "currency", std::to_string(currency), "registered");
@@ -147,12 +151,15 @@ std::uint32_t define_instrument(EngineHandle& handle, VenueId venue, std::string
   return define(handle, RecordKind::kInstrumentDefined, registry.instruments, known, record);
 }
 
-std::uint32_t define_account(EngineHandle& handle, VenueId venue, std::string_view name, int durability,
-                             bool is_hedge_mode, int margin_mode) {
+std::uint32_t define_account(EngineHandle& handle, VenueId venue, std::string_view name,
+                             int durability, bool is_hedge_mode, int margin_mode) {
   Registry& registry = handle.runtime->state().registry;
-  if (!registry.venues.has(venue)) refuse("UNKNOWN_VENUE", "venue", std::to_string(venue), "registered");
-  if (durability < 0 || durability > 3) refuse("BAD_ENUM", "durability", std::to_string(durability), "0 to 3");
-  if (margin_mode < 0 || margin_mode > 2) refuse("BAD_ENUM", "margin_mode", std::to_string(margin_mode), "0 to 2");
+  if (!registry.venues.has(venue))
+    refuse("UNKNOWN_VENUE", "venue", std::to_string(venue), "registered");
+  if (durability < 0 || durability > 3)
+    refuse("BAD_ENUM", "durability", std::to_string(durability), "0 to 3");
+  if (margin_mode < 0 || margin_mode > 2)
+    refuse("BAD_ENUM", "margin_mode", std::to_string(margin_mode), "0 to 2");
   const std::uint32_t known = registry.find_account(name);
   if (known != 0 && registry.accounts.at(known).definition.venue != venue) {
     refuse("REGISTRY_CONFLICT", "account", std::string(name), "an account never changes its venue");
@@ -168,10 +175,12 @@ std::uint32_t define_account(EngineHandle& handle, VenueId venue, std::string_vi
 
 std::uint32_t define_strategy(EngineHandle& handle, std::string_view name) {
   Registry& registry = handle.runtime->state().registry;
-  if (name == "EXTERNAL") refuse("REGISTRY_CONFLICT", "name", "EXTERNAL", "the name of the gateway's own book");
+  if (name == "EXTERNAL")
+    refuse("REGISTRY_CONFLICT", "name", "EXTERNAL", "the name of the gateway's own book");
   StrategyDefined record{};
   record.name = name_text<32>(name, "name");
-  return define(handle, RecordKind::kStrategyDefined, registry.strategies, registry.find_strategy(name), record);
+  return define(handle, RecordKind::kStrategyDefined, registry.strategies,
+                registry.find_strategy(name), record);
 }
 
 using Ids = std::optional<std::vector<std::uint32_t>>;
@@ -182,7 +191,8 @@ void set_mask(std::uint64_t (&mask)[N], std::uint8_t& all, const Ids& ids, const
   if (!ids) return;
   for (const std::uint32_t id : *ids) {
     if (id >= N * 64) {
-      refuse("TABLE_FULL", field, std::to_string(id), "a list names ids below " + std::to_string(N * 64));
+      refuse("TABLE_FULL", field, std::to_string(id),
+             "a list names ids below " + std::to_string(N * 64));
     }
     mask[id / 64] |= std::uint64_t{1} << (id % 64);
   }
@@ -203,9 +213,11 @@ std::uint32_t define_principal(EngineHandle& handle, std::string_view name, std:
                 registry.find_principal(name), record);
 }
 
-Sequence record_now(EngineHandle& handle, RecordKind kind, const auto& record, PrincipalId actor = 0) {
+Sequence record_now(EngineHandle& handle, RecordKind kind, const auto& record,
+                    PrincipalId actor = 0) {
   Sequence sequence = 0;
-  handle.runtime->run([&] { sequence = handle.runtime->engine().record_control(kind, record, actor); });
+  handle.runtime->run(
+      [&] { sequence = handle.runtime->engine().record_control(kind, record, actor); });
   if (sequence == 0) refuse("JOURNAL_BEHIND", "journal", "", "no room");
   return sequence;
 }
@@ -224,7 +236,8 @@ Sequence set_currency_rate(EngineHandle& handle, CurrencyId currency, std::strin
   return record_now(handle, RecordKind::kCurrencyRateSet, record);
 }
 
-std::int64_t decimal_field(const nb::dict& fields, const char* name, int scale, std::int64_t maximum) {
+std::int64_t decimal_field(const nb::dict& fields, const char* name, int scale,
+                           std::int64_t maximum) {
   if (!fields.contains(name)) refuse("MISSING_FIELD", name, "", "every limit must be given");
   if (!nb::isinstance<nb::str>(fields[name])) refuse("BAD_TYPE", name, "", "decimal text");
   const auto text = nb::cast<std::string>(fields[name]);
@@ -248,10 +261,10 @@ std::uint32_t whole_field(const nb::dict& fields, const char* name) {
 }
 
 constexpr const char* kLimitNames[] = {
-    "order_quantity_max", "order_notional_max",   "position_long_max", "position_short_max",
-    "gross_exposure_max", "net_exposure_max",     "credit_max",        "collar_bps",
-    "reference_age_ms_max", "orders_per_second",  "order_burst",       "cancels_per_second",
-    "cancel_burst",       "open_orders_side_max", "duplicate_window_ms"};
+    "order_quantity_max",   "order_notional_max",   "position_long_max",  "position_short_max",
+    "gross_exposure_max",   "net_exposure_max",     "credit_max",         "collar_bps",
+    "reference_age_ms_max", "orders_per_second",    "order_burst",        "cancels_per_second",
+    "cancel_burst",         "open_orders_side_max", "duplicate_window_ms"};
 
 LimitFields limit_fields(const nb::dict& fields, int quantity_scale) {
   for (const auto& item : fields) {
@@ -261,8 +274,10 @@ LimitFields limit_fields(const nb::dict& fields, int quantity_scale) {
     if (!is_known) refuse("UNKNOWN_FIELD", key.substr(0, 64), "", "not a limit");
   }
   // limit x 10^quantity_scale <= 2^61 (DESIGN 3); the finest scale counts at shared levels.
-  const Int128 widest = static_cast<Int128>(kQuantityMax) * kPow10_64[8] / kPow10_64[quantity_scale];
-  const std::int64_t quantity_max = widest > INT64_MAX ? INT64_MAX : static_cast<std::int64_t>(widest);
+  const Int128 widest =
+      static_cast<Int128>(kQuantityMax) * kPow10_64[8] / kPow10_64[quantity_scale];
+  const std::int64_t quantity_max =
+      widest > INT64_MAX ? INT64_MAX : static_cast<std::int64_t>(widest);
   LimitFields out{};
   out.order_quantity_max_e8 = decimal_field(fields, "order_quantity_max", 8, quantity_max);
   out.order_notional_max_e4 = decimal_field(fields, "order_notional_max", 4, kAmountMax_e4 - 1);
@@ -288,8 +303,9 @@ bool raises(const LimitFields& was, const LimitFields& now) {
          now.position_long_max_e8 > was.position_long_max_e8 ||
          now.position_short_max_e8 > was.position_short_max_e8 ||
          now.gross_exposure_max_e4 > was.gross_exposure_max_e4 ||
-         now.net_exposure_max_e4 > was.net_exposure_max_e4 || now.credit_max_e4 > was.credit_max_e4 ||
-         now.collar_bps > was.collar_bps || now.reference_age_ms_max > was.reference_age_ms_max ||
+         now.net_exposure_max_e4 > was.net_exposure_max_e4 ||
+         now.credit_max_e4 > was.credit_max_e4 || now.collar_bps > was.collar_bps ||
+         now.reference_age_ms_max > was.reference_age_ms_max ||
          now.orders_per_second > was.orders_per_second || now.order_burst > was.order_burst ||
          now.cancels_per_second > was.cancels_per_second || now.cancel_burst > was.cancel_burst ||
          now.open_orders_side_max > was.open_orders_side_max ||
@@ -306,19 +322,26 @@ bool binds(const Registry& registry, PrincipalId principal, Level level, std::ui
     return all != 0 || (id < count * 64 && (words[id / 64] >> (id % 64) & 1) != 0);
   };
   switch (level) {
-    case Level::kAccount: return holds(mask.all_accounts, mask.accounts, 4);
-    case Level::kStrategy: return holds(mask.all_strategies, mask.strategies, 4);
-    case Level::kInstrument: return holds(mask.all_instruments, mask.instruments, 8);
-    default: return true;
+    case Level::kAccount:
+      return holds(mask.all_accounts, mask.accounts, 4);
+    case Level::kStrategy:
+      return holds(mask.all_strategies, mask.strategies, 4);
+    case Level::kInstrument:
+      return holds(mask.all_instruments, mask.instruments, 8);
+    default:
+      return true;
   }
 }
 
-Sequence set_limits(EngineHandle& handle, std::uint32_t level, std::uint32_t id, const nb::dict& fields,
-                    std::string_view actor, std::string_view reason, PrincipalId principal) {
+Sequence set_limits(EngineHandle& handle, std::uint32_t level, std::uint32_t id,
+                    const nb::dict& fields, std::string_view actor, std::string_view reason,
+                    PrincipalId principal) {
   Registry& registry = handle.runtime->state().registry;
-  if (!registry.has_level(level, id)) refuse("NOT_FOUND", "level", std::to_string(level), "a registered entity");
+  if (!registry.has_level(level, id))
+    refuse("NOT_FOUND", "level", std::to_string(level), "a registered entity");
   const auto kind = static_cast<Level>(level);
-  const int scale = kind == Level::kInstrument ? registry.instruments.at(id).definition.quantity_scale : 8;
+  const int scale =
+      kind == Level::kInstrument ? registry.instruments.at(id).definition.quantity_scale : 8;
   LimitsSet record{};
   record.level = level;
   record.id = id;
@@ -328,16 +351,19 @@ Sequence set_limits(EngineHandle& handle, std::uint32_t level, std::uint32_t id,
   const LevelEntity& entity = registry.level(kind, id);
   if (entity.limits_version != 0 && raises(entity.limits, record.fields) &&
       binds(registry, principal, kind, id)) {
-    refuse("LIMIT_RAISE_DENIED", "principal", std::to_string(principal), "another person must raise it");
+    refuse("LIMIT_RAISE_DENIED", "principal", std::to_string(principal),
+           "another person must raise it");
   }
   record.version = entity.limits_version + 1;
   return record_now(handle, RecordKind::kLimitsSet, record, principal);
 }
 
-Sequence set_trading_state(EngineHandle& handle, std::uint32_t level, std::uint32_t id, std::uint32_t state,
-                           bool is_latch, std::string_view actor, std::string_view reason) {
+Sequence set_trading_state(EngineHandle& handle, std::uint32_t level, std::uint32_t id,
+                           std::uint32_t state, bool is_latch, std::string_view actor,
+                           std::string_view reason) {
   Registry& registry = handle.runtime->state().registry;
-  if (!registry.has_level(level, id)) refuse("NOT_FOUND", "level", std::to_string(level), "a registered entity");
+  if (!registry.has_level(level, id))
+    refuse("NOT_FOUND", "level", std::to_string(level), "a registered entity");
   if (state > 2) refuse("BAD_ENUM", "state", std::to_string(state), "0 to 2");
   TradingStateSet record{};
   record.level = level;
@@ -361,12 +387,12 @@ void bind_control(nb::class_<EngineHandle>& engine) {
   engine.def("define_currency", &define_currency, "code"_a)
       .def("define_venue", &define_venue, "name"_a, "is_simulated"_a, "order_types"_a,
            "times_in_force"_a, "flags"_a, "amend"_a, "ack_timeout_ms"_a)
-      .def("define_instrument", &define_instrument, "venue"_a, "symbol"_a, "venue_symbol"_a, "kind"_a,
-           "base"_a, "quote"_a, "settle"_a, "price_scale"_a, "quantity_scale"_a, "multiplier_scale"_a,
-           "tick"_a, "lot"_a, "multiplier"_a, "quantity_min"_a, "quantity_max"_a, "notional_min"_a,
-           "is_tradable"_a)
-      .def("define_account", &define_account, "venue"_a, "name"_a, "durability"_a, "is_hedge_mode"_a,
-           "margin_mode"_a)
+      .def("define_instrument", &define_instrument, "venue"_a, "symbol"_a, "venue_symbol"_a,
+           "kind"_a, "base"_a, "quote"_a, "settle"_a, "price_scale"_a, "quantity_scale"_a,
+           "multiplier_scale"_a, "tick"_a, "lot"_a, "multiplier"_a, "quantity_min"_a,
+           "quantity_max"_a, "notional_min"_a, "is_tradable"_a)
+      .def("define_account", &define_account, "venue"_a, "name"_a, "durability"_a,
+           "is_hedge_mode"_a, "margin_mode"_a)
       .def("define_strategy", &define_strategy, "name"_a)
       .def("define_principal", &define_principal, "name"_a, "scopes"_a, "accounts"_a.none(),
            "strategies"_a.none(), "instruments"_a.none(), "is_enabled"_a = true)

@@ -1,8 +1,8 @@
 // The engine for Python: start, drive, control commands and reads. Ports are in bind_ports.cpp.
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
-#include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/string_view.h>
+#include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
 #include "bind.hpp"
@@ -17,11 +17,13 @@ using namespace nb::literals;
 namespace gateway {
 namespace {
 
-std::unique_ptr<EngineHandle> open_engine(
-    const std::string& directory, const std::string& ring_directory, std::uint32_t instance,
-    std::uint64_t ring_bytes, std::uint64_t segment_bytes, std::uint32_t orders_max,
-    std::uint32_t idempotency_max, std::uint32_t positions_max, bool is_memory_only,
-    bool is_virtual_clock, int commit_cpu, int disk_async_window_ms, const std::string& build) {
+std::unique_ptr<EngineHandle> open_engine(const std::string& directory,
+                                          const std::string& ring_directory, std::uint32_t instance,
+                                          std::uint64_t ring_bytes, std::uint64_t segment_bytes,
+                                          std::uint32_t orders_max, std::uint32_t idempotency_max,
+                                          std::uint32_t positions_max, bool is_memory_only,
+                                          bool is_virtual_clock, int commit_cpu,
+                                          int disk_async_window_ms, const std::string& build) {
   RuntimeOptions options;
   options.journal.directory = directory;
   options.journal.ring_directory = ring_directory;
@@ -101,7 +103,8 @@ OrderId find_order(EngineHandle& handle, PrincipalId principal, std::string_view
   return found;
 }
 
-OrderId order_by_venue_id(EngineHandle& handle, AccountId account, std::string_view venue_order_id) {
+OrderId order_by_venue_id(EngineHandle& handle, AccountId account,
+                          std::string_view venue_order_id) {
   if (venue_order_id.size() > VenueOrderId::kCapacity) return 0;
   VenueOrderId text;
   text.assign(venue_order_id);
@@ -131,7 +134,8 @@ Sequence sequence_of(EngineHandle& handle) {
   return handle.runtime->journal().ring().published_sequence();
 }
 
-ClientPortHandle& open_client_port(EngineHandle& handle, const std::string& name, std::size_t capacity) {
+ClientPortHandle& open_client_port(EngineHandle& handle, const std::string& name,
+                                   std::size_t capacity) {
   ClientPort* port = nullptr;
   handle.runtime->run([&] { port = &handle.runtime->engine().open_client_port(name, capacity); });
   return *handle.client_ports.emplace_back(
@@ -139,7 +143,8 @@ ClientPortHandle& open_client_port(EngineHandle& handle, const std::string& name
 }
 
 VenuePortHandle& open_venue_port(EngineHandle& handle, VenueId venue, std::size_t capacity) {
-  if (!handle.runtime->state().registry.venues.has(venue)) throw nb::value_error("UNKNOWN_VENUE venue");
+  if (!handle.runtime->state().registry.venues.has(venue))
+    throw nb::value_error("UNKNOWN_VENUE venue");
   VenuePort* port = nullptr;
   handle.runtime->run([&] { port = &handle.runtime->engine().open_venue_port(venue, capacity); });
   return *handle.venue_ports.emplace_back(
@@ -148,70 +153,102 @@ VenuePortHandle& open_venue_port(EngineHandle& handle, VenueId venue, std::size_
 
 void bind_drive(nb::class_<EngineHandle>& engine) {
   engine
-      .def("turn", [](EngineHandle& handle, std::size_t limit) {
-        return handle.runtime->engine().turn(limit);
-      }, "limit"_a = 4096)
-      .def("start_pinned", [](EngineHandle& handle, int cpu) {
-        if (!handle.runtime->start_pinned(cpu)) {
-          throw std::runtime_error("engine: CPU " + std::to_string(cpu) + " was refused");
-        }
-      }, "cpu"_a)
-      .def("stop", [](EngineHandle& handle) {
-        const nb::gil_scoped_release release;
-        return handle.stop();
-      })
+      .def(
+          "turn",
+          [](EngineHandle& handle, std::size_t limit) {
+            return handle.runtime->engine().turn(limit);
+          },
+          "limit"_a = 4096)
+      .def(
+          "start_pinned",
+          [](EngineHandle& handle, int cpu) {
+            if (!handle.runtime->start_pinned(cpu)) {
+              throw std::runtime_error("engine: CPU " + std::to_string(cpu) + " was refused");
+            }
+          },
+          "cpu"_a)
+      .def("stop",
+           [](EngineHandle& handle) {
+             const nb::gil_scoped_release release;
+             return handle.stop();
+           })
       .def("beat", [](EngineHandle& handle) { return handle.runtime->engine().beat(); })
       .def("now_ns", [](EngineHandle& handle) { return wall_or_virtual_ns(*handle.runtime); })
-      .def("set_time", [](EngineHandle& handle, std::int64_t now_ns) {
-        if (!handle.runtime->clock().set_ns(now_ns)) {
-          throw nb::value_error("RANGE now_ns: a virtual clock only goes forward");
-        }
-      }, "now_ns"_a)
-      .def("discipline_clock", [](EngineHandle& handle) {
-        std::int64_t ahead = 0;
-        handle.runtime->run([&] { ahead = handle.runtime->clock().discipline(); });
-        return ahead;
-      })
+      .def(
+          "set_time",
+          [](EngineHandle& handle, std::int64_t now_ns) {
+            if (!handle.runtime->clock().set_ns(now_ns)) {
+              throw nb::value_error("RANGE now_ns: a virtual clock only goes forward");
+            }
+          },
+          "now_ns"_a)
+      .def("discipline_clock",
+           [](EngineHandle& handle) {
+             std::int64_t ahead = 0;
+             handle.runtime->run([&] { ahead = handle.runtime->clock().discipline(); });
+             return ahead;
+           })
       .def("order_ids_left",
            [](EngineHandle& handle) {
              return kOrderSequenceMax -
                     __atomic_load_n(&handle.runtime->state().orders_made, __ATOMIC_RELAXED);
            })
-      .def("raise_epoch", [](EngineHandle& handle, std::uint32_t epoch_min) {
-        const nb::gil_scoped_release release;
-        return handle.runtime->raise_epoch(epoch_min);
-      }, "epoch_min"_a = 0)
-      .def("set_clock_healthy", [](EngineHandle& handle, bool is_healthy) {
-        handle.runtime->run([&] { handle.runtime->engine().set_clock_healthy(is_healthy); });
-      }, "is_healthy"_a);
+      .def(
+          "raise_epoch",
+          [](EngineHandle& handle, std::uint32_t epoch_min) {
+            const nb::gil_scoped_release release;
+            return handle.runtime->raise_epoch(epoch_min);
+          },
+          "epoch_min"_a = 0)
+      .def(
+          "set_clock_healthy",
+          [](EngineHandle& handle, bool is_healthy) {
+            handle.runtime->run([&] { handle.runtime->engine().set_clock_healthy(is_healthy); });
+          },
+          "is_healthy"_a);
 }
 
 void bind_reads(nb::class_<EngineHandle>& engine) {
   engine
-      .def("orders", [](EngineHandle& handle, bool open_only, std::size_t limit) {
-        return order_rows(handle.runtime->state(), open_only, limit);
-      }, "open_only"_a = true, "limit"_a = 10000)
-      .def("order", [](EngineHandle& handle, OrderId id) {
-        return order_row_at(handle.runtime->state(), slot_of(handle, id));
-      }, "order_id"_a)
+      .def(
+          "orders",
+          [](EngineHandle& handle, bool open_only, std::size_t limit) {
+            return order_rows(handle.runtime->state(), open_only, limit);
+          },
+          "open_only"_a = true, "limit"_a = 10000)
+      .def(
+          "order",
+          [](EngineHandle& handle, OrderId id) {
+            return order_row_at(handle.runtime->state(), slot_of(handle, id));
+          },
+          "order_id"_a)
       .def("find_order", &find_order, "principal"_a, "client_id"_a)
       .def("order_by_venue_id", &order_by_venue_id, "account"_a, "venue_order_id"_a)
-      .def("positions", [](EngineHandle& handle) {
-        return position_rows(handle.runtime->state(), wall_or_virtual_ns(*handle.runtime));
-      })
+      .def("positions",
+           [](EngineHandle& handle) {
+             return position_rows(handle.runtime->state(), wall_or_virtual_ns(*handle.runtime));
+           })
       .def("balances", [](EngineHandle& handle) { return balance_rows(handle.runtime->state()); })
       .def("marks", [](EngineHandle& handle) { return mark_rows(handle.runtime->state()); })
       .def("limits", [](EngineHandle& handle) { return limit_rows(handle.runtime->state()); })
-      .def("trading_states", [](EngineHandle& handle) { return trading_state_rows(handle.runtime->state()); })
-      .def("registry", [](EngineHandle& handle, const std::string& kind) {
-        return registry_rows(handle.runtime->state(), kind);
-      }, "kind"_a)
+      .def("trading_states",
+           [](EngineHandle& handle) { return trading_state_rows(handle.runtime->state()); })
+      .def(
+          "registry",
+          [](EngineHandle& handle, const std::string& kind) {
+            return registry_rows(handle.runtime->state(), kind);
+          },
+          "kind"_a)
       .def("counters", &counters_of)
       .def("state_hash", &state_hash)
-      .def("last_fill_time_ns", [](EngineHandle& handle, AccountId account) -> std::int64_t {
-        if (!handle.runtime->state().registry.accounts.has(account)) return 0;
-        return __atomic_load_n(&handle.runtime->state().last_fill_ns[account], __ATOMIC_RELAXED);
-      }, "account"_a);
+      .def(
+          "last_fill_time_ns",
+          [](EngineHandle& handle, AccountId account) -> std::int64_t {
+            if (!handle.runtime->state().registry.accounts.has(account)) return 0;
+            return __atomic_load_n(&handle.runtime->state().last_fill_ns[account],
+                                   __ATOMIC_RELAXED);
+          },
+          "account"_a);
 }
 
 }  // namespace
@@ -220,11 +257,11 @@ void bind_engine(nb::module_& module) {
   bind_ports(module);
   auto engine = nb::class_<EngineHandle>(module, "Engine");
   engine
-      .def(nb::new_(&open_engine), "directory"_a, "ring_directory"_a, nb::kw_only(), "instance"_a = 1,
-           "ring_bytes"_a = 64ULL << 20, "segment_bytes"_a = 64ULL << 20, "orders_max"_a = 262144,
-           "idempotency_max"_a = 1048576, "positions_max"_a = 65536, "is_memory_only"_a = false,
-           "is_virtual_clock"_a = false, "commit_cpu"_a = -1, "disk_async_window_ms"_a = 250,
-           "build"_a = "")
+      .def(nb::new_(&open_engine), "directory"_a, "ring_directory"_a, nb::kw_only(),
+           "instance"_a = 1, "ring_bytes"_a = 64ULL << 20, "segment_bytes"_a = 64ULL << 20,
+           "orders_max"_a = 262144, "idempotency_max"_a = 1048576, "positions_max"_a = 65536,
+           "is_memory_only"_a = false, "is_virtual_clock"_a = false, "commit_cpu"_a = -1,
+           "disk_async_window_ms"_a = 250, "build"_a = "")
       .def_prop_ro("epoch", [](EngineHandle& handle) { return handle.runtime->state().epoch; })
       .def_prop_ro("sequence", &sequence_of)
       .def_prop_ro("recovery", &recovery_of)

@@ -44,7 +44,8 @@ nb::list read_records(ReaderHandle& handle, std::size_t limit) {
     if (header == nullptr) break;
     out.append(nb::make_tuple(header->sequence, nb::bytes(header, header->length)));
   }
-  if (handle.reader.state() != journal::ReaderState::kFollowing && nb::len(out) == 0) fail(handle.reader);
+  if (handle.reader.state() != journal::ReaderState::kFollowing && nb::len(out) == 0)
+    fail(handle.reader);
   return out;
 }
 
@@ -62,8 +63,8 @@ struct ReplicaHandle {
   std::unique_ptr<journal::Reader> reader;
   std::vector<Change> changes;
   bool tracks_changes = false;
-  std::uint32_t instance = 0;     // of the newest record followed
-  std::string snapshot_name;      // what the state was opened from
+  std::uint32_t instance = 0;  // of the newest record followed
+  std::string snapshot_name;   // what the state was opened from
 };
 
 /// Takes the snapshot only if the journal holds the very record it was taken behind: one that was
@@ -74,8 +75,8 @@ bool open_at_snapshot(ReplicaHandle& handle, const std::string& ring_directory, 
   if (!journal::load_snapshot(handle.storage, handle.directory, sequence, 0, snapshot, error)) {
     return false;
   }
-  auto reader = std::make_unique<journal::Reader>(handle.storage, handle.directory, ring_directory,
-                                                  sequence);
+  auto reader =
+      std::make_unique<journal::Reader>(handle.storage, handle.directory, ring_directory, sequence);
   if (reader->next() == nullptr || reader->point() != snapshot.at) return false;
   if (!handle.follower.snapshot(snapshot.at, snapshot.payload.data(), snapshot.payload.size())) {
     return false;
@@ -126,7 +127,8 @@ void note_changes(ReplicaHandle& handle, const RecordHeader& header, const std::
     case RecordKind::kBalanceChanged:
       handle.changes.push_back({header.sequence, "balance", 0});
       return;
-    default: break;
+    default:
+      break;
   }
   const auto kind = header.type;
   const bool is_order = kind >= static_cast<int>(RecordKind::kOrderNew) &&
@@ -243,7 +245,8 @@ bool set_mark(ReplicaHandle& handle, std::string_view instrument, std::string_vi
               std::int64_t time_ns) {
   const std::size_t point = price.find('.');
   const std::size_t scale = point == std::string_view::npos ? 0 : price.size() - point - 1;
-  const ParsedDecimal parsed = parse_decimal(price, static_cast<int>(std::min<std::size_t>(scale, 64)));
+  const ParsedDecimal parsed =
+      parse_decimal(price, static_cast<int>(std::min<std::size_t>(scale, 64)));
   if (scale > kPriceScaleMax || parsed.fault != DecimalFault::kNone || parsed.mantissa <= 0 ||
       parsed.mantissa > kQuantityMax || time_ns <= 0) {
     throw nb::value_error("set_mark: a positive decimal price and a time are needed");
@@ -267,28 +270,42 @@ void bind_replica(nb::module_& module) {
       .def(nb::new_(&open_replica), "directory"_a, "ring_directory"_a = "", "use_snapshot"_a = true)
       .def("follow", &follow, "limit"_a = 65536, "until"_a = 0)
       .def_prop_ro("sequence", [](Handle& handle) { return handle.follower.sequence(); })
-      .def("state_hash", [](Handle& handle) {
-        const State& state = state_of(handle);
-        const nb::gil_scoped_release release;
-        return state.hash();
-      })
+      .def("state_hash",
+           [](Handle& handle) {
+             const State& state = state_of(handle);
+             const nb::gil_scoped_release release;
+             return state.hash();
+           })
       .def("write_snapshot", &write_state)
-      .def("orders", [](Handle& handle, bool open_only, std::size_t limit) {
-        return rows_or_empty(handle, [&](const State& s) { return order_rows(s, open_only, limit); });
-      }, "open_only"_a = true, "limit"_a = 10000)
-      .def("order", [](Handle& handle, OrderId id) -> nb::object {
-        if (handle.follower.state() == nullptr) return nb::none();
-        return order_row_at(*handle.follower.state(), handle.follower.state()->orders.find(id));
-      }, "order_id"_a)
-      .def("positions", [](Handle& handle) {
-        return rows_or_empty(handle, [](const State& s) { return position_rows(s, wall_ns()); });
-      })
+      .def(
+          "orders",
+          [](Handle& handle, bool open_only, std::size_t limit) {
+            return rows_or_empty(handle,
+                                 [&](const State& s) { return order_rows(s, open_only, limit); });
+          },
+          "open_only"_a = true, "limit"_a = 10000)
+      .def(
+          "order",
+          [](Handle& handle, OrderId id) -> nb::object {
+            if (handle.follower.state() == nullptr) return nb::none();
+            return order_row_at(*handle.follower.state(), handle.follower.state()->orders.find(id));
+          },
+          "order_id"_a)
+      .def("positions",
+           [](Handle& handle) {
+             return rows_or_empty(handle,
+                                  [](const State& s) { return position_rows(s, wall_ns()); });
+           })
       .def("balances", [](Handle& handle) { return rows_or_empty(handle, balance_rows); })
       .def("limits", [](Handle& handle) { return rows_or_empty(handle, limit_rows); })
-      .def("trading_states", [](Handle& handle) { return rows_or_empty(handle, trading_state_rows); })
-      .def("registry", [](Handle& handle, const std::string& kind) {
-        return rows_or_empty(handle, [&](const State& s) { return registry_rows(s, kind); });
-      }, "kind"_a)
+      .def("trading_states",
+           [](Handle& handle) { return rows_or_empty(handle, trading_state_rows); })
+      .def(
+          "registry",
+          [](Handle& handle, const std::string& kind) {
+            return rows_or_empty(handle, [&](const State& s) { return registry_rows(s, kind); });
+          },
+          "kind"_a)
       .def("set_mark", &set_mark, "instrument"_a, "price"_a, "time_ns"_a)
       .def("changes", &take_changes);
 }

@@ -20,10 +20,14 @@ namespace {
 Int128 parse_wide(std::string_view text, int scale, const char* field) {
   const ParsedDecimal parsed = parse_decimal(text, scale);
   switch (parsed.fault) {
-    case DecimalFault::kNone: return parsed.mantissa;
-    case DecimalFault::kSyntax: refuse("BAD_NUMBER", field);
-    case DecimalFault::kPrecision: refuse("PRECISION", field);
-    case DecimalFault::kOverflow: refuse("OVERFLOW", field);
+    case DecimalFault::kNone:
+      return parsed.mantissa;
+    case DecimalFault::kSyntax:
+      refuse("BAD_NUMBER", field);
+    case DecimalFault::kPrecision:
+      refuse("PRECISION", field);
+    case DecimalFault::kOverflow:
+      refuse("OVERFLOW", field);
   }
   return 0;
 }
@@ -95,7 +99,8 @@ std::uint64_t submit(ClientPortHandle& port, PrincipalId principal, std::string_
   if (message.quantity <= 0) refuse("RANGE", "quantity");
   message.price = parse_optional(price, rules.price_scale, "price");
   message.trigger_price = parse_optional(trigger_price, rules.price_scale, "trigger_price");
-  message.display_quantity = parse_optional(display_quantity, rules.quantity_scale, "display_quantity");
+  message.display_quantity =
+      parse_optional(display_quantity, rules.quantity_scale, "display_quantity");
   if (expires_ns < 0) refuse("RANGE", "expires_ns");
   message.expires_ns = expires_ns;
   message.instrument = instrument;
@@ -123,7 +128,8 @@ std::uint64_t cancel(ClientPortHandle& port, PrincipalId principal, OrderId orde
 }
 
 std::uint64_t replace(ClientPortHandle& port, PrincipalId principal, OrderId order_id,
-                      std::string_view client_id, std::string_view quantity, std::string_view price) {
+                      std::string_view client_id, std::string_view quantity,
+                      std::string_view price) {
   const InstrumentDefined& rules = rules_of_order(*port.engine, order_id);
   ReplaceMessage message{};
   message.order_id = order_id;
@@ -187,10 +193,11 @@ nb::list take(VenuePortHandle& port, std::size_t limit) {
       continue;
     }
     const InstrumentDefined& rules = registry.instruments.at(entry.instrument).definition;
-    out.append(nb::make_tuple(entry.kind, entry.order_id, entry.epoch, entry.account, entry.instrument,
-                              entry.strategy, static_cast<int>(entry.side), static_cast<int>(entry.type),
-                              static_cast<int>(entry.time_in_force), entry.flags, entry.leg,
-                              text(entry.price, rules.price_scale), text(entry.quantity, rules.quantity_scale),
+    out.append(nb::make_tuple(entry.kind, entry.order_id, entry.epoch, entry.account,
+                              entry.instrument, entry.strategy, static_cast<int>(entry.side),
+                              static_cast<int>(entry.type), static_cast<int>(entry.time_in_force),
+                              entry.flags, entry.leg, text(entry.price, rules.price_scale),
+                              text(entry.quantity, rules.quantity_scale),
                               text(entry.trigger_price, rules.price_scale),
                               text(entry.display_quantity, rules.quantity_scale), entry.expires_ns,
                               std::string(entry.venue_order_id.view())));
@@ -216,7 +223,8 @@ struct FactParts {
   std::int64_t quantity = 0;
 };
 
-bool push_order_fact(VenuePortHandle& port, RecordKind kind, OrderId order_id, const FactParts& parts) {
+bool push_order_fact(VenuePortHandle& port, RecordKind kind, OrderId order_id,
+                     const FactParts& parts) {
   FactMessage message{};
   message.fact.order_id = order_id;
   message.fact.venue_time_ns = parts.venue_time_ns;
@@ -236,7 +244,8 @@ bool push_order_fact(VenuePortHandle& port, RecordKind kind, OrderId order_id, c
 
 std::int64_t told_cumulative(VenuePortHandle& port, OrderId order_id, std::string_view text) {
   if (text.empty()) return -1;
-  return parse_number(text, rules_of_order(*port.engine, order_id).quantity_scale, "cumulative_quantity");
+  return parse_number(text, rules_of_order(*port.engine, order_id).quantity_scale,
+                      "cumulative_quantity");
 }
 
 /// Price with a scale of its own: as many decimals as the text has.
@@ -248,10 +257,11 @@ std::int64_t parse_own_scale(std::string_view text, std::uint8_t& scale, const c
   return parse_number(text, scale, field);
 }
 
-bool filled(VenuePortHandle& port, OrderId order_id, AccountId account, InstrumentId instrument, int side,
-            int leg, std::string_view price, std::string_view quantity, std::string_view value,
-            std::string_view fee, CurrencyId fee_currency, int liquidity, std::string_view trade_id,
-            std::string_view venue_order_id, std::int64_t venue_time_ns, std::uint64_t venue_sequence) {
+bool filled(VenuePortHandle& port, OrderId order_id, AccountId account, InstrumentId instrument,
+            int side, int leg, std::string_view price, std::string_view quantity,
+            std::string_view value, std::string_view fee, CurrencyId fee_currency, int liquidity,
+            std::string_view trade_id, std::string_view venue_order_id, std::int64_t venue_time_ns,
+            std::uint64_t venue_sequence) {
   const InstrumentDefined& rules = rules_of(*port.engine, instrument);
   FillMessage message{};
   OrderFilled& fill = message.fill;
@@ -273,11 +283,12 @@ bool filled(VenuePortHandle& port, OrderId order_id, AccountId account, Instrume
   return push_fact(port, MessageKind::kFill, message);
 }
 
-bool fill_revised(VenuePortHandle& port, OrderId order_id, AccountId account, InstrumentId instrument,
-                  int side, int leg, std::string_view price, std::string_view quantity,
-                  std::string_view value, std::string_view fee, CurrencyId fee_currency, int liquidity,
-                  std::string_view trade_id, std::string_view venue_order_id,
-                  std::int64_t venue_time_ns, std::uint64_t revision) {
+bool fill_revised(VenuePortHandle& port, OrderId order_id, AccountId account,
+                  InstrumentId instrument, int side, int leg, std::string_view price,
+                  std::string_view quantity, std::string_view value, std::string_view fee,
+                  CurrencyId fee_currency, int liquidity, std::string_view trade_id,
+                  std::string_view venue_order_id, std::int64_t venue_time_ns,
+                  std::uint64_t revision) {
   const InstrumentDefined& rules = rules_of(*port.engine, instrument);
   FillRevisedMessage message{};
   FillRevised& fill = message.fill;
@@ -299,8 +310,8 @@ bool fill_revised(VenuePortHandle& port, OrderId order_id, AccountId account, In
   return push_fact(port, MessageKind::kFillRevised, message);
 }
 
-bool adopt(VenuePortHandle& port, AccountId account, InstrumentId instrument, StrategyId strategy, int side,
-           int type, int time_in_force, int flags, int leg, std::string_view price,
+bool adopt(VenuePortHandle& port, AccountId account, InstrumentId instrument, StrategyId strategy,
+           int side, int type, int time_in_force, int flags, int leg, std::string_view price,
            std::string_view quantity, std::string_view cumulative_quantity,
            std::string_view venue_order_id, std::string_view venue_client_id, OrderId order_id) {
   const InstrumentDefined& rules = rules_of(*port.engine, instrument);
@@ -323,8 +334,8 @@ bool adopt(VenuePortHandle& port, AccountId account, InstrumentId instrument, St
   return push_fact(port, MessageKind::kAdopt, message);
 }
 
-bool marked(VenuePortHandle& port, InstrumentId instrument, std::string_view mark, std::string_view bid,
-            std::string_view ask, std::string_view last) {
+bool marked(VenuePortHandle& port, InstrumentId instrument, std::string_view mark,
+            std::string_view bid, std::string_view ask, std::string_view last) {
   std::uint8_t scale = 0;
   for (const std::string_view text : {mark, bid, ask, last}) {
     std::uint8_t own = 0;
@@ -381,9 +392,10 @@ bool balance(VenuePortHandle& port, AccountId account, CurrencyId currency, std:
 void bind_client_port(nb::module_& module) {
   nb::class_<ClientPortHandle>(module, "ClientPort")
       .def_prop_ro("number", [](const ClientPortHandle& port) { return port.port->number; })
-      .def("submit", &submit, "principal"_a, "client_id"_a, "instrument"_a, "account"_a, "strategy"_a,
-           "side"_a, "type"_a, "time_in_force"_a, "quantity"_a, "price"_a = "", "trigger_price"_a = "",
-           "display_quantity"_a = "", "expires_ns"_a = 0, "leg"_a = 0, "flags"_a = 0)
+      .def("submit", &submit, "principal"_a, "client_id"_a, "instrument"_a, "account"_a,
+           "strategy"_a, "side"_a, "type"_a, "time_in_force"_a, "quantity"_a, "price"_a = "",
+           "trigger_price"_a = "", "display_quantity"_a = "", "expires_ns"_a = 0, "leg"_a = 0,
+           "flags"_a = 0)
       .def("cancel", &cancel, "principal"_a, "order_id"_a, "reason"_a = 0)
       .def("replace", &replace, "principal"_a, "order_id"_a, "client_id"_a = "", "quantity"_a = "",
            "price"_a = "")
@@ -401,77 +413,125 @@ void bind_venue_port(nb::module_& module) {
       .def_prop_ro("venue", [](const Handle& port) { return port.port->venue; })
       .def("take", &take, "limit"_a = 256)
       .def("wake_fd", [](Handle& port) { return port.engine->watch(port); })
-      .def("accepted", [](Handle& port, OrderId id, std::string_view venue_order_id, bool is_untriggered,
-                          std::int64_t time_ns, std::uint64_t sequence, int evidence) {
-        const int reason = is_untriggered ? static_cast<int>(FactReason::kUntriggered) : 0;
-        return push_order_fact(port, RecordKind::kOrderAccepted, id,
-                               {.venue_order_id = venue_order_id, .reason = reason,
-                                .venue_time_ns = time_ns, .venue_sequence = sequence,
-                                .evidence = evidence});
-      }, "order_id"_a, "venue_order_id"_a, "is_untriggered"_a, "venue_time_ns"_a, "venue_sequence"_a, "evidence"_a = 1)
-      .def("rejected", [](Handle& port, OrderId id, int reason, std::string_view text,
-                          std::int64_t time_ns, int evidence) {
-        return push_order_fact(port, RecordKind::kOrderRejected, id,
-                               {.reason = reason, .text = text, .venue_time_ns = time_ns,
-                                .evidence = evidence});
-      }, "order_id"_a, "reason"_a, "text"_a, "venue_time_ns"_a, "evidence"_a = 1)
-      .def("not_sent", [](Handle& port, OrderId id, int reason, std::string_view text, int evidence) {
-        return push_order_fact(port, RecordKind::kOrderNotSent, id,
-                               {.reason = reason, .text = text, .evidence = evidence});
-      }, "order_id"_a, "reason"_a, "text"_a, "evidence"_a = 5)
-      .def("unknown", [](Handle& port, OrderId id, int reason, std::string_view text) {
-        return push_order_fact(port, RecordKind::kOrderUnknown, id,
-                               {.reason = reason, .text = text, .evidence = 5});
-      }, "order_id"_a, "reason"_a, "text"_a)
-      .def("triggered", [](Handle& port, OrderId id, std::int64_t time_ns) {
-        // The venue's trigger is an acceptance of the working order.
-        return push_order_fact(port, RecordKind::kOrderAccepted, id, {.venue_time_ns = time_ns});
-      }, "order_id"_a, "venue_time_ns"_a)
-      .def("canceled", [](Handle& port, OrderId id, int reason, std::string_view text,
-                          std::string_view cumulative, std::int64_t time_ns, std::uint64_t sequence,
-                          int evidence) {
-        return push_order_fact(port, RecordKind::kOrderCanceled, id,
-                               {.reason = reason, .text = text, .venue_time_ns = time_ns,
-                                .venue_sequence = sequence, .evidence = evidence,
-                                .cumulative = told_cumulative(port, id, cumulative)});
-      }, "order_id"_a, "reason"_a, "text"_a, "cumulative_quantity"_a, "venue_time_ns"_a, "venue_sequence"_a, "evidence"_a = 1)
-      .def("expired", [](Handle& port, OrderId id, int reason, std::string_view text,
-                         std::string_view cumulative, std::int64_t time_ns, std::uint64_t sequence,
-                         int evidence) {
-        return push_order_fact(port, RecordKind::kOrderExpired, id,
-                               {.reason = reason, .text = text, .venue_time_ns = time_ns,
-                                .venue_sequence = sequence, .evidence = evidence,
-                                .cumulative = told_cumulative(port, id, cumulative)});
-      }, "order_id"_a, "reason"_a, "text"_a, "cumulative_quantity"_a, "venue_time_ns"_a, "venue_sequence"_a, "evidence"_a = 1)
-      .def("replaced", [](Handle& port, OrderId id, std::string_view price, std::string_view quantity,
-                          std::string_view venue_order_id, std::int64_t time_ns, std::uint64_t sequence,
-                          int evidence) {
-        const InstrumentDefined& rules = rules_of_order(*port.engine, id);
-        return push_order_fact(port, RecordKind::kOrderReplaced, id,
-                               {.venue_order_id = venue_order_id, .venue_time_ns = time_ns,
-                                .venue_sequence = sequence, .evidence = evidence,
-                                .price = parse_optional(price, rules.price_scale, "price"),
-                                .quantity = parse_number(quantity, rules.quantity_scale, "quantity")});
-      }, "order_id"_a, "price"_a, "quantity"_a, "venue_order_id"_a, "venue_time_ns"_a, "venue_sequence"_a, "evidence"_a = 1)
-      .def("cancel_rejected", [](Handle& port, OrderId id, int reason, std::string_view text) {
-        return push_order_fact(port, RecordKind::kCancelRejected, id, {.reason = reason, .text = text});
-      }, "order_id"_a, "reason"_a, "text"_a)
-      .def("replace_rejected", [](Handle& port, OrderId id, int reason, std::string_view text) {
-        return push_order_fact(port, RecordKind::kReplaceRejected, id, {.reason = reason, .text = text});
-      }, "order_id"_a, "reason"_a, "text"_a)
-      .def("filled", &filled, "order_id"_a, "account"_a, "instrument"_a, "side"_a, "leg"_a, "price"_a,
-           "quantity"_a, "value"_a, "fee"_a, "fee_currency"_a, "liquidity"_a, "trade_id"_a,
-           "venue_order_id"_a, "venue_time_ns"_a, "venue_sequence"_a)
-      .def("fill_revised", &fill_revised, "order_id"_a, "account"_a, "instrument"_a, "side"_a, "leg"_a,
-           "price"_a, "quantity"_a, "value"_a, "fee"_a, "fee_currency"_a, "liquidity"_a, "trade_id"_a,
-           "venue_order_id"_a, "venue_time_ns"_a, "revision"_a)
+      .def(
+          "accepted",
+          [](Handle& port, OrderId id, std::string_view venue_order_id, bool is_untriggered,
+             std::int64_t time_ns, std::uint64_t sequence, int evidence) {
+            const int reason = is_untriggered ? static_cast<int>(FactReason::kUntriggered) : 0;
+            return push_order_fact(port, RecordKind::kOrderAccepted, id,
+                                   {.venue_order_id = venue_order_id,
+                                    .reason = reason,
+                                    .venue_time_ns = time_ns,
+                                    .venue_sequence = sequence,
+                                    .evidence = evidence});
+          },
+          "order_id"_a, "venue_order_id"_a, "is_untriggered"_a, "venue_time_ns"_a,
+          "venue_sequence"_a, "evidence"_a = 1)
+      .def(
+          "rejected",
+          [](Handle& port, OrderId id, int reason, std::string_view text, std::int64_t time_ns,
+             int evidence) {
+            return push_order_fact(
+                port, RecordKind::kOrderRejected, id,
+                {.reason = reason, .text = text, .venue_time_ns = time_ns, .evidence = evidence});
+          },
+          "order_id"_a, "reason"_a, "text"_a, "venue_time_ns"_a, "evidence"_a = 1)
+      .def(
+          "not_sent",
+          [](Handle& port, OrderId id, int reason, std::string_view text, int evidence) {
+            return push_order_fact(port, RecordKind::kOrderNotSent, id,
+                                   {.reason = reason, .text = text, .evidence = evidence});
+          },
+          "order_id"_a, "reason"_a, "text"_a, "evidence"_a = 5)
+      .def(
+          "unknown",
+          [](Handle& port, OrderId id, int reason, std::string_view text) {
+            return push_order_fact(port, RecordKind::kOrderUnknown, id,
+                                   {.reason = reason, .text = text, .evidence = 5});
+          },
+          "order_id"_a, "reason"_a, "text"_a)
+      .def(
+          "triggered",
+          [](Handle& port, OrderId id, std::int64_t time_ns) {
+            // The venue's trigger is an acceptance of the working order.
+            return push_order_fact(port, RecordKind::kOrderAccepted, id,
+                                   {.venue_time_ns = time_ns});
+          },
+          "order_id"_a, "venue_time_ns"_a)
+      .def(
+          "canceled",
+          [](Handle& port, OrderId id, int reason, std::string_view text,
+             std::string_view cumulative, std::int64_t time_ns, std::uint64_t sequence,
+             int evidence) {
+            return push_order_fact(port, RecordKind::kOrderCanceled, id,
+                                   {.reason = reason,
+                                    .text = text,
+                                    .venue_time_ns = time_ns,
+                                    .venue_sequence = sequence,
+                                    .evidence = evidence,
+                                    .cumulative = told_cumulative(port, id, cumulative)});
+          },
+          "order_id"_a, "reason"_a, "text"_a, "cumulative_quantity"_a, "venue_time_ns"_a,
+          "venue_sequence"_a, "evidence"_a = 1)
+      .def(
+          "expired",
+          [](Handle& port, OrderId id, int reason, std::string_view text,
+             std::string_view cumulative, std::int64_t time_ns, std::uint64_t sequence,
+             int evidence) {
+            return push_order_fact(port, RecordKind::kOrderExpired, id,
+                                   {.reason = reason,
+                                    .text = text,
+                                    .venue_time_ns = time_ns,
+                                    .venue_sequence = sequence,
+                                    .evidence = evidence,
+                                    .cumulative = told_cumulative(port, id, cumulative)});
+          },
+          "order_id"_a, "reason"_a, "text"_a, "cumulative_quantity"_a, "venue_time_ns"_a,
+          "venue_sequence"_a, "evidence"_a = 1)
+      .def(
+          "replaced",
+          [](Handle& port, OrderId id, std::string_view price, std::string_view quantity,
+             std::string_view venue_order_id, std::int64_t time_ns, std::uint64_t sequence,
+             int evidence) {
+            const InstrumentDefined& rules = rules_of_order(*port.engine, id);
+            return push_order_fact(
+                port, RecordKind::kOrderReplaced, id,
+                {.venue_order_id = venue_order_id,
+                 .venue_time_ns = time_ns,
+                 .venue_sequence = sequence,
+                 .evidence = evidence,
+                 .price = parse_optional(price, rules.price_scale, "price"),
+                 .quantity = parse_number(quantity, rules.quantity_scale, "quantity")});
+          },
+          "order_id"_a, "price"_a, "quantity"_a, "venue_order_id"_a, "venue_time_ns"_a,
+          "venue_sequence"_a, "evidence"_a = 1)
+      .def(
+          "cancel_rejected",
+          [](Handle& port, OrderId id, int reason, std::string_view text) {
+            return push_order_fact(port, RecordKind::kCancelRejected, id,
+                                   {.reason = reason, .text = text});
+          },
+          "order_id"_a, "reason"_a, "text"_a)
+      .def(
+          "replace_rejected",
+          [](Handle& port, OrderId id, int reason, std::string_view text) {
+            return push_order_fact(port, RecordKind::kReplaceRejected, id,
+                                   {.reason = reason, .text = text});
+          },
+          "order_id"_a, "reason"_a, "text"_a)
+      .def("filled", &filled, "order_id"_a, "account"_a, "instrument"_a, "side"_a, "leg"_a,
+           "price"_a, "quantity"_a, "value"_a, "fee"_a, "fee_currency"_a, "liquidity"_a,
+           "trade_id"_a, "venue_order_id"_a, "venue_time_ns"_a, "venue_sequence"_a)
+      .def("fill_revised", &fill_revised, "order_id"_a, "account"_a, "instrument"_a, "side"_a,
+           "leg"_a, "price"_a, "quantity"_a, "value"_a, "fee"_a, "fee_currency"_a, "liquidity"_a,
+           "trade_id"_a, "venue_order_id"_a, "venue_time_ns"_a, "revision"_a)
       .def("adopt", &adopt, "account"_a, "instrument"_a, "strategy"_a, "side"_a, "type"_a,
            "time_in_force"_a, "flags"_a, "leg"_a, "price"_a, "quantity"_a, "cumulative_quantity"_a,
            "venue_order_id"_a, "venue_client_id"_a, "order_id"_a = 0)
       .def("marked", &marked, "instrument"_a, "mark"_a, "bid"_a, "ask"_a, "last"_a)
       .def("session", &session, "state"_a, "text"_a)
-      .def("funding", &funding, "account"_a, "instrument"_a, "leg"_a, "currency"_a, "amount"_a, "rate"_a,
-           "reference"_a, "venue_time_ns"_a)
+      .def("funding", &funding, "account"_a, "instrument"_a, "leg"_a, "currency"_a, "amount"_a,
+           "rate"_a, "reference"_a, "venue_time_ns"_a)
       .def("balance", &balance, "account"_a, "currency"_a, "amount"_a, "reason"_a, "reference"_a);
 }
 

@@ -21,8 +21,8 @@ void bind_types(nb::module_& module) {
   module.attr("REFUSALS") = nb::tuple(rows);
   module.def(
       "format_decimal",
-      [](std::int64_t mantissa, int scale) { return format_decimal(mantissa, scale); }, "mantissa"_a,
-      "scale"_a);
+      [](std::int64_t mantissa, int scale) { return format_decimal(mantissa, scale); },
+      "mantissa"_a, "scale"_a);
   module.def(
       "parse_decimal",
       [](std::string_view text, int scale) {

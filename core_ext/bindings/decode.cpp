@@ -16,40 +16,74 @@ namespace {
 
 const char* kind_name(RecordKind kind) {
   switch (kind) {
-    case RecordKind::kBoot: return "boot";
-    case RecordKind::kStopped: return "stopped";
-    case RecordKind::kClockTick: return "clock_tick";
-    case RecordKind::kCurrencyDefined: return "currency_defined";
-    case RecordKind::kVenueDefined: return "venue_defined";
-    case RecordKind::kInstrumentDefined: return "instrument_defined";
-    case RecordKind::kAccountDefined: return "account_defined";
-    case RecordKind::kStrategyDefined: return "strategy_defined";
-    case RecordKind::kPrincipalDefined: return "principal_defined";
-    case RecordKind::kCurrencyRateSet: return "currency_rate_set";
-    case RecordKind::kLimitsSet: return "limits_set";
-    case RecordKind::kTradingStateSet: return "trading_state_set";
-    case RecordKind::kOrderNew: return "order_new";
-    case RecordKind::kOrderRefused: return "order_refused";
-    case RecordKind::kCancelRequested: return "cancel_requested";
-    case RecordKind::kReplaceRequested: return "replace_requested";
-    case RecordKind::kOrderTriggered: return "order_triggered";
-    case RecordKind::kOrderAccepted: return "order_accepted";
-    case RecordKind::kOrderRejected: return "order_rejected";
-    case RecordKind::kOrderCanceled: return "order_canceled";
-    case RecordKind::kOrderExpired: return "order_expired";
-    case RecordKind::kOrderReplaced: return "order_replaced";
-    case RecordKind::kCancelRejected: return "cancel_rejected";
-    case RecordKind::kReplaceRejected: return "replace_rejected";
-    case RecordKind::kOrderUnknown: return "order_unknown";
-    case RecordKind::kOrderNotSent: return "order_not_sent";
-    case RecordKind::kOrderFilled: return "order_filled";
-    case RecordKind::kFillBusted: return "fill_busted";
-    case RecordKind::kFillCorrected: return "fill_corrected";
-    case RecordKind::kOrderAdopted: return "order_adopted";
-    case RecordKind::kAnomaly: return "anomaly";
-    case RecordKind::kVenueState: return "venue_state";
-    case RecordKind::kBalanceChanged: return "balance_changed";
-    case RecordKind::kFunding: return "funding";
+    case RecordKind::kBoot:
+      return "boot";
+    case RecordKind::kStopped:
+      return "stopped";
+    case RecordKind::kClockTick:
+      return "clock_tick";
+    case RecordKind::kCurrencyDefined:
+      return "currency_defined";
+    case RecordKind::kVenueDefined:
+      return "venue_defined";
+    case RecordKind::kInstrumentDefined:
+      return "instrument_defined";
+    case RecordKind::kAccountDefined:
+      return "account_defined";
+    case RecordKind::kStrategyDefined:
+      return "strategy_defined";
+    case RecordKind::kPrincipalDefined:
+      return "principal_defined";
+    case RecordKind::kCurrencyRateSet:
+      return "currency_rate_set";
+    case RecordKind::kLimitsSet:
+      return "limits_set";
+    case RecordKind::kTradingStateSet:
+      return "trading_state_set";
+    case RecordKind::kOrderNew:
+      return "order_new";
+    case RecordKind::kOrderRefused:
+      return "order_refused";
+    case RecordKind::kCancelRequested:
+      return "cancel_requested";
+    case RecordKind::kReplaceRequested:
+      return "replace_requested";
+    case RecordKind::kOrderTriggered:
+      return "order_triggered";
+    case RecordKind::kOrderAccepted:
+      return "order_accepted";
+    case RecordKind::kOrderRejected:
+      return "order_rejected";
+    case RecordKind::kOrderCanceled:
+      return "order_canceled";
+    case RecordKind::kOrderExpired:
+      return "order_expired";
+    case RecordKind::kOrderReplaced:
+      return "order_replaced";
+    case RecordKind::kCancelRejected:
+      return "cancel_rejected";
+    case RecordKind::kReplaceRejected:
+      return "replace_rejected";
+    case RecordKind::kOrderUnknown:
+      return "order_unknown";
+    case RecordKind::kOrderNotSent:
+      return "order_not_sent";
+    case RecordKind::kOrderFilled:
+      return "order_filled";
+    case RecordKind::kFillBusted:
+      return "fill_busted";
+    case RecordKind::kFillCorrected:
+      return "fill_corrected";
+    case RecordKind::kOrderAdopted:
+      return "order_adopted";
+    case RecordKind::kAnomaly:
+      return "anomaly";
+    case RecordKind::kVenueState:
+      return "venue_state";
+    case RecordKind::kBalanceChanged:
+      return "balance_changed";
+    case RecordKind::kFunding:
+      return "funding";
   }
   return nullptr;
 }
@@ -83,9 +117,22 @@ class Fields {
 #define FIELD(name) put(#name, from.name)
 
 void decode(Fields out, const OrderNew& from, const std::uint8_t* record) {
-  out.FIELD(order_id).FIELD(client_number).FIELD(price).FIELD(quantity).FIELD(instrument).FIELD(account)
-      .FIELD(strategy).FIELD(type).FIELD(side).FIELD(time_in_force).FIELD(flags).FIELD(reference_price)
-      .FIELD(reference_age_ms).FIELD(leg).FIELD(margin_mode).FIELD(limits_version);
+  out.FIELD(order_id)
+      .FIELD(client_number)
+      .FIELD(price)
+      .FIELD(quantity)
+      .FIELD(instrument)
+      .FIELD(account)
+      .FIELD(strategy)
+      .FIELD(type)
+      .FIELD(side)
+      .FIELD(time_in_force)
+      .FIELD(flags)
+      .FIELD(reference_price)
+      .FIELD(reference_age_ms)
+      .FIELD(leg)
+      .FIELD(margin_mode)
+      .FIELD(limits_version);
   if (const auto* conditions = conditions_of(record, from.flags)) {
     out.put("trigger_price", conditions->trigger_price)
         .put("display_quantity", conditions->display_quantity)
@@ -94,37 +141,105 @@ void decode(Fields out, const OrderNew& from, const std::uint8_t* record) {
   if (const auto* client_id = client_id_of(record, from.flags)) out.put("client_id", *client_id);
 }
 void decode(Fields out, const OrderRefused& from, const std::uint8_t*) {
-  out.FIELD(client_number).FIELD(price).FIELD(quantity).FIELD(instrument).FIELD(account).FIELD(strategy)
-      .FIELD(type).FIELD(side).FIELD(time_in_force).FIELD(flags).FIELD(level).FIELD(limits_version)
-      .FIELD(order_id).FIELD(limit).FIELD(current).FIELD(would_be).FIELD(working).FIELD(client_id);
+  out.FIELD(client_number)
+      .FIELD(price)
+      .FIELD(quantity)
+      .FIELD(instrument)
+      .FIELD(account)
+      .FIELD(strategy)
+      .FIELD(type)
+      .FIELD(side)
+      .FIELD(time_in_force)
+      .FIELD(flags)
+      .FIELD(level)
+      .FIELD(limits_version)
+      .FIELD(order_id)
+      .FIELD(limit)
+      .FIELD(current)
+      .FIELD(would_be)
+      .FIELD(working)
+      .FIELD(client_id);
   out.put("refusal", std::string(describe(static_cast<Refusal>(from.refusal)).name));
 }
 void decode(Fields out, const OrderFact& from, const std::uint8_t*) {
-  out.FIELD(order_id).FIELD(venue_time_ns).FIELD(venue_sequence).FIELD(venue_order_id).FIELD(price)
-      .FIELD(quantity).FIELD(cumulative).FIELD(reason).FIELD(evidence).FIELD(text);
+  out.FIELD(order_id)
+      .FIELD(venue_time_ns)
+      .FIELD(venue_sequence)
+      .FIELD(venue_order_id)
+      .FIELD(price)
+      .FIELD(quantity)
+      .FIELD(cumulative)
+      .FIELD(reason)
+      .FIELD(evidence)
+      .FIELD(text);
 }
 void decode(Fields out, const OrderFilled& from, const std::uint8_t*) {
-  out.FIELD(order_id).FIELD(account).FIELD(instrument).FIELD(price).FIELD(price_scale).FIELD(quantity)
-      .FIELD(value).FIELD(fee).FIELD(fee_currency).FIELD(side).FIELD(leg).FIELD(liquidity)
-      .FIELD(venue_time_ns).FIELD(trade_id).FIELD(venue_order_id).FIELD(venue_sequence)
-      .FIELD(order_cumulative).FIELD(position_quantity).FIELD(position_cost).FIELD(position_realised);
+  out.FIELD(order_id)
+      .FIELD(account)
+      .FIELD(instrument)
+      .FIELD(price)
+      .FIELD(price_scale)
+      .FIELD(quantity)
+      .FIELD(value)
+      .FIELD(fee)
+      .FIELD(fee_currency)
+      .FIELD(side)
+      .FIELD(leg)
+      .FIELD(liquidity)
+      .FIELD(venue_time_ns)
+      .FIELD(trade_id)
+      .FIELD(venue_order_id)
+      .FIELD(venue_sequence)
+      .FIELD(order_cumulative)
+      .FIELD(position_quantity)
+      .FIELD(position_cost)
+      .FIELD(position_realised);
 }
 void decode(Fields out, const FillRevised& from, const std::uint8_t*) {
-  out.FIELD(order_id).FIELD(account).FIELD(instrument).FIELD(trade_id).FIELD(revision).FIELD(price)
-      .FIELD(price_scale).FIELD(quantity).FIELD(value).FIELD(fee).FIELD(fee_currency).FIELD(side)
-      .FIELD(leg).FIELD(venue_time_ns).FIELD(fill_ordinal).FIELD(position_quantity)
-      .FIELD(position_cost).FIELD(position_realised);
+  out.FIELD(order_id)
+      .FIELD(account)
+      .FIELD(instrument)
+      .FIELD(trade_id)
+      .FIELD(revision)
+      .FIELD(price)
+      .FIELD(price_scale)
+      .FIELD(quantity)
+      .FIELD(value)
+      .FIELD(fee)
+      .FIELD(fee_currency)
+      .FIELD(side)
+      .FIELD(leg)
+      .FIELD(venue_time_ns)
+      .FIELD(fill_ordinal)
+      .FIELD(position_quantity)
+      .FIELD(position_cost)
+      .FIELD(position_realised);
 }
 void decode(Fields out, const OrderAdopted& from, const std::uint8_t*) {
-  out.FIELD(order_id).FIELD(price).FIELD(quantity).FIELD(cumulative).FIELD(instrument).FIELD(account)
-      .FIELD(strategy).FIELD(type).FIELD(side).FIELD(time_in_force).FIELD(flags).FIELD(venue_order_id)
-      .FIELD(venue_client_id).FIELD(leg);
+  out.FIELD(order_id)
+      .FIELD(price)
+      .FIELD(quantity)
+      .FIELD(cumulative)
+      .FIELD(instrument)
+      .FIELD(account)
+      .FIELD(strategy)
+      .FIELD(type)
+      .FIELD(side)
+      .FIELD(time_in_force)
+      .FIELD(flags)
+      .FIELD(venue_order_id)
+      .FIELD(venue_client_id)
+      .FIELD(leg);
 }
 void decode(Fields out, const CancelRequested& from, const std::uint8_t*) {
   out.FIELD(order_id).FIELD(reason);
 }
 void decode(Fields out, const ReplaceRequested& from, const std::uint8_t*) {
-  out.FIELD(order_id).FIELD(client_number).FIELD(price).FIELD(quantity).FIELD(reference_price)
+  out.FIELD(order_id)
+      .FIELD(client_number)
+      .FIELD(price)
+      .FIELD(quantity)
+      .FIELD(reference_price)
       .FIELD(client_id);
 }
 void decode(Fields out, const OrderTriggered& from, const std::uint8_t*) {
@@ -135,8 +250,13 @@ void decode(Fields out, const Anomaly& from, const std::uint8_t*) {
   out.put("event", from.kind);
 }
 void decode(Fields out, const Boot& from, const std::uint8_t*) {
-  out.FIELD(epoch).FIELD(orders_max).FIELD(idempotency_max).FIELD(positions_max).FIELD(clean_shutdown)
-      .FIELD(wall_time_ns).FIELD(build);
+  out.FIELD(epoch)
+      .FIELD(orders_max)
+      .FIELD(idempotency_max)
+      .FIELD(positions_max)
+      .FIELD(clean_shutdown)
+      .FIELD(wall_time_ns)
+      .FIELD(build);
 }
 void decode(Fields out, const Stopped& from, const std::uint8_t*) { out.FIELD(open_orders); }
 void decode(Fields out, const ClockTick& from, const std::uint8_t*) { out.FIELD(purpose); }
@@ -144,41 +264,91 @@ void decode(Fields out, const CurrencyDefined& from, const std::uint8_t*) {
   out.FIELD(id).put("definition_version", from.version).FIELD(code);
 }
 void decode(Fields out, const VenueDefined& from, const std::uint8_t*) {
-  out.FIELD(id).put("definition_version", from.version).FIELD(name).FIELD(is_simulated).FIELD(order_types)
-      .FIELD(times_in_force).FIELD(amend).FIELD(ack_timeout_ms);
+  out.FIELD(id)
+      .put("definition_version", from.version)
+      .FIELD(name)
+      .FIELD(is_simulated)
+      .FIELD(order_types)
+      .FIELD(times_in_force)
+      .FIELD(amend)
+      .FIELD(ack_timeout_ms);
 }
 void decode(Fields out, const InstrumentDefined& from, const std::uint8_t*) {
-  out.FIELD(id).put("definition_version", from.version).FIELD(venue).FIELD(base).FIELD(quote).FIELD(settle)
-      .put("instrument_kind", from.kind).FIELD(price_scale).FIELD(quantity_scale).FIELD(multiplier_scale)
-      .FIELD(is_tradable).FIELD(tick).FIELD(lot).FIELD(quantity_min).FIELD(quantity_max)
-      .FIELD(multiplier).FIELD(notional_min_e8).FIELD(symbol).FIELD(venue_symbol);
+  out.FIELD(id)
+      .put("definition_version", from.version)
+      .FIELD(venue)
+      .FIELD(base)
+      .FIELD(quote)
+      .FIELD(settle)
+      .put("instrument_kind", from.kind)
+      .FIELD(price_scale)
+      .FIELD(quantity_scale)
+      .FIELD(multiplier_scale)
+      .FIELD(is_tradable)
+      .FIELD(tick)
+      .FIELD(lot)
+      .FIELD(quantity_min)
+      .FIELD(quantity_max)
+      .FIELD(multiplier)
+      .FIELD(notional_min_e8)
+      .FIELD(symbol)
+      .FIELD(venue_symbol);
 }
 void decode(Fields out, const AccountDefined& from, const std::uint8_t*) {
-  out.FIELD(id).put("definition_version", from.version).FIELD(venue).FIELD(durability).FIELD(is_hedge_mode)
-      .FIELD(margin_mode).FIELD(name);
+  out.FIELD(id)
+      .put("definition_version", from.version)
+      .FIELD(venue)
+      .FIELD(durability)
+      .FIELD(is_hedge_mode)
+      .FIELD(margin_mode)
+      .FIELD(name);
 }
 void decode(Fields out, const StrategyDefined& from, const std::uint8_t*) {
   out.FIELD(id).put("definition_version", from.version).FIELD(name);
 }
 void decode(Fields out, const PrincipalDefined& from, const std::uint8_t*) {
-  out.FIELD(id).put("definition_version", from.version).FIELD(scopes).FIELD(all_accounts)
-      .FIELD(all_strategies).FIELD(all_instruments).FIELD(is_enabled).FIELD(name);
+  out.FIELD(id)
+      .put("definition_version", from.version)
+      .FIELD(scopes)
+      .FIELD(all_accounts)
+      .FIELD(all_strategies)
+      .FIELD(all_instruments)
+      .FIELD(is_enabled)
+      .FIELD(name);
 }
 void decode(Fields out, const CurrencyRateSet& from, const std::uint8_t*) {
   out.FIELD(currency).put("rate_version", from.version).FIELD(rate_e8);
 }
 void decode(Fields out, const LimitsSet& record, const std::uint8_t*) {
-  out.put("level", record.level).put("id", record.id).put("limits_version", record.version)
-      .put("limits_actor", record.actor).put("reason", record.reason);
+  out.put("level", record.level)
+      .put("id", record.id)
+      .put("limits_version", record.version)
+      .put("limits_actor", record.actor)
+      .put("reason", record.reason);
   const LimitFields& from = record.fields;
-  out.FIELD(order_quantity_max_e8).FIELD(order_notional_max_e4).FIELD(position_long_max_e8)
-      .FIELD(position_short_max_e8).FIELD(gross_exposure_max_e4).FIELD(net_exposure_max_e4)
-      .FIELD(credit_max_e4).FIELD(collar_bps).FIELD(reference_age_ms_max).FIELD(orders_per_second)
-      .FIELD(order_burst).FIELD(cancels_per_second).FIELD(cancel_burst).FIELD(open_orders_side_max)
+  out.FIELD(order_quantity_max_e8)
+      .FIELD(order_notional_max_e4)
+      .FIELD(position_long_max_e8)
+      .FIELD(position_short_max_e8)
+      .FIELD(gross_exposure_max_e4)
+      .FIELD(net_exposure_max_e4)
+      .FIELD(credit_max_e4)
+      .FIELD(collar_bps)
+      .FIELD(reference_age_ms_max)
+      .FIELD(orders_per_second)
+      .FIELD(order_burst)
+      .FIELD(cancels_per_second)
+      .FIELD(cancel_burst)
+      .FIELD(open_orders_side_max)
       .FIELD(duplicate_window_ms);
 }
 void decode(Fields out, const TradingStateSet& from, const std::uint8_t*) {
-  out.FIELD(level).FIELD(id).FIELD(state).FIELD(is_latch).put("state_actor", from.actor).FIELD(reason);
+  out.FIELD(level)
+      .FIELD(id)
+      .FIELD(state)
+      .FIELD(is_latch)
+      .put("state_actor", from.actor)
+      .FIELD(reason);
 }
 void decode(Fields out, const VenueState& from, const std::uint8_t*) {
   out.FIELD(venue).FIELD(state).FIELD(since_ns).FIELD(text);
@@ -187,8 +357,14 @@ void decode(Fields out, const BalanceChanged& from, const std::uint8_t*) {
   out.FIELD(account).FIELD(currency).FIELD(reason).FIELD(amount).FIELD(reference);
 }
 void decode(Fields out, const Funding& from, const std::uint8_t*) {
-  out.FIELD(account).FIELD(instrument).FIELD(currency).FIELD(leg).FIELD(amount).FIELD(rate_e18)
-      .FIELD(venue_time_ns).FIELD(reference);
+  out.FIELD(account)
+      .FIELD(instrument)
+      .FIELD(currency)
+      .FIELD(leg)
+      .FIELD(amount)
+      .FIELD(rate_e18)
+      .FIELD(venue_time_ns)
+      .FIELD(reference);
 }
 
 #undef FIELD
@@ -199,34 +375,60 @@ void decode_as(nb::dict& row, const std::uint8_t* record, std::size_t length) {
   decode(Fields(row), payload<Payload>(record), record);
 }
 
-void decode_payload(nb::dict& row, RecordKind kind, const std::uint8_t* record, std::size_t length) {
+void decode_payload(nb::dict& row, RecordKind kind, const std::uint8_t* record,
+                    std::size_t length) {
   switch (kind) {
-    case RecordKind::kBoot: return decode_as<Boot>(row, record, length);
-    case RecordKind::kStopped: return decode_as<Stopped>(row, record, length);
-    case RecordKind::kClockTick: return decode_as<ClockTick>(row, record, length);
-    case RecordKind::kCurrencyDefined: return decode_as<CurrencyDefined>(row, record, length);
-    case RecordKind::kVenueDefined: return decode_as<VenueDefined>(row, record, length);
-    case RecordKind::kInstrumentDefined: return decode_as<InstrumentDefined>(row, record, length);
-    case RecordKind::kAccountDefined: return decode_as<AccountDefined>(row, record, length);
-    case RecordKind::kStrategyDefined: return decode_as<StrategyDefined>(row, record, length);
-    case RecordKind::kPrincipalDefined: return decode_as<PrincipalDefined>(row, record, length);
-    case RecordKind::kCurrencyRateSet: return decode_as<CurrencyRateSet>(row, record, length);
-    case RecordKind::kLimitsSet: return decode_as<LimitsSet>(row, record, length);
-    case RecordKind::kTradingStateSet: return decode_as<TradingStateSet>(row, record, length);
-    case RecordKind::kOrderNew: return decode_as<OrderNew>(row, record, length);
-    case RecordKind::kOrderRefused: return decode_as<OrderRefused>(row, record, length);
-    case RecordKind::kCancelRequested: return decode_as<CancelRequested>(row, record, length);
-    case RecordKind::kReplaceRequested: return decode_as<ReplaceRequested>(row, record, length);
-    case RecordKind::kOrderTriggered: return decode_as<OrderTriggered>(row, record, length);
-    case RecordKind::kOrderFilled: return decode_as<OrderFilled>(row, record, length);
+    case RecordKind::kBoot:
+      return decode_as<Boot>(row, record, length);
+    case RecordKind::kStopped:
+      return decode_as<Stopped>(row, record, length);
+    case RecordKind::kClockTick:
+      return decode_as<ClockTick>(row, record, length);
+    case RecordKind::kCurrencyDefined:
+      return decode_as<CurrencyDefined>(row, record, length);
+    case RecordKind::kVenueDefined:
+      return decode_as<VenueDefined>(row, record, length);
+    case RecordKind::kInstrumentDefined:
+      return decode_as<InstrumentDefined>(row, record, length);
+    case RecordKind::kAccountDefined:
+      return decode_as<AccountDefined>(row, record, length);
+    case RecordKind::kStrategyDefined:
+      return decode_as<StrategyDefined>(row, record, length);
+    case RecordKind::kPrincipalDefined:
+      return decode_as<PrincipalDefined>(row, record, length);
+    case RecordKind::kCurrencyRateSet:
+      return decode_as<CurrencyRateSet>(row, record, length);
+    case RecordKind::kLimitsSet:
+      return decode_as<LimitsSet>(row, record, length);
+    case RecordKind::kTradingStateSet:
+      return decode_as<TradingStateSet>(row, record, length);
+    case RecordKind::kOrderNew:
+      return decode_as<OrderNew>(row, record, length);
+    case RecordKind::kOrderRefused:
+      return decode_as<OrderRefused>(row, record, length);
+    case RecordKind::kCancelRequested:
+      return decode_as<CancelRequested>(row, record, length);
+    case RecordKind::kReplaceRequested:
+      return decode_as<ReplaceRequested>(row, record, length);
+    case RecordKind::kOrderTriggered:
+      return decode_as<OrderTriggered>(row, record, length);
+    case RecordKind::kOrderFilled:
+      return decode_as<OrderFilled>(row, record, length);
     case RecordKind::kFillBusted:
-    case RecordKind::kFillCorrected: return decode_as<FillRevised>(row, record, length);
-    case RecordKind::kOrderAdopted: return decode_as<OrderAdopted>(row, record, length);
-    case RecordKind::kAnomaly: return decode_as<Anomaly>(row, record, length);
-    case RecordKind::kVenueState: return decode_as<VenueState>(row, record, length);
-    case RecordKind::kBalanceChanged: return decode_as<BalanceChanged>(row, record, length);
-    case RecordKind::kFunding: return decode_as<Funding>(row, record, length);
-    default: return decode_as<OrderFact>(row, record, length);
+    case RecordKind::kFillCorrected:
+      return decode_as<FillRevised>(row, record, length);
+    case RecordKind::kOrderAdopted:
+      return decode_as<OrderAdopted>(row, record, length);
+    case RecordKind::kAnomaly:
+      return decode_as<Anomaly>(row, record, length);
+    case RecordKind::kVenueState:
+      return decode_as<VenueState>(row, record, length);
+    case RecordKind::kBalanceChanged:
+      return decode_as<BalanceChanged>(row, record, length);
+    case RecordKind::kFunding:
+      return decode_as<Funding>(row, record, length);
+    default:
+      return decode_as<OrderFact>(row, record, length);
   }
 }
 
@@ -241,7 +443,8 @@ nb::dict decode_record(nb::bytes bytes) {
   std::memcpy(record, bytes.data(), bytes.size());
   std::memcpy(&header, record, sizeof header);
   const char* kind = kind_name(static_cast<RecordKind>(header.type));
-  if (kind == nullptr || header.length != bytes.size()) throw nb::value_error("not one known record");
+  if (kind == nullptr || header.length != bytes.size())
+    throw nb::value_error("not one known record");
   nb::dict row;
   row["sequence"] = header.sequence;
   row["kind"] = kind;

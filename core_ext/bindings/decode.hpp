@@ -1,4 +1,5 @@
-// One record as a dictionary: header fields, then every payload field by its name in record/kinds.hpp.
+// One record as a dictionary: header fields, then every payload field by its name in
+// record/kinds.hpp.
 #pragma once
 
 #include <nanobind/nanobind.h>

@@ -26,20 +26,29 @@ std::string money(Int128 e18) { return format_decimal(e18, kMoneyScale); }
 const char* side_word(Side side) { return side == Side::kBuy ? "buy" : "sell"; }
 const char* type_word(OrderType type) {
   switch (type) {
-    case OrderType::kMarket: return "market";
-    case OrderType::kLimit: return "limit";
-    case OrderType::kStop: return "stop";
-    case OrderType::kStopLimit: return "stop_limit";
+    case OrderType::kMarket:
+      return "market";
+    case OrderType::kLimit:
+      return "limit";
+    case OrderType::kStop:
+      return "stop";
+    case OrderType::kStopLimit:
+      return "stop_limit";
   }
   return "";
 }
 const char* tif_word(TimeInForce tif) {
   switch (tif) {
-    case TimeInForce::kDay: return "day";
-    case TimeInForce::kGtc: return "gtc";
-    case TimeInForce::kIoc: return "ioc";
-    case TimeInForce::kFok: return "fok";
-    case TimeInForce::kGtd: return "gtd";
+    case TimeInForce::kDay:
+      return "day";
+    case TimeInForce::kGtc:
+      return "gtc";
+    case TimeInForce::kIoc:
+      return "ioc";
+    case TimeInForce::kFok:
+      return "fok";
+    case TimeInForce::kGtd:
+      return "gtd";
   }
   return "";
 }
@@ -52,17 +61,30 @@ const char* kind_word(std::uint8_t kind) {
   return kind < 5 ? kWords[kind] : "";
 }
 
-constexpr const char* kReasonWords[] = {
-    "",           "requested",     "time_in_force", "post_only", "reduce_only",  "self_trade",
-    "expired",    "venue",         "timeout",       "disconnected", "send_error", "restart",
-    "untriggered", "queue_stale",  "insufficient_funds", "cancel_outcome_unknown",
-    "replace_outcome_unknown"};
+constexpr const char* kReasonWords[] = {"",
+                                        "requested",
+                                        "time_in_force",
+                                        "post_only",
+                                        "reduce_only",
+                                        "self_trade",
+                                        "expired",
+                                        "venue",
+                                        "timeout",
+                                        "disconnected",
+                                        "send_error",
+                                        "restart",
+                                        "untriggered",
+                                        "queue_stale",
+                                        "insufficient_funds",
+                                        "cancel_outcome_unknown",
+                                        "replace_outcome_unknown"};
 const char* reason_word(std::uint32_t reason) {
   return reason < std::size(kReasonWords) ? kReasonWords[reason] : "";
 }
 
 std::string strategy_word(const Registry& registry, StrategyId id) {
-  return id == kExternalStrategy ? "EXTERNAL" : text(registry.strategies.at(id).definition.name.view());
+  return id == kExternalStrategy ? "EXTERNAL"
+                                 : text(registry.strategies.at(id).definition.name.view());
 }
 
 int average_scale(const InstrumentRules& rules) { return std::min(rules.price_scale + 8, 18); }
@@ -85,8 +107,8 @@ nb::dict order_row(const State& state, const Order& order) {
                                       average_scale(instrument.rules));
   nb::dict row;
   row["order_id"] = std::to_string(order.order_id);
-  row["client_order_id"] = order.client_number != 0 ? std::to_string(order.client_number)
-                                                    : text(order.client_id.view());
+  row["client_order_id"] =
+      order.client_number != 0 ? std::to_string(order.client_number) : text(order.client_id.view());
   row["principal"] = text(registry.principals.at(order.principal).definition.name.view());
   row["venue"] = text(registry.venues.at(instrument.definition.venue).definition.name.view());
   row["instrument"] = text(instrument.definition.symbol.view());
@@ -122,7 +144,8 @@ nb::dict order_row(const State& state, const Order& order) {
 
 nb::object order_row_at(const State& state, std::uint32_t slot) {
   Order copy;
-  if (slot == kNoSlot || !read(state.orders.at(slot), copy) || copy.order_id == 0) return nb::none();
+  if (slot == kNoSlot || !read(state.orders.at(slot), copy) || copy.order_id == 0)
+    return nb::none();
   return order_row(state, copy);
 }
 
@@ -203,9 +226,11 @@ nb::list position_rows(const State& state, std::int64_t now_ns) {
     row["unrealised"] = unrealised ? nb::cast(money(unrealised->e18)) : nb::none();
     row["fees"] = money(position.book.fees_e18);
     row["break_even"] = optional_price(break_even_price(position.book, rules, scale), scale);
-    row["mark"] = has_mark && mark_price != 0 ? nb::cast(format_decimal(mark_price, mark_scale)) : nb::none();
+    row["mark"] =
+        has_mark && mark_price != 0 ? nb::cast(format_decimal(mark_price, mark_scale)) : nb::none();
     row["mark_age_ms"] = has_mark ? nb::cast((now_ns - mark.time_ns) / 1'000'000) : nb::none();
-    row["currency"] = text(registry.currencies.at(instrument.definition.settle).definition.code.view());
+    row["currency"] =
+        text(registry.currencies.at(instrument.definition.settle).definition.code.view());
     row["state"] = std::string(name(position.book.state));
     row["sequence"] = position.sequence;
     rows.append(row);
@@ -235,11 +260,16 @@ const char* level_name(int level) noexcept {
 
 std::string entity_name(const Registry& registry, int level, std::uint32_t id) {
   switch (static_cast<Level>(level)) {
-    case Level::kInstrument: return text(registry.instruments.at(id).definition.symbol.view());
-    case Level::kStrategy: return strategy_word(registry, id);
-    case Level::kAccount: return text(registry.accounts.at(id).definition.name.view());
-    case Level::kVenue: return text(registry.venues.at(id).definition.name.view());
-    case Level::kFirm: return "firm";
+    case Level::kInstrument:
+      return text(registry.instruments.at(id).definition.symbol.view());
+    case Level::kStrategy:
+      return strategy_word(registry, id);
+    case Level::kAccount:
+      return text(registry.accounts.at(id).definition.name.view());
+    case Level::kVenue:
+      return text(registry.venues.at(id).definition.name.view());
+    case Level::kFirm:
+      return "firm";
   }
   return "";
 }
@@ -311,7 +341,9 @@ namespace {
 
 nb::dict instrument_row(const Registry& registry, const InstrumentRow& source) {
   const InstrumentDefined& rules = source.definition;
-  const auto code = [&](CurrencyId id) { return text(registry.currencies.at(id).definition.code.view()); };
+  const auto code = [&](CurrencyId id) {
+    return text(registry.currencies.at(id).definition.code.view());
+  };
   nb::dict row;
   row["name"] = text(rules.symbol.view());
   row["venue"] = text(registry.venues.at(rules.venue).definition.name.view());
@@ -413,7 +445,8 @@ nb::list registry_rows(const State& state, const std::string& kind) {
   if (kind == "venue") return rows_of(registry.venues, venue_row);
   if (kind == "principal") return rows_of(registry.principals, principal_row);
   if (kind == "account") {
-    return rows_of(registry.accounts, [&](const AccountRow& row) { return account_row(registry, row); });
+    return rows_of(registry.accounts,
+                   [&](const AccountRow& row) { return account_row(registry, row); });
   }
   if (kind == "strategy") {
     return rows_of(registry.strategies, [](const StrategyRow& source) {

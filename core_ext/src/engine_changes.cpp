@@ -20,11 +20,16 @@ Notice Engine::answer(std::uint32_t port, const Notice& notice) noexcept {
 Notice Engine::refuse_change(RecordKind kind, const MessageHeader& header, OrderId order_id,
                              std::uint32_t port, const GateVerdict& verdict) noexcept {
   ++counters_.orders_refused;
-  return answer(port, {.sequence = 0, .request = header.request, .order_id = order_id,
+  return answer(port, {.sequence = 0,
+                       .request = header.request,
+                       .order_id = order_id,
                        .kind = static_cast<std::uint16_t>(kind),
                        .refusal = static_cast<std::uint16_t>(verdict.refusal),
-                       .level = verdict.level, .limit = verdict.limit, .current = verdict.current,
-                       .would_be = verdict.would_be, .working = verdict.working});
+                       .level = verdict.level,
+                       .limit = verdict.limit,
+                       .current = verdict.current,
+                       .would_be = verdict.would_be,
+                       .working = verdict.working});
 }
 
 Refusal Engine::check_cancel(const Order& order, PrincipalId principal) noexcept {
@@ -52,9 +57,10 @@ Notice Engine::cancel(const CancelMessage& message, std::uint32_t port) noexcept
   const std::uint32_t slot = state_.orders.find(message.order_id);
   // Principal 0 is the gateway itself; nobody who comes through a port may be it.
   const bool is_nobody = message.header.principal == 0 && port != 0;
-  const Refusal found = is_nobody         ? Refusal::kUnknownPrincipal
-                        : slot == kNoSlot ? Refusal::kUnknownOrder
-                                          : check_cancel(state_.orders.at(slot), message.header.principal);
+  const Refusal found = is_nobody ? Refusal::kUnknownPrincipal
+                        : slot == kNoSlot
+                            ? Refusal::kUnknownOrder
+                            : check_cancel(state_.orders.at(slot), message.header.principal);
   if (found != Refusal::kNone) {
     return refuse_change(RecordKind::kCancelRejected, message.header, message.order_id, port,
                          {.refusal = found});
@@ -70,22 +76,31 @@ Notice Engine::send_cancel(std::uint32_t slot, PrincipalId principal, std::uint6
   CancelRequested wish{};
   wish.order_id = id;
   wish.reason = static_cast<std::uint64_t>(reason);
-  const Sequence sequence = append(RecordKind::kCancelRequested, wish,
-                                   {.cause = 0, .origin_sequence = request, .actor = principal,
-                                    .port = port});
+  const Sequence sequence =
+      append(RecordKind::kCancelRequested, wish,
+             {.cause = 0, .origin_sequence = request, .actor = principal, .port = port});
   if (sequence == 0) {
-    return refuse_change(RecordKind::kCancelRejected, {MessageKind::kCancel, 1, 0, principal, request},
-                         id, port, {.refusal = Refusal::kJournalBehind});
+    return refuse_change(RecordKind::kCancelRejected,
+                         {MessageKind::kCancel, 1, 0, principal, request}, id, port,
+                         {.refusal = Refusal::kJournalBehind});
   }
   for (LevelEntity* level : route.levels) level->cancels.take(now_ns_, level->cancel_rate);
-  const Notice notice = answer(port, {.sequence = sequence, .request = request, .order_id = id,
-                                      .kind = static_cast<std::uint16_t>(RecordKind::kCancelRequested),
-                                      .refusal = 0, .level = -1, .limit = 0, .current = 0,
-                                      .would_be = 0, .working = 0});
+  const Notice notice =
+      answer(port, {.sequence = sequence,
+                    .request = request,
+                    .order_id = id,
+                    .kind = static_cast<std::uint16_t>(RecordKind::kCancelRequested),
+                    .refusal = 0,
+                    .level = -1,
+                    .limit = 0,
+                    .current = 0,
+                    .would_be = 0,
+                    .working = 0});
   const Order& order = state_.orders.at(slot);
   ++counters_.cancels_sent;
   if (is_held_here(order, venue)) {
-    // The venue has never seen it: gone at once, and the stale entry is skipped when its turn comes.
+    // The venue has never seen it: gone at once, and the stale entry is skipped when its turn
+    // comes.
     OrderFact gone{};
     gone.order_id = id;
     gone.cumulative = -1;
@@ -95,14 +110,25 @@ Notice Engine::send_cancel(std::uint32_t slot, PrincipalId principal, std::uint6
     return notice;
   }
   const OutboundEntry entry{.kind = static_cast<std::uint16_t>(RecordKind::kCancelRequested),
-                            .flags = order.flags, .leg = order.leg, .epoch = state_.epoch,
-                            .sequence = sequence, .order_id = id, .instrument = order.instrument,
-                            .account = order.account, .strategy = order.strategy,
-                            .type = order.type, .side = order.side,
-                            .time_in_force = order.time_in_force, .reserved_byte = 0,
-                            .price = order.price, .quantity = order.quantity, .trigger_price = 0,
-                            .display_quantity = 0, .expires_ns = 0,
-                            .venue_order_id = order.venue_order_id, .reserved = 0};
+                            .flags = order.flags,
+                            .leg = order.leg,
+                            .epoch = state_.epoch,
+                            .sequence = sequence,
+                            .order_id = id,
+                            .instrument = order.instrument,
+                            .account = order.account,
+                            .strategy = order.strategy,
+                            .type = order.type,
+                            .side = order.side,
+                            .time_in_force = order.time_in_force,
+                            .reserved_byte = 0,
+                            .price = order.price,
+                            .quantity = order.quantity,
+                            .trigger_price = 0,
+                            .display_quantity = 0,
+                            .expires_ns = 0,
+                            .venue_order_id = order.venue_order_id,
+                            .reserved = 0};
   if (venue.outbound.push(&entry)) ++venue.entries_out;
   return notice;
 }
@@ -121,7 +147,8 @@ Notice Engine::mass_cancel(const MassCancelMessage& message, std::uint32_t port)
       return wanted != 0 && wanted != actual;
     };
     if (other(message.account, order.account) || other(message.strategy, order.strategy) ||
-        other(message.instrument, order.instrument) || other(message.origin_port, order.origin_port) ||
+        other(message.instrument, order.instrument) ||
+        other(message.origin_port, order.origin_port) ||
         other(message.venue, state_.routes.at(order.route).venue)) {
       return;
     }
@@ -132,14 +159,20 @@ Notice Engine::mass_cancel(const MassCancelMessage& message, std::uint32_t port)
     send_cancel(slot, message.header.principal, 0, message.reason, order.origin_port);
     ++sent;
   });
-  return answer(port, {.sequence = 0, .request = message.header.request, .order_id = 0,
+  return answer(port, {.sequence = 0,
+                       .request = message.header.request,
+                       .order_id = 0,
                        .kind = static_cast<std::uint16_t>(RecordKind::kCancelRequested),
-                       .refusal = 0, .level = -1, .limit = 0, .current = sent, .would_be = refused,
+                       .refusal = 0,
+                       .level = -1,
+                       .limit = 0,
+                       .current = sent,
+                       .would_be = refused,
                        .working = 0});
 }
 
-GateVerdict Engine::check_replace(const ReplaceMessage& message, const Order& order, std::int64_t price,
-                                  std::int64_t quantity) noexcept {
+GateVerdict Engine::check_replace(const ReplaceMessage& message, const Order& order,
+                                  std::int64_t price, std::int64_t quantity) noexcept {
   const auto no = [](Refusal refusal) { return GateVerdict{.refusal = refusal}; };
   if (message.header.principal == 0) return no(Refusal::kUnknownPrincipal);
   if (const Refusal found = check_cancel(order, message.header.principal);
@@ -152,8 +185,10 @@ GateVerdict Engine::check_replace(const ReplaceMessage& message, const Order& or
   Route& route = state_.routes.at(order.route);
   const InstrumentRow& row = *route.instrument_row;
   if (route.venue_row->definition.amend == 0) return no(Refusal::kReplaceUnsupported);
-  if (static_cast<OrderState>(order.state) == OrderState::kUnknown) return no(Refusal::kReplacePending);
-  if (pending(order.overlay, Overlay::kReplace) != Pending::kNo) return no(Refusal::kReplacePending);
+  if (static_cast<OrderState>(order.state) == OrderState::kUnknown)
+    return no(Refusal::kReplacePending);
+  if (pending(order.overlay, Overlay::kReplace) != Pending::kNo)
+    return no(Refusal::kReplacePending);
   if (price == order.price && quantity == order.quantity) return no(Refusal::kNothingToChange);
   if (quantity <= order.cumulative) return no(Refusal::kQuantityBelowFilled);
   NewOrderMessage shape{};
@@ -174,19 +209,17 @@ GateVerdict Engine::check_replace(const ReplaceMessage& message, const Order& or
   // Judged as the larger of old and new; only what comes on top of the reservation is added.
   const std::int64_t rest = quantity - order.cumulative;
   const std::int64_t amount = row.amount_e4(price, rest);
-  const GateOrder wanted{.side = order.side,
-                         .is_reduce_only =
-                             (order.flags & kReduceOnly) != 0 || closes_leg(route.leg, order.side),
-                         .counts_as_order = false,
-                         .price = price,
-                         .collar_reference =
-                             order.trigger_price != 0 ? order.trigger_price : row.reference.price,
-                         .quantity = std::max(quantity, order.quantity),
-                         .added_quantity = std::max<std::int64_t>(rest - order.reserved_quantity, 0),
-                         .notional_e4 = row.amount_e4(price, quantity),
-                         .added_notional_e4 =
-                             std::max<std::int64_t>(amount - order.reserved_notional_e4, 0),
-                         .now_ns = now_ns_};
+  const GateOrder wanted{
+      .side = order.side,
+      .is_reduce_only = (order.flags & kReduceOnly) != 0 || closes_leg(route.leg, order.side),
+      .counts_as_order = false,
+      .price = price,
+      .collar_reference = order.trigger_price != 0 ? order.trigger_price : row.reference.price,
+      .quantity = std::max(quantity, order.quantity),
+      .added_quantity = std::max<std::int64_t>(rest - order.reserved_quantity, 0),
+      .notional_e4 = row.amount_e4(price, quantity),
+      .added_notional_e4 = std::max<std::int64_t>(amount - order.reserved_notional_e4, 0),
+      .now_ns = now_ns_};
   const GateView view = route.view();
   return passes_gate(view, wanted) ? GateVerdict{}
                                    : explain_gate(view, wanted, row.definition.quantity_scale);
@@ -219,7 +252,8 @@ Notice Engine::replace(const ReplaceMessage& message, std::uint32_t port) noexce
   GateVerdict verdict = check_replace(message, order, price, quantity);
   if (verdict.refusal == Refusal::kNone) verdict.refusal = check_new_name(message);
   if (verdict.refusal != Refusal::kNone) {
-    return refuse_change(RecordKind::kReplaceRejected, message.header, message.order_id, port, verdict);
+    return refuse_change(RecordKind::kReplaceRejected, message.header, message.order_id, port,
+                         verdict);
   }
   Route& route = state_.routes.at(order.route);
   ReplaceRequested wish{};
@@ -230,22 +264,35 @@ Notice Engine::replace(const ReplaceMessage& message, std::uint32_t port) noexce
   wish.reference_price = route.instrument_row->reference.price;
   wish.client_id = message.client_id;
   const Sequence sequence = append(RecordKind::kReplaceRequested, wish,
-                                   {.cause = 0, .origin_sequence = message.header.request,
-                                    .actor = message.header.principal, .port = port});
+                                   {.cause = 0,
+                                    .origin_sequence = message.header.request,
+                                    .actor = message.header.principal,
+                                    .port = port});
   if (sequence == 0) {
     return refuse_change(RecordKind::kReplaceRejected, message.header, message.order_id, port,
                          {.refusal = Refusal::kJournalBehind});
   }
   for (LevelEntity* level : route.levels) level->orders.take(now_ns_, level->order_rate);
   const OutboundEntry entry{.kind = static_cast<std::uint16_t>(RecordKind::kReplaceRequested),
-                            .flags = order.flags, .leg = order.leg, .epoch = state_.epoch,
-                            .sequence = sequence, .order_id = order.order_id,
-                            .instrument = order.instrument, .account = order.account,
-                            .strategy = order.strategy, .type = order.type, .side = order.side,
-                            .time_in_force = order.time_in_force, .reserved_byte = 0,
-                            .price = price, .quantity = quantity, .trigger_price = 0,
-                            .display_quantity = 0, .expires_ns = 0,
-                            .venue_order_id = order.venue_order_id, .reserved = 0};
+                            .flags = order.flags,
+                            .leg = order.leg,
+                            .epoch = state_.epoch,
+                            .sequence = sequence,
+                            .order_id = order.order_id,
+                            .instrument = order.instrument,
+                            .account = order.account,
+                            .strategy = order.strategy,
+                            .type = order.type,
+                            .side = order.side,
+                            .time_in_force = order.time_in_force,
+                            .reserved_byte = 0,
+                            .price = price,
+                            .quantity = quantity,
+                            .trigger_price = 0,
+                            .display_quantity = 0,
+                            .expires_ns = 0,
+                            .venue_order_id = order.venue_order_id,
+                            .reserved = 0};
   VenuePort& venue = *venue_port_of_[route.venue];
   const bool waits_for_disk =
       static_cast<Durability>(route.account_row->definition.durability) == Durability::kDisk;
@@ -262,10 +309,15 @@ Notice Engine::replace(const ReplaceMessage& message, std::uint32_t port) noexce
     ++venue.entries_out;
   }
   ++counters_.replaces_sent;
-  return answer(port, {.sequence = sequence, .request = message.header.request,
+  return answer(port, {.sequence = sequence,
+                       .request = message.header.request,
                        .order_id = order.order_id,
                        .kind = static_cast<std::uint16_t>(RecordKind::kReplaceRequested),
-                       .refusal = 0, .level = -1, .limit = 0, .current = 0, .would_be = 0,
+                       .refusal = 0,
+                       .level = -1,
+                       .limit = 0,
+                       .current = 0,
+                       .would_be = 0,
                        .working = 0});
 }
 

@@ -6,15 +6,18 @@
 namespace gateway {
 namespace {
 
-[[nodiscard]] Verdict verdict_of(const Order& order, RecordKind kind, const OrderFact& fact) noexcept {
+[[nodiscard]] Verdict verdict_of(const Order& order, RecordKind kind,
+                                 const OrderFact& fact) noexcept {
   const auto state = static_cast<OrderState>(order.state);
   const auto reason = static_cast<FactReason>(fact.reason);
   const auto moves = [&](Overlay overlay, PendingEvent event) {
     return pending_move(overlay, pending(order.overlay, overlay), event).verdict;
   };
   switch (kind) {
-    case RecordKind::kCancelRejected: return moves(Overlay::kCancel, PendingEvent::kRejected);
-    case RecordKind::kReplaceRejected: return moves(Overlay::kReplace, PendingEvent::kRejected);
+    case RecordKind::kCancelRejected:
+      return moves(Overlay::kCancel, PendingEvent::kRejected);
+    case RecordKind::kReplaceRejected:
+      return moves(Overlay::kReplace, PendingEvent::kRejected);
     case RecordKind::kOrderReplaced:
       return transition(state, replace_event(order.cumulative, fact.quantity)).verdict;
     case RecordKind::kOrderAccepted:
@@ -25,10 +28,14 @@ namespace {
       return transition(state, reason == FactReason::kUntriggered ? OrderEvent::kAcceptedUntriggered
                                                                   : OrderEvent::kAccepted)
           .verdict;
-    case RecordKind::kOrderRejected: return transition(state, OrderEvent::kRejected).verdict;
-    case RecordKind::kOrderCanceled: return transition(state, OrderEvent::kCanceled).verdict;
-    case RecordKind::kOrderExpired: return transition(state, OrderEvent::kExpired).verdict;
-    case RecordKind::kOrderNotSent: return transition(state, OrderEvent::kNotSent).verdict;
+    case RecordKind::kOrderRejected:
+      return transition(state, OrderEvent::kRejected).verdict;
+    case RecordKind::kOrderCanceled:
+      return transition(state, OrderEvent::kCanceled).verdict;
+    case RecordKind::kOrderExpired:
+      return transition(state, OrderEvent::kExpired).verdict;
+    case RecordKind::kOrderNotSent:
+      return transition(state, OrderEvent::kNotSent).verdict;
     case RecordKind::kOrderUnknown:
       if (reason == FactReason::kUnknownOutcomeCancel) {
         return moves(Overlay::kCancel, PendingEvent::kTimedOut);
@@ -37,24 +44,33 @@ namespace {
         return moves(Overlay::kReplace, PendingEvent::kTimedOut);
       }
       return transition(state, OrderEvent::kUnknown).verdict;
-    default: return Verdict::kAnomaly;
+    default:
+      return Verdict::kAnomaly;
   }
 }
 
 /// A repeated acceptance that brings the venue's id, or a replace that repeats the terms in force.
-[[nodiscard]] bool says_nothing_new(const Order& order, RecordKind kind, const OrderFact& fact) noexcept {
+[[nodiscard]] bool says_nothing_new(const Order& order, RecordKind kind,
+                                    const OrderFact& fact) noexcept {
   if (kind != RecordKind::kOrderReplaced) return false;
-  return pending(order.overlay, Overlay::kReplace) == Pending::kNo && fact.quantity == order.quantity &&
-         (fact.price == 0 || fact.price == order.price);
+  return pending(order.overlay, Overlay::kReplace) == Pending::kNo &&
+         fact.quantity == order.quantity && (fact.price == 0 || fact.price == order.price);
 }
 
 }  // namespace
 
-void Engine::tell_owner(const Order& order, Sequence sequence, RecordKind kind, Refusal refusal) noexcept {
-  (void)answer(order.origin_port, {.sequence = sequence, .request = 0, .order_id = order.order_id,
+void Engine::tell_owner(const Order& order, Sequence sequence, RecordKind kind,
+                        Refusal refusal) noexcept {
+  (void)answer(order.origin_port, {.sequence = sequence,
+                                   .request = 0,
+                                   .order_id = order.order_id,
                                    .kind = static_cast<std::uint16_t>(kind),
-                                   .refusal = static_cast<std::uint16_t>(refusal), .level = -1,
-                                   .limit = 0, .current = 0, .would_be = 0, .working = 0});
+                                   .refusal = static_cast<std::uint16_t>(refusal),
+                                   .level = -1,
+                                   .limit = 0,
+                                   .current = 0,
+                                   .would_be = 0,
+                                   .working = 0});
 }
 
 void Engine::record_anomaly(OrderId order_id, RecordKind kind, std::uint8_t state, AnomalyCode code,
@@ -100,7 +116,8 @@ void Engine::on_fact(RecordKind kind, const OrderFact& told) noexcept {
   if (is_overfull) record_anomaly(fact.order_id, kind, order.state, AnomalyCode::kOverfill, {});
 }
 
-void Engine::halt_by_range(InstrumentId instrument, OrderId order_id, const TradeId& trade_id) noexcept {
+void Engine::halt_by_range(InstrumentId instrument, OrderId order_id,
+                           const TradeId& trade_id) noexcept {
   record_anomaly(order_id, RecordKind::kOrderFilled, 0, AnomalyCode::kRange, trade_id);
   TradingStateSet halt{};
   halt.level = static_cast<std::uint32_t>(Level::kInstrument);
@@ -118,9 +135,9 @@ namespace {
 [[nodiscard]] bool is_bookable(const InstrumentRow& row, Side side, std::uint8_t leg, Money value,
                                Money fee) noexcept {
   const bool is_spot = row.rules.kind == InstrumentKind::kSpot;
-  return (side == Side::kBuy || side == Side::kSell) && leg <= static_cast<std::uint8_t>(Leg::kShort) &&
-         detail::is_storable(value.e18) && detail::is_storable(fee.e18) &&
-         (!is_spot || value.e18 >= 0);
+  return (side == Side::kBuy || side == Side::kSell) &&
+         leg <= static_cast<std::uint8_t>(Leg::kShort) && detail::is_storable(value.e18) &&
+         detail::is_storable(fee.e18) && (!is_spot || value.e18 >= 0);
 }
 
 [[nodiscard]] bool is_in_range(std::int64_t quantity) noexcept {
@@ -234,7 +251,8 @@ void Engine::on_fill_revised(const FillRevised& told, const VenueOrderId& venue_
   revised.fill_ordinal = ordinal;
   revised.order_id = state_.fills.at(ordinal).order_id;
   revised.side = state_.fills.at(ordinal).side;
-  const bool is_fee_unknown = told.fee.e18 != 0 && !state_.registry.currencies.has(told.fee_currency);
+  const bool is_fee_unknown =
+      told.fee.e18 != 0 && !state_.registry.currencies.has(told.fee_currency);
   if (is_fee_unknown) revised.fee = {};
   if (revised.quantity == 0) {
     revised.value = {};
@@ -271,7 +289,8 @@ namespace {
   return (order.side == Side::kBuy || order.side == Side::kSell) && type >= 1 && type <= 4 &&
          is_time_in_force(order.time_in_force) && order.leg <= 2 && order.price >= 0 &&
          order.price <= kQuantityMax && order.quantity > 0 && order.quantity <= kQuantityMax &&
-         order.cumulative >= 0 && order.cumulative < order.quantity && !order.venue_order_id.empty();
+         order.cumulative >= 0 && order.cumulative < order.quantity &&
+         !order.venue_order_id.empty();
 }
 
 }  // namespace
@@ -293,15 +312,15 @@ void Engine::on_adopt(const OrderAdopted& seen) noexcept {
   }
   OrderAdopted adopted = seen;
   // Only what the venue itself holds of them; the gateway emulates nothing for a stranger's order.
-  adopted.flags = static_cast<std::uint8_t>((seen.flags & (kPostOnly | kReduceOnly | kClosePosition)) |
-                                            kExternalOrder);
-  if (state_.route_of_order(seen.account, seen.instrument, static_cast<Leg>(seen.leg), seen.strategy) ==
-      RouteTable::kNone) {
+  adopted.flags = static_cast<std::uint8_t>(
+      (seen.flags & (kPostOnly | kReduceOnly | kClosePosition)) | kExternalOrder);
+  if (state_.route_of_order(seen.account, seen.instrument, static_cast<Leg>(seen.leg),
+                            seen.strategy) == RouteTable::kNone) {
     return reject(AnomalyCode::kRange);
   }
   if (adopted.order_id == 0 || state_.orders.find(adopted.order_id) != kNoSlot) {
-    adopted.order_id = make_order_id({settings_.instance, state_.epoch,
-                                      static_cast<std::uint32_t>(state_.orders_made + 1)});
+    adopted.order_id = make_order_id(
+        {settings_.instance, state_.epoch, static_cast<std::uint32_t>(state_.orders_made + 1)});
   }
   append(RecordKind::kOrderAdopted, adopted, {});
 }
@@ -317,12 +336,14 @@ void Engine::on_session(const VenueState& session) noexcept {
   append(RecordKind::kVenueState, record, {});
 }
 
-bool Engine::check_money(RecordKind kind, AccountId account, CurrencyId currency, Money amount) noexcept {
+bool Engine::check_money(RecordKind kind, AccountId account, CurrencyId currency,
+                         Money amount) noexcept {
   if (!state_.registry.accounts.has(account) || !state_.registry.currencies.has(currency)) {
     record_anomaly(0, kind, 0, AnomalyCode::kUnknownInstrument, {});
     return false;
   }
-  if (detail::is_storable(amount.e18) && state_.balances.can_add(account, currency, amount.e18)) return true;
+  if (detail::is_storable(amount.e18) && state_.balances.can_add(account, currency, amount.e18))
+    return true;
   record_anomaly(0, kind, 0, AnomalyCode::kRange, {});
   return false;
 }
@@ -348,7 +369,8 @@ void Engine::on_balance(const BalanceChanged& change) noexcept {
     ++counters_.facts_repeated;
     return;
   }
-  if (!check_money(RecordKind::kBalanceChanged, change.account, change.currency, change.amount)) return;
+  if (!check_money(RecordKind::kBalanceChanged, change.account, change.currency, change.amount))
+    return;
   append(RecordKind::kBalanceChanged, change, {});
 }
 
@@ -370,15 +392,16 @@ void Engine::on_mark(const MarkMessage& told) noexcept {
   const Int128 twice = told.mark != 0                   ? static_cast<Int128>(told.mark) * 2
                        : told.bid != 0 && told.ask != 0 ? static_cast<Int128>(told.bid) + told.ask
                                                         : static_cast<Int128>(told.last) * 2;
-  const auto in_scale = mul_div(twice, kPow10_64[row.rules.price_scale],
-                                kPow10_64[told.scale]);
+  const auto in_scale = mul_div(twice, kPow10_64[row.rules.price_scale], kPow10_64[told.scale]);
   const auto price = in_scale ? mul_div(*in_scale, 1, 2) : std::nullopt;
   if (!price || *price <= 0 || *price > kQuantityMax) return;
   row.reference = {static_cast<std::int64_t>(*price), now};
   if (emulated_.empty()) return;
-  const auto last = told.last == 0 ? price : mul_div(told.last, kPow10_64[row.rules.price_scale],
-                                                     kPow10_64[told.scale]);
-  if (last && *last > 0 && *last <= kQuantityMax) trigger_emulated(told.instrument, static_cast<std::int64_t>(*last));
+  const auto last =
+      told.last == 0 ? price
+                     : mul_div(told.last, kPow10_64[row.rules.price_scale], kPow10_64[told.scale]);
+  if (last && *last > 0 && *last <= kQuantityMax)
+    trigger_emulated(told.instrument, static_cast<std::int64_t>(*last));
 }
 
 }  // namespace gateway

@@ -13,13 +13,14 @@ namespace {
   return type == OrderType::kStop || type == OrderType::kStopLimit;
 }
 
-/// The multiplier words are wide, so that no two small products meet: another order is no duplicate.
-[[nodiscard]] std::uint64_t fingerprint(const NewOrderMessage& message, std::uint32_t route) noexcept {
-  const std::uint64_t words[] = {static_cast<std::uint64_t>(message.price),
-                                 static_cast<std::uint64_t>(message.quantity) * 4 +
-                                     static_cast<std::uint64_t>(message.side),
-                                 static_cast<std::uint64_t>(message.trigger_price),
-                                 static_cast<std::uint64_t>(message.type)};
+/// The multiplier words are wide, so that no two small products meet: another order is no
+/// duplicate.
+[[nodiscard]] std::uint64_t fingerprint(const NewOrderMessage& message,
+                                        std::uint32_t route) noexcept {
+  const std::uint64_t words[] = {
+      static_cast<std::uint64_t>(message.price),
+      static_cast<std::uint64_t>(message.quantity) * 4 + static_cast<std::uint64_t>(message.side),
+      static_cast<std::uint64_t>(message.trigger_price), static_cast<std::uint64_t>(message.type)};
   return words_key(route, words).low;
 }
 
@@ -32,8 +33,9 @@ Refusal Engine::check_space(VenuePort* port, const Route* route, std::int64_t no
   }
   if (port == nullptr) return Refusal::kVenueDown;
   if (!port->has_room_for_new()) return Refusal::kVenueQueueFull;
-  if (route != nullptr && static_cast<Durability>(route->account_row->definition.durability) ==
-                              Durability::kDiskAsync &&
+  if (route != nullptr &&
+      static_cast<Durability>(route->account_row->definition.durability) ==
+          Durability::kDiskAsync &&
       writer_.oldest_unsynced_age_ns(now_ns) > settings_.disk_async_window_ns) {
     return Refusal::kJournalBehind;
   }
@@ -67,7 +69,8 @@ Refusal Engine::check_shape(const NewOrderMessage& message) const noexcept {
   if (needs_price(message.type) && message.price == 0) return Refusal::kPriceMissing;
   if (!needs_price(message.type) && message.price != 0) return Refusal::kPriceNotAllowed;
   if (needs_trigger(message.type) && message.trigger_price == 0) return Refusal::kTriggerMissing;
-  if (!needs_trigger(message.type) && message.trigger_price != 0) return Refusal::kTriggerNotAllowed;
+  if (!needs_trigger(message.type) && message.trigger_price != 0)
+    return Refusal::kTriggerNotAllowed;
   if (tif == TimeInForce::kGtd && message.expires_ns == 0) return Refusal::kExpiryMissing;
   if (tif != TimeInForce::kGtd && message.expires_ns != 0) return Refusal::kExpiryNotAllowed;
   const bool is_immediate = tif == TimeInForce::kIoc || tif == TimeInForce::kFok;
@@ -83,7 +86,8 @@ Refusal Engine::check_shape(const NewOrderMessage& message) const noexcept {
   return Refusal::kNone;
 }
 
-Refusal Engine::check_numbers(const NewOrderMessage& message, const InstrumentRow& row) const noexcept {
+Refusal Engine::check_numbers(const NewOrderMessage& message,
+                              const InstrumentRow& row) const noexcept {
   const InstrumentDefined& rules = row.definition;
   const auto outside = [](std::int64_t value) { return value < 0 || value > kQuantityMax; };
   if (message.quantity <= 0 || outside(message.quantity) || outside(message.price) ||
@@ -119,8 +123,8 @@ Refusal Engine::check_capability(const NewOrderMessage& message, const VenueRow&
     is_emulated = true;
   }
   if ((offers.times_in_force >> static_cast<int>(message.time_in_force) & 1) == 0) {
-    const bool timed = message.time_in_force == TimeInForce::kGtd ||
-                       message.time_in_force == TimeInForce::kDay;
+    const bool timed =
+        message.time_in_force == TimeInForce::kGtd || message.time_in_force == TimeInForce::kDay;
     if (!may_emulate || !timed) return Refusal::kUnsupportedTimeInForce;
   }
   if ((message.flags & (kPostOnly | kReduceOnly) & ~offers.flags) != 0) {
@@ -141,7 +145,8 @@ Refusal Engine::check_venue(const Route& route) const noexcept {
   return Refusal::kNone;
 }
 
-bool Engine::find_repeated(const NewOrderMessage& message, std::uint32_t port, Notice& answer) noexcept {
+bool Engine::find_repeated(const NewOrderMessage& message, std::uint32_t port,
+                           Notice& answer) noexcept {
   const PrincipalId principal = message.header.principal;
   const NumberWindow* window = state_.names.window(principal);
   const std::uint64_t number = message.client_number;
@@ -150,11 +155,17 @@ bool Engine::find_repeated(const NewOrderMessage& message, std::uint32_t port, N
   const OrderId known = state_.names.find(principal, number, message.client_id);
   const bool is_used = known != 0 || (number != 0 && window->is_used(number));
   if (!is_used && (number == 0 || !window->is_stale(number))) return false;
-  answer = {.sequence = 0, .request = message.header.request, .order_id = known,
+  answer = {.sequence = 0,
+            .request = message.header.request,
+            .order_id = known,
             .kind = static_cast<std::uint16_t>(RecordKind::kOrderRefused),
             .refusal = static_cast<std::uint16_t>(is_used ? Refusal::kIdConflict
                                                           : Refusal::kClientIdStale),
-            .level = -1, .limit = 0, .current = 0, .would_be = 0, .working = 0};
+            .level = -1,
+            .limit = 0,
+            .current = 0,
+            .would_be = 0,
+            .working = 0};
   const std::uint32_t slot = known == 0 ? kNoSlot : state_.orders.find(known);
   if (slot != kNoSlot && has_same_content(state_.orders.at(slot), message)) {
     answer.kind = static_cast<std::uint16_t>(RecordKind::kOrderNew);
@@ -169,14 +180,15 @@ bool Engine::find_repeated(const NewOrderMessage& message, std::uint32_t port, N
   return true;
 }
 
-std::int64_t Engine::protection_price(const NewOrderMessage& message, const Route& route) const noexcept {
+std::int64_t Engine::protection_price(const NewOrderMessage& message,
+                                      const Route& route) const noexcept {
   if (message.price != 0) return message.price;
-  const std::int64_t around = message.trigger_price != 0 ? message.trigger_price
-                                                         : route.instrument_row->reference.price;
+  const std::int64_t around =
+      message.trigger_price != 0 ? message.trigger_price : route.instrument_row->reference.price;
   const std::int64_t tick = route.instrument_row->definition.tick;
   const std::int64_t bps = std::min<std::int64_t>(route.limits.collar_bps, 9'999);
-  const Int128 edge = static_cast<Int128>(around) *
-                      (message.side == Side::kBuy ? 10'000 + bps : 10'000 - bps);
+  const Int128 edge =
+      static_cast<Int128>(around) * (message.side == Side::kBuy ? 10'000 + bps : 10'000 - bps);
   // Rounded towards the reference, so that the protection is never outside the collar.
   const Int128 unit = static_cast<Int128>(tick) * 10'000;
   const Int128 ticks = message.side == Side::kBuy ? edge / unit : (edge + unit - 1) / unit;
@@ -190,17 +202,17 @@ GateVerdict Engine::check_gate(const Candidate& candidate) noexcept {
   if (row.factor.factor == 0) return {.refusal = Refusal::kNoConversionRate};
   const NewOrderMessage& message = candidate.message;
   const std::int64_t notional = row.amount_e4(candidate.price, message.quantity);
-  const GateOrder order{.side = message.side,
-                        .is_reduce_only = candidate.is_closing,
-                        .counts_as_order = true,
-                        .price = candidate.price,
-                        .collar_reference = message.trigger_price != 0 ? message.trigger_price
-                                                                       : row.reference.price,
-                        .quantity = message.quantity,
-                        .added_quantity = message.quantity,
-                        .notional_e4 = notional,
-                        .added_notional_e4 = notional,
-                        .now_ns = candidate.now_ns};
+  const GateOrder order{
+      .side = message.side,
+      .is_reduce_only = candidate.is_closing,
+      .counts_as_order = true,
+      .price = candidate.price,
+      .collar_reference = message.trigger_price != 0 ? message.trigger_price : row.reference.price,
+      .quantity = message.quantity,
+      .added_quantity = message.quantity,
+      .notional_e4 = notional,
+      .added_notional_e4 = notional,
+      .now_ns = candidate.now_ns};
   const GateView view = route.view();
   if (!passes_gate(view, order)) [[unlikely]] {
     return explain_gate(view, order, row.definition.quantity_scale);
@@ -235,15 +247,16 @@ GateVerdict Engine::check_new(const NewOrderMessage& message, std::uint32_t port
   if (const Refusal found = check_venue(route); found != Refusal::kNone) return no(found);
   const Refusal offered = check_capability(message, *route.venue_row, candidate.is_emulated);
   if (offered != Refusal::kNone) return no(offered);
-  if (message.expires_ns != 0 && message.expires_ns <= candidate.now_ns) return no(Refusal::kExpiryPast);
+  if (message.expires_ns != 0 && message.expires_ns <= candidate.now_ns)
+    return no(Refusal::kExpiryPast);
   if (route.limits.generation != state_.registry.limits_generation()) [[unlikely]] {
     route.limits = effective_limits(route.levels, row.definition.quantity_scale);
     route.limits.generation = state_.registry.limits_generation();
   }
-  candidate.is_closing =
-      closes_leg(route.leg, message.side) || (message.flags & kReduceOnly) != 0;
+  candidate.is_closing = closes_leg(route.leg, message.side) || (message.flags & kReduceOnly) != 0;
   candidate.price = protection_price(message, route);
-  if (message.client_number == 0 && state_.names.is_text_full()) return no(Refusal::kIdempotencyFull);
+  if (message.client_number == 0 && state_.names.is_text_full())
+    return no(Refusal::kIdempotencyFull);
   (void)port;
   return check_gate(candidate);
 }
@@ -258,9 +271,11 @@ Notice Engine::submit(const NewOrderMessage& message, std::uint32_t port) noexce
   if (find_repeated(message, port, repeated)) return repeated;
   const VenueId venue = state_.registry.instruments.at(message.instrument).definition.venue;
   const GateVerdict verdict = check_new(message, port, candidate);
-  if (verdict.refusal != Refusal::kNone) [[unlikely]] return refuse(message, port, verdict);
+  if (verdict.refusal != Refusal::kNone) [[unlikely]]
+    return refuse(message, port, verdict);
   const Route& route = state_.routes.at(candidate.route_index);
-  if (const Refusal found = check_space(venue_port_of_[venue], &route, now); found != Refusal::kNone) {
+  if (const Refusal found = check_space(venue_port_of_[venue], &route, now);
+      found != Refusal::kNone) {
     return refuse(message, port, {.refusal = found});
   }
   // Last, because it remembers: an order refused for space may come again at once.
@@ -278,33 +293,46 @@ Notice Engine::accept(const Candidate& candidate) noexcept {
       sizeof(RecordHeader) + sizeof(OrderNew) + (has_conditions ? sizeof(OrderConditions) : 0) +
       (has_text ? sizeof(ClientId) : 0));
   std::uint8_t* record = writer_.reserve(length);
-  if (record == nullptr) return refuse(message, candidate.port, {.refusal = Refusal::kJournalBehind});
-  const OrderId id = make_order_id({settings_.instance, state_.epoch,
-                                    static_cast<std::uint32_t>(state_.orders_made + 1)});
+  if (record == nullptr)
+    return refuse(message, candidate.port, {.refusal = Refusal::kJournalBehind});
+  const OrderId id = make_order_id(
+      {settings_.instance, state_.epoch, static_cast<std::uint32_t>(state_.orders_made + 1)});
   open_record(record, RecordKind::kOrderNew, length,
-              {.cause = 0, .origin_sequence = message.header.request,
-               .actor = message.header.principal, .port = candidate.port});
+              {.cause = 0,
+               .origin_sequence = message.header.request,
+               .actor = message.header.principal,
+               .port = candidate.port});
   const std::uint8_t flags = static_cast<std::uint8_t>(
       (message.flags & ~(kTextClientId | kConditions)) | (has_text ? kTextClientId : 0) |
       (has_conditions ? kConditions : 0));
-  const std::int64_t age_ms =
-      std::clamp<std::int64_t>((candidate.now_ns - route.instrument_row->reference.time_ns) / 1'000'000, 0, 0xFFFF);
+  const std::int64_t age_ms = std::clamp<std::int64_t>(
+      (candidate.now_ns - route.instrument_row->reference.time_ns) / 1'000'000, 0, 0xFFFF);
   auto* made = reinterpret_cast<OrderNew*>(record + sizeof(RecordHeader));
-  *made = {.order_id = id, .client_number = message.client_number, .price = candidate.price,
-           .quantity = message.quantity, .instrument = message.instrument,
-           .account = message.account, .strategy = message.strategy, .type = message.type,
-           .side = message.side, .time_in_force = message.time_in_force, .flags = flags,
+  *made = {.order_id = id,
+           .client_number = message.client_number,
+           .price = candidate.price,
+           .quantity = message.quantity,
+           .instrument = message.instrument,
+           .account = message.account,
+           .strategy = message.strategy,
+           .type = message.type,
+           .side = message.side,
+           .time_in_force = message.time_in_force,
+           .flags = flags,
            .reference_price = route.instrument_row->reference.price,
-           .reference_age_ms = static_cast<std::uint16_t>(age_ms), .leg = message.leg,
+           .reference_age_ms = static_cast<std::uint16_t>(age_ms),
+           .leg = message.leg,
            .margin_mode = static_cast<std::uint8_t>(route.margin_mode),
            .limits_version = route.limits.generation};
   if (has_conditions) {
     auto* conditions = reinterpret_cast<OrderConditions*>(made + 1);
     *conditions = {.trigger_price = message.trigger_price,
                    .display_quantity = message.display_quantity,
-                   .expires_ns = message.expires_ns, .reserved = {}};
+                   .expires_ns = message.expires_ns,
+                   .reserved = {}};
   }
-  if (has_text) std::memcpy(record + length - sizeof(ClientId), &message.client_id, sizeof(ClientId));
+  if (has_text)
+    std::memcpy(record + length - sizeof(ClientId), &message.client_id, sizeof(ClientId));
   for (LevelEntity* level : route.levels) level->orders.take(candidate.now_ns, level->order_rate);
   remember_fingerprint(candidate);
   const Sequence sequence = commit(record, length);
@@ -323,11 +351,16 @@ Notice Engine::accept(const Candidate& candidate) noexcept {
   }
   ++counters_.orders_accepted;
   state_.orders.prefetch_next();
-  return answer(candidate.port, {.sequence = sequence, .request = message.header.request,
+  return answer(candidate.port, {.sequence = sequence,
+                                 .request = message.header.request,
                                  .order_id = id,
                                  .kind = static_cast<std::uint16_t>(RecordKind::kOrderNew),
-                                 .refusal = 0, .level = -1, .limit = 0, .current = 0,
-                                 .would_be = 0, .working = 0});
+                                 .refusal = 0,
+                                 .level = -1,
+                                 .limit = 0,
+                                 .current = 0,
+                                 .would_be = 0,
+                                 .working = 0});
 }
 
 void Engine::send_new(const Order& order, Sequence sequence, Route& route) noexcept {
@@ -342,24 +375,35 @@ void Engine::send_new(const Order& order, Sequence sequence, Route& route) noexc
     tif = TimeInForce::kGtc;
   }
   const OutboundEntry entry{.kind = static_cast<std::uint16_t>(RecordKind::kOrderNew),
-                            .flags = order.flags, .leg = order.leg, .epoch = state_.epoch,
-                            .sequence = sequence, .order_id = order.order_id,
-                            .instrument = order.instrument, .account = order.account,
-                            .strategy = order.strategy, .type = type, .side = order.side,
-                            .time_in_force = tif, .reserved_byte = 0, .price = order.price,
+                            .flags = order.flags,
+                            .leg = order.leg,
+                            .epoch = state_.epoch,
+                            .sequence = sequence,
+                            .order_id = order.order_id,
+                            .instrument = order.instrument,
+                            .account = order.account,
+                            .strategy = order.strategy,
+                            .type = type,
+                            .side = order.side,
+                            .time_in_force = tif,
+                            .reserved_byte = 0,
+                            .price = order.price,
                             .quantity = order.quantity,
                             .trigger_price = was_triggered ? 0 : order.trigger_price,
                             .display_quantity = order.display_quantity,
                             .expires_ns = tif == TimeInForce::kGtd ? order.expires_ns : 0,
-                            .venue_order_id = order.venue_order_id, .reserved = 0};
+                            .venue_order_id = order.venue_order_id,
+                            .reserved = 0};
   const bool waits_for_disk =
       static_cast<Durability>(route.account_row->definition.durability) == Durability::kDisk;
-  // Room was checked before the decision, so the push succeeds; a failed one leaves UNKNOWN to settle.
+  // Room was checked before the decision, so the push succeeds; a failed one leaves UNKNOWN to
+  // settle.
   const bool is_pushed = waits_for_disk ? port.gated.push(&entry) : port.outbound.push(&entry);
   if (is_pushed) ++port.entries_out;
 }
 
-Notice Engine::refuse(const NewOrderMessage& message, std::uint32_t port, GateVerdict verdict) noexcept {
+Notice Engine::refuse(const NewOrderMessage& message, std::uint32_t port,
+                      GateVerdict verdict) noexcept {
   ++counters_.orders_refused;
   const bool for_space = verdict.refusal == Refusal::kJournalBehind ||
                          verdict.refusal == Refusal::kVenueQueueFull ||
@@ -388,14 +432,20 @@ Notice Engine::refuse(const NewOrderMessage& message, std::uint32_t port, GateVe
     refused.working = verdict.working;
     if ((message.flags & kTextClientId) != 0) refused.client_id = message.client_id;
     sequence = append(RecordKind::kOrderRefused, refused,
-                      {.cause = 0, .origin_sequence = message.header.request,
-                       .actor = message.header.principal, .port = port});
+                      {.cause = 0,
+                       .origin_sequence = message.header.request,
+                       .actor = message.header.principal,
+                       .port = port});
   }
-  return answer(port, {.sequence = sequence, .request = message.header.request, .order_id = 0,
+  return answer(port, {.sequence = sequence,
+                       .request = message.header.request,
+                       .order_id = 0,
                        .kind = static_cast<std::uint16_t>(RecordKind::kOrderRefused),
                        .refusal = static_cast<std::uint16_t>(verdict.refusal),
-                       .level = verdict.level, .limit = verdict.limit,
-                       .current = verdict.current, .would_be = verdict.would_be,
+                       .level = verdict.level,
+                       .limit = verdict.limit,
+                       .current = verdict.current,
+                       .would_be = verdict.would_be,
                        .working = verdict.working});
 }
 

@@ -29,13 +29,20 @@ bool take_message(SpscLane<kEntryBytes>& lane, AnyMessage& out) noexcept {
 /// Facts carry a whole record each; one that is cut short tells nothing.
 std::size_t bytes_of(MessageKind kind) noexcept {
   switch (kind) {
-    case MessageKind::kFact: return sizeof(FactMessage);
-    case MessageKind::kFill: return sizeof(FillMessage);
-    case MessageKind::kFillRevised: return sizeof(FillRevisedMessage);
-    case MessageKind::kAdopt: return sizeof(AdoptMessage);
-    case MessageKind::kFunding: return sizeof(FundingMessage);
-    case MessageKind::kBalance: return sizeof(BalanceMessage);
-    default: return kEntryBytes;
+    case MessageKind::kFact:
+      return sizeof(FactMessage);
+    case MessageKind::kFill:
+      return sizeof(FillMessage);
+    case MessageKind::kFillRevised:
+      return sizeof(FillRevisedMessage);
+    case MessageKind::kAdopt:
+      return sizeof(AdoptMessage);
+    case MessageKind::kFunding:
+      return sizeof(FundingMessage);
+    case MessageKind::kBalance:
+      return sizeof(BalanceMessage);
+    default:
+      return kEntryBytes;
   }
 }
 
@@ -63,7 +70,8 @@ ClientPort& Engine::open_client_port(const std::string& name, std::size_t capaci
 }
 
 VenuePort& Engine::open_venue_port(VenueId venue, std::size_t capacity) {
-  auto& port = *venue_ports_.emplace_back(std::make_unique<VenuePort>(venue, capacity, state_.epoch));
+  auto& port =
+      *venue_ports_.emplace_back(std::make_unique<VenuePort>(venue, capacity, state_.epoch));
   venue_port_of_[venue] = &port;
   return port;
 }
@@ -83,7 +91,8 @@ void Engine::open_record(std::uint8_t* record, RecordKind kind, std::uint32_t le
 Sequence Engine::commit(std::uint8_t* record, std::uint32_t length) noexcept {
   const Sequence sequence = writer_.publish(length);
   // Our own record contradicting our own state is a defect: stop, recovery is the same code.
-  if (!state_.apply(*reinterpret_cast<const RecordHeader*>(record), record)) [[unlikely]] std::abort();
+  if (!state_.apply(*reinterpret_cast<const RecordHeader*>(record), record)) [[unlikely]]
+    std::abort();
   return sequence;
 }
 
@@ -108,8 +117,10 @@ std::size_t Engine::turn_urgent(std::size_t limit) noexcept {
   AnyMessage message;
   for (auto& port : client_ports_) {
     while (done < limit && port->urgent.size() != 0 && take_message(port->urgent, message)) {
-      if (message.header().kind == MessageKind::kCancel) cancel(message.as<CancelMessage>(), port->number);
-      if (message.header().kind == MessageKind::kMassCancel) mass_cancel(message.as<MassCancelMessage>(), port->number);
+      if (message.header().kind == MessageKind::kCancel)
+        cancel(message.as<CancelMessage>(), port->number);
+      if (message.header().kind == MessageKind::kMassCancel)
+        mass_cancel(message.as<MassCancelMessage>(), port->number);
       ++done;
     }
   }
@@ -121,8 +132,10 @@ std::size_t Engine::turn_orders(std::size_t limit) noexcept {
   AnyMessage message;
   for (auto& port : client_ports_) {
     while (done < limit && port->orders.size() != 0 && take_message(port->orders, message)) {
-      if (message.header().kind == MessageKind::kNewOrder) submit(message.as<NewOrderMessage>(), port->number);
-      if (message.header().kind == MessageKind::kReplace) replace(message.as<ReplaceMessage>(), port->number);
+      if (message.header().kind == MessageKind::kNewOrder)
+        submit(message.as<NewOrderMessage>(), port->number);
+      if (message.header().kind == MessageKind::kReplace)
+        replace(message.as<ReplaceMessage>(), port->number);
       ++done;
     }
   }
@@ -149,19 +162,28 @@ void Engine::dispatch_fact(const AnyMessage& message) noexcept {
   }
   switch (message.header().kind) {
     case MessageKind::kFact: {
-      const auto kind = static_cast<std::uint16_t>(RecordKind::kOrderAccepted) + message.header().detail;
+      const auto kind =
+          static_cast<std::uint16_t>(RecordKind::kOrderAccepted) + message.header().detail;
       if (kind > static_cast<int>(RecordKind::kOrderNotSent)) return;
       return on_fact(static_cast<RecordKind>(kind), message.as<FactMessage>().fact);
     }
-    case MessageKind::kFill: return on_fill(message.as<FillMessage>().fill);
+    case MessageKind::kFill:
+      return on_fill(message.as<FillMessage>().fill);
     case MessageKind::kFillRevised:
-      return on_fill_revised(message.as<FillRevisedMessage>().fill, message.as<FillRevisedMessage>().venue_order_id);
-    case MessageKind::kAdopt: return on_adopt(message.as<AdoptMessage>().order);
-    case MessageKind::kMark: return on_mark(message.as<MarkMessage>());
-    case MessageKind::kSession: return on_session(message.as<SessionMessage>().state);
-    case MessageKind::kFunding: return on_funding(message.as<FundingMessage>().funding);
-    case MessageKind::kBalance: return on_balance(message.as<BalanceMessage>().change);
-    default: return;
+      return on_fill_revised(message.as<FillRevisedMessage>().fill,
+                             message.as<FillRevisedMessage>().venue_order_id);
+    case MessageKind::kAdopt:
+      return on_adopt(message.as<AdoptMessage>().order);
+    case MessageKind::kMark:
+      return on_mark(message.as<MarkMessage>());
+    case MessageKind::kSession:
+      return on_session(message.as<SessionMessage>().state);
+    case MessageKind::kFunding:
+      return on_funding(message.as<FundingMessage>().funding);
+    case MessageKind::kBalance:
+      return on_balance(message.as<BalanceMessage>().change);
+    default:
+      return;
   }
 }
 
@@ -181,11 +203,12 @@ void Engine::release_gated() noexcept {
   }
 }
 
-// The kill word: any change of it halts the firm and cancels everything, even when nobody else runs.
-// What finds no room now is cancelled in the next turns: a kill that forgets orders is none.
+// The kill word: any change of it halts the firm and cancels everything, even when nobody else
+// runs. What finds no room now is cancelled in the next turns: a kill that forgets orders is none.
 void Engine::poll_kill_word() noexcept {
   const std::uint64_t word = writer_.kill_word();
-  if (word == kill_word_seen_ && !is_kill_sweeping_) [[likely]] return;
+  if (word == kill_word_seen_ && !is_kill_sweeping_) [[likely]]
+    return;
   (void)now_ns();
   if (word != kill_word_seen_) {
     TradingStateSet halt{};
@@ -343,7 +366,8 @@ bool Engine::has_same_content(const Order& order, const NewOrderMessage& message
          order.side == message.side && order.time_in_force == message.time_in_force &&
          order.leg == message.leg && (order.flags & ~kOurs) == (message.flags & ~kOurs) &&
          order.trigger_price == message.trigger_price &&
-         order.display_quantity == message.display_quantity && order.expires_ns == message.expires_ns;
+         order.display_quantity == message.display_quantity &&
+         order.expires_ns == message.expires_ns;
 }
 
 }  // namespace gateway

@@ -5,7 +5,8 @@
 
 namespace gateway {
 
-bool Follower::snapshot(const journal::StreamPoint& at, const std::uint8_t* payload, std::size_t bytes) {
+bool Follower::snapshot(const journal::StreamPoint& at, const std::uint8_t* payload,
+                        std::size_t bytes) {
   const auto capacity = State::capacity_of(payload, bytes);
   if (!capacity) return false;
   auto restored = std::make_unique<State>(*capacity);

@@ -1,6 +1,4 @@
 // Maps only the head of the ring and adds one; nothing else of the ring is touched.
-#include "gateway_core/journal/kill_word.hpp"
-
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -8,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "gateway_core/journal/kill_word.hpp"
 #include "gateway_core/journal/ring.hpp"
 
 namespace gateway::journal {

@@ -29,7 +29,8 @@ std::uint32_t Registry::find_venue(std::string_view name) const noexcept {
   return find_row(venues, name, [](const auto& row) { return row.definition.name.view(); });
 }
 std::uint32_t Registry::find_instrument(std::string_view symbol) const noexcept {
-  return find_row(instruments, symbol, [](const auto& row) { return row.definition.symbol.view(); });
+  return find_row(instruments, symbol,
+                  [](const auto& row) { return row.definition.symbol.view(); });
 }
 std::uint32_t Registry::find_account(std::string_view name) const noexcept {
   return find_row(accounts, name, [](const auto& row) { return row.definition.name.view(); });
@@ -97,10 +98,9 @@ void Registry::refresh_factor(InstrumentRow& row) noexcept {
   const CurrencyId currency = is_quanto ? rules.settle : rules.quote;
   row.factor = {};
   if (!currencies.has(currency) || currencies.at(currency).rate_e8 <= 0) return;
-  const Int128 numerator =
-      static_cast<Int128>(rules.multiplier) * currencies.at(currency).rate_e8;
-  const int decimals = rules.quantity_scale + rules.multiplier_scale +
-                       (is_inverse ? 0 : rules.price_scale) + 8 - 4;
+  const Int128 numerator = static_cast<Int128>(rules.multiplier) * currencies.at(currency).rate_e8;
+  const int decimals =
+      rules.quantity_scale + rules.multiplier_scale + (is_inverse ? 0 : rules.price_scale) + 8 - 4;
   row.factor = AmountFactor::of(numerator, pow10_128(decimals));
 }
 

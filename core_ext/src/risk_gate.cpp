@@ -14,7 +14,8 @@ GateVerdict explain_state(const GateView& view, const GateOrder& order) noexcept
     const LevelEntity& level = *view.levels[i];
     const auto state = static_cast<std::int64_t>(level.state);
     if (level.state == TradingState::kHalted) {
-      return verdict(level.is_latched ? Refusal::kLatched : Refusal::kTradingHalted, i, 0, state, 0);
+      return verdict(level.is_latched ? Refusal::kLatched : Refusal::kTradingHalted, i, 0, state,
+                     0);
     }
     if (level.state == TradingState::kReducing && !order.is_reduce_only) {
       return verdict(Refusal::kReduceOnlyState, i, 0, state, 0);
@@ -64,8 +65,8 @@ GateVerdict explain_position(const GateView& view, const GateOrder& order, int s
                                : level == Level::kStrategy ? *view.strategy
                                                            : *view.shared;
     const LimitFields& limits = view.levels[i]->limits;
-    const std::int64_t maximum = quantity_limit(
-        is_buy ? limits.position_long_max_e8 : limits.position_short_max_e8, scale);
+    const std::int64_t maximum =
+        quantity_limit(is_buy ? limits.position_long_max_e8 : limits.position_short_max_e8, scale);
     const std::int64_t after = detail::worst_after(exposure, order);
     if (after > maximum) {
       return verdict(Refusal::kPositionLimit, i, maximum, exposure.position, after,
@@ -97,8 +98,8 @@ GateVerdict explain_level(const LevelEntity& level, int i, const GateOrder& orde
   }
   const std::int64_t credit = detail::credit_after(totals, order);
   if (credit > limits.credit_max_e4) {
-    return verdict(Refusal::kCreditLimit, i, limits.credit_max_e4,
-                   credit - order.added_notional_e4, credit, working);
+    return verdict(Refusal::kCreditLimit, i, limits.credit_max_e4, credit - order.added_notional_e4,
+                   credit, working);
   }
   const std::int64_t open = order.side == Side::kBuy ? totals.open_buy : totals.open_sell;
   if (order.counts_as_order && open >= std::int64_t{limits.open_orders_side_max}) {
@@ -112,7 +113,8 @@ GateVerdict explain_level(const LevelEntity& level, int i, const GateOrder& orde
 
 }  // namespace
 
-GateVerdict explain_gate(const GateView& view, const GateOrder& order, int quantity_scale) noexcept {
+GateVerdict explain_gate(const GateView& view, const GateOrder& order,
+                         int quantity_scale) noexcept {
   GateVerdict found = explain_state(view, order);
   if (found.refusal == Refusal::kNone) found = explain_size(view, order, quantity_scale);
   if (found.refusal == Refusal::kNone) found = explain_price(view, order);

@@ -36,8 +36,10 @@ bool State::apply(const RecordHeader& header, const std::uint8_t* record) noexce
   last_time_ns = header.time_ns;
   if (is_counted(static_cast<RecordKind>(header.type))) ++counts[header.type & 63];
   switch (static_cast<RecordKind>(header.type)) {
-    case RecordKind::kOrderNew: return apply_order_new(header, record);
-    case RecordKind::kOrderFilled: return apply_filled(header, payload<OrderFilled>(record));
+    case RecordKind::kOrderNew:
+      return apply_order_new(header, record);
+    case RecordKind::kOrderFilled:
+      return apply_filled(header, payload<OrderFilled>(record));
     case RecordKind::kOrderAccepted:
     case RecordKind::kOrderRejected:
     case RecordKind::kOrderCanceled:
@@ -46,28 +48,45 @@ bool State::apply(const RecordHeader& header, const std::uint8_t* record) noexce
     case RecordKind::kCancelRejected:
     case RecordKind::kReplaceRejected:
     case RecordKind::kOrderUnknown:
-    case RecordKind::kOrderNotSent: return apply_fact(header, payload<OrderFact>(record));
+    case RecordKind::kOrderNotSent:
+      return apply_fact(header, payload<OrderFact>(record));
     case RecordKind::kCancelRequested:
       return apply_cancel_requested(header, payload<CancelRequested>(record));
     case RecordKind::kReplaceRequested:
       return apply_replace_requested(header, payload<ReplaceRequested>(record));
-    case RecordKind::kOrderTriggered: return apply_triggered(header, payload<OrderTriggered>(record));
+    case RecordKind::kOrderTriggered:
+      return apply_triggered(header, payload<OrderTriggered>(record));
     case RecordKind::kFillBusted:
-    case RecordKind::kFillCorrected: return apply_revised(header, payload<FillRevised>(record));
-    case RecordKind::kOrderAdopted: return apply_adopted(header, payload<OrderAdopted>(record));
-    case RecordKind::kBoot: return apply_boot(payload<Boot>(record));
-    case RecordKind::kClockTick: return apply_tick(payload<ClockTick>(record));
-    case RecordKind::kCurrencyDefined: return registry.apply(payload<CurrencyDefined>(record));
-    case RecordKind::kVenueDefined: return registry.apply(payload<VenueDefined>(record));
-    case RecordKind::kInstrumentDefined: return registry.apply(payload<InstrumentDefined>(record));
-    case RecordKind::kAccountDefined: return registry.apply(payload<AccountDefined>(record));
-    case RecordKind::kStrategyDefined: return registry.apply(payload<StrategyDefined>(record));
-    case RecordKind::kPrincipalDefined: return registry.apply(payload<PrincipalDefined>(record));
-    case RecordKind::kCurrencyRateSet: return registry.apply(payload<CurrencyRateSet>(record));
-    case RecordKind::kLimitsSet: return registry.apply(payload<LimitsSet>(record));
-    case RecordKind::kTradingStateSet: return registry.apply(payload<TradingStateSet>(record));
-    case RecordKind::kFunding: return apply_funding(header, payload<Funding>(record));
-    case RecordKind::kBalanceChanged: return apply_balance(header, payload<BalanceChanged>(record));
+    case RecordKind::kFillCorrected:
+      return apply_revised(header, payload<FillRevised>(record));
+    case RecordKind::kOrderAdopted:
+      return apply_adopted(header, payload<OrderAdopted>(record));
+    case RecordKind::kBoot:
+      return apply_boot(payload<Boot>(record));
+    case RecordKind::kClockTick:
+      return apply_tick(payload<ClockTick>(record));
+    case RecordKind::kCurrencyDefined:
+      return registry.apply(payload<CurrencyDefined>(record));
+    case RecordKind::kVenueDefined:
+      return registry.apply(payload<VenueDefined>(record));
+    case RecordKind::kInstrumentDefined:
+      return registry.apply(payload<InstrumentDefined>(record));
+    case RecordKind::kAccountDefined:
+      return registry.apply(payload<AccountDefined>(record));
+    case RecordKind::kStrategyDefined:
+      return registry.apply(payload<StrategyDefined>(record));
+    case RecordKind::kPrincipalDefined:
+      return registry.apply(payload<PrincipalDefined>(record));
+    case RecordKind::kCurrencyRateSet:
+      return registry.apply(payload<CurrencyRateSet>(record));
+    case RecordKind::kLimitsSet:
+      return registry.apply(payload<LimitsSet>(record));
+    case RecordKind::kTradingStateSet:
+      return registry.apply(payload<TradingStateSet>(record));
+    case RecordKind::kFunding:
+      return apply_funding(header, payload<Funding>(record));
+    case RecordKind::kBalanceChanged:
+      return apply_balance(header, payload<BalanceChanged>(record));
     case RecordKind::kVenueState: {
       const auto& state = payload<VenueState>(record);
       if (!registry.venues.has(state.venue)) return false;
@@ -79,7 +98,8 @@ bool State::apply(const RecordHeader& header, const std::uint8_t* record) noexce
     }
     case RecordKind::kStopped:
     case RecordKind::kOrderRefused:
-    case RecordKind::kAnomaly: return true;
+    case RecordKind::kAnomaly:
+      return true;
   }
   return false;
 }

@@ -1,5 +1,5 @@
-// The canonical serialization of the state: what is hashed, what a snapshot holds. Sections in a fixed
-// order, rows in id or key order, nothing volatile, nothing that depends on where a row lies.
+// The canonical serialization of the state: what is hashed, what a snapshot holds. Sections in a
+// fixed order, rows in id or key order, nothing volatile, nothing that depends on where a row lies.
 #include <algorithm>
 #include <cstring>
 #include <type_traits>
@@ -127,8 +127,12 @@ bool get_levels(In& in, Registry& registry) {
     if (!in.get(image) || !registry.has_level(image.level, image.id)) return false;
     LevelEntity& entity = registry.level(static_cast<Level>(image.level), image.id);
     if (image.limits_version != 0) {
-      entity.set({.level = image.level, .id = image.id, .version = image.limits_version,
-                  .reserved_word = 0, .fields = image.limits, .actor = image.limits_actor,
+      entity.set({.level = image.level,
+                  .id = image.id,
+                  .version = image.limits_version,
+                  .reserved_word = 0,
+                  .fields = image.limits,
+                  .actor = image.limits_actor,
                   .reason = image.limits_reason});
     }
     entity.state = static_cast<TradingState>(image.state);
@@ -163,7 +167,8 @@ bool get_registry(In& in, Registry& registry) {
     if (rate == 0) continue;
     if (!registry.apply(CurrencyRateSet{.currency = id,
                                         .version = static_cast<std::uint32_t>(version),
-                                        .rate_e8 = rate, .reserved = {}})) {
+                                        .rate_e8 = rate,
+                                        .reserved = {}})) {
       return false;
     }
   }
@@ -207,9 +212,9 @@ bool get_orders(In& in, State& state) {
         !state.registry.accounts.has(order.account)) {
       return false;
     }
-    order.route = state.routes.find_or_make(order.account, order.instrument,
-                                            static_cast<Leg>(order.leg),
-                                            static_cast<MarginMode>(order.margin_mode), order.strategy);
+    order.route =
+        state.routes.find_or_make(order.account, order.instrument, static_cast<Leg>(order.leg),
+                                  static_cast<MarginMode>(order.margin_mode), order.strategy);
     if (order.route == RouteTable::kNone) return false;
     const std::uint32_t slot = state.orders.take(order.order_id);
     order.next = state.orders.at(slot).next;
@@ -298,8 +303,12 @@ void put_positions(Out& out, const RouteTable& routes) {
   for (std::uint32_t i = 0; i < routes.count(); ++i) {
     const Position& position = routes.position(i);
     if (position.sequence == 0) continue;
-    images.push_back({name_of(position), position.sequence, position.notional_e4,
-                      position.last_fill, {}, position.book});
+    images.push_back({name_of(position),
+                      position.sequence,
+                      position.notional_e4,
+                      position.last_fill,
+                      {},
+                      position.book});
   }
   std::sort(images.begin(), images.end(),
             [](const PositionImage& a, const PositionImage& b) { return a.name < b.name; });
@@ -308,7 +317,8 @@ void put_positions(Out& out, const RouteTable& routes) {
 }
 
 std::uint32_t route_of(State& state, const PositionName& name) {
-  if (!state.registry.instruments.has(name.instrument) || !state.registry.accounts.has(name.account)) {
+  if (!state.registry.instruments.has(name.instrument) ||
+      !state.registry.accounts.has(name.account)) {
     return RouteTable::kNone;
   }
   return state.routes.find_or_make(name.account, name.instrument, static_cast<Leg>(name.leg),

@@ -10,20 +10,20 @@ namespace {
 
 /// Price of an execution in the instrument's own scale, away from zero: limits measure with it. A
 /// fill that came without a price is measured by its value.
-std::int64_t price_in_scale(const InstrumentRules& rules, std::int64_t price, int scale, Int128 value_e18,
-                            std::int64_t quantity) noexcept {
-  const auto found = price == 0 ? price_of(rules, {value_e18}, quantity, rules.price_scale)
-                                : mul_div(price, kPow10_64[rules.price_scale], kPow10_64[scale],
-                                          Rounding::kUp);
+std::int64_t price_in_scale(const InstrumentRules& rules, std::int64_t price, int scale,
+                            Int128 value_e18, std::int64_t quantity) noexcept {
+  const auto found =
+      price == 0 ? price_of(rules, {value_e18}, quantity, rules.price_scale)
+                 : mul_div(price, kPow10_64[rules.price_scale], kPow10_64[scale], Rounding::kUp);
   if (!found || *found > kQuantityMax || *found < -kQuantityMax) return kQuantityMax;
   return static_cast<std::int64_t>(*found);
 }
 
 }  // namespace
 
-std::optional<PositionBook> State::book_after(const PositionBook& book, const Route& route, Side side,
-                                              std::int64_t quantity, Money value, Money fee,
-                                              CurrencyId fee_currency) const noexcept {
+std::optional<PositionBook> State::book_after(const PositionBook& book, const Route& route,
+                                              Side side, std::int64_t quantity, Money value,
+                                              Money fee, CurrencyId fee_currency) const noexcept {
   PositionBook next = book;
   const InstrumentRow& row = *route.instrument_row;
   if (quantity != 0 &&
@@ -40,8 +40,9 @@ std::optional<PositionBook> State::book_after(const PositionBook& book, const Ro
   return next;
 }
 
-void State::publish_position(std::uint32_t route_index, const PositionBook& book, std::int64_t price,
-                             std::uint64_t last_fill, Sequence sequence) noexcept {
+void State::publish_position(std::uint32_t route_index, const PositionBook& book,
+                             std::int64_t price, std::uint64_t last_fill,
+                             Sequence sequence) noexcept {
   Position& position = routes.position(route_index);
   Route& route = routes.at(route_index);
   const std::int64_t moved = book.quantity - position.book.quantity;
@@ -94,7 +95,8 @@ void State::book_cash(const Route& route, Side side, std::int64_t quantity, Int1
 }
 
 bool State::apply_filled(const RecordHeader& header, const OrderFilled& fill) noexcept {
-  if (!registry.instruments.has(fill.instrument) || !registry.accounts.has(fill.account)) return false;
+  if (!registry.instruments.has(fill.instrument) || !registry.accounts.has(fill.account))
+    return false;
   const std::uint32_t slot = fill.order_id == 0 ? kNoSlot : orders.find(fill.order_id);
   const std::uint32_t route_index =
       slot != kNoSlot ? orders.at(slot).route
@@ -105,7 +107,8 @@ bool State::apply_filled(const RecordHeader& header, const OrderFilled& fill) no
                                fill.quantity, fill.value, fill.fee, fill.fee_currency);
   // The after-image proves that replay does what the live process did.
   if (!book || book->quantity != fill.position_quantity ||
-      book->cost_e18 != fill.position_cost.e18 || book->realised_e18 != fill.position_realised.e18) {
+      book->cost_e18 != fill.position_cost.e18 ||
+      book->realised_e18 != fill.position_realised.e18) {
     return false;
   }
   const DecidedFill decided{
@@ -131,30 +134,30 @@ void State::book_fill(const RecordHeader& header, const OrderFilled& fill,
   Route& route = routes.at(route_index);
   const Position& position = routes.position(route_index);
   const Int128 realised = book->realised_e18 - position.book.realised_e18;
-  const std::uint64_t ordinal = fills.remember(
-      {.key = decided.key,
-       .order_id = fill.order_id,
-       .previous = position.last_fill,
-       .quantity = fill.quantity,
-       .revision = 0,
-       .value_e18 = fill.value.e18,
-       .fee_e18 = fill.fee.e18,
-       .fee_currency = fill.fee_currency,
-       .side = fill.side,
-       .price_scale = fill.price_scale,
-       .reserved = {},
-       .price = fill.price,
-       .route = route_index,
-       .reserved_word = 0,
-       .reserved_tail = {},
-       .before = position.book});
+  const std::uint64_t ordinal = fills.remember({.key = decided.key,
+                                                .order_id = fill.order_id,
+                                                .previous = position.last_fill,
+                                                .quantity = fill.quantity,
+                                                .revision = 0,
+                                                .value_e18 = fill.value.e18,
+                                                .fee_e18 = fill.fee.e18,
+                                                .fee_currency = fill.fee_currency,
+                                                .side = fill.side,
+                                                .price_scale = fill.price_scale,
+                                                .reserved = {},
+                                                .price = fill.price,
+                                                .route = route_index,
+                                                .reserved_word = 0,
+                                                .reserved_tail = {},
+                                                .before = position.book});
   publish_position(route_index, *book,
                    price_in_scale(route.instrument_row->rules, fill.price, fill.price_scale,
                                   fill.value.e18, fill.quantity),
                    ordinal, header.sequence);
-  book_cash(route, fill.side, fill.quantity, fill.value.e18, fill.fee.e18, fill.fee_currency, realised,
-            header.sequence);
-  if (fill.venue_time_ns > last_fill_ns[fill.account]) last_fill_ns[fill.account] = fill.venue_time_ns;
+  book_cash(route, fill.side, fill.quantity, fill.value.e18, fill.fee.e18, fill.fee_currency,
+            realised, header.sequence);
+  if (fill.venue_time_ns > last_fill_ns[fill.account])
+    last_fill_ns[fill.account] = fill.venue_time_ns;
   if (slot == kNoSlot) return;
   Order& order = orders.at(slot);
   begin_write(order.version);
@@ -207,7 +210,8 @@ std::optional<PositionBook> State::book_revised(std::uint64_t ordinal, const Fil
 }
 
 /// What the position is measured at after a revision: its newest fill that still stands.
-std::int64_t State::price_after_revision(std::uint64_t ordinal, const FillEntry& old) const noexcept {
+std::int64_t State::price_after_revision(std::uint64_t ordinal,
+                                         const FillEntry& old) const noexcept {
   const InstrumentRules& rules = routes.at(old.route).instrument_row->rules;
   std::uint64_t at = routes.position(old.route).last_fill;
   while (at > ordinal && fills.holds(at) && fills.at(at).quantity == 0) at = fills.at(at).previous;
@@ -223,17 +227,19 @@ bool State::apply_revised(const RecordHeader& header, const FillRevised& fill) n
   const Position& position = routes.position(old.route);
   const auto book = book_revised(fill.fill_ordinal, fill, true);
   if (!book || book->quantity != fill.position_quantity ||
-      book->cost_e18 != fill.position_cost.e18 || book->realised_e18 != fill.position_realised.e18) {
+      book->cost_e18 != fill.position_cost.e18 ||
+      book->realised_e18 != fill.position_realised.e18) {
     return false;
   }
   const Int128 realised = book->realised_e18 - position.book.realised_e18;
-  publish_position(old.route, *book, price_after_revision(fill.fill_ordinal, old), position.last_fill,
-                   header.sequence);
-  // Money: take the old fill back, book the new one; the realised difference comes with the new one.
-  book_cash(route, opposite(old.side), old.quantity, old.value_e18, -old.fee_e18, old.fee_currency, 0,
-            header.sequence);
-  book_cash(route, old.side, fill.quantity, fill.value.e18, fill.fee.e18, fill.fee_currency, realised,
-            header.sequence);
+  publish_position(old.route, *book, price_after_revision(fill.fill_ordinal, old),
+                   position.last_fill, header.sequence);
+  // Money: take the old fill back, book the new one; the realised difference comes with the new
+  // one.
+  book_cash(route, opposite(old.side), old.quantity, old.value_e18, -old.fee_e18, old.fee_currency,
+            0, header.sequence);
+  book_cash(route, old.side, fill.quantity, fill.value.e18, fill.fee.e18, fill.fee_currency,
+            realised, header.sequence);
   const std::uint32_t slot = old.order_id == 0 ? kNoSlot : orders.find(old.order_id);
   if (slot == kNoSlot) return true;
   Order& order = orders.at(slot);

@@ -58,7 +58,8 @@ MarginMode State::margin_mode_of(AccountId account, InstrumentId instrument) con
 
 std::uint32_t State::route_of_order(AccountId account, InstrumentId instrument, Leg leg,
                                     StrategyId strategy) noexcept {
-  return routes.find_or_make(account, instrument, leg, margin_mode_of(account, instrument), strategy);
+  return routes.find_or_make(account, instrument, leg, margin_mode_of(account, instrument),
+                             strategy);
 }
 
 void State::reserve_for(Order& order, Route& route, int orders_delta) noexcept {
@@ -69,7 +70,8 @@ void State::reserve_for(Order& order, Route& route, int orders_delta) noexcept {
     quantity = std::max<std::int64_t>(leaves(order), 0);
     amount = route.instrument_row->amount_e4(order.price, quantity);
     if (order.pending_quantity != 0) {
-      const std::int64_t wanted = std::max<std::int64_t>(order.pending_quantity - order.cumulative, 0);
+      const std::int64_t wanted =
+          std::max<std::int64_t>(order.pending_quantity - order.cumulative, 0);
       amount = std::max(amount, route.instrument_row->amount_e4(order.pending_price, wanted));
       quantity = std::max(quantity, wanted);
     }
@@ -195,7 +197,8 @@ bool State::apply_adopted(const RecordHeader& header, const OrderAdopted& adopte
   return true;
 }
 
-bool State::apply_cancel_requested(const RecordHeader& header, const CancelRequested& cancel) noexcept {
+bool State::apply_cancel_requested(const RecordHeader& header,
+                                   const CancelRequested& cancel) noexcept {
   const std::uint32_t slot = orders.find(cancel.order_id);
   if (slot == kNoSlot) return false;
   Order& order = orders.at(slot);
@@ -207,7 +210,8 @@ bool State::apply_cancel_requested(const RecordHeader& header, const CancelReque
   return true;
 }
 
-bool State::apply_replace_requested(const RecordHeader& header, const ReplaceRequested& replace) noexcept {
+bool State::apply_replace_requested(const RecordHeader& header,
+                                    const ReplaceRequested& replace) noexcept {
   const std::uint32_t slot = orders.find(replace.order_id);
   if (slot == kNoSlot) return false;
   Order& order = orders.at(slot);
@@ -271,12 +275,18 @@ OrderEvent event_of(const Order& order, RecordKind kind, const OrderFact& fact) 
       return static_cast<FactReason>(fact.reason) == FactReason::kUntriggered
                  ? OrderEvent::kAcceptedUntriggered
                  : OrderEvent::kAccepted;
-    case RecordKind::kOrderRejected: return OrderEvent::kRejected;
-    case RecordKind::kOrderCanceled: return OrderEvent::kCanceled;
-    case RecordKind::kOrderExpired: return OrderEvent::kExpired;
-    case RecordKind::kOrderNotSent: return OrderEvent::kNotSent;
-    case RecordKind::kOrderUnknown: return OrderEvent::kUnknown;
-    default: return OrderEvent::kReplaced;
+    case RecordKind::kOrderRejected:
+      return OrderEvent::kRejected;
+    case RecordKind::kOrderCanceled:
+      return OrderEvent::kCanceled;
+    case RecordKind::kOrderExpired:
+      return OrderEvent::kExpired;
+    case RecordKind::kOrderNotSent:
+      return OrderEvent::kNotSent;
+    case RecordKind::kOrderUnknown:
+      return OrderEvent::kUnknown;
+    default:
+      return OrderEvent::kReplaced;
   }
 }
 

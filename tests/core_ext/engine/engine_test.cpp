@@ -132,14 +132,18 @@ TEST(hostile_lanes_never_end_the_engine) {
       AnyMessage message{};
       for (auto& byte : message.bytes) {
         const auto roll = random.below(4);
-        byte = static_cast<std::byte>(roll == 0 ? random.below(256) : roll == 1 ? 255 : random.below(3));
+        byte = static_cast<std::byte>(roll == 0   ? random.below(256)
+                                      : roll == 1 ? 255
+                                                  : random.below(3));
       }
       auto& header = *reinterpret_cast<MessageHeader*>(message.bytes);
       constexpr std::uint16_t kKinds[] = {1, 2, 3, 4, 16, 17, 18, 19, 20, 21, 22, 23};
       header.kind = static_cast<MessageKind>(random.below(20) == 0 ? random.below(65536)
-                                                                    : kKinds[random.below(12)]);
-      header.entries = static_cast<std::uint8_t>(random.below(10) == 0 ? random.below(256) : 1 + random.below(3));
-      header.detail = static_cast<std::uint8_t>(random.below(3) == 0 ? random.below(256) : random.below(12));
+                                                                   : kKinds[random.below(12)]);
+      header.entries = static_cast<std::uint8_t>(random.below(10) == 0 ? random.below(256)
+                                                                       : 1 + random.below(3));
+      header.detail =
+          static_cast<std::uint8_t>(random.below(3) == 0 ? random.below(256) : random.below(12));
       header.principal = static_cast<PrincipalId>(random.below(3));
       // Half of them speak of a real order, account and instrument.
       if (random.below(2) == 0) std::memcpy(message.bytes + 16, &known, sizeof known);
@@ -149,7 +153,9 @@ TEST(hostile_lanes_never_end_the_engine) {
       }
       const std::size_t entries = 1 + random.below(3);
       const auto lane = random.below(3);
-      auto& target = lane == 0 ? world.client->urgent : lane == 1 ? world.client->orders : world.venue->facts;
+      auto& target = lane == 0   ? world.client->urgent
+                     : lane == 1 ? world.client->orders
+                                 : world.venue->facts;
       (void)target.push(message.bytes, entries);
       if (step % 16 == 0) world.engine.turn(64);
       world.drain();

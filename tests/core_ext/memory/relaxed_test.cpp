@@ -48,7 +48,8 @@ TEST(a_reader_sees_one_version) {
       }
     });
   }
-  for (std::uint64_t value = 1; value < 200'000 || (seen.load() == 0 && value < 50'000'000); ++value) {
+  for (std::uint64_t value = 1; value < 200'000 || (seen.load() == 0 && value < 50'000'000);
+       ++value) {
     write(row, value);
   }
   is_done.store(true, std::memory_order_release);

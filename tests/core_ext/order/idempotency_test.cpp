@@ -1,4 +1,5 @@
-// Numeric client ids: what was used stays known inside the window, and is stale below it, never free.
+// Numeric client ids: what was used stays known inside the window, and is stale below it, never
+// free.
 #include "gateway_core/order/idempotency.hpp"
 
 #include <memory>
@@ -19,7 +20,8 @@ TEST(a_used_number_is_used_or_stale_for_ever) {
     for (int step = 0; step < 60'000; ++step) {
       const std::uint64_t roll = random.below(1000);
       std::uint64_t number = newest + 1 + random.below(3);
-      if (roll < 300) number = newest - random.below(std::min<std::uint64_t>(newest, kNumberWindow) + 1);
+      if (roll < 300)
+        number = newest - random.below(std::min<std::uint64_t>(newest, kNumberWindow) + 1);
       if (roll == 999) number = newest + random.below(3 * kNumberWindow);
       if (number == 0) continue;
       const bool was_used = used.contains(number);

@@ -1,4 +1,5 @@
-// Slots are recycled oldest ended order first, open orders never, and ids find their slot throughout.
+// Slots are recycled oldest ended order first, open orders never, and ids find their slot
+// throughout.
 #include "gateway_core/order/order_table.hpp"
 
 #include <deque>

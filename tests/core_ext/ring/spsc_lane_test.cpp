@@ -1,4 +1,5 @@
-// One producer, one consumer: order, fullness, wrap, multi-entry messages, and a stress in two threads.
+// One producer, one consumer: order, fullness, wrap, multi-entry messages, and a stress in two
+// threads.
 #include "gateway_core/ring/spsc_lane.hpp"
 
 #include <thread>

@@ -11,14 +11,16 @@ using gateway::UInt128;
 TEST(amounts_are_rounded_up_from_the_exact_fraction) {
   check::Random random(11);
   for (int step = 0; step < 200'000; ++step) {
-    const Int128 numerator = static_cast<Int128>(1 + random.below(std::uint64_t{1} << (1 + random.below(40))));
+    const Int128 numerator =
+        static_cast<Int128>(1 + random.below(std::uint64_t{1} << (1 + random.below(40))));
     Int128 denominator = 1;
     for (std::uint64_t i = random.below(20); i > 0; --i) denominator *= 10;
     const AmountFactor factor = AmountFactor::of(numerator, denominator);
-    const auto product = static_cast<Int128>(random.below(std::uint64_t{1} << (1 + random.below(62))));
-    const UInt128 exact =
-        (static_cast<UInt128>(product) * static_cast<UInt128>(numerator) + static_cast<UInt128>(denominator) - 1) /
-        static_cast<UInt128>(denominator);
+    const auto product =
+        static_cast<Int128>(random.below(std::uint64_t{1} << (1 + random.below(62))));
+    const UInt128 exact = (static_cast<UInt128>(product) * static_cast<UInt128>(numerator) +
+                           static_cast<UInt128>(denominator) - 1) /
+                          static_cast<UInt128>(denominator);
     const auto amount = factor.amount_e4(product);
     if (exact >= static_cast<UInt128>(gateway::kAmountMax_e4)) {
       CHECK_EQUAL(amount, gateway::kAmountMax_e4);

@@ -1,4 +1,5 @@
-// The newest fills are known by key, the oldest are forgotten, also after a restore that had wrapped.
+// The newest fills are known by key, the oldest are forgotten, also after a restore that had
+// wrapped.
 #include "gateway_core/state/fill_memory.hpp"
 
 #include "check.hpp"

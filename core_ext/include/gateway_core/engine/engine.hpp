@@ -86,14 +86,17 @@ class Engine {
   [[nodiscard]] journal::Writer& writer() noexcept { return writer_; }
   [[nodiscard]] const EngineCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] std::int64_t now_ns() noexcept;
-  [[nodiscard]] std::uint64_t beat() const noexcept { return beat_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t beat() const noexcept {
+    return beat_.load(std::memory_order_relaxed);
+  }
   void set_clock_healthy(bool is_healthy) noexcept { is_clock_healthy_ = is_healthy; }
-  /// First thing after recovery: what was in flight becomes UNKNOWN, what the gateway holds itself is
-  /// taken up again. Journaled. Allocates.
+  /// First thing after recovery: what was in flight becomes UNKNOWN, what the gateway holds itself
+  /// is taken up again. Journaled. Allocates.
   void settle_in_flight();
   /// The journal is closed: nothing turns or is recorded any more.
   void close() noexcept { is_closed_ = true; }
-  /// End of the trading period: text client ids of ended orders are dropped, emulated DAY orders end.
+  /// End of the trading period: text client ids of ended orders are dropped, emulated DAY orders
+  /// end.
   Sequence roll_period() noexcept;
 
  private:
@@ -111,52 +114,65 @@ class Engine {
     std::int64_t now_ns;
     std::int64_t price;  // protection price for orders without one
     std::uint32_t route_index;
-    bool is_closing;     // reduce-only, or the closing side of a hedge leg
-    bool is_emulated;    // held back: the gateway triggers it
+    bool is_closing;   // reduce-only, or the closing side of a hedge leg
+    bool is_emulated;  // held back: the gateway triggers it
   };
 
   // Admission and checks (engine_orders.cpp).
-  [[nodiscard]] Refusal check_space(VenuePort* port, const Route* route, std::int64_t now_ns) noexcept;
+  [[nodiscard]] Refusal check_space(VenuePort* port, const Route* route,
+                                    std::int64_t now_ns) noexcept;
   [[nodiscard]] Refusal check_identity(const NewOrderMessage& message) const noexcept;
   [[nodiscard]] Refusal check_shape(const NewOrderMessage& message) const noexcept;
-  [[nodiscard]] Refusal check_numbers(const NewOrderMessage& message, const InstrumentRow& row) const noexcept;
+  [[nodiscard]] Refusal check_numbers(const NewOrderMessage& message,
+                                      const InstrumentRow& row) const noexcept;
   [[nodiscard]] Refusal check_capability(const NewOrderMessage& message, const VenueRow& venue,
                                          bool& is_emulated) const noexcept;
   [[nodiscard]] Refusal check_venue(const Route& route) const noexcept;
-  [[nodiscard]] bool find_repeated(const NewOrderMessage& message, std::uint32_t port, Notice& answer) noexcept;
-  [[nodiscard]] std::int64_t protection_price(const NewOrderMessage& message, const Route& route) const noexcept;
+  [[nodiscard]] bool find_repeated(const NewOrderMessage& message, std::uint32_t port,
+                                   Notice& answer) noexcept;
+  [[nodiscard]] std::int64_t protection_price(const NewOrderMessage& message,
+                                              const Route& route) const noexcept;
   [[nodiscard]] GateVerdict check_gate(const Candidate& candidate) noexcept;
   [[nodiscard]] bool is_duplicate(const Candidate& candidate) const noexcept;
   void remember_fingerprint(const Candidate& candidate) noexcept;
   Notice accept(const Candidate& candidate) noexcept;
   Notice refuse(const NewOrderMessage& message, std::uint32_t port, GateVerdict verdict) noexcept;
-  [[nodiscard]] GateVerdict check_new(const NewOrderMessage& message, std::uint32_t port, Candidate& candidate) noexcept;
+  [[nodiscard]] GateVerdict check_new(const NewOrderMessage& message, std::uint32_t port,
+                                      Candidate& candidate) noexcept;
   void send_new(const Order& order, Sequence sequence, Route& route) noexcept;
   [[nodiscard]] bool orders_left() const noexcept {
     return state_.orders.has_room() && state_.orders_made + 1 < kOrderSequenceMax;
   }
-  [[nodiscard]] static bool has_same_content(const Order& order, const NewOrderMessage& message) noexcept;
+  [[nodiscard]] static bool has_same_content(const Order& order,
+                                             const NewOrderMessage& message) noexcept;
 
   // Cancel and replace (engine_changes.cpp).
   /// Whether the venue has never seen the order: held for a trigger, or waiting for the disk.
   [[nodiscard]] bool is_held_here(const Order& order, VenuePort& port) const noexcept;
   [[nodiscard]] Refusal check_cancel(const Order& order, PrincipalId principal) noexcept;
-  Notice send_cancel(std::uint32_t slot, PrincipalId principal, std::uint64_t request, CancelReason reason, std::uint32_t port) noexcept;
-  [[nodiscard]] GateVerdict check_replace(const ReplaceMessage& message, const Order& order, std::int64_t price, std::int64_t quantity) noexcept;
+  Notice send_cancel(std::uint32_t slot, PrincipalId principal, std::uint64_t request,
+                     CancelReason reason, std::uint32_t port) noexcept;
+  [[nodiscard]] GateVerdict check_replace(const ReplaceMessage& message, const Order& order,
+                                          std::int64_t price, std::int64_t quantity) noexcept;
   /// Whether a replace may take its new client id.
   [[nodiscard]] Refusal check_new_name(const ReplaceMessage& message) const noexcept;
   Notice answer(std::uint32_t port, const Notice& notice) noexcept;
-  Notice refuse_change(RecordKind kind, const MessageHeader& header, OrderId order_id, std::uint32_t port, const GateVerdict& verdict) noexcept;
+  Notice refuse_change(RecordKind kind, const MessageHeader& header, OrderId order_id,
+                       std::uint32_t port, const GateVerdict& verdict) noexcept;
 
   // Facts (engine_facts.cpp).
-  void record_anomaly(OrderId order_id, RecordKind kind, std::uint8_t state, AnomalyCode code, const TradeId& trade_id) noexcept;
-  void tell_owner(const Order& order, Sequence sequence, RecordKind kind, Refusal refusal = Refusal::kNone) noexcept;
+  void record_anomaly(OrderId order_id, RecordKind kind, std::uint8_t state, AnomalyCode code,
+                      const TradeId& trade_id) noexcept;
+  void tell_owner(const Order& order, Sequence sequence, RecordKind kind,
+                  Refusal refusal = Refusal::kNone) noexcept;
   void halt_by_range(InstrumentId instrument, OrderId order_id, const TradeId& trade_id) noexcept;
   [[nodiscard]] std::uint32_t slot_of_fill(const OrderFilled& told) const noexcept;
   /// What of a booked fill contradicts what is known: one anomaly each.
-  void judge_fill(const OrderFilled& told, std::uint32_t slot, bool is_fee_unknown, bool is_strange) noexcept;
+  void judge_fill(const OrderFilled& told, std::uint32_t slot, bool is_fee_unknown,
+                  bool is_strange) noexcept;
   /// False, with an anomaly, when the money cannot be booked.
-  [[nodiscard]] bool check_money(RecordKind kind, AccountId account, CurrencyId currency, Money amount) noexcept;
+  [[nodiscard]] bool check_money(RecordKind kind, AccountId account, CurrencyId currency,
+                                 Money amount) noexcept;
   void trigger_emulated(InstrumentId instrument, std::int64_t price) noexcept;
   void end_emulated(const Order& order) noexcept;
 
@@ -179,7 +195,8 @@ class Engine {
     std::memcpy(record + sizeof(RecordHeader), &content, sizeof(Payload));
     return commit(record, sizeof(RecordHeader) + sizeof(Payload));
   }
-  void open_record(std::uint8_t* record, RecordKind kind, std::uint32_t length, const Origin& origin) noexcept;
+  void open_record(std::uint8_t* record, RecordKind kind, std::uint32_t length,
+                   const Origin& origin) noexcept;
   /// Publishes one record and applies it. Everything that changes state ends here.
   Sequence commit(std::uint8_t* record, std::uint32_t length) noexcept;
 

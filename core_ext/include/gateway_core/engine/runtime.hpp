@@ -1,5 +1,5 @@
-// A running engine: journal opened and recovered, state rebuilt, threads by role. The one place where
-// the parts are wired. Construction throws with the named cause; nothing else does.
+// A running engine: journal opened and recovered, state rebuilt, threads by role. The one place
+// where the parts are wired. Construction throws with the named cause; nothing else does.
 #pragma once
 
 #include <atomic>

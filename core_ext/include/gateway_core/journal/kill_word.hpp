@@ -1,5 +1,5 @@
-// The kill word: one number in the head of the ring that the engine polls each turn. Raising it halts
-// the firm and cancels everything, also while every other thread of the gateway is blocked.
+// The kill word: one number in the head of the ring that the engine polls each turn. Raising it
+// halts the firm and cancels everything, also while every other thread of the gateway is blocked.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 // Open-addressing table from a 128-bit key to a 64-bit value, fixed capacity, no allocation after
-// construction. Owner thread only. A full table is an answer (insert returns false), never a growth.
+// construction. Owner thread only. A full table is an answer (insert returns false), never a
+// growth.
 #pragma once
 
 #include <cstddef>
@@ -24,16 +25,19 @@ struct Key128 {
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
-/// Hash for consecutive numbers: eight neighbours stay together and share cache lines, the eights are
-/// scattered. One unbroken run of a whole table would make every erase walk to its end.
-[[nodiscard]] constexpr std::uint64_t block_hash(std::uint64_t number, std::uint64_t scope) noexcept {
-  return mix((number >> 3) ^ 0xD6E8FEB86659FD93ULL, scope ^ 0x9E3779B97F4A7C15ULL) << 3 | (number & 7);
+/// Hash for consecutive numbers: eight neighbours stay together and share cache lines, the eights
+/// are scattered. One unbroken run of a whole table would make every erase walk to its end.
+[[nodiscard]] constexpr std::uint64_t block_hash(std::uint64_t number,
+                                                 std::uint64_t scope) noexcept {
+  return mix((number >> 3) ^ 0xD6E8FEB86659FD93ULL, scope ^ 0x9E3779B97F4A7C15ULL) << 3 |
+         (number & 7);
 }
 
 /// 128-bit name of zero-padded words within a scope. Stable: it is part of hashed state. Pairs are
 /// mixed independently, so that the processor overlaps them.
 template <std::size_t N>
-[[nodiscard]] inline Key128 words_key(std::uint64_t scope, const std::uint64_t (&words)[N]) noexcept {
+[[nodiscard]] inline Key128 words_key(std::uint64_t scope,
+                                      const std::uint64_t (&words)[N]) noexcept {
   constexpr std::uint64_t kA = 0x9E3779B97F4A7C15ULL;
   constexpr std::uint64_t kB = 0xD6E8FEB86659FD93ULL;
   std::uint64_t high = scope + kA;
@@ -58,7 +62,8 @@ template <std::size_t N>
 
 /// Name of a pair of fixed-width texts.
 template <std::size_t N, std::size_t M>
-[[nodiscard]] inline Key128 text_key(std::uint64_t scope, const Text<N>& a, const Text<M>& b) noexcept {
+[[nodiscard]] inline Key128 text_key(std::uint64_t scope, const Text<N>& a,
+                                     const Text<M>& b) noexcept {
   static_assert(N % 8 == 0 && M % 8 == 0);
   std::uint64_t words[(N + M) / 8];
   std::memcpy(words, a.bytes.data(), N);
@@ -120,7 +125,8 @@ class KeyTable {
       if (slots_[hole].key == key) break;
       if (slots_[hole].key == Key128{}) return;
     }
-    for (std::size_t at = (hole + 1) & mask_; !(slots_[at].key == Key128{}); at = (at + 1) & mask_) {
+    for (std::size_t at = (hole + 1) & mask_; !(slots_[at].key == Key128{});
+         at = (at + 1) & mask_) {
       const std::size_t want = home(slots_[at].key);
       if (((at - want) & mask_) >= ((at - hole) & mask_)) {
         slots_[hole] = slots_[at];
@@ -146,7 +152,8 @@ class KeyTable {
     slots_ = HugeArray<Slot>(mask_ + 1);
     size_ = 0;
     for (std::size_t i = 0; i <= mask_; ++i) {
-      if (!(old[i].key == Key128{}) && keep(old[i].key, old[i].value)) insert(old[i].key, old[i].value);
+      if (!(old[i].key == Key128{}) && keep(old[i].key, old[i].value))
+        insert(old[i].key, old[i].value);
     }
   }
 
@@ -157,8 +164,8 @@ class KeyTable {
   };
   [[nodiscard]] std::size_t home(Key128 key) const noexcept {
     constexpr std::uint64_t kGolden = 0x9E3779B97F4A7C15ULL;
-    const std::uint64_t hash = is_sequential_ ? block_hash(key.low, key.high)
-                                              : mix(key.high, key.low ^ kGolden);
+    const std::uint64_t hash =
+        is_sequential_ ? block_hash(key.low, key.high) : mix(key.high, key.low ^ kGolden);
     return static_cast<std::size_t>(hash) & mask_;
   }
 

@@ -65,7 +65,8 @@ inline void begin_write(Version& version) noexcept {
 #endif
 }
 inline void end_write(Version& version) noexcept {
-  __atomic_store_n(&version, version + 1, __ATOMIC_RELEASE);  // Pairs with the first load in read().
+  __atomic_store_n(&version, version + 1,
+                   __ATOMIC_RELEASE);  // Pairs with the first load in read().
 }
 
 /// A consistent copy, or false after `tries` (the writer was busy each time; ask again later).
@@ -78,7 +79,8 @@ template <typename T>
     const Version before = __atomic_load_n(&words[0], __ATOMIC_ACQUIRE);
     if ((before & 1) != 0) continue;
     for (std::size_t w = 0; w < sizeof(T) / 8; ++w) {
-      local[w] = __atomic_load_n(&words[w], GATEWAY_HAS_FENCES ? __ATOMIC_RELAXED : __ATOMIC_ACQUIRE);
+      local[w] =
+          __atomic_load_n(&words[w], GATEWAY_HAS_FENCES ? __ATOMIC_RELAXED : __ATOMIC_ACQUIRE);
     }
 #if GATEWAY_HAS_FENCES
     std::atomic_thread_fence(std::memory_order_acquire);

@@ -1,5 +1,6 @@
-// Client order ids: which of them were used, and for which order. Keyed by principal, not by session.
-// Numbers: high-water mark and a bitmap window. Texts: a 128-bit name kept for the trading period.
+// Client order ids: which of them were used, and for which order. Keyed by principal, not by
+// session. Numbers: high-water mark and a bitmap window. Texts: a 128-bit name kept for the trading
+// period.
 #pragma once
 
 #include <cstdint>
@@ -58,7 +59,8 @@ class ClientNames {
   }
 
   /// Order that has this client id, 0 = none remembered.
-  [[nodiscard]] OrderId find(PrincipalId principal, std::uint64_t number, const ClientId& text) const noexcept {
+  [[nodiscard]] OrderId find(PrincipalId principal, std::uint64_t number,
+                             const ClientId& text) const noexcept {
     const std::uint64_t* found = number != 0 ? numbers_.find(number_key(principal, number))
                                              : texts_.find(text_name(principal, text));
     return found == nullptr ? 0 : *found;
@@ -73,7 +75,8 @@ class ClientNames {
   [[nodiscard]] bool is_text_full() const noexcept { return texts_.is_full(); }
   [[nodiscard]] bool is_number_full() const noexcept { return numbers_.is_full(); }
 
-  void use(PrincipalId principal, std::uint64_t number, const ClientId& text, OrderId order) noexcept {
+  void use(PrincipalId principal, std::uint64_t number, const ClientId& text,
+           OrderId order) noexcept {
     if (number != 0) {
       if (!windows_[principal]) windows_[principal] = std::make_unique<NumberWindow>();
       windows_[principal]->use(number);

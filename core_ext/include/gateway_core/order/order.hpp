@@ -1,5 +1,6 @@
-// One order slot: seven cache lines, what `apply` writes and readers copy. Money and quantities exact.
-// Only the engine (or a replica) writes, always between begin_write and end_write of `version`.
+// One order slot: seven cache lines, what `apply` writes and readers copy. Money and quantities
+// exact. Only the engine (or a replica) writes, always between begin_write and end_write of
+// `version`.
 #pragma once
 
 #include <cstdint>
@@ -46,8 +47,8 @@ struct alignas(64) Order {
   std::int64_t pending_price = 0;
   std::int64_t pending_quantity = 0;
   std::uint64_t venue_sequence = 0;
-  std::uint32_t reason = 0;  // FactReason
-  std::uint32_t next = 0;    // free list or age list, slot + 1
+  std::uint32_t reason = 0;            // FactReason
+  std::uint32_t next = 0;              // free list or age list, slot + 1
   std::int64_t reserved_quantity = 0;  // quantity the gate holds for the working rest
   // Line 3.
   VenueOrderId venue_order_id;

@@ -1,5 +1,5 @@
-// Order slots and the way from an order id to its slot. Fixed capacity; terminal orders are recycled
-// oldest first, open orders never. The engine thread writes, any thread may copy a slot.
+// Order slots and the way from an order id to its slot. Fixed capacity; terminal orders are
+// recycled oldest first, open orders never. The engine thread writes, any thread may copy a slot.
 #pragma once
 
 #include <cstddef>
@@ -36,9 +36,7 @@ class OrderTable {
     return __atomic_load_n(&used_, __ATOMIC_ACQUIRE);
   }
   [[nodiscard]] std::uint32_t remembered() const noexcept { return terminal_.count; }
-  [[nodiscard]] bool has_room() const noexcept {
-    return used_ < capacity_ || terminal_.count != 0;
-  }
+  [[nodiscard]] bool has_room() const noexcept { return used_ < capacity_ || terminal_.count != 0; }
 
   [[nodiscard]] Order& at(std::uint32_t slot) noexcept { return slots_[slot]; }
   [[nodiscard]] const Order& at(std::uint32_t slot) const noexcept { return slots_[slot]; }

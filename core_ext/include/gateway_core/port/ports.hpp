@@ -20,8 +20,8 @@ struct ClientPort {
 
   std::uint32_t number;
   std::string name;
-  SpscLane<kEntryBytes> urgent;  // client -> engine: cancels, polled before anything new
-  SpscLane<kEntryBytes> orders;  // client -> engine: new and replace
+  SpscLane<kEntryBytes> urgent;      // client -> engine: cancels, polled before anything new
+  SpscLane<kEntryBytes> orders;      // client -> engine: new and replace
   SpscLane<sizeof(Notice)> notices;  // engine -> client
   std::uint64_t last_request = 0;    // client side
 };

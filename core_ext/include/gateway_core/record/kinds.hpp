@@ -62,10 +62,10 @@ using ClientId = Text<64>;
 /// First record of every start. Capacities and policies that `apply` depends on live here.
 struct Boot {
   std::uint32_t epoch;
-  std::uint32_t orders_max;            // order slots, open and remembered
-  std::uint32_t idempotency_max;       // text client ids per trading period
+  std::uint32_t orders_max;       // order slots, open and remembered
+  std::uint32_t idempotency_max;  // text client ids per trading period
   std::uint32_t positions_max;
-  std::uint64_t clean_shutdown;        // 1 after a clean stop, 2 = epoch raised while running
+  std::uint64_t clean_shutdown;  // 1 after a clean stop, 2 = epoch raised while running
   std::int64_t wall_time_ns;
   Text<32> build;
 };
@@ -93,10 +93,10 @@ struct VenueDefined {
   std::uint32_t version;
   Text<32> name;
   std::uint32_t is_simulated;
-  std::uint32_t order_types;      // bit 1 << OrderType
-  std::uint32_t times_in_force;   // bit 1 << TimeInForce
-  std::uint32_t flags;            // order flags offered (kPostOnly | kReduceOnly | ...)
-  std::uint32_t amend;            // 0 none, 1 native, 2 cancel_new
+  std::uint32_t order_types;     // bit 1 << OrderType
+  std::uint32_t times_in_force;  // bit 1 << TimeInForce
+  std::uint32_t flags;           // order flags offered (kPostOnly | kReduceOnly | ...)
+  std::uint32_t amend;           // 0 none, 1 native, 2 cancel_new
   std::uint32_t ack_timeout_ms;
 };
 
@@ -182,14 +182,14 @@ struct LimitFields {
   std::int64_t gross_exposure_max_e4;
   std::int64_t net_exposure_max_e4;
   std::int64_t credit_max_e4;
-  std::uint32_t collar_bps;             // distance from the reference price on the losing side
+  std::uint32_t collar_bps;  // distance from the reference price on the losing side
   std::uint32_t reference_age_ms_max;
-  std::uint32_t orders_per_second;      // new and replace
+  std::uint32_t orders_per_second;  // new and replace
   std::uint32_t order_burst;
   std::uint32_t cancels_per_second;
   std::uint32_t cancel_burst;
-  std::uint32_t open_orders_side_max;   // per instrument side on the instrument level, else total
-  std::uint32_t duplicate_window_ms;    // 0 = off
+  std::uint32_t open_orders_side_max;  // per instrument side on the instrument level, else total
+  std::uint32_t duplicate_window_ms;   // 0 = off
 };
 
 struct LimitsSet {
@@ -206,7 +206,7 @@ struct LimitsSet {
 struct TradingStateSet {
   std::uint32_t level;
   std::uint32_t id;
-  std::uint32_t state;    // TradingState
+  std::uint32_t state;  // TradingState
   std::uint32_t is_latch;
   Text<40> actor;
   Text<64> reason;
@@ -305,30 +305,40 @@ struct OrderFact {
 
 enum class FactReason : std::uint32_t {
   kNone = 0,
-  kRequested = 1,         // by our cancel
-  kTimeInForce = 2,       // IOC or FOK rest
+  kRequested = 1,    // by our cancel
+  kTimeInForce = 2,  // IOC or FOK rest
   kPostOnlyCross = 3,
   kReduceOnlyRule = 4,
   kSelfTrade = 5,
   kExpired = 6,
   kVenueDecision = 7,
-  kTimeout = 8,           // no answer within ack_timeout_ms
+  kTimeout = 8,  // no answer within ack_timeout_ms
   kDisconnected = 9,
   kSendError = 10,
-  kRestart = 11,          // in flight when the gateway stopped
-  kUntriggered = 12,      // accepted, waiting for its trigger
-  kQueueStale = 13,       // still in the venue queue of an earlier epoch, never sent
+  kRestart = 11,      // in flight when the gateway stopped
+  kUntriggered = 12,  // accepted, waiting for its trigger
+  kQueueStale = 13,   // still in the venue queue of an earlier epoch, never sent
   kInsufficientFunds = 14,
   kUnknownOutcomeCancel = 15,
   kUnknownOutcomeReplace = 16,
 };
 
 enum class Evidence : std::uint32_t {
-  kNone = 0, kStream = 1, kQuery = 2, kFills = 3, kOperator = 4, kGateway = 5,
+  kNone = 0,
+  kStream = 1,
+  kQuery = 2,
+  kFills = 3,
+  kOperator = 4,
+  kGateway = 5,
 };
 
 enum class CancelReason : std::uint64_t {
-  kClient = 0, kMassCancel = 1, kKill = 2, kDisconnect = 3, kShutdown = 4, kExpiry = 5,
+  kClient = 0,
+  kMassCancel = 1,
+  kKill = 2,
+  kDisconnect = 3,
+  kShutdown = 4,
+  kExpiry = 5,
   kOperator = 6,
 };
 
@@ -409,7 +419,7 @@ struct Anomaly {
   std::uint32_t kind;   // RecordKind of the event
   std::uint32_t state;  // OrderState it met
   TradeId trade_id;
-  std::uint64_t code;   // AnomalyCode
+  std::uint64_t code;  // AnomalyCode
 };
 
 enum class AnomalyCode : std::uint64_t {
@@ -456,7 +466,7 @@ struct Funding {
   std::uint64_t reserved[5];
 };
 
-#define GATEWAY_PAYLOAD(type, bytes) \
+#define GATEWAY_PAYLOAD(type, bytes)                                             \
   static_assert(sizeof(type) == (bytes) && std::is_trivially_copyable_v<type> && \
                 std::has_unique_object_representations_v<type>)
 GATEWAY_PAYLOAD(Boot, 64);

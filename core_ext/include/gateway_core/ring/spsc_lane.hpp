@@ -21,8 +21,8 @@ struct LaneHeader {
   std::uint32_t entry_bytes;
   std::uint32_t capacity;  // power of two
   std::uint64_t epoch;     // boot epoch of the engine; entries of another epoch are stale
-  alignas(64) std::atomic<std::uint64_t> head;  // written by the consumer
-  alignas(64) std::atomic<std::uint64_t> tail;  // written by the producer
+  alignas(64) std::atomic<std::uint64_t> head;      // written by the consumer
+  alignas(64) std::atomic<std::uint64_t> tail;      // written by the producer
   alignas(64) std::atomic<std::uint64_t> overruns;  // written by the producer: entries it dropped
 };
 static_assert(sizeof(LaneHeader) == 256 && std::atomic<std::uint64_t>::is_always_lock_free);

@@ -11,8 +11,8 @@ namespace gateway {
 
 /// Quantities of one (entity, instrument, leg), in the instrument's quantity mantissas.
 struct Exposure {
-  std::int64_t position = 0;      // signed
-  std::int64_t working_buy = 0;   // reserved: sent, UNKNOWN or resting
+  std::int64_t position = 0;     // signed
+  std::int64_t working_buy = 0;  // reserved: sent, UNKNOWN or resting
   std::int64_t working_sell = 0;
 
   [[nodiscard]] std::int64_t worst_long() const noexcept { return position + working_buy; }
@@ -69,7 +69,8 @@ struct AmountFactor {
       divide = other;
       other = next;
     }
-    if (static_cast<UInt128>(numerator / divide) >> 64 == 0 && divisor / static_cast<UInt128>(divide) >> 64 == 0) {
+    if (static_cast<UInt128>(numerator / divide) >> 64 == 0 &&
+        divisor / static_cast<UInt128>(divide) >> 64 == 0) {
       out.over = static_cast<std::uint64_t>(numerator / divide);
       out.under = static_cast<std::uint64_t>(denominator / divide);
     }
@@ -96,7 +97,7 @@ struct AmountFactor {
       const UInt128 high = (static_cast<UInt128>(wide.high) << 64) | wide.middle;
       const UInt128 value = (high >> (shift - 64)) + 1;
       return value >= static_cast<UInt128>(kAmountMax_e4) ? kAmountMax_e4
-                                                           : static_cast<std::int64_t>(value);
+                                                          : static_cast<std::int64_t>(value);
     }
     const UInt128 value = low >> shift;
     const bool rest = shift != 0 && (low << (128 - shift)) != 0;

@@ -1,5 +1,5 @@
-// Limits, trading state, totals and rates of one level entity, and what a route makes of five of them.
-// A missing row refuses: there is no unlimited.
+// Limits, trading state, totals and rates of one level entity, and what a route makes of five of
+// them. A missing row refuses: there is no unlimited.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +35,8 @@ struct alignas(64) LevelEntity {
   }
 };
 
-/// Positions and prices stay inside this so that sums of admitted orders cannot overflow (DESIGN 3).
+/// Positions and prices stay inside this so that sums of admitted orders cannot overflow (DESIGN
+/// 3).
 inline constexpr std::int64_t kQuantityMax = std::int64_t{1} << 61;
 
 /// A limit in whole units at 10^-8 as a mantissa of `scale`, rounded down, never above 2^61.
@@ -49,7 +50,7 @@ inline constexpr std::int64_t kQuantityMax = std::int64_t{1} << 61;
 struct alignas(64) EffectiveLimits {
   std::int64_t order_quantity_max = 0;
   std::int64_t order_notional_max_e4 = 0;
-  std::int64_t shared_long_max = 0;   // instrument, venue and firm see the same position
+  std::int64_t shared_long_max = 0;  // instrument, venue and firm see the same position
   std::int64_t shared_short_max = 0;
   std::int64_t account_long_max = 0;
   std::int64_t account_short_max = 0;

@@ -14,7 +14,8 @@ struct Rate {
   [[nodiscard]] static Rate of(std::uint32_t per_second, std::uint32_t burst) noexcept {
     if (per_second == 0 || burst == 0) return {};
     // Rounded up: never more than per_second, and never an interval of zero.
-    const std::int64_t interval = (999'999'999 + std::int64_t{per_second}) / std::int64_t{per_second};
+    const std::int64_t interval =
+        (999'999'999 + std::int64_t{per_second}) / std::int64_t{per_second};
     return {interval, interval * (static_cast<std::int64_t>(burst) - 1)};
   }
 };

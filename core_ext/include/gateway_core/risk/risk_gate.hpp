@@ -13,12 +13,12 @@ namespace gateway {
 struct GateOrder {
   Side side;
   bool is_reduce_only;
-  bool counts_as_order;          // a new order takes an open-order place, a replace does not
-  std::int64_t price;            // limit or protection price
-  std::int64_t collar_reference; // what the collar is laid around: reference, or a stop's trigger
-  std::int64_t quantity;         // total, for the order-size limits
-  std::int64_t added_quantity;   // what is reserved on top of what is reserved already
-  std::int64_t notional_e4;      // of the total
+  bool counts_as_order;           // a new order takes an open-order place, a replace does not
+  std::int64_t price;             // limit or protection price
+  std::int64_t collar_reference;  // what the collar is laid around: reference, or a stop's trigger
+  std::int64_t quantity;          // total, for the order-size limits
+  std::int64_t added_quantity;    // what is reserved on top of what is reserved already
+  std::int64_t notional_e4;       // of the total
   std::int64_t added_notional_e4;
   std::int64_t now_ns;
 };
@@ -59,7 +59,8 @@ namespace detail {
 }
 
 /// Worst case of one exposure on the order's side after it is added.
-[[nodiscard]] inline std::int64_t worst_after(const Exposure& exposure, const GateOrder& order) noexcept {
+[[nodiscard]] inline std::int64_t worst_after(const Exposure& exposure,
+                                              const GateOrder& order) noexcept {
   return (order.side == Side::kBuy ? exposure.worst_long() : exposure.worst_short()) +
          order.added_quantity;
 }
@@ -70,13 +71,15 @@ namespace detail {
                              : -account.position - account.working_buy;
 }
 
-[[nodiscard]] inline std::int64_t net_after(const LevelTotals& totals, const GateOrder& order) noexcept {
+[[nodiscard]] inline std::int64_t net_after(const LevelTotals& totals,
+                                            const GateOrder& order) noexcept {
   const std::int64_t net = totals.position_long_e4 - totals.position_short_e4;
   return order.side == Side::kBuy ? net + totals.working_buy_e4 + order.added_notional_e4
                                   : totals.working_sell_e4 + order.added_notional_e4 - net;
 }
 
-[[nodiscard]] inline std::int64_t credit_after(const LevelTotals& totals, const GateOrder& order) noexcept {
+[[nodiscard]] inline std::int64_t credit_after(const LevelTotals& totals,
+                                               const GateOrder& order) noexcept {
   const std::int64_t loss = totals.realised_e4 < 0 ? -totals.realised_e4 : 0;
   return totals.gross_e4() + loss + order.added_notional_e4;
 }
@@ -113,7 +116,8 @@ namespace detail {
             (is_buy ? limits.account_long_max : limits.account_short_max);
   broken |= detail::worst_after(*view.strategy, order) >
             (is_buy ? limits.strategy_long_max : limits.strategy_short_max);
-  broken |= order.is_reduce_only && order.added_quantity > detail::closable(*view.account, order.side);
+  broken |=
+      order.is_reduce_only && order.added_quantity > detail::closable(*view.account, order.side);
   for (int i = 0; i < kLevels; ++i) broken |= detail::breaks_level(*view.levels[i], order);
   return !broken;
 }

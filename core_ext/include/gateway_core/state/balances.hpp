@@ -36,7 +36,8 @@ class BalanceTable {
   }
 
   /// Whether add() would succeed.
-  [[nodiscard]] bool can_add(AccountId account, CurrencyId currency, Int128 amount_e18) const noexcept {
+  [[nodiscard]] bool can_add(AccountId account, CurrencyId currency,
+                             Int128 amount_e18) const noexcept {
     const std::uint64_t* found = index_.find(key(account, currency));
     Int128 total = 0;
     if (found == nullptr) return !index_.is_full();

@@ -46,7 +46,8 @@ class FillMemory {
   }
 
   [[nodiscard]] static Key128 key(AccountId account, InstrumentId instrument,
-                                  const VenueOrderId& venue_order_id, const TradeId& trade_id) noexcept {
+                                  const VenueOrderId& venue_order_id,
+                                  const TradeId& trade_id) noexcept {
     return text_key((std::uint64_t{account} << 32) | instrument, venue_order_id, trade_id);
   }
   void prefetch(Key128 wanted) const noexcept {

@@ -12,7 +12,8 @@ namespace gateway {
 
 class Follower final : public journal::RecoveryVisitor {
  public:
-  bool snapshot(const journal::StreamPoint& at, const std::uint8_t* payload, std::size_t bytes) override;
+  bool snapshot(const journal::StreamPoint& at, const std::uint8_t* payload,
+                std::size_t bytes) override;
   void record(const RecordHeader& header, const std::uint8_t* record) override;
 
   /// Applies one record; false once a record contradicted the state, error() says which.

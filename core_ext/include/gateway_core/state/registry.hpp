@@ -77,7 +77,8 @@ struct PrincipalRow {
   [[nodiscard]] bool has_scope(std::uint32_t scope) const noexcept {
     return definition.is_enabled != 0 && (definition.scopes & scope) != 0;
   }
-  [[nodiscard]] bool may_use(AccountId account, StrategyId strategy, InstrumentId instrument) const noexcept {
+  [[nodiscard]] bool may_use(AccountId account, StrategyId strategy,
+                             InstrumentId instrument) const noexcept {
     return holds(definition.all_accounts, definition.accounts, account) &
            holds(definition.all_strategies, definition.strategies, strategy) &
            holds(definition.all_instruments, definition.instruments, instrument);
@@ -85,7 +86,8 @@ struct PrincipalRow {
 
  private:
   template <std::size_t N>
-  [[nodiscard]] static bool holds(std::uint8_t all, const std::uint64_t (&mask)[N], std::uint32_t id) noexcept {
+  [[nodiscard]] static bool holds(std::uint8_t all, const std::uint64_t (&mask)[N],
+                                  std::uint32_t id) noexcept {
     return all != 0 || (id < N * 64 && (mask[id / 64] >> (id % 64) & 1) != 0);
   }
 };
@@ -130,11 +132,16 @@ class Registry {
   /// How many ids the level has, with 0. Strategy 0 is EXTERNAL; the firm is id 0 alone.
   [[nodiscard]] std::uint32_t level_count(Level level) const noexcept {
     switch (level) {
-      case Level::kInstrument: return instruments.count() + 1;
-      case Level::kStrategy: return strategies.count() + 1;
-      case Level::kAccount: return accounts.count() + 1;
-      case Level::kVenue: return venues.count() + 1;
-      case Level::kFirm: return 1;
+      case Level::kInstrument:
+        return instruments.count() + 1;
+      case Level::kStrategy:
+        return strategies.count() + 1;
+      case Level::kAccount:
+        return accounts.count() + 1;
+      case Level::kVenue:
+        return venues.count() + 1;
+      case Level::kFirm:
+        return 1;
     }
     return 0;
   }

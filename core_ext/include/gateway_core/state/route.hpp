@@ -1,5 +1,5 @@
-// A route: one (account, instrument, leg, margin mode, strategy) with everything the gate and a fill
-// need about it one pointer away. Made once, never removed; the same index names its position.
+// A route: one (account, instrument, leg, margin mode, strategy) with everything the gate and a
+// fill need about it one pointer away. Made once, never removed; the same index names its position.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ struct alignas(64) Position {
   std::uint8_t margin_mode = 0;
   std::uint8_t reserved[2] = {};
   std::int64_t notional_e4 = 0;  // |quantity| at the last fill's price, reporting currency
-  std::uint64_t last_fill = 0;    // ordinal in FillMemory, from 1; 0 = none
+  std::uint64_t last_fill = 0;   // ordinal in FillMemory, from 1; 0 = none
   std::uint64_t reserved_tail[2] = {};
   PositionBook book;
 };
@@ -45,8 +45,8 @@ struct alignas(64) Route {
   MarginMode margin_mode = MarginMode::kCross;
 
   [[nodiscard]] GateView view() const noexcept {
-    return {&limits, levels, shared, account_exposure, strategy_exposure,
-            &instrument_row->reference};
+    return {
+        &limits, levels, shared, account_exposure, strategy_exposure, &instrument_row->reference};
   }
 };
 

@@ -49,10 +49,10 @@ class State {
   KeyTable references;  // funding and balance references already booked
   BalanceTable balances;
   std::uint32_t epoch = 0;
-  std::uint64_t orders_made = 0;      // order ids of this epoch
+  std::uint64_t orders_made = 0;                 // order ids of this epoch
   std::int64_t last_fill_ns[kAccountsMax] = {};  // newest venue time of a fill
-  std::int64_t last_time_ns = 0;      // journal time, never decreases
-  std::uint64_t counts[64] = {};      // records applied per kind
+  std::int64_t last_time_ns = 0;                 // journal time, never decreases
+  std::uint64_t counts[64] = {};                 // records applied per kind
 
   /// Takes all memory of the hot tables now. The live process, before its first order.
   void prefault() noexcept {
@@ -62,8 +62,8 @@ class State {
     fills.prefault();
   }
 
-  /// Applies one record. False: the record contradicts the state (corruption or a newer format); the
-  /// state is then not to be trusted any more.
+  /// Applies one record. False: the record contradicts the state (corruption or a newer format);
+  /// the state is then not to be trusted any more.
   bool apply(const RecordHeader& header, const std::uint8_t* record) noexcept;
 
   /// What a fill does, worked out before it is journaled; apply works it out again in replay.
@@ -74,33 +74,39 @@ class State {
     PositionBook book;
   };
   /// As apply() of a fill record, with the decision its after-image was written from.
-  bool apply_decided(const RecordHeader& header, const OrderFilled& fill, const DecidedFill& decided) noexcept;
+  bool apply_decided(const RecordHeader& header, const OrderFilled& fill,
+                     const DecidedFill& decided) noexcept;
 
   /// Amounts the order holds at the gate, from what is open of it and of a pending replace.
   void reserve_for(Order& order, Route& route, int orders_delta) noexcept;
   /// Position after this fill; nullopt when the exact range is left.
   [[nodiscard]] std::optional<PositionBook> book_after(const PositionBook& book, const Route& route,
-                                                       Side side, std::int64_t quantity, Money value,
-                                                       Money fee, CurrencyId fee_currency) const noexcept;
+                                                       Side side, std::int64_t quantity,
+                                                       Money value, Money fee,
+                                                       CurrencyId fee_currency) const noexcept;
   /// Position after fill `ordinal` is replaced by these numbers and everything later is done again;
   /// with `commit` the remembered fills are rewritten too. nullopt: the chain is not remembered.
-  [[nodiscard]] std::optional<PositionBook> book_revised(std::uint64_t ordinal, const FillRevised& revised,
+  [[nodiscard]] std::optional<PositionBook> book_revised(std::uint64_t ordinal,
+                                                         const FillRevised& revised,
                                                          bool commit) noexcept;
-  [[nodiscard]] static Key128 reference_key(std::uint64_t scope, const Text<40>& reference) noexcept {
+  [[nodiscard]] static Key128 reference_key(std::uint64_t scope,
+                                            const Text<40>& reference) noexcept {
     return text_key(scope, reference);
   }
   /// Remembers a booked reference; a full table forgets its older half.
   void remember_reference(Key128 key, Sequence sequence) noexcept;
   [[nodiscard]] std::uint32_t route_of_order(AccountId account, InstrumentId instrument, Leg leg,
                                              StrategyId strategy) noexcept;
-  [[nodiscard]] MarginMode margin_mode_of(AccountId account, InstrumentId instrument) const noexcept;
+  [[nodiscard]] MarginMode margin_mode_of(AccountId account,
+                                          InstrumentId instrument) const noexcept;
 
   /// Canonical serialization in id order, without volatile parts; also the snapshot's payload.
   void serialize(std::vector<std::uint8_t>& out) const;
   /// Fills an empty state from serialize()'s bytes. False = not such bytes.
   [[nodiscard]] bool restore(const std::uint8_t* bytes, std::size_t size);
   /// Capacity a payload was made with; nullopt = not such bytes.
-  [[nodiscard]] static std::optional<Capacity> capacity_of(const std::uint8_t* bytes, std::size_t size);
+  [[nodiscard]] static std::optional<Capacity> capacity_of(const std::uint8_t* bytes,
+                                                           std::size_t size);
   /// SHA-256 over serialize(), hexadecimal.
   [[nodiscard]] std::string hash() const;
 
@@ -109,10 +115,12 @@ class State {
   bool apply_order_new(const RecordHeader& header, const std::uint8_t* record) noexcept;
   bool apply_adopted(const RecordHeader& header, const OrderAdopted& adopted) noexcept;
   bool apply_cancel_requested(const RecordHeader& header, const CancelRequested& cancel) noexcept;
-  bool apply_replace_requested(const RecordHeader& header, const ReplaceRequested& replace) noexcept;
+  bool apply_replace_requested(const RecordHeader& header,
+                               const ReplaceRequested& replace) noexcept;
   bool apply_triggered(const RecordHeader& header, const OrderTriggered& triggered) noexcept;
   bool apply_fact(const RecordHeader& header, const OrderFact& fact) noexcept;
-  void book_fill(const RecordHeader& header, const OrderFilled& fill, const DecidedFill& decided) noexcept;
+  void book_fill(const RecordHeader& header, const OrderFilled& fill,
+                 const DecidedFill& decided) noexcept;
   bool apply_filled(const RecordHeader& header, const OrderFilled& fill) noexcept;
   bool apply_revised(const RecordHeader& header, const FillRevised& fill) noexcept;
   bool apply_funding(const RecordHeader& header, const Funding& funding) noexcept;
@@ -123,9 +131,11 @@ class State {
   void settle(Order& order, Route& route, std::uint32_t slot, OrderState next) noexcept;
   void publish_position(std::uint32_t route, const PositionBook& book, std::int64_t price,
                         std::uint64_t last_fill, Sequence sequence) noexcept;
-  [[nodiscard]] std::int64_t price_after_revision(std::uint64_t ordinal, const FillEntry& old) const noexcept;
+  [[nodiscard]] std::int64_t price_after_revision(std::uint64_t ordinal,
+                                                  const FillEntry& old) const noexcept;
   void book_cash(const Route& route, Side side, std::int64_t quantity, Int128 value_e18,
-                 Int128 fee_e18, CurrencyId fee_currency, Int128 realised_e18, Sequence sequence) noexcept;
+                 Int128 fee_e18, CurrencyId fee_currency, Int128 realised_e18,
+                 Sequence sequence) noexcept;
 };
 
 /// Payload of a record as its struct. The reader has checked the length.
@@ -135,11 +145,13 @@ template <typename Payload>
 }
 
 /// The blocks behind an OrderNew, by its flags; nullptr when absent.
-[[nodiscard]] inline const OrderConditions* conditions_of(const std::uint8_t* record, std::uint8_t flags) noexcept {
+[[nodiscard]] inline const OrderConditions* conditions_of(const std::uint8_t* record,
+                                                          std::uint8_t flags) noexcept {
   if ((flags & kConditions) == 0) return nullptr;
   return reinterpret_cast<const OrderConditions*>(record + sizeof(RecordHeader) + sizeof(OrderNew));
 }
-[[nodiscard]] inline const ClientId* client_id_of(const std::uint8_t* record, std::uint8_t flags) noexcept {
+[[nodiscard]] inline const ClientId* client_id_of(const std::uint8_t* record,
+                                                  std::uint8_t flags) noexcept {
   if ((flags & kTextClientId) == 0) return nullptr;
   const std::size_t skip = (flags & kConditions) != 0 ? sizeof(OrderConditions) : 0;
   return reinterpret_cast<const ClientId*>(record + sizeof(RecordHeader) + sizeof(OrderNew) + skip);

@@ -96,8 +96,7 @@ struct UInt192 {
     Int128 a, std::int64_t b, std::int64_t d, Rounding rounding = Rounding::kHalfEven) noexcept {
   const bool negative = ((a < 0) != (b < 0)) != (d < 0);
   const auto divisor = static_cast<std::uint64_t>(magnitude(d));
-  const auto product =
-      detail::multiply_192(magnitude(a), static_cast<std::uint64_t>(magnitude(b)));
+  const auto product = detail::multiply_192(magnitude(a), static_cast<std::uint64_t>(magnitude(b)));
   if (product.high >= divisor) return std::nullopt;
   std::uint64_t remainder = product.high;
   const std::uint64_t high = detail::divide_step(remainder, product.middle, divisor, remainder);

@@ -16,7 +16,11 @@ enum class Liquidity : std::uint8_t { kUnknown = 0, kMaker = 1, kTaker = 2 };
 enum class Durability : std::uint8_t { kMemory = 0, kProcess = 1, kDiskAsync = 2, kDisk = 3 };
 /// Where a limit, a trading state or a kill applies. The order is the order of checks.
 enum class Level : std::uint8_t {
-  kInstrument = 0, kStrategy = 1, kAccount = 2, kVenue = 3, kFirm = 4,
+  kInstrument = 0,
+  kStrategy = 1,
+  kAccount = 2,
+  kVenue = 3,
+  kFirm = 4,
 };
 inline constexpr int kLevels = 5;
 enum class TradingState : std::uint8_t { kActive = 0, kReducing = 1, kHalted = 2 };
@@ -30,7 +34,7 @@ enum class TradingState : std::uint8_t { kActive = 0, kReducing = 1, kHalted = 2
 inline constexpr std::uint8_t kPostOnly = 1;
 inline constexpr std::uint8_t kReduceOnly = 2;
 inline constexpr std::uint8_t kClosePosition = 4;
-inline constexpr std::uint8_t kEmulate = 8;    // the gateway may trigger or expire it itself
+inline constexpr std::uint8_t kEmulate = 8;        // the gateway may trigger or expire it itself
 inline constexpr std::uint8_t kTextClientId = 16;  // a 64-byte client id block follows the order
 inline constexpr std::uint8_t kConditions = 32;    // a 64-byte trigger/display/expiry block follows
 inline constexpr std::uint8_t kExternalOrder = 64;  // made by someone else, adopted from the venue
