@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -114,8 +115,8 @@ def test_an_order_nobody_answers_is_unknown_and_keeps_its_exposure_reserved(
     status, answer = desk.submit("b")
     error = answer["error"]
     assert (status, error["code"]) == (422, "POSITION_LIMIT")
-    assert int(error["would_be"]) > int(error["limit"]) > 0
-    assert int(error["working"]) > 0
+    assert Decimal(error["would_be"]) > Decimal(error["limit"]) == Decimal("1.5")
+    assert Decimal(error["working"]) == 1
     assert desk.order("a")["state"] == "UNKNOWN"
     assert desk.status()["unknown_orders"] == 1
     # The venue answers again: it has never heard of the order, asked late enough to be proof.
