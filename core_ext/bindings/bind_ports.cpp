@@ -407,118 +407,93 @@ void bind_client_port(nb::module_& module) {
                    [](const ClientPortHandle& port) { return port.port->notices.overruns(); });
 }
 
+bool accepted(VenuePortHandle& port, OrderId id, std::string_view venue_order_id,
+              bool is_untriggered, std::int64_t venue_time_ns, std::uint64_t venue_sequence,
+              int evidence) {
+  return push_order_fact(port, RecordKind::kOrderAccepted, id,
+                         {.venue_order_id = venue_order_id,
+                          .reason = is_untriggered ? static_cast<int>(FactReason::kUntriggered) : 0,
+                          .venue_time_ns = venue_time_ns,
+                          .venue_sequence = venue_sequence,
+                          .evidence = evidence});
+}
+
+bool rejected(VenuePortHandle& port, OrderId id, int reason, std::string_view text,
+              std::int64_t venue_time_ns, int evidence) {
+  return push_order_fact(
+      port, RecordKind::kOrderRejected, id,
+      {.reason = reason, .text = text, .venue_time_ns = venue_time_ns, .evidence = evidence});
+}
+
+bool not_sent(VenuePortHandle& port, OrderId id, int reason, std::string_view text, int evidence) {
+  return push_order_fact(port, RecordKind::kOrderNotSent, id,
+                         {.reason = reason, .text = text, .evidence = evidence});
+}
+
+/// Facts that only name a reason: unknown, cancel_rejected, replace_rejected.
+template <RecordKind kind>
+bool reasoned(VenuePortHandle& port, OrderId id, int reason, std::string_view text) {
+  const int evidence = kind == RecordKind::kOrderUnknown ? 5 : 1;
+  return push_order_fact(port, kind, id, {.reason = reason, .text = text, .evidence = evidence});
+}
+
+/// The venue's trigger is an acceptance of the working order.
+bool triggered(VenuePortHandle& port, OrderId id, std::int64_t venue_time_ns) {
+  return push_order_fact(port, RecordKind::kOrderAccepted, id, {.venue_time_ns = venue_time_ns});
+}
+
+/// canceled and expired.
+template <RecordKind kind>
+bool ended(VenuePortHandle& port, OrderId id, int reason, std::string_view text,
+           std::string_view cumulative_quantity, std::int64_t venue_time_ns,
+           std::uint64_t venue_sequence, int evidence) {
+  return push_order_fact(port, kind, id,
+                         {.reason = reason,
+                          .text = text,
+                          .venue_time_ns = venue_time_ns,
+                          .venue_sequence = venue_sequence,
+                          .evidence = evidence,
+                          .cumulative = told_cumulative(port, id, cumulative_quantity)});
+}
+
+bool replaced(VenuePortHandle& port, OrderId id, std::string_view price, std::string_view quantity,
+              std::string_view venue_order_id, std::int64_t venue_time_ns,
+              std::uint64_t venue_sequence, int evidence) {
+  const InstrumentDefined& rules = rules_of_order(*port.engine, id);
+  return push_order_fact(port, RecordKind::kOrderReplaced, id,
+                         {.venue_order_id = venue_order_id,
+                          .venue_time_ns = venue_time_ns,
+                          .venue_sequence = venue_sequence,
+                          .evidence = evidence,
+                          .price = parse_optional(price, rules.price_scale, "price"),
+                          .quantity = parse_number(quantity, rules.quantity_scale, "quantity")});
+}
+
+void bind_order_facts(nb::class_<VenuePortHandle>& port) {
+  port.def("accepted", &accepted, "order_id"_a, "venue_order_id"_a, "is_untriggered"_a,
+           "venue_time_ns"_a, "venue_sequence"_a, "evidence"_a = 1)
+      .def("rejected", &rejected, "order_id"_a, "reason"_a, "text"_a, "venue_time_ns"_a,
+           "evidence"_a = 1)
+      .def("not_sent", &not_sent, "order_id"_a, "reason"_a, "text"_a, "evidence"_a = 5)
+      .def("unknown", &reasoned<RecordKind::kOrderUnknown>, "order_id"_a, "reason"_a, "text"_a)
+      .def("triggered", &triggered, "order_id"_a, "venue_time_ns"_a)
+      .def("canceled", &ended<RecordKind::kOrderCanceled>, "order_id"_a, "reason"_a, "text"_a,
+           "cumulative_quantity"_a, "venue_time_ns"_a, "venue_sequence"_a, "evidence"_a = 1)
+      .def("expired", &ended<RecordKind::kOrderExpired>, "order_id"_a, "reason"_a, "text"_a,
+           "cumulative_quantity"_a, "venue_time_ns"_a, "venue_sequence"_a, "evidence"_a = 1)
+      .def("replaced", &replaced, "order_id"_a, "price"_a, "quantity"_a, "venue_order_id"_a,
+           "venue_time_ns"_a, "venue_sequence"_a, "evidence"_a = 1)
+      .def("cancel_rejected", &reasoned<RecordKind::kCancelRejected>, "order_id"_a, "reason"_a,
+           "text"_a)
+      .def("replace_rejected", &reasoned<RecordKind::kReplaceRejected>, "order_id"_a, "reason"_a,
+           "text"_a);
+}
+
 void bind_venue_port(nb::module_& module) {
-  using Handle = VenuePortHandle;
-  nb::class_<Handle>(module, "VenuePort")
-      .def_prop_ro("venue", [](const Handle& port) { return port.port->venue; })
+  auto port = nb::class_<VenuePortHandle>(module, "VenuePort");
+  port.def_prop_ro("venue", [](const VenuePortHandle& handle) { return handle.port->venue; })
       .def("take", &take, "limit"_a = 256)
-      .def("wake_fd", [](Handle& port) { return port.engine->watch(port); })
-      .def(
-          "accepted",
-          [](Handle& port, OrderId id, std::string_view venue_order_id, bool is_untriggered,
-             std::int64_t time_ns, std::uint64_t sequence, int evidence) {
-            const int reason = is_untriggered ? static_cast<int>(FactReason::kUntriggered) : 0;
-            return push_order_fact(port, RecordKind::kOrderAccepted, id,
-                                   {.venue_order_id = venue_order_id,
-                                    .reason = reason,
-                                    .venue_time_ns = time_ns,
-                                    .venue_sequence = sequence,
-                                    .evidence = evidence});
-          },
-          "order_id"_a, "venue_order_id"_a, "is_untriggered"_a, "venue_time_ns"_a,
-          "venue_sequence"_a, "evidence"_a = 1)
-      .def(
-          "rejected",
-          [](Handle& port, OrderId id, int reason, std::string_view text, std::int64_t time_ns,
-             int evidence) {
-            return push_order_fact(
-                port, RecordKind::kOrderRejected, id,
-                {.reason = reason, .text = text, .venue_time_ns = time_ns, .evidence = evidence});
-          },
-          "order_id"_a, "reason"_a, "text"_a, "venue_time_ns"_a, "evidence"_a = 1)
-      .def(
-          "not_sent",
-          [](Handle& port, OrderId id, int reason, std::string_view text, int evidence) {
-            return push_order_fact(port, RecordKind::kOrderNotSent, id,
-                                   {.reason = reason, .text = text, .evidence = evidence});
-          },
-          "order_id"_a, "reason"_a, "text"_a, "evidence"_a = 5)
-      .def(
-          "unknown",
-          [](Handle& port, OrderId id, int reason, std::string_view text) {
-            return push_order_fact(port, RecordKind::kOrderUnknown, id,
-                                   {.reason = reason, .text = text, .evidence = 5});
-          },
-          "order_id"_a, "reason"_a, "text"_a)
-      .def(
-          "triggered",
-          [](Handle& port, OrderId id, std::int64_t time_ns) {
-            // The venue's trigger is an acceptance of the working order.
-            return push_order_fact(port, RecordKind::kOrderAccepted, id,
-                                   {.venue_time_ns = time_ns});
-          },
-          "order_id"_a, "venue_time_ns"_a)
-      .def(
-          "canceled",
-          [](Handle& port, OrderId id, int reason, std::string_view text,
-             std::string_view cumulative, std::int64_t time_ns, std::uint64_t sequence,
-             int evidence) {
-            return push_order_fact(port, RecordKind::kOrderCanceled, id,
-                                   {.reason = reason,
-                                    .text = text,
-                                    .venue_time_ns = time_ns,
-                                    .venue_sequence = sequence,
-                                    .evidence = evidence,
-                                    .cumulative = told_cumulative(port, id, cumulative)});
-          },
-          "order_id"_a, "reason"_a, "text"_a, "cumulative_quantity"_a, "venue_time_ns"_a,
-          "venue_sequence"_a, "evidence"_a = 1)
-      .def(
-          "expired",
-          [](Handle& port, OrderId id, int reason, std::string_view text,
-             std::string_view cumulative, std::int64_t time_ns, std::uint64_t sequence,
-             int evidence) {
-            return push_order_fact(port, RecordKind::kOrderExpired, id,
-                                   {.reason = reason,
-                                    .text = text,
-                                    .venue_time_ns = time_ns,
-                                    .venue_sequence = sequence,
-                                    .evidence = evidence,
-                                    .cumulative = told_cumulative(port, id, cumulative)});
-          },
-          "order_id"_a, "reason"_a, "text"_a, "cumulative_quantity"_a, "venue_time_ns"_a,
-          "venue_sequence"_a, "evidence"_a = 1)
-      .def(
-          "replaced",
-          [](Handle& port, OrderId id, std::string_view price, std::string_view quantity,
-             std::string_view venue_order_id, std::int64_t time_ns, std::uint64_t sequence,
-             int evidence) {
-            const InstrumentDefined& rules = rules_of_order(*port.engine, id);
-            return push_order_fact(
-                port, RecordKind::kOrderReplaced, id,
-                {.venue_order_id = venue_order_id,
-                 .venue_time_ns = time_ns,
-                 .venue_sequence = sequence,
-                 .evidence = evidence,
-                 .price = parse_optional(price, rules.price_scale, "price"),
-                 .quantity = parse_number(quantity, rules.quantity_scale, "quantity")});
-          },
-          "order_id"_a, "price"_a, "quantity"_a, "venue_order_id"_a, "venue_time_ns"_a,
-          "venue_sequence"_a, "evidence"_a = 1)
-      .def(
-          "cancel_rejected",
-          [](Handle& port, OrderId id, int reason, std::string_view text) {
-            return push_order_fact(port, RecordKind::kCancelRejected, id,
-                                   {.reason = reason, .text = text});
-          },
-          "order_id"_a, "reason"_a, "text"_a)
-      .def(
-          "replace_rejected",
-          [](Handle& port, OrderId id, int reason, std::string_view text) {
-            return push_order_fact(port, RecordKind::kReplaceRejected, id,
-                                   {.reason = reason, .text = text});
-          },
-          "order_id"_a, "reason"_a, "text"_a)
+      .def("wake_fd", [](VenuePortHandle& handle) { return handle.engine->watch(handle); })
       .def("filled", &filled, "order_id"_a, "account"_a, "instrument"_a, "side"_a, "leg"_a,
            "price"_a, "quantity"_a, "value"_a, "fee"_a, "fee_currency"_a, "liquidity"_a,
            "trade_id"_a, "venue_order_id"_a, "venue_time_ns"_a, "venue_sequence"_a)
@@ -533,6 +508,7 @@ void bind_venue_port(nb::module_& module) {
       .def("funding", &funding, "account"_a, "instrument"_a, "leg"_a, "currency"_a, "amount"_a,
            "rate"_a, "reference"_a, "venue_time_ns"_a)
       .def("balance", &balance, "account"_a, "currency"_a, "amount"_a, "reason"_a, "reference"_a);
+  bind_order_facts(port);
 }
 
 }  // namespace

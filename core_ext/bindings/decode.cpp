@@ -4,6 +4,7 @@
 #include <nanobind/stl/string.h>
 
 #include <cstring>
+#include <utility>
 
 #include "gateway_core/state/state.hpp"
 #include "gateway_core/types/decimal_text.hpp"
@@ -14,76 +15,46 @@ namespace nb = nanobind;
 namespace gateway {
 namespace {
 
+constexpr std::pair<RecordKind, const char*> kKindNames[] = {
+    {RecordKind::kBoot, "boot"},
+    {RecordKind::kStopped, "stopped"},
+    {RecordKind::kClockTick, "clock_tick"},
+    {RecordKind::kCurrencyDefined, "currency_defined"},
+    {RecordKind::kVenueDefined, "venue_defined"},
+    {RecordKind::kInstrumentDefined, "instrument_defined"},
+    {RecordKind::kAccountDefined, "account_defined"},
+    {RecordKind::kStrategyDefined, "strategy_defined"},
+    {RecordKind::kPrincipalDefined, "principal_defined"},
+    {RecordKind::kCurrencyRateSet, "currency_rate_set"},
+    {RecordKind::kLimitsSet, "limits_set"},
+    {RecordKind::kTradingStateSet, "trading_state_set"},
+    {RecordKind::kOrderNew, "order_new"},
+    {RecordKind::kOrderRefused, "order_refused"},
+    {RecordKind::kCancelRequested, "cancel_requested"},
+    {RecordKind::kReplaceRequested, "replace_requested"},
+    {RecordKind::kOrderTriggered, "order_triggered"},
+    {RecordKind::kOrderAccepted, "order_accepted"},
+    {RecordKind::kOrderRejected, "order_rejected"},
+    {RecordKind::kOrderCanceled, "order_canceled"},
+    {RecordKind::kOrderExpired, "order_expired"},
+    {RecordKind::kOrderReplaced, "order_replaced"},
+    {RecordKind::kCancelRejected, "cancel_rejected"},
+    {RecordKind::kReplaceRejected, "replace_rejected"},
+    {RecordKind::kOrderUnknown, "order_unknown"},
+    {RecordKind::kOrderNotSent, "order_not_sent"},
+    {RecordKind::kOrderFilled, "order_filled"},
+    {RecordKind::kFillBusted, "fill_busted"},
+    {RecordKind::kFillCorrected, "fill_corrected"},
+    {RecordKind::kOrderAdopted, "order_adopted"},
+    {RecordKind::kAnomaly, "anomaly"},
+    {RecordKind::kVenueState, "venue_state"},
+    {RecordKind::kBalanceChanged, "balance_changed"},
+    {RecordKind::kFunding, "funding"},
+};
+
 const char* kind_name(RecordKind kind) {
-  switch (kind) {
-    case RecordKind::kBoot:
-      return "boot";
-    case RecordKind::kStopped:
-      return "stopped";
-    case RecordKind::kClockTick:
-      return "clock_tick";
-    case RecordKind::kCurrencyDefined:
-      return "currency_defined";
-    case RecordKind::kVenueDefined:
-      return "venue_defined";
-    case RecordKind::kInstrumentDefined:
-      return "instrument_defined";
-    case RecordKind::kAccountDefined:
-      return "account_defined";
-    case RecordKind::kStrategyDefined:
-      return "strategy_defined";
-    case RecordKind::kPrincipalDefined:
-      return "principal_defined";
-    case RecordKind::kCurrencyRateSet:
-      return "currency_rate_set";
-    case RecordKind::kLimitsSet:
-      return "limits_set";
-    case RecordKind::kTradingStateSet:
-      return "trading_state_set";
-    case RecordKind::kOrderNew:
-      return "order_new";
-    case RecordKind::kOrderRefused:
-      return "order_refused";
-    case RecordKind::kCancelRequested:
-      return "cancel_requested";
-    case RecordKind::kReplaceRequested:
-      return "replace_requested";
-    case RecordKind::kOrderTriggered:
-      return "order_triggered";
-    case RecordKind::kOrderAccepted:
-      return "order_accepted";
-    case RecordKind::kOrderRejected:
-      return "order_rejected";
-    case RecordKind::kOrderCanceled:
-      return "order_canceled";
-    case RecordKind::kOrderExpired:
-      return "order_expired";
-    case RecordKind::kOrderReplaced:
-      return "order_replaced";
-    case RecordKind::kCancelRejected:
-      return "cancel_rejected";
-    case RecordKind::kReplaceRejected:
-      return "replace_rejected";
-    case RecordKind::kOrderUnknown:
-      return "order_unknown";
-    case RecordKind::kOrderNotSent:
-      return "order_not_sent";
-    case RecordKind::kOrderFilled:
-      return "order_filled";
-    case RecordKind::kFillBusted:
-      return "fill_busted";
-    case RecordKind::kFillCorrected:
-      return "fill_corrected";
-    case RecordKind::kOrderAdopted:
-      return "order_adopted";
-    case RecordKind::kAnomaly:
-      return "anomaly";
-    case RecordKind::kVenueState:
-      return "venue_state";
-    case RecordKind::kBalanceChanged:
-      return "balance_changed";
-    case RecordKind::kFunding:
-      return "funding";
+  for (const auto& [known, name] : kKindNames) {
+    if (known == kind) return name;
   }
   return nullptr;
 }

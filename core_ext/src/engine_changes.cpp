@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "gateway_core/engine/engine.hpp"
+#include "gateway_core/engine/outbound.hpp"
 
 namespace gateway {
 
@@ -89,13 +90,7 @@ Notice Engine::send_cancel(std::uint32_t slot, PrincipalId principal, std::uint6
       answer(port, {.sequence = sequence,
                     .request = request,
                     .order_id = id,
-                    .kind = static_cast<std::uint16_t>(RecordKind::kCancelRequested),
-                    .refusal = 0,
-                    .level = -1,
-                    .limit = 0,
-                    .current = 0,
-                    .would_be = 0,
-                    .working = 0});
+                    .kind = static_cast<std::uint16_t>(RecordKind::kCancelRequested)});
   const Order& order = state_.orders.at(slot);
   ++counters_.cancels_sent;
   if (is_held_here(order, venue)) {
@@ -109,26 +104,8 @@ Notice Engine::send_cancel(std::uint32_t slot, PrincipalId principal, std::uint6
     on_fact(RecordKind::kOrderNotSent, gone);
     return notice;
   }
-  const OutboundEntry entry{.kind = static_cast<std::uint16_t>(RecordKind::kCancelRequested),
-                            .flags = order.flags,
-                            .leg = order.leg,
-                            .epoch = state_.epoch,
-                            .sequence = sequence,
-                            .order_id = id,
-                            .instrument = order.instrument,
-                            .account = order.account,
-                            .strategy = order.strategy,
-                            .type = order.type,
-                            .side = order.side,
-                            .time_in_force = order.time_in_force,
-                            .reserved_byte = 0,
-                            .price = order.price,
-                            .quantity = order.quantity,
-                            .trigger_price = 0,
-                            .display_quantity = 0,
-                            .expires_ns = 0,
-                            .venue_order_id = order.venue_order_id,
-                            .reserved = 0};
+  const OutboundEntry entry =
+      outbound_of(order, RecordKind::kCancelRequested, state_.epoch, sequence);
   if (venue.outbound.push(&entry)) ++venue.entries_out;
   return notice;
 }
@@ -273,26 +250,9 @@ Notice Engine::replace(const ReplaceMessage& message, std::uint32_t port) noexce
                          {.refusal = Refusal::kJournalBehind});
   }
   for (LevelEntity* level : route.levels) level->orders.take(now_ns_, level->order_rate);
-  const OutboundEntry entry{.kind = static_cast<std::uint16_t>(RecordKind::kReplaceRequested),
-                            .flags = order.flags,
-                            .leg = order.leg,
-                            .epoch = state_.epoch,
-                            .sequence = sequence,
-                            .order_id = order.order_id,
-                            .instrument = order.instrument,
-                            .account = order.account,
-                            .strategy = order.strategy,
-                            .type = order.type,
-                            .side = order.side,
-                            .time_in_force = order.time_in_force,
-                            .reserved_byte = 0,
-                            .price = price,
-                            .quantity = quantity,
-                            .trigger_price = 0,
-                            .display_quantity = 0,
-                            .expires_ns = 0,
-                            .venue_order_id = order.venue_order_id,
-                            .reserved = 0};
+  OutboundEntry entry = outbound_of(order, RecordKind::kReplaceRequested, state_.epoch, sequence);
+  entry.price = price;
+  entry.quantity = quantity;
   VenuePort& venue = *venue_port_of_[route.venue];
   const bool waits_for_disk =
       static_cast<Durability>(route.account_row->definition.durability) == Durability::kDisk;
@@ -312,13 +272,7 @@ Notice Engine::replace(const ReplaceMessage& message, std::uint32_t port) noexce
   return answer(port, {.sequence = sequence,
                        .request = message.header.request,
                        .order_id = order.order_id,
-                       .kind = static_cast<std::uint16_t>(RecordKind::kReplaceRequested),
-                       .refusal = 0,
-                       .level = -1,
-                       .limit = 0,
-                       .current = 0,
-                       .would_be = 0,
-                       .working = 0});
+                       .kind = static_cast<std::uint16_t>(RecordKind::kReplaceRequested)});
 }
 
 }  // namespace gateway

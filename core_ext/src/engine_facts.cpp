@@ -65,12 +65,7 @@ void Engine::tell_owner(const Order& order, Sequence sequence, RecordKind kind,
                                    .request = 0,
                                    .order_id = order.order_id,
                                    .kind = static_cast<std::uint16_t>(kind),
-                                   .refusal = static_cast<std::uint16_t>(refusal),
-                                   .level = -1,
-                                   .limit = 0,
-                                   .current = 0,
-                                   .would_be = 0,
-                                   .working = 0});
+                                   .refusal = static_cast<std::uint16_t>(refusal)});
 }
 
 void Engine::record_anomaly(OrderId order_id, RecordKind kind, std::uint8_t state, AnomalyCode code,

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "gateway_core/engine/engine.hpp"
+#include "gateway_core/engine/outbound.hpp"
 
 namespace gateway {
 namespace {
@@ -22,6 +23,10 @@ namespace {
       static_cast<std::uint64_t>(message.quantity) * 4 + static_cast<std::uint64_t>(message.side),
       static_cast<std::uint64_t>(message.trigger_price), static_cast<std::uint64_t>(message.type)};
   return words_key(route, words).low;
+}
+
+[[nodiscard]] bool has_conditions_of(const NewOrderMessage& message) noexcept {
+  return (message.trigger_price | message.display_quantity | message.expires_ns) != 0;
 }
 
 }  // namespace
@@ -283,28 +288,19 @@ Notice Engine::submit(const NewOrderMessage& message, std::uint32_t port) noexce
   return accept(candidate);
 }
 
-Notice Engine::accept(const Candidate& candidate) noexcept {
+void Engine::write_new(const Candidate& candidate, std::uint8_t* record, std::uint32_t length,
+                       OrderId id) noexcept {
   const NewOrderMessage& message = candidate.message;
-  Route& route = state_.routes.at(candidate.route_index);
-  const bool has_conditions =
-      (message.trigger_price | message.display_quantity | message.expires_ns) != 0;
+  const Route& route = state_.routes.at(candidate.route_index);
   const bool has_text = message.client_number == 0;
-  const std::uint32_t length = static_cast<std::uint32_t>(
-      sizeof(RecordHeader) + sizeof(OrderNew) + (has_conditions ? sizeof(OrderConditions) : 0) +
-      (has_text ? sizeof(ClientId) : 0));
-  std::uint8_t* record = writer_.reserve(length);
-  if (record == nullptr)
-    return refuse(message, candidate.port, {.refusal = Refusal::kJournalBehind});
-  const OrderId id = make_order_id(
-      {settings_.instance, state_.epoch, static_cast<std::uint32_t>(state_.orders_made + 1)});
+  const bool has_conditions = has_conditions_of(message);
   open_record(record, RecordKind::kOrderNew, length,
-              {.cause = 0,
-               .origin_sequence = message.header.request,
+              {.origin_sequence = message.header.request,
                .actor = message.header.principal,
                .port = candidate.port});
-  const std::uint8_t flags = static_cast<std::uint8_t>(
-      (message.flags & ~(kTextClientId | kConditions)) | (has_text ? kTextClientId : 0) |
-      (has_conditions ? kConditions : 0));
+  const auto flags = static_cast<std::uint8_t>((message.flags & ~(kTextClientId | kConditions)) |
+                                               (has_text ? kTextClientId : 0) |
+                                               (has_conditions ? kConditions : 0));
   const std::int64_t age_ms = std::clamp<std::int64_t>(
       (candidate.now_ns - route.instrument_row->reference.time_ns) / 1'000'000, 0, 0xFFFF);
   auto* made = reinterpret_cast<OrderNew*>(record + sizeof(RecordHeader));
@@ -325,42 +321,53 @@ Notice Engine::accept(const Candidate& candidate) noexcept {
            .margin_mode = static_cast<std::uint8_t>(route.margin_mode),
            .limits_version = route.limits.generation};
   if (has_conditions) {
-    auto* conditions = reinterpret_cast<OrderConditions*>(made + 1);
-    *conditions = {.trigger_price = message.trigger_price,
-                   .display_quantity = message.display_quantity,
-                   .expires_ns = message.expires_ns,
-                   .reserved = {}};
+    *reinterpret_cast<OrderConditions*>(made + 1) = {.trigger_price = message.trigger_price,
+                                                     .display_quantity = message.display_quantity,
+                                                     .expires_ns = message.expires_ns,
+                                                     .reserved = {}};
   }
-  if (has_text)
-    std::memcpy(record + length - sizeof(ClientId), &message.client_id, sizeof(ClientId));
-  for (LevelEntity* level : route.levels) level->orders.take(candidate.now_ns, level->order_rate);
-  remember_fingerprint(candidate);
-  const Sequence sequence = commit(record, length);
-  const Order& order = state_.orders.at(state_.orders.find(id));
-  const bool is_timed = (message.flags & kEmulate) != 0;
-  if (is_timed) emulated_.push_back(id);
+  if (!has_text) return;
+  std::memcpy(record + length - sizeof(ClientId), &message.client_id, sizeof(ClientId));
+}
+
+Notice Engine::accept(const Candidate& candidate) noexcept {
+  const NewOrderMessage& message = candidate.message;
+  Route& route = state_.routes.at(candidate.route_index);
+  const auto length =
+      static_cast<std::uint32_t>(sizeof(RecordHeader) + sizeof(OrderNew) +
+                                 (has_conditions_of(message) ? sizeof(OrderConditions) : 0) +
+                                 (message.client_number == 0 ? sizeof(ClientId) : 0));
+  // An order that the gateway holds for its trigger is one group with the fact that says so.
+  constexpr std::uint32_t kHeldBytes = sizeof(RecordHeader) + sizeof(OrderFact);
+  const std::uint32_t bytes = length + (candidate.is_emulated ? kHeldBytes : 0);
+  std::uint8_t* record = writer_.reserve(bytes);
+  if (record == nullptr) {
+    return refuse(message, candidate.port, {.refusal = Refusal::kJournalBehind});
+  }
+  const OrderId id = make_order_id(
+      {settings_.instance, state_.epoch, static_cast<std::uint32_t>(state_.orders_made + 1)});
+  write_new(candidate, record, length, id);
   if (candidate.is_emulated) {
     OrderFact held{};
     held.order_id = id;
     held.cumulative = -1;
     held.reason = static_cast<std::uint32_t>(FactReason::kUntriggered);
     held.evidence = static_cast<std::uint32_t>(Evidence::kGateway);
-    append(RecordKind::kOrderAccepted, held, {.cause = sequence});
-  } else {
-    send_new(order, sequence, route);
+    open_record(record + length, RecordKind::kOrderAccepted, kHeldBytes, {});
+    std::memcpy(record + length + sizeof(RecordHeader), &held, sizeof held);
   }
+  for (LevelEntity* level : route.levels) level->orders.take(candidate.now_ns, level->order_rate);
+  remember_fingerprint(candidate);
+  const Sequence sequence = commit(record, bytes) - (candidate.is_emulated ? 1 : 0);
+  const Order& order = state_.orders.at(state_.orders.find(id));
+  if ((message.flags & kEmulate) != 0) emulated_.push_back(id);
+  if (!candidate.is_emulated) send_new(order, sequence, route);
   ++counters_.orders_accepted;
   state_.orders.prefetch_next();
   return answer(candidate.port, {.sequence = sequence,
                                  .request = message.header.request,
                                  .order_id = id,
-                                 .kind = static_cast<std::uint16_t>(RecordKind::kOrderNew),
-                                 .refusal = 0,
-                                 .level = -1,
-                                 .limit = 0,
-                                 .current = 0,
-                                 .would_be = 0,
-                                 .working = 0});
+                                 .kind = static_cast<std::uint16_t>(RecordKind::kOrderNew)});
 }
 
 void Engine::send_new(const Order& order, Sequence sequence, Route& route) noexcept {
@@ -374,26 +381,12 @@ void Engine::send_new(const Order& order, Sequence sequence, Route& route) noexc
   if ((route.venue_row->definition.times_in_force >> static_cast<int>(tif) & 1) == 0) {
     tif = TimeInForce::kGtc;
   }
-  const OutboundEntry entry{.kind = static_cast<std::uint16_t>(RecordKind::kOrderNew),
-                            .flags = order.flags,
-                            .leg = order.leg,
-                            .epoch = state_.epoch,
-                            .sequence = sequence,
-                            .order_id = order.order_id,
-                            .instrument = order.instrument,
-                            .account = order.account,
-                            .strategy = order.strategy,
-                            .type = type,
-                            .side = order.side,
-                            .time_in_force = tif,
-                            .reserved_byte = 0,
-                            .price = order.price,
-                            .quantity = order.quantity,
-                            .trigger_price = was_triggered ? 0 : order.trigger_price,
-                            .display_quantity = order.display_quantity,
-                            .expires_ns = tif == TimeInForce::kGtd ? order.expires_ns : 0,
-                            .venue_order_id = order.venue_order_id,
-                            .reserved = 0};
+  OutboundEntry entry = outbound_of(order, RecordKind::kOrderNew, state_.epoch, sequence);
+  entry.type = type;
+  entry.time_in_force = tif;
+  entry.trigger_price = was_triggered ? 0 : order.trigger_price;
+  entry.display_quantity = order.display_quantity;
+  entry.expires_ns = tif == TimeInForce::kGtd ? order.expires_ns : 0;
   const bool waits_for_disk =
       static_cast<Durability>(route.account_row->definition.durability) == Durability::kDisk;
   // Room was checked before the decision, so the push succeeds; a failed one leaves UNKNOWN to

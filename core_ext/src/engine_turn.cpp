@@ -88,11 +88,15 @@ void Engine::open_record(std::uint8_t* record, RecordKind kind, std::uint32_t le
   header->origin_port = origin.port;
 }
 
-Sequence Engine::commit(std::uint8_t* record, std::uint32_t length) noexcept {
-  const Sequence sequence = writer_.publish(length);
-  // Our own record contradicting our own state is a defect: stop, recovery is the same code.
-  if (!state_.apply(*reinterpret_cast<const RecordHeader*>(record), record)) [[unlikely]]
-    std::abort();
+Sequence Engine::commit(std::uint8_t* group, std::uint32_t bytes) noexcept {
+  const Sequence sequence = writer_.publish(bytes);
+  for (std::uint32_t at = 0; at < bytes;) {
+    const auto& header = *reinterpret_cast<const RecordHeader*>(group + at);
+    // Our own record contradicting our own state is a defect: stop, recovery is the same code.
+    if (!state_.apply(header, group + at)) [[unlikely]]
+      std::abort();
+    at += header.length;
+  }
   return sequence;
 }
 

@@ -32,6 +32,40 @@ bool is_counted(RecordKind kind) noexcept {
 
 }  // namespace
 
+bool State::apply_venue_state(const VenueState& state) noexcept {
+  if (!registry.venues.has(state.venue)) return false;
+  VenueRow& row = registry.venues.at(state.venue);
+  row.session = static_cast<VenueSession>(state.state);
+  row.session_text = state.text;
+  row.session_since_ns = state.since_ns;
+  return true;
+}
+
+bool State::apply_definition(RecordKind kind, const std::uint8_t* record) noexcept {
+  switch (kind) {
+    case RecordKind::kCurrencyDefined:
+      return registry.apply(payload<CurrencyDefined>(record));
+    case RecordKind::kVenueDefined:
+      return registry.apply(payload<VenueDefined>(record));
+    case RecordKind::kInstrumentDefined:
+      return registry.apply(payload<InstrumentDefined>(record));
+    case RecordKind::kAccountDefined:
+      return registry.apply(payload<AccountDefined>(record));
+    case RecordKind::kStrategyDefined:
+      return registry.apply(payload<StrategyDefined>(record));
+    case RecordKind::kPrincipalDefined:
+      return registry.apply(payload<PrincipalDefined>(record));
+    case RecordKind::kCurrencyRateSet:
+      return registry.apply(payload<CurrencyRateSet>(record));
+    case RecordKind::kLimitsSet:
+      return registry.apply(payload<LimitsSet>(record));
+    case RecordKind::kTradingStateSet:
+      return registry.apply(payload<TradingStateSet>(record));
+    default:
+      return false;
+  }
+}
+
 bool State::apply(const RecordHeader& header, const std::uint8_t* record) noexcept {
   last_time_ns = header.time_ns;
   if (is_counted(static_cast<RecordKind>(header.type))) ++counts[header.type & 63];
@@ -65,43 +99,19 @@ bool State::apply(const RecordHeader& header, const std::uint8_t* record) noexce
       return apply_boot(payload<Boot>(record));
     case RecordKind::kClockTick:
       return apply_tick(payload<ClockTick>(record));
-    case RecordKind::kCurrencyDefined:
-      return registry.apply(payload<CurrencyDefined>(record));
-    case RecordKind::kVenueDefined:
-      return registry.apply(payload<VenueDefined>(record));
-    case RecordKind::kInstrumentDefined:
-      return registry.apply(payload<InstrumentDefined>(record));
-    case RecordKind::kAccountDefined:
-      return registry.apply(payload<AccountDefined>(record));
-    case RecordKind::kStrategyDefined:
-      return registry.apply(payload<StrategyDefined>(record));
-    case RecordKind::kPrincipalDefined:
-      return registry.apply(payload<PrincipalDefined>(record));
-    case RecordKind::kCurrencyRateSet:
-      return registry.apply(payload<CurrencyRateSet>(record));
-    case RecordKind::kLimitsSet:
-      return registry.apply(payload<LimitsSet>(record));
-    case RecordKind::kTradingStateSet:
-      return registry.apply(payload<TradingStateSet>(record));
     case RecordKind::kFunding:
       return apply_funding(header, payload<Funding>(record));
     case RecordKind::kBalanceChanged:
       return apply_balance(header, payload<BalanceChanged>(record));
-    case RecordKind::kVenueState: {
-      const auto& state = payload<VenueState>(record);
-      if (!registry.venues.has(state.venue)) return false;
-      VenueRow& row = registry.venues.at(state.venue);
-      row.session = static_cast<VenueSession>(state.state);
-      row.session_text = state.text;
-      row.session_since_ns = state.since_ns;
-      return true;
-    }
+    case RecordKind::kVenueState:
+      return apply_venue_state(payload<VenueState>(record));
     case RecordKind::kStopped:
     case RecordKind::kOrderRefused:
     case RecordKind::kAnomaly:
       return true;
+    default:
+      return apply_definition(static_cast<RecordKind>(header.type), record);
   }
-  return false;
 }
 
 }  // namespace gateway

@@ -25,6 +25,47 @@ struct World {
   VenuePort* venue;
   std::uint64_t number = 0;
 
+  void define_people() {
+    AccountDefined account{};
+    account.id = account.version = account.venue = 1;
+    account.durability = static_cast<std::uint8_t>(Durability::kProcess);
+    account.margin_mode = 1;
+    account.name.assign("main");
+    engine.record_control(RecordKind::kAccountDefined, account);
+    StrategyDefined strategy{};
+    strategy.id = strategy.version = 1;
+    strategy.name.assign("alpha");
+    engine.record_control(RecordKind::kStrategyDefined, strategy);
+    PrincipalDefined principal{};
+    principal.id = principal.version = 1;
+    principal.scopes = 15;
+    principal.all_accounts = principal.all_strategies = principal.all_instruments = 1;
+    principal.is_enabled = 1;
+    principal.name.assign("desk");
+    engine.record_control(RecordKind::kPrincipalDefined, principal);
+  }
+
+  void set_limits() {
+    for (std::uint32_t level = 0; level < kLevels; ++level) {
+      LimitsSet limits{};
+      limits.level = level;
+      limits.id = level == static_cast<std::uint32_t>(Level::kFirm) ? 0 : 1;
+      limits.version = 1;
+      auto& fields = limits.fields;
+      fields.order_quantity_max_e8 = fields.position_long_max_e8 = fields.position_short_max_e8 =
+          std::int64_t{1} << 50;
+      fields.order_notional_max_e4 = fields.gross_exposure_max_e4 = fields.net_exposure_max_e4 =
+          fields.credit_max_e4 = std::int64_t{1} << 56;
+      fields.collar_bps = 1000;
+      fields.reference_age_ms_max = 1'000'000;
+      fields.orders_per_second = fields.order_burst = 1'000'000'000;
+      fields.cancels_per_second = fields.cancel_burst = 1'000'000'000;
+      fields.open_orders_side_max = 1'000'000;
+      limits.actor.assign("ops");
+      engine.record_control(RecordKind::kLimitsSet, limits);
+    }
+  }
+
   World() {
     for (std::uint32_t id = 1; id <= 2; ++id) {
       CurrencyDefined currency{};
@@ -56,41 +97,8 @@ struct World {
     instrument.tick = instrument.lot = instrument.quantity_min = instrument.multiplier = 1;
     instrument.symbol.assign("BTC-PERP");
     engine.record_control(RecordKind::kInstrumentDefined, instrument);
-    AccountDefined account{};
-    account.id = account.version = account.venue = 1;
-    account.durability = static_cast<std::uint8_t>(Durability::kProcess);
-    account.margin_mode = 1;
-    account.name.assign("main");
-    engine.record_control(RecordKind::kAccountDefined, account);
-    StrategyDefined strategy{};
-    strategy.id = strategy.version = 1;
-    strategy.name.assign("alpha");
-    engine.record_control(RecordKind::kStrategyDefined, strategy);
-    PrincipalDefined principal{};
-    principal.id = principal.version = 1;
-    principal.scopes = 15;
-    principal.all_accounts = principal.all_strategies = principal.all_instruments = 1;
-    principal.is_enabled = 1;
-    principal.name.assign("desk");
-    engine.record_control(RecordKind::kPrincipalDefined, principal);
-    for (std::uint32_t level = 0; level < kLevels; ++level) {
-      LimitsSet limits{};
-      limits.level = level;
-      limits.id = level == static_cast<std::uint32_t>(Level::kFirm) ? 0 : 1;
-      limits.version = 1;
-      auto& fields = limits.fields;
-      fields.order_quantity_max_e8 = fields.position_long_max_e8 = fields.position_short_max_e8 =
-          std::int64_t{1} << 50;
-      fields.order_notional_max_e4 = fields.gross_exposure_max_e4 = fields.net_exposure_max_e4 =
-          fields.credit_max_e4 = std::int64_t{1} << 56;
-      fields.collar_bps = 1000;
-      fields.reference_age_ms_max = 1'000'000;
-      fields.orders_per_second = fields.order_burst = 1'000'000'000;
-      fields.cancels_per_second = fields.cancel_burst = 1'000'000'000;
-      fields.open_orders_side_max = 1'000'000;
-      limits.actor.assign("ops");
-      engine.record_control(RecordKind::kLimitsSet, limits);
-    }
+    define_people();
+    set_limits();
     client = &engine.open_client_port("door", 1024);
     venue = &engine.open_venue_port(1, 1024);
     VenueState session{};

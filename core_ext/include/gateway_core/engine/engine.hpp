@@ -136,6 +136,8 @@ class Engine {
   [[nodiscard]] bool is_duplicate(const Candidate& candidate) const noexcept;
   void remember_fingerprint(const Candidate& candidate) noexcept;
   Notice accept(const Candidate& candidate) noexcept;
+  void write_new(const Candidate& candidate, std::uint8_t* record, std::uint32_t length,
+                 OrderId id) noexcept;
   Notice refuse(const NewOrderMessage& message, std::uint32_t port, GateVerdict verdict) noexcept;
   [[nodiscard]] GateVerdict check_new(const NewOrderMessage& message, std::uint32_t port,
                                       Candidate& candidate) noexcept;
@@ -197,8 +199,8 @@ class Engine {
   }
   void open_record(std::uint8_t* record, RecordKind kind, std::uint32_t length,
                    const Origin& origin) noexcept;
-  /// Publishes one record and applies it. Everything that changes state ends here.
-  Sequence commit(std::uint8_t* record, std::uint32_t length) noexcept;
+  /// Publishes a group of records and applies each. Everything that changes state ends here.
+  Sequence commit(std::uint8_t* group, std::uint32_t bytes) noexcept;
 
   State& state_;
   journal::Writer& writer_;

@@ -173,16 +173,16 @@ static_assert(sizeof(AnyMessage) == sizeof(FillMessage));
 
 /// Engine -> client, 64 bytes.
 struct Notice {
-  Sequence sequence;      // record, 0 = a refusal that is only counted
-  std::uint64_t request;  // 0 = not an answer
-  OrderId order_id;
-  std::uint16_t kind;     // RecordKind
-  std::uint16_t refusal;  // Refusal
-  std::int32_t level;     // Level that refused, -1 = none
-  std::int64_t limit;
-  std::int64_t current;
-  std::int64_t would_be;
-  std::int64_t working;
+  Sequence sequence = 0;      // record, 0 = a refusal that is only counted
+  std::uint64_t request = 0;  // 0 = not an answer
+  OrderId order_id = 0;
+  std::uint16_t kind = 0;     // RecordKind
+  std::uint16_t refusal = 0;  // Refusal
+  std::int32_t level = -1;    // Level that refused, -1 = none
+  std::int64_t limit = 0;
+  std::int64_t current = 0;
+  std::int64_t would_be = 0;
+  std::int64_t working = 0;
 };
 static_assert(sizeof(Notice) == 64);
 

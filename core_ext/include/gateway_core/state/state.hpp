@@ -126,6 +126,8 @@ class State {
   bool apply_funding(const RecordHeader& header, const Funding& funding) noexcept;
   bool apply_balance(const RecordHeader& header, const BalanceChanged& change) noexcept;
   bool apply_tick(const ClockTick& tick) noexcept;
+  bool apply_venue_state(const VenueState& state) noexcept;
+  bool apply_definition(RecordKind kind, const std::uint8_t* record) noexcept;
 
   std::uint32_t take_slot(OrderId id) noexcept;
   void settle(Order& order, Route& route, std::uint32_t slot, OrderState next) noexcept;

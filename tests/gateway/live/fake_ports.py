@@ -1,0 +1,135 @@
+"""The ports of the engine in memory: commands are checked as the native ports check them, queued,
+and handed to the engine's next turn."""
+
+# ruff: noqa: PLR0917
+
+import itertools
+import re
+from collections import deque
+from decimal import Decimal
+from typing import NamedTuple
+
+
+class Notice(NamedTuple):
+    sequence: int
+    request: int
+    order_id: int
+    kind: int
+    refusal: int = 0
+    level: int = -1
+    limit: int = 0
+    current: int = 0
+    would_be: int = 0
+    working: int = 0
+
+
+class Outbound(NamedTuple):
+    kind: int
+    order_id: int
+    epoch: int
+    account: int
+    instrument: int
+    strategy: int
+    side: int
+    type: int
+    time_in_force: int
+    flags: int
+    leg: int
+    price: str
+    quantity: str
+    trigger_price: str
+    display_quantity: str
+    expires_ns: int
+    venue_order_id: str
+
+
+def text(number):
+    return format(number.normalize(), "f") if number else "0"
+
+
+class ClientPort:
+    def __init__(self, engine, number):
+        self.number, self._engine = number, engine
+        self._requests = itertools.count(1)
+        self._notices = deque()
+        self.overruns = 0
+        self.is_full = False
+
+    def submit(
+        self,
+        principal,
+        client_id,
+        instrument,
+        account,
+        strategy,
+        side,
+        type,
+        time_in_force,
+        quantity,
+        price="",
+        trigger_price="",
+        display_quantity="",
+        expires_ns=0,
+        leg=0,
+        flags=0,
+    ):
+        for field, value in (("quantity", quantity), ("price", price)):
+            if value and not re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
+                raise ValueError(f"BAD_NUMBER {field}")
+            if value and len(value.partition(".")[2].rstrip("0")) > 8:
+                raise ValueError(f"PRECISION {field}")
+            if value and Decimal(value) * 10**8 >= 2**63:
+                raise ValueError(f"OVERFLOW {field}")
+        content = (principal, client_id, instrument, account, strategy, side, type, time_in_force)
+        content += (quantity, price, trigger_price, display_quantity, expires_ns, leg, flags)
+        return self._queue("new", content)
+
+    def cancel(self, principal, order_id, reason=0):
+        return self._queue("cancel", (principal, order_id, reason))
+
+    def replace(self, principal, order_id, client_id="", quantity="", price=""):
+        return self._queue("replace", (principal, order_id, client_id, quantity, price))
+
+    def mass_cancel(
+        self, principal, account=0, strategy=0, instrument=0, venue=0, origin_port=0, reason=1
+    ):
+        return self._queue("mass", (principal, account, strategy, instrument, venue))
+
+    def notices(self, limit=1024):
+        return [self._notices.popleft() for _ in range(min(limit, len(self._notices)))]
+
+    def wake_fd(self):
+        raise AssertionError("inline drive only")
+
+    def _queue(self, kind, content):
+        if self.is_full:
+            return 0
+        request = next(self._requests)
+        self._engine.work.append((self, request, kind, content))
+        return request
+
+
+class VenuePort:
+    def __init__(self, engine, venue):
+        self.venue, self._engine = venue, engine
+        self.outbound = deque()
+        self.is_full = False
+        self.state = 0
+
+    def take(self, limit=256):
+        return [self.outbound.popleft() for _ in range(min(limit, len(self.outbound)))]
+
+    def wake_fd(self):
+        raise AssertionError("inline drive only")
+
+    def __getattr__(self, name):
+        if name not in self._engine.FACTS:
+            raise AttributeError(name)
+
+        def put(*values, **named):
+            if self.is_full:
+                return False
+            self._engine.work.append((self, 0, name, values, named))
+            return True
+
+        return put
