@@ -64,7 +64,7 @@ debian-packages:
 	  || echo "no chromium: tests/gateway/observer/test_page.py will be skipped"
 
 test: debian-packages check native-test
-	$(PYTEST) -m "not slow and not crash" --ignore=tests/house
+	$(PYTEST) -m "not slow and not crash" --ignore=tests/house -n $(JOBS)
 	$(PYTEST) -m "crash and not slow" $(ALLOW_EMPTY)
 
 # The native tests under the sanitizers: gcc always, clang when it is there.
