@@ -116,6 +116,7 @@ class Engine {
     std::uint32_t route_index;
     bool is_closing;   // reduce-only, or the closing side of a hedge leg
     bool is_emulated;  // held back: the gateway triggers it
+    std::uint64_t fingerprint = 0;  // H11, 0 = not looked for
   };
 
   // Admission and checks (engine_orders.cpp).
@@ -133,7 +134,7 @@ class Engine {
   [[nodiscard]] std::int64_t protection_price(const NewOrderMessage& message,
                                               const Route& route) const noexcept;
   [[nodiscard]] GateVerdict check_gate(const Candidate& candidate) noexcept;
-  [[nodiscard]] bool is_duplicate(const Candidate& candidate) const noexcept;
+  [[nodiscard]] bool is_duplicate(Candidate& candidate) const noexcept;
   void remember_fingerprint(const Candidate& candidate) noexcept;
   Notice accept(const Candidate& candidate) noexcept;
   void write_new(const Candidate& candidate, std::uint8_t* record, std::uint32_t length,
