@@ -114,8 +114,8 @@ class Engine {
     std::int64_t now_ns;
     std::int64_t price;  // protection price for orders without one
     std::uint32_t route_index;
-    bool is_closing;   // reduce-only, or the closing side of a hedge leg
-    bool is_emulated;  // held back: the gateway triggers it
+    bool is_closing;                // reduce-only, or the closing side of a hedge leg
+    bool is_emulated;               // held back: the gateway triggers it
     std::uint64_t fingerprint = 0;  // H11, 0 = not looked for
   };
 
@@ -214,8 +214,9 @@ class Engine {
   std::int64_t now_ns_ = 0;
   std::int64_t timers_due_ns_ = 0;
   std::uint64_t kill_word_seen_ = 0;
+  std::uint64_t kill_word_journaled_ = 0;
   std::atomic<std::uint64_t> beat_{0};
-  bool is_kill_sweeping_ = false;  // cancels of a raised kill word still wait for room
+  // cancels of a raised kill word still wait for room
   bool is_closed_ = false;
   bool is_clock_healthy_ = true;
   std::vector<OrderId> emulated_;  // bounded by the order table; waits for a trigger or an expiry
