@@ -366,7 +366,7 @@ Notice Engine::accept(const Candidate& candidate) noexcept {
   if ((message.flags & kEmulate) != 0) emulated_.push_back(id);
   if (!candidate.is_emulated) send_new(order, sequence, route);
   ++counters_.orders_accepted;
-  state_.orders.prefetch_next();
+  state_.prefetch_next(message.header.principal, message.client_number, id);
   return answer(candidate.port, {.sequence = sequence,
                                  .request = message.header.request,
                                  .order_id = id,

@@ -197,6 +197,7 @@ void put_orders(Out& out, const OrderTable& orders) {
     order.route = 0;
     order.next = 0;
     order.previous = 0;
+    order.index_next = 0;
     out.put(order);
   }
   out.put(static_cast<std::uint64_t>(ended.size()));
@@ -219,6 +220,7 @@ bool get_orders(In& in, State& state) {
     const std::uint32_t slot = state.orders.take(order.order_id);
     order.next = state.orders.at(slot).next;
     order.previous = state.orders.at(slot).previous;
+    order.index_next = state.orders.at(slot).index_next;
     state.orders.at(slot) = order;
     Route& route = state.routes.at(order.route);
     route.shared->add_working(order.side, order.reserved_quantity);

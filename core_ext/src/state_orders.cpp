@@ -94,6 +94,21 @@ std::uint32_t State::take_slot(OrderId id) noexcept {
   return orders.take(id);
 }
 
+// Two steps ahead: what this call brings near is read by the next one, and used by the one after.
+void State::prefetch_next(PrincipalId principal, std::uint64_t number, OrderId id) const noexcept {
+  constexpr std::uint64_t kAhead = 2;
+  orders.prefetch_index(id + kAhead);
+  if (number != 0) names.numbers().prefetch(ClientNames::number_key(principal, number + kAhead));
+  const std::uint32_t victim = orders.next_victim();
+  if (victim == kNoSlot) return orders.prefetch_slot(orders.next_unused());
+  const Order& old = orders.at(victim);
+  orders.prefetch_index(old.order_id);
+  if (old.client_number != 0) {
+    names.numbers().prefetch(ClientNames::number_key(old.principal, old.client_number));
+  }
+  if (old.next != 0) orders.prefetch_slot(old.next - 1);
+}
+
 MarginMode State::margin_mode_of(AccountId account, InstrumentId instrument) const noexcept {
   const bool is_spot = registry.instruments.at(instrument).rules.kind == InstrumentKind::kSpot;
   return is_spot ? MarginMode::kCash
@@ -180,6 +195,7 @@ bool State::apply_adopted(const RecordHeader& header, const OrderAdopted& adopte
   Order fresh;
   fresh.next = order.next;
   fresh.previous = order.previous;
+  fresh.index_next = order.index_next;
   fresh.order_id = adopted.order_id;
   fresh.price = fresh.original_price = adopted.price;
   fresh.quantity = fresh.original_quantity = adopted.quantity;

@@ -79,7 +79,8 @@ class KeyTable {
   explicit KeyTable(std::size_t capacity, bool is_sequential = false)
       : capacity_(capacity), is_sequential_(is_sequential) {
     std::size_t slots = 16;
-    while (slots < capacity * 2) slots *= 2;
+    // Blocks of neighbours make long runs, and every erase walks one: they get more room.
+    while (slots < capacity * (is_sequential ? 6 : 2)) slots *= 2;
     mask_ = slots - 1;
     slots_ = HugeArray<Slot>(slots);
   }

@@ -53,8 +53,8 @@ struct alignas(64) Order {
   // Line 3.
   VenueOrderId venue_order_id;
   std::int64_t venue_time_ns = 0;
-  std::uint32_t previous = 0;  // open or age list, slot + 1
-  std::uint32_t reserved_word = 0;
+  std::uint32_t previous = 0;    // open or age list, slot + 1
+  std::uint32_t index_next = 0;  // next order of the same place in the index, slot + 1
   std::uint64_t reserved = 0;
   // Lines 4 and 5.
   ClientId client_id;

@@ -19,7 +19,7 @@ class OrderTable {
     std::size_t size = 16;
     while (size < std::size_t{capacity} * 2) size *= 2;
     mask_ = size - 1;
-    index_ = HugeArray<Entry>(size);
+    index_ = HugeArray<std::uint32_t>(size);
   }
   OrderTable(const OrderTable&) = delete;
   OrderTable& operator=(const OrderTable&) = delete;
@@ -42,11 +42,10 @@ class OrderTable {
   [[nodiscard]] const Order& at(std::uint32_t slot) const noexcept { return slots_[slot]; }
 
   [[nodiscard]] std::uint32_t find(OrderId id) const noexcept {
-    if (id == 0) return kNoSlot;  // marks an empty place, never an order
-    for (std::size_t at = home(id);; at = (at + 1) & mask_) {
-      if (index_[at].id == id) return index_[at].slot;
-      if (index_[at].id == 0) return kNoSlot;
+    for (std::uint32_t at = index_[home(id)]; at != 0; at = slots_[at - 1].index_next) {
+      if (slots_[at - 1].order_id == id) return at - 1;
     }
+    return kNoSlot;
   }
 
   /// Oldest terminal slot that take() would recycle, kNoSlot when it would not recycle.
@@ -63,19 +62,23 @@ class OrderTable {
     } else {
       slot = terminal_.first - 1;
       unlink(terminal_, slot);
-      erase(slots_[slot].order_id);
+      erase(slot);
     }
     insert(id, slot);
     link(open_, slot);
     return slot;
   }
 
-  /// Brings the slot that the next take() will use near, while nobody waits for it.
-  void prefetch_next() const noexcept {
-    const std::uint32_t slot = used_ < capacity_ ? used_ : terminal_.first - 1;
+  /// Brings a slot near, or the place of an id in the index, while nobody waits for it.
+  void prefetch_slot(std::uint32_t slot) const noexcept {
     if (slot >= capacity_) return;
     const auto* bytes = reinterpret_cast<const std::byte*>(&slots_[slot]);
     for (std::size_t at = 0; at < sizeof(Order); at += 64) __builtin_prefetch(bytes + at, 1);
+  }
+  void prefetch_index(OrderId id) const noexcept { __builtin_prefetch(&index_[home(id)], 1); }
+  /// The slot that take() will use when none has to be recycled, kNoSlot otherwise.
+  [[nodiscard]] std::uint32_t next_unused() const noexcept {
+    return used_ < capacity_ ? used_ : kNoSlot;
   }
 
   [[nodiscard]] std::uint32_t open_count() const noexcept { return open_.count; }
@@ -108,33 +111,25 @@ class OrderTable {
   }
 
  private:
-  struct Entry {
-    OrderId id;  // 0 = empty
-    std::uint32_t slot;
-    std::uint32_t reserved;
-  };
-
+  // Ids of one boot are consecutive, so they have places of their own; only ids of other boots, or
+  // of orders that stay open very long, share one, and then form a chain through their slots.
   [[nodiscard]] std::size_t home(OrderId id) const noexcept {
-    return static_cast<std::size_t>(block_hash(id, 0)) & mask_;
+    return static_cast<std::size_t>(id + (id >> 31) * 0x9E3779B1) & mask_;
   }
   void insert(OrderId id, std::uint32_t slot) noexcept {
-    std::size_t at = home(id);
-    while (index_[at].id != 0) at = (at + 1) & mask_;
-    index_[at] = {id, slot, 0};
+    Order& order = slots_[slot];
+    std::uint32_t& first = index_[home(id)];
+    begin_write(order.version);
+    put(order.order_id, id);
+    put(order.state, 0);  // readers pass it over until its fields are written
+    put(order.index_next, first);
+    end_write(order.version);
+    first = slot + 1;
   }
-  void erase(OrderId id) noexcept {
-    std::size_t hole = home(id);
-    while (index_[hole].id != id) {
-      if (index_[hole].id == 0) return;
-      hole = (hole + 1) & mask_;
-    }
-    for (std::size_t at = (hole + 1) & mask_; index_[at].id != 0; at = (at + 1) & mask_) {
-      if (((at - home(index_[at].id)) & mask_) >= ((at - hole) & mask_)) {
-        index_[hole] = index_[at];
-        hole = at;
-      }
-    }
-    index_[hole] = {};
+  void erase(std::uint32_t slot) noexcept {
+    std::uint32_t* at = &index_[home(slots_[slot].order_id)];
+    while (*at != slot + 1) at = &slots_[*at - 1].index_next;
+    __atomic_store_n(at, slots_[slot].index_next, __ATOMIC_RELAXED);
   }
   /// Doubly linked through Order::next and Order::previous, slot + 1, 0 = end.
   struct List {
@@ -175,7 +170,7 @@ class OrderTable {
   List terminal_;
   std::size_t mask_ = 0;
   HugeArray<Order> slots_;
-  HugeArray<Entry> index_;
+  HugeArray<std::uint32_t> index_;  // slot + 1 of the first order of a place, 0 = none
 };
 
 }  // namespace gateway

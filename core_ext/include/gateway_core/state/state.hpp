@@ -77,6 +77,8 @@ class State {
   bool apply_decided(const RecordHeader& header, const OrderFilled& fill,
                      const DecidedFill& decided) noexcept;
 
+  /// Brings near what the next new orders will touch: slots, and the names of those they recycle.
+  void prefetch_next(PrincipalId principal, std::uint64_t number, OrderId id) const noexcept;
   /// Amounts the order holds at the gate, from what is open of it and of a pending replace.
   void reserve_for(Order& order, Route& route, int orders_delta) noexcept;
   /// Position after this fill; nullopt when the exact range is left.
