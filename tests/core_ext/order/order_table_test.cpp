@@ -19,6 +19,7 @@ std::uint32_t take(OrderTable& table, OrderId id) {
   Order fresh;
   fresh.next = order.next;
   fresh.previous = order.previous;
+  fresh.index_next = order.index_next;
   fresh.order_id = id;
   order = fresh;
   return slot;
