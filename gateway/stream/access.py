@@ -24,10 +24,12 @@ logger = logging.getLogger("gateway.observer")
 
 class KeyFile:
     """The daemon's key file, read again when it changed: a key added or revoked counts at once.
-    An absent file means that only page sessions can read."""
+    An absent file means that only page sessions can read. A key reads when its own scopes and its
+    principal's say so; `readers` are the principals that may, None = all."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, readers: frozenset[str] | None = None) -> None:
         self._path = path
+        self._readers = readers
         self._version: object = None
         self._keys: Mapping[str, ApiKey] = {}
 
@@ -47,11 +49,15 @@ class KeyFile:
 
     def _read(self) -> Mapping[str, ApiKey]:
         try:
-            return read_key_file(self._path)
+            keys = read_key_file(self._path)
         except (OSError, ValueError) as error:
             # Closed rather than open: a file that cannot be read admits nobody.
             logger.warning("%s: no key is accepted: %s", self._path, error)
             return {}
+        readers = self._readers
+        return {
+            name: key for name, key in keys.items() if readers is None or key.principal in readers
+        }
 
 
 def _random_token() -> str:
