@@ -112,7 +112,8 @@ struct gateway_journal_ring {
   uint32_t writer_pid;
   uint8_t padding_0[16];
   uint64_t kill_word;
-  uint8_t padding_1[56];
+  uint64_t kill_word_seen; /* of the last kill that was carried out */
+  uint8_t padding_1[48];
   uint64_t published_position;
   uint64_t published_sequence;
   uint8_t padding_2[48];

@@ -99,7 +99,9 @@ Refusal Engine::check_numbers(const NewOrderMessage& message,
       outside(message.trigger_price) || outside(message.display_quantity)) {
     return Refusal::kRange;
   }
-  if (message.price % rules.tick != 0 || message.trigger_price % rules.tick != 0) {
+  // A division each: absent numbers are spared it.
+  if ((message.price != 0 && message.price % rules.tick != 0) ||
+      (message.trigger_price != 0 && message.trigger_price % rules.tick != 0)) {
     return Refusal::kBadTick;
   }
   if (message.quantity % rules.lot != 0) return Refusal::kBadLot;
@@ -225,17 +227,18 @@ GateVerdict Engine::check_gate(const Candidate& candidate) noexcept {
   return {};
 }
 
-bool Engine::is_duplicate(const Candidate& candidate) const noexcept {
+bool Engine::is_duplicate(Candidate& candidate) const noexcept {
   const Route& route = state_.routes.at(candidate.route_index);
   if (route.limits.duplicate_window_ns == 0) return false;
   const std::uint64_t value = fingerprint(candidate.message, candidate.route_index);
+  candidate.fingerprint = value;
   const Fingerprint& seen = fingerprints_[value % kFingerprints];
   return seen.value == value && candidate.now_ns - seen.time_ns < route.limits.duplicate_window_ns;
 }
 
 void Engine::remember_fingerprint(const Candidate& candidate) noexcept {
   if (state_.routes.at(candidate.route_index).limits.duplicate_window_ns == 0) return;
-  const std::uint64_t value = fingerprint(candidate.message, candidate.route_index);
+  const std::uint64_t value = candidate.fingerprint;
   fingerprints_[value % kFingerprints] = {value, candidate.now_ns};
 }
 
@@ -268,7 +271,7 @@ GateVerdict Engine::check_new(const NewOrderMessage& message, std::uint32_t port
 
 Notice Engine::submit(const NewOrderMessage& message, std::uint32_t port) noexcept {
   const std::int64_t now = now_ns();
-  Candidate candidate{message, port, now, 0, 0, false, false};
+  Candidate candidate{message, port, now, 0, 0, false, false, 0};
   if (const Refusal found = check_identity(message); found != Refusal::kNone) {
     return refuse(message, port, {.refusal = found});
   }

@@ -56,7 +56,7 @@ Engine::Engine(State& state, journal::Writer& writer, Clock& clock, const Engine
       fingerprints_(std::make_unique<Fingerprint[]>(kFingerprints)) {
   emulated_.reserve(state.orders.capacity());
   now_ns_ = std::max(clock.now_ns(), state.last_time_ns);
-  kill_word_seen_ = writer.kill_word();
+  kill_word_seen_ = kill_word_journaled_ = writer.kill_word_seen();
 }
 
 std::int64_t Engine::now_ns() noexcept {
@@ -211,10 +211,10 @@ void Engine::release_gated() noexcept {
 // runs. What finds no room now is cancelled in the next turns: a kill that forgets orders is none.
 void Engine::poll_kill_word() noexcept {
   const std::uint64_t word = writer_.kill_word();
-  if (word == kill_word_seen_ && !is_kill_sweeping_) [[likely]]
+  if (word == kill_word_seen_) [[likely]]
     return;
   (void)now_ns();
-  if (word != kill_word_seen_) {
+  if (word != kill_word_journaled_) {
     TradingStateSet halt{};
     halt.level = static_cast<std::uint32_t>(Level::kFirm);
     halt.state = static_cast<std::uint32_t>(TradingState::kHalted);
@@ -222,9 +222,12 @@ void Engine::poll_kill_word() noexcept {
     halt.actor.assign("kill word");
     halt.reason.assign("kill word raised");
     if (append(RecordKind::kTradingStateSet, halt, {}) == 0) return;  // again in the next turn
-    kill_word_seen_ = word;
+    kill_word_journaled_ = word;
   }
-  is_kill_sweeping_ = !sweep_by_kill();
+  // Seen only when every cancel is out: a crash before that carries the kill out again.
+  if (!sweep_by_kill()) return;
+  kill_word_seen_ = word;
+  writer_.set_kill_word_seen(word);
 }
 
 bool Engine::sweep_by_kill() noexcept {
@@ -234,8 +237,9 @@ bool Engine::sweep_by_kill() noexcept {
     const Refusal found = check_cancel(order, 0);
     if (found == Refusal::kNone) {
       send_cancel(slot, 0, 0, CancelReason::kKill, order.origin_port);
-    } else if (found == Refusal::kVenueQueueFull || found == Refusal::kJournalBehind) {
-      is_done = false;
+    } else if (found == Refusal::kVenueQueueFull || found == Refusal::kJournalBehind ||
+               found == Refusal::kVenueDown) {
+      is_done = false;  // no room, or the venue's port is not open yet: again in the next turn
     }
   });
   return is_done;

@@ -13,23 +13,67 @@ void move_overlay(Order& order, Overlay overlay, PendingEvent event) noexcept {
   put(order.overlay, bits);
 }
 
-/// Stores a new order over a recycled slot. Texts are two cache lines that numeric ids never use:
-/// they are written only when there is one or when one has to go.
-void put_fresh(Order& order, const Order& fresh) noexcept {
-  constexpr std::size_t kTexts = offsetof(Order, client_id);
-  constexpr std::size_t kTail = offsetof(Order, original_price);
-  static_assert(kTail - kTexts == 2 * sizeof(ClientId));
-  auto* out = reinterpret_cast<std::uint64_t*>(&order);
-  const auto* in = reinterpret_cast<const std::uint64_t*>(&fresh);
-  const auto copy = [&](std::size_t from, std::size_t to) {
-    for (std::size_t i = from / 8; i < to / 8; ++i) {
-      __atomic_store_n(&out[i], in[i], __ATOMIC_RELAXED);
-    }
-  };
-  copy(0, kTexts);
-  if (!(order.client_id == fresh.client_id)) put_all(order.client_id, fresh.client_id);
-  if (!order.pending_client_id.empty()) put_all(order.pending_client_id, fresh.pending_client_id);
-  copy(kTail, sizeof(Order));
+/// Every field of a slot that was used before, each by one store; texts only where there is one.
+void put_new(Order& order, const RecordHeader& header, const std::uint8_t* record,
+             std::uint32_t route) noexcept {
+  const auto& made = payload<OrderNew>(record);
+  const OrderConditions* conditions = conditions_of(record, made.flags);
+  const ClientId* client_id = client_id_of(record, made.flags);
+  put(order.order_id, made.order_id);
+  put(order.client_number, made.client_number);
+  put(order.price, made.price);
+  put(order.quantity, made.quantity);
+  put(order.cumulative, 0);
+  put(order.state, static_cast<std::uint8_t>(OrderState::kPendingNew));
+  put(order.overlay, 0);
+  put(order.side, made.side);
+  put(order.type, made.type);
+  put(order.time_in_force, made.time_in_force);
+  put(order.flags, made.flags);
+  put(order.leg, made.leg);
+  put(order.margin_mode, made.margin_mode);
+  put(order.instrument, made.instrument);
+  put(order.account, made.account);
+  put(order.strategy, made.strategy);
+  put(order.principal, header.actor);
+  put(order.route, route);
+  put(order.origin_port, header.origin_port);
+  put(order.created_ns, header.time_ns);
+  put(order.value_e18, Int128{0});
+  put(order.updated_ns, header.time_ns);
+  put(order.sequence, header.sequence);
+  put(order.trigger_price, conditions == nullptr ? 0 : conditions->trigger_price);
+  put(order.display_quantity, conditions == nullptr ? 0 : conditions->display_quantity);
+  put(order.expires_ns, conditions == nullptr ? 0 : conditions->expires_ns);
+  put(order.pending_price, 0);
+  put(order.pending_quantity, 0);
+  put(order.venue_sequence, 0);
+  put(order.reason, 0);
+  put(order.venue_time_ns, 0);
+  put(order.original_price, made.price);
+  put(order.original_quantity, made.quantity);
+  put(order.pending_client_number, 0);
+  put(order.told_cumulative, 0);
+  if (!order.venue_order_id.empty()) put_all(order.venue_order_id, VenueOrderId{});
+  if (client_id != nullptr) {
+    put_all(order.client_id, *client_id);
+  } else if (!order.client_id.empty()) {
+    put_all(order.client_id, ClientId{});
+  }
+  if (!order.pending_client_id.empty()) put_all(order.pending_client_id, ClientId{});
+}
+
+/// What a new order holds at the gate: all of it.
+void reserve_new(Order& order, Route& route) noexcept {
+  const std::int64_t quantity = order.quantity;
+  const std::int64_t amount = route.instrument_row->amount_e4(order.price, quantity);
+  const Side side = order.side;
+  route.shared->add_working(side, quantity);
+  route.account_exposure->add_working(side, quantity);
+  route.strategy_exposure->add_working(side, quantity);
+  for (LevelEntity* level : route.levels) level->totals.add_working(side, amount, 1);
+  put(order.reserved_quantity, quantity);
+  put(order.reserved_notional_e4, amount);
 }
 
 }  // namespace
@@ -114,39 +158,9 @@ bool State::apply_order_new(const RecordHeader& header, const std::uint8_t* reco
   if (route_index == RouteTable::kNone) return false;
   const std::uint32_t slot = take_slot(made.order_id);
   Order& order = orders.at(slot);
-  Order fresh;
-  fresh.version = order.version;
-  fresh.next = order.next;
-  fresh.previous = order.previous;
-  fresh.order_id = made.order_id;
-  fresh.client_number = made.client_number;
-  fresh.price = fresh.original_price = made.price;
-  fresh.quantity = fresh.original_quantity = made.quantity;
-  fresh.state = static_cast<std::uint8_t>(OrderState::kPendingNew);
-  fresh.side = made.side;
-  fresh.type = made.type;
-  fresh.time_in_force = made.time_in_force;
-  fresh.flags = made.flags;
-  fresh.leg = made.leg;
-  fresh.margin_mode = made.margin_mode;
-  fresh.instrument = made.instrument;
-  fresh.account = made.account;
-  fresh.strategy = made.strategy;
-  fresh.principal = header.actor;
-  fresh.route = route_index;
-  fresh.origin_port = header.origin_port;
-  fresh.created_ns = fresh.updated_ns = header.time_ns;
-  fresh.sequence = header.sequence;
-  if (const auto* conditions = conditions_of(record, made.flags)) {
-    fresh.trigger_price = conditions->trigger_price;
-    fresh.display_quantity = conditions->display_quantity;
-    fresh.expires_ns = conditions->expires_ns;
-  }
-  if (const auto* client_id = client_id_of(record, made.flags)) fresh.client_id = *client_id;
   begin_write(order.version);
-  fresh.version = order.version;
-  put_fresh(order, fresh);
-  reserve_for(order, routes.at(route_index), 1);
+  put_new(order, header, record, route_index);
+  reserve_new(order, routes.at(route_index));
   end_write(order.version);
   names.use(header.actor, made.client_number, order.client_id, made.order_id);
   orders_made = split_order_id(made.order_id).sequence;

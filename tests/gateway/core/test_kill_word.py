@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from native_desk import Desk
 
+from gateway._core.engine import Engine
 from gateway.journal import reader
 
 
@@ -35,6 +36,22 @@ def test_the_kill_word_cancels_everything_while_no_event_loop_runs(desk: Desk) -
     while not refusals and time.monotonic() < deadline:
         refusals = [notice[4] for notice in desk.client.notices() if notice[3] == 31]
     assert refusals == [100]  # LATCHED
+
+
+def test_a_kill_word_raised_while_the_engine_is_down_is_carried_out_at_its_start(
+    tmp_path: Path, ring_directory: Path
+) -> None:
+    first = Desk(tmp_path / "journal", ring_directory)
+    first.rest(3)
+    first.engine.stop()
+    assert reader.raise_kill_word(ring_directory) == 1
+    engine = Engine(str(tmp_path / "journal"), str(ring_directory), orders_max=4096)
+    port = engine.open_venue_port(1)
+    engine.turn()
+    assert [entry[0] for entry in port.take(10)] == [32, 32, 32]
+    (firm,) = [row for row in engine.trading_states() if row["level"] == "firm"]
+    assert (firm["state"], firm["is_latch"]) == ("halted", True)
+    engine.stop()
 
 
 def test_a_kill_word_without_a_ring_names_the_file(tmp_path: Path) -> None:

@@ -114,8 +114,9 @@ class Engine {
     std::int64_t now_ns;
     std::int64_t price;  // protection price for orders without one
     std::uint32_t route_index;
-    bool is_closing;   // reduce-only, or the closing side of a hedge leg
-    bool is_emulated;  // held back: the gateway triggers it
+    bool is_closing;                // reduce-only, or the closing side of a hedge leg
+    bool is_emulated;               // held back: the gateway triggers it
+    std::uint64_t fingerprint = 0;  // H11, 0 = not looked for
   };
 
   // Admission and checks (engine_orders.cpp).
@@ -133,7 +134,7 @@ class Engine {
   [[nodiscard]] std::int64_t protection_price(const NewOrderMessage& message,
                                               const Route& route) const noexcept;
   [[nodiscard]] GateVerdict check_gate(const Candidate& candidate) noexcept;
-  [[nodiscard]] bool is_duplicate(const Candidate& candidate) const noexcept;
+  [[nodiscard]] bool is_duplicate(Candidate& candidate) const noexcept;
   void remember_fingerprint(const Candidate& candidate) noexcept;
   Notice accept(const Candidate& candidate) noexcept;
   void write_new(const Candidate& candidate, std::uint8_t* record, std::uint32_t length,
@@ -213,8 +214,9 @@ class Engine {
   std::int64_t now_ns_ = 0;
   std::int64_t timers_due_ns_ = 0;
   std::uint64_t kill_word_seen_ = 0;
+  std::uint64_t kill_word_journaled_ = 0;
   std::atomic<std::uint64_t> beat_{0};
-  bool is_kill_sweeping_ = false;  // cancels of a raised kill word still wait for room
+  // cancels of a raised kill word still wait for room
   bool is_closed_ = false;
   bool is_clock_healthy_ = true;
   std::vector<OrderId> emulated_;  // bounded by the order table; waits for a trigger or an expiry

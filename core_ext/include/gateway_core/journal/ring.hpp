@@ -29,6 +29,8 @@ struct RingHeader {
   std::uint8_t padding_0[16];
   // Written by control (gateway kill), polled by the engine.
   alignas(64) std::atomic<std::uint64_t> kill_word;
+  // Written by the engine once a kill is carried out, so that one raised while it is down counts.
+  std::atomic<std::uint64_t> kill_word_seen;
   // Written by the writer.
   alignas(64) std::atomic<std::uint64_t> published_position;
   std::atomic<std::uint64_t> published_sequence;

@@ -104,6 +104,12 @@ class Writer {
     const auto* oldest = reinterpret_cast<const RecordHeader*>(data_ + (synced_ & mask_));
     return now_ns > oldest->time_ns ? now_ns - oldest->time_ns : 0;
   }
+  [[nodiscard]] std::uint64_t kill_word_seen() const noexcept {
+    return header_->kill_word_seen.load(std::memory_order_acquire);
+  }
+  void set_kill_word_seen(std::uint64_t word) noexcept {
+    header_->kill_word_seen.store(word, std::memory_order_release);
+  }
   [[nodiscard]] std::uint64_t kill_word() const noexcept {
     return header_->kill_word.load(std::memory_order_acquire);
   }
