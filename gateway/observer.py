@@ -53,6 +53,7 @@ class ObserverOptions:
     host: str
     port: int
     keys_file: Path
+    readers: frozenset[str] | None = None  # principals whose keys may read; None = all
     snapshot_every_seals: int = 1
     records_max: int = 4096
     history_max: int = 65536
@@ -67,6 +68,7 @@ class ObserverOptions:
             host=observer.host,
             port=observer.port,
             keys_file=places.keys_file,
+            readers=frozenset(n for n, p in settings.principals.items() if "read" in p.scopes),
             snapshot_every_seals=observer.snapshot_every_segments,
         )
 
@@ -112,7 +114,7 @@ class Observer:
             finished_orders_max=options.finished_orders_max,
         )
         self.hub = StreamHub(self.view.channels, secrets.token_hex(4), options.stream)
-        self.access = Access(KeyFile(options.keys_file).keys, monotonic)
+        self.access = Access(KeyFile(options.keys_file, options.readers).keys, monotonic)
         self.url = ""
 
     async def run(self, announce: Callable[[Observer], None]) -> None:

@@ -1,4 +1,4 @@
-"""What a daemon owes its operating system: systemd's notifications and sockets, CPU pinning, locked
+"""What a daemon owes its operating system: systemd's notifications and sockets, locked
 memory, clocks. Must never report a success it has not verified."""
 
 from __future__ import annotations
@@ -8,13 +8,12 @@ import os
 import resource
 import socket
 import time
-from collections.abc import Collection, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 import msgspec
 
 __all__ = [
-    "ClockSample",
     "ListenSocket",
     "Notifier",
     "ProcessError",
@@ -22,8 +21,6 @@ __all__ = [
     "lock_memory",
     "memory_lock_limit_bytes",
     "monotonic_ns",
-    "pin_thread",
-    "sample_clocks",
     "sleep",
     "take_listen_sockets",
     "wall_ns",
@@ -144,25 +141,6 @@ def take_listen_sockets(
     return found
 
 
-def pin_thread(cpus: Collection[int], thread_id: int = 0) -> None:
-    """Pin a thread (0 = the caller) and check that the kernel did it. Raises ProcessError naming
-    the CPUs that may be used: a silently wrong pinning ruins speed and is found too late."""
-    wanted = set(cpus)
-    may = os.sched_getaffinity(0)
-    if not wanted or min(wanted) < 0:
-        raise ProcessError(f"no such set of CPUs: {sorted(wanted)}")
-    if not wanted <= may:
-        missing = sorted(wanted - may)
-        raise ProcessError(f"CPU {missing} is not among the usable CPUs {sorted(may)}")
-    try:
-        os.sched_setaffinity(thread_id, wanted)
-    except OSError as error:
-        raise ProcessError(f"CPU {sorted(wanted)} refused: {error.strerror}") from error
-    actual = os.sched_getaffinity(thread_id)
-    if actual != wanted:
-        raise ProcessError(f"asked for CPU {sorted(wanted)}, the kernel gave {sorted(actual)}")
-
-
 def memory_lock_limit_bytes() -> int | None:
     """RLIMIT_MEMLOCK of this process; None = unlimited."""
     soft, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
@@ -178,27 +156,6 @@ def lock_memory() -> None:
         raise ProcessError(
             f"memory cannot be locked ({cause}); limit {limit} bytes: set LimitMEMLOCK=infinity"
         )
-
-
-class ClockSample(msgspec.Struct, frozen=True):
-    """Wall and monotonic time taken together; `uncertainty_ns` bounds the time between them."""
-
-    wall_ns: int
-    monotonic_ns: int
-    uncertainty_ns: int
-
-
-def sample_clocks(tries: int = 8) -> ClockSample:
-    """The tightest of a few paired readings, so that one preemption does not shift the clock."""
-    best: ClockSample | None = None
-    for _ in range(tries):
-        before = time.monotonic_ns()
-        wall = time.time_ns()
-        after = time.monotonic_ns()
-        if best is None or after - before < best.uncertainty_ns:
-            best = ClockSample(wall, before + (after - before) // 2, after - before)
-    assert best is not None, "at least one try"
-    return best
 
 
 def wall_ns() -> int:

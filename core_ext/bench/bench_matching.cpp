@@ -1,4 +1,4 @@
-// The matching engine on two streams: mix A is an exchange's feed, mix B is mostly moves.
+// The matching engine on two streams: mix A is a venue's feed, mix B is mostly moves.
 #include <utility>
 #include <vector>
 

@@ -1,11 +1,12 @@
 // The waker: looks at the lanes every few microseconds of idle time and writes an event per change.
 #include "engine_handle.hpp"
 
-#include <pthread.h>
 #include <sys/eventfd.h>
 
 #include <chrono>
 #include <stdexcept>
+#include <string>
+#include <thread>
 
 namespace gateway {
 
@@ -15,12 +16,15 @@ int EngineHandle::watch(int& fd, std::function<bool()> has_entries) {
   fd = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (fd < 0) throw std::runtime_error("wake_fd: no descriptor left");
   watched_.push_back({fd, std::move(has_entries)});
-  if (!waker_.joinable()) waker_ = std::thread([this] { run_waker(); });
+  if (waker_.is_joinable()) return fd;
+  const ThreadStart result = waker_.start("waker", kAnyCpu, [this] { run_waker(); });
+  if (result != ThreadStart::kStarted) {
+    throw std::runtime_error("waker: " + std::string(describe(result)));
+  }
   return fd;
 }
 
 void EngineHandle::run_waker() {
-  ::pthread_setname_np(::pthread_self(), "waker");
   while (!is_stopping_.load(std::memory_order_acquire)) {
     {
       const std::lock_guard<std::mutex> lock(mutex_);
@@ -37,7 +41,7 @@ void EngineHandle::run_waker() {
 
 bool EngineHandle::stop() {
   is_stopping_.store(true, std::memory_order_release);
-  if (waker_.joinable()) waker_.join();
+  waker_.join();
   for (const Watched& one : watched_) ::close(one.fd);
   watched_.clear();
   // The numbers may belong to other files from now on.

@@ -7,10 +7,10 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <vector>
 
 #include "gateway_core/engine/runtime.hpp"
+#include "gateway_core/platform/cpu_affinity.hpp"
 
 namespace gateway {
 
@@ -59,7 +59,7 @@ struct EngineHandle {
 
   std::mutex mutex_;
   std::vector<Watched> watched_;
-  std::thread waker_;
+  RoleThread waker_;
   std::atomic<bool> is_stopping_{false};
 };
 

@@ -1,16 +1,14 @@
 // The commit thread: group commit from the ring to the open segment, rotation, and the rewrite
 // after a failed write or sync. Cold but for the batch walk; never touches bytes the writer may
 // change.
-#include <pthread.h>
-#include <sched.h>
-
 #include <cerrno>
 #include <chrono>
-#include <system_error>
+#include <thread>
 #include <utility>
 
 #include "gateway_core/journal/commit.hpp"
 #include "gateway_core/journal/scan.hpp"
+#include "gateway_core/ring/wait_strategy.hpp"
 
 namespace gateway::journal {
 
@@ -137,45 +135,21 @@ StepResult Commit::step() noexcept {
   return StepResult::kAdvanced;
 }
 
-bool Commit::start() {
+ThreadStart Commit::start() {
   is_stopping_.store(false, std::memory_order_release);
-  try {
-    thread_ = std::thread([this] { run(); });
-  } catch (const std::system_error&) {
-    return false;
-  }
-  return true;
+  return thread_.start("journal_commit", options_.cpu, [this] { run(); });
 }
 
 void Commit::stop() noexcept {
   is_stopping_.store(true, std::memory_order_release);
-  if (thread_.joinable()) thread_.join();
+  thread_.join();
   if (is_closed_) return;
   is_closed_ = true;
   while (step() == StepResult::kAdvanced) continue;
   close_segment(synced_.position);
 }
 
-void Commit::apply_scheduling() noexcept {
-  pthread_setname_np(pthread_self(), "journal_commit");
-  int error = 0;
-  if (options_.cpu >= 0) {
-    cpu_set_t cpus;
-    CPU_ZERO(&cpus);
-    CPU_SET(static_cast<std::size_t>(options_.cpu), &cpus);
-    error = pthread_setaffinity_np(pthread_self(), sizeof cpus, &cpus);
-  }
-  if (options_.realtime_priority > 0) {  // last: nothing of the set-up may run with it
-    sched_param parameters{};
-    parameters.sched_priority = options_.realtime_priority;
-    const int refused = pthread_setschedparam(pthread_self(), SCHED_FIFO, &parameters);
-    if (error == 0) error = refused;
-  }
-  scheduling_errno_.store(error, kRelaxed);
-}
-
 void Commit::run() noexcept {
-  apply_scheduling();
   std::uint32_t idle_rounds = 0;
   std::int64_t paused_ns = options_.retry_ns;
   for (;;) {
@@ -196,9 +170,7 @@ void Commit::run() noexcept {
     paused_ns = result == StepResult::kFailed && !is_due ? paused_ns + options_.park_ns : 0;
     ++idle_rounds;
     if (result == StepResult::kIdle && idle_rounds < options_.spin_rounds) {
-#if defined(__x86_64__)
-      __builtin_ia32_pause();
-#endif
+      spin_pause();
     } else if (result == StepResult::kIdle &&
                idle_rounds < options_.spin_rounds + options_.yield_rounds) {
       std::this_thread::yield();

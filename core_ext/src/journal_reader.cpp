@@ -138,10 +138,7 @@ Reader::Found Reader::from_ring() {
     copy_from_ring(record_ + sizeof header, ring_.at(position) + sizeof header,
                    header.length - static_cast<std::uint32_t>(sizeof header));
   }
-  if (position < ring_.lowest_position()) {  // overtaken while copying
-    ++laps_;
-    return Found::kElsewhere;
-  }
+  if (position < ring_.lowest_position()) return Found::kElsewhere;  // overtaken while copying
   if (is_possible && is_next(record_, header.length)) return Found::kRecord;
   // A ring that does not continue what was read may be one that is being replaced: the disk
   // decides.

@@ -104,7 +104,6 @@ SealResult Sealer::step() {
       return SealResult::kFailed;
     }
     if (!seal(index, next)) return SealResult::kFailed;
-    sealed_index_ = index;
     return SealResult::kSealed;
   }
   const int made = prepare_spare(storage_, directory_, segment_bytes_);

@@ -48,7 +48,9 @@ Runtime::Runtime(const RuntimeOptions& options) : build_(options.build) {
       EngineSettings{.instance = options.journal.instance,
                      .disk_async_window_ns = options.disk_async_window_ns});
   is_open_ = true;
-  if (!journal_->commit().start()) throw std::runtime_error("journal_commit: no thread");
+  if (const ThreadStart result = journal_->commit().start(); result != ThreadStart::kStarted) {
+    throw std::runtime_error("journal_commit: " + std::string(describe(result)));
+  }
   if (!record_boot(journal_->was_clean() ? 1 : 0)) {
     throw std::runtime_error("journal: no room for the boot record");
   }

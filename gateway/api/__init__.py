@@ -1,4 +1,7 @@
-"""The public contract of the gateway. Plugins import this package and gateway.transport only."""
+"""The contract with plugins, which import this package and, to simulate a venue, gateway.matching.
+
+Must never import another room of the gateway.
+"""
 
 from gateway.api.adapter import AdapterPort, VenueAdapter
 from gateway.api.capabilities import Capabilities

@@ -90,7 +90,7 @@ class AdapterPort(Protocol):
         """The replace failed; the order is what it was."""
 
     def filled(self, fill: FillReport) -> None:
-        """An execution, ours (client_order_id decodes) or external. Duplicates are welcome."""
+        """A fill, ours (client_order_id decodes) or external. Duplicates are welcome."""
 
     def fill_busted(self, fill: FillReport, revision: int) -> None:
         """An earlier fill (same key) never happened."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from gateway.commands.connection import Connection, connect, connection_options
+from gateway.commands.connection import Connection, RunningGateway, connection_options
 from gateway.commands.orders import ORDER_COLUMNS
 from gateway.commands.output import confirm, json_option, print_json, print_table
 
@@ -29,9 +27,7 @@ def command(
     client_order_id: str | None,
     is_all: bool,
     yes: bool,
-    url: str | None,
-    key_file: Path | None,
-    config_file: Path | None,
+    gateway: RunningGateway,
     as_json: bool,
     **filters: str | None,
 ) -> None:
@@ -52,9 +48,9 @@ def command(
     if is_all:
         words = [f"{name} {value}" for name, value in filters.items() if value]
         confirm(f"Cancel all open orders ({', '.join(words) or 'everywhere'})", yes)
-        answer = connect(url, key_file, config_file).request("DELETE", "/v1/orders", query=filters)
+        answer = gateway.connect().request("DELETE", "/v1/orders", query=filters)
     else:
-        connection = connect(url, key_file, config_file)
+        connection = gateway.connect()
         order = order or find_order(connection, str(client_order_id))
         answer = connection.request("DELETE", f"/v1/orders/{order}")
     if as_json:

@@ -10,8 +10,10 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -19,18 +21,40 @@ from gateway.commands.output import FAILED, NOT_RUNNING, REFUSED, CommandFailure
 from gateway.commands.settings import DEFAULT_FILE, load_settings
 from gateway.config import Settings
 
-__all__ = ["Connection", "connect", "connection_options"]
+__all__ = ["Connection", "RunningGateway", "connection_options"]
 
 REQUEST_SECONDS_MAX = 15
 ANSWER_BYTES_MAX = 64 << 20
 EXPLAINED = ("level", "limit", "current", "would_be", "working")
 START_HINT = "Start it with `gateway run FILE`, or name a running one with --url or --config."
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+
+@dataclass(frozen=True, slots=True)
+class RunningGateway:
+    """The gateway that --url, --key-file and --config name, before anything was asked of it."""
+
+    url: str | None
+    key_file: Path | None
+    config_file: Path | None
+
+    def connect(self) -> Connection:
+        """Its local API. Fails with 3 when it is not running."""
+        if self.url and self.key_file:
+            return Connection(self.url, read_key(self.key_file))
+        settings = load_settings(self.config_file)
+        key = read_key(self.key_file or settings.places.cli_key_file)
+        return Connection(self.url or find_url(settings), key)
 
 
-def connection_options(function: Function) -> Function:
-    """Adds --url, --key-file and --config."""
+def connection_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds --url, --key-file and --config; the command gets them as `gateway`."""
+
+    @wraps(function)
+    def command(
+        *, url: str | None, key_file: Path | None, config_file: Path | None, **others: Any
+    ) -> Any:
+        return function(gateway=RunningGateway(url, key_file, config_file), **others)
+
     options = (
         click.option(
             "--url",
@@ -51,17 +75,10 @@ def connection_options(function: Function) -> Function:
             help=f"Configuration of the running gateway (default: {DEFAULT_FILE}).",
         ),
     )
+    decorated: Callable[..., Any] = command
     for option in reversed(options):
-        function = option(function)
-    return function
-
-
-def connect(url: str | None, key_file: Path | None, config_file: Path | None) -> Connection:
-    """The gateway that the options name. Fails with 3 when it is not running."""
-    if url and key_file:
-        return Connection(url, read_key(key_file))
-    settings = load_settings(config_file)
-    return Connection(url or find_url(settings), read_key(key_file or settings.places.cli_key_file))
+        decorated = option(decorated)
+    return decorated
 
 
 def find_url(settings: Settings) -> str:

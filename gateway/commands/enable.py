@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from gateway.commands.connection import connect, connection_options
+from gateway.commands.connection import RunningGateway, connection_options
 from gateway.commands.kill import LEVELS, check_target
 from gateway.commands.output import confirm, json_option, print_json
 
@@ -27,9 +25,7 @@ def command(
     actor: str,
     reason: str,
     yes: bool,
-    url: str | None,
-    key_file: Path | None,
-    config_file: Path | None,
+    gateway: RunningGateway,
     as_json: bool,
 ) -> None:
     """Lift the halt of LEVEL (with its NAME), so that orders may flow again.
@@ -41,7 +37,7 @@ def command(
     check_target(level, name)
     confirm(f"Let {level} {name} trade again".replace("  ", " "), yes)
     body = {"level": level, "name": name, "actor": actor, "reason": reason}
-    answer = connect(url, key_file, config_file).request("POST", "/v1/enable", body)
+    answer = gateway.connect().request("POST", "/v1/enable", body)
     if as_json:
         print_json(answer)
     else:

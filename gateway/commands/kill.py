@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gateway.commands.connection import connect, connection_options
+from gateway.commands.connection import RunningGateway, connection_options
 from gateway.commands.output import (
     NOT_RUNNING,
     CommandFailure,
@@ -46,9 +46,7 @@ def command(
     keep_orders: bool,
     is_word: bool,
     yes: bool,
-    url: str | None,
-    key_file: Path | None,
-    config_file: Path | None,
+    gateway: RunningGateway,
     as_json: bool,
 ) -> None:
     """Halt trading at LEVEL (with its NAME) and cancel its open orders.
@@ -64,10 +62,10 @@ def command(
     check_target(level, name)
     confirm(f"Halt {level} {name}".rstrip(), yes)
     if is_word:
-        return halt_by_word(level, keep_orders, config_file, as_json)
+        return halt_by_word(level, keep_orders, gateway.config_file, as_json)
     body = {"level": level, "name": name, "actor": actor, "reason": reason}
     body |= {"cancel": not keep_orders}  # type: ignore[dict-item]
-    answer = connect(url, key_file, config_file).request("POST", "/v1/kill", body)
+    answer = gateway.connect().request("POST", "/v1/kill", body)
     if as_json:
         print_json(answer)
     else:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from gateway.commands.connection import connect, connection_options
+from gateway.commands.connection import RunningGateway, connection_options
 from gateway.commands.output import confirm, json_option, print_json, print_table
 from gateway.commands.settings import refused
 from gateway.config import ConfigError, LimitRow, Limits, load_limits
@@ -33,14 +33,14 @@ def command() -> None:
 @command.command("show")
 @connection_options
 @json_option
-def show(url: str | None, key_file: Path | None, config_file: Path | None, as_json: bool) -> None:
+def show(gateway: RunningGateway, as_json: bool) -> None:
     """List the limits in force, with who set them and why.
 
     \b
     Example:
       gateway limits show --json
     """
-    answer = connect(url, key_file, config_file).get("/v1/limits")
+    answer = gateway.connect().get("/v1/limits")
     if as_json:
         print_json(answer)
         return
@@ -66,9 +66,7 @@ def apply(
     actor: str,
     reason: str,
     yes: bool,
-    url: str | None,
-    key_file: Path | None,
-    config_file: Path | None,
+    gateway: RunningGateway,
     as_json: bool,
 ) -> None:
     """Compare FILE with the limits in force, show the difference and apply it.
@@ -81,7 +79,7 @@ def apply(
         limits = load_limits(file)
     except ConfigError as error:
         raise refused(error.faults) from None
-    connection = connect(url, key_file, config_file)
+    connection = gateway.connect()
     found = list(changes(limits, connection.get("/v1/limits")["limits"]))
     if found and not as_json:
         print_table(found, ("level", "name", "limit", "now", "new"), "")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from gateway.commands.connection import connect, connection_options
+from gateway.commands.connection import RunningGateway, connection_options
 from gateway.commands.output import json_option, print_json, print_table
 
 __all__ = ["ORDER_COLUMNS", "command"]
@@ -34,9 +32,7 @@ ORDER_COLUMNS = (
 def command(
     is_all: bool,
     limit: int,
-    url: str | None,
-    key_file: Path | None,
-    config_file: Path | None,
+    gateway: RunningGateway,
     as_json: bool,
 ) -> None:
     """List the open orders, newest facts included.
@@ -46,7 +42,7 @@ def command(
       gateway orders --all --limit 20
     """
     query = {"open": "false" if is_all else "true", "limit": limit}
-    answer = connect(url, key_file, config_file).get("/v1/orders", query)
+    answer = gateway.connect().get("/v1/orders", query)
     if as_json:
         print_json(answer)
     else:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
-from gateway.commands.connection import connect, connection_options
+from gateway.commands.connection import RunningGateway, connection_options
 from gateway.commands.output import json_option, print_json, print_table
 
 __all__ = ["command", "installed"]
@@ -18,23 +17,14 @@ __all__ = ["command", "installed"]
 @click.option("--running", is_flag=True, help="Ask the running gateway instead of this install.")
 @connection_options
 @json_option
-def command(
-    running: bool,
-    url: str | None,
-    key_file: Path | None,
-    config_file: Path | None,
-    as_json: bool,
-) -> None:
+def command(running: bool, gateway: RunningGateway, as_json: bool) -> None:
     """List the plugins with version, API level and state.
 
     \b
     Example:
       gateway plugins --json
     """
-    if running:
-        answer = connect(url, key_file, config_file).get("/v1/plugins")
-    else:
-        answer = {"plugins": installed()}
+    answer = gateway.connect().get("/v1/plugins") if running else {"plugins": installed()}
     if as_json:
         print_json(answer)
     else:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from gateway.commands.connection import connect, connection_options
+from gateway.commands.connection import RunningGateway, connection_options
 from gateway.commands.output import json_option, print_json, print_table
 
 __all__ = ["POSITION_COLUMNS", "command"]
@@ -28,16 +26,14 @@ POSITION_COLUMNS = (
 @click.command("positions")
 @connection_options
 @json_option
-def command(
-    url: str | None, key_file: Path | None, config_file: Path | None, as_json: bool
-) -> None:
+def command(gateway: RunningGateway, as_json: bool) -> None:
     """List the positions of every account and strategy the key may read.
 
     \b
     Example:
       gateway positions
     """
-    answer = connect(url, key_file, config_file).get("/v1/positions")
+    answer = gateway.connect().get("/v1/positions")
     if as_json:
         print_json(answer)
     else:

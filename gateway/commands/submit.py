@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from pathlib import Path
 from typing import Any
 
 import click
 
-from gateway.commands.connection import connect, connection_options
+from gateway.commands.connection import RunningGateway, connection_options
 from gateway.commands.orders import ORDER_COLUMNS
 from gateway.commands.output import json_option, print_json, print_table
 
@@ -43,9 +42,7 @@ def command(
     side: str,
     quantity: str,
     instrument: str,
-    url: str | None,
-    key_file: Path | None,
-    config_file: Path | None,
+    gateway: RunningGateway,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -56,7 +53,7 @@ def command(
       gateway submit buy 0.5 BTC-USDT.paper --price 60000 --account demo --strategy demo
     """
     body = order_body(side, quantity, instrument, options)
-    answer = connect(url, key_file, config_file).request("POST", "/v1/orders", body)
+    answer = gateway.connect().request("POST", "/v1/orders", body)
     if as_json:
         print_json(answer)
     else:

@@ -6,12 +6,11 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import click
 
-from gateway.commands.connection import Connection, connect, connection_options, refusal
+from gateway.commands.connection import Connection, RunningGateway, connection_options, refusal
 from gateway.commands.output import NOT_RUNNING, CommandFailure, cell, json_option, print_json
 
 __all__ = ["command", "events"]
@@ -28,9 +27,7 @@ NOISE = {"venue_order_id", "created_ns", "updated_ns", "principal", "sequence"}
 def command(
     channels: tuple[str, ...],
     count: int | None,
-    url: str | None,
-    key_file: Path | None,
-    config_file: Path | None,
+    gateway: RunningGateway,
     as_json: bool,
 ) -> None:
     """Follow CHANNELS (orders, fills, positions; default all) until Ctrl-C.
@@ -39,7 +36,7 @@ def command(
     Example:
       gateway watch orders fills
     """
-    connection = connect(url, key_file, config_file)
+    connection = gateway.connect()
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(follow(connection, channels or CHANNELS, count, as_json))
 

@@ -25,7 +25,7 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
     unix_socket: Path  # of the local API
     keys_file: Path  # API keys, hashes only
     cli_key_file: Path  # KEYID.SECRET of the command line, made by the daemon, mode 0600
-    run_file: Path  # run.json: {"pid", "api", "observer", "unix_socket"} of the running daemon
+    run_file: Path  # run.json: {"pid", "api", "unix_socket"} of the running daemon
     limits_file: Path
     configuration_directory: Path = Path()  # secrets and TLS files are named relative to it
     tls_certificate: Path | None = None

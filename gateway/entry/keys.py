@@ -5,25 +5,20 @@ A key that is missing, unknown or wrong gets one uniform refusal, in the same ti
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import os
 import re
-import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
-import tomli
 
 from gateway.api import RefusedError
+from gateway.config.key_file import ApiKey, read_key_file, secret_digest
 
 __all__ = ["Identity", "KeyRing", "create_key_file", "new_token"]
 
-_FILE_BYTES_MAX = 1 << 20
 _TOKEN = re.compile(r"(?P<id>[A-Za-z0-9_-]{1,32})\.(?P<secret>[A-Za-z0-9_-]{16,128})")
-_NO_DIGEST = "0" * 64
-SCOPES = frozenset({"read", "trade", "cancel", "admin"})
+_NO_KEY = ApiKey(sha256="0" * 64, principal="", scopes=frozenset())
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -41,23 +36,13 @@ class Identity(msgspec.Struct, frozen=True):
             )
 
 
-class _Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    sha256: str
-    principal: str
-    scopes: list[str]
-
-
-class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    keys: dict[str, _Key] = {}
-
-
 class KeyRing:
     """All keys. `reload` replaces them at once or leaves the old ones."""
 
     def __init__(self, path: Path, principal_scopes: Mapping[str, frozenset[str]]) -> None:
         self._path = path
         self._principal_scopes = principal_scopes
-        self._keys: dict[str, _Key] = {}
+        self._keys: dict[str, ApiKey] = {}
         self.generation = 0
         self.reload()
 
@@ -69,11 +54,9 @@ class KeyRing:
     def authenticate(self, token: str) -> Identity:
         """The identity of `KEYID.SECRET`. Raises RefusedError(NOT_AUTHENTICATED)."""
         match = _TOKEN.fullmatch(token)
-        key = self._keys.get(match["id"]) if match else None
-        secret = match["secret"] if match else ""
-        digest = hashlib.sha256(secret.encode()).hexdigest()
-        is_right = hmac.compare_digest(digest, key.sha256 if key else _NO_DIGEST)
-        if match is None or key is None or not is_right:
+        key = self._keys.get(match["id"], _NO_KEY) if match else _NO_KEY
+        is_right = key.takes(match["secret"] if match else "")
+        if match is None or key is _NO_KEY or not is_right:
             raise RefusedError("NOT_AUTHENTICATED", rule="a valid key: Bearer KEYID.SECRET")
         return self._identity(match["id"], key)
 
@@ -82,40 +65,29 @@ class KeyRing:
         key = self._keys.get(identity.key_id)
         return key is not None and self._identity(identity.key_id, key) == identity
 
-    def _identity(self, key_id: str, key: _Key) -> Identity:
+    def _identity(self, key_id: str, key: ApiKey) -> Identity:
         allowed = self._principal_scopes.get(key.principal, frozenset())
-        return Identity(key_id, key.principal, frozenset(key.scopes) & allowed)
+        return Identity(key_id, key.principal, key.scopes & allowed)
 
-    def _read(self) -> dict[str, _Key]:
+    def _read(self) -> dict[str, ApiKey]:
         try:
-            status = self._path.stat()
-            if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-                raise ValueError(f"mode {stat.S_IMODE(status.st_mode):04o}, required 0600")
-            if status.st_size > _FILE_BYTES_MAX:
-                raise ValueError(f"{status.st_size} bytes, at most {_FILE_BYTES_MAX}")
-            document = tomli.loads(self._path.read_text(encoding="utf-8"))
-            keys = msgspec.convert(document, _File).keys
+            keys = read_key_file(self._path)
             for key_id, key in keys.items():
-                self._check(key_id, key)
-        except (OSError, ValueError, msgspec.ValidationError) as error:
+                if key.principal not in self._principal_scopes:
+                    raise ValueError(
+                        f"keys.{key_id}.principal: {key.principal!r} is not configured"
+                    )
+        except (OSError, ValueError) as error:
             raise RefusedError(
                 "BAD_CONFIG", field="api.keys_file", value=self._path, rule=str(error)
             ) from error
         return keys
 
-    def _check(self, key_id: str, key: _Key) -> None:
-        if not re.fullmatch(r"[0-9a-f]{64}", key.sha256):
-            raise ValueError(f"keys.{key_id}.sha256: 64 lower-case hex digits")
-        if key.principal not in self._principal_scopes:
-            raise ValueError(f"keys.{key_id}.principal: {key.principal!r} is not configured")
-        if unknown := set(key.scopes) - SCOPES:
-            raise ValueError(f"keys.{key_id}.scopes: {sorted(unknown)} not in {sorted(SCOPES)}")
-
 
 def new_token(key_id: str, randomness: Callable[[int], bytes]) -> tuple[str, str]:
     """(KEYID.SECRET, hash of the secret)."""
     secret = randomness(32).hex()
-    return f"{key_id}.{secret}", hashlib.sha256(secret.encode()).hexdigest()
+    return f"{key_id}.{secret}", secret_digest(secret)
 
 
 def create_key_file(

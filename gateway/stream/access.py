@@ -3,20 +3,18 @@ compared as hashes and never logged; nothing here can grant more than reading.""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import logging
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import tomli
 from aiohttp import web
 
-__all__ = ["Access", "ApiKey", "KeyFile", "is_own_origin"]
+from gateway.config.key_file import ApiKey, read_key_file, secret_digest
+
+__all__ = ["Access", "KeyFile", "is_own_origin"]
 
 SESSIONS_MAX = 64  # people looking at one page
 SESSION_SECONDS = 12 * 3600
@@ -24,19 +22,14 @@ READ = "read"
 logger = logging.getLogger("gateway.observer")
 
 
-@dataclass(frozen=True, slots=True)
-class ApiKey:
-    principal: str
-    scopes: frozenset[str]
-    secret_sha256: str  # hex
-
-
 class KeyFile:
     """The daemon's key file, read again when it changed: a key added or revoked counts at once.
-    An absent file means that only page sessions can read."""
+    An absent file means that only page sessions can read. A key reads when its own scopes and its
+    principal's say so; `readers` are the principals that may, None = all."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, readers: frozenset[str] | None = None) -> None:
         self._path = path
+        self._readers = readers
         self._version: object = None
         self._keys: Mapping[str, ApiKey] = {}
 
@@ -47,33 +40,24 @@ class KeyFile:
             self._keys = {} if version is None else self._read()
         return self._keys
 
-    def _stamp(self) -> tuple[int, int, int] | None:
+    def _stamp(self) -> tuple[int, int, int, int] | None:
         try:
             status = self._path.stat()
         except OSError:
             return None
-        return (status.st_ino, status.st_mtime_ns, status.st_size)
+        return (status.st_ino, status.st_mtime_ns, status.st_size, status.st_mode)
 
     def _read(self) -> Mapping[str, ApiKey]:
         try:
-            document = tomli.loads(self._path.read_text(encoding="utf-8"))
-            return {key_id: _api_key(key) for key_id, key in document.get("keys", {}).items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            keys = read_key_file(self._path)
+        except (OSError, ValueError) as error:
             # Closed rather than open: a file that cannot be read admits nobody.
-            logger.warning("%s: no key is accepted: %r", self._path, error)
+            logger.warning("%s: no key is accepted: %s", self._path, error)
             return {}
-
-
-def _api_key(table: Mapping[str, Any]) -> ApiKey:
-    return ApiKey(
-        principal=str(table["principal"]),
-        scopes=frozenset(table["scopes"]),
-        secret_sha256=str(table["sha256"]).lower(),
-    )
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+        readers = self._readers
+        return {
+            name: key for name, key in keys.items() if readers is None or key.principal in readers
+        }
 
 
 def _random_token() -> str:
@@ -94,12 +78,12 @@ class Access:
     def new_page_token(self) -> str:
         """A token that opens one session, once. Only its hash is kept."""
         token = self.random_token()
-        self._page_tokens.add(_digest(token))
+        self._page_tokens.add(secret_digest(token))
         return token
 
     def redeem(self, token: str) -> str | None:
         """A session for an unused page token."""
-        digest = _digest(token)
+        digest = secret_digest(token)
         if digest not in self._page_tokens:
             return None
         self._page_tokens.discard(digest)
@@ -109,19 +93,17 @@ class Access:
         session = self.random_token()
         while len(self._sessions) >= SESSIONS_MAX:
             self._sessions.popitem(last=False)
-        self._sessions[_digest(session)] = self.monotonic() + SESSION_SECONDS
+        self._sessions[secret_digest(session)] = self.monotonic() + SESSION_SECONDS
         return session
 
     def takes_key(self, text: str) -> bool:
         """Whether KEYID.SECRET is a key with the scope read."""
         key_id, _, secret = text.partition(".")
         key = self.keys().get(key_id)
-        if key is None:
-            return False
-        return hmac.compare_digest(_digest(secret), key.secret_sha256) and READ in key.scopes
+        return key is not None and key.takes(secret) and READ in key.scopes
 
     def takes_session(self, session: str) -> bool:
-        expires = self._sessions.get(_digest(session))
+        expires = self._sessions.get(secret_digest(session))
         return expires is not None and self.monotonic() < expires
 
     def allows(self, request: web.Request) -> bool:

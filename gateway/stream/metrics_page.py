@@ -27,7 +27,7 @@ METRICS: Mapping[str, tuple[bool, str]] = {
     "gateway_orders_by_state": (False, "Orders in the stream's view, by state."),
     "gateway_orders_unknown": (False, "Orders whose outcome at the venue is not known."),
     "gateway_orders_changed": (True, "Order changes seen."),
-    "gateway_fills_seen": (True, "Executions seen as a rise of an order's filled quantity."),
+    "gateway_fills_seen": (True, "Fills seen as a rise of an order's filled quantity."),
     "gateway_positions_open": (False, "Positions with a quantity other than zero."),
     "gateway_positions_changed": (True, "Position changes seen."),
     "gateway_stream_clients": (False, "Connected stream clients."),

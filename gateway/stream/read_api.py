@@ -63,7 +63,7 @@ class ReadApi:
                 return refuse(403, "FOREIGN_ORIGIN", "Origin", request.headers["Origin"])
             if not self.access.allows(request):
                 hint = "Authorization: Bearer KEYID.SECRET with scope read, or the page's address"
-                return refuse(401, "UNAUTHENTICATED", "Authorization", "", hint)
+                return refuse(401, "NOT_AUTHENTICATED", "Authorization", "", hint)
             try:
                 return await handler(request)
             except StreamFault as fault:
@@ -136,7 +136,9 @@ class ReadApi:
         elif self.access.takes_key(body.get("key", "")):
             session = self.access.open_session()
         if session is None:
-            return refuse(401, "UNAUTHENTICATED", "", "", "the address was used before, or no key")
+            return refuse(
+                401, "NOT_AUTHENTICATED", "", "", "the address was used before, or no key"
+            )
         response = answer({"ok": True})
         response.set_cookie(
             self.access.cookie, session, httponly=True, samesite="Strict", path="/", max_age=43200

@@ -220,7 +220,7 @@ class VenueSession:
         self.tell(Fact("replace_rejected", order_id, reason=reason))
 
     def filled(self, fill: FillReport) -> None:
-        """An execution, ours or external. One that names something unknown is not lost:
+        """A fill, ours or external. One that names something unknown is not lost:
         reconciliation refreshes instruments and asks for fills again."""
         if self._holds(HeldFill(fill)):
             return

@@ -1,4 +1,4 @@
-"""Both event loops for every async test, and the helpers of the live rooms."""
+"""Both event loops for every async test, and where the worlds of the rooms are found."""
 
 import asyncio
 import shutil
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
-sys.path.insert(0, str(Path(__file__).parent / "live"))
+sys.path[:0] = [str(Path(__file__).parent / room) for room in ("live", "stream", "observer")]
 
 
 def debug_loop():

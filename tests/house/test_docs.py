@@ -198,10 +198,10 @@ def test_links_between_pages_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
-def test_a_decision_has_its_own_number_and_four_parts() -> None:
+def test_decisions_are_numbered_without_gaps_and_have_four_parts() -> None:
     names = sorted(path.name for path in (DOCS / "decisions").glob("*.md"))
     numbers = [int(name.split("_")[0]) for name in names]
-    assert len(numbers) == len(set(numbers)), "two decisions have one number"
+    assert numbers == list(range(1, len(numbers) + 1))
     for name in names:
         text = read(f"decisions/{name}")
         assert text.startswith(f"# {name.split('_')[0]} "), name

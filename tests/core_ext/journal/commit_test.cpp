@@ -154,3 +154,13 @@ TEST(without_a_disk_synced_follows_published) {
   CHECK_EQUAL(commit.synced_sequence(), 100ULL);
   CHECK_EQUAL(disk.calls, 0ULL);
 }
+
+TEST(a_cpu_that_cannot_be_had_is_a_refused_start) {
+  World world;
+  CHECK(world.boot());
+  CommitOptions options;
+  options.cpu = CPU_SETSIZE + 5;
+  Commit commit(*world.ring, *world.disk, kDirectory, options, world.report.end, {});
+  CHECK(commit.start() == gateway::ThreadStart::kCpuNotAllowed);
+  commit.stop();
+}

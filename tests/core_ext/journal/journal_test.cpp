@@ -138,7 +138,7 @@ TEST(kill_9_at_any_instant_loses_no_published_record) {
       Count count;
       Journal journal(storage);
       if (!journal.open(files.options(), count) || count.wrong != 0) ::_exit(3);
-      if (!journal.commit().start()) ::_exit(4);
+      if (journal.commit().start() != gateway::ThreadStart::kStarted) ::_exit(4);
       for (std::uint64_t i = 0;; ++i) {
         if (!append(journal, i)) continue;
         const Sequence sequence = journal.writer().point().sequence;

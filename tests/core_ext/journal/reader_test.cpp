@@ -97,7 +97,7 @@ TEST(readers_see_every_record_once_and_in_order_beside_a_running_writer) {
   commit_options.segment_bytes = options.segment_bytes;
   commit_options.spin_rounds = 4;
   Commit commit(ring, storage, files.directory, commit_options, report.end, report.segment);
-  CHECK(commit.start());
+  CHECK(commit.start() == gateway::ThreadStart::kStarted);
   constexpr Sequence kRecords = 40'000;
   std::atomic<std::uint64_t> wrong{0};
   const auto follow = [&](bool is_slow) {

@@ -1,4 +1,4 @@
-// Sizes and distances that keep threads off each other's lines.
+// Distances that keep threads off each other's lines.
 #include "gateway_core/memory/cache_line.hpp"
 
 #include <atomic>
@@ -14,11 +14,4 @@ TEST(neighbours_in_an_array_share_no_line) {
   CHECK_EQUAL(static_cast<std::size_t>(second - first), kCacheLine);
   CHECK_EQUAL(reinterpret_cast<std::uintptr_t>(first) % kCacheLine, 0U);
   CHECK_EQUAL(Padded<int>(std::in_place, 7).value, 7);
-}
-
-TEST(sizes_round_up_to_whole_lines) {
-  CHECK_EQUAL(round_up_to_line(0), 0U);
-  CHECK_EQUAL(round_up_to_line(1), 64U);
-  CHECK_EQUAL(round_up_to_line(64), 64U);
-  CHECK_EQUAL(round_up_to_line(65), 128U);
 }

@@ -6,7 +6,7 @@ from fake_engine import Notice
 from live_world import INSTRUMENT, MANIFEST
 
 from gateway.api import RefusedError
-from gateway.core.engine import Engine
+from gateway.core.engine import Engine, EngineSettings, open_native_engine
 from gateway.core.positions import difference, position_totals
 from gateway.core.refusals import describe, describe_number, parse_native, refusal_of, refusing
 from gateway.core.vocabulary import (
@@ -106,3 +106,16 @@ def test_books_sum_to_what_the_venue_sees():
     ]
     totals = position_totals(rows)
     assert difference("0", totals["a", "i", "net"]) == "0.0000000000000000001"
+
+
+def test_a_commit_cpu_that_cannot_be_had_stops_the_start_and_harms_nothing(
+    tmp_path, ring_directory
+):
+    def settings(commit_cpu):
+        return EngineSettings(
+            directory=str(tmp_path), ring_directory=ring_directory, commit_cpu=commit_cpu
+        )
+
+    with pytest.raises(RuntimeError, match="journal_commit: this process may not use that CPU"):
+        open_native_engine(settings(4095))
+    assert open_native_engine(settings(-1)).stop()

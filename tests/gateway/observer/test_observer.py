@@ -133,6 +133,22 @@ async def test_a_key_revoked_in_the_file_stops_working_at_once(world, tmp_path):
         assert (await http.get(f"{run.url}/v1/orders", headers=run.headers)).status == 401
 
 
+async def test_a_key_file_that_others_may_read_admits_nobody(world, tmp_path):
+    async with world.RunningObserver(tmp_path) as run, aiohttp.ClientSession() as http:
+        for mode, status in ((0o644, 401), (0o600, 200)):
+            run.options.keys_file.chmod(mode)
+            answer = await http.get(f"{run.url}/v1/orders", headers=run.headers)
+            assert (oct(mode), answer.status) == (oct(mode), status)
+
+
+async def test_a_key_of_a_principal_that_may_not_read_is_refused(world, tmp_path):
+    for name, readers, status in (("a", {"other"}, 401), ("b", {"other", "desk"}, 200)):
+        observer = world.RunningObserver(tmp_path / name, readers=frozenset(readers))
+        async with observer as run, aiohttp.ClientSession() as http:
+            answer = await http.get(f"{run.url}/v1/orders", headers=run.headers)
+            assert (name, answer.status) == (name, status)
+
+
 async def test_a_foreign_origin_cannot_open_the_stream(world, tmp_path):
     async with world.RunningObserver(tmp_path) as run, aiohttp.ClientSession() as http:
         stream = f"{run.url}/v1/stream"

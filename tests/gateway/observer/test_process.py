@@ -21,7 +21,7 @@ base = Path(sys.argv[1])
 places = SimpleNamespace(
     directory=base / "journal", ring_directory=base / "ring", keys_file=base / "keys.toml")
 observer = SimpleNamespace(host=sys.argv[2], port=0, snapshot_every_segments=1)
-sys.exit(main(SimpleNamespace(places=places, observer=observer)))
+sys.exit(main(SimpleNamespace(places=places, observer=observer, principals={})))
 """
 
 

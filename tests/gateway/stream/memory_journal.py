@@ -229,6 +229,7 @@ class RunningObserver:
         self.ring = path / "ring"
         self.ring.mkdir(parents=True, exist_ok=True)
         keys = path / "keys.toml"
+        keys.touch(mode=0o600)
         keys.write_text(_keys_text())
         place = JournalPlace(self.directory, self.ring)
         self.options = ObserverOptions(place, "127.0.0.1", 0, keys, **options)

@@ -5,10 +5,10 @@
 #include <atomic>
 #include <cstdint>
 #include <string>
-#include <thread>
 
 #include "gateway_core/journal/ring.hpp"
 #include "gateway_core/journal/segment.hpp"
+#include "gateway_core/platform/cpu_affinity.hpp"
 
 namespace gateway::journal {
 
@@ -24,9 +24,8 @@ struct CommitOptions {
   std::uint32_t yield_rounds = 50;
   std::int64_t park_ns = 100'000;
   std::int64_t retry_ns = 1'000'000'000;  // pause between attempts while storing fails
-  int cpu = -1;                           // -1 = any
-  int realtime_priority = 0;           // > 0 asks for SCHED_FIFO; a refusal is reported, not fatal
-  std::int64_t (*now_ns)() = nullptr;  // wall clock for the created field of segments
+  int cpu = kAnyCpu;                      // a CPU that cannot be had is a refused start
+  std::int64_t (*now_ns)() = nullptr;     // wall clock for the created field of segments
 };
 
 class Commit {
@@ -42,8 +41,8 @@ class Commit {
   /// After kFailed each further call tries once more in a new file; the ring still holds the tail.
   StepResult step() noexcept;
 
-  /// Starts the `journal_commit` thread. False when no thread could be had.
-  [[nodiscard]] bool start();
+  /// Starts the `journal_commit` thread on its CPU; anything but kStarted: there is no thread.
+  [[nodiscard]] ThreadStart start();
   /// Stores what is published, ends the thread, closes the segment. Idempotent.
   void stop() noexcept;
 
@@ -58,8 +57,6 @@ class Commit {
   [[nodiscard]] std::uint64_t rewrites() const noexcept { return rewrites_.load(kRelaxed); }
   [[nodiscard]] std::uint32_t segment_index() const noexcept { return index_.load(kRelaxed); }
   [[nodiscard]] int last_errno() const noexcept { return last_errno_.load(kRelaxed); }
-  /// errno of a refused CPU or SCHED_FIFO wish, 0 = granted.
-  [[nodiscard]] int scheduling_errno() const noexcept { return scheduling_errno_.load(kRelaxed); }
 
  private:
   static constexpr auto kRelaxed = std::memory_order_relaxed;
@@ -77,7 +74,6 @@ class Commit {
   StepResult fail(int error) noexcept;
   void close_segment(std::uint64_t end_position) noexcept;
   void run() noexcept;
-  void apply_scheduling() noexcept;
 
   Ring& ring_;
   platform::Storage& storage_;
@@ -87,14 +83,13 @@ class Commit {
   OpenSegment segment_;
   bool must_rotate_ = false;  // the open segment's pages are not to be trusted any more
   bool is_closed_ = false;
-  std::thread thread_;
+  RoleThread thread_;
   std::atomic<bool> is_stopping_{false};
   std::atomic<std::uint64_t> syncs_{0};
   std::atomic<std::uint64_t> bytes_{0};
   std::atomic<std::uint64_t> rewrites_{0};
   std::atomic<std::uint32_t> index_{0};
   std::atomic<int> last_errno_{0};
-  std::atomic<int> scheduling_errno_{0};
 };
 
 }  // namespace gateway::journal

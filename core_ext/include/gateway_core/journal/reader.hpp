@@ -35,9 +35,6 @@ class Reader {
   /// Behind the last record given.
   [[nodiscard]] const StreamPoint& point() const noexcept { return point_; }
   [[nodiscard]] Sequence sequence() const noexcept { return point_.sequence; }
-  /// How often the ring overtook this reader.
-  [[nodiscard]] std::uint64_t laps() const noexcept { return laps_; }
-  [[nodiscard]] bool has_ring() const noexcept { return ring_.is_open(); }
 
  private:
   enum class Found : std::uint8_t { kRecord, kNothing, kElsewhere };
@@ -62,7 +59,6 @@ class Reader {
   bool is_located_ = false;
   ReaderState state_ = ReaderState::kFollowing;
   std::string error_;
-  std::uint64_t laps_ = 0;
   std::uint32_t idle_calls_ = 0;
   int file_ = -1;
   std::uint32_t index_ = 0;

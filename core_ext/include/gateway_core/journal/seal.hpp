@@ -28,7 +28,6 @@ class Sealer {
   [[nodiscard]] int recycle(Sequence before_sequence);
 
   [[nodiscard]] const std::string& error() const noexcept { return error_; }
-  [[nodiscard]] std::uint32_t sealed_index() const noexcept { return sealed_index_; }
 
  private:
   [[nodiscard]] bool seal(std::uint32_t index, const SegmentHeader& next);
@@ -38,7 +37,6 @@ class Sealer {
   std::string directory_;
   std::uint32_t instance_;
   std::uint64_t segment_bytes_;
-  std::uint32_t sealed_index_ = 0;
   std::string error_;
 };
 

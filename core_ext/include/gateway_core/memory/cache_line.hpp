@@ -12,10 +12,6 @@ inline constexpr std::size_t kCacheLine = 64;
 /// Distance that also keeps the adjacent-line prefetcher apart; for the few words two threads poll.
 inline constexpr std::size_t kFalseSharingRange = 2 * kCacheLine;
 
-[[nodiscard]] constexpr std::size_t round_up_to_line(std::size_t bytes) noexcept {
-  return (bytes + kCacheLine - 1) / kCacheLine * kCacheLine;
-}
-
 /// A value alone on its cache lines.
 template <typename T>
 struct alignas(kCacheLine) Padded {
