@@ -63,7 +63,7 @@ class ReadApi:
                 return refuse(403, "FOREIGN_ORIGIN", "Origin", request.headers["Origin"])
             if not self.access.allows(request):
                 hint = "Authorization: Bearer KEYID.SECRET with scope read, or the page's address"
-                return refuse(401, "UNAUTHENTICATED", "Authorization", "", hint)
+                return refuse(401, "NOT_AUTHENTICATED", "Authorization", "", hint)
             try:
                 return await handler(request)
             except StreamFault as fault:
@@ -136,7 +136,9 @@ class ReadApi:
         elif self.access.takes_key(body.get("key", "")):
             session = self.access.open_session()
         if session is None:
-            return refuse(401, "UNAUTHENTICATED", "", "", "the address was used before, or no key")
+            return refuse(
+                401, "NOT_AUTHENTICATED", "", "", "the address was used before, or no key"
+            )
         response = answer({"ok": True})
         response.set_cookie(
             self.access.cookie, session, httponly=True, samesite="Strict", path="/", max_age=43200
@@ -158,6 +160,16 @@ class ReadApi:
         return web.Response(body=self.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
 
 
+RULES = {
+    "NOT_AUTHENTICATED": "a valid key or session with scope read",
+    "FOREIGN_ORIGIN": "requests of this page's own origin",
+    "NO_JOURNAL": "there must be a journal to read",
+    "UPGRADE_REQUIRED": "a WebSocket handshake",
+    "UNKNOWN_ORDER": "no order has this id",
+    "BAD_REQUEST": "a request of this address's form",
+}
+
+
 def answer(body: Mapping[str, Any], status: int = 200) -> web.Response:
     return web.Response(
         body=msgspec.json.encode(body), status=status, content_type="application/json"
@@ -165,7 +177,7 @@ def answer(body: Mapping[str, Any], status: int = 200) -> web.Response:
 
 
 def refuse(status: int, code: str, field: str, value: str, hint: str = "") -> web.Response:
-    error = {"code": code, "field": field, "value": value[:200], "rule": "", "hint": hint}
+    error = {"code": code, "field": field, "value": value[:200], "rule": RULES[code], "hint": hint}
     return answer({"error": error}, status)
 
 
