@@ -35,7 +35,7 @@ from gateway.entry.keys import Identity, KeyRing, create_key_file, write_private
 from gateway.entry.local_api import ApiLimits, LocalApi
 from gateway.execution.router import Router
 from gateway.logs import start_logging
-from gateway.process import ListenSocket, Notifier, take_listen_sockets, watchdog_interval_seconds
+from gateway.process import Notifier, take_listen_sockets, watchdog_interval_seconds
 from gateway.venues.link import VenueLink
 from gateway.venues.reconcile import AccountTerms
 from gateway.venues.registry import Plugins
@@ -263,17 +263,32 @@ class Daemon:
         )
         self._runner = self._api.runner()
         await self._runner.setup()
-        await self._listen(take_listen_sockets(self._environ, os.getpid()))
-        await open_unix_socket(self._runner, self.settings.places.unix_socket)
+        passed = [
+            socket.socket(fileno=each.descriptor)
+            for each in take_listen_sockets(self._environ, os.getpid())
+        ]
+        await self._listen([each for each in passed if each.family != socket.AF_UNIX])
+        await self._listen_local([each for each in passed if each.family == socket.AF_UNIX])
 
-    async def _listen(self, passed: list[ListenSocket]) -> None:
+    async def _listen_local(self, passed: list[socket.socket]) -> None:
+        """The Unix side: systemd's socket when it passed one, else our own, which we remove."""
+        self._own_socket: Path | None = None
+        self._unix_socket = self.settings.places.unix_socket
+        if passed:
+            passed[0].setblocking(False)
+            self._unix_socket = Path(str(passed[0].getsockname()))
+            await web.SockSite(self._runner, passed[0]).start()
+        else:
+            await open_unix_socket(self._runner, self._unix_socket)
+            self._own_socket = self._unix_socket
+
+    async def _listen(self, passed: list[socket.socket]) -> None:
         """The TCP side: systemd's socket when it passed one, else our own."""
         api, context = self.settings.api, self._tls()
         site: web.BaseSite
         if passed:
-            listener = socket.socket(fileno=passed[0].descriptor)
-            listener.setblocking(False)
-            site = web.SockSite(self._runner, listener, ssl_context=context)
+            passed[0].setblocking(False)
+            site = web.SockSite(self._runner, passed[0], ssl_context=context)
         else:
             site = web.TCPSite(self._runner, api.host, api.port, ssl_context=context)
         await site.start()
@@ -304,7 +319,7 @@ class Daemon:
         """Ready: recovered, doors open, cancels work. Venues reconcile in the background."""
         self.desk.state = "running"
         places = self.settings.places
-        run = {"pid": os.getpid(), "api": self.url, "unix_socket": str(places.unix_socket)}
+        run = {"pid": os.getpid(), "api": self.url, "unix_socket": str(self._unix_socket)}
         write_private(places.run_file, json.dumps(run) + "\n")
         self._notifier.ready(f"serving {self.url}")
         log.info("serving", extra={"url": self.url, "epoch": self.native.epoch})
@@ -362,7 +377,8 @@ class Daemon:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._drive.close()
-        self.settings.places.unix_socket.unlink(missing_ok=True)
+        if self._own_socket is not None:
+            self._own_socket.unlink(missing_ok=True)
         log.info("stopped", extra={"sequence": self.native.sequence})
 
     async def _cancel_open(self, seconds_max: float) -> None:

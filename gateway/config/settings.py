@@ -176,7 +176,7 @@ class ApiSettings(Section, frozen=True, kw_only=True):
         str, Meta(description="PEM private key, mode 0600; relative to this file.")
     ] = ""
     body_bytes_max: Annotated[
-        int, Meta(ge=1024, le=16777216, description="Largest request body, in bytes.")
+        int, Meta(ge=1024, le=65536, description="Largest request body, in bytes.")
     ] = 65536
     sessions_max: Annotated[
         int, Meta(ge=1, le=100000, description="WebSocket sessions at the same time.")

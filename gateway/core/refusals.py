@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -41,14 +41,34 @@ _UNITS = {
     "CREDIT_LIMIT": "amount",
     "PRICE_COLLAR": "price",
 }
+# The field of the command that each refusal of the engine is about; the others are about the state.
+_FIELDS = {
+    "client_order_id": {"ID_CONFLICT", "CLIENT_ID_STALE"},
+    "price": {"BAD_TICK", "PRICE_MISSING", "PRICE_NOT_ALLOWED", "PRICE_COLLAR"},
+    "trigger_price": {"TRIGGER_MISSING", "TRIGGER_NOT_ALLOWED"},
+    "quantity": {"BAD_LOT", "QUANTITY_RANGE", "MIN_NOTIONAL", "QUANTITY_BELOW_FILLED"}
+    | {"MAX_ORDER_QUANTITY", "MAX_ORDER_NOTIONAL", "POSITION_LIMIT", "WOULD_INCREASE"}
+    | {"EXPOSURE_LIMIT", "CREDIT_LIMIT"},
+    "type": {"UNSUPPORTED_TYPE"},
+    "time_in_force": {"UNSUPPORTED_TIME_IN_FORCE"},
+    "expires_ns": {"EXPIRY_MISSING", "EXPIRY_PAST", "EXPIRY_NOT_ALLOWED"},
+    "leg": {"BAD_LEG"},
+    "instrument": {"INSTRUMENT_HALTED", "STALE_PRICE", "NO_CONVERSION_RATE"}
+    | {"NOT_RECONCILED", "VENUE_DOWN"},
+    "principal": {"NOT_PERMITTED"},
+    "order_id": {"TOO_LATE_TO_CANCEL", "CANCEL_PENDING", "REPLACE_PENDING", "REPLACE_UNSUPPORTED"},
+}
+_FIELD_OF = {code: field for field, codes in _FIELDS.items() for code in codes}
 _NATIVE = re.compile(r"(?P<code>[A-Z][A-Z0-9_]+)(?: (?P<field>[a-z_0-9.]+))?(?P<rest>.*)", re.S)
 
 
 class EngineRefusal(RefusedError):
     """A refusal with the gate's arithmetic: limit, current, would_be, share of working orders."""
 
-    def __init__(self, code: str, *, field: str = "", rule: str = "", **explained: object) -> None:
-        super().__init__(code, field=field, rule=rule)
+    def __init__(
+        self, code: str, *, field: str = "", value: object = "", rule: str = "", **explained: object
+    ) -> None:
+        super().__init__(code, field=field, value=value, rule=rule)
         self.explained = explained
 
 
@@ -63,18 +83,26 @@ def describe_number(number: int) -> RefusalRow:
 
 
 def refusal_of(
-    notice: Notice, *, field: str = "", price_scale: int = 0, quantity_scale: int = 0
+    notice: Notice,
+    *,
+    values: Mapping[str, object] | None = None,
+    price_scale: int = 0,
+    quantity_scale: int = 0,
 ) -> RefusedError:
-    """The error of a notice of kind ORDER_REFUSED; numbers as decimal text in the rule's unit."""
+    """The error of a notice of kind ORDER_REFUSED, with the field of the command in `values` that
+    it is about; numbers as decimal text in the rule's unit."""
     row = describe_number(notice.refusal)
+    field = _FIELD_OF.get(row.name, "")
+    value = (values or {}).get(field) or ""
     if notice.level < 0 and not (notice.limit or notice.would_be):
-        return RefusedError(row.name, field=field, rule=row.sentence)
+        return RefusedError(row.name, field=field, value=value, rule=row.sentence)
     level = word_of(LEVELS, notice.level) if notice.level >= 0 else None
     unit = _UNITS.get(row.name, "whole")
     scale = {"quantity": quantity_scale, "price": price_scale, "amount": 4, "whole": 0}[unit]
     return EngineRefusal(
         row.name,
         field=field,
+        value=value,
         rule=row.sentence,
         level=level,
         # A collar is laid in basis points around a price.

@@ -72,9 +72,15 @@ def check_limits(engine: Engine, limits: Limits) -> list[str]:
         raise RefusedError(
             "BAD_CONFIG",
             field="limits",
-            value="; ".join(raising),
+            value=f"{len(raising)} differences",
             rule="the journal wins; what raises risk is applied by a named person",
-            hint="gateway limits apply FILE --actor NAME, or make the file equal to the journal",
+            hint="\n".join(
+                [
+                    *raising,
+                    "make the file equal to the journal; raise afterwards, on the running gateway:"
+                    " gateway limits apply FILE --actor NAME --reason TEXT",
+                ]
+            ),
         )
     return [str(each) for each in differences]
 

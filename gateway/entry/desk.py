@@ -141,6 +141,7 @@ class Desk:
     def set_limits(self, who: Identity, message: SetLimits) -> int:
         """Replace limits; the engine refuses a raise by someone the limit binds."""
         who.require("admin")
+        _check_target(message)
         principal = self.engine.names.id("principal", who.principal)
         return self.engine.set_limits(
             message.level,
@@ -174,6 +175,7 @@ class Desk:
     def enable(self, who: Identity, message: Enable) -> int:
         """Lift a latch, by a named person."""
         who.require("admin")
+        _check_target(message)
         return self.engine.set_trading_state(
             message.level,
             message.name,
@@ -243,6 +245,12 @@ def error_body(error: RefusedError, request_id: str = "") -> Row:
     if request_id:
         body["request_id"] = request_id
     return body
+
+
+def _check_target(message: SetLimits | Enable) -> None:
+    """What lets more through must name what it means; a kill is taken as it comes."""
+    if message.level == "firm" and message.name not in ("", "firm"):
+        raise RefusedError("RANGE", field="name", value=message.name, rule="the firm has no name")
 
 
 def _positive(field: str, value: str | None) -> None:

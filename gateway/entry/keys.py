@@ -32,7 +32,11 @@ class Identity(msgspec.Struct, frozen=True):
         """Raises RefusedError(NOT_PERMITTED) when the key lacks the scope."""
         if scope not in self.scopes:
             raise RefusedError(
-                "NOT_PERMITTED", field="scope", value=scope, rule=f"key needs scope {scope}"
+                "NOT_PERMITTED",
+                field="scope",
+                value=" ".join(sorted(self.scopes)),
+                rule=f"key {self.key_id} needs scope {scope}",
+                hint=f"Use a key with the scope {scope}.",
             )
 
 

@@ -19,6 +19,7 @@ from gateway.api import RefusedError
 from gateway.core.vocabulary import TERMINAL_STATES, CancelReason, RecordKind
 from gateway.entry import strict_json
 from gateway.entry.api_messages import (
+    NewOrderMessage,
     ReplaceOrderMessage,
     WsCancel,
     WsLogin,
@@ -122,6 +123,7 @@ class Session:
         self.who: Identity | None = None
         self._channels: set[str] = set()
         self._own: set[int] = set()
+        self._late: set[str] = set()  # client order ids whose verdict did not come in time
         self._is_cancelling = False
         self._queue: deque[bytes] = deque()
         self._has_work = asyncio.Event()
@@ -155,7 +157,9 @@ class Session:
         """The session is gone: cancel what it sent and is still open, when it asked for that."""
         if not self._is_cancelling or self.who is None:
             return
-        for order_id in sorted(self._own):
+        find, principal = self._desk.engine.order_by_client_id, self.who.principal
+        late = {int(row["order_id"]) for each in self._late if (row := find(principal, each))}
+        for order_id in sorted(self._own | late):
             row = self._desk.engine.order(order_id)
             if row is None or row["state"] in TERMINAL_STATES or row["pending"] == "cancel":
                 continue
@@ -211,9 +215,7 @@ class Session:
             raise RefusedError("NOT_AUTHENTICATED", field="op", rule="log in first")
         match operation:
             case WsSubmit():
-                submitted = await self._desk.submit(who, operation.order)
-                self._own.add(int(submitted.order["order_id"]))
-                return {"order": submitted.order}
+                return {"order": await self._submit(who, operation.order)}
             case WsCancel():
                 return {"order": await self._desk.cancel(who, operation.order_id)}
             case WsReplace():
@@ -225,6 +227,16 @@ class Session:
                 return {"order": await self._desk.replace(who, operation.order_id, change)}
             case WsSubscribe():
                 return self._subscribe(who, operation)
+
+    async def _submit(self, who: Identity, order: NewOrderMessage) -> dict[str, Any]:
+        try:
+            submitted = await self._desk.submit(who, order)
+        except RefusedError as error:
+            if error.code == "UNKNOWN_OUTCOME":  # it may exist: ours to cancel at the end
+                self._late.add(order.client_order_id)
+            raise
+        self._own.add(int(submitted.order["order_id"]))
+        return submitted.order
 
     def _login(self, operation: WsLogin) -> dict[str, Any]:
         if self.who is not None:

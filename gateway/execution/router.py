@@ -101,7 +101,8 @@ class Router:
         flags = order.is_post_only * ORDER_FLAGS["post_only"]
         flags |= order.is_reduce_only * ORDER_FLAGS["reduce_only"]
         flags |= order.is_emulated * ORDER_FLAGS["emulate"]
-        with refusing(**msgspec.structs.asdict(order)):
+        values = msgspec.structs.asdict(order)
+        with refusing(**values):
             request = self._port.submit(
                 principal,
                 order.client_order_id,
@@ -119,7 +120,7 @@ class Router:
                 LEGS[order.leg],
                 flags,
             )
-        notice = await self._verdict(request, order.instrument)
+        notice = await self._verdict(request, values)
         return Submitted(self._row(notice.order_id), notice.current != REPEATED)
 
     async def cancel(
@@ -127,9 +128,10 @@ class Router:
     ) -> Row:
         """Ask the venue to cancel. The row says PENDING_CANCEL by `pending`."""
         number = self.engine.names.id("principal", principal)
-        with refusing(order_id=order_id):
+        values = {"order_id": order_id, "principal": principal}
+        with refusing(**values):
             request = self._port.cancel(number, order_id, int(reason))
-        await self._verdict(request)
+        await self._verdict(request, values)
         return self._row(order_id)
 
     async def replace(
@@ -145,9 +147,17 @@ class Router:
         if self.is_closed:
             raise RefusedError("SHUTTING_DOWN", rule="the gateway takes no new orders")
         number = self.engine.names.id("principal", principal)
-        with refusing(client_order_id=client_order_id, quantity=quantity, price=price):
+        values = {
+            "order_id": order_id,
+            "client_order_id": client_order_id,
+            "quantity": quantity,
+            "price": price,
+            "principal": principal,
+            "instrument": self._row(order_id)["instrument"],
+        }
+        with refusing(**values):
             request = self._port.replace(number, order_id, client_order_id, quantity, price)
-        await self._verdict(request, str(self._row(order_id)["instrument"]))
+        await self._verdict(request, values)
         return self._row(order_id)
 
     async def mass_cancel(
@@ -201,7 +211,8 @@ class Router:
             return
         future.set_result(notice)
 
-    async def _verdict(self, request: int, instrument: str = "") -> Notice:
+    async def _verdict(self, request: int, values: Mapping[str, object] | None = None) -> Notice:
+        """The engine's answer to `request`; `values` are the command's, for its refusal."""
         if request == 0:
             raise RefusedError("LANE_FULL", rule="the entry lane is full; try again")
         future: asyncio.Future[Notice] = asyncio.get_running_loop().create_future()
@@ -218,8 +229,9 @@ class Router:
         finally:
             del self._verdicts[request]
         if notice.kind == RecordKind.ORDER_REFUSED or notice.refusal:
-            price_scale, quantity_scale = self.engine.scales(instrument)
-            raise refusal_of(notice, price_scale=price_scale, quantity_scale=quantity_scale)
+            values = values or {}
+            scales = self.engine.scales(str(values.get("instrument", "")))
+            raise refusal_of(notice, values=values, price_scale=scales[0], quantity_scale=scales[1])
         return notice
 
     def _row(self, order_id: int) -> Row:

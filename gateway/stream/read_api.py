@@ -160,6 +160,16 @@ class ReadApi:
         return web.Response(body=self.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
 
 
+RULES = {
+    "NOT_AUTHENTICATED": "a valid key or session with scope read",
+    "FOREIGN_ORIGIN": "requests of this page's own origin",
+    "NO_JOURNAL": "there must be a journal to read",
+    "UPGRADE_REQUIRED": "a WebSocket handshake",
+    "UNKNOWN_ORDER": "no order has this id",
+    "BAD_REQUEST": "a request of this address's form",
+}
+
+
 def answer(body: Mapping[str, Any], status: int = 200) -> web.Response:
     return web.Response(
         body=msgspec.json.encode(body), status=status, content_type="application/json"
@@ -167,7 +177,7 @@ def answer(body: Mapping[str, Any], status: int = 200) -> web.Response:
 
 
 def refuse(status: int, code: str, field: str, value: str, hint: str = "") -> web.Response:
-    error = {"code": code, "field": field, "value": value[:200], "rule": "", "hint": hint}
+    error = {"code": code, "field": field, "value": value[:200], "rule": RULES[code], "hint": hint}
     return answer({"error": error}, status)
 
 

@@ -321,13 +321,22 @@ class Reconciler:
         await self._session.drain()
 
     async def _positions(self, account: str, result: Result) -> None:
+        """Both ways: what the venue states against ours, and ours that it does not state. Spot
+        holdings are balances, which a venue need not state as positions."""
         names = self._engine.names
-        ours = position_totals(self._engine.native.positions())
+        totals = position_totals(self._engine.native.positions())
+        instruments = self._engine.native.registry("instrument")
+        spot = {row["name"] for row in instruments if row.get("kind") == "spot"}
+        stated = {key: "0" for key in totals if key[0] == account and key[1] not in spot}
         for report in await self._adapter.positions(account):
             number = names.venue_instrument(self._session.venue, report.instrument)
             symbol = names.name("instrument", number) if number else report.instrument
-            held = ours.get((account, symbol, report.leg))
-            gap = difference(report.quantity, held) if held is not None else report.quantity
+            sign = (
+                "-" if report.leg == "short" and Decimal(report.quantity) else ""
+            )  # unsigned there
+            stated[account, symbol, report.leg] = sign + report.quantity
+        for key, quantity in stated.items():
+            gap = difference(quantity, totals.get(key, Decimal(0)))
             if Decimal(gap):
-                where = f"{account} {symbol} {report.leg}"
-                result.breaks.append(f"{where}: venue {report.quantity}, venue - ours = {gap}")
+                where = " ".join(key)
+                result.breaks.append(f"{where}: venue {quantity}, venue - ours = {gap}")

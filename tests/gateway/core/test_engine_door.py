@@ -76,8 +76,8 @@ def test_refusals_are_looked_up_both_ways():
 
 
 def test_a_gate_refusal_tells_its_arithmetic():
-    error = refusal_of(Notice(9, 1, 0, 31, 86, 2, 100, 90, 120, 30))
-    assert error.code == "POSITION_LIMIT"
+    error = refusal_of(Notice(9, 1, 0, 31, 86, 2, 100, 90, 120, 30), values={"quantity": "30"})
+    assert (error.code, error.field, error.value) == ("POSITION_LIMIT", "quantity", "30")
     assert error.explained == {
         "level": "account", "limit": "100", "current": "90", "would_be": "120", "working": "30",
     }  # fmt: skip

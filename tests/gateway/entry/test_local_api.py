@@ -215,6 +215,30 @@ async def test_websocket_events_and_cancel_on_disconnect(tmp_path):
                 await asyncio.sleep(0.01)
 
 
+async def test_an_order_whose_verdict_was_late_is_cancelled_at_the_disconnect_too(tmp_path):
+    async with open_door(tmp_path) as door:
+        world, submit = door.world, door.world.router.submit
+
+        async def submit_late(order):
+            await submit(order)
+            raise RefusedError("UNKNOWN_OUTCOME")
+
+        world.router.submit = submit_late
+        socket = await door.ws()
+        await socket.send_json(
+            {"op": "login", "key": f"desk.{SECRET}", "cancel_on_disconnect": True}
+        )
+        await socket.receive_json()
+        await socket.send_json({"op": "submit", "id": 1, "order": ORDER})
+        assert (await socket.receive_json())["error"]["code"] == "UNKNOWN_OUTCOME"
+        order_id = int(world.engine.orders()[0]["order_id"])
+        world.link.session.accepted(order_id, "v1")
+        await socket.close()
+        async with asyncio.timeout(5):
+            while world.row(order_id)["pending"] != "cancel":  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+
 async def test_a_session_that_does_not_read_is_closed_by_name(tmp_path):
     limits = ApiLimits(session_queue_max=16)
     async with open_door(tmp_path, limits) as door:

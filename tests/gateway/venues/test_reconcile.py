@@ -2,9 +2,9 @@
 
 import msgspec
 import pytest
-from live_world import MANIFEST, WINDOW_MS, BalanceReport, World
+from live_world import INSTRUMENT, MANIFEST, WINDOW_MS, BalanceReport, World
 
-from gateway.api import OutcomeUnknown, VenueProtocolError
+from gateway.api import OutcomeUnknown, PositionReport, VenueProtocolError
 
 pytestmark = pytest.mark.asyncio
 
@@ -211,6 +211,31 @@ async def test_opening_balances_are_booked_once_and_later_differences_are_report
     result = await world.reconcile()
     assert [row["total"] for row in world.native.balances()] == ["1000.5"]
     assert result.breaks == ["main USDT: venue - ours = 0.5"]
+    world.close()
+
+
+@pytest.mark.parametrize(
+    ("stated", "breaks"),
+    [
+        ([("net", "3")], []),
+        ([("net", "5")], ["main {name} net: venue 5, venue - ours = 2"]),
+        ([], ["main {name} net: venue 0, venue - ours = -3"]),
+        ([("net", "3"), ("short", "2")], ["main {name} short: venue -2, venue - ours = -2"]),
+    ],
+)
+async def test_positions_are_compared_both_ways_and_a_short_leg_is_negative(stated, breaks):
+    world = World()
+    world.adapter.history.append(world.fill(0, "x1", "3"))
+    world.adapter.position = [
+        PositionReport(
+            account="main", instrument=INSTRUMENT.venue_symbol, leg=leg, quantity=quantity
+        )
+        for leg, quantity in stated
+    ]
+    await world.connect()
+    result = await world.reconcile()
+    name = world.native.positions()[0]["instrument"]
+    assert result.breaks == [each.format(name=name) for each in breaks]
     world.close()
 
 
