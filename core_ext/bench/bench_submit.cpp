@@ -130,12 +130,12 @@ Figures submit_latency(const Place& place) {
 
 Figures submit_pinned(const Place& place) {
   Desk desk(place.desk());
-  if (place.other_cpu >= 0) (void)pin_to(place.other_cpu);
   const std::size_t wanted = count_of(place, 200'000);
   Samples samples(wanted);
   if (!desk.runtime().start_pinned(place.engine_cpu)) {
     throw std::runtime_error("bench: the engine's CPU was refused");
   }
+  if (place.other_cpu >= 0) (void)pin_to(place.other_cpu);
   NewOrderMessage message;
   auto& outbound = desk.venue().outbound;
   auto& notices = desk.client().notices;

@@ -51,6 +51,13 @@ bool Journal::open(const JournalOptions& options, RecoveryVisitor& visitor) {
     if (!open_superblock()) return false;
     if (!ring_.open(options.ring_directory, ring, error)) return fail(error);
     const SuperblockState& before = superblock_->state();
+    // Nothing was ever written here, so records in the ring are another journal's.
+    if (before.epoch == 0 && ring_.published_position() != 0) {
+      return fail(options.ring_directory + "/" + kRingFileName +
+                  " holds records of another journal, " + options.directory +
+                  " is new: start with that journal's directory, or remove the " +
+                  "ring file if that journal is gone for good");
+    }
     was_clean_ = before.is_clean;
     RecoveryOptions recovery;
     recovery.instance = options.instance;

@@ -1,11 +1,9 @@
 // Start, drive and stop of the engine, thread by thread.
 #include "gateway_core/engine/runtime.hpp"
 
-#include <pthread.h>
-#include <sched.h>
-
 #include <chrono>
 #include <stdexcept>
+#include <thread>
 
 namespace gateway {
 namespace {
@@ -14,16 +12,6 @@ constexpr int kIdleSpins = 2'000;
 constexpr auto kIdleSleep = std::chrono::microseconds(20);
 constexpr auto kSealPeriod = std::chrono::milliseconds(50);
 constexpr auto kPostDeadline = std::chrono::seconds(10);
-
-void name_thread(const char* name) noexcept { ::pthread_setname_np(::pthread_self(), name); }
-
-int pin_thread(int cpu) noexcept {
-  if (cpu < 0) return 0;
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(static_cast<unsigned>(cpu), &set);
-  return ::pthread_setaffinity_np(::pthread_self(), sizeof set, &set);
-}
 
 }  // namespace
 
@@ -55,7 +43,10 @@ Runtime::Runtime(const RuntimeOptions& options) : build_(options.build) {
     throw std::runtime_error("journal: no room for the boot record");
   }
   engine_->settle_in_flight();
-  if (!is_memory_only_) seal_thread_ = std::thread([this] { run_seal(); });
+  if (!is_memory_only_ &&
+      seal_thread_.start("seal", kAnyCpu, [this] { run_seal(); }) != ThreadStart::kStarted) {
+    throw std::runtime_error("seal: no thread");
+  }
   recovery_seconds_ =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
 }
@@ -85,19 +76,10 @@ Runtime::~Runtime() { (void)stop(); }
 
 bool Runtime::start_pinned(int cpu) {
   if (is_pinned()) return true;
-  pin_result_ = -1;
-  engine_thread_ = std::thread([this, cpu] { run_engine(cpu); });
-  while (pin_result_.load(std::memory_order_acquire) < 0) std::this_thread::yield();
-  if (pin_result_ == 0) return true;
-  engine_thread_.join();
-  return false;
+  return engine_thread_.start("engine", cpu, [this] { run_engine(); }) == ThreadStart::kStarted;
 }
 
-void Runtime::run_engine(int cpu) {
-  name_thread("engine");
-  const int pinned = pin_thread(cpu);
-  pin_result_.store(pinned, std::memory_order_release);
-  if (pinned != 0) return;
+void Runtime::run_engine() {
   int idle = 0;
   while (!is_stopping_.load(std::memory_order_acquire)) {
     const bool ran = run_posted();
@@ -135,7 +117,6 @@ void Runtime::run(const std::function<void()>& work) {
 }
 
 void Runtime::run_seal() {
-  name_thread("seal");
   while (!is_stopping_.load(std::memory_order_acquire)) {
     const auto result = journal_->sealer().step();
     if (result == journal::SealResult::kIdle || result == journal::SealResult::kFailed) {
@@ -148,8 +129,8 @@ bool Runtime::stop() {
   if (!is_open_) return true;
   is_open_ = false;
   is_stopping_.store(true, std::memory_order_release);
-  if (engine_thread_.joinable()) engine_thread_.join();
-  if (seal_thread_.joinable()) seal_thread_.join();
+  engine_thread_.join();
+  seal_thread_.join();
   Stopped stopped{};
   stopped.open_orders = state_->orders.open_count();
   (void)engine_->record_control(RecordKind::kStopped, stopped);

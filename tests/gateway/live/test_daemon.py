@@ -133,9 +133,10 @@ async def test_a_limits_file_that_raises_risk_stops_the_start(settings, native, 
     await life
     write_limits(tmp_path, credit="101")
     raised = load(tmp_path / "gateway.toml", {}, is_in_memory=lambda path: True)
-    with pytest.raises(RefusedError, match="credit_max: journal 100, file 101") as refused:
+    with pytest.raises(RefusedError, match="differences") as refused:
         await Daemon(raised, {}).run()
     assert refused.value.code == "BAD_CONFIG"
+    assert "credit_max: journal 100, file 101" in refused.value.hint
     write_limits(tmp_path, credit="99")
     lowered = load(tmp_path / "gateway.toml", {}, is_in_memory=lambda path: True)
     again = Daemon(lowered, {})

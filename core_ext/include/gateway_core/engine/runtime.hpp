@@ -7,11 +7,11 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "gateway_core/engine/engine.hpp"
 #include "gateway_core/journal/journal.hpp"
+#include "gateway_core/platform/cpu_affinity.hpp"
 #include "gateway_core/platform/storage.hpp"
 #include "gateway_core/state/follower.hpp"
 
@@ -37,7 +37,7 @@ class Runtime {
   [[nodiscard]] Clock& clock() noexcept { return *clock_; }
   [[nodiscard]] journal::Journal& journal() noexcept { return *journal_; }
   [[nodiscard]] double recovery_seconds() const noexcept { return recovery_seconds_; }
-  [[nodiscard]] bool is_pinned() const noexcept { return engine_thread_.joinable(); }
+  [[nodiscard]] bool is_pinned() const noexcept { return engine_thread_.is_joinable(); }
 
   /// Pinned drive: the `engine` thread turns the engine until stop(). False: the CPU was refused.
   [[nodiscard]] bool start_pinned(int cpu);
@@ -50,7 +50,7 @@ class Runtime {
   bool stop();
 
  private:
-  void run_engine(int cpu);
+  void run_engine();
   void run_seal();
   [[nodiscard]] bool run_posted();
   [[nodiscard]] bool record_boot(std::uint64_t clean_shutdown);
@@ -62,10 +62,9 @@ class Runtime {
   std::unique_ptr<State> state_;
   std::unique_ptr<Engine> engine_;
   double recovery_seconds_ = 0;
-  std::thread engine_thread_;
-  std::thread seal_thread_;
+  RoleThread engine_thread_;
+  RoleThread seal_thread_;
   std::atomic<bool> is_stopping_{false};
-  std::atomic<int> pin_result_{-1};  // -1 = not tried, 0 = done, else errno
   std::atomic<const std::function<void()>*> posted_{nullptr};
   std::atomic<bool> is_posted_done_{false};
   std::mutex run_mutex_;  // one caller of run() at a time; never the engine's thread
