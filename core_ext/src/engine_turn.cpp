@@ -311,6 +311,13 @@ void Engine::end_emulated(const Order& order) noexcept {
   on_fact(RecordKind::kOrderExpired, expired);
 }
 
+// A venue that offers the time in force ends the order itself, and says EXPIRED.
+bool Engine::is_timed_here(const Order& order) const noexcept {
+  const VenueDefined& offers = state_.routes.at(order.route).venue_row->definition;
+  return is_held_for_trigger(order) ||
+         (offers.times_in_force >> static_cast<int>(order.time_in_force) & 1) == 0;
+}
+
 void Engine::run_timers(std::int64_t now) noexcept {
   std::size_t kept = 0;
   for (std::size_t i = 0; i < emulated_.size(); ++i) {
@@ -319,7 +326,8 @@ void Engine::run_timers(std::int64_t now) noexcept {
     const Order& order = state_.orders.at(slot);
     if (!is_open(static_cast<OrderState>(order.state))) continue;
     emulated_[kept++] = emulated_[i];
-    if (order.time_in_force == TimeInForce::kGtd && order.expires_ns <= now) end_emulated(order);
+    const bool is_due = order.time_in_force == TimeInForce::kGtd && order.expires_ns <= now;
+    if (is_due && is_timed_here(order)) end_emulated(order);
   }
   emulated_.resize(kept);
 }
@@ -330,7 +338,8 @@ Sequence Engine::roll_period() noexcept {
     const std::uint32_t slot = state_.orders.find(id);
     if (slot == kNoSlot) continue;
     const Order& order = state_.orders.at(slot);
-    if (order.time_in_force == TimeInForce::kDay && is_open(static_cast<OrderState>(order.state))) {
+    const bool is_day = order.time_in_force == TimeInForce::kDay;
+    if (is_day && is_open(static_cast<OrderState>(order.state)) && is_timed_here(order)) {
       end_emulated(order);
     }
   }

@@ -426,6 +426,16 @@ def test_gtd_is_ended_by_the_gateway_where_the_venue_cannot(open_world):
     assert world.sent() == []
 
 
+def test_gtd_that_the_venue_offers_is_left_to_the_venue(world):
+    fields = {"time_in_force": GTD, "flags": EMULATE, "expires_ns": 2 * SECOND_NS}
+    order_id = world.order(**fields)
+    assert [(entry[8], entry[15]) for entry in world.sent()] == [(GTD, 2 * SECOND_NS)]
+    world.fact("accepted", order_id, "V", False, 1, 1)
+    world.engine.set_time(3 * SECOND_NS)
+    world.turn()
+    assert world.sent() == []
+
+
 def test_a_held_stop_expires_without_the_venue(world):
     order_id = world.order(BUY, price="", type=STOP, trigger_price="105", flags=EMULATE,
                            time_in_force=GTD, expires_ns=2 * SECOND_NS)  # fmt: skip

@@ -178,6 +178,7 @@ class Engine {
                                  Money amount) noexcept;
   void trigger_emulated(InstrumentId instrument, std::int64_t price) noexcept;
   void end_emulated(const Order& order) noexcept;
+  [[nodiscard]] bool is_timed_here(const Order& order) const noexcept;
 
   // Turn (engine_turn.cpp).
   std::size_t turn_urgent(std::size_t limit) noexcept;
