@@ -59,6 +59,16 @@ class Browser:
             await asyncio.sleep(0.05)
         raise AssertionError(f"{words} not seen in {rows}")
 
+    async def totals(self, is_wanted):
+        """The totals once they are as wanted; the page's policy forbids waiting inside of it."""
+        text = ""
+        for _ in range(400):
+            text = await self.page.inner_text("#totals")
+            if is_wanted(text):
+                return text
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"not as wanted: {text}")
+
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_a_live_order_and_its_position_are_read_on_the_page(world, tmp_path, scheme):
@@ -138,14 +148,9 @@ async def test_the_running_gateway_is_read_live_with_its_profit(gateway):
             await browser.sees("orders", "NEW", "▼ sell", "52000")
             await browser.page.keyboard.press("2")
             await browser.sees("positions", "BTC-USDT.paper", f"+{0.25 * (number + 1)}")
-            await browser.page.wait_for_function(
-                "!document.querySelector('#totals').innerText.includes('without mark')"
-            )
-            before = await browser.page.inner_text("#totals")
+            before = await browser.totals(lambda text: "without mark" not in text)
             assert "USDT" in before and "Unrealised" in before
-            await browser.page.wait_for_function(
-                "before => document.querySelector('#totals').innerText !== before", arg=before
-            )
+            await browser.totals(before.__ne__)
             if "GATEWAY_SCREENSHOTS" in os.environ:
                 folder = Path(os.environ["GATEWAY_SCREENSHOTS"])
                 await browser.page.wait_for_timeout(1200)
