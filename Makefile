@@ -21,7 +21,7 @@ $(VENV)/.tools: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@command -v $${CXX:-c++} > /dev/null \
-	  || { echo "A C++20 compiler is needed (gcc 12, clang 14 or newer); set CXX." >&2; exit 1; }
+	  || { echo "A C++20 compiler is needed (gcc 12 is tested); set CXX." >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing build tools"
 	@$(PIP) "setuptools>=70.1" "scikit-build-core>=1.0" "nanobind>=3.0" "ninja>=1.11" "cmake>=3.20"

@@ -353,7 +353,6 @@ def test_doctor_looks_at_machine_and_files(desk: Desk) -> None:
 
 
 def test_explain_knows_refusals_and_faults() -> None:
-    pytest.importorskip("gateway._core.types")
     found = json.loads(CliRunner().invoke(root, ["explain", "position_limit", "--json"]).output)
     assert (found["number"], found["http_status"], found["exit_code"]) == (86, 422, 4)
     assert "No setting" in CliRunner().invoke(root, ["explain", "UNKNOWN_KEY"]).output

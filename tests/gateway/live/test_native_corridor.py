@@ -6,9 +6,6 @@ from live_world import BalanceReport, World
 from gateway.api import OutcomeUnknown
 from gateway.core.engine import EngineSettings, open_native_engine
 
-core = pytest.importorskip("gateway._core")
-if not hasattr(core, "engine"):
-    pytest.skip("the native engine is not built", allow_module_level=True)
 pytestmark = pytest.mark.asyncio
 START_NS = 1_700_000_000_000_000_000
 LIMITS = {
