@@ -71,6 +71,13 @@ bool Registry::apply(const InstrumentDefined& record) noexcept {
                .price_scale = record.price_scale,
                .quantity_scale = record.quantity_scale,
                .multiplier_scale = record.multiplier_scale};
+  const int decimals = record.price_scale + record.quantity_scale + record.multiplier_scale;
+  std::int64_t unit = 0;
+  const bool has_unit =
+      row.rules.kind != InstrumentKind::kInverse && decimals <= kMoneyScale &&
+      record.multiplier > 0 &&
+      !__builtin_mul_overflow(record.multiplier, kPow10_64[kMoneyScale - decimals], &unit);
+  row.unit_e18 = has_unit ? unit : 0;
   refresh_factor(row);
   limits_moved();
   return true;
@@ -80,6 +87,8 @@ bool Registry::apply(const CurrencyRateSet& record) noexcept {
   if (!currencies.has(record.currency)) return false;
   CurrencyRow& currency = currencies.at(record.currency);
   currency.rate_e8 = record.rate_e8;
+  currency.reporting =
+      record.rate_e8 > 0 ? AmountFactor::of(record.rate_e8, pow10_128(22)) : AmountFactor{};
   currency.rate_version = record.version;
   for (std::uint32_t id = 1; id <= instruments.count(); ++id) refresh_factor(instruments.at(id));
   limits_moved();

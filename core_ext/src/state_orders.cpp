@@ -61,13 +61,8 @@ void put_new(Order& order, const RecordHeader& header, const std::uint8_t* recor
 
 /// What a new order holds at the gate: all of it.
 void reserve_new(Order& order, Route& route, std::int64_t amount_e4) noexcept {
-  const std::int64_t quantity = order.quantity;
-  const Side side = order.side;
-  route.shared->add_working(side, quantity);
-  route.account_exposure->add_working(side, quantity);
-  route.strategy_exposure->add_working(side, quantity);
-  for (LevelEntity* level : route.levels) level->totals.add_working(side, amount_e4, 1);
-  put(order.reserved_quantity, quantity);
+  route.change(order.side, {.working = order.quantity, .working_e4 = amount_e4, .open_orders = 1});
+  put(order.reserved_quantity, order.quantity);
   put(order.reserved_notional_e4, amount_e4);
 }
 
@@ -82,7 +77,7 @@ std::uint32_t State::take_slot(OrderId id) noexcept {
     }
     if (old.reserved_quantity != 0) {
       put(old.told_cumulative, 0);
-      reserve_for(old, routes.at(old.route), 0);
+      reserve_again(old);
     }
   }
   return orders.take(id);
@@ -113,34 +108,33 @@ std::uint32_t State::route_of_order(AccountId account, InstrumentId instrument, 
                              strategy);
 }
 
-void State::reserve_for(Order& order, Route& route, int orders_delta) noexcept {
+RouteChange State::reserve(Order& order, const InstrumentRow& row) noexcept {
   // An ended order still holds what the venue executed and has not told us fill by fill.
   std::int64_t quantity = std::max<std::int64_t>(order.told_cumulative - order.cumulative, 0);
-  const InstrumentRow& row = *route.instrument_row;
-  std::int64_t amount = quantity == 0 ? 0 : row.amount_e4(order.gate_price, quantity);
   if (is_open(static_cast<OrderState>(order.state))) {
     quantity = std::max<std::int64_t>(leaves(order), 0);
-    amount = row.amount_e4(order.gate_price, quantity);
-    if (order.pending_quantity != 0) {
-      const std::int64_t wanted =
-          std::max<std::int64_t>(order.pending_quantity - order.cumulative, 0);
-      amount = std::max(amount, row.amount_e4(order.pending_gate_price, wanted));
-      quantity = std::max(quantity, wanted);
-    }
   }
-  const std::int64_t added = quantity - order.reserved_quantity;
-  const std::int64_t added_amount = amount - order.reserved_notional_e4;
-  route.shared->add_working(order.side, added);
-  route.account_exposure->add_working(order.side, added);
-  route.strategy_exposure->add_working(order.side, added);
-  for (LevelEntity* level : route.levels) {
-    level->totals.add_working(order.side, added_amount, orders_delta);
+  std::int64_t amount = quantity == 0 ? 0 : row.amount_e4(order.gate_price, quantity);
+  if (order.pending_quantity != 0) [[unlikely]] {
+    const std::int64_t wanted =
+        std::max<std::int64_t>(order.pending_quantity - order.cumulative, 0);
+    amount = std::max(amount, row.amount_e4(order.pending_gate_price, wanted));
+    quantity = std::max(quantity, wanted);
   }
+  const RouteChange change{.working = quantity - order.reserved_quantity,
+                           .working_e4 = amount - order.reserved_notional_e4};
   put(order.reserved_quantity, quantity);
   put(order.reserved_notional_e4, amount);
+  return change;
 }
 
-void State::settle(Order& order, Route& route, std::uint32_t slot, OrderState next) noexcept {
+void State::reserve_again(Order& order) noexcept {
+  Route& route = routes.at(order.route);
+  route.change(order.side, reserve(order, *route.instrument_row));
+}
+
+RouteChange State::settle(Order& order, const Route& route, std::uint32_t slot,
+                          OrderState next) noexcept {
   const auto was = static_cast<OrderState>(order.state);
   put(order.state, static_cast<std::uint8_t>(next));
   const int opened = static_cast<int>(is_open(next)) - static_cast<int>(is_open(was));
@@ -150,9 +144,11 @@ void State::settle(Order& order, Route& route, std::uint32_t slot, OrderState ne
     put(order.pending_price, 0);
     put(order.pending_gate_price, 0);
   }
-  reserve_for(order, route, opened);
+  RouteChange change = reserve(order, *route.instrument_row);
+  change.open_orders = opened;
   if (opened < 0) orders.retire(slot);
   if (opened > 0) orders.reopen(slot);
+  return change;
 }
 
 bool State::apply_order_new(const RecordHeader& header, const std::uint8_t* record) noexcept {
@@ -236,7 +232,10 @@ bool State::apply_adopted(const RecordHeader& header, const OrderAdopted& adopte
   fresh.version = order.version;
   put_all(order, fresh);
   orders.name_venue_id(slot, adopted.venue_order_id);
-  reserve_for(order, routes.at(route_index), 1);
+  Route& route = routes.at(route_index);
+  RouteChange change = reserve(order, *route.instrument_row);
+  change.open_orders = 1;
+  route.change(order.side, change);
   end_write(order.version);
   const OrderIdParts parts = split_order_id(adopted.order_id);
   if (parts.epoch == epoch) orders_made = std::max<std::uint64_t>(orders_made, parts.sequence);
@@ -270,7 +269,7 @@ bool State::apply_replace_requested(const RecordHeader& header,
   put_all(order.pending_client_id, replace.client_id);
   put(order.updated_ns, header.time_ns);
   put(order.sequence, header.sequence);
-  reserve_for(order, routes.at(order.route), 0);
+  reserve_again(order);
   end_write(order.version);
   if (replace.client_number != 0) {
     names.use_number(header.actor, replace.client_number);
@@ -289,7 +288,8 @@ bool State::apply_triggered(const RecordHeader& header, const OrderTriggered& tr
   begin_write(order.version);
   const OrderEvent event =
       triggered.by_gateway != 0 ? OrderEvent::kReleased : OrderEvent::kTriggered;
-  settle(order, routes.at(order.route), slot, transition(state, event).next);
+  Route& route = routes.at(order.route);
+  route.change(order.side, settle(order, route, slot, transition(state, event).next));
   put(order.updated_ns, header.time_ns);
   put(order.sequence, header.sequence);
   end_write(order.version);
@@ -380,7 +380,7 @@ bool State::apply_fact(const RecordHeader& header, const OrderFact& fact) noexce
     next = transition(next, event_of(order, kind, fact)).next;
     if (next == OrderState::kNew && order.cumulative > 0) next = OrderState::kPartiallyFilled;
   }
-  settle(order, route, slot, next);
+  route.change(order.side, settle(order, route, slot, next));
   end_write(order.version);
   return true;
 }

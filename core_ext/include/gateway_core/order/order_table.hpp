@@ -58,7 +58,7 @@ class OrderTable {
   [[nodiscard]] std::uint32_t find_venue_id(AccountId account,
                                             const VenueOrderId& text) const noexcept {
     const std::uint64_t hash = venue_id_hash(account, text);
-    return by_venue_id_.find(slots_, hash, [&](const Order& order) {
+    return by_venue_id_.find(slots_, hash >> 1, [&](const Order& order) {
       return order.venue_id_hash == hash && order.account == account &&
              order.venue_order_id == text;
     });
@@ -82,7 +82,7 @@ class OrderTable {
     put_all(order.venue_order_id, text);
     if (text.empty()) return;
     put(order.venue_id_hash, venue_id_hash(order.account, text));
-    by_venue_id_.insert(slots_, order.venue_id_hash, slot);
+    by_venue_id_.insert(slots_, order.venue_id_hash >> 1, slot);
   }
 
   /// Oldest terminal slot that take() would recycle, kNoSlot when it would not recycle.
@@ -164,7 +164,7 @@ class OrderTable {
   }
   [[nodiscard]] static std::uint64_t venue_id_hash(AccountId account,
                                                    const VenueOrderId& text) noexcept {
-    return text_key(account, text).high;  // never 0
+    return text_key(account, text).high;  // odd, so never 0
   }
 
   void insert(OrderId id, std::uint32_t slot) noexcept {
@@ -184,7 +184,7 @@ class OrderTable {
   void forget_venue_id(std::uint32_t slot) noexcept {
     Order& order = slots_[slot];
     if (order.venue_id_hash == 0) return;
-    by_venue_id_.erase(slots_, order.venue_id_hash, slot);
+    by_venue_id_.erase(slots_, order.venue_id_hash >> 1, slot);
     put(order.venue_id_hash, 0);
   }
   /// Doubly linked through Order::next and Order::previous, slot + 1, 0 = end.

@@ -85,13 +85,11 @@ class State {
 
   /// Brings near what the next new orders will touch: slots, and the names of those they recycle.
   void prefetch_next(PrincipalId principal, std::uint64_t number, OrderId id) const noexcept;
-  /// Amounts the order holds at the gate, from what is open of it and of a pending replace.
-  void reserve_for(Order& order, Route& route, int orders_delta) noexcept;
-  /// Position after this fill; nullopt when the exact range is left.
-  [[nodiscard]] std::optional<PositionBook> book_after(const PositionBook& book, const Route& route,
-                                                       Side side, std::int64_t quantity,
-                                                       Money value, Money fee,
-                                                       CurrencyId fee_currency) const noexcept;
+  /// Applies one execution to a position's book; false, and the book is worthless, when the exact
+  /// range is left.
+  [[nodiscard]] bool apply_execution(PositionBook& book, const Route& route, Side side,
+                                     std::int64_t quantity, Money value, Money fee,
+                                     CurrencyId fee_currency) const noexcept;
   /// Position after fill `ordinal` is replaced by these numbers and everything later is done again;
   /// with `commit` the remembered fills are rewritten too. nullopt: the chain is not remembered.
   [[nodiscard]] std::optional<PositionBook> book_revised(std::uint64_t ordinal,
@@ -140,14 +138,20 @@ class State {
   std::uint32_t take_slot(OrderId id) noexcept;
   std::uint32_t make_order(const RecordHeader& header, const std::uint8_t* record,
                            const DecidedOrder& decided) noexcept;
-  void settle(Order& order, Route& route, std::uint32_t slot, OrderState next) noexcept;
-  void publish_position(std::uint32_t route, const PositionBook& book, std::int64_t price,
-                        std::uint64_t last_fill, Sequence sequence) noexcept;
+  /// What the order holds at the gate, from what is open of it and of a pending replace; written
+  /// into it, the difference is returned for its route.
+  [[nodiscard]] RouteChange reserve(Order& order, const InstrumentRow& row) noexcept;
+  void reserve_again(Order& order) noexcept;
+  [[nodiscard]] RouteChange settle(Order& order, const Route& route, std::uint32_t slot,
+                                   OrderState next) noexcept;
+  [[nodiscard]] RouteChange publish_position(std::uint32_t route, const PositionBook& book,
+                                             std::int64_t price, std::uint64_t last_fill,
+                                             Sequence sequence) noexcept;
   [[nodiscard]] std::int64_t price_after_revision(std::uint64_t ordinal,
                                                   const FillEntry& old) const noexcept;
-  void book_cash(const Route& route, Side side, std::int64_t quantity, Int128 value_e18,
-                 Int128 fee_e18, CurrencyId fee_currency, Int128 realised_e18,
-                 Sequence sequence) noexcept;
+  void move_money(Route& route, CurrencyId currency, Int128 amount_e18, Sequence sequence) noexcept;
+  void book_cash(Route& route, Side side, std::int64_t quantity, Int128 value_e18, Int128 fee_e18,
+                 CurrencyId fee_currency, Int128 realised_e18, Sequence sequence) noexcept;
 };
 
 /// Payload of a record as its struct. The reader has checked the length.
