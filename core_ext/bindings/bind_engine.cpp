@@ -248,7 +248,28 @@ void bind_reads(nb::class_<EngineHandle>& engine) {
             return __atomic_load_n(&handle.runtime->state().last_fill_ns[account],
                                    __ATOMIC_RELAXED);
           },
-          "account"_a);
+          "account"_a)
+      .def(
+          "funding_known_ns",
+          [](EngineHandle& handle, AccountId account) -> std::int64_t {
+            if (!handle.runtime->state().registry.accounts.has(account)) return 0;
+            return __atomic_load_n(&handle.runtime->state().funding_known_ns[account],
+                                   __ATOMIC_RELAXED);
+          },
+          "account"_a)
+      .def(
+          "cancel_by_gateway",
+          [](EngineHandle& handle, OrderId order_id, int reason) {
+            CancelMessage message{};
+            message.header.kind = MessageKind::kCancel;
+            message.header.entries = 1;
+            message.order_id = order_id;
+            message.reason = static_cast<CancelReason>(reason);
+            Notice notice;
+            handle.runtime->run([&] { notice = handle.runtime->engine().cancel(message, 0); });
+            return notice.refusal;
+          },
+          "order_id"_a, "reason"_a);
 }
 
 }  // namespace

@@ -121,6 +121,7 @@ nb::dict order_row(const State& state, const Order& order) {
   row["is_post_only"] = (order.flags & kPostOnly) != 0;
   row["is_reduce_only"] = (order.flags & kReduceOnly) != 0;
   row["is_emulated"] = (order.flags & kEmulate) != 0;
+  row["is_cancel_on_disconnect"] = (order.flags & kCancelOnDisconnect) != 0;
   row["is_external"] = (order.flags & kExternalOrder) != 0;
   row["quantity"] = format_decimal(order.quantity, quantity_scale);
   row["price"] = has_price ? number(order.price, price_scale) : nb::none();

@@ -155,6 +155,9 @@ void Engine::on_fill(const OrderFilled& seen) noexcept {
   (void)now_ns();
   const Registry& registry = state_.registry;
   OrderFilled told = seen;
+  if (told.trade_id.empty()) {
+    return record_anomaly(told.order_id, RecordKind::kOrderFilled, 0, AnomalyCode::kNoTradeId, {});
+  }
   if (!registry.instruments.has(told.instrument) || !registry.accounts.has(told.account)) {
     return record_anomaly(told.order_id, RecordKind::kOrderFilled, 0,
                           AnomalyCode::kUnknownInstrument, told.trade_id);

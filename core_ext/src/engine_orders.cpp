@@ -82,7 +82,7 @@ Refusal Engine::check_shape(const NewOrderMessage& message) const noexcept {
   if ((message.flags & kPostOnly) != 0 && (message.type != OrderType::kLimit || is_immediate)) {
     return Refusal::kUnsupportedFlag;
   }
-  constexpr int kOffered = kPostOnly | kReduceOnly | kEmulate | kTextClientId;
+  constexpr int kOffered = kPostOnly | kReduceOnly | kEmulate | kTextClientId | kCancelOnDisconnect;
   if ((message.flags & ~kOffered) != 0) {
     return Refusal::kUnsupportedFlag;
   }
@@ -363,7 +363,7 @@ Notice Engine::accept(const Candidate& candidate) noexcept {
   remember_fingerprint(candidate);
   const Sequence sequence = commit(record, bytes) - (candidate.is_emulated ? 1 : 0);
   const Order& order = state_.orders.at(state_.orders.find(id));
-  if ((message.flags & kEmulate) != 0) emulated_.push_back(id);
+  if ((message.flags & kEmulate) != 0) emulated_.push_back({.order_id = id});
   if (!candidate.is_emulated) send_new(order, sequence, route);
   ++counters_.orders_accepted;
   state_.prefetch_next(message.header.principal, message.client_number, id);

@@ -65,8 +65,10 @@ class Desk:
 
     # Orders.
 
-    async def submit(self, who: Identity, message: NewOrderMessage) -> Submitted:
-        """One order through the gate."""
+    async def submit(
+        self, who: Identity, message: NewOrderMessage, *, is_cancel_on_disconnect: bool = False
+    ) -> Submitted:
+        """One order through the gate. The wish of its session is journaled with it."""
         who.require("trade")
         if self.state == "starting":
             raise RefusedError("NOT_READY", rule="the gateway has not finished starting")
@@ -91,6 +93,7 @@ class Desk:
                 is_post_only=message.post_only,
                 is_reduce_only=message.reduce_only,
                 is_emulated=message.emulate,
+                is_cancel_on_disconnect=is_cancel_on_disconnect,
             )
         )
 

@@ -13,7 +13,9 @@ from collections.abc import Callable, Sequence
 from gateway.api import VenueAdapter, VenueError
 from gateway.core.drive import Drive
 from gateway.core.engine import Engine, is_unknown
-from gateway.core.vocabulary import VenueSessionState
+from gateway.core.refusals import describe_number
+from gateway.core.vocabulary import CancelReason, VenueSessionState
+from gateway.venues.client_order_ids import epoch_of
 from gateway.venues.health import VenueHealth
 from gateway.venues.outbound import Outbound
 from gateway.venues.reconcile import AccountTerms, Reconciler
@@ -23,6 +25,7 @@ __all__ = ["VenueLink"]
 
 log = logging.getLogger(__name__)
 
+_ORDERS_MAX = 1_000_000
 _BACKOFF_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -57,6 +60,7 @@ class VenueLink:
         self.reconciler = Reconciler(
             self.session, self.outbound, adapter, accounts, on_instruments=on_instruments
         )
+        self._boot_epoch = engine.native.epoch
         self._wanted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.session.on_gap_closed = self._wanted.set
@@ -114,7 +118,33 @@ class VenueLink:
             raise VenueError(reason)
         self.health.set("reconciled", "", self._engine.now_ns())
         log.info("%s: reconciled; adopted %d", self.health.name, len(result.adopted))
+        self._cancel_for_gone_sessions()
         return True
+
+    def _cancel_for_gone_sessions(self) -> None:
+        """Orders of an earlier boot whose session wanted them canceled at its end: no session
+        outlives its process. After every reconciliation, for a cancel may fail or be cut off."""
+        sent = 0
+        for row in self._engine.orders(open_only=True, limit=_ORDERS_MAX):
+            order_id = int(row["order_id"])
+            if (
+                row["venue"] == self.health.name
+                and row["is_cancel_on_disconnect"]
+                and epoch_of(order_id) < self._boot_epoch
+                and row["pending"] != "cancel"
+            ):
+                refusal = self._engine.native.cancel_by_gateway(
+                    order_id, int(CancelReason.DISCONNECT)
+                )
+                if refusal:
+                    code = describe_number(refusal).name
+                    log.error("order %d of a gone session not canceled: %s", order_id, code)
+                    self.health.counters["gone_sessions_refused"] += 1
+                sent += not refusal
+        if sent:
+            log.warning("%s: canceling %d orders of gone sessions", self.health.name, sent)
+            self.health.counters["gone_sessions_canceled"] += sent
+            self._drive.soon()
 
     async def _retry(self, state: str, step: Callable[[], object]) -> None:
         """Run a step until it succeeds, with growing waits and jitter."""
