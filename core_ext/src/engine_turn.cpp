@@ -385,8 +385,7 @@ void Engine::settle_in_flight() {
 
 bool Engine::has_same_content(const Order& order, const NewOrderMessage& message) noexcept {
   // The wish belongs to the session, not to the order: another door may repeat it without.
-  constexpr std::uint8_t kOurs =
-      kTextClientId | kConditions | kExternalOrder | kCancelOnDisconnect;
+  constexpr std::uint8_t kOurs = kTextClientId | kConditions | kExternalOrder | kCancelOnDisconnect;
   // A market order's price is our protection price, so only priced orders compare it.
   const bool is_same_price = message.price == 0 || message.price == order.original_price;
   return is_same_price && order.original_quantity == message.quantity &&

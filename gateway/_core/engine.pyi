@@ -364,5 +364,8 @@ class Engine:
         """Newest venue time of a fill of the account, 0 = none."""
     def funding_known_ns(self, account: int) -> int:
         """Venue time up to which the account's balances hold its funding, 0 = not known."""
+    def fact_text(self, order_id: int, sequence: int) -> str:
+        """The venue's own words in the fact of this sequence about this order, from the journal;
+        "" when there are none or the record is not kept. Any thread."""
     def cancel_by_gateway(self, order_id: int, reason: int) -> int:
         """A cancel nobody at a door asked for; the Refusal, 0 = it was sent."""

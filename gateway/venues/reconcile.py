@@ -39,6 +39,9 @@ _FILL_OVERLAP_NS = 60 * 1_000_000_000
 _FUNDING_OVERLAP_NS = 60 * 1_000_000_000
 # Balances are asked for again when a payment fell between them and the list of payments.
 _BALANCE_TRIES = 3
+# Both sides round divisions at 10^-18, each in its own way: a unit for each division, and a million
+# of them are still no money. Anything above is a break.
+_ROUNDING = Decimal("1e-12")
 _ORDERS_MAX = 1_000_000
 
 
@@ -346,7 +349,7 @@ class Reconciler:
                 continue
             if report.currency not in known:
                 self._session.opening_balance(account, report.currency, gap)
-            else:
+            elif abs(Decimal(gap)) > _ROUNDING:
                 result.breaks.append(f"{account} {report.currency}: venue - ours = {gap}")
         await self._session.drain()
 

@@ -300,6 +300,7 @@ class VenueSession:
     def tell(self, fact: Fact, evidence: int = EVIDENCE["stream"]) -> None:
         """Put one fact about an order on the port; whatever it answers is no longer in flight."""
         self.in_flight.answered(fact.order_id, *fact.answers())
+        self.engine.words.keep(fact.order_id, fact.reason)
         self._deliver(lambda: fact.put(self._native, evidence))
 
     def state(self, state: VenueSessionState, text: str) -> None:

@@ -183,3 +183,30 @@ def test_orders_of_a_session_that_wanted_so_are_canceled_after_a_kill(
     assert desk.state("kept") == "NEW"
     assert len(read_record(desk.venue.record_path).open_orders()) == 1
     judge_replay(desk.gateway)
+
+
+def test_the_venues_own_words_of_a_rejection_are_in_the_row_also_after_a_kill(
+    make_desk: Callable[..., Desk],
+) -> None:
+    desk = make_desk()
+    desk.venue.fault("reject", "submit", 1)
+    body = {**ORDER, "client_order_id": "no"}
+    assert desk.gateway.ask("POST", "/v1/orders", body)[0] == 201
+    desk.gateway.wait(lambda: desk.state("no") == "REJECTED")
+    by_name = "/v1/orders/by-client-id/no"
+    row = desk.gateway.get(by_name)["order"]
+    assert (row["reason"], row["reason_text"]) == ("venue", "simulated_reject")
+    listed = desk.gateway.get("/v1/orders?open=false")["orders"]
+    assert [each["reason_text"] for each in listed] == ["simulated_reject"]
+    desk.gateway.kill()
+    desk.open()
+    assert desk.gateway.get(by_name)["order"] == row
+    assert desk.gateway.get(f"/v1/orders/{row['order_id']}")["order"] == row
+    judge_replay(desk.gateway)
+
+
+def test_an_ordinary_start_logs_no_error(make_desk: Callable[..., Desk]) -> None:
+    """Marks come before the instruments are known; that is nothing to complain about."""
+    desk = make_desk()
+    log = desk.gateway.log_path.read_text().splitlines()
+    assert [line for line in log if '"error"' in line.lower()] == []

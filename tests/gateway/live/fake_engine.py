@@ -510,3 +510,6 @@ class Engine:
         row["pending"] = "cancel"
         self._send(order_id, 32)
         return 0
+
+    def fact_text(self, order_id, sequence):
+        return ""

@@ -4,7 +4,13 @@ import msgspec
 import pytest
 from live_world import INSTRUMENT, MANIFEST, WINDOW_MS, BalanceReport, World
 
-from gateway.api import FundingReport, OutcomeUnknown, PositionReport, VenueProtocolError
+from gateway.api import (
+    FundingReport,
+    MarkReport,
+    OutcomeUnknown,
+    PositionReport,
+    VenueProtocolError,
+)
 from gateway.core.positions import balance_totals
 
 pytestmark = pytest.mark.asyncio
@@ -407,3 +413,29 @@ async def test_a_fill_without_a_trade_id_is_refused_by_name():
     assert world.row(order_id)["cumulative_quantity"] == "0"
     assert any("not booked" in each for each in world.link.health.breaks)
     assert world.link.health.unsettled == [str(order_id)], "new orders stay away meanwhile"
+
+
+async def test_marks_before_the_instruments_are_no_fault_and_later_one_each(caplog):
+    world = World()
+    session = world.link.session
+    for _ in range(3):
+        session.marked(MarkReport(instrument="NEW", mark="1"))
+    assert (session.health.counters["bad_facts"], caplog.records) == (0, [])
+    await world.connect()
+    for _ in range(3):
+        session.marked(MarkReport(instrument="NEW", mark="1"))
+    assert session.health.counters["bad_facts"] == 1
+    assert session.health.counters["marks_unknown"] == 6
+
+
+@pytest.mark.parametrize(
+    ("total", "is_break"), [("100.000000000001", False), ("100.000000000002", True)]
+)
+async def test_a_difference_of_rounding_is_no_break(total, is_break):
+    world = World()
+    world.adapter.balance = [BalanceReport(account="main", currency="USDT", total="100")]
+    await world.connect()
+    world.adapter.balance = [BalanceReport(account="main", currency="USDT", total=total)]
+    await world.reconcile()
+    assert bool(world.link.health.breaks) == is_break
+    assert balance_totals(world.native.balances())["main", "USDT"] == 100, "never booked"
