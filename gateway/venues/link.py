@@ -9,6 +9,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from gateway.api import VenueAdapter, VenueError
 from gateway.core.drive import Drive
@@ -25,6 +26,7 @@ __all__ = ["VenueLink"]
 
 log = logging.getLogger(__name__)
 
+Row = dict[str, Any]
 _ORDERS_MAX = 1_000_000
 _BACKOFF_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -61,6 +63,7 @@ class VenueLink:
             self.session, self.outbound, adapter, accounts, on_instruments=on_instruments
         )
         self._boot_epoch = engine.native.epoch
+        self._has_gone_sessions = False
         self._wanted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.session.on_gap_closed = self._wanted.set
@@ -123,28 +126,30 @@ class VenueLink:
 
     def _cancel_for_gone_sessions(self) -> None:
         """Orders of an earlier boot whose session wanted them canceled at its end: no session
-        outlives its process. After every reconciliation, for a cancel may fail or be cut off."""
-        sent = 0
-        for row in self._engine.orders(open_only=True, limit=_ORDERS_MAX):
-            order_id = int(row["order_id"])
-            if (
-                row["venue"] == self.health.name
-                and row["is_cancel_on_disconnect"]
-                and epoch_of(order_id) < self._boot_epoch
-                and row["pending"] != "cancel"
-            ):
-                refusal = self._engine.native.cancel_by_gateway(
-                    order_id, int(CancelReason.DISCONNECT)
-                )
-                if refusal:
-                    code = describe_number(refusal).name
-                    log.error("order %d of a gone session not canceled: %s", order_id, code)
-                    self.health.counters["gone_sessions_refused"] += 1
-                sent += not refusal
-        if sent:
-            log.warning("%s: canceling %d orders of gone sessions", self.health.name, sent)
-            self.health.counters["gone_sessions_canceled"] += sent
+        outlives its process. Asked again until none is left, for a cancel may fail; one whose
+        outcome is unknown is settled first."""
+        rows = self._orders_of_gone_sessions()
+        self._has_gone_sessions = bool(rows)
+        wanted = [row for row in rows if row["pending"] != "cancel" and not is_unknown(row)]
+        reason = int(CancelReason.DISCONNECT)
+        for row in wanted:
+            refusal = self._engine.native.cancel_by_gateway(int(row["order_id"]), reason)
+            if refusal:
+                code = describe_number(refusal).name
+                log.error("order %s of a gone session not canceled: %s", row["order_id"], code)
+            self.health.counters["gone_session_cancels"] += not refusal
+        if wanted:
+            log.warning("%s: canceling %d orders of gone sessions", self.health.name, len(wanted))
             self._drive.soon()
+
+    def _orders_of_gone_sessions(self) -> list[Row]:
+        return [
+            row
+            for row in self._engine.orders(open_only=True, limit=_ORDERS_MAX)
+            if row["is_cancel_on_disconnect"]
+            and row["venue"] == self.health.name
+            and epoch_of(int(row["order_id"])) < self._boot_epoch
+        ]
 
     async def _retry(self, state: str, step: Callable[[], object]) -> None:
         """Run a step until it succeeds, with growing waits and jitter."""
@@ -165,12 +170,14 @@ class VenueLink:
             attempt += 1
 
     async def _watch_unknown(self) -> None:
-        """Keep asking while an outcome is unknown: at once, then less and less often."""
+        """Keep asking while an outcome is unknown, or an order of a gone session is open: at once,
+        then less and less often."""
         attempt = 0
         while True:
             wait = _BACKOFF_SECONDS[min(attempt, len(_BACKOFF_SECONDS) - 1)]
             await asyncio.sleep(wait * (0.5 + self._jitter()))
-            if not self.health.is_reconciled or not self._has_unknown():
+            is_wanted = self._has_unknown() or self._has_gone_sessions
+            if not self.health.is_reconciled or not is_wanted:
                 attempt = 0
                 continue
             attempt += 1
@@ -178,6 +185,8 @@ class VenueLink:
                 async with asyncio.timeout(self._timeout_seconds):
                     left = await self.reconciler.resolve()
                 self.health.unsettled = [str(each) for each in left]
+                if self._has_gone_sessions:
+                    self._cancel_for_gone_sessions()
             except Exception as error:  # the venue did not answer: still unknown
                 self.health.counters["failures"] += 1
                 log.warning("%s: asking again failed: %r", self.health.name, error)

@@ -177,6 +177,8 @@ def test_orders_of_a_session_that_wanted_so_are_canceled_after_a_kill(
         client.wait(10)
         client.stdout.close()
     assert len(read_record(desk.venue.record_path).open_orders()) == 3, "nobody told the venue"
+    desk.venue.fault("reject", "cancel", 2)  # it is asked again
+    desk.venue.fault("silent", "cancel", 1)
     desk.open()
     for name in ("own1", "own2"):
         desk.gateway.wait(lambda name=name: desk.state(name) == "CANCELED")
