@@ -137,6 +137,7 @@ nb::dict order_row(const State& state, const Order& order) {
   row["average_price"] = optional_price(average, average_scale(instrument.rules));
   row["venue_order_id"] = text(order.venue_order_id.view());
   row["reason"] = reason_word(order.reason);
+  row["reason_text"] = text("");  // words are kept beside the state; the live door fills them in
   row["created_ns"] = order.created_ns;
   row["updated_ns"] = order.updated_ns;
   row["sequence"] = order.sequence;
