@@ -8,6 +8,7 @@
 #include "bind.hpp"
 #include "control.hpp"
 #include "engine_handle.hpp"
+#include "gateway_core/journal/reader.hpp"
 #include "gateway_core/journal/sha256.hpp"
 #include "rows.hpp"
 
@@ -16,6 +17,18 @@ using namespace nb::literals;
 
 namespace gateway {
 namespace {
+
+/// The venue's words in one fact of the journal; "" when it is another record or not kept any more.
+std::string text_of_fact(const EngineHandle& handle, OrderId order_id, Sequence sequence) {
+  platform::PosixStorage storage;
+  journal::Reader reader(storage, handle.directory, handle.ring_directory, sequence);
+  const RecordHeader* record = reader.next();
+  if (record == nullptr || record->sequence != sequence) return {};
+  const auto kind = static_cast<RecordKind>(record->type);
+  if (kind < RecordKind::kOrderAccepted || kind > RecordKind::kOrderNotSent) return {};
+  const auto& fact = payload<OrderFact>(reinterpret_cast<const std::uint8_t*>(record));
+  return fact.order_id == order_id ? std::string(fact.text.view()) : std::string();
+}
 
 std::unique_ptr<EngineHandle> open_engine(const std::string& directory,
                                           const std::string& ring_directory, std::uint32_t instance,
@@ -38,6 +51,8 @@ std::unique_ptr<EngineHandle> open_engine(const std::string& directory,
   options.disk_async_window_ns = std::int64_t{disk_async_window_ms} * 1'000'000;
   options.build = build;
   auto handle = std::make_unique<EngineHandle>();
+  handle->directory = directory;
+  handle->ring_directory = ring_directory;
   const nb::gil_scoped_release release;
   handle->runtime = std::make_unique<Runtime>(options);
   return handle;
@@ -249,7 +264,35 @@ void bind_reads(nb::class_<EngineHandle>& engine) {
             return __atomic_load_n(&handle.runtime->state().last_fill_ns[account],
                                    __ATOMIC_RELAXED);
           },
-          "account"_a);
+          "account"_a)
+      .def(
+          "funding_known_ns",
+          [](EngineHandle& handle, AccountId account) -> std::int64_t {
+            if (!handle.runtime->state().registry.accounts.has(account)) return 0;
+            return __atomic_load_n(&handle.runtime->state().funding_known_ns[account],
+                                   __ATOMIC_RELAXED);
+          },
+          "account"_a)
+      .def(
+          "fact_text",
+          [](EngineHandle& handle, OrderId order_id, Sequence sequence) {
+            const nb::gil_scoped_release release;
+            return text_of_fact(handle, order_id, sequence);
+          },
+          "order_id"_a, "sequence"_a)
+      .def(
+          "cancel_by_gateway",
+          [](EngineHandle& handle, OrderId order_id, int reason) {
+            CancelMessage message{};
+            message.header.kind = MessageKind::kCancel;
+            message.header.entries = 1;
+            message.order_id = order_id;
+            message.reason = static_cast<CancelReason>(reason);
+            Notice notice;
+            handle.runtime->run([&] { notice = handle.runtime->engine().cancel(message, 0); });
+            return notice.refusal;
+          },
+          "order_id"_a, "reason"_a);
 }
 
 }  // namespace

@@ -121,6 +121,7 @@ nb::dict order_row(const State& state, const Order& order) {
   row["is_post_only"] = (order.flags & kPostOnly) != 0;
   row["is_reduce_only"] = (order.flags & kReduceOnly) != 0;
   row["is_emulated"] = (order.flags & kEmulate) != 0;
+  row["is_cancel_on_disconnect"] = (order.flags & kCancelOnDisconnect) != 0;
   row["is_external"] = (order.flags & kExternalOrder) != 0;
   row["quantity"] = format_decimal(order.quantity, quantity_scale);
   row["price"] = has_price ? number(order.price, price_scale) : nb::none();
@@ -136,6 +137,7 @@ nb::dict order_row(const State& state, const Order& order) {
   row["average_price"] = optional_price(average, average_scale(instrument.rules));
   row["venue_order_id"] = text(order.venue_order_id.view());
   row["reason"] = reason_word(order.reason);
+  row["reason_text"] = text("");  // words are kept beside the state; the live door fills them in
   row["created_ns"] = order.created_ns;
   row["updated_ns"] = order.updated_ns;
   row["sequence"] = order.sequence;

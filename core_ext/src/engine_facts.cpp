@@ -198,6 +198,9 @@ bool Engine::complete_fill(OrderFilled& told, std::uint32_t slot) const noexcept
 
 void Engine::take_fill(const OrderFilled& seen, Key128 key) noexcept {
   const Registry& registry = state_.registry;
+  if (seen.trade_id.empty()) {
+    return record_anomaly(seen.order_id, RecordKind::kOrderFilled, 0, AnomalyCode::kNoTradeId, {});
+  }
   if (!registry.instruments.has(seen.instrument) || !registry.accounts.has(seen.account)) {
     return record_anomaly(seen.order_id, RecordKind::kOrderFilled, 0,
                           AnomalyCode::kUnknownInstrument, seen.trade_id);

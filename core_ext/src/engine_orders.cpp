@@ -80,7 +80,7 @@ Refusal Engine::check_shape(const NewOrderMessage& message) const noexcept {
   if ((message.flags & kPostOnly) != 0 && (message.type != OrderType::kLimit || is_immediate)) {
     return Refusal::kUnsupportedFlag;
   }
-  constexpr int kOffered = kPostOnly | kReduceOnly | kEmulate | kTextClientId;
+  constexpr int kOffered = kPostOnly | kReduceOnly | kEmulate | kTextClientId | kCancelOnDisconnect;
   if ((message.flags & ~kOffered) != 0) {
     return Refusal::kUnsupportedFlag;
   }
@@ -402,7 +402,7 @@ Notice Engine::accepted(const Candidate& candidate, OrderId id, Sequence sequenc
   for (LevelEntity* level : route.levels) level->orders.take(candidate.now_ns, level->order_rate);
   remember_fingerprint(candidate);
   if ((message.flags & kEmulate) != 0) [[unlikely]]
-    emulated_.push_back(id);
+    emulated_.push_back({.order_id = id});
   ++counters_.orders_accepted;
   state_.prefetch_next(message.header.principal, message.client_number, id);
   return answer(candidate.port, {.sequence = sequence,

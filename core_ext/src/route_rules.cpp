@@ -29,7 +29,7 @@ void allow(RouteRules& rules, OrderType type, TimeInForce tif, std::uint8_t flag
 
 void work_out_shapes(RouteRules& rules, const VenueDefined& venue) noexcept {
   const std::uint32_t flags = venue.flags & (kPostOnly | kReduceOnly);
-  rules.stray_bits = ~(std::uint32_t{0x070307} | flags << 24);
+  rules.stray_bits = ~(std::uint32_t{0x070307} | (flags | kCancelOnDisconnect) << 24);
   for (const OrderType type : {OrderType::kMarket, OrderType::kLimit}) {
     if ((venue.order_types >> static_cast<int>(type) & 1) == 0) continue;
     for (const TimeInForce tif : kTimesInForce) {

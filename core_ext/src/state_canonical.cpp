@@ -10,7 +10,7 @@
 namespace gateway {
 namespace {
 
-constexpr char kMagic[8] = {'G', 'W', 'S', 'T', 'A', 'T', 'E', '1'};
+constexpr char kMagic[8] = {'G', 'W', 'S', 'T', 'A', 'T', 'E', '2'};
 
 class Out {
  public:
@@ -414,6 +414,7 @@ void State::serialize(std::vector<std::uint8_t>& bytes) const {
   out.put(epoch);
   out.put(orders_made);
   out.put(last_fill_ns);
+  out.put(funding_known_ns);
   out.put(counts);
   put_registry(out, registry);
   put_orders(out, orders);
@@ -439,10 +440,10 @@ bool State::restore(const std::uint8_t* bytes, std::size_t size) {
   char magic[8];
   Capacity made_with;
   return in.get(magic) && std::memcmp(magic, kMagic, sizeof kMagic) == 0 && in.get(made_with) &&
-         in.get(epoch) && in.get(orders_made) && in.get(last_fill_ns) && in.get(counts) &&
-         get_registry(in, registry) && get_orders(in, *this) && get_names(in, names) &&
-         get_positions(in, *this) && get_fills(in, *this) && get_table(in, references) &&
-         get_balances(in, balances) && in.is_done();
+         in.get(epoch) && in.get(orders_made) && in.get(last_fill_ns) && in.get(funding_known_ns) &&
+         in.get(counts) && get_registry(in, registry) && get_orders(in, *this) &&
+         get_names(in, names) && get_positions(in, *this) && get_fills(in, *this) &&
+         get_table(in, references) && get_balances(in, balances) && in.is_done();
 }
 
 std::string State::hash() const {

@@ -293,12 +293,17 @@ void State::remember_reference(Key128 key, Sequence sequence) noexcept {
 bool State::apply_funding(const RecordHeader& header, const Funding& funding) noexcept {
   const std::uint64_t scope = (std::uint64_t{funding.account} << 32) | funding.instrument;
   remember_reference(reference_key(scope, funding.reference), header.sequence);
+  // A venue's clock that runs ahead of ours must not hide the payments until then.
+  std::int64_t& known_ns = funding_known_ns[funding.account];
+  known_ns = std::max(known_ns, std::min(funding.venue_time_ns, header.time_ns));
   return balances.add(funding.account, funding.currency, funding.amount.e18, header.sequence);
 }
 
 bool State::apply_balance(const RecordHeader& header, const BalanceChanged& change) noexcept {
   remember_reference(reference_key(std::uint64_t{change.account} << 32, change.reference),
                      header.sequence);
+  std::int64_t& known_ns = funding_known_ns[change.account];
+  if (known_ns == 0) known_ns = header.time_ns;
   return balances.add(change.account, change.currency, change.amount.e18, header.sequence);
 }
 

@@ -126,6 +126,7 @@ class VenuePort:
         venue_time_ns: int,
         venue_sequence: int,
         evidence: int = 1,
+        venue_order_id: str = "",
     ) -> bool:
         """`cumulative_quantity` "" = not told. Text in the instrument's scale."""
     def expired(
@@ -137,6 +138,7 @@ class VenuePort:
         venue_time_ns: int,
         venue_sequence: int,
         evidence: int = 1,
+        venue_order_id: str = "",
     ) -> bool: ...
     def replaced(
         self,
@@ -360,3 +362,10 @@ class Engine:
         """(sequence, hex SHA-256) at one instant."""
     def last_fill_time_ns(self, account: int) -> int:
         """Newest venue time of a fill of the account, 0 = none."""
+    def funding_known_ns(self, account: int) -> int:
+        """Venue time up to which the account's balances hold its funding, 0 = not known."""
+    def fact_text(self, order_id: int, sequence: int) -> str:
+        """The venue's own words in the fact of this sequence about this order, from the journal;
+        "" when there are none or the record is not kept. Any thread."""
+    def cancel_by_gateway(self, order_id: int, reason: int) -> int:
+        """A cancel nobody at a door asked for; the Refusal, 0 = it was sent."""

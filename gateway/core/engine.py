@@ -12,6 +12,7 @@ import msgspec
 from gateway.api import Capabilities, Instrument
 from gateway.core.names import Names
 from gateway.core.refusals import refusing
+from gateway.core.venue_words import VenueWords
 from gateway.core.vocabulary import (
     AMENDS,
     DURABILITIES,
@@ -79,6 +80,7 @@ class Engine:
         self.native = native
         self.instance = instance
         self.names = Names()
+        self.words = VenueWords()
         for kind in _REGISTRIES:
             self.names.read(kind, native.registry(kind))
 
@@ -230,13 +232,23 @@ class Engine:
 
     def order(self, order_id: int) -> Row | None:
         """One order as a row, None when nobody knows it."""
-        return self.native.order(order_id)
+        row = self.native.order(order_id)
+        return None if row is None else self._worded(row)
 
     def order_by_client_id(self, principal: str, client_order_id: str) -> Row | None:
         """One order by its idempotency key."""
         number = self.names.find("principal", principal)
         order_id = self.native.find_order(number, client_order_id) if number else 0
-        return self.native.order(order_id) if order_id else None
+        return self.order(order_id) if order_id else None
+
+    def words_of(self, row: Row) -> str:
+        """The venue's words about an order that ended, from the journal (cut at 32 bytes). Reads
+        files: not on the event loop."""
+        return self.native.fact_text(int(row["order_id"]), int(row["sequence"]))
+
+    def _worded(self, row: Row) -> Row:
+        row["reason_text"] = self.words.of(int(row["order_id"]))
+        return row
 
     def scales(self, instrument: str) -> tuple[int, int]:
         """Decimals of price and quantity; (0, 0) for an unknown name. Not for the order path."""
@@ -247,7 +259,7 @@ class Engine:
 
     def orders(self, *, open_only: bool = True, limit: int = 10_000) -> list[Row]:
         """Orders, newest state of each."""
-        return self.native.orders(open_only, limit)
+        return [self._worded(row) for row in self.native.orders(open_only, limit)]
 
     def now_ns(self) -> int:
         """Journal time."""

@@ -5,13 +5,14 @@ A door brings an identity and a message; scope checks, names and the engine's ve
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from gateway.api import RefusedError
 from gateway.core.engine import Engine
 from gateway.core.refusals import describe
-from gateway.core.vocabulary import CancelReason
+from gateway.core.vocabulary import TERMINAL_STATES, CancelReason
 from gateway.entry.api_messages import (
     Enable,
     Kill,
@@ -62,11 +63,14 @@ class Desk:
         self.plugins = plugins
         self._counters = counters
         self.state = "starting"
+        self._reads = asyncio.Semaphore(1)  # one look into the journal's files at a time
 
     # Orders.
 
-    async def submit(self, who: Identity, message: NewOrderMessage) -> Submitted:
-        """One order through the gate."""
+    async def submit(
+        self, who: Identity, message: NewOrderMessage, *, is_cancel_on_disconnect: bool = False
+    ) -> Submitted:
+        """One order through the gate. The wish of its session is journaled with it."""
         who.require("trade")
         if self.state == "starting":
             raise RefusedError("NOT_READY", rule="the gateway has not finished starting")
@@ -91,6 +95,7 @@ class Desk:
                 is_post_only=message.post_only,
                 is_reduce_only=message.reduce_only,
                 is_emulated=message.emulate,
+                is_cancel_on_disconnect=is_cancel_on_disconnect,
             )
         )
 
@@ -134,6 +139,14 @@ class Desk:
         row = self.engine.order_by_client_id(who.principal, client_order_id)
         if row is None:
             raise RefusedError("UNKNOWN_ORDER", field="client_order_id", value=client_order_id)
+        return row
+
+    async def worded(self, row: Row) -> Row:
+        """With the venue's words about its end, also when an earlier process heard them."""
+        is_heard_before = row["reason"] == "venue" and not row["reason_text"]
+        if is_heard_before and row["state"] in TERMINAL_STATES:
+            async with self._reads:
+                row["reason_text"] = await asyncio.to_thread(self.engine.words_of, row)
         return row
 
     # Control.

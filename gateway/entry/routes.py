@@ -141,13 +141,14 @@ async def list_orders(desk: Desk, call: Call) -> Answer:
 async def order_by_client_id(desk: Desk, call: Call) -> Answer:
     """One order of the caller's principal by its client order id."""
     row = desk.order_by_client_id(call.who, call.path["client_order_id"])
-    return Answer(200, OrderAnswer(row))
+    return Answer(200, OrderAnswer(await desk.worded(row)))
 
 
 @route("GET", "/v1/orders/{order_id}", response=OrderAnswer)
 async def one_order(desk: Desk, call: Call) -> Answer:
     """One order by its id."""
-    return Answer(200, OrderAnswer(desk.order(call.who, call.path["order_id"])))
+    row = desk.order(call.who, call.path["order_id"])
+    return Answer(200, OrderAnswer(await desk.worded(row)))
 
 
 @route("DELETE", "/v1/orders/{order_id}", scope="cancel", response=OrderAnswer, statuses=(202,))

@@ -1,7 +1,8 @@
 """The /v1/ws session: orders in, answers and events out, one bounded queue per session.
 
 A session that does not read is closed by name; nobody else is slowed. What a session asked to
-cancel at its end is cancelled when its line is gone.
+cancel at its end is cancelled when its line is gone; the wish is journaled with each order, so that
+a start after a kill keeps it (gateway/venues/link.py).
 """
 
 from __future__ import annotations
@@ -230,7 +231,9 @@ class Session:
 
     async def _submit(self, who: Identity, order: NewOrderMessage) -> dict[str, Any]:
         try:
-            submitted = await self._desk.submit(who, order)
+            submitted = await self._desk.submit(
+                who, order, is_cancel_on_disconnect=self._is_cancelling
+            )
         except RefusedError as error:
             if error.code == "UNKNOWN_OUTCOME":  # it may exist: ours to cancel at the end
                 self._late.add(order.client_order_id)

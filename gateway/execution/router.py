@@ -60,6 +60,7 @@ class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
     is_post_only: bool = False
     is_reduce_only: bool = False
     is_emulated: bool = False
+    is_cancel_on_disconnect: bool = False
 
 
 class Submitted(msgspec.Struct, frozen=True):
@@ -101,6 +102,7 @@ class Router:
         flags = order.is_post_only * ORDER_FLAGS["post_only"]
         flags |= order.is_reduce_only * ORDER_FLAGS["reduce_only"]
         flags |= order.is_emulated * ORDER_FLAGS["emulate"]
+        flags |= order.is_cancel_on_disconnect * ORDER_FLAGS["cancel_on_disconnect"]
         values = msgspec.structs.asdict(order)
         with refusing(**values):
             request = self._port.submit(

@@ -64,6 +64,7 @@ class Engine:
         self._limits, self._states, self._references = {}, {}, set()
         self._clients, self._venues, self._beats = [], {}, 0
         self.refuse_next = None
+        self._funded = {}
 
     # Control.
     def _define(self, kind, name, **row):
@@ -227,6 +228,7 @@ class Engine:
             "trigger_price": None,
             "state": "PENDING_NEW",
             "pending": "",
+            "is_cancel_on_disconnect": False,
             "cumulative_quantity": "0",
             "leaves_quantity": content[8],
             "average_price": None,
@@ -316,7 +318,15 @@ class Engine:
         if name == "session":
             port.state = values[0]
             return
-        if name in ("marked", "funding", "fill_revised"):
+        if name in ("marked", "fill_revised"):
+            return
+        if name == "funding":
+            key = (values[0], values[1], values[6])
+            if key not in self._references:
+                self._references.add(key)
+                self._funded[values[0]] = max(self._funded.get(values[0], 0), values[7])
+                self._book(self._name("account", values[0]), values[3], values[4])
+                self.facts.append((name, *values))
             return
         if name == "balance":
             if (values[0], values[4]) not in self._references:
@@ -489,3 +499,17 @@ class Engine:
 
     def last_fill_time_ns(self, account):
         return max((when for key, when in self._fills.items() if key[0] == account), default=0)
+
+    def funding_known_ns(self, account):
+        return self._funded.get(account, 0)
+
+    def cancel_by_gateway(self, order_id, reason):
+        row = self._orders.get(order_id)
+        if row is None or row["state"] in TERMINAL or row["pending"] == "cancel":
+            return 1
+        row["pending"] = "cancel"
+        self._send(order_id, 32)
+        return 0
+
+    def fact_text(self, order_id, sequence):
+        return ""

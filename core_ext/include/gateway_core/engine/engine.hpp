@@ -186,7 +186,7 @@ class Engine {
   [[nodiscard]] bool check_money(RecordKind kind, AccountId account, CurrencyId currency,
                                  Money amount) noexcept;
   void trigger_emulated(InstrumentId instrument, std::int64_t price) noexcept;
-  void end_emulated(const Order& order) noexcept;
+  [[nodiscard]] bool end_emulated(const Order& order) noexcept;  // false: not now
   [[nodiscard]] bool is_timed_here(const Order& order) const noexcept;
 
   // Turn (engine_turn.cpp).
@@ -230,7 +230,13 @@ class Engine {
   // cancels of a raised kill word still wait for room
   bool is_closed_ = false;
   bool is_clock_healthy_ = true;
-  std::vector<OrderId> emulated_;  // bounded by the order table; waits for a trigger or an expiry
+  /// An order we may have to trigger or end; when the venue rejects the end, we wait before asking.
+  struct Emulated {
+    OrderId order_id;
+    std::int64_t retry_ns = 0;
+    std::int64_t wait_ns = 0;
+  };
+  std::vector<Emulated> emulated_;  // bounded by the order table; waits for a trigger or an expiry
   struct Fingerprint {
     std::uint64_t value = 0;
     std::int64_t time_ns = 0;

@@ -49,8 +49,11 @@ class State {
   std::uint32_t epoch = 0;
   std::uint64_t orders_made = 0;                 // order ids of this epoch
   std::int64_t last_fill_ns[kAccountsMax] = {};  // newest venue time of a fill
-  std::int64_t last_time_ns = 0;                 // journal time, never decreases
-  std::uint64_t counts[64] = {};                 // records applied per kind
+  // Venue time up to which the balances of an account are known to hold its funding: the newest
+  // payment booked, before the first one the time of its first balance record.
+  std::int64_t funding_known_ns[kAccountsMax] = {};
+  std::int64_t last_time_ns = 0;  // journal time, never decreases
+  std::uint64_t counts[64] = {};  // records applied per kind
 
   /// Takes all memory of the hot tables now. The live process, before its first order.
   void prefault() noexcept {
