@@ -29,6 +29,7 @@ from gateway.entry.api_messages import (
     WsSubscribe,
 )
 from gateway.entry.desk import Desk, error_body
+from gateway.entry.field_rules import near_hint
 from gateway.entry.keys import Identity, KeyRing
 from gateway.entry.token_bucket import TokenBucket
 
@@ -224,7 +225,8 @@ class Session:
                     quantity=operation.quantity,
                     price=operation.price,
                 )
-                return {"order": await self._desk.replace(who, operation.order_id, change)}
+                replaced = await self._desk.replace(who, operation.order_id, change)
+                return {"order": replaced.order}
             case WsSubscribe():
                 return self._subscribe(who, operation)
 
@@ -323,11 +325,16 @@ def _operation_type(document: dict[str, Any]) -> Any:
         "subscribe": WsSubscribe,
     }
     if "op" not in document:
-        raise strict_json.InputError("MISSING_FIELD", field="op", rule="this field is required")
+        raise strict_json.InputError("MISSING_FIELD", field="op", rule="required: the operation")
     operation = document["op"]
     if not isinstance(operation, str):
         raise strict_json.InputError("BAD_TYPE", field="op", value=operation, rule="text")
     if operation not in operations:
-        words = ", ".join(operations)
-        raise strict_json.InputError("BAD_ENUM", field="op", value=operation, rule=words)
+        raise strict_json.InputError(
+            "BAD_ENUM",
+            field="op",
+            value=operation,
+            rule="one of " + ", ".join(f'"{word}"' for word in operations),
+            hint=near_hint(operation, operations),
+        )
     return operations[operation]
