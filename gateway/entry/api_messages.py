@@ -31,10 +31,16 @@ __all__ = [
     "SetLimits",
     "StatusAnswer",
     "TradingStatesAnswer",
+    "WS_MESSAGES",
+    "WS_OPERATIONS",
+    "WsAnswer",
     "WsCancel",
     "WsLogin",
     "WsOperation",
+    "WsOrderEvent",
+    "WsPositionsEvent",
     "WsReplace",
+    "WsResync",
     "WsSubmit",
     "WsSubscribe",
 ]
@@ -193,6 +199,44 @@ class WsSubscribe(Message, tag_field="op", tag="subscribe", kw_only=True):
     id: RequestId = 0
 
 
+class WsAnswer(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The answer to one operation, by its id. `order` for submit, cancel and replace, `principal`
+    and `scopes` for login, `channel` for subscribe, `error` when not ok."""
+
+    id: int | None  # null: the message had none that could be read
+    ok: bool
+    order: dict[str, Any] | None = None
+    principal: str | None = None
+    scopes: list[str] | None = None
+    channel: ChannelName | None = None
+    error: dict[str, Any] | None = None
+
+
+class WsOrderEvent(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """An order moved; on the channel fills: it was executed or an execution was revised."""
+
+    channel: Literal["orders", "fills"]
+    sequence: int
+    order: dict[str, Any]
+
+
+class WsPositionsEvent(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The positions of one account and instrument after a fill."""
+
+    channel: Literal["positions"]
+    sequence: int
+    positions: Rows
+
+
+class WsResync(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Events were lost: read the orders again."""
+
+    channel: Literal["orders"]
+    resync: bool
+
+
+WS_OPERATIONS = (WsLogin, WsSubmit, WsCancel, WsReplace, WsSubscribe)
+WS_MESSAGES = (WsAnswer, WsOrderEvent, WsPositionsEvent, WsResync)
 WsOperation = WsLogin | WsSubmit | WsCancel | WsReplace | WsSubscribe
 
 

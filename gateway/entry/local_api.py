@@ -20,7 +20,7 @@ from gateway.entry import strict_json
 from gateway.entry.desk import Desk, error_body
 from gateway.entry.field_rules import near_hint
 from gateway.entry.keys import Identity, KeyRing
-from gateway.entry.openapi import openapi_document
+from gateway.entry.openapi import WEBSOCKET_PATH, openapi_document
 from gateway.entry.routes import ROUTES, Answer, Call, Route
 from gateway.entry.token_bucket import TokenBucket
 from gateway.entry.websocket import Sessions
@@ -78,7 +78,7 @@ class LocalApi:
         for route in ROUTES:
             app.router.add_route(route.method, route.path, self._handler(route))
         app.router.add_get("/v1/openapi.json", self._show_openapi)
-        app.router.add_get("/v1/ws", self._websocket)
+        app.router.add_get(WEBSOCKET_PATH, self._websocket)
         return app
 
     def runner(self) -> web.AppRunner:

@@ -79,6 +79,10 @@ class Sessions:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """One session from handshake to close."""
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            given = request.headers.get("Upgrade", "")
+            rule = "a WebSocket handshake"
+            raise RefusedError("UPGRADE_REQUIRED", field="Upgrade", value=given, rule=rule)
         if len(self._open) >= self.limits.sessions_max:
             raise RefusedError("TOO_MANY_REQUESTS", field="sessions", rule="no free session")
         socket = web.WebSocketResponse(

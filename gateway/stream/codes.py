@@ -39,11 +39,6 @@ STREAM_CODES = {
         "A page of another origin asked the observer.",
         "Open the observer's own page, or ask from a program, which sends no `Origin`.",
     ),
-    "UPGRADE_REQUIRED": StreamCode(
-        426,
-        "The address is a WebSocket and the request is none.",
-        "Connect with a WebSocket client; plain HTTP reads `GET /v1/orders` and its neighbours.",
-    ),
     "NO_JOURNAL": StreamCode(
         503,
         "The observer cannot read the journal.",

@@ -164,6 +164,7 @@ class ReadApi:
 _SHARED_RULES = {
     "NOT_AUTHENTICATED": (401, "a valid key or session with scope read"),
     "UNKNOWN_ORDER": (404, "no order has this id"),
+    "UPGRADE_REQUIRED": (426, "a WebSocket handshake"),
 }
 
 
