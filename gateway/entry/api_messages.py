@@ -13,6 +13,8 @@ from msgspec import Meta
 from gateway.api.messages import LegName, OrderTypeName, SideName, TimeInForceName
 
 __all__ = [
+    "WS_MESSAGES",
+    "WS_OPERATIONS",
     "BalancesAnswer",
     "CancelsAnswer",
     "DefinedAnswer",
@@ -31,8 +33,6 @@ __all__ = [
     "SetLimits",
     "StatusAnswer",
     "TradingStatesAnswer",
-    "WS_MESSAGES",
-    "WS_OPERATIONS",
     "WsAnswer",
     "WsCancel",
     "WsLogin",
