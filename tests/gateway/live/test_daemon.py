@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import types
+from functools import partial
 
 import aiohttp
 import pytest
@@ -11,8 +12,8 @@ from fake_engine import Engine as FakeNative
 from live_world import INSTRUMENT, ScriptedAdapter
 
 import gateway.daemon as daemon_module
-from gateway.api import RefusedError, hookimpl
-from gateway.config import load
+from gateway.api import hookimpl
+from gateway.config import LimitRow, load
 from gateway.daemon import Daemon
 from gateway.venues.registry import Plugins
 
@@ -82,6 +83,8 @@ def native(monkeypatch):
     plugins = Plugins()
     plugins.add("paper", plugin)
     monkeypatch.setattr(daemon_module, "open_native_engine", lambda settings: engine)
+    # The ring directory of these tests is an ordinary one, for a reload too.
+    monkeypatch.setattr(daemon_module, "load", partial(load, is_in_memory=lambda path: True))
     monkeypatch.setattr(Plugins, "discover", classmethod(lambda cls: plugins))
     engine.adapter = adapter
     return engine
@@ -125,35 +128,90 @@ async def test_a_daemon_starts_trades_and_stops(settings, native, tmp_path):
     assert native.adapter.port is None, "the adapter was closed"
 
 
-async def test_a_limits_file_that_raises_risk_stops_the_start(settings, native, tmp_path):
+async def started_with(tmp_path, changes=()):
+    """One whole life of a daemon whose limits file was written before."""
+    settings = load(tmp_path / "gateway.toml", {}, is_in_memory=lambda path: True)
     daemon = Daemon(settings, {})
     life = asyncio.create_task(daemon.run())
     await until(lambda: life.done() or (daemon.url and daemon.desk.is_trading()[0]))
+    for change in changes:
+        change(daemon)
     daemon.stop()
     await life
-    write_limits(tmp_path, credit="101")
-    raised = load(tmp_path / "gateway.toml", {}, is_in_memory=lambda path: True)
-    with pytest.raises(RefusedError, match="differences") as refused:
-        await Daemon(raised, {}).run()
-    assert refused.value.code == "BAD_CONFIG"
-    assert "credit_max: journal 100, file 101" in refused.value.hint
+
+
+def held(native, field="credit_max"):
+    return {str(row[field]) for row in native.limits()}
+
+
+async def test_a_lowered_limits_file_stands_at_the_next_start(settings, native, tmp_path):
+    await started_with(tmp_path)
     write_limits(tmp_path, credit="99")
-    lowered = load(tmp_path / "gateway.toml", {}, is_in_memory=lambda path: True)
-    again = Daemon(lowered, {})
-    life = asyncio.create_task(again.run())
-    await until(lambda: life.done() or (again.url and again.desk.is_trading()[0]))
-    again.stop()
-    await life
-    assert {row["credit_max"] for row in native.limits()} == {"100"}, "the journal wins"
+    await started_with(tmp_path)
+    assert held(native) == {"99"}
+    assert {row["actor"] for row in native.limits()} == {"limits.toml"}
+    sequences = {row["version"] for row in native.limits()}
+    await started_with(tmp_path)
+    assert {row["version"] for row in native.limits()} == sequences, "the second start adds none"
 
 
-async def test_a_bad_reload_changes_nothing(settings, native, tmp_path):
+async def test_a_raised_limits_file_starts_and_raises_nothing(settings, native, tmp_path, caplog):
+    await started_with(tmp_path)
+    write_limits(tmp_path, credit="101")
+    await started_with(tmp_path)
+    assert held(native) == {"100"}
+    assert "firm credit_max: journal 100, file 101 (looser): the journal stands" in caplog.text
+
+
+async def test_limits_that_a_person_lowered_outlive_a_restart_with_the_old_file(
+    settings, native, tmp_path
+):
+    def lower(daemon):
+        fields = dict.fromkeys(LimitRow.__struct_fields__)
+        (row,) = (row for row in native.limits() if row["level"] == "firm")
+        fields = {name: row[name] for name in fields} | {"credit_max": "5"}
+        daemon.engine.set_limits("firm", "", fields, actor="anna", reason="incident")
+
+    await started_with(tmp_path, [lower])
+    await started_with(tmp_path)
+    (row,) = (row for row in native.limits() if row["level"] == "firm")
+    assert (row["credit_max"], row["actor"]) == ("5", "anna")
+
+
+async def test_each_field_is_tightened_for_itself(settings, native, tmp_path):
+    """The file is tighter in one field and looser in two: one value of each side stands."""
+
+    def change(daemon):
+        for row in native.limits():
+            row["collar_bps"], row["duplicate_window_ms"] = 400, 50
+
+    await started_with(tmp_path, [change])
+    text = (tmp_path / "limits.toml").read_text()
+    (tmp_path / "limits.toml").write_text(text.replace('credit_max = "100"', 'credit_max = "7.50"'))
+    await started_with(tmp_path)
+    assert (held(native), held(native, "collar_bps")) == ({"7.50"}, {"400"})
+    assert held(native, "duplicate_window_ms") == {"50"}, "a longer window is the tighter one"
+
+
+async def test_a_reload_compares_limits_and_changes_none(settings, native, tmp_path, caplog):
+    def reload_lower(daemon):
+        write_limits(tmp_path, credit="1")
+        daemon.reload()
+
+    await started_with(tmp_path, [reload_lower])
+    assert held(native) == {"100"}
+    assert "file 1 (tighter): unchanged" in caplog.text
+
+
+async def test_a_bad_reload_changes_nothing(settings, native, tmp_path, caplog):
     daemon = Daemon(settings, {})
     life = asyncio.create_task(daemon.run())
     await until(lambda: life.done() or (daemon.url and daemon.desk.is_trading()[0]))
     token = (tmp_path / "data" / "demo.key").read_text().strip()
     (tmp_path / "data" / "keys.toml").write_text("[keys.demo]\nsha256 = 1\n")
+    caplog.clear()
     daemon.reload()
+    assert "keys.toml" in caplog.text and "reload refused" in caplog.text
     assert daemon._keys.authenticate(token).principal == "desk"
     daemon.stop()
     await asyncio.wait_for(life, 10)
