@@ -134,10 +134,12 @@ async def started_with(tmp_path, changes=()):
     daemon = Daemon(settings, {})
     life = asyncio.create_task(daemon.run())
     await until(lambda: life.done() or (daemon.url and daemon.desk.is_trading()[0]))
-    for change in changes:
-        change(daemon)
-    daemon.stop()
-    await life
+    try:
+        for change in changes:
+            change(daemon)
+    finally:
+        daemon.stop()
+        await asyncio.wait_for(life, 10)
 
 
 def held(native, field="credit_max"):
@@ -204,14 +206,15 @@ async def test_a_reload_compares_limits_and_changes_none(settings, native, tmp_p
 
 
 async def test_a_bad_reload_changes_nothing(settings, native, tmp_path, caplog):
-    daemon = Daemon(settings, {})
-    life = asyncio.create_task(daemon.run())
-    await until(lambda: life.done() or (daemon.url and daemon.desk.is_trading()[0]))
-    token = (tmp_path / "data" / "demo.key").read_text().strip()
-    (tmp_path / "data" / "keys.toml").write_text("[keys.demo]\nsha256 = 1\n")
-    caplog.clear()
-    daemon.reload()
-    assert "keys.toml" in caplog.text and "reload refused" in caplog.text
-    assert daemon._keys.authenticate(token).principal == "desk"
-    daemon.stop()
-    await asyncio.wait_for(life, 10)
+    found = []
+
+    def break_keys(daemon):
+        token = (tmp_path / "data" / "demo.key").read_text().strip()
+        (tmp_path / "data" / "keys.toml").write_text("[keys.demo]\nsha256 = 1\n")
+        caplog.clear()
+        daemon.reload()
+        found.append(daemon._keys.authenticate(token).principal)
+
+    await started_with(tmp_path, [break_keys])
+    assert "reload refused" in caplog.text and "NOT_TMPFS" not in caplog.text
+    assert found == ["desk"]
