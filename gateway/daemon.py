@@ -35,7 +35,14 @@ from gateway.entry.keys import Identity, KeyRing, create_key_file, write_private
 from gateway.entry.local_api import ApiLimits, LocalApi
 from gateway.execution.router import Router
 from gateway.logs import start_logging
-from gateway.process import Notifier, take_listen_sockets, watchdog_interval_seconds
+from gateway.process import (
+    Notifier,
+    ProcessError,
+    lock_memory,
+    memory_lock_limit_bytes,
+    take_listen_sockets,
+    watchdog_interval_seconds,
+)
 from gateway.venues.link import VenueLink
 from gateway.venues.reconcile import AccountTerms
 from gateway.venues.registry import Plugins
@@ -217,6 +224,7 @@ class Daemon:
         if isinstance(self._drive, InlineDrive):
             self._drive.start()
         else:
+            _keep_in_memory()
             self.native.start_pinned(self.settings.gateway.engine_cpu)
 
     def _create_keys(self) -> None:
@@ -396,6 +404,19 @@ class Daemon:
                     await asyncio.sleep(0.01)
         except (TimeoutError, RefusedError) as error:
             log.error("orders left open at the stop: %d (%r)", self.engine.counts()[0], error)
+
+
+def _keep_in_memory() -> None:
+    """Pinned: no page fault in the engine's turn. Only where the limit lets it hold for all pages
+    (LimitMEMLOCK=infinity, as the unit says): a lock that fails later would fail an allocation."""
+    limit = memory_lock_limit_bytes()
+    if limit is not None:
+        log.warning("memory is not locked: the limit is %d bytes, LimitMEMLOCK=infinity", limit)
+        return
+    try:
+        lock_memory()
+    except ProcessError as error:
+        log.warning("%s", error)
 
 
 def _named(wanted: str | list[str]) -> list[str] | None:

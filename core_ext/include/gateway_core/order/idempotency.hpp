@@ -73,7 +73,6 @@ class ClientNames {
     texts_.prefault();
   }
   [[nodiscard]] bool is_text_full() const noexcept { return texts_.is_full(); }
-  [[nodiscard]] bool is_number_full() const noexcept { return numbers_.is_full(); }
 
   void use(PrincipalId principal, std::uint64_t number, const ClientId& text,
            OrderId order) noexcept {
