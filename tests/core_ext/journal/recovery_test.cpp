@@ -187,7 +187,7 @@ TEST(three_bad_copies_of_the_superblock_refuse_and_name_the_rebuild_which_works)
   CHECK(has(world.error, "rebuild-superblock"));
   RebuildReport report;
   CHECK(rebuild_superblock(*world.disk, kDirectory, 0, 0, report, world.error));
-  CHECK(report.instance == 1 && report.segments == 1 && report.segments_bad == 0);
+  CHECK(report.instance == 1 && report.segments >= 1 && report.segments_bad == 0);
   CHECK(report.epoch_found <= epoch && report.epoch > epoch && report.records > 0);
   CHECK(has(report.was, "fewer than two of four copies agree"));
   CHECK(!rebuild_superblock(*world.disk, kDirectory, 0, 0, report, world.error));
