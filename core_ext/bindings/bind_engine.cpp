@@ -103,6 +103,11 @@ nb::dict counters_of(EngineHandle& handle) {
   return out;
 }
 
+/// Where the texts of limits, states and definitions may be copied: the engine writes them.
+Between between_turns(EngineHandle& handle) {
+  return [&handle](const std::function<void()>& copy) { handle.runtime->run(copy); };
+}
+
 std::uint32_t slot_of(EngineHandle& handle, OrderId id) {
   std::uint32_t slot = kNoSlot;
   handle.runtime->run([&] { slot = handle.runtime->state().orders.find(id); });
@@ -238,6 +243,12 @@ void bind_reads(nb::class_<EngineHandle>& engine) {
             return order_row_at(handle.runtime->state(), slot_of(handle, id));
           },
           "order_id"_a)
+      .def(
+          "pending_replace",
+          [](EngineHandle& handle, OrderId id) {
+            return pending_replace_at(handle.runtime->state(), slot_of(handle, id));
+          },
+          "order_id"_a)
       .def("find_order", &find_order, "principal"_a, "client_id"_a)
       .def("order_by_venue_id", &order_by_venue_id, "account"_a, "venue_order_id"_a)
       .def("positions",
@@ -246,13 +257,18 @@ void bind_reads(nb::class_<EngineHandle>& engine) {
            })
       .def("balances", [](EngineHandle& handle) { return balance_rows(handle.runtime->state()); })
       .def("marks", [](EngineHandle& handle) { return mark_rows(handle.runtime->state()); })
-      .def("limits", [](EngineHandle& handle) { return limit_rows(handle.runtime->state()); })
+      .def("limits",
+           [](EngineHandle& handle) {
+             return limit_rows(handle.runtime->state(), between_turns(handle));
+           })
       .def("trading_states",
-           [](EngineHandle& handle) { return trading_state_rows(handle.runtime->state()); })
+           [](EngineHandle& handle) {
+             return trading_state_rows(handle.runtime->state(), between_turns(handle));
+           })
       .def(
           "registry",
           [](EngineHandle& handle, const std::string& kind) {
-            return registry_rows(handle.runtime->state(), kind);
+            return registry_rows(handle.runtime->state(), kind, between_turns(handle));
           },
           "kind"_a)
       .def("counters", &counters_of)

@@ -96,8 +96,9 @@ class GatewaySettings(Section, frozen=True, kw_only=True):
         str,
         Meta(
             min_length=1,
-            description="File of the limits that seed an empty journal; relative to this file. "
-            "Afterwards the journal wins: `gateway limits apply`.",
+            description="File of the limits; relative to this file. It seeds an empty journal; at "
+            "a start the tighter of file and journal stands, and only `gateway limits apply` "
+            "loosens.",
         ),
     ] = "limits.toml"
 

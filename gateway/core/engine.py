@@ -5,6 +5,7 @@ RefusedError instead of ValueError. It holds no state beyond the mirror of names
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -81,8 +82,11 @@ class Engine:
         self.instance = instance
         self.names = Names()
         self.words = VenueWords()
+        self._scales: dict[str, tuple[int, int]] = {}
         for kind in _REGISTRIES:
             self.names.read(kind, native.registry(kind))
+        for row in native.registry("instrument"):
+            self._scales[row["name"]] = int(row["price_scale"]), int(row["quantity_scale"])
 
     # Registries. Defining the same content again journals nothing and answers the same id.
 
@@ -136,6 +140,7 @@ class Engine:
                 instrument.is_tradable,
             )
         self.names.add_instrument(number, instrument.symbol, venue, instrument.venue_symbol)
+        self._scales[instrument.symbol] = instrument.price_scale, instrument.quantity_scale
         return number
 
     def define_account(
@@ -251,11 +256,31 @@ class Engine:
         return row
 
     def scales(self, instrument: str) -> tuple[int, int]:
-        """Decimals of price and quantity; (0, 0) for an unknown name. Not for the order path."""
-        for row in self.native.registry("instrument"):
-            if row["name"] == instrument:
-                return int(row["price_scale"]), int(row["quantity_scale"])
-        return 0, 0
+        """Decimals of price and quantity; (0, 0) for an unknown name."""
+        return self._scales.get(instrument, (0, 0))
+
+    def is_repeated_replace(
+        self, principal: str, order_id: int, client_order_id: str, *, quantity: str, price: str
+    ) -> bool:
+        """Whether the order's replace of this client order id, pending or in force, already says
+        this: then the same intent came twice. "" = left as it is."""
+        number = self.names.find("principal", principal)
+        if not number or not client_order_id:
+            return False
+        if self.native.find_order(number, client_order_id) != order_id:
+            return False
+        row = self.native.order(order_id)
+        pending = self.native.pending_replace(order_id)
+        if pending is not None and pending[0] == client_order_id:
+            terms = pending[1], pending[2]
+        elif row is not None and row["client_order_id"] == client_order_id:
+            terms = row["quantity"], row["price"] or "0"
+        else:
+            return False
+        return all(
+            not wanted or Decimal(wanted) == Decimal(held)
+            for wanted, held in zip((quantity, price), terms, strict=True)
+        )
 
     def orders(self, *, open_only: bool = True, limit: int = 10_000) -> list[Row]:
         """Orders, newest state of each."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from gateway.api import RefusedError
+from gateway.config import LimitRow
 from gateway.core.engine import Engine
 from gateway.core.refusals import describe
 from gateway.core.vocabulary import TERMINAL_STATES, CancelReason
@@ -21,6 +22,7 @@ from gateway.entry.api_messages import (
     SetLimits,
     StatusAnswer,
 )
+from gateway.entry.field_rules import near_hint
 from gateway.entry.keys import Identity
 from gateway.execution.router import NewOrder, Router, Submitted
 
@@ -106,8 +108,10 @@ class Desk:
         who.require("cancel")
         return await self.router.cancel(who.principal, self._known(order_id), reason)
 
-    async def replace(self, who: Identity, order_id: str, message: ReplaceOrderMessage) -> Row:
-        """Change one order."""
+    async def replace(
+        self, who: Identity, order_id: str, message: ReplaceOrderMessage
+    ) -> Submitted:
+        """Change one order; the same change under the same client order id is one change."""
         who.require("trade")
         if message.quantity is None and message.price is None:
             raise RefusedError("NOTHING_TO_CHANGE", rule="give quantity or price")
@@ -155,6 +159,7 @@ class Desk:
         """Replace limits; the engine refuses a raise by someone the limit binds."""
         who.require("admin")
         _check_target(message)
+        _check_limit_names(message)
         principal = self.engine.names.id("principal", who.principal)
         return self.engine.set_limits(
             message.level,
@@ -264,6 +269,19 @@ def _check_target(message: SetLimits | Enable) -> None:
     """What lets more through must name what it means; a kill is taken as it comes."""
     if message.level == "firm" and message.name not in ("", "firm"):
         raise RefusedError("RANGE", field="name", value=message.name, rule="the firm has no name")
+
+
+def _check_limit_names(message: SetLimits) -> None:
+    known = LimitRow.__struct_fields__
+    for name, value in message.fields.items():
+        if name not in known:
+            raise RefusedError(
+                "UNKNOWN_FIELD",
+                field=f"fields.{name}",
+                value=value,
+                rule="the limits are " + ", ".join(known),
+                hint=near_hint(name, known),
+            )
 
 
 def _positive(field: str, value: str | None) -> None:

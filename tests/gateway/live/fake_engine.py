@@ -295,6 +295,7 @@ class Engine:
         )
         if not refusal:
             row["pending"] = "replace"
+            row["_replace"] = client_id, quantity or row["quantity"], price or row["price"]
             row["updated_ns"] = self._now_ns
             self._send(order_id, 33, quantity, price)
         self._notice(port, request, order_id, 33, refusal)
@@ -436,6 +437,10 @@ class Engine:
     def order(self, order_id):
         row = self._orders.get(order_id)
         return self._row(row) if row else None
+
+    def pending_replace(self, order_id):
+        row = self._orders.get(order_id)
+        return row.get("_replace") if row and row["pending"] == "replace" else None
 
     def find_order(self, principal, client_id):
         return self._by_client.get((principal, client_id), 0)
