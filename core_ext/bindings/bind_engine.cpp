@@ -229,7 +229,7 @@ void bind_drive(nb::class_<EngineHandle>& engine) {
           "is_healthy"_a);
 }
 
-void bind_reads(nb::class_<EngineHandle>& engine) {
+void bind_order_reads(nb::class_<EngineHandle>& engine) {
   engine
       .def(
           "orders",
@@ -251,6 +251,30 @@ void bind_reads(nb::class_<EngineHandle>& engine) {
           "order_id"_a)
       .def("find_order", &find_order, "principal"_a, "client_id"_a)
       .def("order_by_venue_id", &order_by_venue_id, "account"_a, "venue_order_id"_a)
+      .def(
+          "fact_text",
+          [](EngineHandle& handle, OrderId order_id, Sequence sequence) {
+            const nb::gil_scoped_release release;
+            return text_of_fact(handle, order_id, sequence);
+          },
+          "order_id"_a, "sequence"_a)
+      .def(
+          "cancel_by_gateway",
+          [](EngineHandle& handle, OrderId order_id, int reason) {
+            CancelMessage message{};
+            message.header.kind = MessageKind::kCancel;
+            message.header.entries = 1;
+            message.order_id = order_id;
+            message.reason = static_cast<CancelReason>(reason);
+            Notice notice;
+            handle.runtime->run([&] { notice = handle.runtime->engine().cancel(message, 0); });
+            return notice.refusal;
+          },
+          "order_id"_a, "reason"_a);
+}
+
+void bind_reads(nb::class_<EngineHandle>& engine) {
+  engine
       .def("positions",
            [](EngineHandle& handle) {
              return position_rows(handle.runtime->state(), wall_or_virtual_ns(*handle.runtime));
@@ -288,27 +312,7 @@ void bind_reads(nb::class_<EngineHandle>& engine) {
             return __atomic_load_n(&handle.runtime->state().funding_known_ns[account],
                                    __ATOMIC_RELAXED);
           },
-          "account"_a)
-      .def(
-          "fact_text",
-          [](EngineHandle& handle, OrderId order_id, Sequence sequence) {
-            const nb::gil_scoped_release release;
-            return text_of_fact(handle, order_id, sequence);
-          },
-          "order_id"_a, "sequence"_a)
-      .def(
-          "cancel_by_gateway",
-          [](EngineHandle& handle, OrderId order_id, int reason) {
-            CancelMessage message{};
-            message.header.kind = MessageKind::kCancel;
-            message.header.entries = 1;
-            message.order_id = order_id;
-            message.reason = static_cast<CancelReason>(reason);
-            Notice notice;
-            handle.runtime->run([&] { notice = handle.runtime->engine().cancel(message, 0); });
-            return notice.refusal;
-          },
-          "order_id"_a, "reason"_a);
+          "account"_a);
 }
 
 }  // namespace
@@ -331,6 +335,7 @@ void bind_engine(nb::module_& module) {
            nb::rv_policy::reference_internal);
   bind_drive(engine);
   bind_control(engine);
+  bind_order_reads(engine);
   bind_reads(engine);
 }
 

@@ -1,5 +1,5 @@
 """What limits.toml may put into the engine: first limits, and tighter ones. At a start the tighter
-of file and journal stands, field by field; only a named person loosens (docs/decisions/0008).
+of file and journal stands, field by field; only a named person loosens (docs/decisions/0009).
 """
 
 from __future__ import annotations
