@@ -51,8 +51,7 @@ struct Book {
 double rows_per_second(Book& book, SimdLevel level, int rounds) {
   const auto columns = book.view();
   const auto counts = valuation::mark_to_market(columns, book.unrealised.data(), level);
-  if (counts.without_value != 0 ||
-      (level != SimdLevel::kScalar && counts.exact_rows != 0)) {
+  if (counts.without_value != 0 || (level != SimdLevel::kScalar && counts.exact_rows != 0)) {
     throw std::runtime_error("bench: the book does not fit the blocks it was made for");
   }
   const double ns = best_ns(rounds, columns.count, [&] {

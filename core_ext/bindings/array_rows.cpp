@@ -45,7 +45,9 @@ ArrayRows::ArrayRows(nb::handle array, nb::handle dtype, const char* name, Acces
   rows_ = nb::cast<Py_ssize_t>(array.attr("shape")[0]);
   const int flags = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (is_written ? PyBUF_WRITABLE : 0);
   if (PyObject_GetBuffer(array.ptr(), &view_, flags) != 0) throw nb::python_error();
-  if (reinterpret_cast<std::uintptr_t>(view_.buf) % 8 != 0) {
+  // Numbers of this module are words of 8 bytes, alone or in rows, or single bytes.
+  const std::size_t alignment = view_.itemsize % 8 == 0 ? 8 : 1;
+  if (reinterpret_cast<std::uintptr_t>(view_.buf) % alignment != 0) {
     PyBuffer_Release(&view_);
     refuse(what + ": must begin at a multiple of 8 bytes");
   }

@@ -88,9 +88,12 @@ nb::tuple value_columns(nb::handle quantity, nb::handle mark, nb::handle multipl
   need_length(kinds, count, "kind");
   need_length(results, count, "out");
   need_apart(results, {&quantities, &marks, &multipliers, &costs, &scales, &kinds});
-  const PositionColumns columns{quantities.as<std::int64_t>(),  marks.as<std::int64_t>(),
-                                multipliers.as<std::int64_t>(), costs.as<MoneyWords>(),
-                                scales.as<std::uint8_t>(),      kinds.as<std::uint8_t>(),
+  const PositionColumns columns{quantities.as<std::int64_t>(),
+                                marks.as<std::int64_t>(),
+                                multipliers.as<std::int64_t>(),
+                                costs.as<MoneyWords>(),
+                                scales.as<std::uint8_t>(),
+                                kinds.as<std::uint8_t>(),
                                 count};
   BatchCounts counts;
   {

@@ -89,8 +89,13 @@ struct OwnBlock {
 };
 
 Block block_at(const PositionColumns& all, std::size_t first, std::size_t rows) noexcept {
-  return {all.quantity + first, all.mark + first, all.multiplier + first, all.cost_e18 + first,
-          all.scale + first,    all.kind + first, rows};
+  return {all.quantity + first,
+          all.mark + first,
+          all.multiplier + first,
+          all.cost_e18 + first,
+          all.scale + first,
+          all.kind + first,
+          rows};
 }
 
 void value_exactly(const PositionColumns& all, std::size_t first, std::size_t rows,

@@ -137,11 +137,11 @@ GATEWAY_KERNEL inline void multiply_128(__m256i worth, __m256i power, __m256i& l
   const __m256i low_low = _mm256_mul_epu32(worth, power);
   const __m256i middle =
       _mm256_add_epi64(_mm256_mul_epu32(worth_high, power), _mm256_srli_epi64(low_low, 32));
-  const __m256i cross = _mm256_add_epi64(_mm256_mul_epu32(worth, power_high),
-                                         _mm256_and_si256(middle, half));
-  high = _mm256_add_epi64(_mm256_mul_epu32(worth_high, power_high),
-                          _mm256_add_epi64(_mm256_srli_epi64(middle, 32),
-                                           _mm256_srli_epi64(cross, 32)));
+  const __m256i cross =
+      _mm256_add_epi64(_mm256_mul_epu32(worth, power_high), _mm256_and_si256(middle, half));
+  high = _mm256_add_epi64(
+      _mm256_mul_epu32(worth_high, power_high),
+      _mm256_add_epi64(_mm256_srli_epi64(middle, 32), _mm256_srli_epi64(cross, 32)));
   low = _mm256_or_si256(_mm256_slli_epi64(cross, 32), _mm256_and_si256(low_low, half));
   // A negative number was read as itself + 2^64, which put 2^64 times the power too much in.
   const __m256i is_negative = _mm256_cmpgt_epi64(_mm256_setzero_si256(), worth);
@@ -151,8 +151,8 @@ GATEWAY_KERNEL inline void multiply_128(__m256i worth, __m256i power, __m256i& l
 GATEWAY_KERNEL inline void value_lanes(const Block& block, std::size_t i,
                                        MoneyWords* unrealised_e18) noexcept {
   const __m256i quantity = load(block.quantity + i);
-  const __m256i worth = multiply_64(multiply_64(quantity, load(block.mark + i)),
-                                    load(block.multiplier + i));
+  const __m256i worth =
+      multiply_64(multiply_64(quantity, load(block.mark + i)), load(block.multiplier + i));
   __m256i low;
   __m256i high;
   multiply_128(worth, powers_of(block.scale + i), low, high);

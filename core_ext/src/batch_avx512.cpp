@@ -87,8 +87,7 @@ GATEWAY_KERNEL bool fits_64_bits(const Block& block) noexcept {
   if (_mm512_movepi64_mask(cost_outside) != 0) return false;
   if (_mm512_reduce_min_epi64(multiplier_min) <= 0) return false;
   // Each factor is at most 2^63, so the first product fits 126 bits; the second one is a division.
-  const Wide product =
-      magnitude_of(quantity_min, quantity_max) * magnitude_of(mark_min, mark_max);
+  const Wide product = magnitude_of(quantity_min, quantity_max) * magnitude_of(mark_min, mark_max);
   const auto most = static_cast<std::uint64_t>(_mm512_reduce_max_epi64(multiplier_max));
   return product <= static_cast<std::uint64_t>(INT64_MAX) / most;
 }
@@ -96,8 +95,8 @@ GATEWAY_KERNEL bool fits_64_bits(const Block& block) noexcept {
 GATEWAY_KERNEL inline __m512i powers_of(const std::uint8_t* scale) noexcept {
   const __m512i index =
       _mm512_cvtepu8_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(scale)));
-  const __m512i fine = _mm512_permutex2var_epi64(_mm512_load_si512(kPowers), index,
-                                                 _mm512_load_si512(kPowers + 8));
+  const __m512i fine =
+      _mm512_permutex2var_epi64(_mm512_load_si512(kPowers), index, _mm512_load_si512(kPowers + 8));
   const __mmask8 is_coarse = _mm512_cmpgt_epu64_mask(index, _mm512_set1_epi64(15));
   return _mm512_mask_permutexvar_epi64(fine, is_coarse, index, _mm512_load_si512(kPowers + 16));
 }
@@ -111,11 +110,11 @@ GATEWAY_KERNEL inline void multiply_128(__m512i worth, __m512i power, __m512i& l
   const __m512i low_low = _mm512_mul_epu32(worth, power);
   const __m512i middle =
       _mm512_add_epi64(_mm512_mul_epu32(worth_high, power), _mm512_srli_epi64(low_low, 32));
-  const __m512i cross = _mm512_add_epi64(_mm512_mul_epu32(worth, power_high),
-                                         _mm512_and_si512(middle, half));
-  high = _mm512_add_epi64(_mm512_mul_epu32(worth_high, power_high),
-                          _mm512_add_epi64(_mm512_srli_epi64(middle, 32),
-                                           _mm512_srli_epi64(cross, 32)));
+  const __m512i cross =
+      _mm512_add_epi64(_mm512_mul_epu32(worth, power_high), _mm512_and_si512(middle, half));
+  high = _mm512_add_epi64(
+      _mm512_mul_epu32(worth_high, power_high),
+      _mm512_add_epi64(_mm512_srli_epi64(middle, 32), _mm512_srli_epi64(cross, 32)));
   low = _mm512_or_si512(_mm512_slli_epi64(cross, 32), _mm512_and_si512(low_low, half));
   // A negative number was read as itself + 2^64, which put 2^64 times the power too much in.
   high = _mm512_mask_sub_epi64(high, _mm512_movepi64_mask(worth), high, power);
@@ -126,9 +125,9 @@ GATEWAY_KERNEL inline void value_group(const Block& block, std::size_t i,
   const __m512i even = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
   const __m512i odd = _mm512_setr_epi64(1, 3, 5, 7, 9, 11, 13, 15);
   const __m512i quantity = _mm512_loadu_si512(block.quantity + i);
-  const __m512i worth = _mm512_mullo_epi64(
-      _mm512_mullo_epi64(quantity, _mm512_loadu_si512(block.mark + i)),
-      _mm512_loadu_si512(block.multiplier + i));
+  const __m512i worth =
+      _mm512_mullo_epi64(_mm512_mullo_epi64(quantity, _mm512_loadu_si512(block.mark + i)),
+                         _mm512_loadu_si512(block.multiplier + i));
   __m512i low;
   __m512i high;
   multiply_128(worth, powers_of(block.scale + i), low, high);

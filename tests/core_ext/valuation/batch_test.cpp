@@ -36,8 +36,12 @@ struct Columns {
   }
   [[nodiscard]] std::size_t count() const { return quantity.size() - lead; }
   [[nodiscard]] PositionColumns view() const {
-    return {quantity.data() + lead, mark.data() + lead,  multiplier.data() + lead,
-            cost.data() + lead,     scale.data() + lead, kind.data() + lead,
+    return {quantity.data() + lead,
+            mark.data() + lead,
+            multiplier.data() + lead,
+            cost.data() + lead,
+            scale.data() + lead,
+            kind.data() + lead,
             count()};
   }
 };
@@ -145,9 +149,9 @@ std::size_t agree_everywhere(const Columns& columns, const char* what) {
       missing += same(expected, kNoValue) ? 1 : 0;
       if (same(out[i + 1], expected)) continue;
       check::fail(__FILE__, __LINE__,
-                  std::string(what) + " " + std::string(name(level)) + " row " +
-                      std::to_string(i) + " of " + std::to_string(view.count) + ": " +
-                      text(out[i + 1]) + " instead of " + text(expected));
+                  std::string(what) + " " + std::string(name(level)) + " row " + std::to_string(i) +
+                      " of " + std::to_string(view.count) + ": " + text(out[i + 1]) +
+                      " instead of " + text(expected));
       break;
     }
     CHECK(same(out.front(), kFence) && same(out.back(), kFence));
@@ -252,11 +256,11 @@ TEST(the_largest_block_that_fits_is_taken_and_one_more_is_not) {
       {INT64_MIN, 1, 1, false},
       {1, INT64_MIN, 1, false},
       {INT64_MIN, INT64_MIN, INT64_MAX, false},
-      {3037000499, 3037000499, 1, true},     // 9223372030926249001 < 2^63
-      {3037000500, -3037000500, 1, false},   // 9223372037000250000 > 2^63
-      {2097151, 2097151, 2097151, true},     // just below 2^63
-      {-2097152, 2097152, 2097152, false},   // 2^63 exactly
-      {INT64_MAX / 7, 7, 1, true},           // 7 x 1317624576693539401 = INT64_MAX
+      {3037000499, 3037000499, 1, true},    // 9223372030926249001 < 2^63
+      {3037000500, -3037000500, 1, false},  // 9223372037000250000 > 2^63
+      {2097151, 2097151, 2097151, true},    // just below 2^63
+      {-2097152, 2097152, 2097152, false},  // 2^63 exactly
+      {INT64_MAX / 7, 7, 1, true},          // 7 x 1317624576693539401 = INT64_MAX
       {INT64_MAX / 7 + 1, 7, 1, false},
       {INT64_MAX, 2, 1, false},
   };
@@ -265,8 +269,8 @@ TEST(the_largest_block_that_fits_is_taken_and_one_more_is_not) {
       Columns columns;
       for (int i = 0; i < 64; ++i) {
         const bool here = i == at;
-        columns.add(here ? bound.quantity : 1, here ? bound.mark : 1,
-                    here ? bound.multiplier : 1, i - 32, i % 19, kLinearKind);
+        columns.add(here ? bound.quantity : 1, here ? bound.mark : 1, here ? bound.multiplier : 1,
+                    i - 32, i % 19, kLinearKind);
       }
       CHECK_EQUAL(agree_everywhere(columns, "bound"), bound.fits ? 0u : 64u);
     }
@@ -330,8 +334,8 @@ TEST(the_widest_cost_that_a_book_stores_stays_in_the_fast_way) {
   const Int128 most = (Int128{1} << 126) - 1;
   Columns columns;
   for (int i = 0; i < 64; ++i) {
-    columns.add(i % 2 == 0 ? 3037000499 : -3037000499, 3037000499, 1,
-                i % 4 < 2 ? most : -most - 1, 0, kLinearKind);
+    columns.add(i % 2 == 0 ? 3037000499 : -3037000499, 3037000499, 1, i % 4 < 2 ? most : -most - 1,
+                0, kLinearKind);
   }
   CHECK_EQUAL(agree_everywhere(columns, "cost"), 0u);
 }
@@ -393,8 +397,13 @@ TEST(rows_are_valued_like_columns) {
       } else {
         add_usual(columns, random);
       }
-      rows.push_back({columns.quantity[i], columns.mark[i], columns.multiplier[i], columns.cost[i],
-                      columns.scale[i], columns.kind[i], {}});
+      rows.push_back({columns.quantity[i],
+                      columns.mark[i],
+                      columns.multiplier[i],
+                      columns.cost[i],
+                      columns.scale[i],
+                      columns.kind[i],
+                      {}});
     }
     for (const SimdLevel level : levels_here()) {
       std::vector<MoneyWords> from_rows(count + 1), from_columns(count + 1);
