@@ -73,8 +73,9 @@ struct OwnBlock {
   alignas(64) std::uint8_t kind[kBlockRows];
   alignas(64) MoneyWords unrealised_e18[kBlockRows];
 
-  void fill_up(std::size_t from, std::size_t to) noexcept {
-    for (std::size_t i = from; i < to; ++i) {
+  /// Flat rows from `rows` on.
+  void fill_up(std::size_t rows) noexcept {
+    for (std::size_t i = rows; i < kBlockRows; ++i) {
       quantity[i] = 0;
       mark[i] = 0;
       multiplier[i] = 1;
@@ -88,14 +89,9 @@ struct OwnBlock {
   }
 };
 
-Block block_at(const PositionColumns& all, std::size_t first, std::size_t rows) noexcept {
-  return {all.quantity + first,
-          all.mark + first,
-          all.multiplier + first,
-          all.cost_e18 + first,
-          all.scale + first,
-          all.kind + first,
-          rows};
+Block block_at(const PositionColumns& all, std::size_t first) noexcept {
+  return {all.quantity + first, all.mark + first,  all.multiplier + first,
+          all.cost_e18 + first, all.scale + first, all.kind + first};
 }
 
 void value_exactly(const PositionColumns& all, std::size_t first, std::size_t rows,
@@ -107,15 +103,10 @@ void value_exactly(const PositionColumns& all, std::size_t first, std::size_t ro
   counts.exact_rows += rows;
 }
 
-std::size_t whole_groups(std::size_t rows) noexcept {
-  return (rows + kGroupRows - 1) / kGroupRows * kGroupRows;
-}
-
 /// Values the first `rows` rows of its own block; the lanes behind them are flat.
 bool value_own(OwnBlock& own, std::size_t rows, Kernel kernel) noexcept {
-  const std::size_t groups = whole_groups(rows);
-  own.fill_up(rows, groups);
-  return kernel != nullptr && kernel(block_at(own.columns(groups), 0, groups), own.unrealised_e18);
+  own.fill_up(rows);
+  return kernel != nullptr && kernel(block_at(own.columns(rows), 0), own.unrealised_e18);
 }
 
 void copy_rows(OwnBlock& own, const PositionColumns& all, std::size_t first,
@@ -166,7 +157,7 @@ BatchCounts mark_to_market(const PositionColumns& columns, MoneyWords* unrealise
   BatchCounts counts;
   std::size_t first = 0;
   for (; first + kBlockRows <= columns.count; first += kBlockRows) {
-    const Block block = block_at(columns, first, kBlockRows);
+    const Block block = block_at(columns, first);
     if (kernel == nullptr || !kernel(block, unrealised_e18 + first)) {
       value_exactly(columns, first, kBlockRows, unrealised_e18, counts);
     }

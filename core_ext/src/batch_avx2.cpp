@@ -77,29 +77,64 @@ struct Extent {
 
 /// Kinds 1, 2 and 4 (not inverse), scales 0..18.
 GATEWAY_KERNEL inline bool are_linear(const Block& block) noexcept {
-  const __m128i kind_max = _mm_set1_epi8(4);
-  const __m128i inverse = _mm_set1_epi8(3);
-  const __m128i scale_max = _mm_set1_epi8(18);
-  __m128i wrong = _mm_setzero_si128();
-  for (std::size_t i = 0; i < block.rows; i += kGroupRows) {
-    const __m128i kind = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(block.kind + i));
-    const __m128i scale = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(block.scale + i));
-    wrong = _mm_or_si128(wrong, _mm_subs_epu8(kind, kind_max));
-    wrong = _mm_or_si128(wrong, _mm_cmpeq_epi8(kind, inverse));
-    wrong = _mm_or_si128(wrong, _mm_cmpeq_epi8(kind, _mm_setzero_si128()));
-    wrong = _mm_or_si128(wrong, _mm_subs_epu8(scale, scale_max));
+  const __m256i kind_max = _mm256_set1_epi8(4);
+  const __m256i inverse = _mm256_set1_epi8(3);
+  const __m256i scale_max = _mm256_set1_epi8(18);
+  __m256i wrong = _mm256_setzero_si256();
+  for (std::size_t i = 0; i < kBlockRows; i += 32) {
+    const __m256i kind = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block.kind + i));
+    const __m256i scale = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block.scale + i));
+    wrong = _mm256_or_si256(wrong, _mm256_subs_epu8(kind, kind_max));
+    wrong = _mm256_or_si256(wrong, _mm256_cmpeq_epi8(kind, inverse));
+    wrong = _mm256_or_si256(wrong, _mm256_cmpeq_epi8(kind, _mm256_setzero_si256()));
+    wrong = _mm256_or_si256(wrong, _mm256_subs_epu8(scale, scale_max));
   }
-  return _mm_cvtsi128_si64(wrong) == 0;
+  return _mm256_testz_si256(wrong, wrong) != 0;
 }
 
-GATEWAY_KERNEL bool fits_64_bits(const Block& block) noexcept {
+/// x without its sign: x itself, or -x - 1. A set bit of it says that |x| reaches that far.
+GATEWAY_KERNEL inline __m256i without_sign(__m256i values) noexcept {
+  return _mm256_xor_si256(values, _mm256_cmpgt_epi64(_mm256_setzero_si256(), values));
+}
+/// Bits that any lane needs, 0..64.
+GATEWAY_KERNEL inline int bits_of(__m256i lanes) noexcept {
+  const __m128i half =
+      _mm_or_si128(_mm256_castsi256_si128(lanes), _mm256_extracti128_si256(lanes, 1));
+  const auto all = static_cast<std::uint64_t>(_mm_cvtsi128_si64(half) | _mm_extract_epi64(half, 1));
+  return all == 0 ? 0 : 64 - __builtin_clzll(all);
+}
+
+/// The quick proof: with a, b and c bits |quantity| <= 2^a, |mark| <= 2^b and multiplier <= 2^c, so
+/// every product is at most 2^(a+b+c), and costs are within 2^126. Refuses some blocks that fit.
+GATEWAY_KERNEL inline bool fits_by_bits(const Block& block) noexcept {
+  const __m256i one = _mm256_set1_epi64x(1);
+  const __m256i bias = _mm256_set1_epi64x(std::int64_t{1} << 62);
+  __m256i quantity = _mm256_setzero_si256();
+  __m256i mark = quantity;
+  __m256i multiplier = quantity;
+  __m256i cost = quantity;
+  for (std::size_t i = 0; i < kBlockRows; i += kLanes) {
+    quantity = _mm256_or_si256(quantity, without_sign(load(block.quantity + i)));
+    mark = _mm256_or_si256(mark, without_sign(load(block.mark + i)));
+    // A multiplier of zero or below leaves 63 or 64 bits, which never fit.
+    multiplier = _mm256_or_si256(multiplier, _mm256_sub_epi64(load(block.multiplier + i), one));
+    const __m256i high =
+        _mm256_unpackhi_epi64(load(block.cost_e18 + i), load(block.cost_e18 + i + 2));
+    cost = _mm256_or_si256(cost, _mm256_add_epi64(high, bias));
+  }
+  return _mm256_movemask_pd(_mm256_castsi256_pd(cost)) == 0 &&
+         bits_of(quantity) + bits_of(mark) + bits_of(multiplier) <= 62;
+}
+
+/// The tight proof: largest |quantity| x largest |mark| x largest multiplier <= INT64_MAX.
+GATEWAY_KERNEL bool fits_by_products(const Block& block) noexcept {
   const __m256i zero = _mm256_setzero_si256();
   const __m256i bias = _mm256_set1_epi64x(std::int64_t{1} << 62);
   Extent quantity{zero, zero};
   Extent mark{zero, zero};
   Extent multiplier{_mm256_set1_epi64x(INT64_MAX), zero};
   __m256i cost_outside = zero;
-  for (std::size_t i = 0; i < block.rows; i += kLanes) {
+  for (std::size_t i = 0; i < kBlockRows; i += kLanes) {
     quantity.take(load(block.quantity + i));
     mark.take(load(block.mark + i));
     multiplier.take(load(block.multiplier + i));
@@ -116,8 +151,9 @@ GATEWAY_KERNEL bool fits_64_bits(const Block& block) noexcept {
   return product <= static_cast<std::uint64_t>(INT64_MAX) / most;
 }
 
+/// In the order of kInner below: rows 0, 2, 1, 3.
 GATEWAY_KERNEL inline __m256i powers_of(const std::uint8_t* scale) noexcept {
-  return _mm256_setr_epi64x(kPowers[scale[0]], kPowers[scale[1]], kPowers[scale[2]],
+  return _mm256_setr_epi64x(kPowers[scale[0]], kPowers[scale[2]], kPowers[scale[1]],
                             kPowers[scale[3]]);
 }
 
@@ -150,18 +186,16 @@ GATEWAY_KERNEL inline void multiply_128(__m256i worth, __m256i power, __m256i& l
 
 GATEWAY_KERNEL inline void value_lanes(const Block& block, std::size_t i,
                                        MoneyWords* unrealised_e18) noexcept {
+  // As the unpacking of two rows at a time leaves the costs: rows 0, 2, 1, 3.
+  constexpr int kInner = 0xD8;
   const __m256i quantity = load(block.quantity + i);
-  const __m256i worth =
+  const __m256i product =
       multiply_64(multiply_64(quantity, load(block.mark + i)), load(block.multiplier + i));
   __m256i low;
   __m256i high;
-  multiply_128(worth, powers_of(block.scale + i), low, high);
-  const __m256i is_flat = _mm256_cmpeq_epi64(quantity, _mm256_setzero_si256());
-  // As the unpacking of two rows at a time leaves them: rows 0, 2, 1, 3.
-  constexpr int kInner = 0xD8;
-  low = _mm256_permute4x64_epi64(low, kInner);
-  high = _mm256_permute4x64_epi64(high, kInner);
-  const __m256i flat = _mm256_permute4x64_epi64(is_flat, kInner);
+  multiply_128(_mm256_permute4x64_epi64(product, kInner), powers_of(block.scale + i), low, high);
+  const __m256i flat =
+      _mm256_permute4x64_epi64(_mm256_cmpeq_epi64(quantity, _mm256_setzero_si256()), kInner);
   const __m256i first = load(block.cost_e18 + i);
   const __m256i second = load(block.cost_e18 + i + 2);
   const __m256i cost_low = _mm256_unpacklo_epi64(first, second);
@@ -179,8 +213,9 @@ GATEWAY_KERNEL inline void value_lanes(const Block& block, std::size_t i,
 }  // namespace
 
 GATEWAY_KERNEL bool value_block_avx2(const Block& block, MoneyWords* unrealised_e18) noexcept {
-  if (!are_linear(block) || !fits_64_bits(block)) return false;
-  for (std::size_t i = 0; i < block.rows; i += kLanes) value_lanes(block, i, unrealised_e18);
+  if (!are_linear(block)) return false;
+  if (!fits_by_bits(block) && !fits_by_products(block)) return false;
+  for (std::size_t i = 0; i < kBlockRows; i += kLanes) value_lanes(block, i, unrealised_e18);
   return true;
 }
 

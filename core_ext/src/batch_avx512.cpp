@@ -12,6 +12,8 @@ namespace {
 
 __extension__ typedef unsigned __int128 Wide;
 
+constexpr std::size_t kLanes = 8;
+
 /// 10^(18 - scale) for scale 0..18, then zeros up to three vectors.
 alignas(64) constexpr std::uint64_t kPowers[24] = {1000000000000000000,
                                                    100000000000000000,
@@ -44,19 +46,19 @@ GATEWAY_KERNEL inline Wide magnitude_of(__m512i smallest, __m512i largest) noexc
 
 /// Kinds 1, 2 and 4 (not inverse), scales 0..18.
 GATEWAY_KERNEL inline bool are_linear(const Block& block) noexcept {
-  const __m128i kind_max = _mm_set1_epi8(4);
-  const __m128i inverse = _mm_set1_epi8(3);
-  const __m128i scale_max = _mm_set1_epi8(18);
-  __m128i wrong = _mm_setzero_si128();
-  for (std::size_t i = 0; i < block.rows; i += kGroupRows) {
-    const __m128i kind = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(block.kind + i));
-    const __m128i scale = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(block.scale + i));
-    wrong = _mm_or_si128(wrong, _mm_subs_epu8(kind, kind_max));
-    wrong = _mm_or_si128(wrong, _mm_cmpeq_epi8(kind, inverse));
-    wrong = _mm_or_si128(wrong, _mm_cmpeq_epi8(kind, _mm_setzero_si128()));
-    wrong = _mm_or_si128(wrong, _mm_subs_epu8(scale, scale_max));
+  const __m256i kind_max = _mm256_set1_epi8(4);
+  const __m256i inverse = _mm256_set1_epi8(3);
+  const __m256i scale_max = _mm256_set1_epi8(18);
+  __m256i wrong = _mm256_setzero_si256();
+  for (std::size_t i = 0; i < kBlockRows; i += 32) {
+    const __m256i kind = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block.kind + i));
+    const __m256i scale = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block.scale + i));
+    wrong = _mm256_or_si256(wrong, _mm256_subs_epu8(kind, kind_max));
+    wrong = _mm256_or_si256(wrong, _mm256_cmpeq_epi8(kind, inverse));
+    wrong = _mm256_or_si256(wrong, _mm256_cmpeq_epi8(kind, _mm256_setzero_si256()));
+    wrong = _mm256_or_si256(wrong, _mm256_subs_epu8(scale, scale_max));
   }
-  return _mm_cvtsi128_si64(wrong) == 0;
+  return _mm256_testz_si256(wrong, wrong) != 0;
 }
 
 GATEWAY_KERNEL bool fits_64_bits(const Block& block) noexcept {
@@ -68,7 +70,7 @@ GATEWAY_KERNEL bool fits_64_bits(const Block& block) noexcept {
   __m512i multiplier_min = _mm512_set1_epi64(INT64_MAX);
   __m512i multiplier_max = _mm512_setzero_si512();
   __m512i cost_outside = _mm512_setzero_si512();
-  for (std::size_t i = 0; i < block.rows; i += kGroupRows) {
+  for (std::size_t i = 0; i < kBlockRows; i += kLanes) {
     const __m512i quantity = _mm512_loadu_si512(block.quantity + i);
     const __m512i mark = _mm512_loadu_si512(block.mark + i);
     const __m512i multiplier = _mm512_loadu_si512(block.multiplier + i);
@@ -151,7 +153,7 @@ GATEWAY_KERNEL inline void value_group(const Block& block, std::size_t i,
 
 GATEWAY_KERNEL bool value_block_avx512(const Block& block, MoneyWords* unrealised_e18) noexcept {
   if (!are_linear(block) || !fits_64_bits(block)) return false;
-  for (std::size_t i = 0; i < block.rows; i += kGroupRows) value_group(block, i, unrealised_e18);
+  for (std::size_t i = 0; i < kBlockRows; i += kLanes) value_group(block, i, unrealised_e18);
   return true;
 }
 

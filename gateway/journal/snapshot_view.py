@@ -149,7 +149,7 @@ class SnapshotView:
         tables, entry_bytes = self._payload[8:_PREFIX].view("<u4").tolist()
         if (tables, entry_bytes) != (len(TABLES), _ENTRY.itemsize):
             raise ValueError(f"{self._path.name}: contents of another layout")
-        digest = hashlib.sha256(self._payload).digest() if is_checked else b""
+        digest = hashlib.sha256(self._payload.data).digest() if is_checked else b""
         if is_checked and digest != header["payload_sha256"].tobytes():
             raise ValueError(f"{self._path.name}: payload does not match its SHA-256")
 

@@ -40,7 +40,9 @@ class Valued(NamedTuple):
     """Unrealised profit of each row at 10^-18, and what happened on the way."""
 
     unrealised_e18: NDArray[np.void]
-    without_value: int  # rows that hold NO_VALUE: no value at such a mark, scale, kind or multiplier
+    without_value: (
+        int  # rows that hold NO_VALUE: no value at such a mark, scale, kind or multiplier
+    )
     exact_rows: int  # rows of blocks that did not fit 64 bits
 
 
@@ -59,13 +61,13 @@ def chosen_level(environment: Mapping[str, str] = os.environ) -> str:
 
 
 def mark_columns(
+    *,
     quantity: NDArray[np.int64],
     mark: NDArray[np.int64],
     multiplier: NDArray[np.int64],
     cost_e18: NDArray[np.void],
     scale: NDArray[np.int8],
     kind: NDArray[np.uint8],
-    *,
     out: NDArray[np.void] | None = None,
     level: str = "",
 ) -> Valued:

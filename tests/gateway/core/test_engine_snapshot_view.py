@@ -118,12 +118,12 @@ def test_a_snapshot_is_valued_where_it_lies(desk):
     contracts = instruments["quantity_scale"] + instruments["multiplier_scale"]
     mark_scale = 2
     valued = mark_columns(
-        np.ascontiguousarray(positions["quantity"]),
-        np.full(len(positions), 10_100, np.int64),
-        np.ascontiguousarray(instruments["multiplier"]),
-        np.ascontiguousarray(positions["cost_e18"]),
-        np.where(inverse, contracts - mark_scale, contracts + mark_scale).astype(np.int8),
-        np.ascontiguousarray(instruments["kind"]),
+        quantity=np.ascontiguousarray(positions["quantity"]),
+        mark=np.full(len(positions), 10_100, np.int64),
+        multiplier=np.ascontiguousarray(instruments["multiplier"]),
+        cost_e18=np.ascontiguousarray(positions["cost_e18"]),
+        scale=np.where(inverse, contracts - mark_scale, contracts + mark_scale).astype(np.int8),
+        kind=np.ascontiguousarray(instruments["kind"]),
     )
     for symbol in shown(instruments["symbol"]):
         assert replica.set_mark(symbol, "101.00", 1)

@@ -1,4 +1,4 @@
-"""gateway.valuation.mark: numpy arrays in place, exact integers, everything else refused by name."""
+"""gateway.valuation.mark: numpy arrays in place, exact integers, the rest refused by name."""
 
 from __future__ import annotations
 

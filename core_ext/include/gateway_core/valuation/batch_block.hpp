@@ -18,10 +18,8 @@ namespace valuation {
 
 /// Rows of one block. Small, so that one wild row sends few others to the exact path.
 inline constexpr std::size_t kBlockRows = 64;
-/// A kernel takes whole groups of this many rows.
-inline constexpr std::size_t kGroupRows = 8;
 
-/// Columns of at most kBlockRows positions (batch.hpp says what each holds).
+/// Columns of kBlockRows positions (batch.hpp says what each holds).
 struct Block {
   const std::int64_t* quantity;
   const std::int64_t* mark;
@@ -29,7 +27,6 @@ struct Block {
   const MoneyWords* cost_e18;
   const std::uint8_t* scale;
   const std::uint8_t* kind;
-  std::size_t rows;  // a multiple of kGroupRows
 };
 
 /// Values the whole block, or returns false and writes nothing: it is not proved to fit 64 bits.
