@@ -99,7 +99,7 @@ OrderId find_order(EngineHandle& handle, PrincipalId principal, std::string_view
   ClientId text;
   text.assign(client_id);
   OrderId found = 0;
-  handle.runtime->run([&] { found = handle.runtime->state().names.find(principal, 0, text); });
+  handle.runtime->run([&] { found = handle.runtime->state().names.find_text(principal, text); });
   return found;
 }
 
@@ -110,8 +110,9 @@ OrderId order_by_venue_id(EngineHandle& handle, AccountId account,
   text.assign(venue_order_id);
   OrderId found = 0;
   handle.runtime->run([&] {
-    const std::uint64_t* known = handle.runtime->state().venue_names.find(text_key(account, text));
-    found = known == nullptr ? 0 : *known;
+    const OrderTable& orders = handle.runtime->state().orders;
+    const std::uint32_t slot = orders.find_venue_id(account, text);
+    found = slot == kNoSlot ? 0 : orders.at(slot).order_id;
   });
   return found;
 }

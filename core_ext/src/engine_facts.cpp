@@ -301,7 +301,7 @@ void Engine::on_adopt(const OrderAdopted& seen) noexcept {
     return reject(AnomalyCode::kUnknownInstrument);
   }
   if (!is_adoptable(seen) || !orders_left()) return reject(AnomalyCode::kRange);
-  if (state_.venue_names.find(text_key(seen.account, seen.venue_order_id)) != nullptr) {
+  if (state_.orders.find_venue_id(seen.account, seen.venue_order_id) != kNoSlot) {
     ++counters_.facts_repeated;
     return;
   }

@@ -50,6 +50,7 @@ std::size_t bytes_of(MessageKind kind) noexcept {
 
 Engine::Engine(State& state, journal::Writer& writer, Clock& clock, const EngineSettings& settings)
     : state_(state),
+      prepared_(state, state.capacity.positions_max),
       writer_(writer),
       clock_(clock),
       settings_(settings),

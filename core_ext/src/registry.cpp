@@ -42,11 +42,26 @@ std::uint32_t Registry::find_principal(std::string_view name) const noexcept {
   return find_row(principals, name, [](const auto& row) { return row.definition.name.view(); });
 }
 
-bool Registry::apply(const CurrencyDefined& record) noexcept { return define(currencies, record); }
-bool Registry::apply(const VenueDefined& record) noexcept { return define(venues, record); }
-bool Registry::apply(const AccountDefined& record) noexcept { return define(accounts, record); }
-bool Registry::apply(const StrategyDefined& record) noexcept { return define(strategies, record); }
-bool Registry::apply(const PrincipalDefined& record) noexcept { return define(principals, record); }
+bool Registry::apply(const CurrencyDefined& record) noexcept {
+  touch();
+  return define(currencies, record);
+}
+bool Registry::apply(const VenueDefined& record) noexcept {
+  touch();
+  return define(venues, record);
+}
+bool Registry::apply(const AccountDefined& record) noexcept {
+  touch();
+  return define(accounts, record);
+}
+bool Registry::apply(const StrategyDefined& record) noexcept {
+  touch();
+  return define(strategies, record);
+}
+bool Registry::apply(const PrincipalDefined& record) noexcept {
+  touch();
+  return define(principals, record);
+}
 
 bool Registry::apply(const InstrumentDefined& record) noexcept {
   if (!define(instruments, record)) return false;
@@ -57,7 +72,7 @@ bool Registry::apply(const InstrumentDefined& record) noexcept {
                .quantity_scale = record.quantity_scale,
                .multiplier_scale = record.multiplier_scale};
   refresh_factor(row);
-  ++limits_generation_;
+  limits_moved();
   return true;
 }
 
@@ -67,14 +82,14 @@ bool Registry::apply(const CurrencyRateSet& record) noexcept {
   currency.rate_e8 = record.rate_e8;
   currency.rate_version = record.version;
   for (std::uint32_t id = 1; id <= instruments.count(); ++id) refresh_factor(instruments.at(id));
-  ++limits_generation_;
+  limits_moved();
   return true;
 }
 
 bool Registry::apply(const LimitsSet& record) noexcept {
   if (!has_level(record.level, record.id)) return false;
   level(static_cast<Level>(record.level), record.id).set(record);
-  ++limits_generation_;
+  limits_moved();
   return true;
 }
 
@@ -85,7 +100,7 @@ bool Registry::apply(const TradingStateSet& record) noexcept {
   entity.is_latched = record.is_latch != 0;
   entity.state_actor = record.actor;
   entity.state_reason = record.reason;
-  ++limits_generation_;
+  limits_moved();
   return true;
 }
 

@@ -203,7 +203,7 @@ bool get_levels(In& in, Registry& registry) {
     entity.is_latched = image.is_latched != 0;
     entity.state_actor = image.state_actor;
     entity.state_reason = image.state_reason;
-    entity.totals.realised_e4 = image.realised_e4;
+    entity.add_realised(image.realised_e4);
   }
   return true;
 }
@@ -262,7 +262,9 @@ void put_orders(Out& out, const OrderTable& orders) {
     order.route = 0;
     order.next = 0;
     order.previous = 0;
-    order.index_next = 0;
+    order.id_next = 0;
+    order.number_next = 0;
+    order.venue_id_next = 0;
     out.put(order);
   }
   out.put(static_cast<std::uint64_t>(ended.size()));
@@ -288,8 +290,14 @@ bool get_orders(In& in, State& state) {
     const std::uint32_t slot = state.orders.take(order.order_id);
     order.next = state.orders.at(slot).next;
     order.previous = state.orders.at(slot).previous;
-    order.index_next = state.orders.at(slot).index_next;
+    order.id_next = state.orders.at(slot).id_next;
+    order.venue_id_hash = 0;
     state.orders.at(slot) = order;
+    state.orders.name_venue_id(slot, order.venue_order_id);
+    if (order.client_number != 0) state.orders.index_number(slot);
+    if (order.pending_client_number != 0) {
+      state.names.await_number(order.principal, order.pending_client_number, order.order_id);
+    }
     Route& route = state.routes.at(order.route);
     route.shared->add_working(order.side, order.reserved_quantity);
     route.account_exposure->add_working(order.side, order.reserved_quantity);
@@ -299,17 +307,6 @@ bool get_orders(In& in, State& state) {
     const int open = is_open(static_cast<OrderState>(order.state)) ? 1 : 0;
     for (LevelEntity* level : route.levels) {
       level->totals.add_working(order.side, order.reserved_notional_e4, open);
-    }
-    if (order.client_number != 0) {
-      state.names.numbers().insert(ClientNames::number_key(order.principal, order.client_number),
-                                   order.order_id);
-    }
-    if (order.pending_client_number != 0) {
-      state.names.numbers().insert(
-          ClientNames::number_key(order.principal, order.pending_client_number), order.order_id);
-    }
-    if (!order.venue_order_id.empty()) {
-      state.venue_names.insert(text_key(order.account, order.venue_order_id), order.order_id);
     }
   }
   if (!in.get(count)) return false;
@@ -415,10 +412,8 @@ bool get_positions(In& in, State& state) {
     route.shared->position += image.book.quantity;
     route.account_exposure->position += image.book.quantity;
     route.strategy_exposure->position += image.book.quantity;
-    for (LevelEntity* level : route.levels) {
-      (image.book.quantity > 0 ? level->totals.position_long_e4
-                               : level->totals.position_short_e4) += image.notional_e4;
-    }
+    const std::int64_t amount_e4 = image.book.quantity > 0 ? image.notional_e4 : -image.notional_e4;
+    for (LevelEntity* level : route.levels) level->totals.move_position(0, amount_e4);
   }
   return true;
 }

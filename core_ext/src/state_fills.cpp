@@ -50,8 +50,9 @@ void State::publish_position(std::uint32_t route_index, const PositionBook& book
   route.account_exposure->position += moved;
   route.strategy_exposure->position += moved;
   const std::int64_t amount = route.instrument_row->amount_e4(price, book.quantity);
-  const bool was_long = position.book.quantity > 0;
-  const bool is_long = book.quantity > 0;
+  const std::int64_t from =
+      position.book.quantity > 0 ? position.notional_e4 : -position.notional_e4;
+  const std::int64_t to = book.quantity > 0 ? amount : -amount;
   const Int128 realised = book.realised_e18 - position.book.realised_e18;
   const CurrencyRow& settle_currency =
       registry.currencies.at(route.instrument_row->definition.settle);
@@ -64,10 +65,8 @@ void State::publish_position(std::uint32_t route_index, const PositionBook& book
     realised_e4 = static_cast<std::int64_t>(amount_e4);
   }
   for (LevelEntity* level : route.levels) {
-    (was_long ? level->totals.position_long_e4 : level->totals.position_short_e4) -=
-        position.notional_e4;
-    (is_long ? level->totals.position_long_e4 : level->totals.position_short_e4) += amount;
-    level->totals.realised_e4 += realised_e4;
+    level->totals.move_position(from, to);
+    if (realised_e4 != 0) level->add_realised(realised_e4);
   }
   begin_write(position.version);
   put_all(position.book, book);
@@ -164,8 +163,7 @@ void State::book_fill(const RecordHeader& header, const OrderFilled& fill,
   put(order.cumulative, fill.order_cumulative);
   put(order.value_e18, order.value_e18 + fill.value.e18);
   if (order.venue_order_id.empty() && !fill.venue_order_id.empty()) {
-    put_all(order.venue_order_id, fill.venue_order_id);
-    venue_names.insert(text_key(order.account, fill.venue_order_id), order.order_id);
+    orders.name_venue_id(slot, fill.venue_order_id);
   }
   put(order.updated_ns, header.time_ns);
   put(order.sequence, header.sequence);

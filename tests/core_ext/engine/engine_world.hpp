@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstring>
+#include <thread>
 
 #include "gateway_core/engine/runtime.hpp"
 

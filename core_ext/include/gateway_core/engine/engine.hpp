@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "gateway_core/engine/route_rules.hpp"
 #include "gateway_core/journal/writer.hpp"
 #include "gateway_core/platform/clock.hpp"
 #include "gateway_core/port/ports.hpp"
@@ -112,15 +113,15 @@ class Engine {
     const NewOrderMessage& message;
     std::uint32_t port;
     std::int64_t now_ns;
-    std::int64_t price;  // protection price for orders without one
     std::uint32_t route_index;
-    bool is_closing;                // reduce-only, or the closing side of a hedge leg
-    bool is_emulated;               // held back: the gateway triggers it
+    std::int64_t price = 0;         // protection price for orders without one
+    std::int64_t amount_e4 = 0;     // what it holds at the gate
     std::uint64_t fingerprint = 0;  // H11, 0 = not looked for
+    bool is_emulated = false;       // held back: the gateway triggers it
   };
 
   // Admission and checks (engine_orders.cpp).
-  [[nodiscard]] Refusal check_space(VenuePort* port, const Route* route,
+  [[nodiscard]] Refusal check_space(VenuePort* port, Durability durability,
                                     std::int64_t now_ns) noexcept;
   [[nodiscard]] Refusal check_identity(const NewOrderMessage& message) const noexcept;
   [[nodiscard]] Refusal check_shape(const NewOrderMessage& message) const noexcept;
@@ -133,16 +134,20 @@ class Engine {
                                    Notice& answer) noexcept;
   [[nodiscard]] std::int64_t protection_price(const NewOrderMessage& message,
                                               const Route& route) const noexcept;
-  [[nodiscard]] GateVerdict check_gate(const Candidate& candidate) noexcept;
+  [[nodiscard]] GateVerdict check_gate(Candidate& candidate) noexcept;
   [[nodiscard]] bool is_duplicate(Candidate& candidate) const noexcept;
   void remember_fingerprint(const Candidate& candidate) noexcept;
+  [[nodiscard]] OrderId order_of_number(PrincipalId principal, std::uint64_t number) const noexcept;
+  [[nodiscard]] OrderId next_order_id() const noexcept;
   Notice accept(const Candidate& candidate) noexcept;
+  Notice accept_held(const Candidate& candidate) noexcept;
+  Notice accepted(const Candidate& candidate, OrderId id, Sequence sequence) noexcept;
   void write_new(const Candidate& candidate, std::uint8_t* record, std::uint32_t length,
                  OrderId id) noexcept;
   Notice refuse(const NewOrderMessage& message, std::uint32_t port, GateVerdict verdict) noexcept;
-  [[nodiscard]] GateVerdict check_new(const NewOrderMessage& message, std::uint32_t port,
-                                      Candidate& candidate) noexcept;
-  void send_new(const Order& order, Sequence sequence, Route& route) noexcept;
+  /// Every check whose answer the prepared rules did not know, one by one and by name.
+  [[nodiscard]] Refusal check_named(Candidate& candidate) noexcept;
+  void send_new(const Order& order, Sequence sequence, const Route& route) noexcept;
   [[nodiscard]] bool orders_left() const noexcept {
     return state_.orders.has_room() && state_.orders_made + 1 < kOrderSequenceMax;
   }
@@ -205,6 +210,7 @@ class Engine {
   Sequence commit(std::uint8_t* group, std::uint32_t bytes) noexcept;
 
   State& state_;
+  PreparedRoutes prepared_;
   journal::Writer& writer_;
   Clock& clock_;
   EngineSettings settings_;

@@ -25,14 +25,6 @@ struct Key128 {
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
-/// Hash for consecutive numbers: eight neighbours stay together and share cache lines, the eights
-/// are scattered. One unbroken run of a whole table would make every erase walk to its end.
-[[nodiscard]] constexpr std::uint64_t block_hash(std::uint64_t number,
-                                                 std::uint64_t scope) noexcept {
-  return mix((number >> 3) ^ 0xD6E8FEB86659FD93ULL, scope ^ 0x9E3779B97F4A7C15ULL) << 3 |
-         (number & 7);
-}
-
 /// 128-bit name of zero-padded words within a scope. Stable: it is part of hashed state. Pairs are
 /// mixed independently, so that the processor overlaps them.
 template <std::size_t N>
@@ -73,14 +65,10 @@ template <std::size_t N, std::size_t M>
 
 class KeyTable {
  public:
-  /// Holds at least `capacity` keys; memory is taken by use or by
-  /// prefault(). Sequential keys (consecutive `low`
-  /// under one `high`) keep neighbours together (block_hash).
-  explicit KeyTable(std::size_t capacity, bool is_sequential = false)
-      : capacity_(capacity), is_sequential_(is_sequential) {
+  /// Holds at least `capacity` keys; memory is taken by use or by prefault().
+  explicit KeyTable(std::size_t capacity) : capacity_(capacity) {
     std::size_t slots = 16;
-    // Blocks of neighbours make long runs, and every erase walks one: they get more room.
-    while (slots < capacity * (is_sequential ? 6 : 2)) slots *= 2;
+    while (slots < capacity * 2) slots *= 2;
     mask_ = slots - 1;
     slots_ = HugeArray<Slot>(slots);
   }
@@ -165,13 +153,10 @@ class KeyTable {
   };
   [[nodiscard]] std::size_t home(Key128 key) const noexcept {
     constexpr std::uint64_t kGolden = 0x9E3779B97F4A7C15ULL;
-    const std::uint64_t hash =
-        is_sequential_ ? block_hash(key.low, key.high) : mix(key.high, key.low ^ kGolden);
-    return static_cast<std::size_t>(hash) & mask_;
+    return static_cast<std::size_t>(mix(key.high, key.low ^ kGolden)) & mask_;
   }
 
   std::size_t capacity_;
-  bool is_sequential_ = false;
   std::size_t size_ = 0;
   std::size_t mask_ = 0;
   HugeArray<Slot> slots_;

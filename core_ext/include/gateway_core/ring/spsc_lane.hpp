@@ -82,6 +82,19 @@ class SpscLane {
     return true;
   }
 
+  /// Producer. The place of the next entry, to be filled and then published, or nullptr when full.
+  [[nodiscard]] std::byte* claim() noexcept {
+    const std::uint64_t tail = header_->tail.load(std::memory_order_relaxed);
+    if (tail + 1 - head_seen_ > capacity() && free_entries() == 0) return nullptr;
+    return entries_ + (tail & mask_) * EntryBytes;
+  }
+  /// Producer. Shows the consumer the entry that claim() gave.
+  void publish() noexcept {
+    // Pairs with the acquire in size(): the entry is complete before it is counted.
+    header_->tail.store(header_->tail.load(std::memory_order_relaxed) + 1,
+                        std::memory_order_release);
+  }
+
   /// Producer. Counts one entry that had to be dropped.
   void count_overrun() noexcept {
     header_->overruns.store(header_->overruns.load(std::memory_order_relaxed) + 1,

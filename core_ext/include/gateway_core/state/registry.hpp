@@ -176,14 +176,24 @@ class Registry {
   [[nodiscard]] bool apply(const LimitsSet& record) noexcept;
   [[nodiscard]] bool apply(const TradingStateSet& record) noexcept;
 
-  /// Rises whenever a limit, a trading state or a rate moved: prepared limits are rebuilt then.
+  /// Rises whenever a limit, a trading state or a rate moved: the name of the limits in force.
   [[nodiscard]] std::uint32_t limits_generation() const noexcept { return limits_generation_; }
+  /// Rises whenever anything moved that decides about orders, but not with prices and totals: what
+  /// was prepared from the registry is prepared again then.
+  [[nodiscard]] std::uint32_t generation() const noexcept { return generation_; }
+  void touch() noexcept { ++generation_; }
 
  private:
   void refresh_factor(InstrumentRow& row) noexcept;
 
   std::unique_ptr<LevelEntity[]> levels_[kLevels];
+  void limits_moved() noexcept {
+    ++limits_generation_;
+    touch();
+  }
+
   std::uint32_t limits_generation_ = 1;
+  std::uint32_t generation_ = 1;
 };
 
 }  // namespace gateway

@@ -34,7 +34,6 @@ class State {
       : capacity(size),
         orders(size.orders_max),
         names(size.orders_max, size.texts_max),
-        venue_names(size.orders_max),
         routes(size.positions_max, registry),
         fills(size.orders_max),
         references(size.orders_max) {}
@@ -43,7 +42,6 @@ class State {
   Registry registry;
   OrderTable orders;
   ClientNames names;
-  KeyTable venue_names;  // (account, venue order id) -> order id
   RouteTable routes;
   FillMemory fills;
   KeyTable references;  // funding and balance references already booked
@@ -58,13 +56,21 @@ class State {
   void prefault() noexcept {
     orders.prefault();
     names.prefault();
-    venue_names.prefault();
     fills.prefault();
   }
 
   /// Applies one record. False: the record contradicts the state (corruption or a newer format);
   /// the state is then not to be trusted any more.
   bool apply(const RecordHeader& header, const std::uint8_t* record) noexcept;
+
+  /// What the engine worked out about a new order before it was journaled.
+  struct DecidedOrder {
+    std::uint32_t route = 0;
+    std::int64_t amount_e4 = 0;  // what it holds at the gate
+  };
+  /// As apply() of an OrderNew record; returns its slot.
+  std::uint32_t apply_decided(const RecordHeader& header, const std::uint8_t* record,
+                              const DecidedOrder& decided) noexcept;
 
   /// What a fill does, worked out before it is journaled; apply works it out again in replay.
   struct DecidedFill {
@@ -133,6 +139,8 @@ class State {
   bool apply_definition(RecordKind kind, const std::uint8_t* record) noexcept;
 
   std::uint32_t take_slot(OrderId id) noexcept;
+  std::uint32_t make_order(const RecordHeader& header, const std::uint8_t* record,
+                           const DecidedOrder& decided) noexcept;
   void settle(Order& order, Route& route, std::uint32_t slot, OrderState next) noexcept;
   void publish_position(std::uint32_t route, const PositionBook& book, std::int64_t price,
                         std::uint64_t last_fill, Sequence sequence) noexcept;

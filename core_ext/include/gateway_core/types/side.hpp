@@ -39,6 +39,8 @@ inline constexpr std::uint8_t kTextClientId = 16;  // a 64-byte client id block 
 inline constexpr std::uint8_t kConditions = 32;    // a 64-byte trigger/display/expiry block follows
 inline constexpr std::uint8_t kExternalOrder = 64;  // made by someone else, adopted from the venue
 
+/// Place of a side in a pair of values: buy first.
+[[nodiscard]] constexpr int index_of(Side side) noexcept { return side == Side::kSell ? 1 : 0; }
 [[nodiscard]] constexpr std::int64_t sign_of(Side side) noexcept {
   return side == Side::kBuy ? 1 : -1;
 }
