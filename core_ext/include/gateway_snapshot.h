@@ -113,52 +113,56 @@ struct gateway_snapshot_strategy {
 
 /* Prices and quantities are mantissas in the instrument's scales. Sorted by order_id. */
 struct gateway_snapshot_order {
-  uint64_t version; /* 0 in a snapshot, as are route, next, previous and index_next */
+  uint64_t version; /* 0 in a snapshot, as are route and the chain links */
   uint64_t order_id;
   uint64_t client_number; /* of a numeric client id, else 0 and client_id is set */
   int64_t price;
   int64_t quantity;
-  int64_t cumulative;
-  uint8_t state;         /* see the page */
-  uint8_t overlay;       /* pending cancel and replace, see the page */
-  uint8_t side;          /* 1 buy, 2 sell */
-  uint8_t type;          /* 1 market, 2 limit, 3 stop, 4 stop_limit */
-  uint8_t time_in_force; /* 0 day, 1 gtc, 3 ioc, 4 fok, 6 gtd */
-  uint8_t flags;         /* 1 post_only, 2 reduce_only, 8 emulated, 64 external */
-  uint8_t leg;           /* 0 net, 1 long, 2 short */
-  uint8_t margin_mode;
   uint32_t instrument;
   uint32_t account;
-  uint32_t strategy; /* 0 = EXTERNAL */
+  uint32_t strategy;     /* 0 = EXTERNAL */
+  uint8_t type;          /* 1 market, 2 limit, 3 stop, 4 stop_limit */
+  uint8_t side;          /* 1 buy, 2 sell */
+  uint8_t time_in_force; /* 0 day, 1 gtc, 3 ioc, 4 fok, 6 gtd */
+  uint8_t flags;         /* 1 post_only, 2 reduce_only, 8 emulated, 64 external */
+  int64_t cumulative;
   uint32_t principal;
+  uint8_t state;   /* see the page */
+  uint8_t overlay; /* pending cancel and replace, see the page */
+  uint8_t leg;     /* 0 net, 1 long, 2 short */
+  uint8_t margin_mode;
   uint32_t route;
   uint32_t origin_port;
+  int64_t gate_price;
+  int64_t reserved_quantity;
   int64_t reserved_notional_e4;
   int64_t created_ns;
-  struct gateway_money value_e18; /* sum of the fills' values */
   int64_t updated_ns;
-  uint64_t sequence; /* last record that touched it */
+  uint64_t sequence;              /* last record that touched it */
+  struct gateway_money value_e18; /* sum of the fills' values */
+  uint64_t venue_sequence;
+  int64_t venue_time_ns;
+  uint32_t reason;
+  uint32_t next;
+  uint32_t previous;
+  uint32_t id_next;
+  uint32_t number_next;
+  uint32_t venue_id_next;
+  uint64_t venue_id_hash;
+  int64_t original_price;
+  int64_t original_quantity;
   int64_t trigger_price;
   int64_t display_quantity;
   int64_t expires_ns;
   int64_t pending_price;
   int64_t pending_quantity;
-  uint64_t venue_sequence;
-  uint32_t reason;
-  uint32_t next;
-  int64_t reserved_quantity;
+  uint64_t pending_client_number;
   char venue_order_id[40];
-  int64_t venue_time_ns;
-  uint32_t previous;
-  uint32_t index_next;
+  int64_t told_cumulative;
+  int64_t pending_gate_price;
   uint64_t reserved;
   char client_id[64];
   char pending_client_id[64];
-  int64_t original_price;
-  int64_t original_quantity;
-  uint64_t pending_client_number;
-  int64_t told_cumulative;
-  uint64_t reserved_tail[4];
 };
 
 /* Sorted by account, instrument, strategy, leg, margin mode. */

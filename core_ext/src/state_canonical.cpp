@@ -50,19 +50,15 @@ class Out {
 class In {
  public:
   In(const std::uint8_t* bytes, std::size_t size) : at_(bytes), left_(size), size_(size) {}
-  /// Reads magic and, from version 2 on, the contents. False: not a state.
+  /// Reads magic and contents. False: no state of this version.
   [[nodiscard]] bool open() {
     char magic[8];
-    if (!get(magic)) return false;
-    if (std::memcmp(magic, kStateMagicBefore, sizeof magic) == 0) return true;
-    has_contents_ = true;
-    return std::memcmp(magic, kStateMagic, sizeof magic) == 0 && get(contents_) &&
+    return get(magic) && std::memcmp(magic, kStateMagic, sizeof magic) == 0 && get(contents_) &&
            contents_.tables == kSnapshotTables &&
            contents_.entry_bytes == sizeof(SnapshotTableEntry);
   }
   /// Rows follow. False: the contents say something else, so no outsider may trust them either.
   [[nodiscard]] bool begin_table(SnapshotTable table, std::size_t row_bytes, std::uint64_t rows) {
-    if (!has_contents_) return true;
     const SnapshotTableEntry& entry = contents_.entries[static_cast<std::size_t>(table) - 1];
     const std::uint64_t padding = (left_ - size_) % kTableAlign;
     for (std::uint64_t i = 0; i < padding; ++i) {
@@ -87,7 +83,6 @@ class In {
   const std::uint8_t* at_;
   std::size_t left_;
   std::size_t size_;
-  bool has_contents_ = false;
   SnapshotContents contents_;
 };
 

@@ -72,19 +72,19 @@ STRATEGY = np.dtype([("id", "<u4"), ("version", "<u4"), ("name", "S32"), ("reser
 ORDER = np.dtype(
     [
         ("version", "<u8"), ("order_id", "<u8"), ("client_number", "<u8"), ("price", "<i8"),
-        ("quantity", "<i8"), ("cumulative", "<i8"), ("state", "u1"), ("overlay", "u1"),
-        ("side", "u1"), ("type", "u1"), ("time_in_force", "u1"), ("flags", "u1"), ("leg", "u1"),
-        ("margin_mode", "u1"), ("instrument", "<u4"), ("account", "<u4"), ("strategy", "<u4"),
-        ("principal", "<u4"), ("route", "<u4"), ("origin_port", "<u4"),
-        ("reserved_notional_e4", "<i8"), ("created_ns", "<i8"), ("value_e18", MONEY),
-        ("updated_ns", "<i8"), ("sequence", "<u8"), ("trigger_price", "<i8"),
-        ("display_quantity", "<i8"), ("expires_ns", "<i8"), ("pending_price", "<i8"),
-        ("pending_quantity", "<i8"), ("venue_sequence", "<u8"), ("reason", "<u4"),
-        ("next", "<u4"), ("reserved_quantity", "<i8"), ("venue_order_id", "S40"),
-        ("venue_time_ns", "<i8"), ("previous", "<u4"), ("index_next", "<u4"),
+        ("quantity", "<i8"), ("instrument", "<u4"), ("account", "<u4"), ("strategy", "<u4"),
+        ("type", "u1"), ("side", "u1"), ("time_in_force", "u1"), ("flags", "u1"),
+        ("cumulative", "<i8"), ("principal", "<u4"), ("state", "u1"), ("overlay", "u1"),
+        ("leg", "u1"), ("margin_mode", "u1"), ("route", "<u4"), ("origin_port", "<u4"),
+        ("gate_price", "<i8"), ("reserved_quantity", "<i8"), ("reserved_notional_e4", "<i8"),
+        ("created_ns", "<i8"), ("updated_ns", "<i8"), ("sequence", "<u8"), ("value_e18", MONEY),
+        ("venue_sequence", "<u8"), ("venue_time_ns", "<i8"), ("reason", "<u4"), ("next", "<u4"),
+        ("previous", "<u4"), ("id_next", "<u4"), ("number_next", "<u4"), ("venue_id_next", "<u4"),
+        ("venue_id_hash", "<u8"), ("original_price", "<i8"), ("original_quantity", "<i8"),
+        ("trigger_price", "<i8"), ("display_quantity", "<i8"), ("expires_ns", "<i8"),
+        ("pending_price", "<i8"), ("pending_quantity", "<i8"), ("pending_client_number", "<u8"),
+        ("venue_order_id", "S40"), ("told_cumulative", "<i8"), ("pending_gate_price", "<i8"),
         ("reserved", "<u8"), ("client_id", "S64"), ("pending_client_id", "S64"),
-        ("original_price", "<i8"), ("original_quantity", "<i8"),
-        ("pending_client_number", "<u8"), ("told_cumulative", "<i8"), ("reserved_tail", "V32"),
     ]
 )  # fmt: skip
 POSITION = np.dtype(

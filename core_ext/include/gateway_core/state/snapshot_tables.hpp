@@ -8,8 +8,6 @@
 namespace gateway {
 
 inline constexpr char kStateMagic[8] = {'G', 'W', 'S', 'T', 'A', 'T', 'E', '2'};
-/// Without contents and alignment; still restored.
-inline constexpr char kStateMagicBefore[8] = {'G', 'W', 'S', 'T', 'A', 'T', 'E', '1'};
 /// Rows begin at a multiple of this, in the payload and in the file.
 inline constexpr std::uint64_t kTableAlign = 64;
 
