@@ -171,3 +171,10 @@ def test_the_module_starts_on_an_older_processor() -> None:
     assert not re.search(r"^.*%[yz]mm.*$", code("-j", ".text"), re.MULTILINE)
     assert "%ymm" in code("-j", "gateway_avx2")
     assert "%zmm" in code("-j", "gateway_avx512")
+
+
+def test_the_example_of_the_page_runs() -> None:
+    page = Path(__file__).parents[3] / "docs/concepts/simd_valuation.md"
+    found = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(found) == 1
+    exec(found[0], {})
