@@ -11,6 +11,7 @@
 
 #include "gateway_journal.h"
 
+#define GATEWAY_SNAPSHOT_VERSION 2u
 #define GATEWAY_SNAPSHOT_STATE_MAGIC "GWSTATE2"
 #define GATEWAY_SNAPSHOT_TABLES 8u
 #define GATEWAY_SNAPSHOT_ALIGN 64u
@@ -209,8 +210,7 @@ static inline const void* gateway_snapshot_rows(const void* file, size_t bytes, 
   if ((uintptr_t)file % GATEWAY_SNAPSHOT_ALIGN != 0) return NULL;
   if (memcmp(head->magic, GATEWAY_JOURNAL_SNAPSHOT_MAGIC, 8) != 0) return NULL;
   payload = (uint64_t)(bytes - sizeof *head);
-  if (head->version != GATEWAY_JOURNAL_FORMAT_VERSION || head->payload_bytes != payload)
-    return NULL;
+  if (head->version != GATEWAY_SNAPSHOT_VERSION || head->payload_bytes != payload) return NULL;
   contents = (const struct gateway_snapshot_contents*)(const void*)(head + 1);
   if (memcmp(contents->magic, GATEWAY_SNAPSHOT_STATE_MAGIC, 8) != 0) return NULL;
   if (contents->tables != GATEWAY_SNAPSHOT_TABLES || contents->entry_bytes != sizeof *entry ||

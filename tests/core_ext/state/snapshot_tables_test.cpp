@@ -91,6 +91,7 @@ SAME(gateway::StrategyDefined, gateway_snapshot_strategy, name);
 SAME(gateway::CurrencyDefined, gateway_snapshot_currency, code);
 SAME(gateway::SnapshotTableEntry, gateway_snapshot_table, offset);
 SAME(gateway::SnapshotTableEntry, gateway_snapshot_table, padding);
+static_assert(gateway::journal::kSnapshotVersion == GATEWAY_SNAPSHOT_VERSION);
 static_assert(sizeof(gateway_snapshot_contents) ==
               sizeof gateway::kStateMagic + sizeof(gateway::SnapshotContents));
 
@@ -130,7 +131,7 @@ struct File {
     auto* head = reinterpret_cast<gateway_journal_snapshot*>(memory);
     *head = {};
     std::memcpy(head->magic, GATEWAY_JOURNAL_SNAPSHOT_MAGIC, 8);
-    head->version = GATEWAY_JOURNAL_FORMAT_VERSION;
+    head->version = GATEWAY_SNAPSHOT_VERSION;
     head->payload_bytes = payload.size();
     std::memcpy(memory + sizeof *head, payload.data(), payload.size());
   }
