@@ -44,5 +44,7 @@ struct Place {
 [[nodiscard]] Figures recover(const Place& place, std::uint64_t records);
 [[nodiscard]] Figures rings(const Place& place);
 [[nodiscard]] Figures matching(const Place& place);
+/// Positions valued a second on each instruction set; `_large`: more of them than caches hold.
+[[nodiscard]] Figures mark_positions(const Place& place);
 
 }  // namespace gateway::bench

@@ -13,6 +13,8 @@ NB_MODULE(_core, module) {
   gateway::bind_journal(journal);
   auto positions = module.def_submodule("positions", "Exact position arithmetic.");
   gateway::bind_positions(positions);
+  auto valuation = module.def_submodule("valuation", "Pure valuation over numpy arrays.");
+  gateway::bind_valuation(valuation);
   auto matching = module.def_submodule("matching", "Price-time matching of one instrument.");
   gateway::bind_matching(matching);
   auto bench = module.def_submodule("bench", "Measurements of this machine.");

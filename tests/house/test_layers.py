@@ -18,6 +18,7 @@ ABOVE = ("testing", "commands", "benchmarks", "demo", "__main__")  # Stand above
 ORPHANS = ("__init__",)  # Imports nothing.
 NATIVE_DOORS = {
     "engine": "core",
+    "positions": "core",
     "journal": "journal",
     "valuation": "valuation",
     "fix": "transport",

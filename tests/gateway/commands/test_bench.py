@@ -1,5 +1,6 @@
 """gateway bench core: the shape of its answer, and ratios that hold within one run."""
 
+import importlib.util
 import json
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from gateway.__main__ import root
+from gateway.valuation.mark import levels
 
 SHAPE: dict[str, set[str]] = {
     "machine": {"cpu", "cores", "isa", "compiler", "commit", "load"},
@@ -23,6 +25,7 @@ SHAPE: dict[str, set[str]] = {
     "recover": {"records", "bytes", "mix", "seconds"},
     "match_ns": {"mix_a", "mix_b", "rejected_a", "rejected_b"},
     "resident_mib": {"start", "end"},
+    "mark_positions_per_second": {*levels(), "working_set_mib", "large"},
 }  # fmt: skip
 NUMBERS = {
     "submit_per_second", "cycles_per_second", "record_bytes", "disk_mib_per_second",
@@ -40,7 +43,7 @@ def figures() -> dict[str, Any]:
 
 
 def test_the_answer_has_the_promised_shape_and_nothing_else(figures: dict[str, Any]) -> None:
-    assert set(figures) == set(SHAPE) | NUMBERS
+    assert set(figures) - {"nautilus_ratio"} == set(SHAPE) | NUMBERS
     for name, fields in SHAPE.items():
         assert set(figures[name]) == fields, name
     for name in NUMBERS:
@@ -65,3 +68,15 @@ def test_a_recovery_reads_what_was_written(figures: dict[str, Any]) -> None:
 def test_a_bound_submit_costs_more_than_an_empty_call(figures: dict[str, Any]) -> None:
     python = figures["submit_python_ns"]
     assert python["single_p50"] > python["empty_call"]
+
+
+def test_every_level_values_positions_and_wide_ones_are_faster(figures: dict[str, Any]) -> None:
+    marks = figures["mark_positions_per_second"]
+    assert set(marks["large"]) == {*levels(), "working_set_mib"}
+    for level in levels()[1:]:
+        assert marks[level] > marks["scalar"] > 0, level
+
+
+def test_the_peer_is_reported_exactly_when_it_is_installed(figures: dict[str, Any]) -> None:
+    is_installed = importlib.util.find_spec("nautilus_trader") is not None
+    assert ("nautilus_ratio" in figures) == is_installed
