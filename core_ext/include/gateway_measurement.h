@@ -44,7 +44,7 @@ struct gateway_measurement_stage {
   char name[24];
   char writer[16];
   uint32_t number;
-  uint32_t kind; /* 0 work, 1 wait */
+  uint32_t kind; /* 0 work, 1 wait, 2 span */
   uint32_t parent;
   uint32_t sampled_one_in;
   uint64_t histogram_offset; /* from the beginning of the file */

@@ -142,7 +142,7 @@ bool MeasurementFile::read(Reading& out) const {
     StageReading& reading = out.stages.emplace_back();
     reading.name = text_of(entry.name);
     reading.writer = text_of(entry.writer);
-    reading.kind = entry.kind == 0 ? StageKind::kWork : StageKind::kWait;
+    reading.kind = entry.kind > 2 ? StageKind::kSpan : static_cast<StageKind>(entry.kind);
     if (entry.parent != kNoParent) reading.parent = text_of(stages_[entry.parent].name);
     reading.sampled_one_in = entry.sampled_one_in;
     reading.histogram = HistogramSnapshot(*histogram, out.ns_per_tick);

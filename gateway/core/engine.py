@@ -78,6 +78,7 @@ class Engine:
     def __init__(self, native: NativeEngine, *, instance: int = 1) -> None:
         self.native = native
         self.instance = instance
+        self.measurement = native.measurement
         self.names = Names()
         for kind in _REGISTRIES:
             self.names.read(kind, native.registry(kind))

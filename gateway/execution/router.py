@@ -25,6 +25,7 @@ from gateway.core.vocabulary import (
     CancelReason,
     RecordKind,
 )
+from gateway.telemetry import SUBMIT
 
 if TYPE_CHECKING:
     from gateway.core.native import ClientPort
@@ -102,6 +103,7 @@ class Router:
         flags |= order.is_reduce_only * ORDER_FLAGS["reduce_only"]
         flags |= order.is_emulated * ORDER_FLAGS["emulate"]
         values = msgspec.structs.asdict(order)
+        begin = self.engine.measurement.timestamp()
         with refusing(**values):
             request = self._port.submit(
                 principal,
@@ -120,7 +122,7 @@ class Router:
                 LEGS[order.leg],
                 flags,
             )
-        notice = await self._verdict(request, values)
+        notice = await self._verdict(request, values, begin)
         return Submitted(self._row(notice.order_id), notice.current != REPEATED)
 
     async def cancel(
@@ -211,8 +213,11 @@ class Router:
             return
         future.set_result(notice)
 
-    async def _verdict(self, request: int, values: Mapping[str, object] | None = None) -> Notice:
-        """The engine's answer to `request`; `values` are the command's, for its refusal."""
+    async def _verdict(
+        self, request: int, values: Mapping[str, object] | None = None, begin: int = 0
+    ) -> Notice:
+        """The engine's answer to `request`; `values` are the command's, for its refusal. A submit
+        says when it began."""
         if request == 0:
             raise RefusedError("LANE_FULL", rule="the entry lane is full; try again")
         future: asyncio.Future[Notice] = asyncio.get_running_loop().create_future()
@@ -228,6 +233,8 @@ class Router:
             ) from None
         finally:
             del self._verdicts[request]
+        if begin:
+            self.engine.measurement.record(SUBMIT, begin, notice.order_id)
         if notice.kind == RecordKind.ORDER_REFUSED or notice.refusal:
             values = values or {}
             scales = self.engine.scales(str(values.get("instrument", "")))

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from fake_ports import ClientPort, Notice, Outbound, VenuePort, text
 
+from gateway._core.telemetry import Measurement
 from gateway._core.types import REFUSALS
 
 NUMBER = {row[1]: row[0] for row in REFUSALS}
@@ -51,6 +52,7 @@ class Engine:
         self.instance, self.epoch, self._now_ns = instance, epoch, now_ns
         self.sequence = 0
         self.recovery = {}
+        self.measurement = Measurement()
         self.work = deque()
         self.facts = []  # every fact that was applied, for comparison of lists of events
         self.anomalies = []

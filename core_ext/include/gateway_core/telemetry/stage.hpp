@@ -25,8 +25,9 @@ enum class Stage : std::uint32_t {
 };
 inline constexpr std::size_t kStages = 13;
 
-/// Work keeps its thread busy; a wait is time in which the thread may do something else.
-enum class StageKind : std::uint32_t { kWork = 0, kWait = 1 };
+/// Work keeps its thread busy. A wait is time in which the thread may do something else. A span
+/// contains the time of other stages: it is shown, and never named as the bottleneck.
+enum class StageKind : std::uint32_t { kWork = 0, kWait = 1, kSpan = 2 };
 inline constexpr std::uint32_t kNoParent = 0xFFFFFFFF;
 
 /// Mean number of operations per measured one in the engine's stages. Two reads of the counter and
@@ -43,18 +44,18 @@ struct StageDefinition {
 
 inline constexpr std::uint32_t kInDecide = static_cast<std::uint32_t>(Stage::kDecide);
 inline constexpr std::array<StageDefinition, kStages> kStageTable{{
-    {"submit", "event_loop", StageKind::kWait, kNoParent, 1},
+    {"submit", "event_loop", StageKind::kSpan, kNoParent, 1},
     {"decide", "engine", StageKind::kWork, kNoParent, kEngineSampling},
     {"gate", "engine", StageKind::kWork, kInDecide, kEngineSampling},
     {"append", "engine", StageKind::kWork, kInDecide, kEngineSampling},
     {"publish", "engine", StageKind::kWork, kInDecide, kEngineSampling},
-    {"ack", "engine", StageKind::kWait, kNoParent, 1},
+    {"ack", "engine", StageKind::kSpan, kNoParent, 1},
     {"fill", "engine", StageKind::kWork, kNoParent, kEngineSampling},
     {"commit", "journal_commit", StageKind::kWork, kNoParent, 1},
     {"seal", "seal", StageKind::kWork, kNoParent, 1},
     {"loop_lag", "event_loop", StageKind::kWait, kNoParent, 1},
-    {"rest", "event_loop", StageKind::kWait, kNoParent, 1},
-    {"websocket", "event_loop", StageKind::kWait, kNoParent, 1},
+    {"rest", "event_loop", StageKind::kSpan, kNoParent, 1},
+    {"websocket", "event_loop", StageKind::kSpan, kNoParent, 1},
     {"venue_round_trip", "event_loop", StageKind::kWait, kNoParent, 1},
 }};
 
