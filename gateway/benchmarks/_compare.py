@@ -1,8 +1,8 @@
 """Whether a new build is slower than an old one, from repeated runs of both in turn. Pure: rows in,
-verdicts out; no assumption about the noise but that a pair is as likely to err one way as the other.
+verdicts out. Of the noise it assumes only that a pair errs one way as likely as the other.
 
-Each run's figures are set in ratio to what the machine itself cost in that run, so a slow phase of
-the machine is not a slow build. One figure then gives one ratio per pair of runs. The estimate is
+One figure gives one ratio per pair of runs. From it goes what the machine itself cost more in the
+second run, the median of its calibrators, so a slow phase of the machine is not a slow build. The estimate is
 the median of the pairwise means of their logarithms (Hodges and Lehmann), and its lower bound comes
 from the exact distribution of Wilcoxon's signed ranks: with few runs a bootstrap promises more than
 it holds. All figures share one chance of a false alarm (Bonferroni).
@@ -63,17 +63,19 @@ def compare(
     tolerance: float = 0.05,
     false_alarm: float = 0.01,
     only: Sequence[str] = (),
+    best_of: int = 1,
 ) -> Comparison:
-    """Run i of `base` and run i of `new` are a pair: they were made one right after the other.
+    """Run i of `base` and run i of `new` are a pair: they were made one right after the other. Of
+    `best_of` runs in a row only the best of each figure counts, as one run.
 
     A figure is slower when its ratio is surely above 1 + tolerance."""
-    pairs = list(zip(base, new, strict=False))
-    rows = [(_calibrated(before), _calibrated(after)) for before, after in pairs]
+    pairs = zip(_best(base, best_of), _best(new, best_of), strict=False)
+    rows = [_Pair(figures(old), figures(fresh), _drift(old, fresh)) for old, fresh in pairs]
     names = [name for name in _shared(rows) if not only or any(name.startswith(o) for o in only)]
     each = false_alarm / max(1, len(names))
     verdicts = tuple(_judge(name, rows, tolerance, each) for name in names)
     needed = pairs_needed(each)
-    return Comparison(verdicts, len(pairs), needed, tolerance, false_alarm)
+    return Comparison(verdicts, len(rows), needed, tolerance, false_alarm)
 
 
 def pairs_needed(false_alarm: float) -> int:
@@ -105,34 +107,55 @@ def _sign(name: str) -> int | None:
     return 1 if name.endswith(_LOWER_IS_BETTER) else None
 
 
-def _calibrated(run: Mapping[str, Any]) -> dict[str, float]:
-    """Figures in units of the machine's own speed in that run."""
-    costs = run.get("machine_costs_ns", {})
-    known = [math.log(costs[name]) for name in CALIBRATORS if costs.get(name, 0) > 0]
-    speed = math.exp(statistics.mean(known)) if known else 1.0
-    return {name: slowness / speed for name, slowness in figures(run).items()}
+def _best(runs: Sequence[Mapping[str, Any]], count: int) -> list[Mapping[str, Any]]:
+    """Each `count` runs in a row as one, with the best of every figure; a rest is left out."""
+    groups = [runs[at : at + count] for at in range(0, len(runs) - count + 1, count)]
+    return [group[0] if count == 1 else _best_run(group) for group in groups]
 
 
-def _shared(rows: Sequence[tuple[dict[str, float], dict[str, float]]]) -> list[str]:
+def _best_run(group: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for name in group[0]:
+        if any(name not in run for run in group):
+            continue
+        values = [run[name] for run in group]
+        if all(isinstance(value, Mapping) for value in values):
+            out[name] = _best_run(values)
+        elif all(isinstance(value, int | float) for value in values):
+            out[name] = max(values) if _sign(name) == -1 else min(values)
+    return out
+
+
+def _drift(base: Mapping[str, Any], new: Mapping[str, Any]) -> float:
+    """Logarithm of how much slower the machine itself was in the new run; 0 = not known. A median,
+    since one interrupted calibrator must not speak for the machine."""
+    old, fresh = base.get("machine_costs_ns", {}), new.get("machine_costs_ns", {})
+    known = [name for name in CALIBRATORS if old.get(name, 0) > 0 and fresh.get(name, 0) > 0]
+    return statistics.median([math.log(fresh[name] / old[name]) for name in known] or [0.0])
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    base: Mapping[str, float]
+    new: Mapping[str, float]
+    drift: float
+
+
+def _shared(rows: Sequence[_Pair]) -> list[str]:
     """Figures that every run has, in their order."""
     if not rows:
         return []
-    return [n for n in rows[0][0] if all(n in before and n in after for before, after in rows)]
+    return [n for n in rows[0].base if all(n in row.base and n in row.new for row in rows)]
 
 
-def _judge(
-    name: str,
-    rows: Sequence[tuple[dict[str, float], dict[str, float]]],
-    tolerance: float,
-    false_alarm: float,
-) -> Verdict:
-    differences = [math.log(after[name] / before[name]) for before, after in rows]
-    middle, low = lower_bound(differences, false_alarm)
+def _judge(name: str, rows: Sequence[_Pair], tolerance: float, false_alarm: float) -> Verdict:
+    ratios = [math.log(row.new[name] / row.base[name]) - row.drift for row in rows]
+    middle, low = lower_bound(ratios, false_alarm)
     return Verdict(
         name,
         len(rows),
-        statistics.median(before[name] for before, _ in rows),
-        statistics.median(after[name] for _, after in rows),
+        statistics.median(row.base[name] for row in rows),
+        statistics.median(row.new[name] for row in rows),
         math.exp(middle),
         math.exp(low),
         low > math.log1p(tolerance),

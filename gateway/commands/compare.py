@@ -46,6 +46,13 @@ FILE_BYTES_MAX = 64 << 20
     multiple=True,
     help="Only figures whose path begins so, such as submit_ns.p50; repeatable.",
 )
+@click.option(
+    "--best-of",
+    type=click.IntRange(1, 1000),
+    default=1,
+    show_default=True,
+    help="Runs in a row of which only the best of each figure counts; for busy machines.",
+)
 @json_option
 def command(
     base: Path,
@@ -53,12 +60,13 @@ def command(
     tolerance: float,
     false_alarm: float,
     figures: tuple[str, ...],
+    best_of: int,
     as_json: bool,
 ) -> None:
     """Compare repeated bench runs of an old build (BASE) and a new one (NEW); fail on a slowdown.
 
-    Each file holds one line of `gateway bench NAME --json` per run. Make the runs in turn, old, new,
-    old, new: run i of both is a pair. Few figures need few pairs: name the ones that matter.
+    Each file holds one line of `gateway bench NAME --json` per run. Make the runs in turn: run i of
+    both is a pair. Few figures need few pairs: name the ones that matter.
 
     \b
     Example:
@@ -67,13 +75,20 @@ def command(
     from gateway.benchmarks import _compare
 
     found = _compare.compare(
-        read_runs(base), read_runs(new), tolerance=tolerance, false_alarm=false_alarm, only=figures
+        read_runs(base),
+        read_runs(new),
+        tolerance=tolerance,
+        false_alarm=false_alarm,
+        only=figures,
+        best_of=best_of,
     )
     if not found.verdicts:
         rule = "the files share no figure" + (" that begins so" if figures else "")
         raise CommandFailure(USAGE, "NO_FIGURE", rule, "Each line is one run of the same bench.")
     if not found.is_decidable:
-        rule = f"{found.pairs} pairs of runs; {len(found.verdicts)} figures need {found.pairs_needed}"
+        rule = (
+            f"{found.pairs} pairs of runs; {len(found.verdicts)} figures need {found.pairs_needed}"
+        )
         hint = "Make more runs in turn, or choose fewer figures with --figure."
         raise CommandFailure(USAGE, "TOO_FEW_RUNS", rule, hint)
     if as_json:

@@ -1,3 +1,4 @@
+// Every bucket against its neighbours, its width and the ends of the range.
 #include "gateway_core/telemetry/buckets.hpp"
 
 #include "check.hpp"

@@ -1,3 +1,4 @@
+// Percentiles against exact ones, union, difference, and what is too long for a bucket.
 #include "gateway_core/telemetry/histogram_snapshot.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The measurement file: its bytes, its cost rules, readers beside the writer, hostile files.
 #include "gateway_core/telemetry/measurement.hpp"
 
 #include <unistd.h>
