@@ -2,10 +2,10 @@
 verdicts out. Of the noise it assumes only that a pair errs one way as likely as the other.
 
 One figure gives one ratio per pair of runs. From it goes what the machine itself cost more in the
-second run, the median of its calibrators, so a slow phase of the machine is not a slow build. The estimate is
-the median of the pairwise means of their logarithms (Hodges and Lehmann), and its lower bound comes
-from the exact distribution of Wilcoxon's signed ranks: with few runs a bootstrap promises more than
-it holds. All figures share one chance of a false alarm (Bonferroni).
+second run, the median of its calibrators, so a slow phase of the machine is not a slow build. The
+estimate is the median of the pairwise means of the ratios' logarithms (Hodges and Lehmann), and its
+lower bound comes from the exact distribution of Wilcoxon's signed ranks: with few runs a bootstrap
+promises more than it holds. All figures share one chance of a false alarm (Bonferroni).
 """
 
 from __future__ import annotations

@@ -9,9 +9,8 @@ import itertools
 from collections import deque
 from decimal import Decimal
 
-from fake_ports import ClientPort, Notice, Outbound, VenuePort, text
+from fake_ports import ClientPort, Measurement, Notice, Outbound, VenuePort, text
 
-from gateway._core.telemetry import Measurement
 from gateway._core.types import REFUSALS
 
 NUMBER = {row[1]: row[0] for row in REFUSALS}
@@ -472,6 +471,9 @@ class Engine:
 
     def marks(self):
         return []
+
+    def sample_queues(self):
+        """Its queues are lists."""
 
     def counters(self):
         return {"commands": self.commands}
