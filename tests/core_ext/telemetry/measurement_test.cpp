@@ -154,6 +154,13 @@ TEST(durations_that_end_before_they_begin_or_are_negative_count_as_zero) {
   CHECK_EQUAL(measurement.layout().histograms[2].counts[0].load(), 2U);
 }
 
+TEST(the_longest_duration_there_is_goes_to_the_last_bucket) {
+  Measurement measurement;
+  measurement.record_ns(Stage::kAck, INT64_MAX);
+  const auto& ack = measurement.layout().histograms[static_cast<std::size_t>(Stage::kAck)];
+  CHECK_EQUAL(ack.counts[kTopBucket].load(), 1U);
+}
+
 TEST(an_operation_that_is_not_sampled_leaves_no_trace) {
   Measurement measurement;
   CHECK_EQUAL(measurement.record(Stage::kGate, 0), 0U);
