@@ -104,7 +104,7 @@ def _stage_sentence(after: Reading, stage: str, share: float) -> str:
     row = after.stages[stage]
     if row.kind == "work":
         return f"{stage} takes {share:.0%} of the time of {row.writer}"
-    return f"{stage} holds {share:.2f} operations on average"
+    return f"{share:.2f} operations wait in {stage} on average"
 
 
 def _queue_sentence(queue: Queue | None, growth: float, left: float | None) -> str:

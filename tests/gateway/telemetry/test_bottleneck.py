@@ -94,7 +94,7 @@ def test_a_slow_venue_is_named_while_every_thread_has_time():
     found = find_bottleneck(reading(), after)
     assert found.stage == "venue_round_trip"
     assert found.share == pytest.approx(4.0, rel=0.02)
-    assert "venue_round_trip holds 4.00 operations on average" in found.sentence
+    assert "4.00 operations wait in venue_round_trip on average" in found.sentence
 
 
 def test_an_idle_gateway_has_no_bottleneck():
