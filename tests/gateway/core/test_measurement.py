@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.loop_watch import LoopWatch
-from gateway.telemetry import MeasurementReader
+from gateway.telemetry import MeasurementReader, find_bottleneck
 
 
 def test_commit_and_the_rings_backlog_are_measured(world, ring_directory):
@@ -68,3 +68,18 @@ async def test_the_watch_runs_until_it_is_cancelled(world, ring_directory):
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert task.cancelled()
+
+
+@pytest.mark.asyncio
+async def test_a_call_that_blocks_the_loop_is_named_as_the_bottleneck(world, ring_directory):
+    task = asyncio.get_running_loop().create_task(LoopWatch(world.engine, 0.005).keep())
+    await asyncio.sleep(0.02)
+    reader = MeasurementReader(Path(ring_directory))
+    before = reader.read()
+    time.sleep(0.3)  # noqa: ASYNC251 the planted culprit
+    await asyncio.sleep(0.02)
+    found = find_bottleneck(before, reader.read())
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert (found.stage, found.thread) == ("loop_lag", "event_loop")
+    assert found.share > 0.5
