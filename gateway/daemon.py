@@ -26,6 +26,7 @@ from gateway.config import ConfigError, Settings, load, read_secrets
 from gateway.core.drive import InlineDrive, PinnedDrive
 from gateway.core.engine import Engine, EngineSettings, PrincipalDefinition, open_native_engine
 from gateway.core.live_files import keep_live_files
+from gateway.core.loop_watch import LoopWatch
 from gateway.core.seeding import limit_differences, seed_limits, tighten_limits
 from gateway.core.upkeep import Upkeep
 from gateway.core.vocabulary import CancelReason
@@ -335,6 +336,7 @@ class Daemon:
         files = keep_live_files(self.native, places.ring_directory)
         self._tasks.append(asyncio.get_running_loop().create_task(files))
         self._tasks.append(asyncio.get_running_loop().create_task(Upkeep(self.native).keep()))
+        self._tasks.append(asyncio.get_running_loop().create_task(LoopWatch(self.native).keep()))
         interval = watchdog_interval_seconds(self._environ, os.getpid())
         if interval is not None:
             loop = asyncio.get_running_loop()

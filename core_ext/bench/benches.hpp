@@ -43,6 +43,8 @@ struct Place {
 [[nodiscard]] Figures append(const Place& place);
 [[nodiscard]] Figures recover(const Place& place, std::uint64_t records);
 [[nodiscard]] Figures rings(const Place& place);
+/// Nanoseconds that measuring one stage adds, always and sampled.
+[[nodiscard]] Figures measurement(const Place& place);
 [[nodiscard]] Figures matching(const Place& place);
 /// Positions valued a second on each instruction set; `_large`: more of them than caches hold.
 [[nodiscard]] Figures mark_positions(const Place& place);

@@ -99,6 +99,7 @@ void bind_bench(nb::module_& module) {
       },
       "place"_a, "records"_a);
   module.def("rings", &run_at<bench::rings>, "place"_a);
+  module.def("measurement", &run_at<bench::measurement>, "place"_a);
   module.def("matching", &run_at<bench::matching>, "place"_a);
   module.def("mark_positions", &run_at<bench::mark_positions>, "place"_a);
 }

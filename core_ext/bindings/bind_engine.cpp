@@ -159,8 +159,10 @@ ClientPortHandle& open_client_port(EngineHandle& handle, const std::string& name
                                    std::size_t capacity) {
   ClientPort* port = nullptr;
   handle.runtime->run([&] { port = &handle.runtime->engine().open_client_port(name, capacity); });
-  return *handle.client_ports.emplace_back(
+  auto& made = *handle.client_ports.emplace_back(
       std::make_unique<ClientPortHandle>(ClientPortHandle{&handle, port}));
+  handle.measure(made);
+  return made;
 }
 
 VenuePortHandle& open_venue_port(EngineHandle& handle, VenueId venue, std::size_t capacity) {
@@ -168,8 +170,11 @@ VenuePortHandle& open_venue_port(EngineHandle& handle, VenueId venue, std::size_
     throw nb::value_error("UNKNOWN_VENUE venue");
   VenuePort* port = nullptr;
   handle.runtime->run([&] { port = &handle.runtime->engine().open_venue_port(venue, capacity); });
-  return *handle.venue_ports.emplace_back(
+  auto& made = *handle.venue_ports.emplace_back(
       std::make_unique<VenuePortHandle>(VenuePortHandle{&handle, port}));
+  handle.measure(
+      made, std::string(handle.runtime->state().registry.venues.at(venue).definition.name.view()));
+  return made;
 }
 
 void bind_drive(nb::class_<EngineHandle>& engine) {
@@ -329,6 +334,13 @@ void bind_engine(nb::module_& module) {
       .def_prop_ro("epoch", [](EngineHandle& handle) { return handle.runtime->state().epoch; })
       .def_prop_ro("sequence", &sequence_of)
       .def_prop_ro("recovery", &recovery_of)
+      .def_prop_ro(
+          "measurement",
+          [](EngineHandle& handle) -> telemetry::Measurement& {
+            return handle.runtime->measurement();
+          },
+          nb::rv_policy::reference_internal)
+      .def("sample_queues", &EngineHandle::sample_queues)
       .def("open_client_port", &open_client_port, "name"_a, "capacity"_a = 4096,
            nb::rv_policy::reference_internal)
       .def("open_venue_port", &open_venue_port, "venue"_a, "capacity"_a = 4096,

@@ -158,10 +158,16 @@ std::uint64_t mass_cancel(ClientPortHandle& port, PrincipalId principal, Account
   return port.port->last_request = request;
 }
 
+/// A lane is longest just before it is drained, so its high-water mark is taken here.
+void tell_depth(EngineHandle& engine, int gauge, std::size_t depth) noexcept {
+  if (depth != 0) engine.runtime->measurement().set_depth(gauge, depth, monotonic_ns());
+}
+
 nb::list notices(ClientPortHandle& port, std::size_t limit) {
   nb::list out;
   auto& lane = port.port->notices;
   drain_wake(port.wake_fd);
+  tell_depth(*port.engine, port.notices_gauge, lane.size_estimate());
   for (std::size_t i = 0; i < limit && lane.size() != 0; ++i) {
     Notice notice;
     std::memcpy(&notice, lane.peek(), sizeof notice);
@@ -179,6 +185,7 @@ nb::list take(VenuePortHandle& port, std::size_t limit) {
   nb::list out;
   auto& lane = port.port->outbound;
   drain_wake(port.wake_fd);
+  tell_depth(*port.engine, port.outbound_gauge, lane.size_estimate());
   const Registry& registry = port.engine->runtime->state().registry;
   const auto text = [](std::int64_t mantissa, int scale) {
     return mantissa == 0 ? std::string() : format_decimal(mantissa, scale);

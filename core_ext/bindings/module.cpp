@@ -5,6 +5,8 @@
 
 NB_MODULE(_core, module) {
   module.doc() = "Native core of the gateway. Import it only through the doors of STYLE.md.";
+  auto telemetry = module.def_submodule("telemetry", "Measurement of stages and queues.");
+  gateway::bind_telemetry(telemetry);
   auto types = module.def_submodule("types", "Refusals and exact numbers.");
   gateway::bind_types(types);
   auto engine = module.def_submodule("engine", "The single-writer engine and its ports.");

@@ -52,7 +52,10 @@ std::size_t bytes_of(MessageKind kind) noexcept {
 }  // namespace
 
 Engine::Engine(State& state, journal::Writer& writer, Clock& clock, const EngineSettings& settings)
-    : state_(state),
+    : own_measurement_(settings.measurement == nullptr ? std::make_unique<telemetry::Measurement>()
+                                                       : nullptr),
+      measurement_(own_measurement_ ? *own_measurement_ : *settings.measurement),
+      state_(state),
       prepared_(state, state.capacity.positions_max),
       writer_(writer),
       clock_(clock),
@@ -175,8 +178,13 @@ void Engine::dispatch_fact(const AnyMessage& message) noexcept {
       if (kind > static_cast<int>(RecordKind::kOrderNotSent)) return;
       return on_fact(static_cast<RecordKind>(kind), message.as<FactMessage>().fact);
     }
-    case MessageKind::kFill:
-      return on_fill(message.as<FillMessage>().fill);
+    case MessageKind::kFill: {
+      const OrderFilled& fill = message.as<FillMessage>().fill;
+      const telemetry::Ticks begin = measurement_.sample();
+      on_fill(fill);
+      measurement_.record(telemetry::Stage::kFill, begin, fill.order_id);
+      return;
+    }
     case MessageKind::kFillRevised:
       return on_fill_revised(message.as<FillRevisedMessage>().fill,
                              message.as<FillRevisedMessage>().venue_order_id);

@@ -1,6 +1,8 @@
 // Start, drive and stop of the engine, thread by thread.
 #include "gateway_core/engine/runtime.hpp"
 
+#include <unistd.h>
+
 #include <chrono>
 #include <stdexcept>
 #include <thread>
@@ -25,16 +27,18 @@ Runtime::Runtime(const RuntimeOptions& options) : build_(options.build) {
   journal_options.now_ns = clock_->now_ns();
   Follower follower;
   if (!journal_->open(journal_options, follower)) throw std::runtime_error(journal_->error());
+  open_measurement(options.journal);
   if (follower.has_failed()) throw std::runtime_error("journal: " + follower.error());
   state_ = follower.release(options.capacity);
   if (state_ == nullptr) {
     throw std::runtime_error("capacity: the recovered state does not fit the configured sizes");
   }
   if (!options.is_virtual_clock) state_->prefault();  // Simulations start by the thousand.
-  engine_ = std::make_unique<Engine>(
-      *state_, journal_->writer(), *clock_,
-      EngineSettings{.instance = options.journal.instance,
-                     .disk_async_window_ns = options.disk_async_window_ns});
+  engine_ =
+      std::make_unique<Engine>(*state_, journal_->writer(), *clock_,
+                               EngineSettings{.instance = options.journal.instance,
+                                              .disk_async_window_ns = options.disk_async_window_ns,
+                                              .measurement = &measurement_});
   is_open_ = true;
   if (const ThreadStart result = journal_->commit().start(); result != ThreadStart::kStarted) {
     throw std::runtime_error("journal_commit: " + std::string(describe(result)));
@@ -49,6 +53,17 @@ Runtime::Runtime(const RuntimeOptions& options) : build_(options.build) {
   }
   recovery_seconds_ =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+}
+
+void Runtime::open_measurement(const journal::JournalOptions& options) {
+  // After the journal's lock: a second daemon must not take the first one's file away.
+  std::string error;
+  const telemetry::MeasurementOrigin origin{static_cast<std::uint32_t>(::getpid()),
+                                            options.instance, wall_ns()};
+  if (!is_memory_only_ && !measurement_.open(options.ring_directory, origin, error)) {
+    throw std::runtime_error("measurement: " + error);
+  }
+  journal_->commit().measure(measurement_);
 }
 
 bool Runtime::record_boot(std::uint64_t clean_shutdown) {
@@ -118,7 +133,11 @@ void Runtime::run(const std::function<void()>& work) {
 
 void Runtime::run_seal() {
   while (!is_stopping_.load(std::memory_order_acquire)) {
+    const telemetry::Ticks begin = measurement_.timestamp();
     const auto result = journal_->sealer().step();
+    if (result == journal::SealResult::kSealed || result == journal::SealResult::kSpareMade) {
+      measurement_.record(telemetry::Stage::kSeal, begin);
+    }
     if (result == journal::SealResult::kIdle || result == journal::SealResult::kFailed) {
       std::this_thread::sleep_for(kSealPeriod);
     }

@@ -4,6 +4,8 @@ event-loop thread, works with both drives, and never blocks longer than one engi
 
 from typing import Any, NamedTuple
 
+from gateway._core.telemetry import Measurement
+
 class Notice(NamedTuple):
     """One event for a client port. `kind` is a RecordKind; kOrderRefused carries the refusal."""
 
@@ -259,6 +261,11 @@ class Engine:
     @property
     def recovery(self) -> dict[str, Any]:
         """{records, seconds, sequence, snapshot_sequence, cut_bytes, notes: [str]}"""
+    @property
+    def measurement(self) -> Measurement:
+        """Histograms and gauges; event-loop stages only from here."""
+    def sample_queues(self) -> None:
+        """Write down what waits in every queue now. A few times a second."""
     # Drive.
     def turn(self, limit: int = 4096) -> int:
         """Inline drive: process what waits; returns how much was done."""

@@ -80,6 +80,7 @@ class Engine:
     def __init__(self, native: NativeEngine, *, instance: int = 1) -> None:
         self.native = native
         self.instance = instance
+        self.measurement = native.measurement
         self.names = Names()
         self.words = VenueWords()
         self._scales: dict[str, tuple[int, int]] = {}

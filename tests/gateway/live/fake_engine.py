@@ -9,7 +9,7 @@ import itertools
 from collections import deque
 from decimal import Decimal
 
-from fake_ports import ClientPort, Notice, Outbound, VenuePort, text
+from fake_ports import ClientPort, Measurement, Notice, Outbound, VenuePort, text
 
 from gateway._core.types import REFUSALS
 
@@ -51,6 +51,7 @@ class Engine:
         self.instance, self.epoch, self._now_ns = instance, epoch, now_ns
         self.sequence = 0
         self.recovery = {}
+        self.measurement = Measurement()
         self.work = deque()
         self.facts = []  # every fact that was applied, for comparison of lists of events
         self.anomalies = []
@@ -485,6 +486,9 @@ class Engine:
 
     def marks(self):
         return []
+
+    def sample_queues(self):
+        """Its queues are lists."""
 
     def counters(self):
         return {"commands": self.commands}

@@ -14,12 +14,14 @@
 #include "gateway_core/platform/clock.hpp"
 #include "gateway_core/port/ports.hpp"
 #include "gateway_core/state/state.hpp"
+#include "gateway_core/telemetry/measurement.hpp"
 
 namespace gateway {
 
 struct EngineSettings {
   std::uint32_t instance = 1;
   std::int64_t disk_async_window_ns = 250'000'000;
+  telemetry::Measurement* measurement = nullptr;  // null: the engine measures into its own
 };
 
 /// What only counts: never journaled, never hashed.
@@ -46,7 +48,13 @@ class Engine {
   Engine(State& state, journal::Writer& writer, Clock& clock, const EngineSettings& settings);
 
   // --- Commands. Engine thread; the verdict is returned and sent to the port. ---
-  Notice submit(const NewOrderMessage& message, std::uint32_t port) noexcept;
+  Notice submit(const NewOrderMessage& message, std::uint32_t port) noexcept {
+    const telemetry::Ticks begin = at_ = measurement_.sample();
+    const Notice notice = decide(message, port);
+    at_ = 0;
+    measurement_.record(telemetry::Stage::kDecide, begin, notice.order_id);
+    return notice;
+  }
   Notice cancel(const CancelMessage& message, std::uint32_t port) noexcept;
   Notice replace(const ReplaceMessage& message, std::uint32_t port) noexcept;
   Notice mass_cancel(const MassCancelMessage& message, std::uint32_t port) noexcept;
@@ -103,6 +111,7 @@ class Engine {
   Sequence roll_period() noexcept;
 
  private:
+  Notice decide(const NewOrderMessage& message, std::uint32_t port) noexcept;
   /// Who and why, beside the payload.
   struct Origin {
     Sequence cause = 0;
@@ -213,6 +222,9 @@ class Engine {
   /// Publishes a group of records and applies each. Everything that changes state ends here.
   Sequence commit(std::uint8_t* group, std::uint32_t bytes) noexcept;
 
+  std::unique_ptr<telemetry::Measurement> own_measurement_;
+  telemetry::Measurement& measurement_;
+  telemetry::Ticks at_ = 0;  // where the measured order stands; 0 = it is not sampled
   State& state_;
   PreparedRoutes prepared_;
   journal::Writer& writer_;

@@ -14,6 +14,7 @@
 #include "gateway_core/platform/cpu_affinity.hpp"
 #include "gateway_core/platform/storage.hpp"
 #include "gateway_core/state/follower.hpp"
+#include "gateway_core/telemetry/measurement.hpp"
 
 namespace gateway {
 
@@ -36,6 +37,7 @@ class Runtime {
   [[nodiscard]] State& state() noexcept { return *state_; }
   [[nodiscard]] Clock& clock() noexcept { return *clock_; }
   [[nodiscard]] journal::Journal& journal() noexcept { return *journal_; }
+  [[nodiscard]] telemetry::Measurement& measurement() noexcept { return measurement_; }
   [[nodiscard]] double recovery_seconds() const noexcept { return recovery_seconds_; }
   [[nodiscard]] bool is_pinned() const noexcept { return engine_thread_.is_joinable(); }
 
@@ -52,11 +54,13 @@ class Runtime {
  private:
   void run_engine();
   void run_seal();
+  void open_measurement(const journal::JournalOptions& options);
   [[nodiscard]] bool run_posted();
   [[nodiscard]] bool record_boot(std::uint64_t clean_shutdown);
 
   std::string build_;
   platform::PosixStorage storage_;
+  telemetry::Measurement measurement_;  // outlives every thread that records
   std::unique_ptr<Clock> clock_;
   std::unique_ptr<journal::Journal> journal_;
   std::unique_ptr<State> state_;

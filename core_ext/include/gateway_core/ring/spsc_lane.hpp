@@ -2,6 +2,7 @@
 // Producers are wait-free because every producer has a lane of its own. Full is an answer.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -123,6 +124,13 @@ class SpscLane {
   [[nodiscard]] std::size_t size_now() const noexcept {
     return static_cast<std::size_t>(header_->tail.load(std::memory_order_acquire) -
                                     header_->head.load(std::memory_order_relaxed));
+  }
+
+  /// Any thread: how many wait, about; for gauges.
+  [[nodiscard]] std::size_t size_estimate() const noexcept {
+    const std::uint64_t head = header_->head.load(std::memory_order_relaxed);
+    const std::uint64_t tail = header_->tail.load(std::memory_order_relaxed);
+    return tail > head ? std::min<std::size_t>(tail - head, capacity()) : 0;
   }
 
   /// Any thread: whether something waits, without touching the consumer's cache.
