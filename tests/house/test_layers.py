@@ -34,6 +34,7 @@ NATIVE_ROWS = [
     "platform",
     "memory",
     "ring",
+    "transport",
     "telemetry",
     "record",
     "order",

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstring>
+#include <thread>
 
 #include "gateway_core/engine/runtime.hpp"
 
@@ -19,7 +20,7 @@ inline RuntimeOptions options() {
 }
 
 struct World {
-  Runtime runtime{options()};
+  Runtime runtime;
   Engine& engine = runtime.engine();
   ClientPort* client;
   VenuePort* venue;
@@ -66,7 +67,7 @@ struct World {
     }
   }
 
-  World() {
+  explicit World(const RuntimeOptions& wanted = options()) : runtime(wanted) {
     for (std::uint32_t id = 1; id <= 2; ++id) {
       CurrencyDefined currency{};
       currency.id = id;

@@ -73,8 +73,10 @@ class OwnStack {
 /// The door's half: the message is built where the engine will read it.
 Marker build_in_lane(World& world) {
   const std::uint64_t number = ++world.number;
-  auto* message = new (world.client->orders.claim(2)) NewOrderMessage;
-  std::memset(static_cast<void*>(message), 0, sizeof *message);
+  std::byte* place = world.client->orders.claim(2);
+  CHECK(place != nullptr);
+  if (place == nullptr) return {};
+  auto* message = new (place) NewOrderMessage{};
   message->header = {MessageKind::kNewOrder, 1, 0, 1, number};
   message->client_number = 0x5EA1'0000'0000 + number;
   message->price = 10'003;
