@@ -35,7 +35,14 @@ from gateway.entry.keys import Identity, KeyRing, create_key_file, write_private
 from gateway.entry.local_api import ApiLimits, LocalApi
 from gateway.execution.router import Router
 from gateway.logs import start_logging
-from gateway.process import Notifier, take_listen_sockets, watchdog_interval_seconds
+from gateway.machine import judge_pinning, pinned_roles
+from gateway.process import (
+    Notifier,
+    ProcessError,
+    lock_memory,
+    take_listen_sockets,
+    watchdog_interval_seconds,
+)
 from gateway.venues.link import VenueLink
 from gateway.venues.reconcile import AccountTerms
 from gateway.venues.registry import Plugins
@@ -80,6 +87,7 @@ class Daemon:
 
     async def run(self) -> None:
         """Start everything, serve, stop everything."""
+        self._check_machine()
         self._open_engine()
         try:
             self._plugins = Plugins.discover()
@@ -105,6 +113,23 @@ class Daemon:
 
     # Start.
 
+    def _check_machine(self) -> None:
+        """Before anything is opened: CPUs that are not what they seem, memory that may be paged."""
+        gateway = self.settings.gateway
+        roles = pinned_roles(gateway.engine_cpu, self.settings.journal.commit_cpu)
+        for finding in judge_pinning(roles, gateway.pinning):
+            if finding.is_refused:
+                raise ProcessError(f"pinning refused: {finding}")
+            log.warning("pinning: %s", finding)
+        if gateway.lock_memory == "no":
+            return
+        try:
+            lock_memory()
+        except ProcessError as error:
+            if gateway.lock_memory == "require":
+                raise
+            log.info("memory is not locked: %s", error)
+
     def _open_engine(self) -> None:
         places, journal = self.settings.places, self.settings.journal
         capacity, gateway = self.settings.capacity, self.settings.gateway
@@ -124,6 +149,8 @@ class Daemon:
                 commit_cpu=journal.commit_cpu,
                 disk_async_window_ms=journal.disk_async_window_ms,
                 build=__version__,
+                engine_cpu=gateway.engine_cpu,
+                engine_wait=gateway.engine_wait,
             )
         )
         self.engine = Engine(self.native, instance=gateway.instance)
@@ -217,6 +244,11 @@ class Daemon:
             self._drive.start()
         else:
             self.native.start_pinned(self.settings.gateway.engine_cpu)
+        if self.settings.gateway.warm_up_orders:
+            done = self.native.warm_up(self.settings.gateway.warm_up_orders)
+            log.info("warmed up", extra={"warm_up": done})
+        if self.settings.gateway.engine_cpu >= 0:
+            log.info("memory: %s", self.native.memory["text"])
 
     def _create_keys(self) -> None:
         """First start: a key for the command line and one for the demo client."""

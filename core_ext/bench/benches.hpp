@@ -44,5 +44,10 @@ struct Place {
 [[nodiscard]] Figures recover(const Place& place, std::uint64_t records);
 [[nodiscard]] Figures rings(const Place& place);
 [[nodiscard]] Figures matching(const Place& place);
+[[nodiscard]] Figures threads(const Place& place);
+[[nodiscard]] Figures waits(const Place& place);
+/// Once per process: caches and predictors remember.
+[[nodiscard]] Figures first_order(const Place& place, std::uint32_t warm_up_orders);
+[[nodiscard]] Figures transport_echo(const Place& place);
 
 }  // namespace gateway::bench

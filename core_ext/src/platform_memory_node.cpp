@@ -1,6 +1,4 @@
 // Binding to a node by bare system calls: no library is needed for three of them.
-#include "gateway_core/platform/memory_node.hpp"
-
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -8,6 +6,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+
+#include "gateway_core/platform/memory_node.hpp"
 
 namespace gateway::platform {
 namespace {
@@ -49,8 +49,7 @@ int KernelNodeCalls::prefer(int node) const noexcept {
 
 int KernelNodeCalls::nodes_of(std::vector<void*>& pages, std::vector<int>& nodes) const noexcept {
   nodes.assign(pages.size(), -ENOENT);
-  return answer(
-      ::syscall(SYS_move_pages, 0, pages.size(), pages.data(), nullptr, nodes.data(), 0));
+  return answer(::syscall(SYS_move_pages, 0, pages.size(), pages.data(), nullptr, nodes.data(), 0));
 }
 
 MemoryScope::MemoryScope(const Topology& topology, int cpu, const NodeCalls& calls,

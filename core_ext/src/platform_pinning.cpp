@@ -1,8 +1,8 @@
 // The rules of pinning, one after the other.
-#include "gateway_core/platform/pinning.hpp"
-
 #include <algorithm>
 #include <cstdio>
+
+#include "gateway_core/platform/pinning.hpp"
 
 namespace gateway::platform {
 namespace {
@@ -69,8 +69,8 @@ class Judge {
       has_role_beside = true;
       if (&other < &role) {
         add(PinFault::kSharedSibling, role,
-            "it is the other half of the core of " + other.role + " (" +
-                std::to_string(other.cpu) + "); both get less than a core");
+            "it is the other half of the core of " + other.role + " (" + std::to_string(other.cpu) +
+                "); both get less than a core");
       }
     }
     if (!role.is_spinning) return;
@@ -131,8 +131,6 @@ std::string_view code_of(PinFault fault) noexcept {
   return "";
 }
 
-std::vector<PinFinding> judge_pinning(const PinQuestion& question) {
-  return Judge(question).run();
-}
+std::vector<PinFinding> judge_pinning(const PinQuestion& question) { return Judge(question).run(); }
 
 }  // namespace gateway::platform

@@ -1,11 +1,11 @@
 // Parsing of /sys/devices/system and of control groups.
-#include "gateway_core/platform/topology.hpp"
-
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
+
+#include "gateway_core/platform/topology.hpp"
 
 namespace gateway::platform {
 namespace {
@@ -179,9 +179,8 @@ int Topology::memory_node_near(int cpu) const noexcept {
 }
 
 std::size_t Topology::memory_nodes() const noexcept {
-  return static_cast<std::size_t>(
-      std::count_if(nodes_.begin(), nodes_.end(),
-                    [](const MemoryNode& node) { return node.memory_bytes != 0; }));
+  return static_cast<std::size_t>(std::count_if(
+      nodes_.begin(), nodes_.end(), [](const MemoryNode& node) { return node.memory_bytes != 0; }));
 }
 
 namespace {

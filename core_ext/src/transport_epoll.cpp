@@ -118,7 +118,8 @@ class EpollTransport final : public SocketTransport {
   void take_connect(ConnectionId id, Socket& socket) {
     int error = socket.error;
     socklen_t bytes = sizeof error;
-    if (error == 0 && ::getsockopt(socket.fd, SOL_SOCKET, SO_ERROR, &error, &bytes) != 0) error = errno;
+    if (error == 0 && ::getsockopt(socket.fd, SOL_SOCKET, SO_ERROR, &error, &bytes) != 0)
+      error = errno;
     if (error == 0) want(id, socket, 0);
     end_connect(id, -error);
   }
@@ -152,8 +153,7 @@ class EpollTransport final : public SocketTransport {
 
 }  // namespace
 
-std::unique_ptr<Transport> make_epoll_transport(const TransportLimits& limits,
-                                                std::string& error) {
+std::unique_ptr<Transport> make_epoll_transport(const TransportLimits& limits, std::string& error) {
   auto made = std::make_unique<EpollTransport>(limits);
   if (made->is_open()) return made;
   error = std::string("epoll: ") + std::strerror(errno);

@@ -118,8 +118,7 @@ class IoUringTransport final : public SocketTransport {
   void wait(std::int64_t deadline_ns) override {
     ring_.submit_and_wait(late_.empty() ? deadline_ns : 0);
     hand_over_held();
-    (void)ring_.reap(kEventsPerPoll,
-                     [&](std::uint64_t data, int result) { end(data, result); });
+    (void)ring_.reap(kEventsPerPoll, [&](std::uint64_t data, int result) { end(data, result); });
     ring_.submit();  // What the sink began goes on while it does other things.
   }
 

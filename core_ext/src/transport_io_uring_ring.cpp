@@ -84,8 +84,8 @@ bool IoUring::has_operations(std::string& error) const {
   }
   for (const int wanted : {IORING_OP_ACCEPT, IORING_OP_CONNECT, IORING_OP_SEND, IORING_OP_RECV,
                            IORING_OP_READ, IORING_OP_ASYNC_CANCEL}) {
-    const bool is_known = wanted < probe->ops_len &&
-                          (probe->ops[wanted].flags & IO_URING_OP_SUPPORTED) != 0;
+    const bool is_known =
+        wanted < probe->ops_len && (probe->ops[wanted].flags & IO_URING_OP_SUPPORTED) != 0;
     if (is_known) continue;
     error = "io_uring: this kernel's lacks operation " + std::to_string(wanted);
     return false;
@@ -94,9 +94,9 @@ bool IoUring::has_operations(std::string& error) const {
 }
 
 bool IoUring::map(const io_uring_params& parameters, std::string& error) {
-  rings_bytes_ = std::max<std::size_t>(
-      parameters.sq_off.array + parameters.sq_entries * sizeof(std::uint32_t),
-      parameters.cq_off.cqes + parameters.cq_entries * sizeof(io_uring_cqe));
+  rings_bytes_ =
+      std::max<std::size_t>(parameters.sq_off.array + parameters.sq_entries * sizeof(std::uint32_t),
+                            parameters.cq_off.cqes + parameters.cq_entries * sizeof(io_uring_cqe));
   submissions_bytes_ = parameters.sq_entries * sizeof(io_uring_sqe);
   constexpr int kAccess = PROT_READ | PROT_WRITE;
   constexpr int kKind = MAP_SHARED | MAP_POPULATE;
@@ -152,8 +152,8 @@ void IoUring::submit() noexcept {
 }
 
 void IoUring::submit_and_wait(std::int64_t deadline_ns) noexcept {
-  const std::int64_t left = deadline_ns == 0 ? 0 : std::max<std::int64_t>(
-                                                       deadline_ns - monotonic_ns(), 0);
+  const std::int64_t left =
+      deadline_ns == 0 ? 0 : std::max<std::int64_t>(deadline_ns - monotonic_ns(), 0);
   const bool has_some = *completion_head_ != __atomic_load_n(completion_tail_, __ATOMIC_ACQUIRE);
   const std::uint32_t wanted = left == 0 || has_some ? 0 : 1;
   const int taken = enter(waiting_, wanted, left);

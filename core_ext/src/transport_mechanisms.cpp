@@ -1,5 +1,5 @@
-// What this kernel would allow, asked now. A mechanism without a backend is a slot: it is listed with
-// what is missing and never pretended.
+// What this kernel would allow, asked now. A mechanism without a backend is a slot: it is listed
+// with what is missing and never pretended.
 #include <sys/socket.h>
 #include <unistd.h>
 

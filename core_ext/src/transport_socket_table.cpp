@@ -1,6 +1,4 @@
 // Life of a connection, the same for every backend.
-#include "gateway_core/transport/socket_table.hpp"
-
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <sys/eventfd.h>
@@ -11,6 +9,7 @@
 #include <cstring>
 
 #include "gateway_core/platform/clock.hpp"
+#include "gateway_core/transport/socket_table.hpp"
 
 namespace gateway::transport {
 

@@ -161,8 +161,9 @@ void WarmUp::settle(OrderId id, std::uint32_t number) noexcept {
     (void)client_->urgent.push(&cancel);
     turn();
     (void)sent();
-    accepted.header.detail = static_cast<std::uint8_t>(
-        static_cast<int>(RecordKind::kOrderCanceled) - static_cast<int>(RecordKind::kOrderAccepted));
+    accepted.header.detail =
+        static_cast<std::uint8_t>(static_cast<int>(RecordKind::kOrderCanceled) -
+                                  static_cast<int>(RecordKind::kOrderAccepted));
     (void)venue_->facts.push(&accepted, accepted.header.entries);
   } else {
     FillMessage filled{};

@@ -1,6 +1,7 @@
 // From the door to the venue port the client's bytes are copied exactly once: from the place in the
-// lane where the door built them into the reserved journal slot. Proved by looking for them in every
-// place they could lie: lane, journal, order table, venue lane, and the stack of the engine's turn.
+// lane where the door built them into the reserved journal slot. Proved by looking for them in
+// every place they could lie: lane, journal, order table, venue lane, and the stack of the engine's
+// turn.
 #include <pthread.h>
 
 #include <functional>

@@ -89,8 +89,8 @@ TEST(a_refusal_is_told_by_name_and_costs_nothing_else) {
 }
 
 TEST(one_node_or_no_processor_is_a_reported_nothing) {
-  const Topology one = Topology::read(GivenText({{"/sys/devices/system/cpu/online", "0\n"},
-                                                 {"/proc/meminfo", "MemTotal: 1000 kB\n"}}));
+  const Topology one = Topology::read(GivenText(
+      {{"/sys/devices/system/cpu/online", "0\n"}, {"/proc/meminfo", "MemTotal: 1000 kB\n"}}));
   for (const auto& [machine, cpu, told] :
        {std::tuple{&one, 0, "one memory node"}, std::tuple{&kTwoSockets, -1, "no node chosen"}}) {
     ScriptedCalls calls;
@@ -106,14 +106,14 @@ TEST(one_node_or_no_processor_is_a_reported_nothing) {
 TEST(huge_pages_are_counted_from_what_the_kernel_says_and_only_where_they_were_asked_for) {
   MemoryReport report;
   report.ranges = {{0x10000000, 4 << 20, true}, {0x30000000, 4096, false}};
-  report.measure(ScriptedCalls(),
-                 GivenText({{"/sys/kernel/mm/transparent_hugepage/enabled",
-                             "always [madvise] never\n"},
-                            {"/proc/self/smaps",
-                             "0f000000-10400000 rw-p 00000000 00:00 0 \nSize: 20480 kB\n"
-                             "AnonHugePages:      2048 kB\n"
-                             "30000000-30400000 rw-p 00000000 00:00 0 \n"
-                             "AnonHugePages:      4096 kB\n"}}));
+  report.measure(
+      ScriptedCalls(),
+      GivenText({{"/sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never\n"},
+                 {"/proc/self/smaps",
+                  "0f000000-10400000 rw-p 00000000 00:00 0 \nSize: 20480 kB\n"
+                  "AnonHugePages:      2048 kB\n"
+                  "30000000-30400000 rw-p 00000000 00:00 0 \n"
+                  "AnonHugePages:      4096 kB\n"}}));
   CHECK_EQUAL(report.huge_wanted_bytes, 4ULL << 20);
   CHECK_EQUAL(report.huge_bytes, 2ULL << 20);
   CHECK_EQUAL(report.huge_mode, "madvise");

@@ -44,9 +44,9 @@ TEST(what_cannot_run_is_refused_under_both_policies) {
   Desk desk;
   desk.allowed = {0, 1};
   for (const PinPolicy policy : {PinPolicy::kWarn, PinPolicy::kStrict}) {
-    for (const auto& [cpu, fault] : {std::pair{8, PinFault::kNotPresent},
-                                     std::pair{7, PinFault::kOffline},
-                                     std::pair{2, PinFault::kNotAllowed}}) {
+    for (const auto& [cpu, fault] :
+         {std::pair{8, PinFault::kNotPresent}, std::pair{7, PinFault::kOffline},
+          std::pair{2, PinFault::kNotAllowed}}) {
       const auto found = desk.judge({{"engine", cpu, true}}, policy);
       CHECK_EQUAL(found.size(), 1U);
       CHECK(found[0].fault == fault && found[0].is_refused);
@@ -74,8 +74,7 @@ TEST(a_thread_that_sleeps_needs_no_isolation) {
 TEST(two_roles_on_one_processor_or_on_one_core_are_named_once) {
   Desk desk;
   CHECK_EQUAL(desk.codes({{"engine", 3, true}, {"journal_commit", 3, false}}), "CPU_SHARED");
-  CHECK_EQUAL(desk.codes({{"seal", 1, false}, {"journal_commit", 5, false}}),
-              "CPU_SIBLING_SHARED");
+  CHECK_EQUAL(desk.codes({{"seal", 1, false}, {"journal_commit", 5, false}}), "CPU_SIBLING_SHARED");
   const auto found = desk.judge({{"seal", 1, false}, {"journal_commit", 5, false}});
   CHECK(found[0].role == "journal_commit" && found[0].text.find("seal (1)") != std::string::npos);
 }

@@ -145,9 +145,9 @@ TEST(a_producer_held_before_its_publication_holds_back_what_is_behind_it_and_not
   // Seven tickets are taken, six items are complete, and consumers get none of them.
   CHECK_EQUAL(ring.size_estimate(), 7U);
   for (int i = 0; i < 1000; ++i) CHECK(!ring.try_pop(item));
-  CHECK(ring.try_push({2, 6}));    // one slot had been given back
-  CHECK(!ring.try_push({2, 7}));   // and now it is full although nothing moves
-  ring.publish(held, {3, 0});      // thawed: everything flows, in the order of the tickets
+  CHECK(ring.try_push({2, 6}));   // one slot had been given back
+  CHECK(!ring.try_push({2, 7}));  // and now it is full although nothing moves
+  ring.publish(held, {3, 0});     // thawed: everything flows, in the order of the tickets
   CHECK(ring.try_pop(item) && item.producer == 3);
   for (std::uint32_t n = 0; n < 7; ++n) {
     CHECK(ring.try_pop(item) && item.producer == 2);

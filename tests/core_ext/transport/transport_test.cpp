@@ -1,6 +1,6 @@
-// One contract, every backend, over loopback: connect, accept, partial writes, receive, close, reset,
-// back-pressure both ways, cancellation, timeouts, many connections. A backend that this kernel
-// forbids is named, and the others are tested all the same.
+// One contract, every backend, over loopback: connect, accept, partial writes, receive, close,
+// reset, back-pressure both ways, cancellation, timeouts, many connections. A backend that this
+// kernel forbids is named, and the others are tested all the same.
 #include "gateway_core/transport/transport.hpp"
 
 #include <arpa/inet.h>
@@ -230,11 +230,11 @@ TEST(bytes_sent_before_a_close_of_the_other_side_arrive_before_it) {
       if (event.kind == EventKind::kClosed) order += 'c';
     };
     CHECK_EQUAL(pair.client.transport->send(pair.near, bytes_of("last words")), 10U);
-    CHECK(turn_until({&pair.client}, [&] {
-      return pair.client.transport->unsent(pair.near) == 0;
-    }));
+    CHECK(
+        turn_until({&pair.client}, [&] { return pair.client.transport->unsent(pair.near) == 0; }));
     pair.client.transport->close(pair.near);
-    CHECK(turn_until({&pair.server, &pair.client}, [&] { return !order.empty() && order.back() == 'c'; }));
+    CHECK(turn_until({&pair.server, &pair.client},
+                     [&] { return !order.empty() && order.back() == 'c'; }));
     CHECK_EQUAL(order, "rc");
     CHECK_EQUAL(pair.server.received[pair.far], "last words");
   });
@@ -331,7 +331,8 @@ TEST(a_connect_that_finds_no_answer_ends_at_its_deadline) {
     std::vector<ConnectionId> ids;
     const std::int64_t deadline = monotonic_ns() + 100 * kMillisecond;
     for (int i = 0; i < 4; ++i) ids.push_back(client.connect_to(ntohs(address.sin_port), deadline));
-    CHECK(turn_until({&client}, [&] { return client.connected.size() + client.closed.size() == 4; }));
+    CHECK(
+        turn_until({&client}, [&] { return client.connected.size() + client.closed.size() == 4; }));
     CHECK(client.closed.size() >= 1);
     for (const auto& [id, reason] : client.closed) CHECK(reason == CloseReason::kTimeout);
     ::close(deaf);
@@ -409,7 +410,8 @@ TEST(a_full_table_breaks_newcomers_off_and_keeps_those_who_are_in) {
     Side client(backend, {.connections_max = 8});
     const ConnectionId listener = server.listen();
     std::vector<ConnectionId> ids;
-    for (int i = 0; i < 5; ++i) ids.push_back(client.connect_to(server.transport->port_of(listener)));
+    for (int i = 0; i < 5; ++i)
+      ids.push_back(client.connect_to(server.transport->port_of(listener)));
     CHECK(turn_until({&server, &client}, [&] { return client.closed.size() == 3; }));
     CHECK_EQUAL(server.accepted.size(), 2U);
     std::size_t alive = 0;
@@ -430,8 +432,8 @@ TEST(a_full_table_breaks_newcomers_off_and_keeps_those_who_are_in) {
 TEST(many_connections_each_get_their_own_bytes_and_old_ids_never_reach_new_ones) {
   each([](const Backend& backend) {
     constexpr std::size_t kMany = 200;
-    TransportLimits limits{.connections_max = kMany + 8, .send_bytes_max = 4096,
-                           .receive_bytes_max = 2048};
+    TransportLimits limits{
+        .connections_max = kMany + 8, .send_bytes_max = 4096, .receive_bytes_max = 2048};
     Side server(backend, limits), client(backend, limits);
     const ConnectionId listener = server.listen();
     server.then = [&](const Event& event) {

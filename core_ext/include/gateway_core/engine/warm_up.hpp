@@ -1,6 +1,6 @@
-// Synthetic orders before the first real one: the same code on a shadow engine that has a journal in
-// anonymous memory, a state and a venue port of its own and knows no other. Nothing it does can reach
-// a venue, the journal or the state of the gateway: it holds no reference to any of them.
+// Synthetic orders before the first real one: the same code on a shadow engine that has a journal
+// in anonymous memory, a state and a venue port of its own and knows no other. Nothing it does can
+// reach a venue, the journal or the state of the gateway: it holds no reference to any of them.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +31,8 @@ class WarmUp {
   WarmUp(const WarmUp&) = delete;
   WarmUp& operator=(const WarmUp&) = delete;
 
-  /// Drives up to kOrdersMax orders: lane, gate, record, venue port, acknowledgement, then a fill or
-  /// a cancel. On the thread that will run the engine: caches and predictors belong to its core.
+  /// Drives up to kOrdersMax orders: lane, gate, record, venue port, acknowledgement, then a fill
+  /// or a cancel. On the thread that will run the engine: caches and predictors belong to its core.
   WarmUpReport run(std::uint32_t orders) noexcept;
 
  private:
@@ -53,8 +53,8 @@ class WarmUp {
   std::uint64_t request_ = 0;
 };
 
-/// Reads every line that the next order of a recovered state is likely to need: definitions, limits,
-/// routes, order slots. Changes nothing. Engine's thread.
+/// Reads every line that the next order of a recovered state is likely to need: definitions,
+/// limits, routes, order slots. Changes nothing. Engine's thread.
 void touch(const State& state) noexcept;
 
 }  // namespace gateway

@@ -1,6 +1,6 @@
 // Memory near the engine's processor: while a scope is open, large arrays of this thread are bound
-// to one node before their first page is touched, and everything is counted. A refusal of the kernel
-// is reported and never hidden; the memory is then wherever the kernel puts it.
+// to one node before their first page is touched, and everything is counted. A refusal of the
+// kernel is reported and never hidden; the memory is then wherever the kernel puts it.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,6 @@
-// The machine's processors and memory as the kernel describes them. Reads text through an interface,
-// so that tests describe machines they do not have. Must never guess: what cannot be read is absent.
+// The machine's processors and memory as the kernel describes them. Reads text through an
+// interface, so that tests describe machines they do not have. Must never guess: what cannot be
+// read is absent.
 #pragma once
 
 #include <cstdint>
@@ -37,10 +38,10 @@ class GivenText final : public SystemText {
 
 struct MemoryNode {
   int id = 0;
-  std::vector<int> cpus{};          // empty: memory only
-  std::uint64_t memory_bytes = 0;   // 0: processors only
-  std::uint64_t free_bytes = 0;     // when it was read
-  std::vector<int> distances{};     // to the online nodes in rising order; 10 = here
+  std::vector<int> cpus{};         // empty: memory only
+  std::uint64_t memory_bytes = 0;  // 0: processors only
+  std::uint64_t free_bytes = 0;    // when it was read
+  std::vector<int> distances{};    // to the online nodes in rising order; 10 = here
 };
 
 struct Processor {

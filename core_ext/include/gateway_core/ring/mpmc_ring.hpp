@@ -2,8 +2,8 @@
 // Progress, honestly: tickets are taken by CAS, so some thread always gets one (lock-free), but no
 // thread is promised one within a bounded number of steps (not wait-free). A thread frozen between
 // its ticket and its publication holds back that slot: producers go on until the ring is full, but
-// consumers get nothing that is behind it until the thread goes on. Wait-free producers have an SPSC
-// lane each. Must never overwrite: full and empty are answers.
+// consumers get nothing that is behind it until the thread goes on. Wait-free producers have an
+// SPSC lane each. Must never overwrite: full and empty are answers.
 #pragma once
 
 #include <atomic>

@@ -1,7 +1,7 @@
 // A lane: one producer, one consumer, fixed entries, the same public layout in and out of process.
-// Every operation is wait-free: no loop depends on the other side, so a thread frozen anywhere holds
-// back its own lane only. Full is an answer. Producers that must not wait for each other have a lane
-// each (fair_turn.hpp reads many).
+// Every operation is wait-free: no loop depends on the other side, so a thread frozen anywhere
+// holds back its own lane only. Full is an answer. Producers that must not wait for each other have
+// a lane each (fair_turn.hpp reads many).
 #pragma once
 
 #include <atomic>

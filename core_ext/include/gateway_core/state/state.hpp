@@ -59,6 +59,7 @@ class State {
     orders.prefault();
     names.prefault();
     venue_names.prefault();
+    routes.prefault();
     fills.prefault();
   }
 

@@ -21,7 +21,8 @@ class IoUring {
   /// to what the kernel or its policy lacks, by name.
   [[nodiscard]] bool open(std::uint32_t submissions, std::uint32_t completions, std::string& error);
 
-  /// A cleared submission; submits what waits when there is no room. nullptr: the kernel takes none.
+  /// A cleared submission; submits what waits when there is no room. nullptr: the kernel takes
+  /// none.
   [[nodiscard]] io_uring_sqe* next() noexcept;
   /// Hands over what was filled in, without waiting.
   void submit() noexcept;

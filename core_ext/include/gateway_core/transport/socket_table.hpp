@@ -50,7 +50,7 @@ struct Socket {
   std::unique_ptr<std::byte[]> inbound;  // for backends that complete later
   bool has_held = false;                 // a receive ended while paused, with this result
   int held = 0;
-  sockaddr_storage address{};            // of a connect under way
+  sockaddr_storage address{};  // of a connect under way
   socklen_t address_bytes = 0;
 };
 

@@ -49,7 +49,8 @@ class EventSink {
   virtual void on_event(const Event& event) noexcept = 0;
 };
 
-/// An address in numbers: "127.0.0.1" or "::1". Names are resolved elsewhere, where waiting is fine.
+/// An address in numbers: "127.0.0.1" or "::1". Names are resolved elsewhere, where waiting is
+/// fine.
 struct Endpoint {
   std::string host = "127.0.0.1";
   std::uint16_t port = 0;  // 0 = chosen by the kernel, listeners only
@@ -57,8 +58,8 @@ struct Endpoint {
 
 /// Every buffer and table is fixed at construction; what is full answers, and never grows.
 struct TransportLimits {
-  std::uint32_t connections_max = 1024;      // listeners included
-  std::uint32_t send_bytes_max = 64 * 1024;  // taken by send() and not yet by the kernel
+  std::uint32_t connections_max = 1024;         // listeners included
+  std::uint32_t send_bytes_max = 64 * 1024;     // taken by send() and not yet by the kernel
   std::uint32_t receive_bytes_max = 16 * 1024;  // of one kReceived
   int backlog = 128;
 };
