@@ -34,7 +34,9 @@ void Runtime::open_state(const RuntimeOptions& options) {
 }
 
 Runtime::Runtime(const RuntimeOptions& options)
-    : build_(options.build), engine_wait_(options.engine_wait) {
+    : build_(options.build),
+      instance_(options.journal.instance),
+      engine_wait_(options.engine_wait) {
   const auto started = std::chrono::steady_clock::now();
   clock_ = options.is_virtual_clock ? std::make_unique<Clock>(VirtualTime{1})
                                     : std::make_unique<Clock>();
@@ -127,7 +129,11 @@ WarmUpReport Runtime::warm_up(std::uint32_t orders) {
   WarmUpReport report;
   run([&] {
     report = shadow.run(orders);
-    touch(*state_);
+    touch(*state_, instance_);
+    const auto& ring = journal_->ring();
+    constexpr std::uint64_t kAhead = 4096;
+    for (std::uint64_t at = 0; at < kAhead; at += kCacheLine)
+      __builtin_prefetch(ring.at(ring.published_position() + at), 1);
   });
   return report;
 }

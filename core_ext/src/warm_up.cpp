@@ -223,7 +223,27 @@ WarmUpReport WarmUp::run(std::uint32_t orders) noexcept {
   return report;
 }
 
-void touch(const State& state) noexcept {
+namespace {
+
+/// Looks for the ids that come next: finds nothing, and brings near where they will stand.
+std::uint64_t read_places(const State& state, std::uint32_t instance) noexcept {
+  constexpr std::uint32_t kAhead = 64;
+  std::uint64_t sum = 0;
+  for (std::uint32_t i = 1; i <= kAhead; ++i) {
+    const auto sequence = static_cast<std::uint32_t>(state.orders_made + i);
+    sum += state.orders.find(make_order_id({instance, state.epoch, sequence}));
+    for (PrincipalId id = 1; id <= state.registry.principals.count(); ++id) {
+      const NumberWindow* window = state.names.window(id);
+      const std::uint64_t newest = window == nullptr ? 0 : window->high_water;
+      sum += state.names.find(id, newest + i, {});
+    }
+  }
+  return sum;
+}
+
+}  // namespace
+
+void touch(const State& state, std::uint32_t instance) noexcept {
   std::uint64_t sum = 0;
   const Registry& registry = state.registry;
   for (std::uint32_t id = 1; id <= registry.instruments.count(); ++id)
@@ -243,6 +263,7 @@ void touch(const State& state) noexcept {
   for (std::uint32_t i = 0; i < kSlots && next + i < state.orders.capacity(); ++i) {
     state.orders.prefetch_slot(next + i);
   }
+  sum += read_places(state, instance);
   __asm__ volatile("" : : "r"(sum));
 }
 

@@ -20,7 +20,8 @@ struct Desk {
   std::string codes(std::vector<PinRole> roles) {
     std::string out;
     for (const auto& finding : judge(std::move(roles))) {
-      out += (out.empty() ? "" : " ") + std::string(code_of(finding.fault));
+      if (!out.empty()) out += ' ';
+      out += code_of(finding.fault);
     }
     return out;
   }

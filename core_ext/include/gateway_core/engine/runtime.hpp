@@ -70,6 +70,7 @@ class Runtime {
   [[nodiscard]] bool record_boot(std::uint64_t clean_shutdown);
 
   std::string build_;
+  std::uint32_t instance_;
   platform::PosixStorage storage_;
   std::unique_ptr<Clock> clock_;
   std::unique_ptr<journal::Journal> journal_;
