@@ -53,8 +53,9 @@ class WarmUp {
   std::uint64_t request_ = 0;
 };
 
-/// Reads every line that the next order of a recovered state is likely to need: definitions, limits,
-/// routes, order slots, the places of the next ids in the tables. Changes nothing. Engine's thread.
+/// Reads every line that the next order of a recovered state is likely to need: definitions,
+/// limits, routes, order slots, the places of the next ids in the tables. Changes nothing. Engine's
+/// thread.
 void touch(const State& state, std::uint32_t instance) noexcept;
 
 }  // namespace gateway
