@@ -20,38 +20,39 @@ namespace {
 
 using Lane = SpscLane<128>;
 
-/// Two threads, each adding to its own word `apart` bytes from the other's: nanoseconds per add.
+/// Two threads, each adding to its own word `apart` bytes from the other's: nanoseconds per add,
+/// the middle of all batches during which the other thread was seen to run.
 double neighbours_ns(const Place& place, std::size_t apart) {
-  constexpr std::uint64_t kAdds = 200'000;
+  constexpr std::uint64_t kBatch = 500;
+  constexpr std::size_t kBatches = 20'000;
   struct alignas(4096) Page {
     std::byte bytes[4096];
   };
   const auto page = std::make_unique<Page>();
   const auto word = [&](std::size_t at) {
-    return reinterpret_cast<std::atomic<std::uint64_t>*>(page->bytes + at);
+    return new (page->bytes + at) std::atomic<std::uint64_t>(0);
   };
-  new (word(0)) std::atomic<std::uint64_t>(0);
-  new (word(apart)) std::atomic<std::uint64_t>(0);
-  // The middle of several: a moment in which the other thread does not run is no contention.
-  std::vector<double> taken;
-  for (int repeat = 0; repeat < 15; ++repeat) {
-    std::atomic<int> ready{0};
-    const auto add = [&](std::atomic<std::uint64_t>& own) {
-      ++ready;
-      while (ready.load() != 2) continue;
-      for (std::uint64_t i = 0; i < kAdds; ++i) own.fetch_add(1, std::memory_order_relaxed);
-    };
-    std::thread other([&] {
-      if (place.other_cpu >= 0) (void)pin_to(place.other_cpu);
-      add(*word(apart));
-    });
-    const std::int64_t begin = steady_ns();
-    add(*word(0));
-    taken.push_back(static_cast<double>(steady_ns() - begin) / kAdds);
-    other.join();
+  auto* const own = word(0);
+  auto* const others = word(apart);
+  std::atomic<bool> is_over{false};
+  std::thread other([&] {
+    if (place.other_cpu >= 0) (void)pin_to(place.other_cpu);
+    while (!is_over.load(std::memory_order_relaxed)) {
+      for (int i = 0; i < 64; ++i) others->fetch_add(1, std::memory_order_relaxed);
+    }
+  });
+  Samples samples(kBatches);
+  for (std::size_t batch = 0; batch < 4 * kBatches && !samples.is_full(); ++batch) {
+    const std::uint64_t before = others->load(std::memory_order_relaxed);
+    const std::uint64_t begin = stamp();
+    for (std::uint64_t i = 0; i < kBatch; ++i) own->fetch_add(1, std::memory_order_relaxed);
+    const std::uint64_t end = stamp();
+    const bool was_running = others->load(std::memory_order_relaxed) - before > kBatch / 4;
+    if (was_running) samples.add(begin, end);
   }
-  std::nth_element(taken.begin(), taken.begin() + 7, taken.end());
-  return taken[7];
+  is_over = true;
+  other.join();
+  return samples.quantile_ns(0.5) / kBatch;
 }
 
 double lane_pass_ns() {
@@ -179,6 +180,7 @@ Figures waits(const Place& place) {
 }
 
 Figures first_order(const Place& place, std::uint32_t warm_up_orders) {
+  keep(Timer::get());  // takes a while: not between the warm-up and the first order
   const std::int64_t begun = steady_ns();
   Desk desk(place.memory_desk());
   const std::int64_t opened = steady_ns();
@@ -195,7 +197,6 @@ Figures first_order(const Place& place, std::uint32_t warm_up_orders) {
     desk.drain();
     return static_cast<double>(after - before) * Timer::get().ns_per_tick;
   };
-  keep(Timer::get());  // measured before the first order, not inside it
   rusage faults_before{}, faults_after{};
   ::getrusage(RUSAGE_THREAD, &faults_before);
   const double first = one();
