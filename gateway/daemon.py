@@ -26,7 +26,7 @@ from gateway.config import ConfigError, Settings, load, read_secrets
 from gateway.core.drive import InlineDrive, PinnedDrive
 from gateway.core.engine import Engine, EngineSettings, PrincipalDefinition, open_native_engine
 from gateway.core.live_files import keep_live_files
-from gateway.core.seeding import check_limits, seed_limits
+from gateway.core.seeding import limit_differences, seed_limits, tighten_limits
 from gateway.core.upkeep import Upkeep
 from gateway.core.vocabulary import CancelReason
 from gateway.entry.control import open_unix_socket
@@ -40,6 +40,7 @@ from gateway.process import (
     Notifier,
     ProcessError,
     lock_memory,
+    memory_lock_limit_bytes,
     take_listen_sockets,
     watchdog_interval_seconds,
 )
@@ -121,14 +122,8 @@ class Daemon:
             if finding.is_refused:
                 raise ProcessError(f"pinning refused: {finding}")
             log.warning("pinning: %s", finding)
-        if gateway.lock_memory == "no":
-            return
-        try:
-            lock_memory()
-        except ProcessError as error:
-            if gateway.lock_memory == "require":
-                raise
-            log.info("memory is not locked: %s", error)
+        if gateway.drive == "pinned" or gateway.lock_memory == "require":
+            _keep_in_memory(gateway.lock_memory)
 
     def _open_engine(self) -> None:
         places, journal = self.settings.places, self.settings.journal
@@ -171,7 +166,7 @@ class Daemon:
         return adapters
 
     def _register(self) -> None:
-        """Names first, then limits: the file seeds what has none and never raises what has."""
+        """Names first, then limits: the file seeds what has none and tightens what has."""
         engine, settings = self.engine, self.settings
         for code, rate in settings.currencies.items():
             engine.set_currency_rate(code, rate)
@@ -189,8 +184,9 @@ class Daemon:
         for name in settings.strategies:
             engine.define_strategy(name)
         self._define_principals()
-        for difference in check_limits(engine, settings.limits):
-            log.warning("limits: %s; the journal wins", difference)
+        for difference in tighten_limits(engine, settings.limits):
+            stands = "file" if difference.is_file_tighter else "journal"
+            log.warning("limits: %s: the %s stands", difference, stands)
         seed_limits(engine, settings.limits)
 
     def _define_principals(self) -> None:
@@ -377,18 +373,19 @@ class Daemon:
     # While it runs.
 
     def reload(self) -> None:
-        """SIGHUP: keys, log level, limits difference. All or nothing; the old settings stay on any
-        fault."""
+        """SIGHUP: keys and log level; limits are compared and stay as they are. All or nothing: the
+        old settings stay on any fault."""
         self._notifier.reloading(int(asyncio.get_running_loop().time() * 1e9))
         try:
             fresh = load(self.settings.file, self._environ)
-            check_limits(self.engine, fresh.limits)
             self._keys.reload()
         except (ConfigError, RefusedError) as error:
             log.error("reload refused, old settings stay: %s", error)
         else:
             logging.getLogger().setLevel(fresh.log.level.upper())
             self._api.sessions.check_keys()
+            for difference in limit_differences(self.engine, fresh.limits):
+                log.warning("limits: %s: unchanged, see `gateway limits apply`", difference)
             log.info("reloaded keys and log level")
         self._notifier.ready(f"serving {self.url}")
 
@@ -426,6 +423,22 @@ class Daemon:
                     await asyncio.sleep(0.01)
         except (TimeoutError, RefusedError) as error:
             log.error("orders left open at the stop: %d (%r)", self.engine.counts()[0], error)
+
+
+def _keep_in_memory(wish: str = "try") -> None:
+    """No page fault in the engine's turn. Only where the limit lets it hold for all pages
+    (LimitMEMLOCK=infinity, as the unit says): a lock that fails later would fail an allocation."""
+    if wish == "no":
+        return
+    try:
+        limit = memory_lock_limit_bytes()
+        if limit is not None:
+            raise ProcessError(f"the limit is {limit} bytes, set LimitMEMLOCK=infinity")
+        lock_memory()
+    except ProcessError as error:
+        if wish == "require":
+            raise
+        log.warning("memory is not locked: %s", error)
 
 
 def _named(wanted: str | list[str]) -> list[str] | None:

@@ -8,6 +8,7 @@
 #include "bind.hpp"
 #include "control.hpp"
 #include "engine_handle.hpp"
+#include "gateway_core/journal/reader.hpp"
 #include "gateway_core/journal/sha256.hpp"
 #include "rows.hpp"
 
@@ -61,6 +62,18 @@ nb::dict memory_of(EngineHandle& handle) {
   return out;
 }
 
+/// The venue's words in one fact of the journal; "" when it is another record or not kept any more.
+std::string text_of_fact(const EngineHandle& handle, OrderId order_id, Sequence sequence) {
+  platform::PosixStorage storage;
+  journal::Reader reader(storage, handle.directory, handle.ring_directory, sequence);
+  const RecordHeader* record = reader.next();
+  if (record == nullptr || record->sequence != sequence) return {};
+  const auto kind = static_cast<RecordKind>(record->type);
+  if (kind < RecordKind::kOrderAccepted || kind > RecordKind::kOrderNotSent) return {};
+  const auto& fact = payload<OrderFact>(reinterpret_cast<const std::uint8_t*>(record));
+  return fact.order_id == order_id ? std::string(fact.text.view()) : std::string();
+}
+
 std::unique_ptr<EngineHandle> open_engine(const std::string& directory,
                                           const std::string& ring_directory, std::uint32_t instance,
                                           std::uint64_t ring_bytes, std::uint64_t segment_bytes,
@@ -85,6 +98,8 @@ std::unique_ptr<EngineHandle> open_engine(const std::string& directory,
   options.engine_cpu = engine_cpu;
   options.engine_wait = wait_kind(engine_wait);
   auto handle = std::make_unique<EngineHandle>();
+  handle->directory = directory;
+  handle->ring_directory = ring_directory;
   const nb::gil_scoped_release release;
   handle->runtime = std::make_unique<Runtime>(options);
   return handle;
@@ -135,6 +150,11 @@ nb::dict counters_of(EngineHandle& handle) {
   return out;
 }
 
+/// Where the texts of limits, states and definitions may be copied: the engine writes them.
+Between between_turns(EngineHandle& handle) {
+  return [&handle](const std::function<void()>& copy) { handle.runtime->run(copy); };
+}
+
 std::uint32_t slot_of(EngineHandle& handle, OrderId id) {
   std::uint32_t slot = kNoSlot;
   handle.runtime->run([&] { slot = handle.runtime->state().orders.find(id); });
@@ -146,7 +166,7 @@ OrderId find_order(EngineHandle& handle, PrincipalId principal, std::string_view
   ClientId text;
   text.assign(client_id);
   OrderId found = 0;
-  handle.runtime->run([&] { found = handle.runtime->state().names.find(principal, 0, text); });
+  handle.runtime->run([&] { found = handle.runtime->state().names.find_text(principal, text); });
   return found;
 }
 
@@ -157,8 +177,9 @@ OrderId order_by_venue_id(EngineHandle& handle, AccountId account,
   text.assign(venue_order_id);
   OrderId found = 0;
   handle.runtime->run([&] {
-    const std::uint64_t* known = handle.runtime->state().venue_names.find(text_key(account, text));
-    found = known == nullptr ? 0 : *known;
+    const OrderTable& orders = handle.runtime->state().orders;
+    const std::uint32_t slot = orders.find_venue_id(account, text);
+    found = slot == kNoSlot ? 0 : orders.at(slot).order_id;
   });
   return found;
 }
@@ -259,7 +280,7 @@ void bind_drive(nb::class_<EngineHandle>& engine) {
           "is_healthy"_a);
 }
 
-void bind_reads(nb::class_<EngineHandle>& engine) {
+void bind_order_reads(nb::class_<EngineHandle>& engine) {
   engine
       .def(
           "orders",
@@ -273,21 +294,56 @@ void bind_reads(nb::class_<EngineHandle>& engine) {
             return order_row_at(handle.runtime->state(), slot_of(handle, id));
           },
           "order_id"_a)
+      .def(
+          "pending_replace",
+          [](EngineHandle& handle, OrderId id) {
+            return pending_replace_at(handle.runtime->state(), slot_of(handle, id));
+          },
+          "order_id"_a)
       .def("find_order", &find_order, "principal"_a, "client_id"_a)
       .def("order_by_venue_id", &order_by_venue_id, "account"_a, "venue_order_id"_a)
+      .def(
+          "fact_text",
+          [](EngineHandle& handle, OrderId order_id, Sequence sequence) {
+            const nb::gil_scoped_release release;
+            return text_of_fact(handle, order_id, sequence);
+          },
+          "order_id"_a, "sequence"_a)
+      .def(
+          "cancel_by_gateway",
+          [](EngineHandle& handle, OrderId order_id, int reason) {
+            CancelMessage message{};
+            message.header.kind = MessageKind::kCancel;
+            message.header.entries = 1;
+            message.order_id = order_id;
+            message.reason = static_cast<CancelReason>(reason);
+            Notice notice;
+            handle.runtime->run([&] { notice = handle.runtime->engine().cancel(message, 0); });
+            return notice.refusal;
+          },
+          "order_id"_a, "reason"_a);
+}
+
+void bind_reads(nb::class_<EngineHandle>& engine) {
+  engine
       .def("positions",
            [](EngineHandle& handle) {
              return position_rows(handle.runtime->state(), wall_or_virtual_ns(*handle.runtime));
            })
       .def("balances", [](EngineHandle& handle) { return balance_rows(handle.runtime->state()); })
       .def("marks", [](EngineHandle& handle) { return mark_rows(handle.runtime->state()); })
-      .def("limits", [](EngineHandle& handle) { return limit_rows(handle.runtime->state()); })
+      .def("limits",
+           [](EngineHandle& handle) {
+             return limit_rows(handle.runtime->state(), between_turns(handle));
+           })
       .def("trading_states",
-           [](EngineHandle& handle) { return trading_state_rows(handle.runtime->state()); })
+           [](EngineHandle& handle) {
+             return trading_state_rows(handle.runtime->state(), between_turns(handle));
+           })
       .def(
           "registry",
           [](EngineHandle& handle, const std::string& kind) {
-            return registry_rows(handle.runtime->state(), kind);
+            return registry_rows(handle.runtime->state(), kind, between_turns(handle));
           },
           "kind"_a)
       .def("counters", &counters_of)
@@ -297,6 +353,14 @@ void bind_reads(nb::class_<EngineHandle>& engine) {
           [](EngineHandle& handle, AccountId account) -> std::int64_t {
             if (!handle.runtime->state().registry.accounts.has(account)) return 0;
             return __atomic_load_n(&handle.runtime->state().last_fill_ns[account],
+                                   __ATOMIC_RELAXED);
+          },
+          "account"_a)
+      .def(
+          "funding_known_ns",
+          [](EngineHandle& handle, AccountId account) -> std::int64_t {
+            if (!handle.runtime->state().registry.accounts.has(account)) return 0;
+            return __atomic_load_n(&handle.runtime->state().funding_known_ns[account],
                                    __ATOMIC_RELAXED);
           },
           "account"_a);
@@ -323,6 +387,7 @@ void bind_engine(nb::module_& module) {
            nb::rv_policy::reference_internal);
   bind_drive(engine);
   bind_control(engine);
+  bind_order_reads(engine);
   bind_reads(engine);
 }
 

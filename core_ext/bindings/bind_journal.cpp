@@ -9,10 +9,12 @@
 
 #include "bind.hpp"
 #include "decode.hpp"
+#include "gateway_core/journal/directory_lock.hpp"
 #include "gateway_core/journal/kill_word.hpp"
 #include "gateway_core/journal/reader.hpp"
 #include "gateway_core/journal/segment.hpp"
 #include "gateway_core/journal/snapshot.hpp"
+#include "gateway_core/journal/superblock.hpp"
 #include "gateway_core/journal/verify.hpp"
 #include "gateway_core/platform/clock.hpp"
 #include "gateway_core/platform/storage.hpp"
@@ -234,6 +236,9 @@ const State& state_of(ReplicaHandle& handle) {
   return *handle.follower.state();
 }
 
+/// A follower is written by the thread that reads it.
+const Between kAtOnce = [](const std::function<void()>& copy) { copy(); };
+
 /// A follower that has read nothing yet has no rows.
 template <typename Rows>
 auto rows_or_empty(ReplicaHandle& handle, Rows&& rows) {
@@ -262,6 +267,29 @@ bool set_mark(ReplicaHandle& handle, std::string_view instrument, std::string_vi
   put(row.scale, scale);
   end_write(row.version);
   return true;
+}
+
+/// Under the directory's lock, so never beside a gateway.
+nb::dict rebuild_superblock_of(const std::string& directory) {
+  platform::PosixStorage storage;
+  journal::DirectoryLock lock;
+  journal::RebuildReport report;
+  std::string error;
+  if (!lock.acquire(directory, error) ||
+      !journal::rebuild_superblock(storage, directory, 0, wall_ns(), report, error)) {
+    throw std::runtime_error(error);
+  }
+  nb::dict out;
+  out["instance"] = report.instance;
+  out["epoch"] = report.epoch;
+  out["epoch_found"] = report.epoch_found;
+  out["segments"] = report.segments;
+  out["segments_bad"] = report.segments_bad;
+  out["snapshots"] = report.snapshots;
+  out["records"] = report.records;
+  out["sequence"] = report.sequence;
+  out["was"] = report.was;
+  return out;
 }
 
 void bind_replica(nb::module_& module) {
@@ -297,13 +325,20 @@ void bind_replica(nb::module_& module) {
                                   [](const State& s) { return position_rows(s, wall_ns()); });
            })
       .def("balances", [](Handle& handle) { return rows_or_empty(handle, balance_rows); })
-      .def("limits", [](Handle& handle) { return rows_or_empty(handle, limit_rows); })
+      .def("limits",
+           [](Handle& handle) {
+             return rows_or_empty(handle, [](const State& s) { return limit_rows(s, kAtOnce); });
+           })
       .def("trading_states",
-           [](Handle& handle) { return rows_or_empty(handle, trading_state_rows); })
+           [](Handle& handle) {
+             return rows_or_empty(handle,
+                                  [](const State& s) { return trading_state_rows(s, kAtOnce); });
+           })
       .def(
           "registry",
           [](Handle& handle, const std::string& kind) {
-            return rows_or_empty(handle, [&](const State& s) { return registry_rows(s, kind); });
+            return rows_or_empty(handle,
+                                 [&](const State& s) { return registry_rows(s, kind, kAtOnce); });
           },
           "kind"_a)
       .def("set_mark", &set_mark, "instrument"_a, "price"_a, "time_ns"_a)
@@ -329,6 +364,7 @@ void bind_journal(nb::module_& module) {
         return word;
       },
       "ring_directory"_a);
+  module.def("rebuild_superblock", &rebuild_superblock_of, "directory"_a);
   module.def("decode", &decode_record, "record"_a);
 }
 

@@ -458,9 +458,10 @@ bool triggered(VenuePortHandle& port, OrderId id, std::int64_t venue_time_ns) {
 template <RecordKind kind>
 bool ended(VenuePortHandle& port, OrderId id, int reason, std::string_view text,
            std::string_view cumulative_quantity, std::int64_t venue_time_ns,
-           std::uint64_t venue_sequence, int evidence) {
+           std::uint64_t venue_sequence, int evidence, std::string_view venue_order_id) {
   return push_order_fact(port, kind, id,
-                         {.reason = reason,
+                         {.venue_order_id = venue_order_id,
+                          .reason = reason,
                           .text = text,
                           .venue_time_ns = venue_time_ns,
                           .venue_sequence = venue_sequence,
@@ -490,9 +491,11 @@ void bind_order_facts(nb::class_<VenuePortHandle>& port) {
       .def("unknown", &reasoned<RecordKind::kOrderUnknown>, "order_id"_a, "reason"_a, "text"_a)
       .def("triggered", &triggered, "order_id"_a, "venue_time_ns"_a)
       .def("canceled", &ended<RecordKind::kOrderCanceled>, "order_id"_a, "reason"_a, "text"_a,
-           "cumulative_quantity"_a, "venue_time_ns"_a, "venue_sequence"_a, "evidence"_a = 1)
+           "cumulative_quantity"_a, "venue_time_ns"_a, "venue_sequence"_a, "evidence"_a = 1,
+           "venue_order_id"_a = "")
       .def("expired", &ended<RecordKind::kOrderExpired>, "order_id"_a, "reason"_a, "text"_a,
-           "cumulative_quantity"_a, "venue_time_ns"_a, "venue_sequence"_a, "evidence"_a = 1)
+           "cumulative_quantity"_a, "venue_time_ns"_a, "venue_sequence"_a, "evidence"_a = 1,
+           "venue_order_id"_a = "")
       .def("replaced", &replaced, "order_id"_a, "price"_a, "quantity"_a, "venue_order_id"_a,
            "venue_time_ns"_a, "venue_sequence"_a, "evidence"_a = 1)
       .def("cancel_rejected", &reasoned<RecordKind::kCancelRejected>, "order_id"_a, "reason"_a,

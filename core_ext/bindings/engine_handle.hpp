@@ -7,6 +7,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "gateway_core/engine/runtime.hpp"
@@ -35,6 +36,8 @@ inline void drain_wake(int fd) noexcept {
 
 struct EngineHandle {
   std::unique_ptr<Runtime> runtime;
+  std::string directory;
+  std::string ring_directory;
   std::vector<std::unique_ptr<ClientPortHandle>> client_ports;
   std::vector<std::unique_ptr<VenuePortHandle>> venue_ports;
 

@@ -7,13 +7,11 @@
 namespace gateway {
 
 Notice Engine::answer(std::uint32_t port, const Notice& notice) noexcept {
-  for (auto& client : client_ports_) {
-    if (client->number != port) continue;
-    if (!client->notices.push(&notice)) {
-      client->notices.count_overrun();
-      ++counters_.notices_lost;
-    }
-    break;
+  if (port - 1 >= client_ports_.size()) return notice;  // 0 = nobody waits, others are long gone
+  ClientPort& client = *client_ports_[port - 1];
+  if (!client.notices.push(&notice)) [[unlikely]] {
+    client.notices.count_overrun();
+    ++counters_.notices_lost;
   }
   return notice;
 }
@@ -174,18 +172,17 @@ GateVerdict Engine::check_replace(const ReplaceMessage& message, const Order& or
   if (shape.price == 0 && message.price != 0) return no(Refusal::kPriceNotAllowed);
   if (const Refusal found = check_numbers(shape, row); found != Refusal::kNone) return no(found);
   if (const Refusal found = check_venue(route); found != Refusal::kNone) return no(found);
-  if (const Refusal found = check_space(venue_port_of_[route.venue], &route, now_ns_);
+  prepared_.prepare(order.route);
+  if (const Refusal found =
+          check_space(venue_port_of_[route.venue], prepared_.at(order.route).durability, now_ns_);
       found != Refusal::kNone) {
     return no(found);
-  }
-  if (route.limits.generation != state_.registry.limits_generation()) {
-    route.limits = effective_limits(route.levels, row.definition.quantity_scale);
-    route.limits.generation = state_.registry.limits_generation();
   }
   if (row.factor.factor == 0) return no(Refusal::kNoConversionRate);
   // Judged as the larger of old and new; only what comes on top of the reservation is added.
   const std::int64_t rest = quantity - order.cumulative;
-  const std::int64_t amount = row.amount_e4(price, rest);
+  const std::int64_t counted = gate_price_of(order.side, price, row.reference.price);
+  const std::int64_t amount = row.amount_e4(counted, rest);
   const GateOrder wanted{
       .side = order.side,
       .is_reduce_only = (order.flags & kReduceOnly) != 0 || closes_leg(route.leg, order.side),
@@ -194,7 +191,7 @@ GateVerdict Engine::check_replace(const ReplaceMessage& message, const Order& or
       .collar_reference = order.trigger_price != 0 ? order.trigger_price : row.reference.price,
       .quantity = std::max(quantity, order.quantity),
       .added_quantity = std::max<std::int64_t>(rest - order.reserved_quantity, 0),
-      .notional_e4 = row.amount_e4(price, quantity),
+      .notional_e4 = row.amount_e4(counted, quantity),
       .added_notional_e4 = std::max<std::int64_t>(amount - order.reserved_notional_e4, 0),
       .now_ns = now_ns_};
   const GateView view = route.view();
@@ -205,13 +202,13 @@ GateVerdict Engine::check_replace(const ReplaceMessage& message, const Order& or
 Refusal Engine::check_new_name(const ReplaceMessage& message) const noexcept {
   const PrincipalId principal = message.header.principal;
   const std::uint64_t number = message.client_number;
-  if (state_.names.find(principal, number, message.client_id) != 0) return Refusal::kIdConflict;
   if (number != 0) {
     const NumberWindow* window = state_.names.window(principal);
     if (window != nullptr && window->is_used(number)) return Refusal::kIdConflict;
     if (window != nullptr && window->is_stale(number)) return Refusal::kClientIdStale;
     return Refusal::kNone;
   }
+  if (state_.names.find_text(principal, message.client_id) != 0) return Refusal::kIdConflict;
   const bool needs_place = !message.client_id.empty() && state_.names.is_text_full();
   return needs_place ? Refusal::kIdempotencyFull : Refusal::kNone;
 }

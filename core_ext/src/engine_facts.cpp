@@ -153,32 +153,67 @@ std::uint32_t Engine::slot_of_fill(const OrderFilled& told) const noexcept {
 
 void Engine::on_fill(const OrderFilled& seen) noexcept {
   (void)now_ns();
-  const Registry& registry = state_.registry;
-  OrderFilled told = seen;
-  if (!registry.instruments.has(told.instrument) || !registry.accounts.has(told.account)) {
-    return record_anomaly(told.order_id, RecordKind::kOrderFilled, 0,
-                          AnomalyCode::kUnknownInstrument, told.trade_id);
+  take_fill(seen, key_of(seen));
+}
+
+// The way to a fill's memory is the longest part of it: it is walked while others are booked.
+void Engine::on_fills(const OrderFilled* fills, std::size_t count) noexcept {
+  constexpr std::size_t kAhead = 4;
+  (void)now_ns();
+  Key128 keys[kAhead];
+  for (std::size_t i = 0; i < count + kAhead; ++i) {
+    if (i >= kAhead) take_fill(fills[i - kAhead], keys[i % kAhead]);
+    if (i < count) keys[i % kAhead] = key_of(fills[i]);
   }
+}
+
+Key128 Engine::key_of(const OrderFilled& fill) const noexcept {
   const Key128 key =
-      FillMemory::key(told.account, told.instrument, told.venue_order_id, told.trade_id);
-  state_.fills.prefetch(key);  // The way there is the longest part; the arithmetic hides it.
+      FillMemory::key(fill.account, fill.instrument, fill.venue_order_id, fill.trade_id);
+  state_.fills.prefetch(key);
+  return key;
+}
+
+/// Mends what can be mended of a told execution. False: its numbers cannot be booked.
+bool Engine::complete_fill(OrderFilled& told, std::uint32_t slot) const noexcept {
+  const Registry& registry = state_.registry;
   const InstrumentRow& row = registry.instruments.at(told.instrument);
-  const std::uint32_t slot = slot_of_fill(told);
-  const bool is_strange = slot == kNoSlot && told.order_id != 0;
-  const bool is_fee_unknown = told.fee.e18 != 0 && !registry.currencies.has(told.fee_currency);
-  if (is_strange && state_.orders.find(told.order_id) != kNoSlot) told.order_id = 0;
-  if (is_fee_unknown) told.fee = {};
-  if (told.fee.e18 == 0 && !registry.currencies.has(told.fee_currency)) told.fee_currency = 0;
+  // An order that it names and contradicts is not its order.
+  if (slot == kNoSlot && told.order_id != 0 && state_.orders.find(told.order_id) != kNoSlot) {
+    told.order_id = 0;
+  }
+  if (!registry.currencies.has(told.fee_currency)) {
+    told.fee = {};
+    told.fee_currency = 0;
+  }
   if (told.value.e18 == 0) {
-    const auto value = value_of(row.rules, told.price, told.price_scale, told.quantity);
-    if (!value) return halt_by_range(told.instrument, seen.order_id, told.trade_id);
+    const auto value = row.value(told.price, told.price_scale, told.quantity);
+    if (!value) return false;
     told.value = *value;
   }
   if (told.price_scale > kPriceScaleMax) told.price = told.price_scale = 0;
-  if (told.quantity <= 0 || !is_bookable(row, told.side, told.leg, told.value, told.fee) ||
-      !state_.balances.has_room_for_fill()) {
-    return halt_by_range(told.instrument, seen.order_id, told.trade_id);
+  return told.quantity > 0 && is_bookable(row, told.side, told.leg, told.value, told.fee) &&
+         state_.balances.has_room_for_fill();
+}
+
+void Engine::take_fill(const OrderFilled& seen, Key128 key) noexcept {
+  const Registry& registry = state_.registry;
+  if (seen.trade_id.empty()) {
+    return record_anomaly(seen.order_id, RecordKind::kOrderFilled, 0, AnomalyCode::kNoTradeId, {});
   }
+  if (!registry.instruments.has(seen.instrument) || !registry.accounts.has(seen.account)) {
+    return record_anomaly(seen.order_id, RecordKind::kOrderFilled, 0,
+                          AnomalyCode::kUnknownInstrument, seen.trade_id);
+  }
+  constexpr std::uint32_t kLength = sizeof(RecordHeader) + sizeof(OrderFilled);
+  std::uint8_t* record = writer_.reserve(kLength);
+  if (record == nullptr) return;  // turn() stops reading facts long before the ring is full
+  // Worked out where it will be published; every early return leaves the place to the next record.
+  auto& told = *reinterpret_cast<OrderFilled*>(record + sizeof(RecordHeader));
+  told = seen;
+  const std::uint32_t slot = slot_of_fill(seen);
+  if (!complete_fill(told, slot))
+    return halt_by_range(seen.instrument, seen.order_id, seen.trade_id);
   const std::uint32_t route_index =
       slot != kNoSlot ? state_.orders.at(slot).route
                       : state_.route_of_order(told.account, told.instrument,
@@ -188,45 +223,44 @@ void Engine::on_fill(const OrderFilled& seen) noexcept {
     return;
   }
   if (route_index == RouteTable::kNone) {
-    return halt_by_range(told.instrument, seen.order_id, told.trade_id);
+    return halt_by_range(seen.instrument, seen.order_id, seen.trade_id);
   }
-  const PositionBook& held = state_.routes.position(route_index).book;
-  const auto book = state_.book_after(held, state_.routes.at(route_index), told.side, told.quantity,
-                                      told.value, told.fee, told.fee_currency);
-  if (!book || !is_in_range(book->quantity)) {
-    return halt_by_range(told.instrument, seen.order_id, told.trade_id);
+  State::DecidedFill decided{key, slot, route_index, state_.routes.position(route_index).book};
+  const PositionBook& book = decided.book;
+  if (!state_.apply_execution(decided.book, state_.routes.at(route_index), told.side, told.quantity,
+                              told.value, told.fee, told.fee_currency) ||
+      !is_in_range(book.quantity)) {
+    return halt_by_range(seen.instrument, seen.order_id, seen.trade_id);
   }
   told.order_cumulative =
       slot == kNoSlot ? told.quantity : state_.orders.at(slot).cumulative + told.quantity;
-  told.position_quantity = book->quantity;
-  told.position_cost = {book->cost_e18};
-  told.position_realised = {book->realised_e18};
-  constexpr std::uint32_t kLength = sizeof(RecordHeader) + sizeof(OrderFilled);
-  std::uint8_t* record = writer_.reserve(kLength);
-  if (record == nullptr) return;  // turn() stops reading facts long before the ring is full
+  told.position_quantity = book.quantity;
+  told.position_cost = {book.cost_e18};
+  told.position_realised = {book.realised_e18};
   open_record(record, RecordKind::kOrderFilled, kLength, {.origin_sequence = told.venue_sequence});
-  std::memcpy(record + sizeof(RecordHeader), &told, sizeof told);
   const Sequence sequence = writer_.publish(kLength);
-  (void)state_.apply_decided(*reinterpret_cast<const RecordHeader*>(record), told,
-                             {key, slot, route_index, *book});
+  state_.apply_decided(*reinterpret_cast<const RecordHeader*>(record), told, decided);
   ++counters_.fills;
-  judge_fill(seen, slot, is_fee_unknown, is_strange);
+  state_.fills.prefetch_next();
+  judge_fill(seen, slot);
   if (slot != kNoSlot) tell_owner(state_.orders.at(slot), sequence, RecordKind::kOrderFilled);
 }
 
-void Engine::judge_fill(const OrderFilled& told, std::uint32_t slot, bool is_fee_unknown,
-                        bool is_strange) noexcept {
+void Engine::judge_fill(const OrderFilled& seen, std::uint32_t slot) noexcept {
   const auto note = [&](std::uint8_t state, AnomalyCode code) {
-    record_anomaly(told.order_id, RecordKind::kOrderFilled, state, code, told.trade_id);
+    record_anomaly(seen.order_id, RecordKind::kOrderFilled, state, code, seen.trade_id);
   };
-  if (is_fee_unknown) note(0, AnomalyCode::kUnknownInstrument);
-  if (is_strange) {
-    note(0, state_.orders.find(told.order_id) == kNoSlot ? AnomalyCode::kUnknownOrder
-                                                         : AnomalyCode::kIllegalEvent);
+  if (seen.fee.e18 != 0 && !state_.registry.currencies.has(seen.fee_currency)) [[unlikely]] {
+    note(0, AnomalyCode::kUnknownInstrument);
   }
-  if (slot == kNoSlot) return;
+  if (slot == kNoSlot) {
+    if (seen.order_id == 0) return;
+    return note(0, state_.orders.find(seen.order_id) == kNoSlot ? AnomalyCode::kUnknownOrder
+                                                                : AnomalyCode::kIllegalEvent);
+  }
   const Order& order = state_.orders.at(slot);
-  if (order.cumulative > order.quantity) note(order.state, AnomalyCode::kOverfill);
+  if (order.cumulative > order.quantity) [[unlikely]]
+    note(order.state, AnomalyCode::kOverfill);
 }
 
 void Engine::on_fill_revised(const FillRevised& told, const VenueOrderId& venue_order_id) noexcept {
@@ -301,7 +335,7 @@ void Engine::on_adopt(const OrderAdopted& seen) noexcept {
     return reject(AnomalyCode::kUnknownInstrument);
   }
   if (!is_adoptable(seen) || !orders_left()) return reject(AnomalyCode::kRange);
-  if (state_.venue_names.find(text_key(seen.account, seen.venue_order_id)) != nullptr) {
+  if (state_.orders.find_venue_id(seen.account, seen.venue_order_id) != kNoSlot) {
     ++counters_.facts_repeated;
     return;
   }

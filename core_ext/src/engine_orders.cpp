@@ -31,16 +31,14 @@ namespace {
 
 }  // namespace
 
-Refusal Engine::check_space(VenuePort* port, const Route* route, std::int64_t now_ns) noexcept {
+Refusal Engine::check_space(VenuePort* port, Durability durability, std::int64_t now_ns) noexcept {
   // New work may use the journal ring up to three quarters; the rest belongs to cancels and facts.
   if (writer_.used_bytes() > writer_.capacity_bytes() / 4 * 3 || writer_.is_commit_failed()) {
     return Refusal::kJournalBehind;
   }
   if (port == nullptr) return Refusal::kVenueDown;
   if (!port->has_room_for_new()) return Refusal::kVenueQueueFull;
-  if (route != nullptr &&
-      static_cast<Durability>(route->account_row->definition.durability) ==
-          Durability::kDiskAsync &&
+  if (durability == Durability::kDiskAsync &&
       writer_.oldest_unsynced_age_ns(now_ns) > settings_.disk_async_window_ns) {
     return Refusal::kJournalBehind;
   }
@@ -82,7 +80,7 @@ Refusal Engine::check_shape(const NewOrderMessage& message) const noexcept {
   if ((message.flags & kPostOnly) != 0 && (message.type != OrderType::kLimit || is_immediate)) {
     return Refusal::kUnsupportedFlag;
   }
-  constexpr int kOffered = kPostOnly | kReduceOnly | kEmulate | kTextClientId;
+  constexpr int kOffered = kPostOnly | kReduceOnly | kEmulate | kTextClientId | kCancelOnDisconnect;
   if ((message.flags & ~kOffered) != 0) {
     return Refusal::kUnsupportedFlag;
   }
@@ -153,6 +151,12 @@ Refusal Engine::check_venue(const Route& route) const noexcept {
   return Refusal::kNone;
 }
 
+OrderId Engine::order_of_number(PrincipalId principal, std::uint64_t number) const noexcept {
+  const std::uint32_t slot = state_.orders.find_number(principal, number);
+  return slot != kNoSlot ? state_.orders.at(slot).order_id
+                         : state_.names.find_pending(principal, number);
+}
+
 bool Engine::find_repeated(const NewOrderMessage& message, std::uint32_t port,
                            Notice& answer) noexcept {
   const PrincipalId principal = message.header.principal;
@@ -160,7 +164,8 @@ bool Engine::find_repeated(const NewOrderMessage& message, std::uint32_t port,
   const std::uint64_t number = message.client_number;
   // A number above the newest one is new: the common case costs one comparison.
   if (number != 0 && (window == nullptr || number > window->high_water)) return false;
-  const OrderId known = state_.names.find(principal, number, message.client_id);
+  const OrderId known = number != 0 ? order_of_number(principal, number)
+                                    : state_.names.find_text(principal, message.client_id);
   const bool is_used = known != 0 || (number != 0 && window->is_used(number));
   if (!is_used && (number == 0 || !window->is_stale(number))) return false;
   answer = {.sequence = 0,
@@ -204,22 +209,27 @@ std::int64_t Engine::protection_price(const NewOrderMessage& message,
   return price > kQuantityMax ? kQuantityMax : static_cast<std::int64_t>(price);
 }
 
-GateVerdict Engine::check_gate(const Candidate& candidate) noexcept {
+GateVerdict Engine::check_gate(Candidate& candidate) noexcept {
   Route& route = state_.routes.at(candidate.route_index);
   const InstrumentRow& row = *route.instrument_row;
-  if (row.factor.factor == 0) return {.refusal = Refusal::kNoConversionRate};
   const NewOrderMessage& message = candidate.message;
-  const std::int64_t notional = row.amount_e4(candidate.price, message.quantity);
+  if (message.price != 0) [[likely]] {
+    candidate.price = message.price;
+  } else {
+    candidate.price = protection_price(message, route);
+  }
+  candidate.amount_e4 = row.amount_e4(
+      gate_price_of(message.side, candidate.price, row.reference.price), message.quantity);
   const GateOrder order{
       .side = message.side,
-      .is_reduce_only = candidate.is_closing,
+      .is_reduce_only = closes_leg(route.leg, message.side) || (message.flags & kReduceOnly) != 0,
       .counts_as_order = true,
       .price = candidate.price,
       .collar_reference = message.trigger_price != 0 ? message.trigger_price : row.reference.price,
       .quantity = message.quantity,
       .added_quantity = message.quantity,
-      .notional_e4 = notional,
-      .added_notional_e4 = notional,
+      .notional_e4 = candidate.amount_e4,
+      .added_notional_e4 = candidate.amount_e4,
       .now_ns = candidate.now_ns};
   const GateView view = route.view();
   if (!passes_gate(view, order)) [[unlikely]] {
@@ -238,58 +248,61 @@ bool Engine::is_duplicate(Candidate& candidate) const noexcept {
 }
 
 void Engine::remember_fingerprint(const Candidate& candidate) noexcept {
-  if (state_.routes.at(candidate.route_index).limits.duplicate_window_ns == 0) return;
-  const std::uint64_t value = candidate.fingerprint;
-  fingerprints_[value % kFingerprints] = {value, candidate.now_ns};
+  if (candidate.fingerprint == 0) return;
+  fingerprints_[candidate.fingerprint % kFingerprints] = {candidate.fingerprint, candidate.now_ns};
 }
 
-GateVerdict Engine::check_new(const NewOrderMessage& message, std::uint32_t port,
-                              Candidate& candidate) noexcept {
-  const auto no = [](Refusal refusal) { return GateVerdict{.refusal = refusal}; };
-  if (const Refusal found = check_shape(message); found != Refusal::kNone) return no(found);
+Refusal Engine::check_named(Candidate& candidate) noexcept {
+  const NewOrderMessage& message = candidate.message;
+  if (const Refusal found = check_shape(message); found != Refusal::kNone) return found;
   const InstrumentRow& row = state_.registry.instruments.at(message.instrument);
-  if (const Refusal found = check_numbers(message, row); found != Refusal::kNone) return no(found);
+  if (const Refusal found = check_numbers(message, row); found != Refusal::kNone) return found;
   candidate.route_index = state_.route_of_order(message.account, message.instrument,
                                                 static_cast<Leg>(message.leg), message.strategy);
-  if (candidate.route_index == RouteTable::kNone) return no(Refusal::kTableFull);
-  Route& route = state_.routes.at(candidate.route_index);
-  if (const Refusal found = check_venue(route); found != Refusal::kNone) return no(found);
-  const Refusal offered = check_capability(message, *route.venue_row, candidate.is_emulated);
-  if (offered != Refusal::kNone) return no(offered);
-  if (message.expires_ns != 0 && message.expires_ns <= candidate.now_ns)
-    return no(Refusal::kExpiryPast);
-  if (route.limits.generation != state_.registry.limits_generation()) [[unlikely]] {
-    route.limits = effective_limits(route.levels, row.definition.quantity_scale);
-    route.limits.generation = state_.registry.limits_generation();
+  if (candidate.route_index == RouteTable::kNone) return Refusal::kTableFull;
+  prepared_.prepare(message, candidate.route_index);
+  const Route& route = state_.routes.at(candidate.route_index);
+  if (const Refusal found = check_venue(route); found != Refusal::kNone) return found;
+  if (const Refusal found = check_capability(message, *route.venue_row, candidate.is_emulated);
+      found != Refusal::kNone) {
+    return found;
   }
-  candidate.is_closing = closes_leg(route.leg, message.side) || (message.flags & kReduceOnly) != 0;
-  candidate.price = protection_price(message, route);
-  if (message.client_number == 0 && state_.names.is_text_full())
-    return no(Refusal::kIdempotencyFull);
-  (void)port;
-  return check_gate(candidate);
+  if (message.expires_ns != 0 && message.expires_ns <= candidate.now_ns)
+    return Refusal::kExpiryPast;
+  if (message.client_number == 0 && state_.names.is_text_full()) return Refusal::kIdempotencyFull;
+  return row.factor.factor == 0 ? Refusal::kNoConversionRate : Refusal::kNone;
 }
 
 Notice Engine::submit(const NewOrderMessage& message, std::uint32_t port) noexcept {
-  const std::int64_t now = now_ns();
-  Candidate candidate{message, port, now, 0, 0, false, false, 0};
-  if (const Refusal found = check_identity(message); found != Refusal::kNone) {
-    return refuse(message, port, {.refusal = found});
+  Candidate candidate{message, port, now_ns(), prepared_.find(message)};
+  const bool is_plain = candidate.route_index != PreparedRoutes::kNone && is_clock_healthy_ &&
+                        prepared_.at(candidate.route_index).pass(message);
+  if (!is_plain) {
+    if (const Refusal found = check_identity(message); found != Refusal::kNone) {
+      return refuse(message, port, {.refusal = found});
+    }
   }
   Notice repeated;
   if (find_repeated(message, port, repeated)) return repeated;
-  const VenueId venue = state_.registry.instruments.at(message.instrument).definition.venue;
-  const GateVerdict verdict = check_new(message, port, candidate);
-  if (verdict.refusal != Refusal::kNone) [[unlikely]]
+  if (!is_plain) {
+    if (const Refusal found = check_named(candidate); found != Refusal::kNone) {
+      return refuse(message, port, {.refusal = found});
+    }
+  }
+  if (const GateVerdict verdict = check_gate(candidate); verdict.refusal != Refusal::kNone)
+      [[unlikely]] {
     return refuse(message, port, verdict);
+  }
   const Route& route = state_.routes.at(candidate.route_index);
-  if (const Refusal found = check_space(venue_port_of_[venue], &route, now);
+  if (const Refusal found =
+          check_space(venue_port_of_[route.venue], prepared_.at(candidate.route_index).durability,
+                      candidate.now_ns);
       found != Refusal::kNone) {
     return refuse(message, port, {.refusal = found});
   }
   // Last, because it remembers: an order refused for space may come again at once.
   if (is_duplicate(candidate)) return refuse(message, port, {.refusal = Refusal::kDuplicateOrder});
-  return accept(candidate);
+  return candidate.is_emulated ? accept_held(candidate) : accept(candidate);
 }
 
 void Engine::write_new(const Candidate& candidate, std::uint8_t* record, std::uint32_t length,
@@ -334,38 +347,63 @@ void Engine::write_new(const Candidate& candidate, std::uint8_t* record, std::ui
   std::memcpy(record + length - sizeof(ClientId), &message.client_id, sizeof(ClientId));
 }
 
+namespace {
+
+[[nodiscard]] std::uint32_t length_of(const NewOrderMessage& message) noexcept {
+  return static_cast<std::uint32_t>(sizeof(RecordHeader) + sizeof(OrderNew) +
+                                    (has_conditions_of(message) ? sizeof(OrderConditions) : 0) +
+                                    (message.client_number == 0 ? sizeof(ClientId) : 0));
+}
+
+}  // namespace
+
 Notice Engine::accept(const Candidate& candidate) noexcept {
   const NewOrderMessage& message = candidate.message;
-  Route& route = state_.routes.at(candidate.route_index);
-  const auto length =
-      static_cast<std::uint32_t>(sizeof(RecordHeader) + sizeof(OrderNew) +
-                                 (has_conditions_of(message) ? sizeof(OrderConditions) : 0) +
-                                 (message.client_number == 0 ? sizeof(ClientId) : 0));
-  // An order that the gateway holds for its trigger is one group with the fact that says so.
-  constexpr std::uint32_t kHeldBytes = sizeof(RecordHeader) + sizeof(OrderFact);
-  const std::uint32_t bytes = length + (candidate.is_emulated ? kHeldBytes : 0);
-  std::uint8_t* record = writer_.reserve(bytes);
+  const Route& route = state_.routes.at(candidate.route_index);
+  const std::uint32_t length = length_of(message);
+  std::uint8_t* record = writer_.reserve(length);
   if (record == nullptr) {
     return refuse(message, candidate.port, {.refusal = Refusal::kJournalBehind});
   }
-  const OrderId id = make_order_id(
-      {settings_.instance, state_.epoch, static_cast<std::uint32_t>(state_.orders_made + 1)});
+  const OrderId id = next_order_id();
   write_new(candidate, record, length, id);
-  if (candidate.is_emulated) {
-    OrderFact held{};
-    held.order_id = id;
-    held.cumulative = -1;
-    held.reason = static_cast<std::uint32_t>(FactReason::kUntriggered);
-    held.evidence = static_cast<std::uint32_t>(Evidence::kGateway);
-    open_record(record + length, RecordKind::kOrderAccepted, kHeldBytes, {});
-    std::memcpy(record + length + sizeof(RecordHeader), &held, sizeof held);
+  const Sequence sequence = writer_.publish(length);
+  const std::uint32_t slot =
+      state_.apply_decided(*reinterpret_cast<const RecordHeader*>(record), record,
+                           {candidate.route_index, candidate.amount_e4});
+  send_new(state_.orders.at(slot), sequence, route);
+  return accepted(candidate, id, sequence);
+}
+
+// An order that the gateway holds for its trigger is one group with the fact that says so.
+Notice Engine::accept_held(const Candidate& candidate) noexcept {
+  const NewOrderMessage& message = candidate.message;
+  const std::uint32_t length = length_of(message);
+  constexpr std::uint32_t kHeldBytes = sizeof(RecordHeader) + sizeof(OrderFact);
+  std::uint8_t* record = writer_.reserve(length + kHeldBytes);
+  if (record == nullptr) {
+    return refuse(message, candidate.port, {.refusal = Refusal::kJournalBehind});
   }
+  const OrderId id = next_order_id();
+  write_new(candidate, record, length, id);
+  OrderFact held{};
+  held.order_id = id;
+  held.cumulative = -1;
+  held.reason = static_cast<std::uint32_t>(FactReason::kUntriggered);
+  held.evidence = static_cast<std::uint32_t>(Evidence::kGateway);
+  open_record(record + length, RecordKind::kOrderAccepted, kHeldBytes, {});
+  std::memcpy(record + length + sizeof(RecordHeader), &held, sizeof held);
+  const Sequence sequence = commit(record, length + kHeldBytes) - 1;
+  return accepted(candidate, id, sequence);
+}
+
+Notice Engine::accepted(const Candidate& candidate, OrderId id, Sequence sequence) noexcept {
+  const NewOrderMessage& message = candidate.message;
+  const Route& route = state_.routes.at(candidate.route_index);
   for (LevelEntity* level : route.levels) level->orders.take(candidate.now_ns, level->order_rate);
   remember_fingerprint(candidate);
-  const Sequence sequence = commit(record, bytes) - (candidate.is_emulated ? 1 : 0);
-  const Order& order = state_.orders.at(state_.orders.find(id));
-  if ((message.flags & kEmulate) != 0) emulated_.push_back(id);
-  if (!candidate.is_emulated) send_new(order, sequence, route);
+  if ((message.flags & kEmulate) != 0) [[unlikely]]
+    emulated_.push_back({.order_id = id});
   ++counters_.orders_accepted;
   state_.prefetch_next(message.header.principal, message.client_number, id);
   return answer(candidate.port, {.sequence = sequence,
@@ -374,7 +412,12 @@ Notice Engine::accept(const Candidate& candidate) noexcept {
                                  .kind = static_cast<std::uint16_t>(RecordKind::kOrderNew)});
 }
 
-void Engine::send_new(const Order& order, Sequence sequence, Route& route) noexcept {
+OrderId Engine::next_order_id() const noexcept {
+  return make_order_id(
+      {settings_.instance, state_.epoch, static_cast<std::uint32_t>(state_.orders_made + 1)});
+}
+
+void Engine::send_new(const Order& order, Sequence sequence, const Route& route) noexcept {
   VenuePort& port = *venue_port_of_[route.venue];
   // Sent after its acceptance by us: the trigger has fired here, whatever the venue offers by now.
   const bool was_triggered = (order.flags & kEmulate) != 0 &&
@@ -385,18 +428,22 @@ void Engine::send_new(const Order& order, Sequence sequence, Route& route) noexc
   if ((route.venue_row->definition.times_in_force >> static_cast<int>(tif) & 1) == 0) {
     tif = TimeInForce::kGtc;
   }
-  OutboundEntry entry = outbound_of(order, RecordKind::kOrderNew, state_.epoch, sequence);
-  entry.type = type;
-  entry.time_in_force = tif;
-  entry.trigger_price = was_triggered ? 0 : order.trigger_price;
-  entry.display_quantity = order.display_quantity;
-  entry.expires_ns = tif == TimeInForce::kGtd ? order.expires_ns : 0;
   const bool waits_for_disk =
       static_cast<Durability>(route.account_row->definition.durability) == Durability::kDisk;
-  // Room was checked before the decision, so the push succeeds; a failed one leaves UNKNOWN to
-  // settle.
-  const bool is_pushed = waits_for_disk ? port.gated.push(&entry) : port.outbound.push(&entry);
-  if (is_pushed) ++port.entries_out;
+  auto& lane = waits_for_disk ? port.gated : port.outbound;
+  // Room was checked before the decision; without it the order is UNKNOWN after a while and
+  // settled.
+  auto* entry = reinterpret_cast<OutboundEntry*>(lane.claim());
+  if (entry == nullptr) [[unlikely]]
+    return;
+  *entry = outbound_of(order, RecordKind::kOrderNew, state_.epoch, sequence);
+  entry->type = type;
+  entry->time_in_force = tif;
+  entry->trigger_price = was_triggered ? 0 : order.trigger_price;
+  entry->display_quantity = order.display_quantity;
+  entry->expires_ns = tif == TimeInForce::kGtd ? order.expires_ns : 0;
+  lane.publish();
+  ++port.entries_out;
 }
 
 Notice Engine::refuse(const NewOrderMessage& message, std::uint32_t port,

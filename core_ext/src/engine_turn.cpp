@@ -7,6 +7,9 @@ namespace gateway {
 namespace {
 
 constexpr std::int64_t kTimerPeriod_ns = 1'000'000;
+// A venue that rejects the cancel of an expired order is asked again, less and less often.
+constexpr std::int64_t kExpiryRetry_ns = 100'000'000;
+constexpr std::int64_t kExpiryRetryMax_ns = 5'000'000'000;
 
 /// Copies the message at the head of a lane. False: not complete, or its size is nonsense.
 bool take_message(SpscLane<kEntryBytes>& lane, AnyMessage& out) noexcept {
@@ -50,6 +53,7 @@ std::size_t bytes_of(MessageKind kind) noexcept {
 
 Engine::Engine(State& state, journal::Writer& writer, Clock& clock, const EngineSettings& settings)
     : state_(state),
+      prepared_(state, state.capacity.positions_max),
       writer_(writer),
       clock_(clock),
       settings_(settings),
@@ -295,7 +299,8 @@ bool is_halted(const Route& route) noexcept {
 }  // namespace
 
 void Engine::trigger_emulated(InstrumentId instrument, std::int64_t price) noexcept {
-  for (const OrderId id : emulated_) {
+  for (const Emulated& held : emulated_) {
+    const OrderId id = held.order_id;
     const std::uint32_t slot = state_.orders.find(id);
     if (slot == kNoSlot) continue;
     const Order& order = state_.orders.at(slot);
@@ -317,17 +322,17 @@ void Engine::trigger_emulated(InstrumentId instrument, std::int64_t price) noexc
   }
 }
 
-void Engine::end_emulated(const Order& order) noexcept {
+bool Engine::end_emulated(const Order& order) noexcept {
   const std::uint32_t slot = state_.orders.find(order.order_id);
   VenuePort* port = venue_port_of_[state_.routes.at(order.route).venue];
   if (port == nullptr || !port->has_room_for_cancel() ||
       pending(order.overlay, Overlay::kCancel) == Pending::kSent) {
-    return;
+    return false;
   }
   ++counters_.expired_by_engine;
   if (!is_held_here(order, *port)) {
     send_cancel(slot, 0, 0, CancelReason::kExpiry, order.origin_port);
-    return;
+    return true;
   }
   OrderFact expired{};
   expired.order_id = order.order_id;
@@ -335,6 +340,7 @@ void Engine::end_emulated(const Order& order) noexcept {
   expired.reason = static_cast<std::uint32_t>(FactReason::kExpired);
   expired.evidence = static_cast<std::uint32_t>(Evidence::kGateway);
   on_fact(RecordKind::kOrderExpired, expired);
+  return true;
 }
 
 // A venue that offers the time in force ends the order itself, and says EXPIRED.
@@ -347,26 +353,31 @@ bool Engine::is_timed_here(const Order& order) const noexcept {
 void Engine::run_timers(std::int64_t now) noexcept {
   std::size_t kept = 0;
   for (std::size_t i = 0; i < emulated_.size(); ++i) {
-    const std::uint32_t slot = state_.orders.find(emulated_[i]);
+    Emulated entry = emulated_[i];
+    const std::uint32_t slot = state_.orders.find(entry.order_id);
     if (slot == kNoSlot) continue;
     const Order& order = state_.orders.at(slot);
     if (!is_open(static_cast<OrderState>(order.state))) continue;
-    emulated_[kept++] = emulated_[i];
-    const bool is_due = order.time_in_force == TimeInForce::kGtd && order.expires_ns <= now;
-    if (is_due && is_timed_here(order)) end_emulated(order);
+    const bool is_due = order.time_in_force == TimeInForce::kGtd &&
+                        std::max(order.expires_ns, entry.retry_ns) <= now;
+    if (is_due && is_timed_here(order) && end_emulated(order)) {
+      entry.wait_ns = std::clamp(entry.wait_ns * 2, kExpiryRetry_ns, kExpiryRetryMax_ns);
+      entry.retry_ns = now + entry.wait_ns;
+    }
+    emulated_[kept++] = entry;
   }
   emulated_.resize(kept);
 }
 
 Sequence Engine::roll_period() noexcept {
   (void)now_ns();
-  for (const OrderId id : emulated_) {
-    const std::uint32_t slot = state_.orders.find(id);
+  for (const Emulated& held : emulated_) {
+    const std::uint32_t slot = state_.orders.find(held.order_id);
     if (slot == kNoSlot) continue;
     const Order& order = state_.orders.at(slot);
     const bool is_day = order.time_in_force == TimeInForce::kDay;
     if (is_day && is_open(static_cast<OrderState>(order.state)) && is_timed_here(order)) {
-      end_emulated(order);
+      (void)end_emulated(order);
     }
   }
   ClockTick tick{};
@@ -380,7 +391,7 @@ void Engine::settle_in_flight() {
   state_.orders.for_each_open([&](std::uint32_t slot) { open.push_back(slot); });
   for (const std::uint32_t slot : open) {
     const Order& order = state_.orders.at(slot);
-    if ((order.flags & kEmulate) != 0) emulated_.push_back(order.order_id);
+    if ((order.flags & kEmulate) != 0) emulated_.push_back({.order_id = order.order_id});
     OrderFact unknown{};
     unknown.order_id = order.order_id;
     unknown.cumulative = -1;
@@ -400,7 +411,8 @@ void Engine::settle_in_flight() {
 }
 
 bool Engine::has_same_content(const Order& order, const NewOrderMessage& message) noexcept {
-  constexpr std::uint8_t kOurs = kTextClientId | kConditions | kExternalOrder;
+  // The wish belongs to the session, not to the order: another door may repeat it without.
+  constexpr std::uint8_t kOurs = kTextClientId | kConditions | kExternalOrder | kCancelOnDisconnect;
   // A market order's price is our protection price, so only priced orders compare it.
   const bool is_same_price = message.price == 0 || message.price == order.original_price;
   return is_same_price && order.original_quantity == message.quantity &&

@@ -150,39 +150,72 @@ bool Superblock::mark_clean(const StreamPoint& end, std::int64_t now_ns, std::st
   return store(next, now_ns, error);
 }
 
+namespace {
+
+/// Reads one segment into the report; false when nothing of it can be believed.
+bool find_in_segment(platform::Storage& storage, const std::string& path, std::uint32_t index,
+                     RebuildReport& report) {
+  const int file = storage.open(path, platform::OpenMode::kRead);
+  if (file < 0) return false;
+  SegmentHeader header;
+  const bool is_good =
+      platform::read_fully(storage, file, &header, sizeof header, 0) == sizeof header &&
+      check_segment_header(header, index, report.instance) == HeaderCheck::kGood;
+  if (is_good) {
+    report.instance = header.instance;
+    const StreamPoint from{header.first_position, header.first_sequence - 1, header.previous_crc,
+                           header.epoch};
+    const ScanEnd scan = scan_file(storage, file, ~0ULL, from, header.instance,
+                                   [](const RecordHeader&, const std::uint8_t*) {});
+    report.epoch_found = std::max(report.epoch_found, scan.end.epoch);
+    report.sequence = std::max(report.sequence, scan.end.sequence);
+    report.records += scan.end.sequence - from.sequence;
+  }
+  storage.close(file);
+  return is_good;
+}
+
+}  // namespace
+
 bool rebuild_superblock(platform::Storage& storage, const std::string& directory,
-                        std::uint32_t instance, std::int64_t now_ns, std::string& error) {
+                        std::uint32_t instance, std::int64_t now_ns, RebuildReport& report,
+                        std::string& error) {
+  report = {};
+  report.instance = instance;
+  Superblock present(storage, directory);
+  if (present.load(instance, report.was)) {
+    error = directory + "/" + kSuperblockName + " is whole (epoch " +
+            std::to_string(present.state().epoch) + "); there is nothing to rebuild";
+    return false;
+  }
+  report.was = report.was.substr(0, report.was.find("; "));
   DirectoryListing listing;
   const int failed = list_directory(storage, directory, listing);
   if (failed != 0) {
     error = directory + ": " + platform::describe_errno(failed);
     return false;
   }
-  std::uint32_t epoch = 0;
   for (const std::uint32_t index : listing.segments) {
-    const int file = storage.open(directory + "/" + segment_name(index), platform::OpenMode::kRead);
-    if (file < 0) continue;
-    SegmentHeader header;
-    if (platform::read_fully(storage, file, &header, sizeof header, 0) == sizeof header &&
-        check_segment_header(header, index, instance) == HeaderCheck::kGood) {
-      const StreamPoint from{header.first_position, header.first_sequence - 1, header.previous_crc,
-                             header.epoch};
-      const ScanEnd scan = scan_file(storage, file, ~0ULL, from, instance,
-                                     [](const RecordHeader&, const std::uint8_t*) {});
-      epoch = std::max(epoch, scan.end.epoch);
-    }
-    storage.close(file);
+    const bool is_good =
+        find_in_segment(storage, directory + "/" + segment_name(index), index, report);
+    ++(is_good ? report.segments : report.segments_bad);
   }
   for (const Sequence sequence : listing.snapshots) {
     Snapshot snapshot;
     std::string ignored;
-    if (load_snapshot(storage, directory, sequence, instance, snapshot, ignored)) {
-      epoch = std::max(epoch, snapshot.at.epoch);
-    }
+    if (!load_snapshot(storage, directory, sequence, report.instance, snapshot, ignored)) continue;
+    ++report.snapshots;
+    report.epoch_found = std::max(report.epoch_found, snapshot.at.epoch);
+  }
+  if (report.segments == 0) {
+    error = directory + ": no segment with a good header, so nothing tells instance and epoch; " +
+            "restore the directory from its copy";
+    return false;
   }
   Superblock superblock(storage, directory);
-  return superblock.create(instance, now_ns, error) &&
-         superblock.raise_epoch(epoch + kRebuildMargin, now_ns, error);
+  report.epoch = report.epoch_found + kRebuildMargin;
+  return superblock.create(report.instance, now_ns, error) &&
+         superblock.raise_epoch(report.epoch, now_ns, error);
 }
 
 }  // namespace gateway::journal

@@ -42,11 +42,26 @@ std::uint32_t Registry::find_principal(std::string_view name) const noexcept {
   return find_row(principals, name, [](const auto& row) { return row.definition.name.view(); });
 }
 
-bool Registry::apply(const CurrencyDefined& record) noexcept { return define(currencies, record); }
-bool Registry::apply(const VenueDefined& record) noexcept { return define(venues, record); }
-bool Registry::apply(const AccountDefined& record) noexcept { return define(accounts, record); }
-bool Registry::apply(const StrategyDefined& record) noexcept { return define(strategies, record); }
-bool Registry::apply(const PrincipalDefined& record) noexcept { return define(principals, record); }
+bool Registry::apply(const CurrencyDefined& record) noexcept {
+  touch();
+  return define(currencies, record);
+}
+bool Registry::apply(const VenueDefined& record) noexcept {
+  touch();
+  return define(venues, record);
+}
+bool Registry::apply(const AccountDefined& record) noexcept {
+  touch();
+  return define(accounts, record);
+}
+bool Registry::apply(const StrategyDefined& record) noexcept {
+  touch();
+  return define(strategies, record);
+}
+bool Registry::apply(const PrincipalDefined& record) noexcept {
+  touch();
+  return define(principals, record);
+}
 
 bool Registry::apply(const InstrumentDefined& record) noexcept {
   if (!define(instruments, record)) return false;
@@ -56,8 +71,15 @@ bool Registry::apply(const InstrumentDefined& record) noexcept {
                .price_scale = record.price_scale,
                .quantity_scale = record.quantity_scale,
                .multiplier_scale = record.multiplier_scale};
+  const int decimals = record.price_scale + record.quantity_scale + record.multiplier_scale;
+  std::int64_t unit = 0;
+  const bool has_unit =
+      row.rules.kind != InstrumentKind::kInverse && decimals <= kMoneyScale &&
+      record.multiplier > 0 &&
+      !__builtin_mul_overflow(record.multiplier, kPow10_64[kMoneyScale - decimals], &unit);
+  row.unit_e18 = has_unit ? unit : 0;
   refresh_factor(row);
-  ++limits_generation_;
+  limits_moved();
   return true;
 }
 
@@ -65,16 +87,18 @@ bool Registry::apply(const CurrencyRateSet& record) noexcept {
   if (!currencies.has(record.currency)) return false;
   CurrencyRow& currency = currencies.at(record.currency);
   currency.rate_e8 = record.rate_e8;
+  currency.reporting =
+      record.rate_e8 > 0 ? AmountFactor::of(record.rate_e8, pow10_128(22)) : AmountFactor{};
   currency.rate_version = record.version;
   for (std::uint32_t id = 1; id <= instruments.count(); ++id) refresh_factor(instruments.at(id));
-  ++limits_generation_;
+  limits_moved();
   return true;
 }
 
 bool Registry::apply(const LimitsSet& record) noexcept {
   if (!has_level(record.level, record.id)) return false;
   level(static_cast<Level>(record.level), record.id).set(record);
-  ++limits_generation_;
+  limits_moved();
   return true;
 }
 
@@ -85,7 +109,7 @@ bool Registry::apply(const TradingStateSet& record) noexcept {
   entity.is_latched = record.is_latch != 0;
   entity.state_actor = record.actor;
   entity.state_reason = record.reason;
-  ++limits_generation_;
+  limits_moved();
   return true;
 }
 

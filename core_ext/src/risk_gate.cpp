@@ -70,14 +70,14 @@ GateVerdict explain_position(const GateView& view, const GateOrder& order, int s
     const std::int64_t after = detail::worst_after(exposure, order);
     if (after > maximum) {
       return verdict(Refusal::kPositionLimit, i, maximum, exposure.position, after,
-                     is_buy ? exposure.working_buy : exposure.working_sell);
+                     exposure.working[index_of(order.side)]);
     }
   }
   const std::int64_t closable = detail::closable(*view.account, order.side);
   if (order.is_reduce_only && order.added_quantity > closable) {
     return verdict(Refusal::kWouldIncrease, static_cast<int>(Level::kAccount),
                    closable > 0 ? closable : 0, view.account->position, order.added_quantity,
-                   is_buy ? view.account->working_buy : view.account->working_sell);
+                   view.account->working[index_of(order.side)]);
   }
   return {};
 }
@@ -85,8 +85,8 @@ GateVerdict explain_position(const GateView& view, const GateOrder& order, int s
 GateVerdict explain_level(const LevelEntity& level, int i, const GateOrder& order) noexcept {
   const LevelTotals& totals = level.totals;
   const LimitFields& limits = level.limits;
-  const std::int64_t working = totals.working_buy_e4 + totals.working_sell_e4;
-  const std::int64_t gross = totals.gross_e4();
+  const std::int64_t working = totals.working_both_e4();
+  const std::int64_t gross = totals.gross_e4;
   if (gross + order.added_notional_e4 > limits.gross_exposure_max_e4) {
     return verdict(Refusal::kExposureLimit, i, limits.gross_exposure_max_e4, gross,
                    gross + order.added_notional_e4, working);
@@ -101,7 +101,7 @@ GateVerdict explain_level(const LevelEntity& level, int i, const GateOrder& orde
     return verdict(Refusal::kCreditLimit, i, limits.credit_max_e4, credit - order.added_notional_e4,
                    credit, working);
   }
-  const std::int64_t open = order.side == Side::kBuy ? totals.open_buy : totals.open_sell;
+  const std::int64_t open = totals.open_orders[index_of(order.side)];
   if (order.counts_as_order && open >= std::int64_t{limits.open_orders_side_max}) {
     return verdict(Refusal::kMaxOpenOrders, i, limits.open_orders_side_max, open, open + 1, open);
   }

@@ -10,6 +10,7 @@ bool State::apply_boot(const Boot& boot) noexcept {
   for (std::uint32_t id = 1; id <= registry.venues.count(); ++id) {
     registry.venues.at(id).session = VenueSession::kDown;
   }
+  registry.touch();
   return true;
 }
 
@@ -38,6 +39,7 @@ bool State::apply_venue_state(const VenueState& state) noexcept {
   row.session = static_cast<VenueSession>(state.state);
   row.session_text = state.text;
   row.session_since_ns = state.since_ns;
+  registry.touch();
   return true;
 }
 

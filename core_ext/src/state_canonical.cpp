@@ -10,7 +10,7 @@
 namespace gateway {
 namespace {
 
-constexpr char kMagic[8] = {'G', 'W', 'S', 'T', 'A', 'T', 'E', '1'};
+constexpr char kMagic[8] = {'G', 'W', 'S', 'T', 'A', 'T', 'E', '2'};
 
 class Out {
  public:
@@ -139,7 +139,7 @@ bool get_levels(In& in, Registry& registry) {
     entity.is_latched = image.is_latched != 0;
     entity.state_actor = image.state_actor;
     entity.state_reason = image.state_reason;
-    entity.totals.realised_e4 = image.realised_e4;
+    entity.add_realised(image.realised_e4);
   }
   return true;
 }
@@ -197,7 +197,9 @@ void put_orders(Out& out, const OrderTable& orders) {
     order.route = 0;
     order.next = 0;
     order.previous = 0;
-    order.index_next = 0;
+    order.id_next = 0;
+    order.number_next = 0;
+    order.venue_id_next = 0;
     out.put(order);
   }
   out.put(static_cast<std::uint64_t>(ended.size()));
@@ -220,8 +222,14 @@ bool get_orders(In& in, State& state) {
     const std::uint32_t slot = state.orders.take(order.order_id);
     order.next = state.orders.at(slot).next;
     order.previous = state.orders.at(slot).previous;
-    order.index_next = state.orders.at(slot).index_next;
+    order.id_next = state.orders.at(slot).id_next;
+    order.venue_id_hash = 0;
     state.orders.at(slot) = order;
+    state.orders.name_venue_id(slot, order.venue_order_id);
+    if (order.client_number != 0) state.orders.index_number(slot);
+    if (order.pending_client_number != 0) {
+      state.names.await_number(order.principal, order.pending_client_number, order.order_id);
+    }
     Route& route = state.routes.at(order.route);
     route.shared->add_working(order.side, order.reserved_quantity);
     route.account_exposure->add_working(order.side, order.reserved_quantity);
@@ -231,17 +239,6 @@ bool get_orders(In& in, State& state) {
     const int open = is_open(static_cast<OrderState>(order.state)) ? 1 : 0;
     for (LevelEntity* level : route.levels) {
       level->totals.add_working(order.side, order.reserved_notional_e4, open);
-    }
-    if (order.client_number != 0) {
-      state.names.numbers().insert(ClientNames::number_key(order.principal, order.client_number),
-                                   order.order_id);
-    }
-    if (order.pending_client_number != 0) {
-      state.names.numbers().insert(
-          ClientNames::number_key(order.principal, order.pending_client_number), order.order_id);
-    }
-    if (!order.venue_order_id.empty()) {
-      state.venue_names.insert(text_key(order.account, order.venue_order_id), order.order_id);
     }
   }
   if (!in.get(count)) return false;
@@ -344,10 +341,8 @@ bool get_positions(In& in, State& state) {
     route.shared->position += image.book.quantity;
     route.account_exposure->position += image.book.quantity;
     route.strategy_exposure->position += image.book.quantity;
-    for (LevelEntity* level : route.levels) {
-      (image.book.quantity > 0 ? level->totals.position_long_e4
-                               : level->totals.position_short_e4) += image.notional_e4;
-    }
+    const std::int64_t amount_e4 = image.book.quantity > 0 ? image.notional_e4 : -image.notional_e4;
+    for (LevelEntity* level : route.levels) level->totals.move_position(0, amount_e4);
   }
   return true;
 }
@@ -362,6 +357,7 @@ void put_fills(Out& out, const State& state) {
     FillEntry entry = state.fills.at(ordinal);
     out.put(name_of(state.routes.position(entry.route)));
     entry.route = 0;
+    entry.key_next = 0;
     out.put(entry);
   }
 }
@@ -377,7 +373,9 @@ bool get_fills(In& in, State& state) {
     if (!in.get(name) || !in.get(entry)) return false;
     entry.route = route_of(state, name);
     if (entry.route == RouteTable::kNone) return false;
-    state.fills.remember(entry);
+    FillEntry& place = state.fills.remember(entry.key);
+    entry.key_next = place.key_next;
+    place = entry;
   }
   return true;
 }
@@ -416,6 +414,7 @@ void State::serialize(std::vector<std::uint8_t>& bytes) const {
   out.put(epoch);
   out.put(orders_made);
   out.put(last_fill_ns);
+  out.put(funding_known_ns);
   out.put(counts);
   put_registry(out, registry);
   put_orders(out, orders);
@@ -441,10 +440,10 @@ bool State::restore(const std::uint8_t* bytes, std::size_t size) {
   char magic[8];
   Capacity made_with;
   return in.get(magic) && std::memcmp(magic, kMagic, sizeof kMagic) == 0 && in.get(made_with) &&
-         in.get(epoch) && in.get(orders_made) && in.get(last_fill_ns) && in.get(counts) &&
-         get_registry(in, registry) && get_orders(in, *this) && get_names(in, names) &&
-         get_positions(in, *this) && get_fills(in, *this) && get_table(in, references) &&
-         get_balances(in, balances) && in.is_done();
+         in.get(epoch) && in.get(orders_made) && in.get(last_fill_ns) && in.get(funding_known_ns) &&
+         in.get(counts) && get_registry(in, registry) && get_orders(in, *this) &&
+         get_names(in, names) && get_positions(in, *this) && get_fills(in, *this) &&
+         get_table(in, references) && get_balances(in, balances) && in.is_done();
 }
 
 std::string State::hash() const {

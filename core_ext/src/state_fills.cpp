@@ -8,10 +8,18 @@
 namespace gateway {
 namespace {
 
+/// An amount with the sign of a quantity.
+std::int64_t signed_as(std::int64_t amount, std::int64_t quantity) noexcept {
+  return quantity > 0 ? amount : -amount;
+}
+
 /// Price of an execution in the instrument's own scale, away from zero: limits measure with it. A
 /// fill that came without a price is measured by its value.
 std::int64_t price_in_scale(const InstrumentRules& rules, std::int64_t price, int scale,
                             Int128 value_e18, std::int64_t quantity) noexcept {
+  if (scale == rules.price_scale && price != 0) [[likely]] {
+    return price > kQuantityMax || price < -kQuantityMax ? kQuantityMax : price;
+  }
   const auto found =
       price == 0 ? price_of(rules, {value_e18}, quantity, rules.price_scale)
                  : mul_div(price, kPow10_64[rules.price_scale], kPow10_64[scale], Rounding::kUp);
@@ -21,53 +29,51 @@ std::int64_t price_in_scale(const InstrumentRules& rules, std::int64_t price, in
 
 }  // namespace
 
-std::optional<PositionBook> State::book_after(const PositionBook& book, const Route& route,
-                                              Side side, std::int64_t quantity, Money value,
-                                              Money fee, CurrencyId fee_currency) const noexcept {
-  PositionBook next = book;
+bool State::apply_execution(PositionBook& book, const Route& route, Side side,
+                            std::int64_t quantity, Money value, Money fee,
+                            CurrencyId fee_currency) const noexcept {
   const InstrumentRow& row = *route.instrument_row;
   if (quantity != 0 &&
-      apply_fill(next, row.rules, side, quantity, value).fault != PositionFault::kNone) {
-    return std::nullopt;
+      apply_fill(book, row.rules, side, quantity, value).fault != PositionFault::kNone) {
+    return false;
   }
-  if (fee_currency == row.definition.settle) {
-    if (!add_fee(next, fee)) return std::nullopt;
-  } else if (row.rules.kind == InstrumentKind::kSpot && fee_currency == row.definition.base &&
-             quantity != 0) {
+  if (fee_currency == row.definition.settle) return add_fee(book, fee);
+  if (row.rules.kind == InstrumentKind::kSpot && fee_currency == row.definition.base &&
+      quantity != 0) {
     const auto worth = value_of_base_fee(row.rules, fee, quantity, value);
-    if (!worth || !add_fee(next, *worth)) return std::nullopt;
+    return worth && add_fee(book, *worth);
   }
-  return next;
+  return true;
 }
 
-void State::publish_position(std::uint32_t route_index, const PositionBook& book,
-                             std::int64_t price, std::uint64_t last_fill,
-                             Sequence sequence) noexcept {
+namespace {
+
+/// Reporting amount of all that a position realised, never better than it is; for limits only.
+std::int64_t realised_amount_e4(const CurrencyRow& currency, Int128 realised_e18) noexcept {
+  if (currency.reporting.factor == 0) return 0;
+  if (realised_e18 <= 0) return -currency.reporting.amount_e4(-realised_e18);
+  // amount_e4 rounds up by less than two units; profit is rounded down.
+  const std::int64_t amount = currency.reporting.amount_e4(realised_e18);
+  return amount > 2 ? amount - 2 : 0;
+}
+
+}  // namespace
+
+RouteChange State::publish_position(std::uint32_t route_index, const PositionBook& book,
+                                    std::int64_t price, std::uint64_t last_fill,
+                                    Sequence sequence) noexcept {
   Position& position = routes.position(route_index);
-  Route& route = routes.at(route_index);
-  const std::int64_t moved = book.quantity - position.book.quantity;
-  route.shared->position += moved;
-  route.account_exposure->position += moved;
-  route.strategy_exposure->position += moved;
-  const std::int64_t amount = route.instrument_row->amount_e4(price, book.quantity);
-  const bool was_long = position.book.quantity > 0;
-  const bool is_long = book.quantity > 0;
-  const Int128 realised = book.realised_e18 - position.book.realised_e18;
-  const CurrencyRow& settle_currency =
-      registry.currencies.at(route.instrument_row->definition.settle);
-  // Reporting amount of the realised difference, rounded towards loss; for limits only.
-  std::int64_t realised_e4 = 0;
-  if (realised != 0) {
-    const auto scaled = mul_div(realised, settle_currency.rate_e8, kPow10_64[8], Rounding::kDown);
-    Int128 amount_e4 = scaled ? *scaled / kPow10_64[14] : 0;
-    if (realised < 0) --amount_e4;
-    realised_e4 = static_cast<std::int64_t>(amount_e4);
-  }
-  for (LevelEntity* level : route.levels) {
-    (was_long ? level->totals.position_long_e4 : level->totals.position_short_e4) -=
-        position.notional_e4;
-    (is_long ? level->totals.position_long_e4 : level->totals.position_short_e4) += amount;
-    level->totals.realised_e4 += realised_e4;
+  const InstrumentRow& row = *routes.at(route_index).instrument_row;
+  const std::int64_t amount = row.amount_e4(price, book.quantity);
+  RouteChange change{.position = book.quantity - position.book.quantity,
+                     .net_e4 = signed_as(amount, book.quantity) -
+                               signed_as(position.notional_e4, position.book.quantity),
+                     .gross_e4 = amount - position.notional_e4};
+  if (book.realised_e18 != position.book.realised_e18) {
+    // The difference of two totals: roundings of single fills do not add up.
+    const CurrencyRow& settle = registry.currencies.at(row.definition.settle);
+    change.realised_e4 = realised_amount_e4(settle, book.realised_e18) -
+                         realised_amount_e4(settle, position.book.realised_e18);
   }
   begin_write(position.version);
   put_all(position.book, book);
@@ -75,10 +81,23 @@ void State::publish_position(std::uint32_t route_index, const PositionBook& book
   put(position.last_fill, last_fill);
   put(position.sequence, sequence);
   end_write(position.version);
+  return change;
+}
+
+void State::move_money(Route& route, CurrencyId currency, Int128 amount_e18,
+                       Sequence sequence) noexcept {
+  const InstrumentDefined& rules = route.instrument_row->definition;
+  const int place = currency == rules.settle ? 0 : currency == rules.base ? 1 : 2;
+  Balance*& row = route.balances[place];
+  if (row == nullptr || row->currency != currency) [[unlikely]] {
+    row = balances.find_or_make(route.account, currency);
+    if (row == nullptr) return;
+  }
+  (void)BalanceTable::add(*row, amount_e18, sequence);
 }
 
 // Spot moves both currencies; derivatives move what was realised. Fees leave in their own currency.
-void State::book_cash(const Route& route, Side side, std::int64_t quantity, Int128 value_e18,
+void State::book_cash(Route& route, Side side, std::int64_t quantity, Int128 value_e18,
                       Int128 fee_e18, CurrencyId fee_currency, Int128 realised_e18,
                       Sequence sequence) noexcept {
   const InstrumentDefined& rules = route.instrument_row->definition;
@@ -86,12 +105,12 @@ void State::book_cash(const Route& route, Side side, std::int64_t quantity, Int1
     const std::int64_t direction = sign_of(side);
     const Int128 delivered =
         static_cast<Int128>(quantity) * kPow10_64[kMoneyScale - rules.quantity_scale];
-    balances.add(route.account, rules.base, delivered * direction, sequence);
-    balances.add(route.account, rules.quote, -value_e18 * direction, sequence);
+    move_money(route, rules.base, delivered * direction, sequence);
+    move_money(route, rules.quote, -value_e18 * direction, sequence);
   } else if (realised_e18 != 0) {
-    balances.add(route.account, rules.settle, realised_e18, sequence);
+    move_money(route, rules.settle, realised_e18, sequence);
   }
-  if (fee_e18 != 0) balances.add(route.account, fee_currency, -fee_e18, sequence);
+  if (fee_e18 != 0) move_money(route, fee_currency, -fee_e18, sequence);
 }
 
 bool State::apply_filled(const RecordHeader& header, const OrderFilled& fill) noexcept {
@@ -103,17 +122,17 @@ bool State::apply_filled(const RecordHeader& header, const OrderFilled& fill) no
                       : route_of_order(fill.account, fill.instrument, static_cast<Leg>(fill.leg),
                                        kExternalStrategy);
   if (route_index == RouteTable::kNone) return false;
-  const auto book = book_after(routes.position(route_index).book, routes.at(route_index), fill.side,
-                               fill.quantity, fill.value, fill.fee, fill.fee_currency);
+  DecidedFill decided{
+      FillMemory::key(fill.account, fill.instrument, fill.venue_order_id, fill.trade_id), slot,
+      route_index, routes.position(route_index).book};
+  const PositionBook& book = decided.book;
   // The after-image proves that replay does what the live process did.
-  if (!book || book->quantity != fill.position_quantity ||
-      book->cost_e18 != fill.position_cost.e18 ||
-      book->realised_e18 != fill.position_realised.e18) {
+  if (!apply_execution(decided.book, routes.at(route_index), fill.side, fill.quantity, fill.value,
+                       fill.fee, fill.fee_currency) ||
+      book.quantity != fill.position_quantity || book.cost_e18 != fill.position_cost.e18 ||
+      book.realised_e18 != fill.position_realised.e18) {
     return false;
   }
-  const DecidedFill decided{
-      FillMemory::key(fill.account, fill.instrument, fill.venue_order_id, fill.trade_id), slot,
-      route_index, *book};
   book_fill(header, fill, decided);
   return true;
 }
@@ -130,47 +149,48 @@ void State::book_fill(const RecordHeader& header, const OrderFilled& fill,
                       const DecidedFill& decided) noexcept {
   const std::uint32_t slot = decided.slot;
   const std::uint32_t route_index = decided.route;
-  const PositionBook* book = &decided.book;
   Route& route = routes.at(route_index);
   const Position& position = routes.position(route_index);
-  const Int128 realised = book->realised_e18 - position.book.realised_e18;
-  const std::uint64_t ordinal = fills.remember({.key = decided.key,
-                                                .order_id = fill.order_id,
-                                                .previous = position.last_fill,
-                                                .quantity = fill.quantity,
-                                                .revision = 0,
-                                                .value_e18 = fill.value.e18,
-                                                .fee_e18 = fill.fee.e18,
-                                                .fee_currency = fill.fee_currency,
-                                                .side = fill.side,
-                                                .price_scale = fill.price_scale,
-                                                .reserved = {},
-                                                .price = fill.price,
-                                                .route = route_index,
-                                                .reserved_word = 0,
-                                                .reserved_tail = {},
-                                                .before = position.book});
-  publish_position(route_index, *book,
-                   price_in_scale(route.instrument_row->rules, fill.price, fill.price_scale,
-                                  fill.value.e18, fill.quantity),
-                   ordinal, header.sequence);
+  const Int128 realised = decided.book.realised_e18 - position.book.realised_e18;
+  FillEntry& entry = fills.remember(decided.key);
+  entry.order_id = fill.order_id;
+  entry.previous = position.last_fill;
+  entry.quantity = fill.quantity;
+  entry.revision = 0;
+  entry.value_e18 = fill.value.e18;
+  entry.fee_e18 = fill.fee.e18;
+  entry.fee_currency = fill.fee_currency;
+  entry.side = fill.side;
+  entry.price_scale = fill.price_scale;
+  entry.price = fill.price;
+  entry.route = route_index;
+  entry.before = position.book;
+  RouteChange change =
+      publish_position(route_index, decided.book,
+                       price_in_scale(route.instrument_row->rules, fill.price, fill.price_scale,
+                                      fill.value.e18, fill.quantity),
+                       fills.total(), header.sequence);
   book_cash(route, fill.side, fill.quantity, fill.value.e18, fill.fee.e18, fill.fee_currency,
             realised, header.sequence);
   if (fill.venue_time_ns > last_fill_ns[fill.account])
     last_fill_ns[fill.account] = fill.venue_time_ns;
-  if (slot == kNoSlot) return;
+  if (slot == kNoSlot) return route.change(fill.side, change);
   Order& order = orders.at(slot);
   begin_write(order.version);
   put(order.cumulative, fill.order_cumulative);
   put(order.value_e18, order.value_e18 + fill.value.e18);
   if (order.venue_order_id.empty() && !fill.venue_order_id.empty()) {
-    put_all(order.venue_order_id, fill.venue_order_id);
-    venue_names.insert(text_key(order.account, fill.venue_order_id), order.order_id);
+    orders.name_venue_id(slot, fill.venue_order_id);
   }
   put(order.updated_ns, header.time_ns);
   put(order.sequence, header.sequence);
   const OrderEvent event = fill_event(order.cumulative, order.quantity);
-  settle(order, route, slot, transition(static_cast<OrderState>(order.state), event).next);
+  const RouteChange settled =
+      settle(order, route, slot, transition(static_cast<OrderState>(order.state), event).next);
+  change.working = settled.working;
+  change.working_e4 = settled.working_e4;
+  change.open_orders = settled.open_orders;
+  route.change(order.side, change);
   end_write(order.version);
 }
 
@@ -200,11 +220,11 @@ std::optional<PositionBook> State::book_revised(std::uint64_t ordinal, const Fil
       entry.price_scale = revised.price_scale;
       entry.revision = revised.revision;
     }
-    const auto next = book_after(book, route, entry.side, entry.quantity, {entry.value_e18},
-                                 {entry.fee_e18}, entry.fee_currency);
-    if (!next) return std::nullopt;
+    if (!apply_execution(book, route, entry.side, entry.quantity, {entry.value_e18},
+                         {entry.fee_e18}, entry.fee_currency)) {
+      return std::nullopt;
+    }
     if (commit) fills.at(*it) = entry;
-    book = *next;
   }
   return book;
 }
@@ -232,8 +252,9 @@ bool State::apply_revised(const RecordHeader& header, const FillRevised& fill) n
     return false;
   }
   const Int128 realised = book->realised_e18 - position.book.realised_e18;
-  publish_position(old.route, *book, price_after_revision(fill.fill_ordinal, old),
-                   position.last_fill, header.sequence);
+  route.change(old.side,
+               publish_position(old.route, *book, price_after_revision(fill.fill_ordinal, old),
+                                position.last_fill, header.sequence));
   // Money: take the old fill back, book the new one; the realised difference comes with the new
   // one.
   book_cash(route, opposite(old.side), old.quantity, old.value_e18, -old.fee_e18, old.fee_currency,
@@ -253,7 +274,7 @@ bool State::apply_revised(const RecordHeader& header, const FillRevised& fill) n
   }
   put(order.updated_ns, header.time_ns);
   put(order.sequence, header.sequence);
-  reserve_for(order, route, 0);
+  reserve_again(order);
   end_write(order.version);
   return true;
 }
@@ -272,12 +293,17 @@ void State::remember_reference(Key128 key, Sequence sequence) noexcept {
 bool State::apply_funding(const RecordHeader& header, const Funding& funding) noexcept {
   const std::uint64_t scope = (std::uint64_t{funding.account} << 32) | funding.instrument;
   remember_reference(reference_key(scope, funding.reference), header.sequence);
+  // A venue's clock that runs ahead of ours must not hide the payments until then.
+  std::int64_t& known_ns = funding_known_ns[funding.account];
+  known_ns = std::max(known_ns, std::min(funding.venue_time_ns, header.time_ns));
   return balances.add(funding.account, funding.currency, funding.amount.e18, header.sequence);
 }
 
 bool State::apply_balance(const RecordHeader& header, const BalanceChanged& change) noexcept {
   remember_reference(reference_key(std::uint64_t{change.account} << 32, change.reference),
                      header.sequence);
+  std::int64_t& known_ns = funding_known_ns[change.account];
+  if (known_ns == 0) known_ns = header.time_ns;
   return balances.add(change.account, change.currency, change.amount.e18, header.sequence);
 }
 

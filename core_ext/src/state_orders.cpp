@@ -17,45 +17,41 @@ void move_overlay(Order& order, Overlay overlay, PendingEvent event) noexcept {
 void put_new(Order& order, const RecordHeader& header, const std::uint8_t* record,
              std::uint32_t route) noexcept {
   const auto& made = payload<OrderNew>(record);
-  const OrderConditions* conditions = conditions_of(record, made.flags);
-  const ClientId* client_id = client_id_of(record, made.flags);
-  put(order.order_id, made.order_id);
-  put(order.client_number, made.client_number);
-  put(order.price, made.price);
-  put(order.quantity, made.quantity);
+  // The first six words of the record stand in the slot as they are.
+  static_assert(offsetof(Order, order_id) == 8 && offsetof(Order, flags) == 55 &&
+                offsetof(OrderNew, order_id) == 0 && offsetof(OrderNew, flags) == 47);
+  const auto* from = reinterpret_cast<const std::uint64_t*>(&made);
+  auto* to = reinterpret_cast<std::uint64_t*>(&order) + 1;
+  for (int i = 0; i < 6; ++i) __atomic_store_n(&to[i], from[i], __ATOMIC_RELAXED);
   put(order.cumulative, 0);
+  put(order.principal, header.actor);
   put(order.state, static_cast<std::uint8_t>(OrderState::kPendingNew));
   put(order.overlay, 0);
-  put(order.side, made.side);
-  put(order.type, made.type);
-  put(order.time_in_force, made.time_in_force);
-  put(order.flags, made.flags);
   put(order.leg, made.leg);
   put(order.margin_mode, made.margin_mode);
-  put(order.instrument, made.instrument);
-  put(order.account, made.account);
-  put(order.strategy, made.strategy);
-  put(order.principal, header.actor);
   put(order.route, route);
   put(order.origin_port, header.origin_port);
+  put(order.gate_price, gate_price_of(made.side, made.price, made.reference_price));
   put(order.created_ns, header.time_ns);
-  put(order.value_e18, Int128{0});
   put(order.updated_ns, header.time_ns);
   put(order.sequence, header.sequence);
+  put(order.value_e18, Int128{0});
+  put(order.venue_sequence, 0);
+  put(order.venue_time_ns, 0);
+  put(order.reason, 0);
+  put(order.original_price, made.price);
+  put(order.original_quantity, made.quantity);
+  const OrderConditions* conditions = conditions_of(record, made.flags);
   put(order.trigger_price, conditions == nullptr ? 0 : conditions->trigger_price);
   put(order.display_quantity, conditions == nullptr ? 0 : conditions->display_quantity);
   put(order.expires_ns, conditions == nullptr ? 0 : conditions->expires_ns);
   put(order.pending_price, 0);
   put(order.pending_quantity, 0);
-  put(order.venue_sequence, 0);
-  put(order.reason, 0);
-  put(order.venue_time_ns, 0);
-  put(order.original_price, made.price);
-  put(order.original_quantity, made.quantity);
   put(order.pending_client_number, 0);
+  put(order.pending_gate_price, 0);
   put(order.told_cumulative, 0);
   if (!order.venue_order_id.empty()) put_all(order.venue_order_id, VenueOrderId{});
-  if (client_id != nullptr) {
+  if (const ClientId* client_id = client_id_of(record, made.flags); client_id != nullptr) {
     put_all(order.client_id, *client_id);
   } else if (!order.client_id.empty()) {
     put_all(order.client_id, ClientId{});
@@ -64,16 +60,10 @@ void put_new(Order& order, const RecordHeader& header, const std::uint8_t* recor
 }
 
 /// What a new order holds at the gate: all of it.
-void reserve_new(Order& order, Route& route) noexcept {
-  const std::int64_t quantity = order.quantity;
-  const std::int64_t amount = route.instrument_row->amount_e4(order.price, quantity);
-  const Side side = order.side;
-  route.shared->add_working(side, quantity);
-  route.account_exposure->add_working(side, quantity);
-  route.strategy_exposure->add_working(side, quantity);
-  for (LevelEntity* level : route.levels) level->totals.add_working(side, amount, 1);
-  put(order.reserved_quantity, quantity);
-  put(order.reserved_notional_e4, amount);
+void reserve_new(Order& order, Route& route, std::int64_t amount_e4) noexcept {
+  route.change(order.side, {.working = order.quantity, .working_e4 = amount_e4, .open_orders = 1});
+  put(order.reserved_quantity, order.quantity);
+  put(order.reserved_notional_e4, amount_e4);
 }
 
 }  // namespace
@@ -81,14 +71,13 @@ void reserve_new(Order& order, Route& route) noexcept {
 std::uint32_t State::take_slot(OrderId id) noexcept {
   const std::uint32_t victim = orders.next_victim();
   if (victim != kNoSlot) {
-    const Order& old = orders.at(victim);
-    if (old.client_number != 0) names.forget_number(old.principal, old.client_number);
-    if (old.reserved_quantity != 0) {
-      put(orders.at(victim).told_cumulative, 0);
-      reserve_for(orders.at(victim), routes.at(old.route), 0);
+    Order& old = orders.at(victim);
+    if (old.pending_client_number != 0) {
+      names.end_pending(old.principal, old.pending_client_number);
     }
-    if (!old.venue_order_id.empty()) {
-      venue_names.erase(text_key(old.account, old.venue_order_id));
+    if (old.reserved_quantity != 0) {
+      put(old.told_cumulative, 0);
+      reserve_again(old);
     }
   }
   return orders.take(id);
@@ -97,15 +86,13 @@ std::uint32_t State::take_slot(OrderId id) noexcept {
 // Two steps ahead: what this call brings near is read by the next one, and used by the one after.
 void State::prefetch_next(PrincipalId principal, std::uint64_t number, OrderId id) const noexcept {
   constexpr std::uint64_t kAhead = 2;
-  orders.prefetch_index(id + kAhead);
-  if (number != 0) names.numbers().prefetch(ClientNames::number_key(principal, number + kAhead));
+  orders.prefetch_id(id + kAhead);
+  orders.prefetch_number(principal, number + kAhead);
   const std::uint32_t victim = orders.next_victim();
   if (victim == kNoSlot) return orders.prefetch_slot(orders.next_unused());
   const Order& old = orders.at(victim);
-  orders.prefetch_index(old.order_id);
-  if (old.client_number != 0) {
-    names.numbers().prefetch(ClientNames::number_key(old.principal, old.client_number));
-  }
+  orders.prefetch_id(old.order_id);
+  orders.prefetch_number(old.principal, old.client_number);
   if (old.next != 0) orders.prefetch_slot(old.next - 1);
 }
 
@@ -121,33 +108,33 @@ std::uint32_t State::route_of_order(AccountId account, InstrumentId instrument, 
                              strategy);
 }
 
-void State::reserve_for(Order& order, Route& route, int orders_delta) noexcept {
+RouteChange State::reserve(Order& order, const InstrumentRow& row) noexcept {
   // An ended order still holds what the venue executed and has not told us fill by fill.
   std::int64_t quantity = std::max<std::int64_t>(order.told_cumulative - order.cumulative, 0);
-  std::int64_t amount = quantity == 0 ? 0 : route.instrument_row->amount_e4(order.price, quantity);
   if (is_open(static_cast<OrderState>(order.state))) {
     quantity = std::max<std::int64_t>(leaves(order), 0);
-    amount = route.instrument_row->amount_e4(order.price, quantity);
-    if (order.pending_quantity != 0) {
-      const std::int64_t wanted =
-          std::max<std::int64_t>(order.pending_quantity - order.cumulative, 0);
-      amount = std::max(amount, route.instrument_row->amount_e4(order.pending_price, wanted));
-      quantity = std::max(quantity, wanted);
-    }
   }
-  const std::int64_t added = quantity - order.reserved_quantity;
-  const std::int64_t added_amount = amount - order.reserved_notional_e4;
-  route.shared->add_working(order.side, added);
-  route.account_exposure->add_working(order.side, added);
-  route.strategy_exposure->add_working(order.side, added);
-  for (LevelEntity* level : route.levels) {
-    level->totals.add_working(order.side, added_amount, orders_delta);
+  std::int64_t amount = quantity == 0 ? 0 : row.amount_e4(order.gate_price, quantity);
+  if (order.pending_quantity != 0) [[unlikely]] {
+    const std::int64_t wanted =
+        std::max<std::int64_t>(order.pending_quantity - order.cumulative, 0);
+    amount = std::max(amount, row.amount_e4(order.pending_gate_price, wanted));
+    quantity = std::max(quantity, wanted);
   }
+  const RouteChange change{.working = quantity - order.reserved_quantity,
+                           .working_e4 = amount - order.reserved_notional_e4};
   put(order.reserved_quantity, quantity);
   put(order.reserved_notional_e4, amount);
+  return change;
 }
 
-void State::settle(Order& order, Route& route, std::uint32_t slot, OrderState next) noexcept {
+void State::reserve_again(Order& order) noexcept {
+  Route& route = routes.at(order.route);
+  route.change(order.side, reserve(order, *route.instrument_row));
+}
+
+RouteChange State::settle(Order& order, const Route& route, std::uint32_t slot,
+                          OrderState next) noexcept {
   const auto was = static_cast<OrderState>(order.state);
   put(order.state, static_cast<std::uint8_t>(next));
   const int opened = static_cast<int>(is_open(next)) - static_cast<int>(is_open(was));
@@ -155,10 +142,13 @@ void State::settle(Order& order, Route& route, std::uint32_t slot, OrderState ne
     put(order.overlay, 0);
     put(order.pending_quantity, 0);
     put(order.pending_price, 0);
+    put(order.pending_gate_price, 0);
   }
-  reserve_for(order, route, opened);
+  RouteChange change = reserve(order, *route.instrument_row);
+  change.open_orders = opened;
   if (opened < 0) orders.retire(slot);
   if (opened > 0) orders.reopen(slot);
+  return change;
 }
 
 bool State::apply_order_new(const RecordHeader& header, const std::uint8_t* record) noexcept {
@@ -171,15 +161,38 @@ bool State::apply_order_new(const RecordHeader& header, const std::uint8_t* reco
       routes.find_or_make(made.account, made.instrument, static_cast<Leg>(made.leg),
                           static_cast<MarginMode>(made.margin_mode), made.strategy);
   if (route_index == RouteTable::kNone) return false;
+  const std::int64_t amount_e4 =
+      routes.at(route_index)
+          .instrument_row->amount_e4(gate_price_of(made.side, made.price, made.reference_price),
+                                     made.quantity);
+  (void)make_order(header, record, {route_index, amount_e4});
+  return true;
+}
+
+std::uint32_t State::make_order(const RecordHeader& header, const std::uint8_t* record,
+                                const DecidedOrder& decided) noexcept {
+  const auto& made = payload<OrderNew>(record);
   const std::uint32_t slot = take_slot(made.order_id);
   Order& order = orders.at(slot);
   begin_write(order.version);
-  put_new(order, header, record, route_index);
-  reserve_new(order, routes.at(route_index));
+  put_new(order, header, record, decided.route);
+  reserve_new(order, routes.at(decided.route), decided.amount_e4);
   end_write(order.version);
-  names.use(header.actor, made.client_number, order.client_id, made.order_id);
+  if (made.client_number != 0) {
+    orders.index_number(slot);
+    names.use_number(header.actor, made.client_number);
+  } else if (!order.client_id.empty()) {
+    names.use_text(header.actor, order.client_id, made.order_id);
+  }
   orders_made = split_order_id(made.order_id).sequence;
-  return true;
+  return slot;
+}
+
+std::uint32_t State::apply_decided(const RecordHeader& header, const std::uint8_t* record,
+                                   const DecidedOrder& decided) noexcept {
+  last_time_ns = header.time_ns;
+  ++counts[static_cast<int>(RecordKind::kOrderNew)];
+  return make_order(header, record, decided);
 }
 
 bool State::apply_adopted(const RecordHeader& header, const OrderAdopted& adopted) noexcept {
@@ -195,9 +208,9 @@ bool State::apply_adopted(const RecordHeader& header, const OrderAdopted& adopte
   Order fresh;
   fresh.next = order.next;
   fresh.previous = order.previous;
-  fresh.index_next = order.index_next;
+  fresh.id_next = order.id_next;
   fresh.order_id = adopted.order_id;
-  fresh.price = fresh.original_price = adopted.price;
+  fresh.price = fresh.original_price = fresh.gate_price = adopted.price;
   fresh.quantity = fresh.original_quantity = adopted.quantity;
   fresh.cumulative = adopted.cumulative;
   fresh.state = static_cast<std::uint8_t>(adopted.cumulative > 0 ? OrderState::kPartiallyFilled
@@ -214,14 +227,16 @@ bool State::apply_adopted(const RecordHeader& header, const OrderAdopted& adopte
   fresh.route = route_index;
   fresh.created_ns = fresh.updated_ns = header.time_ns;
   fresh.sequence = header.sequence;
-  fresh.venue_order_id = adopted.venue_order_id;
   fresh.client_id = adopted.venue_client_id;
   begin_write(order.version);
   fresh.version = order.version;
   put_all(order, fresh);
-  reserve_for(order, routes.at(route_index), 1);
+  orders.name_venue_id(slot, adopted.venue_order_id);
+  Route& route = routes.at(route_index);
+  RouteChange change = reserve(order, *route.instrument_row);
+  change.open_orders = 1;
+  route.change(order.side, change);
   end_write(order.version);
-  venue_names.insert(text_key(adopted.account, adopted.venue_order_id), adopted.order_id);
   const OrderIdParts parts = split_order_id(adopted.order_id);
   if (parts.epoch == epoch) orders_made = std::max<std::uint64_t>(orders_made, parts.sequence);
   return true;
@@ -249,13 +264,19 @@ bool State::apply_replace_requested(const RecordHeader& header,
   move_overlay(order, Overlay::kReplace, PendingEvent::kRequested);
   put(order.pending_price, replace.price);
   put(order.pending_quantity, replace.quantity);
+  put(order.pending_gate_price, gate_price_of(order.side, replace.price, replace.reference_price));
   put(order.pending_client_number, replace.client_number);
   put_all(order.pending_client_id, replace.client_id);
   put(order.updated_ns, header.time_ns);
   put(order.sequence, header.sequence);
-  reserve_for(order, routes.at(order.route), 0);
+  reserve_again(order);
   end_write(order.version);
-  names.use(header.actor, replace.client_number, replace.client_id, replace.order_id);
+  if (replace.client_number != 0) {
+    names.use_number(header.actor, replace.client_number);
+    names.await_number(order.principal, replace.client_number, replace.order_id);
+  } else if (!replace.client_id.empty()) {
+    names.use_text(header.actor, replace.client_id, replace.order_id);
+  }
   return true;
 }
 
@@ -267,7 +288,8 @@ bool State::apply_triggered(const RecordHeader& header, const OrderTriggered& tr
   begin_write(order.version);
   const OrderEvent event =
       triggered.by_gateway != 0 ? OrderEvent::kReleased : OrderEvent::kTriggered;
-  settle(order, routes.at(order.route), slot, transition(state, event).next);
+  Route& route = routes.at(order.route);
+  route.change(order.side, settle(order, route, slot, transition(state, event).next));
   put(order.updated_ns, header.time_ns);
   put(order.sequence, header.sequence);
   end_write(order.version);
@@ -277,23 +299,25 @@ bool State::apply_triggered(const RecordHeader& header, const OrderTriggered& tr
 namespace {
 
 /// Facts that end or clear a pending replace; the numbers in force come with the fact.
-void apply_replace_outcome(Order& order, RecordKind kind, const OrderFact& fact,
-                           ClientNames& names) noexcept {
+void apply_replace_outcome(State& state, std::uint32_t slot, RecordKind kind,
+                           const OrderFact& fact) noexcept {
+  Order& order = state.orders.at(slot);
   const std::uint64_t number = order.pending_client_number;
+  if (number != 0) state.names.end_pending(order.principal, number);
   if (kind == RecordKind::kOrderReplaced) {
     put(order.price, fact.price != 0 ? fact.price : order.price);
     put(order.quantity, fact.quantity);
+    // A replace we did not ask for brings no reference: the higher of old and new stands.
+    const std::int64_t around =
+        order.pending_gate_price != 0 ? order.pending_gate_price : order.gate_price;
+    put(order.gate_price, gate_price_of(order.side, order.price, around));
     if (!order.pending_client_id.empty()) put_all(order.client_id, order.pending_client_id);
-    if (number != 0) {
-      if (order.client_number != 0) names.forget_number(order.principal, order.client_number);
-      put(order.client_number, number);
-    }
-  } else if (number != 0) {
-    names.forget_number(order.principal, number);
+    if (number != 0) state.orders.rename_number(slot, number);
   }
   move_overlay(order, Overlay::kReplace, PendingEvent::kConfirmed);
   put(order.pending_price, 0);
   put(order.pending_quantity, 0);
+  put(order.pending_gate_price, 0);
   put(order.pending_client_number, 0);
   put_all(order.pending_client_id, ClientId{});
 }
@@ -331,11 +355,7 @@ bool State::apply_fact(const RecordHeader& header, const OrderFact& fact) noexce
   const auto reason = static_cast<FactReason>(fact.reason);
   begin_write(order.version);
   if (!fact.venue_order_id.empty() && !(order.venue_order_id == fact.venue_order_id)) {
-    if (!order.venue_order_id.empty()) {
-      venue_names.erase(text_key(order.account, order.venue_order_id));
-    }
-    put_all(order.venue_order_id, fact.venue_order_id);
-    venue_names.insert(text_key(order.account, fact.venue_order_id), order.order_id);
+    orders.name_venue_id(slot, fact.venue_order_id);
   }
   if (fact.venue_sequence > order.venue_sequence) put(order.venue_sequence, fact.venue_sequence);
   if (fact.venue_time_ns != 0) put(order.venue_time_ns, fact.venue_time_ns);
@@ -345,7 +365,7 @@ bool State::apply_fact(const RecordHeader& header, const OrderFact& fact) noexce
   if (kind == RecordKind::kCancelRejected) {
     move_overlay(order, Overlay::kCancel, PendingEvent::kRejected);
   } else if (kind == RecordKind::kReplaceRejected || kind == RecordKind::kOrderReplaced) {
-    apply_replace_outcome(order, kind, fact, names);
+    apply_replace_outcome(*this, slot, kind, fact);
     if (kind == RecordKind::kOrderReplaced) {
       next = transition(next, replace_event(order.cumulative, order.quantity)).next;
       if (next == OrderState::kNew && order.cumulative > 0) next = OrderState::kPartiallyFilled;
@@ -360,7 +380,7 @@ bool State::apply_fact(const RecordHeader& header, const OrderFact& fact) noexce
     next = transition(next, event_of(order, kind, fact)).next;
     if (next == OrderState::kNew && order.cumulative > 0) next = OrderState::kPartiallyFilled;
   }
-  settle(order, route, slot, next);
+  route.change(order.side, settle(order, route, slot, next));
   end_write(order.version);
   return true;
 }

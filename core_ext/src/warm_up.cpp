@@ -225,7 +225,7 @@ WarmUpReport WarmUp::run(std::uint32_t orders) noexcept {
 
 namespace {
 
-/// Looks for the ids that come next: finds nothing, and brings near where they will stand.
+/// Looks for the ids that come next: finds nothing, and brings near where they would stand.
 std::uint64_t read_places(const State& state, std::uint32_t instance) noexcept {
   constexpr std::uint32_t kAhead = 64;
   std::uint64_t sum = 0;
@@ -235,7 +235,7 @@ std::uint64_t read_places(const State& state, std::uint32_t instance) noexcept {
     for (PrincipalId id = 1; id <= state.registry.principals.count(); ++id) {
       const NumberWindow* window = state.names.window(id);
       const std::uint64_t newest = window == nullptr ? 0 : window->high_water;
-      sum += state.names.find(id, newest + i, {});
+      sum += state.names.find_pending(id, newest + i);
     }
   }
   return sum;

@@ -126,6 +126,7 @@ class VenuePort:
         venue_time_ns: int,
         venue_sequence: int,
         evidence: int = 1,
+        venue_order_id: str = "",
     ) -> bool:
         """`cumulative_quantity` "" = not told. Text in the instrument's scale."""
     def expired(
@@ -137,6 +138,7 @@ class VenuePort:
         venue_time_ns: int,
         venue_sequence: int,
         evidence: int = 1,
+        venue_order_id: str = "",
     ) -> bool: ...
     def replaced(
         self,
@@ -357,6 +359,8 @@ class Engine:
     # Reading. Each answer is consistent per row; keys as in docs/reference/api.md.
     def orders(self, open_only: bool = True, limit: int = 10000) -> list[dict[str, Any]]: ...
     def order(self, order_id: int) -> dict[str, Any] | None: ...
+    def pending_replace(self, order_id: int) -> tuple[str, str, str] | None:
+        """(client_order_id, quantity, price) of the replace on its way, None without one."""
     def find_order(self, principal: int, client_id: str) -> int:
         """Order id or 0."""
     def order_by_venue_id(self, account: int, venue_order_id: str) -> int: ...
@@ -373,3 +377,10 @@ class Engine:
         """(sequence, hex SHA-256) at one instant."""
     def last_fill_time_ns(self, account: int) -> int:
         """Newest venue time of a fill of the account, 0 = none."""
+    def funding_known_ns(self, account: int) -> int:
+        """Venue time up to which the account's balances hold its funding, 0 = not known."""
+    def fact_text(self, order_id: int, sequence: int) -> str:
+        """The venue's own words in the fact of this sequence about this order, from the journal;
+        "" when there are none or the record is not kept. Any thread."""
+    def cancel_by_gateway(self, order_id: int, reason: int) -> int:
+        """A cancel nobody at a door asked for; the Refusal, 0 = it was sent."""

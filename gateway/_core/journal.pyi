@@ -49,3 +49,8 @@ def decode(record: bytes) -> dict[str, Any]:
 def raise_kill_word(ring_directory: str) -> int:
     """Halt the firm and cancel everything through the engine's own memory: works while the event
     loop is blocked. Returns the word's new value. Raises RuntimeError when no ring is there."""
+
+def rebuild_superblock(directory: str) -> dict[str, Any]:
+    """A new superblock from segments and snapshots: {instance, epoch, epoch_found, segments,
+    segments_bad, snapshots, records, sequence, was}. RuntimeError: a gateway holds the directory,
+    the superblock is whole, or no segment can be read."""

@@ -57,8 +57,10 @@ class AdapterPort(Protocol):
         cumulative_quantity: str | None = None,
         venue_time_ns: int = 0,
         venue_sequence: int = 0,
+        venue_order_id: str = "",
     ) -> None:
-        """The rest of the order is gone. `reason`: a FactReason word, else the venue's."""
+        """The rest of the order is gone. `reason`: a FactReason word, else the venue's.
+        `venue_order_id`: when the venue tells it; an order may end before it was accepted."""
 
     def expired(
         self,
@@ -68,6 +70,7 @@ class AdapterPort(Protocol):
         cumulative_quantity: str | None = None,
         venue_time_ns: int = 0,
         venue_sequence: int = 0,
+        venue_order_id: str = "",
     ) -> None:
         """The order ended by its time in force."""
 
@@ -105,7 +108,7 @@ class AdapterPort(Protocol):
         """Reference prices."""
 
     def funded(self, funding: FundingReport) -> None:
-        """A funding payment."""
+        """A funding payment. Duplicates are welcome."""
 
     def gap_opened(self, reason: str) -> None:
         """Facts may be missing from now on; new orders stop."""
@@ -147,6 +150,10 @@ class VenueAdapter(Protocol):
 
     async def fills(self, account: str, since_ns: int) -> Sequence[FillReport]:
         """Every fill of the account at or after `since_ns` (venue time), oldest first."""
+
+    async def funding(self, account: str, since_ns: int) -> Sequence[FundingReport]:
+        """Every funding payment of the account at or after `since_ns` (venue time), oldest first,
+        with the references of the stream. Asked only when the manifest has `has_funding`."""
 
     async def positions(self, account: str) -> Sequence[PositionReport]:
         """Positions as the venue states them."""

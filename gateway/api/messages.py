@@ -101,7 +101,8 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FillReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One execution. (account, instrument, venue_order_id, trade_id) is applied once, for ever."""
+    """One execution. (account, instrument, venue_order_id, trade_id) is applied once, for ever; a
+    report without a trade id is refused, for it could not be told from another one."""
 
     client_order_id: str
     venue_order_id: str
@@ -149,7 +150,8 @@ class MarkReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FundingReport(msgspec.Struct, frozen=True, kw_only=True):
-    """A funding payment; positive = received. `reference` is unique per account and instrument."""
+    """A funding payment; positive = received. `reference` is unique per account and instrument,
+    1-40 bytes, and the same on the stream and in a query: by it a payment is booked once."""
 
     account: str
     instrument: str

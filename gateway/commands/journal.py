@@ -1,4 +1,5 @@
-"""gateway journal: read a journal of any gateway, running or not, without a daemon."""
+"""gateway journal: read a journal of any gateway, running or not, without a daemon, and make the
+superblock of a stopped one anew. The records themselves are never written."""
 
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ until_option = click.option(
 
 @click.group("journal")
 def command() -> None:
-    """Read a journal without a daemon.
+    """Read a journal without a daemon; repair its superblock.
 
     \b
     Example:
@@ -119,3 +120,34 @@ def export(
         print_json({"records": count, "file": str(target)})
     else:
         click.echo(f"{count} records written to {target}")
+
+
+@command.command("rebuild-superblock")
+@directory_argument
+@json_option
+def rebuild_superblock(directory: Path, as_json: bool) -> None:
+    """Make the superblock of a stopped gateway anew from its segments and snapshots.
+
+    The journal itself is not touched. Refused while a gateway holds DIRECTORY and while the present
+    superblock is whole. The new epoch leaves 1000 unused, so no order id can come back.
+
+    \b
+    Example:
+      gateway journal rebuild-superblock var/gateway
+    """
+    try:
+        found = reader.rebuild_superblock(directory)
+    except (RuntimeError, OSError) as error:
+        hint = f"`gateway verify {directory}` names what is wrong with the files."
+        raise CommandFailure(FAILED, "NOT_REBUILT", str(error), hint) from None
+    if as_json:
+        print_json(found)
+        return
+    click.echo(f"before: {found['was']}")
+    bad = f", {found['segments_bad']} segments unreadable" if found["segments_bad"] else ""
+    click.echo(
+        f"found: instance {found['instance']}, {found['records']} records in {found['segments']} "
+        f"segments up to sequence {found['sequence']}, {found['snapshots']} snapshots, "
+        f"highest epoch {found['epoch_found']}{bad}"
+    )
+    click.echo(f"written: superblock of instance {found['instance']}, epoch {found['epoch']}")

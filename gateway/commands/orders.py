@@ -47,4 +47,5 @@ def command(
         print_json(answer)
     else:
         empty = "No orders." if is_all else "No open orders."
-        print_table(answer["orders"], ORDER_COLUMNS, empty)
+        columns = (*ORDER_COLUMNS, "reason", "reason_text") if is_all else ORDER_COLUMNS
+        print_table(answer["orders"], columns, empty)

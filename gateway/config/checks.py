@@ -4,7 +4,8 @@ changes anything."""
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
 
 from gateway.config.faults import Faults, nearest
 from gateway.config.limits import DEFAULT, LevelName, Limits
@@ -189,9 +190,14 @@ def check_places(
 
 
 def check_limit_coverage(
-    document: Document, limits: Limits, faults: Faults, limits_faults: Faults
+    document: Document,
+    limits: Limits,
+    written: Mapping[str, Any],
+    faults: Faults,
+    limits_faults: Faults,
 ) -> None:
-    """Nothing trades without limits: every configured name has a row, and so has the firm."""
+    """Nothing trades without limits: every configured name has a row, and so has the firm. `limits`
+    holds the good rows of the file, `written` all of them."""
     if document.venues and limits.firm is None:
         limits_faults.add("LIMIT_MISSING", "firm", "a table [firm]")
     if document.venues and not limits.instrument:
@@ -204,7 +210,8 @@ def check_limit_coverage(
                 other = faults.place_of(f"{kind}.{name}")
                 limits_faults.add("LIMIT_MISSING", path, expected, other=other)
         # A row for a name that does not exist is a typing mistake that leaves a limit unset.
-        for name in getattr(limits, level):
+        rows = written.get(level)
+        for name in rows if isinstance(rows, dict) else ():
             if name != DEFAULT and name not in known:
                 path, expected = f"{level}.{name}", f"a name defined under [{kind}.NAME]"
                 near, other = nearest(name, known), faults.place_of(kind)

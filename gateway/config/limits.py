@@ -97,17 +97,16 @@ def load_limits(path: Path | str) -> Limits:
 
 
 def check_limits(data: dict[str, object], faults: Faults) -> Limits | None:
-    """Turn the parsed file into rows; None when a fault was noted."""
-    before = len(faults.found)
+    """Turn the parsed file into rows; a row with a fault is absent. Look at the faults first."""
     limits = walk(Limits, data, "", faults)
-    if limits is None or len(faults.found) > before:
+    if limits is None:
         return None
     for level in LEVELS:
         rows = {"": limits.firm} if level == "firm" else getattr(limits, level)
         for name, row in rows.items():
             if row is not None:
                 _check_room(row, f"{level}.{name}".rstrip("."), faults)
-    return limits if len(faults.found) == before else None
+    return limits
 
 
 def _check_room(row: LimitRow, path: str, faults: Faults) -> None:

@@ -4,15 +4,16 @@ settings that need no further check."""
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from msgspec import inspect, structs
 
 from gateway.config.checks import check_document, check_limit_coverage, check_places
-from gateway.config.faults import ConfigError, Faults, nearest
-from gateway.config.limits import Limits, check_limits
+from gateway.config.faults import ConfigError, ConfigFault, Faults, nearest
+from gateway.config.limits import DEFAULT, Limits, check_limits
 from gateway.config.places import Places, is_on_tmpfs, resolve
 from gateway.config.secrets import check_venue_secrets
 from gateway.config.settings import Document, GatewaySettings, Settings
@@ -22,6 +23,7 @@ from gateway.config.walker import walk
 __all__ = ["SIMULATED_ADAPTERS", "load"]
 
 SIMULATED_ADAPTERS = frozenset({"paper"})
+_DEFINING_TABLE = re.compile(r"\[(\w+)\.NAME\]")  # as checks.py says where a name is defined
 FIXED_SECTIONS = ("journal", "capacity", "api", "observer", "log")
 WORDS = {"true": True, "false": False}
 
@@ -39,6 +41,7 @@ def load(
     file = Path(path)
     faults, data = read_toml(file)
     if data is None:
+        _judge_without_document(file, environ, faults)
         raise ConfigError(faults.found)
     origins = {key: f"{file}:{line}" for key, line in faults.lines.items()}
     _apply_environment(data, environ, faults, origins)
@@ -46,10 +49,12 @@ def load(
     document = walk(Document, data, "", faults)
     if document is None:
         raise ConfigError(faults.found)
-    check_document(document, faults, simulated_adapters=simulated_adapters)
+    rules = Faults(str(file), faults.lines)
+    check_document(document, rules, simulated_adapters=simulated_adapters)
     places = _resolve(document, file, environ, os.getuid() if user_id is None else user_id)
-    check_places(places, document, faults, is_in_memory)
-    limits = _load_limits(document, places, faults)
+    check_places(places, document, rules, is_in_memory)
+    limits = _load_limits(document, places, data, rules)
+    faults.found += [fault for fault in rules.found if not _follows(fault, faults.found, data)]
     if faults.found or limits is None:
         raise ConfigError(faults.found)
     return Settings(
@@ -62,13 +67,54 @@ def _resolve(document: Document, file: Path, environ: Mapping[str, str], user_id
     return resolve(file, gateway, api, environ, user_id)
 
 
-def _load_limits(document: Document, places: Places, faults: Faults) -> Limits | None:
+def _judge_without_document(file: Path, environ: Mapping[str, str], faults: Faults) -> None:
+    """What can be said of the rest when gateway.toml is no TOML: the environment's names, and the
+    limits file where it usually lies."""
+    _apply_environment({}, environ, faults, {})
+    usual = structs.fields(GatewaySettings)
+    limits_file = file.absolute().parent / next(f.default for f in usual if f.name == "limits_file")
+    if limits_file.is_file():
+        limits_faults, data = read_toml(limits_file)
+        if data is not None:
+            check_limits(data, limits_faults)
+        faults.found.extend(limits_faults.found)
+
+
+def _load_limits(
+    document: Document, places: Places, settings: Mapping[str, Any], faults: Faults
+) -> Limits | None:
     limits_faults, data = read_toml(places.limits_file)
-    limits = check_limits(data, limits_faults) if data is not None else None
+    if data is None:
+        faults.found.extend(limits_faults.found)
+        return None
+    limits = check_limits(data, limits_faults)
     if limits is not None:
-        check_limit_coverage(document, limits, faults, limits_faults)
+        coverage = Faults(limits_faults.file, limits_faults.lines)
+        check_limit_coverage(document, limits, data, faults, coverage)
+        written = {**settings, **data}
+        limits_faults.found += [
+            fault for fault in coverage.found if not _follows(fault, limits_faults.found, written)
+        ]
     faults.found.extend(limits_faults.found)
     return limits
+
+
+def _follows(fault: ConfigFault, first: Sequence[ConfigFault], data: Mapping[str, Any]) -> bool:
+    """Whether a rule was broken only because a part had been left out for its own fault: the same
+    or the other place is at fault already, or what seems absent stands in the file."""
+    other = fault.other.rpartition(" ")[2]
+    for each in first:
+        is_above = fault.path.startswith(f"{each.path}.") and each.code != "UNKNOWN_KEY"
+        if each.path and (each.path in (fault.path, other) or is_above):
+            return True
+    kind, _, name = fault.path.partition(".")
+    if fault.code == "LIMIT_MISSING":
+        rows = data.get(kind)
+        return isinstance(rows, dict) and (not name or name in rows or DEFAULT in rows)
+    if fault.code == "UNKNOWN_NAME":
+        table = _DEFINING_TABLE.search(fault.expected)
+        return table is not None and fault.given.strip("'") in _table(data, table[1])
+    return False
 
 
 def _table(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -12,6 +12,10 @@ import msgspec
 __all__ = ["Places", "find_ring_directory", "is_on_tmpfs", "resolve"]
 
 SYSTEM_RUNTIME = Path("/run/gateway")
+# What the live program shows beside its ring; written by it alone, read by other processes.
+RUN_FILE = "run.json"
+COUNTERS_FILE = "counters.json"
+MARKS_FILE = "marks.json"
 SHARED_MEMORY = Path("/dev/shm")
 MEMORY_FILE_SYSTEMS = {"tmpfs", "ramfs"}
 MOUNTS = Path("/proc/self/mounts")
@@ -80,7 +84,7 @@ def resolve(
         unix_socket=Path(socket).absolute() if socket else ring_directory / "api.sock",
         keys_file=directory / api["keys_file"],
         cli_key_file=directory / "cli.key",
-        run_file=ring_directory / "run.json",
+        run_file=ring_directory / RUN_FILE,
         limits_file=beside / gateway["limits_file"],
         configuration_directory=beside,
         tls_certificate=beside / certificate if certificate else None,

@@ -99,8 +99,8 @@ class GatewaySettings(Section, frozen=True, kw_only=True):
     lock_memory: Annotated[
         Literal["no", "try", "require"],
         Meta(
-            description="Keep touched pages in memory (mlockall). try = go on without when the "
-            "limit forbids it; require = stop."
+            description="Keep touched pages in memory (mlockall). try = with the pinned drive, "
+            "where LimitMEMLOCK=infinity lets it hold; require = stop when it cannot be done."
         ),
     ] = "try"
     warm_up_orders: Annotated[
@@ -127,8 +127,9 @@ class GatewaySettings(Section, frozen=True, kw_only=True):
         str,
         Meta(
             min_length=1,
-            description="File of the limits that seed an empty journal; relative to this file. "
-            "Afterwards the journal wins: `gateway limits apply`.",
+            description="File of the limits; relative to this file. It seeds an empty journal; at "
+            "a start the tighter of file and journal stands, and only `gateway limits apply` "
+            "loosens.",
         ),
     ] = "limits.toml"
 

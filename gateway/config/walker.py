@@ -14,27 +14,33 @@ from gateway.config.faults import Faults, nearest
 
 __all__ = ["describe", "walk"]
 
+_FAULTY: Any = object()  # stands for a value that was noted as wrong
 StructType = TypeVar("StructType", bound=msgspec.Struct)
 
 
 def walk(
     struct: type[StructType], data: Mapping[str, Any], path: str, faults: Faults
 ) -> StructType | None:
-    """Build `struct` from `data`. Notes every fault below `path`; None when one was noted."""
-    before = len(faults.found)
+    """Build `struct` from what is right in `data` and note every fault below `path`. What is wrong
+    counts as absent, so that later rules can judge the rest; None when a required part is wrong.
+    Only a result without faults may be used for anything but finding more of them."""
     fields = {field.name: field for field in msgspec.structs.fields(struct)}
     for key in data:
         if key not in fields:
             near = nearest(key, fields)
             faults.add("UNKNOWN_KEY", _join(path, key), "a known key", key, near=near)
-    values = {}
+    values, is_whole = {}, True
     for name, field in fields.items():
         if name in data:
-            values[name] = _value(field.type, data[name], _join(path, name), faults)
+            value = _value(field.type, data[name], _join(path, name), faults)
+            if value is not _FAULTY:
+                values[name] = value
+                continue
         elif field.required:
             kind = describe(inspect.type_info(field.type))
             faults.add("MISSING_KEY", _join(path, name), kind)
-    return struct(**values) if len(faults.found) == before else None
+        is_whole = is_whole and not field.required
+    return struct(**values) if is_whole else None
 
 
 def _join(path: str, key: str) -> str:
@@ -45,14 +51,15 @@ def _value(kind: Any, value: Any, path: str, faults: Faults) -> Any:
     info = inspect.type_info(kind)
     info = _bare(info)
     if isinstance(info, inspect.StructType) and isinstance(value, dict):
-        return walk(info.cls, value, path, faults)
+        part = walk(info.cls, value, path, faults)
+        return _FAULTY if part is None else part
     if isinstance(info, inspect.DictType) and isinstance(value, dict):
         return _table(info, value, path, faults)
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         _note(str(error), info, value, path, faults)
-        return None
+        return _FAULTY
 
 
 def _bare(info: Any) -> Any:
@@ -77,21 +84,25 @@ def _table(info: inspect.DictType, value: Mapping[str, Any], path: str, faults: 
             faults.add("BAD_NAME", entry_path, describe(name_info), name)
         if isinstance(entry_info, inspect.StructType):
             if isinstance(entry, dict):
-                result[name] = walk(entry_info.cls, entry, entry_path, faults)
+                part = walk(entry_info.cls, entry, entry_path, faults)
+                if part is not None:
+                    result[name] = part
             else:
                 faults.add("WRONG_TYPE", entry_path, "a table", entry)
         elif isinstance(entry_info, inspect.AnyType):
             result[name] = entry
-        else:
-            result[name] = _scalar(entry_info, entry, entry_path, faults)
+        elif (scalar := _scalar(entry_info, entry, entry_path, faults)) is not _FAULTY:
+            result[name] = scalar
     return result
 
 
 def _scalar(info: Any, value: Any, path: str, faults: Faults) -> Any:
     if not isinstance(value, str):
         faults.add("WRONG_TYPE", path, describe(info), value)
-    elif info.pattern and not _matches(info.pattern, value):
+        return _FAULTY
+    if info.pattern and not _matches(info.pattern, value):
         faults.add("BAD_NAME", path, describe(info), value)
+        return _FAULTY
     return value
 
 

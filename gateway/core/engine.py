@@ -5,6 +5,7 @@ RefusedError instead of ValueError. It holds no state beyond the mirror of names
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,6 +13,7 @@ import msgspec
 from gateway.api import Capabilities, Instrument
 from gateway.core.names import Names
 from gateway.core.refusals import refusing
+from gateway.core.venue_words import VenueWords
 from gateway.core.vocabulary import (
     AMENDS,
     DURABILITIES,
@@ -81,8 +83,12 @@ class Engine:
         self.native = native
         self.instance = instance
         self.names = Names()
+        self.words = VenueWords()
+        self._scales: dict[str, tuple[int, int]] = {}
         for kind in _REGISTRIES:
             self.names.read(kind, native.registry(kind))
+        for row in native.registry("instrument"):
+            self._scales[row["name"]] = int(row["price_scale"]), int(row["quantity_scale"])
 
     # Registries. Defining the same content again journals nothing and answers the same id.
 
@@ -136,6 +142,7 @@ class Engine:
                 instrument.is_tradable,
             )
         self.names.add_instrument(number, instrument.symbol, venue, instrument.venue_symbol)
+        self._scales[instrument.symbol] = instrument.price_scale, instrument.quantity_scale
         return number
 
     def define_account(
@@ -232,24 +239,54 @@ class Engine:
 
     def order(self, order_id: int) -> Row | None:
         """One order as a row, None when nobody knows it."""
-        return self.native.order(order_id)
+        row = self.native.order(order_id)
+        return None if row is None else self._worded(row)
 
     def order_by_client_id(self, principal: str, client_order_id: str) -> Row | None:
         """One order by its idempotency key."""
         number = self.names.find("principal", principal)
         order_id = self.native.find_order(number, client_order_id) if number else 0
-        return self.native.order(order_id) if order_id else None
+        return self.order(order_id) if order_id else None
+
+    def words_of(self, row: Row) -> str:
+        """The venue's words about an order that ended, from the journal (cut at 32 bytes). Reads
+        files: not on the event loop."""
+        return self.native.fact_text(int(row["order_id"]), int(row["sequence"]))
+
+    def _worded(self, row: Row) -> Row:
+        row["reason_text"] = self.words.of(int(row["order_id"]))
+        return row
 
     def scales(self, instrument: str) -> tuple[int, int]:
-        """Decimals of price and quantity; (0, 0) for an unknown name. Not for the order path."""
-        for row in self.native.registry("instrument"):
-            if row["name"] == instrument:
-                return int(row["price_scale"]), int(row["quantity_scale"])
-        return 0, 0
+        """Decimals of price and quantity; (0, 0) for an unknown name."""
+        return self._scales.get(instrument, (0, 0))
+
+    def is_repeated_replace(
+        self, principal: str, order_id: int, client_order_id: str, *, quantity: str, price: str
+    ) -> bool:
+        """Whether the order's replace of this client order id, pending or in force, already says
+        this: then the same intent came twice. "" = left as it is."""
+        number = self.names.find("principal", principal)
+        if not number or not client_order_id:
+            return False
+        if self.native.find_order(number, client_order_id) != order_id:
+            return False
+        row = self.native.order(order_id)
+        pending = self.native.pending_replace(order_id)
+        if pending is not None and pending[0] == client_order_id:
+            terms = pending[1], pending[2]
+        elif row is not None and row["client_order_id"] == client_order_id:
+            terms = row["quantity"], row["price"] or "0"
+        else:
+            return False
+        return all(
+            not wanted or Decimal(wanted) == Decimal(held)
+            for wanted, held in zip((quantity, price), terms, strict=True)
+        )
 
     def orders(self, *, open_only: bool = True, limit: int = 10_000) -> list[Row]:
         """Orders, newest state of each."""
-        return self.native.orders(open_only, limit)
+        return [self._worded(row) for row in self.native.orders(open_only, limit)]
 
     def now_ns(self) -> int:
         """Journal time."""

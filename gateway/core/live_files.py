@@ -11,14 +11,14 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gateway.config.places import COUNTERS_FILE, MARKS_FILE
+
 if TYPE_CHECKING:
     from gateway._core.engine import Engine as NativeEngine
 
-__all__ = ["COUNTERS_FILE", "MARKS_FILE", "keep_live_files", "write_live_files"]
+__all__ = ["keep_live_files", "write_live_files"]
 
 log = logging.getLogger(__name__)
-COUNTERS_FILE = "counters.json"
-MARKS_FILE = "marks.json"
 INTERVAL_SECONDS = 1.0
 
 

@@ -14,7 +14,15 @@ from gateway.core.vocabulary import LEVELS, word_of
 if TYPE_CHECKING:
     from gateway.core.native import Notice
 
-__all__ = ["EngineRefusal", "RefusalRow", "describe", "describe_number", "refusal_of", "refusing"]
+__all__ = [
+    "EngineRefusal",
+    "RefusalRow",
+    "describe",
+    "describe_number",
+    "refusal_of",
+    "refusing",
+    "with_existing",
+]
 
 
 class RefusalRow(NamedTuple):
@@ -43,7 +51,7 @@ _UNITS = {
 }
 # The field of the command that each refusal of the engine is about; the others are about the state.
 _FIELDS = {
-    "client_order_id": {"ID_CONFLICT", "CLIENT_ID_STALE"},
+    "client_order_id": {"ID_CONFLICT", "CLIENT_ID_STALE", "DUPLICATE_ORDER"},
     "price": {"BAD_TICK", "PRICE_MISSING", "PRICE_NOT_ALLOWED", "PRICE_COLLAR"},
     "trigger_price": {"TRIGGER_MISSING", "TRIGGER_NOT_ALLOWED"},
     "quantity": {"BAD_LOT", "QUANTITY_RANGE", "MIN_NOTIONAL", "QUANTITY_BELOW_FILLED"}
@@ -63,12 +71,20 @@ _NATIVE = re.compile(r"(?P<code>[A-Z][A-Z0-9_]+)(?: (?P<field>[a-z_0-9.]+))?(?P<
 
 
 class EngineRefusal(RefusedError):
-    """A refusal with the gate's arithmetic: limit, current, would_be, share of working orders."""
+    """A refusal with its numbers: the gate's limit, current, would_be and share of working orders,
+    or the id of the order that was there before."""
 
     def __init__(
-        self, code: str, *, field: str = "", value: object = "", rule: str = "", **explained: object
+        self,
+        code: str,
+        *,
+        field: str = "",
+        value: object = "",
+        rule: str = "",
+        hint: str = "",
+        **explained: object,
     ) -> None:
-        super().__init__(code, field=field, value=value, rule=rule)
+        super().__init__(code, field=field, value=value, rule=rule, hint=hint)
         self.explained = explained
 
 
@@ -110,6 +126,20 @@ def refusal_of(
         current=format_decimal(notice.current, scale),
         would_be=format_decimal(notice.would_be, scale),
         working=format_decimal(notice.working, scale),
+    )
+
+
+def with_existing(error: RefusedError, order_id: int) -> RefusedError:
+    """The same refusal with the id of the order that stands in the way; 0 = it is forgotten."""
+    if not order_id:
+        return error
+    return EngineRefusal(
+        error.code,
+        field=error.field,
+        value=error.value,
+        rule=error.rule,
+        hint=f"order {order_id} was there before: GET /v1/orders/{order_id}",
+        existing_order_id=str(order_id),
     )
 
 

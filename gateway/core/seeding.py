@@ -1,5 +1,5 @@
-"""What limits.toml may put into the engine. The journal wins: the file seeds entities that have no
-limits yet; a later difference that raises risk is refused and shown, never applied.
+"""What limits.toml may put into the engine: first limits, and tighter ones. At a start the tighter
+of file and journal stands, field by field; only a named person loosens (docs/decisions/0009).
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ from typing import Any
 
 import msgspec
 
-from gateway.api import RefusedError
 from gateway.config import Limits
 from gateway.core.engine import Engine
 
-__all__ = ["LimitDifference", "check_limits", "limit_differences", "seed_limits"]
+__all__ = ["LimitDifference", "limit_differences", "seed_limits", "tighten_limits"]
 
 _LEVELS = ("strategy", "account", "venue", "instrument")
 # A shorter duplicate window admits more; for every other field more admits more.
@@ -30,12 +29,12 @@ class LimitDifference(msgspec.Struct, frozen=True, kw_only=True):
     field: str
     journal: str
     file: str
-    raises_risk: bool
+    is_file_tighter: bool
 
     def __str__(self) -> str:
-        arrow = "raises risk" if self.raises_risk else "lowers risk"
+        word = "tighter" if self.is_file_tighter else "looser"
         where = f"{self.level} {self.name}".strip()
-        return f"{where} {self.field}: journal {self.journal}, file {self.file} ({arrow})"
+        return f"{where} {self.field}: journal {self.journal}, file {self.file} ({word})"
 
 
 def seed_limits(engine: Engine, limits: Limits) -> int:
@@ -63,26 +62,21 @@ def limit_differences(engine: Engine, limits: Limits) -> list[LimitDifference]:
     return found
 
 
-def check_limits(engine: Engine, limits: Limits) -> list[str]:
-    """The differences that lower risk, which the journal overrules. Raises RefusedError(BAD_CONFIG)
-    with the whole diff when one raises risk."""
+def tighten_limits(engine: Engine, limits: Limits) -> list[LimitDifference]:
+    """Journal what the file holds tighter than the journal, entity by entity and each field for
+    itself. Returns all differences; where the file is looser nothing happens."""
     differences = limit_differences(engine, limits)
-    raising = [str(each) for each in differences if each.raises_risk]
-    if raising:
-        raise RefusedError(
-            "BAD_CONFIG",
-            field="limits",
-            value=f"{len(raising)} differences",
-            rule="the journal wins; what raises risk is applied by a named person",
-            hint="\n".join(
-                [
-                    *raising,
-                    "make the file equal to the journal; raise afterwards, on the running gateway:"
-                    " gateway limits apply FILE --actor NAME --reason TEXT",
-                ]
-            ),
-        )
-    return [str(each) for each in differences]
+    held = _held(engine)
+    tighter: dict[tuple[str, str], dict[str, str | int]] = {}
+    wanted = _wanted(engine, limits)
+    for each in differences:
+        if each.is_file_tighter:
+            key = (each.level, each.name)
+            fields = tighter.setdefault(key, {name: held[key][name] for name in wanted[key]})
+            fields[each.field] = wanted[key][each.field]
+    for (level, name), fields in tighter.items():
+        engine.set_limits(level, name, fields, actor=_SEED_ACTOR, reason="tighter at the start")
+    return differences
 
 
 def _wanted(engine: Engine, limits: Limits) -> dict[tuple[str, str], dict[str, str | int]]:
@@ -117,5 +111,5 @@ def _difference(
         field=field,
         journal=str(held),
         file=str(value),
-        raises_risk=file < journal if field in _LOWER_IS_RISKIER else file > journal,
+        is_file_tighter=file > journal if field in _LOWER_IS_RISKIER else file < journal,
     )

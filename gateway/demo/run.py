@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from gateway import process
+from gateway.config.places import RUN_FILE
 from gateway.demo.client import SampleClient
 from gateway.demo.place import DemoPlace
 from gateway.demo.programs import Program, ProgramFailed, wait_for
@@ -78,7 +79,7 @@ class Demo:
         self._say(f"paper venue http://127.0.0.1:{up}")
         config = str(self._place.config)
         self._gateway = self._launch("gateway", ["gateway", "run", config])
-        run_file = self._place.ring / "run.json"
+        run_file = self._place.ring / RUN_FILE
         self._url = wait_for("the gateway", self._gateway, lambda: _read(run_file, "api"))
         self._say(f"gateway     {self._url}")
         observer = self._launch("observer", ["gateway", "observe", config])

@@ -13,6 +13,8 @@ from msgspec import Meta
 from gateway.api.messages import LegName, OrderTypeName, SideName, TimeInForceName
 
 __all__ = [
+    "WS_MESSAGES",
+    "WS_OPERATIONS",
     "BalancesAnswer",
     "CancelsAnswer",
     "DefinedAnswer",
@@ -31,27 +33,68 @@ __all__ = [
     "SetLimits",
     "StatusAnswer",
     "TradingStatesAnswer",
+    "WsAnswer",
     "WsCancel",
     "WsLogin",
     "WsOperation",
+    "WsOrderEvent",
+    "WsPositionsEvent",
     "WsReplace",
+    "WsResync",
     "WsSubmit",
     "WsSubscribe",
 ]
 
-ClientOrderId = Annotated[str, Meta(pattern=r"^[!-~]{1,64}\Z", description="1-64 ASCII, no space")]
-Decimal = Annotated[
-    str, Meta(pattern=r"^-?[0-9]{1,40}(\.[0-9]{1,40})?\Z", description="decimal text, no exponent")
+# The descriptions are the rules that an error and the OpenAPI document quote.
+ClientOrderId = Annotated[
+    str,
+    Meta(
+        pattern=r"^[!-~]{1,64}\Z", description="1 to 64 printable ASCII characters without a space"
+    ),
 ]
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./:-]{0,31}\Z")]
-EntityName = Annotated[str, Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9_./:-]{0,31})?\Z")]
-Actor = Annotated[str, Meta(pattern=r"^[!-~][ -~]{0,39}\Z", description="the person who answers")]
-Reason = Annotated[str, Meta(pattern=r"^[!-~][ -~]{0,47}\Z")]
+Decimal = Annotated[
+    str,
+    Meta(
+        pattern=r"^-?[0-9]{1,40}(\.[0-9]{1,40})?\Z",
+        description='decimal text in quotes such as "0.50", no exponent and no sign "+"',
+    ),
+]
+Name = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_./:-]{0,31}\Z",
+        description="a name of 1 to 32 letters, digits and _ . / : - that begins with one of the "
+        "first two",
+    ),
+]
+EntityName = Annotated[
+    str,
+    Meta(
+        pattern=r"^([A-Za-z0-9][A-Za-z0-9_./:-]{0,31})?\Z",
+        description='a registered name of at most 32 characters, "" for the firm',
+    ),
+]
+Actor = Annotated[
+    str,
+    Meta(
+        pattern=r"^[!-~][ -~]{0,39}\Z",
+        description="the person who answers, 1 to 40 printable ASCII characters",
+    ),
+]
+Reason = Annotated[
+    str,
+    Meta(
+        pattern=r"^[!-~][ -~]{0,47}\Z",
+        description="the reason, 1 to 48 printable ASCII characters",
+    ),
+]
 TimeNs = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 LevelName = Literal["instrument", "strategy", "account", "venue", "firm"]
 ChannelName = Literal["orders", "fills", "positions"]
 RequestId = Annotated[int, Meta(ge=0, le=(1 << 53) - 1)]
-OrderIdText = Annotated[str, Meta(pattern=r"^[0-9]{1,19}\Z", description="order id as text")]
+OrderIdText = Annotated[
+    str, Meta(pattern=r"^[0-9]{1,19}\Z", description="an order id: 1 to 19 digits, as text")
+]
 Rows = list[dict[str, Any]]
 
 
@@ -156,6 +199,44 @@ class WsSubscribe(Message, tag_field="op", tag="subscribe", kw_only=True):
     id: RequestId = 0
 
 
+class WsAnswer(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The answer to one operation, by its id. `order` for submit, cancel and replace, `principal`
+    and `scopes` for login, `channel` for subscribe, `error` when not ok."""
+
+    id: int | None  # null: the message had none that could be read
+    ok: bool
+    order: dict[str, Any] | None = None
+    principal: str | None = None
+    scopes: list[str] | None = None
+    channel: ChannelName | None = None
+    error: dict[str, Any] | None = None
+
+
+class WsOrderEvent(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """An order moved; on the channel fills: it was executed or an execution was revised."""
+
+    channel: Literal["orders", "fills"]
+    sequence: int
+    order: dict[str, Any]
+
+
+class WsPositionsEvent(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The positions of one account and instrument after a fill."""
+
+    channel: Literal["positions"]
+    sequence: int
+    positions: Rows
+
+
+class WsResync(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Events were lost: read the orders again."""
+
+    channel: Literal["orders"]
+    resync: bool
+
+
+WS_OPERATIONS = (WsLogin, WsSubmit, WsCancel, WsReplace, WsSubscribe)
+WS_MESSAGES = (WsAnswer, WsOrderEvent, WsPositionsEvent, WsResync)
 WsOperation = WsLogin | WsSubmit | WsCancel | WsReplace | WsSubscribe
 
 

@@ -5,13 +5,15 @@ A door brings an identity and a message; scope checks, names and the engine's ve
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from gateway.api import RefusedError
+from gateway.config import LimitRow
 from gateway.core.engine import Engine
 from gateway.core.refusals import describe
-from gateway.core.vocabulary import CancelReason
+from gateway.core.vocabulary import TERMINAL_STATES, CancelReason
 from gateway.entry.api_messages import (
     Enable,
     Kill,
@@ -20,6 +22,7 @@ from gateway.entry.api_messages import (
     SetLimits,
     StatusAnswer,
 )
+from gateway.entry.field_rules import near_hint
 from gateway.entry.keys import Identity
 from gateway.execution.router import NewOrder, Router, Submitted
 
@@ -62,11 +65,14 @@ class Desk:
         self.plugins = plugins
         self._counters = counters
         self.state = "starting"
+        self._reads = asyncio.Semaphore(1)  # one look into the journal's files at a time
 
     # Orders.
 
-    async def submit(self, who: Identity, message: NewOrderMessage) -> Submitted:
-        """One order through the gate."""
+    async def submit(
+        self, who: Identity, message: NewOrderMessage, *, is_cancel_on_disconnect: bool = False
+    ) -> Submitted:
+        """One order through the gate. The wish of its session is journaled with it."""
         who.require("trade")
         if self.state == "starting":
             raise RefusedError("NOT_READY", rule="the gateway has not finished starting")
@@ -91,6 +97,7 @@ class Desk:
                 is_post_only=message.post_only,
                 is_reduce_only=message.reduce_only,
                 is_emulated=message.emulate,
+                is_cancel_on_disconnect=is_cancel_on_disconnect,
             )
         )
 
@@ -101,8 +108,10 @@ class Desk:
         who.require("cancel")
         return await self.router.cancel(who.principal, self._known(order_id), reason)
 
-    async def replace(self, who: Identity, order_id: str, message: ReplaceOrderMessage) -> Row:
-        """Change one order."""
+    async def replace(
+        self, who: Identity, order_id: str, message: ReplaceOrderMessage
+    ) -> Submitted:
+        """Change one order; the same change under the same client order id is one change."""
         who.require("trade")
         if message.quantity is None and message.price is None:
             raise RefusedError("NOTHING_TO_CHANGE", rule="give quantity or price")
@@ -136,12 +145,21 @@ class Desk:
             raise RefusedError("UNKNOWN_ORDER", field="client_order_id", value=client_order_id)
         return row
 
+    async def worded(self, row: Row) -> Row:
+        """With the venue's words about its end, also when an earlier process heard them."""
+        is_heard_before = row["reason"] == "venue" and not row["reason_text"]
+        if is_heard_before and row["state"] in TERMINAL_STATES:
+            async with self._reads:
+                row["reason_text"] = await asyncio.to_thread(self.engine.words_of, row)
+        return row
+
     # Control.
 
     def set_limits(self, who: Identity, message: SetLimits) -> int:
         """Replace limits; the engine refuses a raise by someone the limit binds."""
         who.require("admin")
         _check_target(message)
+        _check_limit_names(message)
         principal = self.engine.names.id("principal", who.principal)
         return self.engine.set_limits(
             message.level,
@@ -251,6 +269,19 @@ def _check_target(message: SetLimits | Enable) -> None:
     """What lets more through must name what it means; a kill is taken as it comes."""
     if message.level == "firm" and message.name not in ("", "firm"):
         raise RefusedError("RANGE", field="name", value=message.name, rule="the firm has no name")
+
+
+def _check_limit_names(message: SetLimits) -> None:
+    known = LimitRow.__struct_fields__
+    for name, value in message.fields.items():
+        if name not in known:
+            raise RefusedError(
+                "UNKNOWN_FIELD",
+                field=f"fields.{name}",
+                value=value,
+                rule="the limits are " + ", ".join(known),
+                hint=near_hint(name, known),
+            )
 
 
 def _positive(field: str, value: str | None) -> None:

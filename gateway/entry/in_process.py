@@ -28,8 +28,8 @@ class InProcessClient:
         """Cancel one order."""
         return await self._desk.cancel(self._who, order_id)
 
-    async def replace(self, order_id: str, **fields: Any) -> dict[str, Any]:
-        """Change one order; the fields of ReplaceOrderMessage."""
+    async def replace(self, order_id: str, **fields: Any) -> Submitted:
+        """Change one order; the fields of ReplaceOrderMessage. `is_new` False: seen before."""
         message = strict_json.convert(fields, ReplaceOrderMessage)
         return await self._desk.replace(self._who, order_id, message)
 

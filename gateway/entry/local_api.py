@@ -18,8 +18,9 @@ from gateway.api import RefusedError
 from gateway.core.refusals import describe
 from gateway.entry import strict_json
 from gateway.entry.desk import Desk, error_body
+from gateway.entry.field_rules import near_hint
 from gateway.entry.keys import Identity, KeyRing
-from gateway.entry.openapi import openapi_document
+from gateway.entry.openapi import WEBSOCKET_PATH, openapi_document
 from gateway.entry.routes import ROUTES, Answer, Call, Route
 from gateway.entry.token_bucket import TokenBucket
 from gateway.entry.websocket import Sessions
@@ -77,7 +78,7 @@ class LocalApi:
         for route in ROUTES:
             app.router.add_route(route.method, route.path, self._handler(route))
         app.router.add_get("/v1/openapi.json", self._show_openapi)
-        app.router.add_get("/v1/ws", self._websocket)
+        app.router.add_get(WEBSOCKET_PATH, self._websocket)
         return app
 
     def runner(self) -> web.AppRunner:
@@ -106,9 +107,15 @@ class LocalApi:
         query: dict[str, str] = {}
         for name, value in request.query.items():
             if name not in route.query:
-                raise strict_json.InputError("UNKNOWN_FIELD", field=strict_json.shown(name))
+                raise _unknown_parameter(name, value, route)
             if name in query:
-                raise strict_json.InputError("DUPLICATE_KEY", field=name, rule="each name once")
+                raise strict_json.InputError(
+                    "DUPLICATE_KEY",
+                    field=name,
+                    value=f"{query[name]} and {value}",
+                    rule="each name once",
+                    hint="Remove one of the two.",
+                )
             query[name] = value
         body = await self._body(request)
         message: Any = None
@@ -189,6 +196,17 @@ class LocalApi:
 
     async def _websocket(self, request: web.Request) -> web.StreamResponse:
         return await self.sessions.serve(request)
+
+
+def _unknown_parameter(name: str, value: str, route: Route) -> RefusedError:
+    some = "the parameters are " + ", ".join(route.query)
+    return strict_json.InputError(
+        "UNKNOWN_FIELD",
+        field=strict_json.shown(name),
+        value=value,
+        rule=some if route.query else "this address takes no parameters",
+        hint=near_hint(name, route.query),
+    )
 
 
 def _respond(answer: Answer) -> web.Response:

@@ -31,6 +31,7 @@ from gateway.entry.api_messages import (
     TradingStatesAnswer,
 )
 from gateway.entry.desk import Desk
+from gateway.entry.field_rules import near_hint
 from gateway.entry.keys import Identity
 
 __all__ = ["ROUTES", "Answer", "Call", "Route"]
@@ -126,7 +127,9 @@ async def list_orders(desk: Desk, call: Call) -> Answer:
     """Orders; open=true (default) or false for the terminal ones in memory as well."""
     is_open = call.query.get("open", "true")
     if is_open not in ("true", "false"):
-        raise RefusedError("BAD_ENUM", field="open", value=is_open, rule="true or false")
+        hint = near_hint(is_open, ("true", "false"))
+        rule = 'one of "true", "false"'
+        raise RefusedError("BAD_ENUM", field="open", value=is_open, rule=rule, hint=hint)
     limit = call.query.get("limit", str(_ORDERS_LIMIT))
     if not (limit.isascii() and limit.isdigit() and 0 < len(limit) <= 6):
         raise RefusedError("RANGE", field="limit", value=limit, rule=f"1 to {_ORDERS_LIMIT_MAX}")
@@ -141,13 +144,14 @@ async def list_orders(desk: Desk, call: Call) -> Answer:
 async def order_by_client_id(desk: Desk, call: Call) -> Answer:
     """One order of the caller's principal by its client order id."""
     row = desk.order_by_client_id(call.who, call.path["client_order_id"])
-    return Answer(200, OrderAnswer(row))
+    return Answer(200, OrderAnswer(await desk.worded(row)))
 
 
 @route("GET", "/v1/orders/{order_id}", response=OrderAnswer)
 async def one_order(desk: Desk, call: Call) -> Answer:
     """One order by its id."""
-    return Answer(200, OrderAnswer(desk.order(call.who, call.path["order_id"])))
+    row = desk.order(call.who, call.path["order_id"])
+    return Answer(200, OrderAnswer(await desk.worded(row)))
 
 
 @route("DELETE", "/v1/orders/{order_id}", scope="cancel", response=OrderAnswer, statuses=(202,))
@@ -175,12 +179,12 @@ async def cancel_orders(desk: Desk, call: Call) -> Answer:
     scope="trade",
     request=ReplaceOrderMessage,
     response=OrderAnswer,
-    statuses=(202,),
+    statuses=(202, 200),
 )
 async def replace_order(desk: Desk, call: Call) -> Answer:
-    """Ask the venue to change total quantity or price of an order."""
-    row = await desk.replace(call.who, call.path["order_id"], call.message)
-    return Answer(202, OrderAnswer(row))
+    """Ask the venue to change an order; the same client_order_id and content again answers 200."""
+    replaced = await desk.replace(call.who, call.path["order_id"], call.message)
+    return Answer(202 if replaced.is_new else 200, OrderAnswer(replaced.order))
 
 
 @route("GET", "/v1/positions", response=PositionsAnswer)

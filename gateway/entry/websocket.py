@@ -1,7 +1,8 @@
 """The /v1/ws session: orders in, answers and events out, one bounded queue per session.
 
 A session that does not read is closed by name; nobody else is slowed. What a session asked to
-cancel at its end is cancelled when its line is gone.
+cancel at its end is cancelled when its line is gone; the wish is journaled with each order, so that
+a start after a kill keeps it (gateway/venues/link.py).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from gateway.entry.api_messages import (
     WsSubscribe,
 )
 from gateway.entry.desk import Desk, error_body
+from gateway.entry.field_rules import near_hint
 from gateway.entry.keys import Identity, KeyRing
 from gateway.entry.token_bucket import TokenBucket
 
@@ -78,6 +80,10 @@ class Sessions:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """One session from handshake to close."""
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            given = request.headers.get("Upgrade", "")
+            rule = "a WebSocket handshake"
+            raise RefusedError("UPGRADE_REQUIRED", field="Upgrade", value=given, rule=rule)
         if len(self._open) >= self.limits.sessions_max:
             raise RefusedError("TOO_MANY_REQUESTS", field="sessions", rule="no free session")
         socket = web.WebSocketResponse(
@@ -224,13 +230,16 @@ class Session:
                     quantity=operation.quantity,
                     price=operation.price,
                 )
-                return {"order": await self._desk.replace(who, operation.order_id, change)}
+                replaced = await self._desk.replace(who, operation.order_id, change)
+                return {"order": replaced.order}
             case WsSubscribe():
                 return self._subscribe(who, operation)
 
     async def _submit(self, who: Identity, order: NewOrderMessage) -> dict[str, Any]:
         try:
-            submitted = await self._desk.submit(who, order)
+            submitted = await self._desk.submit(
+                who, order, is_cancel_on_disconnect=self._is_cancelling
+            )
         except RefusedError as error:
             if error.code == "UNKNOWN_OUTCOME":  # it may exist: ours to cancel at the end
                 self._late.add(order.client_order_id)
@@ -323,11 +332,16 @@ def _operation_type(document: dict[str, Any]) -> Any:
         "subscribe": WsSubscribe,
     }
     if "op" not in document:
-        raise strict_json.InputError("MISSING_FIELD", field="op", rule="this field is required")
+        raise strict_json.InputError("MISSING_FIELD", field="op", rule="required: the operation")
     operation = document["op"]
     if not isinstance(operation, str):
         raise strict_json.InputError("BAD_TYPE", field="op", value=operation, rule="text")
     if operation not in operations:
-        words = ", ".join(operations)
-        raise strict_json.InputError("BAD_ENUM", field="op", value=operation, rule=words)
+        raise strict_json.InputError(
+            "BAD_ENUM",
+            field="op",
+            value=operation,
+            rule="one of " + ", ".join(f'"{word}"' for word in operations),
+            hint=near_hint(operation, operations),
+        )
     return operations[operation]

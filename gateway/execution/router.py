@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,7 +17,7 @@ from gateway.api import RefusedError
 from gateway.core.drive import Drive
 from gateway.core.engine import Engine
 from gateway.core.native import Notice
-from gateway.core.refusals import refusal_of, refusing
+from gateway.core.refusals import refusal_of, refusing, with_existing
 from gateway.core.vocabulary import (
     LEGS,
     ORDER_FLAGS,
@@ -38,6 +40,7 @@ Row = dict[str, Any]
 Listener = Callable[["Notice | None"], None]
 REPEATED = 1  # `current` of a verdict that told an earlier one again
 _NOTICES_MAX = 1024
+_SENT_MAX = 1024
 
 
 class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +63,7 @@ class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
     is_post_only: bool = False
     is_reduce_only: bool = False
     is_emulated: bool = False
+    is_cancel_on_disconnect: bool = False
 
 
 class Submitted(msgspec.Struct, frozen=True):
@@ -87,6 +91,8 @@ class Router:
         self._verdicts: dict[int, asyncio.Future[Notice]] = {}
         self._mass: set[int] = set()
         self._listeners: list[Listener] = []
+        # The newest orders of this router, to name the one that a duplicate repeats.
+        self._sent: deque[tuple[NewOrder, int]] = deque(maxlen=_SENT_MAX)
         self._overruns = self._port.overruns
         self._verdict_seconds_max = verdict_seconds_max
         self.is_closed = False
@@ -101,6 +107,7 @@ class Router:
         flags = order.is_post_only * ORDER_FLAGS["post_only"]
         flags |= order.is_reduce_only * ORDER_FLAGS["reduce_only"]
         flags |= order.is_emulated * ORDER_FLAGS["emulate"]
+        flags |= order.is_cancel_on_disconnect * ORDER_FLAGS["cancel_on_disconnect"]
         values = msgspec.structs.asdict(order)
         with refusing(**values):
             request = self._port.submit(
@@ -120,7 +127,11 @@ class Router:
                 LEGS[order.leg],
                 flags,
             )
-        notice = await self._verdict(request, values)
+        try:
+            notice = await self._verdict(request, values)
+        except RefusedError as error:
+            raise self._with_existing(error, order) from None
+        self._sent.append((order, notice.order_id))
         return Submitted(self._row(notice.order_id), notice.current != REPEATED)
 
     async def cancel(
@@ -142,8 +153,9 @@ class Router:
         client_order_id: str = "",
         quantity: str = "",
         price: str = "",
-    ) -> Row:
-        """Ask the venue to change total quantity or price."""
+    ) -> Submitted:
+        """Ask the venue to change total quantity or price. The same client order id with the same
+        content again answers the order as it is."""
         if self.is_closed:
             raise RefusedError("SHUTTING_DOWN", rule="the gateway takes no new orders")
         number = self.engine.names.id("principal", principal)
@@ -157,8 +169,20 @@ class Router:
         }
         with refusing(**values):
             request = self._port.replace(number, order_id, client_order_id, quantity, price)
-        await self._verdict(request, values)
-        return self._row(order_id)
+        try:
+            await self._verdict(request, values)
+        except RefusedError as error:
+            # Asked only now, so that a first replace costs nothing; what was refused has changed
+            # nothing, and a used client order id is never taken again.
+            if self.engine.is_repeated_replace(
+                principal, order_id, client_order_id, quantity=quantity, price=price
+            ):
+                return Submitted(self._row(order_id), False)
+            if error.code == "ID_CONFLICT":
+                known = self.engine.native.find_order(number, client_order_id)
+                raise with_existing(error, known) from None
+            raise
+        return Submitted(self._row(order_id), True)
 
     async def mass_cancel(
         self,
@@ -234,8 +258,30 @@ class Router:
             raise refusal_of(notice, values=values, price_scale=scales[0], quantity_scale=scales[1])
         return notice
 
+    def _with_existing(self, error: RefusedError, order: NewOrder) -> RefusedError:
+        """A conflict names the order that was there before."""
+        if error.code == "ID_CONFLICT":
+            number = self.engine.names.id("principal", order.principal)
+            known = self.engine.native.find_order(number, order.client_order_id)
+            return with_existing(error, known)
+        if error.code == "DUPLICATE_ORDER":
+            same = (known for sent, known in reversed(self._sent) if _is_same(sent, order))
+            return with_existing(error, next(same, 0))
+        return error
+
     def _row(self, order_id: int) -> Row:
         row = self.engine.order(order_id)
         if row is None:
             raise RefusedError("UNKNOWN_ORDER", field="order_id", value=order_id)
         return row
+
+
+_WORDS = ("account", "instrument", "strategy", "leg", "side", "type")
+_NUMBERS = ("quantity", "price", "trigger_price")
+
+
+def _is_same(sent: NewOrder, order: NewOrder) -> bool:
+    """What the engine's duplicate check compares; numbers by value, not by spelling."""
+    return all(getattr(sent, name) == getattr(order, name) for name in _WORDS) and all(
+        Decimal(getattr(sent, name) or 0) == Decimal(getattr(order, name) or 0) for name in _NUMBERS
+    )

@@ -10,10 +10,9 @@ from typing import NamedTuple
 
 import msgspec
 
-__all__ = ["LiveFiles", "Mark"]
+from gateway.config.places import COUNTERS_FILE, MARKS_FILE
 
-COUNTERS_FILE = "counters.json"
-MARKS_FILE = "marks.json"
+__all__ = ["LiveFiles", "Mark"]
 
 
 class Mark(NamedTuple):

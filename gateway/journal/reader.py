@@ -1,5 +1,5 @@
 """The typed door to native journal reading: files only, no daemon needed. Must never write into a
-journal that a daemon may be using."""
+journal that a daemon may be using (the one repair takes the daemon's own lock)."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ __all__ = [
     "kind_counts",
     "open_replica",
     "raise_kill_word",
+    "rebuild_superblock",
     "replay",
     "verify",
 ]
@@ -81,6 +82,12 @@ def verify(directory: Path, ring_directory: str = "") -> dict[str, Any]:
     """Integrity of every file: {ok, records, sequence, segments, faults}."""
     result: dict[str, Any] = _native().verify(str(directory), ring_directory)
     return result
+
+
+def rebuild_superblock(directory: Path) -> dict[str, Any]:
+    """A new superblock for a stopped gateway; RuntimeError names why there is none."""
+    found: dict[str, Any] = _native().rebuild_superblock(str(directory))
+    return found
 
 
 def raise_kill_word(ring_directory: Path) -> int:

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from gateway.journal import FollowFault, Row
 from gateway.stream.access import Access, is_own_origin
+from gateway.stream.codes import STREAM_CODES
 from gateway.stream.metrics_page import CONTENT_TYPE, MetricsPage
 from gateway.stream.order_stream import is_terminal
 from gateway.stream.stream_session import StreamHub
@@ -60,22 +61,22 @@ class ReadApi:
 
         async def checked(request: web.Request) -> web.StreamResponse:
             if not is_own_origin(request, self.own_origins()):
-                return refuse(403, "FOREIGN_ORIGIN", "Origin", request.headers["Origin"])
+                return refuse("FOREIGN_ORIGIN", "Origin", request.headers["Origin"])
             if not self.access.allows(request):
                 hint = "Authorization: Bearer KEYID.SECRET with scope read, or the page's address"
-                return refuse(401, "NOT_AUTHENTICATED", "Authorization", "", hint)
+                return refuse("NOT_AUTHENTICATED", "Authorization", "", hint)
             try:
                 return await handler(request)
             except StreamFault as fault:
                 return answer({"error": fault.error}, 400)
             except FollowFault as fault:
-                return refuse(503, "NO_JOURNAL", "", str(fault))
+                return refuse("NO_JOURNAL", "", "", str(fault))
 
         return checked
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").lower() != "websocket":
-            return refuse(426, "UPGRADE_REQUIRED", "Upgrade", "", "this address is a WebSocket")
+            return refuse("UPGRADE_REQUIRED", "Upgrade", request.headers.get("Upgrade", ""))
         return await self.hub.serve(request)
 
     async def _orders(self, request: web.Request) -> web.StreamResponse:
@@ -88,7 +89,7 @@ class ReadApi:
         if row is None and key.isascii() and key.isdecimal() and len(key) < 20:
             row = await self.find_order(int(key))
         if row is None:
-            return refuse(404, "UNKNOWN_ORDER", "order_id", key)
+            return refuse("UNKNOWN_ORDER", "order_id", key)
         return answer({"order": row})
 
     async def _positions(self, request: web.Request) -> web.StreamResponse:
@@ -123,22 +124,21 @@ class ReadApi:
     async def _session(self, request: web.Request) -> web.StreamResponse:
         """Trade a page token or a key for a session cookie that scripts cannot read."""
         if not is_own_origin(request, self.own_origins()):
-            return refuse(403, "FOREIGN_ORIGIN", "Origin", request.headers["Origin"])
+            return refuse("FOREIGN_ORIGIN", "Origin", request.headers["Origin"])
         if request.content_type != "application/json":
-            return refuse(415, "BAD_REQUEST", "Content-Type", request.content_type)
+            hint = "Content-Type: application/json"
+            return refuse("BAD_REQUEST", "Content-Type", request.content_type, hint, status=415)
         try:
             body = msgspec.json.decode(await request.read(), type=dict[str, str])
-        except msgspec.MsgspecError as error:
-            return refuse(400, "BAD_REQUEST", "", str(error))
+        except msgspec.MsgspecError:
+            return refuse("BAD_REQUEST", "", "", 'one JSON object: {"token": ...} or {"key": ...}')
         session = None
         if "token" in body:
             session = self.access.redeem(body["token"])
         elif self.access.takes_key(body.get("key", "")):
             session = self.access.open_session()
         if session is None:
-            return refuse(
-                401, "NOT_AUTHENTICATED", "", "", "the address was used before, or no key"
-            )
+            return refuse("NOT_AUTHENTICATED", "", "", "the address was used before, or no key")
         response = answer({"ok": True})
         response.set_cookie(
             self.access.cookie, session, httponly=True, samesite="Strict", path="/", max_age=43200
@@ -160,13 +160,11 @@ class ReadApi:
         return web.Response(body=self.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
 
 
-RULES = {
-    "NOT_AUTHENTICATED": "a valid key or session with scope read",
-    "FOREIGN_ORIGIN": "requests of this page's own origin",
-    "NO_JOURNAL": "there must be a journal to read",
-    "UPGRADE_REQUIRED": "a WebSocket handshake",
-    "UNKNOWN_ORDER": "no order has this id",
-    "BAD_REQUEST": "a request of this address's form",
+# What the observer refuses in the gateway's own words; its own codes are in codes.py.
+_SHARED_RULES = {
+    "NOT_AUTHENTICATED": (401, "a valid key or session with scope read"),
+    "UNKNOWN_ORDER": (404, "no order has this id"),
+    "UPGRADE_REQUIRED": (426, "a WebSocket handshake"),
 }
 
 
@@ -176,9 +174,14 @@ def answer(body: Mapping[str, Any], status: int = 200) -> web.Response:
     )
 
 
-def refuse(status: int, code: str, field: str, value: str, hint: str = "") -> web.Response:
-    error = {"code": code, "field": field, "value": value[:200], "rule": RULES[code], "hint": hint}
-    return answer({"error": error}, status)
+def refuse(code: str, field: str, value: str, hint: str = "", *, status: int = 0) -> web.Response:
+    """One error in the form of every door; the tables know its status and rule."""
+    if code in STREAM_CODES:
+        usual, rule = STREAM_CODES[code].http_status, STREAM_CODES[code].sentence
+    else:
+        usual, rule = _SHARED_RULES[code]
+    error = {"code": code, "field": field, "value": value[:200], "rule": rule, "hint": hint}
+    return answer({"error": error}, status or usual)
 
 
 def _boolean(request: web.Request, name: str, *, default: bool) -> bool:

@@ -12,12 +12,17 @@ import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from gateway.stream.channel import Channel
+from gateway.stream.codes import STREAM_CODES
 from gateway.stream.subscriptions import ChannelName, Filter, Request, StreamFault, Subscription
 
 __all__ = ["StreamCounters", "StreamHub", "StreamLimits"]
 
 decode_request = msgspec.json.Decoder(Request).decode
 encode = msgspec.json.Encoder().encode
+REQUEST_FORM = (
+    '{"op": "subscribe", "unsubscribe" or "ping", "channel": "orders", "positions" or "balances", '
+    '"filter"?: {name: text}, "resume"?: sequence, "stream"?: text}'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +68,10 @@ class StreamHub:
         """The life of one client. The caller has checked key and origin."""
         if len(self._sessions) >= self.limits.clients_max:
             self.counters.refused += 1
-            error = {"code": "TOO_MANY_CLIENTS", "rule": f"at most {self.limits.clients_max}"}
-            return web.json_response({"error": error}, status=503)
+            rule = f"at most {self.limits.clients_max} clients"
+            fault = StreamFault("TOO_MANY_CLIENTS", "clients", len(self._sessions), rule)
+            status = STREAM_CODES["TOO_MANY_CLIENTS"].http_status
+            return web.json_response({"error": fault.error}, status=status)
         socket = web.WebSocketResponse(
             heartbeat=self.limits.heartbeat_seconds,
             max_msg_size=self.limits.request_bytes_max,
@@ -123,8 +130,8 @@ class StreamSession:
     async def _answer(self, text: str) -> None:
         try:
             reply = self._apply(decode_request(text))
-        except msgspec.MsgspecError as error:
-            fault = StreamFault("BAD_REQUEST", "", text, str(error))
+        except msgspec.MsgspecError:
+            fault = StreamFault("BAD_REQUEST", "", text, REQUEST_FORM)
             reply = {"type": "error", "error": fault.error}
         except StreamFault as fault:
             reply = {"type": "error", "error": fault.error}

@@ -100,9 +100,11 @@ class Fact(msgspec.Struct, frozen=True):
             case "triggered":
                 return port.triggered(self.order_id, self.venue_time_ns)
             case "canceled":
-                return port.canceled(self.order_id, number, text, self.cumulative_quantity, *at)
+                end = (self.cumulative_quantity, *at, self.venue_order_id)
+                return port.canceled(self.order_id, number, text, *end)
             case "expired":
-                return port.expired(self.order_id, number, text, self.cumulative_quantity, *at)
+                end = (self.cumulative_quantity, *at, self.venue_order_id)
+                return port.expired(self.order_id, number, text, *end)
             case "replaced":
                 ids = (self.price, self.quantity, self.venue_order_id)
                 return port.replaced(self.order_id, *ids, *at)

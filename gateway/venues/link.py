@@ -9,11 +9,14 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from gateway.api import VenueAdapter, VenueError
 from gateway.core.drive import Drive
 from gateway.core.engine import Engine, is_unknown
-from gateway.core.vocabulary import VenueSessionState
+from gateway.core.refusals import describe_number
+from gateway.core.vocabulary import CancelReason, VenueSessionState
+from gateway.venues.client_order_ids import epoch_of
 from gateway.venues.health import VenueHealth
 from gateway.venues.outbound import Outbound
 from gateway.venues.reconcile import AccountTerms, Reconciler
@@ -23,6 +26,8 @@ __all__ = ["VenueLink"]
 
 log = logging.getLogger(__name__)
 
+Row = dict[str, Any]
+_ORDERS_MAX = 1_000_000
 _BACKOFF_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -57,6 +62,8 @@ class VenueLink:
         self.reconciler = Reconciler(
             self.session, self.outbound, adapter, accounts, on_instruments=on_instruments
         )
+        self._boot_epoch = engine.native.epoch
+        self._has_gone_sessions = False
         self._wanted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.session.on_gap_closed = self._wanted.set
@@ -114,7 +121,35 @@ class VenueLink:
             raise VenueError(reason)
         self.health.set("reconciled", "", self._engine.now_ns())
         log.info("%s: reconciled; adopted %d", self.health.name, len(result.adopted))
+        self._cancel_for_gone_sessions()
         return True
+
+    def _cancel_for_gone_sessions(self) -> None:
+        """Orders of an earlier boot whose session wanted them canceled at its end: no session
+        outlives its process. Asked again until none is left, for a cancel may fail; one whose
+        outcome is unknown is settled first."""
+        rows = self._orders_of_gone_sessions()
+        self._has_gone_sessions = bool(rows)
+        wanted = [row for row in rows if row["pending"] != "cancel" and not is_unknown(row)]
+        reason = int(CancelReason.DISCONNECT)
+        for row in wanted:
+            refusal = self._engine.native.cancel_by_gateway(int(row["order_id"]), reason)
+            if refusal:
+                code = describe_number(refusal).name
+                log.error("order %s of a gone session not canceled: %s", row["order_id"], code)
+            self.health.counters["gone_session_cancels"] += not refusal
+        if wanted:
+            log.warning("%s: canceling %d orders of gone sessions", self.health.name, len(wanted))
+            self._drive.soon()
+
+    def _orders_of_gone_sessions(self) -> list[Row]:
+        return [
+            row
+            for row in self._engine.orders(open_only=True, limit=_ORDERS_MAX)
+            if row["is_cancel_on_disconnect"]
+            and row["venue"] == self.health.name
+            and epoch_of(int(row["order_id"])) < self._boot_epoch
+        ]
 
     async def _retry(self, state: str, step: Callable[[], object]) -> None:
         """Run a step until it succeeds, with growing waits and jitter."""
@@ -135,12 +170,14 @@ class VenueLink:
             attempt += 1
 
     async def _watch_unknown(self) -> None:
-        """Keep asking while an outcome is unknown: at once, then less and less often."""
+        """Keep asking while an outcome is unknown, or an order of a gone session is open: at once,
+        then less and less often."""
         attempt = 0
         while True:
             wait = _BACKOFF_SECONDS[min(attempt, len(_BACKOFF_SECONDS) - 1)]
             await asyncio.sleep(wait * (0.5 + self._jitter()))
-            if not self.health.is_reconciled or not self._has_unknown():
+            is_wanted = self._has_unknown() or self._has_gone_sessions
+            if not self.health.is_reconciled or not is_wanted:
                 attempt = 0
                 continue
             attempt += 1
@@ -148,6 +185,8 @@ class VenueLink:
                 async with asyncio.timeout(self._timeout_seconds):
                     left = await self.reconciler.resolve()
                 self.health.unsettled = [str(each) for each in left]
+                if self._has_gone_sessions:
+                    self._cancel_for_gone_sessions()
             except Exception as error:  # the venue did not answer: still unknown
                 self.health.counters["failures"] += 1
                 log.warning("%s: asking again failed: %r", self.health.name, error)

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from gateway.api import (
+    BalanceReport,
     Instrument,
     OrderReport,
     VenueAdapter,
@@ -35,6 +36,12 @@ log = logging.getLogger(__name__)
 Row = dict[str, Any]
 # Fills are asked from this long before the newest known one: venues' clocks and pages overlap.
 _FILL_OVERLAP_NS = 60 * 1_000_000_000
+_FUNDING_OVERLAP_NS = 60 * 1_000_000_000
+# Balances are asked for again when a payment fell between them and the list of payments.
+_BALANCE_TRIES = 3
+# Both sides round divisions at 10^-18, each in its own way: a unit for each division, and a million
+# of them are still no money. Anything above is a break.
+_ROUNDING = Decimal("1e-12")
 _ORDERS_MAX = 1_000_000
 
 
@@ -86,7 +93,7 @@ class Reconciler:
         await self._define_instruments()
         for account in self._accounts:
             await self._account(account, result)
-        result.breaks += self._unbooked
+        result.breaks += dict.fromkeys(self._unbooked)
         self._session.health.breaks = result.breaks
         self._session.health.unsettled = [str(each) for each in result.unsettled + result.lacking]
         if result.lacking:
@@ -114,6 +121,7 @@ class Reconciler:
                     f"{self._session.venue}: instruments() gave {instrument!r}"
                 )
             self._engine.define_instrument(self._session.venue, instrument)
+        self._session.is_defined = True
         self._on_instruments()
 
     async def _account(self, account: AccountTerms, result: Result) -> None:
@@ -195,6 +203,31 @@ class Reconciler:
             if not self._session.fill_reported(fill):
                 self._unbooked.append(f"fill {fill.trade_id} of {fill.instrument} not booked")
         await self._session.drain()
+
+    async def _apply_funding(self, account: str) -> set[tuple[str, str]]:
+        """Book every payment since the newest one known, however it was missed; returns the names
+        of those the venue told. A payment that came over the stream as well is booked once."""
+        if not self._session.manifest.has_funding:
+            return set()
+        known_ns = self._engine.native.funding_known_ns(self._engine.names.id("account", account))
+        since = max(0, known_ns - _FUNDING_OVERLAP_NS)
+        told = await self._adapter.funding(account, since)
+        for each in told:
+            if not self._session.funding_reported(each):
+                self._unbooked.append(f"funding {each.reference} of {each.instrument} not booked")
+        await self._session.drain()
+        return {(each.instrument, each.reference) for each in told}
+
+    async def _stated_balances(self, account: str) -> Sequence[BalanceReport]:
+        """What the venue states, with all payments that are in it booked before."""
+        before = await self._apply_funding(account)
+        for _ in range(_BALANCE_TRIES):
+            reports = await self._adapter.balances(account)
+            after = await self._apply_funding(account)
+            if after <= before:
+                return reports
+            before = after
+        raise VenueUnavailable(f"{account}: funding is paid faster than balances are told")
 
     def _stay_above(self, client_order_ids: Iterable[str]) -> None:
         """An id of ours from a later epoch means that the journal lost it: no id is made twice."""
@@ -309,14 +342,14 @@ class Reconciler:
     async def _balances(self, account: str, known: set[str], result: Result) -> None:
         """A currency the journal has never seen starts at what the venue states; later
         differences are reported, never booked."""
-        for report in await self._adapter.balances(account):
+        for report in await self._stated_balances(account):
             ours = balance_totals(self._engine.native.balances()).get((account, report.currency))
             gap = difference(report.total, ours) if ours is not None else report.total
             if not Decimal(gap):
                 continue
             if report.currency not in known:
                 self._session.opening_balance(account, report.currency, gap)
-            else:
+            elif abs(Decimal(gap)) > _ROUNDING:
                 result.breaks.append(f"{account} {report.currency}: venue - ours = {gap}")
         await self._session.drain()
 

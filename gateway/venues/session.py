@@ -48,6 +48,8 @@ _TEXT_MAX = 32
 _BACKLOG_ALARM = 65_536
 # A reconciliation lasts seconds; more fills than this in that time would be a venue gone mad.
 _HELD_MAX = 65_536
+# Names kept to complain once about each; beyond, every mark of an unknown one is complained about.
+_UNKNOWN_MARKS_MAX = 1_024
 _UNKNOWN_REASON = {
     "cancel": FACT_REASONS["unknown_outcome_cancel"],
     "replace": FACT_REASONS["unknown_outcome_replace"],
@@ -94,6 +96,8 @@ class VenueSession:
         self.gaps = 0
         self._caught_up: set[str] = set()
         self._held: deque[HeldFill] = deque()
+        self.is_defined = False  # the venue has named its instruments
+        self._unknown_marks: set[str] = set()
 
     # What adapters call.
 
@@ -154,6 +158,7 @@ class VenueSession:
         cumulative_quantity: str | None = None,
         venue_time_ns: int = 0,
         venue_sequence: int = 0,
+        venue_order_id: str = "",
     ) -> None:
         """The rest of the order is gone."""
         self.tell(
@@ -164,6 +169,7 @@ class VenueSession:
                 cumulative_quantity=cumulative_quantity or "",
                 venue_time_ns=venue_time_ns,
                 venue_sequence=venue_sequence,
+                venue_order_id=venue_order_id,
             )
         )
 
@@ -175,6 +181,7 @@ class VenueSession:
         cumulative_quantity: str | None = None,
         venue_time_ns: int = 0,
         venue_sequence: int = 0,
+        venue_order_id: str = "",
     ) -> None:
         """The order ended by its time in force."""
         self.tell(
@@ -185,6 +192,7 @@ class VenueSession:
                 cumulative_quantity=cumulative_quantity or "",
                 venue_time_ns=venue_time_ns,
                 venue_sequence=venue_sequence,
+                venue_order_id=venue_order_id,
             )
         )
 
@@ -224,6 +232,8 @@ class VenueSession:
         reconciliation refreshes instruments and asks for fills again."""
         if self._holds(HeldFill(fill)):
             return
+        if not fill.trade_id:  # the engine keeps it as an anomaly, and books nothing
+            self._bad("fill", f"no trade id: {fill.instrument} {fill.venue_order_id}")
         if not self._fill(fill, None):
             self.gap_opened("a fill names something unknown")
             self.gap_closed()
@@ -252,7 +262,7 @@ class VenueSession:
         """Reference prices. Volatile, so the newest replaces what could not be taken."""
         instrument = self.engine.names.venue_instrument(self.venue, mark.instrument)
         if not instrument:
-            self._bad("mark", f"unknown instrument {mark.instrument!r:.64}")
+            self._unknown_mark(mark.instrument)
             return
         prices = (mark.mark or "", mark.bid or "", mark.ask or "", mark.last or "")
         try:
@@ -264,27 +274,13 @@ class VenueSession:
         self._drive.soon()
 
     def funded(self, funding: FundingReport) -> None:
-        """A funding payment."""
-        try:
-            account = self.engine.names.id("account", funding.account)
-            instrument = self._instrument(funding.instrument)
-            currency = self.engine.define_currency(funding.currency)
-            leg = LEGS[funding.leg]
-        except (RefusedError, KeyError) as error:
-            self._bad("funding", str(error))
-            return
-        self._deliver(
-            lambda: self._native.funding(
-                account,
-                instrument,
-                leg,
-                currency,
-                funding.amount,
-                funding.rate,
-                funding.reference,
-                funding.venue_time_ns,
-            )
-        )
+        """A funding payment. One that names something unknown is not lost: reconciliation
+        refreshes instruments and asks for payments again."""
+        if not funding.reference:
+            self._bad("funding", f"no reference: {funding.account} {funding.instrument}")
+        elif not self._fund(funding):
+            self.gap_opened("a funding payment names something unknown")
+            self.gap_closed()
 
     def gap_opened(self, reason: str) -> None:
         """Facts may be missing from now on; new orders stop."""
@@ -304,6 +300,7 @@ class VenueSession:
     def tell(self, fact: Fact, evidence: int = EVIDENCE["stream"]) -> None:
         """Put one fact about an order on the port; whatever it answers is no longer in flight."""
         self.in_flight.answered(fact.order_id, *fact.answers())
+        self.engine.words.keep(fact.order_id, fact.reason)
         self._deliver(lambda: fact.put(self._native, evidence))
 
     def state(self, state: VenueSessionState, text: str) -> None:
@@ -311,8 +308,18 @@ class VenueSession:
         self._deliver(lambda: self._native.session(int(state), text[:40]))
 
     def fill_reported(self, fill: FillReport) -> bool:
-        """A fill from a query; False when it names something unknown and could not be booked."""
+        """A fill from a query; False when it names something unknown or has no trade id."""
+        if not fill.trade_id:
+            self._bad("fill", f"no trade id: {fill.instrument} {fill.venue_order_id}")
+            return False
         return self._fill(fill, None)
+
+    def funding_reported(self, funding: FundingReport) -> bool:
+        """A payment from a query; False when it names something unknown and was not booked."""
+        if not funding.reference:
+            self._bad("funding", f"no reference: {funding.account} {funding.instrument}")
+            return False
+        return self._fund(funding)
 
     def caught_up(self, account: str, gaps: int) -> None:
         """The account's fills have been asked for, after gap number `gaps`: what came over the
@@ -381,6 +388,21 @@ class VenueSession:
             self.flush()
             await self._drive.settle()
 
+    def _fund(self, funding: FundingReport) -> bool:
+        """Hand over; the engine books a reference once, whoever told it and however often."""
+        try:
+            account = self.engine.names.id("account", funding.account)
+            instrument = self._instrument(funding.instrument)
+            currency = self.engine.define_currency(funding.currency)
+            leg = LEGS[funding.leg]
+        except (RefusedError, KeyError) as error:
+            self._bad("funding", str(error))
+            return False
+        head = (account, instrument, leg, currency, funding.amount, funding.rate)
+        tail = (funding.reference, funding.venue_time_ns)
+        self._deliver(lambda: self._native.funding(*head, *tail))
+        return True
+
     def _fill(self, fill: FillReport, revision: int | None, *, is_bust: bool = False) -> bool:
         try:
             account = self.engine.names.id("account", fill.account)
@@ -413,6 +435,15 @@ class VenueSession:
             return False
         self._held.append(held)
         return True
+
+    def _unknown_mark(self, symbol: str) -> None:
+        """A stream speaks before the instruments of the venue are defined; later it is a fault of
+        the adapter, and said once for each instrument."""
+        self.health.counters["marks_unknown"] += 1
+        if self.is_defined and symbol not in self._unknown_marks:
+            if len(self._unknown_marks) < _UNKNOWN_MARKS_MAX:
+                self._unknown_marks.add(symbol)
+            self._bad("mark", f"unknown instrument {symbol!r:.64}")
 
     def _instrument(self, venue_symbol: str) -> int:
         number = self.engine.names.venue_instrument(self.venue, venue_symbol)

@@ -1,6 +1,7 @@
 """Both event loops for every async test, and where the worlds of the rooms are found."""
 
 import asyncio
+import os
 import shutil
 import sys
 import tempfile
@@ -28,6 +29,6 @@ def pytest_asyncio_loop_factories(config, item):
 @pytest.fixture
 def ring_directory() -> Iterator[Path]:
     """A directory of the shared-memory file system, gone after the test."""
-    folder = Path(tempfile.mkdtemp(prefix="gateway-test-", dir="/dev/shm"))
+    folder = Path(tempfile.mkdtemp(prefix=f"gateway-test-{os.getpid()}-", dir="/dev/shm"))
     yield folder
     shutil.rmtree(folder, ignore_errors=True)

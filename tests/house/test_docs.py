@@ -11,9 +11,12 @@ import pytest
 from msgspec import inspect, structs
 
 from gateway.__main__ import COMMANDS, root
+from gateway.commands.codes import COMMAND_CODES
+from gateway.commands.explain import explanation
 from gateway.config.faults import FAULT_CODES
 from gateway.config.limits import LimitRow
 from gateway.config.settings import Document
+from gateway.stream.codes import STREAM_CODES
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -42,7 +45,57 @@ def refusals() -> list[tuple[str, ...]]:
 
 def test_every_refusal_has_its_section_and_every_section_its_refusal() -> None:
     found = sections(read("reference/refusals.md"))
-    assert list(found) == [row[1] for row in refusals()]
+    assert list(found) == [*(row[1] for row in refusals()), *STREAM_CODES, *COMMAND_CODES]
+
+
+def test_codes_beyond_the_refusals_are_described_with_sentence_and_advice() -> None:
+    found = sections(read("reference/refusals.md"))
+    for code, row in (STREAM_CODES | COMMAND_CODES).items():
+        assert row.sentence in found[code] and f"What to do: {row.advice}" in found[code], code
+    for code, stream in STREAM_CODES.items():
+        assert f"The observer answers HTTP {stream.http_status}." in found[code], code
+
+
+# What says no, and which of its arguments is the code.
+SPEAKERS = {"RefusedError": 0, "InputError": 0, "EngineRefusal": 0, "StreamFault": 0, "refuse": 0}
+SPEAKERS |= {"CommandFailure": 1, "Fault": 0, "add": 0}
+CODE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+|INTERNAL|SYNTAX|CLASH|RANGE|PRECISION|OVERFLOW")
+
+
+def spoken_codes() -> dict[str, str]:
+    """Code -> a module that says it, from every call that refuses and every written error body."""
+    found: dict[str, str] = {}
+    for path in sorted((ROOT / "gateway").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            said: list[ast.expr | None] = []
+            if isinstance(node, ast.Call):
+                called = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                place = SPEAKERS.get(called, -1)
+                said = node.args[place : place + 1] if place >= 0 else []
+            elif isinstance(node, ast.Dict):
+                pairs = zip(node.keys, node.values, strict=True)
+                said = [v for k, v in pairs if isinstance(k, ast.Constant) and k.value == "code"]
+            for each in said:
+                if isinstance(each, ast.Constant) and CODE.fullmatch(str(each.value)):
+                    found.setdefault(str(each.value), str(path.relative_to(ROOT)))
+    return found
+
+
+def test_every_code_that_is_spoken_can_be_explained() -> None:
+    spoken = spoken_codes()
+    assert {"BAD_ENUM", "FOREIGN_ORIGIN", "BAD_FILTER", "NO_JOURNAL", "NOT_RUNNING"} <= set(spoken)
+    for code, module in spoken.items():
+        try:
+            found = explanation(code)
+        except click.ClickException:
+            pytest.fail(f"{module} says {code}; `gateway explain` does not know it")
+        page, _, _ = str(found["page"]).partition("#")
+        assert f"{code}" in (ROOT / page).read_text(encoding="utf-8"), code
+
+
+def test_every_code_of_a_table_is_spoken_somewhere() -> None:
+    spoken = set(spoken_codes())
+    assert set(STREAM_CODES) | set(COMMAND_CODES) <= spoken
 
 
 def test_a_refusal_is_described_with_its_sentence_numbers_and_advice() -> None:

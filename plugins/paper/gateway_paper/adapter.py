@@ -14,6 +14,7 @@ from gateway.api import (
     BalanceReport,
     CancelRequest,
     FillReport,
+    FundingReport,
     Instrument,
     OrderReport,
     OrderRequest,
@@ -263,6 +264,7 @@ class PaperAdapter:
             order_id,
             row["reason"],
             cumulative_quantity=cumulative,
+            venue_order_id=row["venue_order_id"],
             **_venue_stamp(row),
         )
 
@@ -291,12 +293,19 @@ class PaperAdapter:
         return [translate.order_report(row) for row in rows]
 
     async def fills(self, account: str, since_ns: int) -> Sequence[FillReport]:
-        found: list[FillReport] = []
+        return [translate.fill_report(row) for row in await self._pages("fills", account, since_ns)]
+
+    async def funding(self, account: str, since_ns: int) -> Sequence[FundingReport]:
+        rows = await self._pages("funding", account, since_ns)
+        return [translate.funding_report(row) for row in rows]
+
+    async def _pages(self, name: str, account: str, since_ns: int) -> list[Row]:
+        found: list[Row] = []
         while True:
-            after = found[-1].venue_sequence if found else 0
+            after = found[-1]["venue_sequence"] if found else 0
             query = {"account": account, "since_ns": str(since_ns), "after": str(after)}
-            page = await self._ask("/v1/fills", query)
-            found += [translate.fill_report(row) for row in page["fills"]]
+            page = await self._ask(f"/v1/{name}", query)
+            found += page[name]
             if page["is_complete"]:
                 return found
 

@@ -280,3 +280,32 @@ async def test_after_close_the_port_stays_silent(
     await venue.market(levels=[("buy", "99", "1")])
     await asyncio.sleep(0.1)
     assert len(port.facts) == told
+
+
+@pytest.mark.asyncio
+async def test_funding_is_told_alike_by_stream_and_query_also_after_a_restart_of_the_venue(
+    venue_process: Maker, make_adapter: Maker, port: Any
+) -> None:
+    venue = venue_process()
+    adapter = make_adapter(venue.url)
+    await adapter.connect(port)
+    try:
+        await adapter.submit([order(1)])
+        await venue.market(trades=[("99", "1", "sell")])
+        await port.wait_fact("filled")
+        assert await adapter.funding("A", 0) == []
+        for count in (1, 2):
+            await venue.admin("action", {"action": "pay_funding"})
+            await port.wait_fact("funded", count)
+        told = port.values("funded")
+        assert len({each.reference for each in told}) == 2
+        assert await adapter.funding("A", 0) == told
+        assert await adapter.funding("A", told[1].venue_time_ns) == told[1:]
+        assert await adapter.funding("A", told[1].venue_time_ns + 1) == []
+        venue.kill()
+        venue.start()
+        assert await adapter.funding("A", 0) == told
+        with pytest.raises(VenueRejected):
+            await adapter.funding("nobody", 0)
+    finally:
+        await adapter.close()

@@ -185,7 +185,13 @@ TEST(three_bad_copies_of_the_superblock_refuse_and_name_the_rebuild_which_works)
   for (const std::size_t copy : {0U, 1U, 3U}) again[copy * 4096 + 20] ^= 1;
   CHECK(!world.boot());
   CHECK(has(world.error, "rebuild-superblock"));
-  CHECK(rebuild_superblock(*world.disk, kDirectory, 1, 0, world.error));
+  RebuildReport report;
+  CHECK(rebuild_superblock(*world.disk, kDirectory, 0, 0, report, world.error));
+  CHECK(report.instance == 1 && report.segments >= 1 && report.segments_bad == 0);
+  CHECK(report.epoch_found <= epoch && report.epoch > epoch && report.records > 0);
+  CHECK(has(report.was, "fewer than two of four copies agree"));
+  CHECK(!rebuild_superblock(*world.disk, kDirectory, 0, 0, report, world.error));
+  CHECK(has(world.error, "nothing to rebuild"));
   CHECK(world.boot());
   CHECK(world.epoch > epoch);
 }

@@ -19,7 +19,7 @@ std::uint32_t take(OrderTable& table, OrderId id) {
   Order fresh;
   fresh.next = order.next;
   fresh.previous = order.previous;
-  fresh.index_next = order.index_next;
+  fresh.id_next = order.id_next;
   fresh.order_id = id;
   order = fresh;
   return slot;
@@ -80,6 +80,37 @@ TEST(the_table_recycles_like_its_model) {
       CHECK_EQUAL(table.find(id) != kNoSlot, known.contains(id));
     }
   }
+}
+
+TEST(names_follow_their_order_and_go_with_it) {
+  OrderTable table(2);
+  VenueOrderId text;
+  text.assign("V-1");
+  const std::uint32_t first = take(table, 1);
+  table.at(first).principal = 7;
+  table.at(first).account = 3;
+  table.at(first).client_number = 500;
+  table.index_number(first);
+  table.name_venue_id(first, text);
+  CHECK_EQUAL(table.find_number(7, 500), first);
+  CHECK_EQUAL(table.find_number(8, 500), kNoSlot);
+  CHECK_EQUAL(table.find_venue_id(3, text), first);
+  CHECK_EQUAL(table.find_venue_id(4, text), kNoSlot);
+
+  table.rename_number(first, 501);
+  CHECK_EQUAL(table.find_number(7, 500), kNoSlot);
+  CHECK_EQUAL(table.find_number(7, 501), first);
+  VenueOrderId moved;
+  moved.assign("V-2");
+  table.name_venue_id(first, moved);
+  CHECK_EQUAL(table.find_venue_id(3, text), kNoSlot);
+  CHECK_EQUAL(table.find_venue_id(3, moved), first);
+
+  (void)take(table, 2);
+  table.retire(first);
+  CHECK_EQUAL(table.take(3), first);
+  CHECK_EQUAL(table.find_number(7, 501), kNoSlot);
+  CHECK_EQUAL(table.find_venue_id(3, moved), kNoSlot);
 }
 
 TEST(a_table_full_of_open_orders_has_no_room) {

@@ -425,3 +425,102 @@ def test_the_schema_describes_every_setting() -> None:
             continue
         for key, field in definition["properties"].items():
             assert field.get("description"), f"{name}.{key}"
+
+
+MANY = """\
+[gateway]
+name = "test"
+directory = "{tmp}/data"
+ring_directory = "{tmp}/ring"
+instanc = 4
+[journal]
+commit_cpu = "two"
+segment_mib = 128
+ring_mib = 64
+[api]
+host = "0.0.0.0"
+[venues.paper]
+adapter = "paper"
+[accounts.main]
+venue = "paperr"
+[accounts.other]
+venue = "paper"
+durability = "diskk"
+[strategies.alpha]
+[strategies.beta]
+[principals.trader]
+scopes = ["read", "trde"]
+accounts = ["main", "nobody"]
+[currencies]
+USDT = 1
+"""
+MANY_LIMITS = LIMITS.replace("[strategy.default]", "[strategy.alpha]") + "\n[account.mian]\n"
+
+
+def places_of(faults: tuple[ConfigFault, ...]) -> set[tuple[str, str]]:
+    return {(fault.code, fault.path) for fault in faults}
+
+
+def test_one_pass_reports_the_faults_of_every_stage(tmp_path: Path) -> None:
+    """Form, rules between settings, environment, and the limits with their coverage."""
+    environ = {"GATEWAY_JOURNAL_LEVLE": "process"}
+    assert "[strategy.default]" in LIMITS
+    faults = faults_of(tmp_path, MANY, limits=MANY_LIMITS, environ=environ)
+    assert places_of(faults) >= {
+        ("UNKNOWN_KEY", "gateway.instanc"),
+        ("UNKNOWN_KEY", "GATEWAY_JOURNAL_LEVLE"),
+        ("WRONG_TYPE", "journal.commit_cpu"),
+        ("CLASH", "journal.segment_mib"),
+        ("NEEDS_TLS", "api.host"),
+        ("UNKNOWN_NAME", "accounts.main.venue"),
+        ("BAD_WORD", "accounts.other.durability"),
+        ("BAD_WORD", "principals.trader.scopes"),
+        ("WRONG_TYPE", "currencies.USDT"),
+        ("LIMIT_MISSING", "strategy.beta"),
+        ("UNKNOWN_NAME", "account.mian"),
+        ("MISSING_KEY", "account.mian.credit_max"),
+    }
+    by_path = {(fault.code, fault.path): fault for fault in faults}
+    venue = by_path["UNKNOWN_NAME", "accounts.main.venue"]
+    assert (venue.nearest, venue.given) == ("paper", "'paperr'")
+    assert venue.file.endswith("gateway.toml") and venue.line
+    limit = by_path["LIMIT_MISSING", "strategy.beta"]
+    assert limit.file.endswith("limits.toml") and "strategies.beta" in limit.other
+    assert {fault.file.rpartition("/")[2] for fault in faults} == {"gateway.toml", "limits.toml"}
+
+
+# (text, limits, what alone may be said): a fault is not told again by what it leaves out.
+ALONE = [
+    (GOOD.replace('adapter = "paper"', "adapter = 5"), LIMITS,
+     {("WRONG_TYPE", "venues.paper.adapter")}),
+    (GOOD.replace("[strategies.alpha]", "[strategies]\nalpha = 1"), LIMITS + "\n[strategy.alpha]"
+     + LIMITS.partition("[strategy.default]")[2].partition("[")[0],
+     {("WRONG_TYPE", "strategies.alpha")}),
+    (GOOD.replace('venue = "paper"', 'venue = "paper"\ndurability = "x"'), LIMITS,
+     {("BAD_WORD", "accounts.main.durability")}),
+    (GOOD.replace("[venues", 'drive = "pind"\n[venues').replace('"paper"\n[acc', '"okx"\n[acc'),
+     LIMITS, {("BAD_WORD", "gateway.drive")}),
+    (GOOD, LIMITS.replace("[firm]", "[firm]\ncolour = 1"), {("UNKNOWN_KEY", "firm.colour")}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "limits", "expected"), ALONE, ids=range(len(ALONE)))
+def test_a_fault_is_told_once(
+    tmp_path: Path, text: str, limits: str, expected: set[tuple[str, str]]
+) -> None:
+    assert places_of(faults_of(tmp_path, text, limits=limits)) == expected
+
+
+def test_a_broken_limit_row_is_not_missing_as_well(tmp_path: Path) -> None:
+    limits = re.sub(r"(?m)^credit_max = .*$", "credit_max = 5", LIMITS)
+    found = places_of(faults_of(tmp_path, GOOD, limits=limits))
+    assert {code for code, _ in found} == {"WRONG_TYPE"}
+
+
+def test_a_file_that_is_no_toml_still_has_its_neighbours_judged(tmp_path: Path) -> None:
+    environ = {"GATEWAY_LOG_LEVL": "info"}
+    faults = faults_of(tmp_path, "[gateway\n", limits=LIMITS + "\n[planet.x]\n", environ=environ)
+    codes = places_of(faults)
+    assert {("SYNTAX", "line"), ("UNKNOWN_KEY", "GATEWAY_LOG_LEVL"), ("UNKNOWN_KEY", "planet")} <= (
+        codes
+    )

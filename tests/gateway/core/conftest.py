@@ -1,5 +1,6 @@
 """A native engine with a virtual clock in directories of its own, for every test of this room."""
 
+import os
 import shutil
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from engine_world import World
 @pytest.fixture
 def ring_directory():
     """The ring lives on tmpfs, as in production."""
-    directory = tempfile.mkdtemp(dir="/dev/shm", prefix="gateway_test_")
+    directory = tempfile.mkdtemp(dir="/dev/shm", prefix=f"gateway-test-{os.getpid()}-")
     yield directory
     shutil.rmtree(directory, ignore_errors=True)
 

@@ -1,5 +1,6 @@
 """The life of orders as lists of events, through the ports, also over a restart."""
 
+import itertools
 import time
 from decimal import Decimal
 from pathlib import Path
@@ -8,18 +9,23 @@ import pytest
 from engine_world import (
     ACTIVE,
     BUY,
+    CANCEL,
+    CANCEL_ON_DISCONNECT,
     DAY,
     EMULATE,
     FIRM,
     GTD,
     HALTED,
     LIMIT,
+    REPEATED,
     SECOND_NS,
     SELL,
     STOP,
     STOP_LIMIT,
     code_of,
 )
+
+from gateway.core.refusals import describe_number
 
 
 def reopened(world, open_world, **options):
@@ -424,6 +430,54 @@ def test_gtd_is_ended_by_the_gateway_where_the_venue_cannot(open_world):
     assert [entry[:2] for entry in world.sent()] == [(32, order_id)]
     world.turn()
     assert world.sent() == []
+
+
+def test_a_venue_that_rejects_the_end_of_a_gtd_order_is_asked_less_and_less_often(open_world):
+    world = open_world(venue_times=0x0A)
+    fields = {"time_in_force": GTD, "flags": EMULATE, "expires_ns": 2 * SECOND_NS}
+    order_id = world.working(**fields)
+    world.sent()
+    world.engine.set_time(2 * SECOND_NS)
+    asked = []
+    for _ in range(20_000):  # milliseconds
+        world.pass_time(1_000_000)
+        world.turn()
+        if world.sent():
+            asked.append(world.engine.now_ns() // 1_000_000 - 2_000)
+            world.fact("cancel_rejected", order_id, 7, "busy")
+    waits = [later - earlier for earlier, later in itertools.pairwise(asked)]
+    assert waits == [100, 200, 400, 800, 1600, 3200, 5000, 5000]
+    assert asked[0] == 1
+    world.fact("canceled", order_id, 1, "", "0", 3, 3)
+    world.pass_time(10 * SECOND_NS)
+    world.turn()
+    assert world.sent() == []
+
+
+def test_an_order_canceled_before_it_was_accepted_keeps_the_venues_id(world):
+    order_id = world.order()
+    world.fact("unknown", order_id, 8, "timeout")
+    world.fact("canceled", order_id, 7, "", "0", 3, 3, 1, "V-late")
+    row = world.row(order_id)
+    assert (row["state"], row["venue_order_id"]) == ("CANCELED", "V-late")
+    assert world.engine.order_by_venue_id(world.account, "V-late") == order_id
+
+
+def test_the_wish_of_the_session_is_kept_with_the_order_and_is_not_its_content(world, open_world):
+    order_id = world.order(client_id="own", flags=CANCEL_ON_DISCONNECT)
+    repeat = world.submit(client_id="own")
+    assert (repeat[2], repeat[7]) == (order_id, REPEATED)
+    assert world.row(order_id)["is_cancel_on_disconnect"]
+    world.fact("accepted", order_id, "V1", False, 1, 1)
+    other = world.order()
+    assert not world.row(other)["is_cancel_on_disconnect"]
+    again = reopened(world, open_world)
+    assert again.row(order_id)["is_cancel_on_disconnect"]
+    assert not again.row(other)["is_cancel_on_disconnect"]
+    again.sent()
+    assert again.engine.cancel_by_gateway(order_id, 3) == 0
+    assert [entry[:2] for entry in again.sent()] == [(CANCEL, order_id)]
+    assert describe_number(again.engine.cancel_by_gateway(order_id, 3)).name == "CANCEL_PENDING"
 
 
 def test_gtd_that_the_venue_offers_is_left_to_the_venue(world):

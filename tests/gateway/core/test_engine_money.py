@@ -9,6 +9,7 @@ from engine_world import (
     IOC,
     LIMIT,
     LONG,
+    NET,
     SECOND_NS,
     SELL,
     SHORT,
@@ -177,6 +178,42 @@ def test_funding_and_balances_are_booked_once_each(world, open_world):
         world = reopened(world, open_world)
     world.fact("funding", *funding[:6], "F2", 6)
     assert world.balance("USD") == expected - Decimal("1.25")
+
+
+def test_the_time_up_to_which_funding_is_known_survives_and_no_clock_runs_it_ahead(
+    world, open_world
+):
+    known = world.engine.funding_known_ns
+    assert known(world.account) == 0
+    world.engine.set_time(100 * SECOND_NS)
+    world.fact("balance", world.account, world.usd, "100", 0, "opening:USD")
+    opened = known(world.account)
+    assert opened == world.engine.now_ns()
+    world.engine.set_time(200 * SECOND_NS)
+    world.fact("balance", world.account, world.usd, "1", 0, "D1")
+    assert known(world.account) == opened, "only the first balance holds what was paid before"
+    paid = (world.account, world.perpetual, 0, world.usd, "-1", "0.0001")
+    world.fact("funding", *paid, "F1", 150 * SECOND_NS)
+    assert known(world.account) == 150 * SECOND_NS
+    world.fact("funding", *paid, "F0", 120 * SECOND_NS)
+    assert known(world.account) == 150 * SECOND_NS
+    world.fact("funding", *paid, "F2", 10**18)
+    assert known(world.account) == world.engine.now_ns()
+    before = known(world.account)
+    assert reopened(world, open_world).engine.funding_known_ns(world.account) == before
+    assert known(world.hedge) == 0
+
+
+def test_a_fill_without_a_trade_id_is_an_anomaly_and_two_of_them_never_collide(world):
+    order_id = world.working()
+    before = world.state_hash()
+    for quantity in ("0.4", "0.6"):
+        where = (world.account, world.spot, BUY, NET, "100", quantity, "", "", 0)
+        world.fact("filled", order_id, *where, 1, "", f"V{order_id}", 7, 7)
+    assert world.counter("anomalies") == 2
+    assert world.counter("fills_repeated") == 0
+    assert world.quantity() == 0
+    assert world.state_hash() == before
 
 
 def test_many_references_forget_the_oldest_and_still_book_once(open_world):

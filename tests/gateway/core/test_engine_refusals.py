@@ -133,7 +133,6 @@ def test_a_full_table_of_names_refuses_new_names_and_knows_the_old(open_world):
         ("UNSUPPORTED_FLAG", {"flags": 4}),
         ("UNSUPPORTED_FLAG", {"flags": 32}),
         ("UNSUPPORTED_FLAG", {"flags": 64}),
-        ("UNSUPPORTED_FLAG", {"flags": 128}),
         ("UNSUPPORTED_FLAG", {"display_quantity": "0.5"}),
     ],
 )

@@ -1,21 +1,26 @@
 """The published contract: complete, loadable, and kept by the live door."""
 
 import asyncio
+import contextlib
 import logging
 import threading
 
+import msgspec
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
-from live_door import SECRET, open_door
+from live_door import ORDER, SECRET, open_door
 
-from gateway.entry.openapi import openapi_document
+from gateway.entry import api_messages
+from gateway.entry.api_messages import WS_MESSAGES, WS_OPERATIONS
+from gateway.entry.openapi import WEBSOCKET_PATH, openapi_document
 from gateway.entry.routes import ROUTES
 
 
 def test_every_route_is_in_the_document():
     paths = openapi_document()["paths"]
-    assert {(r.method.lower(), r.path) for r in ROUTES} == {
+    routes = {(r.method.lower(), r.path) for r in ROUTES}
+    assert routes | {("get", WEBSOCKET_PATH)} == {
         (method, path) for path, methods in paths.items() for method in methods
     }
 
@@ -26,6 +31,72 @@ def test_every_reference_of_the_document_exists():
     names = set(document["components"]["schemas"])
     used = {part.split("'")[0] for part in text.split("#/components/schemas/")[1:]}
     assert used <= names
+
+
+def spoken(direction):
+    """Schema names of one direction of the WebSocket."""
+    messages = openapi_document()["paths"][WEBSOCKET_PATH]["get"]["x-websocket"][direction]
+    return [each["$ref"].rpartition("/")[2] for each in messages["oneOf"]]
+
+
+def test_the_document_names_every_message_of_the_websocket():
+    assert spoken("send") == [kind.__name__ for kind in WS_OPERATIONS]
+    assert spoken("receive") == [kind.__name__ for kind in WS_MESSAGES]
+    ours = {name for name in api_messages.__all__ if name.startswith("Ws")} - {"WsOperation"}
+    assert set(spoken("send")) | set(spoken("receive")) == ours
+    login = openapi_document()["components"]["schemas"]["WsLogin"]
+    assert login["properties"]["op"] == {"enum": ["login"]}
+
+
+@pytest.mark.asyncio
+async def test_the_session_says_nothing_that_the_document_does_not_know(tmp_path):
+    """Login, refusal, subscriptions, an order, its replace, fill and cancel, lost notices."""
+    schemas = openapi_document()["components"]["schemas"]
+    seen = set()
+    async with open_door(tmp_path) as door:
+        socket = await door.ws()
+        for number, message in enumerate(
+            [
+                {"op": "cancel", "order_id": "1"},
+                {"op": "login", "key": f"desk.{SECRET}"},
+                *({"op": "subscribe", "channel": c} for c in ("orders", "fills", "positions")),
+                {"op": "submit", "order": ORDER},
+            ]
+        ):
+            await socket.send_json({"id": number} | message)
+        await asyncio.sleep(0.05)
+        (row,) = door.world.engine.orders()
+        order_id = int(row["order_id"])
+        door.world.link.session.accepted(order_id, "v1")
+        door.world.link.session.filled(door.world.fill(order_id, "t1", "1"))
+        await door.world.sends()
+        await socket.send_json({"op": "cancel", "id": 9, "order_id": row["order_id"]})
+        door.world.router._port.overruns += 1
+        await asyncio.sleep(0.05)
+        with contextlib.suppress(TimeoutError):
+            while True:
+                data = (await socket.receive(timeout=0.1)).data
+                kind = next(k for k in WS_MESSAGES if fits(data, k))
+                fields = schemas[kind.__name__]["properties"]
+                assert set(msgspec.json.decode(data)) <= set(fields)
+                seen.add(kind)
+        await socket.close()
+    assert seen == set(WS_MESSAGES)
+
+
+def fits(data, kind):
+    try:
+        msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+@pytest.mark.asyncio
+async def test_a_plain_request_to_the_websocket_is_told_to_upgrade(tmp_path):
+    async with open_door(tmp_path) as door:
+        status, answer = await door.call("GET", WEBSOCKET_PATH)
+        assert (status, answer["error"]["code"]) == (426, "UPGRADE_REQUIRED")
 
 
 @pytest.fixture(scope="module")

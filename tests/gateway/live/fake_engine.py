@@ -64,6 +64,7 @@ class Engine:
         self._limits, self._states, self._references = {}, {}, set()
         self._clients, self._venues, self._beats = [], {}, 0
         self.refuse_next = None
+        self._funded = {}
 
     # Control.
     def _define(self, kind, name, **row):
@@ -233,6 +234,7 @@ class Engine:
             "trigger_price": None,
             "state": "PENDING_NEW",
             "pending": "",
+            "is_cancel_on_disconnect": False,
             "cumulative_quantity": "0",
             "leaves_quantity": content[8],
             "average_price": None,
@@ -299,6 +301,7 @@ class Engine:
         )
         if not refusal:
             row["pending"] = "replace"
+            row["_replace"] = client_id, quantity or row["quantity"], price or row["price"]
             row["updated_ns"] = self._now_ns
             self._send(order_id, 33, quantity, price)
         self._notice(port, request, order_id, 33, refusal)
@@ -322,7 +325,15 @@ class Engine:
         if name == "session":
             port.state = values[0]
             return
-        if name in ("marked", "funding", "fill_revised"):
+        if name in ("marked", "fill_revised"):
+            return
+        if name == "funding":
+            key = (values[0], values[1], values[6])
+            if key not in self._references:
+                self._references.add(key)
+                self._funded[values[0]] = max(self._funded.get(values[0], 0), values[7])
+                self._book(self._name("account", values[0]), values[3], values[4])
+                self.facts.append((name, *values))
             return
         if name == "balance":
             if (values[0], values[4]) not in self._references:
@@ -433,6 +444,10 @@ class Engine:
         row = self._orders.get(order_id)
         return self._row(row) if row else None
 
+    def pending_replace(self, order_id):
+        row = self._orders.get(order_id)
+        return row.get("_replace") if row and row["pending"] == "replace" else None
+
     def find_order(self, principal, client_id):
         return self._by_client.get((principal, client_id), 0)
 
@@ -495,3 +510,17 @@ class Engine:
 
     def last_fill_time_ns(self, account):
         return max((when for key, when in self._fills.items() if key[0] == account), default=0)
+
+    def funding_known_ns(self, account):
+        return self._funded.get(account, 0)
+
+    def cancel_by_gateway(self, order_id, reason):
+        row = self._orders.get(order_id)
+        if row is None or row["state"] in TERMINAL or row["pending"] == "cancel":
+            return 1
+        row["pending"] = "cancel"
+        self._send(order_id, 32)
+        return 0
+
+    def fact_text(self, order_id, sequence):
+        return ""

@@ -44,6 +44,8 @@ class ScriptedAdapter:
         self.sent = []
         self.open = []
         self.history = []
+        self.payments = []
+        self.funding_asked = []
         self.by_client = {}
         self.balance = []
         self.position = []
@@ -96,6 +98,10 @@ class ScriptedAdapter:
 
     async def fills(self, account, since_ns):
         return [fill for fill in self.history if fill.venue_time_ns >= since_ns]
+
+    async def funding(self, account, since_ns):
+        self.funding_asked.append(since_ns)
+        return [paid for paid in self.payments if paid.venue_time_ns >= since_ns]
 
     async def positions(self, account):
         return list(self.position)

@@ -144,7 +144,7 @@ class RealGateway:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.ring = Path("/dev/shm") / f"gateway-test-{secrets.token_hex(6)}"
+        self.ring = Path("/dev/shm") / f"gateway-test-{os.getpid()}-{secrets.token_hex(6)}"
         self.programs = []
         self.environment = {}
         self.numbers = 0

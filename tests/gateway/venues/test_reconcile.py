@@ -4,7 +4,14 @@ import msgspec
 import pytest
 from live_world import INSTRUMENT, MANIFEST, WINDOW_MS, BalanceReport, World
 
-from gateway.api import OutcomeUnknown, PositionReport, VenueProtocolError
+from gateway.api import (
+    FundingReport,
+    MarkReport,
+    OutcomeUnknown,
+    PositionReport,
+    VenueProtocolError,
+)
+from gateway.core.positions import balance_totals
 
 pytestmark = pytest.mark.asyncio
 
@@ -312,3 +319,123 @@ async def test_an_id_of_a_later_epoch_at_the_venue_raises_ours_above_it():
     assert world.native.epoch == 10
     assert await world.submit() >> 31 & 0xFFFFF == 10
     world.close()
+
+
+FUNDED = msgspec.structs.replace(MANIFEST, has_funding=True)
+
+
+def payment(reference, amount, when):
+    return FundingReport(
+        account="main",
+        instrument="BTCUSDT",
+        currency="USDT",
+        amount=amount,
+        rate="0.0001",
+        reference=reference,
+        venue_time_ns=when,
+    )
+
+
+def booked(world):
+    return [fact[7] for fact in world.native.facts if fact[0] == "funding"]
+
+
+async def test_funding_paid_while_nobody_listened_is_booked_once_whoever_tells_it():
+    world = World(FUNDED)
+    hour = 3_600 * 10**9
+    world.adapter.payments = [payment("f1", "-1", hour)]
+    world.adapter.balance = [BalanceReport(account="main", currency="USDT", total="99")]
+    await world.connect()
+    assert booked(world) == ["f1"]
+    assert balance_totals(world.native.balances())["main", "USDT"] == 99, "f1 is in the 99"
+    world.link.session.gap_opened("cut")
+    world.adapter.payments.append(payment("f2", "-2", 2 * hour))
+    world.adapter.balance = [BalanceReport(account="main", currency="USDT", total="97")]
+    world.link.session.funded(world.adapter.payments[-1])
+    await world.reconcile()
+    await world.reconcile()
+    world.link.session.funded(world.adapter.payments[-1])
+    await world.link.session.drain()
+    assert booked(world) == ["f1", "f2"]
+    assert balance_totals(world.native.balances())["main", "USDT"] == 97
+    assert world.link.health.breaks == []
+    assert world.adapter.funding_asked[-1] == 2 * hour - 60 * 10**9, "since the newest, overlapped"
+
+
+async def test_a_payment_between_funding_and_balances_does_not_enter_the_opening_twice():
+    world = World(FUNDED)
+    asked = []
+
+    async def balances(account):
+        asked.append(account)
+        if len(asked) == 1:  # paid just before the venue answers
+            world.adapter.payments.append(payment("f1", "-1", 7))
+        return [BalanceReport(account="main", currency="USDT", total="99")]
+
+    world.adapter.balances = balances
+    await world.connect()
+    assert len(asked) == 2
+    assert booked(world) == ["f1"]
+    assert balance_totals(world.native.balances())["main", "USDT"] == 99
+
+
+async def test_a_venue_without_funding_is_not_asked_for_it():
+    world = World()
+    await world.connect()
+    assert world.adapter.funding_asked == []
+
+
+async def test_a_payment_without_reference_or_instrument_is_named_and_not_booked():
+    world = World(FUNDED)
+    world.adapter.payments = [
+        payment("", "-1", 5),
+        msgspec.structs.replace(payment("f", "-1", 6), instrument="NEW"),
+    ]
+    await world.connect()
+    assert booked(world) == []
+    assert world.link.health.breaks == [
+        "funding  of BTCUSDT not booked",
+        "funding f of NEW not booked",
+    ]
+
+
+async def test_a_fill_without_a_trade_id_is_refused_by_name():
+    world = World()
+    await world.connect()
+    order_id = await in_state(world, "NEW")
+    nameless = world.fill(order_id, "", "1")
+    assert not world.link.session.fill_reported(nameless)
+    assert world.link.health.counters["bad_facts"] == 1
+    world.adapter.history = [nameless]
+    world.adapter.open = [world.report(order_id, "partially_filled", "1")]
+    world.adapter.by_client[world.client_id(order_id)] = world.adapter.open[0]
+    await world.reconcile()
+    assert world.row(order_id)["cumulative_quantity"] == "0"
+    assert any("not booked" in each for each in world.link.health.breaks)
+    assert world.link.health.unsettled == [str(order_id)], "new orders stay away meanwhile"
+
+
+async def test_marks_before_the_instruments_are_no_fault_and_later_one_each(caplog):
+    world = World()
+    session = world.link.session
+    for _ in range(3):
+        session.marked(MarkReport(instrument="NEW", mark="1"))
+    assert (session.health.counters["bad_facts"], caplog.records) == (0, [])
+    await world.connect()
+    for _ in range(3):
+        session.marked(MarkReport(instrument="NEW", mark="1"))
+    assert session.health.counters["bad_facts"] == 1
+    assert session.health.counters["marks_unknown"] == 6
+
+
+@pytest.mark.parametrize(
+    ("total", "is_break"), [("100.000000000001", False), ("100.000000000002", True)]
+)
+async def test_a_difference_of_rounding_is_no_break(total, is_break):
+    world = World()
+    world.adapter.balance = [BalanceReport(account="main", currency="USDT", total="100")]
+    await world.connect()
+    world.adapter.balance = [BalanceReport(account="main", currency="USDT", total=total)]
+    await world.reconcile()
+    assert bool(world.link.health.breaks) == is_break
+    assert balance_totals(world.native.balances())["main", "USDT"] == 100, "never booked"

@@ -185,6 +185,9 @@ class SandboxAdapter:
     async def fills(self, account, since_ns):
         return [f for f in self.executed if f.account == account and f.venue_time_ns >= since_ns]
 
+    async def funding(self, account, since_ns):  # not asked: the manifest has no funding
+        return []
+
     async def positions(self, account):
         signs = {"buy": 1, "sell": -1}
         own = (signs[f.side] * Decimal(f.quantity) for f in self.executed if f.account == account)

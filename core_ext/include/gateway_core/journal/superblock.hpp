@@ -47,10 +47,24 @@ class Superblock {
   unsigned bad_copies_ = 0;  // bit per copy
 };
 
+/// What the files of a directory told when its superblock was rebuilt.
+struct RebuildReport {
+  std::uint32_t instance = 0;
+  std::uint32_t epoch = 0;        // of the new superblock
+  std::uint32_t epoch_found = 0;  // highest in a record or snapshot
+  std::uint32_t segments = 0;
+  std::uint32_t segments_bad = 0;  // without a good header; nothing of them was used
+  std::uint32_t snapshots = 0;
+  std::uint64_t records = 0;
+  Sequence sequence = 0;  // of the last record found
+  std::string was;        // what was wrong with the old one
+};
+
 /// Makes a new superblock from what segments and snapshots say (highest epoch + 1000, which leaves
-/// room for epochs that left no record). For `gateway journal rebuild-superblock`.
+/// room for epochs that left no record). Refuses when the present one is whole. `instance` 0 takes
+/// the one of the segments. The caller holds the directory's lock.
 [[nodiscard]] bool rebuild_superblock(platform::Storage& storage, const std::string& directory,
                                       std::uint32_t instance, std::int64_t now_ns,
-                                      std::string& error);
+                                      RebuildReport& report, std::string& error);
 
 }  // namespace gateway::journal

@@ -25,62 +25,82 @@ struct Key128 {
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
-/// Hash for consecutive numbers: eight neighbours stay together and share cache lines, the eights
-/// are scattered. One unbroken run of a whole table would make every erase walk to its end.
-[[nodiscard]] constexpr std::uint64_t block_hash(std::uint64_t number,
-                                                 std::uint64_t scope) noexcept {
-  return mix((number >> 3) ^ 0xD6E8FEB86659FD93ULL, scope ^ 0x9E3779B97F4A7C15ULL) << 3 |
-         (number & 7);
-}
+/// A 128-bit name in the making: words are taken in pairs, mixed independently of each other so
+/// that the processor overlaps them, each at a position of its own. Stable: names are part of
+/// hashed state.
+class Naming {
+ public:
+  explicit Naming(std::uint64_t scope) noexcept : high_(scope + kA), low_(scope ^ kB) {}
 
-/// 128-bit name of zero-padded words within a scope. Stable: it is part of hashed state. Pairs are
-/// mixed independently, so that the processor overlaps them.
+  /// Zero-padded words; a tail of zeros costs nothing. `position` keeps several texts apart.
+  template <std::size_t N>
+  void take(const std::uint64_t (&words)[N], std::uint64_t position = 0) noexcept {
+    for (std::size_t i = 0; i < N; i += 2) {
+      if (i > 0 && is_zero_from(words, i)) break;
+      const std::uint64_t at = position + 2 * i;
+      const std::uint64_t first = words[i] ^ (kA * (at + 3));
+      const std::uint64_t second = (i + 1 < N ? words[i + 1] : 0) ^ (kB * (at + 5));
+      high_ += mix(first, second + kB);
+      low_ += mix(first + kA, second ^ (kA >> 1));
+    }
+  }
+  template <std::size_t N>
+  void take(const Text<N>& text, std::uint64_t position = 0) noexcept {
+    static_assert(N % 8 == 0);
+    std::uint64_t words[N / 8];
+    std::memcpy(words, text.bytes.data(), N);
+    take(words, position);
+  }
+  /// Never {0, 0}, which marks an empty place.
+  [[nodiscard]] Key128 name() const noexcept { return {mix(high_, kB ^ low_) | 1, mix(low_, kA)}; }
+
+ private:
+  static constexpr std::uint64_t kA = 0x9E3779B97F4A7C15ULL;
+  static constexpr std::uint64_t kB = 0xD6E8FEB86659FD93ULL;
+
+  template <std::size_t N>
+  [[nodiscard]] static bool is_zero_from(const std::uint64_t (&words)[N],
+                                         std::size_t first) noexcept {
+    std::uint64_t bits = 0;
+    for (std::size_t i = first; i < N; ++i) bits |= words[i];
+    return bits == 0;
+  }
+
+  std::uint64_t high_;
+  std::uint64_t low_;
+};
+
+/// Name of zero-padded words within a scope.
 template <std::size_t N>
 [[nodiscard]] inline Key128 words_key(std::uint64_t scope,
                                       const std::uint64_t (&words)[N]) noexcept {
-  constexpr std::uint64_t kA = 0x9E3779B97F4A7C15ULL;
-  constexpr std::uint64_t kB = 0xD6E8FEB86659FD93ULL;
-  std::uint64_t high = scope + kA;
-  std::uint64_t low = scope ^ kB;
-  for (std::size_t i = 0; i < N; i += 2) {
-    const std::uint64_t first = words[i] ^ (kA * (2 * i + 3));
-    const std::uint64_t second = (i + 1 < N ? words[i + 1] : 0) ^ (kB * (2 * i + 5));
-    high += mix(first, second + kB);
-    low += mix(first + kA, second ^ (kA >> 1));
-  }
-  return {mix(high, kB ^ low) | 1, mix(low, kA)};  // Never {0, 0}, which marks an empty slot.
+  Naming naming(scope);
+  naming.take(words);
+  return naming.name();
 }
-
 /// Name of one fixed-width text.
 template <std::size_t N>
 [[nodiscard]] inline Key128 text_key(std::uint64_t scope, const Text<N>& text) noexcept {
-  static_assert(N % 8 == 0);
-  std::uint64_t words[N / 8];
-  std::memcpy(words, text.bytes.data(), N);
-  return words_key(scope, words);
+  Naming naming(scope);
+  naming.take(text);
+  return naming.name();
 }
-
 /// Name of a pair of fixed-width texts.
 template <std::size_t N, std::size_t M>
 [[nodiscard]] inline Key128 text_key(std::uint64_t scope, const Text<N>& a,
                                      const Text<M>& b) noexcept {
-  static_assert(N % 8 == 0 && M % 8 == 0);
-  std::uint64_t words[(N + M) / 8];
-  std::memcpy(words, a.bytes.data(), N);
-  std::memcpy(words + N / 8, b.bytes.data(), M);
-  return words_key(scope, words);
+  Naming naming(scope);
+  naming.take(a);
+  naming.take(b, 2 * N);
+  return naming.name();
 }
 
 class KeyTable {
  public:
-  /// Holds at least `capacity` keys; memory is taken by use or by
-  /// prefault(). Sequential keys (consecutive `low`
-  /// under one `high`) keep neighbours together (block_hash).
-  explicit KeyTable(std::size_t capacity, bool is_sequential = false)
-      : capacity_(capacity), is_sequential_(is_sequential) {
+  /// Holds at least `capacity` keys; memory is taken by use or by prefault().
+  explicit KeyTable(std::size_t capacity) : capacity_(capacity) {
     std::size_t slots = 16;
-    // Blocks of neighbours make long runs, and every erase walks one: they get more room.
-    while (slots < capacity * (is_sequential ? 6 : 2)) slots *= 2;
+    while (slots < capacity * 2) slots *= 2;
     mask_ = slots - 1;
     slots_ = HugeArray<Slot>(slots);
   }
@@ -165,13 +185,10 @@ class KeyTable {
   };
   [[nodiscard]] std::size_t home(Key128 key) const noexcept {
     constexpr std::uint64_t kGolden = 0x9E3779B97F4A7C15ULL;
-    const std::uint64_t hash =
-        is_sequential_ ? block_hash(key.low, key.high) : mix(key.high, key.low ^ kGolden);
-    return static_cast<std::size_t>(hash) & mask_;
+    return static_cast<std::size_t>(mix(key.high, key.low ^ kGolden)) & mask_;
   }
 
   std::size_t capacity_;
-  bool is_sequential_ = false;
   std::size_t size_ = 0;
   std::size_t mask_ = 0;
   HugeArray<Slot> slots_;

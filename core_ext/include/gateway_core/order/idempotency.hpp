@@ -44,50 +44,47 @@ struct NumberWindow {
   }
 };
 
+/// Numbers in force are found in the order table; here are which were ever used, those that a
+/// pending replace will bring, and texts.
 class ClientNames {
  public:
   ClientNames(std::uint32_t orders_max, std::uint32_t texts_max)
-      : numbers_(orders_max, true),
+      : pending_(orders_max),
         texts_(texts_max),
         windows_(std::make_unique<std::unique_ptr<NumberWindow>[]>(kPrincipalsMax)) {}
 
-  [[nodiscard]] static Key128 number_key(PrincipalId principal, std::uint64_t number) noexcept {
-    return {std::uint64_t{principal} | (std::uint64_t{1} << 63), number};
+  /// Order that has this text as client id, 0 = none remembered.
+  [[nodiscard]] OrderId find_text(PrincipalId principal, const ClientId& text) const noexcept {
+    const std::uint64_t* found = texts_.find(text_key(principal, text));
+    return found == nullptr ? 0 : *found;
   }
-  [[nodiscard]] static Key128 text_name(PrincipalId principal, const ClientId& text) noexcept {
-    return text_key(principal, text);
-  }
-
-  /// Order that has this client id, 0 = none remembered.
-  [[nodiscard]] OrderId find(PrincipalId principal, std::uint64_t number,
-                             const ClientId& text) const noexcept {
-    const std::uint64_t* found = number != 0 ? numbers_.find(number_key(principal, number))
-                                             : texts_.find(text_name(principal, text));
+  /// Order whose pending replace brings this number, 0 = none.
+  [[nodiscard]] OrderId find_pending(PrincipalId principal, std::uint64_t number) const noexcept {
+    const std::uint64_t* found = pending_.find(number_key(principal, number));
     return found == nullptr ? 0 : *found;
   }
   [[nodiscard]] const NumberWindow* window(PrincipalId principal) const noexcept {
     return principal < kPrincipalsMax ? windows_[principal].get() : nullptr;
   }
-  void prefault() noexcept {
-    numbers_.prefault();
-    texts_.prefault();
-  }
+  void prefault() noexcept { texts_.prefault(); }
   [[nodiscard]] bool is_text_full() const noexcept { return texts_.is_full(); }
-  [[nodiscard]] bool is_number_full() const noexcept { return numbers_.is_full(); }
 
-  void use(PrincipalId principal, std::uint64_t number, const ClientId& text,
-           OrderId order) noexcept {
-    if (number != 0) {
-      if (!windows_[principal]) windows_[principal] = std::make_unique<NumberWindow>();
-      windows_[principal]->use(number);
-      numbers_.insert(number_key(principal, number), order);
-    } else if (!text.empty()) {
-      texts_.insert(text_name(principal, text), order);
-    }
+  /// Marks a number as used, for ever.
+  void use_number(PrincipalId principal, std::uint64_t number) noexcept {
+    if (!windows_[principal]) [[unlikely]]
+      windows_[principal] = std::make_unique<NumberWindow>();
+    windows_[principal]->use(number);
   }
-  /// The order left memory. Numbers stay marked as used; texts stay until the period rolls.
-  void forget_number(PrincipalId principal, std::uint64_t number) noexcept {
-    numbers_.erase(number_key(principal, number));
+  /// Texts stay until the period rolls.
+  void use_text(PrincipalId principal, const ClientId& text, OrderId order) noexcept {
+    texts_.insert(text_key(principal, text), order);
+  }
+  void await_number(PrincipalId principal, std::uint64_t number, OrderId order) noexcept {
+    pending_.insert(number_key(principal, number), order);
+  }
+  /// The replace is over, or its order left memory.
+  void end_pending(PrincipalId principal, std::uint64_t number) noexcept {
+    pending_.erase(number_key(principal, number));
   }
   /// End of a trading period: keeps only texts whose order keep(order_id) wants.
   template <typename Keep>
@@ -95,9 +92,7 @@ class ClientNames {
     texts_.retain([&](Key128, std::uint64_t order) { return keep(order); });
   }
 
-  [[nodiscard]] KeyTable& numbers() noexcept { return numbers_; }
   [[nodiscard]] KeyTable& texts() noexcept { return texts_; }
-  [[nodiscard]] const KeyTable& numbers() const noexcept { return numbers_; }
   [[nodiscard]] const KeyTable& texts() const noexcept { return texts_; }
   [[nodiscard]] NumberWindow& window_for_restore(PrincipalId principal) {
     if (!windows_[principal]) windows_[principal] = std::make_unique<NumberWindow>();
@@ -105,7 +100,11 @@ class ClientNames {
   }
 
  private:
-  KeyTable numbers_;
+  [[nodiscard]] static Key128 number_key(PrincipalId principal, std::uint64_t number) noexcept {
+    return {std::uint64_t{principal} | (std::uint64_t{1} << 63), number};
+  }
+
+  KeyTable pending_;
   KeyTable texts_;
   std::unique_ptr<std::unique_ptr<NumberWindow>[]> windows_;
 };

@@ -13,61 +13,72 @@
 namespace gateway {
 
 struct alignas(64) Order {
-  // Line 0: what every event touches.
+  // Line 0: six words as they stand in the OrderNew record, and what every event touches.
   Version version = 0;
   OrderId order_id = 0;
   std::uint64_t client_number = 0;
   std::int64_t price = 0;
   std::int64_t quantity = 0;
-  std::int64_t cumulative = 0;
-  std::uint8_t state = 0;    // OrderState
-  std::uint8_t overlay = 0;  // pending cancel / replace bits (order_state.hpp)
-  Side side = Side::kBuy;
-  OrderType type = OrderType::kLimit;
-  TimeInForce time_in_force = TimeInForce::kGtc;
-  std::uint8_t flags = 0;
-  std::uint8_t leg = 0;
-  std::uint8_t margin_mode = 0;
   InstrumentId instrument = 0;
   AccountId account = 0;
-  // Line 1.
   StrategyId strategy = 0;
+  OrderType type = OrderType::kLimit;
+  Side side = Side::kBuy;
+  TimeInForce time_in_force = TimeInForce::kGtc;
+  std::uint8_t flags = 0;
+  std::int64_t cumulative = 0;
+  // Line 1.
   PrincipalId principal = 0;
+  std::uint8_t state = 0;    // OrderState
+  std::uint8_t overlay = 0;  // pending cancel / replace bits (order_state.hpp)
+  std::uint8_t leg = 0;
+  std::uint8_t margin_mode = 0;
   std::uint32_t route = 0;
   std::uint32_t origin_port = 0;
-  std::int64_t reserved_notional_e4 = 0;  // what the gate holds for the working rest
+  std::int64_t gate_price = 0;            // what the gate counts the order at (gate_price_of)
+  std::int64_t reserved_quantity = 0;     // what the gate holds for the working rest
+  std::int64_t reserved_notional_e4 = 0;  // its amount
   std::int64_t created_ns = 0;
-  Int128 value_e18 = 0;  // sum of fill values
   std::int64_t updated_ns = 0;
   Sequence sequence = 0;  // last record that touched it
   // Line 2.
+  Int128 value_e18 = 0;  // sum of fill values
+  std::uint64_t venue_sequence = 0;
+  std::int64_t venue_time_ns = 0;
+  std::uint32_t reason = 0;         // FactReason
+  std::uint32_t next = 0;           // open or age list, slot + 1
+  std::uint32_t previous = 0;       // open or age list, slot + 1
+  std::uint32_t id_next = 0;        // chains of the three indexes, slot + 1
+  std::uint32_t number_next = 0;    // of the client number
+  std::uint32_t venue_id_next = 0;  // of the venue's id
+  std::uint64_t venue_id_hash = 0;  // where the venue's id is found, 0 = it is not
+  // Line 3: what a repeated client id is compared with, conditions, and a pending replace.
+  std::int64_t original_price = 0;
+  std::int64_t original_quantity = 0;
   std::int64_t trigger_price = 0;
   std::int64_t display_quantity = 0;
   std::int64_t expires_ns = 0;
   std::int64_t pending_price = 0;
   std::int64_t pending_quantity = 0;
-  std::uint64_t venue_sequence = 0;
-  std::uint32_t reason = 0;            // FactReason
-  std::uint32_t next = 0;              // free list or age list, slot + 1
-  std::int64_t reserved_quantity = 0;  // quantity the gate holds for the working rest
-  // Line 3.
+  std::uint64_t pending_client_number = 0;
+  // Line 4.
   VenueOrderId venue_order_id;
-  std::int64_t venue_time_ns = 0;
-  std::uint32_t previous = 0;    // open or age list, slot + 1
-  std::uint32_t index_next = 0;  // next order of the same place in the index, slot + 1
+  std::int64_t told_cumulative = 0;  // executed by the venue's account when it ended the order
+  std::int64_t pending_gate_price = 0;
   std::uint64_t reserved = 0;
-  // Lines 4 and 5.
+  // Lines 5 and 6.
   ClientId client_id;
   ClientId pending_client_id;
-  // Line 6: what a repeated client id is compared with, and a pending replace.
-  std::int64_t original_price = 0;
-  std::int64_t original_quantity = 0;
-  std::uint64_t pending_client_number = 0;
-  std::int64_t told_cumulative = 0;  // executed by the venue's account when it ended the order
-  std::uint64_t reserved_tail[4] = {};
 };
 static_assert(sizeof(Order) == 448 && std::is_trivially_copyable_v<Order>);
 static_assert(std::has_unique_object_representations_v<Order>);
+
+/// What the gate counts one unit at: a sell limit fills at its price or better, and the market is
+/// where better prices are, so the higher of the two.
+[[nodiscard]] constexpr std::int64_t gate_price_of(Side side, std::int64_t price,
+                                                   std::int64_t reference_price) noexcept {
+  return side == Side::kSell && reference_price > price ? reference_price : price;
+}
 
 [[nodiscard]] inline std::int64_t leaves(const Order& order) noexcept {
   return order.quantity - order.cumulative;

@@ -1,33 +1,36 @@
-// Order slots and the way from an order id to its slot. Fixed capacity; terminal orders are
-// recycled oldest first, open orders never. The engine thread writes, any thread may copy a slot.
+// Order slots and the ways to them: order id, client number, venue id. Fixed capacity; ended orders
+// are recycled oldest first, open orders never. The engine thread writes, any thread may copy one.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
+#include "gateway_core/memory/chain_index.hpp"
 #include "gateway_core/memory/huge_array.hpp"
 #include "gateway_core/memory/key_table.hpp"
 #include "gateway_core/order/order.hpp"
 
 namespace gateway {
 
-inline constexpr std::uint32_t kNoSlot = 0xFFFFFFFF;
+inline constexpr std::uint32_t kNoSlot = kNoRow;
 
 class OrderTable {
  public:
-  explicit OrderTable(std::uint32_t capacity) : capacity_(capacity), slots_(capacity) {
-    std::size_t size = 16;
-    while (size < std::size_t{capacity} * 2) size *= 2;
-    mask_ = size - 1;
-    index_ = HugeArray<std::uint32_t>(size);
-  }
+  explicit OrderTable(std::uint32_t capacity)
+      : capacity_(capacity),
+        slots_(capacity),
+        by_id_(capacity),
+        by_number_(capacity),
+        by_venue_id_(capacity) {}
   OrderTable(const OrderTable&) = delete;
   OrderTable& operator=(const OrderTable&) = delete;
 
   /// Takes all memory now, so that no order meets a page for the first time.
   void prefault() noexcept {
     slots_.prefault();
-    index_.prefault();
+    by_id_.prefault();
+    by_number_.prefault();
+    by_venue_id_.prefault();
   }
 
   [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
@@ -42,10 +45,44 @@ class OrderTable {
   [[nodiscard]] const Order& at(std::uint32_t slot) const noexcept { return slots_[slot]; }
 
   [[nodiscard]] std::uint32_t find(OrderId id) const noexcept {
-    for (std::uint32_t at = index_[home(id)]; at != 0; at = slots_[at - 1].index_next) {
-      if (slots_[at - 1].order_id == id) return at - 1;
-    }
-    return kNoSlot;
+    return by_id_.find(slots_, id_hash(id),
+                       [&](const Order& order) { return order.order_id == id; });
+  }
+  /// By the number in force; one that a pending replace will bring is not here.
+  [[nodiscard]] std::uint32_t find_number(PrincipalId principal,
+                                          std::uint64_t number) const noexcept {
+    return by_number_.find(slots_, number_hash(principal, number), [&](const Order& order) {
+      return order.client_number == number && order.principal == principal;
+    });
+  }
+  [[nodiscard]] std::uint32_t find_venue_id(AccountId account,
+                                            const VenueOrderId& text) const noexcept {
+    const std::uint64_t hash = venue_id_hash(account, text);
+    return by_venue_id_.find(slots_, hash >> 1, [&](const Order& order) {
+      return order.venue_id_hash == hash && order.account == account &&
+             order.venue_order_id == text;
+    });
+  }
+
+  /// Makes the order findable by its client number.
+  void index_number(std::uint32_t slot) noexcept {
+    const Order& order = slots_[slot];
+    by_number_.insert(slots_, number_hash(order.principal, order.client_number), slot);
+  }
+  /// The order goes by another client number from now on.
+  void rename_number(std::uint32_t slot, std::uint64_t number) noexcept {
+    forget_number(slot);
+    put(slots_[slot].client_number, number);
+    index_number(slot);
+  }
+  /// The venue's id of the order, written into it and findable from now on.
+  void name_venue_id(std::uint32_t slot, const VenueOrderId& text) noexcept {
+    forget_venue_id(slot);
+    Order& order = slots_[slot];
+    put_all(order.venue_order_id, text);
+    if (text.empty()) return;
+    put(order.venue_id_hash, venue_id_hash(order.account, text));
+    by_venue_id_.insert(slots_, order.venue_id_hash >> 1, slot);
   }
 
   /// Oldest terminal slot that take() would recycle, kNoSlot when it would not recycle.
@@ -53,7 +90,7 @@ class OrderTable {
     return used_ == capacity_ && terminal_.first != 0 ? terminal_.first - 1 : kNoSlot;
   }
 
-  /// A slot for `id`. The caller has erased other names of next_victim() and checked has_room().
+  /// A slot for `id`, which has no other name yet. The caller has checked has_room().
   [[nodiscard]] std::uint32_t take(OrderId id) noexcept {
     std::uint32_t slot;
     if (used_ < capacity_) {
@@ -62,7 +99,9 @@ class OrderTable {
     } else {
       slot = terminal_.first - 1;
       unlink(terminal_, slot);
-      erase(slot);
+      by_id_.erase(slots_, id_hash(slots_[slot].order_id), slot);
+      forget_number(slot);
+      forget_venue_id(slot);
     }
     insert(id, slot);
     link(open_, slot);
@@ -75,7 +114,10 @@ class OrderTable {
     const auto* bytes = reinterpret_cast<const std::byte*>(&slots_[slot]);
     for (std::size_t at = 0; at < sizeof(Order); at += 64) __builtin_prefetch(bytes + at, 1);
   }
-  void prefetch_index(OrderId id) const noexcept { __builtin_prefetch(&index_[home(id)], 1); }
+  void prefetch_id(OrderId id) const noexcept { by_id_.prefetch(id_hash(id)); }
+  void prefetch_number(PrincipalId principal, std::uint64_t number) const noexcept {
+    by_number_.prefetch(number_hash(principal, number));
+  }
   /// The slot that take() will use when none has to be recycled, kNoSlot otherwise.
   [[nodiscard]] std::uint32_t next_unused() const noexcept {
     return used_ < capacity_ ? used_ : kNoSlot;
@@ -111,25 +153,39 @@ class OrderTable {
   }
 
  private:
-  // Ids of one boot are consecutive, so they have places of their own; only ids of other boots, or
-  // of orders that stay open very long, share one, and then form a chain through their slots.
-  [[nodiscard]] std::size_t home(OrderId id) const noexcept {
-    return static_cast<std::size_t>(id + (id >> 31) * 0x9E3779B1) & mask_;
+  // Ids of one boot, and numbers of one client, are consecutive, so they have places of their own;
+  // only those of other boots or clients share one.
+  [[nodiscard]] static std::uint64_t id_hash(OrderId id) noexcept {
+    return id + (id >> 31) * 0x9E3779B1;
   }
+  [[nodiscard]] static std::uint64_t number_hash(PrincipalId principal,
+                                                 std::uint64_t number) noexcept {
+    return number + principal * std::uint64_t{0x9E3779B1};
+  }
+  [[nodiscard]] static std::uint64_t venue_id_hash(AccountId account,
+                                                   const VenueOrderId& text) noexcept {
+    return text_key(account, text).high;  // odd, so never 0
+  }
+
   void insert(OrderId id, std::uint32_t slot) noexcept {
     Order& order = slots_[slot];
-    std::uint32_t& first = index_[home(id)];
     begin_write(order.version);
     put(order.order_id, id);
     put(order.state, 0);  // readers pass it over until its fields are written
-    put(order.index_next, first);
+    by_id_.insert(slots_, id_hash(id), slot);
     end_write(order.version);
-    first = slot + 1;
   }
-  void erase(std::uint32_t slot) noexcept {
-    std::uint32_t* at = &index_[home(slots_[slot].order_id)];
-    while (*at != slot + 1) at = &slots_[*at - 1].index_next;
-    __atomic_store_n(at, slots_[slot].index_next, __ATOMIC_RELAXED);
+  void forget_number(std::uint32_t slot) noexcept {
+    const Order& order = slots_[slot];
+    if (order.client_number == 0) return;
+    by_number_.erase(slots_, number_hash(order.principal, order.client_number), slot);
+    put(slots_[slot].client_number, 0);
+  }
+  void forget_venue_id(std::uint32_t slot) noexcept {
+    Order& order = slots_[slot];
+    if (order.venue_id_hash == 0) return;
+    by_venue_id_.erase(slots_, order.venue_id_hash >> 1, slot);
+    put(order.venue_id_hash, 0);
   }
   /// Doubly linked through Order::next and Order::previous, slot + 1, 0 = end.
   struct List {
@@ -168,9 +224,10 @@ class OrderTable {
   std::uint32_t used_ = 0;
   List open_;
   List terminal_;
-  std::size_t mask_ = 0;
   HugeArray<Order> slots_;
-  HugeArray<std::uint32_t> index_;  // slot + 1 of the first order of a place, 0 = none
+  ChainIndex<Order, &Order::id_next> by_id_;
+  ChainIndex<Order, &Order::number_next> by_number_;
+  ChainIndex<Order, &Order::venue_id_next> by_venue_id_;
 };
 
 }  // namespace gateway

@@ -81,9 +81,10 @@ struct FillShares {
   return shares;
 }
 
-/// Range of every stored amount: two of them always add without wrapping.
+/// Range of every stored amount, 2^126 on both sides: two of them always add without wrapping.
 [[nodiscard]] constexpr bool is_storable(Int128 amount) noexcept {
-  return amount <= kInt128Max / 2 && amount >= -(kInt128Max / 2);
+  const auto high = static_cast<std::int64_t>(amount >> 64);
+  return ((high ^ (high >> 1)) >> 62 & 1) == 0;
 }
 
 }  // namespace detail
@@ -100,17 +101,17 @@ struct FillShares {
     return {.fault = PositionFault::kBadValue, .state = book.state};
   }
   const std::int64_t direction = sign_of(side);
-  const Int128 cash = value.e18 * (direction * cash_sign(rules.kind));
-  PositionBook next = book;
+  const Int128 cash = direction * cash_sign(rules.kind) < 0 ? -value.e18 : value.e18;
   FillEffect effect;
-  if (__builtin_add_overflow(book.quantity, direction * quantity, &next.quantity) ||
-      next.quantity == INT64_MIN) {
+  std::int64_t after = 0;
+  if (__builtin_add_overflow(book.quantity, direction * quantity, &after) || after == INT64_MIN) {
     return {.fault = PositionFault::kOverflow, .state = book.state};
   }
+  Int128 cost_e18 = book.cost_e18 + cash;
+  Int128 realised_e18 = book.realised_e18;
   if (book.quantity == 0 || (book.quantity > 0) == (direction > 0)) {
-    next.cost_e18 = book.cost_e18 + cash;
     effect.opened = quantity;
-    next.state = PositionState::kOpen;
+    effect.state = PositionState::kOpen;
   } else {
     const std::int64_t held = book.quantity < 0 ? -book.quantity : book.quantity;
     effect.closed = quantity < held ? quantity : held;
@@ -120,18 +121,20 @@ struct FillShares {
     if (!detail::is_storable(effect.realised_e18)) {
       return {.fault = PositionFault::kOverflow, .state = book.state};
     }
-    next.realised_e18 = book.realised_e18 + effect.realised_e18;
-    next.cost_e18 = (book.cost_e18 - shares.released_cost) + (cash - shares.closing_cash);
-    next.state = quantity < held    ? PositionState::kPartiallyClosed
-                 : quantity == held ? PositionState::kClosed
-                                    : PositionState::kFlipped;
+    realised_e18 += effect.realised_e18;
+    cost_e18 = (book.cost_e18 - shares.released_cost) + (cash - shares.closing_cash);
+    effect.state = quantity < held    ? PositionState::kPartiallyClosed
+                   : quantity == held ? PositionState::kClosed
+                                      : PositionState::kFlipped;
   }
-  if (!detail::is_storable(next.cost_e18) || !detail::is_storable(next.realised_e18)) {
+  if (!detail::is_storable(cost_e18) || !detail::is_storable(realised_e18)) {
     return {.fault = PositionFault::kOverflow, .state = book.state};
   }
-  ++next.fills;
-  book = next;
-  effect.state = next.state;
+  book.quantity = after;
+  ++book.fills;
+  book.state = effect.state;
+  book.cost_e18 = cost_e18;
+  book.realised_e18 = realised_e18;
   return effect;
 }
 

@@ -430,6 +430,7 @@ enum class AnomalyCode : std::uint64_t {
   kDuplicateFill = 5,
   kUnknownInstrument = 6,
   kUnknownFill = 7,
+  kNoTradeId = 8,  // a fill without an id could never be told from another one
 };
 
 /// Connect, gap and reconcile states of a venue. New orders need kReconciled.

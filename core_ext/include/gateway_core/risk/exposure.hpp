@@ -12,33 +12,37 @@ namespace gateway {
 /// Quantities of one (entity, instrument, leg), in the instrument's quantity mantissas.
 struct Exposure {
   std::int64_t position = 0;     // signed
-  std::int64_t working_buy = 0;  // reserved: sent, UNKNOWN or resting
-  std::int64_t working_sell = 0;
+  std::int64_t working[2] = {};  // by side; reserved: sent, UNKNOWN or resting
 
-  [[nodiscard]] std::int64_t worst_long() const noexcept { return position + working_buy; }
-  [[nodiscard]] std::int64_t worst_short() const noexcept { return working_sell - position; }
+  [[nodiscard]] std::int64_t worst_long() const noexcept { return position + working[0]; }
+  [[nodiscard]] std::int64_t worst_short() const noexcept { return working[1] - position; }
   void add_working(Side side, std::int64_t quantity) noexcept {
-    (side == Side::kBuy ? working_buy : working_sell) += quantity;
+    working[index_of(side)] += quantity;
   }
 };
 
 /// Amounts of one level entity in the reporting currency at 10^-4, and its open orders.
 struct LevelTotals {
-  std::int64_t working_buy_e4 = 0;
-  std::int64_t working_sell_e4 = 0;
-  std::int64_t position_long_e4 = 0;
-  std::int64_t position_short_e4 = 0;
+  std::int64_t gross_e4 = 0;         // working orders and positions, both sides
+  std::int64_t net_e4 = 0;           // positions, short ones negative
+  std::int64_t working_e4[2] = {};   // by side
+  std::int64_t open_orders[2] = {};  // by side
   std::int64_t realised_e4 = 0;
-  std::int64_t open_buy = 0;
-  std::int64_t open_sell = 0;
   std::int64_t reserved = 0;
 
-  [[nodiscard]] std::int64_t gross_e4() const noexcept {
-    return working_buy_e4 + working_sell_e4 + position_long_e4 + position_short_e4;
+  [[nodiscard]] std::int64_t working_both_e4() const noexcept {
+    return working_e4[0] + working_e4[1];
   }
+  [[nodiscard]] std::int64_t loss_e4() const noexcept { return realised_e4 < 0 ? -realised_e4 : 0; }
   void add_working(Side side, std::int64_t amount_e4, std::int64_t orders) noexcept {
-    (side == Side::kBuy ? working_buy_e4 : working_sell_e4) += amount_e4;
-    (side == Side::kBuy ? open_buy : open_sell) += orders;
+    gross_e4 += amount_e4;
+    working_e4[index_of(side)] += amount_e4;
+    open_orders[index_of(side)] += orders;
+  }
+  /// A position moved from one signed amount to another.
+  void move_position(std::int64_t from_e4, std::int64_t to_e4) noexcept {
+    net_e4 += to_e4 - from_e4;
+    gross_e4 += (to_e4 < 0 ? -to_e4 : to_e4) - (from_e4 < 0 ? -from_e4 : from_e4);
   }
 };
 static_assert(sizeof(LevelTotals) == 64);
@@ -89,23 +93,39 @@ struct AmountFactor {
 
   /// Saturates at kAmountMax_e4. `product` is not negative.
   [[nodiscard]] std::int64_t amount_e4(Int128 product) const noexcept {
-    const auto wide = detail::multiply_192(static_cast<UInt128>(product), factor);
-    const UInt128 low = (static_cast<UInt128>(wide.middle) << 64) | wide.low;
+    const auto wanted = static_cast<UInt128>(product);
+    if (wanted >> 64 != 0) [[unlikely]]
+      return wide_amount_e4(wanted);
+    return amount_e4(static_cast<std::uint64_t>(wanted));
+  }
+  [[nodiscard]] std::int64_t amount_e4(std::uint64_t product) const noexcept {
+    const UInt128 scaled = static_cast<UInt128>(product) * factor;
+    const UInt128 value = scaled >> shift;
+    if (value >= static_cast<UInt128>(kAmountMax_e4)) [[unlikely]]
+      return kAmountMax_e4;
+    const auto whole = static_cast<std::uint64_t>(value);
+    // The factor is rounded up, so the whole part alone may already be enough.
+    const bool is_enough =
+        under != 0 ? static_cast<UInt128>(whole) * under >= static_cast<UInt128>(product) * over
+                   : (value << shift) == scaled;
+    return static_cast<std::int64_t>(whole) + (is_enough ? 0 : 1);
+  }
+
+ private:
+  /// Products of more than 64 bits: huge quantities of tiny units.
+  [[nodiscard]] std::int64_t wide_amount_e4(UInt128 product) const noexcept {
+    const auto wide = detail::multiply_192(product, factor);
     if (wide.high != 0) {
-      // Only products beyond 2^64 with a large shift come here.
       if (shift < 70) return kAmountMax_e4;
       const UInt128 high = (static_cast<UInt128>(wide.high) << 64) | wide.middle;
       const UInt128 value = (high >> (shift - 64)) + 1;
       return value >= static_cast<UInt128>(kAmountMax_e4) ? kAmountMax_e4
                                                           : static_cast<std::int64_t>(value);
     }
+    const UInt128 low = (static_cast<UInt128>(wide.middle) << 64) | wide.low;
     const UInt128 value = low >> shift;
-    const bool rest = shift != 0 && (low << (128 - shift)) != 0;
     if (value >= static_cast<UInt128>(kAmountMax_e4)) return kAmountMax_e4;
-    if (!rest) return static_cast<std::int64_t>(value);
-    const bool is_checkable = under != 0 && static_cast<UInt128>(product) >> 64 == 0;
-    const bool was_exact = is_checkable && value * under >= static_cast<UInt128>(product) * over;
-    return static_cast<std::int64_t>(value) + (was_exact ? 0 : 1);
+    return static_cast<std::int64_t>(value) + ((value << shift) != low ? 1 : 0);
   }
 };
 

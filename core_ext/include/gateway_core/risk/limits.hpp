@@ -2,6 +2,8 @@
 // them. A missing row refuses: there is no unlimited.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 
 #include "gateway_core/record/kinds.hpp"
@@ -10,16 +12,23 @@
 
 namespace gateway {
 
+/// Largest limit the gate compares with: room below it and above it for any sum of amounts.
+inline constexpr std::int64_t kGateMax = std::int64_t{1} << 61;
+
 struct alignas(64) LevelEntity {
-  LimitFields limits{};
+  // Line 0 and 1: what every order is held against, kept ready.
+  LevelTotals totals;
+  std::int64_t gross_limit_e4 = 0;  // the tighter of gross exposure and credit less losses
+  std::int64_t net_limit_e4 = 0;
+  std::int64_t open_limit = 0;
   Rate order_rate;
+  RateLimit orders;   // volatile
+  RateLimit cancels;  // volatile
   Rate cancel_rate;
   std::uint32_t limits_version = 0;  // 0 = no limits set
   TradingState state = TradingState::kActive;
   bool is_latched = false;
-  LevelTotals totals;
-  RateLimit orders;   // volatile
-  RateLimit cancels;  // volatile
+  LimitFields limits{};
   Text<40> limits_actor;
   Text<48> limits_reason;
   Text<40> state_actor;
@@ -32,8 +41,22 @@ struct alignas(64) LevelEntity {
     cancel_rate = Rate::of(limits.cancels_per_second, limits.cancel_burst);
     limits_actor = record.actor;
     limits_reason = record.reason;
+    refresh();
+  }
+  void add_realised(std::int64_t amount_e4) noexcept {
+    totals.realised_e4 += amount_e4;
+    refresh();
+  }
+
+ private:
+  void refresh() noexcept {
+    const std::int64_t credit_e4 = limits.credit_max_e4 - totals.loss_e4();
+    gross_limit_e4 = std::min({limits.gross_exposure_max_e4, credit_e4, kGateMax});
+    net_limit_e4 = std::min(limits.net_exposure_max_e4, kGateMax);
+    open_limit = limits.open_orders_side_max;
   }
 };
+static_assert(offsetof(LevelEntity, orders) < 128);
 
 /// Positions and prices stay inside this so that sums of admitted orders cannot overflow (DESIGN
 /// 3).
@@ -50,12 +73,10 @@ inline constexpr std::int64_t kQuantityMax = std::int64_t{1} << 61;
 struct alignas(64) EffectiveLimits {
   std::int64_t order_quantity_max = 0;
   std::int64_t order_notional_max_e4 = 0;
-  std::int64_t shared_long_max = 0;  // instrument, venue and firm see the same position
-  std::int64_t shared_short_max = 0;
-  std::int64_t account_long_max = 0;
-  std::int64_t account_short_max = 0;
-  std::int64_t strategy_long_max = 0;
-  std::int64_t strategy_short_max = 0;
+  // Long for a buy, short for a sell. Instrument, venue and firm see the same position.
+  std::int64_t shared_max[2] = {};
+  std::int64_t account_max[2] = {};
+  std::int64_t strategy_max[2] = {};
   std::int64_t reference_age_ns_max = 0;
   std::int64_t duplicate_window_ns = 0;
   std::uint32_t collar_bps = 0;
@@ -70,9 +91,9 @@ struct alignas(64) EffectiveLimits {
   constexpr auto kAll = kQuantityMax;
   EffectiveLimits out;
   out.order_quantity_max = out.order_notional_max_e4 = kAll;
-  out.shared_long_max = out.shared_short_max = kAll;
-  out.account_long_max = out.account_short_max = kAll;
-  out.strategy_long_max = out.strategy_short_max = kAll;
+  for (int side = 0; side < 2; ++side) {
+    out.shared_max[side] = out.account_max[side] = out.strategy_max[side] = kAll;
+  }
   out.reference_age_ns_max = kAll;
   out.collar_bps = 0xFFFFFFFF;
   out.state = TradingState::kActive;
@@ -92,14 +113,11 @@ struct alignas(64) EffectiveLimits {
     const std::int64_t window = std::int64_t{fields.duplicate_window_ms} * 1'000'000;
     if (window > out.duplicate_window_ns) out.duplicate_window_ns = window;
     const auto kind = static_cast<Level>(i);
-    auto& longest = kind == Level::kAccount    ? out.account_long_max
-                    : kind == Level::kStrategy ? out.strategy_long_max
-                                               : out.shared_long_max;
-    auto& shortest = kind == Level::kAccount    ? out.account_short_max
-                     : kind == Level::kStrategy ? out.strategy_short_max
-                                                : out.shared_short_max;
-    lower(longest, quantity_limit(fields.position_long_max_e8, quantity_scale));
-    lower(shortest, quantity_limit(fields.position_short_max_e8, quantity_scale));
+    auto& position_max = kind == Level::kAccount    ? out.account_max
+                         : kind == Level::kStrategy ? out.strategy_max
+                                                    : out.shared_max;
+    lower(position_max[0], quantity_limit(fields.position_long_max_e8, quantity_scale));
+    lower(position_max[1], quantity_limit(fields.position_short_max_e8, quantity_scale));
   }
   return out;
 }

@@ -6,10 +6,12 @@
 
 namespace gateway {
 
-/// A rate prepared for the hot path. tolerance = (burst - 1) intervals; -1 lets nothing pass.
+/// A rate prepared for the hot path. tolerance = (burst - 1) intervals; kNothing lets nothing pass.
 struct Rate {
+  static constexpr std::int64_t kNothing = -(std::int64_t{1} << 62);
+
   std::int64_t interval_ns = 0;
-  std::int64_t tolerance_ns = -1;
+  std::int64_t tolerance_ns = kNothing;
 
   [[nodiscard]] static Rate of(std::uint32_t per_second, std::uint32_t burst) noexcept {
     if (per_second == 0 || burst == 0) return {};
@@ -22,10 +24,13 @@ struct Rate {
 
 class RateLimit {
  public:
+  /// Time left of the tolerance if one more message is taken now; negative = none may be.
+  [[nodiscard]] std::int64_t room_ns(std::int64_t now_ns, const Rate& rate) const noexcept {
+    return rate.tolerance_ns + now_ns - due_ns_;
+  }
   /// Whether one more message at `now_ns` stays within the rate.
   [[nodiscard]] bool has_token(std::int64_t now_ns, const Rate& rate) const noexcept {
-    const std::int64_t ahead_ns = due_ns_ > now_ns ? due_ns_ - now_ns : 0;
-    return ahead_ns <= rate.tolerance_ns;
+    return room_ns(now_ns, rate) >= 0;
   }
   void take(std::int64_t now_ns, const Rate& rate) noexcept {
     due_ns_ = (due_ns_ > now_ns ? due_ns_ : now_ns) + rate.interval_ns;

@@ -61,64 +61,64 @@ namespace detail {
 /// Worst case of one exposure on the order's side after it is added.
 [[nodiscard]] inline std::int64_t worst_after(const Exposure& exposure,
                                               const GateOrder& order) noexcept {
-  return (order.side == Side::kBuy ? exposure.worst_long() : exposure.worst_short()) +
-         order.added_quantity;
+  const int side = index_of(order.side);
+  return exposure.working[side] + order.added_quantity +
+         (side == 0 ? exposure.position : -exposure.position);
 }
 
 /// What the account can still close with this side, all working closers counted.
 [[nodiscard]] inline std::int64_t closable(const Exposure& account, Side side) noexcept {
-  return side == Side::kSell ? account.position - account.working_sell
-                             : -account.position - account.working_buy;
+  return (side == Side::kSell ? account.position : -account.position) -
+         account.working[index_of(side)];
 }
 
 [[nodiscard]] inline std::int64_t net_after(const LevelTotals& totals,
                                             const GateOrder& order) noexcept {
-  const std::int64_t net = totals.position_long_e4 - totals.position_short_e4;
-  return order.side == Side::kBuy ? net + totals.working_buy_e4 + order.added_notional_e4
-                                  : totals.working_sell_e4 + order.added_notional_e4 - net;
+  const int side = index_of(order.side);
+  return totals.working_e4[side] + order.added_notional_e4 +
+         (side == 0 ? totals.net_e4 : -totals.net_e4);
 }
 
 [[nodiscard]] inline std::int64_t credit_after(const LevelTotals& totals,
                                                const GateOrder& order) noexcept {
-  const std::int64_t loss = totals.realised_e4 < 0 ? -totals.realised_e4 : 0;
-  return totals.gross_e4() + loss + order.added_notional_e4;
+  return totals.gross_e4 + totals.loss_e4() + order.added_notional_e4;
 }
 
-[[nodiscard]] inline bool breaks_level(const LevelEntity& level, const GateOrder& order) noexcept {
+/// What is left below the level's limits, negative in its sign bit when one is broken: gross
+/// exposure and credit, net exposure, open orders, rate.
+[[nodiscard]] inline std::int64_t level_room(const LevelEntity& level,
+                                             const GateOrder& order) noexcept {
   const LevelTotals& totals = level.totals;
-  const LimitFields& limits = level.limits;
-  const std::int64_t open =
-      order.counts_as_order ? (order.side == Side::kBuy ? totals.open_buy : totals.open_sell) : -1;
-  return (totals.gross_e4() + order.added_notional_e4 > limits.gross_exposure_max_e4) |
-         (net_after(totals, order) > limits.net_exposure_max_e4) |
-         (credit_after(totals, order) > limits.credit_max_e4) |
-         (open >= std::int64_t{limits.open_orders_side_max}) |
-         !level.orders.has_token(order.now_ns, level.order_rate);
+  const int side = index_of(order.side);
+  const std::int64_t counted = -static_cast<std::int64_t>(order.counts_as_order);
+  return (level.gross_limit_e4 - (totals.gross_e4 + order.added_notional_e4)) |
+         (level.net_limit_e4 - net_after(totals, order)) |
+         ((level.open_limit - 1 - totals.open_orders[side]) & counted) |
+         level.orders.room_ns(order.now_ns, level.order_rate);
 }
 
 }  // namespace detail
 
-/// H1, H3, H4, H5, H7, H8, H10, H16, H18 in one pass. True = everything is in order.
+/// H1, H3, H4, H5, H7, H8, H10, H16, H18 in one pass. True = everything is in order. Every rule is
+/// a difference that must not be negative, so that their sign bits add up to one answer.
 [[nodiscard]] inline bool passes_gate(const GateView& view, const GateOrder& order) noexcept {
   const EffectiveLimits& limits = *view.limits;
-  const bool is_buy = order.side == Side::kBuy;
-  const std::int64_t age_ns = order.now_ns - view.reference->time_ns;
-  bool broken = !limits.is_complete;
-  broken |= limits.state == TradingState::kHalted;
-  broken |= limits.state == TradingState::kReducing && !order.is_reduce_only;
-  broken |= order.quantity > limits.order_quantity_max;
-  broken |= order.notional_e4 > limits.order_notional_max_e4;
-  broken |= view.reference->price <= 0 || age_ns > limits.reference_age_ns_max;
+  const int side = index_of(order.side);
+  std::int64_t room = limits.order_quantity_max - order.quantity;
+  room |= limits.order_notional_max_e4 - order.notional_e4;
+  room |= view.reference->price - 1;
+  room |= limits.reference_age_ns_max - (order.now_ns - view.reference->time_ns);
+  room |= limits.shared_max[side] - detail::worst_after(*view.shared, order);
+  room |= limits.account_max[side] - detail::worst_after(*view.account, order);
+  room |= limits.strategy_max[side] - detail::worst_after(*view.strategy, order);
+  for (int i = 0; i < kLevels; ++i) room |= detail::level_room(*view.levels[i], order);
+  bool broken = room < 0 || !limits.is_complete || limits.state == TradingState::kHalted;
   broken |= detail::outside_collar(order, limits.collar_bps);
-  broken |= detail::worst_after(*view.shared, order) >
-            (is_buy ? limits.shared_long_max : limits.shared_short_max);
-  broken |= detail::worst_after(*view.account, order) >
-            (is_buy ? limits.account_long_max : limits.account_short_max);
-  broken |= detail::worst_after(*view.strategy, order) >
-            (is_buy ? limits.strategy_long_max : limits.strategy_short_max);
-  broken |=
-      order.is_reduce_only && order.added_quantity > detail::closable(*view.account, order.side);
-  for (int i = 0; i < kLevels; ++i) broken |= detail::breaks_level(*view.levels[i], order);
+  if (order.is_reduce_only) {
+    broken |= order.added_quantity > detail::closable(*view.account, order.side);
+  } else {
+    broken |= limits.state == TradingState::kReducing;
+  }
   return !broken;
 }
 

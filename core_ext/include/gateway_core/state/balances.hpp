@@ -49,22 +49,21 @@ class BalanceTable {
   /// Adds a signed amount. False when the table is full or the total would leave its range.
   bool add(AccountId account, CurrencyId currency, Int128 amount_e18, Sequence sequence) noexcept {
     Balance* row = find_or_make(account, currency);
+    return row != nullptr && add(*row, amount_e18, sequence);
+  }
+  static bool add(Balance& row, Int128 amount_e18, Sequence sequence) noexcept {
     Int128 total = 0;
-    if (row == nullptr || add_overflows(row->total_e18, amount_e18, total)) return false;
-    begin_write(row->version);
-    put(row->total_e18, total);
-    put(row->sequence, sequence);
-    end_write(row->version);
+    if (add_overflows(row.total_e18, amount_e18, total)) [[unlikely]]
+      return false;
+    begin_write(row.version);
+    put(row.total_e18, total);
+    put(row.sequence, sequence);
+    end_write(row.version);
     return true;
   }
-
- private:
-  [[nodiscard]] static Key128 key(AccountId account, CurrencyId currency) noexcept {
-    return {std::uint64_t{account} | (std::uint64_t{1} << 63), currency};
-  }
+  /// The row of an account and a currency, made when it is new; rows never move. nullptr: full.
   [[nodiscard]] Balance* find_or_make(AccountId account, CurrencyId currency) noexcept {
     const Key128 wanted = key(account, currency);
-    if (wanted == last_key_) return &rows_[last_row_];
     std::uint32_t at = count_;
     if (const std::uint64_t* found = index_.find(wanted)) {
       at = static_cast<std::uint32_t>(*found);
@@ -75,16 +74,17 @@ class BalanceTable {
       // Pairs with the acquire in count().
       __atomic_store_n(&count_, at + 1, __ATOMIC_RELEASE);
     }
-    last_key_ = wanted;
-    last_row_ = at;
     return &rows_[at];
+  }
+
+ private:
+  [[nodiscard]] static Key128 key(AccountId account, CurrencyId currency) noexcept {
+    return {std::uint64_t{account} | (std::uint64_t{1} << 63), currency};
   }
 
   KeyTable index_;
   std::unique_ptr<Balance[]> rows_;
   std::uint32_t count_ = 0;
-  Key128 last_key_;
-  std::uint32_t last_row_ = 0;
 };
 
 }  // namespace gateway

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "gateway_core/memory/chain_index.hpp"
 #include "gateway_core/memory/huge_array.hpp"
 #include "gateway_core/memory/key_table.hpp"
 #include "gateway_core/position/position_state.hpp"
@@ -27,7 +28,7 @@ struct FillEntry {
   std::uint8_t reserved[2];
   std::int64_t price;
   std::uint32_t route;
-  std::uint32_t reserved_word;
+  std::uint32_t key_next;  // chain of the index
   std::uint64_t reserved_tail[3];
   PositionBook before;
 };
@@ -36,12 +37,12 @@ static_assert(sizeof(FillEntry) == 192 && std::has_unique_object_representations
 class FillMemory {
  public:
   explicit FillMemory(std::uint32_t capacity)
-      : capacity_(capacity), index_(capacity), entries_(capacity) {}
+      : capacity_(capacity), by_key_(capacity), entries_(capacity) {}
   FillMemory(const FillMemory&) = delete;
   FillMemory& operator=(const FillMemory&) = delete;
 
   void prefault() noexcept {
-    index_.prefault();
+    by_key_.prefault();
     entries_.prefault();
   }
 
@@ -50,35 +51,48 @@ class FillMemory {
                                   const TradeId& trade_id) noexcept {
     return text_key((std::uint64_t{account} << 32) | instrument, venue_order_id, trade_id);
   }
-  void prefetch(Key128 wanted) const noexcept {
-    index_.prefetch(wanted);
-    const auto* next = reinterpret_cast<const std::byte*>(&entries_[(total_ + 1) % capacity_]);
-    for (std::size_t at = 0; at < sizeof(FillEntry); at += 64) __builtin_prefetch(next + at, 1);
+  /// Brings near what finding this key will look at.
+  void prefetch(Key128 wanted) const noexcept { by_key_.prefetch(wanted.low); }
+  /// Brings near the entry after the next one, and the key that it will push out.
+  void prefetch_next() const noexcept {
+    const std::uint32_t next = following(following(newest_));
+    const auto* bytes = reinterpret_cast<const std::byte*>(&entries_[next]);
+    for (std::size_t at = 0; at < sizeof(FillEntry); at += 64) __builtin_prefetch(bytes + at, 1);
+    by_key_.prefetch(entries_[following(newest_)].key.low);
   }
   /// Ordinal (from 1) of a remembered fill, 0 = unknown.
   [[nodiscard]] std::uint64_t find(Key128 wanted) const noexcept {
-    const std::uint64_t* found = index_.find(wanted);
-    return found == nullptr ? 0 : *found;
+    const std::uint32_t row = by_key_.find(
+        entries_, wanted.low, [&](const FillEntry& entry) { return entry.key == wanted; });
+    if (row == kNoRow) [[likely]]
+      return 0;
+    const std::uint32_t age = newest_ >= row ? newest_ - row : newest_ + capacity_ - row;
+    return total_ - age;
   }
   /// Whether the fill with this ordinal is still remembered.
   [[nodiscard]] bool holds(std::uint64_t ordinal) const noexcept {
     return ordinal != 0 && ordinal + capacity_ > total_;
   }
-  [[nodiscard]] FillEntry& at(std::uint64_t ordinal) noexcept {
-    return entries_[ordinal % capacity_];
-  }
+  /// Of a fill that holds().
+  [[nodiscard]] FillEntry& at(std::uint64_t ordinal) noexcept { return entries_[row_of(ordinal)]; }
   [[nodiscard]] const FillEntry& at(std::uint64_t ordinal) const noexcept {
-    return entries_[ordinal % capacity_];
+    return entries_[row_of(ordinal)];
   }
 
-  /// Remembers a fill in the oldest slot; returns its ordinal.
-  std::uint64_t remember(const FillEntry& entry) noexcept {
-    const std::uint64_t ordinal = ++total_;
-    FillEntry& slot = entries_[ordinal % capacity_];
-    if (ordinal > capacity_) index_.erase(slot.key);
-    slot = entry;
-    index_.insert(entry.key, ordinal);
-    return ordinal;
+  /// The oldest entry, forgotten now, to be filled in by the caller (not its key); `key` is found
+  /// from now on under the newest ordinal.
+  [[nodiscard]] FillEntry& remember(Key128 key) noexcept {
+    newest_ = following(newest_);
+    ++total_;
+    FillEntry& entry = entries_[newest_];
+    if (held_ == capacity_) {
+      by_key_.erase(entries_, entry.key.low, newest_);
+    } else {
+      ++held_;
+    }
+    entry.key = key;
+    by_key_.insert(entries_, key.low, newest_);
+    return entry;
   }
   /// Ordinal of the newest fill, 0 = none yet.
   [[nodiscard]] std::uint64_t total() const noexcept { return total_; }
@@ -87,9 +101,19 @@ class FillMemory {
   void restart(std::uint64_t total) noexcept { total_ = total; }
 
  private:
+  [[nodiscard]] std::uint32_t following(std::uint32_t row) const noexcept {
+    return row + 1 == capacity_ ? 0 : row + 1;
+  }
+  [[nodiscard]] std::uint32_t row_of(std::uint64_t ordinal) const noexcept {
+    const auto age = static_cast<std::uint32_t>(total_ - ordinal);
+    return newest_ >= age ? newest_ - age : newest_ + capacity_ - age;
+  }
+
   std::uint32_t capacity_;
+  std::uint32_t newest_ = 0;  // row of the newest fill
+  std::uint32_t held_ = 0;
   std::uint64_t total_ = 0;
-  KeyTable index_;
+  ChainIndex<FillEntry, &FillEntry::key_next> by_key_;
   HugeArray<FillEntry> entries_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "gateway_core/memory/relaxed.hpp"
@@ -36,6 +37,7 @@ static_assert(sizeof(MarkRow) == 64);
 
 struct CurrencyRow {
   CurrencyDefined definition{};
+  AmountFactor reporting;    // reporting amount at 10^-4 of money at 10^-18; factor 0 = no rate
   std::int64_t rate_e8 = 0;  // 0 = no rate
   std::uint32_t rate_version = 0;
 };
@@ -51,6 +53,8 @@ struct InstrumentRow {
   InstrumentDefined definition{};
   InstrumentRules rules;
   AmountFactor factor;  // reporting amount of one product unit; factor 0 = no rate
+  // Money at 10^-18 of one product unit, when that is a whole number of 63 bits; else 0.
+  std::int64_t unit_e18 = 0;
   Reference reference;  // volatile
   MarkRow mark;         // volatile
 
@@ -60,6 +64,16 @@ struct InstrumentRow {
                                ? static_cast<Int128>(quantity)
                                : static_cast<Int128>(price) * quantity;
     return factor.amount_e4(product < 0 ? -product : product);
+  }
+  /// value_of() with the instrument's rules; small numbers in its own price scale go a short way.
+  [[nodiscard]] std::optional<Money> value(std::int64_t price, int price_scale,
+                                           std::int64_t quantity) const noexcept {
+    std::int64_t product = 0;
+    if (unit_e18 == 0 || price_scale != rules.price_scale ||
+        __builtin_mul_overflow(price, quantity, &product)) [[unlikely]] {
+      return value_of(rules, price, price_scale, quantity);
+    }
+    return Money{static_cast<Int128>(product) * unit_e18};
   }
 };
 
@@ -176,14 +190,24 @@ class Registry {
   [[nodiscard]] bool apply(const LimitsSet& record) noexcept;
   [[nodiscard]] bool apply(const TradingStateSet& record) noexcept;
 
-  /// Rises whenever a limit, a trading state or a rate moved: prepared limits are rebuilt then.
+  /// Rises whenever a limit, a trading state or a rate moved: the name of the limits in force.
   [[nodiscard]] std::uint32_t limits_generation() const noexcept { return limits_generation_; }
+  /// Rises whenever anything moved that decides about orders, but not with prices and totals: what
+  /// was prepared from the registry is prepared again then.
+  [[nodiscard]] std::uint32_t generation() const noexcept { return generation_; }
+  void touch() noexcept { ++generation_; }
 
  private:
   void refresh_factor(InstrumentRow& row) noexcept;
 
   std::unique_ptr<LevelEntity[]> levels_[kLevels];
+  void limits_moved() noexcept {
+    ++limits_generation_;
+    touch();
+  }
+
   std::uint32_t limits_generation_ = 1;
+  std::uint32_t generation_ = 1;
 };
 
 }  // namespace gateway

@@ -7,6 +7,7 @@
 
 #include "gateway_core/memory/key_table.hpp"
 #include "gateway_core/position/position_state.hpp"
+#include "gateway_core/state/balances.hpp"
 #include "gateway_core/state/registry.hpp"
 
 namespace gateway {
@@ -28,6 +29,17 @@ struct alignas(64) Position {
 };
 static_assert(sizeof(Position) == 128);
 
+/// What one record changes of the measures that limits are held against, on one route.
+struct RouteChange {
+  std::int64_t position = 0;  // quantity, signed
+  std::int64_t working = 0;   // quantity reserved on the order's side
+  std::int64_t net_e4 = 0;    // amounts of the position and of both together
+  std::int64_t gross_e4 = 0;
+  std::int64_t working_e4 = 0;
+  std::int64_t open_orders = 0;
+  std::int64_t realised_e4 = 0;
+};
+
 struct alignas(64) Route {
   EffectiveLimits limits;
   LevelEntity* levels[kLevels] = {};
@@ -37,6 +49,7 @@ struct alignas(64) Route {
   InstrumentRow* instrument_row = nullptr;
   VenueRow* venue_row = nullptr;
   AccountRow* account_row = nullptr;
+  Balance* balances[3] = {};  // rows the route's fills have moved: settle, base, quote
   AccountId account = 0;
   StrategyId strategy = 0;
   InstrumentId instrument = 0;
@@ -44,6 +57,23 @@ struct alignas(64) Route {
   Leg leg = Leg::kNet;
   MarginMode margin_mode = MarginMode::kCross;
 
+  /// Everything that changed, written once. `side` is the order's.
+  void change(Side side, const RouteChange& by) noexcept {
+    const int at = index_of(side);
+    for (Exposure* exposure : {shared, account_exposure, strategy_exposure}) {
+      exposure->position += by.position;
+      exposure->working[at] += by.working;
+    }
+    for (LevelEntity* level : levels) {
+      LevelTotals& totals = level->totals;
+      totals.gross_e4 += by.gross_e4 + by.working_e4;
+      totals.net_e4 += by.net_e4;
+      totals.working_e4[at] += by.working_e4;
+      totals.open_orders[at] += by.open_orders;
+    }
+    if (by.realised_e4 == 0) return;
+    for (LevelEntity* level : levels) level->add_realised(by.realised_e4);
+  }
   [[nodiscard]] GateView view() const noexcept {
     return {
         &limits, levels, shared, account_exposure, strategy_exposure, &instrument_row->reference};

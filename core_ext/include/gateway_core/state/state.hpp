@@ -34,7 +34,6 @@ class State {
       : capacity(size),
         orders(size.orders_max),
         names(size.orders_max, size.texts_max),
-        venue_names(size.orders_max),
         routes(size.positions_max, registry),
         fills(size.orders_max),
         references(size.orders_max) {}
@@ -43,7 +42,6 @@ class State {
   Registry registry;
   OrderTable orders;
   ClientNames names;
-  KeyTable venue_names;  // (account, venue order id) -> order id
   RouteTable routes;
   FillMemory fills;
   KeyTable references;  // funding and balance references already booked
@@ -51,14 +49,16 @@ class State {
   std::uint32_t epoch = 0;
   std::uint64_t orders_made = 0;                 // order ids of this epoch
   std::int64_t last_fill_ns[kAccountsMax] = {};  // newest venue time of a fill
-  std::int64_t last_time_ns = 0;                 // journal time, never decreases
-  std::uint64_t counts[64] = {};                 // records applied per kind
+  // Venue time up to which the balances of an account are known to hold its funding: the newest
+  // payment booked, before the first one the time of its first balance record.
+  std::int64_t funding_known_ns[kAccountsMax] = {};
+  std::int64_t last_time_ns = 0;  // journal time, never decreases
+  std::uint64_t counts[64] = {};  // records applied per kind
 
   /// Takes all memory of the hot tables now. The live process, before its first order.
   void prefault() noexcept {
     orders.prefault();
     names.prefault();
-    venue_names.prefault();
     routes.prefault();
     fills.prefault();
   }
@@ -66,6 +66,15 @@ class State {
   /// Applies one record. False: the record contradicts the state (corruption or a newer format);
   /// the state is then not to be trusted any more.
   bool apply(const RecordHeader& header, const std::uint8_t* record) noexcept;
+
+  /// What the engine worked out about a new order before it was journaled.
+  struct DecidedOrder {
+    std::uint32_t route = 0;
+    std::int64_t amount_e4 = 0;  // what it holds at the gate
+  };
+  /// As apply() of an OrderNew record; returns its slot.
+  std::uint32_t apply_decided(const RecordHeader& header, const std::uint8_t* record,
+                              const DecidedOrder& decided) noexcept;
 
   /// What a fill does, worked out before it is journaled; apply works it out again in replay.
   struct DecidedFill {
@@ -80,13 +89,11 @@ class State {
 
   /// Brings near what the next new orders will touch: slots, and the names of those they recycle.
   void prefetch_next(PrincipalId principal, std::uint64_t number, OrderId id) const noexcept;
-  /// Amounts the order holds at the gate, from what is open of it and of a pending replace.
-  void reserve_for(Order& order, Route& route, int orders_delta) noexcept;
-  /// Position after this fill; nullopt when the exact range is left.
-  [[nodiscard]] std::optional<PositionBook> book_after(const PositionBook& book, const Route& route,
-                                                       Side side, std::int64_t quantity,
-                                                       Money value, Money fee,
-                                                       CurrencyId fee_currency) const noexcept;
+  /// Applies one execution to a position's book; false, and the book is worthless, when the exact
+  /// range is left.
+  [[nodiscard]] bool apply_execution(PositionBook& book, const Route& route, Side side,
+                                     std::int64_t quantity, Money value, Money fee,
+                                     CurrencyId fee_currency) const noexcept;
   /// Position after fill `ordinal` is replaced by these numbers and everything later is done again;
   /// with `commit` the remembered fills are rewritten too. nullopt: the chain is not remembered.
   [[nodiscard]] std::optional<PositionBook> book_revised(std::uint64_t ordinal,
@@ -133,14 +140,22 @@ class State {
   bool apply_definition(RecordKind kind, const std::uint8_t* record) noexcept;
 
   std::uint32_t take_slot(OrderId id) noexcept;
-  void settle(Order& order, Route& route, std::uint32_t slot, OrderState next) noexcept;
-  void publish_position(std::uint32_t route, const PositionBook& book, std::int64_t price,
-                        std::uint64_t last_fill, Sequence sequence) noexcept;
+  std::uint32_t make_order(const RecordHeader& header, const std::uint8_t* record,
+                           const DecidedOrder& decided) noexcept;
+  /// What the order holds at the gate, from what is open of it and of a pending replace; written
+  /// into it, the difference is returned for its route.
+  [[nodiscard]] RouteChange reserve(Order& order, const InstrumentRow& row) noexcept;
+  void reserve_again(Order& order) noexcept;
+  [[nodiscard]] RouteChange settle(Order& order, const Route& route, std::uint32_t slot,
+                                   OrderState next) noexcept;
+  [[nodiscard]] RouteChange publish_position(std::uint32_t route, const PositionBook& book,
+                                             std::int64_t price, std::uint64_t last_fill,
+                                             Sequence sequence) noexcept;
   [[nodiscard]] std::int64_t price_after_revision(std::uint64_t ordinal,
                                                   const FillEntry& old) const noexcept;
-  void book_cash(const Route& route, Side side, std::int64_t quantity, Int128 value_e18,
-                 Int128 fee_e18, CurrencyId fee_currency, Int128 realised_e18,
-                 Sequence sequence) noexcept;
+  void move_money(Route& route, CurrencyId currency, Int128 amount_e18, Sequence sequence) noexcept;
+  void book_cash(Route& route, Side side, std::int64_t quantity, Int128 value_e18, Int128 fee_e18,
+                 CurrencyId fee_currency, Int128 realised_e18, Sequence sequence) noexcept;
 };
 
 /// Payload of a record as its struct. The reader has checked the length.

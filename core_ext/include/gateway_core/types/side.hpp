@@ -38,7 +38,11 @@ inline constexpr std::uint8_t kEmulate = 8;        // the gateway may trigger or
 inline constexpr std::uint8_t kTextClientId = 16;  // a 64-byte client id block follows the order
 inline constexpr std::uint8_t kConditions = 32;    // a 64-byte trigger/display/expiry block follows
 inline constexpr std::uint8_t kExternalOrder = 64;  // made by someone else, adopted from the venue
+// Its session is to be its life: what is open of it is canceled when the session is gone.
+inline constexpr std::uint8_t kCancelOnDisconnect = 128;
 
+/// Place of a side in a pair of values: buy first.
+[[nodiscard]] constexpr int index_of(Side side) noexcept { return side == Side::kSell ? 1 : 0; }
 [[nodiscard]] constexpr std::int64_t sign_of(Side side) noexcept {
   return side == Side::kBuy ? 1 : -1;
 }

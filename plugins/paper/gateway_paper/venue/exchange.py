@@ -48,6 +48,7 @@ class Exchange:
         }
         self.sequences = dict.fromkeys(self.accounts, 0)
         self.fills: dict[str, list[Row]] = {name: [] for name in self.accounts}
+        self.funding: dict[str, list[Row]] = {name: [] for name in self.accounts}
         self.dirty_marks: set[str] = set()
         self._engines = {
             listing.symbol: MatchingEngine(
@@ -210,6 +211,7 @@ class Exchange:
                 self._funding_paid.add(key)
                 account.apply_funding(row)
                 self._emit(account.name, row)
+                self.funding[account.name].append(row)
         self._flush()
 
     # What clients may read.
@@ -276,6 +278,7 @@ class Exchange:
         self.history[account.name].append(line)
         if line["kind"] == "funding":
             account.apply_funding(line)
+            self.funding[account.name].append(line)
             self._funding_paid.add((account.name, line["instrument"], line["reference"]))
         elif line["kind"] == "fill":
             account.apply_fill(listing, line)

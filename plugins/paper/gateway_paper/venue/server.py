@@ -81,6 +81,7 @@ class VenueServer:
                 web.get("/v1/orders", self._open_orders),
                 web.get("/v1/orders/{client_order_id}", self._order),
                 web.get("/v1/fills", self._fills),
+                web.get("/v1/funding", self._funding),
                 web.get("/v1/positions", self._positions),
                 web.get("/v1/balances", self._balances),
                 web.get("/v1/depth", self._depth),
@@ -186,17 +187,24 @@ class VenueServer:
         return await self._question(request, action, is_of_account=True)
 
     async def _fills(self, request: web.Request) -> web.StreamResponse:
+        return await self._pages(request, "fills", self._exchange.fills)
+
+    async def _funding(self, request: web.Request) -> web.StreamResponse:
+        return await self._pages(request, "funding", self._exchange.funding)
+
+    async def _pages(
+        self, request: web.Request, name: str, rows: dict[str, list[Row]]
+    ) -> web.StreamResponse:
         """Oldest first, at most PAGE_MAX; the next page starts `after` the last sequence."""
 
         def action(_: KeySettings) -> Row:
-            since, after = (_integer(request, name) for name in ("since_ns", "after"))
-            fills = self._exchange.fills[request.query["account"]]
+            since, after = (_integer(request, each) for each in ("since_ns", "after"))
             wanted = [
-                fill
-                for fill in fills
-                if fill["venue_time_ns"] >= since and fill["venue_sequence"] > after
+                row
+                for row in rows[request.query["account"]]
+                if row["venue_time_ns"] >= since and row["venue_sequence"] > after
             ]
-            return {"fills": wanted[:PAGE_MAX], "is_complete": len(wanted) <= PAGE_MAX}
+            return {name: wanted[:PAGE_MAX], "is_complete": len(wanted) <= PAGE_MAX}
 
         return await self._question(request, action, is_of_account=True)
 

@@ -1,0 +1,69 @@
+"""What a command itself fails with, beyond refusals and configuration faults: code, sentence and
+advice for `gateway explain` and docs/reference/refusals.md.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["COMMAND_CODES", "CommandCode"]
+
+
+class CommandCode(NamedTuple):
+    """One row."""
+
+    sentence: str
+    advice: str
+
+
+COMMAND_CODES = {
+    "NOT_RUNNING": CommandCode(
+        "No gateway or observer answers where the command looked.",
+        "Start it with `gateway run FILE`, or name another one with `--config` or `--url`.",
+    ),
+    "BAD_URL": CommandCode(
+        "The address of the gateway is not one the command can use.",
+        "Write `http://127.0.0.1:PORT` or `https://HOST:PORT`.",
+    ),
+    "BAD_RUN_FILE": CommandCode(
+        "The file run.json in the ring directory is not what a gateway writes.",
+        "Remove it and start the gateway again; it writes the file anew.",
+    ),
+    "KEY_MISSING": CommandCode(
+        "The file with the command's API key does not exist.",
+        "Name it with `--key-file`; the gateway makes `cli.key` at its first start.",
+    ),
+    "KEY_UNREADABLE": CommandCode(
+        "The file with the command's API key may not be read.",
+        "Run the command as the user that owns the file.",
+    ),
+    "KEY_BAD": CommandCode(
+        "The file does not hold one `KEYID.SECRET`.",
+        "Write the key as one line, or name another file with `--key-file`.",
+    ),
+    "BAD_ANSWER": CommandCode(
+        "What answered at the address is no gateway, or not one of this version.",
+        "Compare the address with the one in run.json and the versions of both programs.",
+    ),
+    "BAD_JOURNAL": CommandCode(
+        "The journal cannot be read up to where it should go.",
+        "`gateway verify DIRECTORY` names segment, offset and sequence of every fault.",
+    ),
+    "NOT_REBUILT": CommandCode(
+        "The superblock was not rebuilt.",
+        "The text says why: a gateway holds the directory, it is whole, or no segment can be read.",
+    ),
+    "BAD_TARGET": CommandCode(
+        "The file to write cannot be made.",
+        "Name a new file in a directory that you may write; nothing is ever overwritten.",
+    ),
+    "NOT_CONFIRMED": CommandCode(
+        "A command that destroys or sends was not confirmed.",
+        "Answer `y` on a terminal, or add `--yes` when you mean it.",
+    ),
+    "INTERNAL": CommandCode(
+        "The gateway met a fault of its own while it answered.",
+        "Nothing is known of the request's outcome: ask by client order id. The log names the "
+        "cause under the same `request_id`.",
+    ),
+}

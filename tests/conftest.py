@@ -1,0 +1,25 @@
+"""Once per session: shared-memory directories of test runs that were cut short are removed."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+SHARED_MEMORY = Path("/dev/shm")
+OWNED = re.compile(r"gateway-test-(?P<pid>[0-9]+)-.+")
+
+
+def remove_stale(root: Path, processes: Path = Path("/proc")) -> list[str]:
+    """Remove the directories whose run, named by its process id, is gone; returns their names."""
+    removed = []
+    for path in root.glob("gateway-test-*"):
+        named = OWNED.fullmatch(path.name)
+        if named and path.is_dir() and not (processes / named["pid"]).exists():
+            shutil.rmtree(path, ignore_errors=True)
+            removed.append(path.name)
+    return sorted(removed)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    remove_stale(SHARED_MEMORY)

@@ -1,0 +1,57 @@
+"""The wired world of live_world.py on the native engine, with limits everywhere."""
+
+from live_world import World
+
+from gateway.core.engine import EngineSettings, open_native_engine
+
+START_NS = 1_700_000_000_000_000_000
+LIMITS = {
+    "order_quantity_max": "1000",
+    "order_notional_max": "1000000",
+    "position_long_max": "5000",
+    "position_short_max": "5000",
+    "gross_exposure_max": "5000000",
+    "net_exposure_max": "5000000",
+    "credit_max": "5000000",
+    "collar_bps": 5000,
+    "reference_age_ms_max": 60_000,
+    "orders_per_second": 1000,
+    "order_burst": 2000,
+    "cancels_per_second": 1000,
+    "cancel_burst": 2000,
+    "open_orders_side_max": 200,
+    "duplicate_window_ms": 0,
+}
+
+
+def open_world(directory):
+    settings = EngineSettings(
+        directory=str(directory / "data"),
+        ring_directory=str(directory / "ring"),
+        ring_bytes=1 << 20,
+        segment_bytes=1 << 20,
+        orders_max=1024,
+        idempotency_max=1024,
+        positions_max=64,
+        is_virtual_clock=True,
+    )
+    for name in ("data", "ring"):
+        (directory / name).mkdir(exist_ok=True)
+    native = open_native_engine(settings)
+    native.set_time(max(START_NS, native.now_ns()) + 1_000_000)
+    world = World(native=native)
+    world.engine.set_currency_rate("USDT", "1")
+    if not native.limits():
+        entities = [("firm", ""), ("venue", "sim"), ("account", "main"), ("strategy", "alpha")]
+        for level, name in [*entities, ("instrument", "BTC-USDT.sim")]:
+            world.engine.set_limits(level, name, LIMITS, actor="test", reason="start")
+    return world
+
+
+async def connected(directory):
+    world = open_world(directory)
+    await world.connect()
+    port = world.link.session._native
+    assert port.marked(1, "100", "99.9", "100.1", "100")
+    await world.sends()
+    return world
