@@ -36,6 +36,7 @@ from gateway.entry.keys import Identity, KeyRing, create_key_file, write_private
 from gateway.entry.local_api import ApiLimits, LocalApi
 from gateway.execution.router import Router
 from gateway.logs import start_logging
+from gateway.machine import judge_pinning, pinned_roles
 from gateway.process import (
     Notifier,
     ProcessError,
@@ -88,6 +89,7 @@ class Daemon:
 
     async def run(self) -> None:
         """Start everything, serve, stop everything."""
+        self._check_machine()
         self._open_engine()
         try:
             self._plugins = Plugins.discover()
@@ -113,6 +115,17 @@ class Daemon:
 
     # Start.
 
+    def _check_machine(self) -> None:
+        """Before anything is opened: CPUs that are not what they seem, memory that may be paged."""
+        gateway = self.settings.gateway
+        roles = pinned_roles(gateway.engine_cpu, self.settings.journal.commit_cpu)
+        for finding in judge_pinning(roles, gateway.pinning):
+            if finding.is_refused:
+                raise ProcessError(f"pinning refused: {finding}")
+            log.warning("pinning: %s", finding)
+        if gateway.drive == "pinned" or gateway.lock_memory == "require":
+            _keep_in_memory(gateway.lock_memory)
+
     def _open_engine(self) -> None:
         places, journal = self.settings.places, self.settings.journal
         capacity, gateway = self.settings.capacity, self.settings.gateway
@@ -132,6 +145,8 @@ class Daemon:
                 commit_cpu=journal.commit_cpu,
                 disk_async_window_ms=journal.disk_async_window_ms,
                 build=__version__,
+                engine_cpu=gateway.engine_cpu,
+                engine_wait=gateway.engine_wait,
             )
         )
         self.engine = Engine(self.native, instance=gateway.instance)
@@ -225,8 +240,12 @@ class Daemon:
         if isinstance(self._drive, InlineDrive):
             self._drive.start()
         else:
-            _keep_in_memory()
             self.native.start_pinned(self.settings.gateway.engine_cpu)
+        if self.settings.gateway.warm_up_orders:
+            done = self.native.warm_up(self.settings.gateway.warm_up_orders)
+            log.info("warmed up", extra={"warm_up": done})
+        if self.settings.gateway.engine_cpu >= 0:
+            log.info("memory: %s", self.native.memory["text"])
 
     def _create_keys(self) -> None:
         """First start: a key for the command line and one for the demo client."""
@@ -408,17 +427,20 @@ class Daemon:
             log.error("orders left open at the stop: %d (%r)", self.engine.counts()[0], error)
 
 
-def _keep_in_memory() -> None:
-    """Pinned: no page fault in the engine's turn. Only where the limit lets it hold for all pages
+def _keep_in_memory(wish: str = "try") -> None:
+    """No page fault in the engine's turn. Only where the limit lets it hold for all pages
     (LimitMEMLOCK=infinity, as the unit says): a lock that fails later would fail an allocation."""
-    limit = memory_lock_limit_bytes()
-    if limit is not None:
-        log.warning("memory is not locked: the limit is %d bytes, LimitMEMLOCK=infinity", limit)
+    if wish == "no":
         return
     try:
+        limit = memory_lock_limit_bytes()
+        if limit is not None:
+            raise ProcessError(f"the limit is {limit} bytes, set LimitMEMLOCK=infinity")
         lock_memory()
     except ProcessError as error:
-        log.warning("%s", error)
+        if wish == "require":
+            raise
+        log.warning("memory is not locked: %s", error)
 
 
 def _named(wanted: str | list[str]) -> list[str] | None:

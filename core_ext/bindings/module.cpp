@@ -19,6 +19,8 @@ NB_MODULE(_core, module) {
   gateway::bind_valuation(valuation);
   auto matching = module.def_submodule("matching", "Price-time matching of one instrument.");
   gateway::bind_matching(matching);
+  auto machine = module.def_submodule("machine", "Processors, memory and transports here.");
+  gateway::bind_machine(machine);
   auto bench = module.def_submodule("bench", "Measurements of this machine.");
   gateway::bind_bench(bench);
 }

@@ -84,7 +84,8 @@ Refusal Engine::check_shape(const NewOrderMessage& message) const noexcept {
   if ((message.flags & ~kOffered) != 0) {
     return Refusal::kUnsupportedFlag;
   }
-  const bool has_text = !message.client_id.empty() && (message.flags & kTextClientId) != 0;
+  // The flag first: without it the bytes of the id may belong to the next message of the lane.
+  const bool has_text = (message.flags & kTextClientId) != 0 && !message.client_id.empty();
   if (has_text == (message.client_number != 0)) return Refusal::kBadClientId;
   return Refusal::kNone;
 }

@@ -245,8 +245,12 @@ class Engine:
         commit_cpu: int = -1,
         disk_async_window_ms: int = 250,
         build: str = "",
+        engine_cpu: int = -1,
+        engine_wait: str = "park",
     ) -> None:
-        """Lock, recover, raise the epoch durably. Raises RuntimeError with the named cause."""
+        """Lock, recover, raise the epoch durably. Raises RuntimeError with the named cause.
+        `engine_cpu`: where the memory should be near to. `engine_wait`: what the pinned thread does
+        while nothing waits: spin, pause, spin_yield, yield or park."""
     epoch: int
     def order_ids_left(self) -> int:
         """Order ids this epoch still has."""
@@ -271,6 +275,15 @@ class Engine:
         """Inline drive: process what waits; returns how much was done."""
     def start_pinned(self, cpu: int) -> None:
         """Pinned drive: a native thread turns the engine on that CPU (-1 = any)."""
+    def is_where_started(self) -> bool:
+        """False once the engine's thread may run elsewhere than on the CPU it was started on."""
+    def warm_up(self, orders: int) -> dict[str, int]:
+        """Synthetic orders on a shadow engine, on the engine's thread, before the first real one.
+        {orders, accepted, refused, fills, cancels, took_ns}; nothing of this engine changes."""
+    @property
+    def memory(self) -> dict[str, Any]:
+        """Where the tables lie: {node, nodes, bytes, bound_bytes, refused_errno, pages_near,
+        pages_elsewhere, huge_wanted_bytes, huge_bytes, text}. Reads /proc: not for a hot path."""
     def stop(self) -> None:
         """Stop the thread, write kStopped, sync, close. Idempotent."""
     def beat(self) -> int:

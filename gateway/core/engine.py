@@ -54,6 +54,8 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     commit_cpu: int = -1
     disk_async_window_ms: int = 250
     build: str = ""
+    engine_cpu: int = -1
+    engine_wait: str = "park"
 
 
 class PrincipalDefinition(msgspec.Struct, frozen=True, kw_only=True):

@@ -80,3 +80,26 @@ def test_every_level_values_positions_and_wide_ones_are_faster(figures: dict[str
 def test_the_peer_is_reported_exactly_when_it_is_installed(figures: dict[str, Any]) -> None:
     is_installed = importlib.util.find_spec("nautilus_trader") is not None
     assert ("nautilus_ratio" in figures) == is_installed
+
+
+def test_the_threads_bench_has_its_shape_and_ratios_that_hold_anywhere() -> None:
+    result = CliRunner().invoke(root, ["bench", "threads", "--quick", "--json"])
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert set(found) == {
+        "machine", "line_ns", "pass_ns", "sweep_ns", "wait", "echo_us", "first_order_ns"
+    }  # fmt: skip
+    assert set(found["line_ns"]) == {"shared_line", "next_line", "next_pair"}
+    assert set(found["sweep_ns"]) == {"1", "8", "64"}
+    assert set(found["wait"]) == {"spin", "pause", "spin_yield", "yield", "park"}
+    assert all(set(one) == {"wake_p50", "wake_p99", "idle_cpu_percent"}
+               for one in found["wait"].values())  # fmt: skip
+    assert set(found["echo_us"]["epoll"]) == {"spin_p50", "spin_p99", "wait_p50", "wait_p99"}
+    assert set(found["first_order_ns"]) == {"cold", "warmed_up"}
+    for one in found["first_order_ns"].values():
+        assert set(one) == {
+            "first", "first_page_faults", "second", "steady_p50", "open_ms", "warm_up_ms"
+        }  # fmt: skip
+    # A sleeper costs no processor, a spinner all of it: half apart is far from noise.
+    idle = {name: one["idle_cpu_percent"] for name, one in found["wait"].items()}
+    assert idle["park"] < idle["spin"] / 2

@@ -160,6 +160,12 @@ class Engine:
         self._beats += 1
         return self._beats
 
+    def warm_up(self, orders):
+        return {"orders": orders}
+
+    def is_where_started(self):
+        return True
+
     def stop(self):
         pass
 

@@ -13,6 +13,7 @@
 #include "gateway_core/journal/writer.hpp"
 #include "gateway_core/platform/clock.hpp"
 #include "gateway_core/port/ports.hpp"
+#include "gateway_core/ring/fair_turn.hpp"
 #include "gateway_core/state/state.hpp"
 #include "gateway_core/telemetry/measurement.hpp"
 
@@ -202,6 +203,8 @@ class Engine {
   std::size_t turn_urgent(std::size_t limit) noexcept;
   std::size_t turn_facts(std::size_t limit) noexcept;
   std::size_t turn_orders(std::size_t limit) noexcept;
+  /// Takes the new order at the head of the lane without copying it first; false = not possible.
+  [[nodiscard]] bool submit_in_place(ClientPort& port) noexcept;
   void dispatch_fact(const AnyMessage& message) noexcept;
   void release_gated() noexcept;
   void poll_kill_word() noexcept;
@@ -234,6 +237,7 @@ class Engine {
   std::vector<std::unique_ptr<ClientPort>> client_ports_;
   std::vector<std::unique_ptr<VenuePort>> venue_ports_;
   VenuePort* venue_port_of_[kVenuesMax] = {};
+  FairTurn urgent_turn_, facts_turn_, orders_turn_;  // which port is asked first
   std::int64_t now_ns_ = 0;
   std::int64_t timers_due_ns_ = 0;
   std::uint64_t kill_word_seen_ = 0;

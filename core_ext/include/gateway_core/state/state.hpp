@@ -59,6 +59,7 @@ class State {
   void prefault() noexcept {
     orders.prefault();
     names.prefault();
+    routes.prefault();
     fills.prefault();
   }
 
