@@ -51,6 +51,8 @@ enum class MatchReason : std::uint8_t {
   kWouldCross,
   kQuantityBelowFilled,
   kNothingToChange,
+  kDisplayRange,
+  kDisplayNotAllowed,
   // Ends of orders that were taken.
   kRequested,
   kIocRemainder,
@@ -59,6 +61,7 @@ enum class MatchReason : std::uint8_t {
   kProtectionPrice,
   kExpiryReached,
   kDayEnded,
+  kSelfTrade,
 };
 
 inline constexpr std::string_view kMatchReasonNames[] = {"",
@@ -81,17 +84,21 @@ inline constexpr std::string_view kMatchReasonNames[] = {"",
                                                          "WOULD_CROSS",
                                                          "QUANTITY_BELOW_FILLED",
                                                          "NOTHING_TO_CHANGE",
+                                                         "DISPLAY_RANGE",
+                                                         "DISPLAY_NOT_ALLOWED",
                                                          "REQUESTED",
                                                          "IOC_REMAINDER",
                                                          "FOK_UNFILLABLE",
                                                          "NO_LIQUIDITY",
                                                          "PROTECTION_PRICE",
                                                          "EXPIRY_REACHED",
-                                                         "DAY_ENDED"};
+                                                         "DAY_ENDED",
+                                                         "SELF_TRADE"};
 
 static_assert(std::size(kMatchKindNames) ==
               static_cast<std::size_t>(MatchKind::kReplaceRejected) + 1);
-static_assert(std::size(kMatchReasonNames) == static_cast<std::size_t>(MatchReason::kDayEnded) + 1);
+static_assert(std::size(kMatchReasonNames) ==
+              static_cast<std::size_t>(MatchReason::kSelfTrade) + 1);
 
 [[nodiscard]] constexpr std::string_view name_of(MatchKind kind) noexcept {
   return kMatchKindNames[static_cast<std::size_t>(kind)];
