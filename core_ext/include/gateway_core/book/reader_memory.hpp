@@ -10,14 +10,11 @@ namespace gateway {
 
 /// The orders and what each pairs with. docs/concepts/books.md says why each is needed.
 struct ReaderOrders {
-  static constexpr auto kCommit = std::memory_order_release;       // pairs with kBegin
-  static constexpr auto kBegin = std::memory_order_acquire;        // pairs with kCommit
-  static constexpr auto kPublishLink = std::memory_order_release;  // pairs with kFollowLink
-  static constexpr auto kFollowLink = std::memory_order_acquire;   // pairs with kPublishLink
-  static constexpr auto kBeforeFields =
-      std::memory_order_release;  // fence, pairs with kAfterFields
-  static constexpr auto kAfterFields =
-      std::memory_order_acquire;  // fence, pairs with kBeforeFields
+  static constexpr auto kCommit = std::memory_order_release;        // pairs with kBegin
+  static constexpr auto kBegin = std::memory_order_acquire;         // pairs with kCommit
+  static constexpr auto kBeforeFields = std::memory_order_release;  // fence; pairs with both below
+  static constexpr auto kAfterFields = std::memory_order_acquire;   // fence
+  static constexpr auto kFollowLink = std::memory_order_acquire;
 };
 
 struct NativeMemory : ReaderOrders {

@@ -36,7 +36,7 @@ class SkipSide {
  public:
   static constexpr int kHeightMax = 12;  // 4^12 levels; one node in four is one higher
 
-  explicit SkipSide(Side side) : side_(side) { grow(); }
+  explicit SkipSide(Side side) : side_(side) {}
 
   // --- The writer ------------------------------------------------------------------------------
 
@@ -64,8 +64,7 @@ class SkipSide {
     touch(*before[0], writing).next.store(&node, kRelaxed);
     for (int i = 1; i < node.height; ++i) {
       node.above[i - 1].store(before[i]->above[i - 1].load(kRelaxed), kRelaxed);
-      // A node of fresh memory is complete before a reader can come to it on this way.
-      before[i]->above[i - 1].store(&node, Memory::kPublishLink);
+      before[i]->above[i - 1].store(&node, kLink);
     }
     return node.level;
   }
@@ -76,7 +75,7 @@ class SkipSide {
     touch(*before[0], writing).next.store(next(node), kRelaxed);
     touch(node, writing).orders.store(0, kRelaxed);
     for (int i = 1; i < node.height; ++i) {
-      before[i]->above[i - 1].store(node.above[i - 1].load(kRelaxed), Memory::kPublishLink);
+      before[i]->above[i - 1].store(node.above[i - 1].load(kRelaxed), kLink);
     }
     free_.push_back(&node);  // Room was made in grow().
   }
@@ -139,6 +138,10 @@ class SkipSide {
     const Node* next = nullptr;
     bool is_live = false;
   };
+  // A node of fresh memory is complete before a reader can come to it over a short cut: the fence
+  // in touch() stands between. Where fences are not known, loads and stores say so themselves.
+  static constexpr auto kLink = GATEWAY_HAS_FENCES != 0 ? kRelaxed : std::memory_order_release;
+  static constexpr auto kField = GATEWAY_HAS_FENCES != 0 ? kRelaxed : std::memory_order_acquire;
   static constexpr std::uint64_t kLive = 1;
   static constexpr std::size_t kChunk = 256;
 
@@ -224,8 +227,6 @@ class SkipSide {
     Memory::fence(Memory::kAfterFields);
     return state.stamp.load(kRelaxed) == stamps[which];
   }
-  static constexpr auto kField =
-      GATEWAY_HAS_FENCES != 0 ? std::memory_order_relaxed : std::memory_order_acquire;
 
   /// A node before `price` that was live at `sequence`. Short cuts are of now, not of then, and may
   /// lead anywhere; a node counts only when it was live then and lies further on, before `price`.

@@ -1,0 +1,406 @@
+// Readers of the skiplist: what they see is the book at one sequence, beside a running writer and
+// on a memory as weak as C++ allows; every weakened order is caught. That it is a book is told in
+// order_book_test.cpp.
+#include "gateway_core/book/skip_book.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "book/history_memory.hpp"
+#include "check.hpp"
+#include "gateway_core/book/matching.hpp"
+#include "gateway_core/book/skip_book_reader.hpp"
+#include "random.hpp"
+
+using namespace gateway;
+
+namespace {
+
+constexpr std::size_t kDepth = 8;
+
+/// The best levels of both sides, as the writer sees them.
+struct Shown {
+  DepthRow rows[2][kDepth] = {};
+  std::size_t count[2] = {0, 0};
+  friend bool operator==(const Shown&, const Shown&) = default;
+};
+
+template <typename B>
+Shown shown_by_writer(const B& book) {
+  Shown shown;
+  for (const int i : {0, 1}) {
+    book.walk(i == 0 ? Side::kBuy : Side::kSell, [&](const PriceLevel& level) {
+      shown.rows[i][shown.count[i]++] = {level.price, level.displayed(), level.orders};
+      return shown.count[i] < kDepth;
+    });
+  }
+  return shown;
+}
+
+template <typename Reader>
+bool shown_by_reader(const Reader& reader, Shown& shown, std::uint64_t& sequence, int tries) {
+  shown = {};
+  DepthSnapshot taken;
+  if (!reader.snapshot(shown.rows[0], shown.rows[1], taken, tries)) return false;
+  sequence = taken.sequence;
+  for (int i = 0; i < 2; ++i) {
+    shown.count[i] = i == 0 ? taken.bids : taken.asks;
+    std::fill(shown.rows[i] + shown.count[i], shown.rows[i] + kDepth, DepthRow{});
+  }
+  return true;
+}
+
+/// One random request: an order, a cancel, a move, the market.
+template <typename Engine>
+void trade(Engine& engine, check::Random& random, OrderId& next, std::uint64_t prices) {
+  const Side side = random.below(2) == 0 ? Side::kBuy : Side::kSell;
+  const auto price = static_cast<std::int64_t>(1000 + random.below(prices)) +
+                     (side == Side::kSell ? static_cast<std::int64_t>(prices) / 2 : 0);
+  const auto quantity = static_cast<std::int64_t>(1 + random.below(9));
+  const auto old = next - std::min<OrderId>(next - 1, 1 + random.below(40));
+  switch (random.below(6)) {
+    case 0:
+      engine.cancel(old);
+      return;
+    case 1:
+      engine.replace(old, price, 0, 0);
+      return;
+    case 2:
+      engine.set_market_level(side, price, static_cast<std::int64_t>(random.below(3)));
+      return;
+    default:
+      engine.submit({.order_id = next++, .side = side, .quantity = quantity, .price = price});
+  }
+}
+
+}  // namespace
+
+TEST(a_snapshot_is_the_book_after_the_last_request) {
+  MatchingEngine<SkipBook<>> engine(1, 1, 1024);
+  const SkipBookReader<> reader(engine.book());
+  check::Random random(3);
+  OrderId next = 1;
+  for (int i = 0; i < 20000; ++i) {
+    trade(engine, random, next, 40);
+    Shown seen;
+    std::uint64_t sequence = 0;
+    CHECK(shown_by_reader(reader, seen, sequence, 1));
+    CHECK_EQUAL(sequence, engine.book().sequence());
+    CHECK(seen == shown_by_writer(engine.book()));
+  }
+  CHECK_EQUAL(engine.check(), "");
+}
+
+TEST(the_count_and_quantity_of_a_level_are_the_sums_of_its_orders) {
+  MatchingEngine<SkipBook<>> engine(1, 1, 1024);
+  const SkipBookReader<> reader(engine.book());
+  check::Random random(4);
+  OrderId next = 1;
+  for (int i = 0; i < 3000; ++i) {
+    trade(engine, random, next, 40);
+    std::map<std::pair<Side, std::int64_t>, DepthRow> sums;
+    engine.visit_open([&](const BookOrder& order, std::int64_t) {
+      DepthRow& row = sums[{order.side, order.price}];
+      row.quantity += order.shown;
+      ++row.orders;
+    });
+    for (const Side side : {Side::kBuy, Side::kSell}) {
+      reader.walk(side, [&](const DepthRow& row, std::uint64_t) {
+        const DepthRow& sum = sums[{side, row.price}];
+        CHECK_EQUAL(row.orders, sum.orders);
+        CHECK_EQUAL(row.quantity,
+                    sum.quantity + engine.book().find(side, row.price)->market_quantity);
+        return true;
+      });
+    }
+  }
+}
+
+TEST(a_reader_finds_levels_by_price) {
+  SkipBook<> book;
+  const SkipBookReader<> reader(book);
+  std::map<std::int64_t, std::int64_t> model;
+  check::Random random(5);
+  for (int i = 0; i < 20000; ++i) {
+    const auto price = static_cast<std::int64_t>(1 + random.below(2000));
+    if (random.below(2) == 0 && model.erase(price) > 0) {
+      book.close(Side::kSell, price);
+    } else {
+      PriceLevel& level = book.open(Side::kSell, price);
+      level.market_quantity = model[price] = i + 1;
+      book.changed(level);
+    }
+    book.commit();
+    const auto probe = static_cast<std::int64_t>(1 + random.below(2000));
+    DepthRow row;
+    const auto found = reader.find(Side::kSell, probe, row);
+    CHECK_EQUAL(found == SkipBookReader<>::Found::kYes, model.count(probe) == 1);
+    if (found == SkipBookReader<>::Found::kYes) CHECK_EQUAL(row.quantity, model[probe]);
+  }
+}
+
+TEST(nothing_is_visible_before_it_is_committed) {
+  SkipBook<> book;
+  const SkipBookReader<> reader(book);
+  book.open(Side::kBuy, 100).market_quantity = 5;
+  book.changed(*book.find(Side::kBuy, 100));
+  book.commit();
+  book.close(Side::kBuy, 100);
+  book.open(Side::kBuy, 90).market_quantity = 7;  // the same node, within the same request
+  DepthRow row;
+  CHECK(reader.find(Side::kBuy, 100, row) == SkipBookReader<>::Found::kYes);
+  CHECK_EQUAL(row.quantity, 5);
+  CHECK(reader.find(Side::kBuy, 90, row) == SkipBookReader<>::Found::kNo);
+  book.commit();
+  CHECK(reader.find(Side::kBuy, 100, row) == SkipBookReader<>::Found::kNo);
+  CHECK(reader.find(Side::kBuy, 90, row) == SkipBookReader<>::Found::kYes);
+}
+
+TEST(a_reader_that_stops_in_the_middle_delays_nobody_and_keeps_no_memory) {
+  SkipBook<> book;
+  const SkipBookReader<> reader(book);
+  const auto set = [&](std::int64_t price, std::int64_t quantity) {
+    PriceLevel& level = book.open(Side::kSell, price);
+    level.market_quantity = quantity;
+    book.changed(level);
+    book.commit();
+  };
+  for (std::int64_t price = 10; price <= 300; price += 10) set(price, 1);
+  const std::size_t nodes = book.nodes();
+  std::vector<std::int64_t> seen;
+  bool has_stopped = false;
+  const bool is_done = reader.walk(Side::kSell, [&](const DepthRow& row, std::uint64_t) {
+    seen.push_back(row.price);
+    if (row.price == 100 && !has_stopped) {  // Here the reader sleeps and the writer works on.
+      has_stopped = true;
+      for (int round = 0; round < 10000; ++round) {
+        for (const std::int64_t price : {95, 100, 105, 115, 250}) {
+          book.close(Side::kSell, book.open(Side::kSell, price).price);
+          book.commit();
+        }
+        set(100 + round % 7, 2);
+        book.close(Side::kSell, 100 + round % 7);
+        set(110, round + 1);
+        set(250, 1);
+      }
+    }
+    return true;
+  });
+  CHECK(is_done);
+  CHECK_EQUAL(book.nodes(), nodes);
+  std::vector<std::int64_t> wanted;
+  for (std::int64_t price = 10; price <= 300; price += 10) wanted.push_back(price);
+  CHECK(seen == wanted);
+}
+
+TEST(readers_beside_a_writer_see_only_books_that_were) {
+  constexpr int kRequests = 30000;
+  constexpr int kReaders = 3;
+  MatchingEngine<SkipBook<>> engine(1, 1, 4096);
+  std::vector<Shown> books(kRequests + 1);  // by sequence; read after the threads have ended
+  std::atomic<bool> is_done{false};
+  std::atomic<int> ready{0};
+  struct Taken {
+    std::uint64_t sequence;
+    Shown shown;
+  };
+  std::vector<Taken> taken[kReaders];
+  std::uint64_t walks[kReaders] = {};
+  bool has_order[kReaders];
+  std::vector<std::thread> readers;
+  for (int i = 0; i < kReaders; ++i) {
+    has_order[i] = true;
+    readers.emplace_back([&, i] {
+      const SkipBookReader<> reader(engine.book());
+      ++ready;
+      while (!is_done.load(std::memory_order_relaxed)) {
+        Taken one;
+        if (shown_by_reader(reader, one.shown, one.sequence, 100) && taken[i].size() < 4000) {
+          taken[i].push_back(one);
+        }
+        std::int64_t before = 0;
+        reader.walk(Side::kSell, [&](const DepthRow& row, std::uint64_t) {
+          has_order[i] &= row.price > before;
+          before = row.price;
+          return true;
+        });
+        ++walks[i];
+        std::this_thread::yield();
+      }
+    });
+  }
+  while (ready.load() < kReaders) std::this_thread::yield();
+  check::Random random(9);
+  OrderId next = 1;
+  for (int i = 0; i < kRequests; ++i) {
+    trade(engine, random, next, 60);
+    books[engine.book().sequence()] = shown_by_writer(engine.book());
+    if (i % 64 == 0) std::this_thread::yield();
+  }
+  is_done.store(true, std::memory_order_relaxed);
+  for (std::thread& reader : readers) reader.join();
+  std::size_t total = 0;
+  for (int i = 0; i < kReaders; ++i) {
+    for (const Taken& one : taken[i]) CHECK(one.shown == books[one.sequence]);
+    total += taken[i].size();
+    CHECK(has_order[i]);
+    CHECK(walks[i] > 0);
+  }
+  CHECK(total > 10);
+}
+
+#if GATEWAY_HAS_FENCES  // Without fences the code under test is another one.
+
+namespace {
+
+/// Lets a writer work and many readers look back at its history. The first thing a reader sees
+/// that never was, or "".
+template <typename Memory>
+std::string look_back(std::uint64_t seed, int readers, std::uint64_t& seen_snapshots) {
+  constexpr int kRequests = 14;
+  check::History::begin_writing();
+  SkipBook<Memory> book;
+  std::map<std::int64_t, DepthRow> levels[2];
+  std::vector<std::map<std::int64_t, DepthRow>> sells{levels[1]};
+  std::vector<std::map<std::int64_t, DepthRow>> buys{levels[0]};
+  std::vector<std::uint64_t> times{check::History::now};
+  check::Random random(seed);
+  for (int request = 0; request < kRequests; ++request) {
+    for (std::uint64_t change = 1 + random.below(2); change > 0; --change) {
+      const Side side = random.below(3) == 0 ? Side::kBuy : Side::kSell;
+      const auto price = static_cast<std::int64_t>(1 + random.below(4));
+      auto& known = levels[side == Side::kSell ? 1 : 0];
+      if (known.count(price) == 1 && random.below(2) == 0) {
+        book.close(side, price);
+        known.erase(price);
+      } else {
+        PriceLevel& level = book.open(side, price);
+        level.market_quantity = 1 + static_cast<std::int64_t>(random.below(1000));
+        level.orders = static_cast<std::uint32_t>(level.market_quantity * 3);
+        known[price] = {price, level.market_quantity, level.orders};
+        book.changed(level);
+      }
+    }
+    book.commit();
+    buys.push_back(levels[0]);
+    sells.push_back(levels[1]);
+    times.push_back(check::History::now);
+  }
+  const SkipBookReader<Memory> reader(book);
+  const auto is_book = [](const std::map<std::int64_t, DepthRow>& known, const DepthRow* rows,
+                          std::size_t count, bool is_descending) {
+    if (known.size() != count) return false;
+    for (const auto& [price, row] : known) {
+      const auto rank = static_cast<std::size_t>(std::distance(known.begin(), known.find(price)));
+      if (!(rows[is_descending ? count - 1 - rank : rank] == row)) return false;
+    }
+    return true;
+  };
+  for (int run = 0; run < readers; ++run) {
+    const std::size_t from = random.below(times.size());
+    const std::uint64_t begun = from;
+    check::History::begin_reading(random.next(), times[from]);
+    DepthRow bids[kDepth];
+    DepthRow asks[kDepth];
+    DepthSnapshot taken;
+    if (reader.snapshot(bids, asks, taken, 2)) {
+      ++seen_snapshots;
+      if (taken.sequence < begun) return "a snapshot older than its call";
+      if (!is_book(buys[taken.sequence], bids, taken.bids, true) ||
+          !is_book(sells[taken.sequence], asks, taken.asks, false)) {
+        return "a book that never was";
+      }
+    }
+    DepthRow row;
+    const auto price = static_cast<std::int64_t>(1 + random.below(4));
+    check::History::begin_reading(random.next(), times[from]);
+    const auto found = reader.find(Side::kSell, price, row, 2);
+    bool was_so = found == SkipBookReader<Memory>::Found::kBusy;
+    for (std::size_t at = from; at < sells.size(); ++at) {
+      const auto known = sells[at].find(price);
+      was_so |= found == SkipBookReader<Memory>::Found::kNo
+                    ? known == sells[at].end()
+                    : known != sells[at].end() && known->second == row;
+    }
+    if (!was_so) return "a level that never was";
+    std::vector<std::int64_t> walked;
+    check::History::begin_reading(random.next(), times[from]);
+    std::string fault;
+    const bool is_done = reader.walk(
+        Side::kSell,
+        [&](const DepthRow& one, std::uint64_t sequence) {
+          const auto known = sells[sequence].find(one.price);
+          if (known == sells[sequence].end() || !(known->second == one)) fault = "a wrong row";
+          if (!walked.empty() && walked.back() >= one.price) fault = "rows out of order";
+          walked.push_back(one.price);
+          return fault.empty();
+        },
+        8);
+    if (!fault.empty()) return fault;
+    for (std::int64_t there = 1; is_done && there <= 4; ++there) {
+      const bool is_always =
+          std::all_of(sells.begin() + static_cast<std::ptrdiff_t>(from), sells.end(),
+                      [&](const auto& known) { return known.count(there) == 1; });
+      if (is_always && std::count(walked.begin(), walked.end(), there) != 1) {
+        return "a level that was always there is missing";
+      }
+    }
+    if (check::History::has_race) return "memory that may not be complete yet";
+  }
+  return "";
+}
+
+/// How many of many histories show a fault.
+template <typename Memory>
+int faults(std::string& first, std::uint64_t& snapshots) {
+  int found = 0;
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    const std::string fault = look_back<Memory>(seed, 150, snapshots);
+    found += !fault.empty();
+    if (first.empty() && !fault.empty()) first = "seed " + std::to_string(seed) + ": " + fault;
+  }
+  return found;
+}
+
+constexpr auto kWeak = std::memory_order_relaxed;
+struct CommitWeakened : check::HistoryMemory {
+  static constexpr auto kCommit = kWeak;
+};
+struct BeginWeakened : check::HistoryMemory {
+  static constexpr auto kBegin = kWeak;
+};
+struct FollowWeakened : check::HistoryMemory {
+  static constexpr auto kFollowLink = kWeak;
+};
+struct FenceBeforeFieldsLeftOut : check::HistoryMemory {
+  static constexpr auto kBeforeFields = kWeak;
+};
+struct FenceAfterFieldsLeftOut : check::HistoryMemory {
+  static constexpr auto kAfterFields = kWeak;
+};
+
+}  // namespace
+
+TEST(on_the_weakest_memory_readers_see_only_books_that_were) {
+  std::string first;
+  std::uint64_t snapshots = 0;
+  CHECK_EQUAL(faults<check::HistoryMemory>(first, snapshots), 0);
+  CHECK_EQUAL(first, "");
+  CHECK(snapshots > 500);
+}
+
+TEST(every_weakened_memory_order_is_caught) {
+  std::string first;
+  std::uint64_t snapshots = 0;
+  CHECK(faults<CommitWeakened>(first, snapshots) > 0);
+  CHECK(faults<BeginWeakened>(first, snapshots) > 0);
+  CHECK(faults<FollowWeakened>(first, snapshots) > 0);
+  CHECK(faults<FenceBeforeFieldsLeftOut>(first, snapshots) > 0);
+  CHECK(faults<FenceAfterFieldsLeftOut>(first, snapshots) > 0);
+}
+
+#endif
