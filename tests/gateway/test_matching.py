@@ -35,8 +35,8 @@ def test_open_orders_speak_in_words() -> None:
         1, 9, "sell", "stop_limit", 4, time_in_force="gtd", price=90, trigger_price=95, expires_ns=5
     )
     assert engine.open_orders() == [
-        OpenOrder(2, 7, "buy", "limit", "gtc", 100, 0, 10, 10, 3, 0, False, True),
-        OpenOrder(1, 9, "sell", "stop_limit", "gtd", 90, 95, 4, 4, 0, 5, True, False),
+        OpenOrder(2, 7, "buy", "limit", "gtc", 100, 0, 10, 10, 3, 0, False, True, 0, 10),
+        OpenOrder(1, 9, "sell", "stop_limit", "gtd", 90, 95, 4, 4, 0, 5, True, False, 0, 4),
     ]
 
 

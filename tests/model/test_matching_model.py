@@ -1,20 +1,28 @@
 """A slow, obvious order book, and the property that the fast one says exactly the same events.
 
-The model keeps one list of orders by time and one dict of the market; every question is a search.
+The model keeps one list of orders by time and one dict of the market; every question is a search,
+and whether a fill-or-kill order can fill is tried out on a copy of the whole book.
 """
 
+import copy
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.matching import Event, MatchingEngine
+from gateway.matching import Event, MatchingEngine, MatchingRules
 
 ORDERS_MAX = 64
+TICK = 5
+LOT = 2
+MASK = 2**64 - 1
+PRICE_TIME = MatchingRules()
+OWNERS = 11  # where account, group and firm stand in a submit step
 
 
 @dataclass
@@ -29,12 +37,43 @@ class Order:
     leaves: int
     post_only: bool
     expires: int
+    owner: int = 0
+    display: int = 0
+    shown: int = 0
     ahead: int = 0
     waits: bool = False
 
 
+def mixed(a: int, b: int) -> int:
+    product = a * b
+    return (product ^ product >> 64) & MASK
+
+
+def shares_of(sizes: list[int], quantity: int, rules: MatchingRules) -> list[int]:
+    """Pro-rata by fractions: who gets how much of `quantity`, oldest first."""
+    if quantity >= sum(sizes):
+        return sizes
+    exact = [Fraction(quantity * size, sum(sizes)) for size in sizes]
+    shares = [int(share // LOT) * LOT for share in exact]
+    stood = [i for i, share in enumerate(shares) if share >= rules.allocation_min]
+    shares = [share if i in stood else 0 for i, share in enumerate(shares)]
+    left = quantity - sum(shares)
+    if rules.remainder == "largest":
+        for i in sorted(stood, key=lambda i: (shares[i] - exact[i], i)):
+            if left >= LOT and sizes[i] - shares[i] >= LOT:
+                shares[i] += LOT
+                left -= LOT
+    for i, size in enumerate(sizes):
+        more = min(left, size - shares[i])
+        shares[i] += more
+        left -= more
+    return shares
+
+
 class SlowBook:
-    def __init__(self, orders_max: int) -> None:
+    def __init__(self, orders_max: int, rules: MatchingRules) -> None:
+        self.rules = rules
+        self.is_stopped = False  # the taker, by self-trade prevention
         self.orders_max = orders_max
         self.resting: list[Order] = []  # by time
         self.waiting: list[Order] = []  # stops, by time
@@ -48,11 +87,17 @@ class SlowBook:
     # Calls.
 
     def submit(self, *fields: Any) -> None:
-        order_id, side, type_, time, quantity, price, trigger, expires, post_only, now = fields
+        order_id, side, type_, time, quantity, price, trigger, expires, post_only, now, *who = (
+            fields
+        )
+        *owners, display = who
+        scope = ("account", "group", "firm").index(self.rules.self_trade_scope)
+        owner = 0 if self.rules.self_trade == "allowed" else owners[scope]
         self.advance(now)
         order = Order(
-            order_id, side, type_, time, price, trigger, quantity, quantity, post_only, expires
-        )
+            order_id, side, type_, time, price, trigger, quantity, quantity, post_only, expires,
+            owner, display,
+        )  # fmt: skip
         reason = self.why_not(order)
         if reason:
             self.say("rejected", order, price, quantity, leaves=0, reason=reason)
@@ -91,6 +136,7 @@ class SlowBook:
             return
         old = (order.price, order.quantity, order.trigger)
         order.leaves += wanted[1] - order.quantity
+        order.shown = order.leaves if order.waits else min(order.shown, order.leaves)
         order.price, order.quantity, order.trigger = wanted
         self.say("replaced", order, order.price, order.quantity)
         if order.waits:
@@ -131,7 +177,7 @@ class SlowBook:
                 self.fill(order, order.leaves, order.price, 0, True)
         passive = "sell" if aggressor == "buy" else "buy"
         while quantity:
-            taken = self.take_one(passive, price, quantity, None)
+            taken = self.take(passive, price, quantity, None)
             if not taken:
                 break
             quantity -= taken
@@ -148,14 +194,17 @@ class SlowBook:
             (self.find(order.order_id) is not None, "DUPLICATE_ORDER"),
             (order.type == "market" and order.time == "gtd", "UNSUPPORTED_TIME_IN_FORCE"),
             (order.post_only and not rests, "UNSUPPORTED_FLAG"),
+            (order.display != 0 and not rests, "DISPLAY_NOT_ALLOWED"),
             (order.quantity <= 0, "QUANTITY_RANGE"),
-            (order.quantity % 2 != 0, "BAD_LOT"),
+            (order.quantity % LOT != 0, "BAD_LOT"),
+            (order.display < 0 or order.display > order.quantity, "DISPLAY_RANGE"),
+            (order.display % LOT != 0, "BAD_LOT"),
             ("limit" in order.type and not order.price, "PRICE_MISSING"),
             (order.price < 0, "RANGE"),
-            (order.price % 5 != 0, "BAD_TICK"),
+            (order.price % TICK != 0, "BAD_TICK"),
             (stop and not order.trigger, "TRIGGER_MISSING"),
             (not stop and order.trigger != 0, "TRIGGER_NOT_ALLOWED"),
-            (order.trigger % 5 != 0, "BAD_TICK"),
+            (order.trigger % TICK != 0, "BAD_TICK"),
             (order.time != "gtd" and order.expires != 0, "EXPIRY_NOT_ALLOWED"),
             (order.time == "gtd" and order.expires == 0, "EXPIRY_MISSING"),
             (order.time == "gtd" and order.expires <= self.now, "EXPIRY_PAST"),
@@ -171,64 +220,139 @@ class SlowBook:
         rules: list[tuple[bool, str]] = [
             (trigger != 0 and not order.waits, "TRIGGER_NOT_ALLOWED"),
             (quantity <= 0, "QUANTITY_RANGE"),
-            (quantity % 2 != 0, "BAD_LOT"),
+            (quantity % LOT != 0, "BAD_LOT"),
             (quantity <= order.quantity - order.leaves, "QUANTITY_BELOW_FILLED"),
             (price < 0, "RANGE"),
-            (price % 5 != 0 or new_trigger % 5 != 0, "BAD_TICK"),
+            (price % TICK != 0 or new_trigger % TICK != 0, "BAD_TICK"),
             (wanted == old, "NOTHING_TO_CHANGE"),
             (moves_post_only and self.crosses(order, price), "WOULD_CROSS"),
         ]
         return next((reason for broken, reason in rules if broken), "")
 
     def execute(self, order: Order) -> None:
+        if order.time == "fok":
+            trial, twin = copy.deepcopy((self, order))
+            trial.sweep(twin)
+            if twin.quantity != order.quantity or twin.leaves:
+                self.end(order, "FOK_UNFILLABLE")
+                return
+        self.sweep(order)
         other = "sell" if order.side == "buy" else "buy"
-        limit = order.price or (10**9 if order.side == "buy" else 0)
-        sign = 1 if order.side == "buy" else -1
-        reachable = sum(
-            self.total(other, p) for p in self.prices(other) if sign * p <= sign * limit
-        )
-        if order.time == "fok" and reachable < order.leaves:
-            self.end(order, "FOK_UNFILLABLE")
-            return
-        while order.leaves:
-            prices = [p for p in self.prices(other) if sign * p <= sign * limit]
-            if not prices:
-                break
-            self.take_one(other, min(prices, key=lambda p: sign * p), order.leaves, order)
         if not order.leaves:
             return
-        if order.type in ("market", "stop"):
+        if self.is_stopped:
+            self.end(order, "SELF_TRADE")
+        elif order.type in ("market", "stop"):
             self.end(order, "PROTECTION_PRICE" if self.prices(other) else "NO_LIQUIDITY")
         elif order.time == "ioc":
             self.end(order, "IOC_REMAINDER")
         else:
-            order.ahead = self.market.get((order.side, order.price), 0)
-            self.resting.append(order)
+            self.join(order)
 
-    def take_one(self, side: str, price: int, quantity: int, taker: Order | None) -> int:
-        """One step along the queue at a price; returns what traded."""
+    def sweep(self, order: Order) -> None:
+        self.is_stopped = False
+        other = "sell" if order.side == "buy" else "buy"
+        sign = 1 if order.side == "buy" else -1
+        limit = order.price or (10**9 if order.side == "buy" else 0)
+        while order.leaves and not self.is_stopped:
+            prices = [p for p in self.prices(other) if sign * p <= sign * limit]
+            if not prices:
+                break
+            self.take(other, min(prices, key=lambda p: sign * p), order.leaves, order)
+
+    def join(self, order: Order) -> None:
+        """To the back of the queue, showing the next part."""
+        order.shown = order.leaves
+        if order.display:
+            lots = order.display // LOT
+            less = min(lots * self.rules.display_variance_percent // 100, lots - 1)
+            drawn = mixed(
+                self.rules.display_seed ^ order.order_id ^ 0x9E3779B97F4A7C15,
+                order.leaves ^ 0xD6E8FEB86659FD93,
+            )
+            order.shown = min(order.display - drawn % (less + 1) * LOT, order.leaves)
+        order.ahead = self.market.get((order.side, order.price), 0)
+        self.resting.append(order)
+
+    def take(self, side: str, price: int, quantity: int, taker: Order | None) -> int:
+        """One step at a price, or one round of shares; returns what traded."""
+        if self.rules.allocation == "pro_rata":
+            return self.take_shares(side, price, quantity, taker)
         queue = self.at(side, price)
         if queue and queue[0].ahead == 0:
-            maker = queue[0]
-            traded = min(quantity, maker.leaves)
-            self.fill(maker, traded, price, taker.order_id if taker else 0, True)
-            contra = maker.order_id
-        else:
-            contra = 0
-            traded = min(quantity, queue[0].ahead if queue else self.market.get((side, price), 0))
-            if not traded:
+            if self.is_self_trade(queue[0], taker):
+                self.prevent(queue[0], taker)
                 return 0
-            self.market[side, price] -= traded
-            for order in queue:
-                order.ahead -= traded
-        if taker:
-            self.fill(taker, traded, price, contra, False)
+            return self.trade(queue[0], min(quantity, queue[0].shown), taker)
+        there = queue[0].ahead if queue else self.market.get((side, price), 0)
+        return self.trade_market(side, price, min(quantity, there), taker)
+
+    def take_shares(self, side: str, price: int, quantity: int, taker: Order | None) -> int:
+        for order in self.at(side, price):
+            if self.is_self_trade(order, taker) and not self.is_stopped:
+                self.prevent(order, taker)
+        if self.is_stopped and taker is not None:
+            return 0
+        quantity = taker.leaves if taker else quantity
+        market = self.market.get((side, price), 0)
+        queue = self.at(side, price)
+        sizes = [market, *(order.shown for order in queue)]
+        market_share, *shares = shares_of(sizes, quantity, self.rules)
+        traded = self.trade_market(side, price, market_share, taker)
+        for order, share in zip(queue, shares, strict=True):
+            traded += self.trade(order, share, taker) if share else 0
         return traded
+
+    def is_self_trade(self, maker: Order, taker: Order | None) -> bool:
+        return taker is not None and taker.owner != 0 and maker.owner == taker.owner
+
+    def prevent(self, maker: Order, taker: Any) -> None:
+        mode = self.rules.self_trade
+        if mode == "decrement":
+            amount = min(maker.leaves, taker.leaves)
+            self.decrement(maker, amount)
+            if taker.leaves == amount:
+                self.is_stopped = True
+            else:
+                self.decrement(taker, amount)
+            return
+        if mode in ("cancel_oldest", "cancel_both"):
+            self.resting.remove(maker)
+            self.say("canceled", maker, maker.price, maker.leaves, leaves=0, reason="SELF_TRADE")
+        self.is_stopped = mode != "cancel_oldest"
+
+    def decrement(self, order: Order, amount: int) -> None:
+        if order.leaves == amount:
+            self.resting.remove(order)
+            self.say("canceled", order, order.price, amount, leaves=0, reason="SELF_TRADE")
+            return
+        order.leaves -= amount
+        order.quantity -= amount
+        order.shown = min(order.shown, order.leaves)
+        self.say("replaced", order, order.price, order.quantity, reason="SELF_TRADE")
+
+    def trade(self, maker: Order, quantity: int, taker: Order | None) -> int:
+        self.fill(maker, quantity, maker.price, taker.order_id if taker else 0, True)
+        if taker:
+            self.fill(taker, quantity, maker.price, maker.order_id, False)
+        return quantity
+
+    def trade_market(self, side: str, price: int, quantity: int, taker: Order | None) -> int:
+        if quantity:
+            self.market[side, price] -= quantity
+            for order in self.at(side, price):
+                order.ahead = max(0, order.ahead - quantity)
+            if taker:
+                self.fill(taker, quantity, price, 0, False)
+        return quantity
 
     def fill(self, order: Order, quantity: int, price: int, contra: int, maker: bool) -> None:
         order.leaves -= quantity
-        if not order.leaves and order in self.resting:
+        order.shown -= min(order.shown, quantity)
+        if maker and not order.shown:
             self.resting.remove(order)
+            if order.leaves:
+                self.join(order)
         self.events.append(
             Event("filled", order.order_id, price, quantity, order.leaves, contra, maker, "")
         )
@@ -265,6 +389,7 @@ class SlowBook:
             self.line.append(order)
         else:
             order.waits = True
+            order.shown = order.leaves
             self.waiting.append(order)
 
     # Looking.
@@ -275,8 +400,8 @@ class SlowBook:
     def at(self, side: str, price: int) -> list[Order]:
         return [o for o in self.resting if (o.side, o.price) == (side, price)]
 
-    def total(self, side: str, price: int) -> int:
-        return self.market.get((side, price), 0) + sum(o.leaves for o in self.at(side, price))
+    def displayed(self, side: str, price: int) -> int:
+        return self.market.get((side, price), 0) + sum(o.shown for o in self.at(side, price))
 
     def prices(self, side: str) -> list[int]:
         found = {o.price for o in self.resting if o.side == side}
@@ -289,7 +414,7 @@ class SlowBook:
         return any(p >= price for p in self.prices("buy"))
 
     def depth(self, side: str) -> list[tuple[int, int]]:
-        return [(price, self.total(side, price)) for price in self.prices(side)]
+        return [(price, self.displayed(side, price)) for price in self.prices(side)]
 
     # Small steps.
 
@@ -321,11 +446,16 @@ class SlowBook:
         self.events.append(Event(kind, order.order_id, price, quantity, left, 0, False, reason))
 
 
-def operation(choose: random.Random, number: int, now: int, alive: list[int]) -> tuple[Any, ...]:
+def operation(
+    choose: random.Random, number: int, now: int, alive: list[int], is_busy: bool = False
+) -> tuple[Any, ...]:
     """One call; mostly sensible, sometimes wrong. Prices lie close so that everything meets."""
     side = choose.choice(("buy", "sell"))
-    price = 5 * (choose.randint(14, 22) if side == "buy" else choose.randint(20, 28))
+    price = TICK * (choose.randint(14, 22) if side == "buy" else choose.randint(20, 28))
     verb = choose.choice(("submit",) * 9 + ("market",) * 4 + ("cancel", "replace", "trade") * 3)
+    if is_busy:  # Our orders meet mostly each other.
+        price = TICK * choose.choice((20, 21, 21, 21, 22))
+        verb = choose.choice(("submit",) * 20 + ("market", "cancel", "replace", "trade"))
     rare = choose.randint(0, 99)
     old = choose.choice(alive) if alive and choose.randint(0, 9) else choose.randint(1, number)
     if rare == 0:
@@ -349,20 +479,25 @@ def operation(choose: random.Random, number: int, now: int, alive: list[int]) ->
     priced = "limit" in type_ or choose.randint(0, 3) == 0
     limit = choose.choice((price,) * 30 + (0, 101)) if priced else 0
     trigger = 5 * choose.randint(16, 26) if "stop" in type_ else choose.choice((0,) * 30 + (100,))
-    post_only = choose.randint(0, 7) == 0
+    post_only = choose.randint(0, 5) == 0
     order_id = old if choose.randint(0, 40) == 0 else number
     at = choose.choice((0, now))
-    return ("submit", order_id, side, type_, time, quantity, limit, trigger, expires, post_only, at)
+    display = choose.choice((2, 2, 4, 4, 6) * 8 + (3, -2)) if choose.randint(0, 3) == 0 else 0
+    account = choose.randint(0, 3)
+    who = (account, account // 2, choose.randint(0, 1), display)
+    order = (order_id, side, type_, time, quantity, limit, trigger, expires, post_only, at)
+    return ("submit", *order, *who)
 
 
 def tell_fast(engine: MatchingEngine, step: tuple[Any, ...]) -> list[Event]:
     verb, *rest = step
     match verb:
         case "submit":
-            order_id, side, type_, time, quantity, price, trigger, expires, post_only, now = rest
+            order_id, side, type_, time, quantity, price, trigger, expires, post_only, *more = rest
+            now, account, group, firm, display = more
             return engine.submit(
                 order_id,
-                1,
+                account,
                 side,
                 type_,
                 quantity,
@@ -372,6 +507,9 @@ def tell_fast(engine: MatchingEngine, step: tuple[Any, ...]) -> list[Event]:
                 expires_ns=expires,
                 is_post_only=post_only,
                 now_ns=now,
+                display_quantity=display,
+                group=group,
+                firm=firm,
             )
         case "replace":
             order_id, price, quantity, trigger = rest
@@ -403,14 +541,21 @@ def tell_slow(book: SlowBook, step: tuple[Any, ...], arrivals: list[int]) -> lis
     return book.events
 
 
-def compare(choose: random.Random, steps: int, orders_max: int = ORDERS_MAX) -> Iterator[Event]:
-    engine = MatchingEngine(tick=5, lot=2, orders_max=orders_max)
-    book = SlowBook(orders_max)
-    done: list[tuple[Any, ...]] = []
+def compare(
+    choose: random.Random,
+    steps: int,
+    orders_max: int = ORDERS_MAX,
+    rules: MatchingRules = PRICE_TIME,
+    done: list[tuple[Any, ...]] | None = None,
+    is_busy: bool = False,
+) -> Iterator[Event]:
+    engine = MatchingEngine(TICK, LOT, orders_max, rules)
+    book = SlowBook(orders_max, rules)
+    done = [] if done is None else done
     now = 0
     for number in range(1, steps + 1):
         arrivals = [row.order_id for row in engine.open_orders()]
-        step = operation(choose, number, now, arrivals)
+        step = operation(choose, number, now, arrivals, is_busy)
         now = max(now, step[1] if step[0] == "advance" else 0)
         done.append(step)
         slow = tell_slow(book, step, arrivals)
@@ -420,15 +565,33 @@ def compare(choose: random.Random, steps: int, orders_max: int = ORDERS_MAX) -> 
         depth = engine.depth(1000)
         assert (depth.bids, depth.asks) == (book.depth("buy"), book.depth("sell")), done
         assert engine.last_price == (book.last or None), done
-        ours = {row.order_id: (row.leaves, row.queue_ahead) for row in engine.open_orders()}
-        assert ours == {o.order_id: (o.leaves, o.ahead) for o in book.resting + book.waiting}, done
+        ours = {r.order_id: (r.leaves, r.shown, r.queue_ahead) for r in engine.open_orders()}
+        theirs = {o.order_id: (o.leaves, o.shown, o.ahead) for o in book.resting + book.waiting}
+        assert ours == theirs, done
         yield from fast
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(choose=st.randoms(use_true_random=False), steps=st.integers(1, 60))
-def test_fast_and_slow_book_agree_on_short_stories(choose: random.Random, steps: int) -> None:
-    list(compare(choose, steps))
+@given(
+    choose=st.randoms(use_true_random=False),
+    steps=st.integers(1, 60),
+    rules=st.builds(
+        MatchingRules,
+        allocation=st.sampled_from(("price_time", "pro_rata")),
+        remainder=st.sampled_from(("largest", "time")),
+        allocation_min=st.sampled_from((0, 2, 4, 6)),
+        self_trade=st.sampled_from(
+            ("allowed", "cancel_newest", "cancel_oldest", "cancel_both", "decrement")
+        ),
+        self_trade_scope=st.sampled_from(("account", "group", "firm")),
+        display_variance_percent=st.sampled_from((0, 50, 99)),
+        display_seed=st.integers(0, MASK),
+    ),
+)
+def test_fast_and_slow_book_agree_on_short_stories(
+    choose: random.Random, steps: int, rules: MatchingRules
+) -> None:
+    list(compare(choose, steps, rules=rules))
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -437,6 +600,36 @@ def test_fast_and_slow_book_agree_on_long_stories(seed: int) -> None:
     seen = {event.kind for event in events} | {event.reason for event in events}
     assert {"untriggered", "triggered", "filled", "replaced", "expired", "rejected"} <= seen
     assert {"FOK_UNFILLABLE", "WOULD_CROSS", "IOC_REMAINDER", "REQUESTED"} <= seen
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("scope", ["account", "group", "firm"])
+@pytest.mark.parametrize("mode", ["cancel_newest", "cancel_oldest", "cancel_both", "decrement"])
+@pytest.mark.parametrize("allocation", ["price_time", "pro_rata"])
+def test_nobody_trades_with_himself_and_both_books_say_how(
+    allocation: Any, mode: Any, scope: Any, seed: int
+) -> None:
+    rules = MatchingRules(allocation=allocation, self_trade=mode, self_trade_scope=scope)
+    owners = {0: 0}  # of the market: nobody
+    done: list[tuple[Any, ...]] = []
+    events = []
+    for event in compare(random.Random(seed), 500, rules=rules, done=done, is_busy=True):
+        events.append(event)
+        if event.kind in ("accepted", "untriggered"):
+            owners[event.order_id] = done[-1][OWNERS + ("account", "group", "firm").index(scope)]
+        if event.kind == "filled" and owners[event.order_id]:
+            assert owners[event.order_id] != owners[event.contra_order_id]
+    assert "SELF_TRADE" in {event.reason for event in events}
+    assert "filled" in {event.kind for event in events}
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("remainder", ["largest", "time"])
+@pytest.mark.parametrize("allocation_min", [0, 4, 8])
+def test_fast_and_slow_book_share_out_alike(allocation_min: int, remainder: Any, seed: int) -> None:
+    rules = MatchingRules("pro_rata", remainder, allocation_min)
+    events = list(compare(random.Random(seed), 600, rules=rules, is_busy=True))
+    assert sum(event.kind == "filled" for event in events) > 100
 
 
 @pytest.mark.parametrize("orders_max", [1, 2, 8])
