@@ -44,5 +44,7 @@ struct Place {
 [[nodiscard]] Figures recover(const Place& place, std::uint64_t records);
 [[nodiscard]] Figures rings(const Place& place);
 [[nodiscard]] Figures matching(const Place& place);
+/// Names are BOOK.WHAT.
+[[nodiscard]] Figures books(const Place& place);
 
 }  // namespace gateway::bench

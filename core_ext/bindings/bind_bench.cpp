@@ -100,6 +100,7 @@ void bind_bench(nb::module_& module) {
       "place"_a, "records"_a);
   module.def("rings", &run_at<bench::rings>, "place"_a);
   module.def("matching", &run_at<bench::matching>, "place"_a);
+  module.def("books", &run_at<bench::books>, "place"_a);
 }
 
 }  // namespace gateway

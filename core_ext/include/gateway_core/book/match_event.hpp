@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <iterator>
 #include <string_view>
+#include <vector>
 
 #include "gateway_core/types/ids.hpp"
 
@@ -119,6 +120,31 @@ struct MatchEvent {
   MatchReason reason = MatchReason::kNone;
   bool is_maker = false;
   friend bool operator==(const MatchEvent&, const MatchEvent&) = default;
+};
+
+/// The events of one call. Made so that saying one writes its fields and nothing else.
+class MatchEvents {
+ public:
+  explicit MatchEvents(std::size_t expected) : events_(expected) {}
+
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] const MatchEvent& operator[](std::size_t at) const noexcept { return events_[at]; }
+  [[nodiscard]] const MatchEvent* begin() const noexcept { return events_.data(); }
+  [[nodiscard]] const MatchEvent* end() const noexcept { return events_.data() + size_; }
+
+  void clear() noexcept { size_ = 0; }
+  /// The place of the next event; all its fields are still to be set.
+  [[nodiscard, gnu::always_inline]] MatchEvent& next() {
+    if (size_ == events_.size()) [[unlikely]]
+      grow();
+    return events_[size_++];
+  }
+
+ private:
+  [[gnu::noinline]] void grow() { events_.resize(2 * size_ + 1); }
+
+  std::vector<MatchEvent> events_;  // the first size_ are said
+  std::size_t size_ = 0;
 };
 
 }  // namespace gateway

@@ -28,16 +28,14 @@ namespace gateway {
 template <Book B = LadderBook>
 class MatchingEngine {
  public:
-  using Events = std::vector<MatchEvent>;
+  using Events = MatchEvents;
 
   explicit MatchingEngine(const MatchingRules& rules)
       : rules_(rules),
         pool_(rules.orders_max),
         book_(rules.tick),
         admission_(rules.tick, rules.lot),
-        pro_rata_(rules.lot, rules.allocation_min, rules.remainder) {
-    events_.reserve(1024);
-  }
+        pro_rata_(rules.lot, rules.allocation_min, rules.remainder) {}
   MatchingEngine(std::int64_t tick, std::int64_t lot, std::size_t orders_max)
       : MatchingEngine(MatchingRules{.tick = tick, .lot = lot, .orders_max = orders_max}) {}
 
@@ -46,11 +44,11 @@ class MatchingEngine {
     expire_due(now_ns);
     const MatchReason reason = refuse(wanted);
     if (reason != MatchReason::kNone) {
-      events_.push_back({.order_id = wanted.order_id,
-                         .price = wanted.price,
-                         .quantity = wanted.quantity,
-                         .kind = MatchKind::kRejected,
-                         .reason = reason});
+      events_.next() = {.order_id = wanted.order_id,
+                        .price = wanted.price,
+                        .quantity = wanted.quantity,
+                        .kind = MatchKind::kRejected,
+                        .reason = reason};
       return events_;
     }
     const Slot slot = enter(wanted);
@@ -70,9 +68,9 @@ class MatchingEngine {
     const Call call(*this);
     const Slot slot = pool_.find(order_id);
     if (slot == kNoSlot) {
-      events_.push_back({.order_id = order_id,
-                         .kind = MatchKind::kCancelRejected,
-                         .reason = MatchReason::kUnknownOrder});
+      events_.next() = {.order_id = order_id,
+                        .kind = MatchKind::kCancelRejected,
+                        .reason = MatchReason::kUnknownOrder};
       return events_;
     }
     unlink(slot);
@@ -89,12 +87,12 @@ class MatchingEngine {
     const MatchReason reason =
         slot == kNoSlot ? MatchReason::kUnknownOrder : complete_and_refuse(pool_[slot], change);
     if (reason != MatchReason::kNone) {
-      events_.push_back({.order_id = order_id,
-                         .price = price,
-                         .quantity = quantity,
-                         .leaves = slot == kNoSlot ? 0 : pool_[slot].leaves,
-                         .kind = MatchKind::kReplaceRejected,
-                         .reason = reason});
+      events_.next() = {.order_id = order_id,
+                        .price = price,
+                        .quantity = quantity,
+                        .leaves = slot == kNoSlot ? 0 : pool_[slot].leaves,
+                        .kind = MatchKind::kReplaceRejected,
+                        .reason = reason};
       return events_;
     }
     BookOrder& order = pool_[slot];
@@ -228,7 +226,9 @@ class MatchingEngine {
   };
 
   static constexpr bool is_better(Side side, std::int64_t price, std::int64_t other) noexcept {
-    return side == Side::kBuy ? price > other : price < other;
+    // No branch on the side, which nobody can predict; prices are not negative.
+    const std::int64_t better = price - other;
+    return (side == Side::kBuy ? better : -better) > 0;
   }
   /// The worst price an order takes.
   static constexpr std::int64_t limit_of(const BookOrder& order) noexcept {
@@ -400,11 +400,11 @@ class MatchingEngine {
 
   void end(Slot slot, MatchKind kind, MatchReason reason) {
     BookOrder& order = pool_[slot];
-    events_.push_back({.order_id = order.order_id,
-                       .price = order.price,
-                       .quantity = order.leaves,
-                       .kind = kind,
-                       .reason = reason});
+    events_.next() = {.order_id = order.order_id,
+                      .price = order.price,
+                      .quantity = order.leaves,
+                      .kind = kind,
+                      .reason = reason};
     open_quantity_ -= order.leaves;
     release(slot);
   }
@@ -454,7 +454,6 @@ class MatchingEngine {
   /// Every stop that a trade since the last look reached joins the end of the line: buy stops from
   /// the lowest trigger, then sell stops from the highest, each by arrival.
   void collect_reached() {
-    if (traded_high_ == 0) return;
     for (const Side side : {Side::kBuy, Side::kSell}) {
       const Side where = stop_side(side);
       while (PriceLevel* level = stops_.best(where)) {
@@ -473,8 +472,13 @@ class MatchingEngine {
     traded_high_ = 0;
   }
 
-  /// Each stop triggers once, so the cascade ends after at most as many turns as there are stops.
   void run_triggers() {
+    if (traded_high_ == 0 && pending_first_ == kNoSlot) [[likely]]
+      return;
+    run_reached();
+  }
+  /// Each stop triggers once, so the cascade ends after at most as many turns as there are stops.
+  void run_reached() {
     collect_reached();
     while (pending_first_ != kNoSlot) {
       const Slot slot = pending_first_;
@@ -494,26 +498,24 @@ class MatchingEngine {
 
   // --- Words -----------------------------------------------------------------------------------
 
-  void say(MatchKind kind, const BookOrder& order, std::int64_t price, std::int64_t quantity) {
-    events_.push_back({.order_id = order.order_id,
-                       .price = price,
-                       .quantity = quantity,
-                       .leaves = order.leaves,
-                       .kind = kind});
-  }
-  void say_reduced(const BookOrder& order) {
-    say(MatchKind::kReplaced, order, order.price, order.quantity);
-    events_.back().reason = MatchReason::kSelfTrade;
+  void say(MatchKind kind, const BookOrder& order, std::int64_t price, std::int64_t quantity,
+           MatchReason reason = MatchReason::kNone) {
+    events_.next() = {.order_id = order.order_id,
+                      .price = price,
+                      .quantity = quantity,
+                      .leaves = order.leaves,
+                      .kind = kind,
+                      .reason = reason};
   }
   void say_fill(const BookOrder& order, std::int64_t price, std::int64_t quantity, OrderId contra,
                 bool is_maker) {
-    events_.push_back({.order_id = order.order_id,
-                       .price = price,
-                       .quantity = quantity,
-                       .leaves = order.leaves,
-                       .contra_order_id = contra,
-                       .kind = MatchKind::kFilled,
-                       .is_maker = is_maker});
+    events_.next() = {.order_id = order.order_id,
+                      .price = price,
+                      .quantity = quantity,
+                      .leaves = order.leaves,
+                      .contra_order_id = contra,
+                      .kind = MatchKind::kFilled,
+                      .is_maker = is_maker};
   }
 
   [[nodiscard]] std::vector<Slot> slots_by_arrival() const {
@@ -534,7 +536,7 @@ class MatchingEngine {
   OrderPool pool_;
   B book_;
   FlatBook stops_;  // few, and one thread's own
-  Events events_;
+  Events events_{1024};
   Admission admission_;
   ProRata pro_rata_;
   std::vector<std::int64_t> prices_;  // scratch

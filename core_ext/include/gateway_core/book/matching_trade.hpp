@@ -185,14 +185,14 @@ bool MatchingEngine<B>::decrement(PriceLevel& level, Slot slot, BookOrder& taker
     level.shrink(maker, amount);
     maker.quantity -= amount;
     open_quantity_ -= amount;
-    say_reduced(maker);
+    say(MatchKind::kReplaced, maker, maker.price, maker.quantity, MatchReason::kSelfTrade);
   }
   is_taker_stopped_ = taker.leaves == amount;
   if (is_taker_stopped_) return false;
   taker.leaves -= amount;
   taker.quantity -= amount;
   open_quantity_ -= amount;
-  say_reduced(taker);
+  say(MatchKind::kReplaced, taker, taker.price, taker.quantity, MatchReason::kSelfTrade);
   return true;
 }
 
