@@ -75,7 +75,8 @@ TEST(shares_keep_their_promises_over_random_claims) {
       if (!is_odd) CHECK_EQUAL(found[i] % lot, 0);
       small += found[i] > 0 && found[i] < minimum && found[i] < sizes[i];
       // Without a minimum nobody is a whole lot away from the exact share, unless time decides.
-      const auto exact_lot = static_cast<std::int64_t>(static_cast<Int128>(quantity) * sizes[i] / sum);
+      const auto exact_lot =
+          static_cast<std::int64_t>(static_cast<Int128>(quantity) * sizes[i] / sum);
       if (minimum == 0 && !is_odd && quantity < sum && remainder == Remainder::kLargest) {
         CHECK(found[i] > exact_lot - lot && found[i] <= exact_lot + lot);
       }

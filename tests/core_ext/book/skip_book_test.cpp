@@ -257,99 +257,119 @@ TEST(readers_beside_a_writer_see_only_books_that_were) {
 
 namespace {
 
-/// Lets a writer work and many readers look back at its history. The first thing a reader sees
-/// that never was, or "".
+using Levels = std::map<std::int64_t, DepthRow>;
+
+/// A book, what was in it at every sequence, and the time when each sequence was complete.
 template <typename Memory>
-std::string look_back(std::uint64_t seed, int readers, std::uint64_t& seen_snapshots) {
-  constexpr int kRequests = 14;
-  check::History::begin_writing();
+struct Story {
   SkipBook<Memory> book;
-  std::map<std::int64_t, DepthRow> levels[2];
-  std::vector<std::map<std::int64_t, DepthRow>> sells{levels[1]};
-  std::vector<std::map<std::int64_t, DepthRow>> buys{levels[0]};
+  std::vector<Levels> buys{{}};
+  std::vector<Levels> sells{{}};
   std::vector<std::uint64_t> times{check::History::now};
-  check::Random random(seed);
-  for (int request = 0; request < kRequests; ++request) {
+  std::size_t from = 0;  // the sequence that the reader surely knows
+};
+
+/// Fourteen commits of one or two changes at four prices.
+template <typename Memory>
+void tell(Story<Memory>& story, check::Random& random) {
+  Levels levels[2];
+  for (int commit = 0; commit < 14; ++commit) {
     for (std::uint64_t change = 1 + random.below(2); change > 0; --change) {
       const Side side = random.below(3) == 0 ? Side::kBuy : Side::kSell;
       const auto price = static_cast<std::int64_t>(1 + random.below(4));
-      auto& known = levels[side == Side::kSell ? 1 : 0];
+      Levels& known = levels[side == Side::kSell ? 1 : 0];
       if (known.count(price) == 1 && random.below(2) == 0) {
-        book.close(side, price);
+        story.book.close(side, price);
         known.erase(price);
-      } else {
-        PriceLevel& level = book.open(side, price);
-        level.market_quantity = 1 + static_cast<std::int64_t>(random.below(1000));
-        level.orders = static_cast<std::uint32_t>(level.market_quantity * 3);
-        known[price] = {price, level.market_quantity, level.orders};
-        book.changed(level);
+        continue;
       }
+      PriceLevel& level = story.book.open(side, price);
+      level.market_quantity = 1 + static_cast<std::int64_t>(random.below(1000));
+      level.orders = static_cast<std::uint32_t>(level.market_quantity * 3);
+      known[price] = {price, level.market_quantity, level.orders};
+      story.book.changed(level);
     }
-    book.commit();
-    buys.push_back(levels[0]);
-    sells.push_back(levels[1]);
-    times.push_back(check::History::now);
+    story.book.commit();
+    story.buys.push_back(levels[0]);
+    story.sells.push_back(levels[1]);
+    story.times.push_back(check::History::now);
   }
-  const SkipBookReader<Memory> reader(book);
-  const auto is_book = [](const std::map<std::int64_t, DepthRow>& known, const DepthRow* rows,
-                          std::size_t count, bool is_descending) {
-    if (known.size() != count) return false;
-    for (const auto& [price, row] : known) {
-      const auto rank = static_cast<std::size_t>(std::distance(known.begin(), known.find(price)));
-      if (!(rows[is_descending ? count - 1 - rank : rank] == row)) return false;
-    }
-    return true;
+}
+
+template <typename Memory>
+std::string fault_of_snapshot(const Story<Memory>& story, std::uint64_t& seen) {
+  DepthRow bids[kDepth];
+  DepthRow asks[kDepth];
+  DepthSnapshot taken;
+  if (!SkipBookReader<Memory>(story.book).snapshot(bids, asks, taken, 2)) return "";
+  ++seen;
+  if (taken.sequence < story.from) return "a snapshot older than its call";
+  std::vector<DepthRow> wanted;
+  for (const auto& [price, row] : story.sells[taken.sequence]) wanted.push_back(row);
+  if (!std::equal(wanted.begin(), wanted.end(), asks, asks + taken.asks)) return "a wrong ask";
+  wanted.clear();
+  for (const auto& [price, row] : story.buys[taken.sequence]) wanted.insert(wanted.begin(), row);
+  return std::equal(wanted.begin(), wanted.end(), bids, bids + taken.bids) ? "" : "a wrong bid";
+}
+
+template <typename Memory>
+std::string fault_of_find(const Story<Memory>& story, std::int64_t price) {
+  using Found = typename SkipBookReader<Memory>::Found;
+  DepthRow row;
+  const Found found = SkipBookReader<Memory>(story.book).find(Side::kSell, price, row, 2);
+  if (found == Found::kBusy) return "";
+  for (std::size_t at = story.from; at < story.sells.size(); ++at) {
+    const auto known = story.sells[at].find(price);
+    const bool is_there = known != story.sells[at].end();
+    if (is_there == (found == Found::kYes) && (!is_there || known->second == row)) return "";
+  }
+  return "a level that never was";
+}
+
+template <typename Memory>
+std::string fault_of_walk(const Story<Memory>& story) {
+  std::vector<std::int64_t> walked;
+  std::string fault;
+  const auto look = [&](const DepthRow& row, std::uint64_t sequence) {
+    const auto known = story.sells[sequence].find(row.price);
+    if (known == story.sells[sequence].end() || !(known->second == row)) fault = "a wrong row";
+    if (!walked.empty() && walked.back() >= row.price) fault = "rows out of order";
+    walked.push_back(row.price);
+    return fault.empty();
   };
+  const bool is_done = SkipBookReader<Memory>(story.book).walk(Side::kSell, look, 8);
+  const auto first = story.sells.begin() + static_cast<std::ptrdiff_t>(story.from);
+  for (std::int64_t price = 1; is_done && price <= 4; ++price) {
+    const bool is_always = std::all_of(
+        first, story.sells.end(), [&](const Levels& known) { return known.count(price) == 1; });
+    if (is_always && std::count(walked.begin(), walked.end(), price) != 1 && fault.empty()) {
+      fault = "a level that was always there is missing";
+    }
+  }
+  return fault;
+}
+
+/// Lets a writer work and many readers look back at its history. The first thing a reader sees
+/// that never was, or "".
+template <typename Memory>
+std::string look_back(std::uint64_t seed, int readers, std::uint64_t& seen) {
+  check::History::begin_writing();
+  check::Random random(seed);
+  Story<Memory> story;
+  tell(story, random);
   for (int run = 0; run < readers; ++run) {
-    const std::size_t from = random.below(times.size());
-    const std::uint64_t begun = from;
-    check::History::begin_reading(random.next(), times[from]);
-    DepthRow bids[kDepth];
-    DepthRow asks[kDepth];
-    DepthSnapshot taken;
-    if (reader.snapshot(bids, asks, taken, 2)) {
-      ++seen_snapshots;
-      if (taken.sequence < begun) return "a snapshot older than its call";
-      if (!is_book(buys[taken.sequence], bids, taken.bids, true) ||
-          !is_book(sells[taken.sequence], asks, taken.asks, false)) {
-        return "a book that never was";
-      }
-    }
-    DepthRow row;
-    const auto price = static_cast<std::int64_t>(1 + random.below(4));
-    check::History::begin_reading(random.next(), times[from]);
-    const auto found = reader.find(Side::kSell, price, row, 2);
-    bool was_so = found == SkipBookReader<Memory>::Found::kBusy;
-    for (std::size_t at = from; at < sells.size(); ++at) {
-      const auto known = sells[at].find(price);
-      was_so |= found == SkipBookReader<Memory>::Found::kNo
-                    ? known == sells[at].end()
-                    : known != sells[at].end() && known->second == row;
-    }
-    if (!was_so) return "a level that never was";
-    std::vector<std::int64_t> walked;
-    check::History::begin_reading(random.next(), times[from]);
-    std::string fault;
-    const bool is_done = reader.walk(
-        Side::kSell,
-        [&](const DepthRow& one, std::uint64_t sequence) {
-          const auto known = sells[sequence].find(one.price);
-          if (known == sells[sequence].end() || !(known->second == one)) fault = "a wrong row";
-          if (!walked.empty() && walked.back() >= one.price) fault = "rows out of order";
-          walked.push_back(one.price);
-          return fault.empty();
-        },
-        8);
+    story.from = random.below(story.times.size());
+    const auto begin = [&] {
+      check::History::begin_reading(random.next(), story.times[story.from]);
+    };
+    begin();
+    std::string fault = fault_of_snapshot(story, seen);
+    begin();
+    if (fault.empty()) fault = fault_of_find(story, 1 + static_cast<std::int64_t>(run % 4));
+    begin();
+    if (fault.empty()) fault = fault_of_walk(story);
+    if (fault.empty() && check::History::has_race) fault = "memory that may not be complete yet";
     if (!fault.empty()) return fault;
-    for (std::int64_t there = 1; is_done && there <= 4; ++there) {
-      const bool is_always =
-          std::all_of(sells.begin() + static_cast<std::ptrdiff_t>(from), sells.end(),
-                      [&](const auto& known) { return known.count(there) == 1; });
-      if (is_always && std::count(walked.begin(), walked.end(), there) != 1) {
-        return "a level that was always there is missing";
-      }
-    }
-    if (check::History::has_race) return "memory that may not be complete yet";
   }
   return "";
 }

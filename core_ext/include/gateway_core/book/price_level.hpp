@@ -11,8 +11,8 @@ namespace gateway {
 /// The market's quantity is one pool, cut by our orders: each order remembers how much of it stood
 /// ahead on arrival. What is consumed from the front is counted once per level, so a take costs the
 /// same however many orders of ours wait behind it.
-struct alignas(kCacheLine) PriceLevel {
-  std::int64_t price = 0;
+struct PriceLevel {
+  alignas(kCacheLine) std::int64_t price = 0;
   std::int64_t market_quantity = 0;
   std::int64_t own_quantity = 0;      // sum of leaves of our orders here
   std::int64_t own_shown = 0;         // sum of what they display
