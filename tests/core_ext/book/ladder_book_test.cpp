@@ -93,3 +93,12 @@ TEST(one_far_price_that_comes_and_goes_does_not_move_the_others) {
     book.close(Side::kSell, 1'000'000);
   }
 }
+
+TEST(a_price_off_a_huge_tick_is_not_taken_for_a_multiple) {
+  const std::int64_t tick = std::int64_t{1} << 58;
+  LadderBook book(tick);
+  book.open(Side::kSell, tick);
+  book.open(Side::kSell, 1);
+  CHECK_EQUAL(book.best(Side::kSell)->price, 1);
+  CHECK_EQUAL(book.levels_outside(Side::kSell), 1U);
+}
