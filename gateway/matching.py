@@ -6,12 +6,27 @@ integer mantissa in the instrument's own scale, every fee exact decimal text.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
 from gateway._core import matching as _native
 from gateway.api.messages import OrderTypeName, SideName, TimeInForceName
 
-__all__ = ["Depth", "Event", "EventKind", "FeeSchedule", "MatchingEngine", "OpenOrder"]
+__all__ = [
+    "AllocationName",
+    "Depth",
+    "Event",
+    "EventKind",
+    "FeeSchedule",
+    "FeeTier",
+    "FeeTiers",
+    "MatchingEngine",
+    "MatchingRules",
+    "OpenOrder",
+    "RemainderName",
+    "SelfTradeName",
+    "SelfTradeScopeName",
+]
 
 EventKind = Literal[
     "accepted",  # the order is live; fills follow as separate events
@@ -25,6 +40,23 @@ EventKind = Literal[
     "cancel_rejected",  # the cancel changed nothing
     "replace_rejected",  # the replace changed nothing; the order lives on as it was
 ]
+
+AllocationName = Literal["price_time", "pro_rata"]
+RemainderName = Literal["largest", "time"]
+SelfTradeName = Literal["allowed", "cancel_newest", "cancel_oldest", "cancel_both", "decrement"]
+SelfTradeScopeName = Literal["account", "group", "firm"]
+
+# In the order of book/rules.hpp.
+_ALLOCATION: Final[tuple[AllocationName, ...]] = ("price_time", "pro_rata")
+_REMAINDER: Final[tuple[RemainderName, ...]] = ("largest", "time")
+_SELF_TRADE: Final[tuple[SelfTradeName, ...]] = (
+    "allowed",
+    "cancel_newest",
+    "cancel_oldest",
+    "cancel_both",
+    "decrement",
+)
+_SELF_TRADE_SCOPE: Final[tuple[SelfTradeScopeName, ...]] = ("account", "group", "firm")
 
 _SIDE: Final[dict[str, int]] = {"buy": 1, "sell": 2}
 _TYPE: Final[dict[str, int]] = {"market": 1, "limit": 2, "stop": 3, "stop_limit": 4}
@@ -67,7 +99,8 @@ class Event(NamedTuple):
 
 
 class OpenOrder(NamedTuple):
-    """One live order. `queue_ahead` is the market's quantity displayed ahead of it at its price."""
+    """One live order. `queue_ahead` is the market's quantity displayed ahead of it at its price,
+    `shown` the part of `leaves` that it displays; less only for an iceberg that rests."""
 
     order_id: int
     account: int
@@ -82,6 +115,8 @@ class OpenOrder(NamedTuple):
     expires_ns: int
     is_untriggered: bool
     is_post_only: bool
+    display_quantity: int
+    shown: int
 
 
 class Depth(NamedTuple):
@@ -102,11 +137,68 @@ class FeeSchedule(NamedTuple):
         return _native.fee(value, self.maker_rate if is_maker else self.taker_rate)
 
 
-class MatchingEngine:
-    """Price-time matching for one instrument. Not thread-safe; no clock, no randomness inside."""
+class FeeTier(NamedTuple):
+    """The rates from a traded volume on; all decimal text, negative rate = rebate."""
 
-    def __init__(self, tick: int, lot: int, orders_max: int = 65536) -> None:
-        self._engine = _native.MatchingEngine(tick, lot, orders_max)
+    volume_min: str
+    maker_rate: str
+    taker_rate: str
+
+
+class FeeTiers:
+    """Rates by traded volume: the last tier whose minimum is reached."""
+
+    def __init__(self, tiers: Sequence[FeeTier]) -> None:
+        """`tiers` begin at volume 0 and rise. Raises ValueError."""
+        self.tiers = tuple(tiers)
+        self._native = _native.FeeTiers(list(self.tiers))
+
+    def tier(self, volume: str) -> int:
+        """The tier's number, from 0."""
+        return self._native.tier(volume)
+
+    def fee(self, value: str, is_maker: bool, volume: str) -> str:
+        """Exact fee of a fill of `value` for who has traded `volume`: as FeeSchedule.fee."""
+        return self._native.fee(value, is_maker, volume)
+
+
+class MatchingRules(NamedTuple):
+    """How an instrument is matched (docs/concepts/matching.md).
+
+    `allocation_min` is pro-rata's smallest share, 0 = any. `self_trade` says what happens instead
+    of a trade between two orders of one account, group or firm; an id of 0 is nobody's. Every part
+    an iceberg displays is drawn from `display_variance_percent` below its size up to its size.
+    """
+
+    allocation: AllocationName = "price_time"
+    remainder: RemainderName = "largest"
+    allocation_min: int = 0
+    self_trade: SelfTradeName = "allowed"
+    self_trade_scope: SelfTradeScopeName = "account"
+    display_variance_percent: int = 0
+    display_seed: int = 0
+
+
+class MatchingEngine:
+    """Matches one instrument. Not thread-safe; no clock, no randomness inside."""
+
+    def __init__(
+        self, tick: int, lot: int, orders_max: int = 65536, rules: MatchingRules | None = None
+    ) -> None:
+        """Without rules: price-time, self-trades allowed. Raises ValueError out of range."""
+        wanted = rules or MatchingRules()
+        self._engine = _native.MatchingEngine(
+            tick,
+            lot,
+            orders_max,
+            _ALLOCATION.index(wanted.allocation),
+            _REMAINDER.index(wanted.remainder),
+            wanted.allocation_min,
+            _SELF_TRADE.index(wanted.self_trade),
+            _SELF_TRADE_SCOPE.index(wanted.self_trade_scope),
+            wanted.display_variance_percent,
+            wanted.display_seed,
+        )
 
     def submit(
         self,
@@ -122,10 +214,15 @@ class MatchingEngine:
         expires_ns: int = 0,
         is_post_only: bool = False,
         now_ns: int = 0,
+        display_quantity: int = 0,
+        group: int = 0,
+        firm: int = 0,
     ) -> list[Event]:
         """Enter a new order. `price` is the limit; for market and stop the worst price (0 = any).
 
         A `now_ns` later than the engine's time first expires what is due, as `advance` does.
+        `display_quantity` makes an iceberg (0 = all is shown); `group` and `firm` are for
+        self-trade prevention, as is `account`.
         """
         return _events(
             self._engine.submit(
@@ -140,6 +237,9 @@ class MatchingEngine:
                 expires_ns,
                 _POST_ONLY if is_post_only else 0,
                 now_ns,
+                display_quantity,
+                group,
+                firm,
             )
         )
 
@@ -178,7 +278,7 @@ class MatchingEngine:
         return _events(self._engine.market_trade(price, quantity, _SIDE[aggressor_side]))
 
     def depth(self, levels: int) -> Depth:
-        """The best `levels` of both sides."""
+        """The best `levels` of both sides, as displayed."""
         return Depth(*self._engine.depth(levels))
 
     @property

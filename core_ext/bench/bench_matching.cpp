@@ -1,9 +1,14 @@
-// The matching engine on two streams: mix A is a venue's feed, mix B is mostly moves.
+// The matching engine on two streams: mix A is a venue's feed, mix B is mostly moves; over the
+// ladder as venues use it, with more rules, and over the other books.
+#include <algorithm>
+#include <numeric>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "benches.hpp"
 #include "gateway_core/book/matching.hpp"
+#include "gateway_core/book/skip_book.hpp"
 
 namespace gateway::bench {
 namespace {
@@ -19,6 +24,7 @@ struct Operation {
 constexpr std::size_t kOperations = 200'000;
 constexpr std::size_t kBookTarget = 1'200;
 constexpr std::int64_t kMid = 100'000;
+constexpr std::uint64_t kAccounts = 100;
 
 /// Weights in percent; the rest moves. An immediate order takes what it can and never rests.
 struct Mix {
@@ -26,7 +32,8 @@ struct Mix {
   std::uint64_t immediate_quantity_max;
 };
 
-const MatchingEngine<>::Events& run(MatchingEngine<>& engine, const Operation& one) {
+template <typename Engine>
+const MatchEvents& run(Engine& engine, const Operation& one) {
   switch (one.kind) {
     case Operation::Kind::kCancel:
       return engine.cancel(one.id);
@@ -37,6 +44,7 @@ const MatchingEngine<>::Events& run(MatchingEngine<>& engine, const Operation& o
   }
   NewBookOrder order;
   order.order_id = one.id;
+  order.account = static_cast<AccountId>(1 + one.id % kAccounts);
   order.side = one.side;
   order.time_in_force = one.kind == Operation::Kind::kAdd ? TimeInForce::kGtc : TimeInForce::kIoc;
   order.price = one.price;
@@ -114,33 +122,60 @@ class Stream {
   std::uint64_t rejected_ = 0;
 };
 
-double mix_ns(const Mix& mix, const Place& place, double& rejected) {
-  Stream drawn(mix);
-  rejected = drawn.rejected_share();
-  const auto stream = std::move(drawn).operations();
-  double best = 1e300;
-  const int rounds = place.scale < 1 ? 3 : 15;
+MatchingRules rules_with(SelfTrade self_trade, Allocation allocation) {
+  MatchingRules rules;
+  rules.orders_max = 1 << 17;
+  rules.self_trade = self_trade;
+  rules.allocation = allocation;
+  return rules;
+}
+
+/// Every round runs the same requests, so each chunk of them has its own best time: what else the
+/// machine does in between spoils single chunks only.
+template <typename Engine>
+double stream_ns(const std::vector<Operation>& stream, const MatchingRules& rules, int rounds) {
+  constexpr std::size_t kChunk = 1'000;
+  std::vector<double> best(kOperations / kChunk, 1e300);
   for (int round = 0; round < rounds; ++round) {
-    MatchingEngine<> engine(1, 1, 1 << 17);
+    Engine engine(rules);
     for (std::size_t i = 0; i < kBookTarget; ++i) keep(run(engine, stream[i]));
-    best = std::min(best, best_ns(1, kOperations, [&] {
-                      for (std::size_t i = kBookTarget; i < stream.size(); ++i)
-                        keep(run(engine, stream[i]));
-                    }));
+    for (std::size_t chunk = 0; chunk < best.size(); ++chunk) {
+      const Operation* first = stream.data() + kBookTarget + chunk * kChunk;
+      best[chunk] = std::min(best[chunk], best_ns(1, kOperations, [&] {
+                               for (std::size_t i = 0; i < kChunk; ++i) keep(run(engine, first[i]));
+                             }));
+    }
   }
-  return best;
+  return std::accumulate(best.begin(), best.end(), 0.0);
+}
+
+void measure(const Mix& mix, const std::string& name, const Place& place, Figures& figures) {
+  Stream drawn(mix);
+  figures.emplace_back("rejected_" + name, drawn.rejected_share());
+  const auto stream = std::move(drawn).operations();
+  const int rounds = place.scale < 1 ? 3 : 15;
+  const auto plain = rules_with(SelfTrade::kAllowed, Allocation::kPriceTime);
+  const auto prevented = rules_with(SelfTrade::kCancelOldest, Allocation::kPriceTime);
+  const auto shared = rules_with(SelfTrade::kAllowed, Allocation::kProRata);
+  const std::string mix_name = "mix_" + name;
+  figures.emplace_back(mix_name, stream_ns<MatchingEngine<>>(stream, plain, rounds));
+  figures.emplace_back(mix_name + "_self_trade",
+                       stream_ns<MatchingEngine<>>(stream, prevented, rounds));
+  figures.emplace_back(mix_name + "_pro_rata", stream_ns<MatchingEngine<>>(stream, shared, rounds));
+  figures.emplace_back(mix_name + "_skiplist",
+                       stream_ns<MatchingEngine<SkipBook<>>>(stream, plain, rounds));
+  figures.emplace_back(mix_name + "_flat",
+                       stream_ns<MatchingEngine<FlatBook>>(stream, plain, rounds));
 }
 
 }  // namespace
 
 Figures matching(const Place& place) {
   if (place.engine_cpu >= 0) (void)pin_to(place.engine_cpu);
-  double rejected_a = 0;
-  double rejected_b = 0;
-  const double mix_a = mix_ns({55, 8, 37, 220}, place, rejected_a);
-  const double mix_b = mix_ns({9, 3, 6, 100}, place, rejected_b);
-  return {
-      {"mix_a", mix_a}, {"mix_b", mix_b}, {"rejected_a", rejected_a}, {"rejected_b", rejected_b}};
+  Figures figures;
+  measure({55, 8, 37, 220}, "a", place, figures);
+  measure({9, 3, 6, 100}, "b", place, figures);
+  return figures;
 }
 
 }  // namespace gateway::bench

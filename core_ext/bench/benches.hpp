@@ -53,5 +53,7 @@ struct Place {
 /// Once per process: caches and predictors remember.
 [[nodiscard]] Figures first_order(const Place& place, std::uint32_t warm_up_orders);
 [[nodiscard]] Figures transport_echo(const Place& place);
+/// Names are BOOK.WHAT.
+[[nodiscard]] Figures books(const Place& place);
 
 }  // namespace gateway::bench

@@ -111,6 +111,7 @@ void bind_bench(nb::module_& module) {
       },
       "place"_a, "warm_up_orders"_a);
   module.def("transport_echo", &run_at<bench::transport_echo>, "place"_a);
+  module.def("books", &run_at<bench::books>, "place"_a);
 }
 
 }  // namespace gateway

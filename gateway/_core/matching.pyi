@@ -19,12 +19,24 @@ EventKind = Literal[
 # kind, order_id, price, quantity, leaves, contra_order_id, is_maker, reason
 EventRow = tuple[EventKind, int, int, int, int, int, bool, str]
 # order_id, account, side, type, time_in_force, price, trigger_price, quantity, leaves, queue_ahead,
-# expires_ns, is_untriggered, is_post_only
-OpenOrderRow = tuple[int, int, int, int, int, int, int, int, int, int, int, bool, bool]
+# expires_ns, is_untriggered, is_post_only, display_quantity, shown
+OpenOrderRow = tuple[int, int, int, int, int, int, int, int, int, int, int, bool, bool, int, int]
 
 class MatchingEngine:
-    def __init__(self, tick: int, lot: int, orders_max: int = 65536) -> None:
-        """Raises ValueError unless tick, lot and orders_max are positive."""
+    def __init__(
+        self,
+        tick: int,
+        lot: int,
+        orders_max: int = 65536,
+        allocation: int = 0,
+        remainder: int = 0,
+        allocation_min: int = 0,
+        self_trade: int = 0,
+        self_trade_scope: int = 0,
+        display_variance_percent: int = 0,
+        display_seed: int = 0,
+    ) -> None:
+        """Enumerations are those of book/rules.hpp. Raises ValueError out of range."""
     def submit(
         self,
         order_id: int,
@@ -38,6 +50,9 @@ class MatchingEngine:
         expires_ns: int = 0,
         flags: int = 0,
         now_ns: int = 0,
+        display_quantity: int = 0,
+        group: int = 0,
+        firm: int = 0,
     ) -> list[EventRow]: ...
     def cancel(self, order_id: int) -> list[EventRow]: ...
     def replace(
@@ -57,3 +72,9 @@ class MatchingEngine:
 
 def fee(value: str, rate: str) -> str:
     """value * rate rounded half-even at 10^-18; decimal text in and out. Raises ValueError."""
+
+class FeeTiers:
+    def __init__(self, tiers: list[tuple[str, str, str]]) -> None:
+        """(volume_min, maker rate, taker rate), from volume 0 upwards. Raises ValueError."""
+    def tier(self, volume: str) -> int: ...
+    def fee(self, value: str, is_maker: bool, volume: str) -> str: ...

@@ -42,6 +42,7 @@ def measure(progress: Progress, *, is_quick: bool = False) -> dict[str, Any]:
     result["recover"] = bench.recover()
     result |= bench.rings()
     result["match_ns"] = bench.run("matching")
+    result["book_ns"] = bench.books()
     return result
 
 
@@ -72,6 +73,14 @@ class _Bench:
                 scale=self._scale,
             )
         self._progress(f"{name}: {time.monotonic() - started:.1f} s")
+
+    def books(self) -> dict[str, dict[str, float]]:
+        """`BOOK.WHAT` as a table of books."""
+        books: dict[str, dict[str, float]] = {}
+        for name, figure in self.run("books").items():
+            book, _, what = name.partition(".")
+            books.setdefault(book, {})[what] = figure
+        return books
 
     def run(self, name: str) -> dict[str, float]:
         """One native section by its name."""

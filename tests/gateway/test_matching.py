@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.matching import Depth, Event, FeeSchedule, MatchingEngine, OpenOrder
+from gateway.matching import (
+    Depth,
+    Event,
+    FeeSchedule,
+    FeeTier,
+    FeeTiers,
+    MatchingEngine,
+    MatchingRules,
+    OpenOrder,
+)
 
 E18 = Decimal(1).scaleb(-18)
 EXACT = Context(prec=80)
@@ -35,8 +44,8 @@ def test_open_orders_speak_in_words() -> None:
         1, 9, "sell", "stop_limit", 4, time_in_force="gtd", price=90, trigger_price=95, expires_ns=5
     )
     assert engine.open_orders() == [
-        OpenOrder(2, 7, "buy", "limit", "gtc", 100, 0, 10, 10, 3, 0, False, True),
-        OpenOrder(1, 9, "sell", "stop_limit", "gtd", 90, 95, 4, 4, 0, 5, True, False),
+        OpenOrder(2, 7, "buy", "limit", "gtc", 100, 0, 10, 10, 3, 0, False, True, 0, 10),
+        OpenOrder(1, 9, "sell", "stop_limit", "gtd", 90, 95, 4, 4, 0, 5, True, False, 0, 4),
     ]
 
 
@@ -105,6 +114,48 @@ def test_fees_agree_with_decimal_arithmetic(value: int, rate: int) -> None:
 def test_fee_text_that_is_not_exact_is_refused(value: str, rate: str) -> None:
     with pytest.raises(ValueError, match=r"value is no|rate is"):
         FeeSchedule(rate, rate).fee(value, is_maker=True)
+
+
+def test_fee_tiers_that_do_not_rise_from_zero_are_refused() -> None:
+    rates = ("0.0001", "0.0002")
+    for volumes in ([], ["1"], ["0", "5", "5"], ["0", "7", "5"]):
+        with pytest.raises(ValueError, match="begin at volume 0 and rise"):
+            FeeTiers([FeeTier(volume, *rates) for volume in volumes])
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        MatchingRules(allocation_min=-1),
+        MatchingRules(display_variance_percent=100),
+        MatchingRules(self_trade="never"),  # type: ignore[arg-type]
+        MatchingRules(allocation="lottery"),  # type: ignore[arg-type]
+    ],
+)
+def test_rules_out_of_range_are_an_error(rules: MatchingRules) -> None:
+    with pytest.raises(ValueError, match=r"must|not in"):
+        MatchingEngine(1, 1, rules=rules)
+
+
+def test_a_seeded_variance_never_shows_more_than_the_display_and_repeats_itself() -> None:
+    def parts(seed: int) -> list[int]:
+        engine = MatchingEngine(
+            1, 1, rules=MatchingRules(display_variance_percent=60, display_seed=seed)
+        )
+        engine.submit(1, 1, "sell", "limit", 1000, price=100, display_quantity=20)
+        seen = []
+        while orders := engine.open_orders():
+            seen.append(orders[0].shown)
+            engine.submit(len(seen) + 1, 2, "buy", "limit", orders[0].shown, price=100)
+        return seen
+
+    first = parts(1)
+    assert first == parts(1)
+    assert first != parts(2)
+    assert sum(first) == 1000
+    assert max(first) <= 20
+    assert min(first[:-1]) >= 8
+    assert len(set(first)) > 3
 
 
 def test_every_event_kind_and_reason_has_its_place_in_the_docs() -> None:

@@ -1,7 +1,8 @@
 """Runs the plain-text conversations of tests/matching_scripts against the matching engine.
 
 `== title` starts a fresh engine, `> ` is a call, the `< ` lines after it are all of its events in
-order, `? ` looks at the book. Every call is followed by the engine's own check.
+order, `? ` looks at the book. `engine ` and `fees ` set rules. Every call is followed by the
+engine's own check.
 """
 
 from collections.abc import Iterator
@@ -10,10 +11,15 @@ from typing import Any
 
 import pytest
 
-from gateway.matching import Event, MatchingEngine
+from gateway.matching import Event, FeeTier, FeeTiers, MatchingEngine, MatchingRules
 
 SCRIPTS = Path(__file__).parents[1] / "matching_scripts"
-OPTIONS = {"price": "price", "trigger": "trigger_price", "expires": "expires_ns", "now": "now_ns"}
+OPTIONS = {
+    "trigger": "trigger_price",
+    "expires": "expires_ns",
+    "now": "now_ns",
+    "display": "display_quantity",
+}
 
 
 def conversations() -> Iterator[Any]:
@@ -50,14 +56,15 @@ def call(engine: MatchingEngine, words: list[Any]) -> list[Event]:
     match verb:
         case "submit":
             order_id, side, kind, time_in_force, quantity, *more = rest
+            told = {"account": 7, **options(more)}
             return engine.submit(
                 int(order_id),
-                7,
+                told.pop("account"),
                 side,
                 kind,
                 int(quantity),
                 time_in_force=time_in_force,
-                **options(more),
+                **told,
             )
         case "cancel":
             return engine.cancel(int(rest[0]))
@@ -89,6 +96,10 @@ def look(engine: MatchingEngine, words: list[str]) -> str:
         case "queue":
             ahead = {row.order_id: row.queue_ahead for row in engine.open_orders()}
             return f"queue {rest[0]} {ahead[int(rest[0])]}"
+        case "shown":
+            shown = {row.order_id: (row.shown, row.leaves) for row in engine.open_orders()}
+            part, whole = shown[int(rest[0])]
+            return f"shown {rest[0]} {part} of {whole}"
         case "open":
             return " ".join(["open", *(str(row.order_id) for row in engine.open_orders())])
         case "best":
@@ -96,9 +107,28 @@ def look(engine: MatchingEngine, words: list[str]) -> str:
     raise AssertionError(f"unknown look {verb}")
 
 
+def engine_with(words: list[str]) -> MatchingEngine:
+    """`engine tick=5 allocation=pro_rata ...`"""
+    numbers = {"tick": 1, "lot": 1, "orders_max": 64}
+    rules: dict[str, Any] = {}
+    for word in words:
+        name, value = word.split("=")
+        told: Any = int(value) if value.isdigit() else value
+        (numbers if name in numbers else rules)[name] = told
+    return MatchingEngine(**numbers, rules=MatchingRules(**rules))
+
+
+def fee_said(tiers: FeeTiers, words: list[str]) -> str:
+    """`fee taker of 100 at volume 5 is tier 0 pays 0.05`"""
+    _, role, _, value, _, _, volume, *_ = words
+    paid = tiers.fee(value, role == "maker", volume)
+    return f"fee {role} of {value} at volume {volume} is tier {tiers.tier(volume)} pays {paid}"
+
+
 @pytest.mark.parametrize("lines", list(conversations()))
 def test_the_conversation_goes_as_written(lines: list[str]) -> None:
-    engine = MatchingEngine(tick=1, lot=1, orders_max=64)
+    engine = engine_with([])
+    fees = FeeTiers([FeeTier("0", "0", "0")])
     awaited: list[str] = []
     asked = ""
     for line in [*lines, "end"]:
@@ -112,11 +142,14 @@ def test_the_conversation_goes_as_written(lines: list[str]) -> None:
             if mark == ">":
                 awaited = [spoken(event) for event in call(engine, text.split())]
                 assert engine.check() == "", f"after: {asked}"
+            elif mark == "?" and text.startswith("fee"):
+                assert fee_said(fees, text.split()) == text.strip()
             elif mark == "?":
                 assert look(engine, text.split()) == text.strip()
             elif mark == "engine":
-                settings = {k: int(v) for k, v in (word.split("=") for word in text.split())}
-                engine = MatchingEngine(**settings)
+                engine = engine_with(text.split())
+            elif mark == "fees":
+                fees = FeeTiers([FeeTier(*word.split(":")) for word in text.split()])
             else:
                 assert mark == "end", f"unknown line: {line}"
 
@@ -126,5 +159,10 @@ def test_there_are_conversations_for_every_type_time_and_flag() -> None:
     for side in ("buy", "sell"):
         for kind in ("market", "limit", "stop", "stop_limit"):
             assert f" {side} {kind} " in text
+    for mode in ("cancel_newest", "cancel_oldest", "cancel_both", "decrement"):
+        for allocation in ("price_time", "pro_rata"):
+            assert f"engine allocation={allocation} self_trade={mode}" in text
+    for scope in ("account", "group", "firm"):
+        assert f"self_trade_scope={scope}" in text
     for word in (" gtc ", " day ", " ioc ", " fok ", " gtd ", "post_only"):
         assert word in text

@@ -53,7 +53,7 @@ def instrument(venue: str, row: Row) -> Instrument:
 
 
 def order_body(order: OrderRequest) -> Row:
-    """The venue has no display quantity, so the manifest keeps such orders away from here."""
+    """The venue's own body of a new order."""
     return {
         "account": order.account,
         "client_order_id": order.client_order_id,
@@ -68,6 +68,7 @@ def order_body(order: OrderRequest) -> Row:
         "leg": order.leg,
         "is_post_only": order.is_post_only,
         "is_reduce_only": order.is_reduce_only,
+        "display_quantity": order.display_quantity,
     }
 
 

@@ -15,6 +15,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from gateway_paper.adapter import PaperAdapter
 from gateway_paper.record import VenueRecord, read_record
@@ -39,8 +40,12 @@ LISTINGS = (
 class MemoryVenue:
     """An exchange with a clock that the test moves, writing a real record file."""
 
-    def __init__(self, path: Path, **settings: Any) -> None:
+    def __init__(
+        self, path: Path, *, listing: dict[str, Any] | None = None, **settings: Any
+    ) -> None:
+        """`listing` changes the first instrument."""
         self.path = path
+        self.listings = (msgspec.structs.replace(LISTINGS[0], **(listing or {})), *LISTINGS[1:])
         self.now_ns = 1_700_000_000_000_000_000
         given: dict[str, Any] = {
             "accounts": (
@@ -57,14 +62,14 @@ class MemoryVenue:
         """Start, or start again from the record."""
         self.record = Record(self.path)
         self.exchange = Exchange(
-            self.settings, LISTINGS, now_ns=lambda: self.now_ns, sink=self._take
+            self.settings, self.listings, now_ns=lambda: self.now_ns, sink=self._take
         )
         self.exchange.restore(list(self.record.read()))
         self.record.write(
             [
                 {
                     "kind": "start",
-                    "instruments": [_builtins(listing) for listing in LISTINGS],
+                    "instruments": [_builtins(listing) for listing in self.listings],
                     "accounts": [_builtins(account) for account in self.settings.accounts],
                 }
             ]

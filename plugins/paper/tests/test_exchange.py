@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from gateway_paper.venue.orders import Refused
+from gateway_paper.venue.settings import AccountSettings, FeeTierSettings, Listing
 
 VenueMaker = Callable[..., Any]
 
@@ -218,3 +219,75 @@ def test_bad_numbers_and_names_are_refused_by_code(memory_venue: VenueMaker) -> 
         with pytest.raises(Refused, match=code):
             venue.submit("buy", **({"quantity": "1", "price": "90"} | more))
     assert venue.submit("buy", "0", "90")["reason"] == "quantity_below_minimum"
+
+
+def test_an_iceberg_shows_its_display_also_after_a_restart(memory_venue: VenueMaker) -> None:
+    venue = memory_venue()
+    venue.submit("buy", "1", "100", display_quantity="0.3")
+    assert venue.exchange.depth_rows("BTCUSDT", 5)["bids"] == [["100", "0.3"]]
+    venue.trade("100", "0.8", "sell")
+    assert venue.order("c1")["cumulative_quantity"] == "0.8"
+    venue.open()
+    assert venue.exchange.depth_rows("BTCUSDT", 5)["bids"] == [["100", "0.2"]]
+    assert venue.order("c1")["display_quantity"] == "0.3"
+    row = venue.submit("buy", "1", "100", display_quantity="2")
+    assert (row["state"], row["reason"]) == ("rejected", "display_range")
+
+
+@pytest.mark.parametrize(
+    ("scope", "states"),
+    [("account", ["filled", "filled"]), ("group", ["canceled", "filled"])],
+)
+def test_accounts_of_one_group_do_not_trade_when_the_listing_says_so(
+    memory_venue: VenueMaker, scope: str, states: list[str]
+) -> None:
+    names = {"net": "desk", "twin": "desk", "other": ""}
+    venue = memory_venue(
+        listing={"self_trade": "cancel_oldest", "self_trade_scope": scope},
+        accounts=tuple(AccountSettings(name=n, group=g) for n, g in names.items()),
+    )
+    venue.submit("sell", "1", "100", account="net")
+    venue.submit("sell", "1", "100", account="other")
+    taken = "1" if scope == "group" else "2"
+    assert venue.submit("buy", taken, "100", account="twin")["state"] == "filled"
+    assert [venue.order("c1")["state"], venue.order("c2", "other")["state"]] == states
+    assert venue.order("c1")["reason"] == ("self_trade" if scope == "group" else "")
+
+
+def test_a_pro_rata_listing_shares_out(memory_venue: VenueMaker) -> None:
+    venue = memory_venue(listing={"allocation": "pro_rata", "allocation_min": "0.1"})
+    venue.submit("sell", "1", "100")
+    venue.submit("sell", "3", "100")
+    venue.trade("100", "0.8", "buy")
+    assert [venue.order(c)["cumulative_quantity"] for c in ("c1", "c2")] == ["0.2", "0.6"]
+    venue.trade("100", "0.2", "buy")  # Exact shares 0.05 and 0.15: the first is below the minimum.
+    assert [venue.order(c)["cumulative_quantity"] for c in ("c1", "c2")] == ["0.249", "0.751"]
+
+
+def test_fee_tiers_follow_what_was_traded_in_thirty_days(memory_venue: VenueMaker) -> None:
+    tiers = (
+        FeeTierSettings(volume_min="0", maker_rate="0.0002", taker_rate="0.0005"),
+        FeeTierSettings(volume_min="200", maker_rate="-0.0001", taker_rate="0.0004"),
+    )
+    venue = memory_venue(listing={"fee_tiers": tiers})
+
+    def fee_of_one() -> str:
+        venue.level("sell", "100", "1")
+        venue.submit("buy", "1")
+        return str(venue.events[-1]["fee"])
+
+    assert [fee_of_one() for _ in range(3)] == ["0.05", "0.05", "0.04"]
+    venue.submit("buy", "1", "99")
+    venue.trade("98", "1", "sell")
+    assert venue.events[-1]["fee"] == "-0.0099"
+    venue.open()
+    assert fee_of_one() == "0.04"
+    venue.now_ns += 30 * 86_400_000_000_000
+    assert fee_of_one() == "0.05"
+
+
+def test_a_listing_whose_fee_tiers_fall_is_refused() -> None:
+    tier = FeeTierSettings(volume_min="5", maker_rate="0", taker_rate="0")
+    words = dict.fromkeys(("symbol", "name", "base", "quote", "settle"), "X")
+    with pytest.raises(ValueError, match="begin at volume 0"):
+        Listing(**words, kind="linear", tick="1", lot="1", fee_tiers=(tier,))

@@ -41,3 +41,19 @@ TEST(the_role_picks_the_rate) {
   CHECK_EQUAL(rates.rate(true), -1);
   CHECK_EQUAL(rates.rate(false), 5);
 }
+
+TEST(a_tier_begins_exactly_at_its_volume) {
+  const Money step{Int128{1'000'000} * kPow10_64[kMoneyScale]};
+  const FeeTiers tiers({{Money{0}, {2, 5}}, {step, {-1, 4}}});
+  CHECK_EQUAL(tiers.tier(Money{step.e18 - 1}), 0U);
+  CHECK_EQUAL(tiers.tier(step), 1U);
+  CHECK_EQUAL(tiers.tier(Money{-1}), 0U);
+  CHECK_EQUAL(tiers.rates(step).rate(true), -1);
+}
+
+TEST(tiers_begin_at_zero_and_rise) {
+  CHECK(!FeeTiers::are_ordered({}));
+  CHECK(!FeeTiers::are_ordered({{Money{1}, {}}}));
+  CHECK(!FeeTiers::are_ordered({{Money{0}, {}}, {Money{0}, {}}}));
+  CHECK(FeeTiers::are_ordered({{Money{0}, {}}, {Money{7}, {}}}));
+}

@@ -8,12 +8,6 @@
 
 using namespace gateway;
 
-static BookOrder order_with(OrderId order_id) {
-  BookOrder order;
-  order.order_id = order_id;
-  return order;
-}
-
 TEST(an_absent_id_has_no_slot) {
   OrderPool pool(4);
   CHECK_EQUAL(pool.find(7), kNoSlot);
@@ -22,12 +16,12 @@ TEST(an_absent_id_has_no_slot) {
 
 TEST(the_pool_is_full_at_its_capacity_and_takes_again_after_an_erase) {
   OrderPool pool(3);
-  for (OrderId id = 1; id <= 3; ++id) pool.insert(order_with(id));
+  for (OrderId id = 1; id <= 3; ++id) pool.insert(id);
   CHECK(pool.is_full());
   pool.erase(pool.find(2));
   CHECK(!pool.is_full());
   CHECK_EQUAL(pool.find(2), kNoSlot);
-  const Slot slot = pool.insert(order_with(9));
+  const Slot slot = pool.insert(9);
   CHECK_EQUAL(pool.find(9), slot);
   CHECK_EQUAL(pool[slot].order_id, 9U);
 }
@@ -35,7 +29,7 @@ TEST(the_pool_is_full_at_its_capacity_and_takes_again_after_an_erase) {
 TEST(a_pool_of_one_works) {
   OrderPool pool(1);
   for (OrderId id = 1; id < 100; ++id) {
-    const Slot slot = pool.insert(order_with(id));
+    const Slot slot = pool.insert(id);
     CHECK(pool.is_full());
     CHECK_EQUAL(pool.find(id), slot);
     pool.erase(slot);
@@ -54,7 +48,7 @@ TEST(the_index_agrees_with_a_map_over_random_traffic) {
       pool.erase(known->second);
       model.erase(known);
     } else if (!pool.is_full()) {
-      model[id] = pool.insert(order_with(id));
+      model[id] = pool.insert(id);
     }
     const OrderId probe = 1 + random() % 150;
     const auto wanted = model.find(probe);

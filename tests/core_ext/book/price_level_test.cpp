@@ -11,11 +11,10 @@ struct Fixture {
   OrderPool pool{8};
   PriceLevel level;
 
-  Slot join(OrderId order_id, std::int64_t leaves) {
-    BookOrder order;
-    order.order_id = order_id;
-    order.leaves = leaves;
-    const Slot slot = pool.insert(order);
+  Slot join(OrderId order_id, std::int64_t leaves, std::int64_t shown = 0) {
+    const Slot slot = pool.insert(order_id);
+    pool[slot].leaves = leaves;
+    pool[slot].shown = shown == 0 ? leaves : shown;
     level.append(pool, slot);
     return slot;
   }
@@ -77,5 +76,26 @@ TEST(unlinking_keeps_the_chain_and_the_sum) {
   f.level.unlink(f.pool, c);
   CHECK_EQUAL(f.level.first, kNoSlot);
   CHECK_EQUAL(f.level.last, kNoSlot);
+  CHECK(f.level.is_empty());
+}
+
+TEST(a_trade_takes_what_is_shown_first_and_a_smaller_wish_what_is_hidden) {
+  Fixture f;
+  const Slot iceberg = f.join(1, 10, 4);
+  BookOrder& order = f.pool[iceberg];
+  CHECK_EQUAL(f.level.displayed(), 4);
+  CHECK_EQUAL(f.level.total(), 10);
+  f.level.trade(order, 3);
+  CHECK_EQUAL(order.shown, 1);
+  CHECK_EQUAL(order.leaves, 7);
+  f.level.shrink(order, 5);
+  CHECK_EQUAL(order.shown, 1);
+  CHECK_EQUAL(order.leaves, 2);
+  f.level.shrink(order, 1);
+  CHECK_EQUAL(order.shown, 1);
+  CHECK_EQUAL(f.level.displayed(), 1);
+  CHECK_EQUAL(f.level.total(), 1);
+  f.level.unlink(f.pool, iceberg);
+  CHECK_EQUAL(f.level.displayed(), 0);
   CHECK(f.level.is_empty());
 }

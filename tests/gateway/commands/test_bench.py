@@ -23,7 +23,15 @@ SHAPE: dict[str, set[str]] = {
     "fill_ns_by_held": {"100", "100000"},
     "append_ns": {"p50", "p999", "p9999"},
     "recover": {"records", "bytes", "mix", "seconds"},
-    "match_ns": {"mix_a", "mix_b", "rejected_a", "rejected_b"},
+    "match_ns": {
+        f"{name}_{mix}{more}"
+        for mix in ("a", "b")
+        for name, more in (
+            ("mix", ""), ("mix", "_self_trade"), ("mix", "_pro_rata"), ("mix", "_skiplist"),
+            ("mix", "_flat"), ("rejected", ""),
+        )
+    },
+    "book_ns": {"skiplist", "ladder", "flat", "skiplist_100000", "ladder_100000"},
     "resident_mib": {"start", "end"},
     "mark_positions_per_second": {*levels(), "working_set_mib", "large"},
 }  # fmt: skip

@@ -4,19 +4,19 @@
 
 #include <cstdint>
 
+#include "gateway_core/book/exact_divisor.hpp"
 #include "gateway_core/book/match_event.hpp"
+#include "gateway_core/book/rules.hpp"
 #include "gateway_core/types/ids.hpp"
 #include "gateway_core/types/side.hpp"
 
 namespace gateway {
 
-/// Prices, one level's market quantity and all open quantity together stay at or below this, so no
-/// sum of the book can overflow.
-inline constexpr std::int64_t kBookNumberMax = std::int64_t{1} << 61;
-
 struct NewBookOrder {
   OrderId order_id = 0;
   AccountId account = 0;
+  std::uint32_t group = 0;  // for self-trade prevention, as are account and firm
+  std::uint32_t firm = 0;
   Side side = Side::kBuy;
   OrderType type = OrderType::kLimit;
   TimeInForce time_in_force = TimeInForce::kGtc;
@@ -25,6 +25,7 @@ struct NewBookOrder {
   std::int64_t price = 0;
   std::int64_t trigger_price = 0;
   std::int64_t expires_ns = 0;
+  std::int64_t display_quantity = 0;  // 0 = all of it
 };
 
 [[nodiscard]] constexpr bool is_stop(OrderType type) noexcept {
@@ -33,7 +34,8 @@ struct NewBookOrder {
 
 class Admission {
  public:
-  Admission(std::int64_t tick, std::int64_t lot) noexcept : tick_(tick), lot_(lot) {}
+  Admission(std::int64_t tick, std::int64_t lot) noexcept
+      : tick_(static_cast<std::uint64_t>(tick)), lot_(static_cast<std::uint64_t>(lot)) {}
 
   /// `open_quantity` is the sum of what is open already.
   [[nodiscard]] MatchReason refuse(const NewBookOrder& wanted, std::int64_t open_quantity,
@@ -48,13 +50,14 @@ class Admission {
   [[nodiscard]] MatchReason refuse_quantity(std::int64_t quantity,
                                             std::int64_t open_quantity) const noexcept {
     if (quantity <= 0 || quantity > kBookNumberMax) return MatchReason::kQuantityRange;
-    if (quantity % lot_ != 0) return MatchReason::kBadLot;
+    if (!lot_.divides(static_cast<std::uint64_t>(quantity))) return MatchReason::kBadLot;
     if (open_quantity + quantity > kBookNumberMax) return MatchReason::kQuantityRange;
     return MatchReason::kNone;
   }
   [[nodiscard]] MatchReason refuse_price(std::int64_t price) const noexcept {
     if (price < 0 || price > kBookNumberMax) return MatchReason::kRange;
-    return price % tick_ == 0 ? MatchReason::kNone : MatchReason::kBadTick;
+    return tick_.divides(static_cast<std::uint64_t>(price)) ? MatchReason::kNone
+                                                            : MatchReason::kBadTick;
   }
 
  private:
@@ -75,6 +78,7 @@ class Admission {
     if ((wanted.flags & ~kPostOnly) != 0) return MatchReason::kUnsupportedFlag;
     const bool takes = type == OrderType::kMarket || type == OrderType::kStop || is_immediate;
     if (wanted.flags != 0 && takes) return MatchReason::kUnsupportedFlag;
+    if (wanted.display_quantity != 0 && takes) return MatchReason::kDisplayNotAllowed;
     return MatchReason::kNone;
   }
 
@@ -84,6 +88,7 @@ class Admission {
         reason != MatchReason::kNone) {
       return reason;
     }
+    if (const auto reason = refuse_display(wanted); reason != MatchReason::kNone) return reason;
     const bool needs_price =
         wanted.type == OrderType::kLimit || wanted.type == OrderType::kStopLimit;
     if (needs_price && wanted.price == 0) return MatchReason::kPriceMissing;
@@ -91,6 +96,13 @@ class Admission {
     if (is_stop(wanted.type) && wanted.trigger_price == 0) return MatchReason::kTriggerMissing;
     if (!is_stop(wanted.type) && wanted.trigger_price != 0) return MatchReason::kTriggerNotAllowed;
     return refuse_price(wanted.trigger_price);
+  }
+
+  [[nodiscard]] MatchReason refuse_display(const NewBookOrder& wanted) const noexcept {
+    const std::int64_t display = wanted.display_quantity;
+    if (display < 0 || display > wanted.quantity) return MatchReason::kDisplayRange;
+    return lot_.divides(static_cast<std::uint64_t>(display)) ? MatchReason::kNone
+                                                             : MatchReason::kBadLot;
   }
 
   static MatchReason refuse_expiry(const NewBookOrder& wanted, std::int64_t now_ns) noexcept {
@@ -102,8 +114,8 @@ class Admission {
     return wanted.expires_ns <= now_ns ? MatchReason::kExpiryPast : MatchReason::kNone;
   }
 
-  std::int64_t tick_;
-  std::int64_t lot_;
+  ExactDivisor tick_;
+  ExactDivisor lot_;
 };
 
 }  // namespace gateway

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <iterator>
 #include <string_view>
+#include <vector>
 
 #include "gateway_core/types/ids.hpp"
 
@@ -51,6 +52,8 @@ enum class MatchReason : std::uint8_t {
   kWouldCross,
   kQuantityBelowFilled,
   kNothingToChange,
+  kDisplayRange,
+  kDisplayNotAllowed,
   // Ends of orders that were taken.
   kRequested,
   kIocRemainder,
@@ -59,6 +62,7 @@ enum class MatchReason : std::uint8_t {
   kProtectionPrice,
   kExpiryReached,
   kDayEnded,
+  kSelfTrade,
 };
 
 inline constexpr std::string_view kMatchReasonNames[] = {"",
@@ -81,17 +85,21 @@ inline constexpr std::string_view kMatchReasonNames[] = {"",
                                                          "WOULD_CROSS",
                                                          "QUANTITY_BELOW_FILLED",
                                                          "NOTHING_TO_CHANGE",
+                                                         "DISPLAY_RANGE",
+                                                         "DISPLAY_NOT_ALLOWED",
                                                          "REQUESTED",
                                                          "IOC_REMAINDER",
                                                          "FOK_UNFILLABLE",
                                                          "NO_LIQUIDITY",
                                                          "PROTECTION_PRICE",
                                                          "EXPIRY_REACHED",
-                                                         "DAY_ENDED"};
+                                                         "DAY_ENDED",
+                                                         "SELF_TRADE"};
 
 static_assert(std::size(kMatchKindNames) ==
               static_cast<std::size_t>(MatchKind::kReplaceRejected) + 1);
-static_assert(std::size(kMatchReasonNames) == static_cast<std::size_t>(MatchReason::kDayEnded) + 1);
+static_assert(std::size(kMatchReasonNames) ==
+              static_cast<std::size_t>(MatchReason::kSelfTrade) + 1);
 
 [[nodiscard]] constexpr std::string_view name_of(MatchKind kind) noexcept {
   return kMatchKindNames[static_cast<std::size_t>(kind)];
@@ -112,6 +120,31 @@ struct MatchEvent {
   MatchReason reason = MatchReason::kNone;
   bool is_maker = false;
   friend bool operator==(const MatchEvent&, const MatchEvent&) = default;
+};
+
+/// The events of one call. Made so that saying one writes its fields and nothing else.
+class MatchEvents {
+ public:
+  explicit MatchEvents(std::size_t expected) : events_(expected) {}
+
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] const MatchEvent& operator[](std::size_t at) const noexcept { return events_[at]; }
+  [[nodiscard]] const MatchEvent* begin() const noexcept { return events_.data(); }
+  [[nodiscard]] const MatchEvent* end() const noexcept { return events_.data() + size_; }
+
+  void clear() noexcept { size_ = 0; }
+  /// The place of the next event; all its fields are still to be set.
+  [[nodiscard, gnu::always_inline]] MatchEvent& next() {
+    if (size_ == events_.size()) [[unlikely]]
+      grow();
+    return events_[size_++];
+  }
+
+ private:
+  [[gnu::noinline]] void grow() { events_.resize(2 * size_ + 1); }
+
+  std::vector<MatchEvent> events_;  // the first size_ are said
+  std::size_t size_ = 0;
 };
 
 }  // namespace gateway

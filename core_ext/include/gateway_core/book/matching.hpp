@@ -1,6 +1,6 @@
-// Price-time matching of one instrument against our orders and the recorded market
-// (docs/concepts/matching.md). Must never read a clock or draw a random number: same calls, same
-// events. One thread.
+// Matching of one instrument against our orders and the recorded market, by price and time or by
+// pro-rata (docs/concepts/matching.md). Must never read a clock or draw a random number: same
+// calls, same events. One thread.
 #pragma once
 
 #include <algorithm>
@@ -13,35 +13,42 @@
 #include <vector>
 
 #include "gateway_core/book/admission.hpp"
+#include "gateway_core/book/allocation.hpp"
+#include "gateway_core/book/ladder_book.hpp"
 #include "gateway_core/book/match_event.hpp"
 #include "gateway_core/book/order_book.hpp"
 #include "gateway_core/book/order_pool.hpp"
+#include "gateway_core/book/rules.hpp"
 
 namespace gateway {
 
 /// Every call that can cause events returns them; the list is valid until the next call. Nothing is
-/// allocated per order; the event list and the level arrays grow only past their reserve, and GTD
-/// orders keep a node each.
-template <Book B = FlatBook>
+/// allocated per order; the event list and scratch grow only past their reserve, and GTD orders
+/// keep a node each. A book that others read shows them each call whole or not at all.
+template <Book B = LadderBook>
 class MatchingEngine {
  public:
-  using Events = std::vector<MatchEvent>;
+  using Events = MatchEvents;
 
+  explicit MatchingEngine(const MatchingRules& rules)
+      : rules_(rules),
+        pool_(rules.orders_max),
+        book_(rules.tick),
+        admission_(rules.tick, rules.lot),
+        pro_rata_(rules.lot, rules.allocation_min, rules.remainder) {}
   MatchingEngine(std::int64_t tick, std::int64_t lot, std::size_t orders_max)
-      : pool_(orders_max), admission_(tick, lot) {
-    events_.reserve(1024);
-  }
+      : MatchingEngine(MatchingRules{.tick = tick, .lot = lot, .orders_max = orders_max}) {}
 
   const Events& submit(const NewBookOrder& wanted, std::int64_t now_ns = 0) {
-    events_.clear();
+    const Call call(*this);
     expire_due(now_ns);
     const MatchReason reason = refuse(wanted);
     if (reason != MatchReason::kNone) {
-      events_.push_back({.order_id = wanted.order_id,
-                         .price = wanted.price,
-                         .quantity = wanted.quantity,
-                         .kind = MatchKind::kRejected,
-                         .reason = reason});
+      events_.next() = {.order_id = wanted.order_id,
+                        .price = wanted.price,
+                        .quantity = wanted.quantity,
+                        .kind = MatchKind::kRejected,
+                        .reason = reason};
       return events_;
     }
     const Slot slot = enter(wanted);
@@ -58,12 +65,12 @@ class MatchingEngine {
   }
 
   const Events& cancel(OrderId order_id) {
-    events_.clear();
+    const Call call(*this);
     const Slot slot = pool_.find(order_id);
     if (slot == kNoSlot) {
-      events_.push_back({.order_id = order_id,
-                         .kind = MatchKind::kCancelRejected,
-                         .reason = MatchReason::kUnknownOrder});
+      events_.next() = {.order_id = order_id,
+                        .kind = MatchKind::kCancelRejected,
+                        .reason = MatchReason::kUnknownOrder};
       return events_;
     }
     unlink(slot);
@@ -74,18 +81,18 @@ class MatchingEngine {
   /// 0 = unchanged; quantity is the new total.
   const Events& replace(OrderId order_id, std::int64_t price, std::int64_t quantity,
                         std::int64_t trigger_price) {
-    events_.clear();
+    const Call call(*this);
     const Slot slot = pool_.find(order_id);
     Change change{price, quantity, trigger_price};
     const MatchReason reason =
         slot == kNoSlot ? MatchReason::kUnknownOrder : complete_and_refuse(pool_[slot], change);
     if (reason != MatchReason::kNone) {
-      events_.push_back({.order_id = order_id,
-                         .price = price,
-                         .quantity = quantity,
-                         .leaves = slot == kNoSlot ? 0 : pool_[slot].leaves,
-                         .kind = MatchKind::kReplaceRejected,
-                         .reason = reason});
+      events_.next() = {.order_id = order_id,
+                        .price = price,
+                        .quantity = quantity,
+                        .leaves = slot == kNoSlot ? 0 : pool_[slot].leaves,
+                        .kind = MatchKind::kReplaceRejected,
+                        .reason = reason};
       return events_;
     }
     BookOrder& order = pool_[slot];
@@ -93,13 +100,16 @@ class MatchingEngine {
     const bool keeps_place = is_waiting
                                  ? change.trigger_price == order.trigger_price
                                  : change.price == order.price && change.quantity < order.quantity;
+    const std::int64_t more = change.quantity - order.quantity;
     if (keeps_place) {
       PriceLevel& level = *level_of(order);
-      level.own_quantity += change.quantity - order.quantity;
+      more < 0 ? level.shrink(order, -more) : level.grow(order, more);
+      if (!is_waiting) book_.changed(level);
       apply(order, change);
       return events_;
     }
     unlink(slot);
+    order.leaves += more;
     apply(order, change);
     order.arrival = ++arrivals_;
     is_waiting ? wait_for_trigger(slot) : execute(slot);
@@ -109,14 +119,14 @@ class MatchingEngine {
 
   /// Moves time forward and expires GTD orders that are due, earliest first.
   const Events& advance(std::int64_t now_ns) {
-    events_.clear();
+    const Call call(*this);
     expire_due(now_ns);
     return events_;
   }
 
   /// Ends DAY orders, and IOC or FOK stops that never triggered, in order of arrival.
   const Events& end_day() {
-    events_.clear();
+    const Call call(*this);
     for (const Slot slot : slots_by_arrival()) {
       const TimeInForce time_in_force = pool_[slot].time_in_force;
       if (time_in_force == TimeInForce::kGtc || time_in_force == TimeInForce::kGtd) continue;
@@ -129,21 +139,19 @@ class MatchingEngine {
   /// The market's displayed quantity at a price, ours not counted; 0 removes it. A quote is not a
   /// trade: it fills nothing, even when it crosses a resting order of ours.
   void set_market_level(Side side, std::int64_t price, std::int64_t quantity) {
-    PriceLevel* level = book_.find(side, price);
-    if (level == nullptr && quantity == 0) return;
-    if (level == nullptr) level = &book_.open(side, price);
-    level->display_market(pool_, quantity);
-    if (level->is_empty()) book_.close(side, price);
+    const Call call(*this);
+    display_market(side, price, quantity);
   }
 
   void clear_market() {
+    const Call call(*this);
     for (const Side side : {Side::kBuy, Side::kSell}) {
       prices_.clear();
       book_.walk(side, [this](const PriceLevel& level) {
         if (level.market_quantity > 0) prices_.push_back(level.price);
         return true;
       });
-      for (const std::int64_t price : prices_) set_market_level(side, price, 0);
+      for (const std::int64_t price : prices_) display_market(side, price, 0);
     }
   }
 
@@ -151,14 +159,14 @@ class MatchingEngine {
   /// whole, at its price. At our price on the passive side: queue ahead, then ours by time, then
   /// the market behind us, until the trade's quantity is used up.
   const Events& market_trade(std::int64_t price, std::int64_t quantity, Side aggressor) {
-    events_.clear();
+    const Call call(*this);
     fill_traded_through(Side::kBuy, price);
     fill_traded_through(Side::kSell, price);
     const Side passive = opposite(aggressor);
     if (PriceLevel* level = book_.find(passive, price); level != nullptr) {
       std::int64_t left = quantity;
       trade_level(*level, left, nullptr);
-      if (level->is_empty()) book_.close(passive, price);
+      settle(passive, *level);
     }
     note_trade(price);
     run_triggers();
@@ -172,13 +180,13 @@ class MatchingEngine {
   [[nodiscard]] std::int64_t last_price() const noexcept { return last_price_; }
   [[nodiscard]] std::size_t open_count() const noexcept { return pool_.size(); }
 
-  /// (price, quantity) of the best levels, the market's and ours together.
+  /// (price, displayed quantity) of the best levels, the market's and ours together.
   [[nodiscard]] std::vector<std::pair<std::int64_t, std::int64_t>> depth(Side side,
                                                                          std::size_t levels) const {
     std::vector<std::pair<std::int64_t, std::int64_t>> rows;
     book_.walk(side, [&](const PriceLevel& level) {
       if (rows.size() >= levels) return false;
-      rows.emplace_back(level.price, level.total());
+      rows.emplace_back(level.price, level.displayed());
       return true;
     });
     return rows;
@@ -195,16 +203,32 @@ class MatchingEngine {
     }
   }
 
+  /// For readers of a book that has some.
+  [[nodiscard]] const B& book() const noexcept { return book_; }
+
   /// The first broken invariant, or "". Walks everything.
   [[nodiscard]] std::string check() const;
 
  private:
+  /// One request: a fresh list of events, and at its end the book shows itself to its readers.
+  class Call {
+   public:
+    explicit Call(MatchingEngine& engine) noexcept : engine_(engine) { engine.events_.clear(); }
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+    ~Call() { engine_.book_.commit(); }
+
+   private:
+    MatchingEngine& engine_;
+  };
   struct Change {
     std::int64_t price, quantity, trigger_price;
   };
 
   static constexpr bool is_better(Side side, std::int64_t price, std::int64_t other) noexcept {
-    return side == Side::kBuy ? price > other : price < other;
+    // No branch on the side, which nobody can predict; prices are not negative.
+    const std::int64_t better = price - other;
+    return (side == Side::kBuy ? better : -better) > 0;
   }
   /// The worst price an order takes.
   static constexpr std::int64_t limit_of(const BookOrder& order) noexcept {
@@ -262,9 +286,10 @@ class MatchingEngine {
   // --- One order's life ------------------------------------------------------------------------
 
   Slot enter(const NewBookOrder& wanted) {
-    BookOrder order;
-    order.order_id = wanted.order_id;
+    const Slot slot = pool_.insert(wanted.order_id);
+    BookOrder& order = pool_[slot];
     order.account = wanted.account;
+    order.owner = owner_of(wanted);
     order.side = wanted.side;
     order.type = wanted.type;
     order.time_in_force = wanted.time_in_force;
@@ -273,15 +298,21 @@ class MatchingEngine {
     order.price = wanted.price;
     order.trigger_price = wanted.trigger_price;
     order.expires_ns = wanted.expires_ns;
+    order.display_quantity = wanted.display_quantity;
     order.arrival = ++arrivals_;
     open_quantity_ += order.leaves;
     if (order.expires_ns != 0) expiries_.emplace(order.expires_ns, order.order_id);
-    return pool_.insert(order);
+    return slot;
+  }
+
+  [[nodiscard]] std::uint32_t owner_of(const NewBookOrder& wanted) const noexcept {
+    if (rules_.self_trade == SelfTrade::kAllowed) return 0;
+    if (rules_.self_trade_scope == SelfTradeScope::kGroup) return wanted.group;
+    return rules_.self_trade_scope == SelfTradeScope::kFirm ? wanted.firm : wanted.account;
   }
 
   void apply(BookOrder& order, const Change& change) {
     open_quantity_ += change.quantity - order.quantity;
-    order.leaves += change.quantity - order.quantity;
     order.quantity = change.quantity;
     order.price = change.price;
     order.trigger_price = change.trigger_price;
@@ -295,14 +326,19 @@ class MatchingEngine {
     if (order.time_in_force == TimeInForce::kFok && !can_fill(order, limit)) {
       return end(slot, MatchKind::kCanceled, MatchReason::kFokUnfillable);
     }
+    is_taker_stopped_ = false;
     sweep(order, limit);
     if (order.leaves == 0) return release(slot);
+    if (is_taker_stopped_) return end(slot, MatchKind::kCanceled, MatchReason::kSelfTrade);
     if (order.is_market()) return end(slot, MatchKind::kCanceled, market_remainder(order));
     if (order.time_in_force == TimeInForce::kIoc) {
       return end(slot, MatchKind::kCanceled, MatchReason::kIocRemainder);
     }
-    book_.open(order.side, order.price).append(pool_, slot);
+    order.shown = next_display(order);
     order.state = BookOrderState::kResting;
+    PriceLevel& level = book_.open(order.side, order.price);
+    level.append(pool_, slot);
+    book_.changed(level);
   }
 
   [[nodiscard]] MatchReason market_remainder(const BookOrder& order) const noexcept {
@@ -310,76 +346,39 @@ class MatchingEngine {
                                                        : MatchReason::kProtectionPrice;
   }
 
-  [[nodiscard]] bool can_fill(const BookOrder& order, std::int64_t limit) const {
-    const Side level_side = opposite(order.side);
-    std::int64_t found = 0;
-    book_.walk(level_side, [&](const PriceLevel& level) {
-      if (is_better(level_side, limit, level.price)) return false;
-      found += level.total();
-      return found < order.leaves;
-    });
-    return found >= order.leaves;
+  // --- Trades: matching_trade.hpp --------------------------------------------------------------
+
+  [[nodiscard]] bool can_fill(const BookOrder& order, std::int64_t limit) const;
+  [[nodiscard]] std::int64_t reachable(const PriceLevel& level, const BookOrder& taker,
+                                       bool& is_last) const noexcept;
+  void sweep(BookOrder& order, std::int64_t limit);
+  void trade_level(PriceLevel& level, std::int64_t& left, BookOrder* taker);
+  void trade_in_turn(PriceLevel& level, std::int64_t& left, BookOrder* taker);
+  void trade_in_shares(PriceLevel& level, std::int64_t& left, BookOrder* taker);
+  void trade_market(PriceLevel& level, std::int64_t traded, std::int64_t& left, BookOrder* taker);
+  void trade_order(PriceLevel& level, Slot slot, std::int64_t traded, std::int64_t& left,
+                   BookOrder* taker);
+  void fill_maker(PriceLevel& level, Slot slot, std::int64_t traded, OrderId contra);
+  void fill_traded_through(Side side, std::int64_t price);
+  [[nodiscard]] bool prevent(PriceLevel& level, Slot slot, BookOrder& taker);
+  [[nodiscard]] bool prevent_all(PriceLevel& level, BookOrder& taker);
+  [[nodiscard]] bool decrement(PriceLevel& level, Slot slot, BookOrder& taker);
+  void cancel_resting(PriceLevel& level, Slot slot);
+  [[nodiscard]] std::int64_t next_display(const BookOrder& order) const noexcept;
+
+  // --- Lists -----------------------------------------------------------------------------------
+
+  void display_market(Side side, std::int64_t price, std::int64_t quantity) {
+    PriceLevel* level = book_.find(side, price);
+    if (level == nullptr && quantity == 0) return;
+    if (level == nullptr) level = &book_.open(side, price);
+    level->display_market(pool_, quantity);
+    settle(side, *level);
   }
 
-  void sweep(BookOrder& order, std::int64_t limit) {
-    const Side other = opposite(order.side);
-    while (order.leaves > 0) {
-      PriceLevel* level = book_.best(other);
-      if (level == nullptr || is_better(order.side, level->price, limit)) return;
-      trade_level(*level, order.leaves, &order);
-      if (level->is_empty()) book_.close(other, level->price);
-    }
-  }
-
-  /// Trades `left` against one level in queue order. `taker` is the order of ours whose leaves
-  /// `left` is, or nullptr for the market. The market trading with itself is no event.
-  void trade_level(PriceLevel& level, std::int64_t& left, BookOrder* taker) {
-    while (left > 0 && !level.is_empty()) {
-      const bool has_ours = level.first != kNoSlot;
-      const std::int64_t ahead =
-          has_ours ? level.queue_ahead(pool_[level.first]) : level.market_quantity;
-      const bool is_market_next = ahead > 0;
-      const std::int64_t next = is_market_next ? ahead : pool_[level.first].leaves;
-      const std::int64_t traded = std::min(left, next);
-      OrderId maker_id = 0;
-      left -= traded;
-      if (is_market_next) {
-        level.consume_market(traded);
-      } else {
-        maker_id = pool_[level.first].order_id;
-        fill_maker(level, level.first, traded, taker == nullptr ? 0 : taker->order_id);
-      }
-      if (taker == nullptr) continue;
-      open_quantity_ -= traded;
-      say_fill(*taker, level.price, traded, maker_id, false);
-      note_trade(level.price);
-    }
-  }
-
-  void fill_maker(PriceLevel& level, Slot slot, std::int64_t traded, OrderId contra) {
-    BookOrder& order = pool_[slot];
-    order.leaves -= traded;
-    level.own_quantity -= traded;
-    open_quantity_ -= traded;
-    say_fill(order, level.price, traded, contra, true);
-    note_trade(level.price);
-    if (order.leaves > 0) return;
-    level.unlink(pool_, slot);
-    release(slot);
-  }
-
-  /// Resting orders of ours that a trade at `price` went strictly through.
-  void fill_traded_through(Side side, std::int64_t price) {
-    prices_.clear();
-    book_.walk(side, [&](PriceLevel& level) {
-      if (!is_better(side, level.price, price)) return false;
-      while (level.first != kNoSlot) {
-        fill_maker(level, level.first, pool_[level.first].leaves, 0);
-      }
-      if (level.is_empty()) prices_.push_back(level.price);
-      return true;
-    });
-    for (const std::int64_t empty : prices_) book_.close(side, empty);
+  /// After changes: an empty level goes, any other is shown.
+  void settle(Side side, PriceLevel& level) {
+    level.is_empty() ? book_.close(side, level.price) : book_.changed(level);
   }
 
   [[nodiscard]] PriceLevel* level_of(const BookOrder& order) noexcept {
@@ -395,18 +394,17 @@ class MatchingEngine {
     level.unlink(pool_, slot);
     const bool is_resting = order.state == BookOrderState::kResting;
     order.state = BookOrderState::kMoving;
-    if (!level.is_empty()) return;
-    is_resting ? book_.close(order.side, level.price)
-               : stops_.close(stop_side(order.side), level.price);
+    if (is_resting) return settle(order.side, level);
+    if (level.is_empty()) stops_.close(stop_side(order.side), level.price);
   }
 
   void end(Slot slot, MatchKind kind, MatchReason reason) {
     BookOrder& order = pool_[slot];
-    events_.push_back({.order_id = order.order_id,
-                       .price = order.price,
-                       .quantity = order.leaves,
-                       .kind = kind,
-                       .reason = reason});
+    events_.next() = {.order_id = order.order_id,
+                      .price = order.price,
+                      .quantity = order.leaves,
+                      .kind = kind,
+                      .reason = reason};
     open_quantity_ -= order.leaves;
     release(slot);
   }
@@ -441,6 +439,7 @@ class MatchingEngine {
         last_price_ != 0 && (order.side == Side::kBuy ? order.trigger_price <= last_price_
                                                       : order.trigger_price >= last_price_);
     if (is_reached) return push_pending(slot);
+    order.shown = order.leaves;
     stops_.open(stop_side(order.side), order.trigger_price).append(pool_, slot);
     order.state = BookOrderState::kUntriggered;
   }
@@ -473,8 +472,13 @@ class MatchingEngine {
     traded_high_ = 0;
   }
 
-  /// Each stop triggers once, so the cascade ends after at most as many turns as there are stops.
   void run_triggers() {
+    if (traded_high_ == 0 && pending_first_ == kNoSlot) [[likely]]
+      return;
+    run_reached();
+  }
+  /// Each stop triggers once, so the cascade ends after at most as many turns as there are stops.
+  void run_reached() {
     collect_reached();
     while (pending_first_ != kNoSlot) {
       const Slot slot = pending_first_;
@@ -494,22 +498,24 @@ class MatchingEngine {
 
   // --- Words -----------------------------------------------------------------------------------
 
-  void say(MatchKind kind, const BookOrder& order, std::int64_t price, std::int64_t quantity) {
-    events_.push_back({.order_id = order.order_id,
-                       .price = price,
-                       .quantity = quantity,
-                       .leaves = order.leaves,
-                       .kind = kind});
+  void say(MatchKind kind, const BookOrder& order, std::int64_t price, std::int64_t quantity,
+           MatchReason reason = MatchReason::kNone) {
+    events_.next() = {.order_id = order.order_id,
+                      .price = price,
+                      .quantity = quantity,
+                      .leaves = order.leaves,
+                      .kind = kind,
+                      .reason = reason};
   }
   void say_fill(const BookOrder& order, std::int64_t price, std::int64_t quantity, OrderId contra,
                 bool is_maker) {
-    events_.push_back({.order_id = order.order_id,
-                       .price = price,
-                       .quantity = quantity,
-                       .leaves = order.leaves,
-                       .contra_order_id = contra,
-                       .kind = MatchKind::kFilled,
-                       .is_maker = is_maker});
+    events_.next() = {.order_id = order.order_id,
+                      .price = price,
+                      .quantity = quantity,
+                      .leaves = order.leaves,
+                      .contra_order_id = contra,
+                      .kind = MatchKind::kFilled,
+                      .is_maker = is_maker};
   }
 
   [[nodiscard]] std::vector<Slot> slots_by_arrival() const {
@@ -526,13 +532,16 @@ class MatchingEngine {
   [[nodiscard]] std::string check_level(const PriceLevel& level, BookOrderState state,
                                         std::int64_t& open, std::size_t& orders) const;
 
+  MatchingRules rules_;
   OrderPool pool_;
   B book_;
-  B stops_;
-  Events events_;
-  std::vector<std::int64_t> prices_;  // scratch
-  std::set<std::pair<std::int64_t, OrderId>> expiries_;
+  FlatBook stops_;  // few, and one thread's own
+  Events events_{1024};
   Admission admission_;
+  ProRata pro_rata_;
+  std::vector<std::int64_t> prices_;  // scratch
+  std::vector<Claim> claims_;         // scratch
+  std::set<std::pair<std::int64_t, OrderId>> expiries_;
   std::int64_t now_ns_ = 0;
   std::int64_t last_price_ = 0;
   std::int64_t traded_low_ = std::numeric_limits<std::int64_t>::max();
@@ -541,8 +550,10 @@ class MatchingEngine {
   std::uint64_t arrivals_ = 0;
   Slot pending_first_ = kNoSlot;
   Slot pending_last_ = kNoSlot;
+  bool is_taker_stopped_ = false;  // by self-trade prevention, within one execute()
 };
 
 }  // namespace gateway
 
 #include "gateway_core/book/matching_check.hpp"  // IWYU pragma: export
+#include "gateway_core/book/matching_trade.hpp"  // IWYU pragma: export

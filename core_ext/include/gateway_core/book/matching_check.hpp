@@ -13,6 +13,7 @@ std::string MatchingEngine<B>::check_level(const PriceLevel& level, BookOrderSta
   const std::string where = "level " + std::to_string(level.price) + ": ";
   if (level.is_empty()) return where + "empty but open";
   std::int64_t sum = 0;
+  std::int64_t shown = 0;
   std::int64_t ahead = 0;
   std::size_t members = 0;
   std::uint64_t arrival = 0;
@@ -23,6 +24,13 @@ std::string MatchingEngine<B>::check_level(const PriceLevel& level, BookOrderSta
     if (order.previous != before) return where + "broken chain";
     if (order.arrival <= arrival) return where + "members out of time order";
     if (order.leaves <= 0) return where + "a member has nothing left";
+    if (order.shown <= 0 || order.shown > order.leaves)
+      return where + "a member shows a wrong part";
+    if (order.display_quantity != 0 && state == BookOrderState::kResting &&
+        order.shown > order.display_quantity) {
+      return where + "an iceberg shows more than its display quantity";
+    }
+    shown += order.shown;
     if (pool_.find(order.order_id) != slot) return where + "a member is not in the index";
     if (level.queue_ahead(order) < ahead) return where + "queue ahead falls along the queue";
     ahead = level.queue_ahead(order);
@@ -34,6 +42,7 @@ std::string MatchingEngine<B>::check_level(const PriceLevel& level, BookOrderSta
   if (level.last != before) return where + "wrong last member";
   if (members != level.orders) return where + "wrong member count";
   if (sum != level.own_quantity) return where + "sum of members differs from the level";
+  if (shown != level.own_shown) return where + "what members show differs from the level";
   if (ahead > level.market_quantity) return where + "more ahead than displayed";
   open += sum;
   orders += members;
@@ -50,14 +59,15 @@ std::string MatchingEngine<B>::check() const {
     for (const bool is_stops : {false, true}) {
       std::int64_t before = 0;
       const auto state = is_stops ? BookOrderState::kUntriggered : BookOrderState::kResting;
-      (is_stops ? stops_ : book_).walk(side, [&](const PriceLevel& level) {
+      const auto look = [&](const PriceLevel& level) {
         fault = check_level(level, state, open, orders);
         if (before != 0 && !is_better(side, before, level.price)) fault = "levels out of order";
         before = level.price;
         auto& best = own_best[side == Side::kBuy ? 0 : 1];
         if (!is_stops && best == 0 && level.orders > 0) best = level.price;
         return fault.empty();
-      });
+      };
+      is_stops ? stops_.walk(side, look) : book_.walk(side, look);
       if (!fault.empty()) return fault;
     }
   }

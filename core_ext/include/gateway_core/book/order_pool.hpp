@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "gateway_core/memory/cache_line.hpp"
+#include "gateway_core/memory/key_table.hpp"
 #include "gateway_core/types/ids.hpp"
 #include "gateway_core/types/side.hpp"
 
@@ -18,23 +20,29 @@ inline constexpr Slot kNoSlot = 0xFFFFFFFFU;
 /// kMoving: between two lists, only within one call of the engine.
 enum class BookOrderState : std::uint8_t { kFree, kMoving, kResting, kUntriggered };
 
-struct BookOrder {
+/// The first line is what a neighbour in the queue and a taker touch.
+struct alignas(kCacheLine) BookOrder {
   OrderId order_id = 0;
   std::int64_t price = 0;  // limit; for market and stop the worst price, 0 = any
-  std::int64_t trigger_price = 0;
-  std::int64_t quantity = 0;  // total, as asked
   std::int64_t leaves = 0;
-  std::int64_t expires_ns = 0;
-  std::uint64_t arrival = 0;     // time priority; a replace that loses priority gets a new one
+  std::int64_t shown = 0;        // of leaves; less only for an iceberg that rests
   std::uint64_t ahead_mark = 0;  // the level's market_consumed at which nothing is ahead any more
-  AccountId account = 0;
   Slot next = kNoSlot;
   Slot previous = kNoSlot;
+  Slot same_place = kNoSlot;  // the pool's: next order at the same place of the index
+  std::uint32_t owner = 0;    // for self-trade prevention; 0 = nobody
   Side side = Side::kBuy;
   OrderType type = OrderType::kLimit;
   TimeInForce time_in_force = TimeInForce::kGtc;
   BookOrderState state = BookOrderState::kFree;
   std::uint8_t flags = 0;
+  // Second line.
+  std::uint64_t arrival = 0;  // time priority; what loses priority gets a new one
+  std::int64_t quantity = 0;  // total, as asked
+  std::int64_t trigger_price = 0;
+  std::int64_t expires_ns = 0;
+  std::int64_t display_quantity = 0;  // 0 = all of it
+  AccountId account = 0;
 
   [[nodiscard]] std::int64_t executed() const noexcept { return quantity - leaves; }
   [[nodiscard]] bool is_post_only() const noexcept { return (flags & kPostOnly) != 0; }
@@ -43,11 +51,16 @@ struct BookOrder {
     return type == OrderType::kMarket || type == OrderType::kStop;
   }
 };
+static_assert(sizeof(BookOrder) == 2 * kCacheLine);
 
+/// The index holds slots and no keys: consecutive ids share its cache lines, and the rare orders of
+/// one place are chained through their slots.
 class OrderPool {
  public:
   explicit OrderPool(std::size_t orders_max)
-      : orders_(orders_max), index_(std::bit_ceil(orders_max * 2)), mask_(index_.size() - 1) {
+      : orders_(orders_max),
+        index_(std::bit_ceil(orders_max * 2), kNoSlot),
+        mask_(index_.size() - 1) {
     free_.reserve(orders_max);
     for (std::size_t i = orders_max; i > 0; --i) free_.push_back(static_cast<Slot>(i - 1));
   }
@@ -59,55 +72,43 @@ class OrderPool {
   [[nodiscard]] BookOrder& operator[](Slot slot) noexcept { return orders_[slot]; }
   [[nodiscard]] const BookOrder& operator[](Slot slot) const noexcept { return orders_[slot]; }
 
-  /// Stores an order under its id. The caller has checked is_full() and that the id is not open.
-  Slot insert(const BookOrder& order) noexcept {
+  /// A fresh order under its id. The caller has checked is_full() and that the id is not open.
+  Slot insert(OrderId order_id) noexcept {
     const Slot slot = free_.back();
     free_.pop_back();
-    orders_[slot] = order;
-    orders_[slot].state = BookOrderState::kMoving;
-    std::size_t at = home(order.order_id);
-    while (index_[at].order_id != 0) at = (at + 1) & mask_;
-    index_[at] = {order.order_id, slot};
+    BookOrder& order = orders_[slot];
+    order = BookOrder{};
+    order.order_id = order_id;
+    order.state = BookOrderState::kMoving;
+    Slot& first = index_[place(order_id)];
+    order.same_place = first;
+    first = slot;
     return slot;
   }
 
   [[nodiscard]] Slot find(OrderId order_id) const noexcept {
-    for (std::size_t at = home(order_id); index_[at].order_id != 0; at = (at + 1) & mask_) {
-      if (index_[at].order_id == order_id) return index_[at].slot;
-    }
-    return kNoSlot;
+    Slot slot = index_[place(order_id)];
+    while (slot != kNoSlot && orders_[slot].order_id != order_id) slot = orders_[slot].same_place;
+    return slot;
   }
 
   void erase(Slot slot) noexcept {
-    std::size_t hole = home(orders_[slot].order_id);
-    while (index_[hole].slot != slot || index_[hole].order_id == 0) hole = (hole + 1) & mask_;
-    // Later entries of the same run move back, so a search never needs tombstones.
-    for (std::size_t at = (hole + 1) & mask_; index_[at].order_id != 0; at = (at + 1) & mask_) {
-      const std::size_t wanted = home(index_[at].order_id);
-      if (((at - wanted) & mask_) < ((at - hole) & mask_)) continue;
-      index_[hole] = index_[at];
-      hole = at;
-    }
-    index_[hole] = {};
-    orders_[slot].state = BookOrderState::kFree;
+    BookOrder& order = orders_[slot];
+    Slot* link = &index_[place(order.order_id)];
+    while (*link != slot) link = &orders_[*link].same_place;
+    *link = order.same_place;
+    order.state = BookOrderState::kFree;
     free_.push_back(slot);
   }
 
  private:
-  struct Entry {
-    OrderId order_id = 0;
-    Slot slot = kNoSlot;
-  };
-
-  [[nodiscard]] std::size_t home(OrderId order_id) const noexcept {
-    std::uint64_t mixed = order_id * 0x9E3779B97F4A7C15ULL;  // Sequences must not cluster.
-    mixed ^= mixed >> 32;
-    return static_cast<std::size_t>(mixed) & mask_;
+  [[nodiscard]] std::size_t place(OrderId order_id) const noexcept {
+    return static_cast<std::size_t>(block_hash(order_id, 0)) & mask_;
   }
 
   std::vector<BookOrder> orders_;
   std::vector<Slot> free_;
-  std::vector<Entry> index_;
+  std::vector<Slot> index_;
   std::size_t mask_;
 };
 

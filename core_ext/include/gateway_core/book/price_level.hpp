@@ -12,16 +12,19 @@ namespace gateway {
 /// ahead on arrival. What is consumed from the front is counted once per level, so a take costs the
 /// same however many orders of ours wait behind it.
 struct PriceLevel {
-  std::int64_t price = 0;
+  alignas(kCacheLine) std::int64_t price = 0;
   std::int64_t market_quantity = 0;
   std::int64_t own_quantity = 0;      // sum of leaves of our orders here
+  std::int64_t own_shown = 0;         // sum of what they display
   std::uint64_t market_consumed = 0;  // wraps; only differences are used
   Slot first = kNoSlot;
   Slot last = kNoSlot;
   std::uint32_t orders = 0;
 
   [[nodiscard]] bool is_empty() const noexcept { return orders == 0 && market_quantity == 0; }
+  /// What a taker can get here, the hidden part of icebergs included.
   [[nodiscard]] std::int64_t total() const noexcept { return own_quantity + market_quantity; }
+  [[nodiscard]] std::int64_t displayed() const noexcept { return own_shown + market_quantity; }
 
   /// The market's quantity that trades before `order` does.
   [[nodiscard]] std::int64_t queue_ahead(const BookOrder& order) const noexcept {
@@ -37,6 +40,7 @@ struct PriceLevel {
     (last == kNoSlot ? first : pool[last].next) = slot;
     last = slot;
     own_quantity += order.leaves;
+    own_shown += order.shown;
     ++orders;
   }
 
@@ -45,7 +49,34 @@ struct PriceLevel {
     (order.previous == kNoSlot ? first : pool[order.previous].next) = order.next;
     (order.next == kNoSlot ? last : pool[order.next].previous) = order.previous;
     own_quantity -= order.leaves;
+    own_shown -= order.shown;
     --orders;
+  }
+
+  /// `quantity` of a member traded: what it shows goes first. It keeps its place.
+  void trade(BookOrder& order, std::int64_t quantity) noexcept {
+    const std::int64_t visible = order.shown < quantity ? order.shown : quantity;
+    order.leaves -= quantity;
+    order.shown -= visible;
+    own_quantity -= quantity;
+    own_shown -= visible;
+  }
+
+  /// A member asks for less: what it hides goes first. It keeps its place.
+  void shrink(BookOrder& order, std::int64_t quantity) noexcept {
+    order.leaves -= quantity;
+    own_quantity -= quantity;
+    const std::int64_t visible = order.shown > order.leaves ? order.shown - order.leaves : 0;
+    order.shown -= visible;
+    own_shown -= visible;
+  }
+
+  /// A member that shows everything asks for more. It keeps its place.
+  void grow(BookOrder& order, std::int64_t quantity) noexcept {
+    order.leaves += quantity;
+    order.shown += quantity;
+    own_quantity += quantity;
+    own_shown += quantity;
   }
 
   /// The front of the market's queue traded; everyone behind moves up.

@@ -12,6 +12,8 @@ from gateway_paper.venue.settings import AccountSettings, Listing
 __all__ = ["Account", "Position"]
 
 Leg = Literal["net", "long", "short"]
+_NS_PER_DAY = 86_400_000_000_000
+_VOLUME_DAYS = 30
 
 
 class Position:
@@ -49,6 +51,13 @@ class Account:
         self.is_hedge_mode = settings.is_hedge_mode
         self.balances = {code: Fraction(text) for code, text in settings.balances.items()}
         self.positions: dict[tuple[str, str], Position] = {}
+        self._traded: dict[tuple[str, int], Fraction] = {}  # value by instrument and UTC day
+
+    def volume(self, instrument: str, now_ns: int) -> Fraction:
+        """The value traded in the instrument today and on the 29 days before."""
+        today = now_ns // _NS_PER_DAY
+        days = range(today - _VOLUME_DAYS + 1, today + 1)
+        return sum((self._traded.get((instrument, day), Fraction(0)) for day in days), Fraction(0))
 
     def signed_quantity(self, instrument: str, leg: str) -> int:
         position = self.positions.get((instrument, leg))
@@ -64,6 +73,8 @@ class Account:
         sign = 1 if fill["side"] == "buy" else -1
         quantity = sign * listing.quantity(fill["quantity"])
         value = sign * Fraction(fill["value"])
+        day = (fill["instrument"], fill["venue_time_ns"] // _NS_PER_DAY)
+        self._traded[day] = self._traded.get(day, Fraction(0)) + abs(value)
         if listing.kind == "spot":
             self._add(listing.base, Fraction(sign) * Fraction(fill["quantity"]))
             self._add(listing.quote, -value)

@@ -52,10 +52,15 @@ class Exchange:
         self.dirty_marks: set[str] = set()
         self._engines = {
             listing.symbol: MatchingEngine(
-                listing.price(listing.tick), listing.quantity(listing.lot), settings.orders_max
+                listing.price(listing.tick),
+                listing.quantity(listing.lot),
+                settings.orders_max,
+                listing.rules(),
             )
             for listing in listings
         }
+        self._tiers = {listing.symbol: listing.tiers() for listing in listings}
+        self._owners = _owner_ids(settings)
         self._now_ns = now_ns
         self._sink = sink
         self._fill_max = settings.fill_quantity_max
@@ -325,6 +330,10 @@ class Exchange:
             created_ns=now,
             updated_ns=now,
         )
+        if body.display_quantity:
+            order.display_quantity = _number(
+                "display_quantity", body.display_quantity, listing.quantity
+            )
         if body.type.startswith("stop") and not order.trigger_price:
             raise Refused("bad_request", "trigger_price is needed")
         if body.type in ("limit", "stop_limit") and not order.price:
@@ -359,9 +368,10 @@ class Exchange:
         body = order.body
         triggered_as: dict[str, OrderTypeName] = {"stop": "market", "stop_limit": "limit"}
         kind = triggered_as.get(body.type, body.type) if order.is_triggered else body.type
+        account, group, firm = self._owners[body.account]
         return self._engines[body.instrument].submit(
             order.number,
-            list(self.accounts).index(body.account) + 1,
+            account,
             body.side,
             kind,
             quantity,
@@ -371,6 +381,11 @@ class Exchange:
             expires_ns=body.expires_ns or 0,
             is_post_only=body.is_post_only and not is_again,
             now_ns=self._now_ns(),
+            display_quantity=min(order.display_quantity, quantity)
+            if is_again
+            else order.display_quantity,
+            group=group,
+            firm=firm,
         )
 
     def _absorb(self, listing: Listing, events: Iterable[Event]) -> None:
@@ -416,7 +431,7 @@ class Exchange:
         order.state = "filled" if order.cumulative == order.quantity else "partially_filled"
         self._last_trade += 1
         value = money(listing.value(event.price, quantity))
-        fee, currency = _fee(listing, body.side, quantity, value, event.is_maker)
+        fee, currency = self._fee(listing, body, quantity, value, event.is_maker)
         row: Row = {
             "kind": "fill",
             "account": body.account,
@@ -441,6 +456,18 @@ class Exchange:
         self.fills[body.account].append(row)
         order.updated_ns, order.sequence = row["venue_time_ns"], row["venue_sequence"]
         self._index(order)
+
+    def _fee(
+        self, listing: Listing, body: SubmitBody, quantity: int, value: Fraction, is_maker: bool
+    ) -> tuple[Fraction, str]:
+        """Fee and its currency, at 10^-18 half-even, by the tier that was reached before."""
+        volume = self.accounts[body.account].volume(listing.symbol, self._now_ns())
+        tiers = self._tiers[listing.symbol]
+        tier = tiers.tiers[tiers.tier(money_text(money(volume)))]
+        rate = Fraction(tier.maker_rate if is_maker else tier.taker_rate)
+        if listing.kind == "spot" and listing.fee_currency == "base_on_buy" and body.side == "buy":
+            return money(Fraction(quantity, 10**listing.quantity_scale) * rate), listing.base
+        return money(value * rate), listing.quote if listing.kind == "spot" else listing.settle
 
     def _end_empty_reducers(self, listing: Listing, account: str) -> None:
         """Reduce-only orders die with the position they could reduce."""
@@ -509,14 +536,18 @@ class Exchange:
         return (now_ns // self._funding_interval_ns + 1) * self._funding_interval_ns
 
 
-def _fee(
-    listing: Listing, side: str, quantity: int, value: Fraction, is_maker: bool
-) -> tuple[Fraction, str]:
-    """Fee and its currency, at 10^-18 half-even."""
-    rate = Fraction(listing.maker_rate if is_maker else listing.taker_rate)
-    if listing.kind == "spot" and listing.fee_currency == "base_on_buy" and side == "buy":
-        return money(Fraction(quantity, 10**listing.quantity_scale) * rate), listing.base
-    return money(value * rate), listing.quote if listing.kind == "spot" else listing.settle
+def _owner_ids(settings: VenueSettings) -> dict[str, tuple[int, int, int]]:
+    """Account, group and firm of each account as the numbers engines know; 0 = none."""
+    groups = sorted({account.group for account in settings.accounts} - {""})
+    firms = sorted({account.firm for account in settings.accounts} - {""})
+    return {
+        account.name: (
+            number,
+            groups.index(account.group) + 1 if account.group else 0,
+            firms.index(account.firm) + 1 if account.firm else 0,
+        )
+        for number, account in enumerate(settings.accounts, 1)
+    }
 
 
 def _number(field: str, text: str, parse: Callable[[str], int]) -> int:

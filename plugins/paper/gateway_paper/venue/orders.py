@@ -40,6 +40,7 @@ class SubmitBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     leg: LegName = "net"
     is_post_only: bool = False
     is_reduce_only: bool = False
+    display_quantity: str | None = None  # an iceberg shows no more than this
 
 
 class Order(msgspec.Struct, kw_only=True):
@@ -50,6 +51,7 @@ class Order(msgspec.Struct, kw_only=True):
     quantity: int
     price: int = 0
     trigger_price: int = 0
+    display_quantity: int = 0
     cumulative: int = 0
     booked_before_entry: int = 0  # filled before the engine got it (again, after a restart)
     state: VenueOrderState = "new"
@@ -90,6 +92,7 @@ class Order(msgspec.Struct, kw_only=True):
             "price": listing.price_text(self.price) if self.price else None,
             "trigger_price": listing.price_text(self.trigger_price) if self.trigger_price else None,
             "expires_ns": body.expires_ns,
+            "display_quantity": body.display_quantity,
             "cumulative_quantity": listing.quantity_text(self.cumulative),
             "state": self.state,
             "is_triggered": self.is_triggered,
@@ -103,7 +106,7 @@ class Order(msgspec.Struct, kw_only=True):
     def from_row(cls, row: dict[str, Any], listing: Listing) -> Order:
         """The order a record row describes."""
         body = msgspec.convert(
-            {name: row[name] for name in SubmitBody.__struct_fields__}, SubmitBody
+            {name: row[name] for name in SubmitBody.__struct_fields__ if name in row}, SubmitBody
         )
         return cls(
             number=int(row["venue_order_id"][1:]),
@@ -111,6 +114,9 @@ class Order(msgspec.Struct, kw_only=True):
             quantity=listing.quantity(row["quantity"]),
             price=listing.price(row["price"]) if row["price"] else 0,
             trigger_price=listing.price(row["trigger_price"]) if row["trigger_price"] else 0,
+            display_quantity=(
+                listing.quantity(body.display_quantity) if body.display_quantity else 0
+            ),
             cumulative=listing.quantity(row["cumulative_quantity"]),
             state=row["state"],
             is_triggered=row["is_triggered"],

@@ -10,9 +10,32 @@ import msgspec
 import tomli
 
 from gateway.api.instruments import InstrumentKindName
+from gateway.matching import (
+    AllocationName,
+    FeeTier,
+    FeeTiers,
+    MatchingRules,
+    RemainderName,
+    SelfTradeScopeName,
+)
 from gateway_paper.venue.exact import decimals, mantissa, number_text
 
-__all__ = ["AccountSettings", "KeySettings", "Listing", "VenueSettings", "load_settings"]
+__all__ = [
+    "AccountSettings",
+    "FeeTierSettings",
+    "KeySettings",
+    "Listing",
+    "VenueSettings",
+    "load_settings",
+]
+
+
+class FeeTierSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Rates from a volume on: what the account traded in the instrument in 30 days, by value."""
+
+    volume_min: str
+    maker_rate: str
+    taker_rate: str
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,10 +55,36 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     notional_min: str = "0"
     maker_rate: str = "0.0002"
     taker_rate: str = "0.0005"
+    fee_tiers: tuple[FeeTierSettings, ...] = ()  # from volume 0 upwards; wins over the rates above
     fee_currency: Literal["settle", "base_on_buy"] = "settle"
+    allocation: AllocationName = "price_time"
+    remainder: RemainderName = "largest"  # of pro_rata, as is the next
+    allocation_min: str = "0"
+    # Not offered: decrement, since here nothing changes a quantity behind its owner's back.
+    self_trade: Literal["allowed", "cancel_newest", "cancel_oldest", "cancel_both"] = "allowed"
+    self_trade_scope: SelfTradeScopeName = "account"
     funding_rate: str = "0.0001"
     start_price: str = "100"  # where the generator begins
     level_quantity: str = "10"  # typical quantity of a generated level
+
+    def __post_init__(self) -> None:
+        if self.fee_tiers:
+            self.tiers()
+
+    def tiers(self) -> FeeTiers:
+        """The tiers, or one with the plain rates. Raises ValueError."""
+        plain = FeeTier("0", self.maker_rate, self.taker_rate)
+        given = [FeeTier(t.volume_min, t.maker_rate, t.taker_rate) for t in self.fee_tiers]
+        return FeeTiers(given or [plain])
+
+    def rules(self) -> MatchingRules:
+        return MatchingRules(
+            allocation=self.allocation,
+            remainder=self.remainder,
+            allocation_min=self.quantity(self.allocation_min),
+            self_trade=self.self_trade,
+            self_trade_scope=self.self_trade_scope,
+        )
 
     @property
     def price_scale(self) -> int:
@@ -69,6 +118,8 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     name: str
     is_hedge_mode: bool = False
+    group: str = ""  # for self-trade prevention; empty = none
+    firm: str = ""
     balances: dict[str, str] = {}
 
 
