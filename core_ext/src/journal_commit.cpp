@@ -105,11 +105,11 @@ StepResult Commit::fail(int error) noexcept {
 }
 
 StepResult Commit::step() noexcept {
-  const Sequence sequence = ring_.published_sequence();  // before the position: never ahead of it
   const std::uint64_t published = ring_.published_position();
   if (published == synced_.position) return StepResult::kIdle;
   if (options_.is_memory_only) {
-    advance({published, sequence, 0, 0});
+    // Read behind the position, so never of an older record: nobody would wait for that one again.
+    advance({published, ring_.published_sequence(), 0, 0});
     return StepResult::kAdvanced;
   }
   Batch batch = take(published, room());
