@@ -57,6 +57,7 @@ class Recovery {
   bool walk_segments();
   bool walk_segment(const Segment& segment, bool is_last);
   bool end_of_last(const Segment& segment, const ScanEnd& scan, int file);
+  [[nodiscard]] int store_again(int file, std::uint64_t bytes);
   bool walk_ring();
   bool is_disk_ahead();
   bool check_end();
@@ -265,10 +266,27 @@ bool Recovery::end_of_last(const Segment& segment, const ScanEnd& scan, int file
          " (" + scan.text +
          "); valid records behind the cut: " + std::to_string(report_.later_valid_records));
   }
-  // Also without a bad tail: pages of a killed process may still be on their way to the disk.
-  int error = storage_.ftruncate(file, end_offset);
+  // Also without a bad tail: pages of a killed process may still be on their way to the disk, and
+  // where a sync of them failed they look clean and are on no disk. A clean stop had synced all.
+  const bool is_surely_stored = options_.sequence_min == scan.end.sequence;
+  int error = is_surely_stored ? 0 : store_again(file, end_offset);
+  if (error == 0) error = storage_.ftruncate(file, end_offset);
   if (error == 0) error = storage_.fdatasync(file);
   return error == 0 || refuse(segment.name() + ": cutting: " + platform::describe_errno(error));
+}
+
+/// Writes the first `bytes` of the file over themselves, so that the next sync stores them.
+int Recovery::store_again(int file, std::uint64_t bytes) {
+  std::vector<std::uint8_t> piece(std::min<std::uint64_t>(bytes, 1ULL << 20));
+  for (std::uint64_t offset = 0; offset < bytes; offset += piece.size()) {
+    const std::uint64_t want = std::min<std::uint64_t>(piece.size(), bytes - offset);
+    const std::int64_t got = platform::read_fully(storage_, file, piece.data(), want, offset);
+    if (got < 0) return static_cast<int>(got);
+    const int error = platform::write_exactly(storage_, file, piece.data(),
+                                              static_cast<std::size_t>(got), offset);
+    if (error != 0) return error;
+  }
+  return 0;
 }
 
 bool Recovery::walk_ring() {

@@ -124,8 +124,10 @@ int Sealer::recycle(Sequence before_sequence) {
         next.first_sequence > std::min(before_sequence, covered + 1)) {
       break;
     }
-    error = storage_.unlink(directory_ + "/" + segment_name(index));
-    // One after the other, oldest first: a crash in between never leaves a gap.
+    // One after the other, oldest first, each surely gone before the next: a crash in between never
+    // leaves a gap, nor does one after a sync that failed the last time.
+    error = storage_.fsync_directory(directory_);
+    if (error == 0) error = storage_.unlink(directory_ + "/" + segment_name(index));
     if (error == 0) error = storage_.fsync_directory(directory_);
     if (error == 0) error = storage_.unlink(directory_ + "/" + seal_name(index));
     ++removed;

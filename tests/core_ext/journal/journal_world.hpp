@@ -84,6 +84,7 @@ struct World {
 
   World() { fresh_ring(); }
   void fresh_ring() {
+    if (ring != nullptr) return ring->clear();
     ring = std::make_unique<Ring>();
     RingOptions options;
     options.capacity = kRingBytes;
