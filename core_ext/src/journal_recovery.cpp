@@ -159,10 +159,10 @@ bool Recovery::is_on_chain(const StreamPoint& at) {
     }
     const int file = storage_.open(path(segment.name()), platform::OpenMode::kRead);
     if (file < 0) return false;
+    const platform::FileGuard guard(storage_, file);
     const std::uint64_t end = std::min(segment.end_position, at.position);
     const ScanEnd scan = scan_file(storage_, file, end, segment.start(), options_.instance,
                                    [](const RecordHeader&, const std::uint8_t*) {});
-    storage_.close(file);
     first_walked_ = i;
     return scan.end.position == at.position && scan.end.sequence == at.sequence &&
            scan.end.crc == at.crc;
@@ -225,6 +225,7 @@ bool Recovery::walk_segment(const Segment& segment, bool is_last) {
   const std::uint64_t limit = std::max(std::min(segment.end_position, disk_limit_), start.position);
   const int file = storage_.open(path(segment.name()), platform::OpenMode::kReadWrite);
   if (file < 0) return refuse(segment.name() + ": " + platform::describe_errno(file));
+  const platform::FileGuard guard(storage_, file);
   const ScanEnd scan = scan_file(
       storage_, file, limit, start, options_.instance,
       [this](const RecordHeader& header, const std::uint8_t* bytes) { visit(header, bytes); });
@@ -240,7 +241,6 @@ bool Recovery::walk_segment(const Segment& segment, bool is_last) {
                      std::to_string(kPageBytes + scan.bad_position - start.position) +
                      ", sequence " + std::to_string(scan.bad_sequence) + ": " + scan.text);
   }
-  storage_.close(file);
   return is_good;
 }
 
@@ -336,11 +336,11 @@ bool Recovery::is_disk_ahead() {
   if (last.header.first_position > report_.end.position) return true;
   const int file = storage_.open(path(last.name()), platform::OpenMode::kRead);
   if (file < 0) return false;
+  const platform::FileGuard guard(storage_, file);
   std::vector<std::uint8_t> record(kRecordBytesMax);
   const std::int64_t got =
       platform::read_fully(storage_, file, record.data(), record.size(),
                            kPageBytes + report_.end.position - last.header.first_position);
-  storage_.close(file);
   return got > 0 &&
          follows(record.data(), static_cast<std::uint64_t>(got), report_.end, options_.instance);
 }

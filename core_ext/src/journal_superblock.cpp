@@ -162,6 +162,7 @@ bool rebuild_superblock(platform::Storage& storage, const std::string& directory
   for (const std::uint32_t index : listing.segments) {
     const int file = storage.open(directory + "/" + segment_name(index), platform::OpenMode::kRead);
     if (file < 0) continue;
+    const platform::FileGuard guard(storage, file);
     SegmentHeader header;
     if (platform::read_fully(storage, file, &header, sizeof header, 0) == sizeof header &&
         check_segment_header(header, index, instance) == HeaderCheck::kGood) {
@@ -171,7 +172,6 @@ bool rebuild_superblock(platform::Storage& storage, const std::string& directory
                                      [](const RecordHeader&, const std::uint8_t*) {});
       epoch = std::max(epoch, scan.end.epoch);
     }
-    storage.close(file);
   }
   for (const Sequence sequence : listing.snapshots) {
     Snapshot snapshot;

@@ -46,6 +46,7 @@ enum class Call : std::uint8_t {
   kRename,
   kUnlink,
   kSyncDirectory,
+  kLook,  // open for reading, size, list
   kAny
 };
 
@@ -58,7 +59,7 @@ enum class Lie : std::uint8_t {
   kSuperblockOneRound,   // all four copies are written before the first sync
   kDirectoryNotSynced,   // a new segment has no durable name
   kSnapshotNotSynced,    // segments are recycled on the word of a torn snapshot
-  kTailNotSynced,       // what was read from the cache of a killed process is taken as durable
+  kTailNotSynced,        // what was read from the cache of a killed process is taken as durable
   kTailNotCut,           // what stood behind a cut comes back
   kFailedSyncIsTaken,    // an error of a sync is taken for a success
   kRenamedBeforeSynced,  // the final name is there before the content
@@ -86,6 +87,9 @@ class Disk final : public gateway::platform::Storage {
   int open(const std::string& path, OpenMode mode) noexcept override {
     if (mode == OpenMode::kCreateEmpty) {
       if (const int error = enter(Call::kOpen); error != 0) return error < 0 ? error : -EMFILE;
+    }
+    if (mode != OpenMode::kCreateEmpty) {
+      if (const int error = look(Call::kLook); error != 0) return error < 0 ? error : -EMFILE;
     }
     auto found = names_.find(path);
     if (found == names_.end()) {
@@ -119,7 +123,10 @@ class Disk final : public gateway::platform::Storage {
   std::int64_t pread(int number, void* data, std::size_t bytes,
                      std::uint64_t offset) noexcept override {
     const File& file = *open_[static_cast<std::size_t>(number)];
+    const int error = look(Call::kRead);
+    if (error < 0) return error;
     if (offset >= file.cache.size()) return 0;
+    if (error > 0) bytes = std::max<std::size_t>(1, bytes / 2);  // a short read
     bytes = std::min<std::size_t>(bytes, file.cache.size() - offset);
     std::memcpy(data, file.cache.data() + offset, bytes);
     return static_cast<std::int64_t>(bytes);
@@ -149,6 +156,7 @@ class Disk final : public gateway::platform::Storage {
     return 0;
   }
   std::int64_t size(int number) noexcept override {
+    if (const int error = look(Call::kLook); error < 0) return error;
     return static_cast<std::int64_t>(open_[static_cast<std::size_t>(number)]->cache.size());
   }
   int rename(const std::string& from, const std::string& to) noexcept override {
@@ -170,6 +178,7 @@ class Disk final : public gateway::platform::Storage {
   }
   int list(const std::string& directory, std::vector<std::string>& names) noexcept override {
     names.clear();
+    if (const int error = look(Call::kLook); error < 0) return error;
     for (const auto& [path, file] : names_) {
       if (path.compare(0, directory.size() + 1, directory + "/") == 0) {
         names.push_back(path.substr(directory.size() + 1));
@@ -213,23 +222,27 @@ class Disk final : public gateway::platform::Storage {
   }
   /// A number that two different disks share once in 2^64 pairs.
   [[nodiscard]] std::uint64_t fingerprint() const {
-    std::uint64_t sum = 0x9E3779B97F4A7C15ULL;
+    std::uint64_t lanes[4] = {1, 2, 3, 4};  // beside each other: one would wait on itself
     const auto add = [&](const void* data, std::size_t bytes) {
       const auto* at = static_cast<const std::uint8_t*>(data);
-      std::uint64_t word = bytes;
-      for (std::size_t i = 0; i < bytes; i += 8) {
-        std::uint64_t next = 0;
-        std::memcpy(&next, at + i, std::min<std::size_t>(8, bytes - i));
-        sum = (sum ^ next) * 0xD6E8FEB86659FD93ULL;
+      std::size_t lane = 0;
+      const auto take = [&](std::uint64_t word) {
+        std::uint64_t& sum = lanes[lane++ % 4];
+        sum = (sum ^ word) * 0xD6E8FEB86659FD93ULL;
         sum ^= sum >> 32;
+      };
+      take(bytes);
+      for (std::size_t i = 0; i < bytes; i += 8) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, at + i, std::min<std::size_t>(8, bytes - i));
+        take(word);
       }
-      sum = (sum ^ word) * 0xD6E8FEB86659FD93ULL;
     };
     for (const auto& [path, file] : names_) {
       add(path.data(), path.size());
       add(file->cache.data(), file->cache.size());
     }
-    return sum;
+    return lanes[0] ^ (lanes[1] << 1) ^ (lanes[2] << 2) ^ (lanes[3] << 3);
   }
   /// The files as every process sees them (kill -9 keeps them): an independent copy, nothing
   /// unsynced.
@@ -245,6 +258,11 @@ class Disk final : public gateway::platform::Storage {
   }
   [[nodiscard]] std::vector<std::uint8_t>& content(const std::string& path) {
     return names_.at(path)->cache;
+  }
+  /// Files opened and not closed.
+  [[nodiscard]] std::size_t open_files() const {
+    return static_cast<std::size_t>(std::count_if(
+        open_.begin(), open_.end(), [](const auto& file) { return file != nullptr; }));
   }
   [[nodiscard]] bool has(const std::string& path) const { return names_.count(path) != 0; }
   void put(const std::string& path, std::vector<std::uint8_t> bytes) {
@@ -268,7 +286,11 @@ class Disk final : public gateway::platform::Storage {
     if (call == Call::kSync && power_off_at_sync != ~0ULL && power_off_at_sync-- == 0) {
       power_off_after = calls - 1;
     }
-    if (is_off()) return -EIO;
+    return is_off() ? -EIO : injected(call);
+  }
+  /// The same for a call that changes nothing: the power does not count it.
+  int look(Call call) { return injected(call); }
+  int injected(Call call) {
     if (fault.call != Call::kAny && fault.call != call) return 0;
     if (fault.after == ~0ULL || fault.after-- != 0) return 0;
     fault.after = fault.is_persistent ? 0 : ~0ULL;
