@@ -96,9 +96,11 @@ libfuzzer: install
 	  -DGATEWAY_SANITIZE=address -DGATEWAY_LIBFUZZER=ON > /dev/null
 	$(BIN)/cmake --build build/libfuzzer -j $(JOBS) --target fuzzers
 	for corpus in tests/core_ext/fuzz/corpus/*; do name=$$(basename $$corpus); \
-	  mkdir -p build/libfuzzer/corpus/$$name && cd build/libfuzzer && \
-	  tests/fuzz.$$name -max_total_time=60 -max_len=16384 -timeout=10 -print_final_stats=1 \
-	    corpus/$$name ../../$$corpus && cd ../.. || exit 1; done
+	  mkdir -p build/libfuzzer/corpus/$$name && for file in $$corpus/*.hex; do \
+	    $(BIN)/python -c 'import sys; sys.stdout.buffer.write(bytes.fromhex(sys.stdin.read()))' \
+	      < $$file > build/libfuzzer/corpus/$$name/$$(basename $$file .hex) || exit 1; done && \
+	  ( cd build/libfuzzer && tests/fuzz.$$name -max_total_time=60 -max_len=16384 -timeout=10 \
+	    -print_final_stats=1 corpus/$$name ) || exit 1; done
 
 bench: install
 	for name in $$($(BIN)/gateway bench); do $(BIN)/gateway bench $$name --json || exit 1; done

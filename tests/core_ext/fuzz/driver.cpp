@@ -4,6 +4,7 @@
 // GATEWAY_FUZZ_SECONDS: how long (default: 50,000 executions). GATEWAY_FUZZ_SEED: which run.
 // TARGET FILE...: only these inputs, to see a failure again.
 #include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
@@ -27,9 +28,21 @@ constexpr std::size_t kInputMax = 16384;
 constexpr std::size_t kPoolMax = 4096;
 constexpr int kHangMs = 1000;  // a single input: generous, for sanitizers on a busy machine
 
+/// Files of the corpus are hexadecimal text (.hex), kept inputs are bytes.
 Input load(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  const Input bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  if (path.extension() != ".hex") return bytes;
+  Input decoded;
+  std::string pair;
+  for (const std::uint8_t letter : bytes) {
+    if (std::isxdigit(letter) == 0) continue;
+    pair += static_cast<char>(letter);
+    if (pair.size() < 2) continue;
+    decoded.push_back(static_cast<std::uint8_t>(std::stoul(pair, nullptr, 16)));
+    pair.clear();
+  }
+  return decoded;
 }
 
 std::uint64_t number_from(const char* name, std::uint64_t usual) {

@@ -1,95 +1,18 @@
-// The running execution: fibers, choices and their search, sites, traces.
-#include "explore/explorer.hpp"
+// The running execution: threads and their switches, choices, accesses and what they find.
+#include "explore/execution.hpp"
 
-#include <sys/mman.h>
-
-#include <cstdio>
 #include <cstdlib>
-#include <map>
-#include <memory>
-
-#include "explore/fiber.hpp"
-#include "explore/machine.hpp"
-#include "explore/symbols.hpp"
-#include "random.hpp"
 
 namespace explore {
 namespace {
 
-constexpr std::size_t kArenaBytes = 512 * 1024;
-constexpr int kStepsMax = 600;
-
-struct Choice {
-  int chosen;
-  int count;
-};
-struct Step {
-  int thread;
-  int location;  // -1 = none
-  std::size_t site;
-  Kind kind;
-  int order;
-  std::uint64_t value;
-  int read;  // index of the store that was read, -1
-  bool is_done;
-  std::string text;
-};
-struct Name {
-  std::uintptr_t from;
-  std::size_t bytes;
-  std::string text;
-  std::int64_t unit;
-};
-struct Range {
-  std::uintptr_t from;
-  std::size_t bytes;
-  std::size_t mirror;
-  Memory kind;
-  std::vector<Cell> cells;
-};
-enum class State : std::uint8_t { kReady, kYielded, kWaiting, kEnded };
-struct Role {
-  std::string name;
-  std::function<void()> body;
-  State state = State::kReady;
-  std::uintptr_t word = 0;
-  std::uintptr_t written = 0;  // plain stores to racy bytes, not in the histories yet
-  std::size_t written_bytes = 0;
-};
-
-int choose(int count);
-int choose_load(int count);
-
-struct Machine {
-  MemoryModel model{&choose_load};
-  std::uint8_t* arena = nullptr;
-  std::size_t arena_used = 0;
-  std::vector<Range> ranges;  // [0] is the arena; those behind ranges_used wait to be used again
-  std::size_t ranges_used = 1;
-  std::vector<Name> names;
-  std::vector<Role> roles;
-  std::function<void()> judge;
-  Fiber main;
-  Fiber fibers[kThreadsMax];
-  int current = 0;
-  std::vector<Choice> path;
-  std::size_t depth = 0;
-  int preemptions_left = 0;
-  int stale_left = 0;
-  bool is_random = false;
-  check::Random random{1};
-  bool has_failed = false;
-  std::string failure;
-  std::vector<Step> steps;
-  std::vector<Site> sites;
-  std::map<std::uintptr_t, std::size_t> site_of;
-  std::uintptr_t last_call[1024] = {};
-  std::size_t last_site[1024] = {};
-  const Mutant* mutant = nullptr;
-  int steps_taken = 0;
-};
 Machine one_machine;
+
+}  // namespace
+
 Machine& machine() { return one_machine; }
+
+namespace {
 
 int choose(int count) {
   if (count <= 1) return 0;
@@ -105,6 +28,8 @@ int choose(int count) {
   if (m.depth == m.path.size()) m.path.push_back({0, count});
   return m.path[m.depth++].chosen;
 }
+}  // namespace
+
 /// Which of the stores a load may still see it sees.
 int choose_load(int count) {
   Machine& m = machine();
@@ -113,36 +38,8 @@ int choose_load(int count) {
   if (chosen != 0) --m.stale_left;
   return chosen;
 }
-/// The next path of the depth-first search; false when all were taken.
-bool advance(std::vector<Choice>& path) {
-  while (!path.empty() && path.back().chosen + 1 == path.back().count) path.pop_back();
-  if (path.empty()) return false;
-  ++path.back().chosen;
-  return true;
-}
 
-const char* word_of(int order) {
-  constexpr const char* kWords[] = {"relaxed", "consume", "acquire",
-                                    "release", "acq_rel", "seq_cst"};
-  return order < 0 ? "nothing" : kWords[order];
-}
-
-std::string function_at(std::uintptr_t call) {
-  static const Symbols symbols;
-  std::string name = symbols.at(call - 1);
-  // Only the name: neither arguments nor namespaces are needed to find it.
-  for (std::string drop : {"gateway::", "journal::", "(anonymous namespace)::", "unsigned "}) {
-    for (std::size_t at; (at = name.find(drop)) != std::string::npos;) name.erase(at, drop.size());
-  }
-  const std::size_t open = name.find('(');
-  if (open != std::string::npos) name.resize(open);
-  if (std::count(name.begin(), name.end(), '<') != std::count(name.begin(), name.end(), '>')) {
-    name.resize(name.find('<'));  // of a template over a lambda the name alone is kept
-  }
-  const std::size_t space = name.rfind(' ');
-  if (space != std::string::npos && name.find('<') > space) name.erase(0, space + 1);
-  return name;
-}
+namespace {
 
 std::size_t site_at(std::uintptr_t call, Kind kind, int bytes, int order, const char* verb) {
   Machine& m = machine();
@@ -179,51 +76,6 @@ std::uintptr_t fold(const Range& range, std::uintptr_t address) {
   return address - range.from < range.bytes ? address : address - range.bytes;
 }
 
-std::string place(std::uintptr_t address) {
-  for (const Name& name : machine().names) {
-    if (address - name.from >= name.bytes) continue;
-    const std::uintptr_t offset = address - name.from;
-    return offset == 0 ? name.text : name.text + "+" + std::to_string(offset);
-  }
-  char text[32];
-  std::snprintf(text, sizeof text, "%#zx", static_cast<std::size_t>(address));
-  return text;
-}
-
-std::string trace() {
-  Machine& m = machine();
-  std::string text;
-  for (const Step& step : m.steps) {
-    const std::string& who =
-        step.thread == 0 ? "end" : m.roles[static_cast<std::size_t>(step.thread - 1)].name;
-    char line[400];
-    if (!step.text.empty()) {
-      std::snprintf(line, sizeof line, "  %-10s %s\n", who.c_str(), step.text.c_str());
-    } else {
-      const Site& site = m.sites[step.site];
-      const std::string where = step.location < 0 ? "" : place(m.model.at(step.location).address);
-      char value[80] = "";
-      if (step.kind == Kind::kLoad || (step.kind == Kind::kCompare && !step.is_done)) {
-        const int newest = m.model.at(step.location).count - 1;
-        std::snprintf(value, sizeof value, " -> %llu (store %d of %d)",
-                      static_cast<unsigned long long>(step.value), step.read, newest);
-      } else if (step.kind != Kind::kFence) {
-        std::snprintf(value, sizeof value, " = %llu", static_cast<unsigned long long>(step.value));
-      }
-      std::snprintf(line, sizeof line, "  %-10s %s: %s %s%s%s%s\n", who.c_str(),
-                    site.function.c_str(), site.what.c_str(), where.c_str(), value,
-                    step.order != site.order ? " as " : "",
-                    step.order != site.order ? word_of(step.order) : "");
-    }
-    text += line;
-  }
-  return text + "  choices:" + [&] {
-    std::string choices;
-    for (const Choice& choice : m.path) choices += " " + std::to_string(choice.chosen);
-    return choices;
-  }() + "\n";
-}
-
 /// Leaves the execution for good; its threads are never gone on with.
 [[noreturn]] void leave() {
   Machine& m = machine();
@@ -256,6 +108,8 @@ void flush_current() {
   if (m.current > 0) flush(m.roles[static_cast<std::size_t>(m.current - 1)]);
 }
 
+}  // namespace
+
 void run_thread(int thread) {
   Machine& m = machine();
   for (;;) {
@@ -268,6 +122,8 @@ void run_thread(int thread) {
     Fiber::switch_to(m.fibers[thread], m.main);
   }
 }
+
+namespace {
 
 /// Threads that can go on, the current one first when it can.
 int ready_threads(int (&ready)[kThreadsMax]) {
@@ -384,6 +240,8 @@ void record(const Visit& visit, Kind kind, int order, std::uint64_t value, int r
   m.steps.push_back({m.current, visit.location, visit.site, kind, order, value, read, is_done, {}});
 }
 
+}  // namespace
+
 /// One execution: set-up, threads until all have ended, judge.
 void run_once(const std::function<void()>& make) {
   Machine& m = machine();
@@ -420,21 +278,6 @@ void run_once(const std::function<void()>& make) {
   for (int i = 1; i <= threads; ++i) m.model.join_thread(i, 0);
   if (m.judge) Fiber::switch_to(m.main, m.fibers[0]);
 }
-
-void take_arena() {
-  Machine& m = machine();
-  if (m.arena == nullptr) {
-    void* memory =
-        ::mmap(nullptr, kArenaBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) std::abort();
-    m.arena = static_cast<std::uint8_t*>(memory);
-    m.ranges.push_back(
-        {reinterpret_cast<std::uintptr_t>(m.arena), kArenaBytes, 0, Memory::kUsual, {}});
-    m.ranges[0].cells.resize(kArenaBytes / 4);
-  }
-}
-
-}  // namespace
 
 bool is_running() { return Inside::depth == 0; }
 bool is_watched(std::uintptr_t address) { return range_of(address) != nullptr; }
@@ -630,122 +473,6 @@ void yield() {
   flush_current();
   m.roles[static_cast<std::size_t>(m.current - 1)].state = State::kYielded;
   schedule();
-}
-
-Outcome explore(const std::string& what, const std::function<void()>& make, const Limits& limits,
-                const Mutant* mutant) {
-  Machine& m = machine();
-  take_arena();
-  m.mutant = mutant;
-  m.path.clear();
-  m.has_failed = false;
-  m.random = check::Random(limits.seed);
-  Outcome outcome;
-  const auto end = [&] {
-    for (int i = 0; i < kThreadsMax; ++i) {
-      if (m.has_failed || outcome.executions == 0) {
-        // A thread left in the middle is abandoned; its fiber begins anew.
-        m.fibers[i].start(
-            [](int thread) {
-              Fiber::switch_to(machine().fibers[thread], machine().main);
-              run_thread(thread);
-            },
-            i, m.main);
-      }
-    }
-  };
-  end();
-  const auto run = [&] {
-    m.depth = 0;
-    m.preemptions_left = m.is_random ? 1 << 30 : limits.preemptions;
-    m.stale_left = m.is_random ? 1 << 30 : limits.stale_loads;
-    run_once(make);
-    ++outcome.executions;
-    end();
-    return !m.has_failed;
-  };
-  m.is_random = false;
-  while (outcome.executions < limits.executions && run()) {
-    if (advance(m.path)) continue;
-    outcome.is_complete = true;
-    break;
-  }
-  m.is_random = true;
-  for (std::uint64_t i = 0; i < limits.random_executions && !m.has_failed; ++i) {
-    m.path.clear();
-    run();
-  }
-  outcome.is_good = !m.has_failed;
-  if (m.has_failed) {
-    outcome.failure = what + (mutant != nullptr ? " [" + mutant->name + "]" : "") + ", execution " +
-                      std::to_string(outcome.executions) + ", seed " + std::to_string(limits.seed) +
-                      ": " + m.failure;
-  }
-  m.roles.clear();
-  m.judge = nullptr;
-  m.mutant = nullptr;
-  return outcome;
-}
-
-const std::vector<Site>& sites() { return machine().sites; }
-void forget_sites() {
-  Machine& m = machine();
-  m.sites.clear();
-  m.site_of.clear();
-  std::fill(std::begin(m.last_call), std::end(m.last_call), std::uintptr_t{0});
-}
-
-/// What runs in set-ups and ends has nobody beside it; the kernel's part of a futex is its own.
-static bool is_of_test(const Site& site) {
-  return !site.is_threaded || site.is_kernel || site.function.rfind("proof::", 0) == 0;
-}
-
-/// "function: store release u64 tail", numbered where a function has several alike.
-static std::string title(const Site& site) {
-  const std::string text =
-      site.function + ": " + site.what + (site.where.empty() ? "" : " " + site.where);
-  std::size_t before = 1;
-  std::size_t alike = 0;
-  for (const Site& other : sites()) {
-    if (other.function != site.function || other.what != site.what || other.where != site.where) {
-      continue;
-    }
-    ++alike;
-    before += other.call < site.call ? 1 : 0;
-  }
-  return alike == 1 ? text : text + " #" + std::to_string(before);
-}
-
-std::vector<Mutant> weakened() {
-  std::vector<Mutant> mutants;
-  const auto add = [&](std::size_t site, int order) {
-    mutants.push_back({site, order, 0, title(sites()[site]) + " -> " + word_of(order)});
-  };
-  for (std::size_t i = 0; i < sites().size(); ++i) {
-    const Site& site = sites()[i];
-    if (is_of_test(site)) continue;
-    if (site.is_fence) {
-      add(i, -1);
-    } else if (site.order == kSequential) {
-      add(i, kAcquireRelease);
-    } else if (site.order == kAcquireRelease) {
-      add(i, kAcquire);
-      add(i, kRelease);
-    } else if (site.order != kRelaxed) {
-      add(i, kRelaxed);
-    }
-  }
-  return mutants;
-}
-std::vector<Mutant> moved() {
-  std::vector<Mutant> mutants;
-  for (std::size_t i = 0; i < sites().size(); ++i) {
-    const Site& site = sites()[i];
-    if (!site.is_store || is_of_test(site)) continue;
-    mutants.push_back(
-        {i, site.order, site.unit, title(site) + " with the value + " + std::to_string(site.unit)});
-  }
-  return mutants;
 }
 
 }  // namespace explore
