@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constrain
 PYTEST := $(BIN)/python -m pytest -q
 ALLOW_EMPTY := || test $$? -eq 5
 
-.PHONY: debian-packages install run test format check native-test native fuzz bench nightly docs clean
+.PHONY: debian-packages install run test format check native-test native fuzz libfuzzer bench nightly docs clean
 
 install: $(STAMP)
 
@@ -67,9 +67,11 @@ test: debian-packages check native-test
 	$(PYTEST) -m "not slow and not crash" --ignore=tests/house -n $(JOBS)
 	$(PYTEST) -m "crash and not slow" $(ALLOW_EMPTY)
 
-# The native tests under the sanitizers: gcc always, clang when it is there.
+# The native tests under the sanitizers: gcc always, the newest clang when it is there.
+CLANG := $(notdir $(firstword $(shell command -v clang++-19 clang++-18 clang++-17 clang++-16 clang++)))
 native: install
-	for compiler in g++ $$(command -v clang++); do for kind in address thread; do \
+	@$(if $(CLANG),,echo "no clang: gcc alone (Debian: apt-get install clang-16 libclang-rt-16-dev)")
+	for compiler in g++ $(CLANG); do for kind in address thread; do \
 	  directory=build/$$kind.$$(basename $$compiler); \
 	  $(BIN)/cmake -S core_ext -B $$directory -G Ninja -DCMAKE_CXX_COMPILER=$$compiler \
 	    -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja -DGATEWAY_TESTS=ON \
@@ -78,13 +80,27 @@ native: install
 	  $(BIN)/ctest --test-dir $$directory --output-on-failure -j $(JOBS) || exit 1; \
 	done; done
 
-# The native tests below tests/core_ext/fuzz, longer and under the address sanitizer.
+# The targets of tests/core_ext/fuzz under the address sanitizer: each a minute by the own driver,
+# and with clang a minute more by libFuzzer, which starts from the same corpus.
 fuzz: install
 	$(BIN)/cmake -S core_ext -B build/address.g++ -G Ninja -DCMAKE_CXX_COMPILER=g++ \
 	  -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja -DGATEWAY_TESTS=ON \
 	  -DGATEWAY_SANITIZE=address > /dev/null
 	$(BIN)/cmake --build build/address.g++ -j $(JOBS)
 	GATEWAY_FUZZ_SECONDS=60 $(BIN)/ctest --test-dir build/address.g++ --output-on-failure -R '^fuzz\.'
+	$(if $(CLANG),$(MAKE) --no-print-directory libfuzzer)
+
+libfuzzer: install
+	$(BIN)/cmake -S core_ext -B build/libfuzzer -G Ninja -DCMAKE_CXX_COMPILER=$(CLANG) \
+	  -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja -DGATEWAY_TESTS=ON \
+	  -DGATEWAY_SANITIZE=address -DGATEWAY_LIBFUZZER=ON > /dev/null
+	$(BIN)/cmake --build build/libfuzzer -j $(JOBS) --target fuzzers
+	for corpus in tests/core_ext/fuzz/corpus/*; do name=$$(basename $$corpus); \
+	  mkdir -p build/libfuzzer/corpus/$$name && for file in $$corpus/*.hex; do \
+	    $(BIN)/python -c 'import sys; sys.stdout.buffer.write(bytes.fromhex(sys.stdin.read()))' \
+	      < $$file > build/libfuzzer/corpus/$$name/$$(basename $$file .hex) || exit 1; done && \
+	  ( cd build/libfuzzer && tests/fuzz.$$name -max_total_time=60 -max_len=16384 -timeout=10 \
+	    -print_final_stats=1 corpus/$$name ) || exit 1; done
 
 bench: install
 	for name in $$($(BIN)/gateway bench); do $(BIN)/gateway bench $$name --json || exit 1; done
@@ -93,7 +109,11 @@ docs: install
 	$(PYTEST) tests/house/test_docs.py
 
 # GATEWAY_CRASH_SEED=n replays the choices of a run; its last lines say what was killed and found.
+# The searches of `make test`, a hundred times as long: about two hours.
 nightly: test native fuzz
+	GATEWAY_CRASH_STATES=100000000 $(CTEST_DIR)/tests/journal.crash_test
+	for test in $(CTEST_DIR)/tests/explore.*; do \
+	  GATEWAY_EXPLORE_EXECUTIONS=1000000 $$test || exit 1; done
 	GATEWAY_DAEMON_KILLS=1000 GATEWAY_CORE_KILLS=5000 $(PYTEST) tests/crash -m crash
 	$(PYTEST) -m slow $(ALLOW_EMPTY)
 

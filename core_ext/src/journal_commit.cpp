@@ -3,6 +3,7 @@
 // change.
 #include <cerrno>
 #include <chrono>
+#include <new>
 #include <thread>
 #include <utility>
 
@@ -76,8 +77,12 @@ int Commit::store_in_new_segment(const Batch& batch) noexcept {
   start.created_ns = options_.now_ns != nullptr ? options_.now_ns() : 0;
   start.bytes = options_.segment_bytes;
   OpenSegment fresh;
-  const int error =
-      create_segment(storage_, directory_, start, {ring_.at(synced_.position), batch.bytes}, fresh);
+  int error = -ENOMEM;
+  try {
+    error = create_segment(storage_, directory_, start, {ring_.at(synced_.position), batch.bytes},
+                           fresh);
+  } catch (const std::bad_alloc&) {  // As any other reason not to store: said, and tried again.
+  }
   if (error != 0) return error;
   close_segment(synced_.position);
   segment_ = fresh;
@@ -118,11 +123,11 @@ void Commit::tell_backlog() noexcept {
 }
 
 StepResult Commit::step() noexcept {
-  const Sequence sequence = ring_.published_sequence();  // before the position: never ahead of it
   const std::uint64_t published = ring_.published_position();
   if (published == synced_.position) return StepResult::kIdle;
   if (options_.is_memory_only) {
-    advance({published, sequence, 0, 0});
+    // Read behind the position, so never of an older record: nobody would wait for that one again.
+    advance({published, ring_.published_sequence(), 0, 0});
     return StepResult::kAdvanced;
   }
   tell_backlog();

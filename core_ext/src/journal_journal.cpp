@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <new>
 #include <system_error>
 
 namespace gateway::journal {
@@ -13,9 +14,16 @@ Journal::~Journal() {
 
 bool Journal::fail(std::string text) {
   error_ = std::move(text);
+  // Without a commit thread nobody else closes what recovery opened.
+  if (commit_ == nullptr && report_.segment.file >= 0) storage_.close(report_.segment.file);
+  report_.segment.file = -1;
   commit_.reset();
   lock_.release();
   return false;
+}
+
+bool Journal::fail_for_memory() noexcept {
+  return fail("ENOMEM (memory)");  // short enough to need none
 }
 
 bool Journal::open_superblock() {
@@ -32,7 +40,16 @@ bool Journal::open_superblock() {
 }
 
 bool Journal::open(const JournalOptions& options, RecoveryVisitor& visitor) {
-  options_ = options;
+  try {
+    options_ = options;
+    return open_parts(visitor);
+  } catch (const std::bad_alloc&) {
+    return fail_for_memory();
+  }
+}
+
+bool Journal::open_parts(RecoveryVisitor& visitor) {
+  const JournalOptions& options = options_;
   options_.commit.instance = options.instance;
   options_.commit.segment_bytes = options.segment_bytes;
   options_.commit.is_memory_only = options.is_memory_only;
@@ -81,6 +98,15 @@ bool Journal::open(const JournalOptions& options, RecoveryVisitor& visitor) {
 }
 
 bool Journal::raise_epoch(std::uint32_t epoch_min, std::int64_t now_ns) {
+  try {
+    return raise_parts(epoch_min, now_ns);
+  } catch (const std::bad_alloc&) {
+    error_ = "ENOMEM (memory)";
+    return false;
+  }
+}
+
+bool Journal::raise_parts(std::uint32_t epoch_min, std::int64_t now_ns) {
   if (options_.is_memory_only) {
     epoch_ = std::max(epoch_ + 1, epoch_min);
   } else {
@@ -93,6 +119,16 @@ bool Journal::raise_epoch(std::uint32_t epoch_min, std::int64_t now_ns) {
 }
 
 bool Journal::close(std::int64_t now_ns) {
+  try {
+    return close_parts(now_ns);
+  } catch (const std::bad_alloc&) {
+    lock_.release();
+    error_ = "ENOMEM (memory)";
+    return false;
+  }
+}
+
+bool Journal::close_parts(std::int64_t now_ns) {
   if (!is_open_) return true;
   is_open_ = false;
   commit_->stop();

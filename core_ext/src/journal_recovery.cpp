@@ -57,6 +57,7 @@ class Recovery {
   bool walk_segments();
   bool walk_segment(const Segment& segment, bool is_last);
   bool end_of_last(const Segment& segment, const ScanEnd& scan, int file);
+  [[nodiscard]] int store_again(int file, std::uint64_t bytes);
   bool walk_ring();
   bool is_disk_ahead();
   bool check_end();
@@ -158,10 +159,10 @@ bool Recovery::is_on_chain(const StreamPoint& at) {
     }
     const int file = storage_.open(path(segment.name()), platform::OpenMode::kRead);
     if (file < 0) return false;
+    const platform::FileGuard guard(storage_, file);
     const std::uint64_t end = std::min(segment.end_position, at.position);
     const ScanEnd scan = scan_file(storage_, file, end, segment.start(), options_.instance,
                                    [](const RecordHeader&, const std::uint8_t*) {});
-    storage_.close(file);
     first_walked_ = i;
     return scan.end.position == at.position && scan.end.sequence == at.sequence &&
            scan.end.crc == at.crc;
@@ -224,6 +225,7 @@ bool Recovery::walk_segment(const Segment& segment, bool is_last) {
   const std::uint64_t limit = std::max(std::min(segment.end_position, disk_limit_), start.position);
   const int file = storage_.open(path(segment.name()), platform::OpenMode::kReadWrite);
   if (file < 0) return refuse(segment.name() + ": " + platform::describe_errno(file));
+  const platform::FileGuard guard(storage_, file);
   const ScanEnd scan = scan_file(
       storage_, file, limit, start, options_.instance,
       [this](const RecordHeader& header, const std::uint8_t* bytes) { visit(header, bytes); });
@@ -239,7 +241,6 @@ bool Recovery::walk_segment(const Segment& segment, bool is_last) {
                      std::to_string(kPageBytes + scan.bad_position - start.position) +
                      ", sequence " + std::to_string(scan.bad_sequence) + ": " + scan.text);
   }
-  storage_.close(file);
   return is_good;
 }
 
@@ -265,10 +266,27 @@ bool Recovery::end_of_last(const Segment& segment, const ScanEnd& scan, int file
          " (" + scan.text +
          "); valid records behind the cut: " + std::to_string(report_.later_valid_records));
   }
-  // Also without a bad tail: pages of a killed process may still be on their way to the disk.
-  int error = storage_.ftruncate(file, end_offset);
+  // Also without a bad tail: pages of a killed process may still be on their way to the disk, and
+  // where a sync of them failed they look clean and are on no disk. A clean stop had synced all.
+  const bool is_surely_stored = options_.sequence_min == scan.end.sequence;
+  int error = is_surely_stored ? 0 : store_again(file, end_offset);
+  if (error == 0) error = storage_.ftruncate(file, end_offset);
   if (error == 0) error = storage_.fdatasync(file);
   return error == 0 || refuse(segment.name() + ": cutting: " + platform::describe_errno(error));
+}
+
+/// Writes the first `bytes` of the file over themselves, so that the next sync stores them.
+int Recovery::store_again(int file, std::uint64_t bytes) {
+  std::vector<std::uint8_t> piece(std::min<std::uint64_t>(bytes, 1ULL << 20));
+  for (std::uint64_t offset = 0; offset < bytes; offset += piece.size()) {
+    const std::uint64_t want = std::min<std::uint64_t>(piece.size(), bytes - offset);
+    const std::int64_t got = platform::read_fully(storage_, file, piece.data(), want, offset);
+    if (got < 0) return static_cast<int>(got);
+    const int error = platform::write_exactly(storage_, file, piece.data(),
+                                              static_cast<std::size_t>(got), offset);
+    if (error != 0) return error;
+  }
+  return 0;
 }
 
 bool Recovery::walk_ring() {
@@ -318,11 +336,11 @@ bool Recovery::is_disk_ahead() {
   if (last.header.first_position > report_.end.position) return true;
   const int file = storage_.open(path(last.name()), platform::OpenMode::kRead);
   if (file < 0) return false;
+  const platform::FileGuard guard(storage_, file);
   std::vector<std::uint8_t> record(kRecordBytesMax);
   const std::int64_t got =
       platform::read_fully(storage_, file, record.data(), record.size(),
                            kPageBytes + report_.end.position - last.header.first_position);
-  storage_.close(file);
   return got > 0 &&
          follows(record.data(), static_cast<std::uint64_t>(got), report_.end, options_.instance);
 }

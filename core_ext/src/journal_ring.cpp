@@ -99,6 +99,14 @@ bool Ring::adopt_or_format(const RingOptions& options, bool was_created, std::st
   return false;
 }
 
+void Ring::clear() noexcept {
+  RingHeader& page = header();
+  auto* words = reinterpret_cast<std::uint8_t*>(&page.base_position);
+  std::memset(words, 0, sizeof page - offsetof(RingHeader, base_position));
+  std::memset(at(0), 0, capacity_);
+  was_created_ = true;
+}
+
 bool Ring::attach(const std::string& directory, std::string& error) {
   const std::string path = directory + "/" + kRingFileName;
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);

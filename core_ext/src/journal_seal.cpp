@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <new>
 
 #include "gateway_core/journal/checksum.hpp"
 #include "gateway_core/journal/scan.hpp"
@@ -54,6 +55,7 @@ bool Sealer::seal(std::uint32_t index, const SegmentHeader& next) {
   }
   const int file = storage_.open(directory_ + "/" + name, platform::OpenMode::kReadWrite);
   if (file < 0) return fail(name + ": " + platform::describe_errno(file));
+  const platform::FileGuard guard(storage_, file);
   const StreamPoint from{header.first_position, header.first_sequence - 1, header.previous_crc,
                          header.epoch};
   const ScanEnd scan = scan_file(storage_, file, next.first_position, from, instance_,
@@ -75,7 +77,6 @@ bool Sealer::seal(std::uint32_t index, const SegmentHeader& next) {
     if (error == 0) error = storage_.fdatasync(file);
     if (error == 0) error = hash_file(storage_, file, seal.bytes, digest);
   }
-  storage_.close(file);
   if (error != 0) return fail(name + ": " + platform::describe_errno(error));
   if (!is_good) {
     return fail(name + ": CORRUPT at offset " +
@@ -89,6 +90,15 @@ bool Sealer::seal(std::uint32_t index, const SegmentHeader& next) {
 }
 
 SealResult Sealer::step() {
+  try {
+    return work();
+  } catch (const std::bad_alloc&) {
+    fail("ENOMEM (memory)");  // short enough to need none
+    return SealResult::kFailed;
+  }
+}
+
+SealResult Sealer::work() {
   DirectoryListing listing;
   const int failed = list_directory(storage_, directory_, listing);
   if (failed != 0) {
@@ -112,6 +122,14 @@ SealResult Sealer::step() {
 }
 
 int Sealer::recycle(Sequence before_sequence) {
+  try {
+    return remove(before_sequence);
+  } catch (const std::bad_alloc&) {
+    return -ENOMEM;
+  }
+}
+
+int Sealer::remove(Sequence before_sequence) {
   const Sequence covered = newest_valid_snapshot(storage_, directory_, instance_);
   DirectoryListing listing;
   int error = list_directory(storage_, directory_, listing);
@@ -124,8 +142,10 @@ int Sealer::recycle(Sequence before_sequence) {
         next.first_sequence > std::min(before_sequence, covered + 1)) {
       break;
     }
-    error = storage_.unlink(directory_ + "/" + segment_name(index));
-    // One after the other, oldest first: a crash in between never leaves a gap.
+    // One after the other, oldest first, each surely gone before the next: a crash in between never
+    // leaves a gap, nor does one after a sync that failed the last time.
+    error = storage_.fsync_directory(directory_);
+    if (error == 0) error = storage_.unlink(directory_ + "/" + segment_name(index));
     if (error == 0) error = storage_.fsync_directory(directory_);
     if (error == 0) error = storage_.unlink(directory_ + "/" + seal_name(index));
     ++removed;

@@ -146,11 +146,11 @@ int prepare_spare(platform::Storage& storage, const std::string& directory, std:
   }
   if (existing != -ENOENT) return existing;
   const std::string temporary = path + ".tmp";
+  const std::vector<std::uint8_t> zeros(std::min<std::uint64_t>(bytes, 1ULL << 20));
   const int file = storage.open(temporary, platform::OpenMode::kCreateEmpty);
   if (file < 0) return file;
   int error = storage.fallocate(file, bytes);
   if (error == -EOPNOTSUPP || error == -ENOSYS) error = 0;
-  const std::vector<std::uint8_t> zeros(std::min<std::uint64_t>(bytes, 1ULL << 20));
   for (std::uint64_t offset = 0; error == 0 && offset < bytes; offset += zeros.size()) {
     const std::uint64_t piece = std::min<std::uint64_t>(zeros.size(), bytes - offset);
     error = platform::write_exactly(storage, file, zeros.data(), piece, offset);

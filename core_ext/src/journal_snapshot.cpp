@@ -1,6 +1,8 @@
 // Snapshot files: written whole or not at all, checked by a header CRC and a SHA-256 of the
 // payload.
+#include <cerrno>
 #include <cstring>
+#include <new>
 
 #include "gateway_core/journal/checksum.hpp"
 #include "gateway_core/journal/segment.hpp"
@@ -9,9 +11,11 @@
 
 namespace gateway::journal {
 
-SnapshotWritten write_snapshot(platform::Storage& storage, const std::string& directory,
-                               std::uint32_t instance, const StreamPoint& at,
-                               std::span<const std::uint8_t> payload) {
+namespace {
+
+SnapshotWritten write(platform::Storage& storage, const std::string& directory,
+                      std::uint32_t instance, const StreamPoint& at,
+                      std::span<const std::uint8_t> payload) {
   SnapshotHeader header{};
   std::memcpy(header.magic, kSnapshotMagic, 8);
   header.version = kSnapshotVersion;
@@ -32,6 +36,18 @@ SnapshotWritten write_snapshot(platform::Storage& storage, const std::string& di
   written.error =
       platform::replace_file(storage, directory, written.name, file.data(), file.size());
   return written;
+}
+
+}  // namespace
+
+SnapshotWritten write_snapshot(platform::Storage& storage, const std::string& directory,
+                               std::uint32_t instance, const StreamPoint& at,
+                               std::span<const std::uint8_t> payload) {
+  try {
+    return write(storage, directory, instance, at, payload);
+  } catch (const std::bad_alloc&) {
+    return {-ENOMEM, {}};
+  }
 }
 
 namespace {
@@ -85,8 +101,8 @@ bool load_snapshot(platform::Storage& storage, const std::string& directory, Seq
     error = snapshot.name + ": " + platform::describe_errno(file);
     return false;
   }
+  const platform::FileGuard guard(storage, file);
   const std::string wrong = read_snapshot(storage, file, sequence, instance, snapshot);
-  storage.close(file);
   if (!wrong.empty()) error = snapshot.name + ": " + wrong;
   return wrong.empty();
 }

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <new>
 
 #include "gateway_core/platform/storage.hpp"
 
@@ -60,12 +61,17 @@ int PosixStorage::list(const std::string& directory, std::vector<std::string>& n
   names.clear();
   DIR* stream = ::opendir(directory.c_str());
   if (stream == nullptr) return -errno;
-  while (const dirent* entry = ::readdir(stream)) {
-    const std::string name = entry->d_name;
-    if (name != "." && name != "..") names.push_back(name);
+  int error = 0;
+  try {
+    while (const dirent* entry = ::readdir(stream)) {
+      const std::string name = entry->d_name;
+      if (name != "." && name != "..") names.push_back(name);
+    }
+  } catch (const std::bad_alloc&) {
+    error = -ENOMEM;
   }
   ::closedir(stream);
-  return 0;
+  return error;
 }
 int PosixStorage::fsync_directory(const std::string& directory) noexcept {
   const int file = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -157,6 +157,7 @@ bool find_in_segment(platform::Storage& storage, const std::string& path, std::u
                      RebuildReport& report) {
   const int file = storage.open(path, platform::OpenMode::kRead);
   if (file < 0) return false;
+  const platform::FileGuard guard(storage, file);
   SegmentHeader header;
   const bool is_good =
       platform::read_fully(storage, file, &header, sizeof header, 0) == sizeof header &&
@@ -171,7 +172,6 @@ bool find_in_segment(platform::Storage& storage, const std::string& path, std::u
     report.sequence = std::max(report.sequence, scan.end.sequence);
     report.records += scan.end.sequence - from.sequence;
   }
-  storage.close(file);
   return is_good;
 }
 

@@ -84,6 +84,7 @@ struct World {
 
   World() { fresh_ring(); }
   void fresh_ring() {
+    if (ring != nullptr) return ring->clear();
     ring = std::make_unique<Ring>();
     RingOptions options;
     options.capacity = kRingBytes;
@@ -95,7 +96,10 @@ struct World {
     history.restart();
     superblock.emplace(*disk, kDirectory);
     DirectoryListing listing;
-    if (list_directory(*disk, kDirectory, listing) != 0) return false;
+    if (const int failed = list_directory(*disk, kDirectory, listing); failed != 0) {
+      error = gateway::platform::describe_errno(failed);
+      return false;
+    }
     const bool is_new = !listing.has_superblock && listing.segments.empty();
     if (!(is_new ? superblock->create(1, 0, error) : superblock->load(1, error))) return false;
     RecoveryOptions options;
@@ -103,7 +107,10 @@ struct World {
     report = recover(kDirectory, *ring, *disk, options, history);
     error = report.error;
     if (!report.is_ok) return false;
-    if (!superblock->raise_epoch(report.epoch_max + 1, 0, error)) return false;
+    if (!superblock->raise_epoch(report.epoch_max + 1, 0, error)) {
+      disk->close(report.segment.file);  // as Journal does: there is no commit that would
+      return false;
+    }
     epoch = superblock->state().epoch;
     ring->restart_at(report.end, epoch);
     writer.emplace(*ring, report.end, 1, epoch);

@@ -46,11 +46,28 @@ enum class Call : std::uint8_t {
   kRename,
   kUnlink,
   kSyncDirectory,
+  kLook,  // open for reading, size, list
   kAny
+};
+
+/// A planted fault of the code above the disk: the call is answered as if done, and is not.
+enum class Lie : std::uint8_t {
+  kNone,
+  kSegmentNotSynced,     // records are acknowledged that are only in the cache
+  kSegmentSyncedLate,    // the superblock and whatever else comes first
+  kSuperblockNotSynced,  // an epoch is used that is only in the cache
+  kSuperblockOneRound,   // all four copies are written before the first sync
+  kDirectoryNotSynced,   // a new segment has no durable name
+  kSnapshotNotSynced,    // segments are recycled on the word of a torn snapshot
+  kTailNotSynced,        // what was read from the cache of a killed process is taken as durable
+  kTailNotCut,           // what stood behind a cut comes back
+  kFailedSyncIsTaken,    // an error of a sync is taken for a success
+  kRenamedBeforeSynced,  // the final name is there before the content
 };
 
 class Disk final : public gateway::platform::Storage {
  public:
+  Lie lie = Lie::kNone;
   /// The Nth matching call from now fails with `error` (negative), or is cut short when error is 0.
   struct Fault {
     Call call = Call::kAny;
@@ -71,6 +88,9 @@ class Disk final : public gateway::platform::Storage {
     if (mode == OpenMode::kCreateEmpty) {
       if (const int error = enter(Call::kOpen); error != 0) return error < 0 ? error : -EMFILE;
     }
+    if (mode != OpenMode::kCreateEmpty) {
+      if (const int error = look(Call::kLook); error != 0) return error < 0 ? error : -EMFILE;
+    }
     auto found = names_.find(path);
     if (found == names_.end()) {
       if (mode != OpenMode::kCreateEmpty) return -ENOENT;
@@ -80,6 +100,8 @@ class Disk final : public gateway::platform::Storage {
       resize(*found->second, 0);
     }
     open_.push_back(found->second);
+    if (lie != Lie::kNone) paths_.resize(open_.size());
+    if (lie != Lie::kNone) paths_.back() = path;
     return static_cast<int>(open_.size() - 1);
   }
   void close(int file) noexcept override { open_[static_cast<std::size_t>(file)].reset(); }
@@ -101,20 +123,23 @@ class Disk final : public gateway::platform::Storage {
   std::int64_t pread(int number, void* data, std::size_t bytes,
                      std::uint64_t offset) noexcept override {
     const File& file = *open_[static_cast<std::size_t>(number)];
+    const int error = look(Call::kRead);
+    if (error < 0) return error;
     if (offset >= file.cache.size()) return 0;
+    if (error > 0) bytes = std::max<std::size_t>(1, bytes / 2);  // a short read
     bytes = std::min<std::size_t>(bytes, file.cache.size() - offset);
     std::memcpy(data, file.cache.data() + offset, bytes);
     return static_cast<std::int64_t>(bytes);
   }
   int fdatasync(int number) noexcept override {
     File& file = *open_[static_cast<std::size_t>(number)];
+    if (lie != Lie::kNone && is_sync_left_out(number)) return is_off() ? -EIO : 0;
     if (const int error = enter(Call::kSync); error != 0) {
       if (!is_off()) file.dirty.clear();  // the kernel now calls the pages clean: they are lost
+      if (lie == Lie::kFailedSyncIsTaken && !is_off()) return 0;
       return error < 0 ? error : -EINTR;
     }
-    file.durable.resize(file.cache.size());
-    for (const std::size_t sector : file.dirty) copy(file, sector, file.durable, kSectorBytes);
-    file.dirty.clear();
+    store(file);
     return 0;
   }
   int fallocate(int number, std::uint64_t bytes) noexcept override {
@@ -124,11 +149,14 @@ class Disk final : public gateway::platform::Storage {
     return 0;
   }
   int ftruncate(int number, std::uint64_t bytes) noexcept override {
+    if (lie == Lie::kTailNotCut) return is_off() ? -EIO : 0;
+    cut_ = number;
     if (const int error = enter(Call::kTruncate); error != 0) return error < 0 ? error : -EIO;
     resize(*open_[static_cast<std::size_t>(number)], bytes);
     return 0;
   }
   std::int64_t size(int number) noexcept override {
+    if (const int error = look(Call::kLook); error < 0) return error;
     return static_cast<std::int64_t>(open_[static_cast<std::size_t>(number)]->cache.size());
   }
   int rename(const std::string& from, const std::string& to) noexcept override {
@@ -150,6 +178,7 @@ class Disk final : public gateway::platform::Storage {
   }
   int list(const std::string& directory, std::vector<std::string>& names) noexcept override {
     names.clear();
+    if (const int error = look(Call::kLook); error < 0) return error;
     for (const auto& [path, file] : names_) {
       if (path.compare(0, directory.size() + 1, directory + "/") == 0) {
         names.push_back(path.substr(directory.size() + 1));
@@ -158,6 +187,7 @@ class Disk final : public gateway::platform::Storage {
     return 0;
   }
   int fsync_directory(const std::string&) noexcept override {
+    if (lie == Lie::kDirectoryNotSynced) return is_off() ? -EIO : 0;
     if (const int error = enter(Call::kSyncDirectory); error != 0) return error < 0 ? error : -EIO;
     durable_names_ = names_;
     changes_.clear();
@@ -182,6 +212,38 @@ class Disk final : public gateway::platform::Storage {
     after->durable_names_ = after->names_;
     return after;
   }
+  /// Rot: some bits of any file turn over, synced or not.
+  void rot(Random& random) {
+    for (std::uint64_t left = 1 + random() % 3; left > 0 && !names_.empty(); --left) {
+      auto at = names_.begin();
+      std::advance(at, static_cast<std::ptrdiff_t>(random() % names_.size()));
+      flip(at->second->cache, 0, at->second->cache.size(), random);
+    }
+  }
+  /// A number that two different disks share once in 2^64 pairs.
+  [[nodiscard]] std::uint64_t fingerprint() const {
+    std::uint64_t lanes[4] = {1, 2, 3, 4};  // beside each other: one would wait on itself
+    const auto add = [&](const void* data, std::size_t bytes) {
+      const auto* at = static_cast<const std::uint8_t*>(data);
+      std::size_t lane = 0;
+      const auto take = [&](std::uint64_t word) {
+        std::uint64_t& sum = lanes[lane++ % 4];
+        sum = (sum ^ word) * 0xD6E8FEB86659FD93ULL;
+        sum ^= sum >> 32;
+      };
+      take(bytes);
+      for (std::size_t i = 0; i < bytes; i += 8) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, at + i, std::min<std::size_t>(8, bytes - i));
+        take(word);
+      }
+    };
+    for (const auto& [path, file] : names_) {
+      add(path.data(), path.size());
+      add(file->cache.data(), file->cache.size());
+    }
+    return lanes[0] ^ (lanes[1] << 1) ^ (lanes[2] << 2) ^ (lanes[3] << 3);
+  }
   /// The files as every process sees them (kill -9 keeps them): an independent copy, nothing
   /// unsynced.
   [[nodiscard]] std::unique_ptr<Disk> copy() const {
@@ -196,6 +258,11 @@ class Disk final : public gateway::platform::Storage {
   }
   [[nodiscard]] std::vector<std::uint8_t>& content(const std::string& path) {
     return names_.at(path)->cache;
+  }
+  /// Files opened and not closed.
+  [[nodiscard]] std::size_t open_files() const {
+    return static_cast<std::size_t>(std::count_if(
+        open_.begin(), open_.end(), [](const auto& file) { return file != nullptr; }));
   }
   [[nodiscard]] bool has(const std::string& path) const { return names_.count(path) != 0; }
   void put(const std::string& path, std::vector<std::uint8_t> bytes) {
@@ -219,12 +286,39 @@ class Disk final : public gateway::platform::Storage {
     if (call == Call::kSync && power_off_at_sync != ~0ULL && power_off_at_sync-- == 0) {
       power_off_after = calls - 1;
     }
-    if (is_off()) return -EIO;
+    return is_off() ? -EIO : injected(call);
+  }
+  /// The same for a call that changes nothing: the power does not count it.
+  int look(Call call) { return injected(call); }
+  int injected(Call call) {
     if (fault.call != Call::kAny && fault.call != call) return 0;
     if (fault.after == ~0ULL || fault.after-- != 0) return 0;
     fault.after = fault.is_persistent ? 0 : ~0ULL;
     ++faults_hit;
     return fault.error == 0 ? 1 : fault.error;
+  }
+  static void store(File& file) {
+    file.durable.resize(file.cache.size());
+    for (const std::size_t sector : file.dirty) copy(file, sector, file.durable, kSectorBytes);
+    file.dirty.clear();
+  }
+  [[nodiscard]] bool is_sync_left_out(int number) {
+    const std::string& path = paths_[static_cast<std::size_t>(number)];
+    const auto has = [&](const char* part) { return path.find(part) != std::string::npos; };
+    if (has("superblock") && late_ != nullptr) {
+      store(*late_);  // too late: the superblock went first
+      late_.reset();
+    }
+    if (lie == Lie::kSegmentSyncedLate && has(".journal")) {
+      late_ = open_[static_cast<std::size_t>(number)];
+      return true;
+    }
+    if (lie == Lie::kSuperblockOneRound && has("superblock")) return ++rounds_ % 2 == 1;
+    if (lie == Lie::kTailNotSynced) return cut_ == number && has(".journal");
+    return (lie == Lie::kSegmentNotSynced && has(".journal")) ||
+           (lie == Lie::kSuperblockNotSynced && has("superblock")) ||
+           (lie == Lie::kSnapshotNotSynced && has("snapshot")) ||
+           (lie == Lie::kRenamedBeforeSynced && has(".tmp"));
   }
   static void resize(File& file, std::size_t bytes) {
     const std::size_t before = file.cache.size();
@@ -240,14 +334,29 @@ class Disk final : public gateway::platform::Storage {
     const std::size_t end = std::min({start + bytes, file.cache.size(), to.size()});
     if (start < end) std::memcpy(to.data() + start, file.cache.data() + start, end - start);
   }
+  static void flip(std::vector<std::uint8_t>& bytes, std::size_t start, std::size_t count,
+                   Random& random) {
+    if (start >= bytes.size()) return;
+    count = std::min(count, bytes.size() - start);
+    bytes[start + random() % count] ^= static_cast<std::uint8_t>(1U << (random() % 8));
+  }
+  /// Turns a bit of what this write changed: what was durable in the sector stays as it was.
+  static void damage(const File& file, std::size_t sector, std::vector<std::uint8_t>& bytes,
+                     Random& random) {
+    const std::size_t at = sector * kSectorBytes + random() % kSectorBytes;
+    if (at >= bytes.size() || at >= file.cache.size()) return;
+    if (at < file.durable.size() && file.durable[at] == file.cache[at]) return;
+    bytes[at] ^= static_cast<std::uint8_t>(1U << (random() % 8));
+  }
   static std::vector<std::uint8_t> survivors(const File& file, Random& random) {
     std::vector<std::uint8_t> bytes = file.durable;
     if (random() % 2 == 0) bytes.resize(file.cache.size());
     for (const std::size_t sector : file.dirty) {
-      const std::uint64_t fate = random() % 8;
-      if (fate < 3) continue;  // never written
-      // Whole, or torn inside.
-      copy(file, sector, bytes, fate < 7 ? kSectorBytes : random() % kSectorBytes);
+      const std::uint64_t fate = random() % 16;
+      if (fate < 6) continue;  // never written
+      // Whole, torn inside, or damaged on its way.
+      copy(file, sector, bytes, fate < 14 ? kSectorBytes : random() % kSectorBytes);
+      if (fate == 15) damage(file, sector, bytes, random);
     }
     return bytes;
   }
@@ -256,6 +365,10 @@ class Disk final : public gateway::platform::Storage {
   std::map<std::string, FilePointer> durable_names_;
   std::vector<DirectoryChange> changes_;
   std::vector<FilePointer> open_;
+  std::vector<std::string> paths_;  // of open_, kept only for lies
+  FilePointer late_;
+  std::uint64_t rounds_ = 0;
+  int cut_ = -1;  // the file that was cut last
 };
 
 }  // namespace simulated

@@ -137,3 +137,13 @@ TEST(a_lane_begins_on_a_pair_of_cache_lines) {
     CHECK_EQUAL(first % gateway::kFalseSharingRange, 0U);
   }
 }
+
+TEST(entries_counted_by_size_now_and_popped_do_not_confuse_size) {
+  gateway::SpscLane<64> lane(4);
+  const std::uint64_t made[8] = {};
+  CHECK(lane.push(made) && lane.push(made));
+  CHECK_EQUAL(lane.size_now(), 2U);
+  lane.pop(2);
+  CHECK_EQUAL(lane.size(), 0U);
+  CHECK(!lane.holds(1));
+}

@@ -90,10 +90,8 @@ inline constexpr std::uint64_t kWithoutCrc = 0xFFFFFFFF00000000ULL;          // 
 }
 
 #if defined(__x86_64__)
-__attribute__((target("sse4.2")))
-[[nodiscard]] inline std::uint32_t record_crc_hardware(const std::uint8_t* record,
-                                                       std::uint32_t length,
-                                                       std::uint32_t previous_crc) noexcept {
+[[nodiscard]] __attribute__((target("sse4.2"))) inline std::uint32_t record_crc_hardware(
+    const std::uint8_t* record, std::uint32_t length, std::uint32_t previous_crc) noexcept {
   // Words 0-7 are the header: lanes a, b, c take them in turn; the payload goes on with lane c.
   std::uint64_t a = _mm_crc32_u64(1, load_word(record));
   std::uint64_t b = _mm_crc32_u64(2, load_word(record + 8));
@@ -118,7 +116,7 @@ __attribute__((target("sse4.2")))
   return _mm_crc32_u32(crc, previous_crc);
 }
 
-__attribute__((target("sse4.2"))) [[nodiscard]] inline std::uint32_t crc32c_hardware(
+[[nodiscard]] __attribute__((target("sse4.2"))) inline std::uint32_t crc32c_hardware(
     const void* data, std::size_t bytes) noexcept {
   const auto* at = static_cast<const std::uint8_t*>(data);
   std::uint64_t crc = 0xFFFFFFFFU;

@@ -57,6 +57,10 @@ class Journal {
 
  private:
   bool fail(std::string text);
+  bool fail_for_memory() noexcept;
+  [[nodiscard]] bool open_parts(RecoveryVisitor& visitor);
+  [[nodiscard]] bool raise_parts(std::uint32_t epoch_min, std::int64_t now_ns);
+  bool close_parts(std::int64_t now_ns);
   [[nodiscard]] bool open_superblock();
 
   platform::Storage& storage_;

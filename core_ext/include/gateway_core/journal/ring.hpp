@@ -67,6 +67,9 @@ class Ring {
   /// Read-only view of another process's ring.
   [[nodiscard]] bool attach(const std::string& directory, std::string& error);
   void close() noexcept { file_.reset(); }
+  /// Empties an open ring, as one that was just made: its records are gone. Only while no other
+  /// thread or process uses it.
+  void clear() noexcept;
 
   /// Makes the ring stand at `end` with nothing unsynced. What it holds before `end` stays readable
   /// when the stream goes on without a gap. Only while no writer and no commit thread run.

@@ -30,6 +30,8 @@ class Sealer {
   [[nodiscard]] const std::string& error() const noexcept { return error_; }
 
  private:
+  SealResult work();
+  [[nodiscard]] int remove(Sequence before_sequence);
   [[nodiscard]] bool seal(std::uint32_t index, const SegmentHeader& next);
   bool fail(std::string text);
 

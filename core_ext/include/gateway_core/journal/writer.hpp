@@ -7,6 +7,7 @@
 
 #include "gateway_core/journal/checksum.hpp"
 #include "gateway_core/journal/ring.hpp"
+#include "gateway_core/memory/relaxed.hpp"
 
 namespace gateway::journal {
 
@@ -137,8 +138,14 @@ class Writer {
     claimed_ = end + claim_step_;
     // Never past what may be overwritten: recovery takes all below as lost from the ring.
     if (claimed_ - synced_ > capacity_) claimed_ = synced_ + capacity_;
-    // Acquire keeps the stores into the record behind it; readers look at it after their copy.
+#if GATEWAY_HAS_FENCES
+    header_->claimed_position.store(claimed_, std::memory_order_relaxed);
+    // Pairs with the acquire loads of a reader's copy: who sees a byte that is stored from here on
+    // sees this claim too when it looks at it after the copy. An exchange would not promise that.
+    std::atomic_thread_fence(std::memory_order_release);
+#else
     header_->claimed_position.exchange(claimed_, std::memory_order_acq_rel);
+#endif
   }
 
   RingHeader* header_;

@@ -32,6 +32,21 @@ class Storage {
   virtual int fsync_directory(const std::string& directory) noexcept = 0;
 };
 
+/// Closes a file at the end of its scope, also when an exception passes.
+class FileGuard {
+ public:
+  FileGuard(Storage& storage, int file) noexcept : storage_(storage), file_(file) {}
+  ~FileGuard() {
+    if (file_ >= 0) storage_.close(file_);
+  }
+  FileGuard(const FileGuard&) = delete;
+  FileGuard& operator=(const FileGuard&) = delete;
+
+ private:
+  Storage& storage_;
+  int file_;
+};
+
 /// The kernel's files. Stateless; any thread.
 class PosixStorage final : public Storage {
  public:

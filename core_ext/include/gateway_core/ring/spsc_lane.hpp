@@ -119,14 +119,15 @@ class SpscLane {
   [[nodiscard]] std::size_t size() noexcept {
     const std::uint64_t head = header_->head.load(std::memory_order_relaxed);
     // Pairs with the release in push(): entries are complete before they are counted.
-    if (tail_seen_ == head) tail_seen_ = header_->tail.load(std::memory_order_acquire);
+    // Below when entries were popped that only size_now() had counted.
+    if (tail_seen_ <= head) tail_seen_ = header_->tail.load(std::memory_order_acquire);
     return static_cast<std::size_t>(tail_seen_ - head);
   }
 
   /// Consumer. Whether `entries` are there; looks again when what was seen is not enough.
   [[nodiscard]] bool holds(std::size_t entries) noexcept {
     const std::uint64_t head = header_->head.load(std::memory_order_relaxed);
-    if (tail_seen_ - head < entries) tail_seen_ = header_->tail.load(std::memory_order_acquire);
+    if (tail_seen_ < head + entries) tail_seen_ = header_->tail.load(std::memory_order_acquire);
     return tail_seen_ - head >= entries;
   }
 
