@@ -273,7 +273,7 @@ LimitFields limit_fields(const nb::dict& fields, int quantity_scale) {
     for (const char* name : kLimitNames) is_known = is_known || key == name;
     if (!is_known) refuse("UNKNOWN_FIELD", key.substr(0, 64), "", "not a limit");
   }
-  // limit x 10^quantity_scale <= 2^61 (DESIGN 3); the finest scale counts at shared levels.
+  // limit x 10^quantity_scale <= 2^61 (kQuantityMax); the finest scale counts at shared levels.
   const Int128 widest =
       static_cast<Int128>(kQuantityMax) * kPow10_64[8] / kPow10_64[quantity_scale];
   const std::int64_t quantity_max =

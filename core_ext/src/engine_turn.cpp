@@ -6,10 +6,10 @@
 namespace gateway {
 namespace {
 
-constexpr std::int64_t kTimerPeriod_ns = 1'000'000;
+constexpr std::int64_t kTimerPeriodNs = 1'000'000;
 // A venue that rejects the cancel of an expired order is asked again, less and less often.
-constexpr std::int64_t kExpiryRetry_ns = 100'000'000;
-constexpr std::int64_t kExpiryRetryMax_ns = 5'000'000'000;
+constexpr std::int64_t kExpiryRetryNs = 100'000'000;
+constexpr std::int64_t kExpiryRetryMaxNs = 5'000'000'000;
 
 /// Copies the message at the head of a lane. False: not complete, or its size is nonsense.
 bool take_message(SpscLane<kEntryBytes>& lane, AnyMessage& out) noexcept {
@@ -112,7 +112,7 @@ std::size_t Engine::turn(std::size_t limit) noexcept {
   done += turn_facts(limit);
   const std::int64_t now = now_ns();
   if (now >= timers_due_ns_) {
-    timers_due_ns_ = now + kTimerPeriod_ns;
+    timers_due_ns_ = now + kTimerPeriodNs;
     run_timers(now);
   }
   done += turn_orders(limit);
@@ -335,7 +335,7 @@ void Engine::run_timers(std::int64_t now) noexcept {
     const bool is_due = order.time_in_force == TimeInForce::kGtd &&
                         std::max(order.expires_ns, entry.retry_ns) <= now;
     if (is_due && is_timed_here(order) && end_emulated(order)) {
-      entry.wait_ns = std::clamp(entry.wait_ns * 2, kExpiryRetry_ns, kExpiryRetryMax_ns);
+      entry.wait_ns = std::clamp(entry.wait_ns * 2, kExpiryRetryNs, kExpiryRetryMaxNs);
       entry.retry_ns = now + entry.wait_ns;
     }
     emulated_[kept++] = entry;
