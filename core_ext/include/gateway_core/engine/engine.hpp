@@ -1,4 +1,4 @@
-// The corridor: reserve -> risk gate -> decide -> append -> publish -> apply -> port. One thread.
+// The corridor: risk gate -> reserve -> decide -> append -> publish -> apply -> port. One thread.
 // Between reserve and publish: no allocation, lock, system call, exception or Python.
 #pragma once
 
