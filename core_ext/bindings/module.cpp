@@ -4,7 +4,7 @@
 #include "bind.hpp"
 
 NB_MODULE(_core, module) {
-  module.doc() = "Native core of the gateway. Import it only through its doors (docs/architecture.md).";
+  module.doc() = "Native core of the gateway. Import it through its doors (docs/architecture.md).";
   auto types = module.def_submodule("types", "Refusals and exact numbers.");
   gateway::bind_types(types);
   auto engine = module.def_submodule("engine", "The single-writer engine and its ports.");

@@ -224,7 +224,7 @@ class Engine {
   VenuePort* venue_port_of_[kVenuesMax] = {};
   std::int64_t now_ns_ = 0;
   std::int64_t timers_due_ns_ = 0;
-  std::uint64_t kill_word_seen_ = 0;  // every cancel of this word is out
+  std::uint64_t kill_word_seen_ = 0;       // every cancel of this word is out
   std::uint64_t kill_word_journaled_ = 0;  // its halt is recorded; cancels may still wait for room
   std::atomic<std::uint64_t> beat_{0};
   bool is_closed_ = false;
