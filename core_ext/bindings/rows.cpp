@@ -184,14 +184,8 @@ nb::list order_rows(const State& state, bool open_only, std::size_t limit) {
 
 namespace {
 
-/// What positions are valued at: the mark, else the middle of the book, else the last trade. Half a
-/// tick of the mark's own scale keeps one more digit.
-Int128 valuation_price(const MarkRow& mark) noexcept {
-  const Int128 twice = mark.mark != 0                   ? static_cast<Int128>(mark.mark) * 2
-                       : mark.bid != 0 && mark.ask != 0 ? static_cast<Int128>(mark.bid) + mark.ask
-                                                        : static_cast<Int128>(mark.last) * 2;
-  return twice * 5;
-}
+/// What positions are valued at, with one digit more than the mark's own scale: half a tick fits.
+Int128 valuation_price(const MarkRow& mark) noexcept { return twice_reference_price(mark) * 5; }
 int valuation_scale(const MarkRow& mark) noexcept { return static_cast<int>(mark.scale) + 1; }
 
 }  // namespace
