@@ -280,12 +280,12 @@ LimitFields limit_fields(const nb::dict& fields, int quantity_scale) {
       widest > INT64_MAX ? INT64_MAX : static_cast<std::int64_t>(widest);
   LimitFields out{};
   out.order_quantity_max_e8 = decimal_field(fields, "order_quantity_max", 8, quantity_max);
-  out.order_notional_max_e4 = decimal_field(fields, "order_notional_max", 4, kAmountMax_e4 - 1);
+  out.order_notional_max_e4 = decimal_field(fields, "order_notional_max", 4, kAmountMaxE4 - 1);
   out.position_long_max_e8 = decimal_field(fields, "position_long_max", 8, quantity_max);
   out.position_short_max_e8 = decimal_field(fields, "position_short_max", 8, quantity_max);
-  out.gross_exposure_max_e4 = decimal_field(fields, "gross_exposure_max", 4, kAmountMax_e4 - 1);
-  out.net_exposure_max_e4 = decimal_field(fields, "net_exposure_max", 4, kAmountMax_e4 - 1);
-  out.credit_max_e4 = decimal_field(fields, "credit_max", 4, kAmountMax_e4 - 1);
+  out.gross_exposure_max_e4 = decimal_field(fields, "gross_exposure_max", 4, kAmountMaxE4 - 1);
+  out.net_exposure_max_e4 = decimal_field(fields, "net_exposure_max", 4, kAmountMaxE4 - 1);
+  out.credit_max_e4 = decimal_field(fields, "credit_max", 4, kAmountMaxE4 - 1);
   out.collar_bps = whole_field(fields, "collar_bps");
   out.reference_age_ms_max = whole_field(fields, "reference_age_ms_max");
   out.orders_per_second = whole_field(fields, "orders_per_second");

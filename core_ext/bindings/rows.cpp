@@ -37,8 +37,8 @@ const char* type_word(OrderType type) {
   }
   return "";
 }
-const char* tif_word(TimeInForce tif) {
-  switch (tif) {
+const char* time_in_force_word(TimeInForce time_in_force) {
+  switch (time_in_force) {
     case TimeInForce::kDay:
       return "day";
     case TimeInForce::kGtc:
@@ -116,7 +116,7 @@ nb::dict order_row(const State& state, const Order& order) {
   row["strategy"] = strategy_word(registry, order.strategy);
   row["side"] = side_word(order.side);
   row["type"] = type_word(order.type);
-  row["time_in_force"] = tif_word(order.time_in_force);
+  row["time_in_force"] = time_in_force_word(order.time_in_force);
   row["leg"] = leg_word(order.leg);
   row["is_post_only"] = (order.flags & kPostOnly) != 0;
   row["is_reduce_only"] = (order.flags & kReduceOnly) != 0;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "gateway_core/engine/engine.hpp"
+#include "gateway_core/engine/gateway_fact.hpp"
 
 namespace gateway {
 namespace {
@@ -308,12 +309,7 @@ bool Engine::end_emulated(const Order& order) noexcept {
     send_cancel(slot, 0, 0, CancelReason::kExpiry, order.origin_port);
     return true;
   }
-  OrderFact expired{};
-  expired.order_id = order.order_id;
-  expired.cumulative = -1;
-  expired.reason = static_cast<std::uint32_t>(FactReason::kExpired);
-  expired.evidence = static_cast<std::uint32_t>(Evidence::kGateway);
-  on_fact(RecordKind::kOrderExpired, expired);
+  on_fact(RecordKind::kOrderExpired, gateway_fact(order.order_id, FactReason::kExpired));
   return true;
 }
 
@@ -366,13 +362,8 @@ void Engine::settle_in_flight() {
   for (const std::uint32_t slot : open) {
     const Order& order = state_.orders.at(slot);
     if ((order.flags & kEmulate) != 0) emulated_.push_back({.order_id = order.order_id});
-    OrderFact unknown{};
-    unknown.order_id = order.order_id;
-    unknown.cumulative = -1;
-    unknown.evidence = static_cast<std::uint32_t>(Evidence::kGateway);
     const auto lost = [&](FactReason reason) {
-      unknown.reason = static_cast<std::uint32_t>(reason);
-      on_fact(RecordKind::kOrderUnknown, unknown);
+      on_fact(RecordKind::kOrderUnknown, gateway_fact(order.order_id, reason));
     };
     if (static_cast<OrderState>(order.state) == OrderState::kPendingNew) lost(FactReason::kRestart);
     if (pending(order.overlay, Overlay::kCancel) == Pending::kSent) {

@@ -25,9 +25,10 @@ enum class Level : std::uint8_t {
 inline constexpr int kLevels = 5;
 enum class TradingState : std::uint8_t { kActive = 0, kReducing = 1, kHalted = 2 };
 
-[[nodiscard]] constexpr bool is_time_in_force(TimeInForce tif) noexcept {
-  return tif == TimeInForce::kDay || tif == TimeInForce::kGtc || tif == TimeInForce::kIoc ||
-         tif == TimeInForce::kFok || tif == TimeInForce::kGtd;
+[[nodiscard]] constexpr bool is_time_in_force(TimeInForce time_in_force) noexcept {
+  return time_in_force == TimeInForce::kDay || time_in_force == TimeInForce::kGtc ||
+         time_in_force == TimeInForce::kIoc || time_in_force == TimeInForce::kFok ||
+         time_in_force == TimeInForce::kGtd;
 }
 
 /// Order flags, one bit each.
