@@ -20,6 +20,7 @@ COMMANDS = {
     "config": ("config", "Show resolved settings and where they come from."),
     "doctor": ("doctor", "Check this machine for what the gateway needs."),
     "status": ("status", "What the running gateway is doing."),
+    "stages": ("stages", "Latency of every stage, depth of every queue, the bottleneck."),
     "submit": ("submit", "Send one order."),
     "cancel": ("cancel", "Cancel one order, or many."),
     "orders": ("orders", "List orders."),
@@ -33,6 +34,7 @@ COMMANDS = {
     "verify": ("verify", "Check the integrity of a journal."),
     "journal": ("journal", "Read a journal without a daemon."),
     "bench": ("bench", "Measure one part of the gateway on this machine."),
+    "compare": ("compare", "Compare repeated bench runs; fail on a slowdown."),
     "explain": ("explain", "Explain a refusal or a configuration fault."),
 }
 

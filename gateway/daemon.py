@@ -26,6 +26,7 @@ from gateway.config import ConfigError, Settings, load, read_secrets
 from gateway.core.drive import InlineDrive, PinnedDrive
 from gateway.core.engine import Engine, EngineSettings, PrincipalDefinition, open_native_engine
 from gateway.core.live_files import keep_live_files
+from gateway.core.loop_watch import LoopWatch
 from gateway.core.seeding import limit_differences, seed_limits, tighten_limits
 from gateway.core.upkeep import Upkeep
 from gateway.core.vocabulary import CancelReason
@@ -35,6 +36,7 @@ from gateway.entry.keys import Identity, KeyRing, create_key_file, write_private
 from gateway.entry.local_api import ApiLimits, LocalApi
 from gateway.execution.router import Router
 from gateway.logs import SECRET_LENGTH_MIN, Redactor, start_logging
+from gateway.machine import judge_pinning, pinned_roles
 from gateway.process import (
     Notifier,
     ProcessError,
@@ -94,6 +96,7 @@ class Daemon:
 
     async def run(self) -> None:
         """Start everything, serve, stop everything."""
+        self._check_machine()
         self._open_engine()
         try:
             self._plugins = Plugins.discover()
@@ -119,6 +122,17 @@ class Daemon:
 
     # Start.
 
+    def _check_machine(self) -> None:
+        """Before anything is opened: CPUs that are not what they seem, memory that may be paged."""
+        gateway = self.settings.gateway
+        roles = pinned_roles(gateway.engine_cpu, self.settings.journal.commit_cpu)
+        for finding in judge_pinning(roles, gateway.pinning):
+            if finding.is_refused:
+                raise ProcessError(f"pinning refused: {finding}")
+            log.warning("pinning: %s", finding)
+        if gateway.drive == "pinned" or gateway.lock_memory == "require":
+            _keep_in_memory(gateway.lock_memory)
+
     def _open_engine(self) -> None:
         places, journal = self.settings.places, self.settings.journal
         capacity, gateway = self.settings.capacity, self.settings.gateway
@@ -138,6 +152,8 @@ class Daemon:
                 commit_cpu=journal.commit_cpu,
                 disk_async_window_ms=journal.disk_async_window_ms,
                 build=__version__,
+                engine_cpu=gateway.engine_cpu,
+                engine_wait=gateway.engine_wait,
             )
         )
         self.engine = Engine(self.native, instance=gateway.instance)
@@ -240,8 +256,12 @@ class Daemon:
         if isinstance(self._drive, InlineDrive):
             self._drive.start()
         else:
-            _keep_in_memory()
             self.native.start_pinned(self.settings.gateway.engine_cpu)
+        if self.settings.gateway.warm_up_orders:
+            done = self.native.warm_up(self.settings.gateway.warm_up_orders)
+            log.info("warmed up", extra={"warm_up": done})
+        if self.settings.gateway.engine_cpu >= 0:
+            log.info("memory: %s", self.native.memory["text"])
 
     def _create_keys(self) -> None:
         """First start: a key for the command line and one for the demo client."""
@@ -351,6 +371,7 @@ class Daemon:
         files = keep_live_files(self.native, places.ring_directory)
         self._tasks.append(asyncio.get_running_loop().create_task(files))
         self._tasks.append(asyncio.get_running_loop().create_task(Upkeep(self.native).keep()))
+        self._tasks.append(asyncio.get_running_loop().create_task(LoopWatch(self.native).keep()))
         interval = watchdog_interval_seconds(self._environ, os.getpid())
         if interval is not None:
             loop = asyncio.get_running_loop()
@@ -422,17 +443,20 @@ class Daemon:
             log.error("orders left open at the stop: %d (%r)", self.engine.counts()[0], error)
 
 
-def _keep_in_memory() -> None:
-    """Pinned: no page fault in the engine's turn. Only where the limit lets it hold for all pages
+def _keep_in_memory(wish: str = "try") -> None:
+    """No page fault in the engine's turn. Only where the limit lets it hold for all pages
     (LimitMEMLOCK=infinity, as the unit says): a lock that fails later would fail an allocation."""
-    limit = memory_lock_limit_bytes()
-    if limit is not None:
-        log.warning("memory is not locked: the limit is %d bytes, LimitMEMLOCK=infinity", limit)
+    if wish == "no":
         return
     try:
+        limit = memory_lock_limit_bytes()
+        if limit is not None:
+            raise ProcessError(f"the limit is {limit} bytes, set LimitMEMLOCK=infinity")
         lock_memory()
     except ProcessError as error:
-        log.warning("%s", error)
+        if wish == "require":
+            raise
+        log.warning("memory is not locked: %s", error)
 
 
 def _named(wanted: str | list[str]) -> list[str] | None:

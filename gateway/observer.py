@@ -32,6 +32,7 @@ from gateway.stream.read_api import ReadApi
 from gateway.stream.run_file import RunFile
 from gateway.stream.stream_session import StreamHub, StreamLimits
 from gateway.stream.view import View
+from gateway.telemetry import MeasurementReader
 
 __all__ = ["Observer", "ObserverOptions", "main"]
 
@@ -102,6 +103,7 @@ class Observer:
         )
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="observer_follow")
         self._live_files = LiveFiles(options.place.ring_directory)
+        self._measurement = MeasurementReader(options.place.ring_directory)
         self._run_file = RunFile(options.place.ring_directory)
         self._stopping = asyncio.Event()
         self._inspect_at = 0.0
@@ -255,7 +257,8 @@ class Observer:
             "gateway_stream_clients_cut_off": stream.cut_off,
             "gateway_stream_clients_refused": stream.refused,
         }
-        return MetricsSnapshot(values, dict(view.orders_by_state), engine)
+        measured = self._measurement.try_read()
+        return MetricsSnapshot(values, dict(view.orders_by_state), engine, measured)
 
 
 async def _beat_forever(notifier: Notifier) -> None:

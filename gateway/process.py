@@ -30,7 +30,7 @@ LISTEN_FIRST_DESCRIPTOR = 3  # sd_listen_fds(3): passed descriptors start here.
 LISTEN_DESCRIPTORS_MAX = 64
 SOCKET_PATH_BYTES_MAX = 108  # sun_path of unix(7).
 CLOCK_SOURCE = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
-MCL_CURRENT, MCL_FUTURE = 1, 2
+MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT = 1, 2, 4
 
 
 class ProcessError(RuntimeError):
@@ -147,9 +147,10 @@ def memory_lock_limit_bytes() -> int | None:
 
 
 def lock_memory() -> None:
-    """Keep every page, present and future, in memory. Raises ProcessError with the limit."""
+    """Keep every page in memory once it is touched; tables touch theirs before they are used, and
+    space that is only reserved costs nothing. Raises ProcessError with the limit."""
     library = ctypes.CDLL(None, use_errno=True)
-    if library.mlockall(MCL_CURRENT | MCL_FUTURE) != 0:
+    if library.mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0:
         cause = os.strerror(ctypes.get_errno())
         limit = memory_lock_limit_bytes()
         raise ProcessError(

@@ -43,6 +43,15 @@ struct Place {
 [[nodiscard]] Figures append(const Place& place);
 [[nodiscard]] Figures recover(const Place& place, std::uint64_t records);
 [[nodiscard]] Figures rings(const Place& place);
+/// Nanoseconds that measuring one stage adds, always and sampled.
+[[nodiscard]] Figures measurement(const Place& place);
 [[nodiscard]] Figures matching(const Place& place);
+/// Positions valued a second on each instruction set; `_large`: more of them than caches hold.
+[[nodiscard]] Figures mark_positions(const Place& place);
+[[nodiscard]] Figures threads(const Place& place);
+[[nodiscard]] Figures waits(const Place& place);
+/// Once per process: caches and predictors remember.
+[[nodiscard]] Figures first_order(const Place& place, std::uint32_t warm_up_orders);
+[[nodiscard]] Figures transport_echo(const Place& place);
 
 }  // namespace gateway::bench

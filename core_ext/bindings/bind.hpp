@@ -10,7 +10,10 @@ void bind_engine(nanobind::module_& module);
 void bind_ports(nanobind::module_& module);
 void bind_journal(nanobind::module_& module);
 void bind_positions(nanobind::module_& module);
+void bind_valuation(nanobind::module_& module);
 void bind_matching(nanobind::module_& module);
+void bind_telemetry(nanobind::module_& module);
+void bind_machine(nanobind::module_& module);
 void bind_bench(nanobind::module_& module);
 
 }  // namespace gateway

@@ -99,7 +99,18 @@ void bind_bench(nb::module_& module) {
       },
       "place"_a, "records"_a);
   module.def("rings", &run_at<bench::rings>, "place"_a);
+  module.def("measurement", &run_at<bench::measurement>, "place"_a);
   module.def("matching", &run_at<bench::matching>, "place"_a);
+  module.def("mark_positions", &run_at<bench::mark_positions>, "place"_a);
+  module.def("threads", &run_at<bench::threads>, "place"_a);
+  module.def("waits", &run_at<bench::waits>, "place"_a);
+  module.def(
+      "first_order",
+      [](const Place& place, std::uint32_t warm_up_orders) {
+        return run([&] { return bench::first_order(place, warm_up_orders); });
+      },
+      "place"_a, "warm_up_orders"_a);
+  module.def("transport_echo", &run_at<bench::transport_echo>, "place"_a);
 }
 
 }  // namespace gateway

@@ -18,6 +18,50 @@ using namespace nb::literals;
 namespace gateway {
 namespace {
 
+WaitKind wait_kind(const std::string& name) {
+  constexpr std::pair<const char*, WaitKind> kNames[] = {{"spin", WaitKind::kSpin},
+                                                         {"pause", WaitKind::kPause},
+                                                         {"spin_yield", WaitKind::kSpinYield},
+                                                         {"yield", WaitKind::kYield},
+                                                         {"park", WaitKind::kPark}};
+  for (const auto& [known, kind] : kNames) {
+    if (name == known) return kind;
+  }
+  throw nb::value_error("engine_wait is spin, pause, spin_yield, yield or park");
+}
+
+nb::dict warm_up(EngineHandle& handle, std::uint32_t orders) {
+  WarmUpReport report;
+  {
+    const nb::gil_scoped_release release;
+    report = handle.runtime->warm_up(orders);
+  }
+  nb::dict out;
+  out["orders"] = report.orders;
+  out["accepted"] = report.accepted;
+  out["refused"] = report.refused;
+  out["fills"] = report.fills;
+  out["cancels"] = report.cancels;
+  out["took_ns"] = report.took_ns;
+  return out;
+}
+
+nb::dict memory_of(EngineHandle& handle) {
+  const auto report = handle.runtime->memory_report();
+  nb::dict out;
+  out["node"] = report.node;
+  out["nodes"] = report.nodes;
+  out["bytes"] = report.bytes;
+  out["bound_bytes"] = report.bound_bytes;
+  out["refused_errno"] = report.refused_errno;
+  out["pages_near"] = report.pages_near;
+  out["pages_elsewhere"] = report.pages_elsewhere;
+  out["huge_wanted_bytes"] = report.huge_wanted_bytes;
+  out["huge_bytes"] = report.huge_bytes;
+  out["text"] = report.describe();
+  return out;
+}
+
 /// The venue's words in one fact of the journal; "" when it is another record or not kept any more.
 std::string text_of_fact(const EngineHandle& handle, OrderId order_id, Sequence sequence) {
   platform::PosixStorage storage;
@@ -36,7 +80,8 @@ std::unique_ptr<EngineHandle> open_engine(const std::string& directory,
                                           std::uint32_t orders_max, std::uint32_t idempotency_max,
                                           std::uint32_t positions_max, bool is_memory_only,
                                           bool is_virtual_clock, int commit_cpu,
-                                          int disk_async_window_ms, const std::string& build) {
+                                          int disk_async_window_ms, const std::string& build,
+                                          int engine_cpu, const std::string& engine_wait) {
   RuntimeOptions options;
   options.journal.directory = directory;
   options.journal.ring_directory = ring_directory;
@@ -50,6 +95,8 @@ std::unique_ptr<EngineHandle> open_engine(const std::string& directory,
   options.is_virtual_clock = is_virtual_clock;
   options.disk_async_window_ns = std::int64_t{disk_async_window_ms} * 1'000'000;
   options.build = build;
+  options.engine_cpu = engine_cpu;
+  options.engine_wait = wait_kind(engine_wait);
   auto handle = std::make_unique<EngineHandle>();
   handle->directory = directory;
   handle->ring_directory = ring_directory;
@@ -159,8 +206,10 @@ ClientPortHandle& open_client_port(EngineHandle& handle, const std::string& name
                                    std::size_t capacity) {
   ClientPort* port = nullptr;
   handle.runtime->run([&] { port = &handle.runtime->engine().open_client_port(name, capacity); });
-  return *handle.client_ports.emplace_back(
+  auto& made = *handle.client_ports.emplace_back(
       std::make_unique<ClientPortHandle>(ClientPortHandle{&handle, port}));
+  handle.measure(made);
+  return made;
 }
 
 VenuePortHandle& open_venue_port(EngineHandle& handle, VenueId venue, std::size_t capacity) {
@@ -168,8 +217,11 @@ VenuePortHandle& open_venue_port(EngineHandle& handle, VenueId venue, std::size_
     throw nb::value_error("UNKNOWN_VENUE venue");
   VenuePort* port = nullptr;
   handle.runtime->run([&] { port = &handle.runtime->engine().open_venue_port(venue, capacity); });
-  return *handle.venue_ports.emplace_back(
+  auto& made = *handle.venue_ports.emplace_back(
       std::make_unique<VenuePortHandle>(VenuePortHandle{&handle, port}));
+  handle.measure(
+      made, std::string(handle.runtime->state().registry.venues.at(venue).definition.name.view()));
+  return made;
 }
 
 void bind_drive(nb::class_<EngineHandle>& engine) {
@@ -180,6 +232,10 @@ void bind_drive(nb::class_<EngineHandle>& engine) {
             return handle.runtime->engine().turn(limit);
           },
           "limit"_a = 4096)
+      .def("warm_up", &warm_up, "orders"_a)
+      .def_prop_ro("memory", &memory_of)
+      .def("is_where_started",
+           [](EngineHandle& handle) { return handle.runtime->is_where_started(); })
       .def(
           "start_pinned",
           [](EngineHandle& handle, int cpu) {
@@ -325,10 +381,18 @@ void bind_engine(nb::module_& module) {
            "instance"_a = 1, "ring_bytes"_a = 64ULL << 20, "segment_bytes"_a = 64ULL << 20,
            "orders_max"_a = 262144, "idempotency_max"_a = 1048576, "positions_max"_a = 65536,
            "is_memory_only"_a = false, "is_virtual_clock"_a = false, "commit_cpu"_a = -1,
-           "disk_async_window_ms"_a = 250, "build"_a = "")
+           "disk_async_window_ms"_a = 250, "build"_a = "", "engine_cpu"_a = -1,
+           "engine_wait"_a = "park")
       .def_prop_ro("epoch", [](EngineHandle& handle) { return handle.runtime->state().epoch; })
       .def_prop_ro("sequence", &sequence_of)
       .def_prop_ro("recovery", &recovery_of)
+      .def_prop_ro(
+          "measurement",
+          [](EngineHandle& handle) -> telemetry::Measurement& {
+            return handle.runtime->measurement();
+          },
+          nb::rv_policy::reference_internal)
+      .def("sample_queues", &EngineHandle::sample_queues)
       .def("open_client_port", &open_client_port, "name"_a, "capacity"_a = 4096,
            nb::rv_policy::reference_internal)
       .def("open_venue_port", &open_venue_port, "venue"_a, "capacity"_a = 4096,

@@ -3,6 +3,8 @@
 #include <nanobind/stl/string_view.h>
 #include <sys/eventfd.h>
 
+#include <new>
+
 #include "bind.hpp"
 #include "engine_handle.hpp"
 #include "gateway_core/types/decimal_text.hpp"
@@ -92,7 +94,13 @@ std::uint64_t submit(ClientPortHandle& port, PrincipalId principal, std::string_
                      std::string_view trigger_price, std::string_view display_quantity,
                      std::int64_t expires_ns, int leg, int flags) {
   const InstrumentDefined& rules = rules_of(*port.engine, instrument);
-  NewOrderMessage message{};
+  // Built where the engine reads it; a refusal leaves the place as free as it was. Beside the lane
+  // only when the place goes round its end, or when there is none.
+  constexpr std::size_t kEntries = sizeof(NewOrderMessage) / kEntryBytes;
+  auto& lane = port.port->orders;
+  std::byte* const place = lane.claim(kEntries);
+  alignas(NewOrderMessage) std::byte beside[sizeof(NewOrderMessage)];
+  NewOrderMessage& message = *new (place != nullptr ? place : beside) NewOrderMessage{};
   message.client_id = parse_client_id(client_id);
   if (message.client_id.empty()) refuse("BAD_CLIENT_ID", "client_order_id");
   message.quantity = parse_number(quantity, rules.quantity_scale, "quantity");
@@ -113,7 +121,11 @@ std::uint64_t submit(ClientPortHandle& port, PrincipalId principal, std::string_
   message.flags = static_cast<std::uint8_t>(flags | kTextClientId);
   const std::uint64_t request = port.port->last_request + 1;
   set_header(message, MessageKind::kNewOrder, principal, request);
-  if (!port.port->orders.push(&message, message.header.entries)) return 0;
+  if (place != nullptr) {
+    lane.publish(kEntries);
+  } else if (!lane.push(&message, kEntries)) {
+    return 0;
+  }
   return port.port->last_request = request;
 }
 
@@ -158,10 +170,16 @@ std::uint64_t mass_cancel(ClientPortHandle& port, PrincipalId principal, Account
   return port.port->last_request = request;
 }
 
+/// A lane is longest just before it is drained, so its high-water mark is taken here.
+void tell_depth(EngineHandle& engine, int gauge, std::size_t depth) noexcept {
+  if (depth != 0) engine.runtime->measurement().set_depth(gauge, depth, monotonic_ns());
+}
+
 nb::list notices(ClientPortHandle& port, std::size_t limit) {
   nb::list out;
   auto& lane = port.port->notices;
   drain_wake(port.wake_fd);
+  tell_depth(*port.engine, port.notices_gauge, lane.size_estimate());
   for (std::size_t i = 0; i < limit && lane.size() != 0; ++i) {
     Notice notice;
     std::memcpy(&notice, lane.peek(), sizeof notice);
@@ -179,6 +197,7 @@ nb::list take(VenuePortHandle& port, std::size_t limit) {
   nb::list out;
   auto& lane = port.port->outbound;
   drain_wake(port.wake_fd);
+  tell_depth(*port.engine, port.outbound_gauge, lane.size_estimate());
   const Registry& registry = port.engine->runtime->state().registry;
   const auto text = [](std::int64_t mantissa, int scale) {
     return mantissa == 0 ? std::string() : format_decimal(mantissa, scale);

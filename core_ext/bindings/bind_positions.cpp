@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "array_rows.hpp"
 #include "bind.hpp"
 #include "gateway_core/position/position_state.hpp"
 #include "gateway_core/position/profit_loss.hpp"
@@ -44,6 +45,19 @@ Side side_of(std::int64_t number) {
   if (number != 1 && number != 2) throw nb::value_error("BAD_ENUM side");
   return static_cast<Side>(number);
 }
+
+/// One fill of a batch, mantissas in the instrument's scales; a numpy row of dtype kFillDtype.
+struct FillRow {
+  std::int64_t price;
+  std::int64_t quantity;
+  std::int64_t fee_e18;
+  std::uint8_t side;
+  std::uint8_t reserved[7];
+};
+static_assert(sizeof(FillRow) == 32);
+constexpr const char* kFillDtype =
+    "{'names': ['price', 'quantity', 'fee_e18', 'side'], 'formats': ['<i8', '<i8', '<i8', 'u1'],"
+    " 'offsets': [0, 8, 16, 24], 'itemsize': 32}";
 
 class PositionModel {
  public:
@@ -82,6 +96,23 @@ class PositionModel {
       const Money worth = computed(prices(i), rules_.price_scale, quantities(i));
       booked(side_of(sides(i)), quantities(i), worth, Money{fees_e18(i)});
     }
+  }
+
+  /// The same from rows of one array, read where they lie.
+  void apply_fills(nb::handle fills) {
+    static const nb::object* dtype = new nb::object(numpy_dtype(kFillDtype));
+    const ArrayRows rows(fills, *dtype, "fills");
+    const auto* fill = rows.as<FillRow>();
+    for (std::size_t i = 0; i < rows.count(); ++i, ++fill) {
+      const Money worth = computed(fill->price, rules_.price_scale, fill->quantity);
+      booked(side_of(fill->side), fill->quantity, worth, Money{fill->fee_e18});
+    }
+  }
+
+  /// One fill from mantissas, for callers who have parsed already; the state as its number.
+  int apply_mantissas(int side, std::int64_t price, std::int64_t quantity, std::int64_t fee_e18) {
+    const Money worth = computed(price, rules_.price_scale, quantity);
+    return static_cast<int>(booked(side_of(side), quantity, worth, Money{fee_e18}));
   }
 
   [[nodiscard]] nb::dict row() const {
@@ -140,6 +171,7 @@ class PositionModel {
 
 void bind_positions(nb::module_& module) {
   using namespace nb::literals;
+  module.def("fill_dtype", [] { return numpy_dtype(kFillDtype); });
   nb::class_<PositionModel>(module, "PositionModel")
       .def(nb::init<int, int, int, int, std::string_view>(), "kind"_a, "price_scale"_a,
            "quantity_scale"_a, "multiplier_scale"_a = 0, "multiplier"_a = "1")
@@ -147,6 +179,9 @@ void bind_positions(nb::module_& module) {
            "value"_a = "", "is_base_fee"_a = false)
       .def("apply_many", &PositionModel::apply_many, "sides"_a, "prices"_a, "quantities"_a,
            "fees_e18"_a)
+      .def("apply_fills", &PositionModel::apply_fills, "fills"_a)
+      .def("apply_mantissas", &PositionModel::apply_mantissas, "side"_a, "price"_a, "quantity"_a,
+           "fee_e18"_a = 0)
       .def("row", &PositionModel::row)
       .def("unrealised", &PositionModel::unrealised, "mark"_a)
       .def("average_price", &PositionModel::average, "scale"_a)

@@ -39,6 +39,44 @@ void EngineHandle::run_waker() {
   }
 }
 
+void EngineHandle::measure(ClientPortHandle& port) {
+  auto& measurement = runtime->measurement();
+  const std::string& name = port.port->name;
+  const auto add = [&](const std::string& lane, const char* drained_by, std::size_t capacity) {
+    return measurement.add_gauge(lane + name, "entries", drained_by, capacity, capacity / 4 * 3);
+  };
+  port.urgent_gauge = add("urgent.", "engine", port.port->urgent.capacity());
+  port.orders_gauge = add("orders.", "engine", port.port->orders.capacity());
+  port.notices_gauge = add("notices.", "event_loop", port.port->notices.capacity());
+}
+
+void EngineHandle::measure(VenuePortHandle& port, const std::string& venue) {
+  auto& measurement = runtime->measurement();
+  const auto add = [&](const std::string& lane, const char* drained_by, std::size_t capacity) {
+    return measurement.add_gauge(lane + venue, "entries", drained_by, capacity, capacity / 4 * 3);
+  };
+  port.outbound_gauge = add("outbound.", "event_loop", port.port->outbound.capacity());
+  // Drained by the engine, at the pace of the disk.
+  port.gated_gauge = add("gated.", "journal_commit", port.port->gated.capacity());
+  port.facts_gauge = add("facts.", "engine", port.port->facts.capacity());
+}
+
+void EngineHandle::sample_queues() noexcept {
+  if (runtime == nullptr) return;
+  auto& measurement = runtime->measurement();
+  const std::int64_t now_ns = monotonic_ns();
+  for (const auto& each : client_ports) {
+    measurement.set_depth(each->urgent_gauge, each->port->urgent.size_estimate(), now_ns);
+    measurement.set_depth(each->orders_gauge, each->port->orders.size_estimate(), now_ns);
+    measurement.set_depth(each->notices_gauge, each->port->notices.size_estimate(), now_ns);
+  }
+  for (const auto& each : venue_ports) {
+    measurement.set_depth(each->outbound_gauge, each->port->outbound.size_estimate(), now_ns);
+    measurement.set_depth(each->gated_gauge, each->port->gated.size_estimate(), now_ns);
+    measurement.set_depth(each->facts_gauge, each->port->facts.size_estimate(), now_ns);
+  }
+}
+
 bool EngineHandle::stop() {
   is_stopping_.store(true, std::memory_order_release);
   waker_.join();

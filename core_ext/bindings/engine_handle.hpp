@@ -21,11 +21,17 @@ struct ClientPortHandle {
   EngineHandle* engine;
   ClientPort* port;
   int wake_fd = -1;
+  int urgent_gauge = -1;
+  int orders_gauge = -1;
+  int notices_gauge = -1;
 };
 struct VenuePortHandle {
   EngineHandle* engine;
   VenuePort* port;
   int wake_fd = -1;
+  int outbound_gauge = -1;
+  int gated_gauge = -1;
+  int facts_gauge = -1;
 };
 
 /// Empties an event descriptor; no descriptor is fine.
@@ -49,6 +55,11 @@ struct EngineHandle {
   int watch(VenuePortHandle& port) {
     return watch(port.wake_fd, [lane = &port.port->outbound] { return !lane->is_empty(); });
   }
+  /// Names the port's queues in the measurement file.
+  void measure(ClientPortHandle& port);
+  void measure(VenuePortHandle& port, const std::string& venue);
+  /// Writes down what waits in every queue now. Event-loop thread, a few times a second.
+  void sample_queues() noexcept;
   /// Ends the waker and the runtime. Idempotent. False: not everything is durable.
   bool stop();
 

@@ -5,6 +5,8 @@
 
 NB_MODULE(_core, module) {
   module.doc() = "Native core of the gateway. Import it through its doors (docs/architecture.md).";
+  auto telemetry = module.def_submodule("telemetry", "Measurement of stages and queues.");
+  gateway::bind_telemetry(telemetry);
   auto types = module.def_submodule("types", "Refusals and exact numbers.");
   gateway::bind_types(types);
   auto engine = module.def_submodule("engine", "The single-writer engine and its ports.");
@@ -13,8 +15,12 @@ NB_MODULE(_core, module) {
   gateway::bind_journal(journal);
   auto positions = module.def_submodule("positions", "Exact position arithmetic.");
   gateway::bind_positions(positions);
+  auto valuation = module.def_submodule("valuation", "Pure valuation over numpy arrays.");
+  gateway::bind_valuation(valuation);
   auto matching = module.def_submodule("matching", "Price-time matching of one instrument.");
   gateway::bind_matching(matching);
+  auto machine = module.def_submodule("machine", "Processors, memory and transports here.");
+  gateway::bind_machine(machine);
   auto bench = module.def_submodule("bench", "Measurements of this machine.");
   gateway::bind_bench(bench);
 }

@@ -107,6 +107,9 @@ void Engine::on_fact(RecordKind kind, const OrderFact& told) noexcept {
   const bool is_overfull = fact.cumulative > std::max(order.quantity, order.cumulative);
   if (is_overfull) fact.cumulative = std::max(order.quantity, order.cumulative);
   const Sequence sequence = append(kind, fact, {.origin_sequence = fact.venue_sequence});
+  if (kind == RecordKind::kOrderAccepted) {
+    measurement_.record_ns(telemetry::Stage::kAck, now_ns_ - order.created_ns, fact.order_id);
+  }
   tell_owner(order, sequence, kind);
   if (is_overfull) record_anomaly(fact.order_id, kind, order.state, AnomalyCode::kOverfill, {});
 }

@@ -87,7 +87,8 @@ Refusal Engine::check_shape(const NewOrderMessage& message) const noexcept {
   if ((message.flags & ~kOffered) != 0) {
     return Refusal::kUnsupportedFlag;
   }
-  const bool has_text = !message.client_id.empty() && (message.flags & kTextClientId) != 0;
+  // The flag first: without it the bytes of the id may belong to the next message of the lane.
+  const bool has_text = (message.flags & kTextClientId) != 0 && !message.client_id.empty();
   if (has_text == (message.client_number != 0)) return Refusal::kBadClientId;
   return Refusal::kNone;
 }
@@ -275,7 +276,7 @@ Refusal Engine::check_named(Candidate& candidate) noexcept {
   return row.factor.factor == 0 ? Refusal::kNoConversionRate : Refusal::kNone;
 }
 
-Notice Engine::submit(const NewOrderMessage& message, std::uint32_t port) noexcept {
+Notice Engine::decide(const NewOrderMessage& message, std::uint32_t port) noexcept {
   Candidate candidate{message, port, now_ns(), prepared_.find(message)};
   const bool is_plain = candidate.route_index != PreparedRoutes::kNone && is_clock_healthy_ &&
                         prepared_.at(candidate.route_index).pass(message);
@@ -291,8 +292,10 @@ Notice Engine::submit(const NewOrderMessage& message, std::uint32_t port) noexce
       return refuse(message, port, {.refusal = found});
     }
   }
-  if (const GateVerdict verdict = check_gate(candidate); verdict.refusal != Refusal::kNone)
-      [[unlikely]] {
+  if (at_ != 0) at_ = measurement_.timestamp();  // the gate begins here
+  const GateVerdict verdict = check_gate(candidate);
+  at_ = measurement_.record(telemetry::Stage::kGate, at_);
+  if (verdict.refusal != Refusal::kNone) [[unlikely]] {
     return refuse(message, port, verdict);
   }
   const Route& route = state_.routes.at(candidate.route_index);
@@ -363,6 +366,7 @@ Notice Engine::accept(const Candidate& candidate) noexcept {
   const NewOrderMessage& message = candidate.message;
   const Route& route = state_.routes.at(candidate.route_index);
   const std::uint32_t length = length_of(message);
+  if (at_ != 0) at_ = measurement_.timestamp();
   std::uint8_t* record = writer_.reserve(length);
   if (record == nullptr) {
     return refuse(message, candidate.port, {.refusal = Refusal::kJournalBehind});
@@ -373,7 +377,9 @@ Notice Engine::accept(const Candidate& candidate) noexcept {
   const std::uint32_t slot =
       state_.apply_decided(*reinterpret_cast<const RecordHeader*>(record), record,
                            {candidate.route_index, candidate.amount_e4});
+  at_ = measurement_.record(telemetry::Stage::kAppend, at_, id);
   send_new(state_.orders.at(slot), sequence, route);
+  measurement_.record(telemetry::Stage::kPublish, at_, id);
   return accepted(candidate, id, sequence);
 }
 

@@ -53,7 +53,10 @@ std::size_t bytes_of(MessageKind kind) noexcept {
 }  // namespace
 
 Engine::Engine(State& state, journal::Writer& writer, Clock& clock, const EngineSettings& settings)
-    : state_(state),
+    : own_measurement_(settings.measurement == nullptr ? std::make_unique<telemetry::Measurement>()
+                                                       : nullptr),
+      measurement_(own_measurement_ ? *own_measurement_ : *settings.measurement),
+      state_(state),
       prepared_(state, state.capacity.positions_max),
       writer_(writer),
       clock_(clock),
@@ -122,47 +125,73 @@ std::size_t Engine::turn(std::size_t limit) noexcept {
 }
 
 std::size_t Engine::turn_urgent(std::size_t limit) noexcept {
-  std::size_t done = 0;
   AnyMessage message;
-  for (auto& port : client_ports_) {
-    while (done < limit && port->urgent.size() != 0 && take_message(port->urgent, message)) {
+  return urgent_turn_.sweep(client_ports_.size(), limit, [&](std::size_t at, std::size_t share) {
+    ClientPort& port = *client_ports_[at];
+    std::size_t done = 0;
+    while (done < share && port.urgent.size() != 0 && take_message(port.urgent, message)) {
       if (message.header().kind == MessageKind::kCancel)
-        cancel(message.as<CancelMessage>(), port->number);
+        cancel(message.as<CancelMessage>(), port.number);
       if (message.header().kind == MessageKind::kMassCancel)
-        mass_cancel(message.as<MassCancelMessage>(), port->number);
+        mass_cancel(message.as<MassCancelMessage>(), port.number);
       ++done;
     }
-  }
-  return done;
+    return done;
+  });
 }
 
 std::size_t Engine::turn_orders(std::size_t limit) noexcept {
-  std::size_t done = 0;
   AnyMessage message;
-  for (auto& port : client_ports_) {
-    while (done < limit && port->orders.size() != 0 && take_message(port->orders, message)) {
+  return orders_turn_.sweep(client_ports_.size(), limit, [&](std::size_t at, std::size_t share) {
+    ClientPort& port = *client_ports_[at];
+    std::size_t done = 0;
+    while (done < share && port.orders.size() != 0) {
+      if (submit_in_place(port)) {
+        ++done;
+        continue;
+      }
+      if (!take_message(port.orders, message)) break;
       if (message.header().kind == MessageKind::kNewOrder)
-        submit(message.as<NewOrderMessage>(), port->number);
+        submit(message.as<NewOrderMessage>(), port.number);
       if (message.header().kind == MessageKind::kReplace)
-        replace(message.as<ReplaceMessage>(), port->number);
+        replace(message.as<ReplaceMessage>(), port.number);
       ++done;
     }
-  }
-  return done;
+    return done;
+  });
+}
+
+// The one copy of an order is the one into its journal record: the gate reads the message where the
+// door built it. Not for a message that goes round the end of the lane or is shorter than its flags
+// say, and only from lanes of this process: what another process can still change is copied first.
+bool Engine::submit_in_place(ClientPort& port) noexcept {
+  const auto& message = *reinterpret_cast<const NewOrderMessage*>(port.orders.peek());
+  if (message.header.kind != MessageKind::kNewOrder) return false;
+  const std::size_t entries = message.header.entries;
+  const std::size_t needed =
+      (message.flags & kTextClientId) != 0 || message.client_number == 0 ? 2 : 1;
+  if (entries < needed || entries > sizeof(AnyMessage) / kEntryBytes) return false;
+  constexpr std::size_t kWhole = sizeof(NewOrderMessage) / kEntryBytes;
+  if (!port.orders.is_in_a_row(std::max(entries, kWhole)) || !port.orders.holds(entries))
+    return false;
+  submit(message, port.number);
+  port.orders.pop(entries);
+  return true;
 }
 
 std::size_t Engine::turn_facts(std::size_t limit) noexcept {
-  std::size_t done = 0;
   AnyMessage message;
-  for (auto& port : venue_ports_) {
+  return facts_turn_.sweep(venue_ports_.size(), limit, [&](std::size_t at, std::size_t share) {
+    VenuePort& port = *venue_ports_[at];
+    std::size_t done = 0;
     // Facts are never dropped: when the ring is nearly full they wait in their lane.
-    while (done < limit && writer_.free_bytes() > 16 * kRecordBytesMax && port->facts.size() != 0 &&
-           take_message(port->facts, message)) {
+    while (done < share && writer_.free_bytes() > 16 * kRecordBytesMax && port.facts.size() != 0 &&
+           take_message(port.facts, message)) {
       dispatch_fact(message);
       ++done;
     }
-  }
-  return done;
+    return done;
+  });
 }
 
 void Engine::dispatch_fact(const AnyMessage& message) noexcept {
@@ -176,8 +205,13 @@ void Engine::dispatch_fact(const AnyMessage& message) noexcept {
       if (kind > static_cast<int>(RecordKind::kOrderNotSent)) return;
       return on_fact(static_cast<RecordKind>(kind), message.as<FactMessage>().fact);
     }
-    case MessageKind::kFill:
-      return on_fill(message.as<FillMessage>().fill);
+    case MessageKind::kFill: {
+      const OrderFilled& fill = message.as<FillMessage>().fill;
+      const telemetry::Ticks begin = measurement_.sample();
+      on_fill(fill);
+      measurement_.record(telemetry::Stage::kFill, begin, fill.order_id);
+      return;
+    }
     case MessageKind::kFillRevised:
       return on_fill_revised(message.as<FillRevisedMessage>().fill,
                              message.as<FillRevisedMessage>().venue_order_id);

@@ -104,6 +104,19 @@ StepResult Commit::fail(int error) noexcept {
   return StepResult::kFailed;
 }
 
+void Commit::measure(telemetry::Measurement& measurement) noexcept {
+  measurement_ = &measurement;
+  // From 75 % new orders are refused (DESIGN 1).
+  backlog_gauge_ = measurement.add_gauge("journal_ring", "bytes", "journal_commit",
+                                         ring_.capacity(), ring_.capacity() / 4 * 3);
+}
+
+void Commit::tell_backlog() noexcept {
+  if (measurement_ == nullptr) return;
+  measurement_->set_depth(backlog_gauge_, ring_.published_position() - synced_.position,
+                          monotonic_ns());
+}
+
 StepResult Commit::step() noexcept {
   const Sequence sequence = ring_.published_sequence();  // before the position: never ahead of it
   const std::uint64_t published = ring_.published_position();
@@ -112,6 +125,8 @@ StepResult Commit::step() noexcept {
     advance({published, sequence, 0, 0});
     return StepResult::kAdvanced;
   }
+  tell_backlog();
+  const telemetry::Ticks begin = measurement_ == nullptr ? 0 : measurement_->timestamp();
   Batch batch = take(published, room());
   int error = 0;
   if (batch.bytes != 0) {
@@ -132,6 +147,8 @@ StepResult Commit::step() noexcept {
   if (error != 0) return fail(error);
   bytes_.fetch_add(batch.bytes, kRelaxed);
   advance(batch.end);
+  if (measurement_ != nullptr) measurement_->record(telemetry::Stage::kCommit, begin);
+  tell_backlog();
   return StepResult::kAdvanced;
 }
 

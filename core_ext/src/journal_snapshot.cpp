@@ -14,7 +14,7 @@ SnapshotWritten write_snapshot(platform::Storage& storage, const std::string& di
                                std::span<const std::uint8_t> payload) {
   SnapshotHeader header{};
   std::memcpy(header.magic, kSnapshotMagic, 8);
-  header.version = kFormatVersion;
+  header.version = kSnapshotVersion;
   header.instance = instance;
   header.sequence = at.sequence;
   header.position = at.position;
@@ -41,9 +41,9 @@ std::string check_header(const SnapshotHeader& header, Sequence sequence, std::u
       crc32c(&header, offsetof(SnapshotHeader, header_crc)) != header.header_crc) {
     return "header does not check";
   }
-  if (header.version != kFormatVersion) {
-    return "format version " + std::to_string(header.version) + ", this build reads " +
-           std::to_string(kFormatVersion);
+  if (header.version != kSnapshotVersion) {
+    return "snapshot version " + std::to_string(header.version) + ", this build reads " +
+           std::to_string(kSnapshotVersion);
   }
   if (instance != 0 && header.instance != instance) {
     return "belongs to instance " + std::to_string(header.instance) + ", not " +

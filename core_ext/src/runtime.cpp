@@ -1,6 +1,8 @@
 // Start, drive and stop of the engine, thread by thread.
 #include "gateway_core/engine/runtime.hpp"
 
+#include <unistd.h>
+
 #include <chrono>
 #include <stdexcept>
 #include <thread>
@@ -15,26 +17,40 @@ constexpr auto kPostDeadline = std::chrono::seconds(10);
 
 }  // namespace
 
-Runtime::Runtime(const RuntimeOptions& options) : build_(options.build) {
-  const auto started = std::chrono::steady_clock::now();
-  clock_ = options.is_virtual_clock ? std::make_unique<Clock>(VirtualTime{1})
-                                    : std::make_unique<Clock>();
-  is_memory_only_ = options.journal.is_memory_only;
-  journal_ = std::make_unique<journal::Journal>(storage_);
+void Runtime::open_state(const RuntimeOptions& options) {
+  platform::Topology topology;  // Simulations start by the thousand and ask for no processor.
+  if (options.engine_cpu >= 0 && !options.is_virtual_clock)
+    topology = platform::Topology::read(platform::KernelText());
+  const platform::KernelNodeCalls calls;
+  const platform::MemoryScope near(topology, options.engine_cpu, calls, memory_);
   journal::JournalOptions journal_options = options.journal;
   journal_options.now_ns = clock_->now_ns();
   Follower follower;
   if (!journal_->open(journal_options, follower)) throw std::runtime_error(journal_->error());
+  open_measurement(options.journal);
   if (follower.has_failed()) throw std::runtime_error("journal: " + follower.error());
   state_ = follower.release(options.capacity);
   if (state_ == nullptr) {
     throw std::runtime_error("capacity: the recovered state does not fit the configured sizes");
   }
-  if (!options.is_virtual_clock) state_->prefault();  // Simulations start by the thousand.
-  engine_ = std::make_unique<Engine>(
-      *state_, journal_->writer(), *clock_,
-      EngineSettings{.instance = options.journal.instance,
-                     .disk_async_window_ns = options.disk_async_window_ns});
+  if (!options.is_virtual_clock) state_->prefault();
+}
+
+Runtime::Runtime(const RuntimeOptions& options)
+    : build_(options.build),
+      instance_(options.journal.instance),
+      engine_wait_(options.engine_wait) {
+  const auto started = std::chrono::steady_clock::now();
+  clock_ = options.is_virtual_clock ? std::make_unique<Clock>(VirtualTime{1})
+                                    : std::make_unique<Clock>();
+  is_memory_only_ = options.journal.is_memory_only;
+  journal_ = std::make_unique<journal::Journal>(storage_);
+  open_state(options);
+  engine_ =
+      std::make_unique<Engine>(*state_, journal_->writer(), *clock_,
+                               EngineSettings{.instance = options.journal.instance,
+                                              .disk_async_window_ns = options.disk_async_window_ns,
+                                              .measurement = &measurement_});
   is_open_ = true;
   if (const ThreadStart result = journal_->commit().start(); result != ThreadStart::kStarted) {
     throw std::runtime_error("journal_commit: " + std::string(describe(result)));
@@ -49,6 +65,17 @@ Runtime::Runtime(const RuntimeOptions& options) : build_(options.build) {
   }
   recovery_seconds_ =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+}
+
+void Runtime::open_measurement(const journal::JournalOptions& options) {
+  // After the journal's lock: a second daemon must not take the first one's file away.
+  std::string error;
+  const telemetry::MeasurementOrigin origin{static_cast<std::uint32_t>(::getpid()),
+                                            options.instance, wall_ns()};
+  if (!is_memory_only_ && !measurement_.open(options.ring_directory, origin, error)) {
+    throw std::runtime_error("measurement: " + error);
+  }
+  journal_->commit().measure(measurement_);
 }
 
 bool Runtime::record_boot(std::uint64_t clean_shutdown) {
@@ -80,20 +107,61 @@ bool Runtime::start_pinned(int cpu) {
 }
 
 void Runtime::run_engine() {
-  int idle = 0;
+  int idle_turns = 0;
   while (!is_stopping_.load(std::memory_order_acquire)) {
     const bool ran = run_posted();
     if (engine_->turn(256) != 0 || ran) {
-      idle = 0;
-    } else if (++idle > kIdleSpins) {
-      std::this_thread::sleep_for(kIdleSleep);
+      idle_turns = 0;
+    } else {
+      idle(++idle_turns);
     }
   }
   while (run_posted()) {
   }
 }
 
+// Producers never make a system call to wake the engine, so parking is a short sleep: an order that
+// finds it asleep waits kIdleSleep longer. Stop and posted work are looked at in every turn.
+void Runtime::idle(int turns) const noexcept {
+  switch (engine_wait_) {
+    case WaitKind::kSpin:
+      return;
+    case WaitKind::kPause:
+      return spin_pause();
+    case WaitKind::kSpinYield:
+      spin_pause();
+      if (turns > kIdleSpins) std::this_thread::yield();
+      return;
+    case WaitKind::kYield:
+      return std::this_thread::yield();
+    case WaitKind::kPark:
+      if (turns > kIdleSpins) std::this_thread::sleep_for(kIdleSleep);
+  }
+}
+
+WarmUpReport Runtime::warm_up(std::uint32_t orders) {
+  WarmUp shadow;  // its memory is taken here, its orders run there
+  WarmUpReport report;
+  run([&] {
+    report = shadow.run(orders);
+    touch(*state_, instance_);
+    const auto& ring = journal_->ring();
+    constexpr std::uint64_t kAhead = 4096;
+    for (std::uint64_t at = 0; at < kAhead; at += kCacheLine)
+      __builtin_prefetch(ring.at(ring.published_position() + at), 1);
+  });
+  return report;
+}
+
+platform::MemoryReport Runtime::memory_report() const {
+  platform::MemoryReport report = memory_;
+  report.measure(platform::KernelNodeCalls(), platform::KernelText());
+  return report;
+}
+
 bool Runtime::run_posted() {
+  // Looked at in every turn: a load is free, an exchange would take the line each time.
+  if (posted_.load(std::memory_order_relaxed) == nullptr) return false;
   const auto* work = posted_.exchange(nullptr, std::memory_order_acq_rel);
   if (work == nullptr) return false;
   (*work)();
@@ -118,7 +186,11 @@ void Runtime::run(const std::function<void()>& work) {
 
 void Runtime::run_seal() {
   while (!is_stopping_.load(std::memory_order_acquire)) {
+    const telemetry::Ticks begin = measurement_.timestamp();
     const auto result = journal_->sealer().step();
+    if (result == journal::SealResult::kSealed || result == journal::SealResult::kSpareMade) {
+      measurement_.record(telemetry::Stage::kSeal, begin);
+    }
     if (result == journal::SealResult::kIdle || result == journal::SealResult::kFailed) {
       std::this_thread::sleep_for(kSealPeriod);
     }

@@ -1,26 +1,46 @@
 // The canonical serialization of the state: what is hashed, what a snapshot holds. Sections in a
 // fixed order, rows in id or key order, nothing volatile, nothing that depends on where a row lies.
+// Tables that other programs read in place are aligned and listed in front (snapshot_tables.hpp).
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <type_traits>
 
 #include "gateway_core/journal/sha256.hpp"
+#include "gateway_core/state/snapshot_tables.hpp"
 #include "gateway_core/state/state.hpp"
 
 namespace gateway {
 namespace {
 
-constexpr char kMagic[8] = {'G', 'W', 'S', 'T', 'A', 'T', 'E', '2'};
-
 class Out {
  public:
-  explicit Out(std::vector<std::uint8_t>& bytes) : bytes_(bytes) {}
+  explicit Out(std::vector<std::uint8_t>& bytes) : bytes_(bytes) {
+    constexpr SnapshotContents kNothingYet;
+    bytes_.assign(sizeof kStateMagic + sizeof kNothingYet, 0);
+    std::memcpy(bytes_.data(), kStateMagic, sizeof kStateMagic);
+    std::memcpy(bytes_.data() + sizeof kStateMagic, &kNothingYet, sizeof kNothingYet);
+  }
   template <typename T>
   void put(const T& value) {
     // Padding would make equal states look different.
     static_assert(std::is_trivially_copyable_v<T> && std::has_unique_object_representations_v<T>);
     const auto* from = reinterpret_cast<const std::uint8_t*>(&value);
     bytes_.insert(bytes_.end(), from, from + sizeof(T));
+  }
+  /// Rows follow: aligns them and enters them in the contents.
+  void begin_table(SnapshotTable table, std::size_t row_bytes, std::uint64_t rows) {
+    const std::uint64_t padding = (0 - bytes_.size()) % kTableAlign;
+    bytes_.resize(bytes_.size() + padding);
+    const SnapshotTableEntry entry{static_cast<std::uint32_t>(table),
+                                   static_cast<std::uint32_t>(row_bytes),
+                                   bytes_.size(),
+                                   rows,
+                                   static_cast<std::uint32_t>(padding),
+                                   0};
+    std::memcpy(bytes_.data() + sizeof kStateMagic + offsetof(SnapshotContents, entries) +
+                    (static_cast<std::size_t>(table) - 1) * sizeof entry,
+                &entry, sizeof entry);
   }
 
  private:
@@ -29,7 +49,26 @@ class Out {
 
 class In {
  public:
-  In(const std::uint8_t* bytes, std::size_t size) : at_(bytes), left_(size) {}
+  In(const std::uint8_t* bytes, std::size_t size) : at_(bytes), left_(size), size_(size) {}
+  /// Reads magic and contents. False: no state of this version.
+  [[nodiscard]] bool open() {
+    char magic[8];
+    return get(magic) && std::memcmp(magic, kStateMagic, sizeof magic) == 0 && get(contents_) &&
+           contents_.tables == kSnapshotTables &&
+           contents_.entry_bytes == sizeof(SnapshotTableEntry);
+  }
+  /// Rows follow. False: the contents say something else, so no outsider may trust them either.
+  [[nodiscard]] bool begin_table(SnapshotTable table, std::size_t row_bytes, std::uint64_t rows) {
+    const SnapshotTableEntry& entry = contents_.entries[static_cast<std::size_t>(table) - 1];
+    const std::uint64_t padding = (left_ - size_) % kTableAlign;
+    for (std::uint64_t i = 0; i < padding; ++i) {
+      std::uint8_t zero = 0;
+      if (!get(zero) || zero != 0) return false;
+    }
+    return entry.table == static_cast<std::uint32_t>(table) && entry.row_bytes == row_bytes &&
+           entry.rows == rows && entry.offset == size_ - left_ && entry.padding == padding &&
+           entry.reserved == 0;
+  }
   template <typename T>
   [[nodiscard]] bool get(T& value) {
     if (left_ < sizeof(T)) return false;
@@ -43,6 +82,8 @@ class In {
  private:
   const std::uint8_t* at_;
   std::size_t left_;
+  std::size_t size_;
+  SnapshotContents contents_;
 };
 
 /// Names a position without its place in the table.
@@ -70,18 +111,36 @@ struct PositionImage {
 };
 
 template <typename Rows>
-void put_rows(Out& out, const Rows& rows) {
+void put_rows(Out& out, SnapshotTable table, const Rows& rows) {
   out.put(rows.count());
+  out.begin_table(table, sizeof(rows.at(0).definition), rows.count());
   for (std::uint32_t id = 1; id <= rows.count(); ++id) out.put(rows.at(id).definition);
 }
 
-template <typename Definition, typename Rows>
-bool get_rows(In& in, Registry& registry, const Rows& rows) {
-  (void)rows;
+template <typename Definition>
+bool get_rows(In& in, SnapshotTable table, Registry& registry) {
+  std::uint32_t count = 0;
+  if (!in.get(count) || !in.begin_table(table, sizeof(Definition), count)) return false;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    Definition definition;
+    if (!in.get(definition) || !registry.apply(definition)) return false;
+  }
+  return true;
+}
+
+// Rights are no table of the contents: who may do what is nothing for other programs.
+void put_principals(Out& out, const Registry& registry) {
+  out.put(registry.principals.count());
+  for (std::uint32_t id = 1; id <= registry.principals.count(); ++id) {
+    out.put(registry.principals.at(id).definition);
+  }
+}
+
+bool get_principals(In& in, Registry& registry) {
   std::uint32_t count = 0;
   if (!in.get(count)) return false;
   for (std::uint32_t i = 0; i < count; ++i) {
-    Definition definition;
+    PrincipalDefined definition;
     if (!in.get(definition) || !registry.apply(definition)) return false;
   }
   return true;
@@ -145,21 +204,21 @@ bool get_levels(In& in, Registry& registry) {
 }
 
 void put_registry(Out& out, const Registry& registry) {
-  put_rows(out, registry.currencies);
+  put_rows(out, SnapshotTable::kCurrencies, registry.currencies);
   for (std::uint32_t id = 1; id <= registry.currencies.count(); ++id) {
     out.put(registry.currencies.at(id).rate_e8);
     out.put(std::uint64_t{registry.currencies.at(id).rate_version});
   }
-  put_rows(out, registry.venues);
-  put_rows(out, registry.instruments);
-  put_rows(out, registry.accounts);
-  put_rows(out, registry.strategies);
-  put_rows(out, registry.principals);
+  put_rows(out, SnapshotTable::kVenues, registry.venues);
+  put_rows(out, SnapshotTable::kInstruments, registry.instruments);
+  put_rows(out, SnapshotTable::kAccounts, registry.accounts);
+  put_rows(out, SnapshotTable::kStrategies, registry.strategies);
+  put_principals(out, registry);
   put_levels(out, registry);
 }
 
 bool get_registry(In& in, Registry& registry) {
-  if (!get_rows<CurrencyDefined>(in, registry, registry.currencies)) return false;
+  if (!get_rows<CurrencyDefined>(in, SnapshotTable::kCurrencies, registry)) return false;
   for (std::uint32_t id = 1; id <= registry.currencies.count(); ++id) {
     std::int64_t rate = 0;
     std::uint64_t version = 0;
@@ -172,11 +231,11 @@ bool get_registry(In& in, Registry& registry) {
       return false;
     }
   }
-  return get_rows<VenueDefined>(in, registry, registry.venues) &&
-         get_rows<InstrumentDefined>(in, registry, registry.instruments) &&
-         get_rows<AccountDefined>(in, registry, registry.accounts) &&
-         get_rows<StrategyDefined>(in, registry, registry.strategies) &&
-         get_rows<PrincipalDefined>(in, registry, registry.principals) && get_levels(in, registry);
+  return get_rows<VenueDefined>(in, SnapshotTable::kVenues, registry) &&
+         get_rows<InstrumentDefined>(in, SnapshotTable::kInstruments, registry) &&
+         get_rows<AccountDefined>(in, SnapshotTable::kAccounts, registry) &&
+         get_rows<StrategyDefined>(in, SnapshotTable::kStrategies, registry) &&
+         get_principals(in, registry) && get_levels(in, registry);
 }
 
 void put_orders(Out& out, const OrderTable& orders) {
@@ -191,6 +250,7 @@ void put_orders(Out& out, const OrderTable& orders) {
     return orders.at(a).order_id < orders.at(b).order_id;
   });
   out.put(static_cast<std::uint64_t>(slots.size()));
+  out.begin_table(SnapshotTable::kOrders, sizeof(Order), slots.size());
   for (const std::uint32_t slot : slots) {
     Order order = orders.at(slot);
     order.version = 0;
@@ -208,7 +268,10 @@ void put_orders(Out& out, const OrderTable& orders) {
 
 bool get_orders(In& in, State& state) {
   std::uint64_t count = 0;
-  if (!in.get(count) || count > state.orders.capacity()) return false;
+  if (!in.get(count) || count > state.orders.capacity() ||
+      !in.begin_table(SnapshotTable::kOrders, sizeof(Order), count)) {
+    return false;
+  }
   for (std::uint64_t i = 0; i < count; ++i) {
     Order order;
     if (!in.get(order) || !state.registry.instruments.has(order.instrument) ||
@@ -312,6 +375,7 @@ void put_positions(Out& out, const RouteTable& routes) {
   std::sort(images.begin(), images.end(),
             [](const PositionImage& a, const PositionImage& b) { return a.name < b.name; });
   out.put(static_cast<std::uint64_t>(images.size()));
+  out.begin_table(SnapshotTable::kPositions, sizeof(PositionImage), images.size());
   for (const auto& image : images) out.put(image);
 }
 
@@ -326,7 +390,9 @@ std::uint32_t route_of(State& state, const PositionName& name) {
 
 bool get_positions(In& in, State& state) {
   std::uint64_t count = 0;
-  if (!in.get(count)) return false;
+  if (!in.get(count) || !in.begin_table(SnapshotTable::kPositions, sizeof(PositionImage), count)) {
+    return false;
+  }
   for (std::uint64_t i = 0; i < count; ++i) {
     PositionImage image;
     if (!in.get(image)) return false;
@@ -390,12 +456,15 @@ void put_balances(Out& out, const BalanceTable& balances) {
     return a.account != b.account ? a.account < b.account : a.currency < b.currency;
   });
   out.put(static_cast<std::uint64_t>(rows.size()));
+  out.begin_table(SnapshotTable::kBalances, sizeof(Balance), rows.size());
   for (const Balance& row : rows) out.put(row);
 }
 
 bool get_balances(In& in, BalanceTable& balances) {
   std::uint64_t count = 0;
-  if (!in.get(count)) return false;
+  if (!in.get(count) || !in.begin_table(SnapshotTable::kBalances, sizeof(Balance), count)) {
+    return false;
+  }
   for (std::uint64_t i = 0; i < count; ++i) {
     Balance row;
     if (!in.get(row) || !balances.add(row.account, row.currency, row.total_e18, row.sequence)) {
@@ -409,7 +478,6 @@ bool get_balances(In& in, BalanceTable& balances) {
 
 void State::serialize(std::vector<std::uint8_t>& bytes) const {
   Out out(bytes);
-  out.put(kMagic);
   out.put(capacity);
   out.put(epoch);
   out.put(orders_made);
@@ -427,23 +495,19 @@ void State::serialize(std::vector<std::uint8_t>& bytes) const {
 
 std::optional<Capacity> State::capacity_of(const std::uint8_t* bytes, std::size_t size) {
   In in(bytes, size);
-  char magic[8];
   Capacity found;
-  if (!in.get(magic) || std::memcmp(magic, kMagic, sizeof kMagic) != 0 || !in.get(found)) {
-    return std::nullopt;
-  }
+  if (!in.open() || !in.get(found)) return std::nullopt;
   return found;
 }
 
 bool State::restore(const std::uint8_t* bytes, std::size_t size) {
   In in(bytes, size);
-  char magic[8];
   Capacity made_with;
-  return in.get(magic) && std::memcmp(magic, kMagic, sizeof kMagic) == 0 && in.get(made_with) &&
-         in.get(epoch) && in.get(orders_made) && in.get(last_fill_ns) && in.get(funding_known_ns) &&
-         in.get(counts) && get_registry(in, registry) && get_orders(in, *this) &&
-         get_names(in, names) && get_positions(in, *this) && get_fills(in, *this) &&
-         get_table(in, references) && get_balances(in, balances) && in.is_done();
+  return in.open() && in.get(made_with) && in.get(epoch) && in.get(orders_made) &&
+         in.get(last_fill_ns) && in.get(funding_known_ns) && in.get(counts) &&
+         get_registry(in, registry) && get_orders(in, *this) && get_names(in, names) &&
+         get_positions(in, *this) && get_fills(in, *this) && get_table(in, references) &&
+         get_balances(in, balances) && in.is_done();
 }
 
 std::string State::hash() const {

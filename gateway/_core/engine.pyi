@@ -4,6 +4,8 @@ event-loop thread, works with both drives, and never blocks longer than one engi
 
 from typing import Any, NamedTuple
 
+from gateway._core.telemetry import Measurement
+
 class Notice(NamedTuple):
     """One event for a client port. `kind` is a RecordKind; kOrderRefused carries the refusal."""
 
@@ -243,8 +245,12 @@ class Engine:
         commit_cpu: int = -1,
         disk_async_window_ms: int = 250,
         build: str = "",
+        engine_cpu: int = -1,
+        engine_wait: str = "park",
     ) -> None:
-        """Lock, recover, raise the epoch durably. Raises RuntimeError with the named cause."""
+        """Lock, recover, raise the epoch durably. Raises RuntimeError with the named cause.
+        `engine_cpu`: where the memory should be near to. `engine_wait`: what the pinned thread does
+        while nothing waits: spin, pause, spin_yield, yield or park."""
     epoch: int
     def order_ids_left(self) -> int:
         """Order ids this epoch still has."""
@@ -259,11 +265,25 @@ class Engine:
     @property
     def recovery(self) -> dict[str, Any]:
         """{records, seconds, sequence, snapshot_sequence, cut_bytes, notes: [str]}"""
+    @property
+    def measurement(self) -> Measurement:
+        """Histograms and gauges; event-loop stages only from here."""
+    def sample_queues(self) -> None:
+        """Write down what waits in every queue now. A few times a second."""
     # Drive.
     def turn(self, limit: int = 4096) -> int:
         """Inline drive: process what waits; returns how much was done."""
     def start_pinned(self, cpu: int) -> None:
         """Pinned drive: a native thread turns the engine on that CPU (-1 = any)."""
+    def is_where_started(self) -> bool:
+        """False once the engine's thread may run elsewhere than on the CPU it was started on."""
+    def warm_up(self, orders: int) -> dict[str, int]:
+        """Synthetic orders on a shadow engine, on the engine's thread, before the first real one.
+        {orders, accepted, refused, fills, cancels, took_ns}; nothing of this engine changes."""
+    @property
+    def memory(self) -> dict[str, Any]:
+        """Where the tables lie: {node, nodes, bytes, bound_bytes, refused_errno, pages_near,
+        pages_elsewhere, huge_wanted_bytes, huge_bytes, text}. Reads /proc: not for a hot path."""
     def stop(self) -> None:
         """Stop the thread, write kStopped, sync, close. Idempotent."""
     def beat(self) -> int:

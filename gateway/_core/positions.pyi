@@ -1,10 +1,13 @@
 """Exact position arithmetic, one book per object. Decimal text in and out; enumerations are the
 integers of core_ext/include/gateway_core/types/side.hpp. The live books stay in the engine."""
 
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
+
+def fill_dtype() -> np.dtype[np.void]:
+    """One fill in 32 bytes: price, quantity, fee_e18 (i8, mantissas), side (u1)."""
 
 class PositionRow(TypedDict):
     quantity: str  # signed
@@ -45,6 +48,11 @@ class PositionModel:
     ) -> None:
         """Book fills in order, mantissas in the instrument's scales. Stops at the first fault;
         those before it stay booked."""
+    def apply_fills(self, fills: NDArray[Any]) -> None:
+        """apply_many from one structured array of fill_dtype(), read where it lies. TypeError:
+        another dtype. ValueError: shape or gaps between rows, or the first fill that faults."""
+    def apply_mantissas(self, side: int, price: int, quantity: int, fee_e18: int = 0) -> int:
+        """Book one fill from mantissas in the instrument's scales; the state's number."""
     def row(self) -> PositionRow: ...
     def unrealised(self, mark: str) -> str: ...
     def average_price(self, scale: int) -> str | None: ...

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gateway.benchmarks import _machine, _python_submit
+from gateway.benchmarks import _machine, _positions, _python_submit
 
 if TYPE_CHECKING:
     from gateway._core.bench import Place
@@ -36,6 +36,8 @@ def measure(progress: Progress, *, is_quick: bool = False) -> dict[str, Any]:
     result["submit_python_ns"] = bench.python_submit()
     result["risk_ns"] = bench.run("risk")
     result |= bench.fills()
+    result["mark_positions_per_second"] = bench.mark_positions()
+    result |= bench.nautilus()
     result["append_ns"] = bench.run("append")
     result["recover"] = bench.recover()
     result |= bench.rings()
@@ -112,6 +114,28 @@ class _Bench:
             "fill_ns_by_held": {"100": found["held_100"], "100000": found["held_100000"]},
             "fills_per_second": found["per_second"],
         }
+
+    def mark_positions(self) -> dict[str, Any]:
+        """Positions valued a second by level; `large`: more of them than the caches hold."""
+        found = self.run("mark_positions")
+        small = {name: value for name, value in found.items() if not name.endswith("_large")}
+        large = {
+            name.removesuffix("_large"): value
+            for name, value in found.items()
+            if name.endswith("_large")
+        }
+        return {**small, "large": large}
+
+    def nautilus(self) -> dict[str, Any]:
+        """Absent where the peer is not installed."""
+        started = time.monotonic()
+        found = _positions.measure(self._is_quick)
+        if found is None:
+            return {}
+        self._progress(f"nautilus_ratio: {time.monotonic() - started:.1f} s")
+        ratios = {name: found[name] for name in ("200", "2000", "batch")}
+        spent = {name: _rounded(found[name]) for name in ("ours_ns", "theirs_ns")}
+        return {"nautilus_ratio": {**_rounded(ratios), **spent, "version": found["version"]}}
 
     def recover(self) -> dict[str, Any]:
         """Recovery without a snapshot, of records the engine itself wrote."""

@@ -57,6 +57,18 @@ COMMAND_CODES = {
         "The file to write cannot be made.",
         "Name a new file in a directory that you may write; nothing is ever overwritten.",
     ),
+    "NO_FIGURE": CommandCode(
+        "The two files of bench runs have no figure in common that could be compared.",
+        "Write one JSON line per run of the same bench into each file, or name a figure they have.",
+    ),
+    "TOO_FEW_RUNS": CommandCode(
+        "So few runs could not show a slowdown with the promised certainty.",
+        "Repeat both builds alternately until each file has the number of runs the text names.",
+    ),
+    "BAD_FILE": CommandCode(
+        "A file the command was given is not of the kind it reads, or cut short.",
+        "The text says what is wrong with which line or byte.",
+    ),
     "NOT_CONFIRMED": CommandCode(
         "A command that destroys or sends was not confirmed.",
         "Answer `y` on a terminal, or add `--yes` when you mean it.",

@@ -13,7 +13,7 @@ import click
 import msgspec
 from msgspec import structs
 
-from gateway import process
+from gateway import machine, process
 from gateway.commands.output import FAILED, json_option, print_json
 from gateway.commands.settings import file_argument
 from gateway.config import ConfigError, Settings, is_on_tmpfs, load
@@ -71,7 +71,10 @@ def examine(file: Path) -> Iterator[Finding]:
         yield Finding("fail", "configuration", text, f"gateway check {file}")
         return
     yield Finding("ok", "configuration", str(file))
-    yield affinity(settings)
+    yield from pinning(settings)
+    yield memory_nodes()
+    yield huge_pages()
+    yield from transports()
     yield memory_lock(settings)
     yield ring_room(settings)
     yield disk_room(settings)
@@ -112,13 +115,45 @@ def clock() -> Finding:
     return Finding("warn", "clock source", source or "unknown", hint)
 
 
-def affinity(settings: Settings) -> Finding:
-    wanted = {settings.gateway.engine_cpu, settings.journal.commit_cpu} - {-1}
-    missing = wanted - os.sched_getaffinity(0)
-    if missing:
-        hint = f"Choose from {sorted(os.sched_getaffinity(0))}."
-        return Finding("fail", "pinned processors", f"{sorted(missing)} cannot be used", hint)
-    return Finding("ok", "pinned processors", str(sorted(wanted)) if wanted else "none asked")
+def pinning(settings: Settings) -> Iterator[Finding]:
+    """Every way in which the CPUs asked for are not what they seem, by code."""
+    gateway, journal = settings.gateway, settings.journal
+    roles = machine.pinned_roles(gateway.engine_cpu, journal.commit_cpu)
+    wanted = ", ".join(f"{role.name} on {role.cpu}" for role in roles if role.cpu >= 0)
+    found = machine.judge_pinning(roles, gateway.pinning)
+    for finding in found:
+        level = "fail" if finding.is_refused else "warn"
+        hint = f'gateway.pinning = "{gateway.pinning}"; docs/concepts/threads_and_lanes.md'
+        yield Finding(level, "pinned processors", str(finding), hint)
+    if not found:
+        yield Finding("ok", "pinned processors", wanted or "none asked")
+
+
+def memory_nodes() -> Finding:
+    """One node: nothing to choose. Several: tables go near the engine's CPU."""
+    nodes = machine.memory_nodes()
+    parts = [f"node {node}: {size // MIB} MiB, CPUs {cpus or 'none'}" for node, size, cpus in nodes]
+    note = "" if len(nodes) > 1 else "; one node, nothing to bind"
+    return Finding("ok", "memory nodes", "; ".join(parts) + note)
+
+
+def huge_pages() -> Finding:
+    mode = machine.huge_page_mode()
+    if mode in {"always", "madvise"}:
+        return Finding("ok", "huge pages", f"given to who asks ({mode})")
+    hint = "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled"
+    return Finding("warn", "huge pages", mode or "the kernel does not tell", hint)
+
+
+def transports() -> Iterator[Finding]:
+    """What this kernel lacks is named; nothing is pretended."""
+    for one in machine.transports():
+        built = "built" if one.is_built else "a slot, no backend in this build"
+        state = "available" if one.is_available else "not available"
+        text = f"{built}; {state}: {one.reason}"
+        is_missed = one.is_built and not one.is_available
+        hint = "The gateway works with epoll." if is_missed else ""
+        yield Finding("warn" if is_missed else "ok", f"transport {one.name}", text, hint)
 
 
 def memory_lock(settings: Settings) -> Finding:

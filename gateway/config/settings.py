@@ -81,6 +81,37 @@ class GatewaySettings(Section, frozen=True, kw_only=True):
     engine_cpu: Annotated[
         Cpu, Meta(description="CPU of the engine thread with the pinned drive; -1 = any.")
     ] = -1
+    engine_wait: Annotated[
+        Literal["spin", "pause", "spin_yield", "yield", "park"],
+        Meta(
+            description="What the pinned engine does while nothing waits: spin, pause (spin and "
+            "leave the core's resources to its sibling), spin_yield, yield, or park (short sleeps: "
+            "least power, slower to answer)."
+        ),
+    ] = "park"
+    pinning: Annotated[
+        Literal["strict", "warn"],
+        Meta(
+            description="strict = anything doubtful about engine_cpu and commit_cpu stops the "
+            "start; warn = it is logged, and only a CPU that cannot be used stops it."
+        ),
+    ] = "warn"
+    lock_memory: Annotated[
+        Literal["no", "try", "require"],
+        Meta(
+            description="Keep touched pages in memory (mlockall). try = with the pinned drive, "
+            "where LimitMEMLOCK=infinity lets it hold; require = stop when it cannot be done."
+        ),
+    ] = "try"
+    warm_up_orders: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=100000,
+            description="Synthetic orders on a shadow engine before the doors open; they cannot "
+            "reach a venue, the journal or the state. 0 = none.",
+        ),
+    ] = 2000
     shutdown_orders: Annotated[
         Literal["keep", "cancel"],
         Meta(description="What an orderly stop does with open orders at the venues."),

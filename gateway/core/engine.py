@@ -54,6 +54,8 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     commit_cpu: int = -1
     disk_async_window_ms: int = 250
     build: str = ""
+    engine_cpu: int = -1
+    engine_wait: str = "park"
 
 
 class PrincipalDefinition(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +82,7 @@ class Engine:
     def __init__(self, native: NativeEngine, *, instance: int = 1) -> None:
         self.native = native
         self.instance = instance
+        self.measurement = native.measurement
         self.names = Names()
         self.words = VenueWords()
         self._scales: dict[str, tuple[int, int]] = {}

@@ -1,5 +1,6 @@
 """What a running engine needs once a second: a steered clock, a new period at midnight UTC, a new
-epoch before order ids run out. Off the order path; must never decide about an order.
+epoch before order ids run out, a look at whether its thread is still where it was pinned. Off the
+order path; must never decide about an order.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class Upkeep:
         self._native = native
         self._day = native.now_ns() // DAY_NS
         self._is_clock_healthy = True
+        self._is_where_started = True
 
     async def keep(self, interval_seconds: float = 1.0) -> None:
         """Until cancelled."""
@@ -37,14 +39,27 @@ class Upkeep:
                 log.error("upkeep: %s", error)
 
     def once(self) -> None:
-        """Clock, period, epoch."""
+        """Clock, period, epoch, CPU."""
         self._steer_clock()
+        self._check_cpu()
         day = self._native.now_ns() // DAY_NS
         if day > self._day:
             self._day = day
             log.info("the trading period rolled", extra={"sequence": self._native.roll_period()})
         if self._native.order_ids_left() < ORDER_IDS_LEFT_MIN and self._native.raise_epoch():
             log.warning("order ids ran low: the epoch was raised to %d", self._native.epoch)
+
+    def _check_cpu(self) -> None:
+        """Somebody who may can move a pinned thread; a change is told once."""
+        is_there = self._native.is_where_started()
+        if is_there != self._is_where_started:
+            self._is_where_started = is_there
+            if is_there:
+                log.info("the engine is on its CPU again")
+            else:
+                log.error(
+                    "CPU_MOVED: the engine may run elsewhere than on the CPU it was pinned to"
+                )
 
     def _steer_clock(self) -> None:
         """Small differences are slewed; a jump refuses new orders until the slew has caught up."""

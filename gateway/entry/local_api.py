@@ -24,6 +24,7 @@ from gateway.entry.openapi import WEBSOCKET_PATH, openapi_document
 from gateway.entry.routes import ROUTES, Answer, Call, Route
 from gateway.entry.token_bucket import TokenBucket
 from gateway.entry.websocket import Sessions
+from gateway.telemetry import REST
 
 __all__ = ["ApiLimits", "LocalApi"]
 
@@ -67,6 +68,7 @@ class LocalApi:
         self._clock = clock
         self._buckets: dict[str, TokenBucket] = {}
         self._requests = 0
+        self._measurement = desk.engine.measurement
         self.sessions = Sessions(desk, keys, self.limits, clock=clock)
         self._openapi = msgspec.json.encode(openapi_document())
 
@@ -166,6 +168,7 @@ class LocalApi:
     async def _errors(self, request: web.Request, handler: AiohttpHandler) -> web.StreamResponse:
         """Whatever happens becomes one error object; the inside is logged, never shown."""
         self._requests += 1
+        begin = self._measurement.timestamp()
         request_id = f"r{self._requests:x}"
         try:
             response = await handler(request)
@@ -187,7 +190,8 @@ class LocalApi:
             log.exception("request %s failed", request_id)
             body = {"error": {"code": "INTERNAL", "request_id": request_id}}
             response = web.Response(status=500, body=msgspec.json.encode(body), content_type=_JSON)
-        if not response.prepared:
+        if not response.prepared:  # a WebSocket session is no request
+            self._measurement.record(REST, begin)
             response.headers["X-Request-Id"] = request_id
         return response
 

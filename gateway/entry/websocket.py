@@ -33,6 +33,7 @@ from gateway.entry.desk import Desk, error_body
 from gateway.entry.field_rules import near_hint
 from gateway.entry.keys import Identity, KeyRing
 from gateway.entry.token_bucket import TokenBucket
+from gateway.telemetry import WEBSOCKET
 
 if TYPE_CHECKING:
     from gateway.core.native import Notice
@@ -202,6 +203,8 @@ class Session:
 
     async def _on_message(self, body: bytes) -> None:
         request: Any = None
+        measurement = self._desk.engine.measurement
+        begin = measurement.timestamp()
         try:
             document = strict_json.parse(body)
             request = document.get("id")
@@ -212,6 +215,7 @@ class Session:
             identity = request if isinstance(request, int) else None
             self._send({"id": identity, "ok": False, "error": error_body(error)})
             self._sessions.counters["ws_refusals"] += 1
+        measurement.record(WEBSOCKET, begin)
 
     async def _do(self, operation: WsOperation) -> dict[str, Any]:
         if isinstance(operation, WsLogin):

@@ -27,6 +27,7 @@ from gateway.core.vocabulary import (
     CancelReason,
     RecordKind,
 )
+from gateway.telemetry import SUBMIT
 
 if TYPE_CHECKING:
     from gateway.core.native import ClientPort
@@ -109,6 +110,7 @@ class Router:
         flags |= order.is_emulated * ORDER_FLAGS["emulate"]
         flags |= order.is_cancel_on_disconnect * ORDER_FLAGS["cancel_on_disconnect"]
         values = msgspec.structs.asdict(order)
+        begin = self.engine.measurement.timestamp()
         with refusing(**values):
             request = self._port.submit(
                 principal,
@@ -128,7 +130,7 @@ class Router:
                 flags,
             )
         try:
-            notice = await self._verdict(request, values)
+            notice = await self._verdict(request, values, begin)
         except RefusedError as error:
             raise self._with_existing(error, order) from None
         self._sent.append((order, notice.order_id))
@@ -235,8 +237,11 @@ class Router:
             return
         future.set_result(notice)
 
-    async def _verdict(self, request: int, values: Mapping[str, object] | None = None) -> Notice:
-        """The engine's answer to `request`; `values` are the command's, for its refusal."""
+    async def _verdict(
+        self, request: int, values: Mapping[str, object] | None = None, begin: int = 0
+    ) -> Notice:
+        """The engine's answer to `request`; `values` are the command's, for its refusal. A submit
+        says when it began."""
         if request == 0:
             raise RefusedError("LANE_FULL", rule="the entry lane is full; try again")
         future: asyncio.Future[Notice] = asyncio.get_running_loop().create_future()
@@ -252,6 +257,8 @@ class Router:
             ) from None
         finally:
             del self._verdicts[request]
+        if begin:
+            self.engine.measurement.record(SUBMIT, begin, notice.order_id)
         if notice.kind == RecordKind.ORDER_REFUSED or notice.refusal:
             values = values or {}
             scales = self.engine.scales(str(values.get("instrument", "")))

@@ -7,9 +7,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+
+from gateway.telemetry import Queue, Reading
 
 __all__ = ["METRIC_NAMES", "MetricsPage", "MetricsSnapshot"]
 
@@ -37,10 +43,23 @@ METRICS: Mapping[str, tuple[bool, str]] = {
     "gateway_stream_clients_cut_off": (True, "Clients cut off because they did not read."),
     "gateway_stream_clients_refused": (True, "Clients refused because too many were connected."),
     "gateway_engine_counter": (False, "A counter of the live daemon, by name."),
+    "gateway_stage_worst_seconds": (False, "Longest duration of a stage since the daemon began."),
+    "gateway_stage_sampled_one_in": (False, "Mean number of operations per measured one."),
+    "gateway_queue_depth": (False, "What waits in a queue now, in the queue's unit."),
+    "gateway_queue_depth_max": (False, "The most that waited since the daemon began."),
+    "gateway_queue_capacity": (False, "What the queue can hold."),
+    "gateway_queue_above_threshold_seconds": (True, "Time a queue spent at three quarters."),
 }
+STAGE_SECONDS = "gateway_stage_seconds"
+STAGE_SECONDS_HELP = "Durations of a stage; where sampled, of the sample."
+# Upper edges in seconds: 1, 2.5, 5 of every power of ten from 50 ns to 10 s.
+STAGE_BOUNDS: tuple[float, ...] = (
+    *(float(f"{digit}e{power}") for power in range(-8, 1) for digit in (1, 2.5, 5)),
+    10.0,
+)[2:]
 METRIC_NAMES: frozenset[str] = frozenset(
     f"{name}_total" if is_counter else name for name, (is_counter, _) in METRICS.items()
-)
+) | {f"{STAGE_SECONDS}_{end}" for end in ("bucket", "count", "sum")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +69,7 @@ class MetricsSnapshot:
     values: Mapping[str, float | None]
     orders_by_state: Mapping[str, int] = field(default_factory=dict)
     engine: Mapping[str, int] = field(default_factory=dict)
+    measurement: Reading | None = None
 
 
 class ObserverCollector(Collector):
@@ -66,6 +86,9 @@ class ObserverCollector(Collector):
         snapshot = self._take_snapshot()
         yield _labelled("gateway_orders_by_state", "state", snapshot.orders_by_state)
         yield _labelled("gateway_engine_counter", "name", snapshot.engine)
+        if snapshot.measurement is not None:
+            yield from _stages(snapshot.measurement)
+            yield from _queues(snapshot.measurement.queues)
         for name, value in snapshot.values.items():
             if value is not None:
                 yield _plain(name, value)
@@ -78,7 +101,35 @@ def _plain(name: str, value: float) -> Metric:
     return GaugeMetricFamily(name, help_text, value=value)
 
 
-def _labelled(name: str, label: str, values: Mapping[str, int]) -> Metric:
+def _stages(reading: Reading) -> Iterator[Metric]:
+    family = HistogramMetricFamily(STAGE_SECONDS, STAGE_SECONDS_HELP, labels=["stage"])
+    for name, stage in reading.stages.items():
+        histogram = stage.histogram
+        counts = [(repr(bound), histogram.count_up_to(bound * 1e9)) for bound in STAGE_BOUNDS]
+        counts.append(("+Inf", histogram.count))
+        family.add_metric([name], counts, sum_value=histogram.sum_ns / 1e9)
+    yield family
+    worst = {name: stage.histogram.max_ns / 1e9 for name, stage in reading.stages.items()}
+    yield _labelled("gateway_stage_worst_seconds", "stage", worst)
+    sampling = {name: stage.sampled_one_in for name, stage in reading.stages.items()}
+    yield _labelled("gateway_stage_sampled_one_in", "stage", sampling)
+
+
+def _queues(queues: Mapping[str, Queue]) -> Iterator[Metric]:
+    depths = {name: queue.depth for name, queue in queues.items()}
+    yield _labelled("gateway_queue_depth", "queue", depths)
+    highest = {name: queue.depth_max for name, queue in queues.items()}
+    yield _labelled("gateway_queue_depth_max", "queue", highest)
+    capacities = {name: queue.capacity for name, queue in queues.items()}
+    yield _labelled("gateway_queue_capacity", "queue", capacities)
+    above = "gateway_queue_above_threshold_seconds"
+    family = CounterMetricFamily(above, METRICS[above][1], labels=["queue"])
+    for name, queue in sorted(queues.items()):
+        family.add_metric([name], queue.above_ns / 1e9)
+    yield family
+
+
+def _labelled(name: str, label: str, values: Mapping[str, float]) -> Metric:
     family = GaugeMetricFamily(name, METRICS[name][1], labels=[label])
     for key, value in sorted(values.items()):
         family.add_metric([key], value)

@@ -31,6 +31,7 @@ from gateway.core.vocabulary import (
     RecordKind,
     word_of,
 )
+from gateway.telemetry import VENUE_ROUND_TRIP
 from gateway.venues.in_flight import RequestKind
 from gateway.venues.session import VenueSession
 
@@ -147,7 +148,7 @@ class Outbound:
             if after is not None:
                 await asyncio.wait({after})
             async with asyncio.timeout(self._timeout_ns / 1e9):
-                await self._call(kind, requests)
+                await self._measured(self._call(kind, requests), requests[0].order_id)
         except asyncio.CancelledError:
             self._failed(kind, requests, "unknown", "disconnected")
             raise
@@ -159,6 +160,15 @@ class Outbound:
                 for request in requests:
                     self._sent_ns[request.order_id] = now_ns
                     self._sending.pop(request.order_id, None)
+
+    async def _measured(self, call: Coroutine[Any, Any, None], order_id: int) -> None:
+        """From the adapter's call until it came back, also with an exception."""
+        measurement = self._session.engine.measurement
+        begin = measurement.timestamp()
+        try:
+            await call
+        finally:
+            measurement.record(VENUE_ROUND_TRIP, begin, order_id)
 
     def _call(self, kind: RequestKind, requests: Sequence[Any]) -> Coroutine[Any, Any, None]:
         match kind:

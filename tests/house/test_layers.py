@@ -11,19 +11,22 @@ GATEWAY = ROOT / "gateway"
 CORE_EXT = ROOT / "core_ext"
 
 # A row is read from left to right; a tuple holds neighbours that do not know each other.
-SHARED = [("api",), ("transport", "matching", "config", "process", "logs")]
+SHARED = [("api",), ("transport", "matching", "config", "process", "machine", "logs", "telemetry")]
 LIVE = [("core",), ("venues",), ("execution",), ("entry",), ("daemon",)]
 DOWNSTREAM = [("journal", "valuation"), ("ledger",), ("analytics",), ("stream",), ("observer",)]
 ABOVE = ("testing", "commands", "benchmarks", "demo", "__main__")  # Stand above both rows.
 ORPHANS = ("__init__",)  # Imports nothing.
 NATIVE_DOORS = {
     "engine": "core",
+    "positions": "core",
     "journal": "journal",
     "valuation": "valuation",
     "fix": "transport",
     "matching": "matching",
     "ledger": "ledger",
     "bench": "benchmarks",
+    "telemetry": "telemetry",
+    "machine": "machine",
 }
 NATIVE_FOR_ALL = {"types"}  # The refusal table and decimal text.
 PLUGIN_MAY = {"api", "transport", "matching"}
@@ -34,6 +37,7 @@ NATIVE_ROWS = [
     "platform",
     "memory",
     "ring",
+    "transport",
     "telemetry",
     "record",
     "order",

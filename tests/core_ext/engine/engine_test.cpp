@@ -218,3 +218,45 @@ TEST(readers_see_whole_rows_beside_a_pinned_engine) {
   CHECK_EQUAL(fills, filled);
   CHECK(world.runtime.stop());
 }
+
+TEST(a_flooding_client_does_not_keep_another_waiting) {
+  World world;
+  ClientPort& quiet = world.engine.open_client_port("quiet", 64);
+  for (int i = 0; i < 1000; ++i) {
+    const NewOrderMessage message = world.order();
+    CHECK(world.client->orders.push(&message));
+  }
+  NewOrderMessage one = world.order();
+  CHECK(quiet.orders.push(&one));
+  CHECK_EQUAL(world.engine.turn(64), 33U);  // its share of the first, and the one
+  CHECK_EQUAL(quiet.notices.size(), 1U);
+  CHECK_EQUAL(world.client->notices.size(), 32U);
+}
+
+TEST(orders_round_the_end_of_a_lane_are_the_same_orders) {
+  World world;
+  std::uint64_t accepted = 0;
+  for (int i = 0; i < 5000; ++i) {  // text and numeric ids: places of one and of two entries
+    NewOrderMessage message = world.order();
+    if (i % 3 == 0) {
+      message.client_number = 0;
+      message.flags = kTextClientId;
+      message.header.entries = 2;
+      message.client_id.assign("order-" + std::to_string(i));
+    }
+    CHECK(world.client->orders.push(&message, message.header.entries));
+    CHECK_EQUAL(world.engine.turn(64), 1U);
+    Notice notice;
+    std::memcpy(&notice, world.client->notices.peek(), sizeof notice);
+    CHECK_EQUAL(notice.refusal, 0);
+    const Order& order =
+        world.engine.state().orders.at(world.engine.state().orders.find(notice.order_id));
+    CHECK(order.client_number == message.client_number);
+    CHECK(i % 3 != 0 || order.client_id == message.client_id);
+    OrderFact ended = fact(notice.order_id);
+    world.engine.on_fact(RecordKind::kOrderExpired, ended);
+    world.drain();
+    ++accepted;
+  }
+  CHECK_EQUAL(world.engine.counters().orders_accepted, accepted);
+}

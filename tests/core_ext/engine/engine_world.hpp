@@ -20,7 +20,7 @@ inline RuntimeOptions options() {
 }
 
 struct World {
-  Runtime runtime{options()};
+  Runtime runtime;
   Engine& engine = runtime.engine();
   ClientPort* client;
   VenuePort* venue;
@@ -67,7 +67,7 @@ struct World {
     }
   }
 
-  World() {
+  explicit World(const RuntimeOptions& wanted = options()) : runtime(wanted) {
     for (std::uint32_t id = 1; id <= 2; ++id) {
       CurrencyDefined currency{};
       currency.id = id;

@@ -135,6 +135,25 @@ TEST(a_broken_snapshot_falls_back_to_the_older_one) {
   CHECK_EQUAL(world.history.contradictions, 0ULL);
 }
 
+TEST(a_snapshot_of_another_version_is_absent_and_deletes_no_segment) {
+  World world = make(30);
+  CHECK(world.boot());
+  CHECK(world.take_snapshot());
+  auto& file = world.disk->content(world.path(snapshot_name(30)));
+  SnapshotHeader header;
+  std::memcpy(&header, file.data(), sizeof header);
+  CHECK_EQUAL(header.version, kSnapshotVersion);
+  header.version = 1;
+  header.header_crc = crc32c(&header, offsetof(SnapshotHeader, header_crc));
+  std::memcpy(file.data(), &header, sizeof header);
+  for (int i = 0; i < 8; ++i) CHECK(world.sealer->step() != SealResult::kFailed);
+  CHECK_EQUAL(world.sealer->recycle(30), 0);
+  world.stop();
+  CHECK(world.boot());
+  CHECK_EQUAL(world.report.snapshot_sequence, 0ULL);
+  CHECK_EQUAL(world.report.records, 30ULL);
+}
+
 TEST(recycled_segments_need_the_snapshot_and_its_loss_is_refused) {
   World world = make(30);
   CHECK(world.boot());

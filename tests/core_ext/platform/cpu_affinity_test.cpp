@@ -1,6 +1,8 @@
 // A thread runs where it was told and under its name, or it does not run at all.
 #include "gateway_core/platform/cpu_affinity.hpp"
 
+#include <thread>
+
 #include "check.hpp"
 
 using namespace gateway;
@@ -61,4 +63,27 @@ TEST(a_cpu_outside_the_mask_of_the_process_is_refused) {
   }) == ThreadStart::kStarted);
   narrow.join();
   CHECK(result == ThreadStart::kCpuNotAllowed);
+}
+
+TEST(a_thread_that_somebody_moved_is_noticed) {
+  const auto cpus = allowed_cpus();
+  RoleThread thread;
+  std::atomic<bool> is_over{false}, is_moved{false};
+  CHECK(thread.is_where_started());
+  CHECK(thread.start("engine", cpus[0], [&] {
+    while (!is_moved) std::this_thread::yield();
+    cpu_set_t all;
+    CPU_ZERO(&all);
+    for (const int cpu : cpus) CPU_SET(static_cast<unsigned>(cpu), &all);
+    CHECK_EQUAL(sched_setaffinity(0, sizeof all, &all), 0);
+    is_moved = false;
+    while (!is_over) std::this_thread::yield();
+  }) == ThreadStart::kStarted);
+  CHECK(thread.is_where_started());
+  is_moved = true;
+  while (is_moved) std::this_thread::yield();
+  CHECK_EQUAL(thread.is_where_started(), cpus.size() == 1);
+  is_over = true;
+  thread.join();
+  CHECK(thread.is_where_started());  // there is none
 }

@@ -128,3 +128,30 @@ TEST(eight_producers_and_eight_consumers_lose_and_double_nothing) {
 TEST(a_tiny_ring_at_the_wrap_of_its_tickets_loses_and_doubles_nothing) {
   stress(2, kNearWrap, stress_items() / 10);
 }
+
+TEST(a_producer_held_before_its_publication_holds_back_what_is_behind_it_and_nothing_else) {
+  MpmcRing<Item> ring(8);
+  MpmcRing<Item>::Ticket held;
+  CHECK(ring.try_push({1, 0}));
+  CHECK(ring.reserve(held));  // frozen here: its ticket is taken, its item is not there
+  std::atomic<std::uint32_t> pushed{0};
+  std::thread other([&] {
+    for (std::uint32_t n = 0; ring.try_push({2, n}); ++n) ++pushed;
+  });
+  other.join();  // Producers do not wait for it: they go on until the ring is full.
+  CHECK_EQUAL(pushed.load(), 6U);
+  Item item;
+  CHECK(ring.try_pop(item) && item.producer == 1);
+  // Seven tickets are taken, six items are complete, and consumers get none of them.
+  CHECK_EQUAL(ring.size_estimate(), 7U);
+  for (int i = 0; i < 1000; ++i) CHECK(!ring.try_pop(item));
+  CHECK(ring.try_push({2, 6}));   // one slot had been given back
+  CHECK(!ring.try_push({2, 7}));  // and now it is full although nothing moves
+  ring.publish(held, {3, 0});     // thawed: everything flows, in the order of the tickets
+  CHECK(ring.try_pop(item) && item.producer == 3);
+  for (std::uint32_t n = 0; n < 7; ++n) {
+    CHECK(ring.try_pop(item) && item.producer == 2);
+    CHECK_EQUAL(item.number, n);
+  }
+  CHECK(!ring.try_pop(item));
+}

@@ -98,3 +98,42 @@ TEST(two_threads_lose_and_double_nothing) {
   CHECK_EQUAL(wrong, 0U);
   CHECK(lane.is_empty());
 }
+
+TEST(entries_are_built_in_place_and_seen_when_they_are_published) {
+  Lane lane(4);
+  for (std::uint64_t round = 0; round < 50; ++round) {
+    std::byte* place = lane.claim();
+    CHECK(place != nullptr && place == lane.claim());  // nothing happens before publish
+    const Entry one = entry(round);
+    std::memcpy(place, &one, sizeof one);
+    CHECK(lane.size() == 0 && lane.is_empty());
+    lane.publish();
+    CHECK_EQUAL(lane.size(), 1U);
+    CHECK_EQUAL(lane.peek(), static_cast<const std::byte*>(place));
+    CHECK_EQUAL(reinterpret_cast<const Entry*>(lane.peek())->number, round);
+    lane.pop();
+  }
+}
+
+TEST(a_claim_is_refused_when_there_is_no_room_or_no_row_of_places) {
+  Lane lane(4);
+  CHECK(lane.claim(4) != nullptr && lane.claim(5) == nullptr);
+  lane.publish(3);
+  CHECK(lane.claim(1) != nullptr && lane.claim(2) == nullptr);
+  lane.pop(2);
+  CHECK(lane.claim(2) == nullptr);  // Room for three, but two in a row would go round the end.
+  const Entry two[] = {entry(7), entry(8)};
+  CHECK(lane.push(two, 2));  // push goes round it
+  CHECK(lane.is_in_a_row(2) && !lane.is_in_a_row(3));
+  lane.pop(2);
+  CHECK_EQUAL(reinterpret_cast<const Entry*>(lane.peek())->number, 8ULL);
+  CHECK(lane.claim(3) != nullptr && lane.claim(4) == nullptr);
+}
+
+TEST(a_lane_begins_on_a_pair_of_cache_lines) {
+  for (int i = 0; i < 20; ++i) {
+    Lane lane(2);
+    const auto first = reinterpret_cast<std::uintptr_t>(lane.peek()) - sizeof(gateway::LaneHeader);
+    CHECK_EQUAL(first % gateway::kFalseSharingRange, 0U);
+  }
+}

@@ -8,8 +8,8 @@
 using namespace gateway;
 
 namespace {
-constexpr WaitKind kKinds[] = {WaitKind::kSpin, WaitKind::kPause, WaitKind::kYield,
-                               WaitKind::kPark};
+constexpr WaitKind kKinds[] = {WaitKind::kSpin, WaitKind::kPause, WaitKind::kSpinYield,
+                               WaitKind::kYield, WaitKind::kPark};
 constexpr std::int64_t kMillisecond = 1'000'000;
 }  // namespace
 
@@ -32,7 +32,7 @@ TEST(ping_pong_loses_no_wake_up) {
     const std::int64_t deadline = monotonic_ns() + 60'000 * kMillisecond;
     int lost = 0;
     // A spinning kind on a busy core would burn whole time slices: fewer rounds are enough there.
-    const int rounds = kind == WaitKind::kPark || kind == WaitKind::kYield ? kRounds : 20;
+    const int rounds = kind == WaitKind::kSpin || kind == WaitKind::kPause ? 20 : kRounds;
     std::thread other([&] {
       for (int i = 1; i <= rounds; ++i) {
         if (!to_other.wait_until(deadline, [&] { return ping.load() >= i; })) return;
@@ -66,4 +66,28 @@ TEST(one_notify_wakes_every_sleeper) {
   strategy.notify();
   for (auto& waiter : waiters) waiter.join();
   CHECK_EQUAL(through.load(), 4);
+}
+
+TEST(a_stop_ends_every_wait_long_before_its_deadline_and_none_begins_after_it) {
+  for (const WaitKind kind : kKinds) {
+    WaitStrategy strategy(kind);
+    const std::int64_t began = monotonic_ns();
+    const std::int64_t deadline = began + 60'000 * kMillisecond;
+    std::atomic<int> waiting{0}, through{0};
+    std::thread waiters[2];
+    for (auto& waiter : waiters) {
+      waiter = std::thread([&] {
+        ++waiting;
+        if (!strategy.wait_until(deadline, [] { return false; })) ++through;
+      });
+    }
+    while (waiting.load() != 2) std::this_thread::yield();
+    strategy.stop();
+    for (auto& waiter : waiters) waiter.join();
+    CHECK_EQUAL(through.load(), 2);
+    CHECK(strategy.is_stopped());
+    CHECK(!strategy.wait_until(deadline, [] { return false; }));
+    CHECK(strategy.wait_until(deadline, [] { return true; }));
+    CHECK(monotonic_ns() - began < 30'000 * kMillisecond);
+  }
 }

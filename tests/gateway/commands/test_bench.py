@@ -1,5 +1,6 @@
 """gateway bench core: the shape of its answer, and ratios that hold within one run."""
 
+import importlib.util
 import json
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from gateway.__main__ import root
+from gateway.valuation.mark import levels
 
 SHAPE: dict[str, set[str]] = {
     "machine": {"cpu", "cores", "isa", "compiler", "commit", "load"},
@@ -23,6 +25,7 @@ SHAPE: dict[str, set[str]] = {
     "recover": {"records", "bytes", "mix", "seconds"},
     "match_ns": {"mix_a", "mix_b", "rejected_a", "rejected_b"},
     "resident_mib": {"start", "end"},
+    "mark_positions_per_second": {*levels(), "working_set_mib", "large"},
 }  # fmt: skip
 NUMBERS = {
     "submit_per_second", "cycles_per_second", "record_bytes", "disk_mib_per_second",
@@ -40,7 +43,7 @@ def figures() -> dict[str, Any]:
 
 
 def test_the_answer_has_the_promised_shape_and_nothing_else(figures: dict[str, Any]) -> None:
-    assert set(figures) == set(SHAPE) | NUMBERS
+    assert set(figures) - {"nautilus_ratio"} == set(SHAPE) | NUMBERS
     for name, fields in SHAPE.items():
         assert set(figures[name]) == fields, name
     for name in NUMBERS:
@@ -65,3 +68,38 @@ def test_a_recovery_reads_what_was_written(figures: dict[str, Any]) -> None:
 def test_a_bound_submit_costs_more_than_an_empty_call(figures: dict[str, Any]) -> None:
     python = figures["submit_python_ns"]
     assert python["single_p50"] > python["empty_call"]
+
+
+def test_every_level_values_positions_and_wide_ones_are_faster(figures: dict[str, Any]) -> None:
+    marks = figures["mark_positions_per_second"]
+    assert set(marks["large"]) == {*levels(), "working_set_mib"}
+    for level in levels()[1:]:
+        assert marks[level] > marks["scalar"] > 0, level
+
+
+def test_the_peer_is_reported_exactly_when_it_is_installed(figures: dict[str, Any]) -> None:
+    is_installed = importlib.util.find_spec("nautilus_trader") is not None
+    assert ("nautilus_ratio" in figures) == is_installed
+
+
+def test_the_threads_bench_has_its_shape_and_ratios_that_hold_anywhere() -> None:
+    result = CliRunner().invoke(root, ["bench", "threads", "--quick", "--json"])
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert set(found) == {
+        "machine", "line_ns", "pass_ns", "sweep_ns", "wait", "echo_us", "first_order_ns"
+    }  # fmt: skip
+    assert set(found["line_ns"]) == {"shared_line", "next_line", "next_pair"}
+    assert set(found["sweep_ns"]) == {"1", "8", "64"}
+    assert set(found["wait"]) == {"spin", "pause", "spin_yield", "yield", "park"}
+    assert all(set(one) == {"wake_p50", "wake_p99", "idle_cpu_percent"}
+               for one in found["wait"].values())  # fmt: skip
+    assert set(found["echo_us"]["epoll"]) == {"spin_p50", "spin_p99", "wait_p50", "wait_p99"}
+    assert set(found["first_order_ns"]) == {"cold", "warmed_up"}
+    for one in found["first_order_ns"].values():
+        assert set(one) == {
+            "first", "first_page_faults", "second", "steady_p50", "open_ms", "warm_up_ms"
+        }  # fmt: skip
+    # A sleeper costs no processor, a spinner all of it: half apart is far from noise.
+    idle = {name: one["idle_cpu_percent"] for name, one in found["wait"].items()}
+    assert idle["park"] < idle["spin"] / 2

@@ -350,6 +350,26 @@ def test_doctor_looks_at_machine_and_files(desk: Desk) -> None:
     assert findings["command line key"]["hint"].startswith("chmod 600")
     assert findings["processors"]["level"] in {"ok", "warn"}
     assert findings["configuration"]["level"] == "ok"
+    assert findings["pinned processors"] == {
+        "level": "ok", "name": "pinned processors", "text": "none asked", "hint": ""
+    }  # fmt: skip
+    assert findings["memory nodes"]["text"].startswith("node ")
+    assert findings["transport epoll"]["level"] == "ok"
+    assert "slot" in findings["transport af_xdp"]["text"]
+    assert "slot" in findings["transport dpdk"]["text"]
+
+
+def test_doctor_names_a_cpu_that_cannot_be_used_by_its_code(desk: Desk) -> None:
+    text = desk.config.read_text(encoding="utf-8")
+    text = text.replace('drive = "inline"', 'drive = "pinned"').replace(
+        "engine_cpu = -1", "engine_cpu = 4095"
+    )
+    desk.config.write_text(text, encoding="utf-8")
+    result = CliRunner().invoke(root, ["doctor", str(desk.config), "--json"])
+    findings = {row["name"]: row for row in json.loads(result.output)["findings"]}
+    assert result.exit_code == 1
+    assert findings["pinned processors"]["level"] == "fail"
+    assert findings["pinned processors"]["text"].startswith("CPU_NOT_PRESENT engine on CPU 4095")
 
 
 def test_explain_knows_refusals_and_faults() -> None:

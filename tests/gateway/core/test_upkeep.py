@@ -18,6 +18,7 @@ class NativeInMemory:
         self.ahead = 0
         self.left = 1 << 30
         self.epoch = 3
+        self.is_there = True
         self.calls: list[tuple[Any, ...]] = []
 
     def now_ns(self) -> int:
@@ -39,6 +40,9 @@ class NativeInMemory:
     def raise_epoch(self, epoch_min: int = 0) -> bool:
         self.calls.append(("raise",))
         return True
+
+    def is_where_started(self) -> bool:
+        return self.is_there
 
 
 @pytest.fixture
@@ -70,3 +74,16 @@ def test_the_epoch_is_raised_ahead_of_exhaustion(native: NativeInMemory) -> None
     native.left = upkeep.ORDER_IDS_LEFT_MIN - 1
     kept.once()
     assert native.calls == [("raise",)]
+
+
+def test_a_moved_engine_thread_is_told_once_by_code(
+    native: NativeInMemory, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = Upkeep(native)  # type: ignore[arg-type]
+    for is_there in (True, False, False, True, True):
+        native.is_there = is_there
+        with caplog.at_level("INFO"):
+            kept.once()
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 2
+    assert told[0].startswith("CPU_MOVED") and "again" in told[1]

@@ -9,7 +9,7 @@ import itertools
 from collections import deque
 from decimal import Decimal
 
-from fake_ports import ClientPort, VenuePort, text
+from fake_ports import ClientPort, Measurement, VenuePort, text
 
 from gateway._core.types import REFUSALS
 from gateway.core.native import Notice, OutboundEntry
@@ -53,6 +53,7 @@ class Engine:
         self.instance, self.epoch, self._now_ns = instance, epoch, now_ns
         self.sequence = 0
         self.recovery = {}
+        self.measurement = Measurement()
         self.work = deque()
         self.facts = []  # every fact that was applied, for comparison of lists of events
         self.anomalies = []
@@ -160,6 +161,12 @@ class Engine:
     def beat(self):
         self._beats += 1
         return self._beats
+
+    def warm_up(self, orders):
+        return {"orders": orders}
+
+    def is_where_started(self):
+        return True
 
     def stop(self):
         pass
@@ -489,6 +496,9 @@ class Engine:
 
     def marks(self):
         return []
+
+    def sample_queues(self):
+        """Its queues are lists."""
 
     def counters(self):
         return {"commands": self.commands}

@@ -99,3 +99,26 @@ class VenuePort:
             return True
 
         return put
+
+
+class Measurement:
+    """Remembers (stage, tag) of what was measured from a moment that was really taken."""
+
+    def __init__(self):
+        self.recorded = []
+        self._moments = 0
+
+    def timestamp(self):
+        self._moments += 1
+        return self._moments
+
+    def record(self, stage, begin, tag=0):
+        assert 0 < begin <= self._moments
+        self.recorded.append((stage, tag))
+
+    def record_ns(self, stage, duration_ns, tag=0):
+        assert duration_ns >= 0
+        self.recorded.append((stage, tag))
+
+    def calibrate(self):
+        pass

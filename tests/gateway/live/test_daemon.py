@@ -14,18 +14,21 @@ import aiohttp
 import pytest
 from fake_engine import Engine as FakeNative
 from live_world import INSTRUMENT, ScriptedAdapter
+from msgspec import structs
 
 import gateway.daemon as daemon_module
 from gateway.api import hookimpl
 from gateway.config import ConfigError, LimitRow, load
 from gateway.daemon import Daemon
 from gateway.logs import MASK, Redactor
+from gateway.process import ProcessError
 from gateway.venues.registry import Plugins
 
 CONFIG = """
 [gateway]
 directory = "{directory}/data"
 ring_directory = "{directory}/ring"
+lock_memory = "no"  # the process of the tests is not the daemon's to lock
 [api]
 port = 0
 [venues.sim]
@@ -334,3 +337,41 @@ def test_memory_is_locked_where_the_limit_lets_it_hold(monkeypatch, caplog, limi
     daemon_module._keep_in_memory()
     assert len(calls) == locks
     assert ("LimitMEMLOCK" in caplog.text) == (not locks)
+
+
+@pytest.mark.asyncio
+async def test_a_cpu_that_cannot_be_used_stops_the_start_before_anything_is_opened(
+    settings, native, monkeypatch
+):
+    pinned = structs.replace(
+        settings, gateway=structs.replace(settings.gateway, drive="pinned", engine_cpu=4095)
+    )
+    monkeypatch.setattr(daemon_module, "open_native_engine", lambda settings: pytest.fail("opened"))
+    with pytest.raises(ProcessError, match="CPU_NOT_PRESENT engine on CPU 4095"):
+        await Daemon(pinned, {}).run()
+
+
+@pytest.mark.asyncio
+async def test_memory_that_must_be_locked_and_cannot_be_stops_the_start(settings, monkeypatch):
+    monkeypatch.setattr(daemon_module, "memory_lock_limit_bytes", lambda: 4096)
+    monkeypatch.setattr(daemon_module, "open_native_engine", lambda settings: pytest.fail("opened"))
+    required = structs.replace(
+        settings, gateway=structs.replace(settings.gateway, lock_memory="require")
+    )
+    with pytest.raises(ProcessError, match="the limit is 4096 bytes"):
+        await Daemon(required, {}).run()
+
+
+@pytest.mark.asyncio
+async def test_the_engine_is_warmed_up_before_the_doors_open(settings, native, monkeypatch):
+    seen = []
+    monkeypatch.setattr(native, "warm_up", seen.append)
+    daemon = Daemon(settings, {})
+
+    async def doors():
+        assert seen == [settings.gateway.warm_up_orders] == [2000]
+        raise ProcessError("far enough")
+
+    monkeypatch.setattr(daemon, "_open_doors", doors)
+    with pytest.raises(ProcessError, match="far enough"):
+        await daemon.run()

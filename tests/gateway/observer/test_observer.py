@@ -8,8 +8,10 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway._core.telemetry import Measurement
 from gateway.stream.metrics_page import METRIC_NAMES
 from gateway.stream.stream_session import StreamLimits
+from gateway.telemetry import SUBMIT
 
 pytestmark = pytest.mark.asyncio
 
@@ -215,6 +217,11 @@ async def test_rows_are_read_as_json_and_old_orders_are_found_by_id(world, tmp_p
 
 async def test_every_metric_is_exported_and_counts(world, tmp_path):
     async with world.RunningObserver(tmp_path) as run, aiohttp.ClientSession() as http:
+        measured = Measurement()
+        measured.open(str(run.ring))
+        measured.record_ns(SUBMIT, 3_000)
+        measured.record_ns(SUBMIT, 30_000_000_000)
+        measured.set_depth(measured.add_gauge("facts.sim", "entries", "engine", 8, 6), 3, 1)
         (run.ring / "counters.json").write_text(json.dumps({"sequence": 10, "refused": 2}))
         await run.caught_up()
         run.journal.new_order(1)
@@ -232,6 +239,13 @@ async def test_every_metric_is_exported_and_counts(world, tmp_path):
         assert samples[("gateway_engine_counter", "refused")] == 2
         assert samples[("gateway_observer_lag_records",)] == 8
         assert samples[("gateway_positions_open",)] == 1
+        bucket = "gateway_stage_seconds_bucket"
+        assert samples[(bucket, "2.5e-06", "submit")] == 0
+        assert samples[(bucket, "5e-06", "submit")] == samples[(bucket, "10.0", "submit")] == 1
+        assert samples[(bucket, "+Inf", "submit")] == 2
+        assert samples[("gateway_stage_seconds_sum", "submit")] == pytest.approx(30.000003)
+        assert samples[("gateway_stage_sampled_one_in", "gate")] == 16
+        assert samples[("gateway_queue_depth", "facts.sim")] == 3
 
 
 async def test_a_journal_that_comes_late_makes_the_observer_ready(world, tmp_path):

@@ -13,13 +13,16 @@
 #include "gateway_core/journal/writer.hpp"
 #include "gateway_core/platform/clock.hpp"
 #include "gateway_core/port/ports.hpp"
+#include "gateway_core/ring/fair_turn.hpp"
 #include "gateway_core/state/state.hpp"
+#include "gateway_core/telemetry/measurement.hpp"
 
 namespace gateway {
 
 struct EngineSettings {
   std::uint32_t instance = 1;
   std::int64_t disk_async_window_ns = 250'000'000;
+  telemetry::Measurement* measurement = nullptr;  // null: the engine measures into its own
 };
 
 /// What only counts: never journaled, never hashed.
@@ -46,7 +49,13 @@ class Engine {
   Engine(State& state, journal::Writer& writer, Clock& clock, const EngineSettings& settings);
 
   // --- Commands. Engine thread; the verdict is returned and sent to the port. ---
-  Notice submit(const NewOrderMessage& message, std::uint32_t port) noexcept;
+  Notice submit(const NewOrderMessage& message, std::uint32_t port) noexcept {
+    const telemetry::Ticks begin = at_ = measurement_.sample();
+    const Notice notice = decide(message, port);
+    at_ = 0;
+    measurement_.record(telemetry::Stage::kDecide, begin, notice.order_id);
+    return notice;
+  }
   Notice cancel(const CancelMessage& message, std::uint32_t port) noexcept;
   Notice replace(const ReplaceMessage& message, std::uint32_t port) noexcept;
   Notice mass_cancel(const MassCancelMessage& message, std::uint32_t port) noexcept;
@@ -103,6 +112,7 @@ class Engine {
   Sequence roll_period() noexcept;
 
  private:
+  Notice decide(const NewOrderMessage& message, std::uint32_t port) noexcept;
   /// Who and why, beside the payload.
   struct Origin {
     Sequence cause = 0;
@@ -193,6 +203,8 @@ class Engine {
   std::size_t turn_urgent(std::size_t limit) noexcept;
   std::size_t turn_facts(std::size_t limit) noexcept;
   std::size_t turn_orders(std::size_t limit) noexcept;
+  /// Takes the new order at the head of the lane without copying it first; false = not possible.
+  [[nodiscard]] bool submit_in_place(ClientPort& port) noexcept;
   void dispatch_fact(const AnyMessage& message) noexcept;
   void release_gated() noexcept;
   void poll_kill_word() noexcept;
@@ -213,6 +225,9 @@ class Engine {
   /// Publishes a group of records and applies each. Everything that changes state ends here.
   Sequence commit(std::uint8_t* group, std::uint32_t bytes) noexcept;
 
+  std::unique_ptr<telemetry::Measurement> own_measurement_;
+  telemetry::Measurement& measurement_;
+  telemetry::Ticks at_ = 0;  // where the measured order stands; 0 = it is not sampled
   State& state_;
   PreparedRoutes prepared_;
   journal::Writer& writer_;
@@ -222,6 +237,7 @@ class Engine {
   std::vector<std::unique_ptr<ClientPort>> client_ports_;
   std::vector<std::unique_ptr<VenuePort>> venue_ports_;
   VenuePort* venue_port_of_[kVenuesMax] = {};
+  FairTurn urgent_turn_, facts_turn_, orders_turn_;  // which port is asked first
   std::int64_t now_ns_ = 0;
   std::int64_t timers_due_ns_ = 0;
   std::uint64_t kill_word_seen_ = 0;       // every cancel of this word is out

@@ -10,10 +10,14 @@
 #include <vector>
 
 #include "gateway_core/engine/engine.hpp"
+#include "gateway_core/engine/warm_up.hpp"
 #include "gateway_core/journal/journal.hpp"
 #include "gateway_core/platform/cpu_affinity.hpp"
+#include "gateway_core/platform/memory_node.hpp"
 #include "gateway_core/platform/storage.hpp"
+#include "gateway_core/ring/wait_strategy.hpp"
 #include "gateway_core/state/follower.hpp"
+#include "gateway_core/telemetry/measurement.hpp"
 
 namespace gateway {
 
@@ -23,6 +27,8 @@ struct RuntimeOptions {
   std::string build;
   bool is_virtual_clock = false;
   std::int64_t disk_async_window_ns = 250'000'000;
+  int engine_cpu = kAnyCpu;  // where the state's memory should be near to
+  WaitKind engine_wait = WaitKind::kPark;
 };
 
 class Runtime {
@@ -36,11 +42,19 @@ class Runtime {
   [[nodiscard]] State& state() noexcept { return *state_; }
   [[nodiscard]] Clock& clock() noexcept { return *clock_; }
   [[nodiscard]] journal::Journal& journal() noexcept { return *journal_; }
+  [[nodiscard]] telemetry::Measurement& measurement() noexcept { return measurement_; }
   [[nodiscard]] double recovery_seconds() const noexcept { return recovery_seconds_; }
   [[nodiscard]] bool is_pinned() const noexcept { return engine_thread_.is_joinable(); }
 
   /// Pinned drive: the `engine` thread turns the engine until stop(). False: the CPU was refused.
   [[nodiscard]] bool start_pinned(int cpu);
+  /// Whether the engine's thread may still run on the CPU it was started on and nowhere else; true
+  /// when none was asked for. Any thread.
+  [[nodiscard]] bool is_where_started() const noexcept { return engine_thread_.is_where_started(); }
+  /// Synthetic orders on a shadow engine, on the engine's thread. Nothing of this runtime changes.
+  WarmUpReport warm_up(std::uint32_t orders);
+  /// What became of the wish for near memory and huge pages, measured now. Cold: reads /proc.
+  [[nodiscard]] platform::MemoryReport memory_report() const;
   /// Runs `work` between two turns, on the engine's thread. Caller's thread waits, at most 10 s.
   void run(const std::function<void()>& work);
   /// Raises the epoch durably, to at least `epoch_min`: before order ids run out, or above an id of
@@ -50,17 +64,24 @@ class Runtime {
   bool stop();
 
  private:
+  void open_state(const RuntimeOptions& options);
   void run_engine();
+  void idle(int turns) const noexcept;
   void run_seal();
+  void open_measurement(const journal::JournalOptions& options);
   [[nodiscard]] bool run_posted();
   [[nodiscard]] bool record_boot(std::uint64_t clean_shutdown);
 
   std::string build_;
+  std::uint32_t instance_;
   platform::PosixStorage storage_;
+  telemetry::Measurement measurement_;  // outlives every thread that records
   std::unique_ptr<Clock> clock_;
   std::unique_ptr<journal::Journal> journal_;
   std::unique_ptr<State> state_;
   std::unique_ptr<Engine> engine_;
+  platform::MemoryReport memory_;
+  WaitKind engine_wait_;
   double recovery_seconds_ = 0;
   RoleThread engine_thread_;
   RoleThread seal_thread_;

@@ -9,6 +9,7 @@
 #include "gateway_core/journal/ring.hpp"
 #include "gateway_core/journal/segment.hpp"
 #include "gateway_core/platform/cpu_affinity.hpp"
+#include "gateway_core/telemetry/measurement.hpp"
 
 namespace gateway::journal {
 
@@ -37,6 +38,8 @@ class Commit {
   Commit(const Commit&) = delete;
   Commit& operator=(const Commit&) = delete;
 
+  /// Measures batches and the ring's backlog from now on. Before the thread starts.
+  void measure(telemetry::Measurement& measurement) noexcept;
   /// One round: store what is published, sync, advance. Without the thread only (tests, inline).
   /// After kFailed each further call tries once more in a new file; the ring still holds the tail.
   StepResult step() noexcept;
@@ -72,6 +75,7 @@ class Commit {
   [[nodiscard]] std::uint64_t room() const noexcept;
   void advance(const StreamPoint& end) noexcept;
   StepResult fail(int error) noexcept;
+  void tell_backlog() noexcept;
   void close_segment(std::uint64_t end_position) noexcept;
   void run() noexcept;
 
@@ -83,6 +87,8 @@ class Commit {
   OpenSegment segment_;
   bool must_rotate_ = false;  // the open segment's pages are not to be trusted any more
   bool is_closed_ = false;
+  telemetry::Measurement* measurement_ = nullptr;
+  int backlog_gauge_ = -1;
   RoleThread thread_;
   std::atomic<bool> is_stopping_{false};
   std::atomic<std::uint64_t> syncs_{0};

@@ -12,6 +12,12 @@ inline constexpr std::size_t kCacheLine = 64;
 /// Distance that also keeps the adjacent-line prefetcher apart; for the few words two threads poll.
 inline constexpr std::size_t kFalseSharingRange = 2 * kCacheLine;
 
+/// Whether two offsets of an object that begins on a border of `range` lie in different ranges.
+[[nodiscard]] constexpr bool is_apart(std::size_t a, std::size_t b,
+                                      std::size_t range = kCacheLine) noexcept {
+  return a / range != b / range;
+}
+
 /// A value alone on its cache lines.
 template <typename T>
 struct alignas(kCacheLine) Padded {

@@ -10,6 +10,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "gateway_core/platform/memory_node.hpp"
+
 namespace gateway {
 
 template <typename T>
@@ -24,6 +26,7 @@ class HugeArray {
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) throw std::bad_alloc();
     values_ = static_cast<T*>(memory);
+    platform::MemoryScope::on_mapped(memory, bytes_, bytes_ >= kHugeFrom);  // before any touch
 #if defined(MADV_HUGEPAGE)
     // A wish: random access to a large table costs a page walk per line on small pages.
     if (bytes_ >= kHugeFrom) (void)::madvise(memory, bytes_, MADV_HUGEPAGE);

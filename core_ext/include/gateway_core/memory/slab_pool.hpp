@@ -70,6 +70,14 @@ class SlabPool {
     const std::uint64_t generation = handle >> kIndexBits;
     return index < capacity_ && (generation & 1) != 0 && slots_[index].generation == generation;
   }
+  /// Calls visit(handle, object) for every live slot. Cold.
+  template <typename Visit>
+  void for_each(Visit&& visit) {
+    for (std::uint32_t index = 0; index < capacity_; ++index) {
+      const SlabHandle handle = (slots_[index].generation << kIndexBits) | index;
+      if (is_live(handle)) visit(handle, values_[index]);
+    }
+  }
   [[nodiscard]] static constexpr std::uint32_t index_of(SlabHandle handle) noexcept {
     return static_cast<std::uint32_t>(handle & kIndexMask);
   }

@@ -31,6 +31,25 @@ namespace gateway {
   return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
+/// Whether the processor has a counter that runs at one rate in every sleep and speed state.
+[[nodiscard]] inline bool has_steady_counter() noexcept {
+#if defined(__x86_64__)
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid(0x80000007, &a, &b, &c, &d) != 0 && (d & (1U << 8)) != 0;
+#else
+  return false;
+#endif
+}
+
+/// The processor's counter, or monotonic nanoseconds where there is no steady one.
+[[nodiscard]] inline std::uint64_t read_ticks(bool uses_counter) noexcept {
+#if defined(__x86_64__)
+  if (uses_counter) return __rdtsc();
+#endif
+  static_cast<void>(uses_counter);
+  return static_cast<std::uint64_t>(monotonic_ns());
+}
+
 /// Time as a function of a tick counter: a steady rate, after a stretch at a steered rate. Pure, so
 /// that tests drive it with ticks of their own.
 class SteeredTime {
@@ -148,22 +167,7 @@ class Clock {
     std::int64_t wall_ns = 0;
   };
 
-  /// Counter that runs at one rate in every sleep and speed state of the processor.
-  [[nodiscard]] static bool has_steady_counter() noexcept {
-#if defined(__x86_64__)
-    unsigned a = 0, b = 0, c = 0, d = 0;
-    return __get_cpuid(0x80000007, &a, &b, &c, &d) != 0 && (d & (1U << 8)) != 0;
-#else
-    return false;
-#endif
-  }
-
-  [[nodiscard]] std::uint64_t ticks() const noexcept {
-#if defined(__x86_64__)
-    if (uses_counter_) return __rdtsc();
-#endif
-    return static_cast<std::uint64_t>(monotonic_ns());
-  }
+  [[nodiscard]] std::uint64_t ticks() const noexcept { return read_ticks(uses_counter_); }
 
   /// The three times of one instant: the tightest of a few tries, so that an interruption between
   /// the reads does not count.

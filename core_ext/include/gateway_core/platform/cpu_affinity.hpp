@@ -106,6 +106,16 @@ class RoleThread {
   }
   [[nodiscard]] bool is_joinable() const noexcept { return is_joinable_; }
 
+  /// Whether the running thread's mask is still the one CPU it was started on: somebody with the
+  /// right to do so may have moved it (taskset, a cpuset). True for kAnyCpu and without a thread.
+  [[nodiscard]] bool is_where_started() const noexcept {
+    if (!is_joinable_ || cpu_ == kAnyCpu) return true;
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    return pthread_getaffinity_np(thread_, sizeof set, &set) == 0 && CPU_COUNT(&set) == 1 &&
+           CPU_ISSET(static_cast<unsigned>(cpu_), &set);
+  }
+
  private:
   static constexpr int kPending = -1;
 
@@ -127,7 +137,9 @@ class RoleThread {
   static void* run(void* argument) {
     auto* self = static_cast<RoleThread*>(argument);
     pthread_setname_np(pthread_self(), self->name_.c_str());
-    const bool is_right = self->cpu_ == kAnyCpu || is_pinned_to(self->cpu_);
+    // Its mask says where it may run, getcpu where it does.
+    const bool is_right =
+        self->cpu_ == kAnyCpu || (is_pinned_to(self->cpu_) && sched_getcpu() == self->cpu_);
     const auto result = is_right ? ThreadStart::kStarted : ThreadStart::kNotPinned;
     self->verdict_.store(static_cast<int>(result), std::memory_order_release);
     self->verdict_.notify_one();

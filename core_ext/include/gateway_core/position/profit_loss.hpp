@@ -18,7 +18,8 @@ namespace gateway {
   if (book.quantity == 0) return Money{};
   const auto worth = value_of(rules, mark, mark_scale, book.quantity);
   Int128 difference = 0;
-  if (!worth || add_overflows(worth->e18 * cash_sign(rules.kind), -book.cost_e18, difference)) {
+  if (!worth ||
+      __builtin_sub_overflow(worth->e18 * cash_sign(rules.kind), book.cost_e18, &difference)) {
     return std::nullopt;
   }
   return Money{difference};

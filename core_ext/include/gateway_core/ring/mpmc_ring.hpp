@@ -1,8 +1,9 @@
 // A bounded ring for many producers and many consumers, for clients that share one lane.
 // Progress, honestly: tickets are taken by CAS, so some thread always gets one (lock-free), but no
-// thread is promised one within a bounded number of steps (not wait-free); and a thread frozen
-// between its ticket and its publication holds back that slot. Wait-free producers have an SPSC
-// lane each. Must never overwrite: full and empty are answers.
+// thread is promised one within a bounded number of steps (not wait-free). A thread frozen between
+// its ticket and its publication holds back that slot: producers go on until the ring is full, but
+// consumers get nothing that is behind it until the thread goes on. Wait-free producers have an
+// SPSC lane each. Must never overwrite: full and empty are answers.
 #pragma once
 
 #include <atomic>
@@ -30,37 +31,55 @@ class MpmcRing {
       const std::uint64_t ticket = first_ticket + i;
       slots_[ticket & mask_].turn.store(ticket, std::memory_order_relaxed);
     }
-    tail_.value.store(first_ticket, std::memory_order_relaxed);
-    head_.value.store(first_ticket, std::memory_order_relaxed);
+    tickets_.tail.store(first_ticket, std::memory_order_relaxed);
+    tickets_.head.store(first_ticket, std::memory_order_relaxed);
   }
   MpmcRing(const MpmcRing&) = delete;
   MpmcRing& operator=(const MpmcRing&) = delete;
 
-  /// False = full, nothing happened: the caller decides whether to wait, shed or report.
-  [[nodiscard]] bool try_push(const T& item) noexcept {
-    std::uint64_t ticket = tail_.value.load(std::memory_order_relaxed);
+  /// A place for one item. Between reserve() and publish() its thread holds back the consumers.
+  struct Ticket {
+    std::uint64_t number = 0;
+  };
+
+  /// Lock-free. False = full, nothing happened: the caller decides to wait, shed or report.
+  [[nodiscard]] bool reserve(Ticket& out) noexcept {
+    std::uint64_t ticket = tickets_.tail.load(std::memory_order_relaxed);
     for (;;) {
-      Slot& slot = slots_[ticket & mask_];
       // Pairs with the release in try_pop: the item of the last round has been copied out.
-      const std::uint64_t turn = slot.turn.load(std::memory_order_acquire);
+      const std::uint64_t turn = slots_[ticket & mask_].turn.load(std::memory_order_acquire);
       const auto distance = static_cast<std::int64_t>(turn - ticket);
       if (distance < 0) return false;  // The slot still holds the item of one round ago.
       if (distance == 0) {
         // Relaxed: the ticket only says who; the slot's turn orders the item.
-        if (tail_.value.compare_exchange_weak(ticket, ticket + 1, std::memory_order_relaxed)) {
-          slot.item = item;
-          slot.turn.store(ticket + 1, std::memory_order_release);  // Pairs with try_pop's acquire.
+        if (tickets_.tail.compare_exchange_weak(ticket, ticket + 1, std::memory_order_relaxed)) {
+          out.number = ticket;
           return true;
         }
       } else {
-        ticket = tail_.value.load(std::memory_order_relaxed);  // Someone took it; try the next.
+        ticket = tickets_.tail.load(std::memory_order_relaxed);  // Someone took it; try the next.
       }
     }
   }
 
-  /// False = empty, `item` is untouched.
+  /// Wait-free. Once for every ticket, by the thread that reserved it.
+  void publish(Ticket ticket, const T& item) noexcept {
+    Slot& slot = slots_[ticket.number & mask_];
+    slot.item = item;
+    slot.turn.store(ticket.number + 1, std::memory_order_release);  // Pairs with try_pop's acquire.
+  }
+
+  /// Lock-free. False = full, nothing happened.
+  [[nodiscard]] bool try_push(const T& item) noexcept {
+    Ticket ticket;
+    if (!reserve(ticket)) return false;
+    publish(ticket, item);
+    return true;
+  }
+
+  /// Lock-free. False = empty, or the next item is not published yet; `item` is untouched.
   [[nodiscard]] bool try_pop(T& item) noexcept {
-    std::uint64_t ticket = head_.value.load(std::memory_order_relaxed);
+    std::uint64_t ticket = tickets_.head.load(std::memory_order_relaxed);
     for (;;) {
       Slot& slot = slots_[ticket & mask_];
       // Pairs with the release in try_push: the item is there before its turn says so.
@@ -68,7 +87,7 @@ class MpmcRing {
       const auto distance = static_cast<std::int64_t>(turn - (ticket + 1));
       if (distance < 0) return false;
       if (distance == 0) {
-        if (head_.value.compare_exchange_weak(ticket, ticket + 1, std::memory_order_relaxed)) {
+        if (tickets_.head.compare_exchange_weak(ticket, ticket + 1, std::memory_order_relaxed)) {
           item = slot.item;
           // The slot's next producer holds the ticket one round later. Pairs with try_push's
           // acquire.
@@ -76,7 +95,7 @@ class MpmcRing {
           return true;
         }
       } else {
-        ticket = head_.value.load(std::memory_order_relaxed);
+        ticket = tickets_.head.load(std::memory_order_relaxed);
       }
     }
   }
@@ -84,8 +103,8 @@ class MpmcRing {
   [[nodiscard]] std::size_t capacity() const noexcept { return mask_ + 1; }
   /// A gauge for metrics; already old when it returns.
   [[nodiscard]] std::size_t size_estimate() const noexcept {
-    const auto size = static_cast<std::int64_t>(tail_.value.load(std::memory_order_relaxed) -
-                                                head_.value.load(std::memory_order_relaxed));
+    const auto size = static_cast<std::int64_t>(tickets_.tail.load(std::memory_order_relaxed) -
+                                                tickets_.head.load(std::memory_order_relaxed));
     if (size < 0) return 0;
     return static_cast<std::size_t>(size) < capacity() ? static_cast<std::size_t>(size)
                                                        : capacity();
@@ -97,11 +116,20 @@ class MpmcRing {
     T item{};
   };
 
-  Padded<std::atomic<std::uint64_t>> tail_;  // producers' tickets
-  Padded<std::atomic<std::uint64_t>> head_;  // consumers' tickets
-  alignas(kCacheLine) std::size_t mask_;     // read-only from here on
+  /// Polled by everybody: each on a pair of lines of its own.
+  struct Tickets {
+    alignas(kFalseSharingRange) std::atomic<std::uint64_t> tail{0};  // producers'
+    alignas(kFalseSharingRange) std::atomic<std::uint64_t> head{0};  // consumers'
+  };
+  static_assert(offsetof(Tickets, head) == kFalseSharingRange);
+  static_assert(sizeof(Tickets) == 2 * kFalseSharingRange);
+  static_assert(alignof(Slot) == kCacheLine && sizeof(Slot) % kCacheLine == 0);
+
+  Tickets tickets_;
+  alignas(kFalseSharingRange) std::size_t mask_;  // read-only from here on
   std::unique_ptr<Slot[]> slots_;
 };
-static_assert(alignof(MpmcRing<int>) == kCacheLine && sizeof(MpmcRing<int>) == 3 * kCacheLine);
+static_assert(alignof(MpmcRing<int>) == kFalseSharingRange);
+static_assert(sizeof(MpmcRing<int>) == 3 * kFalseSharingRange);
 
 }  // namespace gateway

@@ -1,13 +1,18 @@
 // A lane: one producer, one consumer, fixed entries, the same public layout in and out of process.
-// Producers are wait-free because every producer has a lane of its own. Full is an answer.
+// Every operation is wait-free: no loop depends on the other side, so a thread frozen anywhere
+// holds back its own lane only. Full is an answer. Producers that must not wait for each other have
+// a lane each (fair_turn.hpp reads many).
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <memory>
 #include <new>
+
+#include "gateway_core/memory/cache_line.hpp"
 
 namespace gateway {
 
@@ -27,6 +32,9 @@ struct LaneHeader {
 };
 static_assert(sizeof(LaneHeader) == 256 && std::atomic<std::uint64_t>::is_always_lock_free);
 static_assert(offsetof(LaneHeader, head) == 64 && offsetof(LaneHeader, tail) == 128);
+static_assert(offsetof(LaneHeader, overruns) == 192 && alignof(LaneHeader) == kCacheLine);
+// The two polled indexes are also in different pairs of lines once the lane begins on such a pair.
+static_assert(is_apart(offsetof(LaneHeader, head), offsetof(LaneHeader, tail), kFalseSharingRange));
 
 template <std::size_t EntryBytes>
 class SpscLane {
@@ -38,7 +46,8 @@ class SpscLane {
     std::size_t size = 2;
     while (size < capacity) size *= 2;
     const std::size_t bytes = sizeof(LaneHeader) + size * EntryBytes;
-    memory_.reset(static_cast<std::byte*>(::operator new(bytes, std::align_val_t{64})));
+    memory_.reset(
+        static_cast<std::byte*>(::operator new(bytes, std::align_val_t{kFalseSharingRange})));
     std::memset(memory_.get(), 0, bytes);
     header_ = new (memory_.get()) LaneHeader{};
     header_->magic = kLaneMagic;
@@ -82,16 +91,18 @@ class SpscLane {
     return true;
   }
 
-  /// Producer. The place of the next entry, to be filled and then published, or nullptr when full.
-  [[nodiscard]] std::byte* claim() noexcept {
+  /// Producer. Where `count` entries are built in place, nullptr: no room, or they would go round
+  /// the end of the lane. Nobody sees them before publish(); claiming again gives the same place.
+  [[nodiscard]] std::byte* claim(std::size_t count = 1) noexcept {
     const std::uint64_t tail = header_->tail.load(std::memory_order_relaxed);
-    if (tail + 1 - head_seen_ > capacity() && free_entries() == 0) return nullptr;
+    if ((tail & mask_) + count > capacity()) return nullptr;
+    if (tail + count - head_seen_ > capacity() && free_entries() < count) return nullptr;
     return entries_ + (tail & mask_) * EntryBytes;
   }
-  /// Producer. Shows the consumer the entry that claim() gave.
-  void publish() noexcept {
-    // Pairs with the acquire in size(): the entry is complete before it is counted.
-    header_->tail.store(header_->tail.load(std::memory_order_relaxed) + 1,
+
+  /// Producer. Shows the claimed entries. Pairs with the acquire in size().
+  void publish(std::size_t count = 1) noexcept {
+    header_->tail.store(header_->tail.load(std::memory_order_relaxed) + count,
                         std::memory_order_release);
   }
 
@@ -125,6 +136,13 @@ class SpscLane {
                                     header_->head.load(std::memory_order_relaxed));
   }
 
+  /// Any thread: how many wait, about; for gauges.
+  [[nodiscard]] std::size_t size_estimate() const noexcept {
+    const std::uint64_t head = header_->head.load(std::memory_order_relaxed);
+    const std::uint64_t tail = header_->tail.load(std::memory_order_relaxed);
+    return tail > head ? std::min<std::size_t>(tail - head, capacity()) : 0;
+  }
+
   /// Any thread: whether something waits, without touching the consumer's cache.
   [[nodiscard]] bool is_empty() const noexcept {
     return header_->tail.load(std::memory_order_acquire) ==
@@ -137,6 +155,11 @@ class SpscLane {
     return entries_ + ((head + offset) & mask_) * EntryBytes;
   }
 
+  /// Consumer. Whether the oldest `count` entries lie in a row, so that peek() shows all of them.
+  [[nodiscard]] bool is_in_a_row(std::size_t count) const noexcept {
+    return (header_->head.load(std::memory_order_relaxed) & mask_) + count <= capacity();
+  }
+
   /// Consumer. Gives `count` entries back.
   void pop(std::size_t count = 1) noexcept {
     header_->head.store(header_->head.load(std::memory_order_relaxed) + count,
@@ -146,7 +169,7 @@ class SpscLane {
  private:
   struct Release {
     void operator()(std::byte* memory) const noexcept {
-      ::operator delete(memory, std::align_val_t{64});
+      ::operator delete(memory, std::align_val_t{kFalseSharingRange});
     }
   };
 
@@ -154,8 +177,10 @@ class SpscLane {
   LaneHeader* header_ = nullptr;
   std::byte* entries_ = nullptr;
   std::size_t mask_ = 0;
-  alignas(64) std::uint64_t head_seen_ = 0;  // producer's copy of the consumer's index
-  alignas(64) std::uint64_t tail_seen_ = 0;  // consumer's copy of the producer's index
+  alignas(kCacheLine) std::uint64_t head_seen_ = 0;  // producer's copy of the consumer's index
+  alignas(kCacheLine) std::uint64_t tail_seen_ = 0;  // consumer's copy of the producer's index
 };
+// What neither side writes, what the producer writes, what the consumer writes: a line each.
+static_assert(alignof(SpscLane<64>) == kCacheLine && sizeof(SpscLane<64>) == 3 * kCacheLine);
 
 }  // namespace gateway

@@ -1,5 +1,6 @@
-// How a thread waits for a ring: spin, spin with pause, yield, or sleep in the kernel until woken.
-// Every wait has a deadline. Must never be entered between reserve and publish.
+// How a thread waits for a ring: spin, spin with pause, spin and then yield, yield, or sleep in the
+// kernel until woken. Every wait has a deadline and a stop. Must never be entered between reserve
+// and publish.
 #pragma once
 
 #include <linux/futex.h>
@@ -10,6 +11,7 @@
 
 #include <atomic>
 #include <climits>
+#include <concepts>
 #include <cstdint>
 
 #include "gateway_core/memory/cache_line.hpp"
@@ -17,7 +19,7 @@
 
 namespace gateway {
 
-enum class WaitKind : std::uint8_t { kSpin, kPause, kYield, kPark };
+enum class WaitKind : std::uint8_t { kSpin, kPause, kSpinYield, kYield, kPark };
 
 /// Tells the processor that this is a spin, so that its sibling gets the core's resources.
 inline void spin_pause() noexcept {
@@ -28,13 +30,22 @@ inline void spin_pause() noexcept {
 #endif
 }
 
+/// What every way to wait offers; one suite tests them all (tests/core_ext/ring).
+template <typename W>
+concept Waiting = requires(W& waiting, std::int64_t deadline_ns, bool (*is_ready)()) {
+  { waiting.wait_until(deadline_ns, is_ready) } noexcept -> std::same_as<bool>;
+  { waiting.notify() } noexcept;
+  { waiting.stop() } noexcept;
+  { waiting.is_stopped() } noexcept -> std::same_as<bool>;
+};
+
 /// One waiting place. Any number of waiters and notifiers.
 class WaitStrategy {
  public:
   explicit WaitStrategy(WaitKind kind) noexcept : kind_(kind) {}
 
-  /// Waits until `is_ready()` or until monotonic_ns() reaches the deadline. The answer is the last
-  /// one of `is_ready`, which is asked at least once and must be cheap and noexcept.
+  /// Waits until `is_ready()`, until monotonic_ns() reaches the deadline, or until stop(). The
+  /// answer is the last one of `is_ready`, which is asked at least once, cheap and noexcept.
   template <typename Ready>
   [[nodiscard]] bool wait_until(std::int64_t deadline_ns, Ready&& is_ready) noexcept {
     return kind_ == WaitKind::kPark ? park(deadline_ns, is_ready) : poll(deadline_ns, is_ready);
@@ -52,22 +63,35 @@ class WaitStrategy {
     }
   }
 
+  /// Ends every wait, present and future. For good: a stopped place never waits again.
+  void stop() noexcept {
+    is_stopped_.store(true, std::memory_order_seq_cst);  // Before the word moves: see notify().
+    notify();
+  }
+  [[nodiscard]] bool is_stopped() const noexcept {
+    return is_stopped_.load(std::memory_order_acquire);
+  }
+
   [[nodiscard]] WaitKind kind() const noexcept { return kind_; }
 
  private:
   /// Rounds between two looks at the clock.
   static constexpr int kRoundsPerLook = 64;
+  /// Looks at the clock before kSpinYield gives its time slice away.
+  static constexpr int kLooksBeforeYield = 32;
 
   template <typename Ready>
   [[nodiscard]] bool poll(std::int64_t deadline_ns, Ready& is_ready) const noexcept {
-    for (;;) {
+    const bool pauses = kind_ == WaitKind::kPause || kind_ == WaitKind::kSpinYield;
+    for (int looks = 0;; ++looks) {
       const int rounds = kind_ == WaitKind::kYield ? 1 : kRoundsPerLook;
       for (int i = 0; i < rounds; ++i) {
         if (is_ready()) return true;
-        if (kind_ == WaitKind::kPause) spin_pause();
+        if (pauses) spin_pause();
       }
-      if (monotonic_ns() >= deadline_ns) return is_ready();
-      if (kind_ == WaitKind::kYield) sched_yield();
+      if (is_stopped() || monotonic_ns() >= deadline_ns) return is_ready();
+      const bool yields = kind_ == WaitKind::kSpinYield && looks >= kLooksBeforeYield;
+      if (yields || kind_ == WaitKind::kYield) sched_yield();
     }
   }
 
@@ -77,7 +101,7 @@ class WaitStrategy {
       const std::uint32_t seen = word_.load(std::memory_order_acquire);
       if (is_ready()) return true;
       const std::int64_t left_ns = deadline_ns - monotonic_ns();
-      if (left_ns <= 0) return is_ready();
+      if (left_ns <= 0 || is_stopped()) return is_ready();
       sleepers_.fetch_add(1, std::memory_order_seq_cst);
       if (word_.load(std::memory_order_seq_cst) == seen) {
         const timespec timeout{static_cast<time_t>(left_ns / 1'000'000'000),
@@ -90,9 +114,14 @@ class WaitStrategy {
   }
 
   const WaitKind kind_;
-  alignas(kCacheLine) std::atomic<std::uint32_t> word_{0};
+  std::atomic<bool> is_stopped_{false};  // written once
+  // Both on one line on purpose: notify() touches both, and nothing else is polled beside them.
+  alignas(kFalseSharingRange) std::atomic<std::uint32_t> word_{0};
   std::atomic<std::uint32_t> sleepers_{0};
   static_assert(sizeof(std::atomic<std::uint32_t>) == 4);  // The kernel reads the plain word.
 };
+static_assert(Waiting<WaitStrategy>);
+static_assert(alignof(WaitStrategy) == kFalseSharingRange &&
+              sizeof(WaitStrategy) == 2 * kFalseSharingRange);
 
 }  // namespace gateway

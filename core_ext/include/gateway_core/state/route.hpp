@@ -91,6 +91,12 @@ class RouteTable {
         positions_(std::make_unique<Position[]>(capacity)),
         exposures_(std::make_unique<Exposure[]>(std::size_t{capacity} * 3)) {}
 
+  /// Takes the memory of the indexes; the rows have taken theirs when they were made.
+  void prefault() noexcept {
+    index_.prefault();
+    exposure_index_.prefault();
+  }
+
   [[nodiscard]] static Key128 key(AccountId account, InstrumentId instrument, Leg leg,
                                   MarginMode mode, StrategyId strategy) noexcept {
     return {(std::uint64_t{account} << 32) | strategy | (std::uint64_t{1} << 63),

@@ -59,6 +59,7 @@ class State {
   void prefault() noexcept {
     orders.prefault();
     names.prefault();
+    routes.prefault();
     fills.prefault();
   }
 
@@ -110,6 +111,7 @@ class State {
                                           InstrumentId instrument) const noexcept;
 
   /// Canonical serialization in id order, without volatile parts; also the snapshot's payload.
+  /// Replaces what `out` holds.
   void serialize(std::vector<std::uint8_t>& out) const;
   /// Fills an empty state from serialize()'s bytes. False = not such bytes.
   [[nodiscard]] bool restore(const std::uint8_t* bytes, std::size_t size);

@@ -1,0 +1,42 @@
+# Reads the machine code of the library: generic objects hold no ymm or zmm register, kernels do and
+# define nothing that another object could be linked to by accident.
+cmake_minimum_required(VERSION 3.20)
+include(${LISTS})
+
+function(read_code object out)
+  execute_process(COMMAND ${OBJDUMP} -d --no-show-raw-insn ${object} OUTPUT_VARIABLE text
+                  COMMAND_ERROR_IS_FATAL ANY)
+  set(${out} "${text}" PARENT_SCOPE)
+endfunction()
+
+set(read 0)
+foreach(object ${GENERIC})
+  if(object MATCHES "_avx(2|512)")
+    continue()
+  endif()
+  read_code(${object} code)
+  string(REGEX MATCH "[^\n]*%[yz]mm[^\n]*" found "${code}")
+  if(found)
+    message(FATAL_ERROR "${object}: generic code uses a wide register:${found}")
+  endif()
+  math(EXPR read "${read} + 1")
+endforeach()
+if(read LESS 10)
+  message(FATAL_ERROR "only ${read} generic objects were found: this test read nothing")
+endif()
+
+foreach(object ${KERNELS})
+  read_code(${object} code)
+  if(NOT code MATCHES "%[yz]mm")
+    message(FATAL_ERROR "${object}: a kernel without its instructions")
+  endif()
+  execute_process(COMMAND ${NM} --defined-only --extern-only ${object} OUTPUT_VARIABLE symbols
+                  COMMAND_ERROR_IS_FATAL ANY)
+  string(REGEX MATCHALL "[0-9a-f]+ [A-Z] [^\n]+" symbols "${symbols}")
+  foreach(symbol ${symbols})
+    if(NOT symbol MATCHES " T .*value_block_avx|__gxx_personality_v0")
+      message(FATAL_ERROR "${object}: other code could end up with ${symbol}")
+    endif()
+  endforeach()
+endforeach()
+message(STATUS "${read} generic objects read")
