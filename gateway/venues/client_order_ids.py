@@ -12,7 +12,6 @@ __all__ = ["ClientOrderIds", "epoch_of"]
 
 _ORDER_ID_MAX = (1 << 63) - 1
 _INSTANCE_SHIFT = 51
-_SEQUENCE_MASK = (1 << 31) - 1
 _DIGITS = "0123456789"
 _LOWER = "0123456789abcdefghjkmnpqrstvwxyz"
 # (marker, alphabet, places for instance, places for epoch and sequence); first that fits is used.
