@@ -18,6 +18,14 @@ constexpr TimeInForce kTimesInForce[] = {TimeInForce::kDay, TimeInForce::kGtc, T
          is_hedge == (route.leg != Leg::kNet);
 }
 
+/// Whether a new order with the ids of this route would take it: a position keeps its margin mode,
+/// the account may have another one by now, and then new orders have a route of their own.
+[[nodiscard]] bool is_for_new_orders(const State& state, const Route& route) noexcept {
+  return route.margin_mode == state.margin_mode_of(route.account, route.instrument) &&
+         route.instrument_row->definition.venue == route.venue &&
+         route.account_row->definition.venue == route.venue;
+}
+
 void allow(RouteRules& rules, OrderType type, TimeInForce tif, std::uint8_t flag) noexcept {
   for (const Side side : {Side::kBuy, Side::kSell}) {
     const std::uint32_t shape = RouteRules::shape_of(
@@ -79,9 +87,8 @@ RouteRules work_out_rules(State& state, Route& route) noexcept {
   const std::int64_t smallest = std::max<std::int64_t>(defined.quantity_min, 1);
   const std::int64_t largest =
       defined.quantity_max == 0 ? kQuantityMax : std::min(defined.quantity_max, kQuantityMax);
-  const bool is_same_venue = route.account_row->definition.venue == route.venue;
-  if (!is_trading(route) || !is_same_venue || smallest > largest || defined.tick <= 0 ||
-      defined.lot <= 0 || !registry.strategies.has(route.strategy) ||
+  if (!is_trading(route) || !is_for_new_orders(state, route) || smallest > largest ||
+      defined.tick <= 0 || defined.lot <= 0 || !registry.strategies.has(route.strategy) ||
       !work_out_products(rules, row)) {
     return rules;
   }

@@ -135,3 +135,27 @@ TEST(prepared_rules_decide_as_the_named_checks_do) {
   }
   CHECK(accepted > 3'000);
 }
+
+TEST(after_a_new_margin_mode_no_new_order_takes_the_route_of_the_old_one) {
+  World world;
+  const Notice first = world.engine.submit(world.order(), world.client->number);
+  CHECK_EQUAL(first.refusal, 0);
+  AccountDefined account = world.runtime.state().registry.accounts.at(1).definition;
+  ++account.version;
+  account.margin_mode = static_cast<std::uint8_t>(MarginMode::kIsolated);
+  world.engine.record_control(RecordKind::kAccountDefined, account);
+  // A replace of the old order prepares its route again, before any new order asked.
+  ReplaceMessage replace{};
+  replace.header = {MessageKind::kReplace, 1, 0, 1, 1};
+  replace.order_id = first.order_id;
+  replace.quantity = 2'000;
+  CHECK_EQUAL(world.engine.replace(replace, world.client->number).refusal, 0);
+  const Notice second = world.engine.submit(world.order(), world.client->number);
+  CHECK_EQUAL(second.refusal, 0);
+  const State& state = world.runtime.state();
+  const auto mode_of = [&](OrderId id) {
+    return state.orders.at(state.orders.find(id)).margin_mode;
+  };
+  CHECK_EQUAL(mode_of(first.order_id), static_cast<int>(MarginMode::kCross));
+  CHECK_EQUAL(mode_of(second.order_id), static_cast<int>(MarginMode::kIsolated));
+}
