@@ -184,7 +184,7 @@ nb::list order_rows(const State& state, bool open_only, std::size_t limit) {
     wanted.push_back(slot);
   }
   for (auto it = wanted.rbegin(); it != wanted.rend(); ++it) {
-    if (!read(state.orders.at(*it), copy)) continue;
+    if (!read(state.orders.at(*it), copy) || copy.state == 0) continue;
     if (open_only && !is_open(static_cast<OrderState>(copy.state))) continue;
     rows.append(order_row(state, copy));
   }
