@@ -9,11 +9,11 @@ namespace {
 constexpr TimeInForce kTimesInForce[] = {TimeInForce::kDay, TimeInForce::kGtc, TimeInForce::kIoc,
                                          TimeInForce::kFok};
 
-[[nodiscard]] bool is_trading(const Route& route) noexcept {
+[[nodiscard]] bool is_trading(const State& state, const Route& route) noexcept {
   const bool is_hedge = route.account_row->definition.is_hedge_mode != 0 &&
                         route.instrument_row->rules.kind != InstrumentKind::kSpot;
   return route.instrument_row->definition.is_tradable != 0 &&
-         route.instrument_row->factor.factor != 0 &&
+         state.registry.has_rates(*route.instrument_row) &&
          route.venue_row->session == VenueSession::kReconciled &&
          is_hedge == (route.leg != Leg::kNet);
 }
@@ -87,7 +87,7 @@ RouteRules work_out_rules(State& state, Route& route) noexcept {
   const std::int64_t smallest = std::max<std::int64_t>(defined.quantity_min, 1);
   const std::int64_t largest =
       defined.quantity_max == 0 ? kQuantityMax : std::min(defined.quantity_max, kQuantityMax);
-  if (!is_trading(route) || !is_for_new_orders(state, route) || smallest > largest ||
+  if (!is_trading(state, route) || !is_for_new_orders(state, route) || smallest > largest ||
       defined.tick <= 0 || defined.lot <= 0 || !registry.strategies.has(route.strategy) ||
       !work_out_products(rules, row)) {
     return rules;

@@ -159,3 +159,31 @@ TEST(after_a_new_margin_mode_no_new_order_takes_the_route_of_the_old_one) {
   CHECK_EQUAL(mode_of(first.order_id), static_cast<int>(MarginMode::kCross));
   CHECK_EQUAL(mode_of(second.order_id), static_cast<int>(MarginMode::kIsolated));
 }
+
+TEST(without_a_rate_of_the_settlement_currency_losses_cannot_be_measured_and_nothing_passes) {
+  World world;
+  CurrencyDefined coin{};
+  coin.id = 3;
+  coin.version = 1;
+  coin.code.assign("ETH");
+  world.engine.record_control(RecordKind::kCurrencyDefined, coin);
+  const Notice held = world.engine.submit(world.order(), world.client->number);
+  InstrumentDefined row = world.runtime.state().registry.instruments.at(1).definition;
+  ++row.version;
+  row.settle = 3;
+  world.engine.record_control(RecordKind::kInstrumentDefined, row);
+  constexpr auto kNoRate = static_cast<int>(Refusal::kNoConversionRate);
+  CHECK_EQUAL(world.engine.submit(world.order(), world.client->number).refusal, kNoRate);
+  CHECK_EQUAL(world.engine.submit(world.order(), world.client->number).refusal, kNoRate);
+  ReplaceMessage replace{};
+  replace.header = {MessageKind::kReplace, 1, 0, 1, 1};
+  replace.order_id = held.order_id;
+  replace.quantity = 2'000;
+  CHECK_EQUAL(world.engine.replace(replace, world.client->number).refusal, kNoRate);
+  CurrencyRateSet rate{};
+  rate.currency = 3;
+  rate.version = 1;
+  rate.rate_e8 = 100'000'000;
+  world.engine.record_control(RecordKind::kCurrencyRateSet, rate);
+  CHECK_EQUAL(world.engine.submit(world.order(), world.client->number).refusal, 0);
+}
