@@ -11,6 +11,7 @@ void bind_ports(nanobind::module_& module);
 void bind_journal(nanobind::module_& module);
 void bind_positions(nanobind::module_& module);
 void bind_matching(nanobind::module_& module);
+void bind_port_client(nanobind::module_& module);
 void bind_bench(nanobind::module_& module);
 
 }  // namespace gateway

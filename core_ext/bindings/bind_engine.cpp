@@ -10,6 +10,7 @@
 #include "engine_handle.hpp"
 #include "gateway_core/journal/sha256.hpp"
 #include "rows.hpp"
+#include "shared_ports.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -272,6 +273,7 @@ void bind_engine(nb::module_& module) {
   bind_drive(engine);
   bind_control(engine);
   bind_reads(engine);
+  bind_shared_ports(engine);
 }
 
 }  // namespace gateway

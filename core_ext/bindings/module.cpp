@@ -15,6 +15,8 @@ NB_MODULE(_core, module) {
   gateway::bind_positions(positions);
   auto matching = module.def_submodule("matching", "Price-time matching of one instrument.");
   gateway::bind_matching(matching);
+  auto port = module.def_submodule("port", "A client's end of a shared-memory port.");
+  gateway::bind_port_client(port);
   auto bench = module.def_submodule("bench", "Measurements of this machine.");
   gateway::bind_bench(bench);
 }

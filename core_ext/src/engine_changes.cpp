@@ -3,10 +3,15 @@
 
 #include "gateway_core/engine/engine.hpp"
 #include "gateway_core/engine/outbound.hpp"
+#include "gateway_core/engine/port_server.hpp"
 
 namespace gateway {
 
 Notice Engine::answer(std::uint32_t port, const Notice& notice) noexcept {
+  if (PortServer::is_shared(port)) {
+    if (shared_ports_ != nullptr) shared_ports_->answer(port, notice);
+    return notice;
+  }
   for (auto& client : client_ports_) {
     if (client->number != port) continue;
     if (!client->notices.push(&notice)) {

@@ -35,6 +35,8 @@ Runtime::Runtime(const RuntimeOptions& options) : build_(options.build) {
       *state_, journal_->writer(), *clock_,
       EngineSettings{.instance = options.journal.instance,
                      .disk_async_window_ns = options.disk_async_window_ns});
+  shared_ports_ = std::make_unique<PortServer>(*engine_);
+  engine_->serve(shared_ports_.get());
   is_open_ = true;
   if (const ThreadStart result = journal_->commit().start(); result != ThreadStart::kStarted) {
     throw std::runtime_error("journal_commit: " + std::string(describe(result)));

@@ -16,6 +16,8 @@
 
 namespace gateway {
 
+class PortServer;
+
 struct EngineSettings {
   std::uint32_t instance = 1;
   std::int64_t disk_async_window_ns = 250'000'000;
@@ -73,6 +75,9 @@ class Engine {
 
   ClientPort& open_client_port(const std::string& name, std::size_t capacity);
   VenuePort& open_venue_port(VenueId venue, std::size_t capacity);
+
+  /// Clients in other processes; polled by every turn. Set once, before the first.
+  void serve(PortServer* ports) noexcept { shared_ports_ = ports; }
 
   /// Nothing waits for an adapter or for the disk.
   [[nodiscard]] bool is_outbound_empty() const noexcept {
@@ -212,6 +217,7 @@ class Engine {
   std::vector<std::unique_ptr<ClientPort>> client_ports_;
   std::vector<std::unique_ptr<VenuePort>> venue_ports_;
   VenuePort* venue_port_of_[kVenuesMax] = {};
+  PortServer* shared_ports_ = nullptr;
   std::int64_t now_ns_ = 0;
   std::int64_t timers_due_ns_ = 0;
   std::uint64_t kill_word_seen_ = 0;
