@@ -11,6 +11,7 @@
 #include <string>
 
 #include "bind.hpp"
+#include "gateway_core/risk/limits.hpp"
 #include "gateway_core/types/decimal_text.hpp"
 #include "gateway_port.h"
 

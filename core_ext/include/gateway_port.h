@@ -99,7 +99,7 @@ struct gateway_port_lane {
   uint32_t capacity; /* power of two */
   uint64_t epoch;    /* boot of the gateway */
   uint32_t port;
-  uint32_t needs_wake; /* 1: write 8 bytes to the wake descriptor after publishing */
+  uint32_t needs_wake; /* 1: send one byte on the socket after publishing */
   uint8_t reserved_consumer[32];
   uint64_t head;
   uint8_t reserved_producer[56];
@@ -203,8 +203,8 @@ struct gateway_port_reply {
   uint32_t strategy;
 };
 
-/* On the socket (SOCK_SEQPACKET): login, then welcome with the descriptors of the request lane, the
-   reply lane and the wake event; then any number of lookups. Closing the socket ends the port. */
+/* On the socket (SOCK_SEQPACKET): login, then welcome with the descriptors of the request lane and
+   the reply lane; then any number of lookups and wakes. Closing the socket ends the port. */
 struct gateway_port_login {
   char magic[8];
   uint32_t layout_version;
@@ -258,7 +258,6 @@ GATEWAY_PORT_CHECK(gateway_port_check_found, sizeof(struct gateway_port_found) =
 /* One attached port. Zero it before connecting. */
 struct gateway_port {
   int socket;
-  int wake;
   struct gateway_port_lane *requests;
   struct gateway_port_lane *replies;
   uint64_t request_bytes;
@@ -297,9 +296,8 @@ static inline int gateway_port_push(struct gateway_port *port, const void *messa
   /* Pairs with the engine's acquire: the entries are complete before they are counted. */
   __atomic_store_n(&lane->tail, tail + entries, __ATOMIC_RELEASE);
   if (lane->needs_wake) {
-    const uint64_t one = 1;
-    ssize_t written = write(port->wake, &one, sizeof one);
-    (void)written; /* A full counter wakes as well. */
+    ssize_t sent = send(port->socket, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)sent; /* A full socket wakes as well. */
   }
   return 1;
 }
@@ -409,10 +407,9 @@ static inline uint64_t gateway_port_ping(struct gateway_port *port) {
 static inline void gateway_port_close(struct gateway_port *port) {
   if (port->requests) (void)munmap(port->requests, port->request_bytes);
   if (port->replies) (void)munmap(port->replies, port->reply_bytes);
-  if (port->wake > 0) (void)close(port->wake);
   if (port->socket > 0) (void)close(port->socket);
   port->requests = port->replies = 0;
-  port->wake = port->socket = -1;
+  port->socket = -1;
 }
 
 /* Maps one lane; the descriptor is closed. NULL: the layout is not this one. */
@@ -437,10 +434,10 @@ static inline struct gateway_port_lane *gateway_port_map(int file, uint64_t *byt
   return 0;
 }
 
-/* Receives the welcome and its three descriptors. 0 = all there. */
-static inline int gateway_port_receive(struct gateway_port *port, int files[3]) {
+/* Receives the welcome and its two descriptors. 0 = all there. */
+static inline int gateway_port_receive(struct gateway_port *port, int files[2]) {
   union {
-    char bytes[CMSG_SPACE(3 * sizeof(int))];
+    char bytes[CMSG_SPACE(2 * sizeof(int))];
     struct cmsghdr align;
   } control;
   struct iovec part = {&port->welcome, sizeof port->welcome};
@@ -458,10 +455,10 @@ static inline int gateway_port_receive(struct gateway_port *port, int files[3]) 
   rights = CMSG_FIRSTHDR(&message);
   if (port->welcome.refusal != 0) return EACCES;
   if (rights == 0 || rights->cmsg_type != SCM_RIGHTS ||
-      rights->cmsg_len != CMSG_LEN(3 * sizeof(int))) {
+      rights->cmsg_len != CMSG_LEN(2 * sizeof(int))) {
     return EPROTO;
   }
-  memcpy(files, CMSG_DATA(rights), 3 * sizeof(int));
+  memcpy(files, CMSG_DATA(rights), 2 * sizeof(int));
   return 0;
 }
 
@@ -471,7 +468,7 @@ static inline int gateway_port_connect(struct gateway_port *port, const char *pa
                                        int cancels_on_disconnect) {
   struct sockaddr_un address;
   struct gateway_port_login login;
-  int files[3] = {-1, -1, -1};
+  int files[2] = {-1, -1};
   int fault;
   memset(port, 0, sizeof *port);
   memset(&address, 0, sizeof address);
@@ -483,7 +480,6 @@ static inline int gateway_port_connect(struct gateway_port *port, const char *pa
   login.layout_version = GATEWAY_PORT_LAYOUT_VERSION;
   login.cancels_on_disconnect = cancels_on_disconnect ? 1u : 0u;
   memcpy(login.key, key, strlen(key));
-  port->wake = -1;
   port->socket = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
   if (port->socket < 0) return errno;
   if (connect(port->socket, (struct sockaddr *)&address, sizeof address) != 0 ||
@@ -493,7 +489,6 @@ static inline int gateway_port_connect(struct gateway_port *port, const char *pa
     fault = gateway_port_receive(port, files);
   }
   if (fault == 0) {
-    port->wake = files[2];
     port->requests = gateway_port_map(files[0], &port->request_bytes);
     port->replies = gateway_port_map(files[1], &port->reply_bytes);
     if (port->requests == 0 || port->replies == 0) fault = EPROTO;

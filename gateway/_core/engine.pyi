@@ -341,6 +341,29 @@ class Engine:
     # Ports.
     def open_client_port(self, name: str, capacity: int = 4096) -> ClientPort: ...
     def open_venue_port(self, venue: int, capacity: int = 4096) -> VenuePort: ...
+    def open_shared_port(
+        self,
+        principal: int,
+        scopes: int,
+        *,
+        cancels_on_disconnect: bool = False,
+        needs_wake: bool = False,
+        requests_per_second: int = 0,
+        request_burst: int = 0,
+        request_entries: int = 1024,
+        reply_entries: int = 4096,
+    ) -> tuple[int, int, int] | None:
+        """(number, descriptor of the request lane, of the reply lane); the descriptors are the
+        caller's. None: no free place."""
+    def end_shared_port(self, number: int, why: int) -> None:
+        """Serve it no more (GATEWAY_PORT_END_*). What its client had published still counts."""
+    def release_shared_port(self, number: int) -> bool:
+        """Give the place back; False while its orders are being cancelled."""
+    def admit_shared_ports(self, refusal: int) -> None:
+        """What new orders and replaces are refused with; 0 = they are taken. Starts with
+        NOT_READY."""
+    def shared_ports(self) -> list[dict[str, int]]:
+        """number, principal, end, is_cancelling, requests, replies, replies_lost, orders_left."""
     # Reading. Each answer is consistent per row; keys as in docs/reference/api.md.
     def orders(self, open_only: bool = True, limit: int = 10000) -> list[dict[str, Any]]: ...
     def order(self, order_id: int) -> dict[str, Any] | None: ...

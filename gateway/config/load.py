@@ -22,7 +22,7 @@ from gateway.config.walker import walk
 __all__ = ["SIMULATED_ADAPTERS", "load"]
 
 SIMULATED_ADAPTERS = frozenset({"paper"})
-FIXED_SECTIONS = ("journal", "capacity", "api", "observer", "log")
+FIXED_SECTIONS = ("journal", "capacity", "api", "shm", "observer", "log")
 WORDS = {"true": True, "false": False}
 
 
@@ -59,7 +59,8 @@ def load(
 
 def _resolve(document: Document, file: Path, environ: Mapping[str, str], user_id: int) -> Places:
     gateway, api = structs.asdict(document.gateway), structs.asdict(document.api)
-    return resolve(file, gateway, api, environ, user_id)
+    shm = structs.asdict(document.shm)
+    return resolve(file, gateway, api, environ, user_id, shm=shm)
 
 
 def _load_limits(document: Document, places: Places, faults: Faults) -> Limits | None:

@@ -14,7 +14,7 @@ CORE_EXT = ROOT / "core_ext"
 SHARED = [("api",), ("transport", "matching", "config", "process", "logs")]
 LIVE = [("core",), ("venues",), ("execution",), ("entry",), ("daemon",)]
 DOWNSTREAM = [("journal", "valuation"), ("ledger",), ("analytics",), ("stream",), ("observer",)]
-ABOVE = ("testing", "commands", "benchmarks", "demo", "__main__")  # Stand above both rows.
+ABOVE = ("testing", "client", "commands", "benchmarks", "demo", "__main__")  # Stand above both rows.
 ORPHANS = ("__init__",)  # Imports nothing.
 NATIVE_DOORS = {
     "engine": "core",
@@ -24,6 +24,7 @@ NATIVE_DOORS = {
     "matching": "matching",
     "ledger": "ledger",
     "bench": "benchmarks",
+    "port": "client",
 }
 NATIVE_FOR_ALL = {"types"}  # The refusal table and decimal text.
 PLUGIN_MAY = {"api", "transport", "matching"}
