@@ -33,6 +33,7 @@ COMMANDS = {
     "verify": ("verify", "Check the integrity of a journal."),
     "journal": ("journal", "Read a journal without a daemon."),
     "bench": ("bench", "Measure one part of the gateway on this machine."),
+    "latency": ("latency", "Measure round trips to the running gateway."),
     "explain": ("explain", "Explain a refusal or a configuration fault."),
 }
 

@@ -43,6 +43,9 @@ struct Place {
 [[nodiscard]] Figures append(const Place& place);
 [[nodiscard]] Figures recover(const Place& place, std::uint64_t records);
 [[nodiscard]] Figures rings(const Place& place);
+/// Order to acknowledgement from another process, and a bare echo over the same lanes.
+[[nodiscard]] Figures shared_memory(const Place& place);
+[[nodiscard]] Figures shared_memory_echo(const Place& place);
 [[nodiscard]] Figures matching(const Place& place);
 
 }  // namespace gateway::bench

@@ -99,6 +99,8 @@ void bind_bench(nb::module_& module) {
       },
       "place"_a, "records"_a);
   module.def("rings", &run_at<bench::rings>, "place"_a);
+  module.def("shared_memory", &run_at<bench::shared_memory>, "place"_a);
+  module.def("shared_memory_echo", &run_at<bench::shared_memory_echo>, "place"_a);
   module.def("matching", &run_at<bench::matching>, "place"_a);
 }
 

@@ -2,6 +2,7 @@
 // numbers here. It knows nothing of the engine and runs in another process.
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
+#include <nanobind/stl/unique_ptr.h>
 #include <time.h>
 
 #include <cstring>

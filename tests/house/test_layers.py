@@ -14,7 +14,14 @@ CORE_EXT = ROOT / "core_ext"
 SHARED = [("api",), ("transport", "matching", "config", "process", "logs")]
 LIVE = [("core",), ("venues",), ("execution",), ("entry",), ("daemon",)]
 DOWNSTREAM = [("journal", "valuation"), ("ledger",), ("analytics",), ("stream",), ("observer",)]
-ABOVE = ("testing", "client", "commands", "benchmarks", "demo", "__main__")  # Stand above both rows.
+ABOVE = (
+    "testing",
+    "client",
+    "commands",
+    "benchmarks",
+    "demo",
+    "__main__",
+)  # Stand above both rows.
 ORPHANS = ("__init__",)  # Imports nothing.
 NATIVE_DOORS = {
     "engine": "core",
