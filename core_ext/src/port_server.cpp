@@ -216,6 +216,7 @@ std::size_t PortServer::poll_port(SharedPort& port, std::size_t limit) noexcept 
   while (done < limit && port.end == PortEnd::kNone &&
          (taken = port.reader.take(message)) == Take::kMessage) {
     ++done;
+    port.writer.prefetch();
     const bool is_long = message.header().kind == MessageKind::kMassCancel ||
                          message.header().detail == kQueryAllOpen;
     handle(port, message);

@@ -27,6 +27,8 @@ struct Client {
   World& world;
   gateway_port port{};
   std::uint32_t number = 0;
+  void* request_memory = nullptr;  // as the engine maps it
+  void* reply_memory = nullptr;
 
   explicit Client(World& the_world, const SharedPortTerms& terms = all_scopes())
       : world(the_world) {
@@ -42,6 +44,8 @@ struct Client {
     }
     port.requests = gateway_port_map(::dup(requests.descriptor()), &port.request_bytes);
     port.replies = gateway_port_map(::dup(replies.descriptor()), &port.reply_bytes);
+    request_memory = &requests.header();
+    reply_memory = &replies.header();
     server.attach(
         std::make_unique<SharedPort>(terms, number, std::move(requests), std::move(replies)));
   }

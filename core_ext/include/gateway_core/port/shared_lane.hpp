@@ -156,6 +156,15 @@ class ReplyWriter {
     return true;
   }
 
+  /// Fetches the lines the next reply is written to, while the request is still being worked on:
+  /// the client has them.
+  void prefetch() const noexcept {
+    const std::byte* entry = lane_->entry(tail_);
+    __builtin_prefetch(entry, 1);
+    __builtin_prefetch(entry + kEntryBytes / 2, 1);
+    __builtin_prefetch(&lane_->header().tail, 1);
+  }
+
   [[nodiscard]] std::size_t free_entries() noexcept {
     if (tail_ - head_seen_ >= lane_->capacity()) {
       // Pairs with the client's release: it has copied what it gives back.
