@@ -4,6 +4,9 @@ event-loop thread, works with both drives, and never blocks longer than one engi
 
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 class Notice(NamedTuple):
     """One event for a client port. `kind` is a RecordKind; kOrderRefused carries the refusal."""
 
@@ -88,6 +91,13 @@ class ClientPort:
         cancel. The kStopped-free answer is one notice with kind 32 per order, then one with
         order_id 0 and `current` = number of cancels sent."""
     def notices(self, limit: int = 1024) -> list[Notice]: ...
+    def submit_batch(
+        self, principal: int, orders: NDArray[Any], codes: NDArray[np.uint16]
+    ) -> tuple[int, int]:
+        """Rows and codes of gateway.core.batch. (first request, rows queued); the queued rows have
+        consecutive requests in their order. Raises ValueError for rows of another size."""
+    def take_notices(self, rows: NDArray[Any]) -> int:
+        """As notices(), into rows of gateway.core.batch; returns how many."""
     @property
     def overruns(self) -> int:
         """Notices lost because nobody read; re-read from the journal."""

@@ -16,7 +16,7 @@ SHAPE: dict[str, set[str]] = {
     "submit_ns": {"p50", "p99", "p999"},
     "submit_pinned_ns": {"p50", "p99"},
     "shm_round_trip_ns": {"p50", "p99"},
-    "submit_python_ns": {"single_p50", "empty_call"},
+    "submit_python_ns": {"single_p50", "empty_call", "batch_per_order"},
     "risk_ns": {"hot_mean", "cold_p50", "checks", "refused_share"},
     "fill_ns": {"p50", "p99"},
     "fill_ns_by_held": {"100", "100000"},
