@@ -199,8 +199,9 @@ bool wait(PortHandle& handle, std::int64_t wait_ns) {
       return true;
     }
     const std::int64_t passed = gateway_port_now_ns() - begin;
-    if (passed >= wait_ns || gateway_port_end(port) != 0) return false;
+    if (passed >= wait_ns) return false;
     if (passed < kSpin_ns) continue;
+    if (!gateway_port_is_served(port)) return false;
     const timespec nap{0, kNap_ns};
     nanosleep(&nap, nullptr);
   }
@@ -234,6 +235,8 @@ void bind_port_client(nb::module_& module) {
       .def(nb::new_(&connect), "path"_a, "key"_a, "cancels_on_disconnect"_a = false)
       .def_prop_ro("number", [](PortHandle& handle) { return handle.port.welcome.port; })
       .def_prop_ro("end", [](PortHandle& handle) { return gateway_port_end(handle.open()); })
+      .def_prop_ro("is_served",
+                   [](PortHandle& handle) { return gateway_port_is_served(handle.open()) != 0; })
       .def("find", &find, "kind"_a, "name"_a)
       .def("submit", &submit, "client_order_id"_a, "instrument"_a, "account"_a, "strategy"_a,
            "side"_a, "type"_a, "time_in_force"_a, "quantity"_a, "price"_a, "trigger_price"_a,

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -326,6 +327,15 @@ static inline uint32_t gateway_port_end(const struct gateway_port *port) {
   return __atomic_load_n(&port->replies->end, __ATOMIC_ACQUIRE);
 }
 
+/* 1 while the gateway is there. One system call: for a client that waits in vain, since a gateway
+   that was killed could not say why in `end`. */
+static inline int gateway_port_is_served(const struct gateway_port *port) {
+  char byte;
+  if (gateway_port_end(port) != 0) return 0;
+  return recv(port->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+         (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+}
+
 static inline int64_t gateway_port_now_ns(void) {
   struct timespec now;
 #ifdef CLOCK_MONOTONIC
@@ -468,6 +478,7 @@ static inline int gateway_port_connect(struct gateway_port *port, const char *pa
                                        int cancels_on_disconnect) {
   struct sockaddr_un address;
   struct gateway_port_login login;
+  const struct timeval patience = {10, 0};
   int files[2] = {-1, -1};
   int fault;
   memset(port, 0, sizeof *port);
@@ -482,6 +493,7 @@ static inline int gateway_port_connect(struct gateway_port *port, const char *pa
   memcpy(login.key, key, strlen(key));
   port->socket = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
   if (port->socket < 0) return errno;
+  (void)setsockopt(port->socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   if (connect(port->socket, (struct sockaddr *)&address, sizeof address) != 0 ||
       send(port->socket, &login, sizeof login, MSG_NOSIGNAL) != (ssize_t)sizeof login) {
     fault = errno;

@@ -171,8 +171,17 @@ SharedPort* PortServer::find(std::uint32_t number) const noexcept {
 void PortServer::end(std::uint32_t number, PortEnd why) noexcept {
   SharedPort* port = find(number);
   if (port == nullptr || port->end != PortEnd::kNone) return;
-  if (why == PortEnd::kClient) (void)poll_port(*port, port->request_memory.capacity());
+  if (why == PortEnd::kClient) drain(*port);
   finish(*port, why);
+}
+
+void PortServer::drain(SharedPort& port) noexcept {
+  // At most what fits into the lane: a client that closed its socket may still be publishing.
+  for (std::size_t left = port.request_memory.capacity(); left != 0;) {
+    const std::size_t done = poll_port(port, left);
+    if (done == 0) return;
+    left -= std::min(left, done);
+  }
 }
 
 std::unique_ptr<SharedPort> PortServer::release(std::uint32_t number) noexcept {
@@ -315,9 +324,11 @@ void PortServer::answer(std::uint32_t number, const Notice& notice) noexcept {
   State& state = engine_.state();
   const std::uint32_t slot = notice.order_id == 0 ? kNoSlot : state.orders.find(notice.order_id);
   const Order* order = slot == kNoSlot ? nullptr : &state.orders.at(slot);
-  // Of somebody else's order a refused command tells nothing.
-  if (order != nullptr && order->principal != port->terms.principal && notice.refusal != 0) {
-    order = nullptr;
+  if (order != nullptr && order->principal != port->terms.principal) {
+    // The number of a port of an earlier boot may stand at the order: its event is not for this
+    // one.
+    if (notice.request == 0) return;
+    if (notice.refusal != 0) order = nullptr;  // A refused command tells nothing of it.
   }
   (void)port->writer.push(reply_of(notice, order));
 }
@@ -326,9 +337,8 @@ void PortServer::tell(const Order& order, const Notice& notice) noexcept {
   for (std::size_t i = 0; i < ports_in_use_; ++i) {
     SharedPort* port = listed_[i];
     if (port->end != PortEnd::kNone) continue;
-    const bool is_reader =
-        port->terms.principal == order.principal && (port->terms.scopes & kScopeRead) != 0;
-    if (is_reader || port->number == order.origin_port) {
+    if (port->terms.principal != order.principal) continue;
+    if ((port->terms.scopes & kScopeRead) != 0 || port->number == order.origin_port) {
       (void)port->writer.push(reply_of(notice, &order));
     }
   }

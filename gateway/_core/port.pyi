@@ -9,6 +9,7 @@ class Port:
 
     number: int
     end: int
+    is_served: bool
     def __init__(self, path: str, key: str, cancels_on_disconnect: bool = False) -> None: ...
     def find(self, kind: int, name: str) -> tuple[int, int, int] | None:
         """(id, price scale, quantity scale) of a name; kind 1 instrument, 2 account, 3 strategy,

@@ -328,8 +328,11 @@ class PortClient:
 
     @property
     def end(self) -> str:
-        """Why the gateway serves this port no more; "open" while it does."""
+        """Why the gateway serves this port no more; "open" while it does, "gone" when it ended
+        without a word."""
         number = self._native.end
+        if number == 0 and not self._native.is_served:
+            return "gone"
         return _ENDS[number] if number < len(_ENDS) else "?"
 
     def _sent(self, request: int) -> int:

@@ -248,6 +248,34 @@ TEST(what_a_client_published_before_its_end_counts_and_its_orders_are_cancelled_
   CHECK(server.release(client.number) == nullptr);
 }
 
+TEST(an_end_reads_on_behind_a_mass_cancel_and_no_more_than_the_lane_holds) {
+  World world;
+  Client client(world);
+  gateway_port_mass_cancel all{};
+  (void)gateway_port_cancel_all(&client.port, &all);
+  auto last = Client::order(1);
+  (void)gateway_port_submit(&client.port, &last);
+  PortServer& server = world.runtime.shared_ports();
+  server.end(client.number, PortEnd::kClient);
+  CHECK_EQUAL(outbound(world), 1U);
+  CHECK_EQUAL(server.rows().at(0).requests, 2U);
+}
+
+TEST(a_port_with_the_number_of_an_earlier_boot_hears_nothing_of_its_orders) {
+  World world;
+  auto terms = desk::all_scopes();
+  terms.principal = 2;
+  Client stranger(world, terms);
+  const NewOrderMessage old = world.order();
+  const auto id = world.engine.submit(old, stranger.number).order_id;  // as recovered
+  (void)stranger.next();
+  world.engine.on_fact(RecordKind::kOrderAccepted, accepted(id));
+  MassCancelMessage all{};
+  all.header = {MessageKind::kMassCancel, 1, 0, 1, 1};
+  CHECK_EQUAL(world.engine.mass_cancel(all, world.client->number).current, 1);
+  CHECK_EQUAL(stranger.next().kind, 0);
+}
+
 TEST(cancels_at_the_end_of_a_port_that_find_no_room_are_tried_again) {
   World world;
   auto terms = desk::all_scopes();

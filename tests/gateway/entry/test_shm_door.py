@@ -355,6 +355,27 @@ def test_an_orderly_stop_ends_ports_and_removes_the_socket(tmp_path):
         world.close()
 
 
+def test_a_killed_gateway_is_noticed_and_its_orders_are_asked_for_after_a_new_attach(tmp_path):
+    world = start(tmp_path, "inline")
+    try:
+        with PortClient.connect(world.socket, world.key) as client:
+            kept = client.wait(submit(client)).order_id
+            next_of(client, RecordKind.ORDER_ACCEPTED, kept)
+            world.daemon.kill()
+            with pytest.raises(PortEnded, match="gone"):
+                client.wait(client.ping(), 5)
+        world.start_daemon()
+        world.key = (tmp_path / "journal" / "demo.key").read_text().strip()
+        with PortClient.connect(world.socket, world.key) as client:
+            end = client.wait(client.query_all())
+            images = [each.order_id for each in client.replies()]
+            assert (end.current, images) == (1, [kept])
+            client.wait(client.cancel(kept))
+            next_of(client, RecordKind.ORDER_CANCELED, kept)
+    finally:
+        world.close()
+
+
 def test_without_the_setting_nothing_listens(tmp_path):
     world = RealGateway(tmp_path)
     try:

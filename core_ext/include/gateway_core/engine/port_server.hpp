@@ -110,6 +110,7 @@ class PortServer {
   void answer_query(SharedPort& port, const QueryMessage& query) noexcept;
   void send_all_open(SharedPort& port, std::uint64_t request) noexcept;
   void send_image(SharedPort& port, const Order& order, std::uint64_t request) noexcept;
+  void drain(SharedPort& port) noexcept;
   void finish(SharedPort& port, PortEnd why) noexcept;
   void cancel_own(SharedPort& port) noexcept;
   [[nodiscard]] SharedPort* find(std::uint32_t number) const noexcept;
