@@ -144,6 +144,19 @@ def test_one_intent_through_rest_and_shared_memory_is_one_order(world, client):
     client.wait(client.cancel(first.order_id))
 
 
+def test_an_order_is_recorded_alike_whichever_door_it_came_through(world, client):
+    by_memory = client.wait(submit(client)).order_id
+    next_of(client, RecordKind.ORDER_ACCEPTED, by_memory)
+    by_rest = world.submit("buy", "0.010", "49000.0")["order_id"]
+    # Events of the principal's orders come to the port too, whichever door they came through.
+    next_of(client, RecordKind.ORDER_ACCEPTED, int(by_rest))
+    own = {"order_id", "client_order_id", "venue_order_id", "created_ns", "updated_ns", "sequence"}
+    rows = [world.order(order_id) for order_id in (by_memory, by_rest)]
+    alike = [{name: row[name] for name in row if name not in own} for row in rows]
+    assert alike[0] == alike[1]
+    assert client.wait(client.mass_cancel(strategy="alpha")).current == 2
+
+
 def test_a_refusal_is_the_gate_s_with_its_numbers(client):
     refused = client.wait(submit(client, quantity="101"))
     assert (refused.kind, refused.refusal) == (RecordKind.ORDER_REFUSED, "MAX_ORDER_QUANTITY")
