@@ -52,8 +52,12 @@ class SharedReport {
   void* memory_;
 };
 
-/// One request, given its number; 0 = the lane is full.
-using Send = std::function<std::uint64_t(gateway_port&)>;
+/// One request: made before the clock starts, as a desk has its order before it sends it; pushing
+/// answers with its number, 0 = the lane is full.
+struct Send {
+  std::function<void()> prepare;
+  std::function<std::uint64_t(gateway_port&)> push;
+};
 
 /// Waits for the answer to `request`; events in between are read and forgotten.
 bool await_answer(gateway_port& port, std::uint64_t request) {
@@ -77,8 +81,9 @@ void run_paced(gateway_port& port, const Send& send, std::size_t samples, Report
   for (std::size_t i = 0; i < samples + samples / 10; ++i) {
     for (due += pace; stamp() < due;) (void)gateway_port_next(&port, &reply);
     while (gateway_port_next(&port, &reply)) continue;
+    send.prepare();
     const std::uint64_t begin = stamp();
-    const std::uint64_t request = send(port);
+    const std::uint64_t request = send.push(port);
     if (request == 0 || !await_answer(port, request)) {
       report.has_failed = 1;
       return;
@@ -99,7 +104,8 @@ void run_flood(gateway_port& port, const Send& send, std::int64_t flood_ns, Repo
   std::int64_t seen_ns = begin;
   while (steady_ns() - begin < flood_ns || answered < sent) {
     while (sent - answered < kInFlight && steady_ns() - begin < flood_ns) {
-      const std::uint64_t request = send(port);
+      send.prepare();
+      const std::uint64_t request = send.push(port);
       if (request == 0) break;
       sent = request;
     }
@@ -193,13 +199,14 @@ Figures shared_memory(const Place& place) {
   auto made = make_port(server.next_number());
   const SharedPort& port = *made;
   server.attach(std::move(made));
-  const Send submit = [&desk](gateway_port& client) {
-    NewOrderMessage message;
-    desk.fill_order(message, TimeInForce::kIoc);
-    gateway_port_new_order order;
-    std::memcpy(&order, &message, sizeof order);
-    return gateway_port_submit(&client, &order);
-  };
+  gateway_port_new_order order{};
+  const Send submit{
+      [&desk, &order] {
+        NewOrderMessage message;
+        desk.fill_order(message, TimeInForce::kIoc);
+        std::memcpy(&order, &message, sizeof order);
+      },
+      [&order](gateway_port& client) { return gateway_port_submit(&client, &order); }};
   desk.mark();
   const Figures out = measure(place, port, submit, [&desk] {
     (void)desk.engine().turn(256);
@@ -212,7 +219,7 @@ Figures shared_memory(const Place& place) {
 Figures shared_memory_echo(const Place& place) {
   if (place.engine_cpu >= 0) (void)pin_to(place.engine_cpu);
   const auto port = make_port(PortServer::kFirstNumber);
-  const Send ping = [](gateway_port& client) { return gateway_port_ping(&client); };
+  const Send ping{[] {}, [](gateway_port& client) { return gateway_port_ping(&client); }};
   return measure(place, *port, ping, [&port] {
     AnyMessage message;
     while (port->reader.take(message) == Take::kMessage) {
