@@ -35,7 +35,19 @@ def start(folder, drive):
     (folder / "gateway.toml").write_text(text + "\n[shm]\nenabled = true\nports_max = 4\n")
     world.start_daemon()
     world.socket = json.loads((world.ring / "run.json").read_text())["shm_socket"]
+    wait_for_prices(world)
     return world
+
+
+def wait_for_prices(world):
+    """The venue trades before its first price is here; until then the gate refuses."""
+    body = {"client_order_id": "first", "account": "main", "instrument": INSTRUMENT}
+    body |= {"strategy": "alpha", "side": "buy", "type": "limit", "time_in_force": "gtc"}
+    body |= {"quantity": "0.001", "price": "48000.0"}
+    until(lambda: world.call("POST", "/v1/orders", body)[0] == 201, what="a price")
+    order_id = world.call("GET", "/v1/orders/by-client-id/first")[1]["order"]["order_id"]
+    world.call("DELETE", f"/v1/orders/{order_id}")
+    world.wait_order(order_id, "CANCELED")
 
 
 @pytest.fixture(scope="module", params=["inline", "pinned"])
