@@ -12,7 +12,7 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import TextIO
 
@@ -36,7 +36,7 @@ from gateway.entry.keys import Identity, KeyRing, create_key_file, write_private
 from gateway.entry.local_api import ApiLimits, LocalApi
 from gateway.entry.shm_door import ShmDoor, ShmTerms
 from gateway.execution.router import Router
-from gateway.logs import start_logging
+from gateway.logs import SECRET_LENGTH_MIN, Redactor, start_logging
 from gateway.machine import judge_pinning, pinned_roles
 from gateway.process import (
     Notifier,
@@ -63,13 +63,14 @@ def main(settings: Settings, stderr: TextIO = sys.stderr) -> int:
     handler = start_logging(settings.log.level, settings.log.file, stderr)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(Daemon(settings, os.environ).run())
+            runner.run(Daemon(settings, os.environ, handler.redactor).run())
     except RefusedError as error:
-        stderr.write(f"gateway run: refused: {error}\n{error.hint}\n".rstrip("\n") + "\n")
+        text = f"gateway run: refused: {error}\n{error.hint}\n".rstrip("\n") + "\n"
+        stderr.write(handler.redactor.clean(text))
         return EXIT_REFUSED
     except (GatewayError, RuntimeError, OSError) as error:
         log.exception("start failed")
-        stderr.write(f"gateway run: {error}\n")
+        stderr.write(handler.redactor.clean(f"gateway run: {error}\n"))
         return EXIT_FAILED
     finally:
         handler.close()
@@ -79,9 +80,15 @@ def main(settings: Settings, stderr: TextIO = sys.stderr) -> int:
 class Daemon:
     """One running gateway. `run` is the whole life of it."""
 
-    def __init__(self, settings: Settings, environ: MutableMapping[str, str]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        environ: MutableMapping[str, str],
+        redactor: Redactor | None = None,
+    ) -> None:
         self.settings = settings
         self._environ = environ
+        self._redactor = redactor or Redactor()
         self._notifier = Notifier(environ)
         self._stop = asyncio.Event()
         self._links: list[VenueLink] = []
@@ -162,10 +169,19 @@ class Daemon:
                 field = f"venues.{venue}.isolation"
                 raise RefusedError("BAD_CONFIG", field=field, value="process", rule=rule)
             secrets = read_secrets(chosen.secrets, beside, self._environ)
+            self._mask(venue, secrets)
             adapters[venue] = self._plugins.create_adapter(
                 chosen.adapter, venue, chosen.settings, secrets
             )
         return adapters
+
+    def _mask(self, venue: str, secrets: Mapping[str, str]) -> None:
+        """Before an adapter has them: no log line shows a secret, whoever writes it."""
+        for name, secret in secrets.items():
+            if len(secret) < SECRET_LENGTH_MIN:
+                log.warning("%s: secret %s is too short to be masked in the log", venue, name)
+            else:
+                self._redactor.register(secret)
 
     def _register(self) -> None:
         """Names first, then limits: the file seeds what has none and tightens what has."""

@@ -13,7 +13,14 @@ from typing import Any, Final, TextIO
 
 import msgspec
 
-__all__ = ["MASK", "JsonLineHandler", "Redactor", "Secret", "start_logging"]
+__all__ = [
+    "MASK",
+    "SECRET_LENGTH_MIN",
+    "JsonLineHandler",
+    "Redactor",
+    "Secret",
+    "start_logging",
+]
 
 MASK: Final = "********"
 QUEUE_LINES_MAX = 8192  # Lines waiting for a slow disk; beyond, lines are dropped and counted.

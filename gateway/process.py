@@ -23,7 +23,6 @@ __all__ = [
     "monotonic_ns",
     "sleep",
     "take_listen_sockets",
-    "wall_ns",
     "watchdog_interval_seconds",
 ]
 
@@ -157,11 +156,6 @@ def lock_memory() -> None:
         raise ProcessError(
             f"memory cannot be locked ({cause}); limit {limit} bytes: set LimitMEMLOCK=infinity"
         )
-
-
-def wall_ns() -> int:
-    """UTC wall clock in ns. Programs read it here and pass it on."""
-    return time.time_ns()
 
 
 def monotonic_ns() -> int:

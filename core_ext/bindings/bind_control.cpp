@@ -273,19 +273,19 @@ LimitFields limit_fields(const nb::dict& fields, int quantity_scale) {
     for (const char* name : kLimitNames) is_known = is_known || key == name;
     if (!is_known) refuse("UNKNOWN_FIELD", key.substr(0, 64), "", "not a limit");
   }
-  // limit x 10^quantity_scale <= 2^61 (DESIGN 3); the finest scale counts at shared levels.
+  // limit x 10^quantity_scale <= 2^61 (kQuantityMax); the finest scale counts at shared levels.
   const Int128 widest =
       static_cast<Int128>(kQuantityMax) * kPow10_64[8] / kPow10_64[quantity_scale];
   const std::int64_t quantity_max =
       widest > INT64_MAX ? INT64_MAX : static_cast<std::int64_t>(widest);
   LimitFields out{};
   out.order_quantity_max_e8 = decimal_field(fields, "order_quantity_max", 8, quantity_max);
-  out.order_notional_max_e4 = decimal_field(fields, "order_notional_max", 4, kAmountMax_e4 - 1);
+  out.order_notional_max_e4 = decimal_field(fields, "order_notional_max", 4, kAmountMaxE4 - 1);
   out.position_long_max_e8 = decimal_field(fields, "position_long_max", 8, quantity_max);
   out.position_short_max_e8 = decimal_field(fields, "position_short_max", 8, quantity_max);
-  out.gross_exposure_max_e4 = decimal_field(fields, "gross_exposure_max", 4, kAmountMax_e4 - 1);
-  out.net_exposure_max_e4 = decimal_field(fields, "net_exposure_max", 4, kAmountMax_e4 - 1);
-  out.credit_max_e4 = decimal_field(fields, "credit_max", 4, kAmountMax_e4 - 1);
+  out.gross_exposure_max_e4 = decimal_field(fields, "gross_exposure_max", 4, kAmountMaxE4 - 1);
+  out.net_exposure_max_e4 = decimal_field(fields, "net_exposure_max", 4, kAmountMaxE4 - 1);
+  out.credit_max_e4 = decimal_field(fields, "credit_max", 4, kAmountMaxE4 - 1);
   out.collar_bps = whole_field(fields, "collar_bps");
   out.reference_age_ms_max = whole_field(fields, "reference_age_ms_max");
   out.orders_per_second = whole_field(fields, "orders_per_second");

@@ -80,6 +80,16 @@ class Fields {
     row_[name] = nb::str(value.view().data(), value.view().size());
     return *this;
   }
+  /// A mask is printed as the ids it allows.
+  template <std::size_t N>
+  Fields& put(const char* name, const std::uint64_t (&mask)[N]) {
+    nb::list ids;
+    for (std::size_t id = 0; id < N * 64; ++id) {
+      if ((mask[id / 64] >> (id % 64) & 1) != 0) ids.append(id);
+    }
+    row_[name] = ids;
+    return *this;
+  }
 
  private:
   nb::dict& row_;
@@ -180,6 +190,7 @@ void decode(Fields out, const FillRevised& from, const std::uint8_t*) {
       .FIELD(fee_currency)
       .FIELD(side)
       .FIELD(leg)
+      .FIELD(liquidity)
       .FIELD(venue_time_ns)
       .FIELD(fill_ordinal)
       .FIELD(position_quantity)
@@ -241,6 +252,7 @@ void decode(Fields out, const VenueDefined& from, const std::uint8_t*) {
       .FIELD(is_simulated)
       .FIELD(order_types)
       .FIELD(times_in_force)
+      .FIELD(flags)
       .FIELD(amend)
       .FIELD(ack_timeout_ms);
 }
@@ -285,7 +297,10 @@ void decode(Fields out, const PrincipalDefined& from, const std::uint8_t*) {
       .FIELD(all_strategies)
       .FIELD(all_instruments)
       .FIELD(is_enabled)
-      .FIELD(name);
+      .FIELD(name)
+      .FIELD(accounts)
+      .FIELD(strategies)
+      .FIELD(instruments);
 }
 void decode(Fields out, const CurrencyRateSet& from, const std::uint8_t*) {
   out.FIELD(currency).put("rate_version", from.version).FIELD(rate_e8);

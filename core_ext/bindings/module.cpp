@@ -4,7 +4,7 @@
 #include "bind.hpp"
 
 NB_MODULE(_core, module) {
-  module.doc() = "Native core of the gateway. Import it only through the doors of STYLE.md.";
+  module.doc() = "Native core of the gateway. Import it through its doors (docs/architecture.md).";
   auto telemetry = module.def_submodule("telemetry", "Measurement of stages and queues.");
   gateway::bind_telemetry(telemetry);
   auto types = module.def_submodule("types", "Refusals and exact numbers.");

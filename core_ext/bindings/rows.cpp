@@ -37,8 +37,8 @@ const char* type_word(OrderType type) {
   }
   return "";
 }
-const char* tif_word(TimeInForce tif) {
-  switch (tif) {
+const char* time_in_force_word(TimeInForce time_in_force) {
+  switch (time_in_force) {
     case TimeInForce::kDay:
       return "day";
     case TimeInForce::kGtc:
@@ -116,7 +116,7 @@ nb::dict order_row(const State& state, const Order& order) {
   row["strategy"] = strategy_word(registry, order.strategy);
   row["side"] = side_word(order.side);
   row["type"] = type_word(order.type);
-  row["time_in_force"] = tif_word(order.time_in_force);
+  row["time_in_force"] = time_in_force_word(order.time_in_force);
   row["leg"] = leg_word(order.leg);
   row["is_post_only"] = (order.flags & kPostOnly) != 0;
   row["is_reduce_only"] = (order.flags & kReduceOnly) != 0;
@@ -184,14 +184,8 @@ nb::list order_rows(const State& state, bool open_only, std::size_t limit) {
 
 namespace {
 
-/// What positions are valued at: the mark, else the middle of the book, else the last trade. Half a
-/// tick of the mark's own scale keeps one more digit.
-Int128 valuation_price(const MarkRow& mark) noexcept {
-  const Int128 twice = mark.mark != 0                   ? static_cast<Int128>(mark.mark) * 2
-                       : mark.bid != 0 && mark.ask != 0 ? static_cast<Int128>(mark.bid) + mark.ask
-                                                        : static_cast<Int128>(mark.last) * 2;
-  return twice * 5;
-}
+/// What positions are valued at, with one digit more than the mark's own scale: half a tick fits.
+Int128 valuation_price(const MarkRow& mark) noexcept { return twice_reference_price(mark) * 5; }
 int valuation_scale(const MarkRow& mark) noexcept { return static_cast<int>(mark.scale) + 1; }
 
 }  // namespace

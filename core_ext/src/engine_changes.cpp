@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "gateway_core/engine/engine.hpp"
+#include "gateway_core/engine/gateway_fact.hpp"
 #include "gateway_core/engine/outbound.hpp"
 #include "gateway_core/engine/port_server.hpp"
 
@@ -98,12 +99,7 @@ Notice Engine::send_cancel(std::uint32_t slot, PrincipalId principal, std::uint6
   if (is_held_here(order, venue)) {
     // The venue has never seen it: gone at once, and the stale entry is skipped when its turn
     // comes.
-    OrderFact gone{};
-    gone.order_id = id;
-    gone.cumulative = -1;
-    gone.reason = static_cast<std::uint32_t>(FactReason::kRequested);
-    gone.evidence = static_cast<std::uint32_t>(Evidence::kGateway);
-    on_fact(RecordKind::kOrderNotSent, gone);
+    on_fact(RecordKind::kOrderNotSent, gateway_fact(id, FactReason::kRequested));
     return notice;
   }
   const OutboundEntry entry =
@@ -259,12 +255,9 @@ Notice Engine::replace(const ReplaceMessage& message, std::uint32_t port) noexce
       static_cast<Durability>(route.account_row->definition.durability) == Durability::kDisk;
   if (is_held_for_trigger(order)) {
     // The venue has never seen it: the new terms are in force at once.
-    OrderFact changed{};
-    changed.order_id = order.order_id;
+    OrderFact changed = gateway_fact(order.order_id, FactReason::kNone);
     changed.price = price;
     changed.quantity = quantity;
-    changed.cumulative = -1;
-    changed.evidence = static_cast<std::uint32_t>(Evidence::kGateway);
     on_fact(RecordKind::kOrderReplaced, changed);
   } else if (waits_for_disk ? venue.gated.push(&entry) : venue.outbound.push(&entry)) {
     ++venue.entries_out;

@@ -423,11 +423,8 @@ void Engine::on_mark(const MarkMessage& told) noexcept {
   put(row.mark.time_ns, now);
   put(row.mark.scale, told.scale);
   end_write(row.mark.version);
-  // The reference is the mark; without one the middle of the book, then the last trade.
-  const Int128 twice = told.mark != 0                   ? static_cast<Int128>(told.mark) * 2
-                       : told.bid != 0 && told.ask != 0 ? static_cast<Int128>(told.bid) + told.ask
-                                                        : static_cast<Int128>(told.last) * 2;
-  const auto in_scale = mul_div(twice, kPow10_64[row.rules.price_scale], kPow10_64[told.scale]);
+  const auto in_scale =
+      mul_div(twice_reference_price(told), kPow10_64[row.rules.price_scale], kPow10_64[told.scale]);
   const auto price = in_scale ? mul_div(*in_scale, 1, 2) : std::nullopt;
   if (!price || *price <= 0 || *price > kQuantityMax) return;
   row.reference = {static_cast<std::int64_t>(*price), now};

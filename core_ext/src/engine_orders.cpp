@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "gateway_core/engine/engine.hpp"
+#include "gateway_core/engine/gateway_fact.hpp"
 #include "gateway_core/engine/outbound.hpp"
 
 namespace gateway {
@@ -66,17 +67,19 @@ Refusal Engine::check_identity(const NewOrderMessage& message) const noexcept {
 Refusal Engine::check_shape(const NewOrderMessage& message) const noexcept {
   const auto side = static_cast<std::uint8_t>(message.side);
   const auto type = static_cast<std::uint8_t>(message.type);
-  const auto tif = message.time_in_force;
+  const auto time_in_force = message.time_in_force;
   if (side < 1 || side > 2 || type < 1 || type > 4 || message.leg > 2) return Refusal::kBadEnum;
-  if (!is_time_in_force(tif)) return Refusal::kBadEnum;
+  if (!is_time_in_force(time_in_force)) return Refusal::kBadEnum;
   if (needs_price(message.type) && message.price == 0) return Refusal::kPriceMissing;
   if (!needs_price(message.type) && message.price != 0) return Refusal::kPriceNotAllowed;
   if (needs_trigger(message.type) && message.trigger_price == 0) return Refusal::kTriggerMissing;
   if (!needs_trigger(message.type) && message.trigger_price != 0)
     return Refusal::kTriggerNotAllowed;
-  if (tif == TimeInForce::kGtd && message.expires_ns == 0) return Refusal::kExpiryMissing;
-  if (tif != TimeInForce::kGtd && message.expires_ns != 0) return Refusal::kExpiryNotAllowed;
-  const bool is_immediate = tif == TimeInForce::kIoc || tif == TimeInForce::kFok;
+  if (time_in_force == TimeInForce::kGtd && message.expires_ns == 0) return Refusal::kExpiryMissing;
+  if (time_in_force != TimeInForce::kGtd && message.expires_ns != 0)
+    return Refusal::kExpiryNotAllowed;
+  const bool is_immediate =
+      time_in_force == TimeInForce::kIoc || time_in_force == TimeInForce::kFok;
   if ((message.flags & kPostOnly) != 0 && (message.type != OrderType::kLimit || is_immediate)) {
     return Refusal::kUnsupportedFlag;
   }
@@ -391,11 +394,7 @@ Notice Engine::accept_held(const Candidate& candidate) noexcept {
   }
   const OrderId id = next_order_id();
   write_new(candidate, record, length, id);
-  OrderFact held{};
-  held.order_id = id;
-  held.cumulative = -1;
-  held.reason = static_cast<std::uint32_t>(FactReason::kUntriggered);
-  held.evidence = static_cast<std::uint32_t>(Evidence::kGateway);
+  const OrderFact held = gateway_fact(id, FactReason::kUntriggered);
   open_record(record + length, RecordKind::kOrderAccepted, kHeldBytes, {});
   std::memcpy(record + length + sizeof(RecordHeader), &held, sizeof held);
   const Sequence sequence = commit(record, length + kHeldBytes) - 1;
@@ -429,9 +428,9 @@ void Engine::send_new(const Order& order, Sequence sequence, const Route& route)
                              static_cast<FactReason>(order.reason) == FactReason::kUntriggered;
   OrderType type = order.type;
   if (was_triggered) type = type == OrderType::kStop ? OrderType::kMarket : OrderType::kLimit;
-  TimeInForce tif = order.time_in_force;
-  if ((route.venue_row->definition.times_in_force >> static_cast<int>(tif) & 1) == 0) {
-    tif = TimeInForce::kGtc;
+  TimeInForce time_in_force = order.time_in_force;
+  if ((route.venue_row->definition.times_in_force >> static_cast<int>(time_in_force) & 1) == 0) {
+    time_in_force = TimeInForce::kGtc;
   }
   const bool waits_for_disk =
       static_cast<Durability>(route.account_row->definition.durability) == Durability::kDisk;
@@ -443,10 +442,10 @@ void Engine::send_new(const Order& order, Sequence sequence, const Route& route)
     return;
   *entry = outbound_of(order, RecordKind::kOrderNew, state_.epoch, sequence);
   entry->type = type;
-  entry->time_in_force = tif;
+  entry->time_in_force = time_in_force;
   entry->trigger_price = was_triggered ? 0 : order.trigger_price;
   entry->display_quantity = order.display_quantity;
-  entry->expires_ns = tif == TimeInForce::kGtd ? order.expires_ns : 0;
+  entry->expires_ns = time_in_force == TimeInForce::kGtd ? order.expires_ns : 0;
   lane.publish();
   ++port.entries_out;
 }

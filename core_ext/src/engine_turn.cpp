@@ -2,15 +2,16 @@
 #include <algorithm>
 
 #include "gateway_core/engine/engine.hpp"
+#include "gateway_core/engine/gateway_fact.hpp"
 #include "gateway_core/engine/port_server.hpp"
 
 namespace gateway {
 namespace {
 
-constexpr std::int64_t kTimerPeriod_ns = 1'000'000;
+constexpr std::int64_t kTimerPeriodNs = 1'000'000;
 // A venue that rejects the cancel of an expired order is asked again, less and less often.
-constexpr std::int64_t kExpiryRetry_ns = 100'000'000;
-constexpr std::int64_t kExpiryRetryMax_ns = 5'000'000'000;
+constexpr std::int64_t kExpiryRetryNs = 100'000'000;
+constexpr std::int64_t kExpiryRetryMaxNs = 5'000'000'000;
 
 /// Copies the message at the head of a lane. False: not complete, or its size is nonsense.
 bool take_message(SpscLane<kEntryBytes>& lane, AnyMessage& out) noexcept {
@@ -116,7 +117,7 @@ std::size_t Engine::turn(std::size_t limit) noexcept {
   done += turn_facts(limit);
   const std::int64_t now = now_ns();
   if (now >= timers_due_ns_) {
-    timers_due_ns_ = now + kTimerPeriod_ns;
+    timers_due_ns_ = now + kTimerPeriodNs;
     run_timers(now);
   }
   done += turn_orders(limit);
@@ -344,12 +345,7 @@ bool Engine::end_emulated(const Order& order) noexcept {
     send_cancel(slot, 0, 0, CancelReason::kExpiry, order.origin_port);
     return true;
   }
-  OrderFact expired{};
-  expired.order_id = order.order_id;
-  expired.cumulative = -1;
-  expired.reason = static_cast<std::uint32_t>(FactReason::kExpired);
-  expired.evidence = static_cast<std::uint32_t>(Evidence::kGateway);
-  on_fact(RecordKind::kOrderExpired, expired);
+  on_fact(RecordKind::kOrderExpired, gateway_fact(order.order_id, FactReason::kExpired));
   return true;
 }
 
@@ -371,7 +367,7 @@ void Engine::run_timers(std::int64_t now) noexcept {
     const bool is_due = order.time_in_force == TimeInForce::kGtd &&
                         std::max(order.expires_ns, entry.retry_ns) <= now;
     if (is_due && is_timed_here(order) && end_emulated(order)) {
-      entry.wait_ns = std::clamp(entry.wait_ns * 2, kExpiryRetry_ns, kExpiryRetryMax_ns);
+      entry.wait_ns = std::clamp(entry.wait_ns * 2, kExpiryRetryNs, kExpiryRetryMaxNs);
       entry.retry_ns = now + entry.wait_ns;
     }
     emulated_[kept++] = entry;
@@ -402,13 +398,8 @@ void Engine::settle_in_flight() {
   for (const std::uint32_t slot : open) {
     const Order& order = state_.orders.at(slot);
     if ((order.flags & kEmulate) != 0) emulated_.push_back({.order_id = order.order_id});
-    OrderFact unknown{};
-    unknown.order_id = order.order_id;
-    unknown.cumulative = -1;
-    unknown.evidence = static_cast<std::uint32_t>(Evidence::kGateway);
     const auto lost = [&](FactReason reason) {
-      unknown.reason = static_cast<std::uint32_t>(reason);
-      on_fact(RecordKind::kOrderUnknown, unknown);
+      on_fact(RecordKind::kOrderUnknown, gateway_fact(order.order_id, reason));
     };
     if (static_cast<OrderState>(order.state) == OrderState::kPendingNew) lost(FactReason::kRestart);
     if (pending(order.overlay, Overlay::kCancel) == Pending::kSent) {

@@ -111,7 +111,7 @@ StepResult Commit::fail(int error) noexcept {
 
 void Commit::measure(telemetry::Measurement& measurement) noexcept {
   measurement_ = &measurement;
-  // From 75 % new orders are refused (DESIGN 1).
+  // From 75 % new orders are refused.
   backlog_gauge_ = measurement.add_gauge("journal_ring", "bytes", "journal_commit",
                                          ring_.capacity(), ring_.capacity() / 4 * 3);
 }

@@ -18,11 +18,12 @@ constexpr TimeInForce kTimesInForce[] = {TimeInForce::kDay, TimeInForce::kGtc, T
          is_hedge == (route.leg != Leg::kNet);
 }
 
-void allow(RouteRules& rules, OrderType type, TimeInForce tif, std::uint8_t flag) noexcept {
+void allow(RouteRules& rules, OrderType type, TimeInForce time_in_force,
+           std::uint8_t flag) noexcept {
   for (const Side side : {Side::kBuy, Side::kSell}) {
     const std::uint32_t shape = RouteRules::shape_of(
         static_cast<std::uint32_t>(type) | static_cast<std::uint32_t>(side) << 8 |
-        static_cast<std::uint32_t>(tif) << 16 | static_cast<std::uint32_t>(flag) << 24);
+        static_cast<std::uint32_t>(time_in_force) << 16 | static_cast<std::uint32_t>(flag) << 24);
     rules.shapes[shape / 64] |= std::uint64_t{1} << (shape % 64);
   }
 }
@@ -32,12 +33,12 @@ void work_out_shapes(RouteRules& rules, const VenueDefined& venue) noexcept {
   rules.stray_bits = ~(std::uint32_t{0x070307} | (flags | kCancelOnDisconnect) << 24);
   for (const OrderType type : {OrderType::kMarket, OrderType::kLimit}) {
     if ((venue.order_types >> static_cast<int>(type) & 1) == 0) continue;
-    for (const TimeInForce tif : kTimesInForce) {
-      if ((venue.times_in_force >> static_cast<int>(tif) & 1) == 0) continue;
-      allow(rules, type, tif, 0);
-      const bool rests = tif == TimeInForce::kDay || tif == TimeInForce::kGtc;
+    for (const TimeInForce time_in_force : kTimesInForce) {
+      if ((venue.times_in_force >> static_cast<int>(time_in_force) & 1) == 0) continue;
+      allow(rules, type, time_in_force, 0);
+      const bool rests = time_in_force == TimeInForce::kDay || time_in_force == TimeInForce::kGtc;
       if (type == OrderType::kLimit && rests && (flags & kPostOnly) != 0) {
-        allow(rules, type, tif, kPostOnly);
+        allow(rules, type, time_in_force, kPostOnly);
       }
     }
   }

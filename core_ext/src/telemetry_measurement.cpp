@@ -14,7 +14,7 @@
 namespace gateway::telemetry {
 namespace {
 
-constexpr std::int64_t kBaselineMin_ns = 1'000'000'000;
+constexpr std::int64_t kBaselineNsMin = 1'000'000'000;
 
 template <std::size_t N>
 void assign(char (&target)[N], std::string_view text) noexcept {
@@ -217,7 +217,7 @@ void Measurement::calibrate() noexcept {
   const TickRate& process = TickRate::of_process();
   const TickSample now = TickSample::take(uses_counter_);
   FileHeader& header = layout_->header;
-  if (uses_counter_ && now.monotonic_ns - process.first.monotonic_ns >= kBaselineMin_ns) {
+  if (uses_counter_ && now.monotonic_ns - process.first.monotonic_ns >= kBaselineNsMin) {
     const std::uint64_t rate = now.rate_e32_since(process.first);
     if (rate != 0) header.ns_per_tick_e32.store(rate, std::memory_order_relaxed);
   }

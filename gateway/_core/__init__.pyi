@@ -1,4 +1,4 @@
-"""Typed face of the native module. Each submodule has one Python door (STYLE.md section 1)."""
+"""Typed face of the native module. Each submodule has one Python door."""
 
 from gateway._core import bench as bench
 from gateway._core import engine as engine

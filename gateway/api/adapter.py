@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 from gateway.api.capabilities import Capabilities
 from gateway.api.instruments import Instrument
@@ -163,6 +163,3 @@ class VenueAdapter(Protocol):
 
     async def is_hedge_mode(self, account: str) -> bool:
         """Net or hedge position mode, read from the venue."""
-
-
-AdapterSettings = Mapping[str, Any]

@@ -305,7 +305,8 @@ class VenueSettings(Section, frozen=True, kw_only=True):
     isolation: Annotated[
         Literal["in_process", "process"],
         Meta(
-            description="in_process = inside the daemon; process = the adapter in its own process."
+            description="in_process = inside the daemon. process (the adapter in its own process) "
+            "is refused by this version."
         ),
     ] = "in_process"
     reconcile_timeout_seconds: Annotated[

@@ -16,9 +16,7 @@ __all__ = ["Upkeep"]
 
 log = logging.getLogger(__name__)
 DAY_NS = 86_400_000_000_000
-CLOCK_AHEAD_NS_MAX = (
-    1_000_000_000  # A jump beyond this stops new orders (reliability: clock steps).
-)
+CLOCK_AHEAD_NS_MAX = 1_000_000_000  # A jump beyond this stops new orders.
 ORDER_IDS_LEFT_MIN = 1 << 24  # About 17 s of one million orders a second.
 
 

@@ -13,7 +13,6 @@ __all__ = ["ClientOrderIds", "epoch_of"]
 
 _ORDER_ID_MAX = (1 << 63) - 1
 _INSTANCE_SHIFT = 51
-_SEQUENCE_MASK = (1 << 31) - 1
 _DIGITS = "0123456789"
 _LOWER = "0123456789abcdefghjkmnpqrstvwxyz"
 _HEX = "0123456789abcdef"

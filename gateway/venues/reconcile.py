@@ -82,8 +82,8 @@ class Reconciler:
         self._accounts = accounts
         self._engine: Engine = session.engine
         self._on_instruments = on_instruments
-        # Whatever an earlier process sent had left before this one began.
         self._unbooked: list[str] = []
+        # Whatever an earlier process sent had left before this one began.
         self._started_ns = session.engine.now_ns()
 
     async def run(self) -> Result:

@@ -91,9 +91,9 @@ class VenueSession:
         self._native = native
         self._drive = drive
         self._backlog: deque[Delivery] = deque()
-        # Fills of accounts whose older fills have not been asked for since the last gap wait here:
-        # average cost depends on their order. The query brings the older ones, then these follow.
         self.gaps = 0
+        # Fills of accounts whose older fills have not been asked for since the last gap wait in
+        # _held: average cost depends on their order. The query brings the older ones first.
         self._caught_up: set[str] = set()
         self._held: deque[HeldFill] = deque()
         self.is_defined = False  # the venue has named its instruments

@@ -206,6 +206,33 @@ def test_shell_examples_call_commands_and_options_that_exist() -> None:
         assert used <= options | {"--help"}, f"{page}: {line}"
 
 
+def test_every_kind_of_record_has_its_row_in_the_journal_format() -> None:
+    source = (ROOT / "core_ext/include/gateway_core/record/kinds.hpp").read_text(encoding="utf-8")
+    kinds = re.findall(r"^  k(\w+) = (\d+),", source.partition("};")[0], re.MULTILINE)
+    named = [(number, re.sub(r"(?<!^)(?=[A-Z])", "_", kind).lower()) for kind, number in kinds]
+    rows = re.findall(
+        r"^\| (\d+) \| `(\w+)` \| `(\w+)` \|$", read("reference/journal_format.md"), re.MULTILINE
+    )
+    assert [row[:2] for row in rows] == named
+    for _, name, payload in rows:
+        assert f"struct {payload} {{" in source, name
+
+
+def test_every_field_of_a_record_is_printed_by_journal_cat() -> None:
+    """Reserved space apart. Blocks that follow an order are printed with it."""
+    source = (ROOT / "core_ext/include/gateway_core/record/kinds.hpp").read_text(encoding="utf-8")
+    printer = (ROOT / "core_ext/bindings/decode.cpp").read_text(encoding="utf-8")
+    blocks = {"LimitFields": "LimitsSet", "OrderConditions": "OrderNew"}
+    structs = re.findall(r"^struct (\w+) \{\n(.*?)^\};", source, re.MULTILINE | re.DOTALL)
+    assert len(structs) > 20
+    for name, body in structs:
+        function = printer.partition(f"const {blocks.get(name, name)}& ")[2].partition("\n}\n")[0]
+        assert function, name
+        for field in re.findall(r"^  [\w:<>]+ (\w+)(?:\[\w+\])?;", body, re.MULTILINE):
+            is_printed = re.search(rf"FIELD\({field}\)|(?:\.|->){field}\b", function)
+            assert is_printed or field.startswith("reserved") or field == "fields", (name, field)
+
+
 def test_names_of_commands_in_text_exist() -> None:
     for page in PAGES:
         for name in re.findall(r"`gateway ([a-z][a-z-]*)", page.read_text(encoding="utf-8")):

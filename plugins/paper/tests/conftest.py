@@ -10,7 +10,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -265,6 +266,22 @@ def make_adapter() -> Callable[..., PaperAdapter]:
         return PaperAdapter("paper", given | settings, {"key": "k", "secret": "s"})
 
     return make
+
+
+@pytest.fixture
+def connected(make_adapter: Callable[..., PaperAdapter], port: RecordingPort) -> Any:
+    """`async with connected(venue) as adapter`: it tells `port`, and is closed in any case."""
+
+    @asynccontextmanager
+    async def connect(venue: VenueProcess) -> AsyncIterator[PaperAdapter]:
+        adapter = make_adapter(venue.url)
+        await adapter.connect(port)
+        try:
+            yield adapter
+        finally:
+            await adapter.close()
+
+    return connect
 
 
 @pytest.fixture

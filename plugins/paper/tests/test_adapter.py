@@ -65,12 +65,10 @@ def test_hooks_name_the_plugin_and_check_its_settings() -> None:
 
 @pytest.mark.asyncio
 async def test_an_order_lives_and_every_step_is_told(
-    venue_process: Maker, make_adapter: Maker, port: Any
+    venue_process: Maker, connected: Maker, port: Any
 ) -> None:
     venue = venue_process()
-    adapter = make_adapter(venue.url)
-    await adapter.connect(port)
-    try:
+    async with connected(venue) as adapter:
         await adapter.submit([order(1, quantity="3"), order(2, price="90")])
         await adapter.replace([replace_of(1, "2", "101")])
         await venue.market(trades=[("101", "1.5", "sell")])
@@ -92,18 +90,14 @@ async def test_an_order_lives_and_every_step_is_told(
         assert [b.total for b in await adapter.balances("A")] == ["999.9697"]
         assert [f.trade_id for f in await adapter.fills("A", 0)] == [fill.trade_id]
         assert await adapter.fills("A", fill.venue_time_ns + 1) == []
-    finally:
-        await adapter.close()
 
 
 @pytest.mark.asyncio
 async def test_questions_are_answered_by_the_venue(
-    venue_process: Maker, make_adapter: Maker, port: Any
+    venue_process: Maker, connected: Maker, port: Any
 ) -> None:
     venue = venue_process()
-    adapter = make_adapter(venue.url)
-    await adapter.connect(port)
-    try:
+    async with connected(venue) as adapter:
         rules = (await adapter.instruments())[0]
         assert (rules.symbol, rules.venue_symbol) == ("BTC-USDT.paper", "BTCUSDT")
         assert (rules.price_scale, rules.quantity_scale) == (1, 3)
@@ -120,8 +114,6 @@ async def test_questions_are_answered_by_the_venue(
         await port.wait(
             lambda: any(m.bid == "100" and m.ask == "101" for m in port.values("marked"))
         )
-    finally:
-        await adapter.close()
 
 
 @pytest.mark.asyncio
@@ -137,12 +129,10 @@ async def test_questions_are_answered_by_the_venue(
     ],
 )
 async def test_a_lost_answer_is_unknown_and_never_sent_again(
-    venue_process: Maker, make_adapter: Maker, port: Any, fault: str, is_executed: bool
+    venue_process: Maker, connected: Maker, port: Any, fault: str, is_executed: bool
 ) -> None:
     venue = venue_process()
-    adapter = make_adapter(venue.url)
-    await adapter.connect(port)
-    try:
+    async with connected(venue) as adapter:
         await venue.fault(fault)
         await adapter.submit([order(1)])
         assert "unknown" in port.names(1)
@@ -153,53 +143,41 @@ async def test_a_lost_answer_is_unknown_and_never_sent_again(
         if is_executed:
             await port.wait_fact("accepted")  # the stream tells what the answer did not
         assert venue.judge().orders_seen() == [("A", "G-1")]
-    finally:
-        await adapter.close()
 
 
 @pytest.mark.asyncio
 async def test_an_unreachable_venue_is_proof_that_nothing_was_sent(
-    venue_process: Maker, make_adapter: Maker, port: Any
+    venue_process: Maker, connected: Maker, port: Any
 ) -> None:
     venue = venue_process()
-    adapter = make_adapter(venue.url)
-    await adapter.connect(port)
-    try:
+    async with connected(venue) as adapter:
         venue.kill()
         await port.wait_fact("gap_opened")
         await adapter.submit([order(1)])
         assert port.names(1) == ["not_sent"]
         with pytest.raises(VenueUnavailable):
             await adapter.positions("A")
-    finally:
-        await adapter.close()
 
 
 @pytest.mark.asyncio
 async def test_a_rejected_order_and_a_repeated_name_are_different_things(
-    venue_process: Maker, make_adapter: Maker, port: Any
+    venue_process: Maker, connected: Maker, port: Any
 ) -> None:
     venue = venue_process(reject_rate="1")
-    adapter = make_adapter(venue.url)
-    await adapter.connect(port)
-    try:
+    async with connected(venue) as adapter:
         await adapter.submit([order(1)])
         await port.wait_fact("rejected")
         assert port.values("rejected")[0] == 1
         await adapter.submit([order(1)])
         assert "unknown" in port.names(1)
-    finally:
-        await adapter.close()
 
 
 @pytest.mark.asyncio
 async def test_a_sequence_gap_is_noticed_and_what_was_lost_comes_again(
-    venue_process: Maker, make_adapter: Maker, port: Any
+    venue_process: Maker, connected: Maker, port: Any
 ) -> None:
     venue = venue_process()
-    adapter = make_adapter(venue.url)
-    await adapter.connect(port)
-    try:
+    async with connected(venue) as adapter:
         await adapter.submit([order(1, quantity="2")])
         await port.wait(lambda: port.names(1).count("accepted") == 2)
         await venue.fault("stream_drop", "stream")
@@ -215,18 +193,14 @@ async def test_a_sequence_gap_is_noticed_and_what_was_lost_comes_again(
         await port.wait_fact("filled", 4)
         assert len({fill.trade_id for fill in port.values("filled")}) == 3
         assert port.names().count("gap_opened") == 1
-    finally:
-        await adapter.close()
 
 
 @pytest.mark.asyncio
 async def test_killed_venue_comes_back_with_everything_and_the_stream_resumes(
-    venue_process: Maker, make_adapter: Maker, port: Any
+    venue_process: Maker, connected: Maker, port: Any
 ) -> None:
     venue = venue_process()
-    adapter = make_adapter(venue.url)
-    await adapter.connect(port)
-    try:
+    async with connected(venue) as adapter:
         for round_number in range(4):
             ids = [round_number * 100 + n for n in range(1, 8)]
             sending = asyncio.create_task(adapter.submit([order(i) for i in ids]))
@@ -249,8 +223,6 @@ async def test_killed_venue_comes_back_with_everything_and_the_stream_resumes(
             assert f"G-{i}" not in states
         position = (await adapter.positions("A"))[0]
         assert judge.positions() == {("A", "BTCUSDT", "net"): Fraction(position.quantity)}
-    finally:
-        await adapter.close()
 
 
 @pytest.mark.asyncio
@@ -284,12 +256,10 @@ async def test_after_close_the_port_stays_silent(
 
 @pytest.mark.asyncio
 async def test_funding_is_told_alike_by_stream_and_query_also_after_a_restart_of_the_venue(
-    venue_process: Maker, make_adapter: Maker, port: Any
+    venue_process: Maker, connected: Maker, port: Any
 ) -> None:
     venue = venue_process()
-    adapter = make_adapter(venue.url)
-    await adapter.connect(port)
-    try:
+    async with connected(venue) as adapter:
         await adapter.submit([order(1)])
         await venue.market(trades=[("99", "1", "sell")])
         await port.wait_fact("filled")
@@ -307,5 +277,3 @@ async def test_funding_is_told_alike_by_stream_and_query_also_after_a_restart_of
         assert await adapter.funding("A", 0) == told
         with pytest.raises(VenueRejected):
             await adapter.funding("nobody", 0)
-    finally:
-        await adapter.close()

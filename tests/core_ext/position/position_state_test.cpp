@@ -172,16 +172,4 @@ TEST(every_life_state_follows_from_what_the_last_fill_did) {
             (book.quantity == 0) == (row.after == PositionState::kClosed));
     }
   }
-  PositionBook flat;
-  CHECK(shown_state(flat, true) == PositionState::kOpening);
-  CHECK(shown_state(flat, false) == PositionState::kFlat);
-}
-
-TEST(reduce_only_has_room_only_on_the_other_side) {
-  CHECK_EQUAL(reducible(5, Side::kSell), 5LL);
-  CHECK_EQUAL(reducible(5, Side::kBuy), 0LL);
-  CHECK_EQUAL(reducible(-5, Side::kBuy), 5LL);
-  CHECK_EQUAL(reducible(-5, Side::kSell), 0LL);
-  CHECK_EQUAL(reducible(0, Side::kBuy), 0LL);
-  CHECK(is_on_leg(Leg::kShort, -1) && !is_on_leg(Leg::kLong, -1) && is_on_leg(Leg::kNet, -1));
 }

@@ -22,8 +22,8 @@ TEST(amounts_are_rounded_up_from_the_exact_fraction) {
                            static_cast<UInt128>(denominator) - 1) /
                           static_cast<UInt128>(denominator);
     const auto amount = factor.amount_e4(product);
-    if (exact >= static_cast<UInt128>(gateway::kAmountMax_e4)) {
-      CHECK_EQUAL(amount, gateway::kAmountMax_e4);
+    if (exact >= static_cast<UInt128>(gateway::kAmountMaxE4)) {
+      CHECK_EQUAL(amount, gateway::kAmountMaxE4);
     } else {
       CHECK_EQUAL(amount, static_cast<std::int64_t>(exact));
     }
@@ -32,7 +32,7 @@ TEST(amounts_are_rounded_up_from_the_exact_fraction) {
 
 TEST(huge_products_saturate_and_are_never_too_small) {
   const AmountFactor factor = AmountFactor::of(1, gateway::kPow10_64[9]);
-  CHECK_EQUAL(factor.amount_e4(static_cast<Int128>(1) << 122), gateway::kAmountMax_e4);
+  CHECK_EQUAL(factor.amount_e4(static_cast<Int128>(1) << 122), gateway::kAmountMaxE4);
   const Int128 product = static_cast<Int128>(gateway::kPow10_64[18]) * 1000;  // over 64 bits
   const auto amount = factor.amount_e4(product);
   CHECK(amount >= 1'000'000'000'000 && amount <= 1'000'000'000'001);

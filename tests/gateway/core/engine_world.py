@@ -3,6 +3,8 @@ Words of the tests: submit() answers the verdict, facts turn the engine, rows co
 
 from decimal import Decimal
 
+import pytest
+
 from gateway._core.engine import Engine
 from gateway.core.refusals import describe_number
 
@@ -16,6 +18,11 @@ ACTIVE, REDUCING, HALTED = range(3)
 NEW, REFUSED, CANCEL, REPLACE = 30, 31, 32, 33
 REPEATED = 1
 SECOND_NS = 1_000_000_000
+
+LEVELS = (INSTRUMENT, STRATEGY, ACCOUNT, VENUE, FIRM)
+SIDES = (BUY, SELL)
+every_level = pytest.mark.parametrize("level", LEVELS)
+every_side = pytest.mark.parametrize("side", SIDES)
 
 LIMITS = {
     "order_quantity_max": "1000",
@@ -207,3 +214,20 @@ class World:
 def code_of(notice):
     """The refusal's word, "" when taken."""
     return describe_number(notice[4]).name if notice[4] else ""
+
+
+def refused(world, code, *args, **fields):
+    """The notice of a submit that must be refused with this code and leave the state alone."""
+    before = world.state_hash()
+    notice = world.submit(*args, **fields)
+    assert code_of(notice) == code
+    assert notice[3] == REFUSED
+    assert notice[2] == 0
+    assert world.state_hash() == before
+    assert world.sent() == []
+    return notice
+
+
+def evidence(notice):
+    """(level, limit, current, would_be, working)"""
+    return tuple(notice[5:10])

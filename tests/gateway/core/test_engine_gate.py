@@ -10,6 +10,7 @@ from engine_world import (
     GTC,
     HALTED,
     INSTRUMENT,
+    LEVELS,
     LIMIT,
     LONG,
     MARKET,
@@ -18,35 +19,15 @@ from engine_world import (
     SECOND_NS,
     SELL,
     SHORT,
-    STRATEGY,
-    VENUE,
+    SIDES,
     code_of,
+    every_level,
+    every_side,
+    evidence,
+    refused,
 )
 
-LEVELS = (INSTRUMENT, STRATEGY, ACCOUNT, VENUE, FIRM)
-SIDES = (BUY, SELL)
-every_level = pytest.mark.parametrize("level", LEVELS)
-every_side = pytest.mark.parametrize("side", SIDES)
-
-
-def refused(world, code, *args, **fields):
-    """The notice of a submit that must be refused with this code and leave the state alone."""
-    before = world.state_hash()
-    notice = world.submit(*args, **fields)
-    assert code_of(notice) == code
-    assert notice[3] == 31
-    assert notice[2] == 0
-    assert world.state_hash() == before
-    assert world.sent() == []
-    return notice
-
-
-def evidence(notice):
-    """(level, limit, current, would_be, working)"""
-    return tuple(notice[5:10])
-
-
-# H1.
+# Trading states.
 
 
 @every_level
@@ -88,7 +69,7 @@ def test_nothing_trades_without_limits_at_every_level(open_world, level):
     world.order()
 
 
-# H3, H4.
+# Size and value of one order.
 
 
 @every_level
@@ -109,7 +90,7 @@ def test_order_value_is_limited_at_every_level(world, level, side):
     world.order(side, "2")
 
 
-# H5.
+# The collar.
 
 
 @every_level
@@ -130,7 +111,7 @@ def test_market_orders_carry_a_price_at_the_collar(world):
     assert [entry[11] for entry in world.sent()] == ["110", "90"]
 
 
-# H18: the reference price.
+# The reference price and the rates.
 
 
 @every_level
@@ -161,7 +142,7 @@ def test_no_conversion_rate_refuses(world):
     refused(world, "NO_CONVERSION_RATE", instrument=fresh)
 
 
-# H7.
+# Position.
 
 
 @every_level
@@ -202,7 +183,7 @@ def test_many_orders_at_once_never_exceed_the_limit(world):
     assert codes.count("POSITION_LIMIT") == 90
 
 
-# H8.
+# Exposure and credit.
 
 
 @every_level
@@ -261,7 +242,7 @@ def test_a_fill_priced_in_another_scale_counts_the_same(world):
     world.order(BUY, "0.9")
 
 
-# H10.
+# Rates and open orders.
 
 
 @every_level
@@ -303,7 +284,7 @@ def test_open_orders_per_side_are_counted_at_every_level(world, level, side):
     world.order(side)
 
 
-# H11.
+# Duplicates.
 
 
 @every_level
@@ -336,7 +317,7 @@ def test_an_order_refused_for_space_may_come_again_at_once(open_world):
     world.order(SELL, "1")
 
 
-# H16.
+# Reduce-only.
 
 
 @every_side

@@ -23,33 +23,12 @@ from engine_world import (
     SHORT,
     STOP,
     STOP_LIMIT,
-    STRATEGY,
-    VENUE,
     code_of,
+    every_level,
+    every_side,
+    evidence,
+    refused,
 )
-
-LEVELS = (INSTRUMENT, STRATEGY, ACCOUNT, VENUE, FIRM)
-SIDES = (BUY, SELL)
-every_level = pytest.mark.parametrize("level", LEVELS)
-every_side = pytest.mark.parametrize("side", SIDES)
-
-
-def refused(world, code, *args, **fields):
-    """The notice of a submit that must be refused with this code and leave the state alone."""
-    before = world.state_hash()
-    notice = world.submit(*args, **fields)
-    assert code_of(notice) == code
-    assert notice[3] == 31
-    assert notice[2] == 0
-    assert world.state_hash() == before
-    assert world.sent() == []
-    return notice
-
-
-def evidence(notice):
-    """(level, limit, current, would_be, working)"""
-    return tuple(notice[5:10])
-
 
 # Identity.
 
@@ -204,7 +183,7 @@ def test_flags_the_venue_does_not_offer_are_refused(world):
         refused(world, "UNSUPPORTED_FLAG", flags=flags)
 
 
-# Venue state (H18) and the instrument (H2).
+# Venue, clock and instrument.
 
 
 def test_a_venue_that_is_not_reconciled_takes_nothing_new(world):

@@ -9,9 +9,10 @@ import itertools
 from collections import deque
 from decimal import Decimal
 
-from fake_ports import ClientPort, Measurement, Notice, Outbound, VenuePort, text
+from fake_ports import ClientPort, Measurement, VenuePort, text
 
 from gateway._core.types import REFUSALS
+from gateway.core.native import Notice, OutboundEntry
 
 NUMBER = {row[1]: row[0] for row in REFUSALS}
 TERMINAL = {"FILLED", "CANCELED", "EXPIRED", "REJECTED"}
@@ -20,6 +21,7 @@ TYPES = {1: "market", 2: "limit", 3: "stop", 4: "stop_limit"}
 TIMES = {0: "day", 1: "gtc", 3: "ioc", 4: "fok", 6: "gtd"}
 LEGS = {0: "net", 1: "long", 2: "short"}
 LEVELS = {0: "instrument", 1: "strategy", 2: "account", 3: "venue", 4: "firm"}
+NO_EVIDENCE = {"level": -1, "limit": 0, "current": 0, "would_be": 0, "working": 0}
 STATES = {0: "active", 1: "reducing", 2: "halted"}
 KEYS = {"currency": "code", "instrument": "symbol"}
 
@@ -188,7 +190,9 @@ class Engine:
         else:
             self.sequence += 1
         number = NUMBER[refusal] if refusal else 0
-        port._notices.append(Notice(self.sequence, request, order_id, kind, number, **more))
+        port._notices.append(
+            Notice(self.sequence, request, order_id, kind, number, **(NO_EVIDENCE | more))
+        )
 
     def _do_new(self, port, request, *content):
         principal, client_id, instrument = content[:3]
@@ -253,7 +257,7 @@ class Engine:
         c = row["_content"]
         venue = self._registries["venue"][row["venue"]]["id"]
         self._venues[venue].outbound.append(
-            Outbound(
+            OutboundEntry(
                 kind,
                 order_id,
                 self.epoch,

@@ -7,40 +7,6 @@ import itertools
 import re
 from collections import deque
 from decimal import Decimal
-from typing import NamedTuple
-
-
-class Notice(NamedTuple):
-    sequence: int
-    request: int
-    order_id: int
-    kind: int
-    refusal: int = 0
-    level: int = -1
-    limit: int = 0
-    current: int = 0
-    would_be: int = 0
-    working: int = 0
-
-
-class Outbound(NamedTuple):
-    kind: int
-    order_id: int
-    epoch: int
-    account: int
-    instrument: int
-    strategy: int
-    side: int
-    type: int
-    time_in_force: int
-    flags: int
-    leg: int
-    price: str
-    quantity: str
-    trigger_price: str
-    display_quantity: str
-    expires_ns: int
-    venue_order_id: str
 
 
 def text(number):

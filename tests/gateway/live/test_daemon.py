@@ -20,6 +20,7 @@ import gateway.daemon as daemon_module
 from gateway.api import hookimpl
 from gateway.config import ConfigError, LimitRow, load
 from gateway.daemon import Daemon
+from gateway.logs import MASK, Redactor
 from gateway.process import ProcessError
 from gateway.venues.registry import Plugins
 
@@ -230,6 +231,25 @@ async def test_a_bad_reload_changes_nothing(settings, native, tmp_path, caplog):
     await started_with(tmp_path, [break_keys])
     assert "reload refused" in caplog.text and "NOT_TMPFS" not in caplog.text
     assert found == ["desk"]
+
+
+@pytest.mark.asyncio
+async def test_secrets_of_a_venue_are_masked_in_the_log(settings, native, tmp_path):
+    secret = tmp_path / "venue.key"
+    secret.touch(mode=0o600)
+    secret.write_text("swordfish-77\n")
+    file = tmp_path / "gateway.toml"
+    table = '[venues.sim]\nadapter = "paper"\n'
+    file.write_text(
+        file.read_text().replace(table, f'{table}secrets = {{ key = "./venue.key" }}\n')
+    )
+    redactor = Redactor()
+    daemon = Daemon(load(file, {}, is_in_memory=lambda path: True), {}, redactor)
+    life = asyncio.create_task(daemon.run())
+    await until(lambda: life.done() or daemon.url)
+    daemon.stop()
+    await life
+    assert redactor.clean("signed with swordfish-77") == f"signed with {MASK}"
 
 
 @pytest.fixture

@@ -231,7 +231,9 @@ class RealGateway:
         return answer["order"]
 
     def order(self, order_id):
-        return self.call("GET", f"/v1/orders/{order_id}")[1]["order"]
+        status, answer = self.call("GET", f"/v1/orders/{order_id}")
+        assert status == 200, answer
+        return answer["order"]
 
     def wait_order(self, order_id, *states):
         return until(

@@ -54,6 +54,14 @@ struct alignas(kCacheLine) BookOrder {
 static_assert(sizeof(BookOrder) == 2 * kCacheLine);
 
 /// The index holds slots and no keys: consecutive ids share its cache lines, and the rare orders of
+/// Hash for consecutive numbers: eight neighbours stay together and share cache lines, the eights
+/// are scattered. One unbroken run of a whole table would make every erase walk to its end.
+[[nodiscard]] constexpr std::uint64_t block_hash(std::uint64_t number,
+                                                 std::uint64_t scope) noexcept {
+  return mix((number >> 3) ^ 0xD6E8FEB86659FD93ULL, scope ^ 0x9E3779B97F4A7C15ULL) << 3 |
+         (number & 7);
+}
+
 /// one place are chained through their slots.
 class OrderPool {
  public:

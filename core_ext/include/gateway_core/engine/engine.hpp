@@ -1,4 +1,4 @@
-// The corridor: reserve -> risk gate -> decide -> append -> publish -> apply -> port. One thread.
+// The corridor: risk gate -> reserve -> decide -> append -> publish -> apply -> port. One thread.
 // Between reserve and publish: no allocation, lock, system call, exception or Python.
 #pragma once
 
@@ -135,7 +135,7 @@ class Engine {
     std::uint32_t route_index;
     std::int64_t price = 0;         // protection price for orders without one
     std::int64_t amount_e4 = 0;     // what it holds at the gate
-    std::uint64_t fingerprint = 0;  // H11, 0 = not looked for
+    std::uint64_t fingerprint = 0;  // of the duplicate check, 0 = not looked for
     bool is_emulated = false;       // held back: the gateway triggers it
   };
 
@@ -247,10 +247,9 @@ class Engine {
   PortServer* shared_ports_ = nullptr;
   std::int64_t now_ns_ = 0;
   std::int64_t timers_due_ns_ = 0;
-  std::uint64_t kill_word_seen_ = 0;
-  std::uint64_t kill_word_journaled_ = 0;
+  std::uint64_t kill_word_seen_ = 0;       // every cancel of this word is out
+  std::uint64_t kill_word_journaled_ = 0;  // its halt is recorded; cancels may still wait for room
   std::atomic<std::uint64_t> beat_{0};
-  // cancels of a raised kill word still wait for room
   bool is_closed_ = false;
   bool is_clock_healthy_ = true;
   /// An order we may have to trigger or end; when the venue rejects the end, we wait before asking.
@@ -264,7 +263,7 @@ class Engine {
     std::uint64_t value = 0;
     std::int64_t time_ns = 0;
   };
-  std::unique_ptr<Fingerprint[]> fingerprints_;  // H11, volatile
+  std::unique_ptr<Fingerprint[]> fingerprints_;  // duplicate check, volatile
 };
 
 inline constexpr std::size_t kFingerprints = 8192;

@@ -54,7 +54,7 @@ namespace gateway {
 /// that tests drive it with ticks of their own.
 class SteeredTime {
  public:
-  /// Steering never changes the rate by more than this (DESIGN 4).
+  /// Steering never changes the rate by more than this.
   static constexpr std::int64_t kSlewPpmMax = 500;
 
   void start(std::uint64_t ticks, std::int64_t time_ns, std::uint64_t rate_e32) noexcept {

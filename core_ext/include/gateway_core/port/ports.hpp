@@ -36,7 +36,7 @@ struct VenuePort {
   SpscLane<kEntryBytes> facts;               // adapter -> engine
   std::uint64_t entries_out = 0;             // engine's count, compared with the journal
 
-  /// New work may use three quarters of a lane, cancels nearly all (DESIGN 1).
+  /// New work may use three quarters of a lane, cancels nearly all.
   [[nodiscard]] bool has_room_for_new() noexcept {
     return !outbound.holds_more_than(outbound.capacity() * 3 / 4) &&
            !gated.holds_more_than(gated.capacity() * 3 / 4);

@@ -19,8 +19,8 @@
 
 namespace gateway {
 
-/// Where a position is in its life. kOpening is never stored: it is kFlat or kClosed with an
-/// opening order at work (see shown_state). Values are on disk: append only.
+/// Where a position is in its life. Values are on disk: append only. kOpening is kept for its
+/// number; nothing sets it.
 enum class PositionState : std::uint8_t {
   kFlat = 0,
   kOpening = 1,
@@ -144,23 +144,6 @@ struct FillShares {
   if (!detail::is_storable(fee.e18) || !detail::is_storable(book.fees_e18 + fee.e18)) return false;
   book.fees_e18 += fee.e18;
   return true;
-}
-
-/// What a reader is shown: OPENING while nothing is held and an order that would open is at work.
-[[nodiscard]] constexpr PositionState shown_state(const PositionBook& book,
-                                                  bool has_opening_orders) noexcept {
-  return book.quantity == 0 && has_opening_orders ? PositionState::kOpening : book.state;
-}
-
-/// Largest quantity a reduce-only order of this side may execute: it never opens and never flips.
-[[nodiscard]] constexpr std::int64_t reducible(std::int64_t held, Side side) noexcept {
-  if (held > 0) return side == Side::kSell ? held : 0;
-  return side == Side::kBuy ? -held : 0;
-}
-
-/// Whether a signed quantity may stand on this leg: long legs hold >= 0, short legs <= 0.
-[[nodiscard]] constexpr bool is_on_leg(Leg leg, std::int64_t quantity) noexcept {
-  return leg == Leg::kNet || (leg == Leg::kLong ? quantity >= 0 : quantity <= 0);
 }
 
 }  // namespace gateway

@@ -48,7 +48,7 @@ struct LevelTotals {
 static_assert(sizeof(LevelTotals) == 64);
 
 /// Largest amount the gate works with: room for sums of many without overflow.
-inline constexpr std::int64_t kAmountMax_e4 = std::int64_t{1} << 58;
+inline constexpr std::int64_t kAmountMaxE4 = std::int64_t{1} << 58;
 
 /// Turns a product of mantissas into a reporting amount at 10^-4, always rounding up:
 /// amount = ceil(product * factor / 2^shift). A zero factor means "no rate".
@@ -91,7 +91,7 @@ struct AmountFactor {
     return out;
   }
 
-  /// Saturates at kAmountMax_e4. `product` is not negative.
+  /// Saturates at kAmountMaxE4. `product` is not negative.
   [[nodiscard]] std::int64_t amount_e4(Int128 product) const noexcept {
     const auto wanted = static_cast<UInt128>(product);
     if (wanted >> 64 != 0) [[unlikely]]
@@ -101,8 +101,8 @@ struct AmountFactor {
   [[nodiscard]] std::int64_t amount_e4(std::uint64_t product) const noexcept {
     const UInt128 scaled = static_cast<UInt128>(product) * factor;
     const UInt128 value = scaled >> shift;
-    if (value >= static_cast<UInt128>(kAmountMax_e4)) [[unlikely]]
-      return kAmountMax_e4;
+    if (value >= static_cast<UInt128>(kAmountMaxE4)) [[unlikely]]
+      return kAmountMaxE4;
     const auto whole = static_cast<std::uint64_t>(value);
     // The factor is rounded up, so the whole part alone may already be enough.
     const bool is_enough =
@@ -116,15 +116,15 @@ struct AmountFactor {
   [[nodiscard]] std::int64_t wide_amount_e4(UInt128 product) const noexcept {
     const auto wide = detail::multiply_192(product, factor);
     if (wide.high != 0) {
-      if (shift < 70) return kAmountMax_e4;
+      if (shift < 70) return kAmountMaxE4;
       const UInt128 high = (static_cast<UInt128>(wide.high) << 64) | wide.middle;
       const UInt128 value = (high >> (shift - 64)) + 1;
-      return value >= static_cast<UInt128>(kAmountMax_e4) ? kAmountMax_e4
-                                                          : static_cast<std::int64_t>(value);
+      return value >= static_cast<UInt128>(kAmountMaxE4) ? kAmountMaxE4
+                                                         : static_cast<std::int64_t>(value);
     }
     const UInt128 low = (static_cast<UInt128>(wide.middle) << 64) | wide.low;
     const UInt128 value = low >> shift;
-    if (value >= static_cast<UInt128>(kAmountMax_e4)) return kAmountMax_e4;
+    if (value >= static_cast<UInt128>(kAmountMaxE4)) return kAmountMaxE4;
     return static_cast<std::int64_t>(value) + ((value << shift) != low ? 1 : 0);
   }
 };

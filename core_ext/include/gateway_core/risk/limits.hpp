@@ -58,8 +58,7 @@ struct alignas(64) LevelEntity {
 };
 static_assert(offsetof(LevelEntity, orders) < 128);
 
-/// Positions and prices stay inside this so that sums of admitted orders cannot overflow (DESIGN
-/// 3).
+/// Positions and prices stay inside this so that sums of admitted orders cannot overflow.
 inline constexpr std::int64_t kQuantityMax = std::int64_t{1} << 61;
 
 /// A limit in whole units at 10^-8 as a mantissa of `scale`, rounded down, never above 2^61.

@@ -99,8 +99,8 @@ namespace detail {
 
 }  // namespace detail
 
-/// H1, H3, H4, H5, H7, H8, H10, H16, H18 in one pass. True = everything is in order. Every rule is
-/// a difference that must not be negative, so that their sign bits add up to one answer.
+/// Every rule but the duplicate check in one pass. True = everything is in order. Each rule is a
+/// difference that must not be negative, so that their sign bits add up to one answer.
 [[nodiscard]] inline bool passes_gate(const GateView& view, const GateOrder& order) noexcept {
   const EffectiveLimits& limits = *view.limits;
   const int side = index_of(order.side);

@@ -35,6 +35,15 @@ struct alignas(64) MarkRow {
 };
 static_assert(sizeof(MarkRow) == 64);
 
+/// Twice what the prices say that a venue told (a MarkRow or a MarkMessage): the mark, else the
+/// middle of the book, else the last price. Twice, because a middle may fall between two ticks.
+template <typename Prices>
+[[nodiscard]] constexpr Int128 twice_reference_price(const Prices& told) noexcept {
+  if (told.mark != 0) return static_cast<Int128>(told.mark) * 2;
+  if (told.bid != 0 && told.ask != 0) return static_cast<Int128>(told.bid) + told.ask;
+  return static_cast<Int128>(told.last) * 2;
+}
+
 struct CurrencyRow {
   CurrencyDefined definition{};
   AmountFactor reporting;    // reporting amount at 10^-4 of money at 10^-18; factor 0 = no rate

@@ -13,7 +13,7 @@ __extension__ typedef unsigned __int128 UInt128;
 
 /// Decimal digits behind the point of every Money value.
 inline constexpr int kMoneyScale = 18;
-/// Largest sum of price, quantity and multiplier scale an instrument may have (DESIGN 3).
+/// Largest sum of price, quantity and multiplier scale an instrument may have.
 inline constexpr int kScaleSumMax = 18;
 
 inline constexpr std::int64_t kPow10_64[19] = {1LL,

@@ -12,7 +12,7 @@ enum class Leg : std::uint8_t { kNet = 0, kLong = 1, kShort = 2 };
 enum class MarginMode : std::uint8_t { kCash = 0, kCross = 1, kIsolated = 2 };
 enum class InstrumentKind : std::uint8_t { kSpot = 1, kLinear = 2, kInverse = 3, kQuanto = 4 };
 enum class Liquidity : std::uint8_t { kUnknown = 0, kMaker = 1, kTaker = 2 };
-/// How far a record must have travelled before the venue hears of it (DESIGN 5).
+/// How far a record must have travelled before the venue hears of it.
 enum class Durability : std::uint8_t { kMemory = 0, kProcess = 1, kDiskAsync = 2, kDisk = 3 };
 /// Where a limit, a trading state or a kill applies. The order is the order of checks.
 enum class Level : std::uint8_t {
@@ -25,9 +25,10 @@ enum class Level : std::uint8_t {
 inline constexpr int kLevels = 5;
 enum class TradingState : std::uint8_t { kActive = 0, kReducing = 1, kHalted = 2 };
 
-[[nodiscard]] constexpr bool is_time_in_force(TimeInForce tif) noexcept {
-  return tif == TimeInForce::kDay || tif == TimeInForce::kGtc || tif == TimeInForce::kIoc ||
-         tif == TimeInForce::kFok || tif == TimeInForce::kGtd;
+[[nodiscard]] constexpr bool is_time_in_force(TimeInForce time_in_force) noexcept {
+  return time_in_force == TimeInForce::kDay || time_in_force == TimeInForce::kGtc ||
+         time_in_force == TimeInForce::kIoc || time_in_force == TimeInForce::kFok ||
+         time_in_force == TimeInForce::kGtd;
 }
 
 /// Order flags, one bit each.
