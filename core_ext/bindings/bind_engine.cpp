@@ -297,13 +297,13 @@ void bind_order_reads(nb::class_<EngineHandle>& engine) {
       .def(
           "order",
           [](EngineHandle& handle, OrderId id) {
-            return order_row_at(handle.runtime->state(), slot_of(handle, id));
+            return order_row_at(handle.runtime->state(), slot_of(handle, id), id);
           },
           "order_id"_a)
       .def(
           "pending_replace",
           [](EngineHandle& handle, OrderId id) {
-            return pending_replace_at(handle.runtime->state(), slot_of(handle, id));
+            return pending_replace_at(handle.runtime->state(), slot_of(handle, id), id);
           },
           "order_id"_a)
       .def("find_order", &find_order, "principal"_a, "client_id"_a)

@@ -316,7 +316,8 @@ void bind_replica(nb::module_& module) {
           "order",
           [](Handle& handle, OrderId id) -> nb::object {
             if (handle.follower.state() == nullptr) return nb::none();
-            return order_row_at(*handle.follower.state(), handle.follower.state()->orders.find(id));
+            return order_row_at(*handle.follower.state(), handle.follower.state()->orders.find(id),
+                                id);
           },
           "order_id"_a)
       .def("positions",

@@ -144,22 +144,31 @@ nb::dict order_row(const State& state, const Order& order) {
   return row;
 }
 
-nb::object order_row_at(const State& state, std::uint32_t slot) {
+namespace {
+
+/// A whole copy of the order `id`, which stood in `slot` a moment ago: the slot may have been taken
+/// for another order since.
+bool copy_order(const State& state, std::uint32_t slot, OrderId id, Order& copy) {
+  return slot != kNoSlot && read(state.orders.at(slot), copy) && copy.order_id == id &&
+         copy.state != 0;
+}
+
+}  // namespace
+
+nb::object order_row_at(const State& state, std::uint32_t slot, OrderId id) {
   Order copy;
-  if (slot == kNoSlot || !read(state.orders.at(slot), copy) || copy.order_id == 0)
-    return nb::none();
+  if (!copy_order(state, slot, id, copy)) return nb::none();
   return order_row(state, copy);
 }
 
-nb::object pending_replace_at(const State& state, std::uint32_t slot) {
+nb::object pending_replace_at(const State& state, std::uint32_t slot, OrderId id) {
   Order copy;
-  if (slot == kNoSlot || !read(state.orders.at(slot), copy) || copy.pending_quantity == 0)
-    return nb::none();
+  if (!copy_order(state, slot, id, copy) || copy.pending_quantity == 0) return nb::none();
   const InstrumentDefined& rules = state.registry.instruments.at(copy.instrument).definition;
-  const std::string id = copy.pending_client_number != 0
-                             ? std::to_string(copy.pending_client_number)
-                             : text(copy.pending_client_id.view());
-  return nb::make_tuple(id, format_decimal(copy.pending_quantity, rules.quantity_scale),
+  const std::string client_id = copy.pending_client_number != 0
+                                    ? std::to_string(copy.pending_client_number)
+                                    : text(copy.pending_client_id.view());
+  return nb::make_tuple(client_id, format_decimal(copy.pending_quantity, rules.quantity_scale),
                         format_decimal(copy.pending_price, rules.price_scale));
 }
 
@@ -175,7 +184,7 @@ nb::list order_rows(const State& state, bool open_only, std::size_t limit) {
     wanted.push_back(slot);
   }
   for (auto it = wanted.rbegin(); it != wanted.rend(); ++it) {
-    if (!read(state.orders.at(*it), copy)) continue;
+    if (!read(state.orders.at(*it), copy) || copy.state == 0) continue;
     if (open_only && !is_open(static_cast<OrderState>(copy.state))) continue;
     rows.append(order_row(state, copy));
   }

@@ -11,10 +11,11 @@ namespace gateway {
 
 [[nodiscard]] nanobind::dict order_row(const State& state, const Order& order);
 /// (client_order_id, quantity, price) of the pending replace, None without one.
-[[nodiscard]] nanobind::object pending_replace_at(const State& state, std::uint32_t slot);
+[[nodiscard]] nanobind::object pending_replace_at(const State& state, std::uint32_t slot,
+                                                  OrderId id);
 [[nodiscard]] nanobind::list order_rows(const State& state, bool open_only, std::size_t limit);
-/// nullptr-safe lookups by slot; None when the slot could not be read.
-[[nodiscard]] nanobind::object order_row_at(const State& state, std::uint32_t slot);
+/// The order `id`, found in `slot`; None when it could not be read or is not there any more.
+[[nodiscard]] nanobind::object order_row_at(const State& state, std::uint32_t slot, OrderId id);
 [[nodiscard]] nanobind::list position_rows(const State& state, std::int64_t now_ns);
 /// (instrument, price that positions are valued at, time_ns) of every instrument that has one.
 [[nodiscard]] nanobind::list mark_rows(const State& state);

@@ -178,7 +178,7 @@ GateVerdict Engine::check_replace(const ReplaceMessage& message, const Order& or
       found != Refusal::kNone) {
     return no(found);
   }
-  if (row.factor.factor == 0) return no(Refusal::kNoConversionRate);
+  if (!state_.registry.has_rates(row)) return no(Refusal::kNoConversionRate);
   // Judged as the larger of old and new; only what comes on top of the reservation is added.
   const std::int64_t rest = quantity - order.cumulative;
   const std::int64_t counted = gate_price_of(order.side, price, row.reference.price);

@@ -273,7 +273,7 @@ Refusal Engine::check_named(Candidate& candidate) noexcept {
   if (message.expires_ns != 0 && message.expires_ns <= candidate.now_ns)
     return Refusal::kExpiryPast;
   if (message.client_number == 0 && state_.names.is_text_full()) return Refusal::kIdempotencyFull;
-  return row.factor.factor == 0 ? Refusal::kNoConversionRate : Refusal::kNone;
+  return state_.registry.has_rates(row) ? Refusal::kNone : Refusal::kNoConversionRate;
 }
 
 Notice Engine::decide(const NewOrderMessage& message, std::uint32_t port) noexcept {

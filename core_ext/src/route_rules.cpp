@@ -9,13 +9,21 @@ namespace {
 constexpr TimeInForce kTimesInForce[] = {TimeInForce::kDay, TimeInForce::kGtc, TimeInForce::kIoc,
                                          TimeInForce::kFok};
 
-[[nodiscard]] bool is_trading(const Route& route) noexcept {
+[[nodiscard]] bool is_trading(const State& state, const Route& route) noexcept {
   const bool is_hedge = route.account_row->definition.is_hedge_mode != 0 &&
                         route.instrument_row->rules.kind != InstrumentKind::kSpot;
   return route.instrument_row->definition.is_tradable != 0 &&
-         route.instrument_row->factor.factor != 0 &&
+         state.registry.has_rates(*route.instrument_row) &&
          route.venue_row->session == VenueSession::kReconciled &&
          is_hedge == (route.leg != Leg::kNet);
+}
+
+/// Whether a new order with the ids of this route would take it: a position keeps its margin mode,
+/// the account may have another one by now, and then new orders have a route of their own.
+[[nodiscard]] bool is_for_new_orders(const State& state, const Route& route) noexcept {
+  return route.margin_mode == state.margin_mode_of(route.account, route.instrument) &&
+         route.instrument_row->definition.venue == route.venue &&
+         route.account_row->definition.venue == route.venue;
 }
 
 void allow(RouteRules& rules, OrderType type, TimeInForce time_in_force,
@@ -80,9 +88,8 @@ RouteRules work_out_rules(State& state, Route& route) noexcept {
   const std::int64_t smallest = std::max<std::int64_t>(defined.quantity_min, 1);
   const std::int64_t largest =
       defined.quantity_max == 0 ? kQuantityMax : std::min(defined.quantity_max, kQuantityMax);
-  const bool is_same_venue = route.account_row->definition.venue == route.venue;
-  if (!is_trading(route) || !is_same_venue || smallest > largest || defined.tick <= 0 ||
-      defined.lot <= 0 || !registry.strategies.has(route.strategy) ||
+  if (!is_trading(state, route) || !is_for_new_orders(state, route) || smallest > largest ||
+      defined.tick <= 0 || defined.lot <= 0 || !registry.strategies.has(route.strategy) ||
       !work_out_products(rules, row)) {
     return rules;
   }

@@ -76,8 +76,10 @@ std::uint32_t State::take_slot(OrderId id) noexcept {
       names.end_pending(old.principal, old.pending_client_number);
     }
     if (old.reserved_quantity != 0) {
+      begin_write(old.version);
       put(old.told_cumulative, 0);
       reserve_again(old);
+      end_write(old.version);
     }
   }
   return orders.take(id);
@@ -260,12 +262,14 @@ bool State::apply_replace_requested(const RecordHeader& header,
   const std::uint32_t slot = orders.find(replace.order_id);
   if (slot == kNoSlot) return false;
   Order& order = orders.at(slot);
+  // Numbers are names among the orders of one principal: another's is used up, but names nothing.
+  const std::uint64_t number = header.actor == order.principal ? replace.client_number : 0;
   begin_write(order.version);
   move_overlay(order, Overlay::kReplace, PendingEvent::kRequested);
   put(order.pending_price, replace.price);
   put(order.pending_quantity, replace.quantity);
   put(order.pending_gate_price, gate_price_of(order.side, replace.price, replace.reference_price));
-  put(order.pending_client_number, replace.client_number);
+  put(order.pending_client_number, number);
   put_all(order.pending_client_id, replace.client_id);
   put(order.updated_ns, header.time_ns);
   put(order.sequence, header.sequence);
@@ -273,7 +277,7 @@ bool State::apply_replace_requested(const RecordHeader& header,
   end_write(order.version);
   if (replace.client_number != 0) {
     names.use_number(header.actor, replace.client_number);
-    names.await_number(order.principal, replace.client_number, replace.order_id);
+    if (number != 0) names.await_number(order.principal, number, replace.order_id);
   } else if (!replace.client_id.empty()) {
     names.use_text(header.actor, replace.client_id, replace.order_id);
   }

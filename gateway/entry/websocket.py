@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 SLOW_CONSUMER = 4008
 _LOGIN_SECONDS_MAX = 10.0
 _THROTTLED_MAX = 100  # refusals for rate in a row before the session is closed
+_CANCEL_WAITS_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _FILLS = frozenset({RecordKind.ORDER_FILLED, RecordKind.FILL_BUSTED, RecordKind.FILL_CORRECTED})
 
 
@@ -118,6 +119,8 @@ class Sessions:
             if not self._open and not self._ends:
                 return
             await asyncio.sleep(0.01)
+        for end in self._ends:  # what is still open is cancelled by the next start
+            end.cancel()
 
 
 class Session:
@@ -161,22 +164,30 @@ class Session:
         self._unlisten()
 
     async def cancel_own(self) -> None:
-        """The session is gone: cancel what it sent and is still open, when it asked for that."""
+        """The session is gone: cancel what it sent and is still open, when it asked for that. What
+        is refused for now (rate, no room, venue down) is asked again until nothing is left."""
         if not self._is_cancelling or self.who is None:
             return
-        find, principal = self._desk.engine.order_by_client_id, self.who.principal
+        rounds = 0
+        while await self._cancel_round(self.who.principal):
+            await asyncio.sleep(_CANCEL_WAITS_SECONDS[min(rounds, len(_CANCEL_WAITS_SECONDS) - 1)])
+            rounds += 1
+        self._sessions.counters["ws_cancel_on_disconnect"] += 1
+
+    async def _cancel_round(self, principal: str) -> int:
+        """One cancel for each open order that is not being cancelled; how many were refused."""
+        find, refused = self._desk.engine.order_by_client_id, 0
         late = {int(row["order_id"]) for each in self._late if (row := find(principal, each))}
         for order_id in sorted(self._own | late):
             row = self._desk.engine.order(order_id)
             if row is None or row["state"] in TERMINAL_STATES or row["pending"] == "cancel":
                 continue
             try:
-                await self._desk.router.cancel(
-                    self.who.principal, order_id, CancelReason.DISCONNECT
-                )
+                await self._desk.router.cancel(principal, order_id, CancelReason.DISCONNECT)
             except RefusedError as error:
+                refused += 1
                 log.warning("cancel on disconnect of order %d: %s", order_id, error)
-        self._sessions.counters["ws_cancel_on_disconnect"] += 1
+        return refused
 
     def close_soon(self, code: int, reason: str) -> None:
         """Close with a code and a reason, after what is queued was dropped."""

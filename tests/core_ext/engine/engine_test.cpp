@@ -102,6 +102,35 @@ TEST(a_numeric_client_id_is_the_same_order_until_it_is_recycled_and_never_a_seco
   CHECK_EQUAL(world.engine.replace(replace, 1).refusal, static_cast<int>(Refusal::kIdConflict));
 }
 
+TEST(a_number_that_another_principal_gave_in_a_replace_names_no_order_of_the_owner) {
+  World world;
+  PrincipalDefined head = world.engine.state().registry.principals.at(1).definition;
+  head.id = 2;
+  head.name.assign("head");
+  world.engine.record_control(RecordKind::kPrincipalDefined, head);
+  const Notice held = world.engine.submit(world.order(), 1);
+  world.number = 90;
+  CHECK_EQUAL(world.engine.submit(world.order(), 1).refusal, 0);  // the owner's newest number is 91
+  ReplaceMessage replace{};
+  replace.header = {MessageKind::kReplace, 1, 0, 2, 1};
+  replace.order_id = held.order_id;
+  replace.client_number = 50;
+  replace.quantity = 5000;
+  CHECK_EQUAL(world.engine.replace(replace, 1).refusal, 0);
+  NewOrderMessage mine = world.order();
+  mine.client_number = 50;
+  const Notice pending = world.engine.submit(mine, 1);
+  CHECK_EQUAL(pending.refusal, 0);
+  CHECK(pending.order_id != held.order_id);
+  OrderFact replaced = fact(held.order_id);
+  replaced.quantity = 5000;
+  world.engine.on_fact(RecordKind::kOrderReplaced, replaced);
+  CHECK_EQUAL(world.engine.submit(mine, 1).order_id, pending.order_id);
+  // The number stays used for him who gave it.
+  replace.quantity = 6000;
+  CHECK_EQUAL(world.engine.replace(replace, 1).refusal, static_cast<int>(Refusal::kIdConflict));
+}
+
 TEST(a_short_message_does_not_see_what_came_before_it) {
   World world;
   NewOrderMessage text = world.order();

@@ -135,3 +135,55 @@ TEST(prepared_rules_decide_as_the_named_checks_do) {
   }
   CHECK(accepted > 3'000);
 }
+
+TEST(after_a_new_margin_mode_no_new_order_takes_the_route_of_the_old_one) {
+  World world;
+  const Notice first = world.engine.submit(world.order(), world.client->number);
+  CHECK_EQUAL(first.refusal, 0);
+  AccountDefined account = world.runtime.state().registry.accounts.at(1).definition;
+  ++account.version;
+  account.margin_mode = static_cast<std::uint8_t>(MarginMode::kIsolated);
+  world.engine.record_control(RecordKind::kAccountDefined, account);
+  // A replace of the old order prepares its route again, before any new order asked.
+  ReplaceMessage replace{};
+  replace.header = {MessageKind::kReplace, 1, 0, 1, 1};
+  replace.order_id = first.order_id;
+  replace.quantity = 2'000;
+  CHECK_EQUAL(world.engine.replace(replace, world.client->number).refusal, 0);
+  const Notice second = world.engine.submit(world.order(), world.client->number);
+  CHECK_EQUAL(second.refusal, 0);
+  const State& state = world.runtime.state();
+  const auto mode_of = [&](OrderId id) {
+    return state.orders.at(state.orders.find(id)).margin_mode;
+  };
+  CHECK_EQUAL(mode_of(first.order_id), static_cast<int>(MarginMode::kCross));
+  CHECK_EQUAL(mode_of(second.order_id), static_cast<int>(MarginMode::kIsolated));
+}
+
+TEST(without_a_rate_of_the_settlement_currency_losses_cannot_be_measured_and_nothing_passes) {
+  World world;
+  CurrencyDefined coin{};
+  coin.id = 3;
+  coin.version = 1;
+  coin.code.assign("ETH");
+  world.engine.record_control(RecordKind::kCurrencyDefined, coin);
+  const Notice held = world.engine.submit(world.order(), world.client->number);
+  InstrumentDefined row = world.runtime.state().registry.instruments.at(1).definition;
+  ++row.version;
+  row.settle = 3;
+  world.engine.record_control(RecordKind::kInstrumentDefined, row);
+  constexpr auto kNoRate = static_cast<int>(Refusal::kNoConversionRate);
+  CHECK_EQUAL(world.engine.submit(world.order(), world.client->number).refusal, kNoRate);
+  CHECK_EQUAL(world.engine.submit(world.order(), world.client->number).refusal, kNoRate);
+  ReplaceMessage replace{};
+  replace.header = {MessageKind::kReplace, 1, 0, 1, 1};
+  replace.order_id = held.order_id;
+  replace.quantity = 2'000;
+  CHECK_EQUAL(world.engine.replace(replace, world.client->number).refusal, kNoRate);
+  CurrencyRateSet rate{};
+  rate.currency = 3;
+  rate.version = 1;
+  rate.rate_e8 = 100'000'000;
+  world.engine.record_control(RecordKind::kCurrencyRateSet, rate);
+  CHECK_EQUAL(world.engine.submit(world.order(), world.client->number).refusal, 0);
+}

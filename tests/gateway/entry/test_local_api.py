@@ -239,6 +239,32 @@ async def test_an_order_whose_verdict_was_late_is_cancelled_at_the_disconnect_to
                 await asyncio.sleep(0.01)
 
 
+async def test_a_cancel_at_the_disconnect_that_is_refused_for_now_is_asked_again(tmp_path):
+    async with open_door(tmp_path) as door:
+        world, cancel, refused = door.world, door.world.router.cancel, []
+
+        async def cancel_throttled(*arguments):
+            if len(refused) < 2:
+                refused.append(arguments)
+                raise RefusedError("THROTTLED")
+            return await cancel(*arguments)
+
+        world.router.cancel = cancel_throttled
+        socket = await door.ws()
+        await socket.send_json(
+            {"op": "login", "key": f"desk.{SECRET}", "cancel_on_disconnect": True}
+        )
+        await socket.receive_json()
+        await socket.send_json({"op": "submit", "id": 1, "order": ORDER})
+        order_id = int((await socket.receive_json())["order"]["order_id"])
+        world.link.session.accepted(order_id, "v1")
+        await socket.close()
+        async with asyncio.timeout(5):
+            while world.row(order_id)["pending"] != "cancel":  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert len(refused) == 2
+
+
 async def test_a_session_that_does_not_read_is_closed_by_name(tmp_path):
     limits = ApiLimits(session_queue_max=16)
     async with open_door(tmp_path, limits) as door:

@@ -96,14 +96,20 @@ class OrderTable {
     if (used_ < capacity_) {
       slot = used_;
       __atomic_store_n(&used_, slot + 1, __ATOMIC_RELEASE);
+      begin_write(slots_[slot].version);
     } else {
       slot = terminal_.first - 1;
       unlink(terminal_, slot);
+      // Readers see the old order with its names, or the new id: never the one without the other.
+      begin_write(slots_[slot].version);
       by_id_.erase(slots_, id_hash(slots_[slot].order_id), slot);
       forget_number(slot);
       forget_venue_id(slot);
     }
-    insert(id, slot);
+    put(slots_[slot].order_id, id);
+    put(slots_[slot].state, 0);  // readers pass it over until its fields are written
+    by_id_.insert(slots_, id_hash(id), slot);
+    end_write(slots_[slot].version);
     link(open_, slot);
     return slot;
   }
@@ -167,14 +173,6 @@ class OrderTable {
     return text_key(account, text).high;  // odd, so never 0
   }
 
-  void insert(OrderId id, std::uint32_t slot) noexcept {
-    Order& order = slots_[slot];
-    begin_write(order.version);
-    put(order.order_id, id);
-    put(order.state, 0);  // readers pass it over until its fields are written
-    by_id_.insert(slots_, id_hash(id), slot);
-    end_write(order.version);
-  }
   void forget_number(std::uint32_t slot) noexcept {
     const Order& order = slots_[slot];
     if (order.client_number == 0) return;

@@ -199,6 +199,11 @@ class Registry {
   [[nodiscard]] bool apply(const LimitsSet& record) noexcept;
   [[nodiscard]] bool apply(const TradingStateSet& record) noexcept;
 
+  /// Whether orders, and the losses that they may bring, can be measured in the reporting currency.
+  [[nodiscard]] bool has_rates(const InstrumentRow& row) const noexcept {
+    return row.factor.factor != 0 && currencies.at(row.definition.settle).reporting.factor != 0;
+  }
+
   /// Rises whenever a limit, a trading state or a rate moved: the name of the limits in force.
   [[nodiscard]] std::uint32_t limits_generation() const noexcept { return limits_generation_; }
   /// Rises whenever anything moved that decides about orders, but not with prices and totals: what
