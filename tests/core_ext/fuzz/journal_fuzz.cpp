@@ -123,6 +123,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t byte
   world.stop();
 
   std::string error;
-  static_cast<void>(rebuild_superblock(*disk, kDirectory, 1, 0, error));
+  RebuildReport report;
+  static_cast<void>(rebuild_superblock(*disk, kDirectory, 1, 0, report, error));
   return 0;
 }
