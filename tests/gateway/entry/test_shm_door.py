@@ -401,6 +401,24 @@ def test_a_killed_gateway_is_noticed_and_its_orders_are_asked_for_after_a_new_at
         world.close()
 
 
+def test_after_a_kill_the_next_start_cancels_what_the_port_wanted_cancelled_and_no_more(tmp_path):
+    world = start(tmp_path, "inline")
+    try:
+        with PortClient.connect(world.socket, world.key) as keeps:
+            kept = keeps.wait(submit(keeps)).order_id
+            next_of(keeps, RecordKind.ORDER_ACCEPTED, kept)
+            with PortClient.connect(world.socket, world.key, cancel_on_disconnect=True) as client:
+                own = client.wait(submit(client)).order_id
+                next_of(client, RecordKind.ORDER_ACCEPTED, own)
+                world.daemon.kill()
+        world.start_daemon()
+        world.key = (tmp_path / "journal" / "demo.key").read_text().strip()
+        world.wait_order(own, "CANCELED")
+        assert world.order(kept)["state"] == "NEW"
+    finally:
+        world.close()
+
+
 def test_without_the_setting_nothing_listens(tmp_path):
     world = RealGateway(tmp_path)
     try:
