@@ -11,6 +11,10 @@ using namespace desk;  // NOLINT
 
 namespace {
 
+std::string named(const char* letter, std::uint64_t number) {
+  return std::string(letter).append(std::to_string(number));
+}
+
 constexpr std::uint32_t kAccounts = 2;
 
 /// A desk whose every record is also applied to a replica.
@@ -86,7 +90,7 @@ struct Twin {
     }
     if (random.below(8) == 0) {
       message.flags = kTextClientId;
-      message.client_id.assign("t" + std::to_string(random.below(500)));
+      message.client_id.assign(named("t", random.below(500)));
       message.client_number = 0;
     }
     if (random.below(20) == 0) message.client_number = random.below(world.number + 1);
@@ -126,7 +130,7 @@ struct Twin {
     }
     if (random.below(2) == 0) {
       fact.venue_order_id.assign(
-          "v" + std::to_string(random.below(4) == 0 ? random.below(300) : fact.order_id));
+          named("v", random.below(4) == 0 ? random.below(300) : fact.order_id));
     }
     engine.on_fact(kind, fact);
   }
@@ -172,7 +176,7 @@ struct Twin {
     told.type = OrderType::kLimit;
     told.side = random.below(2) == 0 ? Side::kBuy : Side::kSell;
     told.time_in_force = TimeInForce::kGtc;
-    told.venue_order_id.assign("v" + std::to_string(random.below(300)));
+    told.venue_order_id.assign(named("v", random.below(300)));
     engine.on_adopt(told);
     orders.push_back(make_order_id(
         {1, engine.state().epoch, static_cast<std::uint32_t>(engine.state().orders_made)}));
