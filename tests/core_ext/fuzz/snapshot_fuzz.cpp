@@ -42,7 +42,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t byte
   const bool is_whole = (header.reserved[0] & 1) != 0;
   if (is_whole) {
     std::memcpy(header.magic, kSnapshotMagic, sizeof header.magic);
-    header.version = kFormatVersion;
+    header.version = kSnapshotVersion;
     header.instance = 1;
     header.sequence = 7;
     header.payload_bytes = bytes - sizeof header;
