@@ -35,6 +35,7 @@ COMMANDS = {
     "journal": ("journal", "Read a journal without a daemon."),
     "bench": ("bench", "Measure one part of the gateway on this machine."),
     "compare": ("compare", "Compare repeated bench runs; fail on a slowdown."),
+    "latency": ("latency", "Measure round trips to the running gateway."),
     "explain": ("explain", "Explain a refusal or a configuration fault."),
 }
 

@@ -34,6 +34,7 @@ from gateway.entry.control import open_unix_socket
 from gateway.entry.desk import Desk
 from gateway.entry.keys import Identity, KeyRing, create_key_file, write_private
 from gateway.entry.local_api import ApiLimits, LocalApi
+from gateway.entry.shm_door import ShmDoor, ShmTerms
 from gateway.execution.router import Router
 from gateway.logs import SECRET_LENGTH_MIN, Redactor, start_logging
 from gateway.machine import judge_pinning, pinned_roles
@@ -306,6 +307,7 @@ class Daemon:
             owner=self._operator if self._operator.principal else None,
             owner_uid=os.getuid(),
         )
+        self._open_shm_door()
         self._runner = self._api.runner()
         await self._runner.setup()
         passed = [
@@ -314,6 +316,28 @@ class Daemon:
         ]
         await self._listen([each for each in passed if each.family != socket.AF_UNIX])
         await self._listen_local([each for each in passed if each.family == socket.AF_UNIX])
+
+    def _open_shm_door(self) -> None:
+        """Clients in shared memory, when the configuration lets them."""
+        shm, api = self.settings.shm, self.settings.api
+        self._shm_door: ShmDoor | None = None
+        if not shm.enabled:
+            return
+        self._shm_door = ShmDoor(
+            self.engine,
+            self._drive,
+            self._keys,
+            ShmTerms(
+                ports_max=shm.ports_max,
+                request_entries=shm.request_entries,
+                reply_entries=shm.reply_entries,
+                requests_per_second=api.requests_per_second,
+                request_burst=api.request_burst,
+            ),
+            owner_uid=os.getuid(),
+            needs_wake=isinstance(self._drive, InlineDrive),
+        )
+        self._shm_door.open(self.settings.places.shm_socket)
 
     async def _listen_local(self, passed: list[socket.socket]) -> None:
         """The Unix side: systemd's socket when it passed one, else our own, which we remove."""
@@ -365,6 +389,9 @@ class Daemon:
         self.desk.state = "running"
         places = self.settings.places
         run = {"pid": os.getpid(), "api": self.url, "unix_socket": str(self._unix_socket)}
+        if self._shm_door is not None:
+            self._shm_door.admit()
+            run["shm_socket"] = str(places.shm_socket)
         write_private(places.run_file, json.dumps(run) + "\n")
         self._notifier.ready(f"serving {self.url}")
         log.info("serving", extra={"url": self.url, "epoch": self.native.epoch})
@@ -404,6 +431,8 @@ class Daemon:
             self._api.sessions.check_keys()
             for difference in limit_differences(self.engine, fresh.limits):
                 log.warning("limits: %s: unchanged, see `gateway limits apply`", difference)
+            if self._shm_door is not None:
+                self._shm_door.check_keys()
             log.info("reloaded keys and log level")
         self._notifier.ready(f"serving {self.url}")
 
@@ -415,9 +444,14 @@ class Daemon:
         seconds = self.settings.gateway.shutdown_seconds_max
         self.desk.state = "stopping"
         self.router.refuse_new()
+        if self._shm_door is not None:
+            self._shm_door.refuse_new()
         if self.settings.gateway.shutdown_orders == "cancel":
             await self._cancel_open(seconds / 2)
         await self._api.sessions.close()
+        if self._shm_door is not None:
+            await self._shm_door.close()
+            self.settings.places.shm_socket.unlink(missing_ok=True)
         await self._runner.cleanup()
         await asyncio.gather(*(link.close(seconds / 4) for link in self._links))
         for task in self._tasks:

@@ -45,6 +45,9 @@ struct Place {
 [[nodiscard]] Figures rings(const Place& place);
 /// Nanoseconds that measuring one stage adds, always and sampled.
 [[nodiscard]] Figures measurement(const Place& place);
+/// Order to acknowledgement from another process, and a bare echo over the same lanes.
+[[nodiscard]] Figures shared_memory(const Place& place);
+[[nodiscard]] Figures shared_memory_echo(const Place& place);
 [[nodiscard]] Figures matching(const Place& place);
 /// Positions valued a second on each instruction set; `_large`: more of them than caches hold.
 [[nodiscard]] Figures mark_positions(const Place& place);

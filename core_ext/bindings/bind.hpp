@@ -14,6 +14,7 @@ void bind_valuation(nanobind::module_& module);
 void bind_matching(nanobind::module_& module);
 void bind_telemetry(nanobind::module_& module);
 void bind_machine(nanobind::module_& module);
+void bind_port_client(nanobind::module_& module);
 void bind_bench(nanobind::module_& module);
 
 }  // namespace gateway

@@ -100,6 +100,8 @@ void bind_bench(nb::module_& module) {
       "place"_a, "records"_a);
   module.def("rings", &run_at<bench::rings>, "place"_a);
   module.def("measurement", &run_at<bench::measurement>, "place"_a);
+  module.def("shared_memory", &run_at<bench::shared_memory>, "place"_a);
+  module.def("shared_memory_echo", &run_at<bench::shared_memory_echo>, "place"_a);
   module.def("matching", &run_at<bench::matching>, "place"_a);
   module.def("mark_positions", &run_at<bench::mark_positions>, "place"_a);
   module.def("threads", &run_at<bench::threads>, "place"_a);

@@ -11,6 +11,7 @@
 #include "gateway_core/journal/reader.hpp"
 #include "gateway_core/journal/sha256.hpp"
 #include "rows.hpp"
+#include "shared_ports.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -401,6 +402,7 @@ void bind_engine(nb::module_& module) {
   bind_control(engine);
   bind_order_reads(engine);
   bind_reads(engine);
+  bind_shared_ports(engine);
 }
 
 }  // namespace gateway

@@ -5,6 +5,7 @@
 
 #include <new>
 
+#include "batch.hpp"
 #include "bind.hpp"
 #include "engine_handle.hpp"
 #include "gateway_core/types/decimal_text.hpp"
@@ -409,8 +410,8 @@ bool balance(VenuePortHandle& port, AccountId account, CurrencyId currency, std:
 }
 
 void bind_client_port(nb::module_& module) {
-  nb::class_<ClientPortHandle>(module, "ClientPort")
-      .def_prop_ro("number", [](const ClientPortHandle& port) { return port.port->number; })
+  auto port = nb::class_<ClientPortHandle>(module, "ClientPort");
+  port.def_prop_ro("number", [](const ClientPortHandle& handle) { return handle.port->number; })
       .def("submit", &submit, "principal"_a, "client_id"_a, "instrument"_a, "account"_a,
            "strategy"_a, "side"_a, "type"_a, "time_in_force"_a, "quantity"_a, "price"_a = "",
            "trigger_price"_a = "", "display_quantity"_a = "", "expires_ns"_a = 0, "leg"_a = 0,
@@ -421,9 +422,10 @@ void bind_client_port(nb::module_& module) {
       .def("mass_cancel", &mass_cancel, "principal"_a, "account"_a = 0, "strategy"_a = 0,
            "instrument"_a = 0, "venue"_a = 0, "origin_port"_a = 0, "reason"_a = 1)
       .def("notices", &notices, "limit"_a = 1024)
-      .def("wake_fd", [](ClientPortHandle& port) { return port.engine->watch(port); })
+      .def("wake_fd", [](ClientPortHandle& handle) { return handle.engine->watch(handle); })
       .def_prop_ro("overruns",
-                   [](const ClientPortHandle& port) { return port.port->notices.overruns(); });
+                   [](const ClientPortHandle& handle) { return handle.port->notices.overruns(); });
+  bind_batch(port);
 }
 
 bool accepted(VenuePortHandle& port, OrderId id, std::string_view venue_order_id,

@@ -21,6 +21,8 @@ NB_MODULE(_core, module) {
   gateway::bind_matching(matching);
   auto machine = module.def_submodule("machine", "Processors, memory and transports here.");
   gateway::bind_machine(machine);
+  auto port = module.def_submodule("port", "A client's end of a shared-memory port.");
+  gateway::bind_port_client(port);
   auto bench = module.def_submodule("bench", "Measurements of this machine.");
   gateway::bind_bench(bench);
 }

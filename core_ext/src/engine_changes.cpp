@@ -4,17 +4,21 @@
 #include "gateway_core/engine/engine.hpp"
 #include "gateway_core/engine/gateway_fact.hpp"
 #include "gateway_core/engine/outbound.hpp"
+#include "gateway_core/engine/port_server.hpp"
 
 namespace gateway {
 
 Notice Engine::answer(std::uint32_t port, const Notice& notice) noexcept {
-  if (port - 1 >= client_ports_.size()) return notice;  // 0 = nobody waits, others are long gone
-  ClientPort& client = *client_ports_[port - 1];
-  if (!client.notices.push(&notice)) [[unlikely]] {
-    client.notices.count_overrun();
-    ++counters_.notices_lost;
+  if (port - 1 < client_ports_.size()) [[likely]] {
+    ClientPort& client = *client_ports_[port - 1];
+    if (!client.notices.push(&notice)) [[unlikely]] {
+      client.notices.count_overrun();
+      ++counters_.notices_lost;
+    }
+  } else if (PortServer::is_shared(port) && shared_ports_ != nullptr) {
+    shared_ports_->answer(port, notice);
   }
-  return notice;
+  return notice;  // 0 = nobody waits, others are long gone
 }
 
 Notice Engine::refuse_change(RecordKind kind, const MessageHeader& header, OrderId order_id,

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "gateway_core/engine/engine.hpp"
+#include "gateway_core/engine/port_server.hpp"
 
 namespace gateway {
 namespace {
@@ -61,11 +62,13 @@ namespace {
 
 void Engine::tell_owner(const Order& order, Sequence sequence, RecordKind kind,
                         Refusal refusal) noexcept {
-  (void)answer(order.origin_port, {.sequence = sequence,
-                                   .request = 0,
-                                   .order_id = order.order_id,
-                                   .kind = static_cast<std::uint16_t>(kind),
-                                   .refusal = static_cast<std::uint16_t>(refusal)});
+  const Notice notice{.sequence = sequence,
+                      .request = 0,
+                      .order_id = order.order_id,
+                      .kind = static_cast<std::uint16_t>(kind),
+                      .refusal = static_cast<std::uint16_t>(refusal)};
+  if (!PortServer::is_shared(order.origin_port)) (void)answer(order.origin_port, notice);
+  if (shared_ports_ != nullptr) shared_ports_->tell(order, notice);
 }
 
 void Engine::record_anomaly(OrderId order_id, RecordKind kind, std::uint8_t state, AnomalyCode code,

@@ -3,6 +3,7 @@
 
 #include "gateway_core/engine/engine.hpp"
 #include "gateway_core/engine/gateway_fact.hpp"
+#include "gateway_core/engine/port_server.hpp"
 
 namespace gateway {
 namespace {
@@ -120,6 +121,7 @@ std::size_t Engine::turn(std::size_t limit) noexcept {
     run_timers(now);
   }
   done += turn_orders(limit);
+  if (shared_ports_ != nullptr) done += shared_ports_->poll(limit);
   release_gated();
   return done;
 }

@@ -51,6 +51,8 @@ Runtime::Runtime(const RuntimeOptions& options)
                                EngineSettings{.instance = options.journal.instance,
                                               .disk_async_window_ns = options.disk_async_window_ns,
                                               .measurement = &measurement_});
+  shared_ports_ = std::make_unique<PortServer>(*engine_);
+  engine_->serve(shared_ports_.get());
   is_open_ = true;
   if (const ThreadStart result = journal_->commit().start(); result != ThreadStart::kStarted) {
     throw std::runtime_error("journal_commit: " + std::string(describe(result)));

@@ -4,6 +4,7 @@ from gateway._core import bench as bench
 from gateway._core import engine as engine
 from gateway._core import journal as journal
 from gateway._core import matching as matching
+from gateway._core import port as port
 from gateway._core import positions as positions
 from gateway._core import telemetry as telemetry
 from gateway._core import types as types

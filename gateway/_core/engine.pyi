@@ -4,6 +4,9 @@ event-loop thread, works with both drives, and never blocks longer than one engi
 
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gateway._core.telemetry import Measurement
 
 class Notice(NamedTuple):
@@ -90,6 +93,13 @@ class ClientPort:
         cancel. The kStopped-free answer is one notice with kind 32 per order, then one with
         order_id 0 and `current` = number of cancels sent."""
     def notices(self, limit: int = 1024) -> list[Notice]: ...
+    def submit_batch(
+        self, principal: int, orders: NDArray[Any], codes: NDArray[np.uint16]
+    ) -> tuple[int, int]:
+        """Rows and codes of gateway.core.batch. (first request, rows queued); the queued rows have
+        consecutive requests in their order. Raises ValueError for rows of another size."""
+    def take_notices(self, rows: NDArray[Any]) -> int:
+        """As notices(), into rows of gateway.core.batch; returns how many."""
     @property
     def overruns(self) -> int:
         """Notices lost because nobody read; re-read from the journal."""
@@ -363,6 +373,29 @@ class Engine:
     # Ports.
     def open_client_port(self, name: str, capacity: int = 4096) -> ClientPort: ...
     def open_venue_port(self, venue: int, capacity: int = 4096) -> VenuePort: ...
+    def open_shared_port(
+        self,
+        principal: int,
+        scopes: int,
+        *,
+        cancels_on_disconnect: bool = False,
+        needs_wake: bool = False,
+        requests_per_second: int = 0,
+        request_burst: int = 0,
+        request_entries: int = 1024,
+        reply_entries: int = 4096,
+    ) -> tuple[int, int, int] | None:
+        """(number, descriptor of the request lane, of the reply lane); the descriptors are the
+        caller's. None: no free place."""
+    def end_shared_port(self, number: int, why: int) -> None:
+        """Serve it no more (GATEWAY_PORT_END_*). What its client had published still counts."""
+    def release_shared_port(self, number: int) -> bool:
+        """Give the place back; False while its orders are being cancelled."""
+    def admit_shared_ports(self, refusal: int) -> None:
+        """What new orders and replaces are refused with; 0 = they are taken. Starts with
+        NOT_READY."""
+    def shared_ports(self) -> list[dict[str, int]]:
+        """number, principal, end, is_cancelling, requests, replies, replies_lost, orders_left."""
     # Reading. Each answer is consistent per row; keys as in docs/reference/api.md.
     def orders(self, open_only: bool = True, limit: int = 10000) -> list[dict[str, Any]]: ...
     def order(self, order_id: int) -> dict[str, Any] | None: ...

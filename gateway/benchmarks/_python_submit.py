@@ -5,13 +5,22 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from gateway._core import bench as native_bench
+from gateway.core.batch import ORDER_ROW, submit_batch, take_notices
 from gateway.core.engine import EngineSettings, open_native_engine
+
+if TYPE_CHECKING:
+    from gateway.core.native import ClientPort
 
 __all__ = ["measure"]
 
 _CHUNK = 64
+_BATCH = 4096
+_BATCHES = 24
 _LIMITS: dict[str, str | int] = {
     "order_quantity_max": "100",
     "order_notional_max": "10000000",
@@ -50,8 +59,8 @@ def measure(directory: str, ring_directory: str, scale: float) -> dict[str, floa
         levels = ((0, instrument), (1, strategy), (2, account), (3, venue), (4, 0))
         for level, number in levels:
             engine.set_limits(level, number, _LIMITS, "bench", "bench")
-        client = engine.open_client_port("bench", 4096)
-        adapter = engine.open_venue_port(venue, 4096)
+        client = engine.open_client_port("bench", 4 * _BATCH)
+        adapter = engine.open_venue_port(venue, 4 * _BATCH)
         adapter.session(2, "")
         adapter.marked(instrument, "60000", "59999", "60001", "60000")
         engine.turn()
@@ -78,9 +87,42 @@ def measure(directory: str, ring_directory: str, scale: float) -> dict[str, floa
             rounds,
             lambda: None,
         )
+        names = (instrument, account, strategy)
+        batches = max(3, int(_BATCHES * scale))
+        batch = _batch_ns(
+            client, principal, names, batches=batches, turn=engine.turn, take=adapter.take
+        )
     finally:
         engine.stop()
-    return {"single_p50": single, "empty_call": empty}
+    return {"single_p50": single, "empty_call": empty, "batch_per_order": batch}
+
+
+def _batch_ns(
+    client: ClientPort,
+    principal: int,
+    names: tuple[int, int, int],
+    *,
+    batches: int,
+    turn: Callable[[int], int],
+    take: Callable[[int], object],
+) -> float:
+    """Median nanoseconds an order: rows into the lane, the engine's turn, verdicts into rows."""
+    rows = np.zeros(_BATCH, ORDER_ROW)
+    rows["price"], rows["quantity"] = 5_999_000, 10
+    rows["instrument"], rows["account"], rows["strategy"] = names
+    rows["type"], rows["side"], rows["time_in_force"] = 2, 1, 1
+    taken = []
+    for number in range(batches):
+        rows["client_number"] = np.arange(number * _BATCH + 1, (number + 1) * _BATCH + 1)
+        begin = time.perf_counter_ns()
+        submit_batch(client, principal, rows)
+        turn(_BATCH)
+        verdicts = take_notices(client, _BATCH)
+        taken.append((time.perf_counter_ns() - begin) / _BATCH)
+        take(2 * _BATCH)
+        if len(verdicts) != _BATCH or verdicts["refusal"].any():
+            raise RuntimeError("bench: an order of a batch was refused")
+    return statistics.median(taken)
 
 
 def _median_ns(call: Callable[[str], object], rounds: int, between: Callable[[], None]) -> float:

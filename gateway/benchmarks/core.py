@@ -5,14 +5,12 @@ What each figure means: docs/reference/bench.md. It must never bypass a check to
 
 from __future__ import annotations
 
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from gateway.benchmarks import _machine, _positions, _python_submit
+from gateway.benchmarks import _machine, _place, _positions, _python_submit
 
 if TYPE_CHECKING:
     from gateway._core.bench import Place
@@ -20,9 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["measure"]
 
 Progress = Callable[[str], None]
-_MEMORY_FILES = Path("/dev/shm")
 _RECOVERY_RECORDS = 10_000_000
-_SUSTAINED_SECONDS = 10.0
 
 
 def measure(progress: Progress, *, is_quick: bool = False) -> dict[str, Any]:
@@ -40,6 +36,7 @@ def measure(progress: Progress, *, is_quick: bool = False) -> dict[str, Any]:
     result |= bench.nautilus()
     result["append_ns"] = bench.run("append")
     result["recover"] = bench.recover()
+    result["shm_round_trip_ns"] = bench.shared_memory()
     result |= bench.rings()
     result["match_ns"] = bench.run("matching")
     result["book_ns"] = bench.books()
@@ -52,27 +49,10 @@ class _Bench:
     def __init__(self, progress: Progress, is_quick: bool) -> None:
         self._progress = progress
         self._is_quick = is_quick
-        self._scale = 0.01 if is_quick else 1.0
-        self._cpus = _machine.cpu_pair()
+        self._scale = _place.scale_of(is_quick)
 
-    @contextmanager
-    def _place(self, name: str) -> Iterator[Place]:
-        from gateway._core import bench as native
-
-        memory_files = _MEMORY_FILES if _MEMORY_FILES.is_dir() else None
-        started = time.monotonic()
-        with (
-            tempfile.TemporaryDirectory(prefix="gateway-bench-") as directory,
-            tempfile.TemporaryDirectory(prefix="gateway-bench-", dir=memory_files) as ring,
-        ):
-            yield native.Place(
-                directory,
-                ring,
-                *self._cpus,
-                seconds=0.3 if self._is_quick else _SUSTAINED_SECONDS,
-                scale=self._scale,
-            )
-        self._progress(f"{name}: {time.monotonic() - started:.1f} s")
+    def _place(self, name: str) -> AbstractContextManager[Place]:
+        return _place.place(name, self._progress, is_quick=self._is_quick)
 
     def books(self) -> dict[str, dict[str, float]]:
         """`BOOK.WHAT` as a table of books."""
@@ -159,6 +139,11 @@ class _Bench:
             "mix": mix,
             "seconds": round(found["seconds"], 3),
         }
+
+    def shared_memory(self) -> dict[str, float]:
+        """Order to acknowledgement from another process; more of it in the bench `shm`."""
+        found = self.run("shared_memory")
+        return {"p50": found["p50"], "p99": found["p99"]}
 
     def rings(self) -> dict[str, float]:
         """A lane between two threads: there and back, and one way."""

@@ -45,6 +45,10 @@ COMMAND_CODES = {
         "What answered at the address is no gateway, or not one of this version.",
         "Compare the address with the one in run.json and the versions of both programs.",
     ),
+    "NO_ANSWER": CommandCode(
+        "The gateway was reached and did not answer in time.",
+        "Look with `gateway status`; the text says what became of the port.",
+    ),
     "BAD_JOURNAL": CommandCode(
         "The journal cannot be read up to where it should go.",
         "`gateway verify DIRECTORY` names segment, offset and sequence of every fault.",

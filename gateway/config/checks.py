@@ -182,6 +182,9 @@ def check_places(
     if len(str(places.unix_socket)) > SOCKET_PATH_LENGTH_MAX:
         expected = f"a path of at most {SOCKET_PATH_LENGTH_MAX} characters"
         faults.add("OUT_OF_RANGE", "api.unix_socket", expected, str(places.unix_socket))
+    if document.shm.enabled and len(str(places.shm_socket)) > SOCKET_PATH_LENGTH_MAX:
+        expected = f"a path of at most {SOCKET_PATH_LENGTH_MAX} characters"
+        faults.add("OUT_OF_RANGE", "shm.socket", expected, str(places.shm_socket))
     if places.tls_private_key:
         check_secret_file(places.tls_private_key, "api.tls_private_key", faults)
     if places.tls_certificate and not places.tls_certificate.is_file():

@@ -24,7 +24,7 @@ __all__ = ["SIMULATED_ADAPTERS", "load"]
 
 SIMULATED_ADAPTERS = frozenset({"paper"})
 _DEFINING_TABLE = re.compile(r"\[(\w+)\.NAME\]")  # as checks.py says where a name is defined
-FIXED_SECTIONS = ("journal", "capacity", "api", "observer", "log")
+FIXED_SECTIONS = ("journal", "capacity", "api", "shm", "observer", "log")
 WORDS = {"true": True, "false": False}
 
 
@@ -64,7 +64,8 @@ def load(
 
 def _resolve(document: Document, file: Path, environ: Mapping[str, str], user_id: int) -> Places:
     gateway, api = structs.asdict(document.gateway), structs.asdict(document.api)
-    return resolve(file, gateway, api, environ, user_id)
+    shm = structs.asdict(document.shm)
+    return resolve(file, gateway, api, environ, user_id, shm=shm)
 
 
 def _judge_without_document(file: Path, environ: Mapping[str, str], faults: Faults) -> None:

@@ -31,6 +31,7 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
     cli_key_file: Path  # KEYID.SECRET of the command line, made by the daemon, mode 0600
     run_file: Path  # run.json: {"pid", "api", "unix_socket"} of the running daemon
     limits_file: Path
+    shm_socket: Path = Path()  # where clients of the shared-memory door attach
     configuration_directory: Path = Path()  # secrets and TLS files are named relative to it
     tls_certificate: Path | None = None
     tls_private_key: Path | None = None
@@ -68,8 +69,11 @@ def resolve(
     api: Mapping[str, str],
     environ: Mapping[str, str],
     user_id: int,
+    *,
+    shm: Mapping[str, str],
 ) -> Places:
-    """Fill in every path. `gateway` and `api` are the text settings of those tables."""
+    """Fill in every path. `gateway`, `api` and `shm` are the text settings of those
+    tables."""
     beside = file.absolute().parent
     directory = Path(gateway["directory"]).absolute()
     ring = gateway["ring_directory"]
@@ -86,6 +90,9 @@ def resolve(
         cli_key_file=directory / "cli.key",
         run_file=ring_directory / RUN_FILE,
         limits_file=beside / gateway["limits_file"],
+        shm_socket=Path(shm["socket"]).absolute()
+        if shm["socket"]
+        else ring_directory / "port.sock",
         configuration_directory=beside,
         tls_certificate=beside / certificate if certificate else None,
         tls_private_key=beside / private_key if private_key else None,

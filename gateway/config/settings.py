@@ -24,6 +24,7 @@ __all__ = [
     "ObserverSettings",
     "PrincipalSettings",
     "Settings",
+    "ShmSettings",
     "StrategySettings",
     "VenueSettings",
 ]
@@ -240,6 +241,39 @@ class ApiSettings(Section, frozen=True, kw_only=True):
     ] = 10
 
 
+class ShmSettings(Section, frozen=True, kw_only=True):
+    """[shm]: the door for clients in shared memory."""
+
+    enabled: Annotated[
+        bool, Meta(description="Whether clients may attach; off, nothing listens.")
+    ] = False
+    socket: Annotated[
+        str,
+        Meta(max_length=100, description="Unix socket path; empty = port.sock beside the ring."),
+    ] = ""
+    ports_max: Annotated[
+        int, Meta(ge=1, le=64, description="Clients attached at the same time.")
+    ] = 32
+    request_entries: Annotated[
+        int,
+        Meta(
+            ge=16,
+            le=65536,
+            description="Entries of a client's request lane, 128 bytes each; rounded up to a power "
+            "of two.",
+        ),
+    ] = 1024
+    reply_entries: Annotated[
+        int,
+        Meta(
+            ge=64,
+            le=1048576,
+            description="Entries of a client's reply lane, 128 bytes each; what finds it full is "
+            "counted and lost.",
+        ),
+    ] = 4096
+
+
 class ObserverSettings(Section, frozen=True, kw_only=True):
     """[observer]: the second program, which reads and never trades."""
 
@@ -329,6 +363,7 @@ class Document(Section, frozen=True, kw_only=True):
     journal: JournalSettings = JournalSettings()
     capacity: CapacitySettings = CapacitySettings()
     api: ApiSettings = ApiSettings()
+    shm: ShmSettings = ShmSettings()
     observer: ObserverSettings = ObserverSettings()
     log: LogSettings = LogSettings()
     venues: dict[Name, VenueSettings] = {}

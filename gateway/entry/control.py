@@ -11,21 +11,22 @@ from pathlib import Path
 
 from aiohttp import web
 
-__all__ = ["open_unix_socket"]
+__all__ = ["listen_private", "open_unix_socket"]
 
 
 async def open_unix_socket(runner: web.AppRunner, path: Path) -> web.SockSite:
     """Serve on a socket of mode 0600. A dead daemon's leftover is replaced, a live one refused."""
-    site = web.SockSite(runner, _listen(path))
+    site = web.SockSite(runner, listen_private(path))
     await site.start()
     return site
 
 
-def _listen(path: Path) -> socket.socket:
+def listen_private(path: Path, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
+    """A listening socket of mode 0600; whoever is not this user cannot connect."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
-        _remove_leftover(path)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        _remove_leftover(path, kind)
+    listener = socket.socket(socket.AF_UNIX, kind)
     try:
         listener.bind(str(path))
         path.chmod(stat.S_IRUSR | stat.S_IWUSR)
@@ -36,10 +37,10 @@ def _listen(path: Path) -> socket.socket:
     return listener
 
 
-def _remove_leftover(path: Path) -> None:
+def _remove_leftover(path: Path, kind: socket.SocketKind) -> None:
     if not stat.S_ISSOCK(path.stat().st_mode):
         raise RuntimeError(f"{path} exists and is no socket; remove it")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+    with socket.socket(socket.AF_UNIX, kind) as probe:
         probe.settimeout(0.5)
         try:
             probe.connect(str(path))

@@ -1,7 +1,8 @@
 """The venue's client order id, derived from our 63-bit order id: fixed length, reversible.
 
 A derived id is never stored: restart and recovery compute it again. An id of another gateway
-instance, of a person or of another program never decodes.
+instance, of a person or of another program never decodes. Rules of venues that were read:
+docs/concepts/client_order_ids.md.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ _ORDER_ID_MAX = (1 << 63) - 1
 _INSTANCE_SHIFT = 51
 _DIGITS = "0123456789"
 _LOWER = "0123456789abcdefghjkmnpqrstvwxyz"
+_HEX = "0123456789abcdef"
 # (marker, alphabet, places for instance, places for epoch and sequence); first that fits is used.
 _SHAPES = (
     ("g", _LOWER, 3, 11),
     ("G", _LOWER.upper(), 3, 11),
     ("7", _DIGITS, 4, 16),
+    ("t-g", _LOWER, 3, 11),  # ids of people begin with t-
+    ("0x676174657761790", _HEX, 3, 13),  # 128 bits in hexadecimal: "gateway" and our number
 )
 
 

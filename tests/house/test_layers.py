@@ -14,7 +14,14 @@ CORE_EXT = ROOT / "core_ext"
 SHARED = [("api",), ("transport", "matching", "config", "process", "machine", "logs", "telemetry")]
 LIVE = [("core",), ("venues",), ("execution",), ("entry",), ("daemon",)]
 DOWNSTREAM = [("journal", "valuation"), ("ledger",), ("analytics",), ("stream",), ("observer",)]
-ABOVE = ("testing", "commands", "benchmarks", "demo", "__main__")  # Stand above both rows.
+ABOVE = (
+    "testing",
+    "client",
+    "commands",
+    "benchmarks",
+    "demo",
+    "__main__",
+)  # Stand above both rows.
 ORPHANS = ("__init__",)  # Imports nothing.
 NATIVE_DOORS = {
     "engine": "core",
@@ -27,6 +34,7 @@ NATIVE_DOORS = {
     "bench": "benchmarks",
     "telemetry": "telemetry",
     "machine": "machine",
+    "port": "client",
 }
 NATIVE_FOR_ALL = {"types"}  # The refusal table and decimal text.
 PLUGIN_MAY = {"api", "transport", "matching"}

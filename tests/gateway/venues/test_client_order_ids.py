@@ -1,6 +1,7 @@
 """Derived ids: valid under the venue's rules, reversible, and only ours decode."""
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,16 @@ from gateway.venues.client_order_ids import ClientOrderIds
 
 RULES = [(36, r"[A-Za-z0-9_-]+"), (32, r"[a-z0-9]{1,32}"), (18, r"[A-Z0-9]+"), (22, r"[0-9]+")]
 REST = st.integers(1, (1 << 51) - 1)
+# docs/concepts/client_order_ids.md: longest id and its characters, with the page each was read on.
+VENUES = {
+    "binance": (36, r"[.A-Z:/a-z0-9_-]{1,36}"),
+    "okx": (32, r"[A-Za-z0-9]{1,32}"),
+    "bybit": (36, r"[A-Za-z0-9_-]{1,36}"),
+    "kraken": (18, r"[!-~]{1,18}"),
+    "whitebit": (32, r"[A-Za-z0-9._-]{1,32}"),
+    "gate": (30, r"t-[A-Za-z0-9._-]{1,28}"),
+    "hyperliquid": (34, r"0x[0-9a-f]{32}"),
+}
 
 
 @pytest.mark.parametrize(("length", "pattern"), RULES)
@@ -21,6 +32,24 @@ def test_an_id_comes_back_and_fits_the_rules(length, pattern, instance, rest):
     assert ids.decode(text) == order_id
     assert len(text) == ids.length <= length
     assert re.fullmatch(pattern, text)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+@given(instance=st.integers(1, 4095), rests=st.lists(REST, min_size=2, max_size=50, unique=True))
+def test_ids_of_known_venues_fit_and_two_orders_never_share_one(venue, instance, rests):
+    length, pattern = VENUES[venue]
+    ids = ClientOrderIds(instance, length_max=length, pattern=pattern)
+    orders = [instance << 51 | rest for rest in rests]
+    texts = [ids.encode(order) for order in orders]
+    assert all(len(text) <= length and re.fullmatch(pattern, text) for text in texts)
+    assert len(set(texts)) == len(orders)
+    assert [ids.decode(text) for text in texts] == orders
+
+
+def test_the_page_lists_the_venues_that_are_tested():
+    page = Path(__file__).parents[3] / "docs" / "concepts" / "client_order_ids.md"
+    rows = re.findall(r"^\| (\w+) \|", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert [row.lower() for row in rows if row not in ("venue", "shape")] == list(VENUES)
 
 
 @given(rest=REST, other=st.integers(2, 4095))

@@ -19,6 +19,8 @@
 
 namespace gateway {
 
+class PortServer;
+
 struct EngineSettings {
   std::uint32_t instance = 1;
   std::int64_t disk_async_window_ns = 250'000'000;
@@ -86,6 +88,9 @@ class Engine {
   ClientPort& open_client_port(const std::string& name, std::size_t capacity);
   VenuePort& open_venue_port(VenueId venue, std::size_t capacity);
 
+  /// Clients in other processes; polled by every turn. Set once, before the first.
+  void serve(PortServer* ports) noexcept { shared_ports_ = ports; }
+
   /// Nothing waits for an adapter or for the disk.
   [[nodiscard]] bool is_outbound_empty() const noexcept {
     for (const auto& port : venue_ports_) {
@@ -94,6 +99,8 @@ class Engine {
     return true;
   }
 
+  /// The order with this client number, or the one whose pending replace brings it; 0 = none.
+  [[nodiscard]] OrderId order_of_number(PrincipalId principal, std::uint64_t number) const noexcept;
   [[nodiscard]] State& state() noexcept { return state_; }
   [[nodiscard]] journal::Writer& writer() noexcept { return writer_; }
   [[nodiscard]] const EngineCounters& counters() const noexcept { return counters_; }
@@ -149,7 +156,6 @@ class Engine {
   [[nodiscard]] GateVerdict check_gate(Candidate& candidate) noexcept;
   [[nodiscard]] bool is_duplicate(Candidate& candidate) const noexcept;
   void remember_fingerprint(const Candidate& candidate) noexcept;
-  [[nodiscard]] OrderId order_of_number(PrincipalId principal, std::uint64_t number) const noexcept;
   [[nodiscard]] OrderId next_order_id() const noexcept;
   Notice accept(const Candidate& candidate) noexcept;
   Notice accept_held(const Candidate& candidate) noexcept;
@@ -238,6 +244,7 @@ class Engine {
   std::vector<std::unique_ptr<VenuePort>> venue_ports_;
   VenuePort* venue_port_of_[kVenuesMax] = {};
   FairTurn urgent_turn_, facts_turn_, orders_turn_;  // which port is asked first
+  PortServer* shared_ports_ = nullptr;
   std::int64_t now_ns_ = 0;
   std::int64_t timers_due_ns_ = 0;
   std::uint64_t kill_word_seen_ = 0;       // every cancel of this word is out

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "gateway_core/engine/engine.hpp"
+#include "gateway_core/engine/port_server.hpp"
 #include "gateway_core/engine/warm_up.hpp"
 #include "gateway_core/journal/journal.hpp"
 #include "gateway_core/platform/cpu_affinity.hpp"
@@ -39,6 +40,8 @@ class Runtime {
   Runtime& operator=(const Runtime&) = delete;
 
   [[nodiscard]] Engine& engine() noexcept { return *engine_; }
+  /// Clients in other processes. On the engine's thread alone: run().
+  [[nodiscard]] PortServer& shared_ports() noexcept { return *shared_ports_; }
   [[nodiscard]] State& state() noexcept { return *state_; }
   [[nodiscard]] Clock& clock() noexcept { return *clock_; }
   [[nodiscard]] journal::Journal& journal() noexcept { return *journal_; }
@@ -82,6 +85,7 @@ class Runtime {
   std::unique_ptr<Engine> engine_;
   platform::MemoryReport memory_;
   WaitKind engine_wait_;
+  std::unique_ptr<PortServer> shared_ports_;
   double recovery_seconds_ = 0;
   RoleThread engine_thread_;
   RoleThread seal_thread_;

@@ -19,6 +19,8 @@ enum class MessageKind : std::uint16_t {
   kCancel = 2,
   kReplace = 3,
   kMassCancel = 4,
+  kQuery = 5,  // shared-memory ports alone
+  kPing = 6,
   // Venue port, inbound: a fact carries a record payload.
   kFact = 16,
   kFill = 17,
@@ -93,6 +95,17 @@ struct MassCancelMessage {
   std::uint64_t reserved[10];
 };
 static_assert(sizeof(MassCancelMessage) == 128);
+
+/// One order of the asking principal, or with kQueryAllOpen in `detail` all its open ones.
+struct QueryMessage {
+  MessageHeader header;
+  OrderId order_id;
+  std::uint64_t client_number;
+  ClientId client_id;
+  std::uint64_t reserved[4];
+};
+static_assert(sizeof(QueryMessage) == 128);
+inline constexpr std::uint8_t kQueryAllOpen = 1;
 
 /// One order fact; detail names the record kind.
 struct FactMessage {
@@ -185,6 +198,28 @@ struct Notice {
   std::int64_t working = 0;
 };
 static_assert(sizeof(Notice) == 64);
+
+/// Engine -> client in another process: the notice and the order as it stands after it.
+struct PortReply {
+  Notice notice;
+  std::uint64_t client_number = 0;
+  std::int64_t price = 0;
+  std::int64_t quantity = 0;
+  std::int64_t cumulative = 0;
+  std::uint64_t value_low = 0;  // sum of fill values at 10^-18, two's complement
+  std::int64_t value_high = 0;
+  InstrumentId instrument = 0;
+  std::uint8_t state = 0;
+  std::uint8_t overlay = 0;
+  std::uint8_t side = 0;
+  std::uint8_t type = 0;
+  AccountId account = 0;
+  StrategyId strategy = 0;
+};
+static_assert(sizeof(PortReply) == kEntryBytes);
+
+/// Kinds of replies that are no records; Notice::kind of a PortReply.
+enum class ReplyKind : std::uint16_t { kPong = 200, kOrderImage = 201, kImagesEnd = 202 };
 
 /// Engine -> adapter, 128 bytes: everything a wire message needs.
 struct OutboundEntry {
