@@ -224,10 +224,17 @@ class RealGateway:
             "time_in_force": "gtc" if price else "ioc",
             "quantity": quantity,
         }
-        status, answer = self.call(
-            "POST", "/v1/orders", body | ({"price": price} if price else {}) | changes
-        )
-        assert status == 201, answer
+        body |= ({"price": price} if price else {}) | changes
+
+        def taken():
+            # Ready to trade is not yet priced: the venue's first mark may still be on its way.
+            status, answer = self.call("POST", "/v1/orders", body)
+            if status == 422 and answer["error"]["code"] == "STALE_PRICE":
+                return None
+            assert status == 201, answer
+            return answer
+
+        answer = until(taken, what="an order is taken")
         return answer["order"]
 
     def order(self, order_id):

@@ -53,7 +53,6 @@ struct alignas(kCacheLine) BookOrder {
 };
 static_assert(sizeof(BookOrder) == 2 * kCacheLine);
 
-/// The index holds slots and no keys: consecutive ids share its cache lines, and the rare orders of
 /// Hash for consecutive numbers: eight neighbours stay together and share cache lines, the eights
 /// are scattered. One unbroken run of a whole table would make every erase walk to its end.
 [[nodiscard]] constexpr std::uint64_t block_hash(std::uint64_t number,
@@ -62,6 +61,7 @@ static_assert(sizeof(BookOrder) == 2 * kCacheLine);
          (number & 7);
 }
 
+/// The index holds slots and no keys: consecutive ids share its cache lines, and the rare orders of
 /// one place are chained through their slots.
 class OrderPool {
  public:
