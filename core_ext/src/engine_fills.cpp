@@ -35,8 +35,9 @@ void Engine::halt_by_range(InstrumentId instrument, OrderId order_id,
 }
 
 void Engine::on_fill(const OrderFilled& seen) noexcept {
+  const Key128 key = key_of(seen);
   (void)now_ns();
-  (void)take_fill(seen, key_of(seen));
+  (void)take_fill(seen, key);
 }
 
 // The way to a fill's memory is the longest part of it: it is walked while others are booked.
@@ -101,11 +102,6 @@ bool Engine::take_fill(const OrderFilled& seen, Key128 key) noexcept {
         seen.trade_id);
     return true;
   }
-  // First of all: what was booked once is never judged again, whatever its repeat says.
-  if (state_.fills.find(key) != 0) [[unlikely]] {
-    ++counters_.fills_repeated;
-    return true;
-  }
   constexpr std::uint32_t kLength = sizeof(RecordHeader) + sizeof(OrderFilled);
   std::uint8_t* record = writer_.reserve(kLength);
   if (record == nullptr) return false;
@@ -117,7 +113,14 @@ bool Engine::take_fill(const OrderFilled& seen, Key128 key) noexcept {
   State::DecidedFill decided;
   decided.key = key;
   decided.slot = slot;
-  if (!complete_fill(told, row, slot) || !decide_fill(told, row, decided)) [[unlikely]] {
+  const bool is_exact = complete_fill(told, row, slot) && decide_fill(told, row, decided);
+  // Asked as late as can be, because the answer comes from far memory; nothing has changed so far.
+  // What was booked once is not judged again, whatever its repeat says.
+  if (state_.fills.find(key) != 0) [[unlikely]] {
+    ++counters_.fills_repeated;
+    return true;
+  }
+  if (!is_exact) [[unlikely]] {
     halt_by_range(seen.instrument, seen.order_id, seen.trade_id);
     return true;
   }

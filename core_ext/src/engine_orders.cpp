@@ -310,6 +310,7 @@ Notice Engine::decide(const NewOrderMessage& message, std::uint32_t port) noexce
   return candidate.is_emulated ? accept_held(candidate) : accept(candidate);
 }
 
+// Its words in the order of OrderNew, narrow fields joined as header.hpp tells.
 void Engine::write_new(const Candidate& candidate, std::uint8_t* record, std::uint32_t length,
                        OrderId id) noexcept {
   const NewOrderMessage& message = candidate.message;
@@ -326,22 +327,21 @@ void Engine::write_new(const Candidate& candidate, std::uint8_t* record, std::ui
   const std::int64_t age_ms = std::clamp<std::int64_t>(
       (candidate.now_ns - route.instrument_row->reference.time_ns) / 1'000'000, 0, 0xFFFF);
   auto* made = reinterpret_cast<OrderNew*>(record + sizeof(RecordHeader));
-  *made = {.order_id = id,
-           .client_number = message.client_number,
-           .price = candidate.price,
-           .quantity = message.quantity,
-           .instrument = message.instrument,
-           .account = message.account,
-           .strategy = message.strategy,
-           .type = message.type,
-           .side = message.side,
-           .time_in_force = message.time_in_force,
-           .flags = flags,
-           .reference_price = route.instrument_row->reference.price,
-           .reference_age_ms = static_cast<std::uint16_t>(age_ms),
-           .leg = message.leg,
-           .margin_mode = static_cast<std::uint8_t>(route.margin_mode),
-           .limits_version = route.limits.generation};
+  made->order_id = id;
+  made->client_number = message.client_number;
+  made->price = candidate.price;
+  made->quantity = message.quantity;
+  put_word(*made, 4, word_of(message.instrument, message.account));
+  put_word(*made, 5,
+           word_of(message.strategy, static_cast<std::uint32_t>(message.type) |
+                                         static_cast<std::uint32_t>(message.side) << 8 |
+                                         static_cast<std::uint32_t>(message.time_in_force) << 16 |
+                                         std::uint32_t{flags} << 24));
+  made->reference_price = route.instrument_row->reference.price;
+  put_word(*made, 7,
+           word_of(static_cast<std::uint32_t>(age_ms) | std::uint32_t{message.leg} << 16 |
+                       static_cast<std::uint32_t>(route.margin_mode) << 24,
+                   route.limits.generation));
   if (has_conditions) {
     *reinterpret_cast<OrderConditions*>(made + 1) = {.trigger_price = message.trigger_price,
                                                      .display_quantity = message.display_quantity,

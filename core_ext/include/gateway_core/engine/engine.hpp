@@ -184,10 +184,24 @@ class Engine {
   /// Whether a replace may take its new client id.
   [[nodiscard]] Refusal check_new_name(const ReplaceMessage& message) const noexcept;
   void notify(ClientPort& client, const Notice& notice) noexcept {
-    if (client.notices.push(&notice)) [[likely]]
+    auto* place = reinterpret_cast<Notice*>(client.notices.claim());
+    if (place == nullptr) [[unlikely]] {
+      client.notices.count_overrun();
+      ++counters_.notices_lost;
       return;
-    client.notices.count_overrun();
-    ++counters_.notices_lost;
+    }
+    // Field by field: what was just built in registers goes straight to the lane.
+    place->sequence = notice.sequence;
+    place->request = notice.request;
+    place->order_id = notice.order_id;
+    place->kind = notice.kind;
+    place->refusal = notice.refusal;
+    place->level = notice.level;
+    place->limit = notice.limit;
+    place->current = notice.current;
+    place->would_be = notice.would_be;
+    place->working = notice.working;
+    client.notices.publish();
   }
   Notice answer(std::uint32_t port, const Notice& notice) noexcept;
   Notice refuse_change(RecordKind kind, const MessageHeader& header, OrderId order_id,

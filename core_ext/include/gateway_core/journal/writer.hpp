@@ -128,12 +128,13 @@ class Writer {
   static constexpr std::uint64_t kPrefetchBytes = 1024;
 
   void number(RecordHeader& header, std::uint8_t flags) noexcept {
-    header.version = kRecordVersion;
-    header.flags = flags;
+    const std::uint32_t kind =
+        header.type | std::uint32_t{kRecordVersion} << 16 | static_cast<std::uint32_t>(flags) << 24;
+    put_word(header, 0, word_of(header.length, kind));
     header.sequence = ++sequence_;
-    header.epoch = epoch_;
-    header.previous_crc = crc_;
-    header.instance = instance_;
+    put_word(header, 5, word_of(epoch_, header.actor));
+    put_word(header, 6, word_of(header.origin_port, crc_));
+    put_word(header, 7, word_of(0, instance_));  // the checksum takes itself as zero
   }
   [[gnu::always_inline]] Sequence show(std::uint32_t bytes) noexcept {
     position_ += bytes;

@@ -2,8 +2,10 @@
 // The layout is public (docs/reference/journal_format.md); a change is a new version, no edit.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <type_traits>
 
 namespace gateway {
@@ -33,5 +35,18 @@ struct RecordHeader {
 };
 static_assert(sizeof(RecordHeader) == 64 && std::is_trivially_copyable_v<RecordHeader>);
 static_assert(offsetof(RecordHeader, previous_crc) == 52 && offsetof(RecordHeader, crc) == 56);
+
+/// Two neighbouring fields as the word they are in memory. What is read back as words soon after
+/// (the checksum does) is stored as words: a load that spans several narrow stores has to wait
+/// until they have left the processor.
+[[nodiscard]] constexpr std::uint64_t word_of(std::uint32_t first, std::uint32_t second) noexcept {
+  static_assert(std::endian::native == std::endian::little);
+  return first | std::uint64_t{second} << 32;
+}
+/// Stores word `index` of a record or a payload.
+template <typename Layout>
+inline void put_word(Layout& layout, std::size_t index, std::uint64_t word) noexcept {
+  std::memcpy(reinterpret_cast<std::uint8_t*>(&layout) + 8 * index, &word, sizeof word);
+}
 
 }  // namespace gateway

@@ -93,12 +93,15 @@ struct AmountFactor {
     return out;
   }
 
-  /// Saturates at kAmountMaxE4. `product` is not negative.
+  /// Saturates at kAmountMaxE4.
+  [[nodiscard]] std::int64_t amount_e4(UInt128 product) const noexcept {
+    if (product >> 64 != 0) [[unlikely]]
+      return wide_amount_e4(product);
+    return amount_e4(static_cast<std::uint64_t>(product));
+  }
+  /// `product` is not negative.
   [[nodiscard]] std::int64_t amount_e4(Int128 product) const noexcept {
-    const auto wanted = static_cast<UInt128>(product);
-    if (wanted >> 64 != 0) [[unlikely]]
-      return wide_amount_e4(wanted);
-    return amount_e4(static_cast<std::uint64_t>(wanted));
+    return amount_e4(static_cast<UInt128>(product));
   }
   [[nodiscard]] std::int64_t amount_e4(std::uint64_t product) const noexcept {
     std::uint64_t wanted = 0;

@@ -69,10 +69,10 @@ struct InstrumentRow {
 
   /// Reporting amount of an order or position, rounded up, saturating. Inverse: face value.
   [[nodiscard]] std::int64_t amount_e4(std::int64_t price, std::int64_t quantity) const noexcept {
-    const Int128 product = rules.kind == InstrumentKind::kInverse
-                               ? static_cast<Int128>(quantity)
-                               : static_cast<Int128>(price) * quantity;
-    return factor.amount_e4(product < 0 ? -product : product);
+    const auto contracts = magnitude_64(quantity);
+    if (rules.kind == InstrumentKind::kInverse) [[unlikely]]
+      return factor.amount_e4(contracts);
+    return factor.amount_e4(static_cast<UInt128>(magnitude_64(price)) * contracts);
   }
   /// value_of() with the instrument's rules; small numbers in its own price scale go a short way.
   [[nodiscard]] std::optional<Money> value(std::int64_t price, int price_scale,

@@ -60,19 +60,21 @@ struct alignas(64) Route {
   /// Everything that changed, written once. `side` is the order's.
   void change(Side side, const RouteChange& by) noexcept {
     const int at = index_of(side);
+    const RouteChange step = by;  // the rows written here could be the argument for all we know
+    const std::int64_t gross_e4 = step.gross_e4 + step.working_e4;
     for (Exposure* exposure : {shared, account_exposure, strategy_exposure}) {
-      exposure->position += by.position;
-      exposure->working[at] += by.working;
+      exposure->position += step.position;
+      exposure->working[at] += step.working;
     }
     for (LevelEntity* level : levels) {
       LevelTotals& totals = level->totals;
-      totals.gross_e4 += by.gross_e4 + by.working_e4;
-      totals.net_e4 += by.net_e4;
-      totals.working_e4[at] += by.working_e4;
-      totals.open_orders[at] += by.open_orders;
+      totals.gross_e4 += gross_e4;
+      totals.net_e4 += step.net_e4;
+      totals.working_e4[at] += step.working_e4;
+      totals.open_orders[at] += step.open_orders;
     }
-    if (by.realised_e4 == 0) return;
-    for (LevelEntity* level : levels) level->add_realised(by.realised_e4);
+    if (step.realised_e4 == 0) return;
+    for (LevelEntity* level : levels) level->add_realised(step.realised_e4);
   }
   [[nodiscard]] GateView view() const noexcept {
     return {

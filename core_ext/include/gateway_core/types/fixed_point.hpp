@@ -50,6 +50,11 @@ inline constexpr Int128 kInt128Min = -kInt128Max - 1;
   return value < 0 ? UInt128{0} - static_cast<UInt128>(value) : static_cast<UInt128>(value);
 }
 
+[[nodiscard]] constexpr std::uint64_t magnitude_64(std::int64_t value) noexcept {
+  return value < 0 ? std::uint64_t{0} - static_cast<std::uint64_t>(value)
+                   : static_cast<std::uint64_t>(value);
+}
+
 [[nodiscard]] inline bool add_overflows(Int128 a, Int128 b, Int128& out) noexcept {
   return __builtin_add_overflow(a, b, &out);
 }
