@@ -11,18 +11,15 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from gateway.benchmarks import _machine
+from gateway.benchmarks import _machine, _place
 
 __all__ = ["measure"]
 
 Progress = Callable[[str], None]
-_MEMORY_FILES = Path("/dev/shm")
 _WARM_UP_ORDERS = 2000
 _FIRST = """
 import json, sys
@@ -51,16 +48,8 @@ def _run(name: str, progress: Progress, is_quick: bool) -> dict[str, float]:
     """One native section in fresh directories."""
     from gateway._core import bench as native
 
-    started = time.monotonic()
-    memory_files = _MEMORY_FILES if _MEMORY_FILES.is_dir() else None
-    with (
-        tempfile.TemporaryDirectory(prefix="gateway-bench-") as directory,
-        tempfile.TemporaryDirectory(prefix="gateway-bench-", dir=memory_files) as ring,
-    ):
-        scale = 0.01 if is_quick else 1.0
-        place = native.Place(directory, ring, *_machine.cpu_pair(), scale=scale)
+    with _place.place(name, progress, is_quick=is_quick) as place:
         found: dict[str, float] = getattr(native, name)(place)
-    progress(f"{name}: {time.monotonic() - started:.1f} s")
     return {key: round(value, 2) for key, value in found.items()}
 
 

@@ -16,7 +16,7 @@ from gateway_paper.record import read_record
 from processes import GatewayProcess, VenueProcess
 from verdict import judge_replay
 
-pytestmark = [pytest.mark.crash, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.crash, pytest.mark.timeout(400)]
 
 Row = dict[str, Any]
 ORDER = {
@@ -33,7 +33,7 @@ async def main(url, key, orders):
             await socket.send_json({"op": "submit", "id": number, "order": order})
             assert (await socket.receive_json())["ok"]
         print("sent", flush=True)
-        await asyncio.sleep(60)
+        await asyncio.sleep(300)
 asyncio.run(main(*json.loads(sys.argv[1])))
 """
 
@@ -79,7 +79,8 @@ class Desk:
         """The venue has paid so often, and our balances are its own to the last digit."""
         assert len(read_record(self.venue.record_path).funding) == payments
         self.gateway.wait(lambda: self.balances() == self.venues_own())
-        assert self.gateway.get("/v1/status")["venues"][0]["breaks"] == []
+        # A comparison in the middle of a payment may have named it; the next one does not.
+        self.gateway.wait(lambda: self.gateway.get("/v1/status")["venues"][0]["breaks"] == [])
         judge_replay(self.gateway)
 
     def close(self) -> None:
@@ -174,7 +175,7 @@ def test_orders_of_a_session_that_wanted_so_are_canceled_after_a_kill(
         desk.gateway.kill()
     finally:
         client.kill()
-        client.wait(10)
+        client.wait(60)
         client.stdout.close()
     assert len(read_record(desk.venue.record_path).open_orders()) == 3, "nobody told the venue"
     desk.venue.fault("reject", "cancel", 2)  # it is asked again

@@ -23,7 +23,7 @@ from processes import GatewayProcess, VenueProcess
 
 from gateway.venues.client_order_ids import ClientOrderIds
 
-pytestmark = [pytest.mark.crash, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.crash, pytest.mark.timeout(400)]
 
 Row = dict[str, Any]
 ORDER = {
@@ -97,7 +97,7 @@ def desk(make_desk: Callable[..., Desk]) -> Desk:
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "gateway", *arguments],
-        capture_output=True, timeout=60, check=False, text=True,
+        capture_output=True, timeout=200, check=False, text=True,
     )  # fmt: skip
 
 
@@ -231,6 +231,9 @@ def test_at_level_disk_the_venue_sees_nothing_that_the_loss_of_the_ring_can_take
         desk.open()
         for number in range(12):
             assert desk.submit(f"o{life}-{number}", price=f"{48000 + number}")[0] == 201
+        if life == 3:  # whatever the earlier kills caught, the venue has seen these
+            for number in range(12):
+                desk.wait_state(f"o{life}-{number}", "NEW")
         desk.gateway.kill()
         shutil.rmtree(desk.gateway.ring_directory)
     desk.open()
@@ -271,7 +274,6 @@ def test_a_flipped_bit_in_a_sealed_segment_is_named_and_stops_the_start(desk: De
         assert word in started.stderr, started.stderr
 
 
-@pytest.mark.timeout(120)
 def test_a_full_disk_refuses_new_orders_serves_cancels_and_recovers(
     make_desk: Callable[..., Desk],
 ) -> None:
@@ -298,7 +300,7 @@ def test_a_full_disk_refuses_new_orders_serves_cancels_and_recovers(
         assert gateway.ask("DELETE", f"/v1/orders/{order_id}")[0] == 202
         desk.wait_state("a", "CANCELED")
         filler.unlink()
-        gateway.wait(lambda: desk.submit("b")[0] in (200, 201), 30)
+        gateway.wait(lambda: desk.submit("b")[0] in (200, 201))
         desk.wait_state("b", "NEW")
         gateway.kill()
         desk.open()
@@ -368,7 +370,7 @@ async def main(url, key, cancels, order):
         await socket.send_json({"op": "submit", "id": 1, "order": order})
         assert (await socket.receive_json())["ok"]
         print("sent", flush=True)
-        await asyncio.sleep(60)
+        await asyncio.sleep(300)
 asyncio.run(main(*json.loads(sys.argv[1])))
 """
 
@@ -389,7 +391,7 @@ def test_the_orders_of_a_client_that_dies_follow_its_session_policy(
         desk.wait_state("own", "NEW")
     finally:
         client.kill()
-        client.wait(10)
+        client.wait(60)
         client.stdout.close()
     if is_cancelling:
         desk.wait_state("own", "CANCELED")
@@ -416,5 +418,5 @@ def test_a_reload_with_a_fault_leaves_the_old_settings(desk: Desk) -> None:
     gateway.limits = kept
     gateway.write_config()
     os.kill(gateway.pid, signal.SIGHUP)
-    gateway.wait(lambda: gateway.log_path.read_text().count("reloaded keys") == 2)
+    gateway.wait(lambda: gateway.log_path.read_text().count("reloaded keys") >= 2)
     assert desk.submit("b")[0] == 201

@@ -44,7 +44,7 @@ def wait_for_prices(world):
     body = {"client_order_id": "first", "account": "main", "instrument": INSTRUMENT}
     body |= {"strategy": "alpha", "side": "buy", "type": "limit", "time_in_force": "gtc"}
     body |= {"quantity": "0.001", "price": "48000.0"}
-    until(lambda: world.call("POST", "/v1/orders", body)[0] == 201, what="a price")
+    until(lambda: world.call("POST", "/v1/orders", body)[0] in (200, 201), what="a price")
     order_id = world.call("GET", "/v1/orders/by-client-id/first")[1]["order"]["order_id"]
     world.call("DELETE", f"/v1/orders/{order_id}")
     world.wait_order(order_id, "CANCELED")
@@ -59,6 +59,8 @@ def world(request, tmp_path_factory):
 
 @pytest.fixture
 def client(world):
+    """A port of its own, once the venue has ended what the test before asked to cancel."""
+    until(lambda: not world.call("GET", "/v1/status")[1]["open_orders"], what="no open order")
     with PortClient.connect(world.socket, world.key) as made:
         seen.clear()
         yield made
@@ -222,7 +224,7 @@ def test_the_c_client_compiles_strictly_submits_and_cancels(world, tmp_path):
     subprocess.run([compiler, *flags, include, str(source), "-o", str(program)], check=True)
     words = [world.socket, world.key, INSTRUMENT, "main", "alpha", "490000", "10"]
     done = subprocess.run(
-        [program, *words], capture_output=True, text=True, timeout=30, check=False
+        [program, *words], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr + done.stdout
     lines = [line.split() for line in done.stdout.splitlines()]
@@ -254,10 +256,12 @@ def test_a_client_killed_in_the_middle_has_its_orders_cancelled_and_its_port_fre
     victim = subprocess.Popen(
         [sys.executable, "-c", LIFE, world.socket, world.key, name], stdout=subprocess.PIPE
     )
-    order_id = victim.stdout.readline().split()[0].decode()
+    first = victim.stdout.readline()
+    assert first, "the client ended by itself"
+    order_id = first.strip().decode()
     until(lambda: world.call("GET", f"/v1/orders/by-client-id/{name}-5")[0] == 200)
     victim.send_signal(signal.SIGKILL)
-    victim.wait(10)
+    victim.wait(60)
     victim.stdout.close()
     world.wait_order(order_id, "CANCELED")
 
@@ -388,7 +392,7 @@ def test_a_killed_gateway_is_noticed_and_its_orders_are_asked_for_after_a_new_at
             next_of(client, RecordKind.ORDER_ACCEPTED, kept)
             world.daemon.kill()
             with pytest.raises(PortEnded, match="gone"):
-                client.wait(client.ping(), 5)
+                client.wait(client.ping(), 60)
         world.start_daemon()
         world.key = (tmp_path / "journal" / "demo.key").read_text().strip()
         with PortClient.connect(world.socket, world.key) as client:
@@ -432,6 +436,6 @@ def test_without_the_setting_nothing_listens(tmp_path):
 
 def test_the_door_answers_while_time_passes(world, client):
     for _ in range(20):
-        passed = client.round_trip_ns()
+        passed = client.round_trip_ns(60)
         assert passed is not None
         time.sleep(0.001)
