@@ -95,6 +95,16 @@ nb::object optional_price(const std::optional<Int128>& price, int scale) {
 
 }  // namespace
 
+std::string strategy_name(const Registry& registry, StrategyId id) {
+  const bool is_known = id == kExternalStrategy || registry.strategies.has(id);
+  return is_known ? strategy_word(registry, id) : std::string();
+}
+std::string venue_name(const Registry& registry, VenueId id) {
+  return registry.venues.has(id) ? text(registry.venues.at(id).definition.name.view())
+                                 : std::string();
+}
+std::string order_type_name(OrderType type) { return type_word(type); }
+
 nb::dict order_row(const State& state, const Order& order) {
   const Registry& registry = state.registry;
   const InstrumentRow& instrument = registry.instruments.at(order.instrument);
@@ -193,6 +203,58 @@ nb::list order_rows(const State& state, bool open_only, std::size_t limit) {
 
 namespace {
 
+[[nodiscard]] bool is_unknown(std::uint8_t state, std::uint8_t overlay) noexcept {
+  return state == static_cast<std::uint8_t>(OrderState::kUnknown) ||
+         pending(overlay, Overlay::kCancel) == Pending::kUnknown ||
+         pending(overlay, Overlay::kReplace) == Pending::kUnknown;
+}
+
+/// The slots of a page, and whether others follow.
+struct Slots {
+  std::uint32_t end;
+  std::uint32_t next;
+};
+[[nodiscard]] Slots slots_of(const State& state, std::uint32_t start,
+                             std::uint32_t slots_max) noexcept {
+  const std::uint32_t used = state.orders.used();
+  if (start >= used) return {start, 0};
+  const std::uint32_t end = start + std::min(slots_max, used - start);
+  return {end, end < used ? end : 0};
+}
+
+}  // namespace
+
+nb::tuple order_page(const State& state, const OrderPage& page) {
+  nb::list rows;
+  const Slots slots = slots_of(state, page.start, page.slots_max);
+  Order copy;
+  for (std::uint32_t slot = page.start; slot < slots.end; ++slot) {
+    const auto seen = __atomic_load_n(&state.orders.at(slot).state, __ATOMIC_RELAXED);
+    if (seen == 0 || (page.is_open_only && !is_open(static_cast<OrderState>(seen)))) continue;
+    if (!read(state.orders.at(slot), copy) || copy.state == 0) continue;
+    if (page.is_open_only && !is_open(static_cast<OrderState>(copy.state))) continue;
+    if (page.is_unknown_only && !is_unknown(copy.state, copy.overlay)) continue;
+    if (page.account == 0 || page.account == copy.account) rows.append(order_row(state, copy));
+  }
+  return nb::make_tuple(rows, slots.next);
+}
+
+OrderCount count_orders(const State& state, std::uint32_t start, std::uint32_t slots_max) noexcept {
+  const Slots slots = slots_of(state, start, slots_max);
+  OrderCount out{0, 0, slots.next};
+  for (std::uint32_t slot = start; slot < slots.end; ++slot) {
+    const Order& order = state.orders.at(slot);
+    const auto seen = __atomic_load_n(&order.state, __ATOMIC_RELAXED);
+    if (seen == 0 || !is_open(static_cast<OrderState>(seen))) continue;
+    ++out.open;
+    const auto overlay = __atomic_load_n(&order.overlay, __ATOMIC_RELAXED);
+    out.unknown += is_unknown(seen, overlay) ? 1 : 0;
+  }
+  return out;
+}
+
+namespace {
+
 /// What positions are valued at, with one digit more than the mark's own scale: half a tick fits.
 Int128 valuation_price(const MarkRow& mark) noexcept { return twice_reference_price(mark) * 5; }
 int valuation_scale(const MarkRow& mark) noexcept { return static_cast<int>(mark.scale) + 1; }
@@ -213,46 +275,69 @@ nb::list mark_rows(const State& state) {
   return rows;
 }
 
-nb::list position_rows(const State& state, std::int64_t now_ns) {
-  nb::list rows;
+namespace {
+
+nb::dict position_row(const State& state, const Position& position, std::int64_t now_ns) {
   const Registry& registry = state.registry;
-  for (std::uint32_t i = 0; i < state.routes.count(); ++i) {
-    Position position;
-    MarkRow mark;
-    if (!read(state.routes.position(i), position) || position.sequence == 0) continue;
-    const InstrumentRow& instrument = registry.instruments.at(position.instrument);
-    const InstrumentRules& rules = instrument.rules;
-    const bool has_mark = read(instrument.mark, mark) && mark.time_ns != 0;
-    const int mark_scale = valuation_scale(mark);
-    const Int128 mark_price = valuation_price(mark);
-    const auto unrealised = has_mark && mark_scale <= kPriceScaleMax
-                                ? unrealised_at(position.book, rules, mark_price, mark_scale)
-                                : std::nullopt;
-    const int scale = average_scale(rules);
-    nb::dict row;
-    row["account"] = text(registry.accounts.at(position.account).definition.name.view());
-    row["venue"] = text(registry.venues.at(instrument.definition.venue).definition.name.view());
-    row["instrument"] = text(instrument.definition.symbol.view());
-    row["leg"] = leg_word(position.leg);
-    row["margin_mode"] = margin_word(position.margin_mode);
-    row["strategy"] = strategy_word(registry, position.strategy);
-    row["quantity"] = format_decimal(position.book.quantity, rules.quantity_scale);
-    row["average_price"] = optional_price(average_price(position.book, rules, scale), scale);
-    row["cost"] = money(position.book.cost_e18);
-    row["realised"] = money(position.book.realised_e18);
-    row["unrealised"] = unrealised ? nb::cast(money(unrealised->e18)) : nb::none();
-    row["fees"] = money(position.book.fees_e18);
-    row["break_even"] = optional_price(break_even_price(position.book, rules, scale), scale);
-    row["mark"] =
-        has_mark && mark_price != 0 ? nb::cast(format_decimal(mark_price, mark_scale)) : nb::none();
-    row["mark_age_ms"] = has_mark ? nb::cast((now_ns - mark.time_ns) / 1'000'000) : nb::none();
-    row["currency"] =
-        text(registry.currencies.at(instrument.definition.settle).definition.code.view());
-    row["state"] = std::string(name(position.book.state));
-    row["sequence"] = position.sequence;
-    rows.append(row);
+  MarkRow mark;
+  const InstrumentRow& instrument = registry.instruments.at(position.instrument);
+  const InstrumentRules& rules = instrument.rules;
+  const bool has_mark = read(instrument.mark, mark) && mark.time_ns != 0;
+  const int mark_scale = valuation_scale(mark);
+  const Int128 mark_price = valuation_price(mark);
+  const auto unrealised = has_mark && mark_scale <= kPriceScaleMax
+                              ? unrealised_at(position.book, rules, mark_price, mark_scale)
+                              : std::nullopt;
+  const int scale = average_scale(rules);
+  nb::dict row;
+  row["account"] = text(registry.accounts.at(position.account).definition.name.view());
+  row["venue"] = text(registry.venues.at(instrument.definition.venue).definition.name.view());
+  row["instrument"] = text(instrument.definition.symbol.view());
+  row["leg"] = leg_word(position.leg);
+  row["margin_mode"] = margin_word(position.margin_mode);
+  row["strategy"] = strategy_word(registry, position.strategy);
+  row["quantity"] = format_decimal(position.book.quantity, rules.quantity_scale);
+  row["average_price"] = optional_price(average_price(position.book, rules, scale), scale);
+  row["cost"] = money(position.book.cost_e18);
+  row["realised"] = money(position.book.realised_e18);
+  row["unrealised"] = unrealised ? nb::cast(money(unrealised->e18)) : nb::none();
+  row["fees"] = money(position.book.fees_e18);
+  row["break_even"] = optional_price(break_even_price(position.book, rules, scale), scale);
+  row["mark"] =
+      has_mark && mark_price != 0 ? nb::cast(format_decimal(mark_price, mark_scale)) : nb::none();
+  row["mark_age_ms"] = has_mark ? nb::cast((now_ns - mark.time_ns) / 1'000'000) : nb::none();
+  row["currency"] =
+      text(registry.currencies.at(instrument.definition.settle).definition.code.view());
+  row["state"] = std::string(name(position.book.state));
+  row["sequence"] = position.sequence;
+  return row;
+}
+
+}  // namespace
+
+nb::list position_rows(const State& state, std::int64_t now_ns) {
+  return nb::cast<nb::list>(position_page(state, now_ns, {})[0]);
+}
+
+nb::tuple position_page(const State& state, std::int64_t now_ns, const PositionPage& page) {
+  nb::list rows;
+  const std::uint32_t count = state.routes.count();
+  const std::uint32_t start = std::min(page.start, count);
+  const std::uint32_t end = start + std::min(page.places_max, count - start);
+  for (std::uint32_t i = start; i < end; ++i) {
+    const Position& place = state.routes.position(i);
+    // Written once, before the row can be seen: what is not asked for is not copied.
+    const auto is_other = [](const std::uint32_t& held, std::uint32_t wanted) {
+      return wanted != 0 && __atomic_load_n(&held, __ATOMIC_RELAXED) != wanted;
+    };
+    if (is_other(place.account, page.account) || is_other(place.instrument, page.instrument)) {
+      continue;
+    }
+    Position copy;
+    if (!read(place, copy) || copy.sequence == 0) continue;
+    rows.append(position_row(state, copy, now_ns));
   }
-  return rows;
+  return nb::make_tuple(rows, end < count ? end : 0);
 }
 
 nb::list balance_rows(const State& state) {

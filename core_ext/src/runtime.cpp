@@ -51,6 +51,7 @@ Runtime::Runtime(const RuntimeOptions& options)
                                EngineSettings{.instance = options.journal.instance,
                                               .disk_async_window_ns = options.disk_async_window_ns,
                                               .measurement = &measurement_});
+  if (!options.is_virtual_clock) engine_->prefault();
   shared_ports_ = std::make_unique<PortServer>(*engine_);
   engine_->serve(shared_ports_.get());
   is_open_ = true;
@@ -146,7 +147,9 @@ WarmUpReport Runtime::warm_up(std::uint32_t orders) {
   WarmUpReport report;
   run([&] {
     report = shadow.run(orders);
+    engine_->prepare_routes();
     touch(*state_, instance_);
+    engine_->touch();
     const auto& ring = journal_->ring();
     constexpr std::uint64_t kAhead = 4096;
     for (std::uint64_t at = 0; at < kAhead; at += kCacheLine)
@@ -159,6 +162,13 @@ platform::MemoryReport Runtime::memory_report() const {
   platform::MemoryReport report = memory_;
   report.measure(platform::KernelNodeCalls(), platform::KernelText());
   return report;
+}
+
+const platform::HardwareCounters& Runtime::hardware_counters() {
+  if (hardware_counters_ == nullptr) {
+    run([&] { hardware_counters_ = std::make_unique<platform::HardwareCounters>(); });
+  }
+  return *hardware_counters_;
 }
 
 bool Runtime::run_posted() {

@@ -17,7 +17,14 @@ from gateway.benchmarks import _machine
 if TYPE_CHECKING:
     from gateway._core.bench import Place
 
-__all__ = ["SUSTAINED_SECONDS", "directories", "place", "remove_left_over", "scale_of"]
+__all__ = [
+    "SUSTAINED_SECONDS",
+    "directories",
+    "place",
+    "remove_left_over",
+    "scale_of",
+    "shared_memory_free_bytes",
+]
 
 _MEMORY_FILES = Path("/dev/shm")
 SUSTAINED_SECONDS = 10.0
@@ -30,18 +37,25 @@ def scale_of(is_quick: bool) -> float:
 
 
 @contextmanager
-def directories() -> Iterator[tuple[str, str]]:
-    """One on a disk, one in shared memory where there is some; named by this process, so that the
+def directories(*, is_in_memory: bool = False) -> Iterator[tuple[str, str]]:
+    """One on a disk (or in memory), one in shared memory where there is some; named by this process, so that the
     next bench removes what one that was killed has left."""
     memory_files = _MEMORY_FILES if _MEMORY_FILES.is_dir() else None
     for root in (_MEMORY_FILES, Path(tempfile.gettempdir())):
         remove_left_over(root)
     prefix = f"gateway-bench-{os.getpid()}-"
     with (
-        tempfile.TemporaryDirectory(prefix=prefix) as directory,
+        tempfile.TemporaryDirectory(
+            prefix=prefix, dir=memory_files if is_in_memory else None
+        ) as directory,
         tempfile.TemporaryDirectory(prefix=prefix, dir=memory_files) as ring,
     ):
         yield directory, ring
+
+
+def shared_memory_free_bytes() -> int:
+    """0 = there is none."""
+    return shutil.disk_usage(_MEMORY_FILES).free if _MEMORY_FILES.is_dir() else 0
 
 
 def remove_left_over(root: Path, processes: Path = Path("/proc")) -> None:
@@ -53,12 +67,18 @@ def remove_left_over(root: Path, processes: Path = Path("/proc")) -> None:
 
 
 @contextmanager
-def place(name: str, progress: Callable[[str], None], *, is_quick: bool) -> Iterator[Place]:
+def place(
+    name: str,
+    progress: Callable[[str], None],
+    *,
+    is_quick: bool,
+    is_in_memory: bool = False,
+) -> Iterator[Place]:
     """Where one section runs; says afterwards how long it took."""
     from gateway._core import bench as native
 
     started = time.monotonic()
-    with directories() as (directory, ring):
+    with directories(is_in_memory=is_in_memory) as (directory, ring):
         yield native.Place(
             directory,
             ring,

@@ -24,8 +24,10 @@ _WARM_UP_ORDERS = 2000
 _FIRST = """
 import json, sys
 from gateway._core import bench
-place = bench.Place("", "", int(sys.argv[2]), int(sys.argv[3]))
-print(json.dumps(bench.first_order(place, int(sys.argv[1]))))
+from gateway.benchmarks import _place
+with _place.directories() as (directory, ring):
+    place = bench.Place(directory, ring, int(sys.argv[2]), int(sys.argv[3]))
+    print(json.dumps(bench.first_order(place, int(sys.argv[1]))))
 """
 
 
@@ -76,5 +78,6 @@ def _first_orders(progress: Progress, repeats: int) -> dict[str, dict[str, float
             )  # fmt: skip
             runs.append(json.loads(done.stdout))
         out[name] = {key: round(statistics.median(run[key] for run in runs), 2) for key in runs[0]}
+        out[name]["first_to_steady"] = round(out[name]["first"] / out[name]["steady_p50"], 2)
     progress(f"first_order: {time.monotonic() - started:.1f} s")
     return out

@@ -99,7 +99,7 @@ async def test_the_same_intent_through_every_door_is_one_order(tmp_path):
         assert inside.order["order_id"] == first["order"]["order_id"]
         status, answer = await door.call("POST", "/v1/orders", body=ORDER | {"quantity": "3"})
         assert (status, answer["error"]["code"]) == (409, "ID_CONFLICT")
-        assert len(door.world.engine.orders()) == 1
+        assert len(door.world.native.orders()) == 1
         assert len(door.world.adapter.sent) == 1
 
 
@@ -233,7 +233,7 @@ async def test_an_order_whose_verdict_was_late_is_cancelled_at_the_disconnect_to
         await socket.receive_json()
         await socket.send_json({"op": "submit", "id": 1, "order": ORDER})
         assert (await socket.receive_json())["error"]["code"] == "UNKNOWN_OUTCOME"
-        order_id = int(world.engine.orders()[0]["order_id"])
+        order_id = int(world.native.orders()[0]["order_id"])
         world.link.session.accepted(order_id, "v1")
         await socket.close()
         async with asyncio.timeout(60):

@@ -64,7 +64,7 @@ async def test_the_session_says_nothing_that_the_document_does_not_know(tmp_path
         ):
             await socket.send_json({"id": number} | message)
         async with asyncio.timeout(60):
-            while not (rows := door.world.engine.orders()):  # noqa: ASYNC110 a real socket
+            while not (rows := door.world.native.orders()):  # noqa: ASYNC110 a real socket
                 await asyncio.sleep(0.01)
         (row,) = rows
         order_id = int(row["order_id"])

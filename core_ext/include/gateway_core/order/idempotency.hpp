@@ -51,7 +51,8 @@ class ClientNames {
   ClientNames(std::uint32_t orders_max, std::uint32_t texts_max)
       : pending_(orders_max),
         texts_(texts_max),
-        windows_(std::make_unique<std::unique_ptr<NumberWindow>[]>(kPrincipalsMax)) {}
+        windows_(std::make_unique<std::unique_ptr<NumberWindow>[]>(kPrincipalsMax)),
+        spares_(std::make_unique<std::unique_ptr<NumberWindow>[]>(kPrincipalsMax)) {}
 
   /// Order that has this text as client id, 0 = none remembered.
   [[nodiscard]] OrderId find_text(PrincipalId principal, const ClientId& text) const noexcept {
@@ -69,10 +70,18 @@ class ClientNames {
   void prefault() noexcept { texts_.prefault(); }
   [[nodiscard]] bool is_text_full() const noexcept { return texts_.is_full(); }
 
+  /// Takes the memory of the principal's numbers before its first order. No number is used by it,
+  /// so nothing that is compared or hashed changes.
+  void make_room(PrincipalId principal) {
+    if (principal >= kPrincipalsMax || windows_[principal] || spares_[principal]) return;
+    spares_[principal] = std::make_unique<NumberWindow>();
+  }
   /// Marks a number as used, for ever.
   void use_number(PrincipalId principal, std::uint64_t number) noexcept {
-    if (!windows_[principal]) [[unlikely]]
-      windows_[principal] = std::make_unique<NumberWindow>();
+    if (!windows_[principal]) [[unlikely]] {
+      make_room(principal);
+      windows_[principal] = std::move(spares_[principal]);
+    }
     windows_[principal]->use(number);
   }
   /// Texts stay until the period rolls.
@@ -107,6 +116,7 @@ class ClientNames {
   KeyTable pending_;
   KeyTable texts_;
   std::unique_ptr<std::unique_ptr<NumberWindow>[]> windows_;
+  std::unique_ptr<std::unique_ptr<NumberWindow>[]> spares_;  // of principals without a number yet
 };
 
 }  // namespace gateway
