@@ -246,15 +246,21 @@ std::uint64_t read_places(const State& state, std::uint32_t instance) noexcept {
 
 void Engine::touch() const noexcept {
   constexpr std::size_t kEntries = 64;
-  std::uint64_t sum = read_lines(*this);
+  std::uint64_t sum = read_lines(*this) + read_lines(writer_) + read_lines(state_);
   for (std::size_t i = 0; i < kFingerprints; i += kCacheLine / sizeof(Fingerprint)) {
     sum += fingerprints_[i].value;
   }
   for (std::uint32_t route = 0; route < state_.routes.count(); ++route) {
     sum += read_lines(prepared_.at(route));
   }
-  for (const auto& port : client_ports_) port->notices.prefetch_next(kEntries);
-  for (const auto& port : venue_ports_) port->outbound.prefetch_next(kEntries);
+  for (const auto& port : client_ports_) {
+    sum += read_lines(*port);
+    port->notices.prefetch_next(kEntries);
+  }
+  for (const auto& port : venue_ports_) {
+    sum += read_lines(*port);
+    port->outbound.prefetch_next(kEntries);
+  }
   __asm__ volatile("" : : "r"(sum));
 }
 
@@ -271,7 +277,7 @@ void touch(const State& state, std::uint32_t instance) noexcept {
     sum += read_lines(registry.currencies.at(id));
   for (std::uint32_t id = 1; id <= registry.principals.count(); ++id) {
     sum += read_lines(registry.principals.at(id));
-    if (const NumberWindow* window = state.names.window(id)) sum += read_lines(*window);
+    if (const NumberWindow* room = state.names.room(id)) sum += read_lines(*room);
   }
   for (std::uint32_t level = 0; level < kLevels; ++level) {
     const auto kind = static_cast<Level>(level);
@@ -287,6 +293,7 @@ void touch(const State& state, std::uint32_t instance) noexcept {
   }
   constexpr std::uint32_t kSlots = 256;
   const std::uint32_t next = state.orders.used();
+  if (next != 0) state.orders.prefetch_slot(next - 1);  // the newest order is linked to it
   for (std::uint32_t i = 0; i < kSlots && next + i < state.orders.capacity(); ++i) {
     state.orders.prefetch_slot(next + i);
   }

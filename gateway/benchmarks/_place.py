@@ -38,8 +38,8 @@ def scale_of(is_quick: bool) -> float:
 
 @contextmanager
 def directories(*, is_in_memory: bool = False) -> Iterator[tuple[str, str]]:
-    """One on a disk (or in memory), one in shared memory where there is some; named by this process, so that the
-    next bench removes what one that was killed has left."""
+    """One on a disk (or in memory), one in shared memory where there is some; named by
+    this process, so that the next bench removes what one that was killed has left."""
     memory_files = _MEMORY_FILES if _MEMORY_FILES.is_dir() else None
     for root in (_MEMORY_FILES, Path(tempfile.gettempdir())):
         remove_left_over(root)

@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from gateway.__main__ import root
+from gateway.benchmarks._contract import CONTRACT, find
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,8 @@ def test_the_answer_has_the_promised_shape_and_nothing_else(figures):
     for part in (figures, figures["echo"]):
         assert 0 < part["round_trip_us"]["p50"] <= part["round_trip_us"]["p99"]
         assert part["messages_per_second"] > 0
+    asked = [each.path for each in CONTRACT if each.bench == "shm"]
+    assert asked and all(find(figures, path) is not None for path in asked)
 
 
 def test_an_order_takes_longer_than_an_echo(figures):

@@ -241,7 +241,20 @@ async def test_every_metric_is_exported_and_counts(world, tmp_path):
         measured.record_ns(SUBMIT, 3_000)
         measured.record_ns(SUBMIT, 30_000_000_000)
         measured.set_depth(measured.add_gauge("facts.sim", "entries", "engine", 8, 6), 3, 1)
-        (run.ring / "counters.json").write_text(json.dumps({"sequence": 10, "refused": 2}))
+        (run.ring / "counters.json").write_text(
+            json.dumps(
+                {
+                    "sequence": 10,
+                    "refused": 2,
+                    "orders_accepted": 7,
+                    "orders_refused": 2,
+                    "orders_repeated": 1,
+                    "route_rules_missed": 3,
+                    "cache_event_cycles": 12,
+                    "cache_event_last_level_misses": -1,
+                }
+            )
+        )
         await run.caught_up()
         run.journal.new_order(1)
         run.journal.fill(1, "1")
@@ -256,6 +269,14 @@ async def test_every_metric_is_exported_and_counts(world, tmp_path):
         assert samples[("gateway_observer_records_applied_total",)] == 2
         assert samples[("gateway_orders_by_state", "PARTIALLY_FILLED")] == 1
         assert samples[("gateway_engine_counter", "refused")] == 2
+        assert ("gateway_engine_counter", "cache_event_cycles") not in samples
+        assert samples[("gateway_cache_events_total", "cycles")] == 12
+        assert samples[("gateway_cache_events_available", "cycles")] == 1
+        # What the kernel does not permit is named as unavailable and never exported as zero.
+        assert samples[("gateway_cache_events_available", "last_level_misses")] == 0
+        assert ("gateway_cache_events_total", "last_level_misses") not in samples
+        assert samples[("gateway_route_rules_lookups_total", "hit")] == 7
+        assert samples[("gateway_route_rules_lookups_total", "miss")] == 3
         assert samples[("gateway_observer_lag_records",)] == 8
         assert samples[("gateway_positions_open",)] == 1
         bucket = "gateway_stage_seconds_bucket"

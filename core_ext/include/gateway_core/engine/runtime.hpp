@@ -89,6 +89,7 @@ class Runtime {
   std::unique_ptr<Engine> engine_;
   platform::MemoryReport memory_;
   std::unique_ptr<platform::HardwareCounters> hardware_counters_;
+  std::unique_ptr<WarmUp> shadow_;
   WaitKind engine_wait_;
   std::unique_ptr<PortServer> shared_ports_;
   double recovery_seconds_ = 0;

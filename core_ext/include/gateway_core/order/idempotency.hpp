@@ -76,6 +76,11 @@ class ClientNames {
     if (principal >= kPrincipalsMax || windows_[principal] || spares_[principal]) return;
     spares_[principal] = std::make_unique<NumberWindow>();
   }
+  /// What the principal's next number will be written into; nullptr without room.
+  [[nodiscard]] const NumberWindow* room(PrincipalId principal) const noexcept {
+    const NumberWindow* used = window(principal);
+    return used != nullptr || principal >= kPrincipalsMax ? used : spares_[principal].get();
+  }
   /// Marks a number as used, for ever.
   void use_number(PrincipalId principal, std::uint64_t number) noexcept {
     if (!windows_[principal]) [[unlikely]] {
