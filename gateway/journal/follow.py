@@ -98,6 +98,7 @@ class Follower:
         # stood at the end of the journal; each record counts once, however often it is opened.
         self.outcomes: Counter[tuple[str, str, str, str]] = Counter()
         self._counted_to: int | None = None
+        self._directory: object = None
         self._outcomes_of_catch_up: Counter[tuple[str, str, str, str]] = Counter()
 
     def step(self) -> Step:
@@ -177,9 +178,9 @@ class Follower:
         if missing:
             raise FollowFault(missing)
         identity = self._place.identity()
-        if identity != self._identity:  # another journal: its history is not ours to count
+        if identity[0] != self._directory:  # another journal: its history is not ours to count
             self._counted_to = None
-        self._identity = identity
+        self._identity, self._directory = identity, identity[0]
         self._outcomes_of_catch_up.clear()
         # Segments sealed while nobody followed still get their snapshot.
         self._seals_at_snapshot = self._place.seals() - self._place.seals_after_snapshot()
@@ -202,6 +203,7 @@ class Follower:
         before = replica.sequence
         applied = replica.follow(self._records_max)
         if replica.sequence < before:
+            self._counted_to = None
             raise FollowFault(f"sequence went back from {before} to {replica.sequence}")
         is_caught_up = applied < self._records_max
         if applied == 0:

@@ -325,3 +325,46 @@ async def test_key_files_are_private_and_made_once(tmp_path):
     with pytest.raises(RefusedError, match="required 0600"):
         ring.reload()
     assert ring.authenticate(token.read_text().strip()) == who, "a failed reload changes nothing"
+
+
+async def logged_in(door, key):
+    socket = await door.ws()
+    await socket.send_json({"op": "login", "key": f"{key}.{SECRET}"})
+    assert (await socket.receive_json())["ok"]
+    return socket
+
+
+async def subscribed(door, key):
+    socket = await logged_in(door, key)
+    await socket.send_json({"op": "subscribe", "channel": "orders"})
+    assert (await socket.receive_json())["ok"]
+    return socket
+
+
+async def test_orders_of_other_ways_are_told_to_their_own_principal_while_somebody_listens(
+    tmp_path,
+):
+    async with open_door(tmp_path) as door:
+        native = door.world.native
+        order_id = await door.world.submit()
+        door.world.drive.kick()
+        idle = await logged_in(door, "desk")
+        assert native.hearing is None, "nobody subscribed: the engine is not asked to tell"
+        owner, other = await subscribed(door, "desk"), await subscribed(door, "boss")
+        assert native.hearing is not None
+        for state in ("NEW", "CANCELED"):
+            native._orders[order_id]["state"] = state
+            native.overhear(order_id, 40)
+            door.world.drive.kick()
+            event = await owner.receive_json()
+            assert (event["channel"], event["order"]["state"]) == ("orders", state)
+        native.hearing.overruns += 1
+        door.world.drive.kick()
+        # The other principal's first message: events are lost; it was told of no order before.
+        assert await other.receive_json() == {"channel": "orders", "resync": True}
+        assert await owner.receive_json() == {"channel": "orders", "resync": True}
+        for socket in (idle, owner, other):
+            await socket.close()
+        async with asyncio.timeout(60):
+            while native.hearing is not None:  # noqa: ASYNC110 real sockets close in their time
+                await asyncio.sleep(0.01)

@@ -2,6 +2,7 @@
 clients and dead ones."""
 
 import array
+import asyncio
 import contextlib
 import json
 import mmap
@@ -15,6 +16,7 @@ import sys
 import time
 from pathlib import Path
 
+import aiohttp
 import pytest
 from real_programs import RealGateway, until
 
@@ -169,6 +171,53 @@ def test_an_order_is_recorded_alike_whichever_door_it_came_through(world, client
     alike = [{name: row[name] for name in row if name not in own} for row in rows]
     assert alike[0] == alike[1]
     assert client.wait(client.mass_cancel(strategy="alpha")).current == 2
+
+
+@contextlib.asynccontextmanager
+async def listening(world):
+    """A session that subscribed to orders and fills: `hear(order_id)` waits for events of it."""
+    async with (
+        aiohttp.ClientSession() as http,
+        http.ws_connect(f"{world.url}/v1/ws") as session,
+        asyncio.timeout(60),
+    ):
+        for operation in (
+            {"op": "login", "key": world.key},
+            {"op": "subscribe", "channel": "orders"},
+            {"op": "subscribe", "channel": "fills"},
+        ):
+            await session.send_json(operation)
+            while "ok" not in (answer := await session.receive_json()):
+                pass
+            assert answer["ok"], answer
+
+        async def hear(order_id, is_last):
+            """(channel, state) of the order's events until `is_last(channel, row)`."""
+            told = []
+            while True:
+                event = await session.receive_json()
+                if event["order"]["order_id"] != str(order_id):
+                    continue
+                told.append((event["channel"], event["order"]["state"]))
+                if is_last(event["channel"], event["order"]):
+                    return told
+
+        yield hear
+
+
+@pytest.mark.asyncio
+async def test_a_session_of_the_principal_hears_of_orders_by_shared_memory(world, client):
+    async with listening(world) as hear:
+        resting = (await asyncio.to_thread(client.wait, submit(client))).order_id
+        told = await hear(resting, lambda _, row: row["state"] == "NEW")
+        assert told[-1] == ("orders", "NEW") and told[0][0] == "orders"
+        await asyncio.to_thread(client.wait, client.cancel(resting))
+        told = await hear(resting, lambda _, row: row["state"] == "CANCELED")
+        assert told[-1] == ("orders", "CANCELED")
+        taking = submit(client, type="market", time_in_force="ioc", price="")
+        filled = (await asyncio.to_thread(client.wait, taking)).order_id
+        told = await hear(filled, lambda channel, _: channel == "fills")
+        assert told[-1] == ("fills", "FILLED")
 
 
 def test_a_refusal_is_the_gate_s_with_its_numbers(client):

@@ -54,6 +54,7 @@ class Engine:
         self.sequence = 0
         self.recovery = {}
         self.measurement = Measurement()
+        self.hearing = None
         self.work = deque()
         self.facts = []  # every fact that was applied, for comparison of lists of events
         self.anomalies = []
@@ -470,6 +471,11 @@ class Engine:
 
     def let_hear(self, port):
         self.hearing = port
+
+    def overhear(self, order_id, kind):
+        """An event of an order that no client port of this process sent."""
+        if self.hearing is not None:
+            self._notice(self.hearing, 0, order_id, kind)
 
     def order(self, order_id):
         row = self._orders.get(order_id)
