@@ -256,10 +256,12 @@ void Engine::touch() const noexcept {
   for (const auto& port : client_ports_) {
     sum += read_lines(*port);
     port->notices.prefetch_next(kEntries);
+    sum += port->notices.free_entries();  // the producer's look at the consumer's line
   }
   for (const auto& port : venue_ports_) {
     sum += read_lines(*port);
     port->outbound.prefetch_next(kEntries);
+    sum += port->outbound.free_entries() + port->gated.free_entries();
   }
   __asm__ volatile("" : : "r"(sum));
 }

@@ -99,8 +99,8 @@ def test_snapshots_are_written_after_every_second_seal_when_so_configured(world,
     assert opened[0].snapshots == 2
 
 
-NEW = ("alpha", "sim", "limit", "new")
-ACCEPTED = ("alpha", "sim", "limit", "accept")
+NEW = ("alpha", "paper", "limit", "new")
+ACCEPTED = ("alpha", "paper", "limit", "state")
 
 
 def test_outcomes_begin_where_the_follower_first_stood_and_never_fall(world, tmp_path):

@@ -13,6 +13,7 @@ async_api = pytest.importorskip(
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
     pytest.mark.asyncio,
+    pytest.mark.timeout(600),  # each wait is bounded for itself
     pytest.mark.skipif(CHROMIUM is None, reason="page tests need chromium"),
 ]
 
