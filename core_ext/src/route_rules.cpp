@@ -126,8 +126,9 @@ void for_each_leg(const AccountDefined& account, InstrumentKind kind, Visit&& vi
 
 void Engine::prepare_routes() noexcept {
   const Registry& registry = state_.registry;
-  // Half of the table stays for what is not foreseen here.
-  std::uint32_t left = std::min(kRoutesPrepared, state_.capacity.positions_max / 2);
+  // A table has room for positions_max positions that are really held: routes that nobody may ever
+  // use take a small part of it, and none once it fills.
+  std::uint32_t left = std::min(kRoutesPrepared, state_.capacity.positions_max / 16);
   const auto prepare = [&](AccountId account, InstrumentId instrument, StrategyId strategy) {
     const auto kind = registry.instruments.at(instrument).rules.kind;
     for_each_leg(registry.accounts.at(account).definition, kind, [&](Leg leg) {
