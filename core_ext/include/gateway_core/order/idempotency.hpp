@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <new>
 
 #include "gateway_core/memory/key_table.hpp"
 #include "gateway_core/record/kinds.hpp"
@@ -70,11 +71,11 @@ class ClientNames {
   void prefault() noexcept { texts_.prefault(); }
   [[nodiscard]] bool is_text_full() const noexcept { return texts_.is_full(); }
 
-  /// Takes the memory of the principal's numbers before its first order. No number is used by it,
-  /// so nothing that is compared or hashed changes.
-  void make_room(PrincipalId principal) {
+  /// Takes the memory of the principal's numbers before its first order, where there is some. No
+  /// number is used by it, so nothing that is compared or hashed changes.
+  void make_room(PrincipalId principal) noexcept {
     if (principal >= kPrincipalsMax || windows_[principal] || spares_[principal]) return;
-    spares_[principal] = std::make_unique<NumberWindow>();
+    spares_[principal].reset(new (std::nothrow) NumberWindow());
   }
   /// What the principal's next number will be written into; nullptr without room.
   [[nodiscard]] const NumberWindow* room(PrincipalId principal) const noexcept {
@@ -84,8 +85,8 @@ class ClientNames {
   /// Marks a number as used, for ever.
   void use_number(PrincipalId principal, std::uint64_t number) noexcept {
     if (!windows_[principal]) [[unlikely]] {
-      make_room(principal);
-      windows_[principal] = std::move(spares_[principal]);
+      windows_[principal] =
+          spares_[principal] ? std::move(spares_[principal]) : std::make_unique<NumberWindow>();
     }
     windows_[principal]->use(number);
   }
