@@ -8,17 +8,9 @@
 
 namespace gateway {
 
-void Engine::push_notice(std::uint32_t port, const Notice& notice) noexcept {
-  ClientPort& client = *client_ports_[port - 1];
-  if (!client.notices.push(&notice)) [[unlikely]] {
-    client.notices.count_overrun();
-    ++counters_.notices_lost;
-  }
-}
-
 Notice Engine::answer(std::uint32_t port, const Notice& notice) noexcept {
   if (port - 1 < client_ports_.size()) [[likely]] {
-    push_notice(port, notice);
+    notify(*client_ports_[port - 1], notice);
   } else if (PortServer::is_shared(port) && shared_ports_ != nullptr) {
     shared_ports_->answer(port, notice);
     if (notice.refusal == 0 && notice.order_id != 0) overhear(notice);
