@@ -471,10 +471,11 @@ class Daemon:
         try:
             async with asyncio.timeout(seconds_max):
                 await self.router.mass_cancel(principal, {}, CancelReason.SHUTDOWN)
-                while self.engine.counts()[0]:  # noqa: ASYNC110 venues answer in their own time
+                while (await self.engine.counts())[0]:  # noqa: ASYNC110 venues take their time
                     await asyncio.sleep(0.01)
         except (TimeoutError, RefusedError) as error:
-            log.error("orders left open at the stop: %d (%r)", self.engine.counts()[0], error)
+            left, _ = await self.engine.counts()
+            log.error("orders left open at the stop: %d (%r)", left, error)
 
 
 def _keep_in_memory(wish: str = "try") -> None:

@@ -258,7 +258,8 @@ class Observer:
             "gateway_stream_clients_refused": stream.refused,
         }
         measured = self._measurement.try_read()
-        return MetricsSnapshot(values, dict(view.orders_by_state), engine, measured)
+        outcomes = dict(self._follower.outcomes)
+        return MetricsSnapshot(values, dict(view.orders_by_state), engine, outcomes, measured)
 
 
 async def _beat_forever(notifier: Notifier) -> None:

@@ -1,4 +1,5 @@
-"""Once per session: shared-memory directories of test runs that were cut short are removed."""
+"""Once per session: shared-memory directories of test runs and benches that were cut short are
+removed."""
 
 import re
 import shutil
@@ -7,13 +8,13 @@ from pathlib import Path
 import pytest
 
 SHARED_MEMORY = Path("/dev/shm")
-OWNED = re.compile(r"gateway-test-(?P<pid>[0-9]+)-.+")
+OWNED = re.compile(r"gateway-(?:test|bench)-(?P<pid>[0-9]+)-.+")
 
 
 def remove_stale(root: Path, processes: Path = Path("/proc")) -> list[str]:
     """Remove the directories whose run, named by its process id, is gone; returns their names."""
     removed = []
-    for path in root.glob("gateway-test-*"):
+    for path in root.glob("gateway-*-*"):
         named = OWNED.fullmatch(path.name)
         if named and path.is_dir() and not (processes / named["pid"]).exists():
             shutil.rmtree(path, ignore_errors=True)

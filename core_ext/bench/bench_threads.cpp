@@ -182,7 +182,7 @@ Figures waits(const Place& place) {
 Figures first_order(const Place& place, std::uint32_t warm_up_orders) {
   keep(Timer::get());  // takes a while: not between the warm-up and the first order
   const std::int64_t begun = steady_ns();
-  Desk desk(place.memory_desk());
+  Desk desk(place.desk());
   const std::int64_t opened = steady_ns();
   if (warm_up_orders != 0) keep(desk.runtime().warm_up(warm_up_orders));
   const std::int64_t warm = steady_ns();

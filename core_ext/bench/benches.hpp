@@ -41,6 +41,10 @@ struct Place {
 [[nodiscard]] Figures risk(const Place& place);
 [[nodiscard]] Figures fills(const Place& place);
 [[nodiscard]] Figures append(const Place& place);
+/// A million a second, on a schedule that is never moved.
+[[nodiscard]] Figures append_paced(const Place& place);
+/// What the disk takes when it is written from front to end, synced every 16 MiB.
+[[nodiscard]] Figures disk_sequential(const Place& place);
 [[nodiscard]] Figures recover(const Place& place, std::uint64_t records);
 [[nodiscard]] Figures rings(const Place& place);
 /// Nanoseconds that measuring one stage adds, always and sampled.

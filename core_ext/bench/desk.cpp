@@ -22,7 +22,7 @@ RuntimeOptions runtime_options(const DeskOptions& options) {
   return out;
 }
 
-LimitFields desk_limits() {
+LimitFields desk_limits(std::uint32_t open_orders_side_max) {
   LimitFields fields{};
   fields.order_quantity_max_e8 = 100 * kPow10_64[8];
   fields.order_notional_max_e4 = 10'000'000 * kPow10_64[4];
@@ -37,7 +37,7 @@ LimitFields desk_limits() {
   fields.order_burst = 1'000'000;
   fields.cancels_per_second = 50'000'000;
   fields.cancel_burst = 1'000'000;
-  fields.open_orders_side_max = 200'000;
+  fields.open_orders_side_max = open_orders_side_max;
   fields.duplicate_window_ms = 1;
   return fields;
 }
@@ -62,7 +62,7 @@ Desk::Desk(const DeskOptions& options) {
   if (options.other_cpu >= 0) (void)pin_to(options.other_cpu);
   runtime_ = std::make_unique<Runtime>(runtime_options(options));
   if (options.engine_cpu >= 0) (void)pin_to(options.engine_cpu);
-  if (!state().registry.venues.has(1)) define();
+  if (!state().registry.venues.has(1)) define(options.open_orders_side_max);
   number_ = state().names.window(1) == nullptr ? 0 : state().names.window(1)->high_water;
   client_ = &engine().open_client_port("bench", kPortEntries);
   venue_ = &engine().open_venue_port(1, kPortEntries);
@@ -73,7 +73,7 @@ Desk::Desk(const DeskOptions& options) {
   mark();
 }
 
-void Desk::define() {
+void Desk::define(std::uint32_t open_orders_side_max) {
   define_names();
   InstrumentDefined row{};
   row.venue = row.base = 1;
@@ -91,7 +91,7 @@ void Desk::define() {
     row.venue_symbol = row.symbol;
     require(engine().record_control(RecordKind::kInstrumentDefined, row));
   }
-  define_limits();
+  define_limits(open_orders_side_max);
 }
 
 void Desk::define_names() {
@@ -135,7 +135,7 @@ void Desk::define_names() {
   require(engine().record_control(RecordKind::kPrincipalDefined, principal));
 }
 
-void Desk::define_limits() {
+void Desk::define_limits(std::uint32_t open_orders_side_max) {
   constexpr struct {
     Level level;
     std::uint32_t id;
@@ -146,7 +146,7 @@ void Desk::define_limits() {
     limits.level = static_cast<std::uint32_t>(row.level);
     limits.id = row.id;
     limits.version = 1;
-    limits.fields = desk_limits();
+    limits.fields = desk_limits(open_orders_side_max);
     limits.actor.assign("bench");
     limits.reason.assign("bench");
     require(engine().record_control(RecordKind::kLimitsSet, limits));

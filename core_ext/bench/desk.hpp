@@ -42,9 +42,9 @@ class Desk {
   bool stop() { return runtime_->stop(); }
 
  private:
-  void define();
+  void define(std::uint32_t open_orders_side_max);
   void define_names();
-  void define_limits();
+  void define_limits(std::uint32_t open_orders_side_max);
 
   std::unique_ptr<Runtime> runtime_;
   ClientPort* client_ = nullptr;

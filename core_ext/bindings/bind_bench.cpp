@@ -92,6 +92,8 @@ void bind_bench(nb::module_& module) {
   module.def("risk", &run_at<bench::risk>, "place"_a);
   module.def("fills", &run_at<bench::fills>, "place"_a);
   module.def("append", &run_at<bench::append>, "place"_a);
+  module.def("append_paced", &run_at<bench::append_paced>, "place"_a);
+  module.def("disk_sequential", &run_at<bench::disk_sequential>, "place"_a);
   module.def(
       "recover",
       [](const Place& place, std::uint64_t records) {

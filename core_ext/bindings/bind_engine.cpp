@@ -5,6 +5,9 @@
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
+#include <cerrno>
+#include <cstring>
+
 #include "bind.hpp"
 #include "control.hpp"
 #include "engine_handle.hpp"
@@ -142,12 +145,29 @@ nb::dict counters_of(EngineHandle& handle) {
   out["marks"] = counters.marks;
   out["expired_by_engine"] = counters.expired_by_engine;
   out["triggered_by_engine"] = counters.triggered_by_engine;
+  out["route_rules_missed"] = counters.route_rules_missed;
   out["journal_syncs"] = commit.syncs();
   out["journal_bytes"] = commit.bytes_written();
   out["journal_rewrites"] = commit.rewrites();
   out["journal_segment"] = commit.segment_index();
   out["journal_failed"] = static_cast<std::uint64_t>(commit.is_failed());
   out["synced_sequence"] = commit.synced_sequence();
+  return out;
+}
+
+/// Cache events of the engine's thread by name: a count, or why there is none.
+nb::dict cache_counters_of(EngineHandle& handle) {
+  const platform::HardwareCounters& counters = handle.runtime->hardware_counters();
+  nb::dict out;
+  for (std::size_t i = 0; i < platform::kCacheEvents; ++i) {
+    const auto event = static_cast<platform::CacheEvent>(i);
+    const auto value = counters.read(event);
+    const int refused = counters.refused_errno(event);
+    out[platform::name(event)] =
+        value
+            ? nb::cast(*value)
+            : nb::cast("unavailable: " + std::string(std::strerror(refused == 0 ? EIO : refused)));
+  }
   return out;
 }
 
@@ -295,6 +315,24 @@ void bind_order_reads(nb::class_<EngineHandle>& engine) {
           },
           "open_only"_a = true, "limit"_a = 10000)
       .def(
+          "orders_page",
+          [](EngineHandle& handle, std::uint32_t start, std::uint32_t slots_max, bool open_only,
+             bool unknown_only, AccountId account) {
+            return order_page(handle.runtime->state(),
+                              {start, slots_max, open_only, unknown_only, account});
+          },
+          "start"_a = 0, "slots_max"_a = 512, nb::kw_only(), "open_only"_a = true,
+          "unknown_only"_a = false, "account"_a = 0)
+      .def_prop_ro("order_slots",
+                   [](EngineHandle& handle) { return handle.runtime->state().orders.used(); })
+      .def(
+          "count_orders",
+          [](EngineHandle& handle, std::uint32_t start, std::uint32_t slots_max) {
+            const OrderCount found = count_orders(handle.runtime->state(), start, slots_max);
+            return nb::make_tuple(found.open, found.unknown, found.next);
+          },
+          "start"_a = 0, "slots_max"_a = 4096)
+      .def(
           "order",
           [](EngineHandle& handle, OrderId id) {
             return order_row_at(handle.runtime->state(), slot_of(handle, id), id);
@@ -336,6 +374,14 @@ void bind_reads(nb::class_<EngineHandle>& engine) {
            [](EngineHandle& handle) {
              return position_rows(handle.runtime->state(), wall_or_virtual_ns(*handle.runtime));
            })
+      .def(
+          "positions_page",
+          [](EngineHandle& handle, std::uint32_t start, std::uint32_t places_max, AccountId account,
+             InstrumentId instrument) {
+            return position_page(handle.runtime->state(), wall_or_virtual_ns(*handle.runtime),
+                                 {start, places_max, account, instrument});
+          },
+          "start"_a = 0, "places_max"_a = 512, nb::kw_only(), "account"_a = 0, "instrument"_a = 0)
       .def("balances", [](EngineHandle& handle) { return balance_rows(handle.runtime->state()); })
       .def("marks", [](EngineHandle& handle) { return mark_rows(handle.runtime->state()); })
       .def("limits",
@@ -353,6 +399,7 @@ void bind_reads(nb::class_<EngineHandle>& engine) {
           },
           "kind"_a)
       .def("counters", &counters_of)
+      .def("cache_counters", &cache_counters_of)
       .def("state_hash", &state_hash)
       .def(
           "last_fill_time_ns",
@@ -397,7 +444,14 @@ void bind_engine(nb::module_& module) {
       .def("open_client_port", &open_client_port, "name"_a, "capacity"_a = 4096,
            nb::rv_policy::reference_internal)
       .def("open_venue_port", &open_venue_port, "venue"_a, "capacity"_a = 4096,
-           nb::rv_policy::reference_internal);
+           nb::rv_policy::reference_internal)
+      .def(
+          "let_hear",
+          [](EngineHandle& handle, ClientPortHandle* port) {
+            const std::uint32_t number = port == nullptr ? 0 : port->port->number;
+            handle.runtime->run([&] { handle.runtime->engine().let_hear(number); });
+          },
+          "port"_a.none());
   bind_drive(engine);
   bind_control(engine);
   bind_order_reads(engine);

@@ -6,6 +6,8 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 
 #include "bind.hpp"
 #include "decode.hpp"
@@ -58,6 +60,19 @@ struct Change {
   std::uint64_t key;
 };
 
+/// What happened to the orders of one strategy, venue and type; as words in kOutcomes.
+struct OrderOutcomes {
+  std::uint64_t counts[8] = {};
+};
+constexpr const char* kOutcomes[8] = {"entered",  "refused", "accepted", "fills",
+                                      "canceled", "expired", "rejected", "not_sent"};
+struct OutcomeKey {
+  StrategyId strategy;
+  VenueId venue;
+  OrderType type;
+  auto operator<=>(const OutcomeKey&) const = default;
+};
+
 struct ReplicaHandle {
   platform::PosixStorage storage;
   std::string directory;
@@ -65,8 +80,10 @@ struct ReplicaHandle {
   std::unique_ptr<journal::Reader> reader;
   std::vector<Change> changes;
   bool tracks_changes = false;
-  std::uint32_t instance = 0;  // of the newest record followed
-  std::string snapshot_name;   // what the state was opened from
+  std::map<OutcomeKey, OrderOutcomes> outcomes;  // since they were last taken
+  Sequence outcomes_after = 0;                   // records up to here are not counted
+  std::uint32_t instance = 0;                    // of the newest record followed
+  std::string snapshot_name;                     // what the state was opened from
 };
 
 /// Takes the snapshot only if the journal holds the very record it was taken behind: one that was
@@ -144,6 +161,74 @@ void note_changes(ReplicaHandle& handle, const RecordHeader& header, const std::
   }
 }
 
+/// Place in OrderOutcomes, 8 = the record is no outcome of an order.
+[[nodiscard]] std::size_t outcome_of(RecordKind kind) noexcept {
+  switch (kind) {
+    case RecordKind::kOrderNew:
+    case RecordKind::kOrderAdopted:
+      return 0;
+    case RecordKind::kOrderRefused:
+      return 1;
+    case RecordKind::kOrderAccepted:
+      return 2;
+    case RecordKind::kOrderFilled:
+      return 3;
+    case RecordKind::kOrderCanceled:
+      return 4;
+    case RecordKind::kOrderExpired:
+      return 5;
+    case RecordKind::kOrderRejected:
+      return 6;
+    case RecordKind::kOrderNotSent:
+      return 7;
+    default:
+      return 8;
+  }
+}
+
+void count_outcome(ReplicaHandle& handle, const RecordHeader& header, const std::uint8_t* record) {
+  const std::size_t outcome = outcome_of(static_cast<RecordKind>(header.type));
+  if (outcome == 8 || header.sequence <= handle.outcomes_after) return;
+  const State& state = *handle.follower.state();
+  OutcomeKey key{};
+  InstrumentId instrument = 0;
+  if (outcome == 1) {
+    const auto& refused = payload<OrderRefused>(record);
+    if (refused.order_id != 0) return;  // a change of an order, not an order
+    instrument = refused.instrument;
+    key = {refused.strategy, 0, refused.type};
+  } else {
+    // The order id is the first field of every order payload.
+    const OrderId id = payload<OrderNew>(record).order_id;
+    const std::uint32_t slot = id == 0 ? kNoSlot : state.orders.find(id);
+    if (slot == kNoSlot) return;  // a fill of no order of ours
+    const Order& order = state.orders.at(slot);
+    instrument = order.instrument;
+    key = {order.strategy, 0, order.type};
+  }
+  const Registry& registry = state.registry;
+  if (registry.instruments.has(instrument)) {
+    key.venue = registry.instruments.at(instrument).definition.venue;
+  }
+  ++handle.outcomes[key].counts[outcome];
+}
+
+nb::list take_outcomes(ReplicaHandle& handle) {
+  nb::list out;
+  if (handle.follower.state() == nullptr) return out;
+  const State& state = *handle.follower.state();
+  for (const auto& [key, outcomes] : handle.outcomes) {
+    for (std::size_t i = 0; i < std::size(outcomes.counts); ++i) {
+      if (outcomes.counts[i] == 0) continue;
+      out.append(nb::make_tuple(strategy_name(state.registry, key.strategy),
+                                venue_name(state.registry, key.venue), order_type_name(key.type),
+                                kOutcomes[i], outcomes.counts[i]));
+    }
+  }
+  handle.outcomes.clear();
+  return out;
+}
+
 std::size_t follow(ReplicaHandle& handle, std::size_t limit, Sequence until) {
   const nb::gil_scoped_release release;
   std::size_t done = 0;
@@ -156,6 +241,7 @@ std::size_t follow(ReplicaHandle& handle, std::size_t limit, Sequence until) {
     }
     handle.instance = header->instance;
     if (handle.tracks_changes) note_changes(handle, *header, record);
+    count_outcome(handle, *header, record);
     ++done;
   }
   if (done == 0 && handle.reader->state() != journal::ReaderState::kFollowing) fail(*handle.reader);
@@ -342,6 +428,8 @@ void bind_replica(nb::module_& module) {
                                  [&](const State& s) { return registry_rows(s, kind, kAtOnce); });
           },
           "kind"_a)
+      .def("take_outcomes", &take_outcomes)
+      .def_rw("outcomes_after", &Handle::outcomes_after)
       .def("set_mark", &set_mark, "instrument"_a, "price"_a, "time_ns"_a)
       .def("changes", &take_changes);
 }

@@ -95,6 +95,16 @@ nb::object optional_price(const std::optional<Int128>& price, int scale) {
 
 }  // namespace
 
+std::string strategy_name(const Registry& registry, StrategyId id) {
+  const bool is_known = id == kExternalStrategy || registry.strategies.has(id);
+  return is_known ? strategy_word(registry, id) : std::string();
+}
+std::string venue_name(const Registry& registry, VenueId id) {
+  return registry.venues.has(id) ? text(registry.venues.at(id).definition.name.view())
+                                 : std::string();
+}
+std::string order_type_name(OrderType type) { return type_word(type); }
+
 nb::dict order_row(const State& state, const Order& order) {
   const Registry& registry = state.registry;
   const InstrumentRow& instrument = registry.instruments.at(order.instrument);
@@ -213,46 +223,69 @@ nb::list mark_rows(const State& state) {
   return rows;
 }
 
-nb::list position_rows(const State& state, std::int64_t now_ns) {
-  nb::list rows;
+namespace {
+
+nb::dict position_row(const State& state, const Position& position, std::int64_t now_ns) {
   const Registry& registry = state.registry;
-  for (std::uint32_t i = 0; i < state.routes.count(); ++i) {
-    Position position;
-    MarkRow mark;
-    if (!read(state.routes.position(i), position) || position.sequence == 0) continue;
-    const InstrumentRow& instrument = registry.instruments.at(position.instrument);
-    const InstrumentRules& rules = instrument.rules;
-    const bool has_mark = read(instrument.mark, mark) && mark.time_ns != 0;
-    const int mark_scale = valuation_scale(mark);
-    const Int128 mark_price = valuation_price(mark);
-    const auto unrealised = has_mark && mark_scale <= kPriceScaleMax
-                                ? unrealised_at(position.book, rules, mark_price, mark_scale)
-                                : std::nullopt;
-    const int scale = average_scale(rules);
-    nb::dict row;
-    row["account"] = text(registry.accounts.at(position.account).definition.name.view());
-    row["venue"] = text(registry.venues.at(instrument.definition.venue).definition.name.view());
-    row["instrument"] = text(instrument.definition.symbol.view());
-    row["leg"] = leg_word(position.leg);
-    row["margin_mode"] = margin_word(position.margin_mode);
-    row["strategy"] = strategy_word(registry, position.strategy);
-    row["quantity"] = format_decimal(position.book.quantity, rules.quantity_scale);
-    row["average_price"] = optional_price(average_price(position.book, rules, scale), scale);
-    row["cost"] = money(position.book.cost_e18);
-    row["realised"] = money(position.book.realised_e18);
-    row["unrealised"] = unrealised ? nb::cast(money(unrealised->e18)) : nb::none();
-    row["fees"] = money(position.book.fees_e18);
-    row["break_even"] = optional_price(break_even_price(position.book, rules, scale), scale);
-    row["mark"] =
-        has_mark && mark_price != 0 ? nb::cast(format_decimal(mark_price, mark_scale)) : nb::none();
-    row["mark_age_ms"] = has_mark ? nb::cast((now_ns - mark.time_ns) / 1'000'000) : nb::none();
-    row["currency"] =
-        text(registry.currencies.at(instrument.definition.settle).definition.code.view());
-    row["state"] = std::string(name(position.book.state));
-    row["sequence"] = position.sequence;
-    rows.append(row);
+  MarkRow mark;
+  const InstrumentRow& instrument = registry.instruments.at(position.instrument);
+  const InstrumentRules& rules = instrument.rules;
+  const bool has_mark = read(instrument.mark, mark) && mark.time_ns != 0;
+  const int mark_scale = valuation_scale(mark);
+  const Int128 mark_price = valuation_price(mark);
+  const auto unrealised = has_mark && mark_scale <= kPriceScaleMax
+                              ? unrealised_at(position.book, rules, mark_price, mark_scale)
+                              : std::nullopt;
+  const int scale = average_scale(rules);
+  nb::dict row;
+  row["account"] = text(registry.accounts.at(position.account).definition.name.view());
+  row["venue"] = text(registry.venues.at(instrument.definition.venue).definition.name.view());
+  row["instrument"] = text(instrument.definition.symbol.view());
+  row["leg"] = leg_word(position.leg);
+  row["margin_mode"] = margin_word(position.margin_mode);
+  row["strategy"] = strategy_word(registry, position.strategy);
+  row["quantity"] = format_decimal(position.book.quantity, rules.quantity_scale);
+  row["average_price"] = optional_price(average_price(position.book, rules, scale), scale);
+  row["cost"] = money(position.book.cost_e18);
+  row["realised"] = money(position.book.realised_e18);
+  row["unrealised"] = unrealised ? nb::cast(money(unrealised->e18)) : nb::none();
+  row["fees"] = money(position.book.fees_e18);
+  row["break_even"] = optional_price(break_even_price(position.book, rules, scale), scale);
+  row["mark"] =
+      has_mark && mark_price != 0 ? nb::cast(format_decimal(mark_price, mark_scale)) : nb::none();
+  row["mark_age_ms"] = has_mark ? nb::cast((now_ns - mark.time_ns) / 1'000'000) : nb::none();
+  row["currency"] =
+      text(registry.currencies.at(instrument.definition.settle).definition.code.view());
+  row["state"] = std::string(name(position.book.state));
+  row["sequence"] = position.sequence;
+  return row;
+}
+
+}  // namespace
+
+nb::list position_rows(const State& state, std::int64_t now_ns) {
+  return nb::cast<nb::list>(position_page(state, now_ns, {})[0]);
+}
+
+nb::tuple position_page(const State& state, std::int64_t now_ns, const PositionPage& page) {
+  nb::list rows;
+  const std::uint32_t count = state.routes.count();
+  const std::uint32_t start = std::min(page.start, count);
+  const std::uint32_t end = start + std::min(page.places_max, count - start);
+  for (std::uint32_t i = start; i < end; ++i) {
+    const Position& place = state.routes.position(i);
+    // Written once, before the row can be seen: what is not asked for is not copied.
+    const auto is_other = [](const std::uint32_t& held, std::uint32_t wanted) {
+      return wanted != 0 && __atomic_load_n(&held, __ATOMIC_RELAXED) != wanted;
+    };
+    if (is_other(place.account, page.account) || is_other(place.instrument, page.instrument)) {
+      continue;
+    }
+    Position copy;
+    if (!read(place, copy) || copy.sequence == 0) continue;
+    rows.append(position_row(state, copy, now_ns));
   }
-  return rows;
+  return nb::make_tuple(rows, end < count ? end : 0);
 }
 
 nb::list balance_rows(const State& state) {

@@ -13,6 +13,7 @@ Notice Engine::answer(std::uint32_t port, const Notice& notice) noexcept {
     notify(*client_ports_[port - 1], notice);
   } else if (PortServer::is_shared(port) && shared_ports_ != nullptr) {
     shared_ports_->answer(port, notice);
+    if (notice.refusal == 0 && notice.order_id != 0) overhear(notice);
   }
   return notice;  // 0 = nobody waits, others are long gone
 }

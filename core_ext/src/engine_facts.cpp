@@ -67,8 +67,11 @@ void Engine::tell_owner(const Order& order, Sequence sequence, RecordKind kind,
                       .order_id = order.order_id,
                       .kind = static_cast<std::uint16_t>(kind),
                       .refusal = static_cast<std::uint16_t>(refusal)};
-  if (order.origin_port - 1 < client_ports_.size())
+  if (order.origin_port - 1 < client_ports_.size()) [[likely]] {
     notify(*client_ports_[order.origin_port - 1], notice);
+  } else {
+    overhear(notice);
+  }
   if (shared_ports_ != nullptr) shared_ports_->tell(order, notice);
 }
 
@@ -171,6 +174,8 @@ void Engine::on_session(const VenueState& session) noexcept {
   VenueState record = session;
   record.since_ns = now_ns_;
   append(RecordKind::kVenueState, record, {});
+  // Instruments and accounts are as the venue tells them, and orders are about to come.
+  if (record.state == static_cast<std::uint32_t>(VenueSession::kReconciled)) prepare_routes();
 }
 
 bool Engine::check_money(RecordKind kind, AccountId account, CurrencyId currency,

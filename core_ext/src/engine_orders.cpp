@@ -263,6 +263,7 @@ Refusal Engine::check_named(Candidate& candidate) noexcept {
   candidate.route_index = state_.route_of_order(message.account, message.instrument,
                                                 static_cast<Leg>(message.leg), message.strategy);
   if (candidate.route_index == RouteTable::kNone) return Refusal::kTableFull;
+  ++counters_.route_rules_missed;
   prepared_.prepare(message, candidate.route_index);
   const Route& route = state_.routes.at(candidate.route_index);
   if (const Refusal found = check_venue(route); found != Refusal::kNone) return found;

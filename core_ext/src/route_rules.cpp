@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "gateway_core/engine/engine.hpp"
+
 namespace gateway {
 namespace {
 
@@ -106,6 +108,51 @@ RouteRules work_out_rules(State& state, Route& route) noexcept {
     }
   }
   return rules;
+}
+
+namespace {
+
+constexpr std::uint32_t kRoutesPrepared = 1024;  // about a millisecond of the engine's thread
+
+/// The legs that orders of this account may name.
+template <typename Visit>
+void for_each_leg(const AccountDefined& account, InstrumentKind kind, Visit&& visit) {
+  if (account.is_hedge_mode == 0 || kind == InstrumentKind::kSpot) return visit(Leg::kNet);
+  visit(Leg::kLong);
+  visit(Leg::kShort);
+}
+
+}  // namespace
+
+void Engine::prepare_routes() noexcept {
+  const Registry& registry = state_.registry;
+  // A table has room for positions_max positions that are really held: routes that nobody may ever
+  // use take a small part of it, and none once it fills.
+  std::uint32_t left = std::min(kRoutesPrepared, state_.capacity.positions_max / 16);
+  const auto prepare = [&](AccountId account, InstrumentId instrument, StrategyId strategy) {
+    const auto kind = registry.instruments.at(instrument).rules.kind;
+    for_each_leg(registry.accounts.at(account).definition, kind, [&](Leg leg) {
+      if (left == 0 || state_.routes.count() > state_.capacity.positions_max / 2) return;
+      --left;
+      const std::uint32_t route = state_.route_of_order(account, instrument, leg, strategy);
+      if (route == RouteTable::kNone) return;
+      NewOrderMessage message{};
+      message.account = account;
+      message.instrument = instrument;
+      message.strategy = strategy;
+      message.leg = static_cast<std::uint8_t>(leg);
+      prepared_.prepare(message, route);
+    });
+  };
+  for (AccountId account = 1; account <= registry.accounts.count() && left != 0; ++account) {
+    const VenueId venue = registry.accounts.at(account).definition.venue;
+    for (InstrumentId id = 1; id <= registry.instruments.count() && left != 0; ++id) {
+      if (registry.instruments.at(id).definition.venue != venue) continue;
+      for (StrategyId strategy = 1; strategy <= registry.strategies.count(); ++strategy) {
+        prepare(account, id, strategy);
+      }
+    }
+  }
 }
 
 }  // namespace gateway

@@ -56,7 +56,9 @@ bool State::apply_definition(RecordKind kind, const std::uint8_t* record) noexce
     case RecordKind::kStrategyDefined:
       return registry.apply(payload<StrategyDefined>(record));
     case RecordKind::kPrincipalDefined:
-      return registry.apply(payload<PrincipalDefined>(record));
+      if (!registry.apply(payload<PrincipalDefined>(record))) return false;
+      names.make_room(payload<PrincipalDefined>(record).id);
+      return true;
     case RecordKind::kCurrencyRateSet:
       return registry.apply(payload<CurrencyRateSet>(record));
     case RecordKind::kLimitsSet:

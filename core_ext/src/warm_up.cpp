@@ -236,12 +236,35 @@ std::uint64_t read_places(const State& state, std::uint32_t instance) noexcept {
       const NumberWindow* window = state.names.window(id);
       const std::uint64_t newest = window == nullptr ? 0 : window->high_water;
       sum += state.names.find_pending(id, newest + i);
+      sum += state.orders.find_number(id, newest + i);
     }
   }
   return sum;
 }
 
 }  // namespace
+
+void Engine::touch() const noexcept {
+  constexpr std::size_t kEntries = 64;
+  std::uint64_t sum = read_lines(*this) + read_lines(writer_) + read_lines(state_);
+  for (std::size_t i = 0; i < kFingerprints; i += kCacheLine / sizeof(Fingerprint)) {
+    sum += fingerprints_[i].value;
+  }
+  for (std::uint32_t route = 0; route < state_.routes.count(); ++route) {
+    sum += read_lines(prepared_.at(route));
+  }
+  for (const auto& port : client_ports_) {
+    sum += read_lines(*port);
+    port->notices.prefetch_next(kEntries);
+    sum += port->notices.free_entries();  // the producer's look at the consumer's line
+  }
+  for (const auto& port : venue_ports_) {
+    sum += read_lines(*port);
+    port->outbound.prefetch_next(kEntries);
+    sum += port->outbound.free_entries() + port->gated.free_entries();
+  }
+  __asm__ volatile("" : : "r"(sum));
+}
 
 void touch(const State& state, std::uint32_t instance) noexcept {
   std::uint64_t sum = 0;
@@ -250,16 +273,29 @@ void touch(const State& state, std::uint32_t instance) noexcept {
     sum += read_lines(registry.instruments.at(id));
   for (std::uint32_t id = 1; id <= registry.accounts.count(); ++id)
     sum += read_lines(registry.accounts.at(id));
+  for (std::uint32_t id = 1; id <= registry.venues.count(); ++id)
+    sum += read_lines(registry.venues.at(id));
+  for (std::uint32_t id = 1; id <= registry.currencies.count(); ++id)
+    sum += read_lines(registry.currencies.at(id));
+  for (std::uint32_t id = 1; id <= registry.principals.count(); ++id) {
+    sum += read_lines(registry.principals.at(id));
+    if (const NumberWindow* room = state.names.room(id)) sum += read_lines(*room);
+  }
   for (std::uint32_t level = 0; level < kLevels; ++level) {
     const auto kind = static_cast<Level>(level);
     for (std::uint32_t id = 0; id < registry.level_count(kind); ++id)
       sum += read_lines(registry.level(kind, id));
   }
   for (std::uint32_t route = 0; route < state.routes.count(); ++route) {
-    sum += read_lines(state.routes.at(route)) + read_lines(state.routes.position(route));
+    const Route& row = state.routes.at(route);
+    sum += read_lines(row) + read_lines(state.routes.position(route));
+    for (const Exposure* exposure : {row.shared, row.account_exposure, row.strategy_exposure}) {
+      if (exposure != nullptr) sum += read_lines(*exposure);
+    }
   }
   constexpr std::uint32_t kSlots = 256;
   const std::uint32_t next = state.orders.used();
+  if (next != 0) state.orders.prefetch_slot(next - 1);  // the newest order is linked to it
   for (std::uint32_t i = 0; i < kSlots && next + i < state.orders.capacity(); ++i) {
     state.orders.prefetch_slot(next + i);
   }

@@ -373,6 +373,10 @@ class Engine:
     # Ports.
     def open_client_port(self, name: str, capacity: int = 4096) -> ClientPort: ...
     def open_venue_port(self, venue: int, capacity: int = 4096) -> VenuePort: ...
+    def let_hear(self, port: ClientPort | None) -> None:
+        """From now on `port` also gets the events of orders that came through shared memory or
+        that no client of this process sent; None = nobody does. It should carry no commands, for
+        what does not fit into it is dropped and counted in its overruns."""
     def open_shared_port(
         self,
         principal: int,
@@ -398,6 +402,22 @@ class Engine:
         """number, principal, end, is_cancelling, requests, replies, replies_lost, orders_left."""
     # Reading. Each answer is consistent per row; keys as in docs/reference/api.md.
     def orders(self, open_only: bool = True, limit: int = 10000) -> list[dict[str, Any]]: ...
+    def orders_page(
+        self,
+        start: int = 0,
+        slots_max: int = 512,
+        *,
+        open_only: bool = True,
+        unknown_only: bool = False,
+        account: int = 0,
+    ) -> tuple[list[dict[str, Any]], int]:
+        """Rows of `slots_max` slots from `start` on, and where the next page starts (0 = this was
+        the last). An order that is open all the while is in exactly one page."""
+    @property
+    def order_slots(self) -> int:
+        """Slots that were ever used; newer orders mostly stand in higher ones."""
+    def count_orders(self, start: int = 0, slots_max: int = 4096) -> tuple[int, int, int]:
+        """(open, unknown, where to go on; 0 = done) of so many slots. Makes no rows."""
     def order(self, order_id: int) -> dict[str, Any] | None: ...
     def pending_replace(self, order_id: int) -> tuple[str, str, str] | None:
         """(client_order_id, quantity, price) of the replace on its way, None without one."""
@@ -405,6 +425,11 @@ class Engine:
         """Order id or 0."""
     def order_by_venue_id(self, account: int, venue_order_id: str) -> int: ...
     def positions(self) -> list[dict[str, Any]]: ...
+    def positions_page(
+        self, start: int = 0, places_max: int = 512, *, account: int = 0, instrument: int = 0
+    ) -> tuple[list[dict[str, Any]], int]:
+        """Rows of so many places of the position table, and where the next page starts (0 = this
+        was the last). account, instrument: their ids, 0 = of all."""
     def balances(self) -> list[dict[str, Any]]: ...
     def marks(self) -> list[tuple[str, str, int]]:
         """(instrument, price that positions are valued at, time_ns); any thread may ask."""
@@ -412,6 +437,9 @@ class Engine:
     def trading_states(self) -> list[dict[str, Any]]: ...
     def registry(self, kind: str) -> list[dict[str, Any]]:
         """kind: currency | venue | instrument | account | strategy | principal."""
+    def cache_counters(self) -> dict[str, int | str]:
+        """Cache events of the engine's thread since the first call: a count, or "unavailable: "
+        with the kernel's reason."""
     def counters(self) -> dict[str, int]: ...
     def state_hash(self) -> tuple[int, str]:
         """(sequence, hex SHA-256) at one instant."""

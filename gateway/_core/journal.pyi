@@ -33,6 +33,11 @@ class Replica:
     def limits(self) -> list[dict[str, Any]]: ...
     def trading_states(self) -> list[dict[str, Any]]: ...
     def registry(self, kind: str) -> list[dict[str, Any]]: ...
+    outcomes_after: int
+    """Records up to this sequence are not counted by take_outcomes()."""
+    def take_outcomes(self) -> list[tuple[str, str, str, str, int]]:
+        """(strategy, venue, order type, what happened, how often) since the last call. What
+        happened: entered, refused, accepted, fills, canceled, expired, rejected, not_sent."""
     def set_mark(self, instrument: str, price: str, time_ns: int) -> bool:
         """Value positions at this price from now on. Volatile: no record, no part of the hash.
         False = the journal does not know the instrument yet. ValueError for a bad number."""

@@ -19,6 +19,7 @@ __all__ = ["measure"]
 
 Progress = Callable[[str], None]
 _RECOVERY_RECORDS = 10_000_000
+_SEGMENTS_BYTES = 3 << 30  # what the recycler keeps, what is being written, and the ring
 
 
 def measure(progress: Progress, *, is_quick: bool = False) -> dict[str, Any]:
@@ -35,12 +36,31 @@ def measure(progress: Progress, *, is_quick: bool = False) -> dict[str, Any]:
     result["mark_positions_per_second"] = bench.mark_positions()
     result |= bench.nautilus()
     result["append_ns"] = bench.run("append")
+    result["append_paced_ns"] = bench.run("append_paced")
     result["recover"] = bench.recover()
     result["shm_round_trip_ns"] = bench.shared_memory()
     result |= bench.rings()
     result["match_ns"] = bench.run("matching")
     result["book_ns"] = bench.books()
+    result["ratios"] = _ratios(result)
     return result
+
+
+def _ratios(result: dict[str, Any]) -> dict[str, float]:
+    """Ours to the machine's own or to a peer of the same run: the only figures that may gate."""
+    marks = result["mark_positions_per_second"]
+    held, python = result["fill_ns_by_held"], result["submit_python_ns"]
+    wide = max(marks[level] for level in ("scalar", "avx2", "avx512") if level in marks)
+    journal, disk = result["disk_mib_per_second"], result["disk_sequential_mib_per_second"]
+    return _rounded(
+        {
+            "submit_python": python["single_p50"] / python["empty_call"],
+            "ring_round_trip": result["ring_round_trip_ns"] / result["ring_ping_pong_2_ns"],
+            "fill_by_held": held["100000"] / held["100"],
+            "mark_to_market": wide / marks["scalar"],
+            "sustained_disk_share": journal / disk,
+        }
+    )
 
 
 class _Bench:
@@ -51,8 +71,10 @@ class _Bench:
         self._is_quick = is_quick
         self._scale = _place.scale_of(is_quick)
 
-    def _place(self, name: str) -> AbstractContextManager[Place]:
-        return _place.place(name, self._progress, is_quick=self._is_quick)
+    def _place(self, name: str, *, is_in_memory: bool = False) -> AbstractContextManager[Place]:
+        return _place.place(
+            name, self._progress, is_quick=self._is_quick, is_in_memory=is_in_memory
+        )
 
     def books(self) -> dict[str, dict[str, float]]:
         """`BOOK.WHAT` as a table of books."""
@@ -77,7 +99,9 @@ class _Bench:
             orders = _rounded(native.sustained(place, False))
         with self._place("cycles_per_second") as place:
             cycles = _rounded(native.sustained(place, True))
-        return {
+            disk = _rounded(native.disk_sequential(place))
+        return self._sustained_in_memory() | {
+            "disk_sequential_mib_per_second": disk["mib_per_second"],
             "submit_per_second": orders["per_second"],
             "cycles_per_second": cycles["per_second"],
             "record_bytes": cycles["record_bytes"],
@@ -87,6 +111,20 @@ class _Bench:
                 "end": cycles["resident_mib_end"],
             },
         }
+
+    def _sustained_in_memory(self) -> dict[str, Any]:
+        """The same two with segments in shared memory, where no disk is the bound; absent where
+        there is too little of it."""
+        from gateway._core import bench as native
+
+        if _place.shared_memory_free_bytes() < _SEGMENTS_BYTES:
+            self._progress("sustained in memory: left out, too little shared memory")
+            return {}
+        found = {}
+        for name, has_cycles in (("submit_per_second", False), ("cycles_per_second", True)):
+            with self._place(f"{name} in memory", is_in_memory=True) as place:
+                found[f"{name}_in_memory"] = _rounded(native.sustained(place, has_cycles))
+        return {name: figures["per_second"] for name, figures in found.items()}
 
     def python_submit(self) -> dict[str, float]:
         """Submission from Python beside an empty call of the same shape."""
@@ -132,9 +170,10 @@ class _Bench:
 
         with self._place("recover") as place:
             found = native.recover(place, int(_RECOVERY_RECORDS * self._scale))
-        mix = {name: int(found[name]) for name in ("new", "accepted", "filled", "canceled")}
+        mix = {name: int(found[name]) for name in ("new", "accepted", "filled")}
         return {
             "records": int(found["records"]),
+            "open_orders": int(found["open"]),
             "bytes": int(found["bytes"]),
             "mix": mix,
             "seconds": round(found["seconds"], 3),
@@ -150,6 +189,7 @@ class _Bench:
         found = self.run("rings")
         return {
             "ring_round_trip_ns": found["round_trip"],
+            "ring_ping_pong_2_ns": found["ping_pong_2"],
             "ring_items_per_second": found["items_per_second"],
         }
 

@@ -11,24 +11,23 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from gateway.benchmarks import _machine
+from gateway.benchmarks import _machine, _place
 
 __all__ = ["measure"]
 
 Progress = Callable[[str], None]
-_MEMORY_FILES = Path("/dev/shm")
 _WARM_UP_ORDERS = 2000
 _FIRST = """
 import json, sys
 from gateway._core import bench
-place = bench.Place("", "", int(sys.argv[2]), int(sys.argv[3]))
-print(json.dumps(bench.first_order(place, int(sys.argv[1]))))
+from gateway.benchmarks import _place
+with _place.directories() as (directory, ring):
+    place = bench.Place(directory, ring, int(sys.argv[2]), int(sys.argv[3]))
+    print(json.dumps(bench.first_order(place, int(sys.argv[1]))))
 """
 
 
@@ -51,16 +50,8 @@ def _run(name: str, progress: Progress, is_quick: bool) -> dict[str, float]:
     """One native section in fresh directories."""
     from gateway._core import bench as native
 
-    started = time.monotonic()
-    memory_files = _MEMORY_FILES if _MEMORY_FILES.is_dir() else None
-    with (
-        tempfile.TemporaryDirectory(prefix="gateway-bench-") as directory,
-        tempfile.TemporaryDirectory(prefix="gateway-bench-", dir=memory_files) as ring,
-    ):
-        scale = 0.01 if is_quick else 1.0
-        place = native.Place(directory, ring, *_machine.cpu_pair(), scale=scale)
+    with _place.place(name, progress, is_quick=is_quick) as place:
         found: dict[str, float] = getattr(native, name)(place)
-    progress(f"{name}: {time.monotonic() - started:.1f} s")
     return {key: round(value, 2) for key, value in found.items()}
 
 
@@ -87,5 +78,6 @@ def _first_orders(progress: Progress, repeats: int) -> dict[str, dict[str, float
             )  # fmt: skip
             runs.append(json.loads(done.stdout))
         out[name] = {key: round(statistics.median(run[key] for run in runs), 2) for key in runs[0]}
+        out[name]["first_to_steady"] = round(out[name]["first"] / out[name]["steady_p50"], 2)
     progress(f"first_order: {time.monotonic() - started:.1f} s")
     return out

@@ -4,7 +4,8 @@ RefusedError instead of ValueError. It holds no state beyond the mirror of names
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 __all__ = ["Engine", "EngineSettings", "PrincipalDefinition", "open_native_engine"]
 
 Row = dict[str, Any]
+# What one call may look at before the event loop turns again: rows cost microseconds each.
+PAGE_ROWS_MAX = 512
+PAGE_COUNT_MAX = 8192
+_ALL_PLACES = 0xFFFFFFFF
 _REGISTRIES = ("currency", "venue", "instrument", "account", "strategy", "principal")
 
 
@@ -285,19 +290,75 @@ class Engine:
             for wanted, held in zip((quantity, price), terms, strict=True)
         )
 
-    def orders(self, *, open_only: bool = True, limit: int = 10_000) -> list[Row]:
-        """Orders, newest state of each."""
-        return [self._worded(row) for row in self.native.orders(open_only, limit)]
+    async def order_pages(
+        self, *, open_only: bool = True, unknown_only: bool = False, account: str = ""
+    ) -> AsyncIterator[list[Row]]:
+        """All orders, a bounded page at a time; the event loop turns between two pages. An order
+        that is open all the while is in exactly one of them."""
+        number = self.names.id("account", account) if account else 0
+        start = 0
+        while True:
+            rows, start = self.native.orders_page(
+                start,
+                PAGE_ROWS_MAX,
+                open_only=open_only,
+                unknown_only=unknown_only,
+                account=number,
+            )
+            if rows:
+                yield [self._worded(row) for row in rows]
+            if not start:
+                return
+            await asyncio.sleep(0)
+
+    async def newest_orders(self, *, open_only: bool = True, limit: int = 10_000) -> list[Row]:
+        """The newest orders, oldest of them first, read page by page from the end."""
+        pages: list[list[Row]] = []
+        end, found = self.native.order_slots, 0
+        while end > 0 and found < limit:
+            start = max(0, end - PAGE_ROWS_MAX)
+            rows, _ = self.native.orders_page(start, end - start, open_only=open_only)
+            pages.append([self._worded(row) for row in rows])
+            end, found = start, found + len(rows)
+            await asyncio.sleep(0)
+        return [row for page in reversed(pages) for row in page][-limit:]
+
+    async def positions(self) -> list[Row]:
+        """All positions, read page by page."""
+        found: list[Row] = []
+        start = 0
+        while True:
+            rows, start = self.native.positions_page(start, PAGE_ROWS_MAX)
+            found += rows
+            if not start:
+                return found
+            await asyncio.sleep(0)
+
+    def positions_of(self, account: str, instrument: str) -> list[Row]:
+        """All legs and strategy books of one account and instrument; makes no other rows."""
+        ids = self.names
+        rows, _ = self.native.positions_page(
+            0,
+            _ALL_PLACES,
+            account=ids.id("account", account),
+            instrument=ids.id("instrument", instrument),
+        )
+        return rows
 
     def now_ns(self) -> int:
         """Journal time."""
         return self.native.now_ns()
 
-    def counts(self) -> tuple[int, int]:
-        """(open orders, unknown orders). Pending unknown overlays count as unknown."""
-        rows = self.native.orders(True, 1_000_000)
-        unknown = sum(is_unknown(row) for row in rows)
-        return len(rows), unknown
+    async def counts(self) -> tuple[int, int]:
+        """(open orders, unknown orders), counted without rows, a bounded number of slots at a
+        time. Pending unknown overlays count as unknown."""
+        total_open = total_unknown = start = 0
+        while True:
+            is_open, unknown, start = self.native.count_orders(start, PAGE_COUNT_MAX)
+            total_open, total_unknown = total_open + is_open, total_unknown + unknown
+            if not start:
+                return total_open, total_unknown
+            await asyncio.sleep(0)
 
 
 def is_unknown(row: Mapping[str, Any]) -> bool:

@@ -217,10 +217,10 @@ class Desk:
             return False, "not reconciled: " + ", ".join(waiting)
         return is_ready, reason
 
-    def status(self) -> StatusAnswer:
+    async def status(self) -> StatusAnswer:
         """The daemon in one object."""
         sequence, state_hash = self.engine.native.state_hash()
-        open_orders, unknown_orders = self.engine.counts()
+        open_orders, unknown_orders = await self.engine.counts()
         return StatusAnswer(
             state=self.state,
             live=True,

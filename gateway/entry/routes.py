@@ -135,9 +135,8 @@ async def list_orders(desk: Desk, call: Call) -> Answer:
         raise RefusedError("RANGE", field="limit", value=limit, rule=f"1 to {_ORDERS_LIMIT_MAX}")
     if not 1 <= int(limit) <= _ORDERS_LIMIT_MAX:
         raise RefusedError("RANGE", field="limit", value=limit, rule=f"1 to {_ORDERS_LIMIT_MAX}")
-    return Answer(
-        200, OrdersAnswer(desk.engine.orders(open_only=is_open == "true", limit=int(limit)))
-    )
+    rows = await desk.engine.newest_orders(open_only=is_open == "true", limit=int(limit))
+    return Answer(200, OrdersAnswer(rows))
 
 
 @route("GET", "/v1/orders/by-client-id/{client_order_id}", response=OrderAnswer)
@@ -190,7 +189,7 @@ async def replace_order(desk: Desk, call: Call) -> Answer:
 @route("GET", "/v1/positions", response=PositionsAnswer)
 async def positions(desk: Desk, call: Call) -> Answer:
     """Positions by account, instrument, leg and strategy book."""
-    return Answer(200, PositionsAnswer(desk.engine.native.positions()))
+    return Answer(200, PositionsAnswer(await desk.engine.positions()))
 
 
 @route("GET", "/v1/balances", response=BalancesAnswer)
@@ -238,7 +237,7 @@ async def enable(desk: Desk, call: Call) -> Answer:
 @route("GET", "/v1/status", response=StatusAnswer)
 async def status(desk: Desk, call: Call) -> Answer:
     """The daemon in one object; the state hash belongs to its sequence."""
-    return Answer(200, desk.status())
+    return Answer(200, await desk.status())
 
 
 @route("GET", "/v1/plugins", response=PluginsAnswer)

@@ -144,6 +144,7 @@ class Session:
         )
         self._throttled = 0
         self._unlisten = self._desk.router.listen(self._on_notice)
+        self._unhear: Callable[[], None] = lambda: None
 
     async def run(self) -> None:
         """Read until the peer goes; a writer task sends beside it."""
@@ -162,6 +163,7 @@ class Session:
     def stop(self) -> None:
         """No more events."""
         self._unlisten()
+        self._unhear()
 
     async def cancel_own(self) -> None:
         """The session is gone: cancel what it sent and is still open, when it asked for that. What
@@ -275,6 +277,8 @@ class Session:
             return {"channel": operation.channel}
         if len(self._channels) >= self._sessions.limits.subscriptions_max:
             raise RefusedError("TOO_MANY_SUBSCRIPTIONS", field="channel", value=operation.channel)
+        if not self._channels:
+            self._unhear = self._desk.router.hear_others(self._on_heard)
         self._channels.add(operation.channel)
         return {"channel": operation.channel}
 
@@ -296,8 +300,19 @@ class Session:
             self._send({"channel": "orders", "resync": True})
             return
         row = self._desk.engine.order(notice.order_id) if notice.order_id else None
-        if row is None or notice.kind == RecordKind.ORDER_REFUSED:
+        if row is not None and notice.kind != RecordKind.ORDER_REFUSED:
+            self._tell(notice, row)
+
+    def _on_heard(self, notice: Notice | None) -> None:
+        """Events of orders that came by shared memory: told to their own principal."""
+        if notice is None:
+            self._on_notice(None)
             return
+        row = self._desk.engine.order(notice.order_id)
+        if row is not None and self.who is not None and row["principal"] == self.who.principal:
+            self._tell(notice, row)
+
+    def _tell(self, notice: Notice, row: dict[str, Any]) -> None:
         event = {"sequence": notice.sequence, "order": row}
         if "orders" in self._channels:
             self._send({"channel": "orders"} | event)
@@ -306,12 +321,7 @@ class Session:
         if "fills" in self._channels:
             self._send({"channel": "fills"} | event)
         if "positions" in self._channels:
-            key = (row["account"], row["instrument"])
-            rows = [
-                position
-                for position in self._desk.engine.native.positions()
-                if (position["account"], position["instrument"]) == key
-            ]
+            rows = self._desk.engine.positions_of(row["account"], row["instrument"])
             self._send({"channel": "positions", "sequence": notice.sequence, "positions": rows})
 
     def _send(self, message: dict[str, Any]) -> None:

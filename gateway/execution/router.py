@@ -95,6 +95,12 @@ class Router:
         # The newest orders of this router, to name the one that a duplicate repeats.
         self._sent: deque[tuple[NewOrder, int]] = deque(maxlen=_SENT_MAX)
         self._overruns = self._port.overruns
+        # Orders that other ways brought in: a port of their own, so that a flood of them takes no
+        # room from verdicts. Open only once somebody wants to hear.
+        self._heard: ClientPort | None = None
+        self._heard_overruns = 0
+        self._hearers: list[Listener] = []
+        self._capacity = capacity
         self._verdict_seconds_max = verdict_seconds_max
         self.is_closed = False
         drive.watch(self._port, self.pump)
@@ -210,6 +216,24 @@ class Router:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
+    def hear_others(self, hearer: Listener) -> Callable[[], None]:
+        """Call `hearer` for every event of an order that came through shared memory, from now on;
+        returns the call that ends it. The engine is asked to tell only while somebody hears."""
+        if self._heard is None:
+            self._heard = self.engine.open_client_port("heard", self._capacity)
+            self._drive.watch(self._heard, self._pump_heard)
+        if not self._hearers:
+            self.engine.native.let_hear(self._heard)
+        self._hearers.append(hearer)
+
+        def end() -> None:
+            if hearer in self._hearers:
+                self._hearers.remove(hearer)
+                if not self._hearers:
+                    self.engine.native.let_hear(None)
+
+        return end
+
     def refuse_new(self) -> None:
         """Take no new order and no replace any more; cancels go on."""
         self.is_closed = True
@@ -226,6 +250,21 @@ class Router:
             self._overruns = self._port.overruns
             for listener in tuple(self._listeners):
                 listener(None)
+
+    def _pump_heard(self) -> None:
+        port = self._heard
+        if port is None:
+            return
+        notices = port.notices(_NOTICES_MAX)
+        for notice in (Notice(*each) for each in notices):
+            for hearer in tuple(self._hearers):
+                hearer(notice)
+        if port.overruns != self._heard_overruns:
+            self._heard_overruns = port.overruns
+            for hearer in tuple(self._hearers):
+                hearer(None)
+        if len(notices) == _NOTICES_MAX:  # the rest after the loop has turned
+            asyncio.get_running_loop().call_soon(self._pump_heard)
 
     def _resolve(self, notice: Notice) -> None:
         """A mass cancel answers with one notice per order first and order 0 at last."""

@@ -4,7 +4,7 @@ only reads: files, and snapshots beside them are all it writes."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -39,6 +39,10 @@ class ReplicaLike(Protocol):
     def state_hash(self) -> str: ...
     def write_snapshot(self) -> str: ...
     def set_mark(self, instrument: str, price: str, time_ns: int) -> bool: ...
+
+    outcomes_after: int
+
+    def take_outcomes(self) -> list[tuple[str, str, str, str, int]]: ...
 
 
 class RowReader(Protocol):
@@ -90,6 +94,12 @@ class Follower:
         self._is_loaded = False
         self._is_at_end = False
         self._seals_at_snapshot = 0
+        # (strategy, venue, order type, what happened) of records read since this follower first
+        # stood at the end of the journal; each record counts once, however often it is opened.
+        self.outcomes: Counter[tuple[str, str, str, str]] = Counter()
+        self._counted_to: int | None = None
+        self._directory: object = None
+        self._outcomes_of_catch_up: Counter[tuple[str, str, str, str]] = Counter()
 
     def step(self) -> Step:
         """Apply at most one batch. Raises FollowFault when there is nothing to read or it broke."""
@@ -97,6 +107,7 @@ class Follower:
             replica = self._replica or self._open()
             step = self._advance(replica) if self._is_loaded else self._catch_up(replica)
             self._is_at_end = step.is_caught_up
+            self._count(replica)
             return step
         except (OSError, RuntimeError, ValueError) as error:
             self.close()
@@ -143,6 +154,20 @@ class Follower:
         self._replica = None
         self._is_loaded = False
 
+    def _count(self, replica: ReplicaLike) -> None:
+        taken = replica.take_outcomes()
+        if not self._is_loaded:  # on the way to the end: taken together, once it is there
+            for *what, count in taken:
+                self._outcomes_of_catch_up[tuple(what)] += count  # type: ignore[index]
+            return
+        found = self._outcomes_of_catch_up
+        self._outcomes_of_catch_up = Counter()
+        for *what, count in taken:
+            found[tuple(what)] += count  # type: ignore[index]
+        if self._counted_to is not None:  # else it is history from before this follower
+            self.outcomes.update(found)
+        self._counted_to = replica.sequence
+
     def _opened(self) -> ReplicaLike:
         if self._replica is None:
             raise FollowFault(self._place.missing() or "the journal is being opened")
@@ -152,10 +177,15 @@ class Follower:
         missing = self._place.missing()
         if missing:
             raise FollowFault(missing)
-        self._identity = self._place.identity()
+        identity = self._place.identity()
+        if identity[0] != self._directory:  # another journal: its history is not ours to count
+            self._counted_to = None
+        self._identity, self._directory = identity, identity[0]
+        self._outcomes_of_catch_up.clear()
         # Segments sealed while nobody followed still get their snapshot.
         self._seals_at_snapshot = self._place.seals() - self._place.seals_after_snapshot()
         self._replica = self._open_replica(self._place)
+        self._replica.outcomes_after = self._counted_to or 0
         return self._replica
 
     def _catch_up(self, replica: ReplicaLike) -> Step:
@@ -173,6 +203,7 @@ class Follower:
         before = replica.sequence
         applied = replica.follow(self._records_max)
         if replica.sequence < before:
+            self._counted_to = None
             raise FollowFault(f"sequence went back from {before} to {replica.sequence}")
         is_caught_up = applied < self._records_max
         if applied == 0:

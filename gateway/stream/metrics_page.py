@@ -36,6 +36,10 @@ METRICS: Mapping[str, tuple[bool, str]] = {
     "gateway_fills_seen": (True, "Fills seen as a rise of an order's filled quantity."),
     "gateway_positions_open": (False, "Positions with a quantity other than zero."),
     "gateway_positions_changed": (True, "Position changes seen."),
+    "gateway_order_outcomes": (True, "What happened to orders, by strategy, venue and order type."),
+    "gateway_cache_events": (True, "Cache events of the engine's thread, by event."),
+    "gateway_cache_events_available": (False, "1 where the kernel lets this event be counted."),
+    "gateway_route_rules_lookups": (True, "Looks for an order's prepared rules, by result."),
     "gateway_stream_clients": (False, "Connected stream clients."),
     "gateway_stream_messages": (True, "Messages sent to stream clients."),
     "gateway_stream_snapshots": (True, "Snapshots sent to stream clients."),
@@ -50,6 +54,10 @@ METRICS: Mapping[str, tuple[bool, str]] = {
     "gateway_queue_capacity": (False, "What the queue can hold."),
     "gateway_queue_above_threshold_seconds": (True, "Time a queue spent at three quarters."),
 }
+# Names in the daemon's counters file that begin so are events of the processor; a value of
+# UNAVAILABLE says that the kernel does not let them be counted.
+CACHE_EVENT_PREFIX = "cache_event_"
+UNAVAILABLE = -1
 STAGE_SECONDS = "gateway_stage_seconds"
 STAGE_SECONDS_HELP = "Durations of a stage; where sampled, of the sample."
 # Upper edges in seconds: 1, 2.5, 5 of every power of ten from 50 ns to 10 s.
@@ -69,6 +77,8 @@ class MetricsSnapshot:
     values: Mapping[str, float | None]
     orders_by_state: Mapping[str, int] = field(default_factory=dict)
     engine: Mapping[str, int] = field(default_factory=dict)
+    # (strategy, venue, order type, what happened)
+    outcomes: Mapping[tuple[str, str, str, str], int] = field(default_factory=dict)
     measurement: Reading | None = None
 
 
@@ -85,7 +95,14 @@ class ObserverCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         snapshot = self._take_snapshot()
         yield _labelled("gateway_orders_by_state", "state", snapshot.orders_by_state)
-        yield _labelled("gateway_engine_counter", "name", snapshot.engine)
+        plain = {
+            name: value
+            for name, value in snapshot.engine.items()
+            if not name.startswith(CACHE_EVENT_PREFIX)
+        }
+        yield _labelled("gateway_engine_counter", "name", plain)
+        yield _outcomes(snapshot.outcomes)
+        yield from _cache(snapshot.engine)
         if snapshot.measurement is not None:
             yield from _stages(snapshot.measurement)
             yield from _queues(snapshot.measurement.queues)
@@ -127,6 +144,41 @@ def _queues(queues: Mapping[str, Queue]) -> Iterator[Metric]:
     for name, queue in sorted(queues.items()):
         family.add_metric([name], queue.above_ns / 1e9)
     yield family
+
+
+def _outcomes(counts: Mapping[tuple[str, str, str, str], int]) -> Metric:
+    name = "gateway_order_outcomes"
+    labels = ["strategy", "venue", "type", "outcome"]
+    family = CounterMetricFamily(name, METRICS[name][1], labels=labels)
+    for key, count in sorted(counts.items()):
+        family.add_metric(list(key), count)
+    return family
+
+
+def _cache(engine: Mapping[str, int]) -> Iterator[Metric]:
+    """What the processor counted, where it may, and what the engine's own caches did."""
+    events = {
+        name.removeprefix(CACHE_EVENT_PREFIX): value
+        for name, value in engine.items()
+        if name.startswith(CACHE_EVENT_PREFIX)
+    }
+    counted = {event: value for event, value in events.items() if value != UNAVAILABLE}
+    yield _counted("gateway_cache_events", "event", counted)
+    available = {event: float(event in counted) for event in events}
+    yield _labelled("gateway_cache_events_available", "event", available)
+    if "route_rules_missed" in engine:
+        orders = ("orders_accepted", "orders_refused", "orders_repeated")
+        missed = engine["route_rules_missed"]
+        found = max(0, sum(engine.get(name, 0) for name in orders) - missed)
+        results = {"hit": found, "miss": missed}
+        yield _counted("gateway_route_rules_lookups", "result", results)
+
+
+def _counted(name: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = CounterMetricFamily(name, METRICS[name][1], labels=[label])
+    for key, value in sorted(values.items()):
+        family.add_metric([key], value)
+    return family
 
 
 def _labelled(name: str, label: str, values: Mapping[str, float]) -> Metric:

@@ -27,7 +27,6 @@ __all__ = ["VenueLink"]
 log = logging.getLogger(__name__)
 
 Row = dict[str, Any]
-_ORDERS_MAX = 1_000_000
 _BACKOFF_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -121,14 +120,14 @@ class VenueLink:
             raise VenueError(reason)
         self.health.set("reconciled", "", self._engine.now_ns())
         log.info("%s: reconciled; adopted %d", self.health.name, len(result.adopted))
-        self._cancel_for_gone_sessions()
+        await self._cancel_for_gone_sessions()
         return True
 
-    def _cancel_for_gone_sessions(self) -> None:
+    async def _cancel_for_gone_sessions(self) -> None:
         """Orders of an earlier boot whose session wanted them canceled at its end: no session
         outlives its process. Asked again until none is left, for a cancel may fail; one whose
         outcome is unknown is settled first."""
-        rows = self._orders_of_gone_sessions()
+        rows = await self._orders_of_gone_sessions()
         self._has_gone_sessions = bool(rows)
         wanted = [row for row in rows if row["pending"] != "cancel" and not is_unknown(row)]
         reason = int(CancelReason.DISCONNECT)
@@ -142,10 +141,11 @@ class VenueLink:
             log.warning("%s: canceling %d orders of gone sessions", self.health.name, len(wanted))
             self._drive.soon()
 
-    def _orders_of_gone_sessions(self) -> list[Row]:
+    async def _orders_of_gone_sessions(self) -> list[Row]:
         return [
             row
-            for row in self._engine.orders(open_only=True, limit=_ORDERS_MAX)
+            async for page in self._engine.order_pages()
+            for row in page
             if row["is_cancel_on_disconnect"]
             and row["venue"] == self.health.name
             and epoch_of(int(row["order_id"])) < self._boot_epoch
@@ -176,7 +176,7 @@ class VenueLink:
         while True:
             wait = _BACKOFF_SECONDS[min(attempt, len(_BACKOFF_SECONDS) - 1)]
             await asyncio.sleep(wait * (0.5 + self._jitter()))
-            is_wanted = self._has_unknown() or self._has_gone_sessions
+            is_wanted = self._has_gone_sessions or await self._has_unknown()
             if not self.health.is_reconciled or not is_wanted:
                 attempt = 0
                 continue
@@ -186,17 +186,19 @@ class VenueLink:
                     left = await self.reconciler.resolve()
                 self.health.unsettled = [str(each) for each in left]
                 if self._has_gone_sessions:
-                    self._cancel_for_gone_sessions()
+                    await self._cancel_for_gone_sessions()
             except Exception as error:  # the venue did not answer: still unknown
                 self.health.counters["failures"] += 1
                 log.warning("%s: asking again failed: %r", self.health.name, error)
 
-    def _has_unknown(self) -> bool:
+    async def _has_unknown(self) -> bool:
         if not self.health.counters["unknown_outcomes"] and not self.health.unsettled:
             return False
         venue = self.health.name
-        rows = self._engine.orders(open_only=True, limit=1_000_000)
-        return any(row["venue"] == venue and is_unknown(row) for row in rows)
+        async for page in self._engine.order_pages(unknown_only=True):
+            if any(row["venue"] == venue for row in page):
+                return True
+        return False
 
     async def _watch_timeouts(self) -> None:
         period = max(0.02, min(0.25, self.session.manifest.ack_timeout_ms / 4000))

@@ -42,7 +42,6 @@ _BALANCE_TRIES = 3
 # Both sides round divisions at 10^-18, each in its own way: a unit for each division, and a million
 # of them are still no money. Anything above is a break.
 _ROUNDING = Decimal("1e-12")
-_ORDERS_MAX = 1_000_000
 
 
 class AccountTerms(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,7 +106,7 @@ class Reconciler:
         names = {account.name for account in self._accounts}
         result = Result()
         for account in sorted(names):
-            rows = [row for row in self._open_rows(account) if is_unknown(row)]
+            rows = await self._open_rows(account, unknown_only=True)
             if rows:
                 await self._apply_fills(account, rows)
                 await self._settle(account, rows, {}, result)
@@ -139,7 +138,7 @@ class Reconciler:
         asked_ns = self._engine.now_ns()
         reports = list(await self._adapter.open_orders(account.name))
         self._stay_above(report.client_order_id for report in reports)
-        gaps, before = self._session.gaps, self._open_rows(account.name)
+        gaps, before = self._session.gaps, await self._open_rows(account.name)
         await self._apply_fills(account.name, before)
         self._session.caught_up(account.name, gaps)
         await self._session.drain()
@@ -147,7 +146,7 @@ class Reconciler:
         by_id = self._by_order_id(reports)
         unsure = [
             row
-            for row in self._open_rows(account.name)
+            for row in await self._open_rows(account.name)
             if int(row["created_ns"]) <= asked_ns
             and (int(row["order_id"]) not in by_id or self._is_unsure(row, by_id))
         ]
@@ -176,12 +175,9 @@ class Reconciler:
             or bool(facts_of_report(int(row["order_id"]), row, report))
         )
 
-    def _open_rows(self, account: str) -> list[Row]:
-        return [
-            row
-            for row in self._engine.orders(open_only=True, limit=_ORDERS_MAX)
-            if row["account"] == account
-        ]
+    async def _open_rows(self, account: str, *, unknown_only: bool = False) -> list[Row]:
+        pages = self._engine.order_pages(account=account, unknown_only=unknown_only)
+        return [row async for page in pages for row in page]
 
     def _by_order_id(self, reports: Sequence[OrderReport]) -> dict[int, OrderReport]:
         found = {}
@@ -357,7 +353,7 @@ class Reconciler:
         """Both ways: what the venue states against ours, and ours that it does not state. Spot
         holdings are balances, which a venue need not state as positions."""
         names = self._engine.names
-        totals = position_totals(self._engine.native.positions())
+        totals = position_totals(await self._engine.positions())
         instruments = self._engine.native.registry("instrument")
         spot = {row["name"] for row in instruments if row.get("kind") == "spot"}
         stated = {key: "0" for key in totals if key[0] == account and key[1] not in spot}

@@ -22,6 +22,7 @@ LIVES_OF_ONE_JOURNAL = 40
 INTENTS_MAX = 10_000
 MEAN_LIFE_S = 0.02
 RECOVERY_S = 0.12  # a young life ends somewhere in this time
+MILESTONE_SECONDS_MAX = 60
 
 
 class World:
@@ -37,15 +38,17 @@ class World:
     def life(self, seed: int) -> Life:
         return Life(self.directory, self.ring_directory, self.seen, seed, self.durability)
 
-    def kill_one(self, seed: int, life_s: float, *, is_young: bool) -> None:
-        """A child lives for a while after its recovery, or not even as long as that; SIGKILL."""
-        recovered, told = os.pipe()
+    def kill_one(self, seed: int, life_s: float, *, milestones: int) -> None:
+        """A child lives for a while after its start, its recovery or its first step; SIGKILL."""
+        reached, told = os.pipe()
         child = os.fork()
         if child == 0:
             try:
                 life = self.life(seed)
                 os.write(told, b".")
                 life.reconcile()
+                life.step()
+                os.write(told, b".")
                 while True:
                     life.step()
             except BaseException as error:
@@ -53,11 +56,13 @@ class World:
             finally:
                 os._exit(1)
         try:
-            if not is_young:
-                select.select([recovered], [], [], 20)
+            for _ in range(milestones):
+                ready, _, _ = select.select([reached], [], [], MILESTONE_SECONDS_MAX)
+                assert ready, "a life that does not get on"
+                os.read(reached, 1)
             time.sleep(life_s)
         finally:
-            os.close(recovered)
+            os.close(reached)
             os.close(told)
             os.kill(child, signal.SIGKILL)
             _, status = os.waitpid(child, 0)
@@ -134,13 +139,13 @@ def main(directory: Path, ring_directory: Path, kills: int, seed: int) -> None:
             lives, intents = 0, 0
             # A journal ends long before its fixed capacities do.
             while lives < min(LIVES_OF_ONE_JOURNAL, kills - done) and intents < INTENTS_MAX:
-                is_young = random.random() < 0.25
+                milestones = random.choices((0, 1, 2), (25, 40, 35))[0]
                 life_s = (
-                    random.uniform(0, RECOVERY_S)
-                    if is_young
-                    else random.expovariate(1 / MEAN_LIFE_S)
+                    random.expovariate(1 / MEAN_LIFE_S)
+                    if milestones
+                    else random.uniform(0, RECOVERY_S)
                 )
-                world.kill_one(random.getrandbits(32), life_s, is_young=is_young)
+                world.kill_one(random.getrandbits(32), life_s, milestones=milestones)
                 intents, lives = world.judge().get("intent", 0), lives + 1
             world.end(seed)
             for name, count in world.judge().items():

@@ -17,7 +17,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-START_SECONDS_MAX = 30.0
+# What a loaded machine may take; every wait ends as soon as its fact is there.
+START_SECONDS_MAX = 60.0
+WAIT_SECONDS_MAX = 60.0
 ADMIN_KEY = "admin-of-the-test"
 INSTRUMENTS = (
     {"symbol": "BTCUSDT", "name": "BTC-USDT-PERP", "kind": "linear", "base": "BTC",
@@ -88,7 +90,7 @@ class VenueProcess:
         if self._process is None:
             return
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(WAIT_SECONDS_MAX)
         assert self._process.stdout is not None
         self._process.stdout.close()
         self._process = None
@@ -209,10 +211,10 @@ class GatewayProcess:
         self.url = ""
         if self.process is not None:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(WAIT_SECONDS_MAX)
             self.process = None
 
-    def stop(self, seconds_max: float = 20.0) -> int:
+    def stop(self, seconds_max: float = WAIT_SECONDS_MAX) -> int:
         """SIGTERM and the exit code."""
         assert self.process is not None
         self.url = ""
@@ -237,7 +239,7 @@ class GatewayProcess:
         assert status == 200, answer
         return answer
 
-    def wait(self, is_reached: Any, seconds_max: float = 20.0) -> Any:
+    def wait(self, is_reached: Any, seconds_max: float = WAIT_SECONDS_MAX) -> Any:
         """Poll until `is_reached()` is true; returns what it said."""
         deadline = time.monotonic() + seconds_max
         while not (said := is_reached()):
@@ -245,7 +247,7 @@ class GatewayProcess:
             time.sleep(0.02)
         return said
 
-    def wait_trading(self, seconds_max: float = 20.0) -> None:
+    def wait_trading(self, seconds_max: float = WAIT_SECONDS_MAX) -> None:
         """Reconciled, so new orders flow."""
         self.wait(lambda: self.get("/v1/status")["trading"], seconds_max)
 
@@ -259,7 +261,7 @@ def call(
         url + path, data, {"Content-Type": "application/json", **(headers or {})}, method=method
     )
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=WAIT_SECONDS_MAX) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         with error:

@@ -6,23 +6,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from fractions import Fraction
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from gateway_paper.record import read_record
-from processes import GatewayProcess, VenueProcess
+from standing_desk import ORDER, Desk
 from verdict import judge_replay
 
-pytestmark = [pytest.mark.crash, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.crash, pytest.mark.timeout(400)]
 
-Row = dict[str, Any]
-ORDER = {
-    "account": "main", "instrument": "BTC-USDT-PERP.paper", "strategy": "s", "side": "buy",
-    "type": "limit", "time_in_force": "gtc", "quantity": "1", "price": "49000",
-}  # fmt: skip
 CLIENT = """
 import asyncio, json, sys, aiohttp
 async def main(url, key, orders):
@@ -33,72 +26,21 @@ async def main(url, key, orders):
             await socket.send_json({"op": "submit", "id": number, "order": order})
             assert (await socket.receive_json())["ok"]
         print("sent", flush=True)
-        await asyncio.sleep(60)
+        await asyncio.sleep(300)
 asyncio.run(main(*json.loads(sys.argv[1])))
 """
 
 
-class Desk:
-    """A venue whose market stands still, and a gateway that may be killed in front of it."""
-
-    def __init__(self, directory: Path, **change: Any) -> None:
-        self.venue = VenueProcess(directory, market="manual")
-        self.venue.start()
-        levels = [["buy", "49999", "10"], ["sell", "50001", "10"]]
-        self.venue.admin("market", {"instrument": "BTCUSDT", "levels": levels})
-        self.gateway = GatewayProcess(directory, self.venue.url, timeout_ms=500, **change)
-
-    def open(self) -> None:
-        self.gateway.start()
-        self.gateway.wait_up()
-        self.gateway.wait_trading()
-        self.gateway.wait(lambda: self.gateway.get("/v1/status")["counters"]["marks"])
-
-    def buy(self, client_order_id: str) -> None:
-        """A position of one, on which funding is paid."""
-        body = {**ORDER, "price": "50001", "client_order_id": client_order_id}
-        assert self.gateway.ask("POST", "/v1/orders", body)[0] == 201
-        self.gateway.wait(lambda: self.state(client_order_id) == "FILLED")
-
-    def pay_funding(self) -> None:
-        self.venue.admin("action", {"action": "pay_funding"})
-
-    def state(self, client_order_id: str) -> str:
-        row = self.gateway.get(f"/v1/orders/by-client-id/{client_order_id}")["order"]
-        return str(row["state"])
-
-    def balances(self) -> dict[str, Fraction]:
-        rows = self.gateway.get("/v1/balances")["balances"]
-        return {row["currency"]: Fraction(row["total"]) for row in rows}
-
-    def venues_own(self) -> dict[str, Fraction]:
-        record = read_record(self.venue.record_path)
-        return {code: total for (_, code), total in record.balances().items()}
-
-    def wait_equal(self, payments: int) -> None:
-        """The venue has paid so often, and our balances are its own to the last digit."""
-        assert len(read_record(self.venue.record_path).funding) == payments
-        self.gateway.wait(lambda: self.balances() == self.venues_own())
-        assert self.gateway.get("/v1/status")["venues"][0]["breaks"] == []
-        judge_replay(self.gateway)
-
-    def close(self) -> None:
-        self.gateway.close()
-        self.venue.kill()
-
-
 @pytest.fixture
-def make_desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
-    made: list[Desk] = []
+def make_desk(closed_desk: Callable[..., Desk]) -> Callable[..., Desk]:
+    """A desk that is open."""
 
     def make(**change: Any) -> Desk:
-        made.append(Desk(tmp_path, **change))
-        made[-1].open()
-        return made[-1]
+        desk = closed_desk(**change)
+        desk.open()
+        return desk
 
-    yield make
-    for desk in made:
-        desk.close()
+    return make
 
 
 @pytest.mark.parametrize("drive", ["inline", "pinned"])
@@ -174,7 +116,7 @@ def test_orders_of_a_session_that_wanted_so_are_canceled_after_a_kill(
         desk.gateway.kill()
     finally:
         client.kill()
-        client.wait(10)
+        client.wait(60)
         client.stdout.close()
     assert len(read_record(desk.venue.record_path).open_orders()) == 3, "nobody told the venue"
     desk.venue.fault("reject", "cancel", 2)  # it is asked again

@@ -11,85 +11,24 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
 from gateway_paper.record import read_record
-from processes import GatewayProcess, VenueProcess
+from processes import GatewayProcess
+from standing_desk import ORDER, Desk, Row
 
 from gateway.venues.client_order_ids import ClientOrderIds
 
-pytestmark = [pytest.mark.crash, pytest.mark.timeout(90)]
-
-Row = dict[str, Any]
-ORDER = {
-    "account": "main", "instrument": "BTC-USDT-PERP.paper", "strategy": "s", "side": "buy",
-    "type": "limit", "time_in_force": "gtc", "quantity": "1", "price": "49000",
-}  # fmt: skip
-
-
-class Desk:
-    """A venue whose market stands still, and a gateway in front of it."""
-
-    def __init__(self, directory: Path, **change: Any) -> None:
-        self.venue = VenueProcess(directory, market="manual")
-        self.venue.start()
-        self.quote()
-        self.gateway = GatewayProcess(directory, self.venue.url, timeout_ms=500, **change)
-
-    def quote(self) -> None:
-        """The venue forgets its market when it is restarted."""
-        levels = [["buy", "49999", "10"], ["sell", "50001", "10"]]
-        self.venue.admin("market", {"instrument": "BTCUSDT", "levels": levels})
-
-    def open(self) -> None:
-        """Started, reconciled, and a reference price is there."""
-        self.gateway.start()
-        self.gateway.wait_up()
-        self.gateway.wait_trading()
-        self.gateway.wait(lambda: self.gateway.get("/v1/status")["counters"]["marks"])
-
-    def submit(self, client_order_id: str, **change: Any) -> tuple[int, Any]:
-        body = {**ORDER, "client_order_id": client_order_id, **change}
-        return self.gateway.ask("POST", "/v1/orders", body)
-
-    def order(self, client_order_id: str) -> Row:
-        row: Row = self.gateway.get(f"/v1/orders/by-client-id/{client_order_id}")["order"]
-        return row
-
-    def wait_state(self, client_order_id: str, *states: str) -> Row:
-        self.gateway.wait(lambda: self.order(client_order_id)["state"] in states)
-        return self.order(client_order_id)
-
-    def status(self) -> Row:
-        status: Row = self.gateway.get("/v1/status")
-        return status
-
-    def close(self) -> None:
-        self.gateway.close()
-        self.venue.kill()
+pytestmark = [pytest.mark.crash, pytest.mark.timeout(400)]
 
 
 @pytest.fixture
-def make_desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
-    made: list[Desk] = []
-
-    def make(**change: Any) -> Desk:
-        made.append(Desk(tmp_path, **change))
-        return made[-1]
-
-    yield make
-    for desk in made:
-        desk.close()
-
-
-@pytest.fixture
-def desk(make_desk: Callable[..., Desk]) -> Desk:
-    made = make_desk()
+def desk(closed_desk: Callable[..., Desk]) -> Desk:
+    made = closed_desk()
     made.open()
     return made
 
@@ -97,14 +36,14 @@ def desk(make_desk: Callable[..., Desk]) -> Desk:
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "gateway", *arguments],
-        capture_output=True, timeout=60, check=False, text=True,
+        capture_output=True, timeout=200, check=False, text=True,
     )  # fmt: skip
 
 
 def test_an_order_nobody_answers_is_unknown_and_keeps_its_exposure_reserved(
-    make_desk: Callable[..., Desk],
+    closed_desk: Callable[..., Desk],
 ) -> None:
-    desk = make_desk()
+    desk = closed_desk()
     desk.gateway.limits["position_long_max"] = "1.5"
     desk.gateway.write_config()
     desk.open()
@@ -223,14 +162,17 @@ def test_without_the_ring_the_disk_is_recovered_and_the_venue_tells_the_rest(des
 
 
 def test_at_level_disk_the_venue_sees_nothing_that_the_loss_of_the_ring_can_take(
-    make_desk: Callable[..., Desk],
+    closed_desk: Callable[..., Desk],
 ) -> None:
-    desk = make_desk(durability="disk")
+    desk = closed_desk(durability="disk")
     ids = ClientOrderIds(1, length_max=64, pattern=r"[A-Za-z0-9_-]+")
     for life in range(4):
         desk.open()
         for number in range(12):
             assert desk.submit(f"o{life}-{number}", price=f"{48000 + number}")[0] == 201
+        if life == 3:  # whatever the earlier kills caught, the venue has seen these
+            for number in range(12):
+                desk.wait_state(f"o{life}-{number}", "NEW")
         desk.gateway.kill()
         shutil.rmtree(desk.gateway.ring_directory)
     desk.open()
@@ -271,11 +213,10 @@ def test_a_flipped_bit_in_a_sealed_segment_is_named_and_stops_the_start(desk: De
         assert word in started.stderr, started.stderr
 
 
-@pytest.mark.timeout(120)
 def test_a_full_disk_refuses_new_orders_serves_cancels_and_recovers(
-    make_desk: Callable[..., Desk],
+    closed_desk: Callable[..., Desk],
 ) -> None:
-    desk = make_desk()
+    desk = closed_desk()
     gateway = desk.gateway
     gateway.directory.mkdir()
     mounted = subprocess.run(
@@ -298,7 +239,7 @@ def test_a_full_disk_refuses_new_orders_serves_cancels_and_recovers(
         assert gateway.ask("DELETE", f"/v1/orders/{order_id}")[0] == 202
         desk.wait_state("a", "CANCELED")
         filler.unlink()
-        gateway.wait(lambda: desk.submit("b")[0] in (200, 201), 30)
+        gateway.wait(lambda: desk.submit("b")[0] in (200, 201))
         desk.wait_state("b", "NEW")
         gateway.kill()
         desk.open()
@@ -343,9 +284,9 @@ async def _press(gateway: GatewayProcess) -> str:
 
 @pytest.mark.parametrize("policy", ["cancel", "keep"])
 def test_an_orderly_stop_does_with_open_orders_what_the_policy_says(
-    make_desk: Callable[..., Desk], policy: str
+    closed_desk: Callable[..., Desk], policy: str
 ) -> None:
-    desk = make_desk(shutdown_orders=policy)
+    desk = closed_desk(shutdown_orders=policy)
     desk.open()
     for name in "abc":
         assert desk.submit(name)[0] == 201
@@ -368,7 +309,7 @@ async def main(url, key, cancels, order):
         await socket.send_json({"op": "submit", "id": 1, "order": order})
         assert (await socket.receive_json())["ok"]
         print("sent", flush=True)
-        await asyncio.sleep(60)
+        await asyncio.sleep(300)
 asyncio.run(main(*json.loads(sys.argv[1])))
 """
 
@@ -389,7 +330,7 @@ def test_the_orders_of_a_client_that_dies_follow_its_session_policy(
         desk.wait_state("own", "NEW")
     finally:
         client.kill()
-        client.wait(10)
+        client.wait(60)
         client.stdout.close()
     if is_cancelling:
         desk.wait_state("own", "CANCELED")
@@ -416,5 +357,5 @@ def test_a_reload_with_a_fault_leaves_the_old_settings(desk: Desk) -> None:
     gateway.limits = kept
     gateway.write_config()
     os.kill(gateway.pid, signal.SIGHUP)
-    gateway.wait(lambda: gateway.log_path.read_text().count("reloaded keys") == 2)
+    gateway.wait(lambda: gateway.log_path.read_text().count("reloaded keys") >= 2)
     assert desk.submit("b")[0] == 201

@@ -18,6 +18,10 @@ __all__ = ["Intent", "Quotes", "RestTrader", "SocketTrader", "Trader", "decimal"
 Row = dict[str, Any]
 Answer = tuple[int, Row]
 CUT = (aiohttp.ClientError, ConnectionError, asyncio.TimeoutError)
+# Nothing was taken; a loaded machine or a slow disk may say so at any time.
+REFUSED_FOR_NOW = {
+    "NOT_RECONCILED", "VENUE_DOWN", "NOT_READY", "JOURNAL_BEHIND", "VENUE_QUEUE_FULL", "LANE_FULL",
+}  # fmt: skip
 OPEN_MAX = 30
 CHECKED_OLD = 10  # acknowledged orders of earlier lives looked up again after each restart
 
@@ -151,7 +155,7 @@ class Trader:
             self.faults.append(f"{intent} was acknowledged and is now refused: {answer}")
         elif code != "UNKNOWN_OUTCOME":
             intent.refusal = code
-        if status >= 500 and code not in ("NOT_RECONCILED", "VENUE_DOWN", "NOT_READY"):
+        if status >= 500 and code not in REFUSED_FOR_NOW:
             self.faults.append(f"{intent}: {status} {answer}")
 
     async def act(self) -> None:
@@ -218,7 +222,7 @@ class RestTrader(Trader):
 
     async def session(self, address: str) -> bool:
         headers = {"Authorization": f"Bearer {self.key()}"}
-        timeout = aiohttp.ClientTimeout(total=10)
+        timeout = aiohttp.ClientTimeout(total=60)
         async with aiohttp.ClientSession(address, headers=headers, timeout=timeout) as self._http:
             await self.resume()
             while not self.is_stopping:
@@ -251,7 +255,7 @@ class SocketTrader(Trader):
 
     async def session(self, address: str) -> bool:
         headers = {"Authorization": f"Bearer {self.key()}"}
-        timeout = aiohttp.ClientTimeout(total=10)
+        timeout = aiohttp.ClientTimeout(total=60)
         async with (
             aiohttp.ClientSession(address, headers=headers, timeout=timeout) as self._http,
             self._http.ws_connect("/v1/ws") as self._socket,
@@ -291,7 +295,7 @@ class SocketTrader(Trader):
         number = next(self._ids)
         future = self._waiting[number] = asyncio.get_running_loop().create_future()
         await self._socket.send_json({**operation, "id": number})
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             answer = await future
         return (200 if answer["ok"] else 400), answer
 

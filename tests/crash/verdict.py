@@ -182,7 +182,7 @@ def judge_replay(gateway: GatewayProcess) -> None:
 
 def command(*arguments: str) -> Row:
     ended = subprocess.run(
-        [sys.executable, "-m", "gateway", *arguments], capture_output=True, timeout=60, check=False
+        [sys.executable, "-m", "gateway", *arguments], capture_output=True, timeout=300, check=False
     )
     assert ended.returncode == 0, ended
     document: Row = json.loads(ended.stdout)

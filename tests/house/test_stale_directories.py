@@ -12,9 +12,10 @@ spec.loader.exec_module(conftest)
 
 def test_only_directories_of_dead_runs_are_removed(tmp_path: Path) -> None:
     shared, processes = tmp_path / "shm", tmp_path / "proc"
-    names = ("gateway-test-11-a", "gateway-test-22-b", "gateway-test-old", "gateway-0-main")
-    for name in names:
+    kept = ("gateway-test-22-b", "gateway-test-old", "gateway-0-main", "gateway-11-main")
+    left = ("gateway-bench-11-b", "gateway-test-11-a")
+    for name in (*kept, *left):
         (shared / name / "inside").mkdir(parents=True)
     (processes / "22").mkdir(parents=True)
-    assert conftest.remove_stale(shared, processes) == ["gateway-test-11-a"]
-    assert sorted(path.name for path in shared.iterdir()) == sorted(names[1:])
+    assert conftest.remove_stale(shared, processes) == list(left)
+    assert sorted(path.name for path in shared.iterdir()) == sorted(kept)

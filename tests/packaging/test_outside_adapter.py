@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.timeout(900)  # a wheel is built, three programs are started
 SOURCE = Path(__file__).parent / "outside_adapter"
 INSTRUMENT = "SAND-USDT.sandbox"
 LEVEL = "from gateway.api import hookimpl\n@hookimpl\ndef gateway_api_level():\n    return {}\n"
@@ -26,7 +27,7 @@ BROKEN = {
 
 def pip(*arguments):
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode == 0, done.stderr
 
 
@@ -90,7 +91,7 @@ def test_broken_plugins_are_listed_with_their_reason_and_stop_nobody(sandbox, si
         env=os.environ | {"PYTHONPATH": str(site)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -26,6 +26,9 @@ from gateway_paper.venue.orders import SubmitBody
 from gateway_paper.venue.record import Record
 from gateway_paper.venue.settings import AccountSettings, Listing, VenueSettings
 
+# How long a fact may take on a loaded machine; every wait ends as soon as the fact is there.
+SECONDS_MAX = 60.0
+
 LISTINGS = (
     Listing(symbol="BTCUSDT", name="BTC-USDT", kind="linear", base="BTC", quote="USDT",
             settle="USDT", tick="0.1", lot="0.001"),
@@ -160,7 +163,7 @@ class VenueProcess:
             [*command, "--port", str(self.port)], stdout=subprocess.PIPE
         )
         assert self._process.stdout is not None
-        ready, _, _ = select.select([self._process.stdout], [], [], 20)
+        ready, _, _ = select.select([self._process.stdout], [], [], SECONDS_MAX)
         assert ready, "the venue did not come up"
         said = json.loads(self._process.stdout.readline())
         assert said["up"] is True
@@ -179,7 +182,7 @@ class VenueProcess:
     def _end(self) -> int:
         assert self._process is not None
         assert self._process.stdout is not None
-        code = self._process.wait(10)
+        code = self._process.wait(SECONDS_MAX)
         self._process.stdout.close()
         self._process = None
         return code
@@ -197,7 +200,7 @@ class VenueProcess:
             json.dumps(body).encode(),
             {"X-Paper-Admin": "test-admin", "Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=SECONDS_MAX) as answer:
             return json.load(answer)
 
     async def market(self, **body: Any) -> Any:
@@ -245,7 +248,7 @@ class RecordingPort:
         return [values[0] if values else None for name, values, _ in self.facts if name == fact]
 
     async def wait(self, is_reached: Callable[[], Any]) -> None:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + SECONDS_MAX
         while not is_reached():
             assert time.monotonic() < deadline, [f for f in self.facts if f[0] != "marked"]
             await asyncio.sleep(0.01)
@@ -262,7 +265,7 @@ def port() -> RecordingPort:
 @pytest.fixture
 def make_adapter() -> Callable[..., PaperAdapter]:
     def make(url: str, **settings: Any) -> PaperAdapter:
-        given = {"url": url, "accounts": ["A", "B"], "timeout_ms": 1_500, "silence_max_s": 3.0}
+        given = {"url": url, "accounts": ["A", "B"], "timeout_ms": 20_000, "silence_max_s": 60.0}
         return PaperAdapter("paper", given | settings, {"key": "k", "secret": "s"})
 
     return make
@@ -273,8 +276,8 @@ def connected(make_adapter: Callable[..., PaperAdapter], port: RecordingPort) ->
     """`async with connected(venue) as adapter`: it tells `port`, and is closed in any case."""
 
     @asynccontextmanager
-    async def connect(venue: VenueProcess) -> AsyncIterator[PaperAdapter]:
-        adapter = make_adapter(venue.url)
+    async def connect(venue: VenueProcess, **settings: Any) -> AsyncIterator[PaperAdapter]:
+        adapter = make_adapter(venue.url, **settings)
         await adapter.connect(port)
         try:
             yield adapter

@@ -122,7 +122,7 @@ def test_a_bad_configuration_is_named(tmp_path: Path) -> None:
     file.write_text('record = "r"\ncolor = 1\n')
     ended = subprocess.run(
         [sys.executable, "-m", "gateway_paper", "--config", str(file)],
-        capture_output=True, timeout=30, check=False,
+        capture_output=True, timeout=100, check=False,
     )  # fmt: skip
     assert ended.returncode == 2
     assert b"color" in ended.stderr

@@ -99,3 +99,24 @@ TEST(every_way_to_wait_serves_orders_and_stops) {
     CHECK(world.runtime.stop());
   }
 }
+
+TEST(the_first_order_after_the_warm_up_finds_its_route_and_rules_ready) {
+  World world;
+  (void)world.runtime.warm_up(100);
+  CHECK_EQUAL(world.engine.counters().route_rules_missed, 0U);
+  const std::uint32_t routes = world.engine.state().routes.count();
+  CHECK(routes != 0);
+  trade(world);
+  CHECK_EQUAL(world.engine.counters().route_rules_missed, 0U);
+  CHECK_EQUAL(world.engine.state().routes.count(), routes);
+}
+
+TEST(the_memory_of_a_principals_numbers_is_there_before_its_first_order_and_no_part_of_the_state) {
+  World world;
+  const ClientNames& names = world.engine.state().names;
+  CHECK(names.room(1) != nullptr && names.window(1) == nullptr);
+  const NumberWindow* room = names.room(1);
+  trade(world);
+  CHECK(names.window(1) == room);
+  CHECK(names.room(kPrincipalsMax) == nullptr);
+}

@@ -18,8 +18,9 @@ namespace {
 struct Files {
   std::string root;
   Files() {
-    char name[] = "/dev/shm/gateway_journal_XXXXXX";
-    root = ::mkdtemp(name);
+    // Named by this process: the next run of the tests removes what a killed one has left.
+    std::string name = "/dev/shm/gateway-test-" + std::to_string(::getpid()) + "-XXXXXX";
+    root = ::mkdtemp(name.data());
   }
   ~Files() { std::filesystem::remove_all(root); }
   [[nodiscard]] JournalOptions options() const {

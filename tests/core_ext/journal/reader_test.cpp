@@ -3,6 +3,7 @@
 #include "gateway_core/journal/reader.hpp"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <filesystem>
@@ -18,8 +19,9 @@ namespace {
 struct Files {
   std::string directory;
   Files() {
-    char name[] = "/dev/shm/gateway_reader_XXXXXX";
-    directory = ::mkdtemp(name);
+    // Named by this process: the next run of the tests removes what a killed one has left.
+    std::string name = "/dev/shm/gateway-test-" + std::to_string(::getpid()) + "-XXXXXX";
+    directory = ::mkdtemp(name.data());
   }
   ~Files() { std::filesystem::remove_all(directory); }
 };

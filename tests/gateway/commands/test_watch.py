@@ -63,17 +63,17 @@ class SocketDoor:
 
         runner = self._loop.run_until_complete(start())
         self._loop.run_forever()
-        self._loop.run_until_complete(asyncio.wait_for(runner.cleanup(), 5))
+        self._loop.run_until_complete(asyncio.wait_for(runner.cleanup(), 60))
         self._loop.close()
 
     def __enter__(self) -> "SocketDoor":
         self._thread.start()
-        assert self._is_open.wait(10)
+        assert self._is_open.wait(60)
         return self
 
     def __exit__(self, *cause: object) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(60)
 
 
 @pytest.fixture

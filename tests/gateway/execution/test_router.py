@@ -30,7 +30,7 @@ async def test_a_refusal_raises_and_leaves_no_order():
     with pytest.raises(RefusedError) as refused:
         await world.submit()
     assert (refused.value.code, refused.value.explained["would_be"]) == ("POSITION_LIMIT", "0.006")
-    assert world.engine.orders() == []
+    assert world.native.orders() == []
     world.close()
 
 
@@ -65,7 +65,7 @@ async def test_a_lost_verdict_is_unknown_and_not_a_refusal():
     port.notices = lambda limit: []
     with pytest.raises(RefusedError, match="UNKNOWN_OUTCOME"):
         await world.submit()
-    assert len(world.engine.orders()) == 1, "the order exists; the client asks by its id"
+    assert len(world.native.orders()) == 1, "the order exists; the client asks by its id"
     assert world.router._verdicts == {}
     world.close()
 

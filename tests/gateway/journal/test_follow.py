@@ -1,5 +1,7 @@
 """The follower applies bounded batches, survives a journal that comes late or is replaced."""
 
+import itertools
+
 import pytest
 
 from gateway.journal import Follower, FollowFault, JournalPlace
@@ -95,3 +97,40 @@ def test_snapshots_are_written_after_every_second_seal_when_so_configured(world,
         written.append(bool(follower.inspect()))
     assert written == [False, True, False, True]
     assert opened[0].snapshots == 2
+
+
+NEW = ("alpha", "paper", "limit", "new")
+ACCEPTED = ("alpha", "paper", "limit", "state")
+
+
+def test_outcomes_begin_where_the_follower_first_stood_and_never_fall(world, tmp_path):
+    """Each record counts once: through small batches and an opening anew."""
+    world.make_directory(tmp_path / "journal")
+    journal = world.MemoryJournal()
+    journal.new_order(1)
+    follower, opened = make_follower(
+        world, tmp_path, journal, records_max=2, catch_up_records_max=2
+    )
+    seen = []
+
+    def steps(count):
+        for _ in range(count):
+            follower.step()
+            seen.append(follower.outcomes.copy())
+
+    steps(1)
+    assert follower.outcomes == {}, "what was there before is history"
+    for number in (2, 3, 4):
+        journal.new_order(number)
+    journal.accept(2)
+    steps(3)
+    assert dict(follower.outcomes) == {NEW: 3, ACCEPTED: 1}
+    opened[0].fault = RuntimeError("RING_LAPPED the ring was overwritten")
+    with pytest.raises(FollowFault):
+        follower.step()
+    journal.accept(3)
+    steps(4)
+    assert len(opened) == 2
+    assert dict(follower.outcomes) == {NEW: 3, ACCEPTED: 2}
+    for before, after in itertools.pairwise(seen):
+        assert all(after[what] >= count for what, count in before.items())

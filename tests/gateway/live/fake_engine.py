@@ -54,6 +54,7 @@ class Engine:
         self.sequence = 0
         self.recovery = {}
         self.measurement = Measurement()
+        self.hearing = None
         self.work = deque()
         self.facts = []  # every fact that was applied, for comparison of lists of events
         self.anomalies = []
@@ -445,6 +446,37 @@ class Engine:
         rows = [self._row(r) for r in self._orders.values()]
         return [r for r in rows if not open_only or r["state"] not in TERMINAL][:limit]
 
+    @property
+    def order_slots(self):
+        return len(self._orders)
+
+    def orders_page(self, start=0, slots_max=512, *, open_only=True, unknown_only=False, account=0):
+        every = list(self._orders.values())
+        rows = []
+        for row in every[start : start + slots_max]:
+            is_unknown = row["state"] == "UNKNOWN" or row["pending"].endswith("_unknown")
+            is_left_out = open_only and row["state"] in TERMINAL
+            is_left_out |= unknown_only and not is_unknown
+            if account:
+                is_left_out |= row["account"] != self._name("account", account)
+            if not is_left_out:
+                rows.append(self._row(row))
+        end = start + slots_max
+        return rows, end if end < len(every) else 0
+
+    def count_orders(self, start=0, slots_max=4096):
+        rows, after = self.orders_page(start, slots_max)
+        unknown, _ = self.orders_page(start, slots_max, unknown_only=True)
+        return len(rows), len(unknown), after
+
+    def let_hear(self, port):
+        self.hearing = port
+
+    def overhear(self, order_id, kind):
+        """An event of an order that no client port of this process sent."""
+        if self.hearing is not None:
+            self._notice(self.hearing, 0, order_id, kind)
+
     def order(self, order_id):
         row = self._orders.get(order_id)
         return self._row(row) if row else None
@@ -468,6 +500,17 @@ class Engine:
             {"account": a, "instrument": i, "leg": leg, "strategy": s, "quantity": text(q)}
             for (a, i, leg, s), q in self._positions.items()
         ]
+
+    def positions_page(self, start=0, places_max=512, *, account=0, instrument=0):
+        rows = self.positions()
+        page = [
+            row
+            for row in rows[start : start + places_max]
+            if (not account or row["account"] == self._name("account", account))
+            and (not instrument or row["instrument"] == self._name("instrument", instrument))
+        ]
+        end = start + places_max
+        return page, end if end < len(rows) else 0
 
     def balances(self):
         return [
@@ -499,6 +542,9 @@ class Engine:
 
     def sample_queues(self):
         """Its queues are lists."""
+
+    def cache_counters(self):
+        return {"cycles": "unavailable: in memory"}
 
     def counters(self):
         return {"commands": self.commands}

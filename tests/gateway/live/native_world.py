@@ -15,23 +15,23 @@ LIMITS = {
     "credit_max": "5000000",
     "collar_bps": 5000,
     "reference_age_ms_max": 60_000,
-    "orders_per_second": 1000,
-    "order_burst": 2000,
+    "orders_per_second": 10_000,
+    "order_burst": 10_000,
     "cancels_per_second": 1000,
     "cancel_burst": 2000,
-    "open_orders_side_max": 200,
+    "open_orders_side_max": 4000,
     "duplicate_window_ms": 0,
 }
 
 
-def open_world(directory):
+def open_world(directory, orders_max=1024):
     settings = EngineSettings(
         directory=str(directory / "data"),
         ring_directory=str(directory / "ring"),
         ring_bytes=1 << 20,
         segment_bytes=1 << 20,
-        orders_max=1024,
-        idempotency_max=1024,
+        orders_max=orders_max,
+        idempotency_max=orders_max,
         positions_max=64,
         is_virtual_clock=True,
     )
@@ -48,8 +48,8 @@ def open_world(directory):
     return world
 
 
-async def connected(directory):
-    world = open_world(directory)
+async def connected(directory, **capacity):
+    world = open_world(directory, **capacity)
     await world.connect()
     port = world.link.session._native
     assert port.marked(1, "100", "99.9", "100.1", "100")

@@ -5,7 +5,7 @@ import time
 
 from native_desk import LIMITS, Desk
 
-COMMAND_SECONDS_MAX = 20.0
+COMMAND_SECONDS_MAX = 60.0
 ROUNDS = 40
 ACTORS = ("a" * 40, "b" * 40)
 REASONS = ("x" * 48, "y" * 48)
@@ -53,9 +53,9 @@ def test_orders_and_cancels_pass_the_engine_thread_while_others_read(tmp_path, r
         for order_id in order_ids:
             desk.client.cancel(desk.principal, order_id)
         assert {entry[1] for entry in take(desk, ROUNDS)} == set(order_ids)
-        assert {row["pending"] for row in desk.engine.orders()} == {"cancel"}
+        until(lambda: {row["pending"] for row in desk.engine.orders()} == {"cancel"})
         assert desk.client.overruns == 0
-        assert desk.engine.counters()["orders_accepted"] == ROUNDS
+        until(lambda: desk.engine.counters()["orders_accepted"] == ROUNDS)
     finally:
         desk.engine.stop()
 

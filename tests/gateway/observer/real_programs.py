@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-READY_SECONDS_MAX = 30
+READY_SECONDS_MAX = 60  # on a loaded machine; a wait ends as soon as its fact is there
 
 VENUE = """
 record = "venue_record.jsonl"
@@ -121,7 +121,8 @@ class Program:
         return self.log.read_text(errors="replace")
 
     def json_lines(self):
-        return [json.loads(line) for line in self.text().splitlines() if line.startswith("{")]
+        whole, _, _ = self.text().rpartition("\n")  # the last line may be half written
+        return [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
 
     def wait_for(self, probe, what):
         def checked():
@@ -132,11 +133,11 @@ class Program:
 
     def kill(self):
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(READY_SECONDS_MAX)
 
     def stop(self):
         self.process.terminate()
-        return self.process.wait(20)
+        return self.process.wait(READY_SECONDS_MAX)
 
 
 class RealGateway:
@@ -193,8 +194,11 @@ class RealGateway:
         self.observer.wait_for(lambda: self.observe("status")["ready"], "ready")
 
     def page_address(self):
-        lines = self.observer.text().splitlines()
-        return next(line.split()[1] for line in lines if line.startswith("page "))
+        def told():
+            whole, _, _ = self.observer.text().rpartition("\n")
+            return [line.split()[1] for line in whole.splitlines() if line.startswith("page ")]
+
+        return self.observer.wait_for(told, "its page")[0]
 
     def call(self, method, path, body=None, url=None):
         """(status, answer) of the daemon, or of the program at `url`."""
@@ -202,7 +206,7 @@ class RealGateway:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request((url or self.url) + path, data, headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=READY_SECONDS_MAX) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
             with error:

@@ -13,8 +13,12 @@ async_api = pytest.importorskip(
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
     pytest.mark.asyncio,
+    pytest.mark.timeout(600),  # each wait is bounded for itself
     pytest.mark.skipif(CHROMIUM is None, reason="page tests need chromium"),
 ]
+
+
+TRIES = 1200  # of 50 ms: a loaded machine draws late
 
 
 class Browser:
@@ -52,7 +56,7 @@ class Browser:
 
     async def sees(self, panel, *words):
         """Wait until one visible row of the panel holds all the words."""
-        for _ in range(200):
+        for _ in range(TRIES):
             rows = await self.cells(panel)
             if any(all(word in row for word in words) for row in rows):
                 return
@@ -62,7 +66,7 @@ class Browser:
     async def totals(self, is_wanted):
         """The totals once they are as wanted; the page's policy forbids waiting inside of it."""
         text = ""
-        for _ in range(400):
+        for _ in range(TRIES):
             text = await self.page.inner_text("#totals")
             if is_wanted(text):
                 return text
@@ -85,8 +89,9 @@ async def test_a_live_order_and_its_position_are_read_on_the_page(world, tmp_pat
         await browser.page.keyboard.press("2")
         await browser.sees("positions", "BTC-PERP", "▲ +1.25", "100.50")
         await browser.sees("positions", "ETH-PERP", "▼ -4")
-        totals = await browser.page.inner_text("#totals")
-        assert "USD" in totals and "0.2" in totals and "– (2 without mark)" in totals
+        await browser.totals(
+            lambda text: "USD" in text and "0.2" in text and "– (2 without mark)" in text
+        )
         if "GATEWAY_SCREENSHOTS" in os.environ:
             folder = Path(os.environ["GATEWAY_SCREENSHOTS"])
             await browser.page.wait_for_timeout(1200)
@@ -107,7 +112,7 @@ async def test_the_filter_box_and_the_keyboard_choose_rows(world, tmp_path):
         await browser.sees("orders", "alpha", "CANCELED")
         await browser.page.keyboard.press("/")
         await browser.page.keyboard.type("beta pending")
-        for _ in range(100):
+        for _ in range(TRIES):
             if len(await browser.cells("orders")) == 1:
                 break
             await asyncio.sleep(0.05)

@@ -19,7 +19,7 @@ def receiver(address: str | bytes) -> socket.socket:
     """A datagram socket in systemd's place."""
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     listening.bind(address)
-    listening.settimeout(5)
+    listening.settimeout(60)
     return listening
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,8 @@ class MemoryReplica:
         self.marks: dict[str, str] = {}
         self.mark_age_ms = 0
         self.fault: Exception | None = None
+        self.outcomes_after = 0
+        self._outcomes: Counter[tuple[str, str, str, str]] = Counter()
 
     def follow(self, limit: int = 65536) -> int:
         if self.fault is not None:
@@ -73,7 +76,16 @@ class MemoryReplica:
         for record in batch:
             self.sequence += 1
             getattr(self, f"_apply_{record['kind']}")(record)
+            order = self._orders.get(record.get("order_id", 0))
+            if order is not None and self.sequence > self.outcomes_after:
+                what = (order["strategy"], order["venue"], order["type"], record["kind"])
+                self._outcomes[what] += 1
         return len(batch)
+
+    def take_outcomes(self) -> list[tuple[str, str, str, str, int]]:
+        taken = [(*what, count) for what, count in self._outcomes.items()]
+        self._outcomes.clear()
+        return taken
 
     def changes(self) -> list[tuple[int, str, Any]]:
         changes, self._changes = self._changes, []
@@ -243,7 +255,7 @@ class RunningObserver:
         ready = asyncio.Event()
         self.task = asyncio.create_task(self.observer.run(lambda _: ready.set()))
         opened = asyncio.create_task(ready.wait())
-        await asyncio.wait({opened, self.task}, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({opened, self.task}, timeout=60, return_when=asyncio.FIRST_COMPLETED)
         if not ready.is_set():
             opened.cancel()
             self.task.cancel()
@@ -262,7 +274,7 @@ class RunningObserver:
 
     async def caught_up(self) -> None:
         """Wait until the view holds every record."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             view = self.observer.view
             while (  # noqa: ASYNC110 - the follower works in its own thread
                 not view.is_ready or view.sequence < len(self.journal.records)

@@ -195,7 +195,7 @@ async def test_an_order_the_journal_lacks_is_adopted_once(is_ours):
     assert result.adopted == [report.venue_order_id]
     result = await world.reconcile()
     assert result.adopted == []
-    rows = world.engine.orders()
+    rows = world.native.orders()
     assert [(r["strategy"], r["client_order_id"]) for r in rows] == [("EXTERNAL", client_id)]
     world.close()
 

@@ -44,6 +44,7 @@ struct EngineCounters {
   std::uint64_t marks = 0;
   std::uint64_t expired_by_engine = 0;
   std::uint64_t triggered_by_engine = 0;
+  std::uint64_t route_rules_missed = 0;  // orders whose prepared rules were not at hand
 };
 
 class Engine {
@@ -88,6 +89,9 @@ class Engine {
 
   ClientPort& open_client_port(const std::string& name, std::size_t capacity);
   VenuePort& open_venue_port(VenueId venue, std::size_t capacity);
+  /// Events of orders that came through shared memory, or that nobody here sent, go to this client
+  /// port as well (0 = to none). Its overruns lose nobody's verdict: it should carry no commands.
+  void let_hear(std::uint32_t port) noexcept { hearing_port_ = port; }
 
   /// Clients in other processes; polled by every turn. Set once, before the first.
   void serve(PortServer* ports) noexcept { shared_ports_ = ports; }
@@ -113,6 +117,13 @@ class Engine {
   /// First thing after recovery: what was in flight becomes UNKNOWN, what the gateway holds itself
   /// is taken up again. Journaled. Allocates.
   void settle_in_flight();
+  /// Takes the memory that orders will need. Before the first one.
+  void prefault() noexcept { prepared_.prefault(); }
+  /// Makes the routes that orders may take by today's definitions and works their rules out, so
+  /// that no order is the first of its route. Bounded; nothing that is recorded or hashed changes.
+  void prepare_routes() noexcept;
+  /// Reads what the next order is likely to need of the engine's own. Engine thread.
+  void touch() const noexcept;
   /// The journal is closed: nothing turns or is recorded any more.
   void close() noexcept { is_closed_ = true; }
   /// End of the trading period: text client ids of ended orders are dropped, emulated DAY orders
@@ -204,6 +215,13 @@ class Engine {
     client.notices.publish();
   }
   Notice answer(std::uint32_t port, const Notice& notice) noexcept;
+  /// Tells the port that hears what passes by the doors of this process.
+  void overhear(const Notice& notice) noexcept {
+    if (hearing_port_ == 0) return;
+    Notice heard = notice;
+    heard.request = 0;  // of another port's numbers
+    notify(*client_ports_[hearing_port_ - 1], heard);
+  }
   Notice refuse_change(RecordKind kind, const MessageHeader& header, OrderId order_id,
                        std::uint32_t port, const GateVerdict& verdict) noexcept;
 
@@ -282,6 +300,7 @@ class Engine {
   VenuePort* venue_port_of_[kVenuesMax] = {};
   FairTurn urgent_turn_, facts_turn_, orders_turn_;  // which port is asked first
   PortServer* shared_ports_ = nullptr;
+  std::uint32_t hearing_port_ = 0;
   std::int64_t now_ns_ = 0;
   std::int64_t timers_due_ns_ = 0;
   std::uint64_t kill_word_seen_ = 0;       // every cancel of this word is out

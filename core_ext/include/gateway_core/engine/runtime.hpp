@@ -14,6 +14,7 @@
 #include "gateway_core/engine/warm_up.hpp"
 #include "gateway_core/journal/journal.hpp"
 #include "gateway_core/platform/cpu_affinity.hpp"
+#include "gateway_core/platform/hardware_counters.hpp"
 #include "gateway_core/platform/memory_node.hpp"
 #include "gateway_core/platform/storage.hpp"
 #include "gateway_core/ring/wait_strategy.hpp"
@@ -58,6 +59,9 @@ class Runtime {
   WarmUpReport warm_up(std::uint32_t orders);
   /// What became of the wish for near memory and huge pages, measured now. Cold: reads /proc.
   [[nodiscard]] platform::MemoryReport memory_report() const;
+  /// Cache events of the thread that drives the engine, from the first call on. Never from two
+  /// threads at once.
+  [[nodiscard]] const platform::HardwareCounters& hardware_counters();
   /// Runs `work` between two turns, on the engine's thread. Caller's thread waits, at most 10 s.
   void run(const std::function<void()>& work);
   /// Raises the epoch durably, to at least `epoch_min`: before order ids run out, or above an id of
@@ -84,6 +88,8 @@ class Runtime {
   std::unique_ptr<State> state_;
   std::unique_ptr<Engine> engine_;
   platform::MemoryReport memory_;
+  std::unique_ptr<platform::HardwareCounters> hardware_counters_;
+  std::unique_ptr<WarmUp> shadow_;
   WaitKind engine_wait_;
   std::unique_ptr<PortServer> shared_ports_;
   double recovery_seconds_ = 0;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <new>
 
 #include "gateway_core/memory/key_table.hpp"
 #include "gateway_core/record/kinds.hpp"
@@ -51,7 +52,8 @@ class ClientNames {
   ClientNames(std::uint32_t orders_max, std::uint32_t texts_max)
       : pending_(orders_max),
         texts_(texts_max),
-        windows_(std::make_unique<std::unique_ptr<NumberWindow>[]>(kPrincipalsMax)) {}
+        windows_(std::make_unique<std::unique_ptr<NumberWindow>[]>(kPrincipalsMax)),
+        spares_(std::make_unique<std::unique_ptr<NumberWindow>[]>(kPrincipalsMax)) {}
 
   /// Order that has this text as client id, 0 = none remembered.
   [[nodiscard]] OrderId find_text(PrincipalId principal, const ClientId& text) const noexcept {
@@ -69,10 +71,23 @@ class ClientNames {
   void prefault() noexcept { texts_.prefault(); }
   [[nodiscard]] bool is_text_full() const noexcept { return texts_.is_full(); }
 
+  /// Takes the memory of the principal's numbers before its first order, where there is some. No
+  /// number is used by it, so nothing that is compared or hashed changes.
+  void make_room(PrincipalId principal) noexcept {
+    if (principal >= kPrincipalsMax || windows_[principal] || spares_[principal]) return;
+    spares_[principal].reset(new (std::nothrow) NumberWindow());
+  }
+  /// What the principal's next number will be written into; nullptr without room.
+  [[nodiscard]] const NumberWindow* room(PrincipalId principal) const noexcept {
+    const NumberWindow* used = window(principal);
+    return used != nullptr || principal >= kPrincipalsMax ? used : spares_[principal].get();
+  }
   /// Marks a number as used, for ever.
   void use_number(PrincipalId principal, std::uint64_t number) noexcept {
-    if (!windows_[principal]) [[unlikely]]
-      windows_[principal] = std::make_unique<NumberWindow>();
+    if (!windows_[principal]) [[unlikely]] {
+      windows_[principal] =
+          spares_[principal] ? std::move(spares_[principal]) : std::make_unique<NumberWindow>();
+    }
     windows_[principal]->use(number);
   }
   /// Texts stay until the period rolls.
@@ -107,6 +122,7 @@ class ClientNames {
   KeyTable pending_;
   KeyTable texts_;
   std::unique_ptr<std::unique_ptr<NumberWindow>[]> windows_;
+  std::unique_ptr<std::unique_ptr<NumberWindow>[]> spares_;  // of principals without a number yet
 };
 
 }  // namespace gateway

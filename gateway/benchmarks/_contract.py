@@ -1,0 +1,62 @@
+"""The bench contract: every figure the core is judged by, the bench that prints it, and where it
+stands in that bench's JSON. Data alone; the goals are said here and gate nothing by themselves."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+__all__ = ["CONTRACT", "Figure", "find"]
+
+
+class Figure(NamedTuple):
+    """One figure. `path` is the place in the object of `gateway bench BENCH --json`."""
+
+    what: str
+    bench: str
+    path: str
+    reach: str
+    is_optional: bool = False  # needs a package or memory that a machine may lack
+
+
+CONTRACT: tuple[Figure, ...] = (
+    Figure("native submit inline", "core", "submit_ns.p50", "<= 60 ns"),
+    Figure("native submit inline", "core", "submit_ns.p999", "<= 500 ns"),
+    Figure("native submit to the pinned engine", "core", "submit_pinned_ns.p50", "<= 250 ns"),
+    Figure("sustained orders", "core", "submit_per_second", ">= 5 M/s"),
+    Figure("sustained cycles", "core", "cycles_per_second", ">= 2 M/s"),
+    Figure("the same in memory", "core", "submit_per_second_in_memory", "beside it", True),
+    Figure("the same in memory", "core", "cycles_per_second_in_memory", "beside it", True),
+    Figure("what the journal stored", "core", "disk_mib_per_second", "beside it"),
+    Figure("the disk's own rate", "core", "disk_sequential_mib_per_second", "beside it"),
+    Figure("risk gate, with minus without", "core", "risk_ns.hot_mean", "<= 10 ns"),
+    Figure("fill applied", "core", "fill_ns.p50", "<= 25 ns"),
+    Figure("fill at 100,000 held to 100", "core", "ratios.fill_by_held", "<= 1.2"),
+    Figure("batch fills", "core", "fills_per_second", ">= 20 M/s"),
+    Figure("mark-to-market, widest to scalar", "core", "ratios.mark_to_market", ">= 2.5"),
+    Figure("submit from Python to an empty call", "core", "ratios.submit_python", "<= 2"),
+    Figure("submit from Python, batch", "core", "submit_python_ns.batch_per_order", "<= 200 ns"),
+    Figure("shared memory, order to ack", "core", "shm_round_trip_ns.p50", "<= 300 ns"),
+    Figure("ring to the two-line ping-pong", "core", "ratios.ring_round_trip", "<= 1.4"),
+    Figure("matching, mix A", "core", "match_ns.mix_a", "<= 50 ns"),
+    Figure("matching, mix B", "core", "match_ns.mix_b", "<= 50 ns"),
+    Figure("append 128 B", "core", "append_ns.p50", "<= 15 ns"),
+    Figure("append 128 B at 1 M/s", "core", "append_paced_ns.p9999", "<= 1 us"),
+    Figure("recovery of 10 M records", "core", "recover.seconds", "<= 2.0 s"),
+    Figure("position against a peer, 200 fills", "core", "nautilus_ratio.200", ">= 25", True),
+    Figure("position against a peer, 2,000", "core", "nautilus_ratio.2000", ">= 250", True),
+    Figure("position against a peer, batch", "core", "nautilus_ratio.batch", ">= 100", True),
+    Figure("resident memory, start", "core", "resident_mib.start", "no growth"),
+    Figure("resident memory, end", "core", "resident_mib.end", "no growth"),
+    Figure("first order to steady", "threads", "first_order_ns.warmed_up.first_to_steady", "<= 2"),
+    Figure("shared memory, messages", "shm", "messages_per_second", "beside its echo"),
+    Figure("shared memory, echo", "shm", "echo.round_trip_us.p50", "beside it"),
+)
+
+
+def find(result: dict[str, Any], path: str) -> float | None:
+    """The number at `path`; None when it is not there or is no number."""
+    found: Any = result
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, dict) else None
+    is_number = isinstance(found, int | float) and not isinstance(found, bool)
+    return float(found) if is_number else None

@@ -1,0 +1,89 @@
+"""A venue whose market stands still and a gateway in front of it: what the crash tests with one
+fault at a time have in common."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from gateway_paper.record import read_record
+from processes import GatewayProcess, VenueProcess
+from verdict import judge_replay
+
+__all__ = ["ORDER", "Desk", "Row"]
+
+Row = dict[str, Any]
+ORDER = {
+    "account": "main", "instrument": "BTC-USDT-PERP.paper", "strategy": "s", "side": "buy",
+    "type": "limit", "time_in_force": "gtc", "quantity": "1", "price": "49000",
+}  # fmt: skip
+
+
+class Desk:
+    """Opened by `open`; may be killed and opened again."""
+
+    def __init__(self, directory: Path, **change: Any) -> None:
+        self.venue = VenueProcess(directory, market="manual")
+        self.venue.start()
+        self.quote()
+        self.gateway = GatewayProcess(directory, self.venue.url, timeout_ms=500, **change)
+
+    def quote(self) -> None:
+        """The venue forgets its market when it is restarted."""
+        levels = [["buy", "49999", "10"], ["sell", "50001", "10"]]
+        self.venue.admin("market", {"instrument": "BTCUSDT", "levels": levels})
+
+    def open(self) -> None:
+        """Started, reconciled, and a reference price is there."""
+        self.gateway.start()
+        self.gateway.wait_up()
+        self.gateway.wait_trading()
+        self.gateway.wait(lambda: self.gateway.get("/v1/status")["counters"]["marks"])
+
+    def submit(self, client_order_id: str, **change: Any) -> tuple[int, Any]:
+        body = {**ORDER, "client_order_id": client_order_id, **change}
+        return self.gateway.ask("POST", "/v1/orders", body)
+
+    def buy(self, client_order_id: str) -> None:
+        """A position of one, on which funding is paid."""
+        assert self.submit(client_order_id, price="50001")[0] == 201
+        self.wait_state(client_order_id, "FILLED")
+
+    def pay_funding(self) -> None:
+        self.venue.admin("action", {"action": "pay_funding"})
+
+    def order(self, client_order_id: str) -> Row:
+        row: Row = self.gateway.get(f"/v1/orders/by-client-id/{client_order_id}")["order"]
+        return row
+
+    def state(self, client_order_id: str) -> str:
+        return str(self.order(client_order_id)["state"])
+
+    def wait_state(self, client_order_id: str, *states: str) -> Row:
+        self.gateway.wait(lambda: self.state(client_order_id) in states)
+        return self.order(client_order_id)
+
+    def status(self) -> Row:
+        status: Row = self.gateway.get("/v1/status")
+        return status
+
+    def balances(self) -> dict[str, Fraction]:
+        rows = self.gateway.get("/v1/balances")["balances"]
+        return {row["currency"]: Fraction(row["total"]) for row in rows}
+
+    def venues_own(self) -> dict[str, Fraction]:
+        record = read_record(self.venue.record_path)
+        return {code: total for (_, code), total in record.balances().items()}
+
+    def wait_equal(self, payments: int) -> None:
+        """The venue has paid so often, and our balances are its own to the last digit."""
+        assert len(read_record(self.venue.record_path).funding) == payments
+        self.gateway.wait(lambda: self.balances() == self.venues_own())
+        # A comparison in the middle of a payment may have named it; the next one does not.
+        self.gateway.wait(lambda: self.status()["venues"][0]["breaks"] == [])
+        judge_replay(self.gateway)
+
+    def close(self) -> None:
+        self.gateway.close()
+        self.venue.kill()
