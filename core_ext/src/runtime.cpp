@@ -44,7 +44,8 @@ Runtime::Runtime(const RuntimeOptions& options)
   clock_ = options.is_virtual_clock ? std::make_unique<Clock>(VirtualTime{1})
                                     : std::make_unique<Clock>();
   is_memory_only_ = options.journal.is_memory_only;
-  journal_ = std::make_unique<journal::Journal>(storage_);
+  platform::Storage& storage = options.storage != nullptr ? *options.storage : storage_;
+  journal_ = std::make_unique<journal::Journal>(storage);
   open_state(options);
   engine_ =
       std::make_unique<Engine>(*state_, journal_->writer(), *clock_,

@@ -151,6 +151,8 @@ class Engine {
   [[nodiscard]] Refusal check_venue(const Route& route) const noexcept;
   [[nodiscard]] bool find_repeated(const NewOrderMessage& message, std::uint32_t port,
                                    Notice& answer) noexcept;
+  /// Slot of the order that was made under the message's client id, kNoSlot = none.
+  [[nodiscard]] std::uint32_t made_under(const NewOrderMessage& message) const noexcept;
   [[nodiscard]] std::int64_t protection_price(const NewOrderMessage& message,
                                               const Route& route) const noexcept;
   [[nodiscard]] GateVerdict check_gate(Candidate& candidate) noexcept;
@@ -183,6 +185,14 @@ class Engine {
   /// Whether a replace may take its new client id.
   [[nodiscard]] Refusal check_new_name(const ReplaceMessage& message) const noexcept;
   Notice answer(std::uint32_t port, const Notice& notice) noexcept;
+  /// The port inside that a number names, of this boot or of an earlier one; nullptr = nobody.
+  [[nodiscard]] ClientPort* client_port(std::uint32_t number) const noexcept {
+    const std::size_t place = number % kPortPlaces;
+    if (place - 1 < client_ports_.size() && client_ports_[place - 1]->number == number) [[likely]]
+      return client_ports_[place - 1].get();
+    return client_port_elsewhere(number);
+  }
+  [[nodiscard]] ClientPort* client_port_elsewhere(std::uint32_t number) const noexcept;
   Notice refuse_change(RecordKind kind, const MessageHeader& header, OrderId order_id,
                        std::uint32_t port, const GateVerdict& verdict) noexcept;
 

@@ -30,6 +30,7 @@ struct RuntimeOptions {
   std::int64_t disk_async_window_ns = 250'000'000;
   int engine_cpu = kAnyCpu;  // where the state's memory should be near to
   WaitKind engine_wait = WaitKind::kPark;
+  platform::Storage* storage = nullptr;  // null: the kernel's files
 };
 
 class Runtime {
