@@ -353,7 +353,8 @@ void Engine::on_adopt(const OrderAdopted& seen) noexcept {
                             seen.strategy) == RouteTable::kNone) {
     return reject(AnomalyCode::kRange);
   }
-  if (adopted.order_id == 0 || state_.orders.find(adopted.order_id) != kNoSlot) {
+  const bool is_id = adopted.order_id != 0 && adopted.order_id >> 63 == 0;
+  if (!is_id || state_.orders.find(adopted.order_id) != kNoSlot) {
     adopted.order_id = make_order_id(
         {settings_.instance, state_.epoch, static_cast<std::uint32_t>(state_.orders_made + 1)});
   }

@@ -69,7 +69,8 @@ TEST(a_door_s_number_is_of_its_name_and_place_and_apart_from_shared_ports) {
   World world;
   std::vector<ClientPort*> doors;
   for (int i = 0; i < 300; ++i) {  // more than a number has places for
-    doors.push_back(&world.engine.open_client_port("door " + std::to_string(i), 4));
+    doors.push_back(
+        &world.engine.open_client_port(numbered("door ", static_cast<std::uint64_t>(i)), 4));
   }
   for (ClientPort* door : doors) {
     CHECK_EQUAL(int{world.engine.submit(world.order(), door->number).refusal}, 0);

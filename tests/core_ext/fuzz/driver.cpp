@@ -1,7 +1,8 @@
 // Runs a libFuzzer-style target without libFuzzer: first the corpus, then mutations of it from a
 // seed, so that a run with the same seed and count is the same run. With clang the targets are also
 // built against libFuzzer itself (make fuzz).
-// GATEWAY_FUZZ_SECONDS: how long (default: 50,000 executions). GATEWAY_FUZZ_SEED: which run.
+// GATEWAY_FUZZ_SECONDS: how long (default: GATEWAY_FUZZ_EXECUTIONS, else what the build says).
+// GATEWAY_FUZZ_SEED: which run.
 // TARGET FILE...: only these inputs, to see a failure again.
 #include <algorithm>
 #include <cctype>
@@ -162,7 +163,7 @@ int main(int count, char** names) {
   const std::uint64_t seed = number_from("GATEWAY_FUZZ_SEED", 1);
   const std::uint64_t seconds = number_from("GATEWAY_FUZZ_SECONDS", 0);
   const std::uint64_t wanted =
-      seconds != 0 ? ~std::uint64_t{0} : number_from("GATEWAY_FUZZ_EXECUTIONS", 50'000);
+      seconds != 0 ? ~std::uint64_t{0} : number_from("GATEWAY_FUZZ_EXECUTIONS", GATEWAY_FUZZ_USUAL);
   check::Random random(seed);
   using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();
