@@ -403,9 +403,8 @@ void PortServer::send_all_open(SharedPort& port, std::uint64_t request) noexcept
 void PortServer::finish(SharedPort& port, PortEnd why) noexcept {
   if (port.end != PortEnd::kNone) return;
   port.end = why;
-  const auto word = static_cast<std::uint32_t>(why);
-  port.request_memory.header().end.store(word, std::memory_order_release);
-  port.reply_memory.header().end.store(word, std::memory_order_release);
+  port.request_memory.tell_end(why);
+  port.reply_memory.tell_end(why);
   if (!port.terms.cancels_on_disconnect) return;
   port.is_cancelling = true;
   port.cancel_until_ns = engine_.now_ns() + kCancelLongest_ns;
