@@ -98,6 +98,8 @@ sanitizers:
 	  echo "$$kind $$compiler: built in $$((built - begin)) s," \
 	    "tested in $$(($$(date +%s) - built)) s"; \
 	done; done
+	@$(if $(CLANG),echo "not under clang's thread sanitizer, which keeps operator new to itself:" \
+	  "journal.memory_fault_test, the count of allocations in engine.engine_test")
 	@$(if $(CLANG),$(MAKE) --no-print-directory libfuzzer LIBFUZZER_BOUND=-runs=20000)
 	@$(if $(CLANG),,echo "no clang with sanitizers: not run: $(NO_CLANG)")
 
