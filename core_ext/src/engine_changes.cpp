@@ -23,10 +23,7 @@ ClientPort* Engine::client_port_elsewhere(std::uint32_t number) const noexcept {
 
 Notice Engine::answer(std::uint32_t port, const Notice& notice) noexcept {
   if (ClientPort* client = client_port(port); client != nullptr) [[likely]] {
-    if (!client->notices.push(&notice)) [[unlikely]] {
-      client->notices.count_overrun();
-      ++counters_.notices_lost;
-    }
+    notify(*client, notice);
   } else if (PortServer::is_shared(port) && shared_ports_ != nullptr) {
     shared_ports_->answer(port, notice);
   }
