@@ -13,7 +13,8 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constrain
 PYTEST := $(BIN)/python -m pytest -q
 ALLOW_EMPTY := || test $$? -eq 5
 
-.PHONY: debian-packages clang-packages install run test format check native-test native sanitizers fuzz libfuzzer bench nightly docs clean
+.PHONY: debian-packages clang-packages install run test format check native-test native sanitizers fuzz \
+  libfuzzer bench nightly searches docs clean
 
 install: $(STAMP)
 
@@ -133,14 +134,27 @@ bench: install
 docs: install
 	$(PYTEST) tests/house/test_docs.py
 
+# The searches of `make test`, a hundred times as long, and the sanitizers: hours. With smaller numbers
+# (`make searches NIGHTLY_CORE_KILLS=20 ...`) the same code ends in minutes.
 # GATEWAY_CRASH_SEED=n replays the choices of a run; its last lines say what was killed and found.
-# The searches of `make test`, a hundred times as long: about two hours.
-nightly: test native fuzz
-	GATEWAY_CRASH_STATES=100000000 $(CTEST_DIR)/tests/journal.crash_test
+NIGHTLY_CRASH_STATES ?= 100000000
+NIGHTLY_EXECUTIONS ?= 1000000
+NIGHTLY_CORE_KILLS ?= 5000
+NIGHTLY_DAEMON_KILLS ?= 1000
+NIGHTLY_REQUESTS ?= 1000000
+NIGHTLY_FILLS ?= 1000000
+nightly: test native fuzz searches
+
+searches: install
+	@test -x $(CTEST_DIR)/tests/journal.crash_test || $(MAKE) --no-print-directory native-test
+	GATEWAY_CRASH_STATES=$(NIGHTLY_CRASH_STATES) $(CTEST_DIR)/tests/journal.crash_test
 	for test in $(CTEST_DIR)/tests/explore.*; do \
-	  GATEWAY_EXPLORE_EXECUTIONS=1000000 $$test || exit 1; done
-	GATEWAY_DAEMON_KILLS=1000 GATEWAY_CORE_KILLS=5000 $(PYTEST) tests/crash -m crash
-	$(PYTEST) -m slow $(ALLOW_EMPTY)
+	  GATEWAY_EXPLORE_EXECUTIONS=$(NIGHTLY_EXECUTIONS) $$test || exit 1; done
+	GATEWAY_CORE_KILLS=$(NIGHTLY_CORE_KILLS) $(PYTEST) tests/crash/test_core_kill.py
+	GATEWAY_DAEMON_KILLS=$(NIGHTLY_DAEMON_KILLS) $(PYTEST) tests/crash/test_daemon_kill.py
+	GATEWAY_MATCHING_REQUESTS=$(NIGHTLY_REQUESTS) GATEWAY_ORACLE_FILLS=$(NIGHTLY_FILLS) \
+	  $(PYTEST) tests/model
+	$(PYTEST) -m slow --ignore=tests/model $(ALLOW_EMPTY)
 
 clean:
 	rm -rf build dist $(VENV)
