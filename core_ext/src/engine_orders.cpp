@@ -160,8 +160,8 @@ OrderId Engine::order_of_number(PrincipalId principal, std::uint64_t number) con
                          : state_.names.find_pending(principal, number);
 }
 
-// An id that a replace brought is used, but no order was made under it: what comes under it as a new
-// order is another intent, whatever its content.
+// An id that a replace brought is used, but no order was made under it: what comes under it as a
+// new order is another intent, whatever its content.
 std::uint32_t Engine::made_under(const NewOrderMessage& message) const noexcept {
   const PrincipalId principal = message.header.principal;
   if (message.client_number == 0) {

@@ -58,6 +58,7 @@ ORDER(pending_client_number);
 ORDER(told_cumulative);
 ORDER(gate_price);
 ORDER(pending_gate_price);
+ORDER(is_renamed);
 ORDER(venue_id_hash);
 ORDER(next);
 ORDER(version);
