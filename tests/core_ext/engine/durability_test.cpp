@@ -202,3 +202,20 @@ TEST(while_the_disk_fails_new_orders_are_refused_and_the_records_are_stored_afte
   CHECK(again.engine.state().orders.used() == 2);
   CHECK(last != 0);
 }
+
+TEST(fills_that_find_no_room_in_the_ring_are_handed_back_and_none_is_booked_by_halves) {
+  Stored desk(Durability::kProcess);
+  const OrderId id =
+      desk.world.engine.submit(desk.world.order(Side::kBuy, 1'000'000), desk.world.client->number)
+          .order_id;
+  desk.stall();
+  std::vector<OrderFilled> fills;
+  for (int i = 0; i < 2000; ++i) fills.push_back(desk.world.fill(id, Side::kBuy, 1));
+  const std::size_t taken = desk.world.engine.on_fills(fills.data(), fills.size());
+  CHECK(taken != 0 && taken < fills.size());
+  CHECK_EQUAL(desk.world.engine.counters().fills, taken);
+  desk.storage.release();
+  CHECK(is_stored(desk.world));
+  CHECK_EQUAL(desk.world.engine.on_fills(fills.data() + taken, 500), 500U);
+  CHECK_EQUAL(desk.world.engine.counters().fills, taken + 500);
+}

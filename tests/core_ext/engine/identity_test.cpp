@@ -183,3 +183,20 @@ TEST(a_number_that_a_replace_brought_is_no_repeat_of_the_order_also_after_a_rest
   World world(stored_options(directory));
   CHECK_EQUAL(submitted(world, again), kConflict);
 }
+
+TEST(a_booked_fill_told_again_in_a_form_that_cannot_be_booked_is_a_repeat_and_halts_nothing) {
+  World world;
+  const OrderId id = world.engine.submit(world.order(), world.client->number).order_id;
+  const OrderFilled fill = world.fill(id, Side::kBuy, 400);
+  world.engine.on_fill(fill);
+  OrderFilled again = fill;
+  again.quantity = 0;
+  world.engine.on_fill(again);
+  again = fill;
+  again.side = static_cast<Side>(9);
+  world.engine.on_fill(again);
+  CHECK_EQUAL(world.engine.counters().fills, 1U);
+  CHECK_EQUAL(world.engine.counters().fills_repeated, 2U);
+  CHECK_EQUAL(world.engine.counters().anomalies, 0U);
+  CHECK(world.engine.state().registry.level(Level::kInstrument, 1).state == TradingState::kActive);
+}
