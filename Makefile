@@ -13,7 +13,8 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constrain
 PYTEST := $(BIN)/python -m pytest -q
 ALLOW_EMPTY := || test $$? -eq 5
 
-.PHONY: debian-packages install run test format check native-test native fuzz libfuzzer bench nightly docs clean
+.PHONY: debian-packages clang-packages install run test format check native-test native sanitizers fuzz \
+  libfuzzer bench nightly searches docs clean
 
 install: $(STAMP)
 
@@ -67,18 +68,41 @@ test: debian-packages check native-test
 	$(PYTEST) -m "not slow and not crash" --ignore=tests/house -n $(JOBS)
 	$(PYTEST) -m "crash and not slow" $(ALLOW_EMPTY)
 
-# The native tests under the sanitizers: gcc always, the newest clang when it is there.
-CLANG := $(notdir $(firstword $(shell command -v clang++-19 clang++-18 clang++-17 clang++-16 clang++)))
-native: install
-	@$(if $(CLANG),,echo "no clang: gcc alone (Debian: apt-get install clang-16 libclang-rt-16-dev)")
-	for compiler in g++ $(CLANG); do for kind in address thread; do \
-	  directory=build/$$kind.$$(basename $$compiler); \
+# A clang that can link its sanitizers (they are a package of their own); empty when there is none.
+CLANG = $(notdir $(firstword $(foreach name,clang++-19 clang++-18 clang++-17 clang++-16 clang++,\
+  $(shell command -v $(name) > /dev/null && echo 'int main() {}' | $(name) -x c++ \
+    -fsanitize=address,fuzzer-no-link -o /dev/null - 2> /dev/null && echo $(name)))))
+FUZZ_TARGETS := $(notdir $(wildcard tests/core_ext/fuzz/corpus/*))
+NO_CLANG := the tests under clang's address, undefined and thread sanitizers, and libFuzzer on \
+  $(FUZZ_TARGETS)
+
+# clang with its sanitizers: installed on Debian when root may; else what cannot run is named.
+clang-packages:
+	@test -n "$(CLANG)" || test "$$(id -u)" != 0 || ! command -v apt-get > /dev/null \
+	  || { echo "installing clang for the sanitizers" && timeout 900 sh -c 'apt-get -qq update \
+	  && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
+	  clang-16 libclang-rt-16-dev' > /dev/null 2>&1; } || true
+
+# The native tests under the sanitizers, fuzz targets among them: gcc always, clang when it is there.
+native: install clang-packages
+	@$(MAKE) --no-print-directory sanitizers
+
+sanitizers:
+	@$(if $(CLANG),,echo "no clang with sanitizers: not run: $(NO_CLANG)")
+	@for compiler in g++ $(CLANG); do for kind in address thread; do \
+	  directory=build/$$kind.$$compiler; begin=$$(date +%s); \
 	  $(BIN)/cmake -S core_ext -B $$directory -G Ninja -DCMAKE_CXX_COMPILER=$$compiler \
 	    -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja -DGATEWAY_TESTS=ON \
 	    -DGATEWAY_SANITIZE=$$kind > /dev/null && \
-	  $(BIN)/cmake --build $$directory -j $(JOBS) && \
+	  $(BIN)/cmake --build $$directory -j $(JOBS) && built=$$(date +%s) && \
 	  $(BIN)/ctest --test-dir $$directory --output-on-failure -j $(JOBS) || exit 1; \
+	  echo "$$kind $$compiler: built in $$((built - begin)) s," \
+	    "tested in $$(($$(date +%s) - built)) s"; \
 	done; done
+	@$(if $(CLANG),echo "not under clang's thread sanitizer, which keeps operator new to itself:" \
+	  "journal.memory_fault_test, the count of allocations in engine.engine_test")
+	@$(if $(CLANG),$(MAKE) --no-print-directory libfuzzer LIBFUZZER_BOUND=-runs=20000)
+	@$(if $(CLANG),,echo "no clang with sanitizers: not run: $(NO_CLANG)")
 
 # The targets of tests/core_ext/fuzz under the address sanitizer: each a minute by the own driver,
 # and with clang a minute more by libFuzzer, which starts from the same corpus.
@@ -90,6 +114,8 @@ fuzz: install
 	GATEWAY_FUZZ_SECONDS=60 $(BIN)/ctest --test-dir build/address.g++ --output-on-failure -R '^fuzz\.'
 	$(if $(CLANG),$(MAKE) --no-print-directory libfuzzer)
 
+# How long each target: LIBFUZZER_BOUND=-runs=N for a number of executions instead of a time.
+LIBFUZZER_BOUND ?= -max_total_time=60
 libfuzzer: install
 	$(BIN)/cmake -S core_ext -B build/libfuzzer -G Ninja -DCMAKE_CXX_COMPILER=$(CLANG) \
 	  -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja -DGATEWAY_TESTS=ON \
@@ -99,7 +125,7 @@ libfuzzer: install
 	  mkdir -p build/libfuzzer/corpus/$$name && for file in $$corpus/*.hex; do \
 	    $(BIN)/python -c 'import sys; sys.stdout.buffer.write(bytes.fromhex(sys.stdin.read()))' \
 	      < $$file > build/libfuzzer/corpus/$$name/$$(basename $$file .hex) || exit 1; done && \
-	  ( cd build/libfuzzer && tests/fuzz.$$name -max_total_time=60 -max_len=16384 -timeout=10 \
+	  ( cd build/libfuzzer && tests/fuzz.$$name $(LIBFUZZER_BOUND) -max_len=16384 -timeout=10 \
 	    -print_final_stats=1 corpus/$$name ) || exit 1; done
 
 bench: install
@@ -108,14 +134,27 @@ bench: install
 docs: install
 	$(PYTEST) tests/house/test_docs.py
 
+# The searches of `make test`, a hundred times as long, and the sanitizers: hours. With smaller numbers
+# (`make searches NIGHTLY_CORE_KILLS=20 ...`) the same code ends in minutes.
 # GATEWAY_CRASH_SEED=n replays the choices of a run; its last lines say what was killed and found.
-# The searches of `make test`, a hundred times as long: about two hours.
-nightly: test native fuzz
-	GATEWAY_CRASH_STATES=100000000 $(CTEST_DIR)/tests/journal.crash_test
+NIGHTLY_CRASH_STATES ?= 100000000
+NIGHTLY_EXECUTIONS ?= 1000000
+NIGHTLY_CORE_KILLS ?= 5000
+NIGHTLY_DAEMON_KILLS ?= 1000
+NIGHTLY_REQUESTS ?= 1000000
+NIGHTLY_FILLS ?= 1000000
+nightly: test native fuzz searches
+
+searches: install
+	@test -x $(CTEST_DIR)/tests/journal.crash_test || $(MAKE) --no-print-directory native-test
+	GATEWAY_CRASH_STATES=$(NIGHTLY_CRASH_STATES) $(CTEST_DIR)/tests/journal.crash_test
 	for test in $(CTEST_DIR)/tests/explore.*; do \
-	  GATEWAY_EXPLORE_EXECUTIONS=1000000 $$test || exit 1; done
-	GATEWAY_DAEMON_KILLS=1000 GATEWAY_CORE_KILLS=5000 $(PYTEST) tests/crash -m crash
-	$(PYTEST) -m slow $(ALLOW_EMPTY)
+	  GATEWAY_EXPLORE_EXECUTIONS=$(NIGHTLY_EXECUTIONS) $$test || exit 1; done
+	GATEWAY_CORE_KILLS=$(NIGHTLY_CORE_KILLS) $(PYTEST) tests/crash/test_core_kill.py
+	GATEWAY_DAEMON_KILLS=$(NIGHTLY_DAEMON_KILLS) $(PYTEST) tests/crash/test_daemon_kill.py
+	GATEWAY_MATCHING_REQUESTS=$(NIGHTLY_REQUESTS) GATEWAY_ORACLE_FILLS=$(NIGHTLY_FILLS) \
+	  $(PYTEST) tests/model
+	$(PYTEST) -m slow --ignore=tests/model $(ALLOW_EMPTY)
 
 clean:
 	rm -rf build dist $(VENV)

@@ -161,7 +161,8 @@ struct gateway_snapshot_order {
   char venue_order_id[40];
   int64_t told_cumulative;
   int64_t pending_gate_price;
-  uint64_t reserved;
+  uint32_t is_renamed; /* the client number in force came with a replace */
+  uint32_t reserved;
   char client_id[64];
   char pending_client_id[64];
 };

@@ -8,9 +8,22 @@
 
 namespace gateway {
 
+// An order of an earlier boot names its door by the place that door had then. The door is told
+// wherever it is now; one that is not open is nobody, and no other one hears of it.
+ClientPort* Engine::client_port_elsewhere(std::uint32_t number) const noexcept {
+  if (number == 0 || PortServer::is_shared(number)) return nullptr;
+  for (const auto& port : client_ports_) {
+    if (port->number == number) return port.get();
+  }
+  for (const auto& port : client_ports_) {
+    if (is_same_door(port->number, number)) return port.get();
+  }
+  return nullptr;
+}
+
 Notice Engine::answer(std::uint32_t port, const Notice& notice) noexcept {
-  if (port - 1 < client_ports_.size()) [[likely]] {
-    notify(*client_ports_[port - 1], notice);
+  if (ClientPort* client = client_port(port); client != nullptr) [[likely]] {
+    notify(*client, notice);
   } else if (PortServer::is_shared(port) && shared_ports_ != nullptr) {
     shared_ports_->answer(port, notice);
     if (notice.refusal == 0 && notice.order_id != 0) overhear(notice);

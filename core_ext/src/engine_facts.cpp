@@ -67,8 +67,8 @@ void Engine::tell_owner(const Order& order, Sequence sequence, RecordKind kind,
                       .order_id = order.order_id,
                       .kind = static_cast<std::uint16_t>(kind),
                       .refusal = static_cast<std::uint16_t>(refusal)};
-  if (order.origin_port - 1 < client_ports_.size()) [[likely]] {
-    notify(*client_ports_[order.origin_port - 1], notice);
+  if (ClientPort* client = client_port(order.origin_port); client != nullptr) [[likely]] {
+    notify(*client, notice);
   } else {
     overhear(notice);
   }
@@ -158,7 +158,8 @@ void Engine::on_adopt(const OrderAdopted& seen) noexcept {
                             seen.strategy) == RouteTable::kNone) {
     return reject(AnomalyCode::kRange);
   }
-  if (adopted.order_id == 0 || state_.orders.find(adopted.order_id) != kNoSlot) {
+  const bool is_id = adopted.order_id != 0 && adopted.order_id >> 63 == 0;
+  if (!is_id || state_.orders.find(adopted.order_id) != kNoSlot) {
     adopted.order_id = make_order_id(
         {settings_.instance, state_.epoch, static_cast<std::uint32_t>(state_.orders_made + 1)});
   }

@@ -160,6 +160,18 @@ OrderId Engine::order_of_number(PrincipalId principal, std::uint64_t number) con
                          : state_.names.find_pending(principal, number);
 }
 
+// An id that a replace brought is used, but no order was made under it: what comes under it as a
+// new order is another intent, whatever its content.
+std::uint32_t Engine::made_under(const NewOrderMessage& message) const noexcept {
+  const PrincipalId principal = message.header.principal;
+  if (message.client_number == 0) {
+    const OrderId made = state_.names.find_made(principal, message.client_id);
+    return made == 0 ? kNoSlot : state_.orders.find(made);
+  }
+  const std::uint32_t slot = state_.orders.find_number(principal, message.client_number);
+  return slot == kNoSlot || state_.orders.at(slot).is_renamed != 0 ? kNoSlot : slot;
+}
+
 bool Engine::find_repeated(const NewOrderMessage& message, std::uint32_t port,
                            Notice& answer) noexcept {
   const PrincipalId principal = message.header.principal;
@@ -182,7 +194,7 @@ bool Engine::find_repeated(const NewOrderMessage& message, std::uint32_t port,
             .current = 0,
             .would_be = 0,
             .working = 0};
-  const std::uint32_t slot = known == 0 ? kNoSlot : state_.orders.find(known);
+  const std::uint32_t slot = made_under(message);
   if (slot != kNoSlot && has_same_content(state_.orders.at(slot), message)) {
     answer.kind = static_cast<std::uint16_t>(RecordKind::kOrderNew);
     answer.refusal = 0;

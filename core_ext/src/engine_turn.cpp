@@ -74,7 +74,7 @@ std::int64_t Engine::now_ns() noexcept {
 }
 
 ClientPort& Engine::open_client_port(const std::string& name, std::size_t capacity) {
-  const auto number = static_cast<std::uint32_t>(client_ports_.size() + 1);
+  const std::uint32_t number = port_number_of(name, client_ports_.size());
   return *client_ports_.emplace_back(std::make_unique<ClientPort>(number, name, capacity));
 }
 

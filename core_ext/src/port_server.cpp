@@ -329,11 +329,13 @@ void PortServer::answer(std::uint32_t number, const Notice& notice) noexcept {
   State& state = engine_.state();
   const std::uint32_t slot = notice.order_id == 0 ? kNoSlot : state.orders.find(notice.order_id);
   const Order* order = slot == kNoSlot ? nullptr : &state.orders.at(slot);
-  if (order != nullptr && order->principal != port->terms.principal) {
-    // The number of a port of an earlier boot may stand at the order: its event is not for this
-    // one.
-    if (notice.request == 0) return;
-    if (notice.refusal != 0) order = nullptr;  // A refused command tells nothing of it.
+  if (order != nullptr) {
+    const bool is_foreign = order->principal != port->terms.principal;
+    // A port of an earlier boot may have had this number: what became of its order is not for this
+    // one, and nobody here asked.
+    const bool is_namesake = order->origin_port == number && !port->is_origin_of(*order);
+    if (notice.request == 0 && (is_foreign || is_namesake)) return;
+    if (is_foreign && notice.refusal != 0) order = nullptr;  // A refusal tells nothing of it.
   }
   (void)port->writer.push(reply_of(notice, order));
 }
@@ -343,7 +345,7 @@ void PortServer::tell(const Order& order, const Notice& notice) noexcept {
     SharedPort* port = listed_[i];
     if (port->end != PortEnd::kNone) continue;
     if (port->terms.principal != order.principal) continue;
-    if ((port->terms.scopes & kScopeRead) != 0 || port->number == order.origin_port) {
+    if ((port->terms.scopes & kScopeRead) != 0 || port->is_origin_of(order)) {
       (void)port->writer.push(reply_of(notice, &order));
     }
   }
@@ -401,9 +403,8 @@ void PortServer::send_all_open(SharedPort& port, std::uint64_t request) noexcept
 void PortServer::finish(SharedPort& port, PortEnd why) noexcept {
   if (port.end != PortEnd::kNone) return;
   port.end = why;
-  const auto word = static_cast<std::uint32_t>(why);
-  port.request_memory.header().end.store(word, std::memory_order_release);
-  port.reply_memory.header().end.store(word, std::memory_order_release);
+  port.request_memory.tell_end(why);
+  port.reply_memory.tell_end(why);
   if (!port.terms.cancels_on_disconnect) return;
   port.is_cancelling = true;
   port.cancel_until_ns = engine_.now_ns() + kCancelLongest_ns;
@@ -415,10 +416,7 @@ void PortServer::cancel_own(SharedPort& port) noexcept {
   State& state = engine_.state();
   state.orders.for_each_open([&](std::uint32_t slot) {
     const Order& order = state.orders.at(slot);
-    if (order.origin_port != port.number || order.principal != port.terms.principal ||
-        split_order_id(order.order_id).epoch < port.epoch) {
-      return;
-    }
+    if (!port.is_origin_of(order)) return;
     CancelMessage wish{};
     wish.header = {MessageKind::kCancel, 1, 0, port.terms.principal, 0};
     wish.order_id = order.order_id;

@@ -44,7 +44,8 @@ Runtime::Runtime(const RuntimeOptions& options)
   clock_ = options.is_virtual_clock ? std::make_unique<Clock>(VirtualTime{1})
                                     : std::make_unique<Clock>();
   is_memory_only_ = options.journal.is_memory_only;
-  journal_ = std::make_unique<journal::Journal>(storage_);
+  platform::Storage& storage = options.storage != nullptr ? *options.storage : storage_;
+  journal_ = std::make_unique<journal::Journal>(storage);
   open_state(options);
   engine_ =
       std::make_unique<Engine>(*state_, journal_->writer(), *clock_,
@@ -105,6 +106,7 @@ bool Runtime::raise_epoch(std::uint32_t epoch_min) {
 Runtime::~Runtime() { (void)stop(); }
 
 bool Runtime::start_pinned(int cpu) {
+  const std::lock_guard<std::mutex> lock(run_mutex_);
   if (is_pinned()) return true;
   return engine_thread_.start("engine", cpu, [this] { run_engine(); }) == ThreadStart::kStarted;
 }
@@ -112,15 +114,14 @@ bool Runtime::start_pinned(int cpu) {
 void Runtime::run_engine() {
   int idle_turns = 0;
   while (!is_stopping_.load(std::memory_order_acquire)) {
-    const bool ran = run_posted();
+    const bool ran = posted_.run_posted();
     if (engine_->turn(256) != 0 || ran) {
       idle_turns = 0;
     } else {
       idle(++idle_turns);
     }
   }
-  while (run_posted()) {
-  }
+  // Nobody waits for posted work now: stop() holds the mutex that callers of run() take.
 }
 
 // Producers never make a system call to wake the engine, so parking is a short sleep: an order that
@@ -176,29 +177,15 @@ const platform::HardwareCounters& Runtime::hardware_counters() {
   return *hardware_counters_;
 }
 
-bool Runtime::run_posted() {
-  // Looked at in every turn: a load is free, an exchange would take the line each time.
-  if (posted_.load(std::memory_order_relaxed) == nullptr) return false;
-  const auto* work = posted_.exchange(nullptr, std::memory_order_acq_rel);
-  if (work == nullptr) return false;
-  (*work)();
-  is_posted_done_.store(true, std::memory_order_release);
-  return true;
-}
-
 void Runtime::run(const std::function<void()>& work) {
   const std::lock_guard<std::mutex> lock(run_mutex_);
   if (!is_pinned()) return work();
-  is_posted_done_.store(false, std::memory_order_relaxed);
-  posted_.store(&work, std::memory_order_release);
   const auto deadline = std::chrono::steady_clock::now() + kPostDeadline;
-  while (!is_posted_done_.load(std::memory_order_acquire)) {
-    if (std::chrono::steady_clock::now() > deadline &&
-        posted_.exchange(nullptr, std::memory_order_acq_rel) != nullptr) {
-      throw std::runtime_error("engine: no answer within 10 s");
-    }
+  const auto goes_on = [&] {
     std::this_thread::yield();
-  }
+    return std::chrono::steady_clock::now() <= deadline;
+  };
+  if (!posted_.run(work, goes_on)) throw std::runtime_error("engine: no answer within 10 s");
 }
 
 void Runtime::run_seal() {
@@ -215,6 +202,7 @@ void Runtime::run_seal() {
 }
 
 bool Runtime::stop() {
+  const std::lock_guard<std::mutex> lock(run_mutex_);
   if (!is_open_) return true;
   is_open_ = false;
   is_stopping_.store(true, std::memory_order_release);

@@ -7,7 +7,9 @@
 #include <type_traits>
 
 #include "gateway_core/journal/sha256.hpp"
+#include "gateway_core/order/order_id.hpp"
 #include "gateway_core/state/snapshot_tables.hpp"
+#include "gateway_core/state/soundness.hpp"
 #include "gateway_core/state/state.hpp"
 
 namespace gateway {
@@ -117,15 +119,24 @@ void put_rows(Out& out, SnapshotTable table, const Rows& rows) {
   for (std::uint32_t id = 1; id <= rows.count(); ++id) out.put(rows.at(id).definition);
 }
 
+/// Ids rise by one from 1, each row once.
+template <typename Definition>
+bool get_definitions(In& in, std::uint32_t count, Registry& registry) {
+  for (std::uint32_t id = 1; id <= count; ++id) {
+    Definition definition;
+    if (!in.get(definition) || definition.id != id || !is_sound(definition, registry) ||
+        !registry.apply(definition)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 template <typename Definition>
 bool get_rows(In& in, SnapshotTable table, Registry& registry) {
   std::uint32_t count = 0;
   if (!in.get(count) || !in.begin_table(table, sizeof(Definition), count)) return false;
-  for (std::uint32_t i = 0; i < count; ++i) {
-    Definition definition;
-    if (!in.get(definition) || !registry.apply(definition)) return false;
-  }
-  return true;
+  return get_definitions<Definition>(in, count, registry);
 }
 
 // Rights are no table of the contents: who may do what is nothing for other programs.
@@ -138,12 +149,7 @@ void put_principals(Out& out, const Registry& registry) {
 
 bool get_principals(In& in, Registry& registry) {
   std::uint32_t count = 0;
-  if (!in.get(count)) return false;
-  for (std::uint32_t i = 0; i < count; ++i) {
-    PrincipalDefined definition;
-    if (!in.get(definition) || !registry.apply(definition)) return false;
-  }
-  return true;
+  return in.get(count) && get_definitions<PrincipalDefined>(in, count, registry);
 }
 
 struct LevelImage {
@@ -183,7 +189,11 @@ bool get_levels(In& in, Registry& registry) {
   if (!in.get(count)) return false;
   for (std::uint32_t i = 0; i < count; ++i) {
     LevelImage image;
-    if (!in.get(image) || !registry.has_level(image.level, image.id)) return false;
+    if (!in.get(image) || !registry.has_level(image.level, image.id) || !is_sound(image.limits) ||
+        image.state > static_cast<std::uint16_t>(TradingState::kHalted) ||
+        image.realised_e4 <= -kGateMax || image.realised_e4 >= kGateMax) {
+      return false;
+    }
     LevelEntity& entity = registry.level(static_cast<Level>(image.level), image.id);
     if (image.limits_version != 0) {
       entity.set({.level = image.level,
@@ -222,7 +232,7 @@ bool get_registry(In& in, Registry& registry) {
   for (std::uint32_t id = 1; id <= registry.currencies.count(); ++id) {
     std::int64_t rate = 0;
     std::uint64_t version = 0;
-    if (!in.get(rate) || !in.get(version)) return false;
+    if (!in.get(rate) || !in.get(version) || rate < 0) return false;
     if (rate == 0) continue;
     if (!registry.apply(CurrencyRateSet{.currency = id,
                                         .version = static_cast<std::uint32_t>(version),
@@ -266,18 +276,40 @@ void put_orders(Out& out, const OrderTable& orders) {
   for (const OrderId id : ended) out.put(id);
 }
 
+/// Every ended order once, in the order in which they will be recycled.
+bool get_ended(In& in, State& state) {
+  std::uint64_t count = 0;
+  std::uint64_t ended = 0;
+  const auto has_ended = [&](std::uint32_t slot) {
+    return !is_open(static_cast<OrderState>(state.orders.at(slot).state));
+  };
+  for (std::uint32_t slot = 0; slot < state.orders.used(); ++slot) ended += has_ended(slot) ? 1 : 0;
+  if (!in.get(count) || count != ended) return false;
+  std::vector<bool> is_retired(state.orders.used());
+  for (std::uint64_t i = 0; i < count; ++i) {
+    OrderId id = 0;
+    if (!in.get(id)) return false;
+    const std::uint32_t slot = state.orders.find(id);
+    if (slot == kNoSlot || !has_ended(slot) || is_retired[slot]) return false;
+    is_retired[slot] = true;
+    state.orders.retire(slot);
+  }
+  return true;
+}
+
 bool get_orders(In& in, State& state) {
   std::uint64_t count = 0;
   if (!in.get(count) || count > state.orders.capacity() ||
       !in.begin_table(SnapshotTable::kOrders, sizeof(Order), count)) {
     return false;
   }
+  OrderId newest = 0;
   for (std::uint64_t i = 0; i < count; ++i) {
     Order order;
-    if (!in.get(order) || !state.registry.instruments.has(order.instrument) ||
-        !state.registry.accounts.has(order.account)) {
+    if (!in.get(order) || !is_sound(order, state.registry) || order.order_id <= newest) {
       return false;
     }
+    newest = order.order_id;
     order.route =
         state.routes.find_or_make(order.account, order.instrument, static_cast<Leg>(order.leg),
                                   static_cast<MarginMode>(order.margin_mode), order.strategy);
@@ -286,33 +318,20 @@ bool get_orders(In& in, State& state) {
     order.next = state.orders.at(slot).next;
     order.previous = state.orders.at(slot).previous;
     order.id_next = state.orders.at(slot).id_next;
+    order.version = state.orders.at(slot).version;
     order.venue_id_hash = 0;
+    order.number_next = order.venue_id_next = 0;
     state.orders.at(slot) = order;
     state.orders.name_venue_id(slot, order.venue_order_id);
     if (order.client_number != 0) state.orders.index_number(slot);
     if (order.pending_client_number != 0) {
       state.names.await_number(order.principal, order.pending_client_number, order.order_id);
     }
-    Route& route = state.routes.at(order.route);
-    route.shared->add_working(order.side, order.reserved_quantity);
-    route.account_exposure->add_working(order.side, order.reserved_quantity);
-    route.strategy_exposure->add_working(order.side, order.reserved_quantity);
+    if (!add_restored(state.routes.at(order.route), order)) return false;
     // Journal time never decreases, also when no record follows the snapshot.
     state.last_time_ns = std::max(state.last_time_ns, order.updated_ns);
-    const int open = is_open(static_cast<OrderState>(order.state)) ? 1 : 0;
-    for (LevelEntity* level : route.levels) {
-      level->totals.add_working(order.side, order.reserved_notional_e4, open);
-    }
   }
-  if (!in.get(count)) return false;
-  for (std::uint64_t i = 0; i < count; ++i) {
-    OrderId id = 0;
-    if (!in.get(id)) return false;
-    const std::uint32_t slot = state.orders.find(id);
-    if (slot == kNoSlot) return false;
-    state.orders.retire(slot);
-  }
-  return true;
+  return get_ended(in, state);
 }
 
 void put_table(Out& out, const KeyTable& table) {
@@ -333,10 +352,14 @@ void put_table(Out& out, const KeyTable& table) {
 bool get_table(In& in, KeyTable& table) {
   std::uint64_t count = 0;
   if (!in.get(count)) return false;
+  Key128 last;  // {0, 0} marks an empty place and is never a key
   for (std::uint64_t i = 0; i < count; ++i) {
     Key128 key;
     std::uint64_t value = 0;
-    if (!in.get(key) || !in.get(value) || !table.insert(key, value)) return false;
+    if (!in.get(key) || !in.get(value)) return false;
+    const bool is_behind = key.high != last.high ? key.high > last.high : key.low > last.low;
+    if (!is_behind || !table.insert(key, value)) return false;
+    last = key;
   }
   return true;
 }
@@ -354,7 +377,7 @@ bool get_names(In& in, ClientNames& names) {
   if (!get_table(in, names.texts())) return false;
   for (PrincipalId id = 0; id < kPrincipalsMax; ++id) {
     std::uint8_t has = 0;
-    if (!in.get(has)) return false;
+    if (!in.get(has) || has > 1) return false;
     if (has != 0 && !in.get(names.window_for_restore(id))) return false;
   }
   return true;
@@ -380,8 +403,8 @@ void put_positions(Out& out, const RouteTable& routes) {
 }
 
 std::uint32_t route_of(State& state, const PositionName& name) {
-  if (!state.registry.instruments.has(name.instrument) ||
-      !state.registry.accounts.has(name.account)) {
+  if (!is_sound_route(name.account, name.instrument, name.strategy, name.leg, name.margin_mode,
+                      state.registry)) {
     return RouteTable::kNone;
   }
   return state.routes.find_or_make(name.account, name.instrument, static_cast<Leg>(name.leg),
@@ -395,28 +418,22 @@ bool get_positions(In& in, State& state) {
   }
   for (std::uint64_t i = 0; i < count; ++i) {
     PositionImage image;
-    if (!in.get(image)) return false;
+    if (!in.get(image) || !is_sound(image.book) || image.sequence == 0) return false;
     const std::uint32_t index = route_of(state, image.name);
-    if (index == RouteTable::kNone) return false;
+    if (index == RouteTable::kNone || state.routes.position(index).sequence != 0) return false;
     Position& position = state.routes.position(index);
     position.sequence = image.sequence;
     position.notional_e4 = image.notional_e4;
     position.last_fill = image.last_fill;
     position.book = image.book;
-    Route& route = state.routes.at(index);
-    route.shared->position += image.book.quantity;
-    route.account_exposure->position += image.book.quantity;
-    route.strategy_exposure->position += image.book.quantity;
-    const std::int64_t amount_e4 = image.book.quantity > 0 ? image.notional_e4 : -image.notional_e4;
-    for (LevelEntity* level : route.levels) level->totals.move_position(0, amount_e4);
+    if (!add_restored(state.routes.at(index), image.book, image.notional_e4)) return false;
   }
   return true;
 }
 
 void put_fills(Out& out, const State& state) {
   const std::uint64_t total = state.fills.total();
-  const std::uint64_t first =
-      total > state.fills.capacity() ? total - state.fills.capacity() + 1 : 1;
+  const std::uint64_t first = state.fills.oldest();
   out.put(total);
   out.put(first);
   for (std::uint64_t ordinal = first; ordinal <= total; ++ordinal) {
@@ -430,15 +447,25 @@ void put_fills(Out& out, const State& state) {
 bool get_fills(In& in, State& state) {
   std::uint64_t total = 0;
   std::uint64_t first = 0;
-  if (!in.get(total) || !in.get(first) || first == 0) return false;
+  if (!in.get(total) || !in.get(first) || first == 0 || first - 1 > total ||
+      total == ~std::uint64_t{0}) {
+    return false;
+  }
   state.fills.restart(first - 1);
   for (std::uint64_t ordinal = first; ordinal <= total; ++ordinal) {
     PositionName name;
     FillEntry entry;
-    if (!in.get(name) || !in.get(entry)) return false;
+    if (!in.get(name) || !in.get(entry) || !is_sound(entry, ordinal, state.registry)) return false;
     entry.route = route_of(state, name);
     if (entry.route == RouteTable::kNone) return false;
     state.fills.remember(entry.key) = entry;
+  }
+  // The chain of a position begins at one of its own fills.
+  for (std::uint32_t i = 0; i < state.routes.count(); ++i) {
+    const std::uint64_t last = state.routes.position(i).last_fill;
+    if (last > total ||
+        (last >= first && state.fills.holds(last) && state.fills.at(last).route != i))
+      return false;
   }
   return true;
 }
@@ -457,14 +484,16 @@ void put_balances(Out& out, const BalanceTable& balances) {
   for (const Balance& row : rows) out.put(row);
 }
 
-bool get_balances(In& in, BalanceTable& balances) {
+bool get_balances(In& in, const Registry& registry, BalanceTable& balances) {
   std::uint64_t count = 0;
   if (!in.get(count) || !in.begin_table(SnapshotTable::kBalances, sizeof(Balance), count)) {
     return false;
   }
   for (std::uint64_t i = 0; i < count; ++i) {
     Balance row;
-    if (!in.get(row) || !balances.add(row.account, row.currency, row.total_e18, row.sequence)) {
+    if (!in.get(row) || !registry.accounts.has(row.account) ||
+        !registry.currencies.has(row.currency) ||
+        !balances.add(row.account, row.currency, row.total_e18, row.sequence)) {
       return false;
     }
   }
@@ -493,7 +522,7 @@ void State::serialize(std::vector<std::uint8_t>& bytes) const {
 std::optional<Capacity> State::capacity_of(const std::uint8_t* bytes, std::size_t size) {
   In in(bytes, size);
   Capacity found;
-  if (!in.open() || !in.get(found)) return std::nullopt;
+  if (!in.open() || !in.get(found) || !is_sound(found)) return std::nullopt;
   return found;
 }
 
@@ -501,10 +530,11 @@ bool State::restore(const std::uint8_t* bytes, std::size_t size) {
   In in(bytes, size);
   Capacity made_with;
   return in.open() && in.get(made_with) && in.get(epoch) && in.get(orders_made) &&
-         in.get(last_fill_ns) && in.get(funding_known_ns) && in.get(counts) &&
-         get_registry(in, registry) && get_orders(in, *this) && get_names(in, names) &&
-         get_positions(in, *this) && get_fills(in, *this) && get_table(in, references) &&
-         get_balances(in, balances) && in.is_done();
+         epoch <= kOrderEpochMax && orders_made <= kOrderSequenceMax && in.get(last_fill_ns) &&
+         in.get(funding_known_ns) && in.get(counts) && get_registry(in, registry) &&
+         get_orders(in, *this) && get_names(in, names) && get_positions(in, *this) &&
+         get_fills(in, *this) && get_table(in, references) &&
+         get_balances(in, registry, balances) && in.is_done();
 }
 
 std::string State::hash() const {

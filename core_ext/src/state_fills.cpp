@@ -182,7 +182,7 @@ void State::book_fill(const RecordHeader& header, const OrderFilled& fill,
   book_cash(route, fill.side, fill.quantity, fill.value.e18, fill.fee.e18, fill.fee_currency,
             realised, header.sequence);
   std::int64_t& newest_ns = last_fill_ns[fill.account];
-  if (fill.venue_time_ns > newest_ns) newest_ns = fill.venue_time_ns;
+  if (fill.venue_time_ns > newest_ns) put(newest_ns, fill.venue_time_ns);
   if (decided.slot != kNoSlot) {
     const RouteChange settled = fill_order(header, fill, decided.slot, row);
     change.working = settled.working;
@@ -293,7 +293,7 @@ bool State::apply_funding(const RecordHeader& header, const Funding& funding) no
   remember_reference(reference_key(scope, funding.reference), header.sequence);
   // A venue's clock that runs ahead of ours must not hide the payments until then.
   std::int64_t& known_ns = funding_known_ns[funding.account];
-  known_ns = std::max(known_ns, std::min(funding.venue_time_ns, header.time_ns));
+  put(known_ns, std::max(known_ns, std::min(funding.venue_time_ns, header.time_ns)));
   return balances.add(funding.account, funding.currency, funding.amount.e18, header.sequence);
 }
 
@@ -301,7 +301,7 @@ bool State::apply_balance(const RecordHeader& header, const BalanceChanged& chan
   remember_reference(reference_key(std::uint64_t{change.account} << 32, change.reference),
                      header.sequence);
   std::int64_t& known_ns = funding_known_ns[change.account];
-  if (known_ns == 0) known_ns = header.time_ns;
+  if (known_ns == 0) put(known_ns, header.time_ns);
   return balances.add(change.account, change.currency, change.amount.e18, header.sequence);
 }
 

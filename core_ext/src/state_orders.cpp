@@ -51,6 +51,7 @@ void put_new(Order& order, const RecordHeader& header, const std::uint8_t* recor
   put(order.pending_client_number, 0);
   put(order.pending_gate_price, 0);
   put(order.told_cumulative, 0);
+  put(order.is_renamed, 0);
   if (!order.venue_order_id.empty()) put_all(order.venue_order_id, VenueOrderId{});
   if (const ClientId* client_id = client_id_of(record, made.flags); client_id != nullptr) {
     put_all(order.client_id, *client_id);
@@ -242,7 +243,7 @@ bool State::apply_replace_requested(const RecordHeader& header,
     names.use_number(header.actor, replace.client_number);
     if (number != 0) names.await_number(order.principal, number, replace.order_id);
   } else if (!replace.client_id.empty()) {
-    names.use_text(header.actor, replace.client_id, replace.order_id);
+    names.use_text_by_replace(header.actor, replace.client_id, replace.order_id);
   }
   return true;
 }
@@ -280,7 +281,10 @@ void apply_replace_outcome(State& state, std::uint32_t slot, RecordKind kind,
         order.pending_gate_price != 0 ? order.pending_gate_price : order.gate_price;
     put(order.gate_price, gate_price_of(order.side, order.price, around));
     if (!order.pending_client_id.empty()) put_all(order.client_id, order.pending_client_id);
-    if (number != 0) state.orders.rename_number(slot, number);
+    if (number != 0) {
+      state.orders.rename_number(slot, number);
+      put(order.is_renamed, 1);
+    }
   }
   move_overlay(order, Overlay::kReplace, PendingEvent::kConfirmed);
   put(order.pending_price, 0);

@@ -6,7 +6,7 @@
 
 namespace gateway::telemetry {
 
-HistogramSnapshot::HistogramSnapshot(const Histogram& source, double ns_per_tick)
+HistogramSnapshot::HistogramSnapshot(const Histogram& source, double ns_per_tick, int tries)
     : counts_(kBuckets), ns_per_tick_(ns_per_tick) {
   // Counts first: the acquire of each pairs with the release in Measurement::add, so the sum and
   // the worst read below cover at least every duration counted here.
@@ -15,7 +15,7 @@ HistogramSnapshot::HistogramSnapshot(const Histogram& source, double ns_per_tick
     count_ += counts_[i];
   }
   sum_ = source.sum.load(std::memory_order_relaxed);
-  if (!gateway::read(source.worst, worst_)) worst_ = {0, ~std::uint64_t{0}, 0, 0};
+  if (!gateway::read(source.worst, worst_, tries)) worst_ = {0, ~std::uint64_t{0}, 0, 0};
 }
 
 void HistogramSnapshot::add(std::uint64_t ticks, std::uint64_t times) noexcept {

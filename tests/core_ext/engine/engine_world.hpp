@@ -10,6 +10,13 @@ namespace desk {
 
 using namespace gateway;  // NOLINT
 
+/// "v7". Appended, not added: gcc 12 warns falsely of the sum of a literal and a number's text.
+[[nodiscard]] inline std::string numbered(const char* begin, std::uint64_t number) {
+  std::string out = begin;
+  out += std::to_string(number);
+  return out;
+}
+
 inline RuntimeOptions options() {
   RuntimeOptions out;
   out.journal.is_memory_only = true;

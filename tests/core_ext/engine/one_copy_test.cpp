@@ -122,14 +122,28 @@ TEST(the_clients_bytes_are_copied_once_into_the_journal_slot) {
   }
 }
 
+namespace {
+
+[[gnu::noinline]] void copy_a_message(World& world) {
+  AnyMessage taken;
+  std::memcpy(taken.bytes, world.client->orders.peek(), kEntryBytes);
+  __asm__ volatile("" : : "g"(&taken) : "memory");
+}
+/// As deep as the engine would do it: the end of a thread writes over the first frames of its
+/// stack, under clang's thread sanitizer over hundreds of bytes.
+[[gnu::noinline]] void copy_further_down(World& world) {
+  std::byte above[16384];
+  __asm__ volatile("" : : "g"(above) : "memory");  // somebody may look at it: it is all there
+  copy_a_message(world);
+  __asm__ volatile("" : : "g"(above) : "memory");
+}
+
+}  // namespace
+
 TEST(a_copy_on_the_way_would_be_found) {
   World world;
   const Marker marker = build_in_lane(world);
   OwnStack stack;
-  stack.run([&] {
-    AnyMessage taken;
-    std::memcpy(taken.bytes, world.client->orders.peek(), kEntryBytes);
-    __asm__ volatile("" : : "g"(&taken) : "memory");
-  });
+  stack.run([&] { copy_further_down(world); });
   CHECK_EQUAL(stack.count_of(&marker, sizeof marker), 1U);
 }

@@ -41,11 +41,26 @@ int choose_load(int count) {
 
 namespace {
 
-std::size_t site_at(std::uintptr_t call, Kind kind, int bytes, int order, const char* verb) {
+/// Whether the call is inside the standard library, in a function that many words share: the
+/// members of atomic<bool> and of atomic pointers are calls, those of atomic numbers are not.
+bool is_library(std::uintptr_t call) {
   Machine& m = machine();
   const std::size_t slot = call % 1024;
-  if (m.last_call[slot] == call) return m.last_site[slot];
-  auto found = m.site_of.find(call);
+  if (m.last_call[slot] == call) return m.was_library[slot];
+  const auto [found, is_new] = m.is_library.try_emplace(call, false);
+  if (is_new) found->second = function_at(call).rfind("std::", 0) == 0;
+  m.last_call[slot] = call;
+  return m.was_library[slot] = found->second;
+}
+
+/// A site is a place in the program and the order it asks for; in the library also the word.
+std::size_t site_at(std::uintptr_t call, Kind kind, int bytes, int order, const char* verb,
+                    std::uintptr_t address) {
+  Machine& m = machine();
+  const SiteKey key{call, order, is_library(call) ? address : 0};
+  const std::size_t slot = (call + static_cast<std::uintptr_t>(order) + key.word) % 1024;
+  if (m.last_key[slot] == key) return m.last_site[slot];
+  auto found = m.site_of.find(key);
   if (found == m.site_of.end()) {
     Site site;
     site.call = call;
@@ -56,9 +71,9 @@ std::size_t site_at(std::uintptr_t call, Kind kind, int bytes, int order, const 
     site.is_fence = kind == Kind::kFence;
     site.is_store = kind == Kind::kStore;
     m.sites.push_back(site);
-    found = m.site_of.emplace(call, m.sites.size() - 1).first;
+    found = m.site_of.emplace(key, m.sites.size() - 1).first;
   }
-  m.last_call[slot] = call;
+  m.last_key[slot] = key;
   m.last_site[slot] = found->second;
   return found->second;
 }
@@ -205,7 +220,7 @@ Visit arrive(const volatile void* memory, int bytes, Kind kind, int order, std::
   flush_current();
   schedule();
   Visit visit{};
-  visit.site = site_at(call, kind, bytes, order, verb);
+  visit.site = site_at(call, kind, bytes, order, verb, reinterpret_cast<std::uintptr_t>(memory));
   m.sites[visit.site].is_threaded |= m.current > 0;
   auto address = reinterpret_cast<std::uintptr_t>(memory);
   visit.range = range_of(address);
@@ -375,7 +390,7 @@ void atomic_fence(int order, std::uintptr_t call) {
   const Inside inside;
   Machine& m = machine();
   flush_current();
-  const std::size_t site = site_at(call, Kind::kFence, 0, order, "fence");
+  const std::size_t site = site_at(call, Kind::kFence, 0, order, "fence", 0);
   m.sites[site].is_threaded |= m.current > 0;
   order = order_of(site, order);
   if (order >= 0) m.model.fence(m.current, order);

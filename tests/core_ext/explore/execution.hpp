@@ -60,6 +60,14 @@ struct Role {
 /// Which of the stores that a load may still see it sees; 0 is the newest.
 [[nodiscard]] int choose_load(int count);
 
+/// What tells one site from another.
+struct SiteKey {
+  std::uintptr_t call = 0;
+  int order = 0;
+  std::uintptr_t word = 0;  // only inside the library
+  friend auto operator<=>(const SiteKey&, const SiteKey&) = default;
+};
+
 struct Machine {
   MemoryModel model{&choose_load};
   std::uint8_t* arena = nullptr;
@@ -82,8 +90,11 @@ struct Machine {
   std::string failure;
   std::vector<Step> steps;
   std::vector<Site> sites;
-  std::map<std::uintptr_t, std::size_t> site_of;
+  std::map<SiteKey, std::size_t> site_of;
+  std::map<std::uintptr_t, bool> is_library;
   std::uintptr_t last_call[1024] = {};
+  bool was_library[1024] = {};
+  SiteKey last_key[1024] = {};
   std::size_t last_site[1024] = {};
   const Mutant* mutant = nullptr;
   int steps_taken = 0;

@@ -92,7 +92,7 @@ void forget_sites() {
   Machine& m = machine();
   m.sites.clear();
   m.site_of.clear();
-  std::fill(std::begin(m.last_call), std::end(m.last_call), std::uintptr_t{0});
+  std::fill(std::begin(m.last_key), std::end(m.last_key), SiteKey{});
 }
 
 /// What runs in set-ups and ends has nobody beside it; the kernel's part of a futex is its own.

@@ -1,5 +1,5 @@
-// Rows that one thread makes and others copy (balances, order slots): a row that is counted is
-// complete, a slot that is used again is never a mixture of two orders.
+// Rows that one thread makes and others copy (balances, order slots, routes): a row that is counted
+// is complete, a slot that is used again is never a mixture of two orders.
 #include <cstring>
 #include <functional>
 #include <string>
@@ -10,6 +10,7 @@
 #define private public  // The counters of the tables are reset by hand.
 #include "gateway_core/order/order_table.hpp"
 #include "gateway_core/state/balances.hpp"
+#include "gateway_core/state/route.hpp"
 #undef private
 
 using explore::require;
@@ -123,6 +124,75 @@ void slots_are_counted() {
   });
 }
 
+/// Routes that are made while positions are copied: an index below count() is a whole row.
+struct Routes {
+  gateway::Registry registry;
+  gateway::RouteTable table{4, registry};
+};
+gateway::RouteTable& routes() {
+  static Routes& made = []() -> Routes& {
+    const explore::Inside inside;
+    Routes& fresh = *new Routes;
+    for (std::uint32_t id = 1; id <= 2; ++id) {
+      (void)fresh.registry.venues.define(id);
+      (void)fresh.registry.accounts.define(id);
+      (void)fresh.registry.strategies.define(id);
+      fresh.registry.instruments.define(id)->definition.venue = 1;
+    }
+    return fresh;
+  }();
+  gateway::RouteTable& table = made.table;
+  {
+    const explore::Inside inside;
+    for (int i = 0; i < 4; ++i) {
+      table.routes_[i] = {};
+      table.positions_[i] = {};
+    }
+    table.count_ = table.exposure_count_ = 0;
+    table.index_ = KeyTable(4);
+    table.exposure_index_ = KeyTable(12);
+    table.last_key_ = {};
+    table.last_route_ = gateway::RouteTable::kNone;
+  }
+  explore::watch(&table.positions_[0], 2 * sizeof(gateway::Position), 0, explore::Memory::kWords);
+  explore::watch(&table.count_, sizeof table.count_);
+  explore::name(&table.count_, 4, "route count");
+  explore::name(&table.positions_[0], sizeof(gateway::Position), "position 0");
+  explore::name(&table.positions_[1], sizeof(gateway::Position), "position 1");
+  return table;
+}
+
+void a_counted_route_is_complete() {
+  gateway::RouteTable* table = &routes();
+  auto* before = new std::uint64_t(0);
+  explore::thread("engine", [table, before] {
+    for (std::uint32_t id = 1; id <= 2; ++id) {
+      *before = id;
+      const std::uint32_t index =
+          table->find_or_make(id, id, gateway::Leg::kLong, gateway::MarginMode::kCross, id);
+      require(index == id - 1, "there is room");
+      gateway::Position& position = table->position(index);
+      gateway::begin_write(position.version);
+      gateway::put(position.notional_e4, std::int64_t{10} * id);
+      gateway::put(position.sequence, id);
+      gateway::end_write(position.version);
+    }
+  });
+  explore::thread("reader", [table, before] {
+    const std::uint32_t count = table->count();
+    if (count == 2) require(*before == 2, "what came before a counted route is there");
+    for (std::uint32_t i = 0; i < count; ++i) {
+      gateway::Position copy;
+      if (!gateway::read(table->position(i), copy, 2)) continue;
+      require(copy.account == i + 1 && copy.instrument == i + 1 && copy.strategy == i + 1 &&
+                  copy.leg == 1 && copy.margin_mode == 1,
+              "a counted route has its names");
+      require(copy.notional_e4 == static_cast<std::int64_t>(10 * copy.sequence),
+              "an amount goes with its sequence");
+    }
+  });
+}
+
 }  // namespace proof
 
 TEST(rows_of_tables_hold_in_every_execution_and_every_planted_fault_is_caught) {
@@ -131,6 +201,8 @@ TEST(rows_of_tables_hold_in_every_execution_and_every_planted_fault_is_caught) {
   limits.random_executions = 3'000;
   limits.stale_loads = 2;    // of 56 words of an order
   limits.has_moved = false;  // a wrong slot number would be followed anywhere
-  explore::prove("tables", {a_counted_balance_is_complete, a_slot_is_used_again, slots_are_counted},
-                 {}, 10, limits);
+  explore::prove("tables",
+                 {a_counted_balance_is_complete, a_slot_is_used_again, slots_are_counted,
+                  a_counted_route_is_complete},
+                 {}, 14, limits);
 }

@@ -13,6 +13,13 @@ using namespace simulated;  // NOLINT
 namespace {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define GATEWAY_IS_SANITIZED
+#elif defined(__has_feature)  // clang says it this way
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define GATEWAY_IS_SANITIZED
+#endif
+#endif
+#ifdef GATEWAY_IS_SANITIZED
 constexpr std::uint64_t kStates = 50'000;  // the same search, at the pace of a sanitizer
 #else
 constexpr std::uint64_t kStates = 1'000'000;

@@ -2,9 +2,12 @@
 // threads.
 #include "gateway_core/ring/spsc_lane.hpp"
 
+#include <cstring>
+#include <deque>
 #include <thread>
 
 #include "check.hpp"
+#include "random.hpp"
 
 namespace {
 
@@ -66,6 +69,37 @@ TEST(a_message_that_arrives_in_pieces_is_seen_when_it_is_whole) {
   CHECK(lane.holds(2));
   lane.pop(2);
   CHECK_EQUAL(lane.size(), 0U);
+}
+
+TEST(one_thread_agrees_with_a_queue_whatever_the_sizes) {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    check::Random random(seed);
+    Lane lane(8);
+    std::deque<std::uint64_t> model;
+    std::uint64_t pushed = 0;
+    for (int step = 0; step < 4000; ++step) {
+      const std::size_t count = 1 + random.below(3);
+      if (random.below(2) == 0) {
+        Entry entries[3] = {};
+        for (std::size_t i = 0; i < count; ++i) entries[i] = entry(pushed + i);
+        const bool has_room = model.size() + count <= lane.capacity();
+        CHECK_EQUAL(lane.push(entries, count), has_room);
+        for (std::size_t i = 0; has_room && i < count; ++i) model.push_back(pushed++);
+      } else {
+        CHECK_EQUAL(lane.holds(count), model.size() >= count);
+        if (model.size() < count) continue;
+        for (std::size_t i = 0; i < count; ++i) {
+          Entry seen;
+          std::memcpy(&seen, lane.peek(i), sizeof seen);
+          CHECK_EQUAL(seen.number, model[i]);
+        }
+        lane.pop(count);
+        model.erase(model.begin(), model.begin() + static_cast<std::ptrdiff_t>(count));
+      }
+      CHECK_EQUAL(lane.size_now(), model.size());
+      CHECK_EQUAL(lane.is_empty(), model.empty());
+    }
+  }
 }
 
 TEST(two_threads_lose_and_double_nothing) {

@@ -61,7 +61,8 @@ static void print_orders(void) {
   FIELD(order, client_id), FIELD(order, pending_client_id), FIELD(order, original_price);
   FIELD(order, original_quantity), FIELD(order, pending_client_number);
   FIELD(order, told_cumulative);
-  FIELD(order, gate_price), FIELD(order, pending_gate_price), FIELD(order, venue_id_hash);
+  FIELD(order, gate_price), FIELD(order, pending_gate_price), FIELD(order, is_renamed),
+  FIELD(order, venue_id_hash);
 }
 
 static int print_rows(const void* file, size_t bytes) {

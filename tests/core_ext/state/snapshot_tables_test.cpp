@@ -58,6 +58,7 @@ ORDER(pending_client_number);
 ORDER(told_cumulative);
 ORDER(gate_price);
 ORDER(pending_gate_price);
+ORDER(is_renamed);
 ORDER(venue_id_hash);
 ORDER(next);
 ORDER(version);
@@ -133,7 +134,7 @@ struct File {
     std::memcpy(head->magic, GATEWAY_JOURNAL_SNAPSHOT_MAGIC, 8);
     head->version = GATEWAY_SNAPSHOT_VERSION;
     head->payload_bytes = payload.size();
-    std::memcpy(memory + sizeof *head, payload.data(), payload.size());
+    if (!payload.empty()) std::memcpy(memory + sizeof *head, payload.data(), payload.size());
   }
   ~File() { std::free(memory); }
   File(const File&) = delete;

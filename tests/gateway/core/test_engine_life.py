@@ -519,24 +519,6 @@ def test_a_disk_account_sends_only_what_the_disk_has(open_world):
     assert world.counter("synced_sequence") >= world.row(order_id)["sequence"]
 
 
-def test_cancelling_a_gated_order_means_it_was_never_sent(open_world):
-    world = open_world(durability=3)
-    for attempt in range(100):
-        world.port.submit(world.principal, f"a{attempt}", world.spot, world.account,
-                          world.strategy, BUY, LIMIT, 1, "1", "100")  # fmt: skip
-        world.engine.turn()
-        order_id = world.engine.find_order(world.principal, f"a{attempt}")
-        world.port.cancel(world.principal, order_id)
-        world.engine.turn()
-        if world.row(order_id)["state"] == "CANCELED":
-            time.sleep(0.05)
-            world.turn()
-            assert order_id not in [entry[1] for entry in world.sent()]
-            return
-        world.sent()
-    pytest.skip("this disk syncs faster than a turn")
-
-
 def test_a_cancel_while_a_replace_waits_for_the_disk_still_reaches_the_venue(open_world):
     world = open_world(durability=3)
     order_id = world.order()

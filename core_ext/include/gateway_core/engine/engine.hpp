@@ -91,7 +91,7 @@ class Engine {
   VenuePort& open_venue_port(VenueId venue, std::size_t capacity);
   /// Events of orders that came through shared memory, or that nobody here sent, go to this client
   /// port as well (0 = to none). Its overruns lose nobody's verdict: it should carry no commands.
-  void let_hear(std::uint32_t port) noexcept { hearing_port_ = port; }
+  void let_hear(std::uint32_t port) noexcept { hearing_port_ = client_port(port); }
 
   /// Clients in other processes; polled by every turn. Set once, before the first.
   void serve(PortServer* ports) noexcept { shared_ports_ = ports; }
@@ -163,6 +163,8 @@ class Engine {
   [[nodiscard]] Refusal check_venue(const Route& route) const noexcept;
   [[nodiscard]] bool find_repeated(const NewOrderMessage& message, std::uint32_t port,
                                    Notice& answer) noexcept;
+  /// Slot of the order that was made under the message's client id, kNoSlot = none.
+  [[nodiscard]] std::uint32_t made_under(const NewOrderMessage& message) const noexcept;
   [[nodiscard]] std::int64_t protection_price(const NewOrderMessage& message,
                                               const Route& route) const noexcept;
   [[nodiscard]] GateVerdict check_gate(Candidate& candidate) noexcept;
@@ -215,12 +217,20 @@ class Engine {
     client.notices.publish();
   }
   Notice answer(std::uint32_t port, const Notice& notice) noexcept;
+  /// The port inside that a number names, of this boot or of an earlier one; nullptr = nobody.
+  [[nodiscard]] ClientPort* client_port(std::uint32_t number) const noexcept {
+    const std::size_t place = number % kPortPlaces;
+    if (place - 1 < client_ports_.size() && client_ports_[place - 1]->number == number) [[likely]]
+      return client_ports_[place - 1].get();
+    return client_port_elsewhere(number);
+  }
+  [[nodiscard]] ClientPort* client_port_elsewhere(std::uint32_t number) const noexcept;
   /// Tells the port that hears what passes by the doors of this process.
   void overhear(const Notice& notice) noexcept {
-    if (hearing_port_ == 0) return;
+    if (hearing_port_ == nullptr) return;
     Notice heard = notice;
     heard.request = 0;  // of another port's numbers
-    notify(*client_ports_[hearing_port_ - 1], heard);
+    notify(*hearing_port_, heard);
   }
   Notice refuse_change(RecordKind kind, const MessageHeader& header, OrderId order_id,
                        std::uint32_t port, const GateVerdict& verdict) noexcept;
@@ -300,7 +310,7 @@ class Engine {
   VenuePort* venue_port_of_[kVenuesMax] = {};
   FairTurn urgent_turn_, facts_turn_, orders_turn_;  // which port is asked first
   PortServer* shared_ports_ = nullptr;
-  std::uint32_t hearing_port_ = 0;
+  ClientPort* hearing_port_ = nullptr;
   std::int64_t now_ns_ = 0;
   std::int64_t timers_due_ns_ = 0;
   std::uint64_t kill_word_seen_ = 0;       // every cancel of this word is out

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "gateway_core/order/order.hpp"
+#include "gateway_core/order/order_id.hpp"
 #include "gateway_core/port/shared_lane.hpp"
 #include "gateway_core/risk/rate_limit.hpp"
 #include "gateway_core/types/refusal.hpp"
@@ -44,6 +45,12 @@ struct SharedPort {
   std::uint32_t throttled = 0;  // in a row
   std::uint32_t epoch = 0;      // orders of earlier boots are not this port's
   std::uint64_t requests = 0;
+  /// Whether the order came by this port: numbers begin again in every boot, so the epoch counts.
+  [[nodiscard]] bool is_origin_of(const Order& order) const noexcept {
+    return order.origin_port == number && order.principal == terms.principal &&
+           split_order_id(order.order_id).epoch >= epoch;
+  }
+
   PortEnd end = PortEnd::kNone;
   bool is_cancelling = false;  // ended, its orders are still being cancelled
   std::int64_t cancel_due_ns = 0;

@@ -11,6 +11,7 @@
 
 #include "gateway_core/engine/engine.hpp"
 #include "gateway_core/engine/port_server.hpp"
+#include "gateway_core/engine/posted_work.hpp"
 #include "gateway_core/engine/warm_up.hpp"
 #include "gateway_core/journal/journal.hpp"
 #include "gateway_core/platform/cpu_affinity.hpp"
@@ -31,6 +32,7 @@ struct RuntimeOptions {
   std::int64_t disk_async_window_ns = 250'000'000;
   int engine_cpu = kAnyCpu;  // where the state's memory should be near to
   WaitKind engine_wait = WaitKind::kPark;
+  platform::Storage* storage = nullptr;  // null: the kernel's files
 };
 
 class Runtime {
@@ -48,7 +50,6 @@ class Runtime {
   [[nodiscard]] journal::Journal& journal() noexcept { return *journal_; }
   [[nodiscard]] telemetry::Measurement& measurement() noexcept { return measurement_; }
   [[nodiscard]] double recovery_seconds() const noexcept { return recovery_seconds_; }
-  [[nodiscard]] bool is_pinned() const noexcept { return engine_thread_.is_joinable(); }
 
   /// Pinned drive: the `engine` thread turns the engine until stop(). False: the CPU was refused.
   [[nodiscard]] bool start_pinned(int cpu);
@@ -71,12 +72,13 @@ class Runtime {
   bool stop();
 
  private:
+  /// Under run_mutex_: whoever starts or joins the thread changes the answer.
+  [[nodiscard]] bool is_pinned() const noexcept { return engine_thread_.is_joinable(); }
   void open_state(const RuntimeOptions& options);
   void run_engine();
   void idle(int turns) const noexcept;
   void run_seal();
   void open_measurement(const journal::JournalOptions& options);
-  [[nodiscard]] bool run_posted();
   [[nodiscard]] bool record_boot(std::uint64_t clean_shutdown);
 
   std::string build_;
@@ -96,9 +98,8 @@ class Runtime {
   RoleThread engine_thread_;
   RoleThread seal_thread_;
   std::atomic<bool> is_stopping_{false};
-  std::atomic<const std::function<void()>*> posted_{nullptr};
-  std::atomic<bool> is_posted_done_{false};
-  std::mutex run_mutex_;  // one caller of run() at a time; never the engine's thread
+  PostedWork posted_;
+  std::mutex run_mutex_;  // one of run(), start and stop at a time; never the engine's thread
   bool is_open_ = false;
   bool is_memory_only_ = false;
 };

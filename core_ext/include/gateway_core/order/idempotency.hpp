@@ -58,7 +58,12 @@ class ClientNames {
   /// Order that has this text as client id, 0 = none remembered.
   [[nodiscard]] OrderId find_text(PrincipalId principal, const ClientId& text) const noexcept {
     const std::uint64_t* found = texts_.find(text_key(principal, text));
-    return found == nullptr ? 0 : *found;
+    return found == nullptr ? 0 : *found & ~kByReplace;
+  }
+  /// Order that was made under this text, 0 = none remembered, or a replace brought the text.
+  [[nodiscard]] OrderId find_made(PrincipalId principal, const ClientId& text) const noexcept {
+    const std::uint64_t* found = texts_.find(text_key(principal, text));
+    return found == nullptr || (*found & kByReplace) != 0 ? 0 : *found;
   }
   /// Order whose pending replace brings this number, 0 = none.
   [[nodiscard]] OrderId find_pending(PrincipalId principal, std::uint64_t number) const noexcept {
@@ -94,6 +99,10 @@ class ClientNames {
   void use_text(PrincipalId principal, const ClientId& text, OrderId order) noexcept {
     texts_.insert(text_key(principal, text), order);
   }
+  /// The same for a text that a replace of the order brings: no order was made under it.
+  void use_text_by_replace(PrincipalId principal, const ClientId& text, OrderId order) noexcept {
+    texts_.insert(text_key(principal, text), order | kByReplace);
+  }
   void await_number(PrincipalId principal, std::uint64_t number, OrderId order) noexcept {
     pending_.insert(number_key(principal, number), order);
   }
@@ -104,7 +113,7 @@ class ClientNames {
   /// End of a trading period: keeps only texts whose order keep(order_id) wants.
   template <typename Keep>
   void roll(Keep&& keep) {
-    texts_.retain([&](Key128, std::uint64_t order) { return keep(order); });
+    texts_.retain([&](Key128, std::uint64_t order) { return keep(order & ~kByReplace); });
   }
 
   [[nodiscard]] KeyTable& texts() noexcept { return texts_; }
@@ -115,6 +124,8 @@ class ClientNames {
   }
 
  private:
+  static constexpr std::uint64_t kByReplace = std::uint64_t{1} << 63;  // order ids have 63 bits
+
   [[nodiscard]] static Key128 number_key(PrincipalId principal, std::uint64_t number) noexcept {
     return {std::uint64_t{principal} | (std::uint64_t{1} << 63), number};
   }

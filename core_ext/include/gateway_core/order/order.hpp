@@ -65,7 +65,8 @@ struct alignas(64) Order {
   VenueOrderId venue_order_id;
   std::int64_t told_cumulative = 0;  // executed by the venue's account when it ended the order
   std::int64_t pending_gate_price = 0;
-  std::uint64_t reserved = 0;
+  std::uint32_t is_renamed = 0;  // the client number in force came with a replace
+  std::uint32_t reserved = 0;
   // Lines 5 and 6.
   ClientId client_id;
   ClientId pending_client_id;

@@ -2,13 +2,34 @@
 // port carries work out and facts in. Lanes inside are single-producer, single-consumer.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "gateway_core/port/messages.hpp"
 #include "gateway_core/ring/spsc_lane.hpp"
 
 namespace gateway {
+
+/// Places that a port's number can say; a port behind them is looked for.
+inline constexpr std::uint32_t kPortPlaces = 256;
+
+/// The number of a port inside: 23 bits of its name over its place. It stands in the journal, so it
+/// must mean the same door in the next boot, whatever was opened before it, and never another one.
+/// Always below PortServer::kFirstNumber, never 0.
+[[nodiscard]] constexpr std::uint32_t port_number_of(std::string_view name,
+                                                     std::size_t place) noexcept {
+  std::uint32_t hash = 0x811C9DC5U;  // FNV-1a: stable, its bits are public through the journal
+  for (const char c : name) hash = (hash ^ static_cast<std::uint8_t>(c)) * 0x01000193U;
+  const std::uint32_t name_bits = (hash ^ (hash >> 23)) & 0x7F'FFFFU;
+  const auto low = static_cast<std::uint32_t>(place + 1 < kPortPlaces ? place + 1 : 0);
+  return (name_bits != 0 ? name_bits : 1) * kPortPlaces + low;
+}
+/// Whether two numbers are of one door, opened at the same place or not.
+[[nodiscard]] constexpr bool is_same_door(std::uint32_t a, std::uint32_t b) noexcept {
+  return a / kPortPlaces == b / kPortPlaces;
+}
 
 struct ClientPort {
   ClientPort(std::uint32_t port_number, std::string port_name, std::size_t capacity)

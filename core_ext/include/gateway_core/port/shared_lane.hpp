@@ -65,6 +65,11 @@ class SharedLaneMemory {
   [[nodiscard]] SharedLaneHeader& header() const noexcept {
     return *reinterpret_cast<SharedLaneHeader*>(memory_);
   }
+  /// Says that the port is served no more. Pairs with the client's acquire: who sees it sees every
+  /// reply that came before it.
+  void tell_end(PortEnd why) const noexcept {
+    header().end.store(static_cast<std::uint32_t>(why), std::memory_order_release);
+  }
   [[nodiscard]] std::byte* entry(std::uint64_t index) const noexcept {
     return memory_ + sizeof(SharedLaneHeader) + (index & (capacity_ - 1)) * kEntryBytes;
   }

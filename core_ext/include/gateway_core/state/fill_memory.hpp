@@ -72,8 +72,10 @@ class FillMemory {
   }
   /// Whether the fill with this ordinal is still remembered.
   [[nodiscard]] bool holds(std::uint64_t ordinal) const noexcept {
-    return ordinal != 0 && ordinal + capacity_ > total_;
+    return ordinal != 0 && ordinal <= total_ && ordinal + held_ > total_;
   }
+  /// Ordinal of the oldest fill that is remembered; behind total() when there is none.
+  [[nodiscard]] std::uint64_t oldest() const noexcept { return total_ - held_ + 1; }
   /// Of a fill that holds().
   [[nodiscard]] FillEntry& at(std::uint64_t ordinal) noexcept { return entries_[row_of(ordinal)]; }
   [[nodiscard]] const FillEntry& at(std::uint64_t ordinal) const noexcept {

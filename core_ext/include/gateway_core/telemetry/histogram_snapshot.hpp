@@ -12,8 +12,9 @@ namespace gateway::telemetry {
 class HistogramSnapshot {
  public:
   HistogramSnapshot() : counts_(kBuckets) {}
-  /// Copies a histogram that is being written. Any thread or process.
-  HistogramSnapshot(const Histogram& source, double ns_per_tick);
+  /// Copies a histogram that is being written. Any thread or process. The worst is asked for
+  /// `tries` times while its writer is busy with it.
+  HistogramSnapshot(const Histogram& source, double ns_per_tick, int tries = 1000);
 
   void add(std::uint64_t ticks, std::uint64_t times = 1) noexcept;
 
