@@ -69,6 +69,8 @@ void Engine::tell_owner(const Order& order, Sequence sequence, RecordKind kind,
                       .refusal = static_cast<std::uint16_t>(refusal)};
   if (!PortServer::is_shared(order.origin_port)) (void)answer(order.origin_port, notice);
   if (shared_ports_ != nullptr) shared_ports_->tell(order, notice);
+  if (order.link.is_linked()) [[unlikely]]
+    note_link(order, kind);
 }
 
 void Engine::record_anomaly(OrderId order_id, RecordKind kind, std::uint8_t state, AnomalyCode code,
@@ -369,6 +371,7 @@ void Engine::on_session(const VenueState& session) noexcept {
   VenueState record = session;
   record.since_ns = now_ns_;
   append(RecordKind::kVenueState, record, {});
+  for (LinkWait& waiting : waiting_links_) waiting.retry_ns = std::min(waiting.retry_ns, now_ns_);
 }
 
 bool Engine::check_money(RecordKind kind, AccountId account, CurrencyId currency,

@@ -32,7 +32,7 @@ namespace {
 
 }  // namespace
 
-Refusal Engine::check_space(VenuePort* port, Durability durability, std::int64_t now_ns) noexcept {
+Refusal Engine::check_flow(VenuePort* port, Durability durability, std::int64_t now_ns) noexcept {
   // New work may use the journal ring up to three quarters; the rest belongs to cancels and facts.
   if (writer_.used_bytes() > writer_.capacity_bytes() / 4 * 3 || writer_.is_commit_failed()) {
     return Refusal::kJournalBehind;
@@ -43,6 +43,12 @@ Refusal Engine::check_space(VenuePort* port, Durability durability, std::int64_t
       writer_.oldest_unsynced_age_ns(now_ns) > settings_.disk_async_window_ns) {
     return Refusal::kJournalBehind;
   }
+  return Refusal::kNone;
+}
+
+Refusal Engine::check_space(VenuePort* port, Durability durability, std::int64_t now_ns) noexcept {
+  const Refusal found = check_flow(port, durability, now_ns);
+  if (found != Refusal::kNone) return found;
   return orders_left() ? Refusal::kNone : Refusal::kOrdersFull;
 }
 
@@ -160,8 +166,8 @@ OrderId Engine::order_of_number(PrincipalId principal, std::uint64_t number) con
                          : state_.names.find_pending(principal, number);
 }
 
-bool Engine::find_repeated(const NewOrderMessage& message, std::uint32_t port,
-                           Notice& answer) noexcept {
+bool Engine::find_repeated(const NewOrderMessage& message, std::uint32_t port, Notice& answer,
+                           OrderLink link) noexcept {
   const PrincipalId principal = message.header.principal;
   const NumberWindow* window = state_.names.window(principal);
   const std::uint64_t number = message.client_number;
@@ -183,7 +189,7 @@ bool Engine::find_repeated(const NewOrderMessage& message, std::uint32_t port,
             .would_be = 0,
             .working = 0};
   const std::uint32_t slot = known == 0 ? kNoSlot : state_.orders.find(known);
-  if (slot != kNoSlot && has_same_content(state_.orders.at(slot), message)) {
+  if (slot != kNoSlot && has_same_content(state_.orders.at(slot), message, link)) {
     answer.kind = static_cast<std::uint16_t>(RecordKind::kOrderNew);
     answer.refusal = 0;
     answer.sequence = state_.orders.at(slot).sequence;
@@ -315,7 +321,7 @@ void Engine::write_new(const Candidate& candidate, std::uint8_t* record, std::ui
   const NewOrderMessage& message = candidate.message;
   const Route& route = state_.routes.at(candidate.route_index);
   const bool has_text = message.client_number == 0;
-  const bool has_conditions = has_conditions_of(message);
+  const bool has_conditions = candidate.link.is_linked() || has_conditions_of(message);
   open_record(record, RecordKind::kOrderNew, length,
               {.origin_sequence = message.header.request,
                .actor = message.header.principal,
@@ -346,26 +352,26 @@ void Engine::write_new(const Candidate& candidate, std::uint8_t* record, std::ui
     *reinterpret_cast<OrderConditions*>(made + 1) = {.trigger_price = message.trigger_price,
                                                      .display_quantity = message.display_quantity,
                                                      .expires_ns = message.expires_ns,
+                                                     .link = candidate.link,
+                                                     .reserved_word = 0,
                                                      .reserved = {}};
   }
   if (!has_text) return;
   std::memcpy(record + length - sizeof(ClientId), &message.client_id, sizeof(ClientId));
 }
 
-namespace {
-
-[[nodiscard]] std::uint32_t length_of(const NewOrderMessage& message) noexcept {
+std::uint32_t Engine::length_of(const Candidate& candidate) noexcept {
+  const NewOrderMessage& message = candidate.message;
+  const bool has_conditions = candidate.link.is_linked() || has_conditions_of(message);
   return static_cast<std::uint32_t>(sizeof(RecordHeader) + sizeof(OrderNew) +
-                                    (has_conditions_of(message) ? sizeof(OrderConditions) : 0) +
+                                    (has_conditions ? sizeof(OrderConditions) : 0) +
                                     (message.client_number == 0 ? sizeof(ClientId) : 0));
 }
-
-}  // namespace
 
 Notice Engine::accept(const Candidate& candidate) noexcept {
   const NewOrderMessage& message = candidate.message;
   const Route& route = state_.routes.at(candidate.route_index);
-  const std::uint32_t length = length_of(message);
+  const std::uint32_t length = length_of(candidate);
   if (at_ != 0) at_ = measurement_.timestamp();
   std::uint8_t* record = writer_.reserve(length);
   if (record == nullptr) {
@@ -386,7 +392,7 @@ Notice Engine::accept(const Candidate& candidate) noexcept {
 // An order that the gateway holds for its trigger is one group with the fact that says so.
 Notice Engine::accept_held(const Candidate& candidate) noexcept {
   const NewOrderMessage& message = candidate.message;
-  const std::uint32_t length = length_of(message);
+  const std::uint32_t length = length_of(candidate);
   constexpr std::uint32_t kHeldBytes = sizeof(RecordHeader) + sizeof(OrderFact);
   std::uint8_t* record = writer_.reserve(length + kHeldBytes);
   if (record == nullptr) {
@@ -444,7 +450,7 @@ void Engine::send_new(const Order& order, Sequence sequence, const Route& route)
   entry->type = type;
   entry->time_in_force = time_in_force;
   entry->trigger_price = was_triggered ? 0 : order.trigger_price;
-  entry->display_quantity = order.display_quantity;
+  entry->display_quantity = std::min(order.display_quantity, order.quantity);
   entry->expires_ns = time_in_force == TimeInForce::kGtd ? order.expires_ns : 0;
   lane.publish();
   ++port.entries_out;
