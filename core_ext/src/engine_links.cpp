@@ -139,6 +139,8 @@ Engine::LinkPlan Engine::plan_link(const LinkedGroup& group) const noexcept {
   }
   const bool is_updating = can_amend && group.kind != LinkKind::kOneCancelsOther;
   if (is_updating) plan.keeper = kNoSlot;
+  // It goes on alone: the others ended because of it.
+  if (plan.keeper != kNoSlot) plan.is_over = false;
   plan.is_entry_done = group.kind == LinkKind::kBracket &&
                        (entry == nullptr || (!is_open_order(*entry) && entry->reserved_quantity == 0));
   // Whoever leaves enters no more, and nobody enters when no way out is left.

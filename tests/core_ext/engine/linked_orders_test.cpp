@@ -1,27 +1,21 @@
-// Linked orders against a venue that answers late, twice, with rejections and with fills after a
-// cancel was sent; live, replayed, and started again after every single record.
-#include <map>
+// Linked orders against a venue that answers late, rejects, and fills after a cancel was sent.
 #include <string>
 #include <vector>
 
 #include "check.hpp"
 #include "engine_world.hpp"
-#include "gateway_core/journal/journal.hpp"
-#include "random.hpp"
 
 using namespace desk;  // NOLINT
 
 namespace {
 
-constexpr std::int64_t kQuantity = 1'000;
+VenueOrderId venue_id(OrderId id) {
+  VenueOrderId out;
+  out.assign(std::string("v").append(std::to_string(id)));
+  return out;
+}
 
-class NothingBefore final : public journal::RecoveryVisitor {
- public:
-  bool snapshot(const journal::StreamPoint&, const std::uint8_t*, std::size_t) override {
-    return false;
-  }
-  void record(const RecordHeader&, const std::uint8_t*) override {}
-};
+constexpr std::int64_t kQuantity = 1'000;
 
 /// What happened at the engine since the last look, as words.
 struct Out {
@@ -35,8 +29,6 @@ struct Desk {
   World world;
   Engine& engine = world.engine;
   State& state = engine.state();
-  std::vector<std::vector<std::uint8_t>> records;  // groups of the journal, from the start on
-  std::uint64_t position = engine.writer().point().position;
 
   NewOrderMessage leg(Side side, std::int64_t price, OrderType type = OrderType::kLimit,
                       std::int64_t quantity = kQuantity) {
@@ -81,7 +73,7 @@ struct Desk {
     fact.quantity = quantity;
     fact.price = price;
     fact.reason = static_cast<std::uint32_t>(reason);
-    if (kind == RecordKind::kOrderAccepted) fact.venue_order_id.assign("v" + std::to_string(id));
+    if (kind == RecordKind::kOrderAccepted) fact.venue_order_id = venue_id(id);
     engine.on_fact(kind, fact);
     settle();
   }
@@ -93,7 +85,7 @@ struct Desk {
   void fill(OrderId id, std::int64_t quantity) {
     OrderFilled fill = world.fill(id, at(id).side, quantity);
     fill.venue_order_id = at(id).venue_order_id;
-    if (fill.venue_order_id.empty()) fill.venue_order_id.assign("v" + std::to_string(id));
+    if (fill.venue_order_id.empty()) fill.venue_order_id = venue_id(id);
     engine.on_fill(fill);
     settle();
   }
