@@ -89,6 +89,10 @@ Refusal Engine::check_shape(const NewOrderMessage& message) const noexcept {
   if ((message.flags & kPostOnly) != 0 && (message.type != OrderType::kLimit || is_immediate)) {
     return Refusal::kUnsupportedFlag;
   }
+  // An iceberg shows a part of what rests: nothing rests of these.
+  if (message.display_quantity != 0 && (!needs_price(message.type) || is_immediate)) {
+    return Refusal::kUnsupportedFlag;
+  }
   constexpr int kOffered = kPostOnly | kReduceOnly | kEmulate | kTextClientId | kCancelOnDisconnect;
   if ((message.flags & ~kOffered) != 0) {
     return Refusal::kUnsupportedFlag;
@@ -113,6 +117,9 @@ Refusal Engine::check_numbers(const NewOrderMessage& message,
     return Refusal::kBadTick;
   }
   if (message.quantity % rules.lot != 0) return Refusal::kBadLot;
+  if (message.display_quantity != 0 && message.display_quantity % rules.lot != 0) {
+    return Refusal::kBadLot;
+  }
   if (message.quantity < rules.quantity_min ||
       (rules.quantity_max != 0 && message.quantity > rules.quantity_max)) {
     return Refusal::kQuantityRange;
@@ -145,7 +152,9 @@ Refusal Engine::check_capability(const NewOrderMessage& message, const VenueRow&
   if ((message.flags & (kPostOnly | kReduceOnly) & ~offers.flags) != 0) {
     return Refusal::kUnsupportedFlag;
   }
-  if (message.display_quantity != 0) return Refusal::kUnsupportedFlag;
+  if (message.display_quantity != 0 && (offers.flags & kOffersIceberg) == 0) {
+    return Refusal::kUnsupportedFlag;
+  }
   return Refusal::kNone;
 }
 

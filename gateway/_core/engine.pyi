@@ -2,6 +2,7 @@
 and record/kinds.hpp; decimal text in, decimal text out. Unless said otherwise every call is for the
 event-loop thread, works with both drives, and never blocks longer than one engine turn."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,6 +70,10 @@ class ClientPort:
         """Queue a new order; returns the request number, or 0 when the lane is full. Number text
         is checked here: raises ValueError("CODE field") for BAD_NUMBER, PRECISION, OVERFLOW,
         RANGE, BAD_CLIENT_ID, UNKNOWN_INSTRUMENT."""
+    def submit_linked(self, principal: int, kind: int, orders: Sequence[tuple[Any, ...]]) -> int:
+        """Queue 2 to 8 orders as one group; each tuple is submit()'s arguments behind `principal`,
+        all fourteen of them. Returns the request number of the first, the others count on from
+        it; 0 when the lane is full. Raises as submit(), and "BAD_LINK orders"."""
     def cancel(self, principal: int, order_id: int, reason: int = 0) -> int: ...
     def replace(
         self,

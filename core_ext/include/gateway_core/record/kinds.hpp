@@ -96,7 +96,7 @@ struct VenueDefined {
   std::uint32_t is_simulated;
   std::uint32_t order_types;     // bit 1 << OrderType
   std::uint32_t times_in_force;  // bit 1 << TimeInForce
-  std::uint32_t flags;           // order flags offered (kPostOnly | kReduceOnly | ...)
+  std::uint32_t flags;           // order flags offered (kPostOnly | ...), and kOffersIceberg
   std::uint32_t amend;           // 0 none, 1 native, 2 cancel_new
   std::uint32_t ack_timeout_ms;
 };
