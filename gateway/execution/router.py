@@ -134,6 +134,8 @@ class Router:
             request = self._port.submit_linked(principal, LINKS[link], natives)
         if request == 0:
             raise RefusedError("LANE_FULL", rule="the entry lane is full; try again")
+        for place in range(len(orders)):  # all before the first turn, which answers all of them
+            self._expect(request + place)
         answers = await asyncio.gather(
             *(
                 self._verdict(request + place, msgspec.structs.asdict(order))
@@ -279,6 +281,11 @@ class Router:
             return
         future.set_result(notice)
 
+    def _expect(self, request: int) -> asyncio.Future[Notice]:
+        future: asyncio.Future[Notice] = asyncio.get_running_loop().create_future()
+        self._verdicts[request] = future
+        return future
+
     async def _verdict(
         self, request: int, values: Mapping[str, object] | None = None, begin: int = 0
     ) -> Notice:
@@ -286,8 +293,7 @@ class Router:
         says when it began."""
         if request == 0:
             raise RefusedError("LANE_FULL", rule="the entry lane is full; try again")
-        future: asyncio.Future[Notice] = asyncio.get_running_loop().create_future()
-        self._verdicts[request] = future
+        future = self._verdicts.get(request) or self._expect(request)
         self._drive.kick()
         try:
             async with asyncio.timeout(self._verdict_seconds_max):
