@@ -470,6 +470,7 @@ void bind_client_port(nb::module_& module) {
       .def_prop_ro("overruns",
                    [](const ClientPortHandle& handle) { return handle.port->notices.overruns(); });
   bind_batch(port);
+  bind_template(module, port);
 }
 
 bool accepted(VenuePortHandle& port, OrderId id, std::string_view venue_order_id,

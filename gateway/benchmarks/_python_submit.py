@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import time
 from collections.abc import Callable
@@ -77,9 +78,19 @@ def measure(directory: str, ring_directory: str, scale: float) -> dict[str, floa
             if refused:
                 raise RuntimeError(f"bench: an order was refused, code {refused[0][4]}")
 
+        form = client.compile_template(
+            principal, instrument, account, strategy, 1, 2, 1, 3
+        )  # quantity and price are open
+        numbers = itertools.count(1_000_000_000)
+
+        def submit_filled(_: str) -> None:
+            client.submit_template(form, next(numbers), 10, 5_999_000)
+            engine.turn()
+
         rounds = int(1_500 * scale) + 20
         port = native_bench.EmptyPort()
         single = _median_ns(submit, rounds, between)
+        filled = _median_ns(submit_filled, rounds, between)
         empty = _median_ns(
             lambda name: port.submit(
                 principal, name, instrument, account, strategy, 1, 2, 1, "0.01", "59990.00"
@@ -94,7 +105,12 @@ def measure(directory: str, ring_directory: str, scale: float) -> dict[str, floa
         )
     finally:
         engine.stop()
-    return {"single_p50": single, "empty_call": empty, "batch_per_order": batch}
+    return {
+        "single_p50": single,
+        "template_p50": filled,
+        "empty_call": empty,
+        "batch_per_order": batch,
+    }
 
 
 def _batch_ns(
