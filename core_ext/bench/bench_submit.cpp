@@ -175,8 +175,8 @@ Figures submit_template(const Place& place) {
     const std::uint64_t begin = stamp();
     Notice notice;
     if (is_template) {
-      const HoleValues values{.client_number = number, .quantity = seed.quantity,
-                              .price = seed.price};
+      const HoleValues values{
+          .client_number = number, .quantity = seed.quantity, .price = seed.price};
       keep(form.fill(values, number, &place_of_template));
       notice = desk.engine().submit(place_of_template, desk.client().number);
     } else {

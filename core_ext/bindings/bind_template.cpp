@@ -33,11 +33,10 @@ std::int64_t number_of(std::string_view text, int scale, const char* field) {
 }
 
 OrderTemplate compile(ClientPortHandle& port, PrincipalId principal, InstrumentId instrument,
-                      AccountId account, StrategyId strategy, int side, int type,
-                      int time_in_force, int open, std::string_view quantity,
-                      std::string_view price, std::string_view trigger_price,
-                      std::string_view display_quantity, std::int64_t expires_ns, int leg,
-                      int flags) {
+                      AccountId account, StrategyId strategy, int side, int type, int time_in_force,
+                      int open, std::string_view quantity, std::string_view price,
+                      std::string_view trigger_price, std::string_view display_quantity,
+                      std::int64_t expires_ns, int leg, int flags) {
   const Registry& registry = port.engine->runtime->state().registry;
   if (!registry.instruments.has(instrument)) refuse(Refusal::kUnknownInstrument, "instrument");
   const auto is_byte = [](int value) { return value >= 0 && value <= 0xFF; };

@@ -196,12 +196,12 @@ GateVerdict Engine::check_replace(const ReplaceMessage& message, const Order& or
       .price = price,
       .collar_reference = order.trigger_price != 0 ? order.trigger_price : row.reference.price,
       .quantity = std::max(quantity, order.quantity),
-      .added_quantity = std::max(std::max(rest, shared.quantity_max) - shared.quantity -
-                                     order.reserved_quantity,
-                                 -shared.quantity),
+      .added_quantity =
+          std::max(std::max(rest, shared.quantity_max) - shared.quantity - order.reserved_quantity,
+                   -shared.quantity),
       .notional_e4 = row.amount_e4(counted, quantity),
-      .added_notional_e4 = std::max(std::max(amount, shared.notional_max_e4) -
-                                        shared.notional_e4 - order.reserved_notional_e4,
+      .added_notional_e4 = std::max(std::max(amount, shared.notional_max_e4) - shared.notional_e4 -
+                                        order.reserved_notional_e4,
                                     -shared.notional_e4),
       .now_ns = now_ns_};
   const GateView view = route.view();

@@ -22,8 +22,7 @@ namespace {
 }
 
 [[nodiscard]] bool has_same_name(const NewOrderMessage& a, const NewOrderMessage& b) noexcept {
-  return a.client_number == b.client_number &&
-         (a.client_number != 0 || a.client_id == b.client_id);
+  return a.client_number == b.client_number && (a.client_number != 0 || a.client_id == b.client_id);
 }
 
 /// Whether the order can wait for another one: it rests until something happens.

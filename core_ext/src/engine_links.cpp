@@ -141,8 +141,9 @@ Engine::LinkPlan Engine::plan_link(const LinkedGroup& group) const noexcept {
   if (is_updating) plan.keeper = kNoSlot;
   // It goes on alone: the others ended because of it.
   if (plan.keeper != kNoSlot) plan.is_over = false;
-  plan.is_entry_done = group.kind == LinkKind::kBracket &&
-                       (entry == nullptr || (!is_open_order(*entry) && entry->reserved_quantity == 0));
+  plan.is_entry_done =
+      group.kind == LinkKind::kBracket &&
+      (entry == nullptr || (!is_open_order(*entry) && entry->reserved_quantity == 0));
   // Whoever leaves enters no more, and nobody enters when no way out is left.
   plan.is_entry_over = plan.is_over || plan.executed > 0 || (was_released && !has_exit_left);
   plan.goal = original;
@@ -221,8 +222,8 @@ GateVerdict Engine::check_release(const NewOrderMessage& wanted, std::uint32_t r
     return no(found);
   }
   if (!state_.registry.has_rates(row)) return no(Refusal::kNoConversionRate);
-  if (const Refusal found = check_flow(venue_port_of_[route.venue],
-                                       prepared_.at(route_index).durability, now_ns_);
+  if (const Refusal found =
+          check_flow(venue_port_of_[route.venue], prepared_.at(route_index).durability, now_ns_);
       found != Refusal::kNone) {
     return no(found);
   }

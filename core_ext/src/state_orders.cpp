@@ -304,8 +304,7 @@ void put_released(Order& order, const OrderTriggered& triggered) noexcept {
   put(order.link, link);
   put(order.quantity, triggered.quantity);
   put(order.price, triggered.price);
-  put(order.gate_price,
-      gate_price_of(order.side, triggered.price, triggered.reference_price));
+  put(order.gate_price, gate_price_of(order.side, triggered.price, triggered.reference_price));
 }
 
 }  // namespace
@@ -324,8 +323,8 @@ bool State::apply_triggered(const RecordHeader& header, const OrderTriggered& tr
   if (by == TriggeredBy::kLinkHeld) {
     put(order.reason, static_cast<std::uint32_t>(FactReason::kUntriggered));
   } else {
-    next = transition(state, by == TriggeredBy::kVenue ? OrderEvent::kTriggered
-                                                       : OrderEvent::kReleased)
+    next = transition(state,
+                      by == TriggeredBy::kVenue ? OrderEvent::kTriggered : OrderEvent::kReleased)
                .next;
   }
   Route& route = routes.at(order.route);

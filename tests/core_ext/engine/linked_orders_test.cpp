@@ -50,10 +50,10 @@ struct Desk {
     world.drain();
     const Refusal refusal = engine.submit_linked(kind, orders.data(), orders.size(), 1);
     last_refusal = refusal;
-    return refusal == Refusal::kNone ? make_order_id({1, state.epoch, static_cast<std::uint32_t>(
-                                                                          state.orders_made)}) +
-                                           1 - orders.size()
-                                     : 0;
+    return refusal == Refusal::kNone
+               ? make_order_id({1, state.epoch, static_cast<std::uint32_t>(state.orders_made)}) +
+                     1 - orders.size()
+               : 0;
   }
   Refusal last_refusal = Refusal::kNone;
 
@@ -169,8 +169,8 @@ TEST(an_execution_takes_its_quantity_off_the_other_leg) {
 }
 
 TEST(the_end_of_one_leg_by_the_venue_or_the_client_ends_the_other) {
-  for (const auto kind : {RecordKind::kOrderCanceled, RecordKind::kOrderExpired,
-                          RecordKind::kOrderRejected}) {
+  for (const auto kind :
+       {RecordKind::kOrderCanceled, RecordKind::kOrderExpired, RecordKind::kOrderRejected}) {
     Desk desk;
     const OrderId head = desk.submit(LinkKind::kOneCancelsOther, desk.pair());
     desk.accept(head);

@@ -152,7 +152,8 @@ void check_group(const State& state, const Venue& venue, OrderId head, std::size
     const bool is_working = is_open(static_cast<OrderState>(order.state));
     CHECK(is_listed_open == (is_working && !order.link.is_waiting()));
     CHECK_EQUAL(order.cumulative, listed == venue.orders.end() ? 0 : listed->second.executed);
-    if (is_working && !order.link.is_waiting()) CHECK_EQUAL(order.quantity, listed->second.quantity);
+    if (is_working && !order.link.is_waiting())
+      CHECK_EQUAL(order.quantity, listed->second.quantity);
     if (is_bracket && place == 0) continue;
     executed += order.cumulative;
     open += is_working ? 1 : 0;
@@ -219,8 +220,8 @@ struct Run {
       orders[i] = world.order(is_entry ? Side::kBuy : Side::kSell, kQuantity);
     }
     CHECK(engine.submit_linked(kind, orders, count, 1) == Refusal::kNone);
-    head = make_order_id({1, engine.state().epoch,
-                          static_cast<std::uint32_t>(engine.state().orders_made)}) +
+    head = make_order_id(
+               {1, engine.state().epoch, static_cast<std::uint32_t>(engine.state().orders_made)}) +
            1 - count;
   }
 
@@ -304,7 +305,8 @@ TEST(every_group_comes_to_rest_and_its_records_make_the_same_state) {
     CHECK(again.hash() == run.engine.state().hash());
     rest(run.engine, *run.world.venue, run.venue, run.world.runtime.clock(), run.random);
     check_group(run.engine.state(), run.venue, run.head, run.count);
-    if (check::failures() != failures) return void(std::printf("seed %d\n", static_cast<int>(seed)));
+    if (check::failures() != failures)
+      return void(std::printf("seed %d\n", static_cast<int>(seed)));
   }
 }
 
@@ -318,8 +320,8 @@ TEST(a_start_after_any_record_brings_the_group_to_rest) {
       start_again(run, kept, run.venues[kept - 1]);
       ++starts;
       if (check::failures() != failures) {
-        return void(std::printf("seed %d record %d\n", static_cast<int>(seed),
-                                static_cast<int>(kept)));
+        return void(
+            std::printf("seed %d record %d\n", static_cast<int>(seed), static_cast<int>(kept)));
       }
     }
   }

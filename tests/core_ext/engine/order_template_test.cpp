@@ -203,7 +203,8 @@ TEST(random_bytes_as_templates_and_values_never_pass_a_check_the_engine_has) {
     if (OrderTemplate::compile(registry, order, open, form) != Refusal::kNone) continue;
     ++compiled;
     const auto any = [&] {
-      return random.below(3) == 0 ? 0 : static_cast<std::int64_t>(random.next() >> random.below(64));
+      return random.below(3) == 0 ? 0
+                                  : static_cast<std::int64_t>(random.next() >> random.below(64));
     };
     HoleValues values{static_cast<std::uint64_t>(i) + 1, any(), any(), any(), any(), any()};
     NewOrderMessage place{};

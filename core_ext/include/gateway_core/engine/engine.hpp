@@ -209,8 +209,8 @@ class Engine {
   enum class LinkStep : std::uint8_t { kSettled, kUnderWay, kBlocked };
   /// What the other members hold at the gate that the order shares with them.
   struct SharedRoom {
-    std::int64_t quantity = 0;       // of all of them
-    std::int64_t quantity_max = 0;   // of the largest
+    std::int64_t quantity = 0;      // of all of them
+    std::int64_t quantity_max = 0;  // of the largest
     std::int64_t notional_e4 = 0;
     std::int64_t notional_max_e4 = 0;
   };

@@ -294,11 +294,11 @@ enum class TriggeredBy : std::uint64_t {
 struct OrderTriggered {
   OrderId order_id;
   std::int64_t trigger_price_seen;
-  std::uint64_t by_gateway;       // TriggeredBy
-  std::int64_t quantity;          // released by its link: the quantity that is sent, else 0
-  std::int64_t price;             // released by its link: what the gate was asked for, else 0
-  std::int64_t reference_price;   // released by its link: volatile input of the gate, else 0
-  std::uint64_t limits_version;   // released by its link, else 0
+  std::uint64_t by_gateway;      // TriggeredBy
+  std::int64_t quantity;         // released by its link: the quantity that is sent, else 0
+  std::int64_t price;            // released by its link: what the gate was asked for, else 0
+  std::int64_t reference_price;  // released by its link: volatile input of the gate, else 0
+  std::uint64_t limits_version;  // released by its link, else 0
   std::uint64_t reserved;
 };
 
@@ -445,7 +445,7 @@ enum class AnomalyCode : std::uint64_t {
   kDuplicateFill = 5,
   kUnknownInstrument = 6,
   kUnknownFill = 7,
-  kNoTradeId = 8,  // a fill without an id could never be told from another one
+  kNoTradeId = 8,       // a fill without an id could never be told from another one
   kLinkOverfill = 9,    // linked orders executed more together than their group was to
   kLinkUncovered = 10,  // an entry executed and no exit is left to leave again
 };
