@@ -423,7 +423,6 @@ void put_fills(Out& out, const State& state) {
     FillEntry entry = state.fills.at(ordinal);
     out.put(name_of(state.routes.position(entry.route)));
     entry.route = 0;
-    entry.key_next = 0;
     out.put(entry);
   }
 }
@@ -439,9 +438,7 @@ bool get_fills(In& in, State& state) {
     if (!in.get(name) || !in.get(entry)) return false;
     entry.route = route_of(state, name);
     if (entry.route == RouteTable::kNone) return false;
-    FillEntry& place = state.fills.remember(entry.key);
-    entry.key_next = place.key_next;
-    place = entry;
+    state.fills.remember(entry.key) = entry;
   }
   return true;
 }

@@ -89,11 +89,6 @@ class State {
 
   /// Brings near what the next new orders will touch: slots, and the names of those they recycle.
   void prefetch_next(PrincipalId principal, std::uint64_t number, OrderId id) const noexcept;
-  /// Applies one execution to a position's book; false, and the book is worthless, when the exact
-  /// range is left.
-  [[nodiscard]] bool apply_execution(PositionBook& book, const Route& route, Side side,
-                                     std::int64_t quantity, Money value, Money fee,
-                                     CurrencyId fee_currency) const noexcept;
   /// Position after fill `ordinal` is replaced by these numbers and everything later is done again;
   /// with `commit` the remembered fills are rewritten too. nullopt: the chain is not remembered.
   [[nodiscard]] std::optional<PositionBook> book_revised(std::uint64_t ordinal,
@@ -132,6 +127,10 @@ class State {
   bool apply_fact(const RecordHeader& header, const OrderFact& fact) noexcept;
   void book_fill(const RecordHeader& header, const OrderFilled& fill,
                  const DecidedFill& decided) noexcept;
+  void remember_fill(const OrderFilled& fill, const DecidedFill& decided,
+                     const Position& position) noexcept;
+  [[nodiscard]] RouteChange fill_order(const RecordHeader& header, const OrderFilled& fill,
+                                       std::uint32_t slot, const InstrumentRow& row) noexcept;
   bool apply_filled(const RecordHeader& header, const OrderFilled& fill) noexcept;
   bool apply_revised(const RecordHeader& header, const FillRevised& fill) noexcept;
   bool apply_funding(const RecordHeader& header, const Funding& funding) noexcept;
@@ -143,15 +142,10 @@ class State {
   std::uint32_t take_slot(OrderId id) noexcept;
   std::uint32_t make_order(const RecordHeader& header, const std::uint8_t* record,
                            const DecidedOrder& decided) noexcept;
-  /// What the order holds at the gate, from what is open of it and of a pending replace; written
-  /// into it, the difference is returned for its route.
-  [[nodiscard]] RouteChange reserve(Order& order, const InstrumentRow& row) noexcept;
   void reserve_again(Order& order) noexcept;
-  [[nodiscard]] RouteChange settle(Order& order, const Route& route, std::uint32_t slot,
-                                   OrderState next) noexcept;
-  [[nodiscard]] RouteChange publish_position(std::uint32_t route, const PositionBook& book,
-                                             std::int64_t price, std::uint64_t last_fill,
-                                             Sequence sequence) noexcept;
+  [[nodiscard]] RouteChange publish_position(const Route& route, Position& position,
+                                             const PositionBook& book, std::int64_t price,
+                                             std::uint64_t last_fill, Sequence sequence) noexcept;
   [[nodiscard]] std::int64_t price_after_revision(std::uint64_t ordinal,
                                                   const FillEntry& old) const noexcept;
   void move_money(Route& route, CurrencyId currency, Int128 amount_e18, Sequence sequence) noexcept;
