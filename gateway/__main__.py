@@ -22,6 +22,7 @@ COMMANDS = {
     "status": ("status", "What the running gateway is doing."),
     "stages": ("stages", "Latency of every stage, depth of every queue, the bottleneck."),
     "submit": ("submit", "Send one order."),
+    "submit-linked": ("submit_linked", "Send orders that live and end together."),
     "cancel": ("cancel", "Cancel one order, or many."),
     "orders": ("orders", "List orders."),
     "positions": ("positions", "List positions."),

@@ -6,6 +6,7 @@
 
 #include "benches.hpp"
 #include "desk.hpp"
+#include "gateway_core/engine/order_template.hpp"
 
 namespace gateway::bench {
 namespace {
@@ -126,6 +127,80 @@ Figures submit_latency(const Place& place) {
   return {{"p50", samples.quantile_ns(0.5)},
           {"p99", samples.quantile_ns(0.99)},
           {"p999", samples.quantile_ns(0.999)}};
+}
+
+namespace {
+
+/// What a caller without a template does for each order.
+NewOrderMessage made_by_hand(std::uint64_t number, std::int64_t price,
+                             std::int64_t quantity) noexcept {
+  NewOrderMessage message{};
+  message.header = {MessageKind::kNewOrder, 1, 0, 1, number};
+  message.client_number = number;
+  message.price = price;
+  message.quantity = quantity;
+  message.instrument = message.account = message.strategy = 1;
+  message.type = OrderType::kLimit;
+  message.side = Side::kBuy;
+  message.time_in_force = TimeInForce::kIoc;
+  return message;
+}
+
+OrderTemplate compiled(const Registry& registry) {
+  OrderTemplate form;
+  NewOrderMessage order = made_by_hand(0, 0, 0);
+  const Holes open = holes({Hole::kQuantity, Hole::kPrice});
+  if (OrderTemplate::compile(registry, order, open, form) != Refusal::kNone) {
+    throw std::runtime_error("bench: the template was refused");
+  }
+  return form;
+}
+
+}  // namespace
+
+Figures submit_template(const Place& place) {
+  Desk desk(place.desk());
+  const std::size_t wanted = count_of(place, 400'000);
+  Samples by_hand(wanted);
+  Samples by_template(wanted);
+  const OrderTemplate form = compiled(desk.engine().state().registry);
+  std::vector<OrderId> open;
+  NewOrderMessage seed;
+  NewOrderMessage place_of_template{};
+  std::uint64_t number = 0;
+  while (!by_template.is_full()) {
+    desk.fill_order(seed, TimeInForce::kIoc);  // prices and quantities as in submit_ns
+    ++number;
+    const bool is_template = (number & 1) == 0;
+    const std::uint64_t begin = stamp();
+    Notice notice;
+    if (is_template) {
+      const HoleValues values{
+          .client_number = number, .quantity = seed.quantity, .price = seed.price};
+      keep(form.fill(values, number, &place_of_template));
+      notice = desk.engine().submit(place_of_template, desk.client().number);
+    } else {
+      const NewOrderMessage message = made_by_hand(number, seed.price, seed.quantity);
+      notice = desk.engine().submit(message, desk.client().number);
+    }
+    const std::uint64_t end = stamp();
+    expect_accepted(notice);
+    (is_template ? by_template : by_hand).add(begin, end);
+    open.push_back(notice.order_id);
+    if (open.size() % kBatch == 0) desk.drain();
+    if (open.size() < kOpen / 2) continue;
+    for (const OrderId id : open) {
+      desk.tell(RecordKind::kOrderCanceled, id, FactReason::kTimeInForce);
+      if (id % kBatch == 0) desk.drain();
+    }
+    open.clear();
+    desk.wait_for_journal();
+    desk.mark();
+  }
+  desk.stop();
+  const double hand = by_hand.quantile_ns(0.5);
+  const double filled = by_template.quantile_ns(0.5);
+  return {{"generic_p50", hand}, {"template_p50", filled}, {"ratio", filled / hand}};
 }
 
 Figures submit_pinned(const Place& place) {

@@ -36,6 +36,8 @@ struct Place {
 [[nodiscard]] Figures machine_costs(const Place& place);
 [[nodiscard]] Figures submit_latency(const Place& place);
 [[nodiscard]] Figures submit_pinned(const Place& place);
+/// The same order made field by field and from a template, in turns; making it is inside.
+[[nodiscard]] Figures submit_template(const Place& place);
 /// Orders that the venue ends with one fact each (IOC), or whole cycles.
 [[nodiscard]] Figures sustained(const Place& place, bool has_cycles);
 [[nodiscard]] Figures risk(const Place& place);

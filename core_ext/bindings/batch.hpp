@@ -7,6 +7,7 @@
 
 namespace gateway {
 
+void bind_template(nanobind::module_& module, nanobind::class_<ClientPortHandle>& port);
 void bind_batch(nanobind::class_<ClientPortHandle>& port);
 
 }  // namespace gateway

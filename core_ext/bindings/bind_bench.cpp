@@ -83,6 +83,7 @@ void bind_bench(nb::module_& module) {
   module.def("machine_costs", &run_at<bench::machine_costs>, "place"_a);
   module.def("submit_latency", &run_at<bench::submit_latency>, "place"_a);
   module.def("submit_pinned", &run_at<bench::submit_pinned>, "place"_a);
+  module.def("submit_template", &run_at<bench::submit_template>, "place"_a);
   module.def(
       "sustained",
       [](const Place& place, bool has_cycles) {

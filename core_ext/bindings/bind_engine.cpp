@@ -146,6 +146,10 @@ nb::dict counters_of(EngineHandle& handle) {
   out["expired_by_engine"] = counters.expired_by_engine;
   out["triggered_by_engine"] = counters.triggered_by_engine;
   out["route_rules_missed"] = counters.route_rules_missed;
+  out["links_released"] = counters.links_released;
+  out["links_canceled"] = counters.links_canceled;
+  out["links_refused"] = counters.links_refused;
+  out["links_anomalous"] = counters.links_anomalous;
   out["journal_syncs"] = commit.syncs();
   out["journal_bytes"] = commit.bytes_written();
   out["journal_rewrites"] = commit.rewrites();

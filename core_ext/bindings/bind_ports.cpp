@@ -89,19 +89,12 @@ void set_header(Message& message, MessageKind kind, PrincipalId principal, std::
 
 // --- Client port ---
 
-std::uint64_t submit(ClientPortHandle& port, PrincipalId principal, std::string_view client_id,
-                     InstrumentId instrument, AccountId account, StrategyId strategy, int side,
-                     int type, int time_in_force, std::string_view quantity, std::string_view price,
-                     std::string_view trigger_price, std::string_view display_quantity,
-                     std::int64_t expires_ns, int leg, int flags) {
-  const InstrumentDefined& rules = rules_of(*port.engine, instrument);
-  // Built where the engine reads it; a refusal leaves the place as free as it was. Beside the lane
-  // only when the place goes round its end, or when there is none.
-  constexpr std::size_t kEntries = sizeof(NewOrderMessage) / kEntryBytes;
-  auto& lane = port.port->orders;
-  std::byte* const place = lane.claim(kEntries);
-  alignas(NewOrderMessage) std::byte beside[sizeof(NewOrderMessage)];
-  NewOrderMessage& message = *new (place != nullptr ? place : beside) NewOrderMessage{};
+/// Everything but the header, which says how the message travels.
+void write_order(NewOrderMessage& message, const InstrumentDefined& rules,
+                 std::string_view client_id, InstrumentId instrument, AccountId account,
+                 StrategyId strategy, int side, int type, int time_in_force,
+                 std::string_view quantity, std::string_view price, std::string_view trigger_price,
+                 std::string_view display_quantity, std::int64_t expires_ns, int leg, int flags) {
   message.client_id = parse_client_id(client_id);
   if (message.client_id.empty()) refuse("BAD_CLIENT_ID", "client_order_id");
   message.quantity = parse_number(quantity, rules.quantity_scale, "quantity");
@@ -120,6 +113,23 @@ std::uint64_t submit(ClientPortHandle& port, PrincipalId principal, std::string_
   message.time_in_force = static_cast<TimeInForce>(time_in_force);
   message.leg = static_cast<std::uint8_t>(leg);
   message.flags = static_cast<std::uint8_t>(flags | kTextClientId);
+}
+
+std::uint64_t submit(ClientPortHandle& port, PrincipalId principal, std::string_view client_id,
+                     InstrumentId instrument, AccountId account, StrategyId strategy, int side,
+                     int type, int time_in_force, std::string_view quantity, std::string_view price,
+                     std::string_view trigger_price, std::string_view display_quantity,
+                     std::int64_t expires_ns, int leg, int flags) {
+  // Built where the engine reads it; a refusal leaves the place as free as it was. Beside the lane
+  // only when the place goes round its end, or when there is none.
+  constexpr std::size_t kEntries = sizeof(NewOrderMessage) / kEntryBytes;
+  auto& lane = port.port->orders;
+  std::byte* const place = lane.claim(kEntries);
+  alignas(NewOrderMessage) std::byte beside[sizeof(NewOrderMessage)];
+  NewOrderMessage& message = *new (place != nullptr ? place : beside) NewOrderMessage{};
+  write_order(message, rules_of(*port.engine, instrument), client_id, instrument, account, strategy,
+              side, type, time_in_force, quantity, price, trigger_price, display_quantity,
+              expires_ns, leg, flags);
   const std::uint64_t request = port.port->last_request + 1;
   set_header(message, MessageKind::kNewOrder, principal, request);
   if (place != nullptr) {
@@ -128,6 +138,39 @@ std::uint64_t submit(ClientPortHandle& port, PrincipalId principal, std::string_
     return 0;
   }
   return port.port->last_request = request;
+}
+
+/// A group in one piece; each tuple is submit()'s arguments behind the principal. Requests are
+/// numbered from the returned one on, 0 = the lane is full.
+std::uint64_t submit_linked(ClientPortHandle& port, PrincipalId principal, int kind,
+                            const nb::sequence& orders) {
+  const std::size_t count = nb::len(orders);
+  if (count < 2 || count > kLinkedMax) refuse("BAD_LINK", "orders");
+  struct {
+    LinkedOrdersMessage group;
+    NewOrderMessage orders[kLinkedMax];
+  } message{};
+  static_assert(sizeof message == kEntryBytes + kLinkedMax * sizeof(NewOrderMessage));
+  const std::uint64_t request = port.port->last_request + 1;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto told = nb::cast<nb::tuple>(orders[i]);
+    if (told.size() != 14) refuse("BAD_LINK", "orders");
+    const auto number = [&](std::size_t at) { return nb::cast<std::int64_t>(told[at]); };
+    const auto word = [&](std::size_t at) { return nb::cast<std::string_view>(told[at]); };
+    const auto instrument = static_cast<InstrumentId>(number(1));
+    write_order(message.orders[i], rules_of(*port.engine, instrument), word(0), instrument,
+                static_cast<AccountId>(number(2)), static_cast<StrategyId>(number(3)),
+                static_cast<int>(number(4)), static_cast<int>(number(5)),
+                static_cast<int>(number(6)), word(7), word(8), word(9), word(10), number(11),
+                static_cast<int>(number(12)), static_cast<int>(number(13)));
+    set_header(message.orders[i], MessageKind::kNewOrder, principal, request + i);
+  }
+  const std::size_t entries = 1 + count * (sizeof(NewOrderMessage) / kEntryBytes);
+  message.group.header = {MessageKind::kLinkedOrders, static_cast<std::uint8_t>(entries),
+                          static_cast<std::uint8_t>(kind), principal, request};
+  if (!port.port->orders.push(&message, entries)) return 0;
+  port.port->last_request = request + count - 1;
+  return request;
 }
 
 std::uint64_t cancel(ClientPortHandle& port, PrincipalId principal, OrderId order_id, int reason) {
@@ -416,6 +459,7 @@ void bind_client_port(nb::module_& module) {
            "strategy"_a, "side"_a, "type"_a, "time_in_force"_a, "quantity"_a, "price"_a = "",
            "trigger_price"_a = "", "display_quantity"_a = "", "expires_ns"_a = 0, "leg"_a = 0,
            "flags"_a = 0)
+      .def("submit_linked", &submit_linked, "principal"_a, "kind"_a, "orders"_a)
       .def("cancel", &cancel, "principal"_a, "order_id"_a, "reason"_a = 0)
       .def("replace", &replace, "principal"_a, "order_id"_a, "client_id"_a = "", "quantity"_a = "",
            "price"_a = "")
@@ -426,6 +470,7 @@ void bind_client_port(nb::module_& module) {
       .def_prop_ro("overruns",
                    [](const ClientPortHandle& handle) { return handle.port->notices.overruns(); });
   bind_batch(port);
+  bind_template(module, port);
 }
 
 bool accepted(VenuePortHandle& port, OrderId id, std::string_view venue_order_id,

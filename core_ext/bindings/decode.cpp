@@ -117,7 +117,10 @@ void decode(Fields out, const OrderNew& from, const std::uint8_t* record) {
   if (const auto* conditions = conditions_of(record, from.flags)) {
     out.put("trigger_price", conditions->trigger_price)
         .put("display_quantity", conditions->display_quantity)
-        .put("expires_ns", conditions->expires_ns);
+        .put("expires_ns", conditions->expires_ns)
+        .put("link_kind", static_cast<std::uint8_t>(conditions->link.kind))
+        .put("link_place", conditions->link.place)
+        .put("link_count", conditions->link.count);
   }
   if (const auto* client_id = client_id_of(record, from.flags)) out.put("client_id", *client_id);
 }
@@ -225,7 +228,13 @@ void decode(Fields out, const ReplaceRequested& from, const std::uint8_t*) {
       .FIELD(client_id);
 }
 void decode(Fields out, const OrderTriggered& from, const std::uint8_t*) {
-  out.FIELD(order_id).FIELD(trigger_price_seen).FIELD(by_gateway);
+  out.FIELD(order_id)
+      .FIELD(trigger_price_seen)
+      .FIELD(by_gateway)
+      .FIELD(quantity)
+      .FIELD(price)
+      .FIELD(reference_price)
+      .FIELD(limits_version);
 }
 void decode(Fields out, const Anomaly& from, const std::uint8_t*) {
   out.FIELD(order_id).FIELD(state).FIELD(trade_id).FIELD(code);

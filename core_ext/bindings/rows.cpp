@@ -105,6 +105,20 @@ std::string venue_name(const Registry& registry, VenueId id) {
 }
 std::string order_type_name(OrderType type) { return type_word(type); }
 
+namespace {
+
+/// How the order hangs together with others; None when it stands alone.
+void put_link(nb::dict& row, const Order& order) {
+  constexpr const char* kWords[kLinkKinds] = {"", "oco", "ouo", "bracket"};
+  row["link"] = nb::none();
+  row["linked_to"] = nb::none();
+  if (!order.link.is_linked()) return;
+  row["link"] = text(kWords[static_cast<std::size_t>(order.link.kind) % kLinkKinds]);
+  row["linked_to"] = std::to_string(link_head(order.order_id, order.link));
+}
+
+}  // namespace
+
 nb::dict order_row(const State& state, const Order& order) {
   const Registry& registry = state.registry;
   const InstrumentRow& instrument = registry.instruments.at(order.instrument);
@@ -133,6 +147,7 @@ nb::dict order_row(const State& state, const Order& order) {
   row["is_emulated"] = (order.flags & kEmulate) != 0;
   row["is_cancel_on_disconnect"] = (order.flags & kCancelOnDisconnect) != 0;
   row["is_external"] = (order.flags & kExternalOrder) != 0;
+  put_link(row, order);
   row["quantity"] = format_decimal(order.quantity, quantity_scale);
   row["price"] = has_price ? number(order.price, price_scale) : nb::none();
   row["trigger_price"] = number(order.trigger_price, price_scale);

@@ -162,7 +162,10 @@ struct gateway_snapshot_order {
   int64_t told_cumulative;
   int64_t pending_gate_price;
   uint32_t is_renamed; /* the client number in force came with a replace */
-  uint32_t reserved;
+  uint8_t link_kind;     /* 0 alone, 1 oco, 2 ouo, 3 bracket */
+  uint8_t link_place;    /* order_id - link_place is the head of its group */
+  uint8_t link_count;    /* members of the group */
+  uint8_t link_released; /* 0 = waits here, the venue has never heard of it */
   char client_id[64];
   char pending_client_id[64];
 };

@@ -159,13 +159,17 @@ Notice Engine::mass_cancel(const MassCancelMessage& message, std::uint32_t port)
 GateVerdict Engine::check_replace(const ReplaceMessage& message, const Order& order,
                                   std::int64_t price, std::int64_t quantity) noexcept {
   const auto no = [](Refusal refusal) { return GateVerdict{.refusal = refusal}; };
-  if (message.header.principal == 0) return no(Refusal::kUnknownPrincipal);
+  // Principal 0 is the gateway itself, when a link changes the quantity.
   if (const Refusal found = check_cancel(order, message.header.principal);
       found != Refusal::kNone && found != Refusal::kThrottled) {
     return no(found);
   }
-  if (!state_.registry.principals.at(message.header.principal).has_scope(kScopeTrade)) {
+  const PrincipalId principal = message.header.principal;
+  if (principal != 0 && !state_.registry.principals.at(principal).has_scope(kScopeTrade)) {
     return no(Refusal::kNotPermitted);
+  }
+  if (principal != 0 && order.link.is_linked() && quantity != order.quantity) {
+    return no(Refusal::kLinkedQuantity);
   }
   Route& route = state_.routes.at(order.route);
   const InstrumentRow& row = *route.instrument_row;
@@ -181,10 +185,11 @@ GateVerdict Engine::check_replace(const ReplaceMessage& message, const Order& or
   shape.quantity = quantity;
   if (shape.price == 0 && message.price != 0) return no(Refusal::kPriceNotAllowed);
   if (const Refusal found = check_numbers(shape, row); found != Refusal::kNone) return no(found);
+  if (order.link.is_waiting()) return {};  // judged when its link lets it go
   if (const Refusal found = check_venue(route); found != Refusal::kNone) return no(found);
   prepared_.prepare(order.route);
   if (const Refusal found =
-          check_space(venue_port_of_[route.venue], prepared_.at(order.route).durability, now_ns_);
+          check_flow(venue_port_of_[route.venue], prepared_.at(order.route).durability, now_ns_);
       found != Refusal::kNone) {
     return no(found);
   }
@@ -193,6 +198,7 @@ GateVerdict Engine::check_replace(const ReplaceMessage& message, const Order& or
   const std::int64_t rest = quantity - order.cumulative;
   const std::int64_t counted = gate_price_of(order.side, price, row.reference.price);
   const std::int64_t amount = row.amount_e4(counted, rest);
+  const SharedRoom shared = shared_room(order);
   const GateOrder wanted{
       .side = order.side,
       .is_reduce_only = (order.flags & kReduceOnly) != 0 || closes_leg(route.leg, order.side),
@@ -200,9 +206,13 @@ GateVerdict Engine::check_replace(const ReplaceMessage& message, const Order& or
       .price = price,
       .collar_reference = order.trigger_price != 0 ? order.trigger_price : row.reference.price,
       .quantity = std::max(quantity, order.quantity),
-      .added_quantity = std::max<std::int64_t>(rest - order.reserved_quantity, 0),
+      .added_quantity =
+          std::max(std::max(rest, shared.quantity_max) - shared.quantity - order.reserved_quantity,
+                   -shared.quantity),
       .notional_e4 = row.amount_e4(counted, quantity),
-      .added_notional_e4 = std::max<std::int64_t>(amount - order.reserved_notional_e4, 0),
+      .added_notional_e4 = std::max(std::max(amount, shared.notional_max_e4) - shared.notional_e4 -
+                                        order.reserved_notional_e4,
+                                    -shared.notional_e4),
       .now_ns = now_ns_};
   const GateView view = route.view();
   return passes_gate(view, wanted) ? GateVerdict{}
@@ -226,9 +236,11 @@ Refusal Engine::check_new_name(const ReplaceMessage& message) const noexcept {
 Notice Engine::replace(const ReplaceMessage& message, std::uint32_t port) noexcept {
   (void)now_ns();
   const std::uint32_t slot = state_.orders.find(message.order_id);
-  if (slot == kNoSlot) {
+  const bool is_nobody = message.header.principal == 0;
+  if (slot == kNoSlot || is_nobody) {
+    const Refusal found = is_nobody ? Refusal::kUnknownPrincipal : Refusal::kUnknownOrder;
     return refuse_change(RecordKind::kReplaceRejected, message.header, message.order_id, port,
-                         {.refusal = Refusal::kUnknownOrder});
+                         {.refusal = found});
   }
   const Order& order = state_.orders.at(slot);
   const std::int64_t price = message.price != 0 ? message.price : order.price;
@@ -239,6 +251,12 @@ Notice Engine::replace(const ReplaceMessage& message, std::uint32_t port) noexce
     return refuse_change(RecordKind::kReplaceRejected, message.header, message.order_id, port,
                          verdict);
   }
+  return send_replace(slot, message, price, quantity, port);
+}
+
+Notice Engine::send_replace(std::uint32_t slot, const ReplaceMessage& message, std::int64_t price,
+                            std::int64_t quantity, std::uint32_t port) noexcept {
+  const Order& order = state_.orders.at(slot);
   Route& route = state_.routes.at(order.route);
   ReplaceRequested wish{};
   wish.order_id = message.order_id;
@@ -263,7 +281,7 @@ Notice Engine::replace(const ReplaceMessage& message, std::uint32_t port) noexce
   VenuePort& venue = *venue_port_of_[route.venue];
   const bool waits_for_disk =
       static_cast<Durability>(route.account_row->definition.durability) == Durability::kDisk;
-  if (is_held_for_trigger(order)) {
+  if (is_held_for_trigger(order) || order.link.is_waiting()) {
     // The venue has never seen it: the new terms are in force at once.
     OrderFact changed = gateway_fact(order.order_id, FactReason::kNone);
     changed.price = price;

@@ -73,6 +73,8 @@ void Engine::tell_owner(const Order& order, Sequence sequence, RecordKind kind,
     overhear(notice);
   }
   if (shared_ports_ != nullptr) shared_ports_->tell(order, notice);
+  if (order.link.is_linked()) [[unlikely]]
+    note_link(order, kind);
 }
 
 void Engine::record_anomaly(OrderId order_id, RecordKind kind, std::uint8_t state, AnomalyCode code,
@@ -177,6 +179,7 @@ void Engine::on_session(const VenueState& session) noexcept {
   append(RecordKind::kVenueState, record, {});
   // Instruments and accounts are as the venue tells them, and orders are about to come.
   if (record.state == static_cast<std::uint32_t>(VenueSession::kReconciled)) prepare_routes();
+  for (LinkWait& waiting : waiting_links_) waiting.retry_ns = std::min(waiting.retry_ns, now_ns_);
 }
 
 bool Engine::check_money(RecordKind kind, AccountId account, CurrencyId currency,

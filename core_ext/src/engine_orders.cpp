@@ -32,7 +32,7 @@ namespace {
 
 }  // namespace
 
-Refusal Engine::check_space(VenuePort* port, Durability durability, std::int64_t now_ns) noexcept {
+Refusal Engine::check_flow(VenuePort* port, Durability durability, std::int64_t now_ns) noexcept {
   // New work may use the journal ring up to three quarters; the rest belongs to cancels and facts.
   if (writer_.used_bytes() > writer_.capacity_bytes() / 4 * 3 || writer_.is_commit_failed()) {
     return Refusal::kJournalBehind;
@@ -43,6 +43,12 @@ Refusal Engine::check_space(VenuePort* port, Durability durability, std::int64_t
       writer_.oldest_unsynced_age_ns(now_ns) > settings_.disk_async_window_ns) {
     return Refusal::kJournalBehind;
   }
+  return Refusal::kNone;
+}
+
+Refusal Engine::check_space(VenuePort* port, Durability durability, std::int64_t now_ns) noexcept {
+  const Refusal found = check_flow(port, durability, now_ns);
+  if (found != Refusal::kNone) return found;
   return orders_left() ? Refusal::kNone : Refusal::kOrdersFull;
 }
 
@@ -83,6 +89,10 @@ Refusal Engine::check_shape(const NewOrderMessage& message) const noexcept {
   if ((message.flags & kPostOnly) != 0 && (message.type != OrderType::kLimit || is_immediate)) {
     return Refusal::kUnsupportedFlag;
   }
+  // An iceberg shows a part of what rests: nothing rests of these.
+  if (message.display_quantity != 0 && (!needs_price(message.type) || is_immediate)) {
+    return Refusal::kUnsupportedFlag;
+  }
   constexpr int kOffered = kPostOnly | kReduceOnly | kEmulate | kTextClientId | kCancelOnDisconnect;
   if ((message.flags & ~kOffered) != 0) {
     return Refusal::kUnsupportedFlag;
@@ -107,6 +117,9 @@ Refusal Engine::check_numbers(const NewOrderMessage& message,
     return Refusal::kBadTick;
   }
   if (message.quantity % rules.lot != 0) return Refusal::kBadLot;
+  if (message.display_quantity != 0 && message.display_quantity % rules.lot != 0) {
+    return Refusal::kBadLot;
+  }
   if (message.quantity < rules.quantity_min ||
       (rules.quantity_max != 0 && message.quantity > rules.quantity_max)) {
     return Refusal::kQuantityRange;
@@ -139,7 +152,9 @@ Refusal Engine::check_capability(const NewOrderMessage& message, const VenueRow&
   if ((message.flags & (kPostOnly | kReduceOnly) & ~offers.flags) != 0) {
     return Refusal::kUnsupportedFlag;
   }
-  if (message.display_quantity != 0) return Refusal::kUnsupportedFlag;
+  if (message.display_quantity != 0 && (offers.flags & kOffersIceberg) == 0) {
+    return Refusal::kUnsupportedFlag;
+  }
   return Refusal::kNone;
 }
 
@@ -173,7 +188,7 @@ std::uint32_t Engine::made_under(const NewOrderMessage& message) const noexcept 
 }
 
 bool Engine::find_repeated(const NewOrderMessage& message, std::uint32_t port,
-                           Notice& answer) noexcept {
+                           Notice& answer, OrderLink link) noexcept {
   const PrincipalId principal = message.header.principal;
   const NumberWindow* window = state_.names.window(principal);
   const std::uint64_t number = message.client_number;
@@ -195,7 +210,7 @@ bool Engine::find_repeated(const NewOrderMessage& message, std::uint32_t port,
             .would_be = 0,
             .working = 0};
   const std::uint32_t slot = made_under(message);
-  if (slot != kNoSlot && has_same_content(state_.orders.at(slot), message)) {
+  if (slot != kNoSlot && has_same_content(state_.orders.at(slot), message, link)) {
     answer.kind = static_cast<std::uint16_t>(RecordKind::kOrderNew);
     answer.refusal = 0;
     answer.sequence = state_.orders.at(slot).sequence;
@@ -329,7 +344,7 @@ void Engine::write_new(const Candidate& candidate, std::uint8_t* record, std::ui
   const NewOrderMessage& message = candidate.message;
   const Route& route = state_.routes.at(candidate.route_index);
   const bool has_text = message.client_number == 0;
-  const bool has_conditions = has_conditions_of(message);
+  const bool has_conditions = candidate.link.is_linked() || has_conditions_of(message);
   open_record(record, RecordKind::kOrderNew, length,
               {.origin_sequence = message.header.request,
                .actor = message.header.principal,
@@ -359,26 +374,26 @@ void Engine::write_new(const Candidate& candidate, std::uint8_t* record, std::ui
     *reinterpret_cast<OrderConditions*>(made + 1) = {.trigger_price = message.trigger_price,
                                                      .display_quantity = message.display_quantity,
                                                      .expires_ns = message.expires_ns,
+                                                     .link = candidate.link,
+                                                     .reserved_word = 0,
                                                      .reserved = {}};
   }
   if (!has_text) return;
   std::memcpy(record + length - sizeof(ClientId), &message.client_id, sizeof(ClientId));
 }
 
-namespace {
-
-[[nodiscard]] std::uint32_t length_of(const NewOrderMessage& message) noexcept {
+std::uint32_t Engine::length_of(const Candidate& candidate) noexcept {
+  const NewOrderMessage& message = candidate.message;
+  const bool has_conditions = candidate.link.is_linked() || has_conditions_of(message);
   return static_cast<std::uint32_t>(sizeof(RecordHeader) + sizeof(OrderNew) +
-                                    (has_conditions_of(message) ? sizeof(OrderConditions) : 0) +
+                                    (has_conditions ? sizeof(OrderConditions) : 0) +
                                     (message.client_number == 0 ? sizeof(ClientId) : 0));
 }
-
-}  // namespace
 
 Notice Engine::accept(const Candidate& candidate) noexcept {
   const NewOrderMessage& message = candidate.message;
   const Route& route = state_.routes.at(candidate.route_index);
-  const std::uint32_t length = length_of(message);
+  const std::uint32_t length = length_of(candidate);
   if (at_ != 0) at_ = measurement_.timestamp();
   std::uint8_t* record = writer_.reserve(length);
   if (record == nullptr) {
@@ -399,7 +414,7 @@ Notice Engine::accept(const Candidate& candidate) noexcept {
 // An order that the gateway holds for its trigger is one group with the fact that says so.
 Notice Engine::accept_held(const Candidate& candidate) noexcept {
   const NewOrderMessage& message = candidate.message;
-  const std::uint32_t length = length_of(message);
+  const std::uint32_t length = length_of(candidate);
   constexpr std::uint32_t kHeldBytes = sizeof(RecordHeader) + sizeof(OrderFact);
   std::uint8_t* record = writer_.reserve(length + kHeldBytes);
   if (record == nullptr) {
@@ -457,7 +472,7 @@ void Engine::send_new(const Order& order, Sequence sequence, const Route& route)
   entry->type = type;
   entry->time_in_force = time_in_force;
   entry->trigger_price = was_triggered ? 0 : order.trigger_price;
-  entry->display_quantity = order.display_quantity;
+  entry->display_quantity = std::min(order.display_quantity, order.quantity);
   entry->expires_ns = time_in_force == TimeInForce::kGtd ? order.expires_ns : 0;
   lane.publish();
   ++port.entries_out;

@@ -64,6 +64,8 @@ Engine::Engine(State& state, journal::Writer& writer, Clock& clock, const Engine
       settings_(settings),
       fingerprints_(std::make_unique<Fingerprint[]>(kFingerprints)) {
   emulated_.reserve(state.orders.capacity());
+  touched_links_.reserve(state.orders.capacity());
+  waiting_links_.reserve(state.orders.capacity() / 2);
   now_ns_ = std::max(clock.now_ns(), state.last_time_ns);
   kill_word_seen_ = kill_word_journaled_ = writer.kill_word_seen();
 }
@@ -102,6 +104,7 @@ std::size_t Engine::turn(std::size_t limit) noexcept {
   beat_.store(beat_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   poll_kill_word();
   std::size_t done = turn_urgent(limit);
+  settle_links();
   done += turn_facts(limit);
   const std::int64_t now = now_ns();
   if (now >= timers_due_ns_) {
@@ -110,6 +113,7 @@ std::size_t Engine::turn(std::size_t limit) noexcept {
   }
   done += turn_orders(limit);
   if (shared_ports_ != nullptr) done += shared_ports_->poll(limit);
+  settle_links();
   release_gated();
   return done;
 }
@@ -137,6 +141,12 @@ std::size_t Engine::turn_orders(std::size_t limit) noexcept {
     std::size_t done = 0;
     while (done < share && port.orders.size() != 0) {
       if (submit_in_place(port)) {
+        ++done;
+        continue;
+      }
+      if (reinterpret_cast<const MessageHeader*>(port.orders.peek())->kind ==
+          MessageKind::kLinkedOrders) [[unlikely]] {
+        if (!take_linked(port)) break;
         ++done;
         continue;
       }
@@ -178,6 +188,7 @@ std::size_t Engine::turn_facts(std::size_t limit) noexcept {
     while (done < share && writer_.free_bytes() > 16 * kRecordBytesMax && port.facts.size() != 0 &&
            take_message(port.facts, message)) {
       dispatch_fact(message);
+      settle_links();
       ++done;
     }
     return done;
@@ -275,7 +286,7 @@ bool Engine::sweep_by_kill() noexcept {
 }
 
 bool Engine::is_held_here(const Order& order, VenuePort& port) const noexcept {
-  if (is_held_for_trigger(order)) return true;
+  if (is_held_for_trigger(order) || order.link.is_waiting()) return true;
   if (static_cast<OrderState>(order.state) != OrderState::kPendingNew) return false;
   for (std::size_t i = 0; i < port.gated.size_now(); ++i) {
     const auto* entry = reinterpret_cast<const OutboundEntry*>(port.gated.peek(i));
@@ -312,7 +323,7 @@ void Engine::trigger_emulated(InstrumentId instrument, std::int64_t price) noexc
     OrderTriggered triggered{};
     triggered.order_id = id;
     triggered.trigger_price_seen = price;
-    triggered.by_gateway = 1;
+    triggered.by_gateway = static_cast<std::uint64_t>(TriggeredBy::kGateway);
     const Sequence sequence = append(RecordKind::kOrderTriggered, triggered, {});
     if (sequence == 0) return;
     ++counters_.triggered_by_engine;
@@ -340,7 +351,7 @@ bool Engine::end_emulated(const Order& order) noexcept {
 // A venue that offers the time in force ends the order itself, and says EXPIRED.
 bool Engine::is_timed_here(const Order& order) const noexcept {
   const VenueDefined& offers = state_.routes.at(order.route).venue_row->definition;
-  return is_held_for_trigger(order) ||
+  return is_held_for_trigger(order) || order.link.is_waiting() ||
          (offers.times_in_force >> static_cast<int>(order.time_in_force) & 1) == 0;
 }
 
@@ -361,6 +372,7 @@ void Engine::run_timers(std::int64_t now) noexcept {
     emulated_[kept++] = entry;
   }
   emulated_.resize(kept);
+  settle_links_due(now);
 }
 
 Sequence Engine::roll_period() noexcept {
@@ -386,6 +398,7 @@ void Engine::settle_in_flight() {
   for (const std::uint32_t slot : open) {
     const Order& order = state_.orders.at(slot);
     if ((order.flags & kEmulate) != 0) emulated_.push_back({.order_id = order.order_id});
+    touch_link(order);
     const auto lost = [&](FactReason reason) {
       on_fact(RecordKind::kOrderUnknown, gateway_fact(order.order_id, reason));
     };
@@ -399,7 +412,8 @@ void Engine::settle_in_flight() {
   }
 }
 
-bool Engine::has_same_content(const Order& order, const NewOrderMessage& message) noexcept {
+bool Engine::has_same_content(const Order& order, const NewOrderMessage& message,
+                              OrderLink link) noexcept {
   // The wish belongs to the session, not to the order: another door may repeat it without.
   constexpr std::uint8_t kOurs = kTextClientId | kConditions | kExternalOrder | kCancelOnDisconnect;
   // A market order's price is our protection price, so only priced orders compare it.
@@ -411,7 +425,8 @@ bool Engine::has_same_content(const Order& order, const NewOrderMessage& message
          order.leg == message.leg && (order.flags & ~kOurs) == (message.flags & ~kOurs) &&
          order.trigger_price == message.trigger_price &&
          order.display_quantity == message.display_quantity &&
-         order.expires_ns == message.expires_ns;
+         order.expires_ns == message.expires_ns && order.link.kind == link.kind &&
+         order.link.place == link.place && order.link.count == link.count;
 }
 
 }  // namespace gateway

@@ -26,7 +26,6 @@ void put_new(Order& order, const RecordHeader& header, const std::uint8_t* recor
   for (int i = 0; i < 6; ++i) __atomic_store_n(&to[i], from[i], __ATOMIC_RELAXED);
   put(order.cumulative, 0);
   put(order.principal, header.actor);
-  put(order.state, static_cast<std::uint8_t>(OrderState::kPendingNew));
   put(order.overlay, 0);
   put(order.leg, made.leg);
   put(order.margin_mode, made.margin_mode);
@@ -46,6 +45,10 @@ void put_new(Order& order, const RecordHeader& header, const std::uint8_t* recor
   put(order.trigger_price, conditions == nullptr ? 0 : conditions->trigger_price);
   put(order.display_quantity, conditions == nullptr ? 0 : conditions->display_quantity);
   put(order.expires_ns, conditions == nullptr ? 0 : conditions->expires_ns);
+  const OrderLink link = conditions == nullptr ? OrderLink{} : conditions->link;
+  put(order.link, link);
+  put(order.state, static_cast<std::uint8_t>(link.is_waiting() ? OrderState::kUntriggered
+                                                               : OrderState::kPendingNew));
   put(order.pending_price, 0);
   put(order.pending_quantity, 0);
   put(order.pending_client_number, 0);
@@ -61,8 +64,14 @@ void put_new(Order& order, const RecordHeader& header, const std::uint8_t* recor
   if (!order.pending_client_id.empty()) put_all(order.pending_client_id, ClientId{});
 }
 
-/// What a new order holds at the gate: all of it.
+/// What a new order holds at the gate: all of it; nothing while its link holds it back.
 void reserve_new(Order& order, Route& route, std::int64_t amount_e4) noexcept {
+  if (order.link.is_waiting()) [[unlikely]] {
+    route.change(order.side, {.open_orders = 1});
+    put(order.reserved_quantity, 0);
+    put(order.reserved_notional_e4, 0);
+    return;
+  }
   route.change(order.side, {.working = order.quantity, .working_e4 = amount_e4, .open_orders = 1});
   put(order.reserved_quantity, order.quantity);
   put(order.reserved_notional_e4, amount_e4);
@@ -248,17 +257,40 @@ bool State::apply_replace_requested(const RecordHeader& header,
   return true;
 }
 
+namespace {
+
+/// Its link lets the order go: for this quantity, judged by the gate at this price.
+void put_released(Order& order, const OrderTriggered& triggered) noexcept {
+  OrderLink link = order.link;
+  link.is_released = 1;
+  put(order.link, link);
+  put(order.quantity, triggered.quantity);
+  put(order.price, triggered.price);
+  put(order.gate_price, gate_price_of(order.side, triggered.price, triggered.reference_price));
+}
+
+}  // namespace
+
 bool State::apply_triggered(const RecordHeader& header, const OrderTriggered& triggered) noexcept {
   const std::uint32_t slot = orders.find(triggered.order_id);
   if (slot == kNoSlot) return false;
   Order& order = orders.at(slot);
   const auto state = static_cast<OrderState>(order.state);
   begin_write(order.version);
-  const OrderEvent event =
-      triggered.by_gateway != 0 ? OrderEvent::kReleased : OrderEvent::kTriggered;
+  const auto by = static_cast<TriggeredBy>(triggered.by_gateway);
+  OrderState next = state;
+  if (by == TriggeredBy::kLink || by == TriggeredBy::kLinkHeld) {
+    put_released(order, triggered);
+  }
+  if (by == TriggeredBy::kLinkHeld) {
+    put(order.reason, static_cast<std::uint32_t>(FactReason::kUntriggered));
+  } else {
+    next = transition(state,
+                      by == TriggeredBy::kVenue ? OrderEvent::kTriggered : OrderEvent::kReleased)
+               .next;
+  }
   Route& route = routes.at(order.route);
-  route.change(order.side,
-               settle(orders, slot, transition(state, event).next, *route.instrument_row));
+  route.change(order.side, settle(orders, slot, next, *route.instrument_row));
   put(order.updated_ns, header.time_ns);
   put(order.sequence, header.sequence);
   end_write(order.version);

@@ -2,6 +2,7 @@
 and record/kinds.hpp; decimal text in, decimal text out. Unless said otherwise every call is for the
 event-loop thread, works with both drives, and never blocks longer than one engine turn."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,6 +45,15 @@ class Outbound(NamedTuple):
     expires_ns: int
     venue_order_id: str
 
+class OrderTemplate:
+    """An order prepared once; made by ClientPort.compile_template."""
+
+    @property
+    def holes(self) -> int:
+        """1 quantity, 2 price, 4 trigger price, 8 display quantity, 16 expiry."""
+    @property
+    def instrument(self) -> int: ...
+
 class ClientPort:
     """Commands in, notices out. One per door."""
 
@@ -69,6 +79,43 @@ class ClientPort:
         """Queue a new order; returns the request number, or 0 when the lane is full. Number text
         is checked here: raises ValueError("CODE field") for BAD_NUMBER, PRECISION, OVERFLOW,
         RANGE, BAD_CLIENT_ID, UNKNOWN_INSTRUMENT."""
+    def compile_template(
+        self,
+        principal: int,
+        instrument: int,
+        account: int,
+        strategy: int,
+        side: int,
+        type: int,
+        time_in_force: int,
+        holes: int,
+        quantity: str = "",
+        price: str = "",
+        trigger_price: str = "",
+        display_quantity: str = "",
+        expires_ns: int = 0,
+        leg: int = 0,
+        flags: int = 0,
+    ) -> OrderTemplate:
+        """Prepare an order of which the numbers in `holes` are left open (and left out here).
+        Raises ValueError("CODE template") for what no value of a hole could mend."""
+    def submit_template(
+        self,
+        template: OrderTemplate,
+        client_number: int,
+        quantity: int = 0,
+        price: int = 0,
+        trigger_price: int = 0,
+        display_quantity: int = 0,
+        expires_ns: int = 0,
+    ) -> int:
+        """Queue an order; whole numbers in the instrument's scales, exactly the holes. Returns the
+        request number, 0 when the lane is full. Raises ValueError("CODE hole") before anything is
+        queued, TypeError for what is no number."""
+    def submit_linked(self, principal: int, kind: int, orders: Sequence[tuple[Any, ...]]) -> int:
+        """Queue 2 to 8 orders as one group; each tuple is submit()'s arguments behind `principal`,
+        all fourteen of them. Returns the request number of the first, the others count on from
+        it; 0 when the lane is full. Raises as submit(), and "BAD_LINK orders"."""
     def cancel(self, principal: int, order_id: int, reason: int = 0) -> int: ...
     def replace(
         self,

@@ -22,6 +22,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     has_reduce_only: bool = False
     has_hedge_mode: bool = False
     has_funding: bool = False
+    has_iceberg: bool = False
     amend: Literal["native", "cancel_new", "none"] = "none"
     batch_orders_max: int = 1
     client_order_id_length_max: int = 36

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import time
 from collections.abc import Callable
@@ -35,7 +36,7 @@ _LIMITS: dict[str, str | int] = {
     "order_burst": 1_000_000,
     "cancels_per_second": 50_000_000,
     "cancel_burst": 1_000_000,
-    "open_orders_side_max": 200_000,
+    "open_orders_side_max": 250_000,
     "duplicate_window_ms": 0,
 }
 _PROCESS, _CROSS, _LINEAR = 1, 1, 2
@@ -77,6 +78,15 @@ def measure(directory: str, ring_directory: str, scale: float) -> dict[str, floa
             if refused:
                 raise RuntimeError(f"bench: an order was refused, code {refused[0][4]}")
 
+        form = client.compile_template(
+            principal, instrument, account, strategy, 1, 2, 1, 3
+        )  # quantity and price are open
+        numbers = itertools.count(1_000_000_000)  # numbers rise: after those of the batches
+
+        def submit_filled(_: str) -> None:
+            client.submit_template(form, next(numbers), 10, 5_999_000)
+            engine.turn()
+
         rounds = int(1_500 * scale) + 20
         port = native_bench.EmptyPort()
         single = _median_ns(submit, rounds, between)
@@ -92,9 +102,15 @@ def measure(directory: str, ring_directory: str, scale: float) -> dict[str, floa
         batch = _batch_ns(
             client, principal, names, batches=batches, turn=engine.turn, take=adapter.take
         )
+        filled = _median_ns(submit_filled, rounds // 4, between)
     finally:
         engine.stop()
-    return {"single_p50": single, "empty_call": empty, "batch_per_order": batch}
+    return {
+        "single_p50": single,
+        "template_p50": filled,
+        "empty_call": empty,
+        "batch_per_order": batch,
+    }
 
 
 def _batch_ns(

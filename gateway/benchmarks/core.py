@@ -29,6 +29,7 @@ def measure(progress: Progress, *, is_quick: bool = False) -> dict[str, Any]:
     result["machine_costs_ns"] = bench.run("machine_costs") | _machine.bound_call_ns(is_quick)
     result["submit_ns"] = bench.run("submit_latency")
     result["submit_pinned_ns"] = bench.run("submit_pinned")
+    result["submit_template_ns"] = bench.run("submit_template")
     result |= bench.sustained()
     result["submit_python_ns"] = bench.python_submit()
     result["risk_ns"] = bench.run("risk")

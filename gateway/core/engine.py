@@ -21,6 +21,7 @@ from gateway.core.vocabulary import (
     INSTRUMENT_KINDS,
     LEVELS,
     MARGIN_MODES,
+    OFFERS_ICEBERG,
     ORDER_FLAGS,
     ORDER_TYPES,
     SCOPES,
@@ -112,6 +113,7 @@ class Engine:
         """Register a venue with the masks of its manifest: what is not declared is refused."""
         flags = manifest.has_post_only * ORDER_FLAGS["post_only"]
         flags |= manifest.has_reduce_only * ORDER_FLAGS["reduce_only"]
+        flags |= manifest.has_iceberg * OFFERS_ICEBERG
         with refusing(name=name):
             number = self.native.define_venue(
                 name,

@@ -17,8 +17,10 @@ __all__ = [
     "INSTRUMENT_KINDS",
     "LEGS",
     "LEVELS",
+    "LINKS",
     "LIQUIDITIES",
     "MARGIN_MODES",
+    "OFFERS_ICEBERG",
     "ORDER_FLAGS",
     "ORDER_TYPES",
     "SCOPES",
@@ -73,6 +75,9 @@ FACT_REASONS: Final = {
     "unknown_outcome_cancel": 15,
     "unknown_outcome_replace": 16,
 }
+OFFERS_ICEBERG: Final = 256  # of a venue's flags, beside those of ORDER_FLAGS
+# How orders of one group hang together (docs/concepts/linked_orders.md).
+LINKS: Final = {"oco": 1, "ouo": 2, "bracket": 3}
 TERMINAL_STATES: Final = frozenset({"FILLED", "CANCELED", "EXPIRED", "REJECTED", "REFUSED"})
 
 
@@ -110,6 +115,7 @@ class CancelReason(IntEnum):
     SHUTDOWN = 4
     EXPIRY = 5
     OPERATOR = 6
+    LINK = 7
 
 
 class VenueSessionState(IntEnum):

@@ -24,6 +24,7 @@ __all__ = [
     "InstrumentsAnswer",
     "Kill",
     "LimitsAnswer",
+    "LinkedOrders",
     "NewOrderMessage",
     "OrderAnswer",
     "OrdersAnswer",
@@ -42,6 +43,7 @@ __all__ = [
     "WsReplace",
     "WsResync",
     "WsSubmit",
+    "WsSubmitLinked",
     "WsSubscribe",
 ]
 
@@ -96,6 +98,7 @@ OrderIdText = Annotated[
     str, Meta(pattern=r"^[0-9]{1,19}\Z", description="an order id: 1 to 19 digits, as text")
 ]
 Rows = list[dict[str, Any]]
+LinkName = Literal["oco", "ouo", "bracket"]
 
 
 class Message(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -121,6 +124,17 @@ class NewOrderMessage(Message, kw_only=True):
     post_only: bool = False
     reduce_only: bool = False
     emulate: bool = False
+
+
+class LinkedOrders(Message, kw_only=True):
+    """Orders that live and end together: oco (the first execution of one cancels the others), ouo
+    (an execution takes its quantity off the others), bracket (the first enters, the others leave).
+    """
+
+    link: LinkName
+    orders: Annotated[
+        list[NewOrderMessage], Meta(min_length=2, max_length=8, description="2 to 8 orders")
+    ]
 
 
 class ReplaceOrderMessage(Message, kw_only=True):
@@ -175,6 +189,16 @@ class WsSubmit(Message, tag_field="op", tag="submit", kw_only=True):
     order: NewOrderMessage
 
 
+class WsSubmitLinked(Message, tag_field="op", tag="submit_linked", kw_only=True):
+    """A group of new orders over the session."""
+
+    id: RequestId
+    link: LinkName
+    orders: Annotated[
+        list[NewOrderMessage], Meta(min_length=2, max_length=8, description="2 to 8 orders")
+    ]
+
+
 class WsCancel(Message, tag_field="op", tag="cancel", kw_only=True):
     """A cancel over the session."""
 
@@ -200,12 +224,14 @@ class WsSubscribe(Message, tag_field="op", tag="subscribe", kw_only=True):
 
 
 class WsAnswer(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """The answer to one operation, by its id. `order` for submit, cancel and replace, `principal`
-    and `scopes` for login, `channel` for subscribe, `error` when not ok."""
+    """The answer to one operation, by its id. `order` for submit, cancel and replace, `orders` for
+    submit_linked, `principal` and `scopes` for login, `channel` for subscribe, `error` when not
+    ok."""
 
     id: int | None  # null: the message had none that could be read
     ok: bool
     order: dict[str, Any] | None = None
+    orders: Rows | None = None
     principal: str | None = None
     scopes: list[str] | None = None
     channel: ChannelName | None = None
@@ -235,9 +261,9 @@ class WsResync(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     resync: bool
 
 
-WS_OPERATIONS = (WsLogin, WsSubmit, WsCancel, WsReplace, WsSubscribe)
+WS_OPERATIONS = (WsLogin, WsSubmit, WsSubmitLinked, WsCancel, WsReplace, WsSubscribe)
 WS_MESSAGES = (WsAnswer, WsOrderEvent, WsPositionsEvent, WsResync)
-WsOperation = WsLogin | WsSubmit | WsCancel | WsReplace | WsSubscribe
+WsOperation = WsLogin | WsSubmit | WsSubmitLinked | WsCancel | WsReplace | WsSubscribe
 
 
 class OrderAnswer(msgspec.Struct):

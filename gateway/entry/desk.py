@@ -17,6 +17,7 @@ from gateway.core.vocabulary import TERMINAL_STATES, CancelReason
 from gateway.entry.api_messages import (
     Enable,
     Kill,
+    LinkedOrders,
     NewOrderMessage,
     ReplaceOrderMessage,
     SetLimits,
@@ -76,29 +77,18 @@ class Desk:
         who.require("trade")
         if self.state == "starting":
             raise RefusedError("NOT_READY", rule="the gateway has not finished starting")
-        for field in ("quantity", "price", "trigger_price", "display_quantity"):
-            _positive(field, getattr(message, field))
-        return await self.router.submit(
-            NewOrder(
-                principal=who.principal,
-                client_order_id=message.client_order_id,
-                account=message.account,
-                instrument=message.instrument,
-                strategy=message.strategy,
-                side=message.side,
-                type=message.type,
-                time_in_force=message.time_in_force,
-                quantity=message.quantity,
-                price=message.price or "",
-                trigger_price=message.trigger_price or "",
-                display_quantity=message.display_quantity or "",
-                expires_ns=message.expires_ns or 0,
-                leg=message.leg,
-                is_post_only=message.post_only,
-                is_reduce_only=message.reduce_only,
-                is_emulated=message.emulate,
-                is_cancel_on_disconnect=is_cancel_on_disconnect,
-            )
+        return await self.router.submit(_intent(who, message, is_cancel_on_disconnect))
+
+    async def submit_linked(
+        self, who: Identity, message: LinkedOrders, *, is_cancel_on_disconnect: bool = False
+    ) -> list[Submitted]:
+        """A group of orders that live and end together: all or none."""
+        who.require("trade")
+        if self.state == "starting":
+            raise RefusedError("NOT_READY", rule="the gateway has not finished starting")
+        return await self.router.submit_linked(
+            message.link,
+            [_intent(who, order, is_cancel_on_disconnect) for order in message.orders],
         )
 
     async def cancel(
@@ -282,6 +272,31 @@ def _check_limit_names(message: SetLimits) -> None:
                 rule="the limits are " + ", ".join(known),
                 hint=near_hint(name, known),
             )
+
+
+def _intent(who: Identity, message: NewOrderMessage, is_cancel_on_disconnect: bool) -> NewOrder:
+    for field in ("quantity", "price", "trigger_price", "display_quantity"):
+        _positive(field, getattr(message, field))
+    return NewOrder(
+        principal=who.principal,
+        client_order_id=message.client_order_id,
+        account=message.account,
+        instrument=message.instrument,
+        strategy=message.strategy,
+        side=message.side,
+        type=message.type,
+        time_in_force=message.time_in_force,
+        quantity=message.quantity,
+        price=message.price or "",
+        trigger_price=message.trigger_price or "",
+        display_quantity=message.display_quantity or "",
+        expires_ns=message.expires_ns or 0,
+        leg=message.leg,
+        is_post_only=message.post_only,
+        is_reduce_only=message.reduce_only,
+        is_emulated=message.emulate,
+        is_cancel_on_disconnect=is_cancel_on_disconnect,
+    )
 
 
 def _positive(field: str, value: str | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.entry import strict_json
-from gateway.entry.api_messages import NewOrderMessage, ReplaceOrderMessage
+from gateway.entry.api_messages import LinkedOrders, NewOrderMessage, ReplaceOrderMessage
 from gateway.entry.desk import Desk
 from gateway.entry.keys import Identity
 from gateway.execution.router import Submitted
@@ -23,6 +23,11 @@ class InProcessClient:
     async def submit(self, **fields: Any) -> Submitted:
         """A new order; the fields of NewOrderMessage. Raises RefusedError."""
         return await self._desk.submit(self._who, strict_json.convert(fields, NewOrderMessage))
+
+    async def submit_linked(self, link: str, orders: list[dict[str, Any]]) -> list[Submitted]:
+        """Orders that live and end together, all or none. Raises RefusedError."""
+        group = strict_json.convert({"link": link, "orders": orders}, LinkedOrders)
+        return await self._desk.submit_linked(self._who, group)
 
     async def cancel(self, order_id: str) -> dict[str, Any]:
         """Cancel one order."""

@@ -20,6 +20,7 @@ from gateway.entry.api_messages import (
     InstrumentsAnswer,
     Kill,
     LimitsAnswer,
+    LinkedOrders,
     NewOrderMessage,
     OrderAnswer,
     OrdersAnswer,
@@ -120,6 +121,21 @@ async def submit_order(desk: Desk, call: Call) -> Answer:
     """Send a new order; the same client_order_id with the same content answers the same order."""
     submitted = await desk.submit(call.who, call.message)
     return Answer(201 if submitted.is_new else 200, OrderAnswer(submitted.order))
+
+
+@route(
+    "POST",
+    "/v1/linked-orders",
+    scope="trade",
+    request=LinkedOrders,
+    response=OrdersAnswer,
+    statuses=(201, 200),
+)
+async def submit_linked_orders(desk: Desk, call: Call) -> Answer:
+    """Send orders that live and end together, all or none; the same group again answers itself."""
+    submitted = await desk.submit_linked(call.who, call.message)
+    is_new = any(each.is_new for each in submitted)
+    return Answer(201 if is_new else 200, OrdersAnswer([each.order for each in submitted]))
 
 
 @route("GET", "/v1/orders", response=OrdersAnswer, query=("open", "limit"))

@@ -20,6 +20,7 @@ from gateway.api import RefusedError
 from gateway.core.vocabulary import TERMINAL_STATES, CancelReason, RecordKind
 from gateway.entry import strict_json
 from gateway.entry.api_messages import (
+    LinkedOrders,
     NewOrderMessage,
     ReplaceOrderMessage,
     WsCancel,
@@ -27,6 +28,7 @@ from gateway.entry.api_messages import (
     WsOperation,
     WsReplace,
     WsSubmit,
+    WsSubmitLinked,
     WsSubscribe,
 )
 from gateway.entry.desk import Desk, error_body
@@ -239,6 +241,9 @@ class Session:
         match operation:
             case WsSubmit():
                 return {"order": await self._submit(who, operation.order)}
+            case WsSubmitLinked():
+                group = LinkedOrders(link=operation.link, orders=operation.orders)
+                return {"orders": await self._submit_linked(who, group)}
             case WsCancel():
                 return {"order": await self._desk.cancel(who, operation.order_id)}
             case WsReplace():
@@ -263,6 +268,18 @@ class Session:
             raise
         self._own.add(int(submitted.order["order_id"]))
         return submitted.order
+
+    async def _submit_linked(self, who: Identity, group: LinkedOrders) -> list[dict[str, Any]]:
+        try:
+            submitted = await self._desk.submit_linked(
+                who, group, is_cancel_on_disconnect=self._is_cancelling
+            )
+        except RefusedError as error:
+            if error.code == "UNKNOWN_OUTCOME":  # they may exist: ours to cancel at the end
+                self._late.update(order.client_order_id for order in group.orders)
+            raise
+        self._own.update(int(each.order["order_id"]) for each in submitted)
+        return [each.order for each in submitted]
 
     def _login(self, operation: WsLogin) -> dict[str, Any]:
         if self.who is not None:
@@ -352,6 +369,7 @@ def _operation_type(document: dict[str, Any]) -> Any:
     operations = {
         "login": WsLogin,
         "submit": WsSubmit,
+        "submit_linked": WsSubmitLinked,
         "cancel": WsCancel,
         "replace": WsReplace,
         "subscribe": WsSubscribe,

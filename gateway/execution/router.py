@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,10 @@ from gateway.api import RefusedError
 from gateway.core.drive import Drive
 from gateway.core.engine import Engine
 from gateway.core.native import Notice
-from gateway.core.refusals import refusal_of, refusing, with_existing
+from gateway.core.refusals import describe_number, refusal_of, refusing, with_existing
 from gateway.core.vocabulary import (
     LEGS,
+    LINKS,
     ORDER_FLAGS,
     ORDER_TYPES,
     SIDES,
@@ -42,6 +43,7 @@ Listener = Callable[["Notice | None"], None]
 REPEATED = 1  # `current` of a verdict that told an earlier one again
 _NOTICES_MAX = 1024
 _SENT_MAX = 1024
+_LINKED_MAX = 8
 
 
 class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,38 +111,74 @@ class Router:
         """Send one order through the gate. Raises RefusedError with the gate's reason."""
         if self.is_closed:
             raise RefusedError("SHUTTING_DOWN", rule="the gateway takes no new orders")
-        names = self.engine.names
-        principal = names.id("principal", order.principal)
-        flags = order.is_post_only * ORDER_FLAGS["post_only"]
-        flags |= order.is_reduce_only * ORDER_FLAGS["reduce_only"]
-        flags |= order.is_emulated * ORDER_FLAGS["emulate"]
-        flags |= order.is_cancel_on_disconnect * ORDER_FLAGS["cancel_on_disconnect"]
+        principal = self.engine.names.id("principal", order.principal)
         values = msgspec.structs.asdict(order)
         begin = self.engine.measurement.timestamp()
         with refusing(**values):
-            request = self._port.submit(
-                principal,
-                order.client_order_id,
-                names.id("instrument", order.instrument),
-                names.id("account", order.account),
-                names.id("strategy", order.strategy),
-                SIDES[order.side],
-                ORDER_TYPES[order.type],
-                TIMES_IN_FORCE[order.time_in_force],
-                order.quantity,
-                order.price,
-                order.trigger_price,
-                order.display_quantity,
-                order.expires_ns,
-                LEGS[order.leg],
-                flags,
-            )
+            request = self._port.submit(principal, *self._native(order))
         try:
             notice = await self._verdict(request, values, begin)
         except RefusedError as error:
             raise self._with_existing(error, order) from None
         self._sent.append((order, notice.order_id))
         return Submitted(self._row(notice.order_id), notice.current != REPEATED)
+
+    async def submit_linked(self, link: str, orders: Sequence[NewOrder]) -> list[Submitted]:
+        """Send 2 to 8 orders of one principal as one group: all are taken or none. Raises
+        RefusedError of the order that was refused."""
+        if self.is_closed:
+            raise RefusedError("SHUTTING_DOWN", rule="the gateway takes no new orders")
+        if not 2 <= len(orders) <= _LINKED_MAX or len({each.principal for each in orders}) != 1:
+            rule = f"2 to {_LINKED_MAX} orders of one principal"
+            raise RefusedError("BAD_LINK", field="orders", value=str(len(orders)), rule=rule)
+        principal = self.engine.names.id("principal", orders[0].principal)
+        natives = []
+        for order in orders:
+            with refusing(**msgspec.structs.asdict(order)):
+                natives.append(self._native(order))
+        with refusing(link=link):
+            request = self._port.submit_linked(principal, LINKS[link], natives)
+        if request == 0:
+            raise RefusedError("LANE_FULL", rule="the entry lane is full; try again")
+        for place in range(len(orders)):  # all before the first turn, which answers all of them
+            self._expect(request + place)
+        answers = await asyncio.gather(
+            *(
+                self._verdict(request + place, msgspec.structs.asdict(order))
+                for place, order in enumerate(orders)
+            ),
+            return_exceptions=True,
+        )
+        _raise_first(answers, orders)
+        return [
+            Submitted(self._row(notice.order_id), notice.current != REPEATED)
+            for notice in answers
+            if isinstance(notice, Notice)
+        ]
+
+    def _native(self, order: NewOrder) -> tuple[Any, ...]:
+        """The arguments of ClientPort.submit behind the principal."""
+        names = self.engine.names
+        flags = order.is_post_only * ORDER_FLAGS["post_only"]
+        flags |= order.is_reduce_only * ORDER_FLAGS["reduce_only"]
+        flags |= order.is_emulated * ORDER_FLAGS["emulate"]
+        flags |= order.is_cancel_on_disconnect * ORDER_FLAGS["cancel_on_disconnect"]
+        return (
+            order.client_order_id,
+            names.id("instrument", order.instrument),
+            names.id("account", order.account),
+            names.id("strategy", order.strategy),
+            SIDES[order.side],
+            ORDER_TYPES[order.type],
+            TIMES_IN_FORCE[order.time_in_force],
+            order.quantity,
+            order.price,
+            order.trigger_price,
+            order.display_quantity,
+            order.expires_ns,
+            LEGS[order.leg],
+            flags,
+        )
 
     async def cancel(
         self, principal: str, order_id: int, reason: CancelReason = CancelReason.CLIENT
@@ -243,6 +281,12 @@ class Router:
         while notices := self._port.notices(_NOTICES_MAX):
             for notice in (Notice(*each) for each in notices):
                 self._resolve(notice)
+                if notice.refusal and notice.order_id and not notice.request:
+                    log.error(
+                        "linked order %d is held back: %s; it is tried again",
+                        notice.order_id,
+                        describe_number(notice.refusal).name,
+                    )
                 for listener in tuple(self._listeners):
                     listener(notice)
         if self._port.overruns != self._overruns:
@@ -276,6 +320,11 @@ class Router:
             return
         future.set_result(notice)
 
+    def _expect(self, request: int) -> asyncio.Future[Notice]:
+        future: asyncio.Future[Notice] = asyncio.get_running_loop().create_future()
+        self._verdicts[request] = future
+        return future
+
     async def _verdict(
         self, request: int, values: Mapping[str, object] | None = None, begin: int = 0
     ) -> Notice:
@@ -283,8 +332,7 @@ class Router:
         says when it began."""
         if request == 0:
             raise RefusedError("LANE_FULL", rule="the entry lane is full; try again")
-        future: asyncio.Future[Notice] = asyncio.get_running_loop().create_future()
-        self._verdicts[request] = future
+        future = self._verdicts.get(request) or self._expect(request)
         self._drive.kick()
         try:
             async with asyncio.timeout(self._verdict_seconds_max):
@@ -320,6 +368,21 @@ class Router:
         if row is None:
             raise RefusedError("UNKNOWN_ORDER", field="order_id", value=order_id)
         return row
+
+
+def _raise_first(answers: Sequence[Notice | BaseException], orders: Sequence[NewOrder]) -> None:
+    """The refusal that ended the group, not the ones that followed from it."""
+    refused = [
+        (error, order)
+        for error, order in zip(answers, orders, strict=True)
+        if isinstance(error, BaseException)
+    ]
+    for error, order in refused:
+        if isinstance(error, RefusedError) and error.code != "LINK_REFUSED":
+            error.hint = error.hint or f"refused: {order.client_order_id}"
+            raise error
+    if refused:
+        raise refused[0][0]
 
 
 _WORDS = ("account", "instrument", "strategy", "leg", "side", "type")

@@ -18,6 +18,7 @@ def capabilities(venue: str, *, ack_timeout_ms: int) -> Capabilities:
         has_reduce_only=True,
         has_hedge_mode=True,
         has_funding=True,
+        has_iceberg=True,
         amend="native",
         batch_orders_max=1,
         client_order_id_length_max=64,

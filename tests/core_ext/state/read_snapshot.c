@@ -60,7 +60,8 @@ static void print_orders(void) {
   FIELD(order, reserved_quantity), FIELD(order, venue_order_id), FIELD(order, venue_time_ns);
   FIELD(order, client_id), FIELD(order, pending_client_id), FIELD(order, original_price);
   FIELD(order, original_quantity), FIELD(order, pending_client_number);
-  FIELD(order, told_cumulative);
+  FIELD(order, told_cumulative), FIELD(order, link_kind), FIELD(order, link_place);
+  FIELD(order, link_count), FIELD(order, link_released);
   FIELD(order, gate_price), FIELD(order, pending_gate_price), FIELD(order, is_renamed),
   FIELD(order, venue_id_hash);
 }

@@ -75,3 +75,52 @@ def test_rules_no_shape_fits_are_refused(length, pattern):
 def test_a_foreign_order_id_is_not_encoded(order_id):
     with pytest.raises(ValueError, match="not of instance"):
         ClientOrderIds(1, length_max=36, pattern=r"[a-z0-9]+").encode(order_id)
+
+
+def shape_of(venue):
+    length, pattern = VENUES[venue]
+    return ClientOrderIds(1, length_max=length, pattern=pattern)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_every_shape_is_a_numeral_system_with_room_so_no_two_orders_collide(venue):
+    """The premises of the bijection (docs/decisions/0026): fixed length, an alphabet without
+    repeats, room for every instance and every order; then each order id has one text."""
+    ids = shape_of(venue)
+    base = len(ids._alphabet)
+    assert len(set(ids._alphabet)) == base
+    assert base**ids._head >= 1 << 12
+    assert base**ids._tail >= 1 << 51
+    # Every carry: the last number of one more place and the first of the next differ and come back.
+    for place in range(1, ids._tail + 1):
+        for rest in {base**place - 1, base**place, base**place + 1}:
+            if 0 < rest < 1 << 51:
+                assert ids.decode(ids.encode(1 << 51 | rest)) == 1 << 51 | rest
+    for bit in range(51):
+        order_id = 1 << 51 | 1 << bit
+        assert ids.decode(ids.encode(order_id)) == order_id
+
+
+@pytest.mark.parametrize("venue", VENUES)
+@given(first=REST, second=REST)
+def test_ids_rise_as_text_with_the_order(venue, first, second):
+    ids = shape_of(venue)
+    assert list(ids._alphabet) == sorted(ids._alphabet)
+    texts = [ids.encode(1 << 51 | rest) for rest in sorted({first, second})]
+    assert texts == sorted(texts)
+
+
+PARTS = st.tuples(
+    st.integers(1, 4095), st.integers(1, (1 << 20) - 1), st.integers(1, (1 << 31) - 1)
+)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+@given(orders=st.lists(PARTS, min_size=2, max_size=30, unique=True))
+def test_restarts_instances_and_hosts_share_no_id(venue, orders):
+    length, pattern = VENUES[venue]
+    texts = set()
+    for instance, epoch, sequence in orders:
+        ids = ClientOrderIds(instance, length_max=length, pattern=pattern)
+        texts.add(ids.encode(instance << 51 | epoch << 31 | sequence))
+    assert len(texts) == len(orders)

@@ -45,6 +45,10 @@ struct EngineCounters {
   std::uint64_t expired_by_engine = 0;
   std::uint64_t triggered_by_engine = 0;
   std::uint64_t route_rules_missed = 0;  // orders whose prepared rules were not at hand
+  std::uint64_t links_released = 0;   // orders let go by the order they waited for
+  std::uint64_t links_canceled = 0;   // cancels because of another member's execution or end
+  std::uint64_t links_refused = 0;    // what a group needs and a check or the gate refused
+  std::uint64_t links_anomalous = 0;  // executions beyond, or without, what a group covers
 };
 
 class Engine {
@@ -62,6 +66,11 @@ class Engine {
   Notice cancel(const CancelMessage& message, std::uint32_t port) noexcept;
   Notice replace(const ReplaceMessage& message, std::uint32_t port) noexcept;
   Notice mass_cancel(const MassCancelMessage& message, std::uint32_t port) noexcept;
+
+  /// Orders that live and end together: all of them or none; each has its own verdict on the port.
+  /// Returns the first refusal.
+  Refusal submit_linked(LinkKind kind, const NewOrderMessage* orders, std::size_t count,
+                        std::uint32_t port) noexcept;
 
   // --- Facts. Engine thread; never refused. ---
   void on_fact(RecordKind kind, const OrderFact& fact) noexcept;
@@ -149,9 +158,13 @@ class Engine {
     std::int64_t amount_e4 = 0;     // what it holds at the gate
     std::uint64_t fingerprint = 0;  // of the duplicate check, 0 = not looked for
     bool is_emulated = false;       // held back: the gateway triggers it
+    OrderLink link{};               // of a group; zero = it stands alone
   };
 
   // Admission and checks (engine_orders.cpp).
+  [[nodiscard]] Refusal check_flow(VenuePort* port, Durability durability,
+                                   std::int64_t now_ns) noexcept;
+  /// The flow, and a free slot.
   [[nodiscard]] Refusal check_space(VenuePort* port, Durability durability,
                                     std::int64_t now_ns) noexcept;
   [[nodiscard]] Refusal check_identity(const NewOrderMessage& message) const noexcept;
@@ -162,7 +175,7 @@ class Engine {
                                          bool& is_emulated) const noexcept;
   [[nodiscard]] Refusal check_venue(const Route& route) const noexcept;
   [[nodiscard]] bool find_repeated(const NewOrderMessage& message, std::uint32_t port,
-                                   Notice& answer) noexcept;
+                                   Notice& answer, OrderLink link = {}) noexcept;
   /// Slot of the order that was made under the message's client id, kNoSlot = none.
   [[nodiscard]] std::uint32_t made_under(const NewOrderMessage& message) const noexcept;
   [[nodiscard]] std::int64_t protection_price(const NewOrderMessage& message,
@@ -174,6 +187,7 @@ class Engine {
   Notice accept(const Candidate& candidate) noexcept;
   Notice accept_held(const Candidate& candidate) noexcept;
   Notice accepted(const Candidate& candidate, OrderId id, Sequence sequence) noexcept;
+  [[nodiscard]] static std::uint32_t length_of(const Candidate& candidate) noexcept;
   void write_new(const Candidate& candidate, std::uint8_t* record, std::uint32_t length,
                  OrderId id) noexcept;
   Notice refuse(const NewOrderMessage& message, std::uint32_t port, GateVerdict verdict) noexcept;
@@ -183,8 +197,8 @@ class Engine {
   [[nodiscard]] bool orders_left() const noexcept {
     return state_.orders.has_room() && state_.orders_made + 1 < kOrderSequenceMax;
   }
-  [[nodiscard]] static bool has_same_content(const Order& order,
-                                             const NewOrderMessage& message) noexcept;
+  [[nodiscard]] static bool has_same_content(const Order& order, const NewOrderMessage& message,
+                                             OrderLink link) noexcept;
 
   // Cancel and replace (engine_changes.cpp).
   /// Whether the venue has never seen the order: held for a trigger, or waiting for the disk.
@@ -196,6 +210,9 @@ class Engine {
                                           std::int64_t price, std::int64_t quantity) noexcept;
   /// Whether a replace may take its new client id.
   [[nodiscard]] Refusal check_new_name(const ReplaceMessage& message) const noexcept;
+  /// Journals and sends new terms that every check let pass.
+  Notice send_replace(std::uint32_t slot, const ReplaceMessage& message, std::int64_t price,
+                      std::int64_t quantity, std::uint32_t port) noexcept;
   void notify(ClientPort& client, const Notice& notice) noexcept {
     auto* place = reinterpret_cast<Notice*>(client.notices.claim());
     if (place == nullptr) [[unlikely]] {
@@ -235,6 +252,66 @@ class Engine {
   Notice refuse_change(RecordKind kind, const MessageHeader& header, OrderId order_id,
                        std::uint32_t port, const GateVerdict& verdict) noexcept;
 
+  // Linked orders (engine_links.cpp).
+  struct LinkedGroup;
+  struct LinkPlan;
+  enum class LinkStep : std::uint8_t { kSettled, kUnderWay, kBlocked };
+  /// What the other members hold at the gate that the order shares with them.
+  struct SharedRoom {
+    std::int64_t quantity = 0;      // of all of them
+    std::int64_t quantity_max = 0;  // of the largest
+    std::int64_t notional_e4 = 0;
+    std::int64_t notional_max_e4 = 0;
+  };
+  /// What the checks of an order that is let go work out.
+  struct Release {
+    std::int64_t price = 0;  // protection price for orders without one
+    std::int64_t amount_e4 = 0;
+    bool is_emulated = false;
+    bool is_new = false;  // it does not yet count among the open orders
+  };
+  [[nodiscard]] Refusal check_group(LinkKind kind, const NewOrderMessage* orders,
+                                    std::size_t count) const noexcept;
+  [[nodiscard]] Refusal check_member(const NewOrderMessage& order, std::uint32_t port,
+                                     std::uint32_t& route) noexcept;
+  [[nodiscard]] GateVerdict check_together(LinkKind kind, const NewOrderMessage* orders,
+                                           std::size_t count, std::uint32_t route,
+                                           std::size_t& place) noexcept;
+  Refusal refuse_group(const NewOrderMessage* orders, std::size_t count, std::size_t place,
+                       std::uint32_t port, const GateVerdict& verdict) noexcept;
+  [[nodiscard]] bool find_repeated_group(LinkKind kind, const NewOrderMessage* orders,
+                                         std::size_t count, std::uint32_t port) noexcept;
+  void accept_group(LinkKind kind, const NewOrderMessage* orders, std::size_t count,
+                    std::uint32_t route, std::uint32_t port, std::uint8_t* record,
+                    std::uint32_t bytes) noexcept;
+  /// A linked order has changed: its group is looked at before the turn ends.
+  void touch_link(const Order& order) noexcept {
+    if (!order.link.is_linked()) [[likely]]
+      return;
+    const OrderId head = link_head(order.order_id, order.link);
+    if (touched_links_.empty() || touched_links_.back() != head) touched_links_.push_back(head);
+  }
+  /// What an event of a linked order means for its group; from tell_owner() alone.
+  void note_link(const Order& order, RecordKind kind) noexcept;
+  /// Brings every touched group to where its rows say it should be.
+  void settle_links() noexcept;
+  void settle_links_due(std::int64_t now_ns) noexcept;
+  void settle_link(OrderId head) noexcept;
+  void wait_link(OrderId head) noexcept;
+  [[nodiscard]] LinkedGroup gather_link(OrderId head) const noexcept;
+  [[nodiscard]] LinkPlan plan_link(const LinkedGroup& group) const noexcept;
+  [[nodiscard]] LinkStep settle_member(const LinkedGroup& group, const LinkPlan& plan,
+                                       std::uint32_t slot) noexcept;
+  [[nodiscard]] LinkStep cancel_linked(std::uint32_t slot) noexcept;
+  [[nodiscard]] LinkStep resize_linked(std::uint32_t slot, std::int64_t quantity) noexcept;
+  [[nodiscard]] GateVerdict release_linked(std::uint32_t slot, std::int64_t quantity) noexcept;
+  [[nodiscard]] GateVerdict check_release(const NewOrderMessage& wanted, std::uint32_t route_index,
+                                          const SharedRoom& shared, Release& out) noexcept;
+  [[nodiscard]] SharedRoom shared_room(const Order& order) const noexcept;
+  /// A group cannot have what it needs: journaled and told once per reason.
+  void tell_refused_link(const Order& order, std::int64_t quantity,
+                         const GateVerdict& verdict) noexcept;
+
   // Facts (engine_facts.cpp).
   void record_anomaly(OrderId order_id, RecordKind kind, std::uint8_t state, AnomalyCode code,
                       const TradeId& trade_id) noexcept;
@@ -267,6 +344,8 @@ class Engine {
   std::size_t turn_orders(std::size_t limit) noexcept;
   /// Takes the new order at the head of the lane without copying it first; false = not possible.
   [[nodiscard]] bool submit_in_place(ClientPort& port) noexcept;
+  /// Takes the group at the head of the lane; false = it is not complete yet.
+  [[nodiscard]] bool take_linked(ClientPort& port) noexcept;
   void dispatch_fact(const AnyMessage& message) noexcept;
   void release_gated() noexcept;
   void poll_kill_word() noexcept;
@@ -325,6 +404,17 @@ class Engine {
     std::int64_t wait_ns = 0;
   };
   std::vector<Emulated> emulated_;  // bounded by the order table; waits for a trigger or an expiry
+  std::vector<OrderId> touched_links_;  // heads of groups to look at before the turn ends
+  /// A group that is not where it should be: asked again later, less and less often.
+  struct LinkWait {
+    OrderId head;
+    std::int64_t retry_ns;
+    std::int64_t wait_ns;
+    Refusal told;  // the owner has been told of
+  };
+  std::vector<LinkWait> waiting_links_;  // bounded by the order table
+  [[nodiscard]] LinkWait* find_link_wait(OrderId head) noexcept;
+  LinkWait& make_link_wait(OrderId head) noexcept;
   struct Fingerprint {
     std::uint64_t value = 0;
     std::int64_t time_ns = 0;

@@ -9,6 +9,7 @@
 #include "gateway_core/memory/relaxed.hpp"
 #include "gateway_core/order/order_state.hpp"
 #include "gateway_core/record/kinds.hpp"
+#include "gateway_core/types/link.hpp"
 
 namespace gateway {
 
@@ -66,7 +67,7 @@ struct alignas(64) Order {
   std::int64_t told_cumulative = 0;  // executed by the venue's account when it ended the order
   std::int64_t pending_gate_price = 0;
   std::uint32_t is_renamed = 0;  // the client number in force came with a replace
-  std::uint32_t reserved = 0;
+  OrderLink link;                // zero = it stands alone
   // Lines 5 and 6.
   ClientId client_id;
   ClientId pending_client_id;
@@ -88,6 +89,7 @@ static_assert(std::has_unique_object_representations_v<Order>);
 /// Whether the gateway itself waits for the order's trigger: the venue has never named it.
 [[nodiscard]] inline bool is_held_for_trigger(const Order& order) noexcept {
   return (order.flags & kEmulate) != 0 && order.venue_order_id.empty() &&
+         !order.link.is_waiting() &&
          static_cast<OrderState>(order.state) == OrderState::kUntriggered;
 }
 /// Whether an acceptance tells that the venue's trigger fired: it names neither id nor reason.

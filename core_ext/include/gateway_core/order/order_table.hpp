@@ -40,6 +40,9 @@ class OrderTable {
   }
   [[nodiscard]] std::uint32_t remembered() const noexcept { return terminal_.count; }
   [[nodiscard]] bool has_room() const noexcept { return used_ < capacity_ || terminal_.count != 0; }
+  [[nodiscard]] bool has_room_for(std::uint32_t orders) const noexcept {
+    return capacity_ - used_ + terminal_.count >= orders;
+  }
 
   [[nodiscard]] Order& at(std::uint32_t slot) noexcept { return slots_[slot]; }
   [[nodiscard]] const Order& at(std::uint32_t slot) const noexcept { return slots_[slot]; }

@@ -21,6 +21,7 @@ enum class MessageKind : std::uint16_t {
   kMassCancel = 4,
   kQuery = 5,  // shared-memory ports alone
   kPing = 6,
+  kLinkedOrders = 7,  // ports of this process alone
   // Venue port, inbound: a fact carries a record payload.
   kFact = 16,
   kFill = 17,
@@ -63,6 +64,14 @@ struct NewOrderMessage {
   std::uint64_t reserved_tail[8];
 };
 static_assert(sizeof(NewOrderMessage) == 256 && offsetof(NewOrderMessage, client_id) == 128);
+
+/// In front of 2 to kLinkedMax NewOrderMessages of two entries each, all counted in
+/// header.entries; header.detail is the LinkKind.
+struct LinkedOrdersMessage {
+  MessageHeader header;
+  std::uint64_t reserved[14];
+};
+static_assert(sizeof(LinkedOrdersMessage) == kEntryBytes);
 
 struct CancelMessage {
   MessageHeader header;

@@ -7,6 +7,7 @@
 #include "gateway_core/record/header.hpp"
 #include "gateway_core/types/fixed_point.hpp"
 #include "gateway_core/types/ids.hpp"
+#include "gateway_core/types/link.hpp"
 #include "gateway_core/types/side.hpp"
 #include "gateway_core/types/text.hpp"
 
@@ -95,7 +96,7 @@ struct VenueDefined {
   std::uint32_t is_simulated;
   std::uint32_t order_types;     // bit 1 << OrderType
   std::uint32_t times_in_force;  // bit 1 << TimeInForce
-  std::uint32_t flags;           // order flags offered (kPostOnly | kReduceOnly | ...)
+  std::uint32_t flags;           // order flags offered (kPostOnly | ...), and kOffersIceberg
   std::uint32_t amend;           // 0 none, 1 native, 2 cancel_new
   std::uint32_t ack_timeout_ms;
 };
@@ -245,7 +246,9 @@ struct OrderConditions {
   std::int64_t trigger_price;
   std::int64_t display_quantity;
   std::int64_t expires_ns;
-  std::uint64_t reserved[5];
+  OrderLink link;  // zero = the order stands alone
+  std::uint32_t reserved_word;
+  std::uint64_t reserved[4];
 };
 
 /// Audit of a refusal by the gate. Changes no state: the client id stays free.
@@ -288,11 +291,22 @@ struct ReplaceRequested {
   ClientId client_id;  // new client id, empty when numeric or absent
 };
 
+enum class TriggeredBy : std::uint64_t {
+  kVenue = 0,
+  kGateway = 1,   // we held the order for its trigger and send it now
+  kLink = 2,      // we held the order for its link and send it now
+  kLinkHeld = 3,  // we held the order for its link and hold it for its trigger from now on
+};
+
 struct OrderTriggered {
   OrderId order_id;
   std::int64_t trigger_price_seen;
-  std::uint64_t by_gateway;  // 1 = we held the order and send it now
-  std::uint64_t reserved[5];
+  std::uint64_t by_gateway;      // TriggeredBy
+  std::int64_t quantity;         // released by its link: the quantity that is sent, else 0
+  std::int64_t price;            // released by its link: what the gate was asked for, else 0
+  std::int64_t reference_price;  // released by its link: volatile input of the gate, else 0
+  std::uint64_t limits_version;  // released by its link, else 0
+  std::uint64_t reserved;
 };
 
 /// Accepted (working or untriggered at the venue), canceled, expired, replaced, not sent, unknown:
@@ -347,6 +361,7 @@ enum class CancelReason : std::uint64_t {
   kShutdown = 4,
   kExpiry = 5,
   kOperator = 6,
+  kLink = 7,  // another member of its group executed or ended
 };
 
 /// One execution. `value` is the authority, the price is information. After-image is asserted by
@@ -437,7 +452,9 @@ enum class AnomalyCode : std::uint64_t {
   kDuplicateFill = 5,
   kUnknownInstrument = 6,
   kUnknownFill = 7,
-  kNoTradeId = 8,  // a fill without an id could never be told from another one
+  kNoTradeId = 8,       // a fill without an id could never be told from another one
+  kLinkOverfill = 9,    // linked orders executed more together than their group was to
+  kLinkUncovered = 10,  // an entry executed and no exit is left to leave again
 };
 
 /// Connect, gap and reconcile states of a venue. New orders need kReconciled.

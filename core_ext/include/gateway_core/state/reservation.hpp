@@ -25,6 +25,8 @@ namespace gateway {
     amount = std::max(amount, row.amount_e4(order.pending_gate_price, wanted));
     quantity = std::max(quantity, wanted);
   }
+  if (order.link.is_waiting()) [[unlikely]]
+    quantity = amount = 0;  // judged when its link lets it go
   const RouteChange change{.working = quantity - order.reserved_quantity,
                            .working_e4 = amount - order.reserved_notional_e4};
   put(order.reserved_quantity, quantity);

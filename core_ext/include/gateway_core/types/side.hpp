@@ -42,6 +42,9 @@ inline constexpr std::uint8_t kExternalOrder = 64;  // made by someone else, ado
 // Its session is to be its life: what is open of it is canceled when the session is gone.
 inline constexpr std::uint8_t kCancelOnDisconnect = 128;
 
+// What a venue offers beside the order flags above: not in an order, so beyond its byte.
+inline constexpr std::uint32_t kOffersIceberg = 256;
+
 /// Place of a side in a pair of values: buy first.
 [[nodiscard]] constexpr int index_of(Side side) noexcept { return side == Side::kSell ? 1 : 0; }
 [[nodiscard]] constexpr std::int64_t sign_of(Side side) noexcept {
