@@ -120,6 +120,7 @@ std::uint64_t submit(ClientPortHandle& port, PrincipalId principal, std::string_
   message.time_in_force = static_cast<TimeInForce>(time_in_force);
   message.leg = static_cast<std::uint8_t>(leg);
   message.flags = static_cast<std::uint8_t>(flags | kTextClientId);
+  message.overrides = static_cast<std::uint8_t>(flags >> 8);  // a second byte of the same wishes
   const std::uint64_t request = port.port->last_request + 1;
   set_header(message, MessageKind::kNewOrder, principal, request);
   if (place != nullptr) {

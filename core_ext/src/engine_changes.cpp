@@ -89,6 +89,8 @@ Notice Engine::send_cancel(std::uint32_t slot, PrincipalId principal, std::uint6
                          {.refusal = Refusal::kJournalBehind});
   }
   for (LevelEntity* level : route.levels) level->cancels.take(now_ns_, level->cancel_rate);
+  if (route.limits.guards != 0) [[unlikely]]
+    note_breaker(route, &BreakerCounts::messages);
   const Notice notice =
       answer(port, {.sequence = sequence,
                     .request = request,
@@ -187,6 +189,7 @@ GateVerdict Engine::check_replace(const ReplaceMessage& message, const Order& or
       .side = order.side,
       .is_reduce_only = (order.flags & kReduceOnly) != 0 || closes_leg(route.leg, order.side),
       .counts_as_order = false,
+      .is_size_overridden = false,
       .price = price,
       .collar_reference = order.trigger_price != 0 ? order.trigger_price : row.reference.price,
       .quantity = std::max(quantity, order.quantity),
@@ -194,9 +197,7 @@ GateVerdict Engine::check_replace(const ReplaceMessage& message, const Order& or
       .notional_e4 = row.amount_e4(counted, quantity),
       .added_notional_e4 = std::max<std::int64_t>(amount - order.reserved_notional_e4, 0),
       .now_ns = now_ns_};
-  const GateView view = route.view();
-  return passes_gate(view, wanted) ? GateVerdict{}
-                                   : explain_gate(view, wanted, row.definition.quantity_scale);
+  return passes_gate(route.view(), wanted) ? GateVerdict{} : explain(route, wanted);
 }
 
 Refusal Engine::check_new_name(const ReplaceMessage& message) const noexcept {
@@ -247,6 +248,8 @@ Notice Engine::replace(const ReplaceMessage& message, std::uint32_t port) noexce
                          {.refusal = Refusal::kJournalBehind});
   }
   for (LevelEntity* level : route.levels) level->orders.take(now_ns_, level->order_rate);
+  if (route.limits.guards != 0) [[unlikely]]
+    note_breaker(route, &BreakerCounts::messages);
   OutboundEntry entry = outbound_of(order, RecordKind::kReplaceRequested, state_.epoch, sequence);
   entry.price = price;
   entry.quantity = quantity;

@@ -114,6 +114,7 @@ void Engine::on_fact(RecordKind kind, const OrderFact& told) noexcept {
     measurement_.record_ns(telemetry::Stage::kAck, now_ns_ - order.created_ns, fact.order_id);
   }
   tell_owner(order, sequence, kind);
+  note_fact(kind, order);
   if (is_overfull) record_anomaly(fact.order_id, kind, order.state, AnomalyCode::kOverfill, {});
 }
 
@@ -249,7 +250,9 @@ void Engine::take_fill(const OrderFilled& seen, Key128 key) noexcept {
   ++counters_.fills;
   state_.fills.prefetch_next();
   judge_fill(seen, slot);
-  if (slot != kNoSlot) tell_owner(state_.orders.at(slot), sequence, RecordKind::kOrderFilled);
+  if (slot == kNoSlot) return;
+  tell_owner(state_.orders.at(slot), sequence, RecordKind::kOrderFilled);
+  note_fill(route_index, seen.side);
 }
 
 void Engine::judge_fill(const OrderFilled& seen, std::uint32_t slot) noexcept {
@@ -368,6 +371,9 @@ void Engine::on_session(const VenueState& session) noexcept {
   }
   VenueState record = session;
   record.since_ns = now_ns_;
+  const bool is_lost = session.state == static_cast<std::uint32_t>(VenueSession::kDown) &&
+                       state_.registry.venues.at(session.venue).session != VenueSession::kDown;
+  if (is_lost) note_session(session.venue);
   append(RecordKind::kVenueState, record, {});
 }
 

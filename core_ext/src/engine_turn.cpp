@@ -66,6 +66,7 @@ Engine::Engine(State& state, journal::Writer& writer, Clock& clock, const Engine
   emulated_.reserve(state.orders.capacity());
   now_ns_ = std::max(clock.now_ns(), state.last_time_ns);
   kill_word_seen_ = kill_word_journaled_ = writer.kill_word_seen();
+  watch_all();
 }
 
 std::int64_t Engine::now_ns() noexcept {
@@ -357,6 +358,7 @@ bool Engine::is_timed_here(const Order& order) const noexcept {
 }
 
 void Engine::run_timers(std::int64_t now) noexcept {
+  look_at_breakers(now);
   std::size_t kept = 0;
   for (std::size_t i = 0; i < emulated_.size(); ++i) {
     Emulated entry = emulated_[i];

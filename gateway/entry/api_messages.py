@@ -121,6 +121,7 @@ class NewOrderMessage(Message, kw_only=True):
     post_only: bool = False
     reduce_only: bool = False
     emulate: bool = False
+    override_size: bool = False
 
 
 class ReplaceOrderMessage(Message, kw_only=True):

@@ -74,6 +74,8 @@ class Desk:
     ) -> Submitted:
         """One order through the gate. The wish of its session is journaled with it."""
         who.require("trade")
+        if message.override_size:
+            who.require("override")
         if self.state == "starting":
             raise RefusedError("NOT_READY", rule="the gateway has not finished starting")
         for field in ("quantity", "price", "trigger_price", "display_quantity"):
@@ -97,6 +99,7 @@ class Desk:
                 is_post_only=message.post_only,
                 is_reduce_only=message.reduce_only,
                 is_emulated=message.emulate,
+                is_size_overridden=message.override_size,
                 is_cancel_on_disconnect=is_cancel_on_disconnect,
             )
         )

@@ -64,6 +64,7 @@ class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
     is_post_only: bool = False
     is_reduce_only: bool = False
     is_emulated: bool = False
+    is_size_overridden: bool = False
     is_cancel_on_disconnect: bool = False
 
 
@@ -109,6 +110,7 @@ class Router:
         flags |= order.is_reduce_only * ORDER_FLAGS["reduce_only"]
         flags |= order.is_emulated * ORDER_FLAGS["emulate"]
         flags |= order.is_cancel_on_disconnect * ORDER_FLAGS["cancel_on_disconnect"]
+        flags |= order.is_size_overridden * ORDER_FLAGS["override_size"]
         values = msgspec.structs.asdict(order)
         begin = self.engine.measurement.timestamp()
         with refusing(**values):

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "gateway_core/engine/guard_watch.hpp"
 #include "gateway_core/engine/route_rules.hpp"
 #include "gateway_core/journal/writer.hpp"
 #include "gateway_core/platform/clock.hpp"
@@ -82,8 +83,14 @@ class Engine {
   Sequence record_control(RecordKind kind, const Payload& content, PrincipalId actor = 0) noexcept {
     if (is_closed_) return 0;
     (void)now_ns();
-    return append(kind, content, {.actor = actor});
+    const Sequence sequence = append(kind, content, {.actor = actor});
+    if constexpr (std::is_same_v<Payload, GuardsSet>) {
+      if (sequence != 0) watch(static_cast<Level>(content.level), content.id);
+    }
+    return sequence;
   }
+  /// Limits and guards of one level entity at once. Allocates where a guard is new. 0 = no space.
+  Sequence set_limits(const LimitsSet& limits, const GuardsSet& guards, PrincipalId actor) noexcept;
 
   ClientPort& open_client_port(const std::string& name, std::size_t capacity);
   VenuePort& open_venue_port(VenueId venue, std::size_t capacity);
@@ -154,6 +161,8 @@ class Engine {
   [[nodiscard]] std::int64_t protection_price(const NewOrderMessage& message,
                                               const Route& route) const noexcept;
   [[nodiscard]] GateVerdict check_gate(Candidate& candidate) noexcept;
+  /// Why the gate did not pass an order; it never says nothing when there is something. Cold.
+  [[nodiscard]] GateVerdict explain(const Route& route, const GateOrder& order) noexcept;
   [[nodiscard]] bool is_duplicate(Candidate& candidate) const noexcept;
   void remember_fingerprint(const Candidate& candidate) noexcept;
   [[nodiscard]] OrderId next_order_id() const noexcept;
@@ -204,6 +213,24 @@ class Engine {
   void trigger_emulated(InstrumentId instrument, std::int64_t price) noexcept;
   [[nodiscard]] bool end_emulated(const Order& order) noexcept;  // false: not now
   [[nodiscard]] bool is_timed_here(const Order& order) const noexcept;
+
+  // Guards (engine_guards.cpp).
+  /// Makes room to watch a level whose guards changed; the first with sizes learns what is usual.
+  void watch(Level level, std::uint32_t id);
+  void watch_all();
+  void learn_sizes() noexcept;
+  void tell_breaker(LevelWatch& watched) noexcept;
+  void note_order(const Candidate& candidate, OrderId id, Sequence sequence) noexcept;
+  /// The one hook of the fill path: a fill of an own order was booked.
+  void note_fill(std::uint32_t route, Side side) noexcept;
+  void note_repeat(const Route& route, Side side, int kind) noexcept;
+  void note_breaker(const Route& route, std::uint64_t BreakerCounts::* count) noexcept;
+  void note_fact(RecordKind kind, const Order& order) noexcept;
+  void note_session(VenueId venue) noexcept;
+  Sequence latch(Level level, std::uint32_t id, LatchCause cause, const char* reason) noexcept;
+  void look_at_breakers(std::int64_t now_ns) noexcept;
+  void open_breaker(LevelWatch& watched, const BreakerWindow::Finding& found) noexcept;
+  void close_breaker(const LevelWatch& watched, const LevelEntity& level) noexcept;
 
   // Turn (engine_turn.cpp).
   std::size_t turn_urgent(std::size_t limit) noexcept;
@@ -264,6 +291,8 @@ class Engine {
     std::int64_t time_ns = 0;
   };
   std::unique_ptr<Fingerprint[]> fingerprints_;  // duplicate check, volatile
+  std::vector<LevelWatch> watches_;              // levels with guards over time
+  bool is_learning_sizes_ = false;               // sizes are remembered from here on
 };
 
 inline constexpr std::size_t kFingerprints = 8192;
