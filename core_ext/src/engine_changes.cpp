@@ -225,6 +225,7 @@ Notice Engine::replace(const ReplaceMessage& message, std::uint32_t port) noexce
   const std::int64_t price = message.price != 0 ? message.price : order.price;
   const std::int64_t quantity = message.quantity != 0 ? message.quantity : order.quantity;
   GateVerdict verdict = check_replace(message, order, price, quantity);
+  if (verdict.level >= 0) refused_.name(port, message.header.request);
   if (verdict.refusal == Refusal::kNone) verdict.refusal = check_new_name(message);
   if (verdict.refusal != Refusal::kNone) {
     return refuse_change(RecordKind::kReplaceRejected, message.header, message.order_id, port,

@@ -241,7 +241,7 @@ GateVerdict Engine::check_gate(Candidate& candidate) noexcept {
   return {};
 }
 
-GateVerdict Engine::explain(const Route& route, const GateOrder& order) noexcept {
+GateVerdict Engine::explain(Route& route, const GateOrder& order) noexcept {
   const GateView view = route.view();
   if (view.limits->self_trade_mask != 0) {
     // Own prices are a bound; nobody is refused for one that is gone.
@@ -252,6 +252,7 @@ GateVerdict Engine::explain(const Route& route, const GateOrder& order) noexcept
       explain_gate(view, order, route.instrument_row->definition.quantity_scale);
   // The pass found a sum out of its range where every single rule seems kept: nobody may say yes.
   if (found.refusal == Refusal::kNone) found.refusal = Refusal::kOverflow;
+  refused_.note(route, order, found);
   return found;
 }
 
@@ -310,6 +311,7 @@ Notice Engine::decide(const NewOrderMessage& message, std::uint32_t port) noexce
   const GateVerdict verdict = check_gate(candidate);
   at_ = measurement_.record(telemetry::Stage::kGate, at_);
   if (verdict.refusal != Refusal::kNone) [[unlikely]] {
+    refused_.name(port, message.header.request);
     return refuse(message, port, verdict);
   }
   const Route& route = state_.routes.at(candidate.route_index);

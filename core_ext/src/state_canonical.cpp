@@ -294,6 +294,7 @@ bool get_orders(In& in, State& state) {
       state.names.await_number(order.principal, order.pending_client_number, order.order_id);
     }
     if (is_open(static_cast<OrderState>(order.state))) state.own.link(order, slot);
+    if (static_cast<OrderState>(order.state) == OrderState::kUnknown) ++state.unknown_orders;
     if (order.pending_price != 0 && can_rest(order)) state.own.tell(order, order.pending_price);
     Route& route = state.routes.at(order.route);
     route.shared->add_working(order.side, order.reserved_quantity);

@@ -139,6 +139,8 @@ RouteChange State::settle(Order& order, const Route& route, std::uint32_t slot,
                           OrderState next) noexcept {
   const auto was = static_cast<OrderState>(order.state);
   put(order.state, static_cast<std::uint8_t>(next));
+  unknown_orders += static_cast<std::uint32_t>(next == OrderState::kUnknown) -
+                    static_cast<std::uint32_t>(was == OrderState::kUnknown);
   const int opened = static_cast<int>(is_open(next)) - static_cast<int>(is_open(was));
   if (opened < 0) {
     put(order.overlay, 0);

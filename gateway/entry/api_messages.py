@@ -32,6 +32,7 @@ __all__ = [
     "ReplaceOrderMessage",
     "SetLimits",
     "StatusAnswer",
+    "TellMeasures",
     "TradingStatesAnswer",
     "WsAnswer",
     "WsCancel",
@@ -140,6 +141,16 @@ class SetLimits(Message, kw_only=True):
     fields: dict[str, str | int]
     actor: Actor
     reason: Reason
+
+
+class TellMeasures(Message, kw_only=True):
+    """What guards of one level entity are held against: margin headroom, result of the trading
+    period, and of an instrument the greeks of one unit."""
+
+    level: LevelName
+    name: EntityName = ""
+    fields: dict[str, str]
+    actor: Actor
 
 
 class Kill(Message, kw_only=True):

@@ -21,6 +21,7 @@ from gateway.entry.api_messages import (
     ReplaceOrderMessage,
     SetLimits,
     StatusAnswer,
+    TellMeasures,
 )
 from gateway.entry.field_rules import near_hint
 from gateway.entry.keys import Identity
@@ -173,6 +174,14 @@ class Desk:
             principal=principal,
         )
 
+    def tell_measures(self, who: Identity, message: TellMeasures) -> int:
+        """What guards are held against; whoever tells it decides whether orders pass."""
+        who.require("admin")
+        _check_target(message)
+        return self.engine.tell_measures(
+            message.level, message.name, message.fields, actor=message.actor
+        )
+
     async def kill(self, who: Identity, message: Kill) -> tuple[int, int]:
         """Halt with a latch, then cancel what is open there. Returns (sequence, cancels sent)."""
         if "cancel" not in who.scopes:
@@ -268,7 +277,7 @@ def error_body(error: RefusedError, request_id: str = "") -> Row:
     return body
 
 
-def _check_target(message: SetLimits | Enable) -> None:
+def _check_target(message: SetLimits | TellMeasures | Enable) -> None:
     """What lets more through must name what it means; a kill is taken as it comes."""
     if message.level == "firm" and message.name not in ("", "firm"):
         raise RefusedError("RANGE", field="name", value=message.name, rule="the firm has no name")

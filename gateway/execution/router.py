@@ -239,6 +239,12 @@ class Router:
             return
         future.set_result(notice)
 
+    def _details(self, notice: Notice) -> Mapping[str, Any] | None:
+        """What the engine knows of a refusal of the gate beyond its notice."""
+        if notice.level < 0:
+            return None
+        return self.engine.native.refusal_details(self._port.number, notice.request)
+
     async def _verdict(
         self, request: int, values: Mapping[str, object] | None = None, begin: int = 0
     ) -> Notice:
@@ -264,7 +270,13 @@ class Router:
         if notice.kind == RecordKind.ORDER_REFUSED or notice.refusal:
             values = values or {}
             scales = self.engine.scales(str(values.get("instrument", "")))
-            raise refusal_of(notice, values=values, price_scale=scales[0], quantity_scale=scales[1])
+            raise refusal_of(
+                notice,
+                values=values,
+                price_scale=scales[0],
+                quantity_scale=scales[1],
+                details=self._details(notice),
+            )
         return notice
 
     def _with_existing(self, error: RefusedError, order: NewOrder) -> RefusedError:

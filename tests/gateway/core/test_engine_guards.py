@@ -11,7 +11,6 @@ from engine_world import (
     LIMITS,
     MARKET,
     REDUCE_ONLY,
-    SECOND_NS,
     SELL,
     STRATEGY,
     VENUE,

@@ -478,6 +478,9 @@ class Engine:
     def limits(self):
         return list(self._limits.values())
 
+    def refusal_details(self, port, request):
+        return None
+
     def trading_states(self):
         return list(self._states.values())
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "gateway_core/engine/guard_watch.hpp"
+#include "gateway_core/engine/refusal_memory.hpp"
 #include "gateway_core/engine/route_rules.hpp"
 #include "gateway_core/journal/writer.hpp"
 #include "gateway_core/platform/clock.hpp"
@@ -106,6 +107,10 @@ class Engine {
     return true;
   }
 
+  /// More about a refusal of the gate that this port was told lately. False: it is forgotten.
+  [[nodiscard]] bool refusal_details(std::uint32_t port, std::uint64_t request,
+                                     RefusalDetails& out) noexcept;
+
   /// The order with this client number, or the one whose pending replace brings it; 0 = none.
   [[nodiscard]] OrderId order_of_number(PrincipalId principal, std::uint64_t number) const noexcept;
   [[nodiscard]] State& state() noexcept { return state_; }
@@ -162,7 +167,7 @@ class Engine {
                                               const Route& route) const noexcept;
   [[nodiscard]] GateVerdict check_gate(Candidate& candidate) noexcept;
   /// Why the gate did not pass an order; it never says nothing when there is something. Cold.
-  [[nodiscard]] GateVerdict explain(const Route& route, const GateOrder& order) noexcept;
+  [[nodiscard]] GateVerdict explain(Route& route, const GateOrder& order) noexcept;
   [[nodiscard]] bool is_duplicate(Candidate& candidate) const noexcept;
   void remember_fingerprint(const Candidate& candidate) noexcept;
   [[nodiscard]] OrderId next_order_id() const noexcept;
@@ -232,6 +237,9 @@ class Engine {
   void open_breaker(LevelWatch& watched, const BreakerWindow::Finding& found) noexcept;
   void close_breaker(const LevelWatch& watched, const LevelEntity& level) noexcept;
 
+  [[nodiscard]] std::int64_t nearest_quantity(const RefusalMemory::Entry& refused) noexcept;
+  [[nodiscard]] std::int64_t unknown_share(const RefusalMemory::Entry& refused) const noexcept;
+
   // Turn (engine_turn.cpp).
   std::size_t turn_urgent(std::size_t limit) noexcept;
   std::size_t turn_facts(std::size_t limit) noexcept;
@@ -291,6 +299,7 @@ class Engine {
     std::int64_t time_ns = 0;
   };
   std::unique_ptr<Fingerprint[]> fingerprints_;  // duplicate check, volatile
+  RefusalMemory refused_;
   std::vector<LevelWatch> watches_;              // levels with guards over time
   bool is_learning_sizes_ = false;               // sizes are remembered from here on
 };

@@ -54,6 +54,7 @@ class State {
   // Venue time up to which the balances of an account are known to hold its funding: the newest
   // payment booked, before the first one the time of its first balance record.
   std::int64_t funding_known_ns[kAccountsMax] = {};
+  std::uint32_t unknown_orders = 0;  // in state UNKNOWN, derived
   std::int64_t last_time_ns = 0;  // journal time, never decreases
   std::uint64_t counts[64] = {};  // records applied per kind
 
