@@ -277,13 +277,24 @@ void guard_count(const nb::dict& fields, const char* name, std::uint32_t& count,
   }
 }
 
-constexpr const char* kGuardNames[] = {
-    "loss_max",           "drawdown_max",        "delta_max",
-    "gamma_max",          "vega_max",            "breaker_loss_max",
-    "margin_bps",         "self_trade_refused",  "repeat_orders_max",
-    "repeat_fills_max",   "repeat_window_ms",    "fat_finger_soft",
-    "fat_finger_hard",    "breaker_window_ms",   "breaker_rejects_max",
-    "breaker_errors_max", "breaker_messages_max", "breaker_move_bps"};
+constexpr const char* kGuardNames[] = {"loss_max",
+                                       "drawdown_max",
+                                       "delta_max",
+                                       "gamma_max",
+                                       "vega_max",
+                                       "breaker_loss_max",
+                                       "margin_bps",
+                                       "self_trade_refused",
+                                       "repeat_orders_max",
+                                       "repeat_fills_max",
+                                       "repeat_window_ms",
+                                       "fat_finger_soft",
+                                       "fat_finger_hard",
+                                       "breaker_window_ms",
+                                       "breaker_rejects_max",
+                                       "breaker_errors_max",
+                                       "breaker_messages_max",
+                                       "breaker_move_bps"};
 
 /// Guards as they stand, with what is given instead.
 GuardFields guard_fields(const nb::dict& fields, GuardFields out, Level level) {
@@ -431,8 +442,8 @@ Sequence set_limits(EngineHandle& handle, std::uint32_t level, std::uint32_t id,
   guards.level = level;
   guards.id = id;
   guards.fields = guard_fields(fields, entity.guard_fields, kind);
-  const bool is_raised = raises(entity.limits, record.fields) ||
-                         raises(entity.guard_fields, guards.fields);
+  const bool is_raised =
+      raises(entity.limits, record.fields) || raises(entity.guard_fields, guards.fields);
   if (entity.limits_version != 0 && is_raised && binds(registry, principal, kind, id)) {
     refuse("LIMIT_RAISE_DENIED", "principal", std::to_string(principal),
            "another person must raise it");

@@ -341,10 +341,10 @@ void for_each_level(const State& state, const Between& between, Use&& use) {
         between, 0, [&] { return registry.level_count(kind); },
         [&](std::uint32_t id) {
           const LevelEntity& from = registry.level(kind, id);
-          return LevelCopy{from.limits,         from.guard_fields,   from.measures,
-                           from.breaker,        from.limits_time_ns, from.limits_version,
-                           from.state,          from.is_latched,     from.limits_actor,
-                           from.limits_reason,  from.state_actor,    from.state_reason};
+          return LevelCopy{from.limits,        from.guard_fields,   from.measures,
+                           from.breaker,       from.limits_time_ns, from.limits_version,
+                           from.state,         from.is_latched,     from.limits_actor,
+                           from.limits_reason, from.state_actor,    from.state_reason};
         },
         [&](std::uint32_t id, const LevelCopy& copy) { use(level, id, copy); });
   }

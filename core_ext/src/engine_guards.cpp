@@ -110,8 +110,8 @@ std::int64_t Engine::nearest_quantity(const RefusalMemory::Entry& refused) noexc
   order.now_ns = now_ns();
   const auto passes = [&](std::int64_t lots) {
     order.quantity = order.added_quantity = lots * rules.lot;
-    order.notional_e4 = order.added_notional_e4 = row.amount_e4(
-        gate_price_of(order.side, order.price, row.reference.price), order.quantity);
+    order.notional_e4 = order.added_notional_e4 =
+        row.amount_e4(gate_price_of(order.side, order.price, row.reference.price), order.quantity);
     return passes_gate(view, order);
   };
   std::int64_t good = (std::max<std::int64_t>(rules.quantity_min, 1) + rules.lot - 1) / rules.lot;
@@ -152,8 +152,8 @@ namespace {
     case Refusal::kDeltaLimit:
     case Refusal::kGammaLimit:
     case Refusal::kVegaLimit: {
-      const int greek = static_cast<int>(refused.verdict.refusal) -
-                        static_cast<int>(Refusal::kDeltaLimit);
+      const int greek =
+          static_cast<int>(refused.verdict.refusal) - static_cast<int>(Refusal::kDeltaLimit);
       const auto moves = [greek](const Route& of, Side side) {
         return of.levels[0]->greek_units_e12[greek] * sign_of(side);
       };
@@ -260,8 +260,8 @@ void Engine::note_fact(RecordKind kind, const Order& order) noexcept {
 
 void Engine::note_session(VenueId venue) noexcept {
   for (LevelWatch& watched : watches_) {
-    const bool is_its = (watched.level == Level::kVenue && watched.id == venue) ||
-                        watched.level == Level::kFirm;
+    const bool is_its =
+        (watched.level == Level::kVenue && watched.id == venue) || watched.level == Level::kFirm;
     if (is_its) ++watched.breaker.counts.errors;
   }
 }
@@ -290,7 +290,8 @@ void Engine::look_at_breakers(std::int64_t now) noexcept {
 }
 
 void Engine::open_breaker(LevelWatch& watched, const BreakerWindow::Finding& found) noexcept {
-  constexpr const char* kWords[] = {"", "messages", "rejects", "errors", "loss (10^-4)", "move bps"};
+  constexpr const char* kWords[] = {"",       "messages",     "rejects",
+                                    "errors", "loss (10^-4)", "move bps"};
   const LevelEntity& level = state_.registry.level(watched.level, watched.id);
   char reason[64];
   std::snprintf(reason, sizeof reason, "%s: %lld in %u ms, limit %lld",

@@ -248,8 +248,7 @@ GateVerdict Engine::explain(Route& route, const GateOrder& order) noexcept {
     (void)state_.own.work_out(state_.orders, route.instrument, order.side);
     if (passes_gate(view, order)) return {};
   }
-  GateVerdict found =
-      explain_gate(view, order, route.instrument_row->definition.quantity_scale);
+  GateVerdict found = explain_gate(view, order, route.instrument_row->definition.quantity_scale);
   // The pass found a sum out of its range where every single rule seems kept: nobody may say yes.
   if (found.refusal == Refusal::kNone) found.refusal = Refusal::kOverflow;
   refused_.note(route, order, found);

@@ -45,8 +45,9 @@ BreakerWindow::Finding BreakerWindow::look(const GuardFields& fields,
     const BreakerCounts& mark = marks_[i];
     const std::int64_t loss_e4 = mark.realised_e4 - counts.realised_e4;
     const Int128 moved = static_cast<Int128>(counts.price) - mark.price;
-    const Int128 moved_bps =
-        mark.price <= 0 || counts.price <= 0 ? 0 : (moved < 0 ? -moved : moved) * 10'000 / mark.price;
+    const Int128 moved_bps = mark.price <= 0 || counts.price <= 0
+                                 ? 0
+                                 : (moved < 0 ? -moved : moved) * 10'000 / mark.price;
     if (above(counts.messages - mark.messages, fields.breaker_messages_max)) {
       finds(BreakerCause::kMessages, counts.messages - mark.messages, fields.breaker_messages_max);
     } else if (above(counts.rejects - mark.rejects, fields.breaker_rejects_max)) {

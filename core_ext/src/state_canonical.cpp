@@ -494,9 +494,12 @@ void put_guards(Out& out, const Registry& registry) {
   for (std::uint32_t level = 0; level < kLevels; ++level) {
     for (std::uint32_t id = 0; id < registry.level_count(static_cast<Level>(level)); ++id) {
       const LevelEntity& entity = registry.level(static_cast<Level>(level), id);
-      const GuardImage image{level,          id,
-                             entity.cause,   entity.breaker,
-                             entity.limits_time_ns, entity.guard_fields,
+      const GuardImage image{level,
+                             id,
+                             entity.cause,
+                             entity.breaker,
+                             entity.limits_time_ns,
+                             entity.guard_fields,
                              entity.measures};
       const GuardImage fresh{level, id, 0, 0, 0, {}, {}};
       if (std::memcmp(&image, &fresh, sizeof image) != 0) images.push_back(image);

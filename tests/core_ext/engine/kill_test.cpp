@@ -96,6 +96,10 @@ void expect_all_cancelled(std::size_t ring_entries) {
 
 }  // namespace
 
-TEST(a_kill_cancels_ten_thousand_orders_onto_a_ring_that_holds_them) { expect_all_cancelled(32'768); }
+TEST(a_kill_cancels_ten_thousand_orders_onto_a_ring_that_holds_them) {
+  expect_all_cancelled(32'768);
+}
 
-TEST(a_kill_cancels_ten_thousand_orders_through_a_ring_of_a_thousand) { expect_all_cancelled(1'024); }
+TEST(a_kill_cancels_ten_thousand_orders_through_a_ring_of_a_thousand) {
+  expect_all_cancelled(1'024);
+}

@@ -164,7 +164,7 @@ def test_a_refusal_says_whose_limit_it_is_and_what_would_pass(world, code):
 
 
 def test_a_refusal_that_is_not_the_gates_or_is_old_has_no_details(world):
-    notice = world.submit(BUY, "0.0015")
+    notice = world.submit(BUY, "6000")
     assert notice[4]
     assert world.engine.refusal_details(world.port.number, notice[1]) is None
     world.limit(FIRM, order_quantity_max="1")

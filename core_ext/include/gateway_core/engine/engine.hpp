@@ -300,8 +300,8 @@ class Engine {
   };
   std::unique_ptr<Fingerprint[]> fingerprints_;  // duplicate check, volatile
   RefusalMemory refused_;
-  std::vector<LevelWatch> watches_;              // levels with guards over time
-  bool is_learning_sizes_ = false;               // sizes are remembered from here on
+  std::vector<LevelWatch> watches_;  // levels with guards over time
+  bool is_learning_sizes_ = false;   // sizes are remembered from here on
 };
 
 inline constexpr std::size_t kFingerprints = 8192;

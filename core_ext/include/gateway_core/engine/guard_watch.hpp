@@ -44,7 +44,8 @@ class BreakerWindow {
 
   BreakerCounts counts;  // now
 
-  /// Why the breaker opens, kNone = it does not. `value` and `limit` are what was found and allowed.
+  /// Why the breaker opens, kNone = it does not. `value` and `limit` are what was found and
+  /// allowed.
   struct Finding {
     BreakerCause cause = BreakerCause::kNone;
     std::int64_t value = 0;

@@ -259,7 +259,8 @@ struct RiskMeasured {
   std::uint64_t reserved[4];
 };
 
-/// Audit of an order that a soft limit let pass because its principal overrode it; changes no state.
+/// Audit of an order that a soft limit let pass because its principal overrode it; changes no
+/// state.
 struct OverrideUsed {
   OrderId order_id;
   std::uint64_t refusal;  // what it would have been refused with

@@ -21,10 +21,10 @@ struct alignas(64) LevelEntity {
   std::int64_t opening_limit_e4 = 0;  // gross of what may still open: headroom, -1 after a loss
   std::int64_t open_limit = 0;
   Rate order_rate;
-  RateLimit orders;          // volatile
-  bool has_greeks = false;   // instrument level: greeks were told, changes are counted
-  std::uint8_t guards = 0;   // kGuard*
-  std::uint16_t watch = 0;   // the engine's place for what it watches here + 1, volatile
+  RateLimit orders;         // volatile
+  bool has_greeks = false;  // instrument level: greeks were told, changes are counted
+  std::uint8_t guards = 0;  // kGuard*
+  std::uint16_t watch = 0;  // the engine's place for what it watches here + 1, volatile
   std::uint8_t spare[4] = {};
   RateLimit cancels;  // volatile
   Rate cancel_rate;

@@ -81,14 +81,9 @@ struct alignas(64) Route {
     for (LevelEntity* level : levels) level->add_realised(by.realised_e4);
   }
   [[nodiscard]] GateView view() const noexcept {
-    return {&limits,
-            levels,
-            shared,
-            account_exposure,
-            strategy_exposure,
-            &instrument_row->reference,
-            own,
-            &sizes};
+    return {
+        &limits, levels, shared, account_exposure, strategy_exposure, &instrument_row->reference,
+        own,     &sizes};
   }
   /// What the route's own history lets pass, from its newest orders.
   void refresh_usual() noexcept {

@@ -55,8 +55,8 @@ class State {
   // payment booked, before the first one the time of its first balance record.
   std::int64_t funding_known_ns[kAccountsMax] = {};
   std::uint32_t unknown_orders = 0;  // in state UNKNOWN, derived
-  std::int64_t last_time_ns = 0;  // journal time, never decreases
-  std::uint64_t counts[64] = {};  // records applied per kind
+  std::int64_t last_time_ns = 0;     // journal time, never decreases
+  std::uint64_t counts[64] = {};     // records applied per kind
 
   /// Takes all memory of the hot tables now. The live process, before its first order.
   void prefault() noexcept {
