@@ -62,8 +62,9 @@ double fills_per_second(Desk& desk, const std::vector<OrderId>& orders, const Pl
     }
     desk.wait_for_journal();
     const std::uint64_t begin = stamp();
-    desk.engine().on_fills(batch.data(), batch.size());
+    const std::size_t taken = desk.engine().on_fills(batch.data(), batch.size());
     ticks += static_cast<double>(stamp() - begin);
+    if (taken != batch.size()) throw std::runtime_error("bench: the ring is full");
     desk.drain();
     done += batch.size();
   }

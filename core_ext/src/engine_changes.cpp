@@ -10,11 +10,7 @@ namespace gateway {
 
 Notice Engine::answer(std::uint32_t port, const Notice& notice) noexcept {
   if (port - 1 < client_ports_.size()) [[likely]] {
-    ClientPort& client = *client_ports_[port - 1];
-    if (!client.notices.push(&notice)) [[unlikely]] {
-      client.notices.count_overrun();
-      ++counters_.notices_lost;
-    }
+    notify(*client_ports_[port - 1], notice);
   } else if (PortServer::is_shared(port) && shared_ports_ != nullptr) {
     shared_ports_->answer(port, notice);
   }

@@ -170,7 +170,7 @@ namespace {
 }  // namespace
 
 std::int64_t Engine::unknown_share(const RefusalMemory::Entry& refused) const noexcept {
-  if (refused.verdict.working == 0 || state_.unknown_orders == 0) return 0;
+  if (refused.verdict.working == 0 || state_.orders.unknown_count() == 0) return 0;
   const int level = refused.verdict.level;
   std::int64_t share = 0;
   state_.orders.for_each_open([&](std::uint32_t slot) {

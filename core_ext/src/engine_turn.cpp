@@ -86,18 +86,6 @@ VenuePort& Engine::open_venue_port(VenueId venue, std::size_t capacity) {
   return port;
 }
 
-void Engine::open_record(std::uint8_t* record, RecordKind kind, std::uint32_t length,
-                         const Origin& origin) noexcept {
-  auto* header = reinterpret_cast<RecordHeader*>(record);
-  header->length = length;
-  header->type = static_cast<std::uint16_t>(kind);
-  header->cause = origin.cause;
-  header->time_ns = now_ns_;
-  header->origin_sequence = origin.origin_sequence;
-  header->actor = origin.actor;
-  header->origin_port = origin.port;
-}
-
 Sequence Engine::commit(std::uint8_t* group, std::uint32_t bytes) noexcept {
   const Sequence sequence = writer_.publish(bytes);
   for (std::uint32_t at = 0; at < bytes;) {

@@ -294,7 +294,7 @@ bool get_orders(In& in, State& state) {
       state.names.await_number(order.principal, order.pending_client_number, order.order_id);
     }
     if (is_open(static_cast<OrderState>(order.state))) state.own.link(order, slot);
-    if (static_cast<OrderState>(order.state) == OrderState::kUnknown) ++state.unknown_orders;
+    if (static_cast<OrderState>(order.state) == OrderState::kUnknown) state.orders.count_unknown(1);
     if (order.pending_price != 0 && can_rest(order)) state.own.tell(order, order.pending_price);
     Route& route = state.routes.at(order.route);
     route.shared->add_working(order.side, order.reserved_quantity);
@@ -426,7 +426,6 @@ void put_fills(Out& out, const State& state) {
     FillEntry entry = state.fills.at(ordinal);
     out.put(name_of(state.routes.position(entry.route)));
     entry.route = 0;
-    entry.key_next = 0;
     out.put(entry);
   }
 }
@@ -442,9 +441,7 @@ bool get_fills(In& in, State& state) {
     if (!in.get(name) || !in.get(entry)) return false;
     entry.route = route_of(state, name);
     if (entry.route == RouteTable::kNone) return false;
-    FillEntry& place = state.fills.remember(entry.key);
-    entry.key_next = place.key_next;
-    place = entry;
+    state.fills.remember(entry.key) = entry;
   }
   return true;
 }

@@ -3,6 +3,8 @@
 #include <vector>
 
 #include "gateway_core/position/profit_loss.hpp"
+#include "gateway_core/state/execution.hpp"
+#include "gateway_core/state/reservation.hpp"
 #include "gateway_core/state/state.hpp"
 
 namespace gateway {
@@ -27,27 +29,6 @@ std::int64_t price_in_scale(const InstrumentRules& rules, std::int64_t price, in
   return static_cast<std::int64_t>(*found);
 }
 
-}  // namespace
-
-bool State::apply_execution(PositionBook& book, const Route& route, Side side,
-                            std::int64_t quantity, Money value, Money fee,
-                            CurrencyId fee_currency) const noexcept {
-  const InstrumentRow& row = *route.instrument_row;
-  if (quantity != 0 &&
-      apply_fill(book, row.rules, side, quantity, value).fault != PositionFault::kNone) {
-    return false;
-  }
-  if (fee_currency == row.definition.settle) return add_fee(book, fee);
-  if (row.rules.kind == InstrumentKind::kSpot && fee_currency == row.definition.base &&
-      quantity != 0) {
-    const auto worth = value_of_base_fee(row.rules, fee, quantity, value);
-    return worth && add_fee(book, *worth);
-  }
-  return true;
-}
-
-namespace {
-
 /// Reporting amount of all that a position realised, never better than it is; for limits only.
 std::int64_t realised_amount_e4(const CurrencyRow& currency, Int128 realised_e18) noexcept {
   if (currency.reporting.factor == 0) return 0;
@@ -59,11 +40,11 @@ std::int64_t realised_amount_e4(const CurrencyRow& currency, Int128 realised_e18
 
 }  // namespace
 
-RouteChange State::publish_position(std::uint32_t route_index, const PositionBook& book,
-                                    std::int64_t price, std::uint64_t last_fill,
-                                    Sequence sequence) noexcept {
-  Position& position = routes.position(route_index);
-  const InstrumentRow& row = *routes.at(route_index).instrument_row;
+// The parts of book_fill() are one function to the processor: a fill is too short for six calls.
+[[gnu::always_inline]] inline RouteChange State::publish_position(
+    const Route& route, Position& position, const PositionBook& book, std::int64_t price,
+    std::uint64_t last_fill, Sequence sequence) noexcept {
+  const InstrumentRow& row = *route.instrument_row;
   const std::int64_t amount = row.amount_e4(price, book.quantity);
   RouteChange change{.position = book.quantity - position.book.quantity,
                      .net_e4 = signed_as(amount, book.quantity) -
@@ -84,8 +65,9 @@ RouteChange State::publish_position(std::uint32_t route_index, const PositionBoo
   return change;
 }
 
-void State::move_money(Route& route, CurrencyId currency, Int128 amount_e18,
-                       Sequence sequence) noexcept {
+[[gnu::always_inline]] inline void State::move_money(Route& route, CurrencyId currency,
+                                                     Int128 amount_e18,
+                                                     Sequence sequence) noexcept {
   const InstrumentDefined& rules = route.instrument_row->definition;
   const int place = currency == rules.settle ? 0 : currency == rules.base ? 1 : 2;
   Balance*& row = route.balances[place];
@@ -97,9 +79,10 @@ void State::move_money(Route& route, CurrencyId currency, Int128 amount_e18,
 }
 
 // Spot moves both currencies; derivatives move what was realised. Fees leave in their own currency.
-void State::book_cash(Route& route, Side side, std::int64_t quantity, Int128 value_e18,
-                      Int128 fee_e18, CurrencyId fee_currency, Int128 realised_e18,
-                      Sequence sequence) noexcept {
+[[gnu::always_inline]] inline void State::book_cash(Route& route, Side side, std::int64_t quantity,
+                                                    Int128 value_e18, Int128 fee_e18,
+                                                    CurrencyId fee_currency, Int128 realised_e18,
+                                                    Sequence sequence) noexcept {
   const InstrumentDefined& rules = route.instrument_row->definition;
   if (route.instrument_row->rules.kind == InstrumentKind::kSpot) {
     const std::int64_t direction = sign_of(side);
@@ -107,6 +90,11 @@ void State::book_cash(Route& route, Side side, std::int64_t quantity, Int128 val
         static_cast<Int128>(quantity) * kPow10_64[kMoneyScale - rules.quantity_scale];
     move_money(route, rules.base, delivered * direction, sequence);
     move_money(route, rules.quote, -value_e18 * direction, sequence);
+  } else if (fee_currency == rules.settle) {
+    // One row for both; each is storable, so their difference cannot wrap.
+    if ((fee_e18 | realised_e18) != 0)
+      move_money(route, rules.settle, realised_e18 - fee_e18, sequence);
+    return;
   } else if (realised_e18 != 0) {
     move_money(route, rules.settle, realised_e18, sequence);
   }
@@ -127,8 +115,8 @@ bool State::apply_filled(const RecordHeader& header, const OrderFilled& fill) no
       route_index, routes.position(route_index).book};
   const PositionBook& book = decided.book;
   // The after-image proves that replay does what the live process did.
-  if (!apply_execution(decided.book, routes.at(route_index), fill.side, fill.quantity, fill.value,
-                       fill.fee, fill.fee_currency) ||
+  if (!apply_execution(decided.book, *routes.at(route_index).instrument_row, fill.side,
+                       fill.quantity, fill.value, fill.fee, fill.fee_currency) ||
       book.quantity != fill.position_quantity || book.cost_e18 != fill.position_cost.e18 ||
       book.realised_e18 != fill.position_realised.e18) {
     return false;
@@ -145,13 +133,8 @@ bool State::apply_decided(const RecordHeader& header, const OrderFilled& fill,
   return true;
 }
 
-void State::book_fill(const RecordHeader& header, const OrderFilled& fill,
-                      const DecidedFill& decided) noexcept {
-  const std::uint32_t slot = decided.slot;
-  const std::uint32_t route_index = decided.route;
-  Route& route = routes.at(route_index);
-  const Position& position = routes.position(route_index);
-  const Int128 realised = decided.book.realised_e18 - position.book.realised_e18;
+inline void State::remember_fill(const OrderFilled& fill, const DecidedFill& decided,
+                                 const Position& position) noexcept {
   FillEntry& entry = fills.remember(decided.key);
   entry.order_id = fill.order_id;
   entry.previous = position.last_fill;
@@ -163,35 +146,50 @@ void State::book_fill(const RecordHeader& header, const OrderFilled& fill,
   entry.side = fill.side;
   entry.price_scale = fill.price_scale;
   entry.price = fill.price;
-  entry.route = route_index;
+  entry.route = decided.route;
   entry.before = position.book;
-  RouteChange change =
-      publish_position(route_index, decided.book,
-                       price_in_scale(route.instrument_row->rules, fill.price, fill.price_scale,
-                                      fill.value.e18, fill.quantity),
-                       fills.total(), header.sequence);
-  book_cash(route, fill.side, fill.quantity, fill.value.e18, fill.fee.e18, fill.fee_currency,
-            realised, header.sequence);
-  if (fill.venue_time_ns > last_fill_ns[fill.account])
-    last_fill_ns[fill.account] = fill.venue_time_ns;
-  if (slot == kNoSlot) return route.change(fill.side, change);
+}
+
+inline RouteChange State::fill_order(const RecordHeader& header, const OrderFilled& fill,
+                                     std::uint32_t slot, const InstrumentRow& row) noexcept {
   Order& order = orders.at(slot);
   begin_write(order.version);
   put(order.cumulative, fill.order_cumulative);
   put(order.value_e18, order.value_e18 + fill.value.e18);
-  if (order.venue_order_id.empty() && !fill.venue_order_id.empty()) {
+  if (order.venue_order_id.empty() && !fill.venue_order_id.empty()) [[unlikely]] {
     orders.name_venue_id(slot, fill.venue_order_id);
   }
   put(order.updated_ns, header.time_ns);
   put(order.sequence, header.sequence);
   const OrderEvent event = fill_event(order.cumulative, order.quantity);
-  const RouteChange settled =
-      settle(order, route, slot, transition(static_cast<OrderState>(order.state), event).next);
-  change.working = settled.working;
-  change.working_e4 = settled.working_e4;
-  change.open_orders = settled.open_orders;
-  route.change(order.side, change);
+  const RouteChange change =
+      settle(orders, own, slot, transition(static_cast<OrderState>(order.state), event).next, row);
   end_write(order.version);
+  return change;
+}
+
+void State::book_fill(const RecordHeader& header, const OrderFilled& fill,
+                      const DecidedFill& decided) noexcept {
+  Route& route = routes.at(decided.route);
+  Position& position = routes.position(decided.route);
+  const InstrumentRow& row = *route.instrument_row;
+  const Int128 realised = decided.book.realised_e18 - position.book.realised_e18;
+  remember_fill(fill, decided, position);
+  RouteChange change = publish_position(
+      route, position, decided.book,
+      price_in_scale(row.rules, fill.price, fill.price_scale, fill.value.e18, fill.quantity),
+      fills.total(), header.sequence);
+  book_cash(route, fill.side, fill.quantity, fill.value.e18, fill.fee.e18, fill.fee_currency,
+            realised, header.sequence);
+  std::int64_t& newest_ns = last_fill_ns[fill.account];
+  if (fill.venue_time_ns > newest_ns) newest_ns = fill.venue_time_ns;
+  if (decided.slot != kNoSlot) {
+    const RouteChange settled = fill_order(header, fill, decided.slot, row);
+    change.working = settled.working;
+    change.working_e4 = settled.working_e4;
+    change.open_orders = settled.open_orders;
+  }
+  route.change(fill.side, change);
 }
 
 std::optional<PositionBook> State::book_revised(std::uint64_t ordinal, const FillRevised& revised,
@@ -220,7 +218,7 @@ std::optional<PositionBook> State::book_revised(std::uint64_t ordinal, const Fil
       entry.price_scale = revised.price_scale;
       entry.revision = revised.revision;
     }
-    if (!apply_execution(book, route, entry.side, entry.quantity, {entry.value_e18},
+    if (!apply_execution(book, *route.instrument_row, entry.side, entry.quantity, {entry.value_e18},
                          {entry.fee_e18}, entry.fee_currency)) {
       return std::nullopt;
     }
@@ -244,7 +242,7 @@ bool State::apply_revised(const RecordHeader& header, const FillRevised& fill) n
   if (!fills.holds(fill.fill_ordinal)) return false;
   const FillEntry old = fills.at(fill.fill_ordinal);
   Route& route = routes.at(old.route);
-  const Position& position = routes.position(old.route);
+  Position& position = routes.position(old.route);
   const auto book = book_revised(fill.fill_ordinal, fill, true);
   if (!book || book->quantity != fill.position_quantity ||
       book->cost_e18 != fill.position_cost.e18 ||
@@ -252,9 +250,9 @@ bool State::apply_revised(const RecordHeader& header, const FillRevised& fill) n
     return false;
   }
   const Int128 realised = book->realised_e18 - position.book.realised_e18;
-  route.change(old.side,
-               publish_position(old.route, *book, price_after_revision(fill.fill_ordinal, old),
-                                position.last_fill, header.sequence));
+  route.change(old.side, publish_position(route, position, *book,
+                                          price_after_revision(fill.fill_ordinal, old),
+                                          position.last_fill, header.sequence));
   // Money: take the old fill back, book the new one; the realised difference comes with the new
   // one.
   book_cash(route, opposite(old.side), old.quantity, old.value_e18, -old.fee_e18, old.fee_currency,

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "gateway_core/state/reservation.hpp"
 #include "gateway_core/state/state.hpp"
 
 namespace gateway {
@@ -110,56 +111,9 @@ std::uint32_t State::route_of_order(AccountId account, InstrumentId instrument, 
                              strategy);
 }
 
-RouteChange State::reserve(Order& order, const InstrumentRow& row) noexcept {
-  // An ended order still holds what the venue executed and has not told us fill by fill.
-  std::int64_t quantity = std::max<std::int64_t>(order.told_cumulative - order.cumulative, 0);
-  if (is_open(static_cast<OrderState>(order.state))) {
-    quantity = std::max<std::int64_t>(leaves(order), 0);
-  }
-  std::int64_t amount = quantity == 0 ? 0 : row.amount_e4(order.gate_price, quantity);
-  if (order.pending_quantity != 0) [[unlikely]] {
-    const std::int64_t wanted =
-        std::max<std::int64_t>(order.pending_quantity - order.cumulative, 0);
-    amount = std::max(amount, row.amount_e4(order.pending_gate_price, wanted));
-    quantity = std::max(quantity, wanted);
-  }
-  const RouteChange change{.working = quantity - order.reserved_quantity,
-                           .working_e4 = amount - order.reserved_notional_e4};
-  put(order.reserved_quantity, quantity);
-  put(order.reserved_notional_e4, amount);
-  return change;
-}
-
 void State::reserve_again(Order& order) noexcept {
   Route& route = routes.at(order.route);
   route.change(order.side, reserve(order, *route.instrument_row));
-}
-
-RouteChange State::settle(Order& order, const Route& route, std::uint32_t slot,
-                          OrderState next) noexcept {
-  const auto was = static_cast<OrderState>(order.state);
-  put(order.state, static_cast<std::uint8_t>(next));
-  unknown_orders += static_cast<std::uint32_t>(next == OrderState::kUnknown) -
-                    static_cast<std::uint32_t>(was == OrderState::kUnknown);
-  const int opened = static_cast<int>(is_open(next)) - static_cast<int>(is_open(was));
-  if (opened < 0) {
-    put(order.overlay, 0);
-    put(order.pending_quantity, 0);
-    put(order.pending_price, 0);
-    put(order.pending_gate_price, 0);
-  }
-  RouteChange change = reserve(order, *route.instrument_row);
-  change.open_orders = opened;
-  if (opened < 0) {
-    orders.retire(slot);
-    own.unlink(order, slot);
-  }
-  if (opened > 0) {
-    orders.reopen(slot);
-    own.link(order, slot);
-  }
-  if (was == OrderState::kUntriggered && can_rest(order)) own.tell(order, order.price);
-  return change;
 }
 
 bool State::apply_order_new(const RecordHeader& header, const std::uint8_t* record) noexcept {
@@ -305,7 +259,8 @@ bool State::apply_triggered(const RecordHeader& header, const OrderTriggered& tr
   const OrderEvent event =
       triggered.by_gateway != 0 ? OrderEvent::kReleased : OrderEvent::kTriggered;
   Route& route = routes.at(order.route);
-  route.change(order.side, settle(order, route, slot, transition(state, event).next));
+  route.change(order.side,
+               settle(orders, own, slot, transition(state, event).next, *route.instrument_row));
   put(order.updated_ns, header.time_ns);
   put(order.sequence, header.sequence);
   end_write(order.version);
@@ -397,7 +352,7 @@ bool State::apply_fact(const RecordHeader& header, const OrderFact& fact) noexce
     next = transition(next, event_of(order, kind, fact)).next;
     if (next == OrderState::kNew && order.cumulative > 0) next = OrderState::kPartiallyFilled;
   }
-  route.change(order.side, settle(order, route, slot, next));
+  route.change(order.side, settle(orders, own, slot, next, *route.instrument_row));
   end_write(order.version);
   return true;
 }

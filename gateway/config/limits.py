@@ -69,98 +69,65 @@ class LimitRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     duplicate_window_ms: Annotated[
         Count, Meta(description="Time in which the same order again is refused, in ms; 0 = off.")
     ]
-    loss_max: (
-        Annotated[GuardMoney, Meta(description="Largest loss of the trading period, or off.")]
-        | None
-    ) = None
-    drawdown_max: (
-        Annotated[
-            GuardMoney, Meta(description="Largest fall below the period's best result, or off.")
-        ]
-        | None
-    ) = None
-    delta_max: (
-        Annotated[GuardMoney, Meta(description="Largest delta in the worst case, or off.")] | None
-    ) = None
-    gamma_max: (
-        Annotated[GuardMoney, Meta(description="Largest gamma in the worst case, or off.")] | None
-    ) = None
-    vega_max: (
-        Annotated[GuardMoney, Meta(description="Largest vega in the worst case, or off.")] | None
-    ) = None
-    breaker_loss_max: (
-        Annotated[
-            GuardMoney, Meta(description="Realised loss within the breaker's window, or off.")
-        ]
-        | None
-    ) = None
-    margin_bps: (
-        Annotated[
-            Count, Meta(description="Margin of an order in basis points of its value; 0 = off.")
-        ]
-        | None
-    ) = None
-    self_trade_refused: (
-        Annotated[
-            Flag, Meta(description="1 = an order that would meet an own working one is refused.")
-        ]
-        | None
-    ) = None
-    repeat_orders_max: (
-        Annotated[
-            Repeats, Meta(description="Orders of one side in the window that latch; 0 = off.")
-        ]
-        | None
-    ) = None
-    repeat_fills_max: (
-        Annotated[Repeats, Meta(description="Fills of one side in the window that latch; 0 = off.")]
-        | None
-    ) = None
-    repeat_window_ms: (
-        Annotated[Count, Meta(description="Window of repeated execution, in ms.")] | None
-    ) = None
-    fat_finger_soft: (
-        Annotated[
-            Count,
-            Meta(description="Deviations above the usual order that need an override; 0 = off."),
-        ]
-        | None
-    ) = None
-    fat_finger_hard: (
-        Annotated[
-            Count,
-            Meta(description="Deviations above the usual order that nobody overrides; 0 = off."),
-        ]
-        | None
-    ) = None
-    breaker_window_ms: (
-        Annotated[Count, Meta(description="Window of the circuit breaker, in ms; 0 = no breaker.")]
-        | None
-    ) = None
-    breaker_rejects_max: (
-        Annotated[Count, Meta(description="Rejects by venues within the window; 0 = not watched.")]
-        | None
-    ) = None
-    breaker_errors_max: (
-        Annotated[
-            Count,
-            Meta(description="Unknown outcomes and lost sessions in the window; 0 = not watched."),
-        ]
-        | None
-    ) = None
-    breaker_messages_max: (
-        Annotated[
-            Count, Meta(description="Orders, replaces and cancels in the window; 0 = not watched.")
-        ]
-        | None
-    ) = None
-    breaker_move_bps: (
-        Annotated[
-            Count,
-            Meta(description="Move of an instrument's price in the window; 0 = not watched."),
-        ]
-        | None
-    ) = None
+    loss_max: Annotated[
+        GuardMoney | None, Meta(description="Largest loss of the trading period, or off.")
+    ] = None
+    drawdown_max: Annotated[
+        GuardMoney | None, Meta(description="Largest fall below the period's best result, or off.")
+    ] = None
+    delta_max: Annotated[
+        GuardMoney | None, Meta(description="Largest delta in the worst case, or off.")
+    ] = None
+    gamma_max: Annotated[
+        GuardMoney | None, Meta(description="Largest gamma in the worst case, or off.")
+    ] = None
+    vega_max: Annotated[
+        GuardMoney | None, Meta(description="Largest vega in the worst case, or off.")
+    ] = None
+    breaker_loss_max: Annotated[
+        GuardMoney | None, Meta(description="Realised loss within the breaker's window, or off.")
+    ] = None
+    margin_bps: Annotated[
+        Count | None, Meta(description="Margin of an order in basis points of its value; 0 = off.")
+    ] = None
+    self_trade_refused: Annotated[
+        Flag | None, Meta(description="1 = an order that would meet an own working one is refused.")
+    ] = None
+    repeat_orders_max: Annotated[
+        Repeats | None, Meta(description="Orders of one side in the window that latch; 0 = off.")
+    ] = None
+    repeat_fills_max: Annotated[
+        Repeats | None, Meta(description="Fills of one side in the window that latch; 0 = off.")
+    ] = None
+    repeat_window_ms: Annotated[
+        Count | None, Meta(description="Window of repeated execution, in ms.")
+    ] = None
+    fat_finger_soft: Annotated[
+        Count | None,
+        Meta(description="Deviations above the usual order that need an override; 0 = off."),
+    ] = None
+    fat_finger_hard: Annotated[
+        Count | None,
+        Meta(description="Deviations above the usual order that nobody overrides; 0 = off."),
+    ] = None
+    breaker_window_ms: Annotated[
+        Count | None, Meta(description="Window of the circuit breaker, in ms; 0 = no breaker.")
+    ] = None
+    breaker_rejects_max: Annotated[
+        Count | None, Meta(description="Rejects by venues within the window; 0 = not watched.")
+    ] = None
+    breaker_errors_max: Annotated[
+        Count | None,
+        Meta(description="Unknown outcomes and lost sessions in the window; 0 = not watched."),
+    ] = None
+    breaker_messages_max: Annotated[
+        Count | None,
+        Meta(description="Orders, replaces and cancels in the window; 0 = not watched."),
+    ] = None
+    breaker_move_bps: Annotated[
+        Count | None,
+        Meta(description="Move of an instrument's price in the window; 0 = not watched."),
+    ] = None
 
     def fields(self) -> dict[str, str | int]:
         """The row as the engine takes it; guards that are not given are left out."""

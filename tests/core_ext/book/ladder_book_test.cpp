@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "check.hpp"
-#include "gateway_core/book/exact_divisor.hpp"
+#include "gateway_core/types/exact_divisor.hpp"
 #include "random.hpp"
 
 using namespace gateway;

@@ -95,5 +95,5 @@ TEST(a_versioned_row_holds_in_every_execution_and_every_planted_fault_is_caught)
   explore::prove(
       "sequence lock",
       {one_writer_two_copies, two_readers, a_row_publishes_what_came_before, whole_rows_at_once},
-      {}, 10);
+      {}, 13);
 }

@@ -4,9 +4,9 @@
 
 #include <cstdint>
 
-#include "gateway_core/book/exact_divisor.hpp"
 #include "gateway_core/book/match_event.hpp"
 #include "gateway_core/book/rules.hpp"
+#include "gateway_core/types/exact_divisor.hpp"
 #include "gateway_core/types/ids.hpp"
 #include "gateway_core/types/side.hpp"
 

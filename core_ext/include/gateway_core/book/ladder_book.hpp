@@ -10,10 +10,10 @@
 #include <cstdint>
 #include <utility>
 
-#include "gateway_core/book/exact_divisor.hpp"
 #include "gateway_core/book/order_book.hpp"
 #include "gateway_core/book/rules.hpp"
 #include "gateway_core/memory/huge_array.hpp"
+#include "gateway_core/types/exact_divisor.hpp"
 
 namespace gateway {
 

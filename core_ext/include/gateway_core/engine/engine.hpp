@@ -67,8 +67,9 @@ class Engine {
   // --- Facts. Engine thread; never refused. ---
   void on_fact(RecordKind kind, const OrderFact& fact) noexcept;
   void on_fill(const OrderFilled& fill) noexcept;
-  /// As on_fill() for each, in this order; faster together.
-  void on_fills(const OrderFilled* fills, std::size_t count) noexcept;
+  /// As on_fill() for each, in this order; faster together. Returns how many it took: fewer than
+  /// `count` when the journal's ring is full; the rest is told again later.
+  [[nodiscard]] std::size_t on_fills(const OrderFilled* fills, std::size_t count) noexcept;
   void on_fill_revised(const FillRevised& fill, const VenueOrderId& venue_order_id) noexcept;
   void on_adopt(const OrderAdopted& order) noexcept;
   void on_mark(const MarkMessage& mark) noexcept;
@@ -196,6 +197,12 @@ class Engine {
                                           std::int64_t price, std::int64_t quantity) noexcept;
   /// Whether a replace may take its new client id.
   [[nodiscard]] Refusal check_new_name(const ReplaceMessage& message) const noexcept;
+  void notify(ClientPort& client, const Notice& notice) noexcept {
+    if (client.notices.push(&notice)) [[likely]]
+      return;
+    client.notices.count_overrun();
+    ++counters_.notices_lost;
+  }
   Notice answer(std::uint32_t port, const Notice& notice) noexcept;
   Notice refuse_change(RecordKind kind, const MessageHeader& header, OrderId order_id,
                        std::uint32_t port, const GateVerdict& verdict) noexcept;
@@ -205,11 +212,18 @@ class Engine {
                       const TradeId& trade_id) noexcept;
   void tell_owner(const Order& order, Sequence sequence, RecordKind kind,
                   Refusal refusal = Refusal::kNone) noexcept;
+
+  // Executions (engine_fills.cpp).
   void halt_by_range(InstrumentId instrument, OrderId order_id, const TradeId& trade_id) noexcept;
   [[nodiscard]] std::uint32_t slot_of_fill(const OrderFilled& told) const noexcept;
   [[nodiscard]] Key128 key_of(const OrderFilled& fill) const noexcept;
-  [[nodiscard]] bool complete_fill(OrderFilled& told, std::uint32_t slot) const noexcept;
-  void take_fill(const OrderFilled& seen, Key128 key) noexcept;
+  /// False: its numbers cannot be booked.
+  [[nodiscard]] bool complete_fill(OrderFilled& told, const InstrumentRow& row,
+                                   std::uint32_t slot) const noexcept;
+  [[nodiscard]] bool decide_fill(OrderFilled& told, const InstrumentRow& row,
+                                 State::DecidedFill& decided) noexcept;
+  /// False, and nothing has happened: the journal's ring is full.
+  [[nodiscard]] bool take_fill(const OrderFilled& seen, Key128 key) noexcept;
   /// What of a booked fill contradicts what is known: one anomaly each.
   void judge_fill(const OrderFilled& seen, std::uint32_t slot) noexcept;
   /// False, with an anomaly, when the money cannot be booked.
@@ -262,7 +276,16 @@ class Engine {
     return commit(record, sizeof(RecordHeader) + sizeof(Payload));
   }
   void open_record(std::uint8_t* record, RecordKind kind, std::uint32_t length,
-                   const Origin& origin) noexcept;
+                   const Origin& origin) noexcept {
+    auto* header = reinterpret_cast<RecordHeader*>(record);
+    header->length = length;
+    header->type = static_cast<std::uint16_t>(kind);
+    header->cause = origin.cause;
+    header->time_ns = now_ns_;
+    header->origin_sequence = origin.origin_sequence;
+    header->actor = origin.actor;
+    header->origin_port = origin.port;
+  }
   /// Publishes a group of records and applies each. Everything that changes state ends here.
   Sequence commit(std::uint8_t* group, std::uint32_t bytes) noexcept;
 

@@ -90,7 +90,8 @@ inline constexpr std::uint64_t kWithoutCrc = 0xFFFFFFFF00000000ULL;          // 
 }
 
 #if defined(__x86_64__)
-[[nodiscard]] __attribute__((target("sse4.2"))) inline std::uint32_t record_crc_hardware(
+// Inlined into callers whose length is known, where the loop over the payload unrolls.
+[[nodiscard]] __attribute__((target("sse4.2"), always_inline)) inline std::uint32_t record_lanes(
     const std::uint8_t* record, std::uint32_t length, std::uint32_t previous_crc) noexcept {
   // Words 0-7 are the header: lanes a, b, c take them in turn; the payload goes on with lane c.
   std::uint64_t a = _mm_crc32_u64(1, load_word(record));
@@ -103,6 +104,7 @@ inline constexpr std::uint64_t kWithoutCrc = 0xFFFFFFFF00000000ULL;          // 
   b = _mm_crc32_u64(b, load_word(record + 56) & kWithoutCrc);
   const std::uint8_t* at = record + 64;
   std::uint32_t words = length / 8 - 8;
+#pragma GCC unroll 16
   for (; words >= 3; words -= 3, at += 24) {
     c = _mm_crc32_u64(c, load_word(at));
     a = _mm_crc32_u64(a, load_word(at + 8));
@@ -114,6 +116,17 @@ inline constexpr std::uint64_t kWithoutCrc = 0xFFFFFFFF00000000ULL;          // 
   crc = _mm_crc32_u32(crc, static_cast<std::uint32_t>(b));
   crc = _mm_crc32_u32(crc, static_cast<std::uint32_t>(c));
   return _mm_crc32_u32(crc, previous_crc);
+}
+
+[[nodiscard]] __attribute__((target("sse4.2"))) inline std::uint32_t record_crc_hardware(
+    const std::uint8_t* record, std::uint32_t length, std::uint32_t previous_crc) noexcept {
+  return record_lanes(record, length, previous_crc);
+}
+/// The same for records of one length.
+template <std::uint32_t Length>
+[[nodiscard]] __attribute__((target("sse4.2"))) std::uint32_t record_crc_hardware(
+    const std::uint8_t* record, std::uint32_t previous_crc) noexcept {
+  return record_lanes(record, Length, previous_crc);
 }
 
 [[nodiscard]] __attribute__((target("sse4.2"))) inline std::uint32_t crc32c_hardware(
@@ -152,6 +165,19 @@ inline constexpr std::uint64_t kWithoutCrc = 0xFFFFFFFF00000000ULL;          // 
   }
 #endif
   return detail::record_crc_table(record, length, previous_crc);
+}
+
+/// The same for records whose length the compiler knows.
+template <std::uint32_t Length>
+[[nodiscard]] inline std::uint32_t record_crc(const std::uint8_t* record,
+                                              std::uint32_t previous_crc) noexcept {
+  static_assert(Length % 64 == 0 && Length >= 64);
+#if defined(__x86_64__)
+  if (detail::has_crc_instruction()) [[likely]] {
+    return detail::record_crc_hardware<Length>(record, previous_crc);
+  }
+#endif
+  return detail::record_crc_table(record, Length, previous_crc);
 }
 
 }  // namespace gateway::journal

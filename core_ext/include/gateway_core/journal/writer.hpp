@@ -57,24 +57,25 @@ class Writer {
           length > left) [[unlikely]] {
         std::abort();
       }
-      header->version = kRecordVersion;
-      header->flags = length == left ? kGroupLast : std::uint8_t{0};
-      header->sequence = ++sequence_;
-      header->epoch = epoch_;
-      header->previous_crc = crc_;
-      header->instance = instance_;
-      crc_ = record_crc(record, length, crc_);
-      header->crc = crc_;
+      number(*header, length == left ? kGroupLast : std::uint8_t{0});
+      header->crc = crc_ = record_crc(record, length, crc_);
       if (length == left) break;
       left -= length;
       record += length;
     }
-    position_ += bytes;
-    header_->published_sequence.store(sequence_, std::memory_order_relaxed);
-    // Pairs with the acquire in commit and reader: records are complete before they are visible.
-    header_->published_position.store(position_, std::memory_order_release);
-    prefetch(bytes);
-    return sequence_;
+    return show(bytes);
+  }
+
+  /// As publish() of one record of `Length` bytes.
+  template <std::uint32_t Length>
+  Sequence publish_one() noexcept {
+    std::uint8_t* record = data_ + (position_ & mask_);
+    auto* header = reinterpret_cast<RecordHeader*>(record);
+    if (header->length != Length) [[unlikely]]
+      std::abort();
+    number(*header, kGroupLast);
+    header->crc = crc_ = record_crc<Length>(record, crc_);
+    return show(Length);
   }
 
   /// Sequence that the next published record gets.
@@ -126,11 +127,24 @@ class Writer {
   /// ago, and a store that misses holds up all stores behind it.
   static constexpr std::uint64_t kPrefetchBytes = 1024;
 
-  void prefetch(std::uint32_t bytes) const noexcept {
-    const std::uint64_t from = position_ + kPrefetchBytes;
-    for (std::uint64_t at = from - bytes; at < from; at += 64) {
-      __builtin_prefetch(data_ + (at & mask_), 1);
-    }
+  void number(RecordHeader& header, std::uint8_t flags) noexcept {
+    header.version = kRecordVersion;
+    header.flags = flags;
+    header.sequence = ++sequence_;
+    header.epoch = epoch_;
+    header.previous_crc = crc_;
+    header.instance = instance_;
+  }
+  [[gnu::always_inline]] Sequence show(std::uint32_t bytes) noexcept {
+    position_ += bytes;
+    header_->published_sequence.store(sequence_, std::memory_order_relaxed);
+    // Pairs with the acquire in commit and reader: records are complete before they are visible.
+    header_->published_position.store(position_, std::memory_order_release);
+    // The ring is mapped twice in a row, so these lines follow each other in memory too.
+    const std::uint8_t* ahead = data_ + ((position_ + kPrefetchBytes - bytes) & mask_);
+#pragma GCC unroll 8
+    for (std::uint32_t at = 0; at < bytes; at += 64) __builtin_prefetch(ahead + at, 1);
+    return sequence_;
   }
 
   /// Tells readers which bytes may change from now on; in steps, so that it is rare.

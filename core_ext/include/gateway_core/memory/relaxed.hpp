@@ -35,6 +35,7 @@ inline void put_all(T& target, const T& source) noexcept {
   std::uint64_t words[sizeof(T) / 8];
   std::memcpy(words, &source, sizeof(T));
   auto* out = reinterpret_cast<std::uint64_t*>(&target);
+#pragma GCC unroll 16
   for (std::size_t i = 0; i < sizeof(T) / 8; ++i) {
     __atomic_store_n(&out[i], words[i], __ATOMIC_RELAXED);
   }

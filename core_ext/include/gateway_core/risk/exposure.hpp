@@ -57,17 +57,18 @@ inline constexpr std::int64_t kAmountMaxE4 = std::int64_t{1} << 58;
 struct AmountFactor {
   std::uint64_t factor = 0;
   std::uint32_t shift = 0;
-  // The same ratio in lowest terms, 0 when it does not fit: takes back a rounding that was none, so
-  // that an order exactly at a limit passes.
+  // The same ratio in lowest terms, 0 when it does not fit: exact, so that an order exactly at a
+  // limit passes.
   std::uint64_t over = 0;
   std::uint64_t under = 0;
+  std::uint64_t inverse = 0;  // of `under`, for a division by multiplication
 
   /// For `numerator / denominator` amounts per product unit; both positive.
   [[nodiscard]] static AmountFactor of(Int128 numerator, Int128 denominator) noexcept {
     auto quotient = static_cast<UInt128>(numerator / denominator);
     auto rest = static_cast<UInt128>(numerator % denominator);
     const auto divisor = static_cast<UInt128>(denominator);
-    if (quotient >> 63 != 0) return {~std::uint64_t{0}, 0, 0, 0};
+    if (quotient >> 63 != 0) return {~std::uint64_t{0}, 0, 0, 0, 0};
     AmountFactor out;
     Int128 divide = numerator;
     for (Int128 other = denominator; other != 0;) {
@@ -79,6 +80,7 @@ struct AmountFactor {
         divisor / static_cast<UInt128>(divide) >> 64 == 0) {
       out.over = static_cast<std::uint64_t>(numerator / divide);
       out.under = static_cast<std::uint64_t>(denominator / divide);
+      out.inverse = ~std::uint64_t{0} / out.under;
     }
     while (quotient >> 62 == 0 && out.shift < 120) {
       rest <<= 1;
@@ -101,10 +103,24 @@ struct AmountFactor {
     return amount_e4(static_cast<std::uint64_t>(wanted));
   }
   [[nodiscard]] std::int64_t amount_e4(std::uint64_t product) const noexcept {
+    std::uint64_t wanted = 0;
+    if (under == 0 || __builtin_mul_overflow(product, over, &wanted)) [[unlikely]] {
+      return scaled_amount_e4(product);
+    }
+    // The estimate is the quotient or one less: `inverse` is 2^64 / under, rounded down.
+    auto whole = static_cast<std::uint64_t>((static_cast<UInt128>(wanted) * inverse) >> 64);
+    const std::uint64_t rest = wanted - whole * under;
+    whole += static_cast<std::uint64_t>(rest != 0) + static_cast<std::uint64_t>(rest > under);
+    return whole > static_cast<std::uint64_t>(kAmountMaxE4) ? kAmountMaxE4
+                                                            : static_cast<std::int64_t>(whole);
+  }
+
+ private:
+  /// Ratios that do not fit, and products that are too large for one.
+  [[nodiscard]] std::int64_t scaled_amount_e4(std::uint64_t product) const noexcept {
     const UInt128 scaled = static_cast<UInt128>(product) * factor;
     const UInt128 value = scaled >> shift;
-    if (value >= static_cast<UInt128>(kAmountMaxE4)) [[unlikely]]
-      return kAmountMaxE4;
+    if (value >= static_cast<UInt128>(kAmountMaxE4)) return kAmountMaxE4;
     const auto whole = static_cast<std::uint64_t>(value);
     // The factor is rounded up, so the whole part alone may already be enough.
     const bool is_enough =
@@ -112,10 +128,17 @@ struct AmountFactor {
                    : (value << shift) == scaled;
     return static_cast<std::int64_t>(whole) + (is_enough ? 0 : 1);
   }
-
- private:
   /// Products of more than 64 bits: huge quantities of tiny units.
   [[nodiscard]] std::int64_t wide_amount_e4(UInt128 product) const noexcept {
+    if (over == 1) [[likely]] {
+      std::uint64_t rest = 0;
+      const auto high = static_cast<std::uint64_t>(product >> 64);
+      if (high >= under) return kAmountMaxE4;
+      const std::uint64_t whole =
+          detail::divide_step(high, static_cast<std::uint64_t>(product), under, rest);
+      if (whole >= static_cast<std::uint64_t>(kAmountMaxE4)) return kAmountMaxE4;
+      return static_cast<std::int64_t>(whole + (rest != 0 ? 1 : 0));
+    }
     const auto wide = detail::multiply_192(product, factor);
     if (wide.high != 0) {
       if (shift < 70) return kAmountMaxE4;

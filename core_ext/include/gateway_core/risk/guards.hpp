@@ -48,10 +48,6 @@ struct Measures {
     return std::memcmp(&a, &b, sizeof a) == 0;
   }
 
-  /// Result of the trading period so far: what was told, and what was realised since.
-  [[nodiscard]] std::int64_t result_now_e4(std::int64_t realised_e4) const noexcept {
-    return result_e4 + realised_e4 - result_realised_e4;
-  }
   /// The gross amount at which the headroom is used up.
   [[nodiscard]] std::int64_t margin_gross_e4(std::uint32_t margin_bps) const noexcept {
     if (margin_bps == 0) return kGateMax;

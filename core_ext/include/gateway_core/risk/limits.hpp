@@ -53,59 +53,71 @@ struct alignas(64) LevelEntity {
     limits_reason = record.reason;
     refresh();
   }
-  void set(const GuardFields& fields) noexcept {
-    guard_fields = fields;
-    guards = guards_on(fields);
-    refresh();
-  }
+  void set(const GuardFields& fields) noexcept;
   /// Takes what was told about money; greeks are the instrument's (RouteTable::tell_greeks).
-  void take(const RiskMeasured& told) noexcept {
-    if ((told.told & kToldHeadroom) != 0) {
-      measures.headroom_e4 = told.margin_headroom_e4;
-      measures.headroom_gross_e4 = totals.gross_e4;
-    }
-    if ((told.told & kToldResult) != 0) {
-      measures.result_e4 = told.result_e4;
-      measures.result_realised_e4 = totals.realised_e4;
-    }
-    measures.told |= told.told;
-    measures.actor = told.actor;
-    follow_result();
-  }
-  void add_realised(std::int64_t amount_e4) noexcept {
-    totals.realised_e4 += amount_e4;
-    follow_result();
-  }
+  void take(const RiskMeasured& told) noexcept;
+  void add_realised(std::int64_t amount_e4) noexcept;
   void start_period() noexcept {
     measures.start_period(totals.realised_e4);
     refresh();
   }
+  [[nodiscard]] std::int64_t result_now_e4() const noexcept {
+    return measures.result_e4 + totals.realised_e4 - measures.result_realised_e4;
+  }
   /// Loss and drawdown of the trading period, not below zero.
   [[nodiscard]] std::int64_t period_loss_e4() const noexcept {
-    return std::max<std::int64_t>(-measures.result_now_e4(totals.realised_e4), 0);
+    return std::max<std::int64_t>(-result_now_e4(), 0);
   }
   [[nodiscard]] std::int64_t drawdown_e4() const noexcept {
-    return std::max<std::int64_t>(measures.peak_e4 - measures.result_now_e4(totals.realised_e4), 0);
+    return std::max<std::int64_t>(measures.peak_e4 - result_now_e4(), 0);
   }
-  [[nodiscard]] bool is_losing() const noexcept {
-    return period_loss_e4() > guard_fields.loss_max_e4 ||
-           drawdown_e4() > guard_fields.drawdown_max_e4;
-  }
-  void refresh() noexcept {
-    const std::int64_t credit_e4 = limits.credit_max_e4 - totals.loss_e4();
-    gross_limit_e4 = std::min({limits.gross_exposure_max_e4, credit_e4, kGateMax});
-    net_limit_e4 = std::min(limits.net_exposure_max_e4, kGateMax);
-    opening_limit_e4 = is_losing() ? -1 : measures.margin_gross_e4(guard_fields.margin_bps);
-    open_limit = limits.open_orders_side_max;
-  }
+  /// Works out what the gate compares with.
+  void refresh() noexcept;
 
  private:
-  void follow_result() noexcept {
-    measures.peak_e4 = std::max(measures.peak_e4, measures.result_now_e4(totals.realised_e4));
-    refresh();
-  }
+  void follow_result() noexcept;
 };
 static_assert(offsetof(LevelEntity, orders) < 128);
+
+inline void LevelEntity::refresh() noexcept {
+  const std::int64_t credit_e4 = limits.credit_max_e4 - totals.loss_e4();
+  gross_limit_e4 = std::min({limits.gross_exposure_max_e4, credit_e4, kGateMax});
+  net_limit_e4 = std::min(limits.net_exposure_max_e4, kGateMax);
+  const bool is_losing =
+      period_loss_e4() > guard_fields.loss_max_e4 || drawdown_e4() > guard_fields.drawdown_max_e4;
+  opening_limit_e4 = is_losing ? -1 : measures.margin_gross_e4(guard_fields.margin_bps);
+  open_limit = limits.open_orders_side_max;
+}
+
+inline void LevelEntity::set(const GuardFields& fields) noexcept {
+  guard_fields = fields;
+  guards = guards_on(fields);
+  refresh();
+}
+
+inline void LevelEntity::take(const RiskMeasured& told) noexcept {
+  if ((told.told & kToldHeadroom) != 0) {
+    measures.headroom_e4 = told.margin_headroom_e4;
+    measures.headroom_gross_e4 = totals.gross_e4;
+  }
+  if ((told.told & kToldResult) != 0) {
+    measures.result_e4 = told.result_e4;
+    measures.result_realised_e4 = totals.realised_e4;
+  }
+  measures.told |= told.told;
+  measures.actor = told.actor;
+  follow_result();
+}
+
+inline void LevelEntity::add_realised(std::int64_t amount_e4) noexcept {
+  totals.realised_e4 += amount_e4;
+  follow_result();
+}
+
+inline void LevelEntity::follow_result() noexcept {
+  measures.peak_e4 = std::max(measures.peak_e4, result_now_e4());
+  refresh();
+}
 
 /// Positions and prices stay inside this so that sums of admitted orders cannot overflow.
 inline constexpr std::int64_t kQuantityMax = std::int64_t{1} << 61;

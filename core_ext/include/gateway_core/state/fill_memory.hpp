@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "gateway_core/memory/chain_index.hpp"
 #include "gateway_core/memory/huge_array.hpp"
 #include "gateway_core/memory/key_table.hpp"
+#include "gateway_core/memory/tag_table.hpp"
 #include "gateway_core/position/position_state.hpp"
 #include "gateway_core/record/kinds.hpp"
 #include "gateway_core/state/route.hpp"
@@ -28,7 +28,7 @@ struct FillEntry {
   std::uint8_t reserved[2];
   std::int64_t price;
   std::uint32_t route;
-  std::uint32_t key_next;  // chain of the index
+  std::uint32_t reserved_word;
   std::uint64_t reserved_tail[3];
   PositionBook before;
 };
@@ -36,8 +36,9 @@ static_assert(sizeof(FillEntry) == 192 && std::has_unique_object_representations
 
 class FillMemory {
  public:
+  /// Remembers `capacity` fills, at least four.
   explicit FillMemory(std::uint32_t capacity)
-      : capacity_(capacity), by_key_(capacity), entries_(capacity) {}
+      : capacity_(capacity < 4 ? 4 : capacity), by_key_(capacity_), entries_(capacity_) {}
   FillMemory(const FillMemory&) = delete;
   FillMemory& operator=(const FillMemory&) = delete;
 
@@ -53,18 +54,18 @@ class FillMemory {
   }
   /// Brings near what finding this key will look at.
   void prefetch(Key128 wanted) const noexcept { by_key_.prefetch(wanted.low); }
-  /// Brings near the entry after the next one, and the key that it will push out.
+  /// Brings near the entry two after the next one, and where the key is held that the one before
+  /// pushes out: each step uses what earlier ones asked for.
   void prefetch_next() const noexcept {
-    const std::uint32_t next = following(following(newest_));
-    const auto* bytes = reinterpret_cast<const std::byte*>(&entries_[next]);
+    const auto* bytes = reinterpret_cast<const std::byte*>(&entries_[ahead(3)]);
     for (std::size_t at = 0; at < sizeof(FillEntry); at += 64) __builtin_prefetch(bytes + at, 1);
-    by_key_.prefetch(entries_[following(newest_)].key.low);
+    by_key_.prefetch(entries_[ahead(2)].key.low);
   }
   /// Ordinal (from 1) of a remembered fill, 0 = unknown.
   [[nodiscard]] std::uint64_t find(Key128 wanted) const noexcept {
-    const std::uint32_t row = by_key_.find(
-        entries_, wanted.low, [&](const FillEntry& entry) { return entry.key == wanted; });
-    if (row == kNoRow) [[likely]]
+    const std::uint32_t row =
+        by_key_.find(wanted.low, [&](std::uint32_t at) { return entries_[at].key == wanted; });
+    if (row == TagTable::kNone) [[likely]]
       return 0;
     const std::uint32_t age = newest_ >= row ? newest_ - row : newest_ + capacity_ - row;
     return total_ - age;
@@ -82,16 +83,16 @@ class FillMemory {
   /// The oldest entry, forgotten now, to be filled in by the caller (not its key); `key` is found
   /// from now on under the newest ordinal.
   [[nodiscard]] FillEntry& remember(Key128 key) noexcept {
-    newest_ = following(newest_);
+    newest_ = ahead(1);
     ++total_;
     FillEntry& entry = entries_[newest_];
     if (held_ == capacity_) {
-      by_key_.erase(entries_, entry.key.low, newest_);
+      by_key_.erase(entry.key.low, newest_);
     } else {
       ++held_;
     }
     entry.key = key;
-    by_key_.insert(entries_, key.low, newest_);
+    by_key_.insert(key.low, newest_);
     return entry;
   }
   /// Ordinal of the newest fill, 0 = none yet.
@@ -101,8 +102,10 @@ class FillMemory {
   void restart(std::uint64_t total) noexcept { total_ = total; }
 
  private:
-  [[nodiscard]] std::uint32_t following(std::uint32_t row) const noexcept {
-    return row + 1 == capacity_ ? 0 : row + 1;
+  /// The row `steps` after the newest, 3 at most.
+  [[nodiscard]] std::uint32_t ahead(std::uint32_t steps) const noexcept {
+    const std::uint32_t row = newest_ + steps;
+    return row >= capacity_ ? row - capacity_ : row;
   }
   [[nodiscard]] std::uint32_t row_of(std::uint64_t ordinal) const noexcept {
     const auto age = static_cast<std::uint32_t>(total_ - ordinal);
@@ -113,7 +116,7 @@ class FillMemory {
   std::uint32_t newest_ = 0;  // row of the newest fill
   std::uint32_t held_ = 0;
   std::uint64_t total_ = 0;
-  ChainIndex<FillEntry, &FillEntry::key_next> by_key_;
+  TagTable by_key_;
   HugeArray<FillEntry> entries_;
 };
 

@@ -54,9 +54,8 @@ class State {
   // Venue time up to which the balances of an account are known to hold its funding: the newest
   // payment booked, before the first one the time of its first balance record.
   std::int64_t funding_known_ns[kAccountsMax] = {};
-  std::uint32_t unknown_orders = 0;  // in state UNKNOWN, derived
-  std::int64_t last_time_ns = 0;     // journal time, never decreases
-  std::uint64_t counts[64] = {};     // records applied per kind
+  std::int64_t last_time_ns = 0;  // journal time, never decreases
+  std::uint64_t counts[64] = {};  // records applied per kind
 
   /// Takes all memory of the hot tables now. The live process, before its first order.
   void prefault() noexcept {
@@ -93,11 +92,6 @@ class State {
 
   /// Brings near what the next new orders will touch: slots, and the names of those they recycle.
   void prefetch_next(PrincipalId principal, std::uint64_t number, OrderId id) const noexcept;
-  /// Applies one execution to a position's book; false, and the book is worthless, when the exact
-  /// range is left.
-  [[nodiscard]] bool apply_execution(PositionBook& book, const Route& route, Side side,
-                                     std::int64_t quantity, Money value, Money fee,
-                                     CurrencyId fee_currency) const noexcept;
   /// Position after fill `ordinal` is replaced by these numbers and everything later is done again;
   /// with `commit` the remembered fills are rewritten too. nullopt: the chain is not remembered.
   [[nodiscard]] std::optional<PositionBook> book_revised(std::uint64_t ordinal,
@@ -136,6 +130,10 @@ class State {
   bool apply_fact(const RecordHeader& header, const OrderFact& fact) noexcept;
   void book_fill(const RecordHeader& header, const OrderFilled& fill,
                  const DecidedFill& decided) noexcept;
+  void remember_fill(const OrderFilled& fill, const DecidedFill& decided,
+                     const Position& position) noexcept;
+  [[nodiscard]] RouteChange fill_order(const RecordHeader& header, const OrderFilled& fill,
+                                       std::uint32_t slot, const InstrumentRow& row) noexcept;
   bool apply_filled(const RecordHeader& header, const OrderFilled& fill) noexcept;
   bool apply_revised(const RecordHeader& header, const FillRevised& fill) noexcept;
   bool apply_funding(const RecordHeader& header, const Funding& funding) noexcept;
@@ -148,15 +146,10 @@ class State {
   std::uint32_t take_slot(OrderId id) noexcept;
   std::uint32_t make_order(const RecordHeader& header, const std::uint8_t* record,
                            const DecidedOrder& decided) noexcept;
-  /// What the order holds at the gate, from what is open of it and of a pending replace; written
-  /// into it, the difference is returned for its route.
-  [[nodiscard]] RouteChange reserve(Order& order, const InstrumentRow& row) noexcept;
   void reserve_again(Order& order) noexcept;
-  [[nodiscard]] RouteChange settle(Order& order, const Route& route, std::uint32_t slot,
-                                   OrderState next) noexcept;
-  [[nodiscard]] RouteChange publish_position(std::uint32_t route, const PositionBook& book,
-                                             std::int64_t price, std::uint64_t last_fill,
-                                             Sequence sequence) noexcept;
+  [[nodiscard]] RouteChange publish_position(const Route& route, Position& position,
+                                             const PositionBook& book, std::int64_t price,
+                                             std::uint64_t last_fill, Sequence sequence) noexcept;
   [[nodiscard]] std::int64_t price_after_revision(std::uint64_t ordinal,
                                                   const FillEntry& old) const noexcept;
   void move_money(Route& route, CurrencyId currency, Int128 amount_e18, Sequence sequence) noexcept;

@@ -1,0 +1,223 @@
+// Executions: booked exactly once, worked out in the record that tells them. Never refused; what
+// cannot be booked exactly halts its instrument.
+#include "gateway_core/engine/engine.hpp"
+#include "gateway_core/state/execution.hpp"
+
+namespace gateway {
+namespace {
+
+/// Whether the numbers and words of an execution can be booked at all.
+[[nodiscard]] bool is_bookable(const InstrumentRow& row, Side side, std::uint8_t leg, Money value,
+                               Money fee) noexcept {
+  const bool is_spot = row.rules.kind == InstrumentKind::kSpot;
+  return (side == Side::kBuy || side == Side::kSell) &&
+         leg <= static_cast<std::uint8_t>(Leg::kShort) && detail::is_storable(value.e18) &&
+         detail::is_storable(fee.e18) && (!is_spot || value.e18 >= 0);
+}
+
+[[nodiscard]] bool is_in_range(std::int64_t quantity) noexcept {
+  return quantity <= kQuantityMax && quantity >= -kQuantityMax;
+}
+
+}  // namespace
+
+void Engine::halt_by_range(InstrumentId instrument, OrderId order_id,
+                           const TradeId& trade_id) noexcept {
+  record_anomaly(order_id, RecordKind::kOrderFilled, 0, AnomalyCode::kRange, trade_id);
+  TradingStateSet halt{};
+  halt.level = static_cast<std::uint32_t>(Level::kInstrument);
+  halt.id = instrument;
+  halt.state = static_cast<std::uint32_t>(TradingState::kHalted);
+  halt.is_latch = 1;
+  halt.actor.assign("gateway");
+  halt.reason.assign("a venue fact left the exact range");
+  append(RecordKind::kTradingStateSet, halt, {});
+}
+
+void Engine::on_fill(const OrderFilled& seen) noexcept {
+  (void)now_ns();
+  (void)take_fill(seen, key_of(seen));
+}
+
+// The way to a fill's memory is the longest part of it: it is walked while others are booked.
+std::size_t Engine::on_fills(const OrderFilled* fills, std::size_t count) noexcept {
+  constexpr std::size_t kAhead = 4;
+  (void)now_ns();
+  Key128 keys[kAhead];
+  for (std::size_t i = 0; i < count + kAhead; ++i) {
+    if (i >= kAhead && !take_fill(fills[i - kAhead], keys[i % kAhead])) return i - kAhead;
+    if (i < count) keys[i % kAhead] = key_of(fills[i]);
+  }
+  return count;
+}
+
+Key128 Engine::key_of(const OrderFilled& fill) const noexcept {
+  const Key128 key =
+      FillMemory::key(fill.account, fill.instrument, fill.venue_order_id, fill.trade_id);
+  state_.fills.prefetch(key);
+  return key;
+}
+
+// A fill that contradicts the order it names is still a fill: it goes to EXTERNAL, with an anomaly.
+std::uint32_t Engine::slot_of_fill(const OrderFilled& told) const noexcept {
+  const std::uint32_t slot = state_.orders.find(told.order_id);
+  if (slot == kNoSlot) return kNoSlot;
+  const Order& order = state_.orders.at(slot);
+  const bool is_same = (order.account == told.account) & (order.instrument == told.instrument) &
+                       (order.side == told.side);
+  return is_same ? slot : kNoSlot;
+}
+
+// Mends what can be mended of a told execution.
+[[gnu::always_inline]] inline bool Engine::complete_fill(OrderFilled& told,
+                                                         const InstrumentRow& row,
+                                                         std::uint32_t slot) const noexcept {
+  // An order that it names and contradicts is not its order.
+  if (slot == kNoSlot && told.order_id != 0 && state_.orders.find(told.order_id) != kNoSlot) {
+    told.order_id = 0;
+  }
+  if (!state_.registry.currencies.has(told.fee_currency)) [[unlikely]] {
+    told.fee = {};
+    told.fee_currency = 0;
+  }
+  if (told.value.e18 == 0) {
+    const auto value = row.value(told.price, told.price_scale, told.quantity);
+    if (!value) return false;
+    told.value = *value;
+  }
+  if (told.price_scale > kPriceScaleMax) told.price = told.price_scale = 0;
+  return told.quantity > 0 && is_bookable(row, told.side, told.leg, told.value, told.fee) &&
+         state_.balances.has_room_for_fill();
+}
+
+bool Engine::take_fill(const OrderFilled& seen, Key128 key) noexcept {
+  const Registry& registry = state_.registry;
+  const bool is_known =
+      registry.instruments.has(seen.instrument) & registry.accounts.has(seen.account);
+  if (seen.trade_id.empty() || !is_known) [[unlikely]] {
+    record_anomaly(
+        seen.order_id, RecordKind::kOrderFilled, 0,
+        seen.trade_id.empty() ? AnomalyCode::kNoTradeId : AnomalyCode::kUnknownInstrument,
+        seen.trade_id);
+    return true;
+  }
+  // First of all: what was booked once is never judged again, whatever its repeat says.
+  if (state_.fills.find(key) != 0) [[unlikely]] {
+    ++counters_.fills_repeated;
+    return true;
+  }
+  constexpr std::uint32_t kLength = sizeof(RecordHeader) + sizeof(OrderFilled);
+  std::uint8_t* record = writer_.reserve(kLength);
+  if (record == nullptr) return false;
+  // Worked out where it will be published; every early return leaves the place to the next record.
+  auto& told = *reinterpret_cast<OrderFilled*>(record + sizeof(RecordHeader));
+  told = seen;
+  const std::uint32_t slot = slot_of_fill(seen);
+  const InstrumentRow& row = registry.instruments.at(seen.instrument);
+  State::DecidedFill decided;
+  decided.key = key;
+  decided.slot = slot;
+  if (!complete_fill(told, row, slot) || !decide_fill(told, row, decided)) [[unlikely]] {
+    halt_by_range(seen.instrument, seen.order_id, seen.trade_id);
+    return true;
+  }
+  open_record(record, RecordKind::kOrderFilled, kLength, {.origin_sequence = told.venue_sequence});
+  const Sequence sequence = writer_.publish_one<kLength>();
+  state_.apply_decided(*reinterpret_cast<const RecordHeader*>(record), told, decided);
+  ++counters_.fills;
+  state_.fills.prefetch_next();
+  judge_fill(seen, slot);
+  if (slot == kNoSlot) return true;
+  tell_owner(state_.orders.at(slot), sequence, RecordKind::kOrderFilled);
+  note_fill(decided.route, seen.side);
+  return true;
+}
+
+// The position after it, and the after-image by which replay is held to it.
+[[gnu::always_inline]] inline bool Engine::decide_fill(OrderFilled& told, const InstrumentRow& row,
+                                                       State::DecidedFill& decided) noexcept {
+  decided.route = decided.slot != kNoSlot
+                      ? state_.orders.at(decided.slot).route
+                      : state_.route_of_order(told.account, told.instrument,
+                                              static_cast<Leg>(told.leg), kExternalStrategy);
+  if (decided.route == RouteTable::kNone) return false;
+  PositionBook& book = decided.book;
+  book = state_.routes.position(decided.route).book;
+  if (!apply_execution(book, row, told.side, told.quantity, told.value, told.fee,
+                       told.fee_currency) ||
+      !is_in_range(book.quantity)) {
+    return false;
+  }
+  told.order_cumulative =
+      told.quantity + (decided.slot == kNoSlot ? 0 : state_.orders.at(decided.slot).cumulative);
+  told.position_quantity = book.quantity;
+  told.position_cost = {book.cost_e18};
+  told.position_realised = {book.realised_e18};
+  return true;
+}
+
+void Engine::judge_fill(const OrderFilled& seen, std::uint32_t slot) noexcept {
+  const auto note = [&](std::uint8_t state, AnomalyCode code) {
+    record_anomaly(seen.order_id, RecordKind::kOrderFilled, state, code, seen.trade_id);
+  };
+  if (seen.fee.e18 != 0 && !state_.registry.currencies.has(seen.fee_currency)) [[unlikely]] {
+    note(0, AnomalyCode::kUnknownInstrument);
+  }
+  if (slot == kNoSlot) {
+    if (seen.order_id == 0) return;
+    return note(0, state_.orders.find(seen.order_id) == kNoSlot ? AnomalyCode::kUnknownOrder
+                                                                : AnomalyCode::kIllegalEvent);
+  }
+  const Order& order = state_.orders.at(slot);
+  if (order.cumulative > order.quantity) [[unlikely]]
+    note(order.state, AnomalyCode::kOverfill);
+}
+
+void Engine::on_fill_revised(const FillRevised& told, const VenueOrderId& venue_order_id) noexcept {
+  (void)now_ns();
+  const std::uint64_t ordinal = state_.fills.find(
+      FillMemory::key(told.account, told.instrument, venue_order_id, told.trade_id));
+  const RecordKind kind = told.quantity == 0 ? RecordKind::kFillBusted : RecordKind::kFillCorrected;
+  if (ordinal == 0) {
+    return record_anomaly(told.order_id, kind, 0, AnomalyCode::kUnknownFill, told.trade_id);
+  }
+  if (state_.fills.at(ordinal).revision >= told.revision) {
+    ++counters_.fills_repeated;
+    return;
+  }
+  const InstrumentRow& row = state_.registry.instruments.at(told.instrument);
+  FillRevised revised = told;
+  revised.fill_ordinal = ordinal;
+  revised.order_id = state_.fills.at(ordinal).order_id;
+  revised.side = state_.fills.at(ordinal).side;
+  const bool is_fee_unknown =
+      told.fee.e18 != 0 && !state_.registry.currencies.has(told.fee_currency);
+  if (is_fee_unknown) revised.fee = {};
+  if (revised.quantity == 0) {
+    revised.value = {};
+  } else if (revised.value.e18 == 0) {
+    const auto value = value_of(row.rules, told.price, told.price_scale, told.quantity);
+    if (!value) return halt_by_range(told.instrument, revised.order_id, told.trade_id);
+    revised.value = *value;
+  }
+  if (revised.price_scale > kPriceScaleMax) revised.price = revised.price_scale = 0;
+  if (told.quantity < 0 || !is_bookable(row, revised.side, 0, revised.value, revised.fee) ||
+      !state_.balances.has_room_for_fill()) {
+    return halt_by_range(told.instrument, revised.order_id, told.trade_id);
+  }
+  const auto book = state_.book_revised(ordinal, revised, false);
+  if (!book || !is_in_range(book->quantity)) {
+    return halt_by_range(told.instrument, revised.order_id, told.trade_id);
+  }
+  revised.position_quantity = book->quantity;
+  revised.position_cost = {book->cost_e18};
+  revised.position_realised = {book->realised_e18};
+  const Sequence sequence = append(kind, revised, {});
+  if (is_fee_unknown) {
+    record_anomaly(revised.order_id, kind, 0, AnomalyCode::kUnknownInstrument, told.trade_id);
+  }
+  const std::uint32_t slot = state_.orders.find(revised.order_id);
+  if (slot != kNoSlot) tell_owner(state_.orders.at(slot), sequence, kind);
+}
+
+}  // namespace gateway
