@@ -31,6 +31,7 @@ void Engine::halt_by_range(InstrumentId instrument, OrderId order_id,
   halt.is_latch = 1;
   halt.actor.assign("gateway");
   halt.reason.assign("a venue fact left the exact range");
+  halt.breaker = state_.registry.level(Level::kInstrument, instrument).breaker;
   append(RecordKind::kTradingStateSet, halt, {});
 }
 

@@ -251,6 +251,7 @@ void Engine::poll_kill_word() noexcept {
     halt.is_latch = 1;
     halt.actor.assign("kill word");
     halt.reason.assign("kill word raised");
+    halt.breaker = state_.registry.level(Level::kFirm, 0).breaker;
     if (append(RecordKind::kTradingStateSet, halt, {}) == 0) return;  // again in the next turn
     kill_word_journaled_ = word;
   }
