@@ -31,6 +31,7 @@ __all__ = ["Desk", "VenueRow", "error_body"]
 
 Row = dict[str, Any]
 _ORDER_ID_MAX = (1 << 63) - 1
+_MEASURES = ("margin_headroom", "result", "delta", "gamma", "vega")
 
 
 class VenueRow(Protocol):
@@ -163,7 +164,7 @@ class Desk:
         """Replace limits; the engine refuses a raise by someone the limit binds."""
         who.require("admin")
         _check_target(message)
-        _check_limit_names(message)
+        _check_names(message.fields, LimitRow.__struct_fields__, "limits")
         principal = self.engine.names.id("principal", who.principal)
         return self.engine.set_limits(
             message.level,
@@ -178,6 +179,7 @@ class Desk:
         """What guards are held against; whoever tells it decides whether orders pass."""
         who.require("admin")
         _check_target(message)
+        _check_names(message.fields, _MEASURES, "measures")
         return self.engine.tell_measures(
             message.level, message.name, message.fields, actor=message.actor
         )
@@ -283,15 +285,14 @@ def _check_target(message: SetLimits | TellMeasures | Enable) -> None:
         raise RefusedError("RANGE", field="name", value=message.name, rule="the firm has no name")
 
 
-def _check_limit_names(message: SetLimits) -> None:
-    known = LimitRow.__struct_fields__
-    for name, value in message.fields.items():
+def _check_names(fields: Mapping[str, object], known: tuple[str, ...], what: str) -> None:
+    for name, value in fields.items():
         if name not in known:
             raise RefusedError(
                 "UNKNOWN_FIELD",
                 field=f"fields.{name}",
                 value=value,
-                rule="the limits are " + ", ".join(known),
+                rule=f"the {what} are " + ", ".join(known),
                 hint=near_hint(name, known),
             )
 

@@ -120,12 +120,19 @@ class Engine:
 
     def set_limits(self, level, id, fields, actor, reason, principal=0):
         self.commands += 1
-        if len(fields) != 15:
+        if len(fields) < 15:
             raise ValueError("MISSING_FIELD fields: all fields are required")
         self.sequence += 1
         name = self._name(LEVELS[level], id) if level < 4 else ""
         row = {"level": LEVELS[level], "id": id, "name": name, "version": self.sequence}
         self._limits[level, id] = row | fields | {"actor": actor, "reason": reason}
+        return self.sequence
+
+    def tell_measures(self, level, id, fields, actor):
+        self.commands += 1
+        if not fields:
+            raise ValueError("MISSING_FIELD fields: at least one measure")
+        self.sequence += 1
         return self.sequence
 
     def set_trading_state(self, level, id, state, is_latch, actor, reason):
