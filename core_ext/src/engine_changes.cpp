@@ -193,7 +193,7 @@ GateVerdict Engine::check_replace(const ReplaceMessage& message, const Order& or
       .notional_e4 = row.amount_e4(counted, quantity),
       .added_notional_e4 = std::max<std::int64_t>(amount - order.reserved_notional_e4, 0),
       .now_ns = now_ns_};
-  return passes_gate(route.view(), wanted) ? GateVerdict{} : explain(route, wanted);
+  return passes_gate_again(route.view(), wanted) ? GateVerdict{} : explain(route, wanted);
 }
 
 Refusal Engine::check_new_name(const ReplaceMessage& message) const noexcept {

@@ -112,7 +112,7 @@ std::int64_t Engine::nearest_quantity(const RefusalMemory::Entry& refused) noexc
     order.quantity = order.added_quantity = lots * rules.lot;
     order.notional_e4 = order.added_notional_e4 =
         row.amount_e4(gate_price_of(order.side, order.price, row.reference.price), order.quantity);
-    return passes_gate(view, order);
+    return passes_gate_again(view, order);
   };
   std::int64_t good = (std::max<std::int64_t>(rules.quantity_min, 1) + rules.lot - 1) / rules.lot;
   std::int64_t bad = refused.order.quantity / rules.lot + 1;

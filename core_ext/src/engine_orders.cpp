@@ -246,7 +246,7 @@ GateVerdict Engine::explain(Route& route, const GateOrder& order) noexcept {
   if (view.limits->self_trade_mask != 0) {
     // Own prices are a bound; nobody is refused for one that is gone.
     (void)state_.own.work_out(state_.orders, route.instrument, order.side);
-    if (passes_gate(view, order)) return {};
+    if (passes_gate_again(view, order)) return {};
   }
   GateVerdict found = explain_gate(view, order, route.instrument_row->definition.quantity_scale);
   // The pass found a sum out of its range where every single rule seems kept: nobody may say yes.

@@ -205,6 +205,10 @@ bool detail::passes_guards(const GateView& view, const GateOrder& order) noexcep
   return ok;
 }
 
+bool passes_gate_again(const GateView& view, const GateOrder& order) noexcept {
+  return passes_gate(view, order);
+}
+
 GateVerdict explain_gate(const GateView& view, const GateOrder& order,
                          int quantity_scale) noexcept {
   GateVerdict found = explain_state(view, order);

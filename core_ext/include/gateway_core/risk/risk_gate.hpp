@@ -175,6 +175,10 @@ namespace detail {
   return !broken;
 }
 
+/// passes_gate() for whoever asks again: a refused order, a replace. Keeps the pass of new orders
+/// in one place, where it is inlined. Cold.
+[[nodiscard]] bool passes_gate_again(const GateView& view, const GateOrder& order) noexcept;
+
 /// The first broken rule with its numbers; kNone when nothing is broken. Cold.
 [[nodiscard]] GateVerdict explain_gate(const GateView& view, const GateOrder& order,
                                        int quantity_scale) noexcept;

@@ -62,7 +62,7 @@ struct alignas(64) Route {
   SizeMemory sizes;  // volatile
 
   /// Everything that changed, written once. `side` is the order's.
-  void change(Side side, const RouteChange& by) noexcept {
+  [[gnu::always_inline]] inline void change(Side side, const RouteChange& by) noexcept {
     const int at = index_of(side);
     for (Exposure* exposure : {shared, account_exposure, strategy_exposure}) {
       exposure->position += by.position;
