@@ -149,7 +149,8 @@ namespace detail {
 
 /// Every rule but the duplicate check in one pass. True = everything is in order. Each rule is a
 /// difference that must not be negative, so that their sign bits add up to one answer.
-[[nodiscard]] inline bool passes_gate(const GateView& view, const GateOrder& order) noexcept {
+[[nodiscard]] [[gnu::always_inline]] inline bool passes_gate(const GateView& view,
+                                                             const GateOrder& order) noexcept {
   const EffectiveLimits& limits = *view.limits;
   const int side = index_of(order.side);
   std::int64_t room = limits.order_quantity_max - order.quantity;
