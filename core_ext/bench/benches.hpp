@@ -41,6 +41,8 @@ struct Place {
 /// Orders that the venue ends with one fact each (IOC), or whole cycles.
 [[nodiscard]] Figures sustained(const Place& place, bool has_cycles);
 [[nodiscard]] Figures risk(const Place& place);
+/// 10,000 working orders from the raised kill word to their last cancel on the venue ring.
+[[nodiscard]] Figures kill(const Place& place);
 [[nodiscard]] Figures fills(const Place& place);
 [[nodiscard]] Figures append(const Place& place);
 /// A million a second, on a schedule that is never moved.

@@ -91,6 +91,7 @@ void bind_bench(nb::module_& module) {
       },
       "place"_a, "has_cycles"_a);
   module.def("risk", &run_at<bench::risk>, "place"_a);
+  module.def("kill", &run_at<bench::kill>, "place"_a);
   module.def("fills", &run_at<bench::fills>, "place"_a);
   module.def("append", &run_at<bench::append>, "place"_a);
   module.def("append_paced", &run_at<bench::append_paced>, "place"_a);

@@ -260,6 +260,94 @@ std::uint32_t whole_field(const nb::dict& fields, const char* name) {
   return static_cast<std::uint32_t>(value);
 }
 
+/// An amount of a guard; "off" is the word for none, and absent is as it stands.
+void guard_amount(const nb::dict& fields, const char* name, std::int64_t& amount) {
+  if (!fields.contains(name)) return;
+  const nb::object given = fields[name];
+  const bool is_off = nb::isinstance<nb::str>(given) && nb::cast<std::string>(given) == "off";
+  amount = is_off ? kGuardOff : decimal_field(fields, name, 4, kAmountMaxE4 - 1);
+}
+
+void guard_count(const nb::dict& fields, const char* name, std::uint32_t& count,
+                 std::uint32_t maximum = 0xFFFFFFFF) {
+  if (!fields.contains(name)) return;
+  count = whole_field(fields, name);
+  if (count > maximum) {
+    refuse("RANGE", name, std::to_string(count), "at most " + std::to_string(maximum));
+  }
+}
+
+constexpr const char* kGuardNames[] = {"loss_max",
+                                       "drawdown_max",
+                                       "delta_max",
+                                       "gamma_max",
+                                       "vega_max",
+                                       "breaker_loss_max",
+                                       "margin_bps",
+                                       "self_trade_refused",
+                                       "repeat_orders_max",
+                                       "repeat_fills_max",
+                                       "repeat_window_ms",
+                                       "fat_finger_soft",
+                                       "fat_finger_hard",
+                                       "breaker_window_ms",
+                                       "breaker_rejects_max",
+                                       "breaker_errors_max",
+                                       "breaker_messages_max",
+                                       "breaker_move_bps"};
+
+/// Guards as they stand, with what is given instead.
+GuardFields guard_fields(const nb::dict& fields, GuardFields out, Level level) {
+  constexpr std::uint32_t kRepeatsMax = 65'536;
+  guard_amount(fields, "loss_max", out.loss_max_e4);
+  guard_amount(fields, "drawdown_max", out.drawdown_max_e4);
+  guard_amount(fields, "delta_max", out.delta_max_e4);
+  guard_amount(fields, "gamma_max", out.gamma_max_e4);
+  guard_amount(fields, "vega_max", out.vega_max_e4);
+  guard_amount(fields, "breaker_loss_max", out.breaker_loss_max_e4);
+  guard_count(fields, "margin_bps", out.margin_bps);
+  guard_count(fields, "self_trade_refused", out.self_trade_refused, 1);
+  guard_count(fields, "repeat_orders_max", out.repeat_orders_max, kRepeatsMax);
+  guard_count(fields, "repeat_fills_max", out.repeat_fills_max, kRepeatsMax);
+  guard_count(fields, "repeat_window_ms", out.repeat_window_ms);
+  guard_count(fields, "fat_finger_soft", out.fat_finger_soft);
+  guard_count(fields, "fat_finger_hard", out.fat_finger_hard);
+  guard_count(fields, "breaker_window_ms", out.breaker_window_ms);
+  guard_count(fields, "breaker_rejects_max", out.breaker_rejects_max);
+  guard_count(fields, "breaker_errors_max", out.breaker_errors_max);
+  guard_count(fields, "breaker_messages_max", out.breaker_messages_max);
+  guard_count(fields, "breaker_move_bps", out.breaker_move_bps);
+  if ((out.repeat_orders_max | out.repeat_fills_max) != 0 && out.repeat_window_ms == 0) {
+    refuse("RANGE", "repeat_window_ms", "0", "above 0 where repeats are counted");
+  }
+  if (out.breaker_move_bps != 0 && level != Level::kInstrument) {
+    refuse("RANGE", "breaker_move_bps", std::to_string(out.breaker_move_bps),
+           "only an instrument has a price");
+  }
+  return out;
+}
+
+bool raises(const GuardFields& was, const GuardFields& now) {
+  // 0 is off, which lets more through than any count.
+  const auto more = [](std::uint32_t before, std::uint32_t after) {
+    return before != 0 && (after == 0 || after > before);
+  };
+  return now.loss_max_e4 > was.loss_max_e4 || now.drawdown_max_e4 > was.drawdown_max_e4 ||
+         now.delta_max_e4 > was.delta_max_e4 || now.gamma_max_e4 > was.gamma_max_e4 ||
+         now.vega_max_e4 > was.vega_max_e4 || now.breaker_loss_max_e4 > was.breaker_loss_max_e4 ||
+         now.margin_bps < was.margin_bps || now.self_trade_refused < was.self_trade_refused ||
+         more(was.repeat_orders_max, now.repeat_orders_max) ||
+         more(was.repeat_fills_max, now.repeat_fills_max) ||
+         now.repeat_window_ms < was.repeat_window_ms ||
+         more(was.fat_finger_soft, now.fat_finger_soft) ||
+         more(was.fat_finger_hard, now.fat_finger_hard) ||
+         now.breaker_window_ms < was.breaker_window_ms ||
+         more(was.breaker_rejects_max, now.breaker_rejects_max) ||
+         more(was.breaker_errors_max, now.breaker_errors_max) ||
+         more(was.breaker_messages_max, now.breaker_messages_max) ||
+         more(was.breaker_move_bps, now.breaker_move_bps);
+}
+
 constexpr const char* kLimitNames[] = {
     "order_quantity_max",   "order_notional_max",   "position_long_max",  "position_short_max",
     "gross_exposure_max",   "net_exposure_max",     "credit_max",         "collar_bps",
@@ -271,6 +359,7 @@ LimitFields limit_fields(const nb::dict& fields, int quantity_scale) {
     const auto key = nb::cast<std::string>(item.first);
     bool is_known = false;
     for (const char* name : kLimitNames) is_known = is_known || key == name;
+    for (const char* name : kGuardNames) is_known = is_known || key == name;
     if (!is_known) refuse("UNKNOWN_FIELD", key.substr(0, 64), "", "not a limit");
   }
   // limit x 10^quantity_scale <= 2^61 (kQuantityMax); the finest scale counts at shared levels.
@@ -349,13 +438,75 @@ Sequence set_limits(EngineHandle& handle, std::uint32_t level, std::uint32_t id,
   record.actor = name_text<40>(actor, "actor");
   record.reason.assign(reason);
   const LevelEntity& entity = registry.level(kind, id);
-  if (entity.limits_version != 0 && raises(entity.limits, record.fields) &&
-      binds(registry, principal, kind, id)) {
+  GuardsSet guards{};
+  guards.level = level;
+  guards.id = id;
+  guards.fields = guard_fields(fields, entity.guard_fields, kind);
+  const bool is_raised =
+      raises(entity.limits, record.fields) || raises(entity.guard_fields, guards.fields);
+  if (entity.limits_version != 0 && is_raised && binds(registry, principal, kind, id)) {
     refuse("LIMIT_RAISE_DENIED", "principal", std::to_string(principal),
            "another person must raise it");
   }
-  record.version = entity.limits_version + 1;
-  return record_now(handle, RecordKind::kLimitsSet, record, principal);
+  record.version = guards.version = entity.limits_version + 1;
+  Sequence sequence = 0;
+  handle.runtime->run(
+      [&] { sequence = handle.runtime->engine().set_limits(record, guards, principal); });
+  if (sequence == 0) refuse("JOURNAL_BEHIND", "journal", "", "has no room now");
+  return sequence;
+}
+
+std::int64_t signed_decimal(const nb::dict& fields, const char* name, int scale,
+                            std::int64_t bound) {
+  if (!nb::isinstance<nb::str>(fields[name])) refuse("BAD_TYPE", name, "", "decimal text");
+  const auto text = nb::cast<std::string>(fields[name]);
+  const ParsedDecimal parsed = parse_decimal(text, scale);
+  if (parsed.fault != DecimalFault::kNone) refuse("BAD_NUMBER", name, text, "decimal text");
+  if (parsed.mantissa > bound || parsed.mantissa < -bound) {
+    refuse("LIMIT_TOO_LARGE", name, text, "must leave the exact range room");
+  }
+  return static_cast<std::int64_t>(parsed.mantissa);
+}
+
+// Greeks are told together: half of them told anew would be a mixture of two moments.
+Sequence tell_measures(EngineHandle& handle, std::uint32_t level, std::uint32_t id,
+                       const nb::dict& fields, std::string_view actor) {
+  Registry& registry = handle.runtime->state().registry;
+  if (!registry.has_level(level, id))
+    refuse("NOT_FOUND", "level", std::to_string(level), "a registered entity");
+  constexpr int kGreekScaleMax = 10;
+  constexpr const char* kGreekNames[] = {"delta", "gamma", "vega"};
+  RiskMeasured record{};
+  record.level = level;
+  record.id = id;
+  record.actor = name_text<40>(actor, "actor");
+  for (const auto& item : fields) {
+    const auto key = nb::cast<std::string>(item.first);
+    if (key == "margin_headroom") {
+      record.told |= kToldHeadroom;
+      record.margin_headroom_e4 = signed_decimal(fields, "margin_headroom", 4, kAmountMaxE4);
+    } else if (key == "result") {
+      record.told |= kToldResult;
+      record.result_e4 = signed_decimal(fields, "result", 4, kAmountMaxE4);
+    } else if (key == "delta" || key == "gamma" || key == "vega") {
+      record.told |= kToldGreeks;
+    } else {
+      refuse("UNKNOWN_FIELD", key.substr(0, 64), "", "not a measure");
+    }
+  }
+  if (record.told == 0) refuse("MISSING_FIELD", "fields", "", "at least one measure");
+  for (int greek = 0; greek < kGreeks && (record.told & kToldGreeks) != 0; ++greek) {
+    if (!fields.contains(kGreekNames[greek]))
+      refuse("MISSING_FIELD", kGreekNames[greek], "", "greeks are told together");
+    record.greeks_e8[greek] = signed_decimal(fields, kGreekNames[greek], 8, kGreekMaxE8);
+  }
+  if ((record.told & kToldGreeks) != 0) {
+    if (static_cast<Level>(level) != Level::kInstrument)
+      refuse("RANGE", "level", std::to_string(level), "greeks are those of an instrument");
+    if (registry.instruments.at(id).definition.quantity_scale > kGreekScaleMax)
+      refuse("PRECISION", "quantity_scale", "", "at most 10 where greeks are told");
+  }
+  return record_now(handle, RecordKind::kRiskMeasured, record);
 }
 
 Sequence set_trading_state(EngineHandle& handle, std::uint32_t level, std::uint32_t id,
@@ -372,6 +523,11 @@ Sequence set_trading_state(EngineHandle& handle, std::uint32_t level, std::uint3
   record.is_latch = is_latch ? 1 : 0;
   record.actor = name_text<40>(actor, "actor");
   record.reason.assign(reason);
+  // An open breaker is never closed by hand: whoever lets orders through again starts its trial.
+  const auto breaker =
+      static_cast<BreakerState>(registry.level(static_cast<Level>(level), id).breaker);
+  const bool is_trial = breaker == BreakerState::kOpen && state != 2;
+  record.breaker = static_cast<std::uint32_t>(is_trial ? BreakerState::kHalfOpen : breaker);
   return record_now(handle, RecordKind::kTradingStateSet, record);
 }
 
@@ -399,6 +555,7 @@ void bind_control(nb::class_<EngineHandle>& engine) {
       .def("set_currency_rate", &set_currency_rate, "currency"_a, "rate"_a)
       .def("set_limits", &set_limits, "level"_a, "id"_a, "fields"_a, "actor"_a, "reason"_a,
            "principal"_a = 0)
+      .def("tell_measures", &tell_measures, "level"_a, "id"_a, "fields"_a, "actor"_a)
       .def("set_trading_state", &set_trading_state, "level"_a, "id"_a, "state"_a, "is_latch"_a,
            "actor"_a, "reason"_a)
       .def("roll_period", &roll_period);

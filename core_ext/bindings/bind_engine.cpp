@@ -126,6 +126,33 @@ nb::dict recovery_of(EngineHandle& handle) {
   return out;
 }
 
+/// What a notice has no room for; None when the refusal is forgotten or was not the gate's.
+nb::object refusal_details(EngineHandle& handle, std::uint32_t port, std::uint64_t request) {
+  RefusalDetails details;
+  Text<40> actor;
+  Text<48> reason;
+  std::int64_t set_ns = 0;
+  bool is_known = false;
+  const Registry& registry = handle.runtime->state().registry;
+  handle.runtime->run([&] {
+    is_known = handle.runtime->engine().refusal_details(port, request, details);
+    if (!is_known) return;
+    const LevelEntity& level = registry.level(details.level, details.id);
+    actor = level.limits_actor;
+    reason = level.limits_reason;
+    set_ns = level.limits_time_ns;
+  });
+  if (!is_known) return nb::none();
+  nb::dict row;
+  row["name"] = entity_name(registry, static_cast<int>(details.level), details.id);
+  row["unknown"] = details.unknown;
+  row["nearest_quantity"] = details.nearest_quantity;
+  row["limit_actor"] = std::string(actor.view());
+  row["limit_reason"] = std::string(reason.view());
+  row["limit_set_ns"] = set_ns;
+  return row;
+}
+
 nb::dict counters_of(EngineHandle& handle) {
   const EngineCounters& counters = handle.runtime->engine().counters();
   auto& commit = handle.runtime->journal().commit();
@@ -402,6 +429,7 @@ void bind_reads(nb::class_<EngineHandle>& engine) {
             return registry_rows(handle.runtime->state(), kind, between_turns(handle));
           },
           "kind"_a)
+      .def("refusal_details", &refusal_details, "port"_a, "request"_a)
       .def("counters", &counters_of)
       .def("cache_counters", &cache_counters_of)
       .def("state_hash", &state_hash)

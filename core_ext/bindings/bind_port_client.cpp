@@ -125,6 +125,7 @@ std::uint64_t submit(PortHandle& handle, nb::handle client_id, std::uint32_t ins
   order.time_in_force = static_cast<std::uint8_t>(time_in_force);
   order.leg = static_cast<std::uint8_t>(leg);
   order.flags = static_cast<std::uint8_t>(flags);
+  order.overrides = static_cast<std::uint8_t>(flags >> 8);
   return gateway_port_submit(handle.open(), &order);
 }
 

@@ -27,6 +27,9 @@ constexpr std::pair<RecordKind, const char*> kKindNames[] = {
     {RecordKind::kPrincipalDefined, "principal_defined"},
     {RecordKind::kCurrencyRateSet, "currency_rate_set"},
     {RecordKind::kLimitsSet, "limits_set"},
+    {RecordKind::kGuardsSet, "guards_set"},
+    {RecordKind::kRiskMeasured, "risk_measured"},
+    {RecordKind::kOverrideUsed, "override_used"},
     {RecordKind::kTradingStateSet, "trading_state_set"},
     {RecordKind::kOrderNew, "order_new"},
     {RecordKind::kOrderRefused, "order_refused"},
@@ -343,7 +346,45 @@ void decode(Fields out, const TradingStateSet& from, const std::uint8_t*) {
       .FIELD(state)
       .FIELD(is_latch)
       .put("state_actor", from.actor)
-      .FIELD(reason);
+      .FIELD(reason)
+      .FIELD(cause)
+      .FIELD(breaker);
+}
+void decode(Fields out, const GuardsSet& record, const std::uint8_t*) {
+  out.put("level", record.level).put("id", record.id).put("limits_version", record.version);
+  const GuardFields& from = record.fields;
+  out.FIELD(loss_max_e4)
+      .FIELD(drawdown_max_e4)
+      .FIELD(delta_max_e4)
+      .FIELD(gamma_max_e4)
+      .FIELD(vega_max_e4)
+      .FIELD(breaker_loss_max_e4)
+      .FIELD(margin_bps)
+      .FIELD(self_trade_refused)
+      .FIELD(repeat_orders_max)
+      .FIELD(repeat_fills_max)
+      .FIELD(repeat_window_ms)
+      .FIELD(fat_finger_soft)
+      .FIELD(fat_finger_hard)
+      .FIELD(breaker_window_ms)
+      .FIELD(breaker_rejects_max)
+      .FIELD(breaker_errors_max)
+      .FIELD(breaker_messages_max)
+      .FIELD(breaker_move_bps);
+}
+void decode(Fields out, const RiskMeasured& from, const std::uint8_t*) {
+  out.FIELD(level)
+      .FIELD(id)
+      .FIELD(told)
+      .FIELD(margin_headroom_e4)
+      .FIELD(result_e4)
+      .put("delta_e8", from.greeks_e8[0])
+      .put("gamma_e8", from.greeks_e8[1])
+      .put("vega_e8", from.greeks_e8[2])
+      .put("measured_actor", from.actor);
+}
+void decode(Fields out, const OverrideUsed& from, const std::uint8_t*) {
+  out.FIELD(order_id).FIELD(refusal).FIELD(limit).FIELD(current).FIELD(would_be);
 }
 void decode(Fields out, const VenueState& from, const std::uint8_t*) {
   out.FIELD(venue).FIELD(state).FIELD(since_ns).FIELD(text);
@@ -395,6 +436,12 @@ void decode_payload(nb::dict& row, RecordKind kind, const std::uint8_t* record,
       return decode_as<CurrencyRateSet>(row, record, length);
     case RecordKind::kLimitsSet:
       return decode_as<LimitsSet>(row, record, length);
+    case RecordKind::kGuardsSet:
+      return decode_as<GuardsSet>(row, record, length);
+    case RecordKind::kRiskMeasured:
+      return decode_as<RiskMeasured>(row, record, length);
+    case RecordKind::kOverrideUsed:
+      return decode_as<OverrideUsed>(row, record, length);
     case RecordKind::kTradingStateSet:
       return decode_as<TradingStateSet>(row, record, length);
     case RecordKind::kOrderNew:

@@ -367,6 +367,10 @@ void for_each_copy(const Between& between, std::uint32_t first, Count&& count, T
 /// What people are told of one level entity, as it was at one instant.
 struct LevelCopy {
   LimitFields limits;
+  GuardFields guards;
+  Measures measures;
+  std::uint8_t breaker = 0;
+  std::int64_t limits_time_ns = 0;
   std::uint64_t limits_version = 0;
   TradingState state = TradingState::kActive;
   bool is_latched = false;
@@ -385,12 +389,51 @@ void for_each_level(const State& state, const Between& between, Use&& use) {
         between, 0, [&] { return registry.level_count(kind); },
         [&](std::uint32_t id) {
           const LevelEntity& from = registry.level(kind, id);
-          return LevelCopy{from.limits,      from.limits_version, from.state,
-                           from.is_latched,  from.limits_actor,   from.limits_reason,
-                           from.state_actor, from.state_reason};
+          return LevelCopy{from.limits,        from.guard_fields,   from.measures,
+                           from.breaker,       from.limits_time_ns, from.limits_version,
+                           from.state,         from.is_latched,     from.limits_actor,
+                           from.limits_reason, from.state_actor,    from.state_reason};
         },
         [&](std::uint32_t id, const LevelCopy& copy) { use(level, id, copy); });
   }
+}
+
+nb::object guard_amount(std::int64_t amount_e4) {
+  return amount_e4 == kGuardOff ? nb::object(nb::str("off"))
+                                : nb::cast(format_decimal(amount_e4, 4));
+}
+
+void put_guards(nb::dict& row, const GuardFields& guards) {
+  row["loss_max"] = guard_amount(guards.loss_max_e4);
+  row["drawdown_max"] = guard_amount(guards.drawdown_max_e4);
+  row["delta_max"] = guard_amount(guards.delta_max_e4);
+  row["gamma_max"] = guard_amount(guards.gamma_max_e4);
+  row["vega_max"] = guard_amount(guards.vega_max_e4);
+  row["breaker_loss_max"] = guard_amount(guards.breaker_loss_max_e4);
+  row["margin_bps"] = guards.margin_bps;
+  row["self_trade_refused"] = guards.self_trade_refused;
+  row["repeat_orders_max"] = guards.repeat_orders_max;
+  row["repeat_fills_max"] = guards.repeat_fills_max;
+  row["repeat_window_ms"] = guards.repeat_window_ms;
+  row["fat_finger_soft"] = guards.fat_finger_soft;
+  row["fat_finger_hard"] = guards.fat_finger_hard;
+  row["breaker_window_ms"] = guards.breaker_window_ms;
+  row["breaker_rejects_max"] = guards.breaker_rejects_max;
+  row["breaker_errors_max"] = guards.breaker_errors_max;
+  row["breaker_messages_max"] = guards.breaker_messages_max;
+  row["breaker_move_bps"] = guards.breaker_move_bps;
+}
+
+/// What was told, None where nobody has.
+void put_measures(nb::dict& row, const Measures& told) {
+  const auto put = [&](const char* name, std::uint32_t bit, std::int64_t value, int scale) {
+    row[name] = (told.told & bit) != 0 ? nb::cast(format_decimal(value, scale)) : nb::none();
+  };
+  put("margin_headroom", kToldHeadroom, told.headroom_e4, 4);
+  put("result", kToldResult, told.result_e4, 4);
+  put("delta", kToldGreeks, told.greeks_e8[0], 8);
+  put("gamma", kToldGreeks, told.greeks_e8[1], 8);
+  put("vega", kToldGreeks, told.greeks_e8[2], 8);
 }
 
 }  // namespace
@@ -420,6 +463,9 @@ nb::list limit_rows(const State& state, const Between& between) {
     row["cancel_burst"] = limits.cancel_burst;
     row["open_orders_side_max"] = limits.open_orders_side_max;
     row["duplicate_window_ms"] = limits.duplicate_window_ms;
+    put_guards(row, entity.guards);
+    put_measures(row, entity.measures);
+    row["set_ns"] = entity.limits_time_ns;
     row["actor"] = text(entity.limits_actor.view());
     row["reason"] = text(entity.limits_reason.view());
     rows.append(row);
@@ -429,6 +475,7 @@ nb::list limit_rows(const State& state, const Between& between) {
 
 nb::list trading_state_rows(const State& state, const Between& between) {
   constexpr const char* kStates[] = {"active", "reducing", "halted"};
+  constexpr const char* kBreakers[] = {"closed", "open", "half_open"};
   nb::list rows;
   for_each_level(state, between, [&](int level, std::uint32_t id, const LevelCopy& entity) {
     if (entity.state == TradingState::kActive && entity.state_actor.empty()) return;
@@ -438,6 +485,7 @@ nb::list trading_state_rows(const State& state, const Between& between) {
     row["name"] = entity_name(state.registry, level, id);
     row["state"] = kStates[static_cast<int>(entity.state)];
     row["is_latch"] = entity.is_latched;
+    row["breaker"] = kBreakers[entity.breaker];
     row["actor"] = text(entity.state_actor.view());
     row["reason"] = text(entity.state_reason.view());
     rows.append(row);

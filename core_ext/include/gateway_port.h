@@ -135,7 +135,8 @@ struct gateway_port_new_order {
   uint8_t time_in_force;
   uint8_t flags;
   uint8_t leg;
-  uint8_t reserved_bytes[7];
+  uint8_t overrides; /* GATEWAY_OVERRIDE_*, of a principal with that scope */
+  uint8_t reserved_bytes[6];
   int64_t trigger_price;
   int64_t display_quantity;
   int64_t expires_ns;

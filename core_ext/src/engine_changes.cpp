@@ -99,6 +99,8 @@ Notice Engine::send_cancel(std::uint32_t slot, PrincipalId principal, std::uint6
                          {.refusal = Refusal::kJournalBehind});
   }
   for (LevelEntity* level : route.levels) level->cancels.take(now_ns_, level->cancel_rate);
+  if (route.limits.guards != 0) [[unlikely]]
+    note_breaker(route, &BreakerCounts::messages);
   const Notice notice =
       answer(port, {.sequence = sequence,
                     .request = request,
@@ -203,6 +205,7 @@ GateVerdict Engine::check_replace(const ReplaceMessage& message, const Order& or
       .side = order.side,
       .is_reduce_only = (order.flags & kReduceOnly) != 0 || closes_leg(route.leg, order.side),
       .counts_as_order = false,
+      .is_size_overridden = false,
       .price = price,
       .collar_reference = order.trigger_price != 0 ? order.trigger_price : row.reference.price,
       .quantity = std::max(quantity, order.quantity),
@@ -214,9 +217,7 @@ GateVerdict Engine::check_replace(const ReplaceMessage& message, const Order& or
                                         order.reserved_notional_e4,
                                     -shared.notional_e4),
       .now_ns = now_ns_};
-  const GateView view = route.view();
-  return passes_gate(view, wanted) ? GateVerdict{}
-                                   : explain_gate(view, wanted, row.definition.quantity_scale);
+  return passes_gate_again(route.view(), wanted) ? GateVerdict{} : explain(route, wanted);
 }
 
 Refusal Engine::check_new_name(const ReplaceMessage& message) const noexcept {
@@ -246,6 +247,7 @@ Notice Engine::replace(const ReplaceMessage& message, std::uint32_t port) noexce
   const std::int64_t price = message.price != 0 ? message.price : order.price;
   const std::int64_t quantity = message.quantity != 0 ? message.quantity : order.quantity;
   GateVerdict verdict = check_replace(message, order, price, quantity);
+  if (verdict.level >= 0) refused_.name(port, message.header.request);
   if (verdict.refusal == Refusal::kNone) verdict.refusal = check_new_name(message);
   if (verdict.refusal != Refusal::kNone) {
     return refuse_change(RecordKind::kReplaceRejected, message.header, message.order_id, port,
@@ -275,6 +277,8 @@ Notice Engine::send_replace(std::uint32_t slot, const ReplaceMessage& message, s
                          {.refusal = Refusal::kJournalBehind});
   }
   for (LevelEntity* level : route.levels) level->orders.take(now_ns_, level->order_rate);
+  if (route.limits.guards != 0) [[unlikely]]
+    note_breaker(route, &BreakerCounts::messages);
   OutboundEntry entry = outbound_of(order, RecordKind::kReplaceRequested, state_.epoch, sequence);
   entry.price = price;
   entry.quantity = quantity;

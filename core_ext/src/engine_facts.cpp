@@ -120,6 +120,7 @@ void Engine::on_fact(RecordKind kind, const OrderFact& told) noexcept {
     measurement_.record_ns(telemetry::Stage::kAck, now_ns_ - order.created_ns, fact.order_id);
   }
   tell_owner(order, sequence, kind);
+  note_fact(kind, order);
   if (is_overfull) record_anomaly(fact.order_id, kind, order.state, AnomalyCode::kOverfill, {});
 }
 
@@ -176,6 +177,9 @@ void Engine::on_session(const VenueState& session) noexcept {
   }
   VenueState record = session;
   record.since_ns = now_ns_;
+  const bool is_lost = session.state == static_cast<std::uint32_t>(VenueSession::kDown) &&
+                       state_.registry.venues.at(session.venue).session != VenueSession::kDown;
+  if (is_lost) note_session(session.venue);
   append(RecordKind::kVenueState, record, {});
   // Instruments and accounts are as the venue tells them, and orders are about to come.
   if (record.state == static_cast<std::uint32_t>(VenueSession::kReconciled)) prepare_routes();

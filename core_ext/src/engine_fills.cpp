@@ -31,6 +31,7 @@ void Engine::halt_by_range(InstrumentId instrument, OrderId order_id,
   halt.is_latch = 1;
   halt.actor.assign("gateway");
   halt.reason.assign("a venue fact left the exact range");
+  halt.breaker = state_.registry.level(Level::kInstrument, instrument).breaker;
   append(RecordKind::kTradingStateSet, halt, {});
 }
 
@@ -130,7 +131,9 @@ bool Engine::take_fill(const OrderFilled& seen, Key128 key) noexcept {
   ++counters_.fills;
   state_.fills.prefetch_next();
   judge_fill(seen, slot);
-  if (slot != kNoSlot) tell_owner(state_.orders.at(slot), sequence, RecordKind::kOrderFilled);
+  if (slot == kNoSlot) return true;
+  tell_owner(state_.orders.at(slot), sequence, RecordKind::kOrderFilled);
+  note_fill(decided.route, seen.side);
   return true;
 }
 

@@ -63,6 +63,7 @@ Refusal Engine::check_identity(const NewOrderMessage& message) const noexcept {
     return Refusal::kUnknownAccount;
   }
   const PrincipalRow& principal = registry.principals.at(message.header.principal);
+  if (message.overrides != 0 && !principal.has_scope(kScopeOverride)) return Refusal::kNotPermitted;
   if (!principal.has_scope(kScopeTrade) ||
       !principal.may_use(message.account, message.strategy, message.instrument)) {
     return Refusal::kNotPermitted;
@@ -94,7 +95,7 @@ Refusal Engine::check_shape(const NewOrderMessage& message) const noexcept {
     return Refusal::kUnsupportedFlag;
   }
   constexpr int kOffered = kPostOnly | kReduceOnly | kEmulate | kTextClientId | kCancelOnDisconnect;
-  if ((message.flags & ~kOffered) != 0) {
+  if ((message.flags & ~kOffered) != 0 || (message.overrides & ~kOverrideSize) != 0) {
     return Refusal::kUnsupportedFlag;
   }
   // The flag first: without it the bytes of the id may belong to the next message of the lane.
@@ -254,6 +255,7 @@ GateVerdict Engine::check_gate(Candidate& candidate) noexcept {
       .side = message.side,
       .is_reduce_only = closes_leg(route.leg, message.side) || (message.flags & kReduceOnly) != 0,
       .counts_as_order = true,
+      .is_size_overridden = (message.overrides & kOverrideSize) != 0,
       .price = candidate.price,
       .collar_reference = message.trigger_price != 0 ? message.trigger_price : row.reference.price,
       .quantity = message.quantity,
@@ -261,11 +263,23 @@ GateVerdict Engine::check_gate(Candidate& candidate) noexcept {
       .notional_e4 = candidate.amount_e4,
       .added_notional_e4 = candidate.amount_e4,
       .now_ns = candidate.now_ns};
-  const GateView view = route.view();
-  if (!passes_gate(view, order)) [[unlikely]] {
-    return explain_gate(view, order, row.definition.quantity_scale);
-  }
+  if (!passes_gate(route.view(), order)) [[unlikely]]
+    return explain(route, order);
   return {};
+}
+
+GateVerdict Engine::explain(Route& route, const GateOrder& order) noexcept {
+  const GateView view = route.view();
+  if (view.limits->self_trade_mask != 0) {
+    // Own prices are a bound; nobody is refused for one that is gone.
+    (void)state_.own.work_out(state_.orders, route.instrument, order.side);
+    if (passes_gate_again(view, order)) return {};
+  }
+  GateVerdict found = explain_gate(view, order, route.instrument_row->definition.quantity_scale);
+  // The pass found a sum out of its range where every single rule seems kept: nobody may say yes.
+  if (found.refusal == Refusal::kNone) found.refusal = Refusal::kOverflow;
+  refused_.note(route, order, found);
+  return found;
 }
 
 bool Engine::is_duplicate(Candidate& candidate) const noexcept {
@@ -324,6 +338,7 @@ Notice Engine::decide(const NewOrderMessage& message, std::uint32_t port) noexce
   const GateVerdict verdict = check_gate(candidate);
   at_ = measurement_.record(telemetry::Stage::kGate, at_);
   if (verdict.refusal != Refusal::kNone) [[unlikely]] {
+    refused_.name(port, message.header.request);
     return refuse(message, port, verdict);
   }
   const Route& route = state_.routes.at(candidate.route_index);
@@ -434,6 +449,8 @@ Notice Engine::accepted(const Candidate& candidate, OrderId id, Sequence sequenc
   const Route& route = state_.routes.at(candidate.route_index);
   for (LevelEntity* level : route.levels) level->orders.take(candidate.now_ns, level->order_rate);
   remember_fingerprint(candidate);
+  if (route.limits.guards != 0 || is_learning_sizes_) [[unlikely]]
+    note_order(candidate, id, sequence);
   if ((message.flags & kEmulate) != 0) [[unlikely]]
     emulated_.push_back({.order_id = id});
   ++counters_.orders_accepted;

@@ -68,6 +68,7 @@ Engine::Engine(State& state, journal::Writer& writer, Clock& clock, const Engine
   waiting_links_.reserve(state.orders.capacity() / 2);
   now_ns_ = std::max(clock.now_ns(), state.last_time_ns);
   kill_word_seen_ = kill_word_journaled_ = writer.kill_word_seen();
+  watch_all();
 }
 
 std::int64_t Engine::now_ns() noexcept {
@@ -261,6 +262,7 @@ void Engine::poll_kill_word() noexcept {
     halt.is_latch = 1;
     halt.actor.assign("kill word");
     halt.reason.assign("kill word raised");
+    halt.breaker = state_.registry.level(Level::kFirm, 0).breaker;
     if (append(RecordKind::kTradingStateSet, halt, {}) == 0) return;  // again in the next turn
     kill_word_journaled_ = word;
   }
@@ -356,6 +358,7 @@ bool Engine::is_timed_here(const Order& order) const noexcept {
 }
 
 void Engine::run_timers(std::int64_t now) noexcept {
+  look_at_breakers(now);
   std::size_t kept = 0;
   for (std::size_t i = 0; i < emulated_.size(); ++i) {
     Emulated entry = emulated_[i];

@@ -263,6 +263,10 @@ Refusal PortServer::check(SharedPort& port, const AnyMessage& message) noexcept 
     case MessageKind::kNewOrder:
     case MessageKind::kReplace:
       found = needs(kScopeTrade);
+      if (found == Refusal::kNone && message.header().kind == MessageKind::kNewOrder &&
+          message.as<NewOrderMessage>().overrides != 0) {
+        found = needs(kScopeOverride);
+      }
       if (found == Refusal::kNone) found = admission_;
       break;
     case MessageKind::kCancel:

@@ -95,11 +95,34 @@ bool Registry::apply(const CurrencyRateSet& record) noexcept {
   return true;
 }
 
-bool Registry::apply(const LimitsSet& record) noexcept {
+bool Registry::apply(const LimitsSet& record, std::int64_t time_ns) noexcept {
   if (!has_level(record.level, record.id)) return false;
-  level(static_cast<Level>(record.level), record.id).set(record);
+  LevelEntity& entity = level(static_cast<Level>(record.level), record.id);
+  entity.set(record);
+  entity.limits_time_ns = time_ns;
   limits_moved();
   return true;
+}
+
+bool Registry::apply(const GuardsSet& record) noexcept {
+  if (!has_level(record.level, record.id)) return false;
+  level(static_cast<Level>(record.level), record.id).set(record.fields);
+  limits_moved();
+  return true;
+}
+
+bool Registry::apply(const RiskMeasured& record) noexcept {
+  if (!has_level(record.level, record.id)) return false;
+  level(static_cast<Level>(record.level), record.id).take(record);
+  return true;
+}
+
+void Registry::start_period() noexcept {
+  for (int kind = 0; kind < kLevels; ++kind) {
+    for (std::uint32_t id = 0; id < level_count(static_cast<Level>(kind)); ++id) {
+      levels_[kind][id].start_period();
+    }
+  }
 }
 
 bool Registry::apply(const TradingStateSet& record) noexcept {
@@ -107,6 +130,8 @@ bool Registry::apply(const TradingStateSet& record) noexcept {
   LevelEntity& entity = level(static_cast<Level>(record.level), record.id);
   entity.state = static_cast<TradingState>(record.state);
   entity.is_latched = record.is_latch != 0;
+  entity.cause = static_cast<std::uint8_t>(record.cause);
+  entity.breaker = static_cast<std::uint8_t>(record.breaker);
   entity.state_actor = record.actor;
   entity.state_reason = record.reason;
   limits_moved();

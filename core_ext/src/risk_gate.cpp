@@ -1,6 +1,8 @@
 // The slow pass of the risk gate: names the first broken rule, its level and its numbers.
 #include "gateway_core/risk/risk_gate.hpp"
 
+#include <algorithm>
+
 namespace gateway {
 namespace {
 
@@ -9,14 +11,23 @@ GateVerdict verdict(Refusal refusal, int level, std::int64_t limit, std::int64_t
   return {refusal, level, limit, current, would_be, working};
 }
 
+Refusal halt_of(const LevelEntity& level) noexcept {
+  if (!level.is_latched) return Refusal::kTradingHalted;
+  switch (static_cast<LatchCause>(level.cause)) {
+    case LatchCause::kRepeatedExecution:
+      return Refusal::kRepeatedExecution;
+    case LatchCause::kBreaker:
+      return Refusal::kBreakerOpen;
+    default:
+      return Refusal::kLatched;
+  }
+}
+
 GateVerdict explain_state(const GateView& view, const GateOrder& order) noexcept {
   for (int i = 0; i < kLevels; ++i) {
     const LevelEntity& level = *view.levels[i];
     const auto state = static_cast<std::int64_t>(level.state);
-    if (level.state == TradingState::kHalted) {
-      return verdict(level.is_latched ? Refusal::kLatched : Refusal::kTradingHalted, i, 0, state,
-                     0);
-    }
+    if (level.state == TradingState::kHalted) return verdict(halt_of(level), i, 0, state, 0);
     if (level.state == TradingState::kReducing && !order.is_reduce_only) {
       return verdict(Refusal::kReduceOnlyState, i, 0, state, 0);
     }
@@ -82,6 +93,79 @@ GateVerdict explain_position(const GateView& view, const GateOrder& order, int s
   return {};
 }
 
+/// What the order is worth against what the route's orders usually are.
+GateVerdict explain_usual(const GateView& view, const GateOrder& order) noexcept {
+  const SizeMemory& sizes = *view.sizes;
+  const std::int64_t hard_e4 = view.limits->usual_notional_max_e4[1];
+  const int level = static_cast<int>(Level::kStrategy);
+  if (order.notional_e4 > hard_e4) {
+    return verdict(Refusal::kFatFinger, level, hard_e4, sizes.mean_e4, order.notional_e4);
+  }
+  const std::int64_t soft_e4 = view.limits->usual_notional_max_e4[0];
+  if (!order.is_size_overridden && order.notional_e4 > soft_e4) {
+    return verdict(Refusal::kFatFingerWarning, level, soft_e4, sizes.mean_e4, order.notional_e4);
+  }
+  return {};
+}
+
+GateVerdict explain_own(const GateView& view, const GateOrder& order) noexcept {
+  if ((detail::own_room(*view.own, order) & view.limits->self_trade_mask) >= 0) return {};
+  int level = 0;
+  while (level + 1 < kLevels && view.levels[level]->guard_fields.self_trade_refused == 0) ++level;
+  const int side = index_of(order.side);
+  const std::int64_t met = side == 0 ? view.own->met_by[side] : -view.own->met_by[side];
+  return verdict(Refusal::kSelfTrade, level, met, met, order.price, 0);
+}
+
+/// Amount at 10^-4 of a greek at 10^-12, away from zero.
+std::int64_t greek_amount_e4(Int128 greek_e12) noexcept {
+  const Int128 divisor = kPow10_64[8];
+  const Int128 rest = greek_e12 % divisor;
+  const Int128 amount = greek_e12 / divisor + (rest > 0 ? 1 : rest < 0 ? -1 : 0);
+  return static_cast<std::int64_t>(std::clamp<Int128>(amount, -kAmountMaxE4, kAmountMaxE4));
+}
+
+GateVerdict explain_greeks(const GateView& view, const GateOrder& order) noexcept {
+  constexpr Refusal kCodes[kGreeks] = {Refusal::kDeltaLimit, Refusal::kGammaLimit,
+                                       Refusal::kVegaLimit};
+  for (int i = 0; i < kLevels; ++i) {
+    for (int greek = 0; greek < kGreeks; ++greek) {
+      if (detail::passes_greek(view, i, greek, order)) continue;
+      const LevelEntity& level = *view.levels[i];
+      const std::int64_t limit_e4 = detail::greek_limit_e4(level.guard_fields, greek);
+      const Int128 added = detail::greek_of(view, greek, order);
+      const GreekTotal& total = level.greeks[greek];
+      const Int128 working = added >= 0 ? total.working_up : -total.working_down;
+      return verdict(kCodes[greek], i, limit_e4, greek_amount_e4(total.position),
+                     greek_amount_e4(total.worst_after(added)), greek_amount_e4(working));
+    }
+  }
+  return {};
+}
+
+/// Losses and the margin headroom, which only orders that open use up.
+GateVerdict explain_opening(const LevelEntity& level, int i, const GateOrder& order) noexcept {
+  const GuardFields& guards = level.guard_fields;
+  const LevelTotals& totals = level.totals;
+  if (!detail::is_opening(order)) return {};
+  if (const std::int64_t loss = level.period_loss_e4(); loss > guards.loss_max_e4) {
+    return verdict(Refusal::kLossLimit, i, guards.loss_max_e4, loss, loss);
+  }
+  if (const std::int64_t drawdown = level.drawdown_e4(); drawdown > guards.drawdown_max_e4) {
+    return verdict(Refusal::kLossLimit, i, guards.drawdown_max_e4, drawdown, drawdown);
+  }
+  const std::int64_t after_e4 = totals.gross_e4 + order.added_notional_e4;
+  if (guards.margin_bps == 0 || after_e4 <= level.opening_limit_e4) return {};
+  const auto margin_e4 = [&](std::int64_t amount_e4) {
+    const Int128 exact = static_cast<Int128>(amount_e4) * guards.margin_bps;
+    return static_cast<std::int64_t>(exact > 0 ? (exact + 9'999) / 10'000 : exact / 10'000);
+  };
+  const std::int64_t base_e4 = level.measures.headroom_gross_e4;
+  return verdict(Refusal::kInsufficientMargin, i, level.measures.headroom_e4,
+                 margin_e4(totals.gross_e4 - base_e4), margin_e4(after_e4 - base_e4),
+                 margin_e4(totals.working_both_e4()));
+}
+
 GateVerdict explain_level(const LevelEntity& level, int i, const GateOrder& order) noexcept {
   const LevelTotals& totals = level.totals;
   const LimitFields& limits = level.limits;
@@ -113,6 +197,18 @@ GateVerdict explain_level(const LevelEntity& level, int i, const GateOrder& orde
 
 }  // namespace
 
+bool detail::passes_guards(const GateView& view, const GateOrder& order) noexcept {
+  bool ok = true;
+  for (int i = 0; i < kLevels; ++i) {
+    for (int greek = 0; greek < kGreeks; ++greek) ok &= passes_greek(view, i, greek, order);
+  }
+  return ok;
+}
+
+bool passes_gate_again(const GateView& view, const GateOrder& order) noexcept {
+  return passes_gate(view, order);
+}
+
 GateVerdict explain_gate(const GateView& view, const GateOrder& order,
                          int quantity_scale) noexcept {
   GateVerdict found = explain_state(view, order);
@@ -120,8 +216,14 @@ GateVerdict explain_gate(const GateView& view, const GateOrder& order,
   if (found.refusal == Refusal::kNone) found = explain_price(view, order);
   if (found.refusal == Refusal::kNone) found = explain_position(view, order, quantity_scale);
   for (int i = 0; i < kLevels && found.refusal == Refusal::kNone; ++i) {
+    found = explain_opening(*view.levels[i], i, order);
+  }
+  for (int i = 0; i < kLevels && found.refusal == Refusal::kNone; ++i) {
     found = explain_level(*view.levels[i], i, order);
   }
+  if (found.refusal == Refusal::kNone) found = explain_greeks(view, order);
+  if (found.refusal == Refusal::kNone) found = explain_own(view, order);
+  if (found.refusal == Refusal::kNone) found = explain_usual(view, order);
   return found;
 }
 

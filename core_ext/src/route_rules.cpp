@@ -20,6 +20,19 @@ constexpr TimeInForce kTimesInForce[] = {TimeInForce::kDay, TimeInForce::kGtc, T
          is_hedge == (route.leg != Leg::kNet);
 }
 
+/// The strictest wish of five levels about sizes out of the usual.
+void work_out_usual(Route& route) noexcept {
+  const auto stricter = [](std::uint32_t a, std::uint32_t b) {
+    return a == 0 || (b != 0 && b < a) ? b : a;
+  };
+  route.sizes.soft = route.sizes.hard = 0;
+  for (const LevelEntity* level : route.levels) {
+    route.sizes.soft = stricter(route.sizes.soft, level->guard_fields.fat_finger_soft);
+    route.sizes.hard = stricter(route.sizes.hard, level->guard_fields.fat_finger_hard);
+  }
+  route.refresh_usual();
+}
+
 /// Whether a new order with the ids of this route would take it: a position keeps its margin mode,
 /// the account may have another one by now, and then new orders have a route of their own.
 [[nodiscard]] bool is_for_new_orders(const State& state, const Route& route) noexcept {
@@ -83,6 +96,7 @@ RouteRules work_out_rules(State& state, Route& route) noexcept {
   const InstrumentDefined& defined = row.definition;
   route.limits = effective_limits(route.levels, defined.quantity_scale);
   route.limits.generation = registry.limits_generation();
+  work_out_usual(route);
   RouteRules rules{};
   rules.generation = registry.generation();
   rules.leg = static_cast<std::uint8_t>(route.leg);

@@ -16,6 +16,7 @@ bool State::apply_boot(const Boot& boot) noexcept {
 
 bool State::apply_tick(const ClockTick& tick) noexcept {
   if (tick.purpose != 1) return true;
+  registry.start_period();
   names.roll([this](OrderId id) {
     const std::uint32_t slot = orders.find(id);
     return slot != kNoSlot && is_open(static_cast<OrderState>(orders.at(slot).state));
@@ -28,7 +29,7 @@ namespace {
 /// Audit records and volatile ones leave no trace in the state, not even a count.
 bool is_counted(RecordKind kind) noexcept {
   return kind != RecordKind::kOrderRefused && kind != RecordKind::kAnomaly &&
-         kind != RecordKind::kVenueState;
+         kind != RecordKind::kVenueState && kind != RecordKind::kOverrideUsed;
 }
 
 }  // namespace
@@ -40,6 +41,14 @@ bool State::apply_venue_state(const VenueState& state) noexcept {
   row.session_text = state.text;
   row.session_since_ns = state.since_ns;
   registry.touch();
+  return true;
+}
+
+bool State::apply_measured(const RiskMeasured& measured) noexcept {
+  if (!registry.apply(measured)) return false;
+  if ((measured.told & kToldGreeks) == 0) return true;
+  if (static_cast<Level>(measured.level) != Level::kInstrument) return false;
+  routes.tell_greeks(measured.id, measured.greeks_e8);
   return true;
 }
 
@@ -62,7 +71,12 @@ bool State::apply_definition(RecordKind kind, const std::uint8_t* record) noexce
     case RecordKind::kCurrencyRateSet:
       return registry.apply(payload<CurrencyRateSet>(record));
     case RecordKind::kLimitsSet:
-      return registry.apply(payload<LimitsSet>(record));
+      return registry.apply(payload<LimitsSet>(record),
+                            reinterpret_cast<const RecordHeader*>(record)->time_ns);
+    case RecordKind::kGuardsSet:
+      return registry.apply(payload<GuardsSet>(record));
+    case RecordKind::kRiskMeasured:
+      return apply_measured(payload<RiskMeasured>(record));
     case RecordKind::kTradingStateSet:
       return registry.apply(payload<TradingStateSet>(record));
     default:
@@ -111,6 +125,7 @@ bool State::apply(const RecordHeader& header, const std::uint8_t* record) noexce
       return apply_venue_state(payload<VenueState>(record));
     case RecordKind::kStopped:
     case RecordKind::kOrderRefused:
+    case RecordKind::kOverrideUsed:
     case RecordKind::kAnomaly:
       return true;
     default:

@@ -327,6 +327,9 @@ bool get_orders(In& in, State& state) {
     if (order.pending_client_number != 0) {
       state.names.await_number(order.principal, order.pending_client_number, order.order_id);
     }
+    if (is_open(static_cast<OrderState>(order.state))) state.own.link(order, slot);
+    if (static_cast<OrderState>(order.state) == OrderState::kUnknown) state.orders.count_unknown(1);
+    if (order.pending_price != 0 && can_rest(order)) state.own.tell(order, order.pending_price);
     if (!add_restored(state.routes.at(order.route), order)) return false;
     // Journal time never decreases, also when no record follows the snapshot.
     state.last_time_ns = std::max(state.last_time_ns, order.updated_ns);
@@ -500,6 +503,58 @@ bool get_balances(In& in, const Registry& registry, BalanceTable& balances) {
   return true;
 }
 
+/// Guards and what was told, of the levels that have any. Last in the payload, so that one from
+/// before guards ends in front of it.
+struct GuardImage {
+  std::uint32_t level;
+  std::uint32_t id;
+  std::uint32_t cause;
+  std::uint32_t breaker;
+  std::int64_t limits_time_ns;
+  GuardFields fields;
+  Measures measures;
+};
+
+void put_guards(Out& out, const Registry& registry) {
+  std::vector<GuardImage> images;
+  for (std::uint32_t level = 0; level < kLevels; ++level) {
+    for (std::uint32_t id = 0; id < registry.level_count(static_cast<Level>(level)); ++id) {
+      const LevelEntity& entity = registry.level(static_cast<Level>(level), id);
+      const GuardImage image{level,
+                             id,
+                             entity.cause,
+                             entity.breaker,
+                             entity.limits_time_ns,
+                             entity.guard_fields,
+                             entity.measures};
+      const GuardImage fresh{level, id, 0, 0, 0, {}, {}};
+      if (std::memcmp(&image, &fresh, sizeof image) != 0) images.push_back(image);
+    }
+  }
+  out.put(static_cast<std::uint32_t>(images.size()));
+  for (const auto& image : images) out.put(image);
+}
+
+bool get_guards(In& in, State& state) {
+  if (in.is_done()) return true;  // a payload from before guards
+  std::uint32_t count = 0;
+  if (!in.get(count)) return false;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    GuardImage image;
+    if (!in.get(image) || !state.registry.has_level(image.level, image.id)) return false;
+    LevelEntity& entity = state.registry.level(static_cast<Level>(image.level), image.id);
+    entity.cause = static_cast<std::uint8_t>(image.cause);
+    entity.breaker = static_cast<std::uint8_t>(image.breaker);
+    entity.limits_time_ns = image.limits_time_ns;
+    entity.measures = image.measures;
+    entity.set(image.fields);
+    if ((image.measures.told & kToldGreeks) == 0) continue;
+    if (static_cast<Level>(image.level) != Level::kInstrument) return false;
+    state.routes.tell_greeks(image.id, image.measures.greeks_e8);
+  }
+  return true;
+}
+
 }  // namespace
 
 void State::serialize(std::vector<std::uint8_t>& bytes) const {
@@ -517,6 +572,7 @@ void State::serialize(std::vector<std::uint8_t>& bytes) const {
   put_fills(out, *this);
   put_table(out, references);
   put_balances(out, balances);
+  put_guards(out, registry);
 }
 
 std::optional<Capacity> State::capacity_of(const std::uint8_t* bytes, std::size_t size) {
@@ -534,7 +590,7 @@ bool State::restore(const std::uint8_t* bytes, std::size_t size) {
          in.get(funding_known_ns) && in.get(counts) && get_registry(in, registry) &&
          get_orders(in, *this) && get_names(in, names) && get_positions(in, *this) &&
          get_fills(in, *this) && get_table(in, references) &&
-         get_balances(in, registry, balances) && in.is_done();
+         get_balances(in, registry, balances) && get_guards(in, *this) && in.is_done();
 }
 
 std::string State::hash() const {

@@ -163,7 +163,7 @@ inline RouteChange State::fill_order(const RecordHeader& header, const OrderFill
   put(order.sequence, header.sequence);
   const OrderEvent event = fill_event(order.cumulative, order.quantity);
   const RouteChange change =
-      settle(orders, slot, transition(static_cast<OrderState>(order.state), event).next, row);
+      settle(orders, own, slot, transition(static_cast<OrderState>(order.state), event).next, row);
   end_write(order.version);
   return change;
 }

@@ -152,6 +152,7 @@ std::uint32_t State::make_order(const RecordHeader& header, const std::uint8_t* 
   begin_write(order.version);
   put_new(order, header, record, decided.route);
   reserve_new(order, routes.at(decided.route), decided.amount_e4);
+  own.link(order, slot);
   end_write(order.version);
   if (made.client_number != 0) {
     orders.index_number(slot);
@@ -210,6 +211,7 @@ bool State::apply_adopted(const RecordHeader& header, const OrderAdopted& adopte
   Route& route = routes.at(route_index);
   RouteChange change = reserve(order, *route.instrument_row);
   change.open_orders = 1;
+  own.link(order, slot);
   route.change(order.side, change);
   end_write(order.version);
   const OrderIdParts parts = split_order_id(adopted.order_id);
@@ -244,6 +246,7 @@ bool State::apply_replace_requested(const RecordHeader& header,
   put(order.pending_gate_price, gate_price_of(order.side, replace.price, replace.reference_price));
   put(order.pending_client_number, number);
   put_all(order.pending_client_id, replace.client_id);
+  if (can_rest(order)) own.tell(order, replace.price);
   put(order.updated_ns, header.time_ns);
   put(order.sequence, header.sequence);
   reserve_again(order);
@@ -290,7 +293,7 @@ bool State::apply_triggered(const RecordHeader& header, const OrderTriggered& tr
                .next;
   }
   Route& route = routes.at(order.route);
-  route.change(order.side, settle(orders, slot, next, *route.instrument_row));
+  route.change(order.side, settle(orders, own, slot, next, *route.instrument_row));
   put(order.updated_ns, header.time_ns);
   put(order.sequence, header.sequence);
   end_write(order.version);
@@ -312,6 +315,7 @@ void apply_replace_outcome(State& state, std::uint32_t slot, RecordKind kind,
     const std::int64_t around =
         order.pending_gate_price != 0 ? order.pending_gate_price : order.gate_price;
     put(order.gate_price, gate_price_of(order.side, order.price, around));
+    if (can_rest(order)) state.own.tell(order, order.price);
     if (!order.pending_client_id.empty()) put_all(order.client_id, order.pending_client_id);
     if (number != 0) {
       state.orders.rename_number(slot, number);
@@ -384,7 +388,7 @@ bool State::apply_fact(const RecordHeader& header, const OrderFact& fact) noexce
     next = transition(next, event_of(order, kind, fact)).next;
     if (next == OrderState::kNew && order.cumulative > 0) next = OrderState::kPartiallyFilled;
   }
-  route.change(order.side, settle(orders, slot, next, *route.instrument_row));
+  route.change(order.side, settle(orders, own, slot, next, *route.instrument_row));
   end_write(order.version);
   return true;
 }

@@ -410,7 +410,18 @@ class Engine:
         order_notional_max, position_long_max, position_short_max, gross_exposure_max,
         net_exposure_max, credit_max (decimal text); collar_bps, reference_age_ms_max,
         orders_per_second, order_burst, cancels_per_second, cancel_burst, open_orders_side_max,
-        duplicate_window_ms (int). All required."""
+        duplicate_window_ms (int). All required. Guards are optional and stay as they stand when
+        absent: loss_max, drawdown_max, delta_max, gamma_max, vega_max, breaker_loss_max (decimal
+        text or "off"); margin_bps, self_trade_refused, repeat_orders_max, repeat_fills_max,
+        repeat_window_ms, fat_finger_soft, fat_finger_hard, breaker_window_ms, breaker_rejects_max,
+        breaker_errors_max, breaker_messages_max, breaker_move_bps (int)."""
+    def tell_measures(self, level: int, id: int, fields: dict[str, str], actor: str) -> int:
+        """What guards are held against, decimal text: margin_headroom, result; of an instrument
+        also delta, gamma, vega of one unit, all three together."""
+    def refusal_details(self, port: int, request: int) -> dict[str, Any] | None:
+        """More about a refusal of the gate that this port was told lately: name of the level's
+        entity, unknown (share of UNKNOWN orders), nearest_quantity (mantissa, 0 = none),
+        limit_actor, limit_reason, limit_set_ns."""
     def set_trading_state(
         self, level: int, id: int, state: int, is_latch: bool, actor: str, reason: str
     ) -> int:

@@ -33,6 +33,7 @@ def measure(progress: Progress, *, is_quick: bool = False) -> dict[str, Any]:
     result |= bench.sustained()
     result["submit_python_ns"] = bench.python_submit()
     result["risk_ns"] = bench.run("risk")
+    result["kill_ms"] = bench.run("kill")
     result |= bench.fills()
     result["mark_positions_per_second"] = bench.mark_positions()
     result |= bench.nautilus()

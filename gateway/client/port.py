@@ -206,12 +206,14 @@ class PortClient:
         post_only: bool = False,
         reduce_only: bool = False,
         emulate: bool = False,
+        override_size: bool = False,
     ) -> int:
         """A new order. A whole number as client order id rises from order to order (fastest);
         text is free. Raises RefusedError for text that is no number."""
         known = self.instrument(instrument)
         flags = post_only * ORDER_FLAGS["post_only"] | reduce_only * ORDER_FLAGS["reduce_only"]
         flags |= emulate * ORDER_FLAGS["emulate"]
+        flags |= override_size * ORDER_FLAGS["override_size"]
         with refusing(quantity=quantity, price=price, client_order_id=client_order_id):
             request = self._native.submit(
                 client_order_id,

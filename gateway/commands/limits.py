@@ -13,7 +13,7 @@ from gateway.commands.connection import RunningGateway, connection_options
 from gateway.commands.output import confirm, json_option, print_json, print_table
 from gateway.commands.settings import refused
 from gateway.config import ConfigError, LimitRow, Limits, load_limits
-from gateway.config.limits import DEFAULT, LEVELS
+from gateway.config.limits import DEFAULT, LEVELS, OFF
 
 __all__ = ["changes", "command"]
 
@@ -110,5 +110,9 @@ def changes(limits: Limits, in_force: list[dict[str, Any]]) -> Iterator[dict[str
         row = limits.row(level, name)
         for field, new in (row.fields() if row else {}).items():
             old = now.get((level, name), {}).get(field)
-            if old is None or Decimal(str(old)) != Decimal(str(new)):
+            if old is None or _number(old) != _number(new):
                 yield {"level": level, "name": name, "limit": field, "now": old, "new": new}
+
+
+def _number(value: object) -> Decimal:
+    return Decimal("Infinity") if value == OFF else Decimal(str(value))

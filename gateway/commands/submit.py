@@ -35,6 +35,7 @@ TIMES_IN_FORCE = ("day", "gtc", "ioc", "fok", "gtd")
 @click.option("--post-only", is_flag=True, help="Refuse to take liquidity.")
 @click.option("--reduce-only", is_flag=True, help="Refuse to open or flip a position.")
 @click.option("--emulate", is_flag=True, help="The gateway may trigger or expire it itself.")
+@click.option("--override-size", is_flag=True, help="Meant, though far larger than usual.")
 @click.option("--client-order-id", help="Your id; sending it again never makes a second order.")
 @connection_options
 @json_option

@@ -28,10 +28,15 @@ Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,30}$")]
 Quantity = Annotated[str, Meta(pattern=r"^[0-9]{1,19}(\.[0-9]{1,8})?$")]
 Money = Annotated[str, Meta(pattern=r"^[0-9]{1,19}(\.[0-9]{1,4})?$")]
 Count = Annotated[int, Meta(ge=0, le=4294967295)]
+Flag = Annotated[int, Meta(ge=0, le=1)]
+Repeats = Annotated[int, Meta(ge=0, le=65536)]
+GuardMoney = Annotated[str, Meta(pattern=r"^([0-9]{1,19}(\.[0-9]{1,4})?|off)$")]
+OFF = "off"  # The word of a guard that is reached by nothing.
 
 
 class LimitRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The limits of one instrument, strategy, account, venue or of the firm. All are required.
+    """The limits of one instrument, strategy, account, venue or of the firm. All limits are
+    required; guards, from `loss_max` on, are not: what is absent stays as it stands, at first off.
 
     Quantities in units of the instrument, money in the reporting currency, as decimal text."""
 
@@ -64,10 +69,70 @@ class LimitRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     duplicate_window_ms: Annotated[
         Count, Meta(description="Time in which the same order again is refused, in ms; 0 = off.")
     ]
+    loss_max: Annotated[
+        GuardMoney | None, Meta(description="Largest loss of the trading period, or off.")
+    ] = None
+    drawdown_max: Annotated[
+        GuardMoney | None, Meta(description="Largest fall below the period's best result, or off.")
+    ] = None
+    delta_max: Annotated[
+        GuardMoney | None, Meta(description="Largest delta in the worst case, or off.")
+    ] = None
+    gamma_max: Annotated[
+        GuardMoney | None, Meta(description="Largest gamma in the worst case, or off.")
+    ] = None
+    vega_max: Annotated[
+        GuardMoney | None, Meta(description="Largest vega in the worst case, or off.")
+    ] = None
+    breaker_loss_max: Annotated[
+        GuardMoney | None, Meta(description="Realised loss within the breaker's window, or off.")
+    ] = None
+    margin_bps: Annotated[
+        Count | None, Meta(description="Margin of an order in basis points of its value; 0 = off.")
+    ] = None
+    self_trade_refused: Annotated[
+        Flag | None, Meta(description="1 = an order that would meet an own working one is refused.")
+    ] = None
+    repeat_orders_max: Annotated[
+        Repeats | None, Meta(description="Orders of one side in the window that latch; 0 = off.")
+    ] = None
+    repeat_fills_max: Annotated[
+        Repeats | None, Meta(description="Fills of one side in the window that latch; 0 = off.")
+    ] = None
+    repeat_window_ms: Annotated[
+        Count | None, Meta(description="Window of repeated execution, in ms.")
+    ] = None
+    fat_finger_soft: Annotated[
+        Count | None,
+        Meta(description="Deviations above the usual order that need an override; 0 = off."),
+    ] = None
+    fat_finger_hard: Annotated[
+        Count | None,
+        Meta(description="Deviations above the usual order that nobody overrides; 0 = off."),
+    ] = None
+    breaker_window_ms: Annotated[
+        Count | None, Meta(description="Window of the circuit breaker, in ms; 0 = no breaker.")
+    ] = None
+    breaker_rejects_max: Annotated[
+        Count | None, Meta(description="Rejects by venues within the window; 0 = not watched.")
+    ] = None
+    breaker_errors_max: Annotated[
+        Count | None,
+        Meta(description="Unknown outcomes and lost sessions in the window; 0 = not watched."),
+    ] = None
+    breaker_messages_max: Annotated[
+        Count | None,
+        Meta(description="Orders, replaces and cancels in the window; 0 = not watched."),
+    ] = None
+    breaker_move_bps: Annotated[
+        Count | None,
+        Meta(description="Move of an instrument's price in the window; 0 = not watched."),
+    ] = None
 
     def fields(self) -> dict[str, str | int]:
-        """The row as the engine takes it."""
-        return {name: getattr(self, name) for name in self.__struct_fields__}
+        """The row as the engine takes it; guards that are not given are left out."""
+        given = {name: getattr(self, name) for name in self.__struct_fields__}
+        return {name: value for name, value in given.items() if value is not None}
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -111,9 +176,9 @@ def check_limits(data: dict[str, object], faults: Faults) -> Limits | None:
 
 def _check_room(row: LimitRow, path: str, faults: Faults) -> None:
     for name, value in row.fields().items():
-        if not isinstance(value, str):
+        if not isinstance(value, str) or value == OFF:
             continue
-        is_money = name.endswith(("notional_max", "exposure_max", "credit_max"))
+        is_money = not name.endswith(("quantity_max", "long_max", "short_max"))
         scale = SCALE_MONEY if is_money else SCALE_QUANTITY
         whole, _, decimals = value.partition(".")
         if int(whole + decimals.ljust(scale, "0")) > STORED_MAX:

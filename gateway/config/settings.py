@@ -35,7 +35,7 @@ CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Z0-9]{2,12}$")]
 Rate = Annotated[str, Meta(pattern=r"^[0-9]{1,12}(\.[0-9]{1,18})?$")]
 Cpu = Annotated[int, Meta(ge=-1, le=4095)]
 Port = Annotated[int, Meta(ge=0, le=65535)]
-Scope = Literal["read", "trade", "cancel", "admin"]
+Scope = Literal["read", "trade", "cancel", "admin", "override"]
 Names = Literal["all"] | list[Name]
 
 

@@ -225,6 +225,12 @@ class Engine:
         with refusing(**fields):
             return self.native.set_limits(number, entity, dict(fields), actor, reason, principal)
 
+    def tell_measures(self, level: str, name: str, fields: Mapping[str, str], *, actor: str) -> int:
+        """What guards are held against and the gateway does not work out itself; journaled."""
+        number, entity = self.level_entity(level, name)
+        with refusing(**fields):
+            return self.native.tell_measures(number, entity, dict(fields), actor)
+
     def set_trading_state(
         self, level: str, name: str, state: str, *, is_latch: bool, actor: str, reason: str
     ) -> int:

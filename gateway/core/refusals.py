@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gateway._core.types import REFUSALS, format_decimal
 from gateway.api import RefusedError
@@ -47,16 +47,25 @@ _UNITS = {
     "MAX_ORDER_NOTIONAL": "amount",
     "EXPOSURE_LIMIT": "amount",
     "CREDIT_LIMIT": "amount",
+    "INSUFFICIENT_MARGIN": "amount",
+    "LOSS_LIMIT": "amount",
+    "DELTA_LIMIT": "amount",
+    "GAMMA_LIMIT": "amount",
+    "VEGA_LIMIT": "amount",
+    "FAT_FINGER": "amount",
+    "FAT_FINGER_WARNING": "amount",
+    "SELF_TRADE": "price",
     "PRICE_COLLAR": "price",
 }
 # The field of the command that each refusal of the engine is about; the others are about the state.
 _FIELDS = {
     "client_order_id": {"ID_CONFLICT", "CLIENT_ID_STALE", "DUPLICATE_ORDER"},
-    "price": {"BAD_TICK", "PRICE_MISSING", "PRICE_NOT_ALLOWED", "PRICE_COLLAR"},
+    "price": {"BAD_TICK", "PRICE_MISSING", "PRICE_NOT_ALLOWED", "PRICE_COLLAR", "SELF_TRADE"},
     "trigger_price": {"TRIGGER_MISSING", "TRIGGER_NOT_ALLOWED"},
     "quantity": {"BAD_LOT", "QUANTITY_RANGE", "MIN_NOTIONAL", "QUANTITY_BELOW_FILLED"}
     | {"MAX_ORDER_QUANTITY", "MAX_ORDER_NOTIONAL", "POSITION_LIMIT", "WOULD_INCREASE"}
-    | {"EXPOSURE_LIMIT", "CREDIT_LIMIT"},
+    | {"EXPOSURE_LIMIT", "CREDIT_LIMIT", "INSUFFICIENT_MARGIN", "LOSS_LIMIT", "DELTA_LIMIT"}
+    | {"GAMMA_LIMIT", "VEGA_LIMIT", "FAT_FINGER", "FAT_FINGER_WARNING"},
     "type": {"UNSUPPORTED_TYPE"},
     "time_in_force": {"UNSUPPORTED_TIME_IN_FORCE"},
     "expires_ns": {"EXPIRY_MISSING", "EXPIRY_PAST", "EXPIRY_NOT_ALLOWED"},
@@ -104,9 +113,11 @@ def refusal_of(
     values: Mapping[str, object] | None = None,
     price_scale: int = 0,
     quantity_scale: int = 0,
+    details: Mapping[str, Any] | None = None,
 ) -> RefusedError:
     """The error of a notice of kind ORDER_REFUSED, with the field of the command in `values` that
-    it is about; numbers as decimal text in the rule's unit."""
+    it is about; numbers as decimal text in the rule's unit. `details` is what the engine knows
+    beyond the notice."""
     row = describe_number(notice.refusal)
     field = _FIELD_OF.get(row.name, "")
     value = (values or {}).get(field) or ""
@@ -122,11 +133,27 @@ def refusal_of(
         rule=row.sentence,
         level=level,
         # A collar is laid in basis points around a price.
-        limit=format_decimal(notice.limit, 0 if unit == "price" else scale),
+        limit=format_decimal(notice.limit, 0 if row.name == "PRICE_COLLAR" else scale),
         current=format_decimal(notice.current, scale),
         would_be=format_decimal(notice.would_be, scale),
         working=format_decimal(notice.working, scale),
+        **_beyond(details, scale, quantity_scale),
     )
+
+
+def _beyond(details: Mapping[str, Any] | None, scale: int, quantity_scale: int) -> dict[str, Any]:
+    """Whose limit it is, who set it and when, what is unknown, and which order would pass."""
+    if details is None:
+        return {}
+    nearest = int(details["nearest_quantity"])
+    return {
+        "name": details["name"],
+        "unknown": format_decimal(details["unknown"], scale),
+        "nearest_quantity": format_decimal(nearest, quantity_scale) if nearest else None,
+        "limit_actor": details["limit_actor"],
+        "limit_reason": details["limit_reason"],
+        "limit_set_ns": details["limit_set_ns"],
+    }
 
 
 def with_existing(error: RefusedError, order_id: int) -> RefusedError:

@@ -11,13 +11,22 @@ from typing import Any
 import msgspec
 
 from gateway.config import Limits
+from gateway.config.limits import OFF
 from gateway.core.engine import Engine
 
 __all__ = ["LimitDifference", "limit_differences", "seed_limits", "tighten_limits"]
 
 _LEVELS = ("strategy", "account", "venue", "instrument")
 # A shorter duplicate window admits more; for every other field more admits more.
-_LOWER_IS_RISKIER = frozenset({"duplicate_window_ms"})
+_LOWER_IS_RISKIER = frozenset(
+    {"duplicate_window_ms", "margin_bps", "self_trade_refused"}
+    | {"repeat_window_ms", "breaker_window_ms"}
+)
+# A count of 0 switches these off, which admits more than any number.
+_ZERO_IS_OFF = frozenset(
+    {"repeat_orders_max", "repeat_fills_max", "fat_finger_soft", "fat_finger_hard"}
+    | {"breaker_rejects_max", "breaker_errors_max", "breaker_messages_max", "breaker_move_bps"}
+)
 _SEED_ACTOR = "limits.toml"
 
 
@@ -99,10 +108,15 @@ def _held(engine: Engine) -> dict[tuple[str, str], Mapping[str, Any]]:
     }
 
 
+def _admits(field: str, value: Any) -> Decimal:
+    is_off = value == OFF or (field in _ZERO_IS_OFF and Decimal(str(value)) == 0)
+    return Decimal("Infinity") if is_off else Decimal(str(value))
+
+
 def _difference(
     level: str, name: str, field: str, held: Any, value: str | int
 ) -> LimitDifference | None:
-    journal, file = Decimal(str(held)), Decimal(str(value))
+    journal, file = _admits(field, held), _admits(field, value)
     if journal == file:
         return None
     return LimitDifference(

@@ -47,13 +47,14 @@ DURABILITIES: Final = {"memory": 0, "process": 1, "disk_async": 2, "disk": 3}
 LEVELS: Final = {"instrument": 0, "strategy": 1, "account": 2, "venue": 3, "firm": 4}
 TRADING_STATES: Final = {"active": 0, "reducing": 1, "halted": 2}
 AMENDS: Final = {"none": 0, "native": 1, "cancel_new": 2}
-SCOPES: Final = {"read": 1, "trade": 2, "cancel": 4, "admin": 8}
+SCOPES: Final = {"read": 1, "trade": 2, "cancel": 4, "admin": 8, "override": 16}
 ORDER_FLAGS: Final = {
     "post_only": 1,
     "reduce_only": 2,
     "emulate": 8,
     "external": 64,
     "cancel_on_disconnect": 128,
+    "override_size": 256,  # the second byte: overrides of soft limits
 }
 EVIDENCE: Final = {"none": 0, "stream": 1, "query": 2, "fills": 3, "operator": 4, "gateway": 5}
 FACT_REASONS: Final = {

@@ -33,6 +33,7 @@ __all__ = [
     "ReplaceOrderMessage",
     "SetLimits",
     "StatusAnswer",
+    "TellMeasures",
     "TradingStatesAnswer",
     "WsAnswer",
     "WsCancel",
@@ -124,6 +125,7 @@ class NewOrderMessage(Message, kw_only=True):
     post_only: bool = False
     reduce_only: bool = False
     emulate: bool = False
+    override_size: bool = False
 
 
 class LinkedOrders(Message, kw_only=True):
@@ -153,6 +155,16 @@ class SetLimits(Message, kw_only=True):
     fields: dict[str, str | int]
     actor: Actor
     reason: Reason
+
+
+class TellMeasures(Message, kw_only=True):
+    """What guards of one level entity are held against: margin headroom, result of the trading
+    period, and of an instrument the greeks of one unit."""
+
+    level: LevelName
+    name: EntityName = ""
+    fields: dict[str, str]
+    actor: Actor
 
 
 class Kill(Message, kw_only=True):

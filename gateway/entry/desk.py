@@ -22,6 +22,7 @@ from gateway.entry.api_messages import (
     ReplaceOrderMessage,
     SetLimits,
     StatusAnswer,
+    TellMeasures,
 )
 from gateway.entry.field_rules import near_hint
 from gateway.entry.keys import Identity
@@ -31,6 +32,7 @@ __all__ = ["Desk", "VenueRow", "error_body"]
 
 Row = dict[str, Any]
 _ORDER_ID_MAX = (1 << 63) - 1
+_MEASURES = ("margin_headroom", "result", "delta", "gamma", "vega")
 
 
 class VenueRow(Protocol):
@@ -75,6 +77,8 @@ class Desk:
     ) -> Submitted:
         """One order through the gate. The wish of its session is journaled with it."""
         who.require("trade")
+        if message.override_size:
+            who.require("override")
         if self.state == "starting":
             raise RefusedError("NOT_READY", rule="the gateway has not finished starting")
         return await self.router.submit(_intent(who, message, is_cancel_on_disconnect))
@@ -84,6 +88,8 @@ class Desk:
     ) -> list[Submitted]:
         """A group of orders that live and end together: all or none."""
         who.require("trade")
+        if any(order.override_size for order in message.orders):
+            who.require("override")
         if self.state == "starting":
             raise RefusedError("NOT_READY", rule="the gateway has not finished starting")
         return await self.router.submit_linked(
@@ -149,7 +155,7 @@ class Desk:
         """Replace limits; the engine refuses a raise by someone the limit binds."""
         who.require("admin")
         _check_target(message)
-        _check_limit_names(message)
+        _check_names(message.fields, LimitRow.__struct_fields__, "limits")
         principal = self.engine.names.id("principal", who.principal)
         return self.engine.set_limits(
             message.level,
@@ -158,6 +164,15 @@ class Desk:
             actor=message.actor,
             reason=message.reason,
             principal=principal,
+        )
+
+    def tell_measures(self, who: Identity, message: TellMeasures) -> int:
+        """What guards are held against; whoever tells it decides whether orders pass."""
+        who.require("admin")
+        _check_target(message)
+        _check_names(message.fields, _MEASURES, "measures")
+        return self.engine.tell_measures(
+            message.level, message.name, message.fields, actor=message.actor
         )
 
     async def kill(self, who: Identity, message: Kill) -> tuple[int, int]:
@@ -255,21 +270,20 @@ def error_body(error: RefusedError, request_id: str = "") -> Row:
     return body
 
 
-def _check_target(message: SetLimits | Enable) -> None:
+def _check_target(message: SetLimits | TellMeasures | Enable) -> None:
     """What lets more through must name what it means; a kill is taken as it comes."""
     if message.level == "firm" and message.name not in ("", "firm"):
         raise RefusedError("RANGE", field="name", value=message.name, rule="the firm has no name")
 
 
-def _check_limit_names(message: SetLimits) -> None:
-    known = LimitRow.__struct_fields__
-    for name, value in message.fields.items():
+def _check_names(fields: Mapping[str, object], known: tuple[str, ...], what: str) -> None:
+    for name, value in fields.items():
         if name not in known:
             raise RefusedError(
                 "UNKNOWN_FIELD",
                 field=f"fields.{name}",
                 value=value,
-                rule="the limits are " + ", ".join(known),
+                rule=f"the {what} are " + ", ".join(known),
                 hint=near_hint(name, known),
             )
 
@@ -295,6 +309,7 @@ def _intent(who: Identity, message: NewOrderMessage, is_cancel_on_disconnect: bo
         is_post_only=message.post_only,
         is_reduce_only=message.reduce_only,
         is_emulated=message.emulate,
+        is_size_overridden=message.override_size,
         is_cancel_on_disconnect=is_cancel_on_disconnect,
     )
 

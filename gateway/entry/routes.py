@@ -29,6 +29,7 @@ from gateway.entry.api_messages import (
     ReplaceOrderMessage,
     SetLimits,
     StatusAnswer,
+    TellMeasures,
     TradingStatesAnswer,
 )
 from gateway.entry.desk import Desk
@@ -230,6 +231,12 @@ async def limits(desk: Desk, call: Call) -> Answer:
 async def set_limits(desk: Desk, call: Call) -> Answer:
     """Replace all limits of one level entity."""
     return Answer(200, DefinedAnswer(desk.set_limits(call.who, call.message)))
+
+
+@route("PUT", "/v1/measures", scope="admin", request=TellMeasures, response=DefinedAnswer)
+async def tell_measures(desk: Desk, call: Call) -> Answer:
+    """Tell what guards are held against: headroom, result, greeks."""
+    return Answer(200, DefinedAnswer(desk.tell_measures(call.who, call.message)))
 
 
 @route("GET", "/v1/trading-states", response=TradingStatesAnswer)

@@ -66,6 +66,7 @@ class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
     is_post_only: bool = False
     is_reduce_only: bool = False
     is_emulated: bool = False
+    is_size_overridden: bool = False
     is_cancel_on_disconnect: bool = False
 
 
@@ -163,6 +164,7 @@ class Router:
         flags |= order.is_reduce_only * ORDER_FLAGS["reduce_only"]
         flags |= order.is_emulated * ORDER_FLAGS["emulate"]
         flags |= order.is_cancel_on_disconnect * ORDER_FLAGS["cancel_on_disconnect"]
+        flags |= order.is_size_overridden * ORDER_FLAGS["override_size"]
         return (
             order.client_order_id,
             names.id("instrument", order.instrument),
@@ -325,6 +327,12 @@ class Router:
         self._verdicts[request] = future
         return future
 
+    def _details(self, notice: Notice) -> Mapping[str, Any] | None:
+        """What the engine knows of a refusal of the gate beyond its notice."""
+        if notice.level < 0:
+            return None
+        return self.engine.native.refusal_details(self._port.number, notice.request)
+
     async def _verdict(
         self, request: int, values: Mapping[str, object] | None = None, begin: int = 0
     ) -> Notice:
@@ -349,7 +357,13 @@ class Router:
         if notice.kind == RecordKind.ORDER_REFUSED or notice.refusal:
             values = values or {}
             scales = self.engine.scales(str(values.get("instrument", "")))
-            raise refusal_of(notice, values=values, price_scale=scales[0], quantity_scale=scales[1])
+            raise refusal_of(
+                notice,
+                values=values,
+                price_scale=scales[0],
+                quantity_scale=scales[1],
+                details=self._details(notice),
+            )
         return notice
 
     def _with_existing(self, error: RefusedError, order: NewOrder) -> RefusedError:

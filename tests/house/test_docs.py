@@ -222,13 +222,13 @@ def test_every_field_of_a_record_is_printed_by_journal_cat() -> None:
     """Reserved space apart. Blocks that follow an order are printed with it."""
     source = (ROOT / "core_ext/include/gateway_core/record/kinds.hpp").read_text(encoding="utf-8")
     printer = (ROOT / "core_ext/bindings/decode.cpp").read_text(encoding="utf-8")
-    blocks = {"LimitFields": "LimitsSet", "OrderConditions": "OrderNew"}
+    blocks = {"LimitFields": "LimitsSet", "GuardFields": "GuardsSet", "OrderConditions": "OrderNew"}
     structs = re.findall(r"^struct (\w+) \{\n(.*?)^\};", source, re.MULTILINE | re.DOTALL)
     assert len(structs) > 20
     for name, body in structs:
         function = printer.partition(f"const {blocks.get(name, name)}& ")[2].partition("\n}\n")[0]
         assert function, name
-        for field in re.findall(r"^  [\w:<>]+ (\w+)(?:\[\w+\])?;", body, re.MULTILINE):
+        for field in re.findall(r"^  [\w:<>]+ (\w+)(?:\[\w+\])?(?: = \w+)?;", body, re.MULTILINE):
             is_printed = re.search(rf"FIELD\({field}\)|(?:\.|->){field}\b", function)
             assert is_printed or field.startswith("reserved") or field == "fields", (name, field)
 

@@ -21,6 +21,7 @@ SHAPE: dict[str, set[str]] = {
     "shm_round_trip_ns": {"p50", "p99"},
     "submit_python_ns": {"single_p50", "empty_call", "batch_per_order"},
     "risk_ns": {"hot_mean", "cold_p50", "checks", "refused_share"},
+    "kill_ms": {"p50", "max", "orders"},
     "fill_ns": {"p50", "p99"},
     "fill_ns_by_held": {"100", "100000"},
     "append_ns": {"p50", "p999", "p9999"},

@@ -14,6 +14,7 @@ from gateway.entry.local_api import ApiLimits
 pytestmark = pytest.mark.asyncio
 ALL = ("desk", "reader", "canceller", "boss", "raised", None)
 LIMITS = {"level": "firm", "fields": {}, "actor": "a", "reason": "r"}
+TOLD = {"level": "firm", "fields": {"result": "1"}, "actor": "a"}
 NAMED = {"level": "firm", "actor": "anna", "reason": "test"}
 MATRIX = [
     ("POST", "/v1/orders", ORDER, {"desk"}),
@@ -21,6 +22,7 @@ MATRIX = [
     ("DELETE", "/v1/orders", None, {"desk", "canceller", "boss"}),
     ("PUT", "/v1/orders/1", {"quantity": "1"}, {"desk"}),
     ("PUT", "/v1/limits", LIMITS, {"boss"}),
+    ("PUT", "/v1/measures", TOLD, {"boss"}),
     ("POST", "/v1/enable", NAMED, {"boss"}),
     ("POST", "/v1/kill", NAMED, {"desk", "canceller", "boss"}),
     *[
@@ -53,6 +55,13 @@ async def test_each_key_may_do_what_its_scopes_say_and_nothing_else(tmp_path):
                     assert code not in ("NOT_PERMITTED", "NOT_AUTHENTICATED"), (key, path, answer)
                 else:
                     assert (status, code) == (403, "NOT_PERMITTED"), (key, method, path)
+
+
+async def test_an_override_needs_its_scope(tmp_path):
+    async with open_door(tmp_path) as door:
+        body = {**ORDER, "override_size": True}
+        status, answer = await door.call("POST", "/v1/orders", key="desk", body=body)
+        assert (status, answer["error"]["code"]) == (403, "NOT_PERMITTED")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from decimal import Decimal
 from fake_ports import ClientPort, Measurement, VenuePort, text
 
 from gateway._core.types import REFUSALS
+from gateway.config import LimitRow
 from gateway.core.native import Notice, OutboundEntry
 
 NUMBER = {row[1]: row[0] for row in REFUSALS}
@@ -24,6 +25,9 @@ LEVELS = {0: "instrument", 1: "strategy", 2: "account", 3: "venue", 4: "firm"}
 NO_EVIDENCE = {"level": -1, "limit": 0, "current": 0, "would_be": 0, "working": 0}
 STATES = {0: "active", 1: "reducing", 2: "halted"}
 KEYS = {"currency": "code", "instrument": "symbol"}
+
+_AMOUNTS = ("loss_max", "drawdown_max", "delta_max", "gamma_max", "vega_max", "breaker_loss_max")
+GUARDS_OFF = {name: "off" if name in _AMOUNTS else 0 for name in LimitRow.__struct_fields__[15:]}
 
 
 class Engine:
@@ -121,12 +125,21 @@ class Engine:
 
     def set_limits(self, level, id, fields, actor, reason, principal=0):
         self.commands += 1
-        if len(fields) != 15:
+        if len(fields) < 15:
             raise ValueError("MISSING_FIELD fields: all fields are required")
         self.sequence += 1
         name = self._name(LEVELS[level], id) if level < 4 else ""
         row = {"level": LEVELS[level], "id": id, "name": name, "version": self.sequence}
-        self._limits[level, id] = row | fields | {"actor": actor, "reason": reason}
+        held = self._limits.get((level, id), {})
+        guards = {name: held.get(name, off) for name, off in GUARDS_OFF.items()}
+        self._limits[level, id] = row | guards | fields | {"actor": actor, "reason": reason}
+        return self.sequence
+
+    def tell_measures(self, level, id, fields, actor):
+        self.commands += 1
+        if not fields:
+            raise ValueError("MISSING_FIELD fields: at least one measure")
+        self.sequence += 1
         return self.sequence
 
     def set_trading_state(self, level, id, state, is_latch, actor, reason):
@@ -520,6 +533,9 @@ class Engine:
 
     def limits(self):
         return list(self._limits.values())
+
+    def refusal_details(self, port, request):
+        return None
 
     def trading_states(self):
         return list(self._states.values())

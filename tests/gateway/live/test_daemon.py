@@ -207,6 +207,21 @@ async def test_each_field_is_tightened_for_itself(settings, native, tmp_path):
 
 
 @pytest.mark.asyncio
+async def test_a_guard_of_the_file_is_tightened_and_never_switched_off(settings, native, tmp_path):
+    await started_with(tmp_path)
+    assert held(native, "loss_max") == {"off"}
+    text = (tmp_path / "limits.toml").read_text()
+    guards = 'credit_max = "100"\nloss_max = "50"\nrepeat_orders_max = 9\nrepeat_window_ms = 1000'
+    (tmp_path / "limits.toml").write_text(text.replace('credit_max = "100"', guards))
+    await started_with(tmp_path)
+    assert (held(native, "loss_max"), held(native, "repeat_orders_max")) == ({"50"}, {"9"})
+    off = guards.replace('"50"', '"off"').replace("= 9", "= 0")
+    (tmp_path / "limits.toml").write_text(text.replace('credit_max = "100"', off))
+    await started_with(tmp_path)
+    assert (held(native, "loss_max"), held(native, "repeat_orders_max")) == ({"50"}, {"9"})
+
+
+@pytest.mark.asyncio
 async def test_a_reload_compares_limits_and_changes_none(settings, native, tmp_path, caplog):
     def reload_lower(daemon):
         write_limits(tmp_path, credit="1")

@@ -2,9 +2,10 @@
 
 import pytest
 from live_world import BalanceReport
-from native_world import connected, open_world
+from native_world import LIMITS, connected, open_world
 
-from gateway.api import OutcomeUnknown
+from gateway.api import OutcomeUnknown, RefusedError
+from gateway.entry.desk import error_body
 
 pytestmark = pytest.mark.asyncio
 
@@ -48,3 +49,26 @@ async def test_an_unknown_order_is_settled_after_a_restart(ring_directory):
     assert [float(row["total"]) for row in again.native.balances()] == [1000.0]
     again.close()
     again.native.stop()
+
+
+async def test_a_refusal_names_who_set_the_limit_and_which_order_would_pass(ring_directory):
+    world = await connected(ring_directory)
+    fields = {**LIMITS, "margin_bps": 1000}
+    world.engine.set_limits("firm", "", fields, actor="anna", reason="thin margin")
+    world.engine.tell_measures("firm", "", {"margin_headroom": "5"}, actor="observer")
+    with pytest.raises(RefusedError) as caught:
+        await world.submit("c1", quantity="1")
+    body = error_body(caught.value)
+    numbers = {name: body[name] for name in ("limit", "current", "would_be", "working", "unknown")}
+    assert numbers == {
+        "limit": "5", "current": "0", "would_be": "10", "working": "0", "unknown": "0"
+    }  # fmt: skip
+    assert (body["code"], body["level"], body["field"]) == (
+        "INSUFFICIENT_MARGIN", "firm", "quantity"
+    )  # fmt: skip
+    assert (body["limit_actor"], body["limit_reason"]) == ("anna", "thin margin")
+    assert body["limit_set_ns"] == world.native.now_ns()
+    assert body["nearest_quantity"] == "0.5"
+    assert await world.submit("c2", quantity=body["nearest_quantity"])
+    world.close()
+    world.native.stop()

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "gateway_core/engine/guard_watch.hpp"
+#include "gateway_core/engine/refusal_memory.hpp"
 #include "gateway_core/engine/route_rules.hpp"
 #include "gateway_core/journal/writer.hpp"
 #include "gateway_core/platform/clock.hpp"
@@ -93,8 +95,14 @@ class Engine {
   Sequence record_control(RecordKind kind, const Payload& content, PrincipalId actor = 0) noexcept {
     if (is_closed_) return 0;
     (void)now_ns();
-    return append(kind, content, {.actor = actor});
+    const Sequence sequence = append(kind, content, {.actor = actor});
+    if constexpr (std::is_same_v<Payload, GuardsSet>) {
+      if (sequence != 0) watch(static_cast<Level>(content.level), content.id);
+    }
+    return sequence;
   }
+  /// Limits and guards of one level entity at once. Allocates where a guard is new. 0 = no space.
+  Sequence set_limits(const LimitsSet& limits, const GuardsSet& guards, PrincipalId actor) noexcept;
 
   ClientPort& open_client_port(const std::string& name, std::size_t capacity);
   VenuePort& open_venue_port(VenueId venue, std::size_t capacity);
@@ -112,6 +120,10 @@ class Engine {
     }
     return true;
   }
+
+  /// More about a refusal of the gate that this port was told lately. False: it is forgotten.
+  [[nodiscard]] bool refusal_details(std::uint32_t port, std::uint64_t request,
+                                     RefusalDetails& out) noexcept;
 
   /// The order with this client number, or the one whose pending replace brings it; 0 = none.
   [[nodiscard]] OrderId order_of_number(PrincipalId principal, std::uint64_t number) const noexcept;
@@ -181,6 +193,8 @@ class Engine {
   [[nodiscard]] std::int64_t protection_price(const NewOrderMessage& message,
                                               const Route& route) const noexcept;
   [[nodiscard]] GateVerdict check_gate(Candidate& candidate) noexcept;
+  /// Why the gate did not pass an order; it never says nothing when there is something. Cold.
+  [[nodiscard]] GateVerdict explain(Route& route, const GateOrder& order) noexcept;
   [[nodiscard]] bool is_duplicate(Candidate& candidate) const noexcept;
   void remember_fingerprint(const Candidate& candidate) noexcept;
   [[nodiscard]] OrderId next_order_id() const noexcept;
@@ -338,6 +352,27 @@ class Engine {
   [[nodiscard]] bool end_emulated(const Order& order) noexcept;  // false: not now
   [[nodiscard]] bool is_timed_here(const Order& order) const noexcept;
 
+  // Guards (engine_guards.cpp).
+  /// Makes room to watch a level whose guards changed; the first with sizes learns what is usual.
+  void watch(Level level, std::uint32_t id);
+  void watch_all();
+  void learn_sizes() noexcept;
+  void tell_breaker(LevelWatch& watched) noexcept;
+  void note_order(const Candidate& candidate, OrderId id, Sequence sequence) noexcept;
+  /// The one hook of the fill path: a fill of an own order was booked.
+  void note_fill(std::uint32_t route, Side side) noexcept;
+  void note_repeat(const Route& route, Side side, int kind) noexcept;
+  void note_breaker(const Route& route, std::uint64_t BreakerCounts::* count) noexcept;
+  void note_fact(RecordKind kind, const Order& order) noexcept;
+  void note_session(VenueId venue) noexcept;
+  Sequence latch(Level level, std::uint32_t id, LatchCause cause, const char* reason) noexcept;
+  void look_at_breakers(std::int64_t now_ns) noexcept;
+  void open_breaker(LevelWatch& watched, const BreakerWindow::Finding& found) noexcept;
+  void close_breaker(const LevelWatch& watched, const LevelEntity& level) noexcept;
+
+  [[nodiscard]] std::int64_t nearest_quantity(const RefusalMemory::Entry& refused) noexcept;
+  [[nodiscard]] std::int64_t unknown_share(const RefusalMemory::Entry& refused) const noexcept;
+
   // Turn (engine_turn.cpp).
   std::size_t turn_urgent(std::size_t limit) noexcept;
   std::size_t turn_facts(std::size_t limit) noexcept;
@@ -420,6 +455,9 @@ class Engine {
     std::int64_t time_ns = 0;
   };
   std::unique_ptr<Fingerprint[]> fingerprints_;  // duplicate check, volatile
+  RefusalMemory refused_;
+  std::vector<LevelWatch> watches_;  // levels with guards over time
+  bool is_learning_sizes_ = false;   // sizes are remembered from here on
 };
 
 inline constexpr std::size_t kFingerprints = 8192;

@@ -36,7 +36,7 @@ struct RouteRules {
   }
 
   /// Whether the message, whose ids name this route, breaks no rule of shape, number, capability,
-  /// venue and permission. Orders with conditions or a text id go the long way.
+  /// venue and permission. Orders with conditions, overrides or a text id go the long way.
   [[nodiscard]] bool pass(const NewOrderMessage& message) const noexcept {
     static_assert(offsetof(NewOrderMessage, flags) == offsetof(NewOrderMessage, type) + 3);
     std::uint32_t words = 0;  // type, side, time in force, flags
@@ -54,7 +54,8 @@ struct RouteRules {
     ok &= message.client_number != 0;
     ok &= tick.divides(price) & lot.divides(quantity);
     ok &= message.leg == leg;
-    ok &= (message.trigger_price | message.display_quantity | message.expires_ns) == 0;
+    ok &= (message.trigger_price | message.display_quantity | message.expires_ns |
+           message.overrides) == 0;
     ok &= !is_limit | (static_cast<std::uint64_t>(product >> 64) == 0 &&
                        static_cast<std::uint64_t>(product) - product_min <= product_span);
     return ok && permits(message.header.principal);

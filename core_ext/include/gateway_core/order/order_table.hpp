@@ -133,6 +133,9 @@ class OrderTable {
   }
 
   [[nodiscard]] std::uint32_t open_count() const noexcept { return open_.count; }
+  /// Orders in state UNKNOWN.
+  [[nodiscard]] std::uint32_t unknown_count() const noexcept { return unknown_; }
+  void count_unknown(int more) noexcept { unknown_ += static_cast<std::uint32_t>(more); }
 
   /// Calls visit(slot) for every open order, oldest first; visit may retire the order it is given.
   template <typename Visit>
@@ -223,6 +226,7 @@ class OrderTable {
 
   std::uint32_t capacity_;
   std::uint32_t used_ = 0;
+  std::uint32_t unknown_ = 0;
   List open_;
   List terminal_;
   HugeArray<Order> slots_;

@@ -55,7 +55,8 @@ struct NewOrderMessage {
   TimeInForce time_in_force;
   std::uint8_t flags;
   std::uint8_t leg;
-  std::uint8_t reserved_bytes[7];
+  std::uint8_t overrides;  // kOverride*, of a principal with that scope
+  std::uint8_t reserved_bytes[6];
   std::int64_t trigger_price;
   std::int64_t display_quantity;
   std::int64_t expires_ns;
@@ -104,6 +105,9 @@ struct MassCancelMessage {
   std::uint64_t reserved[10];
 };
 static_assert(sizeof(MassCancelMessage) == 128);
+
+/// The order is meant as it is, though it is far larger than the usual ones.
+inline constexpr std::uint8_t kOverrideSize = 1;
 
 /// One order of the asking principal, or with kQueryAllOpen in `detail` all its open ones.
 struct QueryMessage {

@@ -28,6 +28,9 @@ enum class RecordKind : std::uint16_t {
   kCurrencyRateSet = 16,
   kLimitsSet = 17,
   kTradingStateSet = 18,
+  kGuardsSet = 19,
+  kRiskMeasured = 20,
+  kOverrideUsed = 21,
   // Orders: decisions of ours.
   kOrderNew = 30,
   kOrderRefused = 31,
@@ -148,6 +151,7 @@ inline constexpr std::uint32_t kScopeRead = 1;
 inline constexpr std::uint32_t kScopeTrade = 2;
 inline constexpr std::uint32_t kScopeCancel = 4;
 inline constexpr std::uint32_t kScopeAdmin = 8;
+inline constexpr std::uint32_t kScopeOverride = 16;  // may override soft limits, order by order
 
 /// Who may do what where. A mask bit i allows id i; `all_*` allows every id, also later ones.
 struct PrincipalDefined {
@@ -203,6 +207,74 @@ struct LimitsSet {
   Text<48> reason;
 };
 
+/// An amount that is never reached: the guard is off.
+inline constexpr std::int64_t kGuardOff = std::int64_t{0x7FFFFFFFFFFFFFFF};
+
+/// Guards of one level entity, beside its limits: off until set, a count of 0 is off. Amounts are
+/// reporting currency at 10^-4.
+struct GuardFields {
+  std::int64_t loss_max_e4 = kGuardOff;          // result of the trading period below zero
+  std::int64_t drawdown_max_e4 = kGuardOff;      // below the best result of the trading period
+  std::int64_t delta_max_e4 = kGuardOff;         // worst case of positions and working orders
+  std::int64_t gamma_max_e4 = kGuardOff;         // the same
+  std::int64_t vega_max_e4 = kGuardOff;          // the same
+  std::int64_t breaker_loss_max_e4 = kGuardOff;  // realised within the breaker's window
+  std::uint32_t margin_bps = 0;                  // of an order's value, taken from the headroom
+  std::uint32_t self_trade_refused = 0;          // 1 = an order that meets an own one is refused
+  std::uint32_t repeat_orders_max = 0;           // of one side within repeat_window_ms
+  std::uint32_t repeat_fills_max = 0;            // the same, fills
+  std::uint32_t repeat_window_ms = 0;
+  std::uint32_t fat_finger_soft = 0;  // deviations above the usual order, may be overridden
+  std::uint32_t fat_finger_hard = 0;  // the same, may not
+  std::uint32_t breaker_window_ms = 0;
+  std::uint32_t breaker_rejects_max = 0;   // within the window
+  std::uint32_t breaker_errors_max = 0;    // unknown outcomes and lost sessions
+  std::uint32_t breaker_messages_max = 0;  // new orders, replaces and cancels
+  std::uint32_t breaker_move_bps = 0;      // of the reference price; instrument level alone
+};
+
+/// In one group with the LimitsSet of the same command.
+struct GuardsSet {
+  std::uint32_t level;
+  std::uint32_t id;
+  std::uint32_t version;  // of the limits they stand beside
+  std::uint32_t reserved_word;
+  GuardFields fields;
+  std::uint64_t reserved[2];
+};
+
+inline constexpr std::uint32_t kToldHeadroom = 1;
+inline constexpr std::uint32_t kToldResult = 2;
+inline constexpr std::uint32_t kToldGreeks = 4;
+
+/// What guards are held against and the gateway does not work out itself.
+struct RiskMeasured {
+  std::uint32_t level;
+  std::uint32_t id;
+  std::uint32_t told;  // kTold*
+  std::uint32_t reserved_word;
+  std::int64_t margin_headroom_e4;  // free margin at this moment
+  std::int64_t result_e4;           // profit of the trading period so far, with the unrealised
+  std::int64_t greeks_e8[3];        // delta, gamma, vega of one whole unit; instrument level alone
+  Text<40> actor;
+  std::uint64_t reserved[4];
+};
+
+/// Audit of an order that a soft limit let pass because its principal overrode it; changes no
+/// state.
+struct OverrideUsed {
+  OrderId order_id;
+  std::uint64_t refusal;  // what it would have been refused with
+  std::int64_t limit;     // amounts at 10^-4
+  std::int64_t current;   // what is usual
+  std::int64_t would_be;
+  std::uint64_t reserved[3];
+};
+
+/// Why a level is latched, beyond the words of its reason.
+enum class LatchCause : std::uint32_t { kPerson = 0, kRepeatedExecution = 1, kBreaker = 2 };
+enum class BreakerState : std::uint32_t { kClosed = 0, kOpen = 1, kHalfOpen = 2 };
+
 /// Kill, halt, reduce-only and re-enable at one level. A latch is lifted only by a named person.
 struct TradingStateSet {
   std::uint32_t level;
@@ -211,7 +283,8 @@ struct TradingStateSet {
   std::uint32_t is_latch;
   Text<40> actor;
   Text<64> reason;
-  std::uint64_t reserved;
+  std::uint32_t cause;    // LatchCause
+  std::uint32_t breaker;  // BreakerState from now on
 };
 
 /// A new order the gate let pass. Followed in the same record by 64 bytes of OrderConditions when
@@ -505,6 +578,9 @@ GATEWAY_PAYLOAD(StrategyDefined, 64);
 GATEWAY_PAYLOAD(PrincipalDefined, 192);
 GATEWAY_PAYLOAD(CurrencyRateSet, 64);
 GATEWAY_PAYLOAD(LimitsSet, 192);
+GATEWAY_PAYLOAD(GuardsSet, 128);
+GATEWAY_PAYLOAD(RiskMeasured, 128);
+GATEWAY_PAYLOAD(OverrideUsed, 64);
 GATEWAY_PAYLOAD(TradingStateSet, 128);
 GATEWAY_PAYLOAD(OrderNew, 64);
 GATEWAY_PAYLOAD(OrderConditions, 64);

@@ -13,6 +13,8 @@ namespace gateway {
 struct Exposure {
   std::int64_t position = 0;     // signed
   std::int64_t working[2] = {};  // by side; reserved: sent, UNKNOWN or resting
+  std::uint32_t next = 0;        // of the same instrument, place + 1
+  std::uint32_t owner = 0;       // which account or strategy, 0 = the instrument as a whole
 
   [[nodiscard]] std::int64_t worst_long() const noexcept { return position + working[0]; }
   [[nodiscard]] std::int64_t worst_short() const noexcept { return working[1] - position; }

@@ -8,27 +8,37 @@
 
 #include "gateway_core/record/kinds.hpp"
 #include "gateway_core/risk/exposure.hpp"
+#include "gateway_core/risk/guards.hpp"
 #include "gateway_core/risk/rate_limit.hpp"
 
 namespace gateway {
-
-/// Largest limit the gate compares with: room below it and above it for any sum of amounts.
-inline constexpr std::int64_t kGateMax = std::int64_t{1} << 61;
 
 struct alignas(64) LevelEntity {
   // Line 0 and 1: what every order is held against, kept ready.
   LevelTotals totals;
   std::int64_t gross_limit_e4 = 0;  // the tighter of gross exposure and credit less losses
   std::int64_t net_limit_e4 = 0;
+  std::int64_t opening_limit_e4 = 0;  // gross of what may still open: headroom, -1 after a loss
   std::int64_t open_limit = 0;
   Rate order_rate;
-  RateLimit orders;   // volatile
+  RateLimit orders;         // volatile
+  bool has_greeks = false;  // instrument level: greeks were told, changes are counted
+  std::uint8_t guards = 0;  // kGuard*
+  std::uint16_t watch = 0;  // the engine's place for what it watches here + 1, volatile
+  std::uint8_t spare[4] = {};
   RateLimit cancels;  // volatile
   Rate cancel_rate;
   std::uint32_t limits_version = 0;  // 0 = no limits set
   TradingState state = TradingState::kActive;
   bool is_latched = false;
+  std::uint8_t cause = 0;    // LatchCause
+  std::uint8_t breaker = 0;  // BreakerState
   LimitFields limits{};
+  GuardFields guard_fields{};
+  Measures measures;
+  GreekTotal greeks[kGreeks];
+  std::int64_t greek_units_e12[kGreeks] = {};  // instrument level
+  std::int64_t limits_time_ns = 0;             // journal time of the newest limits
   Text<40> limits_actor;
   Text<48> limits_reason;
   Text<40> state_actor;
@@ -43,20 +53,71 @@ struct alignas(64) LevelEntity {
     limits_reason = record.reason;
     refresh();
   }
-  void add_realised(std::int64_t amount_e4) noexcept {
-    totals.realised_e4 += amount_e4;
+  void set(const GuardFields& fields) noexcept;
+  /// Takes what was told about money; greeks are the instrument's (RouteTable::tell_greeks).
+  void take(const RiskMeasured& told) noexcept;
+  void add_realised(std::int64_t amount_e4) noexcept;
+  void start_period() noexcept {
+    measures.start_period(totals.realised_e4);
     refresh();
   }
+  [[nodiscard]] std::int64_t result_now_e4() const noexcept {
+    return measures.result_e4 + totals.realised_e4 - measures.result_realised_e4;
+  }
+  /// Loss and drawdown of the trading period, not below zero.
+  [[nodiscard]] std::int64_t period_loss_e4() const noexcept {
+    return std::max<std::int64_t>(-result_now_e4(), 0);
+  }
+  [[nodiscard]] std::int64_t drawdown_e4() const noexcept {
+    return std::max<std::int64_t>(measures.peak_e4 - result_now_e4(), 0);
+  }
+  /// Works out what the gate compares with.
+  void refresh() noexcept;
 
  private:
-  void refresh() noexcept {
-    const std::int64_t credit_e4 = limits.credit_max_e4 - totals.loss_e4();
-    gross_limit_e4 = std::min({limits.gross_exposure_max_e4, credit_e4, kGateMax});
-    net_limit_e4 = std::min(limits.net_exposure_max_e4, kGateMax);
-    open_limit = limits.open_orders_side_max;
-  }
+  void follow_result() noexcept;
 };
 static_assert(offsetof(LevelEntity, orders) < 128);
+
+inline void LevelEntity::refresh() noexcept {
+  const std::int64_t credit_e4 = limits.credit_max_e4 - totals.loss_e4();
+  gross_limit_e4 = std::min({limits.gross_exposure_max_e4, credit_e4, kGateMax});
+  net_limit_e4 = std::min(limits.net_exposure_max_e4, kGateMax);
+  const bool is_losing =
+      period_loss_e4() > guard_fields.loss_max_e4 || drawdown_e4() > guard_fields.drawdown_max_e4;
+  opening_limit_e4 = is_losing ? -1 : measures.margin_gross_e4(guard_fields.margin_bps);
+  open_limit = limits.open_orders_side_max;
+}
+
+inline void LevelEntity::set(const GuardFields& fields) noexcept {
+  guard_fields = fields;
+  guards = guards_on(fields);
+  refresh();
+}
+
+inline void LevelEntity::take(const RiskMeasured& told) noexcept {
+  if ((told.told & kToldHeadroom) != 0) {
+    measures.headroom_e4 = told.margin_headroom_e4;
+    measures.headroom_gross_e4 = totals.gross_e4;
+  }
+  if ((told.told & kToldResult) != 0) {
+    measures.result_e4 = told.result_e4;
+    measures.result_realised_e4 = totals.realised_e4;
+  }
+  measures.told |= told.told;
+  measures.actor = told.actor;
+  follow_result();
+}
+
+inline void LevelEntity::add_realised(std::int64_t amount_e4) noexcept {
+  totals.realised_e4 += amount_e4;
+  follow_result();
+}
+
+inline void LevelEntity::follow_result() noexcept {
+  measures.peak_e4 = std::max(measures.peak_e4, result_now_e4());
+  refresh();
+}
 
 /// Positions and prices stay inside this so that sums of admitted orders cannot overflow.
 inline constexpr std::int64_t kQuantityMax = std::int64_t{1} << 61;
@@ -82,14 +143,20 @@ struct alignas(64) EffectiveLimits {
   std::uint32_t generation = 0;  // of State::limits_generation when built
   TradingState state = TradingState::kHalted;
   bool is_complete = false;  // every level has limits
-  std::uint8_t reserved[6] = {};
+  std::uint8_t guards = 0;   // kGuard* of any level
+  std::uint8_t reserved[5] = {};
+  std::int64_t self_trade_mask = 0;  // all ones where an order must not meet an own one
+  // Value of one order as its own history has it: without an override, and with one.
+  std::int64_t usual_notional_max_e4[2] = {};
 };
+static_assert(sizeof(EffectiveLimits) == 128);
 
 [[nodiscard]] inline EffectiveLimits effective_limits(const LevelEntity* const (&levels)[kLevels],
                                                       int quantity_scale) noexcept {
   constexpr auto kAll = kQuantityMax;
   EffectiveLimits out;
   out.order_quantity_max = out.order_notional_max_e4 = kAll;
+  out.usual_notional_max_e4[0] = out.usual_notional_max_e4[1] = kAll;
   for (int side = 0; side < 2; ++side) {
     out.shared_max[side] = out.account_max[side] = out.strategy_max[side] = kAll;
   }
@@ -104,6 +171,8 @@ struct alignas(64) EffectiveLimits {
     const LevelEntity& level = *levels[i];
     const LimitFields& fields = level.limits;
     out.is_complete = out.is_complete && level.limits_version != 0;
+    out.guards |= level.guards;
+    if (level.guard_fields.self_trade_refused != 0) out.self_trade_mask = -1;
     if (level.state > out.state) out.state = level.state;
     lower(out.order_quantity_max, quantity_limit(fields.order_quantity_max_e8, quantity_scale));
     lower(out.order_notional_max_e4, fields.order_notional_max_e4);

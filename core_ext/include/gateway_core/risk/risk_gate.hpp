@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "gateway_core/risk/limits.hpp"
+#include "gateway_core/risk/size_memory.hpp"
 #include "gateway_core/types/refusal.hpp"
 
 namespace gateway {
@@ -14,6 +15,7 @@ struct GateOrder {
   Side side;
   bool is_reduce_only;
   bool counts_as_order;           // a new order takes an open-order place, a replace does not
+  bool is_size_overridden;        // by a principal who may
   std::int64_t price;             // limit or protection price
   std::int64_t collar_reference;  // what the collar is laid around: reference, or a stop's trigger
   std::int64_t quantity;          // total, for the order-size limits
@@ -29,6 +31,12 @@ struct Reference {
   std::int64_t time_ns = 0;
 };
 
+/// What orders of one instrument would meet of our own: the lowest sell, and the highest buy with
+/// its sign turned, so that both sides compare alike. A bound: never further away than the truth.
+struct OwnPrices {
+  std::int64_t met_by[2] = {kGateMax, kGateMax};  // by the side of the order that meets
+};
+
 /// Everything about one route that the gate reads. Pointers are set once, when the route is made.
 struct GateView {
   const EffectiveLimits* limits;
@@ -37,6 +45,8 @@ struct GateView {
   const Exposure* account;
   const Exposure* strategy;
   const Reference* reference;
+  const OwnPrices* own;     // of the instrument
+  const SizeMemory* sizes;  // of the route
 };
 
 /// A refusal with its evidence. Numbers are in the unit of the rule (refusals.md).
@@ -84,14 +94,52 @@ namespace detail {
   return totals.gross_e4 + totals.loss_e4() + order.added_notional_e4;
 }
 
+/// Whether the order may open a position or enlarge one: margin and losses stop no way out.
+[[nodiscard]] inline bool is_opening(const GateOrder& order) noexcept {
+  return !order.is_reduce_only & (order.added_notional_e4 != 0);
+}
+
+/// What is left before the order meets an own one; negative when it does.
+[[nodiscard]] inline std::int64_t own_room(const OwnPrices& own, const GateOrder& order) noexcept {
+  return own.met_by[index_of(order.side)] - 1 - order.price * sign_of(order.side);
+}
+
+/// What one order moves of a greek.
+[[nodiscard]] inline Int128 greek_of(const GateView& view, int greek,
+                                     const GateOrder& order) noexcept {
+  const LevelEntity& instrument = *view.levels[static_cast<int>(Level::kInstrument)];
+  return static_cast<Int128>(instrument.greek_units_e12[greek]) * order.added_quantity *
+         sign_of(order.side);
+}
+[[nodiscard]] inline std::int64_t greek_limit_e4(const GuardFields& fields, int greek) noexcept {
+  return greek == 0 ? fields.delta_max_e4 : greek == 1 ? fields.gamma_max_e4 : fields.vega_max_e4;
+}
+
+/// Whether one level lets one greek of the order pass. An instrument whose greeks nobody told does
+/// not trade where greeks are limited.
+[[nodiscard]] inline bool passes_greek(const GateView& view, int level, int greek,
+                                       const GateOrder& order) noexcept {
+  const LevelEntity& entity = *view.levels[level];
+  const std::int64_t limit_e4 = greek_limit_e4(entity.guard_fields, greek);
+  if (limit_e4 == kGuardOff) return true;
+  if (!view.levels[static_cast<int>(Level::kInstrument)]->has_greeks) return false;
+  const Int128 added = greek_of(view, greek, order);
+  if (added == 0) return true;
+  return entity.greeks[greek].worst_after(added) <= static_cast<Int128>(limit_e4) * kPow10_64[8];
+}
+
+/// Rules of the levels that set them; every order asks once whether there are any. Cold.
+[[nodiscard]] bool passes_guards(const GateView& view, const GateOrder& order) noexcept;
+
 /// What is left below the level's limits, negative in its sign bit when one is broken: gross
-/// exposure and credit, net exposure, open orders, rate.
-[[nodiscard]] inline std::int64_t level_room(const LevelEntity& level,
-                                             const GateOrder& order) noexcept {
+/// exposure and credit, headroom and losses, net exposure, open orders, rate.
+[[nodiscard]] inline std::int64_t level_room(const LevelEntity& level, const GateOrder& order,
+                                             std::int64_t opens) noexcept {
   const LevelTotals& totals = level.totals;
   const int side = index_of(order.side);
   const std::int64_t counted = -static_cast<std::int64_t>(order.counts_as_order);
-  return (level.gross_limit_e4 - (totals.gross_e4 + order.added_notional_e4)) |
+  const std::int64_t gross_e4 = totals.gross_e4 + order.added_notional_e4;
+  return (level.gross_limit_e4 - gross_e4) | ((level.opening_limit_e4 - gross_e4) & opens) |
          (level.net_limit_e4 - net_after(totals, order)) |
          ((level.open_limit - 1 - totals.open_orders[side]) & counted) |
          level.orders.room_ns(order.now_ns, level.order_rate);
@@ -101,7 +149,8 @@ namespace detail {
 
 /// Every rule but the duplicate check in one pass. True = everything is in order. Each rule is a
 /// difference that must not be negative, so that their sign bits add up to one answer.
-[[nodiscard]] inline bool passes_gate(const GateView& view, const GateOrder& order) noexcept {
+[[nodiscard]] [[gnu::always_inline]] inline bool passes_gate(const GateView& view,
+                                                             const GateOrder& order) noexcept {
   const EffectiveLimits& limits = *view.limits;
   const int side = index_of(order.side);
   std::int64_t room = limits.order_quantity_max - order.quantity;
@@ -111,9 +160,14 @@ namespace detail {
   room |= limits.shared_max[side] - detail::worst_after(*view.shared, order);
   room |= limits.account_max[side] - detail::worst_after(*view.account, order);
   room |= limits.strategy_max[side] - detail::worst_after(*view.strategy, order);
-  for (int i = 0; i < kLevels; ++i) room |= detail::level_room(*view.levels[i], order);
+  room |= limits.usual_notional_max_e4[order.is_size_overridden ? 1 : 0] - order.notional_e4;
+  room |= detail::own_room(*view.own, order) & limits.self_trade_mask;
+  const std::int64_t opens = -static_cast<std::int64_t>(detail::is_opening(order));
+  for (int i = 0; i < kLevels; ++i) room |= detail::level_room(*view.levels[i], order, opens);
   bool broken = room < 0 || !limits.is_complete || limits.state == TradingState::kHalted;
   broken |= detail::outside_collar(order, limits.collar_bps);
+  if ((limits.guards & kGuardGreeks) != 0) [[unlikely]]
+    broken |= !detail::passes_guards(view, order);
   if (order.is_reduce_only) {
     broken |= order.added_quantity > detail::closable(*view.account, order.side);
   } else {
@@ -121,6 +175,10 @@ namespace detail {
   }
   return !broken;
 }
+
+/// passes_gate() for whoever asks again: a refused order, a replace. Keeps the pass of new orders
+/// in one place, where it is inlined. Cold.
+[[nodiscard]] bool passes_gate_again(const GateView& view, const GateOrder& order) noexcept;
 
 /// The first broken rule with its numbers; kNone when nothing is broken. Cold.
 [[nodiscard]] GateVerdict explain_gate(const GateView& view, const GateOrder& order,

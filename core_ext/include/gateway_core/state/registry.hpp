@@ -196,8 +196,14 @@ class Registry {
   [[nodiscard]] bool apply(const StrategyDefined& record) noexcept;
   [[nodiscard]] bool apply(const PrincipalDefined& record) noexcept;
   [[nodiscard]] bool apply(const CurrencyRateSet& record) noexcept;
-  [[nodiscard]] bool apply(const LimitsSet& record) noexcept;
+  [[nodiscard]] bool apply(const LimitsSet& record, std::int64_t time_ns) noexcept;
+  [[nodiscard]] bool apply(const GuardsSet& record) noexcept;
+  /// Money alone; greeks are counted by the routes.
+  [[nodiscard]] bool apply(const RiskMeasured& record) noexcept;
   [[nodiscard]] bool apply(const TradingStateSet& record) noexcept;
+
+  /// Results of the trading period count from here.
+  void start_period() noexcept;
 
   /// Whether orders, and the losses that they may bring, can be measured in the reporting currency.
   [[nodiscard]] bool has_rates(const InstrumentRow& row) const noexcept {

@@ -34,9 +34,9 @@ namespace gateway {
   return change;
 }
 
-/// Brings the order to `next`: its reservation, its place among the open ones.
-[[nodiscard]] inline RouteChange settle(OrderTable& orders, std::uint32_t slot, OrderState next,
-                                        const InstrumentRow& row) noexcept {
+/// Brings the order to `next`: its reservation, its place among the open ones and own prices.
+[[nodiscard]] inline RouteChange settle(OrderTable& orders, OwnQuotes& own, std::uint32_t slot,
+                                        OrderState next, const InstrumentRow& row) noexcept {
   Order& order = orders.at(slot);
   const auto was = static_cast<OrderState>(order.state);
   put(order.state, static_cast<std::uint8_t>(next));
@@ -49,8 +49,17 @@ namespace gateway {
   }
   RouteChange change = reserve(order, row);
   change.open_orders = opened;
-  if (opened < 0) orders.retire(slot);
-  if (opened > 0) orders.reopen(slot);
+  if (opened < 0) {
+    orders.retire(slot);
+    own.unlink(order, slot);
+  }
+  if (opened > 0) {
+    orders.reopen(slot);
+    own.link(order, slot);
+  }
+  orders.count_unknown(static_cast<int>(next == OrderState::kUnknown) -
+                       static_cast<int>(was == OrderState::kUnknown));
+  if (was == OrderState::kUntriggered && can_rest(order)) own.tell(order, order.price);
   return change;
 }
 

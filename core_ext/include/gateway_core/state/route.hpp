@@ -2,12 +2,14 @@
 // fill need about it one pointer away. Made once, never removed; the same index names its position.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 
 #include "gateway_core/memory/key_table.hpp"
 #include "gateway_core/position/position_state.hpp"
 #include "gateway_core/state/balances.hpp"
+#include "gateway_core/state/own_quotes.hpp"
 #include "gateway_core/state/registry.hpp"
 
 namespace gateway {
@@ -56,9 +58,11 @@ struct alignas(64) Route {
   VenueId venue = 0;
   Leg leg = Leg::kNet;
   MarginMode margin_mode = MarginMode::kCross;
+  const OwnPrices* own = nullptr;
+  SizeMemory sizes;  // volatile
 
   /// Everything that changed, written once. `side` is the order's.
-  void change(Side side, const RouteChange& by) noexcept {
+  [[gnu::always_inline]] inline void change(Side side, const RouteChange& by) noexcept {
     const int at = index_of(side);
     const RouteChange step = by;  // the rows written here could be the argument for all we know
     const std::int64_t gross_e4 = step.gross_e4 + step.working_e4;
@@ -73,25 +77,39 @@ struct alignas(64) Route {
       totals.working_e4[at] += step.working_e4;
       totals.open_orders[at] += step.open_orders;
     }
+    if (levels[0]->has_greeks) [[unlikely]]
+      change_greeks(side, step);
     if (step.realised_e4 == 0) return;
     for (LevelEntity* level : levels) level->add_realised(step.realised_e4);
   }
   [[nodiscard]] GateView view() const noexcept {
     return {
-        &limits, levels, shared, account_exposure, strategy_exposure, &instrument_row->reference};
+        &limits, levels, shared, account_exposure, strategy_exposure, &instrument_row->reference,
+        own,     &sizes};
   }
+  /// What the route's own history lets pass, from its newest orders.
+  void refresh_usual() noexcept {
+    const std::int64_t hard_e4 = sizes.max_e4(sizes.hard);
+    limits.usual_notional_max_e4[0] = std::min(sizes.max_e4(sizes.soft), hard_e4);
+    limits.usual_notional_max_e4[1] = hard_e4;
+  }
+
+ private:
+  void change_greeks(Side side, const RouteChange& by) noexcept;
 };
 
 class RouteTable {
  public:
-  RouteTable(std::uint32_t capacity, Registry& registry)
+  RouteTable(std::uint32_t capacity, Registry& registry, const OwnQuotes& own)
       : registry_(registry),
+        own_(own),
         capacity_(capacity),
         index_(capacity),
         exposure_index_(std::size_t{capacity} * 3),
         routes_(std::make_unique<Route[]>(capacity)),
         positions_(std::make_unique<Position[]>(capacity)),
-        exposures_(std::make_unique<Exposure[]>(std::size_t{capacity} * 3)) {}
+        exposures_(std::make_unique<Exposure[]>(std::size_t{capacity} * 3)),
+        first_exposure_(std::make_unique<std::uint32_t[]>(kInstrumentsMax)) {}
 
   /// Takes the memory of the indexes; the rows have taken theirs when they were made.
   void prefault() noexcept {
@@ -117,6 +135,10 @@ class RouteTable {
   [[nodiscard]] std::uint32_t find_or_make(AccountId account, InstrumentId instrument, Leg leg,
                                            MarginMode mode, StrategyId strategy) noexcept;
 
+  /// The greeks of an instrument are these from now on: what its positions and working orders
+  /// count at every level follows. Walks the exposures of the instrument alone.
+  void tell_greeks(InstrumentId instrument, const std::int64_t (&greeks_e8)[kGreeks]) noexcept;
+
   [[nodiscard]] Route& at(std::uint32_t index) noexcept { return routes_[index]; }
   [[nodiscard]] const Route& at(std::uint32_t index) const noexcept { return routes_[index]; }
   [[nodiscard]] Position& position(std::uint32_t index) noexcept { return positions_[index]; }
@@ -134,7 +156,10 @@ class RouteTable {
   [[nodiscard]] Exposure* exposure(std::uint64_t entity, std::uint32_t id, InstrumentId instrument,
                                    Leg leg) noexcept;
 
+  void count_greeks(InstrumentId instrument, std::int64_t sign) noexcept;
+
   Registry& registry_;
+  const OwnQuotes& own_;
   std::uint32_t capacity_;
   std::uint32_t count_ = 0;
   std::uint32_t exposure_count_ = 0;
@@ -143,6 +168,7 @@ class RouteTable {
   std::unique_ptr<Route[]> routes_;
   std::unique_ptr<Position[]> positions_;
   std::unique_ptr<Exposure[]> exposures_;
+  std::unique_ptr<std::uint32_t[]> first_exposure_;  // by instrument, place + 1
   mutable Key128 last_key_;
   mutable std::uint32_t last_route_ = kNone;
 };

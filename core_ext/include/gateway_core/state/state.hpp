@@ -33,14 +33,16 @@ class State {
   explicit State(const Capacity& size)
       : capacity(size),
         orders(size.orders_max),
+        own(size.orders_max, kInstrumentsMax),
         names(size.orders_max, size.texts_max),
-        routes(size.positions_max, registry),
+        routes(size.positions_max, registry, own),
         fills(size.orders_max),
         references(size.orders_max) {}
 
   const Capacity capacity;
   Registry registry;
   OrderTable orders;
+  OwnQuotes own;
   ClientNames names;
   RouteTable routes;
   FillMemory fills;
@@ -58,6 +60,7 @@ class State {
   /// Takes all memory of the hot tables now. The live process, before its first order.
   void prefault() noexcept {
     orders.prefault();
+    own.prefault();
     names.prefault();
     routes.prefault();
     fills.prefault();
@@ -137,6 +140,7 @@ class State {
   bool apply_balance(const RecordHeader& header, const BalanceChanged& change) noexcept;
   bool apply_tick(const ClockTick& tick) noexcept;
   bool apply_venue_state(const VenueState& state) noexcept;
+  bool apply_measured(const RiskMeasured& measured) noexcept;
   bool apply_definition(RecordKind kind, const std::uint8_t* record) noexcept;
 
   std::uint32_t take_slot(OrderId id) noexcept;

@@ -1,0 +1,100 @@
+// Own orders that can rest at a venue, by instrument and side, and a bound of their best prices.
+// A new price moves the bound at once; an order that ends leaves it, until somebody is about to be
+// refused for it: then the chain of that side is walked, as long as open_orders_side_max at most.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+
+#include "gateway_core/memory/huge_array.hpp"
+#include "gateway_core/order/order_table.hpp"
+#include "gateway_core/risk/risk_gate.hpp"
+
+namespace gateway {
+
+/// Whether the order can stand in a book and meet a later one: it has a price and may wait.
+[[nodiscard]] inline bool can_rest(const Order& order) noexcept {
+  const bool has_price = order.type == OrderType::kLimit || order.type == OrderType::kStopLimit;
+  return has_price && order.time_in_force != TimeInForce::kIoc &&
+         order.time_in_force != TimeInForce::kFok;
+}
+
+class OwnQuotes {
+ public:
+  OwnQuotes(std::uint32_t orders_max, std::uint32_t instruments_max)
+      : links_(orders_max), sides_(std::make_unique<Sides[]>(instruments_max)) {}
+
+  void prefault() noexcept { links_.prefault(); }
+
+  [[nodiscard]] const OwnPrices* prices(InstrumentId instrument) const noexcept {
+    return &sides_[instrument].prices;
+  }
+  /// The order is open from now on.
+  void link(const Order& order, std::uint32_t slot) noexcept {
+    if (!can_rest(order)) return;
+    std::uint32_t& first = sides_[order.instrument].first[index_of(order.side)];
+    if (first != 0) links_[first - 1].previous = slot + 1;
+    links_[slot] = {first, kFirst};
+    first = slot + 1;
+    tell(order, order.price);
+  }
+  /// The order ended.
+  void unlink(const Order& order, std::uint32_t slot) noexcept {
+    if (!can_rest(order)) return;
+    const Link link = links_[slot];
+    if (link.previous == 0) return;
+    if (link.next != 0) links_[link.next - 1].previous = link.previous;
+    if (link.previous == kFirst) {
+      sides_[order.instrument].first[index_of(order.side)] = link.next;
+    } else {
+      links_[link.previous - 1].next = link.next;
+    }
+    links_[slot] = {};
+  }
+  /// The order has, or asks for, this price.
+  void tell(const Order& order, std::int64_t price) noexcept {
+    std::int64_t& met = sides_[order.instrument].prices.met_by[index_of(opposite(order.side))];
+    met = std::min(met, signed_price(order.side, price));
+  }
+  /// Makes the bound exact for orders of `side`; returns the slot of the order they would meet
+  /// first, kNoSlot when there is none.
+  std::uint32_t work_out(const OrderTable& orders, InstrumentId instrument, Side side) noexcept {
+    Sides& sides = sides_[instrument];
+    std::int64_t best = kGateMax;
+    std::uint32_t found = kNoSlot;
+    for (std::uint32_t at = sides.first[index_of(opposite(side))]; at != 0;
+         at = links_[at - 1].next) {
+      const Order& order = orders.at(at - 1);
+      if (static_cast<OrderState>(order.state) == OrderState::kUntriggered) continue;
+      std::int64_t price = signed_price(order.side, order.price);
+      if (order.pending_price != 0) {
+        price = std::min(price, signed_price(order.side, order.pending_price));
+      }
+      if (price >= best) continue;
+      best = price;
+      found = at - 1;
+    }
+    sides.prices.met_by[index_of(side)] = best;
+    return found;
+  }
+
+ private:
+  static constexpr std::uint32_t kFirst = 0xFFFFFFFF;
+  struct Link {
+    std::uint32_t next;      // slot + 1, 0 = last
+    std::uint32_t previous;  // slot + 1, kFirst = first, 0 = not linked
+  };
+  struct alignas(32) Sides {
+    OwnPrices prices;
+    std::uint32_t first[2] = {};  // newest order by side, slot + 1
+  };
+  [[nodiscard]] static std::int64_t signed_price(Side side, std::int64_t price) noexcept {
+    return side == Side::kSell ? price : -price;
+  }
+
+  HugeArray<Link> links_;
+  std::unique_ptr<Sides[]> sides_;
+};
+
+}  // namespace gateway
