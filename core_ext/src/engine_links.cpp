@@ -213,7 +213,7 @@ GateVerdict Engine::check_release(const NewOrderMessage& wanted, std::uint32_t r
                                   const SharedRoom& shared, Release& out) noexcept {
   const auto no = [](Refusal refusal) { return GateVerdict{.refusal = refusal}; };
   prepared_.prepare(route_index);
-  const Route& route = state_.routes.at(route_index);
+  Route& route = state_.routes.at(route_index);
   const InstrumentRow& row = *route.instrument_row;
   if (const Refusal found = check_numbers(wanted, row); found != Refusal::kNone) return no(found);
   if (const Refusal found = check_venue(route); found != Refusal::kNone) return no(found);
@@ -234,6 +234,7 @@ GateVerdict Engine::check_release(const NewOrderMessage& wanted, std::uint32_t r
       .side = wanted.side,
       .is_reduce_only = closes_leg(route.leg, wanted.side) || (wanted.flags & kReduceOnly) != 0,
       .counts_as_order = out.is_new,
+      .is_size_overridden = false,  // a person's word is for an order, not for what follows it
       .price = out.price,
       .collar_reference = wanted.trigger_price != 0 ? wanted.trigger_price : row.reference.price,
       .quantity = wanted.quantity,
@@ -241,9 +242,7 @@ GateVerdict Engine::check_release(const NewOrderMessage& wanted, std::uint32_t r
       .notional_e4 = out.amount_e4,
       .added_notional_e4 = std::max(out.amount_e4, shared.notional_max_e4) - shared.notional_e4,
       .now_ns = now_ns_};
-  const GateView view = route.view();
-  return passes_gate(view, order) ? GateVerdict{}
-                                  : explain_gate(view, order, row.definition.quantity_scale);
+  return passes_gate_again(route.view(), order) ? GateVerdict{} : explain(route, order);
 }
 
 GateVerdict Engine::release_linked(std::uint32_t slot, std::int64_t quantity) noexcept {

@@ -188,8 +188,8 @@ std::uint32_t Engine::made_under(const NewOrderMessage& message) const noexcept 
   return slot == kNoSlot || state_.orders.at(slot).is_renamed != 0 ? kNoSlot : slot;
 }
 
-bool Engine::find_repeated(const NewOrderMessage& message, std::uint32_t port,
-                           Notice& answer, OrderLink link) noexcept {
+bool Engine::find_repeated(const NewOrderMessage& message, std::uint32_t port, Notice& answer,
+                           OrderLink link) noexcept {
   const PrincipalId principal = message.header.principal;
   const NumberWindow* window = state_.names.window(principal);
   const std::uint64_t number = message.client_number;
@@ -352,6 +352,13 @@ Notice Engine::decide(const NewOrderMessage& message, std::uint32_t port) noexce
   if (is_duplicate(candidate)) return refuse(message, port, {.refusal = Refusal::kDuplicateOrder});
   return candidate.is_emulated ? accept_held(candidate) : accept(candidate);
 }
+
+static_assert(offsetof(OrderNew, instrument) == 32 && offsetof(OrderNew, account) == 36 &&
+              offsetof(OrderNew, strategy) == 40 && offsetof(OrderNew, type) == 44 &&
+              offsetof(OrderNew, side) == 45 && offsetof(OrderNew, time_in_force) == 46 &&
+              offsetof(OrderNew, flags) == 47 && offsetof(OrderNew, reference_age_ms) == 56 &&
+              offsetof(OrderNew, leg) == 58 && offsetof(OrderNew, margin_mode) == 59 &&
+              offsetof(OrderNew, limits_version) == 60);
 
 // Its words in the order of OrderNew, narrow fields joined as header.hpp tells.
 void Engine::write_new(const Candidate& candidate, std::uint8_t* record, std::uint32_t length,

@@ -1,4 +1,5 @@
 // The one door of `apply`: a record's kind chooses what changes.
+#include "gateway_core/journal/sha256.hpp"
 #include "gateway_core/state/state.hpp"
 
 namespace gateway {
@@ -131,6 +132,12 @@ bool State::apply(const RecordHeader& header, const std::uint8_t* record) noexce
     default:
       return apply_definition(static_cast<RecordKind>(header.type), record);
   }
+}
+
+std::string State::hash() const {
+  std::vector<std::uint8_t> bytes;
+  serialize(bytes);
+  return journal::hex(journal::sha256(bytes.data(), bytes.size()));
 }
 
 }  // namespace gateway

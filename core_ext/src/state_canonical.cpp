@@ -6,7 +6,6 @@
 #include <cstring>
 #include <type_traits>
 
-#include "gateway_core/journal/sha256.hpp"
 #include "gateway_core/order/order_id.hpp"
 #include "gateway_core/state/snapshot_tables.hpp"
 #include "gateway_core/state/soundness.hpp"
@@ -591,12 +590,6 @@ bool State::restore(const std::uint8_t* bytes, std::size_t size) {
          get_orders(in, *this) && get_names(in, names) && get_positions(in, *this) &&
          get_fills(in, *this) && get_table(in, references) &&
          get_balances(in, registry, balances) && get_guards(in, *this) && in.is_done();
-}
-
-std::string State::hash() const {
-  std::vector<std::uint8_t> bytes;
-  serialize(bytes);
-  return journal::hex(journal::sha256(bytes.data(), bytes.size()));
 }
 
 }  // namespace gateway

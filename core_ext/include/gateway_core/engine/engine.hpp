@@ -47,10 +47,10 @@ struct EngineCounters {
   std::uint64_t expired_by_engine = 0;
   std::uint64_t triggered_by_engine = 0;
   std::uint64_t route_rules_missed = 0;  // orders whose prepared rules were not at hand
-  std::uint64_t links_released = 0;   // orders let go by the order they waited for
-  std::uint64_t links_canceled = 0;   // cancels because of another member's execution or end
-  std::uint64_t links_refused = 0;    // what a group needs and a check or the gate refused
-  std::uint64_t links_anomalous = 0;  // executions beyond, or without, what a group covers
+  std::uint64_t links_released = 0;      // orders let go by the order they waited for
+  std::uint64_t links_canceled = 0;      // cancels because of another member's execution or end
+  std::uint64_t links_refused = 0;       // what a group needs and a check or the gate refused
+  std::uint64_t links_anomalous = 0;     // executions beyond, or without, what a group covers
 };
 
 class Engine {

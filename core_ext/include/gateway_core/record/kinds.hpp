@@ -308,13 +308,6 @@ struct OrderNew {
   std::uint32_t limits_version;
 };
 
-static_assert(offsetof(OrderNew, instrument) == 32 && offsetof(OrderNew, account) == 36 &&
-              offsetof(OrderNew, strategy) == 40 && offsetof(OrderNew, type) == 44 &&
-              offsetof(OrderNew, side) == 45 && offsetof(OrderNew, time_in_force) == 46 &&
-              offsetof(OrderNew, flags) == 47 && offsetof(OrderNew, reference_age_ms) == 56 &&
-              offsetof(OrderNew, leg) == 58 && offsetof(OrderNew, margin_mode) == 59 &&
-              offsetof(OrderNew, limits_version) == 60);
-
 struct OrderConditions {
   std::int64_t trigger_price;
   std::int64_t display_quantity;
