@@ -127,7 +127,8 @@ void slots_are_counted() {
 /// Routes that are made while positions are copied: an index below count() is a whole row.
 struct Routes {
   gateway::Registry registry;
-  gateway::RouteTable table{4, registry};
+  gateway::OwnQuotes own{4, gateway::kInstrumentsMax};
+  gateway::RouteTable table{4, registry, own};
 };
 gateway::RouteTable& routes() {
   static Routes& made = []() -> Routes& {

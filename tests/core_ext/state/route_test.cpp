@@ -48,7 +48,8 @@ TEST(routes_are_a_map_from_names_to_indexes_that_never_change) {
     check::Random random(seed);
     Names names(5);
     constexpr std::uint32_t kCapacity = 100;
-    RouteTable table(kCapacity, names.registry);
+    const OwnQuotes own(16, kInstrumentsMax);
+  RouteTable table(kCapacity, names.registry, own);
     std::map<Name, std::uint32_t> model;
     for (int step = 0; step < 3000; ++step) {
       const Name name = random_name(random);
@@ -88,7 +89,8 @@ TEST(routes_are_a_map_from_names_to_indexes_that_never_change) {
 
 TEST(positions_below_the_count_are_whole_beside_the_thread_that_makes_them) {
   Names names(50);
-  RouteTable table(2500, names.registry);
+  const OwnQuotes own(16, kInstrumentsMax);
+  RouteTable table(2500, names.registry, own);
   std::thread reader([&] {
     for (std::uint32_t seen = 0; seen < 2500;) {
       const std::uint32_t count = table.count();
