@@ -48,7 +48,8 @@ struct Desk {
   /// The head's id, 0 when refused.
   OrderId submit(LinkKind kind, const std::vector<NewOrderMessage>& orders) {
     world.drain();
-    const Refusal refusal = engine.submit_linked(kind, orders.data(), orders.size(), 1);
+    const Refusal refusal =
+        engine.submit_linked(kind, orders.data(), orders.size(), world.client->number);
     last_refusal = refusal;
     return refusal == Refusal::kNone
                ? make_order_id({1, state.epoch, static_cast<std::uint32_t>(state.orders_made)}) +
@@ -186,7 +187,7 @@ TEST(the_end_of_one_leg_by_the_venue_or_the_client_ends_the_other) {
   CancelMessage wish{};
   wish.header.principal = 1;
   wish.order_id = head;
-  desk.engine.cancel(wish, 1);
+  desk.engine.cancel(wish, desk.world.client->number);
   desk.settle();
   EXPECT_SENT(desk, {{kCancel, head, kQuantity}});  // asked for is not done
   desk.tell(RecordKind::kOrderCanceled, head);
@@ -395,7 +396,7 @@ TEST(the_same_group_again_has_the_same_answers) {
   // Under the same names as another kind, or one of them alone: a conflict.
   (void)desk.submit(LinkKind::kOneUpdatesOther, orders);
   CHECK_EQUAL(desk.told().size(), 3U);
-  CHECK_EQUAL(desk.engine.submit(orders[1], 1).refusal,
+  CHECK_EQUAL(desk.engine.submit(orders[1], desk.world.client->number).refusal,
               static_cast<std::uint16_t>(Refusal::kIdConflict));
 }
 

@@ -89,7 +89,8 @@ TEST(an_order_from_a_template_is_the_order_made_by_hand) {
     CHECK(OrderTemplate::compile(registry, made.fixed, made.open, form) == Refusal::kNone);
     NewOrderMessage filled{};
     CHECK(form.fill(made.values, made.whole.header.request, &filled) == Refusal::kNone);
-    const auto first = written(by_hand, [&] { by_hand.engine.submit(made.whole, 1); });
+    const auto first =
+        written(by_hand, [&] { by_hand.engine.submit(made.whole, by_hand.client->number); });
     const auto second = written(by_template, [&] {
       CHECK(by_template.client->orders.push(&filled, 1));  // one entry, through the lane
       by_template.engine.turn(64);

@@ -49,7 +49,7 @@ TEST(routes_are_a_map_from_names_to_indexes_that_never_change) {
     Names names(5);
     constexpr std::uint32_t kCapacity = 100;
     const OwnQuotes own(16, kInstrumentsMax);
-  RouteTable table(kCapacity, names.registry, own);
+    RouteTable table(kCapacity, names.registry, own);
     std::map<Name, std::uint32_t> model;
     for (int step = 0; step < 3000; ++step) {
       const Name name = random_name(random);
