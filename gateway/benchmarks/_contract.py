@@ -35,6 +35,8 @@ CONTRACT: tuple[Figure, ...] = (
     Figure("mark-to-market, widest to scalar", "core", "ratios.mark_to_market", ">= 2.5"),
     Figure("submit from Python to an empty call", "core", "ratios.submit_python", "<= 2"),
     Figure("submit from Python, batch", "core", "submit_python_ns.batch_per_order", "<= 200 ns"),
+    Figure("submit from a template to by hand", "core", "submit_template_ns.ratio", "< 1"),
+    Figure("kill, last of 10,000 cancels out", "core", "kill_ms.max", "<= 10 ms"),
     Figure("shared memory, order to ack", "core", "shm_round_trip_ns.p50", "<= 300 ns"),
     Figure("ring to the two-line ping-pong", "core", "ratios.ring_round_trip", "<= 1.4"),
     Figure("matching, mix A", "core", "match_ns.mix_a", "<= 50 ns"),
