@@ -26,6 +26,7 @@ from gateway.journal.replica import open_native_replica
 from gateway.process import Notifier
 from gateway.stream import BalanceReader, OrderReader, PositionReader
 from gateway.stream.access import Access, KeyFile
+from gateway.stream.conduct import Conduct, ConductLimits
 from gateway.stream.metrics_page import MetricsPage, MetricsSnapshot
 from gateway.stream.page import add_security_headers, page_routes
 from gateway.stream.read_api import ReadApi
@@ -60,6 +61,7 @@ class ObserverOptions:
     history_max: int = 65536
     finished_orders_max: int = 1000
     stream: StreamLimits = field(default_factory=StreamLimits)
+    conduct: ConductLimits = field(default_factory=ConductLimits)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> ObserverOptions:
@@ -71,6 +73,14 @@ class ObserverOptions:
             keys_file=places.keys_file,
             readers=frozenset(n for n, p in settings.principals.items() if "read" in p.scopes),
             snapshot_every_seals=observer.snapshot_every_segments,
+            conduct=ConductLimits(
+                window_seconds=observer.conduct_window_seconds,
+                orders_min=observer.conduct_orders_min,
+                order_to_trade_max=observer.order_to_trade_max,
+                cancel_max=observer.cancel_percent_max / 100,
+                refusal_max=observer.refusal_percent_max / 100,
+                reject_max=observer.reject_percent_max / 100,
+            ),
         )
 
 
@@ -105,6 +115,7 @@ class Observer:
         self._live_files = LiveFiles(options.place.ring_directory)
         self._measurement = MeasurementReader(options.place.ring_directory)
         self._run_file = RunFile(options.place.ring_directory)
+        self._conduct = Conduct(options.conduct, monotonic)
         self._stopping = asyncio.Event()
         self._inspect_at = 0.0
         self._idle_seconds = IDLE_SECONDS_MIN
@@ -196,6 +207,7 @@ class Observer:
         self._inspect_at = self._monotonic() + INSPECT_SECONDS
         self._run_file.keep(self.url)
         self._snapshots_written += bool(await self._in_thread(self._follower.inspect))
+        self._conduct.take(dict(self._follower.outcomes))
         if self.view.value(await self._in_thread(self._value)):
             self.hub.wake()
 
@@ -246,6 +258,7 @@ class Observer:
             "gateway_observer_reopened": view.reopened,
             "gateway_observer_snapshots_written": self._snapshots_written,
             "gateway_orders_unknown": view.orders_by_state["UNKNOWN"],
+            "gateway_conduct_warnings": self._conduct.warnings,
             "gateway_orders_changed": view.channels["orders"].changes_total,
             "gateway_fills_seen": view.fills_seen,
             "gateway_positions_open": view.open_positions,
@@ -259,7 +272,14 @@ class Observer:
         }
         measured = self._measurement.try_read()
         outcomes = dict(self._follower.outcomes)
-        return MetricsSnapshot(values, dict(view.orders_by_state), engine, outcomes, measured)
+        return MetricsSnapshot(
+            values,
+            dict(view.orders_by_state),
+            engine,
+            outcomes,
+            measured,
+            dict(self._conduct.ratios),
+        )
 
 
 async def _beat_forever(notifier: Notifier) -> None:

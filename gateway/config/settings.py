@@ -285,6 +285,27 @@ class ObserverSettings(Section, frozen=True, kw_only=True):
         int,
         Meta(ge=1, le=10000, description="Sealed segments between two snapshots."),
     ] = 1
+    conduct_window_seconds: Annotated[
+        int,
+        Meta(ge=60, le=86400, description="Window of the soft monitors below, per strategy."),
+    ] = 600
+    conduct_orders_min: Annotated[
+        int,
+        Meta(ge=1, le=1000000, description="Orders in the window below which nothing is judged."),
+    ] = 100
+    order_to_trade_max: Annotated[
+        int,
+        Meta(ge=0, le=1000000, description="Orders per trade, less one, that warn; 0 = never."),
+    ] = 0
+    cancel_percent_max: Annotated[
+        int, Meta(ge=0, le=100, description="Cancelled of entered orders that warn; 0 = never.")
+    ] = 0
+    refusal_percent_max: Annotated[
+        int, Meta(ge=0, le=100, description="Refused of asked orders that warn; 0 = never.")
+    ] = 0
+    reject_percent_max: Annotated[
+        int, Meta(ge=0, le=100, description="Venue rejects of entered that warn; 0 = never.")
+    ] = 0
 
 
 class LogSettings(Section, frozen=True, kw_only=True):

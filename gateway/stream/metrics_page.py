@@ -37,6 +37,8 @@ METRICS: Mapping[str, tuple[bool, str]] = {
     "gateway_positions_open": (False, "Positions with a quantity other than zero."),
     "gateway_positions_changed": (True, "Position changes seen."),
     "gateway_order_outcomes": (True, "What happened to orders, by strategy, venue and order type."),
+    "gateway_conduct_ratio": (False, "How a strategy trades in the newest window, by ratio."),
+    "gateway_conduct_warnings": (True, "Times a ratio rose above where it warns."),
     "gateway_cache_events": (True, "Cache events of the engine's thread, by event."),
     "gateway_cache_events_available": (False, "1 where the kernel lets this event be counted."),
     "gateway_route_rules_lookups": (True, "Looks for an order's prepared rules, by result."),
@@ -80,6 +82,8 @@ class MetricsSnapshot:
     # (strategy, venue, order type, what happened)
     outcomes: Mapping[tuple[str, str, str, str], int] = field(default_factory=dict)
     measurement: Reading | None = None
+    # (strategy, ratio)
+    conduct: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
 
 class ObserverCollector(Collector):
@@ -102,6 +106,7 @@ class ObserverCollector(Collector):
         }
         yield _labelled("gateway_engine_counter", "name", plain)
         yield _outcomes(snapshot.outcomes)
+        yield _conduct(snapshot.conduct)
         yield from _cache(snapshot.engine)
         if snapshot.measurement is not None:
             yield from _stages(snapshot.measurement)
@@ -152,6 +157,14 @@ def _outcomes(counts: Mapping[tuple[str, str, str, str], int]) -> Metric:
     family = CounterMetricFamily(name, METRICS[name][1], labels=labels)
     for key, count in sorted(counts.items()):
         family.add_metric(list(key), count)
+    return family
+
+
+def _conduct(ratios: Mapping[tuple[str, str], float]) -> Metric:
+    name = "gateway_conduct_ratio"
+    family = GaugeMetricFamily(name, METRICS[name][1], labels=["strategy", "ratio"])
+    for key, value in sorted(ratios.items()):
+        family.add_metric(list(key), value)
     return family
 
 
