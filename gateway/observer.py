@@ -272,6 +272,7 @@ class Observer:
         }
         measured = self._measurement.try_read()
         outcomes = dict(self._follower.outcomes)
+        self._conduct.take(outcomes)
         return MetricsSnapshot(
             values,
             dict(view.orders_by_state),

@@ -298,7 +298,6 @@ constexpr const char* kGuardNames[] = {"loss_max",
 
 /// Guards as they stand, with what is given instead.
 GuardFields guard_fields(const nb::dict& fields, GuardFields out, Level level) {
-  constexpr std::uint32_t kRepeatsMax = 65'536;
   guard_amount(fields, "loss_max", out.loss_max_e4);
   guard_amount(fields, "drawdown_max", out.drawdown_max_e4);
   guard_amount(fields, "delta_max", out.delta_max_e4);

@@ -158,6 +158,20 @@ Notice Engine::mass_cancel(const MassCancelMessage& message, std::uint32_t port)
                        .working = 0});
 }
 
+GateVerdict Engine::check_rate(const Route& route, std::int64_t messages) const noexcept {
+  for (int i = 0; i < kLevels; ++i) {
+    const LevelEntity& level = *route.levels[i];
+    const std::int64_t needed_ns = (messages - 1) * level.order_rate.interval_ns;
+    if (level.orders.room_ns(now_ns_, level.order_rate) >= needed_ns) continue;
+    return {.refusal = Refusal::kThrottled,
+            .level = i,
+            .limit = level.limits.order_burst,
+            .current = level.orders.tokens(now_ns_, level.order_rate),
+            .would_be = messages};
+  }
+  return {};
+}
+
 GateVerdict Engine::check_replace(const ReplaceMessage& message, const Order& order,
                                   std::int64_t price, std::int64_t quantity) noexcept {
   const auto no = [](Refusal refusal) { return GateVerdict{.refusal = refusal}; };
@@ -187,7 +201,7 @@ GateVerdict Engine::check_replace(const ReplaceMessage& message, const Order& or
   shape.quantity = quantity;
   if (shape.price == 0 && message.price != 0) return no(Refusal::kPriceNotAllowed);
   if (const Refusal found = check_numbers(shape, row); found != Refusal::kNone) return no(found);
-  if (order.link.is_waiting()) return {};  // judged when its link lets it go
+  if (order.link.is_waiting()) return check_rate(route);  // the rest when its link lets it go
   if (const Refusal found = check_venue(route); found != Refusal::kNone) return no(found);
   prepared_.prepare(order.route);
   if (const Refusal found =
@@ -195,23 +209,29 @@ GateVerdict Engine::check_replace(const ReplaceMessage& message, const Order& or
       found != Refusal::kNone) {
     return no(found);
   }
+  // A link that takes quantity off lowers the risk: no limit, halt or rate stands against it.
+  if (principal == 0 && quantity < order.quantity) return {};
   if (!state_.registry.has_rates(row)) return no(Refusal::kNoConversionRate);
   // Judged as the larger of old and new; only what comes on top of the reservation is added.
   const std::int64_t rest = quantity - order.cumulative;
   const std::int64_t counted = gate_price_of(order.side, price, row.reference.price);
   const std::int64_t amount = row.amount_e4(counted, rest);
   const SharedRoom shared = shared_room(order);
+  const std::int64_t added =
+      std::max(std::max(rest, shared.quantity_max) - shared.quantity - order.reserved_quantity,
+               -shared.quantity);
+  const bool is_way_out = order.link.is_bracket_exit() &&
+                          added <= detail::closable(*route.account_exposure, order.side);
   const GateOrder wanted{
       .side = order.side,
-      .is_reduce_only = (order.flags & kReduceOnly) != 0 || closes_leg(route.leg, order.side),
+      .is_reduce_only =
+          (order.flags & kReduceOnly) != 0 || closes_leg(route.leg, order.side) || is_way_out,
       .counts_as_order = false,
       .is_size_overridden = false,
       .price = price,
       .collar_reference = order.trigger_price != 0 ? order.trigger_price : row.reference.price,
       .quantity = std::max(quantity, order.quantity),
-      .added_quantity =
-          std::max(std::max(rest, shared.quantity_max) - shared.quantity - order.reserved_quantity,
-                   -shared.quantity),
+      .added_quantity = added,
       .notional_e4 = row.amount_e4(counted, quantity),
       .added_notional_e4 = std::max(std::max(amount, shared.notional_max_e4) - shared.notional_e4 -
                                         order.reserved_notional_e4,

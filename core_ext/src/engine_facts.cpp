@@ -11,6 +11,13 @@ namespace {
                                  const OrderFact& fact) noexcept {
   const auto state = static_cast<OrderState>(order.state);
   const auto reason = static_cast<FactReason>(fact.reason);
+  // Nobody at a venue can know it. What the gateway itself says of it is one of these.
+  const bool is_of_overlay =
+      reason == FactReason::kUnknownOutcomeCancel || reason == FactReason::kUnknownOutcomeReplace;
+  const bool is_own_word = kind == RecordKind::kOrderNotSent || kind == RecordKind::kOrderExpired ||
+                           kind == RecordKind::kOrderReplaced ||
+                           (kind == RecordKind::kOrderUnknown && is_of_overlay);
+  if (order.link.is_waiting() && !is_own_word) return Verdict::kAnomaly;
   const auto moves = [&](Overlay overlay, PendingEvent event) {
     return pending_move(overlay, pending(order.overlay, overlay), event).verdict;
   };

@@ -60,13 +60,14 @@ Key128 Engine::key_of(const OrderFilled& fill) const noexcept {
   return key;
 }
 
-// A fill that contradicts the order it names is still a fill: it goes to EXTERNAL, with an anomaly.
+// A fill that contradicts the order it names, or names one that was never sent, is still a fill: it
+// goes to EXTERNAL, with an anomaly.
 std::uint32_t Engine::slot_of_fill(const OrderFilled& told) const noexcept {
   const std::uint32_t slot = state_.orders.find(told.order_id);
   if (slot == kNoSlot) return kNoSlot;
   const Order& order = state_.orders.at(slot);
   const bool is_same = (order.account == told.account) & (order.instrument == told.instrument) &
-                       (order.side == told.side);
+                       (order.side == told.side) & !order.link.is_waiting();
   return is_same ? slot : kNoSlot;
 }
 
@@ -152,8 +153,10 @@ bool Engine::take_fill(const OrderFilled& seen, Key128 key) noexcept {
       !is_in_range(book.quantity)) {
     return false;
   }
-  told.order_cumulative =
-      told.quantity + (decided.slot == kNoSlot ? 0 : state_.orders.at(decided.slot).cumulative);
+  const std::int64_t before =
+      decided.slot == kNoSlot ? 0 : state_.orders.at(decided.slot).cumulative;
+  if (told.quantity > kQuantityMax || before > kQuantityMax - told.quantity) return false;
+  told.order_cumulative = before + told.quantity;
   told.position_quantity = book.quantity;
   told.position_cost = {book.cost_e18};
   told.position_realised = {book.realised_e18};

@@ -64,6 +64,27 @@ Refusal Engine::check_member(const NewOrderMessage& order, std::uint32_t port,
   return found;
 }
 
+GateVerdict Engine::check_places(LinkKind kind, const NewOrderMessage* orders, std::size_t count,
+                                 std::uint32_t route_index) const noexcept {
+  const Route& route = state_.routes.at(route_index);
+  std::int64_t wanted[2] = {};
+  for (std::size_t i = 0; i < count; ++i) ++wanted[index_of(orders[i].side)];
+  for (int i = 0; i < kLevels; ++i) {
+    const LevelEntity& level = *route.levels[i];
+    for (int side = 0; side < 2; ++side) {
+      const std::int64_t open = level.totals.open_orders[side];
+      if (wanted[side] == 0 || open + wanted[side] <= level.open_limit) continue;
+      return {.refusal = Refusal::kMaxOpenOrders,
+              .level = i,
+              .limit = level.open_limit,
+              .current = open,
+              .would_be = open + wanted[side],
+              .working = open};
+    }
+  }
+  return check_rate(route, static_cast<std::int64_t>(released_at_once(kind, count)));
+}
+
 GateVerdict Engine::check_together(LinkKind kind, const NewOrderMessage* orders, std::size_t count,
                                    std::uint32_t route, std::size_t& place) noexcept {
   SharedRoom before[2];  // by side: what members in front of this one will hold
@@ -82,6 +103,8 @@ GateVerdict Engine::check_together(LinkKind kind, const NewOrderMessage* orders,
     }
   }
   place = 0;
+  const GateVerdict places = check_places(kind, orders, count, route);
+  if (places.refusal != Refusal::kNone) return places;
   const bool has_slots = state_.orders.has_room_for(static_cast<std::uint32_t>(count)) &&
                          state_.orders_made + count < kOrderSequenceMax;
   if (!has_slots) return {.refusal = Refusal::kOrdersFull};
@@ -172,7 +195,11 @@ void Engine::accept_group(LinkKind kind, const NewOrderMessage* orders, std::siz
   }
   const Sequence last = commit(record, bytes);
   for (std::size_t i = 0; i < count; ++i) {
-    if ((orders[i].flags & kEmulate) != 0) emulated_.push_back({.order_id = head + i});
+    const bool ends_here =
+        orders[i].time_in_force == TimeInForce::kDay || orders[i].expires_ns != 0;
+    if ((orders[i].flags & kEmulate) != 0 || (ends_here && i >= released_at_once(kind, count))) {
+      emulated_.push_back({.order_id = head + i});
+    }
     ++counters_.orders_accepted;
     (void)answer(port, {.sequence = last - count + 1 + i,
                         .request = orders[i].header.request,

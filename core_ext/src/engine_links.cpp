@@ -182,6 +182,11 @@ Engine::LinkStep Engine::resize_linked(std::uint32_t slot, std::int64_t quantity
   ReplaceMessage message{};
   message.order_id = order.order_id;
   const GateVerdict verdict = check_replace(message, order, order.price, quantity);
+  const bool is_too_small = verdict.refusal == Refusal::kQuantityRange ||
+                            verdict.refusal == Refusal::kMinNotional ||
+                            verdict.refusal == Refusal::kBadLot;
+  // The venue takes no order of what is left: larger than that it must not stand.
+  if (is_too_small && quantity < order.quantity) return cancel_linked(slot);
   if (verdict.refusal != Refusal::kNone) {
     tell_refused_link(order, quantity, verdict);
     return LinkStep::kBlocked;
@@ -230,15 +235,18 @@ GateVerdict Engine::check_release(const NewOrderMessage& wanted, std::uint32_t r
   out.price = protection_price(wanted, route);
   out.amount_e4 =
       row.amount_e4(gate_price_of(wanted.side, out.price, row.reference.price), wanted.quantity);
+  const std::int64_t added = std::max(wanted.quantity, shared.quantity_max) - shared.quantity;
   const GateOrder order{
       .side = wanted.side,
-      .is_reduce_only = closes_leg(route.leg, wanted.side) || (wanted.flags & kReduceOnly) != 0,
+      .is_reduce_only =
+          closes_leg(route.leg, wanted.side) || (wanted.flags & kReduceOnly) != 0 ||
+          (out.is_exit && added <= detail::closable(*route.account_exposure, wanted.side)),
       .counts_as_order = out.is_new,
       .is_size_overridden = false,  // a person's word is for an order, not for what follows it
       .price = out.price,
       .collar_reference = wanted.trigger_price != 0 ? wanted.trigger_price : row.reference.price,
       .quantity = wanted.quantity,
-      .added_quantity = std::max(wanted.quantity, shared.quantity_max) - shared.quantity,
+      .added_quantity = added,
       .notional_e4 = out.amount_e4,
       .added_notional_e4 = std::max(out.amount_e4, shared.notional_max_e4) - shared.notional_e4,
       .now_ns = now_ns_};
@@ -248,7 +256,7 @@ GateVerdict Engine::check_release(const NewOrderMessage& wanted, std::uint32_t r
 GateVerdict Engine::release_linked(std::uint32_t slot, std::int64_t quantity) noexcept {
   const Order& order = state_.orders.at(slot);
   const NewOrderMessage wanted = message_of(order, quantity);
-  Release release;
+  Release release{.is_exit = order.link.is_bracket_exit()};
   const GateVerdict verdict = check_release(wanted, order.route, shared_room(order), release);
   if (verdict.refusal != Refusal::kNone) return verdict;
   Route& route = state_.routes.at(order.route);
@@ -263,6 +271,10 @@ GateVerdict Engine::release_linked(std::uint32_t slot, std::int64_t quantity) no
   const Sequence sequence = append(RecordKind::kOrderTriggered, released, {});
   if (sequence == 0) return {.refusal = Refusal::kJournalBehind};
   for (LevelEntity* level : route.levels) level->orders.take(now_ns_, level->order_rate);
+  if (route.limits.guards != 0) [[unlikely]] {
+    note_repeat(route, order.side, 0);
+    note_breaker(route, &BreakerCounts::messages);
+  }
   if (!release.is_emulated) send_new(order, sequence, route);
   ++counters_.links_released;
   tell_owner(order, sequence, RecordKind::kOrderTriggered);

@@ -400,7 +400,11 @@ void Engine::settle_in_flight() {
   state_.orders.for_each_open([&](std::uint32_t slot) { open.push_back(slot); });
   for (const std::uint32_t slot : open) {
     const Order& order = state_.orders.at(slot);
-    if ((order.flags & kEmulate) != 0) emulated_.push_back({.order_id = order.order_id});
+    const bool ends_here = order.link.is_waiting() &&
+                           (order.time_in_force == TimeInForce::kDay || order.expires_ns != 0);
+    if ((order.flags & kEmulate) != 0 || ends_here) {
+      emulated_.push_back({.order_id = order.order_id});
+    }
     touch_link(order);
     const auto lost = [&](FactReason reason) {
       on_fact(RecordKind::kOrderUnknown, gateway_fact(order.order_id, reason));

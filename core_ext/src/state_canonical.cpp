@@ -541,6 +541,11 @@ bool get_guards(In& in, State& state) {
   for (std::uint32_t i = 0; i < count; ++i) {
     GuardImage image;
     if (!in.get(image) || !state.registry.has_level(image.level, image.id)) return false;
+    if (image.cause > static_cast<std::uint32_t>(LatchCause::kBreaker) ||
+        image.breaker > static_cast<std::uint32_t>(BreakerState::kHalfOpen) ||
+        !is_sound(image.fields, image.measures)) {
+      return false;
+    }
     LevelEntity& entity = state.registry.level(static_cast<Level>(image.level), image.id);
     entity.cause = static_cast<std::uint8_t>(image.cause);
     entity.breaker = static_cast<std::uint8_t>(image.breaker);

@@ -72,6 +72,18 @@ bool is_sound_route(AccountId account, InstrumentId instrument, StrategyId strat
          margin_mode <= static_cast<std::uint32_t>(MarginMode::kIsolated);
 }
 
+bool is_sound(const GuardFields& fields, const Measures& told) noexcept {
+  bool is_good = fields.repeat_orders_max <= kRepeatsMax && fields.repeat_fills_max <= kRepeatsMax;
+  for (const std::int64_t amount : {told.headroom_e4, told.headroom_gross_e4, told.result_e4,
+                                    told.result_realised_e4, told.peak_e4}) {
+    is_good = is_good && is_within(amount, -2 * kAmountMaxE4, 2 * kAmountMaxE4);
+  }
+  for (const std::int64_t greek : told.greeks_e8) {
+    is_good = is_good && is_within(greek, -kGreekMaxE8, kGreekMaxE8);
+  }
+  return is_good;
+}
+
 bool is_sound(const Order& order, const Registry& registry) noexcept {
   const bool is_named = order.order_id != 0 && order.order_id >> 63 == 0 &&
                         (order.principal == 0 || registry.principals.has(order.principal)) &&
@@ -91,7 +103,12 @@ bool is_sound(const Order& order, const Registry& registry) noexcept {
       is_number(order.pending_price) && is_number(order.pending_quantity) &&
       is_number(order.gate_price) && is_number(order.pending_gate_price) &&
       is_amount(order.reserved_notional_e4) && detail::is_storable(order.value_e18);
-  return is_named && is_word && is_in_range;
+  const OrderLink& link = order.link;
+  const bool is_link =
+      link == OrderLink{} || (is_within(static_cast<std::int64_t>(link.kind), 1, kLinkKinds - 1) &&
+                              is_within(link.count, 2, kLinkedMax) && link.place < link.count &&
+                              link.is_released <= 1 && order.order_id > link.place);
+  return is_named && is_word && is_in_range && is_link;
 }
 
 bool is_sound(const PositionBook& book) noexcept {

@@ -46,11 +46,12 @@ def compile_template(
     leg: str = "net",
     flags: Collection[str] = (),
 ) -> OrderTemplate:
-    """Prepare an order that leaves `holes` open; the others are decimal text. Raises RefusedError
-    for what no value could mend."""
-    unknown = sorted(set(holes) - set(HOLES)) + sorted(set(flags) - set(ORDER_FLAGS))
-    if unknown:
-        raise RefusedError("UNKNOWN_FIELD", field="holes", value=unknown[0])
+    """Prepare an order that leaves `holes` open; the others are decimal text, `expires_ns` is
+    nanoseconds since 1970. A template cannot override a size: `override_size` is refused. Raises
+    RefusedError for what no value could mend."""
+    for field, given, known in (("holes", holes, set(HOLES)), ("flags", flags, set(ORDER_FLAGS))):
+        if unknown := sorted(set(given) - known):
+            raise RefusedError("UNKNOWN_FIELD", field=field, value=unknown[0])
     names = engine.names
     values = {"quantity": quantity, "price": price, "trigger_price": trigger_price}
     with refusing(**values, display_quantity=display_quantity, instrument=instrument):

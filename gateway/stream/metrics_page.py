@@ -41,7 +41,7 @@ METRICS: Mapping[str, tuple[bool, str]] = {
     "gateway_conduct_warnings": (True, "Times a ratio rose above where it warns."),
     "gateway_cache_events": (True, "Cache events of the engine's thread, by event."),
     "gateway_cache_events_available": (False, "1 where the kernel lets this event be counted."),
-    "gateway_route_rules_lookups": (True, "Looks for an order's prepared rules, by result."),
+    "gateway_route_rules_missed": (True, "Orders whose prepared rules were not at hand."),
     "gateway_stream_clients": (False, "Connected stream clients."),
     "gateway_stream_messages": (True, "Messages sent to stream clients."),
     "gateway_stream_snapshots": (True, "Snapshots sent to stream clients."),
@@ -180,11 +180,7 @@ def _cache(engine: Mapping[str, int]) -> Iterator[Metric]:
     available = {event: float(event in counted) for event in events}
     yield _labelled("gateway_cache_events_available", "event", available)
     if "route_rules_missed" in engine:
-        orders = ("orders_accepted", "orders_refused", "orders_repeated")
-        missed = engine["route_rules_missed"]
-        found = max(0, sum(engine.get(name, 0) for name in orders) - missed)
-        results = {"hit": found, "miss": missed}
-        yield _counted("gateway_route_rules_lookups", "result", results)
+        yield _plain("gateway_route_rules_missed", engine["route_rules_missed"])
 
 
 def _counted(name: str, label: str, values: Mapping[str, float]) -> Metric:

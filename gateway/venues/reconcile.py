@@ -148,6 +148,7 @@ class Reconciler:
             row
             for row in await self._open_rows(account.name)
             if int(row["created_ns"]) <= asked_ns
+            and not _is_held_here(row)
             and (int(row["order_id"]) not in by_id or self._is_unsure(row, by_id))
         ]
         unsure += self._completed(before)
@@ -369,3 +370,10 @@ class Reconciler:
             if Decimal(gap):
                 where = " ".join(key)
                 result.breaks.append(f"{where}: venue {quantity}, venue - ours = {gap}")
+
+
+def _is_held_here(row: Row) -> bool:
+    """An order that waits in the gateway, for its trigger or for another order: no venue knows it,
+    and none can tell its end."""
+    waits = row["is_emulated"] or row["link"] is not None
+    return bool(waits and row["state"] == "UNTRIGGERED" and not row["venue_order_id"])

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from processes import GatewayProcess
-from test_faults import Desk
+from standing_desk import Desk
 
 COMPILER = which("cc") or which("gcc") or which("clang")
 pytestmark = [

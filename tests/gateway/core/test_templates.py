@@ -1,9 +1,13 @@
 """Templates from Python: the same order as by hand, and no text of a caller in a hole."""
 
+from types import SimpleNamespace
+
 import pytest
 from native_desk import Desk
 
-from gateway.core.templates import HOLES
+from gateway.api import RefusedError
+from gateway.core.names import Names
+from gateway.core.templates import HOLES, compile_template
 
 QUANTITY_AND_PRICE = HOLES["quantity"] | HOLES["price"]
 
@@ -77,3 +81,37 @@ def test_a_hole_takes_a_whole_number_and_nothing_else(desk, value):
 def test_a_template_that_nothing_could_fill_is_refused(desk, holes, fixed, code):
     with pytest.raises(ValueError, match=code):
         compiled(desk, holes, **fixed)
+
+
+def compiled_by_name(desk, **change):
+    names = Names()
+    numbers = (*desk.names, desk.principal)
+    for kind, number in zip(
+        ("instrument", "account", "strategy", "principal"), numbers, strict=True
+    ):
+        names.add(kind, "x", number)
+    words = {
+        "principal": "x", "account": "x", "instrument": "x", "strategy": "x", "side": "buy",
+        "type": "limit", "time_in_force": "gtc", "holes": ("quantity", "price"),
+    }  # fmt: skip
+    return compile_template(SimpleNamespace(names=names), desk.client, **words | change)
+
+
+def test_words_make_the_template_that_numbers_make(desk):
+    form = compiled_by_name(desk, flags=("post_only",))
+    assert (form.holes, form.instrument) == (QUANTITY_AND_PRICE, desk.names[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "field", "value"),
+    [
+        ({"holes": ("price", "size")}, "UNKNOWN_FIELD", "holes", "size"),
+        ({"flags": ("post_only", "hidden")}, "UNKNOWN_FIELD", "flags", "hidden"),
+        ({"flags": ("override_size",)}, "UNSUPPORTED_FLAG", "flags", ""),
+    ],
+)
+def test_a_refused_template_names_its_field(desk, change, code, field, value):
+    with pytest.raises(RefusedError) as refused:
+        compiled_by_name(desk, **change)
+    found = refused.value
+    assert (found.code, found.field, found.value) == (code, field, value)

@@ -220,6 +220,9 @@ class Engine {
   [[nodiscard]] Refusal check_cancel(const Order& order, PrincipalId principal) noexcept;
   Notice send_cancel(std::uint32_t slot, PrincipalId principal, std::uint64_t request,
                      CancelReason reason, std::uint32_t port) noexcept;
+  /// Whether every level has room for so many messages at once.
+  [[nodiscard]] GateVerdict check_rate(const Route& route,
+                                       std::int64_t messages = 1) const noexcept;
   [[nodiscard]] GateVerdict check_replace(const ReplaceMessage& message, const Order& order,
                                           std::int64_t price, std::int64_t quantity) noexcept;
   /// Whether a replace may take its new client id.
@@ -282,8 +285,12 @@ class Engine {
     std::int64_t price = 0;  // protection price for orders without one
     std::int64_t amount_e4 = 0;
     bool is_emulated = false;
-    bool is_new = false;  // it does not yet count among the open orders
+    bool is_new = false;   // it does not yet count among the open orders
+    bool is_exit = false;  // of a bracket: reduces as long as there is something to close
   };
+  /// Whether every level has places among its open orders, and tokens, for the whole group.
+  [[nodiscard]] GateVerdict check_places(LinkKind kind, const NewOrderMessage* orders,
+                                         std::size_t count, std::uint32_t route) const noexcept;
   [[nodiscard]] Refusal check_group(LinkKind kind, const NewOrderMessage* orders,
                                     std::size_t count) const noexcept;
   [[nodiscard]] Refusal check_member(const NewOrderMessage& order, std::uint32_t port,

@@ -93,6 +93,8 @@ struct GreekTotal {
 }
 
 /// Largest told greek: ten million of anything per unit leaves room for every admitted quantity.
+/// Executions or orders that a repeat guard can count, so that its rings stay small.
+inline constexpr std::uint32_t kRepeatsMax = 65'536;
 inline constexpr std::int64_t kGreekMaxE8 = 10'000'000 * std::int64_t{100'000'000};
 
 }  // namespace gateway

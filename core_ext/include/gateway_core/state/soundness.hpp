@@ -23,6 +23,8 @@ namespace gateway {
 [[nodiscard]] bool is_sound(const PrincipalDefined& row, const Registry& registry) noexcept;
 [[nodiscard]] bool is_sound(const LimitFields& limits) noexcept;
 
+/// Guards and what was told, within what the doors let pass.
+[[nodiscard]] bool is_sound(const GuardFields& fields, const Measures& told) noexcept;
 [[nodiscard]] bool is_sound(const Order& order, const Registry& registry) noexcept;
 [[nodiscard]] bool is_sound(const PositionBook& book) noexcept;
 /// `ordinal` is the fill's own: what it follows came before it.
