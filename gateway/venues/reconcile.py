@@ -375,5 +375,6 @@ class Reconciler:
 def _is_held_here(row: Row) -> bool:
     """An order that waits in the gateway, for its trigger or for another order: no venue knows it,
     and none can tell its end."""
-    waits = row["is_emulated"] or row["link"] is not None
-    return bool(waits and row["state"] == "UNTRIGGERED" and not row["venue_order_id"])
+    if row["state"] != "UNTRIGGERED" or row["venue_order_id"]:
+        return False
+    return bool(row["is_emulated"] or row["link"] is not None)

@@ -51,6 +51,10 @@ class MemoryJournal:
         return self.append("balance", account=account, currency=currency, amount=amount)
 
 
+# Kind of a record here -> word of the native replica's outcomes.
+OUTCOME_WORDS = {"new_order": "entered", "new": "entered", "fill": "fills", "cancel": "canceled"}
+
+
 class MemoryReplica:
     """State and apply over a MemoryJournal."""
 
@@ -78,7 +82,8 @@ class MemoryReplica:
             getattr(self, f"_apply_{record['kind']}")(record)
             order = self._orders.get(record.get("order_id", 0))
             if order is not None and self.sequence > self.outcomes_after:
-                what = (order["strategy"], order["venue"], order["type"], record["kind"])
+                happened = OUTCOME_WORDS.get(record["kind"], record["kind"])
+                what = (order["strategy"], order["venue"], order["type"], happened)
                 self._outcomes[what] += 1
         return len(batch)
 
