@@ -419,3 +419,77 @@ TEST(the_quantity_of_a_linked_order_is_not_the_clients_to_change) {
   CHECK_EQUAL(desk.at(head + 1).price, 10'600);
   CHECK_EQUAL(desk.at(head + 1).reserved_quantity, 0);
 }
+
+TEST(what_a_venue_says_of_an_order_that_waits_here_is_an_anomaly_and_changes_nothing) {
+  Desk desk;
+  const OrderId head = desk.submit(LinkKind::kBracket, desk.bracket());
+  desk.accept(head);
+  const auto before = desk.engine.counters().anomalies;
+  for (const RecordKind kind : {RecordKind::kOrderAccepted, RecordKind::kOrderCanceled,
+                                RecordKind::kOrderRejected, RecordKind::kOrderUnknown}) {
+    desk.tell(kind, head + 1);
+    CHECK(desk.state_of(head + 1) == OrderState::kUntriggered);
+  }
+  CHECK_EQUAL(desk.engine.counters().anomalies, before + 4);
+  // A fill that names it is nobody's order: the position is EXTERNAL's.
+  desk.fill(head + 1, 7);
+  CHECK_EQUAL(desk.at(head + 1).cumulative, 0);
+  CHECK(desk.state_of(head + 1) == OrderState::kUntriggered);
+  CHECK(desk.engine.counters().anomalies > before + 4);
+  CHECK(desk.state_of(head) == OrderState::kNew);
+}
+
+TEST(a_halt_stops_no_link_that_takes_quantity_off) {
+  Desk desk;
+  const OrderId head = desk.submit(LinkKind::kBracket, desk.bracket());
+  desk.accept(head);
+  desk.fill(head, kQuantity);
+  desk.accept(head + 1);
+  desk.accept(head + 2);
+  TradingStateSet halt{};
+  halt.level = static_cast<std::uint32_t>(Level::kFirm);
+  halt.state = static_cast<std::uint32_t>(TradingState::kHalted);
+  halt.actor.assign("ops");
+  desk.engine.record_control(RecordKind::kTradingStateSet, halt);
+  (void)desk.sent();
+  desk.fill(head + 1, kQuantity / 4);
+  EXPECT_SENT(desk, {{kResize, head + 2, kQuantity - kQuantity / 4}});
+}
+
+TEST(a_group_needs_places_among_the_open_orders_for_all_of_it) {
+  Desk desk;
+  for (std::uint32_t level = 0; level < kLevels; ++level) {
+    LevelEntity& entity = desk.state.registry.level(
+        static_cast<Level>(level), level == static_cast<std::uint32_t>(Level::kFirm) ? 0 : 1);
+    LimitsSet limits{};
+    limits.level = level;
+    limits.id = level == static_cast<std::uint32_t>(Level::kFirm) ? 0 : 1;
+    limits.version = 2;
+    limits.fields = entity.limits;
+    limits.fields.open_orders_side_max = 1;
+    limits.actor.assign("ops");
+    desk.engine.record_control(RecordKind::kLimitsSet, limits);
+  }
+  CHECK_EQUAL(desk.submit(LinkKind::kOneCancelsOther, desk.pair()), 0U);
+  CHECK(desk.last_refusal == Refusal::kMaxOpenOrders);
+  EXPECT_SENT(desk, {});
+  // One entry and two exits: the exits are of the other side, and two of them.
+  CHECK_EQUAL(desk.submit(LinkKind::kBracket, desk.bracket()), 0U);
+  CHECK(desk.last_refusal == Refusal::kMaxOpenOrders);
+}
+
+TEST(a_group_needs_a_token_for_each_order_that_is_sent_at_once) {
+  Desk desk;
+  LimitsSet limits{};
+  limits.level = static_cast<std::uint32_t>(Level::kAccount);
+  limits.id = 1;
+  limits.version = 2;
+  limits.fields = desk.state.registry.level(Level::kAccount, 1).limits;
+  limits.fields.orders_per_second = 1;
+  limits.fields.order_burst = 1;
+  limits.actor.assign("ops");
+  desk.engine.record_control(RecordKind::kLimitsSet, limits);
+  CHECK_EQUAL(desk.submit(LinkKind::kOneCancelsOther, desk.pair()), 0U);
+  CHECK(desk.last_refusal == Refusal::kThrottled);
+  EXPECT_SENT(desk, {});
+}
