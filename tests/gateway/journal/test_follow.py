@@ -80,8 +80,8 @@ def test_a_ring_that_was_made_anew_opens_the_journal_afresh(world, tmp_path):
     follower, opened = make_follower(world, tmp_path, world.MemoryJournal())
     follower.step()
     follower.inspect()
-    (ring / "new").write_bytes(b"new")
-    (ring / "new").rename(ring / "journal.ring")
+    (ring / "entered").write_bytes(b"new")
+    (ring / "entered").rename(ring / "journal.ring")
     follower.inspect()
     assert follower.step().is_reset
     assert len(opened) == 2
@@ -99,7 +99,7 @@ def test_snapshots_are_written_after_every_second_seal_when_so_configured(world,
     assert opened[0].snapshots == 2
 
 
-NEW = ("alpha", "paper", "limit", "new")
+NEW = ("alpha", "paper", "limit", "entered")
 ACCEPTED = ("alpha", "paper", "limit", "state")
 
 
