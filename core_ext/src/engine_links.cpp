@@ -287,26 +287,10 @@ void Engine::tell_refused_link(const Order& order, std::int64_t quantity,
   if (waiting.told == verdict.refusal) return;
   waiting.told = verdict.refusal;
   ++counters_.links_refused;
-  OrderRefused refused{};
-  refused.client_number = order.client_number;
+  OrderRefused refused = refused_of(message_of(order, quantity), verdict);
+  refused.order_id = order.order_id;
   refused.client_id = order.client_id;
   refused.price = order.price;
-  refused.quantity = quantity;
-  refused.instrument = order.instrument;
-  refused.account = order.account;
-  refused.strategy = order.strategy;
-  refused.type = order.type;
-  refused.side = order.side;
-  refused.time_in_force = order.time_in_force;
-  refused.flags = order.flags;
-  refused.refusal = static_cast<std::uint16_t>(verdict.refusal);
-  refused.level = static_cast<std::uint16_t>(verdict.level);
-  refused.limits_version = state_.registry.limits_generation();
-  refused.order_id = order.order_id;
-  refused.limit = verdict.limit;
-  refused.current = verdict.current;
-  refused.would_be = verdict.would_be;
-  refused.working = verdict.working;
   const Sequence sequence = append(RecordKind::kOrderRefused, refused, {});
   tell_owner(order, sequence, RecordKind::kOrderRefused, verdict.refusal);
 }

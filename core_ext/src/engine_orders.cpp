@@ -502,6 +502,30 @@ void Engine::send_new(const Order& order, Sequence sequence, const Route& route)
   ++port.entries_out;
 }
 
+OrderRefused Engine::refused_of(const NewOrderMessage& message,
+                                const GateVerdict& verdict) const noexcept {
+  OrderRefused refused{};
+  refused.client_number = message.client_number;
+  refused.price = message.price;
+  refused.quantity = message.quantity;
+  refused.instrument = message.instrument;
+  refused.account = message.account;
+  refused.strategy = message.strategy;
+  refused.type = message.type;
+  refused.side = message.side;
+  refused.time_in_force = message.time_in_force;
+  refused.flags = message.flags;
+  refused.refusal = static_cast<std::uint16_t>(verdict.refusal);
+  refused.level = static_cast<std::uint16_t>(verdict.level);
+  refused.limits_version = state_.registry.limits_generation();
+  refused.limit = verdict.limit;
+  refused.current = verdict.current;
+  refused.would_be = verdict.would_be;
+  refused.working = verdict.working;
+  if ((message.flags & kTextClientId) != 0) refused.client_id = message.client_id;
+  return refused;
+}
+
 Notice Engine::refuse(const NewOrderMessage& message, std::uint32_t port,
                       GateVerdict verdict) noexcept {
   ++counters_.orders_refused;
@@ -512,25 +536,7 @@ Notice Engine::refuse(const NewOrderMessage& message, std::uint32_t port,
   if (for_space) {
     ++counters_.refused_for_space;
   } else if (writer_.used_bytes() <= writer_.capacity_bytes() / 4 * 3) {
-    OrderRefused refused{};
-    refused.client_number = message.client_number;
-    refused.price = message.price;
-    refused.quantity = message.quantity;
-    refused.instrument = message.instrument;
-    refused.account = message.account;
-    refused.strategy = message.strategy;
-    refused.type = message.type;
-    refused.side = message.side;
-    refused.time_in_force = message.time_in_force;
-    refused.flags = message.flags;
-    refused.refusal = static_cast<std::uint16_t>(verdict.refusal);
-    refused.level = static_cast<std::uint16_t>(verdict.level);
-    refused.limits_version = state_.registry.limits_generation();
-    refused.limit = verdict.limit;
-    refused.current = verdict.current;
-    refused.would_be = verdict.would_be;
-    refused.working = verdict.working;
-    if ((message.flags & kTextClientId) != 0) refused.client_id = message.client_id;
+    const OrderRefused refused = refused_of(message, verdict);
     sequence = append(RecordKind::kOrderRefused, refused,
                       {.cause = 0,
                        .origin_sequence = message.header.request,

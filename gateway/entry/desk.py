@@ -76,26 +76,25 @@ class Desk:
         self, who: Identity, message: NewOrderMessage, *, is_cancel_on_disconnect: bool = False
     ) -> Submitted:
         """One order through the gate. The wish of its session is journaled with it."""
-        who.require("trade")
-        if message.override_size:
-            who.require("override")
-        if self.state == "starting":
-            raise RefusedError("NOT_READY", rule="the gateway has not finished starting")
+        self._check_may_enter(who, [message])
         return await self.router.submit(_intent(who, message, is_cancel_on_disconnect))
 
     async def submit_linked(
         self, who: Identity, message: LinkedOrders, *, is_cancel_on_disconnect: bool = False
     ) -> list[Submitted]:
         """A group of orders that live and end together: all or none."""
-        who.require("trade")
-        if any(order.override_size for order in message.orders):
-            who.require("override")
-        if self.state == "starting":
-            raise RefusedError("NOT_READY", rule="the gateway has not finished starting")
+        self._check_may_enter(who, message.orders)
         return await self.router.submit_linked(
             message.link,
             [_intent(who, order, is_cancel_on_disconnect) for order in message.orders],
         )
+
+    def _check_may_enter(self, who: Identity, messages: Sequence[NewOrderMessage]) -> None:
+        who.require("trade")
+        if any(message.override_size for message in messages):
+            who.require("override")
+        if self.state == "starting":
+            raise RefusedError("NOT_READY", rule="the gateway has not finished starting")
 
     async def cancel(
         self, who: Identity, order_id: str, reason: CancelReason = CancelReason.CLIENT

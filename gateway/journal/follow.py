@@ -155,15 +155,11 @@ class Follower:
         self._is_loaded = False
 
     def _count(self, replica: ReplicaLike) -> None:
-        taken = replica.take_outcomes()
-        if not self._is_loaded:  # on the way to the end: taken together, once it is there
-            for *what, count in taken:
-                self._outcomes_of_catch_up[tuple(what)] += count  # type: ignore[index]
-            return
         found = self._outcomes_of_catch_up
+        found.update({(s, v, t, o): n for s, v, t, o, n in replica.take_outcomes()})
+        if not self._is_loaded:  # on the way to the end: counted together, once it is there
+            return
         self._outcomes_of_catch_up = Counter()
-        for *what, count in taken:
-            found[tuple(what)] += count  # type: ignore[index]
         if self._counted_to is not None:  # else it is history from before this follower
             self.outcomes.update(found)
         self._counted_to = replica.sequence

@@ -204,6 +204,9 @@ class Engine {
   [[nodiscard]] static std::uint32_t length_of(const Candidate& candidate) noexcept;
   void write_new(const Candidate& candidate, std::uint8_t* record, std::uint32_t length,
                  OrderId id) noexcept;
+  /// The audit record of a refusal.
+  [[nodiscard]] OrderRefused refused_of(const NewOrderMessage& message,
+                                        const GateVerdict& verdict) const noexcept;
   Notice refuse(const NewOrderMessage& message, std::uint32_t port, GateVerdict verdict) noexcept;
   /// Every check whose answer the prepared rules did not know, one by one and by name.
   [[nodiscard]] Refusal check_named(Candidate& candidate) noexcept;

@@ -35,6 +35,8 @@ struct RecordHeader {
 };
 static_assert(sizeof(RecordHeader) == 64 && std::is_trivially_copyable_v<RecordHeader>);
 static_assert(offsetof(RecordHeader, previous_crc) == 52 && offsetof(RecordHeader, crc) == 56);
+static_assert(offsetof(RecordHeader, epoch) == 40 && offsetof(RecordHeader, actor) == 44 &&
+              offsetof(RecordHeader, origin_port) == 48 && offsetof(RecordHeader, instance) == 60);
 
 /// Two neighbouring fields as the word they are in memory. What is read back as words soon after
 /// (the checksum does) is stored as words: a load that spans several narrow stores has to wait
