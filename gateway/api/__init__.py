@@ -3,8 +3,14 @@
 Must never import another room of the gateway.
 """
 
-from gateway.api.adapter import AdapterPort, VenueAdapter
-from gateway.api.capabilities import Capabilities
+from gateway.api.adapter import (
+    AdapterPort,
+    BorrowSource,
+    DeadManSwitch,
+    MassCancel,
+    VenueAdapter,
+)
+from gateway.api.capabilities import Capabilities, RateLimit
 from gateway.api.errors import (
     GatewayError,
     OutcomeUnknown,
@@ -19,6 +25,7 @@ from gateway.api.hookspecs import hookimpl
 from gateway.api.instruments import Instrument
 from gateway.api.messages import (
     BalanceReport,
+    BorrowReport,
     CancelRequest,
     FillReport,
     FundingReport,
@@ -34,17 +41,22 @@ __all__ = [
     "API_LEVEL",
     "AdapterPort",
     "BalanceReport",
+    "BorrowReport",
+    "BorrowSource",
     "CancelRequest",
     "Capabilities",
+    "DeadManSwitch",
     "FillReport",
     "FundingReport",
     "GatewayError",
     "Instrument",
     "MarkReport",
+    "MassCancel",
     "OrderReport",
     "OrderRequest",
     "OutcomeUnknown",
     "PositionReport",
+    "RateLimit",
     "RefusedError",
     "ReplaceRequest",
     "VenueAdapter",

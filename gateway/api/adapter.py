@@ -1,4 +1,4 @@
-"""The contract between the gateway and a venue, level 0. An adapter talks only to its port."""
+"""The contract between the gateway and a venue, level 1. An adapter talks only to its port."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from gateway.api.capabilities import Capabilities
 from gateway.api.instruments import Instrument
 from gateway.api.messages import (
     BalanceReport,
+    BorrowReport,
     CancelRequest,
     FillReport,
     FundingReport,
@@ -19,7 +20,7 @@ from gateway.api.messages import (
     ReplaceRequest,
 )
 
-__all__ = ["AdapterPort", "VenueAdapter"]
+__all__ = ["AdapterPort", "BorrowSource", "DeadManSwitch", "MassCancel", "VenueAdapter"]
 
 
 class AdapterPort(Protocol):
@@ -110,6 +111,13 @@ class AdapterPort(Protocol):
     def funded(self, funding: FundingReport) -> None:
         """A funding payment. Duplicates are welcome."""
 
+    def instruments_changed(self) -> None:
+        """The venue listed, changed or halted something: the runtime asks for instruments again."""
+
+    def maintenance(self, until_ns: int | None, reason: str) -> None:
+        """The venue announces or begins maintenance: no new orders until `gap_closed`. Cancels are
+        still handed over. `until_ns` None = the venue did not say."""
+
     def gap_opened(self, reason: str) -> None:
         """Facts may be missing from now on; new orders stop."""
 
@@ -163,3 +171,30 @@ class VenueAdapter(Protocol):
 
     async def is_hedge_mode(self, account: str) -> bool:
         """Net or hedge position mode, read from the venue."""
+
+
+# What an adapter has beside, when its manifest says so. The loader refuses a manifest that declares
+# what the adapter lacks.
+
+
+class BorrowSource(Protocol):
+    """`has_borrow`."""
+
+    async def borrow_interest(self, account: str, since_ns: int) -> Sequence[BorrowReport]:
+        """Every interest row of the account at or after `since_ns` (venue time), oldest first."""
+
+
+class MassCancel(Protocol):
+    """`has_mass_cancel`."""
+
+    async def cancel_all(self, account: str) -> None:
+        """Cancel every order of the account at the venue, those of others too. Returns once the
+        venue took the request; the orders end by facts on the port."""
+
+
+class DeadManSwitch(Protocol):
+    """`dead_man` other than "none"."""
+
+    async def arm_dead_man(self, account: str, timeout_ms: int) -> None:
+        """The venue is to cancel the account's orders unless this is called again within
+        `timeout_ms`; 0 disarms."""

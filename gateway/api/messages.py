@@ -11,7 +11,9 @@ import msgspec
 
 __all__ = [
     "BalanceReport",
+    "BorrowReport",
     "CancelRequest",
+    "FillCauseName",
     "FillReport",
     "FundingReport",
     "LegName",
@@ -32,6 +34,7 @@ OrderTypeName = Literal["market", "limit", "stop", "stop_limit"]
 TimeInForceName = Literal["day", "gtc", "ioc", "fok", "gtd"]
 LegName = Literal["net", "long", "short"]
 LiquidityName = Literal["maker", "taker", "unknown"]
+FillCauseName = Literal["trade", "liquidation", "deleveraging", "settlement", "delivery"]
 VenueOrderState = Literal[
     "untriggered", "new", "partially_filled", "filled", "canceled", "expired", "rejected"
 ]
@@ -115,6 +118,7 @@ class FillReport(msgspec.Struct, frozen=True, kw_only=True):
     fee: str  # positive = paid, negative = rebate
     fee_currency: str
     liquidity: LiquidityName = "unknown"
+    cause: FillCauseName = "trade"  # anything else is the venue's own doing
     leg: LegName = "net"
     value: str | None = None  # the venue's own value; computed exactly from the price when absent
     venue_time_ns: int = 0
@@ -161,3 +165,17 @@ class FundingReport(msgspec.Struct, frozen=True, kw_only=True):
     reference: str
     leg: LegName = "net"
     venue_time_ns: int = 0
+
+
+class BorrowReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Interest on what an account borrowed, for one period; `amount` positive = paid. `reference`
+    is unique per account and currency, 1-40 bytes, and the same in every query."""
+
+    account: str
+    currency: str
+    principal: str
+    rate: str
+    amount: str
+    reference: str
+    from_ns: int = 0
+    until_ns: int = 0

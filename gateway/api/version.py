@@ -2,4 +2,4 @@
 
 __all__ = ["API_LEVEL"]
 
-API_LEVEL = 0
+API_LEVEL = 1

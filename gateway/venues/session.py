@@ -282,6 +282,15 @@ class VenueSession:
             self.gap_opened("a funding payment names something unknown")
             self.gap_closed()
 
+    def instruments_changed(self) -> None:
+        """The venue listed, changed or halted something: instruments are asked for again."""
+        self.on_gap_closed()
+
+    def maintenance(self, until_ns: int | None, reason: str) -> None:
+        """No new orders until `gap_closed`; cancels are still handed over."""
+        end = f" until {until_ns} ns" if until_ns is not None else ""
+        self.gap_opened(f"maintenance{end}: {reason}")
+
     def gap_opened(self, reason: str) -> None:
         """Facts may be missing from now on; new orders stop."""
         log.warning("%s: gap opened: %s", self.venue, reason)

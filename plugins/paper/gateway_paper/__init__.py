@@ -15,7 +15,7 @@ __all__ = ["gateway_api_level", "gateway_create_adapter", "gateway_venue_name"]
 @hookimpl
 def gateway_api_level() -> int:
     # The level this plugin was written for, not the level of the gateway that loads it.
-    return 0
+    return 1
 
 
 @hookimpl

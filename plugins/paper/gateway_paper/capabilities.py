@@ -23,7 +23,7 @@ def capabilities(venue: str, *, ack_timeout_ms: int) -> Capabilities:
         batch_orders_max=1,
         client_order_id_length_max=64,
         client_order_id_pattern=r"[A-Za-z0-9_-]+",
-        is_client_order_id_unique_forever=True,
+        client_order_id_reuse="never",
         ack_timeout_ms=ack_timeout_ms,
         # The venue accepts a signed request for five seconds; afterwards "not found" is proof.
         not_found_proof_after_ms=6_000,

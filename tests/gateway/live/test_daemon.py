@@ -17,7 +17,7 @@ from live_world import INSTRUMENT, ScriptedAdapter
 from msgspec import structs
 
 import gateway.daemon as daemon_module
-from gateway.api import hookimpl
+from gateway.api import API_LEVEL, hookimpl
 from gateway.config import ConfigError, LimitRow, load
 from gateway.daemon import Daemon
 from gateway.logs import MASK, Redactor
@@ -79,7 +79,7 @@ def settings(tmp_path):
 def native(monkeypatch):
     engine, adapter = FakeNative(), ScriptedAdapter()
     plugin = types.ModuleType("made")
-    plugin.gateway_api_level = hookimpl(lambda: 0)
+    plugin.gateway_api_level = hookimpl(lambda: API_LEVEL)
     plugin.gateway_venue_name = hookimpl(lambda: "paper")
 
     def create(venue, settings, secrets):

@@ -9,7 +9,7 @@ from gateway.api import RefusedError, hookimpl
 from gateway.venues.registry import Plugins
 
 
-def plugin(level=0, name="sim", create=None):
+def plugin(level=1, name="sim", create=None):
     made = types.ModuleType("made")
     made.gateway_api_level = hookimpl(lambda: level)
     made.gateway_venue_name = hookimpl(lambda: name)
@@ -50,7 +50,7 @@ BROKEN = [
     (ImportError("no module named x"), "ImportError"),
     (SystemExit(3), "SystemExit"),
     (RuntimeError("boom"), "RuntimeError: boom"),
-    (plugin(level=1), "API level 1, this gateway has level 0"),
+    (plugin(level=0), "API level 0, this gateway has level 1"),
     (plugin(level="0"), "expected int"),
     (plugin(level=True), "expected int"),
     (plugin(name=7), "expected str"),

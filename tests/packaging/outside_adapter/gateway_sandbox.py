@@ -204,7 +204,7 @@ class SandboxAdapter:
 
 @hookimpl
 def gateway_api_level():
-    return 0
+    return 1
 
 
 @hookimpl
