@@ -46,6 +46,7 @@ class VenueUnderTest(ABC):
     and not through the adapter.
     """
 
+    distribution: str  # the name under which pip knows the adapter, as gateway-okx
     account: str = "main"
     hedge_account: str = ""  # an account in hedge mode; needed when the manifest declares it
     instrument: str = ""  # the venue's spelling of one that trades around `price`

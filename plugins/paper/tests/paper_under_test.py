@@ -23,6 +23,7 @@ KEY, SECRET = "conformance-key", "conformance-secret-9c1e"
 class PaperVenue(VenueUnderTest):
     """A venue of its own for every case."""
 
+    distribution = "gateway-paper"
     account = "main"
     hedge_account = "hedge"
     instrument = "BTCUSDT"
