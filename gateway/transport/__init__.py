@@ -4,6 +4,7 @@ Public for plugins. Must never import another room than gateway.api, nor know an
 """
 
 from gateway.transport.backoff import Backoff
+from gateway.transport.book import BookBuilder, BookLevel, BookState, BookUpdate
 from gateway.transport.budget_rows import LocalRows, SharedRows
 from gateway.transport.clock import VenueClock
 from gateway.transport.documents import (
@@ -45,6 +46,10 @@ __all__ = [
     "NEVER_NS",
     "NO_HEADROOM",
     "Backoff",
+    "BookBuilder",
+    "BookLevel",
+    "BookState",
+    "BookUpdate",
     "Budget",
     "Ed25519Key",
     "FrameRouter",

@@ -1,5 +1,5 @@
-"""One budget, four lanes: who goes first, who waits, what a ban stops, and what the count of the venue
-itself changes. Time is virtual."""
+"""One budget, four lanes: who goes first, who waits, what a ban stops, and what the count of the
+venue itself changes. Time is virtual."""
 
 import asyncio
 import os
