@@ -31,6 +31,7 @@ COMMANDS = {
     "enable": ("enable", "Lift a halt, by name and with a reason."),
     "limits": ("limits", "Show or change the limits of the risk gate."),
     "plugins": ("plugins", "List installed plugins."),
+    "new-adapter": ("new_adapter", "Write a new adapter that passes the conformance kit."),
     "replay": ("replay", "Rebuild the state from a journal and tell its hash."),
     "verify": ("verify", "Check the integrity of a journal."),
     "journal": ("journal", "Read a journal without a daemon."),
