@@ -1,4 +1,4 @@
-"""Finds plugins and checks what they claim. A broken plugin is listed with its reason; the others
+"""Finds plugins and enforces what they claim. A broken plugin is listed with its reason; the others
 start. Nothing a plugin does while loading may stop the gateway.
 """
 
@@ -13,6 +13,7 @@ import msgspec
 import pluggy
 
 from gateway.api import API_LEVEL, Capabilities, RefusedError, VenueAdapter, hookspecs
+from gateway.venues.manifest import faults_of
 
 __all__ = ["ENTRY_POINT_GROUP", "PluginRow", "Plugins"]
 
@@ -104,12 +105,14 @@ class Plugins:
             manifest = getattr(created, "capabilities", None)
             if not isinstance(manifest, Capabilities):
                 raise TypeError("the adapter has no capabilities manifest")
+            if faults := faults_of(created, manifest):
+                raise ValueError("; ".join(faults))
         except (Exception, SystemExit) as error:  # foreign code, whatever it raises
             row.state, row.reason = "failed", _text(error)
             raise RefusedError(
                 "BAD_CONFIG", field=f"venues.{venue}.settings", value=adapter, rule=row.reason
             ) from error
-        row.capabilities = msgspec.to_builtins(manifest)
+        row.capabilities = msgspec.to_builtins(manifest, order="deterministic")
         adapter_object: VenueAdapter = created
         return adapter_object
 
