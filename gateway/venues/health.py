@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 __all__ = ["VenueHealth", "VenueStateName"]
 
-VenueStateName = Literal["down", "connecting", "reconciling", "reconciled", "stopped"]
+VenueStateName = Literal[
+    "down", "connecting", "maintenance", "reconciling", "reconciled", "stopped"
+]
 
 
 class VenueHealth:
@@ -22,6 +24,7 @@ class VenueHealth:
         self.counters: Counter[str] = Counter()
         self.breaks: list[str] = []
         self.unsettled: list[str] = []
+        self.maintenance: dict[str, Any] | None = None  # reason and until_ns, while it lasts
 
     @property
     def is_reconciled(self) -> bool:
@@ -41,6 +44,7 @@ class VenueHealth:
             "reconciled": self.is_reconciled,
             "reason": self.reason,
             "since_ns": self.since_ns,
+            "maintenance": self.maintenance,
             "breaks": list(self.breaks),
             "unsettled": list(self.unsettled),
             "counters": dict(self.counters),
