@@ -1,4 +1,4 @@
-"""Instruments that change under a running gateway, and maintenance: nothing in flight is touched."""
+"""Instruments that change under a running gateway, and maintenance; what is in flight stays."""
 
 import asyncio
 import contextlib
