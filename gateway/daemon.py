@@ -46,6 +46,7 @@ from gateway.process import (
     take_listen_sockets,
     watchdog_interval_seconds,
 )
+from gateway.venues.breaks import BreakLedger
 from gateway.venues.link import VenueLink
 from gateway.venues.reconcile import AccountTerms
 from gateway.venues.registry import Plugins
@@ -164,10 +165,6 @@ class Daemon:
         beside = self.settings.places.limits_file.parent
         adapters = {}
         for venue, chosen in self.settings.venues.items():
-            if chosen.isolation == "process":
-                rule = "this version hosts adapters in_process"
-                field = f"venues.{venue}.isolation"
-                raise RefusedError("BAD_CONFIG", field=field, value="process", rule=rule)
             secrets = read_secrets(chosen.secrets, beside, self._environ)
             self._mask(venue, secrets)
             adapters[venue] = self._plugins.create_adapter(
@@ -249,6 +246,12 @@ class Daemon:
                     terms,
                     adapter_name=chosen.adapter,
                     reconcile_timeout_seconds=chosen.reconcile_timeout_seconds,
+                    reconcile_interval_seconds=chosen.reconcile_interval_seconds,
+                    ledger=BreakLedger(
+                        venue,
+                        chosen.breaks,
+                        path=self.settings.places.directory / f"breaks-{venue}.json",
+                    ),
                     on_instruments=self._on_instruments,
                 )
             )
@@ -289,6 +292,7 @@ class Daemon:
             self.engine,
             self.router,
             venues=[link.health for link in self._links],
+            controls={link.health.name: link for link in self._links},
             plugins=lambda: [msgspec.to_builtins(row) for row in self._plugins.rows],
         )
         limits = ApiLimits(

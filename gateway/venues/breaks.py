@@ -10,30 +10,17 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import msgspec
 
-__all__ = ["DEFAULT_POLICIES", "Break", "BreakKind", "BreakLedger", "Finding", "Policy"]
+from gateway.config.settings import BreakKind, BreakPolicy
+
+__all__ = ["DEFAULT_POLICIES", "Break", "BreakKind", "BreakLedger", "Finding"]
 
 log = logging.getLogger(__name__)
 
-BreakKind = Literal[
-    "order_missing_here",
-    "order_missing_there",
-    "order_differs",
-    "fill_missing",
-    "fill_not_booked",
-    "funding_not_booked",
-    "interest_not_booked",
-    "position_differs",
-    "balance_differs",
-    "instrument_changed",
-    "instrument_missing",
-    "mode_mismatch",
-]
-Policy = Literal["adopt", "quarantine", "halt"]
-DEFAULT_POLICIES: Mapping[BreakKind, Policy] = {
+DEFAULT_POLICIES: Mapping[BreakKind, BreakPolicy] = {
     "order_missing_here": "adopt",
     "order_missing_there": "adopt",
     "order_differs": "adopt",
@@ -74,7 +61,7 @@ class Break(msgspec.Struct, kw_only=True):
 
     id: str
     venue: str
-    policy: Policy
+    policy: BreakPolicy
     finding: Finding
     first_seen_ns: int
     last_seen_ns: int
@@ -97,7 +84,7 @@ class BreakLedger:
     def __init__(
         self,
         venue: str,
-        policies: Mapping[BreakKind, Policy] | None = None,
+        policies: Mapping[BreakKind, BreakPolicy] | None = None,
         *,
         path: Path | None = None,
         on_new: Callable[[Break], None] = lambda broken: None,

@@ -16,7 +16,7 @@ from gateway.core.drive import Drive
 from gateway.core.engine import Engine, is_unknown
 from gateway.core.refusals import describe_number
 from gateway.core.vocabulary import CancelReason, VenueSessionState
-from gateway.venues.breaks import Break, BreakLedger
+from gateway.venues.breaks import BreakLedger
 from gateway.venues.client_order_ids import epoch_of
 from gateway.venues.health import VenueHealth
 from gateway.venues.outbound import Outbound
@@ -128,12 +128,20 @@ class VenueLink:
         self._news.set()
         return await asked
 
-    def resolve_break(self, number: str, actor: str, reason: str) -> Break | None:
-        """A named person answers for a break; None = no open break has this id."""
+    def break_rows(self, *, open_only: bool = True) -> list[Row]:
+        """Differences between the journal and this venue, oldest first."""
         ledger = self.reconciler.ledger
-        found = ledger.resolve(number, actor, reason, self._engine.now_ns())
+        return [each.row() for each in ledger.open() + ([] if open_only else ledger.resolved())]
+
+    def resolve_break(self, number: str, actor: str, reason: str) -> Row | None:
+        """A named person answers for a break; None = no open break has this id."""
+        found = self.reconciler.ledger.resolve(number, actor, reason, self._engine.now_ns())
         self.reconciler.tell_breaks()
-        return found
+        return None if found is None else found.row()
+
+    async def restart_adapter(self) -> list[str]:
+        """Hand over to a new process of the adapter and reconcile; the open breaks."""
+        raise VenueUnavailable(f"{self.health.name}: its adapter runs inside the daemon")
 
     def _want_reconciliation(self) -> None:
         self._wanted.set()
