@@ -21,7 +21,7 @@ def command(venue: str, gateway: RunningGateway, as_json: bool) -> None:
     Example:
       gateway reconcile paper
     """
-    answer = gateway.connect().request("POST", f"/v1/venues/{venue}/reconcile", {})
+    answer = gateway.connect().request("POST", f"/v1/venues/{venue}/reconcile")
     if as_json:
         print_json(answer)
         return

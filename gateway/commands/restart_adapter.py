@@ -21,7 +21,7 @@ def command(venue: str, gateway: RunningGateway, as_json: bool) -> None:
     Example:
       gateway restart-adapter paper
     """
-    answer = gateway.connect().request("POST", f"/v1/venues/{venue}/restart-adapter", {})
+    answer = gateway.connect().request("POST", f"/v1/venues/{venue}/restart-adapter")
     if as_json:
         print_json(answer)
         return

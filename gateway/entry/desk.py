@@ -260,7 +260,7 @@ class Desk:
     async def _asked(self, venue: str, asked: Awaitable[list[str]]) -> list[str]:
         try:
             return await asked
-        except VenueError as error:
+        except (VenueError, TimeoutError) as error:
             rule = f"{type(error).__name__}: {error}"[:200]
             raise RefusedError("NOT_RECONCILED", field="venue", value=venue, rule=rule) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, Literal
 
 __all__ = ["VenueHealth", "VenueStateName"]
@@ -25,6 +26,7 @@ class VenueHealth:
         self.breaks: list[str] = []
         self.unsettled: list[str] = []
         self.maintenance: dict[str, Any] | None = None  # reason and until_ns, while it lasts
+        self.process: Callable[[], dict[str, Any]] | None = None  # of an adapter outside
 
     @property
     def is_reconciled(self) -> bool:
@@ -45,6 +47,7 @@ class VenueHealth:
             "reason": self.reason,
             "since_ns": self.since_ns,
             "maintenance": self.maintenance,
+            "process": None if self.process is None else self.process(),
             "breaks": list(self.breaks),
             "unsettled": list(self.unsettled),
             "counters": dict(self.counters),

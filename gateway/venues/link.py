@@ -19,6 +19,7 @@ from gateway.core.vocabulary import CancelReason, VenueSessionState
 from gateway.venues.breaks import BreakLedger
 from gateway.venues.client_order_ids import epoch_of
 from gateway.venues.health import VenueHealth
+from gateway.venues.isolated.host import IsolatedAdapter
 from gateway.venues.outbound import Outbound
 from gateway.venues.reconcile import AccountTerms, Reconciler
 from gateway.venues.session import VenueSession
@@ -54,6 +55,8 @@ class VenueLink:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.health = VenueHealth(venue, adapter_name or adapter.capabilities.venue)
+        if isinstance(adapter, IsolatedAdapter):
+            self.health.process = adapter.row
         self._engine = engine
         self._drive = drive
         self._adapter = adapter
@@ -141,7 +144,14 @@ class VenueLink:
 
     async def restart_adapter(self) -> list[str]:
         """Hand over to a new process of the adapter and reconcile; the open breaks."""
-        raise VenueUnavailable(f"{self.health.name}: its adapter runs inside the daemon")
+        adapter = self._adapter
+        if not isinstance(adapter, IsolatedAdapter):
+            raise VenueUnavailable(f"{self.health.name}: its adapter runs inside the daemon")
+        async with asyncio.timeout(self._timeout_seconds):
+            await adapter.hand_over()
+            while not self.health.is_reconciled:  # noqa: ASYNC110 another task reconciles
+                await asyncio.sleep(0.01)
+        return self.health.breaks
 
     def _want_reconciliation(self) -> None:
         self._wanted.set()

@@ -116,6 +116,12 @@ class Plugins:
         adapter_object: VenueAdapter = created
         return adapter_object
 
+    def note_manifest(self, adapter: str, manifest: Capabilities) -> None:
+        """The manifest of an adapter that was built in a process of its own."""
+        if adapter in self._managers:
+            row = self._managers[adapter][0]
+            row.capabilities = msgspec.to_builtins(manifest, order="deterministic")
+
     def _refuse(self, row: PluginRow, reason: str) -> PluginRow:
         row.state, row.reason = "refused", reason
         log.error("plugin %s refused: %s", row.name, reason)
