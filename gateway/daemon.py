@@ -21,8 +21,9 @@ import uvloop
 from aiohttp import web
 
 from gateway import __version__
-from gateway.api import GatewayError, RefusedError, VenueAdapter
-from gateway.config import ConfigError, Settings, load, read_secrets
+from gateway.api import GatewayError, RefusedError, VenueAdapter, VenueError
+from gateway.config import ConfigError, Settings, is_isolated, load, read_secrets
+from gateway.config.settings import VenueSettings
 from gateway.core.drive import InlineDrive, PinnedDrive
 from gateway.core.engine import Engine, EngineSettings, PrincipalDefinition, open_native_engine
 from gateway.core.live_files import keep_live_files
@@ -46,6 +47,9 @@ from gateway.process import (
     take_listen_sockets,
     watchdog_interval_seconds,
 )
+from gateway.venues.breaks import BreakLedger
+from gateway.venues.isolated.host import IsolatedAdapter
+from gateway.venues.isolated.launch import LaunchTerms
 from gateway.venues.link import VenueLink
 from gateway.venues.reconcile import AccountTerms
 from gateway.venues.registry import Plugins
@@ -101,7 +105,7 @@ class Daemon:
         self._open_engine()
         try:
             self._plugins = Plugins.discover()
-            self._adapters = self._create_adapters()
+            self._adapters = await self._create_adapters()
             self._register()
             self._open_router()
             self._open_venues()
@@ -160,20 +164,42 @@ class Daemon:
         self.engine = Engine(self.native, instance=gateway.instance)
         log.info("recovered", extra={"recovery": self.native.recovery})
 
-    def _create_adapters(self) -> dict[str, VenueAdapter]:
+    async def _create_adapters(self) -> dict[str, VenueAdapter]:
         beside = self.settings.places.limits_file.parent
-        adapters = {}
+        adapters: dict[str, VenueAdapter] = {}
         for venue, chosen in self.settings.venues.items():
-            if chosen.isolation == "process":
-                rule = "this version hosts adapters in_process"
-                field = f"venues.{venue}.isolation"
-                raise RefusedError("BAD_CONFIG", field=field, value="process", rule=rule)
             secrets = read_secrets(chosen.secrets, beside, self._environ)
             self._mask(venue, secrets)
-            adapters[venue] = self._plugins.create_adapter(
-                chosen.adapter, venue, chosen.settings, secrets
-            )
+            if is_isolated(chosen):
+                adapters[venue] = await self._start_process(venue, chosen, secrets)
+            else:
+                adapters[venue] = self._plugins.create_adapter(
+                    chosen.adapter, venue, chosen.settings, secrets
+                )
         return adapters
+
+    async def _start_process(
+        self, venue: str, chosen: VenueSettings, secrets: Mapping[str, str]
+    ) -> VenueAdapter:
+        """The adapter in a process of its own; it ends with this one."""
+        terms = LaunchTerms(
+            venue=venue,
+            adapter=chosen.adapter,
+            settings=chosen.settings,
+            secrets=secrets,
+            epoch=self.native.epoch,
+            silence_ms_max=chosen.process_silence_ms_max,
+            memory_mib_max=chosen.process_memory_mib_max,
+        )
+        try:
+            adapter = await IsolatedAdapter.start(terms)
+        except VenueError as error:
+            field, rule = f"venues.{venue}.settings", str(error)
+            raise RefusedError(
+                "BAD_CONFIG", field=field, value=chosen.adapter, rule=rule
+            ) from error
+        self._plugins.note_manifest(chosen.adapter, adapter.capabilities)
+        return adapter
 
     def _mask(self, venue: str, secrets: Mapping[str, str]) -> None:
         """Before an adapter has them: no log line shows a secret, whoever writes it."""
@@ -249,6 +275,12 @@ class Daemon:
                     terms,
                     adapter_name=chosen.adapter,
                     reconcile_timeout_seconds=chosen.reconcile_timeout_seconds,
+                    reconcile_interval_seconds=chosen.reconcile_interval_seconds,
+                    ledger=BreakLedger(
+                        venue,
+                        chosen.breaks,
+                        path=self.settings.places.directory / f"breaks-{venue}.json",
+                    ),
                     on_instruments=self._on_instruments,
                 )
             )
@@ -289,6 +321,7 @@ class Daemon:
             self.engine,
             self.router,
             venues=[link.health for link in self._links],
+            controls={link.health.name: link for link in self._links},
             plugins=lambda: [msgspec.to_builtins(row) for row in self._plugins.rows],
         )
         limits = ApiLimits(

@@ -4,7 +4,7 @@ does not know, a value out of range or a secret in clear is a fault, and all fau
 from gateway.config.explain import Explained, explain, json_schema, limits_json_schema
 from gateway.config.faults import ConfigError, ConfigFault
 from gateway.config.limits import Limits, load_limits
-from gateway.config.load import load
+from gateway.config.load import is_isolated, load
 from gateway.config.places import Places, find_ring_directory, is_on_tmpfs
 from gateway.config.secrets import read_secrets
 from gateway.config.settings import (
@@ -42,6 +42,7 @@ __all__ = [
     "VenueSettings",
     "explain",
     "find_ring_directory",
+    "is_isolated",
     "is_on_tmpfs",
     "json_schema",
     "limits_json_schema",

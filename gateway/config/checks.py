@@ -88,11 +88,7 @@ def _check_venues(document: Document, faults: Faults, simulated: Collection[str]
             faults.add("NEEDS_SIMULATED", f"{path}.adapter", expected, venue.adapter)
         if document.gateway.drive == "pinned":
             continue
-        if venue.isolation == "process":
-            expected = '"in_process", or gateway.drive = "pinned"'
-            other = faults.place_of("gateway.drive")
-            faults.add("NEEDS_PINNED", f"{path}.isolation", expected, "process", other=other)
-        elif not is_simulated:
+        if not is_simulated:
             expected = 'a simulated venue, or gateway.drive = "pinned"'
             other = faults.place_of("gateway.drive")
             faults.add("NEEDS_PINNED", f"{path}.adapter", expected, venue.adapter, other=other)

@@ -16,16 +16,23 @@ from gateway.config.faults import ConfigError, ConfigFault, Faults, nearest
 from gateway.config.limits import DEFAULT, Limits, check_limits
 from gateway.config.places import Places, is_on_tmpfs, resolve
 from gateway.config.secrets import check_venue_secrets
-from gateway.config.settings import Document, GatewaySettings, Settings
+from gateway.config.settings import Document, GatewaySettings, Settings, VenueSettings
 from gateway.config.toml_file import read_toml
 from gateway.config.walker import walk
 
-__all__ = ["SIMULATED_ADAPTERS", "load"]
+__all__ = ["SIMULATED_ADAPTERS", "is_isolated", "load"]
 
 SIMULATED_ADAPTERS = frozenset({"paper"})
 _DEFINING_TABLE = re.compile(r"\[(\w+)\.NAME\]")  # as checks.py says where a name is defined
 FIXED_SECTIONS = ("journal", "capacity", "api", "shm", "observer", "log")
 WORDS = {"true": True, "false": False}
+
+
+def is_isolated(venue: VenueSettings) -> bool:
+    """Whether the adapter of a venue runs in a process of its own."""
+    if venue.isolation == "auto":
+        return venue.adapter not in SIMULATED_ADAPTERS
+    return venue.isolation == "process"
 
 
 def load(

@@ -14,6 +14,8 @@ from gateway.config.places import Places
 __all__ = [
     "AccountSettings",
     "ApiSettings",
+    "BreakKind",
+    "BreakPolicy",
     "CapacitySettings",
     "Document",
     "GatewaySettings",
@@ -37,6 +39,23 @@ Cpu = Annotated[int, Meta(ge=-1, le=4095)]
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Scope = Literal["read", "trade", "cancel", "admin", "override"]
 Names = Literal["all"] | list[Name]
+
+
+BreakKind = Literal[
+    "order_missing_here",
+    "order_missing_there",
+    "order_differs",
+    "fill_missing",
+    "fill_not_booked",
+    "funding_not_booked",
+    "interest_not_booked",
+    "position_differs",
+    "balance_differs",
+    "instrument_changed",
+    "instrument_missing",
+    "mode_mismatch",
+]
+BreakPolicy = Literal["adopt", "quarantine", "halt"]
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -324,16 +343,61 @@ class VenueSettings(Section, frozen=True, kw_only=True):
         Name, Meta(description="Name of the adapter, as `gateway plugins` lists it.")
     ]
     isolation: Annotated[
-        Literal["in_process", "process"],
+        Literal["auto", "in_process", "process"],
         Meta(
-            description="in_process = inside the daemon. process (the adapter in its own process) "
-            "is refused by this version."
+            description="process = the adapter in its own process: its crash, hang or leak is its "
+            "own. in_process = inside the daemon. auto = in_process for a simulated venue, process "
+            "for a real one."
         ),
-    ] = "in_process"
+    ] = "auto"
+    process_silence_ms_max: Annotated[
+        int,
+        Meta(
+            ge=200,
+            le=600000,
+            description="An adapter process that says nothing for so long is ended and started "
+            "again, in ms.",
+        ),
+    ] = 5000
+    process_memory_mib_max: Annotated[
+        int,
+        Meta(
+            ge=64,
+            le=1048576,
+            description="An adapter process that holds more memory is ended and started again, in "
+            "MiB.",
+        ),
+    ] = 1024
     reconcile_timeout_seconds: Annotated[
         int,
         Meta(ge=1, le=3600, description="Longest reconciliation after a connect, in seconds."),
     ] = 30
+    reconcile_interval_seconds: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=86400,
+            description="Between two comparisons with the venue while orders flow, in seconds; "
+            "0 = only after a connect and on demand.",
+        ),
+    ] = 300
+    breaks: Annotated[
+        dict[BreakKind, BreakPolicy],
+        Meta(
+            description="What a difference of a kind does: adopt = named, and trading goes on; "
+            "quarantine = its instrument or account is halted; halt = the venue is halted. Kinds "
+            "and defaults: docs/concepts/breaks.md."
+        ),
+    ] = {}
+    dead_man_ms: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=3600000,
+            description="The venue cancels our orders when it has not heard from us for so long, "
+            "in ms; 0 = never. Within what the venue's manifest accepts.",
+        ),
+    ] = 0
     settings: Annotated[
         dict[str, Any], Meta(description="Free table handed to the adapter, which checks it.")
     ] = {}

@@ -16,6 +16,8 @@ __all__ = [
     "WS_MESSAGES",
     "WS_OPERATIONS",
     "BalancesAnswer",
+    "BreakAnswer",
+    "BreaksAnswer",
     "CancelsAnswer",
     "DefinedAnswer",
     "Enable",
@@ -30,7 +32,9 @@ __all__ = [
     "OrdersAnswer",
     "PluginsAnswer",
     "PositionsAnswer",
+    "ReconciledAnswer",
     "ReplaceOrderMessage",
+    "ResolveBreak",
     "SetLimits",
     "StatusAnswer",
     "TellMeasures",
@@ -186,6 +190,13 @@ class Enable(Message, kw_only=True):
     reason: Reason
 
 
+class ResolveBreak(Message, kw_only=True):
+    """A named person answers for a difference as it is."""
+
+    actor: Actor
+    reason: Reason
+
+
 class WsLogin(Message, tag_field="op", tag="login", kw_only=True):
     """First message of a session."""
 
@@ -324,6 +335,26 @@ class TradingStatesAnswer(msgspec.Struct):
     """Trading states that are not the default."""
 
     trading_states: Rows
+
+
+class BreaksAnswer(msgspec.Struct):
+    """Differences between the journal and the venues."""
+
+    breaks: Rows
+
+
+class BreakAnswer(msgspec.Struct):
+    """One difference."""
+
+    # `break` is a word of the language.
+    found: dict[str, Any] = msgspec.field(name="break")
+
+
+class ReconciledAnswer(msgspec.Struct):
+    """What is still open after a comparison."""
+
+    venue: str
+    breaks: list[str]
 
 
 class PluginsAnswer(msgspec.Struct):

@@ -6,10 +6,10 @@ A door brings an identity and a message; scope checks, names and the engine's ve
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from gateway.api import RefusedError
+from gateway.api import RefusedError, VenueError
 from gateway.config import LimitRow
 from gateway.core.engine import Engine
 from gateway.core.refusals import describe
@@ -20,6 +20,7 @@ from gateway.entry.api_messages import (
     LinkedOrders,
     NewOrderMessage,
     ReplaceOrderMessage,
+    ResolveBreak,
     SetLimits,
     StatusAnswer,
     TellMeasures,
@@ -28,7 +29,7 @@ from gateway.entry.field_rules import near_hint
 from gateway.entry.keys import Identity
 from gateway.execution.router import NewOrder, Router, Submitted
 
-__all__ = ["Desk", "VenueRow", "error_body"]
+__all__ = ["Desk", "VenueControl", "VenueRow", "error_body"]
 
 Row = dict[str, Any]
 _ORDER_ID_MAX = (1 << 63) - 1
@@ -50,6 +51,26 @@ class VenueRow(Protocol):
         ...
 
 
+class VenueControl(Protocol):
+    """What the desk asks of the way to a venue."""
+
+    def break_rows(self, *, open_only: bool) -> list[Row]:
+        """Differences, oldest first."""
+        ...
+
+    def resolve_break(self, number: str, actor: str, reason: str) -> Row | None:
+        """A named person answers for one; None = no open one has this id."""
+        ...
+
+    async def reconcile_now(self) -> list[str]:
+        """Compare everything again; what is open afterwards. Raises VenueError."""
+        ...
+
+    async def restart_adapter(self) -> list[str]:
+        """Hand over to a new adapter process; what is open afterwards. Raises VenueError."""
+        ...
+
+
 class Desk:
     """Operations behind all doors. Event-loop thread only."""
 
@@ -59,12 +80,14 @@ class Desk:
         router: Router,
         *,
         venues: Sequence[VenueRow] = (),
+        controls: Mapping[str, VenueControl] | None = None,
         plugins: Callable[[], list[Row]] = list,
         counters: Callable[[], dict[str, int]] = dict,
     ) -> None:
         self.engine = engine
         self.router = router
         self.venues = list(venues)
+        self._controls = dict(controls or {})
         self.plugins = plugins
         self._counters = counters
         self.state = "starting"
@@ -206,6 +229,46 @@ class Desk:
             actor=message.actor,
             reason=message.reason,
         )
+
+    # Venues.
+
+    def breaks(self, *, open_only: bool = True) -> list[Row]:
+        """Differences of all venues."""
+        rows = (each.break_rows(open_only=open_only) for each in self._controls.values())
+        return [row for found in rows for row in found]
+
+    def resolve_break(self, who: Identity, number: str, message: ResolveBreak) -> Row:
+        """A named person answers for a difference as it is."""
+        who.require("admin")
+        for control in self._controls.values():
+            found = control.resolve_break(number, message.actor, message.reason)
+            if found is not None:
+                return found
+        rule = "no open break has this id"
+        raise RefusedError("NOT_FOUND", field="break_id", value=number, rule=rule)
+
+    async def reconcile(self, who: Identity, venue: str) -> list[str]:
+        """Compare everything with a venue now."""
+        who.require("admin")
+        return await self._asked(venue, self._control(venue).reconcile_now())
+
+    async def restart_adapter(self, who: Identity, venue: str) -> list[str]:
+        """Hand a venue's adapter over to a new process."""
+        who.require("admin")
+        return await self._asked(venue, self._control(venue).restart_adapter())
+
+    async def _asked(self, venue: str, asked: Awaitable[list[str]]) -> list[str]:
+        try:
+            return await asked
+        except (VenueError, TimeoutError) as error:
+            rule = f"{type(error).__name__}: {error}"[:200]
+            raise RefusedError("NOT_RECONCILED", field="venue", value=venue, rule=rule) from error
+
+    def _control(self, venue: str) -> VenueControl:
+        if venue not in self._controls:
+            rule = "no venue has this name"
+            raise RefusedError("UNKNOWN_VENUE", field="venue", value=venue, rule=rule)
+        return self._controls[venue]
 
     # State.
 

@@ -13,6 +13,8 @@ import msgspec
 from gateway.api import RefusedError
 from gateway.entry.api_messages import (
     BalancesAnswer,
+    BreakAnswer,
+    BreaksAnswer,
     CancelsAnswer,
     DefinedAnswer,
     Enable,
@@ -26,7 +28,9 @@ from gateway.entry.api_messages import (
     OrdersAnswer,
     PluginsAnswer,
     PositionsAnswer,
+    ReconciledAnswer,
     ReplaceOrderMessage,
+    ResolveBreak,
     SetLimits,
     StatusAnswer,
     TellMeasures,
@@ -255,6 +259,44 @@ async def kill(desk: Desk, call: Call) -> Answer:
 async def enable(desk: Desk, call: Call) -> Answer:
     """Lift a latch, by a named person."""
     return Answer(200, DefinedAnswer(desk.enable(call.who, call.message)))
+
+
+@route("GET", "/v1/breaks", response=BreaksAnswer, query=("open",))
+async def breaks(desk: Desk, call: Call) -> Answer:
+    """Differences between the journal and the venues; open=false for the resolved ones as well."""
+    is_open = call.query.get("open", "true")
+    if is_open not in ("true", "false"):
+        hint = near_hint(is_open, ("true", "false"))
+        rule = 'one of "true", "false"'
+        raise RefusedError("BAD_ENUM", field="open", value=is_open, rule=rule, hint=hint)
+    return Answer(200, BreaksAnswer(desk.breaks(open_only=is_open == "true")))
+
+
+@route(
+    "POST",
+    "/v1/breaks/{break_id}/resolve",
+    scope="admin",
+    request=ResolveBreak,
+    response=BreakAnswer,
+)
+async def resolve_break(desk: Desk, call: Call) -> Answer:
+    """A named person answers for a difference; it opens again when it changes."""
+    found = desk.resolve_break(call.who, call.path["break_id"], call.message)
+    return Answer(200, BreakAnswer(found))
+
+
+@route("POST", "/v1/venues/{venue}/reconcile", scope="admin", response=ReconciledAnswer)
+async def reconcile_venue(desk: Desk, call: Call) -> Answer:
+    """Compare everything with the venue now, while orders flow."""
+    venue = call.path["venue"]
+    return Answer(200, ReconciledAnswer(venue, await desk.reconcile(call.who, venue)))
+
+
+@route("POST", "/v1/venues/{venue}/restart-adapter", scope="admin", response=ReconciledAnswer)
+async def restart_adapter(desk: Desk, call: Call) -> Answer:
+    """Hand an adapter over to a new process of it: drain, stop, start, reconcile."""
+    venue = call.path["venue"]
+    return Answer(200, ReconciledAnswer(venue, await desk.restart_adapter(call.who, venue)))
 
 
 @route("GET", "/v1/status", response=StatusAnswer)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, Literal
 
 __all__ = ["VenueHealth", "VenueStateName"]
 
-VenueStateName = Literal["down", "connecting", "reconciling", "reconciled", "stopped"]
+VenueStateName = Literal[
+    "down", "connecting", "maintenance", "reconciling", "reconciled", "stopped"
+]
 
 
 class VenueHealth:
@@ -22,6 +25,8 @@ class VenueHealth:
         self.counters: Counter[str] = Counter()
         self.breaks: list[str] = []
         self.unsettled: list[str] = []
+        self.maintenance: dict[str, Any] | None = None  # reason and until_ns, while it lasts
+        self.process: Callable[[], dict[str, Any]] | None = None  # of an adapter outside
 
     @property
     def is_reconciled(self) -> bool:
@@ -41,6 +46,8 @@ class VenueHealth:
             "reconciled": self.is_reconciled,
             "reason": self.reason,
             "since_ns": self.since_ns,
+            "maintenance": self.maintenance,
+            "process": None if self.process is None else self.process(),
             "breaks": list(self.breaks),
             "unsettled": list(self.unsettled),
             "counters": dict(self.counters),

@@ -11,13 +11,15 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gateway.api import VenueAdapter, VenueError
+from gateway.api import VenueAdapter, VenueError, VenueUnavailable
 from gateway.core.drive import Drive
 from gateway.core.engine import Engine, is_unknown
 from gateway.core.refusals import describe_number
 from gateway.core.vocabulary import CancelReason, VenueSessionState
+from gateway.venues.breaks import BreakLedger
 from gateway.venues.client_order_ids import epoch_of
 from gateway.venues.health import VenueHealth
+from gateway.venues.isolated.host import IsolatedAdapter
 from gateway.venues.outbound import Outbound
 from gateway.venues.reconcile import AccountTerms, Reconciler
 from gateway.venues.session import VenueSession
@@ -28,6 +30,10 @@ log = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 _BACKOFF_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+class NotReconciledError(VenueError):
+    """The comparison ended and the venue has to stay closed."""
 
 
 class VenueLink:
@@ -43,14 +49,19 @@ class VenueLink:
         *,
         adapter_name: str = "",
         reconcile_timeout_seconds: float = 30.0,
+        reconcile_interval_seconds: float = 0.0,
+        ledger: BreakLedger | None = None,
         on_instruments: Callable[[], None] = lambda: None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.health = VenueHealth(venue, adapter_name or adapter.capabilities.venue)
+        if isinstance(adapter, IsolatedAdapter):
+            self.health.process = adapter.row
         self._engine = engine
         self._drive = drive
         self._adapter = adapter
         self._timeout_seconds = reconcile_timeout_seconds
+        self._interval_seconds = reconcile_interval_seconds
         self._jitter = jitter
         native = engine.open_venue_port(venue)
         manifest = adapter.capabilities
@@ -59,13 +70,24 @@ class VenueLink:
         )
         self.outbound = Outbound(self.session, native, adapter)
         self.reconciler = Reconciler(
-            self.session, self.outbound, adapter, accounts, on_instruments=on_instruments
+            self.session,
+            self.outbound,
+            adapter,
+            accounts,
+            ledger=ledger,
+            on_instruments=on_instruments,
         )
         self._boot_epoch = engine.native.epoch
         self._has_gone_sessions = False
+        # What makes the main task go on: a gap that was closed, new instruments, somebody's wish.
         self._wanted = asyncio.Event()
+        self._instruments_wanted = False
+        self._waiters: list[asyncio.Future[list[str]]] = []
+        self._news = asyncio.Event()
+        self._one_run = asyncio.Lock()  # of the reconciler at a time
         self._tasks: list[asyncio.Task[None]] = []
-        self.session.on_gap_closed = self._wanted.set
+        self.session.on_gap_closed = self._want_reconciliation
+        self.session.on_instruments_changed = self._want_instruments
         drive.watch(native, self._on_wake)
 
     def start(self) -> None:
@@ -84,6 +106,8 @@ class VenueLink:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for waiter in self._waiters:
+            waiter.cancel()
         await self.outbound.close(timeout_seconds)
         self.health.set("stopped", "the gateway stops", self._engine.now_ns())
         self.session.state(VenueSessionState.DOWN, "stopped")
@@ -98,26 +122,130 @@ class VenueLink:
         self.session.flush()
         self.outbound.pump()
 
+    async def reconcile_now(self) -> list[str]:
+        """Compare everything again while orders flow; the open breaks. Waits for the run."""
+        if not self.health.is_reconciled:
+            raise VenueUnavailable(f"{self.health.name} is {self.health.state}")
+        asked: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
+        self._waiters.append(asked)
+        self._news.set()
+        return await asked
+
+    def break_rows(self, *, open_only: bool = True) -> list[Row]:
+        """Differences between the journal and this venue, oldest first."""
+        ledger = self.reconciler.ledger
+        return [each.row() for each in ledger.open() + ([] if open_only else ledger.resolved())]
+
+    def resolve_break(self, number: str, actor: str, reason: str) -> Row | None:
+        """A named person answers for a break; None = no open break has this id."""
+        found = self.reconciler.ledger.resolve(number, actor, reason, self._engine.now_ns())
+        self.reconciler.tell_breaks()
+        return None if found is None else found.row()
+
+    async def restart_adapter(self) -> list[str]:
+        """Hand over to a new process of the adapter and reconcile; the open breaks."""
+        adapter = self._adapter
+        if not isinstance(adapter, IsolatedAdapter):
+            raise VenueUnavailable(f"{self.health.name}: its adapter runs inside the daemon")
+        async with asyncio.timeout(self._timeout_seconds):
+            await adapter.hand_over()
+            while not self.health.is_reconciled:  # noqa: ASYNC110 another task reconciles
+                await asyncio.sleep(0.01)
+        return self.health.breaks
+
+    def _want_reconciliation(self) -> None:
+        self._wanted.set()
+        self._news.set()
+
+    def _want_instruments(self) -> None:
+        self._instruments_wanted = True
+        self._news.set()
+
     async def _connect_and_reconcile(self) -> None:
         await self._retry("connecting", self._connect)
         while True:
+            gaps = self.session.gaps
             self._wanted.clear()
+            self._instruments_wanted = False
             await self._retry("reconciling", self._reconcile)
-            await self._wanted.wait()
-            # A gap: what was in flight has no known outcome until somebody says so.
-            self.outbound.abandon("disconnected")
+            await self._stand_by()
+            if self.session.gaps != gaps:
+                # What was in flight has no known outcome until somebody says so.
+                self.outbound.abandon("disconnected")
+
+    async def _stand_by(self) -> None:
+        """Until a gap has closed: instruments and audits as they are wanted."""
+        while not self._wanted.is_set():
+            self._news.clear()
+            if self._instruments_wanted:
+                await self._refresh_instruments()
+            elif self._waiters:
+                await self._audit()
+            else:
+                try:
+                    async with asyncio.timeout(self._interval_seconds or None):
+                        await self._news.wait()
+                except TimeoutError:
+                    if self.health.is_reconciled:
+                        await self._audit()
+
+    async def _refresh_instruments(self) -> None:
+        """Nothing in flight is touched. A failure is tried again, each time a little later."""
+        self._instruments_wanted = False
+        try:
+            async with asyncio.timeout(self._timeout_seconds), self._one_run:
+                await self.reconciler.define_instruments()
+            self.reconciler.tell_breaks()
+        except Exception as error:  # an adapter may raise anything; the old rules stand
+            self._failed("asking for instruments", error)
+            self._instruments_wanted = True
+            await asyncio.sleep(1.0 + self._jitter())
+
+    async def _audit(self) -> None:
+        """The whole comparison while orders flow. A failure leaves the venue as it is."""
+        waiters, self._waiters = self._waiters, []
+        outcome: Exception | None = None
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                if not self.health.is_reconciled:
+                    raise VenueUnavailable(f"{self.health.name} is {self.health.state}")
+                await self._reconcile()
+        except NotReconciledError as error:
+            outcome = error
+            self._want_reconciliation()  # the venue is closed until a run succeeds
+        except VenueError as error:
+            outcome = error
+        except Exception as error:  # an adapter may raise anything
+            outcome = VenueError(f"{type(error).__name__}: {error}"[:200])
+        if outcome is not None:
+            self._failed("reconciliation", outcome)
+        self.health.counters["reconciliations"] += outcome is None
+        for waiter in waiters:
+            if waiter.done():
+                continue
+            if outcome is None:
+                waiter.set_result(self.health.breaks)
+            else:
+                waiter.set_exception(outcome)
+
+    def _failed(self, what: str, error: Exception) -> None:
+        self.health.counters["failures"] += 1
+        log.warning("%s: %s failed: %r", self.health.name, what, error)
 
     async def _connect(self) -> bool:
         await self._adapter.connect(self.session)
         return True
 
     async def _reconcile(self) -> bool:
-        result = await self.reconciler.run()
-        if self._wanted.is_set() or result.lacking:
+        async with self._one_run:
+            result = await self.reconciler.run()
+        if result.is_cut and self.session.is_gap_open:
+            return True  # it stays closed until the adapter says that it is connected
+        if self._wanted.is_set() or result.is_cut or result.lacking:
             reason = "fills are missing" if result.lacking else "a new gap came meanwhile"
             self.session.state(VenueSessionState.GAP_OPEN, reason)
             self._wanted.clear()
-            raise VenueError(reason)
+            raise NotReconciledError(reason)
         self.health.set("reconciled", "", self._engine.now_ns())
         log.info("%s: reconciled; adopted %d", self.health.name, len(result.adopted))
         await self._cancel_for_gone_sessions()
@@ -182,7 +310,7 @@ class VenueLink:
                 continue
             attempt += 1
             try:
-                async with asyncio.timeout(self._timeout_seconds):
+                async with asyncio.timeout(self._timeout_seconds), self._one_run:
                     left = await self.reconciler.resolve()
                 self.health.unsettled = [str(each) for each in left]
                 if self._has_gone_sessions:

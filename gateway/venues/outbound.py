@@ -63,7 +63,13 @@ class Outbound:
         self._batches: set[asyncio.Task[None]] = set()
         self._sending: dict[int, asyncio.Task[None]] = {}
         self._sent_ns: dict[int, int] = {}
-        self._timeout_ns = session.manifest.ack_timeout_ms * 1_000_000
+        manifest = session.manifest
+        self._timeout_ns = manifest.ack_timeout_ms * 1_000_000
+        self._sizes: dict[RequestKind, int] = {
+            "new": manifest.batch_orders_max,
+            "cancel": manifest.batch_cancels_max,
+            "replace": manifest.batch_replaces_max,
+        }
 
     def pump(self) -> None:
         """Take what waits and start sending it."""
@@ -118,13 +124,21 @@ class Outbound:
         return False
 
     def _send(self, kind: RequestKind, entries: Sequence[Entry]) -> None:
-        size = max(1, self._session.manifest.batch_orders_max)
-        waiting = [entry for entry in entries if entry.order_id in self._sending and kind != "new"]
-        ready = [entry for entry in entries if entry not in waiting]
-        # A cancel must not overtake its own new order on another connection.
-        for batch in [ready[at : at + size] for at in range(0, len(ready), size)] + [
-            [entry] for entry in waiting
-        ]:
+        """Batches of one account, as large as the manifest allows and in the order they came."""
+        size = self._sizes[kind]
+        ready: dict[int, list[Entry]] = {}
+        for entry in entries:
+            if kind != "new" and entry.order_id in self._sending:
+                # A cancel must not overtake its own new order on another connection.
+                self._start(kind, [entry])
+                continue
+            batch = ready.setdefault(entry.account, [])
+            # Two requests about one order have an order: the later one is of the next batch.
+            if len(batch) == size or any(each.order_id == entry.order_id for each in batch):
+                self._start(kind, batch)
+                batch = ready[entry.account] = []
+            batch.append(entry)
+        for batch in ready.values():
             self._start(kind, batch)
 
     def _start(self, kind: RequestKind, batch: Sequence[Entry]) -> None:
@@ -182,8 +196,11 @@ class Outbound:
     def _failed(
         self, kind: RequestKind, requests: Sequence[Request], outcome: str, reason: str
     ) -> None:
-        """Every request of the batch that has no answer yet gets the outcome of the exception."""
+        """Every request of the batch that has no answer yet gets the outcome of the exception. A
+        batch of which one part was answered did leave: about the rest nothing is proved."""
         session = self._session
+        if not all(session.in_flight.holds(each.order_id, kind) for each in requests):
+            outcome = "unknown"
         log.warning("%s: %s of %d failed: %s", session.venue, kind, len(requests), reason)
         for request in requests:
             if not session.in_flight.holds(request.order_id, kind):

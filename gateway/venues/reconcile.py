@@ -13,20 +13,17 @@ from typing import Any
 
 import msgspec
 
-from gateway.api import (
-    BalanceReport,
-    Instrument,
-    OrderReport,
-    VenueAdapter,
-    VenueProtocolError,
-    VenueUnavailable,
-)
+from gateway.api import FillReport, OrderReport, VenueAdapter, VenueProtocolError, VenueUnavailable
 from gateway.core.engine import Engine, is_unknown
-from gateway.core.positions import balance_totals, difference, position_totals
 from gateway.core.vocabulary import EVIDENCE, TERMINAL_STATES, VenueSessionState
+from gateway.venues.breaks import BreakKind, BreakLedger, Finding
 from gateway.venues.client_order_ids import epoch_of
+from gateway.venues.holdings import Holdings, money_of
 from gateway.venues.inbound import Fact, facts_of_report, is_enlarged, lacks_fills
+from gateway.venues.instruments import define_instruments
 from gateway.venues.outbound import Outbound
+from gateway.venues.payments import Payments
+from gateway.venues.quarantine import Quarantine
 from gateway.venues.session import VenueSession
 
 __all__ = ["AccountTerms", "Reconciler", "Result"]
@@ -36,12 +33,6 @@ log = logging.getLogger(__name__)
 Row = dict[str, Any]
 # Fills are asked from this long before the newest known one: venues' clocks and pages overlap.
 _FILL_OVERLAP_NS = 60 * 1_000_000_000
-_FUNDING_OVERLAP_NS = 60 * 1_000_000_000
-# Balances are asked for again when a payment fell between them and the list of payments.
-_BALANCE_TRIES = 3
-# Both sides round divisions at 10^-18, each in its own way: a unit for each division, and a million
-# of them are still no money. Anything above is a break.
-_ROUNDING = Decimal("1e-12")
 
 
 class AccountTerms(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,13 +45,15 @@ class AccountTerms(msgspec.Struct, frozen=True, kw_only=True):
 
 class Result(msgspec.Struct, kw_only=True):
     """What one run found. `unsettled` orders are asked again; `lacking` orders miss fills, and the
-    venue is not reconciled while there is one."""
+    venue is not reconciled while there is one. `is_cut`: a gap opened meanwhile, so the run proves
+    nothing and the venue stays closed."""
 
     settled: list[int] = []
     adopted: list[str] = []
     unsettled: list[int] = []
     lacking: list[int] = []
     breaks: list[str] = []
+    is_cut: bool = False
 
 
 class Reconciler:
@@ -73,6 +66,7 @@ class Reconciler:
         adapter: VenueAdapter,
         accounts: Sequence[AccountTerms],
         *,
+        ledger: BreakLedger | None = None,
         on_instruments: Callable[[], None] = lambda: None,
     ) -> None:
         self._session = session
@@ -81,25 +75,41 @@ class Reconciler:
         self._accounts = accounts
         self._engine: Engine = session.engine
         self._on_instruments = on_instruments
-        self._unbooked: list[str] = []
+        self.ledger = ledger or BreakLedger(session.venue)
+        names = [account.name for account in accounts]
+        self._quarantine = Quarantine(session.venue, self._engine, names)
+        self.ledger.on_new = self._quarantine.stop
+        self._payments = Payments(session, adapter)
+        self._holdings = Holdings(session, adapter, self._payments, self._catch_up)
+        self._unbooked: list[Finding] = []
+        self._gaps = 0
         # Whatever an earlier process sent had left before this one began.
         self._started_ns = session.engine.now_ns()
 
     async def run(self) -> Result:
         """Define, compare, settle. Raises VenueError when the venue does not answer."""
         result = Result()
-        self._unbooked.clear()
-        await self._define_instruments()
+        self._gaps = self._session.gaps
+        await self.define_instruments()
         for account in self._accounts:
             await self._account(account, result)
-        result.breaks += dict.fromkeys(self._unbooked)
-        self._session.health.breaks = result.breaks
+        result.breaks = self.tell_breaks()
         self._session.health.unsettled = [str(each) for each in result.unsettled + result.lacking]
-        if result.lacking:
+        result.is_cut = self._is_cut()
+        if result.lacking or result.is_cut:
             return result
         self._session.state(VenueSessionState.RECONCILED, "reconciled")
         await self._session.drain()
         return result
+
+    def _is_cut(self) -> bool:
+        return self._session.is_gap_open or self._session.gaps != self._gaps
+
+    def tell_breaks(self) -> list[str]:
+        """Lift what no open break holds, and say in the health what is open."""
+        self._quarantine.lift(self.ledger.open())
+        self._session.health.breaks = self.ledger.lines()
+        return self.ledger.lines()
 
     async def resolve(self) -> list[int]:
         """Ask again about every order with an unknown outcome; returns those that stay unknown."""
@@ -112,21 +122,20 @@ class Reconciler:
                 await self._settle(account, rows, {}, result)
         return result.unsettled + result.lacking
 
-    async def _define_instruments(self) -> None:
-        instruments = await self._adapter.instruments()
-        for instrument in instruments:
-            if not isinstance(instrument, Instrument):
-                raise VenueProtocolError(
-                    f"{self._session.venue}: instruments() gave {instrument!r}"
-                )
-            self._engine.define_instrument(self._session.venue, instrument)
+    async def define_instruments(self) -> None:
+        """Ask for the venue's instruments and take over what may change. Touches no order."""
+        told = await self._adapter.instruments()
+        findings = define_instruments(self._engine, self._session.venue, told)
+        kinds: tuple[BreakKind, ...] = ("instrument_changed", "instrument_missing")
+        self.ledger.compared(kinds, "", findings, self._engine.now_ns())
         self._session.is_defined = True
         self._on_instruments()
 
     async def _account(self, account: AccountTerms, result: Result) -> None:
+        self._unbooked.clear()
+        self._payments.unbooked.clear()
         is_hedge_mode = await self._adapter.is_hedge_mode(account.name)
-        if is_hedge_mode and not self._session.manifest.has_hedge_mode:
-            raise VenueProtocolError(f"{account.name}: hedge mode, which the manifest excludes")
+        await self._check_mode(account.name, is_hedge_mode)
         self._engine.define_account(
             self._session.venue,
             account.name,
@@ -134,7 +143,7 @@ class Reconciler:
             is_hedge_mode=is_hedge_mode,
             margin_mode=account.margin_mode,
         )
-        known_currencies = self._currencies(account.name)
+        known_currencies = self._holdings.currencies(account.name)
         asked_ns = self._engine.now_ns()
         reports = list(await self._adapter.open_orders(account.name))
         self._stay_above(report.client_order_id for report in reports)
@@ -153,8 +162,80 @@ class Reconciler:
         ]
         unsure += self._completed(before)
         await self._settle(account.name, unsure, by_id, result)
-        await self._balances(account.name, known_currencies, result)
-        await self._positions(account.name, result)
+        await self._compare(account.name, known_currencies, result.lacking)
+
+    async def _compare(self, account: str, currencies: set[str], lacking: Sequence[int]) -> None:
+        """What is not an open order: fills, balances, positions, payments."""
+        now_ns, compared = self._engine.now_ns, self.ledger.compared
+        short = [self._lacks(account, order_id) for order_id in lacking]
+        compared(("fill_missing",), account, [each for each in short if each], now_ns())
+        balances = await self._holdings.balances(account, currencies)
+        positions = await self._holdings.positions(account)
+        if self._is_cut():
+            return  # fills of the new gap are not booked yet: what differs proves nothing
+        compared(("balance_differs",), account, balances, now_ns())
+        compared(("position_differs",), account, positions, now_ns())
+        unbooked = self._unbooked + self._payments.unbooked
+        kinds: tuple[BreakKind, ...] = (
+            "fill_not_booked",
+            "funding_not_booked",
+            "interest_not_booked",
+        )
+        compared(kinds, account, unbooked, now_ns())
+
+    async def _check_mode(self, account: str, is_hedge_mode: bool) -> None:
+        """Net or hedge is what the venue says. What the manifest excludes is not guessed at, and
+        neither is a change under open positions: their leg would be another one."""
+        fault = ""
+        if is_hedge_mode and not self._session.manifest.has_hedge_mode:
+            fault = f"{account}: hedge mode, which the manifest excludes"
+        for row in await self._engine.positions():
+            is_other_leg = (row["leg"] == "net") == is_hedge_mode
+            if row["account"] == account and is_other_leg and Decimal(str(row["quantity"])):
+                word = "hedge" if is_hedge_mode else "net"
+                fault = f"{account}: {word} mode, but {row['instrument']} is held {row['leg']}"
+        words = ("net", "hedge") if is_hedge_mode else ("hedge", "net")
+        found = Finding(
+            kind="mode_mismatch", account=account, ours=words[0], theirs=words[1], text=fault
+        )
+        findings = [found] if fault else []
+        self.ledger.compared(("mode_mismatch",), account, findings, self._engine.now_ns())
+        if fault:
+            self.tell_breaks()
+            raise VenueProtocolError(fault)
+
+    def _lacks(self, account: str, order_id: int) -> Finding | None:
+        """An order the venue executed more of than we have fills for."""
+        row = self._engine.order(order_id)
+        if row is None or row["account"] != account:
+            return None
+        known = str(row["cumulative_quantity"])
+        text = f"order {order_id}: the venue executed more than {known}, its fills are missing"
+        return self._of_order("fill_missing", row, ours=known, text=text)
+
+    def _of_order(
+        self, kind: BreakKind, row: Row, *, ours: str, text: str, theirs: str = ""
+    ) -> Finding:
+        instrument = str(row["instrument"])
+        rules = {each["name"]: each for each in self._engine.native.registry("instrument")}
+        impact, currency = money_of(str(row["leaves_quantity"]), rules.get(instrument))
+        venue_order_id = str(row["venue_order_id"] or "")
+        return Finding(
+            kind=kind,
+            account=str(row["account"]),
+            instrument=instrument,
+            subject=str(row["order_id"]),
+            ours=ours,
+            theirs=theirs,
+            impact=impact,
+            currency=currency,
+            evidence=tuple(each for each in (str(row["order_id"]), venue_order_id) if each),
+            text=text,
+        )
+
+    async def _catch_up(self, account: str) -> None:
+        """Every fill the venue knows, so that only what then still differs is a difference."""
+        await self._apply_fills(account, await self._open_rows(account))
 
     def _completed(self, before: Sequence[Row]) -> list[Row]:
         """Orders that the fills completed while a replace was pending: perhaps larger by now."""
@@ -198,33 +279,8 @@ class Reconciler:
         self._stay_above(fill.client_order_id for fill in fills)
         for fill in fills:
             if not self._session.fill_reported(fill):
-                self._unbooked.append(f"fill {fill.trade_id} of {fill.instrument} not booked")
+                self._unbooked.append(_unbooked(fill))
         await self._session.drain()
-
-    async def _apply_funding(self, account: str) -> set[tuple[str, str]]:
-        """Book every payment since the newest one known, however it was missed; returns the names
-        of those the venue told. A payment that came over the stream as well is booked once."""
-        if not self._session.manifest.has_funding:
-            return set()
-        known_ns = self._engine.native.funding_known_ns(self._engine.names.id("account", account))
-        since = max(0, known_ns - _FUNDING_OVERLAP_NS)
-        told = await self._adapter.funding(account, since)
-        for each in told:
-            if not self._session.funding_reported(each):
-                self._unbooked.append(f"funding {each.reference} of {each.instrument} not booked")
-        await self._session.drain()
-        return {(each.instrument, each.reference) for each in told}
-
-    async def _stated_balances(self, account: str) -> Sequence[BalanceReport]:
-        """What the venue states, with all payments that are in it booked before."""
-        before = await self._apply_funding(account)
-        for _ in range(_BALANCE_TRIES):
-            reports = await self._adapter.balances(account)
-            after = await self._apply_funding(account)
-            if after <= before:
-                return reports
-            before = after
-        raise VenueUnavailable(f"{account}: funding is paid faster than balances are told")
 
     def _stay_above(self, client_order_ids: Iterable[str]) -> None:
         """An id of ours from a later epoch means that the journal lost it: no id is made twice."""
@@ -245,6 +301,7 @@ class Reconciler:
                 log.warning("%s: adopting order %s", self._session.venue, report.venue_order_id)
                 self._session.adopt(report)
                 result.adopted.append(report.venue_order_id)
+                self.ledger.settled(_adopted(report), "adopted to EXTERNAL", self._engine.now_ns())
         await self._session.drain()
 
     async def _settle(
@@ -282,6 +339,9 @@ class Reconciler:
         if row is None or (row["state"] in TERMINAL_STATES and not is_grown):
             result.settled.append(order_id)
             return
+        if _is_certain(row) and int(row["updated_ns"]) > asked_ns:
+            result.settled.append(order_id)  # the stream told something newer than this answer
+            return
         is_proof = self._is_proof(order_id, row, asked_ns)
         if report is not None and lacks_fills(row, report):
             # The venue executed more than the fills we were given: ask again for the fills.
@@ -299,8 +359,19 @@ class Reconciler:
             self._session.tell(fact, EVIDENCE["query"])
         await self._session.drain()
         after = self._engine.order(order_id)
+        if facts and _is_certain(row):
+            self._settle_break(row, report, facts)
         is_open = after is not None and (is_unknown(after) or after["state"] == "PENDING_NEW")
         (result.unsettled if is_open else result.settled).append(order_id)
+
+    def _settle_break(self, row: Row, report: OrderReport | None, facts: Sequence[Fact]) -> None:
+        """An order we were sure of was something else at the venue: evidence settled it."""
+        kind: BreakKind = "order_missing_there" if report is None else "order_differs"
+        theirs = "never heard of it" if report is None else report.state
+        words = ", ".join(fact.kind for fact in facts)
+        text = f"order {row['order_id']}: ours {row['state']}, venue {theirs}"
+        finding = self._of_order(kind, row, ours=str(row["state"]), theirs=theirs, text=text)
+        self.ledger.settled(finding, f"by evidence: {words}", self._engine.now_ns())
 
     async def _fetch_lacking(
         self, order_id: int, row: Row, report: OrderReport
@@ -333,43 +404,35 @@ class Reconciler:
     def _is_of_earlier_boot(self, order_id: int) -> bool:
         return epoch_of(order_id) != self._engine.native.epoch
 
-    def _currencies(self, account: str) -> set[str]:
-        return {c for a, c in balance_totals(self._engine.native.balances()) if a == account}
 
-    async def _balances(self, account: str, known: set[str], result: Result) -> None:
-        """A currency the journal has never seen starts at what the venue states; later
-        differences are reported, never booked."""
-        for report in await self._stated_balances(account):
-            ours = balance_totals(self._engine.native.balances()).get((account, report.currency))
-            gap = difference(report.total, ours) if ours is not None else report.total
-            if not Decimal(gap):
-                continue
-            if report.currency not in known:
-                self._session.opening_balance(account, report.currency, gap)
-            elif abs(Decimal(gap)) > _ROUNDING:
-                result.breaks.append(f"{account} {report.currency}: venue - ours = {gap}")
-        await self._session.drain()
+def _is_certain(row: Row) -> bool:
+    """Acknowledged, with nothing on its way: a difference is no matter of time."""
+    return not (row["pending"] or is_unknown(row) or row["state"] == "PENDING_NEW")
 
-    async def _positions(self, account: str, result: Result) -> None:
-        """Both ways: what the venue states against ours, and ours that it does not state. Spot
-        holdings are balances, which a venue need not state as positions."""
-        names = self._engine.names
-        totals = position_totals(await self._engine.positions())
-        instruments = self._engine.native.registry("instrument")
-        spot = {row["name"] for row in instruments if row.get("kind") == "spot"}
-        stated = {key: "0" for key in totals if key[0] == account and key[1] not in spot}
-        for report in await self._adapter.positions(account):
-            number = names.venue_instrument(self._session.venue, report.instrument)
-            symbol = names.name("instrument", number) if number else report.instrument
-            sign = (
-                "-" if report.leg == "short" and Decimal(report.quantity) else ""
-            )  # unsigned there
-            stated[account, symbol, report.leg] = sign + report.quantity
-        for key, quantity in stated.items():
-            gap = difference(quantity, totals.get(key, Decimal(0)))
-            if Decimal(gap):
-                where = " ".join(key)
-                result.breaks.append(f"{where}: venue {quantity}, venue - ours = {gap}")
+
+def _unbooked(fill: FillReport) -> Finding:
+    return Finding(
+        kind="fill_not_booked",
+        account=fill.account,
+        subject=f"{fill.instrument} {fill.venue_order_id} {fill.trade_id}",
+        theirs=f"{fill.side} {fill.quantity} at {fill.price}",
+        difference=fill.quantity,
+        evidence=(fill.trade_id, fill.venue_order_id),
+        text=f"fill {fill.trade_id} of {fill.instrument} not booked",
+    )
+
+
+def _adopted(report: OrderReport) -> Finding:
+    return Finding(
+        kind="order_missing_here",
+        account=report.account,
+        instrument=report.instrument,
+        subject=report.venue_order_id,
+        theirs=f"{report.side} {report.quantity} at {report.price or 'market'}",
+        difference=report.quantity,
+        evidence=(report.venue_order_id, report.client_order_id),
+        text=f"order {report.venue_order_id} of {report.instrument} was not in the journal",
+    )
 
 
 def _is_held_here(row: Row) -> bool:

@@ -1,4 +1,4 @@
-"""Finds plugins and checks what they claim. A broken plugin is listed with its reason; the others
+"""Finds plugins and enforces what they claim. A broken plugin is listed with its reason; the others
 start. Nothing a plugin does while loading may stop the gateway.
 """
 
@@ -14,6 +14,7 @@ import pluggy
 
 from gateway.api import API_LEVEL, Capabilities, RefusedError, VenueAdapter, hookspecs
 from gateway.venues.conformance import verdict_of
+from gateway.venues.manifest import faults_of
 
 __all__ = ["ENTRY_POINT_GROUP", "PluginRow", "Plugins"]
 
@@ -105,14 +106,22 @@ class Plugins:
             manifest = getattr(created, "capabilities", None)
             if not isinstance(manifest, Capabilities):
                 raise TypeError("the adapter has no capabilities manifest")
+            if faults := faults_of(created, manifest):
+                raise ValueError("; ".join(faults))
         except (Exception, SystemExit) as error:  # foreign code, whatever it raises
             row.state, row.reason = "failed", _text(error)
             raise RefusedError(
                 "BAD_CONFIG", field=f"venues.{venue}.settings", value=adapter, rule=row.reason
             ) from error
-        row.capabilities = msgspec.to_builtins(manifest)
+        row.capabilities = msgspec.to_builtins(manifest, order="deterministic")
         adapter_object: VenueAdapter = created
         return adapter_object
+
+    def note_manifest(self, adapter: str, manifest: Capabilities) -> None:
+        """The manifest of an adapter that was built in a process of its own."""
+        if adapter in self._managers:
+            row = self._managers[adapter][0]
+            row.capabilities = msgspec.to_builtins(manifest, order="deterministic")
 
     def _refuse(self, row: PluginRow, reason: str) -> PluginRow:
         row.state, row.reason = "refused", reason

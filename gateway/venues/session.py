@@ -6,12 +6,15 @@ that makes no sense is counted and logged, and never reaches the engine.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections import deque
 from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, NamedTuple
 
 from gateway.api import (
+    BorrowReport,
     Capabilities,
     FillReport,
     FundingReport,
@@ -31,7 +34,7 @@ from gateway.core.vocabulary import (
     fact_reason,
 )
 from gateway.venues.client_order_ids import ClientOrderIds
-from gateway.venues.health import VenueHealth
+from gateway.venues.health import VenueHealth, VenueStateName
 from gateway.venues.in_flight import InFlight, RequestKind
 from gateway.venues.inbound import Fact, facts_of_report
 
@@ -54,6 +57,21 @@ _UNKNOWN_REASON = {
     "cancel": FACT_REASONS["unknown_outcome_cancel"],
     "replace": FACT_REASONS["unknown_outcome_replace"],
 }
+
+
+# Why a balance changed, as the journal says it; 0 = the opening balance.
+_INTEREST = 1
+_REFERENCE_MAX = 40
+# Fills of another cause are counted once each; beyond this many the oldest are forgotten.
+_CAUSED_MAX = 4_096
+
+
+def interest_reference(currency: str, reference: str) -> str:
+    """The journal knows a balance change by account and reference, a venue by the currency too."""
+    text = f"interest:{currency}:{reference}"
+    if len(text.encode()) <= _REFERENCE_MAX:
+        return text
+    return "interest#" + hashlib.sha256(text.encode()).hexdigest()[:31]
 
 
 class HeldFill(NamedTuple):
@@ -88,14 +106,17 @@ class VenueSession:
             pattern=manifest.client_order_id_pattern,
         )
         self.on_gap_closed: Callable[[], None] = lambda: None
+        self.on_instruments_changed: Callable[[], None] = lambda: None
         self._native = native
         self._drive = drive
         self._backlog: deque[Delivery] = deque()
         self.gaps = 0
+        self.is_gap_open = False
         # Fills of accounts whose older fills have not been asked for since the last gap wait in
         # _held: average cost depends on their order. The query brings the older ones first.
         self._caught_up: set[str] = set()
         self._held: deque[HeldFill] = deque()
+        self._caused: dict[tuple[str, str, str, str], None] = {}
         self.is_defined = False  # the venue has named its instruments
         self._unknown_marks: set[str] = set()
 
@@ -283,25 +304,32 @@ class VenueSession:
             self.gap_closed()
 
     def instruments_changed(self) -> None:
-        """The venue listed, changed or halted something: instruments are asked for again."""
-        self.on_gap_closed()
+        """The venue listed, changed or halted something: instruments are asked for again, and
+        nothing that is in flight is touched."""
+        self.health.counters["instrument_changes"] += 1
+        self.on_instruments_changed()
 
     def maintenance(self, until_ns: int | None, reason: str) -> None:
         """No new orders until `gap_closed`; cancels are still handed over."""
-        end = f" until {until_ns} ns" if until_ns is not None else ""
-        self.gap_opened(f"maintenance{end}: {reason}")
+        self.health.counters["maintenances"] += self.health.maintenance is None
+        self.health.maintenance = {"until_ns": until_ns, "reason": reason[:200]}
+        self.gap_opened(f"maintenance: {reason}")
 
     def gap_opened(self, reason: str) -> None:
         """Facts may be missing from now on; new orders stop."""
         log.warning("%s: gap opened: %s", self.venue, reason)
         self.health.counters["gaps"] += 1
         self.gaps += 1
+        self.is_gap_open = True
         self._caught_up.clear()
-        self.health.set("connecting", reason, self.engine.now_ns())
+        word: VenueStateName = "maintenance" if self.health.maintenance else "connecting"
+        self.health.set(word, reason, self.engine.now_ns())
         self.state(VenueSessionState.GAP_OPEN, reason)
 
     def gap_closed(self) -> None:
-        """Connected again: reconcile, then orders may flow."""
+        """Connected again: reconcile, then orders may flow. It ends a maintenance too."""
+        self.is_gap_open = False
+        self.health.maintenance = None
         self.on_gap_closed()
 
     # What the runtime calls.
@@ -329,6 +357,28 @@ class VenueSession:
             self._bad("funding", f"no reference: {funding.account} {funding.instrument}")
             return False
         return self._fund(funding)
+
+    def interest_reported(self, interest: BorrowReport) -> bool:
+        """Borrow interest from a query; False when it was not booked. What is paid leaves the
+        balance, once by its reference."""
+        number = self.engine.names.find("account", interest.account)
+        if not interest.reference or not number:
+            self._bad("interest", f"{interest.account!r:.40} {interest.reference!r:.60}")
+            return False
+        try:
+            amount = -Decimal(interest.amount)
+            code = self.engine.define_currency(interest.currency)
+        except (InvalidOperation, RefusedError) as error:
+            self._bad("interest", f"{interest.reference}: {interest.amount!r:.40}: {error!r}")
+            return False
+        if not amount.is_finite():
+            self._bad("interest", f"{interest.reference}: {interest.amount!r:.40}")
+            return False
+        reference = interest_reference(interest.currency, interest.reference)
+        text = format(amount, "f")
+        if amount:
+            self._deliver(lambda: self._native.balance(number, code, text, _INTEREST, reference))
+        return True
 
     def caught_up(self, account: str, gaps: int) -> None:
         """The account's fills have been asked for, after gap number `gaps`: what came over the
@@ -425,6 +475,8 @@ class VenueSession:
         order_id = self.order_id_of(fill.account, fill.client_order_id, fill.venue_order_id)
         if order_id:
             self.in_flight.answered(order_id, "new")
+        if fill.cause != "trade":
+            self._count_cause(fill)
         quantity = "0" if is_bust else fill.quantity
         head = (order_id, account, instrument, side, leg, fill.price, quantity, fill.value or "")
         tail = (fill.fee, fee_currency, liquidity, fill.trade_id, fill.venue_order_id)
@@ -435,6 +487,21 @@ class VenueSession:
             number = revision
             self._deliver(lambda: self._native.fill_revised(*head, *tail, when, number))
         return True
+
+    def _count_cause(self, fill: FillReport) -> None:
+        """The venue's own doing (liquidation, deleveraging, settlement, delivery): named once."""
+        key = (fill.account, fill.instrument, fill.venue_order_id, fill.trade_id)
+        if key in self._caused:
+            return
+        if len(self._caused) >= _CAUSED_MAX:
+            del self._caused[next(iter(self._caused))]
+        self._caused[key] = None
+        self.health.counters[f"fills_{fill.cause}"] += 1
+        log.error(
+            "%s: %s of %s by the venue: %s %s %s at %s",
+            *(self.venue, fill.cause, fill.account, fill.side, fill.quantity),
+            *(fill.instrument, fill.price),
+        )
 
     def _holds(self, held: HeldFill) -> bool:
         """Whether the fill has to wait. When too many wait, order is given up and nothing else."""

@@ -149,7 +149,8 @@ class GatewayProcess:
                 "adapter": "paper",
                 "settings": venue,
                 "secrets": {"key": "paper.key", "secret": "paper.secret"},
-            },
+            }
+            | change.get("venue", {}),
             "accounts.main": {"venue": "paper", "durability": change["durability"]},
             "principals.trader": {"scopes": ["read", "trade", "cancel"]} | everything,
             "principals.operator": {"scopes": ["read", "cancel", "admin"]} | everything,

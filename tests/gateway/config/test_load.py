@@ -232,7 +232,6 @@ BAD = [
     ),
     # What this version, this drive or this listener cannot do.
     (ACCOUNT + "durability = 'replica'\n", "NOT_AVAILABLE", "accounts.main.durability", ""),
-    (VENUE + "isolation = 'process'\n", "NEEDS_PINNED", "venues.paper.isolation", ""),
     ("[venues.okx]\nadapter = 'okx'\n", "NEEDS_PINNED", "venues.okx.adapter", ""),
     (
         "[gateway]\ndrive='pinned'\n[venues.okx]\nadapter='okx'\n[accounts.m]\nvenue='okx'\n"

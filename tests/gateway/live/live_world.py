@@ -130,7 +130,8 @@ class World:
         self.router = Router(self.engine, self.drive, verdict_seconds_max=1.0)
         terms = [AccountTerms(name="main", durability="process", margin_mode="cross")]
         self.link = VenueLink("sim", self.engine, self.drive, self.adapter, terms, jitter=float)
-        self.desk = Desk(self.engine, self.router, venues=[self.link.health])
+        controls = {"sim": self.link}
+        self.desk = Desk(self.engine, self.router, venues=[self.link.health], controls=controls)
         self.desk.state = "running"
 
     async def connect(self):

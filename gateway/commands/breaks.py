@@ -1,0 +1,51 @@
+"""gateway breaks: where the journal and a venue differ, and who answers for it."""
+
+from __future__ import annotations
+
+import click
+
+from gateway.commands.connection import RunningGateway, connection_options
+from gateway.commands.output import json_option, print_json, print_table
+
+__all__ = ["command"]
+
+
+@click.command("breaks")
+@click.option("--all", "is_all", is_flag=True, help="The last resolved ones too.")
+@click.option("--resolve", "number", help="Id of the break a named person answers for.")
+@click.option("--actor", help="Who answers for it; it is kept with the break.")
+@click.option("--reason", help="Why it is right as it is; it is kept with the break.")
+@connection_options
+@json_option
+def command(
+    is_all: bool,
+    number: str | None,
+    actor: str | None,
+    reason: str | None,
+    gateway: RunningGateway,
+    as_json: bool,
+) -> None:
+    """List differences between the journal and the venues, or resolve one of them.
+
+    \b
+    Example:
+      gateway breaks --json
+      gateway breaks --resolve 88e436774bb65f06 --actor anna --reason "dust, written off"
+    """
+    connection = gateway.connect()
+    if number is not None:
+        if not actor or not reason:
+            raise click.UsageError("--resolve needs --actor and --reason")
+        body = {"actor": actor, "reason": reason}
+        answer = connection.request("POST", f"/v1/breaks/{number}/resolve", body)
+        if as_json:
+            print_json(answer)
+        else:
+            click.echo(f"break {number} is resolved")
+        return
+    answer = connection.get("/v1/breaks", {"open": "false" if is_all else "true"})
+    if as_json:
+        print_json(answer)
+    else:
+        columns = ("id", "venue", "kind", "policy", "text", "impact", "currency", "resolution")
+        print_table(answer["breaks"], columns, "No breaks: the journal and the venues agree.")

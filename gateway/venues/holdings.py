@@ -1,0 +1,162 @@
+"""Balances and positions as the venue states them against ours, compared both ways. Differences are
+findings; nothing but an opening balance is ever booked from them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from decimal import Context, Decimal
+from typing import Any
+
+from gateway.api import VenueAdapter, VenueUnavailable
+from gateway.core.positions import balance_totals, difference, position_totals
+from gateway.venues.breaks import Finding
+from gateway.venues.payments import Payments
+from gateway.venues.session import VenueSession
+
+__all__ = ["Holdings", "money_of"]
+
+Row = dict[str, Any]
+# Asked for again when something was paid or executed between our books and the venue's answer: only
+# what still differs with all of it booked is a difference.
+_TRIES = 3
+# Both sides round divisions at 10^-18, each in its own way: a unit for each division, and a million
+# of them are still no money. Anything above is a break.
+_ROUNDING = Decimal("1e-12")
+_EXACT = Context(prec=80)
+
+
+class Holdings:
+    """Compares one account at a time. Event-loop thread only."""
+
+    def __init__(
+        self,
+        session: VenueSession,
+        adapter: VenueAdapter,
+        payments: Payments,
+        catch_up: Callable[[str], Awaitable[None]],
+    ) -> None:
+        self._session = session
+        self._adapter = adapter
+        self._payments = payments
+        self._catch_up = catch_up  # books every fill the venue knows
+        self._engine = session.engine
+
+    def currencies(self, account: str) -> set[str]:
+        """Currencies the journal has seen in an account."""
+        return {c for a, c in balance_totals(self._engine.native.balances()) if a == account}
+
+    async def balances(self, account: str, known: set[str]) -> list[Finding]:
+        """A currency the journal has never seen starts at what the venue states; later
+        differences are reported, never booked."""
+        for attempt in range(_TRIES):
+            findings = await self._balances(account, known)
+            if not findings or attempt == _TRIES - 1:
+                return findings
+            await self._catch_up(account)
+        return []
+
+    async def _balances(self, account: str, known: set[str]) -> list[Finding]:
+        findings = []
+        for report in await self._stated(account):
+            ours = balance_totals(self._engine.native.balances()).get((account, report.currency))
+            gap = difference(report.total, ours) if ours is not None else report.total
+            if not Decimal(gap):
+                continue
+            if report.currency not in known:
+                self._session.opening_balance(account, report.currency, gap)
+            elif abs(Decimal(gap)) > _ROUNDING:
+                findings.append(_balance_finding(account, report.currency, ours, report.total, gap))
+        await self._session.drain()
+        return findings
+
+    async def _stated(self, account: str) -> Any:
+        """What the venue states, with all payments that are in it booked before."""
+        before = await self._payments.apply(account)
+        for _ in range(_TRIES):
+            reports = await self._adapter.balances(account)
+            after = await self._payments.apply(account)
+            if after <= before:
+                return reports
+            before = after
+        raise VenueUnavailable(f"{account}: payments come faster than balances are told")
+
+    async def positions(self, account: str) -> list[Finding]:
+        """Both ways: what the venue states against ours, and ours that it does not state."""
+        for attempt in range(_TRIES):
+            findings = await self._positions(account)
+            if not findings or attempt == _TRIES - 1:
+                return findings
+            await self._catch_up(account)
+        return []
+
+    async def _positions(self, account: str) -> list[Finding]:
+        """Spot holdings are balances, which a venue need not state as positions."""
+        names, venue = self._engine.names, self._session.venue
+        rows = {row["name"]: row for row in self._engine.native.registry("instrument")}
+        spot = {name for name, row in rows.items() if row.get("kind") == "spot"}
+        reports = await self._adapter.positions(account)
+        await self._session.drain()
+        totals = position_totals(await self._engine.positions())
+        stated = {key: "0" for key in totals if key[0] == account and key[1] not in spot}
+        for report in reports:
+            number = names.venue_instrument(venue, report.instrument)
+            symbol = names.name("instrument", number) if number else report.instrument
+            # Unsigned on the short leg.
+            sign = "-" if report.leg == "short" and Decimal(report.quantity) else ""
+            stated[account, symbol, report.leg] = sign + report.quantity
+        findings = []
+        for key, quantity in stated.items():
+            ours = totals.get(key, Decimal(0))
+            gap = difference(quantity, ours)
+            if Decimal(gap):
+                findings.append(_position_finding(key, ours, quantity, gap, rows.get(key[1])))
+        return findings
+
+
+def money_of(quantity: str, row: Row | None, price: str | None = None) -> tuple[str | None, str]:
+    """What a quantity is worth at the mark (or the given price), and in which currency."""
+    if row is None:
+        return None, ""
+    currency, price = str(row.get("settle", "")), price or row.get("mark") or row.get("last")
+    if not price or not Decimal(price):
+        return None, currency
+    units = _EXACT.multiply(abs(Decimal(quantity)), Decimal(str(row.get("multiplier", "1"))))
+    if row.get("kind") == "inverse":
+        worth = _EXACT.divide(units, Decimal(price)).quantize(Decimal("1e-18"), context=_EXACT)
+    else:
+        worth = _EXACT.multiply(units, Decimal(price))
+    return format(worth.normalize(_EXACT), "f"), currency
+
+
+def _balance_finding(
+    account: str, currency: str, ours: Decimal | None, theirs: str, gap: str
+) -> Finding:
+    return Finding(
+        kind="balance_differs",
+        account=account,
+        subject=currency,
+        ours=format(ours or Decimal(0), "f"),
+        theirs=theirs,
+        difference=gap,
+        impact=gap.lstrip("-"),
+        currency=currency,
+        text=f"{account} {currency}: venue - ours = {gap}",
+    )
+
+
+def _position_finding(
+    key: tuple[str, str, str], ours: Decimal, theirs: str, gap: str, row: Row | None
+) -> Finding:
+    impact, currency = money_of(gap, row)
+    return Finding(
+        kind="position_differs",
+        account=key[0],
+        instrument=key[1],
+        subject=key[2],
+        ours=format(ours, "f"),
+        theirs=theirs,
+        difference=gap,
+        impact=impact,
+        currency=currency,
+        text=f"{' '.join(key)}: venue {theirs}, venue - ours = {gap}",
+    )

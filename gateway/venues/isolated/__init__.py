@@ -1,0 +1,1 @@
+"""An adapter in a process of its own, behind the same contract as one inside the daemon."""

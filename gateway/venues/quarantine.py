@@ -1,0 +1,81 @@
+"""What a break stops: the trading state of an instrument, an account or a whole venue.
+
+It halts once per break and lifts only what it halted itself: a halt of a person or of the engine is
+never touched, and what a person enabled again stays enabled.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable
+
+from gateway.api import RefusedError
+from gateway.core.engine import Engine
+from gateway.venues.breaks import Break
+
+__all__ = ["ACTOR", "Quarantine"]
+
+log = logging.getLogger(__name__)
+
+ACTOR = "reconciliation"
+Place = tuple[str, str]  # level and name
+_REASON_MAX = 48  # as the journal stores it
+
+
+class Quarantine:
+    """The halts of one venue's breaks. Event-loop thread only."""
+
+    def __init__(self, venue: str, engine: Engine, accounts: Collection[str]) -> None:
+        self._venue = venue
+        self._engine = engine
+        self._accounts = frozenset(accounts)
+
+    def place_of(self, broken: Break) -> Place | None:
+        """What the policy of a break stops; None = nothing."""
+        if broken.policy == "adopt":
+            return None
+        found = broken.finding
+        if broken.policy == "halt" or not (found.instrument or found.account):
+            return "venue", self._venue
+        if found.instrument and self._engine.names.find("instrument", found.instrument):
+            return "instrument", found.instrument
+        return ("account", found.account) if found.account else ("venue", self._venue)
+
+    def stop(self, broken: Break) -> None:
+        """A new break, or one that changed: halt what it is about, if it trades."""
+        place = self.place_of(broken)
+        if place is None or self._state(place)[0] == "halted":
+            return
+        self._set(place, "halted", f"break {broken.id} {broken.finding.kind}")
+
+    def lift(self, open_breaks: Iterable[Break]) -> None:
+        """Enable what we halted and no open break holds any more."""
+        held = {self.place_of(each) for each in open_breaks}
+        for row in self._engine.native.trading_states():
+            place = str(row["level"]), str(row["name"])
+            is_ours = row["state"] == "halted" and row["actor"] == ACTOR and self._owns(place)
+            if is_ours and place not in held:
+                self._set(place, "active", "its breaks are resolved")
+
+    def _owns(self, place: Place) -> bool:
+        level, name = place
+        if level == "instrument":
+            number = self._engine.names.find("instrument", name)
+            return bool(number) and self._engine.names.instrument(number).venue == self._venue
+        return name == self._venue if level == "venue" else name in self._accounts
+
+    def _state(self, place: Place) -> tuple[str, str]:
+        for row in self._engine.native.trading_states():
+            if (row["level"], row["name"]) == place:
+                return str(row["state"]), str(row["actor"])
+        return "active", ""
+
+    def _set(self, place: Place, state: str, reason: str) -> None:
+        level, name = place
+        log.error("%s: %s %s is %s: %s", self._venue, level, name, state, reason)
+        try:
+            self._engine.set_trading_state(
+                level, name, state, is_latch=False, actor=ACTOR, reason=reason[:_REASON_MAX]
+            )
+        except RefusedError as error:  # e.g. a journal that is behind; the next run asks again
+            log.error("%s: %s %s not %s: %s", self._venue, level, name, state, error)

@@ -1,0 +1,352 @@
+"""Differences have one id for ever, a policy, a price and an end with a reason."""
+
+import msgspec
+import pytest
+from live_world import INSTRUMENT, MANIFEST, BalanceReport, ScriptedAdapter, World
+from native_world import connected, open_world
+
+from gateway.api import PositionReport, RefusedError
+from gateway.venues.breaks import BreakLedger, Finding
+from gateway.venues.link import VenueLink
+from gateway.venues.reconcile import AccountTerms
+
+NAME = INSTRUMENT.symbol
+
+
+def finding(**changes):
+    fields = {"kind": "position_differs", "account": "main", "instrument": NAME, "subject": "net"}
+    return Finding(**(fields | {"difference": "2", "theirs": "5", "text": "t"} | changes))
+
+
+def compare(ledger, *findings, now_ns=1):
+    ledger.compared(("position_differs",), "main", findings, now_ns)
+
+
+def test_the_same_difference_has_the_same_id_and_a_second_run_adds_nothing():
+    ledger, other, told = BreakLedger("sim"), BreakLedger("sim"), []
+    ledger.on_new = told.append
+    compare(ledger, finding(), now_ns=1)
+    compare(ledger, finding(), now_ns=9)
+    compare(other, finding(ours="3", difference="7"), now_ns=5)
+    (broken,) = ledger.open()
+    assert (broken.first_seen_ns, broken.last_seen_ns, len(told)) == (1, 9, 1)
+    assert broken.id == other.open()[0].id
+    assert broken.id != BreakLedger("sim2")._id(finding())
+
+
+@pytest.mark.parametrize("key", ["kind", "account", "instrument", "subject"])
+def test_each_key_of_a_difference_is_in_its_id(key):
+    ledger = BreakLedger("sim")
+    changed = finding(**{key: "balance_differs" if key == "kind" else "other"})
+    assert ledger._id(finding()) != ledger._id(changed)
+
+
+def test_a_difference_that_is_gone_is_resolved_by_that_comparison_alone():
+    ledger = BreakLedger("sim")
+    compare(ledger, finding(), finding(subject="long"))
+    ledger.compared(("balance_differs",), "main", [], 2)
+    ledger.compared(("position_differs",), "other", [], 2)
+    assert len(ledger.open()) == 2
+    compare(ledger, finding(subject="long"), now_ns=3)
+    (gone,) = ledger.resolved()
+    assert (gone.finding.subject, gone.resolved_ns, gone.actor) == ("net", 3, "")
+    assert "no difference" in gone.resolution
+    compare(ledger, finding(), finding(subject="long"), now_ns=4)
+    assert len(ledger.open()) == 2, "it is open again under the same id"
+    assert gone.id in {each.id for each in ledger.open()}
+
+
+def test_what_a_person_answered_for_opens_again_only_when_it_changes():
+    ledger, told = BreakLedger("sim"), []
+    ledger.on_new = told.append
+    compare(ledger, finding())
+    number = ledger.open()[0].id
+    assert ledger.resolve("nonsense", "anna", "dust", 2) is None
+    assert ledger.resolve(number, "anna", "dust", 2).actor == "anna"
+    compare(ledger, finding(theirs="6", ours="4"), now_ns=3)
+    assert ledger.open() == []
+    compare(ledger, finding(difference="3"), now_ns=4)
+    assert [each.id for each in ledger.open()] == [number]
+    assert len(told) == 2
+
+
+def test_breaks_and_answers_outlive_a_restart_and_a_torn_file_does_not_stop_one(tmp_path):
+    path = tmp_path / "breaks.json"
+    ledger = BreakLedger("sim", path=path)
+    compare(ledger, finding(), finding(subject="long"), now_ns=7)
+    ledger.resolve(ledger.open()[0].id, "anna", "dust", 8)
+    again = BreakLedger("sim", {"position_differs": "adopt"}, path=path)
+    assert [(e.first_seen_ns, e.policy) for e in again.open()] == [(7, "adopt")]
+    assert [e.actor for e in again.resolved()] == ["anna"]
+    compare(again, finding(), finding(subject="long"), now_ns=9)
+    assert len(again.open()) == 1, "the answer still stands"
+    path.write_bytes(path.read_bytes()[:40])
+    assert BreakLedger("sim", path=path).open() == []
+
+
+def test_the_ledger_is_bounded_and_says_what_it_dropped():
+    ledger = BreakLedger("sim")
+    compare(ledger, *(finding(subject=str(number)) for number in range(1_005)))
+    assert (len(ledger.open()), ledger.dropped) == (1_000, 5)
+    compare(ledger)
+    assert (len(ledger.open()), len(ledger.resolved())) == (0, 200)
+
+
+def held(world, quantity, leg="net"):
+    world.adapter.position = [
+        PositionReport(
+            account="main", instrument=INSTRUMENT.venue_symbol, leg=leg, quantity=quantity
+        )
+    ]
+
+
+def with_policies(world, **policies):
+    """The link once more, with policies as the configuration would give them."""
+    terms = [AccountTerms(name="main", durability="process", margin_mode="cross")]
+    world.link = VenueLink(
+        "sim",
+        world.engine,
+        world.drive,
+        world.adapter,
+        terms,
+        ledger=BreakLedger("sim", policies),
+        jitter=float,
+    )
+    return world
+
+
+def halts(world):
+    rows = world.native.trading_states()
+    return {(row["level"], row["name"]) for row in rows if row["state"] == "halted"}
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("policy", "halted"),
+    [("adopt", set()), ("quarantine", {("instrument", NAME)}), ("halt", {("venue", "sim")})],
+)
+async def test_a_policy_halts_what_it_names_and_lifts_it_by_evidence(policy, halted):
+    world = with_policies(World(), position_differs=policy)
+    held(world, "2")
+    await world.connect()
+    assert halts(world) == halted
+    (row,) = world.link.break_rows()
+    assert (row["kind"], row["ours"], row["theirs"], row["difference"]) == (
+        "position_differs",
+        "0",
+        "2",
+        "2",
+    )
+    await world.reconcile()
+    assert [each["id"] for each in world.link.break_rows()] == [row["id"]]
+    held(world, "0")
+    await world.reconcile()
+    assert (world.link.break_rows(), halts(world)) == ([], set())
+    assert world.link.health.breaks == []
+    world.close()
+
+
+@pytest.mark.asyncio
+async def test_a_quarantine_never_touches_the_halt_of_a_person():
+    world = World()
+    world.engine.set_trading_state(
+        "instrument", NAME, "halted", is_latch=True, actor="anna", reason="incident"
+    )
+    held(world, "2")
+    await world.connect()
+    held(world, "0")
+    await world.reconcile()
+    (row,) = world.native.trading_states()
+    assert (row["state"], row["actor"], row["is_latch"]) == ("halted", "anna", True)
+    world.close()
+
+
+@pytest.mark.asyncio
+async def test_what_a_person_enabled_again_stays_enabled_until_the_difference_changes():
+    world = World()
+    held(world, "2")
+    await world.connect()
+    world.engine.set_trading_state(
+        "instrument", NAME, "active", is_latch=False, actor="anna", reason="known"
+    )
+    await world.reconcile()
+    assert halts(world) == set()
+    held(world, "3")
+    await world.reconcile()
+    assert halts(world) == {("instrument", NAME)}
+    world.close()
+
+
+@pytest.mark.asyncio
+async def test_a_break_of_a_balance_halts_the_account_when_it_is_told_to():
+    world = with_policies(World(), balance_differs="quarantine")
+    world.adapter.balance = [BalanceReport(account="main", currency="USDT", total="10")]
+    await world.connect()
+    world.adapter.balance = [BalanceReport(account="main", currency="USDT", total="9.5")]
+    await world.reconcile()
+    (row,) = world.link.break_rows()
+    assert (row["difference"], row["impact"], row["currency"]) == ("-0.5", "0.5", "USDT")
+    assert halts(world) == {("account", "main")}
+    assert world.link.resolve_break(row["id"], "anna", "a withdrawal")["actor"] == "anna"
+    assert halts(world) == set()
+    await world.reconcile()
+    assert world.link.break_rows() == []
+    world.close()
+
+
+@pytest.mark.asyncio
+async def test_a_difference_that_a_late_fill_explains_is_no_break():
+    world = World()
+    held(world, "2")
+    asked = []
+
+    async def fills(account, since_ns):
+        asked.append(since_ns)
+        return [world.fill(0, "x1", "2")] if len(asked) > 1 else []
+
+    world.adapter.fills = fills
+    await world.connect()
+    assert world.link.break_rows(open_only=False) == []
+    assert halts(world) == set()
+    world.close()
+
+
+@pytest.mark.asyncio
+async def test_adopted_orders_and_settled_differences_are_history_with_their_evidence():
+    world = World()
+    order = world.report(1 << 51 | 99, "new", client_order_id="somebody", venue_order_id="v77")
+    world.adapter.open = [order]
+    world.adapter.by_client = {"somebody": order}
+    await world.connect()
+    order_id = await world.submit()
+    world.link.session.accepted(order_id, "v1")
+    await world.sends()
+    world.adapter.open, world.adapter.by_client = [], {"somebody": order}
+    world.advance(MANIFEST.not_found_proof_after_ms * 2)
+    await world.reconcile()
+    kinds = {row["kind"]: row for row in world.link.break_rows(open_only=False)}
+    assert kinds["order_missing_here"]["evidence"] == ["v77", "somebody"]
+    there = kinds["order_missing_there"]
+    assert there["subject"] == str(order_id)
+    assert there["resolution"] == "by evidence: canceled"
+    assert world.link.break_rows() == []
+    world.close()
+
+
+@pytest.mark.asyncio
+async def test_missing_fills_are_a_break_until_they_come():
+    world = World()
+    await world.connect()
+    order_id = await world.submit()
+    world.link.session.accepted(order_id, "v1")
+    await world.sends()
+    report = world.report(order_id, "filled", "2")
+    world.adapter.by_client[report.client_order_id] = report
+    await world.reconcile()
+    assert [row["kind"] for row in world.link.break_rows()] == ["fill_missing"]
+    world.adapter.history.append(world.fill(order_id, "t1", "2"))
+    held(world, "2")
+    await world.reconcile()
+    assert world.link.break_rows() == []
+    world.close()
+
+
+@pytest.mark.asyncio
+async def test_a_break_is_priced_at_the_mark_and_its_halt_outlives_a_restart(ring_directory):
+    world = await connected(ring_directory)
+    held(world, "2")
+    await world.reconcile()
+    (row,) = world.link.break_rows()
+    assert (row["impact"], row["currency"]) == ("200", "USDT")
+    assert halts(world) == {("instrument", NAME)}
+    with pytest.raises(RefusedError, match="TRADING_HALTED"):
+        await world.submit()
+    before = world.native.state_hash()
+    await world.reconcile()
+    assert world.native.state_hash()[1] == before[1], "the second run changes nothing"
+    world.close()
+    world.native.stop()
+    again = open_world(ring_directory)
+    assert halts(again) == {("instrument", NAME)}
+    await again.connect()
+    assert halts(again) == set(), "nothing differs any more"
+    again.close()
+    again.native.stop()
+
+
+@pytest.mark.asyncio
+async def test_a_hedge_mode_under_a_net_position_is_a_mismatch_that_closes_the_venue():
+    world = World(msgspec.structs.replace(MANIFEST, has_hedge_mode=True))
+    world.adapter.history.append(world.fill(0, "x1", "3"))
+    held(world, "3")
+    await world.connect()
+    world.adapter.is_hedge = True
+    with pytest.raises(Exception, match="hedge mode"):
+        await world.reconcile()
+    assert [row["kind"] for row in world.link.break_rows()] == ["mode_mismatch"]
+    assert halts(world) == {("venue", "sim")}
+    world.adapter.is_hedge = False
+    await world.reconcile()
+    assert (world.link.break_rows(), halts(world)) == ([], set())
+    world.close()
+
+
+@pytest.mark.asyncio
+async def test_breaks_are_read_resolved_and_refused_through_the_door(tmp_path):
+    from live_door import open_door
+
+    async with open_door(tmp_path) as door:
+        world = door.world
+        held(world, "2")
+        await world.reconcile()
+        status, answer = await door.call("GET", "/v1/breaks")
+        assert (status, len(answer["breaks"])) == (200, 1)
+        number = answer["breaks"][0]["id"]
+        body = {"actor": "anna", "reason": "written off"}
+        path = f"/v1/breaks/{number}/resolve"
+        assert (await door.call("POST", path, key="desk", body=body))[0] == 403
+        assert (await door.call("POST", path, key="boss", body={"actor": "anna"}))[0] == 400
+        status, answer = await door.call("POST", path, key="boss", body=body)
+        assert (status, answer["break"]["resolution"]) == (200, "written off")
+        assert (await door.call("POST", path, key="boss", body=body))[0] == 404
+        assert (await door.call("GET", "/v1/breaks"))[1]["breaks"] == []
+        everything = (await door.call("GET", "/v1/breaks?open=false"))[1]["breaks"]
+        assert [row["actor"] for row in everything] == ["anna"]
+        assert (await door.call("GET", "/v1/breaks?open=maybe"))[0] == 400
+        wanted = "/v1/venues/nope/reconcile"
+        assert (await door.call("POST", wanted, key="boss"))[0] == 422
+
+
+@pytest.mark.asyncio
+async def test_a_comparison_on_demand_runs_while_orders_flow_and_every_so_often():
+    import asyncio
+
+    world = World()
+    terms = [AccountTerms(name="main", durability="process", margin_mode="cross")]
+    world.adapter = ScriptedAdapter()
+    world.link = VenueLink(
+        "sim",
+        world.engine,
+        world.drive,
+        world.adapter,
+        terms,
+        reconcile_interval_seconds=0.02,
+        jitter=float,
+    )
+    with pytest.raises(Exception, match="is down"):
+        await world.link.reconcile_now()
+    world.link.start()
+    async with asyncio.timeout(60):
+        while world.link.health.counters["reconciliations"] < 3:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    held_back = asyncio.Event()
+    world.adapter.on_submit = lambda port, orders: held_back.wait()
+    order_id = await world.submit()
+    held(world, "5")
+    lines = await world.link.reconcile_now()
+    assert lines == [f"main {NAME} net: venue 5, venue - ours = 5"]
+    assert world.state(order_id) == "PENDING_NEW", "what is in flight is left alone"
+    assert world.link.health.is_reconciled
+    held_back.set()
+    await world.link.close(1.0)
+    world.close()
