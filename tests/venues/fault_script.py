@@ -18,7 +18,7 @@ from typing import Literal
 import msgspec
 from aiohttp import web
 
-__all__ = ["CuttingProxy", "Fault", "FaultScript", "answer_under", "send_under"]
+__all__ = ["CuttingProxy", "Fault", "FaultScript", "answer_under", "deliver_under", "send_under"]
 
 RequestFault = Literal[
     "drop",  # cut before anything was executed
@@ -38,7 +38,7 @@ EventFault = Literal["lose", "duplicate", "hold", "reorder", "truncate", "cut", 
 
 
 class Fault(msgspec.Struct, kw_only=True):
-    """One thing that goes wrong. `subject` may hold * and ?; `nth` counts from when it was added."""
+    """One thing that goes wrong. `subject` may hold * and ?; `nth` counts from the adding on."""
 
     subject: str
     action: str
@@ -126,7 +126,7 @@ async def answer_under(
     return answer
 
 
-async def send_under(
+def deliver_under(
     fault: Fault | None,
     text: str,
     send: Callable[[str], None],
@@ -156,6 +156,17 @@ async def send_under(
         send(text)
     while held:
         send(held.pop(0))
+
+
+async def send_under(
+    fault: Fault | None,
+    text: str,
+    send: Callable[[str], None],
+    abort: Callable[[str], None],
+    held: list[str],
+) -> None:
+    """As deliver_under, for a caller that awaits its sends."""
+    deliver_under(fault, text, send, abort, held)
 
 
 async def _unexecuted(fault: Fault, request: web.Request) -> web.StreamResponse:
