@@ -23,6 +23,7 @@ __all__ = [
     "income_row",
     "order_document",
     "order_update",
+    "price_text",
     "symbol_document",
     "trade_lite",
     "trade_row",
@@ -82,8 +83,13 @@ def fixed(value: Fraction | str | Decimal, places: int = 8) -> str:
     return f"{sign}{digits[:-places]}.{digits[-places:]}" if places else f"{sign}{digits}"
 
 
+def price_places(listing: Listing) -> int:
+    """pricePrecision: BTCUSDT prints two decimals though its tick is 0.10."""
+    return len(listing.tick.partition(".")[2])
+
+
 def price_text(listing: Listing, text: str) -> str:
-    return fixed(text, listing.price_scale)
+    return fixed(text, price_places(listing))
 
 
 def quantity_text(listing: Listing, text: str) -> str:
@@ -92,7 +98,7 @@ def quantity_text(listing: Listing, text: str) -> str:
 
 def average(order: WireOrder, listing: Listing) -> str:
     done = Fraction(order.cumulative)
-    return fixed(order.cumulative_quote / done if done else Fraction(0), listing.price_scale + 3)
+    return fixed(order.cumulative_quote / done if done else Fraction(0), price_places(listing) + 3)
 
 
 def order_document(order: WireOrder, listing: Listing) -> Row:
@@ -328,7 +334,7 @@ def symbol_document(listing: Listing, *, status: str = "TRADING") -> Row:
         "baseAsset": listing.base,
         "quoteAsset": listing.quote,
         "marginAsset": listing.settle,
-        "pricePrecision": listing.price_scale,
+        "pricePrecision": price_places(listing),
         "quantityPrecision": listing.quantity_scale,
         "baseAssetPrecision": 8,
         "quotePrecision": 8,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from binance_simulator.documents import fixed
+from binance_simulator.documents import fixed, price_text
 from gateway_paper.venue.exchange import Exchange
 
 __all__ = ["MarketBook"]
@@ -52,6 +52,6 @@ class MarketBook:
         }
 
     def _levels(self, side: str, levels: int) -> list[list[str]]:
-        scales = (self._listing.price_scale, self._listing.quantity_scale)
+        listing = self._listing
         rows = self._exchange.depth_rows(self.symbol, levels)[side]
-        return [[fixed(p, scales[0]), fixed(q, scales[1])] for p, q in rows]
+        return [[price_text(listing, p), fixed(q, listing.quantity_scale)] for p, q in rows]

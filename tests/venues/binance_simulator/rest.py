@@ -114,6 +114,15 @@ def open_algo_orders(venue: UsdmVenue, account: str, given: Given) -> Any:
     return [documents.algo_document(each, venue.listings[each.symbol]) for each in rows]
 
 
+def all_algo_orders(venue: UsdmVenue, account: str, given: Given) -> Any:
+    rows = [
+        documents.algo_document(each, venue.listings[each.symbol])
+        for each in venue.orders
+        if each.account == account and each.algo_id and each.symbol == _symbol(venue, given)
+    ]
+    return rows[-int(given.get("limit", "500")) :]
+
+
 def cancel_all_algo(venue: UsdmVenue, account: str, given: Given) -> Any:
     for order in venue.open_algo_orders(account, _symbol(venue, given)):
         venue.cancel(order)
@@ -478,6 +487,7 @@ PRIVATE: dict[tuple[str, str], Call] = {
     ("GET", "/fapi/v1/algoOrder"): algo_status,
     ("DELETE", "/fapi/v1/algoOrder"): algo_cancel,
     ("GET", "/fapi/v1/openAlgoOrders"): open_algo_orders,
+    ("GET", "/fapi/v1/allAlgoOrders"): all_algo_orders,
     ("DELETE", "/fapi/v1/algoOpenOrders"): cancel_all_algo,
     ("GET", "/fapi/v1/userTrades"): user_trades,
     ("GET", "/fapi/v1/income"): income,

@@ -72,6 +72,7 @@ WEIGHTS = {
     ("PUT", "/fapi/v1/batchOrders"): 5,
     ("GET", "/fapi/v1/userTrades"): 5,
     ("GET", "/fapi/v1/allOrders"): 5,
+    ("GET", "/fapi/v1/allAlgoOrders"): 5,
     ("GET", "/fapi/v2/positionRisk"): 5,
     ("GET", "/fapi/v3/positionRisk"): 5,
     ("GET", "/fapi/v2/balance"): 5,

@@ -451,6 +451,9 @@ class UsdmVenue:
         )
         fill = row | {"realised": documents.fixed(-released)}
         self.trades[order.account].append(documents.trade_row(order, listing, fill))
+        self._book_income("COMMISSION", order.account, order.symbol, "-" + fill["fee"], row)
+        if released:
+            self._book_income("REALIZED_PNL", order.account, order.symbol, fill["realised"], row)
         self._tell_account(order.account, "ORDER", listing.settle, key)
         now = self.clock.now_ms()
         if self.has_trade_lite and not order.kind:
@@ -461,6 +464,18 @@ class UsdmVenue:
         if order.status == "FILLED":
             self._finish_algo(order)
 
+    def _book_income(self, kind: str, account: str, symbol: str, amount: str, fill: Row) -> None:
+        self._income_numbers += 1
+        stated = documents.income_row(
+            kind,
+            symbol,
+            amount.removeprefix("--"),
+            fill["fee_currency"],
+            number=self._income_numbers,
+            time_ms=self.clock.now_ms(),
+        )
+        self.income[account].append(stated | {"tradeId": fill["trade_id"][1:]})
+
     def _finish_algo(self, order: WireOrder) -> None:
         if order.algo_id:
             order.algo_status = "FINISHED"
@@ -470,13 +485,13 @@ class UsdmVenue:
         """The wallet changes; a cross position is not named, so what was paid where stands in the
         income list alone."""
         account, now = row["account"], self.clock.now_ms()
-        self._income_numbers += 1
-        number = self._income_numbers
         amount, currency = row["amount"], row["currency"]
-        self.income[account].append(
-            documents.income_row(
-                "FUNDING_FEE", row["instrument"], amount, currency, number=number, time_ms=now
-            )
+        self._book_income(
+            "FUNDING_FEE",
+            account,
+            row["instrument"],
+            amount,
+            {"fee_currency": currency, "trade_id": "T"},
         )
         balance = documents.fixed(self.balances(account)[currency])
         stated = {"a": currency, "wb": balance, "cw": balance, "bc": documents.fixed(amount)}
