@@ -70,7 +70,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class BinanceAdapter:
-    """`settings`: see Settings. `secrets`: key, and secret (HMAC) or a PEM private key (Ed25519)."""
+    """`settings`: see Settings. `secrets`: key, and secret: of HMAC, or an Ed25519 key in PEM form."""
 
     def __init__(self, venue: str, settings: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
         self.venue = venue

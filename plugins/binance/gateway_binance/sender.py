@@ -236,8 +236,8 @@ class Sender:
     async def _not_canceled(
         self, cancel: CancelRequest, known: KnownOrder | None, error: Refusal
     ) -> None:
-        """Unknown order: so the venue speaks of an order that has ended, of one that never arrived and of one
-        that lives under another id: a conditional order that triggered, or that was never known."""
+        """So the venue speaks of an order that has ended, of one that never arrived and of one that
+        lives under another id: a conditional order that triggered, or that was never known."""
         is_missed = error.meaning == "not_found" and (known is None or known.is_conditional)
         if is_missed and await self._canceled_elsewhere(cancel):
             return

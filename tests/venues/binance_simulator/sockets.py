@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import time
 from typing import Any
 
 import msgspec
@@ -93,6 +94,7 @@ class StreamHub:
         self._faults = faults
         self._keys = keys
         self._readers: set[_Reader] = set()
+        self._marks_ns = 0
         venue.on_event = self.tell
         venue.on_market = self.market_changed
 
@@ -113,7 +115,13 @@ class StreamHub:
                     self._send(reader, name, document, fault)
 
     def tick(self) -> None:
-        """A key that ends is announced; the connection stays open and says nothing any more."""
+        """A key that ends is announced; the connection stays open and says nothing any more. Mark
+        prices come every second."""
+        now_ns = time.monotonic_ns()
+        if now_ns - self._marks_ns > 1_000_000_000:
+            self._marks_ns = now_ns
+            for symbol in self._venue.listings:
+                self.publish_mark(symbol)
         for _, key in self._keys.expired():
             document = {"e": "listenKeyExpired", "E": self._venue.clock.now_ms(), "listenKey": key}
             for reader in self._readers:
@@ -167,6 +175,8 @@ class StreamHub:
         await socket.prepare(request)
         self._readers.add(reader)
         sender = asyncio.create_task(self._pass_on(socket, reader))
+        for name in reader.names:
+            self._greet(reader, name)
         try:
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
