@@ -35,7 +35,7 @@ async def until(claim, what="the awaited fact"):
     deadline = time.monotonic() + SECONDS_MAX
     while not claim():
         assert time.monotonic() < deadline, f"{what} did not come within {SECONDS_MAX} s"
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.02)
 
 
 class GatewayWorld:
@@ -58,7 +58,7 @@ class GatewayWorld:
             )
         )
         self.engine = Engine(self.native, instance=1)
-        self.drive = InlineDrive(self.native)
+        self.drive = InlineDrive(self.native, tick_seconds=0.1)
         self.engine.define_venue(venue, adapter.capabilities)
         self.engine.define_account(venue, account)
         self.engine.define_strategy("alpha")
@@ -113,6 +113,17 @@ class GatewayWorld:
         } | changes
         return int((await self.router.submit(NewOrder(**fields))).order["order_id"])
 
+    async def submit_together(self, orders):
+        """Several at once: the engine decides about all before the adapter is asked for any."""
+        kick, self.drive.kick = self.drive.kick, lambda: None
+        try:
+            tasks = [asyncio.create_task(self.submit(**each)) for each in orders]
+            await asyncio.sleep(0)
+        finally:
+            self.drive.kick = kick
+        kick()
+        return list(await asyncio.gather(*tasks))
+
     async def cancel(self, order_id):
         await self.router.cancel("desk", order_id)
 
@@ -129,8 +140,14 @@ class GatewayWorld:
         return self.session.ids.encode(order_id)
 
     async def until_state(self, order_id, *states):
-        what = f"state {' or '.join(states)} of an order in {self.row(order_id)}"
-        await until(lambda: self.state(order_id) in states and not self.row(order_id)["pending"], what)
+        def is_there():
+            row = self.row(order_id)
+            return row["state"] in states and not row["pending"]
+
+        try:
+            await until(is_there, f"state {' or '.join(states)}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self.row(order_id)}") from None
 
     async def until_calm(self):
         """No request is in flight, no outcome unknown, and the venue is reconciled."""
@@ -139,7 +156,9 @@ class GatewayWorld:
 
     def _is_calm(self):
         rows = self.native.orders(open_only=True)
-        is_open = all(r["state"] not in ("PENDING_NEW", "UNKNOWN") and not r["pending"] for r in rows)
+        is_open = all(
+            r["state"] not in ("PENDING_NEW", "UNKNOWN") and not r["pending"] for r in rows
+        )
         return is_open and self.link.health.is_reconciled and not self.link.health.unsettled
 
     async def position(self, leg="net"):

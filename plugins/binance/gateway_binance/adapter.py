@@ -67,6 +67,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     weight_max: int = RATE_LIMITS[0].capacity
     connections: int = 4
     has_marks: bool = True
+    follow_s: float = 5.0  # an announced fill whose full event is not there by then is a gap
 
 
 class BinanceAdapter:
@@ -104,6 +105,7 @@ class BinanceAdapter:
             say=self._say,
             later=self._later,
             on_gap=self._break_off,
+            follow_seconds_max=chosen.follow_s,
         )
         self._sender = Sender(
             self._rest, self.memory, self.questions, say=self._say, later=self._later

@@ -41,7 +41,7 @@ KEYS = (
     Key(api_key="hedge-key", account="hedge", secret="hedge-secret"),
     Key(api_key="other-key", account="other", secret="other-secret"),
 )
-_TICK_SECONDS = 0.02
+_TICK_SECONDS = 0.1
 _SOCKET_METHODS = {
     "order.place": rest.order_place,
     "order.modify": rest.order_modify,
