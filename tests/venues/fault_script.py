@@ -53,6 +53,7 @@ class Fault(msgspec.Struct, kw_only=True):
     call: Callable[[], None] | None = None
     seen: int = 0
     hits: int = 0
+    tasks: list[asyncio.Task[web.StreamResponse]] = []
 
     def takes(self, subject: str) -> bool:
         """Count this subject and say whether the fault hits it."""
@@ -107,7 +108,8 @@ async def answer_under(
     if action in ("drop", "silent", "error"):
         return await _unexecuted(fault, request)
     if action == "delay":
-        await asyncio.sleep(fault.seconds)
+        # The request is on its way: it arrives though the client has gone meanwhile.
+        return await asyncio.shield(_later(fault, execute))
     answer = await execute()
     if action == "execute_twice":
         answer = await execute()
@@ -167,6 +169,18 @@ async def send_under(
 ) -> None:
     """As deliver_under, for a caller that awaits its sends."""
     deliver_under(fault, text, send, abort, held)
+
+
+def _later(
+    fault: Fault, execute: Callable[[], Awaitable[web.StreamResponse]]
+) -> asyncio.Task[web.StreamResponse]:
+    async def after() -> web.StreamResponse:
+        await asyncio.sleep(fault.seconds)
+        return await execute()
+
+    task = asyncio.create_task(after())
+    fault.tasks.append(task)
+    return task
 
 
 async def _unexecuted(fault: Fault, request: web.Request) -> web.StreamResponse:

@@ -62,6 +62,17 @@ def event(action, **terms):
     return lambda world, subject: world.faults.add("event ORDER_TRADE_UPDATE", action, **terms)
 
 
+def unheard(action, **terms):
+    """The answer is lost and so is every event: only asking can tell."""
+
+    def both(world, subject):
+        world.faults.add(subject, action, **terms)
+        for kind in ("ORDER_TRADE_UPDATE", "TRADE_LITE", "ACCOUNT_UPDATE"):
+            world.faults.add(f"event {kind}", "lose", count=None)
+
+    return both
+
+
 # What goes wrong, by the phase in which it does.
 PHASES = {
     "before_send": "line_down",
@@ -78,6 +89,13 @@ PHASES = {
     "5xx_not_executed": fault("error"),
     "html_executed": fault("execute_then_error", status=502, body=HTML, content_type="text/html"),
     "html_not_executed": fault("error", status=502, body=HTML, content_type="text/html"),
+    "ack_and_events_lost": unheard("execute_then_drop"),
+    "5xx_and_events_lost": unheard("execute_then_error"),
+    "html_and_events_lost": unheard(
+        "execute_then_error", status=502, body=HTML, content_type="text/html"
+    ),
+    "truncated_and_events_lost": unheard("truncate"),
+    "late_and_events_lost": unheard("delay", seconds=0.8),
     "overload": fault("error", body=OVERLOAD),
     "repeated_by_a_proxy": fault("execute_twice"),
     "ban": ban,
@@ -126,7 +144,8 @@ async def cell(operation, phase):
             wrong(world, subject)
         # At once executed, except where that would free the name for the repeated request: the
         # venue compares names of open orders alone.
-        price = "49000" if phase == "repeated_by_a_proxy" else "50000.10"
+        rests = phase == "repeated_by_a_proxy" or phase.endswith("events_lost")
+        price = "49000" if rests else "50000.10"
         await act(world, operation, order_ids, price)
         if wrong == "restart":
             await until(lambda: world.faults.log, "the request")
@@ -164,6 +183,8 @@ CHOSEN = (
     "after_send",
     "ack_lost",
     "late_ack",
+    "ack_and_events_lost",
+    "late_and_events_lost",
     "5xx_executed",
     "5xx_not_executed",
     "html_executed",
