@@ -94,7 +94,7 @@ class BinanceWorld(GatewayWorld):
 
 
 @asynccontextmanager
-async def binance_world(account="main", *, simulator=None, **settings):
+async def binance_world(account="main", *, simulator=None, secrets=None, **settings):
     """Open and reconciled, with a market around 50000."""
     venue = simulator or BinanceSimulator()
     await venue.start()
@@ -105,8 +105,8 @@ async def binance_world(account="main", *, simulator=None, **settings):
     await proxy.start()
     given = {"account": account, "stream_url": venue.stream_url, "symbols": list(SYMBOLS)}
     given |= {"url": f"http://127.0.0.1:{proxy.port}", **TIMES, **settings}
-    secrets = {"key": f"{account}-key", "secret": f"{account}-secret"}
-    adapter = gateway_create_adapter("binance", given, secrets)
+    own = {"key": f"{account}-key", "secret": f"{account}-secret"}
+    adapter = gateway_create_adapter("binance", given, secrets or own)
     folder = Path(tempfile.mkdtemp(prefix=f"gateway-test-{os.getpid()}-", dir="/dev/shm"))
     world = BinanceWorld(folder, adapter, venue, proxy, account)
     try:
