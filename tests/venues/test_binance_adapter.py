@@ -13,6 +13,7 @@ from binance_world import binance_world
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway_binance import gateway_create_adapter
+from gateway_paper.venue.settings import AccountSettings
 from gateway_world import until
 
 from gateway.api import VenueRateLimited, VenueUnavailable
@@ -144,9 +145,10 @@ async def test_a_self_trade_the_venue_prevented_is_named():
 
 
 async def test_rejections_carry_the_words_of_the_venue():
-    async with binance_world() as world:
+    poor = (AccountSettings(name="main", balances={"USDT": "1000"}),)
+    async with binance_world(simulator=BinanceSimulator(accounts=poor)) as world:
         crossing = await world.submit(price="50000.10", is_post_only=True)
-        far = await world.submit(quantity="500", price="50000.10")
+        far = await world.submit(quantity="1", price="50000.10")
         soon = await world.submit(
             time_in_force="gtd", expires_ns=time.time_ns() + 60 * 1_000_000_000
         )

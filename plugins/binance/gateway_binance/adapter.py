@@ -71,7 +71,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class BinanceAdapter:
-    """`settings`: see Settings. `secrets`: key, and secret: of HMAC, or an Ed25519 key in PEM form."""
+    """`settings`: see Settings. `secrets`: key, and secret (HMAC, or Ed25519 in PEM form)."""
 
     def __init__(self, venue: str, settings: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
         self.venue = venue
@@ -83,6 +83,8 @@ class BinanceAdapter:
             venue, receive_window_ms=chosen.receive_window_ms, timeout_ms=chosen.timeout_ms
         )
         self._account = chosen.account
+        weight = msgspec.structs.replace(RATE_LIMITS[0], capacity=chosen.weight_max)
+        limits = (weight, *RATE_LIMITS[1:])
         self._random = Random(time.time_ns())
         self._rest = BinanceRest(
             chosen.url,
@@ -90,7 +92,8 @@ class BinanceAdapter:
             product="usdm",
             timeout_ms=chosen.timeout_ms,
             receive_window_ms=chosen.receive_window_ms,
-            weight_max=chosen.weight_max,
+            account=chosen.account,
+            limits=limits,
             connections=chosen.connections,
             random=self._random,
         )

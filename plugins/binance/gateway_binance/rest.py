@@ -5,32 +5,47 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from gateway.api import (
     OutcomeUnknown,
+    RateLimit,
     VenueError,
     VenueProtocolError,
     VenueRateLimited,
     VenueRejected,
     VenueUnavailable,
 )
-from gateway.transport import JsonReader, RestAnswer, RestPool, VenueClock, retry_after_ms
+from gateway.transport import (
+    Budget,
+    JsonReader,
+    Lane,
+    RestAnswer,
+    RestPool,
+    VenueClock,
+    retry_after_ms,
+)
 from gateway_binance.errors import Meaning, Product, meaning_of
 from gateway_binance.messages import ErrorRow, TimeRow
 from gateway_binance.signing import Signer, query_text
 
-__all__ = ["BinanceRest", "Lane", "Refusal", "WeightGate"]
+__all__ = ["BinanceRest", "Refusal"]
 
 Document = TypeVar("Document")
-Lane = Literal["kill", "cancel", "query", "new"]
 _ERROR = JsonReader(ErrorRow, "an error")
 _TIME = JsonReader(TimeRow, "the server time")
 _CLOCK_SAMPLES = 3
-# Share of the minute's weight that each lane may use: cancels get through when questions do not.
-_SHARES: dict[Lane, float] = {"kill": 1.0, "cancel": 0.98, "new": 0.95, "query": 0.85}
+# How long a request may wait for its turn in the budget before it is given up unsent.
+_PATIENCE_MS: dict[Lane, int] = {"kill": 1_000, "cancel": 1_000, "query": 2_000, "new": 200}
+_WAIT_MS = 1_000  # after a 429 that does not say how long
+# Headers with what the venue has counted, and the limits they speak of.
+_TOLD = (
+    ("X-MBX-USED-WEIGHT-1M", "weight", False),
+    ("X-MBX-ORDER-COUNT-10S", "orders_10s", True),
+    ("X-MBX-ORDER-COUNT-1M", "orders_1m", True),
+)
 
 
 class Refusal(VenueRejected):
@@ -39,46 +54,6 @@ class Refusal(VenueRejected):
     def __init__(self, code: str, text: str, meaning: Meaning) -> None:
         super().__init__(code, text)
         self.meaning = meaning
-
-
-class WeightGate:
-    """The weight of this address as the venue counts it, and its bans. A request that would not be
-    answered is not sent: who goes on after 429 is banned (HTTP return codes, general info)."""
-
-    def __init__(self, now_ns: Callable[[], int], capacity: int) -> None:
-        self._now_ns = now_ns
-        self._capacity = capacity
-        self._minute = 0
-        self.used = 0
-        self._closed_until_ns = 0
-        self.closures = 0
-
-    def enter(self, weight: int, lane: Lane) -> None:
-        """Raises VenueRateLimited; then nothing was sent."""
-        now = self._now_ns()
-        if now < self._closed_until_ns:
-            wait_ms = (self._closed_until_ns - now) // 1_000_000 + 1
-            raise VenueRateLimited(f"banned or throttled for {wait_ms} ms", wait_ms)
-        self._turn(now)
-        if self.used + weight > self._capacity * _SHARES[lane]:
-            wait_ms = 60_000 - now // 1_000_000 % 60_000
-            raise VenueRateLimited(f"weight {self.used} of {self._capacity} is used", wait_ms)
-        self.used += weight
-
-    def told(self, used: str) -> None:
-        """What the venue has counted, others behind the same address included."""
-        self._turn(self._now_ns())
-        if used.isascii() and used.isdigit():
-            self.used = max(self.used, int(used))
-
-    def close(self, wait_ms: int) -> None:
-        self.closures += 1
-        self._closed_until_ns = max(self._closed_until_ns, self._now_ns() + wait_ms * 1_000_000)
-
-    def _turn(self, now_ns: int) -> None:
-        minute = now_ns // 60_000_000_000
-        if minute != self._minute:
-            self._minute, self.used = minute, 0
 
 
 class BinanceRest:
@@ -92,7 +67,8 @@ class BinanceRest:
         product: Product,
         timeout_ms: int,
         receive_window_ms: int,
-        weight_max: int,
+        account: str,
+        limits: Sequence[RateLimit],
         connections: int = 4,
         now_ns: Callable[[], int] = time.time_ns,
         random: Random,
@@ -101,8 +77,11 @@ class BinanceRest:
         self._product: Product = product
         self._signer = signer
         self._receive_window_ms = receive_window_ms
+        self._local_ns = now_ns
         self.clock = VenueClock(now_ns)
-        self.gate = WeightGate(self.clock.now_ns, weight_max)
+        self._account = account
+        # One for the address and the account; windows turn by the venue's clock.
+        self.budget = Budget(limits, self._venue_ns, identity={"account": account})
         self.is_clock_doubted = False
         self._pool = RestPool(
             url,
@@ -114,6 +93,9 @@ class BinanceRest:
             tls=tls,
         )
 
+    def _venue_ns(self) -> int:
+        return self.clock.now_ns()  # of whichever clock is believed now
+
     async def open(self) -> None:
         """Connect and learn the venue's time."""
         await self._pool.open()
@@ -124,9 +106,13 @@ class BinanceRest:
 
     def row(self) -> dict[str, Any]:
         """For logs and tests."""
-        return {"weight": self.gate.used, "closures": self.gate.closures, **self._pool.row()}
+        return {"budget": self.budget.row(), **self._pool.row()}
 
     async def sync_clock(self) -> None:
+        """Measure the venue's clock. When it refused our time, one of the two clocks has jumped,
+        and what was measured before says nothing any more."""
+        if self.is_clock_doubted:
+            self.clock = VenueClock(self._local_ns)
         for _ in range(_CLOCK_SAMPLES):
             answer = await self._request("GET", "/fapi/v1/time", weight=1, lane="kill")
             stamp_ns = _TIME.read(answer.data).server_time * 1_000_000
@@ -161,23 +147,40 @@ class BinanceRest:
         """A signed question, which changes nothing."""
         if self.is_clock_doubted:
             await self.sync_clock()
-        return await self._question("GET", self._signed(path, parameters), reader, weight)
+        return await self._question("GET", path, reader, weight, parameters=parameters or {})
 
     async def send(
-        self, method: str, path: str, parameters: Mapping[str, str], *, weight: int, lane: Lane
+        self,
+        method: str,
+        path: str,
+        parameters: Mapping[str, str],
+        *,
+        weight: int,
+        lane: Lane,
+        orders: int = 0,
     ) -> bytes:
         """A signed request that changes something, once. Raises Refusal, VenueRateLimited or
         VenueUnavailable (nothing happened), OutcomeUnknown (nobody knows)."""
         if self.is_clock_doubted:
             await self.sync_clock()
-        target = self._signed(path, parameters)
-        return (await self._request(method, target, weight=weight, lane=lane)).data
+        await self._turn(weight, lane, orders)
+        # Signed after the wait: the time is part of what is signed.
+        return (await self._send(method, self._signed(path, parameters))).data
 
     async def _question(
-        self, method: str, target: str, reader: JsonReader[Document], weight: int
+        self,
+        method: str,
+        target: str,
+        reader: JsonReader[Document],
+        weight: int,
+        *,
+        parameters: Mapping[str, str] | None = None,
     ) -> Document:
+        """`parameters`: to be signed, after the wait for a place in the budget."""
+        await self._turn(weight, "query", 0)
+        signed = target if parameters is None else self._signed(target, parameters)
         try:
-            answer = await self._request(method, target, weight=weight, lane="query")
+            answer = await self._send(method, signed)
         except OutcomeUnknown as error:
             raise VenueUnavailable(str(error)) from error
         return reader.read(answer.data)
@@ -188,12 +191,32 @@ class BinanceRest:
         return f"{path}?{self._signer.signed(query, now_ms, self._receive_window_ms)}"
 
     async def _request(self, method: str, target: str, *, weight: int, lane: Lane) -> RestAnswer:
-        self.gate.enter(weight, lane)
+        await self._turn(weight, lane, 0)
+        return await self._send(method, target)
+
+    async def _turn(self, weight: int, lane: Lane, orders: int) -> None:
+        """Wait for a place in the budget. Raises VenueRateLimited; then nothing was sent."""
+        costs = {"weight": weight} if weight else {}
+        if orders:
+            costs[f"orders_10s@{self._account}"] = orders
+            costs[f"orders_1m@{self._account}"] = orders
+        await self.budget.wait(lane, costs, _PATIENCE_MS[lane])
+
+    async def _send(self, method: str, target: str) -> RestAnswer:
         answer = await self._pool.request(method, target)
-        self.gate.told(answer.headers.get("X-MBX-USED-WEIGHT-1M", ""))
+        self._count(answer)
         if answer.status == 200:
             return answer
         raise self._failure(f"{method} {target.partition('?')[0]}", answer)
+
+    def _count(self, answer: RestAnswer) -> None:
+        """The venue's own count wins over ours: others may share the address or the account."""
+        sent_ns = answer.sent_ns + self.clock.offset_ns
+        for header, name, is_of_account in _TOLD:
+            used = answer.headers.get(header, "")
+            if used.isascii() and used.isdigit() and len(used) < 9:
+                full = f"{name}@{self._account}" if is_of_account else name
+                self.budget.told(full, int(used), sent_ns=sent_ns)
 
     def _failure(self, what: str, answer: RestAnswer) -> VenueError:
         """The proof that stands in a failed answer."""
@@ -207,8 +230,9 @@ class BinanceRest:
         if meaning == "unknown":
             return OutcomeUnknown(said)
         if meaning == "rate_limited":
-            wait_ms = retry_after_ms(answer) or 1_000
-            self.gate.close(wait_ms)
+            wait_ms = retry_after_ms(answer) or _WAIT_MS
+            until_ns = self.clock.now_ns() + wait_ms * 1_000_000
+            self.budget.ban(until_ns, f"{answer.status} {code}")
             return VenueRateLimited(said, wait_ms)
         if meaning == "not_executed":
             return VenueUnavailable(said)

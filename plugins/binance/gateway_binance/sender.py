@@ -95,7 +95,7 @@ class Sender:
         path = "/fapi/v1/algoOrder" if is_algo else "/fapi/v1/order"
         terms = translate.algo_parameters(order) if is_algo else translate.order_parameters(order)
         try:
-            data = await self._rest.send("POST", path, terms, weight=0, lane="new")
+            data = await self._rest.send("POST", path, terms, weight=0, lane="new", orders=1)
             if is_algo:
                 self._taken_algo(known, _ALGO.read(data))
             else:
@@ -111,7 +111,12 @@ class Sender:
         terms = {"batchOrders": msgspec.json.encode(listed).decode()}
         try:
             data = await self._rest.send(
-                "POST", "/fapi/v1/batchOrders", terms, weight=5, lane="new"
+                "POST",
+                "/fapi/v1/batchOrders",
+                terms,
+                weight=5,
+                lane="new",
+                orders=len(legs),
             )
             rows = _LEGS.read(data)
             if len(rows) != len(legs):
