@@ -28,9 +28,7 @@ class Gate:
         self._keys = {key.key: key for key in keys}
         self._now_ns = now_ns
 
-    def check_request(
-        self, headers: Mapping[str, str], method: str, path: str, body: str
-    ) -> str:
+    def check_request(self, headers: Mapping[str, str], method: str, path: str, body: str) -> str:
         """The account of a signed request. `path` holds the query as it was sent."""
         name = headers.get("OK-ACCESS-KEY", "")
         if not name:
@@ -78,7 +76,7 @@ class Gate:
 
 
 class RollingLimits:
-    """At most `capacity` in any `window_ms`, per rule and subject. Refused requests do not count."""
+    """At most `capacity` in any `window_ms`, per subject. Refused requests do not count."""
 
     def __init__(self, now_ns: Callable[[], int]) -> None:
         self._now_ns = now_ns

@@ -46,7 +46,7 @@ TEXTS = {
     "51509": "Modification failed as the order has been canceled.",
     "51510": "Modification failed as the order has been completed.",
     "51603": "Order does not exist",
-    "59000": "Setting failed. Cancel any open orders, close positions, and stop trading bots first.",
+    "59000": "Setting failed. Cancel any open orders, close positions first.",
 }
 
 
@@ -75,9 +75,7 @@ def failed(error: Refusal) -> Row:
     return {"code": error.code, "msg": error.text, "data": []}
 
 
-def results(
-    bodies: Sequence[Row], act: Callable[[Row], Row], *, now_us: Callable[[], int]
-) -> Row:
+def results(bodies: Sequence[Row], act: Callable[[Row], Row], *, now_us: Callable[[], int]) -> Row:
     """Do each item; 0 = all done, 2 = some, 1 = none."""
     began = now_us()
     rows = [_one(body, act) for body in bodies]

@@ -134,9 +134,7 @@ PRODUCTS = (
 )  # fmt: skip
 ACCOUNTS = (
     AccountSettings(name="net", balances={"USDT": "1000000", "BTC": "10"}),
-    AccountSettings(
-        name="hedge", is_hedge_mode=True, balances={"USDT": "1000000", "BTC": "10"}
-    ),
+    AccountSettings(name="hedge", is_hedge_mode=True, balances={"USDT": "1000000", "BTC": "10"}),
 )
 KEYS = (
     Key(key="net-key", secret="net-secret", passphrase="net-phrase", account="net"),

@@ -12,19 +12,19 @@ from okx_simulator.venue import OkxVenue
 __all__ = ["BookFeed", "Reports"]
 
 Row = dict[str, Any]
-_BALANCE_FIELDS_EMPTY = (
-    "accAvgPx borrowFroz clSpotInUseAmt crossLiab imr interest isoEq isoLiab isoUpl liab maxLoan "
-    "maxSpotInUse mgnRatio mmr notionalLever openAvgPx rewardBal smtSyncEq spotBal spotInUseAmt "
-    "spotIsoBal spotUpl spotUplRatio stgyEq totalPnl totalPnlRatio twap uplLiab"
-).split()
-_POSITION_FIELDS_EMPTY = (
-    "adl availPos avgPx baseBal baseBorrowed baseInterest bePx bizRefId bizRefType clSpotInUseAmt "
-    "closeOrderAlgo deltaBS deltaPA fee fundingFee gammaBS gammaPA idxPx imr interest last lever "
-    "liab liabCcy liqPenalty liqPx margin markPx maxSpotInUseAmt mgnRatio mmr notionalUsd optVal "
-    "pendingCloseOrdLiabVal pnl posCcy quoteBal quoteBorrowed quoteInterest realizedPnl "
-    "spotInUseAmt spotInUseCcy thetaBS thetaPA tradeId upl uplLastPx uplRatio uplRatioLastPx "
-    "usdPx vegaBS vegaPA"
-).split()
+# Present and empty in the rows of an account that does not use them.
+_BALANCE_FIELDS = """
+accAvgPx borrowFroz clSpotInUseAmt crossLiab imr interest isoEq isoLiab isoUpl liab maxLoan
+maxSpotInUse mgnRatio mmr notionalLever openAvgPx rewardBal smtSyncEq spotBal spotInUseAmt
+spotIsoBal spotUpl spotUplRatio stgyEq totalPnl totalPnlRatio twap uplLiab
+"""
+_POSITION_FIELDS = """
+adl availPos avgPx baseBal baseBorrowed baseInterest bePx bizRefId bizRefType clSpotInUseAmt
+closeOrderAlgo deltaBS deltaPA fee fundingFee gammaBS gammaPA idxPx imr interest last lever liab
+liabCcy liqPenalty liqPx margin markPx maxSpotInUseAmt mgnRatio mmr notionalUsd optVal
+pendingCloseOrdLiabVal pnl posCcy quoteBal quoteBorrowed quoteInterest realizedPnl spotInUseAmt
+spotInUseCcy thetaBS thetaPA tradeId upl uplLastPx uplRatio uplRatioLastPx usdPx vegaBS vegaPA
+"""
 
 
 class Reports:
@@ -68,7 +68,7 @@ class Reports:
         now = str(self._venue.now_ms())
         details = [
             {
-                **dict.fromkeys(_BALANCE_FIELDS_EMPTY, ""),
+                **dict.fromkeys(_BALANCE_FIELDS.split(), ""),
                 "ccy": currency,
                 "cashBal": decimal_text(total),
                 "eq": decimal_text(total),
@@ -84,7 +84,7 @@ class Reports:
             }
             for currency, total in sorted(self._venue.holder(account).balances.items())
         ]
-        names = "adjEq borrowFroz imr isoEq mgnRatio mmr notionalUsd ordFroz upl".split()
+        names = ("adjEq", "imr", "isoEq", "mgnRatio", "mmr", "notionalUsd", "ordFroz", "upl")
         total = sum((Fraction(row["eq"]) for row in details), Fraction(0))
         return {
             **dict.fromkeys(names, ""),
@@ -105,7 +105,7 @@ class Reports:
         product = self._venue.products[name]
         listing = self._venue.exchange.listings[name]
         row = {
-            **dict.fromkeys(_POSITION_FIELDS_EMPTY, ""),
+            **dict.fromkeys(_POSITION_FIELDS.split(), ""),
             "instId": name,
             "instType": product.kind,
             "mgnMode": "cross",

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 from aiohttp import web
 from fault_script import FaultScript, answer_under
+from gateway_paper.venue.orders import Refused
 from okx_simulator.access import Gate, RollingLimits
 from okx_simulator.algos import Algos
 from okx_simulator.envelope import Refusal, TopRefusal, failed, results, success
@@ -236,7 +237,7 @@ class RestFace:
         mode = ask.body.get("posMode", "")
         try:
             self._venue.exchange.set_hedge_mode(ask.account, mode == "long_short_mode")
-        except Exception:
+        except Refused:
             raise Refusal("59000") from None
         return success([{"posMode": mode}])
 
@@ -314,5 +315,3 @@ def _page(rows: Sequence[Row], query: Mapping[str, str], *, key: str) -> list[Ro
     after, before = int(query.get("after") or 1 << 62), int(query.get("before") or -1)
     found = [row for row in reversed(rows) if before < int(row[key]) < after]
     return found[: min(PAGE, int(query.get("limit") or PAGE))]
-
-

@@ -44,7 +44,9 @@ _REFUSALS = {
 class Push(Protocol):
     """Something a private channel tells one account."""
 
-    def __call__(self, account: str, channel: str, product: Product | None, rows: list[Row]) -> None:
+    def __call__(
+        self, account: str, channel: str, product: Product | None, rows: list[Row]
+    ) -> None:
         """Never blocks."""
 
 
