@@ -1,6 +1,6 @@
 """What OKX offers through this adapter, as data. The gateway refuses everything that is not here.
 
-Limits: docs-v5, rate limits and the sections of the single requests, read 2026-03.
+Limits: docs-v5, rate limits and the sections of the single requests, read 2026-11-21.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """What OKX's codes mean for an order. The same code may mean different things per product, so the
-map is keyed by (product, code); "" = every product. Codes: docs-v5, error code, read 2026-03."""
+map is keyed by (product, code); "" = every product. Codes: docs-v5, error code, read 2026-11-21."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from gateway.api import (
     VenueProtocolError,
     VenueRateLimited,
     VenueRejected,
+    VenueUnavailable,
 )
 from gateway.transport.clock import VenueClock
 from gateway.transport.documents import DOCUMENT_BYTES_MAX, JsonReader
@@ -37,7 +38,7 @@ _PREFIX = "/api/v5"
 
 
 class OkxRest:
-    """The REST side of one key. `now_ns` must not jump; the venue's clock is measured against it."""
+    """The REST side of one key. `now_ns` must not jump: the venue's clock is measured by it."""
 
     def __init__(
         self,
@@ -90,9 +91,12 @@ class OkxRest:
         if self.is_clock_doubted and not is_public:
             await self.measure_clock()
         headers = {} if is_public else self._signed("GET", path, "")
-        answer = await self._pool.request("GET", path, headers=headers)
-        envelope = self._envelope(answer)
-        self._raise_for(envelope.code, envelope.msg)
+        try:
+            answer = await self._pool.request("GET", path, headers=headers)
+            envelope = self._envelope(answer)
+            self._raise_for(envelope.code, envelope.msg)
+        except OutcomeUnknown as error:
+            raise VenueUnavailable(f"{place}: {error}") from error
         return self._rows(envelope, type, place)
 
     async def pages(
@@ -138,12 +142,16 @@ class OkxRest:
         return self._signer.headers(method, path, body, self.clock.now_ns())
 
     def _envelope(self, answer: RestAnswer) -> Envelope:
-        """The body first: OKX says more there than by the status (50004 comes with 400)."""
+        """The body first: OKX says more there than by the status (50004 comes with 400, 50011 with
+        200 and with 429). What fails behind the gate is unknown, whatever the body says."""
         try:
-            return self._envelopes.read(answer.data)
+            envelope = self._envelopes.read(answer.data)
         except VenueProtocolError:
             check_status(answer)
             raise
+        if answer.status >= 500:
+            raise OutcomeUnknown(f"status {answer.status}, code {envelope.code[:16]}")
+        return envelope
 
     def _raise_for(self, code: str, text: str) -> None:
         verdict = verdict_of("", code)

@@ -1,8 +1,8 @@
 """OKX's rows with typed fields, under full names. Prices and sizes stay the text OKX wrote; a
 missing field, or a number where text belongs, is an error of the protocol and never a guess.
 
-Fields as of docs-v5, read 2026-03: order channel, algo orders channel, fills history, bills details,
-balance, positions, instruments, interest accrued.
+Fields as of docs-v5, read 2026-11-21: order channel, algo orders channel, fills history, bills
+details, balance, positions, instruments, interest accrued.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ __all__ = [
     "AlgoRow",
     "BalanceRow",
     "BillRow",
+    "CancelAllAfterRow",
     "ConfigRow",
     "Envelope",
     "EventRow",
@@ -59,7 +60,13 @@ class TimeRow(msgspec.Struct, frozen=True, rename={"time_ms": "ts"}):
     time_ms: str
 
 
-class ConfigRow(msgspec.Struct, frozen=True, rename={"position_mode": "posMode", "level": "acctLv"}):
+class CancelAllAfterRow(msgspec.Struct, frozen=True, rename={"trigger_ms": "triggerTime"}):
+    trigger_ms: str
+
+
+class ConfigRow(
+    msgspec.Struct, frozen=True, rename={"position_mode": "posMode", "level": "acctLv"}
+):
     position_mode: str
     level: str
 

@@ -106,7 +106,7 @@ _SUB_TYPE_CAUSES: Final[dict[str, FillCauseName]] = {
     **dict.fromkeys(("125", "126", "127", "128"), "deleveraging"),
     **dict.fromkeys(("112", "113", "170", "171", "172"), "delivery"),
     "355": "settlement",
-}  # type: ignore[dict-item]
+}
 _CANCEL_REASONS: Final = {
     "1": "requested",
     "13": "time_in_force",  # FOK that could not be filled whole
@@ -240,14 +240,10 @@ def algo_body(order: OrderRequest, *, is_spot: bool, trade_mode: str) -> Body:
 
 
 def amend_body(replace: ReplaceRequest, request_id: str) -> Body:
-    """`newSz` is the total, what is filled included (docs-v5, amend order)."""
-    body = {"instId": replace.instrument, "reqId": request_id, "newSz": replace.quantity}
+    """What changes: `newSz` is the total, what is filled included (docs-v5, amend order)."""
+    body = {"reqId": request_id, "newSz": replace.quantity}
     if replace.price is not None:
         body["newPx"] = replace.price
-    if replace.venue_order_id:
-        body["ordId"] = replace.venue_order_id
-    else:
-        body["clOrdId"] = replace.client_order_id
     return body
 
 
@@ -380,7 +376,7 @@ def funding_report(account: str, row: BillRow) -> FundingReport:
 
 
 def borrow_report(account: str, row: InterestRow) -> BorrowReport:
-    """Interest of one hour; OKX gives these rows no id, so hour, mode and pair are the reference."""
+    """Interest of one hour. These rows have no id: hour, mode and pair are the reference."""
     until_ns = time_ns(row.time_ms, "ts")
     return BorrowReport(
         account=account,

@@ -1,5 +1,5 @@
 """How OKX says yes and no: {code, msg, data} with a result per item. Texts are those of its error
-code table (docs-v5, error code 50000-53999, read 2026-03)."""
+code table (docs-v5, error code 50000-53999, read 2026-11-21)."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _one(body: Row, act: Callable[[Row], Row]) -> Row:
 def item_refusal(body: Row, error: Refusal) -> Row:
     return {
         "clOrdId": body.get("clOrdId", ""),
-        "ordId": "",
+        "ordId": body.get("ordId", ""),
         "tag": body.get("tag", ""),
         "sCode": error.code,
         "sMsg": error.text,

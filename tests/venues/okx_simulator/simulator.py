@@ -28,6 +28,8 @@ __all__ = ["OkxSimulator"]
 
 Row = dict[str, Any]
 TICK_SECONDS = 0.02
+# OKX repeats an unchanged mark every 10 s; a test does not wait that long for the first one.
+REPEAT_SECONDS = 0.2
 
 
 class OkxSimulator:
@@ -126,7 +128,11 @@ class OkxSimulator:
         self.sockets.market_moved()
 
     async def _tick(self) -> None:
+        repeated = time.monotonic()
         while True:
             await asyncio.sleep(TICK_SECONDS)
             self.algos.advance()
             self.venue.exchange.advance()
+            if time.monotonic() - repeated >= REPEAT_SECONDS:
+                repeated = time.monotonic()
+                self.sockets.repeat_marks()

@@ -89,6 +89,13 @@ class SocketFace:
                 if connection.kind == "public":
                     self._push_market(connection, topic, is_first=False)
 
+    def repeat_marks(self) -> None:
+        """Marks and tickers are told again, changed or not."""
+        for connection in self.connections:
+            for topic in connection.topics:
+                if topic["channel"] in ("mark-price", "tickers"):
+                    self._push_market(connection, topic, is_first=False)
+
     def notice_upgrade(self) -> None:
         """60 s before the line is closed (docs-v5, notification)."""
         for connection in self.connections:
