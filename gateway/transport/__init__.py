@@ -4,6 +4,7 @@ Public for plugins. Must never import another room than gateway.api, nor know an
 """
 
 from gateway.transport.backoff import Backoff
+from gateway.transport.budget_rows import LocalRows, SharedRows
 from gateway.transport.clock import VenueClock
 from gateway.transport.documents import (
     DOCUMENT_BYTES_MAX,
@@ -17,6 +18,14 @@ from gateway.transport.documents import (
 )
 from gateway.transport.nonces import Nonces
 from gateway.transport.outcomes import Outcome, check_status, outcome_of, retry_after_ms
+from gateway.transport.rate_limit import (
+    HEADROOM_PERCENT,
+    LANES,
+    NEVER_NS,
+    NO_HEADROOM,
+    Budget,
+    Lane,
+)
 from gateway.transport.rest import RestAnswer, RestPool
 from gateway.transport.signing import (
     Ed25519Key,
@@ -31,17 +40,25 @@ from gateway.transport.signing import (
 __all__ = [
     "DOCUMENT_BYTES_MAX",
     "FRAME_BYTES_MAX",
+    "HEADROOM_PERCENT",
+    "LANES",
+    "NEVER_NS",
+    "NO_HEADROOM",
     "Backoff",
+    "Budget",
     "Ed25519Key",
     "FrameRouter",
     "HashName",
     "HmacKey",
     "JsonReader",
+    "Lane",
     "LargeDocument",
+    "LocalRows",
     "Nonces",
     "Outcome",
     "RestAnswer",
     "RestPool",
+    "SharedRows",
     "VenueClock",
     "check_status",
     "check_unique_keys",
