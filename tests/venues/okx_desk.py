@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from fault_script import CuttingProxy
 from gateway_okx.adapter import OkxAdapter
 from okx_simulator.simulator import OkxSimulator
 
@@ -27,7 +28,7 @@ from gateway.venues.reconcile import AccountTerms
 __all__ = ["SWAP", "Desk", "adapter_of", "desk", "eventually", "simulated"]
 
 SWAP = "BTC-USDT-SWAP"
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 15
 LIMITS: dict[str, str | int] = {
     "order_quantity_max": "1000000",
     "order_notional_max": "100000000",
@@ -78,10 +79,22 @@ def adapter_of(simulator: OkxSimulator, account: str = "net", **changes: Any) ->
     return OkxAdapter("okx", settings, dict(zip(names, words, strict=True)))
 
 
+class HeldDrive(InlineDrive):
+    """Lets commands gather before the engine turns, so that they leave together."""
+
+    is_held = False
+
+    def kick(self) -> None:
+        if not self.is_held:
+            super().kick()
+
+
 class Desk:
     """One engine with one venue link, as the daemon wires them."""
 
-    def __init__(self, directory: Path, simulator: OkxSimulator, account: str) -> None:
+    def __init__(
+        self, directory: Path, simulator: OkxSimulator, account: str, url: str = ""
+    ) -> None:
         for name in ("data", "ring"):
             (directory / name).mkdir(exist_ok=True)
         self.native = open_native_engine(
@@ -99,12 +112,10 @@ class Desk:
         self.native.set_time(max(time.time_ns(), self.native.now_ns() + 1))
         self.simulator, self.account = simulator, account
         self.engine = Engine(self.native, instance=1)
-        self.drive = InlineDrive(self.native)
-        self.adapter = adapter_of(simulator, account)
+        self.drive = HeldDrive(self.native)
+        self.adapter = adapter_of(simulator, account, **({"url": url} if url else {}))
         self.engine.define_venue("okx", self.adapter.capabilities)
-        self.engine.define_account(
-            "okx", account, is_hedge_mode=account == "hedge"
-        )
+        self.engine.define_account("okx", account, is_hedge_mode=account == "hedge")
         self.engine.define_strategy("alpha")
         scopes = frozenset({"read", "trade", "cancel"})
         self.engine.define_principal(PrincipalDefinition(name="desk", scopes=scopes))
@@ -177,11 +188,70 @@ class Desk:
         assert submitted.order is not None
         return int(submitted.order["order_id"])
 
+    async def together(self, *calls: Any) -> list[Any]:
+        """All in one turn of the engine: one batch at the adapter."""
+        self.drive.is_held = True
+        tasks = [asyncio.ensure_future(call) for call in calls]
+        await asyncio.sleep(0)
+        self.drive.is_held = False
+        self.drive.kick()
+        return await asyncio.gather(*tasks)
+
     async def cancel(self, order_id: int) -> None:
         await self.router.cancel("desk", order_id)
 
     async def replace(self, order_id: int, **terms: str) -> None:
         await self.router.replace("desk", order_id, **terms)
+
+    async def settled(self, order_id: int) -> dict[str, Any]:
+        """Its row once nothing about it is open any more. What the venue denies for long enough
+        needs the proof window to pass."""
+
+        def is_sure() -> bool:
+            row = self.row(order_id)
+            return not row["pending"] and row["state"] not in ("PENDING_NEW", "UNKNOWN")
+
+        def is_unsure() -> bool:
+            row = self.row(order_id)
+            return row["state"] == "UNKNOWN" or str(row["pending"]).endswith("_unknown")
+
+        await eventually(lambda: is_sure() or is_unsure(), f"an outcome of {order_id}")
+        for _ in range(40):
+            if is_sure():
+                return self.row(order_id)
+            await asyncio.sleep(0.02)
+        self.pass_proof_window()
+        await eventually(is_sure, f"the settlement of {self.row(order_id)}")
+        return self.row(order_id)
+
+    async def judge(self, order_id: int) -> None:
+        """The venue's own book says whether the order is doubled, lost or told wrongly."""
+        ids = self.simulator.sent_with(self.client_id(order_id))
+        assert len(ids) <= 1, f"doubled: {ids}"
+        if not ids:
+            assert self.state(order_id) in ("CANCELED", "REJECTED"), self.row(order_id)
+            return
+        order = self.simulator.venue.orders[ids[0]]
+        words = {"live": "NEW", "partially_filled": "PARTIALLY_FILLED", "filled": "FILLED"}
+        truth = (words.get(order.state, "CANCELED"), Decimal(order.size), Decimal(order.price))
+
+        def told() -> tuple[object, ...]:
+            row = self.row(order_id)
+            terms = (Decimal(row["quantity"]), Decimal(row["price"]))
+            return (row["state"], *terms, Decimal(row["cumulative_quantity"]))
+
+        try:
+            await eventually(lambda: told() == (*truth, order.filled))
+        except AssertionError:
+            raise AssertionError(f"we say {told()}, the venue {truth}, {order.filled}") from None
+
+    def judge_all(self) -> None:
+        """No orphans on either side, and the same position."""
+        ours = [row for row in self.native.orders(True) if row["venue"] == "okx"]
+        wanted = {self.client_id(int(row["order_id"])) for row in ours}
+        assert self.simulator.open_client_ids(self.account) == wanted
+        held = self.simulator.venue.holder(self.account).signed_quantity(SWAP, "net")
+        assert self.position() * 100 == held
 
     # What there is to see.
 
@@ -218,11 +288,15 @@ class Desk:
 
 @contextlib.asynccontextmanager
 async def desk(directory: Path, account: str = "net") -> AsyncIterator[Desk]:
-    """Simulator and desk, connected and reconciled."""
+    """Simulator and desk, connected and reconciled; requests go through `made.line`."""
     async with simulated() as simulator:
-        made = Desk(directory, simulator, account)
+        line = CuttingProxy("127.0.0.1", simulator.port)
+        await line.start()
+        made = Desk(directory, simulator, account, f"http://127.0.0.1:{line.port}")
+        made.line = line
         try:
             await made.start()
             yield made
         finally:
             await made.close()
+            await line.stop()

@@ -81,6 +81,7 @@ class OkxAdapter:
         self._rest = OkxRest(
             terms.url,
             self._signer,
+            terms.account,
             timeout_ms=terms.timeout_ms,
             acceptance_window_ms=terms.acceptance_window_ms,
             now_ns=now_ns,
@@ -214,7 +215,7 @@ class OkxAdapter:
         """Cancel-all-after: whole seconds, 10 to 120; plain orders only (docs-v5)."""
         self._check_account(account)
         body = {"timeOut": str(math.ceil(timeout_ms / 1_000))}
-        await self._rest.post("trade/cancel-all-after", body, CancelAllAfterRow)
+        await self._rest.post("trade/cancel-all-after", body, CancelAllAfterRow, lane="kill")
 
     # Facts in.
 

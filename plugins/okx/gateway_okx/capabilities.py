@@ -5,8 +5,9 @@ Limits: docs-v5, rate limits and the sections of the single requests, read 2026-
 
 from __future__ import annotations
 
-from gateway.api import Capabilities, RateLimit
+from gateway.api import Capabilities
 from gateway_okx.errors import UNKNOWN_CODES
+from gateway_okx.limits import RATE_LIMITS
 
 __all__ = ["capabilities"]
 
@@ -17,15 +18,6 @@ NOT_FOUND_PROOF_MS = 31_000
 
 def capabilities(venue: str, *, ack_timeout_ms: int, acceptance_window_ms: int) -> Capabilities:
     """The manifest under the configured venue name."""
-
-    def rolling(name: str, capacity: int, scope: str, window_ms: int = 2_000) -> RateLimit:
-        return RateLimit(
-            name=name,
-            model="rolling",
-            scope=scope,  # type: ignore[arg-type]
-            capacity=capacity,
-            window_ms=window_ms,
-        )
 
     return Capabilities(
         venue=venue,
@@ -44,20 +36,7 @@ def capabilities(venue: str, *, ack_timeout_ms: int, acceptance_window_ms: int) 
         client_order_id_length_max=32,
         client_order_id_pattern=r"[A-Za-z0-9]+",
         client_order_id_reuse="after_end",
-        rate_limits=(
-            rolling("order", 60, "instrument"),
-            rolling("cancel", 60, "instrument"),
-            rolling("amend", 60, "instrument"),
-            rolling("batch_orders", 300, "instrument"),
-            rolling("algo_order", 20, "instrument"),
-            rolling("new_and_amend", 1_000, "account"),
-            rolling("query", 60, "account"),
-            rolling("fills_history", 10, "account"),
-            rolling("balance", 10, "account"),
-            rolling("positions", 10, "account"),
-            rolling("bills", 5, "account", 1_000),
-            rolling("cancel_all_after", 1, "account", 1_000),
-        ),
+        rate_limits=RATE_LIMITS,
         dead_man="account",
         dead_man_ms_min=10_000,
         dead_man_ms_max=120_000,

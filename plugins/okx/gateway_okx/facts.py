@@ -76,6 +76,8 @@ class Facts:
         if known is None or not known.order_id:
             self._tell("order_seen", report)
             return
+        if known.awaited == "new" or (known.awaited == "replace" and row.amend_result):
+            known.awaited = ""
         self._tell_order(known, row, report.reason)
         if report.state in ("filled", "canceled"):
             self._known.end(known)
@@ -121,6 +123,7 @@ class Facts:
         if not known.order_id:
             self._tell("order_seen", report)
         elif row.state == "live":
+            known.awaited = "" if known.awaited == "new" else known.awaited
             self._tell("accepted", known.order_id, row.algo_id, is_untriggered=True)
         elif row.state in ("effective", "partially_effective"):
             self._tell("triggered", known.order_id, venue_time_ns=report.venue_time_ns)

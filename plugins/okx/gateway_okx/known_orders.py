@@ -20,6 +20,9 @@ class KnownOrder(msgspec.Struct, kw_only=True):
     is_algo: bool = False
     algo_id: str = ""
     child_id: str = ""  # of the plain order an algo order has become
+    # The request that no answer and no push has settled yet: "", new, cancel or replace. A push
+    # may come before the answer that got lost, and then nothing is unknown.
+    awaited: str = ""
     is_ended: bool = False
 
 
@@ -64,6 +67,7 @@ class KnownOrders:
     def end(self, order: KnownOrder) -> None:
         """It may still be asked about; the oldest ended ones are forgotten."""
         order.is_ended = True
+        order.awaited = ""
         self._ended.pop(order.client_id, None)
         self._ended[order.client_id] = None
         while len(self._ended) > _ENDED_MAX:

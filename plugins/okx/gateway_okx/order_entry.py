@@ -11,7 +11,7 @@ import asyncio
 import itertools
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from gateway.api import (
     CancelRequest,
@@ -22,7 +22,7 @@ from gateway.api import (
 )
 from gateway.transport.outcomes import outcome_of
 from gateway_okx import translate
-from gateway_okx.errors import Verdict, reason_of, verdict_of
+from gateway_okx.errors import reason_of, verdict_of
 from gateway_okx.known_orders import KnownOrder, KnownOrders
 from gateway_okx.rest import OkxRest
 from gateway_okx.rows import ResultRow
@@ -31,6 +31,7 @@ __all__ = ["OrderEntry"]
 
 Body = dict[str, Any]
 Tell = Callable[..., None]
+Kind = Literal["new", "cancel", "replace"]
 BATCH_MAX = 20
 
 
@@ -65,7 +66,10 @@ class OrderEntry:
         for order in orders:
             # Known before sending: the stream may be first.
             client_id, is_algo = order.client_order_id, translate.is_algo(order)
-            self._known.note(client_id, order.instrument, order_id=order.order_id, is_algo=is_algo)
+            known = self._known.note(
+                client_id, order.instrument, order_id=order.order_id, is_algo=is_algo
+            )
+            known.awaited = "new"
             if order.type == "market" and order.time_in_force == "fok":
                 self._tell("not_sent", order.order_id, "OKX has no market order that is FOK")
             elif is_algo:
@@ -85,7 +89,7 @@ class OrderEntry:
         ]
         place, body = _single_or_batch("trade/order", "trade/batch-orders", bodies)
         try:
-            rows = await self._rest.post(place, body, ResultRow, is_bounded=True)
+            rows = await self._rest.post(place, body, ResultRow, lane="new", is_bounded=True)
         except VenueError as error:
             for order in orders:
                 self._not_placed(order, error)
@@ -98,7 +102,7 @@ class OrderEntry:
         is_spot = self._is_spot(order.instrument)
         body = translate.algo_body(order, is_spot=is_spot, trade_mode=self._trade_mode)
         try:
-            rows = await self._rest.post("trade/order-algo", body, ResultRow)
+            rows = await self._rest.post("trade/order-algo", body, ResultRow, lane="new")
         except VenueError as error:
             self._not_placed(order, error)
             return
@@ -111,9 +115,10 @@ class OrderEntry:
         """The result of one item; one that is missing, or taken without an id, proves nothing."""
         if row is None or (row.code == "0" and not (row.order_id or row.algo_id)):
             self._counters["results_missing"] += 1
-            self._tell("unknown", order.order_id, "no result for this order")
+            self._unknown(order.client_order_id, "new", "no result for this order")
         elif row.code == "0":
             venue_id = row.order_id or row.algo_id
+            self._answered(order.client_order_id, "new")
             self._tell("accepted", order.order_id, venue_id, is_untriggered=not row.order_id)
         else:
             self._refused(order, row.code, row.text)
@@ -125,13 +130,13 @@ class OrderEntry:
             self._end(order.client_order_id)
             self._tell("not_sent", order.order_id, str(error))
         else:
-            self._tell("unknown", order.order_id, str(error))
+            self._unknown(order.client_order_id, "new", str(error))
 
     def _refused(self, order: OrderRequest, code: str, text: str) -> None:
         product = "SPOT" if self._is_spot(order.instrument) else "SWAP"
         verdict = verdict_of(product, code)
         if verdict in ("unknown", "duplicate"):
-            self._tell("unknown", order.order_id, f"{code} {text}"[:120])
+            self._unknown(order.client_order_id, "new", f"{code} {text}"[:120])
             return
         self._end(order.client_order_id)
         if verdict == "rate_limited":
@@ -153,6 +158,7 @@ class OrderEntry:
             known = self._known.note(
                 cancel.client_order_id, cancel.instrument, order_id=cancel.order_id
             )
+            known.awaited = "cancel"
             if known.is_algo and not known.child_id:
                 calls.append(self._cancel_algo(cancel, known))
             else:
@@ -165,10 +171,10 @@ class OrderEntry:
         bodies = [self._named(each) for each in cancels]
         place, body = _single_or_batch("trade/cancel-order", "trade/cancel-batch-orders", bodies)
         try:
-            rows = await self._rest.post(place, body, ResultRow)
+            rows = await self._rest.post(place, body, ResultRow, lane="cancel")
         except VenueError as error:
             for cancel in cancels:
-                self._failed(cancel.order_id, "cancel_rejected", error)
+                self._failed(cancel, "cancel", error)
             return
         for cancel, sent in zip(cancels, bodies, strict=True):
             row = _result_of(sent, rows)
@@ -180,7 +186,7 @@ class OrderEntry:
         # Not a plain order, or an ended one. An algo order of an earlier process?
         if is_absent and known and not known.algo_id and await self._canceled_algo(cancel, known):
             return
-        await self._changed(cancel.order_id, cancel.client_order_id, row, "cancel_rejected")
+        await self._changed(cancel, "cancel", row)
 
     async def _canceled_algo(self, cancel: CancelRequest, known: KnownOrder) -> bool:
         """Whether the venue takes the cancel of an algo order of this client id."""
@@ -188,7 +194,7 @@ class OrderEntry:
             return False
         body = [{"instId": cancel.instrument, "algoClOrdId": cancel.client_order_id}]
         try:
-            rows = await self._rest.post("trade/cancel-algos", body, ResultRow)
+            rows = await self._rest.post("trade/cancel-algos", body, ResultRow, lane="cancel")
         except VenueError:
             return False
         return bool(rows) and rows[0].code == "0"
@@ -197,12 +203,12 @@ class OrderEntry:
         ids = {"algoId": known.algo_id} if known.algo_id else {"algoClOrdId": known.client_id}
         body = [{"instId": cancel.instrument, **ids}]
         try:
-            rows = await self._rest.post("trade/cancel-algos", body, ResultRow)
+            rows = await self._rest.post("trade/cancel-algos", body, ResultRow, lane="cancel")
         except VenueError as error:
-            self._failed(cancel.order_id, "cancel_rejected", error)
+            self._failed(cancel, "cancel", error)
             return
         row = rows[0] if len(rows) == 1 else None
-        await self._changed(cancel.order_id, cancel.client_order_id, row, "cancel_rejected")
+        await self._changed(cancel, "cancel", row)
 
     # Amends.
 
@@ -212,6 +218,7 @@ class OrderEntry:
             known = self._known.note(
                 replace.client_order_id, replace.instrument, order_id=replace.order_id
             )
+            known.awaited = "replace"
             if known.is_algo and not known.child_id:
                 reason = "an untriggered stop is not amended"
                 self._tell("replace_rejected", replace.order_id, reason)
@@ -230,14 +237,14 @@ class OrderEntry:
         ]
         place, body = _single_or_batch("trade/amend-order", "trade/amend-batch-orders", bodies)
         try:
-            rows = await self._rest.post(place, body, ResultRow, is_bounded=True)
+            rows = await self._rest.post(place, body, ResultRow, lane="new", is_bounded=True)
         except VenueError as error:
             for replace in replaces:
-                self._failed(replace.order_id, "replace_rejected", error)
+                self._failed(replace, "replace", error)
             return
         for replace, sent in zip(replaces, bodies, strict=True):
             row = _result_of(sent, rows)
-            await self._changed(replace.order_id, replace.client_order_id, row, "replace_rejected")
+            await self._changed(replace, "replace", row)
 
     # What both share.
 
@@ -252,28 +259,45 @@ class OrderEntry:
         return {"instId": request.instrument, "clOrdId": request.client_order_id}
 
     async def _changed(
-        self, order_id: int, client_id: str, row: ResultRow | None, refusal: str
+        self, request: CancelRequest | ReplaceRequest, kind: Kind, row: ResultRow | None
     ) -> None:
+        """The result of a cancel or an amend."""
         if row is None:
             self._counters["results_missing"] += 1
-            self._tell("unknown", order_id, "no result for this order")
+            self._unknown(request.client_order_id, kind, "no result for this order")
             return
-        verdict: Verdict = verdict_of("", row.code)
+        verdict = verdict_of("", row.code)
         if verdict in ("done", "canceling"):
             return
         if verdict == "unknown":
-            self._tell("unknown", order_id, f"{row.code} {row.text}"[:120])
+            self._unknown(request.client_order_id, kind, f"{row.code} {row.text}"[:120])
             return
-        self._tell(refusal, order_id, reason_of("", row.code, row.text))
+        self._answered(request.client_order_id, kind)
+        self._tell(f"{kind}_rejected", request.order_id, reason_of("", row.code, row.text))
         if verdict == "gone":
-            await self._ask(client_id)
+            await self._ask(request.client_order_id)
 
-    def _failed(self, order_id: int, refusal: str, error: VenueError) -> None:
+    def _failed(
+        self, request: CancelRequest | ReplaceRequest, kind: Kind, error: VenueError
+    ) -> None:
         if outcome_of(error) == "unknown":
-            self._tell("unknown", order_id, str(error))
+            self._unknown(request.client_order_id, kind, str(error))
             return
-        is_unknown = isinstance(error, VenueRejected) and verdict_of("", error.code) == "unknown"
-        self._tell("unknown" if is_unknown else refusal, order_id, str(error))
+        self._answered(request.client_order_id, kind)
+        self._tell(f"{kind}_rejected", request.order_id, str(error))
+
+    def _unknown(self, client_id: str, kind: Kind, reason: str) -> None:
+        """Unless a push has settled it before the answer failed."""
+        known = self._known.get(client_id)
+        if known is not None and known.awaited == kind:
+            self._tell("unknown", known.order_id, reason)
+        else:
+            self._counters["answers_overtaken"] += 1
+
+    def _answered(self, client_id: str, kind: Kind) -> None:
+        known = self._known.get(client_id)
+        if known is not None and known.awaited == kind:
+            known.awaited = ""
 
 
 def _single_or_batch(single: str, batch: str, bodies: list[Body]) -> tuple[str, Any]:

@@ -23,8 +23,10 @@ from gateway.api import (
 from gateway.transport.clock import VenueClock
 from gateway.transport.documents import DOCUMENT_BYTES_MAX, JsonReader
 from gateway.transport.outcomes import check_status
+from gateway.transport.rate_limit import NO_HEADROOM, Budget, Lane
 from gateway.transport.rest import RestAnswer, RestPool
 from gateway_okx.errors import verdict_of
+from gateway_okx.limits import RATE_LIMITS, costs_of
 from gateway_okx.rows import Envelope, TimeRow
 from gateway_okx.signing import Signer
 
@@ -34,6 +36,8 @@ Row = TypeVar("Row")
 _PAGE_ROWS = 100
 _PAGES_MAX = 1_000  # 100,000 rows in one question; a venue that goes on is answering nonsense
 _CLOCK_SAMPLES = 3
+# How long a request waits for its turn: a new order soon is no order of now any more.
+_PATIENCE_MS: dict[Lane, int] = {"kill": 2_000, "cancel": 2_000, "query": 20_000, "new": 250}
 _PREFIX = "/api/v5"
 
 
@@ -44,6 +48,7 @@ class OkxRest:
         self,
         url: str,
         signer: Signer,
+        account: str,
         *,
         timeout_ms: int,
         acceptance_window_ms: int,
@@ -59,6 +64,13 @@ class OkxRest:
             headers={"Content-Type": "application/json"},
         )
         self.clock = VenueClock(now_ns)
+        # Nearly every limit is spent by one kind of request alone, so nothing is kept back in it.
+        self.budget = Budget(
+            RATE_LIMITS,
+            now_ns,
+            headroom_percent={limit.name: NO_HEADROOM for limit in RATE_LIMITS},
+        )
+        self._account = account
         self.is_clock_doubted = False
         self._signer = signer
         self._window_ns = acceptance_window_ms * 1_000_000
@@ -75,6 +87,7 @@ class OkxRest:
     async def measure_clock(self) -> None:
         """The venue's time from its public clock; asked again whenever it refuses ours."""
         for _ in range(_CLOCK_SAMPLES):
+            await self._turn("query", "GET", "public/time")
             answer = await self._pool.request("GET", f"{_PREFIX}/public/time")
             (row,) = self._rows(self._envelope(answer), TimeRow, "public/time")
             if not row.time_ms.isdigit():
@@ -90,6 +103,7 @@ class OkxRest:
         path = f"{_PREFIX}/{place}" + (f"?{urlencode(query)}" if query else "")
         if self.is_clock_doubted and not is_public:
             await self.measure_clock()
+        await self._turn("query", "GET", place, query)
         headers = {} if is_public else self._signed("GET", path, "")
         try:
             answer = await self._pool.request("GET", path, headers=headers)
@@ -117,13 +131,14 @@ class OkxRest:
         raise VenueProtocolError(f"okx: {place} has no end")
 
     async def post(
-        self, place: str, body: Any, type: type[Row], *, is_bounded: bool = False
+        self, place: str, body: Any, type: type[Row], *, lane: Lane, is_bounded: bool = False
     ) -> list[Row]:
         """A change. Item results come back for codes 0, 1 and 2; `is_bounded` sets expTime, after
         which OKX discards the request (docs-v5, transaction timeouts; orders and amends only)."""
         path, text = f"{_PREFIX}/{place}", msgspec.json.encode(body).decode()
         if self.is_clock_doubted:
             await self.measure_clock()
+        await self._turn(lane, "POST", place, body)
         headers = self._signed("POST", path, text)
         if is_bounded:
             headers["expTime"] = str((self.clock.now_ns() + self._window_ns) // 1_000_000)
@@ -137,6 +152,11 @@ class OkxRest:
             # An answer nobody can read proves nothing about what the request did.
             self._counters["unreadable_answers"] += 1
             raise OutcomeUnknown(f"{place}: {error}") from error
+
+    async def _turn(self, lane: Lane, method: str, place: str, body: Any = None) -> None:
+        """Wait for room in the limits. Raises VenueRateLimited, and then nothing was sent."""
+        costs = costs_of(method, place, self._account, body)
+        await self.budget.wait(lane, costs, _PATIENCE_MS[lane])
 
     def _signed(self, method: str, path: str, body: str) -> dict[str, str]:
         return self._signer.headers(method, path, body, self.clock.now_ns())
