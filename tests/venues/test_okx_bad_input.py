@@ -144,6 +144,8 @@ async def test_orders_and_fills_of_people_are_told_and_never_dropped(directory):
         by_hand = venue.place(
             "net", {**terms, "side": "sell", "px": "52000", "sz": "1", "clOrdId": "handmade"}
         )
+        for price in ("52001", "52002"):  # without a client id
+            venue.place("net", {**terms, "side": "sell", "px": price, "sz": "1"})
         made.link.session.gap_opened("asked by the test")
         made.link.session.gap_closed()
         await eventually(
@@ -155,7 +157,9 @@ async def test_orders_and_fills_of_people_are_told_and_never_dropped(directory):
         made.link.session.gap_opened("again")
         made.link.session.gap_closed()
         await eventually(lambda: made.link.health.is_reconciled, "reconciliation")
-        (adopted,) = [row for row in made.native.orders(True) if row["is_external"]]
-        await made.cancel(int(adopted["order_id"]))
-        await made.reaches(int(adopted["order_id"]), "CANCELED")
+        adopted = [int(row["order_id"]) for row in made.native.orders(True) if row["is_external"]]
+        assert len(adopted) == 3
+        await made.together(*(made.cancel(each) for each in adopted))
+        for each in adopted:
+            await made.reaches(each, "CANCELED")
         assert venue.open_orders("net") == []

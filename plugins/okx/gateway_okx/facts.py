@@ -10,7 +10,7 @@ import msgspec
 
 from gateway.api import MarkReport, VenueProtocolError
 from gateway_okx import translate
-from gateway_okx.known_orders import KnownOrder, KnownOrders
+from gateway_okx.known_orders import KnownOrder, KnownOrders, key_of
 from gateway_okx.rest import read_rows
 from gateway_okx.rows import AlgoRow, EventRow, MarkRow, OrderRow, TickerRow
 
@@ -66,7 +66,7 @@ class Facts:
         report = translate.order_report(self._account, row)  # reads every word before one is told
         fill = translate.fill_of_push(self._account, row)
         client_id = translate.own_id(row)
-        known = self._known.get(client_id) if client_id else None
+        known = self._known.get(key_of(client_id, row.order_id))
         if row.algo_client_id and not row.client_id:
             known = self._known.note(
                 client_id, row.symbol, is_algo=True, algo_id=row.algo_id, child_id=row.order_id
@@ -113,12 +113,10 @@ class Facts:
 
     def _on_algo(self, row: AlgoRow) -> None:
         report = translate.algo_report(self._account, row)
-        if not row.client_id:
-            self._tell("order_seen", report)
-            return
         child_id = row.child_ids[0] if row.child_ids else ""
+        key = key_of(row.client_id, row.algo_id)
         known = self._known.note(
-            row.client_id, row.symbol, is_algo=True, algo_id=row.algo_id, child_id=child_id
+            key, row.symbol, is_algo=True, algo_id=row.algo_id, child_id=child_id
         )
         if not known.order_id:
             self._tell("order_seen", report)

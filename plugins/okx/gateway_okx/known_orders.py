@@ -5,10 +5,16 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["KnownOrder", "KnownOrders"]
+__all__ = ["KnownOrder", "KnownOrders", "key_of"]
 
 _ENDED_MAX = 20_000
 _CHILDREN_MAX = 20_000
+
+
+def key_of(client_id: str, venue_id: str) -> str:
+    """The client id, or the venue's for an order that a person placed without one. No client id
+    has a # in it."""
+    return client_id or f"#{venue_id}"
 
 
 class KnownOrder(msgspec.Struct, kw_only=True):
@@ -27,7 +33,7 @@ class KnownOrder(msgspec.Struct, kw_only=True):
 
 
 class KnownOrders:
-    """By client order id; children of algo orders by their own id too."""
+    """By `key_of`; children of algo orders by their own id too."""
 
     def __init__(self) -> None:
         self._orders: dict[str, KnownOrder] = {}
@@ -62,7 +68,8 @@ class KnownOrders:
 
     def parent_of(self, child_id: str) -> str:
         """The client id of the algo order behind a plain one, or ""."""
-        return self._children.get(child_id, "")
+        key = self._children.get(child_id, "")
+        return "" if key.startswith("#") else key
 
     def end(self, order: KnownOrder) -> None:
         """It may still be asked about; the oldest ended ones are forgotten."""

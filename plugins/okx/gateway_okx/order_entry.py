@@ -23,7 +23,7 @@ from gateway.api import (
 from gateway.transport.outcomes import outcome_of
 from gateway_okx import translate
 from gateway_okx.errors import reason_of, verdict_of
-from gateway_okx.known_orders import KnownOrder, KnownOrders
+from gateway_okx.known_orders import KnownOrder, KnownOrders, key_of
 from gateway_okx.rest import OkxRest
 from gateway_okx.rows import ResultRow
 
@@ -155,9 +155,7 @@ class OrderEntry:
         plain: list[CancelRequest] = []
         calls: list[Awaitable[None]] = []
         for cancel in cancels:
-            known = self._known.note(
-                cancel.client_order_id, cancel.instrument, order_id=cancel.order_id
-            )
+            known = self._known.note(_key(cancel), cancel.instrument, order_id=cancel.order_id)
             known.awaited = "cancel"
             if known.is_algo and not known.child_id:
                 calls.append(self._cancel_algo(cancel, known))
@@ -181,7 +179,7 @@ class OrderEntry:
             await self._canceled(cancel, row)
 
     async def _canceled(self, cancel: CancelRequest, row: ResultRow | None) -> None:
-        known = self._known.get(cancel.client_order_id)
+        known = self._known.get(_key(cancel))
         is_absent = row is not None and row.code == "51400"
         # Not a plain order, or an ended one. An algo order of an earlier process?
         if is_absent and known and not known.algo_id and await self._canceled_algo(cancel, known):
@@ -192,7 +190,10 @@ class OrderEntry:
         """Whether the venue takes the cancel of an algo order of this client id."""
         if known.order_id and not known.is_algo and not cancel.venue_order_id:
             return False
-        body = [{"instId": cancel.instrument, "algoClOrdId": cancel.client_order_id}]
+        ids = {"algoClOrdId": cancel.client_order_id}
+        if not cancel.client_order_id:
+            ids = {"algoId": cancel.venue_order_id}
+        body = [{"instId": cancel.instrument, **ids}]
         try:
             rows = await self._rest.post("trade/cancel-algos", body, ResultRow, lane="cancel")
         except VenueError:
@@ -215,9 +216,7 @@ class OrderEntry:
     async def replace(self, replaces: Sequence[ReplaceRequest]) -> None:
         plain: list[ReplaceRequest] = []
         for replace in replaces:
-            known = self._known.note(
-                replace.client_order_id, replace.instrument, order_id=replace.order_id
-            )
+            known = self._known.note(_key(replace), replace.instrument, order_id=replace.order_id)
             known.awaited = "replace"
             if known.is_algo and not known.child_id:
                 reason = "an untriggered stop is not amended"
@@ -250,7 +249,7 @@ class OrderEntry:
 
     def _named(self, request: CancelRequest | ReplaceRequest) -> Body:
         """By the venue's id when it is that of a plain order, else by ours."""
-        known = self._known.get(request.client_order_id)
+        known = self._known.get(_key(request))
         venue_id = request.venue_order_id
         if known is not None and known.is_algo:
             venue_id = known.child_id
@@ -264,26 +263,26 @@ class OrderEntry:
         """The result of a cancel or an amend."""
         if row is None:
             self._counters["results_missing"] += 1
-            self._unknown(request.client_order_id, kind, "no result for this order")
+            self._unknown(_key(request), kind, "no result for this order")
             return
         verdict = verdict_of("", row.code)
         if verdict in ("done", "canceling"):
             return
         if verdict == "unknown":
-            self._unknown(request.client_order_id, kind, f"{row.code} {row.text}"[:120])
+            self._unknown(_key(request), kind, f"{row.code} {row.text}"[:120])
             return
-        self._answered(request.client_order_id, kind)
+        self._answered(_key(request), kind)
         self._tell(f"{kind}_rejected", request.order_id, reason_of("", row.code, row.text))
         if verdict == "gone":
-            await self._ask(request.client_order_id)
+            await self._ask(_key(request))
 
     def _failed(
         self, request: CancelRequest | ReplaceRequest, kind: Kind, error: VenueError
     ) -> None:
         if outcome_of(error) == "unknown":
-            self._unknown(request.client_order_id, kind, str(error))
+            self._unknown(_key(request), kind, str(error))
             return
-        self._answered(request.client_order_id, kind)
+        self._answered(_key(request), kind)
         self._tell(f"{kind}_rejected", request.order_id, str(error))
 
     def _unknown(self, client_id: str, kind: Kind, reason: str) -> None:
@@ -298,6 +297,10 @@ class OrderEntry:
         known = self._known.get(client_id)
         if known is not None and known.awaited == kind:
             known.awaited = ""
+
+
+def _key(request: CancelRequest | ReplaceRequest) -> str:
+    return key_of(request.client_order_id, request.venue_order_id)
 
 
 def _single_or_batch(single: str, batch: str, bodies: list[Body]) -> tuple[str, Any]:

@@ -18,7 +18,7 @@ from gateway.api import (
 )
 from gateway_okx import translate
 from gateway_okx.errors import verdict_of
-from gateway_okx.known_orders import KnownOrders
+from gateway_okx.known_orders import KnownOrders, key_of
 from gateway_okx.rest import OkxRest
 from gateway_okx.rows import (
     AlgoRow,
@@ -60,6 +60,9 @@ class Questions:
         """By our id. The instrument is part of OKX's question, so an order of an earlier process
         is searched for."""
         known = self._known.get(client_id)
+        if client_id.startswith("#"):  # a person's order without a client id: see key_of
+            ids = {"instId": known.symbol, "ordId": client_id[1:]} if known else {}
+            return await self._plain(ids) if known and not known.is_algo else None
         if known is not None and not known.is_algo and known.order_id:
             return await self._plain({"instId": known.symbol, "clOrdId": client_id})
         if known is None or not known.is_algo:
@@ -133,11 +136,9 @@ class Questions:
         return reports
 
     def _note(self, row: AlgoRow) -> None:
-        if row.client_id:
-            child_id = row.child_ids[0] if row.child_ids else ""
-            self._known.note(
-                row.client_id, row.symbol, is_algo=True, algo_id=row.algo_id, child_id=child_id
-            )
+        child_id = row.child_ids[0] if row.child_ids else ""
+        key = key_of(row.client_id, row.algo_id)
+        self._known.note(key, row.symbol, is_algo=True, algo_id=row.algo_id, child_id=child_id)
 
     # Facts of the account.
 
