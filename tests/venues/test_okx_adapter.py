@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from okx_desk import SWAP, Desk, desk, eventually, simulated
 
+from gateway.api import RefusedError
+
 pytestmark = pytest.mark.asyncio
 
 
@@ -134,6 +136,31 @@ async def test_a_stop_waits_triggers_and_keeps_its_identity(directory):
             await made.reaches(limit, "CANCELED")
         fills = await made.adapter.fills("net", 0)
         assert {fill.client_order_id for fill in fills} <= {made.client_id(limit)}
+
+
+async def test_a_stop_that_is_already_passed_is_refused_and_does_not_wait(directory):
+    async with desk(directory) as made:
+        passed = await made.submit(type="stop", price="", trigger_price="49000")
+        assert (await made.reaches(passed, "REJECTED"))["reason"]
+        assert made.simulator.algos.orders == {}
+
+
+async def test_maintenance_stops_new_orders_until_it_is_over(directory):
+    async with desk(directory) as made:
+        order_id = await made.submit()
+        await made.reaches(order_id, "NEW")
+        sockets, end_ms = made.simulator.sockets, 1_900_000_000_000
+        sockets.tell_status("completed", end_ms)  # of an earlier one
+        sockets.tell_status("ongoing", end_ms, service="10")  # of spreads
+        sockets.tell_status("ongoing", end_ms)
+        await eventually(lambda: not made.link.health.is_reconciled, "the maintenance")
+        assert "upgrade" in made.link.health.reason
+        with pytest.raises(RefusedError, match="NOT_RECONCILED"):
+            await made.submit()
+        await made.cancel(order_id)
+        await made.reaches(order_id, "CANCELED")
+        sockets.tell_status("completed", end_ms)
+        await eventually(lambda: made.link.health.is_reconciled, "the end of it")
 
 
 async def test_a_reduce_only_stop_fills_under_its_own_name(directory):

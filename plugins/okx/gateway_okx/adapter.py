@@ -37,8 +37,8 @@ from gateway_okx.facts import Facts
 from gateway_okx.known_orders import KnownOrders
 from gateway_okx.order_entry import OrderEntry
 from gateway_okx.questions import Questions
-from gateway_okx.rest import OkxRest
-from gateway_okx.rows import CancelAllAfterRow, ConfigRow, InstrumentRow
+from gateway_okx.rest import OkxRest, read_rows
+from gateway_okx.rows import CancelAllAfterRow, ConfigRow, InstrumentRow, StatusRow
 from gateway_okx.settings import OkxSettings
 from gateway_okx.signing import Signer
 from gateway_okx.stream import OkxSocket
@@ -48,6 +48,8 @@ __all__ = ["OkxAdapter"]
 log = logging.getLogger(__name__)
 _KINDS = ("SPOT", "SWAP")
 _PRIVATE = [{"channel": "orders", "instType": "ANY"}, {"channel": "balance_and_position"}]
+# WebSocket, trading service, the same in batches of accounts or products.
+_TRADING_SERVICES = ("0", "5", "8", "9")
 _BUSINESS = [{"channel": "orders-algo", "instType": "ANY"}]
 
 
@@ -94,6 +96,8 @@ class OkxAdapter:
         self._sockets: list[OkxSocket] = []
         self._down: set[str] = set()
         self._has_gap = False
+        self._is_maintained = False
+        self._spot_mode = "cash"
         self._is_up = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._questions = Questions(self._rest, self._known, terms.account, self.counters)
@@ -104,7 +108,7 @@ class OkxAdapter:
             tell=self._on,
             ask=self._ask_again,
             is_spot=self._is_spot,
-            trade_mode=terms.trade_mode,
+            trade_mode=self._trade_mode,
             counters=self.counters,
         )
 
@@ -147,8 +151,7 @@ class OkxAdapter:
             self._socket("business", _BUSINESS, is_signed=True),
         ]
         self._down = {"private", "business"}
-        if public := self._public_topics():
-            self._sockets.append(self._socket("public", public, is_signed=False))
+        self._sockets.append(self._socket("public", self._public_topics(), is_signed=False))
         for socket in self._sockets:
             socket.start()
 
@@ -170,18 +173,23 @@ class OkxAdapter:
 
     def _public_topics(self) -> list[dict[str, str]]:
         topics = [{"channel": "instruments", "instType": kind} for kind in _KINDS]
-        for symbol, listed in self._listed.items():
+        topics.append({"channel": "status"})
+        for symbol, listed in self._listed.items() if self._settings.has_marks else ():
             topics.append({"channel": "tickers", "instId": symbol})
             if listed.kind != "spot":
                 topics.append({"channel": "mark-price", "instId": symbol})
-        return topics if self._settings.has_marks else []
+        return topics
 
     def _socket_up(self, name: str) -> None:
         self._down.discard(name)
         if self._down:
             return
         self._is_up.set()
-        if self._has_gap:
+        self._close_gap()
+
+    def _close_gap(self) -> None:
+        """Once all private sockets are up and no maintenance is under way."""
+        if self._has_gap and not self._down and not self._is_maintained:
             self._has_gap = False
             self._on("gap_closed")
 
@@ -190,7 +198,6 @@ class OkxAdapter:
         whose age the gateway watches itself."""
         if name == "public":
             log.warning("%s: %s", self.venue, reason)
-            self._facts.forget_listings()
             return
         self._down.add(name)
         if not self._has_gap:
@@ -235,13 +242,42 @@ class OkxAdapter:
             self._on("gap_opened", str(error)[:120])
             self._on("gap_closed")
 
-    def _on_market_rows(self, channel: str, kind: str, data: list[msgspec.Raw]) -> None:
+    def _on_market_rows(self, channel: str, _: str, data: list[msgspec.Raw]) -> None:
         try:
-            if self._facts.take_market(channel, kind, data):
-                self._on("instruments_changed")
+            if channel == "instruments":
+                self._on_listings(data)
+            elif channel == "status":
+                for row in read_rows(data, StatusRow, channel):
+                    self._on_status(row)
+            else:
+                self._facts.take_market(channel, data)
         except VenueProtocolError as error:
             self.counters["unreadable_market_rows"] += 1
             log.warning("%s: %s", self.venue, error)
+
+    def _on_listings(self, data: list[msgspec.Raw]) -> None:
+        """A push may repeat what is known: only what differs is news."""
+        for raw in data:
+            listed = self._read_listing(raw)
+            if listed is None or not self._settings.wants(listed.venue_symbol):
+                continue
+            if self._listed.get(listed.venue_symbol) != listed:
+                self._on("instruments_changed")
+                return
+
+    def _on_status(self, row: StatusRow) -> None:
+        """The first push tells the latest change, which may be long over (docs-v5, status channel,
+        copy of 2026-06-15). Trading is back when it is `completed`."""
+        is_ours = row.service in _TRADING_SERVICES
+        if not is_ours or row.environment != ("2" if self._settings.is_demo else "1"):
+            return
+        if row.state in ("ongoing", "pre_open"):
+            self._is_maintained = self._has_gap = True
+            until_ns = translate.time_ns(row.end_ms, "end") if row.end_ms else None
+            self._on("maintenance", until_ns, row.title[:80])
+        elif row.state in ("completed", "canceled") and self._is_maintained:
+            self._is_maintained = False
+            self._close_gap()
 
     async def _tell_funding(self) -> None:
         """The stream says that funding was paid, not which: the bills of the last hours do."""
@@ -342,7 +378,13 @@ class OkxAdapter:
         rows = await self._rest.get("account/config", {}, ConfigRow)
         if len(rows) != 1:
             raise VenueProtocolError(f"okx: {len(rows)} account configurations")
+        # Spot without borrowing is `cash`; the modes of several currencies (3) and of portfolio
+        # margin (4) trade it as `cross` (docs-v5, place order, copy of 2026-06-15).
+        self._spot_mode = "cross" if rows[0].level in ("3", "4") else "cash"
         return rows[0]
+
+    def _trade_mode(self, symbol: str) -> str:
+        return self._spot_mode if self._is_spot(symbol) else self._settings.trade_mode
 
     def _is_spot(self, symbol: str) -> bool:
         listed = self._listed.get(symbol)

@@ -33,7 +33,6 @@ class Facts:
         self._tell = tell
         self._counters = counters
         self._marks: dict[str, MarkReport] = {}
-        self._listed_kinds: set[str] = set()
 
     def take(self, channel: str, data: list[msgspec.Raw]) -> bool:
         """One push of a private socket; True = funding was paid. Every readable row is told, then
@@ -138,13 +137,8 @@ class Facts:
 
     # The market.
 
-    def take_market(self, channel: str, kind: str, data: list[msgspec.Raw]) -> bool:
-        """One push of the public socket; True = listings have changed. The first push of a kind
-        is the list itself."""
-        if channel == "instruments":
-            is_news = kind in self._listed_kinds
-            self._listed_kinds.add(kind)
-            return is_news
+    def take_market(self, channel: str, data: list[msgspec.Raw]) -> None:
+        """One push of prices."""
         if channel == "mark-price":
             for mark in read_rows(data, MarkRow, channel):
                 self._mark(mark.symbol, mark=_price(mark.mark, "markPx"), time_ms=mark.time_ms)
@@ -157,11 +151,6 @@ class Facts:
                     last=_price(row.last, "last"),
                     time_ms=row.time_ms,
                 )
-        return False
-
-    def forget_listings(self) -> None:
-        """A new connection begins with the list again."""
-        self._listed_kinds.clear()
 
     def _mark(self, symbol: str, *, time_ms: str, **prices: str | None) -> None:
         """Mark and ticker come apart; what is told holds the newest of both."""

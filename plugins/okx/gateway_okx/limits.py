@@ -28,7 +28,7 @@ _BY_REQUEST: Final = {
     "POST trade/amend-order": _Limit("amend", 60, "instrument"),
     "POST trade/amend-batch-orders": _Limit("batch_amends", 300, "instrument"),
     "POST trade/order-algo": _Limit("algo_order", 20, "instrument"),
-    "POST trade/cancel-algos": _Limit("algo_cancel", 20, "account"),
+    "POST trade/cancel-algos": _Limit("algo_cancel", 20, "instrument"),
     "POST trade/cancel-all-after": _Limit("cancel_all_after", 1, window_ms=1_000),
     "GET trade/order": _Limit("order_query", 60, "instrument"),
     "GET trade/orders-pending": _Limit("open_orders", 60),

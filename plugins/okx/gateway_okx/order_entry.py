@@ -46,7 +46,7 @@ class OrderEntry:
         tell: Tell,
         ask: Callable[[str], Awaitable[None]],
         is_spot: Callable[[str], bool],
-        trade_mode: str,
+        trade_mode: Callable[[str], str],
         counters: Counter[str],
     ) -> None:
         self._rest = rest
@@ -83,7 +83,9 @@ class OrderEntry:
     async def _submit_plain(self, orders: Sequence[OrderRequest]) -> None:
         bodies = [
             translate.order_body(
-                order, is_spot=self._is_spot(order.instrument), trade_mode=self._trade_mode
+                order,
+                is_spot=self._is_spot(order.instrument),
+                trade_mode=self._trade_mode(order.instrument),
             )
             for order in orders
         ]
@@ -100,7 +102,8 @@ class OrderEntry:
 
     async def _submit_algo(self, order: OrderRequest) -> None:
         is_spot = self._is_spot(order.instrument)
-        body = translate.algo_body(order, is_spot=is_spot, trade_mode=self._trade_mode)
+        trade_mode = self._trade_mode(order.instrument)
+        body = translate.algo_body(order, is_spot=is_spot, trade_mode=trade_mode)
         try:
             rows = await self._rest.post("trade/order-algo", body, ResultRow, lane="new")
         except VenueError as error:

@@ -25,6 +25,7 @@ __all__ = [
     "OrderRow",
     "PositionRow",
     "ResultRow",
+    "StatusRow",
     "TickerRow",
     "TimeRow",
 ]
@@ -97,6 +98,20 @@ class EventRow(msgspec.Struct, frozen=True, rename={"event": "eventType"}):
     """Of balance_and_position, only why it came."""
 
     event: str
+
+
+class StatusRow(
+    msgspec.Struct,
+    frozen=True,
+    rename={"service": "serviceType", "environment": "env", "end_ms": "end"},
+):
+    """Maintenance: announced, under way or over."""
+
+    state: str
+    service: str
+    environment: str
+    title: str = ""
+    end_ms: str = ""
 
 
 class InstrumentRow(

@@ -75,6 +75,8 @@ _TYPES: Final[dict[str, tuple[OrderTypeName, TimeInForceName]]] = {
     "post_only": ("limit", "gtc"),
     "mmp": ("limit", "gtc"),
     "mmp_and_post_only": ("limit", "gtc"),
+    "elp": ("limit", "gtc"),
+    "op_fok": ("limit", "fok"),
     "ioc": ("limit", "ioc"),
     "fok": ("limit", "fok"),
     "market": ("market", "ioc"),
@@ -223,18 +225,19 @@ def order_body(order: OrderRequest, *, is_spot: bool, trade_mode: str) -> Body:
 
 
 def algo_body(order: OrderRequest, *, is_spot: bool, trade_mode: str) -> Body:
-    """A stop. `trigger` fires in either direction; only `conditional` may be reduce-only."""
+    """A stop is the stop loss of a `conditional` order. Not a `trigger` order: that fires when its
+    price is crossed in either direction, so one that is already passed would wait for the way
+    back, while this one is refused (docs-v5, place algo order, copy of 2026-06-15)."""
     body = _head(order, is_spot=is_spot, trade_mode=trade_mode)
-    body["algoClOrdId"] = order.client_order_id
-    body["sz"] = order.quantity
-    execution = order.price if order.type == "stop_limit" else "-1"
-    if "reduceOnly" in body:
-        names = {"ordType": "conditional", "slTriggerPx": order.trigger_price}
-        body |= {**names, "slOrdPx": execution, "slTriggerPxType": "last"}
-    else:
-        names = {"ordType": "trigger", "triggerPx": order.trigger_price}
-        body |= {**names, "orderPx": execution, "triggerPxType": "last"}
-    if is_spot:
+    body |= {
+        "algoClOrdId": order.client_order_id,
+        "ordType": "conditional",
+        "sz": order.quantity,
+        "slTriggerPx": order.trigger_price,
+        "slTriggerPxType": "last",
+        "slOrdPx": order.price if order.type == "stop_limit" else "-1",
+    }
+    if is_spot and order.type == "stop" and order.side == "buy":
         body["tgtCcy"] = "base_ccy"
     return body
 
@@ -250,7 +253,7 @@ def amend_body(replace: ReplaceRequest, request_id: str) -> Body:
 def _head(order: OrderRequest, *, is_spot: bool, trade_mode: str) -> Body:
     body: Body = {
         "instId": order.instrument,
-        "tdMode": "cash" if is_spot else trade_mode,
+        "tdMode": trade_mode,
         "side": order.side,
     }
     if is_spot:

@@ -45,6 +45,8 @@ class Algos:
             raise Refusal("51000", "posSide")
         last = venue.last_price(product.inst_id)
         rises = body.get("side") == "buy" if last is None else Fraction(trigger) >= last
+        if kind == "conditional" and last is not None and rises != (body.get("side") == "buy"):
+            raise Refusal("51278" if body.get("side") == "buy" else "51280")
         now = venue.now_ms()
         order = AlgoOrder(
             algo_id=venue.next_id(),

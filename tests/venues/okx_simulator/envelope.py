@@ -37,6 +37,8 @@ TEXTS = {
     "51121": "Order quantity must be a multiple of the lot size.",
     "51169": "Order failed because you don't have any positions in this direction for this contract"
     " to reduce or close.",
+    "51278": "SL trigger price cannot be lower than the last price",
+    "51280": "SL trigger price cannot be higher than the last price",
     "51400": "Order cancellation failed as the order has been filled, canceled or does not exist.",
     "51401": "Cancellation failed as the order is already canceled.",
     "51402": "Cancellation failed as the order is already completed.",

@@ -109,11 +109,15 @@ class OkxOrder:
             "uTime": str(self.updated_ms),
         }
 
-    def push(self, **changes: str) -> Row:
-        """As the orders channel shows it. A push without a new fill still repeats the last one."""
-        fill = self.last_fill
+    def push(self, *, is_fill: bool, **changes: str) -> Row:
+        """As the orders channel shows it; the fill fields are those of this very update."""
+        fill = self.last_fill if is_fill else {}
         return {
             **self.row(),
+            "tradeId": fill.get("tradeId", ""),
+            "fillSz": fill.get("fillSz", "0"),
+            "fillPx": fill.get("fillPx", ""),
+            "fillTime": fill.get("fillTime", ""),
             "amendResult": "",
             "amendSource": "",
             "code": "0",

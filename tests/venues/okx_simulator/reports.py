@@ -36,7 +36,7 @@ class Reports:
     def config(self, account: str) -> Row:
         is_hedged = self._venue.holder(account).is_hedge_mode
         return {
-            "acctLv": "3",
+            "acctLv": "2",
             "acctStpMode": "cancel_maker",
             "autoLoan": False,
             "ctIsoMode": "automatic",

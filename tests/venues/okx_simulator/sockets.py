@@ -21,7 +21,16 @@ __all__ = ["Connection", "SocketFace"]
 
 Row = dict[str, Any]
 IDLE_SECONDS_MAX = 30.0
-_PUBLIC = {"books", "bbo-tbt", "books5", "tickers", "mark-price", "funding-rate", "instruments"}
+_PUBLIC = {
+    "books",
+    "bbo-tbt",
+    "books5",
+    "tickers",
+    "mark-price",
+    "funding-rate",
+    "instruments",
+    "status",
+}
 _PRIVATE = {"orders", "positions", "account", "balance_and_position"}
 _BUSINESS = {"orders-algo"}
 _CHANNELS = {"public": _PUBLIC, "private": _PRIVATE, "business": _BUSINESS}
@@ -95,6 +104,26 @@ class SocketFace:
             for topic in connection.topics:
                 if topic["channel"] in ("mark-price", "tickers"):
                     self._push_market(connection, topic, is_first=False)
+
+    def tell_status(self, state: str, end_ms: int, service: str = "5") -> None:
+        """Maintenance of a service (docs-v5, status channel)."""
+        row = {
+            "begin": "",
+            "end": str(end_ms),
+            "href": "",
+            "preOpenBegin": "",
+            "scheDesc": "",
+            "serviceType": service,
+            "state": state,
+            "system": "unified",
+            "maintType": "1",
+            "env": "1",
+            "title": "Trading account system upgrade",
+            "ts": str(self._venue.now_ms()),
+        }
+        for connection in self.connections:
+            if {"channel": "status"} in connection.topics:
+                connection.put("status", {"arg": {"channel": "status"}, "data": [row]})
 
     def notice_upgrade(self) -> None:
         """60 s before the line is closed (docs-v5, notification)."""
@@ -289,7 +318,7 @@ class SocketFace:
                 action = "snapshot" if is_first else "update"
                 connection.put("books", {"arg": topic, "action": action, "data": [row]})
             return
-        if channel == "instruments" and not is_first:
+        if channel == "status" or (channel == "instruments" and not is_first):
             return
         connection.put(channel, {"arg": topic, "data": self._market_rows(channel, topic, now)})
 

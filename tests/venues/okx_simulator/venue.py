@@ -381,7 +381,7 @@ class OkxVenue:
         order.updated_ms = row["venue_time_ns"] // 1_000_000
         order.last_fill = self._fill_row(order, row, fee)
         self.fills[order.account].append(order.last_fill)
-        self._tell(order)
+        self._tell(order, is_fill=True)
         self._push(order.account, "positions", order.product, [])
         self._push(order.account, "account", None, [])
         self._push(order.account, "balance_and_position", order.product, [{"eventType": "filled"}])
@@ -423,8 +423,9 @@ class OkxVenue:
         order.updated_ms = self.now_ms()
         self._tell(order)
 
-    def _tell(self, order: OkxOrder, **changes: str) -> None:
-        self._push(order.account, "orders", order.product, [order.push(**changes)])
+    def _tell(self, order: OkxOrder, *, is_fill: bool = False, **changes: str) -> None:
+        row = order.push(is_fill=is_fill, **changes)
+        self._push(order.account, "orders", order.product, [row])
 
     def _bill_funding(self, row: Row) -> None:
         product = self.products[row["instrument"]]
