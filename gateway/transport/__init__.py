@@ -4,6 +4,7 @@ Public for plugins. Must never import another room than gateway.api, nor know an
 """
 
 from gateway.transport.backoff import Backoff
+from gateway.transport.book import BookBuilder, BookLevel, BookState, BookUpdate
 from gateway.transport.budget_rows import LocalRows, SharedRows
 from gateway.transport.clock import VenueClock
 from gateway.transport.documents import (
@@ -36,6 +37,8 @@ from gateway.transport.signing import (
     hmac_sha512_base64,
     is_same_signature,
 )
+from gateway.transport.websocket import Send, SocketSettings, SocketShard
+from gateway.transport.websocket_pool import MakeShard, PendingReplies, SocketPool
 
 __all__ = [
     "DOCUMENT_BYTES_MAX",
@@ -45,6 +48,10 @@ __all__ = [
     "NEVER_NS",
     "NO_HEADROOM",
     "Backoff",
+    "BookBuilder",
+    "BookLevel",
+    "BookState",
+    "BookUpdate",
     "Budget",
     "Ed25519Key",
     "FrameRouter",
@@ -54,11 +61,17 @@ __all__ = [
     "Lane",
     "LargeDocument",
     "LocalRows",
+    "MakeShard",
     "Nonces",
     "Outcome",
+    "PendingReplies",
     "RestAnswer",
     "RestPool",
+    "Send",
     "SharedRows",
+    "SocketPool",
+    "SocketSettings",
+    "SocketShard",
     "VenueClock",
     "check_status",
     "check_unique_keys",

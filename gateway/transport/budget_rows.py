@@ -157,10 +157,10 @@ class SharedRows:
             _, version, idle_ns, count, checksum = _ROW_HEAD.unpack_from(self._map, known.offset)
         if version != known.version:
             state = self._state(known.offset, version, idle_ns, count, checksum)
-            if state is None or len(state) != len(known.row.dump()):
+            if state is None or (state and len(state) != len(known.row.dump())):
                 self.torn += 1
                 known.row.fill(now_ns)
-            else:
+            elif state:  # none of a row that was placed and not yet saved
                 known.row.load(state)
             known.version = version
         return known.row
@@ -202,8 +202,9 @@ class SharedRows:
                 break
         if not spare:
             raise ValueError(f"{_ROWS} budgets are in use already")
-        version = _ROW_HEAD.unpack_from(self._map, spare)[1]
-        self._map[spare : spare + _ROW_HEAD.size] = _ROW_HEAD.pack(name, version, 0, 0, 0)
+        version = _ROW_HEAD.unpack_from(self._map, spare)[1] + 1
+        head = _ROW_HEAD.pack(name, version, 0, 0, crc32(b"", crc32(_COVERED.pack(version, 0, 0))))
+        self._map[spare : spare + len(head)] = head
         return spare
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
-START_S = 1_700_000_000.0  # A wall clock, so that windows turn where they do at a venue.
+START_NS = 1_699_999_990_000_000_000  # A wall clock: windows turn where they do at a venue.
 
 
 class _Selector(selectors.DefaultSelector):
@@ -21,7 +21,7 @@ class _Selector(selectors.DefaultSelector):
 
 class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
-        self.now_s = START_S
+        self.now_s = 0.0
         selector = _Selector()
         selector.loop = self
         super().__init__(selector)
@@ -30,7 +30,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self.now_s
 
     def now_ns(self) -> int:
-        return round(self.now_s * 1e6) * 1_000
+        return START_NS + round(self.now_s * 1e9)
 
 
 def run_virtual(coroutine: Coroutine[Any, Any, Result], loop: VirtualLoop | None = None) -> Result:
