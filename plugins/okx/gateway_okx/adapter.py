@@ -123,7 +123,7 @@ class OkxAdapter:
             await self.instruments()
             await self._config()
             self._port = port
-            self._open_sockets()
+            await self._open_sockets()
             async with asyncio.timeout(self._settings.timeout_ms / 1_000 + 5.0):
                 await self._is_up.wait()
         except TimeoutError as error:
@@ -143,7 +143,7 @@ class OkxAdapter:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._rest.close()
 
-    def _open_sockets(self) -> None:
+    async def _open_sockets(self) -> None:
         self._is_up.clear()
         self._has_gap = False
         self._sockets = [
@@ -153,7 +153,7 @@ class OkxAdapter:
         self._down = {"private", "business"}
         self._sockets.append(self._socket("public", self._public_topics(), is_signed=False))
         for socket in self._sockets:
-            socket.start()
+            await socket.start()
 
     def _socket(self, name: str, topics: list[dict[str, str]], *, is_signed: bool) -> OkxSocket:
         return OkxSocket(

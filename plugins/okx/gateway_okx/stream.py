@@ -1,5 +1,6 @@
-"""One WebSocket of OKX: log in, subscribe, keep alive by ping, hand rows on, come back for ever.
-What a row means is the adapter's business; a frame that makes no sense ends the connection.
+"""One WebSocket of OKX on the toolkit's line: log in, subscribe, hand rows on. Up means that every
+subscription was confirmed. What a row means is the adapter's business; a frame that makes no sense
+ends the line.
 
 Rules (docs-v5, WebSocket overview and notification, read 2026-11-21): `ping` as text within 30 s of
 silence, `pong` back; event `notice` with code 64008 announces the end of the connection.
@@ -8,39 +9,33 @@ silence, `pong` back; event `notice` with code 64008 announces the end of the co
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
-import aiohttp
 import msgspec
 
-from gateway.api import VenueProtocolError
-from gateway.transport.backoff import Backoff
-from gateway.transport.documents import JsonReader
+from gateway.api import VenueProtocolError, VenueUnavailable
+from gateway.transport.documents import FRAME_BYTES_MAX, JsonReader
+from gateway.transport.websocket import Send, SocketSettings, SocketShard
 from gateway_okx.rows import Frame
 
 __all__ = ["OkxSocket"]
 
-Topic = dict[str, str]
-_FRAME_BYTES_MAX = 4 * 1024 * 1024
 _TOPICS_PER_MESSAGE = 100  # A subscription may not exceed 64 KB; a topic has about 60 bytes.
-
-
-class _Down(Exception):
-    """The connection is of no use any more; its text is the reason."""
+_CONFIRMATIONS_S = 5.0
+_PONG_MS = 5_000
 
 
 class OkxSocket:
-    """One connection. `on_rows(channel, kind, data)` gets every push between `on_up()`, when login
-    and all subscriptions are answered, and `on_down(reason)`."""
+    """`on_rows(channel, kind, data)` gets every push; between `on_up()` and `on_down(reason)` none
+    is missing."""
 
     def __init__(
         self,
         url: str,
-        topics: Sequence[Topic],
+        topics: Sequence[dict[str, str]],
         *,
         login: Callable[[], dict[str, Any]] | None,
         on_rows: Callable[[str, str, list[msgspec.Raw]], None],
@@ -48,107 +43,106 @@ class OkxSocket:
         on_down: Callable[[str], None],
         random: Random,
         counters: Counter[str],
-        silence_max_s: float = 25.0,
-        connect_timeout_s: float = 5.0,
+        silence_max_s: float,
     ) -> None:
-        self._url = url
         self.name = url.rpartition("/")[2]
-        self._topics = list(topics)
-        self._login = login
+        self._topics = [_text(topic) for topic in topics]
+        self._login_row = login
         self._on_rows = on_rows
         self._on_up = on_up
         self._on_down = on_down
-        self._backoff = Backoff(0.1, 10.0, random)
         self._counters = counters
-        self._silence_s = silence_max_s
-        self._connect_s = connect_timeout_s
-        self._frames = JsonReader(Frame, f"okx {self.name} frame", bytes_max=_FRAME_BYTES_MAX)
-        self._is_up = False
-        self._task: asyncio.Task[None] | None = None
+        self._frames = JsonReader(Frame, f"okx {self.name} frame", bytes_max=FRAME_BYTES_MAX)
+        self._logged_in: asyncio.Future[None] | None = None
+        self._missing = 0  # subscriptions that are not confirmed
+        self._is_sent = self._is_up = False
+        self._deadline: asyncio.TimerHandle | None = None
+        self._shard = SocketShard(
+            f"okx {self.name}",
+            url,
+            SocketSettings(
+                text_ping="ping",
+                text_pong="pong",
+                ping_every_ms=int(silence_max_s * 1_000),
+                pong_max_ms=_PONG_MS,
+            ),
+            random=random,
+            on_frame=self._on_frame,
+            on_up=lambda _: self._sent(),
+            on_down=self._ended,
+            login=self._login if login is not None else None,
+            subscribe_frames=self._subscribe_frames,
+        )
 
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name=f"okx_{self.name}")
+    async def start(self) -> None:
+        """Keep the line from now on."""
+        await self._shard.subscribe(*self._topics)
+        await self._shard.start()
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await self._shard.stop()
+        self._forget_deadline()
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                async with aiohttp.ClientSession() as session:
-                    await self._follow(session)
-            except (_Down, VenueProtocolError, aiohttp.ClientError, OSError) as error:
-                self._go_down(f"{self.name}: {type(error).__name__.lstrip('_')}: {error}"[:200])
-            await asyncio.sleep(self._backoff.next_s())
+    async def _login(self, send: Send) -> None:
+        assert self._login_row is not None
+        self._logged_in = asyncio.get_running_loop().create_future()
+        await send(_text(self._login_row()))
+        await self._logged_in
 
-    def _go_down(self, reason: str) -> None:
-        self._counters[f"{self.name}_disconnects"] += 1
-        if self._is_up:
-            self._is_up = False
-            self._on_down(reason)
+    def _subscribe_frames(self, topics: Sequence[str]) -> list[str]:
+        self._missing, self._is_sent = len(topics), False
+        chunks = [
+            topics[at : at + _TOPICS_PER_MESSAGE]
+            for at in range(0, len(topics), _TOPICS_PER_MESSAGE)
+        ]
+        return [f'{{"op":"subscribe","args":[{",".join(chunk)}]}}' for chunk in chunks]
 
-    async def _follow(self, session: aiohttp.ClientSession) -> None:
-        """One connection, from login to its end, which is always a `_Down`."""
-        async with asyncio.timeout(self._connect_s):
-            socket = await session.ws_connect(self._url, max_msg_size=_FRAME_BYTES_MAX)
-        async with socket:
-            async with asyncio.timeout(self._connect_s):
-                await self._prepare(socket)
-            self._is_up = True
-            self._backoff.reset()
-            self._on_up()
-            is_quiet = False
-            while True:
-                try:
-                    text = await self._text(socket, self._silence_s)
-                except TimeoutError:
-                    if is_quiet:
-                        raise _Down("no pong") from None
-                    is_quiet = True
-                    await socket.send_str("ping")
-                    continue
-                is_quiet = False
-                if text != "pong":
-                    self._take(self._frames.read(text.encode()))
-
-    async def _prepare(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        if self._login is not None:
-            await self._say(socket, self._login())
-            while (await self._answer(socket)).event != "login":
-                pass
-        for at in range(0, len(self._topics), _TOPICS_PER_MESSAGE):
-            args = self._topics[at : at + _TOPICS_PER_MESSAGE]
-            await self._say(socket, {"op": "subscribe", "args": args})
-        missing = len(self._topics)
-        while missing:
-            missing -= (await self._answer(socket)).event == "subscribe"
-
-    async def _answer(self, socket: aiohttp.ClientWebSocketResponse) -> Frame:
-        frame = self._frames.read((await self._text(socket, None)).encode())
-        self._take(frame)
-        return frame
-
-    async def _say(self, socket: aiohttp.ClientWebSocketResponse, row: dict[str, Any]) -> None:
-        await socket.send_str(msgspec.json.encode(row).decode())
-
-    async def _text(self, socket: aiohttp.ClientWebSocketResponse, within_s: float | None) -> str:
-        message = await socket.receive(timeout=within_s)
-        if message.type is not aiohttp.WSMsgType.TEXT:
-            raise _Down(f"closed by the venue ({socket.close_code})")
-        text: str = message.data
-        return text
-
-    def _take(self, frame: Frame) -> None:
+    def _on_frame(self, _: SocketShard, data: bytes) -> None:
+        frame = self._frames.read(data)
         if frame.arg is not None and not frame.event:
             self._on_rows(frame.arg.channel, frame.arg.kind, frame.data)
-        elif frame.event == "error":
-            raise _Down(f"error {frame.code} {frame.msg[:80]}")
-        elif frame.event == "notice":
-            self._counters["notices"] += 1
-            raise _Down(f"notice {frame.code}")
+        elif frame.event == "subscribe":
+            self._missing -= 1
+            self._perhaps_up()
+        elif frame.event == "login":
+            if self._logged_in is not None and not self._logged_in.done():
+                self._logged_in.set_result(None)
+        elif frame.event in ("error", "notice"):
+            self._counters[f"{frame.event}s"] += 1
+            raise VenueUnavailable(f"{frame.event} {frame.code} {frame.msg[:80]}")
         elif not frame.event:
             raise VenueProtocolError(f"okx {self.name}: a frame that is neither push nor event")
+
+    def _sent(self) -> None:
+        self._is_sent = True
+        self._forget_deadline()
+        loop = asyncio.get_running_loop()
+        self._deadline = loop.call_later(_CONFIRMATIONS_S, self._check_confirmed)
+        self._perhaps_up()
+
+    def _perhaps_up(self) -> None:
+        if self._is_sent and not self._missing and not self._is_up:
+            self._is_up = True
+            self._forget_deadline()
+            self._on_up()
+
+    def _check_confirmed(self) -> None:
+        if not self._is_up:
+            self._shard.drop(f"{self._missing} subscriptions were not confirmed")
+
+    def _ended(self, _: SocketShard, reason: str) -> None:
+        self._counters[f"{self.name}_disconnects"] += 1
+        self._is_sent = False
+        self._forget_deadline()
+        if self._is_up:
+            self._is_up = False
+            self._on_down(f"{self.name}: {reason}"[:200])
+
+    def _forget_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+def _text(row: dict[str, Any]) -> str:
+    return msgspec.json.encode(row).decode()
