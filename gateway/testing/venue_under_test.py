@@ -67,8 +67,9 @@ class VenueUnderTest(ABC):
         """End, with everything that was started."""
 
     @abstractmethod
-    def adapter(self, url: str, *, timeout_ms: int) -> VenueAdapter:
-        """A new adapter for the venue at `url` (the proxy's); requests give up after the time."""
+    def adapter(self, url: str, *, account: str, timeout_ms: int) -> VenueAdapter:
+        """A new adapter for the venue at `url` (the proxy's) that trades on `account` at least;
+        requests give up after the time."""
 
     @abstractmethod
     def secrets(self) -> Sequence[str]:

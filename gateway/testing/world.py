@@ -43,6 +43,7 @@ class World:
         self.url = url
         self.port = RecordingPort()
         self.timeout_ms = PATIENT_MS
+        self.account = venue.account  # a case may choose the other one before it connects
         self._adapter: VenueAdapter | None = None
         self._numbers = itertools.count(1)
 
@@ -50,7 +51,9 @@ class World:
     def adapter(self) -> VenueAdapter:
         """The adapter, built at the first use."""
         if self._adapter is None:
-            self._adapter = self.venue.adapter(self.url, timeout_ms=self.timeout_ms)
+            self._adapter = self.venue.adapter(
+                self.url, account=self.account, timeout_ms=self.timeout_ms
+            )
         return self._adapter
 
     @property
@@ -85,7 +88,7 @@ class World:
         terms: dict[str, Any] = {
             "order_id": order_id,
             "client_order_id": self.ids().encode(order_id),
-            "account": self.venue.account,
+            "account": self.account,
             "instrument": self.venue.instrument,
             "side": side,
             "type": "limit" if price is not None else "market",

@@ -92,11 +92,12 @@ async def two_levels(world: World) -> None:
 
 @case(254, "in hedge mode both legs are kept apart", "has_hedge_mode")
 async def legs(world: World) -> None:
+    assert world.venue.hedge_account, "declared, and the venue under test has no such account"
+    world.account = account = world.venue.hedge_account
     await world.connect()
-    account = world.venue.hedge_account
     for side in ("buy", "sell"):
         leg = world.venue.leg_of(side)
-        order = await world.fill(side, account=account, leg=leg)
+        order = await world.fill(side, leg=leg)
         [fill] = assert_told_as_judged(world, order)
         assert fill.leg == leg
     stated = {row.leg: row.quantity for row in await world.adapter.positions(account)}
@@ -145,11 +146,11 @@ async def funding(world: World) -> None:
     await world.venue.pay_funding()
     told = await world.port.until(lambda: world.port.of("funded"), "the payment")
     report = told[0].get("funding", 0)
-    asked = await world.adapter.funding(world.venue.account, 0)
+    asked = await world.adapter.funding(world.account, 0)
     assert [(row.reference, Decimal(row.amount)) for row in asked] == [
         (report.reference, Decimal(report.amount))
     ]
     assert 0 < len(report.reference.encode()) <= 40
-    assert [row.reference for row in await world.adapter.funding(world.venue.account, 0)] == [
+    assert [row.reference for row in await world.adapter.funding(world.account, 0)] == [
         report.reference
     ]

@@ -298,7 +298,7 @@ def _working(world: World, order: OrderRequest) -> list[tuple[Decimal, Decimal]]
 async def mass_cancel(world: World) -> None:
     await world.connect()
     orders = [await world.rest("buy"), await world.rest("sell")]
-    await world.adapter.cancel_all(world.venue.account)  # type: ignore[attr-defined]
+    await world.adapter.cancel_all(world.account)  # type: ignore[attr-defined]
     for order in orders:
         await _ended(world, order)
         assert all(report.state in CLOSED for report in world.at_venue(order))
@@ -309,6 +309,6 @@ async def dead_man(world: World) -> None:
     await world.connect()
     order = await world.rest()
     arm = world.adapter.arm_dead_man  # type: ignore[attr-defined]
-    await arm(world.venue.account, world.manifest.dead_man_ms_max)
-    await arm(world.venue.account, 0)
+    await arm(world.account, world.manifest.dead_man_ms_max)
+    await arm(world.account, 0)
     assert [report.state for report in world.at_venue(order)] == ["new"]

@@ -58,7 +58,7 @@ async def not_asked(world: World) -> None:
     await world.connect()
     order = await world.rest()
     await world.proxy.refuse()
-    adapter, account = world.adapter, world.venue.account
+    adapter, account = world.adapter, world.account
     questions: dict[str, Callable[[], Awaitable[object]]] = {
         "query_order": lambda: adapter.query_order(account, order.client_order_id),
         "open_orders": lambda: adapter.open_orders(account),
@@ -105,7 +105,7 @@ async def open_orders(world: World) -> None:
     with contextlib.suppress(NotImplementedError):  # nobody else may trade here
         price = world.far("buy", 30)
         foreign.append(await world.venue.place_elsewhere("buy", price, world.venue.quantity))
-    reports = await world.adapter.open_orders(world.venue.account)
+    reports = await world.adapter.open_orders(world.account)
     wanted = {order.client_order_id for order in orders} | set(foreign)
     assert {report.client_order_id for report in reports} == wanted
     assert all(report.state not in CLOSED for report in reports)
@@ -117,7 +117,7 @@ async def fills(world: World) -> None:
     for side in ("buy", "sell", "buy"):
         await world.fill(side)
     judged = [fill_key(fill) for fill in world.venue.fills()]
-    asked = await world.adapter.fills(world.venue.account, 0)
+    asked = await world.adapter.fills(world.account, 0)
     assert [fill_key(fill) for fill in asked] == judged
     assert {fill_key(fill) for fill in world.port.fills()} == set(judged)
     for told, fill in zip(asked, world.venue.fills(), strict=True):
@@ -125,7 +125,7 @@ async def fills(world: World) -> None:
             assert Decimal(getattr(told, name)) == Decimal(getattr(fill, name)), name
         assert (told.side, told.client_order_id) == (fill.side, fill.client_order_id)
     since = world.venue.fills()[-1].venue_time_ns
-    newest = await world.adapter.fills(world.venue.account, since)
+    newest = await world.adapter.fills(world.account, since)
     assert judged[-1] in [fill_key(fill) for fill in newest]
 
 
@@ -140,7 +140,7 @@ async def pages(world: World) -> None:
         await world.venue.trade("sell", order.price or "", world.venue.quantity)
     judged = [fill_key(fill) for fill in world.venue.fills()]
     assert len(judged) >= wanted
-    asked = await world.adapter.fills(world.venue.account, 0)
+    asked = await world.adapter.fills(world.account, 0)
     assert sorted(fill_key(fill) for fill in asked) == sorted(judged)
 
 
@@ -149,7 +149,7 @@ async def positions(world: World) -> None:
     await world.connect()
     for side, quantity, held in (("sell", "1", "-1"), ("buy", "3", "2"), ("sell", "2", "0")):
         await world.fill(side, world.times(quantity))  # type: ignore[arg-type]
-        reports = await world.adapter.positions(world.venue.account)
+        reports = await world.adapter.positions(world.account)
         ours = [row for row in reports if row.instrument == world.venue.instrument]
         total = sum((Decimal(row.quantity) for row in ours), Decimal(0))
         assert total == Decimal(held) * Decimal(world.venue.quantity), f"after {side} {quantity}"
@@ -163,11 +163,11 @@ async def balances(world: World) -> None:
     judged = {
         row.currency: Decimal(row.total)
         for row in world.venue.balances()
-        if row.account == world.venue.account and Decimal(row.total)
+        if row.account == world.account and Decimal(row.total)
     }
     asked = {
         row.currency: Decimal(row.total)
-        for row in await world.adapter.balances(world.venue.account)
+        for row in await world.adapter.balances(world.account)
         if Decimal(row.total)
     }
     assert asked == judged
@@ -177,7 +177,7 @@ async def balances(world: World) -> None:
 async def borrow(world: World) -> None:
     await world.connect()
     ask = world.adapter.borrow_interest  # type: ignore[attr-defined]
-    first = await ask(world.venue.account, 0)
-    again = await ask(world.venue.account, 0)
+    first = await ask(world.account, 0)
+    again = await ask(world.account, 0)
     assert [row.reference for row in first] == [row.reference for row in again]
     assert len({(row.currency, row.reference) for row in first}) == len(first)

@@ -46,11 +46,16 @@ async def cut(world: World) -> None:
     assert world.filled_of(order) == Decimal(order.quantity), "the new line tells nothing"
 
 
-@case(402, "a line that tells nothing although it stands is a gap")
+@case(402, "a line that tells nothing while something happens is a gap, or it is asked for")
 async def silence(world: World) -> None:
     await world.connect()
     world.proxy.hold_streams()
-    await world.port.until(lambda: "gap_opened" in _gaps(world), "a gap")
+    await world.venue.show("sell", world.at(1), world.times("10"))
+    order = world.order("buy", world.at(5))
+    await world.submit(order)
+    await world.port.until(
+        lambda: "gap_opened" in _gaps(world) or world.fills_of(order), "a gap, or the fill"
+    )
 
 
 @case(403, "what executes while the line is cut is found by a question")
@@ -63,7 +68,7 @@ async def missed(world: World) -> None:
         lambda: "gap_closed" in _gaps(world), "the end of the gap after a missed fill"
     )
     judged = [fill_key(fill) for fill in world.judged_fills(order)]
-    asked = [fill_key(fill) for fill in await world.adapter.fills(world.venue.account, 0)]
+    asked = [fill_key(fill) for fill in await world.adapter.fills(world.account, 0)]
     assert judged and asked == judged
 
 
@@ -96,5 +101,5 @@ async def garbage(world: World) -> None:
 
     if not _gaps(world):
         await world.port.until(is_known, "a fill after the garbage")
-    asked = [fill_key(fill) for fill in await world.adapter.fills(world.venue.account, 0)]
+    asked = [fill_key(fill) for fill in await world.adapter.fills(world.account, 0)]
     assert asked == [fill_key(fill) for fill in world.venue.fills()]

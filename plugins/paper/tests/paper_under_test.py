@@ -65,7 +65,7 @@ class PaperVenue(VenueUnderTest):
         await self._venue.stop()
         self._folder.cleanup()
 
-    def adapter(self, url, *, timeout_ms):
+    def adapter(self, url, *, account, timeout_ms):
         settings = {"url": url, "timeout_ms": timeout_ms, "silence_max_s": self.silence_max_s}
         return self.adapter_class("paper", settings, {"key": KEY, "secret": SECRET})
 
