@@ -38,7 +38,7 @@ from gateway_okx.known_orders import KnownOrders
 from gateway_okx.order_entry import OrderEntry
 from gateway_okx.questions import Questions
 from gateway_okx.rest import OkxRest, read_rows
-from gateway_okx.rows import CancelAllAfterRow, ConfigRow, InstrumentRow, StatusRow
+from gateway_okx.rows import CancelAllAfterRow, ConfigRow, Frame, InstrumentRow, StatusRow
 from gateway_okx.settings import OkxSettings
 from gateway_okx.signing import Signer
 from gateway_okx.stream import OkxSocket
@@ -160,7 +160,7 @@ class OkxAdapter:
             f"{self._settings.socket_url}/{name}",
             topics,
             login=self._login if is_signed else None,
-            on_rows=self._on_rows if is_signed else self._on_market_rows,
+            on_frame=self._on_rows if is_signed else self._on_market_rows,
             on_up=lambda: self._socket_up(name),
             on_down=lambda reason: self._socket_down(name, reason),
             random=self._random,
@@ -231,9 +231,9 @@ class OkxAdapter:
         if self._port is not None:
             getattr(self._port, fact)(*values, **named)
 
-    def _on_rows(self, channel: str, _: str, data: list[msgspec.Raw]) -> None:
+    def _on_rows(self, frame: Frame) -> None:
         try:
-            if self._facts.take(channel, data):
+            if frame.arg is not None and self._facts.take(frame.arg.channel, frame.data):
                 self._start(self._tell_funding())
         except VenueProtocolError as error:
             # What it said is not known, so facts may be missing: ask for all of them.
@@ -242,7 +242,8 @@ class OkxAdapter:
             self._on("gap_opened", str(error)[:120])
             self._on("gap_closed")
 
-    def _on_market_rows(self, channel: str, _: str, data: list[msgspec.Raw]) -> None:
+    def _on_market_rows(self, frame: Frame) -> None:
+        channel, data = frame.arg.channel if frame.arg else "", frame.data
         try:
             if channel == "instruments":
                 self._on_listings(data)

@@ -13,6 +13,7 @@ __all__ = [
     "AlgoRow",
     "BalanceRow",
     "BillRow",
+    "BookRow",
     "CancelAllAfterRow",
     "ConfigRow",
     "Envelope",
@@ -347,6 +348,16 @@ class Holding(msgspec.Struct, frozen=True, rename={"currency": "ccy", "cash": "c
 
 class BalanceRow(msgspec.Struct, frozen=True):
     details: list[Holding]
+
+
+class BookRow(msgspec.Struct, frozen=True, rename={"sequence": "seqId", "previous": "prevSeqId"}):
+    """A snapshot (`previous` -1) or what changed; levels are price, size and two fields more."""
+
+    bids: list[list[str]]
+    asks: list[list[str]]
+    sequence: int
+    previous: int
+    checksum: int = 0
 
 
 class MarkRow(
