@@ -329,6 +329,9 @@ class OkxAdapter:
             log.error("%s: %s is not listed any more", self.venue, symbol)
             found[symbol] = msgspec.structs.replace(self._listed[symbol], is_tradable=False)
         self._listed = found
+        for socket in self._sockets:
+            if socket.name == "public":
+                await socket.add(self._public_topics())  # of what is listed since
         return list(found.values())
 
     def _read_listing(self, raw: msgspec.Raw) -> Instrument | None:

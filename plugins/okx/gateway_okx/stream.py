@@ -81,6 +81,10 @@ class OkxSocket:
         await self._shard.subscribe(*self._topics)
         await self._shard.start()
 
+    async def add(self, topics: Sequence[dict[str, str]]) -> None:
+        """Subscribe to what is not subscribed yet."""
+        await self._shard.subscribe(*(_text(topic) for topic in topics))
+
     async def stop(self) -> None:
         await self._shard.stop()
         for task in list(self._tasks):
