@@ -39,6 +39,27 @@ async def test_an_order_lives_and_every_step_is_told(directory):
         await made.judge(order_id)
 
 
+async def test_orders_over_the_socket_live_as_those_by_rest(directory):
+    async with desk(directory, order_entry="socket") as made:
+        one, dear, other = await made.together(
+            made.submit(price="48000"),
+            made.submit(price="48001", quantity="100000"),
+            made.submit(price="48002"),
+        )
+        assert (await made.settled(dear))["reason"] == "insufficient_funds"
+        await made.replace(one, price="48010", quantity="3")
+        await eventually(lambda: made.row(one)["price"] == "48010")
+        await made.together(made.cancel(one), made.cancel(other))
+        for order_id in (one, other):
+            await made.reaches(order_id, "CANCELED")
+        stop = await made.submit(type="stop", price="", trigger_price="51000")
+        await made.reaches(stop, "UNTRIGGERED")
+        posts = [place for place, _ in made.simulator.rest.requests if place.startswith("POST")]
+        assert posts == ["POST trade/order-algo"]
+        await made.judge(one)
+        made.judge_all()
+
+
 async def test_a_batch_has_a_result_for_each_of_its_orders(directory):
     async with desk(directory) as made:
         good, dear, other = await made.together(

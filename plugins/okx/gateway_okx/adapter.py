@@ -41,6 +41,7 @@ from gateway_okx.rest import OkxRest, read_rows
 from gateway_okx.rows import CancelAllAfterRow, ConfigRow, Frame, InstrumentRow, StatusRow
 from gateway_okx.settings import OkxSettings
 from gateway_okx.signing import Signer
+from gateway_okx.socket_entry import SocketEntry
 from gateway_okx.stream import OkxSocket
 
 __all__ = ["OkxAdapter"]
@@ -92,6 +93,7 @@ class OkxAdapter:
         )
         self._known = KnownOrders()
         self._listed: dict[str, Instrument] = {}
+        self._codes: dict[str, int] = {}  # numbers of instruments, for the socket
         self._port: AdapterPort | None = None
         self._sockets: list[OkxSocket] = []
         self._down: set[str] = set()
@@ -102,8 +104,14 @@ class OkxAdapter:
         self._tasks: set[asyncio.Task[None]] = set()
         self._questions = Questions(self._rest, self._known, terms.account, self.counters)
         self._facts = Facts(terms.account, self._known, tell=self._on, counters=self.counters)
-        self._entry = OrderEntry(
+        over_socket = SocketEntry(
             self._rest,
+            socket=self._private_socket,
+            code_of=self._codes.get,
+            timeout_ms=terms.timeout_ms,
+        )
+        self._entry = OrderEntry(
+            over_socket if terms.order_entry == "socket" else self._rest,
             self._known,
             tell=self._on,
             ask=self._ask_again,
@@ -167,6 +175,9 @@ class OkxAdapter:
             counters=self.counters,
             silence_max_s=self._settings.silence_max_s,
         )
+
+    def _private_socket(self) -> OkxSocket | None:
+        return self._sockets[0] if self._sockets else None
 
     def _login(self) -> dict[str, Any]:
         return self._signer.login(self._rest.clock.now_ns())
@@ -337,6 +348,8 @@ class OkxAdapter:
     def _read_listing(self, raw: msgspec.Raw) -> Instrument | None:
         try:
             row = msgspec.json.decode(raw, type=InstrumentRow)
+            if row.code is not None:
+                self._codes[row.symbol] = row.code
             return translate.instrument(self.venue, row)
         except (msgspec.DecodeError, VenueProtocolError) as error:
             self.counters["unreadable_listings"] += 1

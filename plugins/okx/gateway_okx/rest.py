@@ -90,7 +90,7 @@ class OkxRest:
         samples alone: one of before may be the best of all and of another time."""
         clock = VenueClock(self._now_ns)
         for _ in range(_CLOCK_SAMPLES):
-            await self._turn("query", "GET", "public/time")
+            await self.turn("query", "GET", "public/time")
             try:
                 answer = await self._pool.request("GET", f"{_PREFIX}/public/time")
                 envelope = self._envelope(answer)
@@ -112,7 +112,7 @@ class OkxRest:
         path = f"{_PREFIX}/{place}" + (f"?{urlencode(query)}" if query else "")
         if self.is_clock_doubted and not is_public:
             await self.measure_clock()
-        await self._turn("query", "GET", place, query)
+        await self.turn("query", "GET", place, query)
         headers = {} if is_public else self._signed("GET", path, "")
         try:
             answer = await self._pool.request("GET", path, headers=headers)
@@ -150,22 +150,38 @@ class OkxRest:
                 await self.measure_clock()
             except VenueProtocolError as error:
                 raise VenueUnavailable(f"{place} not sent: {error}") from error
-        await self._turn(lane, "POST", place, body)
+        await self.turn(lane, "POST", place, body)
         headers = self._signed("POST", path, text)
         if is_bounded:
-            headers["expTime"] = str((self.clock.now_ns() + self._window_ns) // 1_000_000)
+            headers["expTime"] = self.deadline_ms()
         answer = await self._pool.request("POST", path, headers=headers, body=text)
         try:
             envelope = self._envelope(answer)
-            if envelope.code not in ("0", "1", "2") or not envelope.data:
-                self._raise_for(envelope.code, envelope.msg)
-            return self._rows(envelope, type, place)
         except VenueProtocolError as error:
-            # An answer nobody can read proves nothing about what the request did.
-            self._counters["unreadable_answers"] += 1
-            raise OutcomeUnknown(f"{place}: {error}") from error
+            raise self._unreadable(place, error) from error
+        return self.results(envelope.code, envelope.msg, envelope.data, type, place)
 
-    async def _turn(self, lane: Lane, method: str, place: str, body: Any = None) -> None:
+    def results(
+        self, code: str, text: str, data: Sequence[msgspec.Raw], type: type[Row], place: str
+    ) -> list[Row]:
+        """The items of an answer to a change, REST's or the socket's."""
+        if code not in ("0", "1", "2") or not data:
+            self._raise_for(code, text)
+        try:
+            return read_rows(data, type, place)
+        except VenueProtocolError as error:
+            raise self._unreadable(place, error) from error
+
+    def deadline_ms(self) -> str:
+        """expTime of a request that leaves now."""
+        return str((self.clock.now_ns() + self._window_ns) // 1_000_000)
+
+    def _unreadable(self, place: str, error: VenueProtocolError) -> OutcomeUnknown:
+        """An answer nobody can read proves nothing about what the request did."""
+        self._counters["unreadable_answers"] += 1
+        return OutcomeUnknown(f"{place}: {error}")
+
+    async def turn(self, lane: Lane, method: str, place: str, body: Any = None) -> None:
         """Wait for room in the limits. Raises VenueRateLimited, and then nothing was sent."""
         costs = costs_of(method, place, self._account, body)
         await self.budget.wait(lane, costs, _PATIENCE_MS[lane])

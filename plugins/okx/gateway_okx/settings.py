@@ -20,6 +20,7 @@ class OkxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     trade_mode: str = "cross"  # margin mode of swaps: cross | isolated
     instruments: tuple[str, ...] = ()  # OKX's spelling; none = all spot pairs and swaps
     has_marks: bool = True
+    order_entry: str = "rest"  # rest | socket
     timeout_ms: int = 3_000
     acceptance_window_ms: int = 5_000
     silence_max_s: float = 20.0  # OKX cuts after 30 s without a word
@@ -37,6 +38,8 @@ class OkxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             raise ValueError("socket_url: a ws(s) address is needed")
         if terms.trade_mode not in ("cross", "isolated"):
             raise ValueError("trade_mode: cross or isolated")
+        if terms.order_entry not in ("rest", "socket"):
+            raise ValueError("order_entry: rest or socket")
         if not 0 < terms.silence_max_s < 30:
             raise ValueError("silence_max_s: above 0 and below 30")
         if not 0 < terms.acceptance_window_ms <= 30_000:

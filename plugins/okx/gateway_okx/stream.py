@@ -19,6 +19,7 @@ import msgspec
 from gateway.api import VenueError, VenueProtocolError, VenueUnavailable
 from gateway.transport.documents import FRAME_BYTES_MAX, JsonReader
 from gateway.transport.websocket import Send, SocketSettings, SocketShard
+from gateway.transport.websocket_pool import PendingReplies
 from gateway_okx.rows import Frame
 
 __all__ = ["OkxSocket"]
@@ -56,6 +57,7 @@ class OkxSocket:
         self._logged_in: asyncio.Future[None] | None = None
         self._missing = 0  # subscriptions that are not confirmed
         self._is_sent = self._is_up = False
+        self._replies: PendingReplies[Frame] = PendingReplies()
         self._tasks: set[asyncio.Task[None]] = set()
         self._deadline: asyncio.TimerHandle | None = None
         self._shard = SocketShard(
@@ -80,6 +82,15 @@ class OkxSocket:
         """Keep the line from now on."""
         await self._shard.subscribe(*self._topics)
         await self._shard.start()
+
+    @property
+    def is_up(self) -> bool:
+        """Logged in, and every subscription confirmed."""
+        return self._is_up
+
+    async def ask(self, key: str, text: str, timeout_ms: int) -> Frame:
+        """One operation and its answer. Raises VenueUnavailable (nothing left), OutcomeUnknown."""
+        return await self._replies.ask(self._shard, key, text, timeout_ms)
 
     async def add(self, topics: Sequence[dict[str, str]]) -> None:
         """Subscribe to what is not subscribed yet."""
@@ -120,6 +131,8 @@ class OkxSocket:
         frame = self._frames.read(data)
         if frame.arg is not None and not frame.event:
             self._on_push(frame)
+        elif frame.op and frame.id:
+            self._replies.answer(frame.id, frame)
         elif frame.event == "subscribe":
             self._missing -= not self._is_up
             self._perhaps_up()
@@ -153,6 +166,7 @@ class OkxSocket:
         self._counters[f"{self.name}_disconnects"] += 1
         self._is_sent = False
         self._forget_deadline()
+        self._replies.lose_all(reason)
         if self._is_up:
             self._is_up = False
             self._on_down(f"{self.name}: {reason}"[:200])

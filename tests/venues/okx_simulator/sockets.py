@@ -269,6 +269,9 @@ class SocketFace:
         answer = results(items, do, now_us=lambda: self._venue.now_ns() // 1_000)
         if action == "execute_then_drop":
             connection.abort()
+        elif action == "execute_then_error" and fault is not None:
+            told = msgspec.json.decode(fault.body, type=dict[str, Any])
+            connection.put("reply", {"id": row.get("id", ""), "op": row["op"], **told})
         elif action != "execute_then_silent":
             connection.put("reply", {"id": row.get("id", ""), "op": row["op"], **answer})
 
