@@ -28,7 +28,7 @@ from gateway.venues.reconcile import AccountTerms
 __all__ = ["SWAP", "Desk", "adapter_of", "desk", "eventually", "simulated"]
 
 SWAP = "BTC-USDT-SWAP"
-PATIENCE_SECONDS = 15
+PATIENCE_SECONDS = 60
 LIMITS: dict[str, str | int] = {
     "order_quantity_max": "1000000",
     "order_notional_max": "100000000",

@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from gateway_paper.venue.exact import money_text
 from okx_desk import SWAP, Desk, desk, eventually, simulated
 
 from gateway.api import RefusedError
@@ -115,7 +116,7 @@ async def test_spot_and_inverse_are_counted_in_their_own_units(directory):
         assert made.link.health.breaks == []
         totals = {row["currency"]: Decimal(row["total"]) for row in made.native.balances()}
         held = made.simulator.venue.holder("net").balances
-        assert totals["BTC"] == Decimal(str(float(held["BTC"]))).quantize(totals["BTC"])
+        assert totals["BTC"] == Decimal(money_text(held["BTC"]))
         assert totals["USDT"] == Decimal("974999.95")
 
 
