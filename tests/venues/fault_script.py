@@ -18,7 +18,7 @@ from typing import Literal
 import msgspec
 from aiohttp import web
 
-__all__ = ["CuttingProxy", "Fault", "FaultScript", "answer_under", "send_under"]
+__all__ = ["CuttingProxy", "Fault", "FaultScript", "answer_under", "deliver_under", "send_under"]
 
 RequestFault = Literal[
     "drop",  # cut before anything was executed
@@ -38,7 +38,7 @@ EventFault = Literal["lose", "duplicate", "hold", "reorder", "truncate", "cut", 
 
 
 class Fault(msgspec.Struct, kw_only=True):
-    """One thing that goes wrong. `subject` may hold * and ?; `nth` counts from when it was added."""
+    """One thing that goes wrong. `subject` may hold * and ?; `nth` counts from the adding on."""
 
     subject: str
     action: str
@@ -53,6 +53,7 @@ class Fault(msgspec.Struct, kw_only=True):
     call: Callable[[], None] | None = None
     seen: int = 0
     hits: int = 0
+    tasks: list[asyncio.Task[web.StreamResponse]] = []
 
     def takes(self, subject: str) -> bool:
         """Count this subject and say whether the fault hits it."""
@@ -107,7 +108,8 @@ async def answer_under(
     if action in ("drop", "silent", "error"):
         return await _unexecuted(fault, request)
     if action == "delay":
-        await asyncio.sleep(fault.seconds)
+        # The request is on its way: it arrives though the client has gone meanwhile.
+        return await asyncio.shield(_later(fault, execute))
     answer = await execute()
     if action == "execute_twice":
         answer = await execute()
@@ -126,7 +128,7 @@ async def answer_under(
     return answer
 
 
-async def send_under(
+def deliver_under(
     fault: Fault | None,
     text: str,
     send: Callable[[str], None],
@@ -156,6 +158,29 @@ async def send_under(
         send(text)
     while held:
         send(held.pop(0))
+
+
+async def send_under(
+    fault: Fault | None,
+    text: str,
+    send: Callable[[str], None],
+    abort: Callable[[str], None],
+    held: list[str],
+) -> None:
+    """As deliver_under, for a caller that awaits its sends."""
+    deliver_under(fault, text, send, abort, held)
+
+
+def _later(
+    fault: Fault, execute: Callable[[], Awaitable[web.StreamResponse]]
+) -> asyncio.Task[web.StreamResponse]:
+    async def after() -> web.StreamResponse:
+        await asyncio.sleep(fault.seconds)
+        return await execute()
+
+    task = asyncio.create_task(after())
+    fault.tasks.append(task)
+    return task
 
 
 async def _unexecuted(fault: Fault, request: web.Request) -> web.StreamResponse:
