@@ -1,5 +1,6 @@
 """The adapter of OKX against the simulated venue, under the real runtime."""
 
+import asyncio
 import shutil
 import tempfile
 from decimal import Decimal
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from gateway_paper.venue.exact import money_text
-from okx_desk import SWAP, Desk, desk, eventually, simulated
+from okx_desk import SWAP, Desk, adapter_of, desk, eventually, simulated
 
 from gateway.api import RefusedError
 
@@ -234,6 +235,46 @@ async def test_an_upgrade_notice_and_a_restart_of_the_venue_are_gaps(directory):
         await eventually(lambda: made.link.health.is_reconciled, "reconciliation")
         assert made.position() == 1
         await made.judge(order_id)
+
+
+async def test_a_row_in_doubt_does_not_end_a_gap(directory):
+    async with desk(directory) as made:
+        simulator, faults = made.simulator, made.simulator.faults
+        faults.add("CONNECT business", "error", count=None, status=503)
+        for connection in [c for c in simulator.sockets.connections if c.kind == "business"]:
+            connection.abort()
+        await eventually(lambda: not made.link.health.is_reconciled, "the gap")
+        faults.add("event orders", "rewrite", rewrite=lambda text: text.replace("live", "odd"))
+        simulator.venue.place(
+            "net",
+            {"instId": SWAP, "tdMode": "cross", "ordType": "limit", "side": "buy", "px": "1",
+             "sz": "1"},
+        )  # fmt: skip
+        await eventually(lambda: made.adapter.counters["unreadable_rows"] == 1)
+        await asyncio.sleep(0.2)
+        assert not made.link.health.is_reconciled, "half of the facts cannot be heard"
+        faults.clear()
+        await eventually(lambda: made.link.health.is_reconciled, "reconciliation")
+
+
+async def test_a_connect_that_is_given_up_leaves_nothing_behind():
+    async with simulated() as simulator:
+        adapter = adapter_of(simulator)
+
+        class Port:
+            def __getattr__(self, name):
+                return lambda *values, **named: None
+
+        simulator.faults.add("CONNECT private", "silent", count=None)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await adapter.connect(Port())
+        await eventually(lambda: not simulator.sockets.connections, "the end of the sockets")
+        simulator.faults.clear()
+        await adapter.connect(Port())
+        await eventually(lambda: len(simulator.sockets.connections) == 3, "three sockets")
+        await adapter.close()
+        await eventually(lambda: not simulator.sockets.connections, "the end of the sockets")
 
 
 async def test_a_refused_clock_is_measured_again(directory):

@@ -48,6 +48,7 @@ __all__ = ["OkxAdapter"]
 
 log = logging.getLogger(__name__)
 _KINDS = ("SPOT", "SWAP")
+_DAY_NS = 86_400_000_000_000
 _PRIVATE = [{"channel": "orders", "instType": "ANY"}, {"channel": "balance_and_position"}]
 # WebSocket, trading service, the same in batches of accounts or products.
 _TRADING_SERVICES = ("0", "5", "8", "9")
@@ -137,7 +138,7 @@ class OkxAdapter:
         except TimeoutError as error:
             await self.close()
             raise VenueUnavailable(f"{self.venue}: the streams did not come up") from error
-        except VenueError:
+        except BaseException:  # cancelled too: nothing may go on feeding a port given up
             await self.close()
             raise
 
@@ -204,6 +205,13 @@ class OkxAdapter:
             self._has_gap = False
             self._on("gap_closed")
 
+    def _doubt(self, reason: str) -> None:
+        """Facts may be missing though the lines are up: a reconciliation finds them. While a gap
+        is open its end brings one anyway."""
+        if not self._has_gap:
+            self._on("gap_opened", reason[:120])
+            self._on("gap_closed")
+
     def _socket_down(self, name: str, reason: str) -> None:
         """Without its private sockets the adapter is deaf; without the public one it lacks marks,
         whose age the gateway watches itself."""
@@ -250,8 +258,7 @@ class OkxAdapter:
             # What it said is not known, so facts may be missing: ask for all of them.
             self.counters["unreadable_rows"] += 1
             log.error("%s: %s", self.venue, error)
-            self._on("gap_opened", str(error)[:120])
-            self._on("gap_closed")
+            self._doubt(str(error))
 
     def _on_market_rows(self, frame: Frame) -> None:
         channel, data = frame.arg.channel if frame.arg else "", frame.data
@@ -318,8 +325,7 @@ class OkxAdapter:
         except VenueError as error:
             self.counters["questions_failed"] += 1
             log.warning("%s: %s", self.venue, error)
-            self._on("gap_opened", str(error)[:120])
-            self._on("gap_closed")
+            self._doubt(str(error))
 
     # Questions.
 
@@ -366,15 +372,15 @@ class OkxAdapter:
 
     async def fills(self, account: str, since_ns: int) -> Sequence[FillReport]:
         self._check_account(account)
-        return await self._questions.fills(since_ns)
+        return await self._questions.fills(self._since(since_ns))
 
     async def funding(self, account: str, since_ns: int) -> Sequence[FundingReport]:
         self._check_account(account)
-        return await self._questions.funding(since_ns)
+        return await self._questions.funding(self._since(since_ns))
 
     async def borrow_interest(self, account: str, since_ns: int) -> Sequence[BorrowReport]:
         self._check_account(account)
-        return await self._questions.borrow_interest(since_ns)
+        return await self._questions.borrow_interest(self._since(since_ns))
 
     async def positions(self, account: str) -> Sequence[PositionReport]:
         self._check_account(account)
@@ -390,6 +396,12 @@ class OkxAdapter:
         if mode not in ("net_mode", "long_short_mode"):
             raise VenueProtocolError(f"okx: posMode {mode[:40]!r} is not documented")
         return mode == "long_short_mode"
+
+    def _since(self, since_ns: int) -> int:
+        """A gateway that knows nothing asks for everything; a year at 100 rows a page and five
+        pages a second would take it longer than it waits."""
+        oldest_ns = self._rest.clock.now_ns() - self._settings.history_days * _DAY_NS
+        return max(since_ns, oldest_ns)
 
     async def _config(self) -> ConfigRow:
         rows = await self._rest.get("account/config", {}, ConfigRow)

@@ -23,6 +23,7 @@ class OkxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     order_entry: str = "rest"  # rest | socket
     timeout_ms: int = 3_000
     acceptance_window_ms: int = 5_000
+    history_days: int = 90  # how far back a first start asks for fills, funding and interest
     silence_max_s: float = 20.0  # OKX cuts after 30 s without a word
 
     @classmethod
@@ -42,6 +43,8 @@ class OkxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             raise ValueError("order_entry: rest or socket")
         if not 0 < terms.silence_max_s < 30:
             raise ValueError("silence_max_s: above 0 and below 30")
+        if not 0 < terms.history_days <= 365:
+            raise ValueError("history_days: 1 to 365")
         if not 0 < terms.acceptance_window_ms <= 30_000:
             raise ValueError("acceptance_window_ms: 1 to 30000")
         return terms
