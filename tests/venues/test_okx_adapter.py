@@ -121,6 +121,23 @@ async def test_spot_and_inverse_are_counted_in_their_own_units(directory):
         assert totals["USDT"] == Decimal("974999.95")
 
 
+async def test_futures_and_options_are_held_in_contracts(directory):
+    future, option = "BTC-USD-301227", "BTC-USD-301227-60000-C"
+    terms = {"kinds": ["SWAP", "FUTURES", "OPTION"], "option_families": ["BTC-USD"]}
+    async with desk(directory, instruments=[SWAP, future, option], **terms) as made:
+        made.simulator.quote(future, "50000", "50000.1")
+        made.simulator.quote(option, "0.0500", "0.0505")
+        await eventually(lambda: made.link.health.counters["marks"] > 20, "marks")
+        for symbol, price in ((future, "50000.1"), (option, "0.0505")):
+            bought = await made.submit(instrument=f"{symbol}.okx", price=price, quantity="3")
+            await made.reaches(bought, "FILLED")
+            assert made.position(symbol) == 3
+        bodies = [body for place, body in made.simulator.rest.requests if "trade/order" in place]
+        assert [("posSide" in body) for body in bodies if body.startswith("{")] == [True, False]
+        await made.link.reconciler.run()
+        assert made.link.health.breaks == []
+
+
 async def test_legs_of_a_hedged_account_are_kept_apart(directory):
     async with desk(directory, "hedge") as made:
         terms = {"type": "market", "time_in_force": "ioc", "price": ""}

@@ -47,7 +47,6 @@ from gateway_okx.stream import OkxSocket
 __all__ = ["OkxAdapter"]
 
 log = logging.getLogger(__name__)
-_KINDS = ("SPOT", "SWAP")
 _DAY_NS = 86_400_000_000_000
 _PRIVATE = [{"channel": "orders", "instType": "ANY"}, {"channel": "balance_and_position"}]
 # WebSocket, trading service, the same in batches of accounts or products.
@@ -94,6 +93,7 @@ class OkxAdapter:
         )
         self._known = KnownOrders()
         self._listed: dict[str, Instrument] = {}
+        self._kinds: dict[str, str] = {}
         self._codes: dict[str, int] = {}  # numbers of instruments, for the socket
         self._port: AdapterPort | None = None
         self._sockets: list[OkxSocket] = []
@@ -103,7 +103,9 @@ class OkxAdapter:
         self._spot_mode = "cash"
         self._is_up = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._questions = Questions(self._rest, self._known, terms.account, self.counters)
+        self._questions = Questions(
+            self._rest, self._known, terms.account, terms.kinds, self.counters
+        )
         self._facts = Facts(terms.account, self._known, tell=self._on, counters=self.counters)
         over_socket = SocketEntry(
             self._rest,
@@ -116,7 +118,7 @@ class OkxAdapter:
             self._known,
             tell=self._on,
             ask=self._ask_again,
-            is_spot=self._is_spot,
+            kind_of=self._kind_of,
             trade_mode=self._trade_mode,
             counters=self.counters,
         )
@@ -184,7 +186,7 @@ class OkxAdapter:
         return self._signer.login(self._rest.clock.now_ns())
 
     def _public_topics(self) -> list[dict[str, str]]:
-        topics = [{"channel": "instruments", "instType": kind} for kind in _KINDS]
+        topics = [{"channel": "instruments", "instType": kind} for kind in self._settings.kinds]
         topics.append({"channel": "status"})
         for symbol, listed in self._listed.items() if self._settings.has_marks else ():
             topics.append({"channel": "tickers", "instId": symbol})
@@ -333,8 +335,7 @@ class OkxAdapter:
         """Listings that make no sense are counted and left out; one that vanished stays known, not
         tradable, because orders and positions may still name it."""
         found: dict[str, Instrument] = {}
-        for kind in _KINDS:
-            query = {"instType": kind}
+        for query in self._listing_queries():
             for raw in await self._rest.get(
                 "public/instruments", query, msgspec.Raw, is_public=True
             ):
@@ -351,9 +352,18 @@ class OkxAdapter:
                 await socket.add(self._public_topics())  # of what is listed since
         return list(found.values())
 
+    def _listing_queries(self) -> list[dict[str, str]]:
+        """Options are asked for by family (docs-v5, get instruments, copy of 2026-06-15)."""
+        plain: list[dict[str, str]] = [
+            {"instType": kind} for kind in self._settings.kinds if kind != "OPTION"
+        ]
+        families = self._settings.option_families
+        return plain + [{"instType": "OPTION", "instFamily": family} for family in families]
+
     def _read_listing(self, raw: msgspec.Raw) -> Instrument | None:
         try:
             row = msgspec.json.decode(raw, type=InstrumentRow)
+            self._kinds[row.symbol] = row.kind
             if row.code is not None:
                 self._codes[row.symbol] = row.code
             return translate.instrument(self.venue, row)
@@ -413,12 +423,11 @@ class OkxAdapter:
         return rows[0]
 
     def _trade_mode(self, symbol: str) -> str:
-        return self._spot_mode if self._is_spot(symbol) else self._settings.trade_mode
+        return self._spot_mode if self._kind_of(symbol) == "SPOT" else self._settings.trade_mode
 
-    def _is_spot(self, symbol: str) -> bool:
-        listed = self._listed.get(symbol)
-        # OKX spells spot as BASE-QUOTE and everything else with a third part.
-        return listed.kind == "spot" if listed else symbol.count("-") == 1
+    def _kind_of(self, symbol: str) -> str:
+        """By the listings; before them and after a delisting by the spelling."""
+        return self._kinds.get(symbol) or _spelled_kind(symbol)
 
     def _check_account(self, account: str) -> None:
         if account != self._settings.account:
@@ -427,3 +436,11 @@ class OkxAdapter:
     def _check_accounts(self, requests: Sequence[Any]) -> None:
         for request in requests:
             self._check_account(request.account)
+
+
+def _spelled_kind(symbol: str) -> str:
+    """BTC-USDT, BTC-USDT-SWAP, BTC-USD-261225, BTC-USD-261225-50000-C."""
+    parts = symbol.split("-")
+    if parts[-1] == "SWAP":
+        return "SWAP"
+    return {2: "SPOT", 3: "FUTURES"}.get(len(parts), "OPTION")

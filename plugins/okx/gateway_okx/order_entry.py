@@ -46,7 +46,7 @@ class OrderEntry:
         *,
         tell: Tell,
         ask: Callable[[str], Awaitable[None]],
-        is_spot: Callable[[str], bool],
+        kind_of: Callable[[str], str],
         trade_mode: Callable[[str], str],
         counters: Counter[str],
     ) -> None:
@@ -54,7 +54,7 @@ class OrderEntry:
         self._known = known
         self._tell = tell
         self._ask = ask
-        self._is_spot = is_spot
+        self._kind_of = kind_of
         self._trade_mode = trade_mode
         self._counters = counters
         self._request_ids = itertools.count(1)
@@ -85,7 +85,7 @@ class OrderEntry:
         bodies = [
             translate.order_body(
                 order,
-                is_spot=self._is_spot(order.instrument),
+                kind=self._kind_of(order.instrument),
                 trade_mode=self._trade_mode(order.instrument),
             )
             for order in orders
@@ -102,9 +102,9 @@ class OrderEntry:
             self._placed(order, found.get(order.client_order_id))
 
     async def _submit_algo(self, order: OrderRequest) -> None:
-        is_spot = self._is_spot(order.instrument)
+        kind = self._kind_of(order.instrument)
         trade_mode = self._trade_mode(order.instrument)
-        body = translate.algo_body(order, is_spot=is_spot, trade_mode=trade_mode)
+        body = translate.algo_body(order, kind=kind, trade_mode=trade_mode)
         try:
             rows = await self._requests.post("trade/order-algo", body, ResultRow, lane="new")
         except VenueError as error:
@@ -137,7 +137,7 @@ class OrderEntry:
             self._unknown(order.client_order_id, "new", str(error))
 
     def _refused(self, order: OrderRequest, code: str, text: str) -> None:
-        product = "SPOT" if self._is_spot(order.instrument) else "SWAP"
+        product = self._kind_of(order.instrument)
         verdict = verdict_of(product, code)
         if verdict in ("unknown", "duplicate"):
             self._unknown(order.client_order_id, "new", f"{code} {text}"[:120])
