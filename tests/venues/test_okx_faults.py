@@ -121,7 +121,8 @@ PHASES = [
     server_error_executed,
     server_error_not_executed,
     timeout_said_executed,
-    timeout_said_not_executed,
+    # As slow as the server error, and the same to the gateway.
+    pytest.param(timeout_said_not_executed, marks=pytest.mark.slow),
     rate_limited,
     socket_cut,
     all_sockets_cut,
