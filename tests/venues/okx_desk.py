@@ -28,7 +28,7 @@ from gateway.venues.reconcile import AccountTerms
 __all__ = ["SWAP", "Desk", "adapter_of", "desk", "eventually", "simulated"]
 
 SWAP = "BTC-USDT-SWAP"
-PATIENCE_SECONDS = 15
+PATIENCE_SECONDS = 60
 LIMITS: dict[str, str | int] = {
     "order_quantity_max": "1000000",
     "order_notional_max": "100000000",
@@ -93,7 +93,12 @@ class Desk:
     """One engine with one venue link, as the daemon wires them."""
 
     def __init__(
-        self, directory: Path, simulator: OkxSimulator, account: str, url: str = ""
+        self,
+        directory: Path,
+        simulator: OkxSimulator,
+        account: str,
+        url: str = "",
+        **changes: Any,
     ) -> None:
         for name in ("data", "ring"):
             (directory / name).mkdir(exist_ok=True)
@@ -113,7 +118,7 @@ class Desk:
         self.simulator, self.account = simulator, account
         self.engine = Engine(self.native, instance=1)
         self.drive = HeldDrive(self.native)
-        self.adapter = adapter_of(simulator, account, **({"url": url} if url else {}))
+        self.adapter = adapter_of(simulator, account, **({"url": url} if url else {}), **changes)
         self.engine.define_venue("okx", self.adapter.capabilities)
         self.engine.define_account("okx", account, is_hedge_mode=account == "hedge")
         self.engine.define_strategy("alpha")
@@ -287,12 +292,12 @@ class Desk:
 
 
 @contextlib.asynccontextmanager
-async def desk(directory: Path, account: str = "net") -> AsyncIterator[Desk]:
+async def desk(directory: Path, account: str = "net", **changes: Any) -> AsyncIterator[Desk]:
     """Simulator and desk, connected and reconciled; requests go through `made.line`."""
     async with simulated() as simulator:
         line = CuttingProxy("127.0.0.1", simulator.port)
         await line.start()
-        made = Desk(directory, simulator, account, f"http://127.0.0.1:{line.port}")
+        made = Desk(directory, simulator, account, f"http://127.0.0.1:{line.port}", **changes)
         made.line = line
         try:
             await made.start()

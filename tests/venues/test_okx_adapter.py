@@ -1,12 +1,14 @@
 """The adapter of OKX against the simulated venue, under the real runtime."""
 
+import asyncio
 import shutil
 import tempfile
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from okx_desk import SWAP, Desk, desk, eventually, simulated
+from gateway_paper.venue.exact import money_text
+from okx_desk import SWAP, Desk, adapter_of, desk, eventually, simulated
 
 from gateway.api import RefusedError
 
@@ -37,6 +39,27 @@ async def test_an_order_lives_and_every_step_is_told(directory):
         assert row["reason"] == "requested"
         assert made.position() == 1
         await made.judge(order_id)
+
+
+async def test_orders_over_the_socket_live_as_those_by_rest(directory):
+    async with desk(directory, order_entry="socket") as made:
+        one, dear, other = await made.together(
+            made.submit(price="48000"),
+            made.submit(price="48001", quantity="100000"),
+            made.submit(price="48002"),
+        )
+        assert (await made.settled(dear))["reason"] == "insufficient_funds"
+        await made.replace(one, price="48010", quantity="3")
+        await eventually(lambda: made.row(one)["price"] == "48010")
+        await made.together(made.cancel(one), made.cancel(other))
+        for order_id in (one, other):
+            await made.reaches(order_id, "CANCELED")
+        stop = await made.submit(type="stop", price="", trigger_price="51000")
+        await made.reaches(stop, "UNTRIGGERED")
+        posts = [place for place, _ in made.simulator.rest.requests if place.startswith("POST")]
+        assert posts == ["POST trade/order-algo"]
+        await made.judge(one)
+        made.judge_all()
 
 
 async def test_a_batch_has_a_result_for_each_of_its_orders(directory):
@@ -94,8 +117,25 @@ async def test_spot_and_inverse_are_counted_in_their_own_units(directory):
         assert made.link.health.breaks == []
         totals = {row["currency"]: Decimal(row["total"]) for row in made.native.balances()}
         held = made.simulator.venue.holder("net").balances
-        assert totals["BTC"] == Decimal(str(float(held["BTC"]))).quantize(totals["BTC"])
+        assert totals["BTC"] == Decimal(money_text(held["BTC"]))
         assert totals["USDT"] == Decimal("974999.95")
+
+
+async def test_futures_and_options_are_held_in_contracts(directory):
+    future, option = "BTC-USD-301227", "BTC-USD-301227-60000-C"
+    terms = {"kinds": ["SWAP", "FUTURES", "OPTION"], "option_families": ["BTC-USD"]}
+    async with desk(directory, instruments=[SWAP, future, option], **terms) as made:
+        made.simulator.quote(future, "50000", "50000.1")
+        made.simulator.quote(option, "0.0500", "0.0505")
+        await eventually(lambda: made.link.health.counters["marks"] > 20, "marks")
+        for symbol, price in ((future, "50000.1"), (option, "0.0505")):
+            bought = await made.submit(instrument=f"{symbol}.okx", price=price, quantity="3")
+            await made.reaches(bought, "FILLED")
+            assert made.position(symbol) == 3
+        bodies = [body for place, body in made.simulator.rest.requests if "trade/order" in place]
+        assert [("posSide" in body) for body in bodies if body.startswith("{")] == [True, False]
+        await made.link.reconciler.run()
+        assert made.link.health.breaks == []
 
 
 async def test_legs_of_a_hedged_account_are_kept_apart(directory):
@@ -212,6 +252,46 @@ async def test_an_upgrade_notice_and_a_restart_of_the_venue_are_gaps(directory):
         await eventually(lambda: made.link.health.is_reconciled, "reconciliation")
         assert made.position() == 1
         await made.judge(order_id)
+
+
+async def test_a_row_in_doubt_does_not_end_a_gap(directory):
+    async with desk(directory) as made:
+        simulator, faults = made.simulator, made.simulator.faults
+        faults.add("CONNECT business", "error", count=None, status=503)
+        for connection in [c for c in simulator.sockets.connections if c.kind == "business"]:
+            connection.abort()
+        await eventually(lambda: not made.link.health.is_reconciled, "the gap")
+        faults.add("event orders", "rewrite", rewrite=lambda text: text.replace("live", "odd"))
+        simulator.venue.place(
+            "net",
+            {"instId": SWAP, "tdMode": "cross", "ordType": "limit", "side": "buy", "px": "1",
+             "sz": "1"},
+        )  # fmt: skip
+        await eventually(lambda: made.adapter.counters["unreadable_rows"] == 1)
+        await asyncio.sleep(0.2)
+        assert not made.link.health.is_reconciled, "half of the facts cannot be heard"
+        faults.clear()
+        await eventually(lambda: made.link.health.is_reconciled, "reconciliation")
+
+
+async def test_a_connect_that_is_given_up_leaves_nothing_behind():
+    async with simulated() as simulator:
+        adapter = adapter_of(simulator)
+
+        class Port:
+            def __getattr__(self, name):
+                return lambda *values, **named: None
+
+        simulator.faults.add("CONNECT private", "silent", count=None)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await adapter.connect(Port())
+        await eventually(lambda: not simulator.sockets.connections, "the end of the sockets")
+        simulator.faults.clear()
+        await adapter.connect(Port())
+        await eventually(lambda: len(simulator.sockets.connections) == 3, "three sockets")
+        await adapter.close()
+        await eventually(lambda: not simulator.sockets.connections, "the end of the sockets")
 
 
 async def test_a_refused_clock_is_measured_again(directory):

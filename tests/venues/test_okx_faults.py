@@ -89,6 +89,25 @@ async def all_sockets_cut(made):
     made.simulator.faults.add(POSTS, "call", call=made.simulator.sockets.cut_all)
 
 
+def on_operations(action, **terms):
+    """The same over the private socket."""
+
+    async def phase(made):
+        made.simulator.faults.add("op *", action, **terms)
+
+    return phase
+
+
+OPERATION_PHASES = {
+    "dropped": on_operations("drop"),
+    "executed_then_dropped": on_operations("execute_then_drop"),
+    "executed_then_silent": on_operations("execute_then_silent"),
+    "executed_then_timeout": on_operations("execute_then_error", body=TIMEOUT),
+    "rate_limited": on_operations("error", body=TOO_MANY),
+    "event_doubled": event_doubled,
+    "socket_cut": socket_cut,
+}
+
 PHASES = [
     before_send,
     mid_send,
@@ -102,7 +121,8 @@ PHASES = [
     server_error_executed,
     server_error_not_executed,
     timeout_said_executed,
-    timeout_said_not_executed,
+    # As slow as the server error, and the same to the gateway.
+    pytest.param(timeout_said_not_executed, marks=pytest.mark.slow),
     rate_limited,
     socket_cut,
     all_sockets_cut,
@@ -134,42 +154,54 @@ async def rests(made, **changes):
 async def test_nothing_is_doubled_or_lost(phase, directory):
     """Submit, cancel, replace and a batch, each under the fault."""
     async with desk(directory) as made:
-        sent = []
-
-        async def submit():
-            sent.append(await made.submit())
-
-        await under(made, phase, submit)
-        await made.settled(sent[0])
-        await healthy(made)
-        await made.judge(sent[0])
-
-        canceled = await rests(made, price="48900")
-        await under(made, phase, lambda: made.cancel(canceled))
-        await made.settled(canceled)
-        await healthy(made)
-        await made.judge(canceled)
-
-        replaced = await rests(made, price="48800")
-        await under(made, phase, lambda: made.replace(replaced, quantity="3", price="48700"))
-        await made.settled(replaced)
-        await healthy(made)
-        await made.judge(replaced)
-
-        batch = []
-
-        async def submit_batch():
-            prices = ("48600", "48500", "50000.1")  # the last one trades at once
-            orders = (made.submit(price=price) for price in prices)
-            batch.extend(await made.together(*orders))
-
-        await under(made, phase, submit_batch)
-        for order_id in batch:
-            await made.settled(order_id)
-            await made.judge(order_id)
-        await healthy(made)
+        await four_operations(made, phase)
         places = {place for place, _ in made.simulator.rest.requests}
         assert "POST trade/batch-orders" in places or phase in (before_send, mid_send)
-        held = made.simulator.venue.holder("net").signed_quantity(SWAP, "net")
-        await eventually(lambda: made.position() * 100 == held, f"a position of {held}")
-        made.judge_all()
+
+
+@pytest.mark.parametrize("name", OPERATION_PHASES)
+async def test_nothing_is_doubled_or_lost_over_the_socket(name, directory):
+    async with desk(directory, order_entry="socket") as made:
+        await four_operations(made, OPERATION_PHASES[name])
+        places = {place for place, _ in made.simulator.rest.requests}
+        assert "POST trade/order" not in places, "the line was up: no order needs REST"
+
+
+async def four_operations(made, phase):
+    sent = []
+
+    async def submit():
+        sent.append(await made.submit())
+
+    await under(made, phase, submit)
+    await made.settled(sent[0])
+    await healthy(made)
+    await made.judge(sent[0])
+
+    canceled = await rests(made, price="48900")
+    await under(made, phase, lambda: made.cancel(canceled))
+    await made.settled(canceled)
+    await healthy(made)
+    await made.judge(canceled)
+
+    replaced = await rests(made, price="48800")
+    await under(made, phase, lambda: made.replace(replaced, quantity="3", price="48700"))
+    await made.settled(replaced)
+    await healthy(made)
+    await made.judge(replaced)
+
+    batch = []
+
+    async def submit_batch():
+        prices = ("48600", "48500", "50000.1")  # the last one trades at once
+        orders = (made.submit(price=price) for price in prices)
+        batch.extend(await made.together(*orders))
+
+    await under(made, phase, submit_batch)
+    for order_id in batch:
+        await made.settled(order_id)
+        await made.judge(order_id)
+    await healthy(made)
+    held = made.simulator.venue.holder("net").signed_quantity(SWAP, "net")
+    await eventually(lambda: made.position() * 100 == held, f"a position of {held}")
+    made.judge_all()

@@ -38,15 +38,16 @@ from gateway_okx.known_orders import KnownOrders
 from gateway_okx.order_entry import OrderEntry
 from gateway_okx.questions import Questions
 from gateway_okx.rest import OkxRest, read_rows
-from gateway_okx.rows import CancelAllAfterRow, ConfigRow, InstrumentRow, StatusRow
+from gateway_okx.rows import CancelAllAfterRow, ConfigRow, Frame, InstrumentRow, StatusRow
 from gateway_okx.settings import OkxSettings
 from gateway_okx.signing import Signer
+from gateway_okx.socket_entry import SocketEntry
 from gateway_okx.stream import OkxSocket
 
 __all__ = ["OkxAdapter"]
 
 log = logging.getLogger(__name__)
-_KINDS = ("SPOT", "SWAP")
+_DAY_NS = 86_400_000_000_000
 _PRIVATE = [{"channel": "orders", "instType": "ANY"}, {"channel": "balance_and_position"}]
 # WebSocket, trading service, the same in batches of accounts or products.
 _TRADING_SERVICES = ("0", "5", "8", "9")
@@ -92,6 +93,8 @@ class OkxAdapter:
         )
         self._known = KnownOrders()
         self._listed: dict[str, Instrument] = {}
+        self._kinds: dict[str, str] = {}
+        self._codes: dict[str, int] = {}  # numbers of instruments, for the socket
         self._port: AdapterPort | None = None
         self._sockets: list[OkxSocket] = []
         self._down: set[str] = set()
@@ -100,14 +103,22 @@ class OkxAdapter:
         self._spot_mode = "cash"
         self._is_up = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._questions = Questions(self._rest, self._known, terms.account, self.counters)
+        self._questions = Questions(
+            self._rest, self._known, terms.account, terms.kinds, self.counters
+        )
         self._facts = Facts(terms.account, self._known, tell=self._on, counters=self.counters)
-        self._entry = OrderEntry(
+        over_socket = SocketEntry(
             self._rest,
+            socket=self._private_socket,
+            code_of=self._codes.get,
+            timeout_ms=terms.timeout_ms,
+        )
+        self._entry = OrderEntry(
+            over_socket if terms.order_entry == "socket" else self._rest,
             self._known,
             tell=self._on,
             ask=self._ask_again,
-            is_spot=self._is_spot,
+            kind_of=self._kind_of,
             trade_mode=self._trade_mode,
             counters=self.counters,
         )
@@ -129,7 +140,7 @@ class OkxAdapter:
         except TimeoutError as error:
             await self.close()
             raise VenueUnavailable(f"{self.venue}: the streams did not come up") from error
-        except VenueError:
+        except BaseException:  # cancelled too: nothing may go on feeding a port given up
             await self.close()
             raise
 
@@ -160,7 +171,7 @@ class OkxAdapter:
             f"{self._settings.socket_url}/{name}",
             topics,
             login=self._login if is_signed else None,
-            on_rows=self._on_rows if is_signed else self._on_market_rows,
+            on_frame=self._on_rows if is_signed else self._on_market_rows,
             on_up=lambda: self._socket_up(name),
             on_down=lambda reason: self._socket_down(name, reason),
             random=self._random,
@@ -168,11 +179,14 @@ class OkxAdapter:
             silence_max_s=self._settings.silence_max_s,
         )
 
+    def _private_socket(self) -> OkxSocket | None:
+        return self._sockets[0] if self._sockets else None
+
     def _login(self) -> dict[str, Any]:
         return self._signer.login(self._rest.clock.now_ns())
 
     def _public_topics(self) -> list[dict[str, str]]:
-        topics = [{"channel": "instruments", "instType": kind} for kind in _KINDS]
+        topics = [{"channel": "instruments", "instType": kind} for kind in self._settings.kinds]
         topics.append({"channel": "status"})
         for symbol, listed in self._listed.items() if self._settings.has_marks else ():
             topics.append({"channel": "tickers", "instId": symbol})
@@ -191,6 +205,13 @@ class OkxAdapter:
         """Once all private sockets are up and no maintenance is under way."""
         if self._has_gap and not self._down and not self._is_maintained:
             self._has_gap = False
+            self._on("gap_closed")
+
+    def _doubt(self, reason: str) -> None:
+        """Facts may be missing though the lines are up: a reconciliation finds them. While a gap
+        is open its end brings one anyway."""
+        if not self._has_gap:
+            self._on("gap_opened", reason[:120])
             self._on("gap_closed")
 
     def _socket_down(self, name: str, reason: str) -> None:
@@ -231,18 +252,18 @@ class OkxAdapter:
         if self._port is not None:
             getattr(self._port, fact)(*values, **named)
 
-    def _on_rows(self, channel: str, _: str, data: list[msgspec.Raw]) -> None:
+    def _on_rows(self, frame: Frame) -> None:
         try:
-            if self._facts.take(channel, data):
+            if frame.arg is not None and self._facts.take(frame.arg.channel, frame.data):
                 self._start(self._tell_funding())
         except VenueProtocolError as error:
             # What it said is not known, so facts may be missing: ask for all of them.
             self.counters["unreadable_rows"] += 1
             log.error("%s: %s", self.venue, error)
-            self._on("gap_opened", str(error)[:120])
-            self._on("gap_closed")
+            self._doubt(str(error))
 
-    def _on_market_rows(self, channel: str, _: str, data: list[msgspec.Raw]) -> None:
+    def _on_market_rows(self, frame: Frame) -> None:
+        channel, data = frame.arg.channel if frame.arg else "", frame.data
         try:
             if channel == "instruments":
                 self._on_listings(data)
@@ -306,8 +327,7 @@ class OkxAdapter:
         except VenueError as error:
             self.counters["questions_failed"] += 1
             log.warning("%s: %s", self.venue, error)
-            self._on("gap_opened", str(error)[:120])
-            self._on("gap_closed")
+            self._doubt(str(error))
 
     # Questions.
 
@@ -315,8 +335,7 @@ class OkxAdapter:
         """Listings that make no sense are counted and left out; one that vanished stays known, not
         tradable, because orders and positions may still name it."""
         found: dict[str, Instrument] = {}
-        for kind in _KINDS:
-            query = {"instType": kind}
+        for query in self._listing_queries():
             for raw in await self._rest.get(
                 "public/instruments", query, msgspec.Raw, is_public=True
             ):
@@ -328,11 +347,25 @@ class OkxAdapter:
             log.error("%s: %s is not listed any more", self.venue, symbol)
             found[symbol] = msgspec.structs.replace(self._listed[symbol], is_tradable=False)
         self._listed = found
+        for socket in self._sockets:
+            if socket.name == "public":
+                await socket.add(self._public_topics())  # of what is listed since
         return list(found.values())
+
+    def _listing_queries(self) -> list[dict[str, str]]:
+        """Options are asked for by family (docs-v5, get instruments, copy of 2026-06-15)."""
+        plain: list[dict[str, str]] = [
+            {"instType": kind} for kind in self._settings.kinds if kind != "OPTION"
+        ]
+        families = self._settings.option_families
+        return plain + [{"instType": "OPTION", "instFamily": family} for family in families]
 
     def _read_listing(self, raw: msgspec.Raw) -> Instrument | None:
         try:
             row = msgspec.json.decode(raw, type=InstrumentRow)
+            self._kinds[row.symbol] = row.kind
+            if row.code is not None:
+                self._codes[row.symbol] = row.code
             return translate.instrument(self.venue, row)
         except (msgspec.DecodeError, VenueProtocolError) as error:
             self.counters["unreadable_listings"] += 1
@@ -349,15 +382,15 @@ class OkxAdapter:
 
     async def fills(self, account: str, since_ns: int) -> Sequence[FillReport]:
         self._check_account(account)
-        return await self._questions.fills(since_ns)
+        return await self._questions.fills(self._since(since_ns))
 
     async def funding(self, account: str, since_ns: int) -> Sequence[FundingReport]:
         self._check_account(account)
-        return await self._questions.funding(since_ns)
+        return await self._questions.funding(self._since(since_ns))
 
     async def borrow_interest(self, account: str, since_ns: int) -> Sequence[BorrowReport]:
         self._check_account(account)
-        return await self._questions.borrow_interest(since_ns)
+        return await self._questions.borrow_interest(self._since(since_ns))
 
     async def positions(self, account: str) -> Sequence[PositionReport]:
         self._check_account(account)
@@ -374,6 +407,12 @@ class OkxAdapter:
             raise VenueProtocolError(f"okx: posMode {mode[:40]!r} is not documented")
         return mode == "long_short_mode"
 
+    def _since(self, since_ns: int) -> int:
+        """A gateway that knows nothing asks for everything; a year at 100 rows a page and five
+        pages a second would take it longer than it waits."""
+        oldest_ns = self._rest.clock.now_ns() - self._settings.history_days * _DAY_NS
+        return max(since_ns, oldest_ns)
+
     async def _config(self) -> ConfigRow:
         rows = await self._rest.get("account/config", {}, ConfigRow)
         if len(rows) != 1:
@@ -384,12 +423,11 @@ class OkxAdapter:
         return rows[0]
 
     def _trade_mode(self, symbol: str) -> str:
-        return self._spot_mode if self._is_spot(symbol) else self._settings.trade_mode
+        return self._spot_mode if self._kind_of(symbol) == "SPOT" else self._settings.trade_mode
 
-    def _is_spot(self, symbol: str) -> bool:
-        listed = self._listed.get(symbol)
-        # OKX spells spot as BASE-QUOTE and everything else with a third part.
-        return listed.kind == "spot" if listed else symbol.count("-") == 1
+    def _kind_of(self, symbol: str) -> str:
+        """By the listings; before them and after a delisting by the spelling."""
+        return self._kinds.get(symbol) or _spelled_kind(symbol)
 
     def _check_account(self, account: str) -> None:
         if account != self._settings.account:
@@ -398,3 +436,11 @@ class OkxAdapter:
     def _check_accounts(self, requests: Sequence[Any]) -> None:
         for request in requests:
             self._check_account(request.account)
+
+
+def _spelled_kind(symbol: str) -> str:
+    """BTC-USDT, BTC-USDT-SWAP, BTC-USD-261225, BTC-USD-261225-50000-C."""
+    parts = symbol.split("-")
+    if parts[-1] == "SWAP":
+        return "SWAP"
+    return {2: "SPOT", 3: "FUTURES"}.get(len(parts), "OPTION")

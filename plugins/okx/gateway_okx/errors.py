@@ -49,8 +49,11 @@ _REASONS: Final[dict[tuple[str, str], str]] = {
     ("", "51127"): "insufficient_funds",
     ("", "51131"): "insufficient_funds",
     ("", "51502"): "insufficient_funds",
-    ("SWAP", "51112"): "reduce_only",
-    ("SWAP", "51169"): "reduce_only",
+    **{
+        (product, code): "reduce_only"
+        for product in ("SWAP", "FUTURES")
+        for code in ("51112", "51169")
+    },
     ("", "51511"): "post_only",
 }
 

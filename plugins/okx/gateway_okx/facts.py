@@ -74,6 +74,8 @@ class Facts:
             self._tell("filled", fill)
         if known is None or not known.order_id:
             self._tell("order_seen", report)
+            if known is not None and report.state in ("filled", "canceled"):
+                self._known.end(known)
             return
         if known.awaited == "new" or (known.awaited == "replace" and row.amend_result):
             known.awaited = ""
@@ -119,6 +121,8 @@ class Facts:
         )
         if not known.order_id:
             self._tell("order_seen", report)
+            if report.state == "canceled":
+                self._known.end(known)
         elif row.state == "live":
             known.awaited = "" if known.awaited == "new" else known.awaited
             self._tell("accepted", known.order_id, row.algo_id, is_untriggered=True)

@@ -26,6 +26,7 @@ from gateway_okx.errors import reason_of, verdict_of
 from gateway_okx.known_orders import KnownOrder, KnownOrders, key_of
 from gateway_okx.rest import OkxRest
 from gateway_okx.rows import ResultRow
+from gateway_okx.socket_entry import SocketEntry
 
 __all__ = ["OrderEntry"]
 
@@ -40,20 +41,20 @@ class OrderEntry:
 
     def __init__(
         self,
-        rest: OkxRest,
+        requests: OkxRest | SocketEntry,
         known: KnownOrders,
         *,
         tell: Tell,
         ask: Callable[[str], Awaitable[None]],
-        is_spot: Callable[[str], bool],
+        kind_of: Callable[[str], str],
         trade_mode: Callable[[str], str],
         counters: Counter[str],
     ) -> None:
-        self._rest = rest
+        self._requests = requests
         self._known = known
         self._tell = tell
         self._ask = ask
-        self._is_spot = is_spot
+        self._kind_of = kind_of
         self._trade_mode = trade_mode
         self._counters = counters
         self._request_ids = itertools.count(1)
@@ -84,14 +85,14 @@ class OrderEntry:
         bodies = [
             translate.order_body(
                 order,
-                is_spot=self._is_spot(order.instrument),
+                kind=self._kind_of(order.instrument),
                 trade_mode=self._trade_mode(order.instrument),
             )
             for order in orders
         ]
         place, body = _single_or_batch("trade/order", "trade/batch-orders", bodies)
         try:
-            rows = await self._rest.post(place, body, ResultRow, lane="new", is_bounded=True)
+            rows = await self._requests.post(place, body, ResultRow, lane="new", is_bounded=True)
         except VenueError as error:
             for order in orders:
                 self._not_placed(order, error)
@@ -101,11 +102,11 @@ class OrderEntry:
             self._placed(order, found.get(order.client_order_id))
 
     async def _submit_algo(self, order: OrderRequest) -> None:
-        is_spot = self._is_spot(order.instrument)
+        kind = self._kind_of(order.instrument)
         trade_mode = self._trade_mode(order.instrument)
-        body = translate.algo_body(order, is_spot=is_spot, trade_mode=trade_mode)
+        body = translate.algo_body(order, kind=kind, trade_mode=trade_mode)
         try:
-            rows = await self._rest.post("trade/order-algo", body, ResultRow, lane="new")
+            rows = await self._requests.post("trade/order-algo", body, ResultRow, lane="new")
         except VenueError as error:
             self._not_placed(order, error)
             return
@@ -136,7 +137,7 @@ class OrderEntry:
             self._unknown(order.client_order_id, "new", str(error))
 
     def _refused(self, order: OrderRequest, code: str, text: str) -> None:
-        product = "SPOT" if self._is_spot(order.instrument) else "SWAP"
+        product = self._kind_of(order.instrument)
         verdict = verdict_of(product, code)
         if verdict in ("unknown", "duplicate"):
             self._unknown(order.client_order_id, "new", f"{code} {text}"[:120])
@@ -172,7 +173,7 @@ class OrderEntry:
         bodies = [self._named(each) for each in cancels]
         place, body = _single_or_batch("trade/cancel-order", "trade/cancel-batch-orders", bodies)
         try:
-            rows = await self._rest.post(place, body, ResultRow, lane="cancel")
+            rows = await self._requests.post(place, body, ResultRow, lane="cancel")
         except VenueError as error:
             for cancel in cancels:
                 self._failed(cancel, "cancel", error)
@@ -198,7 +199,7 @@ class OrderEntry:
             ids = {"algoId": cancel.venue_order_id}
         body = [{"instId": cancel.instrument, **ids}]
         try:
-            rows = await self._rest.post("trade/cancel-algos", body, ResultRow, lane="cancel")
+            rows = await self._requests.post("trade/cancel-algos", body, ResultRow, lane="cancel")
         except VenueError:
             return False
         return bool(rows) and rows[0].code == "0"
@@ -207,7 +208,7 @@ class OrderEntry:
         ids = {"algoId": known.algo_id} if known.algo_id else {"algoClOrdId": known.client_id}
         body = [{"instId": cancel.instrument, **ids}]
         try:
-            rows = await self._rest.post("trade/cancel-algos", body, ResultRow, lane="cancel")
+            rows = await self._requests.post("trade/cancel-algos", body, ResultRow, lane="cancel")
         except VenueError as error:
             self._failed(cancel, "cancel", error)
             return
@@ -239,7 +240,7 @@ class OrderEntry:
         ]
         place, body = _single_or_batch("trade/amend-order", "trade/amend-batch-orders", bodies)
         try:
-            rows = await self._rest.post(place, body, ResultRow, lane="new", is_bounded=True)
+            rows = await self._requests.post(place, body, ResultRow, lane="new", is_bounded=True)
         except VenueError as error:
             for replace in replaces:
                 self._failed(replace, "replace", error)

@@ -4,6 +4,7 @@ over all pages, oldest first. Must never take "not on this page" for "never exis
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from operator import attrgetter
 
 from gateway.api import (
@@ -32,7 +33,6 @@ from gateway_okx.rows import (
 
 __all__ = ["Questions"]
 
-_KINDS = ("SPOT", "SWAP")
 _ALGO_KINDS = ("trigger", "conditional")
 _DAY_NS = 86_400_000_000_000
 # trade/fills holds three days and is fresh, fills-history a year; account/bills holds seven days,
@@ -46,11 +46,17 @@ class Questions:
     """Asks for one account."""
 
     def __init__(
-        self, rest: OkxRest, known: KnownOrders, account: str, counters: Counter[str]
+        self,
+        rest: OkxRest,
+        known: KnownOrders,
+        account: str,
+        kinds: Sequence[str],
+        counters: Counter[str],
     ) -> None:
         self._rest = rest
         self._known = known
         self._account = account
+        self._kinds = kinds
         self._counters = counters
         self._foreign: dict[str, None] = {}  # order ids that no algo order of ours stands behind
 
@@ -85,7 +91,7 @@ class Questions:
     async def _search(self, client_id: str) -> OrderReport | None:
         """Open orders first, then what has ended in seven days."""
         rows = await self._rest.pages("trade/orders-pending", {}, OrderRow, attrgetter("order_id"))
-        for kind in _KINDS:
+        for kind in self._kinds:
             if found := _newest_of(rows, client_id):
                 return translate.order_report(self._account, found)
             query = {"instType": kind}
@@ -147,7 +153,7 @@ class Questions:
         place = "trade/fills" if is_recent else "trade/fills-history"
         begin = {"begin": str(since_ns // 1_000_000)} if since_ns else {}
         rows: list[FillRow] = []
-        for kind in _KINDS:
+        for kind in self._kinds:
             query = {"instType": kind, **begin}
             rows += await self._rest.pages(place, query, FillRow, attrgetter("bill_id"))
         await self._find_parents(rows)

@@ -64,6 +64,7 @@ class OkxRest:
             headers={"Content-Type": "application/json"},
         )
         self.clock = VenueClock(now_ns)
+        self._now_ns = now_ns
         # Nearly every limit is spent by one kind of request alone, so nothing is kept back in it.
         self.budget = Budget(
             RATE_LIMITS,
@@ -85,16 +86,24 @@ class OkxRest:
         await self._pool.close()
 
     async def measure_clock(self) -> None:
-        """The venue's time from its public clock; asked again whenever it refuses ours."""
+        """The venue's time from its public clock; asked again whenever it refuses ours. From fresh
+        samples alone: one of before may be the best of all and of another time."""
+        clock = VenueClock(self._now_ns)
         for _ in range(_CLOCK_SAMPLES):
-            await self._turn("query", "GET", "public/time")
-            answer = await self._pool.request("GET", f"{_PREFIX}/public/time")
-            (row,) = self._rows(self._envelope(answer), TimeRow, "public/time")
-            if not row.time_ms.isdigit():
-                raise VenueProtocolError(f"okx: public/time {row.time_ms[:40]!r}")
-            venue_ns = int(row.time_ms) * 1_000_000
-            self.clock.observe(answer.sent_ns, venue_ns, answer.received_ns)
-        self.is_clock_doubted = False
+            await self.turn("query", "GET", "public/time")
+            try:
+                answer = await self._pool.request("GET", f"{_PREFIX}/public/time")
+                envelope = self._envelope(answer)
+                self._raise_for(envelope.code, envelope.msg)
+            except OutcomeUnknown as error:
+                # A question changes nothing, and what it was asked for has not been sent yet.
+                raise VenueUnavailable(f"public/time: {error}") from error
+            rows = self._rows(envelope, TimeRow, "public/time")
+            if len(rows) != 1 or not rows[0].time_ms.isdigit():
+                raise VenueProtocolError(f"okx: public/time said {rows!r:.80}")
+            venue_ns = int(rows[0].time_ms) * 1_000_000
+            clock.observe(answer.sent_ns, venue_ns, answer.received_ns)
+        self.clock, self.is_clock_doubted = clock, False
 
     async def get(
         self, place: str, query: Mapping[str, str], type: type[Row], *, is_public: bool = False
@@ -103,7 +112,7 @@ class OkxRest:
         path = f"{_PREFIX}/{place}" + (f"?{urlencode(query)}" if query else "")
         if self.is_clock_doubted and not is_public:
             await self.measure_clock()
-        await self._turn("query", "GET", place, query)
+        await self.turn("query", "GET", place, query)
         headers = {} if is_public else self._signed("GET", path, "")
         try:
             answer = await self._pool.request("GET", path, headers=headers)
@@ -137,23 +146,42 @@ class OkxRest:
         which OKX discards the request (docs-v5, transaction timeouts; orders and amends only)."""
         path, text = f"{_PREFIX}/{place}", msgspec.json.encode(body).decode()
         if self.is_clock_doubted:
-            await self.measure_clock()
-        await self._turn(lane, "POST", place, body)
+            try:
+                await self.measure_clock()
+            except VenueProtocolError as error:
+                raise VenueUnavailable(f"{place} not sent: {error}") from error
+        await self.turn(lane, "POST", place, body)
         headers = self._signed("POST", path, text)
         if is_bounded:
-            headers["expTime"] = str((self.clock.now_ns() + self._window_ns) // 1_000_000)
+            headers["expTime"] = self.deadline_ms()
         answer = await self._pool.request("POST", path, headers=headers, body=text)
         try:
             envelope = self._envelope(answer)
-            if envelope.code not in ("0", "1", "2") or not envelope.data:
-                self._raise_for(envelope.code, envelope.msg)
-            return self._rows(envelope, type, place)
         except VenueProtocolError as error:
-            # An answer nobody can read proves nothing about what the request did.
-            self._counters["unreadable_answers"] += 1
-            raise OutcomeUnknown(f"{place}: {error}") from error
+            raise self._unreadable(place, error) from error
+        return self.results(envelope.code, envelope.msg, envelope.data, type, place)
 
-    async def _turn(self, lane: Lane, method: str, place: str, body: Any = None) -> None:
+    def results(
+        self, code: str, text: str, data: Sequence[msgspec.Raw], type: type[Row], place: str
+    ) -> list[Row]:
+        """The items of an answer to a change, REST's or the socket's."""
+        if code not in ("0", "1", "2") or not data:
+            self._raise_for(code, text)
+        try:
+            return read_rows(data, type, place)
+        except VenueProtocolError as error:
+            raise self._unreadable(place, error) from error
+
+    def deadline_ms(self) -> str:
+        """expTime of a request that leaves now."""
+        return str((self.clock.now_ns() + self._window_ns) // 1_000_000)
+
+    def _unreadable(self, place: str, error: VenueProtocolError) -> OutcomeUnknown:
+        """An answer nobody can read proves nothing about what the request did."""
+        self._counters["unreadable_answers"] += 1
+        return OutcomeUnknown(f"{place}: {error}")
+
+    async def turn(self, lane: Lane, method: str, place: str, body: Any = None) -> None:
         """Wait for room in the limits. Raises VenueRateLimited, and then nothing was sent."""
         costs = costs_of(method, place, self._account, body)
         await self.budget.wait(lane, costs, _PATIENCE_MS[lane])

@@ -13,6 +13,7 @@ __all__ = [
     "AlgoRow",
     "BalanceRow",
     "BillRow",
+    "BookRow",
     "CancelAllAfterRow",
     "ConfigRow",
     "Envelope",
@@ -48,13 +49,16 @@ class Topic(msgspec.Struct, frozen=True, rename={"instrument": "instId", "kind":
 
 
 class Frame(msgspec.Struct, frozen=True):
-    """Every WebSocket frame that is not `pong`: a push has `arg` and `data`, the rest `event`."""
+    """Every WebSocket frame that is not `pong`: a push has `arg` and `data`, the answer to an
+    operation `id` and `op`, the rest `event`."""
 
     arg: Topic | None = None
     data: list[msgspec.Raw] = []
     event: str = ""
     code: str = ""
     msg: str = ""
+    id: str = ""
+    op: str = ""
 
 
 class TimeRow(msgspec.Struct, frozen=True, rename={"time_ms": "ts"}):
@@ -131,6 +135,7 @@ class InstrumentRow(
         "lot": "lotSz",
         "size_min": "minSz",
         "limit_size_max": "maxLmtSz",
+        "code": "instIdCode",
     },
 ):
     symbol: str
@@ -147,6 +152,7 @@ class InstrumentRow(
     size_min: str
     state: str
     limit_size_max: str = ""
+    code: int | None = None  # not made yet for a new listing
 
 
 class OrderRow(
@@ -347,6 +353,16 @@ class Holding(msgspec.Struct, frozen=True, rename={"currency": "ccy", "cash": "c
 
 class BalanceRow(msgspec.Struct, frozen=True):
     details: list[Holding]
+
+
+class BookRow(msgspec.Struct, frozen=True, rename={"sequence": "seqId", "previous": "prevSeqId"}):
+    """A snapshot (`previous` -1) or what changed; levels are price, size and two fields more."""
+
+    bids: list[list[str]]
+    asks: list[list[str]]
+    sequence: int
+    previous: int
+    checksum: int = 0
 
 
 class MarkRow(

@@ -15,12 +15,13 @@ class Signer:
     """One API key with its passphrase. `is_demo`: the key belongs to demo trading, whose requests
     carry a header more."""
 
-    __slots__ = ("_fixed", "_key", "_passphrase", "_secret")
+    __slots__ = ("_fixed", "_key", "_passphrase", "_second", "_second_text", "_secret")
 
     def __init__(self, key: str, secret: str, passphrase: str, *, is_demo: bool = False) -> None:
         self._key = key
         self._secret = HmacKey(secret)
         self._passphrase = passphrase
+        self._second, self._second_text = -1, ""  # the calendar is asked once a second
         self._fixed = {
             "OK-ACCESS-KEY": key,
             "OK-ACCESS-PASSPHRASE": passphrase,
@@ -32,9 +33,17 @@ class Signer:
 
     def headers(self, method: str, path: str, body: str, now_ns: int) -> dict[str, str]:
         """`path` with its query, exactly as it will be sent. `now_ns` is the venue's time."""
-        stamp = iso_milliseconds(now_ns)
+        stamp = self.stamp(now_ns)
         signature = self._secret.base64(f"{stamp}{method}{path}{body}")
         return {**self._fixed, "OK-ACCESS-TIMESTAMP": stamp, "OK-ACCESS-SIGN": signature}
+
+    def stamp(self, now_ns: int) -> str:
+        """2020-12-08T09:08:57.715Z."""
+        second, rest = divmod(now_ns // 1_000_000, 1_000)
+        if second != self._second:
+            self._second = second
+            self._second_text = f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}."
+        return f"{self._second_text}{rest:03d}Z"
 
     def login(self, now_ns: int) -> dict[str, Any]:
         """The login message of a private or business socket; its time is in seconds."""
@@ -46,10 +55,3 @@ class Signer:
             "sign": self._secret.base64(f"{stamp}GET/users/self/verify"),
         }
         return {"op": "login", "args": [item]}
-
-
-def iso_milliseconds(now_ns: int) -> str:
-    """2020-12-08T09:08:57.715Z."""
-    seconds, rest = divmod(now_ns // 1_000_000, 1_000)
-    at = datetime.fromtimestamp(seconds, UTC)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"

@@ -170,7 +170,8 @@ def _scale(step: str) -> int:
 
 
 def instrument(venue: str, row: InstrumentRow) -> Instrument:
-    """Spot, or a swap whose multiplier is ctVal x ctMult, so that quantities stay in contracts."""
+    """Spot, or a contract whose multiplier is ctVal x ctMult, so that quantities stay in contracts.
+    An option is linear in its premium, which is paid in the coin it settles in."""
     is_spot = row.kind == "SPOT"
     multiplier = "1"
     base, quote = row.base, row.quote
@@ -180,7 +181,10 @@ def instrument(venue: str, row: InstrumentRow) -> Instrument:
         )
         multiplier = format(product.normalize(), "f")
         base, _, quote = row.underlying.partition("-")
-    kinds = {"": "spot", "linear": "linear", "inverse": "inverse"}
+    if row.kind == "OPTION":
+        quote = row.settle
+    kinds = {"": "linear" if row.kind == "OPTION" else "spot"}
+    kinds |= {"linear": "linear", "inverse": "inverse"}
     return Instrument(
         symbol=f"{row.symbol}.{venue}",
         venue_symbol=row.symbol,
@@ -207,28 +211,28 @@ def is_algo(order: OrderRequest) -> bool:
     return order.type in ("stop", "stop_limit")
 
 
-def order_body(order: OrderRequest, *, is_spot: bool, trade_mode: str) -> Body:
+def order_body(order: OrderRequest, *, kind: str, trade_mode: str) -> Body:
     """A plain new order. A market order with a worst price is an IOC limit at that price."""
-    body = _head(order, is_spot=is_spot, trade_mode=trade_mode)
+    body = _head(order, kind=kind, trade_mode=trade_mode)
     body["clOrdId"] = order.client_order_id
     body["sz"] = order.quantity
     if order.price is None:
         body["ordType"] = "market"
-        if is_spot:
+        if kind == "SPOT":
             body["tgtCcy"] = "base_ccy"  # a spot market buy is sized in the quote coin otherwise
         return body
-    kinds = {"gtc": "limit", "ioc": "ioc", "fok": "fok"}
-    kind = "ioc" if order.type == "market" else kinds[order.time_in_force]
-    body["ordType"] = "post_only" if order.is_post_only else kind
+    words = {"gtc": "limit", "ioc": "ioc", "fok": "fok"}
+    word = "ioc" if order.type == "market" else words[order.time_in_force]
+    body["ordType"] = "post_only" if order.is_post_only else word
     body["px"] = order.price
     return body
 
 
-def algo_body(order: OrderRequest, *, is_spot: bool, trade_mode: str) -> Body:
+def algo_body(order: OrderRequest, *, kind: str, trade_mode: str) -> Body:
     """A stop is the stop loss of a `conditional` order. Not a `trigger` order: that fires when its
     price is crossed in either direction, so one that is already passed would wait for the way
     back, while this one is refused (docs-v5, place algo order, copy of 2026-06-15)."""
-    body = _head(order, is_spot=is_spot, trade_mode=trade_mode)
+    body = _head(order, kind=kind, trade_mode=trade_mode)
     body |= {
         "algoClOrdId": order.client_order_id,
         "ordType": "conditional",
@@ -237,7 +241,7 @@ def algo_body(order: OrderRequest, *, is_spot: bool, trade_mode: str) -> Body:
         "slTriggerPxType": "last",
         "slOrdPx": order.price if order.type == "stop_limit" else "-1",
     }
-    if is_spot and order.type == "stop" and order.side == "buy":
+    if kind == "SPOT" and order.type == "stop" and order.side == "buy":
         body["tgtCcy"] = "base_ccy"
     return body
 
@@ -250,14 +254,14 @@ def amend_body(replace: ReplaceRequest, request_id: str) -> Body:
     return body
 
 
-def _head(order: OrderRequest, *, is_spot: bool, trade_mode: str) -> Body:
+def _head(order: OrderRequest, *, kind: str, trade_mode: str) -> Body:
     body: Body = {
         "instId": order.instrument,
         "tdMode": trade_mode,
         "side": order.side,
     }
-    if is_spot:
-        return body
+    if kind not in ("SWAP", "FUTURES"):
+        return body  # spot and options have neither legs nor reductions
     body["posSide"] = order.leg
     if order.is_reduce_only and order.leg == "net":
         body["reduceOnly"] = True  # with legs the leg and the side say so, and the flag is refused

@@ -10,7 +10,7 @@ import pickle
 
 import pytest
 from gateway_okx import gateway_api_level, gateway_create_adapter, gateway_venue_name
-from gateway_okx.signing import Signer, iso_milliseconds
+from gateway_okx.signing import Signer
 
 from gateway.api import API_LEVEL, BorrowSource, DeadManSwitch, MassCancel, VenueUnavailable
 
@@ -42,8 +42,11 @@ def test_a_login_is_signed_with_seconds() -> None:
 
 
 def test_milliseconds_are_never_lost_at_a_boundary() -> None:
-    assert iso_milliseconds(1_000_999_000_000_000) == "1970-01-12T14:03:19.000Z"
-    assert iso_milliseconds(1_999_999) == "1970-01-01T00:00:00.001Z"
+    stamp = Signer("k1", SECRET, PHRASE).stamp
+    assert stamp(1_000_999_000_000_000) == "1970-01-12T14:03:19.000Z"
+    assert stamp(1_000_999_999_999_999) == "1970-01-12T14:03:19.999Z"
+    assert stamp(1_001_000_000_000_000) == "1970-01-12T14:03:20.000Z"
+    assert stamp(1_999_999) == "1970-01-01T00:00:00.001Z"
 
 
 def test_hooks_name_the_plugin_and_check_its_settings() -> None:

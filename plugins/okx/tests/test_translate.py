@@ -59,7 +59,9 @@ def order(**changes: Any) -> OrderRequest:
 
 def plain(is_spot: bool = False, **changes: Any) -> dict[str, Any]:
     return translate.order_body(
-        order(**changes), is_spot=is_spot, trade_mode="cash" if is_spot else "cross"
+        order(**changes),
+        kind="SPOT" if is_spot else "SWAP",
+        trade_mode="cash" if is_spot else "cross",
     )
 
 
@@ -95,16 +97,16 @@ def test_legs_reductions_and_currencies_are_said_as_okx_wants_them() -> None:
 
 def test_a_stop_is_the_stop_loss_of_a_conditional_order() -> None:
     stop = order(type="stop", price=None, trigger_price="51000")
-    body = translate.algo_body(stop, is_spot=False, trade_mode="isolated")
+    body = translate.algo_body(stop, kind="SWAP", trade_mode="isolated")
     assert (body["ordType"], body["slTriggerPx"], body["slOrdPx"]) == ("conditional", "51000", "-1")
     assert (body["algoClOrdId"], body["tdMode"]) == ("g1", "isolated")
     reducing = order(type="stop_limit", trigger_price="51000", is_reduce_only=True)
-    body = translate.algo_body(reducing, is_spot=False, trade_mode="cross")
+    body = translate.algo_body(reducing, kind="SWAP", trade_mode="cross")
     assert (body["ordType"], body["slTriggerPx"], body["slOrdPx"]) == (
         "conditional", "51000", "49000",
     )  # fmt: skip
     assert body["reduceOnly"] is True
-    spot = translate.algo_body(stop, is_spot=True, trade_mode="cash")
+    spot = translate.algo_body(stop, kind="SPOT", trade_mode="cash")
     assert (spot["tgtCcy"], spot["tdMode"]) == ("base_ccy", "cash")
 
 

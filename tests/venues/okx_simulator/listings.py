@@ -24,7 +24,7 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     tick: str
     lot: str
     min_size: str
-    kind: Literal["SPOT", "SWAP"] = "SWAP"
+    kind: Literal["SPOT", "SWAP", "FUTURES", "OPTION"] = "SWAP"
     contract: Literal["", "linear", "inverse"] = "linear"
     contract_value: str = ""
     contract_multiplier: str = "1"
@@ -35,11 +35,13 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     def settle(self) -> str:
         if self.kind == "SPOT":
             return self.quote
-        return self.base if self.contract == "inverse" else self.quote
+        is_coin = self.contract == "inverse" or self.kind == "OPTION"
+        return self.base if is_coin else self.quote
 
     def listing(self) -> Listing:
         """The rules as the matching exchange knows them; quantities stay in contracts."""
-        kind = "spot" if self.kind == "SPOT" else self.contract
+        # The premium of an option is price x size x multiplier, in the coin it settles in.
+        kind = "spot" if self.kind == "SPOT" else self.contract or "linear"
         worth = Fraction(self.contract_value or "1") * Fraction(self.contract_multiplier or "1")
         return Listing(
             symbol=self.inst_id,
@@ -79,8 +81,8 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
             if is_spot
             else (self.quote if self.contract == "inverse" else self.base),
             "ctType": "" if is_spot else self.contract,
-            "optType": "",
-            "stk": "",
+            "optType": self.inst_id[-1] if self.kind == "OPTION" else "",
+            "stk": self.inst_id.split("-")[3] if self.kind == "OPTION" else "",
             "listTime": "1597026383085",
             "contTdSwTime": "",
             "openType": "",
@@ -130,6 +132,15 @@ PRODUCTS = (
     Product(
         inst_id="BTC-USDT", code=3, base="BTC", quote="USDT", kind="SPOT", contract="",
         contract_multiplier="", tick="0.1", lot="0.00000001", min_size="0.00001",
+    ),
+    Product(
+        inst_id="BTC-USD-301227", code=20001, base="BTC", quote="USD", contract="inverse",
+        kind="FUTURES", contract_value="100", tick="0.1", lot="1", min_size="1",
+    ),
+    Product(
+        inst_id="BTC-USD-301227-60000-C", code=20002, base="BTC", quote="USD", kind="OPTION",
+        contract="", contract_value="1", contract_multiplier="0.01", tick="0.0001", lot="1",
+        min_size="1",
     ),
 )  # fmt: skip
 ACCOUNTS = (

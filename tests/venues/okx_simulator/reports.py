@@ -196,11 +196,13 @@ class Reports:
 
 class BookFeed:
     """The books channel of one instrument: a snapshot, then differences chained by seqId and
-    sealed by the CRC32 of the best 25 levels (docs-v5, order book channel)."""
+    sealed by the CRC32 of the best 25 levels (docs-v5, order book channel); or by 0, as OKX
+    announced on 2026-05-21 for the time after 2026-06-23."""
 
-    def __init__(self, reports: Reports, inst_id: str) -> None:
+    def __init__(self, reports: Reports, inst_id: str, *, has_checksum: bool = True) -> None:
         self._reports = reports
         self._inst_id = inst_id
+        self._has_checksum = has_checksum
         self._sequence = 100
         self._known: dict[str, dict[str, str]] = {"asks": {}, "bids": {}}
 
@@ -234,7 +236,7 @@ class BookFeed:
         return {
             **told,
             "ts": str(now_ms),
-            "checksum": _checksum(levels),
+            "checksum": _checksum(levels) if self._has_checksum else 0,
             "prevSeqId": previous,
             "seqId": self._sequence,
         }

@@ -260,12 +260,17 @@ class RestFace:
 
     def _instruments(self, ask: Ask) -> Row:
         wanted = (ask.body.get("instType", ""), ask.body.get("instId", ""))
+        family = ask.body.get("instFamily", "")
+        if wanted[0] == "OPTION" and not family:
+            raise Refusal("50014", "instFamily")
         rows = [product.row() for product in self._venue.products.values()]
         return success(
             [
                 row
                 for row in rows
-                if row["instType"] == wanted[0] and wanted[1] in ("", row["instId"])
+                if row["instType"] == wanted[0]
+                and wanted[1] in ("", row["instId"])
+                and family in ("", row["instFamily"])
             ]
         )
 

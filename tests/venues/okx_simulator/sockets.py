@@ -75,6 +75,7 @@ class SocketFace:
     ) -> None:
         self.connections: list[Connection] = []
         self.opened = 0
+        self.has_checksum = True
         self._venue = venue
         self._reports = reports
         self._gate = gate
@@ -268,6 +269,9 @@ class SocketFace:
         answer = results(items, do, now_us=lambda: self._venue.now_ns() // 1_000)
         if action == "execute_then_drop":
             connection.abort()
+        elif action == "execute_then_error" and fault is not None:
+            told = msgspec.json.decode(fault.body, type=dict[str, Any])
+            connection.put("reply", {"id": row.get("id", ""), "op": row["op"], **told})
         elif action != "execute_then_silent":
             connection.put("reply", {"id": row.get("id", ""), "op": row["op"], **answer})
 
@@ -312,7 +316,10 @@ class SocketFace:
         channel, now = topic["channel"], self._venue.now_ms()
         inst_id = str(topic.get("instId", ""))
         if channel == "books":
-            feed = connection.books.setdefault(inst_id, BookFeed(self._reports, inst_id))
+            feed = connection.books.get(inst_id)
+            if feed is None or is_first:
+                feed = BookFeed(self._reports, inst_id, has_checksum=self.has_checksum)
+                connection.books[inst_id] = feed
             row = feed.snapshot(now) if is_first else feed.update(now)
             if row is not None:
                 action = "snapshot" if is_first else "update"

@@ -251,7 +251,12 @@ class OkxVenue:
             raise Refusal("51000", "ordType")
         if body["tdMode"] not in (("cash",) if is_spot else ("cross", "isolated")):
             raise Refusal("51000", "tdMode")
-        is_hedged = self.holder(account).is_hedge_mode and not is_spot
+        has_legs = product.kind in ("SWAP", "FUTURES")
+        is_hedged = self.holder(account).is_hedge_mode and has_legs
+        if product.kind == "OPTION" and order_type == "market":
+            raise Refusal("51000", "ordType")
+        if body.get("posSide") and not has_legs:
+            raise Refusal("51000", "posSide")
         leg = str(body.get("posSide") or "net")
         if (leg == "net") == is_hedged:
             raise Refusal("51000", "posSide")
