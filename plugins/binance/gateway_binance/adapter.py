@@ -50,6 +50,7 @@ _TICKER = JsonReader(BookTickerEvent, "bookTicker", has_unique_keys=False)
 _MARK = JsonReader(MarkPriceEvent, "markPrice", has_unique_keys=False)
 _MARKS = JsonReader(list[MarkPriceEvent], "markPrice@arr", has_unique_keys=False)
 _CLOCK_PERIOD_S = 60.0
+_OPENING_PERIOD_S = 2.0
 _MARK_SILENCE_MAX_S = 30.0  # mark prices come every second
 
 
@@ -118,6 +119,8 @@ class BinanceAdapter:
         self._stream: UserStream | None = None
         self._lines: list[Line] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._is_in_maintenance = False
+        self._rest.on_maintenance = self._on_maintenance
         self._armed_ms = 0
         self._armed: set[str] = set()
 
@@ -185,9 +188,7 @@ class BinanceAdapter:
         """Binance counts down per symbol: every symbol with orders now, and with new ones later,
         until it is disarmed. Conditional orders that wait are not covered."""
         self._check_account(account)
-        reports = await self.questions.open_orders()
-        symbols = {report.instrument for report in reports} | set(self._settings.symbols)
-        symbols |= self._armed
+        symbols = await self.questions.open_symbols() | set(self._settings.symbols) | self._armed
         self._armed_ms = timeout_ms
         self._armed = set() if timeout_ms == 0 else symbols
         await asyncio.gather(*(self._count_down(each, timeout_ms) for each in sorted(symbols)))
@@ -251,7 +252,27 @@ class BinanceAdapter:
         if reason:
             self.events.clear()
             self._say("gap_opened", reason)
-        else:
+        elif not self._is_in_maintenance:
+            self._say("gap_closed")
+
+    def _on_maintenance(self, reason: str) -> None:
+        if not self._is_in_maintenance and self._port is not None:
+            self._is_in_maintenance = True
+            self._say("maintenance", None, reason)
+            self._later(self._await_opening())
+
+    async def _await_opening(self) -> None:
+        """Ask for the time until the venue answers again. The stream, when it was lost as well,
+        closes the gap itself."""
+        while True:
+            await asyncio.sleep(_OPENING_PERIOD_S * self._random.uniform(0.5, 1.0))
+            try:
+                await self._rest.sync_clock()
+                break
+            except VenueError as error:
+                log.info("%s: not open yet: %s", self.venue, error)
+        self._is_in_maintenance = False
+        if self._stream is not None and self._stream.is_connected:
             self._say("gap_closed")
 
     def _break_off(self, reason: str) -> None:

@@ -137,10 +137,8 @@ class UserEvents:
             if state in ("new", "partially_filled", "filled"):
                 return
         if known is None or not known.order_id:
-            report = translate.event_report(self._account, body)
-            if known is not None and known.client_order_id != body.client_order_id:
-                return  # the child of a conditional order of an earlier process: fills say it all
-            self._say("order_seen", report)
+            name = known.client_order_id if known else ""
+            self._say("order_seen", translate.event_report(self._account, body, name))
             return
         self._fact(body, known, state)
 

@@ -39,6 +39,8 @@ _TIME = JsonReader(TimeRow, "the server time")
 _CLOCK_SAMPLES = 3
 # How long a request may wait for its turn in the budget before it is given up unsent.
 _PATIENCE_MS: dict[Lane, int] = {"kill": 1_000, "cancel": 1_000, "query": 2_000, "new": 200}
+# Reading a long history may take several minutes' worth of weight: rather late than never.
+_LONG_PATIENCE_MS = 70_000
 _WAIT_MS = 1_000  # after a 429 that does not say how long
 # Headers with what the venue has counted, and the limits they speak of.
 _TOLD = (
@@ -83,6 +85,8 @@ class BinanceRest:
         # One for the address and the account; windows turn by the venue's clock.
         self.budget = Budget(limits, self._venue_ns, identity={"account": account})
         self.is_clock_doubted = False
+        # Called with the words of the venue when it says that it is closed.
+        self.on_maintenance: Callable[[str], None] = lambda reason: None
         self._pool = RestPool(
             url,
             connections=connections,
@@ -143,11 +147,16 @@ class BinanceRest:
         parameters: Mapping[str, str] | None = None,
         *,
         weight: int = 1,
+        is_long: bool = False,
     ) -> Document:
-        """A signed question, which changes nothing."""
+        """A signed question, which changes nothing. `is_long`: one of many pages, which may wait
+        for the next minute's weight."""
         if self.is_clock_doubted:
             await self.sync_clock()
-        return await self._question("GET", path, reader, weight, parameters=parameters or {})
+        patience_ms = _LONG_PATIENCE_MS if is_long else _PATIENCE_MS["query"]
+        return await self._question(
+            "GET", path, reader, weight, parameters=parameters or {}, patience_ms=patience_ms
+        )
 
     async def send(
         self,
@@ -175,9 +184,10 @@ class BinanceRest:
         weight: int,
         *,
         parameters: Mapping[str, str] | None = None,
+        patience_ms: int = _PATIENCE_MS["query"],
     ) -> Document:
         """`parameters`: to be signed, after the wait for a place in the budget."""
-        await self._turn(weight, "query", 0)
+        await self._turn(weight, "query", 0, patience_ms)
         signed = target if parameters is None else self._signed(target, parameters)
         try:
             answer = await self._send(method, signed)
@@ -194,13 +204,15 @@ class BinanceRest:
         await self._turn(weight, lane, 0)
         return await self._send(method, target)
 
-    async def _turn(self, weight: int, lane: Lane, orders: int) -> None:
+    async def _turn(
+        self, weight: int, lane: Lane, orders: int, patience_ms: int | None = None
+    ) -> None:
         """Wait for a place in the budget. Raises VenueRateLimited; then nothing was sent."""
         costs = {"weight": weight} if weight else {}
         if orders:
             costs[f"orders_10s@{self._account}"] = orders
             costs[f"orders_1m@{self._account}"] = orders
-        await self.budget.wait(lane, costs, _PATIENCE_MS[lane])
+        await self.budget.wait(lane, costs, patience_ms or _PATIENCE_MS[lane])
 
     async def _send(self, method: str, target: str) -> RestAnswer:
         answer = await self._pool.request(method, target)
@@ -235,6 +247,8 @@ class BinanceRest:
             self.budget.ban(until_ns, f"{answer.status} {code}")
             return VenueRateLimited(said, wait_ms)
         if meaning == "not_executed":
+            if code == -1:
+                self.on_maintenance(said)
             return VenueUnavailable(said)
         if meaning == "clock":
             self.is_clock_doubted = True

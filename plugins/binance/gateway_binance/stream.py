@@ -154,6 +154,11 @@ class UserStream:
             why = self.last_failure or "no answer"
             raise VenueUnavailable(f"the user stream did not come up in time: {why}") from error
 
+    @property
+    def is_connected(self) -> bool:
+        """False from a loss until the line is back."""
+        return self._is_up.is_set() and not self._has_gap
+
     async def stop(self) -> None:
         # The key is shared by every client of the account, so it is never deleted.
         await self._line.stop()

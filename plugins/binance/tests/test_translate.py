@@ -11,7 +11,7 @@ import pytest
 from gateway_binance import translate
 from gateway_binance.capabilities import capabilities
 from gateway_binance.errors import meaning_of
-from gateway_binance.messages import ExchangeInfo, IncomeRow, OrderEvent
+from gateway_binance.messages import ExchangeInfo, IncomeRow, OrderEvent, SymbolRow
 
 from gateway.api import OrderRequest
 
@@ -39,7 +39,8 @@ def order(**changes: Any) -> OrderRequest:
 
 def test_instruments_have_steps_scales_and_minimums_without_zeros() -> None:
     info = payload("exchange_info", ExchangeInfo)
-    bitcoin, shiba = [translate.instrument("binance", row) for row in info.symbols]
+    rows = [msgspec.json.decode(raw, type=SymbolRow) for raw in info.symbols]
+    bitcoin, shiba = [translate.instrument("binance", row) for row in rows]
     assert (bitcoin.symbol, bitcoin.tick, bitcoin.price_scale) == ("BTCUSDT.binance", "0.1", 1)
     assert (bitcoin.lot, bitcoin.quantity_scale, bitcoin.notional_min) == ("0.001", 3, "50")
     assert (shiba.tick, shiba.price_scale, shiba.lot) == ("0.000001", 6, "1")
