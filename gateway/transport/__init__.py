@@ -37,6 +37,8 @@ from gateway.transport.signing import (
     hmac_sha512_base64,
     is_same_signature,
 )
+from gateway.transport.websocket import Send, SocketSettings, SocketShard
+from gateway.transport.websocket_pool import MakeShard, PendingReplies, SocketPool
 
 __all__ = [
     "DOCUMENT_BYTES_MAX",
@@ -59,11 +61,17 @@ __all__ = [
     "Lane",
     "LargeDocument",
     "LocalRows",
+    "MakeShard",
     "Nonces",
     "Outcome",
+    "PendingReplies",
     "RestAnswer",
     "RestPool",
+    "Send",
     "SharedRows",
+    "SocketPool",
+    "SocketSettings",
+    "SocketShard",
     "VenueClock",
     "check_status",
     "check_unique_keys",
