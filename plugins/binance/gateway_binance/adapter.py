@@ -7,10 +7,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 
-import aiohttp
 import msgspec
 
 from gateway.api import (
@@ -28,7 +28,7 @@ from gateway.api import (
     VenueError,
     VenueRejected,
 )
-from gateway.transport import JsonReader
+from gateway.transport import JsonReader, SocketShard
 from gateway_binance import translate
 from gateway_binance.capabilities import RATE_LIMITS, capabilities
 from gateway_binance.events import UserEvents
@@ -38,7 +38,7 @@ from gateway_binance.questions import Questions
 from gateway_binance.rest import BinanceRest
 from gateway_binance.sender import Sender
 from gateway_binance.signing import Signer
-from gateway_binance.stream import Line, UserStream
+from gateway_binance.stream import LINE, UserStream
 
 __all__ = ["BinanceAdapter", "Settings"]
 
@@ -51,7 +51,7 @@ _MARK = JsonReader(MarkPriceEvent, "markPrice", has_unique_keys=False)
 _MARKS = JsonReader(list[MarkPriceEvent], "markPrice@arr", has_unique_keys=False)
 _CLOCK_PERIOD_S = 60.0
 _OPENING_PERIOD_S = 2.0
-_MARK_SILENCE_MAX_S = 30.0  # mark prices come every second
+_MARK_SILENCE_MAX_MS = 30_000  # mark prices come every second
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -115,9 +115,8 @@ class BinanceAdapter:
             self._rest, self.memory, self.questions, say=self._say, later=self._later
         )
         self._port: AdapterPort | None = None
-        self._session: aiohttp.ClientSession | None = None
         self._stream: UserStream | None = None
-        self._lines: list[Line] = []
+        self._lines: list[SocketShard] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_in_maintenance = False
         self._rest.on_maintenance = self._on_maintenance
@@ -132,20 +131,19 @@ class BinanceAdapter:
             await self.questions.instruments(self.venue)
             await self.questions.mode()
             self._port = port
-            self._session = aiohttp.ClientSession()
             self._stream = UserStream(
                 self._settings.stream_url.rstrip("/"),
                 create_key=lambda: self._listen_key("POST"),
                 extend_key=lambda: self._listen_key("PUT"),
-                on_text=self.events.take,
+                on_event=self.events.take,
                 on_gap=self._on_gap,
                 random=self._random,
                 keepalive_s=self._settings.keepalive_s,
             )
-            await self._stream.start(self._session, self._settings.timeout_ms / 1_000)
+            await self._stream.start(self._settings.timeout_ms)
             self._lines = self._market_lines() if self._settings.has_marks else []
             for line in self._lines:
-                line.start(self._session)
+                await line.start()
             self._later(self._keep_time())
         except VenueError:
             await self.close()
@@ -163,9 +161,6 @@ class BinanceAdapter:
             await self._stream.stop()
             self._stream = None
         self.events.clear()
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
         await self._rest.close()
 
     # Orders out.
@@ -303,35 +298,29 @@ class BinanceAdapter:
 
     # Prices.
 
-    def _market_lines(self) -> list[Line]:
+    def _market_lines(self) -> list[SocketShard]:
         """Best prices and mark prices come on two sockets since the split into /public, /market
         and /private."""
         lower = [symbol.lower() for symbol in self._settings.symbols]
         best = "/".join(f"{each}@bookTicker" for each in lower) or "!bookTicker"
         marks = "/".join(f"{each}@markPrice@1s" for each in lower) or "!markPrice@arr@1s"
         return [
-            self._market_line("public", best, None),
-            self._market_line("market", marks, _MARK_SILENCE_MAX_S),
+            self._market_line("public", best, 0),
+            self._market_line("market", marks, _MARK_SILENCE_MAX_MS),
         ]
 
-    def _market_line(self, path: str, streams: str, silence_max_s: float | None) -> Line:
-        address = f"{self._settings.stream_url.rstrip('/')}/{path}/stream?streams={streams}"
-
-        async def where() -> str:
-            return address
-
-        return Line(
+    def _market_line(self, path: str, streams: str, silence_max_ms: int) -> SocketShard:
+        return SocketShard(
             f"{path} stream",
-            where,
-            on_text=self._on_market,
-            on_up=lambda: None,
-            on_down=lambda reason: log.warning("%s: %s", self.venue, reason),
+            f"{self._settings.stream_url.rstrip('/')}/{path}/stream?streams={streams}",
+            replace(LINE, data_silence_max_ms=silence_max_ms),
             random=self._random,
-            silence_max_s=silence_max_s,
+            on_frame=lambda _, data: self._on_market(data),
+            on_down=lambda line, reason: log.warning("%s: %s: %s", self.venue, line.name, reason),
         )
 
-    def _on_market(self, text: str) -> None:
-        frame = _FRAME.read(text.encode())
+    def _on_market(self, frame_data: bytes) -> None:
+        frame = _FRAME.read(frame_data)
         data = bytes(frame.data)
         if frame.stream.endswith("bookTicker"):
             ticker = _TICKER.read(data)

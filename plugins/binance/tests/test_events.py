@@ -49,7 +49,7 @@ class World:
         return self.memory.remember(KnownOrder(**(given | changes)))
 
     def take(self, name: str, **changes: Any) -> None:
-        self.events.take(text_of(name, **changes))
+        self.events.take(text_of(name, **changes).encode())
 
     def names(self) -> list[str]:
         return [fact for fact, _, _ in self.facts]
@@ -119,25 +119,25 @@ def test_what_cannot_be_read_is_named_and_books_nothing(changes: dict[str, Any])
 )
 def test_a_broken_frame_is_a_protocol_error(frame: str) -> None:
     with pytest.raises(VenueProtocolError):
-        World().events.take(frame)
+        World().events.take(frame.encode())
 
 
 def test_a_key_that_stands_twice_is_refused() -> None:
     text = text_of("order_trade_update_fill").replace('"l": "0.004"', '"l": "0.004", "l": "9"')
     with pytest.raises(VenueProtocolError, match="twice"):
-        World().events.take(text)
+        World().events.take(text.encode())
 
 
 def test_kinds_nobody_needs_are_counted_and_passed_over() -> None:
     world = World()
     for kind in ("MARGIN_CALL", "ACCOUNT_CONFIG_UPDATE", "SOMETHING_NEW"):
-        world.events.take(json.dumps({"e": kind, "E": 1}))
+        world.events.take(json.dumps({"e": kind, "E": 1}).encode())
     assert world.facts == [] and world.events.counters["SOMETHING_NEW"] == 1
 
 
 def test_an_expired_listen_key_is_a_gap() -> None:
     with pytest.raises(StreamGap, match="listen key"):
-        World().events.take((PAYLOADS / "listen_key_expired.json").read_text())
+        World().events.take((PAYLOADS / "listen_key_expired.json").read_bytes())
 
 
 def test_a_prevented_self_trade_cancels_our_order_with_its_reason() -> None:
@@ -175,12 +175,12 @@ async def test_an_announced_fill_that_follows_is_booked_once_and_one_that_does_n
 ):
     world = World(follow_seconds_max=0.05)
     world.knows()
-    world.events.take((PAYLOADS / "trade_lite.json").read_text())
+    world.events.take((PAYLOADS / "trade_lite.json").read_bytes())
     assert world.facts == []
     world.take("order_trade_update_fill")
     await asyncio.sleep(0.1)
     assert world.names() == ["filled"] and world.gaps == []
-    world.events.take((PAYLOADS / "trade_lite.json").read_text().replace("4007", "4009"))
+    world.events.take((PAYLOADS / "trade_lite.json").read_bytes().replace(b"4007", b"4009"))
     async with asyncio.timeout(30):
         while not world.gaps:  # noqa: ASYNC110 - a timer of the loop fills the list
             await asyncio.sleep(0.01)
@@ -189,7 +189,7 @@ async def test_an_announced_fill_that_follows_is_booked_once_and_one_that_does_n
 
 def test_funding_is_asked_for_once_however_many_positions_pay() -> None:
     world = World()
-    text = (PAYLOADS / "account_update_funding.json").read_text()
+    text = (PAYLOADS / "account_update_funding.json").read_bytes()
     for _ in range(50):
         world.events.take(text)
     assert len(world.work) == 1
