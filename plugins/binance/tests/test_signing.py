@@ -47,6 +47,13 @@ def test_an_ed25519_signature_covers_the_bytes_that_are_sent() -> None:
     assert parse_qs(text)["clientAlgoId"] == ["a/b:c"]
 
 
+@pytest.mark.parametrize("value", ["a&b", "a=b", "=", "&", "a b", "é", "%41", "a/b:c", "", "a#b"])
+def test_no_value_reads_as_another_parameter(value: str) -> None:
+    text = query_text({"symbol": "BTCUSDT", "newClientOrderId": value, "side": "BUY"})
+    told = parse_qs(text, keep_blank_values=True, strict_parsing=True)
+    assert told == {"symbol": ["BTCUSDT"], "newClientOrderId": [value], "side": ["BUY"]}
+
+
 @pytest.mark.asyncio
 async def test_no_secret_is_shown_anywhere(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
