@@ -9,7 +9,7 @@ import time
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -34,6 +34,7 @@ from gateway_binance.capabilities import RATE_LIMITS, capabilities
 from gateway_binance.events import UserEvents
 from gateway_binance.memory import OrderMemory
 from gateway_binance.messages import BookTickerEvent, ListenKeyRow, MarketFrame, MarkPriceEvent
+from gateway_binance.order_socket import OrderSocket
 from gateway_binance.questions import Questions
 from gateway_binance.rest import BinanceRest
 from gateway_binance.sender import Sender
@@ -61,6 +62,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     product: str = "usdm"
     url: str = "https://fapi.binance.com"
     stream_url: str = "wss://fstream.binance.com"
+    order_entry: Literal["rest", "websocket"] = "rest"
+    api_socket_url: str = "wss://ws-fapi.binance.com/ws-fapi/v1"
     symbols: tuple[str, ...] = ()  # the account trades no others; () = every one
     timeout_ms: int = 3_000
     receive_window_ms: int = 5_000
@@ -87,9 +90,10 @@ class BinanceAdapter:
         weight = msgspec.structs.replace(RATE_LIMITS[0], capacity=chosen.weight_max)
         limits = (weight, *RATE_LIMITS[1:])
         self._random = Random(time.time_ns())
+        signer = Signer(secrets["key"], secrets["secret"])
         self._rest = BinanceRest(
             chosen.url,
-            Signer(secrets["key"], secrets["secret"]),
+            signer,
             product="usdm",
             timeout_ms=chosen.timeout_ms,
             receive_window_ms=chosen.receive_window_ms,
@@ -98,6 +102,15 @@ class BinanceAdapter:
             connections=chosen.connections,
             random=self._random,
         )
+        if chosen.order_entry == "websocket":
+            self._rest.order_socket = OrderSocket(
+                chosen.api_socket_url,
+                signer,
+                now_ms=lambda: self._rest.clock.now_ns() // 1_000_000,
+                receive_window_ms=chosen.receive_window_ms,
+                timeout_ms=chosen.timeout_ms,
+                random=self._random,
+            )
         self.memory = OrderMemory()
         self.questions = Questions(
             self._rest, self.memory, account=chosen.account, symbols=chosen.symbols
@@ -144,6 +157,8 @@ class BinanceAdapter:
             self._lines = self._market_lines() if self._settings.has_marks else []
             for line in self._lines:
                 await line.start()
+            if self._rest.order_socket is not None:
+                await self._rest.order_socket.start()
             self._later(self._keep_time())
         except VenueError:
             await self.close()
@@ -157,6 +172,8 @@ class BinanceAdapter:
         for line in self._lines:
             await line.stop()
         self._lines = []
+        if self._rest.order_socket is not None:
+            await self._rest.order_socket.stop()
         if self._stream is not None:
             await self._stream.stop()
             self._stream = None
@@ -348,7 +365,11 @@ def _checked(settings: Mapping[str, Any]) -> Settings:
         raise ValueError(f"settings: {error}") from error
     if chosen.product != "usdm":
         raise ValueError(f"product: {chosen.product!r} is not offered, only usdm")
-    for name, schemes in (("url", ("http://", "https://")), ("stream_url", ("ws://", "wss://"))):
+    for name, schemes in (
+        ("url", ("http://", "https://")),
+        ("stream_url", ("ws://", "wss://")),
+        ("api_socket_url", ("ws://", "wss://")),
+    ):
         if not str(getattr(chosen, name)).startswith(schemes):
             raise ValueError(f"{name}: an address that begins with {schemes[0]} or {schemes[1]}")
     if not 1 <= chosen.receive_window_ms <= 60_000:
