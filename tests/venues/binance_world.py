@@ -104,6 +104,7 @@ async def binance_world(account="main", *, simulator=None, secrets=None, **setti
     proxy = CuttingProxy("127.0.0.1", venue.port)
     await proxy.start()
     given = {"account": account, "stream_url": venue.stream_url, "symbols": list(SYMBOLS)}
+    given["api_socket_url"] = venue.api_socket_url
     given |= {"url": f"http://127.0.0.1:{proxy.port}", **TIMES, **settings}
     own = {"key": f"{account}-key", "secret": f"{account}-secret"}
     adapter = gateway_create_adapter("binance", given, secrets or own)

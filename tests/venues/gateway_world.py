@@ -4,6 +4,7 @@ event loop; the venue is whatever the adapter talks to."""
 import asyncio
 import time
 
+from gateway.api import RefusedError
 from gateway.core.drive import InlineDrive
 from gateway.core.engine import Engine, EngineSettings, PrincipalDefinition, open_native_engine
 from gateway.execution.router import NewOrder, Router
@@ -114,7 +115,8 @@ class GatewayWorld:
         return int((await self.router.submit(NewOrder(**fields))).order["order_id"])
 
     async def submit_together(self, orders):
-        """Several at once: the engine decides about all before the adapter is asked for any."""
+        """Several at once: the engine decides about all before the adapter is asked for any. The
+        ids of those it did not refuse."""
         kick, self.drive.kick = self.drive.kick, lambda: None
         try:
             tasks = [asyncio.create_task(self.submit(**each)) for each in orders]
@@ -122,7 +124,8 @@ class GatewayWorld:
         finally:
             self.drive.kick = kick
         kick()
-        return list(await asyncio.gather(*tasks))
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+        return [each for each in ends if not isinstance(each, RefusedError)]
 
     async def cancel(self, order_id):
         await self.router.cancel("desk", order_id)

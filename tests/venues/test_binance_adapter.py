@@ -5,6 +5,7 @@ import asyncio
 import time
 from decimal import Decimal
 
+import msgspec
 import pytest
 from binance_simulator.security import Key
 from binance_simulator.server import ACCOUNTS, BinanceSimulator
@@ -13,6 +14,7 @@ from binance_world import binance_world
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway_binance import gateway_create_adapter
+from gateway_binance.messages import ExchangeInfo
 from gateway_paper.venue.settings import AccountSettings
 from gateway_world import until
 
@@ -182,6 +184,8 @@ async def test_a_gateway_that_starts_anew_finds_its_orders_and_fills():
         port = Silent()
         await fresh.connect(port)
         try:
+            for name in names:  # as the gateway does about every order of its own
+                assert await fresh.query_order("main", name) is not None
             told = await fresh.open_orders("main")
             assert {report.client_order_id for report in told} == names
             assert {report.state for report in told} == {"new", "untriggered"}
@@ -298,13 +302,89 @@ async def test_a_rebate_is_a_negative_fee_and_balances_agree():
         assert world.link.health.breaks == []
 
 
-async def test_a_symbol_that_vanishes_stops_the_venue_by_name_and_nothing_else():
+async def test_a_symbol_that_vanishes_is_no_longer_tradable_and_the_others_are():
     async with binance_world() as world:
         del world.market.listings["ETHUSDT"]
-        with pytest.raises(Exception, match="ETHUSDT"):
-            await world.adapter.instruments()
+        told = {each.venue_symbol: each.is_tradable for each in await world.adapter.instruments()}
+        assert told == {"BTCUSDT": True, "ETHUSDT": False}
         order_id = await world.submit()
         await world.until_state(order_id, "NEW")
+
+
+async def test_a_symbol_that_closes_is_asked_about_anew():
+    async with binance_world() as world:
+        world.market.closed_symbols.add("BTCUSDT")
+        refused = await world.submit()
+        await world.until_state(refused, "REJECTED")
+        assert world.row(refused)["reason_text"].startswith("-4141")
+        rows = world.native.registry
+        await until(
+            lambda: not tradable(rows("instrument"), "BTCUSDT.binance"), "the closed symbol"
+        )
+
+
+async def test_an_instrument_that_cannot_be_read_hides_no_other():
+    async with binance_world() as world:
+        fault = '"tickSize":"0.10"'
+
+        def broken(text):
+            return text.replace(fault, '"tickSize":0.1')
+
+        questions, rest = world.adapter.questions, world.adapter._rest
+        info = await rest.public("/fapi/v1/exchangeInfo", Broken(broken))
+        assert len(info.symbols) == 2
+        rest.public = lambda *values, **named: answered(info)
+        questions._wanted = ()
+        told = await questions.instruments("binance")
+        assert [each.venue_symbol for each in told] == ["ETHUSDT"]
+        assert questions.bad_rows == 1
+
+
+async def test_maintenance_stops_new_orders_until_the_venue_is_open_again():
+    async with binance_world() as world:
+        resting = await world.submit()
+        await world.until_state(resting, "NEW")
+        world.simulator.is_in_maintenance = True
+        refused = await world.submit()
+        await world.until_state(refused, "CANCELED", "REJECTED")
+        await until(lambda: not world.link.health.is_reconciled)
+        world.simulator.is_in_maintenance = False
+        await until(lambda: world.link.health.is_reconciled)
+        await world.judge([resting, refused])
+
+
+async def test_a_conditional_order_of_somebody_else_ends_as_an_external_fill():
+    simulator = BinanceSimulator()
+    async with binance_world(simulator=simulator) as world:
+        terms = {
+            "symbol": "BTCUSDT",
+            "side": "SELL",
+            "algoType": "CONDITIONAL",
+            "quantity": "0.010",
+        }
+        terms |= {"type": "STOP_MARKET", "triggerPrice": "45000", "clientAlgoId": "a-person"}
+        world.market.place_algo("main", terms)
+        await world.link.reconciler.run()
+        assert await world.adapter.open_orders("main") == []
+        world.market.trade("BTCUSDT", "44999", "0.001", "sell")
+        await until(lambda: world.native.counters()["fills"] == 1)
+        result = await world.link.reconciler.run()
+        assert result.lacking == [] and world.native.counters()["fills"] == 1
+        world.compare_positions()
+
+
+async def test_after_a_restart_the_end_of_a_child_is_still_told_as_ours():
+    async with binance_world() as world:
+        stop = await stop_order(world, type="stop_limit", price="46000")
+        world.adapter.memory.__init__()  # as a process that remembers nothing
+        await world.adapter.query_order("main", world.client_id(stop))
+        world.market.level("BTCUSDT", "buy", "49999.90", "0")
+        world.market.trade("BTCUSDT", "45000", "0.001", "sell")
+        await until(lambda: world.state(stop) == "NEW")
+        (child,) = world.market.open_orders("main")
+        world.market.cancel(child)
+        await world.until_state(stop, "CANCELED")
+        await world.judge([stop])
 
 
 async def test_ed25519_keys_sign_too():
@@ -322,6 +402,24 @@ async def test_ed25519_keys_sign_too():
         order_id = await world.submit(price=None)
         await world.until_state(order_id, "FILLED")
         await world.judge([order_id])
+
+
+def tradable(rows, name):
+    return next(row["is_tradable"] for row in rows if row["name"] == name)
+
+
+async def answered(document):
+    return document
+
+
+class Broken:
+    """Reads exchangeInfo after it was changed on its way."""
+
+    def __init__(self, change):
+        self._change = change
+
+    def read(self, data):
+        return msgspec.json.decode(self._change(data.decode()), type=ExchangeInfo)
 
 
 class Silent:

@@ -236,13 +236,13 @@ async def test_python_binance_trades_and_follows(venue):
     told = json.loads(output)
     assert told["placed"]["status"] == "NEW" and "avgPrice" not in told["placed"]
     assert (told["duplicate"], told["again"]) == (-4116, -2011)
-    assert (told["amended"]["price"], told["amended"]["origQty"]) == ("48500.0", "0.020")
+    assert (told["amended"]["price"], told["amended"]["origQty"]) == ("48500.00", "0.020")
     assert told["queried"]["orderId"] == told["placed"]["orderId"]
     assert [each["clientOrderId"] for each in told["open"]] == ["pb-1"]
     assert told["canceled"]["status"] == "CANCELED"
     assert [each["algoId"] for each in told["open_stops"]] == [told["stop"]["algoId"]]
     assert told["batch"][0]["clientOrderId"] == "pb-b1" and told["batch"][1]["code"] == -1111
-    assert [(t["qty"], t["price"]) for t in told["trades"]] == [("0.010", "50000.1")]
+    assert [(t["qty"], t["price"]) for t in told["trades"]] == [("0.010", "50000.10")]
     assert told["positions"][0]["positionAmt"] == "0.010"
     kinds = {each["e"] for each in told["events"]}
     assert kinds >= {"ORDER_TRADE_UPDATE", "ACCOUNT_UPDATE", "TRADE_LITE", "ALGO_UPDATE"}

@@ -16,6 +16,7 @@ ORDER = {
     "replace": "PUT /fapi/v1/order",
     "batch": "POST /fapi/v1/batchOrders",
 }
+SOCKET = {"submit": "WS order.place", "cancel": "WS order.cancel", "replace": "WS order.modify"}
 OVERLOAD = '{"code":-1008,"msg":"Request throttled by system-level protection."}'
 HTML = "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 
@@ -126,16 +127,19 @@ async def act(world, operation, order_ids, price):
         )
 
 
-async def cell(operation, phase):
+async def cell(operation, phase, way="rest"):
     """One world, one fault, one verdict; then the same world must still work."""
-    async with binance_world() as world:
+    async with binance_world(order_entry=way) as world:
+        if way == "websocket":
+            await until(lambda: world.adapter._rest.order_socket.is_up, "the order socket")
         order_ids = []
         if operation in ("cancel", "replace"):
             order_ids.append(await world.submit(quantity="0.020", price="49500"))
             await world.until_state(order_ids[0], "NEW")
             world.market.trade("BTCUSDT", "49500", "0.005", "sell")
             await world.until_state(order_ids[0], "PARTIALLY_FILLED")
-        subject, wrong = ORDER[operation], PHASES[phase]
+        subject = (ORDER if way == "rest" else SOCKET)[operation]
+        wrong = PHASES[phase]
         if wrong == "line_down":
             await world.proxy.stop()
         elif wrong == "restart":
@@ -156,6 +160,7 @@ async def cell(operation, phase):
             await asyncio.sleep(0.05)
             await world.proxy.start()
         await world.judge(order_ids)
+        assert world.faults.log or phase in ("before_send", "mid_send"), "nothing went wrong"
         world.faults.clear()
         world.simulator.limits.banned_until_ms = 0
         await still_works(world, order_ids)
@@ -196,13 +201,34 @@ CHOSEN = (
 )
 
 
-async def judged(operation, phases):
+# What the WebSocket API can suffer.
+ON_THE_SOCKET = (
+    "after_send",
+    "never_answered",
+    "ack_lost",
+    "ack_silent",
+    "late_request",
+    "answer_truncated",
+    "5xx_executed",
+    "5xx_not_executed",
+    "ack_and_events_lost",
+    "truncated_and_events_lost",
+    "overload",
+    "repeated_by_a_proxy",
+    "ban",
+    "maintenance",
+    "clock_skew",
+    "venue_restart",
+)
+
+
+async def judged(operation, phases, way="rest"):
     """Every phase in a world of its own, nine worlds at a time; all verdicts together."""
     wrong = []
 
     async def one(phase):
         try:
-            await cell(operation, phase)
+            await cell(operation, phase, way)
         except Exception as error:
             wrong.append(f"{operation} x {phase}: {type(error).__name__} {str(error)[:600]}")
 
@@ -218,6 +244,16 @@ async def test_no_new_order_is_doubled_or_lost():
 @pytest.mark.parametrize("operation", ["cancel", "replace", "batch"])
 async def test_no_order_is_doubled_or_lost(operation):
     await judged(operation, CHOSEN)
+
+
+async def test_no_order_over_the_socket_is_doubled_or_lost():
+    await judged("submit", ON_THE_SOCKET, "websocket")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("operation", ["cancel", "replace"])
+async def test_no_cancel_or_replace_over_the_socket_is_doubled_or_lost(operation):
+    await judged(operation, ON_THE_SOCKET, "websocket")
 
 
 @pytest.mark.slow

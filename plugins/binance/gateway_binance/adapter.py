@@ -7,10 +7,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import replace
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
-import aiohttp
 import msgspec
 
 from gateway.api import (
@@ -28,17 +28,18 @@ from gateway.api import (
     VenueError,
     VenueRejected,
 )
-from gateway.transport import JsonReader
+from gateway.transport import JsonReader, SocketShard
 from gateway_binance import translate
 from gateway_binance.capabilities import RATE_LIMITS, capabilities
 from gateway_binance.events import UserEvents
 from gateway_binance.memory import OrderMemory
 from gateway_binance.messages import BookTickerEvent, ListenKeyRow, MarketFrame, MarkPriceEvent
+from gateway_binance.order_socket import OrderSocket
 from gateway_binance.questions import Questions
 from gateway_binance.rest import BinanceRest
 from gateway_binance.sender import Sender
 from gateway_binance.signing import Signer
-from gateway_binance.stream import Line, UserStream
+from gateway_binance.stream import LINE, UserStream
 
 __all__ = ["BinanceAdapter", "Settings"]
 
@@ -50,7 +51,8 @@ _TICKER = JsonReader(BookTickerEvent, "bookTicker", has_unique_keys=False)
 _MARK = JsonReader(MarkPriceEvent, "markPrice", has_unique_keys=False)
 _MARKS = JsonReader(list[MarkPriceEvent], "markPrice@arr", has_unique_keys=False)
 _CLOCK_PERIOD_S = 60.0
-_MARK_SILENCE_MAX_S = 30.0  # mark prices come every second
+_OPENING_PERIOD_S = 2.0
+_MARK_SILENCE_MAX_MS = 30_000  # mark prices come every second
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -60,6 +62,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     product: str = "usdm"
     url: str = "https://fapi.binance.com"
     stream_url: str = "wss://fstream.binance.com"
+    order_entry: Literal["rest", "websocket"] = "rest"
+    api_socket_url: str = "wss://ws-fapi.binance.com/ws-fapi/v1"
     symbols: tuple[str, ...] = ()  # the account trades no others; () = every one
     timeout_ms: int = 3_000
     receive_window_ms: int = 5_000
@@ -86,9 +90,10 @@ class BinanceAdapter:
         weight = msgspec.structs.replace(RATE_LIMITS[0], capacity=chosen.weight_max)
         limits = (weight, *RATE_LIMITS[1:])
         self._random = Random(time.time_ns())
+        signer = Signer(secrets["key"], secrets["secret"])
         self._rest = BinanceRest(
             chosen.url,
-            Signer(secrets["key"], secrets["secret"]),
+            signer,
             product="usdm",
             timeout_ms=chosen.timeout_ms,
             receive_window_ms=chosen.receive_window_ms,
@@ -97,6 +102,15 @@ class BinanceAdapter:
             connections=chosen.connections,
             random=self._random,
         )
+        if chosen.order_entry == "websocket":
+            self._rest.order_socket = OrderSocket(
+                chosen.api_socket_url,
+                signer,
+                now_ms=lambda: self._rest.clock.now_ns() // 1_000_000,
+                receive_window_ms=chosen.receive_window_ms,
+                timeout_ms=chosen.timeout_ms,
+                random=self._random,
+            )
         self.memory = OrderMemory()
         self.questions = Questions(
             self._rest, self.memory, account=chosen.account, symbols=chosen.symbols
@@ -114,10 +128,11 @@ class BinanceAdapter:
             self._rest, self.memory, self.questions, say=self._say, later=self._later
         )
         self._port: AdapterPort | None = None
-        self._session: aiohttp.ClientSession | None = None
         self._stream: UserStream | None = None
-        self._lines: list[Line] = []
+        self._lines: list[SocketShard] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._is_in_maintenance = False
+        self._rest.on_maintenance = self._on_maintenance
         self._armed_ms = 0
         self._armed: set[str] = set()
 
@@ -129,20 +144,21 @@ class BinanceAdapter:
             await self.questions.instruments(self.venue)
             await self.questions.mode()
             self._port = port
-            self._session = aiohttp.ClientSession()
             self._stream = UserStream(
                 self._settings.stream_url.rstrip("/"),
                 create_key=lambda: self._listen_key("POST"),
                 extend_key=lambda: self._listen_key("PUT"),
-                on_text=self.events.take,
+                on_event=self.events.take,
                 on_gap=self._on_gap,
                 random=self._random,
                 keepalive_s=self._settings.keepalive_s,
             )
-            await self._stream.start(self._session, self._settings.timeout_ms / 1_000)
+            await self._stream.start(self._settings.timeout_ms)
             self._lines = self._market_lines() if self._settings.has_marks else []
             for line in self._lines:
-                line.start(self._session)
+                await line.start()
+            if self._rest.order_socket is not None:
+                await self._rest.order_socket.start()
             self._later(self._keep_time())
         except VenueError:
             await self.close()
@@ -156,13 +172,12 @@ class BinanceAdapter:
         for line in self._lines:
             await line.stop()
         self._lines = []
+        if self._rest.order_socket is not None:
+            await self._rest.order_socket.stop()
         if self._stream is not None:
             await self._stream.stop()
             self._stream = None
         self.events.clear()
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
         await self._rest.close()
 
     # Orders out.
@@ -185,9 +200,7 @@ class BinanceAdapter:
         """Binance counts down per symbol: every symbol with orders now, and with new ones later,
         until it is disarmed. Conditional orders that wait are not covered."""
         self._check_account(account)
-        reports = await self.questions.open_orders()
-        symbols = {report.instrument for report in reports} | set(self._settings.symbols)
-        symbols |= self._armed
+        symbols = await self.questions.open_symbols() | set(self._settings.symbols) | self._armed
         self._armed_ms = timeout_ms
         self._armed = set() if timeout_ms == 0 else symbols
         await asyncio.gather(*(self._count_down(each, timeout_ms) for each in sorted(symbols)))
@@ -251,7 +264,27 @@ class BinanceAdapter:
         if reason:
             self.events.clear()
             self._say("gap_opened", reason)
-        else:
+        elif not self._is_in_maintenance:
+            self._say("gap_closed")
+
+    def _on_maintenance(self, reason: str) -> None:
+        if not self._is_in_maintenance and self._port is not None:
+            self._is_in_maintenance = True
+            self._say("maintenance", None, reason)
+            self._later(self._await_opening())
+
+    async def _await_opening(self) -> None:
+        """Ask for the time until the venue answers again. The stream, when it was lost as well,
+        closes the gap itself."""
+        while True:
+            await asyncio.sleep(_OPENING_PERIOD_S * self._random.uniform(0.5, 1.0))
+            try:
+                await self._rest.sync_clock()
+                break
+            except VenueError as error:
+                log.info("%s: not open yet: %s", self.venue, error)
+        self._is_in_maintenance = False
+        if self._stream is not None and self._stream.is_connected:
             self._say("gap_closed")
 
     def _break_off(self, reason: str) -> None:
@@ -282,35 +315,29 @@ class BinanceAdapter:
 
     # Prices.
 
-    def _market_lines(self) -> list[Line]:
+    def _market_lines(self) -> list[SocketShard]:
         """Best prices and mark prices come on two sockets since the split into /public, /market
         and /private."""
         lower = [symbol.lower() for symbol in self._settings.symbols]
         best = "/".join(f"{each}@bookTicker" for each in lower) or "!bookTicker"
         marks = "/".join(f"{each}@markPrice@1s" for each in lower) or "!markPrice@arr@1s"
         return [
-            self._market_line("public", best, None),
-            self._market_line("market", marks, _MARK_SILENCE_MAX_S),
+            self._market_line("public", best, 0),
+            self._market_line("market", marks, _MARK_SILENCE_MAX_MS),
         ]
 
-    def _market_line(self, path: str, streams: str, silence_max_s: float | None) -> Line:
-        address = f"{self._settings.stream_url.rstrip('/')}/{path}/stream?streams={streams}"
-
-        async def where() -> str:
-            return address
-
-        return Line(
+    def _market_line(self, path: str, streams: str, silence_max_ms: int) -> SocketShard:
+        return SocketShard(
             f"{path} stream",
-            where,
-            on_text=self._on_market,
-            on_up=lambda: None,
-            on_down=lambda reason: log.warning("%s: %s", self.venue, reason),
+            f"{self._settings.stream_url.rstrip('/')}/{path}/stream?streams={streams}",
+            replace(LINE, data_silence_max_ms=silence_max_ms),
             random=self._random,
-            silence_max_s=silence_max_s,
+            on_frame=lambda _, data: self._on_market(data),
+            on_down=lambda line, reason: log.warning("%s: %s: %s", self.venue, line.name, reason),
         )
 
-    def _on_market(self, text: str) -> None:
-        frame = _FRAME.read(text.encode())
+    def _on_market(self, frame_data: bytes) -> None:
+        frame = _FRAME.read(frame_data)
         data = bytes(frame.data)
         if frame.stream.endswith("bookTicker"):
             ticker = _TICKER.read(data)
@@ -338,7 +365,11 @@ def _checked(settings: Mapping[str, Any]) -> Settings:
         raise ValueError(f"settings: {error}") from error
     if chosen.product != "usdm":
         raise ValueError(f"product: {chosen.product!r} is not offered, only usdm")
-    for name, schemes in (("url", ("http://", "https://")), ("stream_url", ("ws://", "wss://"))):
+    for name, schemes in (
+        ("url", ("http://", "https://")),
+        ("stream_url", ("ws://", "wss://")),
+        ("api_socket_url", ("ws://", "wss://")),
+    ):
         if not str(getattr(chosen, name)).startswith(schemes):
             raise ValueError(f"{name}: an address that begins with {schemes[0]} or {schemes[1]}")
     if not 1 <= chosen.receive_window_ms <= 60_000:

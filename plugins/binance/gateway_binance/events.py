@@ -40,7 +40,7 @@ _RESOLVE_WAITS_S = (0.0, 0.2, 1.0, 3.0)
 _FUNDING_BACK_MS = 60_000
 
 
-class StreamGap(Exception):
+class StreamGap(VenueError):
     """Facts may be missing; its text is the reason."""
 
 
@@ -72,9 +72,8 @@ class UserEvents:
         self._held: dict[int, list[OrderBody]] = {}
         self._payments_ms: list[int] = []
 
-    def take(self, text: str) -> None:
+    def take(self, data: bytes) -> None:
         """One frame. Raises VenueProtocolError or StreamGap."""
-        data = text.encode()
         kind = _HEAD.read(data).kind
         self.counters[kind] += 1
         if kind == "ORDER_TRADE_UPDATE":
@@ -137,10 +136,8 @@ class UserEvents:
             if state in ("new", "partially_filled", "filled"):
                 return
         if known is None or not known.order_id:
-            report = translate.event_report(self._account, body)
-            if known is not None and known.client_order_id != body.client_order_id:
-                return  # the child of a conditional order of an earlier process: fills say it all
-            self._say("order_seen", report)
+            name = known.client_order_id if known else ""
+            self._say("order_seen", translate.event_report(self._account, body, name))
             return
         self._fact(body, known, state)
 

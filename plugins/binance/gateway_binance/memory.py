@@ -26,6 +26,7 @@ class KnownOrder(msgspec.Struct, kw_only=True):
     quantity: str = ""
     is_waiting: bool = False  # a conditional order that has not triggered
     is_done: bool = False
+    is_ours: bool = False  # the gateway has sent it, or asked for it by its id
 
 
 class OrderMemory:
@@ -40,6 +41,7 @@ class OrderMemory:
         known = self._by_client.get(order.client_order_id)
         if known is not None:
             order.order_id = order.order_id or known.order_id
+            order.is_ours = order.is_ours or known.is_ours
             if known.venue_order_id and not order.venue_order_id:
                 order.venue_order_id = known.venue_order_id
         self._by_client[order.client_order_id] = order

@@ -173,7 +173,7 @@ class SymbolRow(_Row, frozen=True, rename="camel"):
 
 
 class ExchangeInfo(_Row, frozen=True):
-    symbols: list[SymbolRow]
+    symbols: list[msgspec.Raw]  # read one by one: one that is odd must not hide the others
 
 
 class EventHead(_Row, frozen=True):

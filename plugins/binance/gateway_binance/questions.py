@@ -6,6 +6,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from gateway.api import (
     BalanceReport,
     FillReport,
@@ -37,6 +39,7 @@ __all__ = ["Questions"]
 log = logging.getLogger(__name__)
 
 _INFO = JsonReader(ExchangeInfo, "exchangeInfo", bytes_max=DOCUMENT_BYTES_MAX)
+_SYMBOL = JsonReader(SymbolRow, "an instrument")
 _ORDER = JsonReader(OrderRow, "an order")
 _ORDERS = JsonReader(list[OrderRow], "open orders", bytes_max=DOCUMENT_BYTES_MAX)
 _ALGO = JsonReader(AlgoRow, "an algo order")
@@ -69,18 +72,30 @@ class Questions:
         self.bad_rows = 0
 
     async def instruments(self, venue: str) -> list[Instrument]:
-        """Perpetual and dated contracts of the account; one that cannot be read is left out, by
-        name. Names that vanished are no longer in the answer."""
+        """Contracts of the account. One that cannot be read is left out and named; a configured one
+        that vanished is told as no longer tradable."""
         info = await self._rest.public("/fapi/v1/exchangeInfo", _INFO)
-        self.instruments_by_symbol = {
-            row.symbol: row
-            for row in info.symbols
-            if not self._wanted or row.symbol in self._wanted
-        }
-        missing = sorted(set(self._wanted) - set(self.instruments_by_symbol))
-        if missing:
-            raise VenueProtocolError(f"the venue has no instrument {', '.join(missing)}")
-        return [translate.instrument(venue, row) for row in self.instruments_by_symbol.values()]
+        found: dict[str, SymbolRow] = {}
+        instruments: list[Instrument] = []
+        for raw in info.symbols:
+            try:
+                row = _SYMBOL.read(bytes(raw))
+                if self._wanted and row.symbol not in self._wanted:
+                    continue
+                instruments.append(translate.instrument(venue, row))
+                found[row.symbol] = row
+            except VenueProtocolError as error:
+                self.bad_rows += 1
+                log.error("%s: an instrument cannot be read: %s", venue, error)
+        for symbol in sorted(set(self._wanted) - set(found)):
+            gone = self.instruments_by_symbol.get(symbol)
+            if gone is None:
+                raise VenueProtocolError(f"the venue has no instrument {symbol}")
+            log.error("%s: %s has vanished from the list of instruments", venue, symbol)
+            found[symbol] = msgspec.structs.replace(gone, status="VANISHED")
+            instruments.append(translate.instrument(venue, found[symbol]))
+        self.instruments_by_symbol = found
+        return instruments
 
     def settle(self, symbol: str) -> str:
         row = self.instruments_by_symbol.get(symbol)
@@ -94,6 +109,13 @@ class Questions:
     async def query_order(self, client_order_id: str) -> OrderReport | None:
         """One order by our id, plain or conditional. None only when every place where it could be
         has said that it is not there."""
+        report = await self._query(client_order_id)
+        known = self._memory.by_client(client_order_id)
+        if known is not None:
+            known.is_ours = True
+        return report
+
+    async def _query(self, client_order_id: str) -> OrderReport | None:
         known = self._memory.by_client(client_order_id)
         if known is not None and known.is_conditional:
             return await self._query_algo(client_order_id)
@@ -122,7 +144,9 @@ class Questions:
         return row
 
     async def open_orders(self) -> list[OrderReport]:
-        """Working orders under our ids, and conditional ones that wait."""
+        """Working orders, and conditional ones of ours that wait. One of somebody else is left out:
+        it would be adopted under an id that it loses when it triggers. Its order and its fills are
+        told then."""
         rows = await self._rest.ask("/fapi/v1/openOrders", _ORDERS, weight=40)
         await self._link_children([(row.symbol, row.order_id, row.client_order_id) for row in rows])
         reports = []
@@ -135,13 +159,15 @@ class Questions:
                 self._unreadable(known, error)
         algos = await self._rest.ask("/fapi/v1/openAlgoOrders", _ALGOS, weight=40)
         for each in algos:
-            known = self._memory.by_client(each.client_algo_id)
-            try:
-                self.remember_algo(each)
+            if self.remember_algo(each).is_ours:
                 reports.append(translate.algo_report(self._account, each, each.update_time))
-            except VenueProtocolError as error:
-                self._unreadable(known, error)
         return reports
+
+    async def open_symbols(self) -> set[str]:
+        """Where anybody's orders of this account are open, conditional ones too."""
+        rows = await self._rest.ask("/fapi/v1/openOrders", _ORDERS, weight=40)
+        algos = await self._rest.ask("/fapi/v1/openAlgoOrders", _ALGOS, weight=40)
+        return {row.symbol for row in rows} | {row.symbol for row in algos}
 
     async def fills(self, since_ns: int) -> list[FillReport]:
         """Every fill since then of every symbol that may have one, oldest first."""
@@ -259,25 +285,27 @@ class Questions:
         return sorted(found - {""})
 
     async def _trades(self, symbol: str, since_ms: int, now_ms: int) -> list[TradeRow]:
-        """Seven days a time; a full page goes on from the id behind its last row."""
+        """Seven days a time. A full page goes on from the id behind its last row, and then to the
+        end: the windows after it would say the same again."""
         found: dict[int, TradeRow] = {}
         start = since_ms
         while start <= now_ms:
             end = start + _WINDOW_MS
             terms = {"symbol": symbol, "startTime": str(start), "endTime": str(end)}
             page = await self._trade_page(terms)
-            while page:
-                found |= {row.id: row for row in page}
-                if len(page) < _PAGE:
-                    break
+            found |= {row.id: row for row in page}
+            if len(page) == _PAGE:
+                start = now_ms + 1
+            while len(page) == _PAGE:
                 last = max(row.id for row in page)
                 page = await self._trade_page({"symbol": symbol, "fromId": str(last + 1)})
-            start = end + 1
+                found |= {row.id: row for row in page}
+            start = max(start, end + 1)
         return [row for row in found.values() if row.time >= since_ms]
 
     async def _trade_page(self, terms: dict[str, str]) -> list[TradeRow]:
         terms["limit"] = str(_PAGE)
-        return await self._rest.ask("/fapi/v1/userTrades", _TRADES, terms, weight=5)
+        return await self._rest.ask("/fapi/v1/userTrades", _TRADES, terms, weight=5, is_long=True)
 
     async def _incomes(self, kind: str, since_ms: int, now_ms: int) -> list[IncomeRow]:
         """A thousand rows a page. Rows of one millisecond may be split by a page, so the next one
@@ -292,7 +320,7 @@ class Questions:
                 "limit": str(_PAGE),
                 "page": str(page_number),
             }
-            page = await self._rest.ask("/fapi/v1/income", _INCOMES, terms, weight=30)
+            page = await self._rest.ask("/fapi/v1/income", _INCOMES, terms, weight=30, is_long=True)
             found |= {(row.symbol, str(row.tran_id)): row for row in page}
             if len(page) < _PAGE:
                 return list(found.values())

@@ -29,6 +29,7 @@ from gateway.transport import (
 )
 from gateway_binance.errors import Meaning, Product, meaning_of
 from gateway_binance.messages import ErrorRow, TimeRow
+from gateway_binance.order_socket import METHODS, OrderSocket
 from gateway_binance.signing import Signer, query_text
 
 __all__ = ["BinanceRest", "Refusal"]
@@ -39,6 +40,8 @@ _TIME = JsonReader(TimeRow, "the server time")
 _CLOCK_SAMPLES = 3
 # How long a request may wait for its turn in the budget before it is given up unsent.
 _PATIENCE_MS: dict[Lane, int] = {"kill": 1_000, "cancel": 1_000, "query": 2_000, "new": 200}
+# Reading a long history may take several minutes' worth of weight: rather late than never.
+_LONG_PATIENCE_MS = 70_000
 _WAIT_MS = 1_000  # after a 429 that does not say how long
 # Headers with what the venue has counted, and the limits they speak of.
 _TOLD = (
@@ -46,6 +49,17 @@ _TOLD = (
     ("X-MBX-ORDER-COUNT-10S", "orders_10s", True),
     ("X-MBX-ORDER-COUNT-1M", "orders_1m", True),
 )
+
+
+_TOLD_BY_SOCKET = (
+    ("REQUEST_WEIGHT_1MINUTE", "weight", False),
+    ("ORDERS_10SECOND", "orders_10s", True),
+    ("ORDERS_1MINUTE", "orders_1m", True),
+)
+
+
+class NothingLeft(VenueUnavailable):
+    """The order socket could not take the request, and not one byte of it left."""
 
 
 class Refusal(VenueRejected):
@@ -83,6 +97,9 @@ class BinanceRest:
         # One for the address and the account; windows turn by the venue's clock.
         self.budget = Budget(limits, self._venue_ns, identity={"account": account})
         self.is_clock_doubted = False
+        self.order_socket: OrderSocket | None = None  # orders go this way while it is up
+        # Called with the words of the venue when it says that it is closed.
+        self.on_maintenance: Callable[[str], None] = lambda reason: None
         self._pool = RestPool(
             url,
             connections=connections,
@@ -143,11 +160,16 @@ class BinanceRest:
         parameters: Mapping[str, str] | None = None,
         *,
         weight: int = 1,
+        is_long: bool = False,
     ) -> Document:
-        """A signed question, which changes nothing."""
+        """A signed question, which changes nothing. `is_long`: one of many pages, which may wait
+        for the next minute's weight."""
         if self.is_clock_doubted:
             await self.sync_clock()
-        return await self._question("GET", path, reader, weight, parameters=parameters or {})
+        patience_ms = _LONG_PATIENCE_MS if is_long else _PATIENCE_MS["query"]
+        return await self._question(
+            "GET", path, reader, weight, parameters=parameters or {}, patience_ms=patience_ms
+        )
 
     async def send(
         self,
@@ -165,7 +187,30 @@ class BinanceRest:
             await self.sync_clock()
         await self._turn(weight, lane, orders)
         # Signed after the wait: the time is part of what is signed.
+        name = METHODS.get((method, path))
+        if name is not None and self.order_socket is not None and self.order_socket.is_up:
+            try:
+                return await self._send_by_socket(self.order_socket, name, parameters)
+            except NothingLeft:
+                pass  # proof that not one byte left: the other way is free
         return (await self._send(method, self._signed(path, parameters))).data
+
+    async def _send_by_socket(
+        self, socket: OrderSocket, name: str, parameters: Mapping[str, str]
+    ) -> bytes:
+        sent_ns = self.clock.now_ns()
+        try:
+            answer = await socket.ask(name, parameters)
+        except VenueUnavailable as error:
+            raise NothingLeft(str(error)) from error
+        for kind, limit, is_of_account in _TOLD_BY_SOCKET:
+            if kind in answer.counts:
+                full = f"{limit}@{self._account}" if is_of_account else limit
+                self.budget.told(full, answer.counts[kind], sent_ns=sent_ns)
+        if answer.status == 200:
+            return answer.data
+        wait_ms = max(0, answer.retry_at_ms - self.clock.now_ns() // 1_000_000)
+        raise self._meant(name, answer.status, answer.code, answer.text, wait_ms)
 
     async def _question(
         self,
@@ -175,9 +220,10 @@ class BinanceRest:
         weight: int,
         *,
         parameters: Mapping[str, str] | None = None,
+        patience_ms: int = _PATIENCE_MS["query"],
     ) -> Document:
         """`parameters`: to be signed, after the wait for a place in the budget."""
-        await self._turn(weight, "query", 0)
+        await self._turn(weight, "query", 0, patience_ms)
         signed = target if parameters is None else self._signed(target, parameters)
         try:
             answer = await self._send(method, signed)
@@ -194,13 +240,15 @@ class BinanceRest:
         await self._turn(weight, lane, 0)
         return await self._send(method, target)
 
-    async def _turn(self, weight: int, lane: Lane, orders: int) -> None:
+    async def _turn(
+        self, weight: int, lane: Lane, orders: int, patience_ms: int | None = None
+    ) -> None:
         """Wait for a place in the budget. Raises VenueRateLimited; then nothing was sent."""
         costs = {"weight": weight} if weight else {}
         if orders:
             costs[f"orders_10s@{self._account}"] = orders
             costs[f"orders_1m@{self._account}"] = orders
-        await self.budget.wait(lane, costs, _PATIENCE_MS[lane])
+        await self.budget.wait(lane, costs, patience_ms or _PATIENCE_MS[lane])
 
     async def _send(self, method: str, target: str) -> RestAnswer:
         answer = await self._pool.request(method, target)
@@ -225,16 +273,23 @@ class BinanceRest:
             code, text = row.code, row.msg
         except VenueProtocolError as error:
             code, text = None, str(error)
-        meaning = meaning_of(self._product, answer.status, code, text)
-        said = f"{what}: {answer.status} {code} {text}"[:200]
+        return self._meant(what, answer.status, code, text, retry_after_ms(answer))
+
+    def _meant(
+        self, what: str, status: int, code: int | None, text: str, wait_ms: int
+    ) -> VenueError:
+        meaning = meaning_of(self._product, status, code, text)
+        said = f"{what}: {status} {code} {text}"[:200]
         if meaning == "unknown":
             return OutcomeUnknown(said)
         if meaning == "rate_limited":
-            wait_ms = retry_after_ms(answer) or _WAIT_MS
+            wait_ms = wait_ms or _WAIT_MS
             until_ns = self.clock.now_ns() + wait_ms * 1_000_000
-            self.budget.ban(until_ns, f"{answer.status} {code}")
+            self.budget.ban(until_ns, f"{status} {code}")
             return VenueRateLimited(said, wait_ms)
         if meaning == "not_executed":
+            if code == -1:
+                self.on_maintenance(said)
             return VenueUnavailable(said)
         if meaning == "clock":
             self.is_clock_doubted = True

@@ -37,6 +37,7 @@ _ORDER = JsonReader(OrderRow, "the answer about an order")
 _ALGO = JsonReader(AlgoRow, "the answer about an algo order")
 _LEGS = JsonReader(list[LegRow], "the answer about a batch")
 _BATCH_MAX = 5  # Place Multiple Orders, 2026-10
+_CLOSED = frozenset({"-1121", "-4108", "-4140", "-4141"})  # the symbol is not what it was
 
 
 class Sender:
@@ -76,8 +77,7 @@ class Sender:
 
     async def cancel_all(self) -> None:
         """Every order of the account, plain and conditional, on every symbol that has one."""
-        reports = await self._questions.open_orders()
-        symbols = {report.instrument for report in reports}
+        symbols = await self._questions.open_symbols()
         calls = [("/fapi/v1/allOpenOrders", each) for each in sorted(symbols)]
         calls += [("/fapi/v1/algoOpenOrders", each) for each in sorted(symbols)]
         await asyncio.gather(
@@ -151,6 +151,7 @@ class Sender:
                 side=order.side.upper(),
                 is_conditional=translate.is_conditional(order),
                 order_id=order.order_id,
+                is_ours=True,
                 price=order.price or "",
                 quantity=order.quantity,
             )
@@ -180,6 +181,8 @@ class Sender:
         elif isinstance(error, Refusal):
             known.is_done = True
             self._say("rejected", known.order_id, _words(error))
+            if error.code in _CLOSED:
+                self._say("instruments_changed")
         elif isinstance(error, VenueUnavailable | VenueRateLimited):
             known.is_done = True
             self._say("not_sent", known.order_id, str(error))

@@ -257,11 +257,12 @@ def algo_report(account: str, row: AlgoRow | AlgoBody, time_ms: int) -> OrderRep
     )
 
 
-def event_report(account: str, body: OrderBody) -> OrderReport:
-    """An order that is not of this process, as the stream tells it."""
+def event_report(account: str, body: OrderBody, client_order_id: str = "") -> OrderReport:
+    """An order that is not of this process, as the stream tells it. `client_order_id`: that of the
+    conditional order it came from."""
     state = state_of(body.status)
     return OrderReport(
-        client_order_id=body.client_order_id,
+        client_order_id=client_order_id or body.client_order_id,
         venue_order_id=str(body.order_id),
         account=account,
         instrument=body.symbol,

@@ -203,27 +203,40 @@ class BinanceSimulator:
                 continue
             ask = msgspec.json.decode(message.data, type=dict[str, Any])
             fault = self.faults.take(f"WS {ask.get('method')}")
-            if fault is not None and fault.action in ("drop", "silent"):
-                if fault.action == "silent":
-                    continue
+            action = fault.action if fault else ""
+            if fault is not None and fault.call is not None:
+                fault.call()
+            if action == "delay" and fault is not None:
+                await asyncio.sleep(fault.seconds)
+            is_executed = action not in ("drop", "silent", "error")
+            answer = self._answer_api(ask, session) if is_executed else {}
+            if action.endswith("drop"):
                 request.transport.abort()  # type: ignore[union-attr]
                 return socket
-            answer = self._answer_api(ask, session)
-            if fault is not None and fault.action == "execute_then_drop":
-                request.transport.abort()  # type: ignore[union-attr]
-                return socket
-            if fault is not None and fault.action == "execute_then_silent":
+            if action.endswith("silent"):
                 continue
-            await socket.send_str(_dumps(answer))
+            if action.endswith("error") and fault is not None:
+                error = msgspec.json.decode(fault.body)
+                answer = {"id": ask.get("id"), "status": fault.status, "error": error}
+            text = _dumps(answer)
+            if action == "execute_twice":
+                text = _dumps(self._answer_api(ask, session))
+            await socket.send_str(text[: len(text) // 2] if action == "truncate" else text)
         return socket
 
     def _answer_api(self, ask: Row, session: dict[str, Key]) -> Row:
         try:
+            if self.is_in_maintenance:
+                raise BinanceError(-1, text="Service Unavailable.", status=503)
             self.limits.spend(1)
             result = self._call_api(str(ask.get("method")), ask.get("params") or {}, session)
             answer: Row = {"id": ask.get("id"), "status": 200, "result": result}
         except BinanceError as error:
-            answer = {"id": ask.get("id"), "status": error.status, "error": error.row()}
+            row = error.row()
+            if error.status in (418, 429):
+                wait_ms = self.limits.retry_after_seconds() * 1_000
+                row["data"] = {"retryAfter": self.clock.now_ms() + wait_ms}
+            answer = {"id": ask.get("id"), "status": error.status, "error": row}
         limit = {
             "rateLimitType": "REQUEST_WEIGHT",
             "interval": "MINUTE",
