@@ -34,7 +34,7 @@ __all__ = [
 Message = TypeVar("Message")
 DOCUMENT_BYTES_MAX: Final = 64 * 1024 * 1024
 FRAME_BYTES_MAX: Final = 4 * 1024 * 1024
-_DIGITS_MAX = 60  # More digits than this, or as many zeros by an exponent, are no price.
+_DIGITS_MAX = 100  # More digits than this, or as many zeros by an exponent, are no price.
 _DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?")
 _SHOWN_BYTES = 40
 

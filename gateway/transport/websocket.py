@@ -298,8 +298,10 @@ class SocketShard:
                 if not is_asked and now >= asked_at + rules.ping_every_ms / 1_000:
                     asked_at, is_asked = now, True
                     await self._ask(socket)
-                wait_ms = rules.pong_max_ms if is_asked else rules.ping_every_ms
-                due_at.append(asked_at + wait_ms / 1_000)
+                if is_asked:
+                    due_at.append(asked_at + rules.pong_max_ms / 1_000)
+                if (next_at := asked_at + rules.ping_every_ms / 1_000) > now:
+                    due_at.append(next_at)
             await asyncio.sleep(max(0.001, min(due_at, default=now + 3_600) - now))
 
     async def _ask(self, socket: aiohttp.ClientWebSocketResponse[bool]) -> None:
