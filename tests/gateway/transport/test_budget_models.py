@@ -132,7 +132,7 @@ def test_a_rolling_limit_beyond_its_slots_is_safe_and_a_slice_late_at_most(steps
             slack.events.append((now, cost))
         else:
             assert not slack.fits(cost, now)
-        assert len(counter.dump()) == 128
+        assert len(counter.dump()) <= 128
 
 
 @given(
