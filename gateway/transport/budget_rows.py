@@ -155,9 +155,7 @@ class SharedRows(AbstractContextManager[bool]):
     def row(self, key: str, make: Callable[[], Row], now_ns: int) -> Row:
         known = self._known.get(key) or _Known(sha256(key.encode()).digest()[:16], make())
         name, version = _ROW_HEAD.unpack_from(self._map, known.offset)[:2]
-        if (
-            name != known.name
-        ):  # not placed yet, or idle for so long that another key took the place
+        if name != known.name:  # Not placed yet, or idle for so long that another took the place.
             known = _Known(known.name, make(), self._place(known.name, now_ns))
             self._known[key] = known
             version = _ROW_HEAD.unpack_from(self._map, known.offset)[1]
