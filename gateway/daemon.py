@@ -48,6 +48,7 @@ from gateway.process import (
     watchdog_interval_seconds,
 )
 from gateway.venues.breaks import BreakLedger
+from gateway.venues.dead_man import check_dead_man
 from gateway.venues.isolated.host import IsolatedAdapter
 from gateway.venues.isolated.launch import LaunchTerms
 from gateway.venues.link import VenueLink
@@ -215,6 +216,7 @@ class Daemon:
         for code, rate in settings.currencies.items():
             engine.set_currency_rate(code, rate)
         for venue, adapter in self._adapters.items():
+            check_dead_man(venue, settings.venues[venue].dead_man_ms, adapter.capabilities)
             engine.define_venue(venue, adapter.capabilities)
         known = engine.names.all("account")
         for name, account in settings.accounts.items():
@@ -276,6 +278,7 @@ class Daemon:
                     adapter_name=chosen.adapter,
                     reconcile_timeout_seconds=chosen.reconcile_timeout_seconds,
                     reconcile_interval_seconds=chosen.reconcile_interval_seconds,
+                    dead_man_ms=chosen.dead_man_ms,
                     ledger=BreakLedger(
                         venue,
                         chosen.breaks,

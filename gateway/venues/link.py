@@ -18,6 +18,7 @@ from gateway.core.refusals import describe_number
 from gateway.core.vocabulary import CancelReason, VenueSessionState
 from gateway.venues.breaks import BreakLedger
 from gateway.venues.client_order_ids import epoch_of
+from gateway.venues.dead_man import DeadMan
 from gateway.venues.health import VenueHealth
 from gateway.venues.isolated.host import IsolatedAdapter
 from gateway.venues.outbound import Outbound
@@ -50,6 +51,7 @@ class VenueLink:
         adapter_name: str = "",
         reconcile_timeout_seconds: float = 30.0,
         reconcile_interval_seconds: float = 0.0,
+        dead_man_ms: int = 0,
         ledger: BreakLedger | None = None,
         on_instruments: Callable[[], None] = lambda: None,
         jitter: Callable[[], float] = random.random,
@@ -77,6 +79,8 @@ class VenueLink:
             ledger=ledger,
             on_instruments=on_instruments,
         )
+        names = [account.name for account in accounts]
+        self._dead_man = DeadMan(self.health, adapter, names, dead_man_ms)
         self._boot_epoch = engine.native.epoch
         self._has_gone_sessions = False
         # What makes the main task go on: a gap that was closed, new instruments, somebody's wish.
@@ -111,6 +115,7 @@ class VenueLink:
         await self.outbound.close(timeout_seconds)
         self.health.set("stopped", "the gateway stops", self._engine.now_ns())
         self.session.state(VenueSessionState.DOWN, "stopped")
+        await self._dead_man.disarm(timeout_seconds)
         try:
             async with asyncio.timeout(timeout_seconds):
                 await self._adapter.close()
@@ -234,6 +239,7 @@ class VenueLink:
 
     async def _connect(self) -> bool:
         await self._adapter.connect(self.session)
+        self._dead_man.start()
         return True
 
     async def _reconcile(self) -> bool:
