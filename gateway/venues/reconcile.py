@@ -83,13 +83,14 @@ class Reconciler:
         self._holdings = Holdings(session, adapter, self._payments, self._catch_up)
         self._unbooked: list[Finding] = []
         self._gaps = 0
+        self._rules: dict[str, Row] | None = None
         # Whatever an earlier process sent had left before this one began.
         self._started_ns = session.engine.now_ns()
 
     async def run(self) -> Result:
         """Define, compare, settle. Raises VenueError when the venue does not answer."""
         result = Result()
-        self._gaps = self._session.gaps
+        self._gaps, self._rules = self._session.gaps, None
         await self.define_instruments()
         for account in self._accounts:
             await self._account(account, result)
@@ -217,8 +218,10 @@ class Reconciler:
         self, kind: BreakKind, row: Row, *, ours: str, text: str, theirs: str = ""
     ) -> Finding:
         instrument = str(row["instrument"])
-        rules = {each["name"]: each for each in self._engine.native.registry("instrument")}
-        impact, currency = money_of(str(row["leaves_quantity"]), rules.get(instrument))
+        if self._rules is None:  # thousands of rows: once a run
+            rows = self._engine.native.registry("instrument")
+            self._rules = {str(each["name"]): each for each in rows}
+        impact, currency = money_of(str(row["leaves_quantity"]), self._rules.get(instrument))
         venue_order_id = str(row["venue_order_id"] or "")
         return Finding(
             kind=kind,

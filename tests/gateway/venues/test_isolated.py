@@ -236,3 +236,32 @@ async def test_no_secret_is_in_a_frame_beside_the_first_one():
         assert str(os.getpid()).encode() in arguments
     finally:
         await launch.close(5)
+
+
+async def test_a_hand_over_that_is_given_up_still_leads_to_a_new_process():
+    async with connected() as (adapter, port):
+        slow = adapter._next_launch
+        asked = []
+
+        async def late():
+            asked.append(1)
+            if len(asked) == 1:
+                await asyncio.sleep(60)
+            await slow()
+
+        adapter._next_launch = late
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.0):
+                await adapter.hand_over()
+        await until(lambda: "gap_closed" in port.names())
+        assert await adapter.query_order("main", "any") is None
+
+
+async def test_an_end_without_a_close_leaves_no_process():
+    adapter = await IsolatedAdapter.start(terms(), jitter=float)
+    await adapter.connect(Port())
+    pid = adapter.row()["pid"]
+    adapter.end()
+    await until(lambda: is_gone(pid))
+    await asyncio.sleep(0.05)
+    assert adapter.launches == 1
