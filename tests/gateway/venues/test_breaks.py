@@ -165,6 +165,23 @@ async def test_a_quarantine_never_touches_the_halt_of_a_person():
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("is_latch", [False, True])
+async def test_what_was_reduced_before_a_quarantine_is_reduced_again_after_it(is_latch):
+    world = World()
+    world.engine.set_trading_state(
+        "instrument", NAME, "reducing", is_latch=is_latch, actor="anna", reason="winding down"
+    )
+    held(world, "2")
+    await world.connect()
+    assert halts(world) == {("instrument", NAME)}
+    held(world, "0")
+    await world.reconcile()
+    (row,) = world.native.trading_states()
+    assert (row["state"], row["is_latch"]) == ("reducing", is_latch)
+    world.close()
+
+
+@pytest.mark.asyncio
 async def test_what_a_person_enabled_again_stays_enabled_until_the_difference_changes():
     world = World()
     held(world, "2")
