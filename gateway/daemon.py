@@ -48,6 +48,7 @@ from gateway.process import (
     watchdog_interval_seconds,
 )
 from gateway.venues.breaks import BreakLedger
+from gateway.venues.dead_man import check_dead_man
 from gateway.venues.isolated.host import IsolatedAdapter
 from gateway.venues.isolated.launch import LaunchTerms
 from gateway.venues.link import VenueLink
@@ -95,6 +96,7 @@ class Daemon:
         self._redactor = redactor or Redactor()
         self._notifier = Notifier(environ)
         self._stop = asyncio.Event()
+        self._adapters: dict[str, VenueAdapter] = {}
         self._links: list[VenueLink] = []
         self._tasks: list[asyncio.Task[None]] = []
         self.url = ""
@@ -105,7 +107,7 @@ class Daemon:
         self._open_engine()
         try:
             self._plugins = Plugins.discover()
-            self._adapters = await self._create_adapters()
+            await self._create_adapters()
             self._register()
             self._open_router()
             self._open_venues()
@@ -118,6 +120,9 @@ class Daemon:
             await self._stop.wait()
             await self._shut_down()
         finally:
+            for adapter in self._adapters.values():
+                if isinstance(adapter, IsolatedAdapter):
+                    adapter.end()  # does nothing after an orderly stop
             self.native.stop()
             self.settings.places.run_file.unlink(missing_ok=True)
 
@@ -164,19 +169,17 @@ class Daemon:
         self.engine = Engine(self.native, instance=gateway.instance)
         log.info("recovered", extra={"recovery": self.native.recovery})
 
-    async def _create_adapters(self) -> dict[str, VenueAdapter]:
+    async def _create_adapters(self) -> None:
         beside = self.settings.places.limits_file.parent
-        adapters: dict[str, VenueAdapter] = {}
         for venue, chosen in self.settings.venues.items():
             secrets = read_secrets(chosen.secrets, beside, self._environ)
             self._mask(venue, secrets)
             if is_isolated(chosen):
-                adapters[venue] = await self._start_process(venue, chosen, secrets)
+                self._adapters[venue] = await self._start_process(venue, chosen, secrets)
             else:
-                adapters[venue] = self._plugins.create_adapter(
+                self._adapters[venue] = self._plugins.create_adapter(
                     chosen.adapter, venue, chosen.settings, secrets
                 )
-        return adapters
 
     async def _start_process(
         self, venue: str, chosen: VenueSettings, secrets: Mapping[str, str]
@@ -215,6 +218,7 @@ class Daemon:
         for code, rate in settings.currencies.items():
             engine.set_currency_rate(code, rate)
         for venue, adapter in self._adapters.items():
+            check_dead_man(venue, settings.venues[venue].dead_man_ms, adapter.capabilities)
             engine.define_venue(venue, adapter.capabilities)
         known = engine.names.all("account")
         for name, account in settings.accounts.items():
@@ -276,6 +280,7 @@ class Daemon:
                     adapter_name=chosen.adapter,
                     reconcile_timeout_seconds=chosen.reconcile_timeout_seconds,
                     reconcile_interval_seconds=chosen.reconcile_interval_seconds,
+                    dead_man_ms=chosen.dead_man_ms,
                     ledger=BreakLedger(
                         venue,
                         chosen.breaks,

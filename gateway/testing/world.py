@@ -43,7 +43,7 @@ class World:
         self.url = url
         self.port = RecordingPort()
         self.timeout_ms = PATIENT_MS
-        self.account = venue.account  # a case may choose the other one before it connects
+        self.account = venue.account
         self._adapter: VenueAdapter | None = None
         self._numbers = itertools.count(1)
 
@@ -55,6 +55,10 @@ class World:
                 self.url, account=self.account, timeout_ms=self.timeout_ms
             )
         return self._adapter
+
+    def use_account(self, account: str) -> None:
+        """Trade on another account. Before connecting; the adapter is built anew."""
+        self.account, self._adapter = account, None
 
     @property
     def manifest(self) -> Capabilities:

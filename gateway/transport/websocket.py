@@ -27,6 +27,7 @@ __all__ = ["Send", "SocketSettings", "SocketShard"]
 
 Send = Callable[[str], Awaitable[None]]
 _LEAVE_S = 0.5
+_CANCEL_AGAIN_S = 0.2
 _LOG = logging.getLogger(__name__)
 
 
@@ -145,10 +146,11 @@ class SocketShard:
 
     async def stop(self) -> None:
         """Leave. `on_down` is called if the line was up."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        task, self._task = self._task, None
+        while task is not None and not task.done():
+            # A cancel that meets the end of a connection can be lost in its task group.
+            task.cancel()
+            await asyncio.wait({task}, timeout=_CANCEL_AGAIN_S)
 
     async def send(self, text: str) -> None:
         """One frame. VenueUnavailable: not one byte of it left. OutcomeUnknown: it may have."""

@@ -127,7 +127,8 @@ class BreakLedger:
         self._write()
 
     def settled(self, finding: Finding, resolution: str, now_ns: int) -> None:
-        """A difference that its own evidence settled in the same run: history, never open."""
+        """A difference that its own evidence settled in the same run: history, never open. It is
+        kept with the comparison that follows it."""
         number = self._id(finding)
         known = self._open.pop(number, None) or self._resolved.pop(number, None)
         broken = self._resolved[number] = self._new(number, finding, now_ns)
@@ -137,7 +138,6 @@ class BreakLedger:
         self._trim()
         self._is_changed = True
         log.warning("%s: break %s settled: %s: %s", self.venue, number, finding.text, resolution)
-        self._write()
 
     def resolve(self, number: str, actor: str, reason: str, now_ns: int) -> Break | None:
         """A named person says that this is right as it is; it opens again only when it changes."""

@@ -26,6 +26,7 @@ class VenueHealth:
         self.breaks: list[str] = []
         self.unsettled: list[str] = []
         self.maintenance: dict[str, Any] | None = None  # reason and until_ns, while it lasts
+        self.dead_man: Callable[[], dict[str, Any]] | None = None  # when it is configured
         self.process: Callable[[], dict[str, Any]] | None = None  # of an adapter outside
 
     @property
@@ -47,6 +48,7 @@ class VenueHealth:
             "reason": self.reason,
             "since_ns": self.since_ns,
             "maintenance": self.maintenance,
+            "dead_man": None if self.dead_man is None else self.dead_man(),
             "process": None if self.process is None else self.process(),
             "breaks": list(self.breaks),
             "unsettled": list(self.unsettled),

@@ -3,6 +3,7 @@ findings; nothing but an opening balance is ever booked from them."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from decimal import Context, Decimal
 from typing import Any
@@ -19,6 +20,7 @@ Row = dict[str, Any]
 # Asked for again when something was paid or executed between our books and the venue's answer: only
 # what still differs with all of it booked is a difference.
 _TRIES = 3
+_PAUSE_SECONDS = 0.05  # what the venue did a moment ago reaches its own books and streams
 # Both sides round divisions at 10^-18, each in its own way: a unit for each division, and a million
 # of them are still no money. Anything above is a break.
 _ROUNDING = Decimal("1e-12")
@@ -52,6 +54,7 @@ class Holdings:
             findings = await self._balances(account, known)
             if not findings or attempt == _TRIES - 1:
                 return findings
+            await asyncio.sleep(_PAUSE_SECONDS * (attempt + 1))
             await self._catch_up(account)
         return []
 
@@ -86,6 +89,7 @@ class Holdings:
             findings = await self._positions(account)
             if not findings or attempt == _TRIES - 1:
                 return findings
+            await asyncio.sleep(_PAUSE_SECONDS * (attempt + 1))
             await self._catch_up(account)
         return []
 

@@ -18,6 +18,7 @@ from gateway.core.refusals import describe_number
 from gateway.core.vocabulary import CancelReason, VenueSessionState
 from gateway.venues.breaks import BreakLedger
 from gateway.venues.client_order_ids import epoch_of
+from gateway.venues.dead_man import DeadMan
 from gateway.venues.health import VenueHealth
 from gateway.venues.isolated.host import IsolatedAdapter
 from gateway.venues.outbound import Outbound
@@ -29,6 +30,8 @@ __all__ = ["VenueLink"]
 log = logging.getLogger(__name__)
 
 Row = dict[str, Any]
+# A difference that is new is looked at once more so soon: most of them are a matter of time.
+_RECHECK_SECONDS = 2.0
 _BACKOFF_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -50,6 +53,7 @@ class VenueLink:
         adapter_name: str = "",
         reconcile_timeout_seconds: float = 30.0,
         reconcile_interval_seconds: float = 0.0,
+        dead_man_ms: int = 0,
         ledger: BreakLedger | None = None,
         on_instruments: Callable[[], None] = lambda: None,
         jitter: Callable[[], float] = random.random,
@@ -77,6 +81,8 @@ class VenueLink:
             ledger=ledger,
             on_instruments=on_instruments,
         )
+        names = [account.name for account in accounts]
+        self._dead_man = DeadMan(self.health, adapter, names, dead_man_ms)
         self._boot_epoch = engine.native.epoch
         self._has_gone_sessions = False
         # What makes the main task go on: a gap that was closed, new instruments, somebody's wish.
@@ -84,6 +90,8 @@ class VenueLink:
         self._instruments_wanted = False
         self._waiters: list[asyncio.Future[list[str]]] = []
         self._news = asyncio.Event()
+        self._known_breaks: set[str] = set()
+        self._is_recheck_due = False
         self._one_run = asyncio.Lock()  # of the reconciler at a time
         self._tasks: list[asyncio.Task[None]] = []
         self.session.on_gap_closed = self._want_reconciliation
@@ -111,6 +119,7 @@ class VenueLink:
         await self.outbound.close(timeout_seconds)
         self.health.set("stopped", "the gateway stops", self._engine.now_ns())
         self.session.state(VenueSessionState.DOWN, "stopped")
+        await self._dead_man.disarm(timeout_seconds)
         try:
             async with asyncio.timeout(timeout_seconds):
                 await self._adapter.close()
@@ -182,8 +191,9 @@ class VenueLink:
             elif self._waiters:
                 await self._audit()
             else:
+                seconds = _RECHECK_SECONDS if self._is_recheck_due else self._interval_seconds
                 try:
-                    async with asyncio.timeout(self._interval_seconds or None):
+                    async with asyncio.timeout(seconds or None):
                         await self._news.wait()
                 except TimeoutError:
                     if self.health.is_reconciled:
@@ -205,6 +215,7 @@ class VenueLink:
         """The whole comparison while orders flow. A failure leaves the venue as it is."""
         waiters, self._waiters = self._waiters, []
         outcome: Exception | None = None
+        self._is_recheck_due = False
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 if not self.health.is_reconciled:
@@ -234,11 +245,15 @@ class VenueLink:
 
     async def _connect(self) -> bool:
         await self._adapter.connect(self.session)
+        self._dead_man.start()
         return True
 
     async def _reconcile(self) -> bool:
         async with self._one_run:
             result = await self.reconciler.run()
+        breaks = {each.id for each in self.reconciler.ledger.open()}
+        self._is_recheck_due = not breaks <= self._known_breaks
+        self._known_breaks = breaks
         if result.is_cut and self.session.is_gap_open:
             return True  # it stays closed until the adapter says that it is connected
         if self._wanted.is_set() or result.is_cut or result.lacking:

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 ACTOR = "reconciliation"
 Place = tuple[str, str]  # level and name
 _REASON_MAX = 48  # as the journal stores it
+# What a halt found, kept in the journal with it.
+_REDUCING, _LATCHED = "was reducing: ", "was latched: "
 
 
 class Quarantine:
@@ -44,9 +46,13 @@ class Quarantine:
     def stop(self, broken: Break) -> None:
         """A new break, or one that changed: halt what it is about, if it trades."""
         place = self.place_of(broken)
-        if place is None or self._state(place)[0] == "halted":
+        if place is None:
             return
-        self._set(place, "halted", f"break {broken.id} {broken.finding.kind}")
+        before, is_latch = self._state(place)
+        if before == "halted":
+            return
+        kept = "" if before == "active" else _LATCHED if is_latch else _REDUCING
+        self._set(place, "halted", f"{kept}break {broken.id} {broken.finding.kind}")
 
     def lift(self, open_breaks: Iterable[Break]) -> None:
         """Enable what we halted and no open break holds any more."""
@@ -54,8 +60,13 @@ class Quarantine:
         for row in self._engine.native.trading_states():
             place = str(row["level"]), str(row["name"])
             is_ours = row["state"] == "halted" and row["actor"] == ACTOR and self._owns(place)
-            if is_ours and place not in held:
-                self._set(place, "active", "its breaks are resolved")
+            if not is_ours or place in held:
+                continue
+            # What was reduced before is reduced again: a lifted halt loosens nothing else.
+            is_latch = str(row["reason"]).startswith(_LATCHED)
+            is_reduced = is_latch or str(row["reason"]).startswith(_REDUCING)
+            state = "reducing" if is_reduced else "active"
+            self._set(place, state, "its breaks are resolved", is_latch=is_latch)
 
     def _owns(self, place: Place) -> bool:
         level, name = place
@@ -64,18 +75,18 @@ class Quarantine:
             return bool(number) and self._engine.names.instrument(number).venue == self._venue
         return name == self._venue if level == "venue" else name in self._accounts
 
-    def _state(self, place: Place) -> tuple[str, str]:
+    def _state(self, place: Place) -> tuple[str, bool]:
         for row in self._engine.native.trading_states():
             if (row["level"], row["name"]) == place:
-                return str(row["state"]), str(row["actor"])
-        return "active", ""
+                return str(row["state"]), bool(row["is_latch"])
+        return "active", False
 
-    def _set(self, place: Place, state: str, reason: str) -> None:
+    def _set(self, place: Place, state: str, reason: str, *, is_latch: bool = False) -> None:
         level, name = place
         log.error("%s: %s %s is %s: %s", self._venue, level, name, state, reason)
         try:
             self._engine.set_trading_state(
-                level, name, state, is_latch=False, actor=ACTOR, reason=reason[:_REASON_MAX]
+                level, name, state, is_latch=is_latch, actor=ACTOR, reason=reason[:_REASON_MAX]
             )
         except RefusedError as error:  # e.g. a journal that is behind; the next run asks again
             log.error("%s: %s %s not %s: %s", self._venue, level, name, state, error)

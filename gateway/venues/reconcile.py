@@ -6,6 +6,7 @@ counts only when asked later than the send plus the venue's acceptance window.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 Row = dict[str, Any]
 # Fills are asked from this long before the newest known one: venues' clocks and pages overlap.
 _FILL_OVERLAP_NS = 60 * 1_000_000_000
+_FILL_PAUSES_SECONDS = (0.05, 0.1, 0.2)
 
 
 class AccountTerms(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,13 +85,14 @@ class Reconciler:
         self._holdings = Holdings(session, adapter, self._payments, self._catch_up)
         self._unbooked: list[Finding] = []
         self._gaps = 0
+        self._rules: dict[str, Row] | None = None
         # Whatever an earlier process sent had left before this one began.
         self._started_ns = session.engine.now_ns()
 
     async def run(self) -> Result:
         """Define, compare, settle. Raises VenueError when the venue does not answer."""
         result = Result()
-        self._gaps = self._session.gaps
+        self._gaps, self._rules = self._session.gaps, None
         await self.define_instruments()
         for account in self._accounts:
             await self._account(account, result)
@@ -217,8 +220,10 @@ class Reconciler:
         self, kind: BreakKind, row: Row, *, ours: str, text: str, theirs: str = ""
     ) -> Finding:
         instrument = str(row["instrument"])
-        rules = {each["name"]: each for each in self._engine.native.registry("instrument")}
-        impact, currency = money_of(str(row["leaves_quantity"]), rules.get(instrument))
+        if self._rules is None:  # thousands of rows: once a run
+            rows = self._engine.native.registry("instrument")
+            self._rules = {str(each["name"]): each for each in rows}
+        impact, currency = money_of(str(row["leaves_quantity"]), self._rules.get(instrument))
         venue_order_id = str(row["venue_order_id"] or "")
         return Finding(
             kind=kind,
@@ -376,9 +381,15 @@ class Reconciler:
     async def _fetch_lacking(
         self, order_id: int, row: Row, report: OrderReport
     ) -> OrderReport | None:
-        await self._apply_fills(str(row["account"]), [row])
-        after = self._engine.order(order_id)
-        return None if after is None or lacks_fills(after, report) else report
+        """An order's state is often told before its fills: ask a few times before it is a fault."""
+        for pause in (*_FILL_PAUSES_SECONDS, 0.0):
+            await self._apply_fills(str(row["account"]), [row])
+            after = self._engine.order(order_id)
+            if after is not None and not lacks_fills(after, report):
+                return report
+            if pause:
+                await asyncio.sleep(pause)
+        return None
 
     def _not_found(self, order_id: int, row: Row, *, is_proof: bool) -> list[Fact]:
         """The venue has never heard of it. Without proof that is no answer at all."""

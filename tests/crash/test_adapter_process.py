@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -18,9 +19,9 @@ pytestmark = [pytest.mark.crash, pytest.mark.timeout(300)]
 ISOLATED = {"isolation": "process", "process_silence_ms_max": 2000}
 
 
-@pytest.fixture(params=["inline", "pinned"])
+@pytest.fixture
 def desk(request: pytest.FixtureRequest, closed_desk: Callable[..., Desk]) -> Desk:
-    made = closed_desk(venue=ISOLATED, drive=request.param)
+    made = closed_desk(venue=ISOLATED, drive=getattr(request, "param", "inline"))
     made.open()
     return made
 
@@ -60,6 +61,7 @@ def judge(desk: Desk, *client_order_ids: str) -> None:
     assert venue_row(desk)["breaks"] == []
 
 
+@pytest.mark.parametrize("desk", ["inline", "pinned"], indirect=True)
 def test_a_killed_adapter_process_in_the_middle_of_an_order(desk: Desk) -> None:
     first = child_of(desk)
     assert first != desk.gateway.pid
@@ -92,6 +94,7 @@ def test_an_adapter_process_that_hangs_is_ended_and_its_order_is_settled(desk: D
     assert len(record.orders) == 1
 
 
+@pytest.mark.parametrize("desk", ["pinned"], indirect=True)
 def test_a_hand_over_keeps_every_order_and_loses_no_fill(desk: Desk) -> None:
     first = child_of(desk)
     for number in range(3):
@@ -115,8 +118,6 @@ def test_an_adapter_process_ends_with_a_killed_daemon(closed_desk: Callable[...,
     child = child_of(desk)
     assert desk.submit("a")[0] == 201
     desk.gateway.kill()
-    import time
-
     deadline = time.monotonic() + 30
     while is_alive(child):
         assert time.monotonic() < deadline

@@ -93,7 +93,7 @@ async def two_levels(world: World) -> None:
 @case(254, "in hedge mode both legs are kept apart", "has_hedge_mode")
 async def legs(world: World) -> None:
     assert world.venue.hedge_account, "declared, and the venue under test has no such account"
-    world.account = account = world.venue.hedge_account
+    world.use_account(account := world.venue.hedge_account)
     await world.connect()
     for side in ("buy", "sell"):
         leg = world.venue.leg_of(side)

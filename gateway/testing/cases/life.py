@@ -144,7 +144,7 @@ async def mode(world: World) -> None:
 @case(106, "hedge mode is read from the venue", "has_hedge_mode")
 async def hedge_mode(world: World) -> None:
     assert world.venue.hedge_account, "declared, and the venue under test has no such account"
-    world.account = world.venue.hedge_account
+    world.use_account(world.venue.hedge_account)
     await world.connect()
     assert await world.adapter.is_hedge_mode(world.venue.hedge_account) is True
 

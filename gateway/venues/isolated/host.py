@@ -109,6 +109,16 @@ class IsolatedAdapter:
             await self._run_until_up()
         finally:
             self._is_handing_over = False
+            if self._launch.ended:  # nobody waits any more, and the venue still needs a process
+                self._revive()
+
+    def end(self) -> None:
+        """The gateway ends without an orderly close: the process ends at once."""
+        self._is_closed = True
+        if self._reviver is not None:
+            self._reviver.cancel()
+        self._port = None
+        self._launch.end("the gateway ended")
 
     async def _drain(self) -> None:
         loop = asyncio.get_running_loop()

@@ -378,3 +378,36 @@ def test_explain_knows_refusals_and_faults() -> None:
     assert "No setting" in CliRunner().invoke(root, ["explain", "UNKNOWN_KEY"]).output
     result = CliRunner().invoke(root, ["explain", "POSITION_LIMITS"])
     assert result.exit_code == 1 and "POSITION_LIMIT`" in result.output
+
+
+def test_breaks_are_listed_and_one_is_resolved_by_a_named_person(desk: Desk) -> None:
+    row = {
+        "id": "88e436774bb65f06",
+        "venue": "paper",
+        "kind": "position_differs",
+        "text": "differs",
+    }
+    desk.api.answers["GET", "/v1/breaks"] = 200, {"breaks": [row]}
+    assert "88e436774bb65f06" in desk.call("breaks").output
+    assert json.loads(desk.call("breaks", "--all", "--json").output) == {"breaks": [row]}
+    assert [each[1] for each in desk.api.asked] == ["/v1/breaks?open=true", "/v1/breaks?open=false"]
+    path = "/v1/breaks/88e436774bb65f06/resolve"
+    desk.api.answers["POST", path] = 200, {"break": row}
+    words = ("breaks", "--resolve", "88e436774bb65f06", "--actor", "anna")
+    assert desk.call(*words).exit_code == 2
+    result = desk.call(*words, "--reason", "dust")
+    assert (result.exit_code, "is resolved" in result.output) == (0, True)
+    assert desk.api.asked[-1][:3] == ("POST", path, {"actor": "anna", "reason": "dust"})
+
+
+@pytest.mark.parametrize("name", ["reconcile", "restart-adapter"])
+def test_a_venue_is_compared_or_handed_over_on_demand(desk: Desk, name: str) -> None:
+    path = f"/v1/venues/paper/{name}"
+    answer = {"venue": "paper", "breaks": ["main USDT: venue - ours = 1"]}
+    desk.api.answers["POST", path] = 200, answer
+    result = desk.call(name, "paper")
+    assert result.exit_code == 0
+    assert "open breaks: 1" in result.output
+    assert "venue - ours = 1" in result.output
+    assert desk.api.asked[-1][:3] == ("POST", path, None)
+    assert json.loads(desk.call(name, "paper", "--json").output) == answer

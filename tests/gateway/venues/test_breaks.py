@@ -1,11 +1,14 @@
 """Differences have one id for ever, a policy, a price and an end with a reason."""
 
+import asyncio
+
 import msgspec
 import pytest
 from live_world import INSTRUMENT, MANIFEST, BalanceReport, ScriptedAdapter, World
 from native_world import connected, open_world
 
 from gateway.api import PositionReport, RefusedError
+from gateway.venues import link as link_module
 from gateway.venues.breaks import BreakLedger, Finding
 from gateway.venues.link import VenueLink
 from gateway.venues.reconcile import AccountTerms
@@ -162,6 +165,23 @@ async def test_a_quarantine_never_touches_the_halt_of_a_person():
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("is_latch", [False, True])
+async def test_what_was_reduced_before_a_quarantine_is_reduced_again_after_it(is_latch):
+    world = World()
+    world.engine.set_trading_state(
+        "instrument", NAME, "reducing", is_latch=is_latch, actor="anna", reason="winding down"
+    )
+    held(world, "2")
+    await world.connect()
+    assert halts(world) == {("instrument", NAME)}
+    held(world, "0")
+    await world.reconcile()
+    (row,) = world.native.trading_states()
+    assert (row["state"], row["is_latch"]) == ("reducing", is_latch)
+    world.close()
+
+
+@pytest.mark.asyncio
 async def test_what_a_person_enabled_again_stays_enabled_until_the_difference_changes():
     world = World()
     held(world, "2")
@@ -225,7 +245,7 @@ async def test_adopted_orders_and_settled_differences_are_history_with_their_evi
     world.advance(MANIFEST.not_found_proof_after_ms * 2)
     await world.reconcile()
     kinds = {row["kind"]: row for row in world.link.break_rows(open_only=False)}
-    assert kinds["order_missing_here"]["evidence"] == ["v77", "somebody"]
+    assert kinds["order_missing_here"]["evidence"] == ("v77", "somebody")
     there = kinds["order_missing_there"]
     assert there["subject"] == str(order_id)
     assert there["resolution"] == "by evidence: canceled"
@@ -319,8 +339,6 @@ async def test_breaks_are_read_resolved_and_refused_through_the_door(tmp_path):
 
 @pytest.mark.asyncio
 async def test_a_comparison_on_demand_runs_while_orders_flow_and_every_so_often():
-    import asyncio
-
     world = World()
     terms = [AccountTerms(name="main", durability="process", margin_mode="cross")]
     world.adapter = ScriptedAdapter()
@@ -348,5 +366,51 @@ async def test_a_comparison_on_demand_runs_while_orders_flow_and_every_so_often(
     assert world.state(order_id) == "PENDING_NEW", "what is in flight is left alone"
     assert world.link.health.is_reconciled
     held_back.set()
+    await world.link.close(1.0)
+    world.close()
+
+
+@pytest.mark.asyncio
+async def test_fills_that_are_missing_in_a_comparison_on_demand_close_the_venue_until_they_come():
+    world = World()
+    world.link.start()
+    async with asyncio.timeout(60):
+        while not world.link.health.is_reconciled:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    order_id = await world.submit()
+    world.link.session.accepted(order_id, "v1")
+    await world.sends()
+    report = world.report(order_id, "filled", "2")
+    world.adapter.by_client[report.client_order_id] = report
+    with pytest.raises(Exception, match="fills are missing"):
+        await world.link.reconcile_now()
+    await world.sends()
+    with pytest.raises(RefusedError):
+        await world.submit("c2")
+    held(world, "2")
+    world.adapter.history.append(world.fill(order_id, "t1", "2"))
+    async with asyncio.timeout(60):
+        while not world.link.health.is_reconciled:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert world.state(order_id) == "FILLED"
+    assert world.link.break_rows() == []
+    await world.link.close(1.0)
+    world.close()
+
+
+@pytest.mark.asyncio
+async def test_a_new_difference_is_looked_at_once_more_soon(monkeypatch):
+    monkeypatch.setattr(link_module, "_RECHECK_SECONDS", 0.02)
+    world = World()
+    held(world, "2")
+    world.link.start()
+    async with asyncio.timeout(60):
+        while not world.link.break_rows():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+        held(world, "0")
+        while world.link.break_rows():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+    assert halts(world) == set()
+    assert world.link.health.counters["reconciliations"] >= 1
     await world.link.close(1.0)
     world.close()
