@@ -43,10 +43,10 @@ class Counter(Protocol):
         """When the ceiling is met at this pace; None = never."""
 
     def dump(self) -> list[int]:
-        """The state, always of the same length."""
+        """The state in at most 128 numbers."""
 
     def load(self, state: Sequence[int]) -> None:
-        """The reverse of `dump`."""
+        """The reverse of `dump`. Raises ValueError for what it never wrote."""
 
     def fill(self, now_ns: int) -> None:
         """The state is lost: assume that everything was spent just now."""
@@ -102,7 +102,8 @@ class Window:
         return [part for pair in pairs for part in pair]
 
     def load(self, state: Sequence[int]) -> None:
-        self._counts = {at: used for at, used in (state[0:2], state[2:4]) if used}
+        first, used, last, used_last = state
+        self._counts = {at: count for at, count in ((first, used), (last, used_last)) if count}
 
     def fill(self, now_ns: int) -> None:
         self._counts = dict.fromkeys(self._windows(now_ns), self._capacity)
@@ -155,7 +156,7 @@ class Bucket:
         return [self._empty_ns]
 
     def load(self, state: Sequence[int]) -> None:
-        self._empty_ns = state[0]
+        [self._empty_ns] = state
 
     def fill(self, now_ns: int) -> None:
         self.settle(self._capacity, now_ns)
@@ -230,12 +231,10 @@ class Rolling:
         return _time_ns(max(0, ceiling - self.used(now_ns)), per_second)
 
     def dump(self) -> list[int]:
-        flat = [part for pair in self._spent for part in pair]
-        return flat + [0] * (2 * ROLLING_SLOTS - len(flat))
+        return [part for pair in self._spent for part in pair]
 
     def load(self, state: Sequence[int]) -> None:
-        pairs = zip(state[0::2], state[1::2], strict=True)
-        self._spent = [(at, cost) for at, cost in pairs if cost]
+        self._spent = list(zip(state[0::2], state[1::2], strict=True))
 
     def fill(self, now_ns: int) -> None:
         self._spent = [(now_ns, self._capacity)]
@@ -318,7 +317,7 @@ class Recent:
         return Fraction(sum(self._costs), self.SLICES) * Fraction(SECOND_NS, self.SLICE_NS)
 
     def dump(self) -> list[int]:
-        """The state, always of the same length."""
+        """The state, SLICES + 1 numbers."""
         return [self._latest, *self._costs]
 
     def idle_from_ns(self) -> int:

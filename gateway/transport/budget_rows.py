@@ -10,8 +10,8 @@ from __future__ import annotations
 import fcntl
 import mmap
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -35,10 +35,10 @@ class Row(Protocol):
     """What a store keeps: integers, and how to go on without them."""
 
     def dump(self) -> list[int]:
-        """The state, always of the same length."""
+        """The state, in at most 150 numbers."""
 
     def load(self, state: Sequence[int]) -> None:
-        """The reverse of `dump`."""
+        """The reverse of `dump`. Raises ValueError for what it never wrote."""
 
     def fill(self, now_ns: int) -> None:
         """The state is lost: assume the worst."""
@@ -63,6 +63,9 @@ class Rows(Protocol):
         """The store is used no more."""
 
 
+_UNSHARED: Final = nullcontext(True)
+
+
 class LocalRows:
     """Rows of this process alone."""
 
@@ -71,7 +74,7 @@ class LocalRows:
         self._rows_max = rows_max
 
     def hold(self) -> AbstractContextManager[bool]:
-        return nullcontext(True)
+        return _UNSHARED
 
     def row(self, key: str, make: Callable[[], Row], now_ns: int) -> Row:
         found = self._rows.get(key)
@@ -101,7 +104,7 @@ class _Known:
     version: int = -1
 
 
-class SharedRows:
+class SharedRows(AbstractContextManager[bool]):
     """Rows in a file of 640 KiB, for all processes of this user on this host. The lock is the
     kernel's (flock): it falls with its holder. A row carries a checksum, so that one whose writer
     died within it is noticed. Keys are stored as hashes. Put it on a file system in memory."""
@@ -117,6 +120,7 @@ class SharedRows:
             os.close(self._file)
             raise
         self._known: dict[str, _Known] = {}
+        self._is_held = False
         self.torn = 0  # rows that were found broken
 
     def _prepare(self, path: Path) -> None:
@@ -128,14 +132,16 @@ class SharedRows:
         elif head != _HEAD.pack(_MAGIC, _LAYOUT, _ROWS) or os.fstat(self._file).st_size != size:
             raise ValueError(f"{path} is no budget file of layout {_LAYOUT}: remove it")
 
-    @contextmanager
-    def hold(self) -> Iterator[bool]:
-        is_held = self._try_lock()
-        try:
-            yield is_held
-        finally:
-            if is_held:
-                fcntl.flock(self._file, fcntl.LOCK_UN)
+    def hold(self) -> AbstractContextManager[bool]:
+        return self
+
+    def __enter__(self) -> bool:
+        self._is_held = self._try_lock()
+        return self._is_held
+
+    def __exit__(self, *failure: object) -> None:
+        if self._is_held:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def _try_lock(self) -> bool:
         for _ in range(_TRIES):
@@ -148,21 +154,13 @@ class SharedRows:
 
     def row(self, key: str, make: Callable[[], Row], now_ns: int) -> Row:
         known = self._known.get(key) or _Known(sha256(key.encode()).digest()[:16], make())
-        name, version, idle_ns, count, checksum = _ROW_HEAD.unpack_from(self._map, known.offset)
-        if (
-            name != known.name
-        ):  # not placed yet, or idle for so long that another key took the place
+        name, version = _ROW_HEAD.unpack_from(self._map, known.offset)[:2]
+        if name != known.name:  # Not placed yet, or idle for so long that another took the place.
             known = _Known(known.name, make(), self._place(known.name, now_ns))
             self._known[key] = known
-            _, version, idle_ns, count, checksum = _ROW_HEAD.unpack_from(self._map, known.offset)
+            version = _ROW_HEAD.unpack_from(self._map, known.offset)[1]
         if version != known.version:
-            state = self._state(known.offset, version, idle_ns, count, checksum)
-            if state is None or (state and len(state) != len(known.row.dump())):
-                self.torn += 1
-                known.row.fill(now_ns)
-            elif state:  # none of a row that was placed and not yet saved
-                known.row.load(state)
-            known.version = version
+            self._read(known, now_ns)
         return known.row
 
     def save(self, key: str) -> None:
@@ -174,17 +172,20 @@ class SharedRows:
         head = _ROW_HEAD.pack(known.name, known.version, idle_ns, len(state), checksum)
         self._map[known.offset : known.offset + len(head) + len(numbers)] = head + numbers
 
-    def _state(
-        self, offset: int, version: int, idle_ns: int, count: int, checksum: int
-    ) -> tuple[int, ...] | None:
-        """The numbers of a row, None when its writer did not finish."""
-        if _ROW_HEAD.size + 8 * count > _ROW_BYTES:
-            return None
-        begin = offset + _ROW_HEAD.size
-        numbers = self._map[begin : begin + 8 * count]
-        if crc32(numbers, crc32(_COVERED.pack(version, idle_ns, count))) != checksum:
-            return None
-        return unpack_from(f"<{count}q", numbers)
+    def _read(self, known: _Known, now_ns: int) -> None:
+        """Take over what another process wrote."""
+        _, known.version, idle_ns, count, checksum = _ROW_HEAD.unpack_from(self._map, known.offset)
+        begin = known.offset + _ROW_HEAD.size
+        numbers = self._map[begin : begin + min(8 * count, _ROW_BYTES - _ROW_HEAD.size)]
+        told = crc32(numbers, crc32(_COVERED.pack(known.version, idle_ns, count)))
+        try:
+            if told != checksum:
+                raise ValueError("its writer did not finish")
+            if count:  # none in a row that was placed and not yet saved
+                known.row.load(unpack_from(f"<{count}q", numbers))
+        except ValueError:
+            self.torn += 1
+            known.row.fill(now_ns)
 
     def _place(self, name: bytes, now_ns: int) -> int:
         """Where a key has its row. A new one takes the first place that is free or long idle; no

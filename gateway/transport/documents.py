@@ -34,7 +34,7 @@ __all__ = [
 Message = TypeVar("Message")
 DOCUMENT_BYTES_MAX: Final = 64 * 1024 * 1024
 FRAME_BYTES_MAX: Final = 4 * 1024 * 1024
-_DIGITS_MAX = 60  # More digits than this, or as many zeros by an exponent, are no price.
+_DIGITS_MAX = 100  # More digits than this, or as many zeros by an exponent, are no price.
 _DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?")
 _SHOWN_BYTES = 40
 
@@ -184,12 +184,10 @@ class LargeDocument:
 
 
 def check_unique_keys(data: bytes, what: str = "document") -> None:
-    """Raises VenueProtocolError when any object of valid JSON has a key twice. Exact; nearly all
-    documents are settled by counting, see `_count_is_proof`."""
-    if _count_is_proof(data):
-        return
+    """Raises VenueProtocolError when any object of the JSON has a key twice. About as dear as an
+    untyped read; what counts keys instead was measured to be no faster (0032)."""
     try:
-        json.loads(data, object_pairs_hook=_distinct, parse_float=str, parse_int=str)
+        _PAIRS.decode(data.decode())
     except _RepeatedKey as error:
         raise VenueProtocolError(f"{what}: the key {error.args[0][:64]!r} stands twice") from None
     except (ValueError, RecursionError) as error:
@@ -201,6 +199,8 @@ class _RepeatedKey(Exception):
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> None:
+    if len(dict(pairs)) == len(pairs):
+        return
     seen: set[str] = set()
     for key, _ in pairs:
         if key in seen:
@@ -208,36 +208,7 @@ def _distinct(pairs: list[tuple[str, Any]]) -> None:
         seen.add(key)
 
 
-_SHALLOW: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
-
-
-def _count_is_proof(data: bytes) -> bool:
-    """Whether counting alone shows that no key stands twice.
-
-    In valid JSON without backslashes, and with no blank before a colon, every key ends in `":`; so
-    the count of these bytes is at least the number of keys, repeated ones included. The distinct
-    keys of some of the objects are at most that number. When both are equal nothing lies between.
-    """
-    if b"\\" in data or b" :" in data or b"\n:" in data or b"\t:" in data or b"\r:" in data:
-        return False
-    ended, objects = data.count(b'":'), data.count(b"{")
-    found = 0
-    open_parts: list[bytes] = [data]
-    while open_parts and objects:
-        part = open_parts.pop()
-        try:
-            if part[:1] == b"{":
-                values: Any = _SHALLOW.decode(part)
-                found += len(values)
-                objects -= 1
-                values = values.values() if objects else ()
-            else:
-                values = _LIST.decode(part)
-        except (msgspec.DecodeError, RecursionError):
-            return False  # begins with a blank, or is no container: the slow way decides
-        open_parts += [each for each in map(bytes, values) if each[:1] in (b"{", b"[")]
-    return found == ended
+_PAIRS: Final = json.JSONDecoder(object_pairs_hook=_distinct, parse_float=str, parse_int=str)
 
 
 def _parsed(parser: Any, data: bytes, what: str, bytes_max: int) -> Any:

@@ -124,6 +124,7 @@ class Budget:
         self._now_ns = now_ns
         self._rows = rows if rows is not None else LocalRows()
         self._identity = dict(identity or {})
+        self._ban_key = f"ban/{self._identity.get('ip', '')}"
         self._headroom = dict(headroom_percent or {})
         self._lag_ns = feedback_lag_ms * 1_000_000
         self._keys: dict[str, tuple[str, RateLimit]] = {}
@@ -323,10 +324,6 @@ class Budget:
         row = self._rows.row(key, lambda: _Budgeted(counter_of(limit, self._guard_ns)), now)
         assert isinstance(row, _Budgeted)
         return key, row
-
-    @property
-    def _ban_key(self) -> str:
-        return f"ban/{self._identity.get('ip', '')}"
 
     def _room_ns(self, name: str, now: int) -> int | None:
         _, row = self._row(name, now)

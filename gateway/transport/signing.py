@@ -1,4 +1,4 @@
-"""How a request proves its key. All arithmetic is that of OpenSSL, by hmac and cryptography.
+"""How a request proves its key. All arithmetic is that of OpenSSL, by hashlib and cryptography.
 
 Must never show a secret: not by repr, not in an error, not by pickling.
 """
@@ -43,7 +43,7 @@ class _Hidden:
 
 class HmacKey(_Hidden):
     """HMAC of RFC 2104 with the two key blocks hashed once: a message copies the two states, which
-    is half the price of making the key anew (measured by `gateway bench venues`)."""
+    costs two thirds of making the key anew (1.4 us against 2.2 us in one run)."""
 
     __slots__ = ("_inner", "_outer")
 

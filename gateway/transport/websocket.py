@@ -11,6 +11,7 @@ import logging
 import select
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
 from typing import Any, NoReturn
@@ -25,6 +26,7 @@ from gateway.transport.documents import FRAME_BYTES_MAX
 __all__ = ["Send", "SocketSettings", "SocketShard"]
 
 Send = Callable[[str], Awaitable[None]]
+_LEAVE_S = 0.5
 _LOG = logging.getLogger(__name__)
 
 
@@ -137,8 +139,8 @@ class SocketShard:
             async with asyncio.timeout(timeout_ms / 1_000):
                 await self._up.wait()
         except TimeoutError as error:
-            await self.stop()
             why = f": {self._reason}" if self._reason else ""
+            await self.stop()
             raise VenueUnavailable(f"{self.name} did not come up in time{why}") from error
 
     async def stop(self) -> None:
@@ -214,7 +216,7 @@ class SocketShard:
                 _LOG.error("%s: the line ends by a fault", self.name, exc_info=failed)
         finally:
             self._went_down(reason)
-            await socket.close()
+            await _leave(socket)
         return reason
 
     def _went_down(self, reason: str) -> None:
@@ -235,7 +237,7 @@ class SocketShard:
                 autoping=False,
                 autoclose=False,
                 max_msg_size=self._settings.frame_bytes_max,
-                timeout=aiohttp.ClientWSTimeout(ws_close=0.5),
+                timeout=aiohttp.ClientWSTimeout(ws_close=_LEAVE_S),
                 decode_text=False,
             )
 
@@ -296,8 +298,10 @@ class SocketShard:
                 if not is_asked and now >= asked_at + rules.ping_every_ms / 1_000:
                     asked_at, is_asked = now, True
                     await self._ask(socket)
-                wait_ms = rules.pong_max_ms if is_asked else rules.ping_every_ms
-                due_at.append(asked_at + wait_ms / 1_000)
+                if is_asked:
+                    due_at.append(asked_at + rules.pong_max_ms / 1_000)
+                if (next_at := asked_at + rules.ping_every_ms / 1_000) > now:
+                    due_at.append(next_at)
             await asyncio.sleep(max(0.001, min(due_at, default=now + 3_600) - now))
 
     async def _ask(self, socket: aiohttp.ClientWebSocketResponse[bool]) -> None:
@@ -336,6 +340,13 @@ def _how_it_closed(
         said = said if isinstance(said, str) else bytes(said).decode("utf-8", "replace")
         return f"closed by the venue: {message.data} {said[:80]}".rstrip()
     return f"closed ({socket.close_code})"
+
+
+async def _leave(socket: aiohttp.ClientWebSocketResponse[bool]) -> None:
+    """Say good-bye; a venue that goes on talking instead of answering is not listened to."""
+    with suppress(aiohttp.ClientError, OSError, TimeoutError):
+        async with asyncio.timeout(_LEAVE_S):
+            await socket.close()
 
 
 def _is_dead(socket: aiohttp.ClientWebSocketResponse[bool]) -> bool:
