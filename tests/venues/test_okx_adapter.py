@@ -62,6 +62,41 @@ async def test_orders_over_the_socket_live_as_those_by_rest(directory):
         made.judge_all()
 
 
+async def test_requests_that_a_proxy_repeats_end_as_one(directory):
+    """The second answer says duplicate, or gone: neither is a verdict about the first."""
+    async with desk(directory) as made:
+        faults = made.simulator.faults
+        faults.add("POST trade/order", "execute_twice")
+        order_id = await made.submit()
+        await made.settled(order_id)
+        assert made.state(order_id) == "NEW", "51016 is the order's own echo, no rejection"
+        await made.judge(order_id)
+        faults.add("POST trade/amend-order", "execute_twice")
+        await made.replace(order_id, price="49100")
+        await made.settled(order_id)
+        await made.judge(order_id)
+        faults.add("POST trade/cancel-order", "execute_twice")
+        await made.cancel(order_id)
+        await made.reaches(order_id, "CANCELED")
+        await made.judge(order_id)
+        made.judge_all()
+
+
+async def test_a_cancel_that_comes_too_late_brings_the_fill_that_was_not_heard(directory):
+    async with desk(directory) as made:
+        order_id = await made.submit()
+        await made.reaches(order_id, "NEW")
+        gaps = made.link.health.counters["gaps"]
+        made.simulator.faults.add("event orders", "lose")
+        made.simulator.venue.trade(SWAP, "49000", "2", "sell")
+        await eventually(lambda: made.simulator.faults.log, "the loss")
+        await made.cancel(order_id)
+        await made.reaches(order_id, "FILLED")
+        assert made.position() == 2
+        assert made.link.health.counters["gaps"] == gaps, "one order was asked, not all"
+        await made.judge(order_id)
+
+
 async def test_a_batch_has_a_result_for_each_of_its_orders(directory):
     async with desk(directory) as made:
         good, dear, other = await made.together(

@@ -12,7 +12,7 @@ from okx_desk import SWAP, desk, eventually
 pytestmark = pytest.mark.asyncio
 
 TOO_MANY = '{"code":"50011","msg":"Too Many Requests","data":[]}'
-BUSY = '{"code":"50026","msg":"System error. Try again later","data":[]}'
+NO = '{"code":"51000","msg":"Parameter error","data":[]}'
 TIMEOUT = '{"code":"50004","msg":"API endpoint request timeout.","data":[]}'
 POSTS = "POST trade/*"
 
@@ -62,7 +62,8 @@ async def event_lost(made):
 
 
 async def server_error_executed(made):
-    made.simulator.faults.add(POSTS, "execute_then_error", status=500, body=BUSY)
+    # The status alone says so: the code would be a plain no.
+    made.simulator.faults.add(POSTS, "execute_then_error", status=500, body=NO)
 
 
 async def server_error_not_executed(made):

@@ -307,12 +307,16 @@ class OkxAdapter:
             self._on("funded", report)
 
     async def _ask_again(self, client_id: str) -> None:
-        """A request found the order ended or absent: what is it then?"""
+        """A request found the order ended or absent: what is it then? Its fills come with it, for
+        the push that told them may be the one that was lost."""
         try:
             report = await self._questions.order(client_id)
+            fills = await self._questions.fills_of(report) if report is not None else []
         except VenueError as error:
             log.warning("%s: asking for %s failed: %s", self.venue, client_id, error)
             return
+        for fill in fills:
+            self._on("filled", fill)
         if report is not None:
             self._on("order_seen", report)
 

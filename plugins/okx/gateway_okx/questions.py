@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from decimal import Decimal
 from operator import attrgetter
 
 from gateway.api import (
@@ -162,6 +163,14 @@ class Questions:
             for row in rows
         ]
         return sorted(reports, key=attrgetter("venue_time_ns"))
+
+    async def fills_of(self, order: OrderReport) -> list[FillReport]:
+        """Of one order of the last days."""
+        if not Decimal(order.cumulative_quantity):
+            return []
+        query = {"instId": order.instrument, "ordId": order.venue_order_id}
+        rows = await self._rest.pages("trade/fills", query, FillRow, attrgetter("bill_id"))
+        return [translate.fill_report(self._account, row, order.client_order_id) for row in rows]
 
     async def _find_parents(self, rows: list[FillRow]) -> None:
         """Fills of a triggered order carry no client id: the algo history knows whose they are."""
