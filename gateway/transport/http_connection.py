@@ -38,6 +38,16 @@ class _Handler(ResponseHandler):
             if self.transport is not None:
                 self.transport.abort()
 
+    def end_answer(self) -> None:
+        """The answer is whole: whatever else came with it, even a single byte, is a stray."""
+        self.is_expecting = False
+        try:
+            is_clean = self._parser is None or self._parser.feed_eof() is None
+        except Exception:
+            is_clean = False
+        if not is_clean:
+            self.force_close()
+
 
 class HttpConnection:
     """What `connect` makes. Between two requests it is idle and watched."""
@@ -90,7 +100,7 @@ class HttpConnection:
             if size > bytes_max:
                 raise BodyTooLarge(f"the body is longer than {bytes_max} bytes")
             parts.append(part)
-        self._handler.is_expecting = False
+        self._handler.end_answer()
         return message.code, message.headers, b"".join(parts)
 
     def close(self) -> None:

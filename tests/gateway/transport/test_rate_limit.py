@@ -201,6 +201,29 @@ def test_kill_and_cancel_overtake_news_that_wait() -> None:
     assert order == ["k", "l", "c", "d", "q", "1", "2"]
 
 
+def test_small_news_do_not_nibble_away_what_a_large_cancel_waits_for() -> None:
+    loop, order = VirtualLoop(), list[str]()
+
+    async def go(found: Budget, lane: Lane, cost: int) -> None:
+        await found.wait(lane, {"orders@a": cost}, 60_000)
+        order.append(lane)
+
+    async def main() -> None:
+        found = virtual_budget(loop, headroom_percent={"orders": NO_HEADROOM})
+        for _ in range(10):
+            assert found.take("kill", {"orders@a": 1}) == 0
+            await asyncio.sleep(0.1)
+        tasks = [asyncio.create_task(go(found, "new", 1)) for _ in range(6)]
+        await asyncio.sleep(0)
+        tasks.append(asyncio.create_task(go(found, "cancel", 6)))
+        await asyncio.sleep(1.25)  # room for two, which the cancel is saving up for
+        assert order == [] and found.take("new", {"orders@a": 1}) > 0
+        await asyncio.gather(*tasks)
+
+    run_virtual(main(), loop)
+    assert order == ["cancel"] + ["new"] * 6
+
+
 def test_one_who_waits_for_one_limit_does_not_hold_up_the_others() -> None:
     loop = VirtualLoop()
 

@@ -155,6 +155,22 @@ async def test_an_answer_nobody_asked_for_ends_the_connection() -> None:
         assert (await pool.request("POST", "/next")).data == b"ok"
 
 
+async def test_one_stray_byte_ends_the_connection() -> None:
+    """It could be the begin of an answer that meets the wrong request."""
+
+    async def stray(visit: Visit) -> None:
+        await visit.request()
+        await visit.say(ANSWER)
+        await visit.say(b"H")
+        await answer_all(visit)
+
+    async with pool_at(stray, answer_all) as (pool, server):
+        await pool.request("POST", "/order")
+        await until(lambda: len(server.visits) == 2)
+        assert (await pool.request("POST", "/next")).data == b"ok"
+        assert len(server.visits[1].requests) == 1
+
+
 @pytest.mark.parametrize("end", ["finish", "reset"])
 async def test_a_connection_known_dead_never_receives_an_order(end: str) -> None:
     """The close is in the kernel; the event loop has had no chance to see it."""

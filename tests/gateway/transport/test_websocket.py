@@ -343,6 +343,16 @@ async def test_a_stream_without_data_is_dead_though_it_answers_pings() -> None:
         await shard.stop()
 
 
+async def test_a_stream_that_has_data_is_alive() -> None:
+    async with Venue(chatter) as venue:
+        adapter = Adapter()
+        shard = adapter.shard(venue.url, data_silence_max_ms=1_500)
+        await shard.start(10_000)
+        await asyncio.sleep(1.8)
+        assert adapter.events == ["up"]
+        await shard.stop()
+
+
 async def test_an_old_line_is_left_before_the_venue_cuts_it() -> None:
     async with Venue(chatter) as venue:
         adapter = Adapter()
