@@ -34,6 +34,7 @@ COMMANDS = {
     "reconcile": ("reconcile", "Compare everything with a venue now."),
     "restart-adapter": ("restart_adapter", "Hand a venue over to a new adapter process."),
     "plugins": ("plugins", "List installed plugins."),
+    "new-adapter": ("new_adapter", "Write a new adapter that passes the conformance kit."),
     "replay": ("replay", "Rebuild the state from a journal and tell its hash."),
     "verify": ("verify", "Check the integrity of a journal."),
     "journal": ("journal", "Read a journal without a daemon."),

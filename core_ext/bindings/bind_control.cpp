@@ -523,11 +523,18 @@ Sequence set_trading_state(EngineHandle& handle, std::uint32_t level, std::uint3
   record.actor = name_text<40>(actor, "actor");
   record.reason.assign(reason);
   // An open breaker is never closed by hand: whoever lets orders through again starts its trial.
-  const auto breaker =
-      static_cast<BreakerState>(registry.level(static_cast<Level>(level), id).breaker);
-  const bool is_trial = breaker == BreakerState::kOpen && state != 2;
-  record.breaker = static_cast<std::uint32_t>(is_trial ? BreakerState::kHalfOpen : breaker);
-  return record_now(handle, RecordKind::kTradingStateSet, record);
+  // Read where it is written: one that opens meanwhile must not be closed by what was read before.
+  Sequence sequence = 0;
+  handle.runtime->run([&] {
+    const auto breaker =
+        static_cast<BreakerState>(registry.level(static_cast<Level>(level), id).breaker);
+    const bool is_trial = breaker == BreakerState::kOpen && state != 2;
+    record.breaker = static_cast<std::uint32_t>(is_trial ? BreakerState::kHalfOpen : breaker);
+    sequence = handle.runtime->engine().record_control(RecordKind::kTradingStateSet, record,
+                                                       PrincipalId{});
+  });
+  if (sequence == 0) refuse("JOURNAL_BEHIND", "journal", "", "no room");
+  return sequence;
 }
 
 Sequence roll_period(EngineHandle& handle) {

@@ -354,8 +354,12 @@ void bind_order_reads(nb::class_<EngineHandle>& engine) {
           },
           "start"_a = 0, "slots_max"_a = 512, nb::kw_only(), "open_only"_a = true,
           "unknown_only"_a = false, "account"_a = 0)
-      .def_prop_ro("order_slots",
-                   [](EngineHandle& handle) { return handle.runtime->state().orders.used(); })
+      .def(
+          "order_ids",
+          [](EngineHandle& handle, std::uint32_t start, std::uint32_t slots_max, bool open_only) {
+            return order_ids(handle.runtime->state(), start, slots_max, open_only);
+          },
+          "start"_a = 0, "slots_max"_a = 4096, nb::kw_only(), "open_only"_a = true)
       .def(
           "count_orders",
           [](EngineHandle& handle, std::uint32_t start, std::uint32_t slots_max) {

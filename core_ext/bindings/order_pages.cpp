@@ -61,4 +61,17 @@ OrderCount count_orders(const State& state, std::uint32_t start, std::uint32_t s
   return out;
 }
 
+nb::object order_ids(const State& state, std::uint32_t start, std::uint32_t slots_max,
+                     bool open_only) {
+  const Slots slots = slots_of(state, start, slots_max);
+  nb::list ids;
+  for (std::uint32_t slot = start; slot < slots.end; ++slot) {
+    const Order& order = state.orders.at(slot);
+    const auto seen = __atomic_load_n(&order.state, __ATOMIC_RELAXED);
+    if (seen == 0 || (open_only && !is_open(static_cast<OrderState>(seen)))) continue;
+    ids.append(__atomic_load_n(&order.order_id, __ATOMIC_RELAXED));
+  }
+  return nb::make_tuple(ids, slots.next);
+}
+
 }  // namespace gateway

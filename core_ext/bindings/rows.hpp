@@ -33,6 +33,9 @@ struct OrderCount {
 };
 [[nodiscard]] OrderCount count_orders(const State& state, std::uint32_t start,
                                       std::uint32_t slots_max) noexcept;
+/// (ids of the orders in so many slots, where to go on; 0 = done). Makes no rows.
+[[nodiscard]] nanobind::object order_ids(const State& state, std::uint32_t start,
+                                         std::uint32_t slots_max, bool open_only);
 /// The order `id`, found in `slot`; None when it could not be read or is not there any more.
 [[nodiscard]] nanobind::object order_row_at(const State& state, std::uint32_t slot, OrderId id);
 [[nodiscard]] nanobind::list position_rows(const State& state, std::int64_t now_ns);

@@ -471,9 +471,11 @@ class Engine:
     ) -> tuple[list[dict[str, Any]], int]:
         """Rows of `slots_max` slots from `start` on, and where the next page starts (0 = this was
         the last). An order that is open all the while is in exactly one page."""
-    @property
-    def order_slots(self) -> int:
-        """Slots that were ever used; newer orders mostly stand in higher ones."""
+    def order_ids(
+        self, start: int = 0, slots_max: int = 4096, *, open_only: bool = True
+    ) -> tuple[list[int], int]:
+        """Ids of the orders in `slots_max` slots from `start` on, in no order, and where to go on
+        (0 = done). Makes no rows."""
     def count_orders(self, start: int = 0, slots_max: int = 4096) -> tuple[int, int, int]:
         """(open, unknown, where to go on; 0 = done) of so many slots. Makes no rows."""
     def order(self, order_id: int) -> dict[str, Any] | None: ...

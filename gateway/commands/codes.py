@@ -57,6 +57,10 @@ COMMAND_CODES = {
         "The superblock was not rebuilt.",
         "The text says why: a gateway holds the directory, it is whole, or no segment can be read.",
     ),
+    "BAD_NAME": CommandCode(
+        "The name cannot be that of an adapter.",
+        "2 to 31 lower-case letters and digits, a letter first: it becomes a part of a module.",
+    ),
     "BAD_TARGET": CommandCode(
         "The file to write cannot be made.",
         "Name a new file in a directory that you may write; nothing is ever overwritten.",

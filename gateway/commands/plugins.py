@@ -28,7 +28,7 @@ def command(running: bool, gateway: RunningGateway, as_json: bool) -> None:
     if as_json:
         print_json(answer)
     else:
-        columns = ("name", "version", "api", "state", "reason")
+        columns = ("name", "version", "api", "state", "conformance", "reason")
         empty = "No plugins are installed. `pip install` one, for instance plugins/paper."
         print_table(answer["plugins"], columns, empty)
 

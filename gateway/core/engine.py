@@ -5,6 +5,7 @@ RefusedError instead of ValueError. It holds no state beyond the mirror of names
 from __future__ import annotations
 
 import asyncio
+import heapq
 from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -320,16 +321,24 @@ class Engine:
             await asyncio.sleep(0)
 
     async def newest_orders(self, *, open_only: bool = True, limit: int = 10_000) -> list[Row]:
-        """The newest orders, oldest of them first, read page by page from the end."""
-        pages: list[list[Row]] = []
-        end, found = self.native.order_slots, 0
-        while end > 0 and found < limit:
-            start = max(0, end - PAGE_ROWS_MAX)
-            rows, _ = self.native.orders_page(start, end - start, open_only=open_only)
-            pages.append([self._worded(row) for row in rows])
-            end, found = start, found + len(rows)
+        """The newest orders, oldest of them first. Slots are used again, so all ids are looked at,
+        page by page; rows are made of the newest alone."""
+        newest: list[int] = []
+        start = 0
+        while True:
+            ids, start = self.native.order_ids(start, PAGE_COUNT_MAX, open_only=open_only)
+            newest = heapq.nlargest(limit, newest + ids)
             await asyncio.sleep(0)
-        return [row for page in reversed(pages) for row in page][-limit:]
+            if not start:
+                break
+        rows: list[Row] = []
+        for at, order_id in enumerate(reversed(newest), 1):
+            row = self.order(order_id)
+            if row is not None:  # else its slot was used again meanwhile
+                rows.append(row)
+            if at % PAGE_ROWS_MAX == 0:
+                await asyncio.sleep(0)
+        return rows
 
     async def positions(self) -> list[Row]:
         """All positions, read page by page."""

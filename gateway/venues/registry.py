@@ -13,6 +13,7 @@ import msgspec
 import pluggy
 
 from gateway.api import API_LEVEL, Capabilities, RefusedError, VenueAdapter, hookspecs
+from gateway.venues.conformance import verdict_of
 from gateway.venues.manifest import faults_of
 
 __all__ = ["ENTRY_POINT_GROUP", "PluginRow", "Plugins"]
@@ -58,7 +59,7 @@ class Plugins:
 
     def add(self, name: str, plugin: object, *, version: str = "") -> PluginRow:
         """Register one plugin object after checking level, hooks and adapter name."""
-        row = PluginRow(name=name, version=version)
+        row = PluginRow(name=name, version=version, conformance=verdict_of(plugin, version))
         manager = pluggy.PluginManager(hookspecs.PROJECT)
         manager.add_hookspecs(hookspecs)
         try:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.api import API_LEVEL
+
 pytestmark = pytest.mark.timeout(900)  # a wheel is built, three programs are started
 SOURCE = Path(__file__).parent / "outside_adapter"
 INSTRUMENT = "SAND-USDT.sandbox"
@@ -18,10 +20,16 @@ NAME = "@hookimpl\ndef gateway_venue_name():\n    return {!r}\n"
 CREATE = "@hookimpl\ndef gateway_create_adapter(venue, settings, secrets):\n    return None\n"
 BROKEN = {
     "a_wrong_level": (LEVEL.format(99) + NAME.format("other") + CREATE, "API level 99"),
-    "b_missing_hook": (LEVEL.format(0) + NAME.format("half"), "gateway_create_adapter is missing"),
+    "b_missing_hook": (
+        LEVEL.format(API_LEVEL) + NAME.format("half"),
+        "gateway_create_adapter is missing",
+    ),
     "c_import_error": ("import no_such_module\n", "no_such_module"),
     "d_leaves": ("raise SystemExit(7)\n", "SystemExit: 7"),
-    "z_same_name": (LEVEL.format(0) + NAME.format("sandbox") + CREATE, "is taken by plugin"),
+    "z_same_name": (
+        LEVEL.format(API_LEVEL) + NAME.format("sandbox") + CREATE,
+        "is taken by plugin",
+    ),
 }
 
 

@@ -26,6 +26,8 @@ from gateway_paper.venue.orders import SubmitBody
 from gateway_paper.venue.record import Record
 from gateway_paper.venue.settings import AccountSettings, Listing, VenueSettings
 
+sys.path.insert(0, str(Path(__file__).parent))  # paper_under_test.py, for test modules
+
 # How long a fact may take on a loaded machine; every wait ends as soon as the fact is there.
 SECONDS_MAX = 60.0
 

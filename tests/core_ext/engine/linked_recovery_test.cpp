@@ -143,7 +143,6 @@ void check_group(const State& state, const Venue& venue, OrderId head, std::size
   const LinkKind kind = state.orders.at(state.orders.find(head)).link.kind;
   std::int64_t executed = 0;
   std::size_t open = 0;
-  std::size_t with_fills = 0;
   const bool is_bracket = kind == LinkKind::kBracket;
   for (std::size_t place = 0; place < count; ++place) {
     const Order& order = state.orders.at(state.orders.find(head + place));
@@ -157,7 +156,6 @@ void check_group(const State& state, const Venue& venue, OrderId head, std::size
     if (is_bracket && place == 0) continue;
     executed += order.cumulative;
     open += is_working ? 1 : 0;
-    with_fills += order.cumulative != 0 ? 1 : 0;
   }
   const Order& first = state.orders.at(state.orders.find(head));
   if (kind == LinkKind::kOneCancelsOther) {

@@ -459,9 +459,9 @@ class Engine:
         rows = [self._row(r) for r in self._orders.values()]
         return [r for r in rows if not open_only or r["state"] not in TERMINAL][:limit]
 
-    @property
-    def order_slots(self):
-        return len(self._orders)
+    def order_ids(self, start=0, slots_max=4096, *, open_only=True):
+        rows, after = self.orders_page(start, slots_max, open_only=open_only)
+        return [int(row["order_id"]) for row in rows], after
 
     def orders_page(self, start=0, slots_max=512, *, open_only=True, unknown_only=False, account=0):
         every = list(self._orders.values())

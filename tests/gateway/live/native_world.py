@@ -24,14 +24,14 @@ LIMITS = {
 }
 
 
-def open_world(directory, orders_max=1024):
+def open_world(directory, orders_max=1024, idempotency_max=1024):
     settings = EngineSettings(
         directory=str(directory / "data"),
         ring_directory=str(directory / "ring"),
         ring_bytes=1 << 20,
         segment_bytes=1 << 20,
         orders_max=orders_max,
-        idempotency_max=orders_max,
+        idempotency_max=max(idempotency_max, orders_max),
         positions_max=64,
         is_virtual_clock=True,
     )

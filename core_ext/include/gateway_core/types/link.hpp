@@ -21,7 +21,7 @@ inline constexpr std::size_t kLinkKinds = 4;
 inline constexpr std::size_t kLinkedMax = 8;
 
 /// All zero = the order stands alone.
-struct OrderLink {
+struct alignas(4) OrderLink {
   LinkKind kind = LinkKind::kNone;
   std::uint8_t place = 0;        // in the group; order_id - place is its head
   std::uint8_t count = 0;        // members

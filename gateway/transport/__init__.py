@@ -1,0 +1,86 @@
+"""The toolkit of venue adapters: wires, signatures, budgets, clocks, documents and books.
+
+Public for plugins. Must never import another room than gateway.api, nor know any venue by name.
+"""
+
+from gateway.transport.backoff import Backoff
+from gateway.transport.book import BookBuilder, BookLevel, BookState, BookUpdate
+from gateway.transport.budget_rows import LocalRows, SharedRows
+from gateway.transport.clock import VenueClock
+from gateway.transport.documents import (
+    DOCUMENT_BYTES_MAX,
+    FRAME_BYTES_MAX,
+    FrameRouter,
+    JsonReader,
+    LargeDocument,
+    check_unique_keys,
+    decode,
+    exact_text,
+)
+from gateway.transport.nonces import Nonces
+from gateway.transport.outcomes import Outcome, check_status, outcome_of, retry_after_ms
+from gateway.transport.rate_limit import (
+    HEADROOM_PERCENT,
+    LANES,
+    NEVER_NS,
+    NO_HEADROOM,
+    Budget,
+    Lane,
+)
+from gateway.transport.rest import RestAnswer, RestPool
+from gateway.transport.signing import (
+    Ed25519Key,
+    HashName,
+    HmacKey,
+    hmac_sha256_base64,
+    hmac_sha256_hex,
+    hmac_sha512_base64,
+    is_same_signature,
+)
+from gateway.transport.websocket import Send, SocketSettings, SocketShard
+from gateway.transport.websocket_pool import MakeShard, PendingReplies, SocketPool
+
+__all__ = [
+    "DOCUMENT_BYTES_MAX",
+    "FRAME_BYTES_MAX",
+    "HEADROOM_PERCENT",
+    "LANES",
+    "NEVER_NS",
+    "NO_HEADROOM",
+    "Backoff",
+    "BookBuilder",
+    "BookLevel",
+    "BookState",
+    "BookUpdate",
+    "Budget",
+    "Ed25519Key",
+    "FrameRouter",
+    "HashName",
+    "HmacKey",
+    "JsonReader",
+    "Lane",
+    "LargeDocument",
+    "LocalRows",
+    "MakeShard",
+    "Nonces",
+    "Outcome",
+    "PendingReplies",
+    "RestAnswer",
+    "RestPool",
+    "Send",
+    "SharedRows",
+    "SocketPool",
+    "SocketSettings",
+    "SocketShard",
+    "VenueClock",
+    "check_status",
+    "check_unique_keys",
+    "decode",
+    "exact_text",
+    "hmac_sha256_base64",
+    "hmac_sha256_hex",
+    "hmac_sha512_base64",
+    "is_same_signature",
+    "outcome_of",
+    "retry_after_ms",
+]

@@ -1,0 +1,108 @@
+"""One HTTP/1.1 connection that carries one request at a time. Bytes are written by us, exactly as
+given; answers are read by the parser of aiohttp.
+
+Must never be used again once anything about it is in doubt, and must never send anything twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from collections.abc import Callable, Mapping
+from ssl import SSLContext
+
+from aiohttp.client_proto import ResponseHandler
+
+__all__ = ["BodyTooLarge", "HttpConnection", "connect"]
+
+_DEAD = select.POLLRDHUP | select.POLLHUP | select.POLLERR | select.POLLNVAL
+_READ_BYTES = 256 * 1024
+_HEADERS_MAX = 128
+_INTERIM_ANSWERS_MAX = 4
+
+
+class BodyTooLarge(Exception):
+    """The answer is longer than the caller is willing to hold."""
+
+
+class _Handler(ResponseHandler):
+    """Bytes that nobody asked for end the connection: the next answer could not be trusted."""
+
+    is_expecting = False
+
+    def data_received(self, data: bytes) -> None:
+        if self.is_expecting:
+            super().data_received(data)
+        else:
+            self.force_close()
+            if self.transport is not None:
+                self.transport.abort()
+
+
+class HttpConnection:
+    """What `connect` makes. Between two requests it is idle and watched."""
+
+    def __init__(self, handler: _Handler, transport: asyncio.Transport, opened_at: float) -> None:
+        self._handler = handler
+        self._transport = transport
+        self._poll = select.poll()
+        # Beside TLS, bytes in the socket may be a session ticket; in clear they are an intrusion.
+        is_clear = transport.get_extra_info("ssl_object") is None
+        watched = _DEAD | (select.POLLIN if is_clear else 0)
+        self._poll.register(transport.get_extra_info("socket").fileno(), watched)
+        self.idle_since = opened_at
+
+    def when_lost(self, callback: Callable[[HttpConnection], None]) -> None:
+        """Call back once when the connection is gone, for whatever reason."""
+
+        def gone(closed: asyncio.Future[None]) -> None:
+            closed.exception()  # Read, so that nobody logs it: why an idle line ended is no news.
+            callback(self)
+
+        if (closed := self._handler.closed) is not None:
+            closed.add_done_callback(gone)
+
+    def is_usable(self) -> bool:
+        """Whether the other side still listens, as far as this host knows: a close that the kernel
+        has and the event loop has not yet seen counts too."""
+        handler = self._handler
+        return handler.is_connected() and not handler.should_close and not self._poll.poll(0)
+
+    def send(self, request: bytes) -> None:
+        """Write one request. From here on its outcome is open until an answer is read."""
+        self._handler.is_expecting = True
+        self._handler.set_response_params(
+            read_until_eof=True, read_bufsize=_READ_BYTES, max_headers=_HEADERS_MAX
+        )
+        self._transport.write(request)
+
+    async def answer(self, bytes_max: int) -> tuple[int, Mapping[str, str], bytes]:
+        """Status, headers and body of the answer to what was sent."""
+        for _ in range(_INTERIM_ANSWERS_MAX):
+            message, payload = await self._handler.read()
+            if message.code >= 200:
+                break
+        else:
+            raise ValueError(f"{_INTERIM_ANSWERS_MAX} interim answers and no final one")
+        parts, size = [], 0
+        async for part in payload.iter_any():
+            size += len(part)
+            if size > bytes_max:
+                raise BodyTooLarge(f"the body is longer than {bytes_max} bytes")
+            parts.append(part)
+        self._handler.is_expecting = False
+        return message.code, message.headers, b"".join(parts)
+
+    def close(self) -> None:
+        """Cut the line at once; nothing that was not yet written is written now."""
+        self._handler.abort()
+
+
+async def connect(host: str, port: int, tls: SSLContext | None, timeout_s: float) -> HttpConnection:
+    """A new connection, handshake included. Raises OSError or TimeoutError."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(timeout_s):
+        transport, handler = await loop.create_connection(
+            lambda: _Handler(loop), host, port, ssl=tls
+        )
+    return HttpConnection(handler, transport, loop.time())

@@ -1,0 +1,383 @@
+"""One prioritised budget per venue: what may leave now, what has to wait, and when the venue would
+be angry. The venue's own count wins over ours.
+
+Must never let a lower lane take what is kept for a higher one, and never send during a ban.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Final, Literal
+
+from gateway.api import RateLimit, VenueRateLimited
+from gateway.transport.budget_models import NEVER_NS, Counter, Earned, Recent, counter_of
+from gateway.transport.budget_rows import LocalRows, Rows
+
+__all__ = ["HEADROOM_PERCENT", "LANES", "NEVER_NS", "NO_HEADROOM", "Budget", "Lane"]
+
+Lane = Literal["kill", "cancel", "query", "new"]
+LANES: Final[tuple[Lane, ...]] = ("kill", "cancel", "query", "new")
+# What a lane leaves of every limit for those before it, at least one unit.
+HEADROOM_PERCENT: Final[Mapping[Lane, int]] = {"kill": 0, "cancel": 5, "query": 15, "new": 25}
+# For a limit that only one lane ever uses.
+NO_HEADROOM: Final[Mapping[Lane, int]] = dict.fromkeys(LANES, 0)
+
+_URGENT: Final = frozenset({"kill", "cancel"})
+_CONTENDED_NS: Final = 200_000  # Another process is counting; it takes microseconds.
+_HELD_UP_NS: Final = 1_000_000  # Somebody waits for the same limit and goes first.
+_STUCK_NS: Final = (
+    50_000_000  # It was stopped while it counted: what ends risk goes out all the same.
+)
+_WAITING_MAX: Final = 10_000
+_REASON_BYTES: Final = 64
+
+
+class _Budgeted:
+    """One row: a counter and what was spent lately."""
+
+    def __init__(self, counter: Counter) -> None:
+        self.counter = counter
+        self.recent = Recent()
+
+    def spend(self, cost: int, now_ns: int) -> None:
+        self.counter.spend(cost, now_ns)
+        self.recent.spend(cost, now_ns)
+
+    def dump(self) -> list[int]:
+        return [*self.recent.dump(), *self.counter.dump()]
+
+    def load(self, state: Sequence[int]) -> None:
+        split = Recent.SLICES + 1
+        self.recent.load(state[:split])
+        self.counter.load(state[split:])
+
+    def fill(self, now_ns: int) -> None:
+        self.counter.fill(now_ns)
+
+    def idle_from_ns(self) -> int:
+        return max(self.counter.idle_from_ns(), self.recent.idle_from_ns())
+
+
+class _Ban:
+    """The row of the hard stop."""
+
+    def __init__(self) -> None:
+        self.until_ns = 0
+        self.reason = ""
+
+    def dump(self) -> list[int]:
+        text = self.reason.encode("ascii", "replace")[:_REASON_BYTES].ljust(_REASON_BYTES, b"\0")
+        words = range(0, _REASON_BYTES, 8)
+        return [self.until_ns, *(int.from_bytes(text[at : at + 8], "little") for at in words)]
+
+    def load(self, state: Sequence[int]) -> None:
+        self.until_ns = state[0]
+        text = b"".join(each.to_bytes(8, "little") for each in state[1:])
+        self.reason = text.rstrip(b"\0").decode("ascii", "replace")
+
+    def fill(self, now_ns: int) -> None:
+        """That nobody knows of a ban is no ban; the venue will say it again."""
+
+    def idle_from_ns(self) -> int:
+        return self.until_ns
+
+
+@dataclass(eq=False)
+class _Waiter:
+    lane: Lane
+    costs: Mapping[str, int]
+    deadline_ns: int
+    turn: asyncio.Future[None]
+
+
+class Budget:
+    """The limits of one venue. A cost names its limit: {"orders": 1, "weight": 4}. Limits of scope
+    "account" or "instrument" are counted apart per owner: {"orders@BTC-USDT": 1}.
+
+    `identity`: what the scopes mean for this process, such as {"ip": "203.0.113.7", "key": KEY_ID};
+    processes that share `rows` and an identity share the counter. `guard_ms`: how far apart the
+    venue's clock and wire may put a request from when it left. One thread: the event loop.
+    """
+
+    def __init__(
+        self,
+        limits: Sequence[RateLimit],
+        now_ns: Callable[[], int],
+        *,
+        rows: Rows | None = None,
+        identity: Mapping[str, str] | None = None,
+        headroom_percent: Mapping[str, Mapping[Lane, int]] | None = None,
+        guard_ms: int = 50,
+        feedback_lag_ms: int = 1_000,
+    ) -> None:
+        self._limits = {limit.name: limit for limit in limits}
+        if len(self._limits) != len(limits) or any("@" in name for name in self._limits):
+            raise ValueError("limits have names of their own, without @")
+        self._guard_ns = guard_ms * 1_000_000
+        for limit in limits:
+            counter_of(limit, self._guard_ns)  # refuses nonsense at start
+        self._now_ns = now_ns
+        self._rows = rows if rows is not None else LocalRows()
+        self._identity = dict(identity or {})
+        self._ban_key = f"ban/{self._identity.get('ip', '')}"
+        self._headroom = dict(headroom_percent or {})
+        self._lag_ns = feedback_lag_ms * 1_000_000
+        self._keys: dict[str, tuple[str, RateLimit]] = {}
+        self._waiting: dict[Lane, deque[_Waiter]] = {lane: deque() for lane in LANES}
+        self._timer: asyncio.TimerHandle | None = None
+        self._stuck_since_ns: int | None = None
+        self._owed: list[tuple[str, int]] = []  # spent while the counters were out of reach
+        self._owed_earnings: list[tuple[str, Fraction]] = []
+        self._known_ban = _Ban()
+        self.refused = 0  # requests that could not be had in time
+
+    def take(self, lane: Lane, costs: Mapping[str, int]) -> int:
+        """0: all costs are taken. Else nothing is, and the number is the ns to wait if nobody else
+        takes (NEVER_NS: only trading or the venue can help). Raises ValueError for a cost that no
+        limit could ever carry."""
+        if self._is_held_up(lane, costs):
+            return _HELD_UP_NS
+        return self._take(lane, costs)[0]
+
+    async def wait(self, lane: Lane, costs: Mapping[str, int], timeout_ms: int) -> None:
+        """Take as soon as it can be had. Higher lanes go first, equals in order. Raises
+        VenueRateLimited as soon as it is clear that it cannot be had in time."""
+        now = self._now_ns()
+        deadline_ns = now + timeout_ms * 1_000_000
+        wait_ns = max(1, timeout_ms * 1_000_000)
+        if not self._is_held_up(lane, costs):
+            wait_ns = self._take(lane, costs)[0]
+            if not wait_ns:
+                return
+            if now + wait_ns > deadline_ns:
+                raise self._too_late(lane, wait_ns)
+        if sum(map(len, self._waiting.values())) >= _WAITING_MAX:
+            raise self._too_late(lane, 0)
+        waiter = _Waiter(lane, costs, deadline_ns, asyncio.get_running_loop().create_future())
+        self._waiting[lane].append(waiter)
+        self._serve_in(wait_ns)
+        try:
+            await waiter.turn
+        except asyncio.CancelledError:
+            with suppress(ValueError):
+                self._waiting[lane].remove(waiter)
+            self._serve_in(0)  # Those behind may have been held up by this one alone.
+            raise
+
+    def told(self, name: str, used: int, *, sent_ns: int | None = None) -> None:
+        """The venue's own count in an answer. It wins, but for what it cannot have counted: what
+        was spent after the request that it answers was sent (`sent_ns`; now when not given) is
+        added, and what was spent shortly before may be added."""
+        now = self._now_ns()
+        sent = now if sent_ns is None else sent_ns
+        with self._rows.hold() as is_held:
+            if not is_held:
+                return  # The next answer tells it again.
+            key, row = self._row(name, now)
+            least = used + row.recent.since(sent, now, is_partly=False)
+            most = used + row.recent.since(sent - self._lag_ns, now, is_partly=True)
+            mine = row.counter.used(now)
+            if not least <= mine <= most:
+                row.counter.settle(least if mine < least else most, now)
+                self._rows.save(key)
+        if any(self._waiting.values()):
+            self._serve()
+
+    def earned(self, name: str, volume: str) -> None:
+        """So much quote currency was traded: a volume_earned limit grows."""
+        if self._limits[name.partition("@")[0]].model != "volume_earned":
+            raise ValueError(f"limit {name} is not earned by volume")
+        self._owed_earnings.append((name, Fraction(volume)))
+        self._catch_up()
+
+    def ban(self, until_ns: int, reason: str) -> None:
+        """Hard stop for every lane and every process of the same address; only ever extended."""
+        if until_ns > self._known_ban.until_ns:
+            self._known_ban.until_ns, self._known_ban.reason = until_ns, reason
+        self._catch_up()
+
+    def banned_ns(self) -> int:
+        """What is left of the ban; 0 = none."""
+        with self._rows.hold() as is_held:
+            if is_held:
+                self._share(self._now_ns())
+        return max(0, self._known_ban.until_ns - self._now_ns())
+
+    def predicted_ns(self) -> int | None:
+        """How long until a new order has to wait, at the pace of the last seconds; None = never."""
+        now = self._now_ns()
+        with self._rows.hold() as is_held:
+            found = [self._room_ns(name, now) for name in self._keys] if is_held else []
+        return min((each for each in found if each is not None), default=None)
+
+    def row(self) -> dict[str, Any]:
+        """For status: counters, ban, prediction, waiting requests."""
+        now, predicted_ns = self._now_ns(), self.predicted_ns()
+        limits = []
+        with self._rows.hold() as is_held:
+            for name in self._keys if is_held else ():
+                counter = self._row(name, now)[1].counter
+                used, capacity = counter.used(now), counter.capacity()
+                limits.append({"name": name, "used": used, "capacity": capacity})
+        banned_ms = self.banned_ns() // 1_000_000
+        return {
+            "limits": limits,
+            "banned_ms": banned_ms,
+            "ban_reason": self._known_ban.reason if banned_ms else "",
+            "limit_in_ms": None if predicted_ns is None else predicted_ns // 1_000_000,
+            "waiting": {lane: len(self._waiting[lane]) for lane in LANES},
+            "refused": self.refused,
+        }
+
+    # -- one decision ---------------------------------------------------------------------------
+
+    def _take(self, lane: Lane, costs: Mapping[str, int]) -> tuple[int, tuple[str, ...]]:
+        """The wait, and the names of the limits that demand it."""
+        now = self._now_ns()
+        with self._rows.hold() as is_held:
+            if not is_held:
+                return self._without_lock(lane, costs, now), tuple(costs)
+            self._stuck_since_ns = None
+            self._share(now)
+            if banned_ns := max(0, self._known_ban.until_ns - now):
+                return banned_ns, tuple(costs)
+            found = [(cost, name, *self._row(name, now)) for name, cost in costs.items() if cost]
+            waits = {
+                name: self._wait_ns(lane, name, cost, row, now) for cost, name, _, row in found
+            }
+            wait_ns = max(waits.values(), default=0)
+            if wait_ns:
+                return wait_ns, tuple(name for name, each in waits.items() if each)
+            for cost, _, key, row in found:
+                row.spend(cost, now)
+                self._rows.save(key)
+        return 0, ()
+
+    def _wait_ns(self, lane: Lane, name: str, cost: int, row: _Budgeted, now: int) -> int:
+        capacity = row.counter.capacity()
+        if not 0 < cost <= capacity:
+            raise ValueError(f"limit {name} of {capacity} cannot carry a cost of {cost}")
+        # What is dearer than its lane allows may pass when nothing else is counted.
+        ceiling = max(cost, self._ceiling(lane, name, capacity))
+        return row.counter.wait_ns(cost, ceiling, now)
+
+    def _ceiling(self, lane: Lane, name: str, capacity: int) -> int:
+        percent = self._headroom.get(name.partition("@")[0], HEADROOM_PERCENT)[lane]
+        return max(1, capacity - -(-capacity * percent // 100))
+
+    def _without_lock(self, lane: Lane, costs: Mapping[str, int], now: int) -> int:
+        """Another process has the counters. What ends risk does not wait for one that was stopped
+        in the middle; it is counted as soon as that goes on or dies."""
+        if self._stuck_since_ns is None:
+            self._stuck_since_ns = now
+        if lane in _URGENT and now - self._stuck_since_ns >= _STUCK_NS:
+            self._owed += costs.items()
+            return 0
+        return _CONTENDED_NS
+
+    def _catch_up(self) -> None:
+        """Something was learned: write it down and look who can go now."""
+        with self._rows.hold() as is_held:
+            if is_held:
+                self._share(self._now_ns())
+        if any(self._waiting.values()):
+            self._serve()
+
+    def _share(self, now: int) -> None:
+        """Bring the ban up to date in both directions and write down what is owed."""
+        ban = self._rows.row(self._ban_key, _Ban, now)
+        assert isinstance(ban, _Ban)
+        if ban.until_ns < self._known_ban.until_ns:
+            ban.until_ns, ban.reason = self._known_ban.until_ns, self._known_ban.reason
+            self._rows.save(self._ban_key)
+        elif ban.until_ns > self._known_ban.until_ns:
+            self._known_ban.load(ban.dump())
+        while self._owed:
+            name, cost = self._owed.pop()
+            key, row = self._row(name, now)
+            row.spend(cost, now)
+            self._rows.save(key)
+        while self._owed_earnings:
+            name, volume = self._owed_earnings.pop()
+            key, row = self._row(name, now)
+            assert isinstance(row.counter, Earned)
+            row.counter.earn(volume)
+            self._rows.save(key)
+
+    def _row(self, name: str, now: int) -> tuple[str, _Budgeted]:
+        if name not in self._keys:
+            base, _, owner = name.partition("@")
+            limit = self._limits.get(base)
+            if limit is None or bool(owner) != (limit.scope in ("account", "instrument")):
+                known = sorted(self._limits)
+                raise ValueError(f"no limit {name}; there are {known}, @owner for their scope")
+            identity = self._identity.get(limit.scope, "")
+            if owner:
+                identity = self._identity.get("account", "") + "/" + self._identity.get("key", "")
+            self._keys[name] = (f"{limit.scope}/{identity}/{name}", limit)
+        key, limit = self._keys[name]
+        row = self._rows.row(key, lambda: _Budgeted(counter_of(limit, self._guard_ns)), now)
+        assert isinstance(row, _Budgeted)
+        return key, row
+
+    def _room_ns(self, name: str, now: int) -> int | None:
+        _, row = self._row(name, now)
+        ceiling = self._ceiling("new", name, row.counter.capacity())
+        return row.counter.room_ns(row.recent.per_second(now), ceiling, now)
+
+    # -- those who wait -------------------------------------------------------------------------
+
+    def _is_held_up(self, lane: Lane, costs: Mapping[str, int]) -> bool:
+        """Whether someone who goes first waits for one of these limits."""
+        before = LANES[: LANES.index(lane) + 1]
+        return any(costs.keys() & each.costs.keys() for at in before for each in self._waiting[at])
+
+    def _serve_in(self, wait_ns: int) -> None:
+        """Look again after this time, or earlier if that is planned already."""
+        loop = asyncio.get_running_loop()
+        at = loop.time() + (wait_ns + 1_000) / 1e9
+        if self._timer is not None and self._timer.when() > at:
+            self._timer.cancel()
+            self._timer = None
+        if self._timer is None:
+            self._timer = loop.call_at(at, self._serve)
+
+    def _serve(self) -> None:
+        """Give everyone his turn who can have it now, highest lane first. A limit that someone
+        waits for is not given to those behind him."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        now, next_ns, awaited = self._now_ns(), NEVER_NS, set[str]()
+        for queue in self._waiting.values():
+            for waiter in tuple(queue):
+                if waiter.turn.done():
+                    queue.remove(waiter)
+                    continue
+                left_ns = waiter.deadline_ns - now
+                wait_ns, names = max(1, left_ns), tuple[str, ...]()
+                if not awaited & waiter.costs.keys():
+                    wait_ns, names = self._take(waiter.lane, waiter.costs)
+                if not wait_ns:
+                    queue.remove(waiter)
+                    waiter.turn.set_result(None)
+                elif wait_ns > left_ns:
+                    queue.remove(waiter)
+                    waiter.turn.set_exception(self._too_late(waiter.lane, wait_ns))
+                else:
+                    awaited |= set(names)
+                    next_ns = min(next_ns, wait_ns)
+        if next_ns < NEVER_NS:
+            self._serve_in(next_ns)
+
+    def _too_late(self, lane: Lane, wait_ns: int) -> VenueRateLimited:
+        self.refused += 1
+        banned_ms = self.banned_ns() // 1_000_000
+        why = f"banned for {banned_ms} ms" if banned_ms else "the budget is spent"
+        retry_ms = 0 if wait_ns >= NEVER_NS else -(-wait_ns // 1_000_000)
+        return VenueRateLimited(f"{lane}: {why}; nothing was sent", retry_ms)

@@ -1,0 +1,29 @@
+"""Plugin `binance`: Binance USD-M futures. Imports gateway.api and gateway.transport alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.api import VenueAdapter, hookimpl
+from gateway_binance.adapter import BinanceAdapter
+
+__all__ = ["gateway_api_level", "gateway_create_adapter", "gateway_venue_name"]
+
+
+@hookimpl
+def gateway_api_level() -> int:
+    # The level this plugin was written for, not the level of the gateway that loads it.
+    return 1
+
+
+@hookimpl
+def gateway_venue_name() -> str:
+    return "binance"
+
+
+@hookimpl
+def gateway_create_adapter(
+    venue: str, settings: Mapping[str, Any], secrets: Mapping[str, str]
+) -> VenueAdapter:
+    return BinanceAdapter(venue, settings, secrets)

@@ -1,0 +1,377 @@
+"""Binance USD-M through gateway.api.VenueAdapter: puts the parts together and hands over. One
+account for each configured venue, for a key of Binance is one account."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import replace
+from random import Random
+from typing import Any, Literal
+
+import msgspec
+
+from gateway.api import (
+    AdapterPort,
+    BalanceReport,
+    CancelRequest,
+    FillReport,
+    FundingReport,
+    Instrument,
+    MarkReport,
+    OrderReport,
+    OrderRequest,
+    PositionReport,
+    ReplaceRequest,
+    VenueError,
+    VenueRejected,
+)
+from gateway.transport import JsonReader, SocketShard
+from gateway_binance import translate
+from gateway_binance.capabilities import RATE_LIMITS, capabilities
+from gateway_binance.events import UserEvents
+from gateway_binance.memory import OrderMemory
+from gateway_binance.messages import BookTickerEvent, ListenKeyRow, MarketFrame, MarkPriceEvent
+from gateway_binance.order_socket import OrderSocket
+from gateway_binance.questions import Questions
+from gateway_binance.rest import BinanceRest
+from gateway_binance.sender import Sender
+from gateway_binance.signing import Signer
+from gateway_binance.stream import LINE, UserStream
+
+__all__ = ["BinanceAdapter", "Settings"]
+
+log = logging.getLogger(__name__)
+
+_KEY = JsonReader(ListenKeyRow, "a listen key")
+_FRAME = JsonReader(MarketFrame, "a market frame", has_unique_keys=False)
+_TICKER = JsonReader(BookTickerEvent, "bookTicker", has_unique_keys=False)
+_MARK = JsonReader(MarkPriceEvent, "markPrice", has_unique_keys=False)
+_MARKS = JsonReader(list[MarkPriceEvent], "markPrice@arr", has_unique_keys=False)
+_CLOCK_PERIOD_S = 60.0
+_OPENING_PERIOD_S = 2.0
+_MARK_SILENCE_MAX_MS = 30_000  # mark prices come every second
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`settings` of the venue. Times in the unit of their name."""
+
+    account: str
+    product: str = "usdm"
+    url: str = "https://fapi.binance.com"
+    stream_url: str = "wss://fstream.binance.com"
+    order_entry: Literal["rest", "websocket"] = "rest"
+    api_socket_url: str = "wss://ws-fapi.binance.com/ws-fapi/v1"
+    symbols: tuple[str, ...] = ()  # the account trades no others; () = every one
+    timeout_ms: int = 3_000
+    receive_window_ms: int = 5_000
+    keepalive_s: float = 1_200.0
+    weight_max: int = RATE_LIMITS[0].capacity
+    connections: int = 4
+    has_marks: bool = True
+    follow_s: float = 5.0  # an announced fill whose full event is not there by then is a gap
+
+
+class BinanceAdapter:
+    """`settings`: see Settings. `secrets`: key, and secret (HMAC, or Ed25519 in PEM form)."""
+
+    def __init__(self, venue: str, settings: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
+        self.venue = venue
+        self._settings = chosen = _checked(settings)
+        for name in ("key", "secret"):
+            if not secrets.get(name):
+                raise ValueError(f"{name}: missing secret")
+        self.capabilities = capabilities(
+            venue, receive_window_ms=chosen.receive_window_ms, timeout_ms=chosen.timeout_ms
+        )
+        self._account = chosen.account
+        weight = msgspec.structs.replace(RATE_LIMITS[0], capacity=chosen.weight_max)
+        limits = (weight, *RATE_LIMITS[1:])
+        self._random = Random(time.time_ns())
+        signer = Signer(secrets["key"], secrets["secret"])
+        self._rest = BinanceRest(
+            chosen.url,
+            signer,
+            product="usdm",
+            timeout_ms=chosen.timeout_ms,
+            receive_window_ms=chosen.receive_window_ms,
+            account=chosen.account,
+            limits=limits,
+            connections=chosen.connections,
+            random=self._random,
+        )
+        if chosen.order_entry == "websocket":
+            self._rest.order_socket = OrderSocket(
+                chosen.api_socket_url,
+                signer,
+                now_ms=lambda: self._rest.clock.now_ns() // 1_000_000,
+                receive_window_ms=chosen.receive_window_ms,
+                timeout_ms=chosen.timeout_ms,
+                random=self._random,
+            )
+        self.memory = OrderMemory()
+        self.questions = Questions(
+            self._rest, self.memory, account=chosen.account, symbols=chosen.symbols
+        )
+        self.events = UserEvents(
+            chosen.account,
+            self.memory,
+            self.questions,
+            say=self._say,
+            later=self._later,
+            on_gap=self._break_off,
+            follow_seconds_max=chosen.follow_s,
+        )
+        self._sender = Sender(
+            self._rest, self.memory, self.questions, say=self._say, later=self._later
+        )
+        self._port: AdapterPort | None = None
+        self._stream: UserStream | None = None
+        self._lines: list[SocketShard] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_in_maintenance = False
+        self._rest.on_maintenance = self._on_maintenance
+        self._armed_ms = 0
+        self._armed: set[str] = set()
+
+    # Life.
+
+    async def connect(self, port: AdapterPort) -> None:
+        try:
+            await self._rest.open()
+            await self.questions.instruments(self.venue)
+            await self.questions.mode()
+            self._port = port
+            self._stream = UserStream(
+                self._settings.stream_url.rstrip("/"),
+                create_key=lambda: self._listen_key("POST"),
+                extend_key=lambda: self._listen_key("PUT"),
+                on_event=self.events.take,
+                on_gap=self._on_gap,
+                random=self._random,
+                keepalive_s=self._settings.keepalive_s,
+            )
+            await self._stream.start(self._settings.timeout_ms)
+            self._lines = self._market_lines() if self._settings.has_marks else []
+            for line in self._lines:
+                await line.start()
+            if self._rest.order_socket is not None:
+                await self._rest.order_socket.start()
+            self._later(self._keep_time())
+        except VenueError:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        self._port = None
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for line in self._lines:
+            await line.stop()
+        self._lines = []
+        if self._rest.order_socket is not None:
+            await self._rest.order_socket.stop()
+        if self._stream is not None:
+            await self._stream.stop()
+            self._stream = None
+        self.events.clear()
+        await self._rest.close()
+
+    # Orders out.
+
+    async def submit(self, orders: Sequence[OrderRequest]) -> None:
+        self._arm_new_symbols({order.instrument for order in orders})
+        await self._sender.submit(orders)
+
+    async def cancel(self, cancels: Sequence[CancelRequest]) -> None:
+        await self._sender.cancel(cancels)
+
+    async def replace(self, replaces: Sequence[ReplaceRequest]) -> None:
+        await self._sender.replace(replaces)
+
+    async def cancel_all(self, account: str) -> None:
+        self._check_account(account)
+        await self._sender.cancel_all()
+
+    async def arm_dead_man(self, account: str, timeout_ms: int) -> None:
+        """Binance counts down per symbol: every symbol with orders now, and with new ones later,
+        until it is disarmed. Conditional orders that wait are not covered."""
+        self._check_account(account)
+        symbols = await self.questions.open_symbols() | set(self._settings.symbols) | self._armed
+        self._armed_ms = timeout_ms
+        self._armed = set() if timeout_ms == 0 else symbols
+        await asyncio.gather(*(self._count_down(each, timeout_ms) for each in sorted(symbols)))
+
+    # Questions.
+
+    async def instruments(self) -> Sequence[Instrument]:
+        return await self.questions.instruments(self.venue)
+
+    async def query_order(self, account: str, client_order_id: str) -> OrderReport | None:
+        self._check_account(account)
+        return await self.questions.query_order(client_order_id)
+
+    async def open_orders(self, account: str) -> Sequence[OrderReport]:
+        self._check_account(account)
+        return await self.questions.open_orders()
+
+    async def fills(self, account: str, since_ns: int) -> Sequence[FillReport]:
+        self._check_account(account)
+        return await self.questions.fills(since_ns)
+
+    async def funding(self, account: str, since_ns: int) -> Sequence[FundingReport]:
+        self._check_account(account)
+        return await self.questions.funding(since_ns)
+
+    async def positions(self, account: str) -> Sequence[PositionReport]:
+        self._check_account(account)
+        return await self.questions.positions()
+
+    async def balances(self, account: str) -> Sequence[BalanceReport]:
+        self._check_account(account)
+        return await self.questions.balances()
+
+    async def is_hedge_mode(self, account: str) -> bool:
+        self._check_account(account)
+        return await self.questions.mode()
+
+    # Inside.
+
+    def _check_account(self, account: str) -> None:
+        if account != self._account:
+            raise VenueRejected("unknown_account", f"{self.venue}: the key is of {self._account}")
+
+    def _say(self, fact: str, *values: Any, **named: Any) -> None:
+        """After close the port is never touched again, whatever still arrives."""
+        if self._port is not None:
+            getattr(self._port, fact)(*values, **named)
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(self._guarded(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except VenueError as error:
+            log.warning("%s: %s", self.venue, error)
+
+    def _on_gap(self, reason: str) -> None:
+        if reason:
+            self.events.clear()
+            self._say("gap_opened", reason)
+        elif not self._is_in_maintenance:
+            self._say("gap_closed")
+
+    def _on_maintenance(self, reason: str) -> None:
+        if not self._is_in_maintenance and self._port is not None:
+            self._is_in_maintenance = True
+            self._say("maintenance", None, reason)
+            self._later(self._await_opening())
+
+    async def _await_opening(self) -> None:
+        """Ask for the time until the venue answers again. The stream, when it was lost as well,
+        closes the gap itself."""
+        while True:
+            await asyncio.sleep(_OPENING_PERIOD_S * self._random.uniform(0.5, 1.0))
+            try:
+                await self._rest.sync_clock()
+                break
+            except VenueError as error:
+                log.info("%s: not open yet: %s", self.venue, error)
+        self._is_in_maintenance = False
+        if self._stream is not None and self._stream.is_connected:
+            self._say("gap_closed")
+
+    def _break_off(self, reason: str) -> None:
+        if self._stream is not None:
+            self._stream.break_off(reason)
+
+    async def _listen_key(self, method: str) -> str:
+        return (await self._rest.keyed(method, "/fapi/v1/listenKey", _KEY)).listen_key
+
+    async def _keep_time(self) -> None:
+        while True:
+            await asyncio.sleep(_CLOCK_PERIOD_S)
+            try:
+                await self._rest.sync_clock()
+            except VenueError as error:
+                log.warning("%s: the venue's time is not told: %s", self.venue, error)
+
+    def _arm_new_symbols(self, symbols: set[str]) -> None:
+        if self._armed_ms:
+            for symbol in sorted(symbols - self._armed):
+                self._armed.add(symbol)
+                self._later(self._count_down(symbol, self._armed_ms))
+
+    async def _count_down(self, symbol: str, timeout_ms: int) -> None:
+        terms = {"symbol": symbol, "countdownTime": str(timeout_ms)}
+        path = "/fapi/v1/countdownCancelAll"
+        await self._rest.send("POST", path, terms, weight=10, lane="kill")
+
+    # Prices.
+
+    def _market_lines(self) -> list[SocketShard]:
+        """Best prices and mark prices come on two sockets since the split into /public, /market
+        and /private."""
+        lower = [symbol.lower() for symbol in self._settings.symbols]
+        best = "/".join(f"{each}@bookTicker" for each in lower) or "!bookTicker"
+        marks = "/".join(f"{each}@markPrice@1s" for each in lower) or "!markPrice@arr@1s"
+        return [
+            self._market_line("public", best, 0),
+            self._market_line("market", marks, _MARK_SILENCE_MAX_MS),
+        ]
+
+    def _market_line(self, path: str, streams: str, silence_max_ms: int) -> SocketShard:
+        return SocketShard(
+            f"{path} stream",
+            f"{self._settings.stream_url.rstrip('/')}/{path}/stream?streams={streams}",
+            replace(LINE, data_silence_max_ms=silence_max_ms),
+            random=self._random,
+            on_frame=lambda _, data: self._on_market(data),
+            on_down=lambda line, reason: log.warning("%s: %s: %s", self.venue, line.name, reason),
+        )
+
+    def _on_market(self, frame_data: bytes) -> None:
+        frame = _FRAME.read(frame_data)
+        data = bytes(frame.data)
+        if frame.stream.endswith("bookTicker"):
+            ticker = _TICKER.read(data)
+            stamp = translate.nanoseconds(ticker.time)
+            self._mark(ticker.symbol, bid=ticker.bid, ask=ticker.ask, venue_time_ns=stamp)
+        elif "markPrice" in frame.stream:
+            rows = _MARKS.read(data) if data[:1] == b"[" else [_MARK.read(data)]
+            for row in rows:
+                stamp = translate.nanoseconds(row.time)
+                self._mark(row.symbol, mark=row.mark, venue_time_ns=stamp)
+
+    def _mark(self, symbol: str, *, venue_time_ns: int, **prices: str) -> None:
+        """A price of zero is none: an empty side of a book, or a mark not known yet."""
+        told = {name: text for name, text in prices.items() if text.strip("0.")}
+        if told and symbol in self.questions.instruments_by_symbol:
+            mark = MarkReport(instrument=symbol, venue_time_ns=venue_time_ns, **told)
+            self._say("marked", mark)
+
+
+def _checked(settings: Mapping[str, Any]) -> Settings:
+    """Raises ValueError("key: what is wrong")."""
+    try:
+        chosen = msgspec.convert(dict(settings), Settings)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"settings: {error}") from error
+    if chosen.product != "usdm":
+        raise ValueError(f"product: {chosen.product!r} is not offered, only usdm")
+    for name, schemes in (
+        ("url", ("http://", "https://")),
+        ("stream_url", ("ws://", "wss://")),
+        ("api_socket_url", ("ws://", "wss://")),
+    ):
+        if not str(getattr(chosen, name)).startswith(schemes):
+            raise ValueError(f"{name}: an address that begins with {schemes[0]} or {schemes[1]}")
+    if not 1 <= chosen.receive_window_ms <= 60_000:
+        raise ValueError("receive_window_ms: 1 to 60000")
+    return chosen

@@ -1,0 +1,279 @@
+"""The user data stream: each event becomes facts on the port. An event that cannot be read is a
+lost fact, so it is raised, and the stream opens a gap; kinds nobody needs are passed over."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from gateway.api import VenueError, VenueProtocolError
+from gateway.transport import JsonReader
+from gateway_binance import translate
+from gateway_binance.memory import KnownOrder, OrderMemory
+from gateway_binance.messages import (
+    AccountEvent,
+    AlgoBody,
+    AlgoEvent,
+    EventHead,
+    OrderBody,
+    OrderEvent,
+    TradeLiteEvent,
+)
+from gateway_binance.questions import Questions
+
+__all__ = ["StreamGap", "UserEvents"]
+
+log = logging.getLogger(__name__)
+
+Say = Callable[..., None]
+_HEAD = JsonReader(EventHead, "a user event", has_unique_keys=False)
+_ORDER = JsonReader(OrderEvent, "ORDER_TRADE_UPDATE")
+_ALGO = JsonReader(AlgoEvent, "ALGO_UPDATE")
+_LITE = JsonReader(TradeLiteEvent, "TRADE_LITE")
+_ACCOUNT = JsonReader(AccountEvent, "ACCOUNT_UPDATE")
+_ANNOUNCED_MAX = 10_000
+_FUNDING_WAITS_S = (0.2, 1.0, 2.0, 4.0, 8.0, 16.0)  # the list of incomes follows the event
+_RESOLVE_WAITS_S = (0.0, 0.2, 1.0, 3.0)
+_FUNDING_BACK_MS = 60_000
+
+
+class StreamGap(VenueError):
+    """Facts may be missing; its text is the reason."""
+
+
+class UserEvents:
+    """Reads the events of one account, in order. `later` runs what the stream cannot wait for."""
+
+    def __init__(
+        self,
+        account: str,
+        memory: OrderMemory,
+        questions: Questions,
+        *,
+        say: Say,
+        later: Callable[[Coroutine[Any, Any, None]], None],
+        on_gap: Callable[[str], None],
+        follow_seconds_max: float = 5.0,
+    ) -> None:
+        self._account = account
+        self._memory = memory
+        self._questions = questions
+        self._say = say
+        self._later = later
+        self._on_gap = on_gap
+        self._follow_seconds_max = follow_seconds_max
+        self.counters: Counter[str] = Counter()
+        # Fills that TRADE_LITE announced and whose full event has not come.
+        self._announced: dict[tuple[str, int], asyncio.TimerHandle] = {}
+        # Events of orders nobody knows, while the venue is asked whose they are.
+        self._held: dict[int, list[OrderBody]] = {}
+        self._payments_ms: list[int] = []
+
+    def take(self, data: bytes) -> None:
+        """One frame. Raises VenueProtocolError or StreamGap."""
+        kind = _HEAD.read(data).kind
+        self.counters[kind] += 1
+        if kind == "ORDER_TRADE_UPDATE":
+            self._order(_ORDER.read(data).order)
+        elif kind == "ALGO_UPDATE":
+            event = _ALGO.read(data)
+            self._algo(event.order, event.time)
+        elif kind == "TRADE_LITE":
+            self._announce(_LITE.read(data))
+        elif kind == "ACCOUNT_UPDATE":
+            update = _ACCOUNT.read(data)
+            if update.account.reason == "FUNDING_FEE":
+                self._paid(update.time)
+        elif kind == "listenKeyExpired":
+            raise StreamGap("the listen key has expired")
+
+    def clear(self) -> None:
+        """The stream starts anew: reconciliation settles what was open."""
+        for handle in self._announced.values():
+            handle.cancel()
+        self._announced.clear()
+        self._held.clear()
+
+    # Orders.
+
+    def _order(self, body: OrderBody) -> None:
+        if body.trade_id:
+            handle = self._announced.pop((body.symbol, body.trade_id), None)
+            if handle is not None:
+                handle.cancel()
+        if body.order_id in self._held:
+            self._held[body.order_id].append(body)
+            return
+        known = self._known(body)
+        if known is None and list(self._memory.waiting(body.symbol, body.side)):
+            # Perhaps a conditional order of ours has just become this one.
+            self._held[body.order_id] = [body]
+            self._later(self._resolve(body.order_id, body.symbol, body.side))
+            return
+        self._tell(body, known)
+
+    def _known(self, body: OrderBody) -> KnownOrder | None:
+        known = self._memory.by_venue_id(body.order_id)
+        if known is None:
+            known = self._memory.by_client(body.client_order_id)
+            if known is not None:
+                self._memory.link(known, body.order_id)
+        return known
+
+    def _tell(self, body: OrderBody, known: KnownOrder | None) -> None:
+        """A fill is told whoever ordered it; the rest as a fact of our order, or as a view."""
+        state = translate.state_of(body.status)
+        self._memory.symbols.add(body.symbol)
+        if body.execution in ("TRADE", "CALCULATED") and body.last_quantity.strip("0."):
+            name = known.client_order_id if known else body.client_order_id
+            settle = self._questions.settle(body.symbol)
+            self._say("filled", translate.event_fill(self._account, body, name, settle))
+            if known is not None and state == "filled":
+                known.is_done = True
+            if state in ("new", "partially_filled", "filled"):
+                return
+        if known is None or not known.order_id:
+            name = known.client_order_id if known else ""
+            self._say("order_seen", translate.event_report(self._account, body, name))
+            return
+        self._fact(body, known, state)
+
+    def _fact(self, body: OrderBody, known: KnownOrder, state: str) -> None:
+        stamp = translate.nanoseconds(body.time)
+        number = str(body.order_id)
+        if state in ("canceled", "expired", "rejected"):
+            known.is_done = True
+        if state == "rejected":
+            self._say("rejected", known.order_id, body.execution.lower(), venue_time_ns=stamp)
+        elif state in ("canceled", "expired"):
+            # A self-trade that the venue prevented is a cancellation, not a matter of time.
+            reason = translate.end_reason(body.status)
+            self._say(
+                "canceled" if reason == "self_trade" else state,
+                known.order_id,
+                reason,
+                cumulative_quantity=body.cumulative,
+                venue_time_ns=stamp,
+                venue_order_id=number,
+            )
+        elif body.execution == "AMENDMENT":
+            known.price, known.quantity = body.price, body.quantity
+            self._say(
+                "replaced",
+                known.order_id,
+                price=body.price,
+                quantity=body.quantity,
+                venue_order_id=number,
+                venue_time_ns=stamp,
+            )
+        elif body.execution == "NEW":
+            self._say("accepted", known.order_id, number, venue_time_ns=stamp)
+        else:
+            raise VenueProtocolError(f"unknown execution type {body.execution[:40]!r}")
+
+    # Conditional orders.
+
+    def _algo(self, body: AlgoBody, time_ms: int) -> None:
+        report = translate.algo_report(self._account, body, time_ms)
+        known = self._memory.by_client(body.client_algo_id)
+        if known is None:
+            known = self._memory.remember(
+                KnownOrder(
+                    client_order_id=body.client_algo_id,
+                    symbol=body.symbol,
+                    side=body.side,
+                    is_conditional=True,
+                    algo_id=body.algo_id,
+                )
+            )
+        known.algo_id = body.algo_id
+        known.is_waiting = body.status == "NEW"
+        known.is_done = body.status in ("CANCELED", "EXPIRED", "REJECTED")
+        if body.actual_id:
+            self._memory.link(known, int(body.actual_id))
+            self._release(int(body.actual_id))
+        if known.order_id:
+            self._algo_fact(body, known, translate.nanoseconds(time_ms))
+        elif body.status in ("NEW", "CANCELED", "EXPIRED"):
+            self._say("order_seen", report)
+
+    def _algo_fact(self, body: AlgoBody, known: KnownOrder, stamp: int) -> None:
+        number, order_id = str(body.algo_id), known.order_id
+        end = {"cumulative_quantity": "0", "venue_time_ns": stamp, "venue_order_id": number}
+        if body.status == "NEW":
+            self._say("accepted", order_id, number, is_untriggered=True, venue_time_ns=stamp)
+        elif body.status == "TRIGGERED":
+            self._say("triggered", order_id, venue_time_ns=stamp)
+        elif body.status == "CANCELED":
+            self._say("canceled", order_id, "requested", **end)
+        elif body.status == "EXPIRED":
+            self._say("expired", order_id, "time_in_force", **end)
+        elif body.status == "REJECTED":
+            self._say("canceled", order_id, body.reason or "venue_decision", **end)
+
+    async def _resolve(self, order_id: int, symbol: str, side: str) -> None:
+        """Ask the waiting conditional orders whether one of them became this order."""
+        for wait_s in _RESOLVE_WAITS_S:
+            await asyncio.sleep(wait_s)
+            try:
+                for each in self._memory.waiting(symbol, side):
+                    await self._questions.algo(each.client_order_id)
+            except VenueError as error:
+                log.warning("whose order %d is could not be asked: %s", order_id, error)
+                continue
+            self._release(order_id)
+            return
+        self._held.pop(order_id, None)
+        self._on_gap(f"nobody knows whose order {order_id} is")
+
+    def _release(self, order_id: int) -> None:
+        for body in self._held.pop(order_id, ()):
+            try:
+                self._tell(body, self._known(body))
+            except VenueProtocolError as error:
+                self._on_gap(str(error))
+
+    # Announcements and funding.
+
+    def _announce(self, event: TradeLiteEvent) -> None:
+        """TRADE_LITE comes first and lacks the fee, so nothing is booked by it; that the full
+        event follows is watched."""
+        key = (event.symbol, event.trade_id)
+        if key in self._announced or len(self._announced) >= _ANNOUNCED_MAX:
+            return
+        loop = asyncio.get_running_loop()
+        self._announced[key] = loop.call_later(self._follow_seconds_max, self._overdue, key)
+
+    def _overdue(self, key: tuple[str, int]) -> None:
+        if self._announced.pop(key, None) is not None:
+            self.counters["announced_fills_missing"] += 1
+            self._on_gap(f"fill {key[1]} of {key[0]} was announced and did not follow")
+
+    def _paid(self, time_ms: int) -> None:
+        """Many positions pay at once: one task asks for all of them."""
+        self._payments_ms.append(time_ms)
+        if len(self._payments_ms) == 1:
+            self._later(self._funding())
+
+    async def _funding(self) -> None:
+        """What was paid where stands in the list of incomes alone, a little later than the event.
+        Asked until it holds as many payments as were announced; then reconciliation asks."""
+        for wait_s in _FUNDING_WAITS_S:
+            await asyncio.sleep(wait_s)
+            since_ns = translate.nanoseconds(min(self._payments_ms) - _FUNDING_BACK_MS)
+            announced = len(self._payments_ms)
+            try:
+                paid = await self._questions.funding(since_ns)
+            except VenueError as error:
+                log.warning("funding could not be asked: %s", error)
+                continue
+            for each in paid:
+                self._say("funded", each)
+            if len(paid) >= announced == len(self._payments_ms):
+                self._payments_ms.clear()
+                return
+        self._payments_ms.clear()
+        self._on_gap("a funding payment was announced and is not listed")

@@ -1,0 +1,266 @@
+"""The documents of Binance USD-M that the adapter reads, as types: what is declared must be there
+and of that kind, everything else is passed over. Numbers that are money stay text.
+
+Field meanings: endpoint and user-data-stream pages of the USDS-M futures documentation, 2026-10.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+__all__ = [
+    "AccountEvent",
+    "AlgoBody",
+    "AlgoEvent",
+    "AlgoRow",
+    "BalanceRow",
+    "BookTickerEvent",
+    "ErrorRow",
+    "EventHead",
+    "ExchangeInfo",
+    "FilterRow",
+    "FundingRateRow",
+    "IncomeRow",
+    "LegRow",
+    "ListenKeyRow",
+    "MarkPriceEvent",
+    "MarketFrame",
+    "ModeRow",
+    "OrderBody",
+    "OrderEvent",
+    "OrderRow",
+    "PositionRow",
+    "SymbolRow",
+    "TimeRow",
+    "TradeLiteEvent",
+    "TradeRow",
+]
+
+# Decimal text and nothing else: "nan", "" or "1,5" end here.
+Number = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
+
+
+class _Row(msgspec.Struct, frozen=True, kw_only=True):
+    pass
+
+
+class ErrorRow(_Row, frozen=True):
+    code: int
+    msg: str = ""
+
+
+class TimeRow(_Row, frozen=True, rename="camel"):
+    server_time: int
+
+
+class ListenKeyRow(_Row, frozen=True, rename="camel"):
+    listen_key: str
+
+
+class ModeRow(_Row, frozen=True, rename="camel"):
+    dual_side_position: bool
+
+
+class OrderRow(_Row, frozen=True, rename="camel"):
+    """An order as answered to a request or a query. The answer to a new order lacks `avgPrice` and
+    `cumQuote`, which are not read."""
+
+    order_id: int
+    symbol: str
+    status: str
+    client_order_id: str
+    price: Number
+    orig_qty: Number
+    executed_qty: Number
+    time_in_force: str
+    type: str
+    side: str
+    update_time: int
+    position_side: str = "BOTH"
+    orig_type: str = ""
+    stop_price: Number = "0"
+
+
+class LegRow(_Row, frozen=True, rename="camel"):
+    """One leg of a batch: an order, or an error in its place."""
+
+    code: int | None = None
+    msg: str = ""
+    order_id: int | None = None
+    client_order_id: str = ""
+    update_time: int = 0
+
+
+class AlgoRow(_Row, frozen=True, rename="camel"):
+    """A conditional order of the algo service."""
+
+    algo_id: int
+    client_algo_id: str
+    order_type: str
+    symbol: str
+    side: str
+    time_in_force: str
+    quantity: Number
+    algo_status: str
+    trigger_price: Number
+    price: Number
+    update_time: int
+    position_side: str = "BOTH"
+    actual_order_id: str | int | None = None
+
+
+class TradeRow(_Row, frozen=True, rename="camel"):
+    """A row of userTrades. It has no client order id."""
+
+    id: int
+    order_id: int
+    symbol: str
+    side: str
+    price: Number
+    qty: Number
+    commission: Number
+    commission_asset: str
+    maker: bool
+    time: int
+    position_side: str = "BOTH"
+
+
+class IncomeRow(_Row, frozen=True, rename="camel"):
+    symbol: str
+    income_type: str
+    income: Number
+    asset: str
+    time: int
+    tran_id: int | str
+
+
+class FundingRateRow(_Row, frozen=True, rename="camel"):
+    symbol: str
+    funding_time: int
+    funding_rate: Number
+
+
+class PositionRow(_Row, frozen=True, rename="camel"):
+    symbol: str
+    position_side: str
+    position_amt: Number
+
+
+class BalanceRow(_Row, frozen=True):
+    asset: str
+    balance: Number
+
+
+class FilterRow(_Row, frozen=True, rename="camel"):
+    filter_type: str
+    tick_size: Number | None = None
+    step_size: Number | None = None
+    min_qty: Number | None = None
+    max_qty: Number | None = None
+    notional: Number | None = None
+
+
+class SymbolRow(_Row, frozen=True, rename="camel"):
+    symbol: str
+    status: str
+    base_asset: str
+    quote_asset: str
+    margin_asset: str
+    filters: list[FilterRow]
+    contract_type: str = ""
+
+
+class ExchangeInfo(_Row, frozen=True):
+    symbols: list[msgspec.Raw]  # read one by one: one that is odd must not hide the others
+
+
+class EventHead(_Row, frozen=True):
+    kind: str = msgspec.field(name="e")
+
+
+class OrderBody(_Row, frozen=True):
+    """`o` of ORDER_TRADE_UPDATE. Without a commission the fields N and n are left out."""
+
+    symbol: str = msgspec.field(name="s")
+    client_order_id: str = msgspec.field(name="c")
+    side: str = msgspec.field(name="S")
+    type: str = msgspec.field(name="o")
+    time_in_force: str = msgspec.field(name="f")
+    quantity: Number = msgspec.field(name="q")
+    price: Number = msgspec.field(name="p")
+    execution: str = msgspec.field(name="x")
+    status: str = msgspec.field(name="X")
+    order_id: int = msgspec.field(name="i")
+    last_quantity: Number = msgspec.field(name="l")
+    cumulative: Number = msgspec.field(name="z")
+    last_price: Number = msgspec.field(name="L")
+    time: int = msgspec.field(name="T")
+    trade_id: int = msgspec.field(name="t")
+    is_maker: bool = msgspec.field(name="m")
+    position_side: str = msgspec.field(name="ps", default="BOTH")
+    original_type: str = msgspec.field(name="ot", default="")
+    trigger_price: Number = msgspec.field(name="sp", default="0")
+    fee: Number = msgspec.field(name="n", default="0")
+    fee_currency: str | None = msgspec.field(name="N", default=None)
+
+
+class OrderEvent(_Row, frozen=True):
+    order: OrderBody = msgspec.field(name="o")
+
+
+class AlgoBody(_Row, frozen=True):
+    """`o` of ALGO_UPDATE; `actual_id` is empty until an order of the matching engine exists."""
+
+    client_algo_id: str = msgspec.field(name="caid")
+    algo_id: int = msgspec.field(name="aid")
+    type: str = msgspec.field(name="o")
+    symbol: str = msgspec.field(name="s")
+    side: str = msgspec.field(name="S")
+    time_in_force: str = msgspec.field(name="f")
+    quantity: Number = msgspec.field(name="q")
+    status: str = msgspec.field(name="X")
+    trigger_price: Number = msgspec.field(name="tp")
+    price: Number = msgspec.field(name="p")
+    position_side: str = msgspec.field(name="ps", default="BOTH")
+    actual_id: str | int | None = msgspec.field(name="ai", default=None)
+    reason: str = msgspec.field(name="rm", default="")
+
+
+class AlgoEvent(_Row, frozen=True):
+    order: AlgoBody = msgspec.field(name="o")
+    time: int = msgspec.field(name="T")
+
+
+class TradeLiteEvent(_Row, frozen=True):
+    symbol: str = msgspec.field(name="s")
+    order_id: int = msgspec.field(name="i")
+    trade_id: int = msgspec.field(name="t")
+
+
+class _AccountBody(_Row, frozen=True):
+    reason: str = msgspec.field(name="m")
+
+
+class AccountEvent(_Row, frozen=True):
+    account: _AccountBody = msgspec.field(name="a")
+    time: int = msgspec.field(name="T")
+
+
+class MarketFrame(_Row, frozen=True):
+    stream: str
+    data: msgspec.Raw
+
+
+class BookTickerEvent(_Row, frozen=True):
+    symbol: str = msgspec.field(name="s")
+    bid: Number = msgspec.field(name="b")
+    ask: Number = msgspec.field(name="a")
+    time: int = msgspec.field(name="T", default=0)
+
+
+class MarkPriceEvent(_Row, frozen=True):
+    symbol: str = msgspec.field(name="s")
+    mark: Number = msgspec.field(name="p")
+    time: int = msgspec.field(name="E", default=0)

@@ -1,0 +1,296 @@
+"""Signed requests whose failures say exactly what is known: the venue said no, nothing happened,
+or the outcome is unknown. Never sends anything twice, and nothing at all while banned."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+from typing import Any, TypeVar
+
+from gateway.api import (
+    OutcomeUnknown,
+    RateLimit,
+    VenueError,
+    VenueProtocolError,
+    VenueRateLimited,
+    VenueRejected,
+    VenueUnavailable,
+)
+from gateway.transport import (
+    Budget,
+    JsonReader,
+    Lane,
+    RestAnswer,
+    RestPool,
+    VenueClock,
+    retry_after_ms,
+)
+from gateway_binance.errors import Meaning, Product, meaning_of
+from gateway_binance.messages import ErrorRow, TimeRow
+from gateway_binance.order_socket import METHODS, OrderSocket
+from gateway_binance.signing import Signer, query_text
+
+__all__ = ["BinanceRest", "Refusal"]
+
+Document = TypeVar("Document")
+_ERROR = JsonReader(ErrorRow, "an error")
+_TIME = JsonReader(TimeRow, "the server time")
+_CLOCK_SAMPLES = 3
+# How long a request may wait for its turn in the budget before it is given up unsent.
+_PATIENCE_MS: dict[Lane, int] = {"kill": 1_000, "cancel": 1_000, "query": 2_000, "new": 200}
+# Reading a long history may take several minutes' worth of weight: rather late than never.
+_LONG_PATIENCE_MS = 70_000
+_WAIT_MS = 1_000  # after a 429 that does not say how long
+# Headers with what the venue has counted, and the limits they speak of.
+_TOLD = (
+    ("X-MBX-USED-WEIGHT-1M", "weight", False),
+    ("X-MBX-ORDER-COUNT-10S", "orders_10s", True),
+    ("X-MBX-ORDER-COUNT-1M", "orders_1m", True),
+)
+
+
+_TOLD_BY_SOCKET = (
+    ("REQUEST_WEIGHT_1MINUTE", "weight", False),
+    ("ORDERS_10SECOND", "orders_10s", True),
+    ("ORDERS_1MINUTE", "orders_1m", True),
+)
+
+
+class NothingLeft(VenueUnavailable):
+    """The order socket could not take the request, and not one byte of it left."""
+
+
+class Refusal(VenueRejected):
+    """The venue said no; `meaning` is what that proves (errors.py)."""
+
+    def __init__(self, code: str, text: str, meaning: Meaning) -> None:
+        super().__init__(code, text)
+        self.meaning = meaning
+
+
+class BinanceRest:
+    """One key at one address."""
+
+    def __init__(
+        self,
+        url: str,
+        signer: Signer,
+        *,
+        product: Product,
+        timeout_ms: int,
+        receive_window_ms: int,
+        account: str,
+        limits: Sequence[RateLimit],
+        connections: int = 4,
+        now_ns: Callable[[], int] = time.time_ns,
+        random: Random,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._product: Product = product
+        self._signer = signer
+        self._receive_window_ms = receive_window_ms
+        self._local_ns = now_ns
+        self.clock = VenueClock(now_ns)
+        self._account = account
+        # One for the address and the account; windows turn by the venue's clock.
+        self.budget = Budget(limits, self._venue_ns, identity={"account": account})
+        self.is_clock_doubted = False
+        self.order_socket: OrderSocket | None = None  # orders go this way while it is up
+        # Called with the words of the venue when it says that it is closed.
+        self.on_maintenance: Callable[[str], None] = lambda reason: None
+        self._pool = RestPool(
+            url,
+            connections=connections,
+            timeout_ms=timeout_ms,
+            now_ns=now_ns,
+            random=random,
+            headers={"X-MBX-APIKEY": signer.api_key},
+            tls=tls,
+        )
+
+    def _venue_ns(self) -> int:
+        return self.clock.now_ns()  # of whichever clock is believed now
+
+    async def open(self) -> None:
+        """Connect and learn the venue's time."""
+        await self._pool.open()
+        await self.sync_clock()
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    def row(self) -> dict[str, Any]:
+        """For logs and tests."""
+        return {"budget": self.budget.row(), **self._pool.row()}
+
+    async def sync_clock(self) -> None:
+        """Measure the venue's clock. When it refused our time, one of the two clocks has jumped,
+        and what was measured before says nothing any more."""
+        if self.is_clock_doubted:
+            self.clock = VenueClock(self._local_ns)
+        for _ in range(_CLOCK_SAMPLES):
+            answer = await self._request("GET", "/fapi/v1/time", weight=1, lane="kill")
+            stamp_ns = _TIME.read(answer.data).server_time * 1_000_000
+            self.clock.observe(answer.sent_ns, stamp_ns, answer.received_ns)
+        self.is_clock_doubted = False
+
+    async def public(
+        self,
+        path: str,
+        reader: JsonReader[Document],
+        parameters: Mapping[str, str] | None = None,
+        *,
+        weight: int = 1,
+    ) -> Document:
+        """A question without a key. A lost answer is plain unavailability."""
+        query = query_text(parameters) if parameters else ""
+        target = f"{path}?{query}" if query else path
+        return await self._question("GET", target, reader, weight)
+
+    async def keyed(self, method: str, path: str, reader: JsonReader[Document]) -> Document:
+        """A call that the key alone allows: listen keys."""
+        return await self._question(method, path, reader, 1)
+
+    async def ask(
+        self,
+        path: str,
+        reader: JsonReader[Document],
+        parameters: Mapping[str, str] | None = None,
+        *,
+        weight: int = 1,
+        is_long: bool = False,
+    ) -> Document:
+        """A signed question, which changes nothing. `is_long`: one of many pages, which may wait
+        for the next minute's weight."""
+        if self.is_clock_doubted:
+            await self.sync_clock()
+        patience_ms = _LONG_PATIENCE_MS if is_long else _PATIENCE_MS["query"]
+        return await self._question(
+            "GET", path, reader, weight, parameters=parameters or {}, patience_ms=patience_ms
+        )
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        parameters: Mapping[str, str],
+        *,
+        weight: int,
+        lane: Lane,
+        orders: int = 0,
+    ) -> bytes:
+        """A signed request that changes something, once. Raises Refusal, VenueRateLimited or
+        VenueUnavailable (nothing happened), OutcomeUnknown (nobody knows)."""
+        if self.is_clock_doubted:
+            await self.sync_clock()
+        await self._turn(weight, lane, orders)
+        # Signed after the wait: the time is part of what is signed.
+        name = METHODS.get((method, path))
+        if name is not None and self.order_socket is not None and self.order_socket.is_up:
+            try:
+                return await self._send_by_socket(self.order_socket, name, parameters)
+            except NothingLeft:
+                pass  # proof that not one byte left: the other way is free
+        return (await self._send(method, self._signed(path, parameters))).data
+
+    async def _send_by_socket(
+        self, socket: OrderSocket, name: str, parameters: Mapping[str, str]
+    ) -> bytes:
+        sent_ns = self.clock.now_ns()
+        try:
+            answer = await socket.ask(name, parameters)
+        except VenueUnavailable as error:
+            raise NothingLeft(str(error)) from error
+        for kind, limit, is_of_account in _TOLD_BY_SOCKET:
+            if kind in answer.counts:
+                full = f"{limit}@{self._account}" if is_of_account else limit
+                self.budget.told(full, answer.counts[kind], sent_ns=sent_ns)
+        if answer.status == 200:
+            return answer.data
+        wait_ms = max(0, answer.retry_at_ms - self.clock.now_ns() // 1_000_000)
+        raise self._meant(name, answer.status, answer.code, answer.text, wait_ms)
+
+    async def _question(
+        self,
+        method: str,
+        target: str,
+        reader: JsonReader[Document],
+        weight: int,
+        *,
+        parameters: Mapping[str, str] | None = None,
+        patience_ms: int = _PATIENCE_MS["query"],
+    ) -> Document:
+        """`parameters`: to be signed, after the wait for a place in the budget."""
+        await self._turn(weight, "query", 0, patience_ms)
+        signed = target if parameters is None else self._signed(target, parameters)
+        try:
+            answer = await self._send(method, signed)
+        except OutcomeUnknown as error:
+            raise VenueUnavailable(str(error)) from error
+        return reader.read(answer.data)
+
+    def _signed(self, path: str, parameters: Mapping[str, str] | None) -> str:
+        query = query_text(parameters) if parameters else ""
+        now_ms = self.clock.now_ns() // 1_000_000
+        return f"{path}?{self._signer.signed(query, now_ms, self._receive_window_ms)}"
+
+    async def _request(self, method: str, target: str, *, weight: int, lane: Lane) -> RestAnswer:
+        await self._turn(weight, lane, 0)
+        return await self._send(method, target)
+
+    async def _turn(
+        self, weight: int, lane: Lane, orders: int, patience_ms: int | None = None
+    ) -> None:
+        """Wait for a place in the budget. Raises VenueRateLimited; then nothing was sent."""
+        costs = {"weight": weight} if weight else {}
+        if orders:
+            costs[f"orders_10s@{self._account}"] = orders
+            costs[f"orders_1m@{self._account}"] = orders
+        await self.budget.wait(lane, costs, patience_ms or _PATIENCE_MS[lane])
+
+    async def _send(self, method: str, target: str) -> RestAnswer:
+        answer = await self._pool.request(method, target)
+        self._count(answer)
+        if answer.status == 200:
+            return answer
+        raise self._failure(f"{method} {target.partition('?')[0]}", answer)
+
+    def _count(self, answer: RestAnswer) -> None:
+        """The venue's own count wins over ours: others may share the address or the account."""
+        sent_ns = answer.sent_ns + self.clock.offset_ns
+        for header, name, is_of_account in _TOLD:
+            used = answer.headers.get(header, "")
+            if used.isascii() and used.isdigit() and len(used) < 9:
+                full = f"{name}@{self._account}" if is_of_account else name
+                self.budget.told(full, int(used), sent_ns=sent_ns)
+
+    def _failure(self, what: str, answer: RestAnswer) -> VenueError:
+        """The proof that stands in a failed answer."""
+        try:
+            row = _ERROR.read(answer.data)
+            code, text = row.code, row.msg
+        except VenueProtocolError as error:
+            code, text = None, str(error)
+        return self._meant(what, answer.status, code, text, retry_after_ms(answer))
+
+    def _meant(
+        self, what: str, status: int, code: int | None, text: str, wait_ms: int
+    ) -> VenueError:
+        meaning = meaning_of(self._product, status, code, text)
+        said = f"{what}: {status} {code} {text}"[:200]
+        if meaning == "unknown":
+            return OutcomeUnknown(said)
+        if meaning == "rate_limited":
+            wait_ms = wait_ms or _WAIT_MS
+            until_ns = self.clock.now_ns() + wait_ms * 1_000_000
+            self.budget.ban(until_ns, f"{status} {code}")
+            return VenueRateLimited(said, wait_ms)
+        if meaning == "not_executed":
+            if code == -1:
+                self.on_maintenance(said)
+            return VenueUnavailable(said)
+        if meaning == "clock":
+            self.is_clock_doubted = True
+        return Refusal(str(code), text, meaning)

@@ -1,0 +1,383 @@
+"""Binance's documents <-> the gateway's messages. Pure; a word nobody documented is a
+VenueProtocolError that names it, never a guess."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from gateway.api import (
+    BalanceReport,
+    FillReport,
+    FundingReport,
+    Instrument,
+    OrderReport,
+    OrderRequest,
+    PositionReport,
+    VenueProtocolError,
+)
+from gateway.api.messages import (
+    FillCauseName,
+    LegName,
+    OrderTypeName,
+    SideName,
+    TimeInForceName,
+    VenueOrderState,
+)
+from gateway_binance.messages import (
+    AlgoBody,
+    AlgoRow,
+    BalanceRow,
+    FilterRow,
+    IncomeRow,
+    OrderBody,
+    OrderRow,
+    PositionRow,
+    SymbolRow,
+    TradeRow,
+)
+
+__all__ = [
+    "algo_parameters",
+    "algo_report",
+    "balance_report",
+    "cause_of",
+    "end_reason",
+    "event_fill",
+    "event_report",
+    "funding_report",
+    "instrument",
+    "is_conditional",
+    "leg_of",
+    "nanoseconds",
+    "order_parameters",
+    "order_report",
+    "position_report",
+    "side_of",
+    "state_of",
+    "trade_fill",
+]
+
+Kind = TypeVar("Kind")
+_SIDES: dict[str, SideName] = {"BUY": "buy", "SELL": "sell"}
+_LEGS: dict[str, LegName] = {"BOTH": "net", "LONG": "long", "SHORT": "short"}
+_POSITION_SIDES: dict[LegName, str] = {"long": "LONG", "short": "SHORT"}
+_STATES: dict[str, VenueOrderState] = {
+    "NEW": "new",
+    "NEW_INSURANCE": "new",
+    "NEW_ADL": "new",
+    "PARTIALLY_FILLED": "partially_filled",
+    "FILLED": "filled",
+    "CANCELED": "canceled",
+    "EXPIRED": "expired",
+    "EXPIRED_IN_MATCH": "expired",
+    "REJECTED": "rejected",
+}
+_ALGO_STATES: dict[str, VenueOrderState] = {
+    "NEW": "untriggered",
+    "TRIGGERING": "untriggered",
+    "TRIGGERED": "new",
+    "FINISHED": "new",  # its order of the matching engine knows how it ended
+    "CANCELED": "canceled",
+    "EXPIRED": "expired",
+    "REJECTED": "rejected",
+}
+# What people and other programs may have placed is told by the nearest word the gateway has.
+_TYPES: dict[str, OrderTypeName] = {
+    "LIMIT": "limit",
+    "MARKET": "market",
+    "LIQUIDATION": "market",
+    "STOP": "stop_limit",
+    "TAKE_PROFIT": "stop_limit",
+    "STOP_MARKET": "stop",
+    "TAKE_PROFIT_MARKET": "stop",
+    "TRAILING_STOP_MARKET": "stop",
+}
+_TIMES_IN_FORCE: dict[str, TimeInForceName] = {
+    "GTC": "gtc",
+    "GTX": "gtc",
+    "GTE_GTC": "gtc",
+    "RPI": "gtc",
+    "HIDDEN": "gtc",
+    "IOC": "ioc",
+    "FOK": "fok",
+    "GTD": "gtd",
+}
+# Client ids of orders that the venue itself placed (Event: Order Update, 2026-10).
+_CAUSES: tuple[tuple[str, FillCauseName], ...] = (
+    ("autoclose-", "liquidation"),
+    ("adl_autoclose", "deleveraging"),
+    ("settlement_autoclose-", "settlement"),
+    ("delivery_autoclose-", "delivery"),
+)
+_NS_PER_MS = 1_000_000
+_NS_PER_S = 1_000_000_000
+
+
+def is_conditional(order: OrderRequest) -> bool:
+    return order.type in ("stop", "stop_limit")
+
+
+def order_parameters(order: OrderRequest) -> dict[str, str]:
+    """POST /fapi/v1/order. A market order with a worst price is a limit order that ends at once,
+    because Binance's MARKET has no such bound."""
+    parameters = _common(order)
+    parameters["newClientOrderId"] = order.client_order_id
+    if order.type == "market" and order.price is None:
+        return parameters | {"type": "MARKET"}
+    time_in_force = "ioc" if order.type == "market" else order.time_in_force
+    return parameters | _limit_terms(order, "LIMIT", time_in_force)
+
+
+def algo_parameters(order: OrderRequest) -> dict[str, str]:
+    """POST /fapi/v1/algoOrder: conditional orders have lived there since 2025-12-09."""
+    parameters = _common(order)
+    parameters |= {"algoType": "CONDITIONAL", "clientAlgoId": order.client_order_id}
+    parameters |= {"triggerPrice": order.trigger_price or "", "workingType": "CONTRACT_PRICE"}
+    if order.price is None:
+        return parameters | {"type": "STOP_MARKET"}
+    time_in_force = "ioc" if order.type == "stop" else order.time_in_force
+    return parameters | _limit_terms(order, "STOP", time_in_force)
+
+
+def _common(order: OrderRequest) -> dict[str, str]:
+    parameters = {
+        "symbol": order.instrument,
+        "side": order.side.upper(),
+        "quantity": order.quantity,
+    }
+    if order.leg != "net":
+        # In hedge mode the leg says what closes; reduceOnly beside it is refused with -1106.
+        parameters["positionSide"] = _POSITION_SIDES[order.leg]
+    elif order.is_reduce_only:
+        parameters["reduceOnly"] = "true"
+    return parameters
+
+
+def _limit_terms(order: OrderRequest, kind: str, time_in_force: TimeInForceName) -> dict[str, str]:
+    terms = {"type": kind, "price": order.price or ""}
+    terms["timeInForce"] = "GTX" if order.is_post_only else time_in_force.upper()
+    if time_in_force == "gtd" and order.expires_ns is not None:
+        terms["goodTillDate"] = str(order.expires_ns // _NS_PER_S * 1_000)  # whole seconds
+    return terms
+
+
+def side_of(word: str) -> SideName:
+    return _word(_SIDES, word, "side")
+
+
+def leg_of(word: str) -> LegName:
+    return _word(_LEGS, word, "position side")
+
+
+def state_of(word: str) -> VenueOrderState:
+    return _word(_STATES, word, "order status")
+
+
+def nanoseconds(milliseconds: int) -> int:
+    return milliseconds * _NS_PER_MS
+
+
+def cause_of(client_order_id: str) -> FillCauseName:
+    """Why a fill happened that nobody here ordered."""
+    return next((cause for name, cause in _CAUSES if client_order_id.startswith(name)), "trade")
+
+
+def end_reason(status: str) -> str:
+    """Why an order ended, as a reason word of the gateway."""
+    return {"CANCELED": "requested", "EXPIRED_IN_MATCH": "self_trade"}.get(status, "time_in_force")
+
+
+def instrument(venue: str, row: SymbolRow) -> Instrument:
+    """Its name is the venue's symbol: BTCUSDT.binance."""
+    price, lot = _filter(row, "PRICE_FILTER"), _filter(row, "LOT_SIZE")
+    notional = next((f.notional for f in row.filters if f.filter_type == "MIN_NOTIONAL"), None)
+    tick, step = _plain(price.tick_size, row), _plain(lot.step_size, row)
+    return Instrument(
+        symbol=f"{row.symbol}.{venue}",
+        venue_symbol=row.symbol,
+        kind="linear",
+        base=row.base_asset,
+        quote=row.quote_asset,
+        settle=row.margin_asset,
+        tick=tick,
+        lot=step,
+        price_scale=_decimals(tick),
+        quantity_scale=_decimals(step),
+        quantity_min=_plain(lot.min_qty, row),
+        quantity_max=_plain(lot.max_qty, row),
+        notional_min=notional or "0",
+        is_tradable=row.status == "TRADING",
+    )
+
+
+def order_report(account: str, row: OrderRow, client_order_id: str = "") -> OrderReport:
+    """`client_order_id`: ours, when the order came from a conditional one."""
+    state = state_of(row.status)
+    return OrderReport(
+        client_order_id=client_order_id or row.client_order_id,
+        venue_order_id=str(row.order_id),
+        account=account,
+        instrument=row.symbol,
+        side=side_of(row.side),
+        type=_word(_TYPES, row.type, "order type"),
+        time_in_force=_word(_TIMES_IN_FORCE, row.time_in_force, "time in force"),
+        state=state,
+        quantity=row.orig_qty,
+        cumulative_quantity=row.executed_qty,
+        price=_price(row.price),
+        trigger_price=_price(row.stop_price),
+        leg=leg_of(row.position_side),
+        reason=end_reason(row.status) if state == "expired" else "",
+        venue_time_ns=nanoseconds(row.update_time),
+    )
+
+
+def algo_report(account: str, row: AlgoRow | AlgoBody, time_ms: int) -> OrderReport:
+    """A conditional order that has no order of the matching engine."""
+    if isinstance(row, AlgoRow):
+        status, kind = row.algo_status, row.order_type
+    else:
+        status, kind = row.status, row.type
+    return OrderReport(
+        client_order_id=row.client_algo_id,
+        venue_order_id=str(row.algo_id),
+        account=account,
+        instrument=row.symbol,
+        side=side_of(row.side),
+        type=_word(_TYPES, kind, "order type"),
+        time_in_force=_word(_TIMES_IN_FORCE, row.time_in_force, "time in force"),
+        state=_word(_ALGO_STATES, status, "algo status"),
+        quantity=row.quantity,
+        cumulative_quantity="0",
+        price=_price(row.price),
+        trigger_price=_price(row.trigger_price),
+        leg=leg_of(row.position_side),
+        venue_time_ns=nanoseconds(time_ms),
+    )
+
+
+def event_report(account: str, body: OrderBody, client_order_id: str = "") -> OrderReport:
+    """An order that is not of this process, as the stream tells it. `client_order_id`: that of the
+    conditional order it came from."""
+    state = state_of(body.status)
+    return OrderReport(
+        client_order_id=client_order_id or body.client_order_id,
+        venue_order_id=str(body.order_id),
+        account=account,
+        instrument=body.symbol,
+        side=side_of(body.side),
+        type=_word(_TYPES, body.type, "order type"),
+        time_in_force=_word(_TIMES_IN_FORCE, body.time_in_force, "time in force"),
+        state=state,
+        quantity=body.quantity,
+        cumulative_quantity=body.cumulative,
+        price=_price(body.price),
+        trigger_price=_price(body.trigger_price),
+        leg=leg_of(body.position_side),
+        reason=end_reason(body.status) if state == "expired" else "",
+        venue_time_ns=nanoseconds(body.time),
+    )
+
+
+def event_fill(account: str, body: OrderBody, client_order_id: str, settle: str) -> FillReport:
+    """A fill of the stream. No commission field = no commission, in the currency of settlement."""
+    return FillReport(
+        client_order_id=client_order_id,
+        venue_order_id=str(body.order_id),
+        trade_id=str(body.trade_id),
+        account=account,
+        instrument=body.symbol,
+        side=side_of(body.side),
+        price=body.last_price,
+        quantity=body.last_quantity,
+        fee=body.fee,
+        fee_currency=body.fee_currency or settle,
+        liquidity="maker" if body.is_maker else "taker",
+        cause=cause_of(body.client_order_id),
+        leg=leg_of(body.position_side),
+        venue_time_ns=nanoseconds(body.time),
+    )
+
+
+def trade_fill(account: str, row: TradeRow, client_order_id: str) -> FillReport:
+    """The same fill from the list of trades: same keys, same numbers."""
+    return FillReport(
+        client_order_id=client_order_id,
+        venue_order_id=str(row.order_id),
+        trade_id=str(row.id),
+        account=account,
+        instrument=row.symbol,
+        side=side_of(row.side),
+        price=row.price,
+        quantity=row.qty,
+        fee=row.commission,
+        fee_currency=row.commission_asset,
+        liquidity="maker" if row.maker else "taker",
+        cause=cause_of(client_order_id),
+        leg=leg_of(row.position_side),
+        venue_time_ns=nanoseconds(row.time),
+    )
+
+
+def funding_report(
+    account: str, row: IncomeRow, rates: Mapping[str, str], *, is_hedge_mode: bool
+) -> FundingReport:
+    """The list of incomes has neither rate nor leg. The rate is that of the instrument's last
+    funding before the payment ("0" = the venue no longer tells); the leg follows from the sign:
+    with a positive rate long pays and short receives."""
+    rate = rates.get(row.symbol, "0")
+    leg: LegName = "net"
+    is_charged = row.income.startswith("-")
+    if is_hedge_mode and rate.strip("-0."):
+        leg = "long" if is_charged != rate.startswith("-") else "short"
+    return FundingReport(
+        account=account,
+        instrument=row.symbol,
+        currency=row.asset,
+        amount=row.income,
+        rate=rate,
+        reference=str(row.tran_id),
+        leg=leg,
+        venue_time_ns=nanoseconds(row.time),
+    )
+
+
+def position_report(account: str, row: PositionRow) -> PositionReport:
+    leg = leg_of(row.position_side)
+    quantity = row.position_amt if leg == "net" else row.position_amt.lstrip("-")
+    return PositionReport(account=account, instrument=row.symbol, leg=leg, quantity=quantity)
+
+
+def balance_report(account: str, row: BalanceRow) -> BalanceReport:
+    return BalanceReport(account=account, currency=row.asset, total=row.balance)
+
+
+def _word(words: Mapping[str, Kind], word: str, what: str) -> Kind:
+    found = words.get(word)
+    if found is None:
+        raise VenueProtocolError(f"unknown {what} {word[:40]!r}")
+    return found
+
+
+def _filter(row: SymbolRow, kind: str) -> FilterRow:
+    found = next((each for each in row.filters if each.filter_type == kind), None)
+    if found is None:
+        raise VenueProtocolError(f"{row.symbol}: no {kind}")
+    return found
+
+
+def _plain(text: str | None, row: SymbolRow) -> str:
+    """Without trailing zeros: tick 0.10 has one decimal."""
+    if text is None:
+        raise VenueProtocolError(f"{row.symbol}: an incomplete filter")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _decimals(text: str) -> int:
+    return len(text.partition(".")[2])
+
+
+def _price(text: str) -> str | None:
+    """The venue writes "0" where there is no price."""
+    return text if text.strip("0.") else None

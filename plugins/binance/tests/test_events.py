@@ -1,0 +1,196 @@
+"""The user stream under bad input: what cannot be read opens a gap by name, the foreign is told,
+what is early or doubled books nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gateway_binance.events import StreamGap, UserEvents
+from gateway_binance.memory import KnownOrder, OrderMemory
+
+from gateway.api import FillReport, VenueProtocolError
+
+PAYLOADS = Path(__file__).parent / "payloads"
+OURS = "g001000020000011"
+
+
+class Asked:
+    """Stands for the questions: nobody is asked here."""
+
+    def settle(self, symbol: str) -> str:
+        return "USDT"
+
+    async def funding(self, since_ns: int) -> list[Any]:
+        return []
+
+
+class World:
+    def __init__(self, follow_seconds_max: float = 5.0) -> None:
+        self.facts: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+        self.gaps: list[str] = []
+        self.memory = OrderMemory()
+        self.work: list[Any] = []
+        self.events = UserEvents(
+            "main",
+            self.memory,
+            Asked(),  # type: ignore[arg-type]
+            say=lambda fact, *values, **named: self.facts.append((fact, values, named)),
+            later=self.work.append,
+            on_gap=self.gaps.append,
+            follow_seconds_max=follow_seconds_max,
+        )
+
+    def knows(self, name: str = OURS, **changes: Any) -> KnownOrder:
+        given = {"client_order_id": name, "symbol": "BTCUSDT", "side": "SELL", "order_id": 7}
+        return self.memory.remember(KnownOrder(**(given | changes)))
+
+    def take(self, name: str, **changes: Any) -> None:
+        self.events.take(text_of(name, **changes).encode())
+
+    def names(self) -> list[str]:
+        return [fact for fact, _, _ in self.facts]
+
+    def close(self) -> None:
+        self.events.clear()
+        for each in self.work:
+            each.close()
+
+
+def text_of(name: str, **changes: Any) -> str:
+    document = json.loads((PAYLOADS / f"{name}.json").read_text())
+    for key, value in changes.items():
+        document["o"][key] = value
+        if value is None:
+            del document["o"][key]
+    return json.dumps(document)
+
+
+def test_a_fill_of_ours_and_one_of_somebody_else() -> None:
+    world = World()
+    world.knows()
+    world.take("order_trade_update_fill")
+    world.take("order_trade_update_fill", c="web_123", i=99, t=4008)
+    fills = [values[0] for fact, values, _ in world.facts if fact == "filled"]
+    assert [(each.client_order_id, each.trade_id) for each in fills] == [
+        (OURS, "4007"),
+        ("web_123", "4008"),
+    ]
+    assert all(isinstance(each, FillReport) for each in fills)
+
+
+def test_a_fill_is_told_as_often_as_it_comes_and_never_filtered() -> None:
+    world = World()
+    world.take("order_trade_update_fill")
+    world.take("order_trade_update_fill")
+    assert world.names() == ["filled", "filled"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"X": "HALF_FILLED"},  # a word nobody documented
+        {"S": "BOTH"},
+        {"ps": "SIDEWAYS"},
+        {"L": 50000.1},  # a number where text would be exact
+        {"i": "8389765000000000002"},  # text where a number belongs
+        {"z": None},  # missing
+        {"l": "0,004"},
+        {"n": "NaN"},
+        {"m": "true"},
+    ],
+    ids=str,
+)
+def test_what_cannot_be_read_is_named_and_books_nothing(changes: dict[str, Any]) -> None:
+    world = World()
+    world.knows()
+    with pytest.raises(VenueProtocolError) as refused:
+        world.take("order_trade_update_fill", **changes)
+    assert str(refused.value)
+    assert world.facts == []
+
+
+@pytest.mark.parametrize(
+    "frame",
+    ["", "<html>502</html>", '{"e":"ORDER_TRADE_UP', "[]", '{"e":1}', "null", '{"E":1}', "{{"],
+)
+def test_a_broken_frame_is_a_protocol_error(frame: str) -> None:
+    with pytest.raises(VenueProtocolError):
+        World().events.take(frame.encode())
+
+
+def test_a_key_that_stands_twice_is_refused() -> None:
+    text = text_of("order_trade_update_fill").replace('"l": "0.004"', '"l": "0.004", "l": "9"')
+    with pytest.raises(VenueProtocolError, match="twice"):
+        World().events.take(text.encode())
+
+
+def test_kinds_nobody_needs_are_counted_and_passed_over() -> None:
+    world = World()
+    for kind in ("MARGIN_CALL", "ACCOUNT_CONFIG_UPDATE", "SOMETHING_NEW"):
+        world.events.take(json.dumps({"e": kind, "E": 1}).encode())
+    assert world.facts == [] and world.events.counters["SOMETHING_NEW"] == 1
+
+
+def test_an_expired_listen_key_is_a_gap() -> None:
+    with pytest.raises(StreamGap, match="listen key"):
+        World().events.take((PAYLOADS / "listen_key_expired.json").read_bytes())
+
+
+def test_a_prevented_self_trade_cancels_our_order_with_its_reason() -> None:
+    world = World()
+    world.knows()
+    world.take("order_trade_update_stp")
+    ((fact, values, named),) = world.facts
+    assert (fact, values) == ("canceled", (7, "self_trade"))
+    assert named["cumulative_quantity"] == "0.000"
+
+
+def test_a_conditional_order_leads_to_its_child() -> None:
+    world = World()
+    world.knows("g001000020000012", is_conditional=True)
+    world.take("algo_update_triggered")
+    world.take("order_trade_update_fill", c="x-algo-1", i=8389765000000000009)
+    assert world.names() == ["triggered", "filled"]
+    assert world.facts[1][1][0].client_order_id == "g001000020000012"
+
+
+def test_an_order_nobody_knows_waits_while_a_conditional_one_could_be_it() -> None:
+    world = World()
+    world.knows("g001000020000012", is_conditional=True)
+    world.take("order_trade_update_fill", c="x-algo-1", i=8389765000000000009)
+    assert world.facts == [] and len(world.work) == 1
+    world.take("algo_update_triggered")
+    assert world.names() == ["filled", "triggered"]
+    assert world.facts[0][1][0].client_order_id == "g001000020000012"
+    world.close()
+
+
+@pytest.mark.asyncio
+async def test_an_announced_fill_that_follows_is_booked_once_and_one_that_does_not_is_a_gap() -> (
+    None
+):
+    world = World(follow_seconds_max=0.05)
+    world.knows()
+    world.events.take((PAYLOADS / "trade_lite.json").read_bytes())
+    assert world.facts == []
+    world.take("order_trade_update_fill")
+    await asyncio.sleep(0.1)
+    assert world.names() == ["filled"] and world.gaps == []
+    world.events.take((PAYLOADS / "trade_lite.json").read_bytes().replace(b"4007", b"4009"))
+    async with asyncio.timeout(30):
+        while not world.gaps:  # noqa: ASYNC110 - a timer of the loop fills the list
+            await asyncio.sleep(0.01)
+    assert "4009" in world.gaps[0]
+
+
+def test_funding_is_asked_for_once_however_many_positions_pay() -> None:
+    world = World()
+    text = (PAYLOADS / "account_update_funding.json").read_bytes()
+    for _ in range(50):
+        world.events.take(text)
+    assert len(world.work) == 1
+    world.close()

@@ -1,0 +1,95 @@
+"""Books of OKX: the `books` channel of some instruments, 400 levels, each chained by seqId and
+prevSeqId and, where OKX still sends one, sealed by a checksum. What does not follow is subscribed
+again, which brings a new snapshot. Beside the contract: nothing here trades."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from random import Random
+
+from gateway.api import VenueProtocolError
+from gateway.transport.book import BookBuilder, BookUpdate
+from gateway_okx.rest import read_rows
+from gateway_okx.rows import BookRow, Frame
+from gateway_okx.stream import OkxSocket
+
+__all__ = ["OkxBooks"]
+
+
+class OkxBooks:
+    """`books[symbol]` is live or says why not. `on_change(symbol)` after every update of one."""
+
+    def __init__(
+        self,
+        socket_url: str,
+        symbols: Iterable[str],
+        *,
+        random: Random,
+        counters: Counter[str],
+        on_change: Callable[[str], None] = lambda _: None,
+        silence_max_s: float = 20.0,
+    ) -> None:
+        self.books = {symbol: BookBuilder("checksum") for symbol in symbols}
+        self._counters = counters
+        self._on_change = on_change
+        self._socket = OkxSocket(
+            f"{socket_url}/public",
+            [_topic(symbol) for symbol in self.books],
+            login=None,
+            on_frame=self._on_frame,
+            on_up=lambda: None,
+            on_down=self._on_down,
+            random=random,
+            counters=counters,
+            silence_max_s=silence_max_s,
+        )
+
+    async def start(self) -> None:
+        await self._socket.start()
+
+    async def stop(self) -> None:
+        await self._socket.stop()
+
+    def _on_frame(self, frame: Frame) -> None:
+        if frame.arg is None or frame.arg.channel != "books":
+            return
+        symbol = frame.arg.instrument
+        book = self.books.get(symbol)
+        if book is None:
+            self._counters["books_unasked"] += 1
+            return
+        was_live = book.state == "live"
+        try:
+            for row in read_rows(frame.data, BookRow, "books"):
+                _apply(book, row)
+        except VenueProtocolError as error:
+            self._counters["unreadable_books"] += 1
+            book.lose(str(error))
+        if book.state == "live":
+            self._on_change(symbol)
+        elif was_live:
+            self._counters["book_gaps"] += 1
+            self._socket.ask_again(_topic(symbol))
+
+    def _on_down(self, reason: str) -> None:
+        for book in self.books.values():
+            book.lose(reason)
+
+
+def _topic(symbol: str) -> dict[str, str]:
+    return {"channel": "books", "instId": symbol}
+
+
+def _apply(book: BookBuilder, row: BookRow) -> None:
+    update = BookUpdate(
+        bids=row.bids,
+        asks=row.asks,
+        last=row.sequence,
+        previous=row.previous,
+        checksum=row.checksum or None,
+    )
+    if row.previous == -1:
+        book.snapshot(update)
+    else:
+        book.update(update)

@@ -1,0 +1,228 @@
+"""Requests to OKX: signed with the venue's time, sent once, read into typed rows.
+
+Must never resend. Failures say exactly what is known: not sent, refused, rate limited, unknown.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+
+from gateway.api import (
+    OutcomeUnknown,
+    VenueProtocolError,
+    VenueRateLimited,
+    VenueRejected,
+    VenueUnavailable,
+)
+from gateway.transport.clock import VenueClock
+from gateway.transport.documents import DOCUMENT_BYTES_MAX, JsonReader
+from gateway.transport.outcomes import check_status
+from gateway.transport.rate_limit import NO_HEADROOM, Budget, Lane
+from gateway.transport.rest import RestAnswer, RestPool
+from gateway_okx.errors import verdict_of
+from gateway_okx.limits import RATE_LIMITS, costs_of
+from gateway_okx.rows import Envelope, TimeRow
+from gateway_okx.signing import Signer
+
+__all__ = ["OkxRest"]
+
+Row = TypeVar("Row")
+_PAGE_ROWS = 100
+_PAGES_MAX = 1_000  # 100,000 rows in one question; a venue that goes on is answering nonsense
+_CLOCK_SAMPLES = 3
+# How long a request waits for its turn: a new order soon is no order of now any more.
+_PATIENCE_MS: dict[Lane, int] = {"kill": 2_000, "cancel": 2_000, "query": 20_000, "new": 250}
+_PREFIX = "/api/v5"
+
+
+class OkxRest:
+    """The REST side of one key. `now_ns` must not jump: the venue's clock is measured by it."""
+
+    def __init__(
+        self,
+        url: str,
+        signer: Signer,
+        account: str,
+        *,
+        timeout_ms: int,
+        acceptance_window_ms: int,
+        now_ns: Callable[[], int],
+        random: Random,
+        counters: Counter[str],
+    ) -> None:
+        self._pool = RestPool(
+            url,
+            timeout_ms=timeout_ms,
+            now_ns=now_ns,
+            random=random,
+            headers={"Content-Type": "application/json"},
+        )
+        self.clock = VenueClock(now_ns)
+        self._now_ns = now_ns
+        # Nearly every limit is spent by one kind of request alone, so nothing is kept back in it.
+        self.budget = Budget(
+            RATE_LIMITS,
+            now_ns,
+            headroom_percent={limit.name: NO_HEADROOM for limit in RATE_LIMITS},
+        )
+        self._account = account
+        self.is_clock_doubted = False
+        self._signer = signer
+        self._window_ns = acceptance_window_ms * 1_000_000
+        self._counters = counters
+        self._envelopes = JsonReader(Envelope, "okx answer", bytes_max=DOCUMENT_BYTES_MAX)
+
+    async def open(self) -> None:
+        await self._pool.open()
+        await self.measure_clock()
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    async def measure_clock(self) -> None:
+        """The venue's time from its public clock; asked again whenever it refuses ours. From fresh
+        samples alone: one of before may be the best of all and of another time."""
+        clock = VenueClock(self._now_ns)
+        for _ in range(_CLOCK_SAMPLES):
+            await self.turn("query", "GET", "public/time")
+            try:
+                answer = await self._pool.request("GET", f"{_PREFIX}/public/time")
+                envelope = self._envelope(answer)
+                self._raise_for(envelope.code, envelope.msg)
+            except OutcomeUnknown as error:
+                # A question changes nothing, and what it was asked for has not been sent yet.
+                raise VenueUnavailable(f"public/time: {error}") from error
+            rows = self._rows(envelope, TimeRow, "public/time")
+            if len(rows) != 1 or not rows[0].time_ms.isdigit():
+                raise VenueProtocolError(f"okx: public/time said {rows!r:.80}")
+            venue_ns = int(rows[0].time_ms) * 1_000_000
+            clock.observe(answer.sent_ns, venue_ns, answer.received_ns)
+        self.clock, self.is_clock_doubted = clock, False
+
+    async def get(
+        self, place: str, query: Mapping[str, str], type: type[Row], *, is_public: bool = False
+    ) -> list[Row]:
+        """A question changes nothing; every code but 0 raises."""
+        path = f"{_PREFIX}/{place}" + (f"?{urlencode(query)}" if query else "")
+        if self.is_clock_doubted and not is_public:
+            await self.measure_clock()
+        await self.turn("query", "GET", place, query)
+        headers = {} if is_public else self._signed("GET", path, "")
+        try:
+            answer = await self._pool.request("GET", path, headers=headers)
+            envelope = self._envelope(answer)
+            self._raise_for(envelope.code, envelope.msg)
+        except OutcomeUnknown as error:
+            raise VenueUnavailable(f"{place}: {error}") from error
+        return self._rows(envelope, type, place)
+
+    async def pages(
+        self, place: str, query: Mapping[str, str], type: type[Row], key: Callable[[Row], str]
+    ) -> list[Row]:
+        """Every row, newest first: `after` = older than this key."""
+        found: list[Row] = []
+        after: dict[str, str] = {}
+        for _ in range(_PAGES_MAX):
+            asked = {**query, **after, "limit": str(_PAGE_ROWS)}
+            page = await self.get(place, asked, type)
+            found += page
+            if len(page) < _PAGE_ROWS:
+                return found
+            if after.get("after") == key(page[-1]):
+                break
+            after = {"after": key(page[-1])}
+        raise VenueProtocolError(f"okx: {place} has no end")
+
+    async def post(
+        self, place: str, body: Any, type: type[Row], *, lane: Lane, is_bounded: bool = False
+    ) -> list[Row]:
+        """A change. Item results come back for codes 0, 1 and 2; `is_bounded` sets expTime, after
+        which OKX discards the request (docs-v5, transaction timeouts; orders and amends only)."""
+        path, text = f"{_PREFIX}/{place}", msgspec.json.encode(body).decode()
+        if self.is_clock_doubted:
+            try:
+                await self.measure_clock()
+            except VenueProtocolError as error:
+                raise VenueUnavailable(f"{place} not sent: {error}") from error
+        await self.turn(lane, "POST", place, body)
+        headers = self._signed("POST", path, text)
+        if is_bounded:
+            headers["expTime"] = self.deadline_ms()
+        answer = await self._pool.request("POST", path, headers=headers, body=text)
+        try:
+            envelope = self._envelope(answer)
+        except VenueProtocolError as error:
+            raise self._unreadable(place, error) from error
+        return self.results(envelope.code, envelope.msg, envelope.data, type, place)
+
+    def results(
+        self, code: str, text: str, data: Sequence[msgspec.Raw], type: type[Row], place: str
+    ) -> list[Row]:
+        """The items of an answer to a change, REST's or the socket's."""
+        if code not in ("0", "1", "2") or not data:
+            self._raise_for(code, text)
+        try:
+            return read_rows(data, type, place)
+        except VenueProtocolError as error:
+            raise self._unreadable(place, error) from error
+
+    def deadline_ms(self) -> str:
+        """expTime of a request that leaves now."""
+        return str((self.clock.now_ns() + self._window_ns) // 1_000_000)
+
+    def _unreadable(self, place: str, error: VenueProtocolError) -> OutcomeUnknown:
+        """An answer nobody can read proves nothing about what the request did."""
+        self._counters["unreadable_answers"] += 1
+        return OutcomeUnknown(f"{place}: {error}")
+
+    async def turn(self, lane: Lane, method: str, place: str, body: Any = None) -> None:
+        """Wait for room in the limits. Raises VenueRateLimited, and then nothing was sent."""
+        costs = costs_of(method, place, self._account, body)
+        await self.budget.wait(lane, costs, _PATIENCE_MS[lane])
+
+    def _signed(self, method: str, path: str, body: str) -> dict[str, str]:
+        return self._signer.headers(method, path, body, self.clock.now_ns())
+
+    def _envelope(self, answer: RestAnswer) -> Envelope:
+        """The body first: OKX says more there than by the status (50004 comes with 400, 50011 with
+        200 and with 429). What fails behind the gate is unknown, whatever the body says."""
+        try:
+            envelope = self._envelopes.read(answer.data)
+        except VenueProtocolError:
+            check_status(answer)
+            raise
+        if answer.status >= 500:
+            raise OutcomeUnknown(f"status {answer.status}, code {envelope.code[:16]}")
+        return envelope
+
+    def _raise_for(self, code: str, text: str) -> None:
+        verdict = verdict_of("", code)
+        if verdict == "done":
+            return
+        said = f"{code} {text}"[:160]
+        if verdict == "unknown":
+            raise OutcomeUnknown(said)
+        if verdict == "rate_limited":
+            self._counters["rate_limited"] += 1
+            raise VenueRateLimited(said)
+        if verdict == "clock":
+            self._counters["clock_refusals"] += 1
+            self.is_clock_doubted = True
+        raise VenueRejected(code, text)
+
+    def _rows(self, envelope: Envelope, type: type[Row], place: str) -> list[Row]:
+        return read_rows(envelope.data, type, place)
+
+
+def read_rows(data: Sequence[msgspec.Raw], type: type[Row], what: str) -> list[Row]:
+    """Typed rows. Raises VenueProtocolError naming the place and the field."""
+    try:
+        return [msgspec.json.decode(each, type=type) for each in data]
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise VenueProtocolError(f"okx {what}: {error}") from None

@@ -1,0 +1,120 @@
+"""A simulated Binance USD-M, the adapter and a gateway around it; the judge of what came of it."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+import time
+from collections import Counter
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+
+from binance_simulator.server import BinanceSimulator
+from fault_script import CuttingProxy
+from gateway_binance import gateway_create_adapter
+from gateway_world import SECONDS_MAX, GatewayWorld
+
+SYMBOLS = ("BTCUSDT", "ETHUSDT")
+# Short, so that proof that an order never arrived (window + 2 s) is soon there.
+TIMES = {"timeout_ms": 500, "receive_window_ms": 500, "follow_s": 1.0}
+_OPEN = ("NEW", "PARTIALLY_FILLED", "UNTRIGGERED")
+
+
+class BinanceWorld(GatewayWorld):
+    """`simulator` is the venue, `proxy` the line of the REST calls to it."""
+
+    def __init__(self, directory, adapter, simulator, proxy, account):
+        super().__init__(directory, adapter, "binance", account=account, symbols=SYMBOLS)
+        self.simulator, self.proxy = simulator, proxy
+
+    @property
+    def faults(self):
+        return self.simulator.faults
+
+    @property
+    def market(self):
+        return self.simulator.venue
+
+    def orders_at_venue(self, client_order_id):
+        """Every order the venue ever took under that name."""
+        names = (client_order_id,)
+        rows = self.market.orders
+        return [o for o in rows if o.client_order_id in names or o.client_algo_id in names]
+
+    async def judge(self, order_ids):
+        """The venue's own book against the engine's: no order twice, none forgotten, none alive
+        on one side only, the same fills and the same position. A lost event is noticed after a
+        while, so agreement is awaited; a second order under one name never is."""
+        deadline = time.monotonic() + SECONDS_MAX
+        while True:
+            await self.until_calm()
+            for order_id in order_ids:
+                found = self.orders_at_venue(self.client_id(order_id))
+                assert len(found) <= 1, f"duplicate: {found}"
+            try:
+                self.compare(order_ids)
+                return
+            except AssertionError:
+                if time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(0.02)
+
+    def compare(self, order_ids):
+        for order_id in order_ids:
+            row, found = self.row(order_id), self.orders_at_venue(self.client_id(order_id))
+            if not found:
+                assert row["state"] in ("REJECTED", "CANCELED"), f"never arrived, yet {row}"
+                continue
+            order = found[0]
+            is_open = order.is_open if order.order_id else order.algo_status == "NEW"
+            assert (row["state"] in _OPEN) == is_open, f"{row} and {order}"
+            assert Decimal(row["cumulative_quantity"]) == Decimal(order.cumulative), row
+            if is_open:
+                assert Decimal(row["quantity"]) == Decimal(order.quantity), row
+                assert row["price"] is None or Decimal(row["price"]) == Decimal(order.price), row
+        ours = Counter(self.client_id(each) for each in order_ids)
+        for order in self.market.orders:
+            if order.account == self.account:
+                name = order.client_algo_id or order.client_order_id
+                assert name in ours, f"orphan: {order}"
+        self.compare_positions()
+
+    def compare_positions(self):
+        held = {
+            (row["symbol"], row["positionSide"]): Decimal(row["quantity"])
+            for row in self.market.positions(self.account)
+        }
+        known = Counter()
+        sides = {"net": "BOTH", "long": "LONG", "short": "SHORT"}
+        for row in self.native.positions():
+            key = (row["instrument"].partition(".")[0], sides[row["leg"]])
+            known[key] += Decimal(row["quantity"])
+        assert {k: q for k, q in known.items() if q} == held
+
+
+@asynccontextmanager
+async def binance_world(account="main", *, simulator=None, secrets=None, **settings):
+    """Open and reconciled, with a market around 50000."""
+    venue = simulator or BinanceSimulator()
+    await venue.start()
+    for side, price in (("buy", "49999.90"), ("sell", "50000.10")):
+        venue.venue.level("BTCUSDT", side, price, "5")
+    venue.venue.trade("BTCUSDT", "50000", "0.01", "buy")
+    proxy = CuttingProxy("127.0.0.1", venue.port)
+    await proxy.start()
+    given = {"account": account, "stream_url": venue.stream_url, "symbols": list(SYMBOLS)}
+    given["api_socket_url"] = venue.api_socket_url
+    given |= {"url": f"http://127.0.0.1:{proxy.port}", **TIMES, **settings}
+    own = {"key": f"{account}-key", "secret": f"{account}-secret"}
+    adapter = gateway_create_adapter("binance", given, secrets or own)
+    folder = Path(tempfile.mkdtemp(prefix=f"gateway-test-{os.getpid()}-", dir="/dev/shm"))
+    world = BinanceWorld(folder, adapter, venue, proxy, account)
+    try:
+        await world.open()
+        yield world
+    finally:
+        await world.close()
+        await proxy.stop()
+        await venue.stop()
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,342 @@
+"""The adapter of OKX against the simulated venue, under the real runtime."""
+
+import asyncio
+import shutil
+import tempfile
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from gateway_paper.venue.exact import money_text
+from okx_desk import SWAP, Desk, adapter_of, desk, eventually, simulated
+
+from gateway.api import RefusedError
+
+pytestmark = pytest.mark.asyncio
+
+
+@pytest.fixture
+def directory():
+    folder = Path(tempfile.mkdtemp(prefix="gateway-test-okx-", dir="/dev/shm"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+async def test_an_order_lives_and_every_step_is_told(directory):
+    async with desk(directory) as made:
+        order_id = await made.submit()
+        row = await made.reaches(order_id, "NEW")
+        (venue_id,) = made.simulator.sent_with(made.client_id(order_id))
+        assert row["venue_order_id"] == venue_id
+        await made.replace(order_id, quantity="3", price="49500")
+        await eventually(lambda: made.row(order_id)["price"] == "49500")
+        assert Decimal(made.row(order_id)["quantity"]) == 3
+        made.simulator.venue.trade(SWAP, "49500", "1", "sell")
+        row = await made.reaches(order_id, "PARTIALLY_FILLED")
+        assert Decimal(row["cumulative_quantity"]) == 1
+        await made.cancel(order_id)
+        row = await made.reaches(order_id, "CANCELED")
+        assert row["reason"] == "requested"
+        assert made.position() == 1
+        await made.judge(order_id)
+
+
+async def test_orders_over_the_socket_live_as_those_by_rest(directory):
+    async with desk(directory, order_entry="socket") as made:
+        one, dear, other = await made.together(
+            made.submit(price="48000"),
+            made.submit(price="48001", quantity="100000"),
+            made.submit(price="48002"),
+        )
+        assert (await made.settled(dear))["reason"] == "insufficient_funds"
+        await made.replace(one, price="48010", quantity="3")
+        await eventually(lambda: made.row(one)["price"] == "48010")
+        await made.together(made.cancel(one), made.cancel(other))
+        for order_id in (one, other):
+            await made.reaches(order_id, "CANCELED")
+        stop = await made.submit(type="stop", price="", trigger_price="51000")
+        await made.reaches(stop, "UNTRIGGERED")
+        posts = [place for place, _ in made.simulator.rest.requests if place.startswith("POST")]
+        assert posts == ["POST trade/order-algo"]
+        await made.judge(one)
+        made.judge_all()
+
+
+async def test_a_batch_has_a_result_for_each_of_its_orders(directory):
+    async with desk(directory) as made:
+        good, dear, other = await made.together(
+            made.submit(price="48000"),
+            made.submit(price="48001", quantity="100000"),
+            made.submit(price="48002"),
+        )
+        assert (await made.settled(dear))["reason"] == "insufficient_funds"
+        assert made.state(dear) == "REJECTED"
+        await made.reaches(good, "NEW")
+        await made.reaches(other, "NEW")
+        places = [place for place, _ in made.simulator.rest.requests]
+        assert "POST trade/batch-orders" in places
+        await made.together(made.cancel(good), made.cancel(other))
+        await made.reaches(good, "CANCELED")
+        await made.reaches(other, "CANCELED")
+        assert "POST trade/cancel-batch-orders" in [
+            place for place, _ in made.simulator.rest.requests
+        ]
+        made.judge_all()
+
+
+async def test_what_ends_by_itself_ends_with_its_reason(directory):
+    async with desk(directory) as made:
+        crossing = await made.submit(is_post_only=True, price="50001")
+        assert (await made.reaches(crossing, "CANCELED"))["reason"] == "post_only"
+        rest = await made.submit(time_in_force="ioc", price="50000.1", quantity="101")
+        row = await made.reaches(rest, "CANCELED")
+        assert (row["reason"], Decimal(row["cumulative_quantity"])) == ("time_in_force", 100)
+        whole = await made.submit(time_in_force="fok", price="50000.1", quantity="500")
+        assert (await made.reaches(whole, "CANCELED"))["reason"] == "time_in_force"
+        maker = await made.submit(side="sell", price="50500")
+        await made.reaches(maker, "NEW")
+        taker = await made.submit(side="buy", price="50500")
+        assert (await made.reaches(maker, "CANCELED"))["reason"] == "self_trade"
+        await made.cancel(taker)
+        await made.reaches(taker, "CANCELED")
+        made.judge_all()
+
+
+async def test_spot_and_inverse_are_counted_in_their_own_units(directory):
+    async with desk(directory) as made:
+        spot = await made.submit(
+            instrument="BTC-USDT.okx", type="market", time_in_force="ioc", price="", quantity="0.5"
+        )
+        await made.reaches(spot, "FILLED")
+        inverse = await made.submit(
+            instrument="BTC-USD-SWAP.okx", side="sell", price="50000", quantity="5"
+        )
+        await made.reaches(inverse, "FILLED")
+        assert made.position("BTC-USD-SWAP") == -5
+        await made.link.reconciler.run()
+        assert made.link.health.breaks == []
+        totals = {row["currency"]: Decimal(row["total"]) for row in made.native.balances()}
+        held = made.simulator.venue.holder("net").balances
+        assert totals["BTC"] == Decimal(money_text(held["BTC"]))
+        assert totals["USDT"] == Decimal("974999.95")
+
+
+async def test_futures_and_options_are_held_in_contracts(directory):
+    future, option = "BTC-USD-301227", "BTC-USD-301227-60000-C"
+    terms = {"kinds": ["SWAP", "FUTURES", "OPTION"], "option_families": ["BTC-USD"]}
+    async with desk(directory, instruments=[SWAP, future, option], **terms) as made:
+        made.simulator.quote(future, "50000", "50000.1")
+        made.simulator.quote(option, "0.0500", "0.0505")
+        await eventually(lambda: made.link.health.counters["marks"] > 20, "marks")
+        for symbol, price in ((future, "50000.1"), (option, "0.0505")):
+            bought = await made.submit(instrument=f"{symbol}.okx", price=price, quantity="3")
+            await made.reaches(bought, "FILLED")
+            assert made.position(symbol) == 3
+        bodies = [body for place, body in made.simulator.rest.requests if "trade/order" in place]
+        assert [("posSide" in body) for body in bodies if body.startswith("{")] == [True, False]
+        await made.link.reconciler.run()
+        assert made.link.health.breaks == []
+
+
+async def test_legs_of_a_hedged_account_are_kept_apart(directory):
+    async with desk(directory, "hedge") as made:
+        terms = {"type": "market", "time_in_force": "ioc", "price": ""}
+        for side, leg, quantity in [("buy", "long", "3"), ("sell", "short", "2")]:
+            await made.reaches(
+                await made.submit(side=side, leg=leg, quantity=quantity, **terms), "FILLED"
+            )
+        closing = await made.submit(
+            side="sell", leg="long", quantity="1", is_reduce_only=True, **terms
+        )
+        await made.reaches(closing, "FILLED")
+        assert (made.position(leg="long"), made.position(leg="short")) == (2, -2)
+        bodies = [
+            body for place, body in made.simulator.rest.requests if place == "POST trade/order"
+        ]
+        assert all("reduceOnly" not in body for body in bodies), "the flag is refused with legs"
+        await made.link.reconciler.run()
+        assert made.link.health.breaks == []
+
+
+async def test_a_stop_waits_triggers_and_keeps_its_identity(directory):
+    async with desk(directory) as made:
+        waiting = await made.submit(type="stop", price="", trigger_price="51000")
+        limit = await made.submit(type="stop_limit", price="51000", trigger_price="50500")
+        for order_id in (waiting, limit):
+            await made.reaches(order_id, "UNTRIGGERED")
+        await made.cancel(waiting)
+        await made.reaches(waiting, "CANCELED")
+        made.simulator.quote(SWAP, "50600", "51100")
+        made.simulator.venue.set_level(SWAP, "sell", "50000.1", "0")
+        row = await made.reaches(limit, "NEW", "PARTIALLY_FILLED", "FILLED")
+        assert Decimal(row["cumulative_quantity"]) in (0, 2)
+        await made.link.reconciler.run()
+        if made.state(limit) != "FILLED":
+            await made.cancel(limit)
+            await made.reaches(limit, "CANCELED")
+        fills = await made.adapter.fills("net", 0)
+        assert {fill.client_order_id for fill in fills} <= {made.client_id(limit)}
+
+
+async def test_a_stop_that_is_already_passed_is_refused_and_does_not_wait(directory):
+    async with desk(directory) as made:
+        passed = await made.submit(type="stop", price="", trigger_price="49000")
+        assert (await made.reaches(passed, "REJECTED"))["reason"]
+        assert made.simulator.algos.orders == {}
+
+
+async def test_maintenance_stops_new_orders_until_it_is_over(directory):
+    async with desk(directory) as made:
+        order_id = await made.submit()
+        await made.reaches(order_id, "NEW")
+        sockets, end_ms = made.simulator.sockets, 1_900_000_000_000
+        sockets.tell_status("completed", end_ms)  # of an earlier one
+        sockets.tell_status("ongoing", end_ms, service="10")  # of spreads
+        sockets.tell_status("ongoing", end_ms)
+        await eventually(lambda: not made.link.health.is_reconciled, "the maintenance")
+        assert "upgrade" in made.link.health.reason
+        with pytest.raises(RefusedError, match="NOT_RECONCILED"):
+            await made.submit()
+        await made.cancel(order_id)
+        await made.reaches(order_id, "CANCELED")
+        sockets.tell_status("completed", end_ms)
+        await eventually(lambda: made.link.health.is_reconciled, "the end of it")
+
+
+async def test_a_reduce_only_stop_fills_under_its_own_name(directory):
+    async with desk(directory) as made:
+        terms = {"type": "market", "time_in_force": "ioc", "price": ""}
+        await made.reaches(await made.submit(quantity="2", **terms), "FILLED")
+        stop = await made.submit(
+            side="sell", type="stop", price="", trigger_price="49000", is_reduce_only=True
+        )
+        await made.reaches(stop, "UNTRIGGERED")
+        (algo,) = made.simulator.algos.orders.values()
+        assert (algo.order_type, algo.is_reduce_only) == ("conditional", True)
+        made.simulator.venue.trade(SWAP, "48900", "0.01", "sell")
+        await made.reaches(stop, "FILLED")
+        assert made.position() == 0
+        assert await made.adapter.positions("net") == [], "flat rows are no positions"
+
+
+async def test_what_the_venue_does_by_itself_reaches_the_position(directory):
+    async with desk(directory) as made:
+        terms = {"type": "market", "time_in_force": "ioc", "price": ""}
+        await made.reaches(await made.submit(quantity="2", **terms), "FILLED")
+        made.simulator.venue.pay_funding()
+        await eventually(lambda: made.native.funding_known_ns(1) > 0, "the funding payment")
+        made.simulator.venue.close_by_force("net", SWAP, "net", "full_liquidation")
+        await eventually(lambda: made.position() == 0, "the liquidation")
+        fills = await made.adapter.fills("net", 0)
+        assert [fill.cause for fill in fills] == ["trade", "liquidation"]
+        assert (fills[1].client_order_id, Decimal(fills[1].fee) > 0) == ("", True)
+        made.simulator.venue.accrue_interest("net", "BTC", "2", "0.0000025")
+        (interest,) = await made.adapter.borrow_interest("net", 0)
+        assert (interest.currency, interest.amount) == ("BTC", "0.000005")
+        await made.link.reconciler.run()
+        assert [each for each in made.link.health.breaks if SWAP in each] == []
+
+
+async def test_an_upgrade_notice_and_a_restart_of_the_venue_are_gaps(directory):
+    async with desk(directory) as made:
+        order_id = await made.submit()
+        await made.reaches(order_id, "NEW")
+        before = made.link.health.counters["gaps"]
+        made.simulator.sockets.notice_upgrade()
+        await eventually(lambda: made.link.health.counters["gaps"] > before, "the gap")
+        await eventually(lambda: made.link.health.is_reconciled, "reconciliation")
+        await made.simulator.stop()
+        made.simulator.venue.trade(SWAP, "49000", "1", "sell")
+        await made.simulator.start()
+        await made.reaches(order_id, "PARTIALLY_FILLED")
+        await eventually(lambda: made.link.health.is_reconciled, "reconciliation")
+        assert made.position() == 1
+        await made.judge(order_id)
+
+
+async def test_a_row_in_doubt_does_not_end_a_gap(directory):
+    async with desk(directory) as made:
+        simulator, faults = made.simulator, made.simulator.faults
+        faults.add("CONNECT business", "error", count=None, status=503)
+        for connection in [c for c in simulator.sockets.connections if c.kind == "business"]:
+            connection.abort()
+        await eventually(lambda: not made.link.health.is_reconciled, "the gap")
+        faults.add("event orders", "rewrite", rewrite=lambda text: text.replace("live", "odd"))
+        simulator.venue.place(
+            "net",
+            {"instId": SWAP, "tdMode": "cross", "ordType": "limit", "side": "buy", "px": "1",
+             "sz": "1"},
+        )  # fmt: skip
+        await eventually(lambda: made.adapter.counters["unreadable_rows"] == 1)
+        await asyncio.sleep(0.2)
+        assert not made.link.health.is_reconciled, "half of the facts cannot be heard"
+        faults.clear()
+        await eventually(lambda: made.link.health.is_reconciled, "reconciliation")
+
+
+async def test_a_connect_that_is_given_up_leaves_nothing_behind():
+    async with simulated() as simulator:
+        adapter = adapter_of(simulator)
+
+        class Port:
+            def __getattr__(self, name):
+                return lambda *values, **named: None
+
+        simulator.faults.add("CONNECT private", "silent", count=None)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await adapter.connect(Port())
+        await eventually(lambda: not simulator.sockets.connections, "the end of the sockets")
+        simulator.faults.clear()
+        await adapter.connect(Port())
+        await eventually(lambda: len(simulator.sockets.connections) == 3, "three sockets")
+        await adapter.close()
+        await eventually(lambda: not simulator.sockets.connections, "the end of the sockets")
+
+
+async def test_a_refused_clock_is_measured_again(directory):
+    async with desk(directory) as made:
+        made.simulator.skew_ns = 45 * 1_000_000_000
+        refused = await made.submit(price="48000")
+        assert made.state(refused) == "REJECTED" or await made.reaches(refused, "REJECTED")
+        again = await made.submit(price="48000")
+        await made.reaches(again, "NEW")
+        assert made.adapter.counters["clock_refusals"] >= 1
+        await made.judge(again)
+
+
+async def test_a_dead_man_is_armed_and_disarmed(directory):
+    async with desk(directory) as made:
+        order_id = await made.submit()
+        await made.reaches(order_id, "NEW")
+        await made.adapter.arm_dead_man("net", 30_000)
+        assert "net" in made.simulator.algos.timers
+        made.simulator.algos.timers["net"] = 1
+        await made.reaches(order_id, "CANCELED")
+        await made.adapter.arm_dead_man("net", 0)
+        assert made.simulator.algos.timers == {}
+
+
+async def test_orders_of_an_earlier_process_are_found_by_search(directory):
+    async with simulated() as simulator:
+        first = Desk(directory, simulator, "net")
+        await first.start()
+        resting = await first.submit(price="48000")
+        stop = await first.submit(type="stop", price="", trigger_price="51000")
+        await first.reaches(resting, "NEW")
+        await first.reaches(stop, "UNTRIGGERED")
+        ended = await first.submit(price="48100")
+        await first.reaches(ended, "NEW")
+        await first.close()
+        simulator.venue.trade(SWAP, "48100", "2", "sell")
+        second = Desk(directory, simulator, "net")
+        try:
+            await second.start()
+            await second.reaches(ended, "FILLED")
+            assert (second.state(resting), second.state(stop)) == ("NEW", "UNTRIGGERED")
+            await second.together(second.cancel(resting), second.cancel(stop))
+            await second.reaches(resting, "CANCELED")
+            await second.reaches(stop, "CANCELED")
+            second.judge_all()
+        finally:
+            await second.close()
