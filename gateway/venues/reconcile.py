@@ -85,6 +85,7 @@ class Reconciler:
         self._holdings = Holdings(session, adapter, self._payments, self._catch_up)
         self._unbooked: list[Finding] = []
         self._gaps = 0
+        self._run_ns = 0
         self._rules: dict[str, Row] | None = None
         # Whatever an earlier process sent had left before this one began.
         self._started_ns = session.engine.now_ns()
@@ -93,6 +94,7 @@ class Reconciler:
         """Define, compare, settle. Raises VenueError when the venue does not answer."""
         result = Result()
         self._gaps, self._rules = self._session.gaps, None
+        self._run_ns = self._engine.now_ns()
         await self.define_instruments()
         for account in self._accounts:
             await self._account(account, result)
@@ -239,8 +241,11 @@ class Reconciler:
         )
 
     async def _catch_up(self, account: str) -> None:
-        """Every fill the venue knows, so that only what then still differs is a difference."""
-        await self._apply_fills(account, await self._open_rows(account))
+        """Fills of the last moments, so that only what then still differs is a difference. All
+        older ones were asked for in this run."""
+        number = self._engine.names.id("account", account)
+        newest = self._engine.native.last_fill_time_ns(number) or self._run_ns
+        await self._book_fills(account, max(0, newest - _FILL_OVERLAP_NS))
 
     def _completed(self, before: Sequence[Row]) -> list[Row]:
         """Orders that the fills completed while a replace was pending: perhaps larger by now."""
@@ -280,6 +285,9 @@ class Reconciler:
         newest = self._engine.native.last_fill_time_ns(number)
         oldest = min((int(row["created_ns"]) for row in rows), default=newest)
         since = max(0, min(newest, oldest) - _FILL_OVERLAP_NS) if newest else 0
+        await self._book_fills(account, since)
+
+    async def _book_fills(self, account: str, since: int) -> None:
         fills = await self._adapter.fills(account, since)
         self._stay_above(fill.client_order_id for fill in fills)
         for fill in fills:

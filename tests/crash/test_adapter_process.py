@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -141,3 +142,15 @@ def test_no_secret_is_in_the_arguments_or_the_environment_of_the_process(
     assert arguments[1:3] == [b"-m", b"gateway.venues.isolated.child"]
     assert all(each.isdigit() for each in arguments[3:5])
     assert desk.gateway.stop() == 0
+
+
+def test_an_adapter_that_its_process_cannot_build_stops_the_start_by_name(
+    closed_desk: Callable[..., Desk],
+) -> None:
+    desk = closed_desk(venue=ISOLATED | {"settings": {"url": "ftp://nowhere"}})
+    ended = subprocess.run(
+        desk.gateway.command, capture_output=True, timeout=120, check=False, text=True
+    )
+    assert ended.returncode == 4
+    assert "BAD_CONFIG venues.paper.settings=paper" in ended.stderr
+    assert "url: an http(s) address is needed" in ended.stderr

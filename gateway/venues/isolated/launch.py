@@ -56,6 +56,10 @@ class LaunchTerms(msgspec.Struct, frozen=True, kw_only=True):
     start_seconds_max: float = 30.0
     command: Sequence[str] = (sys.executable, "-m", "gateway.venues.isolated.child")
 
+    def __repr__(self) -> str:
+        """Without the secrets, wherever it is shown."""
+        return f"LaunchTerms(venue={self.venue!r}, adapter={self.adapter!r})"
+
 
 class Launch:
     """A running adapter process. Event-loop thread only."""
@@ -111,8 +115,9 @@ class Launch:
         return self.manifest
 
     def read_stderr(self) -> None:
-        """Begin to pass on what the process writes beside its socket."""
-        self._tasks.append(asyncio.get_running_loop().create_task(self._pass_on_stderr()))
+        """Begin to pass on what the process writes beside its socket, its last words too: this
+        ends with the process and not before."""
+        self._last_words = asyncio.get_running_loop().create_task(self._pass_on_stderr())
 
     async def call(self, method: str, *values: Any) -> Any:
         """One call of the adapter. Raises what it raised; OutcomeUnknown when the process ended

@@ -73,6 +73,10 @@ class Build(_Frame, frozen=True, array_like=True, tag=True):
     settings: dict[str, Any]
     secrets: dict[str, str]
 
+    def __repr__(self) -> str:
+        """Without the secrets, wherever it is shown."""
+        return f"Build(launch={self.launch}, venue={self.venue!r}, adapter={self.adapter!r})"
+
 
 class Call(_Frame, frozen=True, array_like=True, tag=True):
     """One call of the adapter. A send of another launch or epoch is refused by the child."""

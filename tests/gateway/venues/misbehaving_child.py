@@ -42,6 +42,7 @@ ACTS = {
     "unknown event": lambda: framed(b"\x93\xa5Event\xaadelete_all\x80"),
     "wrong event": lambda: framed(b"\x93\xa5Event\xaagap_opened\x81\xa6reason\x07"),
     "crash": lambda: os._exit(3),
+    "last words": lambda: (os.write(2, b"this is why\n"), os._exit(3)),
     "hang": lambda: time.sleep(60),
     "leak": lambda: HELD.append(bytearray(os.urandom(1) * (300 << 20))),
     "cut": lambda: os.close(DESCRIPTOR),

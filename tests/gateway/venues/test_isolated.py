@@ -132,13 +132,13 @@ FAULTS = [
     ("wrong event", "garbage: event gap_opened"),
     ("crash", "the process ended"),
     ("leak", "at most 250"),
-    ("hang", "silent for 400 ms"),
+    ("hang", "silent for 1500 ms"),
 ]
 
 
 @pytest.mark.parametrize(("act", "reason"), FAULTS)
 async def test_a_fault_of_the_process_is_named_and_another_one_takes_over(act, reason):
-    changes = {"silence_ms_max": 400} if act == "hang" else {}
+    changes = {"silence_ms_max": 1500} if act == "hang" else {}
     async with connected(**changes) as (adapter, port):
         first = adapter.row()["pid"]
         with contextlib.suppress(VenueUnavailable):
@@ -265,3 +265,14 @@ async def test_an_end_without_a_close_leaves_no_process():
     await until(lambda: is_gone(pid))
     await asyncio.sleep(0.05)
     assert adapter.launches == 1
+
+
+async def test_secrets_are_in_no_repr_and_the_last_words_of_a_process_are_in_the_log(caplog):
+    told = terms()
+    build = wire.Build(1, 4, 100, "sim", "made", {}, dict(told.secrets))
+    assert "very-secret" not in repr(told) + repr(build) + str(told) + str(build)
+    async with connected() as (adapter, port):
+        with contextlib.suppress(VenueUnavailable):
+            await adapter.query_order("main", "last words")
+        await until(lambda: "gap_closed" in port.names())
+        await until(lambda: "this is why" in caplog.text)
