@@ -3,8 +3,10 @@ list is read to its end; a page that is missing would be a wrong position."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -38,6 +40,8 @@ __all__ = ["Questions"]
 
 log = logging.getLogger(__name__)
 
+Row = TypeVar("Row", OrderRow, AlgoRow)
+
 _INFO = JsonReader(ExchangeInfo, "exchangeInfo", bytes_max=DOCUMENT_BYTES_MAX)
 _SYMBOL = JsonReader(SymbolRow, "an instrument")
 _ORDER = JsonReader(OrderRow, "an order")
@@ -52,6 +56,7 @@ _BALANCES = JsonReader(list[BalanceRow], "balances")
 _MODE = JsonReader(ModeRow, "the position mode")
 
 _PAGE = 1_000
+_WEIGHT_OF_ALL = 40
 _WINDOW_MS = 7 * 86_400_000 - 1  # userTrades answers for at most seven days a time
 # Trades and incomes are kept for three months (change log, 2026-08-26); older ones cannot be had.
 _HISTORY_MS = 89 * 86_400_000
@@ -147,7 +152,7 @@ class Questions:
         """Working orders, and conditional ones of ours that wait. One of somebody else is left out:
         it would be adopted under an id that it loses when it triggers. Its order and its fills are
         told then."""
-        rows = await self._rest.ask("/fapi/v1/openOrders", _ORDERS, weight=40)
+        rows = await self._open("/fapi/v1/openOrders", _ORDERS)
         await self._link_children([(row.symbol, row.order_id, row.client_order_id) for row in rows])
         reports = []
         for row in rows:
@@ -157,16 +162,16 @@ class Questions:
                 reports.append(translate.order_report(self._account, row, name))
             except VenueProtocolError as error:
                 self._unreadable(known, error)
-        algos = await self._rest.ask("/fapi/v1/openAlgoOrders", _ALGOS, weight=40)
-        for each in algos:
+        for each in await self._open("/fapi/v1/openAlgoOrders", _ALGOS):
             if self.remember_algo(each).is_ours:
                 reports.append(translate.algo_report(self._account, each, each.update_time))
         return reports
 
     async def open_symbols(self) -> set[str]:
-        """Where anybody's orders of this account are open, conditional ones too."""
-        rows = await self._rest.ask("/fapi/v1/openOrders", _ORDERS, weight=40)
-        algos = await self._rest.ask("/fapi/v1/openAlgoOrders", _ALGOS, weight=40)
+        """Where anybody's orders of this account are open, conditional ones too: asked to end
+        them, so it goes before other questions."""
+        rows = await self._rest.ask("/fapi/v1/openOrders", _ORDERS, weight=40, lane="kill")
+        algos = await self._rest.ask("/fapi/v1/openAlgoOrders", _ALGOS, weight=40, lane="kill")
         return {row.symbol for row in rows} | {row.symbol for row in algos}
 
     async def fills(self, since_ns: int) -> list[FillReport]:
@@ -245,6 +250,14 @@ class Questions:
                 is_done=row.algo_status in ("CANCELED", "EXPIRED", "REJECTED"),
             )
         )
+
+    async def _open(self, path: str, reader: JsonReader[list[Row]]) -> list[Row]:
+        """One question about all symbols has the weight of forty about one."""
+        if not 0 < len(self._wanted) < _WEIGHT_OF_ALL:
+            return await self._rest.ask(path, reader, weight=_WEIGHT_OF_ALL)
+        terms = [{"symbol": symbol} for symbol in self._wanted]
+        pages = await asyncio.gather(*(self._rest.ask(path, reader, each) for each in terms))
+        return [row for page in pages for row in page]
 
     def _unreadable(self, known: KnownOrder | None, error: VenueProtocolError) -> None:
         """A word nobody documented, in an order of ours, stops; in one of somebody else it is

@@ -144,14 +144,15 @@ class BinanceRest:
         *,
         weight: int = 1,
     ) -> Document:
-        """A question without a key. A lost answer is plain unavailability."""
+        """A question without a key."""
         query = query_text(parameters) if parameters else ""
-        target = f"{path}?{query}" if query else path
-        return await self._question("GET", target, reader, weight)
+        await self._turn(weight, "query", 0)
+        return await self._question("GET", f"{path}?{query}" if query else path, reader)
 
     async def keyed(self, method: str, path: str, reader: JsonReader[Document]) -> Document:
         """A call that the key alone allows: listen keys."""
-        return await self._question(method, path, reader, 1)
+        await self._turn(1, "query", 0)
+        return await self._question(method, path, reader)
 
     async def ask(
         self,
@@ -161,15 +162,16 @@ class BinanceRest:
         *,
         weight: int = 1,
         is_long: bool = False,
+        lane: Lane = "query",
     ) -> Document:
         """A signed question, which changes nothing. `is_long`: one of many pages, which may wait
-        for the next minute's weight."""
+        for the next minute's weight. `lane`: of what the answer is needed for."""
         if self.is_clock_doubted:
             await self.sync_clock()
-        patience_ms = _LONG_PATIENCE_MS if is_long else _PATIENCE_MS["query"]
-        return await self._question(
-            "GET", path, reader, weight, parameters=parameters or {}, patience_ms=patience_ms
-        )
+        patience_ms = _LONG_PATIENCE_MS if is_long else _PATIENCE_MS[lane]
+        await self._turn(weight, lane, 0, patience_ms)
+        # Signed after the wait: the time is part of what is signed.
+        return await self._question("GET", self._signed(path, parameters), reader)
 
     async def send(
         self,
@@ -212,21 +214,10 @@ class BinanceRest:
         wait_ms = max(0, answer.retry_at_ms - self.clock.now_ns() // 1_000_000)
         raise self._meant(name, answer.status, answer.code, answer.text, wait_ms)
 
-    async def _question(
-        self,
-        method: str,
-        target: str,
-        reader: JsonReader[Document],
-        weight: int,
-        *,
-        parameters: Mapping[str, str] | None = None,
-        patience_ms: int = _PATIENCE_MS["query"],
-    ) -> Document:
-        """`parameters`: to be signed, after the wait for a place in the budget."""
-        await self._turn(weight, "query", 0, patience_ms)
-        signed = target if parameters is None else self._signed(target, parameters)
+    async def _question(self, method: str, target: str, reader: JsonReader[Document]) -> Document:
+        """A lost answer to what changes nothing is plain unavailability."""
         try:
-            answer = await self._send(method, signed)
+            answer = await self._send(method, target)
         except OutcomeUnknown as error:
             raise VenueUnavailable(str(error)) from error
         return reader.read(answer.data)
