@@ -98,15 +98,18 @@ def test_a_counter_admits_exactly_what_the_model_admits(
     capacity=st.integers(6, 80),
     costs=st.lists(st.integers(1, 6), min_size=30, max_size=60),
     shifts=st.lists(st.sampled_from([-25_000_000, 0, 25_000_000]), min_size=60, max_size=60),
+    pauses=st.lists(st.sampled_from([0, 0, 0, 20_000_000, 930_000_000]), min_size=60, max_size=60),
 )
 @settings(deadline=None)
 def test_within_the_guard_no_order_of_arrival_exceeds_the_limit(
-    model: str, capacity: int, costs: list[int], shifts: list[int]
+    model: str, capacity: int, costs: list[int], shifts: list[int], pauses: list[int]
 ) -> None:
-    """A client that sends as early as it may; each request arrives a little sooner or later."""
+    """A client that sends as early as it may, often near a turn of the window; each request arrives
+    a little sooner or later."""
     make, make_naive = PAIRS[model](capacity)
     counter, now, arrivals = make(50_000_000), START_NS, Events()
-    for cost, shift in zip(costs, shifts, strict=False):
+    for cost, shift, pause in zip(costs, shifts, pauses, strict=False):
+        now += pause
         now += counter.wait_ns(cost, capacity, now)
         assert counter.wait_ns(cost, capacity, now) == 0
         counter.spend(cost, now)
