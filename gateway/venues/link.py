@@ -244,6 +244,7 @@ class VenueLink:
         log.warning("%s: %s failed: %r", self.health.name, what, error)
 
     async def _connect(self) -> bool:
+        self.session.connecting()
         await self._adapter.connect(self.session)
         self._dead_man.start()
         return True

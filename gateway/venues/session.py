@@ -334,6 +334,11 @@ class VenueSession:
 
     # What the runtime calls.
 
+    def connecting(self) -> None:
+        """A connect begins: a gap that a failed one opened is not owed an end any more."""
+        self.is_gap_open = False
+        self.health.maintenance = None
+
     def tell(self, fact: Fact, evidence: int = EVIDENCE["stream"]) -> None:
         """Put one fact about an order on the port; whatever it answers is no longer in flight."""
         self.in_flight.answered(fact.order_id, *fact.answers())

@@ -201,3 +201,27 @@ async def test_a_gap_that_opens_during_a_reconciliation_keeps_the_venue_closed(r
         world.adapter.positions = ask
         world.adapter.port.gap_closed()
         await until(lambda: world.link.health.is_reconciled)
+
+
+@pytest.mark.parametrize("word", ["gap_opened", "maintenance"])
+async def test_a_gap_of_a_failed_connect_does_not_outlive_the_next_one(ring_directory, word):
+    world = open_world(ring_directory)
+    connect, attempts = world.adapter.connect, []
+
+    async def fails_once(port):
+        attempts.append(1)
+        if len(attempts) == 1:
+            if word == "gap_opened":
+                port.gap_opened("user stream: stopped")
+            else:
+                port.maintenance(None, "not yet")
+            raise VenueUnavailable("user stream did not come up in time")
+        await connect(port)
+
+    world.adapter.connect = fails_once
+    world.link.start()
+    await until(lambda: world.link.health.is_reconciled)
+    assert world.link.health.row()["maintenance"] is None
+    await world.link.close(1.0)
+    world.close()
+    world.native.stop()
