@@ -162,7 +162,7 @@ class GatewayWorld:
         is_open = all(
             r["state"] not in ("PENDING_NEW", "UNKNOWN") and not r["pending"] for r in rows
         )
-        return is_open and self.link.health.is_reconciled and not self.link.health.unsettled
+        return is_open and self.link.health.is_reconciled
 
     async def position(self, leg="net"):
         rows = await self.engine.positions()
