@@ -18,6 +18,7 @@ from gateway.api.messages import (
     OrderRequest,
     PositionReport,
     ReplaceRequest,
+    RequestName,
 )
 
 __all__ = ["AdapterPort", "BorrowSource", "DeadManSwitch", "MassCancel", "VenueAdapter"]
@@ -44,8 +45,9 @@ class AdapterPort(Protocol):
     def not_sent(self, order_id: int, reason: str) -> None:
         """Proof that the order never left: its reservation returns."""
 
-    def unknown(self, order_id: int, reason: str) -> None:
-        """The new, cancel or replace in flight has no known outcome (timeout, 5xx, cut line)."""
+    def unknown(self, order_id: int, reason: str, *, request: RequestName | None = None) -> None:
+        """The new, cancel or replace in flight has no known outcome (timeout, 5xx, cut line).
+        `request` says which of them; without it the oldest that is in flight is meant."""
 
     def triggered(self, order_id: int, *, venue_time_ns: int = 0) -> None:
         """A stop became a working order."""

@@ -24,6 +24,7 @@ __all__ = [
     "OrderTypeName",
     "PositionReport",
     "ReplaceRequest",
+    "RequestName",
     "SideName",
     "TimeInForceName",
     "VenueOrderState",
@@ -35,6 +36,7 @@ TimeInForceName = Literal["day", "gtc", "ioc", "fok", "gtd"]
 LegName = Literal["net", "long", "short"]
 LiquidityName = Literal["maker", "taker", "unknown"]
 FillCauseName = Literal["trade", "liquidation", "deleveraging", "settlement", "delivery"]
+RequestName = Literal["new", "cancel", "replace"]
 VenueOrderState = Literal[
     "untriggered", "new", "partially_filled", "filled", "canceled", "expired", "rejected"
 ]

@@ -339,10 +339,10 @@ class Reconciler:
     async def _query(self, account: str, row: Row) -> OrderReport | None:
         order_id = int(row["order_id"])
         is_external = order_id >> 51 != self._engine.instance or row["strategy"] == "EXTERNAL"
-        client_order_id = row["client_order_id"] if is_external else None
-        return await self._adapter.query_order(
-            account, str(client_order_id or self._session.ids.encode(order_id))
-        )
+        name = row["client_order_id"] if is_external else self._session.ids.encode(order_id)
+        if not name:  # somebody else's without a name: the list of open orders is all there is
+            return None
+        return await self._adapter.query_order(account, str(name))
 
     async def _settle_one(
         self, order_id: int, report: OrderReport | None, asked_ns: int, result: Result

@@ -151,9 +151,13 @@ class VenueSession:
         """Proof that the order never left."""
         self.tell(Fact("not_sent", order_id, reason=reason), EVIDENCE["gateway"])
 
-    def unknown(self, order_id: int, reason: str) -> None:
-        """What is in flight for this order has no known outcome."""
-        self.unknown_request(order_id, self.in_flight.of_order(order_id), reason)
+    def unknown(self, order_id: int, reason: str, *, request: RequestKind | None = None) -> None:
+        """What is in flight for this order has no known outcome. A doubt about a request that has
+        its answer already is none."""
+        if request is not None and not self.in_flight.holds(order_id, request):
+            return
+        kind = request or self.in_flight.of_order(order_id)
+        self.unknown_request(order_id, kind, reason)
 
     def unknown_request(self, order_id: int, kind: RequestKind | None, reason: str) -> None:
         """The request of this kind has no known outcome; kind None asks the order itself."""
