@@ -28,7 +28,7 @@ class BinanceVenue(VenueUnderTest):
     price = "50000.0"
     tick = "0.10"
     settle = "USDT"
-    fills_page = 0
+    fills_page = 1_000
     requests = {  # noqa: RUF012
         "submit": WireRule("POST", r"/fapi/v1/(order|batchOrders)\b"),
         "cancel": WireRule("DELETE", r"/fapi/v1/(order|batchOrders)\b"),

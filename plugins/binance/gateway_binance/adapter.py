@@ -125,7 +125,12 @@ class BinanceAdapter:
             follow_seconds_max=chosen.follow_s,
         )
         self._sender = Sender(
-            self._rest, self.memory, self.questions, say=self._say, later=self._later
+            self._rest,
+            self.memory,
+            self.questions,
+            say=self._say,
+            later=self._later,
+            expect=self.events.expect,
         )
         self._port: AdapterPort | None = None
         self._stream: UserStream | None = None
@@ -160,7 +165,7 @@ class BinanceAdapter:
             if self._rest.order_socket is not None:
                 await self._rest.order_socket.start()
             self._later(self._keep_time())
-        except VenueError:
+        except BaseException:  # a connect that is given up leaves nothing behind
             await self.close()
             raise
 
@@ -253,6 +258,8 @@ class BinanceAdapter:
         task = asyncio.get_running_loop().create_task(self._guarded(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # A task that is canceled before its first step never began the work.
+        task.add_done_callback(lambda _: work.close())
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         try:

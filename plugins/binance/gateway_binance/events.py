@@ -68,6 +68,8 @@ class UserEvents:
         self.counters: Counter[str] = Counter()
         # Fills that TRADE_LITE announced and whose full event has not come.
         self._announced: dict[tuple[str, int], asyncio.TimerHandle] = {}
+        # Orders the venue took by an answer and the stream has not told of.
+        self._expected: dict[str, asyncio.TimerHandle] = {}
         # Events of orders nobody knows, while the venue is asked whose they are.
         self._held: dict[int, list[OrderBody]] = {}
         self._payments_ms: list[int] = []
@@ -92,10 +94,31 @@ class UserEvents:
 
     def clear(self) -> None:
         """The stream starts anew: reconciliation settles what was open."""
-        for handle in self._announced.values():
+        for handle in (*self._announced.values(), *self._expected.values()):
             handle.cancel()
         self._announced.clear()
+        self._expected.clear()
         self._held.clear()
+
+    def expect(self, order: KnownOrder) -> None:
+        """The venue took this order, so the stream must tell of it soon. A line that stands and
+        tells nothing is found out by nothing else: the account may well be quiet for hours."""
+        name = order.client_order_id
+        if order.is_heard or name in self._expected or len(self._expected) >= _ANNOUNCED_MAX:
+            return
+        loop = asyncio.get_running_loop()
+        self._expected[name] = loop.call_later(self._follow_seconds_max, self._unheard, name)
+
+    def _hear(self, order: KnownOrder) -> None:
+        order.is_heard = True
+        handle = self._expected.pop(order.client_order_id, None)
+        if handle is not None:
+            handle.cancel()
+
+    def _unheard(self, name: str) -> None:
+        if self._expected.pop(name, None) is not None:
+            self.counters["orders_not_told"] += 1
+            self._on_gap(f"order {name} was taken and the stream did not tell of it")
 
     # Orders.
 
@@ -127,6 +150,8 @@ class UserEvents:
         """A fill is told whoever ordered it; the rest as a fact of our order, or as a view."""
         state = translate.state_of(body.status)
         self._memory.symbols.add(body.symbol)
+        if known is not None:
+            self._hear(known)
         if body.execution in ("TRADE", "CALCULATED") and body.last_quantity.strip("0."):
             name = known.client_order_id if known else body.client_order_id
             settle = self._questions.settle(body.symbol)
@@ -189,6 +214,7 @@ class UserEvents:
                     algo_id=body.algo_id,
                 )
             )
+        self._hear(known)
         known.algo_id = body.algo_id
         known.is_waiting = body.status == "NEW"
         known.is_done = body.status in ("CANCELED", "EXPIRED", "REJECTED")

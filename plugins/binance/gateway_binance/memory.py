@@ -27,6 +27,7 @@ class KnownOrder(msgspec.Struct, kw_only=True):
     is_waiting: bool = False  # a conditional order that has not triggered
     is_done: bool = False
     is_ours: bool = False  # the gateway has sent it, or asked for it by its id
+    is_heard: bool = False  # the stream has told of it
 
 
 class OrderMemory:
@@ -42,6 +43,7 @@ class OrderMemory:
         if known is not None:
             order.order_id = order.order_id or known.order_id
             order.is_ours = order.is_ours or known.is_ours
+            order.is_heard = order.is_heard or known.is_heard
             if known.venue_order_id and not order.venue_order_id:
                 order.venue_order_id = known.venue_order_id
         self._by_client[order.client_order_id] = order

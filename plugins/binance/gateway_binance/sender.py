@@ -41,7 +41,8 @@ _CLOSED = frozenset({"-1121", "-4108", "-4140", "-4141"})  # the symbol is not w
 
 
 class Sender:
-    """`say(fact, ...)` calls the port; `later(coroutine)` runs something nobody waits for."""
+    """`say(fact, ...)` calls the port; `later(coroutine)` runs something nobody waits for;
+    `expect(order)` has the stream watched until it tells of the order."""
 
     def __init__(
         self,
@@ -51,12 +52,14 @@ class Sender:
         *,
         say: Say,
         later: Callable[[Coroutine[Any, Any, None]], None],
+        expect: Callable[[KnownOrder], None],
     ) -> None:
         self._rest = rest
         self._memory = memory
         self._questions = questions
         self._say = say
         self._later = later
+        self._expect = expect
 
     async def submit(self, orders: Sequence[OrderRequest]) -> None:
         """Plain orders together, five a request; conditional ones each for itself."""
@@ -161,6 +164,7 @@ class Sender:
         self._memory.link(known, venue_order_id)
         stamp = translate.nanoseconds(time_ms)
         self._say("accepted", known.order_id, str(venue_order_id), venue_time_ns=stamp)
+        self._expect(known)
 
     def _taken_algo(self, known: KnownOrder, row: AlgoRow) -> None:
         known.algo_id, known.is_waiting = row.algo_id, row.algo_status == "NEW"
@@ -172,6 +176,7 @@ class Sender:
             is_untriggered=True,
             venue_time_ns=stamp,
         )
+        self._expect(known)
 
     def _failed(self, known: KnownOrder, error: VenueError) -> None:
         """The outcome of a new order that the exception proves."""

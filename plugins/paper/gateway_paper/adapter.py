@@ -90,7 +90,7 @@ class PaperAdapter:
                 silence_max_s=self._silence_max_s,
             )
             await self._stream.start(self._timeout_s)
-        except VenueError:
+        except BaseException:  # a connect that is given up leaves nothing behind
             await self.close()
             raise
 
