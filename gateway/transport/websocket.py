@@ -27,7 +27,7 @@ __all__ = ["Send", "SocketSettings", "SocketShard"]
 
 Send = Callable[[str], Awaitable[None]]
 _LEAVE_S = 0.5
-_CANCEL_AGAIN_S = 0.2
+_CANCEL_AGAIN_S = 2 * _LEAVE_S
 _LOG = logging.getLogger(__name__)
 
 
@@ -233,15 +233,30 @@ class SocketShard:
         assert self._session is not None
         async with asyncio.timeout(self._settings.open_timeout_ms / 1_000):
             url = self._url if isinstance(self._url, str) else await self._url()
-            return await self._session.ws_connect(
-                URL(url, encoded=True),
-                ssl=self._tls if self._tls is not None else True,
-                autoping=False,
-                autoclose=False,
-                max_msg_size=self._settings.frame_bytes_max,
-                timeout=aiohttp.ClientWSTimeout(ws_close=_LEAVE_S),
-                decode_text=False,
-            )
+            dial = asyncio.create_task(self._connect(self._session, url))
+            try:
+                return await asyncio.shield(dial)
+            except asyncio.CancelledError:
+                # Cut short between its steps a dial would leave an open socket behind: it ends by
+                # itself, within bounds, and what it brought is closed.
+                await asyncio.wait({dial}, timeout=_LEAVE_S)
+                if dial.done() and not dial.cancelled() and dial.exception() is None:
+                    await dial.result().close()
+                dial.cancel()
+                raise
+
+    async def _connect(
+        self, session: aiohttp.ClientSession, url: str
+    ) -> aiohttp.ClientWebSocketResponse[bool]:
+        return await session.ws_connect(
+            URL(url, encoded=True),
+            ssl=self._tls if self._tls is not None else True,
+            autoping=False,
+            autoclose=False,
+            max_msg_size=self._settings.frame_bytes_max,
+            timeout=aiohttp.ClientWSTimeout(ws_close=_LEAVE_S),
+            decode_text=False,
+        )
 
     async def _prepare(self, socket: aiohttp.ClientWebSocketResponse[bool]) -> None:
         if self._login is not None:
