@@ -191,7 +191,7 @@ class OrderEntry:
         await self._changed(cancel, "cancel", row)
 
     async def _canceled_algo(self, cancel: CancelRequest, known: KnownOrder) -> bool:
-        """Whether the venue takes the cancel of an algo order of this client id."""
+        """Whether the venue takes the cancel of an algo order of this client id, or may have."""
         if known.order_id and not known.is_algo and not cancel.venue_order_id:
             return False
         ids = {"algoClOrdId": cancel.client_order_id}
@@ -200,8 +200,11 @@ class OrderEntry:
         body = [{"instId": cancel.instrument, **ids}]
         try:
             rows = await self._requests.post("trade/cancel-algos", body, ResultRow, lane="cancel")
-        except VenueError:
-            return False
+        except VenueError as error:
+            if outcome_of(error) != "unknown":
+                return False
+            self._failed(cancel, "cancel", error)  # it may be canceled: no verdict
+            return True
         return bool(rows) and rows[0].code == "0"
 
     async def _cancel_algo(self, cancel: CancelRequest, known: KnownOrder) -> None:
