@@ -106,7 +106,8 @@ class Daemon:
         self._check_machine()
         self._open_engine()
         try:
-            self._plugins = Plugins.discover()
+            wanted = {chosen.adapter for chosen in self.settings.venues.values()}
+            self._plugins = Plugins.discover(wanted=wanted)
             await self._create_adapters()
             self._register()
             self._open_router()
@@ -436,6 +437,8 @@ class Daemon:
         files = keep_live_files(self.native, places.ring_directory)
         self._tasks.append(asyncio.get_running_loop().create_task(files))
         self._tasks.append(asyncio.get_running_loop().create_task(Upkeep(self.native).keep()))
+        rest = asyncio.to_thread(self._plugins.load_rest)  # foreign modules, only to list them
+        self._tasks.append(asyncio.get_running_loop().create_task(rest))
         self._tasks.append(asyncio.get_running_loop().create_task(LoopWatch(self.native).keep()))
         interval = watchdog_interval_seconds(self._environ, os.getpid())
         if interval is not None:

@@ -13,6 +13,7 @@ from gateway.api.adapter import (
 from gateway.api.capabilities import Capabilities, RateLimit
 from gateway.api.errors import (
     GatewayError,
+    Outcome,
     OutcomeUnknown,
     RefusedError,
     VenueError,
@@ -20,6 +21,7 @@ from gateway.api.errors import (
     VenueRateLimited,
     VenueRejected,
     VenueUnavailable,
+    outcome_of,
 )
 from gateway.api.hookspecs import hookimpl
 from gateway.api.instruments import Instrument
@@ -54,6 +56,7 @@ __all__ = [
     "MassCancel",
     "OrderReport",
     "OrderRequest",
+    "Outcome",
     "OutcomeUnknown",
     "PositionReport",
     "RateLimit",
@@ -66,4 +69,5 @@ __all__ = [
     "VenueRejected",
     "VenueUnavailable",
     "hookimpl",
+    "outcome_of",
 ]

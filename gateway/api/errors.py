@@ -12,8 +12,11 @@ GatewayError
 
 from __future__ import annotations
 
+from typing import Literal
+
 __all__ = [
     "GatewayError",
+    "Outcome",
     "OutcomeUnknown",
     "RefusedError",
     "VenueError",
@@ -21,7 +24,10 @@ __all__ = [
     "VenueRateLimited",
     "VenueRejected",
     "VenueUnavailable",
+    "outcome_of",
 ]
+
+Outcome = Literal["not_sent", "rejected", "unknown"]
 
 
 class GatewayError(Exception):
@@ -73,3 +79,11 @@ class VenueProtocolError(VenueError):
 
 class OutcomeUnknown(VenueError):
     """The request may or may not have taken effect. Never retried, only reconciled."""
+
+
+def outcome_of(error: BaseException) -> Outcome:
+    """What a failed request did, by the proof that its exception stands for. A cancelled task, a
+    fault of ours and an answer that nobody can read prove nothing."""
+    if isinstance(error, (VenueUnavailable, VenueRateLimited)):
+        return "not_sent"
+    return "rejected" if isinstance(error, VenueRejected) else "unknown"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
+
+from gateway.api import AdapterPort
 
 __all__ = ["Fact", "RecordingPort"]
 
@@ -37,7 +40,10 @@ class RecordingPort:
         if name.startswith("_"):
             raise AttributeError(name)
 
+        fact = getattr(AdapterPort, name)  # no such fact: AttributeError, as in the gateway
+
         def take(*values: Any, **named: Any) -> None:
+            inspect.signature(fact).bind(self, *values, **named)
             into = self.after_close if self._is_closed else self.facts
             into.append(Fact(name, values, named))
 

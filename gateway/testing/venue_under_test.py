@@ -107,6 +107,10 @@ class VenueUnderTest(ABC):
         """A funding payment falls due on every open position."""
         raise NotImplementedError
 
+    async def accrue_interest(self) -> None:
+        """A period of interest on a loan of the account falls due."""
+        raise NotImplementedError
+
     async def place_elsewhere(self, side: SideName, price: str, quantity: str) -> str:
         """A person places an order on our account by other means; its client order id."""
         raise NotImplementedError

@@ -1,6 +1,6 @@
 """The toolkit of venue adapters: wires, signatures, budgets, clocks, documents and books.
 
-Public for plugins. Must never import another room than gateway.api, nor know any venue by name.
+Public for plugins. Must never import another room than gateway.api, nor depend on any venue.
 """
 
 from gateway.transport.backoff import Backoff

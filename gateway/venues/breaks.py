@@ -160,7 +160,8 @@ class BreakLedger:
         if accepted is not None and accepted.actor and _is_same(accepted.finding, finding):
             accepted.last_seen_ns = now_ns  # a person has answered for exactly this
             return
-        if len(self._open) >= _OPEN_MAX:
+        # What stops something is never dropped: a long list of small things must not hide it.
+        if len(self._open) >= _OPEN_MAX and self._policies[finding.kind] == "adopt":
             self.dropped += 1
             return
         self._is_changed = True

@@ -17,9 +17,8 @@ from gateway.api import (
     OrderRequest,
     ReplaceRequest,
     VenueAdapter,
-    VenueRateLimited,
     VenueRejected,
-    VenueUnavailable,
+    outcome_of,
 )
 from gateway.core.native import OutboundEntry as Entry
 from gateway.core.vocabulary import (
@@ -167,7 +166,7 @@ class Outbound:
             self._failed(kind, requests, "unknown", "disconnected")
             raise
         except Exception as error:  # an adapter may raise anything; each becomes an outcome
-            self._failed(kind, requests, _outcome(error), _reason(error))
+            self._failed(kind, requests, outcome_of(error), _reason(error))
         finally:
             if kind == "new":
                 now_ns = self._session.engine.now_ns()
@@ -263,14 +262,6 @@ class Outbound:
             row = self._session.engine.order(entry.order_id)
             return str(row["client_order_id"] or "") if row else ""
         return self._session.ids.encode(entry.order_id)
-
-
-def _outcome(error: Exception) -> str:
-    if isinstance(error, VenueRejected):
-        return "rejected"
-    if isinstance(error, VenueUnavailable | VenueRateLimited):
-        return "not_sent"
-    return "unknown"
 
 
 def _reason(error: Exception) -> str:

@@ -7,7 +7,7 @@ never touched, and what a person enabled again stays enabled.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 from gateway.api import RefusedError
 from gateway.core.engine import Engine
@@ -31,6 +31,7 @@ class Quarantine:
         self._venue = venue
         self._engine = engine
         self._accounts = frozenset(accounts)
+        self._unset: set[str] = set()  # breaks whose halt the engine did not take
 
     def place_of(self, broken: Break) -> Place | None:
         """What the policy of a break stops; None = nothing."""
@@ -52,10 +53,18 @@ class Quarantine:
         if before == "halted":
             return
         kept = "" if before == "active" else _LATCHED if is_latch else _REDUCING
-        self._set(place, "halted", f"{kept}break {broken.id} {broken.finding.kind}")
+        if self._set(place, "halted", f"{kept}break {broken.id} {broken.finding.kind}"):
+            self._unset.discard(broken.id)
+        else:
+            self._unset.add(broken.id)
 
-    def lift(self, open_breaks: Iterable[Break]) -> None:
-        """Enable what we halted and no open break holds any more."""
+    def lift(self, open_breaks: Collection[Break]) -> None:
+        """Enable what we halted and no open break holds any more; halt what could not be halted
+        before."""
+        self._unset &= {each.id for each in open_breaks}
+        for broken in open_breaks:
+            if broken.id in self._unset:
+                self.stop(broken)
         held = {self.place_of(each) for each in open_breaks}
         for row in self._engine.native.trading_states():
             place = str(row["level"]), str(row["name"])
@@ -81,12 +90,15 @@ class Quarantine:
                 return str(row["state"]), bool(row["is_latch"])
         return "active", False
 
-    def _set(self, place: Place, state: str, reason: str, *, is_latch: bool = False) -> None:
+    def _set(self, place: Place, state: str, reason: str, *, is_latch: bool = False) -> bool:
+        """False when the engine did not take it, for instance with a journal that is behind."""
         level, name = place
         log.error("%s: %s %s is %s: %s", self._venue, level, name, state, reason)
         try:
             self._engine.set_trading_state(
                 level, name, state, is_latch=is_latch, actor=ACTOR, reason=reason[:_REASON_MAX]
             )
-        except RefusedError as error:  # e.g. a journal that is behind; the next run asks again
+        except RefusedError as error:
             log.error("%s: %s %s not %s: %s", self._venue, level, name, state, error)
+            return False
+        return True

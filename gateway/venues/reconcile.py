@@ -123,8 +123,11 @@ class Reconciler:
         for account in sorted(names):
             rows = await self._open_rows(account, unknown_only=True)
             if rows:
+                # Of somebody else's order without a name the list of open orders alone can tell.
+                is_list_needed = not all(self._name_at_venue(row) for row in rows)
+                reports = await self._adapter.open_orders(account) if is_list_needed else ()
                 await self._apply_fills(account, rows)
-                await self._settle(account, rows, {}, result)
+                await self._settle(account, rows, self._by_order_id(reports), result)
         return result.unsettled + result.lacking
 
     async def define_instruments(self) -> None:
@@ -337,12 +340,18 @@ class Reconciler:
             await self._settle_one(order_id, report, asked_ns, result)
 
     async def _query(self, account: str, row: Row) -> OrderReport | None:
+        name = self._name_at_venue(row)
+        if not name:  # the caller has asked for the open orders
+            return None
+        return await self._adapter.query_order(account, name)
+
+    def _name_at_venue(self, row: Row) -> str:
+        """The client order id; "" of an order that somebody else placed without one."""
         order_id = int(row["order_id"])
         is_external = order_id >> 51 != self._engine.instance or row["strategy"] == "EXTERNAL"
-        name = row["client_order_id"] if is_external else self._session.ids.encode(order_id)
-        if not name:  # somebody else's without a name: the list of open orders is all there is
-            return None
-        return await self._adapter.query_order(account, str(name))
+        if is_external:
+            return str(row["client_order_id"] or "")
+        return self._session.ids.encode(order_id)
 
     async def _settle_one(
         self, order_id: int, report: OrderReport | None, asked_ns: int, result: Result

@@ -5,7 +5,7 @@ start. Nothing a plugin does while loading may stop the gateway.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -41,21 +41,40 @@ class Plugins:
     def __init__(self) -> None:
         self.rows: list[PluginRow] = []
         self._managers: dict[str, tuple[PluginRow, pluggy.PluginManager]] = {}
+        self._waiting: list[EntryPoint] = []
 
     @classmethod
-    def discover(cls, points: Iterable[EntryPoint] | None = None) -> Plugins:
-        """Load all entry points of the group, in the order of their names."""
+    def discover(
+        cls,
+        points: Iterable[EntryPoint] | None = None,
+        *,
+        wanted: Collection[str] | None = None,
+    ) -> Plugins:
+        """Load the entry points of the group, in the order of their names. With `wanted` adapters
+        those of their names come first, and the others wait for `load_rest` once all are there:
+        a plugin nobody configured does not delay a start."""
         found = entry_points(group=ENTRY_POINT_GROUP) if points is None else points
         plugins = cls()
-        for point in sorted(found, key=lambda each: each.name):
-            version = point.dist.version if point.dist is not None else ""
-            try:
-                module = point.load()
-            except (Exception, SystemExit) as error:  # foreign code, whatever it raises
-                plugins._refuse(PluginRow(name=point.name, version=version), _text(error))
-            else:
-                plugins.add(point.name, module, version=version)
+        names = wanted or ()
+        plugins._waiting = sorted(found, key=lambda each: (each.name not in names, each.name))
+        while plugins._waiting and (wanted is None or not set(wanted) <= set(plugins.names())):
+            plugins._load(plugins._waiting.pop(0))
         return plugins
+
+    def load_rest(self) -> None:
+        """Load what waits, for the list of plugins. Any thread, one at a time."""
+        while self._waiting:
+            self._load(self._waiting.pop(0))
+        self.rows.sort(key=lambda row: row.name)
+
+    def _load(self, point: EntryPoint) -> None:
+        version = point.dist.version if point.dist is not None else ""
+        try:
+            module = point.load()
+        except (Exception, SystemExit) as error:  # foreign code, whatever it raises
+            self._refuse(PluginRow(name=point.name, version=version), _text(error))
+        else:
+            self.add(point.name, module, version=version)
 
     def add(self, name: str, plugin: object, *, version: str = "") -> PluginRow:
         """Register one plugin object after checking level, hooks and adapter name."""

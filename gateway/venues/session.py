@@ -260,8 +260,7 @@ class VenueSession:
         if not fill.trade_id:  # the engine keeps it as an anomaly, and books nothing
             self._bad("fill", f"no trade id: {fill.instrument} {fill.venue_order_id}")
         if not self._fill(fill, None):
-            self.gap_opened("a fill names something unknown")
-            self.gap_closed()
+            self._ask_again("a fill names something unknown or cannot be read")
 
     def fill_busted(self, fill: FillReport, revision: int) -> None:
         """An earlier fill (same key) never happened."""
@@ -304,8 +303,7 @@ class VenueSession:
         if not funding.reference:
             self._bad("funding", f"no reference: {funding.account} {funding.instrument}")
         elif not self._fund(funding):
-            self.gap_opened("a funding payment names something unknown")
-            self.gap_closed()
+            self._ask_again("a funding payment names something unknown or cannot be read")
 
     def instruments_changed(self) -> None:
         """The venue listed, changed or halted something: instruments are asked for again, and
@@ -329,6 +327,12 @@ class VenueSession:
         word: VenueStateName = "maintenance" if self.health.maintenance else "connecting"
         self.health.set(word, reason, self.engine.now_ns())
         self.state(VenueSessionState.GAP_OPEN, reason)
+
+    def _ask_again(self, reason: str) -> None:
+        """Reconciliation is to ask for it; a gap that stands ends with one anyway."""
+        if not self.is_gap_open:
+            self.gap_opened(reason)
+            self.gap_closed()
 
     def gap_closed(self) -> None:
         """Connected again: reconcile, then orders may flow. It ends a maintenance too."""
@@ -385,9 +389,9 @@ class VenueSession:
             return False
         reference = interest_reference(interest.currency, interest.reference)
         text = format(amount, "f")
-        if amount:
-            self._deliver(lambda: self._native.balance(number, code, text, _INTEREST, reference))
-        return True
+        if not amount:
+            return True
+        return self._deliver(lambda: self._native.balance(number, code, text, _INTEREST, reference))
 
     def caught_up(self, account: str, gaps: int) -> None:
         """The account's fills have been asked for, after gap number `gaps`: what came over the
@@ -468,8 +472,7 @@ class VenueSession:
             return False
         head = (account, instrument, leg, currency, funding.amount, funding.rate)
         tail = (funding.reference, funding.venue_time_ns)
-        self._deliver(lambda: self._native.funding(*head, *tail))
-        return True
+        return self._deliver(lambda: self._native.funding(*head, *tail))
 
     def _fill(self, fill: FillReport, revision: int | None, *, is_bust: bool = False) -> bool:
         try:
@@ -491,11 +494,9 @@ class VenueSession:
         tail = (fill.fee, fee_currency, liquidity, fill.trade_id, fill.venue_order_id)
         when, sequence = fill.venue_time_ns, fill.venue_sequence
         if revision is None:
-            self._deliver(lambda: self._native.filled(*head, *tail, when, sequence))
-        else:
-            number = revision
-            self._deliver(lambda: self._native.fill_revised(*head, *tail, when, number))
-        return True
+            return self._deliver(lambda: self._native.filled(*head, *tail, when, sequence))
+        number = revision
+        return self._deliver(lambda: self._native.fill_revised(*head, *tail, when, number))
 
     def _count_cause(self, fill: FillReport) -> None:
         """The venue's own doing (liquidation, deleveraging, settlement, delivery): named once."""
@@ -536,12 +537,16 @@ class VenueSession:
             raise RefusedError("UNKNOWN_INSTRUMENT", field="instrument", value=venue_symbol)
         return number
 
-    def _deliver(self, delivery: Delivery) -> None:
+    def _deliver(self, delivery: Delivery) -> bool:
+        """Hand over, in order. False when the engine could not read it, for instance a quantity
+        finer than the instrument's scale: it is counted, and nothing was booked."""
+        bad_before = self.health.counters["bad_facts"]
         self._backlog.append(delivery)
         self.flush()
         if len(self._backlog) == _BACKLOG_ALARM:
             log.error("%s: %d facts wait for the engine", self.venue, _BACKLOG_ALARM)
             self.health.counters["backlog_alarms"] += 1
+        return self.health.counters["bad_facts"] == bad_before
 
     def _bad(self, what: str, why: str) -> None:
         self.health.counters["bad_facts"] += 1

@@ -108,6 +108,9 @@ class OkxVenue(VenueUnderTest):
     async def pay_funding(self):
         self._venue.pay_funding()
 
+    async def accrue_interest(self):
+        self._venue.accrue_interest(self.account, "USDT", "1000", "0.00001")
+
     async def place_elsewhere(self, side, price, quantity):
         name = f"web{next(self._names)}"
         body = {"instId": SWAP, "tdMode": "cross", "side": side, "ordType": "limit"}

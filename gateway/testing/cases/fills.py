@@ -59,6 +59,7 @@ async def fee(world: World) -> None:
     if not Decimal(fill.fee):
         raise NotDeclared("the venue under test charges no fees")
     [told] = world.fills_of(order)
+    assert told.liquidity != "maker" and Decimal(told.fee) > 0, "a taker pays here"
     assert Decimal(told.fee) == Decimal(fill.fee)
 
 

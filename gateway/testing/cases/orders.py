@@ -138,7 +138,7 @@ async def _ended(world: World, order: OrderRequest) -> None:
     )
 
 
-@case(206, "a good-till-date order carries its end", "times_in_force=gtd")
+@case(206, "a good-till-date order works as one", "times_in_force=gtd")
 async def good_till_date(world: World) -> None:
     await world.connect()
     order = await world.rest(time_in_force="gtd", expires_ns=time.time_ns() + _HOUR_NS)

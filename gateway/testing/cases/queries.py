@@ -176,8 +176,10 @@ async def balances(world: World) -> None:
 @case(309, "borrow interest has names that do not change", "has_borrow")
 async def borrow(world: World) -> None:
     await world.connect()
+    await world.venue.accrue_interest()
     ask = world.adapter.borrow_interest  # type: ignore[attr-defined]
     first = await ask(world.account, 0)
     again = await ask(world.account, 0)
+    assert first, "what fell due is not told"
     assert [row.reference for row in first] == [row.reference for row in again]
     assert len({(row.currency, row.reference) for row in first}) == len(first)

@@ -81,7 +81,7 @@ class Child:
         self._build = first
         logging.getLogger().addHandler(LineHandler(self._tell))
         try:
-            plugins = Plugins.discover()
+            plugins = Plugins.discover(wanted={first.adapter})
             self._adapter: VenueAdapter = plugins.create_adapter(
                 first.adapter, first.venue, first.settings, first.secrets
             )

@@ -175,7 +175,8 @@ class IsolatedAdapter:
         if fresh.ended:  # between the two lines above nobody listened
             raise VenueUnavailable(fresh.ended)
         log.warning("%s: adapter process %d is up", self._terms.venue, fresh.number)
-        if self._port is not None:
+        # A gap the new process has opened meanwhile it closes itself.
+        if self._port is not None and not fresh.is_gap_open:
             self._port.gap_closed()
 
     # The contract, message by message.

@@ -74,6 +74,7 @@ class Launch:
         self.number = number
         self.manifest: Capabilities | None = None
         self.port: AdapterPort | None = None
+        self.is_gap_open = False  # the process said so and has not taken it back
         self.ended = ""  # why; "" while it runs
         self.on_end: Callable[[str], None] = lambda reason: None
         self._terms = terms
@@ -219,6 +220,8 @@ class Launch:
             raise wire.GarbageError(f"event {frame.name}: {error}") from error
         if self.port is not None and not self.ended:
             fields = {name: getattr(told, name) for name in told.__struct_fields__}
+            if frame.name in ("gap_opened", "maintenance", "gap_closed"):
+                self.is_gap_open = frame.name != "gap_closed"
             getattr(self.port, frame.name)(**fields)
 
     def _decode(self, body: bytes) -> wire.FromChild:

@@ -1,4 +1,4 @@
-"""Plugin `okx`: OKX v5, spot and perpetual swaps."""
+"""Plugin `okx`: OKX v5: spot, swaps, futures and options."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def native(monkeypatch):
     monkeypatch.setattr(daemon_module, "open_native_engine", lambda settings: engine)
     # The ring directory of these tests is an ordinary one, for a reload too.
     monkeypatch.setattr(daemon_module, "load", partial(load, is_in_memory=lambda path: True))
-    monkeypatch.setattr(Plugins, "discover", classmethod(lambda cls: plugins))
+    monkeypatch.setattr(Plugins, "discover", classmethod(lambda cls, wanted: plugins))
     engine.adapter = adapter
     return engine
 

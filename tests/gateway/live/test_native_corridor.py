@@ -72,3 +72,16 @@ async def test_a_refusal_names_who_set_the_limit_and_which_order_would_pass(ring
     assert await world.submit("c2", quantity=body["nearest_quantity"])
     world.close()
     world.native.stop()
+
+
+async def test_a_fill_finer_than_the_instrument_is_not_called_booked(ring_directory):
+    world = await connected(ring_directory)
+    order_id = await world.submit()
+    session = world.link.session
+    session.accepted(order_id, "v1")
+    finer = world.fill(order_id, "t1", "0.00000000001", venue_order_id="v1")
+    assert session.fill_reported(finer) is False
+    assert session.health.counters["bad_facts"] == 1
+    assert session.fill_reported(world.fill(order_id, "t2", "1", venue_order_id="v1")) is True
+    world.close()
+    world.native.stop()

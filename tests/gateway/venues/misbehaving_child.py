@@ -137,7 +137,7 @@ def create(venue, settings, secrets):
     return Adapter(venue, settings, secrets)
 
 
-def discover(cls):
+def discover(cls, *, wanted=None):
     plugin = types.ModuleType("made")
     plugin.gateway_api_level = hookimpl(lambda: 1)
     plugin.gateway_venue_name = hookimpl(lambda: "made")

@@ -7,6 +7,7 @@ from live_world import INSTRUMENT, MANIFEST, WINDOW_MS, BalanceReport, World
 from gateway.api import (
     FundingReport,
     MarkReport,
+    OrderReport,
     OutcomeUnknown,
     PositionReport,
     VenueProtocolError,
@@ -198,6 +199,58 @@ async def test_an_order_the_journal_lacks_is_adopted_once(is_ours):
     assert result.adopted == []
     rows = world.native.orders()
     assert [(r["strategy"], r["client_order_id"]) for r in rows] == [("EXTERNAL", client_id)]
+    world.close()
+
+
+async def test_a_nameless_order_of_somebody_else_is_looked_for_in_the_list_before_a_verdict():
+    world = World()
+    person = OrderReport(
+        client_order_id="",
+        venue_order_id="person",
+        account="main",
+        instrument="BTCUSDT",
+        side="buy",
+        type="limit",
+        time_in_force="gtc",
+        state="new",
+        quantity="2",
+        cumulative_quantity="0",
+        price="100",
+    )
+    world.adapter.open = [person]
+    await world.connect()
+    (row,) = [row for row in world.native.orders() if row["strategy"] == "EXTERNAL"]
+    order_id = int(row["order_id"])
+    world.adapter.on_cancel = OutcomeUnknown("the answer was lost")
+    await world.router.cancel("desk", order_id)
+    await world.sends()
+    assert world.row(order_id)["pending"] == "cancel_unknown"
+    world.advance(60_000)
+    await world.link.reconciler.resolve()
+    await world.sends()
+    assert (world.state(order_id), world.adapter.queries) == ("NEW", 0), "it works, by the list"
+    world.adapter.open = []
+    await world.router.cancel("desk", order_id)
+    await world.sends()
+    world.advance(60_000)
+    await world.link.reconciler.resolve()
+    await world.sends()
+    assert world.state(order_id) == "CANCELED", "gone from the list, late enough"
+    world.close()
+
+
+async def test_a_fill_that_names_something_unknown_does_not_close_a_gap_that_stands():
+    world = World()
+    await world.connect()
+    session = world.link.session
+    session.caught_up("main", session.gaps)
+    session.gap_opened("the line is cut")
+    session._caught_up.add("main")  # the query of an earlier run
+    session.filled(world.fill(0, "x1", "1", instrument="NOSUCH"))
+    assert session.is_gap_open
+    session.gap_closed()
+    session.filled(world.fill(0, "x2", "1", instrument="NOSUCH"))
+    assert session.gaps == 2 and not session.is_gap_open
     world.close()
 
 

@@ -106,3 +106,20 @@ def test_the_manifest_shows_in_the_row():
     plugins.add("p", plugin())
     plugins.create_adapter("sim", "v", {}, {})
     assert plugins.rows[0].capabilities["venue"] == "sim"
+
+
+def test_what_nobody_configured_waits_until_the_list_is_wanted():
+    points = [Point("a", plugin(name="a")), Point("b", plugin(name="b")), Point("c", ImportError())]
+    plugins = Plugins.discover(points, wanted={"b"})
+    assert plugins.names() == ["b"]
+    plugins.load_rest()
+    assert [(row.name, row.state) for row in plugins.rows] == [
+        ("a", "loaded"),
+        ("b", "loaded"),
+        ("c", "refused"),
+    ]
+
+
+def test_an_adapter_under_another_name_than_its_entry_point_is_found_all_the_same():
+    points = [Point("a", plugin(name="x")), Point("b", plugin(name="y"))]
+    assert "y" in Plugins.discover(points, wanted={"y"}).names()
