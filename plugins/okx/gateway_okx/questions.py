@@ -157,12 +157,12 @@ class Questions:
         for kind in self._kinds:
             query = {"instType": kind, **begin}
             rows += await self._rest.pages(place, query, FillRow, attrgetter("bill_id"))
+        rows.sort(key=_age)
         await self._find_parents(rows)
-        reports = [
+        return [
             translate.fill_report(self._account, row, self._known.parent_of(row.order_id))
             for row in rows
         ]
-        return sorted(reports, key=attrgetter("venue_time_ns"))
 
     async def fills_of(self, order: OrderReport) -> list[FillReport]:
         """Of one order of the last days."""
@@ -170,6 +170,7 @@ class Questions:
             return []
         query = {"instId": order.instrument, "ordId": order.venue_order_id}
         rows = await self._rest.pages("trade/fills", query, FillRow, attrgetter("bill_id"))
+        rows.sort(key=_age)
         return [translate.fill_report(self._account, row, order.client_order_id) for row in rows]
 
     async def _find_parents(self, rows: list[FillRow]) -> None:
@@ -200,8 +201,8 @@ class Questions:
         place = "account/bills" if is_recent else "account/bills-archive"
         begin = {"begin": str(since_ns // 1_000_000)} if since_ns else {}
         rows = await self._rest.pages(place, {"type": "8", **begin}, BillRow, attrgetter("bill_id"))
-        reports = [translate.funding_report(self._account, row) for row in rows]
-        return sorted(reports, key=attrgetter("venue_time_ns"))
+        rows.sort(key=_age)
+        return [translate.funding_report(self._account, row) for row in rows]
 
     async def borrow_interest(self, since_ns: int) -> list[BorrowReport]:
         """Paged by time: rows of the same millisecond at the edge of a page are asked again."""
@@ -230,6 +231,14 @@ class Questions:
         if len(rows) != 1:
             raise VenueProtocolError(f"okx account/balance: {len(rows)} rows")
         return translate.balance_reports(self._account, rows[0])
+
+
+def _age(row: FillRow | BillRow) -> tuple[int, int]:
+    """Oldest first. Pages are newest first, so rows of one millisecond are told apart by the
+    bill, whose numbers only grow."""
+    if not row.bill_id.isdigit():
+        raise VenueProtocolError(f"okx: billId {row.bill_id[:40]!r} is no number")
+    return translate.time_ns(row.time_ms, "ts"), int(row.bill_id)
 
 
 def _newest_of(rows: list[OrderRow], client_id: str) -> OrderRow | None:
