@@ -220,6 +220,25 @@ async def test_a_stop_that_is_already_passed_is_refused_and_does_not_wait(direct
         assert made.simulator.algos.orders == {}
 
 
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"type": "stop_limit", "trigger_price": "51000", "time_in_force": "ioc"},
+        {"type": "stop_limit", "trigger_price": "51000", "time_in_force": "fok"},
+        {"instrument": "BTC-USDT.okx", "side": "sell", "quantity": "0.5", "is_reduce_only": True},
+    ],
+)
+async def test_an_order_is_not_sent_without_one_of_its_terms(terms, directory):
+    async with desk(directory) as made:
+        spot = {"instrument": "BTC-USDT.okx", "type": "market", "time_in_force": "ioc"}
+        await made.reaches(await made.submit(price="", quantity="1", **spot), "FILLED")
+        sent = len(made.simulator.rest.requests)
+        order_id = await made.submit(price="51000", **terms)
+        assert "OKX" in (await made.reaches(order_id, "CANCELED"))["reason_text"]
+        places = [place for place, _ in made.simulator.rest.requests[sent:]]
+        assert not [place for place in places if place.startswith("POST")]
+
+
 async def test_maintenance_stops_new_orders_until_it_is_over(directory):
     async with desk(directory) as made:
         order_id = await made.submit()

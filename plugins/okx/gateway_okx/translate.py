@@ -58,6 +58,7 @@ __all__ = [
     "own_id",
     "position_reports",
     "time_ns",
+    "unsendable",
 ]
 
 Body = dict[str, Any]
@@ -209,6 +210,20 @@ def instrument(venue: str, row: InstrumentRow) -> Instrument:
 def is_algo(order: OrderRequest) -> bool:
     """Waits outside the book for its trigger; another endpoint with other ids."""
     return order.type in ("stop", "stop_limit")
+
+
+def unsendable(order: OrderRequest, *, kind: str) -> str:
+    """Why OKX has no such order, or "". What it cannot be told must not be dropped silently: an
+    order without one of its terms is another order."""
+    if order.time_in_force == "fok" and order.type in ("market", "stop"):
+        return "OKX has no market order that is FOK"
+    if order.type == "stop_limit" and order.time_in_force != "gtc":
+        return "OKX's stop-limit rests when it has triggered: GTC alone"
+    if order.is_post_only and is_algo(order):
+        return "OKX has no stop that is post-only"
+    if order.is_reduce_only and kind not in ("SWAP", "FUTURES"):
+        return f"OKX has no reduce-only for {kind}"
+    return ""
 
 
 def order_body(order: OrderRequest, *, kind: str, trade_mode: str) -> Body:
