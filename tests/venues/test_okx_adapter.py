@@ -394,3 +394,28 @@ async def test_orders_of_an_earlier_process_are_found_by_search(directory):
             second.judge_all()
         finally:
             await second.close()
+
+
+async def test_the_fill_of_a_stop_is_ours_though_the_algo_history_lags(directory):
+    """The gateway was down when the stop fired, and its history has not caught up."""
+    async with simulated() as simulator:
+        first = Desk(directory, simulator, "net")
+        await first.start()
+        stop = await first.submit(type="stop", price="", trigger_price="51000")
+        await first.reaches(stop, "UNTRIGGERED")
+        await first.close()
+        simulator.quote(SWAP, "51000", "51100")
+        simulator.venue.trade(SWAP, "51000", "0.01", "buy")
+        nothing = '{"code":"0","msg":"","data":[]}'
+        history = "GET trade/orders-algo-history"
+        simulator.faults.add(history, "error", count=None, status=200, body=nothing)
+        name = first.client_id(stop)
+        second = Desk(directory, simulator, "net")
+        try:
+            await second.start()
+            await second.reaches(stop, "FILLED")
+            fills = await second.adapter.fills("net", 0)
+            assert [fill.client_order_id for fill in fills] == [name]
+            assert second.position() == 2
+        finally:
+            await second.close()

@@ -16,7 +16,7 @@ from gateway_okx.known_orders import KnownOrders
 from gateway_okx.questions import Questions
 from gateway_okx.rest import read_rows
 
-from gateway.api import VenueProtocolError
+from gateway.api import VenueError, VenueProtocolError, VenueRejected, VenueUnavailable
 
 PAYLOADS = Path(__file__).parent / "payloads"
 NOW_MS = 1_795_261_200_000
@@ -66,3 +66,59 @@ def test_a_bill_without_a_number_is_named() -> None:
     asked = questions(Pages(bills_archive=[row_of("bills", billId="first")]))
     with pytest.raises(VenueProtocolError, match="billId 'first'"):
         asyncio.run(asked.funding(0))
+
+
+RECENT = {"ts": str(NOW_MS - 1_000), "clOrdId": "", "ordId": "11"}
+OLD = {"ts": str(NOW_MS - 7_200_000), "clOrdId": "", "ordId": "11"}
+
+
+def order_row(**changes: str) -> dict[str, Any]:
+    return row_of("order_push", ordId="11", clOrdId="", **changes)
+
+
+def test_the_order_itself_names_its_parent_while_the_algo_history_lags() -> None:
+    child = order_row(algoId="7", algoClOrdId="g7")
+    pages = Pages(
+        fills_history=[row_of("fills_history", **RECENT)], orders_algo_history=[], order=[child]
+    )
+    (fill,) = asyncio.run(questions(pages).fills(0))
+    assert fill.client_order_id == "g7"
+
+
+@pytest.mark.parametrize("algo_id", ["", "7"])
+def test_a_fill_is_foreign_once_its_order_says_so_and_is_not_asked_for_again(algo_id: str) -> None:
+    child = order_row(algoId=algo_id, algoClOrdId="")
+    pages = Pages(fills_history=[row_of("fills_history", **RECENT)], order=[child])
+    asked = questions(pages)
+    for _ in range(2):
+        (fill,) = asyncio.run(asked.fills(0))
+        assert fill.client_order_id == ""
+    assert [place for place, _ in pages.asked].count("trade/order") == 1
+
+
+@pytest.mark.parametrize(
+    "error", [VenueRejected("51603", "Order does not exist"), VenueUnavailable("timeout")]
+)
+def test_a_fill_is_not_told_while_nobody_says_whose_it_is(error: VenueError) -> None:
+    pages = Pages(fills_history=[row_of("fills_history", **RECENT)], order=error)
+    asked = questions(pages)
+    with pytest.raises(VenueUnavailable):
+        asyncio.run(asked.fills(0))
+    pages.rows["order"] = [order_row(algoId="7", algoClOrdId="g7")]
+    (fill,) = asyncio.run(asked.fills(0))
+    assert fill.client_order_id == "g7", "a question that failed is no answer"
+
+
+def test_the_answer_about_another_order_names_no_parent() -> None:
+    other = order_row(algoId="7", algoClOrdId="g7") | {"ordId": "12"}
+    pages = Pages(fills_history=[row_of("fills_history", **RECENT)], order=[other])
+    with pytest.raises(VenueProtocolError, match="not the order 11"):
+        asyncio.run(questions(pages).fills(0))
+
+
+def test_parents_of_a_past_fill_are_found_in_the_history_without_a_question_each() -> None:
+    parent = row_of("algo_push", algoClOrdId="g7", state="effective") | {"ordIdList": ["11"]}
+    pages = Pages(fills_history=[row_of("fills_history", **OLD)], orders_algo_history=[parent])
+    (fill,) = asyncio.run(questions(pages).fills(0))
+    assert fill.client_order_id == "g7"
+    assert "trade/order" not in [place for place, _ in pages.asked]
