@@ -72,6 +72,13 @@ class Questions:
     async def order(self, client_id: str) -> OrderReport | None:
         """By our id. The instrument is part of OKX's question, so an order of an earlier process
         is searched for."""
+        report = await self._order(client_id)
+        known = self._known.get(client_id)
+        if report is not None and known is not None and report.state in ("filled", "canceled"):
+            self._known.end_unless_awaited(known)
+        return report
+
+    async def _order(self, client_id: str) -> OrderReport | None:
         known = self._known.get(client_id)
         if client_id.startswith("#"):  # a person's order without a client id: see key_of
             ids = {"instId": known.symbol, "ordId": client_id[1:]} if known else {}
@@ -151,7 +158,11 @@ class Questions:
     def _note(self, row: AlgoRow) -> None:
         child_id = row.child_ids[0] if row.child_ids else ""
         key = key_of(row.client_id, row.algo_id)
-        self._known.note(key, row.symbol, is_algo=True, algo_id=row.algo_id, child_id=child_id)
+        known = self._known.note(
+            key, row.symbol, is_algo=True, algo_id=row.algo_id, child_id=child_id
+        )
+        if translate.is_done(row, is_ours=bool(known.order_id)):
+            self._known.end_unless_awaited(known)
 
     # Facts of the account.
 

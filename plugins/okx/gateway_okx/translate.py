@@ -51,6 +51,7 @@ __all__ = [
     "funding_report",
     "instrument",
     "is_algo",
+    "is_done",
     "leg_of",
     "number",
     "order_body",
@@ -331,6 +332,14 @@ def algo_report(account: str, row: AlgoRow) -> OrderReport:
         reason=f"failCode {row.fail_code}" if row.fail_code not in ("", "0") else "",
         venue_time_ns=time_ns(row.updated_ms or row.created_ms, "uTime"),
     )
+
+
+def is_done(row: AlgoRow, *, is_ours: bool) -> bool:
+    """Whether nothing more comes of it. Of ours that became a plain order the end of that is ours;
+    what a person's became is followed under the plain order's own id."""
+    if row.state in ("canceled", "order_failed"):
+        return True
+    return row.state == "effective" and not is_ours
 
 
 def _paid(fee: str) -> str:

@@ -122,3 +122,14 @@ def test_parents_of_a_past_fill_are_found_in_the_history_without_a_question_each
     (fill,) = asyncio.run(questions(pages).fills(0))
     assert fill.client_order_id == "g7"
     assert "trade/order" not in [place for place, _ in pages.asked]
+
+
+@pytest.mark.parametrize("state", ["effective", "canceled", "order_failed"])
+def test_algo_orders_that_are_over_are_done_and_waiting_ones_are_not(state: str) -> None:
+    known = KnownOrders()
+    over = row_of("algo_push", algoId="7", algoClOrdId="g7", state=state) | {"ordIdList": []}
+    waiting = row_of("algo_push", algoId="8", algoClOrdId="g8", state="live") | {"ordIdList": []}
+    asked = questions(Pages(orders_algo_pending=[over, waiting]), known)
+    asyncio.run(asked.open_orders())
+    ends = {name: order.is_ended for name in ("g7", "g8") if (order := known.get(name))}
+    assert ends == {"g7": True, "g8": False}
