@@ -1,12 +1,15 @@
 """The adapter of OKX against the simulated venue, under the real runtime."""
 
 import asyncio
+import gc
 import shutil
 import tempfile
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
+from gateway_okx.rows import Frame
 from gateway_paper.venue.exact import money_text
 from okx_desk import SWAP, Desk, adapter_of, desk, eventually, simulated
 
@@ -220,6 +223,25 @@ async def test_a_stop_that_is_already_passed_is_refused_and_does_not_wait(direct
         assert made.simulator.algos.orders == {}
 
 
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"type": "stop_limit", "trigger_price": "51000", "time_in_force": "ioc"},
+        {"type": "stop_limit", "trigger_price": "51000", "time_in_force": "fok"},
+        {"instrument": "BTC-USDT.okx", "side": "sell", "quantity": "0.5", "is_reduce_only": True},
+    ],
+)
+async def test_an_order_is_not_sent_without_one_of_its_terms(terms, directory):
+    async with desk(directory) as made:
+        spot = {"instrument": "BTC-USDT.okx", "type": "market", "time_in_force": "ioc"}
+        await made.reaches(await made.submit(price="", quantity="1", **spot), "FILLED")
+        sent = len(made.simulator.rest.requests)
+        order_id = await made.submit(price="51000", **terms)
+        assert "OKX" in (await made.reaches(order_id, "CANCELED"))["reason_text"]
+        places = [place for place, _ in made.simulator.rest.requests[sent:]]
+        assert not [place for place in places if place.startswith("POST")]
+
+
 async def test_maintenance_stops_new_orders_until_it_is_over(directory):
     async with desk(directory) as made:
         order_id = await made.submit()
@@ -329,6 +351,50 @@ async def test_a_connect_that_is_given_up_leaves_nothing_behind():
         await eventually(lambda: not simulator.sockets.connections, "the end of the sockets")
 
 
+async def test_a_question_that_is_canceled_before_its_first_step_leaves_no_warning():
+    """Its coroutine would be reported as never awaited, and warnings are errors."""
+    async with simulated() as simulator:
+        adapter, told = adapter_of(simulator), []
+
+        class Port:
+            def __getattr__(self, name):
+                return lambda *values, **named: told.append(name)
+
+        await adapter.connect(Port())
+        frame = {
+            "arg": {"channel": "balance_and_position"},
+            "data": [{"eventType": "funding_fee"}],
+        }
+        adapter._on_rows(msgspec.json.decode(msgspec.json.encode(frame), type=Frame))
+        (task,) = adapter._tasks
+        task.cancel()
+        await adapter.close()
+        assert task.cancelled()
+        gc.collect()
+        assert "funded" not in told
+
+
+@pytest.mark.parametrize("step", ["GET public/time", "GET account/config", "CONNECT business"])
+async def test_a_connect_that_is_canceled_closes_everything(step):
+    async with simulated() as simulator:
+        adapter = adapter_of(simulator, timeout_ms=5_000)
+
+        class Port:
+            def __getattr__(self, name):
+                return lambda *values, **named: None
+
+        simulator.faults.add(step, "silent", count=None)
+        connecting = asyncio.create_task(adapter.connect(Port()))
+        await eventually(lambda: simulator.faults.log, "the step")
+        connecting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await connecting
+        await eventually(lambda: not simulator.sockets.connections, "the end of the sockets")
+        row = adapter._rest._pool.row()
+        assert (row["idle"], row["busy"]) == (0, 0)
+        assert not adapter._tasks
+
+
 async def test_a_refused_clock_is_measured_again(directory):
     async with desk(directory) as made:
         made.simulator.skew_ns = 45 * 1_000_000_000
@@ -373,5 +439,30 @@ async def test_orders_of_an_earlier_process_are_found_by_search(directory):
             await second.reaches(resting, "CANCELED")
             await second.reaches(stop, "CANCELED")
             second.judge_all()
+        finally:
+            await second.close()
+
+
+async def test_the_fill_of_a_stop_is_ours_though_the_algo_history_lags(directory):
+    """The gateway was down when the stop fired, and its history has not caught up."""
+    async with simulated() as simulator:
+        first = Desk(directory, simulator, "net")
+        await first.start()
+        stop = await first.submit(type="stop", price="", trigger_price="51000")
+        await first.reaches(stop, "UNTRIGGERED")
+        await first.close()
+        simulator.quote(SWAP, "51000", "51100")
+        simulator.venue.trade(SWAP, "51000", "0.01", "buy")
+        nothing = '{"code":"0","msg":"","data":[]}'
+        history = "GET trade/orders-algo-history"
+        simulator.faults.add(history, "error", count=None, status=200, body=nothing)
+        name = first.client_id(stop)
+        second = Desk(directory, simulator, "net")
+        try:
+            await second.start()
+            await second.reaches(stop, "FILLED")
+            fills = await second.adapter.fills("net", 0)
+            assert [fill.client_order_id for fill in fills] == [name]
+            assert second.position() == 2
         finally:
             await second.close()

@@ -4,8 +4,9 @@ import re
 from pathlib import Path
 
 import msgspec
+import pytest
 import tomli
-from gateway_okx import gateway_create_adapter
+from gateway_okx import errors, gateway_create_adapter
 from gateway_okx.limits import RATE_LIMITS
 from gateway_okx.settings import OkxSettings
 
@@ -37,3 +38,16 @@ def test_the_example_and_the_page_name_every_setting():
 def test_every_limit_of_the_manifest_has_a_name_of_its_own():
     names = [limit.name for limit in RATE_LIMITS]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("name", ["trade_mode", "order_entry"])
+def test_a_word_that_a_setting_does_not_know_is_refused_by_name(name):
+    with pytest.raises(ValueError, match=name):
+        OkxSettings.read({"account": "main", name: "both"})
+
+
+def test_every_code_with_a_verdict_of_its_own_stands_on_the_page():
+    page = (ROOT / "docs/reference/venues/okx.md").read_text()
+    codes = {code for _, code in (*errors._VERDICTS, *errors._REASONS)}
+    # 0 is no refusal; 51000 has a verdict of its own for algo orders alone, and it is the plain no.
+    assert sorted(code for code in codes - {"0", "51000"} if code not in page) == []

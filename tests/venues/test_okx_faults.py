@@ -1,7 +1,6 @@
 """Every way a request to OKX can go wrong, in every phase: nothing is doubled and nothing is lost,
 judged by the simulated venue's own book."""
 
-import asyncio
 import shutil
 import tempfile
 from pathlib import Path
@@ -26,11 +25,13 @@ def directory():
 
 async def before_send(made):
     await made.line.stop()
+    made.struck = lambda: made.requests_counted("not_sent")
     return made.line.start
 
 
 async def mid_send(made):
     made.line.request_bytes = 200
+    made.struck = lambda: made.requests_counted("unknown")
 
 
 async def after_send(made):
@@ -131,10 +132,12 @@ PHASES = [
 
 
 async def under(made, phase, act):
-    """Do `act` while `phase` goes wrong, then let the line be good again."""
+    """Do `act` while `phase` goes wrong, and let the line be good again once it has gone wrong."""
+    made.struck = lambda: len(made.simulator.faults.log)
     mend = await phase(made)
+    before = made.struck()
     await act()
-    await asyncio.sleep(0.05)
+    await eventually(lambda: made.struck() > before, f"the fault {phase.__name__}")
     if mend is not None:
         await mend()
 

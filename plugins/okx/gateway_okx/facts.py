@@ -121,7 +121,7 @@ class Facts:
         )
         if not known.order_id:
             self._tell("order_seen", report)
-            if report.state == "canceled":
+            if translate.is_done(row, is_ours=False):
                 self._known.end(known)
         elif row.state == "live":
             known.awaited = "" if known.awaited == "new" else known.awaited

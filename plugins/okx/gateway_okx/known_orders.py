@@ -9,6 +9,7 @@ __all__ = ["KnownOrder", "KnownOrders", "key_of"]
 
 _ENDED_MAX = 20_000
 _CHILDREN_MAX = 20_000
+_FOREIGN_MAX = 20_000
 
 
 def key_of(client_id: str, venue_id: str) -> str:
@@ -39,6 +40,11 @@ class KnownOrders:
         self._orders: dict[str, KnownOrder] = {}
         self._children: dict[str, str] = {}
         self._ended: dict[str, None] = {}
+        self._foreign: dict[str, None] = {}  # not sent by this process, and not known to have ended
+
+    @property
+    def size(self) -> int:
+        return len(self._orders)
 
     def note(
         self,
@@ -61,6 +67,11 @@ class KnownOrders:
             order.child_id = child_id
             self._children[child_id] = client_id
             _trim(self._children, _CHILDREN_MAX)
+        if order.order_id:
+            self._foreign.pop(client_id, None)
+        elif not order.is_ended:
+            self._foreign.setdefault(client_id)
+            self._forget_beyond(_FOREIGN_MAX, self._foreign)
         return order
 
     def get(self, client_id: str) -> KnownOrder | None:
@@ -75,11 +86,20 @@ class KnownOrders:
         """It may still be asked about; the oldest ended ones are forgotten."""
         order.is_ended = True
         order.awaited = ""
+        self._foreign.pop(order.client_id, None)
         self._ended.pop(order.client_id, None)
         self._ended[order.client_id] = None
-        while len(self._ended) > _ENDED_MAX:
-            oldest = next(iter(self._ended))
-            del self._ended[oldest]
+        self._forget_beyond(_ENDED_MAX, self._ended)
+
+    def end_unless_awaited(self, order: KnownOrder) -> None:
+        """For an end that an answer told: the outcome of a request on its way stays open."""
+        if not order.awaited:
+            self.end(order)
+
+    def _forget_beyond(self, size_max: int, keys: dict[str, None]) -> None:
+        while len(keys) > size_max:
+            oldest = next(iter(keys))
+            del keys[oldest]
             self._orders.pop(oldest, None)
 
 

@@ -71,8 +71,10 @@ class OrderEntry:
                 client_id, order.instrument, order_id=order.order_id, is_algo=is_algo
             )
             known.awaited = "new"
-            if order.type == "market" and order.time_in_force == "fok":
-                self._tell("not_sent", order.order_id, "OKX has no market order that is FOK")
+            reason = translate.unsendable(order, kind=self._kind_of(order.instrument))
+            if reason:
+                self._end(client_id)
+                self._tell("not_sent", order.order_id, reason)
             elif is_algo:
                 calls.append(self._submit_algo(order))
             else:

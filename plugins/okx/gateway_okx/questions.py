@@ -17,6 +17,7 @@ from gateway.api import (
     PositionReport,
     VenueProtocolError,
     VenueRejected,
+    VenueUnavailable,
 )
 from gateway_okx import translate
 from gateway_okx.errors import verdict_of
@@ -41,6 +42,9 @@ _DAY_NS = 86_400_000_000_000
 _RECENT_FILLS_NS = 2 * _DAY_NS
 _RECENT_BILLS_NS = 6 * _DAY_NS
 _FOREIGN_MAX = 10_000
+# A fill of longer ago has its algo order in the history, if it has one; of a younger one the order
+# itself is asked. One question for each order of a long past would take an hour.
+_HISTORY_LAG_NS = 3_600_000_000_000
 
 
 class Questions:
@@ -59,13 +63,22 @@ class Questions:
         self._account = account
         self._kinds = kinds
         self._counters = counters
-        self._foreign: dict[str, None] = {}  # order ids that no algo order of ours stands behind
+        self._foreign: dict[
+            str, None
+        ] = {}  # order ids that no algo order with a client id stands behind
 
     # Orders.
 
     async def order(self, client_id: str) -> OrderReport | None:
         """By our id. The instrument is part of OKX's question, so an order of an earlier process
         is searched for."""
+        report = await self._order(client_id)
+        known = self._known.get(client_id)
+        if report is not None and known is not None and report.state in ("filled", "canceled"):
+            self._known.end_unless_awaited(known)
+        return report
+
+    async def _order(self, client_id: str) -> OrderReport | None:
         known = self._known.get(client_id)
         if client_id.startswith("#"):  # a person's order without a client id: see key_of
             ids = {"instId": known.symbol, "ordId": client_id[1:]} if known else {}
@@ -145,7 +158,11 @@ class Questions:
     def _note(self, row: AlgoRow) -> None:
         child_id = row.child_ids[0] if row.child_ids else ""
         key = key_of(row.client_id, row.algo_id)
-        self._known.note(key, row.symbol, is_algo=True, algo_id=row.algo_id, child_id=child_id)
+        known = self._known.note(
+            key, row.symbol, is_algo=True, algo_id=row.algo_id, child_id=child_id
+        )
+        if translate.is_done(row, is_ours=bool(known.order_id)):
+            self._known.end_unless_awaited(known)
 
     # Facts of the account.
 
@@ -157,12 +174,12 @@ class Questions:
         for kind in self._kinds:
             query = {"instType": kind, **begin}
             rows += await self._rest.pages(place, query, FillRow, attrgetter("bill_id"))
+        rows.sort(key=_age)
         await self._find_parents(rows)
-        reports = [
+        return [
             translate.fill_report(self._account, row, self._known.parent_of(row.order_id))
             for row in rows
         ]
-        return sorted(reports, key=attrgetter("venue_time_ns"))
 
     async def fills_of(self, order: OrderReport) -> list[FillReport]:
         """Of one order of the last days."""
@@ -170,38 +187,61 @@ class Questions:
             return []
         query = {"instId": order.instrument, "ordId": order.venue_order_id}
         rows = await self._rest.pages("trade/fills", query, FillRow, attrgetter("bill_id"))
+        rows.sort(key=_age)
         return [translate.fill_report(self._account, row, order.client_order_id) for row in rows]
 
     async def _find_parents(self, rows: list[FillRow]) -> None:
-        """Fills of a triggered order carry no client id: the algo history knows whose they are."""
-        orphans = {
-            row.order_id
-            for row in rows
-            if not row.client_id
-            and not self._known.parent_of(row.order_id)
-            and row.order_id not in self._foreign
-        }
-        if not orphans:
-            return
+        """Fills of a triggered order carry no client id. Raises VenueError when it cannot be told
+        whose one is: a fill in doubt must not be booked to nobody's order."""
+        newest: dict[str, FillRow] = {}
+        for row in rows:
+            is_told = row.client_id or self._known.parent_of(row.order_id)
+            if not is_told and row.order_id not in self._foreign:
+                newest[row.order_id] = row
+        past_ns = self._rest.clock.now_ns() - _HISTORY_LAG_NS
+        if any(translate.time_ns(row.time_ms, "ts") < past_ns for row in newest.values()):
+            await self._note_algo_history()
+        for order_id, row in newest.items():
+            if self._known.parent_of(order_id):
+                continue
+            if translate.time_ns(row.time_ms, "ts") >= past_ns:
+                await self._find_parent(row)
+            if not self._known.parent_of(order_id):
+                self._foreign[order_id] = None
+        while len(self._foreign) > _FOREIGN_MAX:
+            del self._foreign[next(iter(self._foreign))]
+
+    async def _find_parent(self, fill: FillRow) -> None:
+        """The order itself names the algo order it came from; the history may not have it yet."""
+        query = {"instId": fill.symbol, "ordId": fill.order_id}
+        try:
+            rows = await self._rest.get("trade/order", query, OrderRow)
+        except VenueRejected as error:
+            raise VenueUnavailable(f"okx: whose fill of {fill.order_id} is: {error}") from error
+        if [row.order_id for row in rows] != [fill.order_id]:
+            raise VenueProtocolError(f"okx trade/order: not the order {fill.order_id}")
+        row = rows[0]
+        if row.algo_id or row.algo_client_id:
+            key = key_of(row.algo_client_id, row.algo_id)
+            self._known.note(
+                key, row.symbol, is_algo=True, algo_id=row.algo_id, child_id=row.order_id
+            )
+
+    async def _note_algo_history(self) -> None:
         for kind in _ALGO_KINDS:
             query = {"ordType": kind, "state": "effective"}
             for row in await self._rest.pages(
                 "trade/orders-algo-history", query, AlgoRow, attrgetter("algo_id")
             ):
                 self._note(row)
-        for order_id in orphans:
-            if not self._known.parent_of(order_id):
-                self._foreign[order_id] = None
-        while len(self._foreign) > _FOREIGN_MAX:
-            del self._foreign[next(iter(self._foreign))]
 
     async def funding(self, since_ns: int) -> list[FundingReport]:
         is_recent = since_ns > self._rest.clock.now_ns() - _RECENT_BILLS_NS
         place = "account/bills" if is_recent else "account/bills-archive"
         begin = {"begin": str(since_ns // 1_000_000)} if since_ns else {}
         rows = await self._rest.pages(place, {"type": "8", **begin}, BillRow, attrgetter("bill_id"))
-        reports = [translate.funding_report(self._account, row) for row in rows]
-        return sorted(reports, key=attrgetter("venue_time_ns"))
+        rows.sort(key=_age)
+        return [translate.funding_report(self._account, row) for row in rows]
 
     async def borrow_interest(self, since_ns: int) -> list[BorrowReport]:
         """Paged by time: rows of the same millisecond at the edge of a page are asked again."""
@@ -230,6 +270,14 @@ class Questions:
         if len(rows) != 1:
             raise VenueProtocolError(f"okx account/balance: {len(rows)} rows")
         return translate.balance_reports(self._account, rows[0])
+
+
+def _age(row: FillRow | BillRow) -> tuple[int, int]:
+    """Oldest first. Pages are newest first, so rows of one millisecond are told apart by the
+    bill, whose numbers only grow."""
+    if not row.bill_id.isdigit():
+        raise VenueProtocolError(f"okx: billId {row.bill_id[:40]!r} is no number")
+    return translate.time_ns(row.time_ms, "ts"), int(row.bill_id)
 
 
 def _newest_of(rows: list[OrderRow], client_id: str) -> OrderRow | None:

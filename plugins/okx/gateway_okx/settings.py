@@ -20,12 +20,12 @@ class OkxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     url: str = "https://www.okx.com"  # EEA: https://eea.okx.com, US: https://us.okx.com
     socket_url: str = "wss://ws.okx.com:8443/ws/v5"  # demo: wspap.okx.com:8443
     is_demo: bool = False
-    trade_mode: str = "cross"  # margin mode of swaps: cross | isolated
+    trade_mode: Literal["cross", "isolated"] = "cross"  # margin mode of swaps
     kinds: tuple[KindName, ...] = ("SPOT", "SWAP")
     option_families: tuple[str, ...] = ()  # needed for OPTION, e.g. "BTC-USD"
     instruments: tuple[str, ...] = ()  # OKX's spelling; none = all of the kinds
     has_marks: bool = True
-    order_entry: str = "rest"  # rest | socket
+    order_entry: Literal["rest", "socket"] = "rest"
     timeout_ms: int = 3_000
     acceptance_window_ms: int = 5_000
     history_days: int = 90  # how far back a first start asks for fills, funding and interest
@@ -42,10 +42,6 @@ class OkxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             raise ValueError("url: an http(s) address is needed")
         if not terms.socket_url.startswith(("ws://", "wss://")):
             raise ValueError("socket_url: a ws(s) address is needed")
-        if terms.trade_mode not in ("cross", "isolated"):
-            raise ValueError("trade_mode: cross or isolated")
-        if terms.order_entry not in ("rest", "socket"):
-            raise ValueError("order_entry: rest or socket")
         if not 0 < terms.silence_max_s < 30:
             raise ValueError("silence_max_s: above 0 and below 30")
         if not terms.kinds:

@@ -51,6 +51,7 @@ __all__ = [
     "funding_report",
     "instrument",
     "is_algo",
+    "is_done",
     "leg_of",
     "number",
     "order_body",
@@ -58,6 +59,7 @@ __all__ = [
     "own_id",
     "position_reports",
     "time_ns",
+    "unsendable",
 ]
 
 Body = dict[str, Any]
@@ -211,6 +213,20 @@ def is_algo(order: OrderRequest) -> bool:
     return order.type in ("stop", "stop_limit")
 
 
+def unsendable(order: OrderRequest, *, kind: str) -> str:
+    """Why OKX has no such order, or "". What it cannot be told must not be dropped silently: an
+    order without one of its terms is another order."""
+    if order.time_in_force == "fok" and order.type in ("market", "stop"):
+        return "OKX has no market order that is FOK"
+    if order.type == "stop_limit" and order.time_in_force != "gtc":
+        return "OKX's stop-limit rests when it has triggered: GTC alone"
+    if order.is_post_only and is_algo(order):
+        return "OKX has no stop that is post-only"
+    if order.is_reduce_only and kind not in ("SWAP", "FUTURES"):
+        return f"OKX has no reduce-only for {kind}"
+    return ""
+
+
 def order_body(order: OrderRequest, *, kind: str, trade_mode: str) -> Body:
     """A plain new order. A market order with a worst price is an IOC limit at that price."""
     body = _head(order, kind=kind, trade_mode=trade_mode)
@@ -316,6 +332,14 @@ def algo_report(account: str, row: AlgoRow) -> OrderReport:
         reason=f"failCode {row.fail_code}" if row.fail_code not in ("", "0") else "",
         venue_time_ns=time_ns(row.updated_ms or row.created_ms, "uTime"),
     )
+
+
+def is_done(row: AlgoRow, *, is_ours: bool) -> bool:
+    """Whether nothing more comes of it. Of ours that became a plain order the end of that is ours;
+    what a person's became is followed under the plain order's own id."""
+    if row.state in ("canceled", "order_failed"):
+        return True
+    return row.state == "effective" and not is_ours
 
 
 def _paid(fee: str) -> str:

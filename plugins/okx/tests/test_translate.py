@@ -110,6 +110,30 @@ def test_a_stop_is_the_stop_loss_of_a_conditional_order() -> None:
     assert (spot["tgtCcy"], spot["tdMode"]) == ("base_ccy", "cash")
 
 
+@pytest.mark.parametrize(
+    ("kind", "changes", "reason"),
+    [
+        ("SWAP", {"type": "market", "time_in_force": "fok"}, "FOK"),
+        ("SWAP", {"type": "stop", "time_in_force": "fok"}, "FOK"),
+        ("SWAP", {"type": "stop_limit", "time_in_force": "ioc"}, "GTC alone"),
+        ("SWAP", {"type": "stop_limit", "time_in_force": "fok"}, "GTC alone"),
+        ("SWAP", {"type": "stop_limit", "is_post_only": True}, "post-only"),
+        ("SPOT", {"is_reduce_only": True}, "reduce-only for SPOT"),
+        ("OPTION", {"is_reduce_only": True}, "reduce-only for OPTION"),
+    ],
+)
+def test_an_order_that_okx_cannot_be_told_whole_is_not_sendable(
+    kind: str, changes: dict[str, Any], reason: str
+) -> None:
+    assert reason in translate.unsendable(order(**changes), kind=kind)
+
+
+@pytest.mark.parametrize("kind", ["SWAP", "FUTURES"])
+@pytest.mark.parametrize("type", ["market", "limit", "stop", "stop_limit"])
+def test_reductions_of_contracts_are_sendable_in_every_type(type: str, kind: str) -> None:
+    assert translate.unsendable(order(type=type, is_reduce_only=True), kind=kind) == ""
+
+
 def test_a_push_tells_the_order_and_its_last_fill() -> None:
     (row,) = rows("order_push", OrderRow)
     report = translate.order_report("main", row)
