@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from gateway_paper.adapter import PaperAdapter
 from paper_under_test import PaperVenue
 from planted_bugs import PLANTED
 
@@ -23,16 +24,29 @@ def impatience(monkeypatch):
         monkeypatch.setattr(module, "SECONDS_MAX", CAUGHT_WITHIN_SECONDS)
 
 
+class Venue(PaperVenue):
+    """Remembers the adapters it made, for some of them do not clean up after themselves."""
+
+    def __init__(self, kind):
+        self.adapter_class, self.made = kind, []
+
+    def adapter(self, url, **terms):
+        self.made.append(super().adapter(url, **terms))
+        return self.made[-1]
+
+
 async def is_caught(kind, number):
     """Whether the case fails by what it asserts; anything else is a fault of the test."""
-    venue = PaperVenue()
-    venue.adapter_class = kind
+    venue = Venue(kind)
     try:
         await run_case(CASES[number], venue)
     except (AssertionError, RAISES.get(kind.__name__, AssertionError)):
         return True
     except NotDeclared:
         pass
+    finally:
+        for adapter in venue.made:
+            await PaperAdapter.close(adapter)
     return False
 
 
