@@ -71,7 +71,7 @@ class UserEvents:
         # Orders the venue took by an answer and the stream has not told of.
         self._expected: dict[str, asyncio.TimerHandle] = {}
         # Events of orders nobody knows, while the venue is asked whose they are.
-        self._held: dict[int, list[OrderBody]] = {}
+        self._held: dict[tuple[str, int], list[OrderBody]] = {}
         self._payments_ms: list[int] = []
 
     def take(self, data: bytes) -> None:
@@ -127,21 +127,21 @@ class UserEvents:
             handle = self._announced.pop((body.symbol, body.trade_id), None)
             if handle is not None:
                 handle.cancel()
-        if body.order_id in self._held:
-            self._held[body.order_id].append(body)
+        if (body.symbol, body.order_id) in self._held:
+            self._held[body.symbol, body.order_id].append(body)
             return
         known = self._known(body)
-        if known is None and list(self._memory.waiting(body.symbol, body.side)):
+        if known is None and self._memory.waiting(body.symbol, body.side):
             # Perhaps a conditional order of ours has just become this one.
-            self._held[body.order_id] = [body]
+            self._held[body.symbol, body.order_id] = [body]
             self._later(self._resolve(body.order_id, body.symbol, body.side))
             return
         self._tell(body, known)
 
     def _known(self, body: OrderBody) -> KnownOrder | None:
-        known = self._memory.by_venue_id(body.order_id)
+        known = self._memory.by_venue_id(body.symbol, body.order_id)
         if known is None:
-            known = self._memory.by_client(body.client_order_id)
+            known = self._memory.by_client(body.client_order_id, body.symbol)
             if known is not None:
                 self._memory.link(known, body.order_id)
         return known
@@ -154,12 +154,17 @@ class UserEvents:
             self._hear(known)
         if body.execution in ("TRADE", "CALCULATED") and body.last_quantity.strip("0."):
             name = known.client_order_id if known else body.client_order_id
+            if self._memory.is_namesake(name, body.symbol):
+                name = ""  # somebody else's, under the name of an order of ours elsewhere
             settle = self._questions.settle(body.symbol)
             self._say("filled", translate.event_fill(self._account, body, name, settle))
             if known is not None and state == "filled":
                 known.is_done = True
             if state in ("new", "partially_filled", "filled"):
                 return
+        if known is None and self._memory.is_namesake(body.client_order_id, body.symbol):
+            log.warning("an order on %s has the name of ours on another symbol", body.symbol)
+            return
         if known is None or not known.order_id:
             name = known.client_order_id if known else ""
             self._say("order_seen", translate.event_report(self._account, body, name))
@@ -203,6 +208,9 @@ class UserEvents:
 
     def _algo(self, body: AlgoBody, time_ms: int) -> None:
         report = translate.algo_report(self._account, body, time_ms)
+        if self._memory.is_namesake(body.client_algo_id, body.symbol):
+            log.warning("an algo order on %s has the name of ours elsewhere", body.symbol)
+            return
         known = self._memory.by_client(body.client_algo_id)
         if known is None:
             known = self._memory.remember(
@@ -220,7 +228,7 @@ class UserEvents:
         known.is_done = body.status in ("CANCELED", "EXPIRED", "REJECTED")
         if body.actual_id:
             self._memory.link(known, int(body.actual_id))
-            self._release(int(body.actual_id))
+            self._release(body.symbol, int(body.actual_id))
         if known.order_id:
             self._algo_fact(body, known, translate.nanoseconds(time_ms))
         elif body.status in ("NEW", "CANCELED", "EXPIRED"):
@@ -250,13 +258,13 @@ class UserEvents:
             except VenueError as error:
                 log.warning("whose order %d is could not be asked: %s", order_id, error)
                 continue
-            self._release(order_id)
+            self._release(symbol, order_id)
             return
-        self._held.pop(order_id, None)
+        self._held.pop((symbol, order_id), None)
         self._on_gap(f"nobody knows whose order {order_id} is")
 
-    def _release(self, order_id: int) -> None:
-        for body in self._held.pop(order_id, ()):
+    def _release(self, symbol: str, order_id: int) -> None:
+        for body in self._held.pop((symbol, order_id), ()):
             try:
                 self._tell(body, self._known(body))
             except VenueProtocolError as error:

@@ -156,6 +156,9 @@ class Questions:
         await self._link_children([(row.symbol, row.order_id, row.client_order_id) for row in rows])
         reports = []
         for row in rows:
+            if self._memory.is_namesake(row.client_order_id, row.symbol):
+                log.warning("an order on %s has the name of ours on another symbol", row.symbol)
+                continue
             known = self._memory.by_client(row.client_order_id)
             try:
                 name = self.remember(row).client_order_id
@@ -183,7 +186,10 @@ class Questions:
             rows += await self._trades(symbol, since_ms, now_ms)
         rows.sort(key=lambda row: (row.time, row.id))
         names = await self._client_ids(rows)
-        return [translate.trade_fill(self._account, row, names[row.order_id]) for row in rows]
+        return [
+            translate.trade_fill(self._account, row, names[row.symbol, row.order_id])
+            for row in rows
+        ]
 
     async def funding(self, since_ns: int) -> list[FundingReport]:
         """Every funding payment since then, oldest first."""
@@ -216,8 +222,8 @@ class Questions:
 
     def remember(self, row: OrderRow) -> KnownOrder:
         """A row under the client id by which the gateway knows it."""
-        known = self._memory.by_venue_id(row.order_id) or self._memory.by_client(
-            row.client_order_id
+        known = self._memory.by_venue_id(row.symbol, row.order_id) or self._memory.by_client(
+            row.client_order_id, row.symbol
         )
         if known is not None and known.is_conditional:
             self._memory.link(known, row.order_id)
@@ -352,19 +358,19 @@ class Questions:
         rows = await self._rest.public("/fapi/v1/fundingRate", _RATES, terms, weight=0)
         return max(rows, key=lambda row: row.funding_time).funding_rate if rows else "0"
 
-    async def _client_ids(self, rows: Sequence[TradeRow]) -> dict[int, str]:
+    async def _client_ids(self, rows: Sequence[TradeRow]) -> dict[tuple[str, int], str]:
         """The client id behind each order of these trades, which do not carry it."""
-        wanted = {row.order_id: row.symbol for row in rows}
-        unknown = {n: s for n, s in wanted.items() if self._memory.by_venue_id(n) is None}
-        await self._link_children([(symbol, number, "") for number, symbol in unknown.items()])
+        wanted = {(row.symbol, row.order_id) for row in rows}
+        await self._link_children([(symbol, number, "") for symbol, number in sorted(wanted)])
         names = {}
-        for number, symbol in wanted.items():
-            known = self._memory.by_venue_id(number)
+        for symbol, number in sorted(wanted):
+            known = self._memory.by_venue_id(symbol, number)
             if known is None:
                 row = await self.order_by_number(symbol, number)
                 known = self.remember(row) if row is not None else None
             # Gone from the venue's memory: the fill still has its venue order id.
-            names[number] = known.client_order_id if known else ""
+            name = known.client_order_id if known else ""
+            names[symbol, number] = "" if self._memory.is_namesake(name, symbol) else name
         return names
 
     async def _link_children(self, orders: Iterable[tuple[str, int, str]]) -> None:
@@ -372,7 +378,8 @@ class Questions:
         strange = {
             symbol
             for symbol, number, name in orders
-            if self._memory.by_venue_id(number) is None and self._memory.by_client(name) is None
+            if self._memory.by_venue_id(symbol, number) is None
+            and self._memory.by_client(name, symbol) is None
         }
         for symbol in sorted(strange):
             terms = {"symbol": symbol, "limit": str(_PAGE)}

@@ -158,6 +158,23 @@ def test_a_conditional_order_leads_to_its_child() -> None:
     assert world.facts[1][1][0].client_order_id == "g001000020000012"
 
 
+def test_an_event_of_another_symbol_is_never_a_fact_of_our_order() -> None:
+    world = World()
+    ours = world.knows(is_ours=True, venue_order_id=8389765000000000002)
+    number = json.loads(text_of("order_trade_update_fill"))["o"]["i"]
+    world.memory.link(ours, number)
+    world.take("order_trade_update_fill", s="ETHUSDT", c="web_1")  # the same number
+    world.take("order_trade_update_fill", s="ETHUSDT", i=5, t=4010)  # the same name
+    world.take("order_trade_update_stp", s="ETHUSDT", i=6)
+    told = [values[0] for fact, values, _ in world.facts if fact == "filled"]
+    assert world.names() == ["filled", "filled"]
+    assert [(each.instrument, each.client_order_id) for each in told] == [
+        ("ETHUSDT", "web_1"),
+        ("ETHUSDT", ""),
+    ]
+    assert not ours.is_heard and not ours.is_done
+
+
 def test_an_order_nobody_knows_waits_while_a_conditional_one_could_be_it() -> None:
     world = World()
     world.knows("g001000020000012", is_conditional=True)
