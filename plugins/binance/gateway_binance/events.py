@@ -12,7 +12,7 @@ from typing import Any
 from gateway.api import VenueError, VenueProtocolError
 from gateway.transport import JsonReader
 from gateway_binance import translate
-from gateway_binance.memory import KnownOrder, OrderMemory
+from gateway_binance.memory import ALGO_ENDS, KnownOrder, OrderMemory
 from gateway_binance.messages import (
     AccountEvent,
     AlgoBody,
@@ -225,13 +225,13 @@ class UserEvents:
         self._hear(known)
         known.algo_id = body.algo_id
         known.is_waiting = body.status == "NEW"
-        known.is_done = body.status in ("CANCELED", "EXPIRED", "REJECTED")
+        known.is_done |= body.status in ALGO_ENDS
         if body.actual_id:
             self._memory.link(known, int(body.actual_id))
             self._release(body.symbol, int(body.actual_id))
         if known.order_id:
             self._algo_fact(body, known, translate.nanoseconds(time_ms))
-        elif body.status in ("NEW", "CANCELED", "EXPIRED"):
+        elif body.status in ("NEW", "CANCELED", "EXPIRED", "REJECTED"):
             self._say("order_seen", report)
 
     def _algo_fact(self, body: AlgoBody, known: KnownOrder, stamp: int) -> None:
@@ -249,19 +249,34 @@ class UserEvents:
             self._say("canceled", order_id, body.reason or "venue_decision", **end)
 
     async def _resolve(self, order_id: int, symbol: str, side: str) -> None:
-        """Ask the waiting conditional orders whether one of them became this order."""
+        """Ask the waiting conditional orders whether one of them became this order. The algo
+        service may lag behind, so only its last answer makes it the order of a stranger."""
+        is_answered = False
         for wait_s in _RESOLVE_WAITS_S:
             await asyncio.sleep(wait_s)
+            if (symbol, order_id) not in self._held:
+                return  # its trigger was told meanwhile, or the stream has started anew
             try:
-                for each in self._memory.waiting(symbol, side):
-                    await self._questions.algo(each.client_order_id)
+                is_answered = False
+                is_settled = await self._ask_origin(order_id, symbol, side)
+                is_answered = True
             except VenueError as error:
                 log.warning("whose order %d is could not be asked: %s", order_id, error)
                 continue
+            if is_settled:
+                break
+        if is_answered:
             self._release(symbol, order_id)
-            return
-        self._held.pop((symbol, order_id), None)
-        self._on_gap(f"nobody knows whose order {order_id} is")
+        elif self._held.pop((symbol, order_id), None) is not None:
+            self._on_gap(f"nobody knows whose order {order_id} is")
+
+    async def _ask_origin(self, order_id: int, symbol: str, side: str) -> bool:
+        """Whether more asking can tell nothing: the origin is known, or none is left."""
+        for each in self._memory.waiting(symbol, side):
+            await self._questions.algo(each.client_order_id)
+            if self._memory.by_venue_id(symbol, order_id) is not None:
+                return True
+        return not self._memory.waiting(symbol, side)
 
     def _release(self, symbol: str, order_id: int) -> None:
         for body in self._held.pop((symbol, order_id), ()):

@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["KnownOrder", "OrderMemory"]
+__all__ = ["ALGO_ENDS", "KnownOrder", "OrderMemory"]
 
 _ORDERS_MAX = 65_536
+# After these words of the algo service nothing more is told. TRIGGERED is none of them: the order
+# of the matching engine lives, must be told as ours, and ends with FINISHED or its own last event.
+ALGO_ENDS = frozenset({"CANCELED", "EXPIRED", "REJECTED", "FINISHED"})
 
 
 class KnownOrder(msgspec.Struct, kw_only=True):

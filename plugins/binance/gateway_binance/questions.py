@@ -21,7 +21,7 @@ from gateway.api import (
 )
 from gateway.transport import DOCUMENT_BYTES_MAX, JsonReader
 from gateway_binance import translate
-from gateway_binance.memory import KnownOrder, OrderMemory
+from gateway_binance.memory import ALGO_ENDS, KnownOrder, OrderMemory
 from gateway_binance.messages import (
     AlgoRow,
     BalanceRow,
@@ -222,12 +222,14 @@ class Questions:
 
     def remember(self, row: OrderRow) -> KnownOrder:
         """A row under the client id by which the gateway knows it."""
+        is_done = translate.state_of(row.status) in ("filled", "canceled", "expired", "rejected")
         known = self._memory.by_venue_id(row.symbol, row.order_id) or self._memory.by_client(
             row.client_order_id, row.symbol
         )
         if known is not None and known.is_conditional:
             self._memory.link(known, row.order_id)
             known.price, known.quantity = row.price, row.orig_qty
+            known.is_done |= is_done
             return known
         return self._memory.remember(
             KnownOrder(
@@ -237,7 +239,7 @@ class Questions:
                 venue_order_id=row.order_id,
                 price=row.price,
                 quantity=row.orig_qty,
-                is_done=translate.state_of(row.status) in ("filled", "canceled", "expired"),
+                is_done=is_done,
             )
         )
 
@@ -253,7 +255,7 @@ class Questions:
                 price=row.price,
                 quantity=row.quantity,
                 is_waiting=row.algo_status == "NEW",
-                is_done=row.algo_status in ("CANCELED", "EXPIRED", "REJECTED"),
+                is_done=row.algo_status in ALGO_ENDS,
             )
         )
 

@@ -236,9 +236,9 @@ def order_report(account: str, row: OrderRow, client_order_id: str = "") -> Orde
 def algo_report(account: str, row: AlgoRow | AlgoBody, time_ms: int) -> OrderReport:
     """A conditional order that has no order of the matching engine."""
     if isinstance(row, AlgoRow):
-        status, kind = row.algo_status, row.order_type
+        status, kind, reason = row.algo_status, row.order_type, ""
     else:
-        status, kind = row.status, row.type
+        status, kind, reason = row.status, row.type, row.reason
     return OrderReport(
         client_order_id=row.client_algo_id,
         venue_order_id=str(row.algo_id),
@@ -253,6 +253,7 @@ def algo_report(account: str, row: AlgoRow | AlgoBody, time_ms: int) -> OrderRep
         price=_price(row.price),
         trigger_price=_price(row.trigger_price),
         leg=leg_of(row.position_side),
+        reason=reason if status == "REJECTED" else "",
         venue_time_ns=nanoseconds(time_ms),
     )
 
