@@ -18,7 +18,7 @@ from gateway_binance.messages import ExchangeInfo
 from gateway_paper.venue.settings import AccountSettings
 from gateway_world import until
 
-from gateway.api import VenueRateLimited, VenueUnavailable
+from gateway.api import OrderRequest, VenueRateLimited, VenueUnavailable
 
 pytestmark = pytest.mark.asyncio
 
@@ -351,6 +351,27 @@ async def test_maintenance_stops_new_orders_until_the_venue_is_open_again():
         world.simulator.is_in_maintenance = False
         await until(lambda: world.link.health.is_reconciled)
         await world.judge([resting, refused])
+
+
+async def test_a_market_order_that_must_fill_whole_is_never_sent_as_one_that_may_not():
+    async with binance_world() as world:
+        fresh, port = another(world), Heard()
+        await fresh.connect(port)
+        try:
+            order = OrderRequest(
+                order_id=7,
+                client_order_id="g7",
+                account="main",
+                instrument="BTCUSDT",
+                side="buy",
+                type="market",
+                time_in_force="fok",
+                quantity="0.010",
+            )
+            await fresh.submit([order])
+            assert port.facts == ["not_sent"] and world.orders_at_venue("g7") == []
+        finally:
+            await fresh.close()
 
 
 async def test_a_connect_that_met_maintenance_leaves_no_mark_on_the_next_one():
