@@ -21,12 +21,12 @@ from gateway.api import (
 )
 from gateway.transport import DOCUMENT_BYTES_MAX, JsonReader
 from gateway_binance import translate
+from gateway_binance.funding_rates import FundingRates
 from gateway_binance.memory import ALGO_ENDS, KnownOrder, OrderMemory
 from gateway_binance.messages import (
     AlgoRow,
     BalanceRow,
     ExchangeInfo,
-    FundingRateRow,
     IncomeRow,
     ModeRow,
     OrderRow,
@@ -50,7 +50,6 @@ _ALGO = JsonReader(AlgoRow, "an algo order")
 _ALGOS = JsonReader(list[AlgoRow], "algo orders", bytes_max=DOCUMENT_BYTES_MAX)
 _TRADES = JsonReader(list[TradeRow], "user trades", bytes_max=DOCUMENT_BYTES_MAX)
 _INCOMES = JsonReader(list[IncomeRow], "incomes", bytes_max=DOCUMENT_BYTES_MAX)
-_RATES = JsonReader(list[FundingRateRow], "funding rates", bytes_max=DOCUMENT_BYTES_MAX)
 _POSITIONS = JsonReader(list[PositionRow], "positions", bytes_max=DOCUMENT_BYTES_MAX)
 _BALANCES = JsonReader(list[BalanceRow], "balances")
 _MODE = JsonReader(ModeRow, "the position mode")
@@ -70,6 +69,7 @@ class Questions:
     ) -> None:
         self._rest = rest
         self._memory = memory
+        self._rates = FundingRates(rest)
         self._account = account
         self._wanted = tuple(symbols)
         self.instruments_by_symbol: dict[str, SymbolRow] = {}
@@ -196,19 +196,20 @@ class Questions:
         now_ms = self._rest.clock.now_ns() // 1_000_000
         since_ms = max(since_ns // 1_000_000, now_ms - _HISTORY_MS)
         rows = await self._incomes("FUNDING_FEE", since_ms, now_ms)
-        rates: dict[int, dict[str, str]] = {}
-        reports = []
-        for row in sorted(rows, key=lambda each: each.time):
-            if row.time not in rates:
-                rates[row.time] = {}
-            if row.symbol not in rates[row.time]:
-                rates[row.time][row.symbol] = await self._rate(row.symbol, row.time)
-            reports.append(
-                translate.funding_report(
-                    self._account, row, rates[row.time], is_hedge_mode=self.is_hedge_mode
-                )
+        rows.sort(key=lambda row: row.time)
+        # In hedge mode the leg follows from the rate; elsewhere it is only told.
+        rates = await self._rates.of(
+            [(row.symbol, row.time) for row in rows], is_needed=self.is_hedge_mode
+        )
+        return [
+            translate.funding_report(
+                self._account,
+                row,
+                {row.symbol: rates[row.symbol, row.time]},
+                is_hedge_mode=self.is_hedge_mode,
             )
-        return reports
+            for row in rows
+        ]
 
     async def positions(self) -> list[PositionReport]:
         rows = await self._rest.ask("/fapi/v3/positionRisk", _POSITIONS, weight=5)
@@ -347,18 +348,6 @@ class Questions:
                 return list(found.values())
             last = max(row.time for row in page)
             start, page_number = (last, 1) if last > start else (start, page_number + 1)
-
-    async def _rate(self, symbol: str, time_ms: int) -> str:
-        """The rate of the last funding at or before that time; the payment follows within
-        seconds."""
-        terms = {
-            "symbol": symbol,
-            "startTime": str(time_ms - 9 * 3_600_000),
-            "endTime": str(time_ms + 60_000),
-            "limit": "100",
-        }
-        rows = await self._rest.public("/fapi/v1/fundingRate", _RATES, terms, weight=0)
-        return max(rows, key=lambda row: row.funding_time).funding_rate if rows else "0"
 
     async def _client_ids(self, rows: Sequence[TradeRow]) -> dict[tuple[str, int], str]:
         """The client id behind each order of these trades, which do not carry it."""
