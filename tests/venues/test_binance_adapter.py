@@ -18,7 +18,7 @@ from gateway_binance.messages import ExchangeInfo
 from gateway_paper.venue.settings import AccountSettings
 from gateway_world import until
 
-from gateway.api import VenueRateLimited, VenueUnavailable
+from gateway.api import OrderRequest, VenueRateLimited, VenueUnavailable
 
 pytestmark = pytest.mark.asyncio
 
@@ -353,6 +353,53 @@ async def test_maintenance_stops_new_orders_until_the_venue_is_open_again():
         await world.judge([resting, refused])
 
 
+async def test_a_market_order_that_must_fill_whole_is_never_sent_as_one_that_may_not():
+    async with binance_world() as world:
+        fresh, port = another(world), Heard()
+        await fresh.connect(port)
+        try:
+            order = OrderRequest(
+                order_id=7,
+                client_order_id="g7",
+                account="main",
+                instrument="BTCUSDT",
+                side="buy",
+                type="market",
+                time_in_force="fok",
+                quantity="0.010",
+            )
+            await fresh.submit([order])
+            assert port.facts == ["not_sent"] and world.orders_at_venue("g7") == []
+        finally:
+            await fresh.close()
+
+
+async def test_a_connect_that_met_maintenance_leaves_no_mark_on_the_next_one():
+    async with binance_world() as world:
+        fresh, port = another(world), Heard()
+        keyed = fresh._rest.keyed
+
+        async def closed(*values):
+            world.simulator.is_in_maintenance = True
+            try:
+                return await keyed(*values)
+            finally:
+                world.simulator.is_in_maintenance = False
+
+        fresh._rest.keyed = closed
+        with pytest.raises(VenueUnavailable):
+            await fresh.connect(port)
+        assert "maintenance" in port.facts
+        fresh._rest.keyed = keyed
+        await fresh.connect(port)
+        try:
+            port.facts.clear()
+            fresh._break_off("the line is cut")
+            await until(lambda: port.facts == ["gap_opened", "gap_closed"])
+        finally:
+            await fresh.close()
+
+
 async def test_a_conditional_order_of_somebody_else_ends_as_an_external_fill():
     simulator = BinanceSimulator()
     async with binance_world(simulator=simulator) as world:
@@ -427,6 +474,16 @@ class Silent:
 
     def __getattr__(self, name):
         return lambda *values, **named: None
+
+
+class Heard:
+    """A port that remembers which facts of the line were told, but not the prices."""
+
+    def __init__(self):
+        self.facts = []
+
+    def __getattr__(self, name):
+        return lambda *values, **named: name == "marked" or self.facts.append(name)
 
 
 def another(world):

@@ -174,6 +174,7 @@ class BinanceAdapter:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._is_in_maintenance = False  # who awaited the opening is gone as well
         for line in self._lines:
             await line.stop()
         self._lines = []

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from gateway.api import Capabilities, RateLimit
 
-__all__ = ["RATE_LIMITS", "capabilities"]
+__all__ = ["FUNDING_RATE_LIMIT", "RATE_LIMITS", "capabilities"]
 
+# fundingRate and fundingInfo share it and have no weight (Get Funding Rate History, 2026-10).
+FUNDING_RATE_LIMIT = "funding_rates"
 RATE_LIMITS = (
     RateLimit(name="weight", model="window", scope="ip", capacity=2_400, window_ms=60_000),
     RateLimit(name="orders_10s", model="window", scope="account", capacity=300, window_ms=10_000),
     RateLimit(name="orders_1m", model="window", scope="account", capacity=1_200, window_ms=60_000),
+    RateLimit(name=FUNDING_RATE_LIMIT, model="window", scope="ip", capacity=500, window_ms=300_000),
 )
 # A timestamp may stand a second before the venue's clock, and our own clock is known to within
 # another: only then is a request surely void.

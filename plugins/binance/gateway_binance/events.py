@@ -12,7 +12,7 @@ from typing import Any
 from gateway.api import VenueError, VenueProtocolError
 from gateway.transport import JsonReader
 from gateway_binance import translate
-from gateway_binance.memory import KnownOrder, OrderMemory
+from gateway_binance.memory import ALGO_ENDS, KnownOrder, OrderMemory
 from gateway_binance.messages import (
     AccountEvent,
     AlgoBody,
@@ -71,7 +71,7 @@ class UserEvents:
         # Orders the venue took by an answer and the stream has not told of.
         self._expected: dict[str, asyncio.TimerHandle] = {}
         # Events of orders nobody knows, while the venue is asked whose they are.
-        self._held: dict[int, list[OrderBody]] = {}
+        self._held: dict[tuple[str, int], list[OrderBody]] = {}
         self._payments_ms: list[int] = []
 
     def take(self, data: bytes) -> None:
@@ -127,21 +127,21 @@ class UserEvents:
             handle = self._announced.pop((body.symbol, body.trade_id), None)
             if handle is not None:
                 handle.cancel()
-        if body.order_id in self._held:
-            self._held[body.order_id].append(body)
+        if (body.symbol, body.order_id) in self._held:
+            self._held[body.symbol, body.order_id].append(body)
             return
         known = self._known(body)
-        if known is None and list(self._memory.waiting(body.symbol, body.side)):
+        if known is None and self._memory.waiting(body.symbol, body.side):
             # Perhaps a conditional order of ours has just become this one.
-            self._held[body.order_id] = [body]
+            self._held[body.symbol, body.order_id] = [body]
             self._later(self._resolve(body.order_id, body.symbol, body.side))
             return
         self._tell(body, known)
 
     def _known(self, body: OrderBody) -> KnownOrder | None:
-        known = self._memory.by_venue_id(body.order_id)
+        known = self._memory.by_venue_id(body.symbol, body.order_id)
         if known is None:
-            known = self._memory.by_client(body.client_order_id)
+            known = self._memory.by_client(body.client_order_id, body.symbol)
             if known is not None:
                 self._memory.link(known, body.order_id)
         return known
@@ -154,12 +154,17 @@ class UserEvents:
             self._hear(known)
         if body.execution in ("TRADE", "CALCULATED") and body.last_quantity.strip("0."):
             name = known.client_order_id if known else body.client_order_id
+            if self._memory.is_namesake(name, body.symbol):
+                name = ""  # somebody else's, under the name of an order of ours elsewhere
             settle = self._questions.settle(body.symbol)
             self._say("filled", translate.event_fill(self._account, body, name, settle))
             if known is not None and state == "filled":
                 known.is_done = True
             if state in ("new", "partially_filled", "filled"):
                 return
+        if known is None and self._memory.is_namesake(body.client_order_id, body.symbol):
+            log.warning("an order on %s has the name of ours on another symbol", body.symbol)
+            return
         if known is None or not known.order_id:
             name = known.client_order_id if known else ""
             self._say("order_seen", translate.event_report(self._account, body, name))
@@ -203,6 +208,9 @@ class UserEvents:
 
     def _algo(self, body: AlgoBody, time_ms: int) -> None:
         report = translate.algo_report(self._account, body, time_ms)
+        if self._memory.is_namesake(body.client_algo_id, body.symbol):
+            log.warning("an algo order on %s has the name of ours elsewhere", body.symbol)
+            return
         known = self._memory.by_client(body.client_algo_id)
         if known is None:
             known = self._memory.remember(
@@ -217,13 +225,13 @@ class UserEvents:
         self._hear(known)
         known.algo_id = body.algo_id
         known.is_waiting = body.status == "NEW"
-        known.is_done = body.status in ("CANCELED", "EXPIRED", "REJECTED")
+        known.is_done |= body.status in ALGO_ENDS
         if body.actual_id:
             self._memory.link(known, int(body.actual_id))
-            self._release(int(body.actual_id))
+            self._release(body.symbol, int(body.actual_id))
         if known.order_id:
             self._algo_fact(body, known, translate.nanoseconds(time_ms))
-        elif body.status in ("NEW", "CANCELED", "EXPIRED"):
+        elif body.status in ("NEW", "CANCELED", "EXPIRED", "REJECTED"):
             self._say("order_seen", report)
 
     def _algo_fact(self, body: AlgoBody, known: KnownOrder, stamp: int) -> None:
@@ -241,22 +249,37 @@ class UserEvents:
             self._say("canceled", order_id, body.reason or "venue_decision", **end)
 
     async def _resolve(self, order_id: int, symbol: str, side: str) -> None:
-        """Ask the waiting conditional orders whether one of them became this order."""
+        """Ask the waiting conditional orders whether one of them became this order. The algo
+        service may lag behind, so only its last answer makes it the order of a stranger."""
+        is_answered = False
         for wait_s in _RESOLVE_WAITS_S:
             await asyncio.sleep(wait_s)
+            if (symbol, order_id) not in self._held:
+                return  # its trigger was told meanwhile, or the stream has started anew
             try:
-                for each in self._memory.waiting(symbol, side):
-                    await self._questions.algo(each.client_order_id)
+                is_answered = False
+                is_settled = await self._ask_origin(order_id, symbol, side)
+                is_answered = True
             except VenueError as error:
                 log.warning("whose order %d is could not be asked: %s", order_id, error)
                 continue
-            self._release(order_id)
-            return
-        self._held.pop(order_id, None)
-        self._on_gap(f"nobody knows whose order {order_id} is")
+            if is_settled:
+                break
+        if is_answered:
+            self._release(symbol, order_id)
+        elif self._held.pop((symbol, order_id), None) is not None:
+            self._on_gap(f"nobody knows whose order {order_id} is")
 
-    def _release(self, order_id: int) -> None:
-        for body in self._held.pop(order_id, ()):
+    async def _ask_origin(self, order_id: int, symbol: str, side: str) -> bool:
+        """Whether more asking can tell nothing: the origin is known, or none is left."""
+        for each in self._memory.waiting(symbol, side):
+            await self._questions.algo(each.client_order_id)
+            if self._memory.by_venue_id(symbol, order_id) is not None:
+                return True
+        return not self._memory.waiting(symbol, side)
+
+    def _release(self, symbol: str, order_id: int) -> None:
+        for body in self._held.pop((symbol, order_id), ()):
             try:
                 self._tell(body, self._known(body))
             except VenueProtocolError as error:

@@ -21,12 +21,12 @@ from gateway.api import (
 )
 from gateway.transport import DOCUMENT_BYTES_MAX, JsonReader
 from gateway_binance import translate
-from gateway_binance.memory import KnownOrder, OrderMemory
+from gateway_binance.funding_rates import FundingRates
+from gateway_binance.memory import ALGO_ENDS, KnownOrder, OrderMemory
 from gateway_binance.messages import (
     AlgoRow,
     BalanceRow,
     ExchangeInfo,
-    FundingRateRow,
     IncomeRow,
     ModeRow,
     OrderRow,
@@ -50,7 +50,6 @@ _ALGO = JsonReader(AlgoRow, "an algo order")
 _ALGOS = JsonReader(list[AlgoRow], "algo orders", bytes_max=DOCUMENT_BYTES_MAX)
 _TRADES = JsonReader(list[TradeRow], "user trades", bytes_max=DOCUMENT_BYTES_MAX)
 _INCOMES = JsonReader(list[IncomeRow], "incomes", bytes_max=DOCUMENT_BYTES_MAX)
-_RATES = JsonReader(list[FundingRateRow], "funding rates", bytes_max=DOCUMENT_BYTES_MAX)
 _POSITIONS = JsonReader(list[PositionRow], "positions", bytes_max=DOCUMENT_BYTES_MAX)
 _BALANCES = JsonReader(list[BalanceRow], "balances")
 _MODE = JsonReader(ModeRow, "the position mode")
@@ -70,6 +69,7 @@ class Questions:
     ) -> None:
         self._rest = rest
         self._memory = memory
+        self._rates = FundingRates(rest)
         self._account = account
         self._wanted = tuple(symbols)
         self.instruments_by_symbol: dict[str, SymbolRow] = {}
@@ -156,6 +156,9 @@ class Questions:
         await self._link_children([(row.symbol, row.order_id, row.client_order_id) for row in rows])
         reports = []
         for row in rows:
+            if self._memory.is_namesake(row.client_order_id, row.symbol):
+                log.warning("an order on %s has the name of ours on another symbol", row.symbol)
+                continue
             known = self._memory.by_client(row.client_order_id)
             try:
                 name = self.remember(row).client_order_id
@@ -183,26 +186,30 @@ class Questions:
             rows += await self._trades(symbol, since_ms, now_ms)
         rows.sort(key=lambda row: (row.time, row.id))
         names = await self._client_ids(rows)
-        return [translate.trade_fill(self._account, row, names[row.order_id]) for row in rows]
+        return [
+            translate.trade_fill(self._account, row, names[row.symbol, row.order_id])
+            for row in rows
+        ]
 
     async def funding(self, since_ns: int) -> list[FundingReport]:
         """Every funding payment since then, oldest first."""
         now_ms = self._rest.clock.now_ns() // 1_000_000
         since_ms = max(since_ns // 1_000_000, now_ms - _HISTORY_MS)
         rows = await self._incomes("FUNDING_FEE", since_ms, now_ms)
-        rates: dict[int, dict[str, str]] = {}
-        reports = []
-        for row in sorted(rows, key=lambda each: each.time):
-            if row.time not in rates:
-                rates[row.time] = {}
-            if row.symbol not in rates[row.time]:
-                rates[row.time][row.symbol] = await self._rate(row.symbol, row.time)
-            reports.append(
-                translate.funding_report(
-                    self._account, row, rates[row.time], is_hedge_mode=self.is_hedge_mode
-                )
+        rows.sort(key=lambda row: row.time)
+        # In hedge mode the leg follows from the rate; elsewhere it is only told.
+        rates = await self._rates.of(
+            [(row.symbol, row.time) for row in rows], is_needed=self.is_hedge_mode
+        )
+        return [
+            translate.funding_report(
+                self._account,
+                row,
+                {row.symbol: rates[row.symbol, row.time]},
+                is_hedge_mode=self.is_hedge_mode,
             )
-        return reports
+            for row in rows
+        ]
 
     async def positions(self) -> list[PositionReport]:
         rows = await self._rest.ask("/fapi/v3/positionRisk", _POSITIONS, weight=5)
@@ -216,12 +223,14 @@ class Questions:
 
     def remember(self, row: OrderRow) -> KnownOrder:
         """A row under the client id by which the gateway knows it."""
-        known = self._memory.by_venue_id(row.order_id) or self._memory.by_client(
-            row.client_order_id
+        is_done = translate.state_of(row.status) in ("filled", "canceled", "expired", "rejected")
+        known = self._memory.by_venue_id(row.symbol, row.order_id) or self._memory.by_client(
+            row.client_order_id, row.symbol
         )
         if known is not None and known.is_conditional:
             self._memory.link(known, row.order_id)
             known.price, known.quantity = row.price, row.orig_qty
+            known.is_done |= is_done
             return known
         return self._memory.remember(
             KnownOrder(
@@ -231,7 +240,7 @@ class Questions:
                 venue_order_id=row.order_id,
                 price=row.price,
                 quantity=row.orig_qty,
-                is_done=translate.state_of(row.status) in ("filled", "canceled", "expired"),
+                is_done=is_done,
             )
         )
 
@@ -247,7 +256,7 @@ class Questions:
                 price=row.price,
                 quantity=row.quantity,
                 is_waiting=row.algo_status == "NEW",
-                is_done=row.algo_status in ("CANCELED", "EXPIRED", "REJECTED"),
+                is_done=row.algo_status in ALGO_ENDS,
             )
         )
 
@@ -340,31 +349,19 @@ class Questions:
             last = max(row.time for row in page)
             start, page_number = (last, 1) if last > start else (start, page_number + 1)
 
-    async def _rate(self, symbol: str, time_ms: int) -> str:
-        """The rate of the last funding at or before that time; the payment follows within
-        seconds."""
-        terms = {
-            "symbol": symbol,
-            "startTime": str(time_ms - 9 * 3_600_000),
-            "endTime": str(time_ms + 60_000),
-            "limit": "100",
-        }
-        rows = await self._rest.public("/fapi/v1/fundingRate", _RATES, terms, weight=0)
-        return max(rows, key=lambda row: row.funding_time).funding_rate if rows else "0"
-
-    async def _client_ids(self, rows: Sequence[TradeRow]) -> dict[int, str]:
+    async def _client_ids(self, rows: Sequence[TradeRow]) -> dict[tuple[str, int], str]:
         """The client id behind each order of these trades, which do not carry it."""
-        wanted = {row.order_id: row.symbol for row in rows}
-        unknown = {n: s for n, s in wanted.items() if self._memory.by_venue_id(n) is None}
-        await self._link_children([(symbol, number, "") for number, symbol in unknown.items()])
+        wanted = {(row.symbol, row.order_id) for row in rows}
+        await self._link_children([(symbol, number, "") for symbol, number in sorted(wanted)])
         names = {}
-        for number, symbol in wanted.items():
-            known = self._memory.by_venue_id(number)
+        for symbol, number in sorted(wanted):
+            known = self._memory.by_venue_id(symbol, number)
             if known is None:
                 row = await self.order_by_number(symbol, number)
                 known = self.remember(row) if row is not None else None
             # Gone from the venue's memory: the fill still has its venue order id.
-            names[number] = known.client_order_id if known else ""
+            name = known.client_order_id if known else ""
+            names[symbol, number] = "" if self._memory.is_namesake(name, symbol) else name
         return names
 
     async def _link_children(self, orders: Iterable[tuple[str, int, str]]) -> None:
@@ -372,7 +369,8 @@ class Questions:
         strange = {
             symbol
             for symbol, number, name in orders
-            if self._memory.by_venue_id(number) is None and self._memory.by_client(name) is None
+            if self._memory.by_venue_id(symbol, number) is None
+            and self._memory.by_client(name, symbol) is None
         }
         for symbol in sorted(strange):
             terms = {"symbol": symbol, "limit": str(_PAGE)}

@@ -143,10 +143,11 @@ class BinanceRest:
         parameters: Mapping[str, str] | None = None,
         *,
         weight: int = 1,
+        limit: str = "",
     ) -> Document:
-        """A question without a key."""
+        """A question without a key. `limit`: a limit of its own, of which it takes one."""
         query = query_text(parameters) if parameters else ""
-        await self._turn(weight, "query", 0)
+        await self._turn(weight, "query", 0, limit=limit)
         return await self._question("GET", f"{path}?{query}" if query else path, reader)
 
     async def keyed(self, method: str, path: str, reader: JsonReader[Document]) -> Document:
@@ -232,10 +233,18 @@ class BinanceRest:
         return await self._send(method, target)
 
     async def _turn(
-        self, weight: int, lane: Lane, orders: int, patience_ms: int | None = None
+        self,
+        weight: int,
+        lane: Lane,
+        orders: int,
+        patience_ms: int | None = None,
+        *,
+        limit: str = "",
     ) -> None:
         """Wait for a place in the budget. Raises VenueRateLimited; then nothing was sent."""
         costs = {"weight": weight} if weight else {}
+        if limit:
+            costs[limit] = 1
         if orders:
             costs[f"orders_10s@{self._account}"] = orders
             costs[f"orders_1m@{self._account}"] = orders

@@ -62,7 +62,12 @@ class Sender:
         self._expect = expect
 
     async def submit(self, orders: Sequence[OrderRequest]) -> None:
-        """Plain orders together, five a request; conditional ones each for itself."""
+        """Plain orders together, five a request; conditional ones each for itself. Nothing leaves
+        of an order whose terms the venue would not keep."""
+        for order in orders:
+            if reason := translate.refusal_of(order):
+                self._say("not_sent", order.order_id, reason)
+        orders = [order for order in orders if not translate.refusal_of(order)]
         plain = [order for order in orders if not translate.is_conditional(order)]
         batches = [plain[at : at + _BATCH_MAX] for at in range(0, len(plain), _BATCH_MAX)]
         sends = [

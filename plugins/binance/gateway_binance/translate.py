@@ -53,6 +53,7 @@ __all__ = [
     "order_parameters",
     "order_report",
     "position_report",
+    "refusal_of",
     "side_of",
     "state_of",
     "trade_fill",
@@ -118,6 +119,13 @@ def is_conditional(order: OrderRequest) -> bool:
     return order.type in ("stop", "stop_limit")
 
 
+def refusal_of(order: OrderRequest) -> str:
+    """Why Binance could not keep the terms of this order; "" when it can."""
+    if order.type in ("market", "stop") and order.time_in_force == "fok" and order.price is None:
+        return "a market order of Binance may fill in part: fok needs a worst price"
+    return ""
+
+
 def order_parameters(order: OrderRequest) -> dict[str, str]:
     """POST /fapi/v1/order. A market order with a worst price is a limit order that ends at once,
     because Binance's MARKET has no such bound."""
@@ -125,8 +133,7 @@ def order_parameters(order: OrderRequest) -> dict[str, str]:
     parameters["newClientOrderId"] = order.client_order_id
     if order.type == "market" and order.price is None:
         return parameters | {"type": "MARKET"}
-    time_in_force = "ioc" if order.type == "market" else order.time_in_force
-    return parameters | _limit_terms(order, "LIMIT", time_in_force)
+    return parameters | _limit_terms(order, "LIMIT", _bounded_time(order, "market"))
 
 
 def algo_parameters(order: OrderRequest) -> dict[str, str]:
@@ -136,8 +143,12 @@ def algo_parameters(order: OrderRequest) -> dict[str, str]:
     parameters |= {"triggerPrice": order.trigger_price or "", "workingType": "CONTRACT_PRICE"}
     if order.price is None:
         return parameters | {"type": "STOP_MARKET"}
-    time_in_force = "ioc" if order.type == "stop" else order.time_in_force
-    return parameters | _limit_terms(order, "STOP", time_in_force)
+    return parameters | _limit_terms(order, "STOP", _bounded_time(order, "stop"))
+
+
+def _bounded_time(order: OrderRequest, kind: OrderTypeName) -> TimeInForceName:
+    """A market order with a worst price ends at once, whole or not as it was asked for."""
+    return "ioc" if order.type == kind and order.time_in_force != "fok" else order.time_in_force
 
 
 def _common(order: OrderRequest) -> dict[str, str]:
@@ -236,9 +247,9 @@ def order_report(account: str, row: OrderRow, client_order_id: str = "") -> Orde
 def algo_report(account: str, row: AlgoRow | AlgoBody, time_ms: int) -> OrderReport:
     """A conditional order that has no order of the matching engine."""
     if isinstance(row, AlgoRow):
-        status, kind = row.algo_status, row.order_type
+        status, kind, reason = row.algo_status, row.order_type, ""
     else:
-        status, kind = row.status, row.type
+        status, kind, reason = row.status, row.type, row.reason
     return OrderReport(
         client_order_id=row.client_algo_id,
         venue_order_id=str(row.algo_id),
@@ -253,6 +264,7 @@ def algo_report(account: str, row: AlgoRow | AlgoBody, time_ms: int) -> OrderRep
         price=_price(row.price),
         trigger_price=_price(row.trigger_price),
         leg=leg_of(row.position_side),
+        reason=reason if status == "REJECTED" else "",
         venue_time_ns=nanoseconds(time_ms),
     )
 

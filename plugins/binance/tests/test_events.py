@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gateway_binance import events
 from gateway_binance.events import StreamGap, UserEvents
 from gateway_binance.memory import KnownOrder, OrderMemory
 
@@ -28,8 +29,24 @@ class Asked:
         return []
 
 
+class LateAlgoService(Asked):
+    """Knows what became of a conditional order only when it is asked for the n-th time."""
+
+    def __init__(self, knows_at: int, child: int) -> None:
+        self.knows_at, self.child = knows_at, child
+        self.asked = 0
+        self.memory: OrderMemory | None = None
+
+    async def algo(self, client_order_id: str) -> None:
+        self.asked += 1
+        assert self.memory is not None
+        known = self.memory.by_client(client_order_id)
+        if self.asked == self.knows_at and known is not None:
+            self.memory.link(known, self.child)
+
+
 class World:
-    def __init__(self, follow_seconds_max: float = 5.0) -> None:
+    def __init__(self, follow_seconds_max: float = 5.0, asked: Asked | None = None) -> None:
         self.facts: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
         self.gaps: list[str] = []
         self.memory = OrderMemory()
@@ -37,7 +54,7 @@ class World:
         self.events = UserEvents(
             "main",
             self.memory,
-            Asked(),  # type: ignore[arg-type]
+            asked or Asked(),  # type: ignore[arg-type]
             say=lambda fact, *values, **named: self.facts.append((fact, values, named)),
             later=self.work.append,
             on_gap=self.gaps.append,
@@ -158,6 +175,23 @@ def test_a_conditional_order_leads_to_its_child() -> None:
     assert world.facts[1][1][0].client_order_id == "g001000020000012"
 
 
+def test_an_event_of_another_symbol_is_never_a_fact_of_our_order() -> None:
+    world = World()
+    ours = world.knows(is_ours=True, venue_order_id=8389765000000000002)
+    number = json.loads(text_of("order_trade_update_fill"))["o"]["i"]
+    world.memory.link(ours, number)
+    world.take("order_trade_update_fill", s="ETHUSDT", c="web_1")  # the same number
+    world.take("order_trade_update_fill", s="ETHUSDT", i=5, t=4010)  # the same name
+    world.take("order_trade_update_stp", s="ETHUSDT", i=6)
+    told = [values[0] for fact, values, _ in world.facts if fact == "filled"]
+    assert world.names() == ["filled", "filled"]
+    assert [(each.instrument, each.client_order_id) for each in told] == [
+        ("ETHUSDT", "web_1"),
+        ("ETHUSDT", ""),
+    ]
+    assert not ours.is_heard and not ours.is_done
+
+
 def test_an_order_nobody_knows_waits_while_a_conditional_one_could_be_it() -> None:
     world = World()
     world.knows("g001000020000012", is_conditional=True)
@@ -167,6 +201,58 @@ def test_an_order_nobody_knows_waits_while_a_conditional_one_could_be_it() -> No
     assert world.names() == ["filled", "triggered"]
     assert world.facts[0][1][0].client_order_id == "g001000020000012"
     world.close()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("knows_at", [1, 3, 4])
+async def test_a_triggered_fill_is_ours_though_the_algo_service_lags_behind(
+    knows_at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "_RESOLVE_WAITS_S", (0.0, 0.001, 0.001, 0.001))
+    service = LateAlgoService(knows_at, 8389765000000000009)
+    world = World(asked=service)
+    service.memory = world.memory
+    world.knows("g001000020000012", is_conditional=True)
+    world.take("order_trade_update_fill", c="x-algo-1", i=8389765000000000009)
+    await world.work.pop()
+    assert service.asked == knows_at and world.gaps == []
+    assert world.facts[0][1][0].client_order_id == "g001000020000012"
+
+
+@pytest.mark.asyncio
+async def test_a_fill_is_foreign_only_after_the_last_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(events, "_RESOLVE_WAITS_S", (0.0, 0.001, 0.001, 0.001))
+    service = LateAlgoService(0, 0)
+    world = World(asked=service)
+    service.memory = world.memory
+    world.knows("g001000020000012", is_conditional=True)
+    world.take("order_trade_update_fill", c="web_9", i=8389765000000000009)
+    await world.work.pop()
+    assert service.asked == 4 and world.gaps == []
+    assert [values[0].client_order_id for _, values, _ in world.facts] == ["web_9"]
+
+
+def test_a_rejected_algo_order_is_told_though_its_number_is_not_known() -> None:
+    world = World()
+    world.knows("g001000020000012", is_conditional=True, order_id=0, is_ours=True)
+    world.take("algo_update_triggered", X="REJECTED", ai="", rm="margin is insufficient")
+    ((fact, (report,), _),) = world.facts
+    assert fact == "order_seen"
+    assert (report.client_order_id, report.state) == ("g001000020000012", "rejected")
+    assert report.reason == "margin is insufficient"
+
+
+def test_a_triggered_order_is_done_when_it_has_finished_and_stays_so() -> None:
+    world = World()
+    known = world.knows("g001000020000012", is_conditional=True)
+    world.take("algo_update_triggered")
+    assert not known.is_done  # its order of the matching engine lives
+    world.take("algo_update_triggered", X="FINISHED")
+    assert known.is_done
+    world.take("algo_update_triggered")
+    assert known.is_done and world.memory.waiting("BTCUSDT", "SELL") == []
 
 
 @pytest.mark.asyncio

@@ -154,5 +154,20 @@ def test_what_an_error_proves(
 def test_the_manifest_says_what_a_request_may_do_and_when_it_is_void() -> None:
     manifest = capabilities("binance", receive_window_ms=5000, timeout_ms=3000)
     assert manifest.not_found_proof_after_ms == 7000 > manifest.acceptance_window_ms
-    assert {limit.name for limit in manifest.rate_limits} == {"weight", "orders_10s", "orders_1m"}
+    names = {limit.name for limit in manifest.rate_limits}
+    assert names == {"weight", "orders_10s", "orders_1m", "funding_rates"}
     assert "-1007" in manifest.unknown_outcomes and "-1008" not in manifest.unknown_outcomes
+
+
+@pytest.mark.parametrize("kind", ["market", "stop"])
+def test_all_or_nothing_at_any_price_is_refused_and_with_a_worst_price_it_is_kept(
+    kind: str,
+) -> None:
+    terms = {"type": kind, "time_in_force": "fok", "trigger_price": "50001"}
+    assert "fok" in translate.refusal_of(order(**terms, price=None))
+    bounded = order(**terms)
+    assert translate.refusal_of(bounded) == ""
+    make = translate.algo_parameters if kind == "stop" else translate.order_parameters
+    assert make(bounded)["timeInForce"] == "FOK"
+    assert make(order(**(terms | {"time_in_force": "gtc"})))["timeInForce"] == "IOC"
+    assert translate.refusal_of(order(type=kind, price=None)) == ""
