@@ -68,7 +68,7 @@ debian-packages:
 
 test: debian-packages check native-test
 	$(PYTEST) -m "not slow and not crash" --ignore=tests/house -n $(WORKERS)
-	$(PYTEST) -m "crash and not slow" $(ALLOW_EMPTY)
+	$(PYTEST) -m "crash and not slow" -n $(JOBS) $(ALLOW_EMPTY)
 
 # A clang that can link its sanitizers (they are a package of their own); empty when there is none.
 CLANG = $(notdir $(firstword $(foreach name,clang++-19 clang++-18 clang++-17 clang++-16 clang++,\
