@@ -13,6 +13,8 @@ __all__ = ["ClientOrderIds", "epoch_of"]
 
 _ORDER_ID_MAX = (1 << 63) - 1
 _INSTANCE_SHIFT = 51
+# Ids read or made lately: a venue speaks of the same orders again and again.
+_RECENT_MAX = 16_384
 _DIGITS = "0123456789"
 _LOWER = "0123456789abcdefghjkmnpqrstvwxyz"
 _HEX = "0123456789abcdef"
@@ -38,6 +40,7 @@ class ClientOrderIds:
         if not 0 < instance < 4096:
             raise ValueError(f"instance {instance}: must be 1 to 4095")
         self._instance = instance
+        self._recent: dict[str, int] = {}
         rule = re.compile(pattern)
         for marker, alphabet, head, tail in _SHAPES:
             self._marker, self._alphabet, self._head, self._tail = marker, alphabet, head, tail
@@ -60,6 +63,9 @@ class ClientOrderIds:
 
     def decode(self, text: str) -> int:
         """Our order id, 0 when the text is not one of ours."""
+        return self._recent.get(text) or self._read(text)
+
+    def _read(self, text: str) -> int:
         if len(text) != self.length or not text.startswith(self.prefix):
             return 0
         body, check = text[len(self._marker) : -1], text[-1]
@@ -68,7 +74,12 @@ class ClientOrderIds:
         rest = 0
         for letter in body[self._head :]:
             rest = rest * len(self._alphabet) + self._alphabet.index(letter)
-        return self._instance << _INSTANCE_SHIFT | rest if rest >> _INSTANCE_SHIFT == 0 else 0
+        if rest >> _INSTANCE_SHIFT:
+            return 0
+        if len(self._recent) >= _RECENT_MAX:
+            self._recent.clear()
+        order_id = self._recent[text] = self._instance << _INSTANCE_SHIFT | rest
+        return order_id
 
     def _places(self, number: int, places: int) -> str:
         letters = []

@@ -434,12 +434,14 @@ class VenueSession:
     def order_id_of(self, account: str, client_order_id: str, venue_order_id: str) -> int:
         """Our order behind the venue's two ids, 0 when it is not ours and not adopted."""
         order_id = self.ids.decode(client_order_id)
-        if order_id and self.engine.order(order_id) is not None:
-            return order_id
         number = self.engine.names.find("account", account)
-        if not number or not venue_order_id:
-            return 0
-        return self.engine.native.order_by_venue_id(number, venue_order_id)
+        found = 0
+        if number and venue_order_id:
+            found = self.engine.native.order_by_venue_id(number, venue_order_id)
+        # Both ids name it: it is there, and no row has to be made to see that.
+        if order_id and (order_id == found or self.engine.order(order_id) is not None):
+            return order_id
+        return found
 
     def flush(self) -> None:
         """Hand over what waited. Runs after each engine turn."""
@@ -540,6 +542,15 @@ class VenueSession:
     def _deliver(self, delivery: Delivery) -> bool:
         """Hand over, in order. False when the engine could not read it, for instance a quantity
         finer than the instrument's scale: it is counted, and nothing was booked."""
+        if not self._backlog:
+            try:
+                if delivery():
+                    self._drive.soon()
+                    return True
+            except (ValueError, OverflowError, TypeError) as error:
+                self._bad("fact", str(error))
+                self._drive.soon()
+                return False
         bad_before = self.health.counters["bad_facts"]
         self._backlog.append(delivery)
         self.flush()
