@@ -37,6 +37,7 @@ class ProductServer:
     api_path = ""  # of the WebSocket API
     order_paths: tuple[str, ...] = ()  # POST to what ends so is counted as an order
     order_methods: tuple[str, ...] = (".place",)
+    unsigned_methods: tuple[str, ...] = ()  # calls about the connection that need no key
     public: Mapping[tuple[str, str], Call] = {}
     private: Mapping[tuple[str, str], Call] = {}
     socket_methods: Mapping[str, Call] = {}
@@ -162,7 +163,7 @@ class ProductServer:
             return key.account, keyed
         private = self.private.get((method, path))
         if private is None:
-            raise BinanceError(-1, text="Not found", status=404)
+            raise BinanceError(-1, text=f"Not found: {path}", status=404)
         self._check(key, text, signature, given)
         if method == "POST" and path.endswith(self.order_paths):
             count = given["batchOrders"].count("symbol") if "batchOrders" in given else 1
@@ -271,7 +272,7 @@ class ProductServer:
             return self._session_state(session)
         if method == "session.status":
             return self._session_state(session)
-        if method.startswith("userDataStream.subscribe.listenToken"):
+        if method in self.unsigned_methods:
             return self.session_call(method, given, session)
         key = session.key
         if "signature" in given or key is None:
@@ -279,7 +280,7 @@ class ProductServer:
             signature = given.pop("signature", "")
             text = "&".join(f"{name}={given[name]}" for name in sorted(given))
             self._check(key, text, signature, given)
-        elif method not in ("userDataStream.subscribe", "userDataStream.unsubscribe"):
+        elif method != "userDataStream.subscribe":
             check_timestamp(given, self.clock.now_ms())
         session.account = key.account
         if method == "session.logon":
