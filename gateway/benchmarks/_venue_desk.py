@@ -11,7 +11,7 @@ from gateway.execution.router import NewOrder, Router
 from gateway.venues.health import VenueHealth
 from gateway.venues.session import VenueSession
 
-__all__ = ["ACCOUNT", "LIMITS", "PRICE", "QUANTITY", "Desk", "define", "new_order", "set_limits"]
+__all__ = ["ACCOUNT", "LIMITS", "PRICE", "QUANTITY", "Desk", "contract", "new_order"]
 
 ACCOUNT = "main"
 PRINCIPAL = "desk"
@@ -80,6 +80,23 @@ def new_order(number: int, instrument: str, side: str = "buy", price: str = PRIC
         time_in_force="gtc",
         quantity=QUANTITY,
         price=price,
+    )
+
+
+def contract(symbol: str) -> Instrument:
+    venue = "okx" if "-" in symbol else "binance"
+    return Instrument(
+        symbol=f"{symbol}.{venue}",
+        venue_symbol=symbol,
+        kind="linear",
+        base="BTC",
+        quote="USDT",
+        settle="USDT",
+        tick="0.10",
+        lot="0.001",
+        price_scale=2,
+        quantity_scale=3,
+        quantity_min="0.001",
     )
 
 

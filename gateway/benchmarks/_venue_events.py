@@ -1,5 +1,5 @@
-"""One user-data event from the bytes of its frame to the fact in the engine, beside msgspec and plain
-Python on the same bytes (_plain_bookkeeping). In turns, in one process."""
+"""One user-data event from the bytes of its frame to the fact in the engine, beside msgspec and
+plain Python on the same bytes (_plain_bookkeeping). In turns, in one process."""
 
 from __future__ import annotations
 
@@ -7,26 +7,18 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
-from gateway.api import Instrument
 from gateway.benchmarks._plain_bookkeeping import PlainBinance, PlainOkx
-from gateway.benchmarks._venue_desk import ACCOUNT, PRICE, QUANTITY, Desk
+from gateway.benchmarks._venue_desk import ACCOUNT, PRICE, QUANTITY, Desk, contract
 
-__all__ = ["binance", "okx"]
+__all__ = ["binance", "binance_frame", "okx"]
 
 _FILLS = 8  # of each order, a thousandth at a time
 _CHUNK = 64
 _TIME_MS = 1_763_700_000_000
-
-
-class Side(NamedTuple):
-    """What reads the bytes, and how it says what it has booked."""
-
-    take: Callable[[bytes], None]
-    booked: Callable[[], int]
 
 
 async def binance(directory: str, ring: str, events: int) -> dict[str, Any]:
@@ -37,7 +29,7 @@ async def binance(directory: str, ring: str, events: int) -> dict[str, Any]:
     from gateway_binance.questions import Questions
 
     manifest = capabilities("binance", receive_window_ms=5_000, timeout_ms=3_000)
-    desk = Desk(directory, ring, manifest, _contract("BTCUSDT"), orders_max=events)
+    desk = Desk(directory, ring, manifest, contract("BTCUSDT"), orders_max=events)
     try:
         ids = await desk.place(events // _FILLS)
         names = [desk.session.ids.encode(each) for each in ids]
@@ -56,7 +48,7 @@ async def binance(directory: str, ring: str, events: int) -> dict[str, Any]:
             on_gap=lambda reason: None,
         )
         frames = [
-            _binance_frame(name, 8_000_000 + number, number * _FILLS + fill + 1, fill + 1)
+            binance_frame(name, 8_000_000 + number, number * _FILLS + fill + 1, fill + 1)
             for number, name in enumerate(names)
             for fill in range(_FILLS)
         ]
@@ -76,7 +68,7 @@ async def okx(directory: str, ring: str, events: int) -> dict[str, Any]:
     from gateway.transport import JsonReader
 
     manifest = capabilities("okx", ack_timeout_ms=3_000, acceptance_window_ms=5_000)
-    desk = Desk(directory, ring, manifest, _contract("BTC-USDT-SWAP"), orders_max=events)
+    desk = Desk(directory, ring, manifest, contract("BTC-USDT-SWAP"), orders_max=events)
     try:
         ids = await desk.place(events // _FILLS)
         names = [desk.session.ids.encode(each) for each in ids]
@@ -148,24 +140,7 @@ def _compare(
     }
 
 
-def _contract(symbol: str) -> Instrument:
-    venue = "okx" if "-" in symbol else "binance"
-    return Instrument(
-        symbol=f"{symbol}.{venue}",
-        venue_symbol=symbol,
-        kind="linear",
-        base="BTC",
-        quote="USDT",
-        settle="USDT",
-        tick="0.10",
-        lot="0.001",
-        price_scale=2,
-        quantity_scale=3,
-        quantity_min="0.001",
-    )
-
-
-def _binance_frame(name: str, order_id: int, trade_id: int, fill: int) -> bytes:
+def binance_frame(name: str, order_id: int, trade_id: int, fill: int) -> bytes:
     """As documented (Event: Order Update, USDS-M futures, 2026-10)."""
     body = {
         "s": "BTCUSDT", "c": name, "S": "BUY", "o": "LIMIT", "f": "GTC", "q": QUANTITY, "p": PRICE,

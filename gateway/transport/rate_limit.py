@@ -267,7 +267,7 @@ class Budget:
         return row.counter.wait_ns(cost, ceiling, now)
 
     def _ceiling(self, lane: Lane, name: str, capacity: int) -> int:
-        percent = self._headroom.get(name.partition("@")[0], HEADROOM_PERCENT)[lane]
+        percent = self._headroom.get(self._keys[name][1].name, HEADROOM_PERCENT)[lane]
         return max(1, capacity - -(-capacity * percent // 100))
 
     def _without_lock(self, lane: Lane, costs: Mapping[str, int], now: int) -> int:
@@ -334,6 +334,8 @@ class Budget:
 
     def _is_held_up(self, lane: Lane, costs: Mapping[str, int]) -> bool:
         """Whether someone who goes first waits for one of these limits."""
+        if not any(self._waiting.values()):
+            return False
         before = LANES[: LANES.index(lane) + 1]
         return any(costs.keys() & each.costs.keys() for at in before for each in self._waiting[at])
 

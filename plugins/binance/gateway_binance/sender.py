@@ -75,7 +75,10 @@ class Sender:
             for batch in batches
         ]
         sends += [self._submit_one(order) for order in orders if translate.is_conditional(order)]
-        await asyncio.gather(*sends)
+        if len(sends) == 1:
+            await sends[0]  # a task of its own would wait for a turn of the event loop
+        else:
+            await asyncio.gather(*sends)
 
     async def cancel(self, cancels: Sequence[CancelRequest]) -> None:
         await asyncio.gather(*(self._cancel(cancel) for cancel in cancels))
