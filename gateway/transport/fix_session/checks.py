@@ -8,7 +8,7 @@ from gateway.transport.fix_session.tags import Tag
 from gateway.transport.fix_session.timestamps import parse_time
 from gateway.transport.fix_session.validation import Fault
 
-__all__ = ["check_header", "check_logon_terms", "check_original_time"]
+__all__ = ["check_header", "check_logon_numbers", "check_logon_terms", "check_original_time"]
 
 _SECOND_NS = 1_000_000_000
 _IDENTIFYING = (Tag.SENDER_COMP_ID, Tag.TARGET_COMP_ID, Tag.SENDING_TIME)
@@ -49,7 +49,9 @@ def check_original_time(message: FixMessage) -> Fault | None:
     return Fault(10) if sent_ns is not None and original_ns > sent_ns else None
 
 
-def check_logon_terms(logon: FixMessage, settings: SessionSettings) -> str | None:
+def check_logon_terms(
+    logon: FixMessage, settings: SessionSettings, *, is_reset_ours: bool = False
+) -> str | None:
     """What we cannot agree to, as the text of a Logout. The dictionary was checked before."""
     heartbeat = logon.get(Tag.HEART_BT_INT) or b""
     if heartbeat.startswith(b"-"):
@@ -63,8 +65,20 @@ def check_logon_terms(logon: FixMessage, settings: SessionSettings) -> str | Non
     if settings.identity.version == 50 and version != settings.default_appl_ver_id.encode():
         return f"DefaultApplVerID must be {settings.default_appl_ver_id}"
     if logon.is_set(Tag.RESET_SEQ_NUM_FLAG):
-        if not settings.is_reset_accepted:
+        if not settings.is_reset_accepted and not is_reset_ours:
             return "ResetSeqNumFlag is not accepted"
         if logon.number != 1:
             return "ResetSeqNumFlag needs MsgSeqNum 1"
+    return None
+
+
+def check_logon_numbers(number: int, wanted: int | None, expected: int, ours: int) -> str | None:
+    """34 and 789 of a Logon against our two numbers, as the text of a Logout."""
+    if number < expected:
+        return f"MsgSeqNum too low, expecting {expected} but received {number}"
+    if wanted is not None and wanted > ours:
+        return (
+            "Tag 789 (NextExpectedMsgSeqNum) is higher than expected. "
+            f"Expected {ours}, Received {wanted}"
+        )
     return None

@@ -62,11 +62,11 @@ class EarlyMessages:
 
     def advanced(self, expected: int) -> ResendWish | None:
         """Call when the number moved on and nothing queued fits it: the next request, if any."""
-        for number in [each for each in self._queue if each < expected]:
-            del self._queue[number]
         if self.is_open and expected <= self._until:
             return self._ask(expected, self._until) if expected > self._asked_to else None
         self._until = 0
+        for number in [each for each in self._queue if each < expected]:
+            del self._queue[number]
         if self._highest >= expected:
             last = min(self._queue, default=self._highest + 1) - 1
             return self._ask(expected, last)

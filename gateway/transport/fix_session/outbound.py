@@ -39,6 +39,7 @@ class Outbound:
         self._resends: deque[Iterator[bytes]] = deque()
         self.last_sent_ns = 0
         self.processed: int | None = None  # number under work, for 369
+        self.queued_bytes = 0
         self.sent = self.resent = 0
 
     def send(
@@ -75,6 +76,7 @@ class Outbound:
         False: too many such answers are under way."""
         if len(self._resends) >= _RESENDS_MAX:
             return False
+        self.last_sent_ns = now_ns
         self._resends.append(self._resent(first, last, now_ns, may_resend))
         return True
 
@@ -91,6 +93,8 @@ class Outbound:
         if not self._resends and self._held:
             taken.extend(self._held)
             self._held.clear()
+        if not self._resends:
+            self.queued_bytes = 0
         self._store.flush()
         return taken
 
@@ -105,9 +109,11 @@ class Outbound:
         self._held.clear()
         self._resends.clear()
         self.processed = None
+        self.queued_bytes = 0
 
     def _queue(self, data: bytes) -> None:
         (self._held if self._resends else self._ready).append(data)
+        self.queued_bytes += len(data)
 
     def _header(self, message_type: bytes, number: int, now_ns: int) -> dict[int, bytes]:
         header = {

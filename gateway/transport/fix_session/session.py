@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from enum import StrEnum
 from typing import Any
 
+from gateway.transport.fix_session.answers import business_reject, session_reject
 from gateway.transport.fix_session.application import BusinessReject, FixApplication
 from gateway.transport.fix_session.checks import (
     check_header,
+    check_logon_numbers,
     check_logon_terms,
     check_original_time,
 )
@@ -21,29 +22,16 @@ from gateway.transport.fix_session.gap import EarlyMessages, ResendWish
 from gateway.transport.fix_session.message import Field, FixMessage, masked, number_of
 from gateway.transport.fix_session.outbound import Outbound
 from gateway.transport.fix_session.settings import SessionIdentity, SessionSettings
+from gateway.transport.fix_session.states import NotLoggedOn, SessionState
 from gateway.transport.fix_session.store import SessionStore
-from gateway.transport.fix_session.tags import REVERSED_ROUTE, Tag
+from gateway.transport.fix_session.tags import Tag
 from gateway.transport.fix_session.timers import Timers
 from gateway.transport.fix_session.validation import Fault, validate
 
-__all__ = ["FixSession", "NotLoggedOn", "SessionState"]
+__all__ = ["FixSession"]
 
 _LOG = logging.getLogger(__name__)
 _NO_TEXT = ""
-
-
-class SessionState(StrEnum):
-    """Where a session is in its life."""
-
-    DISCONNECTED = "disconnected"
-    CONNECTED = "connected"  # the acceptor waits for a Logon
-    LOGON_SENT = "logon_sent"  # the initiator waits for the answer
-    ACTIVE = "active"
-    LOGGING_OUT = "logging_out"
-
-
-class NotLoggedOn(Exception):
-    """The message was not taken: no number was used, nothing was stored."""
 
 
 class FixSession:
@@ -170,7 +158,12 @@ class FixSession:
         """Whether `take_output` would give something."""
         return self._out.has_more
 
-    # -- what the owner may ask for ----------------------------------------------------------------
+    @property
+    def queued_bytes(self) -> int:
+        """Not yet taken: what a line that does not drain costs."""
+        return self._out.queued_bytes
+
+    # -- what the owner may ask for ---------------------------------------------------------------
 
     def send(
         self,
@@ -210,14 +203,12 @@ class FixSession:
             self._send_logon(is_reset=True, heartbeat_s=self._timers.heartbeat_s)
             self.on_output()
 
-    def set_next_outgoing(self, number: int) -> None:
+    def set_numbers(self, *, outgoing: int | None = None, expected: int | None = None) -> None:
         """By an operator. Numbers that are skipped are filled when they are asked for."""
-        self.store.set_next_outgoing(number)
-        self.store.flush()
-
-    def set_next_expected(self, number: int) -> None:
-        """By an operator."""
-        self.store.set_next_expected(number)
+        if outgoing is not None:
+            self.store.set_next_outgoing(outgoing)
+        if expected is not None:
+            self.store.set_next_expected(expected)
         self.store.flush()
 
     def row(self) -> dict[str, Any]:
@@ -236,7 +227,7 @@ class FixSession:
     def __repr__(self) -> str:
         return f"FixSession({self.identity}, {self.state})"
 
-    # -- logon -------------------------------------------------------------------------------------
+    # -- logon ------------------------------------------------------------------------------------
 
     def _logon_request(self, logon: FixMessage) -> None:
         """Acceptor. Who is not known, or is not whole, learns nothing."""
@@ -276,12 +267,12 @@ class FixSession:
         if not is_logon or fault is not None or number is None:
             self._close(f"no answer to our Logon: {fault.text if fault else logon!r}")
             return
+        text = check_logon_terms(logon, self.settings, is_reset_ours=self._reset_sent)
+        if text is not None:
+            self._refuse(text)
+            return
         is_reset = logon.is_set(Tag.RESET_SEQ_NUM_FLAG)
         if is_reset and not self._reset_sent:
-            text = check_logon_terms(logon, self.settings)
-            if text is not None:
-                self._refuse(text)
-                return
             self._reset_store()
         wanted = self._wanted_number(logon)
         if self._is_logon_number_bad(logon, number, wanted):
@@ -301,15 +292,11 @@ class FixSession:
         return number_of(logon.get(Tag.NEXT_EXPECTED_MSG_SEQ_NUM))
 
     def _is_logon_number_bad(self, logon: FixMessage, number: int, wanted: int | None) -> bool:
-        expected, ours = self.store.next_expected, self.store.next_outgoing
-        if number < expected and not logon.is_possible_duplicate:
-            self._refuse(f"MsgSeqNum too low, expecting {expected} but received {number}")
-            return True
-        if wanted is not None and wanted > ours:
-            self._refuse(
-                "Tag 789 (NextExpectedMsgSeqNum) is higher than expected. "
-                f"Expected {ours}, Received {wanted}"
-            )
+        text = check_logon_numbers(
+            number, wanted, self.store.next_expected, self.store.next_outgoing
+        )
+        if text is not None and not (logon.is_possible_duplicate and wanted is None):
+            self._refuse(text)
             return True
         return False
 
@@ -322,14 +309,14 @@ class FixSession:
     def _logged_on(
         self, logon: FixMessage, number: int, wanted: int | None, answer_number: int
     ) -> None:
-        """After both Logons: close the gaps, both ways. `answer_number`: what the peer must want."""
+        """After both Logons: close the gaps, both ways. The peer must want `answer_number`."""
         self.state = SessionState.ACTIVE
         self._was_logged_on = True
         self._out.processed = None
         if number == self.store.next_expected:
             self.store.set_next_expected(number + 1)
         if wanted is not None and wanted < answer_number:
-            self._resend(wanted, self.store.next_outgoing - 1)
+            self._resend(max(wanted, 1), self.store.next_outgoing - 1)
         if number > self.store.next_expected:
             wish = self._early.add(number, None, self.store.next_expected)
             if wanted is None:
@@ -353,12 +340,13 @@ class FixSession:
 
     def _relogon(self, logon: FixMessage, number: int) -> None:
         """A Logon while logged on: 141=Y begins anew, the answer to ours, else nothing new."""
-        if not logon.is_set(Tag.RESET_SEQ_NUM_FLAG):
-            self._advance(number + 1)
+        text = check_logon_terms(logon, self.settings, is_reset_ours=self._reset_sent)
+        if text is not None:
+            self._refuse(text)
             return
-        if self._reset_sent:
+        if not logon.is_set(Tag.RESET_SEQ_NUM_FLAG) or self._reset_sent:
             self._reset_sent = False
-            self._advance(2)
+            self._advance(number + 1)
             return
         self._reset_store()
         self._early.clear()
@@ -366,7 +354,7 @@ class FixSession:
         self._timers.heartbeat_s = heartbeat or 0
         self._answer_logon(1, is_reset=True)
 
-    # -- messages of an active session --------------------------------------------------------------
+    # -- messages of an active session ------------------------------------------------------------
 
     def _handle(self, message: FixMessage) -> None:
         """The checks in their order, then by number: early, late or due."""
@@ -379,7 +367,7 @@ class FixSession:
             self._send_logout("Received message without MsgSeqNum")
             self._close("message without MsgSeqNum")
             return
-        if self._reset_sent and not (kind == b"A" and message.is_set(Tag.RESET_SEQ_NUM_FLAG)):
+        if self._reset_sent and kind != b"5" and not _is_reset_logon(message):
             return  # Of the time before the reset we asked for.
         if self._is_faulted and kind not in {b"5", b"2"}:
             return
@@ -389,10 +377,7 @@ class FixSession:
             if fault.reason in {9, 10}:
                 self._fail(_NO_TEXT)
             return
-        is_gap_fill = message.is_set(Tag.GAP_FILL_FLAG)
-        if kind in {b"2", b"5"} or (kind == b"4" and not is_gap_fill):
-            self._process(message, number)
-        elif kind == b"A" and message.is_set(Tag.RESET_SEQ_NUM_FLAG):
+        if _is_out_of_order(message):
             self._process(message, number)
         elif number > self.store.next_expected:
             self._too_high(message, number)
@@ -434,7 +419,7 @@ class FixSession:
         elif kind == b"4":
             self._sequence_reset(message, number)
         elif kind == b"A":
-            self._process_logon(message, number)
+            self._relogon(message, number)
         elif kind == b"2":
             self._resend_request(message, number)
         elif kind == b"5":
@@ -445,13 +430,6 @@ class FixSession:
         else:
             self._deliver(message, number)
         self._out.processed = None
-
-    def _process_logon(self, logon: FixMessage, number: int) -> None:
-        text = None if self._reset_sent else check_logon_terms(logon, self.settings)
-        if text is not None:
-            self._refuse(text)
-        else:
-            self._relogon(logon, number)
 
     def _quiet_admin(self, message: FixMessage) -> None:
         if message.message_type == b"1":
@@ -479,7 +457,7 @@ class FixSession:
             self._advance(new_number)
 
     def _resend_request(self, message: FixMessage, number: int) -> None:
-        """Answered at once, also when its own number is too high: else two gaps block each other."""
+        """Answered whatever its own number: else two gaps would block each other."""
         first = number_of(message.get(Tag.BEGIN_SEQ_NO)) or 0
         last = number_of(message.get(Tag.END_SEQ_NO)) or 0
         newest = self.store.next_outgoing - 1
@@ -507,7 +485,7 @@ class FixSession:
             self._reset_store()
         self._close("logged out")
 
-    # -- the numbers -------------------------------------------------------------------------------
+    # -- the numbers ------------------------------------------------------------------------------
 
     def _advance(self, expected: int) -> None:
         self.store.set_next_expected(expected)
@@ -552,7 +530,7 @@ class FixSession:
         if not self.settings.schedule.is_same_period(self.store.created_ns, self._now_ns):
             self._reset_store()
 
-    # -- what we say on our own --------------------------------------------------------------------
+    # -- what we say on our own -------------------------------------------------------------------
 
     def _keep_alive(self) -> None:
         now_ns = self._now_ns
@@ -573,46 +551,17 @@ class FixSession:
             self._send_admin(b"0", [])
 
     def _reject(self, message: FixMessage, fault: Fault, number: int) -> None:
-        """35=3. The number counts as used, a SequenceReset's never."""
+        """The number counts as used, a SequenceReset's never."""
         self.counts["rejected"] += 1
         if number == self.store.next_expected and message.message_type != b"4":
             self._advance(number + 1)
-        version = self.identity.version
-        text = fault.text
-        if version < 42 and fault.tag is not None:
-            text = f"{text} ({fault.tag})"
-        body: list[Field] = [(Tag.REF_SEQ_NUM, b"%d" % number), (Tag.TEXT, text.encode())]
-        if version >= 42:
-            if fault.tag is not None:
-                body.append((Tag.REF_TAG_ID, b"%d" % fault.tag))
-            if message.message_type:
-                body.append((Tag.REF_MSG_TYPE, message.message_type))
-            if version > 42 or fault.reason <= 11:
-                body.append((Tag.SESSION_REJECT_REASON, b"%d" % fault.reason))
-        _LOG.warning("%s: rejected: %s: %r", self.identity, text, message)
-        self._send_admin(b"3", [*_reversed_route(message), *body])
+        _LOG.warning("%s: rejected: %s: %r", self.identity, fault.text, message)
+        self._send_admin(b"3", session_reject(message, fault, number, self.settings))
 
     def _business_reject(self, message: FixMessage, answer: BusinessReject, number: int) -> None:
         self.counts["rejected"] += 1
-        version = self.identity.version
-        route = _reversed_route(message)
-        text = f"{answer.text} ({answer.tag})" if answer.tag else answer.text
-        if version < 42:
-            text = text.capitalize() if answer.reason == 3 else text
-            body = [(Tag.REF_SEQ_NUM, b"%d" % number), (Tag.TEXT, text.encode())]
-            self._send_admin(b"3", [*route, *body])
-            return
-        fields: list[Field] = [
-            (Tag.REF_SEQ_NUM, b"%d" % number),
-            (Tag.TEXT, text.encode()),
-            (Tag.REF_MSG_TYPE, message.message_type),
-            (Tag.BUSINESS_REJECT_REASON, b"%d" % answer.reason),
-        ]
-        if answer.reference_id:
-            fields.append((Tag.BUSINESS_REJECT_REF_ID, answer.reference_id))
-        if version == 50 and self.settings.names_version_on_business_reject:
-            fields.append((Tag.DEFAULT_APPL_VER_ID, self.settings.default_appl_ver_id.encode()))
-        self._send_admin(b"j", [*route, *fields])
+        kind, body = business_reject(message, answer, number, self.settings)
+        self._send_admin(kind, body)
 
     def _send_admin(self, kind: bytes, fields: Sequence[Field]) -> None:
         self._out.send(kind, fields, self._now_ns)
@@ -651,7 +600,12 @@ class FixSession:
         return message.begin_string == self.identity.begin_string.encode()
 
 
-def _reversed_route(message: FixMessage) -> list[Field]:
-    """The way back of a message that went through others; empty stations are left out."""
-    pairs = ((back, message.get(there)) for there, back in REVERSED_ROUTE)
-    return [(tag, value) for tag, value in pairs if value]
+def _is_reset_logon(message: FixMessage) -> bool:
+    return message.message_type == b"A" and message.is_set(Tag.RESET_SEQ_NUM_FLAG)
+
+
+def _is_out_of_order(message: FixMessage) -> bool:
+    """Kinds that are answered whatever their number is."""
+    kind = message.message_type
+    is_plain_reset = kind == b"4" and not message.is_set(Tag.GAP_FILL_FLAG)
+    return kind in {b"2", b"5"} or is_plain_reset or _is_reset_logon(message)
