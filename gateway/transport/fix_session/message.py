@@ -21,10 +21,11 @@ _TEXT_MAX = 512
 class FixMessage:
     """A whole message, verified by the framer: every field in the order of the wire."""
 
-    __slots__ = ("_first", "fields")
+    __slots__ = ("_first", "fields", "length_fault")
 
-    def __init__(self, fields: Sequence[Field]) -> None:
+    def __init__(self, fields: Sequence[Field], length_fault: int = 0) -> None:
         self.fields = fields
+        self.length_fault = length_fault  # a length field (95, 212, ...) that does not fit its data
         self._first: dict[int, bytes] | None = None
 
     def get(self, tag: int) -> bytes | None:

@@ -78,6 +78,7 @@ def validate(message: FixMessage, dictionary: Dictionary, rules: Rules) -> Fault
         or _missing(parts, dictionary, section)
         or _foreign_tag(parts, dictionary, section, message.message_type)
         or _empty(fields, rules)
+        or (Fault(6, message.length_fault) if message.length_fault else None)
         or _bad_value(fields, dictionary)
         or _bad_structure(parts, dictionary, section)
     )
