@@ -127,8 +127,8 @@ class SpotSimulator(ProductServer):
             return {"token": token, "expirationTime": self.clock.now_ms() + _TOKEN_MS}
         if path == "/sapi/v1/margin/allPairs":
             return [
-                {"symbol": each.symbol, "base": each.base, "quote": each.quote, "isBuyAllowed": True,
-                 "isMarginTrade": True, "isSellAllowed": True, "id": 351637150141315861}
+                {"symbol": each.symbol, "base": each.base, "quote": each.quote, "id": 351637150,
+                 "isMarginTrade": True, "isSellAllowed": True, "isBuyAllowed": True}
                 for each in self.venue.listings.values()
             ]  # fmt: skip
         if path == "/sapi/v1/margin/isolated/allPairs":
