@@ -23,14 +23,14 @@ from gateway_binance.messages import (
     OrderEvent,
     TradeLiteEvent,
 )
+from gateway_binance.outcomes import Say, order_ended
 from gateway_binance.questions import Questions
-from gateway_binance.words import end_reason, nanoseconds
+from gateway_binance.words import nanoseconds
 
 __all__ = ["StreamGap", "UserEvents"]
 
 log = logging.getLogger(__name__)
 
-Say = Callable[..., None]
 _HEAD = JsonReader(EventHead, "a user event", has_unique_keys=False)
 _ORDER = JsonReader(OrderEvent, "ORDER_TRADE_UPDATE")
 _ALGO = JsonReader(AlgoEvent, "ALGO_UPDATE")
@@ -161,15 +161,13 @@ class UserEvents:
         if state == "rejected":
             self._say("rejected", known.order_id, body.execution.lower(), venue_time_ns=stamp)
         elif state in ("canceled", "expired"):
-            # A self-trade that the venue prevented is a cancellation, not a matter of time.
-            reason = end_reason(body.status)
-            self._say(
-                "canceled" if reason == "self_trade" else state,
+            order_ended(
+                self._say,
                 known.order_id,
-                reason,
-                cumulative_quantity=body.cumulative,
-                venue_time_ns=stamp,
-                venue_order_id=number,
+                body.status,
+                cumulative=body.cumulative,
+                number=number,
+                stamp_ns=stamp,
             )
         elif body.execution == "AMENDMENT":
             known.price, known.quantity = body.price, body.quantity

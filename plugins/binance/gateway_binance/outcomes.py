@@ -14,8 +14,9 @@ from gateway.api import (
 )
 from gateway_binance.memory import KnownOrder
 from gateway_binance.rest import Refusal
+from gateway_binance.words import end_reason
 
-__all__ = ["Say", "change_failed", "new_order_failed", "words_of"]
+__all__ = ["Say", "change_failed", "new_order_failed", "order_ended", "words_of"]
 
 Say = Callable[..., None]
 # The symbol is not what it was: the error's code, or its words.
@@ -51,3 +52,19 @@ def change_failed(say: Say, rejected: str, order_id: int, error: VenueError) -> 
         say("unknown", order_id, str(error))
     else:
         raise error
+
+
+def order_ended(
+    say: Say, order_id: int, status: str, *, cumulative: str, number: str, stamp_ns: int
+) -> None:
+    """Canceled or expired. A self-trade that the venue prevented is a cancellation, not a matter of
+    time."""
+    reason = end_reason(status)
+    say(
+        "expired" if reason == "time_in_force" else "canceled",
+        order_id,
+        reason,
+        cumulative_quantity=cumulative,
+        venue_time_ns=stamp_ns,
+        venue_order_id=number,
+    )

@@ -24,7 +24,7 @@ from gateway_paper.venue.settings import AccountSettings, Listing
 __all__ = ["SPOT_ACCOUNTS", "SPOT_KEYS", "SpotHub", "SpotSimulator"]
 
 Row = dict[str, Any]
-_FUNDS = {"USDT": "1000000", "BTC": "100", "ETH": "1000", "BNB": "10"}
+_FUNDS = {"USDT": "10000000", "BTC": "100", "ETH": "1000", "BNB": "10"}
 SPOT_ACCOUNTS = tuple(
     AccountSettings(name=name, balances=_FUNDS) for name in ("main", "margin", "other")
 )
