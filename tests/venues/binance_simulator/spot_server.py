@@ -24,7 +24,7 @@ from gateway_paper.venue.settings import AccountSettings, Listing
 __all__ = ["SPOT_ACCOUNTS", "SPOT_KEYS", "SpotHub", "SpotSimulator"]
 
 Row = dict[str, Any]
-_FUNDS = {"USDT": "1000000", "BTC": "100", "ETH": "1000", "BNB": "10"}
+_FUNDS = {"USDT": "10000000", "BTC": "100", "ETH": "1000", "BNB": "10"}
 SPOT_ACCOUNTS = tuple(
     AccountSettings(name=name, balances=_FUNDS) for name in ("main", "margin", "other")
 )
@@ -127,8 +127,8 @@ class SpotSimulator(ProductServer):
             return {"token": token, "expirationTime": self.clock.now_ms() + _TOKEN_MS}
         if path == "/sapi/v1/margin/allPairs":
             return [
-                {"symbol": each.symbol, "base": each.base, "quote": each.quote, "isBuyAllowed": True,
-                 "isMarginTrade": True, "isSellAllowed": True, "id": 351637150141315861}
+                {"symbol": each.symbol, "base": each.base, "quote": each.quote, "id": 351637150,
+                 "isMarginTrade": True, "isSellAllowed": True, "isBuyAllowed": True}
                 for each in self.venue.listings.values()
             ]  # fmt: skip
         if path == "/sapi/v1/margin/isolated/allPairs":
