@@ -43,7 +43,7 @@ def open_engine(directory: str, ring_directory: str, *, orders_max: int) -> Engi
         directory=directory,
         ring_directory=ring_directory,
         orders_max=orders_max,
-        idempotency_max=orders_max,
+        idempotency_max=max(orders_max, 65_536),
         positions_max=256,
     )
     return Engine(open_native_engine(settings), instance=1)

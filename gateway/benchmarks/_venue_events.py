@@ -140,15 +140,28 @@ def _compare(
     }
 
 
-def binance_frame(name: str, order_id: int, trade_id: int, fill: int) -> bytes:
-    """As documented (Event: Order Update, USDS-M futures, 2026-10)."""
+def binance_frame(
+    name: str,
+    order_id: int,
+    trade_id: int,
+    filled: int,
+    *,
+    side: str = "BUY",
+    quantity: str = "0.001",
+    is_last: bool = False,
+) -> bytes:
+    """As documented (Event: Order Update, USDS-M futures, 2026-10). `filled`: thousandths so far;
+    trade id 0 = the order has just been taken."""
+    execution = "TRADE" if trade_id else "NEW"
+    state = "FILLED" if is_last else "PARTIALLY_FILLED" if trade_id else "NEW"
+    fee = {"n": "0.02000004", "N": "USDT"} if trade_id else {}
     body = {
-        "s": "BTCUSDT", "c": name, "S": "BUY", "o": "LIMIT", "f": "GTC", "q": QUANTITY, "p": PRICE,
-        "ap": PRICE, "sp": "0", "x": "TRADE", "X": "PARTIALLY_FILLED", "i": order_id, "l": "0.001",
-        "z": f"0.00{fill}", "L": PRICE, "n": "0.02000004", "N": "USDT", "T": _TIME_MS + trade_id,
-        "t": trade_id, "b": "0", "a": "0", "m": True, "R": False, "wt": "CONTRACT_PRICE",
-        "ot": "LIMIT", "ps": "BOTH", "cp": False, "rp": "0", "pP": False, "si": 0, "ss": 0,
-        "V": "EXPIRE_MAKER", "pm": "NONE", "gtd": 0,
+        "s": "BTCUSDT", "c": name, "S": side, "o": "LIMIT", "f": "GTC", "q": QUANTITY, "p": PRICE,
+        "ap": PRICE, "sp": "0", "x": execution, "X": state, "i": order_id,
+        "l": quantity if trade_id else "0", "z": f"0.{filled:03d}", "L": PRICE, **fee,
+        "T": _TIME_MS + trade_id, "t": trade_id, "b": "0", "a": "0", "m": True, "R": False,
+        "wt": "CONTRACT_PRICE", "ot": "LIMIT", "ps": "BOTH", "cp": False, "rp": "0", "pP": False,
+        "si": 0, "ss": 0, "V": "EXPIRE_MAKER", "pm": "NONE", "gtd": 0,
     }  # fmt: skip
     head = {"e": "ORDER_TRADE_UPDATE", "E": _TIME_MS + trade_id, "T": _TIME_MS + trade_id}
     return msgspec.json.encode({**head, "o": body})

@@ -48,7 +48,7 @@ class LoopbackVenue:
             return [], None
         if method == "GET":
             self.questions += 1
-            return _row(terms, int(terms.get("orderId", "1")), terms["origClientOrderId"]), None
+            return _row(terms, int(terms.get("orderId", "1")), "bench-0"), None
         self.orders += 1
         number, name = 8_000_000 + self.orders, terms["newClientOrderId"]
         self.arrivals[name] = stamp_ns

@@ -104,7 +104,8 @@ def _binance(secret: str) -> tuple[Call, Call]:
         order = orders[number % _CHUNK]
         if translate.refusal_of(order) or translate.is_conditional(order):
             raise RuntimeError("bench: the order is plain")
-        return translate.order_parameters(order)
+        found: dict[str, str] = translate.order_parameters(order)
+        return found
 
     def sign(number: int) -> object:
         query = query_text(terms(number))
@@ -142,7 +143,8 @@ def _okx() -> tuple[Call, Call]:
         order = orders[number % _CHUNK]
         if translate.unsendable(order, kind="SWAP") or translate.is_algo(order):
             raise RuntimeError("bench: the order is plain")
-        return translate.order_body(order, kind="SWAP", trade_mode="cross")
+        found: dict[str, Any] = translate.order_body(order, kind="SWAP", trade_mode="cross")
+        return found
 
     def sign(number: int) -> object:
         text = msgspec.json.encode(terms(number)).decode()

@@ -246,14 +246,16 @@ class Budget:
             self._share(now)
             if banned_ns := max(0, self._known_ban.until_ns - now):
                 return banned_ns, tuple(costs)
-            found = [(cost, name, *self._row(name, now)) for name, cost in costs.items() if cost]
-            waits = {
-                name: self._wait_ns(lane, name, cost, row, now) for cost, name, _, row in found
-            }
-            wait_ns = max(waits.values(), default=0)
+            found, wait_ns, names = [], 0, tuple[str, ...]()
+            for name, cost in costs.items():
+                if cost:
+                    key, row = self._row(name, now)
+                    found.append((cost, key, row))
+                    if own_ns := self._wait_ns(lane, name, cost, row, now):
+                        wait_ns, names = max(wait_ns, own_ns), (*names, name)
             if wait_ns:
-                return wait_ns, tuple(name for name, each in waits.items() if each)
-            for cost, _, key, row in found:
+                return wait_ns, names
+            for cost, key, row in found:
                 row.spend(cost, now)
                 self._rows.save(key)
         return 0, ()
