@@ -7,20 +7,20 @@ from gateway_paper.adapter import PaperAdapter
 from paper_under_test import PaperVenue
 from planted_bugs import PLANTED
 
-from gateway.testing import gateway_world, recording_port
+from gateway.testing import live_gateway, recording_port
 from gateway.testing.cases import all_cases
 from gateway.testing.conformance import NotDeclared, run_case
 
 CASES = {each.number: each for each in all_cases()}
 # A planted bug that waits for what never comes waits this long, not half a minute.
-CAUGHT_WITHIN_SECONDS = 3.0
+CAUGHT_WITHIN_SECONDS = 1.5
 # Bugs that are exceptions: what an adapter raises there is what the case is about.
 RAISES = {"FailureOfAnotherKind": RuntimeError}
 
 
 @pytest.fixture(autouse=True)
 def impatience(monkeypatch):
-    for module in (recording_port, gateway_world):
+    for module in (recording_port, live_gateway):
         monkeypatch.setattr(module, "SECONDS_MAX", CAUGHT_WITHIN_SECONDS)
 
 
