@@ -138,9 +138,7 @@ class OkxRest:
         path, text = f"{_PREFIX}/{place}", msgspec.json.encode(body).decode()
         await self.clock.settle()
         await self.turn(lane, "POST", place, body)
-        headers = self._signed("POST", path, text)
-        if is_bounded:
-            headers["expTime"] = self.deadline_ms()
+        headers = self._headers(path, text, is_bounded=is_bounded)
         answer = await self._pool.request("POST", path, headers=headers, body=text)
         try:
             envelope = self._envelope(answer)
@@ -158,6 +156,18 @@ class OkxRest:
             return read_rows(data, type, place)
         except VenueProtocolError as error:
             raise self._unreadable(place, error) from error
+
+    def _headers(self, path: str, text: str, *, is_bounded: bool) -> dict[str, str]:
+        headers = self._signed("POST", path, text)
+        if is_bounded:
+            headers["expTime"] = self.deadline_ms()
+        return headers
+
+    def request_bytes(self, place: str, body: Any, *, is_bounded: bool = False) -> bytes:
+        """What `post` would write now; nothing is sent. For benches and tests."""
+        path, text = f"{_PREFIX}/{place}", msgspec.json.encode(body).decode()
+        headers = self._headers(path, text, is_bounded=is_bounded)
+        return self._pool.request_bytes("POST", path, headers, text)
 
     def deadline_ms(self) -> str:
         """expTime of a request that leaves now."""
