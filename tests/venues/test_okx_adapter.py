@@ -119,6 +119,91 @@ async def test_a_batch_has_a_result_for_each_of_its_orders(directory):
         made.judge_all()
 
 
+STOP = {"type": "stop_limit", "side": "sell", "trigger_price": "45000", "price": "44900"}
+
+
+@pytest.mark.parametrize("order_entry", ["rest", "socket"])
+async def test_a_stop_that_waits_gets_new_terms_and_keeps_its_trigger(directory, order_entry):
+    async with desk(directory, order_entry=order_entry) as made:
+        order_id = await made.submit(**STOP)
+        await made.until_state(order_id, "UNTRIGGERED")
+        await made.replace(order_id, quantity="3", price="44800")
+        row = await made.until_state(order_id, "UNTRIGGERED")
+        terms = [Decimal(row[name]) for name in ("quantity", "price", "trigger_price")]
+        assert terms == [3, 44_800, 45_000]
+        [algo] = made.simulator.algos.orders.values()
+        assert (algo.size, algo.execution_price, algo.trigger_price) == ("3", "44800", "45000")
+        assert made.counters["unknown_outcomes"] == 0
+        made.simulator.venue.trade(SWAP, "44999", "0.01", "sell")
+        await made.until_state(order_id, "NEW", "FILLED")
+        plain = made.simulator.venue.orders[algo.child_id]
+        assert (plain.size, plain.price) == ("3", "44800")
+
+
+@pytest.mark.parametrize(
+    ("fault", "terms"),
+    [("execute_then_drop", {}), ("truncate", {}), ("drop", {}), ("error", {"status": 500})],
+)
+async def test_a_lost_answer_to_an_amend_of_a_stop_is_asked_about(directory, fault, terms):
+    async with desk(directory) as made:
+        order_id = await made.submit(**STOP)
+        await made.until_state(order_id, "UNTRIGGERED")
+        made.simulator.faults.add("POST trade/amend-algos", fault, **terms)
+        await made.replace(order_id, quantity="2", price="44800")
+        await eventually(lambda: made.simulator.faults.log, "the fault")
+        await made.settle()
+        [algo] = made.simulator.algos.orders.values()
+        row = made.row(order_id)
+        assert (row["state"], row["pending"]) == ("UNTRIGGERED", "")
+        assert Decimal(row["price"]) == Decimal(algo.execution_price)
+
+
+async def test_an_amend_of_a_stop_is_confirmed_by_the_order_itself(directory):
+    """An answer 0 that changed nothing is a doubt first, and then what the order says."""
+    async with desk(directory) as made:
+        order_id = await made.submit(**STOP)
+        await made.until_state(order_id, "UNTRIGGERED")
+        [algo] = made.simulator.algos.orders.values()
+        said = f'{{"code":"0","msg":"","data":[{{"algoId":"{algo.algo_id}","sCode":"0"}}]}}'
+        faults = made.simulator.faults
+        faults.add("POST trade/amend-algos", "error", status=200, body=said)
+        await made.replace(order_id, price="44800")
+        await eventually(lambda: made.counters["unknown_outcomes"], "the doubt")
+        await made.settle()
+        assert Decimal(made.row(order_id)["price"]) == 44_900
+
+
+async def test_an_amend_of_a_stop_that_is_gone_finds_its_end(directory):
+    async with desk(directory) as made:
+        order_id = await made.submit(**STOP)
+        await made.until_state(order_id, "UNTRIGGERED")
+        [algo] = made.simulator.algos.orders.values()
+        made.simulator.faults.add("event orders-algo", "lose")
+        made.simulator.algos.cancel("net", {"algoId": algo.algo_id})
+        await made.replace(order_id, price="44800")
+        await made.until_state(order_id, "CANCELED")
+
+
+async def test_an_option_price_off_its_band_is_not_sent(directory):
+    option = "BTC-USD-301227-60000-C"
+    terms = {"kinds": ["SWAP", "OPTION"], "option_families": ["BTC-USD"]}
+    async with desk(directory, instruments=[SWAP, option], **terms) as made:
+        made.simulator.quote(option, "0.0500", "0.0505")
+        # The collar wants a price of the option, the start waited for the swap's alone.
+        await eventually(lambda: made.counters["marks"] > 8, "marks")
+        fine = await made.submit(instrument=f"{option}.okx", price="0.0485", quantity="3")
+        await made.until_state(fine, "NEW")
+        off = await made.submit(instrument=f"{option}.okx", price="0.0486", quantity="3")
+        row = await made.until_state(off, "CANCELED")
+        assert "tick 0.0005" in row["reason_text"]
+        assert made.simulator.sent_with(made.client_order_id(off)) == []
+        await made.replace(fine, price="0.0486")
+        await eventually(lambda: not made.row(fine)["pending"], "the answer to the replace")
+        assert Decimal(made.row(fine)["price"]) == Decimal("0.0485")
+        await made.replace(fine, price="0.048")
+        await eventually(lambda: Decimal(made.row(fine)["price"]) == Decimal("0.048"), "the price")
+
+
 async def test_what_ends_by_itself_ends_with_its_reason(directory):
     async with desk(directory) as made:
         crossing = await made.submit(is_post_only=True, price="50001")
