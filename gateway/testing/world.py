@@ -57,8 +57,13 @@ class World:
         return self._adapter
 
     def use_account(self, account: str) -> None:
-        """Trade on another account. Before connecting; the adapter is built anew."""
-        self.account, self._adapter = account, None
+        """Trade on another account. Before connecting."""
+        self.account = account
+        self.renew_adapter()
+
+    def renew_adapter(self) -> None:
+        """The next use builds another one; who connected the last one has closed it."""
+        self._adapter = None
 
     @property
     def manifest(self) -> Capabilities:

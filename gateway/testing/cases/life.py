@@ -153,6 +153,6 @@ async def hedge_mode(world: World) -> None:
 async def again(world: World) -> None:
     await world.connect()
     await world.adapter.close()
-    world._adapter = None
+    world.renew_adapter()
     await world.connect()
     await world.rest()

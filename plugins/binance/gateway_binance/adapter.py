@@ -135,8 +135,8 @@ class BinanceAdapter(AccountAdapter):
             chosen.account,
             self.memory,
             self.questions,
-            say=self._say,
-            later=self._later,
+            say=self._port.tell,
+            later=self._tasks.start,
             on_gap=self._break_off,
             follow_seconds_max=chosen.follow_s,
         )
@@ -144,8 +144,8 @@ class BinanceAdapter(AccountAdapter):
             self._rest,
             self.memory,
             self.questions,
-            say=self._say,
-            later=self._later,
+            say=self._port.tell,
+            later=self._tasks.start,
             expect=self.events.expect,
         )
 
@@ -156,7 +156,7 @@ class BinanceAdapter(AccountAdapter):
             await self._rest.open()
             await self.questions.instruments(self.venue)
             await self.questions.mode()
-            self._port = port
+            self._port.open(port)
             self._stream = UserStream(
                 self._settings.stream_url.rstrip("/"),
                 create_key=lambda: self._listen_key("POST"),
@@ -172,7 +172,7 @@ class BinanceAdapter(AccountAdapter):
                 await line.start()
             if self._rest.order_socket is not None:
                 await self._rest.order_socket.start()
-            self._later(self._keep_time())
+            self._tasks.start(self._keep_time())
         except BaseException:  # a connect that is given up leaves nothing behind
             await self.close()
             raise
@@ -267,7 +267,7 @@ class BinanceAdapter(AccountAdapter):
         if self._armed_ms:
             for symbol in sorted(symbols - self._armed):
                 self._armed.add(symbol)
-                self._later(self._count_down(symbol, self._armed_ms))
+                self._tasks.start(self._count_down(symbol, self._armed_ms))
 
     async def _count_down(self, symbol: str, timeout_ms: int) -> None:
         terms = {"symbol": symbol, "countdownTime": str(timeout_ms)}
@@ -315,4 +315,4 @@ class BinanceAdapter(AccountAdapter):
         told = {name: text for name, text in prices.items() if text.strip("0.")}
         if told and symbol in self.questions.instruments_by_symbol:
             mark = MarkReport(instrument=symbol, venue_time_ns=venue_time_ns, **told)
-            self._say("marked", mark)
+            self._port.tell("marked", mark)

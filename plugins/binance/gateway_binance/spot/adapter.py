@@ -154,7 +154,7 @@ class SpotAdapter(AccountAdapter):
             chosen.account,
             self.memory,
             self.questions,
-            say=self._say,
+            say=self._port.tell,
             on_gap=self._break_off,
             follow_seconds_max=chosen.follow_s,
         )
@@ -163,8 +163,8 @@ class SpotAdapter(AccountAdapter):
             self.memory,
             self.questions,
             wallet,
-            say=self._say,
-            later=self._later,
+            say=self._port.tell,
+            later=self._tasks.start,
             expect=self.events.expect,
         )
 
@@ -175,7 +175,7 @@ class SpotAdapter(AccountAdapter):
         try:
             await self._rest.open()
             await self.questions.instruments(self.venue)
-            self._port = port
+            self._port.open(port)
             self._stream = SpotUserStream(
                 chosen.api_socket_url,
                 subscription=self._subscription,
@@ -190,7 +190,7 @@ class SpotAdapter(AccountAdapter):
                 await self._line.start()
             if self._rest.order_socket is not None:
                 await self._rest.order_socket.start()
-            self._later(self._keep_time())
+            self._tasks.start(self._keep_time())
         except BaseException:  # a connect that is given up leaves nothing behind
             await self.close()
             raise
@@ -276,8 +276,7 @@ class SpotAdapter(AccountAdapter):
 
     async def _subscription(self) -> str:
         """Of the plain wallet a signed request; of the margin wallet one with a token for it."""
-        if self._rest.is_clock_doubted:
-            await self._rest.sync_clock()
+        await self._rest.clock.settle()
         if self._settings.wallet == "margin":
             row = await self._rest.keyed("POST", "/sapi/v1/userListenToken", _TOKEN)
             return _request("userDataStream.subscribe.listenToken", {"listenToken": row.token})
@@ -293,7 +292,7 @@ class SpotAdapter(AccountAdapter):
     def _on_refused(self, status: int, code: int, text: str) -> None:
         log.warning("%s: no user data: %s %s", self.venue, code, text[:200])
         if meaning_of("spot", status, code, text) == "clock":
-            self._rest.is_clock_doubted = True
+            self._rest.clock.doubt()
 
     # Prices.
 
@@ -305,7 +304,7 @@ class SpotAdapter(AccountAdapter):
             LINE,
             random=self._random,
             on_frame=lambda _, data: self._on_market(data),
-            on_up=lambda _: self._later(self._first_prices()),
+            on_up=lambda _: self._tasks.start(self._first_prices()),
             on_down=lambda line, reason: log.warning("%s: %s: %s", self.venue, line.name, reason),
         )
 
@@ -323,7 +322,7 @@ class SpotAdapter(AccountAdapter):
         """A price of zero is none: an empty side of a book. Spot tells no time with it."""
         best_bid, best_ask = price_of(bid), price_of(ask)
         if (best_bid or best_ask) and symbol in self.questions.instruments_by_symbol:
-            self._say("marked", MarkReport(instrument=symbol, bid=best_bid, ask=best_ask))
+            self._port.tell("marked", MarkReport(instrument=symbol, bid=best_bid, ask=best_ask))
 
 
 def _request(method: str, params: Mapping[str, str]) -> str:
