@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from gateway.benchmarks._machine import resident_mib
-from gateway.benchmarks._venue_desk import QUANTITY, new_order
+from gateway.benchmarks._venue_desk import new_order
 from gateway.benchmarks._venue_events import binance_frame
 from gateway.benchmarks._venue_loopback import LoopbackVenue
 from gateway.benchmarks._venue_sender import BinanceDesk
@@ -27,9 +27,9 @@ _BOOKS = 100
 _IN_FLIGHT = 32
 _FILLS = 2  # of each order; the second one ends it
 _PARTS = 20
-_REMEMBERED = 65_536  # the bound of the adapter's memory of orders
 _IDS_READ = 16_384  # as many ids the session keeps
-_ORDERS_MAX = 4_096
+_ORDERS_MAX = 2_048  # kept by the engine and by the adapter: less than the warm-up has
+_WARM_HOURS = 0.06
 _SECONDS_MAX = 60.0
 
 
@@ -52,8 +52,8 @@ async def measure(
     await run.start()
     try:
         run.fill_memories()
-        for _ in range(3):
-            await run.part(max(0.05, hours / _PARTS))  # more orders than the engine keeps
+        for _ in range(2):
+            await run.part(max(_WARM_HOURS, hours / _PARTS))
         return await run.hour(hours, seconds_max, progress)
     finally:
         await run.close()
@@ -66,7 +66,6 @@ class _Run:
         self._numbers = 0
         self._trades = 0
         self._room = asyncio.Semaphore(_IN_FLIGHT)
-        self._ended: dict[int, asyncio.Event] = {}
         self._frames = JsonReader(_DepthEvent, "depthUpdate", has_unique_keys=False)
         self._books = {f"C{at:03d}USDT": BookBuilder("previous_update") for at in range(_BOOKS)}
         self._last = 1
@@ -87,21 +86,7 @@ class _Run:
         self._venue.stop()
 
     def fill_memories(self) -> None:
-        from gateway_binance.memory import KnownOrder
-
-        for number in range(_REMEMBERED):
-            known = KnownOrder(
-                client_order_id=f"old{number:013d}",
-                symbol="BTCUSDT",
-                side="BUY",
-                order_id=number + 1,
-                price="50000.10",
-                quantity=QUANTITY,
-                is_done=True,
-                is_ours=True,
-                is_heard=True,
-            )
-            self._desk.memory.link(self._desk.memory.remember(known), number + 1)
+        """Of ids; those of orders are filled by the orders of the warm-up."""
         ids = self._desk.desk.session.ids
         for number in range(_IDS_READ):
             ids.decode(ids.encode((1 << 51) | (1 << 50) | number))

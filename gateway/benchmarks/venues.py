@@ -33,11 +33,13 @@ def measure(progress: Progress, *, is_quick: bool = False) -> dict[str, Any]:
     if not has_ccxt:
         progress("ccxt is not installed: no figures beside it")
     logging.getLogger("gateway").setLevel(logging.ERROR)
+    # First, in a process that holds nothing else yet.
+    memory = _memory(progress, is_quick=is_quick)
     result |= _signing(progress, is_quick=is_quick, has_ccxt=has_ccxt)
     result |= _events(progress, is_quick=is_quick)
     result |= _wire(progress, is_quick=is_quick, has_ccxt=has_ccxt)
     result |= _books(progress, is_quick=is_quick)
-    result["memory"] = _memory(progress, is_quick=is_quick)
+    result["memory"] = memory
     return result
 
 

@@ -40,6 +40,7 @@ from gateway.transport.signing import (
     is_same_signature,
 )
 from gateway.transport.task_keeper import TaskKeeper
+from gateway.transport.tls import client_tls
 from gateway.transport.websocket import Send, SocketSettings, SocketShard
 from gateway.transport.websocket_pool import MakeShard, PendingReplies, SocketPool
 
@@ -82,6 +83,7 @@ __all__ = [
     "VenueClock",
     "check_status",
     "check_unique_keys",
+    "client_tls",
     "decode",
     "exact_text",
     "hmac_sha256_base64",
