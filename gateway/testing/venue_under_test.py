@@ -47,6 +47,7 @@ class VenueUnderTest(ABC):
     """
 
     distribution: str  # the name under which pip knows the adapter, as gateway-okx
+    plugin: str = ""  # its entry point; needed when the distribution has several
     account: str = "main"
     hedge_account: str = ""  # an account in hedge mode; needed when the manifest declares it
     instrument: str = ""  # the venue's spelling of one that trades around `price`

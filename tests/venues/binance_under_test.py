@@ -20,6 +20,7 @@ class BinanceVenue(VenueUnderTest):
     """A venue of its own for every case. The key of each account is a key of its own."""
 
     distribution = "gateway-binance"
+    plugin = "binance"
     account = "main"
     hedge_account = "hedge"
     instrument = SYMBOL

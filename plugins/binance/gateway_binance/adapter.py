@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any, Literal
@@ -25,11 +25,9 @@ from gateway.api import (
     OrderRequest,
     PositionReport,
     ReplaceRequest,
-    VenueError,
-    VenueRejected,
 )
 from gateway.transport import JsonReader, SocketShard
-from gateway_binance import translate
+from gateway_binance.account_adapter import AccountAdapter, checked_settings
 from gateway_binance.capabilities import RATE_LIMITS, capabilities
 from gateway_binance.events import UserEvents
 from gateway_binance.memory import OrderMemory
@@ -40,6 +38,7 @@ from gateway_binance.rest import BinanceRest
 from gateway_binance.sender import Sender
 from gateway_binance.signing import Signer
 from gateway_binance.stream import LINE, UserStream
+from gateway_binance.words import nanoseconds
 
 __all__ = ["BinanceAdapter", "Settings"]
 
@@ -50,8 +49,11 @@ _FRAME = JsonReader(MarketFrame, "a market frame", has_unique_keys=False)
 _TICKER = JsonReader(BookTickerEvent, "bookTicker", has_unique_keys=False)
 _MARK = JsonReader(MarkPriceEvent, "markPrice", has_unique_keys=False)
 _MARKS = JsonReader(list[MarkPriceEvent], "markPrice@arr", has_unique_keys=False)
-_CLOCK_PERIOD_S = 60.0
-_OPENING_PERIOD_S = 2.0
+_ADDRESSES = {
+    "url": ("http://", "https://"),
+    "stream_url": ("ws://", "wss://"),
+    "api_socket_url": ("ws://", "wss://"),
+}
 _MARK_SILENCE_MAX_MS = 30_000  # mark prices come every second
 
 
@@ -74,43 +76,57 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     follow_s: float = 5.0  # an announced fill whose full event is not there by then is a gap
 
 
-class BinanceAdapter:
+class BinanceAdapter(AccountAdapter):
     """`settings`: see Settings. `secrets`: key, and secret (HMAC, or Ed25519 in PEM form)."""
 
-    def __init__(self, venue: str, settings: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
-        self.venue = venue
-        self._settings = chosen = _checked(settings)
-        for name in ("key", "secret"):
-            if not secrets.get(name):
-                raise ValueError(f"{name}: missing secret")
+    def __init__(
+        self,
+        venue: str,
+        settings: Mapping[str, Any],
+        secrets: Mapping[str, str],
+        *,
+        now_ns: Callable[[], int] = time.time_ns,
+        random: Random | None = None,
+    ) -> None:
+        self._settings = chosen = checked_settings(settings, secrets, Settings, _ADDRESSES)
+        if chosen.product != "usdm":
+            raise ValueError(f"product: {chosen.product!r} is not offered here, only usdm")
         self.capabilities = capabilities(
             venue, receive_window_ms=chosen.receive_window_ms, timeout_ms=chosen.timeout_ms
         )
-        self._account = chosen.account
         weight = msgspec.structs.replace(RATE_LIMITS[0], capacity=chosen.weight_max)
-        limits = (weight, *RATE_LIMITS[1:])
-        self._random = Random(time.time_ns())
+        random = random or Random(now_ns())
         signer = Signer(secrets["key"], secrets["secret"])
-        self._rest = BinanceRest(
+        rest = BinanceRest(
             chosen.url,
             signer,
             product="usdm",
             timeout_ms=chosen.timeout_ms,
             receive_window_ms=chosen.receive_window_ms,
             account=chosen.account,
-            limits=limits,
+            limits=(weight, *RATE_LIMITS[1:]),
             connections=chosen.connections,
-            random=self._random,
+            now_ns=now_ns,
+            random=random,
         )
+        super().__init__(venue, chosen.account, rest, random)
         if chosen.order_entry == "websocket":
-            self._rest.order_socket = OrderSocket(
+            rest.order_socket = OrderSocket(
                 chosen.api_socket_url,
                 signer,
-                now_ms=lambda: self._rest.clock.now_ns() // 1_000_000,
+                now_ms=lambda: rest.clock.now_ns() // 1_000_000,
                 receive_window_ms=chosen.receive_window_ms,
                 timeout_ms=chosen.timeout_ms,
-                random=self._random,
+                random=random,
             )
+        self._stream: UserStream | None = None
+        self._lines: list[SocketShard] = []
+        self._armed_ms = 0
+        self._armed: set[str] = set()
+        self._make_parts()
+
+    def _make_parts(self) -> None:
+        chosen = self._settings
         self.memory = OrderMemory()
         self.questions = Questions(
             self._rest, self.memory, account=chosen.account, symbols=chosen.symbols
@@ -132,14 +148,6 @@ class BinanceAdapter:
             later=self._later,
             expect=self.events.expect,
         )
-        self._port: AdapterPort | None = None
-        self._stream: UserStream | None = None
-        self._lines: list[SocketShard] = []
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._is_in_maintenance = False
-        self._rest.on_maintenance = self._on_maintenance
-        self._armed_ms = 0
-        self._armed: set[str] = set()
 
     # Life.
 
@@ -170,11 +178,7 @@ class BinanceAdapter:
             raise
 
     async def close(self) -> None:
-        self._port = None
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._is_in_maintenance = False  # who awaited the opening is gone as well
+        await self._end_tasks()
         for line in self._lines:
             await line.stop()
         self._lines = []
@@ -246,54 +250,11 @@ class BinanceAdapter:
 
     # Inside.
 
-    def _check_account(self, account: str) -> None:
-        if account != self._account:
-            raise VenueRejected("unknown_account", f"{self.venue}: the key is of {self._account}")
+    def _is_stream_up(self) -> bool:
+        return self._stream is not None and self._stream.is_connected
 
-    def _say(self, fact: str, *values: Any, **named: Any) -> None:
-        """After close the port is never touched again, whatever still arrives."""
-        if self._port is not None:
-            getattr(self._port, fact)(*values, **named)
-
-    def _later(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(self._guarded(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        # A task that is canceled before its first step never began the work.
-        task.add_done_callback(lambda _: work.close())
-
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except VenueError as error:
-            log.warning("%s: %s", self.venue, error)
-
-    def _on_gap(self, reason: str) -> None:
-        if reason:
-            self.events.clear()
-            self._say("gap_opened", reason)
-        elif not self._is_in_maintenance:
-            self._say("gap_closed")
-
-    def _on_maintenance(self, reason: str) -> None:
-        if not self._is_in_maintenance and self._port is not None:
-            self._is_in_maintenance = True
-            self._say("maintenance", None, reason)
-            self._later(self._await_opening())
-
-    async def _await_opening(self) -> None:
-        """Ask for the time until the venue answers again. The stream, when it was lost as well,
-        closes the gap itself."""
-        while True:
-            await asyncio.sleep(_OPENING_PERIOD_S * self._random.uniform(0.5, 1.0))
-            try:
-                await self._rest.sync_clock()
-                break
-            except VenueError as error:
-                log.info("%s: not open yet: %s", self.venue, error)
-        self._is_in_maintenance = False
-        if self._stream is not None and self._stream.is_connected:
-            self._say("gap_closed")
+    def _forget(self) -> None:
+        self.events.clear()
 
     def _break_off(self, reason: str) -> None:
         if self._stream is not None:
@@ -301,14 +262,6 @@ class BinanceAdapter:
 
     async def _listen_key(self, method: str) -> str:
         return (await self._rest.keyed(method, "/fapi/v1/listenKey", _KEY)).listen_key
-
-    async def _keep_time(self) -> None:
-        while True:
-            await asyncio.sleep(_CLOCK_PERIOD_S)
-            try:
-                await self._rest.sync_clock()
-            except VenueError as error:
-                log.warning("%s: the venue's time is not told: %s", self.venue, error)
 
     def _arm_new_symbols(self, symbols: set[str]) -> None:
         if self._armed_ms:
@@ -349,12 +302,12 @@ class BinanceAdapter:
         data = bytes(frame.data)
         if frame.stream.endswith("bookTicker"):
             ticker = _TICKER.read(data)
-            stamp = translate.nanoseconds(ticker.time)
+            stamp = nanoseconds(ticker.time)
             self._mark(ticker.symbol, bid=ticker.bid, ask=ticker.ask, venue_time_ns=stamp)
         elif "markPrice" in frame.stream:
             rows = _MARKS.read(data) if data[:1] == b"[" else [_MARK.read(data)]
             for row in rows:
-                stamp = translate.nanoseconds(row.time)
+                stamp = nanoseconds(row.time)
                 self._mark(row.symbol, mark=row.mark, venue_time_ns=stamp)
 
     def _mark(self, symbol: str, *, venue_time_ns: int, **prices: str) -> None:
@@ -363,23 +316,3 @@ class BinanceAdapter:
         if told and symbol in self.questions.instruments_by_symbol:
             mark = MarkReport(instrument=symbol, venue_time_ns=venue_time_ns, **told)
             self._say("marked", mark)
-
-
-def _checked(settings: Mapping[str, Any]) -> Settings:
-    """Raises ValueError("key: what is wrong")."""
-    try:
-        chosen = msgspec.convert(dict(settings), Settings)
-    except msgspec.ValidationError as error:
-        raise ValueError(f"settings: {error}") from error
-    if chosen.product != "usdm":
-        raise ValueError(f"product: {chosen.product!r} is not offered, only usdm")
-    for name, schemes in (
-        ("url", ("http://", "https://")),
-        ("stream_url", ("ws://", "wss://")),
-        ("api_socket_url", ("ws://", "wss://")),
-    ):
-        if not str(getattr(chosen, name)).startswith(schemes):
-            raise ValueError(f"{name}: an address that begins with {schemes[0]} or {schemes[1]}")
-    if not 1 <= chosen.receive_window_ms <= 60_000:
-        raise ValueError("receive_window_ms: 1 to 60000")
-    return chosen

@@ -2,7 +2,8 @@
 
 The same code means different things in different products, so the product is part of the key.
 Sources: "Error Codes" and "General Info" (HTTP return codes, 503) of the USDS-M futures
-documentation, 2026-10. What is not in the table and has a 4xx status is a plain rejection.
+documentation, 2026-10; errors.md and rest-api.md of binance-spot-api-docs, read 2026-11. What is
+not in the table and has a 4xx status is a plain rejection.
 """
 
 from __future__ import annotations
@@ -48,12 +49,12 @@ _BY_CODE: dict[tuple[Product, int], Meaning] = {
     ("spot", -1008): "not_executed",
     ("spot", -1015): "rate_limited",
     ("spot", -1021): "clock",
-    ("spot", -1125): "listen_key",
     ("spot", -2011): "not_found",
     ("spot", -2013): "not_found",
 }
 _BY_TEXT: dict[tuple[Product, int, str], Meaning] = {
     ("spot", -2010, "Duplicate order sent."): "duplicate",
+    ("spot", -1, "Service Unavailable."): "not_executed",
     # 503 with exactly this message is a failure; any other 5xx, HTML too, may have gone through.
     ("usdm", -1, "Service Unavailable."): "not_executed",
 }

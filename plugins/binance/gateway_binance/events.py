@@ -12,6 +12,7 @@ from typing import Any
 from gateway.api import VenueError, VenueProtocolError
 from gateway.transport import JsonReader
 from gateway_binance import translate
+from gateway_binance.expectation import Expectation
 from gateway_binance.memory import ALGO_ENDS, KnownOrder, OrderMemory
 from gateway_binance.messages import (
     AccountEvent,
@@ -22,13 +23,14 @@ from gateway_binance.messages import (
     OrderEvent,
     TradeLiteEvent,
 )
+from gateway_binance.outcomes import Say, order_ended
 from gateway_binance.questions import Questions
+from gateway_binance.words import nanoseconds
 
 __all__ = ["StreamGap", "UserEvents"]
 
 log = logging.getLogger(__name__)
 
-Say = Callable[..., None]
 _HEAD = JsonReader(EventHead, "a user event", has_unique_keys=False)
 _ORDER = JsonReader(OrderEvent, "ORDER_TRADE_UPDATE")
 _ALGO = JsonReader(AlgoEvent, "ALGO_UPDATE")
@@ -69,8 +71,8 @@ class UserEvents:
         self.counters: Counter[str] = Counter()
         # Fills that TRADE_LITE announced and whose full event has not come.
         self._announced: dict[tuple[str, int], asyncio.TimerHandle] = {}
-        # Orders the venue took by an answer and the stream has not told of.
-        self._expected: dict[str, asyncio.TimerHandle] = {}
+        self._expectation = Expectation(follow_seconds_max, self.counters, on_gap)
+        self.expect = self._expectation.expect
         # Events of orders nobody knows, while the venue is asked whose they are.
         self._held: dict[tuple[str, int], list[OrderBody]] = {}
         self._payments_ms: list[int] = []
@@ -100,31 +102,11 @@ class UserEvents:
 
     def clear(self) -> None:
         """The stream starts anew: reconciliation settles what was open."""
-        for handle in (*self._announced.values(), *self._expected.values()):
+        for handle in self._announced.values():
             handle.cancel()
         self._announced.clear()
-        self._expected.clear()
+        self._expectation.clear()
         self._held.clear()
-
-    def expect(self, order: KnownOrder) -> None:
-        """The venue took this order, so the stream must tell of it soon. A line that stands and
-        tells nothing is found out by nothing else: the account may well be quiet for hours."""
-        name = order.client_order_id
-        if order.is_heard or name in self._expected or len(self._expected) >= _ANNOUNCED_MAX:
-            return
-        loop = asyncio.get_running_loop()
-        self._expected[name] = loop.call_later(self._follow_seconds_max, self._unheard, name)
-
-    def _hear(self, order: KnownOrder) -> None:
-        order.is_heard = True
-        handle = self._expected.pop(order.client_order_id, None)
-        if handle is not None:
-            handle.cancel()
-
-    def _unheard(self, name: str) -> None:
-        if self._expected.pop(name, None) is not None:
-            self.counters["orders_not_told"] += 1
-            self._on_gap(f"order {name} was taken and the stream did not tell of it")
 
     # Orders.
 
@@ -157,7 +139,7 @@ class UserEvents:
         state = translate.state_of(body.status)
         self._memory.symbols.add(body.symbol)
         if known is not None:
-            self._hear(known)
+            self._expectation.hear(known)
         if body.execution in ("TRADE", "CALCULATED") and body.last_quantity.strip("0."):
             name = known.client_order_id if known else body.client_order_id
             if self._memory.is_namesake(name, body.symbol):
@@ -178,22 +160,20 @@ class UserEvents:
         self._fact(body, known, state)
 
     def _fact(self, body: OrderBody, known: KnownOrder, state: str) -> None:
-        stamp = translate.nanoseconds(body.time)
+        stamp = nanoseconds(body.time)
         number = str(body.order_id)
         if state in ("canceled", "expired", "rejected"):
             known.is_done = True
         if state == "rejected":
             self._say("rejected", known.order_id, body.execution.lower(), venue_time_ns=stamp)
         elif state in ("canceled", "expired"):
-            # A self-trade that the venue prevented is a cancellation, not a matter of time.
-            reason = translate.end_reason(body.status)
-            self._say(
-                "canceled" if reason == "self_trade" else state,
+            order_ended(
+                self._say,
                 known.order_id,
-                reason,
-                cumulative_quantity=body.cumulative,
-                venue_time_ns=stamp,
-                venue_order_id=number,
+                body.status,
+                cumulative=body.cumulative,
+                number=number,
+                stamp_ns=stamp,
             )
         elif body.execution == "AMENDMENT":
             known.price, known.quantity = body.price, body.quantity
@@ -228,7 +208,7 @@ class UserEvents:
                     algo_id=body.algo_id,
                 )
             )
-        self._hear(known)
+        self._expectation.hear(known)
         known.algo_id = body.algo_id
         known.is_waiting = body.status == "NEW"
         known.is_done |= body.status in ALGO_ENDS
@@ -236,7 +216,7 @@ class UserEvents:
             self._memory.link(known, int(body.actual_id))
             self._release(body.symbol, int(body.actual_id))
         if known.order_id:
-            self._algo_fact(body, known, translate.nanoseconds(time_ms))
+            self._algo_fact(body, known, nanoseconds(time_ms))
         elif body.status in ("NEW", "CANCELED", "EXPIRED", "REJECTED"):
             self._say("order_seen", report)
 
@@ -318,7 +298,7 @@ class UserEvents:
         Asked until it holds as many payments as were announced; then reconciliation asks."""
         for wait_s in _FUNDING_WAITS_S:
             await asyncio.sleep(wait_s)
-            since_ns = translate.nanoseconds(min(self._payments_ms) - _FUNDING_BACK_MS)
+            since_ns = nanoseconds(min(self._payments_ms) - _FUNDING_BACK_MS)
             announced = len(self._payments_ms)
             try:
                 paid = await self._questions.funding(since_ns)

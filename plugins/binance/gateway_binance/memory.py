@@ -29,6 +29,10 @@ class KnownOrder(msgspec.Struct, kw_only=True):
     is_done: bool = False
     is_ours: bool = False  # the gateway has sent it, or asked for it by its id
     is_heard: bool = False  # the stream has told of it
+    # Spot alone: what it takes to place it anew, and how often that was done.
+    type: str = ""
+    time_in_force: str = ""
+    generation: int = 0
 
 
 class OrderMemory:
@@ -118,4 +122,7 @@ def _update(known: KnownOrder, order: KnownOrder) -> None:
     known.is_ours |= order.is_ours
     known.is_heard |= order.is_heard
     known.is_done |= order.is_done
+    known.type = order.type or known.type
+    known.time_in_force = order.time_in_force or known.time_in_force
+    known.generation = max(known.generation, order.generation)
     known.is_waiting = order.is_waiting and not known.is_done

@@ -49,9 +49,28 @@ class _Row(msgspec.Struct, frozen=True, kw_only=True):
     pass
 
 
+class HalfRow(_Row, frozen=True):
+    """One half of a cancel-replace that failed."""
+
+    msg: str = ""
+
+
+class HalvesRow(_Row, frozen=True, rename="camel"):
+    cancel_response: HalfRow | None = None
+    new_order_response: HalfRow | None = None
+
+
 class ErrorRow(_Row, frozen=True):
     code: int
     msg: str = ""
+    data: HalvesRow | None = None
+
+    @property
+    def text(self) -> str:
+        """With the words about each half of what was asked."""
+        halves = (self.data.cancel_response, self.data.new_order_response) if self.data else ()
+        told = [half.msg for half in halves if half is not None and half.msg]
+        return " ".join([self.msg, *told])
 
 
 class TimeRow(_Row, frozen=True, rename="camel"):
@@ -163,6 +182,7 @@ class FilterRow(_Row, frozen=True, rename="camel"):
     min_qty: Number | None = None
     max_qty: Number | None = None
     notional: Number | None = None
+    min_notional: Number | None = None
 
 
 class SymbolRow(_Row, frozen=True, rename="camel"):

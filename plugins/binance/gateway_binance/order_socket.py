@@ -1,7 +1,8 @@
 """Order entry over the WebSocket API: one signed message a request, answers matched by id. A line
 that falls leaves what was asked unknown; what never left is told apart from that.
 
-"WebSocket API General Info" and "Request Security" of the USDS-M futures documentation, 2026-10.
+"WebSocket API General Info" and "Request Security" of the USDS-M futures documentation, 2026-10;
+web-socket-api.md of binance-spot-api-docs, read 2026-11.
 """
 
 from __future__ import annotations
@@ -15,21 +16,13 @@ from typing import Any, NamedTuple
 import msgspec
 
 from gateway.transport import JsonReader, PendingReplies, SocketShard
+from gateway_binance.messages import HalfRow
 from gateway_binance.signing import Signer
 from gateway_binance.stream import LINE
 
-__all__ = ["METHODS", "OrderSocket", "SocketAnswer"]
+__all__ = ["OrderSocket", "SocketAnswer"]
 
 log = logging.getLogger(__name__)
-
-# What goes this way, by the REST call that does the same. Batches have no method of their own.
-METHODS = {
-    ("POST", "/fapi/v1/order"): "order.place",
-    ("PUT", "/fapi/v1/order"): "order.modify",
-    ("DELETE", "/fapi/v1/order"): "order.cancel",
-    ("POST", "/fapi/v1/algoOrder"): "algoOrder.place",
-    ("DELETE", "/fapi/v1/algoOrder"): "algoOrder.cancel",
-}
 
 
 class _Count(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -41,12 +34,20 @@ class _Count(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 class _Data(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     retry_after: int = 0  # venue time in ms
+    cancel_response: HalfRow | None = None
+    new_order_response: HalfRow | None = None
 
 
 class _Error(msgspec.Struct, frozen=True, kw_only=True):
     code: int
     msg: str = ""
     data: _Data | None = None
+
+    @property
+    def text(self) -> str:
+        """With the words about each half of a cancel-replace."""
+        halves = (self.data.cancel_response, self.data.new_order_response) if self.data else ()
+        return " ".join([self.msg, *(half.msg for half in halves if half and half.msg)])
 
 
 class _Frame(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -136,7 +137,7 @@ class OrderSocket:
         answer = SocketAnswer(
             frame.status,
             error.code if error else 0,
-            error.msg if error else "",
+            error.text if error else "",
             error.data.retry_after if error and error.data else 0,
             bytes(frame.result),
             {

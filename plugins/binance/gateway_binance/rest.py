@@ -29,7 +29,8 @@ from gateway.transport import (
 )
 from gateway_binance.errors import Meaning, Product, meaning_of
 from gateway_binance.messages import ErrorRow, TimeRow
-from gateway_binance.order_socket import METHODS, OrderSocket
+from gateway_binance.order_socket import OrderSocket
+from gateway_binance.products import WIRES
 from gateway_binance.signing import Signer, query_text
 
 __all__ = ["BinanceRest", "Refusal"]
@@ -43,19 +44,6 @@ _PATIENCE_MS: dict[Lane, int] = {"kill": 1_000, "cancel": 1_000, "query": 2_000,
 # Reading a long history may take several minutes' worth of weight: rather late than never.
 _LONG_PATIENCE_MS = 70_000
 _WAIT_MS = 1_000  # after a 429 that does not say how long
-# Headers with what the venue has counted, and the limits they speak of.
-_TOLD = (
-    ("X-MBX-USED-WEIGHT-1M", "weight", False),
-    ("X-MBX-ORDER-COUNT-10S", "orders_10s", True),
-    ("X-MBX-ORDER-COUNT-1M", "orders_1m", True),
-)
-
-
-_TOLD_BY_SOCKET = (
-    ("REQUEST_WEIGHT_1MINUTE", "weight", False),
-    ("ORDERS_10SECOND", "orders_10s", True),
-    ("ORDERS_1MINUTE", "orders_1m", True),
-)
 
 
 class NothingLeft(VenueUnavailable):
@@ -89,6 +77,7 @@ class BinanceRest:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._product: Product = product
+        self._wire = WIRES[product]
         self._signer = signer
         self._receive_window_ms = receive_window_ms
         self._local_ns = now_ns
@@ -131,7 +120,7 @@ class BinanceRest:
         if self.is_clock_doubted:
             self.clock = VenueClock(self._local_ns)
         for _ in range(_CLOCK_SAMPLES):
-            answer = await self._request("GET", "/fapi/v1/time", weight=1, lane="kill")
+            answer = await self._request("GET", self._wire.time_path, weight=1, lane="kill")
             stamp_ns = _TIME.read(answer.data).server_time * 1_000_000
             self.clock.observe(answer.sent_ns, stamp_ns, answer.received_ns)
         self.is_clock_doubted = False
@@ -151,7 +140,7 @@ class BinanceRest:
         return await self._question("GET", f"{path}?{query}" if query else path, reader)
 
     async def keyed(self, method: str, path: str, reader: JsonReader[Document]) -> Document:
-        """A call that the key alone allows: listen keys."""
+        """A call that the key alone allows: listen keys and tokens."""
         await self._turn(1, "query", 0)
         return await self._question(method, path, reader)
 
@@ -190,7 +179,7 @@ class BinanceRest:
             await self.sync_clock()
         await self._turn(weight, lane, orders)
         # Signed after the wait: the time is part of what is signed.
-        name = METHODS.get((method, path))
+        name = self._wire.socket_methods.get((method, path))
         if name is not None and self.order_socket is not None and self.order_socket.is_up:
             try:
                 return await self._send_by_socket(self.order_socket, name, parameters)
@@ -206,7 +195,7 @@ class BinanceRest:
             answer = await socket.ask(name, parameters)
         except VenueUnavailable as error:
             raise NothingLeft(str(error)) from error
-        for kind, limit, is_of_account in _TOLD_BY_SOCKET:
+        for _, kind, limit, is_of_account in self._wire.counted:
             if kind in answer.counts:
                 full = f"{limit}@{self._account}" if is_of_account else limit
                 self.budget.told(full, answer.counts[kind], sent_ns=sent_ns)
@@ -250,8 +239,8 @@ class BinanceRest:
         if limit:
             costs[limit] = 1
         if orders:
-            costs[f"orders_10s@{self._account}"] = orders
-            costs[f"orders_1m@{self._account}"] = orders
+            names = self._wire.order_limits
+            costs |= {f"{name}@{self._account}": orders for name in names}
         await self.budget.wait(lane, costs, patience_ms or _PATIENCE_MS[lane])
 
     async def _send(self, method: str, target: str) -> RestAnswer:
@@ -264,7 +253,7 @@ class BinanceRest:
     def _count(self, answer: RestAnswer) -> None:
         """The venue's own count wins over ours: others may share the address or the account."""
         sent_ns = answer.sent_ns + self.clock.offset_ns
-        for header, name, is_of_account in _TOLD:
+        for header, _, name, is_of_account in self._wire.counted:
             used = answer.headers.get(header, "")
             if used.isascii() and used.isdigit() and len(used) < 9:
                 full = f"{name}@{self._account}" if is_of_account else name
@@ -274,7 +263,7 @@ class BinanceRest:
         """The proof that stands in a failed answer."""
         try:
             row = _ERROR.read(answer.data)
-            code, text = row.code, row.msg
+            code, text = row.code, row.text
         except VenueProtocolError as error:
             code, text = None, str(error)
         return self._meant(what, answer.status, code, text, retry_after_ms(answer))

@@ -25,19 +25,19 @@ from gateway_binance import translate
 from gateway_binance.errors import meaning_of
 from gateway_binance.memory import KnownOrder, OrderMemory
 from gateway_binance.messages import AlgoRow, LegRow, OrderRow
+from gateway_binance.outcomes import Say, change_failed, new_order_failed, words_of
 from gateway_binance.questions import Questions
 from gateway_binance.rest import BinanceRest, Refusal
+from gateway_binance.words import nanoseconds
 
 __all__ = ["Sender"]
 
 log = logging.getLogger(__name__)
 
-Say = Callable[..., None]
 _ORDER = JsonReader(OrderRow, "the answer about an order")
 _ALGO = JsonReader(AlgoRow, "the answer about an algo order")
 _LEGS = JsonReader(list[LegRow], "the answer about a batch")
 _BATCH_MAX = 5  # Place Multiple Orders, 2026-10
-_CLOSED = frozenset({"-1121", "-4108", "-4140", "-4141"})  # the symbol is not what it was
 
 
 class Sender:
@@ -114,7 +114,7 @@ class Sender:
                 row = _ORDER.read(data)
                 self._taken(known, row.order_id, row.update_time)
         except VenueError as error:
-            self._failed(known, error)
+            new_order_failed(self._say, known, error)
 
     async def _submit_batch(self, orders: Sequence[OrderRequest]) -> None:
         """Each leg ends for itself. An answer that does not fit the legs proves nothing."""
@@ -135,7 +135,7 @@ class Sender:
                 raise VenueProtocolError(f"{len(rows)} answers to {len(legs)} legs")
         except VenueError as error:
             for known in legs:
-                self._failed(known, error)
+                new_order_failed(self._say, known, error)
             return
         for known, row in zip(legs, rows, strict=True):
             self._leg(known, row)
@@ -144,13 +144,13 @@ class Sender:
         if row.code is not None and row.order_id is None:
             meaning = meaning_of("usdm", 400, row.code, row.msg)
             if meaning == "unknown":
-                self._failed(known, OutcomeUnknown(f"{row.code} {row.msg}"))
+                new_order_failed(self._say, known, OutcomeUnknown(f"{row.code} {row.msg}"))
             elif meaning in ("rate_limited", "not_executed"):
-                self._failed(known, VenueRateLimited(f"{row.code} {row.msg}"))
+                new_order_failed(self._say, known, VenueRateLimited(f"{row.code} {row.msg}"))
             else:
-                self._failed(known, Refusal(str(row.code), row.msg, meaning))
+                new_order_failed(self._say, known, Refusal(str(row.code), row.msg, meaning))
         elif row.order_id is None or row.client_order_id != known.client_order_id:
-            self._failed(known, VenueProtocolError("a leg without its order"))
+            new_order_failed(self._say, known, VenueProtocolError("a leg without its order"))
         else:
             self._taken(known, row.order_id, row.update_time)
 
@@ -171,13 +171,13 @@ class Sender:
 
     def _taken(self, known: KnownOrder, venue_order_id: int, time_ms: int) -> None:
         self._memory.link(known, venue_order_id)
-        stamp = translate.nanoseconds(time_ms)
+        stamp = nanoseconds(time_ms)
         self._say("accepted", known.order_id, str(venue_order_id), venue_time_ns=stamp)
         self._expect(known)
 
     def _taken_algo(self, known: KnownOrder, row: AlgoRow) -> None:
         known.algo_id, known.is_waiting = row.algo_id, row.algo_status == "NEW"
-        stamp = translate.nanoseconds(row.update_time)
+        stamp = nanoseconds(row.update_time)
         self._say(
             "accepted",
             known.order_id,
@@ -186,22 +186,6 @@ class Sender:
             venue_time_ns=stamp,
         )
         self._expect(known)
-
-    def _failed(self, known: KnownOrder, error: VenueError) -> None:
-        """The outcome of a new order that the exception proves."""
-        if isinstance(error, Refusal) and error.meaning == "duplicate":
-            # An open order has this id, perhaps this very one: a proxy may have repeated it.
-            self._say("unknown", known.order_id, f"{error.code} {error.text}")
-        elif isinstance(error, Refusal):
-            known.is_done = True
-            self._say("rejected", known.order_id, _words(error))
-            if error.code in _CLOSED:
-                self._say("instruments_changed")
-        elif isinstance(error, VenueUnavailable | VenueRateLimited):
-            known.is_done = True
-            self._say("not_sent", known.order_id, str(error))
-        else:
-            self._say("unknown", known.order_id, str(error))
 
     # Cancels.
 
@@ -217,10 +201,8 @@ class Sender:
                 await self._cancel_plain(cancel, number)
         except Refusal as error:
             await self._not_canceled(cancel, known, error)
-        except (VenueUnavailable, VenueRateLimited) as error:
-            self._say("cancel_rejected", cancel.order_id, str(error))
-        except (OutcomeUnknown, VenueProtocolError) as error:
-            self._say("unknown", cancel.order_id, str(error))
+        except VenueError as error:
+            change_failed(self._say, "cancel_rejected", cancel.order_id, error)
 
     async def _cancel_plain(self, cancel: CancelRequest, number: int) -> None:
         terms = {"symbol": cancel.instrument}
@@ -239,7 +221,7 @@ class Sender:
             "requested",
             cumulative_quantity=row.executed_qty,
             venue_order_id=str(row.order_id),
-            venue_time_ns=translate.nanoseconds(row.update_time),
+            venue_time_ns=nanoseconds(row.update_time),
         )
 
     async def _cancel_algo(self, cancel: CancelRequest, known: KnownOrder | None) -> None:
@@ -263,7 +245,7 @@ class Sender:
         is_missed = error.meaning == "not_found" and (known is None or known.is_conditional)
         if is_missed and await self._canceled_elsewhere(cancel):
             return
-        self._say("cancel_rejected", cancel.order_id, _words(error))
+        self._say("cancel_rejected", cancel.order_id, words_of(error))
         if error.meaning == "not_found":
             self._later(self._look(cancel.client_order_id))
 
@@ -310,10 +292,8 @@ class Sender:
             self._replaced(replace, known, _ORDER.read(data))
         except Refusal as error:
             self._not_replaced(replace, error)
-        except (VenueUnavailable, VenueRateLimited) as error:
-            self._say("replace_rejected", replace.order_id, str(error))
-        except (OutcomeUnknown, VenueProtocolError) as error:
-            self._say("unknown", replace.order_id, str(error))
+        except VenueError as error:
+            change_failed(self._say, "replace_rejected", replace.order_id, error)
 
     async def _known(self, replace: ReplaceRequest) -> KnownOrder | None:
         known = self._memory.by_client(replace.client_order_id)
@@ -340,7 +320,7 @@ class Sender:
     def _replaced(self, replace: ReplaceRequest, known: KnownOrder, row: OrderRow) -> None:
         """An amendment to what is filled already, or of a post-only order into the other side,
         makes Binance cancel the order (Modify Order, 2026-10)."""
-        stamp = translate.nanoseconds(row.update_time)
+        stamp = nanoseconds(row.update_time)
         if row.status in ("CANCELED", "EXPIRED", "EXPIRED_IN_MATCH"):
             self._done(replace.client_order_id)
             self._say("replace_rejected", replace.order_id, "the venue canceled the order instead")
@@ -367,10 +347,6 @@ class Sender:
     def _not_replaced(self, replace: ReplaceRequest, error: Refusal) -> None:
         if error.meaning == "no_change":
             self._later(self._look(replace.client_order_id))
-        self._say("replace_rejected", replace.order_id, _words(error))
+        self._say("replace_rejected", replace.order_id, words_of(error))
         if error.meaning == "not_found":
             self._later(self._look(replace.client_order_id))
-
-
-def _words(error: Refusal) -> str:
-    return f"{error.code} {error.text}"

@@ -11,12 +11,32 @@ from random import Random
 from gateway.api import VenueRejected, VenueUnavailable
 from gateway.transport import SocketSettings, SocketShard
 
-__all__ = ["LINE", "UserStream"]
+__all__ = ["LINE", "GapWatch", "UserStream"]
 
 log = logging.getLogger(__name__)
 
 # The venue cuts after 24 hours (connect page, 2026-10); we leave first.
 LINE = SocketSettings(age_max_ms=23 * 3_600_000)
+
+
+class GapWatch:
+    """From the loss of a line that has been up until it is back there is a gap, told once."""
+
+    def __init__(self, on_gap: Callable[[str], None]) -> None:
+        self._on_gap = on_gap
+        self._has_been_up = False
+        self.is_open = False
+
+    def up(self) -> None:
+        self._has_been_up = True
+        if self.is_open:
+            self.is_open = False
+            self._on_gap("")
+
+    def down(self, reason: str) -> None:
+        if self._has_been_up and not self.is_open:
+            self.is_open = True
+            self._on_gap(f"user stream: {reason}"[:200])
 
 
 class UserStream:
@@ -36,11 +56,9 @@ class UserStream:
         self._url = url
         self._create_key = create_key
         self._extend_key = extend_key
-        self._on_gap = on_gap
+        self._gap = GapWatch(on_gap)
         self._keepalive_s = keepalive_s
         self._key = ""
-        self._has_been_up = False
-        self._has_gap = False
         self._keeper: asyncio.Task[None] | None = None
         self._line = SocketShard(
             "user stream",
@@ -48,14 +66,14 @@ class UserStream:
             LINE,
             random=random,
             on_frame=lambda _, data: on_event(data),
-            on_up=lambda _: self._up(),
-            on_down=lambda _, reason: self._down(reason),
+            on_up=lambda _: self._gap.up(),
+            on_down=lambda _, reason: self._gap.down(reason),
         )
 
     @property
     def is_connected(self) -> bool:
         """False from a loss until the line is back."""
-        return self._line.is_up and not self._has_gap
+        return self._line.is_up and not self._gap.is_open
 
     async def start(self, timeout_ms: int) -> None:
         """Returns when the stream is up once; raises VenueUnavailable otherwise."""
@@ -94,14 +112,3 @@ class UserStream:
             except VenueUnavailable as error:
                 log.warning("listen key not extended: %s", error)
                 wait_s = min(60.0, self._keepalive_s)
-
-    def _up(self) -> None:
-        self._has_been_up = True
-        if self._has_gap:
-            self._has_gap = False
-            self._on_gap("")
-
-    def _down(self, reason: str) -> None:
-        if self._has_been_up and not self._has_gap:
-            self._has_gap = True
-            self._on_gap(f"user stream: {reason}"[:200])

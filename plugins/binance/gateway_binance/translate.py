@@ -4,7 +4,6 @@ VenueProtocolError that names it, never a guess."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeVar
 
 from gateway.api import (
     BalanceReport,
@@ -14,13 +13,11 @@ from gateway.api import (
     OrderReport,
     OrderRequest,
     PositionReport,
-    VenueProtocolError,
 )
 from gateway.api.messages import (
     FillCauseName,
     LegName,
     OrderTypeName,
-    SideName,
     TimeInForceName,
     VenueOrderState,
 )
@@ -28,13 +25,22 @@ from gateway_binance.messages import (
     AlgoBody,
     AlgoRow,
     BalanceRow,
-    FilterRow,
     IncomeRow,
     OrderBody,
     OrderRow,
     PositionRow,
     SymbolRow,
     TradeRow,
+)
+from gateway_binance.words import (
+    decimals,
+    end_reason,
+    filter_of,
+    nanoseconds,
+    price_of,
+    side_of,
+    without_zeros,
+    word_of,
 )
 
 __all__ = [
@@ -59,8 +65,6 @@ __all__ = [
     "trade_fill",
 ]
 
-Kind = TypeVar("Kind")
-_SIDES: dict[str, SideName] = {"BUY": "buy", "SELL": "sell"}
 _LEGS: dict[str, LegName] = {"BOTH": "net", "LONG": "long", "SHORT": "short"}
 _POSITION_SIDES: dict[LegName, str] = {"long": "LONG", "short": "SHORT"}
 _STATES: dict[str, VenueOrderState] = {
@@ -112,7 +116,6 @@ _CAUSES: tuple[tuple[str, FillCauseName], ...] = (
     ("delivery_autoclose-", "delivery"),
 )
 _CAUSE_NAMES = tuple(name for name, _ in _CAUSES)
-_NS_PER_MS = 1_000_000
 _NS_PER_S = 1_000_000_000
 
 
@@ -174,20 +177,12 @@ def _limit_terms(order: OrderRequest, kind: str, time_in_force: TimeInForceName)
     return terms
 
 
-def side_of(word: str) -> SideName:
-    return _word(_SIDES, word, "side")
-
-
 def leg_of(word: str) -> LegName:
-    return _word(_LEGS, word, "position side")
+    return word_of(_LEGS, word, "position side")
 
 
 def state_of(word: str) -> VenueOrderState:
-    return _word(_STATES, word, "order status")
-
-
-def nanoseconds(milliseconds: int) -> int:
-    return milliseconds * _NS_PER_MS
+    return word_of(_STATES, word, "order status")
 
 
 def cause_of(client_order_id: str) -> FillCauseName:
@@ -197,16 +192,14 @@ def cause_of(client_order_id: str) -> FillCauseName:
     return next(cause for name, cause in _CAUSES if client_order_id.startswith(name))
 
 
-def end_reason(status: str) -> str:
-    """Why an order ended, as a reason word of the gateway."""
-    return {"CANCELED": "requested", "EXPIRED_IN_MATCH": "self_trade"}.get(status, "time_in_force")
-
-
 def instrument(venue: str, row: SymbolRow) -> Instrument:
     """Its name is the venue's symbol: BTCUSDT.binance."""
-    price, lot = _filter(row, "PRICE_FILTER"), _filter(row, "LOT_SIZE")
+    price, lot = (filter_of(row.symbol, row.filters, kind) for kind in ("PRICE_FILTER", "LOT_SIZE"))
     notional = next((f.notional for f in row.filters if f.filter_type == "MIN_NOTIONAL"), None)
-    tick, step = _plain(price.tick_size, row), _plain(lot.step_size, row)
+    tick, step = (
+        without_zeros(row.symbol, price.tick_size),
+        without_zeros(row.symbol, lot.step_size),
+    )
     return Instrument(
         symbol=f"{row.symbol}.{venue}",
         venue_symbol=row.symbol,
@@ -216,10 +209,10 @@ def instrument(venue: str, row: SymbolRow) -> Instrument:
         settle=row.margin_asset,
         tick=tick,
         lot=step,
-        price_scale=_decimals(tick),
-        quantity_scale=_decimals(step),
-        quantity_min=_plain(lot.min_qty, row),
-        quantity_max=_plain(lot.max_qty, row),
+        price_scale=decimals(tick),
+        quantity_scale=decimals(step),
+        quantity_min=without_zeros(row.symbol, lot.min_qty),
+        quantity_max=without_zeros(row.symbol, lot.max_qty),
         notional_min=notional or "0",
         is_tradable=row.status == "TRADING",
     )
@@ -234,13 +227,13 @@ def order_report(account: str, row: OrderRow, client_order_id: str = "") -> Orde
         account=account,
         instrument=row.symbol,
         side=side_of(row.side),
-        type=_word(_TYPES, row.type, "order type"),
-        time_in_force=_word(_TIMES_IN_FORCE, row.time_in_force, "time in force"),
+        type=word_of(_TYPES, row.type, "order type"),
+        time_in_force=word_of(_TIMES_IN_FORCE, row.time_in_force, "time in force"),
         state=state,
         quantity=row.orig_qty,
         cumulative_quantity=row.executed_qty,
-        price=_price(row.price),
-        trigger_price=_price(row.stop_price),
+        price=price_of(row.price),
+        trigger_price=price_of(row.stop_price),
         leg=leg_of(row.position_side),
         reason=end_reason(row.status) if state == "expired" else "",
         venue_time_ns=nanoseconds(row.update_time),
@@ -259,13 +252,13 @@ def algo_report(account: str, row: AlgoRow | AlgoBody, time_ms: int) -> OrderRep
         account=account,
         instrument=row.symbol,
         side=side_of(row.side),
-        type=_word(_TYPES, kind, "order type"),
-        time_in_force=_word(_TIMES_IN_FORCE, row.time_in_force, "time in force"),
-        state=_word(_ALGO_STATES, status, "algo status"),
+        type=word_of(_TYPES, kind, "order type"),
+        time_in_force=word_of(_TIMES_IN_FORCE, row.time_in_force, "time in force"),
+        state=word_of(_ALGO_STATES, status, "algo status"),
         quantity=row.quantity,
         cumulative_quantity="0",
-        price=_price(row.price),
-        trigger_price=_price(row.trigger_price),
+        price=price_of(row.price),
+        trigger_price=price_of(row.trigger_price),
         leg=leg_of(row.position_side),
         reason=reason if status == "REJECTED" else "",
         venue_time_ns=nanoseconds(time_ms),
@@ -282,13 +275,13 @@ def event_report(account: str, body: OrderBody, client_order_id: str = "") -> Or
         account=account,
         instrument=body.symbol,
         side=side_of(body.side),
-        type=_word(_TYPES, body.type, "order type"),
-        time_in_force=_word(_TIMES_IN_FORCE, body.time_in_force, "time in force"),
+        type=word_of(_TYPES, body.type, "order type"),
+        time_in_force=word_of(_TIMES_IN_FORCE, body.time_in_force, "time in force"),
         state=state,
         quantity=body.quantity,
         cumulative_quantity=body.cumulative,
-        price=_price(body.price),
-        trigger_price=_price(body.trigger_price),
+        price=price_of(body.price),
+        trigger_price=price_of(body.trigger_price),
         leg=leg_of(body.position_side),
         reason=end_reason(body.status) if state == "expired" else "",
         venue_time_ns=nanoseconds(body.time),
@@ -366,33 +359,3 @@ def position_report(account: str, row: PositionRow) -> PositionReport:
 
 def balance_report(account: str, row: BalanceRow) -> BalanceReport:
     return BalanceReport(account=account, currency=row.asset, total=row.balance)
-
-
-def _word(words: Mapping[str, Kind], word: str, what: str) -> Kind:
-    found = words.get(word)
-    if found is None:
-        raise VenueProtocolError(f"unknown {what} {word[:40]!r}")
-    return found
-
-
-def _filter(row: SymbolRow, kind: str) -> FilterRow:
-    found = next((each for each in row.filters if each.filter_type == kind), None)
-    if found is None:
-        raise VenueProtocolError(f"{row.symbol}: no {kind}")
-    return found
-
-
-def _plain(text: str | None, row: SymbolRow) -> str:
-    """Without trailing zeros: tick 0.10 has one decimal."""
-    if text is None:
-        raise VenueProtocolError(f"{row.symbol}: an incomplete filter")
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _decimals(text: str) -> int:
-    return len(text.partition(".")[2])
-
-
-def _price(text: str) -> str | None:
-    """The venue writes "0" where there is no price."""
-    return text if text.strip("0.") else None

@@ -23,6 +23,7 @@ __all__ = [
     "income_row",
     "order_document",
     "order_update",
+    "price_places",
     "price_text",
     "symbol_document",
     "trade_lite",

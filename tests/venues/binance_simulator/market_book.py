@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from binance_simulator.documents import fixed, price_text
+from binance_simulator.documents import fixed, price_places
 from gateway_paper.venue.exchange import Exchange
 
 __all__ = ["MarketBook"]
@@ -16,9 +16,11 @@ _LEVELS = 1_000
 class MarketBook:
     """`update` is called after every change and gives the depthUpdate since the last call."""
 
-    def __init__(self, exchange: Exchange, symbol: str) -> None:
+    def __init__(self, exchange: Exchange, symbol: str, places: int | None = None) -> None:
         self._exchange = exchange
-        self._listing = exchange.listings[symbol]
+        listing = exchange.listings[symbol]
+        self._price_places = price_places(listing) if places is None else places
+        self._size_places = listing.quantity_scale if places is None else places
         self.symbol = symbol
         self.update_id = 1_000_000
         self._shown: dict[tuple[str, str], str] = {}
@@ -52,6 +54,5 @@ class MarketBook:
         }
 
     def _levels(self, side: str, levels: int) -> list[list[str]]:
-        listing = self._listing
         rows = self._exchange.depth_rows(self.symbol, levels)[side]
-        return [[price_text(listing, p), fixed(q, listing.quantity_scale)] for p, q in rows]
+        return [[fixed(p, self._price_places), fixed(q, self._size_places)] for p, q in rows]

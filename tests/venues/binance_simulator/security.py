@@ -11,10 +11,11 @@ import hashlib
 import hmac
 import time
 from collections import deque
+from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 import msgspec
-from binance_simulator.rules import LIMIT_ORDERS, LIMIT_WEIGHT, BinanceError
+from binance_simulator.rules import BinanceError
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -102,10 +103,12 @@ def check_timestamp(parameters: dict[str, str], now_ms: int) -> None:
 class Limits:
     """Weight per minute of the address, orders per account, and the ban of who does not listen."""
 
-    def __init__(self, clock: SimulatorClock) -> None:
+    def __init__(
+        self, clock: SimulatorClock, weight: int, orders: Mapping[str, tuple[int, int]]
+    ) -> None:
         self._clock = clock
-        self.limit_weight = LIMIT_WEIGHT
-        self.limit_orders = dict(LIMIT_ORDERS)
+        self.limit_weight = weight  # per minute and address
+        self.limit_orders = dict(orders)  # name -> (seconds, orders of an account)
         self._minute = 0
         self.used_weight = 0
         self._over = 0
@@ -138,19 +141,31 @@ class Limits:
     def count_orders(self, account: str, orders: int = 1) -> None:
         now = self._clock.now_ms()
         times = self._orders.setdefault(account, deque())
-        while times and times[0] <= now - 60_000:
+        longest = max(seconds for seconds, _ in self.limit_orders.values())
+        while times and times[0] <= now - longest * 1_000:
             times.popleft()
         for seconds, limit in self.limit_orders.values():
             if sum(1 for each in times if each > now - seconds * 1_000) + orders > limit:
                 raise BinanceError(-1015, f"{limit} orders per {seconds} SECOND")
         times.extend([now] * orders)
 
-    def headers(self, account: str) -> dict[str, str]:
+    def forgive(self, account: str) -> None:
+        """An order got its first fill: on Spot it does not count any more."""
+        times = self._orders.get(account)
+        if times:
+            times.pop()
+
+    def order_counts(self, account: str) -> dict[str, int]:
         now = self._clock.now_ms()
-        found = {"X-MBX-USED-WEIGHT-1M": str(self.used_weight)}
         times = self._orders.get(account, ())
-        for name, (seconds, _) in self.limit_orders.items():
-            count = sum(1 for each in times if each > now - seconds * 1_000)
+        return {
+            name: sum(1 for each in times if each > now - seconds * 1_000)
+            for name, (seconds, _) in self.limit_orders.items()
+        }
+
+    def headers(self, account: str) -> dict[str, str]:
+        found = {"X-MBX-USED-WEIGHT-1M": str(self.used_weight)}
+        for name, count in self.order_counts(account).items():
             found[f"X-MBX-ORDER-COUNT-{name}"] = str(count)
         return found
 

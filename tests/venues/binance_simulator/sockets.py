@@ -12,11 +12,10 @@ from typing import Any
 import msgspec
 from aiohttp import WSMsgType, web
 from binance_simulator.documents import fixed
-from binance_simulator.security import SimulatorClock
-from binance_simulator.usdm import UsdmVenue
+from binance_simulator.security import Key, SimulatorClock
 from fault_script import FaultScript, deliver_under
 
-__all__ = ["ListenKeys", "StreamHub"]
+__all__ = ["ApiSession", "ListenKeys", "Reader", "StreamHub"]
 
 Row = dict[str, Any]
 LISTEN_KEY_MS = 60 * 60_000
@@ -60,7 +59,7 @@ class ListenKeys:
         self._until = dict.fromkeys(self._until, 0)
 
 
-class _Reader:
+class Reader:
     """One connection: its names, and a queue so that a slow client delays nobody."""
 
     def __init__(self, request: web.Request, *, is_combined: bool) -> None:
@@ -86,14 +85,25 @@ class _Reader:
             transport.abort()
 
 
+class ApiSession:
+    """One connection to the WebSocket API: who it is, and whose events it gets by which number."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.key: Key | None = None  # by session.logon
+        self.account = ""  # of the last request
+        self.subscriptions: dict[int, str] = {}
+
+
 class StreamHub:
     """Every connection of every client."""
 
-    def __init__(self, venue: UsdmVenue, faults: FaultScript, keys: ListenKeys) -> None:
-        self._venue = venue
-        self._faults = faults
+    def __init__(self, venue: Any, faults: FaultScript, keys: ListenKeys) -> None:
+        self.venue = venue
+        self.faults = faults
         self._keys = keys
-        self._readers: set[_Reader] = set()
+        self._readers: set[Reader] = set()
+        self.sessions: set[ApiSession] = set()
         self._marks_ns = 0
         venue.on_event = self.tell
         venue.on_market = self.market_changed
@@ -108,11 +118,11 @@ class StreamHub:
 
     def tell(self, account: str, document: Row) -> None:
         """One event of an account, to every connection with its valid listen key."""
-        fault = self._faults.take(f"event {document['e']}")
+        fault = self.faults.take(f"event {document['e']}")
         for reader in list(self._readers):
             for name in reader.names:
                 if self._keys.account(name) == account:
-                    self._send(reader, name, document, fault)
+                    self.send(reader, name, document, fault)
 
     def tick(self) -> None:
         """A key that ends is announced; the connection stays open and says nothing any more. Mark
@@ -120,30 +130,30 @@ class StreamHub:
         now_ns = time.monotonic_ns()
         if now_ns - self._marks_ns > 1_000_000_000:
             self._marks_ns = now_ns
-            for symbol in self._venue.listings:
+            for symbol in self.venue.listings:
                 self.publish_mark(symbol)
         for _, key in self._keys.expired():
-            document = {"e": "listenKeyExpired", "E": self._venue.clock.now_ms(), "listenKey": key}
+            document = {"e": "listenKeyExpired", "E": self.venue.clock.now_ms(), "listenKey": key}
             for reader in self._readers:
                 if key in reader.names:
-                    self._send(reader, key, document, self._faults.take("event listenKeyExpired"))
+                    self.send(reader, key, document, self.faults.take("event listenKeyExpired"))
 
     def market_changed(self, symbol: str) -> None:
-        now = self._venue.clock.now_ms()
-        book = self._venue.book(symbol)
+        now = self.venue.clock.now_ms()
+        book = self.venue.book(symbol)
         update = book.update(now)
         if update is None:
             return
         lower = symbol.lower()
         for speed in ("", "@100ms", "@250ms", "@500ms"):
-            self._publish(f"{lower}@depth{speed}", update)
-        best = self._ticker(symbol, now)
-        self._publish(f"{lower}@bookTicker", best)
-        self._publish("!bookTicker", best)
+            self.publish(f"{lower}@depth{speed}", update)
+        best = self.ticker(symbol, now)
+        self.publish(f"{lower}@bookTicker", best)
+        self.publish("!bookTicker", best)
         self.publish_mark(symbol)
 
     def publish_mark(self, symbol: str) -> None:
-        venue, now = self._venue, self._venue.clock.now_ms()
+        venue, now = self.venue, self.venue.clock.now_ms()
         mark = fixed(venue.exchange.mark_row(symbol)["mark"] or "0")
         document = {
             "e": "markPriceUpdate",
@@ -156,17 +166,23 @@ class StreamHub:
             "T": (now // 28_800_000 + 1) * 28_800_000,
         }
         for speed in ("", "@1s"):
-            self._publish(f"{symbol.lower()}@markPrice{speed}", document)
-            self._publish(f"!markPrice@arr{speed}", [document])
+            self.publish(f"{symbol.lower()}@markPrice{speed}", document)
+            self.publish(f"!markPrice@arr{speed}", [document])
 
     def cut_all(self) -> None:
-        for reader in list(self._readers):
+        """Every line that carries events."""
+        followers = [each.reader for each in self.sessions if each.subscriptions]
+        for reader in [*self._readers, *followers]:
             reader.abort()
+
+    def reader(self, request: web.Request) -> Reader:
+        """One that hears nothing by itself."""
+        return Reader(request, is_combined=False)
 
     async def serve(self, request: web.Request, path: str) -> web.StreamResponse:
         """Run one connection until either side ends it."""
         is_combined = path.startswith("stream")
-        reader = _Reader(request, is_combined=is_combined)
+        reader = Reader(request, is_combined=is_combined)
         asked = request.query.get("streams", "") or path.partition("/")[2]
         reader.names |= {name for name in asked.split("/") if name}
         if request.query.get("listenKey"):
@@ -174,7 +190,7 @@ class StreamHub:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         self._readers.add(reader)
-        sender = asyncio.create_task(self._pass_on(socket, reader))
+        sender = asyncio.create_task(self.pass_on(socket, reader))
         for name in reader.names:
             self._greet(reader, name)
         try:
@@ -188,12 +204,12 @@ class StreamHub:
                 await sender
         return socket
 
-    async def _pass_on(self, socket: web.WebSocketResponse, reader: _Reader) -> None:
+    async def pass_on(self, socket: web.WebSocketResponse, reader: Reader) -> None:
         while (text := await reader.waiting.get()) is not None:
             await socket.send_str(text)
         await socket.close()
 
-    def _ask(self, reader: _Reader, text: str) -> None:
+    def _ask(self, reader: Reader, text: str) -> None:
         ask = msgspec.json.decode(text, type=dict[str, Any])
         method, names = ask.get("method"), ask.get("params") or []
         result: Any = None
@@ -211,17 +227,17 @@ class StreamHub:
         for name in names if method == "SUBSCRIBE" else ():
             self._greet(reader, name)
 
-    def _greet(self, reader: _Reader, name: str) -> None:
+    def _greet(self, reader: Reader, name: str) -> None:
         """What a new subscriber sees without waiting for the next change."""
         symbol, _, kind = name.partition("@")
-        if symbol.upper() in self._venue.listings and kind == "bookTicker":
-            document = self._ticker(symbol.upper(), self._venue.clock.now_ms())
-            self._send(reader, name, document, None)
-        elif kind.startswith("markPrice") and symbol.upper() in self._venue.listings:
+        if symbol.upper() in self.venue.listings and kind == "bookTicker":
+            document = self.ticker(symbol.upper(), self.venue.clock.now_ms())
+            self.send(reader, name, document, None)
+        elif kind.startswith("markPrice") and symbol.upper() in self.venue.listings:
             self.publish_mark(symbol.upper())
 
-    def _ticker(self, symbol: str, now: int) -> Row:
-        book = self._venue.book(symbol)
+    def ticker(self, symbol: str, now: int) -> Row:
+        book = self.venue.book(symbol)
         bid, ask = [*book.bids(1), ["0", "0"]][0], [*book.asks(1), ["0", "0"]][0]
         return {
             "e": "bookTicker",
@@ -235,16 +251,16 @@ class StreamHub:
             "E": now,
         }
 
-    def _publish(self, name: str, document: Any) -> None:
+    def publish(self, name: str, document: Any) -> None:
         readers = [reader for reader in self._readers if name in reader.names]
         if not readers:
             return
         kind = document[0]["e"] if isinstance(document, list) else document["e"]
-        fault = self._faults.take(f"event {kind}")
+        fault = self.faults.take(f"event {kind}")
         for reader in readers:
-            self._send(reader, name, document, fault)
+            self.send(reader, name, document, fault)
 
-    def _send(self, reader: _Reader, name: str, document: Any, fault: Any) -> None:
+    def send(self, reader: Reader, name: str, document: Any, fault: Any) -> None:
         body = {"stream": name, "data": document} if reader.is_combined else document
         text = msgspec.json.encode(body).decode()
         deliver_under(fault, text, reader.put, reader.abort, reader.held)

@@ -1,24 +1,23 @@
-"""The state of a simulated Binance USD-M: the paper exchange (matching, accounts, fees, positions)
-behind Binance's order ids, client ids, algo orders, amendments, funding and dead man's switch.
+"""The state of a simulated Binance USD-M: what matched_venue.py has, and algo orders, amendments,
+positions in one-way and hedge mode, funding and the dead man's switch.
 
 Knows no socket: every event goes to `on_event`, every change of a book to `on_market`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
 from binance_simulator import documents, entry_rules
 from binance_simulator.documents import WireOrder
 from binance_simulator.entry_rules import LEGS, SIDES, TIMES_IN_FORCE
-from binance_simulator.market_book import MarketBook
+from binance_simulator.matched_venue import MatchedVenue
 from binance_simulator.rules import BinanceError
 from binance_simulator.security import SimulatorClock
 from gateway_paper.venue.accounts import Position
 from gateway_paper.venue.exchange import Exchange
-from gateway_paper.venue.market import LevelSet, Traded
 from gateway_paper.venue.orders import Refused, SubmitBody
 from gateway_paper.venue.settings import AccountSettings, Listing, VenueSettings
 
@@ -49,8 +48,10 @@ LISTINGS = (
 )  # fmt: skip
 
 
-class UsdmVenue:
-    """One venue with its accounts. Single-threaded; everything happens inside the calls."""
+class UsdmVenue(MatchedVenue[WireOrder]):
+    """One venue with its accounts."""
+
+    order_id_first = ORDER_ID_FIRST
 
     def __init__(
         self,
@@ -59,31 +60,21 @@ class UsdmVenue:
         listings: Iterable[Listing] = LISTINGS,
     ) -> None:
         settings = VenueSettings(record="", accounts=tuple(accounts))
-        self.clock = clock
-        self.exchange = Exchange(settings, tuple(listings), now_ns=clock.now_ns, sink=self._take)
-        self.listings = self.exchange.listings
-        self.closed_symbols: set[str] = set()
-        self.on_event: Callable[[str, Row], None] = lambda account, document: None
-        self.on_market: Callable[[str], None] = lambda symbol: None
+        super().__init__(
+            clock,
+            Exchange(settings, tuple(listings), now_ns=clock.now_ns, sink=self.take_rows),
+        )
         # Whether the order that an algo order becomes carries the algo order's client id.
         self.child_keeps_client_id = False
         self.has_trade_lite = True
-        self.orders: list[WireOrder] = []  # every order ever taken, oldest first: the judge's list
-        self.trades: dict[str, list[Row]] = {account: [] for account in self.exchange.accounts}
         self.income: dict[str, list[Row]] = {account: [] for account in self.exchange.accounts}
         self.funding_rates: list[Row] = []
         self.countdowns: dict[tuple[str, str], int] = {}
         self.leverage: dict[tuple[str, str], int] = {}
-        self._by_key: dict[str, WireOrder] = {}
-        self._by_client_id: dict[tuple[str, str, str], WireOrder] = {}
         self._by_algo_client_id: dict[tuple[str, str], WireOrder] = {}
-        self._by_order_id: dict[int, WireOrder] = {}
         self._by_algo_id: dict[int, WireOrder] = {}
         self._shadow: dict[tuple[str, str, str], Position] = {}
-        self._numbers = 0
         self._income_numbers = 9_117_000_000_000_000_001
-        self._buffer: list[tuple[str, Row]] | None = None
-        self._books = {symbol: MarketBook(self.exchange, symbol) for symbol in self.listings}
 
     # Orders.
 
@@ -91,22 +82,8 @@ class UsdmVenue:
         """POST order: LIMIT and MARKET. Raises BinanceError; then nothing was recorded."""
         order = self._checked(account, given, ("LIMIT", "MARKET"))
         order.client_order_id = entry_rules.client_id(self._numbers, given, "newClientOrderId")
-        order.order_id, order.kind = ORDER_ID_FIRST + self._numbers, kind
-        known = self._by_client_id.get((account, order.symbol, order.client_order_id))
-        if known is not None and known.is_open:
-            raise BinanceError(-4116)
-        self._by_client_id[account, order.symbol, order.client_order_id] = order
-        self._by_order_id[order.order_id] = order
-        try:
-            self._enter(order)
-        except BinanceError:
-            del self._by_order_id[order.order_id]
-            if known is not None:
-                self._by_client_id[account, order.symbol, order.client_order_id] = known
-            else:
-                del self._by_client_id[account, order.symbol, order.client_order_id]
-            raise
-        return order
+        order.kind = kind
+        return self.admit(order, BinanceError(-4116))
 
     def place_algo(self, account: str, given: dict[str, str]) -> WireOrder:
         """POST algoOrder: a conditional order, in an id space of its own until it triggers."""
@@ -121,7 +98,7 @@ class UsdmVenue:
         entry_rules.check_trigger(order, self.exchange.mark_row(order.symbol)["last"])
         self._by_algo_client_id[account, order.client_algo_id] = order
         self._by_algo_id[order.algo_id] = order
-        self._enter(order)
+        self.enter(order)
         return order
 
     def cancel(self, order: WireOrder) -> WireOrder:
@@ -130,12 +107,8 @@ class UsdmVenue:
         if not is_open:
             raise BinanceError(-2011)
         self.exchange.cancel(order.account, order.key)
-        self._publish(order.symbol)
+        self.publish(order.symbol)
         return order
-
-    def cancel_all(self, account: str, symbol: str) -> None:
-        for order in self.open_orders(account, symbol):
-            self.cancel(order)
 
     def amend(self, order: WireOrder, given: dict[str, str]) -> WireOrder:
         """PUT order. The whole of price, quantity and side must be sent; a total at or below what
@@ -157,22 +130,8 @@ class UsdmVenue:
             self.exchange.replace(order.account, order.key, quantity, price)
         except Refused:
             return self.cancel(order)
-        self._publish(order.symbol)
+        self.publish(order.symbol)
         return order
-
-    def find(self, account: str, given: dict[str, str], missing: int = -2013) -> WireOrder:
-        """By orderId or origClientOrderId; the newest of that name."""
-        found = None
-        if given.get("orderId"):
-            found = self._by_order_id.get(int(given["orderId"]))
-        elif given.get("origClientOrderId"):
-            key = (account, given.get("symbol", ""), given["origClientOrderId"])
-            found = self._by_client_id.get(key)
-        else:
-            raise BinanceError(-1102, "origClientOrderId")
-        if found is None or found.account != account or found.symbol != given.get("symbol"):
-            raise BinanceError(missing)
-        return found
 
     def find_algo(self, account: str, given: dict[str, str], missing: int = -2013) -> WireOrder:
         found = None
@@ -186,17 +145,6 @@ class UsdmVenue:
             raise BinanceError(missing)
         return found
 
-    def open_orders(self, account: str, symbol: str = "") -> list[WireOrder]:
-        """Orders of the matching engine; waiting conditional orders are not among them."""
-        return [
-            order
-            for order in self.orders
-            if order.account == account
-            and order.order_id
-            and order.is_open
-            and symbol in ("", order.symbol)
-        ]
-
     def open_algo_orders(self, account: str, symbol: str = "") -> list[WireOrder]:
         return [
             order
@@ -206,24 +154,11 @@ class UsdmVenue:
             and symbol in ("", order.symbol)
         ]
 
-    # Market, time and the venue's own doings.
-
-    def level(self, symbol: str, side: str, price: str, quantity: str) -> None:
-        listing = self.listings[symbol]
-        change = LevelSet(symbol, side, listing.price(price), listing.quantity(quantity))  # type: ignore[arg-type]
-        self.exchange.apply_market([change])
-        self._publish(symbol)
-
-    def trade(self, symbol: str, price: str, quantity: str, aggressor: str) -> None:
-        """Somebody else's trade: fills ours at and through that price, triggers stops."""
-        listing = self.listings[symbol]
-        change = Traded(symbol, listing.price(price), listing.quantity(quantity), aggressor)  # type: ignore[arg-type]
-        self.exchange.apply_market([change])
-        self._publish(symbol)
+    # Time and the venue's own doings.
 
     def tick(self) -> None:
         """What time alone does: expiries and the dead man's switch."""
-        self.exchange.advance()
+        super().tick()
         now = self.clock.now_ms()
         for (account, symbol), deadline in list(self.countdowns.items()):
             if now >= deadline:
@@ -307,12 +242,6 @@ class UsdmVenue:
             )
         return rows
 
-    def book(self, symbol: str) -> MarketBook:
-        return self._books[symbol]
-
-    def balances(self, account: str) -> dict[str, Fraction]:
-        return dict(self.exchange.accounts[account].balances)
-
     # Inside.
 
     def _checked(self, account: str, given: dict[str, str], types: tuple[str, ...]) -> WireOrder:
@@ -330,10 +259,8 @@ class UsdmVenue:
         entry_rules.check(order, given, self.listings[symbol], holder, mark)
         return order
 
-    def _enter(self, order: WireOrder) -> None:
-        """Hand the order to the matching engine. What it says is told only when the order stands:
-        an order that is refused leaves no trace."""
-        body = SubmitBody(
+    def body_of(self, order: WireOrder) -> SubmitBody:
+        return SubmitBody(
             account=order.account,
             client_order_id=order.key,
             instrument=order.symbol,
@@ -348,30 +275,16 @@ class UsdmVenue:
             is_post_only=order.time_in_force == "GTX",
             is_reduce_only=order.reduce_only,
         )
-        self._by_key[order.key] = order
-        self.orders.append(order)
-        buffer: list[tuple[str, Row]] = []
-        self._buffer = buffer
-        try:
-            row = self.exchange.submit(body)
-        except Refused as error:
-            self._forget(order)
-            raise BinanceError(-1102, error.code) from error
-        finally:
-            self._buffer = None
-        if row["state"] == "rejected":
-            self._forget(order)
-            raise self._rejection(order, row["reason"])
-        if row["reason"] == "fok_unfillable" and not order.algo_id:
-            self._forget(order)
-            raise BinanceError(-5021)
-        for account, document in buffer:
-            self.on_event(account, document)
-        self._publish(order.symbol)
 
-    def _forget(self, order: WireOrder) -> None:
-        del self._by_key[order.key]
-        self.orders.remove(order)
+    def refusal_of(self, order: WireOrder, row: Row) -> BinanceError | None:
+        if row["state"] == "rejected":
+            return self._rejection(order, row["reason"])
+        if row["reason"] == "fok_unfillable" and not order.algo_id:
+            return BinanceError(-5021)
+        return None
+
+    def forget(self, order: WireOrder) -> None:
+        super().forget(order)
         self._by_algo_id.pop(order.algo_id, None)
         self._by_algo_client_id.pop((order.account, order.client_algo_id), None)
 
@@ -380,21 +293,7 @@ class UsdmVenue:
             return BinanceError(-4164, self.listings[order.symbol].notional_min)
         return BinanceError(_REJECTED.get(reason, -1000))
 
-    def _take(self, rows: list[Row]) -> None:
-        """Rows of the exchange become state and events of Binance."""
-        for row in rows:
-            kind = row["kind"]
-            if kind == "funding":
-                self._take_funding(row)
-            elif kind in ("order", "fill"):
-                order = self._by_key[row["client_order_id"]]
-                order.updated_ms = self.clock.now_ms()
-                if kind == "fill":
-                    self._take_fill(order, row)
-                else:
-                    self._take_order(order, row)
-
-    def _take_order(self, order: WireOrder, row: Row) -> None:
+    def take_order(self, order: WireOrder, row: Row) -> None:
         event, reason = row["event"], row["reason"]
         if event == "accepted":
             self._tell_order(order, "NEW")
@@ -438,7 +337,7 @@ class UsdmVenue:
         self._tell_order(order, execution)
         self._finish_algo(order)
 
-    def _take_fill(self, order: WireOrder, row: Row) -> None:
+    def take_fill(self, order: WireOrder, row: Row) -> None:
         listing = self.listings[order.symbol]
         order.cumulative = row["cumulative_quantity"]
         order.cumulative_quote += Fraction(row["value"])
@@ -457,10 +356,10 @@ class UsdmVenue:
         self._tell_account(order.account, "ORDER", listing.settle, key)
         now = self.clock.now_ms()
         if self.has_trade_lite and not order.kind:
-            self._tell(order.account, documents.trade_lite(order, listing, fill, now))
+            self.tell(order.account, documents.trade_lite(order, listing, fill, now))
         execution = "CALCULATED" if order.kind == "liquidation" else "TRADE"
         document = documents.order_update(order, listing, execution, now, fill)
-        self._tell(order.account, document)
+        self.tell(order.account, document)
         if order.status == "FILLED":
             self._finish_algo(order)
 
@@ -481,9 +380,11 @@ class UsdmVenue:
             order.algo_status = "FINISHED"
             self._tell_algo(order)
 
-    def _take_funding(self, row: Row) -> None:
-        """The wallet changes; a cross position is not named, so what was paid where stands in the
-        income list alone."""
+    def take_other(self, row: Row) -> None:
+        """Funding: the wallet changes; a cross position is not named, so what was paid where stands
+        in the income list alone."""
+        if row["kind"] != "funding":
+            return
         account, now = row["account"], self.clock.now_ms()
         amount, currency = row["amount"], row["currency"]
         self._book_income(
@@ -495,7 +396,7 @@ class UsdmVenue:
         )
         balance = documents.fixed(self.balances(account)[currency])
         stated = {"a": currency, "wb": balance, "cw": balance, "bc": documents.fixed(amount)}
-        self._tell(account, documents.account_update("FUNDING_FEE", [stated], [], now))
+        self.tell(account, documents.account_update("FUNDING_FEE", [stated], [], now))
 
     def _tell_account(
         self, account: str, reason: str, currency: str, key: tuple[str, str, str]
@@ -517,22 +418,12 @@ class UsdmVenue:
         }
         wallet = {"a": currency, "wb": balance, "cw": balance, "bc": "0"}
         now = self.clock.now_ms()
-        self._tell(account, documents.account_update(reason, [wallet], [stated], now))
+        self.tell(account, documents.account_update(reason, [wallet], [stated], now))
 
     def _tell_order(self, order: WireOrder, execution: str) -> None:
         listing, now = self.listings[order.symbol], self.clock.now_ms()
-        self._tell(order.account, documents.order_update(order, listing, execution, now))
+        self.tell(order.account, documents.order_update(order, listing, execution, now))
 
     def _tell_algo(self, order: WireOrder) -> None:
         listing, now = self.listings[order.symbol], self.clock.now_ms()
-        self._tell(order.account, documents.algo_update(order, listing, now))
-
-    def _tell(self, account: str, document: Row) -> None:
-        if self._buffer is None:
-            self.on_event(account, document)
-        else:
-            self._buffer.append((account, document))
-
-    def _publish(self, symbol: str) -> None:
-        self.exchange.dirty_marks.clear()
-        self.on_market(symbol)
+        self.tell(order.account, documents.algo_update(order, listing, now))

@@ -1,0 +1,135 @@
+"""What the adapters of all products do the same: one key is one account, its clock, its gaps and
+its maintenance. Never touches the port after close, whatever still arrives."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Mapping
+from random import Random
+from typing import Any, TypeVar
+
+import msgspec
+
+from gateway.api import AdapterPort, VenueError, VenueRejected
+from gateway_binance.rest import BinanceRest
+
+__all__ = ["AccountAdapter", "checked_settings"]
+
+log = logging.getLogger(__name__)
+
+Chosen = TypeVar("Chosen", bound=msgspec.Struct)
+_CLOCK_PERIOD_S = 60.0
+_OPENING_PERIOD_S = 2.0
+
+
+class AccountAdapter:
+    """Life beside orders and questions."""
+
+    def __init__(self, venue: str, account: str, rest: BinanceRest, random: Random) -> None:
+        self.venue = venue
+        self._account = account
+        self._rest = rest
+        self._random = random
+        self._port: AdapterPort | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_in_maintenance = False
+        rest.on_maintenance = self._on_maintenance
+
+    # What a product says for itself.
+
+    def _is_stream_up(self) -> bool:
+        """Whether the account's line stands."""
+        raise NotImplementedError
+
+    def _forget(self) -> None:
+        """Facts may be missing: what was awaited from the stream is not awaited any more."""
+        raise NotImplementedError
+
+    # The same everywhere.
+
+    async def _end_tasks(self) -> None:
+        """The first step of a close."""
+        self._port = None
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._is_in_maintenance = False  # who awaited the opening is gone as well
+
+    def _check_account(self, account: str) -> None:
+        if account != self._account:
+            raise VenueRejected("unknown_account", f"{self.venue}: the key is of {self._account}")
+
+    def _say(self, fact: str, *values: Any, **named: Any) -> None:
+        if self._port is not None:
+            getattr(self._port, fact)(*values, **named)
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(self._guarded(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        # A task that is canceled before its first step never began the work.
+        task.add_done_callback(lambda _: work.close())
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except VenueError as error:
+            log.warning("%s: %s", self.venue, error)
+
+    def _on_gap(self, reason: str) -> None:
+        if reason:
+            self._forget()
+            self._say("gap_opened", reason)
+        elif not self._is_in_maintenance:
+            self._say("gap_closed")
+
+    def _on_maintenance(self, reason: str) -> None:
+        if not self._is_in_maintenance and self._port is not None:
+            self._is_in_maintenance = True
+            self._say("maintenance", None, reason)
+            self._later(self._await_opening())
+
+    async def _await_opening(self) -> None:
+        """Ask for the time until the venue answers again. The stream, when it was lost as well,
+        closes the gap itself."""
+        while True:
+            await asyncio.sleep(_OPENING_PERIOD_S * self._random.uniform(0.5, 1.0))
+            try:
+                await self._rest.sync_clock()
+                break
+            except VenueError as error:
+                log.info("%s: not open yet: %s", self.venue, error)
+        self._is_in_maintenance = False
+        if self._is_stream_up():
+            self._say("gap_closed")
+
+    async def _keep_time(self) -> None:
+        while True:
+            await asyncio.sleep(_CLOCK_PERIOD_S)
+            try:
+                await self._rest.sync_clock()
+            except VenueError as error:
+                log.warning("%s: the venue's time is not told: %s", self.venue, error)
+
+
+def checked_settings(
+    settings: Mapping[str, Any],
+    secrets: Mapping[str, str],
+    kind: type[Chosen],
+    addresses: Mapping[str, tuple[str, str]],
+) -> Chosen:
+    """Raises ValueError("key: what is wrong"). `addresses`: how each may begin."""
+    try:
+        chosen = msgspec.convert(dict(settings), kind)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"settings: {error}") from error
+    for name in ("key", "secret"):
+        if not secrets.get(name):
+            raise ValueError(f"{name}: missing secret")
+    for name, schemes in addresses.items():
+        if not str(getattr(chosen, name)).startswith(schemes):
+            raise ValueError(f"{name}: an address that begins with {schemes[0]} or {schemes[1]}")
+    if not 1 <= getattr(chosen, "receive_window_ms", 1) <= 60_000:
+        raise ValueError("receive_window_ms: 1 to 60000")
+    return chosen

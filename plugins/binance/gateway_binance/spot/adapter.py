@@ -1,0 +1,342 @@
+"""Binance Spot through gateway.api.VenueAdapter: puts the parts together and hands over. One wallet
+of one key for each configured venue."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+from typing import Any, Literal
+
+import msgspec
+
+from gateway.api import (
+    AdapterPort,
+    BalanceReport,
+    BorrowReport,
+    CancelRequest,
+    FillReport,
+    FundingReport,
+    Instrument,
+    MarkReport,
+    OrderReport,
+    OrderRequest,
+    PositionReport,
+    ReplaceRequest,
+)
+from gateway.transport import JsonReader, SocketShard
+from gateway_binance.account_adapter import AccountAdapter, checked_settings
+from gateway_binance.errors import meaning_of
+from gateway_binance.memory import OrderMemory
+from gateway_binance.messages import BookTickerEvent, MarketFrame
+from gateway_binance.order_socket import OrderSocket
+from gateway_binance.rest import BinanceRest
+from gateway_binance.signing import Signer
+from gateway_binance.spot.capabilities import RATE_LIMITS, capabilities
+from gateway_binance.spot.events import SpotEvents
+from gateway_binance.spot.messages import ListenTokenRow
+from gateway_binance.spot.questions import SpotQuestions
+from gateway_binance.spot.sender import SpotSender
+from gateway_binance.spot.stream import SpotUserStream
+from gateway_binance.spot.wallets import WALLETS, WalletName
+from gateway_binance.stream import LINE
+from gateway_binance.words import price_of
+
+__all__ = ["SpotAdapter", "SpotSettings"]
+
+log = logging.getLogger(__name__)
+
+_FRAME = JsonReader(MarketFrame, "a market frame", has_unique_keys=False)
+_TICKER = JsonReader(BookTickerEvent, "bookTicker", has_unique_keys=False)
+_TOKEN = JsonReader(ListenTokenRow, "a listen token")
+_PING = JsonReader(dict[str, str], "a ping")
+_ADDRESSES = {
+    "url": ("http://", "https://"),
+    "stream_url": ("ws://", "wss://"),
+    "api_socket_url": ("ws://", "wss://"),
+}
+_STREAMS_MAX = 1_024  # of one connection (web-socket-streams.md, read 2026-11)
+
+
+class SpotSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`settings` of the venue. Times in the unit of their name."""
+
+    account: str
+    symbols: tuple[str, ...]  # the account trades no others: fills are told by symbol alone
+    wallet: WalletName = "spot"
+    url: str = "https://api.binance.com"
+    stream_url: str = "wss://stream.binance.com:9443"
+    api_socket_url: str = "wss://ws-api.binance.com:443/ws-api/v3"
+    order_entry: Literal["rest", "websocket"] = "rest"
+    timeout_ms: int = 3_000
+    receive_window_ms: int = 5_000
+    weight_max: int = RATE_LIMITS[0].capacity
+    orders_10s_max: int = RATE_LIMITS[1].capacity
+    orders_1d_max: int = RATE_LIMITS[2].capacity
+    connections: int = 4
+    history_days: int = 90  # how far back a first start asks for fills and interest
+    has_marks: bool = True
+    follow_s: float = 5.0  # an order that was taken and that the stream has not told by then: a gap
+
+
+class SpotAdapter(AccountAdapter):
+    """`settings`: see SpotSettings. `secrets`: key, and secret (HMAC, or Ed25519 in PEM form)."""
+
+    def __init__(
+        self,
+        venue: str,
+        settings: Mapping[str, Any],
+        secrets: Mapping[str, str],
+        *,
+        now_ns: Callable[[], int] = time.time_ns,
+        random: Random | None = None,
+    ) -> None:
+        self._settings = chosen = _checked(settings, secrets)
+        wanted = (chosen.weight_max, chosen.orders_10s_max, chosen.orders_1d_max)
+        limits = tuple(
+            msgspec.structs.replace(limit, capacity=capacity)
+            for limit, capacity in zip(RATE_LIMITS, wanted, strict=True)
+        )
+        self.capabilities = capabilities(
+            venue,
+            wallet=chosen.wallet,
+            receive_window_ms=chosen.receive_window_ms,
+            timeout_ms=chosen.timeout_ms,
+            limits=limits,
+        )
+        random = random or Random(now_ns())
+        self._signer = Signer(secrets["key"], secrets["secret"])
+        rest = BinanceRest(
+            chosen.url,
+            self._signer,
+            product="spot",
+            timeout_ms=chosen.timeout_ms,
+            receive_window_ms=chosen.receive_window_ms,
+            account=chosen.account,
+            limits=limits,
+            connections=chosen.connections,
+            now_ns=now_ns,
+            random=random,
+        )
+        super().__init__(venue, chosen.account, rest, random)
+        if chosen.order_entry == "websocket":
+            rest.order_socket = self._make_socket()
+        self._stream: SpotUserStream | None = None
+        self._line: SocketShard | None = None
+        self._make_parts()
+
+    def _make_socket(self) -> OrderSocket:
+        chosen = self._settings
+        return OrderSocket(
+            chosen.api_socket_url,
+            self._signer,
+            now_ms=lambda: self._rest.clock.now_ns() // 1_000_000,
+            receive_window_ms=chosen.receive_window_ms,
+            timeout_ms=chosen.timeout_ms,
+            random=self._random,
+        )
+
+    def _make_parts(self) -> None:
+        chosen, wallet = self._settings, WALLETS[self._settings.wallet]
+        self.memory = OrderMemory()
+        self.questions = SpotQuestions(
+            self._rest,
+            self.memory,
+            account=chosen.account,
+            wallet=wallet,
+            symbols=chosen.symbols,
+            history_days=chosen.history_days,
+            settled_ms=self.capabilities.not_found_proof_after_ms or 0,
+        )
+        self.events = SpotEvents(
+            chosen.account,
+            self.memory,
+            self.questions,
+            say=self._say,
+            on_gap=self._break_off,
+            follow_seconds_max=chosen.follow_s,
+        )
+        self._sender = SpotSender(
+            self._rest,
+            self.memory,
+            self.questions,
+            wallet,
+            say=self._say,
+            later=self._later,
+            expect=self.events.expect,
+        )
+
+    # Life.
+
+    async def connect(self, port: AdapterPort) -> None:
+        chosen = self._settings
+        try:
+            await self._rest.open()
+            await self.questions.instruments(self.venue)
+            self._port = port
+            self._stream = SpotUserStream(
+                chosen.api_socket_url,
+                subscription=self._subscription,
+                on_event=self.events.take,
+                on_refused=self._on_refused,
+                on_gap=self._on_gap,
+                random=self._random,
+            )
+            await self._stream.start(chosen.timeout_ms)
+            if chosen.has_marks:
+                self._line = self._market_line()
+                await self._line.start()
+            if self._rest.order_socket is not None:
+                await self._rest.order_socket.start()
+            self._later(self._keep_time())
+        except BaseException:  # a connect that is given up leaves nothing behind
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        await self._end_tasks()
+        if self._line is not None:
+            await self._line.stop()
+            self._line = None
+        if self._rest.order_socket is not None:
+            await self._rest.order_socket.stop()
+        if self._stream is not None:
+            await self._stream.stop()
+            self._stream = None
+        self.events.clear()
+        await self._rest.close()
+
+    # Orders out.
+
+    async def submit(self, orders: Sequence[OrderRequest]) -> None:
+        await self._sender.submit(orders)
+
+    async def cancel(self, cancels: Sequence[CancelRequest]) -> None:
+        await self._sender.cancel(cancels)
+
+    async def replace(self, replaces: Sequence[ReplaceRequest]) -> None:
+        await self._sender.replace(replaces)
+
+    async def cancel_all(self, account: str) -> None:
+        self._check_account(account)
+        await self._sender.cancel_all()
+
+    # Questions.
+
+    async def instruments(self) -> Sequence[Instrument]:
+        return await self.questions.instruments(self.venue)
+
+    async def query_order(self, account: str, client_order_id: str) -> OrderReport | None:
+        self._check_account(account)
+        return await self.questions.query_order(client_order_id)
+
+    async def open_orders(self, account: str) -> Sequence[OrderReport]:
+        self._check_account(account)
+        return await self.questions.open_orders()
+
+    async def fills(self, account: str, since_ns: int) -> Sequence[FillReport]:
+        self._check_account(account)
+        return await self.questions.fills(since_ns)
+
+    async def borrow_interest(self, account: str, since_ns: int) -> Sequence[BorrowReport]:
+        self._check_account(account)
+        return await self.questions.borrow_interest(since_ns)
+
+    async def funding(self, account: str, since_ns: int) -> Sequence[FundingReport]:
+        self._check_account(account)
+        return ()  # the manifest says that there is none
+
+    async def positions(self, account: str) -> Sequence[PositionReport]:
+        """Holdings of a coin are balances. A venue that does not answer has told nothing yet."""
+        self._check_account(account)
+        await self._rest.public("/api/v3/ping", _PING)
+        return ()
+
+    async def balances(self, account: str) -> Sequence[BalanceReport]:
+        self._check_account(account)
+        return await self.questions.balances()
+
+    async def is_hedge_mode(self, account: str) -> bool:
+        self._check_account(account)
+        return False
+
+    # Inside.
+
+    def _is_stream_up(self) -> bool:
+        return self._stream is not None and self._stream.is_connected
+
+    def _forget(self) -> None:
+        self.events.clear()
+
+    def _break_off(self, reason: str) -> None:
+        if self._stream is not None:
+            self._stream.break_off(reason)
+
+    async def _subscription(self) -> str:
+        """Of the plain wallet a signed request; of the margin wallet one with a token for it."""
+        if self._rest.is_clock_doubted:
+            await self._rest.sync_clock()
+        if self._settings.wallet == "margin":
+            row = await self._rest.keyed("POST", "/sapi/v1/userListenToken", _TOKEN)
+            return _request("userDataStream.subscribe.listenToken", {"listenToken": row.token})
+        params = {
+            "apiKey": self._signer.api_key,
+            "recvWindow": str(self._settings.receive_window_ms),
+            "timestamp": str(self._rest.clock.now_ns() // 1_000_000),
+        }
+        text = "&".join(f"{name}={value}" for name, value in sorted(params.items()))
+        signed = params | {"signature": self._signer.signature(text)}
+        return _request("userDataStream.subscribe.signature", signed)
+
+    def _on_refused(self, status: int, code: int, text: str) -> None:
+        log.warning("%s: no user data: %s %s", self.venue, code, text[:200])
+        if meaning_of("spot", status, code, text) == "clock":
+            self._rest.is_clock_doubted = True
+
+    # Prices.
+
+    def _market_line(self) -> SocketShard:
+        streams = "/".join(f"{each.lower()}@bookTicker" for each in self._settings.symbols)
+        return SocketShard(
+            "market stream",
+            f"{self._settings.stream_url.rstrip('/')}/stream?streams={streams}",
+            LINE,
+            random=self._random,
+            on_frame=lambda _, data: self._on_market(data),
+            on_up=lambda _: self._later(self._first_prices()),
+            on_down=lambda line, reason: log.warning("%s: %s: %s", self.venue, line.name, reason),
+        )
+
+    async def _first_prices(self) -> None:
+        for row in await self.questions.prices():
+            self._mark(row.symbol, row.bid_price, row.ask_price)
+
+    def _on_market(self, frame_data: bytes) -> None:
+        frame = _FRAME.read(frame_data)
+        if frame.stream.endswith("bookTicker"):
+            ticker = _TICKER.read(bytes(frame.data))
+            self._mark(ticker.symbol, ticker.bid, ticker.ask)
+
+    def _mark(self, symbol: str, bid: str, ask: str) -> None:
+        """A price of zero is none: an empty side of a book. Spot tells no time with it."""
+        best_bid, best_ask = price_of(bid), price_of(ask)
+        if (best_bid or best_ask) and symbol in self.questions.instruments_by_symbol:
+            self._say("marked", MarkReport(instrument=symbol, bid=best_bid, ask=best_ask))
+
+
+def _request(method: str, params: Mapping[str, str]) -> str:
+    return json.dumps({"id": "user_data", "method": method, "params": params})
+
+
+def _checked(settings: Mapping[str, Any], secrets: Mapping[str, str]) -> SpotSettings:
+    """Raises ValueError("key: what is wrong")."""
+    chosen = checked_settings(settings, secrets, SpotSettings, _ADDRESSES)
+    if not 1 <= len(chosen.symbols) <= _STREAMS_MAX:
+        raise ValueError(f"symbols: 1 to {_STREAMS_MAX} that the account trades")
+    if chosen.wallet == "margin" and chosen.order_entry != "rest":
+        raise ValueError("order_entry: the margin wallet takes orders by rest alone")
+    if chosen.history_days < 1:
+        raise ValueError("history_days: at least 1")
+    return chosen
