@@ -8,6 +8,7 @@ from gateway.transport.book import BookBuilder, BookLevel, BookState, BookUpdate
 from gateway.transport.budget_rows import LocalRows, SharedRows
 from gateway.transport.clock import VenueClock
 from gateway.transport.clock_keeper import ClockKeeper, TimeSample
+from gateway.transport.counts import shared_counts
 from gateway.transport.documents import (
     DOCUMENT_BYTES_MAX,
     FRAME_BYTES_MAX,
@@ -92,4 +93,5 @@ __all__ = [
     "is_same_signature",
     "outcome_of",
     "retry_after_ms",
+    "shared_counts",
 ]
