@@ -255,16 +255,16 @@ COUNTERS = {
 }
 VENUE_SAMPLES = {
     ("gateway_venue_reconciled", "okx"): 1,
-    ("gateway_venue_events_total", "okx", "gaps"): 2,
-    ("gateway_venue_outcomes_total", "okx", "accepted"): 5,
-    ("gateway_venue_refusals_total", "okx", "51008"): 4,
-    ("gateway_venue_requests_total", "okx", "unknown"): 1,
-    ("gateway_venue_reconnects_total", "okx", "private"): 3,
-    ("gateway_venue_limit_used", "okx", "orders@main"): 7,
-    ("gateway_venue_limit_capacity", "okx", "orders@main"): 60,
+    ("gateway_venue_events_total", "gaps", "okx"): 2,
+    ("gateway_venue_outcomes_total", "accepted", "okx"): 5,
+    ("gateway_venue_refusals_total", "51008", "okx"): 4,
+    ("gateway_venue_requests_total", "unknown", "okx"): 1,
+    ("gateway_venue_reconnects_total", "private", "okx"): 3,
+    ("gateway_venue_limit_used", "orders@main", "okx"): 7,
+    ("gateway_venue_limit_capacity", "orders@main", "okx"): 60,
     ("gateway_venue_banned_seconds", "okx"): 1.5,
     ("gateway_venue_clock_offset_seconds", "okx"): -0.25,
-    ("gateway_venue_adapter_counter_total", "okx", "unreadable_rows"): 6,
+    ("gateway_venue_adapter_counter_total", "unreadable_rows", "okx"): 6,
 }
 
 
