@@ -62,10 +62,10 @@ def test_an_order_reaches_the_wire_before_that_of_the_peer(figures):
 
 def test_books_and_memory_are_told(figures):
     books, memory = figures["books"], figures["memory"]
-    assert books["instruments"] == 1_000
+    assert books["instruments"] == 100
     assert books["headroom"] > 0
     assert figures["book_updates_per_second"] == books["per_second"]
-    assert memory["user_events"] == 3 * memory["orders"] > 0
+    assert memory["user_events"] >= memory["orders"] > 0
     assert memory["depth_updates"] > 0
     assert memory["resident_mib"]["start"] > 0
 
