@@ -61,6 +61,8 @@ class VenueLink:
         self.health = VenueHealth(venue, adapter_name or adapter.capabilities.venue)
         if isinstance(adapter, IsolatedAdapter):
             self.health.process = adapter.row
+        if callable(counts := getattr(adapter, "counts", None)):
+            self.health.adapter_counts = counts
         self._engine = engine
         self._drive = drive
         self._adapter = adapter

@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any, TypeVar
 
 import msgspec
 
 from gateway.api import VenueError, VenueRejected
-from gateway.transport import PortGuard, TaskKeeper
+from gateway.transport import PortGuard, TaskKeeper, shared_counts
 from gateway_binance.rest import BinanceRest
 
 __all__ = ["AccountAdapter", "checked_settings"]
@@ -47,7 +48,18 @@ class AccountAdapter:
         """Facts may be missing: what was awaited from the stream is not awaited any more."""
         raise NotImplementedError
 
+    def _line_rows(self) -> Sequence[Mapping[str, Any]]:
+        """Rows of the lines that stand, for `counts`."""
+        return ()
+
     # The same everywhere.
+
+    def counts(self) -> dict[str, int]:
+        """See gateway.api.Counted."""
+        rest = self._rest
+        return shared_counts(
+            rest.row(), rest.budget, rest.clock.now_ns(), time.time_ns(), self._line_rows()
+        )
 
     async def _end_tasks(self) -> None:
         """The first step of a close."""

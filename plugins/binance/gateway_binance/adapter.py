@@ -276,6 +276,10 @@ class BinanceAdapter(AccountAdapter):
 
     # Prices.
 
+    def _line_rows(self) -> list[dict[str, Any]]:
+        streams = [self._stream.row()] if self._stream is not None else []
+        return [*streams, *(line.row() for line in self._lines)]
+
     def _market_lines(self) -> list[SocketShard]:
         """Best prices and mark prices come on two sockets since the split into /public, /market
         and /private."""

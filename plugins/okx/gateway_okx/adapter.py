@@ -132,6 +132,11 @@ class OkxAdapter:
         """Connections, requests by outcome, and work under way: for logs and tests."""
         return {**self._rest.row(), "tasks": len(self._tasks)}
 
+    def counts(self) -> dict[str, int]:
+        """See gateway.api.Counted."""
+        lines = [socket.row() for socket in self._sockets]
+        return {**self._rest.counts(lines), **self.counters}
+
     # Life.
 
     async def connect(self, port: AdapterPort) -> None:

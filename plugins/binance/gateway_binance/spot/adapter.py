@@ -264,6 +264,10 @@ class SpotAdapter(AccountAdapter):
 
     # Inside.
 
+    def _line_rows(self) -> list[dict[str, Any]]:
+        parts = (self._stream, self._line)
+        return [part.row() for part in parts if part is not None]
+
     def _is_stream_up(self) -> bool:
         return self._stream is not None and self._stream.is_connected
 
