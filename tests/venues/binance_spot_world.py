@@ -73,6 +73,7 @@ async def spot_world(account="main", *, simulator=None, secrets=None, **settings
     venue = simulator or SpotSimulator()
     own = secrets or {"key": f"{account}-key", "secret": f"{account}-secret"}
     given = {"account": account, **settings}
-    create = gateway_create_adapter
-    async with judged_world(venue, SpotWorld, "binance_spot", create, given, own) as world:
+    async with judged_world(
+        venue, SpotWorld, lambda terms: gateway_create_adapter("binance_spot", terms, own), given
+    ) as world:
         yield world

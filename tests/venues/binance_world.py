@@ -26,8 +26,8 @@ class JudgedWorld(GatewayWorld):
     """`simulator` is the venue, `proxy` the line of the REST calls to it. A product says how its
     own book is compared."""
 
-    def __init__(self, directory, adapter, simulator, proxy, account, venue):
-        super().__init__(directory, adapter, venue, account=account, symbols=SYMBOLS)
+    def __init__(self, directory, adapter, *, simulator, proxy, account):
+        super().__init__(directory, adapter, adapter.venue, account=account, symbols=SYMBOLS)
         self.simulator, self.proxy = simulator, proxy
 
     @property
@@ -121,14 +121,14 @@ async def binance_world(account="main", *, simulator=None, secrets=None, **setti
     own = secrets or {"key": f"{account}-key", "secret": f"{account}-secret"}
     given = {"account": account, **settings}
     async with judged_world(
-        venue, BinanceWorld, "binance", gateway_create_adapter, given, own
+        venue, BinanceWorld, lambda terms: gateway_create_adapter("binance", terms, own), given
     ) as world:
         yield world
 
 
 @asynccontextmanager
-async def judged_world(venue, kind, name, create_adapter, settings, secrets):
-    """Open and reconciled, with a market around 50000."""
+async def judged_world(venue, kind, create_adapter, settings):
+    """A world of this kind, open and reconciled, with a market around 50000."""
     await venue.start()
     for side, price in (("buy", "49999.90"), ("sell", "50000.10")):
         venue.venue.level("BTCUSDT", side, price, "5")
@@ -138,9 +138,10 @@ async def judged_world(venue, kind, name, create_adapter, settings, secrets):
     given = {"stream_url": venue.stream_url, "symbols": list(SYMBOLS)}
     given["api_socket_url"] = venue.api_socket_url
     given |= {"url": f"http://127.0.0.1:{proxy.port}", **TIMES, **settings}
-    adapter = create_adapter(name, given, secrets)
+    adapter = create_adapter(given)
     folder = Path(tempfile.mkdtemp(prefix=f"gateway-test-{os.getpid()}-", dir="/dev/shm"))
-    world = kind(folder, adapter, venue, proxy, given["account"], name)
+    account = given["account"]
+    world = kind(folder, adapter, simulator=venue, proxy=proxy, account=account)
     try:
         await world.open()
         yield world
