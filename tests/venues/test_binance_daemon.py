@@ -1,14 +1,12 @@
 """The whole program against the simulated Binance USD-M: configuration, secrets in files, daemon,
-REST API; and the example of conf/venues."""
+REST API."""
 
 import asyncio
 import sys
 import threading
 from pathlib import Path
 
-import tomli
 from binance_simulator.server import BinanceSimulator
-from gateway_binance import gateway_create_adapter
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "gateway" / "observer"))
@@ -72,12 +70,3 @@ def test_the_daemon_trades_and_keeps_its_secrets(tmp_path):
     finally:
         gateway.close()
         venue.close()
-
-
-def test_the_example_configuration_is_one_the_adapter_takes():
-    tables = tomli.loads((ROOT / "conf" / "venues" / "binance.toml").read_text())
-    table = tables["venues"]["binance"]
-    secrets = dict.fromkeys(table["secrets"], "x")
-    adapter = gateway_create_adapter("binance", table["settings"], secrets)
-    assert adapter.capabilities.venue == "binance"
-    assert tables["accounts"][table["settings"]["account"]]["venue"] == "binance"
