@@ -8,6 +8,8 @@ PLUGINS := $(dir $(wildcard plugins/*/pyproject.toml))
 PYTHON_FOLDERS := $(wildcard gateway plugins tests benchmarks)
 CTEST_DIR := build/native
 JOBS ?= 2
+# Tests wait more than they compute: one worker more than cores.
+WORKERS ?= 3
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 # pytest ends with 5 when a selection is empty; an empty selection is no failure.
 PYTEST := $(BIN)/python -m pytest -q
@@ -65,8 +67,8 @@ debian-packages:
 	  || echo "no chromium: tests/gateway/observer/test_page.py will be skipped"
 
 test: debian-packages check native-test
-	$(PYTEST) -m "not slow and not crash" --ignore=tests/house -n $(JOBS)
-	$(PYTEST) -m "crash and not slow" $(ALLOW_EMPTY)
+	$(PYTEST) -m "not slow and not crash" --ignore=tests/house -n $(WORKERS)
+	$(PYTEST) -m "crash and not slow" -n $(JOBS) $(ALLOW_EMPTY)
 
 # A clang that can link its sanitizers (they are a package of their own); empty when there is none.
 CLANG = $(notdir $(firstword $(foreach name,clang++-19 clang++-18 clang++-17 clang++-16 clang++,\

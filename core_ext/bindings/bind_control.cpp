@@ -268,8 +268,10 @@ void guard_amount(const nb::dict& fields, const char* name, std::int64_t& amount
   amount = is_off ? kGuardOff : decimal_field(fields, name, 4, kAmountMaxE4 - 1);
 }
 
+constexpr std::uint32_t kAnyCount = 0xFFFFFFFF;
+
 void guard_count(const nb::dict& fields, const char* name, std::uint32_t& count,
-                 std::uint32_t maximum = 0xFFFFFFFF) {
+                 std::uint32_t maximum) {
   if (!fields.contains(name)) return;
   count = whole_field(fields, name);
   if (count > maximum) {
@@ -277,45 +279,21 @@ void guard_count(const nb::dict& fields, const char* name, std::uint32_t& count,
   }
 }
 
-constexpr const char* kGuardNames[] = {"loss_max",
-                                       "drawdown_max",
-                                       "delta_max",
-                                       "gamma_max",
-                                       "vega_max",
-                                       "breaker_loss_max",
-                                       "margin_bps",
-                                       "self_trade_refused",
-                                       "repeat_orders_max",
-                                       "repeat_fills_max",
-                                       "repeat_window_ms",
-                                       "fat_finger_soft",
-                                       "fat_finger_hard",
-                                       "breaker_window_ms",
-                                       "breaker_rejects_max",
-                                       "breaker_errors_max",
-                                       "breaker_messages_max",
-                                       "breaker_move_bps"};
+constexpr const char* kGuardNames[] = {
+#define AMOUNT(name) #name,
+#define COUNT(name, maximum, looser) #name,
+#include "gateway_core/risk/guard_fields.def"
+#undef AMOUNT
+#undef COUNT
+};
 
 /// Guards as they stand, with what is given instead.
 GuardFields guard_fields(const nb::dict& fields, GuardFields out, Level level) {
-  guard_amount(fields, "loss_max", out.loss_max_e4);
-  guard_amount(fields, "drawdown_max", out.drawdown_max_e4);
-  guard_amount(fields, "delta_max", out.delta_max_e4);
-  guard_amount(fields, "gamma_max", out.gamma_max_e4);
-  guard_amount(fields, "vega_max", out.vega_max_e4);
-  guard_amount(fields, "breaker_loss_max", out.breaker_loss_max_e4);
-  guard_count(fields, "margin_bps", out.margin_bps);
-  guard_count(fields, "self_trade_refused", out.self_trade_refused, 1);
-  guard_count(fields, "repeat_orders_max", out.repeat_orders_max, kRepeatsMax);
-  guard_count(fields, "repeat_fills_max", out.repeat_fills_max, kRepeatsMax);
-  guard_count(fields, "repeat_window_ms", out.repeat_window_ms);
-  guard_count(fields, "fat_finger_soft", out.fat_finger_soft);
-  guard_count(fields, "fat_finger_hard", out.fat_finger_hard);
-  guard_count(fields, "breaker_window_ms", out.breaker_window_ms);
-  guard_count(fields, "breaker_rejects_max", out.breaker_rejects_max);
-  guard_count(fields, "breaker_errors_max", out.breaker_errors_max);
-  guard_count(fields, "breaker_messages_max", out.breaker_messages_max);
-  guard_count(fields, "breaker_move_bps", out.breaker_move_bps);
+#define AMOUNT(name) guard_amount(fields, #name, out.name##_e4);
+#define COUNT(name, maximum, looser) guard_count(fields, #name, out.name, maximum);
+#include "gateway_core/risk/guard_fields.def"
+#undef AMOUNT
+#undef COUNT
   if ((out.repeat_orders_max | out.repeat_fills_max) != 0 && out.repeat_window_ms == 0) {
     refuse("RANGE", "repeat_window_ms", "0", "above 0 where repeats are counted");
   }
@@ -326,25 +304,21 @@ GuardFields guard_fields(const nb::dict& fields, GuardFields out, Level level) {
   return out;
 }
 
+/// Whether a count lets more through than before.
+enum class Looser : std::uint8_t { kLower, kZeroIsOff };
+bool is_looser(Looser looser, std::uint32_t was, std::uint32_t now) {
+  if (looser == Looser::kLower) return now < was;
+  return was != 0 && (now == 0 || now > was);
+}
+
 bool raises(const GuardFields& was, const GuardFields& now) {
-  // 0 is off, which lets more through than any count.
-  const auto more = [](std::uint32_t before, std::uint32_t after) {
-    return before != 0 && (after == 0 || after > before);
-  };
-  return now.loss_max_e4 > was.loss_max_e4 || now.drawdown_max_e4 > was.drawdown_max_e4 ||
-         now.delta_max_e4 > was.delta_max_e4 || now.gamma_max_e4 > was.gamma_max_e4 ||
-         now.vega_max_e4 > was.vega_max_e4 || now.breaker_loss_max_e4 > was.breaker_loss_max_e4 ||
-         now.margin_bps < was.margin_bps || now.self_trade_refused < was.self_trade_refused ||
-         more(was.repeat_orders_max, now.repeat_orders_max) ||
-         more(was.repeat_fills_max, now.repeat_fills_max) ||
-         now.repeat_window_ms < was.repeat_window_ms ||
-         more(was.fat_finger_soft, now.fat_finger_soft) ||
-         more(was.fat_finger_hard, now.fat_finger_hard) ||
-         now.breaker_window_ms < was.breaker_window_ms ||
-         more(was.breaker_rejects_max, now.breaker_rejects_max) ||
-         more(was.breaker_errors_max, now.breaker_errors_max) ||
-         more(was.breaker_messages_max, now.breaker_messages_max) ||
-         more(was.breaker_move_bps, now.breaker_move_bps);
+  bool is_raised = false;
+#define AMOUNT(name) is_raised |= now.name##_e4 > was.name##_e4;
+#define COUNT(name, maximum, looser) is_raised |= is_looser(Looser::looser, was.name, now.name);
+#include "gateway_core/risk/guard_fields.def"
+#undef AMOUNT
+#undef COUNT
+  return is_raised;
 }
 
 constexpr const char* kLimitNames[] = {

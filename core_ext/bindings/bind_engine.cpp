@@ -167,11 +167,14 @@ nb::dict counters_of(EngineHandle& handle) {
   out["facts_repeated"] = counters.facts_repeated;
   out["fills"] = counters.fills;
   out["fills_repeated"] = counters.fills_repeated;
+  out["unbookable"] = counters.unbookable;
+  out["unbookable_repeated"] = counters.unbookable_repeated;
   out["anomalies"] = counters.anomalies;
   out["notices_lost"] = counters.notices_lost;
   out["marks"] = counters.marks;
   out["expired_by_engine"] = counters.expired_by_engine;
   out["triggered_by_engine"] = counters.triggered_by_engine;
+  out["rows_explained"] = counters.rows_explained;
   out["route_rules_missed"] = counters.route_rules_missed;
   out["links_released"] = counters.links_released;
   out["links_canceled"] = counters.links_canceled;
@@ -222,7 +225,7 @@ OrderId find_order(EngineHandle& handle, PrincipalId principal, std::string_view
   return found;
 }
 
-OrderId order_by_venue_id(EngineHandle& handle, AccountId account,
+OrderId order_by_venue_id(EngineHandle& handle, AccountId account, InstrumentId instrument,
                           std::string_view venue_order_id) {
   if (venue_order_id.size() > VenueOrderId::kCapacity) return 0;
   VenueOrderId text;
@@ -230,7 +233,7 @@ OrderId order_by_venue_id(EngineHandle& handle, AccountId account,
   OrderId found = 0;
   handle.runtime->run([&] {
     const OrderTable& orders = handle.runtime->state().orders;
-    const std::uint32_t slot = orders.find_venue_id(account, text);
+    const std::uint32_t slot = orders.find_venue_id(account, instrument, text);
     found = slot == kNoSlot ? 0 : orders.at(slot).order_id;
   });
   return found;
@@ -380,7 +383,7 @@ void bind_order_reads(nb::class_<EngineHandle>& engine) {
           },
           "order_id"_a)
       .def("find_order", &find_order, "principal"_a, "client_id"_a)
-      .def("order_by_venue_id", &order_by_venue_id, "account"_a, "venue_order_id"_a)
+      .def("order_by_venue_id", &order_by_venue_id, "account"_a, "instrument"_a, "venue_order_id"_a)
       .def(
           "fact_text",
           [](EngineHandle& handle, OrderId order_id, Sequence sequence) {

@@ -353,24 +353,11 @@ void decode(Fields out, const TradingStateSet& from, const std::uint8_t*) {
 void decode(Fields out, const GuardsSet& record, const std::uint8_t*) {
   out.put("level", record.level).put("id", record.id).put("limits_version", record.version);
   const GuardFields& from = record.fields;
-  out.FIELD(loss_max_e4)
-      .FIELD(drawdown_max_e4)
-      .FIELD(delta_max_e4)
-      .FIELD(gamma_max_e4)
-      .FIELD(vega_max_e4)
-      .FIELD(breaker_loss_max_e4)
-      .FIELD(margin_bps)
-      .FIELD(self_trade_refused)
-      .FIELD(repeat_orders_max)
-      .FIELD(repeat_fills_max)
-      .FIELD(repeat_window_ms)
-      .FIELD(fat_finger_soft)
-      .FIELD(fat_finger_hard)
-      .FIELD(breaker_window_ms)
-      .FIELD(breaker_rejects_max)
-      .FIELD(breaker_errors_max)
-      .FIELD(breaker_messages_max)
-      .FIELD(breaker_move_bps);
+#define AMOUNT(name) out.FIELD(name##_e4);
+#define COUNT(name, maximum, looser) out.FIELD(name);
+#include "gateway_core/risk/guard_fields.def"
+#undef AMOUNT
+#undef COUNT
 }
 void decode(Fields out, const RiskMeasured& from, const std::uint8_t*) {
   out.FIELD(level)

@@ -19,6 +19,8 @@ NB_MODULE(_core, module) {
   gateway::bind_valuation(valuation);
   auto matching = module.def_submodule("matching", "Price-time matching of one instrument.");
   gateway::bind_matching(matching);
+  auto fix = module.def_submodule("fix", "FIX framing and the codec of hot messages.");
+  gateway::bind_fix(fix);
   auto machine = module.def_submodule("machine", "Processors, memory and transports here.");
   gateway::bind_machine(machine);
   auto port = module.def_submodule("port", "A client's end of a shared-memory port.");

@@ -76,24 +76,11 @@ nb::object guard_amount(std::int64_t amount_e4) {
 }
 
 void put_guards(nb::dict& row, const GuardFields& guards) {
-  row["loss_max"] = guard_amount(guards.loss_max_e4);
-  row["drawdown_max"] = guard_amount(guards.drawdown_max_e4);
-  row["delta_max"] = guard_amount(guards.delta_max_e4);
-  row["gamma_max"] = guard_amount(guards.gamma_max_e4);
-  row["vega_max"] = guard_amount(guards.vega_max_e4);
-  row["breaker_loss_max"] = guard_amount(guards.breaker_loss_max_e4);
-  row["margin_bps"] = guards.margin_bps;
-  row["self_trade_refused"] = guards.self_trade_refused;
-  row["repeat_orders_max"] = guards.repeat_orders_max;
-  row["repeat_fills_max"] = guards.repeat_fills_max;
-  row["repeat_window_ms"] = guards.repeat_window_ms;
-  row["fat_finger_soft"] = guards.fat_finger_soft;
-  row["fat_finger_hard"] = guards.fat_finger_hard;
-  row["breaker_window_ms"] = guards.breaker_window_ms;
-  row["breaker_rejects_max"] = guards.breaker_rejects_max;
-  row["breaker_errors_max"] = guards.breaker_errors_max;
-  row["breaker_messages_max"] = guards.breaker_messages_max;
-  row["breaker_move_bps"] = guards.breaker_move_bps;
+#define AMOUNT(name) row[#name] = guard_amount(guards.name##_e4);
+#define COUNT(name, maximum, looser) row[#name] = guards.name;
+#include "gateway_core/risk/guard_fields.def"
+#undef AMOUNT
+#undef COUNT
 }
 
 /// What was told, None where nobody has.

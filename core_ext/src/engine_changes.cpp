@@ -220,14 +220,17 @@ GateVerdict Engine::check_replace(const ReplaceMessage& message, const Order& or
   const std::int64_t added =
       std::max(std::max(rest, shared.quantity_max) - shared.quantity - order.reserved_quantity,
                -shared.quantity);
-  const bool is_way_out = order.link.is_bracket_exit() &&
-                          added <= detail::closable(*route.account_exposure, order.side);
+  const bool is_way_out = (order.flags & kReduceOnly) != 0 || closes_leg(route.leg, order.side) ||
+                          (order.link.is_bracket_exit() &&
+                           added <= detail::closable(*route.account_exposure, order.side));
   const GateOrder wanted{
       .side = order.side,
-      .is_reduce_only =
-          (order.flags & kReduceOnly) != 0 || closes_leg(route.leg, order.side) || is_way_out,
+      .is_reduce_only = is_way_out,
       .counts_as_order = false,
       .is_size_overridden = false,
+      .ignores_own_orders =
+          is_way_out && static_cast<OrderState>(order.state) == OrderState::kUntriggered,
+      .ignores_usual_size = order.link.is_bracket_exit(),
       .price = price,
       .collar_reference = order.trigger_price != 0 ? order.trigger_price : row.reference.price,
       .quantity = std::max(quantity, order.quantity),

@@ -117,7 +117,9 @@ void Engine::on_fact(RecordKind kind, const OrderFact& told) noexcept {
   }
   if (kind == RecordKind::kOrderReplaced && (fact.quantity <= 0 || fact.quantity > kQuantityMax ||
                                              fact.price < 0 || fact.price > kQuantityMax)) {
-    return halt_by_range(order.instrument, fact.order_id, {});
+    const std::uint64_t terms[] = {static_cast<std::uint64_t>(fact.price),
+                                   static_cast<std::uint64_t>(fact.quantity)};
+    return halt_by_range(order.instrument, fact.order_id, {}, words_key(fact.order_id, terms));
   }
   // Told more than the order is: evidence against the venue; it must not bend the reservation.
   const bool is_overfull = fact.cumulative > std::max(order.quantity, order.cumulative);
@@ -156,7 +158,7 @@ void Engine::on_adopt(const OrderAdopted& seen) noexcept {
     return reject(AnomalyCode::kUnknownInstrument);
   }
   if (!is_adoptable(seen) || !orders_left()) return reject(AnomalyCode::kRange);
-  if (state_.orders.find_venue_id(seen.account, seen.venue_order_id) != kNoSlot) {
+  if (state_.orders.find_venue_id(seen.account, seen.instrument, seen.venue_order_id) != kNoSlot) {
     ++counters_.facts_repeated;
     return;
   }

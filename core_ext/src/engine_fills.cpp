@@ -21,8 +21,12 @@ namespace {
 
 }  // namespace
 
-void Engine::halt_by_range(InstrumentId instrument, OrderId order_id,
-                           const TradeId& trade_id) noexcept {
+void Engine::halt_by_range(InstrumentId instrument, OrderId order_id, const TradeId& trade_id,
+                           Key128 key) noexcept {
+  if (unbookable_.has(key)) {
+    ++counters_.unbookable_repeated;
+    return;
+  }
   record_anomaly(order_id, RecordKind::kOrderFilled, 0, AnomalyCode::kRange, trade_id);
   TradingStateSet halt{};
   halt.level = static_cast<std::uint32_t>(Level::kInstrument);
@@ -32,7 +36,10 @@ void Engine::halt_by_range(InstrumentId instrument, OrderId order_id,
   halt.actor.assign("gateway");
   halt.reason.assign("a venue fact left the exact range");
   halt.breaker = state_.registry.level(Level::kInstrument, instrument).breaker;
-  append(RecordKind::kTradingStateSet, halt, {});
+  // Without room for the latch the fact is as new when it is told again.
+  if (append(RecordKind::kTradingStateSet, halt, {}) == 0) return;
+  ++counters_.unbookable;
+  unbookable_.note(key);
 }
 
 void Engine::on_fill(const OrderFilled& seen) noexcept {
@@ -123,7 +130,7 @@ bool Engine::take_fill(const OrderFilled& seen, Key128 key) noexcept {
     return true;
   }
   if (!is_exact) [[unlikely]] {
-    halt_by_range(seen.instrument, seen.order_id, seen.trade_id);
+    halt_by_range(seen.instrument, seen.order_id, seen.trade_id, key);
     return true;
   }
   open_record(record, RecordKind::kOrderFilled, kLength, {.origin_sequence = told.venue_sequence});
@@ -182,8 +189,8 @@ void Engine::judge_fill(const OrderFilled& seen, std::uint32_t slot) noexcept {
 
 void Engine::on_fill_revised(const FillRevised& told, const VenueOrderId& venue_order_id) noexcept {
   (void)now_ns();
-  const std::uint64_t ordinal = state_.fills.find(
-      FillMemory::key(told.account, told.instrument, venue_order_id, told.trade_id));
+  const Key128 key = FillMemory::key(told.account, told.instrument, venue_order_id, told.trade_id);
+  const std::uint64_t ordinal = state_.fills.find(key);
   const RecordKind kind = told.quantity == 0 ? RecordKind::kFillBusted : RecordKind::kFillCorrected;
   if (ordinal == 0) {
     return record_anomaly(told.order_id, kind, 0, AnomalyCode::kUnknownFill, told.trade_id);
@@ -193,6 +200,10 @@ void Engine::on_fill_revised(const FillRevised& told, const VenueOrderId& venue_
     return;
   }
   const InstrumentRow& row = state_.registry.instruments.at(told.instrument);
+  const auto halt = [&] {
+    const Key128 revision = words_key(key.low, {key.high, told.revision});
+    halt_by_range(told.instrument, state_.fills.at(ordinal).order_id, told.trade_id, revision);
+  };
   FillRevised revised = told;
   revised.fill_ordinal = ordinal;
   revised.order_id = state_.fills.at(ordinal).order_id;
@@ -204,18 +215,16 @@ void Engine::on_fill_revised(const FillRevised& told, const VenueOrderId& venue_
     revised.value = {};
   } else if (revised.value.e18 == 0) {
     const auto value = value_of(row.rules, told.price, told.price_scale, told.quantity);
-    if (!value) return halt_by_range(told.instrument, revised.order_id, told.trade_id);
+    if (!value) return halt();
     revised.value = *value;
   }
   if (revised.price_scale > kPriceScaleMax) revised.price = revised.price_scale = 0;
   if (told.quantity < 0 || !is_bookable(row, revised.side, 0, revised.value, revised.fee) ||
       !state_.balances.has_room_for_fill()) {
-    return halt_by_range(told.instrument, revised.order_id, told.trade_id);
+    return halt();
   }
   const auto book = state_.book_revised(ordinal, revised, false);
-  if (!book || !is_in_range(book->quantity)) {
-    return halt_by_range(told.instrument, revised.order_id, told.trade_id);
-  }
+  if (!book || !is_in_range(book->quantity)) return halt();
   revised.position_quantity = book->quantity;
   revised.position_cost = {book->cost_e18};
   revised.position_realised = {book->realised_e18};

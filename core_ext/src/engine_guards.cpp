@@ -8,6 +8,8 @@
 namespace gateway {
 namespace {
 
+/// An explanation looks at no more: it runs on the engine's thread, between orders.
+constexpr std::uint32_t kUnknownShareMax = 1'024;
 constexpr std::uint8_t kWatched = kGuardRepeats | kGuardBreaker;
 
 [[nodiscard]] bool is_watched(const LevelEntity& level, std::uint8_t guards) noexcept {
@@ -67,6 +69,7 @@ void Engine::learn_sizes() noexcept {
   is_learning_sizes_ = true;
   const auto learn = [&](std::uint32_t slot) {
     const Order& order = state_.orders.at(slot);
+    if (order.link.is_waiting()) return;  // learned when it is let go
     Route& route = state_.routes.at(order.route);
     route.sizes.note(route.instrument_row->amount_e4(order.gate_price, order.original_quantity));
   };
@@ -105,8 +108,9 @@ std::int64_t Engine::nearest_quantity(const RefusalMemory::Entry& refused) noexc
   const InstrumentRow& row = *route.instrument_row;
   const InstrumentDefined& rules = row.definition;
   if (!order.counts_as_order || rules.lot <= 0) return 0;
-  (void)state_.own.work_out(state_.orders, route.instrument, order.side);
-  const GateView view = route.view();
+  counters_.rows_explained += state_.own.work_out(state_.orders, route.instrument, order.side);
+  const JudgedView judged(route.view(), order);
+  const GateView& view = judged.view;
   order.now_ns = now_ns();
   const auto passes = [&](std::int64_t lots) {
     order.quantity = order.added_quantity = lots * rules.lot;
@@ -169,15 +173,15 @@ namespace {
 
 }  // namespace
 
-std::int64_t Engine::unknown_share(const RefusalMemory::Entry& refused) const noexcept {
-  if (refused.verdict.working == 0 || state_.orders.unknown_count() == 0) return 0;
+std::int64_t Engine::unknown_share(const RefusalMemory::Entry& refused) noexcept {
+  if (refused.verdict.working == 0) return 0;
   const int level = refused.verdict.level;
   std::int64_t share = 0;
-  state_.orders.for_each_open([&](std::uint32_t slot) {
+  state_.orders.for_each_unknown(kUnknownShareMax, [&](std::uint32_t slot) {
+    ++counters_.rows_explained;
     const Order& order = state_.orders.at(slot);
-    const bool is_unknown = static_cast<OrderState>(order.state) == OrderState::kUnknown;
     const Route& route = state_.routes.at(order.route);
-    if (is_unknown && route.levels[level] == refused.route->levels[level]) {
+    if (route.levels[level] == refused.route->levels[level]) {
       share += share_of(order, route, refused);
     }
   });
@@ -188,21 +192,35 @@ void Engine::note_order(const Candidate& candidate, OrderId id, Sequence sequenc
   Route& route = state_.routes.at(candidate.route_index);
   const NewOrderMessage& message = candidate.message;
   if (is_learning_sizes_) {
-    if (candidate.amount_e4 > route.limits.usual_notional_max_e4[0]) {
-      OverrideUsed used{};
-      used.order_id = id;
-      used.refusal = static_cast<std::uint64_t>(Refusal::kFatFingerWarning);
-      used.limit = route.limits.usual_notional_max_e4[0];
-      used.current = route.sizes.mean_e4;
-      used.would_be = candidate.amount_e4;
-      append(RecordKind::kOverrideUsed, used,
-             {.cause = sequence, .actor = message.header.principal, .port = candidate.port});
-    }
-    route.sizes.note(candidate.amount_e4);
-    route.refresh_usual();
+    tell_override(route, id, candidate.amount_e4,
+                  {.cause = sequence, .actor = message.header.principal, .port = candidate.port});
+    note_size(route, candidate.amount_e4);
   }
   note_repeat(route, message.side, 0);
   note_breaker(route, &BreakerCounts::messages);
+}
+
+void Engine::tell_override(const Route& route, OrderId id, std::int64_t amount_e4,
+                           const Origin& origin) noexcept {
+  if (amount_e4 <= route.limits.usual_notional_max_e4[0]) return;
+  OverrideUsed used{};
+  used.order_id = id;
+  used.refusal = static_cast<std::uint64_t>(Refusal::kFatFingerWarning);
+  used.limit = route.limits.usual_notional_max_e4[0];
+  used.current = route.sizes.mean_e4;
+  used.would_be = amount_e4;
+  append(RecordKind::kOverrideUsed, used, origin);
+}
+
+void Engine::note_size(Route& route, std::int64_t amount_e4) noexcept {
+  if (!is_learning_sizes_) return;
+  route.sizes.note(amount_e4);
+  route.refresh_usual();
+}
+
+void Engine::note_size(const Order& order) noexcept {
+  Route& route = state_.routes.at(order.route);
+  note_size(route, route.instrument_row->amount_e4(order.gate_price, order.original_quantity));
 }
 
 void Engine::note_fill(std::uint32_t route, Side side) noexcept {

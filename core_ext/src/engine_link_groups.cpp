@@ -113,6 +113,17 @@ GateVerdict Engine::check_together(LinkKind kind, const NewOrderMessage* orders,
   return {.refusal = has_names ? Refusal::kNone : Refusal::kIdempotencyFull};
 }
 
+// Of the members that go out at once. Exits follow their entry: two entries may have the same ones.
+Refusal Engine::check_sent_before(LinkKind kind, const NewOrderMessage* orders, std::size_t count,
+                                  std::uint32_t route, std::size_t& place) const noexcept {
+  for (place = 0; place < released_at_once(kind, count); ++place) {
+    Candidate candidate{orders[place], 0, now_ns_, route};
+    if (is_duplicate(candidate)) return Refusal::kDuplicateOrder;
+  }
+  place = 0;
+  return Refusal::kNone;
+}
+
 Refusal Engine::refuse_group(const NewOrderMessage* orders, std::size_t count, std::size_t place,
                              std::uint32_t port, const GateVerdict& verdict) noexcept {
   for (std::size_t i = 0; i < count; ++i) {
@@ -164,6 +175,9 @@ Refusal Engine::submit_linked(LinkKind kind, const NewOrderMessage* orders, std:
   if (verdict.refusal == Refusal::kNone) {
     verdict = check_together(kind, orders, count, route, place);
   }
+  if (verdict.refusal == Refusal::kNone) {
+    verdict.refusal = check_sent_before(kind, orders, count, route, place);
+  }
   if (verdict.refusal != Refusal::kNone) return refuse_group(orders, count, place, port, verdict);
   std::uint32_t bytes = 0;
   for (std::size_t i = 0; i < count; ++i) {
@@ -206,15 +220,33 @@ void Engine::accept_group(LinkKind kind, const NewOrderMessage* orders, std::siz
                         .order_id = head + i,
                         .kind = static_cast<std::uint16_t>(RecordKind::kOrderNew)});
   }
-  for (std::size_t i = 0; i < released_at_once(kind, count); ++i) {
+  const std::size_t released = release_first(head, orders, released_at_once(kind, count));
+  // After all of them, so that one member does not change what is usual for the next.
+  for (std::size_t i = 0; i < released; ++i) {
+    const Order& order = state_.orders.at(state_.orders.find(head + i));
+    const Route& gone = state_.routes.at(route);
+    if ((orders[i].overrides & kOverrideSize) != 0) {
+      tell_override(gone, order.order_id,
+                    gone.instrument_row->amount_e4(order.gate_price, order.original_quantity),
+                    {.cause = order.sequence, .actor = order.principal, .port = port});
+    }
+    note_size(order);
+  }
+}
+
+/// How many of the group's first orders were let go.
+std::size_t Engine::release_first(OrderId head, const NewOrderMessage* orders,
+                                  std::size_t count) noexcept {
+  for (std::size_t i = 0; i < count; ++i) {
     const std::uint32_t slot = state_.orders.find(head + i);
-    const GateVerdict verdict = release_linked(slot, orders[i].quantity);
+    const GateVerdict verdict = release_linked(slot, orders[i].quantity, orders[i].overrides);
     if (verdict.refusal == Refusal::kNone) continue;
     // Told, and the group ends: what was not let go at once is never sent later.
     tell_refused_link(state_.orders.at(slot), orders[i].quantity, verdict);
     touch_link(state_.orders.at(slot));
-    return;
+    return i;
   }
+  return count;
 }
 
 bool Engine::take_linked(ClientPort& port) noexcept {

@@ -236,13 +236,16 @@ GateVerdict Engine::check_release(const NewOrderMessage& wanted, std::uint32_t r
   out.amount_e4 =
       row.amount_e4(gate_price_of(wanted.side, out.price, row.reference.price), wanted.quantity);
   const std::int64_t added = std::max(wanted.quantity, shared.quantity_max) - shared.quantity;
+  const bool is_way_out =
+      closes_leg(route.leg, wanted.side) || (wanted.flags & kReduceOnly) != 0 ||
+      (out.is_exit && added <= detail::closable(*route.account_exposure, wanted.side));
   const GateOrder order{
       .side = wanted.side,
-      .is_reduce_only =
-          closes_leg(route.leg, wanted.side) || (wanted.flags & kReduceOnly) != 0 ||
-          (out.is_exit && added <= detail::closable(*route.account_exposure, wanted.side)),
+      .is_reduce_only = is_way_out,
       .counts_as_order = out.is_new,
-      .is_size_overridden = false,  // a person's word is for an order, not for what follows it
+      .is_size_overridden = (wanted.overrides & kOverrideSize) != 0,
+      .ignores_own_orders = is_way_out && wanted.trigger_price != 0,
+      .ignores_usual_size = out.is_exit,
       .price = out.price,
       .collar_reference = wanted.trigger_price != 0 ? wanted.trigger_price : row.reference.price,
       .quantity = wanted.quantity,
@@ -253,9 +256,11 @@ GateVerdict Engine::check_release(const NewOrderMessage& wanted, std::uint32_t r
   return passes_gate_again(route.view(), order) ? GateVerdict{} : explain(route, order);
 }
 
-GateVerdict Engine::release_linked(std::uint32_t slot, std::int64_t quantity) noexcept {
+GateVerdict Engine::release_linked(std::uint32_t slot, std::int64_t quantity,
+                                   std::uint8_t overrides) noexcept {
   const Order& order = state_.orders.at(slot);
-  const NewOrderMessage wanted = message_of(order, quantity);
+  NewOrderMessage wanted = message_of(order, quantity);
+  wanted.overrides = overrides;
   Release release{.is_exit = order.link.is_bracket_exit()};
   const GateVerdict verdict = check_release(wanted, order.route, shared_room(order), release);
   if (verdict.refusal != Refusal::kNone) return verdict;
@@ -275,6 +280,7 @@ GateVerdict Engine::release_linked(std::uint32_t slot, std::int64_t quantity) no
     note_repeat(route, order.side, 0);
     note_breaker(route, &BreakerCounts::messages);
   }
+  remember_released(wanted, order.route);
   if (!release.is_emulated) send_new(order, sequence, route);
   ++counters_.links_released;
   tell_owner(order, sequence, RecordKind::kOrderTriggered);
@@ -315,7 +321,10 @@ Engine::LinkStep Engine::settle_member(const LinkedGroup& group, const LinkPlan&
   }
   if (order.expires_ns != 0 && order.expires_ns <= now_ns_) return cancel_linked(slot);
   const GateVerdict verdict = release_linked(slot, wanted);
-  if (verdict.refusal == Refusal::kNone) return LinkStep::kUnderWay;
+  if (verdict.refusal == Refusal::kNone) {
+    note_size(order);
+    return LinkStep::kUnderWay;
+  }
   tell_refused_link(order, wanted, verdict);
   return LinkStep::kBlocked;
 }

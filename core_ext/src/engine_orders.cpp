@@ -263,18 +263,23 @@ GateVerdict Engine::check_gate(Candidate& candidate) noexcept {
       .notional_e4 = candidate.amount_e4,
       .added_notional_e4 = candidate.amount_e4,
       .now_ns = candidate.now_ns};
-  if (!passes_gate(route.view(), order)) [[unlikely]]
-    return explain(route, order);
+  if (!passes_gate(route.view(), order)) [[unlikely]] {
+    GateOrder judged = order;
+    judged.ignores_own_orders = order.is_reduce_only && message.trigger_price != 0;
+    return explain(route, judged);
+  }
   return {};
 }
 
 GateVerdict Engine::explain(Route& route, const GateOrder& order) noexcept {
-  const GateView view = route.view();
+  const JudgedView judged(route.view(), order);
+  const GateView& view = judged.view;
   if (view.limits->self_trade_mask != 0) {
     // Own prices are a bound; nobody is refused for one that is gone.
-    (void)state_.own.work_out(state_.orders, route.instrument, order.side);
-    if (passes_gate_again(view, order)) return {};
+    counters_.rows_explained += state_.own.work_out(state_.orders, route.instrument, order.side);
   }
+  const bool is_asked_again = view.limits->self_trade_mask != 0 || order.ignores_usual_size;
+  if (is_asked_again && passes_gate_again(view, order)) return {};
   GateVerdict found = explain_gate(view, order, route.instrument_row->definition.quantity_scale);
   // The pass found a sum out of its range where every single rule seems kept: nobody may say yes.
   if (found.refusal == Refusal::kNone) found.refusal = Refusal::kOverflow;
@@ -294,6 +299,12 @@ bool Engine::is_duplicate(Candidate& candidate) const noexcept {
 void Engine::remember_fingerprint(const Candidate& candidate) noexcept {
   if (candidate.fingerprint == 0) return;
   fingerprints_[candidate.fingerprint % kFingerprints] = {candidate.fingerprint, candidate.now_ns};
+}
+
+void Engine::remember_released(const NewOrderMessage& message, std::uint32_t route_index) noexcept {
+  if (state_.routes.at(route_index).limits.duplicate_window_ns == 0) return;
+  const std::uint64_t value = fingerprint(message, route_index);
+  fingerprints_[value % kFingerprints] = {value, now_ns_};
 }
 
 Refusal Engine::check_named(Candidate& candidate) noexcept {

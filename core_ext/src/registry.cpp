@@ -111,9 +111,9 @@ bool Registry::apply(const GuardsSet& record) noexcept {
   return true;
 }
 
-bool Registry::apply(const RiskMeasured& record) noexcept {
+bool Registry::apply(const RiskMeasured& record, std::int64_t time_ns) noexcept {
   if (!has_level(record.level, record.id)) return false;
-  level(static_cast<Level>(record.level), record.id).take(record);
+  level(static_cast<Level>(record.level), record.id).take(record, time_ns);
   return true;
 }
 

@@ -129,6 +129,10 @@ GateVerdict explain_greeks(const GateView& view, const GateOrder& order) noexcep
   constexpr Refusal kCodes[kGreeks] = {Refusal::kDeltaLimit, Refusal::kGammaLimit,
                                        Refusal::kVegaLimit};
   for (int i = 0; i < kLevels; ++i) {
+    if (const std::int64_t age_ms = detail::greeks_stale_ms(view, i, order); age_ms >= 0) {
+      return verdict(Refusal::kGreeksStale, i, view.levels[i]->guard_fields.greeks_age_ms_max,
+                     age_ms, age_ms);
+    }
     for (int greek = 0; greek < kGreeks; ++greek) {
       if (detail::passes_greek(view, i, greek, order)) continue;
       const LevelEntity& level = *view.levels[i];
@@ -153,6 +157,9 @@ GateVerdict explain_opening(const LevelEntity& level, int i, const GateOrder& or
   }
   if (const std::int64_t drawdown = level.drawdown_e4(); drawdown > guards.drawdown_max_e4) {
     return verdict(Refusal::kLossLimit, i, guards.drawdown_max_e4, drawdown, drawdown);
+  }
+  if (const std::int64_t age_ms = detail::headroom_stale_ms(level, order); age_ms >= 0) {
+    return verdict(Refusal::kHeadroomStale, i, guards.headroom_age_ms_max, age_ms, age_ms);
   }
   const std::int64_t after_e4 = totals.gross_e4 + order.added_notional_e4;
   if (guards.margin_bps == 0 || after_e4 <= level.opening_limit_e4) return {};
@@ -201,6 +208,7 @@ bool detail::passes_guards(const GateView& view, const GateOrder& order) noexcep
   bool ok = true;
   for (int i = 0; i < kLevels; ++i) {
     for (int greek = 0; greek < kGreeks; ++greek) ok &= passes_greek(view, i, greek, order);
+    ok &= headroom_stale_ms(*view.levels[i], order) < 0 && greeks_stale_ms(view, i, order) < 0;
   }
   return ok;
 }

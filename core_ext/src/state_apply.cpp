@@ -45,8 +45,8 @@ bool State::apply_venue_state(const VenueState& state) noexcept {
   return true;
 }
 
-bool State::apply_measured(const RiskMeasured& measured) noexcept {
-  if (!registry.apply(measured)) return false;
+bool State::apply_measured(const RiskMeasured& measured, std::int64_t time_ns) noexcept {
+  if (!registry.apply(measured, time_ns)) return false;
   if ((measured.told & kToldGreeks) == 0) return true;
   if (static_cast<Level>(measured.level) != Level::kInstrument) return false;
   routes.tell_greeks(measured.id, measured.greeks_e8);
@@ -77,7 +77,8 @@ bool State::apply_definition(RecordKind kind, const std::uint8_t* record) noexce
     case RecordKind::kGuardsSet:
       return registry.apply(payload<GuardsSet>(record));
     case RecordKind::kRiskMeasured:
-      return apply_measured(payload<RiskMeasured>(record));
+      return apply_measured(payload<RiskMeasured>(record),
+                            reinterpret_cast<const RecordHeader*>(record)->time_ns);
     case RecordKind::kTradingStateSet:
       return registry.apply(payload<TradingStateSet>(record));
     default:

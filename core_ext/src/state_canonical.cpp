@@ -269,6 +269,7 @@ void put_orders(Out& out, const OrderTable& orders) {
     order.id_next = 0;
     order.number_next = 0;
     order.venue_id_next = 0;
+    order.venue_id_hash = 0;
     out.put(order);
   }
   out.put(static_cast<std::uint64_t>(ended.size()));
@@ -327,7 +328,8 @@ bool get_orders(In& in, State& state) {
       state.names.await_number(order.principal, order.pending_client_number, order.order_id);
     }
     if (is_open(static_cast<OrderState>(order.state))) state.own.link(order, slot);
-    if (static_cast<OrderState>(order.state) == OrderState::kUnknown) state.orders.count_unknown(1);
+    if (static_cast<OrderState>(order.state) == OrderState::kUnknown)
+      state.orders.note_unknown(slot, true);
     if (order.pending_price != 0 && can_rest(order)) state.own.tell(order, order.pending_price);
     if (!add_restored(state.routes.at(order.route), order)) return false;
     // Journal time never decreases, also when no record follows the snapshot.
@@ -502,15 +504,21 @@ bool get_balances(In& in, const Registry& registry, BalanceTable& balances) {
   return true;
 }
 
-/// Guards and what was told, of the levels that have any. Last in the payload, so that one from
-/// before guards ends in front of it.
+/// GuardFields up to the ages, which stand behind (AgeImage): as long as they were in the payloads
+/// of earlier builds.
+constexpr std::size_t kGuardImageBytes = 96;
+static_assert(offsetof(GuardFields, headroom_age_ms_max) == kGuardImageBytes &&
+              sizeof(GuardFields) == kGuardImageBytes + 8);
+
+/// Guards and what was told, of the levels that have any. Near the end of the payload, so that one
+/// from before guards ends in front of it.
 struct GuardImage {
   std::uint32_t level;
   std::uint32_t id;
   std::uint32_t cause;
   std::uint32_t breaker;
   std::int64_t limits_time_ns;
-  GuardFields fields;
+  std::uint8_t fields[kGuardImageBytes];
   Measures measures;
 };
 
@@ -519,14 +527,12 @@ void put_guards(Out& out, const Registry& registry) {
   for (std::uint32_t level = 0; level < kLevels; ++level) {
     for (std::uint32_t id = 0; id < registry.level_count(static_cast<Level>(level)); ++id) {
       const LevelEntity& entity = registry.level(static_cast<Level>(level), id);
-      const GuardImage image{level,
-                             id,
-                             entity.cause,
-                             entity.breaker,
-                             entity.limits_time_ns,
-                             entity.guard_fields,
-                             entity.measures};
-      const GuardImage fresh{level, id, 0, 0, 0, {}, {}};
+      GuardImage image{level,          id, entity.cause, entity.breaker, entity.limits_time_ns, {},
+                       entity.measures};
+      GuardImage fresh{level, id, 0, 0, 0, {}, {}};
+      constexpr GuardFields kOff;
+      std::memcpy(image.fields, &entity.guard_fields, sizeof image.fields);
+      std::memcpy(fresh.fields, &kOff, sizeof fresh.fields);
       if (std::memcmp(&image, &fresh, sizeof image) != 0) images.push_back(image);
     }
   }
@@ -542,19 +548,65 @@ bool get_guards(In& in, State& state) {
     GuardImage image;
     if (!in.get(image) || !state.registry.has_level(image.level, image.id)) return false;
     if (image.cause > static_cast<std::uint32_t>(LatchCause::kBreaker) ||
-        image.breaker > static_cast<std::uint32_t>(BreakerState::kHalfOpen) ||
-        !is_sound(image.fields, image.measures)) {
+        image.breaker > static_cast<std::uint32_t>(BreakerState::kHalfOpen)) {
       return false;
     }
+    GuardFields fields;
+    std::memcpy(static_cast<void*>(&fields), image.fields, sizeof image.fields);
+    if (!is_sound(fields, image.measures)) return false;
     LevelEntity& entity = state.registry.level(static_cast<Level>(image.level), image.id);
     entity.cause = static_cast<std::uint8_t>(image.cause);
     entity.breaker = static_cast<std::uint8_t>(image.breaker);
     entity.limits_time_ns = image.limits_time_ns;
     entity.measures = image.measures;
-    entity.set(image.fields);
+    entity.set(fields);
     if ((image.measures.told & kToldGreeks) == 0) continue;
     if (static_cast<Level>(image.level) != Level::kInstrument) return false;
     state.routes.tell_greeks(image.id, image.measures.greeks_e8);
+  }
+  return true;
+}
+
+/// How old measures may grow, and when they were told. Last in the payload, so that one from before
+/// ages ends in front of it.
+struct AgeImage {
+  std::uint32_t level;
+  std::uint32_t id;
+  std::uint32_t headroom_age_ms_max;
+  std::uint32_t greeks_age_ms_max;
+  ToldTimes told_at;
+};
+
+void put_ages(Out& out, const Registry& registry) {
+  std::vector<AgeImage> images;
+  for (std::uint32_t level = 0; level < kLevels; ++level) {
+    for (std::uint32_t id = 0; id < registry.level_count(static_cast<Level>(level)); ++id) {
+      const LevelEntity& entity = registry.level(static_cast<Level>(level), id);
+      const GuardFields& fields = entity.guard_fields;
+      const bool is_fresh = (fields.headroom_age_ms_max | fields.greeks_age_ms_max) == 0 &&
+                            entity.told_at == ToldTimes{};
+      if (is_fresh) continue;
+      images.push_back(
+          {level, id, fields.headroom_age_ms_max, fields.greeks_age_ms_max, entity.told_at});
+    }
+  }
+  out.put(static_cast<std::uint32_t>(images.size()));
+  for (const auto& image : images) out.put(image);
+}
+
+bool get_ages(In& in, Registry& registry) {
+  if (in.is_done()) return true;  // a payload from before ages
+  std::uint32_t count = 0;
+  if (!in.get(count)) return false;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    AgeImage image;
+    if (!in.get(image) || !registry.has_level(image.level, image.id)) return false;
+    LevelEntity& entity = registry.level(static_cast<Level>(image.level), image.id);
+    GuardFields fields = entity.guard_fields;
+    fields.headroom_age_ms_max = image.headroom_age_ms_max;
+    fields.greeks_age_ms_max = image.greeks_age_ms_max;
+    entity.told_at = image.told_at;
+    entity.set(fields);
   }
   return true;
 }
@@ -577,6 +629,7 @@ void State::serialize(std::vector<std::uint8_t>& bytes) const {
   put_table(out, references);
   put_balances(out, balances);
   put_guards(out, registry);
+  put_ages(out, registry);
 }
 
 std::optional<Capacity> State::capacity_of(const std::uint8_t* bytes, std::size_t size) {
@@ -594,7 +647,8 @@ bool State::restore(const std::uint8_t* bytes, std::size_t size) {
          in.get(funding_known_ns) && in.get(counts) && get_registry(in, registry) &&
          get_orders(in, *this) && get_names(in, names) && get_positions(in, *this) &&
          get_fills(in, *this) && get_table(in, references) &&
-         get_balances(in, registry, balances) && get_guards(in, *this) && in.is_done();
+         get_balances(in, registry, balances) && get_guards(in, *this) && get_ages(in, registry) &&
+         in.is_done();
 }
 
 }  // namespace gateway

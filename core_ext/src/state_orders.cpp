@@ -246,7 +246,10 @@ bool State::apply_replace_requested(const RecordHeader& header,
   put(order.pending_gate_price, gate_price_of(order.side, replace.price, replace.reference_price));
   put(order.pending_client_number, number);
   put_all(order.pending_client_id, replace.client_id);
-  if (can_rest(order)) own.tell(order, replace.price);
+  if (can_rest(order)) {
+    own.tell(order, replace.price);
+    own.doubt(order);
+  }
   put(order.updated_ns, header.time_ns);
   put(order.sequence, header.sequence);
   reserve_again(order);
@@ -322,6 +325,7 @@ void apply_replace_outcome(State& state, std::uint32_t slot, RecordKind kind,
       put(order.is_renamed, 1);
     }
   }
+  state.own.doubt(order);
   move_overlay(order, Overlay::kReplace, PendingEvent::kConfirmed);
   put(order.pending_price, 0);
   put(order.pending_quantity, 0);

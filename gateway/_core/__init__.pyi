@@ -2,6 +2,7 @@
 
 from gateway._core import bench as bench
 from gateway._core import engine as engine
+from gateway._core import fix as fix
 from gateway._core import journal as journal
 from gateway._core import matching as matching
 from gateway._core import port as port

@@ -414,7 +414,8 @@ class Engine:
         absent: loss_max, drawdown_max, delta_max, gamma_max, vega_max, breaker_loss_max (decimal
         text or "off"); margin_bps, self_trade_refused, repeat_orders_max, repeat_fills_max,
         repeat_window_ms, fat_finger_soft, fat_finger_hard, breaker_window_ms, breaker_rejects_max,
-        breaker_errors_max, breaker_messages_max, breaker_move_bps (int)."""
+        breaker_errors_max, breaker_messages_max, breaker_move_bps, headroom_age_ms_max,
+        greeks_age_ms_max (int)."""
     def tell_measures(self, level: int, id: int, fields: dict[str, str], actor: str) -> int:
         """What guards are held against, decimal text: margin_headroom, result; of an instrument
         also delta, gamma, vega of one unit, all three together."""
@@ -483,7 +484,8 @@ class Engine:
         """(client_order_id, quantity, price) of the replace on its way, None without one."""
     def find_order(self, principal: int, client_id: str) -> int:
         """Order id or 0."""
-    def order_by_venue_id(self, account: int, venue_order_id: str) -> int: ...
+    def order_by_venue_id(self, account: int, instrument: int, venue_order_id: str) -> int:
+        """Order id or 0. Some venues count their orders per instrument."""
     def positions(self) -> list[dict[str, Any]]: ...
     def positions_page(
         self, start: int = 0, places_max: int = 512, *, account: int = 0, instrument: int = 0

@@ -10,7 +10,7 @@ from typing import Any
 
 import gateway
 
-__all__ = ["bound_call_ns", "cpu_pair", "facts"]
+__all__ = ["bound_call_ns", "cpu_pair", "facts", "resident_mib"]
 
 _SETS = ("avx512f", "avx2", "sse4_2", "neon")
 
@@ -55,6 +55,15 @@ def bound_call_ns(is_quick: bool) -> dict[str, float]:
         best = min(best, middle - begin)
         empty = min(empty, end - middle)
     return {"bound_call": round((best - empty) / len(calls), 2)}
+
+
+def resident_mib() -> dict[str, float]:
+    """This process: all that is resident, and of it what no file stands behind (journal segments
+    and rings are files)."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    rows = dict(line.split(":", 1) for line in lines if ":" in line)
+    names = {"all": "VmRSS", "anonymous": "RssAnon"}
+    return {name: int(rows[row].split()[0]) / 1_024 for name, row in names.items()}
 
 
 def _cpu_lines() -> dict[str, str]:

@@ -128,6 +128,14 @@ class LimitRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Count | None,
         Meta(description="Move of an instrument's price in the window; 0 = not watched."),
     ] = None
+    headroom_age_ms_max: Annotated[
+        Count | None,
+        Meta(description="Age of the told margin headroom, in ms; 0 = it never grows old."),
+    ] = None
+    greeks_age_ms_max: Annotated[
+        Count | None,
+        Meta(description="Age of the told greeks where one is limited, in ms; 0 = never old."),
+    ] = None
 
     def fields(self) -> dict[str, str | int]:
         """The row as the engine takes it; guards that are not given are left out."""

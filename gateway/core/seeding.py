@@ -26,6 +26,7 @@ _LOWER_IS_RISKIER = frozenset(
 _ZERO_IS_OFF = frozenset(
     {"repeat_orders_max", "repeat_fills_max", "fat_finger_soft", "fat_finger_hard"}
     | {"breaker_rejects_max", "breaker_errors_max", "breaker_messages_max", "breaker_move_bps"}
+    | {"headroom_age_ms_max", "greeks_age_ms_max"}
 )
 _SEED_ACTOR = "limits.toml"
 

@@ -343,8 +343,10 @@ class Router:
         future = self._verdicts.get(request) or self._expect(request)
         self._drive.kick()
         try:
-            async with asyncio.timeout(self._verdict_seconds_max):
-                notice = await future
+            if not future.done():  # an inline engine has answered already
+                async with asyncio.timeout(self._verdict_seconds_max):
+                    await future
+            notice = future.result()
         except TimeoutError:
             raise RefusedError(
                 "UNKNOWN_OUTCOME",

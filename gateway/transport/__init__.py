@@ -7,6 +7,7 @@ from gateway.transport.backoff import Backoff
 from gateway.transport.book import BookBuilder, BookLevel, BookState, BookUpdate
 from gateway.transport.budget_rows import LocalRows, SharedRows
 from gateway.transport.clock import VenueClock
+from gateway.transport.clock_keeper import ClockKeeper, TimeSample
 from gateway.transport.documents import (
     DOCUMENT_BYTES_MAX,
     FRAME_BYTES_MAX,
@@ -19,6 +20,7 @@ from gateway.transport.documents import (
 )
 from gateway.transport.nonces import Nonces
 from gateway.transport.outcomes import Outcome, check_status, outcome_of, retry_after_ms
+from gateway.transport.port_guard import PortGuard
 from gateway.transport.rate_limit import (
     HEADROOM_PERCENT,
     LANES,
@@ -37,6 +39,7 @@ from gateway.transport.signing import (
     hmac_sha512_base64,
     is_same_signature,
 )
+from gateway.transport.task_keeper import TaskKeeper
 from gateway.transport.websocket import Send, SocketSettings, SocketShard
 from gateway.transport.websocket_pool import MakeShard, PendingReplies, SocketPool
 
@@ -53,6 +56,7 @@ __all__ = [
     "BookState",
     "BookUpdate",
     "Budget",
+    "ClockKeeper",
     "Ed25519Key",
     "FrameRouter",
     "HashName",
@@ -65,6 +69,7 @@ __all__ = [
     "Nonces",
     "Outcome",
     "PendingReplies",
+    "PortGuard",
     "RestAnswer",
     "RestPool",
     "Send",
@@ -72,6 +77,8 @@ __all__ = [
     "SocketPool",
     "SocketSettings",
     "SocketShard",
+    "TaskKeeper",
+    "TimeSample",
     "VenueClock",
     "check_status",
     "check_unique_keys",

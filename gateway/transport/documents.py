@@ -37,6 +37,9 @@ FRAME_BYTES_MAX: Final = 4 * 1024 * 1024
 _DIGITS_MAX = 100  # More digits than this, or as many zeros by an exponent, are no price.
 _DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?")
 _SHOWN_BYTES = 40
+_SMALL_BYTES = 4_096  # of longer documents the pairs are read as fast as their keys are counted
+_NESTED = (dict, list)
+_UNTYPED = msgspec.json.Decoder(float_hook=str)
 
 
 class JsonReader(Generic[Message]):
@@ -184,14 +187,35 @@ class LargeDocument:
 
 
 def check_unique_keys(data: bytes, what: str = "document") -> None:
-    """Raises VenueProtocolError when any object of the JSON has a key twice. About as dear as an
-    untyped read; what counts keys instead was measured to be no faster (0032)."""
+    """Raises VenueProtocolError when any object of the JSON has a key twice. A small document that
+    has as many colons as different keys has none; any other is read pair by pair (0032)."""
+    if len(data) <= _SMALL_BYTES and _has_a_key_per_colon(data):
+        return
     try:
         _PAIRS.decode(data.decode())
     except _RepeatedKey as error:
         raise VenueProtocolError(f"{what}: the key {error.args[0][:64]!r} stands twice") from None
     except (ValueError, RecursionError) as error:
         raise _nonsense(what, data, error) from None
+
+
+def _has_a_key_per_colon(data: bytes) -> bool:
+    """Every key stands before a colon of its own, so equal counts leave none for a repeated one. A
+    colon inside a text proves nothing, and the exact reading decides."""
+    try:
+        waiting = [_UNTYPED.decode(data)]
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return False
+    keys, objects = 0, data.count(b"{")
+    while waiting and objects:
+        found = waiting.pop()
+        if isinstance(found, dict):
+            keys += len(found)
+            objects -= 1
+            found = found.values()
+        if objects:
+            waiting += [each for each in found if each.__class__ in _NESTED]
+    return keys == data.count(b":")
 
 
 class _RepeatedKey(Exception):

@@ -80,11 +80,12 @@ class HttpConnection:
 
     def send(self, request: bytes) -> None:
         """Write one request. From here on its outcome is open until an answer is read."""
+        # The parser of the answer is made behind the write: nothing can be read before this returns.
+        self._transport.write(request)
         self._handler.is_expecting = True
         self._handler.set_response_params(
             read_until_eof=True, read_bufsize=_READ_BYTES, max_headers=_HEADERS_MAX
         )
-        self._transport.write(request)
 
     async def answer(self, bytes_max: int) -> tuple[int, Mapping[str, str], bytes]:
         """Status, headers and body of the answer to what was sent."""

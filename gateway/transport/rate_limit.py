@@ -246,14 +246,16 @@ class Budget:
             self._share(now)
             if banned_ns := max(0, self._known_ban.until_ns - now):
                 return banned_ns, tuple(costs)
-            found = [(cost, name, *self._row(name, now)) for name, cost in costs.items() if cost]
-            waits = {
-                name: self._wait_ns(lane, name, cost, row, now) for cost, name, _, row in found
-            }
-            wait_ns = max(waits.values(), default=0)
+            found, wait_ns, names = [], 0, tuple[str, ...]()
+            for name, cost in costs.items():
+                if cost:
+                    key, row = self._row(name, now)
+                    found.append((cost, key, row))
+                    if own_ns := self._wait_ns(lane, name, cost, row, now):
+                        wait_ns, names = max(wait_ns, own_ns), (*names, name)
             if wait_ns:
-                return wait_ns, tuple(name for name, each in waits.items() if each)
-            for cost, _, key, row in found:
+                return wait_ns, names
+            for cost, key, row in found:
                 row.spend(cost, now)
                 self._rows.save(key)
         return 0, ()
@@ -267,7 +269,7 @@ class Budget:
         return row.counter.wait_ns(cost, ceiling, now)
 
     def _ceiling(self, lane: Lane, name: str, capacity: int) -> int:
-        percent = self._headroom.get(name.partition("@")[0], HEADROOM_PERCENT)[lane]
+        percent = self._headroom.get(self._keys[name][1].name, HEADROOM_PERCENT)[lane]
         return max(1, capacity - -(-capacity * percent // 100))
 
     def _without_lock(self, lane: Lane, costs: Mapping[str, int], now: int) -> int:
@@ -334,6 +336,8 @@ class Budget:
 
     def _is_held_up(self, lane: Lane, costs: Mapping[str, int]) -> bool:
         """Whether someone who goes first waits for one of these limits."""
+        if not any(self._waiting.values()):
+            return False
         before = LANES[: LANES.index(lane) + 1]
         return any(costs.keys() & each.costs.keys() for at in before for each in self._waiting[at])
 

@@ -10,7 +10,8 @@ import asyncio
 import re
 import ssl
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from random import Random
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -22,7 +23,6 @@ from gateway.transport.http_connection import HttpConnection, connect
 __all__ = ["RestAnswer", "RestPool"]
 
 _METHODS: Final = frozenset({"GET", "POST", "PUT", "DELETE", "PATCH"})
-_TARGET: Final = re.compile(r"/[!-\"$-~]*")  # Visible ASCII; what follows # is never sent.
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _WAITING_MAX = 1_000  # Requests in want of a connection; more than this is no queue but a fault.
 
@@ -125,7 +125,7 @@ class RestPool:
     ) -> RestAnswer:
         """Send once and read the whole answer, of any status. `path` is sent as it stands, query
         included. Raises ValueError for what HTTP cannot carry, VenueUnavailable, OutcomeUnknown."""
-        data = self._bytes(method, path, headers, body)
+        data = self.request_bytes(method, path, headers, body)
         timeout_s = self._timeout_s if timeout_ms is None else timeout_ms / 1_000
         deadline = asyncio.get_running_loop().time() + timeout_s
         what = f"{method} {path.partition('?')[0]}"  # The query may hold a signature.
@@ -152,22 +152,28 @@ class RestPool:
             self._give_back(connection, is_whole)
         return RestAnswer(status, answered, content, sent_ns, self._now_ns())
 
-    def row(self) -> dict[str, Any]:
-        """For status: counts since the start, and how many connections stand idle and busy."""
-        return {**self._counts, "idle": len(self._idle), "busy": len(self._busy)}
-
-    def _bytes(
-        self, method: str, path: str, headers: Mapping[str, str] | None, body: str | bytes
+    def request_bytes(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        body: str | bytes = "",
     ) -> bytes:
+        """What `request` writes. Raises ValueError for what HTTP cannot carry."""
         if method not in _METHODS:
             raise ValueError(f"method {method!r}")
-        if not _TARGET.fullmatch(path):
+        is_visible = path.isascii() and path.isprintable() and " " not in path
+        if not is_visible or path[:1] != "/" or "#" in path:  # what follows # is never sent
             raise ValueError(f"a path is visible ASCII and begins with /: {path[:64]!r}")
         content = body.encode() if isinstance(body, str) else body
         length = f"Content-Length: {len(content)}\r\n" if content or method != "GET" else ""
         own = _header_text(headers) if headers else ""
         head = f"{method} {path} HTTP/1.1\r\n{self._fixed}{own}{length}\r\n"
         return head.encode("ascii") + content
+
+    def row(self) -> dict[str, Any]:
+        """For status: counts since the start, and how many connections stand idle and busy."""
+        return {**self._counts, "idle": len(self._idle), "busy": len(self._busy)}
 
     async def _lease(self, deadline: float) -> HttpConnection:
         """A connection that is alive now; the caller writes before anything else can happen."""
@@ -270,10 +276,19 @@ class RestPool:
 def _header_text(headers: Mapping[str, str]) -> str:
     text = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     is_split = text.count("\n") != len(headers) or text.count("\r") != len(headers)
-    if is_split or not text.isascii() or not all(map(_HEADER_NAME.fullmatch, headers)):
+    if is_split or not text.isascii() or not _are_names(headers):
         # The values may be secrets: names alone are told.
         raise ValueError(f"headers that HTTP cannot carry, among {sorted(headers)}")
     return text
+
+
+@lru_cache(maxsize=256)
+def _is_name(name: str) -> bool:
+    return _HEADER_NAME.fullmatch(name) is not None
+
+
+def _are_names(names: Iterable[str]) -> bool:
+    return all(map(_is_name, names))  # an adapter has a handful of them
 
 
 def _settle(future: asyncio.Future[None]) -> None:

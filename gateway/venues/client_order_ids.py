@@ -13,6 +13,8 @@ __all__ = ["ClientOrderIds", "epoch_of"]
 
 _ORDER_ID_MAX = (1 << 63) - 1
 _INSTANCE_SHIFT = 51
+# Ids read or made lately: a venue speaks of the same orders again and again.
+_RECENT_MAX = 16_384
 _DIGITS = "0123456789"
 _LOWER = "0123456789abcdefghjkmnpqrstvwxyz"
 _HEX = "0123456789abcdef"
@@ -38,9 +40,14 @@ class ClientOrderIds:
         if not 0 < instance < 4096:
             raise ValueError(f"instance {instance}: must be 1 to 4095")
         self._instance = instance
+        self._recent: dict[str, int] = {}
         rule = re.compile(pattern)
         for marker, alphabet, head, tail in _SHAPES:
             self._marker, self._alphabet, self._head, self._tail = marker, alphabet, head, tail
+            self._pairs = [
+                (a + b, x, y) for x, a in enumerate(alphabet) for y, b in enumerate(alphabet)
+            ]
+            self._head_text, self._head_sum = self._written(instance, head, 0)
             self.length = len(marker) + head + tail + 1
             samples = (self.encode(instance << _INSTANCE_SHIFT), self._wide_sample())
             if self.length <= length_max and all(rule.fullmatch(each) for each in samples):
@@ -55,11 +62,15 @@ class ClientOrderIds:
         if not 0 < order_id <= _ORDER_ID_MAX or order_id >> _INSTANCE_SHIFT != self._instance:
             raise ValueError(f"order id {order_id} is not of instance {self._instance}")
         rest = order_id & ((1 << _INSTANCE_SHIFT) - 1)
-        body = self._places(self._instance, self._head) + self._places(rest, self._tail)
-        return self._marker + body + self._check(body)
+        text, total = self._written(rest, self._tail, self._head)
+        check = (self._head_sum + total) % len(self._alphabet)
+        return self._marker + self._head_text + text + self._alphabet[check]
 
     def decode(self, text: str) -> int:
         """Our order id, 0 when the text is not one of ours."""
+        return self._recent.get(text) or self._read(text)
+
+    def _read(self, text: str) -> int:
         if len(text) != self.length or not text.startswith(self.prefix):
             return 0
         body, check = text[len(self._marker) : -1], text[-1]
@@ -68,14 +79,30 @@ class ClientOrderIds:
         rest = 0
         for letter in body[self._head :]:
             rest = rest * len(self._alphabet) + self._alphabet.index(letter)
-        return self._instance << _INSTANCE_SHIFT | rest if rest >> _INSTANCE_SHIFT == 0 else 0
+        if rest >> _INSTANCE_SHIFT:
+            return 0
+        if len(self._recent) >= _RECENT_MAX:
+            self._recent.clear()
+        order_id = self._recent[text] = self._instance << _INSTANCE_SHIFT | rest
+        return order_id
 
-    def _places(self, number: int, places: int) -> str:
-        letters = []
-        for _ in range(places):
-            number, digit = divmod(number, len(self._alphabet))
-            letters.append(self._alphabet[digit])
-        return "".join(reversed(letters))
+    def _written(self, number: int, places: int, before: int) -> tuple[str, int]:
+        """The number in so many digits, and its part of the check sum: each digit times its place,
+        the first of an id being 1. Two digits a step."""
+        pairs, texts, total = self._pairs, [], 0
+        at = before + places  # the place of the last digit
+        for _ in range(places // 2):
+            number, pair = divmod(number, len(pairs))
+            text, first, second = pairs[pair]
+            texts.append(text)
+            total += (at - 1) * first + at * second
+            at -= 2
+        if places % 2:
+            text, _, digit = pairs[number]  # what is left is one digit
+            texts.append(text[1])
+            total += at * digit
+        texts.reverse()
+        return "".join(texts), total
 
     def _check(self, body: str) -> str:
         total = sum((at + 1) * self._alphabet.index(letter) for at, letter in enumerate(body))

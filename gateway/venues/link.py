@@ -342,6 +342,8 @@ class VenueLink:
         async for page in self._engine.order_pages(unknown_only=True):
             if any(row["venue"] == venue for row in page):
                 return True
+        if self.health.is_reconciled:
+            self.health.unsettled = []  # the stream told what became of them
         return False
 
     async def _watch_timeouts(self) -> None:

@@ -28,7 +28,6 @@ from gateway.core.vocabulary import (
     SIDES,
     TIMES_IN_FORCE,
     RecordKind,
-    word_of,
 )
 from gateway.telemetry import VENUE_ROUND_TRIP
 from gateway.venues.in_flight import RequestKind
@@ -47,6 +46,11 @@ _KINDS: dict[int, RequestKind] = {
     RecordKind.CANCEL_REQUESTED: "cancel",
     RecordKind.REPLACE_REQUESTED: "replace",
 }
+# Number -> word; a number without a word is a bug, so it raises.
+_SIDES, _TYPES, _TIMES_IN_FORCE, _LEGS = (
+    {number: word for word, number in table.items()}
+    for table in (SIDES, ORDER_TYPES, TIMES_IN_FORCE, LEGS)
+)
 # Beyond this many batches in flight new entries stay in the engine's ring, which then refuses new
 # orders by name (VENUE_QUEUE_FULL). It is the bound of our own memory, not a rate.
 _BATCHES_MAX = 256
@@ -243,15 +247,15 @@ class Outbound:
             client_order_id=client_order_id,
             account=account,
             instrument=instrument,
-            side=word_of(SIDES, entry.side),  # type: ignore[arg-type]
-            type=word_of(ORDER_TYPES, entry.type),  # type: ignore[arg-type]
-            time_in_force=word_of(TIMES_IN_FORCE, entry.time_in_force),  # type: ignore[arg-type]
+            side=_SIDES[entry.side],  # type: ignore[arg-type]
+            type=_TYPES[entry.type],  # type: ignore[arg-type]
+            time_in_force=_TIMES_IN_FORCE[entry.time_in_force],  # type: ignore[arg-type]
             quantity=entry.quantity,
             price=entry.price or None,
             trigger_price=entry.trigger_price or None,
             display_quantity=entry.display_quantity or None,
             expires_ns=entry.expires_ns or None,
-            leg=word_of(LEGS, entry.leg),  # type: ignore[arg-type]
+            leg=_LEGS[entry.leg],  # type: ignore[arg-type]
             is_post_only=bool(entry.flags & ORDER_FLAGS["post_only"]),
             is_reduce_only=bool(entry.flags & ORDER_FLAGS["reduce_only"]),
         )

@@ -277,8 +277,7 @@ class Reconciler:
     def _by_order_id(self, reports: Sequence[OrderReport]) -> dict[int, OrderReport]:
         found = {}
         for report in reports:
-            ids = (report.account, report.client_order_id, report.venue_order_id)
-            if order_id := self._session.order_id_of(*ids):
+            if order_id := self._session.order_id_of(report):
                 found[order_id] = report
         return found
 
@@ -312,8 +311,7 @@ class Reconciler:
 
     async def _adopt(self, reports: Sequence[OrderReport], result: Result) -> None:
         for report in reports:
-            ids = (report.account, report.client_order_id, report.venue_order_id)
-            if self._session.order_id_of(*ids) == 0:
+            if self._session.order_id_of(report) == 0:
                 log.warning("%s: adopting order %s", self._session.venue, report.venue_order_id)
                 self._session.adopt(report)
                 result.adopted.append(report.venue_order_id)

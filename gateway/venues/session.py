@@ -274,7 +274,7 @@ class VenueSession:
 
     def order_seen(self, report: OrderReport) -> None:
         """The venue's view of one order, from its stream."""
-        order_id = self.order_id_of(report.account, report.client_order_id, report.venue_order_id)
+        order_id = self.order_id_of(report)
         row = self.engine.order(order_id) if order_id else None
         if row is None:
             self.health.counters["foreign_order_reports"] += 1
@@ -431,15 +431,19 @@ class VenueSession:
         reference = f"opening:{currency}"
         self._deliver(lambda: self._native.balance(number, code, amount, 0, reference))
 
-    def order_id_of(self, account: str, client_order_id: str, venue_order_id: str) -> int:
-        """Our order behind the venue's two ids, 0 when it is not ours and not adopted."""
-        order_id = self.ids.decode(client_order_id)
-        if order_id and self.engine.order(order_id) is not None:
+    def order_id_of(self, report: OrderReport | FillReport) -> int:
+        """Our order behind the venue's two ids, 0 when it is not ours and not adopted. Some venues
+        count their orders per instrument, so their id alone names none."""
+        order_id = self.ids.decode(report.client_order_id)
+        account = self.engine.names.find("account", report.account)
+        instrument = self.engine.names.venue_instrument(self.venue, report.instrument)
+        found = 0
+        if account and instrument and report.venue_order_id:
+            found = self.engine.native.order_by_venue_id(account, instrument, report.venue_order_id)
+        # Both ids name it: it is there, and no row has to be made to see that.
+        if order_id and (order_id == found or self.engine.order(order_id) is not None):
             return order_id
-        number = self.engine.names.find("account", account)
-        if not number or not venue_order_id:
-            return 0
-        return self.engine.native.order_by_venue_id(number, venue_order_id)
+        return found
 
     def flush(self) -> None:
         """Hand over what waited. Runs after each engine turn."""
@@ -484,7 +488,7 @@ class VenueSession:
         except (RefusedError, KeyError) as error:
             self._bad("fill", str(error))
             return False
-        order_id = self.order_id_of(fill.account, fill.client_order_id, fill.venue_order_id)
+        order_id = self.order_id_of(fill)
         if order_id:
             self.in_flight.answered(order_id, "new")
         if fill.cause != "trade":
@@ -540,6 +544,15 @@ class VenueSession:
     def _deliver(self, delivery: Delivery) -> bool:
         """Hand over, in order. False when the engine could not read it, for instance a quantity
         finer than the instrument's scale: it is counted, and nothing was booked."""
+        if not self._backlog:
+            try:
+                if delivery():
+                    self._drive.soon()
+                    return True
+            except (ValueError, OverflowError, TypeError) as error:
+                self._bad("fact", str(error))
+                self._drive.soon()
+                return False
         bad_before = self.health.counters["bad_facts"]
         self._backlog.append(delivery)
         self.flush()

@@ -262,7 +262,7 @@ class Desk:
 
     def requests_counted(self, outcome: str) -> int:
         """REST requests of this outcome so far: answers, not_sent or unknown."""
-        return int(self.adapter._rest._pool.row()[outcome])
+        return int(self.adapter.row()[outcome])
 
     def row(self, order_id: int) -> dict[str, Any]:
         row = self.engine.order(order_id)

@@ -53,6 +53,7 @@ class OkxVenue(VenueUnderTest):
             "socket_url": url.replace("http://", "ws://") + "/ws/v5",
             "instruments": [SWAP],
             "timeout_ms": timeout_ms,
+            "silence_max_s": max(1.0, min(10.0, timeout_ms / 2_000)),
         }
         words = ("key", "secret", "phrase")
         names = ("key", "secret", "passphrase")

@@ -1,15 +1,12 @@
 """The adapter of OKX against the simulated venue, under the real runtime."""
 
 import asyncio
-import gc
 import shutil
 import tempfile
 from decimal import Decimal
 from pathlib import Path
 
-import msgspec
 import pytest
-from gateway_okx.rows import Frame
 from gateway_paper.venue.exact import money_text
 from okx_desk import SWAP, Desk, adapter_of, desk, eventually, simulated
 
@@ -351,29 +348,6 @@ async def test_a_connect_that_is_given_up_leaves_nothing_behind():
         await eventually(lambda: not simulator.sockets.connections, "the end of the sockets")
 
 
-async def test_a_question_that_is_canceled_before_its_first_step_leaves_no_warning():
-    """Its coroutine would be reported as never awaited, and warnings are errors."""
-    async with simulated() as simulator:
-        adapter, told = adapter_of(simulator), []
-
-        class Port:
-            def __getattr__(self, name):
-                return lambda *values, **named: told.append(name)
-
-        await adapter.connect(Port())
-        frame = {
-            "arg": {"channel": "balance_and_position"},
-            "data": [{"eventType": "funding_fee"}],
-        }
-        adapter._on_rows(msgspec.json.decode(msgspec.json.encode(frame), type=Frame))
-        (task,) = adapter._tasks
-        task.cancel()
-        await adapter.close()
-        assert task.cancelled()
-        gc.collect()
-        assert "funded" not in told
-
-
 @pytest.mark.parametrize("step", ["GET public/time", "GET account/config", "CONNECT business"])
 async def test_a_connect_that_is_canceled_closes_everything(step):
     async with simulated() as simulator:
@@ -390,9 +364,8 @@ async def test_a_connect_that_is_canceled_closes_everything(step):
         with pytest.raises(asyncio.CancelledError):
             await connecting
         await eventually(lambda: not simulator.sockets.connections, "the end of the sockets")
-        row = adapter._rest._pool.row()
-        assert (row["idle"], row["busy"]) == (0, 0)
-        assert not adapter._tasks
+        row = adapter.row()
+        assert (row["idle"], row["busy"], row["tasks"]) == (0, 0, 0)
 
 
 async def test_a_refused_clock_is_measured_again(directory):

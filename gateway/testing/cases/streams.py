@@ -10,6 +10,10 @@ from gateway.testing.world import World, fill_key
 __all__ = ["cut", "garbage", "marks", "missed", "repeated", "silence"]
 
 
+# Who gives up a request after this should not wait much longer for a line that is silent.
+_SILENT_MS = 2_000
+
+
 def _gaps(world: World) -> list[str]:
     return [fact.name for fact in world.port.of("gap_opened", "gap_closed")]
 
@@ -48,6 +52,7 @@ async def cut(world: World) -> None:
 
 @case(402, "a line that tells nothing while something happens is a gap, or it is asked for")
 async def silence(world: World) -> None:
+    world.timeout_ms = _SILENT_MS
     await world.connect()
     world.proxy.hold_streams()
     await world.venue.show("sell", world.at(1), world.times("10"))

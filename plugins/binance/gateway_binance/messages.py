@@ -6,6 +6,7 @@ Field meanings: endpoint and user-data-stream pages of the USDS-M futures docume
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import msgspec
@@ -40,6 +41,8 @@ __all__ = [
 
 # Decimal text and nothing else: "nan", "" or "1,5" end here.
 Number = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+_NUMBERS = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?: -?[0-9]+(?:\.[0-9]+)?){6}")  # of an OrderBody
 
 
 class _Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,32 +204,43 @@ class EventHead(_Row, frozen=True):
 
 
 class OrderBody(_Row, frozen=True):
-    """`o` of ORDER_TRADE_UPDATE. Without a commission the fields N and n are left out."""
+    """`o` of ORDER_TRADE_UPDATE. Without a commission the fields N and n are left out. Its numbers
+    are looked at together, which costs a fourth of a pattern for each."""
 
     symbol: str = msgspec.field(name="s")
     client_order_id: str = msgspec.field(name="c")
     side: str = msgspec.field(name="S")
     type: str = msgspec.field(name="o")
     time_in_force: str = msgspec.field(name="f")
-    quantity: Number = msgspec.field(name="q")
-    price: Number = msgspec.field(name="p")
+    quantity: str = msgspec.field(name="q")
+    price: str = msgspec.field(name="p")
     execution: str = msgspec.field(name="x")
     status: str = msgspec.field(name="X")
     order_id: int = msgspec.field(name="i")
-    last_quantity: Number = msgspec.field(name="l")
-    cumulative: Number = msgspec.field(name="z")
-    last_price: Number = msgspec.field(name="L")
+    last_quantity: str = msgspec.field(name="l")
+    cumulative: str = msgspec.field(name="z")
+    last_price: str = msgspec.field(name="L")
     time: int = msgspec.field(name="T")
     trade_id: int = msgspec.field(name="t")
     is_maker: bool = msgspec.field(name="m")
     position_side: str = msgspec.field(name="ps", default="BOTH")
     original_type: str = msgspec.field(name="ot", default="")
-    trigger_price: Number = msgspec.field(name="sp", default="0")
-    fee: Number = msgspec.field(name="n", default="0")
+    trigger_price: str = msgspec.field(name="sp", default="0")
+    fee: str = msgspec.field(name="n", default="0")
     fee_currency: str | None = msgspec.field(name="N", default=None)
+
+    def __post_init__(self) -> None:
+        texts = (
+            *(self.quantity, self.price, self.last_quantity, self.cumulative),
+            *(self.last_price, self.trigger_price, self.fee),
+        )
+        if not _NUMBERS.fullmatch(" ".join(texts)):
+            bad = next((each for each in texts if not _NUMBER.fullmatch(each)), "")
+            raise ValueError(f"{bad[:40]!r} is no number")
 
 
 class OrderEvent(_Row, frozen=True):
+    kind: str = msgspec.field(name="e")
     order: OrderBody = msgspec.field(name="o")
 
 

@@ -212,6 +212,10 @@ class BinanceRest:
             raise VenueUnavailable(str(error)) from error
         return reader.read(answer.data)
 
+    def request_bytes(self, method: str, path: str, parameters: Mapping[str, str]) -> bytes:
+        """What a signed request would write now; nothing is sent. For benches and tests."""
+        return self._pool.request_bytes(method, self._signed(path, parameters))
+
     def _signed(self, path: str, parameters: Mapping[str, str] | None) -> str:
         query = query_text(parameters) if parameters else ""
         now_ms = self.clock.now_ns() // 1_000_000

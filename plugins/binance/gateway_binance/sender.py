@@ -64,6 +64,10 @@ class Sender:
     async def submit(self, orders: Sequence[OrderRequest]) -> None:
         """Plain orders together, five a request; conditional ones each for itself. Nothing leaves
         of an order whose terms the venue would not keep."""
+        if len(orders) == 1 and not translate.refusal_of(orders[0]):
+            # At once: a task of its own would wait for a turn of the event loop.
+            await self._submit_one(orders[0])
+            return
         for order in orders:
             if reason := translate.refusal_of(order):
                 self._say("not_sent", order.order_id, reason)

@@ -115,6 +115,7 @@ _CAUSES: tuple[tuple[str, FillCauseName], ...] = (
     ("settlement_autoclose-", "settlement"),
     ("delivery_autoclose-", "delivery"),
 )
+_CAUSE_NAMES = tuple(name for name, _ in _CAUSES)
 _NS_PER_S = 1_000_000_000
 
 
@@ -186,7 +187,9 @@ def state_of(word: str) -> VenueOrderState:
 
 def cause_of(client_order_id: str) -> FillCauseName:
     """Why a fill happened that nobody here ordered."""
-    return next((cause for name, cause in _CAUSES if client_order_id.startswith(name)), "trade")
+    if not client_order_id.startswith(_CAUSE_NAMES):
+        return "trade"
+    return next(cause for name, cause in _CAUSES if client_order_id.startswith(name))
 
 
 def instrument(venue: str, row: SymbolRow) -> Instrument:

@@ -8,7 +8,7 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -31,6 +31,7 @@ from gateway.api import (
     VenueRejected,
     VenueUnavailable,
 )
+from gateway.transport import PortGuard, TaskKeeper
 from gateway_okx import translate
 from gateway_okx.capabilities import capabilities
 from gateway_okx.facts import Facts
@@ -95,18 +96,20 @@ class OkxAdapter:
         self._listed: dict[str, Instrument] = {}
         self._kinds: dict[str, str] = {}
         self._codes: dict[str, int] = {}  # numbers of instruments, for the socket
-        self._port: AdapterPort | None = None
+        self._port = PortGuard()
+        self._tasks = TaskKeeper(self._question_failed)
         self._sockets: list[OkxSocket] = []
         self._down: set[str] = set()
         self._has_gap = False
         self._is_maintained = False
         self._spot_mode = "cash"
         self._is_up = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
         self._questions = Questions(
             self._rest, self._known, terms.account, terms.kinds, self.counters
         )
-        self._facts = Facts(terms.account, self._known, tell=self._on, counters=self.counters)
+        self._facts = Facts(
+            terms.account, self._known, tell=self._port.tell, counters=self.counters
+        )
         over_socket = SocketEntry(
             self._rest,
             socket=self._private_socket,
@@ -116,7 +119,7 @@ class OkxAdapter:
         self._entry = OrderEntry(
             over_socket if terms.order_entry == "socket" else self._rest,
             self._known,
-            tell=self._on,
+            tell=self._port.tell,
             ask=self._ask_again,
             kind_of=self._kind_of,
             trade_mode=self._trade_mode,
@@ -126,6 +129,10 @@ class OkxAdapter:
     def __repr__(self) -> str:
         return f"OkxAdapter({self.venue!r}, account={self._settings.account!r})"
 
+    def row(self) -> dict[str, int]:
+        """Connections, requests by outcome, and work under way: for logs and tests."""
+        return {**self._rest.row(), "tasks": len(self._tasks)}
+
     # Life.
 
     async def connect(self, port: AdapterPort) -> None:
@@ -133,7 +140,7 @@ class OkxAdapter:
             await self._rest.open()
             await self.instruments()
             await self._config()
-            self._port = port
+            self._port.open(port)
             await self._open_sockets()
             async with asyncio.timeout(self._settings.timeout_ms / 1_000 + 5.0):
                 await self._is_up.wait()
@@ -145,13 +152,11 @@ class OkxAdapter:
             raise
 
     async def close(self) -> None:
-        self._port = None
+        self._port.close()
         for socket in self._sockets:
             await socket.stop()
         self._sockets = []
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.cancel_all()
         await self._rest.close()
 
     async def _open_sockets(self) -> None:
@@ -205,14 +210,14 @@ class OkxAdapter:
         """Once all private sockets are up and no maintenance is under way."""
         if self._has_gap and not self._down and not self._is_maintained:
             self._has_gap = False
-            self._on("gap_closed")
+            self._port.tell("gap_closed")
 
     def _doubt(self, reason: str) -> None:
         """Facts may be missing though the lines are up: a reconciliation finds them. While a gap
         is open its end brings one anyway."""
         if not self._has_gap:
-            self._on("gap_opened", reason[:120])
-            self._on("gap_closed")
+            self._port.tell("gap_opened", reason[:120])
+            self._port.tell("gap_closed")
 
     def _socket_down(self, name: str, reason: str) -> None:
         """Without its private sockets the adapter is deaf; without the public one it lacks marks,
@@ -223,7 +228,7 @@ class OkxAdapter:
         self._down.add(name)
         if not self._has_gap:
             self._has_gap = True
-            self._on("gap_opened", reason)
+            self._port.tell("gap_opened", reason)
 
     # Orders out.
 
@@ -247,15 +252,10 @@ class OkxAdapter:
 
     # Facts in.
 
-    def _on(self, fact: str, *values: Any, **named: Any) -> None:
-        """After close the port is never touched again, whatever still arrives."""
-        if self._port is not None:
-            getattr(self._port, fact)(*values, **named)
-
     def _on_rows(self, frame: Frame) -> None:
         try:
             if frame.arg is not None and self._facts.take(frame.arg.channel, frame.data):
-                self._start(self._tell_funding())
+                self._tasks.start(self._tell_funding())
         except VenueProtocolError as error:
             # What it said is not known, so facts may be missing: ask for all of them.
             self.counters["unreadable_rows"] += 1
@@ -283,7 +283,7 @@ class OkxAdapter:
             if listed is None or not self._settings.wants(listed.venue_symbol):
                 continue
             if self._listed.get(listed.venue_symbol) != listed:
-                self._on("instruments_changed")
+                self._port.tell("instruments_changed")
                 return
 
     def _on_status(self, row: StatusRow) -> None:
@@ -295,7 +295,7 @@ class OkxAdapter:
         if row.state in ("ongoing", "pre_open"):
             self._is_maintained = self._has_gap = True
             until_ns = translate.time_ns(row.end_ms, "end") if row.end_ms else None
-            self._on("maintenance", until_ns, row.title[:80])
+            self._port.tell("maintenance", until_ns, row.title[:80])
         elif row.state in ("completed", "canceled") and self._is_maintained:
             self._is_maintained = False
             self._close_gap()
@@ -304,7 +304,7 @@ class OkxAdapter:
         """The stream says that funding was paid, not which: the bills of the last hours do."""
         since_ns = self._rest.clock.now_ns() - 3_600_000_000_000
         for report in await self._questions.funding(since_ns):
-            self._on("funded", report)
+            self._port.tell("funded", report)
 
     async def _ask_again(self, client_id: str) -> None:
         """A request found the order ended or absent: what is it then? Its fills come with it, for
@@ -316,24 +316,14 @@ class OkxAdapter:
             log.warning("%s: asking for %s failed: %s", self.venue, client_id, error)
             return
         for fill in fills:
-            self._on("filled", fill)
+            self._port.tell("filled", fill)
         if report is not None:
-            self._on("order_seen", report)
+            self._port.tell("order_seen", report)
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(self._guarded(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        # A task that is canceled before its first step never began the work.
-        task.add_done_callback(lambda _: work.close())
-
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except VenueError as error:
-            self.counters["questions_failed"] += 1
-            log.warning("%s: %s", self.venue, error)
-            self._doubt(str(error))
+    def _question_failed(self, error: VenueError) -> None:
+        self.counters["questions_failed"] += 1
+        log.warning("%s: %s", self.venue, error)
+        self._doubt(str(error))
 
     # Questions.
 

@@ -81,7 +81,7 @@ class OrderEntry:
                 plain.append(order)
         for at in range(0, len(plain), BATCH_MAX):
             calls.append(self._submit_plain(plain[at : at + BATCH_MAX]))
-        await asyncio.gather(*calls)
+        await _all(calls)
 
     async def _submit_plain(self, orders: Sequence[OrderRequest]) -> None:
         bodies = [
@@ -169,7 +169,7 @@ class OrderEntry:
                 plain.append(cancel)
         for at in range(0, len(plain), BATCH_MAX):
             calls.append(self._cancel_plain(plain[at : at + BATCH_MAX]))
-        await asyncio.gather(*calls)
+        await _all(calls)
 
     async def _cancel_plain(self, cancels: Sequence[CancelRequest]) -> None:
         bodies = [self._named(each) for each in cancels]
@@ -233,7 +233,7 @@ class OrderEntry:
             else:
                 plain.append(replace)
         chunks = [plain[at : at + BATCH_MAX] for at in range(0, len(plain), BATCH_MAX)]
-        await asyncio.gather(*(self._replace_plain(chunk) for chunk in chunks))
+        await _all([self._replace_plain(chunk) for chunk in chunks])
 
     async def _replace_plain(self, replaces: Sequence[ReplaceRequest]) -> None:
         bodies = [
@@ -306,6 +306,14 @@ class OrderEntry:
         known = self._known.get(client_id)
         if known is not None and known.awaited == kind:
             known.awaited = ""
+
+
+async def _all(calls: Sequence[Awaitable[None]]) -> None:
+    """One goes at once: a task of its own would wait for a turn of the event loop."""
+    if len(calls) == 1:
+        await calls[0]
+    else:
+        await asyncio.gather(*calls)
 
 
 def _key(request: CancelRequest | ReplaceRequest) -> str:

@@ -20,7 +20,7 @@ from gateway.api import (
     VenueRejected,
     VenueUnavailable,
 )
-from gateway.transport.clock import VenueClock
+from gateway.transport.clock_keeper import ClockKeeper, TimeSample
 from gateway.transport.documents import DOCUMENT_BYTES_MAX, JsonReader
 from gateway.transport.outcomes import check_status
 from gateway.transport.rate_limit import NO_HEADROOM, Budget, Lane
@@ -35,7 +35,6 @@ __all__ = ["OkxRest"]
 Row = TypeVar("Row")
 _PAGE_ROWS = 100
 _PAGES_MAX = 1_000  # 100,000 rows in one question; a venue that goes on is answering nonsense
-_CLOCK_SAMPLES = 3
 # How long a request waits for its turn: a new order soon is no order of now any more.
 _PATIENCE_MS: dict[Lane, int] = {"kill": 2_000, "cancel": 2_000, "query": 20_000, "new": 250}
 _PREFIX = "/api/v5"
@@ -63,8 +62,7 @@ class OkxRest:
             random=random,
             headers={"Content-Type": "application/json"},
         )
-        self.clock = VenueClock(now_ns)
-        self._now_ns = now_ns
+        self.clock = ClockKeeper(now_ns, self._ask_time)
         # Nearly every limit is spent by one kind of request alone, so nothing is kept back in it.
         self.budget = Budget(
             RATE_LIMITS,
@@ -72,7 +70,6 @@ class OkxRest:
             headroom_percent={limit.name: NO_HEADROOM for limit in RATE_LIMITS},
         )
         self._account = account
-        self.is_clock_doubted = False
         self._signer = signer
         self._window_ns = acceptance_window_ms * 1_000_000
         self._counters = counters
@@ -80,38 +77,32 @@ class OkxRest:
 
     async def open(self) -> None:
         await self._pool.open()
-        await self.measure_clock()
+        self.clock.doubt()  # a line that was closed for long says nothing about now
+        await self.clock.settle()
 
     async def close(self) -> None:
         await self._pool.close()
 
-    async def measure_clock(self) -> None:
-        """The venue's time from its public clock; asked again whenever it refuses ours. From fresh
-        samples alone: one of before may be the best of all and of another time."""
-        clock = VenueClock(self._now_ns)
-        for _ in range(_CLOCK_SAMPLES):
-            await self.turn("query", "GET", "public/time")
-            try:
-                answer = await self._pool.request("GET", f"{_PREFIX}/public/time")
-                envelope = self._envelope(answer)
-                self._raise_for(envelope.code, envelope.msg)
-            except OutcomeUnknown as error:
-                # A question changes nothing, and what it was asked for has not been sent yet.
-                raise VenueUnavailable(f"public/time: {error}") from error
-            rows = self._rows(envelope, TimeRow, "public/time")
-            if len(rows) != 1 or not rows[0].time_ms.isdigit():
-                raise VenueProtocolError(f"okx: public/time said {rows!r:.80}")
-            venue_ns = int(rows[0].time_ms) * 1_000_000
-            clock.observe(answer.sent_ns, venue_ns, answer.received_ns)
-        self.clock, self.is_clock_doubted = clock, False
+    def row(self) -> dict[str, int]:
+        return self._pool.row()
+
+    async def _ask_time(self) -> TimeSample:
+        await self.turn("query", "GET", "public/time")
+        answer = await self._pool.request("GET", f"{_PREFIX}/public/time")
+        envelope = self._envelope(answer)
+        self._raise_for(envelope.code, envelope.msg)
+        rows = self._rows(envelope, TimeRow, "public/time")
+        if len(rows) != 1 or not rows[0].time_ms.isdigit():
+            raise VenueProtocolError(f"okx: public/time said {rows!r:.80}")
+        return answer.sent_ns, int(rows[0].time_ms) * 1_000_000, answer.received_ns
 
     async def get(
         self, place: str, query: Mapping[str, str], type: type[Row], *, is_public: bool = False
     ) -> list[Row]:
         """A question changes nothing; every code but 0 raises."""
         path = f"{_PREFIX}/{place}" + (f"?{urlencode(query)}" if query else "")
-        if self.is_clock_doubted and not is_public:
-            await self.measure_clock()
+        if not is_public:
+            await self.clock.settle()
         await self.turn("query", "GET", place, query)
         headers = {} if is_public else self._signed("GET", path, "")
         try:
@@ -145,15 +136,9 @@ class OkxRest:
         """A change. Item results come back for codes 0, 1 and 2; `is_bounded` sets expTime, after
         which OKX discards the request (docs-v5, transaction timeouts; orders and amends only)."""
         path, text = f"{_PREFIX}/{place}", msgspec.json.encode(body).decode()
-        if self.is_clock_doubted:
-            try:
-                await self.measure_clock()
-            except VenueProtocolError as error:
-                raise VenueUnavailable(f"{place} not sent: {error}") from error
+        await self.clock.settle()
         await self.turn(lane, "POST", place, body)
-        headers = self._signed("POST", path, text)
-        if is_bounded:
-            headers["expTime"] = self.deadline_ms()
+        headers = self._headers(path, text, is_bounded=is_bounded)
         answer = await self._pool.request("POST", path, headers=headers, body=text)
         try:
             envelope = self._envelope(answer)
@@ -171,6 +156,18 @@ class OkxRest:
             return read_rows(data, type, place)
         except VenueProtocolError as error:
             raise self._unreadable(place, error) from error
+
+    def _headers(self, path: str, text: str, *, is_bounded: bool) -> dict[str, str]:
+        headers = self._signed("POST", path, text)
+        if is_bounded:
+            headers["expTime"] = self.deadline_ms()
+        return headers
+
+    def request_bytes(self, place: str, body: Any, *, is_bounded: bool = False) -> bytes:
+        """What `post` would write now; nothing is sent. For benches and tests."""
+        path, text = f"{_PREFIX}/{place}", msgspec.json.encode(body).decode()
+        headers = self._headers(path, text, is_bounded=is_bounded)
+        return self._pool.request_bytes("POST", path, headers, text)
 
     def deadline_ms(self) -> str:
         """expTime of a request that leaves now."""
@@ -213,7 +210,7 @@ class OkxRest:
             raise VenueRateLimited(said)
         if verdict == "clock":
             self._counters["clock_refusals"] += 1
-            self.is_clock_doubted = True
+            self.clock.doubt()
         raise VenueRejected(code, text)
 
     def _rows(self, envelope: Envelope, type: type[Row], place: str) -> list[Row]:

@@ -67,7 +67,7 @@ class OkxSocket:
                 text_ping="ping",
                 text_pong="pong",
                 ping_every_ms=int(silence_max_s * 1_000),
-                pong_max_ms=_PONG_MS,
+                pong_max_ms=min(_PONG_MS, int(silence_max_s * 1_000)),
             ),
             random=random,
             on_frame=self._take,

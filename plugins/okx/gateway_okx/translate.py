@@ -3,6 +3,7 @@ documented is an error of the protocol. Sizes are contracts for swaps and base c
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -111,6 +112,7 @@ _SUB_TYPE_CAUSES: Final[dict[str, FillCauseName]] = {
     **dict.fromkeys(("112", "113", "170", "171", "172"), "delivery"),
     "355": "settlement",
 }
+_PLAIN: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")  # nearly every number
 _CANCEL_REASONS: Final = {
     "1": "requested",
     "13": "time_in_force",  # FOK that could not be filled whole
@@ -130,6 +132,8 @@ def _word(table: dict[str, Any], value: str, field: str) -> Any:
 
 def number(text: str, field: str) -> str:
     """Decimal text as OKX wrote it; empty, exponents and words are refused by name."""
+    if _PLAIN.fullmatch(text):
+        return text
     try:
         is_number = Decimal(text).is_finite() and text.strip("+0123456789.-") == ""
     except InvalidOperation:

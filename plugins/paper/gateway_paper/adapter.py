@@ -27,6 +27,7 @@ from gateway.api import (
     VenueRejected,
     VenueUnavailable,
 )
+from gateway.transport import PortGuard
 from gateway_paper import translate
 from gateway_paper.capabilities import capabilities
 from gateway_paper.rest import RestClient
@@ -60,7 +61,7 @@ class PaperAdapter:
         self._timeout_s = timeout_ms / 1_000
         self._rest = RestClient(url, secrets["key"], secrets["secret"], timeout_ms=timeout_ms)
         self._url = url.rstrip("/")
-        self._port: AdapterPort | None = None
+        self._port = PortGuard()
         self._stream: AccountStream | None = None
         # Our order ids by (account, client order id), while the order may still speak.
         self._order_ids: dict[tuple[str, str], int] = {}
@@ -76,7 +77,7 @@ class PaperAdapter:
             unknown = [name for name in wanted if name not in sequences]
             if unknown:
                 raise VenueRejected("unknown_account", f"{self.venue}: {unknown[0]}")
-            self._port = port
+            self._port.open(port)
             self._stream = AccountStream(
                 lambda: session.ws_connect(
                     f"{self._url}/v1/stream",
@@ -98,7 +99,7 @@ class PaperAdapter:
         if self._stream is not None:
             await self._stream.stop()
             self._stream = None
-        self._port = None
+        self._port.close()
         await self._rest.close()
 
     # Orders out.
@@ -119,14 +120,14 @@ class PaperAdapter:
         def no(error: VenueRejected) -> None:
             if error.code == "duplicate_client_order_id":
                 # The venue has an order of that name, perhaps this very one: not a verdict.
-                self._on("unknown", order.order_id, error.code)
+                self._port.tell("unknown", order.order_id, error.code)
                 return
             self._order_ids.pop(place, None)
-            self._on("rejected", order.order_id, error.code)
+            self._port.tell("rejected", order.order_id, error.code)
 
         def not_sent(error: VenueError) -> None:
             self._order_ids.pop(place, None)
-            self._on("not_sent", order.order_id, str(error))
+            self._port.tell("not_sent", order.order_id, str(error))
 
         row = await self._send(
             "/v1/orders", translate.order_body(order), order.order_id, no, not_sent
@@ -138,7 +139,7 @@ class PaperAdapter:
         """The answer to a new order. Its fills and its end come over the stream."""
         if row["state"] == "rejected":
             self._order_ids.pop((row["account"], row["client_order_id"]), None)
-            self._on("rejected", order_id, row["reason"], venue_time_ns=row["venue_time_ns"])
+            self._port.tell("rejected", order_id, row["reason"], venue_time_ns=row["venue_time_ns"])
         else:
             self._tell_accepted(order_id, row)
 
@@ -147,7 +148,7 @@ class PaperAdapter:
             code = error.code if isinstance(error, VenueRejected) else str(error)
             if code in ("order_closed", "order_not_found"):
                 self._order_ids.pop((cancel.account, cancel.client_order_id), None)
-            self._on("cancel_rejected", cancel.order_id, code)
+            self._port.tell("cancel_rejected", cancel.order_id, code)
 
         self._order_ids[cancel.account, cancel.client_order_id] = cancel.order_id
         body = {"account": cancel.account, "client_order_id": cancel.client_order_id}
@@ -158,7 +159,7 @@ class PaperAdapter:
     async def _replace(self, replace: ReplaceRequest) -> None:
         def no(error: VenueError) -> None:
             code = error.code if isinstance(error, VenueRejected) else str(error)
-            self._on("replace_rejected", replace.order_id, code)
+            self._port.tell("replace_rejected", replace.order_id, code)
 
         self._order_ids[replace.account, replace.client_order_id] = replace.order_id
         body = {
@@ -190,38 +191,35 @@ class PaperAdapter:
         except (VenueUnavailable, VenueRateLimited) as error:
             not_sent(error)
         except (OutcomeUnknown, VenueProtocolError, KeyError) as error:
-            self._on("unknown", order_id, str(error))
+            self._port.tell("unknown", order_id, str(error))
         return None
 
     # Facts in.
 
     def _on_row(self, row: Row) -> None:
-        port = self._port
-        if port is None:
-            return
         kind = row["message"]
         if kind == "fill":
-            port.filled(translate.fill_report(row))
+            self._port.tell("filled", translate.fill_report(row))
             if row["state"] == "filled":
                 self._order_ids.pop((row["account"], row["client_order_id"]), None)
         elif kind == "order":
-            self._on_order_row(port, row)
+            self._on_order_row(row)
         elif kind == "funding":
-            port.funded(translate.funding_report(row))
+            self._port.tell("funded", translate.funding_report(row))
         elif kind == "mark":
-            port.marked(translate.mark_report(row))
+            self._port.tell("marked", translate.mark_report(row))
 
-    def _on_order_row(self, port: AdapterPort, row: Row) -> None:
+    def _on_order_row(self, row: Row) -> None:
         """An order of ours as the precise fact; any other as the venue's view of it."""
         order_id = self._order_ids.get((row["account"], row["client_order_id"]))
         if order_id is None:
-            port.order_seen(translate.order_report(row))
+            self._port.tell("order_seen", translate.order_report(row))
             return
         event = row["event"]
         if event in ("accepted", "untriggered"):
             self._tell_accepted(order_id, row)
         elif event == "triggered":
-            self._on("triggered", order_id, venue_time_ns=row["venue_time_ns"])
+            self._port.tell("triggered", order_id, venue_time_ns=row["venue_time_ns"])
         elif event == "replaced":
             self._tell_replaced(order_id, row)
         else:
@@ -229,12 +227,12 @@ class PaperAdapter:
 
     def _on_gap(self, reason: str) -> None:
         if reason:
-            self._on("gap_opened", reason)
+            self._port.tell("gap_opened", reason)
         else:
-            self._on("gap_closed")
+            self._port.tell("gap_closed")
 
     def _tell_accepted(self, order_id: int, row: Row) -> None:
-        self._on(
+        self._port.tell(
             "accepted",
             order_id,
             row["venue_order_id"],
@@ -243,7 +241,7 @@ class PaperAdapter:
         )
 
     def _tell_replaced(self, order_id: int, row: Row) -> None:
-        self._on(
+        self._port.tell(
             "replaced",
             order_id,
             price=row["price"],
@@ -256,10 +254,10 @@ class PaperAdapter:
         """Canceled, expired or rejected: the last word of an order, once per source."""
         self._order_ids.pop((row["account"], row["client_order_id"]), None)
         if row["state"] == "rejected":
-            self._on("rejected", order_id, row["reason"], venue_time_ns=row["venue_time_ns"])
+            self._port.tell("rejected", order_id, row["reason"], venue_time_ns=row["venue_time_ns"])
             return
         cumulative = row["cumulative_quantity"]
-        self._on(
+        self._port.tell(
             row["state"],
             order_id,
             row["reason"],
@@ -267,11 +265,6 @@ class PaperAdapter:
             venue_order_id=row["venue_order_id"],
             **_venue_stamp(row),
         )
-
-    def _on(self, fact: str, *values: Any, **named: Any) -> None:
-        """After close the port is never touched again, whatever still arrives."""
-        if self._port is not None:
-            getattr(self._port, fact)(*values, **named)
 
     # Questions.
 

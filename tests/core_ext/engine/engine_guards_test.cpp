@@ -225,3 +225,65 @@ TEST(greeks_follow_orders_fills_and_what_is_told_anew) {
   CHECK(account.greeks[0].working_down == static_cast<Int128>(-600'000'000) * 666);
   expect_same_after_restore(world);
 }
+
+TEST(who_is_refused_by_the_same_own_quote_again_costs_no_look_at_any_other_order) {
+  for (const int quotes : {16, 900}) {
+    World world;
+    world.engine.record_control(RecordKind::kGuardsSet, guards(Level::kFirm, no_self_trade()));
+    OrderId best = 0;
+    for (int i = 0; i < quotes; ++i) {
+      best = world.engine.submit(at(world, Side::kSell, 10'900 - i), 1).order_id;
+      world.drain();
+    }
+    const auto rows_of_refusals = [&](int refusals, std::int64_t price) {
+      const std::uint64_t before = world.engine.counters().rows_explained;
+      for (int i = 0; i < refusals; ++i) {
+        const Notice refused = world.engine.submit(at(world, Side::kBuy, price), 1);
+        CHECK_EQUAL(refusal(refused), code(Refusal::kSelfTrade));
+        RefusalDetails details;
+        CHECK(world.engine.refusal_details(1, refused.request, details));
+      }
+      return world.engine.counters().rows_explained - before;
+    };
+    const std::int64_t lowest = 10'900 - quotes + 1;
+    CHECK_EQUAL(rows_of_refusals(20, lowest), 0U);
+    end(world, best);  // who met it asks once what is left
+    CHECK_EQUAL(refusal(world.engine.submit(at(world, Side::kBuy, lowest), 1)), 0);
+    CHECK_EQUAL(rows_of_refusals(20, lowest + 1), 0U);
+    expect_same_after_restore(world);
+  }
+}
+
+TEST(the_unknown_share_of_a_refusal_looks_at_unknown_orders_alone) {
+  for (const int orders : {16, 900}) {
+    World world;
+    std::vector<OrderId> ids;
+    for (int i = 0; i < orders; ++i) {
+      ids.push_back(world.engine.submit(world.order(Side::kBuy, 1'000), 1).order_id);
+      world.drain();
+    }
+    const auto lose = [&](OrderId id) {
+      OrderFact fact{};
+      fact.order_id = id;
+      fact.cumulative = -1;
+      world.engine.on_fact(RecordKind::kOrderUnknown, fact);
+    };
+    for (const std::size_t place : {0, 7, 3, 5}) lose(ids[place]);
+    end(world, ids[7]);
+    LimitsSet limits{};
+    limits.level = static_cast<std::uint32_t>(Level::kVenue);
+    limits.id = 1;
+    limits.version = 2;
+    limits.fields = world.engine.state().registry.level(Level::kVenue, 1).limits;
+    limits.fields.position_long_max_e8 = 1;
+    world.engine.record_control(RecordKind::kLimitsSet, limits);
+    const Notice refused = world.engine.submit(world.order(Side::kBuy, 1'000), 1);
+    CHECK_EQUAL(refusal(refused), code(Refusal::kPositionLimit));
+    RefusalDetails details;
+    CHECK(world.engine.refusal_details(1, refused.request, details));
+    CHECK_EQUAL(details.unknown, 3'000);
+    CHECK_EQUAL(world.engine.counters().rows_explained, 3U);
+    CHECK_EQUAL(world.engine.state().orders.unknown_count(), 3U);
+    expect_same_after_restore(world);
+  }
+}

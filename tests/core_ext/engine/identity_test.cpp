@@ -184,6 +184,57 @@ TEST(a_number_that_a_replace_brought_is_no_repeat_of_the_order_also_after_a_rest
   CHECK_EQUAL(submitted(world, again), kConflict);
 }
 
+TEST(a_fill_that_can_never_be_booked_latches_its_instrument_once_however_often_it_is_told) {
+  World world;
+  const OrderId id = world.engine.submit(world.order(), world.client->number).order_id;
+  OrderFilled fill = world.fill(id, Side::kBuy, 400);
+  fill.quantity = 0;
+  const LevelEntity& instrument = world.engine.state().registry.level(Level::kInstrument, 1);
+  const auto enable = [&] {
+    TradingStateSet active{};
+    active.level = static_cast<std::uint32_t>(Level::kInstrument);
+    active.id = 1;
+    active.actor.assign("ops");
+    world.engine.record_control(RecordKind::kTradingStateSet, active);
+  };
+  world.engine.on_fill(fill);
+  CHECK(instrument.state == TradingState::kHalted);
+  enable();
+  const std::string hash = world.engine.state().hash();
+  const Sequence next = world.engine.writer().next_sequence();
+  for (int i = 0; i < 3; ++i) world.engine.on_fill(fill);
+  CHECK(instrument.state == TradingState::kActive);
+  CHECK_EQUAL(world.engine.state().hash(), hash);
+  CHECK_EQUAL(world.engine.writer().next_sequence(), next);
+  CHECK_EQUAL(world.engine.counters().unbookable, 1U);
+  CHECK_EQUAL(world.engine.counters().unbookable_repeated, 3U);
+  // The same execution in a form that can be booked is booked, and another one latches again.
+  fill.quantity = 400;
+  world.engine.on_fill(fill);
+  CHECK_EQUAL(world.engine.counters().fills, 1U);
+  OrderFilled other = world.fill(id, Side::kBuy, 400);
+  other.quantity = 0;
+  world.engine.on_fill(other);
+  CHECK(instrument.state == TradingState::kHalted);
+  enable();
+  // Nor does a revision, or a replace, that is told again and again.
+  FillRevised revised{};
+  revised.account = revised.instrument = 1;
+  revised.trade_id = fill.trade_id;
+  revised.revision = 1;
+  revised.quantity = -1;
+  OrderFact replaced{};
+  replaced.order_id = world.engine.submit(world.order(), world.client->number).order_id;
+  replaced.quantity = -1;
+  for (int i = 0; i < 3; ++i) {
+    world.engine.on_fill_revised(revised, fill.venue_order_id);
+    world.engine.on_fact(RecordKind::kOrderReplaced, replaced);
+    enable();
+  }
+  CHECK_EQUAL(world.engine.counters().unbookable, 4U);
+  CHECK_EQUAL(world.engine.counters().unbookable_repeated, 7U);
+}
+
 TEST(a_booked_fill_told_again_in_a_form_that_cannot_be_booked_is_a_repeat_and_halts_nothing) {
   World world;
   const OrderId id = world.engine.submit(world.order(), world.client->number).order_id;

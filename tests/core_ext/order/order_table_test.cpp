@@ -82,6 +82,21 @@ TEST(the_table_recycles_like_its_model) {
   }
 }
 
+TEST(one_venue_id_may_name_an_order_of_each_instrument) {
+  OrderTable table(4);
+  VenueOrderId text;
+  text.assign("17");
+  std::uint32_t slots[2];
+  for (std::uint32_t i = 0; i < 2; ++i) {
+    slots[i] = take(table, 1 + i);
+    table.at(slots[i]).account = 3;
+    table.at(slots[i]).instrument = 9 + i;
+    table.name_venue_id(slots[i], text);
+  }
+  CHECK_EQUAL(table.find_venue_id(3, 9, text), slots[0]);
+  CHECK_EQUAL(table.find_venue_id(3, 10, text), slots[1]);
+}
+
 TEST(names_follow_their_order_and_go_with_it) {
   OrderTable table(2);
   VenueOrderId text;
@@ -89,13 +104,15 @@ TEST(names_follow_their_order_and_go_with_it) {
   const std::uint32_t first = take(table, 1);
   table.at(first).principal = 7;
   table.at(first).account = 3;
+  table.at(first).instrument = 9;
   table.at(first).client_number = 500;
   table.index_number(first);
   table.name_venue_id(first, text);
   CHECK_EQUAL(table.find_number(7, 500), first);
   CHECK_EQUAL(table.find_number(8, 500), kNoSlot);
-  CHECK_EQUAL(table.find_venue_id(3, text), first);
-  CHECK_EQUAL(table.find_venue_id(4, text), kNoSlot);
+  CHECK_EQUAL(table.find_venue_id(3, 9, text), first);
+  CHECK_EQUAL(table.find_venue_id(4, 9, text), kNoSlot);
+  CHECK_EQUAL(table.find_venue_id(3, 8, text), kNoSlot);
 
   table.rename_number(first, 501);
   CHECK_EQUAL(table.find_number(7, 500), kNoSlot);
@@ -103,14 +120,14 @@ TEST(names_follow_their_order_and_go_with_it) {
   VenueOrderId moved;
   moved.assign("V-2");
   table.name_venue_id(first, moved);
-  CHECK_EQUAL(table.find_venue_id(3, text), kNoSlot);
-  CHECK_EQUAL(table.find_venue_id(3, moved), first);
+  CHECK_EQUAL(table.find_venue_id(3, 9, text), kNoSlot);
+  CHECK_EQUAL(table.find_venue_id(3, 9, moved), first);
 
   (void)take(table, 2);
   table.retire(first);
   CHECK_EQUAL(table.take(3), first);
   CHECK_EQUAL(table.find_number(7, 501), kNoSlot);
-  CHECK_EQUAL(table.find_venue_id(3, moved), kNoSlot);
+  CHECK_EQUAL(table.find_venue_id(3, 9, moved), kNoSlot);
 }
 
 TEST(a_table_full_of_open_orders_has_no_room) {

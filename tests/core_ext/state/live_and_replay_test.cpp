@@ -313,8 +313,10 @@ void check_same(State& one, State& other) {
                   order.order_id);
     }
     if (!order.venue_order_id.empty()) {
-      CHECK(one.orders.find_venue_id(order.account, order.venue_order_id) != kNoSlot);
-      CHECK(other.orders.find_venue_id(order.account, order.venue_order_id) != kNoSlot);
+      CHECK(one.orders.find_venue_id(order.account, order.instrument, order.venue_order_id) !=
+            kNoSlot);
+      CHECK(other.orders.find_venue_id(order.account, order.instrument, order.venue_order_id) !=
+            kNoSlot);
     }
   };
   one.orders.for_each_open(check_names);

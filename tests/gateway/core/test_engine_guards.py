@@ -163,6 +163,38 @@ def test_no_headroom_stops_no_way_out(world):
     world.order(SELL, "2", flags=REDUCE_ONLY, **fields)
 
 
+@every_level
+def test_a_headroom_grows_old_where_its_row_says_so_and_stops_only_what_opens(world, level):
+    held = {"instrument": world.perpetual}
+    world.fill(0, "2", side=BUY, venue_order="x", **held)
+    guard(world, level, margin_bps=1000, headroom_age_ms_max=1000)
+    entities = {world.entities[level]} | ({world.perpetual} if level == INSTRUMENT else set())
+    for number in entities:
+        tell(world, level, number, margin_headroom="1000")
+    world.pass_time(1000 * MS_NS)
+    world.order(BUY, "1")
+    world.sent()
+    world.pass_time(MS_NS)
+    notice = refused(world, "HEADROOM_STALE", BUY, "1")
+    assert evidence(notice) == (level, 1000, 1001, 1001, 0)
+    refused(world, "HEADROOM_STALE", SELL, "1", **held)
+    world.order(SELL, "1", flags=REDUCE_ONLY, **held)
+    tell(world, level, margin_headroom="1000")
+    world.order(BUY, "1")
+
+
+def test_told_measures_never_grow_old_unless_a_row_says_so(world):
+    world.limit(FIRM, margin_bps=1000, delta_max="100", reference_age_ms_max=10**9)
+    tell(world, FIRM, margin_headroom="1000")
+    tell(world, INSTRUMENT, delta="1", gamma="0", vega="0")
+    row = row_of(world, FIRM)
+    assert (row["headroom_age_ms_max"], row["greeks_age_ms_max"]) == (0, 0)
+    for level in (INSTRUMENT, STRATEGY, ACCOUNT, VENUE):
+        world.limit(level, reference_age_ms_max=10**9)
+    world.pass_time(10**6 * MS_NS)
+    world.order(BUY, "1")
+
+
 # Losses.
 
 
@@ -249,6 +281,29 @@ def test_greeks_are_limited_at_every_level(world, level, side, greek):
     tell(world, INSTRUMENT, **{**told, greek: "-0.5"})
     refused(world, code, side, "0.001")
     world.order(other(side), "0.001")
+
+
+@every_level
+def test_greeks_grow_old_where_the_level_that_limits_one_says_so(world, level):
+    held = {"instrument": world.perpetual}
+    world.fill(0, "2", side=BUY, venue_order="x", **held)
+    guard(world, level, delta_max="100", greeks_age_ms_max=500)
+    told = {"delta": "1", "gamma": "0", "vega": "0"}
+    for number in (world.spot, world.perpetual):
+        tell(world, INSTRUMENT, number, **told)
+    world.pass_time(500 * MS_NS)
+    world.order(BUY, "1")
+    world.sent()
+    world.pass_time(2 * MS_NS)
+    notice = refused(world, "GREEKS_STALE", SELL, "1")
+    assert evidence(notice) == (level, 500, 502, 502, 0)
+    world.order(SELL, "1", flags=REDUCE_ONLY, **held)
+    tell(world, INSTRUMENT, **told)
+    world.order(SELL, "1")
+    world.sent()
+    refused(world, "GREEKS_STALE", BUY, "1", **held)
+    guard(world, level, greeks_age_ms_max=0)
+    world.order(BUY, "1", **held)
 
 
 # Own orders.
@@ -545,8 +600,8 @@ def test_a_breaker_is_on_trial_after_a_person_enabled_it(world, level):
 def test_replay_restart_and_snapshot_make_the_same_guards(open_world):
     world = open_world()
     world.limit(FIRM, loss_max="10", margin_bps=500, fat_finger_soft=3, breaker_window_ms=100,
-                breaker_rejects_max=1, drawdown_max="7")  # fmt: skip
-    world.limit(ACCOUNT, delta_max="100", self_trade_refused=1)
+                breaker_rejects_max=1, drawdown_max="7", headroom_age_ms_max=90_000)  # fmt: skip
+    world.limit(ACCOUNT, delta_max="100", self_trade_refused=1, greeks_age_ms_max=80_000)
     tell(world, FIRM, margin_headroom="1000", result="5")
     for number in world.instruments:
         tell(world, INSTRUMENT, number, delta="0.25", gamma="0.5", vega="-1")

@@ -59,7 +59,7 @@ def test_an_order_lives_from_submit_to_its_last_fill(world):
     world.fill(order_id, "1.5", "99", venue_order="V1")
     row = world.row(order_id)
     assert (row["state"], row["leaves_quantity"], row["average_price"]) == ("FILLED", "0", "99.25")
-    assert world.engine.order_by_venue_id(world.account, "V1") == order_id
+    assert world.engine.order_by_venue_id(world.account, world.spot, "V1") == order_id
     assert world.engine.last_fill_time_ns(world.account) == 7
 
 
@@ -460,7 +460,7 @@ def test_an_order_canceled_before_it_was_accepted_keeps_the_venues_id(world):
     world.fact("canceled", order_id, 7, "", "0", 3, 3, 1, "V-late")
     row = world.row(order_id)
     assert (row["state"], row["venue_order_id"]) == ("CANCELED", "V-late")
-    assert world.engine.order_by_venue_id(world.account, "V-late") == order_id
+    assert world.engine.order_by_venue_id(world.account, world.spot, "V-late") == order_id
 
 
 def test_the_wish_of_the_session_is_kept_with_the_order_and_is_not_its_content(world, open_world):

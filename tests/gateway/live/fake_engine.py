@@ -501,10 +501,11 @@ class Engine:
     def find_order(self, principal, client_id):
         return self._by_client.get((principal, client_id), 0)
 
-    def order_by_venue_id(self, account, venue_order_id):
-        name = self._name("account", account)
+    def order_by_venue_id(self, account, instrument, venue_order_id):
+        wanted = (self._name("account", account), self._name("instrument", instrument))
         for order_id, row in self._orders.items():
-            if row["account"] == name and row["venue_order_id"] == venue_order_id:
+            place = (row["account"], row["instrument"])
+            if place == wanted and row["venue_order_id"] == venue_order_id:
                 return order_id
         return 0
 

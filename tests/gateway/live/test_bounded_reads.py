@@ -124,8 +124,11 @@ async def test_reconciliation_and_the_watch_for_unknown_outcomes_read_page_by_pa
     assert_bounded(counted, 3)
     counted.reads.clear()
     world.link.health.counters["unknown_outcomes"] = 1
+    world.link.health.set("reconciled", "", 0)
+    world.link.health.unsettled = ["1"]
     assert await world.link._has_unknown() is False
     assert_bounded(counted, 3)
+    assert world.link.health.unsettled == [], "nothing is unknown any more"
 
 
 async def test_a_fill_tells_the_positions_of_its_instrument_and_makes_no_others(ring_directory):

@@ -61,6 +61,7 @@ class Bends(PaperAdapter):
         return values, named
 
     async def connect(self, port):
+        self.real_port = port
         await super().connect(Port(port, self.bend))
 
 
@@ -98,7 +99,7 @@ class ResendsAfterADoubt(PaperAdapter):
 class DoubtIsRejection(Bends):
     def bend(self, name, values, named):
         if name == "unknown":
-            self._port._port.rejected(values[0], "timeout")
+            self.real_port.rejected(values[0], "timeout")
             return None
         return values, named
 
@@ -107,7 +108,7 @@ class DoubtIsRejection(Bends):
 class DoubtIsNotSent(Bends):
     def bend(self, name, values, named):
         if name == "unknown":
-            self._port._port.not_sent(values[0], "timeout")
+            self.real_port.not_sent(values[0], "timeout")
             return None
         return values, named
 
@@ -116,7 +117,7 @@ class DoubtIsNotSent(Bends):
 class DoubtIsAcceptance(Bends):
     def bend(self, name, values, named):
         if name == "unknown":
-            self._port._port.accepted(values[0], "P-none")
+            self.real_port.accepted(values[0], "P-none")
             return None
         return values, named
 
@@ -139,9 +140,9 @@ class KnownNameIsRejection(PaperAdapter):
         try:
             await self._rest.post("/v1/orders", translate.order_body(order))
         except VenueRejected as error:
-            self._on("rejected", order.order_id, error.code)
+            self._port.tell("rejected", order.order_id, error.code)
             return
-        self._on("accepted", order.order_id, "P1")
+        self._port.tell("accepted", order.order_id, "P1")
 
 
 @planted(200, 212)
@@ -156,14 +157,14 @@ class LostCancelIsCanceled(PaperAdapter):
         body = {"account": cancel.account, "client_order_id": cancel.client_order_id}
         with contextlib.suppress(VenueError):
             await self._rest.post("/v1/orders/cancel", body)
-        self._on("canceled", cancel.order_id, "requested")
+        self._port.tell("canceled", cancel.order_id, "requested")
 
 
 @planted(221, 222)
 class FailedCancelIsCanceled(Bends):
     def bend(self, name, values, named):
         if name == "cancel_rejected":
-            self._port._port.canceled(values[0], "requested")
+            self.real_port.canceled(values[0], "requested")
             return None
         return values, named
 
@@ -187,11 +188,11 @@ class LostReplaceIsReplaced(PaperAdapter):
         try:
             await self._rest.post("/v1/orders/replace", body)
         except VenueRejected as error:
-            self._on("replace_rejected", replace.order_id, error.code)
+            self._port.tell("replace_rejected", replace.order_id, error.code)
             return
         except VenueError:
             venue_order_id = venue_order_id or "P1"
-        self._on(
+        self._port.tell(
             "replaced",
             replace.order_id,
             price=replace.price,
@@ -491,16 +492,20 @@ async def _quietly(run):
 @planted(104)
 class StreamOutlivesTheAdapter(PaperAdapter):
     async def close(self):
-        self._port = None
+        self._port.close()
 
 
 @planted(104)
 class PortIsUsedAfterTheEnd(PaperAdapter):
+    async def connect(self, port):
+        self.real_port = port
+        await super().connect(port)
+
     async def close(self):
-        port = self._port
+        is_open = self._port.is_open
         await super().close()
-        if port is not None:
-            asyncio.get_running_loop().call_later(0.05, port.gap_opened, "closed")
+        if is_open:
+            asyncio.get_running_loop().call_later(0.05, self.real_port.gap_opened, "closed")
 
 
 @planted(101)
@@ -516,7 +521,7 @@ class ConnectHidesItsFailure(PaperAdapter):
         try:
             await super().connect(port)
         except VenueError:
-            self._port = port
+            self._port.open(port)
 
 
 @planted(102, 302)

@@ -202,6 +202,21 @@ async def test_an_order_the_journal_lacks_is_adopted_once(is_ours):
     world.close()
 
 
+async def test_the_same_venue_id_on_two_instruments_is_two_orders():
+    world = World()
+    other = msgspec.structs.replace(INSTRUMENT, symbol="ETH-USDT.sim", venue_symbol="ETHUSDT")
+    world.engine.define_instrument("sim", other)
+    first = world.report(1 << 51 | 99, "new", client_order_id="one")
+    second = msgspec.structs.replace(first, client_order_id="two", instrument="ETHUSDT")
+    world.adapter.open = [first, second]
+    result = await world.connect()
+    assert result.adopted == [first.venue_order_id] * 2
+    ids = {world.link.session.order_id_of(report) for report in (first, second)}
+    assert len(ids) == 2 and 0 not in ids
+    assert (await world.reconcile()).adopted == []
+    world.close()
+
+
 async def test_a_nameless_order_of_somebody_else_is_looked_for_in_the_list_before_a_verdict():
     world = World()
     person = OrderReport(

@@ -12,6 +12,7 @@
 #include "gateway_core/engine/guard_watch.hpp"
 #include "gateway_core/engine/refusal_memory.hpp"
 #include "gateway_core/engine/route_rules.hpp"
+#include "gateway_core/engine/unbookable_memory.hpp"
 #include "gateway_core/journal/writer.hpp"
 #include "gateway_core/platform/clock.hpp"
 #include "gateway_core/port/ports.hpp"
@@ -41,11 +42,14 @@ struct EngineCounters {
   std::uint64_t facts_repeated = 0;
   std::uint64_t fills = 0;
   std::uint64_t fills_repeated = 0;
+  std::uint64_t unbookable = 0;           // facts that left the exact range: each latched once
+  std::uint64_t unbookable_repeated = 0;  // the same ones, told again
   std::uint64_t anomalies = 0;
   std::uint64_t notices_lost = 0;
   std::uint64_t marks = 0;
   std::uint64_t expired_by_engine = 0;
   std::uint64_t triggered_by_engine = 0;
+  std::uint64_t rows_explained = 0;      // order rows looked at to explain refusals
   std::uint64_t route_rules_missed = 0;  // orders whose prepared rules were not at hand
   std::uint64_t links_released = 0;      // orders let go by the order they waited for
   std::uint64_t links_canceled = 0;      // cancels because of another member's execution or end
@@ -197,6 +201,8 @@ class Engine {
   [[nodiscard]] GateVerdict explain(Route& route, const GateOrder& order) noexcept;
   [[nodiscard]] bool is_duplicate(Candidate& candidate) const noexcept;
   void remember_fingerprint(const Candidate& candidate) noexcept;
+  /// An order like this goes out now because its link lets it go: the same again is a duplicate.
+  void remember_released(const NewOrderMessage& message, std::uint32_t route_index) noexcept;
   [[nodiscard]] OrderId next_order_id() const noexcept;
   Notice accept(const Candidate& candidate) noexcept;
   Notice accept_held(const Candidate& candidate) noexcept;
@@ -301,6 +307,12 @@ class Engine {
   [[nodiscard]] GateVerdict check_together(LinkKind kind, const NewOrderMessage* orders,
                                            std::size_t count, std::uint32_t route,
                                            std::size_t& place) noexcept;
+  /// Whether one of the first orders is the same again within the duplicate window.
+  [[nodiscard]] Refusal check_sent_before(LinkKind kind, const NewOrderMessage* orders,
+                                          std::size_t count, std::uint32_t route,
+                                          std::size_t& place) const noexcept;
+  std::size_t release_first(OrderId head, const NewOrderMessage* orders,
+                            std::size_t count) noexcept;
   Refusal refuse_group(const NewOrderMessage* orders, std::size_t count, std::size_t place,
                        std::uint32_t port, const GateVerdict& verdict) noexcept;
   [[nodiscard]] bool find_repeated_group(LinkKind kind, const NewOrderMessage* orders,
@@ -328,7 +340,9 @@ class Engine {
                                        std::uint32_t slot) noexcept;
   [[nodiscard]] LinkStep cancel_linked(std::uint32_t slot) noexcept;
   [[nodiscard]] LinkStep resize_linked(std::uint32_t slot, std::int64_t quantity) noexcept;
-  [[nodiscard]] GateVerdict release_linked(std::uint32_t slot, std::int64_t quantity) noexcept;
+  /// `overrides` is the word of who sends it now, nobody's for what is let go later.
+  [[nodiscard]] GateVerdict release_linked(std::uint32_t slot, std::int64_t quantity,
+                                           std::uint8_t overrides = 0) noexcept;
   [[nodiscard]] GateVerdict check_release(const NewOrderMessage& wanted, std::uint32_t route_index,
                                           const SharedRoom& shared, Release& out) noexcept;
   [[nodiscard]] SharedRoom shared_room(const Order& order) const noexcept;
@@ -343,7 +357,9 @@ class Engine {
                   Refusal refusal = Refusal::kNone) noexcept;
 
   // Executions (engine_fills.cpp).
-  void halt_by_range(InstrumentId instrument, OrderId order_id, const TradeId& trade_id) noexcept;
+  /// Latches the instrument of a fact that left the exact range, once per `key` of the fact.
+  void halt_by_range(InstrumentId instrument, OrderId order_id, const TradeId& trade_id,
+                     Key128 key) noexcept;
   [[nodiscard]] std::uint32_t slot_of_fill(const OrderFilled& told) const noexcept;
   [[nodiscard]] Key128 key_of(const OrderFilled& fill) const noexcept;
   /// False: its numbers cannot be booked.
@@ -369,6 +385,13 @@ class Engine {
   void learn_sizes() noexcept;
   void tell_breaker(LevelWatch& watched) noexcept;
   void note_order(const Candidate& candidate, OrderId id, Sequence sequence) noexcept;
+  /// The route has one more order of this amount.
+  void note_size(Route& route, std::int64_t amount_e4) noexcept;
+  /// The same of an order that its link let go.
+  void note_size(const Order& order) noexcept;
+  /// Audit of an order above the usual size, if it is.
+  void tell_override(const Route& route, OrderId id, std::int64_t amount_e4,
+                     const Origin& origin) noexcept;
   /// The one hook of the fill path: a fill of an own order was booked.
   void note_fill(std::uint32_t route, Side side) noexcept;
   void note_repeat(const Route& route, Side side, int kind) noexcept;
@@ -381,7 +404,7 @@ class Engine {
   void close_breaker(const LevelWatch& watched, const LevelEntity& level) noexcept;
 
   [[nodiscard]] std::int64_t nearest_quantity(const RefusalMemory::Entry& refused) noexcept;
-  [[nodiscard]] std::int64_t unknown_share(const RefusalMemory::Entry& refused) const noexcept;
+  [[nodiscard]] std::int64_t unknown_share(const RefusalMemory::Entry& refused) noexcept;
 
   // Turn (engine_turn.cpp).
   std::size_t turn_urgent(std::size_t limit) noexcept;
@@ -466,6 +489,7 @@ class Engine {
   };
   std::unique_ptr<Fingerprint[]> fingerprints_;  // duplicate check, volatile
   RefusalMemory refused_;
+  UnbookableMemory unbookable_;
   std::vector<LevelWatch> watches_;  // levels with guards over time
   bool is_learning_sizes_ = false;   // sizes are remembered from here on
 };

@@ -14,7 +14,8 @@ namespace gateway {
 struct RefusalDetails {
   Level level = Level::kFirm;
   std::uint32_t id = 0;
-  std::int64_t unknown = 0;           // share of UNKNOWN orders in `working`, in the rule's unit
+  std::int64_t unknown = 0;           // share of UNKNOWN orders in `working`, in the rule's unit;
+                                      // at least, where more than a thousand are unknown
   std::int64_t nearest_quantity = 0;  // largest that passes now, mantissa; 0 = none
 };
 

@@ -21,7 +21,9 @@ class OrderTable {
         slots_(capacity),
         by_id_(capacity),
         by_number_(capacity),
-        by_venue_id_(capacity) {}
+        by_venue_id_(capacity),
+        unknown_slots_(capacity),
+        unknown_places_(capacity) {}
   OrderTable(const OrderTable&) = delete;
   OrderTable& operator=(const OrderTable&) = delete;
 
@@ -31,6 +33,8 @@ class OrderTable {
     by_id_.prefault();
     by_number_.prefault();
     by_venue_id_.prefault();
+    unknown_slots_.prefault();
+    unknown_places_.prefault();
   }
 
   [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
@@ -58,12 +62,13 @@ class OrderTable {
       return order.client_number == number && order.principal == principal;
     });
   }
-  [[nodiscard]] std::uint32_t find_venue_id(AccountId account,
+  /// The instrument is part of the name: some venues count their orders per symbol.
+  [[nodiscard]] std::uint32_t find_venue_id(AccountId account, InstrumentId instrument,
                                             const VenueOrderId& text) const noexcept {
-    const std::uint64_t hash = venue_id_hash(account, text);
+    const std::uint64_t hash = venue_id_hash(account, instrument, text);
     return by_venue_id_.find(slots_, hash >> 1, [&](const Order& order) {
       return order.venue_id_hash == hash && order.account == account &&
-             order.venue_order_id == text;
+             order.instrument == instrument && order.venue_order_id == text;
     });
   }
 
@@ -84,7 +89,7 @@ class OrderTable {
     Order& order = slots_[slot];
     put_all(order.venue_order_id, text);
     if (text.empty()) return;
-    put(order.venue_id_hash, venue_id_hash(order.account, text));
+    put(order.venue_id_hash, venue_id_hash(order.account, order.instrument, text));
     by_venue_id_.insert(slots_, order.venue_id_hash >> 1, slot);
   }
 
@@ -135,7 +140,22 @@ class OrderTable {
   [[nodiscard]] std::uint32_t open_count() const noexcept { return open_.count; }
   /// Orders in state UNKNOWN.
   [[nodiscard]] std::uint32_t unknown_count() const noexcept { return unknown_; }
-  void count_unknown(int more) noexcept { unknown_ += static_cast<std::uint32_t>(more); }
+  /// The order's outcome is unknown from now on, or known again.
+  void note_unknown(std::uint32_t slot, bool is_unknown) noexcept {
+    if (is_unknown) {
+      unknown_places_[slot] = unknown_;
+      unknown_slots_[unknown_++] = slot;
+      return;
+    }
+    const std::uint32_t last = unknown_slots_[--unknown_];
+    unknown_slots_[unknown_places_[slot]] = last;
+    unknown_places_[last] = unknown_places_[slot];
+  }
+  /// Calls visit(slot) for at most so many orders in state UNKNOWN, in no order.
+  template <typename Visit>
+  void for_each_unknown(std::uint32_t visits_max, Visit&& visit) const {
+    for (std::uint32_t i = 0; i < unknown_ && i < visits_max; ++i) visit(unknown_slots_[i]);
+  }
 
   /// Calls visit(slot) for every open order, oldest first; visit may retire the order it is given.
   template <typename Visit>
@@ -174,9 +194,9 @@ class OrderTable {
                                                  std::uint64_t number) noexcept {
     return number + principal * std::uint64_t{0x9E3779B1};
   }
-  [[nodiscard]] static std::uint64_t venue_id_hash(AccountId account,
+  [[nodiscard]] static std::uint64_t venue_id_hash(AccountId account, InstrumentId instrument,
                                                    const VenueOrderId& text) noexcept {
-    return text_key(account, text).high;  // odd, so never 0
+    return text_key((std::uint64_t{account} << 32) | instrument, text).high;  // odd, so never 0
   }
 
   void forget_number(std::uint32_t slot) noexcept {
@@ -233,6 +253,8 @@ class OrderTable {
   ChainIndex<Order, &Order::id_next> by_id_;
   ChainIndex<Order, &Order::number_next> by_number_;
   ChainIndex<Order, &Order::venue_id_next> by_venue_id_;
+  HugeArray<std::uint32_t> unknown_slots_;   // of orders in state UNKNOWN, `unknown_` of them
+  HugeArray<std::uint32_t> unknown_places_;  // by slot: its place among those
 };
 
 }  // namespace gateway

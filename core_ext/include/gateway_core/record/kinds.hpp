@@ -231,6 +231,8 @@ struct GuardFields {
   std::uint32_t breaker_errors_max = 0;    // unknown outcomes and lost sessions
   std::uint32_t breaker_messages_max = 0;  // new orders, replaces and cancels
   std::uint32_t breaker_move_bps = 0;      // of the reference price; instrument level alone
+  std::uint32_t headroom_age_ms_max = 0;   // of what was told, 0 = it never grows old
+  std::uint32_t greeks_age_ms_max = 0;     // the same
 };
 
 /// In one group with the LimitsSet of the same command.
@@ -240,7 +242,7 @@ struct GuardsSet {
   std::uint32_t version;  // of the limits they stand beside
   std::uint32_t reserved_word;
   GuardFields fields;
-  std::uint64_t reserved[2];
+  std::uint64_t reserved;
 };
 
 inline constexpr std::uint32_t kToldHeadroom = 1;

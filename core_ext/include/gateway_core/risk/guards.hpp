@@ -1,5 +1,5 @@
 // Guards of a level beside its limits: loss, margin headroom, greeks. What they are held against is
-// told by control commands and kept up to date by apply; it never decides by a clock.
+// told by control commands and kept up to date by apply; where a row says so it grows old.
 #pragma once
 
 #include <algorithm>
@@ -22,6 +22,7 @@ inline constexpr std::uint8_t kGuardGreeks = 1;
 inline constexpr std::uint8_t kGuardRepeats = 2;
 inline constexpr std::uint8_t kGuardSizes = 4;
 inline constexpr std::uint8_t kGuardBreaker = 8;
+inline constexpr std::uint8_t kGuardHeadroomAge = 16;
 
 [[nodiscard]] inline std::uint8_t guards_on(const GuardFields& fields) noexcept {
   const bool has_greeks = fields.delta_max_e4 != kGuardOff || fields.gamma_max_e4 != kGuardOff ||
@@ -30,7 +31,8 @@ inline constexpr std::uint8_t kGuardBreaker = 8;
   const bool has_sizes = (fields.fat_finger_soft | fields.fat_finger_hard) != 0;
   return static_cast<std::uint8_t>(
       (has_greeks ? kGuardGreeks : 0) | (has_repeats ? kGuardRepeats : 0) |
-      (has_sizes ? kGuardSizes : 0) | (fields.breaker_window_ms != 0 ? kGuardBreaker : 0));
+      (has_sizes ? kGuardSizes : 0) | (fields.breaker_window_ms != 0 ? kGuardBreaker : 0) |
+      (fields.margin_bps != 0 && fields.headroom_age_ms_max != 0 ? kGuardHeadroomAge : 0));
 }
 
 /// What was told about one level, and what has happened since. Part of the state.
@@ -65,6 +67,13 @@ struct Measures {
   }
 };
 
+/// Journal times at which the newest measures of a level were told. Part of the state.
+struct ToldTimes {
+  std::int64_t headroom_ns = 0;
+  std::int64_t greeks_ns = 0;
+  friend bool operator==(const ToldTimes&, const ToldTimes&) = default;
+};
+
 /// Worst case of one greek at one level, at 10^-12. Linear in quantities, so that what an order
 /// adds is taken back exactly.
 struct GreekTotal {
@@ -92,9 +101,9 @@ struct GreekTotal {
   return greek_e8 / divisor + (rest > 0 ? 1 : rest < 0 ? -1 : 0);
 }
 
-/// Largest told greek: ten million of anything per unit leaves room for every admitted quantity.
 /// Executions or orders that a repeat guard can count, so that its rings stay small.
 inline constexpr std::uint32_t kRepeatsMax = 65'536;
+/// Largest told greek: ten million of anything per unit leaves room for every admitted quantity.
 inline constexpr std::int64_t kGreekMaxE8 = 10'000'000 * std::int64_t{100'000'000};
 
 }  // namespace gateway

@@ -36,6 +36,7 @@ struct alignas(64) LevelEntity {
   LimitFields limits{};
   GuardFields guard_fields{};
   Measures measures;
+  ToldTimes told_at;
   GreekTotal greeks[kGreeks];
   std::int64_t greek_units_e12[kGreeks] = {};  // instrument level
   std::int64_t limits_time_ns = 0;             // journal time of the newest limits
@@ -55,7 +56,7 @@ struct alignas(64) LevelEntity {
   }
   void set(const GuardFields& fields) noexcept;
   /// Takes what was told about money; greeks are the instrument's (RouteTable::tell_greeks).
-  void take(const RiskMeasured& told) noexcept;
+  void take(const RiskMeasured& told, std::int64_t time_ns) noexcept;
   void add_realised(std::int64_t amount_e4) noexcept;
   void start_period() noexcept {
     measures.start_period(totals.realised_e4);
@@ -95,8 +96,10 @@ inline void LevelEntity::set(const GuardFields& fields) noexcept {
   refresh();
 }
 
-inline void LevelEntity::take(const RiskMeasured& told) noexcept {
+inline void LevelEntity::take(const RiskMeasured& told, std::int64_t time_ns) noexcept {
+  if ((told.told & kToldGreeks) != 0) told_at.greeks_ns = time_ns;
   if ((told.told & kToldHeadroom) != 0) {
+    told_at.headroom_ns = time_ns;
     measures.headroom_e4 = told.margin_headroom_e4;
     measures.headroom_gross_e4 = totals.gross_e4;
   }

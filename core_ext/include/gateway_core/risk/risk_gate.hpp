@@ -14,9 +14,11 @@ namespace gateway {
 struct GateOrder {
   Side side;
   bool is_reduce_only;
-  bool counts_as_order;           // a new order takes an open-order place, a replace does not
-  bool is_size_overridden;        // by a principal who may
-  std::int64_t price;             // limit or protection price
+  bool counts_as_order;             // a new order takes an open-order place, a replace does not
+  bool is_size_overridden;          // by a principal who may
+  bool ignores_own_orders = false;  // a way out that waits for its trigger (JudgedView)
+  bool ignores_usual_size = false;  // its size follows from one that was judged (JudgedView)
+  std::int64_t price;               // limit or protection price
   std::int64_t collar_reference;  // what the collar is laid around: reference, or a stop's trigger
   std::int64_t quantity;          // total, for the order-size limits
   std::int64_t added_quantity;    // what is reserved on top of what is reserved already
@@ -115,6 +117,32 @@ namespace detail {
   return greek == 0 ? fields.delta_max_e4 : greek == 1 ? fields.gamma_max_e4 : fields.vega_max_e4;
 }
 
+/// Milliseconds since something was told, when that is more than `age_ms_max`, else -1; 0 = no
+/// limit.
+[[nodiscard]] inline std::int64_t stale_ms(std::int64_t told_ns, std::uint32_t age_ms_max,
+                                           std::int64_t now_ns) noexcept {
+  if (age_ms_max == 0 || now_ns - told_ns <= std::int64_t{age_ms_max} * 1'000'000) return -1;
+  return (now_ns - told_ns) / 1'000'000;
+}
+/// Of the headroom that an opening order is held against at this level.
+[[nodiscard]] inline std::int64_t headroom_stale_ms(const LevelEntity& level,
+                                                    const GateOrder& order) noexcept {
+  if ((level.guards & kGuardHeadroomAge) == 0 || !is_opening(order)) return -1;
+  if ((level.measures.told & kToldHeadroom) == 0) return -1;  // none at all: the margin says so
+  return stale_ms(level.told_at.headroom_ns, level.guard_fields.headroom_age_ms_max, order.now_ns);
+}
+/// Of the instrument's greeks, where this level limits any; they stop no way out.
+[[nodiscard]] inline std::int64_t greeks_stale_ms(const GateView& view, int level,
+                                                  const GateOrder& order) noexcept {
+  const LevelEntity& instrument = *view.levels[static_cast<int>(Level::kInstrument)];
+  const LevelEntity& entity = *view.levels[level];
+  if ((entity.guards & kGuardGreeks) == 0 || order.is_reduce_only || !instrument.has_greeks) {
+    return -1;
+  }
+  return stale_ms(instrument.told_at.greeks_ns, entity.guard_fields.greeks_age_ms_max,
+                  order.now_ns);
+}
+
 /// Whether one level lets one greek of the order pass. An instrument whose greeks nobody told does
 /// not trade where greeks are limited.
 [[nodiscard]] inline bool passes_greek(const GateView& view, int level, int greek,
@@ -166,7 +194,7 @@ namespace detail {
   for (int i = 0; i < kLevels; ++i) room |= detail::level_room(*view.levels[i], order, opens);
   bool broken = room < 0 || !limits.is_complete || limits.state == TradingState::kHalted;
   broken |= detail::outside_collar(order, limits.collar_bps);
-  if ((limits.guards & kGuardGreeks) != 0) [[unlikely]]
+  if ((limits.guards & (kGuardGreeks | kGuardHeadroomAge)) != 0) [[unlikely]]
     broken |= !detail::passes_guards(view, order);
   if (order.is_reduce_only) {
     broken |= order.added_quantity > detail::closable(*view.account, order.side);
@@ -175,6 +203,24 @@ namespace detail {
   }
   return !broken;
 }
+
+/// What an order is held against that some rules do not stand against: the pass of new orders asks
+/// them all, and only who does not pass it is asked again without those. Cold.
+struct JudgedView {
+  GateView view;
+  EffectiveLimits limits;
+  OwnPrices nobody;
+
+  JudgedView(const GateView& whole, const GateOrder& order) noexcept
+      : view(whole), limits(*whole.limits) {
+    if (order.ignores_own_orders) view.own = &nobody;
+    if (!order.ignores_usual_size) return;
+    limits.usual_notional_max_e4[0] = limits.usual_notional_max_e4[1] = kQuantityMax;
+    view.limits = &limits;
+  }
+  JudgedView(const JudgedView&) = delete;
+  JudgedView& operator=(const JudgedView&) = delete;
+};
 
 /// passes_gate() for whoever asks again: a refused order, a replace. Keeps the pass of new orders
 /// in one place, where it is inlined. Cold.

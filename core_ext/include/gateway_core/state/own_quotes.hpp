@@ -1,6 +1,7 @@
 // Own orders that can rest at a venue, by instrument and side, and a bound of their best prices.
 // A new price moves the bound at once; an order that ends leaves it, until somebody is about to be
-// refused for it: then the chain of that side is walked, as long as open_orders_side_max at most.
+// refused for it. The chain of that side is walked then, but only when the bound may have gone: who
+// is refused again and again by the same quote costs nothing more.
 #pragma once
 
 #include <algorithm>
@@ -38,6 +39,11 @@ class OwnQuotes {
     links_[slot] = {first, kFirst};
     first = slot + 1;
     tell(order, order.price);
+    if (order.pending_price != 0) tell(order, order.pending_price);
+    if (order.pending_price != 0 ||
+        static_cast<OrderState>(order.state) == OrderState::kUntriggered) {
+      doubt(order);
+    }
   }
   /// The order ended.
   void unlink(const Order& order, std::uint32_t slot) noexcept {
@@ -51,32 +57,41 @@ class OwnQuotes {
       links_[link.previous - 1].next = link.next;
     }
     links_[slot] = {};
+    const OwnPrices& prices = sides_[order.instrument].prices;
+    const std::int64_t bound = prices.met_by[index_of(opposite(order.side))];
+    if (signed_price(order.side, order.price) <= bound) doubt(order);
+  }
+  /// The bound that the order is under may be that of a price which nobody has any more.
+  void doubt(const Order& order) noexcept {
+    sides_[order.instrument].is_exact[index_of(opposite(order.side))] = false;
   }
   /// The order has, or asks for, this price.
   void tell(const Order& order, std::int64_t price) noexcept {
     std::int64_t& met = sides_[order.instrument].prices.met_by[index_of(opposite(order.side))];
     met = std::min(met, signed_price(order.side, price));
   }
-  /// Makes the bound exact for orders of `side`; returns the slot of the order they would meet
-  /// first, kNoSlot when there is none.
-  std::uint32_t work_out(const OrderTable& orders, InstrumentId instrument, Side side) noexcept {
+  /// Makes the bound exact for orders of `side`. Returns how many orders it looked at.
+  std::size_t work_out(const OrderTable& orders, InstrumentId instrument, Side side) noexcept {
     Sides& sides = sides_[instrument];
+    if (sides.is_exact[index_of(side)]) return 0;
     std::int64_t best = kGateMax;
-    std::uint32_t found = kNoSlot;
+    std::size_t seen = 0;
+    bool is_exact = true;
     for (std::uint32_t at = sides.first[index_of(opposite(side))]; at != 0;
          at = links_[at - 1].next) {
       const Order& order = orders.at(at - 1);
+      ++seen;
       if (static_cast<OrderState>(order.state) == OrderState::kUntriggered) continue;
       std::int64_t price = signed_price(order.side, order.price);
       if (order.pending_price != 0) {
         price = std::min(price, signed_price(order.side, order.pending_price));
+        is_exact = false;  // one of the two prices goes with the answer
       }
-      if (price >= best) continue;
-      best = price;
-      found = at - 1;
+      best = std::min(best, price);
     }
     sides.prices.met_by[index_of(side)] = best;
-    return found;
+    sides.is_exact[index_of(side)] = is_exact;
+    return seen;
   }
 
  private:
@@ -87,7 +102,8 @@ class OwnQuotes {
   };
   struct alignas(32) Sides {
     OwnPrices prices;
-    std::uint32_t first[2] = {};  // newest order by side, slot + 1
+    std::uint32_t first[2] = {};      // newest order by side, slot + 1
+    bool is_exact[2] = {true, true};  // some open order has the price that meets this side
   };
   [[nodiscard]] static std::int64_t signed_price(Side side, std::int64_t price) noexcept {
     return side == Side::kSell ? price : -price;

@@ -199,7 +199,7 @@ class Registry {
   [[nodiscard]] bool apply(const LimitsSet& record, std::int64_t time_ns) noexcept;
   [[nodiscard]] bool apply(const GuardsSet& record) noexcept;
   /// Money alone; greeks are counted by the routes.
-  [[nodiscard]] bool apply(const RiskMeasured& record) noexcept;
+  [[nodiscard]] bool apply(const RiskMeasured& record, std::int64_t time_ns) noexcept;
   [[nodiscard]] bool apply(const TradingStateSet& record) noexcept;
 
   /// Results of the trading period count from here.

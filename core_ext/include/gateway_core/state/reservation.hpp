@@ -57,9 +57,11 @@ namespace gateway {
     orders.reopen(slot);
     own.link(order, slot);
   }
-  orders.count_unknown(static_cast<int>(next == OrderState::kUnknown) -
-                       static_cast<int>(was == OrderState::kUnknown));
+  const bool is_unknown = next == OrderState::kUnknown;
+  if (is_unknown != (was == OrderState::kUnknown)) [[unlikely]]
+    orders.note_unknown(slot, is_unknown);
   if (was == OrderState::kUntriggered && can_rest(order)) own.tell(order, order.price);
+  if (next == OrderState::kUntriggered) own.doubt(order);
   return change;
 }
 

@@ -140,7 +140,7 @@ class State {
   bool apply_balance(const RecordHeader& header, const BalanceChanged& change) noexcept;
   bool apply_tick(const ClockTick& tick) noexcept;
   bool apply_venue_state(const VenueState& state) noexcept;
-  bool apply_measured(const RiskMeasured& measured) noexcept;
+  bool apply_measured(const RiskMeasured& measured, std::int64_t time_ns) noexcept;
   bool apply_definition(RecordKind kind, const std::uint8_t* record) noexcept;
 
   std::uint32_t take_slot(OrderId id) noexcept;

@@ -1,0 +1,59 @@
+"""The fields of a Reject and of a BusinessMessageReject, per version. Pure."""
+
+from __future__ import annotations
+
+from gateway.transport.fix_session.application import BusinessReject
+from gateway.transport.fix_session.message import Field, FixMessage
+from gateway.transport.fix_session.settings import SessionSettings
+from gateway.transport.fix_session.tags import REVERSED_ROUTE, Tag
+from gateway.transport.fix_session.validation import Fault
+
+__all__ = ["business_reject", "session_reject"]
+
+
+def session_reject(
+    message: FixMessage, fault: Fault, number: int, settings: SessionSettings
+) -> list[Field]:
+    """35=3. 371, 372 and 373 exist from 4.2 on, there with reasons up to 11."""
+    version = settings.identity.version
+    text = fault.text
+    if version < 42 and fault.tag is not None:
+        text = f"{text} ({fault.tag})"
+    body: list[Field] = [(Tag.REF_SEQ_NUM, b"%d" % number), (Tag.TEXT, text.encode())]
+    if version >= 42:
+        if fault.tag is not None:
+            body.append((Tag.REF_TAG_ID, b"%d" % fault.tag))
+        if message.message_type:
+            body.append((Tag.REF_MSG_TYPE, message.message_type))
+        if version > 42 or fault.reason <= 11:
+            body.append((Tag.SESSION_REJECT_REASON, b"%d" % fault.reason))
+    return [*_reversed_route(message), *body]
+
+
+def business_reject(
+    message: FixMessage, answer: BusinessReject, number: int, settings: SessionSettings
+) -> tuple[bytes, list[Field]]:
+    """(35, fields): j, or before 4.2, which has none, 3."""
+    version = settings.identity.version
+    text = f"{answer.text} ({answer.tag})" if answer.tag else answer.text
+    if version < 42:
+        text = text.capitalize() if answer.reason == 3 else text
+        body: list[Field] = [(Tag.REF_SEQ_NUM, b"%d" % number), (Tag.TEXT, text.encode())]
+        return b"3", [*_reversed_route(message), *body]
+    body = [
+        (Tag.REF_SEQ_NUM, b"%d" % number),
+        (Tag.TEXT, text.encode()),
+        (Tag.REF_MSG_TYPE, message.message_type),
+        (Tag.BUSINESS_REJECT_REASON, b"%d" % answer.reason),
+    ]
+    if answer.reference_id:
+        body.append((Tag.BUSINESS_REJECT_REF_ID, answer.reference_id))
+    if version == 50 and settings.names_version_on_business_reject:
+        body.append((Tag.DEFAULT_APPL_VER_ID, settings.default_appl_ver_id.encode()))
+    return b"j", [*_reversed_route(message), *body]
+
+
+def _reversed_route(message: FixMessage) -> list[Field]:
+    """The way back of a message that went through others; empty stations are left out."""
+    pairs = ((back, message.get(there)) for there, back in REVERSED_ROUTE)
+    return [(tag, value) for tag, value in pairs if value]

@@ -1,0 +1,84 @@
+"""Questions about a single incoming message that need the settings and the clock, no state."""
+
+from __future__ import annotations
+
+from gateway.transport.fix_session.message import FixMessage, number_of
+from gateway.transport.fix_session.settings import SessionSettings
+from gateway.transport.fix_session.tags import Tag
+from gateway.transport.fix_session.timestamps import parse_time
+from gateway.transport.fix_session.validation import Fault
+
+__all__ = ["check_header", "check_logon_numbers", "check_logon_terms", "check_original_time"]
+
+_SECOND_NS = 1_000_000_000
+_IDENTIFYING = (Tag.SENDER_COMP_ID, Tag.TARGET_COMP_ID, Tag.SENDING_TIME)
+
+
+def check_header(message: FixMessage, settings: SessionSettings, now_ns: int) -> Fault | None:
+    """Whether the message is from our peer, for us, and of now."""
+    for tag in _IDENTIFYING:
+        if message.get(tag) is None:
+            return Fault(1, tag)
+    for tag in _IDENTIFYING:
+        if not message.get(tag):
+            return Fault(4, tag)
+    identity = settings.identity
+    if (
+        message.get(Tag.SENDER_COMP_ID) != identity.target_comp_id.encode()
+        or message.get(Tag.TARGET_COMP_ID) != identity.sender_comp_id.encode()
+    ):
+        return Fault(9)
+    sent_ns = parse_time(message.get(Tag.SENDING_TIME) or b"")
+    if sent_ns is None:
+        return Fault(6, Tag.SENDING_TIME)
+    limit_ns = int(settings.sending_time_max_s * _SECOND_NS)
+    if limit_ns and abs(now_ns - sent_ns) > limit_ns:
+        return Fault(10)
+    return None
+
+
+def check_original_time(message: FixMessage) -> Fault | None:
+    """A possible duplicate says when it was sent first, and that is not later than 52."""
+    original = message.get(Tag.ORIG_SENDING_TIME)
+    if original is None:
+        return Fault(1, Tag.ORIG_SENDING_TIME)
+    original_ns = parse_time(original)
+    if original_ns is None:
+        return Fault(4 if not original else 6, Tag.ORIG_SENDING_TIME)
+    sent_ns = parse_time(message.get(Tag.SENDING_TIME) or b"")
+    return Fault(10) if sent_ns is not None and original_ns > sent_ns else None
+
+
+def check_logon_terms(
+    logon: FixMessage, settings: SessionSettings, *, is_reset_ours: bool = False
+) -> str | None:
+    """What we cannot agree to, as the text of a Logout. The dictionary was checked before."""
+    heartbeat = logon.get(Tag.HEART_BT_INT) or b""
+    if heartbeat.startswith(b"-"):
+        return "HeartBtInt must not be negative"
+    seconds = number_of(heartbeat)
+    if seconds is None or seconds > settings.heartbeat_s_max:
+        return f"HeartBtInt must be at most {settings.heartbeat_s_max}"
+    if logon.get(Tag.ENCRYPT_METHOD) != b"0":
+        return "EncryptMethod must be 0"
+    version = logon.get(Tag.DEFAULT_APPL_VER_ID)
+    if settings.identity.version == 50 and version != settings.default_appl_ver_id.encode():
+        return f"DefaultApplVerID must be {settings.default_appl_ver_id}"
+    if logon.is_set(Tag.RESET_SEQ_NUM_FLAG):
+        if not settings.is_reset_accepted and not is_reset_ours:
+            return "ResetSeqNumFlag is not accepted"
+        if logon.number != 1:
+            return "ResetSeqNumFlag needs MsgSeqNum 1"
+    return None
+
+
+def check_logon_numbers(number: int, wanted: int | None, expected: int, ours: int) -> str | None:
+    """34 and 789 of a Logon against our two numbers, as the text of a Logout."""
+    if number < expected:
+        return f"MsgSeqNum too low, expecting {expected} but received {number}"
+    if wanted is not None and wanted > ours:
+        return (
+            "Tag 789 (NextExpectedMsgSeqNum) is higher than expected. "
+            f"Expected {ours}, Received {wanted}"
+        )
+    return None

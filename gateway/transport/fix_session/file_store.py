@@ -1,0 +1,204 @@
+"""A session store in one append-only file, a checksum per record. Must never lose a flushed record
+to a kill, nor go on over a damaged middle.
+
+File: 16 bytes `GATEWAY-FIX 001\\n`, then records: kind u8, number u64, length u32, CRC32 u32 (over
+kind, number, length, payload), payload. Kinds: M a message sent, O next outgoing, E next expected,
+R the beginning (number = created ns). A torn tail is cut at the next start; a reset replaces the
+file in one rename. With `is_synced` every flush waits for the disk, else it survives kill -9 only.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from gateway.transport.fix_session.store import StoreError
+
+__all__ = ["FileStore"]
+
+_MAGIC = b"GATEWAY-FIX 001\n"
+_HEAD = struct.Struct("<BQII")
+_KINDS = frozenset(b"MOER")
+_PAYLOAD_MAX = 1 << 24
+_SEARCH_BYTES = 1 << 20
+
+
+def _record(kind: bytes, number: int, payload: bytes = b"") -> bytes:
+    head = _HEAD.pack(kind[0], number, len(payload), 0)
+    checksum = zlib.crc32(payload, zlib.crc32(head))
+    return _HEAD.pack(kind[0], number, len(payload), checksum) + payload
+
+
+class FileStore:
+    """Keeps the file locked while it is open: two processes cannot use one session."""
+
+    def __init__(self, path: Path, *, now_ns: int, is_synced: bool = False) -> None:
+        self.path = path
+        self._is_synced = is_synced
+        self.next_outgoing = self.next_expected = 1
+        self.created_ns = now_ns
+        self.cut_bytes = 0  # of a torn tail, at this start
+        self._places: dict[int, tuple[int, int]] = {}  # number -> payload's offset, length
+        self._pending: list[bytes] = []
+        self._is_broken = False
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = self._take_lock()
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._size = os.fstat(self._file).st_size
+            self._end = self._size  # with what is pending
+            if self._size < len(_MAGIC):
+                self._begin(now_ns)
+            else:
+                self._recover()
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def save(self, number: int, data: bytes) -> None:
+        self._places[number] = (self._end + _HEAD.size, len(data))
+        self._append(_record(b"M", number, data))
+        self.next_outgoing = number + 1
+
+    def range(self, first: int, last: int) -> Iterator[tuple[int, bytes]]:
+        for number in range(first, last + 1):
+            place = self._places.get(number)
+            if place is not None:
+                yield number, self._read(*place)
+
+    def set_next_outgoing(self, number: int) -> None:
+        self._append(_record(b"O", number))
+        self.next_outgoing = number
+
+    def set_next_expected(self, number: int) -> None:
+        self._append(_record(b"E", number))
+        self.next_expected = number
+
+    def reset(self, now_ns: int) -> None:
+        fresh = self.path.with_name(self.path.name + ".new")
+        file = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        start = _MAGIC + _record(b"R", now_ns)
+        try:
+            _write_all(file, start)
+            os.fsync(file)
+            fresh.replace(self.path)
+        except OSError as error:
+            os.close(file)
+            raise self._broken(error) from error
+        os.close(self._file)
+        self._file, self._size, self._end = file, len(start), len(start)
+        self._places.clear()
+        self._pending.clear()
+        self.next_outgoing = self.next_expected = 1
+        self.created_ns = now_ns
+
+    def flush(self) -> None:
+        if self._is_broken:
+            raise StoreError(f"{self.path}: a write failed before; open the session anew")
+        if not self._pending:
+            return
+        data = b"".join(self._pending)
+        try:
+            _write_all(self._file, data, self._size)
+            if self._is_synced:
+                os.fdatasync(self._file)
+        except OSError as error:
+            raise self._broken(error) from error
+        self._size += len(data)
+        self._pending.clear()
+
+    def close(self) -> None:
+        try:
+            if not self._is_broken:
+                self.flush()
+        finally:
+            os.close(self._file)
+            os.close(self._lock)
+
+    def _append(self, record: bytes) -> None:
+        self._pending.append(record)
+        self._end += len(record)
+
+    def _read(self, offset: int, length: int) -> bytes:
+        if offset + length > self._size:
+            self.flush()
+        return os.pread(self._file, length, offset)
+
+    def _broken(self, error: OSError) -> StoreError:
+        self._is_broken = True
+        return StoreError(f"{self.path}: {error.strerror}")
+
+    def _take_lock(self) -> int:
+        lock = os.open(self.path.with_name(self.path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(lock)
+            raise StoreError(f"{self.path}: in use by another process") from error
+        return lock
+
+    def _begin(self, now_ns: int) -> None:
+        os.ftruncate(self._file, 0)
+        start = _MAGIC + _record(b"R", now_ns)
+        _write_all(self._file, start, 0)
+        self._size = self._end = len(start)
+
+    def _recover(self) -> None:
+        data = self.path.read_bytes()
+        if not data.startswith(_MAGIC):
+            raise StoreError(f"{self.path}: no session store of this version")
+        offset = len(_MAGIC)
+        while offset < len(data):
+            record = _parse(data, offset)
+            if record is None:
+                self._cut(data, offset)
+                break
+            kind, number, length = record
+            self._take(kind, number, offset + _HEAD.size, length)
+            offset += _HEAD.size + length
+        self._size = self._end = offset
+
+    def _take(self, kind: int, number: int, offset: int, length: int) -> None:
+        match chr(kind):
+            case "M":
+                self._places[number] = (offset, length)
+                self.next_outgoing = number + 1
+            case "O":
+                self.next_outgoing = number
+            case "E":
+                self.next_expected = number
+            case _:
+                self.created_ns = number
+
+    def _cut(self, data: bytes, offset: int) -> None:
+        """The tail from `offset` on was never promised, unless good records follow."""
+        for later in range(offset + 1, min(len(data) - _HEAD.size + 1, offset + _SEARCH_BYTES)):
+            if data[later] in _KINDS and _parse(data, later) is not None:
+                raise StoreError(f"{self.path}: damaged at byte {offset}, good records follow")
+        self.cut_bytes = len(data) - offset
+        os.ftruncate(self._file, offset)
+
+
+def _parse(data: bytes, offset: int) -> tuple[int, int, int] | None:
+    """(kind, number, payload length) of a whole, good record."""
+    if offset + _HEAD.size > len(data):
+        return None
+    kind, number, length, checksum = _HEAD.unpack_from(data, offset)
+    end = offset + _HEAD.size + length
+    if kind not in _KINDS or length > _PAYLOAD_MAX or end > len(data):
+        return None
+    payload = data[offset + _HEAD.size : end]
+    head = _HEAD.pack(kind, number, length, 0)
+    return (kind, number, length) if zlib.crc32(payload, zlib.crc32(head)) == checksum else None
+
+
+def _write_all(file: int, data: bytes, offset: int | None = None) -> None:
+    position = 0 if offset is None else offset
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(file, view, position)
+        view, position = view[written:], position + written

@@ -1,0 +1,114 @@
+"""One message as its fields, its wire form, and a form for logs that shows no secret.
+
+Must never decide what a message means, nor put a password into a text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+import simplefix
+
+from gateway.transport.fix_session.tags import BODY_LENGTH_SIZED, SECRET_TAGS, Tag
+
+__all__ = ["Field", "FixMessage", "decode_own", "encode", "masked", "number_of"]
+
+Field: TypeAlias = tuple[int, bytes]
+_TEXT_MAX = 512
+
+
+class FixMessage:
+    """A whole message, verified by the framer: every field in the order of the wire."""
+
+    __slots__ = ("_first", "fields", "length_fault")
+
+    def __init__(self, fields: Sequence[Field], length_fault: int = 0) -> None:
+        self.fields = fields
+        self.length_fault = length_fault  # a length field (95, 212, ...) that does not fit its data
+        self._first: dict[int, bytes] | None = None
+
+    def get(self, tag: int) -> bytes | None:
+        """The value of the first field with this number."""
+        first = self._first
+        if first is None:
+            first = self._first = dict(reversed(self.fields))
+        return first.get(tag)
+
+    @property
+    def begin_string(self) -> bytes:
+        """Field 8."""
+        return self.get(Tag.BEGIN_STRING) or b""
+
+    @property
+    def message_type(self) -> bytes:
+        """Field 35."""
+        return self.get(Tag.MSG_TYPE) or b""
+
+    @property
+    def number(self) -> int | None:
+        """Field 34; None when it is missing or no number."""
+        return number_of(self.get(Tag.MSG_SEQ_NUM))
+
+    @property
+    def is_possible_duplicate(self) -> bool:
+        """Field 43."""
+        return self.get(Tag.POSS_DUP_FLAG) == b"Y"
+
+    def is_set(self, tag: int) -> bool:
+        """Whether a flag is there and Y."""
+        return self.get(tag) == b"Y"
+
+    def __repr__(self) -> str:
+        return f"FixMessage({masked(self.fields)})"
+
+
+def number_of(value: bytes | None) -> int | None:
+    """A number without sign of at most 18 digits, else None."""
+    if value is None or not value.isdigit() or len(value) > 18:
+        return None
+    return int(value)
+
+
+def encode(fields: Iterable[Field]) -> bytes:
+    """The wire form; BodyLength and CheckSum are made here, the order is the caller's."""
+    message = simplefix.FixMessage()
+    for tag, value in fields:
+        message.append_pair(tag, value)
+    return bytes(message.encode())
+
+
+def decode_own(data: bytes) -> FixMessage:
+    """What `encode` made, from the store. Not for bytes of a peer: those go through the framer."""
+    fields: list[Field] = []
+    position, sized, length = 0, 0, 0
+    while position < len(data):
+        equals = data.index(b"=", position)
+        tag = int(data[position:equals])
+        end = equals + 1 + length if tag == sized else data.index(b"\x01", equals)
+        value = data[equals + 1 : end]
+        sized = BODY_LENGTH_SIZED.get(tag, 0)
+        length = number_of(value) or 0
+        fields.append((tag, value))
+        position = end + 1
+    return FixMessage(fields)
+
+
+def masked(fields: Iterable[Field]) -> str:
+    """For logs: `35=A|554=***|`. Control bytes are escaped, long messages are cut."""
+    shown: list[str] = []
+    size = 0
+    for tag, value in fields:
+        text = "***" if tag in SECRET_TAGS else _printable(value)
+        shown.append(f"{tag}={text}|")
+        size += len(shown[-1])
+        if size > _TEXT_MAX:
+            shown.append("...")
+            break
+    return "".join(shown)
+
+
+def _printable(value: bytes) -> str:
+    cut = value[:64]
+    text = "".join(chr(each) if 32 <= each < 127 else f"\\x{each:02x}" for each in cut)
+    return text if len(value) <= 64 else f"{text}..."

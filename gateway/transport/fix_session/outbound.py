@@ -1,0 +1,167 @@
+"""Builds, numbers, stores and queues what a session sends, and answers ResendRequests.
+
+Nothing leaves that is not stored: `take` hands bytes out only after the store was flushed. New
+messages wait behind a resend that is under way, so a peer sees its gap closed in order.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+
+from gateway.transport.fix_session.groups import ordered
+from gateway.transport.fix_session.message import Field, FixMessage, decode_own, encode
+from gateway.transport.fix_session.settings import SessionSettings
+from gateway.transport.fix_session.store import SessionStore
+from gateway.transport.fix_session.tags import ADMIN_TYPES, HEADER_TAGS, TRAILER_TAGS, Tag
+from gateway.transport.fix_session.timestamps import format_time
+
+__all__ = ["Outbound"]
+
+# Written by the session alone, whatever the application hands over.
+_SESSION_TAGS = frozenset((8, 9, 10, 34, 35, 43, 49, 52, 56, 122, 369))
+_TAKEN_AT_ONCE = 500
+_RESENDS_MAX = 16
+_Complete = Callable[[dict[int, bytes], list[Field]], list[Field]]
+
+
+class Outbound:
+    """One session's way out."""
+
+    def __init__(self, settings: SessionSettings, store: SessionStore) -> None:
+        identity = settings.identity
+        self._settings, self._store = settings, store
+        self._begin_string = identity.begin_string.encode()
+        self._sender = identity.sender_comp_id.encode()
+        self._target = identity.target_comp_id.encode()
+        self._ready: deque[bytes] = deque()
+        self._held: deque[bytes] = deque()  # behind the resends
+        self._resends: deque[Iterator[bytes]] = deque()
+        self.last_sent_ns = 0
+        self.processed: int | None = None  # number under work, for 369
+        self.queued_bytes = 0
+        self.sent = self.resent = 0
+
+    def send(
+        self,
+        message_type: bytes,
+        fields: Sequence[Field],
+        now_ns: int,
+        *,
+        complete: _Complete | None = None,
+        is_line_up: bool = True,
+    ) -> int:
+        """Number, store and queue one message; returns its number. `complete` sees the header
+        before the body is final. With the line down it is kept for a later resend."""
+        number = self._store.next_outgoing
+        header = self._header(message_type, number, now_ns)
+        extra = [(t, v) for t, v in fields if t in HEADER_TAGS and t not in _SESSION_TAGS]
+        body = [(t, v) for t, v in fields if t not in HEADER_TAGS and t not in TRAILER_TAGS]
+        if complete is not None:
+            body = complete(header, body)
+        assert self._settings.dictionary is not None
+        section = self._settings.dictionary.messages.get(message_type)
+        data = self._encode([*header.items(), *extra], ordered(body, section))
+        self._store.save(number, data)
+        if is_line_up:
+            self._queue(data)
+            self.last_sent_ns = now_ns
+        self.sent += 1
+        return number
+
+    def resend(
+        self, first: int, last: int, now_ns: int, may_resend: Callable[[FixMessage], bool]
+    ) -> bool:
+        """Queue the numbers again, application messages as they were, all else as gap fills.
+        False: too many such answers are under way."""
+        if len(self._resends) >= _RESENDS_MAX:
+            return False
+        self.last_sent_ns = now_ns
+        self._resends.append(self._resent(first, last, now_ns, may_resend))
+        return True
+
+    def take(self) -> list[bytes]:
+        """What may be written now, in order; call again until it is empty."""
+        taken = list(self._ready)
+        self._ready.clear()
+        while self._resends and len(taken) < _TAKEN_AT_ONCE:
+            data = next(self._resends[0], None)
+            if data is None:
+                self._resends.popleft()
+            else:
+                taken.append(data)
+        if not self._resends and self._held:
+            taken.extend(self._held)
+            self._held.clear()
+        if not self._resends:
+            self.queued_bytes = 0
+        self._store.flush()
+        return taken
+
+    @property
+    def has_more(self) -> bool:
+        """Whether `take` would give something."""
+        return bool(self._ready or self._held or self._resends)
+
+    def clear(self) -> None:
+        """The line is gone; what is stored stays stored."""
+        self._ready.clear()
+        self._held.clear()
+        self._resends.clear()
+        self.processed = None
+        self.queued_bytes = 0
+
+    def _queue(self, data: bytes) -> None:
+        (self._held if self._resends else self._ready).append(data)
+        self.queued_bytes += len(data)
+
+    def _header(self, message_type: bytes, number: int, now_ns: int) -> dict[int, bytes]:
+        header = {
+            Tag.BEGIN_STRING: self._begin_string,
+            Tag.MSG_TYPE: message_type,
+            Tag.MSG_SEQ_NUM: b"%d" % number,
+            Tag.SENDER_COMP_ID: self._sender,
+            Tag.SENDING_TIME: format_time(now_ns, self._settings.digits),
+            Tag.TARGET_COMP_ID: self._target,
+        }
+        if self._settings.has_last_processed:
+            processed = self.processed
+            last = self._store.next_expected - 1 if processed is None else processed
+            header[Tag.LAST_MSG_SEQ_NUM_PROCESSED] = b"%d" % last
+        return header
+
+    def _encode(self, header: Sequence[Field], body: Sequence[Field]) -> bytes:
+        """8, 9 and 35 first, the other header fields ascending, the body as it comes."""
+        return encode([*sorted(header), *body])
+
+    def _resent(
+        self, first: int, last: int, now_ns: int, may_resend: Callable[[FixMessage], bool]
+    ) -> Iterator[bytes]:
+        start = first
+        for number, data in self._store.range(first, last):
+            message = decode_own(data)
+            if message.message_type in ADMIN_TYPES or not may_resend(message):
+                continue
+            if number > start:
+                yield self._gap_fill(start, number, now_ns)
+            yield self._again(message, now_ns)
+            start = number + 1
+        if start <= last:
+            yield self._gap_fill(start, last + 1, now_ns)
+
+    def _again(self, message: FixMessage, now_ns: int) -> bytes:
+        self.resent += 1
+        fresh = self._header(message.message_type, message.number or 0, now_ns)
+        fresh[Tag.POSS_DUP_FLAG] = b"Y"
+        fresh[Tag.ORIG_SENDING_TIME] = message.get(Tag.SENDING_TIME) or b""
+        kept = [each for each in message.fields if each[0] not in _SESSION_TAGS]
+        header = [each for each in kept if each[0] in HEADER_TAGS]
+        body = [each for each in kept if each[0] not in HEADER_TAGS]
+        return self._encode([*fresh.items(), *header], body)
+
+    def _gap_fill(self, number: int, new_number: int, now_ns: int) -> bytes:
+        header = self._header(b"4", number, now_ns)
+        header[Tag.POSS_DUP_FLAG] = b"Y"
+        header[Tag.ORIG_SENDING_TIME] = header[Tag.SENDING_TIME]
+        body = [(Tag.NEW_SEQ_NO, b"%d" % new_number), (Tag.GAP_FILL_FLAG, b"Y")]
+        return self._encode(list(header.items()), body)

@@ -1,0 +1,79 @@
+"""When a session may be connected: daily or weekly in a time zone, or always. Reads no clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+__all__ = ["Schedule"]
+
+_SECOND_NS = 1_000_000_000
+_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """`start` and `end` as `HH:MM:SS`, with both days for a weekly session. Equal = around the
+    clock, a new period at each start. No start = non-stop: one period for ever."""
+
+    start: str = ""
+    end: str = ""
+    start_day: str = ""
+    end_day: str = ""
+    zone: str = "UTC"
+
+    def __post_init__(self) -> None:
+        if bool(self.start) != bool(self.end) or bool(self.start_day) != bool(self.end_day):
+            raise ValueError("a schedule has a start and an end, or neither")
+        if not self.start and (self.end_day or self.start_day):
+            raise ValueError("a weekly schedule needs the times of its days")
+        for day in (self.start_day, self.end_day):
+            if day and day not in _DAYS:
+                raise ValueError(f"day {day!r}: expected one of {', '.join(_DAYS)}")
+        if self.start:
+            time.fromisoformat(self.start), time.fromisoformat(self.end)
+        ZoneInfo(self.zone)
+
+    @cached_property
+    def _zone(self) -> ZoneInfo:
+        return ZoneInfo(self.zone)
+
+    def period_start_ns(self, now_ns: int) -> int:
+        """When the newest period began, 0 for a non-stop session."""
+        return self._period(now_ns)[0]
+
+    def is_open(self, now_ns: int) -> bool:
+        """Whether now lies within a period."""
+        start_ns, end_ns = self._period(now_ns)
+        return start_ns <= now_ns < end_ns
+
+    def is_same_period(self, earlier_ns: int, now_ns: int) -> bool:
+        """Whether the numbers of then still hold."""
+        return earlier_ns >= self.period_start_ns(now_ns)
+
+    def _period(self, now_ns: int) -> tuple[int, int]:
+        """Start and end of the newest period that has begun."""
+        if not self.start:
+            return 0, 1 << 63
+        local = datetime.fromtimestamp(now_ns // _SECOND_NS, UTC).astimezone(self._zone)
+        start_time, end_time = time.fromisoformat(self.start), time.fromisoformat(self.end)
+        first_day = _DAYS.index(self.start_day) if self.start_day else None
+        for days_ago in range(9):
+            day = local.date() - timedelta(days=days_ago)
+            if first_day is not None and day.weekday() != first_day:
+                continue
+            start_ns = self._ns(datetime.combine(day, start_time))
+            if start_ns > now_ns:
+                continue
+            length = int(start_time >= end_time)
+            if first_day is not None:
+                length = (_DAYS.index(self.end_day) - first_day) % 7
+                length = 7 if length == 0 and start_time >= end_time else length
+            end = datetime.combine(day + timedelta(days=length), end_time)
+            return start_ns, self._ns(end)
+        raise AssertionError("a schedule begins at least once in nine days")
+
+    def _ns(self, local: datetime) -> int:
+        return int(local.replace(tzinfo=self._zone).timestamp()) * _SECOND_NS

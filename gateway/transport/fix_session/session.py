@@ -1,0 +1,611 @@
+"""The state machine of one FIX session, acceptor or initiator. Messages and times in, bytes out.
+
+Must never touch a socket or read a clock, and never advance the incoming number before the
+application took the message. Sources: FIX 4.2, 4.4 and FIXT 1.1 specification, session protocol.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from gateway.transport.fix_session.answers import business_reject, session_reject
+from gateway.transport.fix_session.application import BusinessReject, FixApplication
+from gateway.transport.fix_session.checks import (
+    check_header,
+    check_logon_numbers,
+    check_logon_terms,
+    check_original_time,
+)
+from gateway.transport.fix_session.gap import EarlyMessages, ResendWish
+from gateway.transport.fix_session.message import Field, FixMessage, masked, number_of
+from gateway.transport.fix_session.outbound import Outbound
+from gateway.transport.fix_session.settings import SessionIdentity, SessionSettings
+from gateway.transport.fix_session.states import NotLoggedOn, SessionState
+from gateway.transport.fix_session.store import SessionStore
+from gateway.transport.fix_session.tags import Tag
+from gateway.transport.fix_session.timers import Timers
+from gateway.transport.fix_session.validation import Fault, validate
+
+__all__ = ["FixSession"]
+
+_LOG = logging.getLogger(__name__)
+_NO_TEXT = ""
+
+
+class FixSession:
+    """One session. Call `take_output` after every other call and write what it gives; then close
+    the line if `close_reason` is set, and tell it by `disconnected`."""
+
+    def __init__(
+        self, settings: SessionSettings, store: SessionStore, application: FixApplication
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.state = SessionState.DISCONNECTED
+        self.close_reason: str | None = None
+        self.on_output: Callable[[], None] = lambda: None  # there is something to take
+        self._application = application
+        self._out = Outbound(settings, store)
+        self._early = EarlyMessages(queued_max=settings.queued_max, chunk=settings.resend_chunk)
+        self._timers = Timers(settings)
+        self._now_ns = 0
+        self._reset_sent = False
+        self._is_faulted = False  # only the end of the handshake is of interest
+        self._was_logged_on = False
+        self.counts = {"received": 0, "garbled": 0, "rejected": 0, "duplicates": 0}
+
+    @property
+    def identity(self) -> SessionIdentity:
+        """Who talks to whom."""
+        return self.settings.identity
+
+    @property
+    def is_logged_on(self) -> bool:
+        """Whether `send` reaches the peer now."""
+        return self.state is SessionState.ACTIVE and not self._reset_sent
+
+    # -- the line ---------------------------------------------------------------------------------
+
+    def connected(self, now_ns: int) -> None:
+        """The line is up: an initiator says Logon, an acceptor waits for one."""
+        assert self.state is SessionState.DISCONNECTED
+        self._now_ns = now_ns
+        self.close_reason = None
+        self._is_faulted = self._reset_sent = self._was_logged_on = False
+        self._timers.connected(now_ns)
+        self._renew_period()
+        if not self.settings.is_initiator:
+            self.state = SessionState.CONNECTED
+            return
+        self.state = SessionState.LOGON_SENT
+        if self.settings.is_reset_on_logon:
+            self._reset_store()
+            self._reset_sent = True
+        self._send_logon(is_reset=self._reset_sent, heartbeat_s=self.settings.heartbeat_s)
+
+    def received(self, message: FixMessage, now_ns: int) -> None:
+        """One whole, verified message of the peer."""
+        if self.state is SessionState.DISCONNECTED or self.close_reason is not None:
+            return
+        self._now_ns = now_ns
+        self.counts["received"] += 1
+        self._timers.received(now_ns)
+        if self.state is SessionState.CONNECTED:
+            self._logon_request(message)
+        elif self.state is SessionState.LOGON_SENT:
+            self._logon_answer(message)
+        else:
+            self._handle(message)
+        self._drain()
+        self.on_output()
+
+    def garbled(self, fault: str, now_ns: int) -> None:
+        """Bytes that were no message: ignored, but a Logon must be whole."""
+        self._now_ns = now_ns
+        self.counts["garbled"] += 1
+        _LOG.warning("%s: garbled message ignored: %s", self.identity, fault)
+        if self.state in {SessionState.CONNECTED, SessionState.LOGON_SENT}:
+            self._close(f"garbled before the Logon: {fault}")
+
+    def tick(self, now_ns: int) -> None:
+        """Time passed. Call at `next_tick_ns` at the latest."""
+        self._now_ns = now_ns
+        if self.state is SessionState.DISCONNECTED or self.close_reason is not None:
+            return
+        if self.state in {SessionState.CONNECTED, SessionState.LOGON_SENT} or self._reset_sent:
+            if self._timers.is_logon_over(now_ns):
+                self._close("no Logon in time")
+        elif self.state is SessionState.LOGGING_OUT:
+            if self._timers.is_logout_over(now_ns):
+                self._close("no answer to the Logout in time")
+        else:
+            self._keep_alive()
+        self.on_output()
+
+    def next_tick_ns(self) -> int | None:
+        """When `tick` has something to do."""
+        if self.state is SessionState.DISCONNECTED:
+            return None
+        is_waiting = self.state in {SessionState.CONNECTED, SessionState.LOGON_SENT}
+        if is_waiting or self._reset_sent:
+            return self._timers.logon_end_ns
+        if self.state is SessionState.LOGGING_OUT:
+            return self._timers.logout_end_ns
+        return self._timers.next_ns(self._out.last_sent_ns, self._early.is_open)
+
+    def disconnected(self, now_ns: int, reason: str) -> None:
+        """The line is gone, by whomever."""
+        self._now_ns = now_ns
+        if self.state is SessionState.DISCONNECTED:
+            return
+        self.state = SessionState.DISCONNECTED
+        self._out.clear()
+        self._early.clear()
+        self._reset_sent = False
+        if self.settings.is_reset_on_disconnect:
+            self._reset_store()
+        if self._was_logged_on:
+            self._application.on_logout(self, reason)
+
+    def take_output(self) -> list[bytes]:
+        """Stored first, then given. Raises StoreError when that fails: close the line."""
+        return self._out.take()
+
+    @property
+    def has_output(self) -> bool:
+        """Whether `take_output` would give something."""
+        return self._out.has_more
+
+    @property
+    def queued_bytes(self) -> int:
+        """Not yet taken: what a line that does not drain costs."""
+        return self._out.queued_bytes
+
+    # -- what the owner may ask for ---------------------------------------------------------------
+
+    def send(
+        self,
+        message_type: bytes,
+        fields: Sequence[Field],
+        now_ns: int,
+        *,
+        is_kept_when_down: bool = False,
+    ) -> int:
+        """Send an application message, header fields (50, 57, 97, 115, ...) among `fields`, and
+        return its number. When the session is down: kept for the peer's resend, or NotLoggedOn."""
+        if not self.is_logged_on and not is_kept_when_down:
+            raise NotLoggedOn(f"{self.identity} is {self.state}")
+        self._now_ns = now_ns
+        number = self._out.send(message_type, fields, now_ns, is_line_up=self.is_logged_on)
+        self.on_output()
+        return number
+
+    def logout(self, text: str, now_ns: int, *, session_status: int | None = None) -> None:
+        """Begin the handshake; the line closes with the answer or the time-out."""
+        self._now_ns = now_ns
+        if self.state is SessionState.ACTIVE:
+            self._send_logout(text, session_status)
+            self._begin_logout()
+        elif self.state in {SessionState.CONNECTED, SessionState.LOGON_SENT}:
+            self._close(text or "logout before the Logon")
+        self.on_output()
+
+    def reset(self, now_ns: int) -> None:
+        """Both numbers 1: by 141=Y with a peer that is logged on, alone otherwise."""
+        self._now_ns = now_ns
+        self._reset_store()
+        if self.state is SessionState.ACTIVE:
+            self._early.clear()
+            self._reset_sent = True
+            self._timers.connected(now_ns)
+            self._send_logon(is_reset=True, heartbeat_s=self._timers.heartbeat_s)
+            self.on_output()
+
+    def set_numbers(self, *, outgoing: int | None = None, expected: int | None = None) -> None:
+        """By an operator. Numbers that are skipped are filled when they are asked for."""
+        if outgoing is not None:
+            self.store.set_next_outgoing(outgoing)
+        if expected is not None:
+            self.store.set_next_expected(expected)
+        self.store.flush()
+
+    def row(self) -> dict[str, Any]:
+        """For status."""
+        return {
+            "session": str(self.identity),
+            "state": self.state.value,
+            "next_outgoing": self.store.next_outgoing,
+            "next_expected": self.store.next_expected,
+            "is_gap_open": self._early.is_open,
+            "sent": self._out.sent,
+            "resent": self._out.resent,
+            **self.counts,
+        }
+
+    def __repr__(self) -> str:
+        return f"FixSession({self.identity}, {self.state})"
+
+    # -- logon ------------------------------------------------------------------------------------
+
+    def _logon_request(self, logon: FixMessage) -> None:
+        """Acceptor. Who is not known, or is not whole, learns nothing."""
+        settings = self.settings
+        fault = check_header(logon, settings, self._now_ns) or self._validate(logon)
+        is_logon = logon.message_type == b"A" and self._is_our_version(logon)
+        number = logon.number
+        if not is_logon or fault is not None or number is None:
+            what = fault.text if fault else "no Logon"
+            self._close(f"first message refused: {what}: {logon!r}")
+            return
+        text = check_logon_terms(logon, settings)
+        if text is None and not settings.schedule.is_open(self._now_ns):
+            text = "Outside of the session time"
+        text = text or self._application.check_logon(self, logon)
+        if text is not None:
+            self._refuse(text)
+            return
+        is_reset = logon.is_set(Tag.RESET_SEQ_NUM_FLAG)
+        if is_reset or settings.is_reset_on_logon:
+            self._reset_store()
+        wanted = self._wanted_number(logon)
+        if self._is_logon_number_bad(logon, number, wanted):
+            return
+        self._timers.heartbeat_s = int(logon.get(Tag.HEART_BT_INT) or b"0")
+        answer_number = self._answer_logon(number, is_reset=is_reset)
+        self._logged_on(logon, number, wanted, answer_number)
+
+    def _logon_answer(self, logon: FixMessage) -> None:
+        """Initiator."""
+        if logon.message_type == b"5" and self._is_our_version(logon):
+            self._close(f"refused by the peer: {masked([(58, logon.get(Tag.TEXT) or b'')])}")
+            return
+        fault = check_header(logon, self.settings, self._now_ns) or self._validate(logon)
+        number = logon.number
+        is_logon = logon.message_type == b"A" and self._is_our_version(logon)
+        if not is_logon or fault is not None or number is None:
+            self._close(f"no answer to our Logon: {fault.text if fault else logon!r}")
+            return
+        text = check_logon_terms(logon, self.settings, is_reset_ours=self._reset_sent)
+        if text is not None:
+            self._refuse(text)
+            return
+        is_reset = logon.is_set(Tag.RESET_SEQ_NUM_FLAG)
+        if is_reset and not self._reset_sent:
+            self._reset_store()
+        wanted = self._wanted_number(logon)
+        if self._is_logon_number_bad(logon, number, wanted):
+            return
+        heartbeat = number_of(logon.get(Tag.HEART_BT_INT))
+        self._timers.heartbeat_s = self.settings.heartbeat_s if heartbeat is None else heartbeat
+        answer_number = self.store.next_outgoing
+        if is_reset and not self._reset_sent:
+            self._answer_logon(number, is_reset=True)
+        self._reset_sent = False
+        self._logged_on(logon, number, wanted, answer_number)
+
+    def _wanted_number(self, logon: FixMessage) -> int | None:
+        """789 when both sides use it."""
+        if not self.settings.has_next_expected:
+            return None
+        return number_of(logon.get(Tag.NEXT_EXPECTED_MSG_SEQ_NUM))
+
+    def _is_logon_number_bad(self, logon: FixMessage, number: int, wanted: int | None) -> bool:
+        text = check_logon_numbers(
+            number, wanted, self.store.next_expected, self.store.next_outgoing
+        )
+        if text is not None and not (logon.is_possible_duplicate and wanted is None):
+            self._refuse(text)
+            return True
+        return False
+
+    def _answer_logon(self, number: int, *, is_reset: bool) -> int:
+        is_in_order = number == self.store.next_expected
+        self._out.processed = number if is_in_order else None
+        self.store.set_next_expected(number + 1) if is_in_order else None
+        return self._send_logon(is_reset=is_reset, heartbeat_s=self._timers.heartbeat_s)
+
+    def _logged_on(
+        self, logon: FixMessage, number: int, wanted: int | None, answer_number: int
+    ) -> None:
+        """After both Logons: close the gaps, both ways. The peer must want `answer_number`."""
+        self.state = SessionState.ACTIVE
+        self._was_logged_on = True
+        self._out.processed = None
+        if number == self.store.next_expected:
+            self.store.set_next_expected(number + 1)
+        if wanted is not None and wanted < answer_number:
+            self._resend(max(wanted, 1), self.store.next_outgoing - 1)
+        if number > self.store.next_expected:
+            wish = self._early.add(number, None, self.store.next_expected)
+            if wanted is None:
+                self._ask(wish)
+        _LOG.info("%s: logged on", self.identity)
+        self._application.on_logon(self)
+
+    def _send_logon(self, *, is_reset: bool, heartbeat_s: int) -> int:
+        settings = self.settings
+        body: list[Field] = [(Tag.ENCRYPT_METHOD, b"0"), (Tag.HEART_BT_INT, b"%d" % heartbeat_s)]
+        if is_reset:
+            body.append((Tag.RESET_SEQ_NUM_FLAG, b"Y"))
+        if settings.has_next_expected:
+            body.append((Tag.NEXT_EXPECTED_MSG_SEQ_NUM, b"%d" % self.store.next_expected))
+        if settings.identity.version == 50:
+            body.append((Tag.DEFAULT_APPL_VER_ID, settings.default_appl_ver_id.encode()))
+        fill = self._application.fill_logon
+        return self._out.send(
+            b"A", body, self._now_ns, complete=lambda head, each: fill(self, head, each)
+        )
+
+    def _relogon(self, logon: FixMessage, number: int) -> None:
+        """A Logon while logged on: 141=Y begins anew, the answer to ours, else nothing new."""
+        text = check_logon_terms(logon, self.settings, is_reset_ours=self._reset_sent)
+        if text is not None:
+            self._refuse(text)
+            return
+        if not logon.is_set(Tag.RESET_SEQ_NUM_FLAG) or self._reset_sent:
+            self._reset_sent = False
+            self._advance(number + 1)
+            return
+        self._reset_store()
+        self._early.clear()
+        heartbeat = number_of(logon.get(Tag.HEART_BT_INT))
+        self._timers.heartbeat_s = heartbeat or 0
+        self._answer_logon(1, is_reset=True)
+
+    # -- messages of an active session ------------------------------------------------------------
+
+    def _handle(self, message: FixMessage) -> None:
+        """The checks in their order, then by number: early, late or due."""
+        number = message.number
+        kind = message.message_type
+        if not self._is_our_version(message):
+            self._fail("Incorrect BeginString")
+            return
+        if number is None:
+            self._send_logout("Received message without MsgSeqNum")
+            self._close("message without MsgSeqNum")
+            return
+        if self._reset_sent and kind != b"5" and not _is_reset_logon(message):
+            return  # Of the time before the reset we asked for.
+        if self._is_faulted and kind not in {b"5", b"2"}:
+            return
+        fault = check_header(message, self.settings, self._now_ns)
+        if fault is not None:
+            self._reject(message, fault, number)
+            if fault.reason in {9, 10}:
+                self._fail(_NO_TEXT)
+            return
+        if _is_out_of_order(message):
+            self._process(message, number)
+        elif number > self.store.next_expected:
+            self._too_high(message, number)
+        elif number < self.store.next_expected:
+            self._too_low(message, number)
+        else:
+            self._process(message, number)
+
+    def _too_high(self, message: FixMessage | None, number: int) -> None:
+        expected = self.store.next_expected
+        if not self.settings.has_resend:
+            self._send_logout(f"MsgSeqNum too high, expecting {expected} but received {number}")
+            self._close("a gap, and the peer does not resend")
+            return
+        self._ask(self._early.add(number, message, expected))
+
+    def _too_low(self, message: FixMessage, number: int) -> None:
+        if not message.is_possible_duplicate:
+            expected = self.store.next_expected
+            text = f"MsgSeqNum too low, expecting {expected} but received {number}"
+            self._send_logout(text)
+            self._close(text)
+            return
+        self.counts["duplicates"] += 1
+        fault = None if message.message_type == b"4" else check_original_time(message)
+        if fault is not None:
+            self._reject(message, fault, number)
+            if fault.reason == 10:
+                self._fail(_NO_TEXT)
+
+    def _process(self, message: FixMessage, number: int) -> None:
+        """Due, or of a kind that is answered whatever its number."""
+        kind = message.message_type
+        is_due = number == self.store.next_expected
+        self._out.processed = number if is_due else None
+        fault = self._validate(message)
+        if fault is not None and kind != b"3":
+            self._reject(message, fault, number)
+        elif kind == b"4":
+            self._sequence_reset(message, number)
+        elif kind == b"A":
+            self._relogon(message, number)
+        elif kind == b"2":
+            self._resend_request(message, number)
+        elif kind == b"5":
+            self._logout_message(number)
+        elif kind in {b"0", b"1", b"3"}:
+            self._advance(number + 1)
+            self._quiet_admin(message)
+        else:
+            self._deliver(message, number)
+        self._out.processed = None
+
+    def _quiet_admin(self, message: FixMessage) -> None:
+        if message.message_type == b"1":
+            identifier = message.get(Tag.TEST_REQ_ID) or b""
+            self._send_admin(b"0", [(Tag.TEST_REQ_ID, identifier)])
+        elif message.message_type == b"3":
+            _LOG.warning("%s: rejected by the peer: %r", self.identity, message)
+            self._application.on_reject(self, message)
+
+    def _deliver(self, message: FixMessage, number: int) -> None:
+        """The number moves only when the application has the message."""
+        answer = self._application.on_message(self, message, self._now_ns)
+        self._advance(number + 1)
+        if answer is not None and message.message_type != b"j":
+            self._business_reject(message, answer, number)
+
+    def _sequence_reset(self, message: FixMessage, number: int) -> None:
+        """Nothing is ever decreased."""
+        new_number = number_of(message.get(Tag.NEW_SEQ_NO)) or 0
+        expected = self.store.next_expected
+        is_gap_fill = message.is_set(Tag.GAP_FILL_FLAG)
+        if new_number < expected or (is_gap_fill and new_number == number):
+            self._reject(message, Fault(5), number)
+        elif new_number > expected:
+            self._advance(new_number)
+
+    def _resend_request(self, message: FixMessage, number: int) -> None:
+        """Answered whatever its own number: else two gaps would block each other."""
+        first = number_of(message.get(Tag.BEGIN_SEQ_NO)) or 0
+        last = number_of(message.get(Tag.END_SEQ_NO)) or 0
+        newest = self.store.next_outgoing - 1
+        is_old = self.identity.version < 42 and last == 999999
+        end = newest if last == 0 or last > newest or is_old else last
+        if first == 0 or (last and last < first):
+            self._reject(message, Fault(5, Tag.BEGIN_SEQ_NO), number)
+            return
+        if first <= end and not self._resend(first, end):
+            self._send_logout("Too many ResendRequests")
+            self._close("too many ResendRequests")
+            return
+        if number == self.store.next_expected:
+            self._advance(number + 1)
+        elif number > self.store.next_expected:
+            self._too_high(None, number)
+
+    def _logout_message(self, number: int) -> None:
+        if number == self.store.next_expected:
+            self._advance(number + 1)
+        if self.state is not SessionState.LOGGING_OUT:
+            self._send_logout(_NO_TEXT)
+        if self.settings.is_reset_on_logout:
+            # The answer is queued: it keeps its number, the next Logon begins anew.
+            self._reset_store()
+        self._close("logged out")
+
+    # -- the numbers ------------------------------------------------------------------------------
+
+    def _advance(self, expected: int) -> None:
+        self.store.set_next_expected(expected)
+        self._timers.progressed(self._now_ns)
+
+    def _drain(self) -> None:
+        """Whatever waited for its turn, then what is still missing."""
+        while self.state is SessionState.ACTIVE and self.close_reason is None:
+            expected = self.store.next_expected
+            is_there, message = self._early.pop(expected)
+            if not is_there:
+                wish = self._early.advanced(expected)
+                self._ask(wish)
+                return
+            if message is None:
+                self._advance(expected + 1)
+            else:
+                self._process(message, expected)
+                if self.store.next_expected == expected:
+                    return  # Rejected without being counted: asked for again by the clock.
+
+    def _ask(self, wish: ResendWish | None) -> None:
+        if wish is None:
+            return
+        endless = b"999999" if self.identity.version < 42 else b"0"
+        last = endless if wish.last is None else b"%d" % wish.last
+        self._timers.asked(self._now_ns)
+        self._send_admin(b"2", [(Tag.BEGIN_SEQ_NO, b"%d" % wish.first), (Tag.END_SEQ_NO, last)])
+
+    def _resend(self, first: int, last: int) -> bool:
+        now_ns = self._now_ns
+        return self._out.resend(
+            first, last, now_ns, lambda each: self._application.may_resend(self, each, now_ns)
+        )
+
+    def _reset_store(self) -> None:
+        self.store.reset(self._now_ns)
+        self._application.on_reset(self)
+
+    def _renew_period(self) -> None:
+        """A new period of the schedule begins with 1."""
+        if not self.settings.schedule.is_same_period(self.store.created_ns, self._now_ns):
+            self._reset_store()
+
+    # -- what we say on our own -------------------------------------------------------------------
+
+    def _keep_alive(self) -> None:
+        now_ns = self._now_ns
+        if self._timers.is_peer_dead(now_ns):
+            self._close("nothing heard for 2.4 heartbeats")
+        elif not self.settings.schedule.is_open(now_ns):
+            self._send_logout("End of the session time")
+            self._begin_logout()
+        elif self._early.is_open and self._timers.is_resend_late(now_ns):
+            if self._timers.resend_attempts >= self.settings.resend_attempts_max:
+                self._fail("ResendRequest was not answered")
+            else:
+                self._ask(self._early.again(self.store.next_expected))
+        elif self._timers.needs_test_request(now_ns):
+            self._timers.asked_for_life()
+            self._send_admin(b"1", [(Tag.TEST_REQ_ID, b"TEST")])
+        elif self._timers.needs_heartbeat(now_ns, self._out.last_sent_ns):
+            self._send_admin(b"0", [])
+
+    def _reject(self, message: FixMessage, fault: Fault, number: int) -> None:
+        """The number counts as used, a SequenceReset's never."""
+        self.counts["rejected"] += 1
+        if number == self.store.next_expected and message.message_type != b"4":
+            self._advance(number + 1)
+        _LOG.warning("%s: rejected: %s: %r", self.identity, fault.text, message)
+        self._send_admin(b"3", session_reject(message, fault, number, self.settings))
+
+    def _business_reject(self, message: FixMessage, answer: BusinessReject, number: int) -> None:
+        self.counts["rejected"] += 1
+        kind, body = business_reject(message, answer, number, self.settings)
+        self._send_admin(kind, body)
+
+    def _send_admin(self, kind: bytes, fields: Sequence[Field]) -> None:
+        self._out.send(kind, fields, self._now_ns)
+
+    def _send_logout(self, text: str, session_status: int | None = None) -> None:
+        body: list[Field] = [(Tag.TEXT, text.encode())] if text else []
+        if session_status is not None and self.identity.version == 50:
+            body.append((Tag.SESSION_STATUS, b"%d" % session_status))
+        self._send_admin(b"5", body)
+
+    def _begin_logout(self) -> None:
+        self.state = SessionState.LOGGING_OUT
+        self._timers.logged_out(self._now_ns)
+
+    def _fail(self, text: str) -> None:
+        """Say Logout for a fault of the peer and wait for the answer, for nothing else."""
+        if self.state is not SessionState.LOGGING_OUT:
+            self._send_logout(text)
+            self._begin_logout()
+        self._is_faulted = True
+
+    def _refuse(self, text: str) -> None:
+        """Say Logout and do not wait."""
+        self._send_logout(text)
+        self._close(text)
+
+    def _close(self, reason: str) -> None:
+        _LOG.info("%s: closing: %s", self.identity, reason)
+        self.close_reason = reason
+
+    def _validate(self, message: FixMessage) -> Fault | None:
+        assert self.settings.dictionary is not None
+        return validate(message, self.settings.dictionary, self.settings.rules)
+
+    def _is_our_version(self, message: FixMessage) -> bool:
+        return message.begin_string == self.identity.begin_string.encode()
+
+
+def _is_reset_logon(message: FixMessage) -> bool:
+    return message.message_type == b"A" and message.is_set(Tag.RESET_SEQ_NUM_FLAG)
+
+
+def _is_out_of_order(message: FixMessage) -> bool:
+    """Kinds that are answered whatever their number is."""
+    kind = message.message_type
+    is_plain_reset = kind == b"4" and not message.is_set(Tag.GAP_FILL_FLAG)
+    return kind in {b"2", b"5"} or is_plain_reset or _is_reset_logon(message)

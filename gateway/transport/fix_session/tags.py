@@ -1,0 +1,83 @@
+"""Numbers of the fields that the session layer itself reads or writes, and their fixed sets.
+
+Application fields have no place here: their meaning belongs to whoever owns the application.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = [
+    "ADMIN_TYPES",
+    "BODY_LENGTH_SIZED",
+    "HEADER_TAGS",
+    "REVERSED_ROUTE",
+    "SECRET_TAGS",
+    "TRAILER_TAGS",
+    "Tag",
+]
+
+
+class Tag:
+    """Field numbers by the names of the standard."""
+
+    BEGIN_SEQ_NO: Final = 7
+    BEGIN_STRING: Final = 8
+    BODY_LENGTH: Final = 9
+    CHECK_SUM: Final = 10
+    END_SEQ_NO: Final = 16
+    MSG_SEQ_NUM: Final = 34
+    MSG_TYPE: Final = 35
+    NEW_SEQ_NO: Final = 36
+    POSS_DUP_FLAG: Final = 43
+    REF_SEQ_NUM: Final = 45
+    SENDER_COMP_ID: Final = 49
+    SENDING_TIME: Final = 52
+    TARGET_COMP_ID: Final = 56
+    TEXT: Final = 58
+    SIGNATURE: Final = 89
+    SIGNATURE_LENGTH: Final = 93
+    RAW_DATA_LENGTH: Final = 95
+    RAW_DATA: Final = 96
+    POSS_RESEND: Final = 97
+    ENCRYPT_METHOD: Final = 98
+    HEART_BT_INT: Final = 108
+    TEST_REQ_ID: Final = 112
+    ORIG_SENDING_TIME: Final = 122
+    GAP_FILL_FLAG: Final = 123
+    RESET_SEQ_NUM_FLAG: Final = 141
+    LAST_MSG_SEQ_NUM_PROCESSED: Final = 369
+    REF_TAG_ID: Final = 371
+    REF_MSG_TYPE: Final = 372
+    SESSION_REJECT_REASON: Final = 373
+    BUSINESS_REJECT_REF_ID: Final = 379
+    BUSINESS_REJECT_REASON: Final = 380
+    USERNAME: Final = 553
+    PASSWORD: Final = 554
+    NEXT_EXPECTED_MSG_SEQ_NUM: Final = 789
+    NEW_PASSWORD: Final = 925
+    DEFAULT_APPL_VER_ID: Final = 1137
+    ENCRYPTED_PASSWORD: Final = 1402
+    ENCRYPTED_NEW_PASSWORD: Final = 1404
+    SESSION_STATUS: Final = 1409
+
+
+ADMIN_TYPES: Final = frozenset((b"0", b"1", b"2", b"3", b"4", b"5", b"A"))
+
+# Fields of the standard header, those of its one group (HopCompID) among them.
+HEADER_TAGS: Final = frozenset((
+    8, 9, 34, 35, 43, 49, 50, 52, 56, 57, 90, 91, 97, 115, 116, 122, 128, 129, 142, 143, 144, 145,
+    212, 213, 347, 369, 370, 627, 628, 629, 630, 1128, 1129, 1156,
+))  # fmt: skip
+TRAILER_TAGS: Final = frozenset((10, 89, 93))
+
+# What a Reject puts where: the sender of the offender becomes the receiver of the answer.
+REVERSED_ROUTE: Final = ((115, 128), (116, 129), (144, 145), (128, 115), (129, 116), (145, 144))
+
+SECRET_TAGS: Final = frozenset((554, 925, 96, 1402, 1404))
+
+# Length field -> the data field whose bytes it counts.
+BODY_LENGTH_SIZED: Final = {
+    90: 91, 93: 89, 95: 96, 212: 213, 348: 349, 350: 351, 352: 353, 354: 355, 356: 357, 358: 359,
+    360: 361, 362: 363, 364: 365, 445: 446, 618: 619, 621: 622, 1401: 1402, 1403: 1404,
+}  # fmt: skip

@@ -1,0 +1,38 @@
+"""The port of an adapter that may be closed: facts go through while it is open, nowhere afterwards.
+
+Must never touch a port that was given up, nor swallow a fact that no port knows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.api import AdapterPort
+
+__all__ = ["PortGuard"]
+
+_FACTS = frozenset(name for name in vars(AdapterPort) if not name.startswith("_"))
+
+
+class PortGuard:
+    """Between the parts of an adapter, which speak whenever something arrives, and its port, which
+    may be used from `connect` to `close` only. The parts are given `tell`."""
+
+    def __init__(self) -> None:
+        self._port: AdapterPort | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._port is not None
+
+    def open(self, port: AdapterPort) -> None:
+        self._port = port
+
+    def close(self) -> None:
+        self._port = None
+
+    def tell(self, fact: str, *values: Any, **named: Any) -> None:
+        """`fact`: the name of a method of AdapterPort. Silent while closed."""
+        assert fact in _FACTS, f"no port knows the fact {fact!r}"
+        if self._port is not None:
+            getattr(self._port, fact)(*values, **named)
