@@ -1,12 +1,14 @@
-"""The whole program against the simulated Binance USD-M: configuration, secrets in files, daemon,
-REST API."""
+"""The whole program against the simulated Binance, USD-M and Spot: configuration, secrets in files,
+daemon, REST API."""
 
 import asyncio
 import sys
 import threading
 from pathlib import Path
 
+import pytest
 from binance_simulator.server import BinanceSimulator
+from binance_simulator.spot_server import SpotSimulator
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "gateway" / "observer"))
@@ -17,8 +19,8 @@ from real_programs import RealGateway, until  # noqa: E402 - found by the line a
 class Threaded:
     """The venue in a thread of its own: the programs are asked with blocking calls."""
 
-    def __init__(self):
-        self.simulator = BinanceSimulator()
+    def __init__(self, kind):
+        self.simulator = kind()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -38,8 +40,11 @@ class Threaded:
         self._loop.close()
 
 
-def test_the_daemon_trades_and_keeps_its_secrets(tmp_path):
-    venue, gateway = Threaded(), RealGateway(tmp_path)
+@pytest.mark.parametrize(
+    ("adapter", "kind"), [("binance", BinanceSimulator), ("binance_spot", SpotSimulator)]
+)
+def test_the_daemon_trades_and_keeps_its_secrets(tmp_path, adapter, kind):
+    venue, gateway = Threaded(kind), RealGateway(tmp_path)
     market = venue.simulator.venue
     venue.call(market.level, "BTCUSDT", "buy", "49999.90", "5")
     venue.call(market.level, "BTCUSDT", "sell", "50000.10", "5")
@@ -49,12 +54,13 @@ def test_the_daemon_trades_and_keeps_its_secrets(tmp_path):
             (tmp_path / f"venue.{name}").chmod(0o600)
         settings = (
             f'{{ account = "main", symbols = ["BTCUSDT"], url = "{venue.simulator.url}", '
-            f'stream_url = "{venue.simulator.stream_url}" }}'
+            f'stream_url = "{venue.simulator.stream_url}", '
+            f'api_socket_url = "{venue.simulator.api_socket_url}" }}'
         )
         secrets = '{ key = "venue.key", secret = "venue.secret" }'
-        gateway.configure("binance", "binance", settings, secrets, drive="pinned")
+        gateway.configure(adapter, adapter, settings, secrets, drive="pinned")
         gateway.start_daemon()
-        row = gateway.submit("buy", "0.010", instrument="BTCUSDT.binance")
+        row = gateway.submit("buy", "0.010", instrument=f"BTCUSDT.{adapter}")
 
         def order():
             return gateway.call("GET", f"/v1/orders/{row['order_id']}")[1]["order"]
@@ -62,7 +68,7 @@ def test_the_daemon_trades_and_keeps_its_secrets(tmp_path):
         until(lambda: order()["state"] == "FILLED", what="the fill")
         positions = gateway.call("GET", "/v1/positions")[1]["positions"]
         assert [(each["instrument"], each["quantity"]) for each in positions] == [
-            ("BTCUSDT.binance", "0.01")
+            (f"BTCUSDT.{adapter}", "0.01")
         ]
         status = gateway.call("GET", "/v1/status")[1]
         shown = gateway.daemon.text() + str(status)
