@@ -1,4 +1,5 @@
-"""A simulated Binance USD-M, the adapter and a gateway around it; the judge of what came of it."""
+"""A simulated Binance, the adapter and a gateway around it; the judge of what came of it. USD-M
+here, Spot in binance_spot_world.py."""
 
 import asyncio
 import os
@@ -21,11 +22,12 @@ TIMES = {"timeout_ms": 500, "receive_window_ms": 500, "follow_s": 1.0}
 _OPEN = ("NEW", "PARTIALLY_FILLED", "UNTRIGGERED")
 
 
-class BinanceWorld(GatewayWorld):
-    """`simulator` is the venue, `proxy` the line of the REST calls to it."""
+class JudgedWorld(GatewayWorld):
+    """`simulator` is the venue, `proxy` the line of the REST calls to it. A product says how its
+    own book is compared."""
 
-    def __init__(self, directory, adapter, simulator, proxy, account):
-        super().__init__(directory, adapter, "binance", account=account, symbols=SYMBOLS)
+    def __init__(self, directory, adapter, *, simulator, proxy, account):
+        super().__init__(directory, adapter, adapter.venue, account=account, symbols=SYMBOLS)
         self.simulator, self.proxy = simulator, proxy
 
     @property
@@ -35,12 +37,6 @@ class BinanceWorld(GatewayWorld):
     @property
     def market(self):
         return self.simulator.venue
-
-    def orders_at_venue(self, client_order_id):
-        """Every order the venue ever took under that name."""
-        names = (client_order_id,)
-        rows = self.market.orders
-        return [o for o in rows if o.client_order_id in names or o.client_algo_id in names]
 
     async def judge(self, order_ids):
         """The venue's own book against the engine's: no order twice, none forgotten, none alive
@@ -59,6 +55,31 @@ class BinanceWorld(GatewayWorld):
                 if time.monotonic() > deadline:
                     raise
             await asyncio.sleep(0.02)
+
+    def orders_at_venue(self, client_order_id):
+        """Every order the venue ever took under that name."""
+        raise NotImplementedError
+
+    def compare(self, order_ids):
+        raise NotImplementedError
+
+
+class BinanceWorld(JudgedWorld):
+    """USD-M."""
+
+    order_event = "ORDER_TRADE_UPDATE"
+    events = ("ORDER_TRADE_UPDATE", "TRADE_LITE", "ACCOUNT_UPDATE")
+    filled_before = ("cancel", "replace")  # a partly filled order is canceled, and replaced
+
+    def end_stream(self):
+        """The venue goes silent by its own rules."""
+        self.simulator.listen_keys.expire_all()
+
+    def orders_at_venue(self, client_order_id):
+        """Every order the venue ever took under that name."""
+        names = (client_order_id,)
+        rows = self.market.orders
+        return [o for o in rows if o.client_order_id in names or o.client_algo_id in names]
 
     def compare(self, order_ids):
         for order_id in order_ids:
@@ -97,19 +118,30 @@ class BinanceWorld(GatewayWorld):
 async def binance_world(account="main", *, simulator=None, secrets=None, **settings):
     """Open and reconciled, with a market around 50000."""
     venue = simulator or BinanceSimulator()
+    own = secrets or {"key": f"{account}-key", "secret": f"{account}-secret"}
+    given = {"account": account, **settings}
+    async with judged_world(
+        venue, BinanceWorld, lambda terms: gateway_create_adapter("binance", terms, own), given
+    ) as world:
+        yield world
+
+
+@asynccontextmanager
+async def judged_world(venue, kind, create_adapter, settings):
+    """A world of this kind, open and reconciled, with a market around 50000."""
     await venue.start()
     for side, price in (("buy", "49999.90"), ("sell", "50000.10")):
         venue.venue.level("BTCUSDT", side, price, "5")
     venue.venue.trade("BTCUSDT", "50000", "0.01", "buy")
     proxy = CuttingProxy("127.0.0.1", venue.port)
     await proxy.start()
-    given = {"account": account, "stream_url": venue.stream_url, "symbols": list(SYMBOLS)}
+    given = {"stream_url": venue.stream_url, "symbols": list(SYMBOLS)}
     given["api_socket_url"] = venue.api_socket_url
     given |= {"url": f"http://127.0.0.1:{proxy.port}", **TIMES, **settings}
-    own = {"key": f"{account}-key", "secret": f"{account}-secret"}
-    adapter = gateway_create_adapter("binance", given, secrets or own)
+    adapter = create_adapter(given)
     folder = Path(tempfile.mkdtemp(prefix=f"gateway-test-{os.getpid()}-", dir="/dev/shm"))
-    world = BinanceWorld(folder, adapter, venue, proxy, account)
+    account = given["account"]
+    world = kind(folder, adapter, simulator=venue, proxy=proxy, account=account)
     try:
         await world.open()
         yield world

@@ -22,6 +22,7 @@ async def run(url, api_socket_url, key, secret):
     client.API_URL = f"{url}/api"
     client.MARGIN_API_URL = f"{url}/sapi"
     client.ws_api = WebsocketAPI(url=api_socket_url)
+    client.ws_api.TIMEOUT = 2  # its reader looks up after so long to see whether it is to end
     manager = BinanceSocketManager(client)
     async with manager.user_socket() as stream:
         follower = asyncio.create_task(follow(stream, told["events"]))

@@ -1,5 +1,5 @@
-"""The book of the toolkit follows the streams of the simulated Binance USD-M by the venue's rule of
-continuity, and ends equal to the venue's own."""
+"""The book of the toolkit follows the streams of the simulated Binance, USD-M and Spot, each by its
+own rule of continuity, and ends equal to the venue's own."""
 
 import asyncio
 
@@ -7,6 +7,7 @@ import aiohttp
 import msgspec
 import pytest
 from binance_simulator.server import BinanceSimulator
+from binance_simulator.spot_server import SpotSimulator
 from gateway_world import until
 
 from gateway.transport import BookBuilder, BookUpdate
@@ -21,18 +22,19 @@ def update_of(row):
         asks=[tuple(each) for each in row["a"]],
         first=row["U"],
         last=row["u"],
-        previous=row["pu"],
+        previous=row.get("pu", 0),  # Spot tells ranges alone
     )
 
 
 class Follower:
     """One reader: buffers, asks for the snapshot, applies, and asks again after a hole."""
 
-    def __init__(self, venue):
-        self.venue, self.book, self.snapshots = venue, BookBuilder("previous_update"), 0
+    def __init__(self, venue, rule, stream_path, depth_path):
+        self.venue, self.book, self.snapshots = venue, BookBuilder(rule), 0
+        self.stream_path, self.depth_path = stream_path, depth_path
 
     async def run(self):
-        address = f"{self.venue.stream_url}/public/stream?streams={SYMBOL.lower()}@depth@100ms"
+        address = f"{self.venue.stream_url}{self.stream_path}?streams={SYMBOL.lower()}@depth@100ms"
         async with aiohttp.ClientSession() as session, session.ws_connect(address) as socket:
             async for message in socket:
                 frame = msgspec.json.decode(message.data)
@@ -42,7 +44,7 @@ class Follower:
 
     async def ask(self, session):
         self.snapshots += 1
-        path = f"{self.venue.url}/fapi/v1/depth?symbol={SYMBOL}&limit=1000"
+        path = f"{self.venue.url}{self.depth_path}?symbol={SYMBOL}&limit=1000"
         async with session.get(path) as answer:
             row = msgspec.json.decode(await answer.read())
         number = row["lastUpdateId"]
@@ -59,10 +61,22 @@ class Follower:
         return self.shown() == (bids, asks)
 
 
-async def test_the_book_is_that_of_the_venue_also_after_lost_updates():
-    venue = BinanceSimulator()
+@pytest.mark.parametrize(
+    ("kind", "rule", "stream_path", "depth_path"),
+    [
+        (BinanceSimulator, "previous_update", "/public/stream", "/fapi/v1/depth"),
+        pytest.param(
+            *(SpotSimulator, "update_ranges", "/stream", "/api/v3/depth"), marks=pytest.mark.slow
+        ),
+    ],
+    ids=["usdm", "spot"],
+)
+async def test_the_book_is_that_of_the_venue_also_after_lost_updates(
+    kind, rule, stream_path, depth_path
+):
+    venue = kind()
     await venue.start()
-    follower = Follower(venue)
+    follower = Follower(venue, rule, stream_path, depth_path)
     task = asyncio.create_task(follower.run())
     try:
         await until(lambda: venue.hub.connections)

@@ -181,7 +181,7 @@ async def test_ccxt_meets_the_errors_it_knows(venue):
         with pytest.raises(OrderImmediatelyFillable):
             await limit(client, 50001, postOnly=True)
         with pytest.raises(InsufficientFunds):
-            await client.create_order(SYMBOL, "limit", "buy", 100, 49000)
+            await client.create_order(SYMBOL, "limit", "buy", 1000, 49000)
         venue.faults.add("POST /api/v3/order", "execute_then_error")
         with pytest.raises(RequestTimeout, match="-1007"):
             await limit(client, newClientOrderId="cx-u")

@@ -159,9 +159,12 @@ class SpotQuestions:
         return {row.symbol for row in await self._all_open("kill")}
 
     def remember(self, row: OrderRow, name: Name) -> KnownOrder:
-        """A row under the client id by which the gateway knows it."""
+        """A row under the client id by which the gateway knows it. One of an order that has been
+        replaced says nothing about what took its place."""
         state = translate.state_of(row.status, row.type, is_working=row.is_working)
         known = self._memory.by_venue_id(row.symbol, row.order_id)
+        if known is not None and name.generation < known.generation:
+            return known
         return self._memory.remember(
             KnownOrder(
                 client_order_id=known.client_order_id if known is not None else name.own,
