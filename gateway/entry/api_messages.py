@@ -34,6 +34,7 @@ __all__ = [
     "PositionsAnswer",
     "ReconciledAnswer",
     "ReplaceOrderMessage",
+    "AdoptBreak",
     "ResolveBreak",
     "SetLimits",
     "StatusAnswer",
@@ -195,6 +196,15 @@ class ResolveBreak(Message, kw_only=True):
 
     actor: Actor
     reason: Reason
+
+
+class AdoptBreak(Message, kw_only=True):
+    """A named person takes over the position of a difference, at this price, into this book."""
+
+    actor: Actor
+    reason: Reason
+    price: Decimal
+    strategy: EntityName = "EXTERNAL"
 
 
 class WsLogin(Message, tag_field="op", tag="login", kw_only=True):

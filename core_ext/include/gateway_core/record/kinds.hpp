@@ -56,6 +56,7 @@ enum class RecordKind : std::uint16_t {
   kVenueState = 60,
   kBalanceChanged = 61,
   kFunding = 62,
+  kPositionAdopted = 63,
 };
 
 using Symbol = Text<32>;
@@ -559,6 +560,29 @@ struct Funding {
   std::uint64_t reserved[5];
 };
 
+/// A named person takes over a position, or a part of one, that no fill will ever be told for: it
+/// is older than what the venue remembers. Booked as one execution without a fee that moves no fill
+/// time. After-image is asserted by replay.
+struct PositionAdopted {
+  AccountId account;
+  InstrumentId instrument;
+  StrategyId strategy;  // 0 = EXTERNAL
+  Side side;            // of the quantity that is added
+  std::uint8_t leg;
+  std::uint8_t price_scale;
+  std::uint8_t reserved_byte;
+  std::int64_t price;  // what it is taken over at, own scale
+  std::int64_t quantity;
+  Money value;         // as of a fill
+  Text<40> reference;  // once per (account, instrument, reference)
+  Text<40> actor;
+  std::int64_t position_quantity;
+  std::uint64_t reserved_word;
+  Money position_cost;
+  Money position_realised;
+  std::uint64_t reserved[2];
+};
+
 #define GATEWAY_PAYLOAD(type, bytes)                                             \
   static_assert(sizeof(type) == (bytes) && std::is_trivially_copyable_v<type> && \
                 std::has_unique_object_representations_v<type>)
@@ -591,6 +615,7 @@ GATEWAY_PAYLOAD(Anomaly, 64);
 GATEWAY_PAYLOAD(VenueState, 64);
 GATEWAY_PAYLOAD(BalanceChanged, 128);
 GATEWAY_PAYLOAD(Funding, 128);
+GATEWAY_PAYLOAD(PositionAdopted, 192);
 #undef GATEWAY_PAYLOAD
 
 }  // namespace gateway
