@@ -14,7 +14,9 @@ __all__ = ["command"]
 @click.option("--all", "is_all", is_flag=True, help="The last resolved ones too.")
 @click.option("--resolve", "number", help="Id of the break a named person answers for.")
 @click.option("--adopt", "adopted", help="Id of the position break whose difference is booked.")
-@click.option("--price", help="What the adopted position is taken over at, its average entry price.")
+@click.option(
+    "--price", help="What the adopted position is taken over at, its average entry price."
+)
 @click.option("--strategy", help="Book it goes to; EXTERNAL without it.")
 @click.option("--actor", help="Who answers for it; it is kept with the break.")
 @click.option("--reason", help="Why it is right as it is; it is kept with the break.")
@@ -31,7 +33,7 @@ def command(
     gateway: RunningGateway,
     as_json: bool,
 ) -> None:
-    """List differences between the journal and the venues, resolve one of them, or adopt its position.
+    """List differences between the journal and the venues, resolve one, or adopt its position.
 
     \b
     Example:

@@ -17,10 +17,10 @@ from gateway.core.names import Names
 from gateway.core.refusals import refusing
 from gateway.core.venue_words import VenueWords
 from gateway.core.vocabulary import (
-    LEGS,
     AMENDS,
     DURABILITIES,
     INSTRUMENT_KINDS,
+    LEGS,
     LEVELS,
     MARGIN_MODES,
     OFFERS_ICEBERG,

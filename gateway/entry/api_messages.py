@@ -15,6 +15,7 @@ from gateway.api.messages import LegName, OrderTypeName, SideName, TimeInForceNa
 __all__ = [
     "WS_MESSAGES",
     "WS_OPERATIONS",
+    "AdoptBreak",
     "BalancesAnswer",
     "BreakAnswer",
     "BreaksAnswer",
@@ -34,7 +35,6 @@ __all__ = [
     "PositionsAnswer",
     "ReconciledAnswer",
     "ReplaceOrderMessage",
-    "AdoptBreak",
     "ResolveBreak",
     "SetLimits",
     "StatusAnswer",

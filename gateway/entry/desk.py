@@ -15,12 +15,12 @@ from gateway.core.engine import Engine
 from gateway.core.refusals import describe
 from gateway.core.vocabulary import TERMINAL_STATES, CancelReason
 from gateway.entry.api_messages import (
+    AdoptBreak,
     Enable,
     Kill,
     LinkedOrders,
     NewOrderMessage,
     ReplaceOrderMessage,
-    AdoptBreak,
     ResolveBreak,
     SetLimits,
     StatusAnswer,

@@ -12,6 +12,7 @@ import msgspec
 
 from gateway.api import RefusedError
 from gateway.entry.api_messages import (
+    AdoptBreak,
     BalancesAnswer,
     BreakAnswer,
     BreaksAnswer,
@@ -30,7 +31,6 @@ from gateway.entry.api_messages import (
     PositionsAnswer,
     ReconciledAnswer,
     ReplaceOrderMessage,
-    AdoptBreak,
     ResolveBreak,
     SetLimits,
     StatusAnswer,

@@ -155,7 +155,7 @@ class VenueLink:
         self, number: str, actor: str, reason: str, price: str, strategy: str
     ) -> Row | None:
         """A named person takes over the position of a break at a price, and with it answers for
-        the break; None = no open break has this id. Raises RefusedError where it cannot be booked."""
+        the break; None = no open break has this id. Raises RefusedError if it cannot be."""
         ledger = self.reconciler.ledger
         broken = next((each for each in ledger.open() if each.id == number), None)
         if broken is None:
@@ -174,7 +174,10 @@ class VenueLink:
             reference=f"{number}:{broken.first_seen_ns}",
             actor=actor,
         )
-        return self.resolve_break(number, actor, f"adopted at {price}: {reason}")
+        how = f"{reason}: {found.difference} adopted at {price}"
+        row = ledger.booked(number, actor, how, self._engine.now_ns()).row()
+        self.reconciler.tell_breaks()
+        return row
 
     async def restart_adapter(self) -> list[str]:
         """Hand over to a new process of the adapter and reconcile; the open breaks."""
