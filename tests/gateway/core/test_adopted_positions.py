@@ -63,10 +63,10 @@ def test_spot_is_held_as_balances(world):
 
 def test_legs_and_books_of_their_own_and_replay_and_snapshot_make_the_same(world):
     adopt(world, "2", "90", account=world.hedge, leg=LONG)
-    adopt(world, "-3", "95.5", account=world.hedge, leg=SHORT, strategy=world.strategy)
+    adopt(world, "-3", "95.5", "break:2", account=world.hedge, leg=SHORT, strategy=world.strategy)
     # A bust of an earlier fill works out everything behind it again, this one too.
     world.fill(0, "1", "80", venue_order="V0", trade="t1", instrument=world.perpetual)
-    adopt(world, "4", "100")
+    adopt(world, "4", "100", "break:3")
     world.revise(0, "t1", 1, instrument=world.perpetual)
     assert world.quantity("BTC-PERP", "EXTERNAL") == 4
     replica = Replica(world.journal, world.ring)
