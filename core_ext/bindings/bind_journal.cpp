@@ -142,6 +142,10 @@ void note_changes(ReplicaHandle& handle, const RecordHeader& header, const std::
       handle.changes.push_back({header.sequence, "position", 0});
       handle.changes.push_back({header.sequence, "balance", 0});
       return;
+    case RecordKind::kPositionAdopted:
+      handle.changes.push_back({header.sequence, "position", 0});
+      handle.changes.push_back({header.sequence, "balance", 0});
+      return;
     case RecordKind::kFunding:
     case RecordKind::kBalanceChanged:
       handle.changes.push_back({header.sequence, "balance", 0});

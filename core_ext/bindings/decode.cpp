@@ -53,6 +53,7 @@ constexpr std::pair<RecordKind, const char*> kKindNames[] = {
     {RecordKind::kVenueState, "venue_state"},
     {RecordKind::kBalanceChanged, "balance_changed"},
     {RecordKind::kFunding, "funding"},
+    {RecordKind::kPositionAdopted, "position_adopted"},
 };
 
 const char* kind_name(RecordKind kind) {
@@ -389,6 +390,22 @@ void decode(Fields out, const Funding& from, const std::uint8_t*) {
       .FIELD(venue_time_ns)
       .FIELD(reference);
 }
+void decode(Fields out, const PositionAdopted& from, const std::uint8_t*) {
+  out.FIELD(account)
+      .FIELD(instrument)
+      .FIELD(strategy)
+      .FIELD(side)
+      .FIELD(leg)
+      .FIELD(price)
+      .FIELD(price_scale)
+      .FIELD(quantity)
+      .FIELD(value)
+      .FIELD(reference)
+      .put("adopted_by", from.actor)
+      .FIELD(position_quantity)
+      .FIELD(position_cost)
+      .FIELD(position_realised);
+}
 
 #undef FIELD
 
@@ -456,6 +473,8 @@ void decode_payload(nb::dict& row, RecordKind kind, const std::uint8_t* record,
       return decode_as<BalanceChanged>(row, record, length);
     case RecordKind::kFunding:
       return decode_as<Funding>(row, record, length);
+    case RecordKind::kPositionAdopted:
+      return decode_as<PositionAdopted>(row, record, length);
     default:
       return decode_as<OrderFact>(row, record, length);
   }

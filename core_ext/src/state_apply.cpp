@@ -117,6 +117,8 @@ bool State::apply(const RecordHeader& header, const std::uint8_t* record) noexce
       return apply_adopted(header, payload<OrderAdopted>(record));
     case RecordKind::kBoot:
       return apply_boot(payload<Boot>(record));
+    case RecordKind::kPositionAdopted:
+      return apply_position_adopted(header, payload<PositionAdopted>(record));
     case RecordKind::kClockTick:
       return apply_tick(payload<ClockTick>(record));
     case RecordKind::kFunding:

@@ -419,6 +419,19 @@ class Engine:
     def tell_measures(self, level: int, id: int, fields: dict[str, str], actor: str) -> int:
         """What guards are held against, decimal text: margin_headroom, result; of an instrument
         also delta, gamma, vega of one unit, all three together."""
+    def adopt_position(
+        self,
+        account: int,
+        instrument: int,
+        strategy: int,
+        leg: int,
+        quantity: str,
+        price: str,
+        reference: str,
+        actor: str,
+    ) -> int:
+        """Book a signed quantity of a derivative that no fill will ever be told for. Once per
+        (account, instrument, reference): ID_CONFLICT. Returns the record's sequence."""
     def refusal_details(self, port: int, request: int) -> dict[str, Any] | None:
         """More about a refusal of the gate that this port was told lately: name of the level's
         entity, unknown (share of UNKNOWN orders), nearest_quantity (mantissa, 0 = none),

@@ -220,8 +220,16 @@ def test_every_kind_of_record_has_its_row_in_the_journal_format() -> None:
 
 def test_every_field_of_a_record_is_printed_by_journal_cat() -> None:
     """Reserved space apart. Blocks that follow an order are printed with it."""
-    source = (ROOT / "core_ext/include/gateway_core/record/kinds.hpp").read_text(encoding="utf-8")
+    native = ROOT / "core_ext/include/gateway_core"
+    source = "".join(
+        (native / "record" / name).read_text(encoding="utf-8")
+        for name in ("kinds.hpp", "risk_records.hpp")
+    )
     printer = (ROOT / "core_ext/bindings/decode.cpp").read_text(encoding="utf-8")
+    guards = (native / "risk/guard_fields.def").read_text(encoding="utf-8")
+    guards = re.sub(r"^AMOUNT\((\w+)\)", r"FIELD(\1_e4)", guards, flags=re.MULTILINE)
+    guards = re.sub(r"^COUNT\((\w+),.*", r"FIELD(\1)", guards, flags=re.MULTILINE)
+    printer = printer.replace('#include "gateway_core/risk/guard_fields.def"', guards)
     blocks = {"LimitFields": "LimitsSet", "GuardFields": "GuardsSet", "OrderConditions": "OrderNew"}
     structs = re.findall(r"^struct (\w+) \{\n(.*?)^\};", source, re.MULTILINE | re.DOTALL)
     assert len(structs) > 20

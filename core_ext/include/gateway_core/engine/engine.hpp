@@ -105,6 +105,9 @@ class Engine {
     }
     return sequence;
   }
+  /// Books a position by a person's word. `out` is its record; the after-image fields and a value
+  /// of 0 are worked out here.
+  Refusal adopt_position(const PositionAdopted& told, PrincipalId actor, Sequence& out) noexcept;
   /// Limits and guards of one level entity at once. Allocates where a guard is new. 0 = no space.
   Sequence set_limits(const LimitsSet& limits, const GuardsSet& guards, PrincipalId actor) noexcept;
 
@@ -403,6 +406,7 @@ class Engine {
   void open_breaker(LevelWatch& watched, const BreakerWindow::Finding& found) noexcept;
   void close_breaker(const LevelWatch& watched, const LevelEntity& level) noexcept;
 
+  // Refusals (engine_refusals.cpp).
   [[nodiscard]] std::int64_t nearest_quantity(const RefusalMemory::Entry& refused) noexcept;
   [[nodiscard]] std::int64_t unknown_share(const RefusalMemory::Entry& refused) noexcept;
 
