@@ -51,6 +51,8 @@ CONTRACT: tuple[Figure, ...] = (
     Figure("resident memory, end", "core", "resident_mib.end", "no growth"),
     Figure("first order to steady", "threads", "first_order_ns.warmed_up.first_to_steady", "<= 2"),
     Figure("shared memory, messages", "shm", "messages_per_second", "beside its echo"),
+    Figure("FIX report, simplefix to ours", "fix", "codec_vs_simplefix.encode", ">= 15"),
+    Figure("FIX order, simplefix to ours", "fix", "codec_vs_simplefix.decode", ">= 15"),
     Figure("shared memory, echo", "shm", "echo.round_trip_us.p50", "beside it"),
     Figure("sign one order, HMAC (Binance)", "venues", "sign_vs_ccxt.binance", ">= 10", True),
     Figure("sign one order, HMAC (OKX)", "venues", "sign_vs_ccxt.okx", ">= 10", True),
