@@ -31,7 +31,6 @@ from gateway.transport.fix_session.validation import Fault, validate
 __all__ = ["FixSession"]
 
 _LOG = logging.getLogger(__name__)
-_NO_TEXT = ""
 
 
 class FixSession:
@@ -371,7 +370,7 @@ class FixSession:
         if fault is not None:
             self._reject(message, fault, number)
             if fault.reason in {9, 10}:
-                self._fail(_NO_TEXT)
+                self._fail("")
             return
         if _is_out_of_order(message):
             self._process(message, number)
@@ -402,7 +401,7 @@ class FixSession:
         if fault is not None:
             self._reject(message, fault, number)
             if fault.reason == 10:
-                self._fail(_NO_TEXT)
+                self._fail("")
 
     def _process(self, message: FixMessage, number: int) -> None:
         """Due, or of a kind that is answered whatever its number."""
@@ -475,7 +474,7 @@ class FixSession:
         if number == self.store.next_expected:
             self._advance(number + 1)
         if self.state is not SessionState.LOGGING_OUT:
-            self._send_logout(_NO_TEXT)
+            self._send_logout("")
         if self.settings.is_reset_on_logout:
             # The answer is queued: it keeps its number, the next Logon begins anew.
             self._reset_store()

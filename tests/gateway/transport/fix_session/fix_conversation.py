@@ -1,12 +1,13 @@
 """Reads the conversations of tests/fix_scripts, writes the peer's bytes, and compares ours.
 
-`== title` starts a session anew. `> ` the peer sends, `< ` we answer; every answer must stand there,
-in order, body fields in order. Fields are `35=D|34=2|...`: 8, 49, 56, 52 are put in where a line
-does not say them (`52=@-121`: so many seconds from now; `-56`: not there at all). `raw ` sends bytes
-as they stand, `|` for SOH. Other lines: `role initiator`, `setting NAME=VALUE`, `wait SECONDS`,
-`closed`, `connect`, `drop`, `outgoing N`, `expected N`, `send FIELDS`, `logout TEXT`, `reset`.
-`[4.2+]` or `[4.0 4.1]` before a line: for these versions only; before `==`: the whole conversation.
-Braces are written per version: `{logon 30}`, `{order ID}`, `{end}`, `{reject REF TAG TYPE REASON}`.
+`== title` starts a session anew. `> ` the peer sends, `< ` we answer; every answer must stand
+there, in order, body fields in order. Fields are `35=D|34=2|...`: 8, 49, 56, 52 are put in where a
+line does not say them (`52=@-121`: so many seconds from now; `-56`: not there at all). `raw ` sends
+bytes as they stand, `|` for SOH. Other lines: `role initiator`, `setting NAME=VALUE`,
+`wait SECONDS`, `closed`, `connect`, `drop`, `outgoing N`, `expected N`, `send FIELDS`,
+`logout TEXT`, `reset`. `[4.2+]` or `[4.0 4.1]` before a line: for these versions only; before `==`:
+the whole conversation. Braces are written per version: `{logon 30}`, `{order ID}`, `{end}`,
+`{reject REF TAG TYPE REASON}`.
 """
 
 import re
@@ -189,7 +190,7 @@ def compare(data: bytes, text: str, version: str, now_ns: int) -> None:
     in_header = {tag for tag, _ in expected if int(tag) in HEADER}
     assert in_header <= set(tags), f"{in_header - set(tags)} missing in {ours}"
     check_times(dict(ours), version, now_ns)
-    body = [each for each in ours[3 + len(header) : -1]]
+    body = ours[3 + len(header) : -1]
     assert body == [each for each in expected if int(each[0]) not in HEADER]
 
 

@@ -3,6 +3,7 @@ those without a clock over real sockets too."""
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -56,7 +57,7 @@ def setting_value(name: str, value: str) -> Any:
         start, end = value.split("-")
         return Schedule(start=start, end=end)
     if name == "rules":
-        return Rules(**{word: True for word in value.split()})
+        return Rules(**dict.fromkeys(value.split(), True))
     if value in {"yes", "no"}:
         return value == "yes"
     return float(value) if "." in value else int(value)
@@ -235,15 +236,13 @@ class SocketPlayer:
     async def closed(self) -> None:
         """No more than what was expected, then the end."""
         assert self.framer.next() is None
-        try:
+        with suppress(ConnectionResetError):
             assert await self.reader.read(65536) == b""
-        except ConnectionResetError:
-            pass
         assert self.writer is not None
         self.writer.close()
         self.writer = None
         async with asyncio.timeout(20):
-            while self.session.state is not SessionState.DISCONNECTED:
+            while self.session.state is not SessionState.DISCONNECTED:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
 
 
