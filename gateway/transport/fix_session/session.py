@@ -476,8 +476,7 @@ class FixSession:
         if self.state is not SessionState.LOGGING_OUT:
             self._send_logout("")
         if self.settings.is_reset_on_logout:
-            # The answer is queued: it keeps its number, the next Logon begins anew.
-            self._reset_store()
+            self._reset_store()  # The answer is queued and keeps its number.
         self._close("logged out")
 
     # -- the numbers ------------------------------------------------------------------------------

@@ -36,7 +36,8 @@ SMALL = """<?xml version="1.0"?>
    <field name="PartyID" required="Y"/><group name="NoSubs" required="N">
      <field name="SubID" required="Y"/></group></group></component></components>
  <fields><field number="8" name="BeginString" type="STRING"/>
-  <field number="9" name="BodyLength" type="LENGTH"/><field number="35" name="MsgType" type="STRING"/>
+  <field number="9" name="BodyLength" type="LENGTH"/>
+  <field number="35" name="MsgType" type="STRING"/>
   <field number="10" name="CheckSum" type="STRING"/>
   <field number="54" name="Side" type="CHAR"><value enum="1" description="BUY"/></field>
   <field number="453" name="NoParties" type="NUMINGROUP"/>

@@ -4,10 +4,10 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from fix_conversation import PEER, US, peer_bytes
@@ -39,6 +39,10 @@ def new_session(application: Any = None, *, target: str = PEER, **settings: Any)
     return FixSession(given, MemoryStore(time.time_ns()), application or EchoApplication())
 
 
+def logon_as(name: str) -> str:
+    return LOGON.replace("34=1|", f"34=1|49={name}|")
+
+
 def wire(text: str) -> bytes:
     return peer_bytes(text, "4.4", time.time_ns())
 
@@ -51,13 +55,21 @@ async def listening(*sessions: FixSession, **settings: Any) -> AsyncIterator[Fix
         yield acceptor
     finally:
         await acceptor.stop(timeout_s=0.05)
+        while Client.writers:
+            writer = Client.writers.pop()
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
 
 class Client:
-    """A peer that writes what it likes."""
+    """A peer that writes what it likes. `listening` closes it."""
+
+    writers: ClassVar[list[asyncio.StreamWriter]] = []
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
+        self.writers.append(writer)
         self.seen = b""
 
     @classmethod
@@ -77,11 +89,9 @@ class Client:
     async def closed(self) -> bytes:
         """Everything until the end."""
         async with asyncio.timeout(20):
-            try:
+            with suppress(ConnectionResetError):
                 while data := await self.reader.read(65536):
                     self.seen += data
-            except ConnectionResetError:
-                pass
         self.writer.close()
         return self.seen
 
@@ -106,20 +116,20 @@ async def test_a_second_line_is_refused_and_the_first_lives_on() -> None:
 async def test_many_sessions_share_a_port_and_come_and_go_at_run_time() -> None:
     sessions = [new_session(target=f"TW{each}") for each in range(5)]
     async with listening(*sessions) as acceptor:
-        clients = [await Client.dial(acceptor, f"{LOGON}|49=TW{each}") for each in range(5)]
+        clients = [await Client.dial(acceptor, logon_as(f"TW{each}")) for each in range(5)]
         for each, client in enumerate(clients):
             await client.heard(b"56=TW%d\x01" % each)
         late = new_session(target="LATE")
         acceptor.add(late)
         with pytest.raises(ValueError, match="twice"):
             acceptor.add(late)
-        client = await Client.dial(acceptor, f"{LOGON}|49=LATE")
+        client = await Client.dial(acceptor, logon_as("LATE"))
         await client.heard(b"35=A\x01")
         acceptor.remove(late.identity)
         await client.heard(b"58=disabled\x01")
         client.writer.write(wire("35=5|34=2|49=LATE"))
         await client.closed()
-        again = await Client.dial(acceptor, f"{LOGON}|49=LATE")
+        again = await Client.dial(acceptor, logon_as("LATE"))
         assert await again.closed() == b""
 
 
@@ -187,7 +197,7 @@ async def test_addresses_connections_and_failures_are_limited() -> None:
         assert await (await Client.dial(acceptor, LOGON)).closed() == b""
     async with listening(new_session(), failed_logons_per_minute=2) as acceptor:
         for _ in range(2):
-            await (await Client.dial(acceptor, f"{LOGON}|49=WHO")).closed()
+            await (await Client.dial(acceptor, logon_as("WHO"))).closed()
         assert await (await Client.dial(acceptor, LOGON)).closed() == b""
 
 
@@ -207,7 +217,7 @@ async def test_a_wrong_password_gets_a_neutral_text_and_stands_in_no_log(caplog)
             client = await Client.dial(acceptor, f"{LOGON}|553=desk|554=hunter2")
             seen = await client.closed()
             assert b"58=Logon refused\x01" in seen and b"hunter2" not in seen
-            other = await Client.dial(acceptor, f"{LOGON}|49=WHO|553=desk|554=hunter2")
+            other = await Client.dial(acceptor, f"{logon_as('WHO')}|553=desk|554=hunter2")
             assert await other.closed() == b""
     assert "hunter2" not in caplog.text and "554=***" in caplog.text
 

@@ -208,7 +208,7 @@ async def until(fact: object) -> None:
     """Wait for something that has no event."""
     assert callable(fact)
     async with asyncio.timeout(PATIENCE_S):
-        while not fact():
+        while not fact():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 
