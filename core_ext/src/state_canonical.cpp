@@ -78,7 +78,7 @@ class In {
     left_ -= sizeof(T);
     return true;
   }
-  [[nodiscard]] bool is_done() const { return left_ == 0; }
+  [[nodiscard]] std::span<const std::uint8_t> rest() const { return {at_, left_}; }
 
  private:
   const std::uint8_t* at_;
@@ -502,8 +502,7 @@ bool get_balances(In& in, const Registry& registry, BalanceTable& balances) {
   return true;
 }
 
-/// Guards and what was told, of the levels that have any. Last in the payload, so that one from
-/// before guards ends in front of it.
+/// Guards and what was told, of the levels that have any. A payload from before guards has none.
 struct GuardImage {
   std::uint32_t level;
   std::uint32_t id;
@@ -535,7 +534,7 @@ void put_guards(Out& out, const Registry& registry) {
 }
 
 bool get_guards(In& in, State& state) {
-  if (in.is_done()) return true;  // a payload from before guards
+  if (in.rest().empty()) return true;  // a payload from before guards
   std::uint32_t count = 0;
   if (!in.get(count)) return false;
   for (std::uint32_t i = 0; i < count; ++i) {
@@ -577,6 +576,7 @@ void State::serialize(std::vector<std::uint8_t>& bytes) const {
   put_table(out, references);
   put_balances(out, balances);
   put_guards(out, registry);
+  fix.serialize(bytes);
 }
 
 std::optional<Capacity> State::capacity_of(const std::uint8_t* bytes, std::size_t size) {
@@ -594,7 +594,7 @@ bool State::restore(const std::uint8_t* bytes, std::size_t size) {
          in.get(funding_known_ns) && in.get(counts) && get_registry(in, registry) &&
          get_orders(in, *this) && get_names(in, names) && get_positions(in, *this) &&
          get_fills(in, *this) && get_table(in, references) &&
-         get_balances(in, registry, balances) && get_guards(in, *this) && in.is_done();
+         get_balances(in, registry, balances) && get_guards(in, *this) && fix.restore(in.rest());
 }
 
 }  // namespace gateway

@@ -14,6 +14,7 @@
 #include "gateway_core/record/kinds.hpp"
 #include "gateway_core/state/balances.hpp"
 #include "gateway_core/state/fill_memory.hpp"
+#include "gateway_core/state/fix_sessions.hpp"
 #include "gateway_core/state/registry.hpp"
 #include "gateway_core/state/route.hpp"
 
@@ -48,6 +49,7 @@ class State {
   FillMemory fills;
   KeyTable references;  // funding and balance references already booked
   BalanceTable balances;
+  FixSessions fix;
   std::uint32_t epoch = 0;
   std::uint64_t orders_made = 0;                 // order ids of this epoch
   std::int64_t last_fill_ns[kAccountsMax] = {};  // newest venue time of a fill
