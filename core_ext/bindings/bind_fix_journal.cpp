@@ -128,19 +128,30 @@ FixSessionRow row_now(EngineHandle& handle, FixSessionId session) {
 /// As many messages as one call may bring: what it takes is bounded.
 constexpr std::uint64_t kMessagesMax = 4096;
 
+/// Kept from call to call, so that segments are looked up once.
+struct SentMessages {
+  explicit SentMessages(EngineHandle& handle)
+      : messages(storage, handle.stored_directory, handle.runtime->journal().ring()) {}
+  platform::PosixStorage storage;
+  journal::FixMessages messages;
+};
+
+void check_open(EngineHandle& handle) {
+  if (!handle.runtime->journal().ring().is_open())
+    refuse("SHUTTING_DOWN", "journal", "", "it is closed");
+}
+
 nb::list fix_messages(EngineHandle& handle, FixSessionId session, std::uint64_t first,
                       std::uint64_t last) {
   if (first == 0 || last < first || last - first >= kMessagesMax)
     refuse("RANGE", "last", std::to_string(last), "first to first + 4095");
+  check_open(handle);
   const FixSessionRow row = row_now(handle, session);
-  std::vector<journal::FixMessage> found;
-  {
-    const nb::gil_scoped_release release;
-    platform::PosixStorage storage;
-    journal::FixMessages messages(storage, handle.stored_directory,
-                                  handle.runtime->journal().ring());
-    found = messages.read(session, row.progress.last_position, first, last);
-  }
+  if (handle.sent_messages == nullptr)
+    handle.sent_messages = std::make_shared<SentMessages>(handle);
+  // With the interpreter held: one thread at a time reads.
+  auto& sent = *std::static_pointer_cast<SentMessages>(handle.sent_messages);
+  const auto found = sent.messages.read(session, row.progress.last_position, first, last);
   nb::list out;
   for (const auto& message : found) {
     out.append(nb::make_tuple(message.number, message.sent_ns, message.is_application,
@@ -149,8 +160,14 @@ nb::list fix_messages(EngineHandle& handle, FixSessionId session, std::uint64_t 
   return out;
 }
 
+Sequence synced_sequence(EngineHandle& handle) {
+  check_open(handle);
+  return handle.runtime->journal().commit().synced_sequence();
+}
+
 /// False: not within that time. The commit thread stores without being asked.
 bool wait_synced(EngineHandle& handle, Sequence sequence, std::int64_t timeout_ms) {
+  check_open(handle);
   const nb::gil_scoped_release release;
   auto& commit = handle.runtime->journal().commit();
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
@@ -178,9 +195,7 @@ void bind_fix_journal(nb::class_<EngineHandle>& engine) {
             return fix_row(row_now(handle, session));
           },
           "session"_a)
-      .def_prop_ro(
-          "synced_sequence",
-          [](EngineHandle& handle) { return handle.runtime->journal().commit().synced_sequence(); })
+      .def_prop_ro("synced_sequence", &synced_sequence)
       .def("wait_synced", &wait_synced, "sequence"_a, "timeout_ms"_a)
       .def("fix_messages", &fix_messages, "session"_a, "first"_a, "last"_a);
 }

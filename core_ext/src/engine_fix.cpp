@@ -63,10 +63,14 @@ FixNumbersSet FixDraft::numbers(const FixSessions& sessions, const FixEntry& ent
           .reserved = {}};
 }
 
-FixFault FixDraft::take(const FixSessions& sessions, const FixEntry& entry) noexcept {
+FixFault FixDraft::take(const FixSessions& sessions, const FixEntry& entry,
+                        std::uint64_t position) noexcept {
   if (!sessions.has(entry.session))
     return fault(Refusal::kNotFound, "session", entry.session, "a defined session");
   FixProgress& now = at(sessions, entry.session);
+  // No journal of ours ends there; one that says so is not made worse.
+  if (sessions.at(entry.session).parts_bytes != 0 || position <= now.last_position)
+    return fault(Refusal::kRange, "session", entry.session, "a session whose journal is whole");
   if (!entry.is_message) {
     const FixNumbersSet set = numbers(sessions, entry);
     if (!now.allows(set)) {
@@ -84,7 +88,7 @@ FixFault FixDraft::take(const FixSessions& sessions, const FixEntry& entry) noex
   if (has_fix_secret(entry.bytes, entry.size))
     return fault(Refusal::kNotPermitted, "bytes", entry.number,
                  "no tag 554, 925, 1402, 1404, nor 96 in a Logon");
-  now.take_message(now.last_position + 1);  // stands for a place that is not known yet
+  now.take_message(position);
   return {};
 }
 
@@ -102,10 +106,11 @@ Sequence Engine::journal_fix(const FixEntry* entries, std::size_t count, FixFaul
     return 0;
   }
   fix_draft_.begin(state_.fix);
+  const std::uint64_t begin = writer_.point().position;
   std::uint64_t bytes = 0;
   bool has_message = false;
   for (std::size_t place = 0; place < count && found.code == Refusal::kNone; ++place) {
-    found = fix_draft_.take(state_.fix, entries[place]);
+    found = fix_draft_.take(state_.fix, entries[place], begin + bytes);
     found.place = place;
     bytes += FixDraft::bytes_of(entries[place]);
     has_message = has_message || entries[place].is_message;
@@ -129,7 +134,6 @@ Sequence Engine::journal_fix(const FixEntry* entries, std::size_t count, FixFaul
   }
   (void)now_ns();
   fix_draft_.begin(state_.fix);
-  const std::uint64_t begin = writer_.point().position;
   std::uint64_t at = 0;
   for (std::size_t place = 0; place < count; ++place)
     at += write_fix(entries[place], group + at, begin + at);

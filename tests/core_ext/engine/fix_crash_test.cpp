@@ -11,7 +11,7 @@ using namespace desk;  // NOLINT
 
 namespace {
 
-constexpr std::uint64_t kRing = 1 << 17;
+constexpr std::uint64_t kRing = 1 << 18;
 constexpr FixSessionId kSessions = 2;
 
 /// What may be wrong about the order of steps.
@@ -101,7 +101,7 @@ struct Story {
 
   Story(Plan with, bool at_disk, Tally& figures)
       : plan(with), is_disk_level(at_disk), tally(figures) {
-    world.segment_bytes = kPageBytes + 16'384;
+    world.segment_bytes = journal::kPageBytes + 16'384;
   }
 
   void judge(Life& life) {

@@ -289,10 +289,10 @@ def test_level_disk_waits_for_the_disk_and_says_so_when_it_is_behind(open_engine
     assert store.is_stored()
     assert not engine.wait_synced(engine.sequence + 1, 0)
     with pytest.raises(StoreError, match="behind record"):
-        _Behind(engine).open(NAME, now_ns=5, is_synced=True, sync_timeout_ms=1).flush()
+        behind(engine).open(NAME, now_ns=5, is_synced=True, sync_timeout_ms=1).flush()
 
 
-def _Behind(engine: Engine) -> FixJournal:  # noqa: N802
+def behind(engine: Engine) -> FixJournal:
     journal = FixJournal(engine)
     journal.sequence = engine.sequence + 1_000
     return journal
@@ -323,7 +323,7 @@ def test_a_follower_has_the_same_sessions_and_the_same_hash(
 
 def test_a_pinned_engine_journals_and_reads_as_well(open_engine: Open) -> None:
     engine = open_engine()
-    engine.start_pinned()
+    engine.start_pinned(-1)
     store = FixJournal(engine).open(NAME, now_ns=5)
     for number in range(1, 101):
         store.save(number, message(number))

@@ -50,8 +50,10 @@ class FixDraft {
   void begin(const FixSessions& sessions);
   /// The session's progress; the state's own when it was not touched yet.
   [[nodiscard]] FixProgress& at(const FixSessions& sessions, FixSessionId id) noexcept;
-  /// The first fault of an entry against what stands before it; moves on when there is none.
-  [[nodiscard]] FixFault take(const FixSessions& sessions, const FixEntry& entry) noexcept;
+  /// The first fault of an entry, whose records would lie at `position`, against what stands before
+  /// it; moves on when there is none.
+  [[nodiscard]] FixFault take(const FixSessions& sessions, const FixEntry& entry,
+                              std::uint64_t position) noexcept;
   /// The numbers record of an entry, at this point.
   [[nodiscard]] FixNumbersSet numbers(const FixSessions& sessions, const FixEntry& entry) noexcept;
   /// Bytes that an entry's records take.

@@ -49,7 +49,6 @@ class State {
   FillMemory fills;
   KeyTable references;  // funding and balance references already booked
   BalanceTable balances;
-  FixSessions fix;
   std::uint32_t epoch = 0;
   std::uint64_t orders_made = 0;                 // order ids of this epoch
   std::int64_t last_fill_ns[kAccountsMax] = {};  // newest venue time of a fill
@@ -58,6 +57,7 @@ class State {
   std::int64_t funding_known_ns[kAccountsMax] = {};
   std::int64_t last_time_ns = 0;  // journal time, never decreases
   std::uint64_t counts[64] = {};  // records applied per kind
+  FixSessions fix;                // behind everything that orders touch
 
   /// Takes all memory of the hot tables now. The live process, before its first order.
   void prefault() noexcept {
