@@ -15,11 +15,6 @@ using namespace nb::literals;
 namespace gateway {
 namespace {
 
-[[noreturn]] void refuse(const std::string& code, const std::string& field,
-                         const std::string& value, const std::string& rule) {
-  throw nb::value_error((code + " " + field + " " + value + ": " + rule).c_str());
-}
-
 std::int64_t parse(std::string_view text, int scale, const char* field) {
   const ParsedDecimal parsed = parse_decimal(text, scale);
   const std::string value(text.substr(0, 64));

@@ -81,6 +81,10 @@ bool State::apply_definition(RecordKind kind, const std::uint8_t* record) noexce
                             reinterpret_cast<const RecordHeader*>(record)->time_ns);
     case RecordKind::kTradingStateSet:
       return registry.apply(payload<TradingStateSet>(record));
+    case RecordKind::kFixSessionDefined:
+    case RecordKind::kFixNumbersSet:
+    case RecordKind::kFixMessageSent:
+      return fix.apply(*reinterpret_cast<const RecordHeader*>(record), record);
     default:
       return false;
   }

@@ -453,6 +453,7 @@ void State::serialize(std::vector<std::uint8_t>& bytes) const {
   put_balances(out, balances);
   canonical::put_guards(out, registry);
   canonical::put_ages(out, registry);
+  fix.serialize(bytes);
 }
 
 std::optional<Capacity> State::capacity_of(const std::uint8_t* bytes, std::size_t size) {
@@ -471,7 +472,7 @@ bool State::restore(const std::uint8_t* bytes, std::size_t size) {
          get_orders(in, *this) && get_names(in, names) && get_positions(in, *this) &&
          get_fills(in, *this) && get_table(in, references) &&
          get_balances(in, registry, balances) && get_guards(in, *this) && get_ages(in, registry) &&
-         in.is_done();
+         fix.restore(in.rest());
 }
 
 }  // namespace gateway

@@ -32,6 +32,9 @@ enum class RecordKind : std::uint16_t {
   kGuardsSet = 19,
   kRiskMeasured = 20,
   kOverrideUsed = 21,
+  kFixSessionDefined = 26,  // record/fix.hpp
+  kFixNumbersSet = 27,
+  kFixMessageSent = 28,
   // Orders: decisions of ours.
   kOrderNew = 30,
   kOrderRefused = 31,

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <type_traits>
 #include <vector>
 
@@ -78,6 +79,7 @@ class In {
     return true;
   }
   [[nodiscard]] bool is_done() const { return left_ == 0; }
+  [[nodiscard]] std::span<const std::uint8_t> rest() const { return {at_, left_}; }
 
  private:
   const std::uint8_t* at_;

@@ -14,6 +14,7 @@
 #include "gateway_core/record/kinds.hpp"
 #include "gateway_core/state/balances.hpp"
 #include "gateway_core/state/fill_memory.hpp"
+#include "gateway_core/state/fix_sessions.hpp"
 #include "gateway_core/state/registry.hpp"
 #include "gateway_core/state/route.hpp"
 
@@ -56,6 +57,7 @@ class State {
   std::int64_t funding_known_ns[kAccountsMax] = {};
   std::int64_t last_time_ns = 0;  // journal time, never decreases
   std::uint64_t counts[64] = {};  // records applied per kind
+  FixSessions fix;                // behind everything that orders touch
 
   /// Takes all memory of the hot tables now. The live process, before its first order.
   void prefault() noexcept {
