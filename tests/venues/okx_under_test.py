@@ -21,8 +21,8 @@ class OkxVenue(VenueUnderTest):
     distribution = "gateway-okx"
     account = "net"
     hedge_account = "hedge"
-    instrument = SWAP
-    symbol = "BTC-USDT-SWAP.okx"
+    instrument = "BTC-USDT-SWAP.okx"
+    symbol = SWAP
     quantity = "0.2"
     price = "50000.0"
     tick = "0.1"

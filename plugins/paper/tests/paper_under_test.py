@@ -26,8 +26,8 @@ class PaperVenue(VenueUnderTest):
     distribution = "gateway-paper"
     account = "main"
     hedge_account = "hedge"
-    instrument = "BTCUSDT"
-    symbol = "BTC-USDT.paper"
+    instrument = "BTC-USDT.paper"
+    symbol = "BTCUSDT"
     quantity = "0.02"
     price = "50000.0"
     tick = "0.1"
@@ -112,13 +112,13 @@ class PaperVenue(VenueUnderTest):
     # The market.
 
     async def show(self, side, price, quantity):
-        rules = self._venue.exchange.listings[self.instrument]
-        change = LevelSet(self.instrument, side, rules.price(price), rules.quantity(quantity))
+        rules = self._venue.exchange.listings[self.symbol]
+        change = LevelSet(self.symbol, side, rules.price(price), rules.quantity(quantity))
         self._venue.exchange.apply_market([change])
 
     async def trade(self, side, price, quantity):
-        rules = self._venue.exchange.listings[self.instrument]
-        change = Traded(self.instrument, rules.price(price), rules.quantity(quantity), side)
+        rules = self._venue.exchange.listings[self.symbol]
+        change = Traded(self.symbol, rules.price(price), rules.quantity(quantity), side)
         self._venue.exchange.apply_market([change])
 
     async def cancel_at_venue(self, client_order_id):
@@ -133,7 +133,7 @@ class PaperVenue(VenueUnderTest):
             SubmitBody(
                 account=self.account,
                 client_order_id=name,
-                instrument=self.instrument,
+                instrument=self.symbol,
                 side=side,
                 type="limit",
                 time_in_force="gtc",
