@@ -6,7 +6,7 @@ import time
 from decimal import Decimal
 from pathlib import Path
 
-from gateway_paper import translate
+import msgspec
 from gateway_paper.adapter import PaperAdapter
 from gateway_paper.record import read_record
 from gateway_paper.venue.market import LevelSet, Traded
@@ -14,7 +14,7 @@ from gateway_paper.venue.orders import SubmitBody
 from gateway_paper.venue.process import Venue
 from gateway_paper.venue.settings import AccountSettings, KeySettings, Listing, VenueSettings
 
-from gateway.api import BalanceReport, PositionReport
+from gateway.api import BalanceReport, FillReport, OrderReport, PositionReport
 from gateway.testing import VenueUnderTest, WireRule
 
 KEY, SECRET = "conformance-key", "conformance-secret-9c1e"
@@ -72,13 +72,14 @@ class PaperVenue(VenueUnderTest):
     def secrets(self):
         return [SECRET]
 
-    # The judge reads the record, which is written before anybody hears of anything.
+    # The judge reads the record, which is written before anybody hears of anything; its fields have
+    # the names of the reports, so the adapter's own translation is not asked.
 
     def orders(self):
         judge = read_record(self._record)
         taken = {name: judge.orders_seen().count(name) for name in judge.orders}
         return [
-            translate.order_report(row)
+            msgspec.convert(row, OrderReport)
             for name, row in judge.orders.items()
             for _ in range(max(1, taken[name] if self._is_doubled(judge, name) else 1))
         ]
@@ -89,7 +90,7 @@ class PaperVenue(VenueUnderTest):
         return len(ids) > 1
 
     def fills(self):
-        return [translate.fill_report(row) for row in read_record(self._record).fills]
+        return [msgspec.convert(row, FillReport) for row in read_record(self._record).fills]
 
     def positions(self):
         return [
