@@ -30,7 +30,7 @@ class GatewayWorld(LiveGateway):
             folder,
             world.adapter,
             account=world.venue.account,
-            order={"instrument": world.venue.symbol, "quantity": world.venue.quantity},
+            order={"instrument": world.venue.instrument, "quantity": world.venue.quantity},
             rates={world.venue.settle: "1"},
             is_durable=False,
         )

@@ -98,7 +98,7 @@ class World:
             "order_id": order_id,
             "client_order_id": self.ids().encode(order_id),
             "account": self.account,
-            "instrument": self.venue.instrument,
+            "instrument": self.venue.symbol,
             "side": side,
             "type": "limit" if price is not None else "market",
             "time_in_force": "gtc" if price is not None else "ioc",

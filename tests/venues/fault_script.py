@@ -18,7 +18,7 @@ from typing import Literal
 import msgspec
 from aiohttp import web
 
-__all__ = ["CuttingProxy", "Fault", "FaultScript", "answer_under", "deliver_under", "send_under"]
+__all__ = ["CuttingProxy", "Fault", "FaultScript", "answer_under", "deliver_under"]
 
 RequestFault = Literal[
     "drop",  # cut before anything was executed
@@ -158,17 +158,6 @@ def deliver_under(
         send(text)
     while held:
         send(held.pop(0))
-
-
-async def send_under(
-    fault: Fault | None,
-    text: str,
-    send: Callable[[str], None],
-    abort: Callable[[str], None],
-    held: list[str],
-) -> None:
-    """As deliver_under, for a caller that awaits its sends."""
-    deliver_under(fault, text, send, abort, held)
 
 
 def _later(

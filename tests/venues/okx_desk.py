@@ -44,7 +44,7 @@ def adapter_of(simulator: OkxSimulator, account: str = "net", **changes: Any) ->
         "account": account,
         "url": simulator.url,
         "socket_url": simulator.socket_url,
-        "instruments": ["BTC-USDT-SWAP", "BTC-USD-SWAP", "BTC-USDT"],
+        "symbols": ["BTC-USDT-SWAP", "BTC-USD-SWAP", "BTC-USDT"],
         "timeout_ms": 1_000,
         **changes,
     }

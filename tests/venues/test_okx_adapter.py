@@ -187,7 +187,7 @@ async def test_an_amend_of_a_stop_that_is_gone_finds_its_end(directory):
 async def test_an_option_price_off_its_band_is_not_sent(directory):
     option = "BTC-USD-301227-60000-C"
     terms = {"kinds": ["SWAP", "OPTION"], "option_families": ["BTC-USD"]}
-    async with desk(directory, instruments=[SWAP, option], **terms) as made:
+    async with desk(directory, symbols=[SWAP, option], **terms) as made:
         made.simulator.quote(option, "0.0500", "0.0505")
         # The collar wants a price of the option, the start waited for the swap's alone.
         await eventually(lambda: made.counters["marks"] > 8, "marks")
@@ -244,7 +244,7 @@ async def test_spot_and_inverse_are_counted_in_their_own_units(directory):
 async def test_futures_and_options_are_held_in_contracts(directory):
     future, option = "BTC-USD-301227", "BTC-USD-301227-60000-C"
     terms = {"kinds": ["SWAP", "FUTURES", "OPTION"], "option_families": ["BTC-USD"]}
-    async with desk(directory, instruments=[SWAP, future, option], **terms) as made:
+    async with desk(directory, symbols=[SWAP, future, option], **terms) as made:
         made.simulator.quote(future, "50000", "50000.1")
         made.simulator.quote(option, "0.0500", "0.0505")
         await eventually(lambda: made.link.health.counters["marks"] > 20, "marks")

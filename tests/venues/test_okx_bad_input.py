@@ -106,7 +106,7 @@ async def test_answers_that_are_no_answers_name_what_they_are():
 
 async def test_listings_that_make_no_sense_or_vanish_are_counted():
     async with simulated() as simulator:
-        adapter = adapter_of(simulator, instruments=[])
+        adapter = adapter_of(simulator, symbols=[])
         product = simulator.venue.products["ETH-USDT-SWAP"]
 
         class Port:

@@ -15,7 +15,7 @@ def test_the_daemon_trades_and_keeps_its_secrets(tmp_path):
         simulator = venue.simulator
         venue.call(simulator.quote, "BTC-USDT-SWAP", "49999.9", "50000.1")
         settings = (
-            f'{{ account = "main", instruments = ["BTC-USDT-SWAP"], url = "{simulator.url}", '
+            f'{{ account = "main", symbols = ["BTC-USDT-SWAP"], url = "{simulator.url}", '
             f'socket_url = "{simulator.socket_url}", order_entry = "socket" }}'
         )
         shown = buy_through_the_daemon(

@@ -137,18 +137,18 @@ class OrderEntry:
             self._answered(order.client_order_id, "new")
             self._tell("accepted", order.order_id, venue_id, is_untriggered=not row.order_id)
         else:
-            self._refused(order, row.code, row.text)
+            self._rejected(order, row.code, row.text)
 
     def _not_placed(self, order: OrderRequest, error: VenueError) -> None:
         if isinstance(error, VenueRejected):
-            self._refused(order, error.code, error.text)
+            self._rejected(order, error.code, error.text)
         elif outcome_of(error) == "not_sent":
             self._end(order.client_order_id)
             self._tell("not_sent", order.order_id, str(error))
         else:
             self._unknown(order.client_order_id, "new", str(error))
 
-    def _refused(self, order: OrderRequest, code: str, text: str) -> None:
+    def _rejected(self, order: OrderRequest, code: str, text: str) -> None:
         product = self._kind_of(order.instrument)
         verdict = verdict_of(product, code)
         if verdict in ("unknown", "duplicate"):
