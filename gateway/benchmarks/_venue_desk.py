@@ -137,11 +137,12 @@ class Desk:
 
     async def place(self, count: int) -> list[int]:
         """So many orders, taken from the port as the sender takes them; their ids."""
-        orders = [new_order(number, self.symbol) for number in range(count)]
-        placed = [await self.router.submit(order) for order in orders]
-        while self.native.take(256):
-            pass
-        return [int(each.order["order_id"]) for each in placed]
+        ids = []
+        for number in range(count):
+            placed = await self.router.submit(new_order(number, self.symbol))
+            ids.append(int(placed.order["order_id"]))
+            self.native.take(256)
+        return ids
 
     def close(self) -> None:
         self.drive.close()

@@ -58,7 +58,7 @@ def _signing(progress: Progress, *, is_quick: bool, has_ccxt: bool) -> dict[str,
 def _events(progress: Progress, *, is_quick: bool) -> dict[str, Any]:
     from gateway.benchmarks import _venue_events
 
-    events = 1_600 if is_quick else 64_000
+    events = 1_600 if is_quick else 32_000
     found: dict[str, Any] = {}
     for name, section in (("binance", _venue_events.binance), ("okx", _venue_events.okx)):
         began = time.monotonic()
@@ -74,7 +74,7 @@ def _wire(progress: Progress, *, is_quick: bool, has_ccxt: bool) -> dict[str, An
 
     began = time.monotonic()
     with _place.directories() as (directory, ring):
-        orders = 60 if is_quick else 2_000
+        orders = 60 if is_quick else 1_000
         found = _run(_venue_wire.measure(directory, ring, orders, has_ccxt=has_ccxt))
     progress(f"order to wire: {time.monotonic() - began:.1f} s")
     result: dict[str, Any] = {"order_to_wire_us": found["adapter"], "wire_us": found}
@@ -88,7 +88,7 @@ def _wire(progress: Progress, *, is_quick: bool, has_ccxt: bool) -> dict[str, An
 def _books(progress: Progress, *, is_quick: bool) -> dict[str, Any]:
     from gateway.benchmarks import _venue_books
 
-    instruments, rounds, updates = (100, 2, 5) if is_quick else (1_000, 8, 20)
+    instruments, rounds, updates = (100, 2, 5) if is_quick else (1_000, 5, 10)
     found = _run(_venue_books.measure(instruments, rounds, updates, progress))
     return {"book_updates_per_second": found["per_second"], "books": found}
 
@@ -97,7 +97,7 @@ def _memory(progress: Progress, *, is_quick: bool) -> dict[str, Any]:
     from gateway.benchmarks import _venue_memory
 
     with _place.directories() as (directory, ring):
-        hours, seconds_max = (0.005, 5.0) if is_quick else (1.0, 120.0)
+        hours, seconds_max = (0.005, 5.0) if is_quick else (1.0, 75.0)
         warm_hours = 0.001 if is_quick else 0.06  # more orders than anybody keeps
         work = _venue_memory.measure(
             directory, ring, hours, seconds_max, progress, warm_hours=warm_hours

@@ -195,6 +195,9 @@ def test_metrics_name_orders_positions_fills_and_lag(gateway):
     assert found[("gateway_observer_lag_records",)] == 0
     assert found[("gateway_observer_lag_seconds",)] == 0
     assert found[("gateway_observer_up",)] == 1
+    assert found[("gateway_venue_reconciled", "paper")] == 1
+    assert found[("gateway_venue_events_total", "sent_new", "paper")] == 3
+    assert found[("gateway_venue_outcomes_total", "accepted", "paper")] >= 2
     # Three orders since the observer stood at the end. Labels come in alphabetical order.
     name = "gateway_order_outcomes_total"
 
