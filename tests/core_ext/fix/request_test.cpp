@@ -54,7 +54,11 @@ std::string order_fault(const std::string& more) {
 /// The order with one field replaced by `text`, or left out.
 std::string without(std::string_view tag, const std::string& text = "") {
   std::string order = kOrder;
-  const std::size_t at = ("|" + order).find("|" + std::string(tag) + "=");
+  std::string wanted(tag);
+  wanted += '=';
+  // The order's first field has nothing in front of it.
+  std::size_t at = 0;
+  while (order.compare(at, wanted.size(), wanted) != 0) at = order.find('|', at) + 1;
   order.replace(at, order.find('|', at) - at + 1, text);
   return fault_of("35=D|" + kHead + order);
 }
