@@ -163,6 +163,8 @@ void bind_request(nb::module_& module) {
       .def_prop_ro("is_reduce_only",
                    [](const RequestCopy& copy) { return copy.request.is_reduce_only; })
       .def_prop_ro("has_groups", [](const RequestCopy& copy) { return copy.request.has_groups; })
+      .def_prop_ro("needs_dictionary",
+                   [](const RequestCopy& copy) { return copy.request.needs_dictionary; })
       .def_prop_ro("fault", &fault_kind_of)
       .def_prop_ro("fault_reason",
                    [](const RequestCopy& copy) { return copy.request.fault.reason; })

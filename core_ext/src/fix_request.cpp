@@ -80,6 +80,7 @@ class Decoder {
     }
     if (!is_user) {
       const bool is_known = row != nullptr || field.tag <= last_tag_of(out_.version);
+      out_.needs_dictionary = out_.needs_dictionary || is_known;
       return fail(is_known ? kNotInThisMessage : kInvalidTag, field.tag);
     }
     if (field.value.empty()) fail(kWithoutValue, field.tag);
@@ -125,7 +126,7 @@ class Decoder {
       case Form::kGroup: {
         std::uint64_t entries = 0;
         check(parse_count(field.value, entries), field.tag);
-        out_.has_groups = true;
+        out_.has_groups = out_.needs_dictionary = true;
         break;
       }
       default:
@@ -135,8 +136,7 @@ class Decoder {
 
   void read_letter(const FieldRow& row, const Field& field) noexcept {
     const bool is_boolean = row.letters == "YN";
-    if (field.value.size() != 1) return fail(kBadFormat, field.tag);
-    if (row.letters.find(field.value[0]) == std::string_view::npos) {
+    if (field.value.size() != 1 || row.letters.find(field.value[0]) == std::string_view::npos) {
       return fail(is_boolean ? kBadFormat : kOutOfRange, field.tag);
     }
     out_.letters[row.slot] = field.value[0];
@@ -256,10 +256,10 @@ bool decode(std::string_view message, const RequestRules& rules, Request& out) n
   while (cursor.next(field)) decoder.read(field);
   if (cursor.is_broken()) return false;
   decoder.finish();
-  // A data field of another length than told: its own length field is what is wrong.
+  // A data field of another length than told: its length field is what is wrong, before any value.
   if (cursor.length_fault() != 0 &&
-      (out.fault.kind != FaultKind::kSession || out.fault.reason > kOutOfRange)) {
-    out.fault = {FaultKind::kSession, kOutOfRange, cursor.length_fault()};
+      (out.fault.kind != FaultKind::kSession || out.fault.reason > kWithoutValue)) {
+    out.fault = {FaultKind::kSession, kBadFormat, cursor.length_fault()};
   }
   return true;
 }

@@ -138,7 +138,11 @@ class FixRequest:
         """18=E."""
     @property
     def has_groups(self) -> bool:
-        """Repeating groups are there; only a dictionary can check them."""
+        """Repeating groups are there."""
+    @property
+    def needs_dictionary(self) -> bool:
+        """Groups, or a tag (fault 373=2) that only a whole dictionary can judge: it has the last
+        word. What it lets pass is unsupported (103=11) here, for nobody knows its meaning."""
     @property
     def fault(self) -> Literal["", "session", "business", "unsupported"]:
         """Who answers: a Reject, a BusinessMessageReject, or a refused order."""
@@ -225,7 +229,8 @@ class FixCodec:
         deliver_to: str = "",
     ) -> bytes:
         """`order` is a row as every door has it, after the event; 150, 39 and 20 follow from event,
-        row and version. client_order_id and symbol replace the row's own when they are given."""
+        row and version. client_order_id and symbol replace the row's own when they are given. A
+        refused order without a row: a dict of what is known, with the state REFUSED."""
     def cancel_reject(
         self,
         *,

@@ -14,7 +14,7 @@ import simplefix
 from gateway.benchmarks import _machine, _place
 from gateway.transport.fix_codec import FixCodec, FixFramer, decode_request
 
-__all__ = ["measure"]
+__all__ = ["codec", "measure"]
 
 _ROUNDS = 40
 _CALLS = 500  # of ours in a round; simplefix, in turns with it, makes a tenth
@@ -66,12 +66,13 @@ def measure(progress: Callable[[str], None], *, is_quick: bool = False) -> dict[
         costs = native.machine_costs(place)
     rounded = {name: round(value, 2) for name, value in costs.items()}
     result["machine_costs_ns"] = rounded | _machine.bound_call_ns(is_quick)
-    result |= _codec(3 if is_quick else _ROUNDS)
+    result |= codec(3 if is_quick else _ROUNDS)
     progress("codec: done")
     return result
 
 
-def _codec(rounds: int) -> dict[str, Any]:
+def codec(rounds: int) -> dict[str, Any]:
+    """Both directions; raises RuntimeError when the two codecs do not agree."""
     ours, theirs = _our_report, _their_report
     wire = _their_message(_ORDER)
     told = dict(_ORDER)

@@ -54,7 +54,11 @@ std::string order_fault(const std::string& more) {
 /// The order with one field replaced by `text`, or left out.
 std::string without(std::string_view tag, const std::string& text = "") {
   std::string order = kOrder;
-  const std::size_t at = ("|" + order).find("|" + std::string(tag) + "=");
+  std::string wanted(tag);
+  wanted += '=';
+  // The order's first field has nothing in front of it.
+  std::size_t at = 0;
+  while (order.compare(at, wanted.size(), wanted) != 0) at = order.find('|', at) + 1;
   order.replace(at, order.find('|', at) - at + 1, text);
   return fault_of("35=D|" + kHead + order);
 }
@@ -120,7 +124,7 @@ TEST(session_faults_name_reason_and_tag) {
   CHECK_EQUAL(without("38", "38=0.0000000000000000001|"), "session 5 38");
   CHECK_EQUAL(without("38", "38=+200.00|"), "session 6 38");
   CHECK_EQUAL(without("44", "44=1e5|"), "session 6 44");
-  CHECK_EQUAL(without("54", "54=12|"), "session 6 54");
+  CHECK_EQUAL(without("54", "54=12|"), "session 5 54");
   CHECK_EQUAL(without("60", "60=20260728|"), "session 6 60");
   CHECK_EQUAL(order_fault("432=20260231|"), "session 6 432");
   CHECK_EQUAL(order_fault("18=6E|"), "session 6 18");
@@ -130,7 +134,8 @@ TEST(session_faults_name_reason_and_tag) {
   CHECK_EQUAL(order_fault("9001=a|9001=b|"), "session 13 9001");
   CHECK_EQUAL(order_fault("115=x|"), "session 14 115");
   CHECK_EQUAL(order_fault("93=1|89=x|58=late|"), "session 14 58");
-  CHECK_EQUAL(order_fault("354=9|355=abc|"), "session 5 354");
+  CHECK_EQUAL(order_fault("354=9|355=abc|"), "session 6 354");
+  CHECK_EQUAL(order_fault("43=N|354=9|355=abc|59=?|"), "session 6 354");
 }
 
 TEST(of_several_faults_the_first_in_the_sequence_of_reasons_is_told) {
@@ -165,5 +170,16 @@ TEST(groups_are_seen_and_left_to_a_dictionary) {
       decoded("35=D|" + kHead + kOrder + "453=2|448=a|447=D|452=1|448=b|447=D|452=3|",
               [](const Request&) {});
   CHECK_EQUAL(out.words, "");
-  CHECK(out.request.has_groups);
+  CHECK(out.request.has_groups && out.request.needs_dictionary);
+}
+
+TEST(a_tag_that_only_a_dictionary_can_judge_is_marked_as_such) {
+  const auto needs = [](const std::string& more) {
+    return decoded("35=D|" + kHead + kOrder + more, [](const Request&) {}).request.needs_dictionary;
+  };
+  CHECK(needs("211=0.5|"));  // a peg: this version has it, the gateway does not know it
+  CHECK(needs("530=7|"));
+  CHECK(!needs("12=0.1|13=3|"));  // tells and asks for nothing
+  CHECK(!needs("4999=x|"));
+  CHECK(!needs("9001=x|"));
 }

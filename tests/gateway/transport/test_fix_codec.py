@@ -102,7 +102,7 @@ def rows(draw: st.DrawFn) -> dict[str, Any]:
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     order=rows(),
     begin=st.sampled_from(BEGINS),
@@ -226,7 +226,7 @@ def new_orders(draw: st.DrawFn) -> dict[int, str]:
     return fields
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(new_orders(), st.sampled_from(BEGINS), st.randoms(use_true_random=False))
 def test_a_new_order_has_the_values_that_simplefix_reads(
     fields: dict[int, str], begin: str, shuffle: Any

@@ -140,7 +140,7 @@ def messages(draw: st.DrawFn) -> simplefix.FixMessage:
     return made
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(messages(), min_size=1, max_size=4), st.integers(1, 64))
 def test_valid_messages_decode_as_in_simplefix(made: list[simplefix.FixMessage], cut: int) -> None:
     wires = [each.encode() for each in made]
@@ -159,7 +159,7 @@ def test_valid_messages_decode_as_in_simplefix(made: list[simplefix.FixMessage],
     assert framer.buffered == 0
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=400), st.integers(1, 64))
 def test_any_bytes_in_front_are_accounted_for(junk: bytes, cut: int) -> None:
     stream = junk + NEXT + NEXT
@@ -169,3 +169,22 @@ def test_any_bytes_in_front_are_accounted_for(junk: bytes, cut: int) -> None:
         found += taken(framer)
     assert sum(frame.byte_count for frame in found) + framer.buffered == len(stream)
     assert found[-1].data == NEXT
+
+
+@pytest.mark.parametrize(
+    ("wire", "fault"),
+    [
+        (message(b"35=D|11=a|")[:-4] + b"000\x01", "checksum"),
+        (message(b"35=D|11=a|", wrong=-2), "body_length"),
+        (closed(b"8=FIX.4.4\x0135=D\x0111=a\x01"), "header_order"),
+        (message(b"11=a|35=D|"), "header_order"),
+        (message(b"35=D|0011=a|"), "bad_tag"),
+        (message(b"35=D|1_1=a|"), "bad_tag"),
+        (message(b"35=D|" + b"11=a|" * 20_000), "too_long"),
+    ],
+)
+def test_what_simplefix_takes_in_silence_is_named_here(wire: bytes, fault: str) -> None:
+    parser = simplefix.FixParser()
+    parser.append_buffer(wire)
+    assert parser.get_message() is not None
+    assert frames(wire)[0].fault == fault

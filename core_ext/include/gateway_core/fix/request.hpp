@@ -99,7 +99,10 @@ struct Request {
   Version version = Version::kUnknown;
   bool is_post_only = false;    // 18=6
   bool is_reduce_only = false;  // 18=E
-  bool has_groups = false;      // repeating groups are there: only a dictionary can check them
+  bool has_groups = false;      // repeating groups are there
+  // Groups, or a tag of this version that the table here does not have in this message (told as
+  // kNotInThisMessage). A dictionary has the last word; what it lets pass is still unsupported.
+  bool needs_dictionary = false;
   RequestFault fault;
   std::array<std::string_view, static_cast<std::size_t>(Text::kCount)> texts;
   std::array<Decimal, static_cast<std::size_t>(Number::kCount)> numbers;

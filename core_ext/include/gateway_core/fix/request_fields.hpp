@@ -1,5 +1,6 @@
 // Which fields the hot requests may have, in which message, in which form. The one table of the
-// decoder: a tag that is not here is answered with a reject.
+// decoder. Ignored are only fields that tell and ask for nothing: an instruction that is not typed
+// here must stay a stranger, so that it is answered and never passed over.
 #pragma once
 
 #include <array>
@@ -190,6 +191,40 @@ inline constexpr FieldRow kRows[] = {
     row(582, kOrders, Form::kIgnored),
     row(635, kOrders, Form::kIgnored),
     row(660, kEvery, Form::kIgnored),
+    row(12, kOrders, Form::kIgnored),
+    row(13, kOrders, Form::kIgnored),
+    row(23, kOrders, Form::kIgnored),
+    row(66, kF | kG, Form::kIgnored),
+    row(70, kOrders, Form::kIgnored),
+    row(75, kOrders | kF, Form::kIgnored),
+    row(76, kEvery, Form::kIgnored),
+    row(81, kOrders, Form::kIgnored),
+    row(92, kEvery, Form::kIgnored),
+    row(105, kEvery, Form::kIgnored),
+    row(109, kEvery, Form::kIgnored),
+    row(117, kOrders, Form::kIgnored),
+    row(120, kOrders, Form::kIgnored),
+    row(121, kOrders, Form::kIgnored),
+    row(140, kOrders, Form::kIgnored),
+    row(205, kEvery, Form::kIgnored),
+    row(206, kEvery, Form::kIgnored),
+    row(223, kEvery, Form::kIgnored),
+    row(427, kOrders, Form::kIgnored),
+    row(439, kEvery, Form::kIgnored),
+    row(440, kEvery, Form::kIgnored),
+    row(479, kOrders, Form::kIgnored),
+    row(480, kOrders, Form::kIgnored),
+    row(481, kOrders, Form::kIgnored),
+    row(494, kOrders, Form::kIgnored),
+    row(497, kOrders, Form::kIgnored),
+    row(513, kOrders, Form::kIgnored),
+    row(544, kOrders, Form::kIgnored),
+    row(589, kOrders, Form::kIgnored),
+    row(590, kOrders, Form::kIgnored),
+    row(591, kOrders, Form::kIgnored),
+    row(775, kOrders, Form::kIgnored),
+    row(854, kOrders, Form::kIgnored),
+    row(1091, kOrders, Form::kIgnored),
 };
 
 inline constexpr std::uint16_t kTagsBelow = 2048;
