@@ -395,8 +395,8 @@ void decode(Fields out, const FixMessageSent& from, const std::uint8_t* record) 
       .FIELD(previous_position)
       .FIELD(block_position);
   const auto& header = *reinterpret_cast<const RecordHeader*>(record);
-  const std::uint32_t room = header.length - sizeof header - sizeof from;
-  const std::uint32_t left = from.total_bytes - std::min(from.offset, from.total_bytes);
+  const std::size_t room = header.length - sizeof header - sizeof from;
+  const std::size_t left = from.total_bytes - std::min(from.offset, from.total_bytes);
   std::string text(reinterpret_cast<const char*>(record + sizeof header + sizeof from),
                    std::min(room, left));
   for (char& c : text) {  // for people: bytes of any encoding as text that is always text

@@ -28,6 +28,7 @@ bool is_sound(const FixSessionImage& image) noexcept {
          FixSessions::is_name(image.definition.name.view()) && is_number(at.next_outgoing) &&
          is_number(at.next_incoming) && at.created_ns >= 0 && at.last_number < at.next_outgoing &&
          (at.last_number == 0) == (at.last_position == 0) &&
+         (at.last_position | at.block_position) % kRecordAlign == 0 &&
          (at.block_position == 0 || at.block_position < at.last_position) &&
          image.parts_bytes < kFixMessageBytesMax && image.parts_bytes % kFixPartBytes == 0 &&
          (image.parts_bytes == 0) == (image.part_position == 0);

@@ -22,7 +22,7 @@ struct Fix {
   void send(std::uint64_t count, std::size_t size = 0) {
     while (count > 0) {
       Turn turn;
-      for (std::uint64_t i = 0; i < 50 && count > 0; ++i, --count) {
+      for (std::uint64_t i = 0; i < 10 && count > 0; ++i, --count) {
         const std::uint64_t number = now().next_outgoing + i;
         turn.send(session, number, message_text(session, number, 1, size));
       }
@@ -323,7 +323,8 @@ TEST(a_damaged_row_is_no_state) {
   CHECK(FixSessions().restore(bytes));
   CHECK(FixSessions().restore({}));
   CHECK(!FixSessions().restore(std::span(bytes).first(bytes.size() - 1)));
-  for (const std::size_t offset : {0UL, 8UL, 12UL, 24UL, 136UL, 144UL, 160UL, 168UL, 184UL}) {
+  for (const std::size_t offset :
+       {0UL, 8UL, 12UL, 16UL, 24UL, 136UL, 144UL, 152UL, 160UL, 168UL, 176UL, 192UL, 200UL}) {
     auto bad = bytes;
     std::memset(bad.data() + offset, 0xFF, 8);
     CHECK(!FixSessions().restore(bad));
