@@ -434,7 +434,7 @@ class Daemon:
         write_private(places.run_file, json.dumps(run) + "\n")
         self._notifier.ready(f"serving {self.url}")
         log.info("serving", extra={"url": self.url, "epoch": self.native.epoch})
-        files = keep_live_files(self.native, places.ring_directory)
+        files = keep_live_files(self.native, places.ring_directory, more=self._venue_counts)
         self._tasks.append(asyncio.get_running_loop().create_task(files))
         self._tasks.append(asyncio.get_running_loop().create_task(Upkeep(self.native).keep()))
         rest = asyncio.to_thread(self._plugins.load_rest)  # foreign modules, only to list them
@@ -444,6 +444,14 @@ class Daemon:
         if interval is not None:
             loop = asyncio.get_running_loop()
             self._tasks.append(loop.create_task(self._feed_watchdog(interval)))
+
+    def _venue_counts(self) -> dict[str, int]:
+        """What the observer shows of venues, which it knows from the counters file alone."""
+        return {
+            f"venue:{link.health.name}:{name}": count
+            for link in self._links
+            for name, count in link.health.counts().items()
+        }
 
     async def _feed_watchdog(self, interval_seconds: float) -> None:
         """Fed only while the engine advances, not merely while this loop runs."""

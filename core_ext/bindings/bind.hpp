@@ -13,6 +13,7 @@ void bind_positions(nanobind::module_& module);
 void bind_valuation(nanobind::module_& module);
 void bind_matching(nanobind::module_& module);
 void bind_fix(nanobind::module_& module);
+void bind_fix_codec(nanobind::module_& module);
 void bind_telemetry(nanobind::module_& module);
 void bind_machine(nanobind::module_& module);
 void bind_port_client(nanobind::module_& module);

@@ -104,6 +104,7 @@ std::unique_ptr<EngineHandle> open_engine(const std::string& directory,
   auto handle = std::make_unique<EngineHandle>();
   handle->directory = directory;
   handle->ring_directory = ring_directory;
+  if (!is_memory_only) handle->stored_directory = directory;
   const nb::gil_scoped_release release;
   handle->runtime = std::make_unique<Runtime>(options);
   return handle;
@@ -493,6 +494,7 @@ void bind_engine(nb::module_& module) {
           "port"_a.none());
   bind_drive(engine);
   bind_control(engine);
+  bind_fix_journal(engine);
   bind_order_reads(engine);
   bind_reads(engine);
   bind_shared_ports(engine);

@@ -6,6 +6,7 @@
 
 #include "bind.hpp"
 #include "gateway_core/fix/framer.hpp"
+#include "latin_1.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -33,14 +34,6 @@ class BufferView {
  private:
   Py_buffer view_{};
 };
-
-/// Text of the wire as it is: every byte is one character.
-nb::object latin_1(std::string_view text) {
-  PyObject* const made =
-      PyUnicode_DecodeLatin1(text.data(), static_cast<Py_ssize_t>(text.size()), nullptr);
-  if (made == nullptr) throw nb::python_error();
-  return nb::steal(made);
-}
 
 /// A frame with bytes of its own, so that it outlives the framer's buffer.
 struct FrameCopy {

@@ -142,6 +142,10 @@ void note_changes(ReplicaHandle& handle, const RecordHeader& header, const std::
       handle.changes.push_back({header.sequence, "position", 0});
       handle.changes.push_back({header.sequence, "balance", 0});
       return;
+    case RecordKind::kPositionAdopted:
+      handle.changes.push_back({header.sequence, "position", 0});
+      handle.changes.push_back({header.sequence, "balance", 0});
+      return;
     case RecordKind::kFunding:
     case RecordKind::kBalanceChanged:
       handle.changes.push_back({header.sequence, "balance", 0});
@@ -412,6 +416,7 @@ void bind_replica(nb::module_& module) {
                                   [](const State& s) { return position_rows(s, wall_ns()); });
            })
       .def("balances", [](Handle& handle) { return rows_or_empty(handle, balance_rows); })
+      .def("fix_sessions", [](Handle& handle) { return rows_or_empty(handle, fix_session_rows); })
       .def("limits",
            [](Handle& handle) {
              return rows_or_empty(handle, [](const State& s) { return limit_rows(s, kAtOnce); });

@@ -3,6 +3,7 @@
 
 #include <nanobind/stl/string.h>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -31,6 +32,9 @@ constexpr std::pair<RecordKind, const char*> kKindNames[] = {
     {RecordKind::kRiskMeasured, "risk_measured"},
     {RecordKind::kOverrideUsed, "override_used"},
     {RecordKind::kTradingStateSet, "trading_state_set"},
+    {RecordKind::kFixSessionDefined, "fix_session_defined"},
+    {RecordKind::kFixNumbersSet, "fix_numbers_set"},
+    {RecordKind::kFixMessageSent, "fix_message_sent"},
     {RecordKind::kOrderNew, "order_new"},
     {RecordKind::kOrderRefused, "order_refused"},
     {RecordKind::kCancelRequested, "cancel_requested"},
@@ -53,6 +57,7 @@ constexpr std::pair<RecordKind, const char*> kKindNames[] = {
     {RecordKind::kVenueState, "venue_state"},
     {RecordKind::kBalanceChanged, "balance_changed"},
     {RecordKind::kFunding, "funding"},
+    {RecordKind::kPositionAdopted, "position_adopted"},
 };
 
 const char* kind_name(RecordKind kind) {
@@ -373,6 +378,33 @@ void decode(Fields out, const RiskMeasured& from, const std::uint8_t*) {
 void decode(Fields out, const OverrideUsed& from, const std::uint8_t*) {
   out.FIELD(order_id).FIELD(refusal).FIELD(limit).FIELD(current).FIELD(would_be);
 }
+void decode(Fields out, const FixSessionDefined& from, const std::uint8_t*) {
+  out.FIELD(id).put("definition_version", from.version).FIELD(created_ns).FIELD(name);
+}
+void decode(Fields out, const FixNumbersSet& from, const std::uint8_t*) {
+  out.FIELD(session).FIELD(reason).FIELD(next_outgoing).FIELD(next_incoming).FIELD(created_ns);
+}
+void decode(Fields out, const FixMessageSent& from, const std::uint8_t* record) {
+  out.FIELD(session)
+      .FIELD(flags)
+      .FIELD(number)
+      .FIELD(sent_ns)
+      .FIELD(total_bytes)
+      .FIELD(offset)
+      .FIELD(position)
+      .FIELD(previous_position)
+      .FIELD(block_position);
+  const auto& header = *reinterpret_cast<const RecordHeader*>(record);
+  const std::uint32_t room = header.length - sizeof header - sizeof from;
+  const std::uint32_t left = from.total_bytes - std::min(from.offset, from.total_bytes);
+  std::string text(reinterpret_cast<const char*>(record + sizeof header + sizeof from),
+                   std::min(room, left));
+  for (char& c : text) {  // for people: bytes of any encoding as text that is always text
+    if (c == 1) c = '|';
+    if (c < ' ' || c > '~') c = '?';
+  }
+  out.put("text", text);
+}
 void decode(Fields out, const VenueState& from, const std::uint8_t*) {
   out.FIELD(venue).FIELD(state).FIELD(since_ns).FIELD(text);
 }
@@ -388,6 +420,22 @@ void decode(Fields out, const Funding& from, const std::uint8_t*) {
       .FIELD(rate_e18)
       .FIELD(venue_time_ns)
       .FIELD(reference);
+}
+void decode(Fields out, const PositionAdopted& from, const std::uint8_t*) {
+  out.FIELD(account)
+      .FIELD(instrument)
+      .FIELD(strategy)
+      .FIELD(side)
+      .FIELD(leg)
+      .FIELD(price)
+      .FIELD(price_scale)
+      .FIELD(quantity)
+      .FIELD(value)
+      .FIELD(reference)
+      .put("adopted_by", from.actor)
+      .FIELD(position_quantity)
+      .FIELD(position_cost)
+      .FIELD(position_realised);
 }
 
 #undef FIELD
@@ -431,6 +479,12 @@ void decode_payload(nb::dict& row, RecordKind kind, const std::uint8_t* record,
       return decode_as<OverrideUsed>(row, record, length);
     case RecordKind::kTradingStateSet:
       return decode_as<TradingStateSet>(row, record, length);
+    case RecordKind::kFixSessionDefined:
+      return decode_as<FixSessionDefined>(row, record, length);
+    case RecordKind::kFixNumbersSet:
+      return decode_as<FixNumbersSet>(row, record, length);
+    case RecordKind::kFixMessageSent:
+      return decode_as<FixMessageSent>(row, record, length);
     case RecordKind::kOrderNew:
       return decode_as<OrderNew>(row, record, length);
     case RecordKind::kOrderRefused:
@@ -456,6 +510,8 @@ void decode_payload(nb::dict& row, RecordKind kind, const std::uint8_t* record,
       return decode_as<BalanceChanged>(row, record, length);
     case RecordKind::kFunding:
       return decode_as<Funding>(row, record, length);
+    case RecordKind::kPositionAdopted:
+      return decode_as<PositionAdopted>(row, record, length);
     default:
       return decode_as<OrderFact>(row, record, length);
   }

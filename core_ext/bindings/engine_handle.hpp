@@ -44,6 +44,8 @@ struct EngineHandle {
   std::unique_ptr<Runtime> runtime;
   std::string directory;
   std::string ring_directory;
+  std::string stored_directory;         // where segments are, "" = nothing is stored
+  std::shared_ptr<void> sent_messages;  // what bind_fix_journal.cpp reads with, once it has
   std::vector<std::unique_ptr<ClientPortHandle>> client_ports;
   std::vector<std::unique_ptr<VenuePortHandle>> venue_ports;
 

@@ -21,6 +21,7 @@ NB_MODULE(_core, module) {
   gateway::bind_matching(matching);
   auto fix = module.def_submodule("fix", "FIX framing and the codec of hot messages.");
   gateway::bind_fix(fix);
+  gateway::bind_fix_codec(fix);
   auto machine = module.def_submodule("machine", "Processors, memory and transports here.");
   gateway::bind_machine(machine);
   auto port = module.def_submodule("port", "A client's end of a shared-memory port.");

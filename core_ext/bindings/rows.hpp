@@ -52,6 +52,7 @@ struct PositionPage {
 /// (instrument, price that positions are valued at, time_ns) of every instrument that has one.
 [[nodiscard]] nanobind::list mark_rows(const State& state);
 [[nodiscard]] nanobind::list balance_rows(const State& state);
+[[nodiscard]] nanobind::list fix_session_rows(const State& state);
 /// Runs a short copy where nobody writes: between two turns of a live engine, at once in a
 /// follower.
 using Between = std::function<void(const std::function<void()>&)>;

@@ -42,6 +42,42 @@ struct gateway_journal_record {
   uint32_t instance;
 };
 
+/* Payloads of the records of FIX sessions, behind the header of 64 bytes. */
+#define GATEWAY_JOURNAL_FIX_SESSION_DEFINED 26u
+#define GATEWAY_JOURNAL_FIX_NUMBERS_SET 27u
+#define GATEWAY_JOURNAL_FIX_MESSAGE_SENT 28u
+#define GATEWAY_JOURNAL_FIX_PART_BYTES 3968u
+
+struct gateway_journal_fix_session_defined {
+  uint32_t id;
+  uint32_t version;
+  int64_t created_ns;
+  char name[112]; /* BEGINSTRING:SENDER->TARGET[:QUALIFIER], zero-padded */
+};
+
+struct gateway_journal_fix_numbers_set {
+  uint32_t session;
+  uint32_t reason; /* 1 incoming number taken, 2 reset, 3 operator */
+  uint64_t next_outgoing;
+  uint64_t next_incoming;
+  int64_t created_ns;
+  uint64_t reserved[4];
+};
+
+/* Followed by the bytes from `offset` on, at most GATEWAY_JOURNAL_FIX_PART_BYTES, zero-padded. */
+struct gateway_journal_fix_message_sent {
+  uint32_t session;
+  uint32_t flags; /* 1 = application message */
+  uint64_t number;
+  int64_t sent_ns;
+  uint32_t total_bytes;
+  uint32_t offset;
+  uint64_t position;          /* of this record */
+  uint64_t previous_position; /* of the message before it in this period, 0 = none */
+  uint64_t block_position;    /* of the last one of an earlier block of 256 numbers, 0 = none */
+  uint64_t reserved;
+};
+
 struct gateway_journal_segment {
   char magic[8];
   uint32_t version;

@@ -379,6 +379,56 @@ static inline uint64_t gateway_port_submit(struct gateway_port *port,
   return gateway_port_send(port, order, GATEWAY_PORT_NEW_ORDER, has_text ? 2u : 1u);
 }
 
+/* An order prepared once, of which only what is open is filled in at each submission. `order` holds
+   everything that stays, zero where `open` has a bit, and no client_id: each order is named by its
+   number. What comes out is an ordinary message: the gate judges it as any other. */
+enum {
+  GATEWAY_PORT_OPEN_QUANTITY = 1,
+  GATEWAY_PORT_OPEN_PRICE = 2,
+  GATEWAY_PORT_OPEN_TRIGGER_PRICE = 4,
+  GATEWAY_PORT_OPEN_DISPLAY_QUANTITY = 8,
+  GATEWAY_PORT_OPEN_EXPIRES = 16
+};
+struct gateway_port_template {
+  struct gateway_port_new_order order;
+  uint32_t open; /* GATEWAY_PORT_OPEN_* */
+};
+struct gateway_port_values { /* 0 = absent */
+  uint64_t client_number;
+  int64_t quantity;
+  int64_t price;
+  int64_t trigger_price;
+  int64_t display_quantity;
+  int64_t expires_ns;
+};
+
+/* 1: `value` is there exactly when it is open, and is written. */
+static inline int gateway_port_fill_in(uint32_t open, uint32_t bit, int64_t value, int64_t *place) {
+  if ((open & bit) != 0) *place = value;
+  return value < 0 ? 0 : ((open & bit) != 0) == (value != 0);
+}
+
+/* Writes the template's order with these values. 0: one is missing, unexpected or negative, and the
+   order must not be sent. */
+static inline int gateway_port_fill(const struct gateway_port_template *from,
+                                    const struct gateway_port_values *values,
+                                    struct gateway_port_new_order *order) {
+  int is_good = values->client_number != 0 && from->order.client_id[0] == 0;
+  *order = from->order;
+  order->client_number = values->client_number;
+  is_good &= gateway_port_fill_in(from->open, GATEWAY_PORT_OPEN_QUANTITY, values->quantity,
+                                  &order->quantity);
+  is_good &=
+      gateway_port_fill_in(from->open, GATEWAY_PORT_OPEN_PRICE, values->price, &order->price);
+  is_good &= gateway_port_fill_in(from->open, GATEWAY_PORT_OPEN_TRIGGER_PRICE,
+                                  values->trigger_price, &order->trigger_price);
+  is_good &= gateway_port_fill_in(from->open, GATEWAY_PORT_OPEN_DISPLAY_QUANTITY,
+                                  values->display_quantity, &order->display_quantity);
+  is_good &= gateway_port_fill_in(from->open, GATEWAY_PORT_OPEN_EXPIRES, values->expires_ns,
+                                  &order->expires_ns);
+  return is_good;
+}
+
 static inline uint64_t gateway_port_cancel_order(struct gateway_port *port, uint64_t order_id) {
   struct gateway_port_cancel message;
   memset(&message, 0, sizeof message);

@@ -187,6 +187,32 @@ void Engine::judge_fill(const OrderFilled& seen, std::uint32_t slot) noexcept {
     note(order.state, AnomalyCode::kOverfill);
 }
 
+Refusal Engine::adopt_position(const PositionAdopted& told, PrincipalId actor,
+                               Sequence& out) noexcept {
+  (void)now_ns();
+  const InstrumentRow& row = state_.registry.instruments.at(told.instrument);
+  PositionAdopted adopted = told;
+  OrderFilled fill = State::fill_of(told);
+  if (is_closed_) return Refusal::kShuttingDown;
+  if (state_.fills.find(key_of(fill)) != 0) return Refusal::kIdConflict;
+  fill.fee_currency = row.definition.settle;
+  if (!complete_fill(fill, row, kNoSlot) || fill.quantity > kQuantityMax) return Refusal::kRange;
+  const std::uint32_t route = state_.route_of_order(told.account, told.instrument,
+                                                    static_cast<Leg>(told.leg), told.strategy);
+  if (route == RouteTable::kNone) return Refusal::kTableFull;
+  PositionBook book = state_.routes.position(route).book;
+  if (!apply_execution(book, row, fill.side, fill.quantity, fill.value, {}, 0) ||
+      !is_in_range(book.quantity)) {
+    return Refusal::kRange;
+  }
+  adopted.value = fill.value;
+  adopted.position_quantity = book.quantity;
+  adopted.position_cost = {book.cost_e18};
+  adopted.position_realised = {book.realised_e18};
+  out = append(RecordKind::kPositionAdopted, adopted, {.actor = actor});
+  return out == 0 ? Refusal::kJournalBehind : Refusal::kNone;
+}
+
 void Engine::on_fill_revised(const FillRevised& told, const VenueOrderId& venue_order_id) noexcept {
   (void)now_ns();
   const Key128 key = FillMemory::key(told.account, told.instrument, venue_order_id, told.trade_id);

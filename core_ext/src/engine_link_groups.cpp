@@ -26,9 +26,8 @@ namespace {
 }
 
 /// Whether the order can wait for another one: it rests until something happens.
-[[nodiscard]] bool can_rest(const NewOrderMessage& order) noexcept {
-  return order.type != OrderType::kMarket && order.time_in_force != TimeInForce::kIoc &&
-         order.time_in_force != TimeInForce::kFok;
+[[nodiscard]] bool can_wait(const NewOrderMessage& order) noexcept {
+  return order.type != OrderType::kMarket && !is_immediate(order.time_in_force);
 }
 
 }  // namespace
@@ -42,7 +41,7 @@ Refusal Engine::check_group(LinkKind kind, const NewOrderMessage* orders,
       if (has_same_name(orders[i], orders[j])) return Refusal::kIdConflict;
     }
     if (is_bracket && i == 0) continue;
-    if (!can_rest(orders[i])) return Refusal::kBadLink;
+    if (!can_wait(orders[i])) return Refusal::kBadLink;
     if (is_bracket && orders[i].side == orders[0].side) return Refusal::kBadLink;
     // One quantity is shared, so it is said once.
     if (kind != LinkKind::kOneCancelsOther && orders[i].quantity != orders[0].quantity) {

@@ -8,13 +8,6 @@
 namespace gateway {
 namespace {
 
-[[nodiscard]] bool needs_price(OrderType type) noexcept {
-  return type == OrderType::kLimit || type == OrderType::kStopLimit;
-}
-[[nodiscard]] bool needs_trigger(OrderType type) noexcept {
-  return type == OrderType::kStop || type == OrderType::kStopLimit;
-}
-
 /// The multiplier words are wide, so that no two small products meet: another order is no
 /// duplicate.
 [[nodiscard]] std::uint64_t fingerprint(const NewOrderMessage& message,
@@ -77,21 +70,19 @@ Refusal Engine::check_shape(const NewOrderMessage& message) const noexcept {
   const auto time_in_force = message.time_in_force;
   if (side < 1 || side > 2 || type < 1 || type > 4 || message.leg > 2) return Refusal::kBadEnum;
   if (!is_time_in_force(time_in_force)) return Refusal::kBadEnum;
-  if (needs_price(message.type) && message.price == 0) return Refusal::kPriceMissing;
-  if (!needs_price(message.type) && message.price != 0) return Refusal::kPriceNotAllowed;
-  if (needs_trigger(message.type) && message.trigger_price == 0) return Refusal::kTriggerMissing;
-  if (!needs_trigger(message.type) && message.trigger_price != 0)
-    return Refusal::kTriggerNotAllowed;
+  if (has_limit_price(message.type) && message.price == 0) return Refusal::kPriceMissing;
+  if (!has_limit_price(message.type) && message.price != 0) return Refusal::kPriceNotAllowed;
+  if (has_trigger(message.type) && message.trigger_price == 0) return Refusal::kTriggerMissing;
+  if (!has_trigger(message.type) && message.trigger_price != 0) return Refusal::kTriggerNotAllowed;
   if (time_in_force == TimeInForce::kGtd && message.expires_ns == 0) return Refusal::kExpiryMissing;
   if (time_in_force != TimeInForce::kGtd && message.expires_ns != 0)
     return Refusal::kExpiryNotAllowed;
-  const bool is_immediate =
-      time_in_force == TimeInForce::kIoc || time_in_force == TimeInForce::kFok;
-  if ((message.flags & kPostOnly) != 0 && (message.type != OrderType::kLimit || is_immediate)) {
+  const bool is_taken_at_once = is_immediate(time_in_force);
+  if ((message.flags & kPostOnly) != 0 && (message.type != OrderType::kLimit || is_taken_at_once)) {
     return Refusal::kUnsupportedFlag;
   }
   // An iceberg shows a part of what rests: nothing rests of these.
-  if (message.display_quantity != 0 && (!needs_price(message.type) || is_immediate)) {
+  if (message.display_quantity != 0 && (!has_limit_price(message.type) || is_taken_at_once)) {
     return Refusal::kUnsupportedFlag;
   }
   constexpr int kOffered = kPostOnly | kReduceOnly | kEmulate | kTextClientId | kCancelOnDisconnect;
@@ -142,7 +133,7 @@ Refusal Engine::check_capability(const NewOrderMessage& message, const VenueRow&
   const bool may_emulate = (message.flags & kEmulate) != 0;
   is_emulated = false;
   if ((offers.order_types >> static_cast<int>(message.type) & 1) == 0) {
-    if (!may_emulate || !needs_trigger(message.type)) return Refusal::kUnsupportedType;
+    if (!may_emulate || !has_trigger(message.type)) return Refusal::kUnsupportedType;
     is_emulated = true;
   }
   if ((offers.times_in_force >> static_cast<int>(message.time_in_force) & 1) == 0) {

@@ -12,18 +12,6 @@ namespace {
 constexpr std::uint64_t kBufferBytes = 256 * 1024;
 constexpr std::uint32_t kAttachEveryCalls = 256;
 
-// The writer may be overwriting these bytes; the copy is used only after lowest_position() said
-// that it was not. Word loads keep that race harmless, and the sanitizer is told that it is meant.
-__attribute__((no_sanitize("thread"))) void copy_from_ring(std::uint8_t* to,
-                                                           const std::uint8_t* from,
-                                                           std::uint32_t bytes) noexcept {
-  for (std::uint32_t offset = 0; offset < bytes; offset += 8) {
-    const std::uint64_t word =
-        __atomic_load_n(reinterpret_cast<const std::uint64_t*>(from + offset), __ATOMIC_ACQUIRE);
-    std::memcpy(to + offset, &word, sizeof word);
-  }
-}
-
 }  // namespace
 
 Reader::Reader(platform::Storage& storage, std::string directory, std::string ring_directory,
@@ -130,13 +118,13 @@ Reader::Found Reader::from_ring() {
   const std::uint64_t position = point_.position;
   if (position < ring_.lowest_position() || position > published) return Found::kElsewhere;
   if (position == published) return Found::kNothing;
-  copy_from_ring(record_, ring_.at(position), sizeof(RecordHeader));
+  ring_.copy(record_, position, sizeof(RecordHeader));
   RecordHeader header;
   std::memcpy(&header, record_, sizeof header);
   const bool is_possible = is_possible_length(header.length, published - position);
   if (is_possible) {
-    copy_from_ring(record_ + sizeof header, ring_.at(position) + sizeof header,
-                   header.length - static_cast<std::uint32_t>(sizeof header));
+    ring_.copy(record_ + sizeof header, position + sizeof header,
+               header.length - static_cast<std::uint32_t>(sizeof header));
   }
   if (position < ring_.lowest_position()) return Found::kElsewhere;  // overtaken while copying
   if (is_possible && is_next(record_, header.length)) return Found::kRecord;

@@ -23,8 +23,8 @@ namespace {
       !is_time_in_force(order.time_in_force)) {
     return Refusal::kBadEnum;
   }
-  const bool is_priced = order.type == OrderType::kLimit || order.type == OrderType::kStopLimit;
-  const bool is_stop = order.type == OrderType::kStop || order.type == OrderType::kStopLimit;
+  const bool is_priced = has_limit_price(order.type);
+  const bool is_stop = has_trigger(order.type);
   const bool is_timed = order.time_in_force == TimeInForce::kGtd;
   if (is_priced != is_given(order.price, open, Hole::kPrice)) {
     return is_priced ? Refusal::kPriceMissing : Refusal::kPriceNotAllowed;

@@ -81,6 +81,10 @@ bool State::apply_definition(RecordKind kind, const std::uint8_t* record) noexce
                             reinterpret_cast<const RecordHeader*>(record)->time_ns);
     case RecordKind::kTradingStateSet:
       return registry.apply(payload<TradingStateSet>(record));
+    case RecordKind::kFixSessionDefined:
+    case RecordKind::kFixNumbersSet:
+    case RecordKind::kFixMessageSent:
+      return fix.apply(*reinterpret_cast<const RecordHeader*>(record), record);
     default:
       return false;
   }
@@ -117,6 +121,8 @@ bool State::apply(const RecordHeader& header, const std::uint8_t* record) noexce
       return apply_adopted(header, payload<OrderAdopted>(record));
     case RecordKind::kBoot:
       return apply_boot(payload<Boot>(record));
+    case RecordKind::kPositionAdopted:
+      return apply_position_adopted(header, payload<PositionAdopted>(record));
     case RecordKind::kClockTick:
       return apply_tick(payload<ClockTick>(record));
     case RecordKind::kFunding:

@@ -7,85 +7,15 @@
 #include <type_traits>
 
 #include "gateway_core/order/order_id.hpp"
-#include "gateway_core/state/snapshot_tables.hpp"
+#include "gateway_core/state/canonical_stream.hpp"
 #include "gateway_core/state/soundness.hpp"
 #include "gateway_core/state/state.hpp"
 
 namespace gateway {
 namespace {
 
-class Out {
- public:
-  explicit Out(std::vector<std::uint8_t>& bytes) : bytes_(bytes) {
-    constexpr SnapshotContents kNothingYet;
-    bytes_.assign(sizeof kStateMagic + sizeof kNothingYet, 0);
-    std::memcpy(bytes_.data(), kStateMagic, sizeof kStateMagic);
-    std::memcpy(bytes_.data() + sizeof kStateMagic, &kNothingYet, sizeof kNothingYet);
-  }
-  template <typename T>
-  void put(const T& value) {
-    // Padding would make equal states look different.
-    static_assert(std::is_trivially_copyable_v<T> && std::has_unique_object_representations_v<T>);
-    const auto* from = reinterpret_cast<const std::uint8_t*>(&value);
-    bytes_.insert(bytes_.end(), from, from + sizeof(T));
-  }
-  /// Rows follow: aligns them and enters them in the contents.
-  void begin_table(SnapshotTable table, std::size_t row_bytes, std::uint64_t rows) {
-    const std::uint64_t padding = (0 - bytes_.size()) % kTableAlign;
-    bytes_.resize(bytes_.size() + padding);
-    const SnapshotTableEntry entry{static_cast<std::uint32_t>(table),
-                                   static_cast<std::uint32_t>(row_bytes),
-                                   bytes_.size(),
-                                   rows,
-                                   static_cast<std::uint32_t>(padding),
-                                   0};
-    std::memcpy(bytes_.data() + sizeof kStateMagic + offsetof(SnapshotContents, entries) +
-                    (static_cast<std::size_t>(table) - 1) * sizeof entry,
-                &entry, sizeof entry);
-  }
-
- private:
-  std::vector<std::uint8_t>& bytes_;
-};
-
-class In {
- public:
-  In(const std::uint8_t* bytes, std::size_t size) : at_(bytes), left_(size), size_(size) {}
-  /// Reads magic and contents. False: no state of this version.
-  [[nodiscard]] bool open() {
-    char magic[8];
-    return get(magic) && std::memcmp(magic, kStateMagic, sizeof magic) == 0 && get(contents_) &&
-           contents_.tables == kSnapshotTables &&
-           contents_.entry_bytes == sizeof(SnapshotTableEntry);
-  }
-  /// Rows follow. False: the contents say something else, so no outsider may trust them either.
-  [[nodiscard]] bool begin_table(SnapshotTable table, std::size_t row_bytes, std::uint64_t rows) {
-    const SnapshotTableEntry& entry = contents_.entries[static_cast<std::size_t>(table) - 1];
-    const std::uint64_t padding = (left_ - size_) % kTableAlign;
-    for (std::uint64_t i = 0; i < padding; ++i) {
-      std::uint8_t zero = 0;
-      if (!get(zero) || zero != 0) return false;
-    }
-    return entry.table == static_cast<std::uint32_t>(table) && entry.row_bytes == row_bytes &&
-           entry.rows == rows && entry.offset == size_ - left_ && entry.padding == padding &&
-           entry.reserved == 0;
-  }
-  template <typename T>
-  [[nodiscard]] bool get(T& value) {
-    if (left_ < sizeof(T)) return false;
-    std::memcpy(&value, at_, sizeof(T));
-    at_ += sizeof(T);
-    left_ -= sizeof(T);
-    return true;
-  }
-  [[nodiscard]] bool is_done() const { return left_ == 0; }
-
- private:
-  const std::uint8_t* at_;
-  std::size_t left_;
-  std::size_t size_;
-  SnapshotContents contents_;
-};
+using canonical::In;
+using canonical::Out;
 
 /// Names a position without its place in the table.
 struct PositionName {
@@ -504,113 +434,6 @@ bool get_balances(In& in, const Registry& registry, BalanceTable& balances) {
   return true;
 }
 
-/// GuardFields up to the ages, which stand behind (AgeImage): as long as they were in the payloads
-/// of earlier builds.
-constexpr std::size_t kGuardImageBytes = 96;
-static_assert(offsetof(GuardFields, headroom_age_ms_max) == kGuardImageBytes &&
-              sizeof(GuardFields) == kGuardImageBytes + 8);
-
-/// Guards and what was told, of the levels that have any. Near the end of the payload, so that one
-/// from before guards ends in front of it.
-struct GuardImage {
-  std::uint32_t level;
-  std::uint32_t id;
-  std::uint32_t cause;
-  std::uint32_t breaker;
-  std::int64_t limits_time_ns;
-  std::uint8_t fields[kGuardImageBytes];
-  Measures measures;
-};
-
-void put_guards(Out& out, const Registry& registry) {
-  std::vector<GuardImage> images;
-  for (std::uint32_t level = 0; level < kLevels; ++level) {
-    for (std::uint32_t id = 0; id < registry.level_count(static_cast<Level>(level)); ++id) {
-      const LevelEntity& entity = registry.level(static_cast<Level>(level), id);
-      GuardImage image{level,          id, entity.cause, entity.breaker, entity.limits_time_ns, {},
-                       entity.measures};
-      GuardImage fresh{level, id, 0, 0, 0, {}, {}};
-      constexpr GuardFields kOff;
-      std::memcpy(image.fields, &entity.guard_fields, sizeof image.fields);
-      std::memcpy(fresh.fields, &kOff, sizeof fresh.fields);
-      if (std::memcmp(&image, &fresh, sizeof image) != 0) images.push_back(image);
-    }
-  }
-  out.put(static_cast<std::uint32_t>(images.size()));
-  for (const auto& image : images) out.put(image);
-}
-
-bool get_guards(In& in, State& state) {
-  if (in.is_done()) return true;  // a payload from before guards
-  std::uint32_t count = 0;
-  if (!in.get(count)) return false;
-  for (std::uint32_t i = 0; i < count; ++i) {
-    GuardImage image;
-    if (!in.get(image) || !state.registry.has_level(image.level, image.id)) return false;
-    if (image.cause > static_cast<std::uint32_t>(LatchCause::kBreaker) ||
-        image.breaker > static_cast<std::uint32_t>(BreakerState::kHalfOpen)) {
-      return false;
-    }
-    GuardFields fields;
-    std::memcpy(static_cast<void*>(&fields), image.fields, sizeof image.fields);
-    if (!is_sound(fields, image.measures)) return false;
-    LevelEntity& entity = state.registry.level(static_cast<Level>(image.level), image.id);
-    entity.cause = static_cast<std::uint8_t>(image.cause);
-    entity.breaker = static_cast<std::uint8_t>(image.breaker);
-    entity.limits_time_ns = image.limits_time_ns;
-    entity.measures = image.measures;
-    entity.set(fields);
-    if ((image.measures.told & kToldGreeks) == 0) continue;
-    if (static_cast<Level>(image.level) != Level::kInstrument) return false;
-    state.routes.tell_greeks(image.id, image.measures.greeks_e8);
-  }
-  return true;
-}
-
-/// How old measures may grow, and when they were told. Last in the payload, so that one from before
-/// ages ends in front of it.
-struct AgeImage {
-  std::uint32_t level;
-  std::uint32_t id;
-  std::uint32_t headroom_age_ms_max;
-  std::uint32_t greeks_age_ms_max;
-  ToldTimes told_at;
-};
-
-void put_ages(Out& out, const Registry& registry) {
-  std::vector<AgeImage> images;
-  for (std::uint32_t level = 0; level < kLevels; ++level) {
-    for (std::uint32_t id = 0; id < registry.level_count(static_cast<Level>(level)); ++id) {
-      const LevelEntity& entity = registry.level(static_cast<Level>(level), id);
-      const GuardFields& fields = entity.guard_fields;
-      const bool is_fresh = (fields.headroom_age_ms_max | fields.greeks_age_ms_max) == 0 &&
-                            entity.told_at == ToldTimes{};
-      if (is_fresh) continue;
-      images.push_back(
-          {level, id, fields.headroom_age_ms_max, fields.greeks_age_ms_max, entity.told_at});
-    }
-  }
-  out.put(static_cast<std::uint32_t>(images.size()));
-  for (const auto& image : images) out.put(image);
-}
-
-bool get_ages(In& in, Registry& registry) {
-  if (in.is_done()) return true;  // a payload from before ages
-  std::uint32_t count = 0;
-  if (!in.get(count)) return false;
-  for (std::uint32_t i = 0; i < count; ++i) {
-    AgeImage image;
-    if (!in.get(image) || !registry.has_level(image.level, image.id)) return false;
-    LevelEntity& entity = registry.level(static_cast<Level>(image.level), image.id);
-    GuardFields fields = entity.guard_fields;
-    fields.headroom_age_ms_max = image.headroom_age_ms_max;
-    fields.greeks_age_ms_max = image.greeks_age_ms_max;
-    entity.told_at = image.told_at;
-    entity.set(fields);
-  }
-  return true;
-}
-
 }  // namespace
 
 void State::serialize(std::vector<std::uint8_t>& bytes) const {
@@ -628,8 +451,9 @@ void State::serialize(std::vector<std::uint8_t>& bytes) const {
   put_fills(out, *this);
   put_table(out, references);
   put_balances(out, balances);
-  put_guards(out, registry);
-  put_ages(out, registry);
+  canonical::put_guards(out, registry);
+  canonical::put_ages(out, registry);
+  fix.serialize(bytes);
 }
 
 std::optional<Capacity> State::capacity_of(const std::uint8_t* bytes, std::size_t size) {
@@ -648,7 +472,7 @@ bool State::restore(const std::uint8_t* bytes, std::size_t size) {
          get_orders(in, *this) && get_names(in, names) && get_positions(in, *this) &&
          get_fills(in, *this) && get_table(in, references) &&
          get_balances(in, registry, balances) && get_guards(in, *this) && get_ages(in, registry) &&
-         in.is_done();
+         fix.restore(in.rest());
 }
 
 }  // namespace gateway

@@ -109,6 +109,11 @@ bool State::apply_filled(const RecordHeader& header, const OrderFilled& fill) no
       slot != kNoSlot ? orders.at(slot).route
                       : route_of_order(fill.account, fill.instrument, static_cast<Leg>(fill.leg),
                                        kExternalStrategy);
+  return book_checked(header, fill, slot, route_index);
+}
+
+bool State::book_checked(const RecordHeader& header, const OrderFilled& fill, std::uint32_t slot,
+                         std::uint32_t route_index) noexcept {
   if (route_index == RouteTable::kNone) return false;
   DecidedFill decided{
       FillMemory::key(fill.account, fill.instrument, fill.venue_order_id, fill.trade_id), slot,
@@ -123,6 +128,32 @@ bool State::apply_filled(const RecordHeader& header, const OrderFilled& fill) no
   }
   book_fill(header, fill, decided);
   return true;
+}
+
+OrderFilled State::fill_of(const PositionAdopted& adopted) noexcept {
+  OrderFilled fill{};
+  fill.account = adopted.account;
+  fill.instrument = adopted.instrument;
+  fill.price = adopted.price;
+  fill.quantity = adopted.quantity;
+  fill.value = adopted.value;
+  fill.price_scale = adopted.price_scale;
+  fill.side = adopted.side;
+  fill.leg = adopted.leg;
+  fill.trade_id = adopted.reference;
+  fill.position_quantity = adopted.position_quantity;
+  fill.position_cost = adopted.position_cost;
+  fill.position_realised = adopted.position_realised;
+  return fill;
+}
+
+bool State::apply_position_adopted(const RecordHeader& header,
+                                   const PositionAdopted& adopted) noexcept {
+  if (!registry.instruments.has(adopted.instrument) || !registry.accounts.has(adopted.account))
+    return false;
+  return book_checked(header, fill_of(adopted), kNoSlot,
+                      route_of_order(adopted.account, adopted.instrument,
+                                     static_cast<Leg>(adopted.leg), adopted.strategy));
 }
 
 bool State::apply_decided(const RecordHeader& header, const OrderFilled& fill,

@@ -419,6 +419,19 @@ class Engine:
     def tell_measures(self, level: int, id: int, fields: dict[str, str], actor: str) -> int:
         """What guards are held against, decimal text: margin_headroom, result; of an instrument
         also delta, gamma, vega of one unit, all three together."""
+    def adopt_position(
+        self,
+        account: int,
+        instrument: int,
+        strategy: int,
+        leg: int,
+        quantity: str,
+        price: str,
+        reference: str,
+        actor: str,
+    ) -> int:
+        """Book a signed quantity of a derivative that no fill will ever be told for. Once per
+        (account, instrument, reference): ID_CONFLICT. Returns the record's sequence."""
     def refusal_details(self, port: int, request: int) -> dict[str, Any] | None:
         """More about a refusal of the gate that this port was told lately: name of the level's
         entity, unknown (share of UNKNOWN orders), nearest_quantity (mantissa, 0 = none),
@@ -429,6 +442,33 @@ class Engine:
         """A kill is HALTED with latch; cancelling is the caller's mass_cancel."""
     def roll_period(self) -> int:
         """End of the trading period: text client ids of terminal orders are dropped, DAY ends."""
+    # FIX sessions (docs/concepts/fix_journal.md).
+    def define_fix_session(self, name: str, created_ns: int) -> int:
+        """Id of `BEGINSTRING:SENDER->TARGET[:QUALIFIER]`; a name that is not known yet is
+        journaled, with both numbers at 1. Raises ValueError("BAD_SYMBOL name ...")."""
+    def journal_fix(
+        self,
+        entries: list[tuple[int, int, int, bool, bytes] | tuple[int, str, int, int, int]],
+    ) -> int:
+        """One group with all of them, in their order; the sequence behind which recovery finds it.
+        A message about to be sent: (session, number, sent_ns, is_application, bytes), sent_ns 0 =
+        now. Numbers: (session, why, next_outgoing, next_incoming, created_ns), why: incoming (the
+        incoming number alone, the others are not looked at) | reset | operator. Raises ValueError
+        and writes nothing: RANGE, NOT_FOUND, NOT_PERMITTED (a password in the bytes),
+        JOURNAL_BEHIND."""
+    def fix_session(self, session: int) -> dict[str, Any]:
+        """{id, name, next_outgoing, next_incoming, created_ns, last_number, sequence}"""
+    def fix_messages(
+        self, session: int, first: int, last: int
+    ) -> list[tuple[int, int, bool, bytes]]:
+        """(number, sent_ns, is_application, bytes) of what this period sent and the journal still
+        has, in order; at most 4096 numbers at once. Reads the segments where the ring has moved
+        on: microseconds a message."""
+    @property
+    def synced_sequence(self) -> int:
+        """What lies up to here is on the disk."""
+    def wait_synced(self, sequence: int, timeout_ms: int) -> bool:
+        """Blocks this thread, not the engine's, until it is. False: not within that time."""
     # Ports.
     def open_client_port(self, name: str, capacity: int = 4096) -> ClientPort: ...
     def open_venue_port(self, venue: int, capacity: int = 4096) -> VenuePort: ...

@@ -6,6 +6,7 @@ Must never import another room of the gateway.
 from gateway.api.adapter import (
     AdapterPort,
     BorrowSource,
+    Counted,
     DeadManSwitch,
     MassCancel,
     VenueAdapter,
@@ -47,6 +48,7 @@ __all__ = [
     "BorrowSource",
     "CancelRequest",
     "Capabilities",
+    "Counted",
     "DeadManSwitch",
     "FillReport",
     "FundingReport",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from gateway.api.capabilities import Capabilities
@@ -21,7 +21,7 @@ from gateway.api.messages import (
     RequestName,
 )
 
-__all__ = ["AdapterPort", "BorrowSource", "DeadManSwitch", "MassCancel", "VenueAdapter"]
+__all__ = ["AdapterPort", "BorrowSource", "Counted", "DeadManSwitch", "MassCancel", "VenueAdapter"]
 
 
 class AdapterPort(Protocol):
@@ -200,3 +200,13 @@ class DeadManSwitch(Protocol):
     async def arm_dead_man(self, account: str, timeout_ms: int) -> None:
         """The venue is to cancel the account's orders unless this is called again within
         `timeout_ms`; 0 disarms."""
+
+
+class Counted(Protocol):
+    """Beside the manifest: an adapter that lets itself be watched."""
+
+    def counts(self) -> Mapping[str, int]:
+        """Whole numbers by name, asked for about once a second; must not wait for anything. Names
+        that every venue shares: `reconnects.LINE`, `requests.OUTCOME`, `limit_used.LIMIT`,
+        `limit_capacity.LIMIT`, `banned_ms`, `clock_offset_us`. Any other name is a counter of the
+        adapter's own. Beyond 256 names the rest is left out."""

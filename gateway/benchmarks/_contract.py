@@ -51,7 +51,18 @@ CONTRACT: tuple[Figure, ...] = (
     Figure("resident memory, end", "core", "resident_mib.end", "no growth"),
     Figure("first order to steady", "threads", "first_order_ns.warmed_up.first_to_steady", "<= 2"),
     Figure("shared memory, messages", "shm", "messages_per_second", "beside its echo"),
+    Figure("FIX report, simplefix to ours", "fix", "codec_vs_simplefix.encode", ">= 15"),
+    Figure("FIX order, simplefix to ours", "fix", "codec_vs_simplefix.decode", ">= 15"),
     Figure("shared memory, echo", "shm", "echo.round_trip_us.p50", "beside it"),
+    Figure("sign one order, HMAC (Binance)", "venues", "sign_vs_ccxt.binance", ">= 10", True),
+    Figure("sign one order, HMAC (OKX)", "venues", "sign_vs_ccxt.okx", ">= 10", True),
+    Figure("sign one order, Ed25519", "venues", "sign_vs_ccxt.binance_ed25519", ">= 10", True),
+    Figure("user event to fact (Binance)", "venues", "event_vs_msgspec.binance", ">= 1.5"),
+    Figure("user event to fact (OKX)", "venues", "event_vs_msgspec.okx", ">= 1.5"),
+    Figure("order to the wire", "venues", "order_to_wire_us.p50", "<= 60 us"),
+    Figure("order to the wire, to ccxt", "venues", "order_to_wire_vs_ccxt.p50", ">= 4", True),
+    Figure("books of 1,000 instruments", "venues", "books.headroom", ">= 1"),
+    Figure("memory over an hour", "venues", "memory.growth_percent", "no growth"),
 )
 
 

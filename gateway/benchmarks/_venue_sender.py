@@ -47,7 +47,7 @@ class BinanceDesk:
             random=Random(1),
         )
         self._tasks: set[asyncio.Task[None]] = set()
-        self.memory = OrderMemory()
+        self.memory = OrderMemory(orders_max=min(orders_max, 65_536))
         self.questions = Questions(self.rest, self.memory, account=ACCOUNT, symbols=("BTCUSDT",))
         parts: dict[str, Any] = {"say": self._say, "later": self._later}
         self.events = UserEvents(

@@ -31,14 +31,18 @@ async def measure(
     await venue.start()
     whole = BinanceDesk(directory, ring, venue, orders_max=4 * (orders + _WARM))
     client = _ccxt(venue.url) if has_ccxt else None
+    host, port = venue.url.removeprefix("http://").split(":")
+    loop = asyncio.get_running_loop()
+    bare, _ = await loop.create_connection(asyncio.Protocol, host, int(port))
     try:
         await whole.start()
         ways: dict[str, Send] = {"gateway": _through(whole), "adapter": _by_adapter(whole)}
-        ways["bare"] = await _bare(venue)
+        ways["bare"] = _bare(bare)
         if client is not None:
             ways["ccxt"] = _by_ccxt(client)
         taken = await _in_turns(venue, ways, orders)
     finally:
+        bare.close()
         if client is not None:
             await client.close()
         await whole.close()
@@ -114,17 +118,15 @@ def _by_adapter(desk: BinanceDesk) -> Send:
     return send
 
 
-async def _bare(venue: LoopbackVenue) -> Send:
+def _bare(transport: asyncio.WriteTransport) -> Send:
     """The same bytes, made before, written by a task: what loop and sockets cost alone."""
-    host, port = venue.url.removeprefix("http://").split(":")
-    _, writer = await asyncio.open_connection(host, int(port))
     tasks: set[asyncio.Future[None]] = set()
     name = "bare".ljust(16, "0")
     query = f"symbol=BTCUSDT&newClientOrderId={name}&signature={'0' * 64}"
-    data = f"POST /fapi/v1/order?{query} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+    data = f"POST /fapi/v1/order?{query} HTTP/1.1\r\nHost: bench\r\n\r\n".encode()
 
     async def write() -> None:
-        writer.write(data)
+        transport.write(data)
 
     async def send(number: int) -> str:
         task = asyncio.ensure_future(write())

@@ -13,6 +13,11 @@ __all__ = ["command"]
 @click.command("breaks")
 @click.option("--all", "is_all", is_flag=True, help="The last resolved ones too.")
 @click.option("--resolve", "number", help="Id of the break a named person answers for.")
+@click.option("--adopt", "adopted", help="Id of the position break whose difference is booked.")
+@click.option(
+    "--price", help="What the adopted position is taken over at, its average entry price."
+)
+@click.option("--strategy", help="Book it goes to; EXTERNAL without it.")
 @click.option("--actor", help="Who answers for it; it is kept with the break.")
 @click.option("--reason", help="Why it is right as it is; it is kept with the break.")
 @connection_options
@@ -20,17 +25,21 @@ __all__ = ["command"]
 def command(
     is_all: bool,
     number: str | None,
+    adopted: str | None,
+    price: str | None,
+    strategy: str | None,
     actor: str | None,
     reason: str | None,
     gateway: RunningGateway,
     as_json: bool,
 ) -> None:
-    """List differences between the journal and the venues, or resolve one of them.
+    """List differences between the journal and the venues, resolve one, or adopt its position.
 
     \b
     Example:
       gateway breaks --json
       gateway breaks --resolve 88e436774bb65f06 --actor anna --reason "dust, written off"
+      gateway breaks --adopt 5d3a90c41f7be2aa --price 64000.5 --actor anna --reason "opened before"
     """
     connection = gateway.connect()
     if number is not None:
@@ -42,6 +51,17 @@ def command(
             print_json(answer)
         else:
             click.echo(f"break {number} is resolved")
+        return
+    if adopted is not None:
+        if not actor or not reason or not price:
+            raise click.UsageError("--adopt needs --price, --actor and --reason")
+        body = {"actor": actor, "reason": reason, "price": price}
+        body |= {"strategy": strategy} if strategy else {}
+        answer = connection.request("POST", f"/v1/breaks/{adopted}/adopt", body)
+        if as_json:
+            print_json(answer)
+        else:
+            click.echo(f"the position of break {adopted} is booked")
         return
     answer = connection.get("/v1/breaks", {"open": "false" if is_all else "true"})
     if as_json:

@@ -20,6 +20,7 @@ from gateway.core.vocabulary import (
     AMENDS,
     DURABILITIES,
     INSTRUMENT_KINDS,
+    LEGS,
     LEVELS,
     MARGIN_MODES,
     OFFERS_ICEBERG,
@@ -109,6 +110,34 @@ class Engine:
             number = self.native.define_currency(code)
         self.names.add("currency", code, number)
         return number
+
+    def adopt_position(
+        self,
+        *,
+        account: str,
+        instrument: str,
+        leg: str,
+        strategy: str,
+        quantity: str,
+        price: str,
+        reference: str,
+        actor: str,
+    ) -> int:
+        """Book a signed quantity of a derivative that is older than the fills its venue still
+        tells; once per reference. Returns the record's sequence."""
+        names = self.names
+        book = 0 if strategy in ("", "EXTERNAL") else names.id("strategy", strategy)
+        with refusing(instrument=instrument, quantity=quantity, price=price, reference=reference):
+            return self.native.adopt_position(
+                names.id("account", account),
+                names.id("instrument", instrument),
+                book,
+                LEGS[leg],
+                quantity,
+                price,
+                reference,
+                actor,
+            )
 
     def define_venue(self, name: str, manifest: Capabilities) -> int:
         """Register a venue with the masks of its manifest: what is not declared is refused."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +24,14 @@ INTERVAL_SECONDS = 1.0
 
 
 async def keep_live_files(
-    native: NativeEngine, directory: Path, interval_seconds: float = INTERVAL_SECONDS
+    native: NativeEngine,
+    directory: Path,
+    interval_seconds: float = INTERVAL_SECONDS,
+    *,
+    more: Callable[[], Mapping[str, int]] = dict,
 ) -> None:
-    """Write both files again and again, until cancelled; then remove them."""
+    """Write both files again and again, until cancelled; then remove them. `more`: what others in
+    this process count."""
     refused = {
         event: value for event, value in native.cache_counters().items() if isinstance(value, str)
     }
@@ -34,7 +40,7 @@ async def keep_live_files(
     try:
         while True:
             # Numbers are taken on the loop, the disk is touched in a thread.
-            contents = _contents(native)
+            contents = _contents(native, more())
             try:
                 await asyncio.to_thread(write_live_files, directory, contents)
             except OSError as error:
@@ -45,13 +51,13 @@ async def keep_live_files(
             (directory / name).unlink(missing_ok=True)
 
 
-def _contents(native: NativeEngine) -> dict[str, Any]:
+def _contents(native: NativeEngine, more: Mapping[str, int]) -> dict[str, Any]:
     marks = {name: {"mark": price, "time_ns": time} for name, price, time in native.marks()}
     counters = native.counters() | {"sequence": native.sequence, "epoch": native.epoch}
     for event, value in native.cache_counters().items():
         # The page that reads them says "unavailable" by name; the kernel's reason is in the log.
         counters[f"cache_event_{event}"] = value if isinstance(value, int) else -1
-    return {COUNTERS_FILE: counters, MARKS_FILE: marks}
+    return {COUNTERS_FILE: {**more, **counters}, MARKS_FILE: marks}
 
 
 def write_live_files(directory: Path, contents: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from gateway.api.messages import LegName, OrderTypeName, SideName, TimeInForceNa
 __all__ = [
     "WS_MESSAGES",
     "WS_OPERATIONS",
+    "AdoptBreak",
     "BalancesAnswer",
     "BreakAnswer",
     "BreaksAnswer",
@@ -195,6 +196,15 @@ class ResolveBreak(Message, kw_only=True):
 
     actor: Actor
     reason: Reason
+
+
+class AdoptBreak(Message, kw_only=True):
+    """A named person takes over the position of a difference, at this price, into this book."""
+
+    actor: Actor
+    reason: Reason
+    price: Decimal
+    strategy: EntityName = "EXTERNAL"
 
 
 class WsLogin(Message, tag_field="op", tag="login", kw_only=True):

@@ -15,6 +15,7 @@ from gateway.core.engine import Engine
 from gateway.core.refusals import describe
 from gateway.core.vocabulary import TERMINAL_STATES, CancelReason
 from gateway.entry.api_messages import (
+    AdoptBreak,
     Enable,
     Kill,
     LinkedOrders,
@@ -60,6 +61,12 @@ class VenueControl(Protocol):
 
     def resolve_break(self, number: str, actor: str, reason: str) -> Row | None:
         """A named person answers for one; None = no open one has this id."""
+        ...
+
+    def adopt_break(
+        self, number: str, actor: str, reason: str, price: str, strategy: str
+    ) -> Row | None:
+        """A named person takes over the position of one; None = no open one has this id."""
         ...
 
     async def reconcile_now(self) -> list[str]:
@@ -244,8 +251,17 @@ class Desk:
             found = control.resolve_break(number, message.actor, message.reason)
             if found is not None:
                 return found
-        rule = "no open break has this id"
-        raise RefusedError("NOT_FOUND", field="break_id", value=number, rule=rule)
+        raise _no_break(number)
+
+    def adopt_break(self, who: Identity, number: str, message: AdoptBreak) -> Row:
+        """A named person takes over the position of a difference at a price."""
+        who.require("admin")
+        words = (message.actor, message.reason, message.price, message.strategy)
+        for control in self._controls.values():
+            found = control.adopt_break(number, *words)
+            if found is not None:
+                return found
+        raise _no_break(number)
 
     async def reconcile(self, who: Identity, venue: str) -> list[str]:
         """Compare everything with a venue now."""
@@ -379,3 +395,8 @@ def _intent(who: Identity, message: NewOrderMessage, is_cancel_on_disconnect: bo
 def _positive(field: str, value: str | None) -> None:
     if value is not None and (value.startswith("-") or not value.strip("0.")):
         raise RefusedError("RANGE", field=field, value=value, rule="greater than zero")
+
+
+def _no_break(number: str) -> RefusedError:
+    rule = "no open break has this id"
+    return RefusedError("NOT_FOUND", field="break_id", value=number, rule=rule)

@@ -12,6 +12,7 @@ import msgspec
 
 from gateway.api import RefusedError
 from gateway.entry.api_messages import (
+    AdoptBreak,
     BalancesAnswer,
     BreakAnswer,
     BreaksAnswer,
@@ -282,6 +283,19 @@ async def breaks(desk: Desk, call: Call) -> Answer:
 async def resolve_break(desk: Desk, call: Call) -> Answer:
     """A named person answers for a difference; it opens again when it changes."""
     found = desk.resolve_break(call.who, call.path["break_id"], call.message)
+    return Answer(200, BreakAnswer(found))
+
+
+@route(
+    "POST",
+    "/v1/breaks/{break_id}/adopt",
+    scope="admin",
+    request=AdoptBreak,
+    response=BreakAnswer,
+)
+async def adopt_break(desk: Desk, call: Call) -> Answer:
+    """A named person takes over the position of a difference that no fill will ever explain."""
+    found = desk.adopt_break(call.who, call.path["break_id"], call.message)
     return Answer(200, BreakAnswer(found))
 
 

@@ -50,8 +50,8 @@ class VenueUnderTest(ABC):
     plugin: str = ""  # its entry point; needed when the distribution has several
     account: str = "main"
     hedge_account: str = ""  # an account in hedge mode; needed when the manifest declares it
-    instrument: str = ""  # the venue's spelling of one that trades around `price`
-    symbol: str = ""  # our name of the same instrument
+    instrument: str = ""  # our name of one that trades around `price`
+    symbol: str = ""  # the venue's spelling of the same
     quantity: str = ""  # an order of this size is valid, and so is twice and half of it
     price: str = ""  # on the tick; the middle of an empty book when a case begins
     tick: str = ""

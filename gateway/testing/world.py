@@ -57,8 +57,13 @@ class World:
         return self._adapter
 
     def use_account(self, account: str) -> None:
-        """Trade on another account. Before connecting; the adapter is built anew."""
-        self.account, self._adapter = account, None
+        """Trade on another account. Before connecting."""
+        self.account = account
+        self.renew_adapter()
+
+    def renew_adapter(self) -> None:
+        """The next use builds another one; who connected the last one has closed it."""
+        self._adapter = None
 
     @property
     def manifest(self) -> Capabilities:
@@ -93,7 +98,7 @@ class World:
             "order_id": order_id,
             "client_order_id": self.ids().encode(order_id),
             "account": self.account,
-            "instrument": self.venue.instrument,
+            "instrument": self.venue.symbol,
             "side": side,
             "type": "limit" if price is not None else "market",
             "time_in_force": "gtc" if price is not None else "ioc",

@@ -8,6 +8,7 @@ from gateway.transport.book import BookBuilder, BookLevel, BookState, BookUpdate
 from gateway.transport.budget_rows import LocalRows, SharedRows
 from gateway.transport.clock import VenueClock
 from gateway.transport.clock_keeper import ClockKeeper, TimeSample
+from gateway.transport.counts import shared_counts
 from gateway.transport.documents import (
     DOCUMENT_BYTES_MAX,
     FRAME_BYTES_MAX,
@@ -40,6 +41,7 @@ from gateway.transport.signing import (
     is_same_signature,
 )
 from gateway.transport.task_keeper import TaskKeeper
+from gateway.transport.tls import client_tls
 from gateway.transport.websocket import Send, SocketSettings, SocketShard
 from gateway.transport.websocket_pool import MakeShard, PendingReplies, SocketPool
 
@@ -82,6 +84,7 @@ __all__ = [
     "VenueClock",
     "check_status",
     "check_unique_keys",
+    "client_tls",
     "decode",
     "exact_text",
     "hmac_sha256_base64",
@@ -90,4 +93,5 @@ __all__ = [
     "is_same_signature",
     "outcome_of",
     "retry_after_ms",
+    "shared_counts",
 ]

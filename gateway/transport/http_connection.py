@@ -80,7 +80,7 @@ class HttpConnection:
 
     def send(self, request: bytes) -> None:
         """Write one request. From here on its outcome is open until an answer is read."""
-        # The parser of the answer is made behind the write: nothing can be read before this returns.
+        # The answer's parser is made behind the write: nothing can be read before this returns.
         self._transport.write(request)
         self._handler.is_expecting = True
         self._handler.set_response_params(

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from gateway.api import OutcomeUnknown, VenueUnavailable
 from gateway.transport.backoff import Backoff
 from gateway.transport.http_connection import HttpConnection, connect
+from gateway.transport.tls import client_tls
 
 __all__ = ["RestAnswer", "RestPool"]
 
@@ -66,7 +67,7 @@ class RestPool:
             raise ValueError(f"{parts.netloc}: the address is scheme, host and port alone")
         self._host = parts.hostname
         self._port = parts.port or (443 if parts.scheme == "https" else 80)
-        self._tls = (tls or ssl.create_default_context()) if parts.scheme == "https" else None
+        self._tls = client_tls(tls) if parts.scheme == "https" else None
         self._fixed = _header_text({"Host": parts.netloc, **(headers or {})})
         self._size = connections
         self._timeout_s = timeout_ms / 1_000

@@ -22,6 +22,7 @@ from yarl import URL
 from gateway.api import OutcomeUnknown, VenueError, VenueUnavailable
 from gateway.transport.backoff import Backoff
 from gateway.transport.documents import FRAME_BYTES_MAX
+from gateway.transport.tls import client_tls
 
 __all__ = ["Send", "SocketSettings", "SocketShard"]
 
@@ -103,7 +104,7 @@ class SocketShard:
         self._subscribe_frames = subscribe_frames
         self._unsubscribe_frames = unsubscribe_frames
         self._headers = dict(headers or {})
-        self._tls = tls
+        self._tls = client_tls(tls)
         self._backoff = Backoff(
             settings.backoff_first_s,
             settings.backoff_max_s,
@@ -250,7 +251,7 @@ class SocketShard:
     ) -> aiohttp.ClientWebSocketResponse[bool]:
         return await session.ws_connect(
             URL(url, encoded=True),
-            ssl=self._tls if self._tls is not None else True,
+            ssl=self._tls,
             autoping=False,
             autoclose=False,
             max_msg_size=self._settings.frame_bytes_max,

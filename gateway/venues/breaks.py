@@ -147,6 +147,13 @@ class BreakLedger:
         self._write()
         return broken
 
+    def booked(self, number: str, actor: str, how: str, now_ns: int) -> Break:
+        """An open one whose difference a named person has booked. Unlike one that is right as it
+        is, the same difference is a new break when it comes again."""
+        broken = self._close(number, f"{how} by {actor}", "", now_ns)
+        self._write()
+        return broken
+
     def _see(self, number: str, finding: Finding, now_ns: int) -> None:
         known = self._open.get(number)
         if known is not None:

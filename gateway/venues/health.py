@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 __all__ = ["VenueHealth", "VenueStateName"]
 
+log = logging.getLogger(__name__)
+
+_CODES_MAX = 64
+_CODE_LENGTH_MAX = 24
+_ADAPTER_COUNTS_MAX = 256
+_NAME_LENGTH_MAX = 64
 VenueStateName = Literal[
     "down", "connecting", "maintenance", "reconciling", "reconciled", "stopped"
 ]
@@ -28,6 +35,9 @@ class VenueHealth:
         self.maintenance: dict[str, Any] | None = None  # reason and until_ns, while it lasts
         self.dead_man: Callable[[], dict[str, Any]] | None = None  # when it is configured
         self.process: Callable[[], dict[str, Any]] | None = None  # of an adapter outside
+        self.outcomes: Counter[str] = Counter()  # what venues said of orders, by kind of fact
+        self.refusals: Counter[str] = Counter()  # by the venue's code, the first word of its reason
+        self.adapter_counts: Callable[[], Mapping[str, int]] = dict  # see gateway.api.Counted
 
     @property
     def is_reconciled(self) -> bool:
@@ -37,6 +47,28 @@ class VenueHealth:
     def set(self, state: VenueStateName, reason: str, now_ns: int) -> None:
         """Change the state with its reason."""
         self.state, self.reason, self.since_ns = state, reason, now_ns
+
+    def refused(self, reason: str) -> None:
+        """The venue said no. Codes beyond a bound are counted together."""
+        code = reason.split(" ", 1)[0].rstrip(":")[:_CODE_LENGTH_MAX] or "none"
+        is_known = code in self.refusals or len(self.refusals) < _CODES_MAX
+        self.refusals[code if is_known else "other"] += 1
+
+    def counts(self) -> dict[str, int]:
+        """For the page of metrics: whole numbers by `KIND.NAME`."""
+        found = {"reconciled": int(self.is_reconciled)}
+        found |= {f"counter.{name}": count for name, count in self.counters.items()}
+        found |= {f"outcome.{name}": count for name, count in self.outcomes.items()}
+        found |= {f"refusal.{code}": count for code, count in self.refusals.items()}
+        try:
+            told = dict(self.adapter_counts())
+        except Exception as error:  # an adapter may raise anything; what it counts is no order
+            log.warning("%s: counts(): %r", self.name, error)
+            return found
+        for name, count in list(told.items())[:_ADAPTER_COUNTS_MAX]:
+            if isinstance(count, int) and isinstance(name, str):
+                found[f"adapter.{name[:_NAME_LENGTH_MAX]}"] = count
+        return found
 
     def row(self) -> dict[str, Any]:
         """The row of /v1/status."""

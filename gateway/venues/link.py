@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gateway.api import VenueAdapter, VenueError, VenueUnavailable
+from gateway.api import RefusedError, VenueAdapter, VenueError, VenueUnavailable
 from gateway.core.drive import Drive
 from gateway.core.engine import Engine, is_unknown
 from gateway.core.refusals import describe_number
@@ -61,6 +61,8 @@ class VenueLink:
         self.health = VenueHealth(venue, adapter_name or adapter.capabilities.venue)
         if isinstance(adapter, IsolatedAdapter):
             self.health.process = adapter.row
+        if callable(counts := getattr(adapter, "counts", None)):
+            self.health.adapter_counts = counts
         self._engine = engine
         self._drive = drive
         self._adapter = adapter
@@ -150,6 +152,34 @@ class VenueLink:
         found = self.reconciler.ledger.resolve(number, actor, reason, self._engine.now_ns())
         self.reconciler.tell_breaks()
         return None if found is None else found.row()
+
+    def adopt_break(
+        self, number: str, actor: str, reason: str, price: str, strategy: str
+    ) -> Row | None:
+        """A named person takes over the position of a break at a price, and with it answers for
+        the break; None = no open break has this id. Raises RefusedError if it cannot be."""
+        ledger = self.reconciler.ledger
+        broken = next((each for each in ledger.open() if each.id == number), None)
+        if broken is None:
+            return None
+        found = broken.finding
+        if found.kind != "position_differs":
+            rule = "only a position can be taken over"
+            raise RefusedError("RANGE", field="break_id", value=number, rule=rule)
+        self._engine.adopt_position(
+            account=found.account,
+            instrument=found.instrument,
+            leg=found.subject,
+            strategy=strategy,
+            quantity=found.difference,
+            price=price,
+            reference=f"{number}:{broken.first_seen_ns}",
+            actor=actor,
+        )
+        how = f"{reason}: {found.difference} adopted at {price}"
+        row = ledger.booked(number, actor, how, self._engine.now_ns()).row()
+        self.reconciler.tell_breaks()
+        return row
 
     async def restart_adapter(self) -> list[str]:
         """Hand over to a new process of the adapter and reconcile; the open breaks."""

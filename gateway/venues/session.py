@@ -168,6 +168,7 @@ class VenueSession:
         number = _UNKNOWN_REASON.get(kind, fact_reason(reason))
         self.in_flight.answered(order_id, kind)
         self.health.counters["unknown_outcomes"] += 1
+        self.health.outcomes[f"unknown_{kind}"] += 1
         log.warning("%s: outcome of %s of order %d unknown: %s", self.venue, kind, order_id, reason)
         self._deliver(lambda: self._native.unknown(order_id, number, reason[:_TEXT_MAX]))
 
@@ -350,6 +351,9 @@ class VenueSession:
     def tell(self, fact: Fact, evidence: int = EVIDENCE["stream"]) -> None:
         """Put one fact about an order on the port; whatever it answers is no longer in flight."""
         self.in_flight.answered(fact.order_id, *fact.answers())
+        self.health.outcomes[fact.kind] += 1
+        if fact.kind == "rejected":
+            self.health.refused(fact.reason)
         self.engine.words.keep(fact.order_id, fact.reason)
         self._deliver(lambda: fact.put(self._native, evidence))
 

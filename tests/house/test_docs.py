@@ -206,8 +206,15 @@ def test_shell_examples_call_commands_and_options_that_exist() -> None:
         assert used <= options | {"--help"}, f"{page}: {line}"
 
 
+def payload_source() -> str:
+    """What lays out the payloads of records, the enumeration of their kinds first."""
+    record = ROOT / "core_ext/include/gateway_core/record"
+    names = ("kinds.hpp", "risk_records.hpp", "fix.hpp")
+    return "".join((record / name).read_text(encoding="utf-8") for name in names)
+
+
 def test_every_kind_of_record_has_its_row_in_the_journal_format() -> None:
-    source = (ROOT / "core_ext/include/gateway_core/record/kinds.hpp").read_text(encoding="utf-8")
+    source = payload_source()
     kinds = re.findall(r"^  k(\w+) = (\d+),", source.partition("};")[0], re.MULTILINE)
     named = [(number, re.sub(r"(?<!^)(?=[A-Z])", "_", kind).lower()) for kind, number in kinds]
     rows = re.findall(
@@ -220,8 +227,13 @@ def test_every_kind_of_record_has_its_row_in_the_journal_format() -> None:
 
 def test_every_field_of_a_record_is_printed_by_journal_cat() -> None:
     """Reserved space apart. Blocks that follow an order are printed with it."""
-    source = (ROOT / "core_ext/include/gateway_core/record/kinds.hpp").read_text(encoding="utf-8")
+    source = payload_source()
     printer = (ROOT / "core_ext/bindings/decode.cpp").read_text(encoding="utf-8")
+    fields = ROOT / "core_ext/include/gateway_core/risk/guard_fields.def"
+    guards = fields.read_text(encoding="utf-8")
+    guards = re.sub(r"^AMOUNT\((\w+)\)", r"FIELD(\1_e4)", guards, flags=re.MULTILINE)
+    guards = re.sub(r"^COUNT\((\w+),.*", r"FIELD(\1)", guards, flags=re.MULTILINE)
+    printer = printer.replace('#include "gateway_core/risk/guard_fields.def"', guards)
     blocks = {"LimitFields": "LimitsSet", "GuardFields": "GuardsSet", "OrderConditions": "OrderNew"}
     structs = re.findall(r"^struct (\w+) \{\n(.*?)^\};", source, re.MULTILINE | re.DOTALL)
     assert len(structs) > 20

@@ -23,8 +23,8 @@ class BinanceSpotVenue(VenueUnderTest):
     distribution = "gateway-binance"
     plugin = "binance_spot"
     account = "main"
-    instrument = SYMBOL
-    symbol = "BTCUSDT.binance_spot"
+    instrument = "BTCUSDT.binance_spot"
+    symbol = SYMBOL
     quantity = "0.02"
     price = "50000.00"
     tick = "0.01"

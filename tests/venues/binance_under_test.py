@@ -23,8 +23,8 @@ class BinanceVenue(VenueUnderTest):
     plugin = "binance"
     account = "main"
     hedge_account = "hedge"
-    instrument = SYMBOL
-    symbol = "BTCUSDT.binance"
+    instrument = "BTCUSDT.binance"
+    symbol = SYMBOL
     quantity = "0.02"
     price = "50000.0"
     tick = "0.10"

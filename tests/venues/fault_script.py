@@ -18,7 +18,7 @@ from typing import Literal
 import msgspec
 from aiohttp import web
 
-__all__ = ["CuttingProxy", "Fault", "FaultScript", "answer_under", "deliver_under", "send_under"]
+__all__ = ["CuttingProxy", "Fault", "FaultScript", "answer_under", "deliver_under"]
 
 RequestFault = Literal[
     "drop",  # cut before anything was executed
@@ -160,17 +160,6 @@ def deliver_under(
         send(held.pop(0))
 
 
-async def send_under(
-    fault: Fault | None,
-    text: str,
-    send: Callable[[str], None],
-    abort: Callable[[str], None],
-    held: list[str],
-) -> None:
-    """As deliver_under, for a caller that awaits its sends."""
-    deliver_under(fault, text, send, abort, held)
-
-
 def _later(
     fault: Fault, execute: Callable[[], Awaitable[web.StreamResponse]]
 ) -> asyncio.Task[web.StreamResponse]:
@@ -265,6 +254,9 @@ class CuttingProxy:
             writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._server is None:  # accepted just before the line went down
+            writer.transport.abort()
+            return
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)

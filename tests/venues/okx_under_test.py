@@ -21,8 +21,8 @@ class OkxVenue(VenueUnderTest):
     distribution = "gateway-okx"
     account = "net"
     hedge_account = "hedge"
-    instrument = SWAP
-    symbol = "BTC-USDT-SWAP.okx"
+    instrument = "BTC-USDT-SWAP.okx"
+    symbol = SWAP
     quantity = "0.2"
     price = "50000.0"
     tick = "0.1"
@@ -51,7 +51,7 @@ class OkxVenue(VenueUnderTest):
             "account": account,
             "url": url,
             "socket_url": url.replace("http://", "ws://") + "/ws/v5",
-            "instruments": [SWAP],
+            "symbols": [SWAP],
             "timeout_ms": timeout_ms,
             "silence_max_s": max(1.0, min(10.0, timeout_ms / 2_000)),
         }

@@ -51,10 +51,10 @@ def changing(**changes):
 async def test_an_unreadable_fill_is_named_and_asked_for(changes, named, directory, caplog):
     async with desk(directory) as made:
         order_id = await made.submit()
-        await made.reaches(order_id, "NEW")
+        await made.until_state(order_id, "NEW")
         made.simulator.faults.add("event orders", "rewrite", rewrite=changing(**changes))
         made.simulator.venue.trade(SWAP, "49000", "2", "sell")
-        row = await made.reaches(order_id, "FILLED")
+        row = await made.until_state(order_id, "FILLED")
         assert row["cumulative_quantity"] in ("2", "2.00")
         await eventually(lambda: made.adapter.counters["unreadable_rows"] == 1)
         assert named in caplog.text
@@ -66,10 +66,10 @@ async def test_an_unreadable_fill_is_named_and_asked_for(changes, named, directo
 async def test_a_frame_that_is_no_json_ends_the_connection(action, directory):
     async with desk(directory) as made:
         order_id = await made.submit()
-        await made.reaches(order_id, "NEW")
+        await made.until_state(order_id, "NEW")
         made.simulator.faults.add("event orders", action, rewrite=lambda _: HTML)
         made.simulator.venue.trade(SWAP, "49000", "2", "sell")
-        await made.reaches(order_id, "FILLED")
+        await made.until_state(order_id, "FILLED")
         assert made.adapter.counters["private_disconnects"] >= 1
         await eventually(lambda: made.link.health.is_reconciled, "reconciliation")
         made.judge_all()
@@ -106,7 +106,7 @@ async def test_answers_that_are_no_answers_name_what_they_are():
 
 async def test_listings_that_make_no_sense_or_vanish_are_counted():
     async with simulated() as simulator:
-        adapter = adapter_of(simulator, instruments=[])
+        adapter = adapter_of(simulator, symbols=[])
         product = simulator.venue.products["ETH-USDT-SWAP"]
 
         class Port:
@@ -161,5 +161,5 @@ async def test_orders_and_fills_of_people_are_told_and_never_dropped(directory):
         assert len(adopted) == 3
         await made.together(*(made.cancel(each) for each in adopted))
         for each in adopted:
-            await made.reaches(each, "CANCELED")
+            await made.until_state(each, "CANCELED")
         assert venue.open_orders("net") == []

@@ -150,7 +150,7 @@ async def healthy(made):
 
 async def rests(made, **changes):
     order_id = await made.submit(**changes)
-    await made.reaches(order_id, "NEW")
+    await made.until_state(order_id, "NEW")
     return order_id
 
 

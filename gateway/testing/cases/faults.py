@@ -39,7 +39,7 @@ def arm(world: World, operation: OperationName, fault: ExchangeFault) -> None:
 
 async def finish(world: World, gateway: GatewayWorld, met: int) -> None:
     """The fault was met; everybody does his part; the books agree."""
-    await gateway._until(lambda: world.proxy.met >= met, "the exchange that was to go wrong")
+    await gateway.until(lambda: world.proxy.met >= met, "the exchange that was to go wrong")
     await gateway.settle()
     await gateway.assert_agreement()
 
@@ -51,9 +51,9 @@ def _declare_submit(number: int, fault: ExchangeFault) -> None:
         world.timeout_ms = _TIMEOUT_MS
         async with open_gateway(world) as gateway:
             arm(world, "submit", fault)
-            await gateway.submit()
+            await gateway.place()
             await finish(world, gateway, 1)
-            await gateway.submit("sell")  # and the next one is not troubled
+            await gateway.place("sell")  # and the next one is not troubled
             await finish(world, gateway, 1)
 
 
@@ -65,7 +65,7 @@ def _declare_taker(number: int, fault: ExchangeFault) -> None:
         async with open_gateway(world) as gateway:
             await world.venue.show("sell", world.at(1), world.times("0.5"))
             arm(world, "submit", fault)
-            await gateway.submit("buy", world.at(1))
+            await gateway.place("buy", world.at(1))
             await finish(world, gateway, 1)
 
 
@@ -75,7 +75,7 @@ def _declare_cancel(number: int, fault: ExchangeFault) -> None:
         _needs_rule(world, "cancel")
         world.timeout_ms = _TIMEOUT_MS
         async with open_gateway(world) as gateway:
-            order_id = await gateway.submit()
+            order_id = await gateway.place()
             await gateway.until_state(order_id, "NEW")
             arm(world, "cancel", fault)
             await gateway.cancel(order_id)
@@ -88,7 +88,7 @@ def _declare_replace(number: int, fault: ExchangeFault) -> None:
         _needs_rule(world, "replace")
         world.timeout_ms = _TIMEOUT_MS
         async with open_gateway(world) as gateway:
-            order_id = await gateway.submit()
+            order_id = await gateway.place()
             await gateway.until_state(order_id, "NEW")
             arm(world, "replace", fault)
             await gateway.replace(order_id, price=world.far("buy", 25))
@@ -112,18 +112,18 @@ async def refused(world: World) -> None:
     world.timeout_ms = _TIMEOUT_MS
     async with open_gateway(world) as gateway:
         await world.proxy.refuse()
-        order_id = await gateway.submit()
+        order_id = await gateway.place()
         await gateway.until_state(order_id, "REJECTED", "UNKNOWN", "CANCELED")
         await world.proxy.listen()
         await gateway.settle()
         await gateway.assert_agreement()
-        assert not gateway._at_venue(gateway.row(order_id))
+        assert not gateway.at_venue(gateway.row(order_id))
 
 
 @case(581, "an order executes while the line is cut, and is booked once")
 async def executed_in_a_gap(world: World) -> None:
     async with open_gateway(world) as gateway:
-        order_id = await gateway.submit()
+        order_id = await gateway.place()
         await gateway.until_state(order_id, "NEW")
         world.proxy.cut_streams()
         await world.venue.trade("sell", world.far("buy"), world.times("10"))
@@ -137,7 +137,7 @@ async def told_twice(world: World) -> None:
     async with open_gateway(world) as gateway:
         world.proxy.repeat_frames()
         await world.venue.show("sell", world.at(1), world.times("10"))
-        order_id = await gateway.submit("buy", world.at(1))
+        order_id = await gateway.place("buy", world.at(1))
         await gateway.until_state(order_id, "FILLED")
         await gateway.settle()
         await gateway.assert_agreement()
@@ -148,8 +148,8 @@ async def cut_under_way(world: World) -> None:
     world.timeout_ms = _TIMEOUT_MS * 4
     async with open_gateway(world) as gateway:
         for _ in range(4):
-            await gateway.submit("buy")
-            await gateway.submit("sell")
+            await gateway.place("buy")
+            await gateway.place("sell")
             world.proxy.cut()
         await gateway.settle()
         await gateway.assert_agreement()

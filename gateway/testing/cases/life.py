@@ -9,6 +9,7 @@ from decimal import Decimal
 from gateway.api import Capabilities, Instrument, VenueError
 from gateway.testing.conformance import case
 from gateway.testing.world import World
+from gateway.venues.manifest import faults_of
 
 __all__ = [
     "again",
@@ -22,11 +23,6 @@ __all__ = [
 ]
 
 _QUIET_SECONDS = 0.2
-_METHODS = {
-    "has_borrow": "borrow_interest",
-    "has_mass_cancel": "cancel_all",
-    "dead_man": "arm_dead_man",
-}
 
 
 @case(100, "the manifest is complete and holds together")
@@ -35,22 +31,9 @@ async def manifest(world: World) -> None:
     assert isinstance(manifest, Capabilities)
     assert "limit" in manifest.order_types, "a venue without limit orders cannot be judged"
     assert manifest.times_in_force, "no time in force is declared"
-    assert manifest.batch_orders_max >= 1 and manifest.batch_cancels_max >= 1
-    assert manifest.ack_timeout_ms > 0
     assert world.ids().length <= manifest.client_order_id_length_max
-    proof = manifest.not_found_proof_after_ms
-    assert proof is None or proof >= manifest.acceptance_window_ms, "proof before it can be one"
-    for limit in manifest.rate_limits:
-        assert limit.capacity > 0, f"{limit.name}: a budget of nothing"
-        is_window = limit.model in ("window", "rolling")
-        assert (limit.window_ms > 0) == is_window, f"{limit.name}: window_ms of {limit.model}"
-        assert (Decimal(limit.refill) > 0) != is_window, f"{limit.name}: refill of {limit.model}"
-    if manifest.dead_man != "none":
-        assert 0 < manifest.dead_man_ms_min <= manifest.dead_man_ms_max
-    for field, method in _METHODS.items():
-        is_declared = getattr(manifest, field) not in (False, "none")
-        if is_declared:
-            assert hasattr(world.adapter, method), f"{field} is declared, {method} is missing"
+    faults = faults_of(world.adapter, manifest)  # what the gateway refuses to load
+    assert not faults, faults
 
 
 @case(101, "credentials are never shown")
@@ -109,8 +92,8 @@ async def instruments(world: World) -> None:
         ):
             scaled = Decimal(number).scaleb(scale)
             assert scaled == scaled.to_integral_value(), f"{each.symbol}: {name} beyond its scale"
-    [ours] = [each for each in found if each.venue_symbol == world.venue.instrument]
-    assert ours.symbol == world.venue.symbol
+    [ours] = [each for each in found if each.venue_symbol == world.venue.symbol]
+    assert ours.symbol == world.venue.instrument
     assert Decimal(ours.tick) == Decimal(world.venue.tick)
     assert Decimal(world.venue.quantity) % Decimal(ours.lot) == 0
     assert ours.settle == world.venue.settle
@@ -153,6 +136,6 @@ async def hedge_mode(world: World) -> None:
 async def again(world: World) -> None:
     await world.connect()
     await world.adapter.close()
-    world._adapter = None
+    world.renew_adapter()
     await world.connect()
     await world.rest()

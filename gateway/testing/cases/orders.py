@@ -189,7 +189,7 @@ async def batch(world: World) -> None:
     orders.insert(1, world.order(instrument="NOSUCHTHING"))
     await world.submit(*orders)
     for order in orders:
-        is_good = order.instrument == world.venue.instrument
+        is_good = order.instrument == world.venue.symbol
         assert world.outcome(order) == ("accepted" if is_good else "rejected"), order
         if is_good:
             assert_terms(world, order)

@@ -148,12 +148,12 @@ async def pages(world: World) -> None:
 async def positions(world: World) -> None:
     await world.connect()
     listed = {each.venue_symbol: each for each in await world.adapter.instruments()}
-    if listed[world.venue.instrument].kind == "spot":
+    if listed[world.venue.symbol].kind == "spot":
         raise NotDeclared("what is held of a coin is a balance")
     for side, quantity, held in (("sell", "1", "-1"), ("buy", "3", "2"), ("sell", "2", "0")):
         await world.fill(side, world.times(quantity))  # type: ignore[arg-type]
         reports = await world.adapter.positions(world.account)
-        ours = [row for row in reports if row.instrument == world.venue.instrument]
+        ours = [row for row in reports if row.instrument == world.venue.symbol]
         total = sum((Decimal(row.quantity) for row in ours), Decimal(0))
         assert total == Decimal(held) * Decimal(world.venue.quantity), f"after {side} {quantity}"
         assert all(row.leg == "net" for row in ours)

@@ -30,7 +30,7 @@ async def marks(world: World) -> None:
             and Decimal(mark.bid or 0) == Decimal(world.at(-2))
             and Decimal(mark.ask or 0) == Decimal(world.at(3))
             for fact in world.port.of("marked")
-            if (mark := fact.get("mark", 0)).instrument == world.venue.instrument
+            if (mark := fact.get("mark", 0)).instrument == world.venue.symbol
         )
 
     await world.port.until(shown, "the bid and ask of the market")

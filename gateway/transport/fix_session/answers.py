@@ -1,4 +1,4 @@
-"""The fields of a Reject and of a BusinessMessageReject, per version. Pure."""
+"""The fields of a Logon, a Reject and a BusinessMessageReject, per version. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,21 @@ from gateway.transport.fix_session.settings import SessionSettings
 from gateway.transport.fix_session.tags import REVERSED_ROUTE, Tag
 from gateway.transport.fix_session.validation import Fault
 
-__all__ = ["business_reject", "session_reject"]
+__all__ = ["business_reject", "logon_body", "session_reject"]
+
+
+def logon_body(
+    settings: SessionSettings, expected: int, *, is_reset: bool, heartbeat_s: int
+) -> list[Field]:
+    """35=A, asked or answered."""
+    body: list[Field] = [(Tag.ENCRYPT_METHOD, b"0"), (Tag.HEART_BT_INT, b"%d" % heartbeat_s)]
+    if is_reset:
+        body.append((Tag.RESET_SEQ_NUM_FLAG, b"Y"))
+    if settings.has_next_expected:
+        body.append((Tag.NEXT_EXPECTED_MSG_SEQ_NUM, b"%d" % expected))
+    if settings.identity.version == 50:
+        body.append((Tag.DEFAULT_APPL_VER_ID, settings.default_appl_ver_id.encode()))
+    return body
 
 
 def session_reject(

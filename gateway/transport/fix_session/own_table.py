@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 # Highest field number of a version.
-TAG_MAX: Final = {40: 140, 41: 211, 42: 446, 43: 659, 44: 956, 50: 1621}
+TAG_MAX: Final = {40: 140, 41: 211, 42: 446, 43: 659, 44: 956, 50: 2999}
 
 # Every MsgType of a version; what it adds to the version before.
 STANDARD_TYPES: Final = {
@@ -31,7 +31,8 @@ STANDARD_TYPES: Final = {
     43: "n o p q r s t u v w x y z AA AB AC AD AE AF AG AH AI",
     44: "AJ AK AL AM AN AO AP AQ AR AS AT AU AV AW AX AY AZ BA BB BC BD BE BF BG BH",
     50: "BI BJ BK BL BM BN BO BP BQ BR BS BT BU BV BW BX BY BZ CA CB CC CD CE CF CG CH CI CJ CK CL "
-    "CM CN CO CP CQ CR CS CT CU CV CW CX CY CZ DA DB DC DD DE DF DG DH DI",
+    "CM CN CO CP CQ CR CS CT CU CV CW CX CY CZ DA DB DC DD DE DF DG DH DI "
+    "DJ DK DL DM DN DO DP DQ DR DS DT DU DV DW DX DY DZ EA EB",
 }
 
 KINDS: Final = """
@@ -149,7 +150,7 @@ MESSAGES: Final = {
     "G": f"41! 37 11! 66 {_ORDER}",
     "H": f"37 11! 109@40-42 76@40-43 790@44 1 55! {_INSTRUMENT} 54!",
     "8": _REPORT,
-    "9": "37! 11! 41! 39! 434!@42 102 103@40-41 58 354@42 355@42 1 60 66 109@40-42 76@40-43 "
+    "9": "37! 11! 41!@41 39!@41 434!@42 102 103@40-41 58 354@42 355@42 1 60 66 109@40-42 76@40-43 "
     "586@43 198@41 526@43",
     "E": "66! 390@42 391@42 414@42 394!@42 415@42 416@42 68!@42 68 433@42 69 58 354@42 355@42 "
     "480@43 "

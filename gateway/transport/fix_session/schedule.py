@@ -44,6 +44,10 @@ class Schedule:
         """When the newest period began, 0 for a non-stop session."""
         return self._period(now_ns)[0]
 
+    def period_end_ns(self, now_ns: int) -> int:
+        """When the newest period ends or ended, 0 for a non-stop session."""
+        return self._period(now_ns)[1] if self.start else 0
+
     def is_open(self, now_ns: int) -> bool:
         """Whether now lies within a period."""
         start_ns, end_ns = self._period(now_ns)

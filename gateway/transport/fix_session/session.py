@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gateway.transport.fix_session.answers import business_reject, session_reject
+from gateway.transport.fix_session.answers import business_reject, logon_body, session_reject
 from gateway.transport.fix_session.application import BusinessReject, FixApplication
 from gateway.transport.fix_session.checks import (
     check_header,
@@ -31,7 +31,6 @@ from gateway.transport.fix_session.validation import Fault, validate
 __all__ = ["FixSession"]
 
 _LOG = logging.getLogger(__name__)
-_NO_TEXT = ""
 
 
 class FixSession:
@@ -75,7 +74,8 @@ class FixSession:
         self.close_reason = None
         self._is_faulted = self._reset_sent = self._was_logged_on = False
         self._timers.connected(now_ns)
-        self._renew_period()
+        if not self.settings.schedule.is_same_period(self.store.created_ns, now_ns):
+            self._reset_store()
         if not self.settings.is_initiator:
             self.state = SessionState.CONNECTED
             return
@@ -160,7 +160,7 @@ class FixSession:
 
     @property
     def queued_bytes(self) -> int:
-        """Not yet taken: what a line that does not drain costs."""
+        """Not yet taken."""
         return self._out.queued_bytes
 
     # -- what the owner may ask for ---------------------------------------------------------------
@@ -292,9 +292,8 @@ class FixSession:
         return number_of(logon.get(Tag.NEXT_EXPECTED_MSG_SEQ_NUM))
 
     def _is_logon_number_bad(self, logon: FixMessage, number: int, wanted: int | None) -> bool:
-        text = check_logon_numbers(
-            number, wanted, self.store.next_expected, self.store.next_outgoing
-        )
+        store = self.store
+        text = check_logon_numbers(number, wanted, store.next_expected, store.next_outgoing)
         if text is not None and not (logon.is_possible_duplicate and wanted is None):
             self._refuse(text)
             return True
@@ -321,18 +320,14 @@ class FixSession:
             wish = self._early.add(number, None, self.store.next_expected)
             if wanted is None:
                 self._ask(wish)
+            else:
+                self._timers.asked(self._now_ns)
         _LOG.info("%s: logged on", self.identity)
         self._application.on_logon(self)
 
     def _send_logon(self, *, is_reset: bool, heartbeat_s: int) -> int:
-        settings = self.settings
-        body: list[Field] = [(Tag.ENCRYPT_METHOD, b"0"), (Tag.HEART_BT_INT, b"%d" % heartbeat_s)]
-        if is_reset:
-            body.append((Tag.RESET_SEQ_NUM_FLAG, b"Y"))
-        if settings.has_next_expected:
-            body.append((Tag.NEXT_EXPECTED_MSG_SEQ_NUM, b"%d" % self.store.next_expected))
-        if settings.identity.version == 50:
-            body.append((Tag.DEFAULT_APPL_VER_ID, settings.default_appl_ver_id.encode()))
+        expected = self.store.next_expected
+        body = logon_body(self.settings, expected, is_reset=is_reset, heartbeat_s=heartbeat_s)
         fill = self._application.fill_logon
         return self._out.send(
             b"A", body, self._now_ns, complete=lambda head, each: fill(self, head, each)
@@ -375,7 +370,7 @@ class FixSession:
         if fault is not None:
             self._reject(message, fault, number)
             if fault.reason in {9, 10}:
-                self._fail(_NO_TEXT)
+                self._fail("")
             return
         if _is_out_of_order(message):
             self._process(message, number)
@@ -406,7 +401,7 @@ class FixSession:
         if fault is not None:
             self._reject(message, fault, number)
             if fault.reason == 10:
-                self._fail(_NO_TEXT)
+                self._fail("")
 
     def _process(self, message: FixMessage, number: int) -> None:
         """Due, or of a kind that is answered whatever its number."""
@@ -479,10 +474,9 @@ class FixSession:
         if number == self.store.next_expected:
             self._advance(number + 1)
         if self.state is not SessionState.LOGGING_OUT:
-            self._send_logout(_NO_TEXT)
+            self._send_logout("")
         if self.settings.is_reset_on_logout:
-            # The answer is queued: it keeps its number, the next Logon begins anew.
-            self._reset_store()
+            self._reset_store()  # The answer is queued and keeps its number.
         self._close("logged out")
 
     # -- the numbers ------------------------------------------------------------------------------
@@ -525,18 +519,13 @@ class FixSession:
         self.store.reset(self._now_ns)
         self._application.on_reset(self)
 
-    def _renew_period(self) -> None:
-        """A new period of the schedule begins with 1."""
-        if not self.settings.schedule.is_same_period(self.store.created_ns, self._now_ns):
-            self._reset_store()
-
     # -- what we say on our own -------------------------------------------------------------------
 
     def _keep_alive(self) -> None:
         now_ns = self._now_ns
         if self._timers.is_peer_dead(now_ns):
             self._close("nothing heard for 2.4 heartbeats")
-        elif not self.settings.schedule.is_open(now_ns):
+        elif self._timers.is_period_over(now_ns):
             self._send_logout("End of the session time")
             self._begin_logout()
         elif self._early.is_open and self._timers.is_resend_late(now_ns):

@@ -10,7 +10,6 @@ from gateway.transport.fix_session.settings import SessionSettings
 __all__ = ["Timers"]
 
 _SECOND_NS = 1_000_000_000
-_SCHEDULE_POLL_NS = _SECOND_NS
 
 
 class Timers:
@@ -21,11 +20,12 @@ class Timers:
         self.heartbeat_s = settings.heartbeat_s
         self.resend_attempts = 0
         self.logon_end_ns = self.logout_end_ns = 0
-        self._received_ns = self._asked_ns = self._now_ns = 0
+        self._received_ns = self._asked_ns = self._period_end_ns = 0
         self._is_life_asked = False
 
     def connected(self, now_ns: int) -> None:
-        self._received_ns = self._now_ns = now_ns
+        self._received_ns = now_ns
+        self._period_end_ns = self._settings.schedule.period_end_ns(now_ns)
         self._is_life_asked = False
         self.resend_attempts = 0
         self.logon_end_ns = now_ns + int(self._settings.logon_timeout_s * _SECOND_NS)
@@ -38,7 +38,7 @@ class Timers:
         self._is_life_asked = False
 
     def asked(self, now_ns: int) -> None:
-        """A ResendRequest went out."""
+        """A ResendRequest went out, or 789 said as much."""
         self._asked_ns = now_ns
         self.resend_attempts += 1
 
@@ -68,6 +68,9 @@ class Timers:
         is_due = now_ns >= last_sent_ns + self._part(10)
         return self.heartbeat_s > 0 and is_due and not self._is_life_asked
 
+    def is_period_over(self, now_ns: int) -> bool:
+        return 0 < self._period_end_ns <= now_ns
+
     def is_resend_late(self, now_ns: int) -> bool:
         return now_ns >= self._asked_ns + self._resend_ns()
 
@@ -80,8 +83,8 @@ class Timers:
             moments += [self._received_ns + self._part(12), last_sent_ns + self._part(10)]
         if is_gap_open:
             moments.append(self._asked_ns + self._resend_ns())
-        if self._settings.schedule.start:
-            moments.append(max(self._received_ns, self._now_ns) + _SCHEDULE_POLL_NS)
+        if self._period_end_ns:
+            moments.append(self._period_end_ns)
         return min(moments, default=None)
 
     def _resend_ns(self) -> int:

@@ -25,6 +25,7 @@ from gateway.venues.registry import Plugins
 __all__ = ["Child", "main"]
 
 _PR_SET_PDEATHSIG = 1
+_COUNTS_MAX = 256
 _frame_from_host = msgspec.msgpack.Decoder(wire.FromHost)
 _EMPTY = msgspec.Raw(msgspec.msgpack.encode(None))
 
@@ -101,8 +102,18 @@ class Child:
 
     async def _beat(self, seconds: float) -> None:
         while True:
-            self._tell(wire.Beat())
+            self._tell(wire.Beat(self._counts()))
             await asyncio.sleep(seconds)
+
+    def _counts(self) -> dict[str, int]:
+        """What the adapter counts, when it does; an adapter may raise anything."""
+        counts = getattr(self._adapter, "counts", None)
+        try:
+            told = dict(counts()) if callable(counts) else {}
+            return {str(name): int(count) for name, count in list(told.items())[:_COUNTS_MAX]}
+        except Exception as error:
+            logging.getLogger(__name__).warning("counts(): %r", error)
+            return {}
 
     def _take(self, frame: wire.FromHost) -> None:
         if isinstance(frame, wire.GiveUp):

@@ -76,6 +76,10 @@ class IsolatedAdapter:
             "last_end": self.last_end,
         }
 
+    def counts(self) -> dict[str, int]:
+        """What the adapter in the process counts, as of its last beat; a new one begins anew."""
+        return {"launches": self.launches, **self._launch.counts}
+
     # Life.
 
     async def connect(self, port: AdapterPort) -> None:

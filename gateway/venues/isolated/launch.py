@@ -75,6 +75,7 @@ class Launch:
         self.manifest: Capabilities | None = None
         self.port: AdapterPort | None = None
         self.is_gap_open = False  # the process said so and has not taken it back
+        self.counts: dict[str, int] = {}  # of its adapter, as it last told
         self.ended = ""  # why; "" while it runs
         self.on_end: Callable[[str], None] = lambda reason: None
         self._terms = terms
@@ -207,7 +208,7 @@ class Launch:
             case wire.Line():
                 self._log(frame)
             case wire.Beat():
-                pass
+                self.counts = frame.counts
             case _:
                 raise wire.GarbageError(f"{type(frame).__name__} after the start")
 

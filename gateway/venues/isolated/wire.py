@@ -131,7 +131,9 @@ class Line(_Frame, frozen=True, array_like=True, tag=True):
 
 
 class Beat(_Frame, frozen=True, array_like=True, tag=True):
-    """The child's event loop turns."""
+    """The child's event loop turns; and what its adapter counts (gateway.api.Counted)."""
+
+    counts: dict[str, int] = {}
 
 
 FromHost = Build | Call | GiveUp

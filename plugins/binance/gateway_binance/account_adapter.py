@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
 from gateway.api import (
-    AdapterPort,
     BalanceReport,
     CancelRequest,
     FillReport,
@@ -22,6 +22,7 @@ from gateway.api import (
     VenueError,
     VenueRejected,
 )
+from gateway.transport import PortGuard, TaskKeeper, shared_counts
 from gateway_binance.order_socket import OrderSocket
 from gateway_binance.rest import BinanceRest
 from gateway_binance.signing import Signer
@@ -66,8 +67,8 @@ class AccountAdapter(Generic[Asked, Sent]):
         self._account = account
         self._rest = rest
         self._random = random
-        self._port: AdapterPort | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._port = PortGuard()
+        self._tasks = TaskKeeper(lambda error: log.warning("%s: %s", venue, error))
         self._is_in_maintenance = False
         rest.on_maintenance = self._on_maintenance
 
@@ -80,6 +81,10 @@ class AccountAdapter(Generic[Asked, Sent]):
     def _forget(self) -> None:
         """Facts may be missing: what was awaited from the stream is not awaited any more."""
         raise NotImplementedError
+
+    def _line_rows(self) -> Sequence[Mapping[str, Any]]:
+        """Rows of the lines that stand, for `counts`."""
+        return ()
 
     # The same everywhere.
 
@@ -125,47 +130,35 @@ class AccountAdapter(Generic[Asked, Sent]):
             random=self._random,
         )
 
+    def counts(self) -> dict[str, int]:
+        """See gateway.api.Counted."""
+        rest = self._rest
+        return shared_counts(
+            rest.row(), rest.budget, rest.clock.now_ns(), time.time_ns(), self._line_rows()
+        )
+
     async def _end_tasks(self) -> None:
         """The first step of a close."""
-        self._port = None
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._port.close()
+        await self._tasks.cancel_all()
         self._is_in_maintenance = False  # who awaited the opening is gone as well
 
     def _check_account(self, account: str) -> None:
         if account != self._account:
             raise VenueRejected("unknown_account", f"{self.venue}: the key is of {self._account}")
 
-    def _say(self, fact: str, *values: Any, **named: Any) -> None:
-        if self._port is not None:
-            getattr(self._port, fact)(*values, **named)
-
-    def _later(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(self._guarded(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        # A task that is canceled before its first step never began the work.
-        task.add_done_callback(lambda _: work.close())
-
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except VenueError as error:
-            log.warning("%s: %s", self.venue, error)
-
     def _on_gap(self, reason: str) -> None:
         if reason:
             self._forget()
-            self._say("gap_opened", reason)
+            self._port.tell("gap_opened", reason)
         elif not self._is_in_maintenance:
-            self._say("gap_closed")
+            self._port.tell("gap_closed")
 
     def _on_maintenance(self, reason: str) -> None:
-        if not self._is_in_maintenance and self._port is not None:
+        if not self._is_in_maintenance and self._port.is_open:
             self._is_in_maintenance = True
-            self._say("maintenance", None, reason)
-            self._later(self._await_opening())
+            self._port.tell("maintenance", None, reason)
+            self._tasks.start(self._await_opening())
 
     async def _await_opening(self) -> None:
         """Ask for the time until the venue answers again. The stream, when it was lost as well,
@@ -173,19 +166,19 @@ class AccountAdapter(Generic[Asked, Sent]):
         while True:
             await asyncio.sleep(_OPENING_PERIOD_S * self._random.uniform(0.5, 1.0))
             try:
-                await self._rest.sync_clock()
+                await self._rest.clock.measure()
                 break
             except VenueError as error:
                 log.info("%s: not open yet: %s", self.venue, error)
         self._is_in_maintenance = False
         if self._is_stream_up():
-            self._say("gap_closed")
+            self._port.tell("gap_closed")
 
     async def _keep_time(self) -> None:
         while True:
             await asyncio.sleep(_CLOCK_PERIOD_S)
             try:
-                await self._rest.sync_clock()
+                await self._rest.clock.measure()
             except VenueError as error:
                 log.warning("%s: the venue's time is not told: %s", self.venue, error)
 

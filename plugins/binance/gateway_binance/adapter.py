@@ -127,8 +127,8 @@ class BinanceAdapter(AccountAdapter[Questions, Sender]):
             chosen.account,
             self.memory,
             self.questions,
-            say=self._say,
-            later=self._later,
+            say=self._port.tell,
+            later=self._tasks.start,
             on_gap=self._break_off,
             follow_seconds_max=chosen.follow_s,
         )
@@ -136,8 +136,8 @@ class BinanceAdapter(AccountAdapter[Questions, Sender]):
             self._rest,
             self.memory,
             self.questions,
-            say=self._say,
-            later=self._later,
+            say=self._port.tell,
+            later=self._tasks.start,
             expect=self.events.expect,
         )
 
@@ -148,7 +148,7 @@ class BinanceAdapter(AccountAdapter[Questions, Sender]):
             await self._rest.open()
             await self.questions.instruments(self.venue)
             await self.questions.mode()
-            self._port = port
+            self._port.open(port)
             self._stream = UserStream(
                 self._settings.stream_url.rstrip("/"),
                 create_key=lambda: self._listen_key("POST"),
@@ -164,7 +164,7 @@ class BinanceAdapter(AccountAdapter[Questions, Sender]):
                 await line.start()
             if self._rest.order_socket is not None:
                 await self._rest.order_socket.start()
-            self._later(self._keep_time())
+            self._tasks.start(self._keep_time())
         except BaseException:  # a connect that is given up leaves nothing behind
             await self.close()
             raise
@@ -233,7 +233,7 @@ class BinanceAdapter(AccountAdapter[Questions, Sender]):
         if self._armed_ms:
             for symbol in sorted(symbols - self._armed):
                 self._armed.add(symbol)
-                self._later(self._count_down(symbol, self._armed_ms))
+                self._tasks.start(self._count_down(symbol, self._armed_ms))
 
     async def _count_down(self, symbol: str, timeout_ms: int) -> None:
         terms = {"symbol": symbol, "countdownTime": str(timeout_ms)}
@@ -241,6 +241,10 @@ class BinanceAdapter(AccountAdapter[Questions, Sender]):
         await self._rest.send("POST", path, terms, weight=10, lane="kill")
 
     # Prices.
+
+    def _line_rows(self) -> list[dict[str, Any]]:
+        streams = [self._stream.row()] if self._stream is not None else []
+        return [*streams, *(line.row() for line in self._lines)]
 
     def _market_lines(self) -> list[SocketShard]:
         """Best prices and mark prices come on two sockets since the split into /public, /market
@@ -281,4 +285,4 @@ class BinanceAdapter(AccountAdapter[Questions, Sender]):
         told = {name: text for name, text in prices.items() if text.strip("0.")}
         if told and symbol in self.questions.instruments_by_symbol:
             mark = MarkReport(instrument=symbol, venue_time_ns=venue_time_ns, **told)
-            self._say("marked", mark)
+            self._port.tell("marked", mark)

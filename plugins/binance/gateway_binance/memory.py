@@ -38,7 +38,8 @@ class KnownOrder(msgspec.Struct, kw_only=True):
 class OrderMemory:
     """By client id, by the matching engine's id, and every symbol ever seen in use."""
 
-    def __init__(self) -> None:
+    def __init__(self, orders_max: int = _ORDERS_MAX) -> None:
+        self._orders_max = orders_max
         self._by_client: dict[str, KnownOrder] = {}
         self._by_venue_id: dict[tuple[str, int], KnownOrder] = {}  # unique per symbol alone
         # Conditional orders by symbol and side; those that no longer wait leave when looked at.
@@ -94,7 +95,7 @@ class OrderMemory:
 
     def _bound(self) -> None:
         """Forget the oldest that have ended."""
-        if len(self._by_client) <= _ORDERS_MAX:
+        if len(self._by_client) <= self._orders_max:
             return
         for name in [name for name, each in self._by_client.items() if each.is_done][:1_024]:
             gone = self._by_client.pop(name)

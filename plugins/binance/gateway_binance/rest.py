@@ -20,11 +20,12 @@ from gateway.api import (
 )
 from gateway.transport import (
     Budget,
+    ClockKeeper,
     JsonReader,
     Lane,
     RestAnswer,
     RestPool,
-    VenueClock,
+    TimeSample,
     retry_after_ms,
 )
 from gateway_binance.errors import Meaning, Product, meaning_of
@@ -38,7 +39,6 @@ __all__ = ["BinanceRest", "Refusal"]
 Document = TypeVar("Document")
 _ERROR = JsonReader(ErrorRow, "an error")
 _TIME = JsonReader(TimeRow, "the server time")
-_CLOCK_SAMPLES = 3
 # How long a request may wait for its turn in the budget before it is given up unsent.
 _PATIENCE_MS: dict[Lane, int] = {"kill": 1_000, "cancel": 1_000, "query": 2_000, "new": 200}
 # Reading a long history may take several minutes' worth of weight: rather late than never.
@@ -80,12 +80,10 @@ class BinanceRest:
         self._wire = WIRES[product]
         self._signer = signer
         self._receive_window_ms = receive_window_ms
-        self._local_ns = now_ns
-        self.clock = VenueClock(now_ns)
+        self.clock = ClockKeeper(now_ns, self._ask_time)
         self._account = account
         # One for the address and the account; windows turn by the venue's clock.
-        self.budget = Budget(limits, self._venue_ns, identity={"account": account})
-        self.is_clock_doubted = False
+        self.budget = Budget(limits, self.clock.now_ns, identity={"account": account})
         self.order_socket: OrderSocket | None = None  # orders go this way while it is up
         # Called with the words of the venue when it says that it is closed.
         self.on_maintenance: Callable[[str], None] = lambda reason: None
@@ -99,13 +97,10 @@ class BinanceRest:
             tls=tls,
         )
 
-    def _venue_ns(self) -> int:
-        return self.clock.now_ns()  # of whichever clock is believed now
-
     async def open(self) -> None:
         """Connect and learn the venue's time."""
         await self._pool.open()
-        await self.sync_clock()
+        await self.clock.measure()
 
     async def close(self) -> None:
         await self._pool.close()
@@ -114,16 +109,10 @@ class BinanceRest:
         """For logs and tests."""
         return {"budget": self.budget.row(), **self._pool.row()}
 
-    async def sync_clock(self) -> None:
-        """Measure the venue's clock. When it refused our time, one of the two clocks has jumped,
-        and what was measured before says nothing any more."""
-        if self.is_clock_doubted:
-            self.clock = VenueClock(self._local_ns)
-        for _ in range(_CLOCK_SAMPLES):
-            answer = await self._request("GET", self._wire.time_path, weight=1, lane="kill")
-            stamp_ns = _TIME.read(answer.data).server_time * 1_000_000
-            self.clock.observe(answer.sent_ns, stamp_ns, answer.received_ns)
-        self.is_clock_doubted = False
+    async def _ask_time(self) -> TimeSample:
+        answer = await self._request("GET", self._wire.time_path, weight=1, lane="kill")
+        stamp_ns = _TIME.read(answer.data).server_time * 1_000_000
+        return answer.sent_ns, stamp_ns, answer.received_ns
 
     async def public(
         self,
@@ -156,8 +145,7 @@ class BinanceRest:
     ) -> Document:
         """A signed question, which changes nothing. `is_long`: one of many pages, which may wait
         for the next minute's weight. `lane`: of what the answer is needed for."""
-        if self.is_clock_doubted:
-            await self.sync_clock()
+        await self.clock.settle()
         patience_ms = _LONG_PATIENCE_MS if is_long else _PATIENCE_MS[lane]
         await self._turn(weight, lane, 0, patience_ms)
         # Signed after the wait: the time is part of what is signed.
@@ -175,8 +163,7 @@ class BinanceRest:
     ) -> bytes:
         """A signed request that changes something, once. Raises Refusal, VenueRateLimited or
         VenueUnavailable (nothing happened), OutcomeUnknown (nobody knows)."""
-        if self.is_clock_doubted:
-            await self.sync_clock()
+        await self.clock.settle()
         await self._turn(weight, lane, orders)
         # Signed after the wait: the time is part of what is signed.
         name = self._wire.socket_methods.get((method, path))
@@ -285,5 +272,5 @@ class BinanceRest:
                 self.on_maintenance(said)
             return VenueUnavailable(said)
         if meaning == "clock":
-            self.is_clock_doubted = True
+            self.clock.doubt()
         return Refusal(str(code), text, meaning)

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from random import Random
+from typing import Any
 
 from gateway.api import VenueRejected, VenueUnavailable
 from gateway.transport import SocketSettings, SocketShard
@@ -86,6 +87,9 @@ class UserStream:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
         await self._line.stop()
+
+    def row(self) -> dict[str, Any]:
+        return self._line.row()
 
     def break_off(self, reason: str) -> None:
         """Something is missing: start anew, which reconciles."""

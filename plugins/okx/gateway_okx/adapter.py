@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any
 
-import msgspec
-
 from gateway.api import (
     AdapterPort,
     BalanceReport,
@@ -36,10 +34,11 @@ from gateway_okx import translate
 from gateway_okx.capabilities import capabilities
 from gateway_okx.facts import Facts
 from gateway_okx.known_orders import KnownOrders
+from gateway_okx.listings import Listings
 from gateway_okx.order_entry import OrderEntry
 from gateway_okx.questions import Questions
 from gateway_okx.rest import OkxRest, read_rows
-from gateway_okx.rows import CancelAllAfterRow, ConfigRow, Frame, InstrumentRow, StatusRow
+from gateway_okx.rows import CancelAllAfterRow, ConfigRow, Frame, StatusRow
 from gateway_okx.settings import OkxSettings
 from gateway_okx.signing import Signer
 from gateway_okx.socket_entry import SocketEntry
@@ -93,9 +92,7 @@ class OkxAdapter:
             counters=self.counters,
         )
         self._known = KnownOrders()
-        self._listed: dict[str, Instrument] = {}
-        self._kinds: dict[str, str] = {}
-        self._codes: dict[str, int] = {}  # numbers of instruments, for the socket
+        self._listings = Listings(venue, self._rest, terms, self.counters)
         self._port = PortGuard()
         self._tasks = TaskKeeper(self._question_failed)
         self._sockets: list[OkxSocket] = []
@@ -113,7 +110,7 @@ class OkxAdapter:
         over_socket = SocketEntry(
             self._rest,
             socket=self._private_socket,
-            code_of=self._codes.get,
+            code_of=self._listings.code_of,
             timeout_ms=terms.timeout_ms,
         )
         self._entry = OrderEntry(
@@ -121,7 +118,9 @@ class OkxAdapter:
             self._known,
             tell=self._port.tell,
             ask=self._ask_again,
-            kind_of=self._kind_of,
+            look=self._questions.order,
+            kind_of=self._listings.kind_of,
+            off_tick=self._listings.off_tick,
             trade_mode=self._trade_mode,
             counters=self.counters,
         )
@@ -132,6 +131,11 @@ class OkxAdapter:
     def row(self) -> dict[str, int]:
         """Connections, requests by outcome, and work under way: for logs and tests."""
         return {**self._rest.row(), "tasks": len(self._tasks)}
+
+    def counts(self) -> dict[str, int]:
+        """See gateway.api.Counted."""
+        lines = [socket.row() for socket in self._sockets]
+        return {**self._rest.counts(lines), **self.counters}
 
     # Life.
 
@@ -193,7 +197,8 @@ class OkxAdapter:
     def _public_topics(self) -> list[dict[str, str]]:
         topics = [{"channel": "instruments", "instType": kind} for kind in self._settings.kinds]
         topics.append({"channel": "status"})
-        for symbol, listed in self._listed.items() if self._settings.has_marks else ():
+        for listed in self._listings.all() if self._settings.has_marks else ():
+            symbol = listed.venue_symbol
             topics.append({"channel": "tickers", "instId": symbol})
             if listed.kind != "spot":
                 topics.append({"channel": "mark-price", "instId": symbol})
@@ -266,7 +271,8 @@ class OkxAdapter:
         channel, data = frame.arg.channel if frame.arg else "", frame.data
         try:
             if channel == "instruments":
-                self._on_listings(data)
+                if self._listings.is_news(data):
+                    self._port.tell("instruments_changed")
             elif channel == "status":
                 for row in read_rows(data, StatusRow, channel):
                     self._on_status(row)
@@ -275,16 +281,6 @@ class OkxAdapter:
         except VenueProtocolError as error:
             self.counters["unreadable_market_rows"] += 1
             log.warning("%s: %s", self.venue, error)
-
-    def _on_listings(self, data: list[msgspec.Raw]) -> None:
-        """A push may repeat what is known: only what differs is news."""
-        for raw in data:
-            listed = self._read_listing(raw)
-            if listed is None or not self._settings.wants(listed.venue_symbol):
-                continue
-            if self._listed.get(listed.venue_symbol) != listed:
-                self._port.tell("instruments_changed")
-                return
 
     def _on_status(self, row: StatusRow) -> None:
         """The first push tells the latest change, which may be long over (docs-v5, status channel,
@@ -328,45 +324,11 @@ class OkxAdapter:
     # Questions.
 
     async def instruments(self) -> Sequence[Instrument]:
-        """Listings that make no sense are counted and left out; one that vanished stays known, not
-        tradable, because orders and positions may still name it."""
-        found: dict[str, Instrument] = {}
-        for query in self._listing_queries():
-            for raw in await self._rest.get(
-                "public/instruments", query, msgspec.Raw, is_public=True
-            ):
-                listed = self._read_listing(raw)
-                if listed is not None and self._settings.wants(listed.venue_symbol):
-                    found[listed.venue_symbol] = listed
-        for symbol in self._listed.keys() - found.keys():
-            self.counters["instruments_vanished"] += 1
-            log.error("%s: %s is not listed any more", self.venue, symbol)
-            found[symbol] = msgspec.structs.replace(self._listed[symbol], is_tradable=False)
-        self._listed = found
+        found = await self._listings.ask()
         for socket in self._sockets:
             if socket.name == "public":
                 await socket.add(self._public_topics())  # of what is listed since
-        return list(found.values())
-
-    def _listing_queries(self) -> list[dict[str, str]]:
-        """Options are asked for by family (docs-v5, get instruments, copy of 2026-06-15)."""
-        plain: list[dict[str, str]] = [
-            {"instType": kind} for kind in self._settings.kinds if kind != "OPTION"
-        ]
-        families = self._settings.option_families
-        return plain + [{"instType": "OPTION", "instFamily": family} for family in families]
-
-    def _read_listing(self, raw: msgspec.Raw) -> Instrument | None:
-        try:
-            row = msgspec.json.decode(raw, type=InstrumentRow)
-            self._kinds[row.symbol] = row.kind
-            if row.code is not None:
-                self._codes[row.symbol] = row.code
-            return translate.instrument(self.venue, row)
-        except (msgspec.DecodeError, VenueProtocolError) as error:
-            self.counters["unreadable_listings"] += 1
-            log.warning("%s: a listing is left out: %s", self.venue, error)
-            return None
+        return found
 
     async def query_order(self, account: str, client_order_id: str) -> OrderReport | None:
         self._check_account(account)
@@ -419,11 +381,8 @@ class OkxAdapter:
         return rows[0]
 
     def _trade_mode(self, symbol: str) -> str:
-        return self._spot_mode if self._kind_of(symbol) == "SPOT" else self._settings.trade_mode
-
-    def _kind_of(self, symbol: str) -> str:
-        """By the listings; before them and after a delisting by the spelling."""
-        return self._kinds.get(symbol) or _spelled_kind(symbol)
+        is_spot = self._listings.kind_of(symbol) == "SPOT"
+        return self._spot_mode if is_spot else self._settings.trade_mode
 
     def _check_account(self, account: str) -> None:
         if account != self._settings.account:
@@ -432,11 +391,3 @@ class OkxAdapter:
     def _check_accounts(self, requests: Sequence[Any]) -> None:
         for request in requests:
             self._check_account(request.account)
-
-
-def _spelled_kind(symbol: str) -> str:
-    """BTC-USDT, BTC-USDT-SWAP, BTC-USD-261225, BTC-USD-261225-50000-C."""
-    parts = symbol.split("-")
-    if parts[-1] == "SWAP":
-        return "SWAP"
-    return {2: "SPOT", 3: "FUTURES"}.get(len(parts), "OPTION")

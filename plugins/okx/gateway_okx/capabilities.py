@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from gateway.api import Capabilities
 from gateway_okx.errors import UNKNOWN_CODES
-from gateway_okx.limits import RATE_LIMITS
+from gateway_okx.limits import BATCH_MAX, RATE_LIMITS
 
 __all__ = ["capabilities"]
 
@@ -30,9 +30,9 @@ def capabilities(venue: str, *, ack_timeout_ms: int, acceptance_window_ms: int) 
         has_funding=True,
         has_borrow=True,
         amend="native",
-        batch_orders_max=20,
-        batch_cancels_max=20,
-        batch_replaces_max=20,
+        batch_orders_max=BATCH_MAX,
+        batch_cancels_max=BATCH_MAX,
+        batch_replaces_max=BATCH_MAX,
         client_order_id_length_max=32,
         client_order_id_pattern=r"[A-Za-z0-9]+",
         client_order_id_reuse="after_end",

@@ -10,7 +10,9 @@ from typing import Any, Final, NamedTuple
 
 from gateway.api import RateLimit
 
-__all__ = ["RATE_LIMITS", "costs_of"]
+__all__ = ["BATCH_MAX", "RATE_LIMITS", "costs_of"]
+
+BATCH_MAX = 20  # orders, cancels or amends of one request
 
 
 class _Limit(NamedTuple):
@@ -29,6 +31,7 @@ _BY_REQUEST: Final = {
     "POST trade/amend-batch-orders": _Limit("batch_amends", 300, "instrument"),
     "POST trade/order-algo": _Limit("algo_order", 20, "instrument"),
     "POST trade/cancel-algos": _Limit("algo_cancel", 20, "instrument"),
+    "POST trade/amend-algos": _Limit("algo_amend", 20, "instrument"),
     "POST trade/cancel-all-after": _Limit("cancel_all_after", 1, window_ms=1_000),
     "GET trade/order": _Limit("order_query", 60, "instrument"),
     "GET trade/orders-pending": _Limit("open_orders", 60),
@@ -45,6 +48,7 @@ _BY_REQUEST: Final = {
     "GET account/bills-archive": _Limit("bills_archive", 5),
     "GET account/interest-accrued": _Limit("interest", 5),
     "GET public/instruments": _Limit("instruments", 20, "ip"),
+    "GET public/instrument-tick-bands": _Limit("tick_bands", 5, "ip"),
     "GET public/time": _Limit("time", 10, "ip"),
 }
 _NEW_AND_AMEND: Final = _Limit("new_and_amend", 1_000)

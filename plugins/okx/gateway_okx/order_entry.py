@@ -11,10 +11,12 @@ import asyncio
 import itertools
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from decimal import Decimal
 from typing import Any, Literal
 
 from gateway.api import (
     CancelRequest,
+    OrderReport,
     OrderRequest,
     ReplaceRequest,
     VenueError,
@@ -24,6 +26,7 @@ from gateway.transport.outcomes import outcome_of
 from gateway_okx import translate
 from gateway_okx.errors import reason_of, verdict_of
 from gateway_okx.known_orders import KnownOrder, KnownOrders, key_of
+from gateway_okx.limits import BATCH_MAX
 from gateway_okx.rest import OkxRest
 from gateway_okx.rows import ResultRow
 from gateway_okx.socket_entry import SocketEntry
@@ -33,11 +36,12 @@ __all__ = ["OrderEntry"]
 Body = dict[str, Any]
 Tell = Callable[..., None]
 Kind = Literal["new", "cancel", "replace"]
-BATCH_MAX = 20
 
 
 class OrderEntry:
-    """`tell(fact, ...)` is the port; `ask(client_id)` asks the venue about one order."""
+    """`tell(fact, ...)` is the port; `ask(client_id)` asks the venue about one order and tells
+    what it says, `look(client_id)` returns it; `off_tick(symbol, price)`: why there is no such
+    price, or ""."""
 
     def __init__(
         self,
@@ -46,7 +50,9 @@ class OrderEntry:
         *,
         tell: Tell,
         ask: Callable[[str], Awaitable[None]],
+        look: Callable[[str], Awaitable[OrderReport | None]],
         kind_of: Callable[[str], str],
+        off_tick: Callable[[str, str | None], str],
         trade_mode: Callable[[str], str],
         counters: Counter[str],
     ) -> None:
@@ -54,7 +60,9 @@ class OrderEntry:
         self._known = known
         self._tell = tell
         self._ask = ask
+        self._look = look
         self._kind_of = kind_of
+        self._off_tick = off_tick
         self._trade_mode = trade_mode
         self._counters = counters
         self._request_ids = itertools.count(1)
@@ -71,7 +79,9 @@ class OrderEntry:
                 client_id, order.instrument, order_id=order.order_id, is_algo=is_algo
             )
             known.awaited = "new"
-            reason = translate.unsendable(order, kind=self._kind_of(order.instrument))
+            reason = translate.unsendable(
+                order, kind=self._kind_of(order.instrument)
+            ) or self._off_tick(order.instrument, order.price)
             if reason:
                 self._end(client_id)
                 self._tell("not_sent", order.order_id, reason)
@@ -127,18 +137,18 @@ class OrderEntry:
             self._answered(order.client_order_id, "new")
             self._tell("accepted", order.order_id, venue_id, is_untriggered=not row.order_id)
         else:
-            self._refused(order, row.code, row.text)
+            self._rejected(order, row.code, row.text)
 
     def _not_placed(self, order: OrderRequest, error: VenueError) -> None:
         if isinstance(error, VenueRejected):
-            self._refused(order, error.code, error.text)
+            self._rejected(order, error.code, error.text)
         elif outcome_of(error) == "not_sent":
             self._end(order.client_order_id)
             self._tell("not_sent", order.order_id, str(error))
         else:
             self._unknown(order.client_order_id, "new", str(error))
 
-    def _refused(self, order: OrderRequest, code: str, text: str) -> None:
+    def _rejected(self, order: OrderRequest, code: str, text: str) -> None:
         product = self._kind_of(order.instrument)
         verdict = verdict_of(product, code)
         if verdict in ("unknown", "duplicate"):
@@ -224,16 +234,60 @@ class OrderEntry:
 
     async def replace(self, replaces: Sequence[ReplaceRequest]) -> None:
         plain: list[ReplaceRequest] = []
+        calls: list[Awaitable[None]] = []
         for replace in replaces:
             known = self._known.note(_key(replace), replace.instrument, order_id=replace.order_id)
             known.awaited = "replace"
-            if known.is_algo and not known.child_id:
-                reason = "an untriggered stop is not amended"
+            if reason := self._off_tick(replace.instrument, replace.price):
+                known.awaited = ""
                 self._tell("replace_rejected", replace.order_id, reason)
+            elif known.is_algo and not known.child_id:
+                calls.append(self._replace_algo(replace, known))
             else:
                 plain.append(replace)
-        chunks = [plain[at : at + BATCH_MAX] for at in range(0, len(plain), BATCH_MAX)]
-        await _all([self._replace_plain(chunk) for chunk in chunks])
+        for at in range(0, len(plain), BATCH_MAX):
+            calls.append(self._replace_plain(plain[at : at + BATCH_MAX]))
+        await _all(calls)
+
+    async def _replace_algo(self, replace: ReplaceRequest, known: KnownOrder) -> None:
+        """One stop that waits; OKX amends them one by one."""
+        body = translate.algo_amend_body(replace, f"a{next(self._request_ids)}")
+        body |= {"algoId": known.algo_id} if known.algo_id else {"algoClOrdId": known.client_id}
+        try:
+            rows = await self._requests.post("trade/amend-algos", body, ResultRow, lane="new")
+        except VenueError as error:
+            self._failed(replace, "replace", error)
+            return
+        row = rows[0] if len(rows) == 1 else None
+        await self._changed(replace, "replace", row)
+        if row is not None and verdict_of("", row.code) == "done":
+            await self._confirm_algo(replace, known)
+
+    async def _confirm_algo(self, replace: ReplaceRequest, known: KnownOrder) -> None:
+        """No push is documented to tell the result of this amend: the order itself is asked, and
+        what has other terms than wanted is a doubt."""
+        try:
+            report = await self._look(known.client_id)
+        except VenueError as error:
+            self._unknown(known.client_id, "replace", f"amended, and asking failed: {error}")
+            return
+        is_done = (
+            report is not None
+            and Decimal(report.quantity) == Decimal(replace.quantity)
+            and (replace.price is None or report.price == replace.price)
+        )
+        if report is None or not is_done:
+            self._unknown(known.client_id, "replace", "amended, and the order has other terms")
+            return
+        self._answered(known.client_id, "replace")
+        self._tell(
+            "replaced",
+            replace.order_id,
+            price=report.price,
+            quantity=report.quantity,
+            venue_order_id=report.venue_order_id,
+            venue_time_ns=report.venue_time_ns,
+        )
 
     async def _replace_plain(self, replaces: Sequence[ReplaceRequest]) -> None:
         bodies = [

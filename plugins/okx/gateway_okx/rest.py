@@ -5,6 +5,7 @@ Must never resend. Failures say exactly what is known: not sent, refused, rate l
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
@@ -21,6 +22,7 @@ from gateway.api import (
     VenueUnavailable,
 )
 from gateway.transport.clock_keeper import ClockKeeper, TimeSample
+from gateway.transport.counts import shared_counts
 from gateway.transport.documents import DOCUMENT_BYTES_MAX, JsonReader
 from gateway.transport.outcomes import check_status
 from gateway.transport.rate_limit import NO_HEADROOM, Budget, Lane
@@ -85,6 +87,12 @@ class OkxRest:
 
     def row(self) -> dict[str, int]:
         return self._pool.row()
+
+    def counts(self, lines: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+        """What every adapter tells of itself. The clock here does not jump, so it is no wall's."""
+        return shared_counts(
+            self._pool.row(), self.budget, self.clock.now_ns(), time.time_ns(), lines
+        )
 
     async def _ask_time(self) -> TimeSample:
         await self.turn("query", "GET", "public/time")

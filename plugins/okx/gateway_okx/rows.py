@@ -216,6 +216,25 @@ class OrderRow(
     msg: str = ""
 
 
+class TickBandRow(
+    msgspec.Struct,
+    frozen=True,
+    rename={"price_min": "minPx", "price_max": "maxPx", "tick": "tickSz"},
+):
+    price_min: str
+    price_max: str
+    tick: str
+
+
+class TickBandsRow(
+    msgspec.Struct, frozen=True, rename={"family": "instFamily", "bands": "tickBand"}
+):
+    """The price steps of the options of one family."""
+
+    family: str
+    bands: list[TickBandRow]
+
+
 class AlgoRow(
     msgspec.Struct,
     frozen=True,

@@ -23,7 +23,7 @@ class OkxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     trade_mode: Literal["cross", "isolated"] = "cross"  # margin mode of swaps
     kinds: tuple[KindName, ...] = ("SPOT", "SWAP")
     option_families: tuple[str, ...] = ()  # needed for OPTION, e.g. "BTC-USD"
-    instruments: tuple[str, ...] = ()  # OKX's spelling; none = all of the kinds
+    symbols: tuple[str, ...] = ()  # OKX's spelling; none = all of the kinds
     has_marks: bool = True
     order_entry: Literal["rest", "socket"] = "rest"
     timeout_ms: int = 3_000
@@ -55,4 +55,4 @@ class OkxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return terms
 
     def wants(self, symbol: str) -> bool:
-        return not self.instruments or symbol in self.instruments
+        return not self.symbols or symbol in self.symbols

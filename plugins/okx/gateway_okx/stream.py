@@ -88,6 +88,9 @@ class OkxSocket:
         """Logged in, and every subscription confirmed."""
         return self._is_up
 
+    def row(self) -> dict[str, Any]:
+        return self._shard.row()
+
     async def ask(self, key: str, text: str, timeout_ms: int) -> Frame:
         """One operation and its answer. Raises VenueUnavailable (nothing left), OutcomeUnknown."""
         return await self._replies.ask(self._shard, key, text, timeout_ms)

@@ -4,8 +4,9 @@ documented is an error of the protocol. Sizes are contracts for swaps and base c
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from gateway.api import (
     BalanceReport,
@@ -37,9 +38,12 @@ from gateway_okx.rows import (
     InterestRow,
     OrderRow,
     PositionRow,
+    TickBandsRow,
 )
 
 __all__ = [
+    "TickBand",
+    "algo_amend_body",
     "algo_body",
     "algo_report",
     "amend_body",
@@ -59,6 +63,8 @@ __all__ = [
     "order_report",
     "own_id",
     "position_reports",
+    "tick_at",
+    "tick_bands",
     "time_ns",
     "unsendable",
 ]
@@ -209,6 +215,33 @@ def instrument(venue: str, row: InstrumentRow) -> Instrument:
     )
 
 
+class TickBand(NamedTuple):
+    """The step of prices above `price_min` and up to `price_max`."""
+
+    price_min: Decimal
+    price_max: Decimal
+    tick: str
+
+
+def tick_bands(row: TickBandsRow) -> list[TickBand]:
+    return [
+        TickBand(
+            Decimal(number(each.price_min, "minPx")),
+            Decimal(number(each.price_max, "maxPx")),
+            number(each.tick, "tickSz"),
+        )
+        for each in row.bands
+    ]
+
+
+def tick_at(bands: Sequence[TickBand], price: str) -> str | None:
+    """The step at a price. Two bands share their border, which lies on the steps of both: the lower
+    one is meant. None = no band is known there, and then the venue judges."""
+    amount = Decimal(price)
+    inside = [each for each in bands if each.price_min <= amount <= each.price_max]
+    return min(inside).tick if inside else None
+
+
 # Orders out.
 
 
@@ -271,6 +304,15 @@ def amend_body(replace: ReplaceRequest, request_id: str) -> Body:
     body = {"reqId": request_id, "newSz": replace.quantity}
     if replace.price is not None:
         body["newPx"] = replace.price
+    return body
+
+
+def algo_amend_body(replace: ReplaceRequest, request_id: str) -> Body:
+    """New terms of a stop that waits: its size, and the price of the order it becomes; a stop at
+    market keeps that (docs-v5, amend algo order, copy of 2026-06-15)."""
+    body = {"reqId": request_id, "newSz": replace.quantity, "instId": replace.instrument}
+    if replace.price is not None:
+        body["newSlOrdPx"] = replace.price
     return body
 
 

@@ -22,6 +22,7 @@ from gateway_okx.rows import (
     InterestRow,
     OrderRow,
     PositionRow,
+    TickBandsRow,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as any_of
@@ -268,3 +269,15 @@ def test_one_bad_field_never_crashes_the_reader(
         assert str(error)
     else:
         assert told
+
+
+@pytest.mark.parametrize(
+    ("price", "tick"),
+    [("0", "0.1"), ("50", "0.1"), ("100", "0.1"), ("100.1", "1"), ("10001", None), ("-1", None)],
+)
+def test_the_step_of_a_price_is_that_of_its_band(price: str, tick: str | None) -> None:
+    told = b"""{"instFamily": "BTC-USD", "tickBand": [
+        {"minPx": "0", "maxPx": "100", "tickSz": "0.1"},
+        {"minPx": "100", "maxPx": "10000", "tickSz": "1"}]}"""
+    bands = translate.tick_bands(msgspec.json.decode(told, type=TickBandsRow))
+    assert translate.tick_at(bands, price) == tick

@@ -6,7 +6,7 @@ import time
 from decimal import Decimal
 from pathlib import Path
 
-from gateway_paper import translate
+import msgspec
 from gateway_paper.adapter import PaperAdapter
 from gateway_paper.record import read_record
 from gateway_paper.venue.market import LevelSet, Traded
@@ -14,7 +14,7 @@ from gateway_paper.venue.orders import SubmitBody
 from gateway_paper.venue.process import Venue
 from gateway_paper.venue.settings import AccountSettings, KeySettings, Listing, VenueSettings
 
-from gateway.api import BalanceReport, PositionReport
+from gateway.api import BalanceReport, FillReport, OrderReport, PositionReport
 from gateway.testing import VenueUnderTest, WireRule
 
 KEY, SECRET = "conformance-key", "conformance-secret-9c1e"
@@ -26,8 +26,8 @@ class PaperVenue(VenueUnderTest):
     distribution = "gateway-paper"
     account = "main"
     hedge_account = "hedge"
-    instrument = "BTCUSDT"
-    symbol = "BTC-USDT.paper"
+    instrument = "BTC-USDT.paper"
+    symbol = "BTCUSDT"
     quantity = "0.02"
     price = "50000.0"
     tick = "0.1"
@@ -72,13 +72,14 @@ class PaperVenue(VenueUnderTest):
     def secrets(self):
         return [SECRET]
 
-    # The judge reads the record, which is written before anybody hears of anything.
+    # The judge reads the record, which is written before anybody hears of anything; its fields have
+    # the names of the reports, so the adapter's own translation is not asked.
 
     def orders(self):
         judge = read_record(self._record)
         taken = {name: judge.orders_seen().count(name) for name in judge.orders}
         return [
-            translate.order_report(row)
+            msgspec.convert(row, OrderReport)
             for name, row in judge.orders.items()
             for _ in range(max(1, taken[name] if self._is_doubled(judge, name) else 1))
         ]
@@ -89,7 +90,7 @@ class PaperVenue(VenueUnderTest):
         return len(ids) > 1
 
     def fills(self):
-        return [translate.fill_report(row) for row in read_record(self._record).fills]
+        return [msgspec.convert(row, FillReport) for row in read_record(self._record).fills]
 
     def positions(self):
         return [
@@ -112,13 +113,13 @@ class PaperVenue(VenueUnderTest):
     # The market.
 
     async def show(self, side, price, quantity):
-        rules = self._venue.exchange.listings[self.instrument]
-        change = LevelSet(self.instrument, side, rules.price(price), rules.quantity(quantity))
+        rules = self._venue.exchange.listings[self.symbol]
+        change = LevelSet(self.symbol, side, rules.price(price), rules.quantity(quantity))
         self._venue.exchange.apply_market([change])
 
     async def trade(self, side, price, quantity):
-        rules = self._venue.exchange.listings[self.instrument]
-        change = Traded(self.instrument, rules.price(price), rules.quantity(quantity), side)
+        rules = self._venue.exchange.listings[self.symbol]
+        change = Traded(self.symbol, rules.price(price), rules.quantity(quantity), side)
         self._venue.exchange.apply_market([change])
 
     async def cancel_at_venue(self, client_order_id):
@@ -133,7 +134,7 @@ class PaperVenue(VenueUnderTest):
             SubmitBody(
                 account=self.account,
                 client_order_id=name,
-                instrument=self.instrument,
+                instrument=self.symbol,
                 side=side,
                 type="limit",
                 time_in_force="gtc",

@@ -225,7 +225,9 @@ TEST(a_fill_that_can_never_be_booked_latches_its_instrument_once_however_often_i
   revised.quantity = -1;
   OrderFact replaced{};
   replaced.order_id = world.engine.submit(world.order(), world.client->number).order_id;
-  replaced.quantity = -1;
+  world.engine.on_fact(RecordKind::kOrderAccepted, replaced);
+  replaced.quantity = 1'000;
+  replaced.price = -1;
   for (int i = 0; i < 3; ++i) {
     world.engine.on_fill_revised(revised, fill.venue_order_id);
     world.engine.on_fact(RecordKind::kOrderReplaced, replaced);

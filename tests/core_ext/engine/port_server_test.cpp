@@ -69,6 +69,39 @@ TEST(an_order_its_acceptance_and_its_fill_come_back_with_the_order_as_it_stands)
   CHECK_EQUAL(client.next().kind, 0);
 }
 
+TEST(an_order_from_a_c_template_is_the_order_made_by_hand_and_a_wrong_value_makes_none) {
+  World world;
+  Client client(world);
+  const gateway_port_new_order by_hand = Client::order(1);
+  gateway_port_template prepared{};
+  prepared.order = by_hand;
+  prepared.order.quantity = prepared.order.price = 0;
+  prepared.open = GATEWAY_PORT_OPEN_QUANTITY | GATEWAY_PORT_OPEN_PRICE;
+  gateway_port_values values{};
+  values.client_number = 1;
+  values.quantity = by_hand.quantity;
+  values.price = by_hand.price;
+  gateway_port_new_order made{};
+  CHECK_EQUAL(gateway_port_fill(&prepared, &values, &made), 1);
+  CHECK(std::memcmp(&made, &by_hand, sizeof made) == 0);
+  CHECK_EQUAL(client.submit(made).kind, GATEWAY_PORT_ORDER_NEW);
+  const auto fills = [&](std::int64_t gateway_port_values::* field, std::int64_t value) {
+    gateway_port_values wrong = values;
+    wrong.*field = value;
+    return gateway_port_fill(&prepared, &wrong, &made);
+  };
+  CHECK_EQUAL(fills(&gateway_port_values::quantity, 0), 0);
+  CHECK_EQUAL(fills(&gateway_port_values::price, -1), 0);
+  CHECK_EQUAL(fills(&gateway_port_values::trigger_price, 5), 0);
+  CHECK_EQUAL(fills(&gateway_port_values::display_quantity, 5), 0);
+  CHECK_EQUAL(fills(&gateway_port_values::expires_ns, 5), 0);
+  values.client_number = 0;
+  CHECK_EQUAL(gateway_port_fill(&prepared, &values, &made), 0);
+  values.client_number = 2;
+  prepared.order.client_id[0] = 'x';
+  CHECK_EQUAL(gateway_port_fill(&prepared, &values, &made), 0);
+}
+
 TEST(the_origin_of_an_order_is_its_port_and_its_principal_is_the_port_s) {
   World world;
   Client client(world);

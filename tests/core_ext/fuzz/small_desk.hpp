@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/engine_world.hpp"
+#include "engine/fix_world.hpp"
 
 namespace small {
 
@@ -60,6 +60,12 @@ inline void demand(bool is_true) {
   funding.amount.e18 = 5;
   funding.reference.assign("f");
   world.engine.on_funding(funding);
+  for (const char* name : {"FIX.4.4:US->A", "FIX.4.4:US->B"}) {
+    const FixSessionId session = desk::define_session(world.engine, name);
+    desk::Turn turn;
+    turn.send(session, 1, "8=FIX.4.4").send(session, 2, std::string(5'000, 'x')).take(session, 3);
+    demand(turn.refused(world.engine) == Refusal::kNone);
+  }
   Bytes bytes;
   world.engine.state().serialize(bytes);
   return bytes;

@@ -122,6 +122,12 @@ void live_on(State& state) {
   message.time_in_force = TimeInForce::kGtc;
   (void)engine.submit(message, desk.door.number);
   (void)engine.roll_period();
+  for (FixSessionId session = 1; session <= state.fix.count(); ++session) {
+    const FixProgress now = state.fix.at(session).progress;
+    desk::Turn turn;  // its journal may end elsewhere: refused or taken, never worse
+    turn.take(session, now.next_incoming + 1).send(session, now.next_outgoing, "8=FIX.4.4");
+    (void)turn.set(session, FixNumbersReason::kReset, 1, 1).refused(engine);
+  }
   engine.turn(64);
 }
 

@@ -1,6 +1,7 @@
 // CRC32C against its public vector, hardware against table, and that every bit of a record counts.
 #include "gateway_core/journal/checksum.hpp"
 
+#include <algorithm>
 #include <random>
 #include <vector>
 
@@ -47,6 +48,45 @@ TEST(no_single_bit_of_a_record_can_flip_unseen) {
     record[bit / 8] = static_cast<std::uint8_t>(record[bit / 8] ^ (1U << (bit % 8)));
     CHECK(!follows(record, sizeof record, before, 1));
     record[bit / 8] = static_cast<std::uint8_t>(record[bit / 8] ^ (1U << (bit % 8)));
+  }
+}
+
+/// Every change is linear: its weight is what it changes in the checksum, whatever the record
+/// holds.
+std::vector<std::uint32_t> weights_of_bits(std::uint32_t length) {
+  std::vector<std::uint8_t> record(length);
+  const std::uint32_t zero = record_crc(record.data(), length, 0);
+  std::vector<std::uint32_t> weights;
+  for (std::size_t bit = 0; bit < std::size_t{length} * 8; ++bit) {
+    if (bit / 8 >= 52 && bit / 8 < 60) continue;  // the two checksums themselves
+    record[bit / 8] = static_cast<std::uint8_t>(1U << (bit % 8));
+    weights.push_back(record_crc(record.data(), length, 0) ^ zero);
+    record[bit / 8] = 0;
+  }
+  for (std::uint32_t bit = 0; bit < 32; ++bit)
+    weights.push_back(record_crc(record.data(), length, 1U << bit) ^ zero);
+  return weights;
+}
+
+TEST(no_two_bits_of_any_record_can_flip_unseen) {
+  for (std::uint32_t length = 64; length <= gateway::kRecordBytesMax; length += 64) {
+    std::vector<std::uint32_t> weights = weights_of_bits(length);
+    std::sort(weights.begin(), weights.end());
+    CHECK(weights.front() != 0);
+    CHECK(std::adjacent_find(weights.begin(), weights.end()) == weights.end());
+  }
+}
+
+TEST(no_three_bits_of_a_record_can_flip_unseen) {
+  for (const std::uint32_t length : {64U, 128U, 256U, 320U}) {
+    std::vector<std::uint32_t> weights = weights_of_bits(length);
+    std::sort(weights.begin(), weights.end());
+    bool is_seen = true;
+    for (std::size_t first = 0; first < weights.size(); ++first)
+      for (std::size_t second = first + 1; second < weights.size(); ++second)
+        is_seen = is_seen && !std::binary_search(weights.begin(), weights.end(),
+                                                 weights[first] ^ weights[second]);
+    CHECK(is_seen);
   }
 }
 

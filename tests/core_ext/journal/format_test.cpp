@@ -9,6 +9,7 @@
 
 #include "check.hpp"
 #include "gateway_core/journal/ring.hpp"
+#include "gateway_core/record/fix.hpp"
 #include "gateway_journal.h"
 #include "journal_world.hpp"
 
@@ -16,6 +17,17 @@
   static_assert(offsetof(ours, field) == offsetof(theirs, field), #field)
 SAME(gateway::RecordHeader, gateway_journal_record, previous_crc);
 SAME(gateway::RecordHeader, gateway_journal_record, instance);
+SAME(gateway::FixSessionDefined, gateway_journal_fix_session_defined, name);
+SAME(gateway::FixNumbersSet, gateway_journal_fix_numbers_set, created_ns);
+SAME(gateway::FixMessageSent, gateway_journal_fix_message_sent, sent_ns);
+SAME(gateway::FixMessageSent, gateway_journal_fix_message_sent, offset);
+SAME(gateway::FixMessageSent, gateway_journal_fix_message_sent, block_position);
+static_assert(sizeof(gateway::FixSessionDefined) == sizeof(gateway_journal_fix_session_defined) &&
+              sizeof(gateway::FixNumbersSet) == sizeof(gateway_journal_fix_numbers_set) &&
+              sizeof(gateway::FixMessageSent) == sizeof(gateway_journal_fix_message_sent) &&
+              gateway::kFixPartBytes == GATEWAY_JOURNAL_FIX_PART_BYTES &&
+              static_cast<unsigned>(gateway::RecordKind::kFixMessageSent) ==
+                  GATEWAY_JOURNAL_FIX_MESSAGE_SENT);
 SAME(gateway::journal::SegmentHeader, gateway_journal_segment, first_position);
 SAME(gateway::journal::SegmentHeader, gateway_journal_segment, previous_crc);
 SAME(gateway::journal::SegmentHeader, gateway_journal_segment, header_crc);

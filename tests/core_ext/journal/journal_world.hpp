@@ -81,13 +81,15 @@ struct World {
   std::uint64_t segment_bytes = kPageBytes + 1024;
   std::uint32_t epoch = 0;  // durable, as far as a caller was told
   std::string error;
+  std::uint64_t ring_bytes;
+  RecoveryVisitor* visitor = nullptr;  // null: the history
 
-  World() { fresh_ring(); }
+  explicit World(std::uint64_t ring_size = kRingBytes) : ring_bytes(ring_size) { fresh_ring(); }
   void fresh_ring() {
     if (ring != nullptr) return ring->clear();
     ring = std::make_unique<Ring>();
     RingOptions options;
-    options.capacity = kRingBytes;
+    options.capacity = ring_bytes;
     if (!ring->open_anonymous(options, error)) std::abort();
   }
   /// Superblock, recovery, epoch. False = refused (error), or the power went.
@@ -104,7 +106,8 @@ struct World {
     if (!(is_new ? superblock->create(1, 0, error) : superblock->load(1, error))) return false;
     RecoveryOptions options;
     options.segment_bytes = segment_bytes;
-    report = recover(kDirectory, *ring, *disk, options, history);
+    RecoveryVisitor& seen = visitor != nullptr ? *visitor : history;
+    report = recover(kDirectory, *ring, *disk, options, seen);
     error = report.error;
     if (!report.is_ok) return false;
     if (!superblock->raise_epoch(report.epoch_max + 1, 0, error)) {

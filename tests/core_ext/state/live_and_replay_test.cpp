@@ -183,7 +183,7 @@ struct Twin {
   }
   void control() {
     const Registry& registry = engine.state().registry;
-    switch (random.below(6)) {
+    switch (random.below(7)) {
       case 0: {
         CurrencyRateSet rate{};
         rate.currency = 1;
@@ -221,6 +221,20 @@ struct Twin {
       case 4:
         engine.roll_period();
         break;
+      case 5: {
+        PositionAdopted told{};
+        told.account = 1 + static_cast<AccountId>(random.below(kAccounts));
+        told.instrument = 1;
+        told.strategy = static_cast<StrategyId>(random.below(2));
+        told.side = random.below(2) == 0 ? Side::kBuy : Side::kSell;
+        told.price = any_price();
+        told.price_scale = 2;
+        told.quantity = static_cast<std::int64_t>(random.below(1'500));
+        told.reference.assign(named("break", random.below(200)));
+        Sequence sequence = 0;
+        (void)engine.adopt_position(told, 0, sequence);
+        break;
+      }
       default: {
         CancelMessage cancel{};
         cancel.header = {MessageKind::kCancel, 1, 0, 1, 1};

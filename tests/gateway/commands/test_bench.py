@@ -142,3 +142,13 @@ def test_the_threads_bench_has_its_shape_and_ratios_that_hold_anywhere() -> None
     # A sleeper costs no processor, a spinner all of it: half apart is far from noise.
     idle = {name: one["idle_cpu_percent"] for name, one in found["wait"].items()}
     assert idle["park"] < idle["spin"] / 2
+
+
+def test_the_fix_bench_compares_equal_bytes_and_is_the_faster_one() -> None:
+    result = CliRunner().invoke(root, ["bench", "fix", "--quick", "--json"])
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert set(found) == {"machine", "machine_costs_ns", "codec_vs_simplefix", "codec_ns"}
+    assert_contract("fix", found)
+    # Far below the goal, so that a loaded machine holds it.
+    assert all(ratio > 3 for ratio in found["codec_vs_simplefix"].values())

@@ -398,6 +398,14 @@ def test_breaks_are_listed_and_one_is_resolved_by_a_named_person(desk: Desk) -> 
     result = desk.call(*words, "--reason", "dust")
     assert (result.exit_code, "is resolved" in result.output) == (0, True)
     assert desk.api.asked[-1][:3] == ("POST", path, {"actor": "anna", "reason": "dust"})
+    path = "/v1/breaks/88e436774bb65f06/adopt"
+    desk.api.answers["POST", path] = 200, {"break": row}
+    words = ("breaks", "--adopt", "88e436774bb65f06", "--actor", "anna", "--reason", "old")
+    assert desk.call(*words).exit_code == 2, "a price is needed"
+    result = desk.call(*words, "--price", "91.25", "--strategy", "alpha")
+    assert (result.exit_code, "is booked" in result.output) == (0, True)
+    wish = {"actor": "anna", "reason": "old", "price": "91.25", "strategy": "alpha"}
+    assert desk.api.asked[-1][:3] == ("POST", path, wish)
 
 
 @pytest.mark.parametrize("name", ["reconcile", "restart-adapter"])

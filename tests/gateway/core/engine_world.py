@@ -231,3 +231,26 @@ def refused(world, code, *args, **fields):
 def evidence(notice):
     """(level, limit, current, would_be, working)"""
     return tuple(notice[5:10])
+
+
+def other(side):
+    return BUY if side == SELL else SELL
+
+
+def guard(world, level, **fields):
+    """A guard at a level, for both instruments of these tests where the level is theirs."""
+    world.limit(level, **fields)
+    if level == INSTRUMENT:
+        world.limit(level, world.perpetual, **fields)
+
+
+def tell(world, level, number=None, **fields):
+    number = world.entities[level] if number is None else number
+    return world.engine.tell_measures(level, number, fields, "observer")
+
+
+def lose(world, side, amount="10"):
+    """Opens one unit on `side` and closes it worse by ten."""
+    worse = "90" if side == BUY else "110"
+    for at, price in ((side, "100"), (other(side), worse)):
+        world.fill(0, "1", price, side=at, instrument=world.perpetual, venue_order="x")

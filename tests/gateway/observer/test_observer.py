@@ -235,6 +235,39 @@ async def test_rows_are_read_as_json_and_old_orders_are_found_by_id(world, tmp_p
             assert (status["state"], status["sequence"]) == ("following", 6)
 
 
+COUNTERS = {
+    "sequence": 10,
+    "refused": 2,
+    "route_rules_missed": 3,
+    "cache_event_cycles": 12,
+    "cache_event_last_level_misses": -1,
+    "venue:okx:reconciled": 1,
+    "venue:okx:counter.gaps": 2,
+    "venue:okx:outcome.accepted": 5,
+    "venue:okx:refusal.51008": 4,
+    "venue:okx:adapter.requests.unknown": 1,
+    "venue:okx:adapter.reconnects.private": 3,
+    "venue:okx:adapter.limit_used.orders@main": 7,
+    "venue:okx:adapter.limit_capacity.orders@main": 60,
+    "venue:okx:adapter.banned_ms": 1500,
+    "venue:okx:adapter.clock_offset_us": -250000,
+    "venue:okx:adapter.unreadable_rows": 6,
+}
+VENUE_SAMPLES = {
+    ("gateway_venue_reconciled", "okx"): 1,
+    ("gateway_venue_events_total", "gaps", "okx"): 2,
+    ("gateway_venue_outcomes_total", "accepted", "okx"): 5,
+    ("gateway_venue_refusals_total", "51008", "okx"): 4,
+    ("gateway_venue_requests_total", "unknown", "okx"): 1,
+    ("gateway_venue_reconnects_total", "private", "okx"): 3,
+    ("gateway_venue_limit_used", "orders@main", "okx"): 7,
+    ("gateway_venue_limit_capacity", "orders@main", "okx"): 60,
+    ("gateway_venue_banned_seconds", "okx"): 1.5,
+    ("gateway_venue_clock_offset_seconds", "okx"): -0.25,
+    ("gateway_venue_adapter_counter_total", "unreadable_rows", "okx"): 6,
+}
+
+
 async def test_every_metric_is_exported_and_counts(world, tmp_path):
     conduct = ConductLimits(orders_min=1)
     async with (
@@ -246,17 +279,7 @@ async def test_every_metric_is_exported_and_counts(world, tmp_path):
         measured.record_ns(SUBMIT, 3_000)
         measured.record_ns(SUBMIT, 30_000_000_000)
         measured.set_depth(measured.add_gauge("facts.sim", "entries", "engine", 8, 6), 3, 1)
-        (run.ring / "counters.json").write_text(
-            json.dumps(
-                {
-                    "sequence": 10,
-                    "refused": 2,
-                    "route_rules_missed": 3,
-                    "cache_event_cycles": 12,
-                    "cache_event_last_level_misses": -1,
-                }
-            )
-        )
+        (run.ring / "counters.json").write_text(json.dumps(COUNTERS))
         await run.caught_up()
         run.journal.new_order(1)
         run.journal.fill(1, "1")
@@ -278,6 +301,8 @@ async def test_every_metric_is_exported_and_counts(world, tmp_path):
         assert samples[("gateway_cache_events_available", "last_level_misses")] == 0
         assert ("gateway_cache_events_total", "last_level_misses") not in samples
         assert samples[("gateway_route_rules_missed_total",)] == 3
+        assert VENUE_SAMPLES.items() <= samples.items()
+        assert not any("venue:" in str(label) for _, *labels in samples for label in labels)
         assert samples[("gateway_observer_lag_records",)] == 8
         assert samples[("gateway_positions_open",)] == 1
         bucket = "gateway_stage_seconds_bucket"

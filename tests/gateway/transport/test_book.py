@@ -1,10 +1,8 @@
 """A book follows its venue's rule or is no book: recorded traffic, generated traffic, holes."""
 
 import json
-import os
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from random import Random
 from typing import Any
 from zlib import crc32
@@ -12,35 +10,23 @@ from zlib import crc32
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recorded_traffic import recorded_lines
 
 from gateway.api import VenueProtocolError
 from gateway.transport import BookBuilder, BookLevel, BookUpdate
 
 Message = dict[str, Any]
-ROOT = Path(__file__).parents[3]
-
-
-def recorded_folder() -> Path | None:
-    named = os.environ.get("GATEWAY_RECORDED_DATA")
-    places = [Path(named), Path(named) / "binance_usdm"] if named else []
-    places.append(ROOT.parent / "shared" / "data" / "binance_usdm")
-    return next((place for place in places if (place / "ws.txt").is_file()), None)
 
 
 def recorded() -> tuple[dict[str, Message], list[Message]]:
     """(snapshot by symbol, depth updates in order)."""
-    folder = recorded_folder()
-    if folder is None:
-        pytest.skip("no recorded venue traffic (GATEWAY_RECORDED_DATA)")
-    snapshots, updates = {}, []
-    for line in (folder / "http.txt").read_text().splitlines():
-        if "/depth?symbol=" in line:
-            symbol = line.partition("symbol=")[2].partition("&")[0]
-            snapshots[symbol] = json.loads(line[line.index(": {") + 2 :])
-    for line in (folder / "ws.txt").read_text().splitlines():
-        if '"depthUpdate"' in line:
-            updates.append(json.loads(line[line.index(": {") + 2 :])["data"])
-    return snapshots, updates
+    snapshots = {
+        address.partition("symbol=")[2].partition("&")[0]: json.loads(document)
+        for address, document in recorded_lines("http.txt")
+        if "/depth?symbol=" in address
+    }
+    frames = [frame for _, frame in recorded_lines("ws.txt") if '"depthUpdate"' in frame]
+    return snapshots, [json.loads(frame)["data"] for frame in frames]
 
 
 def generated(seed: int = 1, steps: int = 400) -> tuple[dict[str, Message], list[Message]]:

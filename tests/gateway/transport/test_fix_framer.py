@@ -6,7 +6,7 @@ import simplefix
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway._core.fix import FixFrame, FixFramer
+from gateway.transport.fix_codec import FixFrame, FixFramer
 
 SOH = b"\x01"
 

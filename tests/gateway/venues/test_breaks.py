@@ -343,6 +343,59 @@ async def test_a_hedge_mode_under_a_net_position_is_a_mismatch_that_closes_the_v
 
 
 @pytest.mark.asyncio
+async def test_a_position_older_than_its_fills_is_taken_over_by_a_person_once(ring_directory):
+    world = await connected(ring_directory)
+    old = PositionReport(account="main", instrument="BTCUSDT", leg="net", quantity="3")
+    world.adapter.position = [old]
+    await world.reconcile()
+    (row,) = world.link.break_rows()
+    assert (row["difference"], halts(world)) == ("3", {("instrument", NAME)})
+    with pytest.raises(RefusedError) as caught:
+        world.link.adopt_break(row["id"], "anna", "opened before", "0", "EXTERNAL")
+    assert (caught.value.code, len(world.link.break_rows())) == ("RANGE", 1)
+    adopted = world.link.adopt_break(row["id"], "anna", "opened before", "91.25", "alpha")
+    assert adopted["resolution"] == "opened before: 3 adopted at 91.25 by anna"
+    assert world.link.adopt_break(row["id"], "anna", "again", "91.25", "alpha") is None
+    assert halts(world) == set()
+    (held_here,) = world.native.positions()
+    assert (held_here["strategy"], held_here["quantity"]) == ("alpha", "3")
+    assert (held_here["average_price"], held_here["realised"]) == ("91.25", "0")
+    assert all(balance["total"] == "0" for balance in world.native.balances())
+    before = world.native.state_hash()
+    assert (await world.reconcile()).breaks == []
+    assert world.native.state_hash()[1] == before[1]
+    # The same difference once more is another one.
+    world.advance(1)
+    world.adapter.position = [msgspec.structs.replace(old, quantity="6")]
+    await world.reconcile()
+    (again,) = world.link.break_rows()
+    assert (again["id"], again["difference"]) == (row["id"], "3")
+    assert world.link.adopt_break(again["id"], "anna", "more of it", "92", "")
+    assert (await world.reconcile()).breaks == []
+    world.close()
+    world.native.stop()
+    reopened = open_world(ring_directory)
+    books = {each["strategy"]: each["quantity"] for each in reopened.native.positions()}
+    assert books == {"alpha": "3", "EXTERNAL": "3"}
+    reopened.close()
+    reopened.native.stop()
+
+
+@pytest.mark.asyncio
+async def test_only_a_position_is_taken_over():
+    world = World()
+    world.adapter.balance = [BalanceReport(account="main", currency="USDT", total="10")]
+    await world.connect()
+    world.adapter.balance = [BalanceReport(account="main", currency="USDT", total="9.5")]
+    await world.reconcile()
+    (row,) = world.link.break_rows()
+    with pytest.raises(RefusedError, match="only a position"):
+        world.link.adopt_break(row["id"], "anna", "no", "1", "")
+    assert world.link.adopt_break("0000000000000000", "anna", "no", "1", "") is None
+    world.close()
+
+
+@pytest.mark.asyncio
 async def test_breaks_are_read_resolved_and_refused_through_the_door(tmp_path):
     from live_door import open_door
 
@@ -361,6 +414,11 @@ async def test_breaks_are_read_resolved_and_refused_through_the_door(tmp_path):
         assert (status, answer["break"]["resolution"]) == (200, "written off")
         assert (await door.call("POST", path, key="boss", body=body))[0] == 404
         assert (await door.call("GET", "/v1/breaks"))[1]["breaks"] == []
+        path = f"/v1/breaks/{number}/adopt"
+        wish = {"actor": "anna", "reason": "r", "price": "1.5"}
+        assert (await door.call("POST", path, key="desk", body=wish))[0] == 403
+        assert (await door.call("POST", path, key="boss", body=wish))[0] == 404, "open no more"
+        assert (await door.call("POST", path, key="boss", body=body))[0] == 400, "no price"
         everything = (await door.call("GET", "/v1/breaks?open=false"))[1]["breaks"]
         assert [row["actor"] for row in everything] == ["anna"]
         assert (await door.call("GET", "/v1/breaks?open=maybe"))[0] == 400

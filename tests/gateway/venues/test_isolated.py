@@ -277,3 +277,14 @@ async def test_secrets_are_in_no_repr_and_the_last_words_of_a_process_are_in_the
             await adapter.query_order("main", "last words")
         await until(lambda: "gap_closed" in port.names())
         await until(lambda: "this is why" in caplog.text)
+
+
+async def test_what_an_adapter_counts_comes_with_the_beat_of_its_process():
+    async with connected() as (adapter, port):
+        await adapter.query_order("main", "any")
+        await until(lambda: adapter.counts().get("requests.answered") == 1)
+        assert adapter.counts()["limit_used.orders@main"] == 3
+        with contextlib.suppress(VenueUnavailable):
+            await adapter.query_order("main", "no counts")  # it raises from now on: nothing falls
+        await until(lambda: "requests.answered" not in adapter.counts())
+        assert (adapter.counts()["launches"], port.names()) == (1, [])

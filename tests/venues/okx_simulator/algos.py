@@ -79,6 +79,27 @@ class Algos:
         self._tell(order)
         return {"algoId": order.algo_id, "algoClOrdId": order.client_id}
 
+    def amend(self, account: str, body: Row) -> Row:
+        """New size, trigger and price of one that waits; its kind has its own names for them."""
+        order = self.find(account, body)
+        if order is None or order.state != "live":
+            raise Refusal("51503")
+        names = {
+            "trigger": ("newTriggerPx", "newOrdPx"),
+            "conditional": ("newSlTriggerPx", "newSlOrdPx"),
+        }
+        wanted = {name for name in body if name.startswith("new")}
+        if not wanted or not wanted <= {"newSz", *names[order.order_type]}:
+            raise Refusal("51000", ",".join(sorted(wanted)))
+        trigger, execution = names[order.order_type]
+        order.size = str(body.get("newSz") or order.size)
+        order.trigger_price = str(body.get(trigger) or order.trigger_price)
+        order.execution_price = str(body.get(execution) or order.execution_price)
+        order.updated_ms = self._venue.now_ms()
+        self._tell(order)
+        request_id = str(body.get("reqId") or "")
+        return {"algoId": order.algo_id, "algoClOrdId": order.client_id, "reqId": request_id}
+
     def find(self, account: str, body: Row) -> AlgoOrder | None:
         algo_id, client_id = str(body.get("algoId") or ""), str(body.get("algoClOrdId") or "")
         for order in reversed(self.orders.values()):

@@ -9,7 +9,7 @@ import msgspec
 from gateway_paper.venue.exact import number_text
 from gateway_paper.venue.settings import AccountSettings, Listing
 
-__all__ = ["ACCOUNTS", "KEYS", "PRODUCTS", "Key", "Product"]
+__all__ = ["ACCOUNTS", "KEYS", "PRODUCTS", "TICK_BANDS", "Key", "Product", "is_on_band"]
 
 Row = dict[str, Any]
 
@@ -114,6 +114,22 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     passphrase: str
     account: str
     is_demo: bool = False
+
+
+# Option prices by family: above the first number and up to the second the third is the step.
+TICK_BANDS = {"BTC-USD": (("0", "0.005", "0.0001"), ("0.005", "100", "0.0005"))}
+
+
+def is_on_band(product: Product, price: str) -> bool:
+    """Whether an option may have this price; everything else may have any here."""
+    if product.kind != "OPTION" or not price:
+        return True
+    bands = TICK_BANDS["-".join(product.inst_id.split("-")[:2])]
+    amount = Fraction(price)
+    steps = [
+        Fraction(tick) for low, high, tick in bands if Fraction(low) <= amount <= Fraction(high)
+    ]
+    return any(amount % step == 0 for step in steps)
 
 
 PRODUCTS = (

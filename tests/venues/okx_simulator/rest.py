@@ -12,6 +12,7 @@ from gateway_paper.venue.orders import Refused
 from okx_simulator.access import Gate, RollingLimits
 from okx_simulator.algos import Algos
 from okx_simulator.envelope import Refusal, TopRefusal, failed, results, success
+from okx_simulator.listings import TICK_BANDS
 from okx_simulator.reports import Reports
 from okx_simulator.venue import OkxVenue
 
@@ -129,6 +130,7 @@ class RestFace:
             "POST trade/order-algo": Route(self._place_algo, 20, by_instrument=True),
             "GET trade/order-algo": Route(self._algo, 20),
             "POST trade/cancel-algos": Route(self._cancel_algos, 20),
+            "POST trade/amend-algos": Route(self._amend_algo, 20, by_instrument=True),
             "GET trade/orders-algo-pending": Route(self._pending_algos, 20),
             "GET trade/orders-algo-history": Route(self._algo_history, 20),
             "POST trade/cancel-all-after": Route(self._cancel_all_after, 1, 1_000),
@@ -156,6 +158,9 @@ class RestFace:
 
     def _cancel_algos(self, ask: Ask) -> Row:
         return self._results(_items(ask.body), lambda b: self._algos.cancel(ask.account, b))
+
+    def _amend_algo(self, ask: Ask) -> Row:
+        return self._results(_items(ask.body), lambda b: self._algos.amend(ask.account, b))
 
     def _results(self, items: Sequence[Row], act: Callable[[Row], Row]) -> Row:
         if len(items) > 20:
@@ -251,6 +256,7 @@ class RestFace:
         return {
             "GET public/time": public(lambda a: success([{"ts": str(self._venue.now_ms())}]), 10),
             "GET public/instruments": public(self._instruments),
+            "GET public/instrument-tick-bands": public(_tick_bands, 5),
             "GET public/mark-price": public(lambda a: self._each(a, reports.mark), 10),
             "GET public/funding-rate": public(lambda a: self._each(a, reports.funding_rate)),
             "GET market/ticker": public(lambda a: self._each(a, reports.ticker)),
@@ -296,6 +302,24 @@ class RestFace:
 def _reply(row: Row, status: int = 200) -> web.Response:
     text = msgspec.json.encode(row).decode()
     return web.Response(text=text, status=status, content_type="application/json")
+
+
+def _tick_bands(ask: Ask) -> Row:
+    if ask.body.get("instType") != "OPTION":
+        raise Refusal("51000", "instType")
+    wanted = ask.body.get("instFamily", "")
+    names = ("minPx", "maxPx", "tickSz")
+    return success(
+        [
+            {
+                "instType": "OPTION",
+                "instFamily": family,
+                "tickBand": [dict(zip(names, band, strict=True)) for band in bands],
+            }
+            for family, bands in TICK_BANDS.items()
+            if wanted in ("", family)
+        ]
+    )
 
 
 def _items(body: Any) -> list[Row]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 from aiohttp import WSMsgType, web
-from fault_script import FaultScript, answer_under, send_under
+from fault_script import FaultScript, answer_under, deliver_under
 from okx_simulator.access import Gate, RollingLimits
 from okx_simulator.envelope import Refusal, results
 from okx_simulator.listings import Product
@@ -178,7 +178,7 @@ class SocketFace:
             texts: list[str] = []
             parts: list[str] = []
             fault = self._faults.take(f"event {event}")
-            await send_under(fault, text, texts.append, parts.append, held)
+            deliver_under(fault, text, texts.append, parts.append, held)
             try:
                 for each in [*texts, *(part for part in parts if part)]:
                     await socket.send_str(each)

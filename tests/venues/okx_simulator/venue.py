@@ -15,7 +15,7 @@ from gateway_paper.venue.market import LevelSet, MarketChange, Traded
 from gateway_paper.venue.orders import Refused, SubmitBody
 from gateway_paper.venue.settings import AccountSettings, VenueSettings
 from okx_simulator.envelope import Refusal
-from okx_simulator.listings import Product
+from okx_simulator.listings import Product, is_on_band
 from okx_simulator.orders import OkxOrder
 
 __all__ = ["OkxVenue", "Push"]
@@ -83,6 +83,7 @@ class OkxVenue:
         product = self.product_of(body)
         self._check_expiry(expires_ms)
         client_id = self._check_client_id(account, body)
+        _check_band(product, body.get("px"))
         order = self._order(account, product, client_id, body)
         self._check_funds(order)
         self._enter(order)
@@ -104,6 +105,7 @@ class OkxVenue:
         size, price = str(body.get("newSz") or ""), str(body.get("newPx") or "")
         if not size and not price:
             raise Refusal("50014", "newSz")
+        _check_band(order.product, price)
         request_id = str(body.get("reqId", ""))
         try:
             row = self.exchange.replace(account, order.order_id, size or None, price or None)
@@ -467,3 +469,8 @@ class OkxVenue:
         self._push(row["account"], "account", None, [])
         told = [{"eventType": "funding_fee"}]
         self._push(row["account"], "balance_and_position", product, told)
+
+
+def _check_band(product: Product, price: object) -> None:
+    if not is_on_band(product, str(price or "")):
+        raise Refusal("51000", "px")

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "gateway_core/engine/fix_entries.hpp"
 #include "gateway_core/engine/guard_watch.hpp"
 #include "gateway_core/engine/refusal_memory.hpp"
 #include "gateway_core/engine/route_rules.hpp"
@@ -105,8 +106,15 @@ class Engine {
     }
     return sequence;
   }
+  /// Books a position by a person's word. `out` is its record; the after-image fields and a value
+  /// of 0 are worked out here.
+  Refusal adopt_position(const PositionAdopted& told, PrincipalId actor, Sequence& out) noexcept;
   /// Limits and guards of one level entity at once. Allocates where a guard is new. 0 = no space.
   Sequence set_limits(const LimitsSet& limits, const GuardsSet& guards, PrincipalId actor) noexcept;
+
+  /// What FIX sessions send and took, as one group: all of it or, with `found` told, nothing. 0 =
+  /// nothing. Returns the last sequence: readable by recovery from here on. May allocate.
+  Sequence journal_fix(const FixEntry* entries, std::size_t count, FixFault& found);
 
   ClientPort& open_client_port(const std::string& name, std::size_t capacity);
   VenuePort& open_venue_port(VenueId venue, std::size_t capacity);
@@ -403,8 +411,13 @@ class Engine {
   void open_breaker(LevelWatch& watched, const BreakerWindow::Finding& found) noexcept;
   void close_breaker(const LevelWatch& watched, const LevelEntity& level) noexcept;
 
+  // Refusals (engine_refusals.cpp).
   [[nodiscard]] std::int64_t nearest_quantity(const RefusalMemory::Entry& refused) noexcept;
   [[nodiscard]] std::int64_t unknown_share(const RefusalMemory::Entry& refused) noexcept;
+
+  // FIX sessions (engine_fix.cpp). Lays an entry's records down; returns how many bytes.
+  std::uint64_t write_fix(const FixEntry& entry, std::uint8_t* out,
+                          std::uint64_t position) noexcept;
 
   // Turn (engine_turn.cpp).
   std::size_t turn_urgent(std::size_t limit) noexcept;
@@ -492,6 +505,7 @@ class Engine {
   UnbookableMemory unbookable_;
   std::vector<LevelWatch> watches_;  // levels with guards over time
   bool is_learning_sizes_ = false;   // sizes are remembered from here on
+  FixDraft fix_draft_;
 };
 
 inline constexpr std::size_t kFingerprints = 8192;

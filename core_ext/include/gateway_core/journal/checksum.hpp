@@ -8,6 +8,7 @@
 #include <cstring>
 #if defined(__x86_64__)
 #include <nmmintrin.h>
+#include <wmmintrin.h>
 #endif
 
 #include "gateway_core/record/header.hpp"
@@ -62,6 +63,33 @@ struct TableStep {
   }
 };
 
+/// v * x^bits modulo the polynomial: the register v after so many zero bits.
+[[nodiscard]] constexpr std::uint32_t times_x(std::uint32_t v, std::uint32_t bits) noexcept {
+  for (; bits > 0; --bits) v = (v >> 1) ^ ((v & 1U) != 0 ? kCastagnoli : 0U);
+  return v;
+}
+inline constexpr std::uint32_t kOne = 0x80000000U;  // x^0: the lowest power is the highest bit
+
+// Lanes are put together as parts of one message, kLaneBits apart: more than the longest lane has.
+// So a bit of one lane never weighs what a bit of another one weighs, and three flipped bits of a
+// record are always seen, as in one plain CRC32C.
+inline constexpr std::uint32_t kLaneBits = 16'384;
+static_assert(kLaneBits >= (kRecordBytesMax / 8 + 2) / 3 * 64);
+
+/// The register after kLaneBits zero bits, by table.
+constexpr CrcTables::value_type make_lane_basis() noexcept {
+  CrcTables::value_type basis{};
+  std::uint32_t power = times_x(kOne, kLaneBits);
+  for (std::size_t bit = 32; bit-- > 0; power = times_x(power, 1)) basis[bit] = power;
+  return basis;
+}
+inline constexpr CrcTables::value_type kLaneBasis = make_lane_basis();
+[[nodiscard]] constexpr std::uint32_t lane_shifted(std::uint32_t lane) noexcept {
+  std::uint32_t shifted = 0;
+  for (std::size_t bit = 0; bit < 32; ++bit) shifted ^= (0U - (lane >> bit & 1U)) & kLaneBasis[bit];
+  return shifted;
+}
+
 // The two words that hold previous_crc and crc are taken with those fields as zero.
 inline constexpr std::uint64_t kWithoutPreviousCrc = 0x00000000FFFFFFFFULL;  // word 6
 inline constexpr std::uint64_t kWithoutCrc = 0xFFFFFFFF00000000ULL;          // word 7
@@ -76,8 +104,7 @@ inline constexpr std::uint64_t kWithoutCrc = 0xFFFFFFFF00000000ULL;          // 
     if (index == 7) word &= kWithoutCrc;
     lanes[index % 3] = TableStep::word(lanes[index % 3], word);
   }
-  std::uint32_t crc = ~0U;
-  for (const std::uint32_t lane : lanes) crc = TableStep::half(crc, lane);
+  const std::uint32_t crc = lane_shifted(lane_shifted(lanes[0]) ^ lanes[1]) ^ lanes[2];
   return TableStep::half(crc, previous_crc);
 }
 
@@ -90,9 +117,14 @@ inline constexpr std::uint64_t kWithoutCrc = 0xFFFFFFFF00000000ULL;          // 
 }
 
 #if defined(__x86_64__)
+// A carry-less product of two registers, taken as a message, is x^33 times what was multiplied.
+inline constexpr std::int64_t kLaneFactor = times_x(kOne, kLaneBits - 33);
+inline constexpr std::int64_t kTwoLanesFactor = times_x(kOne, 2 * kLaneBits - 33);
+
 // Inlined into callers whose length is known, where the loop over the payload unrolls.
-[[nodiscard]] __attribute__((target("sse4.2"), always_inline)) inline std::uint32_t record_lanes(
-    const std::uint8_t* record, std::uint32_t length, std::uint32_t previous_crc) noexcept {
+[[nodiscard]] __attribute__((target("sse4.2,pclmul"), always_inline)) inline std::uint32_t
+record_lanes(const std::uint8_t* record, std::uint32_t length,
+             std::uint32_t previous_crc) noexcept {
   // Words 0-7 are the header: lanes a, b, c take them in turn; the payload goes on with lane c.
   std::uint64_t a = _mm_crc32_u64(1, load_word(record));
   std::uint64_t b = _mm_crc32_u64(2, load_word(record + 8));
@@ -112,19 +144,23 @@ inline constexpr std::uint64_t kWithoutCrc = 0xFFFFFFFF00000000ULL;          // 
   }
   if (words > 0) c = _mm_crc32_u64(c, load_word(at));
   if (words > 1) a = _mm_crc32_u64(a, load_word(at + 8));
-  std::uint32_t crc = _mm_crc32_u32(~0U, static_cast<std::uint32_t>(a));
-  crc = _mm_crc32_u32(crc, static_cast<std::uint32_t>(b));
-  crc = _mm_crc32_u32(crc, static_cast<std::uint32_t>(c));
-  return _mm_crc32_u32(crc, previous_crc);
+  const __m128i factors = _mm_set_epi64x(kLaneFactor, kTwoLanesFactor);
+  const __m128i first = _mm_cvtsi64_si128(static_cast<std::int64_t>(a));
+  const __m128i second = _mm_cvtsi64_si128(static_cast<std::int64_t>(b));
+  const __m128i shifted = _mm_xor_si128(_mm_clmulepi64_si128(first, factors, 0x00),
+                                        _mm_clmulepi64_si128(second, factors, 0x10));
+  const std::uint64_t crc =
+      _mm_crc32_u64(0, static_cast<std::uint64_t>(_mm_cvtsi128_si64(shifted))) ^ c;
+  return _mm_crc32_u32(static_cast<std::uint32_t>(crc), previous_crc);
 }
 
-[[nodiscard]] __attribute__((target("sse4.2"))) inline std::uint32_t record_crc_hardware(
+[[nodiscard]] __attribute__((target("sse4.2,pclmul"))) inline std::uint32_t record_crc_hardware(
     const std::uint8_t* record, std::uint32_t length, std::uint32_t previous_crc) noexcept {
   return record_lanes(record, length, previous_crc);
 }
 /// The same for records of one length.
 template <std::uint32_t Length>
-[[nodiscard]] __attribute__((target("sse4.2"))) std::uint32_t record_crc_hardware(
+[[nodiscard]] __attribute__((target("sse4.2,pclmul"))) std::uint32_t record_crc_hardware(
     const std::uint8_t* record, std::uint32_t previous_crc) noexcept {
   return record_lanes(record, Length, previous_crc);
 }
@@ -140,7 +176,7 @@ template <std::uint32_t Length>
 }
 
 [[nodiscard]] inline bool has_crc_instruction() noexcept {
-  return __builtin_cpu_supports("sse4.2") != 0;
+  return __builtin_cpu_supports("sse4.2") != 0 && __builtin_cpu_supports("pclmul") != 0;
 }
 #endif
 

@@ -103,6 +103,9 @@ class Ring {
   }
   /// Lowest position whose bytes cannot be under the writer's hands. Read it after the copy.
   [[nodiscard]] std::uint64_t lowest_position() const noexcept;
+  /// Copies from a position on, eight bytes at a time. The writer may be overwriting them: the copy
+  /// is good only if lowest_position(), asked behind it, is not above `position`.
+  void copy(std::uint8_t* to, std::uint64_t position, std::uint32_t bytes) const noexcept;
 
  private:
   bool adopt_or_format(const RingOptions& options, bool was_created, std::string& error);

@@ -16,9 +16,7 @@ namespace gateway {
 
 /// Whether the order can stand in a book and meet a later one: it has a price and may wait.
 [[nodiscard]] inline bool can_rest(const Order& order) noexcept {
-  const bool has_price = order.type == OrderType::kLimit || order.type == OrderType::kStopLimit;
-  return has_price && order.time_in_force != TimeInForce::kIoc &&
-         order.time_in_force != TimeInForce::kFok;
+  return has_limit_price(order.type) && !is_immediate(order.time_in_force);
 }
 
 class OwnQuotes {

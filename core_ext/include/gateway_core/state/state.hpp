@@ -14,6 +14,7 @@
 #include "gateway_core/record/kinds.hpp"
 #include "gateway_core/state/balances.hpp"
 #include "gateway_core/state/fill_memory.hpp"
+#include "gateway_core/state/fix_sessions.hpp"
 #include "gateway_core/state/registry.hpp"
 #include "gateway_core/state/route.hpp"
 
@@ -56,6 +57,7 @@ class State {
   std::int64_t funding_known_ns[kAccountsMax] = {};
   std::int64_t last_time_ns = 0;  // journal time, never decreases
   std::uint64_t counts[64] = {};  // records applied per kind
+  FixSessions fix;                // behind everything that orders touch
 
   /// Takes all memory of the hot tables now. The live process, before its first order.
   void prefault() noexcept {
@@ -97,6 +99,8 @@ class State {
   [[nodiscard]] std::optional<PositionBook> book_revised(std::uint64_t ordinal,
                                                          const FillRevised& revised,
                                                          bool commit) noexcept;
+  /// The execution that an adopted position is booked as.
+  [[nodiscard]] static OrderFilled fill_of(const PositionAdopted& adopted) noexcept;
   [[nodiscard]] static Key128 reference_key(std::uint64_t scope,
                                             const Text<40>& reference) noexcept {
     return text_key(scope, reference);
@@ -135,6 +139,10 @@ class State {
   [[nodiscard]] RouteChange fill_order(const RecordHeader& header, const OrderFilled& fill,
                                        std::uint32_t slot, const InstrumentRow& row) noexcept;
   bool apply_filled(const RecordHeader& header, const OrderFilled& fill) noexcept;
+  /// Books a fill whose after-image is what comes out here as well; false = it is not.
+  bool book_checked(const RecordHeader& header, const OrderFilled& fill, std::uint32_t slot,
+                    std::uint32_t route_index) noexcept;
+  bool apply_position_adopted(const RecordHeader& header, const PositionAdopted& adopted) noexcept;
   bool apply_revised(const RecordHeader& header, const FillRevised& fill) noexcept;
   bool apply_funding(const RecordHeader& header, const Funding& funding) noexcept;
   bool apply_balance(const RecordHeader& header, const BalanceChanged& change) noexcept;

@@ -58,4 +58,17 @@ inline constexpr std::uint32_t kOffersIceberg = 256;
   return side == Side::kBuy ? Side::kSell : Side::kBuy;
 }
 
+/// Whether an order of this type names a limit price.
+[[nodiscard]] constexpr bool has_limit_price(OrderType type) noexcept {
+  return type == OrderType::kLimit || type == OrderType::kStopLimit;
+}
+/// Whether an order of this type waits for a trigger price.
+[[nodiscard]] constexpr bool has_trigger(OrderType type) noexcept {
+  return type == OrderType::kStop || type == OrderType::kStopLimit;
+}
+/// Whether nothing of the order is left when it has been matched once.
+[[nodiscard]] constexpr bool is_immediate(TimeInForce time_in_force) noexcept {
+  return time_in_force == TimeInForce::kIoc || time_in_force == TimeInForce::kFok;
+}
+
 }  // namespace gateway

@@ -145,7 +145,7 @@ class SpotAdapter(AccountAdapter[SpotQuestions, SpotSender]):
             chosen.account,
             self.memory,
             self.questions,
-            say=self._say,
+            say=self._port.tell,
             on_gap=self._break_off,
             follow_seconds_max=chosen.follow_s,
         )
@@ -153,8 +153,8 @@ class SpotAdapter(AccountAdapter[SpotQuestions, SpotSender]):
             self._rest,
             self.memory,
             self.questions,
-            say=self._say,
-            later=self._later,
+            say=self._port.tell,
+            later=self._tasks.start,
             expect=self.events.expect,
         )
 
@@ -165,7 +165,7 @@ class SpotAdapter(AccountAdapter[SpotQuestions, SpotSender]):
         try:
             await self._rest.open()
             await self.questions.instruments(self.venue)
-            self._port = port
+            self._port.open(port)
             self._stream = SpotUserStream(
                 chosen.api_socket_url,
                 subscription=self._subscription,
@@ -180,7 +180,7 @@ class SpotAdapter(AccountAdapter[SpotQuestions, SpotSender]):
                 await self._line.start()
             if self._rest.order_socket is not None:
                 await self._rest.order_socket.start()
-            self._later(self._keep_time())
+            self._tasks.start(self._keep_time())
         except BaseException:  # a connect that is given up leaves nothing behind
             await self.close()
             raise
@@ -223,6 +223,10 @@ class SpotAdapter(AccountAdapter[SpotQuestions, SpotSender]):
 
     # Inside.
 
+    def _line_rows(self) -> list[dict[str, Any]]:
+        parts = (self._stream, self._line)
+        return [part.row() for part in parts if part is not None]
+
     def _is_stream_up(self) -> bool:
         return self._stream is not None and self._stream.is_connected
 
@@ -235,8 +239,7 @@ class SpotAdapter(AccountAdapter[SpotQuestions, SpotSender]):
 
     async def _subscription(self) -> str:
         """Of the plain wallet a signed request; of the margin wallet one with a token for it."""
-        if self._rest.is_clock_doubted:
-            await self._rest.sync_clock()
+        await self._rest.clock.settle()
         if self._settings.wallet == "margin":
             row = await self._rest.keyed("POST", "/sapi/v1/userListenToken", _TOKEN)
             return _request("userDataStream.subscribe.listenToken", {"listenToken": row.token})
@@ -252,7 +255,7 @@ class SpotAdapter(AccountAdapter[SpotQuestions, SpotSender]):
     def _on_refused(self, status: int, code: int, text: str) -> None:
         log.warning("%s: no user data: %s %s", self.venue, code, text[:200])
         if meaning_of("spot", status, code, text) == "clock":
-            self._rest.is_clock_doubted = True
+            self._rest.clock.doubt()
 
     # Prices.
 
@@ -270,7 +273,7 @@ class SpotAdapter(AccountAdapter[SpotQuestions, SpotSender]):
 
     def _on_market_up(self) -> None:
         self._priced.clear()
-        self._later(self._first_prices())
+        self._tasks.start(self._first_prices())
 
     async def _first_prices(self) -> None:
         """Asked until they are told: a quiet symbol has no price otherwise. What the stream has
@@ -297,7 +300,7 @@ class SpotAdapter(AccountAdapter[SpotQuestions, SpotSender]):
         """A price of zero is none: an empty side of a book. Spot tells no time with it."""
         best_bid, best_ask = price_of(bid), price_of(ask)
         if (best_bid or best_ask) and symbol in self.questions.instruments_by_symbol:
-            self._say("marked", MarkReport(instrument=symbol, bid=best_bid, ask=best_ask))
+            self._port.tell("marked", MarkReport(instrument=symbol, bid=best_bid, ask=best_ask))
 
 
 def _request(method: str, params: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from random import Random
+from typing import Any
 
 from gateway.api import VenueProtocolError, VenueRejected
 from gateway.transport import JsonReader, Send, SocketShard
@@ -54,6 +55,9 @@ class SpotUserStream:
     def is_connected(self) -> bool:
         """False from a loss until the line is back."""
         return self._line.is_up and not self._gap.is_open
+
+    def row(self) -> dict[str, Any]:
+        return self._line.row()
 
     async def start(self, timeout_ms: int) -> None:
         """Returns when events come; raises VenueUnavailable otherwise."""

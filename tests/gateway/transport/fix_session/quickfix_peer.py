@@ -1,0 +1,118 @@
+"""A QuickFIX engine as its own program: `acceptor|initiator PORT DIRECTORY BEGIN_STRING`.
+
+Orders on stdin (`order ID`, `logout`, `sender N`, `quit`); on stdout one line per event, fields
+separated by `|`. An acceptor sends every order back.
+"""
+
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+import quickfix as fix
+
+ROLE, PORT, DIRECTORY, BEGIN = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4]
+SPEC = Path(sysconfig.get_path("data")) / "share/quickfix"
+
+
+def tell(*words: str) -> None:
+    print(" ".join(words), flush=True)
+
+
+def shown(message: Any) -> str:
+    return str(message.toString()).replace("\x01", "|")
+
+
+class Application(fix.Application):
+    session: Any = None
+
+    def onCreate(self, session: Any) -> None:
+        self.session = session
+
+    def onLogon(self, session: Any) -> None:
+        tell("logon")
+
+    def onLogout(self, session: Any) -> None:
+        tell("logout")
+
+    def toAdmin(self, message: Any, session: Any) -> None:
+        tell("to_admin", shown(message))
+
+    def fromAdmin(self, message: Any, session: Any) -> None:
+        tell("from_admin", shown(message))
+
+    def toApp(self, message: Any, session: Any) -> None:
+        tell("to_app", shown(message))
+
+    def fromApp(self, message: Any, session: Any) -> None:
+        tell("from_app", shown(message))
+        if ROLE == "acceptor":
+            identifier = fix.ClOrdID()
+            message.getField(identifier)
+            fix.Session.sendToTarget(order(identifier.getValue()), session)
+
+
+def order(identifier: str) -> Any:
+    message = fix.Message()
+    message.getHeader().setField(fix.MsgType("D"))
+    for tag, value in ((11, identifier), (21, "1"), (40, "2"), (44, "1.5"), (54, "1"), (38, "10"),
+                       (55, "ABC"), (60, "20261121-10:00:00.000"), (59, "0")):  # fmt: skip
+        message.setField(fix.StringField(tag, value))
+    return message
+
+
+def settings() -> Any:
+    is_t = BEGIN == "FIXT.1.1"
+    names = {"acceptor": ("PEER", "DESK"), "initiator": ("PEER", "ISLD")}[ROLE]
+    port = f"SocketAcceptPort={PORT}" if ROLE == "acceptor" else f"SocketConnectPort={PORT}"
+    name = BEGIN.replace(".", "")
+    dictionaries = (
+        f"TransportDataDictionary={SPEC}/FIXT11.xml\nAppDataDictionary={SPEC}/FIX50SP2.xml\n"
+        "DefaultApplVerID=FIX.5.0SP2"
+        if is_t
+        else f"DataDictionary={SPEC}/{name}.xml"
+    )
+    text = f"""[DEFAULT]
+ConnectionType={ROLE}
+StartTime=00:00:00
+EndTime=00:00:00
+FileStorePath={DIRECTORY}/store
+FileLogPath={DIRECTORY}/log
+ReconnectInterval=1
+HeartBtInt=30
+SocketReuseAddress=Y
+SocketConnectHost=127.0.0.1
+{port}
+[SESSION]
+BeginString={BEGIN}
+SenderCompID={names[0]}
+TargetCompID={names[1]}
+{dictionaries}
+"""
+    path = DIRECTORY / "peer.cfg"
+    path.write_text(text, encoding="utf-8")
+    return fix.SessionSettings(str(path))
+
+
+def main() -> None:
+    application = Application()
+    given = settings()
+    store, log = fix.FileStoreFactory(given), fix.FileLogFactory(given)
+    engine = fix.SocketAcceptor if ROLE == "acceptor" else fix.SocketInitiator
+    running = engine(application, store, given, log)
+    running.start()
+    tell("up")
+    for line in sys.stdin:
+        word, _, rest = line.strip().partition(" ")
+        if word == "order":
+            fix.Session.sendToTarget(order(rest), application.session)
+        elif word == "logout":
+            fix.Session.lookupSession(application.session).logout()
+        elif word == "sender":
+            fix.Session.lookupSession(application.session).setNextSenderMsgSeqNum(int(rest))
+        elif word == "quit":
+            break
+    running.stop(True)
+
+
+main()

@@ -1,0 +1,266 @@
+"""TLS towards a venue: who cannot prove the name gets not one byte, and the failure says that
+nothing was sent. Certificates are made here; the servers are on loopback."""
+
+import asyncio
+import contextlib
+import datetime
+import ssl
+import time
+import warnings
+from random import Random
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from gateway.api import OutcomeUnknown, VenueUnavailable, outcome_of
+from gateway.transport import RestPool, SocketSettings, SocketShard, client_tls
+
+pytestmark = pytest.mark.asyncio
+NOW = datetime.datetime.now(datetime.UTC)
+DAY = datetime.timedelta(days=1)
+SECONDS_MAX = 20
+
+
+class Authority:
+    """Signs certificates of servers; `context()` trusts it alone."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bench authority")])
+        self.certificate = self.sign(self.name, self.key.public_key(), is_authority=True)
+
+    def sign(self, subject, key, *, name="localhost", until=None, is_authority=False):
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self.name)
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(NOW - 10 * DAY)
+            .not_valid_after(until or NOW + DAY)
+            .add_extension(x509.BasicConstraints(is_authority, None), critical=True)
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        )
+        return builder.sign(self.key, hashes.SHA256())
+
+    def server(self, **terms):
+        """A context of a server with a certificate of this authority."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "venue")])
+        return self._context(key, self.sign(subject, key.public_key(), **terms))
+
+    def self_signed(self):
+        """The authority's own certificate, shown to those who do not know the authority."""
+        return self._context(self.key, self.certificate)
+
+    def _context(self, key, certificate):
+        path = self.folder / f"{certificate.serial_number}.pem"
+        secret = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + secret)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(path)
+        return context
+
+    def context(self):
+        data = self.certificate.public_bytes(serialization.Encoding.PEM).decode()
+        return ssl.create_default_context(cadata=data)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("certificates"))
+
+
+class Venue:
+    """HTTPS and WSS behind one certificate. `requests` counts what got through."""
+
+    def __init__(self, context):
+        self.context, self.requests, self.names = context, 0, []
+        context.sni_callback = lambda _line, name, _context: self.names.append(name)
+
+    async def answer(self, request):
+        self.requests += 1
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            return web.Response(text="ok")
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for _ in socket:
+            pass
+        return socket
+
+    @contextlib.asynccontextmanager
+    async def open(self):
+        runner = web.ServerRunner(web.Server(self.answer), shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self.context)
+        await site.start()
+        self.port = runner.addresses[0][1]
+        try:
+            yield self
+        finally:
+            await runner.cleanup()
+
+
+@pytest_asyncio.fixture
+async def open_venue():
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def begin(context):
+            return await stack.enter_async_context(Venue(context).open())
+
+        yield begin
+
+
+def pool_of(venue, tls):
+    return RestPool(
+        f"https://localhost:{venue.port}",
+        connections=1,
+        now_ns=time.time_ns,
+        random=Random(1),
+        tls=tls,
+    )
+
+
+def line_of(venue, tls, came):
+    return SocketShard(
+        "line",
+        f"wss://localhost:{venue.port}/ws",
+        SocketSettings(attempts_per_minute=600, backoff_max_s=0.1),
+        random=Random(1),
+        on_frame=lambda _, data: came.append(data),
+        tls=tls,
+    )
+
+
+async def test_a_venue_that_proves_its_name_is_spoken_to_in_tls_1_2_or_later(authority, open_venue):
+    venue = await open_venue(authority.server())
+    venue.context.maximum_version = ssl.TLSVersion.TLSv1_2
+    pool, line = pool_of(venue, authority.context()), line_of(venue, authority.context(), [])
+    try:
+        async with asyncio.timeout(SECONDS_MAX):
+            await pool.open()
+            answer = await pool.request("GET", "/time")
+            await line.start(SECONDS_MAX * 1_000)
+        assert (answer.status, answer.data, line.is_up) == (200, b"ok", True)
+        assert venue.requests == 2
+        assert venue.names == ["localhost", "localhost"]  # the name is told in the greeting
+    finally:
+        await line.stop()
+        await pool.close()
+
+
+def wrong_name(authority):
+    return authority.server(name="another.example"), authority.context()
+
+
+def expired(authority):
+    return authority.server(until=NOW - DAY), authority.context()
+
+
+def self_signed(authority):
+    return authority.self_signed(), None  # trusts what the system trusts
+
+
+def too_old(authority):
+    context = authority.server()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    context.set_ciphers("DEFAULT@SECLEVEL=0")
+    return context, authority.context()
+
+
+REFUSED = pytest.mark.parametrize(
+    ("make", "word"),
+    [
+        (wrong_name, "mismatch"),
+        (expired, "expired"),
+        (self_signed, "self-signed"),
+        (too_old, "."),  # how the greeting fails is the libraries' affair
+    ],
+    ids=["wrong_name", "expired", "self_signed", "too_old"],
+)
+
+
+@REFUSED
+async def test_a_venue_that_does_not_prove_its_name_gets_no_request(
+    authority, open_venue, make, word
+):
+    context, tls = make(authority)
+    venue = await open_venue(context)
+    pool = pool_of(venue, tls)
+    async with asyncio.timeout(SECONDS_MAX):
+        with pytest.raises(VenueUnavailable, match=word) as refused:
+            await pool.open()
+    await pool.close()
+    assert not isinstance(refused.value, OutcomeUnknown)
+    assert outcome_of(refused.value) == "not_sent"
+    assert venue.requests == 0
+
+
+async def test_a_certificate_that_expires_meanwhile_leaves_the_next_order_unsent(
+    authority, open_venue
+):
+    venue = await open_venue(authority.server())
+    pool = pool_of(venue, authority.context())
+    try:
+        async with asyncio.timeout(SECONDS_MAX):
+            await pool.open()
+            assert (await pool.request("POST", "/order")).status == 200
+            context, _ = expired(authority)
+            stale = await open_venue(context)
+            pool._port = stale.port  # the same name leads to another server now
+            for connection in tuple(pool._idle):
+                connection.close()
+            with pytest.raises(VenueUnavailable, match="expired") as refused:
+                while True:  # until the pool has noticed that its line is gone
+                    await pool.request("POST", "/order", timeout_ms=2_000)
+        assert outcome_of(refused.value) == "not_sent"
+        assert stale.requests == 0
+    finally:
+        await pool.close()
+
+
+@REFUSED
+async def test_a_line_to_a_venue_that_does_not_prove_its_name_never_comes_up(
+    authority, open_venue, make, word
+):
+    context, tls = make(authority)
+    venue = await open_venue(context)
+    came = []
+    line = line_of(venue, tls, came)
+    with pytest.raises(VenueUnavailable, match=word) as refused:
+        await line.start(600)
+    assert outcome_of(refused.value) == "not_sent"
+    assert (venue.requests, came, line.is_up) == (0, [], False)
+    with pytest.raises(VenueUnavailable):
+        await line.send("order")
+
+
+async def test_a_context_that_checks_nothing_is_refused_before_it_is_used(authority):
+    blind = authority.context()
+    blind.check_hostname = False
+    nameless = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    nameless.check_hostname, nameless.verify_mode = False, ssl.CERT_NONE
+    old = authority.context()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        old.minimum_version = ssl.TLSVersion.TLSv1_1
+    for context in (blind, nameless, old):
+        with pytest.raises(ValueError, match="TLS context"):
+            RestPool("https://localhost:1", now_ns=time.time_ns, random=Random(1), tls=context)
+        with pytest.raises(ValueError, match="TLS context"):
+            client_tls(context)
+    assert client_tls().minimum_version >= ssl.TLSVersion.TLSv1_2
+    assert client_tls().check_hostname

@@ -1,0 +1,150 @@
+"""Reconciling while exits of a bracket wait here: no venue has heard of them, and none can tell
+their end."""
+
+import pytest
+from live_world import INSTRUMENT
+from native_world import connected, open_world
+
+from gateway.api import OutcomeUnknown, PositionReport
+from gateway.execution.router import NewOrder
+
+pytestmark = pytest.mark.asyncio
+
+
+def leg(name, side, price, **changes):
+    fields = {
+        "principal": "desk",
+        "client_order_id": name,
+        "account": "main",
+        "instrument": INSTRUMENT.symbol,
+        "strategy": "alpha",
+        "side": side,
+        "type": "limit",
+        "time_in_force": "gtc",
+        "quantity": "2",
+        "price": price,
+    }
+    return NewOrder(**(fields | changes))
+
+
+async def bracket(world):
+    """Entry, profit and a stop that the gateway holds; only the entry goes out."""
+    stop = {"type": "stop", "trigger_price": "90", "is_emulated": True}
+    legs = [leg("entry", "buy", "100"), leg("profit", "sell", "110"), leg("s", "sell", "", **stop)]
+    ids = [
+        int(each.order["order_id"]) for each in await world.router.submit_linked("bracket", legs)
+    ]
+    await world.sends()
+    return ids
+
+
+def states(world, ids):
+    return [world.state(each) for each in ids]
+
+
+def sent(world):
+    orders = [order for kind, orders in world.adapter.sent if kind == "new" for order in orders]
+    return [(order.side, order.quantity) for order in orders]
+
+
+def executed_there(world, order_id, executed):
+    """The venue's own record of the entry's execution."""
+    world.adapter.history = [world.fill(order_id, "t1", executed)]
+    held = PositionReport(account="main", instrument="BTCUSDT", leg="net", quantity=executed)
+    world.adapter.position = [held]
+
+
+def end(world):
+    world.close()
+    world.native.stop()
+
+
+async def test_waiting_exits_are_no_difference_and_are_never_asked_about(ring_directory):
+    world = await connected(ring_directory)
+    ids = await bracket(world)
+    world.link.session.accepted(ids[0], f"v{ids[0] & 0xFFFF}")
+    world.adapter.open = [world.report(ids[0], "new")]
+    await world.sends()
+    world.advance(60_000)
+    for _ in range(2):
+        before = world.native.state_hash()[1]
+        result = await world.reconcile()
+        assert (result.unsettled, result.lacking, result.breaks) == ([], [], [])
+        assert world.adapter.queries == 0
+        assert states(world, ids) == ["NEW", "UNTRIGGERED", "UNTRIGGERED"]
+        assert world.native.state_hash()[1] == before
+    assert await world.link.reconciler.resolve() == []
+    assert sent(world) == [("buy", "2")]
+    end(world)
+
+
+@pytest.mark.parametrize(("executed", "state"), [("2", "filled"), ("0.5", "canceled")])
+async def test_what_the_entry_executed_unheard_lets_its_exits_go_for_just_that(
+    ring_directory, executed, state
+):
+    world = await connected(ring_directory)
+    ids = await bracket(world)
+    report = world.report(ids[0], state, executed)
+    world.adapter.by_client = {report.client_order_id: report}
+    executed_there(world, ids[0], executed)
+    world.advance(60_000)
+    world.link.session._native.marked(1, "100", "99.9", "100.1", "100")
+    assert (await world.reconcile()).breaks == []
+    world.advance(200)
+    await world.sends()
+    assert world.state(ids[0]) == state.upper()
+    assert sent(world) == [("buy", "2"), ("sell", executed)]
+    # The stop is let go as well, and waits here for its trigger alone.
+    assert (world.state(ids[2]), world.row(ids[2])["quantity"]) == ("UNTRIGGERED", executed)
+    profit = world.report(ids[1], "new", quantity=executed, side="sell", price="110")
+    world.adapter.open = [profit]
+    world.adapter.by_client[profit.client_order_id] = profit
+    world.advance(60_000)
+    await world.reconcile()
+    assert states(world, ids[1:]) == ["NEW", "UNTRIGGERED"]
+    end(world)
+
+
+async def test_exits_of_an_entry_that_never_got_to_the_venue_end_with_it(ring_directory):
+    world = await connected(ring_directory)
+    world.adapter.on_submit = OutcomeUnknown("cut")
+    ids = await bracket(world)
+    assert states(world, ids) == ["UNKNOWN", "UNTRIGGERED", "UNTRIGGERED"]
+    await world.reconcile()
+    assert states(world, ids) == ["UNKNOWN", "UNTRIGGERED", "UNTRIGGERED"], "too early for proof"
+    world.advance(60_000)
+    await world.reconcile()
+    await world.sends()
+    assert states(world, ids) == ["CANCELED"] * 3
+    assert sent(world) == [("buy", "2")]
+    end(world)
+
+
+@pytest.mark.parametrize("executed", ["0", "2"])
+async def test_after_a_restart_waiting_exits_follow_what_the_venue_says_of_their_entry(
+    ring_directory, executed
+):
+    world = await connected(ring_directory)
+    ids = await bracket(world)
+    world.link.session.accepted(ids[0], f"v{ids[0] & 0xFFFF}")
+    await world.sends()
+    end(world)
+    again = open_world(ring_directory)
+    report = again.report(ids[0], "filled" if executed == "2" else "new", executed)
+    again.adapter.by_client = {report.client_order_id: report}
+    if executed == "2":
+        executed_there(again, ids[0], executed)
+    else:
+        again.adapter.open = [report]
+    again.advance(5_000)
+    assert (await again.connect()).breaks == []
+    again.link.session._native.marked(1, "100", "99.9", "100.1", "100")
+    again.advance(5_000)
+    await again.sends()
+    if executed == "0":
+        assert states(again, ids) == ["NEW", "UNTRIGGERED", "UNTRIGGERED"]
+        assert sent(again) == []
+    else:
+        assert states(again, ids) == ["FILLED", "PENDING_NEW", "UNTRIGGERED"]
+        assert sent(again) == [("sell", "2")]
+    end(again)
