@@ -303,6 +303,15 @@ async def test_interest_of_a_margin_loan_is_booked_once_and_balances_agree():
         assert world.link.health.breaks == []
 
 
+async def test_the_first_prices_are_asked_for_until_they_are_told():
+    simulator = SpotSimulator()
+    simulator.faults.add("GET /api/v3/ticker/bookTicker", "error")
+    async with spot_world(simulator=simulator) as world:  # open only when there is a price
+        assert simulator.faults.log == [("GET /api/v3/ticker/bookTicker", "error")]
+        order_id = await world.submit(price=None)
+        await world.until_state(order_id, "FILLED")
+
+
 class Silent:
     """A port that takes everything."""
 

@@ -8,25 +8,59 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
-from gateway.api import VenueError, VenueRejected
+from gateway.api import (
+    BalanceReport,
+    CancelRequest,
+    FillReport,
+    OrderReport,
+    OrderRequest,
+    ReplaceRequest,
+    VenueError,
+    VenueRejected,
+)
 from gateway.transport import PortGuard, TaskKeeper, shared_counts
+from gateway_binance.order_socket import OrderSocket
 from gateway_binance.rest import BinanceRest
+from gateway_binance.signing import Signer
 
 __all__ = ["AccountAdapter", "checked_settings"]
 
 log = logging.getLogger(__name__)
 
 Chosen = TypeVar("Chosen", bound=msgspec.Struct)
+Asked = TypeVar("Asked", bound="AccountQuestions")
+Sent = TypeVar("Sent", bound="AccountSender")
 _CLOCK_PERIOD_S = 60.0
 _OPENING_PERIOD_S = 2.0
 
 
-class AccountAdapter:
-    """Life beside orders and questions."""
+class AccountQuestions(Protocol):
+    """What every product is asked about its account."""
+
+    async def query_order(self, client_order_id: str) -> OrderReport | None: ...
+    async def open_orders(self) -> list[OrderReport]: ...
+    async def fills(self, since_ns: int) -> list[FillReport]: ...
+    async def balances(self) -> list[BalanceReport]: ...
+
+
+class AccountSender(Protocol):
+    """What is sent to every product."""
+
+    async def submit(self, orders: Sequence[OrderRequest]) -> None: ...
+    async def cancel(self, cancels: Sequence[CancelRequest]) -> None: ...
+    async def replace(self, replaces: Sequence[ReplaceRequest]) -> None: ...
+    async def cancel_all(self) -> None: ...
+
+
+class AccountAdapter(Generic[Asked, Sent]):
+    """`questions` and `_sender` are made by the product."""
+
+    questions: Asked
+    _sender: Sent
 
     def __init__(self, venue: str, account: str, rest: BinanceRest, random: Random) -> None:
         self.venue = venue
@@ -53,6 +87,48 @@ class AccountAdapter:
         return ()
 
     # The same everywhere.
+
+    async def submit(self, orders: Sequence[OrderRequest]) -> None:
+        await self._sender.submit(orders)
+
+    async def cancel(self, cancels: Sequence[CancelRequest]) -> None:
+        await self._sender.cancel(cancels)
+
+    async def replace(self, replaces: Sequence[ReplaceRequest]) -> None:
+        await self._sender.replace(replaces)
+
+    async def cancel_all(self, account: str) -> None:
+        self._check_account(account)
+        await self._sender.cancel_all()
+
+    async def query_order(self, account: str, client_order_id: str) -> OrderReport | None:
+        self._check_account(account)
+        return await self.questions.query_order(client_order_id)
+
+    async def open_orders(self, account: str) -> Sequence[OrderReport]:
+        self._check_account(account)
+        return await self.questions.open_orders()
+
+    async def fills(self, account: str, since_ns: int) -> Sequence[FillReport]:
+        self._check_account(account)
+        return await self.questions.fills(since_ns)
+
+    async def balances(self, account: str) -> Sequence[BalanceReport]:
+        self._check_account(account)
+        return await self.questions.balances()
+
+    def _socket_to(
+        self, url: str, signer: Signer, *, window_ms: int, timeout_ms: int
+    ) -> OrderSocket:
+        """Order entry over the WebSocket API, by the venue's clock."""
+        return OrderSocket(
+            url,
+            signer,
+            now_ms=lambda: self._rest.clock.now_ns() // 1_000_000,
+            receive_window_ms=window_ms,
+            timeout_ms=timeout_ms,
+            random=self._random,
+        )
 
     def counts(self) -> dict[str, int]:
         """See gateway.api.Counted."""

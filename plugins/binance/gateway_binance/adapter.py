@@ -15,16 +15,11 @@ import msgspec
 
 from gateway.api import (
     AdapterPort,
-    BalanceReport,
-    CancelRequest,
-    FillReport,
     FundingReport,
     Instrument,
     MarkReport,
-    OrderReport,
     OrderRequest,
     PositionReport,
-    ReplaceRequest,
 )
 from gateway.transport import JsonReader, SocketShard
 from gateway_binance.account_adapter import AccountAdapter, checked_settings
@@ -32,7 +27,6 @@ from gateway_binance.capabilities import RATE_LIMITS, capabilities
 from gateway_binance.events import UserEvents
 from gateway_binance.memory import OrderMemory
 from gateway_binance.messages import BookTickerEvent, ListenKeyRow, MarketFrame, MarkPriceEvent
-from gateway_binance.order_socket import OrderSocket
 from gateway_binance.questions import Questions
 from gateway_binance.rest import BinanceRest
 from gateway_binance.sender import Sender
@@ -76,7 +70,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     follow_s: float = 5.0  # an announced fill whose full event is not there by then is a gap
 
 
-class BinanceAdapter(AccountAdapter):
+class BinanceAdapter(AccountAdapter[Questions, Sender]):
     """`settings`: see Settings. `secrets`: key, and secret (HMAC, or Ed25519 in PEM form)."""
 
     def __init__(
@@ -111,13 +105,11 @@ class BinanceAdapter(AccountAdapter):
         )
         super().__init__(venue, chosen.account, rest, random)
         if chosen.order_entry == "websocket":
-            rest.order_socket = OrderSocket(
+            rest.order_socket = self._socket_to(
                 chosen.api_socket_url,
                 signer,
-                now_ms=lambda: rest.clock.now_ns() // 1_000_000,
-                receive_window_ms=chosen.receive_window_ms,
+                window_ms=chosen.receive_window_ms,
                 timeout_ms=chosen.timeout_ms,
-                random=random,
             )
         self._stream: UserStream | None = None
         self._lines: list[SocketShard] = []
@@ -194,17 +186,7 @@ class BinanceAdapter(AccountAdapter):
 
     async def submit(self, orders: Sequence[OrderRequest]) -> None:
         self._arm_new_symbols({order.instrument for order in orders})
-        await self._sender.submit(orders)
-
-    async def cancel(self, cancels: Sequence[CancelRequest]) -> None:
-        await self._sender.cancel(cancels)
-
-    async def replace(self, replaces: Sequence[ReplaceRequest]) -> None:
-        await self._sender.replace(replaces)
-
-    async def cancel_all(self, account: str) -> None:
-        self._check_account(account)
-        await self._sender.cancel_all()
+        await super().submit(orders)
 
     async def arm_dead_man(self, account: str, timeout_ms: int) -> None:
         """Binance counts down per symbol: every symbol with orders now, and with new ones later,
@@ -220,18 +202,6 @@ class BinanceAdapter(AccountAdapter):
     async def instruments(self) -> Sequence[Instrument]:
         return await self.questions.instruments(self.venue)
 
-    async def query_order(self, account: str, client_order_id: str) -> OrderReport | None:
-        self._check_account(account)
-        return await self.questions.query_order(client_order_id)
-
-    async def open_orders(self, account: str) -> Sequence[OrderReport]:
-        self._check_account(account)
-        return await self.questions.open_orders()
-
-    async def fills(self, account: str, since_ns: int) -> Sequence[FillReport]:
-        self._check_account(account)
-        return await self.questions.fills(since_ns)
-
     async def funding(self, account: str, since_ns: int) -> Sequence[FundingReport]:
         self._check_account(account)
         return await self.questions.funding(since_ns)
@@ -239,10 +209,6 @@ class BinanceAdapter(AccountAdapter):
     async def positions(self, account: str) -> Sequence[PositionReport]:
         self._check_account(account)
         return await self.questions.positions()
-
-    async def balances(self, account: str) -> Sequence[BalanceReport]:
-        self._check_account(account)
-        return await self.questions.balances()
 
     async def is_hedge_mode(self, account: str) -> bool:
         self._check_account(account)

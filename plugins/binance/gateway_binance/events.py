@@ -89,8 +89,8 @@ class UserEvents:
         if kind == "ORDER_TRADE_UPDATE":
             self._order(_ORDER.read(data).order)
         elif kind == "ALGO_UPDATE":
-            event = _ALGO.read(data)
-            self._algo(event.order, event.time)
+            told = _ALGO.read(data)
+            self._algo(told.order, told.time)
         elif kind == "TRADE_LITE":
             self._announce(_LITE.read(data))
         elif kind == "ACCOUNT_UPDATE":

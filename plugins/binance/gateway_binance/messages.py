@@ -25,6 +25,7 @@ __all__ = [
     "FundingRateRow",
     "IncomeRow",
     "LegRow",
+    "ListedRow",
     "ListenKeyRow",
     "MarkPriceEvent",
     "MarketFrame",
@@ -185,9 +186,14 @@ class FilterRow(_Row, frozen=True, rename="camel"):
     min_notional: Number | None = None
 
 
-class SymbolRow(_Row, frozen=True, rename="camel"):
+class ListedRow(_Row, frozen=True, rename="camel"):
+    """What every product says of an instrument."""
+
     symbol: str
     status: str
+
+
+class SymbolRow(ListedRow, frozen=True, rename="camel"):
     base_asset: str
     quote_asset: str
     margin_asset: str

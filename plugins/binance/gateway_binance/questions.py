@@ -8,8 +8,6 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-import msgspec
-
 from gateway.api import (
     BalanceReport,
     FillReport,
@@ -22,6 +20,7 @@ from gateway.api import (
 from gateway.transport import DOCUMENT_BYTES_MAX, JsonReader
 from gateway_binance import translate
 from gateway_binance.funding_rates import FundingRates
+from gateway_binance.listing import read_listing
 from gateway_binance.memory import ALGO_ENDS, KnownOrder, OrderMemory
 from gateway_binance.messages import (
     AlgoRow,
@@ -80,26 +79,15 @@ class Questions:
         """Contracts of the account. One that cannot be read is left out and named; a configured one
         that vanished is told as no longer tradable."""
         info = await self._rest.public("/fapi/v1/exchangeInfo", _INFO)
-        found: dict[str, SymbolRow] = {}
-        instruments: list[Instrument] = []
-        for raw in info.symbols:
-            try:
-                row = _SYMBOL.read(bytes(raw))
-                if self._wanted and row.symbol not in self._wanted:
-                    continue
-                instruments.append(translate.instrument(venue, row))
-                found[row.symbol] = row
-            except VenueProtocolError as error:
-                self.bad_rows += 1
-                log.error("%s: an instrument cannot be read: %s", venue, error)
-        for symbol in sorted(set(self._wanted) - set(found)):
-            gone = self.instruments_by_symbol.get(symbol)
-            if gone is None:
-                raise VenueProtocolError(f"the venue has no instrument {symbol}")
-            log.error("%s: %s has vanished from the list of instruments", venue, symbol)
-            found[symbol] = msgspec.structs.replace(gone, status="VANISHED")
-            instruments.append(translate.instrument(venue, found[symbol]))
-        self.instruments_by_symbol = found
+        instruments, self.instruments_by_symbol, bad_rows = read_listing(
+            venue,
+            info,
+            _SYMBOL,
+            translate.instrument,
+            wanted=self._wanted,
+            before=self.instruments_by_symbol,
+        )
+        self.bad_rows += bad_rows
         return instruments
 
     def settle(self, symbol: str) -> str:

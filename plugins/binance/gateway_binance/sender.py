@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -23,11 +22,12 @@ from gateway.api import (
 from gateway.transport import JsonReader
 from gateway_binance import translate
 from gateway_binance.errors import meaning_of
-from gateway_binance.memory import KnownOrder, OrderMemory
+from gateway_binance.memory import KnownOrder
 from gateway_binance.messages import AlgoRow, LegRow, OrderRow
-from gateway_binance.outcomes import Say, change_failed, new_order_failed, words_of
+from gateway_binance.outcomes import change_failed, new_order_failed, words_of
 from gateway_binance.questions import Questions
-from gateway_binance.rest import BinanceRest, Refusal
+from gateway_binance.rest import Refusal
+from gateway_binance.sending import RequestSender
 from gateway_binance.words import nanoseconds
 
 __all__ = ["Sender"]
@@ -40,26 +40,8 @@ _LEGS = JsonReader(list[LegRow], "the answer about a batch")
 _BATCH_MAX = 5  # Place Multiple Orders, 2026-10
 
 
-class Sender:
-    """`say(fact, ...)` calls the port; `later(coroutine)` runs something nobody waits for;
-    `expect(order)` has the stream watched until it tells of the order."""
-
-    def __init__(
-        self,
-        rest: BinanceRest,
-        memory: OrderMemory,
-        questions: Questions,
-        *,
-        say: Say,
-        later: Callable[[Coroutine[Any, Any, None]], None],
-        expect: Callable[[KnownOrder], None],
-    ) -> None:
-        self._rest = rest
-        self._memory = memory
-        self._questions = questions
-        self._say = say
-        self._later = later
-        self._expect = expect
+class Sender(RequestSender[Questions]):
+    """Plain orders and conditional ones."""
 
     async def submit(self, orders: Sequence[OrderRequest]) -> None:
         """Plain orders together, five a request; conditional ones each for itself. Nothing leaves
@@ -80,12 +62,6 @@ class Sender:
         ]
         sends += [self._submit_one(order) for order in orders if translate.is_conditional(order)]
         await asyncio.gather(*sends)
-
-    async def cancel(self, cancels: Sequence[CancelRequest]) -> None:
-        await asyncio.gather(*(self._cancel(cancel) for cancel in cancels))
-
-    async def replace(self, replaces: Sequence[ReplaceRequest]) -> None:
-        await asyncio.gather(*(self._replace(replace) for replace in replaces))
 
     async def cancel_all(self) -> None:
         """Every order of the account, plain and conditional, on every symbol that has one."""
@@ -264,12 +240,6 @@ class Sender:
         except (OutcomeUnknown, VenueProtocolError) as error:
             self._say("unknown", cancel.order_id, str(error))
             return True
-
-    async def _look(self, client_order_id: str) -> None:
-        """What became of an order that could not be canceled or changed."""
-        report = await self._questions.query_order(client_order_id)
-        if report is not None:
-            self._say("order_seen", report)
 
     def _done(self, client_order_id: str) -> None:
         known = self._memory.by_client(client_order_id)

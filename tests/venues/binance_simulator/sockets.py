@@ -192,7 +192,7 @@ class StreamHub:
         self._readers.add(reader)
         sender = asyncio.create_task(self.pass_on(socket, reader))
         for name in reader.names:
-            self._greet(reader, name)
+            self.greet(reader, name)
         try:
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
@@ -225,9 +225,9 @@ class StreamHub:
             return
         reader.put(msgspec.json.encode({"result": result, "id": ask.get("id")}).decode())
         for name in names if method == "SUBSCRIBE" else ():
-            self._greet(reader, name)
+            self.greet(reader, name)
 
-    def _greet(self, reader: Reader, name: str) -> None:
+    def greet(self, reader: Reader, name: str) -> None:
         """What a new subscriber sees without waiting for the next change."""
         symbol, _, kind = name.partition("@")
         if symbol.upper() in self.venue.listings and kind == "bookTicker":

@@ -16,7 +16,7 @@ from binance_simulator import spot_rest
 from binance_simulator.product_server import ProductServer
 from binance_simulator.rules import BinanceError
 from binance_simulator.security import Key, Limits, SimulatorClock
-from binance_simulator.sockets import ApiSession, ListenKeys, StreamHub
+from binance_simulator.sockets import ApiSession, ListenKeys, Reader, StreamHub
 from binance_simulator.spot_rules import LIMIT_ORDERS, LIMIT_WEIGHT, socket_weight_of, weight_of
 from binance_simulator.spot_venue import LISTINGS, SpotVenue
 from gateway_paper.venue.settings import AccountSettings, Listing
@@ -71,6 +71,9 @@ class SpotHub(StreamHub):
         for speed in ("", "@100ms"):
             self.publish(f"{lower}@depth{speed}", update)
         self.publish(f"{lower}@bookTicker", self.ticker(symbol, now))
+
+    def greet(self, reader: Reader, name: str) -> None:
+        """Nothing is told before it changes."""
 
     def publish_mark(self, symbol: str) -> None:
         """Spot has none."""

@@ -3,6 +3,7 @@ of one key for each configured venue."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
@@ -14,24 +15,18 @@ import msgspec
 
 from gateway.api import (
     AdapterPort,
-    BalanceReport,
     BorrowReport,
-    CancelRequest,
-    FillReport,
     FundingReport,
     Instrument,
     MarkReport,
-    OrderReport,
-    OrderRequest,
     PositionReport,
-    ReplaceRequest,
+    VenueError,
 )
 from gateway.transport import JsonReader, SocketShard
 from gateway_binance.account_adapter import AccountAdapter, checked_settings
 from gateway_binance.errors import meaning_of
 from gateway_binance.memory import OrderMemory
 from gateway_binance.messages import BookTickerEvent, MarketFrame
-from gateway_binance.order_socket import OrderSocket
 from gateway_binance.rest import BinanceRest
 from gateway_binance.signing import Signer
 from gateway_binance.spot.capabilities import RATE_LIMITS, capabilities
@@ -57,6 +52,7 @@ _ADDRESSES = {
     "stream_url": ("ws://", "wss://"),
     "api_socket_url": ("ws://", "wss://"),
 }
+_PRICES_PERIOD_S = 1.0
 _STREAMS_MAX = 1_024  # of one connection (web-socket-streams.md, read 2026-11)
 
 
@@ -81,7 +77,7 @@ class SpotSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     follow_s: float = 5.0  # an order that was taken and that the stream has not told by then: a gap
 
 
-class SpotAdapter(AccountAdapter):
+class SpotAdapter(AccountAdapter[SpotQuestions, SpotSender]):
     """`settings`: see SpotSettings. `secrets`: key, and secret (HMAC, or Ed25519 in PEM form)."""
 
     def __init__(
@@ -122,21 +118,16 @@ class SpotAdapter(AccountAdapter):
         )
         super().__init__(venue, chosen.account, rest, random)
         if chosen.order_entry == "websocket":
-            rest.order_socket = self._make_socket()
+            rest.order_socket = self._socket_to(
+                chosen.api_socket_url,
+                self._signer,
+                window_ms=chosen.receive_window_ms,
+                timeout_ms=chosen.timeout_ms,
+            )
         self._stream: SpotUserStream | None = None
         self._line: SocketShard | None = None
+        self._priced: set[str] = set()  # symbols whose prices the stream has told since it is up
         self._make_parts()
-
-    def _make_socket(self) -> OrderSocket:
-        chosen = self._settings
-        return OrderSocket(
-            chosen.api_socket_url,
-            self._signer,
-            now_ms=lambda: self._rest.clock.now_ns() // 1_000_000,
-            receive_window_ms=chosen.receive_window_ms,
-            timeout_ms=chosen.timeout_ms,
-            random=self._random,
-        )
 
     def _make_parts(self) -> None:
         chosen, wallet = self._settings, WALLETS[self._settings.wallet]
@@ -162,7 +153,6 @@ class SpotAdapter(AccountAdapter):
             self._rest,
             self.memory,
             self.questions,
-            wallet,
             say=self._port.tell,
             later=self._tasks.start,
             expect=self.events.expect,
@@ -208,37 +198,10 @@ class SpotAdapter(AccountAdapter):
         self.events.clear()
         await self._rest.close()
 
-    # Orders out.
-
-    async def submit(self, orders: Sequence[OrderRequest]) -> None:
-        await self._sender.submit(orders)
-
-    async def cancel(self, cancels: Sequence[CancelRequest]) -> None:
-        await self._sender.cancel(cancels)
-
-    async def replace(self, replaces: Sequence[ReplaceRequest]) -> None:
-        await self._sender.replace(replaces)
-
-    async def cancel_all(self, account: str) -> None:
-        self._check_account(account)
-        await self._sender.cancel_all()
-
     # Questions.
 
     async def instruments(self) -> Sequence[Instrument]:
         return await self.questions.instruments(self.venue)
-
-    async def query_order(self, account: str, client_order_id: str) -> OrderReport | None:
-        self._check_account(account)
-        return await self.questions.query_order(client_order_id)
-
-    async def open_orders(self, account: str) -> Sequence[OrderReport]:
-        self._check_account(account)
-        return await self.questions.open_orders()
-
-    async def fills(self, account: str, since_ns: int) -> Sequence[FillReport]:
-        self._check_account(account)
-        return await self.questions.fills(since_ns)
 
     async def borrow_interest(self, account: str, since_ns: int) -> Sequence[BorrowReport]:
         self._check_account(account)
@@ -253,10 +216,6 @@ class SpotAdapter(AccountAdapter):
         self._check_account(account)
         await self._rest.public("/api/v3/ping", _PING)
         return ()
-
-    async def balances(self, account: str) -> Sequence[BalanceReport]:
-        self._check_account(account)
-        return await self.questions.balances()
 
     async def is_hedge_mode(self, account: str) -> bool:
         self._check_account(account)
@@ -308,18 +267,33 @@ class SpotAdapter(AccountAdapter):
             LINE,
             random=self._random,
             on_frame=lambda _, data: self._on_market(data),
-            on_up=lambda _: self._tasks.start(self._first_prices()),
+            on_up=lambda _: self._on_market_up(),
             on_down=lambda line, reason: log.warning("%s: %s: %s", self.venue, line.name, reason),
         )
 
+    def _on_market_up(self) -> None:
+        self._priced.clear()
+        self._tasks.start(self._first_prices())
+
     async def _first_prices(self) -> None:
-        for row in await self.questions.prices():
-            self._mark(row.symbol, row.bid_price, row.ask_price)
+        """Asked until they are told: a quiet symbol has no price otherwise. What the stream has
+        told meanwhile is newer."""
+        while True:
+            try:
+                rows = await self.questions.prices()
+                break
+            except VenueError as error:
+                log.warning("%s: no first prices: %s", self.venue, error)
+            await asyncio.sleep(_PRICES_PERIOD_S * self._random.uniform(0.5, 1.0))
+        for row in rows:
+            if row.symbol not in self._priced:
+                self._mark(row.symbol, row.bid_price, row.ask_price)
 
     def _on_market(self, frame_data: bytes) -> None:
         frame = _FRAME.read(frame_data)
         if frame.stream.endswith("bookTicker"):
             ticker = _TICKER.read(bytes(frame.data))
+            self._priced.add(ticker.symbol)
             self._mark(ticker.symbol, ticker.bid, ticker.ask)
 
     def _mark(self, symbol: str, bid: str, ask: str) -> None:

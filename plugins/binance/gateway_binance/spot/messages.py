@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from gateway_binance.messages import FilterRow, Number
+from gateway_binance.messages import FilterRow, ListedRow, Number
 
 __all__ = [
     "AccountRow",
@@ -143,9 +143,7 @@ class InterestPage(_Row, frozen=True):
     total: int
 
 
-class SymbolRow(_Row, frozen=True):
-    symbol: str
-    status: str
+class SymbolRow(ListedRow, frozen=True, rename="camel"):
     base_asset: str
     quote_asset: str
     filters: list[FilterRow]

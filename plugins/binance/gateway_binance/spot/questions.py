@@ -8,8 +8,6 @@ import json
 import logging
 from collections.abc import Sequence
 
-import msgspec
-
 from gateway.api import (
     BalanceReport,
     BorrowReport,
@@ -20,6 +18,7 @@ from gateway.api import (
     VenueUnavailable,
 )
 from gateway.transport import DOCUMENT_BYTES_MAX, JsonReader, Lane
+from gateway_binance.listing import read_listing
 from gateway_binance.memory import KnownOrder, OrderMemory
 from gateway_binance.messages import ExchangeInfo
 from gateway_binance.rest import BinanceRest, Refusal
@@ -76,7 +75,7 @@ class SpotQuestions:
         self._rest = rest
         self._memory = memory
         self._account = account
-        self._wallet = wallet
+        self.wallet = wallet
         self._symbols = tuple(symbols)
         self._history_ms = history_days * _DAY_MS
         self._settled_ms = settled_ms
@@ -87,25 +86,15 @@ class SpotQuestions:
     async def instruments(self, venue: str) -> list[Instrument]:
         """Those of the account. One that cannot be read is left out and named; one that vanished is
         told as no longer tradable."""
-        found: dict[str, SymbolRow] = {}
-        instruments: list[Instrument] = []
-        for raw in (await self._listed()).symbols:
-            try:
-                row = _SYMBOL.read(bytes(raw))
-                if row.symbol in self._symbols:
-                    instruments.append(translate.instrument(venue, row))
-                    found[row.symbol] = row
-            except VenueProtocolError as error:
-                self.bad_rows += 1
-                log.error("%s: an instrument cannot be read: %s", venue, error)
-        for symbol in sorted(set(self._symbols) - set(found)):
-            gone = self.instruments_by_symbol.get(symbol)
-            if gone is None:
-                raise VenueProtocolError(f"the venue has no instrument {symbol}")
-            log.error("%s: %s has vanished from the list of instruments", venue, symbol)
-            found[symbol] = msgspec.structs.replace(gone, status="VANISHED")
-            instruments.append(translate.instrument(venue, found[symbol]))
-        self.instruments_by_symbol = found
+        instruments, self.instruments_by_symbol, bad_rows = read_listing(
+            venue,
+            await self._listed(),
+            _SYMBOL,
+            translate.instrument,
+            wanted=self._symbols,
+            before=self.instruments_by_symbol,
+        )
+        self.bad_rows += bad_rows
         return instruments
 
     def quote(self, symbol: str) -> str:
@@ -197,8 +186,8 @@ class SpotQuestions:
         ]
 
     async def balances(self) -> list[BalanceReport]:
-        path, weight = self._wallet.account, self._wallet.account_weight
-        if self._wallet is MARGIN:
+        path, weight = self.wallet.account, self.wallet.account_weight
+        if self.wallet is MARGIN:
             margin = await self._rest.ask(path, _MARGIN, weight=weight)
             return [translate.net_report(self._account, row) for row in margin.user_assets]
         wallet = await self._rest.ask(path, _ACCOUNT, weight=weight)
@@ -231,7 +220,7 @@ class SpotQuestions:
         row = await self._named(symbol, name)
         while row is not None and row.status == "CANCELED" and not row.executed_qty.strip("0."):
             shown = read_name(row.client_order_id)
-            if shown.is_cancel or self._wallet is MARGIN:
+            if shown.is_cancel or self.wallet is MARGIN:
                 break
             following = Name(name.own, name.generation + 1)
             successor = await self._named(symbol, following)
@@ -246,9 +235,9 @@ class SpotQuestions:
         return await self._order({"symbol": symbol, "origClientOrderId": name.wire})
 
     async def _order(self, terms: dict[str, str]) -> OrderRow | None:
-        weight = self._wallet.query_weight
+        weight = self.wallet.query_weight
         try:
-            return await self._rest.ask(self._wallet.order, _ORDER, terms, weight=weight)
+            return await self._rest.ask(self.wallet.order, _ORDER, terms, weight=weight)
         except Refusal as error:
             if error.meaning == "not_found":
                 return None
@@ -256,15 +245,15 @@ class SpotQuestions:
 
     async def _open(self) -> list[OrderRow]:
         """One question about all symbols weighs as much as many about one."""
-        weight = self._wallet.open_weight
+        weight = self.wallet.open_weight
         if len(self._symbols) * weight >= _ALL_OPEN_WEIGHT:
             return await self._all_open("query")
-        path, terms = self._wallet.open_orders, [{"symbol": each} for each in self._symbols]
+        path, terms = self.wallet.open_orders, [{"symbol": each} for each in self._symbols]
         asked = (self._rest.ask(path, _ORDERS, each, weight=weight) for each in terms)
         return [row for page in await asyncio.gather(*asked) for row in page]
 
     async def _all_open(self, lane: Lane) -> list[OrderRow]:
-        path = self._wallet.open_orders
+        path = self.wallet.open_orders
         return await self._rest.ask(path, _ORDERS, weight=_ALL_OPEN_WEIGHT, lane=lane)
 
     async def _trades(self, symbol: str, since_ms: int) -> list[TradeRow]:
@@ -290,7 +279,7 @@ class SpotQuestions:
             step *= 8
 
     async def _trade_page(self, terms: dict[str, str]) -> list[TradeRow]:
-        path, weight = self._wallet.trades, self._wallet.trades_weight
+        path, weight = self.wallet.trades, self.wallet.trades_weight
         terms["limit"] = str(_PAGE)
         return await self._rest.ask(path, _TRADES, terms, weight=weight, is_long=True)
 

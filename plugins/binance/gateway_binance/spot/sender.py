@@ -4,20 +4,19 @@ doubt is `unknown`, never a verdict (docs/concepts/unknown_outcome.md)."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
 
 from gateway.api import CancelRequest, OrderRequest, ReplaceRequest, VenueError
 from gateway.transport import JsonReader
 from gateway_binance.memory import KnownOrder, OrderMemory
-from gateway_binance.outcomes import Say, change_failed, new_order_failed, words_of
-from gateway_binance.rest import BinanceRest, Refusal
+from gateway_binance.outcomes import change_failed, new_order_failed, words_of
+from gateway_binance.rest import Refusal
+from gateway_binance.sending import RequestSender
 from gateway_binance.spot import translate
 from gateway_binance.spot.messages import AckRow, AmendRow, CanceledRow, ReplaceRow
 from gateway_binance.spot.names import GENERATION_MAX, Name, cancel_name, succeeded_name
 from gateway_binance.spot.questions import SpotQuestions
-from gateway_binance.spot.wallets import Wallet
 from gateway_binance.words import nanoseconds
 
 __all__ = ["SpotSender", "succeed"]
@@ -37,39 +36,16 @@ def succeed(memory: OrderMemory, known: KnownOrder, generation: int, venue_order
     memory.link(known, venue_order_id)
 
 
-class SpotSender:
-    """`say(fact, ...)` calls the port; `later(coroutine)` runs something nobody waits for;
-    `expect(order)` has the stream watched until it tells of the order."""
-
-    def __init__(
-        self,
-        rest: BinanceRest,
-        memory: OrderMemory,
-        questions: SpotQuestions,
-        wallet: Wallet,
-        *,
-        say: Say,
-        later: Callable[[Coroutine[Any, Any, None]], None],
-        expect: Callable[[KnownOrder], None],
-    ) -> None:
-        self._rest = rest
-        self._memory = memory
-        self._questions = questions
-        self._wallet = wallet
-        self._say = say
-        self._later = later
-        self._expect = expect
+class SpotSender(RequestSender[SpotQuestions]):
+    """Of one wallet, which is that of the questions."""
 
     async def submit(self, orders: Sequence[OrderRequest]) -> None:
         """Spot has no batches: each for itself. Nothing leaves of an order whose terms the venue
         would not keep."""
+        if len(orders) == 1:  # at once: a task of its own would wait for a turn of the event loop
+            await self._submit(orders[0])
+            return
         await asyncio.gather(*(self._submit(order) for order in orders))
-
-    async def cancel(self, cancels: Sequence[CancelRequest]) -> None:
-        await asyncio.gather(*(self._cancel(cancel) for cancel in cancels))
-
-    async def replace(self, replaces: Sequence[ReplaceRequest]) -> None:
-        await asyncio.gather(*(self._replace(replace) for replace in replaces))
 
     async def cancel_all(self) -> None:
         """Every order of the account, on every symbol that has one."""
@@ -84,10 +60,10 @@ class SpotSender:
             return
         terms = translate.order_parameters(order)
         known = self._remember(order, terms)
-        weight = self._wallet.new_weight
+        weight = self._questions.wallet.new_weight
         try:
             data = await self._rest.send(
-                "POST", self._wallet.order, terms, weight=weight, lane="new", orders=1
+                "POST", self._questions.wallet.order, terms, weight=weight, lane="new", orders=1
             )
             row = _ACK.read(data)
         except VenueError as error:
@@ -144,9 +120,9 @@ class SpotSender:
             terms["orderId"] = number
         else:
             terms["origClientOrderId"] = cancel.client_order_id
-        weight = self._wallet.cancel_weight
+        weight = self._questions.wallet.cancel_weight
         data = await self._rest.send(
-            "DELETE", self._wallet.order, terms, weight=weight, lane="cancel"
+            "DELETE", self._questions.wallet.order, terms, weight=weight, lane="cancel"
         )
         row = _CANCELED.read(data)
         if row.status not in ("CANCELED", "EXPIRED", "EXPIRED_IN_MATCH"):
@@ -163,18 +139,12 @@ class SpotSender:
         )
 
     async def _cancel_all_of(self, symbol: str) -> None:
-        path, terms = self._wallet.open_orders, {"symbol": symbol}
+        path, terms = self._questions.wallet.open_orders, {"symbol": symbol}
         try:
             await self._rest.send("DELETE", path, terms, weight=1, lane="kill")
         except Refusal as error:
             if error.meaning != "not_found":  # all of them have ended meanwhile
                 raise
-
-    async def _look(self, client_order_id: str) -> None:
-        """What became of an order that could not be canceled or changed."""
-        report = await self._questions.query_order(client_order_id)
-        if report is not None:
-            self._say("order_seen", report)
 
     # Replaces.
 
