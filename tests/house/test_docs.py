@@ -206,8 +206,17 @@ def test_shell_examples_call_commands_and_options_that_exist() -> None:
         assert used <= options | {"--help"}, f"{page}: {line}"
 
 
+NATIVE = ROOT / "core_ext/include/gateway_core"
+
+
+def record_source() -> str:
+    """The kinds of records and all payloads."""
+    files = (NATIVE / "record" / name for name in ("kinds.hpp", "risk_records.hpp"))
+    return "".join(each.read_text(encoding="utf-8") for each in files)
+
+
 def test_every_kind_of_record_has_its_row_in_the_journal_format() -> None:
-    source = (ROOT / "core_ext/include/gateway_core/record/kinds.hpp").read_text(encoding="utf-8")
+    source = record_source()
     kinds = re.findall(r"^  k(\w+) = (\d+),", source.partition("};")[0], re.MULTILINE)
     named = [(number, re.sub(r"(?<!^)(?=[A-Z])", "_", kind).lower()) for kind, number in kinds]
     rows = re.findall(
@@ -220,13 +229,9 @@ def test_every_kind_of_record_has_its_row_in_the_journal_format() -> None:
 
 def test_every_field_of_a_record_is_printed_by_journal_cat() -> None:
     """Reserved space apart. Blocks that follow an order are printed with it."""
-    native = ROOT / "core_ext/include/gateway_core"
-    source = "".join(
-        (native / "record" / name).read_text(encoding="utf-8")
-        for name in ("kinds.hpp", "risk_records.hpp")
-    )
+    source = record_source()
     printer = (ROOT / "core_ext/bindings/decode.cpp").read_text(encoding="utf-8")
-    guards = (native / "risk/guard_fields.def").read_text(encoding="utf-8")
+    guards = (NATIVE / "risk/guard_fields.def").read_text(encoding="utf-8")
     guards = re.sub(r"^AMOUNT\((\w+)\)", r"FIELD(\1_e4)", guards, flags=re.MULTILINE)
     guards = re.sub(r"^COUNT\((\w+),.*", r"FIELD(\1)", guards, flags=re.MULTILINE)
     printer = printer.replace('#include "gateway_core/risk/guard_fields.def"', guards)
