@@ -44,8 +44,8 @@ def test_the_shipped_limits_load_and_bind_every_level() -> None:
 
 
 def test_the_limit_names_are_those_of_the_native_record() -> None:
-    kinds = Path(__file__).parents[3] / "core_ext/include/gateway_core/record/kinds.hpp"
-    text = kinds.read_text(encoding="utf-8")
+    records = "core_ext/include/gateway_core/record/risk_records.hpp"
+    text = (Path(__file__).parents[3] / records).read_text(encoding="utf-8")
     limits = text[text.index("struct LimitFields {") : text.index("struct LimitsSet {")]
     guards = text[text.index("struct GuardFields {") : text.index("struct GuardsSet {")]
     lines = (limits + guards).splitlines()
