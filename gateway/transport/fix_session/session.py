@@ -491,8 +491,7 @@ class FixSession:
             expected = self.store.next_expected
             is_there, message = self._early.pop(expected)
             if not is_there:
-                wish = self._early.advanced(expected)
-                self._ask(wish)
+                self._ask(self._early.advanced(expected))
                 return
             if message is None:
                 self._advance(expected + 1)
@@ -540,12 +539,13 @@ class FixSession:
             self._send_admin(b"0", [])
 
     def _reject(self, message: FixMessage, fault: Fault, number: int) -> None:
-        """The number counts as used, a SequenceReset's never."""
+        """The number counts as used, a SequenceReset's never. A Reject is not answered."""
         self.counts["rejected"] += 1
         if number == self.store.next_expected and message.message_type != b"4":
             self._advance(number + 1)
         _LOG.warning("%s: rejected: %s: %r", self.identity, fault.text, message)
-        self._send_admin(b"3", session_reject(message, fault, number, self.settings))
+        if message.message_type != b"3":
+            self._send_admin(b"3", session_reject(message, fault, number, self.settings))
 
     def _business_reject(self, message: FixMessage, answer: BusinessReject, number: int) -> None:
         self.counts["rejected"] += 1
