@@ -31,10 +31,13 @@ class Section:
     required: tuple[int, ...] = ()
     groups: Mapping[int, GroupRule] = field(default_factory=dict)
     all_tags: frozenset[int] = frozenset()  # the members, and those of the groups at every depth
+    inner_tags: frozenset[int] = frozenset()  # those that stand in groups alone
 
     def __post_init__(self) -> None:
         inside = (group.section.all_tags for group in self.groups.values())
-        object.__setattr__(self, "all_tags", frozenset(self.members).union(*inside))
+        all_tags = frozenset(self.members).union(*inside)
+        object.__setattr__(self, "all_tags", all_tags)
+        object.__setattr__(self, "inner_tags", all_tags - self.members.keys())
 
 
 @dataclass(frozen=True, slots=True)

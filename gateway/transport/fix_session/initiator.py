@@ -141,6 +141,6 @@ class FixInitiator:
         finally:
             self._line = None
             self._is_down.set()
-        if self.session.close_reason in {None, "logged out"}:
+        if self.session.was_logged_on:
             self._backoff.reset()
         return reason

@@ -112,6 +112,7 @@ class FixLine(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         now_ns = self._now_ns()
+        self._is_flush_due = True  # One turn at the end of this call is enough.
         try:
             self._framer.feed(data)
             is_whole = self._read_frames(now_ns)

@@ -52,7 +52,7 @@ class FixSession:
         self._now_ns = 0
         self._reset_sent = False
         self._is_faulted = False  # only the end of the handshake is of interest
-        self._was_logged_on = False
+        self.was_logged_on = False
         self.counts = {"received": 0, "garbled": 0, "rejected": 0, "duplicates": 0}
 
     @property
@@ -72,7 +72,7 @@ class FixSession:
         assert self.state is SessionState.DISCONNECTED
         self._now_ns = now_ns
         self.close_reason = None
-        self._is_faulted = self._reset_sent = self._was_logged_on = False
+        self._is_faulted = self._reset_sent = self.was_logged_on = False
         self._timers.connected(now_ns)
         if not self.settings.schedule.is_same_period(self.store.created_ns, now_ns):
             self._reset_store()
@@ -146,7 +146,7 @@ class FixSession:
         self._reset_sent = False
         if self.settings.is_reset_on_disconnect:
             self._reset_store()
-        if self._was_logged_on:
+        if self.was_logged_on:
             self._application.on_logout(self, reason)
 
     def take_output(self) -> list[bytes]:
@@ -310,7 +310,7 @@ class FixSession:
     ) -> None:
         """After both Logons: close the gaps, both ways. The peer must want `answer_number`."""
         self.state = SessionState.ACTIVE
-        self._was_logged_on = True
+        self.was_logged_on = True
         self._out.processed = None
         if number == self.store.next_expected:
             self.store.set_next_expected(number + 1)
@@ -491,8 +491,7 @@ class FixSession:
             expected = self.store.next_expected
             is_there, message = self._early.pop(expected)
             if not is_there:
-                wish = self._early.advanced(expected)
-                self._ask(wish)
+                self._ask(self._early.advanced(expected))
                 return
             if message is None:
                 self._advance(expected + 1)
@@ -540,12 +539,13 @@ class FixSession:
             self._send_admin(b"0", [])
 
     def _reject(self, message: FixMessage, fault: Fault, number: int) -> None:
-        """The number counts as used, a SequenceReset's never."""
+        """The number counts as used, a SequenceReset's never. A Reject is not answered."""
         self.counts["rejected"] += 1
         if number == self.store.next_expected and message.message_type != b"4":
             self._advance(number + 1)
         _LOG.warning("%s: rejected: %s: %r", self.identity, fault.text, message)
-        self._send_admin(b"3", session_reject(message, fault, number, self.settings))
+        if message.message_type != b"3":
+            self._send_admin(b"3", session_reject(message, fault, number, self.settings))
 
     def _business_reject(self, message: FixMessage, answer: BusinessReject, number: int) -> None:
         self.counts["rejected"] += 1

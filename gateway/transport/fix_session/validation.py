@@ -79,9 +79,21 @@ def validate(message: FixMessage, dictionary: Dictionary, rules: Rules) -> Fault
         or _foreign_tag(parts, dictionary, section, message.message_type)
         or _empty(fields, rules)
         or (Fault(6, message.length_fault) if message.length_fault else None)
-        or _bad_value(fields, dictionary)
+        or _bad_value(_outer(fields, section), dictionary)
         or _bad_structure(parts, dictionary, section)
+        or _bad_value(_inner(fields, section), dictionary)
     )
+
+
+def _outer(fields: Sequence[Field], section: Section | None) -> Sequence[Field]:
+    """What stands outside of groups: a group is counted before the values in it are judged."""
+    inner = section.inner_tags if section is not None else frozenset()
+    return [each for each in fields if each[0] not in inner]
+
+
+def _inner(fields: Sequence[Field], section: Section | None) -> Sequence[Field]:
+    inner = section.inner_tags if section is not None else frozenset()
+    return [each for each in fields if each[0] in inner]
 
 
 def _split(fields: Sequence[Field], dictionary: Dictionary, section: Section | None) -> _Parts:

@@ -246,7 +246,7 @@ class SocketPlayer:
                 await asyncio.sleep(0.005)
 
 
-BY_SOCKET = [each for each in ALL if each.is_timeless and each.version in {"4.2", "5.0"}]
+BY_SOCKET = [each for each in ALL if each.is_timeless and each.version == "5.0"]
 
 
 @pytest.mark.asyncio

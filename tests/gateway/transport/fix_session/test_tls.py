@@ -1,0 +1,77 @@
+"""Sessions over TLS: both sides show a certificate, and its name decides about the session."""
+
+import asyncio
+import time
+from pathlib import Path
+from random import Random
+
+import pytest
+from certificates import Authority
+
+from gateway.transport.fix_session import (
+    AcceptorSettings,
+    FixAcceptor,
+    FixInitiator,
+    FixSession,
+    InitiatorSettings,
+    MemoryStore,
+    Peer,
+    QuietApplication,
+    SessionIdentity,
+    SessionSettings,
+)
+
+pytestmark = pytest.mark.asyncio
+
+
+def session(ours: str, theirs: str, *, is_initiator: bool) -> FixSession:
+    identity = SessionIdentity("FIX.4.4", ours, theirs)
+    settings = SessionSettings(identity=identity, is_initiator=is_initiator)
+    return FixSession(settings, MemoryStore(time.time_ns()), QuietApplication())
+
+
+def initiator(authority: Authority, port: int, certificate: str, server_name: str) -> FixInitiator:
+    where = InitiatorSettings(
+        host="127.0.0.1",
+        port=port,
+        tls=authority.context(certificate, is_server=False),
+        server_name=server_name,
+        backoff_first_s=0.01,
+        backoff_max_s=0.02,
+        attempts_per_minute=6000,
+    )
+    there = session("DESK", "GATE", is_initiator=True)
+    return FixInitiator(there, where, now_ns=time.time_ns, random=Random(1))
+
+
+async def test_certificates_decide_who_gets_in(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    asked: list[str] = []
+
+    def admits(here: FixSession, peer: Peer) -> bool:
+        asked.append(peer.certificate_name)
+        return peer.certificate_name == "desk.test"
+
+    here = session("GATE", "DESK", is_initiator=False)
+    tls = authority.context("gate.test", is_server=True)
+    settings = AcceptorSettings(tls=tls)
+    acceptor = FixAcceptor([here], settings, now_ns=time.time_ns, admits=admits)
+    await acceptor.start()
+    try:
+        for certificate, server_name, is_good in (
+            ("desk.test", "gate.test", True),
+            ("other.test", "gate.test", False),
+            ("desk.test", "imposter.test", False),
+        ):
+            line = initiator(authority, acceptor.port, certificate, server_name)
+            line.start()
+            async with asyncio.timeout(20):
+                while not line.session.is_logged_on and line.attempts < 2:  # noqa: ASYNC110
+                    await asyncio.sleep(0.005)
+            assert line.session.is_logged_on == is_good, line.reason
+            if server_name == "imposter.test":
+                assert "imposter.test" in line.reason
+            await line.stop()
+    finally:
+        await acceptor.stop()
+    assert set(asked) == {"desk.test", "other.test"}
