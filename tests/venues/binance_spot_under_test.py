@@ -120,6 +120,24 @@ class BinanceSpotVenue(VenueUnderTest):
         return name
 
 
+class BinanceMarginVenue(BinanceSpotVenue):
+    """The cross-margin wallet, with a loan."""
+
+    account = "margin"
+    requests = {  # noqa: RUF012
+        "submit": WireRule("POST", r"/sapi/v1/margin/order\b"),
+        "cancel": WireRule("DELETE", r"/sapi/v1/margin/order\b"),
+        "query": WireRule("GET", r"/sapi/v1/margin/order\b"),
+    }
+
+    def settings(self, url, account, timeout_ms):
+        return super().settings(url, account, timeout_ms) | {"wallet": "margin"}
+
+    async def accrue_interest(self):
+        self.market.borrow(self.account, "USDT", "5000")
+        self.market.accrue_interest(self.account, "USDT", "0.00001")
+
+
 def is_replaced(order):
     """Whether the order was canceled for its replacement."""
     return "//r" in order.cancel_id
