@@ -10,7 +10,8 @@ import pytest
 from gateway_paper.venue.exact import money_text
 from okx_desk import SWAP, Desk, adapter_of, desk, eventually, simulated
 
-from gateway.api import RefusedError
+from gateway.api import RefusedError, VenueRejected
+from gateway.testing import RecordingPort
 
 pytestmark = pytest.mark.asyncio
 
@@ -524,3 +525,14 @@ async def test_the_fill_of_a_stop_is_ours_though_the_algo_history_lags(directory
             assert second.position() == 2
         finally:
             await second.close()
+
+
+async def test_a_key_that_may_withdraw_is_refused_unless_it_was_allowed():
+    async with simulated() as simulator:
+        simulator.venue.key_permissions = "read_only,withdraw,trade"
+        refusing = adapter_of(simulator)
+        with pytest.raises(VenueRejected, match="key_may_withdraw"):
+            await refusing.connect(RecordingPort())
+        allowing = adapter_of(simulator, is_withdrawal_key_allowed=True)
+        await allowing.connect(RecordingPort())
+        await allowing.close()

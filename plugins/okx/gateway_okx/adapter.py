@@ -375,6 +375,13 @@ class OkxAdapter:
         rows = await self._rest.get("account/config", {}, ConfigRow)
         if len(rows) != 1:
             raise VenueProtocolError(f"okx: {len(rows)} account configurations")
+        may_withdraw = "withdraw" in rows[0].permissions.split(",")
+        if may_withdraw and not self._settings.is_withdrawal_key_allowed:
+            raise VenueRejected(
+                "key_may_withdraw",
+                f"{self.venue}: the key may withdraw; make one that may read and trade alone, or "
+                "set is_withdrawal_key_allowed",
+            )
         # Spot without borrowing is `cash`; the modes of several currencies (3) and of portfolio
         # margin (4) trade it as `cross` (docs-v5, place order, copy of 2026-06-15).
         self._spot_mode = "cross" if rows[0].level in ("3", "4") else "cash"

@@ -70,10 +70,13 @@ class CancelAllAfterRow(msgspec.Struct, frozen=True, rename={"trigger_ms": "trig
 
 
 class ConfigRow(
-    msgspec.Struct, frozen=True, rename={"position_mode": "posMode", "level": "acctLv"}
+    msgspec.Struct,
+    frozen=True,
+    rename={"position_mode": "posMode", "level": "acctLv", "permissions": "perm"},
 ):
     position_mode: str
     level: str
+    permissions: str  # of the key: read_only, trade, withdraw, with commas between
 
 
 class ResultRow(

@@ -20,6 +20,7 @@ class OkxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     url: str = "https://www.okx.com"  # EEA: https://eea.okx.com, US: https://us.okx.com
     socket_url: str = "wss://ws.okx.com:8443/ws/v5"  # demo: wspap.okx.com:8443
     is_demo: bool = False
+    is_withdrawal_key_allowed: bool = False  # a key that may withdraw is refused otherwise
     trade_mode: Literal["cross", "isolated"] = "cross"  # margin mode of swaps
     kinds: tuple[KindName, ...] = ("SPOT", "SWAP")
     option_families: tuple[str, ...] = ()  # needed for OPTION, e.g. "BTC-USD"

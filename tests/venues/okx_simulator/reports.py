@@ -51,7 +51,7 @@ class Reports:
             "mainUid": "44705892343619584",
             "mgnIsoMode": "automatic",
             "opAuth": "1",
-            "perm": "read_only,trade",
+            "perm": self._venue.key_permissions,
             "posMode": "long_short_mode" if is_hedged else "net_mode",
             "roleType": "0",
             "spotBorrowAutoRepay": False,

@@ -68,6 +68,7 @@ class OkxVenue:
         self.bills: dict[str, list[Row]] = {account.name: [] for account in accounts}
         self.interest: dict[str, list[Row]] = {account.name: [] for account in accounts}
         self.leverage = Fraction(10)
+        self.key_permissions = "read_only,trade"  # of every key
         self.on_change: Callable[[], None] = lambda: None  # the market or a book has moved
         self.cancel_source = ""  # of cancels that no client asked for
         self._push = push
