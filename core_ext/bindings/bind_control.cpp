@@ -15,34 +15,6 @@ using namespace nb::literals;
 namespace gateway {
 namespace {
 
-std::int64_t parse(std::string_view text, int scale, const char* field) {
-  const ParsedDecimal parsed = parse_decimal(text, scale);
-  const std::string value(text.substr(0, 64));
-  if (parsed.fault == DecimalFault::kSyntax)
-    refuse("BAD_NUMBER", field, value, "plain decimal text");
-  if (parsed.fault == DecimalFault::kPrecision) {
-    refuse("PRECISION", field, value, "at most " + std::to_string(scale) + " decimals");
-  }
-  const bool fits =
-      parsed.fault == DecimalFault::kNone && parsed.mantissa >= 0 && parsed.mantissa <= INT64_MAX;
-  if (!fits) refuse("OVERFLOW", field, value, "0 to 2^63 - 1 at its scale");
-  return static_cast<std::int64_t>(parsed.mantissa);
-}
-
-template <std::size_t N>
-Text<N> name_text(std::string_view text, const char* field) {
-  const auto is_plain = [](char c) { return c > ' ' && c <= '~'; };
-  bool is_good = !text.empty() && text.size() <= N;
-  for (const char c : text) is_good = is_good && is_plain(c);
-  if (!is_good) {
-    refuse("BAD_SYMBOL", field, std::string(text.substr(0, 64)),
-           "1 to " + std::to_string(N) + " printable ASCII characters without space");
-  }
-  Text<N> out;
-  out.assign(text);
-  return out;
-}
-
 /// Journals a definition unless the registered one says the same. Returns the id.
 template <typename Record, typename Rows>
 std::uint32_t define(EngineHandle& handle, RecordKind kind, Rows& rows, std::uint32_t known,
@@ -477,51 +449,6 @@ Sequence tell_measures(EngineHandle& handle, std::uint32_t level, std::uint32_t 
   return record_now(handle, RecordKind::kRiskMeasured, record);
 }
 
-/// A number as it was written, with the scale it was written in.
-std::int64_t own_scale(std::string_view text, std::uint8_t& scale, const char* field) {
-  const std::size_t point = text.find('.');
-  const std::size_t decimals = point == std::string_view::npos ? 0 : text.size() - point - 1;
-  scale = static_cast<std::uint8_t>(std::min<std::size_t>(decimals, kPriceScaleMax));
-  return parse(text, scale, field);
-}
-
-Sequence adopt_position(EngineHandle& handle, AccountId account, InstrumentId instrument,
-                        StrategyId strategy, int leg, std::string_view quantity,
-                        std::string_view price, std::string_view reference,
-                        std::string_view actor) {
-  const Registry& registry = handle.runtime->state().registry;
-  const bool is_named = registry.accounts.has(account) && registry.instruments.has(instrument) &&
-                        (strategy == kExternalStrategy || registry.strategies.has(strategy));
-  if (!is_named) refuse("NOT_FOUND", "instrument", std::to_string(instrument), "registered");
-  const InstrumentDefined& rules = registry.instruments.at(instrument).definition;
-  if (static_cast<InstrumentKind>(rules.kind) == InstrumentKind::kSpot) {
-    refuse("RANGE", "instrument", std::string(rules.symbol.view()),
-           "a derivative; what is held of spot is a balance");
-  }
-  if (leg < 0 || leg > 2) refuse("BAD_ENUM", "leg", std::to_string(leg), "0 to 2");
-  const bool is_sold = !quantity.empty() && quantity.front() == '-';
-  PositionAdopted record{};
-  record.account = account;
-  record.instrument = instrument;
-  record.strategy = strategy;
-  record.side = is_sold ? Side::kSell : Side::kBuy;
-  record.leg = static_cast<std::uint8_t>(leg);
-  record.quantity = parse(quantity.substr(is_sold ? 1 : 0), rules.quantity_scale, "quantity");
-  record.price = own_scale(price, record.price_scale, "price");
-  record.reference = name_text<40>(reference, "reference");
-  record.actor = name_text<40>(actor, "actor");
-  if (record.quantity == 0 || record.price == 0) refuse("RANGE", "price", "0", "above 0");
-  Sequence sequence = 0;
-  Refusal found = Refusal::kNone;
-  handle.runtime->run(
-      [&] { found = handle.runtime->engine().adopt_position(record, 0, sequence); });
-  if (found != Refusal::kNone) {
-    refuse(std::string(describe(found).name).c_str(), "reference", std::string(reference),
-           "booked once, and within the exact range");
-  }
-  return sequence;
-}
-
 Sequence set_trading_state(EngineHandle& handle, std::uint32_t level, std::uint32_t id,
                            std::uint32_t state, bool is_latch, std::string_view actor,
                            std::string_view reason) {
@@ -560,6 +487,7 @@ Sequence roll_period(EngineHandle& handle) {
 }  // namespace
 
 void bind_control(nb::class_<EngineHandle>& engine) {
+  bind_adoption(engine);
   engine.def("define_currency", &define_currency, "code"_a)
       .def("define_venue", &define_venue, "name"_a, "is_simulated"_a, "order_types"_a,
            "times_in_force"_a, "flags"_a, "amend"_a, "ack_timeout_ms"_a)
@@ -575,8 +503,6 @@ void bind_control(nb::class_<EngineHandle>& engine) {
       .def("set_currency_rate", &set_currency_rate, "currency"_a, "rate"_a)
       .def("set_limits", &set_limits, "level"_a, "id"_a, "fields"_a, "actor"_a, "reason"_a,
            "principal"_a = 0)
-      .def("adopt_position", &adopt_position, "account"_a, "instrument"_a, "strategy"_a, "leg"_a,
-           "quantity"_a, "price"_a, "reference"_a, "actor"_a)
       .def("tell_measures", &tell_measures, "level"_a, "id"_a, "fields"_a, "actor"_a)
       .def("set_trading_state", &set_trading_state, "level"_a, "id"_a, "state"_a, "is_latch"_a,
            "actor"_a, "reason"_a)

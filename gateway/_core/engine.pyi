@@ -425,13 +425,15 @@ class Engine:
         instrument: int,
         strategy: int,
         leg: int,
+        held: str,
         quantity: str,
         price: str,
         reference: str,
         actor: str,
     ) -> int:
         """Book a signed quantity of a derivative that no fill will ever be told for. Once per
-        (account, instrument, reference): ID_CONFLICT. Returns the record's sequence."""
+        (account, instrument, reference): ID_CONFLICT. RANGE when the books together hold something
+        else than `held`, which the quantity was measured against. Returns the record's sequence."""
     def refusal_details(self, port: int, request: int) -> dict[str, Any] | None:
         """More about a refusal of the gate that this port was told lately: name of the level's
         entity, unknown (share of UNKNOWN orders), nearest_quantity (mantissa, 0 = none),

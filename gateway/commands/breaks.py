@@ -14,6 +14,7 @@ __all__ = ["command"]
 @click.option("--all", "is_all", is_flag=True, help="The last resolved ones too.")
 @click.option("--resolve", "number", help="Id of the break a named person answers for.")
 @click.option("--adopt", "adopted", help="Id of the position break whose difference is booked.")
+@click.option("--quantity", help="The difference that is adopted, as it was read, with its sign.")
 @click.option(
     "--price", help="What the adopted position is taken over at, its average entry price."
 )
@@ -26,6 +27,7 @@ def command(
     is_all: bool,
     number: str | None,
     adopted: str | None,
+    quantity: str | None,
     price: str | None,
     strategy: str | None,
     actor: str | None,
@@ -39,7 +41,7 @@ def command(
     Example:
       gateway breaks --json
       gateway breaks --resolve 88e436774bb65f06 --actor anna --reason "dust, written off"
-      gateway breaks --adopt 5d3a90c41f7be2aa --price 64000.5 --actor anna --reason "opened before"
+      gateway breaks --adopt 5d3a90c41f7be2aa --quantity 2 --price 64000.5 --actor anna --reason old
     """
     connection = gateway.connect()
     if number is not None:
@@ -53,9 +55,9 @@ def command(
             click.echo(f"break {number} is resolved")
         return
     if adopted is not None:
-        if not actor or not reason or not price:
-            raise click.UsageError("--adopt needs --price, --actor and --reason")
-        body = {"actor": actor, "reason": reason, "price": price}
+        if not actor or not reason or not price or not quantity:
+            raise click.UsageError("--adopt needs --quantity, --price, --actor and --reason")
+        body = {"actor": actor, "reason": reason, "quantity": quantity, "price": price}
         body |= {"strategy": strategy} if strategy else {}
         answer = connection.request("POST", f"/v1/breaks/{adopted}/adopt", body)
         if as_json:

@@ -118,13 +118,15 @@ class Engine:
         instrument: str,
         leg: str,
         strategy: str,
+        held: str,
         quantity: str,
         price: str,
         reference: str,
         actor: str,
     ) -> int:
         """Book a signed quantity of a derivative that is older than the fills its venue still
-        tells; once per reference. Returns the record's sequence."""
+        tells; once per reference, and only while all books together hold `held`. Returns the
+        record's sequence."""
         names = self.names
         book = 0 if strategy in ("", "EXTERNAL") else names.id("strategy", strategy)
         with refusing(instrument=instrument, quantity=quantity, price=price, reference=reference):
@@ -133,6 +135,7 @@ class Engine:
                 names.id("instrument", instrument),
                 book,
                 LEGS[leg],
+                held,
                 quantity,
                 price,
                 reference,

@@ -199,10 +199,12 @@ class ResolveBreak(Message, kw_only=True):
 
 
 class AdoptBreak(Message, kw_only=True):
-    """A named person takes over the position of a difference, at this price, into this book."""
+    """A named person takes over the position of a difference, at this price, into this book. The
+    quantity is the difference as it was read, with its sign."""
 
     actor: Actor
     reason: Reason
+    quantity: Decimal
     price: Decimal
     strategy: EntityName = "EXTERNAL"
 

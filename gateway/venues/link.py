@@ -9,6 +9,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
 
 from gateway.api import RefusedError, VenueAdapter, VenueError, VenueUnavailable
@@ -154,10 +155,11 @@ class VenueLink:
         return None if found is None else found.row()
 
     def adopt_break(
-        self, number: str, actor: str, reason: str, price: str, strategy: str
+        self, number: str, actor: str, reason: str, quantity: str, price: str, strategy: str
     ) -> Row | None:
         """A named person takes over the position of a break at a price, and with it answers for
-        the break; None = no open break has this id. Raises RefusedError if it cannot be."""
+        the break; None = no open break has this id. Raises RefusedError if it cannot be, or if the
+        difference is not the quantity the person means."""
         ledger = self.reconciler.ledger
         broken = next((each for each in ledger.open() if each.id == number), None)
         if broken is None:
@@ -166,11 +168,15 @@ class VenueLink:
         if found.kind != "position_differs":
             rule = "only a position can be taken over"
             raise RefusedError("RANGE", field="break_id", value=number, rule=rule)
+        if Decimal(quantity) != Decimal(found.difference):
+            rule = f"the difference is {found.difference} now"
+            raise RefusedError("RANGE", field="quantity", value=quantity, rule=rule)
         self._engine.adopt_position(
             account=found.account,
             instrument=found.instrument,
             leg=found.subject,
             strategy=strategy,
+            held=found.ours,
             quantity=found.difference,
             price=price,
             reference=f"{number}:{broken.first_seen_ns}",

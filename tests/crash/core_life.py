@@ -38,7 +38,9 @@ LIMITS: dict[str, str | int] = {
 
 
 class VenueFile:
-    """Append-only lines, one write each: a kill never takes a line back that was written.
+    """Append-only lines, one write each: a kill never takes a line back that was written. One that
+    a kill cut short (a write ends at a page when SIGKILL is waiting) is a message the venue never
+    got: it is not read, and the next life takes its beginning away.
 
     boot EPOCH SEQUENCE HASH · intent N · new N ORDER · fill ORDER TRADE QUANTITY · end ORDER ·
     acknowledged N ORDER"""
@@ -47,12 +49,18 @@ class VenueFile:
         self.path = path
         self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
+    def mend(self) -> None:
+        """Take away the beginning of a line that was cut. While nobody writes."""
+        text = self.path.read_bytes()
+        os.ftruncate(self._fd, text.rfind(b"\n") + 1)
+
     def write(self, *words: object) -> None:
         os.write(self._fd, (" ".join(map(str, words)) + "\n").encode())
 
     def read(self) -> Iterator[list[str]]:
-        for line in self.path.read_text().splitlines():
-            yield line.split()
+        for line in self.path.read_text().splitlines(keepends=True):
+            if line.endswith("\n"):
+                yield line.split()
 
     def close(self) -> None:
         os.close(self._fd)
@@ -66,6 +74,7 @@ class Life:
     ) -> None:
         self.random = Random(seed)
         self.seen = seen
+        seen.mend()
         self.native = Engine(
             str(directory), str(ring_directory), ring_bytes=1 << 20, segment_bytes=1 << 17,
             orders_max=32768, idempotency_max=32768, positions_max=64,

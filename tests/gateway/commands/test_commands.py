@@ -402,9 +402,11 @@ def test_breaks_are_listed_and_one_is_resolved_by_a_named_person(desk: Desk) -> 
     desk.api.answers["POST", path] = 200, {"break": row}
     words = ("breaks", "--adopt", "88e436774bb65f06", "--actor", "anna", "--reason", "old")
     assert desk.call(*words).exit_code == 2, "a price is needed"
-    result = desk.call(*words, "--price", "91.25", "--strategy", "alpha")
+    assert desk.call(*words, "--price", "91.25").exit_code == 2, "and what is taken over"
+    result = desk.call(*words, "--quantity", "-3", "--price", "91.25", "--strategy", "alpha")
     assert (result.exit_code, "is booked" in result.output) == (0, True)
-    wish = {"actor": "anna", "reason": "old", "price": "91.25", "strategy": "alpha"}
+    wish = {"actor": "anna", "reason": "old", "quantity": "-3", "price": "91.25"}
+    wish["strategy"] = "alpha"
     assert desk.api.asked[-1][:3] == ("POST", path, wish)
 
 

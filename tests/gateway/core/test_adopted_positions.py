@@ -1,14 +1,25 @@
 """A position that no fill will ever be told for, booked by a person: exact, once, replayed."""
 
+from decimal import Decimal
+
 import pytest
 from engine_world import BUY, LONG, NET, SELL, SHORT
 
 from gateway._core.journal import Reader, Replica, decode
 
 
+def held_of(world, leg):
+    words = {NET: "net", LONG: "long", SHORT: "short"}
+    rows = [row for row in world.engine.positions() if row["instrument"] == "BTC-PERP"]
+    total = sum(Decimal(row["quantity"]) for row in rows if row["leg"] == words.get(leg))
+    return format(total, "f")
+
+
 def adopt(world, quantity, price, reference="break:1", **changes):
+    held = held_of(world, changes.get("leg", NET))
     where = {"account": world.account, "instrument": world.perpetual, "strategy": 0, "leg": NET}
     words = {"quantity": quantity, "price": price, "reference": reference, "actor": "anna"}
+    words["held"] = held
     return world.engine.adopt_position(**(where | words | changes))
 
 
@@ -46,6 +57,8 @@ def test_it_is_booked_once_and_its_record_says_who_did(world):
         ({"leg": 3}, "BAD_ENUM"),
         ({"strategy": 99}, "NOT_FOUND"),
         ({"reference": ""}, "BAD_SYMBOL"),
+        ({"held": "0.001"}, "RANGE held"),
+        ({"held": "-0.001"}, "RANGE held"),
         ({"quantity": "2500000000000000"}, "RANGE"),
     ],
 )

@@ -351,11 +351,11 @@ async def test_a_position_older_than_its_fills_is_taken_over_by_a_person_once(ri
     (row,) = world.link.break_rows()
     assert (row["difference"], halts(world)) == ("3", {("instrument", NAME)})
     with pytest.raises(RefusedError) as caught:
-        world.link.adopt_break(row["id"], "anna", "opened before", "0", "EXTERNAL")
+        world.link.adopt_break(row["id"], "anna", "opened before", "3", "0", "EXTERNAL")
     assert (caught.value.code, len(world.link.break_rows())) == ("RANGE", 1)
-    adopted = world.link.adopt_break(row["id"], "anna", "opened before", "91.25", "alpha")
+    adopted = world.link.adopt_break(row["id"], "anna", "opened before", "3", "91.25", "alpha")
     assert adopted["resolution"] == "opened before: 3 adopted at 91.25 by anna"
-    assert world.link.adopt_break(row["id"], "anna", "again", "91.25", "alpha") is None
+    assert world.link.adopt_break(row["id"], "anna", "again", "3", "91.25", "alpha") is None
     assert halts(world) == set()
     (held_here,) = world.native.positions()
     assert (held_here["strategy"], held_here["quantity"]) == ("alpha", "3")
@@ -370,7 +370,7 @@ async def test_a_position_older_than_its_fills_is_taken_over_by_a_person_once(ri
     await world.reconcile()
     (again,) = world.link.break_rows()
     assert (again["id"], again["difference"]) == (row["id"], "3")
-    assert world.link.adopt_break(again["id"], "anna", "more of it", "92", "")
+    assert world.link.adopt_break(again["id"], "anna", "more of it", "3.0", "92", "")
     assert (await world.reconcile()).breaks == []
     world.close()
     world.native.stop()
@@ -382,6 +382,25 @@ async def test_a_position_older_than_its_fills_is_taken_over_by_a_person_once(ri
 
 
 @pytest.mark.asyncio
+async def test_what_changed_since_it_was_read_is_not_taken_over(ring_directory):
+    """Neither another difference than the person saw, nor one whose late fill has come since."""
+    world = await connected(ring_directory)
+    held(world, "5")
+    await world.reconcile()
+    (row,) = world.link.break_rows()
+    with pytest.raises(RefusedError, match="the difference is 5 now"):
+        world.link.adopt_break(row["id"], "anna", "opened before", "7", "90", "")
+    world.link.session.filled(world.fill(0, "late", "5", venue_order_id="old"))
+    await world.sends()
+    with pytest.raises(RefusedError, match="held"):
+        world.link.adopt_break(row["id"], "anna", "opened before", "5", "90", "")
+    assert [each["quantity"] for each in world.native.positions()] == ["5"]
+    assert (await world.reconcile()).breaks == []
+    world.close()
+    world.native.stop()
+
+
+@pytest.mark.asyncio
 async def test_only_a_position_is_taken_over():
     world = World()
     world.adapter.balance = [BalanceReport(account="main", currency="USDT", total="10")]
@@ -390,8 +409,8 @@ async def test_only_a_position_is_taken_over():
     await world.reconcile()
     (row,) = world.link.break_rows()
     with pytest.raises(RefusedError, match="only a position"):
-        world.link.adopt_break(row["id"], "anna", "no", "1", "")
-    assert world.link.adopt_break("0000000000000000", "anna", "no", "1", "") is None
+        world.link.adopt_break(row["id"], "anna", "no", "1", "1", "")
+    assert world.link.adopt_break("0000000000000000", "anna", "no", "1", "1", "") is None
     world.close()
 
 
@@ -415,7 +434,7 @@ async def test_breaks_are_read_resolved_and_refused_through_the_door(tmp_path):
         assert (await door.call("POST", path, key="boss", body=body))[0] == 404
         assert (await door.call("GET", "/v1/breaks"))[1]["breaks"] == []
         path = f"/v1/breaks/{number}/adopt"
-        wish = {"actor": "anna", "reason": "r", "price": "1.5"}
+        wish = {"actor": "anna", "reason": "r", "quantity": "2", "price": "1.5"}
         assert (await door.call("POST", path, key="desk", body=wish))[0] == 403
         assert (await door.call("POST", path, key="boss", body=wish))[0] == 404, "open no more"
         assert (await door.call("POST", path, key="boss", body=body))[0] == 400, "no price"

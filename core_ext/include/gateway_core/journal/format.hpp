@@ -11,7 +11,7 @@
 
 namespace gateway::journal {
 
-inline constexpr std::uint32_t kFormatVersion = 1;
+inline constexpr std::uint32_t kFormatVersion = 2;
 inline constexpr std::uint32_t kPageBytes = 4096;
 
 /// Where the record stream stands: everything up to `position` is known.
