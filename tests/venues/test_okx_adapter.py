@@ -461,7 +461,7 @@ async def test_a_refused_clock_is_measured_again(directory):
         assert made.state(refused) == "REJECTED" or await made.until_state(refused, "REJECTED")
         again = await made.submit(price="48000")
         await made.until_state(again, "NEW")
-        assert made.adapter.counters["clock_refusals"] >= 1
+        assert made.adapter.counters["clock_rejects"] >= 1
         await made.judge(again)
 
 

@@ -70,7 +70,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     follow_s: float = 5.0  # an announced fill whose full event is not there by then is a gap
 
 
-class BinanceAdapter(AccountAdapter[Questions, Sender]):
+class BinanceAdapter(AccountAdapter[Questions, UserEvents, Sender]):
     """`settings`: see Settings. `secrets`: key, and secret (HMAC, or Ed25519 in PEM form)."""
 
     def __init__(

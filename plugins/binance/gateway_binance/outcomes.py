@@ -13,7 +13,7 @@ from gateway.api import (
     VenueUnavailable,
 )
 from gateway_binance.memory import KnownOrder
-from gateway_binance.rest import Refusal
+from gateway_binance.rest import Rejection
 from gateway_binance.words import end_reason
 
 __all__ = ["Say", "change_failed", "new_order_failed", "order_ended", "words_of"]
@@ -23,16 +23,16 @@ Say = Callable[..., None]
 _CLOSED = frozenset({"-1121", "-4108", "-4140", "-4141", "Market is closed."})
 
 
-def words_of(error: Refusal) -> str:
+def words_of(error: Rejection) -> str:
     return f"{error.code} {error.text}"
 
 
 def new_order_failed(say: Say, known: KnownOrder, error: VenueError) -> None:
     """The outcome of a new order that the exception proves."""
-    if isinstance(error, Refusal) and error.meaning == "duplicate":
+    if isinstance(error, Rejection) and error.meaning == "duplicate":
         # An open order has this id, perhaps this very one: a proxy may have repeated it.
         say("unknown", known.order_id, words_of(error))
-    elif isinstance(error, Refusal):
+    elif isinstance(error, Rejection):
         known.is_done = True
         say("rejected", known.order_id, words_of(error))
         if error.code in _CLOSED or error.text in _CLOSED:
@@ -45,7 +45,7 @@ def new_order_failed(say: Say, known: KnownOrder, error: VenueError) -> None:
 
 
 def change_failed(say: Say, rejected: str, order_id: int, error: VenueError) -> None:
-    """The same for a cancel or a replace, for anything but a refusal."""
+    """The same for a cancel or a replace, for anything but a rejection."""
     if isinstance(error, VenueUnavailable | VenueRateLimited):
         say(rejected, order_id, str(error))
     elif isinstance(error, OutcomeUnknown | VenueProtocolError):

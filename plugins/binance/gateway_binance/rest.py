@@ -34,7 +34,7 @@ from gateway_binance.order_socket import OrderSocket
 from gateway_binance.products import WIRES
 from gateway_binance.signing import Signer, query_text
 
-__all__ = ["BinanceRest", "Refusal"]
+__all__ = ["BinanceRest", "Rejection"]
 
 Document = TypeVar("Document")
 _ERROR = JsonReader(ErrorRow, "an error")
@@ -50,7 +50,7 @@ class NothingLeft(VenueUnavailable):
     """The order socket could not take the request, and not one byte of it left."""
 
 
-class Refusal(VenueRejected):
+class Rejection(VenueRejected):
     """The venue said no; `meaning` is what that proves (errors.py)."""
 
     def __init__(self, code: str, text: str, meaning: Meaning) -> None:
@@ -161,7 +161,7 @@ class BinanceRest:
         lane: Lane,
         orders: int = 0,
     ) -> bytes:
-        """A signed request that changes something, once. Raises Refusal, VenueRateLimited or
+        """A signed request that changes something, once. Raises Rejection, VenueRateLimited or
         VenueUnavailable (nothing happened), OutcomeUnknown (nobody knows)."""
         await self.clock.settle()
         await self._turn(weight, lane, orders)
@@ -273,4 +273,4 @@ class BinanceRest:
             return VenueUnavailable(said)
         if meaning == "clock":
             self.clock.doubt()
-        return Refusal(str(code), text, meaning)
+        return Rejection(str(code), text, meaning)

@@ -26,7 +26,7 @@ from gateway_binance.memory import KnownOrder
 from gateway_binance.messages import AlgoRow, LegRow, OrderRow
 from gateway_binance.outcomes import change_failed, new_order_failed, words_of
 from gateway_binance.questions import Questions
-from gateway_binance.rest import Refusal
+from gateway_binance.rest import Rejection
 from gateway_binance.sending import RequestSender
 from gateway_binance.words import nanoseconds
 
@@ -124,7 +124,7 @@ class Sender(RequestSender[Questions]):
             elif meaning in ("rate_limited", "not_executed"):
                 new_order_failed(self._say, known, VenueRateLimited(f"{row.code} {row.msg}"))
             else:
-                new_order_failed(self._say, known, Refusal(str(row.code), row.msg, meaning))
+                new_order_failed(self._say, known, Rejection(str(row.code), row.msg, meaning))
         elif row.order_id is None or row.client_order_id != known.client_order_id:
             new_order_failed(self._say, known, VenueProtocolError("a leg without its order"))
         else:
@@ -175,7 +175,7 @@ class Sender(RequestSender[Questions]):
             else:
                 number = known.venue_order_id if known else 0
                 await self._cancel_plain(cancel, number)
-        except Refusal as error:
+        except Rejection as error:
             await self._not_canceled(cancel, known, error)
         except VenueError as error:
             change_failed(self._say, "cancel_rejected", cancel.order_id, error)
@@ -214,7 +214,7 @@ class Sender(RequestSender[Questions]):
         )
 
     async def _not_canceled(
-        self, cancel: CancelRequest, known: KnownOrder | None, error: Refusal
+        self, cancel: CancelRequest, known: KnownOrder | None, error: Rejection
     ) -> None:
         """So the venue speaks of an order that has ended, of one that never arrived and of one that
         lives under another id: a conditional order that triggered, or that was never known."""
@@ -235,7 +235,7 @@ class Sender(RequestSender[Questions]):
             else:
                 await self._cancel_algo(cancel, self._memory.by_client(cancel.client_order_id))
             return True
-        except (Refusal, VenueUnavailable, VenueRateLimited):
+        except (Rejection, VenueUnavailable, VenueRateLimited):
             return False
         except (OutcomeUnknown, VenueProtocolError) as error:
             self._say("unknown", cancel.order_id, str(error))
@@ -260,7 +260,7 @@ class Sender(RequestSender[Questions]):
             terms = self._amendment(replace, known)
             data = await self._rest.send("PUT", "/fapi/v1/order", terms, weight=1, lane="new")
             self._replaced(replace, known, _ORDER.read(data))
-        except Refusal as error:
+        except Rejection as error:
             self._not_replaced(replace, error)
         except VenueError as error:
             change_failed(self._say, "replace_rejected", replace.order_id, error)
@@ -314,7 +314,7 @@ class Sender(RequestSender[Questions]):
             venue_time_ns=stamp,
         )
 
-    def _not_replaced(self, replace: ReplaceRequest, error: Refusal) -> None:
+    def _not_replaced(self, replace: ReplaceRequest, error: Rejection) -> None:
         if error.meaning == "no_change":
             self._later(self._look(replace.client_order_id))
         self._say("replace_rejected", replace.order_id, words_of(error))

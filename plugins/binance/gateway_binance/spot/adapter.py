@@ -77,7 +77,7 @@ class SpotSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     follow_s: float = 5.0  # an order that was taken and that the stream has not told by then: a gap
 
 
-class SpotAdapter(AccountAdapter[SpotQuestions, SpotSender]):
+class SpotAdapter(AccountAdapter[SpotQuestions, SpotEvents, SpotSender]):
     """`settings`: see SpotSettings. `secrets`: key, and secret (HMAC, or Ed25519 in PEM form)."""
 
     def __init__(

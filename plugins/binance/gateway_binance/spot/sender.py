@@ -11,7 +11,7 @@ from gateway.api import CancelRequest, OrderRequest, ReplaceRequest, VenueError
 from gateway.transport import JsonReader
 from gateway_binance.memory import KnownOrder, OrderMemory
 from gateway_binance.outcomes import change_failed, new_order_failed, words_of
-from gateway_binance.rest import Refusal
+from gateway_binance.rest import Rejection
 from gateway_binance.sending import RequestSender
 from gateway_binance.spot import translate
 from gateway_binance.spot.messages import AckRow, AmendRow, CanceledRow, ReplaceRow
@@ -26,7 +26,7 @@ _CANCELED = JsonReader(CanceledRow, "the answer about a cancel")
 _REPLACED = JsonReader(ReplaceRow, "the answer about a replacement")
 _AMENDED = JsonReader(AmendRow, "the answer about an amendment")
 _AMEND_WEIGHT = 4
-_HALF_DONE = "-2021"  # the old order is canceled, the new one was refused
+_HALF_DONE = "-2021"  # the old order is canceled, the new one was rejected
 
 
 def succeed(memory: OrderMemory, known: KnownOrder, generation: int, venue_order_id: int) -> None:
@@ -105,7 +105,7 @@ class SpotSender(RequestSender[SpotQuestions]):
             known.order_id = known.order_id or cancel.order_id
         try:
             await self._cancel_one(cancel, known)
-        except Refusal as error:
+        except Rejection as error:
             self._say("cancel_rejected", cancel.order_id, words_of(error))
             if error.meaning == "not_found":
                 self._later(self._look(cancel.client_order_id))
@@ -142,7 +142,7 @@ class SpotSender(RequestSender[SpotQuestions]):
         path, terms = self._questions.wallet.open_orders, {"symbol": symbol}
         try:
             await self._rest.send("DELETE", path, terms, weight=1, lane="kill")
-        except Refusal as error:
+        except Rejection as error:
             if error.meaning != "not_found":  # all of them have ended meanwhile
                 raise
 
@@ -162,7 +162,7 @@ class SpotSender(RequestSender[SpotQuestions]):
                 await self._amend(replace, known)
             else:
                 await self._cancel_replace(replace, known)
-        except Refusal as error:
+        except Rejection as error:
             self._not_replaced(replace, known, error)
         except VenueError as error:
             change_failed(self._say, "replace_rejected", replace.order_id, error)
@@ -231,7 +231,7 @@ class SpotSender(RequestSender[SpotQuestions]):
         )
 
     def _not_replaced(
-        self, replace: ReplaceRequest, known: KnownOrder | None, error: Refusal
+        self, replace: ReplaceRequest, known: KnownOrder | None, error: Rejection
     ) -> None:
         self._say("replace_rejected", replace.order_id, words_of(error))
         if error.code == _HALF_DONE and known is not None:
