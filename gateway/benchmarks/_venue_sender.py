@@ -32,7 +32,7 @@ class BinanceDesk:
         from gateway_binance.sender import Sender
         from gateway_binance.signing import Signer
 
-        manifest = capabilities("binance", receive_window_ms=5_000, timeout_ms=3_000)
+        manifest = capabilities("binance", acceptance_window_ms=5_000, timeout_ms=3_000)
         self.desk = desk = Desk(
             directory, ring, manifest, contract("BTCUSDT"), orders_max=orders_max
         )
@@ -41,7 +41,7 @@ class BinanceDesk:
             Signer("bench-key", "bench-secret-bench-secret-bench-secret"),
             product="usdm",
             timeout_ms=3_000,
-            receive_window_ms=5_000,
+            acceptance_window_ms=5_000,
             account=ACCOUNT,
             limits=[msgspec.structs.replace(each, capacity=_CAPACITY) for each in RATE_LIMITS],
             random=Random(1),
@@ -49,7 +49,7 @@ class BinanceDesk:
         self._tasks: set[asyncio.Task[None]] = set()
         self.memory = OrderMemory(orders_max=min(orders_max, 65_536))
         self.questions = Questions(self.rest, self.memory, account=ACCOUNT, symbols=("BTCUSDT",))
-        parts: dict[str, Any] = {"say": self._say, "later": self._later}
+        parts: dict[str, Any] = {"tell": self._tell, "later": self._later}
         self.events = UserEvents(
             ACCOUNT, self.memory, self.questions, on_gap=lambda reason: None, **parts
         )
@@ -82,7 +82,7 @@ class BinanceDesk:
     async def replace(self, replaces: Sequence[ReplaceRequest]) -> None:
         await self._sender.replace(replaces)
 
-    def _say(self, fact: str, *values: Any, **named: Any) -> None:
+    def _tell(self, fact: str, *values: Any, **named: Any) -> None:
         getattr(self.desk.session, fact)(*values, **named)
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:

@@ -136,7 +136,7 @@ class AccountAdapter(Generic[Asked, Heard, Sent]):
             url,
             signer,
             now_ms=lambda: self._rest.clock.now_ns() // 1_000_000,
-            receive_window_ms=window_ms,
+            acceptance_window_ms=window_ms,
             timeout_ms=timeout_ms,
             random=self._random,
         )
@@ -212,6 +212,6 @@ def checked_settings(
     for name, schemes in addresses.items():
         if not str(getattr(chosen, name)).startswith(schemes):
             raise ValueError(f"{name}: an address that begins with {schemes[0]} or {schemes[1]}")
-    if not 1 <= getattr(chosen, "receive_window_ms", 1) <= 60_000:
-        raise ValueError("receive_window_ms: 1 to 60000")
+    if not 1 <= getattr(chosen, "acceptance_window_ms", 1) <= 60_000:
+        raise ValueError("acceptance_window_ms: 1 to 60000")
     return chosen

@@ -68,7 +68,7 @@ class BinanceRest:
         *,
         product: Product,
         timeout_ms: int,
-        receive_window_ms: int,
+        acceptance_window_ms: int,
         account: str,
         limits: Sequence[RateLimit],
         connections: int = 4,
@@ -79,7 +79,7 @@ class BinanceRest:
         self._product: Product = product
         self._wire = WIRES[product]
         self._signer = signer
-        self._receive_window_ms = receive_window_ms
+        self._acceptance_window_ms = acceptance_window_ms
         self.clock = ClockKeeper(now_ns, self._ask_time)
         self._account = account
         # One for the address and the account; windows turn by the venue's clock.
@@ -206,7 +206,7 @@ class BinanceRest:
     def _signed(self, path: str, parameters: Mapping[str, str] | None) -> str:
         query = query_text(parameters) if parameters else ""
         now_ms = self.clock.now_ns() // 1_000_000
-        return f"{path}?{self._signer.signed(query, now_ms, self._receive_window_ms)}"
+        return f"{path}?{self._signer.signed(query, now_ms, self._acceptance_window_ms)}"
 
     async def _request(self, method: str, target: str, *, weight: int, lane: Lane) -> RestAnswer:
         await self._turn(weight, lane, 0)
