@@ -1,11 +1,14 @@
-"""Once per session: shared-memory directories of test runs and benches that were cut short are
-removed."""
+"""Where helpers of several rooms are found. Once per session: shared-memory directories of test
+runs and benches that were cut short are removed."""
 
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 SHARED_MEMORY = Path("/dev/shm")
 OWNED = re.compile(r"gateway-(?:test|bench)-(?P<pid>[0-9]+)-.+")

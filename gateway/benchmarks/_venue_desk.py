@@ -83,8 +83,7 @@ def new_order(number: int, instrument: str, side: str = "buy", price: str = PRIC
     )
 
 
-def contract(symbol: str) -> Instrument:
-    venue = "okx" if "-" in symbol else "binance"
+def contract(venue: str, symbol: str) -> Instrument:
     return Instrument(
         symbol=f"{symbol}.{venue}",
         venue_symbol=symbol,

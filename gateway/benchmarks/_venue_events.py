@@ -28,8 +28,8 @@ async def binance(directory: str, ring: str, events: int) -> dict[str, Any]:
     from gateway_binance.memory import KnownOrder, OrderMemory
     from gateway_binance.questions import Questions
 
-    manifest = capabilities("binance", receive_window_ms=5_000, timeout_ms=3_000)
-    desk = Desk(directory, ring, manifest, contract("BTCUSDT"), orders_max=events)
+    manifest = capabilities("binance", acceptance_window_ms=5_000, timeout_ms=3_000)
+    desk = Desk(directory, ring, manifest, contract("binance", "BTCUSDT"), orders_max=events)
     try:
         ids = await desk.place(events // _FILLS)
         names = [desk.session.ids.encode(each) for each in ids]
@@ -43,7 +43,7 @@ async def binance(directory: str, ring: str, events: int) -> dict[str, Any]:
             ACCOUNT,
             memory,
             Questions(None, memory, account=ACCOUNT, symbols=()),  # asks nothing here
-            say=lambda fact, *values, **named: getattr(desk.session, fact)(*values, **named),
+            tell=lambda fact, *values, **named: getattr(desk.session, fact)(*values, **named),
             later=lambda work: work.close(),
             on_gap=lambda reason: None,
         )
@@ -68,7 +68,7 @@ async def okx(directory: str, ring: str, events: int) -> dict[str, Any]:
     from gateway.transport import JsonReader
 
     manifest = capabilities("okx", ack_timeout_ms=3_000, acceptance_window_ms=5_000)
-    desk = Desk(directory, ring, manifest, contract("BTC-USDT-SWAP"), orders_max=events)
+    desk = Desk(directory, ring, manifest, contract("okx", "BTC-USDT-SWAP"), orders_max=events)
     try:
         ids = await desk.place(events // _FILLS)
         names = [desk.session.ids.encode(each) for each in ids]

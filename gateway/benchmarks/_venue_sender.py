@@ -3,8 +3,8 @@ sends, under limits that a bench does not reach. The counters of the limits run 
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine, Sequence
+import logging
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -13,9 +13,12 @@ import msgspec
 from gateway.api import CancelRequest, OrderRequest, ReplaceRequest
 from gateway.benchmarks._venue_desk import ACCOUNT, Desk, contract
 from gateway.benchmarks._venue_loopback import LoopbackVenue
+from gateway.transport import PortGuard, TaskKeeper
 from gateway.venues.outbound import Outbound
 
 __all__ = ["BinanceDesk"]
+
+log = logging.getLogger(__name__)
 
 _CAPACITY = 100_000_000
 
@@ -32,24 +35,26 @@ class BinanceDesk:
         from gateway_binance.sender import Sender
         from gateway_binance.signing import Signer
 
-        manifest = capabilities("binance", receive_window_ms=5_000, timeout_ms=3_000)
+        manifest = capabilities("binance", acceptance_window_ms=5_000, timeout_ms=3_000)
         self.desk = desk = Desk(
-            directory, ring, manifest, contract("BTCUSDT"), orders_max=orders_max
+            directory, ring, manifest, contract("binance", "BTCUSDT"), orders_max=orders_max
         )
         self.rest = BinanceRest(
             venue.url,
             Signer("bench-key", "bench-secret-bench-secret-bench-secret"),
             product="usdm",
             timeout_ms=3_000,
-            receive_window_ms=5_000,
+            acceptance_window_ms=5_000,
             account=ACCOUNT,
             limits=[msgspec.structs.replace(each, capacity=_CAPACITY) for each in RATE_LIMITS],
             random=Random(1),
         )
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._port = PortGuard()
+        self._port.open(desk.session)
+        self._tasks = TaskKeeper(lambda error: log.warning("%s", error))
         self.memory = OrderMemory(orders_max=min(orders_max, 65_536))
         self.questions = Questions(self.rest, self.memory, account=ACCOUNT, symbols=("BTCUSDT",))
-        parts: dict[str, Any] = {"say": self._say, "later": self._later}
+        parts: dict[str, Any] = {"tell": self._port.tell, "later": self._tasks.start}
         self.events = UserEvents(
             ACCOUNT, self.memory, self.questions, on_gap=lambda reason: None, **parts
         )
@@ -66,8 +71,7 @@ class BinanceDesk:
     async def close(self) -> None:
         await self.outbound.close(1.0)
         self.events.clear()
-        for task in self._tasks:
-            task.cancel()
+        await self._tasks.cancel_all()
         await self.rest.close()
         self.desk.close()
 
@@ -81,14 +85,6 @@ class BinanceDesk:
 
     async def replace(self, replaces: Sequence[ReplaceRequest]) -> None:
         await self._sender.replace(replaces)
-
-    def _say(self, fact: str, *values: Any, **named: Any) -> None:
-        getattr(self.desk.session, fact)(*values, **named)
-
-    def _later(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     def _on_wake(self) -> None:
         self.desk.session.flush()

@@ -93,7 +93,7 @@ def _binance(secret: str) -> tuple[Call, Call]:
         signer,
         product="usdm",
         timeout_ms=1_000,
-        receive_window_ms=5_000,
+        acceptance_window_ms=5_000,
         account=ACCOUNT,
         limits=RATE_LIMITS,
         random=Random(1),

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from gateway.api import OrderRequest
@@ -21,6 +21,7 @@ _WARM = 50
 _SECONDS_MAX = 10.0
 # Sends one order; the id under which it arrives.
 Send = Callable[[int], Awaitable[str]]
+Start = Callable[[Coroutine[Any, Any, Any]], None]
 
 
 async def measure(
@@ -36,10 +37,11 @@ async def measure(
     bare, _ = await loop.create_connection(asyncio.Protocol, host, int(port))
     try:
         await whole.start()
-        ways: dict[str, Send] = {"gateway": _through(whole), "adapter": _by_adapter(whole)}
-        ways["bare"] = _bare(bare)
+        start = _starter()
+        ways = {"gateway": _through(whole), "adapter": _by_adapter(whole, start)}
+        ways["bare"] = _bare(bare, start)
         if client is not None:
-            ways["ccxt"] = _by_ccxt(client)
+            ways["ccxt"] = _by_ccxt(client, start)
         taken = await _in_turns(venue, ways, orders)
     finally:
         bare.close()
@@ -82,6 +84,18 @@ def _told(found: list[float]) -> dict[str, float]:
     }
 
 
+def _starter() -> Start:
+    """Starts what nobody waits for, and holds it until it has ended."""
+    tasks: set[asyncio.Task[Any]] = set()
+
+    def start(work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    return start
+
+
 def _through(desk: BinanceDesk) -> Send:
     """Router, gate, journal ring, venue lane, Outbound, adapter."""
     inner = desk.desk
@@ -93,9 +107,8 @@ def _through(desk: BinanceDesk) -> Send:
     return send
 
 
-def _by_adapter(desk: BinanceDesk) -> Send:
+def _by_adapter(desk: BinanceDesk, start: Start) -> Send:
     """The adapter's own share: submit() of an order that Outbound would hand over."""
-    tasks: set[asyncio.Future[None]] = set()
 
     async def send(number: int) -> str:
         name = f"direct{number}"
@@ -110,17 +123,14 @@ def _by_adapter(desk: BinanceDesk) -> Send:
             quantity=QUANTITY,
             price=PRICE,
         )
-        task = asyncio.ensure_future(desk.submit([order]))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
+        start(desk.submit([order]))
         return name
 
     return send
 
 
-def _bare(transport: asyncio.WriteTransport) -> Send:
+def _bare(transport: asyncio.WriteTransport, start: Start) -> Send:
     """The same bytes, made before, written by a task: what loop and sockets cost alone."""
-    tasks: set[asyncio.Future[None]] = set()
     name = "bare".ljust(16, "0")
     query = f"symbol=BTCUSDT&newClientOrderId={name}&signature={'0' * 64}"
     data = f"POST /fapi/v1/order?{query} HTTP/1.1\r\nHost: bench\r\n\r\n".encode()
@@ -129,9 +139,7 @@ def _bare(transport: asyncio.WriteTransport) -> Send:
         transport.write(data)
 
     async def send(number: int) -> str:
-        task = asyncio.ensure_future(write())
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
+        start(write())
         return name
 
     return send
@@ -152,12 +160,10 @@ def _ccxt(url: str) -> Any:
     return client
 
 
-def _by_ccxt(client: Any) -> Send:
-    tasks: set[asyncio.Future[Any]] = set()
-
+def _by_ccxt(client: Any, start: Start) -> Send:
     async def send(number: int) -> str:
         name = f"ccxt{number}"
-        task = asyncio.ensure_future(
+        start(
             client.create_order(
                 CCXT_SYMBOL,
                 "limit",
@@ -167,8 +173,6 @@ def _by_ccxt(client: Any) -> Send:
                 {"newClientOrderId": name},
             )
         )
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
         return name
 
     return send

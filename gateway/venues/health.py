@@ -36,7 +36,7 @@ class VenueHealth:
         self.dead_man: Callable[[], dict[str, Any]] | None = None  # when it is configured
         self.process: Callable[[], dict[str, Any]] | None = None  # of an adapter outside
         self.outcomes: Counter[str] = Counter()  # what venues said of orders, by kind of fact
-        self.refusals: Counter[str] = Counter()  # by the venue's code, the first word of its reason
+        self.rejects: Counter[str] = Counter()  # by the venue's code, the first word of its reason
         self.adapter_counts: Callable[[], Mapping[str, int]] = dict  # see gateway.api.Counted
 
     @property
@@ -48,18 +48,18 @@ class VenueHealth:
         """Change the state with its reason."""
         self.state, self.reason, self.since_ns = state, reason, now_ns
 
-    def refused(self, reason: str) -> None:
+    def rejected(self, reason: str) -> None:
         """The venue said no. Codes beyond a bound are counted together."""
         code = reason.split(" ", 1)[0].rstrip(":")[:_CODE_LENGTH_MAX] or "none"
-        is_known = code in self.refusals or len(self.refusals) < _CODES_MAX
-        self.refusals[code if is_known else "other"] += 1
+        is_known = code in self.rejects or len(self.rejects) < _CODES_MAX
+        self.rejects[code if is_known else "other"] += 1
 
     def counts(self) -> dict[str, int]:
         """For the page of metrics: whole numbers by `KIND.NAME`."""
         found = {"reconciled": int(self.is_reconciled)}
         found |= {f"counter.{name}": count for name, count in self.counters.items()}
         found |= {f"outcome.{name}": count for name, count in self.outcomes.items()}
-        found |= {f"refusal.{code}": count for code, count in self.refusals.items()}
+        found |= {f"reject.{code}": count for code, count in self.rejects.items()}
         try:
             told = dict(self.adapter_counts())
         except Exception as error:  # an adapter may raise anything; what it counts is no order

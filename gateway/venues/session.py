@@ -353,7 +353,7 @@ class VenueSession:
         self.in_flight.answered(fact.order_id, *fact.answers())
         self.health.outcomes[fact.kind] += 1
         if fact.kind == "rejected":
-            self.health.refused(fact.reason)
+            self.health.rejected(fact.reason)
         self.engine.words.keep(fact.order_id, fact.reason)
         self._deliver(lambda: fact.put(self._native, evidence))
 

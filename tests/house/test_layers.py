@@ -38,6 +38,7 @@ NATIVE_DOORS = {
 }
 NATIVE_FOR_ALL = {"types"}  # The refusal table and decimal text.
 PLUGIN_MAY = {"api", "transport", "matching"}
+KNOWS_PLUGINS = {"benchmarks", "demo"}  # By name; everybody else finds them by their entry points.
 
 # A row may include the rows before it and itself.
 NATIVE_ROWS = [
@@ -147,6 +148,23 @@ def test_a_plugin_could_move_out_tomorrow() -> None:
             parts = name.split(".")
             if parts[0] == "gateway":
                 assert len(parts) > 1 and parts[1] in may, f"{path}: a plugin may not import {name}"
+
+
+def plugin_packages() -> set[str]:
+    """The packages that the plugins install."""
+    return {path.parent.name for path in (ROOT / "plugins").glob("*/gateway_*/__init__.py")}
+
+
+def test_only_the_bench_and_the_demo_know_a_plugin_by_name() -> None:
+    packages = plugin_packages()
+    knowing = {
+        path.relative_to(ROOT).as_posix(): room_of(path)
+        for path in python_files()
+        if packages & {name.split(".")[0] for name in imported_names(path)}
+    }
+    assert "benchmarks" in knowing.values(), f"nobody imports {sorted(packages)}: is this read?"
+    strangers = sorted(path for path, room in knowing.items() if room not in KNOWS_PLUGINS)
+    assert not strangers, f"these import a plugin: {strangers}"
 
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.MULTILINE)

@@ -57,7 +57,7 @@ class BinanceSpotVenue(VenueUnderTest):
             "stream_url": socket_url,
             "api_socket_url": f"{socket_url}/ws-api/v3",
             "timeout_ms": timeout_ms,
-            "receive_window_ms": min(timeout_ms, 5_000),
+            "acceptance_window_ms": min(timeout_ms, 5_000),
             "follow_s": 1.0,
         }
 

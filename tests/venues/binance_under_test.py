@@ -55,7 +55,7 @@ class BinanceVenue(VenueUnderTest):
             "stream_url": url.replace("http://", "ws://"),
             "symbols": [SYMBOL],
             "timeout_ms": timeout_ms,
-            "receive_window_ms": min(timeout_ms, 5_000),
+            "acceptance_window_ms": min(timeout_ms, 5_000),
             "follow_s": 1.0,
         }
         secrets = {"key": f"{account}-key", "secret": f"{account}-secret"}

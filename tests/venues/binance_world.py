@@ -18,7 +18,7 @@ from gateway_world import SECONDS_MAX, GatewayWorld
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 # Short, so that proof that an order never arrived (window + 2 s) is soon there.
-TIMES = {"timeout_ms": 500, "receive_window_ms": 500, "follow_s": 1.0}
+TIMES = {"timeout_ms": 500, "acceptance_window_ms": 500, "follow_s": 1.0}
 _OPEN = ("NEW", "PARTIALLY_FILLED", "UNTRIGGERED")
 
 

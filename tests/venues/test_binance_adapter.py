@@ -337,7 +337,18 @@ async def test_an_instrument_that_cannot_be_read_hides_no_other():
         questions._wanted = ()
         told = await questions.instruments("binance")
         assert [each.venue_symbol for each in told] == ["ETHUSDT"]
-        assert questions.bad_rows == 1
+        assert world.adapter.counts()["unreadable_rows"] == 1
+
+
+async def test_an_order_that_the_stream_did_not_tell_is_counted_among_what_the_venue_tells():
+    async with binance_world(follow_s=0.05) as world:
+        world.faults.add("event ORDER_TRADE_UPDATE", "lose")
+        order_id = await world.submit()
+        await world.until(lambda: world.adapter.counts().get("orders_not_told"), "the count")
+        await world.until_state(order_id, "NEW")
+        told = world.link.health.counts()
+        assert told["adapter.orders_not_told"] == 1
+        assert told["adapter.requests.answered"] > 0
 
 
 async def test_maintenance_stops_new_orders_until_the_venue_is_open_again():

@@ -105,6 +105,15 @@ async def test_a_replacement_that_the_venue_refuses_leaves_the_order_canceled():
         assert order.status == "CANCELED"
 
 
+async def test_what_the_stream_told_is_counted_by_kind_and_reaches_the_metrics():
+    async with spot_world() as world:
+        order_id = await world.submit(price=None)
+        await world.until_state(order_id, "FILLED")
+        told = world.link.health.counts()
+        assert told["adapter.executionReport"] >= 2
+        assert told["adapter.unreadable_rows"] == 0
+
+
 async def test_commissions_are_booked_in_whatever_coin_they_are_paid():
     async with spot_world() as world:
         orders = [await world.submit(price=None)]

@@ -16,7 +16,7 @@ def test_the_daemon_trades_and_keeps_its_secrets(tmp_path):
         venue.call(simulator.quote, "BTC-USDT-SWAP", "49999.9", "50000.1")
         settings = (
             f'{{ account = "main", symbols = ["BTC-USDT-SWAP"], url = "{simulator.url}", '
-            f'socket_url = "{simulator.socket_url}", order_entry = "socket" }}'
+            f'socket_url = "{simulator.socket_url}", order_entry = "websocket" }}'
         )
         shown = buy_through_the_daemon(
             tmp_path, "okx", settings, SECRETS, instrument="BTC-USDT-SWAP.okx", quantity="2"

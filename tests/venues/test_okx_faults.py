@@ -165,7 +165,7 @@ async def test_nothing_is_doubled_or_lost(phase, directory):
 
 @pytest.mark.parametrize("name", OPERATION_PHASES)
 async def test_nothing_is_doubled_or_lost_over_the_socket(name, directory):
-    async with desk(directory, order_entry="socket") as made:
+    async with desk(directory, order_entry="websocket") as made:
         await four_operations(made, OPERATION_PHASES[name])
         places = {place for place, _ in made.simulator.rest.requests}
         assert "POST trade/order" not in places, "the line was up: no order needs REST"

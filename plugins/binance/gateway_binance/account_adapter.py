@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any, Generic, Protocol, TypeVar
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 
 Chosen = TypeVar("Chosen", bound=msgspec.Struct)
 Asked = TypeVar("Asked", bound="AccountQuestions")
+Heard = TypeVar("Heard", bound="AccountEvents")
 Sent = TypeVar("Sent", bound="AccountSender")
 _CLOCK_PERIOD_S = 60.0
 _OPENING_PERIOD_S = 2.0
@@ -41,10 +43,18 @@ _OPENING_PERIOD_S = 2.0
 class AccountQuestions(Protocol):
     """What every product is asked about its account."""
 
+    bad_rows: int
+
     async def query_order(self, client_order_id: str) -> OrderReport | None: ...
     async def open_orders(self) -> list[OrderReport]: ...
     async def fills(self, since_ns: int) -> list[FillReport]: ...
     async def balances(self) -> list[BalanceReport]: ...
+
+
+class AccountEvents(Protocol):
+    """What reads the stream of every product."""
+
+    counters: Counter[str]
 
 
 class AccountSender(Protocol):
@@ -56,10 +66,11 @@ class AccountSender(Protocol):
     async def cancel_all(self) -> None: ...
 
 
-class AccountAdapter(Generic[Asked, Sent]):
-    """`questions` and `_sender` are made by the product."""
+class AccountAdapter(Generic[Asked, Heard, Sent]):
+    """`questions`, `events` and `_sender` are made by the product."""
 
     questions: Asked
+    events: Heard
     _sender: Sent
 
     def __init__(self, venue: str, account: str, rest: BinanceRest, random: Random) -> None:
@@ -125,7 +136,7 @@ class AccountAdapter(Generic[Asked, Sent]):
             url,
             signer,
             now_ms=lambda: self._rest.clock.now_ns() // 1_000_000,
-            receive_window_ms=window_ms,
+            acceptance_window_ms=window_ms,
             timeout_ms=timeout_ms,
             random=self._random,
         )
@@ -133,9 +144,10 @@ class AccountAdapter(Generic[Asked, Sent]):
     def counts(self) -> dict[str, int]:
         """See gateway.api.Counted."""
         rest = self._rest
-        return shared_counts(
+        shared = shared_counts(
             rest.row(), rest.budget, rest.clock.now_ns(), time.time_ns(), self._line_rows()
         )
+        return {**shared, "unreadable_rows": self.questions.bad_rows, **self.events.counters}
 
     async def _end_tasks(self) -> None:
         """The first step of a close."""
@@ -200,6 +212,6 @@ def checked_settings(
     for name, schemes in addresses.items():
         if not str(getattr(chosen, name)).startswith(schemes):
             raise ValueError(f"{name}: an address that begins with {schemes[0]} or {schemes[1]}")
-    if not 1 <= getattr(chosen, "receive_window_ms", 1) <= 60_000:
-        raise ValueError("receive_window_ms: 1 to 60000")
+    if not 1 <= getattr(chosen, "acceptance_window_ms", 1) <= 60_000:
+        raise ValueError("acceptance_window_ms: 1 to 60000")
     return chosen

@@ -55,14 +55,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """`settings` of the venue. Times in the unit of their name."""
 
     account: str
-    product: str = "usdm"
     url: str = "https://fapi.binance.com"
     stream_url: str = "wss://fstream.binance.com"
     order_entry: Literal["rest", "websocket"] = "rest"
     api_socket_url: str = "wss://ws-fapi.binance.com/ws-fapi/v1"
     symbols: tuple[str, ...] = ()  # the account trades no others; () = every one
     timeout_ms: int = 3_000
-    receive_window_ms: int = 5_000
+    acceptance_window_ms: int = 5_000
     keepalive_s: float = 1_200.0
     weight_max: int = RATE_LIMITS[0].capacity
     connections: int = 4
@@ -70,7 +69,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     follow_s: float = 5.0  # an announced fill whose full event is not there by then is a gap
 
 
-class BinanceAdapter(AccountAdapter[Questions, Sender]):
+class BinanceAdapter(AccountAdapter[Questions, UserEvents, Sender]):
     """`settings`: see Settings. `secrets`: key, and secret (HMAC, or Ed25519 in PEM form)."""
 
     def __init__(
@@ -83,10 +82,8 @@ class BinanceAdapter(AccountAdapter[Questions, Sender]):
         random: Random | None = None,
     ) -> None:
         self._settings = chosen = checked_settings(settings, secrets, Settings, _ADDRESSES)
-        if chosen.product != "usdm":
-            raise ValueError(f"product: {chosen.product!r} is not offered here, only usdm")
         self.capabilities = capabilities(
-            venue, receive_window_ms=chosen.receive_window_ms, timeout_ms=chosen.timeout_ms
+            venue, acceptance_window_ms=chosen.acceptance_window_ms, timeout_ms=chosen.timeout_ms
         )
         weight = msgspec.structs.replace(RATE_LIMITS[0], capacity=chosen.weight_max)
         random = random or Random(now_ns())
@@ -96,7 +93,7 @@ class BinanceAdapter(AccountAdapter[Questions, Sender]):
             signer,
             product="usdm",
             timeout_ms=chosen.timeout_ms,
-            receive_window_ms=chosen.receive_window_ms,
+            acceptance_window_ms=chosen.acceptance_window_ms,
             account=chosen.account,
             limits=(weight, *RATE_LIMITS[1:]),
             connections=chosen.connections,
@@ -108,7 +105,7 @@ class BinanceAdapter(AccountAdapter[Questions, Sender]):
             rest.order_socket = self._socket_to(
                 chosen.api_socket_url,
                 signer,
-                window_ms=chosen.receive_window_ms,
+                window_ms=chosen.acceptance_window_ms,
                 timeout_ms=chosen.timeout_ms,
             )
         self._stream: UserStream | None = None
@@ -127,7 +124,7 @@ class BinanceAdapter(AccountAdapter[Questions, Sender]):
             chosen.account,
             self.memory,
             self.questions,
-            say=self._port.tell,
+            tell=self._port.tell,
             later=self._tasks.start,
             on_gap=self._break_off,
             follow_seconds_max=chosen.follow_s,
@@ -136,7 +133,7 @@ class BinanceAdapter(AccountAdapter[Questions, Sender]):
             self._rest,
             self.memory,
             self.questions,
-            say=self._port.tell,
+            tell=self._port.tell,
             later=self._tasks.start,
             expect=self.events.expect,
         )

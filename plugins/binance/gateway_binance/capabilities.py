@@ -24,7 +24,7 @@ RATE_LIMITS = (
 _CLOCK_MARGIN_MS = 2_000
 
 
-def capabilities(venue: str, *, receive_window_ms: int, timeout_ms: int) -> Capabilities:
+def capabilities(venue: str, *, acceptance_window_ms: int, timeout_ms: int) -> Capabilities:
     """The manifest under the configured venue name."""
     return Capabilities(
         venue=venue,
@@ -49,8 +49,8 @@ def capabilities(venue: str, *, receive_window_ms: int, timeout_ms: int) -> Capa
         dead_man_ms_min=1_000,
         dead_man_ms_max=24 * 3_600_000,
         unknown_outcomes=frozenset({"5xx", "408", "-1000", "-1001", "-1006", "-1007"}),
-        acceptance_window_ms=receive_window_ms,
+        acceptance_window_ms=acceptance_window_ms,
         ack_timeout_ms=timeout_ms + 1_000,
-        not_found_proof_after_ms=receive_window_ms + _CLOCK_MARGIN_MS,
+        not_found_proof_after_ms=acceptance_window_ms + _CLOCK_MARGIN_MS,
         book="previous_update",
     )

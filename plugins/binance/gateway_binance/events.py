@@ -23,7 +23,7 @@ from gateway_binance.messages import (
     OrderEvent,
     TradeLiteEvent,
 )
-from gateway_binance.outcomes import Say, order_ended
+from gateway_binance.outcomes import Tell, order_ended
 from gateway_binance.questions import Questions
 from gateway_binance.words import nanoseconds
 
@@ -56,7 +56,7 @@ class UserEvents:
         memory: OrderMemory,
         questions: Questions,
         *,
-        say: Say,
+        tell: Tell,
         later: Callable[[Coroutine[Any, Any, None]], None],
         on_gap: Callable[[str], None],
         follow_seconds_max: float = 5.0,
@@ -64,7 +64,7 @@ class UserEvents:
         self._account = account
         self._memory = memory
         self._questions = questions
-        self._say = say
+        self._tell = tell
         self._later = later
         self._on_gap = on_gap
         self._follow_seconds_max = follow_seconds_max
@@ -124,7 +124,7 @@ class UserEvents:
             self._held[body.symbol, body.order_id] = [body]
             self._later(self._resolve(body.order_id, body.symbol, body.side))
             return
-        self._tell(body, known)
+        self._tell_order(body, known)
 
     def _known(self, body: OrderBody) -> KnownOrder | None:
         known = self._memory.by_venue_id(body.symbol, body.order_id)
@@ -134,7 +134,7 @@ class UserEvents:
                 self._memory.link(known, body.order_id)
         return known
 
-    def _tell(self, body: OrderBody, known: KnownOrder | None) -> None:
+    def _tell_order(self, body: OrderBody, known: KnownOrder | None) -> None:
         """A fill is told whoever ordered it; the rest as a fact of our order, or as a view."""
         state = translate.state_of(body.status)
         self._memory.symbols.add(body.symbol)
@@ -145,7 +145,7 @@ class UserEvents:
             if self._memory.is_namesake(name, body.symbol):
                 name = ""  # somebody else's, under the name of an order of ours elsewhere
             settle = self._questions.settle(body.symbol)
-            self._say("filled", translate.event_fill(self._account, body, name, settle))
+            self._tell("filled", translate.event_fill(self._account, body, name, settle))
             if known is not None and state == "filled":
                 known.is_done = True
             if state in ("new", "partially_filled", "filled"):
@@ -155,7 +155,7 @@ class UserEvents:
             return
         if known is None or not known.order_id:
             name = known.client_order_id if known else ""
-            self._say("order_seen", translate.event_report(self._account, body, name))
+            self._tell("order_seen", translate.event_report(self._account, body, name))
             return
         self._fact(body, known, state)
 
@@ -165,10 +165,10 @@ class UserEvents:
         if state in ("canceled", "expired", "rejected"):
             known.is_done = True
         if state == "rejected":
-            self._say("rejected", known.order_id, body.execution.lower(), venue_time_ns=stamp)
+            self._tell("rejected", known.order_id, body.execution.lower(), venue_time_ns=stamp)
         elif state in ("canceled", "expired"):
             order_ended(
-                self._say,
+                self._tell,
                 known.order_id,
                 body.status,
                 cumulative=body.cumulative,
@@ -177,7 +177,7 @@ class UserEvents:
             )
         elif body.execution == "AMENDMENT":
             known.price, known.quantity = body.price, body.quantity
-            self._say(
+            self._tell(
                 "replaced",
                 known.order_id,
                 price=body.price,
@@ -186,7 +186,7 @@ class UserEvents:
                 venue_time_ns=stamp,
             )
         elif body.execution == "NEW":
-            self._say("accepted", known.order_id, number, venue_time_ns=stamp)
+            self._tell("accepted", known.order_id, number, venue_time_ns=stamp)
         else:
             raise VenueProtocolError(f"unknown execution type {body.execution[:40]!r}")
 
@@ -218,21 +218,21 @@ class UserEvents:
         if known.order_id:
             self._algo_fact(body, known, nanoseconds(time_ms))
         elif body.status in ("NEW", "CANCELED", "EXPIRED", "REJECTED"):
-            self._say("order_seen", report)
+            self._tell("order_seen", report)
 
     def _algo_fact(self, body: AlgoBody, known: KnownOrder, stamp: int) -> None:
         number, order_id = str(body.algo_id), known.order_id
         end = {"cumulative_quantity": "0", "venue_time_ns": stamp, "venue_order_id": number}
         if body.status == "NEW":
-            self._say("accepted", order_id, number, is_untriggered=True, venue_time_ns=stamp)
+            self._tell("accepted", order_id, number, is_untriggered=True, venue_time_ns=stamp)
         elif body.status == "TRIGGERED":
-            self._say("triggered", order_id, venue_time_ns=stamp)
+            self._tell("triggered", order_id, venue_time_ns=stamp)
         elif body.status == "CANCELED":
-            self._say("canceled", order_id, "requested", **end)
+            self._tell("canceled", order_id, "requested", **end)
         elif body.status == "EXPIRED":
-            self._say("expired", order_id, "time_in_force", **end)
+            self._tell("expired", order_id, "time_in_force", **end)
         elif body.status == "REJECTED":
-            self._say("canceled", order_id, body.reason or "venue_decision", **end)
+            self._tell("canceled", order_id, body.reason or "venue_decision", **end)
 
     async def _resolve(self, order_id: int, symbol: str, side: str) -> None:
         """Ask the waiting conditional orders whether one of them became this order. The algo
@@ -267,7 +267,7 @@ class UserEvents:
     def _release(self, symbol: str, order_id: int) -> None:
         for body in self._held.pop((symbol, order_id), ()):
             try:
-                self._tell(body, self._known(body))
+                self._tell_order(body, self._known(body))
             except VenueProtocolError as error:
                 self._on_gap(str(error))
 
@@ -306,7 +306,7 @@ class UserEvents:
                 log.warning("funding could not be asked: %s", error)
                 continue
             for each in paid:
-                self._say("funded", each)
+                self._tell("funded", each)
             if len(paid) >= announced == len(self._payments_ms):
                 self._payments_ms.clear()
                 return

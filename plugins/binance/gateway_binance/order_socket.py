@@ -81,13 +81,13 @@ class OrderSocket:
         signer: Signer,
         *,
         now_ms: Callable[[], int],
-        receive_window_ms: int,
+        acceptance_window_ms: int,
         timeout_ms: int,
         random: Random,
     ) -> None:
         self._signer = signer
         self._now_ms = now_ms
-        self._receive_window_ms = receive_window_ms
+        self._acceptance_window_ms = acceptance_window_ms
         self._timeout_ms = timeout_ms
         self._pending: PendingReplies[SocketAnswer] = PendingReplies()
         self._numbers = 0
@@ -122,7 +122,7 @@ class OrderSocket:
         params = {
             **parameters,
             "apiKey": self._signer.api_key,
-            "recvWindow": str(self._receive_window_ms),
+            "recvWindow": str(self._acceptance_window_ms),
             "timestamp": str(self._now_ms()),
         }
         # Signed sorted by name and not percent-encoded, unlike a query.

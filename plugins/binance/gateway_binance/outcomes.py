@@ -13,54 +13,54 @@ from gateway.api import (
     VenueUnavailable,
 )
 from gateway_binance.memory import KnownOrder
-from gateway_binance.rest import Refusal
+from gateway_binance.rest import Rejection
 from gateway_binance.words import end_reason
 
-__all__ = ["Say", "change_failed", "new_order_failed", "order_ended", "words_of"]
+__all__ = ["Tell", "change_failed", "new_order_failed", "order_ended", "words_of"]
 
-Say = Callable[..., None]
+Tell = Callable[..., None]
 # The symbol is not what it was: the error's code, or its words.
 _CLOSED = frozenset({"-1121", "-4108", "-4140", "-4141", "Market is closed."})
 
 
-def words_of(error: Refusal) -> str:
+def words_of(error: Rejection) -> str:
     return f"{error.code} {error.text}"
 
 
-def new_order_failed(say: Say, known: KnownOrder, error: VenueError) -> None:
+def new_order_failed(tell: Tell, known: KnownOrder, error: VenueError) -> None:
     """The outcome of a new order that the exception proves."""
-    if isinstance(error, Refusal) and error.meaning == "duplicate":
+    if isinstance(error, Rejection) and error.meaning == "duplicate":
         # An open order has this id, perhaps this very one: a proxy may have repeated it.
-        say("unknown", known.order_id, words_of(error))
-    elif isinstance(error, Refusal):
+        tell("unknown", known.order_id, words_of(error))
+    elif isinstance(error, Rejection):
         known.is_done = True
-        say("rejected", known.order_id, words_of(error))
+        tell("rejected", known.order_id, words_of(error))
         if error.code in _CLOSED or error.text in _CLOSED:
-            say("instruments_changed")
+            tell("instruments_changed")
     elif isinstance(error, VenueUnavailable | VenueRateLimited):
         known.is_done = True
-        say("not_sent", known.order_id, str(error))
+        tell("not_sent", known.order_id, str(error))
     else:
-        say("unknown", known.order_id, str(error))
+        tell("unknown", known.order_id, str(error))
 
 
-def change_failed(say: Say, rejected: str, order_id: int, error: VenueError) -> None:
-    """The same for a cancel or a replace, for anything but a refusal."""
+def change_failed(tell: Tell, rejected: str, order_id: int, error: VenueError) -> None:
+    """The same for a cancel or a replace, for anything but a rejection."""
     if isinstance(error, VenueUnavailable | VenueRateLimited):
-        say(rejected, order_id, str(error))
+        tell(rejected, order_id, str(error))
     elif isinstance(error, OutcomeUnknown | VenueProtocolError):
-        say("unknown", order_id, str(error))
+        tell("unknown", order_id, str(error))
     else:
         raise error
 
 
 def order_ended(
-    say: Say, order_id: int, status: str, *, cumulative: str, number: str, stamp_ns: int
+    tell: Tell, order_id: int, status: str, *, cumulative: str, number: str, stamp_ns: int
 ) -> None:
     """Canceled or expired. A self-trade that the venue prevented is a cancellation, not a matter of
     time."""
     reason = end_reason(status)
-    say(
+    tell(
         "expired" if reason == "time_in_force" else "canceled",
         order_id,
         reason,

@@ -33,7 +33,7 @@ from gateway_binance.messages import (
     SymbolRow,
     TradeRow,
 )
-from gateway_binance.rest import BinanceRest, Refusal
+from gateway_binance.rest import BinanceRest, Rejection
 
 __all__ = ["Questions"]
 
@@ -129,7 +129,7 @@ class Questions:
         terms = {"clientAlgoId": client_order_id}
         try:
             row = await self._rest.ask("/fapi/v1/algoOrder", _ALGO, terms)
-        except Refusal as error:
+        except Rejection as error:
             if error.meaning == "not_found":
                 return None
             raise
@@ -278,7 +278,7 @@ class Questions:
     async def _order(self, terms: dict[str, str]) -> OrderRow | None:
         try:
             return await self._rest.ask("/fapi/v1/order", _ORDER, terms)
-        except Refusal as error:
+        except Rejection as error:
             if error.meaning == "not_found":
                 return None
             raise

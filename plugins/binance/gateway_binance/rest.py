@@ -34,7 +34,7 @@ from gateway_binance.order_socket import OrderSocket
 from gateway_binance.products import WIRES
 from gateway_binance.signing import Signer, query_text
 
-__all__ = ["BinanceRest", "Refusal"]
+__all__ = ["BinanceRest", "Rejection"]
 
 Document = TypeVar("Document")
 _ERROR = JsonReader(ErrorRow, "an error")
@@ -50,7 +50,7 @@ class NothingLeft(VenueUnavailable):
     """The order socket could not take the request, and not one byte of it left."""
 
 
-class Refusal(VenueRejected):
+class Rejection(VenueRejected):
     """The venue said no; `meaning` is what that proves (errors.py)."""
 
     def __init__(self, code: str, text: str, meaning: Meaning) -> None:
@@ -68,7 +68,7 @@ class BinanceRest:
         *,
         product: Product,
         timeout_ms: int,
-        receive_window_ms: int,
+        acceptance_window_ms: int,
         account: str,
         limits: Sequence[RateLimit],
         connections: int = 4,
@@ -79,7 +79,7 @@ class BinanceRest:
         self._product: Product = product
         self._wire = WIRES[product]
         self._signer = signer
-        self._receive_window_ms = receive_window_ms
+        self._acceptance_window_ms = acceptance_window_ms
         self.clock = ClockKeeper(now_ns, self._ask_time)
         self._account = account
         # One for the address and the account; windows turn by the venue's clock.
@@ -161,7 +161,7 @@ class BinanceRest:
         lane: Lane,
         orders: int = 0,
     ) -> bytes:
-        """A signed request that changes something, once. Raises Refusal, VenueRateLimited or
+        """A signed request that changes something, once. Raises Rejection, VenueRateLimited or
         VenueUnavailable (nothing happened), OutcomeUnknown (nobody knows)."""
         await self.clock.settle()
         await self._turn(weight, lane, orders)
@@ -206,7 +206,7 @@ class BinanceRest:
     def _signed(self, path: str, parameters: Mapping[str, str] | None) -> str:
         query = query_text(parameters) if parameters else ""
         now_ms = self.clock.now_ns() // 1_000_000
-        return f"{path}?{self._signer.signed(query, now_ms, self._receive_window_ms)}"
+        return f"{path}?{self._signer.signed(query, now_ms, self._acceptance_window_ms)}"
 
     async def _request(self, method: str, target: str, *, weight: int, lane: Lane) -> RestAnswer:
         await self._turn(weight, lane, 0)
@@ -273,4 +273,4 @@ class BinanceRest:
             return VenueUnavailable(said)
         if meaning == "clock":
             self.clock.doubt()
-        return Refusal(str(code), text, meaning)
+        return Rejection(str(code), text, meaning)

@@ -26,8 +26,8 @@ from gateway_binance.memory import KnownOrder
 from gateway_binance.messages import AlgoRow, LegRow, OrderRow
 from gateway_binance.outcomes import change_failed, new_order_failed, words_of
 from gateway_binance.questions import Questions
-from gateway_binance.rest import Refusal
-from gateway_binance.sending import RequestSender
+from gateway_binance.request_sender import RequestSender
+from gateway_binance.rest import Rejection
 from gateway_binance.words import nanoseconds
 
 __all__ = ["Sender"]
@@ -52,7 +52,7 @@ class Sender(RequestSender[Questions]):
             return
         for order in orders:
             if reason := translate.refusal_of(order):
-                self._say("not_sent", order.order_id, reason)
+                self._tell("not_sent", order.order_id, reason)
         orders = [order for order in orders if not translate.refusal_of(order)]
         plain = [order for order in orders if not translate.is_conditional(order)]
         batches = [plain[at : at + _BATCH_MAX] for at in range(0, len(plain), _BATCH_MAX)]
@@ -90,7 +90,7 @@ class Sender(RequestSender[Questions]):
                 row = _ORDER.read(data)
                 self._taken(known, row.order_id, row.update_time)
         except VenueError as error:
-            new_order_failed(self._say, known, error)
+            new_order_failed(self._tell, known, error)
 
     async def _submit_batch(self, orders: Sequence[OrderRequest]) -> None:
         """Each leg ends for itself. An answer that does not fit the legs proves nothing."""
@@ -111,7 +111,7 @@ class Sender(RequestSender[Questions]):
                 raise VenueProtocolError(f"{len(rows)} answers to {len(legs)} legs")
         except VenueError as error:
             for known in legs:
-                new_order_failed(self._say, known, error)
+                new_order_failed(self._tell, known, error)
             return
         for known, row in zip(legs, rows, strict=True):
             self._leg(known, row)
@@ -120,13 +120,13 @@ class Sender(RequestSender[Questions]):
         if row.code is not None and row.order_id is None:
             meaning = meaning_of("usdm", 400, row.code, row.msg)
             if meaning == "unknown":
-                new_order_failed(self._say, known, OutcomeUnknown(f"{row.code} {row.msg}"))
+                new_order_failed(self._tell, known, OutcomeUnknown(f"{row.code} {row.msg}"))
             elif meaning in ("rate_limited", "not_executed"):
-                new_order_failed(self._say, known, VenueRateLimited(f"{row.code} {row.msg}"))
+                new_order_failed(self._tell, known, VenueRateLimited(f"{row.code} {row.msg}"))
             else:
-                new_order_failed(self._say, known, Refusal(str(row.code), row.msg, meaning))
+                new_order_failed(self._tell, known, Rejection(str(row.code), row.msg, meaning))
         elif row.order_id is None or row.client_order_id != known.client_order_id:
-            new_order_failed(self._say, known, VenueProtocolError("a leg without its order"))
+            new_order_failed(self._tell, known, VenueProtocolError("a leg without its order"))
         else:
             self._taken(known, row.order_id, row.update_time)
 
@@ -148,13 +148,13 @@ class Sender(RequestSender[Questions]):
     def _taken(self, known: KnownOrder, venue_order_id: int, time_ms: int) -> None:
         self._memory.link(known, venue_order_id)
         stamp = nanoseconds(time_ms)
-        self._say("accepted", known.order_id, str(venue_order_id), venue_time_ns=stamp)
+        self._tell("accepted", known.order_id, str(venue_order_id), venue_time_ns=stamp)
         self._expect(known)
 
     def _taken_algo(self, known: KnownOrder, row: AlgoRow) -> None:
         known.algo_id, known.is_waiting = row.algo_id, row.algo_status == "NEW"
         stamp = nanoseconds(row.update_time)
-        self._say(
+        self._tell(
             "accepted",
             known.order_id,
             str(row.algo_id),
@@ -175,10 +175,10 @@ class Sender(RequestSender[Questions]):
             else:
                 number = known.venue_order_id if known else 0
                 await self._cancel_plain(cancel, number)
-        except Refusal as error:
+        except Rejection as error:
             await self._not_canceled(cancel, known, error)
         except VenueError as error:
-            change_failed(self._say, "cancel_rejected", cancel.order_id, error)
+            change_failed(self._tell, "cancel_rejected", cancel.order_id, error)
 
     async def _cancel_plain(self, cancel: CancelRequest, number: int) -> None:
         terms = {"symbol": cancel.instrument}
@@ -191,7 +191,7 @@ class Sender(RequestSender[Questions]):
         if row.status not in ("CANCELED", "EXPIRED", "EXPIRED_IN_MATCH"):
             return  # taken; how the order ends comes over the stream
         self._done(cancel.client_order_id)
-        self._say(
+        self._tell(
             "canceled",
             cancel.order_id,
             "requested",
@@ -205,7 +205,7 @@ class Sender(RequestSender[Questions]):
         await self._rest.send("DELETE", "/fapi/v1/algoOrder", terms, weight=1, lane="cancel")
         self._done(cancel.client_order_id)
         number = str(known.algo_id) if known and known.algo_id else cancel.venue_order_id
-        self._say(
+        self._tell(
             "canceled",
             cancel.order_id,
             "requested",
@@ -214,14 +214,14 @@ class Sender(RequestSender[Questions]):
         )
 
     async def _not_canceled(
-        self, cancel: CancelRequest, known: KnownOrder | None, error: Refusal
+        self, cancel: CancelRequest, known: KnownOrder | None, error: Rejection
     ) -> None:
         """So the venue speaks of an order that has ended, of one that never arrived and of one that
         lives under another id: a conditional order that triggered, or that was never known."""
         is_missed = error.meaning == "not_found" and (known is None or known.is_conditional)
         if is_missed and await self._canceled_elsewhere(cancel):
             return
-        self._say("cancel_rejected", cancel.order_id, words_of(error))
+        self._tell("cancel_rejected", cancel.order_id, words_of(error))
         if error.meaning == "not_found":
             self._later(self._look(cancel.client_order_id))
 
@@ -235,10 +235,10 @@ class Sender(RequestSender[Questions]):
             else:
                 await self._cancel_algo(cancel, self._memory.by_client(cancel.client_order_id))
             return True
-        except (Refusal, VenueUnavailable, VenueRateLimited):
+        except (Rejection, VenueUnavailable, VenueRateLimited):
             return False
         except (OutcomeUnknown, VenueProtocolError) as error:
-            self._say("unknown", cancel.order_id, str(error))
+            self._tell("unknown", cancel.order_id, str(error))
             return True
 
     def _done(self, client_order_id: str) -> None:
@@ -255,15 +255,15 @@ class Sender(RequestSender[Questions]):
             known = await self._known(replace)
             if known is None or (known.is_conditional and not known.venue_order_id):
                 reason = "conditional_orders_are_not_amended" if known else "order_not_found"
-                self._say("replace_rejected", replace.order_id, reason)
+                self._tell("replace_rejected", replace.order_id, reason)
                 return
             terms = self._amendment(replace, known)
             data = await self._rest.send("PUT", "/fapi/v1/order", terms, weight=1, lane="new")
             self._replaced(replace, known, _ORDER.read(data))
-        except Refusal as error:
+        except Rejection as error:
             self._not_replaced(replace, error)
         except VenueError as error:
-            change_failed(self._say, "replace_rejected", replace.order_id, error)
+            change_failed(self._tell, "replace_rejected", replace.order_id, error)
 
     async def _known(self, replace: ReplaceRequest) -> KnownOrder | None:
         known = self._memory.by_client(replace.client_order_id)
@@ -293,8 +293,8 @@ class Sender(RequestSender[Questions]):
         stamp = nanoseconds(row.update_time)
         if row.status in ("CANCELED", "EXPIRED", "EXPIRED_IN_MATCH"):
             self._done(replace.client_order_id)
-            self._say("replace_rejected", replace.order_id, "the venue canceled the order instead")
-            self._say(
+            self._tell("replace_rejected", replace.order_id, "the venue canceled the order instead")
+            self._tell(
                 "canceled",
                 replace.order_id,
                 "venue_decision",
@@ -305,7 +305,7 @@ class Sender(RequestSender[Questions]):
             return
         self._memory.link(known, row.order_id)
         known.price, known.quantity = row.price, row.orig_qty
-        self._say(
+        self._tell(
             "replaced",
             replace.order_id,
             price=row.price,
@@ -314,9 +314,9 @@ class Sender(RequestSender[Questions]):
             venue_time_ns=stamp,
         )
 
-    def _not_replaced(self, replace: ReplaceRequest, error: Refusal) -> None:
+    def _not_replaced(self, replace: ReplaceRequest, error: Rejection) -> None:
         if error.meaning == "no_change":
             self._later(self._look(replace.client_order_id))
-        self._say("replace_rejected", replace.order_id, words_of(error))
+        self._tell("replace_rejected", replace.order_id, words_of(error))
         if error.meaning == "not_found":
             self._later(self._look(replace.client_order_id))

@@ -38,9 +38,9 @@ class Signer:
     def __repr__(self) -> str:
         return "Signer(hidden)"
 
-    def signed(self, query: str, timestamp_ms: int, receive_window_ms: int) -> str:
+    def signed(self, query: str, timestamp_ms: int, acceptance_window_ms: int) -> str:
         """The query with time, window and signature behind it."""
-        stamp = f"recvWindow={receive_window_ms}&timestamp={timestamp_ms}"
+        stamp = f"recvWindow={acceptance_window_ms}&timestamp={timestamp_ms}"
         text = f"{query}&{stamp}" if query else stamp
         signature = self.signature(text)
         return f"{text}&signature={signature if self._hmac else quote(signature, safe='')}"

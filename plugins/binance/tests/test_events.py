@@ -55,7 +55,7 @@ class World:
             "main",
             self.memory,
             asked or Asked(),  # type: ignore[arg-type]
-            say=lambda fact, *values, **named: self.facts.append((fact, values, named)),
+            tell=lambda fact, *values, **named: self.facts.append((fact, values, named)),
             later=self.work.append,
             on_gap=self.gaps.append,
             follow_seconds_max=follow_seconds_max,

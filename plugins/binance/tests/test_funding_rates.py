@@ -24,7 +24,7 @@ class Venue(BinanceRest):
     """The real budget before a list of fundings instead of a wire."""
 
     def __init__(self, rows: list[FundingRateRow], *, capacity: int = 500) -> None:
-        limits = capabilities("binance", receive_window_ms=500, timeout_ms=500).rate_limits
+        limits = capabilities("binance", acceptance_window_ms=500, timeout_ms=500).rate_limits
         limits = tuple(
             msgspec.structs.replace(each, capacity=capacity)
             if each.name == FUNDING_RATE_LIMIT
@@ -36,7 +36,7 @@ class Venue(BinanceRest):
             Signer("key", "secret"),
             product="usdm",
             timeout_ms=500,
-            receive_window_ms=500,
+            acceptance_window_ms=500,
             account="main",
             limits=limits,
             now_ns=lambda: NOW_MS * 1_000_000,
@@ -103,6 +103,6 @@ async def test_nothing_is_asked_beyond_the_limit_and_only_hedge_mode_fails_by_it
 
 
 async def test_the_manifest_declares_the_limit_of_the_question() -> None:
-    limits = capabilities("binance", receive_window_ms=500, timeout_ms=500).rate_limits
+    limits = capabilities("binance", acceptance_window_ms=500, timeout_ms=500).rate_limits
     (limit,) = [each for each in limits if each.name == FUNDING_RATE_LIMIT]
     assert (limit.scope, limit.capacity, limit.window_ms) == ("ip", 500, 300_000)

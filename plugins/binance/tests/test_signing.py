@@ -65,7 +65,7 @@ async def test_no_secret_is_shown_anywhere(caplog: pytest.LogCaptureFixture) -> 
         Signer(KEY, SECRET),
         product="usdm",
         timeout_ms=100,
-        receive_window_ms=5000,
+        acceptance_window_ms=5000,
         account="main",
         limits=RATE_LIMITS,
         random=Random(1),
@@ -88,7 +88,11 @@ async def test_no_secret_is_shown_anywhere(caplog: pytest.LogCaptureFixture) -> 
         ({"account": "a", "colour": 1}, {"key": "k", "secret": "s"}, "colour"),
         ({"account": "a", "url": "ftp://x"}, {"key": "k", "secret": "s"}, "url"),
         ({"account": "a", "product": "coinm"}, {"key": "k", "secret": "s"}, "product"),
-        ({"account": "a", "receive_window_ms": 0}, {"key": "k", "secret": "s"}, "receive_window"),
+        (
+            {"account": "a", "acceptance_window_ms": 0},
+            {"key": "k", "secret": "s"},
+            "acceptance_window",
+        ),
         ({"account": "a"}, {"key": "k"}, "secret"),
     ],
 )

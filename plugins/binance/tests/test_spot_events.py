@@ -48,7 +48,7 @@ class World:
             "main",
             self.memory,
             Asked(),  # type: ignore[arg-type]
-            say=lambda fact, *values, **named: self.facts.append((fact, values, named)),
+            tell=lambda fact, *values, **named: self.facts.append((fact, values, named)),
             on_gap=lambda reason: None,
         )
 

@@ -163,7 +163,7 @@ def test_only_the_plain_wallet_replaces_and_only_the_margin_wallet_owes() -> Non
         manifest = capabilities(
             "x",
             wallet=wallet,  # type: ignore[arg-type]
-            receive_window_ms=5_000,
+            acceptance_window_ms=5_000,
             timeout_ms=3_000,
             limits=RATE_LIMITS,
         )

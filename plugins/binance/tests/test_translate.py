@@ -152,7 +152,7 @@ def test_what_an_error_proves(
 
 
 def test_the_manifest_says_what_a_request_may_do_and_when_it_is_void() -> None:
-    manifest = capabilities("binance", receive_window_ms=5000, timeout_ms=3000)
+    manifest = capabilities("binance", acceptance_window_ms=5000, timeout_ms=3000)
     assert manifest.not_found_proof_after_ms == 7000 > manifest.acceptance_window_ms
     names = {limit.name for limit in manifest.rate_limits}
     assert names == {"weight", "orders_10s", "orders_1m", "funding_rates"}

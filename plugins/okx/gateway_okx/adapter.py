@@ -114,7 +114,7 @@ class OkxAdapter:
             timeout_ms=terms.timeout_ms,
         )
         self._entry = OrderEntry(
-            over_socket if terms.order_entry == "socket" else self._rest,
+            over_socket if terms.order_entry == "websocket" else self._rest,
             self._known,
             tell=self._port.tell,
             ask=self._ask_again,

@@ -217,7 +217,7 @@ class OkxRest:
             self._counters["rate_limited"] += 1
             raise VenueRateLimited(said)
         if verdict == "clock":
-            self._counters["clock_refusals"] += 1
+            self._counters["clock_rejects"] += 1
             self.clock.doubt()
         raise VenueRejected(code, text)
 

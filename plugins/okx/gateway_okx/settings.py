@@ -26,7 +26,7 @@ class OkxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     option_families: tuple[str, ...] = ()  # needed for OPTION, e.g. "BTC-USD"
     symbols: tuple[str, ...] = ()  # OKX's spelling; none = all of the kinds
     has_marks: bool = True
-    order_entry: Literal["rest", "socket"] = "rest"
+    order_entry: Literal["rest", "websocket"] = "rest"
     timeout_ms: int = 3_000
     acceptance_window_ms: int = 5_000
     history_days: int = 90  # how far back a first start asks for fills, funding and interest

@@ -1,4 +1,4 @@
-"""What is counted about a venue: outcomes, refusals by code, what its adapter tells of itself."""
+"""What is counted about a venue: outcomes, rejects by code, what its adapter tells of itself."""
 
 import pytest
 from live_world import World
@@ -9,7 +9,7 @@ from gateway.venues.health import VenueHealth
 pytestmark = pytest.mark.asyncio
 
 
-async def test_sends_are_counted_by_outcome_and_refusals_by_code():
+async def test_sends_are_counted_by_outcome_and_rejects_by_code():
     world = World()
     await world.connect()
     errors = [VenueRejected("51008", "no margin"), VenueRejected("51008"), OutcomeUnknown("cut")]
@@ -19,7 +19,7 @@ async def test_sends_are_counted_by_outcome_and_refusals_by_code():
     world.adapter.on_submit = None
     world.link.session.accepted(await world.submit("c9"), "v1")
     counts = world.link.health.counts()
-    assert counts["refusal.51008"] == counts["outcome.rejected"] == 2
+    assert counts["reject.51008"] == counts["outcome.rejected"] == 2
     assert (counts["outcome.unknown_new"], counts["outcome.accepted"]) == (1, 1)
     assert counts["counter.sent_new"] == 4
     assert counts["reconciled"] == 0
@@ -31,13 +31,13 @@ async def test_sends_are_counted_by_outcome_and_refusals_by_code():
 async def test_codes_and_names_are_bounded():
     health = VenueHealth("sim", "sim")
     for number in range(1_000):
-        health.refused(f"{number} text of the venue")
-    health.refused("")
+        health.rejected(f"{number} text of the venue")
+    health.rejected("")
     health.adapter_counts = lambda: {"n" * 200: 1, **{f"c{each}": each for each in range(1_000)}}
     counts = health.counts()
-    refusals = {name: count for name, count in counts.items() if name.startswith("refusal.")}
-    assert len(refusals) == 65
-    assert refusals["refusal.other"] == 1_001 - 64
+    rejects = {name: count for name, count in counts.items() if name.startswith("reject.")}
+    assert len(rejects) == 65
+    assert rejects["reject.other"] == 1_001 - 64
     adapters = [name for name in counts if name.startswith("adapter.")]
     assert len(adapters) == 256
     assert max(map(len, adapters)) <= len("adapter.") + 64

@@ -67,7 +67,7 @@ class SpotSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     api_socket_url: str = "wss://ws-api.binance.com:443/ws-api/v3"
     order_entry: Literal["rest", "websocket"] = "rest"
     timeout_ms: int = 3_000
-    receive_window_ms: int = 5_000
+    acceptance_window_ms: int = 5_000
     weight_max: int = RATE_LIMITS[0].capacity
     orders_10s_max: int = RATE_LIMITS[1].capacity
     orders_1d_max: int = RATE_LIMITS[2].capacity
@@ -77,7 +77,7 @@ class SpotSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     follow_s: float = 5.0  # an order that was taken and that the stream has not told by then: a gap
 
 
-class SpotAdapter(AccountAdapter[SpotQuestions, SpotSender]):
+class SpotAdapter(AccountAdapter[SpotQuestions, SpotEvents, SpotSender]):
     """`settings`: see SpotSettings. `secrets`: key, and secret (HMAC, or Ed25519 in PEM form)."""
 
     def __init__(
@@ -98,7 +98,7 @@ class SpotAdapter(AccountAdapter[SpotQuestions, SpotSender]):
         self.capabilities = capabilities(
             venue,
             wallet=chosen.wallet,
-            receive_window_ms=chosen.receive_window_ms,
+            acceptance_window_ms=chosen.acceptance_window_ms,
             timeout_ms=chosen.timeout_ms,
             limits=limits,
         )
@@ -109,7 +109,7 @@ class SpotAdapter(AccountAdapter[SpotQuestions, SpotSender]):
             self._signer,
             product="spot",
             timeout_ms=chosen.timeout_ms,
-            receive_window_ms=chosen.receive_window_ms,
+            acceptance_window_ms=chosen.acceptance_window_ms,
             account=chosen.account,
             limits=limits,
             connections=chosen.connections,
@@ -121,7 +121,7 @@ class SpotAdapter(AccountAdapter[SpotQuestions, SpotSender]):
             rest.order_socket = self._socket_to(
                 chosen.api_socket_url,
                 self._signer,
-                window_ms=chosen.receive_window_ms,
+                window_ms=chosen.acceptance_window_ms,
                 timeout_ms=chosen.timeout_ms,
             )
         self._stream: SpotUserStream | None = None
@@ -145,7 +145,7 @@ class SpotAdapter(AccountAdapter[SpotQuestions, SpotSender]):
             chosen.account,
             self.memory,
             self.questions,
-            say=self._port.tell,
+            tell=self._port.tell,
             on_gap=self._break_off,
             follow_seconds_max=chosen.follow_s,
         )
@@ -153,7 +153,7 @@ class SpotAdapter(AccountAdapter[SpotQuestions, SpotSender]):
             self._rest,
             self.memory,
             self.questions,
-            say=self._port.tell,
+            tell=self._port.tell,
             later=self._tasks.start,
             expect=self.events.expect,
         )
@@ -245,7 +245,7 @@ class SpotAdapter(AccountAdapter[SpotQuestions, SpotSender]):
             return _request("userDataStream.subscribe.listenToken", {"listenToken": row.token})
         params = {
             "apiKey": self._signer.api_key,
-            "recvWindow": str(self._settings.receive_window_ms),
+            "recvWindow": str(self._settings.acceptance_window_ms),
             "timestamp": str(self._rest.clock.now_ns() // 1_000_000),
         }
         text = "&".join(f"{name}={value}" for name, value in sorted(params.items()))

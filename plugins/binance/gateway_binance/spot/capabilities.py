@@ -29,7 +29,7 @@ def capabilities(
     venue: str,
     *,
     wallet: WalletName,
-    receive_window_ms: int,
+    acceptance_window_ms: int,
     timeout_ms: int,
     limits: tuple[RateLimit, ...],
 ) -> Capabilities:
@@ -49,8 +49,8 @@ def capabilities(
         client_order_id_reuse="after_end",
         rate_limits=limits,
         unknown_outcomes=frozenset({"5xx", "408", "-1000", "-1001", "-1006", "-1007"}),
-        acceptance_window_ms=receive_window_ms,
+        acceptance_window_ms=acceptance_window_ms,
         ack_timeout_ms=timeout_ms + 1_000,
-        not_found_proof_after_ms=receive_window_ms + _CLOCK_MARGIN_MS,
+        not_found_proof_after_ms=acceptance_window_ms + _CLOCK_MARGIN_MS,
         book="update_ranges",
     )

@@ -13,7 +13,7 @@ from gateway_binance.events import StreamGap
 from gateway_binance.expectation import Expectation
 from gateway_binance.memory import KnownOrder, OrderMemory
 from gateway_binance.messages import EventHead
-from gateway_binance.outcomes import Say, order_ended
+from gateway_binance.outcomes import Tell, order_ended
 from gateway_binance.spot import translate
 from gateway_binance.spot.messages import ExecutionReport
 from gateway_binance.spot.names import Name, read_name
@@ -38,14 +38,14 @@ class SpotEvents:
         memory: OrderMemory,
         questions: SpotQuestions,
         *,
-        say: Say,
+        tell: Tell,
         on_gap: Callable[[str], None],
         follow_seconds_max: float = 5.0,
     ) -> None:
         self._account = account
         self._memory = memory
         self._questions = questions
-        self._say = say
+        self._tell = tell
         self.counters: Counter[str] = Counter()
         self._expectation = Expectation(follow_seconds_max, self.counters, on_gap)
         self.expect = self._expectation.expect
@@ -75,7 +75,7 @@ class SpotEvents:
             log.warning("an order on %s has the name of ours on another symbol", body.symbol)
         elif known is None or not known.order_id:
             own = known.client_order_id if known else name.own
-            self._say("order_seen", translate.event_report(self._account, body, own))
+            self._tell("order_seen", translate.event_report(self._account, body, own))
         else:
             self._fact(body, known)
 
@@ -97,7 +97,7 @@ class SpotEvents:
         succeed(self._memory, known, name.generation, body.order_id)
         known.price, known.quantity = body.price, body.quantity
         if known.order_id:
-            self._say(
+            self._tell(
                 "replaced",
                 known.order_id,
                 price=body.price,
@@ -116,7 +116,7 @@ class SpotEvents:
         if body.execution == "REJECTED" and name.generation > known.generation:
             known.is_done = True
             if known.order_id:
-                self._say("canceled", known.order_id, "venue_decision", cumulative_quantity="0")
+                self._tell("canceled", known.order_id, "venue_decision", cumulative_quantity="0")
             return True
         return shown.successor > 0 or body.order_id != known.venue_order_id
 
@@ -128,7 +128,7 @@ class SpotEvents:
         if known is not None:
             self._triggered(body, known)
         quote = self._questions.quote(body.symbol)
-        self._say("filled", translate.event_fill(self._account, body, own, quote))
+        self._tell("filled", translate.event_fill(self._account, body, own, quote))
         if known is not None and body.status == "FILLED":
             known.is_done = True
 
@@ -138,7 +138,7 @@ class SpotEvents:
             return False
         known.is_waiting = False
         if known.order_id:
-            self._say("triggered", known.order_id, venue_time_ns=nanoseconds(body.time))
+            self._tell("triggered", known.order_id, venue_time_ns=nanoseconds(body.time))
         return True
 
     def _fact(self, body: ExecutionReport, known: KnownOrder) -> None:
@@ -147,7 +147,7 @@ class SpotEvents:
         if state in ("canceled", "expired"):
             known.is_done, known.is_waiting = True, False
             order_ended(
-                self._say,
+                self._tell,
                 known.order_id,
                 body.status,
                 cumulative=body.cumulative,
@@ -156,10 +156,10 @@ class SpotEvents:
             )
         elif state == "rejected":
             known.is_done = True
-            self._say("rejected", known.order_id, body.reason.lower(), venue_time_ns=stamp)
+            self._tell("rejected", known.order_id, body.reason.lower(), venue_time_ns=stamp)
         elif body.execution == "REPLACED":
             known.price, known.quantity = body.price, body.quantity
-            self._say(
+            self._tell(
                 "replaced",
                 known.order_id,
                 price=body.price,
@@ -170,7 +170,7 @@ class SpotEvents:
         elif body.execution == "NEW":
             # Once when the venue took it, and again when a stop begins to work.
             is_untriggered = state == "untriggered"
-            self._say(
+            self._tell(
                 "accepted",
                 known.order_id,
                 number,

@@ -21,7 +21,7 @@ from gateway.transport import DOCUMENT_BYTES_MAX, JsonReader, Lane
 from gateway_binance.listing import read_listing
 from gateway_binance.memory import KnownOrder, OrderMemory
 from gateway_binance.messages import ExchangeInfo
-from gateway_binance.rest import BinanceRest, Refusal
+from gateway_binance.rest import BinanceRest, Rejection
 from gateway_binance.spot import translate
 from gateway_binance.spot.interest import InterestHistory
 from gateway_binance.spot.messages import (
@@ -210,7 +210,7 @@ class SpotQuestions:
         terms = {"symbols": json.dumps(self._symbols, separators=(",", ":"))}
         try:
             return await self._rest.public(path, _INFO, terms, weight=_INFO_WEIGHT)
-        except Refusal as error:
+        except Rejection as error:
             if error.code != "-1121":
                 raise
         return await self._rest.public(path, _INFO, weight=_INFO_WEIGHT)
@@ -238,7 +238,7 @@ class SpotQuestions:
         weight = self.wallet.query_weight
         try:
             return await self._rest.ask(self.wallet.order, _ORDER, terms, weight=weight)
-        except Refusal as error:
+        except Rejection as error:
             if error.meaning == "not_found":
                 return None
             raise

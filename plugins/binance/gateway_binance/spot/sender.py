@@ -11,8 +11,8 @@ from gateway.api import CancelRequest, OrderRequest, ReplaceRequest, VenueError
 from gateway.transport import JsonReader
 from gateway_binance.memory import KnownOrder, OrderMemory
 from gateway_binance.outcomes import change_failed, new_order_failed, words_of
-from gateway_binance.rest import Refusal
-from gateway_binance.sending import RequestSender
+from gateway_binance.request_sender import RequestSender
+from gateway_binance.rest import Rejection
 from gateway_binance.spot import translate
 from gateway_binance.spot.messages import AckRow, AmendRow, CanceledRow, ReplaceRow
 from gateway_binance.spot.names import GENERATION_MAX, Name, cancel_name, succeeded_name
@@ -26,7 +26,7 @@ _CANCELED = JsonReader(CanceledRow, "the answer about a cancel")
 _REPLACED = JsonReader(ReplaceRow, "the answer about a replacement")
 _AMENDED = JsonReader(AmendRow, "the answer about an amendment")
 _AMEND_WEIGHT = 4
-_HALF_DONE = "-2021"  # the old order is canceled, the new one was refused
+_HALF_DONE = "-2021"  # the old order is canceled, the new one was rejected
 
 
 def succeed(memory: OrderMemory, known: KnownOrder, generation: int, venue_order_id: int) -> None:
@@ -56,7 +56,7 @@ class SpotSender(RequestSender[SpotQuestions]):
 
     async def _submit(self, order: OrderRequest) -> None:
         if reason := translate.refusal_of(order):
-            self._say("not_sent", order.order_id, reason)
+            self._tell("not_sent", order.order_id, reason)
             return
         terms = translate.order_parameters(order)
         known = self._remember(order, terms)
@@ -67,10 +67,10 @@ class SpotSender(RequestSender[SpotQuestions]):
             )
             row = _ACK.read(data)
         except VenueError as error:
-            new_order_failed(self._say, known, error)
+            new_order_failed(self._tell, known, error)
             return
         self._memory.link(known, row.order_id)
-        self._say(
+        self._tell(
             "accepted",
             known.order_id,
             str(row.order_id),
@@ -105,12 +105,12 @@ class SpotSender(RequestSender[SpotQuestions]):
             known.order_id = known.order_id or cancel.order_id
         try:
             await self._cancel_one(cancel, known)
-        except Refusal as error:
-            self._say("cancel_rejected", cancel.order_id, words_of(error))
+        except Rejection as error:
+            self._tell("cancel_rejected", cancel.order_id, words_of(error))
             if error.meaning == "not_found":
                 self._later(self._look(cancel.client_order_id))
         except VenueError as error:
-            change_failed(self._say, "cancel_rejected", cancel.order_id, error)
+            change_failed(self._tell, "cancel_rejected", cancel.order_id, error)
 
     async def _cancel_one(self, cancel: CancelRequest, known: KnownOrder | None) -> None:
         terms = {"symbol": cancel.instrument}
@@ -129,7 +129,7 @@ class SpotSender(RequestSender[SpotQuestions]):
             return  # taken; how the order ends comes over the stream
         if known is not None:
             known.is_done, known.is_waiting = True, False
-        self._say(
+        self._tell(
             "canceled",
             cancel.order_id,
             "requested",
@@ -142,7 +142,7 @@ class SpotSender(RequestSender[SpotQuestions]):
         path, terms = self._questions.wallet.open_orders, {"symbol": symbol}
         try:
             await self._rest.send("DELETE", path, terms, weight=1, lane="kill")
-        except Refusal as error:
+        except Rejection as error:
             if error.meaning != "not_found":  # all of them have ended meanwhile
                 raise
 
@@ -157,15 +157,15 @@ class SpotSender(RequestSender[SpotQuestions]):
             known = await self._known(replace)
             if known is None or known.is_waiting or known.type not in ("LIMIT", "LIMIT_MAKER"):
                 reason = "only_working_limit_orders_are_replaced" if known else "order_not_found"
-                self._say("replace_rejected", replace.order_id, reason)
+                self._tell("replace_rejected", replace.order_id, reason)
             elif _is_less(replace, known):
                 await self._amend(replace, known)
             else:
                 await self._cancel_replace(replace, known)
-        except Refusal as error:
+        except Rejection as error:
             self._not_replaced(replace, known, error)
         except VenueError as error:
-            change_failed(self._say, "replace_rejected", replace.order_id, error)
+            change_failed(self._tell, "replace_rejected", replace.order_id, error)
 
     async def _known(self, replace: ReplaceRequest) -> KnownOrder | None:
         known = self._memory.by_client(replace.client_order_id)
@@ -193,7 +193,7 @@ class SpotSender(RequestSender[SpotQuestions]):
     async def _cancel_replace(self, replace: ReplaceRequest, known: KnownOrder) -> None:
         generation = known.generation + 1
         if generation > GENERATION_MAX:
-            self._say("replace_rejected", replace.order_id, "replaced_too_often")
+            self._tell("replace_rejected", replace.order_id, "replaced_too_often")
             return
         own, price = known.client_order_id, replace.price or known.price
         terms = {
@@ -221,7 +221,7 @@ class SpotSender(RequestSender[SpotQuestions]):
         self._expect(known)
 
     def _replaced(self, replace: ReplaceRequest, known: KnownOrder, time_ms: int) -> None:
-        self._say(
+        self._tell(
             "replaced",
             replace.order_id,
             price=known.price,
@@ -231,12 +231,12 @@ class SpotSender(RequestSender[SpotQuestions]):
         )
 
     def _not_replaced(
-        self, replace: ReplaceRequest, known: KnownOrder | None, error: Refusal
+        self, replace: ReplaceRequest, known: KnownOrder | None, error: Rejection
     ) -> None:
-        self._say("replace_rejected", replace.order_id, words_of(error))
+        self._tell("replace_rejected", replace.order_id, words_of(error))
         if error.code == _HALF_DONE and known is not None:
             known.is_done = True
-            self._say("canceled", replace.order_id, "venue_decision", cumulative_quantity="0")
+            self._tell("canceled", replace.order_id, "venue_decision", cumulative_quantity="0")
         else:
             self._later(self._look(replace.client_order_id))
 

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from gateway.api import CancelRequest, ReplaceRequest
 from gateway_binance.account_adapter import AccountQuestions
 from gateway_binance.memory import KnownOrder, OrderMemory
-from gateway_binance.outcomes import Say
+from gateway_binance.outcomes import Tell
 from gateway_binance.rest import BinanceRest
 
 __all__ = ["RequestSender"]
@@ -20,7 +20,7 @@ Asked = TypeVar("Asked", bound=AccountQuestions)
 
 
 class RequestSender(ABC, Generic[Asked]):
-    """`say(fact, ...)` calls the port; `later(coroutine)` runs something nobody waits for;
+    """`tell(fact, ...)` calls the port; `later(coroutine)` runs something nobody waits for;
     `expect(order)` has the stream watched until it tells of the order."""
 
     def __init__(
@@ -29,14 +29,14 @@ class RequestSender(ABC, Generic[Asked]):
         memory: OrderMemory,
         questions: Asked,
         *,
-        say: Say,
+        tell: Tell,
         later: Callable[[Coroutine[Any, Any, None]], None],
         expect: Callable[[KnownOrder], None],
     ) -> None:
         self._rest = rest
         self._memory = memory
         self._questions = questions
-        self._say = say
+        self._tell = tell
         self._later = later
         self._expect = expect
 
@@ -58,4 +58,4 @@ class RequestSender(ABC, Generic[Asked]):
         """What became of an order that could not be canceled or changed."""
         report = await self._questions.query_order(client_order_id)
         if report is not None:
-            self._say("order_seen", report)
+            self._tell("order_seen", report)
