@@ -12,9 +12,7 @@ from typing import Protocol
 
 from gateway.api import RefusedError
 from gateway.core.refusals import refusing
-from gateway.transport.fix_session.message import decode_own
-from gateway.transport.fix_session.store import StoreError
-from gateway.transport.fix_session.tags import ADMIN_TYPES
+from gateway.transport.fix_session import StoreError, without_secrets
 
 __all__ = ["FixEngine", "FixJournal", "JournalSessionStore"]
 
@@ -27,8 +25,6 @@ _READ_AT_ONCE = 512
 _GROUP_BYTES_MAX = 96 * 1024
 _RECORD_BYTES = 192  # head of a message's records, at most
 _WAIT_AND_TRY_AGAIN = ("JOURNAL_BEHIND", "SHUTTING_DOWN")
-_PASSWORD_TAGS = frozenset((554, 925, 1401, 1402, 1403, 1404))
-_LOGON_SECRET_TAGS = _PASSWORD_TAGS | {95, 96}
 
 
 class FixEngine(Protocol):
@@ -145,7 +141,7 @@ class JournalSessionStore:
 
     def save(self, number: int, data: bytes) -> None:
         """Keep a message with its number; out it may go behind the next flush."""
-        kept, is_application = _kept(data)
+        kept, is_application = without_secrets(data)
         self._journal.add((self.session, number, 0, is_application, kept))
         self.next_outgoing = number + 1
 
@@ -223,14 +219,3 @@ def _groups(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
         size += more
     if group:
         yield group
-
-
-def _kept(data: bytes) -> tuple[bytes, bool]:
-    """What of a message is journaled, and whether it may be sent again."""
-    begin = data.find(b"\x0135=") + 4
-    message_type = data[begin : data.find(b"\x01", begin)]
-    secret = _LOGON_SECRET_TAGS if message_type == b"A" else _PASSWORD_TAGS
-    if not any(b"\x01%d=" % tag in data for tag in secret):
-        return data, message_type not in ADMIN_TYPES
-    fields = [(tag, value) for tag, value in decode_own(data).fields if tag not in secret]
-    return b"".join(b"%d=%b\x01" % field for field in fields), False

@@ -59,8 +59,7 @@ class Outbound:
         body = [(t, v) for t, v in fields if t not in HEADER_TAGS and t not in TRAILER_TAGS]
         if complete is not None:
             body = complete(header, body)
-        assert self._settings.dictionary is not None
-        section = self._settings.dictionary.messages.get(message_type)
+        section = self._settings.dictionary_in_force.messages.get(message_type)
         data = self._encode([*header.items(), *extra], ordered(body, section))
         self._store.save(number, data)
         if is_line_up:

@@ -219,6 +219,7 @@ class FixSession:
             "next_outgoing": self.store.next_outgoing,
             "next_expected": self.store.next_expected,
             "is_gap_open": self._early.is_open,
+            "early_dropped": self._early.dropped,
             "sent": self._out.sent,
             "resent": self._out.resent,
             **self.counts,
@@ -582,8 +583,7 @@ class FixSession:
         self.close_reason = reason
 
     def _validate(self, message: FixMessage) -> Fault | None:
-        assert self.settings.dictionary is not None
-        return validate(message, self.settings.dictionary, self.settings.rules)
+        return validate(message, self.settings.dictionary_in_force, self.settings.rules)
 
     def _is_our_version(self, message: FixMessage) -> bool:
         return message.begin_string == self.identity.begin_string.encode()
