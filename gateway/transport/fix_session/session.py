@@ -12,14 +12,17 @@ from typing import Any
 
 from gateway.transport.fix_session.answers import business_reject, logon_body, session_reject
 from gateway.transport.fix_session.application import BusinessReject, FixApplication
-from gateway.transport.fix_session.checks import (
-    check_header,
-    check_logon_numbers,
-    check_logon_terms,
-    check_original_time,
-)
+from gateway.transport.fix_session.checks import check_header, check_original_time
 from gateway.transport.fix_session.gap import EarlyMessages, ResendWish
-from gateway.transport.fix_session.message import Field, FixMessage, masked, number_of
+from gateway.transport.fix_session.handshake import (
+    Numbers,
+    Refused,
+    Taken,
+    judge_again,
+    judge_answer,
+    judge_request,
+)
+from gateway.transport.fix_session.message import Field, FixMessage, number_of
 from gateway.transport.fix_session.outbound import Outbound
 from gateway.transport.fix_session.settings import SessionIdentity, SessionSettings
 from gateway.transport.fix_session.states import NotLoggedOn, SessionState
@@ -231,74 +234,63 @@ class FixSession:
     # -- logon ------------------------------------------------------------------------------------
 
     def _logon_request(self, logon: FixMessage) -> None:
-        """Acceptor. Who is not known, or is not whole, learns nothing."""
-        settings = self.settings
-        fault = check_header(logon, settings, self._now_ns) or self._validate(logon)
-        is_logon = logon.message_type == b"A" and self._is_our_version(logon)
-        number = logon.number
-        if not is_logon or fault is not None or number is None:
-            what = fault.text if fault else "no Logon"
-            self._close(f"first message refused: {what}: {logon!r}")
+        """Acceptor."""
+
+        def ask_application() -> str | None:
+            return self._application.check_logon(self, logon)
+
+        verdict = judge_request(
+            logon, self.settings, self._numbers(), self._now_ns, ask_application
+        )
+        if isinstance(verdict, Refused):
+            self._refused(verdict)
             return
-        text = check_logon_terms(logon, settings)
-        if text is None and not settings.schedule.is_open(self._now_ns):
-            text = "Outside of the session time"
-        text = text or self._application.check_logon(self, logon)
-        if text is not None:
-            self._refuse(text)
-            return
-        is_reset = logon.is_set(Tag.RESET_SEQ_NUM_FLAG)
-        if is_reset or settings.is_reset_on_logon:
+        if verdict.is_reset:
             self._reset_store()
-        wanted = self._wanted_number(logon)
-        if self._is_logon_number_bad(logon, number, wanted):
-            return
-        self._timers.heartbeat_s = int(logon.get(Tag.HEART_BT_INT) or b"0")
-        answer_number = self._answer_logon(number, is_reset=is_reset)
-        self._logged_on(logon, number, wanted, answer_number)
+        self._timers.heartbeat_s = verdict.heartbeat_s
+        answer_number = self._answer_logon(verdict.number, is_reset=verdict.says_reset)
+        self._logged_on(verdict, answer_number)
 
     def _logon_answer(self, logon: FixMessage) -> None:
         """Initiator."""
-        if logon.message_type == b"5" and self._is_our_version(logon):
-            self._close(f"refused by the peer: {masked([(58, logon.get(Tag.TEXT) or b'')])}")
+        is_ours = self._reset_sent
+        verdict = judge_answer(
+            logon, self.settings, self._numbers(), self._now_ns, is_reset_ours=is_ours
+        )
+        if isinstance(verdict, Refused):
+            self._refused(verdict)
             return
-        fault = check_header(logon, self.settings, self._now_ns) or self._validate(logon)
-        number = logon.number
-        is_logon = logon.message_type == b"A" and self._is_our_version(logon)
-        if not is_logon or fault is not None or number is None:
-            self._close(f"no answer to our Logon: {fault.text if fault else logon!r}")
-            return
-        text = check_logon_terms(logon, self.settings, is_reset_ours=self._reset_sent)
-        if text is not None:
-            self._refuse(text)
-            return
-        is_reset = logon.is_set(Tag.RESET_SEQ_NUM_FLAG)
-        if is_reset and not self._reset_sent:
-            self._reset_store()
-        wanted = self._wanted_number(logon)
-        if self._is_logon_number_bad(logon, number, wanted):
-            return
-        heartbeat = number_of(logon.get(Tag.HEART_BT_INT))
-        self._timers.heartbeat_s = self.settings.heartbeat_s if heartbeat is None else heartbeat
-        answer_number = self.store.next_outgoing
-        if is_reset and not self._reset_sent:
-            self._answer_logon(number, is_reset=True)
         self._reset_sent = False
-        self._logged_on(logon, number, wanted, answer_number)
+        self._timers.heartbeat_s = verdict.heartbeat_s
+        if verdict.is_reset:
+            self._reset_store()
+        answer_number = self.store.next_outgoing
+        if verdict.is_reset:
+            self._answer_logon(verdict.number, is_reset=True)
+        self._logged_on(verdict, answer_number)
 
-    def _wanted_number(self, logon: FixMessage) -> int | None:
-        """789 when both sides use it."""
-        if not self.settings.has_next_expected:
-            return None
-        return number_of(logon.get(Tag.NEXT_EXPECTED_MSG_SEQ_NUM))
+    def _relogon(self, logon: FixMessage) -> None:
+        """A Logon while logged on."""
+        verdict = judge_again(logon, self.settings, is_reset_ours=self._reset_sent)
+        if isinstance(verdict, Refused):
+            self._refused(verdict)
+        elif verdict.is_reset:
+            self._reset_store()
+            self._early.clear()
+            self._timers.heartbeat_s = verdict.heartbeat_s
+            self._answer_logon(verdict.number, is_reset=True)
+        else:
+            self._reset_sent = False
+            self._advance(verdict.number + 1)
 
-    def _is_logon_number_bad(self, logon: FixMessage, number: int, wanted: int | None) -> bool:
-        store = self.store
-        text = check_logon_numbers(number, wanted, store.next_expected, store.next_outgoing)
-        if text is not None and not (logon.is_possible_duplicate and wanted is None):
-            self._refuse(text)
-            return True
-        return False
+    def _numbers(self) -> Numbers:
+        return Numbers(self.store.next_expected, self.store.next_outgoing)
+
+    def _refused(self, verdict: Refused) -> None:
+        if verdict.is_told:
+            self._refuse(verdict.text)
+        else:
+            self._close(verdict.text)
 
     def _answer_logon(self, number: int, *, is_reset: bool) -> int:
         is_in_order = number == self.store.next_expected
@@ -306,10 +298,9 @@ class FixSession:
         self.store.set_next_expected(number + 1) if is_in_order else None
         return self._send_logon(is_reset=is_reset, heartbeat_s=self._timers.heartbeat_s)
 
-    def _logged_on(
-        self, logon: FixMessage, number: int, wanted: int | None, answer_number: int
-    ) -> None:
+    def _logged_on(self, logon: Taken, answer_number: int) -> None:
         """After both Logons: close the gaps, both ways. The peer must want `answer_number`."""
+        number, wanted = logon.number, logon.wanted
         self.state = SessionState.ACTIVE
         self.was_logged_on = True
         self._out.processed = None
@@ -333,22 +324,6 @@ class FixSession:
         return self._out.send(
             b"A", body, self._now_ns, complete=lambda head, each: fill(self, head, each)
         )
-
-    def _relogon(self, logon: FixMessage, number: int) -> None:
-        """A Logon while logged on: 141=Y begins anew, the answer to ours, else nothing new."""
-        text = check_logon_terms(logon, self.settings, is_reset_ours=self._reset_sent)
-        if text is not None:
-            self._refuse(text)
-            return
-        if not logon.is_set(Tag.RESET_SEQ_NUM_FLAG) or self._reset_sent:
-            self._reset_sent = False
-            self._advance(number + 1)
-            return
-        self._reset_store()
-        self._early.clear()
-        heartbeat = number_of(logon.get(Tag.HEART_BT_INT))
-        self._timers.heartbeat_s = heartbeat or 0
-        self._answer_logon(1, is_reset=True)
 
     # -- messages of an active session ------------------------------------------------------------
 
@@ -415,7 +390,7 @@ class FixSession:
         elif kind == b"4":
             self._sequence_reset(message, number)
         elif kind == b"A":
-            self._relogon(message, number)
+            self._relogon(message)
         elif kind == b"2":
             self._resend_request(message, number)
         elif kind == b"5":
