@@ -18,6 +18,7 @@ from gateway.transport.fix_session.initiator import FixInitiator, InitiatorSetti
 from gateway.transport.fix_session.line import FixLine, LineLimits, Peer
 from gateway.transport.fix_session.message import Field, FixMessage, masked, without_secrets
 from gateway.transport.fix_session.own_dictionary import own_dictionary
+from gateway.transport.fix_session.reject_reason import RejectReason
 from gateway.transport.fix_session.schedule import Schedule
 from gateway.transport.fix_session.session import FixSession
 from gateway.transport.fix_session.settings import SessionIdentity, SessionSettings
@@ -49,6 +50,7 @@ __all__ = [
     "NotLoggedOn",
     "Peer",
     "QuietApplication",
+    "RejectReason",
     "Rules",
     "Schedule",
     "Section",

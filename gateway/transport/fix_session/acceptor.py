@@ -21,7 +21,7 @@ from gateway.transport.fix_session.message import FixMessage
 from gateway.transport.fix_session.session import FixSession
 from gateway.transport.fix_session.settings import SessionIdentity
 from gateway.transport.fix_session.states import SessionState
-from gateway.transport.fix_session.tags import Tag
+from gateway.transport.fix_session.tags import MessageType, Tag
 
 __all__ = ["AcceptorSettings", "FixAcceptor"]
 
@@ -159,7 +159,7 @@ class FixAcceptor:
         """The session whose names the Logon says, seen from our side."""
         names = [message.get(tag) or b"" for tag in (Tag.TARGET_COMP_ID, Tag.SENDER_COMP_ID)]
         session = self._named(message.begin_string, *names)
-        is_logon = message.message_type == b"A"
+        is_logon = message.message_type == MessageType.LOGON
         is_free = session is not None and session.state is SessionState.DISCONNECTED
         if session is not None and is_logon and is_free and self._admits(session, line.peer):
             return session

@@ -16,7 +16,7 @@ from gateway.transport.fix_session.checks import (
 )
 from gateway.transport.fix_session.message import FixMessage, masked, number_of
 from gateway.transport.fix_session.settings import SessionSettings
-from gateway.transport.fix_session.tags import Tag
+from gateway.transport.fix_session.tags import MessageType, Tag
 from gateway.transport.fix_session.validation import validate
 
 __all__ = ["Numbers", "Refused", "Taken", "judge_again", "judge_answer", "judge_request"]
@@ -82,7 +82,7 @@ def judge_answer(
     is_reset_ours: bool,
 ) -> Refused | Taken:
     """Initiator. `is_reset_ours`: our Logon said 141=Y."""
-    if logon.message_type == b"5" and _is_of(settings, logon):
+    if logon.message_type == MessageType.LOGOUT and _is_of(settings, logon):
         why = masked([(Tag.TEXT, logon.get(Tag.TEXT) or b"")])
         return Refused(f"refused by the peer: {why}", is_told=False)
     fault = _fault(logon, settings, now_ns)
@@ -113,7 +113,7 @@ def _fault(logon: FixMessage, settings: SessionSettings, now_ns: int) -> str | N
     fault = fault or validate(logon, settings.dictionary_in_force, settings.rules)
     if fault is not None:
         return fault.text
-    is_logon = logon.message_type == b"A" and _is_of(settings, logon)
+    is_logon = logon.message_type == MessageType.LOGON and _is_of(settings, logon)
     return None if is_logon and logon.number is not None else "no Logon"
 
 

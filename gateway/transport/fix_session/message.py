@@ -10,13 +10,19 @@ from typing import TypeAlias
 
 import simplefix
 
-from gateway.transport.fix_session.tags import ADMIN_TYPES, BODY_LENGTH_SIZED, Tag, secret_tags
+from gateway.transport.fix_session.tags import (
+    ADMIN_TYPES,
+    BODY_LENGTH_SIZED,
+    MessageType,
+    Tag,
+    secret_tags,
+)
 
 __all__ = ["Field", "FixMessage", "decode_own", "encode", "masked", "number_of", "without_secrets"]
 
 Field: TypeAlias = tuple[int, bytes]
 _TEXT_MAX = 512
-_MASKED_TAGS = secret_tags(b"A")
+_MASKED_TAGS = secret_tags(MessageType.LOGON)
 
 
 class FixMessage:

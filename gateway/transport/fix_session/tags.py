@@ -13,6 +13,7 @@ __all__ = [
     "HEADER_TAGS",
     "REVERSED_ROUTE",
     "TRAILER_TAGS",
+    "MessageType",
     "Tag",
     "secret_tags",
 ]
@@ -55,7 +56,23 @@ class Tag:
     SESSION_STATUS: Final = 1409
 
 
-ADMIN_TYPES: Final = frozenset((b"0", b"1", b"2", b"3", b"4", b"5", b"A"))
+class MessageType:
+    """35 of what the session layer itself reads or writes."""
+
+    HEARTBEAT: Final = b"0"
+    TEST_REQUEST: Final = b"1"
+    RESEND_REQUEST: Final = b"2"
+    REJECT: Final = b"3"
+    SEQUENCE_RESET: Final = b"4"
+    LOGOUT: Final = b"5"
+    LOGON: Final = b"A"
+    BUSINESS_REJECT: Final = b"j"
+
+
+ADMIN_TYPES: Final = frozenset((
+    MessageType.HEARTBEAT, MessageType.TEST_REQUEST, MessageType.RESEND_REQUEST,
+    MessageType.REJECT, MessageType.SEQUENCE_RESET, MessageType.LOGOUT, MessageType.LOGON,
+))  # fmt: skip
 
 # Fields of the standard header, those of its one group (HopCompID) among them.
 HEADER_TAGS: Final = frozenset((
@@ -81,4 +98,4 @@ BODY_LENGTH_SIZED: Final = {
 
 def secret_tags(message_type: bytes) -> frozenset[int]:
     """Fields of a message that no journal may hold. Logs hide those of a Logon in every message."""
-    return _LOGON_SECRET_TAGS if message_type == b"A" else _PASSWORD_TAGS
+    return _LOGON_SECRET_TAGS if message_type == MessageType.LOGON else _PASSWORD_TAGS
