@@ -12,14 +12,12 @@ from typing import Protocol
 
 from gateway.api import RefusedError
 from gateway.core.refusals import refusing
-from gateway.transport.fix_session.message import decode_own
-from gateway.transport.fix_session.store import StoreError
-from gateway.transport.fix_session.tags import ADMIN_TYPES
+from gateway.transport.fix_session import StoreError, without_secrets
 
 __all__ = ["FixEngine", "FixJournal", "JournalSessionStore"]
 
 # A message, (session, number, sent_ns, is_application, bytes), or numbers that moved,
-# (session, why, next_outgoing, next_incoming, created_ns).
+# (session, why, next_outgoing, next_expected, created_ns); the engine says next_incoming.
 Entry = tuple[int, int, int, bool, bytes] | tuple[int, str, int, int, int]
 
 _READ_AT_ONCE = 512
@@ -27,8 +25,6 @@ _READ_AT_ONCE = 512
 _GROUP_BYTES_MAX = 96 * 1024
 _RECORD_BYTES = 192  # head of a message's records, at most
 _WAIT_AND_TRY_AGAIN = ("JOURNAL_BEHIND", "SHUTTING_DOWN")
-_PASSWORD_TAGS = frozenset((554, 925, 1401, 1402, 1403, 1404))
-_LOGON_SECRET_TAGS = _PASSWORD_TAGS | {95, 96}
 
 
 class FixEngine(Protocol):
@@ -52,7 +48,7 @@ class FixJournal:
         self.engine = engine
         self.sequence = 0  # of the newest flush: what came before it is in the journal
         self._entries: list[Entry] = []
-        self._incoming: dict[int, int] = {}  # newest number taken, journaled behind the entries
+        self._expected: dict[int, int] = {}  # newest number taken, journaled behind the entries
         self._broken: dict[int, str] = {}  # sessions whose entries the engine will never take
         self._open: set[int] = set()
 
@@ -73,21 +69,21 @@ class FixJournal:
         """Keep it with the next flush."""
         self._entries.append(entry)
 
-    def take_incoming(self, session: int, number: int) -> None:
+    def take_expected(self, session: int, number: int) -> None:
         """Only the newest number counts, and no order between sessions or against messages."""
-        self._incoming[session] = number
+        self._expected[session] = number
 
-    def forget_incoming(self, session: int) -> int | None:
+    def forget_expected(self, session: int) -> int | None:
         """What was not journaled yet."""
-        return self._incoming.pop(session, None)
+        return self._expected.pop(session, None)
 
     def flush(self, session: int) -> None:
         """Everything of every session that was kept so far is in the journal when this returns.
         StoreError: not that of `session`; it stays kept when the journal has no room now."""
-        if self._entries or self._incoming:
+        if self._entries or self._expected:
             entries = self._entries
-            entries += [(each, "incoming", 0, number, 0) for each, number in self._incoming.items()]
-            self._incoming = {}
+            entries += [(each, "incoming", 0, number, 0) for each, number in self._expected.items()]
+            self._expected = {}
             self._entries = []
             self._write(entries)
         if session in self._broken:
@@ -145,7 +141,7 @@ class JournalSessionStore:
 
     def save(self, number: int, data: bytes) -> None:
         """Keep a message with its number; out it may go behind the next flush."""
-        kept, is_application = _kept(data)
+        kept, is_application = without_secrets(data)
         self._journal.add((self.session, number, 0, is_application, kept))
         self.next_outgoing = number + 1
 
@@ -170,7 +166,7 @@ class JournalSessionStore:
         if number < self.next_expected:
             self._set(self.next_outgoing, number, is_lower=True)
         elif number > self.next_expected:
-            self._journal.take_incoming(self.session, number)
+            self._journal.take_expected(self.session, number)
             self.next_expected = number
 
     def reset(self, now_ns: int) -> None:
@@ -198,7 +194,7 @@ class JournalSessionStore:
     def _set(self, outgoing: int, expected: int, *, is_lower: bool) -> None:
         if not is_lower and (outgoing, expected) == (self.next_outgoing, self.next_expected):
             return
-        waiting = self._journal.forget_incoming(self.session)
+        waiting = self._journal.forget_expected(self.session)
         if waiting is not None and not is_lower:
             self._journal.add((self.session, "incoming", 0, waiting, 0))
         why = "reset" if is_lower else "operator"
@@ -223,14 +219,3 @@ def _groups(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
         size += more
     if group:
         yield group
-
-
-def _kept(data: bytes) -> tuple[bytes, bool]:
-    """What of a message is journaled, and whether it may be sent again."""
-    begin = data.find(b"\x0135=") + 4
-    message_type = data[begin : data.find(b"\x01", begin)]
-    secret = _LOGON_SECRET_TAGS if message_type == b"A" else _PASSWORD_TAGS
-    if not any(b"\x01%d=" % tag in data for tag in secret):
-        return data, message_type not in ADMIN_TYPES
-    fields = [(tag, value) for tag, value in decode_own(data).fields if tag not in secret]
-    return b"".join(b"%d=%b\x01" % field for field in fields), False

@@ -15,7 +15,7 @@ from random import Random
 
 from gateway._core.engine import Engine
 from gateway.core.fix_store import FixJournal, JournalSessionStore
-from gateway.transport.fix_session.store import StoreError
+from gateway.transport.fix_session import StoreError
 
 NAMES = ("FIX.4.4:US->A", "FIXT.1.1:US->B:NIGHT")
 MEAN_LIFE_S = 0.01

@@ -16,8 +16,9 @@ from gateway.transport.fix_session.file_store import FileStore
 from gateway.transport.fix_session.groups import read_group
 from gateway.transport.fix_session.initiator import FixInitiator, InitiatorSettings
 from gateway.transport.fix_session.line import FixLine, LineLimits, Peer
-from gateway.transport.fix_session.message import Field, FixMessage, masked
+from gateway.transport.fix_session.message import Field, FixMessage, masked, without_secrets
 from gateway.transport.fix_session.own_dictionary import own_dictionary
+from gateway.transport.fix_session.reject_reason import RejectReason
 from gateway.transport.fix_session.schedule import Schedule
 from gateway.transport.fix_session.session import FixSession
 from gateway.transport.fix_session.settings import SessionIdentity, SessionSettings
@@ -49,6 +50,7 @@ __all__ = [
     "NotLoggedOn",
     "Peer",
     "QuietApplication",
+    "RejectReason",
     "Rules",
     "Schedule",
     "Section",
@@ -64,4 +66,5 @@ __all__ = [
     "parse_time",
     "read_group",
     "validate",
+    "without_secrets",
 ]

@@ -10,24 +10,22 @@ import asyncio
 import ipaddress
 import logging
 import ssl
-from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.transport.fix_session.failed_logons import FailedLogons
 from gateway.transport.fix_session.line import FixLine, LineLimits, Peer
 from gateway.transport.fix_session.message import FixMessage
 from gateway.transport.fix_session.session import FixSession
 from gateway.transport.fix_session.settings import SessionIdentity
 from gateway.transport.fix_session.states import SessionState
-from gateway.transport.fix_session.tags import Tag
+from gateway.transport.fix_session.tags import MessageType, Tag
 
 __all__ = ["AcceptorSettings", "FixAcceptor"]
 
 _LOG = logging.getLogger(__name__)
-_MINUTE_NS = 60_000_000_000
-_ADDRESSES_MAX = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +59,7 @@ class FixAcceptor:
         self._networks = [ipaddress.ip_network(each, strict=False) for each in settings.allowed]
         self._sessions: dict[SessionIdentity, FixSession] = {}
         self._lines: set[FixLine] = set()
-        self._failures: dict[str, deque[int]] = {}
+        self._failures = FailedLogons(settings.failed_logons_per_minute)
         self._server: asyncio.Server | None = None
         self._is_empty = asyncio.Event()
         self._is_empty.set()
@@ -139,8 +137,10 @@ class FixAcceptor:
     def _started(self, line: FixLine) -> bool:
         self._lines.add(line)
         self._is_empty.clear()
-        is_full = len(self._lines) > self._settings.connections_max
-        return not is_full and self._is_allowed(line.peer.address) and not self._is_tired_of(line)
+        address = line.peer.address
+        if len(self._lines) > self._settings.connections_max or not self._is_allowed(address):
+            return False
+        return not self._failures.is_over(address, self._now_ns())
 
     def _ended(self, line: FixLine, reason: str) -> None:
         self._lines.discard(line)
@@ -155,31 +155,16 @@ class FixAcceptor:
         mapped = getattr(found, "ipv4_mapped", None)
         return any((mapped or found) in network for network in self._networks)
 
-    def _is_tired_of(self, line: FixLine) -> bool:
-        limit = self._settings.failed_logons_per_minute
-        failures = self._failures.get(line.peer.address)
-        if not limit or failures is None:
-            return False
-        while failures and failures[0] < self._now_ns() - _MINUTE_NS:
-            failures.popleft()
-        return len(failures) >= limit
-
-    def _failed(self, line: FixLine) -> None:
-        self.refused += 1
-        limit = self._settings.failed_logons_per_minute
-        if limit and (line.peer.address in self._failures or len(self._failures) < _ADDRESSES_MAX):
-            failures = self._failures.setdefault(line.peer.address, deque(maxlen=limit))
-            failures.append(self._now_ns())
-
     def _route(self, line: FixLine, message: FixMessage) -> FixSession | None:
         """The session whose names the Logon says, seen from our side."""
         names = [message.get(tag) or b"" for tag in (Tag.TARGET_COMP_ID, Tag.SENDER_COMP_ID)]
         session = self._named(message.begin_string, *names)
-        is_logon = message.message_type == b"A"
+        is_logon = message.message_type == MessageType.LOGON
         is_free = session is not None and session.state is SessionState.DISCONNECTED
         if session is not None and is_logon and is_free and self._admits(session, line.peer):
             return session
-        self._failed(line)
+        self.refused += 1
+        self._failures.add(line.peer.address, self._now_ns())
         why = "unknown" if session is None else "not free" if is_logon else "no Logon first"
         _LOG.warning("line of %s refused (%s): %r", line.peer.address, why, message)
         return None

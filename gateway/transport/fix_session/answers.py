@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from gateway.transport.fix_session.application import BusinessReject
 from gateway.transport.fix_session.message import Field, FixMessage
+from gateway.transport.fix_session.reject_reason import RejectReason
 from gateway.transport.fix_session.settings import SessionSettings
-from gateway.transport.fix_session.tags import REVERSED_ROUTE, Tag
+from gateway.transport.fix_session.tags import REVERSED_ROUTE, MessageType, Tag
 from gateway.transport.fix_session.validation import Fault
 
 __all__ = ["business_reject", "logon_body", "session_reject"]
@@ -39,7 +40,7 @@ def session_reject(
             body.append((Tag.REF_TAG_ID, b"%d" % fault.tag))
         if message.message_type:
             body.append((Tag.REF_MSG_TYPE, message.message_type))
-        if version > 42 or fault.reason <= 11:
+        if version > 42 or fault.reason <= RejectReason.INVALID_TYPE:
             body.append((Tag.SESSION_REJECT_REASON, b"%d" % fault.reason))
     return [*_reversed_route(message), *body]
 
@@ -53,7 +54,7 @@ def business_reject(
     if version < 42:
         text = text.capitalize() if answer.reason == 3 else text
         body: list[Field] = [(Tag.REF_SEQ_NUM, b"%d" % number), (Tag.TEXT, text.encode())]
-        return b"3", [*_reversed_route(message), *body]
+        return MessageType.REJECT, [*_reversed_route(message), *body]
     body = [
         (Tag.REF_SEQ_NUM, b"%d" % number),
         (Tag.TEXT, text.encode()),
@@ -64,7 +65,7 @@ def business_reject(
         body.append((Tag.BUSINESS_REJECT_REF_ID, answer.reference_id))
     if version == 50 and settings.names_version_on_business_reject:
         body.append((Tag.DEFAULT_APPL_VER_ID, settings.default_appl_ver_id.encode()))
-    return b"j", [*_reversed_route(message), *body]
+    return MessageType.BUSINESS_REJECT, [*_reversed_route(message), *body]
 
 
 def _reversed_route(message: FixMessage) -> list[Field]:

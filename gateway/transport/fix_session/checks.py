@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway.transport.fix_session.message import FixMessage, number_of
+from gateway.transport.fix_session.reject_reason import RejectReason
 from gateway.transport.fix_session.settings import SessionSettings
 from gateway.transport.fix_session.tags import Tag
 from gateway.transport.fix_session.timestamps import parse_time
@@ -18,22 +19,22 @@ def check_header(message: FixMessage, settings: SessionSettings, now_ns: int) ->
     """Whether the message is from our peer, for us, and of now."""
     for tag in _IDENTIFYING:
         if message.get(tag) is None:
-            return Fault(1, tag)
+            return Fault(RejectReason.TAG_MISSING, tag)
     for tag in _IDENTIFYING:
         if not message.get(tag):
-            return Fault(4, tag)
+            return Fault(RejectReason.EMPTY_VALUE, tag)
     identity = settings.identity
     if (
         message.get(Tag.SENDER_COMP_ID) != identity.target_comp_id.encode()
         or message.get(Tag.TARGET_COMP_ID) != identity.sender_comp_id.encode()
     ):
-        return Fault(9)
+        return Fault(RejectReason.COMP_ID)
     sent_ns = parse_time(message.get(Tag.SENDING_TIME) or b"")
     if sent_ns is None:
-        return Fault(6, Tag.SENDING_TIME)
+        return Fault(RejectReason.BAD_FORMAT, Tag.SENDING_TIME)
     limit_ns = int(settings.sending_time_max_s * _SECOND_NS)
     if limit_ns and abs(now_ns - sent_ns) > limit_ns:
-        return Fault(10)
+        return Fault(RejectReason.SENDING_TIME)
     return None
 
 
@@ -41,12 +42,14 @@ def check_original_time(message: FixMessage) -> Fault | None:
     """A possible duplicate says when it was sent first, and that is not later than 52."""
     original = message.get(Tag.ORIG_SENDING_TIME)
     if original is None:
-        return Fault(1, Tag.ORIG_SENDING_TIME)
+        return Fault(RejectReason.TAG_MISSING, Tag.ORIG_SENDING_TIME)
     original_ns = parse_time(original)
     if original_ns is None:
-        return Fault(4 if not original else 6, Tag.ORIG_SENDING_TIME)
+        reason = RejectReason.BAD_FORMAT if original else RejectReason.EMPTY_VALUE
+        return Fault(reason, Tag.ORIG_SENDING_TIME)
     sent_ns = parse_time(message.get(Tag.SENDING_TIME) or b"")
-    return Fault(10) if sent_ns is not None and original_ns > sent_ns else None
+    is_later = sent_ns is not None and original_ns > sent_ns
+    return Fault(RejectReason.SENDING_TIME) if is_later else None
 
 
 def check_logon_terms(

@@ -10,6 +10,7 @@ file in one rename. With `is_synced` every flush waits for the disk, else it sur
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import struct
 import zlib
@@ -20,6 +21,7 @@ from gateway.transport.fix_session.store import StoreError
 
 __all__ = ["FileStore"]
 
+_LOG = logging.getLogger(__name__)
 _MAGIC = b"GATEWAY-FIX 001\n"
 _HEAD = struct.Struct("<BQII")
 _KINDS = frozenset(b"MOER")
@@ -41,7 +43,6 @@ class FileStore:
         self._is_synced = is_synced
         self.next_outgoing = self.next_expected = 1
         self.created_ns = now_ns
-        self.cut_bytes = 0  # of a torn tail, at this start
         self._places: dict[int, tuple[int, int]] = {}  # number -> payload's offset, length
         self._pending: list[bytes] = []
         self._is_broken = False
@@ -179,7 +180,7 @@ class FileStore:
         for later in range(offset + 1, min(len(data) - _HEAD.size + 1, offset + _SEARCH_BYTES)):
             if data[later] in _KINDS and _parse(data, later) is not None:
                 raise StoreError(f"{self.path}: damaged at byte {offset}, good records follow")
-        self.cut_bytes = len(data) - offset
+        _LOG.warning("%s: torn tail of %d bytes cut", self.path, len(data) - offset)
         os.ftruncate(self._file, offset)
 
 

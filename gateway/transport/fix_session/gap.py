@@ -30,17 +30,12 @@ class EarlyMessages:
         self._highest = 0
         self._until = 0  # last number that is missing; 0 = no gap
         self._asked_from = self._asked_to = 0
-        self.dropped = 0
+        self.dropped = 0  # found no place, asked for again
 
     @property
     def is_open(self) -> bool:
         """Whether an answer to a ResendRequest is awaited."""
         return self._until > 0
-
-    @property
-    def asked_from(self) -> int:
-        """7 of the request that stands."""
-        return self._asked_from
 
     def add(self, number: int, message: FixMessage | None, expected: int) -> ResendWish | None:
         """Keep one that is early; what to ask for now, if anything."""

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 
 from gateway.transport.fix_session.dictionary import GroupRule, Section
 from gateway.transport.fix_session.message import Field, number_of
+from gateway.transport.fix_session.reject_reason import RejectReason
 
 __all__ = ["GroupFault", "ordered", "read_group"]
 
 
 @dataclass(frozen=True, slots=True)
 class GroupFault:
-    """15 = members out of order, 16 = another number of entries than told."""
+    """Members out of order, or another number of entries than told."""
 
-    reason: int
+    reason: RejectReason
     tag: int
 
 
@@ -34,12 +35,12 @@ def read_group(
             entries.append([])
             place = -1
         elif not entries:
-            fault = fault or GroupFault(15, tag)
+            fault = fault or GroupFault(RejectReason.GROUP_ORDER, tag)
             entries.append([])
         elif any(tag == seen for seen, _ in entries[-1]):
             break  # not ours: an entry cannot begin without its delimiter
         if members[tag] < place:
-            fault = fault or GroupFault(15, tag)
+            fault = fault or GroupFault(RejectReason.GROUP_ORDER, tag)
         place = max(place, members[tag])
         entries[-1].append(fields[index])
         inner = rule.section.groups.get(tag)
@@ -50,7 +51,7 @@ def read_group(
         entries[-1].extend(fields[index + 1 : end])
         fault, index = fault or inner_fault, end
     if fault is None and told != len(entries):
-        fault = GroupFault(16, rule.count_tag)
+        fault = GroupFault(RejectReason.GROUP_COUNT, rule.count_tag)
     return index, entries, fault
 
 

@@ -18,6 +18,7 @@ from gateway.transport.backoff import Backoff
 from gateway.transport.fix_session.line import FixLine, LineLimits
 from gateway.transport.fix_session.session import FixSession
 from gateway.transport.fix_session.states import SessionState
+from gateway.transport.tls import client_tls
 
 __all__ = ["FixInitiator", "InitiatorSettings"]
 
@@ -26,7 +27,8 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class InitiatorSettings:
-    """Where to. `tls` with `server_name` (default the host) for SNI and the check of the name."""
+    """Where to. `tls`, with our certificate or without, checks the peer's for `server_name`
+    (default the host)."""
 
     host: str
     port: int
@@ -40,7 +42,8 @@ class InitiatorSettings:
 
 
 class FixInitiator:
-    """Runs one session from `start` to `stop`, through any number of lines."""
+    """Runs one session from `start` to `stop`, through any number of lines. ValueError for a TLS
+    context that does not check certificate and name, or speaks less than TLS 1.2."""
 
     def __init__(
         self,
@@ -53,6 +56,7 @@ class FixInitiator:
         assert session.settings.is_initiator
         self.session = session
         self._settings = settings
+        self._tls = None if settings.tls is None else client_tls(settings.tls)
         self._now_ns = now_ns
         self._backoff = Backoff(
             settings.backoff_first_s,
@@ -122,14 +126,14 @@ class FixInitiator:
         line = FixLine(
             now_ns=self._now_ns, limits=settings.limits, session=self.session, on_end=on_end
         )
-        server_name = (settings.server_name or settings.host) if settings.tls else None
+        server_name = (settings.server_name or settings.host) if self._tls else None
         try:
             async with asyncio.timeout(settings.connect_timeout_s):
                 await loop.create_connection(
                     lambda: line,
                     settings.host,
                     settings.port,
-                    ssl=settings.tls,
+                    ssl=self._tls,
                     server_hostname=server_name,
                 )
         except (OSError, TimeoutError) as error:

@@ -10,12 +10,19 @@ from typing import TypeAlias
 
 import simplefix
 
-from gateway.transport.fix_session.tags import BODY_LENGTH_SIZED, SECRET_TAGS, Tag
+from gateway.transport.fix_session.tags import (
+    ADMIN_TYPES,
+    BODY_LENGTH_SIZED,
+    MessageType,
+    Tag,
+    secret_tags,
+)
 
-__all__ = ["Field", "FixMessage", "decode_own", "encode", "masked", "number_of"]
+__all__ = ["Field", "FixMessage", "decode_own", "encode", "masked", "number_of", "without_secrets"]
 
 Field: TypeAlias = tuple[int, bytes]
 _TEXT_MAX = 512
+_MASKED_TAGS = secret_tags(MessageType.LOGON)
 
 
 class FixMessage:
@@ -94,12 +101,25 @@ def decode_own(data: bytes) -> FixMessage:
     return FixMessage(fields)
 
 
+def without_secrets(data: bytes) -> tuple[bytes, bool]:
+    """What of a message a store may keep for others to read, and whether that may be sent again:
+    not an administrative message, nor one that lost a field."""
+    begin = data.find(b"\x0135=") + 4
+    message_type = data[begin : data.find(b"\x01", begin)]
+    secret = secret_tags(message_type)
+    if not any(b"\x01%d=" % tag in data for tag in secret):
+        return data, message_type not in ADMIN_TYPES
+    lengths = {length for length, sized in BODY_LENGTH_SIZED.items() if sized in secret}
+    fields = [each for each in decode_own(data).fields if each[0] not in secret | lengths]
+    return b"".join(b"%d=%b\x01" % field for field in fields), False
+
+
 def masked(fields: Iterable[Field]) -> str:
     """For logs: `35=A|554=***|`. Control bytes are escaped, long messages are cut."""
     shown: list[str] = []
     size = 0
     for tag, value in fields:
-        text = "***" if tag in SECRET_TAGS else _printable(value)
+        text = "***" if tag in _MASKED_TAGS else _printable(value)
         shown.append(f"{tag}={text}|")
         size += len(shown[-1])
         if size > _TEXT_MAX:

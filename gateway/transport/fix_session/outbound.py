@@ -13,7 +13,13 @@ from gateway.transport.fix_session.groups import ordered
 from gateway.transport.fix_session.message import Field, FixMessage, decode_own, encode
 from gateway.transport.fix_session.settings import SessionSettings
 from gateway.transport.fix_session.store import SessionStore
-from gateway.transport.fix_session.tags import ADMIN_TYPES, HEADER_TAGS, TRAILER_TAGS, Tag
+from gateway.transport.fix_session.tags import (
+    ADMIN_TYPES,
+    HEADER_TAGS,
+    TRAILER_TAGS,
+    MessageType,
+    Tag,
+)
 from gateway.transport.fix_session.timestamps import format_time
 
 __all__ = ["Outbound"]
@@ -59,8 +65,7 @@ class Outbound:
         body = [(t, v) for t, v in fields if t not in HEADER_TAGS and t not in TRAILER_TAGS]
         if complete is not None:
             body = complete(header, body)
-        assert self._settings.dictionary is not None
-        section = self._settings.dictionary.messages.get(message_type)
+        section = self._settings.dictionary_in_force.messages.get(message_type)
         data = self._encode([*header.items(), *extra], ordered(body, section))
         self._store.save(number, data)
         if is_line_up:
@@ -160,7 +165,7 @@ class Outbound:
         return self._encode([*fresh.items(), *header], body)
 
     def _gap_fill(self, number: int, new_number: int, now_ns: int) -> bytes:
-        header = self._header(b"4", number, now_ns)
+        header = self._header(MessageType.SEQUENCE_RESET, number, now_ns)
         header[Tag.POSS_DUP_FLAG] = b"Y"
         header[Tag.ORIG_SENDING_TIME] = header[Tag.SENDING_TIME]
         body = [(Tag.NEW_SEQ_NO, b"%d" % new_number), (Tag.GAP_FILL_FLAG, b"Y")]

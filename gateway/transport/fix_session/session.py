@@ -12,25 +12,32 @@ from typing import Any
 
 from gateway.transport.fix_session.answers import business_reject, logon_body, session_reject
 from gateway.transport.fix_session.application import BusinessReject, FixApplication
-from gateway.transport.fix_session.checks import (
-    check_header,
-    check_logon_numbers,
-    check_logon_terms,
-    check_original_time,
-)
+from gateway.transport.fix_session.checks import check_header, check_original_time
 from gateway.transport.fix_session.gap import EarlyMessages, ResendWish
-from gateway.transport.fix_session.message import Field, FixMessage, masked, number_of
+from gateway.transport.fix_session.handshake import (
+    Numbers,
+    Refused,
+    Taken,
+    judge_again,
+    judge_answer,
+    judge_request,
+)
+from gateway.transport.fix_session.message import Field, FixMessage, number_of
 from gateway.transport.fix_session.outbound import Outbound
+from gateway.transport.fix_session.reject_reason import RejectReason
 from gateway.transport.fix_session.settings import SessionIdentity, SessionSettings
 from gateway.transport.fix_session.states import NotLoggedOn, SessionState
 from gateway.transport.fix_session.store import SessionStore
-from gateway.transport.fix_session.tags import Tag
+from gateway.transport.fix_session.tags import MessageType, Tag
 from gateway.transport.fix_session.timers import Timers
 from gateway.transport.fix_session.validation import Fault, validate
 
 __all__ = ["FixSession"]
 
 _LOG = logging.getLogger(__name__)
+_ANY_TIME = frozenset((MessageType.RESEND_REQUEST, MessageType.LOGOUT))
+_QUIET = frozenset((MessageType.HEARTBEAT, MessageType.TEST_REQUEST, MessageType.REJECT))
+_ENDING = frozenset((RejectReason.COMP_ID, RejectReason.SENDING_TIME))
 
 
 class FixSession:
@@ -219,6 +226,7 @@ class FixSession:
             "next_outgoing": self.store.next_outgoing,
             "next_expected": self.store.next_expected,
             "is_gap_open": self._early.is_open,
+            "early_dropped": self._early.dropped,
             "sent": self._out.sent,
             "resent": self._out.resent,
             **self.counts,
@@ -230,74 +238,63 @@ class FixSession:
     # -- logon ------------------------------------------------------------------------------------
 
     def _logon_request(self, logon: FixMessage) -> None:
-        """Acceptor. Who is not known, or is not whole, learns nothing."""
-        settings = self.settings
-        fault = check_header(logon, settings, self._now_ns) or self._validate(logon)
-        is_logon = logon.message_type == b"A" and self._is_our_version(logon)
-        number = logon.number
-        if not is_logon or fault is not None or number is None:
-            what = fault.text if fault else "no Logon"
-            self._close(f"first message refused: {what}: {logon!r}")
+        """Acceptor."""
+
+        def ask_application() -> str | None:
+            return self._application.check_logon(self, logon)
+
+        verdict = judge_request(
+            logon, self.settings, self._numbers(), self._now_ns, ask_application
+        )
+        if isinstance(verdict, Refused):
+            self._refused(verdict)
             return
-        text = check_logon_terms(logon, settings)
-        if text is None and not settings.schedule.is_open(self._now_ns):
-            text = "Outside of the session time"
-        text = text or self._application.check_logon(self, logon)
-        if text is not None:
-            self._refuse(text)
-            return
-        is_reset = logon.is_set(Tag.RESET_SEQ_NUM_FLAG)
-        if is_reset or settings.is_reset_on_logon:
+        if verdict.is_reset:
             self._reset_store()
-        wanted = self._wanted_number(logon)
-        if self._is_logon_number_bad(logon, number, wanted):
-            return
-        self._timers.heartbeat_s = int(logon.get(Tag.HEART_BT_INT) or b"0")
-        answer_number = self._answer_logon(number, is_reset=is_reset)
-        self._logged_on(logon, number, wanted, answer_number)
+        self._timers.heartbeat_s = verdict.heartbeat_s
+        answer_number = self._answer_logon(verdict.number, is_reset=verdict.says_reset)
+        self._logged_on(verdict, answer_number)
 
     def _logon_answer(self, logon: FixMessage) -> None:
         """Initiator."""
-        if logon.message_type == b"5" and self._is_our_version(logon):
-            self._close(f"refused by the peer: {masked([(58, logon.get(Tag.TEXT) or b'')])}")
+        is_ours = self._reset_sent
+        verdict = judge_answer(
+            logon, self.settings, self._numbers(), self._now_ns, is_reset_ours=is_ours
+        )
+        if isinstance(verdict, Refused):
+            self._refused(verdict)
             return
-        fault = check_header(logon, self.settings, self._now_ns) or self._validate(logon)
-        number = logon.number
-        is_logon = logon.message_type == b"A" and self._is_our_version(logon)
-        if not is_logon or fault is not None or number is None:
-            self._close(f"no answer to our Logon: {fault.text if fault else logon!r}")
-            return
-        text = check_logon_terms(logon, self.settings, is_reset_ours=self._reset_sent)
-        if text is not None:
-            self._refuse(text)
-            return
-        is_reset = logon.is_set(Tag.RESET_SEQ_NUM_FLAG)
-        if is_reset and not self._reset_sent:
-            self._reset_store()
-        wanted = self._wanted_number(logon)
-        if self._is_logon_number_bad(logon, number, wanted):
-            return
-        heartbeat = number_of(logon.get(Tag.HEART_BT_INT))
-        self._timers.heartbeat_s = self.settings.heartbeat_s if heartbeat is None else heartbeat
-        answer_number = self.store.next_outgoing
-        if is_reset and not self._reset_sent:
-            self._answer_logon(number, is_reset=True)
         self._reset_sent = False
-        self._logged_on(logon, number, wanted, answer_number)
+        self._timers.heartbeat_s = verdict.heartbeat_s
+        if verdict.is_reset:
+            self._reset_store()
+        answer_number = self.store.next_outgoing
+        if verdict.is_reset:
+            self._answer_logon(verdict.number, is_reset=True)
+        self._logged_on(verdict, answer_number)
 
-    def _wanted_number(self, logon: FixMessage) -> int | None:
-        """789 when both sides use it."""
-        if not self.settings.has_next_expected:
-            return None
-        return number_of(logon.get(Tag.NEXT_EXPECTED_MSG_SEQ_NUM))
+    def _relogon(self, logon: FixMessage) -> None:
+        """A Logon while logged on."""
+        verdict = judge_again(logon, self.settings, is_reset_ours=self._reset_sent)
+        if isinstance(verdict, Refused):
+            self._refused(verdict)
+        elif verdict.is_reset:
+            self._reset_store()
+            self._early.clear()
+            self._timers.heartbeat_s = verdict.heartbeat_s
+            self._answer_logon(verdict.number, is_reset=True)
+        else:
+            self._reset_sent = False
+            self._advance(verdict.number + 1)
 
-    def _is_logon_number_bad(self, logon: FixMessage, number: int, wanted: int | None) -> bool:
-        store = self.store
-        text = check_logon_numbers(number, wanted, store.next_expected, store.next_outgoing)
-        if text is not None and not (logon.is_possible_duplicate and wanted is None):
-            self._refuse(text)
-            return True
-        return False
+    def _numbers(self) -> Numbers:
+        return Numbers(self.store.next_expected, self.store.next_outgoing)
+
+    def _refused(self, verdict: Refused) -> None:
+        if verdict.is_told:
+            self._refuse(verdict.text)
+        else:
+            self._close(verdict.text)
 
     def _answer_logon(self, number: int, *, is_reset: bool) -> int:
         is_in_order = number == self.store.next_expected
@@ -305,10 +302,9 @@ class FixSession:
         self.store.set_next_expected(number + 1) if is_in_order else None
         return self._send_logon(is_reset=is_reset, heartbeat_s=self._timers.heartbeat_s)
 
-    def _logged_on(
-        self, logon: FixMessage, number: int, wanted: int | None, answer_number: int
-    ) -> None:
+    def _logged_on(self, logon: Taken, answer_number: int) -> None:
         """After both Logons: close the gaps, both ways. The peer must want `answer_number`."""
+        number, wanted = logon.number, logon.wanted
         self.state = SessionState.ACTIVE
         self.was_logged_on = True
         self._out.processed = None
@@ -330,24 +326,11 @@ class FixSession:
         body = logon_body(self.settings, expected, is_reset=is_reset, heartbeat_s=heartbeat_s)
         fill = self._application.fill_logon
         return self._out.send(
-            b"A", body, self._now_ns, complete=lambda head, each: fill(self, head, each)
+            MessageType.LOGON,
+            body,
+            self._now_ns,
+            complete=lambda head, each: fill(self, head, each),
         )
-
-    def _relogon(self, logon: FixMessage, number: int) -> None:
-        """A Logon while logged on: 141=Y begins anew, the answer to ours, else nothing new."""
-        text = check_logon_terms(logon, self.settings, is_reset_ours=self._reset_sent)
-        if text is not None:
-            self._refuse(text)
-            return
-        if not logon.is_set(Tag.RESET_SEQ_NUM_FLAG) or self._reset_sent:
-            self._reset_sent = False
-            self._advance(number + 1)
-            return
-        self._reset_store()
-        self._early.clear()
-        heartbeat = number_of(logon.get(Tag.HEART_BT_INT))
-        self._timers.heartbeat_s = heartbeat or 0
-        self._answer_logon(1, is_reset=True)
 
     # -- messages of an active session ------------------------------------------------------------
 
@@ -362,14 +345,14 @@ class FixSession:
             self._send_logout("Received message without MsgSeqNum")
             self._close("message without MsgSeqNum")
             return
-        if self._reset_sent and kind != b"5" and not _is_reset_logon(message):
+        if self._reset_sent and kind != MessageType.LOGOUT and not _is_reset_logon(message):
             return  # Of the time before the reset we asked for.
-        if self._is_faulted and kind not in {b"5", b"2"}:
+        if self._is_faulted and kind not in _ANY_TIME:
             return
         fault = check_header(message, self.settings, self._now_ns)
         if fault is not None:
             self._reject(message, fault, number)
-            if fault.reason in {9, 10}:
+            if fault.reason in _ENDING:
                 self._fail("")
             return
         if _is_out_of_order(message):
@@ -397,10 +380,11 @@ class FixSession:
             self._close(text)
             return
         self.counts["duplicates"] += 1
-        fault = None if message.message_type == b"4" else check_original_time(message)
+        is_reset = message.message_type == MessageType.SEQUENCE_RESET
+        fault = None if is_reset else check_original_time(message)
         if fault is not None:
             self._reject(message, fault, number)
-            if fault.reason == 10:
+            if fault.reason is RejectReason.SENDING_TIME:
                 self._fail("")
 
     def _process(self, message: FixMessage, number: int) -> None:
@@ -409,17 +393,17 @@ class FixSession:
         is_due = number == self.store.next_expected
         self._out.processed = number if is_due else None
         fault = self._validate(message)
-        if fault is not None and kind != b"3":
+        if fault is not None and kind != MessageType.REJECT:
             self._reject(message, fault, number)
-        elif kind == b"4":
+        elif kind == MessageType.SEQUENCE_RESET:
             self._sequence_reset(message, number)
-        elif kind == b"A":
-            self._relogon(message, number)
-        elif kind == b"2":
+        elif kind == MessageType.LOGON:
+            self._relogon(message)
+        elif kind == MessageType.RESEND_REQUEST:
             self._resend_request(message, number)
-        elif kind == b"5":
+        elif kind == MessageType.LOGOUT:
             self._logout_message(number)
-        elif kind in {b"0", b"1", b"3"}:
+        elif kind in _QUIET:
             self._advance(number + 1)
             self._quiet_admin(message)
         else:
@@ -427,10 +411,10 @@ class FixSession:
         self._out.processed = None
 
     def _quiet_admin(self, message: FixMessage) -> None:
-        if message.message_type == b"1":
+        if message.message_type == MessageType.TEST_REQUEST:
             identifier = message.get(Tag.TEST_REQ_ID) or b""
-            self._send_admin(b"0", [(Tag.TEST_REQ_ID, identifier)])
-        elif message.message_type == b"3":
+            self._send_admin(MessageType.HEARTBEAT, [(Tag.TEST_REQ_ID, identifier)])
+        elif message.message_type == MessageType.REJECT:
             _LOG.warning("%s: rejected by the peer: %r", self.identity, message)
             self._application.on_reject(self, message)
 
@@ -438,7 +422,7 @@ class FixSession:
         """The number moves only when the application has the message."""
         answer = self._application.on_message(self, message, self._now_ns)
         self._advance(number + 1)
-        if answer is not None and message.message_type != b"j":
+        if answer is not None and message.message_type != MessageType.BUSINESS_REJECT:
             self._business_reject(message, answer, number)
 
     def _sequence_reset(self, message: FixMessage, number: int) -> None:
@@ -447,7 +431,7 @@ class FixSession:
         expected = self.store.next_expected
         is_gap_fill = message.is_set(Tag.GAP_FILL_FLAG)
         if new_number < expected or (is_gap_fill and new_number == number):
-            self._reject(message, Fault(5), number)
+            self._reject(message, Fault(RejectReason.BAD_VALUE), number)
         elif new_number > expected:
             self._advance(new_number)
 
@@ -459,7 +443,7 @@ class FixSession:
         is_old = self.identity.version < 42 and last == 999999
         end = newest if last == 0 or last > newest or is_old else last
         if first == 0 or (last and last < first):
-            self._reject(message, Fault(5, Tag.BEGIN_SEQ_NO), number)
+            self._reject(message, Fault(RejectReason.BAD_VALUE, Tag.BEGIN_SEQ_NO), number)
             return
         if first <= end and not self._resend(first, end):
             self._send_logout("Too many ResendRequests")
@@ -506,7 +490,10 @@ class FixSession:
         endless = b"999999" if self.identity.version < 42 else b"0"
         last = endless if wish.last is None else b"%d" % wish.last
         self._timers.asked(self._now_ns)
-        self._send_admin(b"2", [(Tag.BEGIN_SEQ_NO, b"%d" % wish.first), (Tag.END_SEQ_NO, last)])
+        self._send_admin(
+            MessageType.RESEND_REQUEST,
+            [(Tag.BEGIN_SEQ_NO, b"%d" % wish.first), (Tag.END_SEQ_NO, last)],
+        )
 
     def _resend(self, first: int, last: int) -> bool:
         now_ns = self._now_ns
@@ -534,18 +521,21 @@ class FixSession:
                 self._ask(self._early.again(self.store.next_expected))
         elif self._timers.needs_test_request(now_ns):
             self._timers.asked_for_life()
-            self._send_admin(b"1", [(Tag.TEST_REQ_ID, b"TEST")])
+            self._send_admin(MessageType.TEST_REQUEST, [(Tag.TEST_REQ_ID, b"TEST")])
         elif self._timers.needs_heartbeat(now_ns, self._out.last_sent_ns):
-            self._send_admin(b"0", [])
+            self._send_admin(MessageType.HEARTBEAT, [])
 
     def _reject(self, message: FixMessage, fault: Fault, number: int) -> None:
         """The number counts as used, a SequenceReset's never. A Reject is not answered."""
         self.counts["rejected"] += 1
-        if number == self.store.next_expected and message.message_type != b"4":
+        is_reset = message.message_type == MessageType.SEQUENCE_RESET
+        if number == self.store.next_expected and not is_reset:
             self._advance(number + 1)
         _LOG.warning("%s: rejected: %s: %r", self.identity, fault.text, message)
-        if message.message_type != b"3":
-            self._send_admin(b"3", session_reject(message, fault, number, self.settings))
+        if message.message_type != MessageType.REJECT:
+            self._send_admin(
+                MessageType.REJECT, session_reject(message, fault, number, self.settings)
+            )
 
     def _business_reject(self, message: FixMessage, answer: BusinessReject, number: int) -> None:
         self.counts["rejected"] += 1
@@ -559,7 +549,7 @@ class FixSession:
         body: list[Field] = [(Tag.TEXT, text.encode())] if text else []
         if session_status is not None and self.identity.version == 50:
             body.append((Tag.SESSION_STATUS, b"%d" % session_status))
-        self._send_admin(b"5", body)
+        self._send_admin(MessageType.LOGOUT, body)
 
     def _begin_logout(self) -> None:
         self.state = SessionState.LOGGING_OUT
@@ -582,19 +572,18 @@ class FixSession:
         self.close_reason = reason
 
     def _validate(self, message: FixMessage) -> Fault | None:
-        assert self.settings.dictionary is not None
-        return validate(message, self.settings.dictionary, self.settings.rules)
+        return validate(message, self.settings.dictionary_in_force, self.settings.rules)
 
     def _is_our_version(self, message: FixMessage) -> bool:
         return message.begin_string == self.identity.begin_string.encode()
 
 
 def _is_reset_logon(message: FixMessage) -> bool:
-    return message.message_type == b"A" and message.is_set(Tag.RESET_SEQ_NUM_FLAG)
+    return message.message_type == MessageType.LOGON and message.is_set(Tag.RESET_SEQ_NUM_FLAG)
 
 
 def _is_out_of_order(message: FixMessage) -> bool:
     """Kinds that are answered whatever their number is."""
     kind = message.message_type
-    is_plain_reset = kind == b"4" and not message.is_set(Tag.GAP_FILL_FLAG)
-    return kind in {b"2", b"5"} or is_plain_reset or _is_reset_logon(message)
+    is_plain_reset = kind == MessageType.SEQUENCE_RESET and not message.is_set(Tag.GAP_FILL_FLAG)
+    return kind in _ANY_TIME or is_plain_reset or _is_reset_logon(message)

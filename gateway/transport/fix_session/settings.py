@@ -94,6 +94,12 @@ class SessionSettings:
             object.__setattr__(self, "dictionary", own)
 
     @property
+    def dictionary_in_force(self) -> Dictionary:
+        """What was given, or our own."""
+        assert self.dictionary is not None
+        return self.dictionary
+
+    @property
     def digits(self) -> int:
         """Of the second, in 52 and 122."""
         if self.time_digits is not None:

@@ -12,9 +12,10 @@ __all__ = [
     "BODY_LENGTH_SIZED",
     "HEADER_TAGS",
     "REVERSED_ROUTE",
-    "SECRET_TAGS",
     "TRAILER_TAGS",
+    "MessageType",
     "Tag",
+    "secret_tags",
 ]
 
 
@@ -23,8 +24,6 @@ class Tag:
 
     BEGIN_SEQ_NO: Final = 7
     BEGIN_STRING: Final = 8
-    BODY_LENGTH: Final = 9
-    CHECK_SUM: Final = 10
     END_SEQ_NO: Final = 16
     MSG_SEQ_NUM: Final = 34
     MSG_TYPE: Final = 35
@@ -35,11 +34,7 @@ class Tag:
     SENDING_TIME: Final = 52
     TARGET_COMP_ID: Final = 56
     TEXT: Final = 58
-    SIGNATURE: Final = 89
-    SIGNATURE_LENGTH: Final = 93
-    RAW_DATA_LENGTH: Final = 95
     RAW_DATA: Final = 96
-    POSS_RESEND: Final = 97
     ENCRYPT_METHOD: Final = 98
     HEART_BT_INT: Final = 108
     TEST_REQ_ID: Final = 112
@@ -52,7 +47,6 @@ class Tag:
     SESSION_REJECT_REASON: Final = 373
     BUSINESS_REJECT_REF_ID: Final = 379
     BUSINESS_REJECT_REASON: Final = 380
-    USERNAME: Final = 553
     PASSWORD: Final = 554
     NEXT_EXPECTED_MSG_SEQ_NUM: Final = 789
     NEW_PASSWORD: Final = 925
@@ -62,7 +56,23 @@ class Tag:
     SESSION_STATUS: Final = 1409
 
 
-ADMIN_TYPES: Final = frozenset((b"0", b"1", b"2", b"3", b"4", b"5", b"A"))
+class MessageType:
+    """35 of what the session layer itself reads or writes."""
+
+    HEARTBEAT: Final = b"0"
+    TEST_REQUEST: Final = b"1"
+    RESEND_REQUEST: Final = b"2"
+    REJECT: Final = b"3"
+    SEQUENCE_RESET: Final = b"4"
+    LOGOUT: Final = b"5"
+    LOGON: Final = b"A"
+    BUSINESS_REJECT: Final = b"j"
+
+
+ADMIN_TYPES: Final = frozenset((
+    MessageType.HEARTBEAT, MessageType.TEST_REQUEST, MessageType.RESEND_REQUEST,
+    MessageType.REJECT, MessageType.SEQUENCE_RESET, MessageType.LOGOUT, MessageType.LOGON,
+))  # fmt: skip
 
 # Fields of the standard header, those of its one group (HopCompID) among them.
 HEADER_TAGS: Final = frozenset((
@@ -74,10 +84,18 @@ TRAILER_TAGS: Final = frozenset((10, 89, 93))
 # What a Reject puts where: the sender of the offender becomes the receiver of the answer.
 REVERSED_ROUTE: Final = ((115, 128), (116, 129), (144, 145), (128, 115), (129, 116), (145, 144))
 
-SECRET_TAGS: Final = frozenset((554, 925, 96, 1402, 1404))
+_PASSWORD_TAGS: Final = frozenset((
+    Tag.PASSWORD, Tag.NEW_PASSWORD, Tag.ENCRYPTED_PASSWORD, Tag.ENCRYPTED_NEW_PASSWORD,
+))  # fmt: skip
+_LOGON_SECRET_TAGS: Final = _PASSWORD_TAGS | {Tag.RAW_DATA}
 
 # Length field -> the data field whose bytes it counts.
 BODY_LENGTH_SIZED: Final = {
     90: 91, 93: 89, 95: 96, 212: 213, 348: 349, 350: 351, 352: 353, 354: 355, 356: 357, 358: 359,
     360: 361, 362: 363, 364: 365, 445: 446, 618: 619, 621: 622, 1401: 1402, 1403: 1404,
 }  # fmt: skip
+
+
+def secret_tags(message_type: bytes) -> frozenset[int]:
+    """Fields of a message that no journal may hold. Logs hide those of a Logon in every message."""
+    return _LOGON_SECRET_TAGS if message_type == MessageType.LOGON else _PASSWORD_TAGS

@@ -14,26 +14,12 @@ from typing import Final
 from gateway.transport.fix_session.dictionary import Dictionary, FieldRule, Section
 from gateway.transport.fix_session.groups import read_group
 from gateway.transport.fix_session.message import Field, FixMessage
+from gateway.transport.fix_session.reject_reason import RejectReason
 from gateway.transport.fix_session.tags import ADMIN_TYPES
 from gateway.transport.fix_session.timestamps import parse_time
 
-__all__ = ["REASON_TEXTS", "Fault", "Rules", "validate"]
+__all__ = ["Fault", "Rules", "validate"]
 
-REASON_TEXTS: Final[Mapping[int, str]] = {
-    0: "Invalid tag number",
-    1: "Required tag missing",
-    2: "Tag not defined for this message type",
-    4: "Tag specified without a value",
-    5: "Value is incorrect (out of range) for this tag",
-    6: "Incorrect data format for value",
-    9: "CompID problem",
-    10: "SendingTime accuracy problem",
-    11: "Invalid MsgType",
-    13: "Tag appears more than once",
-    14: "Tag specified out of required order",
-    15: "Out of order repeating group members",
-    16: "Incorrect NumInGroup count for repeating group",
-}
 USER_TAG_MIN: Final = 5000
 
 
@@ -41,13 +27,13 @@ USER_TAG_MIN: Final = 5000
 class Fault:
     """Why a message is rejected: 373, and 371 when one field is to blame."""
 
-    reason: int
+    reason: RejectReason
     tag: int | None = None
 
     @property
     def text(self) -> str:
         """What stands in 58."""
-        return REASON_TEXTS.get(self.reason, "Other")
+        return self.reason.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +56,7 @@ def validate(message: FixMessage, dictionary: Dictionary, rules: Rules) -> Fault
     """None = good. Fields are judged in the order of the reasons, then of the message."""
     section = dictionary.messages.get(message.message_type)
     if section is None and not dictionary.knows_type(message.message_type):
-        return Fault(11)
+        return Fault(RejectReason.INVALID_TYPE)
     parts = _split(message.fields, dictionary, section)
     fields = message.fields
     return (
@@ -78,7 +64,7 @@ def validate(message: FixMessage, dictionary: Dictionary, rules: Rules) -> Fault
         or _missing(parts, dictionary, section)
         or _foreign_tag(parts, dictionary, section, message.message_type)
         or _empty(fields, rules)
-        or (Fault(6, message.length_fault) if message.length_fault else None)
+        or (Fault(RejectReason.BAD_FORMAT, message.length_fault) if message.length_fault else None)
         or _bad_value(_outer(fields, section), dictionary)
         or _bad_structure(parts, dictionary, section)
         or _bad_value(_inner(fields, section), dictionary)
@@ -116,7 +102,7 @@ def _unknown_tag(fields: Sequence[Field], dictionary: Dictionary, rules: Rules) 
     for tag, _ in fields:
         if dictionary.knows_tag(tag) or (rules.accepts_user_fields and tag >= USER_TAG_MIN):
             continue
-        return Fault(0, tag)
+        return Fault(RejectReason.INVALID_TAG, tag)
     return None
 
 
@@ -127,7 +113,7 @@ def _missing(parts: _Parts, dictionary: Dictionary, section: Section | None) -> 
         present = {tag for tag, _ in fields}
         for tag in rule.required:
             if tag not in present:
-                return Fault(1, tag)
+                return Fault(RejectReason.TAG_MISSING, tag)
     for fields, rule in pairs:
         fault = _missing_in_groups(fields, rule)
         if fault:
@@ -145,7 +131,7 @@ def _missing_in_groups(fields: Sequence[Field], rule: Section) -> Fault | None:
             present = {each for each, _ in entry}
             for required in group.section.required:
                 if required not in present:
-                    return Fault(1, required)
+                    return Fault(RejectReason.TAG_MISSING, required)
             inner = _missing_in_groups(entry, group.section)
             if inner:
                 return inner
@@ -163,14 +149,14 @@ def _foreign_tag(
         if tag in own or (tag >= USER_TAG_MIN and tag not in dictionary.fields):
             continue
         if is_strict:
-            return Fault(2, tag)
+            return Fault(RejectReason.FOREIGN_TAG, tag)
     return None
 
 
 def _empty(fields: Sequence[Field], rules: Rules) -> Fault | None:
     if rules.accepts_empty_values:
         return None
-    return next((Fault(4, tag) for tag, value in fields if not value), None)
+    return next((Fault(RejectReason.EMPTY_VALUE, tag) for tag, value in fields if not value), None)
 
 
 def _bad_value(fields: Sequence[Field], dictionary: Dictionary) -> Fault | None:
@@ -182,9 +168,9 @@ def _bad_value(fields: Sequence[Field], dictionary: Dictionary) -> Fault | None:
         if rule is None or not value:
             continue
         if rule.values is not None and not _is_listed(value, rule):
-            return Fault(5, tag)
+            return Fault(RejectReason.BAD_VALUE, tag)
         if format_fault is None and not _is_well_formed(value, rule.kind, is_old):
-            format_fault = Fault(6, tag)
+            format_fault = Fault(RejectReason.BAD_FORMAT, tag)
     return format_fault
 
 
@@ -205,7 +191,7 @@ def _bad_structure(parts: _Parts, dictionary: Dictionary, section: Section | Non
         while index < len(fields):
             tag = fields[index][0]
             if tag in seen and (tag in rule.members or dictionary.is_complete):
-                return Fault(13, tag)
+                return Fault(RejectReason.REPEATED_TAG, tag)
             seen.add(tag)
             group = rule.groups.get(tag)
             if group is None:
@@ -220,7 +206,7 @@ def _bad_structure(parts: _Parts, dictionary: Dictionary, section: Section | Non
             if fault and group_fault is None and not is_cut_short:
                 group_fault = Fault(fault.reason, fault.tag)
     if parts.misplaced is not None:
-        return Fault(14, parts.misplaced)
+        return Fault(RejectReason.TAG_ORDER, parts.misplaced)
     return group_fault
 
 

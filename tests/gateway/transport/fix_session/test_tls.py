@@ -1,7 +1,10 @@
 """Sessions over TLS: both sides show a certificate, and its name decides about the session."""
 
 import asyncio
+import ssl
 import time
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -20,8 +23,6 @@ from gateway.transport.fix_session import (
     SessionIdentity,
     SessionSettings,
 )
-
-pytestmark = pytest.mark.asyncio
 
 
 def session(ours: str, theirs: str, *, is_initiator: bool) -> FixSession:
@@ -44,6 +45,7 @@ def initiator(authority: Authority, port: int, certificate: str, server_name: st
     return FixInitiator(there, where, now_ns=time.time_ns, random=Random(1))
 
 
+@pytest.mark.asyncio
 async def test_certificates_decide_who_gets_in(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     asked: list[str] = []
@@ -75,3 +77,32 @@ async def test_certificates_decide_who_gets_in(tmp_path: Path) -> None:
     finally:
         await acceptor.stop()
     assert set(asked) == {"desk.test", "other.test"}
+
+
+def unverified(context: ssl.SSLContext) -> None:
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+
+
+def nameless(context: ssl.SSLContext) -> None:
+    context.check_hostname = False
+
+
+def outdated(context: ssl.SSLContext) -> None:
+    with warnings.catch_warnings(action="ignore"):
+        context.minimum_version = ssl.TLSVersion.TLSv1_1
+
+
+@pytest.mark.parametrize(
+    ("weaken", "what"),
+    [(unverified, "host name"), (nameless, "host name"), (outdated, "TLS 1.2")],
+)
+def test_an_initiator_takes_no_context_that_lets_a_stranger_in(
+    tmp_path: Path, weaken: Callable[[ssl.SSLContext], None], what: str
+) -> None:
+    context = Authority(tmp_path).context("desk.test", is_server=False)
+    weaken(context)
+    where = InitiatorSettings(host="127.0.0.1", port=1, tls=context)
+    there = session("DESK", "GATE", is_initiator=True)
+    with pytest.raises(ValueError, match=what):
+        FixInitiator(there, where, now_ns=time.time_ns, random=Random(1))
