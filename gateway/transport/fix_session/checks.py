@@ -8,7 +8,14 @@ from gateway.transport.fix_session.tags import Tag
 from gateway.transport.fix_session.timestamps import parse_time
 from gateway.transport.fix_session.validation import Fault
 
-__all__ = ["check_header", "check_logon_numbers", "check_logon_terms", "check_original_time"]
+__all__ = [
+    "check_header",
+    "check_logon_numbers",
+    "check_logon_terms",
+    "check_original_time",
+    "is_out_of_order",
+    "is_reset_logon",
+]
 
 _SECOND_NS = 1_000_000_000
 _IDENTIFYING = (Tag.SENDER_COMP_ID, Tag.TARGET_COMP_ID, Tag.SENDING_TIME)
@@ -82,3 +89,15 @@ def check_logon_numbers(number: int, wanted: int | None, expected: int, ours: in
             f"Expected {ours}, Received {wanted}"
         )
     return None
+
+
+def is_reset_logon(message: FixMessage) -> bool:
+    """A Logon that begins the numbers anew, or answers one that did."""
+    return message.message_type == b"A" and message.is_set(Tag.RESET_SEQ_NUM_FLAG)
+
+
+def is_out_of_order(message: FixMessage) -> bool:
+    """Kinds that are answered whatever their number is."""
+    kind = message.message_type
+    is_plain_reset = kind == b"4" and not message.is_set(Tag.GAP_FILL_FLAG)
+    return kind in {b"2", b"5"} or is_plain_reset or is_reset_logon(message)

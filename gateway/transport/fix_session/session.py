@@ -17,6 +17,8 @@ from gateway.transport.fix_session.checks import (
     check_logon_numbers,
     check_logon_terms,
     check_original_time,
+    is_out_of_order,
+    is_reset_logon,
 )
 from gateway.transport.fix_session.gap import EarlyMessages, ResendWish
 from gateway.transport.fix_session.message import Field, FixMessage, masked, number_of
@@ -51,6 +53,7 @@ class FixSession:
         self._timers = Timers(settings)
         self._now_ns = 0
         self._reset_sent = False
+        self._is_reset_told = False  # by a Logon of ours that answers a reset nobody asked for
         self._is_faulted = False  # only the end of the handshake is of interest
         self.was_logged_on = False
         self.counts = {"received": 0, "garbled": 0, "rejected": 0, "duplicates": 0}
@@ -72,7 +75,7 @@ class FixSession:
         assert self.state is SessionState.DISCONNECTED
         self._now_ns = now_ns
         self.close_reason = None
-        self._is_faulted = self._reset_sent = self.was_logged_on = False
+        self._is_faulted = self._reset_sent = self._is_reset_told = self.was_logged_on = False
         self._timers.connected(now_ns)
         if not self.settings.schedule.is_same_period(self.store.created_ns, now_ns):
             self._reset_store()
@@ -144,10 +147,12 @@ class FixSession:
         self._out.clear()
         self._early.clear()
         self._reset_sent = False
-        if self.settings.is_reset_on_disconnect:
-            self._reset_store()
-        if self.was_logged_on:
-            self._application.on_logout(self, reason)
+        try:
+            if self.settings.is_reset_on_disconnect:
+                self._reset_store()
+        finally:
+            if self.was_logged_on:
+                self._application.on_logout(self, reason)
 
     def take_output(self) -> list[bytes]:
         """Stored first, then given. Raises StoreError when that fails: close the line."""
@@ -178,7 +183,8 @@ class FixSession:
         if not self.is_logged_on and not is_kept_when_down:
             raise NotLoggedOn(f"{self.identity} is {self.state}")
         self._now_ns = now_ns
-        number = self._out.send(message_type, fields, now_ns, is_line_up=self.is_logged_on)
+        is_up = self.is_logged_on and self.close_reason is None
+        number = self._out.send(message_type, fields, now_ns, is_line_up=is_up)
         self.on_output()
         return number
 
@@ -282,6 +288,7 @@ class FixSession:
         answer_number = self.store.next_outgoing
         if is_reset and not self._reset_sent:
             self._answer_logon(number, is_reset=True)
+            self._is_reset_told = True
         self._reset_sent = False
         self._logged_on(logon, number, wanted, answer_number)
 
@@ -296,8 +303,9 @@ class FixSession:
         text = check_logon_numbers(number, wanted, store.next_expected, store.next_outgoing)
         if text is not None and not (logon.is_possible_duplicate and wanted is None):
             self._refuse(text)
-            return True
-        return False
+        elif number > store.next_expected and not self.settings.has_resend:
+            self._too_high(None, number)
+        return self.close_reason is not None
 
     def _answer_logon(self, number: int, *, is_reset: bool) -> int:
         is_in_order = number == self.store.next_expected
@@ -339,12 +347,15 @@ class FixSession:
         if text is not None:
             self._refuse(text)
             return
-        if not logon.is_set(Tag.RESET_SEQ_NUM_FLAG) or self._reset_sent:
-            self._reset_sent = False
+        is_reset = logon.is_set(Tag.RESET_SEQ_NUM_FLAG)
+        is_told = self._is_reset_told and not self._timers.is_logon_over(self._now_ns)
+        if is_reset:
+            self._early.clear()
+        if not is_reset or self._reset_sent or is_told:
+            self._reset_sent = self._is_reset_told = False
             self._advance(number + 1)
             return
         self._reset_store()
-        self._early.clear()
         heartbeat = number_of(logon.get(Tag.HEART_BT_INT))
         self._timers.heartbeat_s = heartbeat or 0
         self._answer_logon(1, is_reset=True)
@@ -362,7 +373,7 @@ class FixSession:
             self._send_logout("Received message without MsgSeqNum")
             self._close("message without MsgSeqNum")
             return
-        if self._reset_sent and kind != b"5" and not _is_reset_logon(message):
+        if self._reset_sent and kind != b"5" and not is_reset_logon(message):
             return  # Of the time before the reset we asked for.
         if self._is_faulted and kind not in {b"5", b"2"}:
             return
@@ -372,7 +383,7 @@ class FixSession:
             if fault.reason in {9, 10}:
                 self._fail("")
             return
-        if _is_out_of_order(message):
+        if is_out_of_order(message):
             self._process(message, number)
         elif number > self.store.next_expected:
             self._too_high(message, number)
@@ -428,8 +439,7 @@ class FixSession:
 
     def _quiet_admin(self, message: FixMessage) -> None:
         if message.message_type == b"1":
-            identifier = message.get(Tag.TEST_REQ_ID) or b""
-            self._send_admin(b"0", [(Tag.TEST_REQ_ID, identifier)])
+            self._send_admin(b"0", [(Tag.TEST_REQ_ID, message.echo(Tag.TEST_REQ_ID))])
         elif message.message_type == b"3":
             _LOG.warning("%s: rejected by the peer: %r", self.identity, message)
             self._application.on_reject(self, message)
@@ -515,6 +525,7 @@ class FixSession:
         )
 
     def _reset_store(self) -> None:
+        self._out.reset()
         self.store.reset(self._now_ns)
         self._application.on_reset(self)
 
@@ -587,14 +598,3 @@ class FixSession:
 
     def _is_our_version(self, message: FixMessage) -> bool:
         return message.begin_string == self.identity.begin_string.encode()
-
-
-def _is_reset_logon(message: FixMessage) -> bool:
-    return message.message_type == b"A" and message.is_set(Tag.RESET_SEQ_NUM_FLAG)
-
-
-def _is_out_of_order(message: FixMessage) -> bool:
-    """Kinds that are answered whatever their number is."""
-    kind = message.message_type
-    is_plain_reset = kind == b"4" and not message.is_set(Tag.GAP_FILL_FLAG)
-    return kind in {b"2", b"5"} or is_plain_reset or _is_reset_logon(message)
