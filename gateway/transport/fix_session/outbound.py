@@ -84,6 +84,9 @@ class Outbound:
         if len(self._resends) >= _RESENDS_MAX:
             return False
         self.last_sent_ns = now_ns
+        if self._held:  # Before they are said again: behind that they would be too low.
+            self._resends.append(self._released(self._held))
+            self._held = deque()
         self._resends.append(self._resent(first, last, now_ns, may_resend))
         return True
 
@@ -121,6 +124,11 @@ class Outbound:
     def _queue(self, data: bytes) -> None:
         (self._held if self._resends or self._held else self._ready).append(data)
         self.queued_bytes += len(data)
+
+    def _released(self, held: deque[bytes]) -> Iterator[bytes]:
+        while held:
+            self.queued_bytes -= len(held[0])
+            yield held.popleft()
 
     def _next(self) -> bytes | None:
         """Queued before the resends, the resends, held behind them."""

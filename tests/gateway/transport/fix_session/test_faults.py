@@ -218,6 +218,14 @@ def test_messages_behind_a_resend_leave_in_their_order() -> None:
     assert session.queued_bytes == 0 and not session.has_output
 
 
+def test_what_waits_behind_a_resend_leaves_before_the_next_resend_says_it_again() -> None:
+    session = filled(2, 10)
+    feed_logon(session)
+    feed(session, "35=2|34=2|7=1|16=0", "35=1|34=3|112=a", "35=2|34=4|7=1|16=0")
+    assert taken(session) == ["A3", "B1", "B2", "43", "04", "B1", "B2", "43"]
+    assert session.queued_bytes == 0 and not session.has_output
+
+
 def test_a_reset_nobody_asked_for_is_answered_once() -> None:
     session = new_session(is_initiator=True)
     session.connected(NOW_NS)
