@@ -64,7 +64,7 @@ class VenueControl(Protocol):
         ...
 
     def adopt_break(
-        self, number: str, actor: str, reason: str, quantity: str, price: str, strategy: str
+        self, number: str, *, actor: str, reason: str, quantity: str, price: str, strategy: str
     ) -> Row | None:
         """A named person takes over the position of one; None = no open one has this id."""
         ...
@@ -256,9 +256,15 @@ class Desk:
     def adopt_break(self, who: Identity, number: str, message: AdoptBreak) -> Row:
         """A named person takes over the position of a difference at a price."""
         who.require("admin")
-        words = (message.actor, message.reason, message.quantity, message.price, message.strategy)
         for control in self._controls.values():
-            found = control.adopt_break(number, *words)
+            found = control.adopt_break(
+                number,
+                actor=message.actor,
+                reason=message.reason,
+                quantity=message.quantity,
+                price=message.price,
+                strategy=message.strategy,
+            )
             if found is not None:
                 return found
         raise _no_break(number)

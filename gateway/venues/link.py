@@ -155,7 +155,7 @@ class VenueLink:
         return None if found is None else found.row()
 
     def adopt_break(
-        self, number: str, actor: str, reason: str, quantity: str, price: str, strategy: str
+        self, number: str, *, actor: str, reason: str, quantity: str, price: str, strategy: str
     ) -> Row | None:
         """A named person takes over the position of a break at a price, and with it answers for
         the break; None = no open break has this id. Raises RefusedError if it cannot be, or if the

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.transport.fix_session.application import BusinessReject
-from gateway.transport.fix_session.message import Field, FixMessage
+from gateway.transport.fix_session.message import ECHO_BYTES_MAX, Field, FixMessage
 from gateway.transport.fix_session.reject_reason import RejectReason
 from gateway.transport.fix_session.settings import SessionSettings
 from gateway.transport.fix_session.tags import REVERSED_ROUTE, MessageType, Tag
@@ -39,7 +39,7 @@ def session_reject(
         if fault.tag is not None:
             body.append((Tag.REF_TAG_ID, b"%d" % fault.tag))
         if message.message_type:
-            body.append((Tag.REF_MSG_TYPE, message.message_type))
+            body.append((Tag.REF_MSG_TYPE, message.message_type[:ECHO_BYTES_MAX]))
         if version > 42 or fault.reason <= RejectReason.INVALID_TYPE:
             body.append((Tag.SESSION_REJECT_REASON, b"%d" % fault.reason))
     return [*_reversed_route(message), *body]
@@ -62,7 +62,7 @@ def business_reject(
         (Tag.BUSINESS_REJECT_REASON, b"%d" % answer.reason),
     ]
     if answer.reference_id:
-        body.append((Tag.BUSINESS_REJECT_REF_ID, answer.reference_id))
+        body.append((Tag.BUSINESS_REJECT_REF_ID, answer.reference_id[:ECHO_BYTES_MAX]))
     if version == 50 and settings.names_version_on_business_reject:
         body.append((Tag.DEFAULT_APPL_VER_ID, settings.default_appl_ver_id.encode()))
     return MessageType.BUSINESS_REJECT, [*_reversed_route(message), *body]
@@ -70,5 +70,5 @@ def business_reject(
 
 def _reversed_route(message: FixMessage) -> list[Field]:
     """The way back of a message that went through others; empty stations are left out."""
-    pairs = ((back, message.get(there)) for there, back in REVERSED_ROUTE)
+    pairs = ((back, message.echo(there)) for there, back in REVERSED_ROUTE)
     return [(tag, value) for tag, value in pairs if value]

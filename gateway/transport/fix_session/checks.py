@@ -5,13 +5,24 @@ from __future__ import annotations
 from gateway.transport.fix_session.message import FixMessage, number_of
 from gateway.transport.fix_session.reject_reason import RejectReason
 from gateway.transport.fix_session.settings import SessionSettings
-from gateway.transport.fix_session.tags import Tag
+from gateway.transport.fix_session.tags import MessageType, Tag
 from gateway.transport.fix_session.timestamps import parse_time
 from gateway.transport.fix_session.validation import Fault
 
-__all__ = ["check_header", "check_logon_numbers", "check_logon_terms", "check_original_time"]
+__all__ = [
+    "ANY_TIME",
+    "check_header",
+    "check_logon_numbers",
+    "check_logon_terms",
+    "check_original_time",
+    "is_out_of_order",
+    "is_reset_logon",
+    "too_high",
+]
 
 _SECOND_NS = 1_000_000_000
+# Kinds that a fault before them does not hold back.
+ANY_TIME = frozenset((MessageType.RESEND_REQUEST, MessageType.LOGOUT))
 _IDENTIFYING = (Tag.SENDER_COMP_ID, Tag.TARGET_COMP_ID, Tag.SENDING_TIME)
 
 
@@ -85,3 +96,20 @@ def check_logon_numbers(number: int, wanted: int | None, expected: int, ours: in
             f"Expected {ours}, Received {wanted}"
         )
     return None
+
+
+def too_high(number: int, expected: int) -> str:
+    """The text of a Logout over a gap that the peer cannot fill."""
+    return f"MsgSeqNum too high, expecting {expected} but received {number}"
+
+
+def is_reset_logon(message: FixMessage) -> bool:
+    """A Logon that begins the numbers anew, or answers one that did."""
+    return message.message_type == MessageType.LOGON and message.is_set(Tag.RESET_SEQ_NUM_FLAG)
+
+
+def is_out_of_order(message: FixMessage) -> bool:
+    """Kinds that are answered whatever their number is."""
+    kind = message.message_type
+    is_plain_reset = kind == MessageType.SEQUENCE_RESET and not message.is_set(Tag.GAP_FILL_FLAG)
+    return kind in ANY_TIME or is_plain_reset or is_reset_logon(message)

@@ -13,6 +13,7 @@ from gateway.transport.fix_session.checks import (
     check_header,
     check_logon_numbers,
     check_logon_terms,
+    too_high,
 )
 from gateway.transport.fix_session.message import FixMessage, masked, number_of
 from gateway.transport.fix_session.settings import SessionSettings
@@ -129,7 +130,11 @@ def _judge_numbers(
     ours = _FRESH if is_reset else numbers
     text = check_logon_numbers(taken.number, taken.wanted, ours.expected, ours.outgoing)
     is_repeated = logon.is_possible_duplicate and taken.wanted is None
-    return taken if text is None or is_repeated else Refused(text)
+    if text is not None and not is_repeated:
+        return Refused(text)
+    if taken.number > ours.expected and not settings.has_resend:
+        return Refused(too_high(taken.number, ours.expected))
+    return taken
 
 
 def _taken(logon: FixMessage, settings: SessionSettings, *, is_reset: bool) -> Taken:

@@ -36,6 +36,7 @@ class LineLimits:
     junk_bytes_max: int = 65_536  # in a row, then the line is cut
     send_buffer_bytes_max: int = 4 * 1024 * 1024  # unsent for a peer that does not read
     message_timeout_s: float = 10.0  # from the first to the last byte of a message
+    close_timeout_s: float = 1.0  # for our last words, then the line is cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +149,21 @@ class FixLine(asyncio.Protocol):
         reason = self._reason or (f"lost: {error}" if error else "closed by the peer")
         session, self.session = self.session, None
         if session is not None:
-            session.on_output = lambda: None
-            session.disconnected(self._now_ns(), reason)
-            try:
-                session.store.flush()
-            except StoreError as failure:
-                _LOG.error("%s: %s", session.identity, failure)
+            self._leave(session, reason)
         self._on_end(self, reason)
+
+    def _leave(self, session: FixSession, reason: str) -> None:
+        """Whatever fails here, the owner is told of the end."""
+        session.on_output = lambda: None
+        try:
+            try:
+                session.disconnected(self._now_ns(), reason)
+            finally:
+                session.store.flush()
+        except StoreError as failure:
+            _LOG.error("%s: %s", session.identity, failure)
+        except Exception:
+            _LOG.exception("%s: failed at the end of its line", session.identity)
 
     # -- the owner --------------------------------------------------------------------------------
 
@@ -219,7 +228,8 @@ class FixLine(asyncio.Protocol):
             asyncio.get_running_loop().call_soon(self._turn)
 
     def _turn(self) -> None:
-        """Write what is stored, close what is to be closed, and set the alarm."""
+        """Write what is stored, close what is to be closed, and set the alarm. One turn writes
+        one `take`, so a long resend leaves the loop to the others."""
         self._is_flush_due = False
         transport, session = self._transport, self.session
         if transport is None or transport.is_closing():
@@ -235,19 +245,26 @@ class FixLine(asyncio.Protocol):
             self._set_timer()
 
     def _write(self, transport: asyncio.Transport, session: FixSession) -> None:
-        while not self._is_paused:
-            taken = session.take_output()
-            if not taken:
-                break
-            transport.write(b"".join(taken))
         if self._is_paused:
             session.store.flush()
+        elif taken := session.take_output():
+            transport.write(b"".join(taken))
+            if session.has_output and not self._is_paused:
+                self._wake()
         unsent = transport.get_write_buffer_size() + session.queued_bytes
         if unsent > self._limits.send_buffer_bytes_max:
             self.cut(f"slow reader: {unsent} bytes unsent")
         elif session.close_reason is not None and not session.has_output:
-            self._reason = self._reason or session.close_reason
-            transport.close()
+            self._close(transport, session.close_reason)
+
+    def _close(self, transport: asyncio.Transport, reason: str) -> None:
+        """After our last words; a peer that does not take them is not waited for long."""
+        self._reason = self._reason or reason
+        transport.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        delay_s = self._limits.close_timeout_s
+        self._timer = asyncio.get_running_loop().call_later(delay_s, transport.abort)
 
     def _set_timer(self) -> None:
         """An alarm that comes too early costs little; one is kept unless a nearer is needed."""
@@ -268,7 +285,7 @@ class FixLine(asyncio.Protocol):
             return self._logon_end_ns
         due_ns = self.session.next_tick_ns()
         if self.session.close_reason is not None:
-            due_ns = self._now_ns() + _SECOND_NS  # A peer that does not read our last words.
+            due_ns = self._now_ns() + int(self._limits.close_timeout_s * _SECOND_NS)
         return due_ns or 0
 
     def _partial_end_ns(self) -> int:

@@ -18,10 +18,21 @@ from gateway.transport.fix_session.tags import (
     secret_tags,
 )
 
-__all__ = ["Field", "FixMessage", "decode_own", "encode", "masked", "number_of", "without_secrets"]
+__all__ = [
+    "ECHO_BYTES_MAX",
+    "Field",
+    "FixMessage",
+    "decode_own",
+    "encode",
+    "masked",
+    "number_of",
+    "without_secrets",
+]
 
 Field: TypeAlias = tuple[int, bytes]
 _TEXT_MAX = 512
+# Of a peer's value in our answer: it must not make the answer longer than a message may be.
+ECHO_BYTES_MAX = 1024
 _MASKED_TAGS = secret_tags(MessageType.LOGON)
 
 
@@ -65,6 +76,10 @@ class FixMessage:
     def is_set(self, tag: int) -> bool:
         """Whether a flag is there and Y."""
         return self.get(tag) == b"Y"
+
+    def echo(self, tag: int) -> bytes:
+        """The first value as an answer may repeat it: a long one is cut."""
+        return (self.get(tag) or b"")[:ECHO_BYTES_MAX]
 
     def __repr__(self) -> str:
         return f"FixMessage({masked(self.fields)})"

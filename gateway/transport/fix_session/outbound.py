@@ -1,7 +1,8 @@
 """Builds, numbers, stores and queues what a session sends, and answers ResendRequests.
 
 Nothing leaves that is not stored: `take` hands bytes out only after the store was flushed. New
-messages wait behind a resend that is under way, so a peer sees its gap closed in order.
+messages wait behind a resend that is under way, so a peer sees its gap closed in order. A number
+is used only for a message that the store and the peer can take.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ __all__ = ["Outbound"]
 
 # Written by the session alone, whatever the application hands over.
 _SESSION_TAGS = frozenset((8, 9, 10, 34, 35, 43, 49, 52, 56, 122, 369))
-_TAKEN_AT_ONCE = 500
+_TAKEN_BYTES = 256 * 1024  # a take ends with the message that passes it
+_MESSAGE_BYTES_MAX = 65_536  # as LineLimits, and less than the journal takes
 _RESENDS_MAX = 16
 _Complete = Callable[[dict[int, bytes], list[Field]], list[Field]]
 
@@ -58,7 +60,8 @@ class Outbound:
         is_line_up: bool = True,
     ) -> int:
         """Number, store and queue one message; returns its number. `complete` sees the header
-        before the body is final. With the line down it is kept for a later resend."""
+        before the body is final. With the line down it is kept, for good when this returns, for
+        a later resend. ValueError: too long, and no number was used."""
         number = self._store.next_outgoing
         header = self._header(message_type, number, now_ns)
         extra = [(t, v) for t, v in fields if t in HEADER_TAGS and t not in _SESSION_TAGS]
@@ -67,10 +70,14 @@ class Outbound:
             body = complete(header, body)
         section = self._settings.dictionary_in_force.messages.get(message_type)
         data = self._encode([*header.items(), *extra], ordered(body, section))
+        if len(data) > _MESSAGE_BYTES_MAX:
+            raise ValueError(f"a message of {len(data)} bytes, at most {_MESSAGE_BYTES_MAX}")
         self._store.save(number, data)
         if is_line_up:
             self._queue(data)
             self.last_sent_ns = now_ns
+        else:
+            self._store.flush()  # No `take` will do it.
         self.sent += 1
         return number
 
@@ -82,24 +89,19 @@ class Outbound:
         if len(self._resends) >= _RESENDS_MAX:
             return False
         self.last_sent_ns = now_ns
+        if self._held:  # Before they are said again: behind that they would be too low.
+            self._resends.append(self._released(self._held))
+            self._held = deque()
         self._resends.append(self._resent(first, last, now_ns, may_resend))
         return True
 
     def take(self) -> list[bytes]:
         """What may be written now, in order; call again until it is empty."""
-        taken = list(self._ready)
-        self._ready.clear()
-        while self._resends and len(taken) < _TAKEN_AT_ONCE:
-            data = next(self._resends[0], None)
-            if data is None:
-                self._resends.popleft()
-            else:
-                taken.append(data)
-        if not self._resends and self._held:
-            taken.extend(self._held)
-            self._held.clear()
-        if not self._resends:
-            self.queued_bytes = 0
+        taken: list[bytes] = []
+        size = 0
+        while size < _TAKEN_BYTES and (data := self._next()) is not None:
+            taken.append(data)
+            size += len(data)
         self._store.flush()
         return taken
 
@@ -116,9 +118,36 @@ class Outbound:
         self.processed = None
         self.queued_bytes = 0
 
+    def reset(self) -> None:
+        """The numbers begin anew: what a resend would say or holds back belongs to none of them.
+        A Logout is said nevertheless."""
+        self._resends.clear()
+        self._ready.extend(each for each in self._held if each.split(b"\x01", 3)[2] == b"35=5")
+        self._held.clear()
+        self.queued_bytes = sum(len(each) for each in self._ready)
+
     def _queue(self, data: bytes) -> None:
-        (self._held if self._resends else self._ready).append(data)
+        (self._held if self._resends or self._held else self._ready).append(data)
         self.queued_bytes += len(data)
+
+    def _released(self, held: deque[bytes]) -> Iterator[bytes]:
+        while held:
+            self.queued_bytes -= len(held[0])
+            yield held.popleft()
+
+    def _next(self) -> bytes | None:
+        """Queued before the resends, the resends, held behind them."""
+        if not self._ready:
+            while self._resends:
+                data = next(self._resends[0], None)
+                if data is not None:
+                    return data
+                self._resends.popleft()
+        queue = self._ready or self._held
+        if not queue:
+            return None
+        self.queued_bytes -= len(queue[0])
+        return queue.popleft()
 
     def _header(self, message_type: bytes, number: int, now_ns: int) -> dict[int, bytes]:
         header = {

@@ -12,7 +12,14 @@ from typing import Any
 
 from gateway.transport.fix_session.answers import business_reject, logon_body, session_reject
 from gateway.transport.fix_session.application import BusinessReject, FixApplication
-from gateway.transport.fix_session.checks import check_header, check_original_time
+from gateway.transport.fix_session.checks import (
+    ANY_TIME,
+    check_header,
+    check_original_time,
+    is_out_of_order,
+    is_reset_logon,
+    too_high,
+)
 from gateway.transport.fix_session.gap import EarlyMessages, ResendWish
 from gateway.transport.fix_session.handshake import (
     Numbers,
@@ -35,7 +42,6 @@ from gateway.transport.fix_session.validation import Fault, validate
 __all__ = ["FixSession"]
 
 _LOG = logging.getLogger(__name__)
-_ANY_TIME = frozenset((MessageType.RESEND_REQUEST, MessageType.LOGOUT))
 _QUIET = frozenset((MessageType.HEARTBEAT, MessageType.TEST_REQUEST, MessageType.REJECT))
 _ENDING = frozenset((RejectReason.COMP_ID, RejectReason.SENDING_TIME))
 
@@ -58,6 +64,7 @@ class FixSession:
         self._timers = Timers(settings)
         self._now_ns = 0
         self._reset_sent = False
+        self._is_reset_told = False  # by a Logon of ours that answers a reset nobody asked for
         self._is_faulted = False  # only the end of the handshake is of interest
         self.was_logged_on = False
         self.counts = {"received": 0, "garbled": 0, "rejected": 0, "duplicates": 0}
@@ -79,7 +86,7 @@ class FixSession:
         assert self.state is SessionState.DISCONNECTED
         self._now_ns = now_ns
         self.close_reason = None
-        self._is_faulted = self._reset_sent = self.was_logged_on = False
+        self._is_faulted = self._reset_sent = self._is_reset_told = self.was_logged_on = False
         self._timers.connected(now_ns)
         if not self.settings.schedule.is_same_period(self.store.created_ns, now_ns):
             self._reset_store()
@@ -151,10 +158,12 @@ class FixSession:
         self._out.clear()
         self._early.clear()
         self._reset_sent = False
-        if self.settings.is_reset_on_disconnect:
-            self._reset_store()
-        if self.was_logged_on:
-            self._application.on_logout(self, reason)
+        try:
+            if self.settings.is_reset_on_disconnect:
+                self._reset_store()
+        finally:
+            if self.was_logged_on:
+                self._application.on_logout(self, reason)
 
     def take_output(self) -> list[bytes]:
         """Stored first, then given. Raises StoreError when that fails: close the line."""
@@ -185,7 +194,8 @@ class FixSession:
         if not self.is_logged_on and not is_kept_when_down:
             raise NotLoggedOn(f"{self.identity} is {self.state}")
         self._now_ns = now_ns
-        number = self._out.send(message_type, fields, now_ns, is_line_up=self.is_logged_on)
+        is_up = self.is_logged_on and self.close_reason is None
+        number = self._out.send(message_type, fields, now_ns, is_line_up=is_up)
         self.on_output()
         return number
 
@@ -271,20 +281,25 @@ class FixSession:
         answer_number = self.store.next_outgoing
         if verdict.is_reset:
             self._answer_logon(verdict.number, is_reset=True)
+            self._is_reset_told = True
         self._logged_on(verdict, answer_number)
 
     def _relogon(self, logon: FixMessage) -> None:
         """A Logon while logged on."""
-        verdict = judge_again(logon, self.settings, is_reset_ours=self._reset_sent)
+        is_told = self._is_reset_told and not self._timers.is_logon_over(self._now_ns)
+        is_ours = self._reset_sent or is_told
+        verdict = judge_again(logon, self.settings, is_reset_ours=is_ours)
         if isinstance(verdict, Refused):
             self._refused(verdict)
-        elif verdict.is_reset:
-            self._reset_store()
+            return
+        if verdict.says_reset:
             self._early.clear()
+        if verdict.is_reset:
+            self._reset_store()
             self._timers.heartbeat_s = verdict.heartbeat_s
             self._answer_logon(verdict.number, is_reset=True)
         else:
-            self._reset_sent = False
+            self._reset_sent = self._is_reset_told = False
             self._advance(verdict.number + 1)
 
     def _numbers(self) -> Numbers:
@@ -345,9 +360,9 @@ class FixSession:
             self._send_logout("Received message without MsgSeqNum")
             self._close("message without MsgSeqNum")
             return
-        if self._reset_sent and kind != MessageType.LOGOUT and not _is_reset_logon(message):
+        if self._reset_sent and kind != MessageType.LOGOUT and not is_reset_logon(message):
             return  # Of the time before the reset we asked for.
-        if self._is_faulted and kind not in _ANY_TIME:
+        if self._is_faulted and kind not in ANY_TIME:
             return
         fault = check_header(message, self.settings, self._now_ns)
         if fault is not None:
@@ -355,7 +370,7 @@ class FixSession:
             if fault.reason in _ENDING:
                 self._fail("")
             return
-        if _is_out_of_order(message):
+        if is_out_of_order(message):
             self._process(message, number)
         elif number > self.store.next_expected:
             self._too_high(message, number)
@@ -367,7 +382,7 @@ class FixSession:
     def _too_high(self, message: FixMessage | None, number: int) -> None:
         expected = self.store.next_expected
         if not self.settings.has_resend:
-            self._send_logout(f"MsgSeqNum too high, expecting {expected} but received {number}")
+            self._send_logout(too_high(number, expected))
             self._close("a gap, and the peer does not resend")
             return
         self._ask(self._early.add(number, message, expected))
@@ -412,8 +427,9 @@ class FixSession:
 
     def _quiet_admin(self, message: FixMessage) -> None:
         if message.message_type == MessageType.TEST_REQUEST:
-            identifier = message.get(Tag.TEST_REQ_ID) or b""
-            self._send_admin(MessageType.HEARTBEAT, [(Tag.TEST_REQ_ID, identifier)])
+            self._send_admin(
+                MessageType.HEARTBEAT, [(Tag.TEST_REQ_ID, message.echo(Tag.TEST_REQ_ID))]
+            )
         elif message.message_type == MessageType.REJECT:
             _LOG.warning("%s: rejected by the peer: %r", self.identity, message)
             self._application.on_reject(self, message)
@@ -502,6 +518,7 @@ class FixSession:
         )
 
     def _reset_store(self) -> None:
+        self._out.reset()
         self.store.reset(self._now_ns)
         self._application.on_reset(self)
 
@@ -576,14 +593,3 @@ class FixSession:
 
     def _is_our_version(self, message: FixMessage) -> bool:
         return message.begin_string == self.identity.begin_string.encode()
-
-
-def _is_reset_logon(message: FixMessage) -> bool:
-    return message.message_type == MessageType.LOGON and message.is_set(Tag.RESET_SEQ_NUM_FLAG)
-
-
-def _is_out_of_order(message: FixMessage) -> bool:
-    """Kinds that are answered whatever their number is."""
-    kind = message.message_type
-    is_plain_reset = kind == MessageType.SEQUENCE_RESET and not message.is_set(Tag.GAP_FILL_FLAG)
-    return kind in _ANY_TIME or is_plain_reset or _is_reset_logon(message)

@@ -342,6 +342,12 @@ async def test_a_hedge_mode_under_a_net_position_is_a_mismatch_that_closes_the_v
     world.close()
 
 
+def adopt(world, number, reason, quantity, *where):
+    price, strategy = where
+    words = {"reason": reason, "quantity": quantity, "price": price, "strategy": strategy}
+    return world.link.adopt_break(number, actor="anna", **words)
+
+
 @pytest.mark.asyncio
 async def test_a_position_older_than_its_fills_is_taken_over_by_a_person_once(ring_directory):
     world = await connected(ring_directory)
@@ -351,11 +357,11 @@ async def test_a_position_older_than_its_fills_is_taken_over_by_a_person_once(ri
     (row,) = world.link.break_rows()
     assert (row["difference"], halts(world)) == ("3", {("instrument", NAME)})
     with pytest.raises(RefusedError) as caught:
-        world.link.adopt_break(row["id"], "anna", "opened before", "3", "0", "EXTERNAL")
+        adopt(world, row["id"], "opened before", "3", "0", "EXTERNAL")
     assert (caught.value.code, len(world.link.break_rows())) == ("RANGE", 1)
-    adopted = world.link.adopt_break(row["id"], "anna", "opened before", "3", "91.25", "alpha")
+    adopted = adopt(world, row["id"], "opened before", "3", "91.25", "alpha")
     assert adopted["resolution"] == "opened before: 3 adopted at 91.25 by anna"
-    assert world.link.adopt_break(row["id"], "anna", "again", "3", "91.25", "alpha") is None
+    assert adopt(world, row["id"], "again", "3", "91.25", "alpha") is None
     assert halts(world) == set()
     (held_here,) = world.native.positions()
     assert (held_here["strategy"], held_here["quantity"]) == ("alpha", "3")
@@ -370,7 +376,7 @@ async def test_a_position_older_than_its_fills_is_taken_over_by_a_person_once(ri
     await world.reconcile()
     (again,) = world.link.break_rows()
     assert (again["id"], again["difference"]) == (row["id"], "3")
-    assert world.link.adopt_break(again["id"], "anna", "more of it", "3.0", "92", "")
+    assert adopt(world, again["id"], "more of it", "3.0", "92", "")
     assert (await world.reconcile()).breaks == []
     world.close()
     world.native.stop()
@@ -389,11 +395,11 @@ async def test_what_changed_since_it_was_read_is_not_taken_over(ring_directory):
     await world.reconcile()
     (row,) = world.link.break_rows()
     with pytest.raises(RefusedError, match="the difference is 5 now"):
-        world.link.adopt_break(row["id"], "anna", "opened before", "7", "90", "")
+        adopt(world, row["id"], "opened before", "7", "90", "")
     world.link.session.filled(world.fill(0, "late", "5", venue_order_id="old"))
     await world.sends()
     with pytest.raises(RefusedError, match="held"):
-        world.link.adopt_break(row["id"], "anna", "opened before", "5", "90", "")
+        adopt(world, row["id"], "opened before", "5", "90", "")
     assert [each["quantity"] for each in world.native.positions()] == ["5"]
     assert (await world.reconcile()).breaks == []
     world.close()
@@ -409,8 +415,8 @@ async def test_only_a_position_is_taken_over():
     await world.reconcile()
     (row,) = world.link.break_rows()
     with pytest.raises(RefusedError, match="only a position"):
-        world.link.adopt_break(row["id"], "anna", "no", "1", "1", "")
-    assert world.link.adopt_break("0000000000000000", "anna", "no", "1", "1", "") is None
+        adopt(world, row["id"], "no", "1", "1", "")
+    assert adopt(world, "0000000000000000", "no", "1", "1", "") is None
     world.close()
 
 
