@@ -260,6 +260,8 @@ class BinanceRest:
     ) -> VenueError:
         meaning = meaning_of(self._product, status, code, text)
         said = f"{what}: {status} {code} {text}"[:200]
+        if code == -1 and text == "Service Unavailable.":
+            self.on_maintenance(said)
         if meaning == "unknown":
             return OutcomeUnknown(said)
         if meaning == "rate_limited":
@@ -268,8 +270,6 @@ class BinanceRest:
             self.budget.ban(until_ns, f"{status} {code}")
             return VenueRateLimited(said, wait_ms)
         if meaning == "not_executed":
-            if code == -1:
-                self.on_maintenance(said)
             return VenueUnavailable(said)
         if meaning == "clock":
             self.clock.doubt()
