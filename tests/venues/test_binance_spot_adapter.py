@@ -2,6 +2,7 @@
 simulated venue: stops, replacements, commissions, other people's orders, bans, clocks, loans."""
 
 import asyncio
+import json
 from decimal import Decimal
 
 import pytest
@@ -103,6 +104,36 @@ async def test_a_replacement_that_the_venue_refuses_leaves_the_order_canceled():
         await world.until_state(order_id, "CANCELED")
         (order,) = world.market.orders
         assert order.status == "CANCELED"
+
+
+@pytest.mark.parametrize("way", ["rest", "websocket"])
+@pytest.mark.parametrize(
+    "half",
+    [
+        {"code": -1007, "msg": "Timeout waiting for response from backend server."},
+        {"code": -2010, "msg": "Duplicate order sent."},
+    ],
+)
+async def test_a_replacement_of_unknown_end_is_asked_for_and_not_believed_refused(half, way):
+    said = {"code": -2021, "msg": "Order cancel-replace partially failed."}
+    said["data"] = {"cancelResult": "SUCCESS", "newOrderResult": "FAILURE"}
+    said["data"] |= {"cancelResponse": {"orderId": 1}, "newOrderResponse": half}
+    async with spot_world(order_entry=way) as world:
+        socket = world.adapter._rest.order_socket
+        await until(lambda: socket is None or socket.is_up, "the order socket")
+        order_id = await world.submit(price="49000", quantity="0.010")
+        await world.until_state(order_id, "NEW")
+        subject = {
+            "rest": "POST /api/v3/order/cancelReplace",
+            "websocket": "WS order.cancelReplace",
+        }
+        terms = {"status": 409, "body": json.dumps(said)}
+        world.faults.add(subject[way], "execute_then_error", **terms)
+        await world.replace(order_id, quantity="0.010", price="48900")
+        await until(lambda: world.faults.log and not world.row(order_id)["pending"])
+        assert world.state(order_id) == "NEW"
+        assert Decimal(world.row(order_id)["price"]) == 48900
+        await world.judge([order_id])
 
 
 async def test_commissions_are_booked_in_whatever_coin_they_are_paid():

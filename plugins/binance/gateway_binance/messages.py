@@ -19,6 +19,8 @@ __all__ = [
     "BalanceRow",
     "BookTickerEvent",
     "ErrorRow",
+    "HalfRow",
+    "HalvesRow",
     "EventHead",
     "ExchangeInfo",
     "FilterRow",
@@ -51,14 +53,20 @@ class _Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HalfRow(_Row, frozen=True):
-    """One half of a cancel-replace that failed."""
+    """One half of a cancel-replace of which a half failed; that which was done has no code."""
 
+    code: int = 0
     msg: str = ""
 
 
 class HalvesRow(_Row, frozen=True, rename="camel"):
     cancel_response: HalfRow | None = None
     new_order_response: HalfRow | None = None
+
+    @property
+    def failed(self) -> list[HalfRow]:
+        halves = (self.cancel_response, self.new_order_response)
+        return [half for half in halves if half is not None and half.code]
 
 
 class ErrorRow(_Row, frozen=True):
@@ -69,9 +77,13 @@ class ErrorRow(_Row, frozen=True):
     @property
     def text(self) -> str:
         """With the words about each half of what was asked."""
-        halves = (self.data.cancel_response, self.data.new_order_response) if self.data else ()
-        told = [half.msg for half in halves if half is not None and half.msg]
+        told = [half.msg for half in self.halves if half.msg]
         return " ".join([self.msg, *told])
+
+    @property
+    def halves(self) -> list[HalfRow]:
+        """Those that failed."""
+        return self.data.failed if self.data else []
 
 
 class TimeRow(_Row, frozen=True, rename="camel"):

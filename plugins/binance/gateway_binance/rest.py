@@ -29,7 +29,7 @@ from gateway.transport import (
     retry_after_ms,
 )
 from gateway_binance.errors import Meaning, Product, meaning_of
-from gateway_binance.messages import ErrorRow, TimeRow
+from gateway_binance.messages import ErrorRow, HalfRow, TimeRow
 from gateway_binance.order_socket import OrderSocket
 from gateway_binance.products import WIRES
 from gateway_binance.signing import Signer, query_text
@@ -189,7 +189,9 @@ class BinanceRest:
         if answer.status == 200:
             return answer.data
         wait_ms = max(0, answer.retry_at_ms - self.clock.now_ns() // 1_000_000)
-        raise self._meant(name, answer.status, answer.code, answer.text, wait_ms)
+        raise self._meant(
+            name, answer.status, answer.code, answer.text, wait_ms, halves=answer.halves
+        )
 
     async def _question(self, method: str, target: str, reader: JsonReader[Document]) -> Document:
         """A lost answer to what changes nothing is plain unavailability."""
@@ -250,15 +252,27 @@ class BinanceRest:
         """The proof that stands in a failed answer."""
         try:
             row = _ERROR.read(answer.data)
-            code, text = row.code, row.text
+            code, text, halves = row.code, row.text, row.halves
         except VenueProtocolError as error:
-            code, text = None, str(error)
-        return self._meant(what, answer.status, code, text, retry_after_ms(answer))
+            code, text, halves = None, str(error), []
+        wait_ms = retry_after_ms(answer)
+        return self._meant(what, answer.status, code, text, wait_ms, halves=halves)
 
     def _meant(
-        self, what: str, status: int, code: int | None, text: str, wait_ms: int
+        self,
+        what: str,
+        status: int,
+        code: int | None,
+        text: str,
+        wait_ms: int,
+        *,
+        halves: Sequence[HalfRow] = (),
     ) -> VenueError:
+        """A half of which nobody knows the end leaves the whole unknown."""
         meaning = meaning_of(self._product, status, code, text)
+        parts = {meaning_of(self._product, status, half.code, half.msg) for half in halves}
+        if parts & {"unknown", "duplicate"}:
+            meaning = "unknown"
         said = f"{what}: {status} {code} {text}"[:200]
         if code == -1 and text == "Service Unavailable.":
             self.on_maintenance(said)
