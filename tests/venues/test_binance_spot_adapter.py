@@ -270,6 +270,33 @@ async def test_cancel_all_ends_working_orders_and_stops():
         await world.judge(orders)
 
 
+async def test_cancel_all_ends_what_we_trade_also_when_nobody_tells_what_is_open():
+    async with spot_world() as world:
+        orders = [await world.submit(), await stop_order(world)]
+        await world.until_state(orders[0], "NEW")
+        world.faults.add("GET /api/v3/openOrders", "error")
+        with pytest.raises(VenueUnavailable):  # others may be open on other symbols
+            await world.adapter.cancel_all("main")
+        for order_id in orders:
+            await world.until_state(order_id, "CANCELED")
+
+
+async def test_a_ban_told_to_the_user_line_stops_every_line():
+    async with spot_world() as world:
+        until_ms = world.simulator.clock.now_ms() + 60_000
+        banned = {"code": -1003, "msg": "Way too much request weight used; IP banned."}
+        body = json.dumps(banned | {"data": {"retryAfter": until_ms}})
+        subscribe = "WS userDataStream.subscribe.signature"
+        world.faults.add(subscribe, "error", count=None, status=418, body=body)
+        world.simulator.hub.cut_all()
+        await until(lambda: world.adapter._rest.budget.banned_ns() > 30_000_000_000, "the ban")
+        with pytest.raises(VenueRateLimited):
+            await world.adapter.balances("main")
+        dials = world.adapter._stream.row()["attempts"]
+        await until(lambda: world.adapter._stream.row()["attempts"] > dials + 1, "more dials")
+        assert [subject for subject, _ in world.faults.log] == [subscribe]
+
+
 async def test_a_symbol_that_vanishes_is_no_longer_tradable_and_the_others_are():
     async with spot_world() as world:
         del world.market.listings["ETHUSDT"]

@@ -18,13 +18,13 @@ __all__ = [
     "AlgoRow",
     "BalanceRow",
     "BookTickerEvent",
+    "ErrorData",
     "ErrorRow",
     "EventHead",
     "ExchangeInfo",
     "FilterRow",
     "FundingRateRow",
     "HalfRow",
-    "HalvesRow",
     "IncomeRow",
     "LegRow",
     "ListedRow",
@@ -59,7 +59,10 @@ class HalfRow(_Row, frozen=True):
     msg: str = ""
 
 
-class HalvesRow(_Row, frozen=True, rename="camel"):
+class ErrorData(_Row, frozen=True, rename="camel"):
+    """`retry_after`: venue time in ms, of the WebSocket API."""
+
+    retry_after: int = 0
     cancel_response: HalfRow | None = None
     new_order_response: HalfRow | None = None
 
@@ -72,13 +75,18 @@ class HalvesRow(_Row, frozen=True, rename="camel"):
 class ErrorRow(_Row, frozen=True):
     code: int
     msg: str = ""
-    data: HalvesRow | None = None
+    data: ErrorData | None = None
 
     @property
     def text(self) -> str:
         """With the words about each half of what was asked."""
         told = [half.msg for half in self.halves if half.msg]
         return " ".join([self.msg, *told])
+
+    @property
+    def retry_at_ms(self) -> int:
+        """By the venue's clock, 0 = it does not say."""
+        return self.data.retry_after if self.data else 0
 
     @property
     def halves(self) -> list[HalfRow]:

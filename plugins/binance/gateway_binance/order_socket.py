@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from gateway.transport import JsonReader, PendingReplies, SocketShard
-from gateway_binance.messages import ErrorRow, HalfRow, HalvesRow
+from gateway_binance.messages import ErrorRow, HalfRow
 from gateway_binance.signing import Signer
 from gateway_binance.stream import LINE
 
@@ -32,19 +32,11 @@ class _Count(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     count: int = 0
 
 
-class _Data(HalvesRow, frozen=True, rename="camel"):
-    retry_after: int = 0  # venue time in ms
-
-
-class _Error(ErrorRow, frozen=True):
-    data: _Data | None = None
-
-
 class _Frame(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     status: int
     id: str | None = None
     result: msgspec.Raw = msgspec.Raw(b"null")
-    error: _Error | None = None
+    error: ErrorRow | None = None
     rate_limits: list[_Count] = []
 
 
@@ -129,7 +121,7 @@ class OrderSocket:
             frame.status,
             error.code if error else 0,
             error.text if error else "",
-            error.data.retry_after if error and error.data else 0,
+            error.retry_at_ms if error else 0,
             bytes(frame.result),
             {
                 f"{each.rate_limit_type}_{each.interval_num}{each.interval}": each.count

@@ -188,10 +188,23 @@ class BinanceRest:
                 self.budget.told(full, answer.counts[kind], sent_ns=sent_ns)
         if answer.status == 200:
             return answer.data
-        wait_ms = max(0, answer.retry_at_ms - self.clock.now_ns() // 1_000_000)
+        wait_ms = self._until(answer.retry_at_ms)
         raise self._meant(
             name, answer.status, answer.code, answer.text, wait_ms, halves=answer.halves
         )
+
+    async def line_turn(self, weight: int) -> None:
+        """For what another line of the same address weighs. Raises VenueRateLimited, also while
+        banned."""
+        await self._turn(weight, "kill", 0)
+
+    def refused_line(self, what: str, status: int, error: ErrorRow) -> VenueError:
+        """What a refusal on another line proves: a ban and a clock that is off are of all lines."""
+        wait_ms = self._until(error.retry_at_ms)
+        return self._meant(what, status, error.code, error.text, wait_ms)
+
+    def _until(self, at_ms: int) -> int:
+        return max(0, at_ms - self.clock.now_ns() // 1_000_000)
 
     async def _question(self, method: str, target: str, reader: JsonReader[Document]) -> Document:
         """A lost answer to what changes nothing is plain unavailability."""
