@@ -370,6 +370,21 @@ async def test_the_first_prices_are_asked_for_until_they_are_told():
         await world.until_state(order_id, "FILLED")
 
 
+async def test_what_a_line_begins_while_it_is_stopped_ends_with_the_adapter():
+    async with spot_world() as world:
+        fresh = another(world)
+        await fresh.connect(Silent())
+        stop = fresh._stream.stop
+
+        async def begin_and_stop():
+            fresh._tasks.start(asyncio.sleep(1_000))
+            await stop()
+
+        fresh._stream.stop = begin_and_stop
+        await fresh.close()
+        assert len(fresh._tasks) == 0
+
+
 class Silent:
     """A port that takes everything."""
 
