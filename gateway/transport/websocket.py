@@ -104,7 +104,8 @@ class SocketShard:
         self._subscribe_frames = subscribe_frames
         self._unsubscribe_frames = unsubscribe_frames
         self._headers = dict(headers or {})
-        self._tls = client_tls(tls)
+        is_plain = isinstance(url, str) and url.startswith("ws://")
+        self._tls = client_tls(tls) if tls is not None or not is_plain else None
         self._backoff = Backoff(
             settings.backoff_first_s,
             settings.backoff_max_s,
@@ -251,7 +252,7 @@ class SocketShard:
     ) -> aiohttp.ClientWebSocketResponse[bool]:
         return await session.ws_connect(
             URL(url, encoded=True),
-            ssl=self._tls,
+            ssl=self._tls or True,
             autoping=False,
             autoclose=False,
             max_msg_size=self._settings.frame_bytes_max,

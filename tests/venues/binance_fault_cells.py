@@ -121,9 +121,9 @@ async def act(world, operation, order_ids, price):
         )
 
 
-async def cell(open_world, subject, operation, phase, way="rest"):
+async def cell(open_world, subject, operation, phase, way="rest", *, of=PHASES):
     """One world, one fault, one verdict; then the same world must still work. `subject`: the
-    request that meets the fault."""
+    request that meets the fault; `of`: the phases of the venue."""
     async with open_world(order_entry=way) as world:
         if way == "websocket":
             await until(lambda: world.adapter._rest.order_socket.is_up, "the order socket")
@@ -133,7 +133,7 @@ async def cell(open_world, subject, operation, phase, way="rest"):
         if operation in world.filled_before:
             world.market.trade("BTCUSDT", "49500", "0.005", "sell")
             await world.until_state(order_ids[0], "PARTIALLY_FILLED")
-        wrong = PHASES[phase]
+        wrong = of[phase]
         if wrong == "line_down":
             await world.proxy.stop()
         elif wrong == "restart":
@@ -230,13 +230,13 @@ ON_THE_SOCKET = (
 )
 
 
-async def judged(open_world, subject, operation, phases, way="rest"):
+async def judged(open_world, subject, operation, phases, way="rest", *, of=PHASES):
     """Every phase in a world of its own, nine worlds at a time; all verdicts together."""
     wrong = []
 
     async def one(phase):
         try:
-            await cell(open_world, subject, operation, phase, way)
+            await cell(open_world, subject, operation, phase, way, of=of)
         except Exception as error:
             wrong.append(f"{operation} x {phase}: {type(error).__name__} {str(error)[:600]}")
 

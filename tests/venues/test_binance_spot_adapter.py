@@ -2,6 +2,7 @@
 simulated venue: stops, replacements, commissions, other people's orders, bans, clocks, loans."""
 
 import asyncio
+import json
 from decimal import Decimal
 
 import pytest
@@ -112,6 +113,36 @@ async def test_what_the_stream_told_is_counted_by_kind_and_reaches_the_metrics()
         told = world.link.health.counts()
         assert told["adapter.executionReport"] >= 2
         assert told["adapter.unreadable_rows"] == 0
+
+
+@pytest.mark.parametrize("way", ["rest", "websocket"])
+@pytest.mark.parametrize(
+    "half",
+    [
+        {"code": -1007, "msg": "Timeout waiting for response from backend server."},
+        {"code": -2010, "msg": "Duplicate order sent."},
+    ],
+)
+async def test_a_replacement_of_unknown_end_is_asked_for_and_not_believed_refused(half, way):
+    said = {"code": -2021, "msg": "Order cancel-replace partially failed."}
+    said["data"] = {"cancelResult": "SUCCESS", "newOrderResult": "FAILURE"}
+    said["data"] |= {"cancelResponse": {"orderId": 1}, "newOrderResponse": half}
+    async with spot_world(order_entry=way) as world:
+        socket = world.adapter._rest.order_socket
+        await until(lambda: socket is None or socket.is_up, "the order socket")
+        order_id = await world.submit(price="49000", quantity="0.010")
+        await world.until_state(order_id, "NEW")
+        subject = {
+            "rest": "POST /api/v3/order/cancelReplace",
+            "websocket": "WS order.cancelReplace",
+        }
+        terms = {"status": 409, "body": json.dumps(said)}
+        world.faults.add(subject[way], "execute_then_error", **terms)
+        await world.replace(order_id, quantity="0.010", price="48900")
+        await until(lambda: world.faults.log and not world.row(order_id)["pending"])
+        assert world.state(order_id) == "NEW"
+        assert Decimal(world.row(order_id)["price"]) == 48900
+        await world.judge([order_id])
 
 
 async def test_commissions_are_booked_in_whatever_coin_they_are_paid():
@@ -248,6 +279,33 @@ async def test_cancel_all_ends_working_orders_and_stops():
         await world.judge(orders)
 
 
+async def test_cancel_all_ends_what_we_trade_also_when_nobody_tells_what_is_open():
+    async with spot_world() as world:
+        orders = [await world.submit(), await stop_order(world)]
+        await world.until_state(orders[0], "NEW")
+        world.faults.add("GET /api/v3/openOrders", "error")
+        with pytest.raises(VenueUnavailable):  # others may be open on other symbols
+            await world.adapter.cancel_all("main")
+        for order_id in orders:
+            await world.until_state(order_id, "CANCELED")
+
+
+async def test_a_ban_told_to_the_user_line_stops_every_line():
+    async with spot_world() as world:
+        until_ms = world.simulator.clock.now_ms() + 60_000
+        banned = {"code": -1003, "msg": "Way too much request weight used; IP banned."}
+        body = json.dumps(banned | {"data": {"retryAfter": until_ms}})
+        subscribe = "WS userDataStream.subscribe.signature"
+        world.faults.add(subscribe, "error", count=None, status=418, body=body)
+        world.simulator.hub.cut_all()
+        await until(lambda: world.adapter._rest.budget.banned_ns() > 30_000_000_000, "the ban")
+        with pytest.raises(VenueRateLimited):
+            await world.adapter.balances("main")
+        dials = world.adapter._stream.row()["attempts"]
+        await until(lambda: world.adapter._stream.row()["attempts"] > dials + 1, "more dials")
+        assert [subject for subject, _ in world.faults.log] == [subscribe]
+
+
 async def test_a_symbol_that_vanishes_is_no_longer_tradable_and_the_others_are():
     async with spot_world() as world:
         del world.market.listings["ETHUSDT"]
@@ -319,6 +377,21 @@ async def test_the_first_prices_are_asked_for_until_they_are_told():
         assert simulator.faults.log == [("GET /api/v3/ticker/bookTicker", "error")]
         order_id = await world.submit(price=None)
         await world.until_state(order_id, "FILLED")
+
+
+async def test_what_a_line_begins_while_it_is_stopped_ends_with_the_adapter():
+    async with spot_world() as world:
+        fresh = another(world)
+        await fresh.connect(Silent())
+        stop = fresh._stream.stop
+
+        async def begin_and_stop():
+            fresh._tasks.start(asyncio.sleep(1_000))
+            await stop()
+
+        fresh._stream.stop = begin_and_stop
+        await fresh.close()
+        assert len(fresh._tasks) == 0
 
 
 class Silent:

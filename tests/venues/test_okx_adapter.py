@@ -174,6 +174,45 @@ async def test_an_amend_of_a_stop_is_confirmed_by_the_order_itself(directory):
         assert Decimal(made.row(order_id)["price"]) == 44_900
 
 
+async def test_a_price_is_the_wanted_one_however_many_digits_it_is_written_with(directory):
+    async with desk(directory) as made:
+        order_id = await made.submit(**STOP)
+        await made.until_state(order_id, "UNTRIGGERED")
+        [algo] = made.simulator.algos.orders.values()
+
+        def write_longer():
+            algo.execution_price += ".00"
+
+        made.simulator.faults.add("GET trade/order-algo", "call", call=write_longer)
+        await made.replace(order_id, price="44800")
+        await eventually(lambda: Decimal(made.row(order_id)["price"]) == 44_800, "the new price")
+        assert algo.execution_price == "44800.00" and not made.counters["unknown_outcomes"]
+
+
+async def test_a_stop_that_ended_after_its_amend_is_told_as_ended(directory):
+    async with desk(directory) as made:
+        order_id = await made.submit(**STOP)
+        await made.until_state(order_id, "UNTRIGGERED")
+        [algo] = made.simulator.algos.orders.values()
+        made.simulator.faults.add("event orders-algo", "lose")
+
+        def end():
+            made.simulator.algos.cancel("net", {"algoId": algo.algo_id})
+
+        made.simulator.faults.add("GET trade/order-algo", "call", call=end)
+        entry, told = made.adapter._entry, []
+        tell = entry._tell
+
+        def listen(fact, *values, **named):
+            told.append(fact)
+            tell(fact, *values, **named)
+
+        entry._tell = listen
+        await made.replace(order_id, price="44800")
+        await made.until_state(order_id, "CANCELED")
+        assert told == ["replace_rejected", "order_seen"]
+
+
 async def test_an_amend_of_a_stop_that_is_gone_finds_its_end(directory):
     async with desk(directory) as made:
         order_id = await made.submit(**STOP)

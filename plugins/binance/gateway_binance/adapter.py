@@ -176,6 +176,7 @@ class BinanceAdapter(AccountAdapter[Questions, UserEvents, Sender]):
         if self._stream is not None:
             await self._stream.stop()
             self._stream = None
+        await self._end_tasks()  # again: a line may begin some until it has stopped
         self.events.clear()
         await self._rest.close()
 

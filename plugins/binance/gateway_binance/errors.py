@@ -46,7 +46,7 @@ _BY_CODE: dict[tuple[Product, int], Meaning] = {
     ("spot", -1003): "rate_limited",
     ("spot", -1006): "unknown",
     ("spot", -1007): "unknown",
-    ("spot", -1008): "not_executed",
+    ("spot", -1008): "unknown",  # no document says that an overloaded server has done nothing
     ("spot", -1015): "rate_limited",
     ("spot", -1021): "clock",
     ("spot", -2011): "not_found",
@@ -54,8 +54,8 @@ _BY_CODE: dict[tuple[Product, int], Meaning] = {
 }
 _BY_TEXT: dict[tuple[Product, int, str], Meaning] = {
     ("spot", -2010, "Duplicate order sent."): "duplicate",
-    ("spot", -1, "Service Unavailable."): "not_executed",
     # 503 with exactly this message is a failure; any other 5xx, HTML too, may have gone through.
+    # On Spot there is no such exception: a 5xx may always have gone through (rest-api.md).
     ("usdm", -1, "Service Unavailable."): "not_executed",
 }
 

@@ -65,9 +65,11 @@ class OrderMemory:
         return known
 
     def link(self, order: KnownOrder, venue_order_id: int) -> None:
-        """The matching engine's id of an order that had none, or another one, before."""
+        """The matching engine's id of an order that had none, or another one, before: that one is
+        known for a while still."""
         order.venue_order_id = venue_order_id
         self._by_venue_id[order.symbol, venue_order_id] = order
+        self._bound_ids()
 
     def by_client(self, client_order_id: str, symbol: str = "") -> KnownOrder | None:
         """`symbol`: where the order must be, "" = anywhere."""
@@ -95,12 +97,24 @@ class OrderMemory:
 
     def _bound(self) -> None:
         """Forget the oldest that have ended."""
+        self._bound_ids()
         if len(self._by_client) <= self._orders_max:
             return
         for name in [name for name, each in self._by_client.items() if each.is_done][:1_024]:
             gone = self._by_client.pop(name)
             self._by_venue_id.pop((gone.symbol, gone.venue_order_id), None)
             self._waiting.get((gone.symbol, gone.side), {}).pop(name, None)
+
+    def _bound_ids(self) -> None:
+        """Forget the oldest ids under which nothing works any more: of orders that have ended, or
+        bear another id since they were replaced."""
+        if len(self._by_venue_id) <= 2 * self._orders_max:
+            return
+        found = self._by_venue_id.items()
+        for key in [key for key, each in found if each.is_done or each.venue_order_id != key[1]][
+            :1_024
+        ]:
+            del self._by_venue_id[key]
 
 
 def _is_another(known: KnownOrder, order: KnownOrder) -> bool:

@@ -18,11 +18,13 @@ __all__ = [
     "AlgoRow",
     "BalanceRow",
     "BookTickerEvent",
+    "ErrorData",
     "ErrorRow",
     "EventHead",
     "ExchangeInfo",
     "FilterRow",
     "FundingRateRow",
+    "HalfRow",
     "IncomeRow",
     "LegRow",
     "ListedRow",
@@ -51,27 +53,45 @@ class _Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HalfRow(_Row, frozen=True):
-    """One half of a cancel-replace that failed."""
+    """One half of a cancel-replace of which a half failed; that which was done has no code."""
 
+    code: int = 0
     msg: str = ""
 
 
-class HalvesRow(_Row, frozen=True, rename="camel"):
+class ErrorData(_Row, frozen=True, rename="camel"):
+    """`retry_after`: venue time in ms, of the WebSocket API."""
+
+    retry_after: int = 0
     cancel_response: HalfRow | None = None
     new_order_response: HalfRow | None = None
+
+    @property
+    def failed(self) -> list[HalfRow]:
+        halves = (self.cancel_response, self.new_order_response)
+        return [half for half in halves if half is not None and half.code]
 
 
 class ErrorRow(_Row, frozen=True):
     code: int
     msg: str = ""
-    data: HalvesRow | None = None
+    data: ErrorData | None = None
 
     @property
     def text(self) -> str:
         """With the words about each half of what was asked."""
-        halves = (self.data.cancel_response, self.data.new_order_response) if self.data else ()
-        told = [half.msg for half in halves if half is not None and half.msg]
+        told = [half.msg for half in self.halves if half.msg]
         return " ".join([self.msg, *told])
+
+    @property
+    def retry_at_ms(self) -> int:
+        """By the venue's clock, 0 = it does not say."""
+        return self.data.retry_after if self.data else 0
+
+    @property
+    def halves(self) -> list[HalfRow]:
+        """Those that failed."""
+        return self.data.failed if self.data else []
 
 
 class TimeRow(_Row, frozen=True, rename="camel"):

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from gateway.transport import JsonReader, PendingReplies, SocketShard
-from gateway_binance.messages import HalfRow
+from gateway_binance.messages import ErrorRow, HalfRow
 from gateway_binance.signing import Signer
 from gateway_binance.stream import LINE
 
@@ -32,29 +32,11 @@ class _Count(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     count: int = 0
 
 
-class _Data(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    retry_after: int = 0  # venue time in ms
-    cancel_response: HalfRow | None = None
-    new_order_response: HalfRow | None = None
-
-
-class _Error(msgspec.Struct, frozen=True, kw_only=True):
-    code: int
-    msg: str = ""
-    data: _Data | None = None
-
-    @property
-    def text(self) -> str:
-        """With the words about each half of a cancel-replace."""
-        halves = (self.data.cancel_response, self.data.new_order_response) if self.data else ()
-        return " ".join([self.msg, *(half.msg for half in halves if half and half.msg)])
-
-
 class _Frame(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     status: int
     id: str | None = None
     result: msgspec.Raw = msgspec.Raw(b"null")
-    error: _Error | None = None
+    error: ErrorRow | None = None
     rate_limits: list[_Count] = []
 
 
@@ -67,6 +49,7 @@ class SocketAnswer(NamedTuple):
     retry_at_ms: int
     data: bytes
     counts: dict[str, int]
+    halves: list[HalfRow]  # of a cancel-replace, those that failed
 
 
 _FRAME = JsonReader(_Frame, "an answer of the WebSocket API")
@@ -138,12 +121,13 @@ class OrderSocket:
             frame.status,
             error.code if error else 0,
             error.text if error else "",
-            error.data.retry_after if error and error.data else 0,
+            error.retry_at_ms if error else 0,
             bytes(frame.result),
             {
                 f"{each.rate_limit_type}_{each.interval_num}{each.interval}": each.count
                 for each in frame.rate_limits
             },
+            error.halves if error else [],
         )
         if frame.id is None or not self._pending.answer(frame.id, answer):
             self.unexpected += 1

@@ -29,7 +29,7 @@ from gateway.transport import (
     retry_after_ms,
 )
 from gateway_binance.errors import Meaning, Product, meaning_of
-from gateway_binance.messages import ErrorRow, TimeRow
+from gateway_binance.messages import ErrorRow, HalfRow, TimeRow
 from gateway_binance.order_socket import OrderSocket
 from gateway_binance.products import WIRES
 from gateway_binance.signing import Signer, query_text
@@ -188,8 +188,23 @@ class BinanceRest:
                 self.budget.told(full, answer.counts[kind], sent_ns=sent_ns)
         if answer.status == 200:
             return answer.data
-        wait_ms = max(0, answer.retry_at_ms - self.clock.now_ns() // 1_000_000)
-        raise self._meant(name, answer.status, answer.code, answer.text, wait_ms)
+        wait_ms = self._until(answer.retry_at_ms)
+        raise self._meant(
+            name, answer.status, answer.code, answer.text, wait_ms, halves=answer.halves
+        )
+
+    async def line_turn(self, weight: int) -> None:
+        """For what another line of the same address weighs. Raises VenueRateLimited, also while
+        banned."""
+        await self._turn(weight, "kill", 0)
+
+    def refused_line(self, what: str, status: int, error: ErrorRow) -> VenueError:
+        """What a refusal on another line proves: a ban and a clock that is off are of all lines."""
+        wait_ms = self._until(error.retry_at_ms)
+        return self._meant(what, status, error.code, error.text, wait_ms)
+
+    def _until(self, at_ms: int) -> int:
+        return max(0, at_ms - self.clock.now_ns() // 1_000_000)
 
     async def _question(self, method: str, target: str, reader: JsonReader[Document]) -> Document:
         """A lost answer to what changes nothing is plain unavailability."""
@@ -250,16 +265,30 @@ class BinanceRest:
         """The proof that stands in a failed answer."""
         try:
             row = _ERROR.read(answer.data)
-            code, text = row.code, row.text
+            code, text, halves = row.code, row.text, row.halves
         except VenueProtocolError as error:
-            code, text = None, str(error)
-        return self._meant(what, answer.status, code, text, retry_after_ms(answer))
+            code, text, halves = None, str(error), []
+        wait_ms = retry_after_ms(answer)
+        return self._meant(what, answer.status, code, text, wait_ms, halves=halves)
 
     def _meant(
-        self, what: str, status: int, code: int | None, text: str, wait_ms: int
+        self,
+        what: str,
+        status: int,
+        code: int | None,
+        text: str,
+        wait_ms: int,
+        *,
+        halves: Sequence[HalfRow] = (),
     ) -> VenueError:
+        """A half of which nobody knows the end leaves the whole unknown."""
         meaning = meaning_of(self._product, status, code, text)
+        parts = {meaning_of(self._product, status, half.code, half.msg) for half in halves}
+        if parts & {"unknown", "duplicate"}:
+            meaning = "unknown"
         said = f"{what}: {status} {code} {text}"[:200]
+        if code == -1 and text == "Service Unavailable.":
+            self.on_maintenance(said)
         if meaning == "unknown":
             return OutcomeUnknown(said)
         if meaning == "rate_limited":
@@ -268,8 +297,6 @@ class BinanceRest:
             self.budget.ban(until_ns, f"{status} {code}")
             return VenueRateLimited(said, wait_ms)
         if meaning == "not_executed":
-            if code == -1:
-                self.on_maintenance(said)
             return VenueUnavailable(said)
         if meaning == "clock":
             self.clock.doubt()

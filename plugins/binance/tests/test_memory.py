@@ -65,3 +65,22 @@ def test_only_conditional_orders_that_may_still_trigger_there_are_waiting() -> N
     memory.link(waiting, 12)
     assert memory.waiting("BTCUSDT", "SELL") == []
     assert memory.waiting("ETHUSDT", "SELL") == []
+
+
+def test_the_ids_that_a_replaced_order_had_are_known_for_a_while_and_then_forgotten() -> None:
+    memory = OrderMemory(orders_max=1_024)
+    known = memory.remember(order(order_id=7, is_ours=True, venue_order_id=1))
+    working = memory.remember(order("g2", order_id=8, is_ours=True, venue_order_id=5_000))
+    for number in range(2, 4_001):
+        memory.link(known, number)
+    ids = [number for number in range(1, 4_001) if memory.by_venue_id("BTCUSDT", number)]
+    assert len(ids) <= 2_048 and ids[-2:] == [3_999, 4_000]
+    assert memory.by_venue_id("BTCUSDT", 5_000) is working
+
+
+def test_the_ids_of_orders_whose_name_was_used_again_are_forgotten_too() -> None:
+    memory = OrderMemory(orders_max=1_024)
+    for number in range(1, 4_001):
+        memory.remember(order(order_id=number, is_ours=True, venue_order_id=number)).is_done = True
+    ids = [number for number in range(1, 4_001) if memory.by_venue_id("BTCUSDT", number)]
+    assert len(ids) <= 2_048 and ids[-1] == 4_000

@@ -104,6 +104,16 @@ def test_an_order_that_made_room_for_its_replacement_has_not_ended() -> None:
     assert world.facts[-1][1][0].client_order_id == OURS
 
 
+def test_an_order_that_nobody_remembers_has_not_ended_by_making_room_either() -> None:
+    world = World()
+    world.take(x="CANCELED", X="CANCELED", c=f"{OURS}//r1", C=OURS)
+    assert world.facts == []
+    world.take(c=f"{OURS}//1", i=4293154, p="0.10000000")
+    ((fact, (report,), _),) = world.facts
+    assert (fact, report.client_order_id, report.state) == ("order_seen", OURS, "new")
+    assert (report.venue_order_id, report.price) == ("4293154", "0.10000000")
+
+
 def test_a_replacement_that_was_refused_ends_the_order() -> None:
     world = World()
     known = world.knows(venue_order_id=4293153)

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from gateway_binance.spot import gateway_create_adapter, translate
 from gateway_binance.spot.capabilities import RATE_LIMITS, capabilities
-from gateway_binance.spot.messages import InterestRow, OrderRow, SymbolRow
+from gateway_binance.spot.messages import CanceledRow, InterestRow, OrderRow, SymbolRow
 from gateway_binance.spot.names import (
     LENGTH_MAX,
     Name,
@@ -189,3 +189,13 @@ def test_only_the_plain_wallet_replaces_and_only_the_margin_wallet_owes() -> Non
 def test_bad_settings_are_refused_by_name(settings: dict[str, object], named: str) -> None:
     with pytest.raises(ValueError, match=named):
         gateway_create_adapter("spot", settings, SECRETS)
+
+
+def test_the_margin_wallet_writes_the_number_of_a_canceled_order_as_text() -> None:
+    # The response of Margin Account Cancel Order, developers.binance.com, read 2026-11.
+    said = b"""{"symbol": "LTCBTC", "isIsolated": true, "orderId": "28",
+    "origClientOrderId": "myOrder1", "clientOrderId": "cancelMyOrder1", "price": "1.00000000",
+    "origQty": "10.00000000", "executedQty": "8.00000000", "cummulativeQuoteQty": "8.00000000",
+    "status": "CANCELED", "timeInForce": "GTC", "type": "LIMIT", "side": "SELL"}"""
+    row = msgspec.json.decode(said, type=CanceledRow)
+    assert (str(row.order_id), row.executed_qty, row.transact_time) == ("28", "8.00000000", 0)

@@ -143,6 +143,12 @@ def test_who_pays_funding_tells_the_leg(amount: str, rate: str, leg: str) -> Non
         ("usdm", 400, -2010, "Duplicate order sent.", "rejected"),
         ("spot", 400, -2010, "Duplicate order sent.", "duplicate"),
         ("spot", 400, -4116, "", "rejected"),
+        ("spot", 503, -1, "Service Unavailable.", "unknown"),
+        ("spot", 503, -1008, "Server is currently overloaded", "unknown"),
+        ("spot", 429, -1008, "Server is currently overloaded", "rate_limited"),
+        ("spot", 400, -1008, "Server is currently overloaded", "unknown"),
+        ("spot", 502, None, "HTML", "unknown"),
+        ("spot", 500, -2010, "Account has insufficient balance", "unknown"),
     ],
 )
 def test_what_an_error_proves(

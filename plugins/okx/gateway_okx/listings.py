@@ -97,12 +97,17 @@ class Listings:
         return plain + [{"instType": "OPTION", "instFamily": family} for family in families]
 
     async def _ask_bands(self, family: str) -> None:
-        """docs-v5, get option tick bands, copy of 2026-06-15."""
+        """docs-v5, get option tick bands, copy of 2026-06-15. Bands that cannot be read leave those
+        that are known: the venue judges the price as well."""
         query = {"instType": "OPTION", "instFamily": family}
-        rows = await self._rest.get(
-            "public/instrument-tick-bands", query, TickBandsRow, is_public=True
-        )
-        self._bands |= {row.family: translate.tick_bands(row) for row in rows}
+        try:
+            rows = await self._rest.get(
+                "public/instrument-tick-bands", query, TickBandsRow, is_public=True
+            )
+            self._bands |= {row.family: translate.tick_bands(row) for row in rows}
+        except VenueProtocolError as error:
+            self._counters["unreadable_tick_bands"] += 1
+            log.warning("%s: the tick bands of %s are left out: %s", self._venue, family, error)
 
     def _read(self, raw: msgspec.Raw) -> Instrument | None:
         try:

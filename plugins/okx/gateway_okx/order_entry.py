@@ -37,6 +37,8 @@ Body = dict[str, Any]
 Tell = Callable[..., None]
 Kind = Literal["new", "cancel", "replace"]
 
+_ENDS = frozenset({"canceled", "expired", "rejected"})
+
 
 class OrderEntry:
     """`tell(fact, ...)` is the port; `ask(client_id)` asks the venue about one order and tells
@@ -274,8 +276,14 @@ class OrderEntry:
         is_done = (
             report is not None
             and Decimal(report.quantity) == Decimal(replace.quantity)
-            and (replace.price is None or report.price == replace.price)
+            and (replace.price is None or _is_same(report.price, replace.price))
         )
+        if report is not None and report.state in _ENDS:
+            self._answered(known.client_id, "replace")
+            self._tell("replace_rejected", replace.order_id, f"the order is {report.state}")
+            self._tell("order_seen", report)
+            self._known.end(known)
+            return
         if report is None or not is_done:
             self._unknown(known.client_id, "replace", "amended, and the order has other terms")
             return
@@ -360,6 +368,10 @@ class OrderEntry:
         known = self._known.get(client_id)
         if known is not None and known.awaited == kind:
             known.awaited = ""
+
+
+def _is_same(told: str | None, wanted: str) -> bool:
+    return told is not None and Decimal(told) == Decimal(wanted)
 
 
 async def _all(calls: Sequence[Awaitable[None]]) -> None:

@@ -224,7 +224,8 @@ class TickBand(NamedTuple):
 
 
 def tick_bands(row: TickBandsRow) -> list[TickBand]:
-    return [
+    """A step of nothing is none: left out."""
+    bands = [
         TickBand(
             Decimal(number(each.price_min, "minPx")),
             Decimal(number(each.price_max, "maxPx")),
@@ -232,6 +233,7 @@ def tick_bands(row: TickBandsRow) -> list[TickBand]:
         )
         for each in row.bands
     ]
+    return [band for band in bands if Decimal(band.tick) > 0]
 
 
 def tick_at(bands: Sequence[TickBand], price: str) -> str | None:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from gateway.api import OutcomeUnknown, VenueUnavailable, outcome_of
-from gateway.transport import RestPool, SocketSettings, SocketShard, client_tls
+from gateway.transport import RestPool, SocketSettings, SocketShard, client_tls, tls
 
 pytestmark = pytest.mark.asyncio
 NOW = datetime.datetime.now(datetime.UTC)
@@ -264,3 +264,28 @@ async def test_a_context_that_checks_nothing_is_refused_before_it_is_used(author
             client_tls(context)
     assert client_tls().minimum_version >= ssl.TLSVersion.TLSv1_2
     assert client_tls().check_hostname
+
+
+async def test_the_authorities_of_the_system_are_read_once_and_for_no_line_in_the_clear(
+    monkeypatch,
+):
+    read, loads = ssl.create_default_context, []
+
+    def counted():
+        loads.append(1)
+        return read()
+
+    monkeypatch.setattr(ssl, "create_default_context", counted)
+    tls._of_the_system.cache_clear()
+
+    def line(url):
+        return SocketShard(
+            "line", url, SocketSettings(), random=Random(1), on_frame=lambda line, data: None
+        )
+
+    line("ws://localhost:1")
+    assert loads == []
+    for number in range(3):
+        line(f"wss://localhost:{number}")
+    assert loads == [1]
+    assert client_tls() is client_tls()

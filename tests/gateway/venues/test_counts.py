@@ -5,6 +5,8 @@ from live_world import World
 
 from gateway.api import OutcomeUnknown, VenueRejected
 from gateway.venues.health import VenueHealth
+from gateway.venues.isolated import wire
+from gateway.venues.isolated.child import Child
 
 pytestmark = pytest.mark.asyncio
 
@@ -52,3 +54,19 @@ async def test_an_adapter_whose_counting_fails_hides_nothing_else():
 
     health.adapter_counts = broken
     assert health.counts() == {"reconciled": 0, "counter.gaps": 2}
+
+
+@pytest.mark.parametrize("counts", [{"a": 2**70}, {"\ud800": 1}, {"a" * 2**26: 1}, {"a": "b"}])
+async def test_counts_that_no_frame_can_carry_do_not_stop_the_beat(counts):
+    told = dict(counts)
+
+    class Adapter:
+        def counts(self):
+            return told
+
+    child = Child(None, None)
+    child._adapter = Adapter()
+    assert child._packed_beat() == wire.pack(wire.Beat())
+    told.clear()
+    told["sent"] = 3
+    assert child._packed_beat() == wire.pack(wire.Beat({"sent": 3}))

@@ -35,6 +35,14 @@ def order_cancel(venue: SpotVenue, account: str, given: Given) -> Any:
     return spot_documents.canceled_document(venue.cancel(order, given.get("newClientOrderId", "")))
 
 
+def margin_cancel(venue: SpotVenue, account: str, given: Given) -> Any:
+    """As documented: the number is text, and no time stands there."""
+    row = order_cancel(venue, account, given)
+    left_out = ("transactTime", "origQuoteOrderQty", "selfTradePreventionMode", "orderListId")
+    row = {name: value for name, value in row.items() if name not in left_out}
+    return row | {"orderId": str(row["orderId"]), "isIsolated": False}
+
+
 def order_status(venue: SpotVenue, account: str, given: Given) -> Any:
     return spot_documents.order_document(venue.find(account, given))
 
@@ -323,7 +331,7 @@ PRIVATE: dict[tuple[str, str], Call] = {
     ("GET", "/api/v3/account"): account_state,
     ("GET", "/api/v3/rateLimit/order"): rate_limit_order,
     ("POST", "/sapi/v1/margin/order"): order_place,
-    ("DELETE", "/sapi/v1/margin/order"): order_cancel,
+    ("DELETE", "/sapi/v1/margin/order"): margin_cancel,
     ("GET", "/sapi/v1/margin/order"): order_status,
     ("GET", "/sapi/v1/margin/openOrders"): open_orders,
     ("DELETE", "/sapi/v1/margin/openOrders"): cancel_all,

@@ -24,9 +24,8 @@ from gateway.api import (
 )
 from gateway.transport import JsonReader, SocketShard
 from gateway_binance.account_adapter import AccountAdapter, checked_settings
-from gateway_binance.errors import meaning_of
 from gateway_binance.memory import OrderMemory
-from gateway_binance.messages import BookTickerEvent, MarketFrame
+from gateway_binance.messages import BookTickerEvent, ErrorRow, MarketFrame
 from gateway_binance.rest import BinanceRest
 from gateway_binance.signing import Signer
 from gateway_binance.spot.capabilities import RATE_LIMITS, capabilities
@@ -53,6 +52,9 @@ _ADDRESSES = {
     "api_socket_url": ("ws://", "wss://"),
 }
 _PRICES_PERIOD_S = 1.0
+# Of a connection to the WebSocket API, and of a subscription there (web-socket-api.md, 2026-11).
+_DIAL_WEIGHT = 2
+_SUBSCRIBE_WEIGHT = 2
 _STREAMS_MAX = 1_024  # of one connection (web-socket-streams.md, read 2026-11)
 
 
@@ -167,7 +169,7 @@ class SpotAdapter(AccountAdapter[SpotQuestions, SpotEvents, SpotSender]):
             await self.questions.instruments(self.venue)
             self._port.open(port)
             self._stream = SpotUserStream(
-                chosen.api_socket_url,
+                self._dialed,
                 subscription=self._subscription,
                 on_event=self.events.take,
                 on_refused=self._on_refused,
@@ -195,6 +197,7 @@ class SpotAdapter(AccountAdapter[SpotQuestions, SpotEvents, SpotSender]):
         if self._stream is not None:
             await self._stream.stop()
             self._stream = None
+        await self._end_tasks()  # again: a line may begin some until it has stopped
         self.events.clear()
         await self._rest.close()
 
@@ -237,9 +240,15 @@ class SpotAdapter(AccountAdapter[SpotQuestions, SpotEvents, SpotSender]):
         if self._stream is not None:
             self._stream.break_off(reason)
 
+    async def _dialed(self) -> str:
+        """No line is dialed while the address is banned."""
+        await self._rest.line_turn(_DIAL_WEIGHT)
+        return self._settings.api_socket_url
+
     async def _subscription(self) -> str:
         """Of the plain wallet a signed request; of the margin wallet one with a token for it."""
         await self._rest.clock.settle()
+        await self._rest.line_turn(_SUBSCRIBE_WEIGHT)
         if self._settings.wallet == "margin":
             row = await self._rest.keyed("POST", "/sapi/v1/userListenToken", _TOKEN)
             return _request("userDataStream.subscribe.listenToken", {"listenToken": row.token})
@@ -252,10 +261,9 @@ class SpotAdapter(AccountAdapter[SpotQuestions, SpotEvents, SpotSender]):
         signed = params | {"signature": self._signer.signature(text)}
         return _request("userDataStream.subscribe.signature", signed)
 
-    def _on_refused(self, status: int, code: int, text: str) -> None:
-        log.warning("%s: no user data: %s %s", self.venue, code, text[:200])
-        if meaning_of("spot", status, code, text) == "clock":
-            self._rest.clock.doubt()
+    def _on_refused(self, status: int, error: ErrorRow) -> None:
+        proven = self._rest.refused_line("user data", status, error)
+        log.warning("%s: no user data: %s", self.venue, proven)
 
     # Prices.
 

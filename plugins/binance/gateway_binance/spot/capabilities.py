@@ -48,7 +48,7 @@ def capabilities(
         # "accepted only when the previous one is filled, otherwise rejected" (New order, 2026-11).
         client_order_id_reuse="after_end",
         rate_limits=limits,
-        unknown_outcomes=frozenset({"5xx", "408", "-1000", "-1001", "-1006", "-1007"}),
+        unknown_outcomes=frozenset({"5xx", "408", "-1000", "-1001", "-1006", "-1007", "-1008"}),
         acceptance_window_ms=acceptance_window_ms,
         ack_timeout_ms=timeout_ms + 1_000,
         not_found_proof_after_ms=acceptance_window_ms + _CLOCK_MARGIN_MS,

@@ -69,6 +69,8 @@ class SpotEvents:
             self._expectation.hear(known)
             if self._is_of_the_past(body, known, name, shown):
                 return
+        elif shown.successor and body.execution != "TRADE":
+            return  # it made room, perhaps before we came: what replaced it, or a question, tells
         if body.execution == "TRADE" and body.last_quantity.strip("0."):
             self._fill(body, known, name)
         elif known is None and self._memory.is_namesake(name.own, body.symbol):

@@ -63,8 +63,10 @@ class OrderRow(_Row, frozen=True):
 
 
 class CanceledRow(_Row, frozen=True):
+    """The margin wallet writes the number as text (Margin Account Cancel Order, 2026-11)."""
+
     symbol: str
-    order_id: int
+    order_id: int | str
     executed_qty: Number
     status: str
     transact_time: int = 0

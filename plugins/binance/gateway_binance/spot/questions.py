@@ -76,7 +76,7 @@ class SpotQuestions:
         self._memory = memory
         self._account = account
         self.wallet = wallet
-        self._symbols = tuple(symbols)
+        self.symbols = tuple(symbols)
         self._history_ms = history_days * _DAY_MS
         self._settled_ms = settled_ms
         self._interest = InterestHistory(rest)
@@ -91,7 +91,7 @@ class SpotQuestions:
             await self._listed(),
             _SYMBOL,
             translate.instrument,
-            wanted=self._symbols,
+            wanted=self.symbols,
             before=self.instruments_by_symbol,
         )
         self.bad_rows += bad_rows
@@ -103,7 +103,7 @@ class SpotQuestions:
 
     async def prices(self) -> list[BookTickerRow]:
         """Best prices now: the stream tells changes alone."""
-        terms = {"symbols": json.dumps(self._symbols, separators=(",", ":"))}
+        terms = {"symbols": json.dumps(self.symbols, separators=(",", ":"))}
         path = "/api/v3/ticker/bookTicker"
         return await self._rest.public(path, _TICKERS, terms, weight=_TICKERS_WEIGHT)
 
@@ -113,7 +113,7 @@ class SpotQuestions:
         """One order by our id, in whatever replacement it lives. None only when every place where
         it could be has said that it is not there."""
         known = self._memory.by_client(client_order_id)
-        for symbol in [known.symbol] if known is not None else self._symbols:
+        for symbol in [known.symbol] if known is not None else self.symbols:
             generation = known.generation if known is not None else 0
             found = await self._living(symbol, Name(client_order_id, generation))
             if found is not None:
@@ -176,7 +176,7 @@ class SpotQuestions:
         """Every fill since then of every symbol of the account, oldest first."""
         since_ms = max(since_ns // 1_000_000, self._now_ms() - self._history_ms)
         rows: list[TradeRow] = []
-        for symbol in self._symbols:
+        for symbol in self.symbols:
             rows += await self._trades(symbol, since_ms)
         rows.sort(key=lambda row: (row.time, row.id))
         names = await self._client_ids(rows)
@@ -207,7 +207,7 @@ class SpotQuestions:
     async def _listed(self) -> ExchangeInfo:
         """Of our symbols alone; of all when one of them is unknown, which refuses the question."""
         path = "/api/v3/exchangeInfo"
-        terms = {"symbols": json.dumps(self._symbols, separators=(",", ":"))}
+        terms = {"symbols": json.dumps(self.symbols, separators=(",", ":"))}
         try:
             return await self._rest.public(path, _INFO, terms, weight=_INFO_WEIGHT)
         except Rejection as error:
@@ -246,9 +246,9 @@ class SpotQuestions:
     async def _open(self) -> list[OrderRow]:
         """One question about all symbols weighs as much as many about one."""
         weight = self.wallet.open_weight
-        if len(self._symbols) * weight >= _ALL_OPEN_WEIGHT:
+        if len(self.symbols) * weight >= _ALL_OPEN_WEIGHT:
             return await self._all_open("query")
-        path, terms = self.wallet.open_orders, [{"symbol": each} for each in self._symbols]
+        path, terms = self.wallet.open_orders, [{"symbol": each} for each in self.symbols]
         asked = (self._rest.ask(path, _ORDERS, each, weight=weight) for each in terms)
         return [row for page in await asyncio.gather(*asked) for row in page]
 

@@ -4,8 +4,9 @@ doubt is `unknown`, never a verdict (docs/concepts/unknown_outcome.md)."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from decimal import Decimal
+from typing import Any
 
 from gateway.api import CancelRequest, OrderRequest, ReplaceRequest, VenueError
 from gateway.transport import JsonReader
@@ -48,9 +49,15 @@ class SpotSender(RequestSender[SpotQuestions]):
         await asyncio.gather(*(self._submit(order) for order in orders))
 
     async def cancel_all(self) -> None:
-        """Every order of the account, on every symbol that has one."""
-        symbols = await self._questions.open_symbols()
-        await asyncio.gather(*(self._cancel_all_of(each) for each in sorted(symbols)))
+        """Every order of the account: at once on the symbols it trades, and on any other that the
+        venue names. What fails keeps nothing else from being ended; then it is raised."""
+        ours = self._questions.symbols
+        await _every([*map(self._cancel_all_of, ours), self._cancel_besides(ours)])
+
+    async def _cancel_besides(self, ours: Sequence[str]) -> None:
+        """Somebody else's orders, on symbols that the account does not trade."""
+        others = await self._questions.open_symbols() - set(ours)
+        await _every(map(self._cancel_all_of, sorted(others)))
 
     # New orders.
 
@@ -239,6 +246,13 @@ class SpotSender(RequestSender[SpotQuestions]):
             self._tell("canceled", replace.order_id, "venue_decision", cumulative_quantity="0")
         else:
             self._later(self._look(replace.client_order_id))
+
+
+async def _every(works: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """All of them to their ends; then the first failure is raised."""
+    for failed in await asyncio.gather(*works, return_exceptions=True):
+        if failed is not None:
+            raise failed
 
 
 def _is_less(replace: ReplaceRequest, known: KnownOrder) -> bool:

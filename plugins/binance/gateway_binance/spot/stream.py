@@ -22,16 +22,17 @@ _ERROR = JsonReader(ErrorRow, "an error")
 
 
 class SpotUserStream:
-    """`subscription()`: the signed request that begins the events. `on_refused(status, code,
-    text)`: the venue did not take it. `on_gap(reason)` opens a gap, `on_gap("")` closes it."""
+    """`url()`: where to dial, when that may be done. `subscription()`: the signed request that
+    begins the events. `on_refused(status, error)`: the venue did not take it. `on_gap(reason)`
+    opens a gap, `on_gap("")` closes it."""
 
     def __init__(
         self,
-        url: str,
+        url: Callable[[], Awaitable[str]],
         *,
         subscription: Callable[[], Awaitable[str]],
         on_event: Callable[[bytes], None],
-        on_refused: Callable[[int, int, str], None],
+        on_refused: Callable[[int, ErrorRow], None],
         on_gap: Callable[[str], None],
         random: Random,
     ) -> None:
@@ -94,5 +95,5 @@ class SpotUserStream:
             answer.set_result(None)
             return
         error = _ERROR.read(bytes(frame.error))
-        self._on_refused(frame.status, error.code, error.msg)
+        self._on_refused(frame.status, error)
         answer.set_exception(VenueRejected(str(error.code), error.msg))
