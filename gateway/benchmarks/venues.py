@@ -7,7 +7,8 @@ import asyncio
 import importlib.util
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import uvloop
@@ -32,15 +33,27 @@ def measure(progress: Progress, *, is_quick: bool = False) -> dict[str, Any]:
     has_ccxt = "ccxt" not in missing
     if not has_ccxt:
         progress("ccxt is not installed: no figures beside it")
-    logging.getLogger("gateway").setLevel(logging.ERROR)
-    # First, in a process that holds nothing else yet.
-    memory = _memory(progress, is_quick=is_quick)
-    result |= _signing(progress, is_quick=is_quick, has_ccxt=has_ccxt)
-    result |= _events(progress, is_quick=is_quick)
-    result |= _wire(progress, is_quick=is_quick, has_ccxt=has_ccxt)
-    result |= _books(progress, is_quick=is_quick)
+    with _few_words():
+        # First, in a process that holds nothing else yet.
+        memory = _memory(progress, is_quick=is_quick)
+        result |= _signing(progress, is_quick=is_quick, has_ccxt=has_ccxt)
+        result |= _events(progress, is_quick=is_quick)
+        result |= _wire(progress, is_quick=is_quick, has_ccxt=has_ccxt)
+        result |= _books(progress, is_quick=is_quick)
     result["memory"] = memory
     return result
+
+
+@contextmanager
+def _few_words() -> Iterator[None]:
+    """Writing log lines is not what is measured."""
+    log = logging.getLogger("gateway")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def _signing(progress: Progress, *, is_quick: bool, has_ccxt: bool) -> dict[str, Any]:

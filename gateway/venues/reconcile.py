@@ -136,7 +136,7 @@ class Reconciler:
         findings = define_instruments(self._engine, self._session.venue, told)
         kinds: tuple[BreakKind, ...] = ("instrument_changed", "instrument_missing")
         self.ledger.compared(kinds, "", findings, self._engine.now_ns())
-        self._session.is_defined = True
+        self._session.defined()
         self._on_instruments()
 
     async def _account(self, account: AccountTerms, result: Result) -> None:

@@ -118,6 +118,7 @@ class VenueSession:
         self._held: deque[HeldFill] = deque()
         self._caused: dict[tuple[str, str, str, str], None] = {}
         self.is_defined = False  # the venue has named its instruments
+        self._early_marks: dict[str, MarkReport] = {}  # the newest of each, told before that
         self._unknown_marks: set[str] = set()
 
     # What adapters call.
@@ -287,7 +288,7 @@ class VenueSession:
         """Reference prices. Volatile, so the newest replaces what could not be taken."""
         instrument = self.engine.names.venue_instrument(self.venue, mark.instrument)
         if not instrument:
-            self._unknown_mark(mark.instrument)
+            self._unknown_mark(mark)
             return
         prices = (mark.mark or "", mark.bid or "", mark.ask or "", mark.last or "")
         try:
@@ -530,11 +531,24 @@ class VenueSession:
         self._held.append(held)
         return True
 
-    def _unknown_mark(self, symbol: str) -> None:
+    def defined(self) -> None:
+        """The venue's instruments are known: what was told of them before is taken now, for a
+        quiet market does not repeat it."""
+        self.is_defined = True
+        early, self._early_marks = self._early_marks, {}
+        for mark in early.values():
+            if self.engine.names.venue_instrument(self.venue, mark.instrument):
+                self.marked(mark)
+
+    def _unknown_mark(self, mark: MarkReport) -> None:
         """A stream speaks before the instruments of the venue are defined; later it is a fault of
         the adapter, and said once for each instrument."""
+        symbol = mark.instrument
         self.health.counters["marks_unknown"] += 1
-        if self.is_defined and symbol not in self._unknown_marks:
+        if not self.is_defined:
+            if symbol in self._early_marks or len(self._early_marks) < _UNKNOWN_MARKS_MAX:
+                self._early_marks[symbol] = mark
+        elif symbol not in self._unknown_marks:
             if len(self._unknown_marks) < _UNKNOWN_MARKS_MAX:
                 self._unknown_marks.add(symbol)
             self._bad("mark", f"unknown instrument {symbol!r:.64}")

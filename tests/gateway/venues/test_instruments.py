@@ -8,7 +8,7 @@ import pytest
 from live_world import INSTRUMENT
 from native_world import LIMITS, open_world
 
-from gateway.api import RefusedError, VenueUnavailable
+from gateway.api import MarkReport, RefusedError, VenueUnavailable
 
 pytestmark = pytest.mark.asyncio
 
@@ -225,3 +225,29 @@ async def test_a_gap_of_a_failed_connect_does_not_outlive_the_next_one(ring_dire
     await world.link.close(1.0)
     world.close()
     world.native.stop()
+
+
+async def test_a_mark_told_before_its_instrument_is_taken_once_it_is_known(ring_directory):
+    """A quiet market does not repeat it, and new orders need it."""
+    world = open_world(ring_directory)
+    young = msgspec.structs.replace(INSTRUMENT, symbol="ETHUSDT.sim", venue_symbol="ETHUSDT")
+
+    async def instruments():
+        return [INSTRUMENT, young]
+
+    world.adapter.instruments = instruments
+    session = world.link.session
+    for price in ("1", "2"):
+        session.marked(MarkReport(instrument="ETHUSDT", mark=price))
+        session.marked(MarkReport(instrument="never listed", mark=price))
+    assert session.health.counters["marks"] == 0
+    world.link.start()
+    try:
+        await until(lambda: world.link.health.is_reconciled)
+        assert session.health.counters["marks"] == 1
+        await until(lambda: rules(world, "ETHUSDT.sim")["mark"] == "2")
+        assert session.health.counters["bad_facts"] == 0
+    finally:
+        await world.link.close(1.0)
+        world.close()
+        world.native.stop()
