@@ -148,8 +148,7 @@ bool Engine::take_fill(const OrderFilled& seen, Key128 key) noexcept {
 // Average cost depends on the order of fills. What happened before others that are booked, because
 // the event of it was lost, is booked where it belongs, as if it had come in time.
 [[gnu::cold]] void Engine::decide_late(OrderFilled& told, State::DecidedFill& decided) noexcept {
-  // Without a time it has no place but the newest; a repeat of an old one has its place already.
-  if (told.venue_time_ns == 0 || state_.fills.find(decided.key) != 0) return;
+  if (state_.fills.find(decided.key) != 0) return;  // a repeat of an old one has its place
   told.booked_before = state_.place_of_late(decided.route, told.venue_time_ns, told.venue_sequence);
   if (told.booked_before == 0) return;
   if (const auto book = state_.book_late(decided.route, told, false)) {

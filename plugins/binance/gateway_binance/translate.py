@@ -290,7 +290,7 @@ def event_report(account: str, body: OrderBody, client_order_id: str = "") -> Or
 
 def event_fill(account: str, body: OrderBody, client_order_id: str, settle: str) -> FillReport:
     """A fill of the stream. No commission field = no commission, in the currency of settlement.
-    Trades of one millisecond are in the order of their ids."""
+    Trade ids tell the order."""
     return FillReport(
         client_order_id=client_order_id,
         venue_order_id=str(body.order_id),

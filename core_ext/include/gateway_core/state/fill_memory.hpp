@@ -32,14 +32,14 @@ struct FillEntry {
   std::uint32_t route;
   std::uint32_t reserved_word;
   std::int64_t venue_time_ns;    // 0 = the venue told none
-  std::uint64_t venue_sequence;  // orders fills of one time; 0 = the venue has none
+  std::uint64_t venue_sequence;  // rises with the fills; 0 = the venue has none
   std::uint64_t reserved_tail;
   PositionBook before;
 
-  /// Whether it happened after a fill of that time and number. What has no time is not moved.
+  /// Whether it happened after a fill of that time and number.
   [[nodiscard]] bool is_after(std::int64_t time_ns, std::uint64_t sequence) const noexcept {
-    if (venue_time_ns != time_ns) return venue_time_ns > time_ns;
-    return sequence != 0 && venue_sequence > sequence;
+    if (sequence != 0 && venue_sequence != 0) return venue_sequence > sequence;
+    return venue_time_ns > time_ns;
   }
 };
 static_assert(sizeof(FillEntry) == 192 && std::has_unique_object_representations_v<FillEntry>);

@@ -32,9 +32,11 @@ struct alignas(64) Position {
 
   /// Whether a fill that is told now happened before the newest one that is booked.
   [[nodiscard]] bool is_late(std::int64_t time_ns, std::uint64_t sequence_there) const noexcept {
-    return (time_ns < newest_fill_ns) & (time_ns != 0) ||
-           (time_ns == newest_fill_ns && sequence_there != 0 &&
-            sequence_there < newest_fill_sequence);
+    // The venue's own count where it has one: the times of a stream and of a list may differ.
+    if ((sequence_there != 0) & (newest_fill_sequence != 0)) {
+      return sequence_there < newest_fill_sequence;
+    }
+    return (time_ns != 0) & (time_ns < newest_fill_ns);
   }
 };
 static_assert(sizeof(Position) == 128);
