@@ -168,6 +168,7 @@ nb::dict counters_of(EngineHandle& handle) {
   out["facts_repeated"] = counters.facts_repeated;
   out["fills"] = counters.fills;
   out["fills_repeated"] = counters.fills_repeated;
+  out["fills_late"] = counters.fills_late;
   out["unbookable"] = counters.unbookable;
   out["unbookable_repeated"] = counters.unbookable_repeated;
   out["anomalies"] = counters.anomalies;

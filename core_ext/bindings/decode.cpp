@@ -183,6 +183,7 @@ void decode(Fields out, const OrderFilled& from, const std::uint8_t*) {
       .FIELD(venue_order_id)
       .FIELD(venue_sequence)
       .FIELD(order_cumulative)
+      .FIELD(booked_before)
       .FIELD(position_quantity)
       .FIELD(position_cost)
       .FIELD(position_realised);

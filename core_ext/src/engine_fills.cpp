@@ -145,6 +145,20 @@ bool Engine::take_fill(const OrderFilled& seen, Key128 key) noexcept {
   return true;
 }
 
+// Average cost depends on the order of fills. What happened before others that are booked, because
+// the event of it was lost, is booked where it belongs, as if it had come in time.
+[[gnu::cold]] void Engine::decide_late(OrderFilled& told, State::DecidedFill& decided) noexcept {
+  if (state_.fills.find(decided.key) != 0) return;  // a repeat of an old one has its place
+  told.booked_before = state_.place_of_late(decided.route, told.venue_time_ns, told.venue_sequence);
+  if (told.booked_before == 0) return;
+  if (const auto book = state_.book_late(decided.route, told, false)) {
+    decided.book = *book;
+    ++counters_.fills_late;
+  } else {
+    told.booked_before = 0;
+  }
+}
+
 // The position after it, and the after-image by which replay is held to it.
 [[gnu::always_inline]] inline bool Engine::decide_fill(OrderFilled& told, const InstrumentRow& row,
                                                        State::DecidedFill& decided) noexcept {
@@ -153,13 +167,18 @@ bool Engine::take_fill(const OrderFilled& seen, Key128 key) noexcept {
                       : state_.route_of_order(told.account, told.instrument,
                                               static_cast<Leg>(told.leg), kExternalStrategy);
   if (decided.route == RouteTable::kNone) return false;
+  const Position& position = state_.routes.position(decided.route);
   PositionBook& book = decided.book;
-  book = state_.routes.position(decided.route).book;
-  if (!apply_execution(book, row, told.side, told.quantity, told.value, told.fee,
-                       told.fee_currency) ||
-      !is_in_range(book.quantity)) {
+  book = position.book;
+  told.booked_before = 0;
+  if (position.is_late(told.venue_time_ns, told.venue_sequence)) [[unlikely]] {
+    decide_late(told, decided);
+  }
+  if (told.booked_before == 0 && !apply_execution(book, row, told.side, told.quantity, told.value,
+                                                  told.fee, told.fee_currency)) {
     return false;
   }
+  if (!is_in_range(book.quantity)) return false;
   const std::int64_t before =
       decided.slot == kNoSlot ? 0 : state_.orders.at(decided.slot).cumulative;
   if (told.quantity > kQuantityMax || before > kQuantityMax - told.quantity) return false;

@@ -389,7 +389,10 @@ bool get_fills(In& in, State& state) {
   for (std::uint64_t ordinal = first; ordinal <= total; ++ordinal) {
     PositionName name;
     FillEntry entry;
-    if (!in.get(name) || !in.get(entry) || !is_sound(entry, ordinal, state.registry)) return false;
+    if (!in.get(name) || !in.get(entry) || !is_sound(entry, ordinal, state.registry) ||
+        entry.previous > total) {
+      return false;
+    }
     entry.route = route_of(state, name);
     if (entry.route == RouteTable::kNone) return false;
     state.fills.remember(entry.key) = entry;
@@ -397,9 +400,12 @@ bool get_fills(In& in, State& state) {
   // The chain of a position begins at one of its own fills.
   for (std::uint32_t i = 0; i < state.routes.count(); ++i) {
     const std::uint64_t last = state.routes.position(i).last_fill;
-    if (last > total ||
-        (last >= first && state.fills.holds(last) && state.fills.at(last).route != i))
-      return false;
+    if (last > total) return false;
+    if (!state.fills.holds(last)) continue;
+    const FillEntry& newest = state.fills.at(last);
+    if (newest.route != i) return false;
+    state.routes.position(i).newest_fill_ns = newest.venue_time_ns;
+    state.routes.position(i).newest_fill_sequence = newest.venue_sequence;
   }
   return true;
 }

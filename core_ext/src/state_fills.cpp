@@ -1,5 +1,6 @@
 // `apply` for executions: position, order, money, and the memory that duplicates and busts need.
 #include <algorithm>
+#include <span>
 #include <vector>
 
 #include "gateway_core/position/profit_loss.hpp"
@@ -9,6 +10,9 @@
 
 namespace gateway {
 namespace {
+
+// Farther back a late fill is booked as the newest: a turn of the engine must end.
+constexpr std::uint32_t kLateFillsMax = 4'096;
 
 /// An amount with the sign of a quantity.
 std::int64_t signed_as(std::int64_t amount, std::int64_t quantity) noexcept {
@@ -119,10 +123,16 @@ bool State::book_checked(const RecordHeader& header, const OrderFilled& fill, st
       FillMemory::key(fill.account, fill.instrument, fill.venue_order_id, fill.trade_id), slot,
       route_index, routes.position(route_index).book};
   const PositionBook& book = decided.book;
+  if (fill.booked_before != 0) {
+    const auto late = book_late(route_index, fill, false);
+    if (!late) return false;
+    decided.book = *late;
+  } else if (!apply_execution(decided.book, *routes.at(route_index).instrument_row, fill.side,
+                              fill.quantity, fill.value, fill.fee, fill.fee_currency)) {
+    return false;
+  }
   // The after-image proves that replay does what the live process did.
-  if (!apply_execution(decided.book, *routes.at(route_index).instrument_row, fill.side,
-                       fill.quantity, fill.value, fill.fee, fill.fee_currency) ||
-      book.quantity != fill.position_quantity || book.cost_e18 != fill.position_cost.e18 ||
+  if (book.quantity != fill.position_quantity || book.cost_e18 != fill.position_cost.e18 ||
       book.realised_e18 != fill.position_realised.e18) {
     return false;
   }
@@ -165,10 +175,10 @@ bool State::apply_decided(const RecordHeader& header, const OrderFilled& fill,
 }
 
 inline void State::remember_fill(const OrderFilled& fill, const DecidedFill& decided,
-                                 const Position& position) noexcept {
+                                 std::uint64_t previous, const PositionBook& before) noexcept {
   FillEntry& entry = fills.remember(decided.key);
   entry.order_id = fill.order_id;
-  entry.previous = position.last_fill;
+  entry.previous = previous;
   entry.quantity = fill.quantity;
   entry.revision = 0;
   entry.value_e18 = fill.value.e18;
@@ -178,7 +188,19 @@ inline void State::remember_fill(const OrderFilled& fill, const DecidedFill& dec
   entry.price_scale = fill.price_scale;
   entry.price = fill.price;
   entry.route = decided.route;
-  entry.before = position.book;
+  entry.venue_time_ns = fill.venue_time_ns;
+  entry.venue_sequence = fill.venue_sequence;
+  entry.before = before;
+}
+
+/// A fill that happened before others which are booked: they are done again after it.
+[[gnu::cold]] void State::remember_late(const OrderFilled& fill,
+                                        const DecidedFill& decided) noexcept {
+  const PositionBook before = fills.at(fill.booked_before).before;
+  (void)book_late(decided.route, fill, true);
+  remember_fill(fill, decided, fills.at(fill.booked_before).previous, before);
+  // Unless the new one has just pushed it out.
+  if (fills.holds(fill.booked_before)) fills.at(fill.booked_before).previous = fills.total();
 }
 
 inline RouteChange State::fill_order(const RecordHeader& header, const OrderFilled& fill,
@@ -205,11 +227,21 @@ void State::book_fill(const RecordHeader& header, const OrderFilled& fill,
   Position& position = routes.position(decided.route);
   const InstrumentRow& row = *route.instrument_row;
   const Int128 realised = decided.book.realised_e18 - position.book.realised_e18;
-  remember_fill(fill, decided, position);
-  RouteChange change = publish_position(
-      route, position, decided.book,
-      price_in_scale(row.rules, fill.price, fill.price_scale, fill.value.e18, fill.quantity),
-      fills.total(), header.sequence);
+  std::int64_t price = 0;
+  std::uint64_t last_fill = 0;
+  if (fill.booked_before != 0) [[unlikely]] {
+    remember_late(fill, decided);
+    last_fill = position.last_fill;
+    price = price_of_newest(decided.route, fills.at(fills.total()));
+  } else {
+    remember_fill(fill, decided, position.last_fill, position.book);
+    put(position.newest_fill_ns, fill.venue_time_ns);
+    put(position.newest_fill_sequence, fill.venue_sequence);
+    last_fill = fills.total();
+    price = price_in_scale(row.rules, fill.price, fill.price_scale, fill.value.e18, fill.quantity);
+  }
+  RouteChange change =
+      publish_position(route, position, decided.book, price, last_fill, header.sequence);
   book_cash(route, fill.side, fill.quantity, fill.value.e18, fill.fee.e18, fill.fee_currency,
             realised, header.sequence);
   std::int64_t& newest_ns = last_fill_ns[fill.account];
@@ -223,50 +255,94 @@ void State::book_fill(const RecordHeader& header, const OrderFilled& fill,
   route.change(fill.side, change);
 }
 
+std::optional<std::vector<std::uint64_t>> State::fills_back_to(std::uint32_t route,
+                                                               std::uint64_t ordinal) const {
+  std::vector<std::uint64_t> chain;
+  std::uint64_t at = routes.position(route).last_fill;
+  while (fills.holds(at) && chain.size() < fills.capacity()) {
+    chain.push_back(at);
+    if (at == ordinal) return chain;
+    at = fills.at(at).previous;
+  }
+  return std::nullopt;
+}
+
+bool State::do_again(std::span<const std::uint64_t> newest_first, PositionBook& book,
+                     bool commit) noexcept {
+  for (auto it = newest_first.rbegin(); it != newest_first.rend(); ++it) {
+    FillEntry& entry = fills.at(*it);
+    if (commit) entry.before = book;
+    if (!apply_execution(book, *routes.at(entry.route).instrument_row, entry.side, entry.quantity,
+                         {entry.value_e18}, {entry.fee_e18}, entry.fee_currency) ||
+        book.quantity > kQuantityMax || book.quantity < -kQuantityMax) {
+      return false;
+    }
+  }
+  return true;
+}
+
 std::optional<PositionBook> State::book_revised(std::uint64_t ordinal, const FillRevised& revised,
                                                 bool commit) noexcept {
   if (!fills.holds(ordinal)) return std::nullopt;
-  const std::uint32_t route_index = fills.at(ordinal).route;
-  const Route& route = routes.at(route_index);
-  std::vector<std::uint64_t> chain;  // newest first
-  for (std::uint64_t at = routes.position(route_index).last_fill; at >= ordinal;
-       at = fills.at(at).previous) {
-    if (!fills.holds(at)) return std::nullopt;
-    chain.push_back(at);
-    if (at == ordinal) break;
+  const auto chain = fills_back_to(fills.at(ordinal).route, ordinal);
+  if (!chain) return std::nullopt;
+  FillEntry& old = fills.at(ordinal);
+  FillEntry entry = old;
+  entry.quantity = revised.quantity;
+  entry.value_e18 = revised.value.e18;
+  entry.fee_e18 = revised.fee.e18;
+  entry.fee_currency = revised.fee_currency;
+  entry.price = revised.price;
+  entry.price_scale = revised.price_scale;
+  entry.revision = revised.revision;
+  PositionBook book = entry.before;
+  if (!apply_execution(book, *routes.at(entry.route).instrument_row, entry.side, entry.quantity,
+                       {entry.value_e18}, {entry.fee_e18}, entry.fee_currency) ||
+      !do_again(std::span(*chain).first(chain->size() - 1), book, commit)) {
+    return std::nullopt;
   }
-  if (chain.empty() || chain.back() != ordinal) return std::nullopt;
-  PositionBook book = fills.at(ordinal).before;
-  for (auto it = chain.rbegin(); it != chain.rend(); ++it) {
-    FillEntry entry = fills.at(*it);
-    entry.before = book;
-    if (*it == ordinal) {
-      entry.quantity = revised.quantity;
-      entry.value_e18 = revised.value.e18;
-      entry.fee_e18 = revised.fee.e18;
-      entry.fee_currency = revised.fee_currency;
-      entry.price = revised.price;
-      entry.price_scale = revised.price_scale;
-      entry.revision = revised.revision;
-    }
-    if (!apply_execution(book, *route.instrument_row, entry.side, entry.quantity, {entry.value_e18},
-                         {entry.fee_e18}, entry.fee_currency)) {
-      return std::nullopt;
-    }
-    if (commit) fills.at(*it) = entry;
+  if (commit) old = entry;
+  return book;
+}
+
+std::uint64_t State::place_of_late(std::uint32_t route, std::int64_t venue_time_ns,
+                                   std::uint64_t venue_sequence) const noexcept {
+  std::uint64_t at = routes.position(route).last_fill;
+  std::uint64_t place = 0;
+  for (std::uint32_t steps = 0; at != 0; ++steps) {
+    if (steps == kLateFillsMax || !fills.holds(at)) return 0;
+    if (!fills.at(at).is_after(venue_time_ns, venue_sequence)) return place;
+    place = at;
+    at = fills.at(at).previous;
+  }
+  return place;
+}
+
+std::optional<PositionBook> State::book_late(std::uint32_t route, const OrderFilled& fill,
+                                             bool commit) noexcept {
+  const auto chain = fills_back_to(route, fill.booked_before);
+  if (!chain) return std::nullopt;
+  PositionBook book = fills.at(fill.booked_before).before;
+  if (!apply_execution(book, *routes.at(route).instrument_row, fill.side, fill.quantity, fill.value,
+                       fill.fee, fill.fee_currency) ||
+      !do_again(*chain, book, commit)) {
+    return std::nullopt;
   }
   return book;
 }
 
-/// What the position is measured at after a revision: its newest fill that still stands.
-std::int64_t State::price_after_revision(std::uint64_t ordinal,
-                                         const FillEntry& old) const noexcept {
-  const InstrumentRules& rules = routes.at(old.route).instrument_row->rules;
-  std::uint64_t at = routes.position(old.route).last_fill;
-  while (at > ordinal && fills.holds(at) && fills.at(at).quantity == 0) at = fills.at(at).previous;
-  if (fills.holds(at) && fills.at(at).quantity == 0) at = fills.at(at).previous;
-  const FillEntry& newest = fills.holds(at) && fills.at(at).quantity != 0 ? fills.at(at) : old;
-  return price_in_scale(rules, newest.price, newest.price_scale, newest.value_e18, newest.quantity);
+/// What the position is measured at after its past has changed: its newest fill that still stands.
+std::int64_t State::price_of_newest(std::uint32_t route,
+                                    const FillEntry& otherwise) const noexcept {
+  std::uint64_t at = routes.position(route).last_fill;
+  for (std::uint32_t steps = 0; steps < fills.capacity() && fills.holds(at); ++steps) {
+    if (fills.at(at).quantity != 0) break;
+    at = fills.at(at).previous;
+  }
+  const FillEntry& newest =
+      fills.holds(at) && fills.at(at).quantity != 0 ? fills.at(at) : otherwise;
+  return price_in_scale(routes.at(route).instrument_row->rules, newest.price, newest.price_scale,
+                        newest.value_e18, newest.quantity);
 }
 
 bool State::apply_revised(const RecordHeader& header, const FillRevised& fill) noexcept {
@@ -281,8 +357,7 @@ bool State::apply_revised(const RecordHeader& header, const FillRevised& fill) n
     return false;
   }
   const Int128 realised = book->realised_e18 - position.book.realised_e18;
-  route.change(old.side, publish_position(route, position, *book,
-                                          price_after_revision(fill.fill_ordinal, old),
+  route.change(old.side, publish_position(route, position, *book, price_of_newest(old.route, old),
                                           position.last_fill, header.sequence));
   // Money: take the old fill back, book the new one; the realised difference comes with the new
   // one.

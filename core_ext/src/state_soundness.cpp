@@ -119,7 +119,7 @@ bool is_sound(const PositionBook& book) noexcept {
 }
 
 bool is_sound(const FillEntry& fill, std::uint64_t ordinal, const Registry& registry) noexcept {
-  return fill.previous < ordinal && !(fill.key == Key128{}) && fill.quantity >= 0 &&
+  return fill.previous != ordinal && !(fill.key == Key128{}) && fill.quantity >= 0 &&
          fill.price_scale <= kPriceScaleMax && is_side(fill.side) &&
          detail::is_storable(fill.value_e18) && detail::is_storable(fill.fee_e18) &&
          (fill.fee_e18 == 0 || registry.currencies.has(fill.fee_currency)) && is_sound(fill.before);

@@ -145,8 +145,8 @@ class SnapshotView:
         if int(header["payload_bytes"]) != len(self._payload):
             raise ValueError(f"{self._path.name}: size does not match its header")
         state = self._payload[:8].tobytes()
-        if state != b"GWSTATE3":
-            raise ValueError(f"{self._path.name}: state {state!r}, this view reads GWSTATE3")
+        if state != b"GWSTATE4":
+            raise ValueError(f"{self._path.name}: state {state!r}, this view reads GWSTATE4")
         tables, entry_bytes = self._payload[8:_PREFIX].view("<u4").tolist()
         if (tables, entry_bytes) != (len(TABLES), _ENTRY.itemsize):
             raise ValueError(f"{self._path.name}: contents of another layout")

@@ -94,6 +94,29 @@ async def test_hedge_legs_go_out_with_their_side_and_come_back_on_their_leg():
         assert all("reduceOnly" not in given for given in asked)
 
 
+async def test_a_fill_whose_event_was_lost_is_booked_in_its_place():
+    """A leg is partly closed unheard, then opened farther: what the close realised is what it cost
+    then, not what the leg costs when the fill is asked for."""
+    async with binance_world("hedge", follow_s=0.3) as world:
+        opening = await world.submit(price=None, leg="long", quantity="0.030")
+        await world.until_state(opening, "FILLED")
+        closing = await world.submit("sell", "0.010", "50100", leg="long")
+        farther = await world.submit("buy", "0.020", "49000", leg="long")
+        for each in (closing, farther):
+            await world.until_state(each, "NEW")
+        world.faults.add("event ORDER_TRADE_UPDATE", "lose")
+        world.market.trade("BTCUSDT", "50100", "0.020", "buy")
+        world.market.trade("BTCUSDT", "49000", "0.040", "sell")
+        await world.until_state(farther, "FILLED")
+        assert world.state(closing) == "NEW"  # nobody has told of it yet
+        await world.until_state(closing, "FILLED")
+        await world.judge([opening, closing, farther])
+        [told] = await world.adapter.balances("hedge")
+        [ours] = world.native.balances()
+        assert Decimal(ours["total"]) == Decimal(told.total)
+        assert world.native.counters()["fills_late"] == 1
+
+
 async def test_funding_is_booked_once_with_rate_and_leg():
     async with binance_world("hedge") as world:
         for side, leg, quantity in (("buy", "long", "0.010"), ("sell", "short", "0.004")):

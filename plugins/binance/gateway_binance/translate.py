@@ -289,7 +289,8 @@ def event_report(account: str, body: OrderBody, client_order_id: str = "") -> Or
 
 
 def event_fill(account: str, body: OrderBody, client_order_id: str, settle: str) -> FillReport:
-    """A fill of the stream. No commission field = no commission, in the currency of settlement."""
+    """A fill of the stream. No commission field = no commission, in the currency of settlement.
+    Trade ids tell the order."""
     return FillReport(
         client_order_id=client_order_id,
         venue_order_id=str(body.order_id),
@@ -305,6 +306,7 @@ def event_fill(account: str, body: OrderBody, client_order_id: str, settle: str)
         cause=cause_of(body.client_order_id),
         leg=leg_of(body.position_side),
         venue_time_ns=nanoseconds(body.time),
+        venue_sequence=body.trade_id,
     )
 
 
@@ -325,6 +327,7 @@ def trade_fill(account: str, row: TradeRow, client_order_id: str) -> FillReport:
         cause=cause_of(client_order_id),
         leg=leg_of(row.position_side),
         venue_time_ns=nanoseconds(row.time),
+        venue_sequence=row.id,
     )
 
 

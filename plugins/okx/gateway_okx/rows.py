@@ -298,6 +298,7 @@ class FillRow(
         "liquidity": "execType",
         "fee_currency": "feeCcy",
         "time_ms": "ts",
+        "fill_time_ms": "fillTime",
     },
 ):
     symbol: str
@@ -314,6 +315,7 @@ class FillRow(
     fee_currency: str
     time_ms: str
     sub_type: str = ""
+    fill_time_ms: str = ""  # as the orders push says it; ts is when the row was made
 
 
 class BillRow(

@@ -437,7 +437,7 @@ def fill_report(account: str, row: FillRow, client_id: str = "") -> FillReport:
         liquidity=_word(_LIQUIDITIES, row.liquidity, "execType"),
         cause=_SUB_TYPE_CAUSES.get(row.sub_type, "trade"),
         leg=leg_of(row.leg),
-        venue_time_ns=time_ns(row.time_ms, "ts"),
+        venue_time_ns=time_ns(row.fill_time_ms or row.time_ms, "fillTime"),
     )
 
 

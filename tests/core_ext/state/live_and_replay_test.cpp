@@ -144,6 +144,12 @@ struct Twin {
     told.price = any_price();
     told.fee.e18 = static_cast<std::int64_t>(random.below(2'000'000'000));
     if (random.below(10) == 0) told.fee_currency = 2;
+    // Some were lost for a while, some have no time, some no number.
+    if (random.below(10) != 0) {
+      const std::uint64_t late = random.below(4) == 0 ? random.below(60) : 0;
+      told.venue_time_ns = static_cast<std::int64_t>(1'000 + fills.size() - late);
+      if (random.below(2) == 0) told.venue_sequence = 1'000 + fills.size() - late;
+    }
     if (random.below(20) == 0) told = fills.empty() ? told : fills[random.below(fills.size())];
     fills.push_back(told);
     engine.on_fill(told);
@@ -353,6 +359,7 @@ TEST(live_replay_and_restore_are_one_state_with_all_that_the_gate_holds) {
     }
     CHECK(twin.engine.counters().orders_accepted > 1'024);  // slots were used again
     CHECK(twin.engine.counters().fills > 500);
+    CHECK(twin.engine.counters().fills_late > 50);
     CHECK(twin.engine.counters().replaces_sent > 20);
   }
 }

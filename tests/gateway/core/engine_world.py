@@ -167,19 +167,20 @@ class World:
 
     def fill(self, order_id, quantity, price="100", *, side=BUY, trade="", instrument=None,
              account=None, leg=NET, fee="", fee_currency=0, value="",
-             venue_order=None):  # fmt: skip
+             venue_order=None, time_ns=7, number=7):  # fmt: skip
         self.names += 1
         trade = trade or f"t{self.engine.epoch}.{self.names}"
         venue_order = f"V{order_id}" if venue_order is None else venue_order
         where = (account or self.account, instrument or self.spot, side, leg)
         money = (price, quantity, value, fee, fee_currency)
-        self.fact("filled", order_id, *where, *money, 1, trade, venue_order, 7, 7)
+        self.fact("filled", order_id, *where, *money, 1, trade, venue_order, time_ns, number)
 
     def revise(self, order_id, trade, revision, quantity="0", price="", *, side=BUY,
-               instrument=None, fee="", fee_currency=0):  # fmt: skip
+               instrument=None, fee="", fee_currency=0, venue_order=None):  # fmt: skip
+        venue_order = f"V{order_id}" if venue_order is None else venue_order
         where = (self.account, instrument or self.spot, side, NET)
         money = (price, quantity, "", fee, fee_currency)
-        self.fact("fill_revised", order_id, *where, *money, 1, trade, f"V{order_id}", 8, revision)
+        self.fact("fill_revised", order_id, *where, *money, 1, trade, venue_order, 8, revision)
 
     def row(self, order_id):
         return self.engine.order(order_id)

@@ -1,6 +1,7 @@
 """Positions, balances and fees: exact, corrected as if history had been right, booked once."""
 
 from decimal import Decimal
+from random import Random
 
 import pytest
 from engine_world import (
@@ -79,6 +80,48 @@ def test_a_correction_equals_a_history_that_had_been_right(world, tmp_path, ring
     ours, theirs = books(world), books(right)
     assert ours == theirs
     right.engine.stop()
+
+
+@pytest.mark.parametrize("name", ["spot", "perpetual", "inverse", "quanto"])
+def test_late_fills_equal_a_history_in_the_order_of_the_venue(
+    world, open_world, tmp_path, ring_directory, name
+):
+    """Fills in the order of the venue, and as they come when the events of some are lost and they
+    are asked for later: average cost depends on the order, so what is late is booked in its place,
+    by the venue's own count."""
+    right = World(str(tmp_path / "right"), f"{ring_directory}/right")
+    random = Random(17)
+    history = [
+        (10 + count // 3, count, random.choice((BUY, SELL)), f"{random.randrange(1, 60)}",
+         f"{random.randrange(90, 110)}")
+        for count in range(1, 200)
+    ]  # fmt: skip
+    arrived = sorted(history, key=lambda fill: fill[1] + random.choice((0, 0, 0, 0, 0, 25)))
+    assert arrived != history
+    for one, fills in ((right, history), (world, arrived)):
+        for time_ns, number, side, quantity, price in fills:
+            one.fill(0, quantity, price, side=side, trade=f"T{number}", venue_order="x",
+                     instrument=getattr(one, name), fee="0.01", fee_currency=one.usd,
+                     time_ns=time_ns, number=number)  # fmt: skip
+    assert books(world) == books(right)
+    assert world.counter("fills_late") > 10
+    assert right.counter("fills_late") == 0
+    hash_before = world.state_hash()
+    time_ns, number, side, quantity, price = arrived[0]
+    world.fill(0, quantity, price, side=side, trade=f"T{number}", venue_order="x",
+               instrument=getattr(world, name), time_ns=time_ns, number=number)  # fmt: skip
+    assert world.state_hash() == hash_before  # a repeat moves nothing
+    world.revise(0, "T5", 1, instrument=getattr(world, name), side=history[4][2], venue_order="x")
+    right.revise(0, "T5", 1, instrument=getattr(right, name), side=history[4][2], venue_order="x")
+    assert books(world) == books(right)
+    assert books(reopened(world, open_world)) == books(right)
+    right.engine.stop()
+
+
+def test_a_fill_without_a_time_is_the_newest(world):
+    for time_ns in (9, 0):
+        world.fill(0, "1", "100", venue_order="x", time_ns=time_ns, number=0)
+    assert world.counter("fills_late") == 0
 
 
 def test_spot_moves_both_currencies_and_base_fees_reduce_what_is_delivered(world):

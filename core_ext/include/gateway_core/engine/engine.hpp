@@ -43,6 +43,7 @@ struct EngineCounters {
   std::uint64_t facts_repeated = 0;
   std::uint64_t fills = 0;
   std::uint64_t fills_repeated = 0;
+  std::uint64_t fills_late = 0;           // booked before newer ones
   std::uint64_t unbookable = 0;           // facts that left the exact range: each latched once
   std::uint64_t unbookable_repeated = 0;  // the same ones, told again
   std::uint64_t anomalies = 0;
@@ -373,6 +374,7 @@ class Engine {
   /// False: its numbers cannot be booked.
   [[nodiscard]] bool complete_fill(OrderFilled& told, const InstrumentRow& row,
                                    std::uint32_t slot) const noexcept;
+  void decide_late(OrderFilled& told, State::DecidedFill& decided) noexcept;
   [[nodiscard]] bool decide_fill(OrderFilled& told, const InstrumentRow& row,
                                  State::DecidedFill& decided) noexcept;
   /// False, and nothing has happened: the journal's ring is full.

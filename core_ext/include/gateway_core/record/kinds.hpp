@@ -347,7 +347,7 @@ struct OrderFilled {
   // After-image of order and position.
   std::int64_t order_cumulative;
   std::int64_t position_quantity;
-  std::uint64_t reserved_word;
+  std::uint64_t booked_before;  // ordinal of the newer fill before which it counts, 0 = none
   Money position_cost;
   Money position_realised;
   std::uint64_t reserved[4];

@@ -1,5 +1,7 @@
 // The newest fills, by their key: duplicates are found here, busts and corrections start here.
 // A ring of fixed size, oldest forgotten first; each fill keeps what its position was before it.
+// The fills of a position are chained in the venue's order, which is not always that of their
+// ordinals.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +19,7 @@ namespace gateway {
 struct FillEntry {
   Key128 key;
   OrderId order_id;
-  std::uint64_t previous;  // ordinal of the older fill of the same route, 0 = none
+  std::uint64_t previous;  // ordinal of the fill of the same route before it, 0 = none
   std::int64_t quantity;   // 0 = busted
   std::uint64_t revision;
   Int128 value_e18;
@@ -29,8 +31,16 @@ struct FillEntry {
   std::int64_t price;
   std::uint32_t route;
   std::uint32_t reserved_word;
-  std::uint64_t reserved_tail[3];
+  std::int64_t venue_time_ns;    // 0 = the venue told none
+  std::uint64_t venue_sequence;  // rises with the fills; 0 = the venue has none
+  std::uint64_t reserved_tail;
   PositionBook before;
+
+  /// Whether it happened after a fill of that time and number.
+  [[nodiscard]] bool is_after(std::int64_t time_ns, std::uint64_t sequence) const noexcept {
+    if (sequence != 0 && venue_sequence != 0) return venue_sequence > sequence;
+    return venue_time_ns > time_ns;
+  }
 };
 static_assert(sizeof(FillEntry) == 192 && std::has_unique_object_representations_v<FillEntry>);
 

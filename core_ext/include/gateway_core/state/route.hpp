@@ -24,10 +24,20 @@ struct alignas(64) Position {
   std::uint8_t leg = 0;
   std::uint8_t margin_mode = 0;
   std::uint8_t reserved[2] = {};
-  std::int64_t notional_e4 = 0;  // |quantity| at the last fill's price, reporting currency
-  std::uint64_t last_fill = 0;   // ordinal in FillMemory, from 1; 0 = none
-  std::uint64_t reserved_tail[2] = {};
+  std::int64_t notional_e4 = 0;     // |quantity| at the last fill's price, reporting currency
+  std::uint64_t last_fill = 0;      // ordinal in FillMemory, from 1; 0 = none
+  std::int64_t newest_fill_ns = 0;  // of last_fill, by the venue's clock
+  std::uint64_t newest_fill_sequence = 0;
   PositionBook book;
+
+  /// Whether a fill that is told now happened before the newest one that is booked.
+  [[nodiscard]] bool is_late(std::int64_t time_ns, std::uint64_t sequence_there) const noexcept {
+    // The venue's own count where it has one: the times of a stream and of a list may differ.
+    if ((sequence_there != 0) & (newest_fill_sequence != 0)) {
+      return sequence_there < newest_fill_sequence;
+    }
+    return (time_ns != 0) & (time_ns < newest_fill_ns);
+  }
 };
 static_assert(sizeof(Position) == 128);
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -99,6 +100,14 @@ class State {
   [[nodiscard]] std::optional<PositionBook> book_revised(std::uint64_t ordinal,
                                                          const FillRevised& revised,
                                                          bool commit) noexcept;
+  /// Before which fill of the route one of this time and number happened; 0 = it is the newest, or
+  /// its place is too far back to be known.
+  [[nodiscard]] std::uint64_t place_of_late(std::uint32_t route, std::int64_t venue_time_ns,
+                                            std::uint64_t venue_sequence) const noexcept;
+  /// Position after a fill that counts before `fill.booked_before`, everything later done again;
+  /// with `commit` the later fills are rewritten too. nullopt: the chain is not remembered.
+  [[nodiscard]] std::optional<PositionBook> book_late(std::uint32_t route, const OrderFilled& fill,
+                                                      bool commit) noexcept;
   /// The execution that an adopted position is booked as.
   [[nodiscard]] static OrderFilled fill_of(const PositionAdopted& adopted) noexcept;
   [[nodiscard]] static Key128 reference_key(std::uint64_t scope,
@@ -134,8 +143,9 @@ class State {
   bool apply_fact(const RecordHeader& header, const OrderFact& fact) noexcept;
   void book_fill(const RecordHeader& header, const OrderFilled& fill,
                  const DecidedFill& decided) noexcept;
-  void remember_fill(const OrderFilled& fill, const DecidedFill& decided,
-                     const Position& position) noexcept;
+  void remember_fill(const OrderFilled& fill, const DecidedFill& decided, std::uint64_t previous,
+                     const PositionBook& before) noexcept;
+  void remember_late(const OrderFilled& fill, const DecidedFill& decided) noexcept;
   [[nodiscard]] RouteChange fill_order(const RecordHeader& header, const OrderFilled& fill,
                                        std::uint32_t slot, const InstrumentRow& row) noexcept;
   bool apply_filled(const RecordHeader& header, const OrderFilled& fill) noexcept;
@@ -158,8 +168,14 @@ class State {
   [[nodiscard]] RouteChange publish_position(const Route& route, Position& position,
                                              const PositionBook& book, std::int64_t price,
                                              std::uint64_t last_fill, Sequence sequence) noexcept;
-  [[nodiscard]] std::int64_t price_after_revision(std::uint64_t ordinal,
-                                                  const FillEntry& old) const noexcept;
+  [[nodiscard]] std::int64_t price_of_newest(std::uint32_t route,
+                                             const FillEntry& otherwise) const noexcept;
+  /// From the route's newest fill back to this one; nullopt: it is not remembered among them.
+  [[nodiscard]] std::optional<std::vector<std::uint64_t>> fills_back_to(
+      std::uint32_t route, std::uint64_t ordinal) const;
+  /// These fills after `book`; with `commit` each keeps what the position was before it.
+  [[nodiscard]] bool do_again(std::span<const std::uint64_t> newest_first, PositionBook& book,
+                              bool commit) noexcept;
   void move_money(Route& route, CurrencyId currency, Int128 amount_e18, Sequence sequence) noexcept;
   void book_cash(Route& route, Side side, std::int64_t quantity, Int128 value_e18, Int128 fee_e18,
                  CurrencyId fee_currency, Int128 realised_e18, Sequence sequence) noexcept;

@@ -202,6 +202,7 @@ def event_fill(account: str, body: ExecutionReport, client_order_id: str, quote:
         fee_currency=body.fee_currency or quote,
         liquidity="maker" if body.is_maker else "taker",
         venue_time_ns=nanoseconds(body.time),
+        venue_sequence=body.trade_id,
     )
 
 
@@ -220,6 +221,7 @@ def trade_fill(account: str, row: TradeRow, client_order_id: str) -> FillReport:
         fee_currency=row.commission_asset,
         liquidity="maker" if row.is_maker else "taker",
         venue_time_ns=nanoseconds(row.time),
+        venue_sequence=row.id,
     )
 
 
