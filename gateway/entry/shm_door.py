@@ -292,6 +292,8 @@ class _Session:
     def _welcome(self, who: Identity, cancels_on_disconnect: bool) -> None:
         number, requests, replies = self._door.attach(who, cancels_on_disconnect)
         self.number, self.who = number, who
+        # Before the answer: a client that is gone by then has had a port all the same.
+        log.info("port opened", extra={"port": number, "key": who.key_id})
         try:
             principal = self._door.engine.names.id("principal", who.principal)
             message = _welcome(port=number, principal=principal)
@@ -299,7 +301,6 @@ class _Session:
         finally:
             os.close(requests)
             os.close(replies)
-        log.info("port opened", extra={"port": number, "key": who.key_id})
 
     def _on_lookup(self, packet: bytes) -> None:
         """A name's number and scales; anything else on this line ends the port."""

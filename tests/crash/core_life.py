@@ -134,7 +134,8 @@ class Life:
                 self.working.append(order_id)
         self.tell("marked", 1, "100", "100", "100", "100")
         self.tell("session", 2, "reconciled")
-        self.native.turn()
+        while self.native.turn():  # one turn takes no more than so many facts
+            pass
         self.number = max(intents, default=0)
         for number in [each for each, is_done in intents.items() if not is_done]:
             self.submit(number)  # the answer was lost: the same intent again
