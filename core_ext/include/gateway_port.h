@@ -504,15 +504,18 @@ static inline int gateway_port_receive(struct gateway_port *port, int files[2]) 
   struct iovec part = {&port->welcome, sizeof port->welcome};
   struct msghdr message;
   struct cmsghdr *rights;
+  ssize_t got;
   memset(&message, 0, sizeof message);
   memset(&control, 0, sizeof control);
   message.msg_iov = &part;
   message.msg_iovlen = 1;
   message.msg_control = control.bytes;
   message.msg_controllen = sizeof control.bytes;
-  if (recvmsg(port->socket, &message, MSG_CMSG_CLOEXEC) != (ssize_t)sizeof port->welcome) {
-    return EPROTO;
-  }
+  do { /* a wait with a time limit ends at any signal, whatever its handler asked for */
+    got = recvmsg(port->socket, &message, MSG_CMSG_CLOEXEC);
+  } while (got < 0 && errno == EINTR);
+  if (got < 0) return errno == EAGAIN ? ETIMEDOUT : errno;
+  if (got != (ssize_t)sizeof port->welcome) return EPROTO;
   rights = CMSG_FIRSTHDR(&message);
   if (port->welcome.refusal != 0) return EACCES;
   if (rights == 0 || rights->cmsg_type != SCM_RIGHTS ||
@@ -564,6 +567,7 @@ static inline int gateway_port_connect(struct gateway_port *port, const char *pa
 static inline int gateway_port_find(struct gateway_port *port, uint32_t kind, const char *name,
                                     struct gateway_port_found *found) {
   struct gateway_port_lookup lookup;
+  ssize_t got;
   memset(&lookup, 0, sizeof lookup);
   if (strlen(name) >= sizeof lookup.name) return EINVAL;
   lookup.kind = kind;
@@ -571,7 +575,11 @@ static inline int gateway_port_find(struct gateway_port *port, uint32_t kind, co
   if (send(port->socket, &lookup, sizeof lookup, MSG_NOSIGNAL) != (ssize_t)sizeof lookup) {
     return errno;
   }
-  if (recv(port->socket, found, sizeof *found, 0) != (ssize_t)sizeof *found) return EPROTO;
+  do {
+    got = recv(port->socket, found, sizeof *found, 0);
+  } while (got < 0 && errno == EINTR);
+  if (got < 0) return errno == EAGAIN ? ETIMEDOUT : errno;
+  if (got != (ssize_t)sizeof *found) return EPROTO;
   return found->id != 0 ? 0 : ENOENT;
 }
 

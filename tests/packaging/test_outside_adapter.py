@@ -93,18 +93,23 @@ def test_an_adapter_from_an_outside_wheel_trades_to_an_exact_position(sandbox):
 @pytest.mark.parametrize("place", ["running", "installed"])
 def test_broken_plugins_are_listed_with_their_reason_and_stop_nobody(sandbox, site, place):
     arguments = ["--running", "--config", "gateway.toml"] if place == "running" else []
-    done = subprocess.run(
-        [sys.executable, "-m", "gateway", "plugins", "--json", *arguments],
-        cwd=sandbox.folder,
-        env=os.environ | {"PYTHONPATH": str(site)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    rows = {row["name"]: row for row in json.loads(done.stdout)["plugins"]}
-    assert set(BROKEN) | {"sandbox", "paper"} <= set(rows)
+
+    def listed():
+        done = subprocess.run(
+            [sys.executable, "-m", "gateway", "plugins", "--json", *arguments],
+            cwd=sandbox.folder,
+            env=os.environ | {"PYTHONPATH": str(site)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        rows = {row["name"]: row for row in json.loads(done.stdout)["plugins"]}
+        return rows if set(BROKEN) | {"sandbox", "paper"} <= set(rows) else None
+
+    # What no venue needs is loaded beside the running daemon, and listed when it is.
+    rows = sys.modules["real_programs"].until(listed, what="every plugin in the list")
     assert (rows["sandbox"]["state"], rows["sandbox"]["version"]) == ("loaded", "1.2.3")
     if place == "running":
         assert rows["sandbox"]["capabilities"]["amend"] == "none"
