@@ -3,6 +3,7 @@ it refused left nothing behind."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -299,6 +300,17 @@ def behind(engine: Engine) -> FixJournal:
     return journal
 
 
+def flush_when_there_is_room(store: JournalSessionStore) -> None:
+    """The ring is small, and the disk may be behind."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return store.flush()
+        except StoreError as error:
+            assert "JOURNAL_BEHIND" in str(error) and time.monotonic() < deadline
+            time.sleep(0.01)
+
+
 def test_a_follower_has_the_same_sessions_and_the_same_hash(
     open_engine: Open, tmp_path: Path, ring_directory: str
 ) -> None:
@@ -307,7 +319,7 @@ def test_a_follower_has_the_same_sessions_and_the_same_hash(
     for number in range(1, 300):
         store.save(number, message(number, "x" * (number * 20)))
         store.set_next_expected(number + 1)
-        store.flush()
+        flush_when_there_is_room(store)
     replica = Replica(str(tmp_path / "journal"), ring_directory)
     while replica.follow():
         pass

@@ -126,7 +126,11 @@ async def test_a_broken_connection_resumes_without_losing_a_change(world, tmp_pa
         run.journal.new_order(1)
         await browser.page.goto(run.observer.page_address())
         await browser.sees("orders", "PENDING_NEW")
-        snapshots = run.observer.hub.counters.snapshots
+        counters = run.observer.hub.counters
+        snapshots = len(run.observer.hub.channels)  # the page subscribes to all of them
+        async with asyncio.timeout(60):
+            while counters.snapshots < snapshots:  # noqa: ASYNC110 counted on the way out
+                await asyncio.sleep(0.01)
         await run.observer.hub.close()
         run.journal.accept(1)
         await browser.sees("orders", "NEW", "BTC-USD")
