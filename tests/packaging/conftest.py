@@ -25,3 +25,9 @@ def gateway(tmp_path):
         yield run
     finally:
         run.close()
+
+
+@pytest.fixture
+def until():
+    """The first true answer of a probe, within a bound."""
+    return load_programs().until

@@ -91,7 +91,7 @@ def test_an_adapter_from_an_outside_wheel_trades_to_an_exact_position(sandbox):
 
 
 @pytest.mark.parametrize("place", ["running", "installed"])
-def test_broken_plugins_are_listed_with_their_reason_and_stop_nobody(sandbox, site, place):
+def test_broken_plugins_are_listed_with_their_reason_and_stop_nobody(sandbox, site, until, place):
     arguments = ["--running", "--config", "gateway.toml"] if place == "running" else []
 
     def listed():
@@ -109,7 +109,7 @@ def test_broken_plugins_are_listed_with_their_reason_and_stop_nobody(sandbox, si
         return rows if set(BROKEN) | {"sandbox", "paper"} <= set(rows) else None
 
     # What no venue needs is loaded beside the running daemon, and listed when it is.
-    rows = sys.modules["real_programs"].until(listed, what="every plugin in the list")
+    rows = until(listed, what="every plugin in the list")
     assert (rows["sandbox"]["state"], rows["sandbox"]["version"]) == ("loaded", "1.2.3")
     if place == "running":
         assert rows["sandbox"]["capabilities"]["amend"] == "none"
