@@ -8,6 +8,7 @@ from gateway.testing.fault_proxy import FaultProxy
 from gateway.testing.recording_port import RecordingPort
 from gateway.testing.suite import ConformanceSuite
 from gateway.testing.venue_under_test import VenueUnderTest, WireRule
+from gateway.testing.waiting import until
 
 __all__ = [
     "Case",
@@ -17,4 +18,5 @@ __all__ = [
     "RecordingPort",
     "VenueUnderTest",
     "WireRule",
+    "until",
 ]

@@ -4,9 +4,8 @@ none forgotten."""
 
 import asyncio
 
-from gateway_world import until
-
 from gateway.api import RefusedError
+from gateway.testing import until
 
 OVERLOAD = '{"code":-1008,"msg":"Request throttled by system-level protection."}'
 _SENT = {"submit": "new", "batch": "new", "reduce": "replace"}

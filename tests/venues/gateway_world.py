@@ -1,21 +1,10 @@
 """What the tests of Binance and a gateway in memory share: names of the instruments, waits of a
 loaded machine, and several orders at once."""
 
-import asyncio
-import time
-
 from gateway.api import RefusedError
 from gateway.testing.live_gateway import LiveGateway
 
 SECONDS_MAX = 60
-
-
-async def until(claim, what="the awaited fact"):
-    """Return when the claim holds; every wait ends with its fact, or names it."""
-    deadline = time.monotonic() + SECONDS_MAX
-    while not claim():
-        assert time.monotonic() < deadline, f"{what} did not come within {SECONDS_MAX} s"
-        await asyncio.sleep(0.02)
 
 
 class GatewayWorld(LiveGateway):

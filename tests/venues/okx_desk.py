@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,21 +12,13 @@ from fault_script import CuttingProxy
 from gateway_okx.adapter import OkxAdapter
 from okx_simulator.simulator import OkxSimulator
 
+from gateway.testing import until
 from gateway.testing.live_gateway import LiveGateway, Row
 
-__all__ = ["SWAP", "Desk", "adapter_of", "desk", "eventually", "simulated"]
+__all__ = ["SWAP", "Desk", "adapter_of", "desk", "simulated"]
 
 SWAP = "BTC-USDT-SWAP"
 PATIENCE_SECONDS = 60
-
-
-async def eventually(probe: Callable[[], Any], what: str = "the awaited fact") -> Any:
-    """The first true answer; the bound is for a loaded machine."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (found := probe()):
-        assert time.monotonic() < deadline, f"{what} did not come in {PATIENCE_SECONDS} s"
-        await asyncio.sleep(0.005)
-    return found
 
 
 @contextlib.asynccontextmanager
@@ -103,7 +93,7 @@ class Desk(LiveGateway):
             return (row["state"], *terms, Decimal(row["cumulative_quantity"]))
 
         try:
-            await eventually(lambda: told() == (*truth, order.filled))
+            await until(lambda: told() == (*truth, order.filled))
         except AssertionError:
             raise AssertionError(f"we say {told()}, the venue {truth}, {order.filled}") from None
 

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway_binance import gateway_create_adapter
 from gateway_binance.messages import ExchangeInfo
 from gateway_paper.venue.settings import AccountSettings
-from gateway_world import until
 
 from gateway.api import OrderRequest, VenueRateLimited, VenueUnavailable
+from gateway.testing import until
 
 pytestmark = pytest.mark.asyncio
 

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from binance_simulator.server import BinanceSimulator
 from binance_simulator.spot_server import SpotSimulator
-from gateway_world import until
 
+from gateway.testing import until
 from gateway.transport import BookBuilder, BookUpdate
 
 pytestmark = pytest.mark.asyncio

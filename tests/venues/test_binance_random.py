@@ -9,9 +9,9 @@ from random import Random
 
 import pytest
 from binance_world import binance_world
-from gateway_world import until
 
 from gateway.api import RefusedError
+from gateway.testing import until
 
 pytestmark = pytest.mark.asyncio
 

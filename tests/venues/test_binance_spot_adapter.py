@@ -12,9 +12,9 @@ from binance_spot_world import spot_world
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway_binance.spot import gateway_create_adapter
-from gateway_world import until
 
 from gateway.api import VenueRateLimited, VenueUnavailable
+from gateway.testing import until
 
 pytestmark = pytest.mark.asyncio
 

@@ -24,6 +24,8 @@ from ccxt import (
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from gateway.testing import until
+
 SYMBOL = "BTC/USDT"
 PROGRAM = Path(__file__).with_name("python_binance_spot_program.py")
 SECONDS_MAX = 120
@@ -59,12 +61,6 @@ async def client_of(venue, key="main-key", secret="main-secret"):
         yield client
     finally:
         await client.close()
-
-
-async def until(claim):
-    async with asyncio.timeout(SECONDS_MAX):
-        while not claim():  # noqa: ASYNC110 - a client tells nobody that it has heard
-            await asyncio.sleep(0.01)
 
 
 async def limit(client, price=49000, **more):

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from gateway_paper.venue.exact import money_text
-from okx_desk import SWAP, Desk, adapter_of, desk, eventually, simulated
+from okx_desk import SWAP, Desk, adapter_of, desk, simulated
 
 from gateway.api import RefusedError, VenueRejected
-from gateway.testing import RecordingPort
+from gateway.testing import RecordingPort, until
 
 pytestmark = pytest.mark.asyncio
 
@@ -30,7 +30,7 @@ async def test_an_order_lives_and_every_step_is_told(directory):
         (venue_id,) = made.simulator.sent_with(made.client_order_id(order_id))
         assert row["venue_order_id"] == venue_id
         await made.replace(order_id, quantity="3", price="49500")
-        await eventually(lambda: made.row(order_id)["price"] == "49500")
+        await until(lambda: made.row(order_id)["price"] == "49500")
         assert Decimal(made.row(order_id)["quantity"]) == 3
         made.simulator.venue.trade(SWAP, "49500", "1", "sell")
         row = await made.until_state(order_id, "PARTIALLY_FILLED")
@@ -51,7 +51,7 @@ async def test_orders_over_the_socket_live_as_those_by_rest(directory):
         )
         assert (await made.settled(dear))["reason"] == "insufficient_funds"
         await made.replace(one, price="48010", quantity="3")
-        await eventually(lambda: made.row(one)["price"] == "48010")
+        await until(lambda: made.row(one)["price"] == "48010")
         await made.together(made.cancel(one), made.cancel(other))
         for order_id in (one, other):
             await made.until_state(order_id, "CANCELED")
@@ -90,7 +90,7 @@ async def test_a_cancel_that_comes_too_late_brings_the_fill_that_was_not_heard(d
         gaps = made.link.health.counters["gaps"]
         made.simulator.faults.add("event orders", "lose")
         made.simulator.venue.trade(SWAP, "49000", "2", "sell")
-        await eventually(lambda: made.simulator.faults.log, "the loss")
+        await until(lambda: made.simulator.faults.log, "the loss")
         await made.cancel(order_id)
         await made.until_state(order_id, "FILLED")
         assert made.position() == 2
@@ -151,7 +151,7 @@ async def test_a_lost_answer_to_an_amend_of_a_stop_is_asked_about(directory, fau
         await made.until_state(order_id, "UNTRIGGERED")
         made.simulator.faults.add("POST trade/amend-algos", fault, **terms)
         await made.replace(order_id, quantity="2", price="44800")
-        await eventually(lambda: made.simulator.faults.log, "the fault")
+        await until(lambda: made.simulator.faults.log, "the fault")
         await made.settle()
         [algo] = made.simulator.algos.orders.values()
         row = made.row(order_id)
@@ -169,7 +169,7 @@ async def test_an_amend_of_a_stop_is_confirmed_by_the_order_itself(directory):
         faults = made.simulator.faults
         faults.add("POST trade/amend-algos", "error", status=200, body=said)
         await made.replace(order_id, price="44800")
-        await eventually(lambda: made.counters["unknown_outcomes"], "the doubt")
+        await until(lambda: made.counters["unknown_outcomes"], "the doubt")
         await made.settle()
         assert Decimal(made.row(order_id)["price"]) == 44_900
 
@@ -185,7 +185,7 @@ async def test_a_price_is_the_wanted_one_however_many_digits_it_is_written_with(
 
         made.simulator.faults.add("GET trade/order-algo", "call", call=write_longer)
         await made.replace(order_id, price="44800")
-        await eventually(lambda: Decimal(made.row(order_id)["price"]) == 44_800, "the new price")
+        await until(lambda: Decimal(made.row(order_id)["price"]) == 44_800, "the new price")
         assert algo.execution_price == "44800.00" and not made.counters["unknown_outcomes"]
 
 
@@ -230,7 +230,7 @@ async def test_an_option_price_off_its_band_is_not_sent(directory):
     async with desk(directory, symbols=[SWAP, option], **terms) as made:
         made.simulator.quote(option, "0.0500", "0.0505")
         # The collar wants a price of the option, the start waited for the swap's alone.
-        await eventually(lambda: made.counters["marks"] > 8, "marks")
+        await until(lambda: made.counters["marks"] > 8, "marks")
         fine = await made.submit(instrument=f"{option}.okx", price="0.0485", quantity="3")
         await made.until_state(fine, "NEW")
         off = await made.submit(instrument=f"{option}.okx", price="0.0486", quantity="3")
@@ -238,10 +238,10 @@ async def test_an_option_price_off_its_band_is_not_sent(directory):
         assert "tick 0.0005" in row["reason_text"]
         assert made.simulator.sent_with(made.client_order_id(off)) == []
         await made.replace(fine, price="0.0486")
-        await eventually(lambda: not made.row(fine)["pending"], "the answer to the replace")
+        await until(lambda: not made.row(fine)["pending"], "the answer to the replace")
         assert Decimal(made.row(fine)["price"]) == Decimal("0.0485")
         await made.replace(fine, price="0.048")
-        await eventually(lambda: Decimal(made.row(fine)["price"]) == Decimal("0.048"), "the price")
+        await until(lambda: Decimal(made.row(fine)["price"]) == Decimal("0.048"), "the price")
 
 
 async def test_what_ends_by_itself_ends_with_its_reason(directory):
@@ -287,7 +287,7 @@ async def test_futures_and_options_are_held_in_contracts(directory):
     async with desk(directory, symbols=[SWAP, future, option], **terms) as made:
         made.simulator.quote(future, "50000", "50000.1")
         made.simulator.quote(option, "0.0500", "0.0505")
-        await eventually(lambda: made.link.health.counters["marks"] > 20, "marks")
+        await until(lambda: made.link.health.counters["marks"] > 20, "marks")
         for symbol, price in ((future, "50000.1"), (option, "0.0505")):
             bought = await made.submit(instrument=f"{symbol}.okx", price=price, quantity="3")
             await made.until_state(bought, "FILLED")
@@ -372,14 +372,14 @@ async def test_maintenance_stops_new_orders_until_it_is_over(directory):
         sockets.tell_status("completed", end_ms)  # of an earlier one
         sockets.tell_status("ongoing", end_ms, service="10")  # of spreads
         sockets.tell_status("ongoing", end_ms)
-        await eventually(lambda: not made.link.health.is_reconciled, "the maintenance")
+        await until(lambda: not made.link.health.is_reconciled, "the maintenance")
         assert "upgrade" in made.link.health.reason
         with pytest.raises(RefusedError, match="NOT_RECONCILED"):
             await made.submit()
         await made.cancel(order_id)
         await made.until_state(order_id, "CANCELED")
         sockets.tell_status("completed", end_ms)
-        await eventually(lambda: made.link.health.is_reconciled, "the end of it")
+        await until(lambda: made.link.health.is_reconciled, "the end of it")
 
 
 async def test_a_reduce_only_stop_fills_under_its_own_name(directory):
@@ -403,9 +403,9 @@ async def test_what_the_venue_does_by_itself_reaches_the_position(directory):
         terms = {"type": "market", "time_in_force": "ioc", "price": ""}
         await made.until_state(await made.submit(quantity="2", **terms), "FILLED")
         made.simulator.venue.pay_funding()
-        await eventually(lambda: made.native.funding_known_ns(1) > 0, "the funding payment")
+        await until(lambda: made.native.funding_known_ns(1) > 0, "the funding payment")
         made.simulator.venue.close_by_force("net", SWAP, "net", "full_liquidation")
-        await eventually(lambda: made.position() == 0, "the liquidation")
+        await until(lambda: made.position() == 0, "the liquidation")
         fills = await made.adapter.fills("net", 0)
         assert [fill.cause for fill in fills] == ["trade", "liquidation"]
         assert (fills[1].client_order_id, Decimal(fills[1].fee) > 0) == ("", True)
@@ -422,13 +422,13 @@ async def test_an_upgrade_notice_and_a_restart_of_the_venue_are_gaps(directory):
         await made.until_state(order_id, "NEW")
         before = made.link.health.counters["gaps"]
         made.simulator.sockets.notice_upgrade()
-        await eventually(lambda: made.link.health.counters["gaps"] > before, "the gap")
-        await eventually(lambda: made.link.health.is_reconciled, "reconciliation")
+        await until(lambda: made.link.health.counters["gaps"] > before, "the gap")
+        await until(lambda: made.link.health.is_reconciled, "reconciliation")
         await made.simulator.stop()
         made.simulator.venue.trade(SWAP, "49000", "1", "sell")
         await made.simulator.start()
         await made.until_state(order_id, "PARTIALLY_FILLED")
-        await eventually(lambda: made.link.health.is_reconciled, "reconciliation")
+        await until(lambda: made.link.health.is_reconciled, "reconciliation")
         assert made.position() == 1
         await made.judge(order_id)
 
@@ -439,18 +439,18 @@ async def test_a_row_in_doubt_does_not_end_a_gap(directory):
         faults.add("CONNECT business", "error", count=None, status=503)
         for connection in [c for c in simulator.sockets.connections if c.kind == "business"]:
             connection.abort()
-        await eventually(lambda: not made.link.health.is_reconciled, "the gap")
+        await until(lambda: not made.link.health.is_reconciled, "the gap")
         faults.add("event orders", "rewrite", rewrite=lambda text: text.replace("live", "odd"))
         simulator.venue.place(
             "net",
             {"instId": SWAP, "tdMode": "cross", "ordType": "limit", "side": "buy", "px": "1",
              "sz": "1"},
         )  # fmt: skip
-        await eventually(lambda: made.adapter.counters["unreadable_rows"] == 1)
+        await until(lambda: made.adapter.counters["unreadable_rows"] == 1)
         await asyncio.sleep(0.2)
         assert not made.link.health.is_reconciled, "half of the facts cannot be heard"
         faults.clear()
-        await eventually(lambda: made.link.health.is_reconciled, "reconciliation")
+        await until(lambda: made.link.health.is_reconciled, "reconciliation")
 
 
 async def test_a_connect_that_is_given_up_leaves_nothing_behind():
@@ -465,12 +465,12 @@ async def test_a_connect_that_is_given_up_leaves_nothing_behind():
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.5):
                 await adapter.connect(Port())
-        await eventually(lambda: not simulator.sockets.connections, "the end of the sockets")
+        await until(lambda: not simulator.sockets.connections, "the end of the sockets")
         simulator.faults.clear()
         await adapter.connect(Port())
-        await eventually(lambda: len(simulator.sockets.connections) == 3, "three sockets")
+        await until(lambda: len(simulator.sockets.connections) == 3, "three sockets")
         await adapter.close()
-        await eventually(lambda: not simulator.sockets.connections, "the end of the sockets")
+        await until(lambda: not simulator.sockets.connections, "the end of the sockets")
 
 
 @pytest.mark.parametrize("step", ["GET public/time", "GET account/config", "CONNECT business"])
@@ -484,11 +484,11 @@ async def test_a_connect_that_is_canceled_closes_everything(step):
 
         simulator.faults.add(step, "silent", count=None)
         connecting = asyncio.create_task(adapter.connect(Port()))
-        await eventually(lambda: simulator.faults.log, "the step")
+        await until(lambda: simulator.faults.log, "the step")
         connecting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await connecting
-        await eventually(lambda: not simulator.sockets.connections, "the end of the sockets")
+        await until(lambda: not simulator.sockets.connections, "the end of the sockets")
         row = adapter.row()
         assert (row["idle"], row["busy"], row["tasks"]) == (0, 0, 0)
 

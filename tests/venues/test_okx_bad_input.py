@@ -7,9 +7,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from okx_desk import SWAP, adapter_of, desk, eventually, simulated
+from okx_desk import SWAP, adapter_of, desk, simulated
 
 from gateway.api import VenueProtocolError, VenueUnavailable
+from gateway.testing import until
 
 pytestmark = pytest.mark.asyncio
 
@@ -56,9 +57,9 @@ async def test_an_unreadable_fill_is_named_and_asked_for(changes, named, directo
         made.simulator.venue.trade(SWAP, "49000", "2", "sell")
         row = await made.until_state(order_id, "FILLED")
         assert row["cumulative_quantity"] in ("2", "2.00")
-        await eventually(lambda: made.adapter.counters["unreadable_rows"] == 1)
+        await until(lambda: made.adapter.counters["unreadable_rows"] == 1)
         assert named in caplog.text
-        await eventually(lambda: made.link.health.is_reconciled, "reconciliation")
+        await until(lambda: made.link.health.is_reconciled, "reconciliation")
         made.judge_all()
 
 
@@ -71,7 +72,7 @@ async def test_a_frame_that_is_no_json_ends_the_connection(action, directory):
         made.simulator.venue.trade(SWAP, "49000", "2", "sell")
         await made.until_state(order_id, "FILLED")
         assert made.adapter.counters["private_disconnects"] >= 1
-        await eventually(lambda: made.link.health.is_reconciled, "reconciliation")
+        await until(lambda: made.link.health.is_reconciled, "reconciliation")
         made.judge_all()
 
 
@@ -140,7 +141,7 @@ async def test_orders_and_fills_of_people_are_told_and_never_dropped(directory):
         venue = made.simulator.venue
         terms = {"instId": SWAP, "tdMode": "cross", "ordType": "limit"}
         venue.place("net", {**terms, "side": "buy", "px": "50000.1", "sz": "3"})
-        await eventually(lambda: made.position() == 3, "the fill of a person")
+        await until(lambda: made.position() == 3, "the fill of a person")
         by_hand = venue.place(
             "net", {**terms, "side": "sell", "px": "52000", "sz": "1", "clOrdId": "handmade"}
         )
@@ -148,7 +149,7 @@ async def test_orders_and_fills_of_people_are_told_and_never_dropped(directory):
             venue.place("net", {**terms, "side": "sell", "px": price, "sz": "1"})
         made.link.session.gap_opened("asked by the test")
         made.link.session.gap_closed()
-        await eventually(
+        await until(
             lambda: any(
                 row["venue_order_id"] == by_hand["ordId"] for row in made.native.orders(True)
             ),
@@ -156,7 +157,7 @@ async def test_orders_and_fills_of_people_are_told_and_never_dropped(directory):
         )
         made.link.session.gap_opened("again")
         made.link.session.gap_closed()
-        await eventually(lambda: made.link.health.is_reconciled, "reconciliation")
+        await until(lambda: made.link.health.is_reconciled, "reconciliation")
         adopted = [int(row["order_id"]) for row in made.native.orders(True) if row["is_external"]]
         assert len(adopted) == 3
         await made.together(*(made.cancel(each) for each in adopted))

@@ -6,7 +6,9 @@ from random import Random
 
 import pytest
 from gateway_okx.books import OkxBooks
-from okx_desk import SWAP, eventually, simulated
+from okx_desk import SWAP, simulated
+
+from gateway.testing import until
 
 pytestmark = pytest.mark.asyncio
 OTHER = "BTC-USD-SWAP"
@@ -20,7 +22,7 @@ async def books(**terms):
         found = OkxBooks(simulator.socket_url, [SWAP, OTHER], random=Random(1), counters=Counter())
         await found.start()
         try:
-            await eventually(lambda: all(b.state == "live" for b in found.books.values()))
+            await until(lambda: all(b.state == "live" for b in found.books.values()))
             yield simulator, found
         finally:
             await found.stop()
@@ -51,7 +53,7 @@ async def test_books_equal_those_of_the_venue(has_checksum):
         for _ in range(5):
             move(simulator, random, 40)
             for symbol in (SWAP, OTHER):
-                await eventually(lambda s=symbol: is_equal(simulator, found, s), symbol)
+                await until(lambda s=symbol: is_equal(simulator, found, s), symbol)
         assert [book.gaps for book in found.books.values()] == [0, 0]
 
 
@@ -75,10 +77,10 @@ async def test_a_book_with_a_hole_is_fetched_again(action, terms):
         simulator.faults.add("event books", action, nth=3, **terms)
         random = Random(11)
         move(simulator, random, 30)
-        await eventually(lambda: simulator.faults.log, "the fault")
+        await until(lambda: simulator.faults.log, "the fault")
         move(simulator, random, 10)
         for symbol in (SWAP, OTHER):
-            await eventually(lambda s=symbol: is_equal(simulator, found, s), symbol)
+            await until(lambda s=symbol: is_equal(simulator, found, s), symbol)
         assert sum(book.gaps for book in found.books.values()) >= 1
 
 
@@ -87,5 +89,5 @@ async def test_a_doubled_update_is_no_gap():
         simulator.faults.add("event books", "duplicate", count=None)
         move(simulator, Random(3), 30)
         for symbol in (SWAP, OTHER):
-            await eventually(lambda s=symbol: is_equal(simulator, found, s), symbol)
+            await until(lambda s=symbol: is_equal(simulator, found, s), symbol)
         assert [book.gaps for book in found.books.values()] == [0, 0]

@@ -6,7 +6,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from okx_desk import SWAP, desk, eventually
+from okx_desk import SWAP, desk
+
+from gateway.testing import until
 
 pytestmark = pytest.mark.asyncio
 
@@ -137,7 +139,7 @@ async def under(made, phase, act):
     mend = await phase(made)
     before = made.struck()
     await act()
-    await eventually(lambda: made.struck() > before, f"the fault {phase.__name__}")
+    await until(lambda: made.struck() > before, f"the fault {phase.__name__}")
     if mend is not None:
         await mend()
 
@@ -145,7 +147,7 @@ async def under(made, phase, act):
 async def healthy(made):
     made.simulator.faults.clear()
     made.line.request_bytes = None
-    await eventually(lambda: made.link.health.is_reconciled, "reconciliation")
+    await until(lambda: made.link.health.is_reconciled, "reconciliation")
 
 
 async def rests(made, **changes):
@@ -207,5 +209,5 @@ async def four_operations(made, phase):
         await made.judge(order_id)
     await healthy(made)
     held = made.simulator.venue.holder("net").signed_quantity(SWAP, "net")
-    await eventually(lambda: made.position() * 100 == held, f"a position of {held}")
+    await until(lambda: made.position() * 100 == held, f"a position of {held}")
     made.judge_all()

@@ -22,6 +22,7 @@ from gateway.config import ConfigError, LimitRow, load
 from gateway.daemon import Daemon
 from gateway.logs import MASK, Redactor
 from gateway.process import ProcessError
+from gateway.testing import until
 from gateway.venues.registry import Plugins
 
 CONFIG = """
@@ -94,12 +95,6 @@ def native(monkeypatch):
     monkeypatch.setattr(Plugins, "discover", classmethod(lambda cls, wanted: plugins))
     engine.adapter = adapter
     return engine
-
-
-async def until(claim):
-    async with asyncio.timeout(60):
-        while not claim():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
 
 
 @pytest.mark.asyncio

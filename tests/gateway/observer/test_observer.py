@@ -13,6 +13,7 @@ from gateway.stream.conduct import ConductLimits
 from gateway.stream.metrics_page import METRIC_NAMES
 from gateway.stream.stream_session import StreamLimits
 from gateway.telemetry import SUBMIT
+from gateway.testing import until
 
 pytestmark = pytest.mark.asyncio
 SECONDS_MAX = 60  # on a loaded machine; a wait ends as soon as its fact is there
@@ -66,12 +67,6 @@ async def test_a_bad_request_is_answered_by_name_and_the_stream_goes_on(
             answer = await client.receive_json(timeout=SECONDS_MAX)
             assert (answer["type"], answer["error"]["code"]) == ("error", code)
             assert (await subscribe(client))["type"] == "snapshot"
-
-
-async def until(is_true):
-    async with asyncio.timeout(SECONDS_MAX):
-        while not is_true():  # noqa: ASYNC110 - real sockets move on their own
-            await asyncio.sleep(0.01)
 
 
 async def open_and_never_read(run):

@@ -11,6 +11,7 @@ import pytest
 from scripted_server import ANSWER, Conduct, ScriptedServer, Visit, answer_all
 
 from gateway.api import OutcomeUnknown, VenueRateLimited, VenueUnavailable
+from gateway.testing import until
 from gateway.transport import RestAnswer, RestPool, check_status, outcome_of
 
 pytestmark = pytest.mark.asyncio
@@ -28,13 +29,6 @@ async def pool_at(*conducts: Conduct, **settings: Any) -> AsyncIterator[tuple[Re
             yield pool, server
         finally:
             await pool.close()
-
-
-async def until(fact: Any) -> None:
-    """Wait until a fact holds."""
-    async with asyncio.timeout(20):
-        while not fact():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
 
 
 async def test_what_is_given_is_what_is_sent() -> None:

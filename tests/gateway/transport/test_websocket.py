@@ -10,6 +10,7 @@ import pytest
 from aiohttp import WSMsgType, web
 
 from gateway.api import OutcomeUnknown, VenueProtocolError, VenueUnavailable
+from gateway.testing import until
 from gateway.transport import PendingReplies, Send, SocketPool, SocketSettings, SocketShard
 
 pytestmark = pytest.mark.asyncio
@@ -101,12 +102,6 @@ class Adapter:
             on_down=lambda _, reason: self.events.append(reason),
             **given,
         )
-
-
-async def until(fact: Callable[[], Any]) -> None:
-    async with asyncio.timeout(30):
-        while not fact():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
 
 
 def frames_of(word: str) -> Callable[[Sequence[str]], Sequence[str]]:

@@ -7,6 +7,7 @@ import pytest
 from live_world import MANIFEST, ScriptedAdapter, World
 
 from gateway.api import RefusedError, VenueUnavailable
+from gateway.testing import until
 from gateway.venues.dead_man import DeadMan, check_dead_man
 from gateway.venues.health import VenueHealth
 from gateway.venues.link import VenueLink
@@ -34,12 +35,6 @@ class Switch(ScriptedAdapter):
 
     async def close(self):
         self.said.append("closed")
-
-
-async def until(claim):
-    async with asyncio.timeout(60):
-        while not claim():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
 
 
 @pytest.mark.parametrize("timeout_ms", [29, 60_001])

@@ -9,14 +9,9 @@ from live_world import INSTRUMENT
 from native_world import LIMITS, open_world
 
 from gateway.api import MarkReport, RefusedError, VenueUnavailable
+from gateway.testing import until
 
 pytestmark = pytest.mark.asyncio
-
-
-async def until(claim):
-    async with asyncio.timeout(60):
-        while not claim():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
 
 
 @contextlib.asynccontextmanager

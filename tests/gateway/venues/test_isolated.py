@@ -19,6 +19,7 @@ from gateway.api import (
     VenueRejected,
     VenueUnavailable,
 )
+from gateway.testing import until
 from gateway.venues.isolated import wire
 from gateway.venues.isolated.host import IsolatedAdapter
 from gateway.venues.isolated.launch import LaunchTerms, start_launch
@@ -66,12 +67,6 @@ async def connected(**changes):
         yield adapter, port
     finally:
         await adapter.close()
-
-
-async def until(claim):
-    async with asyncio.timeout(60):
-        while not claim():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
 
 
 def order(quantity="1", **changes):

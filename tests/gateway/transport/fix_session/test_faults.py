@@ -10,6 +10,7 @@ import pytest
 from fix_conversation import PEER, US, peer_bytes
 
 from gateway._core.fix import FixFramer
+from gateway.testing import until
 from gateway.transport.fix_session import (
     FileStore,
     FixLine,
@@ -95,12 +96,6 @@ class Ends:
         )
         self.line.connection_made(pipe)
         self.line.data_received(wire(LOGON))
-
-
-async def until(fact: Any) -> None:
-    async with asyncio.timeout(20):
-        while not fact():  # noqa: ASYNC110
-            await asyncio.sleep(0.002)
 
 
 def test_what_is_kept_while_the_line_is_down_survives_a_kill(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from random import Random
@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import pytest
 from fix_conversation import PEER, US, peer_bytes
 
+from gateway.testing import until
 from gateway.testing.fix_echo import EchoApplication
 from gateway.transport.fix_session import (
     AcceptorSettings,
@@ -94,12 +95,6 @@ class Client:
                     self.seen += data
         self.writer.close()
         return self.seen
-
-
-async def until(fact: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not fact():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
 
 
 async def test_a_second_line_is_refused_and_the_first_lives_on() -> None:

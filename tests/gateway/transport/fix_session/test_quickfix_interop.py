@@ -17,6 +17,7 @@ from typing import Self
 
 import pytest
 
+from gateway.testing import until
 from gateway.transport.fix_session import (
     BusinessReject,
     FileStore,
@@ -202,14 +203,6 @@ def new_initiator(path: Path, begin_string: str, port: int, desk: Desk) -> FixIn
     where = InitiatorSettings(host="127.0.0.1", port=port, backoff_first_s=0.05, backoff_max_s=0.2,
                               attempts_per_minute=600)  # fmt: skip
     return FixInitiator(session, where, now_ns=time.time_ns, random=Random(1))
-
-
-async def until(fact: object) -> None:
-    """Wait for something that has no event."""
-    assert callable(fact)
-    async with asyncio.timeout(PATIENCE_S):
-        while not fact():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
 
 
 def send_order(session: FixSession, identifier: str) -> None:
