@@ -30,7 +30,7 @@ from gateway.transport.fix_session.handshake import (
     judge_request,
 )
 from gateway.transport.fix_session.message import Field, FixMessage, number_of
-from gateway.transport.fix_session.outbound import Outbound
+from gateway.transport.fix_session.outbound import Body, Outbound
 from gateway.transport.fix_session.reject_reason import RejectReason
 from gateway.transport.fix_session.settings import SessionIdentity, SessionSettings
 from gateway.transport.fix_session.states import NotLoggedOn, SessionState
@@ -184,7 +184,7 @@ class FixSession:
     def send(
         self,
         message_type: bytes,
-        fields: Sequence[Field],
+        fields: Body,
         now_ns: int,
         *,
         is_kept_when_down: bool = False,
