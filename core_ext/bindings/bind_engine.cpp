@@ -496,6 +496,7 @@ void bind_engine(nb::module_& module) {
   bind_drive(engine);
   bind_control(engine);
   bind_fix_journal(engine);
+  bind_order_events(module, engine);
   bind_order_reads(engine);
   bind_reads(engine);
   bind_shared_ports(engine);

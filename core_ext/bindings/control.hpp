@@ -15,6 +15,7 @@ namespace gateway {
 void bind_control(nanobind::class_<EngineHandle>& engine);
 void bind_adoption(nanobind::class_<EngineHandle>& engine);
 void bind_fix_journal(nanobind::class_<EngineHandle>& engine);
+void bind_order_events(nanobind::module_& module, nanobind::class_<EngineHandle>& engine);
 
 /// A refusal of a command, as gateway.core.refusals reads it.
 [[noreturn]] inline void refuse(const std::string& code, const std::string& field,

@@ -64,6 +64,10 @@ class KeyRing:
             raise RefusedError("NOT_AUTHENTICATED", rule="a valid key: Bearer KEYID.SECRET")
         return self._identity(match["id"], key)
 
+    def scopes_of(self, principal: str) -> frozenset[str]:
+        """What a principal may do at most."""
+        return self._principal_scopes.get(principal, frozenset())
+
     def still_valid(self, identity: Identity) -> bool:
         """False when the key was removed or changed since."""
         key = self._keys.get(identity.key_id)

@@ -86,6 +86,10 @@ class FixAcceptor:
         session.logout(reason, self._now_ns())
         return session
 
+    def penalise(self, address: str) -> None:
+        """A Logon from there was refused by the application: it counts as a failed one."""
+        self._failures.add(address, self._now_ns())
+
     def session(self, identity: SessionIdentity) -> FixSession:
         """KeyError for one that is not there."""
         return self._sessions[identity]

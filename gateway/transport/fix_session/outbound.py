@@ -23,13 +23,15 @@ from gateway.transport.fix_session.tags import (
 )
 from gateway.transport.fix_session.timestamps import format_time
 
-__all__ = ["Outbound"]
+__all__ = ["Body", "Outbound"]
 
 # Written by the session alone, whatever the application hands over.
 _SESSION_TAGS = frozenset((8, 9, 10, 34, 35, 43, 49, 52, 56, 122, 369))
 _TAKEN_BYTES = 256 * 1024  # a take ends with the message that passes it
 _MESSAGE_BYTES_MAX = 65_536  # as LineLimits, and less than the journal takes
 _RESENDS_MAX = 16
+# The fields of a message, or a call that builds it whole for its number.
+Body = Sequence[Field] | Callable[[int], bytes]
 _Complete = Callable[[dict[int, bytes], list[Field]], list[Field]]
 
 
@@ -53,7 +55,7 @@ class Outbound:
     def send(
         self,
         message_type: bytes,
-        fields: Sequence[Field],
+        fields: Body,
         now_ns: int,
         *,
         complete: _Complete | None = None,
@@ -63,13 +65,10 @@ class Outbound:
         before the body is final. With the line down it is kept, for good when this returns, for
         a later resend. ValueError: too long, and no number was used."""
         number = self._store.next_outgoing
-        header = self._header(message_type, number, now_ns)
-        extra = [(t, v) for t, v in fields if t in HEADER_TAGS and t not in _SESSION_TAGS]
-        body = [(t, v) for t, v in fields if t not in HEADER_TAGS and t not in TRAILER_TAGS]
-        if complete is not None:
-            body = complete(header, body)
-        section = self._settings.dictionary_in_force.messages.get(message_type)
-        data = self._encode([*header.items(), *extra], ordered(body, section))
+        if callable(fields):
+            data = fields(number)
+        else:
+            data = self._built(message_type, fields, number, now_ns, complete)
         if len(data) > _MESSAGE_BYTES_MAX:
             raise ValueError(f"a message of {len(data)} bytes, at most {_MESSAGE_BYTES_MAX}")
         self._store.save(number, data)
@@ -80,6 +79,22 @@ class Outbound:
             self._store.flush()  # No `take` will do it.
         self.sent += 1
         return number
+
+    def _built(
+        self,
+        message_type: bytes,
+        fields: Sequence[Field],
+        number: int,
+        now_ns: int,
+        complete: _Complete | None,
+    ) -> bytes:
+        header = self._header(message_type, number, now_ns)
+        extra = [(t, v) for t, v in fields if t in HEADER_TAGS and t not in _SESSION_TAGS]
+        body = [(t, v) for t, v in fields if t not in HEADER_TAGS and t not in TRAILER_TAGS]
+        if complete is not None:
+            body = complete(header, body)
+        section = self._settings.dictionary_in_force.messages.get(message_type)
+        return self._encode([*header.items(), *extra], ordered(body, section))
 
     def resend(
         self, first: int, last: int, now_ns: int, may_resend: Callable[[FixMessage], bool]

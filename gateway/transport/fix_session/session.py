@@ -15,7 +15,7 @@ from gateway.transport.fix_session.application import BusinessReject, FixApplica
 from gateway.transport.fix_session.gap import EarlyMessages, ResendWish
 from gateway.transport.fix_session.handshake import Numbers, Refused, Taken
 from gateway.transport.fix_session.message import Field, FixMessage, number_of
-from gateway.transport.fix_session.outbound import Outbound
+from gateway.transport.fix_session.outbound import Body, Outbound
 from gateway.transport.fix_session.reject_reason import RejectReason
 from gateway.transport.fix_session.screen import screen_of
 from gateway.transport.fix_session.settings import SessionIdentity, SessionSettings
@@ -174,7 +174,7 @@ class FixSession:
     def send(
         self,
         message_type: bytes,
-        fields: Sequence[Field],
+        fields: Body,
         now_ns: int,
         *,
         is_kept_when_down: bool = False,

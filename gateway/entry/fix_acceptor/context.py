@@ -1,0 +1,129 @@
+"""What a service sees of a session: who is there, what it may do, and how to send to it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from gateway.api import RefusedError
+from gateway.config.fix import CounterpartySettings
+from gateway.entry.fix_acceptor.held_store import HeldStore
+from gateway.entry.fix_acceptor.order_event import OrderEvent
+from gateway.entry.keys import Identity
+from gateway.transport.fix_codec import FixCodec
+from gateway.transport.fix_session import BusinessReject, Field, FixMessage, FixSession
+from gateway.transport.fix_session.answers import business_reject
+
+__all__ = ["FixService", "Handler", "QuietService", "SessionContext"]
+
+Body = Sequence[Field] | Callable[[int], bytes]
+
+
+class SessionContext:
+    """One counterparty's session for as long as it is configured. Event-loop thread only."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: CounterpartySettings,
+        session: FixSession,
+        store: HeldStore,
+        clock: Callable[[], int],
+    ) -> None:
+        self.name = name
+        self.settings = settings
+        self.session = session
+        self.store = store
+        self.now_ns = clock
+        self.counters: Counter[str] = Counter()
+        self.identity: Identity | None = None  # of the Logon; None before the first
+        self.codec = FixCodec(
+            begin_string=session.identity.begin_string,
+            sender=session.identity.sender_comp_id,
+            target=session.identity.target_comp_id,
+            sender_sub=settings.sender_sub_id,
+            target_sub=settings.target_sub_id,
+            precision=session.settings.digits,
+        )
+
+    @property
+    def who(self) -> Identity:
+        """Whose messages these are. RefusedError before the first Logon."""
+        if self.identity is None:
+            raise RefusedError("NOT_AUTHENTICATED", rule="log on first")
+        return self.identity
+
+    @property
+    def version(self) -> int:
+        """42, 44 or 50 (FIXT.1.1 with FIX 5.0 SP2)."""
+        return self.session.identity.version
+
+    @property
+    def last_processed(self) -> int:
+        """369 of what is built outside of the session layer; 0 = the session does not use it."""
+        return self.store.next_expected - 1 if self.settings.last_processed else 0
+
+    def send(self, message_type: bytes, body: Body) -> int:
+        """Send an application message, kept for the next logon when nobody is there; its number.
+        `body` are fields, or a call that builds the whole message for a number."""
+        self.counters["messages_out"] += 1
+        return self.session.send(message_type, body, self.now_ns(), is_kept_when_down=True)
+
+    def refuse(self, message: FixMessage, answer: BusinessReject) -> None:
+        """Answer 35=j."""
+        self.counters["business_rejects"] += 1
+        number = message.number or 0
+        self.send(*business_reject(message, answer, number, self.session.settings))
+
+    def may_use(self, kind: str, name: str) -> bool:
+        """Whether the session's own list of `accounts`, `strategies` or `instruments` has it."""
+        allowed = getattr(self.settings, kind)
+        return allowed == "all" or name in allowed
+
+    def row(self) -> dict[str, Any]:
+        """For status and the command line."""
+        return {
+            "name": self.name,
+            "kind": self.settings.kind,
+            "principal": self.settings.principal,
+            "enabled": self.settings.enabled,
+            **self.session.row(),
+            **self.counters,
+        }
+
+
+Handler = Callable[[SessionContext, FixMessage], Awaitable[BusinessReject | None]]
+
+
+class FixService(Protocol):
+    """A part of the door; see the package's docstring."""
+
+    def handlers(self) -> Mapping[bytes, Handler]: ...
+    def opened(self, context: SessionContext) -> None: ...
+    def closed(self, context: SessionContext) -> None: ...
+    def logged_on(self, context: SessionContext) -> None: ...
+    def logged_out(self, context: SessionContext, reason: str) -> None: ...
+    def happened(self, event: OrderEvent) -> None: ...
+
+
+class QuietService:
+    """Takes no message and hears nothing."""
+
+    def handlers(self) -> Mapping[bytes, Handler]:
+        return {}
+
+    def opened(self, context: SessionContext) -> None:
+        return None
+
+    def closed(self, context: SessionContext) -> None:
+        return None
+
+    def logged_on(self, context: SessionContext) -> None:
+        return None
+
+    def logged_out(self, context: SessionContext, reason: str) -> None:
+        return None
+
+    def happened(self, event: OrderEvent) -> None:
+        return None

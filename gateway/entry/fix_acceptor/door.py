@@ -1,0 +1,266 @@
+"""The listener with its counterparties: opens and closes sessions, turns the events of orders into
+calls of the services, and ends in order. What a message means is the services' business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from gateway.config.fix import CounterpartySettings
+from gateway.core.engine import Engine
+from gateway.core.fix_store import FixJournal
+from gateway.entry.fix_acceptor.application import DoorApplication
+from gateway.entry.fix_acceptor.context import FixService, SessionContext
+from gateway.entry.fix_acceptor.event_pump import EventPump
+from gateway.entry.fix_acceptor.held_store import HeldStore
+from gateway.entry.fix_acceptor.order_event import OrderEvent
+from gateway.entry.fix_acceptor.order_tracks import OrderTracks
+from gateway.entry.keys import KeyRing
+from gateway.execution.router import Router
+from gateway.transport.fix_session import (
+    AcceptorSettings,
+    FixAcceptor,
+    FixSession,
+    LineLimits,
+    Peer,
+    Rules,
+    SessionIdentity,
+    SessionSettings,
+)
+from gateway.transport.fix_session.failed_logons import FailedLogons
+
+__all__ = ["FixDoor", "FixTerms"]
+
+log = logging.getLogger(__name__)
+
+_TICK_SECONDS = 0.02  # for orders of other doors, and when the journal had no room
+
+
+class FixTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """What the door is opened with."""
+
+    sender_comp_id: str
+    sessions: Mapping[str, CounterpartySettings]
+    host: str = "127.0.0.1"
+    port: int = 0
+    tls: ssl.SSLContext | None = None
+    allowed: tuple[str, ...] = ()
+    connections_max: int = 12_000
+    failed_logons_per_minute: int = 10
+    logon_seconds_max: float = 10.0
+    limits: LineLimits = LineLimits()
+
+
+class FixDoor:
+    """Every FIX counterparty of a daemon. Event-loop thread only."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        routers: Sequence[Router],
+        keys: KeyRing,
+        terms: FixTerms,
+        *,
+        is_ready: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self.engine = engine
+        self.terms = terms
+        self._routers, self._keys = routers, keys
+        self._now_ns = engine.now_ns
+        self.services: list[FixService] = []
+        self.counters: Counter[str] = Counter()
+        self.contexts: dict[str, SessionContext] = {}
+        self.journal = FixJournal(engine.native)
+        self.tracks = OrderTracks(engine.order, engine.scales)
+        self.pump = EventPump(engine, self.journal, self.tracks, now_ns=self._now_ns())
+        self.pump.hear(self._happened)
+        self.application = DoorApplication(
+            self.services,
+            keys,
+            is_ready=is_ready,
+            on_done=self.tell_events,
+            on_failed_logon=self._logon_failed,
+        )
+        self._failures = FailedLogons(terms.failed_logons_per_minute)
+        self._peers: dict[SessionIdentity, Peer] = {}
+        self._acceptor: FixAcceptor | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._unlisten: list[Callable[[], None]] = []
+        self._is_turn_due = False
+
+    # -- life -------------------------------------------------------------------------------------
+
+    def plug(self, service: FixService) -> None:
+        """Before `start`."""
+        self.services.append(service)
+
+    @property
+    def port(self) -> int:
+        """Where it listens, 0 when it does not."""
+        return self._acceptor.port if self._acceptor is not None else 0
+
+    async def start(self) -> None:
+        """Tell what an earlier process left untold, then listen."""
+        self.application.learn_handlers()
+        for name, settings in self.terms.sessions.items():
+            self.open(name, settings)
+        await self._catch_up()
+        for router in self._routers:
+            self._unlisten.append(router.listen(lambda _: self._turn_soon()))
+        terms = self.terms
+        self._acceptor = FixAcceptor(
+            [context.session for context in self.contexts.values()],
+            AcceptorSettings(
+                host=terms.host,
+                port=terms.port,
+                tls=terms.tls,
+                allowed=terms.allowed,
+                connections_max=terms.connections_max,
+                failed_logons_per_minute=terms.failed_logons_per_minute,
+                logon_timeout_s=terms.logon_seconds_max,
+                limits=terms.limits,
+            ),
+            now_ns=self._now_ns,
+            admits=self._admits,
+        )
+        await self._acceptor.start()
+        self._tasks.append(asyncio.get_running_loop().create_task(self._keep_turning()))
+
+    async def stop(self, seconds_max: float = 3.0) -> None:
+        """Finish what was taken, log everybody out, close."""
+        for queue in self.application.queues():
+            await queue.settle()
+        self.tell_events()
+        if self._acceptor is not None:
+            await self._acceptor.stop(seconds_max)
+        for end in self._unlisten:
+            end()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # -- sessions ---------------------------------------------------------------------------------
+
+    def open(self, name: str, settings: CounterpartySettings) -> SessionContext:
+        """A counterparty that may log on from now on. ValueError: its names are taken."""
+        if name in self.contexts:
+            raise ValueError(f"session {name} stands twice")
+        identity = SessionIdentity(
+            settings.begin_string,
+            settings.sender_comp_id or self.terms.sender_comp_id,
+            settings.target_comp_id,
+        )
+        if any(each.session.identity == identity for each in self.contexts.values()):
+            raise ValueError(f"session {identity} stands twice")
+        inner = self.journal.open(str(identity), now_ns=self._now_ns())
+        store = HeldStore(inner, self.pump)
+        session = FixSession(_session_settings(identity, settings), store, self.application)
+        context = SessionContext(name, settings, session, store, self._now_ns)
+        self.contexts[name] = context
+        self.application.add(context)
+        if settings.kind == "order_entry":
+            self.pump.follow(settings.principal)
+        if self._acceptor is not None:
+            self._acceptor.add(session)
+        for service in self.services:
+            service.opened(context)
+        return context
+
+    async def close(self, name: str, reason: str) -> None:
+        """No logon any more; a live line is logged out. KeyError: no such session."""
+        context = self.contexts.pop(name)
+        identity = context.session.identity
+        if self._acceptor is not None:
+            self._acceptor.remove(identity, reason)
+        await self.application.remove(identity).settle()
+        for service in self.services:
+            service.closed(context)
+        context.store.flush()
+        context.store.close()
+
+    def _admits(self, session: FixSession, peer: Peer) -> bool:
+        """Before its Logon is judged: the certificate, and who failed too often."""
+        context = self._context(session.identity)
+        if context is None or self._failures.is_over(context.name, self._now_ns()):
+            return False
+        wanted = context.settings.certificate_name
+        if wanted and peer.certificate_name != wanted:
+            log.warning("%s: certificate of %r", context.name, peer.certificate_name)
+            return False
+        self._peers[session.identity] = peer
+        return True
+
+    def _logon_failed(self, context: SessionContext) -> None:
+        now_ns = self._now_ns()
+        self.counters["refused_logons"] += 1
+        self._failures.add(context.name, now_ns)
+        peer = self._peers.get(context.session.identity)
+        if peer is not None and self._acceptor is not None:
+            self._acceptor.penalise(peer.address)
+
+    def _context(self, identity: SessionIdentity) -> SessionContext | None:
+        found = (each for each in self.contexts.values() if each.session.identity == identity)
+        return next(found, None)
+
+    # -- events -----------------------------------------------------------------------------------
+
+    def tell_events(self) -> None:
+        """Everything the journal has, now."""
+        while self.pump.turn():
+            pass
+
+    def _happened(self, event: OrderEvent) -> None:
+        for service in self.services:
+            service.happened(event)
+
+    async def _catch_up(self) -> None:
+        """Orders of followed principals that are older than this process."""
+        followed = {
+            each.settings.principal
+            for each in self.contexts.values()
+            if each.settings.kind == "order_entry"
+        }
+        rows: list[dict[str, Any]] = []
+        async for page in self.engine.order_pages(open_only=False):
+            rows += [row for row in page if row["principal"] in followed]
+        self.pump.watch(rows)
+        self.tell_events()
+
+    def _turn_soon(self) -> None:
+        """Once per loop turn, however many notices it has."""
+        if not self._is_turn_due:
+            self._is_turn_due = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._is_turn_due = False
+        if self.pump.turn():
+            self._turn_soon()
+
+    async def _keep_turning(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            self._turn()
+
+    def counts(self) -> dict[str, int]:
+        """For the counters file."""
+        return {}
+
+
+def _session_settings(identity: SessionIdentity, settings: CounterpartySettings) -> SessionSettings:
+    return SessionSettings(
+        identity=identity,
+        rules=Rules(accepts_user_fields=settings.accept_user_fields),
+        heartbeat_s=min(30, settings.heartbeat_seconds_max),
+        heartbeat_s_max=settings.heartbeat_seconds_max,
+        is_reset_accepted=settings.reset_accepted,
+        has_next_expected=settings.next_expected,
+        has_last_processed=settings.last_processed,
+    )

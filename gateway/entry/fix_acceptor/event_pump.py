@@ -1,0 +1,116 @@
+"""Reads what happened to orders from the journal and tells the services, each event once.
+
+How far it came is a number in the journal itself, moved in the same group of records as the
+messages an event led to: after a crash either both are there or neither. Must never skip an event
+for being late: a counterparty that was away for days hears all of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from gateway.core.engine import Engine
+from gateway.core.fix_store import FixJournal, JournalSessionStore
+from gateway.entry.fix_acceptor.order_event import OrderEvent
+from gateway.entry.fix_acceptor.order_tracks import OrderTracks
+from gateway.transport.fix_session import StoreError
+
+if TYPE_CHECKING:
+    from gateway.core.native import OrderEvents
+
+__all__ = ["CURSOR_NAME", "EventPump"]
+
+log = logging.getLogger(__name__)
+
+# A session nobody can log on to: its incoming number is the newest record that was told.
+CURSOR_NAME = "FIX.4.4:GATEWAY->JOURNAL:TOLD"
+_READ_AT_ONCE = 64  # the messages they lead to fit into one group of records
+_SCANNED_AT_ONCE = 65_536
+_READ_AT_START = 4_096
+
+Listener = Callable[[OrderEvent], None]
+
+
+class EventPump:
+    """One per daemon. Event-loop thread only."""
+
+    def __init__(
+        self, engine: Engine, journal: FixJournal, tracks: OrderTracks, *, now_ns: int
+    ) -> None:
+        self._engine = engine
+        self.tracks = tracks
+        self._listeners: list[Listener] = []
+        self._cursor: JournalSessionStore = journal.open(CURSOR_NAME, now_ns=now_ns)
+        is_new = self._cursor.next_expected == 1
+        start = engine.native.sequence if is_new else self._cursor.next_expected - 1
+        self._reader: OrderEvents = engine.native.order_events(start + 1)
+        self._waiting: list[dict[str, Any]] = []  # read at the start, not yet told
+        self.is_closed = False  # as a gate of flushes
+        self.told = 0
+        tracks.on_forget = self._reader.forget
+        if is_new:
+            self._cursor.set_next_expected(max(2, start + 1))
+
+    def hear(self, listener: Listener) -> None:
+        """Call `listener` for every event from now on."""
+        self._listeners.append(listener)
+
+    def follow(self, principal: str) -> None:
+        """Tell of the orders of this principal."""
+        number = self._engine.names.find("principal", principal)
+        if number:
+            self._reader.follow(number)
+
+    def watch(self, orders: Sequence[dict[str, Any]]) -> None:
+        """Orders that are older than this process, as they stand now. What the journal already has
+        about them behind the newest event that was told is read here, once, before `turn`."""
+        for row in orders:
+            self._reader.watch(int(row["order_id"]))
+        while records := self._read(_READ_AT_START):
+            self._waiting += records
+        untold: dict[int, list[dict[str, Any]]] = {}
+        for record in self._waiting:
+            untold.setdefault(record["order_id"], []).append(record)
+        for row in orders:
+            order_id = int(row["order_id"])
+            self.tracks.adopt(row, untold.get(order_id, []))
+
+    def turn(self) -> bool:
+        """Tell what there is to tell, a bounded number of events; whether there may be more."""
+        self.is_closed = True
+        try:
+            records = self._take()
+            for record in records:
+                self._tell(record)
+        finally:
+            self.is_closed = False
+        try:
+            self._cursor.flush()
+        except StoreError as failure:
+            log.warning("reports wait for the journal: %s", failure)
+        return len(records) == _READ_AT_ONCE
+
+    def _take(self) -> list[dict[str, Any]]:
+        if self._waiting:
+            taken, self._waiting = self._waiting[:_READ_AT_ONCE], self._waiting[_READ_AT_ONCE:]
+            return taken
+        return self._read(_READ_AT_ONCE)
+
+    def _read(self, limit: int) -> list[dict[str, Any]]:
+        """Records of a long run of others' orders are passed by until there is one of ours."""
+        while True:
+            before = self._reader.sequence
+            records = self._reader.read(limit, _SCANNED_AT_ONCE)
+            if records or self._reader.sequence - before < _SCANNED_AT_ONCE:
+                return records
+
+    def _tell(self, record: dict[str, Any]) -> None:
+        self._cursor.set_next_expected(record["sequence"] + 1)
+        event = self.tracks.apply(record)
+        if event is None:
+            return
+        self.told += 1
+        for listener in self._listeners:
+            listener(event)

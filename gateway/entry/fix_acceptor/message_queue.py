@@ -1,0 +1,66 @@
+"""The application messages of one session, handled one at a time in their order.
+
+A message counts as taken, for the journal, when its handler is done with it. Must never drop one
+that was taken from the session: after a cut line it is finished all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+
+from gateway.entry.fix_acceptor.context import Handler, SessionContext
+from gateway.transport.fix_session import BusinessReject, FixMessage
+
+__all__ = ["FAILED", "MessageQueue"]
+
+log = logging.getLogger(__name__)
+
+FAILED = BusinessReject(4, "INTERNAL: the message could not be handled")
+
+
+class MessageQueue:
+    """`on_done` runs after every handler: what it led to is told before its own answer."""
+
+    def __init__(self, context: SessionContext, on_done: Callable[[], None]) -> None:
+        self._context, self._on_done = context, on_done
+        self._waiting: deque[tuple[Handler, FixMessage, int, int]] = deque()
+        self._task: asyncio.Task[None] | None = None
+
+    def put(self, handler: Handler, message: FixMessage) -> None:
+        """Handle it when those before it are done."""
+        number = message.number or 0
+        period = self._context.store.hold(number)
+        self._waiting.append((handler, message, number, period))
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    async def settle(self) -> None:
+        """Return when everything put so far is handled."""
+        while (task := self._task) is not None:
+            await asyncio.shield(task)
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                handler, message, number, period = self._waiting.popleft()
+                answer = await self._handled(handler, message)
+                self._on_done()
+                if answer is not None:
+                    self._context.refuse(message, answer)
+                self._context.store.release(number, period)
+        finally:
+            self._task = None
+
+    async def _handled(self, handler: Handler, message: FixMessage) -> BusinessReject | None:
+        try:
+            return await handler(self._context, message)
+        except Exception:  # a bug of ours: the peer learns that it failed, the log why
+            log.exception("%s: message %r failed", self._context.name, message)
+            self._context.counters["failed"] += 1
+            return FAILED

@@ -1,0 +1,362 @@
+"""Each order as it was after each event: reports are told one event at a time, while the engine's
+rows are always of now. Must never be asked whether an order may trade; it remembers, no more.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+from gateway._core.types import format_decimal
+from gateway.core.vocabulary import (
+    FACT_REASONS,
+    LIQUIDITIES,
+    TERMINAL_STATES,
+    CancelReason,
+    word_of,
+)
+from gateway.entry.fix_acceptor.order_event import OrderEvent
+
+__all__ = ["OrderTracks", "Track"]
+
+Row = dict[str, Any]
+Record = Mapping[str, Any]
+_ENDED_MAX = 65_536  # orders that ended, kept for fills that come late
+_TRIGGERED_BY_LINK_HELD = 3
+_ENDS = {"order_canceled": "CANCELED", "order_expired": "EXPIRED", "order_rejected": "REJECTED"}
+
+
+class Track:
+    """One order. Quantities are whole numbers in the instrument's scale."""
+
+    def __init__(self, row: Row, price_scale: int, quantity_scale: int) -> None:
+        self.row = row
+        self.price_scale, self.quantity_scale = price_scale, quantity_scale
+        self.state: str = row["state"]
+        self.client_order_id: str = row["client_order_id"]
+        self.price: str | None = row["price"]
+        self.quantity = self.whole(row["quantity"])
+        self.cumulative = self.whole(row["cumulative_quantity"])
+        average = Decimal(row["average_price"] or 0)
+        self.turnover = average * self.cumulative  # price times whole quantity
+        self.is_cancel_pending = str(row["pending"]).startswith("cancel")
+        self.is_replace_pending = str(row["pending"]).startswith("replace")
+        self.unknown = ""  # cancel or replace
+        self.cancel_id = ""  # 11 of the F that is pending
+        self.cancel_reason: CancelReason | None = None
+        self.replace_id = ""
+        self.fills: dict[str, tuple[int, int, Decimal]] = {}  # trade -> (sequence, whole, price)
+
+    def whole(self, text: str) -> int:
+        """A quantity as a whole number."""
+        return int(Decimal(text).scaleb(self.quantity_scale))
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether it is in a terminal state."""
+        return self.state in TERMINAL_STATES
+
+    @property
+    def pending(self) -> str:
+        """As in rows."""
+        if self.is_cancel_pending:
+            return "cancel_unknown" if self.unknown == "cancel" else "cancel"
+        if self.is_replace_pending:
+            return "replace_unknown" if self.unknown == "replace" else "replace"
+        return ""
+
+    def average(self) -> str | None:
+        """Exact turnover divided once, as the engine divides it."""
+        if not self.cumulative:
+            return None
+        digits = Decimal(1).scaleb(-min(self.price_scale + 8, 18))
+        value = (self.turnover / self.cumulative).quantize(digits, ROUND_HALF_EVEN)
+        return format(value.normalize() + 0, "f")
+
+    def shown(self, now: Row | None, sequence: int) -> Row:
+        """The row after an event; the engine's own when that is the newest it knows."""
+        if now is not None and now["sequence"] == sequence:
+            self._agree(now)
+            return now
+        scale = self.quantity_scale
+        leaves = 0 if self.is_ended else max(0, self.quantity - self.cumulative)
+        return self.row | {
+            "client_order_id": self.client_order_id,
+            "state": self.state,
+            "pending": self.pending,
+            "quantity": format_decimal(self.quantity, scale),
+            "price": self.price,
+            "cumulative_quantity": format_decimal(self.cumulative, scale),
+            "leaves_quantity": format_decimal(leaves, scale),
+            "average_price": self.average(),
+            "sequence": sequence,
+        }
+
+    def _agree(self, now: Row) -> None:
+        """The engine knows best."""
+        self.state, self.price = now["state"], now["price"]
+        self.client_order_id = now["client_order_id"]
+        self.quantity = self.whole(now["quantity"])
+        if self.cumulative != self.whole(now["cumulative_quantity"]):
+            self.cumulative = self.whole(now["cumulative_quantity"])
+            self.turnover = Decimal(now["average_price"] or 0) * self.cumulative
+
+
+class OrderTracks:
+    """Tracks by order id. `find` is the engine's row of now."""
+
+    def __init__(
+        self,
+        find: Callable[[int], Row | None],
+        scales: Callable[[str], tuple[int, int]],
+        on_forget: Callable[[int], None] = lambda order_id: None,
+    ) -> None:
+        self._find, self._scales = find, scales
+        self.on_forget = on_forget
+        self._tracks: dict[int, Track] = {}
+        self._ended: OrderedDict[int, None] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._tracks)
+
+    def get(self, order_id: int) -> Track | None:
+        """The track of an order; of one that is not tracked yet, as the engine has it now."""
+        track = self._tracks.get(order_id)
+        return track if track is not None else self._begin(order_id)
+
+    def adopt(self, row: Row, untold: Sequence[Record]) -> None:
+        """An order that is older than this process: as it was before the records that are still to
+        be told."""
+        track = self._begin(int(row["order_id"]))
+        if track is None or not untold:
+            return
+        for record in untold:
+            if record["kind"] == "order_filled":
+                price = _fill_price(record)
+                track.cumulative -= record["quantity"]
+                track.turnover -= price * record["quantity"]
+        kinds = [record["kind"] for record in untold]
+        is_new = "order_accepted" in kinds or "order_new" in kinds
+        track.state = "PENDING_NEW" if is_new else "PARTIALLY_FILLED" if track.cumulative else "NEW"
+        requested = {"cancel_requested", "replace_requested"} & set(kinds)
+        track.is_cancel_pending = "order_canceled" in kinds and not requested
+        track.is_replace_pending = "order_replaced" in kinds and not requested
+
+    def apply(self, record: Record) -> OrderEvent | None:
+        """What a record did to its order. None: nothing a report could tell."""
+        order_id = record["order_id"]
+        now = self._find(order_id)
+        is_new = record["kind"] == "order_new"
+        track = self._new(order_id, record, now) if is_new else self.get(order_id)
+        if track is None:
+            return None
+        event = _Change(track, record).event(now)
+        if track.is_ended:
+            self._ended[order_id] = None
+            while len(self._ended) > _ENDED_MAX:
+                oldest, _ = self._ended.popitem(last=False)
+                self._tracks.pop(oldest, None)
+                self.on_forget(oldest)
+        return event
+
+    def _begin(self, order_id: int) -> Track | None:
+        row = self._find(order_id)
+        if row is None:
+            return None
+        track = Track(row, *self._scales(row["instrument"]))
+        self._tracks[order_id] = track
+        return track
+
+    def _new(self, order_id: int, record: Record, now: Row | None) -> Track | None:
+        track = self._begin(order_id)
+        if track is None:
+            return None
+        if now is None or now["sequence"] != record["sequence"]:
+            track.state, track.cumulative, track.turnover = "PENDING_NEW", 0, Decimal(0)
+            track.is_cancel_pending = track.is_replace_pending = False
+            track.quantity = record["quantity"]
+            if track.price is not None:
+                track.price = format_decimal(record["price"], track.price_scale)
+            track.client_order_id = record.get("client_id") or str(record["client_number"])
+        return track
+
+
+class _Change:
+    """One record on its way into a track: what it changes, and whom it is about."""
+
+    def __init__(self, track: Track, record: Record) -> None:
+        self.track, self.record = track, record
+        self.client_order_id = track.client_order_id
+        self.original = ""
+        self.last_quantity = self.last_price = self.liquidity = self.reason = ""
+        self.reference = 0
+        self.is_ours = True
+
+    def event(self, now: Row | None) -> OrderEvent:
+        """Change the track, then say what happened."""
+        record, kind = self.record, self.record["kind"]
+        getattr(self, f"_{kind}", self._nothing)()
+        return OrderEvent(
+            sequence=record["sequence"],
+            time_ns=record.get("venue_time_ns") or record["time_ns"],
+            kind=kind,
+            order=self.track.shown(now, record["sequence"]),
+            record=dict(record),
+            client_order_id=self.client_order_id,
+            original_client_order_id=self.original,
+            last_quantity=self.last_quantity,
+            last_price=self.last_price,
+            liquidity=self.liquidity,
+            reference=self.reference,
+            reason=self.reason,
+            is_ours=self.is_ours,
+        )
+
+    def _nothing(self) -> None:
+        """A new order changes nothing more."""
+
+    def _order_accepted(self) -> None:
+        track = self.track
+        if track.is_ended:
+            return
+        is_waiting = self.record["reason"] == FACT_REASONS["untriggered"]
+        working = "PARTIALLY_FILLED" if track.cumulative else "NEW"
+        track.state = "UNTRIGGERED" if is_waiting else working
+
+    def _order_triggered(self) -> None:
+        by = self.record["by_gateway"]
+        if by != _TRIGGERED_BY_LINK_HELD:
+            self.track.state = "PENDING_NEW" if by else "NEW"
+        else:
+            self.track.state = "UNTRIGGERED"
+
+    def _order_unknown(self) -> None:
+        track, reason = self.track, self.record["reason"]
+        if reason == FACT_REASONS["unknown_outcome_cancel"]:
+            track.unknown = "cancel"
+            self._of_cancel()
+        elif reason == FACT_REASONS["unknown_outcome_replace"]:
+            track.unknown = "replace"
+            self._of_replace()
+        else:
+            track.state = "UNKNOWN"
+        self.reason = "UNKNOWN_OUTCOME"
+
+    def _end(self) -> None:
+        track, record = self.track, self.record
+        if track.is_cancel_pending:
+            self._of_cancel()
+        else:
+            self.is_ours = False
+        self.reason = _words(record)
+        track.state = _ENDS.get(record["kind"], "REJECTED")
+        track.is_cancel_pending = track.is_replace_pending = False
+
+    _order_canceled = _order_expired = _order_rejected = _end
+
+    def _order_not_sent(self) -> None:
+        was_canceled = self.track.is_cancel_pending
+        self._end()
+        self.reason = self.reason or "NOT_SENT"
+        self.track.state = "CANCELED" if was_canceled else "REJECTED"
+
+    def _cancel_requested(self) -> None:
+        track = self.track
+        track.is_cancel_pending, track.unknown = True, ""
+        track.cancel_reason = CancelReason(self.record["reason"])
+        self._of_cancel()
+
+    def _cancel_rejected(self) -> None:
+        track = self.track
+        self._of_cancel()
+        self.reason = _words(self.record)
+        track.is_cancel_pending, track.unknown, track.cancel_id = False, "", ""
+
+    def _replace_requested(self) -> None:
+        track = self.track
+        track.is_replace_pending, track.unknown = True, ""
+        track.replace_id = self.record["client_id"]
+        self._of_replace()
+
+    def _replace_rejected(self) -> None:
+        track = self.track
+        self._of_replace()
+        self.reason = _words(self.record)
+        track.is_replace_pending, track.unknown, track.replace_id = False, "", ""
+
+    def _order_replaced(self) -> None:
+        track, record = self.track, self.record
+        self._of_replace()
+        track.is_replace_pending = False
+        track.client_order_id = track.replace_id or track.client_order_id
+        track.replace_id = ""
+        track.quantity = record["quantity"] or track.quantity
+        if record["price"] and track.price is not None:
+            track.price = format_decimal(record["price"], track.price_scale)
+        if not track.is_ended and track.state != "UNTRIGGERED":
+            track.state = _working(track)
+
+    def _order_filled(self) -> None:
+        track, record = self.track, self.record
+        price = _fill_price(record)
+        self._tell_fill(record["quantity"], price)
+        track.cumulative = record["order_cumulative"]
+        track.turnover += price * record["quantity"]
+        track.fills[record["trade_id"]] = record["sequence"], record["quantity"], price
+        if not track.is_ended or track.cumulative >= track.quantity:
+            track.state = _working(track)
+
+    def _fill_revised(self) -> None:
+        track, record = self.track, self.record
+        price, quantity = _fill_price(record), int(record["quantity"])
+        before = track.fills.pop(record["trade_id"], None)
+        self._tell_fill(quantity, price)
+        if before is None:
+            return  # Of an earlier process: the engine's row says what is left.
+        self.reference, was, was_at = before
+        track.cumulative += quantity - was
+        track.turnover += price * quantity - was_at * was
+        if quantity:
+            track.fills[record["trade_id"]] = self.reference, quantity, price
+
+    _fill_busted = _fill_corrected = _fill_revised
+
+    def _tell_fill(self, quantity: int, price: Decimal) -> None:
+        self.last_quantity = format_decimal(quantity, self.track.quantity_scale)
+        self.last_price = format(price.normalize() + 0, "f")
+        liquidity = word_of(LIQUIDITIES, self.record["liquidity"])
+        self.liquidity = "" if liquidity == "unknown" else liquidity
+
+    def _of_cancel(self) -> None:
+        """About the F that asked, when one did."""
+        track = self.track
+        self.is_ours = bool(track.cancel_id)
+        if track.cancel_id:
+            self.client_order_id, self.original = track.cancel_id, track.client_order_id
+
+    def _of_replace(self) -> None:
+        track = self.track
+        self.is_ours = bool(track.replace_id)
+        if track.replace_id:
+            self.client_order_id, self.original = track.replace_id, track.client_order_id
+
+
+def _working(track: Track) -> str:
+    if track.cumulative >= track.quantity:
+        return "FILLED"
+    return "PARTIALLY_FILLED" if track.cumulative else "NEW"
+
+
+def _fill_price(record: Record) -> Decimal:
+    return Decimal(record["price"]).scaleb(-record["price_scale"])
+
+
+def _words(record: Record) -> str:
+    """The venue's own words, else the reason's."""
+    if record["text"]:
+        return str(record["text"])
+    reason = record["reason"]
+    known = reason and reason in FACT_REASONS.values()
+    return word_of(FACT_REASONS, reason) if known else ""
