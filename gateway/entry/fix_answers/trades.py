@@ -39,10 +39,11 @@ FORMS: Final = (
 
 
 def trade_reports(
-    request: FixMessage, version: int, fills: Sequence[Row]
+    request: FixMessage, version: int, fills: Sequence[Row], *, since_ns: int
 ) -> list[Answer] | BusinessReject:
     """`fills`: those the session may see, oldest first, with the keys sequence trade_id order_id
-    client_order_id account instrument side quantity price time_ns."""
+    client_order_id account instrument side quantity price time_ns; `since_ns`: from when on they
+    are complete."""
     request_id, kind = text_of(request, 568), text_of(request, 569)
     if len(request_id) > NUMBERS_MAX:
         return BusinessReject(0, f"568 has at most {NUMBERS_MAX} characters")
@@ -56,7 +57,8 @@ def trade_reports(
         _report(request_id, version, row, is_last=place == len(found))
         for place, row in enumerate(found, 1)
     ]
-    return [_ack(request, len(found), _GOOD, ""), *reports]
+    text = f"fills since {format_time(since_ns).decode()}"
+    return [_ack(request, len(found), _GOOD, text), *reports]
 
 
 def _is_wanted(request: FixMessage, row: Row) -> bool:
@@ -78,7 +80,7 @@ def _ack(request: FixMessage, total: int, result: int, text: str) -> Answer:
         field(749, result),
         field(750, _REJECTED if result else _ACCEPTED),
     ]
-    return Answer(b"AQ", [*fields, field(58, text)] if text else fields)
+    return Answer(b"AQ", [*fields, field(58, text)])
 
 
 def _report(request_id: str, version: int, row: Row, *, is_last: bool) -> Answer:
