@@ -67,7 +67,7 @@ class CounterpartySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
     scopes: Annotated[
         list[Literal["read", "trade", "cancel"]],
         Meta(min_length=1, description="What the session may do; the key and the principal bind."),
-    ] = ["read", "trade", "cancel"]
+    ] = msgspec.field(default_factory=lambda: ["read", "trade", "cancel"])
     accounts: Annotated[
         Names,
         Meta(description='Accounts of the session, or "all"; one alone stands for an absent 1.'),

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 LOGON_REFUSED = "Logon refused"
 _UNTHROTTLED = frozenset((b"F", b"q"))  # what takes risk away
 _THROTTLED_MAX = 100  # in a row, then the session is logged out
-_SENDER_SUB_ID, _TARGET_SUB_ID, _USERNAME, _PASSWORD = 50, 57, 553, 554
+_SENDER_SUB_ID, _TARGET_SUB_ID, _RAW_DATA, _USERNAME, _PASSWORD = 50, 57, 96, 553, 554
 _SECOND_NS = 1_000_000_000
 
 
@@ -183,5 +183,8 @@ def _has_sub_ids(context: SessionContext, message: FixMessage) -> bool:
 
 
 def _token(logon: FixMessage) -> str:
+    """553 and 554; 4.2 has neither and says KEYID.SECRET in 96."""
+    if logon.get(_PASSWORD) is None and logon.get(_RAW_DATA) is not None:
+        return (logon.get(_RAW_DATA) or b"").decode("latin-1")
     name, secret = (logon.get(tag) or b"" for tag in (_USERNAME, _PASSWORD))
     return f"{name.decode('latin-1')}.{secret.decode('latin-1')}"

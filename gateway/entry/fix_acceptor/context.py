@@ -12,7 +12,13 @@ from gateway.entry.fix_acceptor.held_store import HeldStore
 from gateway.entry.fix_acceptor.order_event import OrderEvent
 from gateway.entry.keys import Identity
 from gateway.transport.fix_codec import FixCodec
-from gateway.transport.fix_session import BusinessReject, Field, FixMessage, FixSession
+from gateway.transport.fix_session import (
+    BusinessReject,
+    Field,
+    FixMessage,
+    FixSession,
+    format_time,
+)
 from gateway.transport.fix_session.answers import business_reject
 
 __all__ = ["FixService", "Handler", "QuietService", "SessionContext"]
@@ -69,6 +75,10 @@ class SessionContext:
         `body` are fields, or a call that builds the whole message for a number."""
         self.counters["messages_out"] += 1
         return self.session.send(message_type, body, self.now_ns(), is_kept_when_down=True)
+
+    def time_now(self) -> bytes:
+        """As 52 and 60 say it."""
+        return format_time(self.now_ns(), self.session.settings.digits)
 
     def refuse(self, message: FixMessage, answer: BusinessReject) -> None:
         """Answer 35=j."""

@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from gateway.core.vocabulary import CancelReason
+
 __all__ = ["OrderEvent"]
 
 
@@ -29,4 +31,5 @@ class OrderEvent(msgspec.Struct, frozen=True, kw_only=True):
     liquidity: str = ""  # maker, taker or ""
     reference: int = 0  # sequence of the fill that is busted or corrected, 0 = not known
     reason: str = ""  # words of the venue or a code of ours
+    cancel_reason: CancelReason | None = None  # of an end that the gateway asked for
     is_ours: bool = True  # a change that was asked for by FIX, else by another door or the gateway

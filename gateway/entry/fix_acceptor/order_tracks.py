@@ -192,6 +192,7 @@ class _Change:
         self.original = ""
         self.last_quantity = self.last_price = self.liquidity = self.reason = ""
         self.reference = 0
+        self.cancel_reason: CancelReason | None = None
         self.is_ours = True
 
     def event(self, now: Row | None) -> OrderEvent:
@@ -211,6 +212,7 @@ class _Change:
             liquidity=self.liquidity,
             reference=self.reference,
             reason=self.reason,
+            cancel_reason=self.cancel_reason,
             is_ours=self.is_ours,
         )
 
@@ -248,6 +250,7 @@ class _Change:
         track, record = self.track, self.record
         if track.is_cancel_pending:
             self._of_cancel()
+            self.cancel_reason = track.cancel_reason
         else:
             self.is_ours = False
         self.reason = _words(record)

@@ -1,0 +1,201 @@
+"""35=D and 35=E: new orders, alone and as a group that lives and ends together.
+
+A verdict that does not come is asked for again with the same client order id, which can never make
+a second order; until then the order is told as pending, never as rejected.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from gateway.api import RefusedError
+from gateway.entry.api_messages import LinkedOrders
+from gateway.entry.desk import Desk
+from gateway.entry.fix_acceptor.context import SessionContext
+from gateway.entry.fix_acceptor.reports import send_pending, send_rejected, send_status
+from gateway.entry.fix_acceptor.requests import (
+    Refused,
+    decoded,
+    order_message,
+    terms_of,
+    unsupported_of,
+)
+from gateway.entry.fix_acceptor.words import UserTag, order_reason, text_of
+from gateway.execution.router import Submitted
+from gateway.transport.fix_codec import FixRequest, order_status
+from gateway.transport.fix_session import BusinessReject, Field, FixMessage, read_group
+
+__all__ = ["NewOrders"]
+
+_VERDICTS_MAX = 12
+_DUPLICATE = 6
+_UNSUPPORTED = {42: 0}
+_ORDERS, _LIST_ID, _CONTINGENCY, _TOTAL = 73, 66, 1385, 68
+_LINKS = {b"1": "oco", b"2": "bracket", b"3": "ouo", b"4": "ouo"}
+_HEADER = (8, 34, 49, 56, 52)
+_OF_LIST = frozenset((67,))
+Result = TypeVar("Result")
+
+
+class NewOrders:
+    """Handlers of D and E."""
+
+    def __init__(self, desk: Desk, tell_events: Callable[[], None]) -> None:
+        self._desk, self._tell_events = desk, tell_events
+
+    async def single(self, context: SessionContext, message: FixMessage) -> BusinessReject | None:
+        """35=D."""
+        try:
+            request = decoded(context, message)
+        except Refused as refused:
+            return refused.answer
+        terms = terms_of(request)
+        if why := unsupported_of(request, message):
+            self._reject(context, terms, _UNSUPPORTED.get(context.version, 11), why)
+            return None
+        try:
+            order = order_message(context, self._desk.engine, request, message)
+            is_cancelling = context.settings.cancel_on_disconnect
+
+            async def submit() -> Submitted:
+                return await self._desk.submit(
+                    context.who, order, is_cancel_on_disconnect=is_cancelling
+                )
+
+            submitted = await self._until_decided(context, [terms], submit)
+        except RefusedError as error:
+            self._reject(context, terms, order_reason(error.code, context.version), text_of(error))
+            return None
+        if not submitted.is_new:
+            self._repeated(context, request, submitted.order)
+        return None
+
+    def _repeated(self, context: SessionContext, request: FixRequest, row: dict[str, Any]) -> None:
+        """The same order again: asked for again (43, 97) it is told where it stands; else the
+        client order id is taken."""
+        self._tell_events()
+        if request.is_possible_duplicate or request.is_possible_resend:
+            is_resend = request.is_possible_resend
+            send_status(context, row, is_possible_resend=is_resend)
+            return
+        text = f"ID_CONFLICT client_order_id: order {row['order_id']} has this ClOrdID"
+        self._reject(context, terms_of(request), _DUPLICATE, text)
+
+    async def _until_decided(
+        self,
+        context: SessionContext,
+        terms: list[dict[str, Any]],
+        submit: Callable[[], Awaitable[Result]],
+    ) -> Result:
+        """Ask again while the engine does not answer; each time it is the same intent."""
+        for attempt in range(_VERDICTS_MAX):
+            try:
+                return await submit()
+            except RefusedError as error:
+                if error.code != "UNKNOWN_OUTCOME":
+                    raise
+                for each in terms if attempt == 0 else []:
+                    send_pending(context, each, text_of(error))
+                await asyncio.sleep(0)
+        raise TimeoutError("the engine does not answer")
+
+    def _reject(
+        self, context: SessionContext, terms: dict[str, Any], reason: int, text: str
+    ) -> None:
+        self._tell_events()
+        context.counters["refused_orders"] += 1
+        send_rejected(context, terms, reason=reason, text=text)
+
+    # -- groups -----------------------------------------------------------------------------------
+
+    async def group(self, context: SessionContext, message: FixMessage) -> BusinessReject | None:
+        """35=E: OCO, OUO or bracket, all orders or none."""
+        try:
+            requests = [decoded(context, each) for each in _entries(context, message)]
+        except Refused as refused:
+            return refused.answer
+        terms = [terms_of(each) for each in requests]
+        try:
+            orders = [
+                order_message(context, self._desk.engine, request, message) for request in requests
+            ]
+            for request in requests:
+                if why := unsupported_of(request, message):
+                    raise RefusedError("UNSUPPORTED_TYPE", rule=why)
+            linked = LinkedOrders(link=_link(message), orders=orders)  # type: ignore[arg-type]
+            is_cancelling = context.settings.cancel_on_disconnect
+
+            async def submit() -> list[Submitted]:
+                return await self._desk.submit_linked(
+                    context.who, linked, is_cancel_on_disconnect=is_cancelling
+                )
+
+            submitted = await self._until_decided(context, terms, submit)
+        except RefusedError as error:
+            reason = order_reason(error.code, context.version)
+            for each in terms:
+                self._reject(context, each, reason, text_of(error))
+            self._list_status(context, message, [], text_of(error))
+            return None
+        self._tell_events()
+        self._list_status(context, message, [each.order for each in submitted], "")
+        return None
+
+    def _list_status(
+        self, context: SessionContext, message: FixMessage, rows: list[dict[str, Any]], text: str
+    ) -> None:
+        """35=N: received for execution, or rejected as a whole."""
+        total = b"%d" % len(rows)
+        body: list[Field] = [
+            (_LIST_ID, message.echo(_LIST_ID)),
+            (429, b"2"),
+            (431, b"7" if text else b"3"),
+            (82, b"1"),
+            (83, b"1"),
+            (60, context.time_now()),
+            (_TOTAL, total),
+            (_ORDERS, total),
+        ]
+        for row in rows:
+            body += [
+                (11, row["client_order_id"].encode()),
+                (14, row["cumulative_quantity"].encode()),
+                (39, order_status(row).encode()),
+                (151, row["leaves_quantity"].encode()),
+                (84, b"0"),
+                (6, (row["average_price"] or "0").encode()),
+            ]
+        if text:
+            body.insert(5, (58, text.encode("latin-1", "replace")))
+        context.send(b"N", body)
+
+
+def _link(message: FixMessage) -> str:
+    """1385, which 4.4 does not have yet."""
+    value = message.get(_CONTINGENCY) or message.get(UserTag.CONTINGENCY) or b""
+    if value not in _LINKS:
+        rule = f"1385 (before 5.0: {UserTag.CONTINGENCY}) 1 OCO, 2 bracket, 3 or 4 OUO"
+        raise RefusedError("BAD_LINK", field="link", value=value.decode("latin-1"), rule=rule)
+    return _LINKS[value]
+
+
+def _entries(context: SessionContext, message: FixMessage) -> list[FixMessage]:
+    """Each order of the list as the D it would be alone."""
+    section = context.session.settings.dictionary_in_force.messages.get(b"E")
+    rule = section.groups.get(_ORDERS) if section is not None else None
+    places = [index for index, (tag, _) in enumerate(message.fields) if tag == _ORDERS]
+    if rule is None or not places:
+        raise Refused(BusinessReject(5, "Conditionally required field missing", tag=_ORDERS))
+    _, entries, fault = read_group(message.fields, places[0], rule)
+    if fault is not None:
+        raise Refused(BusinessReject(0, "the orders of the list are out of order", tag=_ORDERS))
+    header = [(tag, value) for tag, value in message.fields if tag in _HEADER]
+    return [
+        FixMessage([
+            header[0], (9, b"0"), (35, b"D"), *header[1:],
+            *(each for each in entry if each[0] not in _OF_LIST), (10, b"000"),
+        ])
+        for entry in entries
+    ]  # fmt: skip

@@ -1,0 +1,322 @@
+"""Orders over FIX as a counterparty sees them: every message of it is made by simplefix."""
+
+import pytest
+from fix_world import change, counterparty, new_order, open_fix
+
+pytestmark = pytest.mark.asyncio
+
+
+async def test_an_order_is_acknowledged_accepted_and_filled_in_order(ring_directory):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+        client.send("D", new_order())
+        pending = await client.until("8")
+        assert (pending[150], pending[39], pending[151], pending[14]) == ("A", "A", "2", "0")
+        order_id = int(pending[37])
+        fix.accept(order_id)
+        fix.fill(order_id, "t1", "0.5", price="99.5")
+        fix.fill(order_id, "t2", "1.5", price="100")
+        told = [await client.until("8") for _ in range(3)]
+        assert [(each[150], each[39], each[151], each[14]) for each in told] == [
+            ("0", "0", "2", "0"), ("F", "1", "1.5", "0.5"), ("F", "2", "0", "2"),
+        ]  # fmt: skip
+        assert [(each[31], each[32]) for each in told[1:]] == [("99.5", "0.5"), ("100", "1.5")]
+        assert told[1][6] == "99.5" and told[2][6] == "99.875"
+        ids = [each[17] for each in (pending, *told)]
+        assert len(set(ids)) == 4 and {each[37] for each in told} == {pending[37]}
+
+
+async def working(fix, client, name="a1", **changes):
+    """An order that works at the venue; its id."""
+    client.send("D", new_order(name, **changes))
+    order_id = int((await client.until("8", _39="A"))[37])
+    fix.accept(order_id, f"v{order_id & 0xFFFF}")
+    await client.until("8", _39="0")
+    return order_id
+
+
+async def test_a_cancel_has_its_own_id_and_names_the_one_before(ring_directory):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+        order_id = await working(fix, client)
+        client.send("F", change("c1", "a1"))
+        pending = await client.until("8")
+        assert (pending[150], pending[39], pending[11], pending[41]) == ("6", "6", "c1", "a1")
+        fix.fill(order_id, "t1", "0.5")
+        fill = await client.until("8")
+        assert (fill[150], fill[39], fill[11]) == ("F", "6", "a1"), "a fill while a cancel waits"
+        fix.world.link.session.canceled(order_id, "requested", cumulative_quantity="0.5")
+        fix.world.drive.kick()
+        end = await client.until("8")
+        assert (end[150], end[39], end[11], end[41]) == ("4", "4", "c1", "a1")
+        assert (end[14], end[151], 378 in end) == ("0.5", "0", False)
+        client.send("F", change("c2", "a1"))
+        late = await client.until("9")
+        assert (late[11], late[41], late[39], late[434], late[102]) == ("c2", "a1", "4", "1", "0")
+        assert late[58].startswith("TOO_LATE_TO_CANCEL")
+
+
+async def test_a_cancel_of_nobodys_order_is_refused_as_unknown(ring_directory):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+        client.send("F", change("c1", "nothing"))
+        refused = await client.until("9")
+        assert [refused[tag] for tag in (37, 11, 41, 39, 434, 102)] == [
+            "NONE", "c1", "nothing", "8", "1", "1"
+        ]  # fmt: skip
+
+
+async def test_an_id_of_a_cancel_that_names_an_order_is_refused_as_used(ring_directory):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+        await working(fix, client, "a1")
+        await working(fix, client, "a2", _44="99")
+        client.send("F", change("a2", "a1"))
+        refused = await client.until("9")
+        assert (refused[102], refused[39]) == ("6", "0")
+        client.send("F", change("c1", "a1"))
+        await client.until("8", _39="6")
+        client.send("F", change("c2", "a1"))
+        again = await client.until("9")
+        assert (again[102], again[39]) == ("3", "6"), "one cancel at a time"
+
+
+async def test_a_replace_moves_the_chain_on_and_a_burnt_id_does_not(ring_directory):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+        order_id = await working(fix, client)
+        client.send("G", new_order("g1", _41="a1", _38="3", _44="101"))
+        pending = await client.until("8")
+        assert (pending[150], pending[39], pending[11], pending[41]) == ("E", "E", "g1", "a1")
+        fix.world.link.session.replaced(order_id, price="101", quantity="3", venue_order_id="v2")
+        fix.world.drive.kick()
+        done = await client.until("8")
+        assert [done[tag] for tag in (150, 39, 11, 41, 38, 44, 151)] == [
+            "5", "0", "g1", "a1", "3", "101", "3"
+        ]  # fmt: skip
+        client.send("G", new_order("g2", _41="a1", _38="4"))
+        stale = await client.until("9")
+        assert (stale[434], stale[102], stale[11], stale[41]) == ("2", "1", "g2", "a1")
+        client.send("G", new_order("g3", _41="g1", _38="4", _44="101"))
+        await client.until("8", _150="E")
+        fix.world.link.session.replace_rejected(order_id, "not now")
+        fix.world.drive.kick()
+        refused = await client.until("9")
+        assert [refused[tag] for tag in (11, 41, 39, 434)] == ["g3", "g1", "0", "2"]
+        assert "not now" in refused[58]
+        client.send("F", change("c1", "g1"))
+        assert (await client.until("8"))[41] == "g1", "the id of the refused replace is burnt"
+
+
+async def test_the_same_id_again_is_refused_but_a_possible_resend_is_told_where_it_stands(
+    ring_directory,
+):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+        order_id = await working(fix, client)
+        client.send("D", new_order())
+        refused = await client.until("8")
+        assert [refused[tag] for tag in (150, 39, 103, 151, 14)] == ["8", "8", "6", "0", "0"]
+        client.send("D", new_order(_38="7"))
+        other = await client.until("8")
+        assert (other[150], other[103]) == ("8", "6")
+        client.send("D", new_order(), header=[(97, "Y")])
+        told = await client.until("8")
+        assert [told[tag] for tag in (150, 39, 11, 37)] == ["I", "0", "a1", str(order_id)]
+        assert told[97] == "Y"
+        sent = [row for kind, rows in fix.world.adapter.sent if kind == "new" for row in rows]
+        assert len(sent) == 1, "one order went to the venue"
+
+
+async def test_a_refusal_has_the_code_of_every_door_and_uses_no_id(ring_directory):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+        client.send("D", new_order(_38="5000"))
+        refused = await client.until("8")
+        assert [refused[tag] for tag in (37, 150, 39, 103, 151)] == ["NONE", "8", "8", "13", "0"]
+        assert refused[58].startswith("MAX_ORDER_QUANTITY quantity: ")
+        assert "limit 1000" in refused[58]
+        client.send("D", new_order())
+        assert (await client.until("8"))[39] == "A", "the id is free after a refusal"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason", "code"),
+    [
+        ({"_55": "NO-SUCH"}, "1", "UNKNOWN_INSTRUMENT"),
+        ({"_1": "other"}, "99", "NOT_PERMITTED"),
+        ({"_1": None}, "A", ""),  # the only account of the session
+        ({"_44": "100.01"}, "99", "PRECISION"),
+        ({"_38": "-1"}, "99", "RANGE"),
+        ({"_54": "5"}, "11", "UNSUPPORTED_TYPE"),
+        ({"_40": "P"}, "11", "UNSUPPORTED_TYPE"),
+    ],
+)
+async def test_what_is_wrong_with_an_order_is_said_by_name(
+    ring_directory, changes, reason, code
+):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+        client.send("D", new_order(**changes))
+        told = await client.until("8")
+        if not code:
+            assert told[39] == "A"
+        else:
+            assert (told[39], told[103]) == ("8", reason)
+            assert told[58].startswith(code), told
+
+
+async def test_a_missing_price_is_a_business_reject_and_costs_no_session(ring_directory):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+        client.send("D", new_order(_44=None))
+        refused = await client.until("j")
+        assert (refused[45], refused[372], refused[380]) == ("2", "D", "5")
+        client.send("D", new_order())
+        assert (await client.until("8"))[39] == "A"
+
+
+async def test_old_reports_say_everything_in_the_words_of_their_version(ring_directory):
+    old = counterparty(begin_string="FIX.4.2")
+    async with open_fix(ring_directory, {"old": old}) as fix:
+        client = await fix.logged_on(begin_string="FIX.4.2")
+        order_id = await working(fix, client)
+        assert client.seen[-1][20] == "0"
+        fix.fill(order_id, "t1", "0.5")
+        part = await client.until("8")
+        assert [part[tag] for tag in (150, 39, 20, 31, 32)] == ["1", "1", "0", "100", "0.5"]
+        client.send("H", [(11, "a1"), (54, "1"), (55, "BTC-USDT.sim")])
+        status = await client.until("8")
+        assert [status[tag] for tag in (150, 39, 20)] == ["1", "1", "3"]
+        client.send("G", new_order("g1", _41="a1", _38="1", _44="100"))
+        await client.until("8", _150="E")
+        fix.world.link.session.replaced(order_id, price="100", quantity="1", venue_order_id="v2")
+        fix.world.drive.kick()
+        replaced = await client.until("8")
+        assert [replaced[tag] for tag in (150, 39, 151)] == ["5", "5", "0.5"]
+        fix.fill(order_id, "t2", "0.5")
+        full = await client.until("8")
+        assert [full[tag] for tag in (150, 39, 20, 151)] == ["2", "2", "0", "0"]
+        client.send("F", change("c1", "g1", _38="1"))
+        late = await client.until("9")
+        assert (late[434], late[102]) == ("1", "0")
+
+
+async def test_the_newest_version_trades_too(ring_directory):
+    new = counterparty(begin_string="FIXT.1.1")
+    async with open_fix(ring_directory, {"new": new}) as fix:
+        client = await fix.logged_on(begin_string="FIXT.1.1")
+        order_id = await working(fix, client)
+        fix.fill(order_id, "t1", "2")
+        assert (await client.until("8"))[150] == "F"
+        assert 20 not in client.seen[-1]
+
+
+async def test_an_end_nobody_asked_for_says_why(ring_directory):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+        order_id = await working(fix, client)
+        fix.world.link.session.canceled(order_id, "delisted")
+        fix.world.drive.kick()
+        end = await client.until("8")
+        assert (end[150], end[39], end[11], 41 in end) == ("4", "4", "a1", False)
+        assert (end[378], end[58]) == ("8", "delisted")
+
+
+async def test_a_venues_rejection_ends_the_order_with_its_words(ring_directory):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+        client.send("D", new_order())
+        order_id = int((await client.until("8"))[37])
+        fix.world.link.session.rejected(order_id, "no margin there")
+        fix.world.drive.kick()
+        end = await client.until("8")
+        assert [end[tag] for tag in (150, 39, 103, 151)] == ["8", "8", "99", "0"]
+        assert end[58] == "no margin there"
+
+
+async def test_an_outcome_nobody_knows_is_told_as_pending(ring_directory):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+        client.send("D", new_order())
+        order_id = int((await client.until("8"))[37])
+        fix.world.link.session.unknown_request(order_id, "new", "timeout")
+        fix.world.drive.kick()
+        told = await client.until("8")
+        assert (told[150], told[39], told[58]) == ("I", "A", "UNKNOWN_OUTCOME")
+        fix.fill(order_id, "t1", "2")
+        assert (await client.until("8"))[39] == "2"
+
+
+async def test_mass_status_counts_what_it_tells_and_marks_the_last(ring_directory):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+        client.send("AF", [(584, "m0"), (585, "7")])
+        none = await client.until("8")
+        assert (none[584], none[39], none[58]) == ("m0", "8", "no open orders")
+        for number in range(3):
+            await working(fix, client, f"a{number}", _44=str(99 - number))
+        client.send("AF", [(584, "m1"), (585, "7")])
+        told = [await client.until("8") for _ in range(3)]
+        assert {each[11] for each in told} == {"a0", "a1", "a2"}
+        assert [each[911] for each in told] == ["3"] * 3
+        assert [each.get(912, "N") for each in told] == ["N", "N", "Y"]
+
+
+async def test_a_status_of_an_unknown_order_is_no_order(ring_directory):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+        client.send("H", [(11, "x"), (54, "1"), (55, "BTC-USDT.sim"), (790, "q1")])
+        told = await client.until("8")
+        assert [told[tag] for tag in (37, 39, 790)] == ["NONE", "8", "q1"]
+        assert told[58].startswith("UNKNOWN_ORDER")
+
+
+async def test_a_mass_cancel_takes_the_counterpartys_own_orders_alone(ring_directory):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+        await fix.world.submit("foreign", principal="desk", price="95")  # the same principal's
+        await client.until("8", _11="foreign")
+        await working(fix, client)
+        client.send("q", [(11, "m1"), (530, "7"), (60, "20231114-22:13:20")])
+        told = await client.until("r")
+        assert [told[tag] for tag in (11, 530, 531, 533)] == ["m1", "7", "7", "2"]
+        client.send("q", [(11, "m2"), (530, "6"), (60, "20231114-22:13:20")])
+        refused = await client.until("r")
+        assert (refused[531], refused[58][:16]) == ("0", "UNSUPPORTED_TYPE")
+
+
+async def test_a_list_of_two_is_one_cancels_the_other(ring_directory):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+        client.send("E", [
+            (66, "L1"), (394, "3"), (68, "2"), (5385, "1"), (73, "2"),
+            *[(tag, value) for place, price in ((1, "99"), (2, "98"))
+              for tag, value in ((11, f"l{place}"), (67, place), (1, "main"), (21, "1"),
+                                 (55, "BTC-USDT.sim"), (54, "1"), (60, "20231114-22:13:20"),
+                                 (38, "1"), (40, "2"), (44, price), (59, "1"))],
+        ])  # fmt: skip
+        assert await client.reports(2) == [("A", "A"), ("A", "A")]
+        listed = await client.until("N")
+        assert [listed[tag] for tag in (66, 431, 68, 73)] == ["L1", "3", "2", "2"]
+        rows = {row["client_order_id"]: row for row in fix.world.native.orders()}
+        assert {rows[name]["link"] for name in ("l1", "l2")} == {"oco"}
+        fix.accept(int(rows["l1"]["order_id"]))
+        fix.fill(int(rows["l1"]["order_id"]), "t1", "1")
+        await client.until("8", _11="l1", _39="2")
+
+
+async def test_a_list_with_a_wrong_order_is_refused_as_a_whole(ring_directory):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+        client.send("E", [
+            (66, "L1"), (394, "3"), (68, "2"), (5385, "1"), (73, "2"),
+            *[(tag, value) for place, quantity in ((1, "1"), (2, "5000"))
+              for tag, value in ((11, f"l{place}"), (67, place), (1, "main"), (21, "1"),
+                                 (55, "BTC-USDT.sim"), (54, "1"), (60, "20231114-22:13:20"),
+                                 (38, quantity), (40, "2"), (44, "99"), (59, "1"))],
+        ])  # fmt: skip
+        assert await client.reports(2) == [("8", "8"), ("8", "8")]
+        listed = await client.until("N")
+        assert (listed[431], listed[73]) == ("7", "0")
+        assert not fix.world.native.orders()
