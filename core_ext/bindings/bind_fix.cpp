@@ -5,7 +5,7 @@
 #include <string>
 
 #include "bind.hpp"
-#include "gateway_core/fix/framer.hpp"
+#include "fix_frame.hpp"
 #include "latin_1.hpp"
 
 namespace nb = nanobind;
@@ -33,16 +33,6 @@ class BufferView {
 
  private:
   Py_buffer view_{};
-};
-
-/// A frame with bytes of its own, so that it outlives the framer's buffer.
-struct FrameCopy {
-  nb::bytes data;
-  nb::object begin_string;
-  nb::object message_type;
-  std::size_t bytes;  // before the cut
-  std::int64_t length_fault;
-  fix::FrameFault fault;
 };
 
 FrameCopy copy_of(const fix::Frame& frame) {

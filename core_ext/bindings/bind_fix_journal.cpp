@@ -141,21 +141,40 @@ void check_open(EngineHandle& handle) {
     refuse("SHUTTING_DOWN", "journal", "", "it is closed");
 }
 
-nb::list fix_messages(EngineHandle& handle, FixSessionId session, std::uint64_t first,
-                      std::uint64_t last) {
-  if (first == 0 || last < first || last - first >= kMessagesMax)
-    refuse("RANGE", "last", std::to_string(last), "first to first + 4095");
+/// With the interpreter held: one thread at a time reads.
+journal::FixMessages& sent_messages(EngineHandle& handle) {
   check_open(handle);
-  const FixSessionRow row = row_now(handle, session);
   if (handle.sent_messages == nullptr)
     handle.sent_messages = std::make_shared<SentMessages>(handle);
-  // With the interpreter held: one thread at a time reads.
-  auto& sent = *std::static_pointer_cast<SentMessages>(handle.sent_messages);
-  const auto found = sent.messages.read(session, row.progress.last_position, first, last);
+  return std::static_pointer_cast<SentMessages>(handle.sent_messages)->messages;
+}
+
+nb::list fix_messages(EngineHandle& handle, FixSessionId session, std::uint64_t first,
+                      std::uint64_t last, std::uint64_t from) {
+  if (first == 0 || last < first || last - first >= kMessagesMax)
+    refuse("RANGE", "last", std::to_string(last), "first to first + 4095");
+  auto& sent = sent_messages(handle);
+  const FixSessionRow row = row_now(handle, session);
+  const auto newest = from == 0 ? row.progress.last_position : from;
+  const auto found = sent.read(session, newest, first, last);
   nb::list out;
   for (const auto& message : found) {
     out.append(nb::make_tuple(message.number, message.sent_ns, message.is_application,
                               nb::bytes(message.bytes.data(), message.bytes.size())));
+  }
+  return out;
+}
+
+nb::list fix_pages(EngineHandle& handle, FixSessionId session, std::uint64_t first,
+                   std::uint64_t last, std::uint64_t numbers) {
+  if (first == 0 || last < first || numbers == 0 || numbers > kMessagesMax)
+    refuse("RANGE", "numbers", std::to_string(numbers), "1 to 4096, and first to last in order");
+  auto& sent = sent_messages(handle);
+  const FixSessionRow row = row_now(handle, session);
+  nb::list out;
+  for (const auto& page :
+       sent.pages(session, row.progress.last_position, {first, last, numbers})) {
+    out.append(nb::make_tuple(page.first, page.last, page.position));
   }
   return out;
 }
@@ -197,7 +216,9 @@ void bind_fix_journal(nb::class_<EngineHandle>& engine) {
           "session"_a)
       .def_prop_ro("synced_sequence", &synced_sequence)
       .def("wait_synced", &wait_synced, "sequence"_a, "timeout_ms"_a)
-      .def("fix_messages", &fix_messages, "session"_a, "first"_a, "last"_a);
+      .def("fix_messages", &fix_messages, "session"_a, "first"_a, "last"_a,
+           "position"_a = 0)
+      .def("fix_pages", &fix_pages, "session"_a, "first"_a, "last"_a, "numbers"_a);
 }
 
 }  // namespace gateway

@@ -22,6 +22,7 @@ NB_MODULE(_core, module) {
   auto fix = module.def_submodule("fix", "FIX framing and the codec of hot messages.");
   gateway::bind_fix(fix);
   gateway::bind_fix_codec(fix);
+  gateway::bind_fix_screen(fix);
   auto machine = module.def_submodule("machine", "Processors, memory and transports here.");
   gateway::bind_machine(machine);
   auto port = module.def_submodule("port", "A client's end of a shared-memory port.");

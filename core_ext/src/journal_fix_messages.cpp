@@ -29,23 +29,52 @@ std::vector<FixMessage> FixMessages::read(FixSessionId session, std::uint64_t ne
   list_segments();
   std::uint64_t position = newest;
   while (position != 0 && read_record(session, position)) {
-    const std::uint64_t number = sent().number;
-    const std::uint64_t previous = sent().previous_position;
-    const std::uint64_t block = sent().block_position;
-    if (number < first) break;
-    if (number <= last) {
+    if (sent().number < first) break;
+    if (sent().number <= last) {
+      const std::uint64_t previous = sent().previous_position;
       FixMessage message;
       if (!read_rest(session, message)) break;
       found.push_back(std::move(message));
       position = previous;
     } else {
-      // A whole block back when even its newest message is not below what is asked for.
-      const bool is_far = block != 0 && read_record(session, block) && sent().number >= last;
-      position = is_far ? block : previous;
+      position = step_back(session, last);
     }
     // The chain leads back alone; a record that says otherwise is none of ours.
     if (position >= newest) break;
     newest = position;
+  }
+  std::reverse(found.begin(), found.end());
+  return found;
+}
+
+std::uint64_t FixMessages::step_back(FixSessionId session, std::uint64_t wanted) {
+  const std::uint64_t previous = sent().previous_position;
+  const std::uint64_t block = sent().block_position;
+  // A whole block back when even its newest message is not below what is asked for.
+  const bool is_far = block != 0 && read_record(session, block) && sent().number >= wanted;
+  return is_far ? block : previous;
+}
+
+std::vector<FixPage> FixMessages::pages(FixSessionId session, std::uint64_t newest,
+                                        FixRange range) {
+  std::vector<FixPage> found;
+  list_segments();
+  std::uint64_t wanted = range.last;
+  std::uint64_t position = newest;
+  while (position != 0 && read_record(session, position)) {
+    const std::uint64_t number = sent().number;
+    if (number < range.first) break;
+    if (number <= wanted) {
+      // The newest message of its page; pages above it have none.
+      const std::uint64_t page = (number - range.first) / range.numbers;
+      const std::uint64_t first = range.first + page * range.numbers;
+      found.push_back({first, std::min(first + range.numbers - 1, range.last), position});
+      if (first == range.first) break;
+      wanted = first - 1;
+    }
+    const std::uint64_t next = step_back(session, wanted);
+    if (next >= position) break;
+    position = next;
   }
   std::reverse(found.begin(), found.end());
   return found;

@@ -478,12 +478,17 @@ class Engine:
         JOURNAL_BEHIND."""
     def fix_session(self, session: int) -> dict[str, Any]:
         """{id, name, next_outgoing, next_incoming, created_ns, last_number, sequence}"""
+    def fix_pages(
+        self, session: int, first: int, last: int, numbers: int
+    ) -> list[tuple[int, int, int]]:
+        """(first, last, position) of every page of so many numbers that has messages, in order,
+        after one walk: read each by `fix_messages` with its position."""
     def fix_messages(
-        self, session: int, first: int, last: int
+        self, session: int, first: int, last: int, position: int = 0
     ) -> list[tuple[int, int, bool, bytes]]:
         """(number, sent_ns, is_application, bytes) of what this period sent and the journal still
-        has, in order; at most 4096 numbers at once. Reads the segments where the ring has moved
-        on: microseconds a message."""
+        has, in order; at most 4096 numbers at once, `position` as `fix_pages` told it.
+        Reads the segments where the ring has moved on: microseconds a message."""
     def order_events(self, from_sequence: int) -> OrderEvents:
         """A reader of what happened to orders, from a record of this journal on."""
     @property

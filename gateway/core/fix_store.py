@@ -20,7 +20,7 @@ __all__ = ["FixEngine", "FixJournal", "JournalSessionStore"]
 # (session, why, next_outgoing, next_expected, created_ns); the engine says next_incoming.
 Entry = tuple[int, int, int, bool, bytes] | tuple[int, str, int, int, int]
 
-_READ_AT_ONCE = 512
+_READ_AT_ONCE = 256
 # The engine takes at most an eighth of its ring at once, and a ring has at least 1 MiB.
 _GROUP_BYTES_MAX = 96 * 1024
 _RECORD_BYTES = 192  # head of a message's records, at most
@@ -35,8 +35,11 @@ class FixEngine(Protocol):
     def define_fix_session(self, name: str, created_ns: int) -> int: ...
     def journal_fix(self, entries: list[Entry]) -> int: ...
     def fix_session(self, session: int) -> dict[str, int | str]: ...
+    def fix_pages(
+        self, session: int, first: int, last: int, numbers: int
+    ) -> list[tuple[int, int, int]]: ...
     def fix_messages(
-        self, session: int, first: int, last: int
+        self, session: int, first: int, last: int, position: int = 0
     ) -> list[tuple[int, int, bool, bytes]]: ...
     def wait_synced(self, sequence: int, timeout_ms: int) -> bool: ...
 
@@ -149,13 +152,14 @@ class JournalSessionStore:
         """Application messages that the journal still has, in order; the rest is gap-filled."""
         self.flush()
         last = min(last, self.next_outgoing - 1)
-        while first <= last:
-            end = min(first + _READ_AT_ONCE - 1, last)
-            found = self._journal.engine.fix_messages(self.session, first, end)
-            yield from (
-                (number, data) for number, _, is_application, data in found if is_application
-            )
-            first = end + 1
+        if first > last:
+            return
+        engine = self._journal.engine
+        # One walk for the whole range, then a page at a time: memory holds one page.
+        for page in engine.fix_pages(self.session, first, last, _READ_AT_ONCE):
+            for number, _, is_application, data in engine.fix_messages(self.session, *page):
+                if is_application:
+                    yield number, data
 
     def set_next_outgoing(self, number: int) -> None:
         """Raised by an operator or a gap fill; lowered, it begins a new period without messages."""

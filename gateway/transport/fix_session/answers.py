@@ -1,4 +1,4 @@
-"""The fields of a Logon, a Reject and a BusinessMessageReject, per version. Pure."""
+"""The fields of a Logon, a Logout, a Reject and a BusinessMessageReject, per version. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gateway.transport.fix_session.settings import SessionSettings
 from gateway.transport.fix_session.tags import REVERSED_ROUTE, MessageType, Tag
 from gateway.transport.fix_session.validation import Fault
 
-__all__ = ["business_reject", "logon_body", "session_reject"]
+__all__ = ["business_reject", "logon_body", "logout_body", "session_reject"]
 
 
 def logon_body(
@@ -23,6 +23,14 @@ def logon_body(
         body.append((Tag.NEXT_EXPECTED_MSG_SEQ_NUM, b"%d" % expected))
     if settings.identity.version == 50:
         body.append((Tag.DEFAULT_APPL_VER_ID, settings.default_appl_ver_id.encode()))
+    return body
+
+
+def logout_body(text: str, session_status: int | None, version: int) -> list[Field]:
+    """35=5. 1409 came with FIX 5.0 SP2."""
+    body: list[Field] = [(Tag.TEXT, text.encode())] if text else []
+    if session_status is not None and version == 50:
+        body.append((Tag.SESSION_STATUS, b"%d" % session_status))
     return body
 
 

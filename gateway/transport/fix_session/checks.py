@@ -17,6 +17,7 @@ __all__ = [
     "check_original_time",
     "is_out_of_order",
     "is_reset_logon",
+    "resend_range",
     "too_high",
 ]
 
@@ -113,3 +114,13 @@ def is_out_of_order(message: FixMessage) -> bool:
     kind = message.message_type
     is_plain_reset = kind == MessageType.SEQUENCE_RESET and not message.is_set(Tag.GAP_FILL_FLAG)
     return kind in ANY_TIME or is_plain_reset or is_reset_logon(message)
+
+
+def resend_range(message: FixMessage, version: int, newest: int) -> tuple[int, int] | None:
+    """First and last number a ResendRequest asks for, of those there are; None = not a range."""
+    first = number_of(message.get(Tag.BEGIN_SEQ_NO)) or 0
+    last = number_of(message.get(Tag.END_SEQ_NO)) or 0
+    if first == 0 or (last and last < first):
+        return None
+    is_endless = last == 0 or last > newest or (version < 42 and last == 999999)
+    return first, newest if is_endless else last

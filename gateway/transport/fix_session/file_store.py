@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from gateway.transport.fix_session.message import without_secrets
 from gateway.transport.fix_session.store import StoreError
 
 __all__ = ["FileStore"]
@@ -61,6 +62,11 @@ class FileStore:
             raise
 
     def save(self, number: int, data: bytes) -> None:
+        """A message with a secret is not written at all: its number is used, and filled when it is
+        asked for."""
+        if without_secrets(data)[0] is not data:
+            self.set_next_outgoing(number + 1)
+            return
         self._places[number] = (self._end + _HEAD.size, len(data))
         self._append(_record(b"M", number, data))
         self.next_outgoing = number + 1

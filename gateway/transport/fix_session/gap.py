@@ -37,6 +37,10 @@ class EarlyMessages:
         """Whether an answer to a ResendRequest is awaited."""
         return self._until > 0
 
+    def is_idle(self, expected: int) -> bool:
+        """Nothing is missing, nothing waits."""
+        return self._until == 0 and not self._queue and self._highest < expected
+
     def add(self, number: int, message: FixMessage | None, expected: int) -> ResendWish | None:
         """Keep one that is early; what to ask for now, if anything."""
         self._highest = max(self._highest, number)

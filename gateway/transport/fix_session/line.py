@@ -190,7 +190,7 @@ class FixLine(asyncio.Protocol):
                 self._bad_frame(frame.fault, frame.byte_count, now_ns)
                 continue
             is_whole, self._junk_bytes = True, 0
-            message = FixMessage(frame.fields(), frame.length_fault)
+            message = FixMessage.of_frame(frame)
             if self.session is None and not self._find_session(message, now_ns):
                 return is_whole
             assert self.session is not None

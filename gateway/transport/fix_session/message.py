@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
-import simplefix
-
+from gateway._core.fix import FixFrame, encode_message
 from gateway.transport.fix_session.tags import (
     ADMIN_TYPES,
     BODY_LENGTH_SIZED,
@@ -34,17 +33,41 @@ _TEXT_MAX = 512
 # Of a peer's value in our answer: it must not make the answer longer than a message may be.
 ECHO_BYTES_MAX = 1024
 _MASKED_TAGS = secret_tags(MessageType.LOGON)
+_LOGON_MARKS = tuple(b"\x01%d=" % tag for tag in sorted(_MASKED_TAGS))
+_MARKS = tuple(b"\x01%d=" % tag for tag in sorted(secret_tags(b"")))
 
 
 class FixMessage:
     """A whole message, verified by the framer: every field in the order of the wire."""
 
-    __slots__ = ("_first", "fields", "length_fault")
+    __slots__ = ("_fields", "_first", "data", "frame", "length_fault", "message_type")
 
     def __init__(self, fields: Sequence[Field], length_fault: int = 0) -> None:
-        self.fields = fields
+        self._fields: Sequence[Field] | None = fields
         self.length_fault = length_fault  # a length field (95, 212, ...) that does not fit its data
+        self.frame: FixFrame | None = None
+        self.data = b""  # as it came, for a codec of its own; empty when it did not come by a line
         self._first: dict[int, bytes] | None = None
+        self.message_type = self.get(Tag.MSG_TYPE) or b""
+
+    @classmethod
+    def of_frame(cls, frame: FixFrame) -> FixMessage:
+        """A good frame. Its fields are split when somebody asks for one."""
+        message = cls.__new__(cls)
+        message._fields = message._first = None
+        message.frame = frame
+        message.data = frame.data
+        message.length_fault = frame.length_fault
+        message.message_type = frame.message_type.encode("latin-1")
+        return message
+
+    @property
+    def fields(self) -> Sequence[Field]:
+        """All of them, 8 and 10 included."""
+        if self._fields is None:
+            assert self.frame is not None
+            self._fields = self.frame.fields()
+        return self._fields
 
     def get(self, tag: int) -> bytes | None:
         """The value of the first field with this number."""
@@ -57,11 +80,6 @@ class FixMessage:
     def begin_string(self) -> bytes:
         """Field 8."""
         return self.get(Tag.BEGIN_STRING) or b""
-
-    @property
-    def message_type(self) -> bytes:
-        """Field 35."""
-        return self.get(Tag.MSG_TYPE) or b""
 
     @property
     def number(self) -> int | None:
@@ -94,10 +112,7 @@ def number_of(value: bytes | None) -> int | None:
 
 def encode(fields: Iterable[Field]) -> bytes:
     """The wire form; BodyLength and CheckSum are made here, the order is the caller's."""
-    message = simplefix.FixMessage()
-    for tag, value in fields:
-        message.append_pair(tag, value)
-    return bytes(message.encode())
+    return encode_message(list(fields))
 
 
 def decode_own(data: bytes) -> FixMessage:
@@ -121,9 +136,10 @@ def without_secrets(data: bytes) -> tuple[bytes, bool]:
     not an administrative message, nor one that lost a field."""
     begin = data.find(b"\x0135=") + 4
     message_type = data[begin : data.find(b"\x01", begin)]
-    secret = secret_tags(message_type)
-    if not any(b"\x01%d=" % tag in data for tag in secret):
+    is_logon = message_type == MessageType.LOGON
+    if not any(mark in data for mark in (_LOGON_MARKS if is_logon else _MARKS)):
         return data, message_type not in ADMIN_TYPES
+    secret = secret_tags(message_type)
     lengths = {length for length, sized in BODY_LENGTH_SIZED.items() if sized in secret}
     fields = [each for each in decode_own(data).fields if each[0] not in secret | lengths]
     return b"".join(b"%d=%b\x01" % field for field in fields), False

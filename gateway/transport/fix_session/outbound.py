@@ -174,10 +174,12 @@ class Outbound:
             Tag.TARGET_COMP_ID: self._target,
         }
         if self._settings.has_last_processed:
-            processed = self.processed
-            last = self._store.next_expected - 1 if processed is None else processed
-            header[Tag.LAST_MSG_SEQ_NUM_PROCESSED] = b"%d" % last
+            header[Tag.LAST_MSG_SEQ_NUM_PROCESSED] = b"%d" % self._last_processed()
         return header
+
+    def _last_processed(self) -> int:
+        processed = self.processed
+        return self._store.next_expected - 1 if processed is None else processed
 
     def _encode(self, header: Sequence[Field], body: Sequence[Field]) -> bytes:
         """8, 9 and 35 first, the other header fields ascending, the body as it comes."""

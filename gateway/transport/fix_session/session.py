@@ -10,28 +10,14 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gateway.transport.fix_session.answers import business_reject, logon_body, session_reject
+from gateway.transport.fix_session import answers, checks, handshake
 from gateway.transport.fix_session.application import BusinessReject, FixApplication
-from gateway.transport.fix_session.checks import (
-    ANY_TIME,
-    check_header,
-    check_original_time,
-    is_out_of_order,
-    is_reset_logon,
-    too_high,
-)
 from gateway.transport.fix_session.gap import EarlyMessages, ResendWish
-from gateway.transport.fix_session.handshake import (
-    Numbers,
-    Refused,
-    Taken,
-    judge_again,
-    judge_answer,
-    judge_request,
-)
+from gateway.transport.fix_session.handshake import Numbers, Refused, Taken
 from gateway.transport.fix_session.message import Field, FixMessage, number_of
 from gateway.transport.fix_session.outbound import Body, Outbound
 from gateway.transport.fix_session.reject_reason import RejectReason
+from gateway.transport.fix_session.screen import screen_of
 from gateway.transport.fix_session.settings import SessionIdentity, SessionSettings
 from gateway.transport.fix_session.states import NotLoggedOn, SessionState
 from gateway.transport.fix_session.store import SessionStore
@@ -60,6 +46,7 @@ class FixSession:
         self.on_output: Callable[[], None] = lambda: None  # there is something to take
         self._application = application
         self._out = Outbound(settings, store)
+        self._screen = screen_of(settings)
         self._early = EarlyMessages(queued_max=settings.queued_max, chunk=settings.resend_chunk)
         self._timers = Timers(settings)
         self._now_ns = 0
@@ -106,6 +93,9 @@ class FixSession:
         self._now_ns = now_ns
         self.counts["received"] += 1
         self._timers.received(now_ns)
+        if self.state is SessionState.ACTIVE and self._took_screened(message):
+            self.on_output()
+            return
         if self.state is SessionState.CONNECTED:
             self._logon_request(message)
         elif self.state is SessionState.LOGON_SENT:
@@ -253,8 +243,9 @@ class FixSession:
         def ask_application() -> str | None:
             return self._application.check_logon(self, logon)
 
-        verdict = judge_request(
-            logon, self.settings, self._numbers(), self._now_ns, ask_application
+        numbers = Numbers(self.store.next_expected, self.store.next_outgoing)
+        verdict = handshake.judge_request(
+            logon, self.settings, numbers, self._now_ns, ask_application
         )
         if isinstance(verdict, Refused):
             self._refused(verdict)
@@ -267,9 +258,9 @@ class FixSession:
 
     def _logon_answer(self, logon: FixMessage) -> None:
         """Initiator."""
-        is_ours = self._reset_sent
-        verdict = judge_answer(
-            logon, self.settings, self._numbers(), self._now_ns, is_reset_ours=is_ours
+        numbers = Numbers(self.store.next_expected, self.store.next_outgoing)
+        verdict = handshake.judge_answer(
+            logon, self.settings, numbers, self._now_ns, is_reset_ours=self._reset_sent
         )
         if isinstance(verdict, Refused):
             self._refused(verdict)
@@ -288,7 +279,7 @@ class FixSession:
         """A Logon while logged on."""
         is_told = self._is_reset_told and not self._timers.is_logon_over(self._now_ns)
         is_ours = self._reset_sent or is_told
-        verdict = judge_again(logon, self.settings, is_reset_ours=is_ours)
+        verdict = handshake.judge_again(logon, self.settings, is_reset_ours=is_ours)
         if isinstance(verdict, Refused):
             self._refused(verdict)
             return
@@ -301,9 +292,6 @@ class FixSession:
         else:
             self._reset_sent = self._is_reset_told = False
             self._advance(verdict.number + 1)
-
-    def _numbers(self) -> Numbers:
-        return Numbers(self.store.next_expected, self.store.next_outgoing)
 
     def _refused(self, verdict: Refused) -> None:
         if verdict.is_told:
@@ -338,7 +326,9 @@ class FixSession:
 
     def _send_logon(self, *, is_reset: bool, heartbeat_s: int) -> int:
         expected = self.store.next_expected
-        body = logon_body(self.settings, expected, is_reset=is_reset, heartbeat_s=heartbeat_s)
+        body = answers.logon_body(
+            self.settings, expected, is_reset=is_reset, heartbeat_s=heartbeat_s
+        )
         fill = self._application.fill_logon
         return self._out.send(
             MessageType.LOGON,
@@ -353,24 +343,24 @@ class FixSession:
         """The checks in their order, then by number: early, late or due."""
         number = message.number
         kind = message.message_type
-        if not self._is_our_version(message):
+        if message.begin_string != self.identity.begin_string.encode():
             self._fail("Incorrect BeginString")
             return
         if number is None:
             self._send_logout("Received message without MsgSeqNum")
             self._close("message without MsgSeqNum")
             return
-        if self._reset_sent and kind != MessageType.LOGOUT and not is_reset_logon(message):
+        if self._reset_sent and kind != MessageType.LOGOUT and not checks.is_reset_logon(message):
             return  # Of the time before the reset we asked for.
-        if self._is_faulted and kind not in ANY_TIME:
+        if self._is_faulted and kind not in checks.ANY_TIME:
             return
-        fault = check_header(message, self.settings, self._now_ns)
+        fault = checks.check_header(message, self.settings, self._now_ns)
         if fault is not None:
             self._reject(message, fault, number)
             if fault.reason in _ENDING:
                 self._fail("")
             return
-        if is_out_of_order(message):
+        if checks.is_out_of_order(message):
             self._process(message, number)
         elif number > self.store.next_expected:
             self._too_high(message, number)
@@ -379,10 +369,22 @@ class FixSession:
         else:
             self._process(message, number)
 
+    def _took_screened(self, message: FixMessage) -> bool:
+        """One that is due and certainly good goes straight to the application."""
+        expected = self.store.next_expected
+        if message.frame is None or self._reset_sent or not self._early.is_idle(expected):
+            return False
+        if self._screen.check(message.frame, self._now_ns) != expected:
+            return False
+        self._out.processed = expected
+        self._deliver(message, expected)
+        self._out.processed = None
+        return True
+
     def _too_high(self, message: FixMessage | None, number: int) -> None:
         expected = self.store.next_expected
         if not self.settings.has_resend:
-            self._send_logout(too_high(number, expected))
+            self._send_logout(checks.too_high(number, expected))
             self._close("a gap, and the peer does not resend")
             return
         self._ask(self._early.add(number, message, expected))
@@ -396,7 +398,7 @@ class FixSession:
             return
         self.counts["duplicates"] += 1
         is_reset = message.message_type == MessageType.SEQUENCE_RESET
-        fault = None if is_reset else check_original_time(message)
+        fault = None if is_reset else checks.check_original_time(message)
         if fault is not None:
             self._reject(message, fault, number)
             if fault.reason is RejectReason.SENDING_TIME:
@@ -407,7 +409,7 @@ class FixSession:
         kind = message.message_type
         is_due = number == self.store.next_expected
         self._out.processed = number if is_due else None
-        fault = self._validate(message)
+        fault = validate(message, self.settings.dictionary_in_force, self.settings.rules)
         if fault is not None and kind != MessageType.REJECT:
             self._reject(message, fault, number)
         elif kind == MessageType.SEQUENCE_RESET:
@@ -453,14 +455,11 @@ class FixSession:
 
     def _resend_request(self, message: FixMessage, number: int) -> None:
         """Answered whatever its own number: else two gaps would block each other."""
-        first = number_of(message.get(Tag.BEGIN_SEQ_NO)) or 0
-        last = number_of(message.get(Tag.END_SEQ_NO)) or 0
-        newest = self.store.next_outgoing - 1
-        is_old = self.identity.version < 42 and last == 999999
-        end = newest if last == 0 or last > newest or is_old else last
-        if first == 0 or (last and last < first):
+        asked = checks.resend_range(message, self.identity.version, self.store.next_outgoing - 1)
+        if asked is None:
             self._reject(message, Fault(RejectReason.BAD_VALUE, Tag.BEGIN_SEQ_NO), number)
             return
+        first, end = asked
         if first <= end and not self._resend(first, end):
             self._send_logout("Too many ResendRequests")
             self._close("too many ResendRequests")
@@ -551,21 +550,19 @@ class FixSession:
         _LOG.warning("%s: rejected: %s: %r", self.identity, fault.text, message)
         if message.message_type != MessageType.REJECT:
             self._send_admin(
-                MessageType.REJECT, session_reject(message, fault, number, self.settings)
+                MessageType.REJECT, answers.session_reject(message, fault, number, self.settings)
             )
 
     def _business_reject(self, message: FixMessage, answer: BusinessReject, number: int) -> None:
         self.counts["rejected"] += 1
-        kind, body = business_reject(message, answer, number, self.settings)
+        kind, body = answers.business_reject(message, answer, number, self.settings)
         self._send_admin(kind, body)
 
     def _send_admin(self, kind: bytes, fields: Sequence[Field]) -> None:
         self._out.send(kind, fields, self._now_ns)
 
     def _send_logout(self, text: str, session_status: int | None = None) -> None:
-        body: list[Field] = [(Tag.TEXT, text.encode())] if text else []
-        if session_status is not None and self.identity.version == 50:
-            body.append((Tag.SESSION_STATUS, b"%d" % session_status))
+        body = answers.logout_body(text, session_status, self.identity.version)
         self._send_admin(MessageType.LOGOUT, body)
 
     def _begin_logout(self) -> None:
@@ -587,9 +584,3 @@ class FixSession:
     def _close(self, reason: str) -> None:
         _LOG.info("%s: closing: %s", self.identity, reason)
         self.close_reason = reason
-
-    def _validate(self, message: FixMessage) -> Fault | None:
-        return validate(message, self.settings.dictionary_in_force, self.settings.rules)
-
-    def _is_our_version(self, message: FixMessage) -> bool:
-        return message.begin_string == self.identity.begin_string.encode()

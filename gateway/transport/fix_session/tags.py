@@ -47,6 +47,7 @@ class Tag:
     SESSION_REJECT_REASON: Final = 373
     BUSINESS_REJECT_REF_ID: Final = 379
     BUSINESS_REJECT_REASON: Final = 380
+    USERNAME: Final = 553
     PASSWORD: Final = 554
     NEXT_EXPECTED_MSG_SEQ_NUM: Final = 789
     NEW_PASSWORD: Final = 925
@@ -87,7 +88,8 @@ REVERSED_ROUTE: Final = ((115, 128), (116, 129), (144, 145), (128, 115), (129, 1
 _PASSWORD_TAGS: Final = frozenset((
     Tag.PASSWORD, Tag.NEW_PASSWORD, Tag.ENCRYPTED_PASSWORD, Tag.ENCRYPTED_NEW_PASSWORD,
 ))  # fmt: skip
-_LOGON_SECRET_TAGS: Final = _PASSWORD_TAGS | {Tag.RAW_DATA}
+# Of a Logon also who it is for, often the key of an interface, and what signs it.
+_LOGON_SECRET_TAGS: Final = _PASSWORD_TAGS | {Tag.RAW_DATA, Tag.USERNAME}
 
 # Length field -> the data field whose bytes it counts.
 BODY_LENGTH_SIZED: Final = {
@@ -97,5 +99,6 @@ BODY_LENGTH_SIZED: Final = {
 
 
 def secret_tags(message_type: bytes) -> frozenset[int]:
-    """Fields of a message that no journal may hold. Logs hide those of a Logon in every message."""
+    """Fields of a message that no store may hold: the one list of journal, files and logs. Logs
+    hide those of a Logon in every message."""
     return _LOGON_SECRET_TAGS if message_type == MessageType.LOGON else _PASSWORD_TAGS

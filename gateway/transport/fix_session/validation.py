@@ -18,9 +18,12 @@ from gateway.transport.fix_session.reject_reason import RejectReason
 from gateway.transport.fix_session.tags import ADMIN_TYPES
 from gateway.transport.fix_session.timestamps import parse_time
 
-__all__ = ["Fault", "Rules", "validate"]
+__all__ = ["MULTIPLE_KINDS", "Fault", "Rules", "validate"]
 
 USER_TAG_MIN: Final = 5000
+MULTIPLE_KINDS: Final = frozenset((
+    "MULTIPLEVALUESTRING", "MULTIPLESTRINGVALUE", "MULTIPLECHARVALUE",
+))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +179,7 @@ def _bad_value(fields: Sequence[Field], dictionary: Dictionary) -> Fault | None:
 
 def _is_listed(value: bytes, rule: FieldRule) -> bool:
     assert rule.values is not None
-    if rule.kind in _MULTIPLE:
+    if rule.kind in MULTIPLE_KINDS:
         return all(each in rule.values for each in value.split(b" "))
     return value in rule.values
 
@@ -210,7 +213,6 @@ def _bad_structure(parts: _Parts, dictionary: Dictionary, section: Section | Non
     return group_fault
 
 
-_MULTIPLE: Final = frozenset(("MULTIPLEVALUESTRING", "MULTIPLESTRINGVALUE", "MULTIPLECHARVALUE"))
 _INTEGER = re.compile(rb"-?\d{1,18}")
 _COUNT = re.compile(rb"\d{1,18}")
 _DECIMAL = re.compile(rb"-?(?:\d{1,36}\.?\d{0,36}|\.\d{1,36})")

@@ -166,7 +166,7 @@ def test_passwords_are_in_no_record_and_what_had_one_is_not_sent_again(
     store.save(3, encode([(8, b"FIX.4.4"), (35, b"B"), (34, b"3"), (95, b"4"), (96, b"open")]))
     assert [number for number, _ in store.range(1, 3)] == [3]
     found = records(tmp_path, ring_directory)[1:]
-    assert "|553=me|" in found[0]["text"]
+    assert "553=" not in found[0]["text"]
     assert "|96=open|" in found[2]["text"]
     for file in (*tmp_path.rglob("*"), *Path(ring_directory).iterdir()):
         if file.is_file():
@@ -182,7 +182,7 @@ def test_the_engine_itself_refuses_what_the_session_layer_calls_secret(
     engine.define_fix_session(NAME, 5)
     before = engine.sequence
     entry = (1, 1, 0, False, b"8=FIX.4.4\x0135=%b\x01%d=pw\x01" % (kind, tag))
-    if tag not in secret_tags(kind):
+    if tag not in secret_tags(kind) - {553}:  # a name: left out by the stores, no password
         assert engine.journal_fix([entry]) > before
         return
     with pytest.raises(ValueError, match="NOT_PERMITTED bytes 1: no tag 554"):

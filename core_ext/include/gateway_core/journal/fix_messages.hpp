@@ -22,6 +22,20 @@ struct FixMessage {
   std::vector<std::uint8_t> bytes;
 };
 
+/// A range of numbers to be read in pages of so many.
+struct FixRange {
+  std::uint64_t first;
+  std::uint64_t last;
+  std::uint64_t numbers;
+};
+
+/// Numbers first..last, to be read from this position back.
+struct FixPage {
+  std::uint64_t first;
+  std::uint64_t last;
+  std::uint64_t position;
+};
+
 class FixMessages {
  public:
   /// `directory` "" = nothing is stored: the ring alone. The ring outlives this.
@@ -36,8 +50,14 @@ class FixMessages {
   /// one step for each block behind that, and the messages asked for.
   [[nodiscard]] std::vector<FixMessage> read(FixSessionId session, std::uint64_t newest,
                                              std::uint64_t first, std::uint64_t last);
+  /// The pages of a range that have messages, in order, after one walk over the chain: reading
+  /// each from its own position costs what it holds, however long the history is.
+  [[nodiscard]] std::vector<FixPage> pages(FixSessionId session, std::uint64_t newest,
+                                           FixRange range);
 
  private:
+  /// Where the chain goes on from the message in record_, which may be above `wanted`.
+  [[nodiscard]] std::uint64_t step_back(FixSessionId session, std::uint64_t wanted);
   /// The record at a position into record_. False: it is not there any more, or it is no part of
   /// a message of this session.
   [[nodiscard]] bool read_record(FixSessionId session, std::uint64_t position);

@@ -146,7 +146,7 @@ def test_passwords_and_raw_data_are_never_shown() -> None:
     logon = message("8=FIX.4.4|35=A|553=desk|554=hunter2|925=hunter3|95=6|96=s3cret|10=000")
     for text in (repr(logon), masked(logon.fields)):
         assert "hunter" not in text and "s3cret" not in text
-        assert "553=desk" in text and "554=***" in text
+        assert "desk" not in text and "553=***|554=***" in text
     assert "\\x07" in masked([(58, b"\x07bell")]) and len(masked([(58, b"x" * 5000)])) < 200
 
 

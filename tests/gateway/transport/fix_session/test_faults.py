@@ -45,7 +45,7 @@ def feed(session: FixSession, *texts: str) -> None:
     framer = FixFramer()
     framer.feed(wire(*texts))
     while (frame := framer.next()) is not None:
-        session.received(FixMessage(frame.fields()), NOW_NS)
+        session.received(FixMessage.of_frame(frame), NOW_NS)
 
 
 def taken(session: FixSession) -> list[str]:

@@ -134,7 +134,7 @@ class MachinePlayer:
             if frame.fault:
                 self.session.garbled(frame.fault, self.now_ns)
             else:
-                message = FixMessage(frame.fields(), frame.length_fault)
+                message = FixMessage.of_frame(frame)
                 self.session.received(message, self.now_ns)
 
     def wait(self, span_ns: int) -> None:

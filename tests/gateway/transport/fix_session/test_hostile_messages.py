@@ -49,7 +49,7 @@ class Feeder:
             if frame.fault:
                 self.session.garbled(frame.fault, self.now_ns)
             else:
-                message = FixMessage(frame.fields(), frame.length_fault)
+                message = FixMessage.of_frame(frame)
                 self.session.received(message, self.now_ns)
         answers: list[FixMessage] = []
         while taken := self.session.take_output():

@@ -151,7 +151,7 @@ class World:
             if frame.fault:
                 other.session.garbled(frame.fault, self.now_ns)
             else:
-                other.session.received(FixMessage(frame.fields()), self.now_ns)
+                other.session.received(FixMessage.of_frame(frame), self.now_ns)
         self.collect(1 - index)
         self.end_if_closed()
 

@@ -1,0 +1,114 @@
+"""The near end of the FIX bench, a program of its own: orders by our session layer with its file
+store, one after the other or with a window of them on the way. Prints one JSON object.
+
+`python -m gateway.benchmarks._fix_client PORT DIRECTORY CLIENT single|window COUNT [WINDOW]`
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+from random import Random
+
+import uvloop
+
+from gateway.benchmarks._fix_server import GATEWAY, client_name
+from gateway.transport.fix_session import (
+    BusinessReject,
+    FileStore,
+    FixInitiator,
+    FixMessage,
+    FixSession,
+    InitiatorSettings,
+    QuietApplication,
+    SessionIdentity,
+    SessionSettings,
+)
+
+_WARM_UP = 300
+_SIDES = (b"1", b"2")
+
+
+class Client(QuietApplication):
+    """Keeps `window` orders on the way until `count` were answered."""
+
+    def __init__(self, count: int, window: int) -> None:
+        self._total, self._window = count + _WARM_UP, window
+        self.sent = self.answered = 0
+        self._begun: dict[int, int] = {}
+        self.taken_ns: list[int] = []
+        self.started_ns = self.ended_ns = 0
+        self.done = asyncio.Event()
+
+    def on_logon(self, session: FixSession) -> None:
+        for _ in range(min(self._window, self._total)):
+            self._order(session)
+
+    def on_message(
+        self, session: FixSession, message: FixMessage, now_ns: int
+    ) -> BusinessReject | None:
+        data = message.data
+        at = data.index(b"\x0111=") + 4
+        number = int(data[at : data.index(b"\x01", at)])
+        now = time.perf_counter_ns()
+        self.answered += 1
+        if self.answered == _WARM_UP:
+            self.started_ns = now
+        elif self.answered > _WARM_UP:
+            self.taken_ns.append(now - self._begun.pop(number))
+        if self.answered == self._total:
+            self.ended_ns = now
+            self.done.set()
+        elif self.sent < self._total:
+            self._order(session)
+        return None
+
+    def _order(self, session: FixSession) -> None:
+        self.sent += 1
+        now_ns = time.time_ns()
+        self._begun[self.sent] = time.perf_counter_ns()
+        fields = [
+            (11, b"%d" % self.sent), (55, b"BTC-USDT"), (54, _SIDES[self.sent & 1]),
+            (60, b"20260728-12:34:56.789"), (40, b"2"), (38, b"0.01"), (44, b"59990.00"),
+            (59, b"1"), (1, b"main"), (21, b"1"),
+        ]  # fmt: skip
+        session.send(b"D", fields, now_ns)
+
+
+async def _run(port: int, directory: Path, name: str, count: int, window: int) -> dict[str, float]:
+    client = Client(count, window)
+    identity = SessionIdentity("FIX.4.4", name, GATEWAY)
+    store = FileStore(directory / f"{name}.session", now_ns=time.time_ns())
+    settings = SessionSettings(identity=identity, is_initiator=True)
+    session = FixSession(settings, store, client)
+    initiator = FixInitiator(
+        session, InitiatorSettings(host="127.0.0.1", port=port), now_ns=time.time_ns,
+        random=Random(1),
+    )  # fmt: skip
+    initiator.start()
+    try:
+        async with asyncio.timeout(120):
+            await client.done.wait()
+    finally:
+        await initiator.stop()
+    taken = sorted(client.taken_ns)
+    seconds = (client.ended_ns - client.started_ns) / 1e9
+    return {
+        "p50": taken[len(taken) // 2] / 1e3,
+        "p99": taken[len(taken) * 99 // 100] / 1e3,
+        "per_second": len(taken) / seconds,
+    }
+
+
+def main() -> None:
+    port, directory, number, _, count = sys.argv[1:6]
+    window = int(sys.argv[6]) if len(sys.argv) > 6 else 1
+    work = _run(int(port), Path(directory), client_name(int(number)), int(count), window)
+    print(json.dumps(uvloop.run(work)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

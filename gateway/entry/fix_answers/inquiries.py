@@ -1,0 +1,268 @@
+"""The service behind x, AN, AD, V and g: what a session may see, asked once or with updates.
+
+Reads alone, and only what the session's settings and its principal allow. Never sends updates
+faster than it looks, nor to a session that does not read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from gateway.api import RefusedError
+from gateway.entry.desk import Desk
+from gateway.entry.fix_acceptor import Handler, OrderEvent, QuietService, SessionContext
+from gateway.entry.fix_answers.answer import FIX_42, Answer, text_of
+from gateway.entry.fix_answers.market_data import MarketData, MarketDataLimits
+from gateway.entry.fix_answers.notices import news, trading_session_status, venue_status
+from gateway.entry.fix_answers.positions import position_reports
+from gateway.entry.fix_answers.securities import security_list
+from gateway.entry.fix_answers.trades import trade_reports
+from gateway.transport.fix_session import UNSUPPORTED, BusinessReject, FixMessage, format_time
+
+__all__ = ["Inquiries"]
+
+log = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 0.25
+_UNSENT_BYTES_MAX = 256 * 1024  # a session that has more waiting is passed over
+_FILLS_MAX = 20_000
+_VENUE_REQUESTS_MAX = 8  # subscriptions of g in one session
+_END = "2"
+
+Row = dict[str, Any]
+Found = list[Answer] | BusinessReject
+_Look = Callable[[SessionContext, FixMessage], Awaitable[Found]]
+
+
+class _Place:
+    """What one session asked to hear of."""
+
+    def __init__(self, context: SessionContext, limits: MarketDataLimits) -> None:
+        self.context = context
+        self.market_data = MarketData(context.version, limits)
+        self.venues: dict[str, dict[str, int]] = {}  # 335 -> venue -> 340 told
+
+    @property
+    def is_idle(self) -> bool:
+        return self.market_data.is_idle and not self.venues
+
+
+class Inquiries(QuietService):
+    """Plug it into the door once."""
+
+    def __init__(self, desk: Desk, limits: MarketDataLimits | None = None) -> None:
+        self._desk = desk
+        self._limits = limits or MarketDataLimits()
+        self._places: dict[str, _Place] = {}
+        self._fills: deque[Row] = deque(maxlen=_FILLS_MAX)
+        self._since_ns = desk.engine.now_ns()
+        self._looking: asyncio.Task[None] | None = None
+
+    def handlers(self) -> Mapping[bytes, Handler]:
+        return {
+            b"x": _handler(self._securities, is_of_orders=False),
+            b"V": _handler(self._market_data, is_of_orders=False),
+            b"g": _handler(self._venues, is_of_orders=False),
+            b"AN": _handler(self._positions, is_of_orders=True),
+            b"AD": _handler(self._trades, is_of_orders=True),
+        }
+
+    def opened(self, context: SessionContext) -> None:
+        self._places[context.name] = _Place(context, self._limits)
+
+    def closed(self, context: SessionContext) -> None:
+        self._places.pop(context.name, None)
+
+    def logged_out(self, context: SessionContext, reason: str) -> None:
+        place = self._places.get(context.name)
+        if place is not None:
+            place.market_data.ended()
+            place.venues.clear()
+
+    def happened(self, event: OrderEvent) -> None:
+        if event.kind == "order_filled":
+            self._remember(event)
+        elif event.kind in {"fill_busted", "fill_corrected"} and event.reference:
+            kept = [row for row in self._fills if row["sequence"] != event.reference]
+            self._fills = deque(kept, maxlen=_FILLS_MAX)
+            if event.kind == "fill_corrected":
+                self._remember(event)
+
+    def tell_news(self, headline: str, lines: list[str], *, urgency: str = "normal") -> int:
+        """Words of an operator to everybody who is logged on; how many were told."""
+        told = 0
+        for place in self._places.values():
+            if place.context.session.is_logged_on:
+                answer = news(headline, lines, now_ns=place.context.now_ns(), urgency=urgency)
+                place.context.send(*answer)
+                told += 1
+        return told
+
+    # -- handlers ---------------------------------------------------------------------------------
+
+    async def _securities(self, context: SessionContext, message: FixMessage) -> Found:
+        return security_list(message, context.version, list(self._instruments(context).values()))
+
+    async def _market_data(self, context: SessionContext, message: FixMessage) -> Found:
+        place = self._places[context.name]
+        found = place.market_data.requested(message, self._instruments(context))
+        self._look_on()
+        return found
+
+    async def _positions(self, context: SessionContext, message: FixMessage) -> Found:
+        if not context.session.is_logged_on:
+            return []
+        return position_reports(
+            message,
+            context.version,
+            await self._desk.engine.positions(),
+            accounts=self._accounts(context),
+            date=format_time(context.now_ns())[:8].decode(),
+        )
+
+    async def _trades(self, context: SessionContext, message: FixMessage) -> Found:
+        is_copy = context.settings.kind == "drop_copy"
+        accounts = self._accounts(context)
+        fills = [
+            row
+            for row in self._fills
+            if row["account"] in accounts
+            and context.may_use("strategies", row["strategy"])
+            and (is_copy or row["principal"] == context.settings.principal)
+        ]
+        return trade_reports(message, context.version, fills, since_ns=self._since_ns)
+
+    async def _venues(self, context: SessionContext, message: FixMessage) -> Found:
+        place, request_id = self._places[context.name], text_of(message, 335)
+        kind = text_of(message, 263)
+        if kind == _END:
+            place.venues.pop(request_id, None)
+            return []
+        if kind == "1" and len(place.venues) >= _VENUE_REQUESTS_MAX:
+            return BusinessReject(0, f"at most {_VENUE_REQUESTS_MAX} subscriptions of 35=g")
+        now = self._venue_states()
+        found = trading_session_status(
+            message, context.version, now.items(), now_ns=context.now_ns()
+        )
+        if kind == "1" and isinstance(found, list):
+            wanted = text_of(message, 336)
+            place.venues[request_id] = {
+                venue: status for venue, status in now.items() if wanted in {"", venue}
+            }
+            self._look_on()
+        return found
+
+    # -- what a session may see -------------------------------------------------------------------
+
+    def _instruments(self, context: SessionContext) -> dict[str, Row]:
+        rows = self._desk.engine.native.registry("instrument")
+        allowed = self._permitted(context, "instruments")
+        return {
+            row["name"]: row
+            for row in rows
+            if context.may_use("instruments", row["name"])
+            and (allowed is None or row["name"] in allowed)
+        }
+
+    def _accounts(self, context: SessionContext) -> frozenset[str]:
+        allowed = self._permitted(context, "accounts")
+        return frozenset(
+            name
+            for name in self._desk.engine.names.all("account")
+            if context.may_use("accounts", name) and (allowed is None or name in allowed)
+        )
+
+    def _permitted(self, context: SessionContext, kind: str) -> frozenset[str] | None:
+        """Names its principal may use; None = all. A drop copy is bound by its settings alone."""
+        if context.settings.kind == "drop_copy":
+            return None
+        for row in self._desk.engine.native.registry("principal"):
+            if row["name"] == context.settings.principal:
+                return None if row[kind] is None else self._named(kind, row[kind])
+        return frozenset()
+
+    def _named(self, kind: str, numbers: list[int]) -> frozenset[str]:
+        names = self._desk.engine.names
+        return frozenset(names.name(kind.removesuffix("s"), number) for number in numbers)
+
+    def _venue_states(self) -> dict[str, int]:
+        states = self._desk.engine.native.trading_states()
+        halted = {
+            row["name"] if row["level"] == "venue" else ""
+            for row in states
+            if row["level"] in {"venue", "firm"} and row["state"] == "halted"
+        }
+        return {
+            venue.name: venue_status(venue.row(), is_halted=bool(halted & {"", venue.name}))
+            for venue in self._desk.venues
+        }
+
+    def _remember(self, event: OrderEvent) -> None:
+        order = event.order
+        kept = ("order_id", "client_order_id", "account", "instrument", "side", "strategy",
+                "principal")  # fmt: skip
+        self._fills.append({key: order[key] for key in kept} | {
+            "sequence": event.sequence, "trade_id": event.record["trade_id"],
+            "quantity": event.last_quantity, "price": event.last_price, "time_ns": event.time_ns,
+        })  # fmt: skip
+
+    # -- updates ----------------------------------------------------------------------------------
+
+    def _look_on(self) -> None:
+        """From now on until nobody wants updates."""
+        if self._looking is None and any(not each.is_idle for each in self._places.values()):
+            self._looking = asyncio.get_running_loop().create_task(self._keep_looking())
+
+    async def _keep_looking(self) -> None:
+        try:
+            while any(not each.is_idle for each in self._places.values()):
+                await asyncio.sleep(_LOOK_SECONDS)
+                self.look()
+        finally:
+            self._looking = None
+
+    def look(self) -> None:
+        """Tell every session what changed since the last look."""
+        venues = self._venue_states()
+        for place in list(self._places.values()):
+            context = place.context
+            is_slow = context.session.queued_bytes > _UNSENT_BYTES_MAX
+            if place.is_idle or is_slow or not context.session.is_logged_on:
+                continue
+            answers = place.market_data.changed(self._instruments(context))
+            for told in place.venues.values():
+                moved = {name: venues[name] for name in told if venues.get(name, 0) != told[name]}
+                told.update(moved)
+                found = trading_session_status(
+                    None, context.version, moved.items(), now_ns=context.now_ns()
+                )
+                answers += found if isinstance(found, list) else []
+            for answer in answers:
+                context.send(*answer)
+
+
+def _handler(look: _Look, *, is_of_orders: bool) -> Handler:
+    async def handle(context: SessionContext, message: FixMessage) -> BusinessReject | None:
+        is_late_kind = message.message_type not in {b"V", b"g"}
+        if is_of_orders and context.settings.kind == "market_data":
+            return UNSUPPORTED
+        if is_late_kind and context.version == FIX_42:
+            return UNSUPPORTED
+        try:
+            context.who.require("read")
+        except RefusedError as error:
+            return BusinessReject(
+                6 if context.version > FIX_42 else 0, f"{error.code}: {error.rule}"
+            )
+        found = await look(context, message)
+        if isinstance(found, BusinessReject):
+            return found
+        for answer in found:
+            context.send(*answer)
+        return None
+
+    return handle
