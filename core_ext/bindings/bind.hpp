@@ -12,6 +12,8 @@ void bind_journal(nanobind::module_& module);
 void bind_positions(nanobind::module_& module);
 void bind_valuation(nanobind::module_& module);
 void bind_matching(nanobind::module_& module);
+void bind_event(nanobind::module_& module);
+void bind_fact_door(nanobind::module_& module);
 void bind_fix(nanobind::module_& module);
 void bind_fix_codec(nanobind::module_& module);
 void bind_fix_screen(nanobind::module_& module);

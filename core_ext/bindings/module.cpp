@@ -9,8 +9,11 @@ NB_MODULE(_core, module) {
   gateway::bind_telemetry(telemetry);
   auto types = module.def_submodule("types", "Refusals and exact numbers.");
   gateway::bind_types(types);
+  auto event = module.def_submodule("event", "Reading events of venues by a table.");
+  gateway::bind_event(event);
   auto engine = module.def_submodule("engine", "The single-writer engine and its ports.");
   gateway::bind_engine(engine);
+  gateway::bind_fact_door(engine);
   auto journal = module.def_submodule("journal", "Reading, following and verifying journals.");
   gateway::bind_journal(journal);
   auto positions = module.def_submodule("positions", "Exact position arithmetic.");

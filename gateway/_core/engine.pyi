@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway._core.event import Fact
 from gateway._core.telemetry import Measurement
 
 class Notice(NamedTuple):
@@ -152,6 +153,26 @@ class ClientPort:
         """Notices lost because nobody read; re-read from the journal."""
     def wake_fd(self) -> int:
         """An eventfd that becomes readable when notices wait (pinned drive)."""
+
+class FactDoor:
+    """Where facts of event readers enter a venue port, in the engine's own numbers. Event-loop
+    thread."""
+
+    def __init__(
+        self, port: VenuePort, instance: int, marker: str, alphabet: str, head: int, tail: int
+    ) -> None: ...
+    def take(self, fact: Fact) -> int:
+        """The order the fact was put on the port for. 0 = nothing was done: a name it has not
+        learned, an account that is not open, a number that does not fit, a full lane, an order
+        that is not ours."""
+    def learn_account(self, name: str, id: int) -> None: ...
+    def learn_instrument(self, symbol: str, id: int) -> None: ...
+    def learn_currency(self, code: str, id: int) -> None: ...
+    def forget_instruments(self) -> None: ...
+    def open(self, account: str) -> None:
+        """Fills of the account are taken from now on."""
+    def close(self) -> None:
+        """Of every account: older fills may be missing."""
 
 class VenuePort:
     """The engine's side of one venue: outbound work, inbound facts. Facts are never refused for

@@ -13,6 +13,7 @@ import msgspec
 
 from gateway.benchmarks._plain_bookkeeping import PlainBinance, PlainOkx
 from gateway.benchmarks._venue_desk import ACCOUNT, PRICE, QUANTITY, Desk, contract
+from gateway.transport import JsonReader, PortGuard
 
 __all__ = ["binance", "binance_frame", "okx"]
 
@@ -21,8 +22,11 @@ _CHUNK = 64
 _TIME_MS = 1_763_700_000_000
 
 
-async def binance(directory: str, ring: str, events: int) -> dict[str, Any]:
-    """ORDER_TRADE_UPDATE through UserEvents and VenueSession."""
+async def binance(
+    directory: str, ring: str, events: int, *, is_native: bool = True
+) -> dict[str, Any]:
+    """ORDER_TRADE_UPDATE through UserEvents, the adapter's PortGuard and VenueSession. `is_native`:
+    by the event reader, else in words."""
     from gateway_binance.capabilities import capabilities
     from gateway_binance.events import UserEvents
     from gateway_binance.memory import KnownOrder, OrderMemory
@@ -33,6 +37,8 @@ async def binance(directory: str, ring: str, events: int) -> dict[str, Any]:
     try:
         ids = await desk.place(events // _FILLS)
         names = [desk.session.ids.encode(each) for each in ids]
+        port = PortGuard()
+        port.open(desk.session)
         memory = OrderMemory()
         for number, (order_id, name) in enumerate(zip(ids, names, strict=True)):
             known = KnownOrder(
@@ -43,9 +49,10 @@ async def binance(directory: str, ring: str, events: int) -> dict[str, Any]:
             ACCOUNT,
             memory,
             Questions(None, memory, account=ACCOUNT, symbols=()),  # asks nothing here
-            tell=lambda fact, *values, **named: getattr(desk.session, fact)(*values, **named),
+            tell=port.tell,
             later=lambda work: work.close(),
             on_gap=lambda reason: None,
+            told=port.told if is_native else None,
         )
         frames = [
             binance_frame(name, 8_000_000 + number, number * _FILLS + fill + 1, fill + 1)
@@ -58,20 +65,22 @@ async def binance(directory: str, ring: str, events: int) -> dict[str, Any]:
         desk.close()
 
 
-async def okx(directory: str, ring: str, events: int) -> dict[str, Any]:
-    """A push of `orders` through the frame reader, Facts and VenueSession."""
+async def okx(directory: str, ring: str, events: int, *, is_native: bool = True) -> dict[str, Any]:
+    """A push of `orders` through Facts, the adapter's PortGuard and VenueSession; in words the frame
+    reader stands before them."""
     from gateway_okx.capabilities import capabilities
     from gateway_okx.facts import Facts
     from gateway_okx.known_orders import KnownOrders
     from gateway_okx.rows import Frame
 
-    from gateway.transport import JsonReader
 
     manifest = capabilities("okx", ack_timeout_ms=3_000, acceptance_window_ms=5_000)
     desk = Desk(directory, ring, manifest, contract("okx", "BTC-USDT-SWAP"), orders_max=events)
     try:
         ids = await desk.place(events // _FILLS)
         names = [desk.session.ids.encode(each) for each in ids]
+        port = PortGuard()
+        port.open(desk.session)
         known = KnownOrders()
         for order_id, name in zip(ids, names, strict=True):
             known.note(name, "BTC-USDT-SWAP", order_id=order_id)
@@ -79,11 +88,14 @@ async def okx(directory: str, ring: str, events: int) -> dict[str, Any]:
         facts = Facts(
             ACCOUNT,
             known,
-            tell=lambda fact, *values, **named: getattr(desk.session, fact)(*values, **named),
+            tell=port.tell,
             counters=Counter(),
+            told=port.told if is_native else None,
         )
 
-        def take(data: bytes) -> None:
+        def take(data: bytes) -> None:  # as OkxSocket does
+            if facts.take_frame(data):
+                return
             frame = frames_of.read(data)
             assert frame.arg is not None
             facts.take(frame.arg.channel, frame.data)

@@ -5,7 +5,7 @@ The engine is the truth; the mirror is refreshed from it and never invents an id
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from gateway.api import RefusedError
@@ -40,6 +40,7 @@ class Names:
         self._names: dict[str, dict[int, str]] = {kind: {} for kind in _UNKNOWN}
         self._venue_symbols: dict[tuple[str, str], int] = {}
         self._instruments: dict[int, InstrumentNames] = {}
+        self._on_symbol_moved: list[Callable[[], None]] = []
 
     def add(self, kind: str, name: str, number: int) -> None:
         """Record a definition the engine has answered."""
@@ -49,8 +50,16 @@ class Names:
     def add_instrument(self, number: int, symbol: str, venue: str, venue_symbol: str) -> None:
         """Record an instrument with its venue's spelling."""
         self.add("instrument", symbol, number)
+        has_moved = self._venue_symbols.get((venue, venue_symbol), number) != number
         self._venue_symbols[venue, venue_symbol] = number
         self._instruments[number] = InstrumentNames(number, symbol, venue, venue_symbol)
+        if has_moved:
+            for told in self._on_symbol_moved:
+                told()
+
+    def watch_symbols(self, on_moved: Callable[[], None]) -> None:
+        """Called when a venue's spelling names another instrument than before."""
+        self._on_symbol_moved.append(on_moved)
 
     def read(self, kind: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Take over what the engine recovered."""

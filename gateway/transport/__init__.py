@@ -42,6 +42,14 @@ from gateway.transport.signing import (
 )
 from gateway.transport.task_keeper import TaskKeeper
 from gateway.transport.tls import client_tls
+from gateway.transport.venue_events import (
+    ONLY_ROW,
+    EventPlace,
+    EventReader,
+    EventResult,
+    VenueFact,
+    words_of,
+)
 from gateway.transport.websocket import Send, SocketSettings, SocketShard
 from gateway.transport.websocket_pool import MakeShard, PendingReplies, SocketPool
 
@@ -52,6 +60,7 @@ __all__ = [
     "LANES",
     "NEVER_NS",
     "NO_HEADROOM",
+    "ONLY_ROW",
     "Backoff",
     "BookBuilder",
     "BookLevel",
@@ -60,6 +69,9 @@ __all__ = [
     "Budget",
     "ClockKeeper",
     "Ed25519Key",
+    "EventPlace",
+    "EventReader",
+    "EventResult",
     "FrameRouter",
     "HashName",
     "HmacKey",
@@ -82,6 +94,7 @@ __all__ = [
     "TaskKeeper",
     "TimeSample",
     "VenueClock",
+    "VenueFact",
     "check_status",
     "check_unique_keys",
     "client_tls",
@@ -94,4 +107,5 @@ __all__ = [
     "outcome_of",
     "retry_after_ms",
     "shared_counts",
+    "words_of",
 ]

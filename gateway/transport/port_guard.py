@@ -5,9 +5,11 @@ Must never touch a port that was given up, nor swallow a fact that no port knows
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from gateway.api import AdapterPort
+from gateway.transport.venue_events import VenueFact, words_of
 
 __all__ = ["PortGuard"]
 
@@ -20,6 +22,7 @@ class PortGuard:
 
     def __init__(self) -> None:
         self._port: AdapterPort | None = None
+        self._take: Callable[[VenueFact], None] | None = None  # of a port that takes facts as read
 
     @property
     def is_open(self) -> bool:
@@ -27,12 +30,22 @@ class PortGuard:
 
     def open(self, port: AdapterPort) -> None:
         self._port = port
+        self._take = getattr(port, "told", None)
 
     def close(self) -> None:
-        self._port = None
+        self._port = self._take = None
 
     def tell(self, fact: str, *values: Any, **named: Any) -> None:
         """`fact`: the name of a method of AdapterPort. Silent while closed."""
         assert fact in _FACTS, f"no port knows the fact {fact!r}"
         if self._port is not None:
             getattr(self._port, fact)(*values, **named)
+
+    def told(self, fact: VenueFact) -> None:
+        """A fact as an EventReader made it; in words for a port that takes no others. Silent while
+        closed."""
+        if self._take is not None:
+            self._take(fact)
+        elif self._port is not None:
+            name, values, named = words_of(fact)
+            self.tell(name, *values, **named)

@@ -57,6 +57,12 @@ class ClientOrderIds:
             f"no client order id shape fits length <= {length_max} and pattern {pattern}"
         )
 
+    @property
+    def shape(self) -> tuple[str, str, int, int]:
+        """Marker, alphabet, places of the instance and of the rest: what the native reader of these
+        ids needs."""
+        return self._marker, self._alphabet, self._head, self._tail
+
     def encode(self, order_id: int) -> str:
         """The venue's client order id of one order of this instance."""
         if not 0 < order_id <= _ORDER_ID_MAX or order_id >> _INSTANCE_SHIFT != self._instance:

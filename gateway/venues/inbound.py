@@ -27,7 +27,7 @@ from gateway.venues.in_flight import RequestKind
 if TYPE_CHECKING:
     from gateway.core.native import VenuePort
 
-__all__ = ["Fact", "FactKind", "facts_of_report", "is_enlarged", "lacks_fills"]
+__all__ = ["ANSWERS", "Fact", "FactKind", "facts_of_report", "is_enlarged", "lacks_fills"]
 
 FactKind = Literal[
     "accepted",
@@ -41,7 +41,8 @@ FactKind = Literal[
     "replace_rejected",
     "adopted",
 ]
-_ANSWERS: dict[FactKind, tuple[RequestKind, ...]] = {
+# The requests in flight that a fact answers; () = every one of its order.
+ANSWERS: dict[FactKind, tuple[RequestKind, ...]] = {
     "accepted": ("new",),
     "rejected": ("new",),
     "not_sent": ("new",),
@@ -84,7 +85,7 @@ class Fact(msgspec.Struct, frozen=True):
 
     def answers(self) -> tuple[RequestKind, ...]:
         """Which requests in flight this fact answers; () = every one of the order."""
-        return _ANSWERS[self.kind]
+        return ANSWERS[self.kind]
 
     def put(self, port: VenuePort, evidence: int) -> bool:
         """Write the fact; False = the lane is full, call again."""

@@ -34,6 +34,7 @@ from gateway.core.vocabulary import (
     fact_reason,
 )
 from gateway.venues.client_order_ids import ClientOrderIds
+from gateway.venues.fact_entry import FactEntry
 from gateway.venues.health import VenueHealth, VenueStateName
 from gateway.venues.in_flight import InFlight, RequestKind
 from gateway.venues.inbound import Fact, facts_of_report
@@ -117,6 +118,15 @@ class VenueSession:
         self._caught_up: set[str] = set()
         self._held: deque[HeldFill] = deque()
         self._caused: dict[tuple[str, str, str, str], None] = {}
+        self._entry = FactEntry(
+            *(venue, engine, native, self.ids),
+            port=self,
+            backlog=self._backlog,
+            in_flight=self.in_flight,
+            health=health,
+            drive=drive,
+        )
+        self.told = self._entry.told  # facts of event readers
         self.is_defined = False  # the venue has named its instruments
         self._early_marks: dict[str, MarkReport] = {}  # the newest of each, told before that
         self._unknown_marks: set[str] = set()
@@ -326,6 +336,7 @@ class VenueSession:
         self.gaps += 1
         self.is_gap_open = True
         self._caught_up.clear()
+        self._entry.close()
         word: VenueStateName = "maintenance" if self.health.maintenance else "connecting"
         self.health.set(word, reason, self.engine.now_ns())
         self.state(VenueSessionState.GAP_OPEN, reason)
@@ -404,6 +415,7 @@ class VenueSession:
         if gaps != self.gaps:
             return
         self._caught_up.add(account)
+        self._entry.open(account)
         waiting, self._held = self._held, deque()
         for held in waiting:
             if held.revision is None:

@@ -19,6 +19,7 @@ import msgspec
 import uvloop
 
 from gateway.api import AdapterPort, RefusedError, VenueAdapter, VenueUnavailable
+from gateway.transport.venue_events import VenueFact
 from gateway.venues.isolated import wire
 from gateway.venues.registry import Plugins
 
@@ -43,6 +44,10 @@ class PortMirror:
         if name not in wire.EVENTS:
             raise AttributeError(name)
         return partial(self._call, name)
+
+    def told(self, fact: VenueFact) -> None:
+        """A fact as an event reader made it crosses as it is."""
+        self._tell(wire.ReadFact(fact.pack()))
 
     def _call(self, name: str, *values: Any, **named: Any) -> None:
         bound = self._signatures[name].bind(None, *values, **named).arguments

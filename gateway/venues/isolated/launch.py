@@ -23,6 +23,7 @@ from gateway.api import (
     VenueProtocolError,
     VenueUnavailable,
 )
+from gateway.transport.venue_events import VenueFact, tell
 from gateway.venues.isolated import wire
 
 __all__ = ["Launch", "LaunchTerms", "start_launch"]
@@ -198,6 +199,8 @@ class Launch:
         match frame:
             case wire.Event():
                 self._event(frame)
+            case wire.ReadFact():
+                self._read_fact(frame)
             case wire.Answer():
                 waiting = self._calls.get(frame.number)
                 if waiting is not None and not waiting[1].done():
@@ -224,6 +227,14 @@ class Launch:
             if frame.name in ("gap_opened", "maintenance", "gap_closed"):
                 self.is_gap_open = frame.name != "gap_closed"
             getattr(self.port, frame.name)(**fields)
+
+    def _read_fact(self, frame: wire.ReadFact) -> None:
+        try:
+            fact = VenueFact.unpack(frame.packed)
+        except ValueError as error:
+            raise wire.GarbageError(str(error)) from error
+        if self.port is not None and not self.ended:
+            tell(self.port, fact)
 
     def _decode(self, body: bytes) -> wire.FromChild:
         try:

@@ -41,6 +41,7 @@ __all__ = [
     "GarbageError",
     "GiveUp",
     "Line",
+    "ReadFact",
     "Refused",
     "error_of",
     "pack",
@@ -122,6 +123,12 @@ class Event(_Frame, frozen=True, array_like=True, tag=True):
     arguments: msgspec.Raw
 
 
+class ReadFact(_Frame, frozen=True, array_like=True, tag=True):
+    """A fact of the adapter's event reader, packed."""
+
+    packed: bytes
+
+
 class Line(_Frame, frozen=True, array_like=True, tag=True):
     """A line for the daemon's log, which masks secrets."""
 
@@ -137,7 +144,7 @@ class Beat(_Frame, frozen=True, array_like=True, tag=True):
 
 
 FromHost = Build | Call | GiveUp
-FromChild = Built | Refused | Answer | Event | Line | Beat
+FromChild = Built | Refused | Answer | Event | ReadFact | Line | Beat
 
 
 def _shape(function: Any) -> tuple[type[msgspec.Struct], Any]:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any, Generic, Protocol, TypeVar
@@ -54,7 +53,7 @@ class AccountQuestions(Protocol):
 class AccountEvents(Protocol):
     """What reads the stream of every product."""
 
-    counters: Counter[str]
+    def counts(self) -> dict[str, int]: ...
 
 
 class AccountSender(Protocol):
@@ -147,7 +146,7 @@ class AccountAdapter(Generic[Asked, Heard, Sent]):
         shared = shared_counts(
             rest.row(), rest.budget, rest.clock.now_ns(), time.time_ns(), self._line_rows()
         )
-        return {**shared, "unreadable_rows": self.questions.bad_rows, **self.events.counters}
+        return {**shared, "unreadable_rows": self.questions.bad_rows, **self.events.counts()}
 
     async def _end_tasks(self) -> None:
         """The first step of a close."""

@@ -128,6 +128,7 @@ class BinanceAdapter(AccountAdapter[Questions, UserEvents, Sender]):
             later=self._tasks.start,
             on_gap=self._break_off,
             follow_seconds_max=chosen.follow_s,
+            told=self._port.told,
         )
         self._sender = Sender(
             self._rest,

@@ -79,6 +79,10 @@ class OrderMemory:
     def by_venue_id(self, symbol: str, venue_order_id: int) -> KnownOrder | None:
         return self._by_venue_id.get((symbol, venue_order_id))
 
+    def is_the_one(self, order: KnownOrder) -> bool:
+        """Whether its name means this order and no other."""
+        return self._by_client.get(order.client_order_id) is order
+
     def is_namesake(self, client_order_id: str, symbol: str) -> bool:
         """Whether the name is that of an order of ours on another symbol."""
         known = self._by_client.get(client_order_id)

@@ -44,6 +44,7 @@ from gateway_binance.words import (
 )
 
 __all__ = [
+    "CAUSE_NAMES",
     "algo_parameters",
     "algo_report",
     "balance_report",
@@ -112,7 +113,7 @@ _CAUSES: tuple[tuple[str, FillCauseName], ...] = (
     ("settlement_autoclose-", "settlement"),
     ("delivery_autoclose-", "delivery"),
 )
-_CAUSE_NAMES = tuple(name for name, _ in _CAUSES)
+CAUSE_NAMES = tuple(name for name, _ in _CAUSES)
 _NS_PER_S = 1_000_000_000
 
 
@@ -184,7 +185,7 @@ def state_of(word: str) -> VenueOrderState:
 
 def cause_of(client_order_id: str) -> FillCauseName:
     """Why a fill happened that nobody here ordered."""
-    if not client_order_id.startswith(_CAUSE_NAMES):
+    if not client_order_id.startswith(CAUSE_NAMES):
         return "trade"
     return next(cause for name, cause in _CAUSES if client_order_id.startswith(name))
 

@@ -105,7 +105,11 @@ class OkxAdapter:
             self._rest, self._known, terms.account, terms.kinds, self.counters
         )
         self._facts = Facts(
-            terms.account, self._known, tell=self._port.tell, counters=self.counters
+            terms.account,
+            self._known,
+            tell=self._port.tell,
+            counters=self.counters,
+            told=self._port.told,
         )
         over_socket = SocketEntry(
             self._rest,
@@ -135,7 +139,7 @@ class OkxAdapter:
     def counts(self) -> dict[str, int]:
         """See gateway.api.Counted."""
         lines = [socket.row() for socket in self._sockets]
-        return {**self._rest.counts(lines), **self.counters}
+        return {**self._rest.counts(lines), **self.counters, **self._facts.counts()}
 
     # Life.
 
@@ -186,6 +190,7 @@ class OkxAdapter:
             random=self._random,
             counters=self.counters,
             silence_max_s=self._settings.silence_max_s,
+            take_first=self._facts.take_frame if name == "private" else lambda data: False,
         )
 
     def _private_socket(self) -> OkxSocket | None:

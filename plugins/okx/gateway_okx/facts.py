@@ -9,7 +9,9 @@ from collections.abc import Callable
 import msgspec
 
 from gateway.api import MarkReport, VenueProtocolError
+from gateway.transport import VenueFact
 from gateway_okx import translate
+from gateway_okx.event_table import order_reader
 from gateway_okx.known_orders import KnownOrder, KnownOrders, key_of
 from gateway_okx.rest import read_rows
 from gateway_okx.rows import AlgoRow, EventRow, MarkRow, OrderRow, TickerRow
@@ -27,12 +29,37 @@ class Facts:
         *,
         tell: Callable[..., None],
         counters: Counter[str],
+        told: Callable[[VenueFact], None] | None = None,
     ) -> None:
+        """`told` takes what the native reader reads; without it every push is read in words."""
         self._account = account
         self._known = known
         self._tell = tell
         self._counters = counters
         self._marks: dict[str, MarkReport] = {}
+        self._told = told
+        self._reader = order_reader(account)
+        self.counts = self._reader.counts
+
+    def take_frame(self, data: bytes) -> bool:
+        """Whether a frame is told, before anything of it is read in words: a push of one row about
+        an order that this process sent. False has changed nothing."""
+        reader = self._reader
+        if self._told is None or not (result := reader.read(data)):
+            return False
+        fact = reader.fact
+        known = self._known.get(fact.client_order_id)
+        if known is None or not known.order_id or known.is_algo:
+            reader.decline()
+            return False
+        fact.address(known.client_id, known.order_id)
+        self._told(fact)
+        step, state = reader.results[result - 1].step, reader.results[result - 1].state
+        if known.awaited == "new" or (known.awaited == "replace" and step):
+            known.awaited = ""
+        if state in ("filled", "canceled"):
+            self._known.end(known)
+        return True
 
     def take(self, channel: str, data: list[msgspec.Raw]) -> bool:
         """One push of a private socket; True = funding was paid. Every readable row is told, then

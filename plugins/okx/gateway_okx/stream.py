@@ -45,11 +45,14 @@ class OkxSocket:
         random: Random,
         counters: Counter[str],
         silence_max_s: float,
+        take_first: Callable[[bytes], bool] = lambda data: False,
     ) -> None:
+        """`take_first(data)` may take a whole frame before it is read."""
         self.name = url.rpartition("/")[2]
         self._topics = [_text(topic) for topic in topics]
         self._login_row = login
         self._on_push = on_frame
+        self._take_first = take_first
         self._on_up = on_up
         self._on_down = on_down
         self._counters = counters
@@ -131,6 +134,8 @@ class OkxSocket:
         return _operations("subscribe", topics)
 
     def _take(self, _: SocketShard, data: bytes) -> None:
+        if self._take_first(data):
+            return
         frame = self._frames.read(data)
         if frame.arg is not None and not frame.event:
             self._on_push(frame)

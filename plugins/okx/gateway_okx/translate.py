@@ -42,6 +42,11 @@ from gateway_okx.rows import (
 )
 
 __all__ = [
+    "CANCEL_REASONS",
+    "LIQUIDITIES",
+    "SIDES",
+    "TRADE_CATEGORIES",
+    "TYPES",
     "TickBand",
     "algo_amend_body",
     "algo_body",
@@ -70,7 +75,7 @@ __all__ = [
 ]
 
 Body = dict[str, Any]
-_SIDES: Final[dict[str, SideName]] = {"buy": "buy", "sell": "sell"}
+SIDES: Final[dict[str, SideName]] = {"buy": "buy", "sell": "sell"}
 _LEGS: Final[dict[str, LegName]] = {"": "net", "net": "net", "long": "long", "short": "short"}
 _STATES: Final[dict[str, VenueOrderState]] = {
     "live": "new",
@@ -79,7 +84,7 @@ _STATES: Final[dict[str, VenueOrderState]] = {
     "canceled": "canceled",
     "mmp_canceled": "canceled",
 }
-_TYPES: Final[dict[str, tuple[OrderTypeName, TimeInForceName]]] = {
+TYPES: Final[dict[str, tuple[OrderTypeName, TimeInForceName]]] = {
     "limit": ("limit", "gtc"),
     "post_only": ("limit", "gtc"),
     "mmp": ("limit", "gtc"),
@@ -99,7 +104,7 @@ _ALGO_STATES: Final[dict[str, VenueOrderState]] = {
     "canceled": "canceled",
     "order_failed": "canceled",
 }
-_LIQUIDITIES: Final[dict[str, LiquidityName]] = {"M": "maker", "T": "taker", "": "unknown"}
+LIQUIDITIES: Final[dict[str, LiquidityName]] = {"M": "maker", "T": "taker", "": "unknown"}
 _CAUSES: Final[dict[str, FillCauseName]] = {
     "normal": "trade",
     "twap": "trade",
@@ -110,6 +115,7 @@ _CAUSES: Final[dict[str, FillCauseName]] = {
     "adl": "deleveraging",
     "delivery": "delivery",
 }
+TRADE_CATEGORIES: Final = tuple(name for name, cause in _CAUSES.items() if cause == "trade")
 # Of fills-history; every other subtype is a trade (docs-v5, transaction details, subType).
 _SUB_TYPE_CAUSES: Final[dict[str, FillCauseName]] = {
     **dict.fromkeys(("100", "101", "102", "103", "104", "105", "106", "107"), "liquidation"),
@@ -119,7 +125,7 @@ _SUB_TYPE_CAUSES: Final[dict[str, FillCauseName]] = {
     "355": "settlement",
 }
 _PLAIN: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")  # nearly every number
-_CANCEL_REASONS: Final = {
+CANCEL_REASONS: Final = {
     "1": "requested",
     "13": "time_in_force",  # FOK that could not be filled whole
     "14": "time_in_force",  # the rest of an IOC
@@ -166,7 +172,7 @@ def cause_of(category: str) -> FillCauseName:
 
 
 def cancel_reason(source: str) -> str:
-    return _CANCEL_REASONS.get(source, f"cancelSource {source}" if source else "venue_decision")
+    return CANCEL_REASONS.get(source, f"cancelSource {source}" if source else "venue_decision")
 
 
 def own_id(row: OrderRow) -> str:
@@ -336,7 +342,7 @@ def _head(order: OrderRequest, *, kind: str, trade_mode: str) -> Body:
 
 
 def order_report(account: str, row: OrderRow) -> OrderReport:
-    kind, time_in_force = _word(_TYPES, row.order_type, "ordType")
+    kind, time_in_force = _word(TYPES, row.order_type, "ordType")
     if row.algo_id and row.algo_client_id and not row.client_id:
         kind = "stop" if kind == "market" else "stop_limit"
     state: VenueOrderState = _word(_STATES, row.state, "state")
@@ -345,7 +351,7 @@ def order_report(account: str, row: OrderRow) -> OrderReport:
         venue_order_id=row.order_id,
         account=account,
         instrument=row.symbol,
-        side=_word(_SIDES, row.side, "side"),
+        side=_word(SIDES, row.side, "side"),
         type=kind,
         time_in_force=time_in_force,
         state=state,
@@ -368,7 +374,7 @@ def algo_report(account: str, row: AlgoRow) -> OrderReport:
         venue_order_id=row.algo_id,
         account=account,
         instrument=row.symbol,
-        side=_word(_SIDES, row.side, "side"),
+        side=_word(SIDES, row.side, "side"),
         type="stop" if is_market else "stop_limit",
         time_in_force="gtc",
         state=_word(_ALGO_STATES, row.state, "state"),
@@ -409,12 +415,12 @@ def fill_of_push(account: str, row: OrderRow) -> FillReport | None:
         trade_id=row.trade_id,
         account=account,
         instrument=row.symbol,
-        side=_word(_SIDES, row.side, "side"),
+        side=_word(SIDES, row.side, "side"),
         price=number(row.fill_price, "fillPx"),
         quantity=number(row.fill_size, "fillSz"),
         fee=_paid(row.fill_fee),
         fee_currency=_named(row.fill_fee_currency, "fillFeeCcy"),
-        liquidity=_word(_LIQUIDITIES, row.liquidity, "execType"),
+        liquidity=_word(LIQUIDITIES, row.liquidity, "execType"),
         cause=cause_of(row.category),
         leg=leg_of(row.leg),
         venue_time_ns=time_ns(row.fill_time_ms, "fillTime"),
@@ -429,12 +435,12 @@ def fill_report(account: str, row: FillRow, client_id: str = "") -> FillReport:
         trade_id=_named(row.trade_id, "tradeId"),
         account=account,
         instrument=row.symbol,
-        side=_word(_SIDES, row.side, "side"),
+        side=_word(SIDES, row.side, "side"),
         price=number(row.price, "fillPx"),
         quantity=number(row.size, "fillSz"),
         fee=_paid(row.fee),
         fee_currency=_named(row.fee_currency, "feeCcy"),
-        liquidity=_word(_LIQUIDITIES, row.liquidity, "execType"),
+        liquidity=_word(LIQUIDITIES, row.liquidity, "execType"),
         cause=_SUB_TYPE_CAUSES.get(row.sub_type, "trade"),
         leg=leg_of(row.leg),
         venue_time_ns=time_ns(row.fill_time_ms or row.time_ms, "fillTime"),

@@ -150,6 +150,7 @@ class SpotAdapter(AccountAdapter[SpotQuestions, SpotEvents, SpotSender]):
             tell=self._port.tell,
             on_gap=self._break_off,
             follow_seconds_max=chosen.follow_s,
+            told=self._port.told,
         )
         self._sender = SpotSender(
             self._rest,

@@ -1,0 +1,68 @@
+// Reads events by a table: one pass over the bytes, then the fact they say. What is missing, of
+// another kind, unknown or unusual in any way is a Fault by name and no fact: the ordinary way reads
+// the event then. One thread; no allocation.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+#include "gateway_core/event/fact.hpp"
+#include "gateway_core/event/fault.hpp"
+#include "gateway_core/event/scan.hpp"
+#include "gateway_core/event/table.hpp"
+
+namespace gateway::event {
+
+class Reader {
+ public:
+  explicit Reader(Table table) noexcept : table_(std::move(table)) {}
+
+  /// The fact of an event, and 1 + the place of its outcome in the table. Both are meaningless after
+  /// any fault.
+  [[nodiscard]] Fault read(std::string_view bytes, Fact& fact, std::uint8_t& outcome) noexcept;
+
+  [[nodiscard]] const Table& table() const noexcept { return table_; }
+
+ private:
+  struct Value {
+    std::string_view text;  // of a word its meaning
+    std::int64_t time_ns = 0;
+    std::uint8_t code = 0;
+    bool is_told = false;
+  };
+  /// What the places said, by their roles.
+  struct Said {
+    std::array<Value, kRoles> values{};
+
+    [[nodiscard]] const Value& at(Role role) const noexcept {
+      return values[static_cast<std::size_t>(role)];
+    }
+    [[nodiscard]] std::string_view text(Role role) const noexcept { return at(role).text; }
+    [[nodiscard]] std::uint8_t code(Role role) const noexcept { return at(role).code; }
+    [[nodiscard]] bool is_told(Role role) const noexcept { return at(role).is_told; }
+    /// A venue has one time for both, or two.
+    [[nodiscard]] std::int64_t time_ns(Role role) const noexcept {
+      return at(is_told(Role::kTime) ? Role::kTime : role).time_ns;
+    }
+  };
+
+  [[nodiscard]] Fault value(Cursor& cursor, const Branch* branch, int depth) noexcept;
+  [[nodiscard]] Fault object(Cursor& cursor, const Node* node, int depth) noexcept;
+  [[nodiscard]] Fault list(Cursor& cursor, const Node* node, int depth) noexcept;
+  [[nodiscard]] Fault judge(Said& said) const noexcept;
+  [[nodiscard]] static Fault check(const Place& place, const Token& token, Value& value) noexcept;
+  [[nodiscard]] static Fault check_time(std::string_view text, Value& value) noexcept;
+  [[nodiscard]] Fault finish(Fact& fact, const Said& said, std::uint8_t& outcome) const noexcept;
+  [[nodiscard]] Fault finish_change(Fact& fact, const Said& said,
+                                    const Outcome& outcome) const noexcept;
+  [[nodiscard]] Fault finish_fill(Fact& fact, const Said& said) const noexcept;
+
+  Table table_;
+  NameSet names_;
+  std::uint32_t objects_ = 0;
+  std::array<Token, kPlacesMax> tokens_{};
+};
+
+}  // namespace gateway::event

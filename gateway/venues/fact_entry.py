@@ -1,0 +1,81 @@
+"""Facts that an event reader made, straight into the venue port: what the session does for the same
+fact in words, without the words. Whatever the native door does not take goes through the words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sized
+from typing import TYPE_CHECKING
+
+from gateway.api import AdapterPort
+from gateway.core.drive import Drive
+from gateway.core.engine import Engine
+from gateway.core.fact_door import open_fact_door
+from gateway.transport.venue_events import VenueFact, words_of
+from gateway.venues.client_order_ids import ClientOrderIds
+from gateway.venues.health import VenueHealth
+from gateway.venues.in_flight import InFlight
+from gateway.venues.inbound import ANSWERS
+
+if TYPE_CHECKING:
+    from gateway.core.native import VenuePort
+
+__all__ = ["FactEntry"]
+
+
+class FactEntry:
+    """`port` takes the words; nothing overtakes `backlog`. Event-loop thread only."""
+
+    def __init__(
+        self,
+        venue: str,
+        engine: Engine,
+        native: VenuePort,
+        ids: ClientOrderIds,
+        *,
+        port: AdapterPort,
+        backlog: Sized,
+        in_flight: InFlight,
+        health: VenueHealth,
+        drive: Drive,
+    ) -> None:
+        self._venue = venue
+        self._engine = engine
+        self._port = port
+        self._backlog = backlog
+        self._in_flight = in_flight
+        self._health = health
+        self._drive = drive
+        self._door = open_fact_door(native, engine.instance, ids.shape)
+        self._take = self._door.take
+        self.open = self._door.open
+        self.close = self._door.close
+        engine.names.watch_symbols(self._door.forget_instruments)
+
+    def told(self, fact: VenueFact) -> None:
+        """Equal to the call that words_of(fact) names."""
+        order_id = 0 if self._backlog else self._take(fact)
+        if not order_id:
+            self._health.counters["facts_in_words"] += 1
+            name, values, named = words_of(fact)
+            getattr(self._port, name)(*values, **named)
+            self._learn(fact)
+            return
+        if fact.order_id:  # every fact but a fill names its order
+            kind = fact.kind
+            self._in_flight.answered(order_id, *ANSWERS[kind])  # type: ignore[index]
+            self._health.outcomes[kind] += 1
+            self._engine.words.keep(order_id, fact.reason)
+        else:
+            self._in_flight.answered(order_id, "new")
+        self._drive.soon()
+
+    def _learn(self, fact: VenueFact) -> None:
+        """What the names in it are by now, for the next one."""
+        names, door = self._engine.names, self._door
+        if account := names.find("account", fact.account):
+            door.learn_account(fact.account, account)
+        if instrument := names.venue_instrument(self._venue, fact.symbol):
+            door.learn_instrument(fact.symbol, instrument)
+        if currency := names.find("currency", fact.fee_currency):
+            door.learn_currency(fact.fee_currency, currency)
