@@ -195,7 +195,8 @@ TEST(what_was_forgotten_cannot_be_changed_and_says_so) {
 }
 
 TEST(named_lots_go_first_and_the_rest_by_age) {
-  const std::vector<Designation> wishes = {{4, 3, 10}, {4, 99, 10}, {5, 2, 1}};
+  const Int128 kUnit = pow10_128(18);  // these quantities have no decimals
+  const std::vector<Designation> wishes = {{4, 3, 10 * kUnit}, {4, 99, 10 * kUnit}, {5, 2, kUnit}};
   PositionLots book(check::kTerms[1], true);
   book.designate(wishes);
   const auto add = [&](std::uint64_t number, Side side, std::int64_t quantity, Int128 value) {

@@ -48,7 +48,7 @@ static_assert(sizeof(Lot) == 64);
 struct Designation {
   std::uint64_t closed_by = 0;
   std::uint64_t lot = 0;
-  std::int64_t quantity = 0;
+  Int128 quantity_e18 = 0;  // at 10^-18, because a wish does not know the instrument's scale
 };
 
 /// One lot's share of one close.
@@ -183,15 +183,17 @@ Int128 close_in_order(Lots& lots, std::int64_t left, Int128 cash_e18, Take&& tak
   return released;
 }
 
-/// The named lots first, as far as they reach, then the oldest.
+/// The named lots first, as far as they reach, then the oldest. `unit_e18` is one of the quantity's
+/// smallest units.
 template <typename Take>
-Int128 close_named(LotQueue& lots, std::span<const Designation> named, std::int64_t left,
-                   Int128 cash_e18, Take&& take) {
+Int128 close_named(LotQueue& lots, std::span<const Designation> named, Int128 unit_e18,
+                   std::int64_t left, Int128 cash_e18, Take&& take) {
   Int128 released = 0;
   for (const Designation& wish : named) {
     Lot* lot = lots.find(wish.lot);
     if (lot == nullptr) continue;
-    const std::int64_t quantity = std::min({wish.quantity, left, lot->quantity});
+    const Int128 most = std::min(left, lot->quantity);
+    const auto quantity = static_cast<std::int64_t>(std::min(wish.quantity_e18 / unit_e18, most));
     if (quantity > 0) released += close_share(*lot, quantity, left, cash_e18, take);
   }
   return released + close_in_order(lots, left, cash_e18, take);

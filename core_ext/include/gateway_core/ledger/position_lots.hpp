@@ -110,8 +110,10 @@ struct NoShares {
 
 /// Closes `effect.closed` under every method; `closing` is the fill's cash for it.
 template <typename Take>
-void close_lots(LotState& state, const Execution& fill, const FillEffect& effect, Int128 closing,
-                std::span<const Designation> named, Take&& take) {
+void close_lots(LotState& state, const Terms& terms, const Execution& fill,
+                const FillEffect& effect, Int128 closing, std::span<const Designation> named,
+                Take&& take) {
+  const Int128 unit_e18 = kPow10_64[kMoneyScale - terms.rules.quantity_scale];
   const auto teller = [&](LotMethod method) {
     return [&, method](const LotShare& share) { take(method, fill, share); };
   };
@@ -120,7 +122,7 @@ void close_lots(LotState& state, const Execution& fill, const FillEffect& effect
       close_in_order(state.fifo, closed, closing, teller(LotMethod::kFifo)),
       close_in_order(state.lifo, closed, closing, teller(LotMethod::kLifo)),
       close_in_order(state.hifo, closed, closing, teller(LotMethod::kHifo)),
-      close_named(state.specific, named, closed, closing, teller(LotMethod::kSpecific))};
+      close_named(state.specific, named, unit_e18, closed, closing, teller(LotMethod::kSpecific))};
   for (std::size_t i = 0; i < kMethodsWithLots; ++i) {
     state.cost_e18[i] -= released[i];
     state.realised_e18[i] -= closing + released[i];
@@ -151,7 +153,7 @@ template <typename Take>
   Int128 closing = 0;
   if (effect.closed != 0) {
     closing = effect.opened == 0 ? cash : *mul_div(cash, effect.closed, fill.quantity);
-    close_lots(state, fill, effect, closing, named, take);
+    close_lots(state, terms, fill, effect, closing, named, take);
     if (effect.opened != 0 || average.quantity == 0) state.forget_lots();
   }
   if (effect.opened != 0) {
