@@ -52,7 +52,7 @@ def open_books(
     """Every record up to `as_of`, booked. RuntimeError and ValueError name what is wrong."""
     from gateway._core.ledger import Ledger
 
-    books = Ledger(str(directory), ring_directory, keeps_all, [tuple(d) for d in designations])
+    books = Ledger(str(directory), ring_directory, keeps_all, list(designations))
     while books.follow(_RECORDS_PER_STEP, as_of.sequence, as_of.time_ns) == _RECORDS_PER_STEP:
         progress(books.sequence)
     return books
