@@ -50,6 +50,9 @@ struct Place {
 /// What the disk takes when it is written from front to end, synced every 16 MiB.
 [[nodiscard]] Figures disk_sequential(const Place& place);
 [[nodiscard]] Figures recover(const Place& place, std::uint64_t records);
+/// A journal of orders that are acknowledged and filled, read from its files and booked again and
+/// again.
+[[nodiscard]] Figures follow_and_book(const Place& place, std::uint64_t records);
 [[nodiscard]] Figures rings(const Place& place);
 /// Nanoseconds that measuring one stage adds, always and sampled.
 [[nodiscard]] Figures measurement(const Place& place);

@@ -11,6 +11,8 @@ void bind_ports(nanobind::module_& module);
 void bind_journal(nanobind::module_& module);
 void bind_positions(nanobind::module_& module);
 void bind_valuation(nanobind::module_& module);
+void bind_ledger(nanobind::module_& module);
+void bind_lot_model(nanobind::module_& module);
 void bind_matching(nanobind::module_& module);
 void bind_event(nanobind::module_& module);
 void bind_fact_door(nanobind::module_& module);

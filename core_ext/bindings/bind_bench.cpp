@@ -102,6 +102,12 @@ void bind_bench(nb::module_& module) {
         return run([&] { return bench::recover(place, records); });
       },
       "place"_a, "records"_a);
+  module.def(
+      "follow_and_book",
+      [](const Place& place, std::uint64_t records) {
+        return run([&] { return bench::follow_and_book(place, records); });
+      },
+      "place"_a, "records"_a);
   module.def("rings", &run_at<bench::rings>, "place"_a);
   module.def("measurement", &run_at<bench::measurement>, "place"_a);
   module.def("shared_memory", &run_at<bench::shared_memory>, "place"_a);

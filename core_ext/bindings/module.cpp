@@ -20,6 +20,8 @@ NB_MODULE(_core, module) {
   gateway::bind_positions(positions);
   auto valuation = module.def_submodule("valuation", "Pure valuation over numpy arrays.");
   gateway::bind_valuation(valuation);
+  auto ledger = module.def_submodule("ledger", "Balanced books and lots from a journal.");
+  gateway::bind_ledger(ledger);
   auto matching = module.def_submodule("matching", "Price-time matching of one instrument.");
   gateway::bind_matching(matching);
   auto fix = module.def_submodule("fix", "FIX framing and the codec of hot messages.");

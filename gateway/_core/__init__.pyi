@@ -4,6 +4,7 @@ from gateway._core import bench as bench
 from gateway._core import engine as engine
 from gateway._core import fix as fix
 from gateway._core import journal as journal
+from gateway._core import ledger as ledger
 from gateway._core import matching as matching
 from gateway._core import port as port
 from gateway._core import positions as positions

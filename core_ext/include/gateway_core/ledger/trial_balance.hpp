@@ -1,0 +1,140 @@
+// The general ledger: accounts, and entries that are posted whole or not at all. Must never hold an
+// entry that does not balance in each of its currencies.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "gateway_core/ledger/chart.hpp"
+#include "gateway_core/types/fixed_point.hpp"
+
+namespace gateway::ledger {
+
+/// Debit is positive, credit negative.
+struct Posting {
+  std::uint32_t account = 0;  // number of the account
+  Int128 amount_e18 = 0;
+};
+
+/// The few postings of one execution, on the stack.
+class Entry {
+ public:
+  static constexpr std::size_t kPostingsMax = 12;
+
+  /// The caller never adds more than there is room for.
+  void add(std::uint32_t account, Int128 amount_e18) noexcept {
+    if (amount_e18 != 0) postings_[count_++] = {account, amount_e18};
+  }
+  [[nodiscard]] std::span<const Posting> postings() const noexcept {
+    return {postings_.data(), count_};
+  }
+
+ private:
+  std::array<Posting, kPostingsMax> postings_;
+  std::size_t count_ = 0;
+};
+
+enum class PostFault : std::uint8_t { kNone, kUnbalanced, kOverflow };
+
+struct LedgerAccount {
+  AccountKey key;
+  Int128 balance_e18 = 0;
+  std::uint64_t postings = 0;
+  std::uint64_t sequence = 0;  // of the record that moved it last
+};
+
+class TrialBalance {
+ public:
+  /// The number of an account, which is made when it is new. Numbers are dense and stay.
+  [[nodiscard]] std::uint32_t open(const AccountKey& key) {
+    const std::uint64_t word = word_of_key(key);
+    const auto [found, is_new] = index_.try_emplace(word, static_cast<std::uint32_t>(rows_.size()));
+    if (is_new) {
+      rows_.push_back({.key = key});
+      if (key.currency >= totals_.size()) totals_.resize(key.currency + 1);
+    }
+    return found->second;
+  }
+  /// Its number, or kNone.
+  static constexpr std::uint32_t kNone = 0xFFFFFFFF;
+  [[nodiscard]] std::uint32_t find(const AccountKey& key) const {
+    const auto found = index_.find(word_of_key(key));
+    return found == index_.end() ? kNone : found->second;
+  }
+
+  /// Posts all or nothing. After it the total of every currency is zero again.
+  [[nodiscard]] PostFault post(std::span<const Posting> entry, std::uint64_t sequence) noexcept {
+    const PostFault fault = check(entry);
+    if (fault != PostFault::kNone) return fault;
+    for (const Posting& posting : entry) {
+      LedgerAccount& row = rows_[posting.account];
+      row.balance_e18 += posting.amount_e18;
+      ++row.postings;
+      row.sequence = sequence;
+      totals_[row.key.currency] += posting.amount_e18;
+    }
+    return PostFault::kNone;
+  }
+
+  [[nodiscard]] const std::vector<LedgerAccount>& accounts() const noexcept { return rows_; }
+  [[nodiscard]] Int128 balance_e18(const AccountKey& key) const {
+    const std::uint32_t at = find(key);
+    return at == kNone ? 0 : rows_[at].balance_e18;
+  }
+  /// Running total of a currency: zero, always.
+  [[nodiscard]] Int128 total_e18(CurrencyId currency) const noexcept {
+    return currency < totals_.size() ? totals_[currency] : 0;
+  }
+  /// Adds up every account anew.
+  [[nodiscard]] bool is_balanced() const {
+    std::vector<Int128> sums(totals_.size());
+    for (const LedgerAccount& row : rows_) sums[row.key.currency] += row.balance_e18;
+    for (std::size_t currency = 0; currency < sums.size(); ++currency) {
+      if (sums[currency] != 0 || totals_[currency] != 0) return false;
+    }
+    return true;
+  }
+
+ private:
+  [[nodiscard]] static std::uint64_t word_of_key(const AccountKey& key) noexcept {
+    // Accounts and strategies are below 2^16, currencies below 2^24 (state/registry.hpp is far
+    // below): four fields in one word.
+    return static_cast<std::uint64_t>(key.account) << 48 |
+           static_cast<std::uint64_t>(key.strategy & 0xFFFF) << 32 |
+           static_cast<std::uint64_t>(key.currency & 0xFFFFFF) << 8 |
+           static_cast<std::uint64_t>(key.purpose);
+  }
+
+  /// Sums per currency, and room on every account, before anything is written. An account may stand
+  /// in an entry more than once, so half the range is kept free for that.
+  [[nodiscard]] PostFault check(std::span<const Posting> postings) const noexcept {
+    constexpr Int128 kBalanceMax = kInt128Max / 2;
+    for (std::size_t i = 0; i < postings.size(); ++i) {
+      const CurrencyId currency = rows_[postings[i].account].key.currency;
+      bool is_counted = false;
+      Int128 sum = 0;
+      for (std::size_t j = 0; j < postings.size(); ++j) {
+        if (rows_[postings[j].account].key.currency != currency) continue;
+        is_counted |= j < i;
+        if (add_overflows(sum, postings[j].amount_e18, sum)) return PostFault::kOverflow;
+      }
+      if (!is_counted && sum != 0) return PostFault::kUnbalanced;
+      Int128 after = 0;
+      if (add_overflows(rows_[postings[i].account].balance_e18, postings[i].amount_e18, after) ||
+          after > kBalanceMax || after < -kBalanceMax) {
+        return PostFault::kOverflow;
+      }
+    }
+    return PostFault::kNone;
+  }
+
+  std::vector<LedgerAccount> rows_;
+  std::vector<Int128> totals_;  // by currency
+  std::unordered_map<std::uint64_t, std::uint32_t> index_;
+};
+
+}  // namespace gateway::ledger

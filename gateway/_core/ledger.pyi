@@ -1,0 +1,71 @@
+"""Balanced books and lots from a journal's files, exact. Decimal text out. Enumerations are the
+words of core_ext/include/gateway_core/ledger: methods fifo, lifo, hifo, specific, wac; rules none,
+us_wash_sale."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+class Ledger:
+    """Follows a journal from its first record. RuntimeError: the journal cannot be read.
+    ValueError: a method, a rule or a number is not known."""
+
+    def __init__(
+        self,
+        directory: str,
+        ring_directory: str = "",
+        keeps_all: bool = True,
+        designations: list[tuple[int, int, str]] = ...,
+    ) -> None:
+        """`keeps_all`: every execution is remembered, 96 bytes each, for disposals over the whole
+        past. `designations`: (sequence of the closing record, lot, quantity) for `specific`."""
+    def follow(self, limit: int = 65536, until_sequence: int = 0, until_time_ns: int = 0) -> int:
+        """Book up to `limit` new records and none beyond the bounds (0 = none); how many."""
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def time_ns(self) -> int: ...
+    @property
+    def posted(self) -> int:
+        """Records that moved something."""
+    @property
+    def quarantined(self) -> int:
+        """Records that are not in the books."""
+    def is_balanced(self) -> bool:
+        """Add up every account anew: every currency is zero."""
+    def trial_balance(self, method: str = "wac") -> list[dict[str, Any]]: ...
+    def accounts(self, method: str = "wac") -> list[dict[str, Any]]: ...
+    def positions(self, method: str = "wac", exit_fee_rate: str = "") -> list[dict[str, Any]]:
+        """`exit_fee_rate` "" = what each book has paid so far."""
+    def lots(self, method: str = "fifo") -> list[dict[str, Any]]: ...
+    def disposals(
+        self, method: str = "fifo", rule: str = "none"
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """(disposals by time, losses that wait in lots still open)."""
+    def quarantine(self) -> list[dict[str, Any]]: ...
+
+class LotModel:
+    """One position under every method; fills are numbered from 1 and name the lots they open. A
+    fault raises ValueError(CODE) and leaves the fills before it."""
+
+    def __init__(
+        self,
+        kind: int,
+        price_scale: int,
+        quantity_scale: int,
+        multiplier_scale: int = 0,
+        multiplier: int = 1,
+    ) -> None: ...
+    def apply_many(
+        self,
+        sides: NDArray[np.int64],
+        prices: NDArray[np.int64],
+        quantities: NDArray[np.int64],
+    ) -> None: ...
+    def apply_before(self, before: int, side: int, price: int, quantity: int) -> None:
+        """A fill that happened before the one with that number, and is told now."""
+    def revise(self, number: int, side: int, price: int, quantity: int) -> None:
+        """Another fill in its place; quantity 0 = it never was."""
+    def row(self, method: int) -> dict[str, Any]:
+        """{quantity, cost, realised, lots: [(number, quantity, cost)]}"""

@@ -1,0 +1,283 @@
+"""gateway ledger: the balanced books of a journal, in a process of its own. Reads files; a running
+gateway does not notice."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from gateway.commands.output import FAILED, json_option, print_json, print_table
+from gateway.commands.replay import reporter, time_ns_of
+from gateway.commands.verify import directory_argument, opened, ring_option
+from gateway.ledger import METHODS, RULES, Bounds, Designation, open_books, realised_totals
+
+__all__ = ["command"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Row = Mapping[str, Any]
+
+_BOOK = ("account", "strategy", "instrument", "leg")
+_TRIAL = ("currency", "accounts", "debit", "credit", "total")
+_ACCOUNTS = ("account", "strategy", "currency", "purpose", "balance", "postings", "sequence")
+_POSITIONS = (
+    *_BOOK, "margin_mode", "quantity", "currency", "cost", "realised", "fees", "funding",
+    "interest", "slippage", "break_even", "exit_fee_rate", "fills", "fills_without_arrival",
+    "turnover", "opened_ns", "is_quarantined", "sequence",
+)  # fmt: skip
+_LOTS = (*_BOOK, "lot", "opened_ns", "quantity", "first_quantity", "currency", "cost")
+_DISPOSALS = (
+    *_BOOK, "side", "lot", "closed_by", "opened_ns", "held_from_ns", "closed_ns", "held_days",
+    "quantity", "currency", "proceeds", "basis", "realised", "disallowed", "carried", "taxable",
+)  # fmt: skip
+_QUARANTINE = ("sequence", "kind", "reason", "account", "instrument")
+
+
+def books_options(function: Function) -> Function:
+    """What every view of the books takes: the journal, up to where, and how it is printed."""
+    for option in (
+        json_option,
+        click.option("--csv", "as_csv", is_flag=True, help="Print CSV with a line of names."),
+        click.option("--as-of", help="Last sequence, or last UTC time, that counts."),
+        ring_option,
+        directory_argument,
+    ):
+        function = option(function)
+    return function
+
+
+method_option = click.option(
+    "--method", type=click.Choice(METHODS), default="wac", help="Which lots a close takes."
+)
+designations_option = click.option(
+    "--designations",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="JSON: [{closed_by, lot, quantity}], for the method specific.",
+)
+
+
+def bounds_of(as_of: str | None) -> Bounds:
+    """A sequence when it is a whole number, else an instant."""
+    if as_of is None:
+        return Bounds()
+    if as_of.isdecimal() and int(as_of) < 2**63:
+        return Bounds(sequence=max(int(as_of), 1))
+    return Bounds(time_ns=time_ns_of(as_of))
+
+
+def designations_of(path: Path | None) -> list[Designation]:
+    """The named lots of a file. click.BadParameter: it is not such a file."""
+    if path is None:
+        return []
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=list[dict[str, str]])
+        return [
+            Designation(int(each["closed_by"]), int(each["lot"]), each["quantity"])
+            for each in found
+        ]
+    except (OSError, KeyError, ValueError, msgspec.MsgspecError) as error:
+        raise click.BadParameter(f"{path.name}: {error}", param_hint="--designations") from None
+
+
+class Books:
+    """The books of one call and how they are printed."""
+
+    def __init__(
+        self, directory: Path, ring: str, as_of: str | None, designations: Path | None = None
+    ) -> None:
+        named = designations_of(designations)
+        with opened(directory):
+            self.native = open_books(
+                directory, ring, as_of=bounds_of(as_of), designations=named, progress=reporter()
+            )
+
+    def show(
+        self,
+        name: str,
+        rows: Sequence[Row],
+        columns: Sequence[str],
+        style: tuple[bool, bool],
+        **more: Any,
+    ) -> None:
+        as_json, as_csv = style
+        at = {"sequence": self.native.sequence, "time_ns": self.native.time_ns}
+        if as_json:
+            print_json({**at, **more, name: rows, "quarantined": self.native.quarantined})
+        elif as_csv:
+            print_csv(rows, columns)
+        else:
+            print_table(rows, columns, "Nothing is booked.")
+            click.echo(f"as of sequence {self.native.sequence}")
+        if self.native.quarantined and not as_json:
+            text = f"{self.native.quarantined} records are not in the books: "
+            click.echo(text + "`gateway ledger quarantine` names them", err=True)
+
+
+def print_csv(rows: Sequence[Row], columns: Sequence[str]) -> None:
+    """Names that a spreadsheet would take for a formula are kept as text."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([safe_cell(column, row[column]) for column in columns])
+
+
+def safe_cell(column: str, value: Any) -> Any:
+    is_name = column in _BOOK or column in ("currency", "purpose")
+    return f"'{value}" if is_name and str(value)[:1] in ("=", "+", "-", "@", "\t") else value
+
+
+@click.group("ledger")
+def command() -> None:
+    """The books of a journal: double entry, lots, disposals.
+
+    \b
+    Example:
+      gateway ledger trial-balance var/gateway
+    """
+
+
+@command.command("trial-balance")
+@books_options
+@method_option
+@click.pass_context
+def trial_balance(
+    context: click.Context,
+    directory: Path,
+    ring_directory: str,
+    as_of: str | None,
+    as_csv: bool,
+    as_json: bool,
+    method: str,
+) -> None:
+    """Debits and credits of every currency; exit code 1 unless each total is zero.
+
+    \b
+    Example:
+      gateway ledger trial-balance var/gateway --as-of 2026-11-21T14:30:00
+    """
+    books = Books(directory, ring_directory, as_of)
+    rows = books.native.trial_balance(method)
+    is_balanced = books.native.is_balanced() and all(row["total"] == "0" for row in rows)
+    style = (as_json, as_csv)
+    books.show("currencies", rows, _TRIAL, style, method=method, is_balanced=is_balanced)
+    if not is_balanced or books.native.quarantined:
+        context.exit(FAILED)
+
+
+@command.command("accounts")
+@books_options
+@method_option
+def accounts(
+    directory: Path, ring_directory: str, as_of: str | None, as_csv: bool, as_json: bool,
+    method: str,
+) -> None:  # fmt: skip
+    """Every account that was ever posted to; a debit is positive.
+
+    \b
+    Example:
+      gateway ledger accounts var/gateway --method fifo --csv
+    """
+    books = Books(directory, ring_directory, as_of)
+    rows = books.native.accounts(method)
+    books.show("accounts", rows, _ACCOUNTS, (as_json, as_csv), method=method)
+
+
+@command.command("positions")
+@books_options
+@method_option
+@designations_option
+@click.option("--exit-fee-rate", default="", help="Part of the worth; default: as paid so far.")
+def positions(
+    directory: Path, ring_directory: str, as_of: str | None, as_csv: bool, as_json: bool,
+    method: str, designations: Path | None, exit_fee_rate: str,
+) -> None:  # fmt: skip
+    """Every book: cost, profit, fees, funding, slippage, and the price at which closing pays all.
+
+    \b
+    Example:
+      gateway ledger positions var/gateway --exit-fee-rate 0.0005
+    """
+    books = Books(directory, ring_directory, as_of, designations)
+    try:
+        rows = books.native.positions(method, exit_fee_rate)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--exit-fee-rate") from None
+    columns = _POSITIONS if as_csv else _POSITIONS[:14]
+    books.show("positions", rows, columns, (as_json, as_csv), method=method)
+
+
+@command.command("lots")
+@books_options
+@method_option
+@designations_option
+def lots(
+    directory: Path, ring_directory: str, as_of: str | None, as_csv: bool, as_json: bool,
+    method: str, designations: Path | None,
+) -> None:  # fmt: skip
+    """What is open, lot by lot. A lot has the number of the record that opened it.
+
+    \b
+    Example:
+      gateway ledger lots var/gateway --method hifo
+    """
+    books = Books(directory, ring_directory, as_of, designations)
+    rows = books.native.lots(method)
+    books.show("lots", rows, _LOTS, (as_json, as_csv), method=method)
+
+
+@command.command("disposals")
+@books_options
+@method_option
+@designations_option
+@click.option("--rule", type=click.Choice(RULES), default="none", help="Rule for losses.")
+@click.pass_context
+def disposals(
+    context: click.Context,
+    directory: Path,
+    ring_directory: str,
+    as_of: str | None,
+    as_csv: bool,
+    as_json: bool,
+    method: str,
+    designations: Path | None,
+    rule: str,
+) -> None:
+    """Every lot that was closed; exit code 1 unless they add up to the books.
+
+    \b
+    Example:
+      gateway ledger disposals var/gateway --method fifo --rule us_wash_sale --csv > disposals.csv
+    """
+    if rule != "none" and method == "wac":
+        raise click.BadParameter("wac has no lots that a rule could follow", param_hint="--rule")
+    books = Books(directory, ring_directory, as_of, designations)
+    rows, waiting = books.native.disposals(method, rule)
+    closed = [row for row in books.native.positions(method) if row["is_quarantined"]]
+    totals = realised_totals(rows, books.native.accounts(method), closed)
+    style = (as_json, as_csv)
+    more = {"method": method, "rule": rule, "waiting": waiting, "totals": totals}
+    books.show("disposals", rows, _DISPOSALS, style, **more)
+    if not (as_json or as_csv):
+        print_table(totals, tuple(totals[0]) if totals else (), "No currency.")
+    if not all(row["is_tied"] for row in totals):
+        context.exit(FAILED)
+
+
+@command.command("quarantine")
+@books_options
+def quarantine(
+    directory: Path, ring_directory: str, as_of: str | None, as_csv: bool, as_json: bool
+) -> None:
+    """Records that are not in the books, each with its reason.
+
+    \b
+    Example:
+      gateway ledger quarantine var/gateway --json
+    """
+    books = Books(directory, ring_directory, as_of)
+    books.show("quarantine", books.native.quarantine(), _QUARANTINE, (as_json, as_csv))

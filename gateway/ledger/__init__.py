@@ -1,0 +1,6 @@
+"""Door to the native ledger: balanced books, lots and disposals from a journal's files. Reads only;
+must never be part of the live process."""
+
+from gateway.ledger.books import METHODS, RULES, Bounds, Designation, open_books, realised_totals
+
+__all__ = ["METHODS", "RULES", "Bounds", "Designation", "open_books", "realised_totals"]

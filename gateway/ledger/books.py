@@ -1,0 +1,93 @@
+"""Opens the books of a journal as of a point in it, and holds a report of disposals to them. Sums
+here are exact (Decimal with room for every digit); nothing is rounded and no file is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Context, Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from gateway._core.ledger import Ledger
+
+__all__ = ["METHODS", "RULES", "Bounds", "Designation", "open_books", "realised_totals"]
+
+METHODS = ("fifo", "lifo", "hifo", "specific", "wac")
+RULES = ("none", "us_wash_sale")
+_RECORDS_PER_STEP = 262_144
+_EXACT = Context(prec=100)
+_AMOUNTS = ("realised", "disallowed", "carried", "taxable")
+
+Row = Mapping[str, Any]
+
+
+class Bounds(NamedTuple):
+    """The last record that counts; 0 = no bound."""
+
+    sequence: int = 0
+    time_ns: int = 0
+
+
+EVERYTHING = Bounds()
+
+
+class Designation(NamedTuple):
+    """Which lot a closing record takes, and how much of it (decimal text)."""
+
+    closed_by: int
+    lot: int
+    quantity: str
+
+
+def open_books(
+    directory: Path,
+    ring_directory: str = "",
+    *,
+    as_of: Bounds = EVERYTHING,
+    keeps_all: bool = True,
+    designations: Sequence[Designation] = (),
+    progress: Callable[[int], None] = lambda sequence: None,
+) -> Ledger:
+    """Every record up to `as_of`, booked. RuntimeError and ValueError name what is wrong."""
+    from gateway._core.ledger import Ledger
+
+    books = Ledger(str(directory), ring_directory, keeps_all, list(designations))
+    while books.follow(_RECORDS_PER_STEP, as_of.sequence, as_of.time_ns) == _RECORDS_PER_STEP:
+        progress(books.sequence)
+    return books
+
+
+def realised_totals(
+    disposals: Iterable[Row], accounts: Iterable[Row], closed: Iterable[Row] = ()
+) -> list[dict[str, Any]]:
+    """What the disposals of each currency add up to, beside the ledger's own account of it.
+    `accounts` are those of the same method; profit is a credit, so its sign turns. Books in
+    quarantine (`closed` positions) are not in the report and are taken off."""
+    sums: dict[str, dict[str, Decimal]] = {}
+
+    def add(currency: str, name: str, amount: Decimal) -> None:
+        found = sums.setdefault(currency, dict.fromkeys((*_AMOUNTS, "ledger"), Decimal(0)))
+        found[name] = _EXACT.add(found[name], amount)
+
+    for row in disposals:
+        for name in _AMOUNTS:
+            add(row["currency"], name, Decimal(row[name]))
+    for row in accounts:
+        if row["purpose"] == "realised":
+            add(row["currency"], "ledger", -Decimal(row["balance"]))
+    for row in closed:
+        add(row["currency"], "ledger", -Decimal(row["realised"]))
+    return [
+        {
+            "currency": currency,
+            **{name: _text(amount) for name, amount in found.items()},
+            "is_tied": found["realised"] == found["ledger"],
+        }
+        for currency, found in sorted(sums.items())
+    ]
+
+
+def _text(amount: Decimal) -> str:
+    text = f"{amount:f}"
+    return text.rstrip("0").rstrip(".") or "0" if "." in text else text
