@@ -49,8 +49,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     message_types: tuple[str, ...] = ()  # message types of its own
 
     # Orders out.
-    order_types: dict[OrderTypeName, str] = {"market": "1", "limit": "2"}
-    times_in_force: dict[TimeInForceName, str] = {"gtc": "1", "ioc": "3", "fok": "4"}
+    order_types: dict[OrderTypeName, str]
+    times_in_force: dict[TimeInForceName, str]
     market_time_in_force: str = ""  # 59 of a market order; empty = the order's own
     order_fields: FieldText = {}  # in D and G, such as {"21" = "1"}
     has_account: bool = False  # 1 in requests

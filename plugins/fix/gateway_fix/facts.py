@@ -178,7 +178,7 @@ class Facts:
     def _state_told(self, known: KnownOrder, report: Report) -> None:
         """A report without an event: restated, or a status nobody asked for."""
         order = report.order()
-        if order.state in ("canceled", "expired") and order.state != "filled":
+        if order.state in ("canceled", "expired"):
             self._ended(known, report)
         else:
             self._settle(known, "new")
