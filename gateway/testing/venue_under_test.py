@@ -19,7 +19,8 @@ OPERATIONS: tuple[OperationName, ...] = ("submit", "cancel", "replace", "query")
 
 class WireRule(NamedTuple):
     """How one operation looks on the wire: HTTP method and path (query included), both regular
-    expressions that must match from the beginning; `frame` instead for one sent over WebSocket."""
+    expressions that must match from the beginning; `frame` instead for one sent over WebSocket, or
+    for a FIX message, its fields divided by |."""
 
     method: str = ""
     path: str = ""
@@ -46,6 +47,7 @@ class VenueUnderTest(ABC):
     and not through the adapter.
     """
 
+    wire: Literal["http", "fix"] = "http"  # what the proxy between the two must understand
     distribution: str  # the name under which pip knows the adapter, as gateway-okx
     plugin: str = ""  # its entry point; needed when the distribution has several
     account: str = "main"

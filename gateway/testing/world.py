@@ -21,6 +21,7 @@ from gateway.api import (
 )
 from gateway.api.messages import SideName
 from gateway.testing.fault_proxy import FaultProxy
+from gateway.testing.fix_proxy import FixProxy
 from gateway.testing.recording_port import RecordingPort
 from gateway.testing.venue_under_test import VenueUnderTest
 from gateway.venues.client_order_ids import ClientOrderIds
@@ -241,7 +242,8 @@ def fill_key(fill: FillReport) -> tuple[str, str, str, str]:
 @asynccontextmanager
 async def open_world(venue: VenueUnderTest) -> AsyncIterator[World]:
     """A venue that listens and a proxy before it; ends both."""
-    proxy = FaultProxy(venue.requests)
+    make = FixProxy if venue.wire == "fix" else FaultProxy
+    proxy = make(venue.requests)
     address = await venue.start()
     try:
         world = World(venue, proxy, await proxy.start(address))

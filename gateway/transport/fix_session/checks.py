@@ -74,7 +74,8 @@ def check_logon_terms(
     seconds = number_of(heartbeat)
     if seconds is None or seconds > settings.heartbeat_s_max:
         return f"HeartBtInt must be at most {settings.heartbeat_s_max}"
-    if logon.get(Tag.ENCRYPT_METHOD) != b"0":
+    # Whether it must be there is the dictionary's business: some venues leave it out.
+    if logon.get(Tag.ENCRYPT_METHOD) not in {b"0", None}:
         return "EncryptMethod must be 0"
     version = logon.get(Tag.DEFAULT_APPL_VER_ID)
     if settings.identity.version == 50 and version != settings.default_appl_ver_id.encode():
