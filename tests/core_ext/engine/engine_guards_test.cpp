@@ -268,7 +268,7 @@ TEST(the_unknown_share_of_a_refusal_looks_at_unknown_orders_alone) {
       fact.cumulative = -1;
       world.engine.on_fact(RecordKind::kOrderUnknown, fact);
     };
-    for (const std::size_t place : {0, 7, 3, 5}) lose(ids[place]);
+    for (const std::size_t place : {0U, 7U, 3U, 5U}) lose(ids[place]);
     end(world, ids[7]);
     LimitsSet limits{};
     limits.level = static_cast<std::uint32_t>(Level::kVenue);
