@@ -53,13 +53,13 @@ class Client:
         if "number" not in changes:
             self.number += 1
 
-    async def logon(self, *, key="desk", secret=SECRET, fields=(), heartbeat=30):
+    async def logon(self, *, key="desk", secret=SECRET, fields=(), header=(), heartbeat=30):
         more = [(1137, 9)] if self.begin_string == "FIXT.1.1" else []
         secrets = [(553, key), (554, secret)] if key else []
         if self.begin_string == "FIX.4.2":  # which has no 553 and 554
             token = f"{key}.{secret}"
             secrets = [(95, len(token)), (96, token)]
-        self.send("A", [(98, 0), (108, heartbeat), *more, *secrets, *fields])
+        self.send("A", [(98, 0), (108, heartbeat), *more, *secrets, *fields], header=header)
         answer = await self.next()
         assert answer[35] == "A", answer
         return answer
