@@ -66,7 +66,7 @@ async def test_sub_ids_are_part_of_the_name_where_they_are_configured(ring_direc
     named = counterparty(target_sub_id="ANNA", sender_sub_id="DESK1")
     async with open_fix(ring_directory, {"fund": named}) as fix:
         assert await refused_logon(fix) == "Logon refused"
-        client = await fix.client(number=2)
+        client = await fix.client()
         await client.logon(header=[(50, "ANNA"), (57, "DESK1")])
         client.send("D", new_order())
         assert (await client.until("j"))[58].startswith("NOT_PERMITTED")
@@ -177,7 +177,7 @@ async def test_sessions_come_and_go_at_run_time_by_a_named_person(ring_directory
         assert (await client.until("5"))[58] == "The session is disabled"
         client.send("5")
         async with asyncio.timeout(SECONDS_MAX):
-            while fix.door.contexts["copy"].session.state != "disconnected":
+            while fix.door.contexts["copy"].session.state != "disconnected":  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
         assert await refused_logon(fix, sender="COPY", number=client.number) == "Logon refused"
         assert (await people.reset(boss, "copy", **named))["next_outgoing"] == 1
