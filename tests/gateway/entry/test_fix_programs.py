@@ -203,34 +203,35 @@ async def test_the_same_intent_through_every_door_is_one_order(world):
     body |= {"type": "limit", "time_in_force": "gtc", "quantity": "0.010", "price": "47000.0"}
     run = json.loads((world.ring / "run.json").read_text())
     ids = {}
-    status, answer = world.call("POST", "/v1/orders", body | {"client_order_id": "one"})
+    one, two = (f"{name}-{time.time_ns()}" for name in ("one", "two"))
+    status, answer = world.call("POST", "/v1/orders", body | {"client_order_id": one})
     assert status == 201
     ids["rest"] = answer["order"]["order_id"]
     async with aiohttp.ClientSession() as http, http.ws_connect(f"{world.url}/v1/ws") as session:
         await session.send_json({"op": "login", "key": world.key})
         await session.receive_json()
-        order = body | {"client_order_id": "one"}
+        order = body | {"client_order_id": one}
         await session.send_json({"op": "submit", "id": 1, "order": order})
         while (told := await session.receive_json()).get("id") != 1:
             pass
         ids["websocket"] = told["order"]["order_id"]
     with PortClient.connect(run["shm_socket"], world.key) as port:
         request = port.submit(
-            client_order_id="one", instrument=INSTRUMENT, account="main", strategy="alpha",
+            client_order_id=one, instrument=INSTRUMENT, account="main", strategy="alpha",
             side="buy", type="limit", time_in_force="gtc", quantity="0.010", price="47000.0",
         )  # fmt: skip
         ids["memory"] = str(port.wait(request).order_id)
-    ids["fix"] = by_fix(world, "one", is_again=True)[37]
+    ids["fix"] = by_fix(world, one, is_again=True)[37]
     assert len(set(ids.values())) == 1, ids
     # And an order of each door is recorded alike but for its way in and its names.
-    by_fix(world, "two", is_again=False)
+    by_fix(world, two, is_again=False)
     rows = world.call("GET", "/v1/orders?open=true&limit=10000")[1]["orders"]
-    pair = [row for row in rows if row["client_order_id"] in ("one", "two")]
+    pair = [row for row in rows if row["client_order_id"] in (one, two)]
     own = {"order_id", "client_order_id", "venue_order_id", "created_ns", "updated_ns", "sequence"}
     alike = [{name: row[name] for name in row if name not in own | {"state"}} for row in pair]
     assert len(alike) == 2 and alike[0] == alike[1]
     records = [each for each in journal(world) if each["kind"] == "order_new"
-               and each.get("client_id") in ("one", "two")]  # fmt: skip
+               and each.get("client_id") in (one, two)]  # fmt: skip
     differing = {name for name in records[0] if records[0][name] != records[1][name]}
     entry = {"origin_port", "origin_sequence", "client_id", "order_id", "sequence", "time_ns"}
     assert "origin_port" in differing
@@ -269,4 +270,4 @@ def journal(world):
     done = subprocess.run(
         command, cwd=world.folder, capture_output=True, text=True, timeout=SECONDS_MAX, check=True
     )
-    return json.loads(done.stdout)["records"]
+    return [json.loads(line) for line in done.stdout.splitlines()]
