@@ -1,7 +1,8 @@
 """The near end of the FIX bench, a program of its own: orders by our session layer with its file
 store, one after the other or with a window of them on the way. Prints one JSON object.
 
-`python -m gateway.benchmarks._fix_client PORT DIRECTORY CLIENT single|window COUNT [WINDOW]`
+`python -m gateway.benchmarks._fix_client PORT DIRECTORY CLIENT window COUNT WINDOW`, or with the
+number of clients and `many`: all of them at once, COUNT orders each.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from gateway.transport.fix_session import (
     SessionSettings,
 )
 
-_WARM_UP = 300
+_WARM_UP = 50
 _SIDES = (b"1", b"2")
 
 
@@ -78,24 +79,25 @@ class Client(QuietApplication):
         session.send(b"D", fields, now_ns)
 
 
-async def _run(port: int, directory: Path, name: str, count: int, window: int) -> dict[str, float]:
-    client = Client(count, window)
-    identity = SessionIdentity("FIX.4.4", name, GATEWAY)
-    store = FileStore(directory / f"{name}.session", now_ns=time.time_ns())
-    settings = SessionSettings(identity=identity, is_initiator=True)
-    session = FixSession(settings, store, client)
-    initiator = FixInitiator(
-        session, InitiatorSettings(host="127.0.0.1", port=port), now_ns=time.time_ns,
-        random=Random(1),
-    )  # fmt: skip
-    initiator.start()
+async def _run(
+    port: int, directory: Path, numbers: range, count: int, window: int
+) -> dict[str, float]:
+    """All sessions at once; the figures of all their orders together."""
+    clients = [Client(count, window) for _ in numbers]
+    initiators = [
+        _initiator(port, directory, client_name(number), client)
+        for number, client in zip(numbers, clients, strict=True)
+    ]
+    for initiator in initiators:
+        initiator.start()
     try:
-        async with asyncio.timeout(120):
-            await client.done.wait()
+        async with asyncio.timeout(80):
+            await asyncio.gather(*(client.done.wait() for client in clients))
     finally:
-        await initiator.stop()
-    taken = sorted(client.taken_ns)
-    seconds = (client.ended_ns - client.started_ns) / 1e9
+        await asyncio.gather(*(initiator.stop() for initiator in initiators))
+    taken = sorted(each for client in clients for each in client.taken_ns)
+    begin = min(client.started_ns for client in clients)
+    seconds = (max(client.ended_ns for client in clients) - begin) / 1e9
     return {
         "p50": taken[len(taken) // 2] / 1e3,
         "p99": taken[len(taken) * 99 // 100] / 1e3,
@@ -103,10 +105,22 @@ async def _run(port: int, directory: Path, name: str, count: int, window: int) -
     }
 
 
+def _initiator(port: int, directory: Path, name: str, client: Client) -> FixInitiator:
+    identity = SessionIdentity("FIX.4.4", name, GATEWAY)
+    store = FileStore(directory / f"{name}.session", now_ns=time.time_ns())
+    settings = SessionSettings(identity=identity, is_initiator=True)
+    return FixInitiator(
+        FixSession(settings, store, client),
+        InitiatorSettings(host="127.0.0.1", port=port),
+        now_ns=time.time_ns,
+        random=Random(1),
+    )
+
+
 def main() -> None:
-    port, directory, number, _, count = sys.argv[1:6]
-    window = int(sys.argv[6]) if len(sys.argv) > 6 else 1
-    work = _run(int(port), Path(directory), client_name(int(number)), int(count), window)
+    port, directory, number, kind, count, window = sys.argv[1:7]
+    numbers = range(int(number)) if kind == "many" else range(int(number), int(number) + 1)
+    work = _run(int(port), Path(directory), numbers, int(count), int(window))
     print(json.dumps(uvloop.run(work)), flush=True)
 
 

@@ -31,7 +31,7 @@ from gateway.transport.fix_session import (
 )
 
 if TYPE_CHECKING:
-    from gateway.core.native import ClientPort, NativeEngine, VenuePort
+    from gateway.core.native import ClientPort, Engine, VenuePort
 
 __all__ = ["GATEWAY", "client_name"]
 
@@ -65,7 +65,7 @@ def client_name(number: int) -> str:
 class Desk(QuietApplication):
     """Orders of all sessions into one engine; a turn for each turn of the loop, as the doors do."""
 
-    def __init__(self, native: NativeEngine) -> None:
+    def __init__(self, native: Engine) -> None:
         self._native = native
         self._define()
         self._port: ClientPort = native.open_client_port("bench", 65_536)
@@ -162,7 +162,16 @@ class Desk(QuietApplication):
 
 
 async def _serve(directory: str, ring_directory: str, sessions: int, tls: list[str]) -> None:
-    native = open_native_engine(EngineSettings(directory=directory, ring_directory=ring_directory))
+    native = open_native_engine(
+        EngineSettings(
+            directory=directory,
+            ring_directory=ring_directory,
+            ring_bytes=32 << 20,
+            orders_max=65_536,
+            idempotency_max=131_072,
+            positions_max=1_024,
+        )
+    )
     try:
         desk = Desk(native)
         journal = FixJournal(native)
