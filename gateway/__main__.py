@@ -33,6 +33,7 @@ COMMANDS = {
     "breaks": ("breaks", "Differences between the journal and the venues."),
     "reconcile": ("reconcile", "Compare everything with a venue now."),
     "restart-adapter": ("restart_adapter", "Hand a venue over to a new adapter process."),
+    "fix-sessions": ("fix_sessions", "FIX counterparties: list, add, disable, reset."),
     "plugins": ("plugins", "List installed plugins."),
     "new-adapter": ("new_adapter", "Write a new adapter that passes the conformance kit."),
     "replay": ("replay", "Rebuild the state from a journal and tell its hash."),

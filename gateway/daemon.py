@@ -33,6 +33,7 @@ from gateway.core.upkeep import Upkeep
 from gateway.core.vocabulary import CancelReason
 from gateway.entry.control import open_unix_socket
 from gateway.entry.desk import Desk
+from gateway.entry.fix_acceptor.opening import FixEntry
 from gateway.entry.keys import Identity, KeyRing, create_key_file, write_private
 from gateway.entry.local_api import ApiLimits, LocalApi
 from gateway.entry.shm_door import ShmDoor, ShmTerms
@@ -355,6 +356,15 @@ class Daemon:
         ]
         await self._listen([each for each in passed if each.family != socket.AF_UNIX])
         await self._listen_local([each for each in passed if each.family == socket.AF_UNIX])
+        await self._open_fix_door()
+
+    async def _open_fix_door(self) -> None:
+        """FIX counterparties, when the configuration lets them; they come in once we are ready."""
+        self._fix: FixEntry | None = None
+        if self.settings.fix.enabled:
+            self._fix = FixEntry(self.settings, self.desk, self._drive, self._keys)
+            self.desk.fix = self._fix.administration
+            await self._fix.start()
 
     def _open_shm_door(self) -> None:
         """Clients in shared memory, when the configuration lets them."""
@@ -431,6 +441,8 @@ class Daemon:
         if self._shm_door is not None:
             self._shm_door.admit()
             run["shm_socket"] = str(places.shm_socket)
+        if self._fix is not None:
+            run["fix"] = f"{self.settings.fix.host}:{self._fix.door.port}"
         write_private(places.run_file, json.dumps(run) + "\n")
         self._notifier.ready(f"serving {self.url}")
         log.info("serving", extra={"url": self.url, "epoch": self.native.epoch})
@@ -447,11 +459,12 @@ class Daemon:
 
     def _venue_counts(self) -> dict[str, int]:
         """What the observer shows of venues, which it knows from the counters file alone."""
-        return {
+        found = {
             f"venue:{link.health.name}:{name}": count
             for link in self._links
             for name, count in link.health.counts().items()
         }
+        return found | (self._fix.door.counts() if self._fix is not None else {})
 
     async def _feed_watchdog(self, interval_seconds: float) -> None:
         """Fed only while the engine advances, not merely while this loop runs."""
@@ -482,6 +495,8 @@ class Daemon:
                 log.warning("limits: %s: unchanged, see `gateway limits apply`", difference)
             if self._shm_door is not None:
                 self._shm_door.check_keys()
+            if self._fix is not None:
+                self._fix.door.check_keys()
             log.info("reloaded keys and log level")
         self._notifier.ready(f"serving {self.url}")
 
@@ -495,9 +510,13 @@ class Daemon:
         self.router.refuse_new()
         if self._shm_door is not None:
             self._shm_door.refuse_new()
+        if self._fix is not None:
+            self._fix.refuse_new()
         if self.settings.gateway.shutdown_orders == "cancel":
             await self._cancel_open(seconds / 2)
         await self._api.sessions.close()
+        if self._fix is not None:
+            await self._fix.stop(seconds / 4)
         if self._shm_door is not None:
             await self._shm_door.close()
             self.settings.places.shm_socket.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from gateway.config.faults import Faults, nearest
+from gateway.config.fix_checks import check_fix
 from gateway.config.limits import DEFAULT, LevelName, Limits
 from gateway.config.places import Places, is_on_tmpfs
 from gateway.config.secrets import check_secret_file
@@ -33,6 +34,7 @@ def check_document(
     _check_accounts(document, faults, simulated_adapters)
     _check_principals(document, faults)
     _check_currencies(document, faults)
+    check_fix(document, faults, is_loopback)
     for kind in ("venues", "accounts", "strategies", "principals"):
         _check_spelling(kind, getattr(document, kind), faults)
 
@@ -186,6 +188,17 @@ def check_places(
     if places.tls_certificate and not places.tls_certificate.is_file():
         given = document.api.tls_certificate
         faults.add("FILE_MISSING", "api.tls_certificate", "an existing file", given)
+    _check_fix_files(places, document, faults)
+
+
+def _check_fix_files(places: Places, document: Document, faults: Faults) -> None:
+    beside, fix = places.configuration_directory, document.fix
+    if fix.tls_private_key:
+        check_secret_file(beside / fix.tls_private_key, "fix.tls_private_key", faults)
+    for name in ("tls_certificate", "tls_client_authority"):
+        given = getattr(fix, name)
+        if given and not (beside / given).is_file():
+            faults.add("FILE_MISSING", f"fix.{name}", "an existing file", given)
 
 
 def check_limit_coverage(

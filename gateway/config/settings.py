@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from gateway.config.fix import FixSettings
 from gateway.config.limits import LimitRow, Limits
 from gateway.config.places import Places
 
@@ -449,6 +450,7 @@ class Document(Section, frozen=True, kw_only=True):
     capacity: CapacitySettings = CapacitySettings()
     api: ApiSettings = ApiSettings()
     shm: ShmSettings = ShmSettings()
+    fix: FixSettings = FixSettings()
     observer: ObserverSettings = ObserverSettings()
     log: LogSettings = LogSettings()
     venues: dict[Name, VenueSettings] = {}

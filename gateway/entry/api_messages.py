@@ -15,6 +15,7 @@ from gateway.api.messages import LegName, OrderTypeName, SideName, TimeInForceNa
 __all__ = [
     "WS_MESSAGES",
     "WS_OPERATIONS",
+    "AddFixSession",
     "AdoptBreak",
     "BalancesAnswer",
     "BreakAnswer",
@@ -23,11 +24,14 @@ __all__ = [
     "DefinedAnswer",
     "Enable",
     "ErrorAnswer",
+    "FixSessionAnswer",
+    "FixSessionsAnswer",
     "HealthAnswer",
     "InstrumentsAnswer",
     "Kill",
     "LimitsAnswer",
     "LinkedOrders",
+    "NamedAction",
     "NewOrderMessage",
     "OrderAnswer",
     "OrdersAnswer",
@@ -198,6 +202,20 @@ class ResolveBreak(Message, kw_only=True):
     reason: Reason
 
 
+class NamedAction(Message, kw_only=True):
+    """What a named person does, and why; both are kept."""
+
+    actor: Actor
+    reason: Reason
+
+
+class AddFixSession(NamedAction, kw_only=True):
+    """A new FIX counterparty; its settings are those under [fix.sessions.NAME]."""
+
+    name: Name
+    settings: dict[str, Any]
+
+
 class AdoptBreak(Message, kw_only=True):
     """A named person takes over the position of a difference, at this price, into this book. The
     quantity is the difference as it was read, with its sign."""
@@ -347,6 +365,18 @@ class TradingStatesAnswer(msgspec.Struct):
     """Trading states that are not the default."""
 
     trading_states: Rows
+
+
+class FixSessionsAnswer(msgspec.Struct):
+    """Sessions of FIX counterparties."""
+
+    fix_sessions: Rows
+
+
+class FixSessionAnswer(msgspec.Struct):
+    """One session of a FIX counterparty."""
+
+    fix_session: dict[str, Any]
 
 
 class BreaksAnswer(msgspec.Struct):

@@ -30,7 +30,7 @@ from gateway.entry.field_rules import near_hint
 from gateway.entry.keys import Identity
 from gateway.execution.router import NewOrder, Router, Submitted
 
-__all__ = ["Desk", "VenueControl", "VenueRow", "error_body"]
+__all__ = ["Desk", "FixControl", "VenueControl", "VenueRow", "error_body"]
 
 Row = dict[str, Any]
 _ORDER_ID_MAX = (1 << 63) - 1
@@ -78,6 +78,19 @@ class VenueControl(Protocol):
         ...
 
 
+class FixControl(Protocol):
+    """What the desk asks of the FIX door."""
+
+    def rows(self) -> list[Row]: ...
+    def add(
+        self, who: Identity, name: str, settings: Mapping[str, object], *, actor: str, reason: str
+    ) -> Row: ...
+    async def disable(self, who: Identity, name: str, *, actor: str, reason: str) -> Row: ...
+    async def enable(self, who: Identity, name: str, *, actor: str, reason: str) -> Row: ...
+    async def logout(self, who: Identity, name: str, *, actor: str, reason: str) -> Row: ...
+    async def reset(self, who: Identity, name: str, *, actor: str, reason: str) -> Row: ...
+
+
 class Desk:
     """Operations behind all doors. Event-loop thread only."""
 
@@ -98,6 +111,7 @@ class Desk:
         self.plugins = plugins
         self._counters = counters
         self.state = "starting"
+        self.fix: FixControl | None = None  # where the FIX door is open
         self._reads = asyncio.Semaphore(1)  # one look into the journal's files at a time
 
     # Orders.

@@ -68,6 +68,11 @@ class KeyRing:
         """What a principal may do at most."""
         return self._principal_scopes.get(principal, frozenset())
 
+    def of(self, key_id: str) -> Identity | None:
+        """Whose key this is now."""
+        key = self._keys.get(key_id)
+        return None if key is None else self._identity(key_id, key)
+
     def still_valid(self, identity: Identity) -> bool:
         """False when the key was removed or changed since."""
         key = self._keys.get(identity.key_id)

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+import gateway.entry.fix_routes  # noqa: F401 its routes enter the table
 from gateway import __version__
 from gateway.entry.api_messages import WS_MESSAGES, WS_OPERATIONS, ErrorAnswer
 from gateway.entry.routes import ROUTES, Route

@@ -274,6 +274,11 @@ class Router:
 
         return end
 
+    @property
+    def port_number(self) -> int:
+        """How records name the way in."""
+        return self._port.number
+
     def refuse_new(self) -> None:
         """Take no new order and no replace any more; cancels go on."""
         self.is_closed = True

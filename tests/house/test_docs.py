@@ -14,6 +14,7 @@ from gateway.__main__ import COMMANDS, root
 from gateway.commands.codes import COMMAND_CODES
 from gateway.commands.explain import explanation
 from gateway.config.faults import FAULT_CODES
+from gateway.config.fix import CounterpartySettings
 from gateway.config.limits import LimitRow
 from gateway.config.settings import Document
 from gateway.stream.codes import STREAM_CODES
@@ -124,7 +125,7 @@ def setting_tables() -> dict[str, type[msgspec.Struct]]:
             tables[f"[{field.name}]"] = info.cls
         elif isinstance(info.value_type, inspect.StructType):
             tables[f"[{field.name}.NAME]"] = info.value_type.cls
-    return tables | {"limits.toml": LimitRow}
+    return tables | {"[fix.sessions.NAME]": CounterpartySettings, "limits.toml": LimitRow}
 
 
 @pytest.mark.parametrize("heading", setting_tables())

@@ -72,6 +72,7 @@ class DoorApplication(QuietApplication):
     def add(self, context: SessionContext) -> None:
         """A session that may now log on."""
         queue = MessageQueue(context, self._on_done)
+        context.settle = queue.settle
         self._places[context.session.identity] = _Place(context, queue)
 
     def remove(self, identity: SessionIdentity) -> MessageQueue:

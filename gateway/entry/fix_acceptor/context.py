@@ -23,7 +23,12 @@ from gateway.transport.fix_session.answers import business_reject
 
 __all__ = ["FixService", "Handler", "QuietService", "SessionContext"]
 
+_SESSION_COUNTS = ("sent", "resent", "received", "garbled", "rejected", "duplicates")
 Body = Sequence[Field] | Callable[[int], bytes]
+
+
+async def _settled() -> None:
+    """Nothing was taken yet."""
 
 
 class SessionContext:
@@ -43,6 +48,7 @@ class SessionContext:
         self.store = store
         self.now_ns = clock
         self.counters: Counter[str] = Counter()
+        self.settle: Callable[[], Awaitable[None]] = _settled  # what was taken is handled
         self.identity: Identity | None = None  # of the Logon; None before the first
         self.codec = FixCodec(
             begin_string=session.identity.begin_string,
@@ -90,6 +96,13 @@ class SessionContext:
         """Whether the session's own list of `accounts`, `strategies` or `instruments` has it."""
         allowed = getattr(self.settings, kind)
         return allowed == "all" or name in allowed
+
+    def counts(self) -> dict[str, int]:
+        """Of this session since the start."""
+        row = self.session.row()
+        own = {name: int(row[name]) for name in _SESSION_COUNTS}
+        own["logged_on"] = int(self.session.is_logged_on)
+        return own | dict(self.counters)
 
     def row(self) -> dict[str, Any]:
         """For status and the command line."""

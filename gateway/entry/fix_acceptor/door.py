@@ -150,15 +150,9 @@ class FixDoor:
 
     def open(self, name: str, settings: CounterpartySettings) -> SessionContext:
         """A counterparty that may log on from now on. ValueError: its names are taken."""
-        if name in self.contexts:
-            raise ValueError(f"session {name} stands twice")
-        identity = SessionIdentity(
-            settings.begin_string,
-            settings.sender_comp_id or self.terms.sender_comp_id,
-            settings.target_comp_id,
-        )
-        if any(each.session.identity == identity for each in self.contexts.values()):
-            raise ValueError(f"session {identity} stands twice")
+        if why := self.clash(name, settings):
+            raise ValueError(why)
+        identity = self._identity(settings)
         inner = self.journal.open(str(identity), now_ns=self._now_ns())
         store = HeldStore(inner, self.pump)
         session = FixSession(_session_settings(identity, settings), store, self.application)
@@ -173,6 +167,21 @@ class FixDoor:
             service.opened(context)
         return context
 
+    def clash(self, name: str, settings: CounterpartySettings) -> str:
+        """Which session stands in the way of a new one, "" for none."""
+        identity, is_entry = self._identity(settings), settings.kind == "order_entry"
+        for known in self.contexts.values():
+            if known.name == name or known.session.identity == identity:
+                return f"session {known.name} has the same name or CompIDs"
+            is_other_entry = known.settings.kind == "order_entry"
+            if is_entry and is_other_entry and known.settings.principal == settings.principal:
+                return f"session {known.name} enters the orders of this principal"
+        return ""
+
+    def _identity(self, settings: CounterpartySettings) -> SessionIdentity:
+        ours = settings.sender_comp_id or self.terms.sender_comp_id
+        return SessionIdentity(settings.begin_string, ours, settings.target_comp_id)
+
     async def close(self, name: str, reason: str) -> None:
         """No logon any more; a live line is logged out. KeyError: no such session."""
         context = self.contexts.pop(name)
@@ -184,6 +193,17 @@ class FixDoor:
             service.closed(context)
         context.store.flush()
         context.store.close()
+
+    def check_keys(self) -> None:
+        """After a reload: who logged on by a key that changed is logged out."""
+        for context in self.contexts.values():
+            who = context.identity
+            if who is None or not context.settings.password or not context.session.is_logged_on:
+                continue
+            known = self._keys.of(who.key_id)
+            scopes = frozenset(context.settings.scopes)
+            if known is None or who.scopes != known.scopes & scopes:
+                context.session.logout("The key was revoked", self._now_ns())
 
     def _admits(self, session: FixSession, peer: Peer) -> bool:
         """Before its Logon is judged: the certificate, and who failed too often."""
@@ -250,8 +270,15 @@ class FixDoor:
             self._turn()
 
     def counts(self) -> dict[str, int]:
-        """For the counters file."""
-        return {}
+        """For the counters file: `fix:SESSION:COUNT`, and `fix::COUNT` of the door."""
+        found = {f"fix::{name}": count for name, count in self.counters.items()}
+        found["fix::events_told"] = self.pump.told
+        if self._acceptor is not None:
+            row = self._acceptor.row()
+            found |= {"fix::connections": row["connections"], "fix::refused": row["refused"]}
+        for name, context in self.contexts.items():
+            found |= {f"fix:{name}:{key}": count for key, count in context.counts().items()}
+        return found
 
 
 def _session_settings(identity: SessionIdentity, settings: CounterpartySettings) -> SessionSettings:

@@ -44,6 +44,7 @@ class Track:
         self.is_cancel_pending = str(row["pending"]).startswith("cancel")
         self.is_replace_pending = str(row["pending"]).startswith("replace")
         self.unknown = ""  # cancel or replace
+        self.is_entered_here = False
         self.cancel_id = ""  # 11 of the F that is pending
         self.cancel_reason: CancelReason | None = None
         self.replace_id = ""
@@ -115,6 +116,7 @@ class OrderTracks:
     ) -> None:
         self._find, self._scales = find, scales
         self.on_forget = on_forget
+        self.own_port = 0  # of the FIX door's router, as records name it
         self._tracks: dict[int, Track] = {}
         self._ended: OrderedDict[int, None] = OrderedDict()
 
@@ -125,6 +127,11 @@ class OrderTracks:
         """The track of an order; of one that is not tracked yet, as the engine has it now."""
         track = self._tracks.get(order_id)
         return track if track is not None else self._begin(order_id)
+
+    def is_entered_here(self, order_id: int) -> bool:
+        """Whether this process took the order by FIX."""
+        track = self._tracks.get(order_id)
+        return track is not None and track.is_entered_here
 
     def adopt(self, row: Row, untold: Sequence[Record]) -> None:
         """An order that is older than this process: as it was before the records that are still to
@@ -173,6 +180,7 @@ class OrderTracks:
         track = self._begin(order_id)
         if track is None:
             return None
+        track.is_entered_here = record["origin_port"] == self.own_port
         if now is None or now["sequence"] != record["sequence"]:
             track.state, track.cumulative, track.turnover = "PENDING_NEW", 0, Decimal(0)
             track.is_cancel_pending = track.is_replace_pending = False

@@ -17,7 +17,7 @@ from gateway.entry.fix_acceptor.words import NO_ORDER, execution_id, restatement
 from gateway.transport.fix_codec import order_status
 
 if TYPE_CHECKING:
-    from gateway._core.fix import EventName
+    from gateway.transport.fix_codec import EventName
 
 __all__ = [
     "EVENT_NAMES",

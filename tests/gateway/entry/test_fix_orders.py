@@ -152,9 +152,7 @@ async def test_a_refusal_has_the_code_of_every_door_and_uses_no_id(ring_director
         ({"_40": "P"}, "11", "UNSUPPORTED_TYPE"),
     ],
 )
-async def test_what_is_wrong_with_an_order_is_said_by_name(
-    ring_directory, changes, reason, code
-):
+async def test_what_is_wrong_with_an_order_is_said_by_name(ring_directory, changes, reason, code):
     async with open_fix(ring_directory) as fix:
         client = await fix.logged_on()
         client.send("D", new_order(**changes))

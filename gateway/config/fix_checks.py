@@ -1,0 +1,91 @@
+"""Rules between the settings of the FIX door. Reads no network, changes nothing."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable
+
+from gateway.config.faults import Faults, nearest
+from gateway.config.fix import CounterpartySettings, FixSettings
+from gateway.config.settings import Document
+
+__all__ = ["check_counterparty", "check_fix"]
+
+_SINCE_44 = frozenset({"FIX.4.4", "FIXT.1.1"})
+
+
+def check_fix(document: Document, faults: Faults, is_loopback: Callable[[str], bool]) -> None:
+    """The listener, then each counterparty, then all of them against each other."""
+    fix = document.fix
+    _check_listener(document, faults, is_loopback)
+    names: dict[tuple[str, str, str], str] = {}
+    owners: dict[str, str] = {}
+    for name, session in fix.sessions.items():
+        path = f"fix.sessions.{name}"
+        for field, expected, given in check_counterparty(session, fix, document):
+            faults.add("UNKNOWN_NAME" if field in _NAMES else "CLASH", f"{path}.{field}", expected,
+                       given, near=_near(document, field, given),
+                       other=faults.place_of(path))  # fmt: skip
+        _note_once(faults, names, _identity(session, fix), name, f"{path}.target_comp_id")
+        if session.kind == "order_entry":
+            _note_once(faults, owners, session.principal, name, f"{path}.principal")
+
+
+_NAMES = {"principal": "principals", "accounts": "accounts", "strategies": "strategies"}
+
+
+def check_counterparty(
+    session: CounterpartySettings, fix: FixSettings, document: Document
+) -> Iterable[tuple[str, str, str]]:
+    """(setting, what is expected, what is given) of what is wrong with one session by itself."""
+    if session.principal not in document.principals:
+        yield "principal", "a name defined under [principals.NAME]", session.principal
+    for kind in ("accounts", "strategies"):
+        wanted, known = getattr(session, kind), getattr(document, kind)
+        for each in wanted if wanted != "all" else ():
+            if each not in known:
+                yield kind, f"a name defined under [{kind}.NAME]", each
+    if not session.password and not session.certificate_name:
+        yield "password", "true, or a certificate_name", "false"
+    if session.certificate_name and not fix.tls_client_authority:
+        yield "certificate_name", "nothing without fix.tls_client_authority", "a name"
+    if session.next_expected and session.begin_string not in _SINCE_44:
+        yield "next_expected", "false before FIX.4.4", "true"
+
+
+def _check_listener(document: Document, faults: Faults, is_loopback: Callable[[str], bool]) -> None:
+    fix = document.fix
+    if fix.enabled and not is_loopback(fix.host) and not fix.tls_certificate:
+        expected = "a loopback address, or fix.tls_certificate and fix.tls_private_key"
+        faults.add("NEEDS_TLS", "fix.host", expected, fix.host)
+    for given, missing in (
+        ("tls_certificate", "tls_private_key"),
+        ("tls_private_key", "tls_certificate"),
+        ("tls_client_authority", "tls_certificate"),
+    ):
+        if getattr(fix, given) and not getattr(fix, missing):
+            faults.add("MISSING_KEY", f"fix.{missing}", f"a path, because fix.{given} is set")
+    if fix.enabled and fix.port and fix.port in (document.api.port, document.observer.port):
+        other = "api.port" if fix.port == document.api.port else "observer.port"
+        faults.add("CLASH", "fix.port", "a port of its own", fix.port, other=faults.place_of(other))
+    for each in fix.allowed:
+        try:
+            ipaddress.ip_network(each, strict=False)
+        except ValueError:
+            faults.add("BAD_NAME", "fix.allowed", "an address or a network", each)
+
+
+def _identity(session: CounterpartySettings, fix: FixSettings) -> tuple[str, str, str]:
+    ours = session.sender_comp_id or fix.sender_comp_id
+    return session.begin_string, ours, session.target_comp_id
+
+
+def _note_once(faults: Faults, seen: dict, key: object, name: str, path: str) -> None:  # type: ignore[type-arg]
+    first = seen.setdefault(key, name)
+    if first != name:
+        other = faults.place_of(f"fix.sessions.{first}")
+        faults.add("CLASH", path, "another than each other session's", name, other=other)
+
+
+def _near(document: Document, field: str, given: str) -> str:
+    return nearest(given, getattr(document, _NAMES[field])) if field in _NAMES else ""

@@ -1,0 +1,110 @@
+"""The FIX door of a daemon, put together: its own way into the engine, its services, its people.
+
+Its router has a port of its own, so that the journal says of each order that it came by FIX.
+"""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+from gateway.api import RefusedError
+from gateway.config import Settings
+from gateway.config.fix import CounterpartySettings, FixSettings
+from gateway.config.fix_checks import check_counterparty
+from gateway.core.drive import Drive
+from gateway.entry.desk import Desk
+from gateway.entry.fix_acceptor.administration import FixAdministration
+from gateway.entry.fix_acceptor.cancel_on_disconnect import CancelOnDisconnect
+from gateway.entry.fix_acceptor.door import FixDoor, FixTerms
+from gateway.entry.fix_acceptor.order_entry import OrderEntry
+from gateway.entry.fix_acceptor.session_file import SessionFile
+from gateway.entry.keys import KeyRing
+from gateway.execution.router import Router
+from gateway.transport.fix_session import LineLimits
+
+__all__ = ["FixEntry", "listener_tls"]
+
+_SESSIONS_FILE = "fix_sessions.jsonl"
+
+
+class FixEntry:
+    """Everything of FIX in a daemon. `desk` is that of the other doors."""
+
+    def __init__(self, settings: Settings, desk: Desk, drive: Drive, keys: KeyRing) -> None:
+        engine, fix = desk.engine, settings.fix
+        file = SessionFile(settings.places.directory / _SESSIONS_FILE)
+        try:
+            sessions = file.settings_after(fix.sessions)
+        except ValueError as error:
+            field = "fix.sessions"
+            raise RefusedError("BAD_CONFIG", field=field, value=file, rule=str(error)) from error
+        self._router = Router(engine, drive, name="fix")
+        own_desk = Desk(engine, self._router, venues=desk.venues)
+        own_desk.state = "running"  # nobody is let in before the daemon is
+        self.door = FixDoor(
+            engine,
+            [self._router, desk.router],
+            keys,
+            _terms(fix, sessions, settings.places.configuration_directory),
+            is_ready=lambda: desk.state == "running",
+        )
+        tracks, tell_events = self.door.tracks, self.door.tell_events
+        tracks.own_port = self._router.port_number
+        self._cancels = CancelOnDisconnect(own_desk, tracks, tell_events)
+        self.door.plug(OrderEntry(own_desk, tracks, tell_events))
+        self.door.plug(self._cancels)
+        self.administration = FixAdministration(
+            self.door,
+            file,
+            lambda wanted: next(
+                ((field, expected) for field, expected, _ in check_counterparty(
+                    wanted, fix, settings)),
+                None,
+            ),
+        )  # fmt: skip
+
+    async def start(self) -> None:
+        """Tell what is left of the last life, then listen."""
+        await self.door.start()
+
+    def refuse_new(self) -> None:
+        """Cancels go on."""
+        self._router.refuse_new()
+
+    async def stop(self, seconds_max: float) -> None:
+        """Log everybody out; what they asked to cancel at their end is cancelled."""
+        await self.door.stop(seconds_max)
+        await self._cancels.settle(seconds_max)
+
+
+def _terms(fix: FixSettings, sessions: dict[str, CounterpartySettings], beside: Path) -> FixTerms:
+    return FixTerms(
+        sender_comp_id=fix.sender_comp_id,
+        sessions=sessions,
+        host=fix.host,
+        port=fix.port,
+        tls=listener_tls(fix, beside),
+        allowed=tuple(fix.allowed),
+        connections_max=fix.connections_max,
+        failed_logons_per_minute=fix.failed_logons_per_minute,
+        logon_seconds_max=fix.logon_seconds_max,
+        limits=LineLimits(
+            message_bytes_max=fix.message_bytes_max,
+            send_buffer_bytes_max=fix.send_buffer_bytes_max,
+            message_timeout_s=fix.message_seconds_max,
+        ),
+    )
+
+
+def listener_tls(fix: FixSettings, beside: Path) -> ssl.SSLContext | None:
+    """TLS 1.2 or later; with an authority, clients must show a certificate of it."""
+    if not fix.tls_certificate:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(beside / fix.tls_certificate, beside / fix.tls_private_key)
+    if fix.tls_client_authority:
+        context.load_verify_locations(beside / fix.tls_client_authority)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
