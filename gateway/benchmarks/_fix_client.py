@@ -36,8 +36,8 @@ _SIDES = (b"1", b"2")
 class Client(QuietApplication):
     """Keeps `window` orders on the way until `count` were answered."""
 
-    def __init__(self, count: int, window: int) -> None:
-        self._total, self._window = count + _WARM_UP, window
+    def __init__(self, count: int, window: int, warm_up: int) -> None:
+        self._total, self._window, self._warm_up = count + warm_up, window, warm_up
         self.sent = self.answered = 0
         self._begun: dict[int, int] = {}
         self.taken_ns: list[int] = []
@@ -45,6 +45,7 @@ class Client(QuietApplication):
         self.done = asyncio.Event()
 
     def on_logon(self, session: FixSession) -> None:
+        self.started_ns = time.perf_counter_ns()
         for _ in range(min(self._window, self._total)):
             self._order(session)
 
@@ -56,9 +57,9 @@ class Client(QuietApplication):
         number = int(data[at : data.index(b"\x01", at)])
         now = time.perf_counter_ns()
         self.answered += 1
-        if self.answered == _WARM_UP:
+        if self.answered == self._warm_up:
             self.started_ns = now
-        elif self.answered > _WARM_UP:
+        elif self.answered > self._warm_up:
             self.taken_ns.append(now - self._begun.pop(number))
         if self.answered == self._total:
             self.ended_ns = now
@@ -83,7 +84,8 @@ async def _run(
     port: int, directory: Path, numbers: range, count: int, window: int
 ) -> dict[str, float]:
     """All sessions at once; the figures of all their orders together."""
-    clients = [Client(count, window) for _ in numbers]
+    warm_up = _WARM_UP if len(numbers) == 1 else 0
+    clients = [Client(count, window, warm_up) for _ in numbers]
     initiators = [
         _initiator(port, directory, client_name(number), client)
         for number, client in zip(numbers, clients, strict=True)
