@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from gateway.entry.fix_answers.answer import (
+    FIX_50,
     NUMBERS_MAX,
     Answer,
     MessageForm,
@@ -100,9 +101,16 @@ def _report(request_id: str, version: int, row: Row, *, is_last: bool) -> Answer
         field(75, time[:8]),
         field(60, time),
     ]
-    if version >= 50 and row["trade_id"]:
+    if version >= FIX_50 and row["trade_id"]:
         fields.append(field(1003, str(row["trade_id"])))
-    side = [field(54, _SIDES[str(row["side"])]), field(37, str(row["order_id"] or "NONE"))]
-    side += [field(11, str(row["client_order_id"]))] if row["client_order_id"] else []
-    count(fields, 552, [[*side, field(1, str(row["account"]))]])
+    count(fields, 552, [_side(row, version)])
     return Answer(b"AE", fields)
+
+
+def _side(row: Row, version: int) -> list[Field]:
+    """The one entry of 552; the place of its members differs."""
+    account = field(1, str(row["account"]))
+    names = [field(37, str(row["order_id"] or "NONE"))]
+    names += [field(11, str(row["client_order_id"]))] if row["client_order_id"] else []
+    rest = [account, *names] if version >= FIX_50 else [*names, account]
+    return [field(54, _SIDES[str(row["side"])]), *rest]

@@ -12,6 +12,7 @@ from gateway._core.fix import FixFrame, encode_message
 from gateway.transport.fix_session.tags import (
     ADMIN_TYPES,
     BODY_LENGTH_SIZED,
+    VOLATILE_TYPES,
     MessageType,
     Tag,
     secret_tags,
@@ -133,9 +134,12 @@ def decode_own(data: bytes) -> FixMessage:
 
 def without_secrets(data: bytes) -> tuple[bytes, bool]:
     """What of a message a store may keep for others to read, and whether that may be sent again:
-    not an administrative message, nor one that lost a field."""
+    not an administrative message, nor one that lost a field, nor prices, of which only the type is
+    kept."""
     begin = data.find(b"\x0135=") + 4
     message_type = data[begin : data.find(b"\x01", begin)]
+    if message_type in VOLATILE_TYPES:
+        return data[:begin] + message_type + b"\x01", False
     is_logon = message_type == MessageType.LOGON
     if not any(mark in data for mark in (_LOGON_MARKS if is_logon else _MARKS)):
         return data, message_type not in ADMIN_TYPES
