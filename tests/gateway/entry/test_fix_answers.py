@@ -11,6 +11,7 @@ from gateway.entry.fix_answers import (
     MESSAGE_FORMS,
     MarketData,
     MarketDataLimits,
+    drop_copy,
     news,
     position_reports,
     security_list,
@@ -30,6 +31,7 @@ from gateway.transport.fix_session import (
 from gateway.transport.fix_session.groups import ordered
 from gateway.transport.fix_session.message import encode
 
+ROOT = Path(__file__).parents[3]
 VERSIONS = {42: b"FIX.4.2", 44: b"FIX.4.4", 50: b"FIXT.1.1"}
 NOW_NS = 1_700_000_000_000_000_000
 
@@ -277,3 +279,12 @@ async def test_a_session_for_prices_sees_no_positions_and_a_reader_is_needed(rin
         await other.logon()
         other.send("x", [(320, "s1"), (559, 4)])
         assert (await other.until("j"))[58].startswith("NOT_PERMITTED")
+
+
+def test_the_page_has_every_message_as_the_code_declares_it():
+    page = (ROOT / "docs/reference/fix_market_data.md").read_text(encoding="utf-8")
+    versions = {42: "4.2", 44: "4.4", 50: "5.0 SP2"}
+    for form in (*MESSAGE_FORMS, *drop_copy.FORMS):
+        row = (form.message_type, form.name, form.direction, versions[form.since], form.required,
+               form.remarks)  # fmt: skip
+        assert "| " + " | ".join(row) + " |" in page
