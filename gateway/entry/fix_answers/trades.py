@@ -42,9 +42,9 @@ FORMS: Final = (
 def trade_reports(
     request: FixMessage, version: int, fills: Sequence[Row], *, since_ns: int
 ) -> list[Answer] | BusinessReject:
-    """`fills`: those the session may see, oldest first, with the keys sequence trade_id order_id
-    client_order_id account instrument side quantity price time_ns; `since_ns`: from when on they
-    are complete."""
+    """`fills`: those the session may see, oldest first, with the keys execution_id trade_id
+    order_id client_order_id account instrument side quantity price time_ns; `since_ns`: from when
+    on they are complete."""
     request_id, kind = text_of(request, 568), text_of(request, 569)
     if len(request_id) > NUMBERS_MAX:
         return BusinessReject(0, f"568 has at most {NUMBERS_MAX} characters")
@@ -64,7 +64,7 @@ def trade_reports(
 
 def _is_wanted(request: FixMessage, row: Row) -> bool:
     asked = ((1, "account"), (55, "instrument"), (37, "order_id"), (11, "client_order_id"),
-             (17, "sequence"))  # fmt: skip
+             (17, "execution_id"))  # fmt: skip
     for tag, key in asked:
         value = text_of(request, tag)
         if value and value != str(row[key]):
@@ -87,13 +87,13 @@ def _ack(request: FixMessage, total: int, result: int, text: str) -> Answer:
 def _report(request_id: str, version: int, row: Row, *, is_last: bool) -> Answer:
     time = format_time(int(row["time_ns"]))
     fields: list[Field] = [
-        field(571, f"{row['sequence']}"),
+        field(571, str(row["execution_id"])),
         field(487, 0),
         field(856, 0),
         field(568, request_id),
         field(570, "N"),
         field(150, "F"),
-        field(17, f"{row['sequence']}"),
+        field(17, str(row["execution_id"])),
         field(912, "Y" if is_last else "N"),
         field(55, str(row["instrument"])),
         field(32, str(row["quantity"])),

@@ -129,7 +129,7 @@ def test_positions_of_an_account_one_may_not_see_are_none():
 
 def fill(sequence, **changes):
     return {
-        "sequence": sequence, "trade_id": f"t{sequence}", "order_id": "7",
+        "execution_id": f"E{sequence}", "trade_id": f"t{sequence}", "order_id": "7",
         "client_order_id": "a1", "account": "main", "instrument": "BTC-USDT", "side": "buy",
         "quantity": "0.5", "price": "99.5", "time_ns": NOW_NS,
     } | changes  # fmt: skip
@@ -142,7 +142,7 @@ def test_fills_are_reported_once_and_the_last_one_says_so(version):
     ack, *reports = check(trade_reports(request, version, fills, since_ns=NOW_NS), version)
     assert (ack[748], ack[749], ack[58]) == (["2"], ["0"], ["fills since 20231114-22:13:20.000"])
     assert [(each[17], each[54], each[912]) for each in reports] == [
-        (["1"], ["1"], ["N"]), (["2"], ["2"], ["Y"]),
+        (["E1"], ["1"], ["N"]), (["E2"], ["2"], ["Y"]),
     ]  # fmt: skip
 
 
@@ -237,7 +237,7 @@ async def test_a_counterparty_asks_over_the_door(ring_directory):
         order_id = int((await client.until("8", _39="A"))[37])
         fix.accept(order_id)
         fix.fill(order_id, "t1", "0.5")
-        await client.until("8", _150="F")
+        execution = await client.until("8", _150="F")
         client.send("AN", [(710, "p1"), (724, 0), (1, "main"), (581, 1), (715, "20231114"),
                            (60, "20231114-22:13:20")])  # fmt: skip
         assert (await client.until("AO"))[727] == "1"
@@ -247,6 +247,7 @@ async def test_a_counterparty_asks_over_the_door(ring_directory):
         assert (await client.until("AQ"))[748] == "1"
         trade = await client.until("AE")
         assert (trade[37], trade[32], trade[912]) == (str(order_id), "0.5", "Y")
+        assert trade[17] == execution[17]
         fix.world.link.health.set("reconciled", "", 0)
         client.send("g", [(335, "g1"), (263, 1)])
         assert (await client.until("h"))[340] == "2"
