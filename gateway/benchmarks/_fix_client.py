@@ -11,14 +11,16 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 
 import uvloop
 
-from gateway.benchmarks._fix_server import GATEWAY, client_name
+from gateway.benchmarks._fix_server import GATEWAY, SECRET, client_name
 from gateway.transport.fix_session import (
     BusinessReject,
+    Field,
     FileStore,
     FixInitiator,
     FixMessage,
@@ -43,6 +45,12 @@ class Client(QuietApplication):
         self.taken_ns: list[int] = []
         self.started_ns = self.ended_ns = 0
         self.done = asyncio.Event()
+
+    def fill_logon(
+        self, session: FixSession, header: Mapping[int, bytes], body: list[Field]
+    ) -> list[Field]:
+        name = session.identity.sender_comp_id.encode()
+        return [*body, (553, name), (554, SECRET.encode())]
 
     def on_logon(self, session: FixSession) -> None:
         self.started_ns = time.perf_counter_ns()

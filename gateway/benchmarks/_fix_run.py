@@ -52,6 +52,8 @@ def measure_sessions(progress: Progress, *, is_quick: bool) -> Figures:
             "round_trip": round(result["round_trip_us"]["p50"] / peer["round_trip_us"]["p50"], 3),
             "messages": round(result["messages_per_second"] / peer["messages_per_second"], 2),
         }
+    result["door"] = _summary([_ours(single, flood // 2, "_fix_door")])
+    progress("sessions: door")
     result["sessions"] = _many(40 if is_quick else _MANY, 10 if is_quick else 100)
     progress("sessions: many")
     result["idle_session_kib"] = _idle_kib(50 if is_quick else _IDLE)
@@ -72,8 +74,8 @@ def _summary(turns: list[tuple[Figures, Figures]]) -> Figures:
     }
 
 
-def _ours(single: int, flood: int) -> tuple[Figures, Figures]:
-    with _server(2) as (port, _), _place.directories() as (directory, _):
+def _ours(single: int, flood: int, program: str = "_fix_server") -> tuple[Figures, Figures]:
+    with _server(2, program=program) as (port, _), _place.directories() as (directory, _):
         alone = _client(port, directory, ("window", 0), single, 1)
         return alone, _client(port, directory, ("window", 1), flood, _WINDOW)
 
@@ -139,11 +141,11 @@ def _strangers(connections: int, orders: int) -> Figures:
 
 @contextmanager
 def _server(
-    sessions: int, *more: str, cpu: int | None = None
+    sessions: int, *more: str, cpu: int | None = None, program: str = "_fix_server"
 ) -> Iterator[tuple[int, subprocess.Popen[str]]]:
     with (
         _place.directories() as (directory, ring),
-        _program("_fix_server", directory, ring, sessions, *more, cpu=cpu) as server,
+        _program(program, directory, ring, sessions, *more, cpu=cpu) as server,
     ):
         yield int(server.word), server.process
 
