@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway.api import RefusedError
-from gateway.core.vocabulary import TERMINAL_STATES, CancelReason
+from gateway.core.vocabulary import CancelReason
 from gateway.entry.api_messages import ReplaceOrderMessage
 from gateway.entry.desk import Desk
 from gateway.entry.fix_acceptor.context import SessionContext
@@ -32,6 +32,7 @@ __all__ = ["Changes"]
 Row = dict[str, Any]
 _VERDICTS_MAX = 12
 _LOOKED_BACK_MAX = 4_096  # messages, for the cancels that were pending at a crash
+_ENDED = (b"2", b"4", b"8", b"C")
 _BY_INSTRUMENT, _EVERYTHING = "1", "7"
 
 
@@ -255,14 +256,21 @@ class Changes:
         """Cancels that were pending when the last process ended: who asked stands in the newest
         reports."""
         last = context.store.next_outgoing - 1
+        asked: dict[bytes, bytes] = {}
         for _, data in context.store.range(max(1, last - _LOOKED_BACK_MAX + 1), last):
             report = decode_own(data)
-            if report.message_type != b"8" or report.get(150) != b"6":
-                continue
-            number = report.get(37) or b""
+            number, name = report.get(37) or b"", report.get(11) or b""
+            if report.get(150) == b"6" and report.get(41) is not None:
+                asked[number] = name
+            elif report.get(39) in _ENDED or (report.message_type, name) == (
+                b"9",
+                asked.get(number),
+            ):
+                asked.pop(number, None)
+        for number, name in asked.items():
             track = self._tracks.get(int(number)) if number.isdigit() else None
-            if track is not None and track.state not in TERMINAL_STATES:
-                track.cancel_id = (report.get(11) or b"").decode("latin-1")
+            if track is not None:
+                track.cancel_id = name.decode("latin-1")
 
 
 def _used(client_order_id: str) -> RefusedError:

@@ -136,7 +136,7 @@ class OrderTracks:
     def adopt(self, row: Row, untold: Sequence[Record]) -> None:
         """An order that is older than this process: as it was before the records that are still to
         be told."""
-        track = self._begin(int(row["order_id"]))
+        track = self.get(int(row["order_id"]))
         if track is None or not untold:
             return
         for record in untold:

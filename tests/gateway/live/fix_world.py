@@ -5,7 +5,7 @@ import contextlib
 
 import simplefix
 from live_door import SCOPES, SECRET, write_keys
-from native_world import connected
+from native_world import open_world
 
 from gateway.config.fix import CounterpartySettings
 from gateway.entry.desk import Desk
@@ -55,13 +55,13 @@ class Client:
         if "number" not in changes:
             self.number += 1
 
-    async def logon(self, *, key="desk", secret=SECRET, fields=(), heartbeat=30):
+    async def logon(self, *, key="desk", secret=SECRET, fields=(), header=(), heartbeat=30):
         more = [(1137, 9)] if self.begin_string == "FIXT.1.1" else []
         secrets = [(553, key), (554, secret)] if key else []
         if self.begin_string == "FIX.4.2":  # which has no 553 and 554
             token = f"{key}.{secret}"
             secrets = [(95, len(token)), (96, token)]
-        self.send("A", [(98, 0), (108, heartbeat), *more, *secrets, *fields])
+        self.send("A", [(98, 0), (108, heartbeat), *more, *secrets, *fields], header=header)
         answer = await self.next()
         assert answer[35] == "A", answer
         return answer
@@ -129,8 +129,13 @@ class FixWorld:
         self.terms = {"failed_logons_per_minute": 0} | terms
         self.clients = []
 
-    async def start(self):
-        self.world = world = await connected(self.directory)
+    async def start(self, prepare=lambda world: None):
+        """`prepare` says what the venue knows before it is connected."""
+        self.world = world = open_world(self.directory)
+        prepare(world)
+        await world.connect()
+        assert world.link.session._native.marked(1, "100", "99.9", "100.1", "100")
+        await world.sends()
         keys_file = self.directory / "keys.toml"
         write_keys(keys_file)
         self.router = Router(world.engine, world.drive, name="fix", verdict_seconds_max=1.0)
@@ -171,12 +176,37 @@ class FixWorld:
         )
         self.world.drive.kick()
 
+    async def die(self):
+        """As after a kill: nothing more is told, nothing is ended in order."""
+        door = self.door
+        for client in self.clients:
+            client.cut()
+        for task in door._tasks:
+            task.cancel()
+        for end in door._unlisten:
+            end()
+        door.tell_events = door._turn = lambda: None
+        await door._acceptor.stop(0.01)
+        self.world.close()
+        self.world.native.stop()
+        self.clients.clear()
+
     async def stop(self):
         for client in self.clients:
             client.cut()
         await self.door.stop(0.2)
         self.world.close()
         self.world.native.stop()
+
+
+@contextlib.asynccontextmanager
+async def one_life(directory, sessions, prepare=lambda world: None):
+    """A gateway that ends as by a kill."""
+    world = FixWorld(directory, sessions)
+    try:
+        yield await world.start(prepare)
+    finally:
+        await world.die()
 
 
 @contextlib.asynccontextmanager
