@@ -172,8 +172,7 @@ nb::list fix_pages(EngineHandle& handle, FixSessionId session, std::uint64_t fir
   auto& sent = sent_messages(handle);
   const FixSessionRow row = row_now(handle, session);
   nb::list out;
-  for (const auto& page :
-       sent.pages(session, row.progress.last_position, {first, last, numbers})) {
+  for (const auto& page : sent.pages(session, row.progress.last_position, {first, last, numbers})) {
     out.append(nb::make_tuple(page.first, page.last, page.position));
   }
   return out;
@@ -216,8 +215,7 @@ void bind_fix_journal(nb::class_<EngineHandle>& engine) {
           "session"_a)
       .def_prop_ro("synced_sequence", &synced_sequence)
       .def("wait_synced", &wait_synced, "sequence"_a, "timeout_ms"_a)
-      .def("fix_messages", &fix_messages, "session"_a, "first"_a, "last"_a,
-           "position"_a = 0)
+      .def("fix_messages", &fix_messages, "session"_a, "first"_a, "last"_a, "position"_a = 0)
       .def("fix_pages", &fix_pages, "session"_a, "first"_a, "last"_a, "numbers"_a);
 }
 

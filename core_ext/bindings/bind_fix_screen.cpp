@@ -92,8 +92,9 @@ std::vector<Pair> pairs_of(nb::list fields) {
       throw nb::type_error("fields: (tag, bytes) expected");
     PyObject* const value = PyTuple_GET_ITEM(each.ptr(), 1);
     if (!PyBytes_Check(value)) throw nb::type_error("fields: a value is not bytes");
-    pairs.push_back({nb::cast<std::int64_t>(nb::handle(PyTuple_GET_ITEM(each.ptr(), 0))),
-                     {PyBytes_AS_STRING(value), static_cast<std::size_t>(PyBytes_GET_SIZE(value))}});
+    pairs.push_back(
+        {nb::cast<std::int64_t>(nb::handle(PyTuple_GET_ITEM(each.ptr(), 0))),
+         {PyBytes_AS_STRING(value), static_cast<std::size_t>(PyBytes_GET_SIZE(value))}});
   }
   return pairs;
 }

@@ -1,10 +1,9 @@
 // Which messages are certainly good. The rules: docs/reference/fix_session.md.
-#include "gateway_core/fix/screen.hpp"
-
 #include <algorithm>
 #include <bitset>
 
 #include "gateway_core/fix/number.hpp"
+#include "gateway_core/fix/screen.hpp"
 #include "gateway_core/fix/timestamp.hpp"
 
 namespace gateway::fix {

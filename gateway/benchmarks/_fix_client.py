@@ -1,7 +1,8 @@
 """The near end of the FIX bench, a program of its own: orders by our session layer with its file
 store, one after the other or with a window of them on the way. Prints one JSON object.
 
-`python -m gateway.benchmarks._fix_client PORT DIRECTORY CLIENT single|window COUNT [WINDOW]`
+`python -m gateway.benchmarks._fix_client PORT DIRECTORY CLIENT window COUNT WINDOW`, or with the
+number of clients and `many`: all of them at once, COUNT orders each.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 
 import uvloop
 
-from gateway.benchmarks._fix_server import GATEWAY, client_name
+from gateway.benchmarks._fix_server import GATEWAY, SECRET, client_name
 from gateway.transport.fix_session import (
     BusinessReject,
+    Field,
     FileStore,
     FixInitiator,
     FixMessage,
@@ -28,22 +31,29 @@ from gateway.transport.fix_session import (
     SessionSettings,
 )
 
-_WARM_UP = 300
+_WARM_UP = 50
 _SIDES = (b"1", b"2")
 
 
 class Client(QuietApplication):
     """Keeps `window` orders on the way until `count` were answered."""
 
-    def __init__(self, count: int, window: int) -> None:
-        self._total, self._window = count + _WARM_UP, window
+    def __init__(self, count: int, window: int, warm_up: int) -> None:
+        self._total, self._window, self._warm_up = count + warm_up, window, warm_up
         self.sent = self.answered = 0
         self._begun: dict[int, int] = {}
         self.taken_ns: list[int] = []
         self.started_ns = self.ended_ns = 0
         self.done = asyncio.Event()
 
+    def fill_logon(
+        self, session: FixSession, header: Mapping[int, bytes], body: list[Field]
+    ) -> list[Field]:
+        name = session.identity.sender_comp_id.encode()
+        return [*body, (553, name), (554, SECRET.encode())]
+
     def on_logon(self, session: FixSession) -> None:
+        self.started_ns = time.perf_counter_ns()
         for _ in range(min(self._window, self._total)):
             self._order(session)
 
@@ -55,9 +65,9 @@ class Client(QuietApplication):
         number = int(data[at : data.index(b"\x01", at)])
         now = time.perf_counter_ns()
         self.answered += 1
-        if self.answered == _WARM_UP:
+        if self.answered == self._warm_up:
             self.started_ns = now
-        elif self.answered > _WARM_UP:
+        elif self.answered > self._warm_up:
             self.taken_ns.append(now - self._begun.pop(number))
         if self.answered == self._total:
             self.ended_ns = now
@@ -78,24 +88,26 @@ class Client(QuietApplication):
         session.send(b"D", fields, now_ns)
 
 
-async def _run(port: int, directory: Path, name: str, count: int, window: int) -> dict[str, float]:
-    client = Client(count, window)
-    identity = SessionIdentity("FIX.4.4", name, GATEWAY)
-    store = FileStore(directory / f"{name}.session", now_ns=time.time_ns())
-    settings = SessionSettings(identity=identity, is_initiator=True)
-    session = FixSession(settings, store, client)
-    initiator = FixInitiator(
-        session, InitiatorSettings(host="127.0.0.1", port=port), now_ns=time.time_ns,
-        random=Random(1),
-    )  # fmt: skip
-    initiator.start()
+async def _run(
+    port: int, directory: Path, numbers: range, count: int, window: int
+) -> dict[str, float]:
+    """All sessions at once; the figures of all their orders together."""
+    warm_up = _WARM_UP if len(numbers) == 1 else 0
+    clients = [Client(count, window, warm_up) for _ in numbers]
+    initiators = [
+        _initiator(port, directory, client_name(number), client)
+        for number, client in zip(numbers, clients, strict=True)
+    ]
+    for initiator in initiators:
+        initiator.start()
     try:
-        async with asyncio.timeout(120):
-            await client.done.wait()
+        async with asyncio.timeout(80):
+            await asyncio.gather(*(client.done.wait() for client in clients))
     finally:
-        await initiator.stop()
-    taken = sorted(client.taken_ns)
-    seconds = (client.ended_ns - client.started_ns) / 1e9
+        await asyncio.gather(*(initiator.stop() for initiator in initiators))
+    taken = sorted(each for client in clients for each in client.taken_ns)
+    begin = min(client.started_ns for client in clients)
+    seconds = (max(client.ended_ns for client in clients) - begin) / 1e9
     return {
         "p50": taken[len(taken) // 2] / 1e3,
         "p99": taken[len(taken) * 99 // 100] / 1e3,
@@ -103,10 +115,22 @@ async def _run(port: int, directory: Path, name: str, count: int, window: int) -
     }
 
 
+def _initiator(port: int, directory: Path, name: str, client: Client) -> FixInitiator:
+    identity = SessionIdentity("FIX.4.4", name, GATEWAY)
+    store = FileStore(directory / f"{name}.session", now_ns=time.time_ns())
+    settings = SessionSettings(identity=identity, is_initiator=True)
+    return FixInitiator(
+        FixSession(settings, store, client),
+        InitiatorSettings(host="127.0.0.1", port=port),
+        now_ns=time.time_ns,
+        random=Random(1),
+    )
+
+
 def main() -> None:
-    port, directory, number, _, count = sys.argv[1:6]
-    window = int(sys.argv[6]) if len(sys.argv) > 6 else 1
-    work = _run(int(port), Path(directory), client_name(int(number)), int(count), window)
+    port, directory, number, kind, count, window = sys.argv[1:7]
+    numbers = range(int(number)) if kind == "many" else range(int(number), int(number) + 1)
+    work = _run(int(port), Path(directory), numbers, int(count), int(window))
     print(json.dumps(uvloop.run(work)), flush=True)
 
 

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-_WARM_UP = 300
+_WARM_UP = 50
 _DONE_SECONDS = 60
 
 

@@ -31,11 +31,12 @@ from gateway.transport.fix_session import (
 )
 
 if TYPE_CHECKING:
-    from gateway.core.native import ClientPort, NativeEngine, VenuePort
+    from gateway.core.native import ClientPort, Engine, VenuePort
 
-__all__ = ["GATEWAY", "client_name"]
+__all__ = ["GATEWAY", "SECRET", "Definitions", "answer_questions", "client_name", "open_engine"]
 
 GATEWAY = "GATEWAY"
+SECRET = "bench-secret-of-no-value"
 _SIDES = {"buy": 1, "sell": 2}
 _LIMIT, _GTC, _RECORD_REFUSED = 2, 1, 31
 _WIDE: dict[str, str | int] = {
@@ -62,39 +63,45 @@ def client_name(number: int) -> str:
     return f"CLIENT{number}"
 
 
+class Definitions:
+    """One venue, one instrument, one account; `clients` principals, wide limits everywhere."""
+
+    def __init__(self, native: Engine, clients: int) -> None:
+        currency = native.define_currency("USDT")
+        native.set_currency_rate(currency, "1")
+        self.venue = native.define_venue("bench", True, 0xFF, 0xFF, 3, 1, 5000)
+        self.instrument = native.define_instrument(
+            self.venue, "BTC-USDT", "BTCUSDT", 2, currency, currency, currency, 2, 3, 0,
+            "0.01", "0.001", "1", "0.001", "0", "0", True,
+        )  # fmt: skip
+        self.account = native.define_account(self.venue, "main", 1, False, 1)
+        self.strategy = native.define_strategy("quotes")
+        self.principals = [
+            native.define_principal(client_name(number), 15, None, None, None)
+            for number in range(clients)
+        ]
+        levels = ((0, self.instrument), (1, self.strategy), (2, self.account), (3, self.venue),
+                  (4, 0))  # fmt: skip
+        for level, number in levels:
+            native.set_limits(level, number, _WIDE, "bench", "bench")
+
+
 class Desk(QuietApplication):
     """Orders of all sessions into one engine; a turn for each turn of the loop, as the doors do."""
 
-    def __init__(self, native: NativeEngine) -> None:
+    def __init__(self, native: Engine) -> None:
         self._native = native
-        self._define()
+        self._defined = Definitions(native, 1)
         self._port: ClientPort = native.open_client_port("bench", 65_536)
-        self._venue: VenuePort = native.open_venue_port(self._venue_id, 65_536)
+        self._venue: VenuePort = native.open_venue_port(self._defined.venue, 65_536)
         self._asked: dict[int, tuple[FixSession, FixRequest]] = {}
         self._codecs: dict[SessionIdentity, FixCodec] = {}
         self._is_turn_due = False
         self._venue.session(2, "")
         self._mark()
 
-    def _define(self) -> None:
-        native = self._native
-        currency = native.define_currency("USDT")
-        native.set_currency_rate(currency, "1")
-        self._venue_id = native.define_venue("bench", True, 0xFF, 0xFF, 3, 1, 5000)
-        self._instrument = native.define_instrument(
-            self._venue_id, "BTC-USDT", "BTCUSDT", 2, currency, currency, currency, 2, 3, 0,
-            "0.01", "0.001", "1", "0.001", "0", "0", True,
-        )  # fmt: skip
-        self._account = native.define_account(self._venue_id, "main", 1, False, 1)
-        self._strategy = native.define_strategy("quotes")
-        self._principal = native.define_principal("desk", 15, None, None, None)
-        levels = ((0, self._instrument), (1, self._strategy), (2, self._account),
-                  (3, self._venue_id), (4, 0))  # fmt: skip
-        for level, number in levels:
-            native.set_limits(level, number, _WIDE, "bench", "bench")
-
     def _mark(self) -> None:
-        self._venue.marked(self._instrument, "60000", "59999", "60001", "60000")
+        self._venue.marked(self._defined.instrument, "60000", "59999", "60001", "60000")
         self._native.turn()
 
     async def keep_marked(self) -> None:
@@ -109,9 +116,10 @@ class Desk(QuietApplication):
         order = decode_request(message.data)
         if order is None or order.fault or order.quantity is None:
             return BusinessReject(3, "the bench takes good orders alone")
+        known = self._defined
         request = self._port.submit(
-            self._principal, f"{session.identity.target_comp_id}.{order.client_order_id}",
-            self._instrument, self._account, self._strategy, _SIDES[order.side], _LIMIT, _GTC,
+            known.principals[0], f"{session.identity.target_comp_id}.{order.client_order_id}",
+            known.instrument, known.account, known.strategy, _SIDES[order.side], _LIMIT, _GTC,
             order.quantity, order.price or "",
         )  # fmt: skip
         self._asked[request] = session, order
@@ -161,8 +169,22 @@ class Desk(QuietApplication):
         return codec
 
 
+def open_engine(directory: str, ring_directory: str) -> Engine:
+    """Large enough for the orders of one turn of the bench."""
+    return open_native_engine(
+        EngineSettings(
+            directory=directory,
+            ring_directory=ring_directory,
+            ring_bytes=32 << 20,
+            orders_max=65_536,
+            idempotency_max=131_072,
+            positions_max=1_024,
+        )
+    )
+
+
 async def _serve(directory: str, ring_directory: str, sessions: int, tls: list[str]) -> None:
-    native = open_native_engine(EngineSettings(directory=directory, ring_directory=ring_directory))
+    native = open_engine(directory, ring_directory)
     try:
         desk = Desk(native)
         journal = FixJournal(native)
@@ -174,16 +196,19 @@ async def _serve(directory: str, ring_directory: str, sessions: int, tls: list[s
         await acceptor.start()
         marking = asyncio.get_running_loop().create_task(desk.keep_marked())
         print(acceptor.port, flush=True)
-        loop = asyncio.get_running_loop()
-        while line := await loop.run_in_executor(None, sys.stdin.readline):
-            if line.strip() == "memory":
-                print(_resident_bytes(), flush=True)
-            if line.strip() == "cpu":
-                print(time.process_time_ns(), flush=True)
+        await answer_questions()
         marking.cancel()
         await acceptor.stop(0.2)
     finally:
         native.stop()
+
+
+async def answer_questions() -> None:
+    """Until stdin ends."""
+    loop = asyncio.get_running_loop()
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        if line.strip() == "memory":
+            print(_resident_bytes(), flush=True)
 
 
 def _session(number: int, journal: FixJournal, desk: Desk) -> FixSession:

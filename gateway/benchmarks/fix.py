@@ -1,5 +1,5 @@
-"""The FIX codec beside simplefix on identical bytes, from Python, in one run. What each figure
-means: docs/reference/bench.md."""
+"""The FIX codec beside simplefix on identical bytes, from Python, then sessions beside QuickFIX,
+each in one run. What each figure means: docs/reference/bench.md."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import simplefix
 
 from gateway.benchmarks import _machine, _place
+from gateway.benchmarks._fix_run import measure_sessions
 from gateway.transport.fix_codec import FixCodec, FixFramer, decode_request
 
 __all__ = ["codec", "measure"]
@@ -68,6 +69,7 @@ def measure(progress: Callable[[str], None], *, is_quick: bool = False) -> dict[
     result["machine_costs_ns"] = rounded | _machine.bound_call_ns(is_quick)
     result |= codec(3 if is_quick else _ROUNDS)
     progress("codec: done")
+    result |= measure_sessions(progress, is_quick=is_quick)
     return result
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from gateway._core.engine import ClientPort as ClientPort  # noqa: PLC0414
-    from gateway._core.engine import Engine as NativeEngine  # noqa: F401
+    from gateway._core.engine import Engine as Engine  # noqa: PLC0414
     from gateway._core.engine import OrderEvents as OrderEvents  # noqa: PLC0414
     from gateway._core.engine import OrderTemplate as OrderTemplate  # noqa: PLC0414
     from gateway._core.engine import VenuePort as VenuePort  # noqa: PLC0414

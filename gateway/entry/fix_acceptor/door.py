@@ -242,11 +242,7 @@ class FixDoor:
 
     async def _catch_up(self) -> None:
         """Orders of followed principals that are older than this process."""
-        followed = {
-            each.settings.principal
-            for each in self.contexts.values()
-            if each.settings.kind == "order_entry"
-        }
+        followed = self.pump.followed
         rows: list[dict[str, Any]] = []
         async for page in self.engine.order_pages(open_only=False):
             rows += [row for row in page if row["principal"] in followed]

@@ -48,6 +48,7 @@ class EventPump:
         self._reader: OrderEvents = engine.native.order_events(start + 1)
         self._waiting: list[dict[str, Any]] = []  # read at the start, not yet told
         self.is_closed = False  # as a gate of flushes
+        self.followed: set[str] = set()
         self.told = 0
         tracks.on_forget = self._reader.forget
         if is_new:
@@ -57,8 +58,13 @@ class EventPump:
         """Call `listener` for every event from now on."""
         self._listeners.append(listener)
 
+    def include(self, order_id: int) -> None:
+        """Tell of an order that was there before its principal was followed."""
+        self._reader.watch(order_id)
+
     def follow(self, principal: str) -> None:
         """Tell of the orders of this principal."""
+        self.followed.add(principal)
         number = self._engine.names.find("principal", principal)
         if number:
             self._reader.follow(number)

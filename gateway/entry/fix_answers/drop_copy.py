@@ -8,9 +8,10 @@ waits for a copy: to one that is not there it is kept in the journal, one that d
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
 
+from gateway.core.engine import Engine
 from gateway.entry.fix_acceptor import OrderEvent, QuietService, SessionContext
+from gateway.entry.fix_acceptor.event_pump import EventPump
 from gateway.entry.fix_acceptor.reports import send_report
 from gateway.entry.fix_answers.answer import MessageForm
 
@@ -26,20 +27,21 @@ FORMS = (
 
 
 class DropCopies(QuietService):
-    """`follow(principal)` makes the pump tell of a principal's orders; `principals()` are all."""
+    """Plug it into the door whose pump this is."""
 
-    def __init__(
-        self, principals: Callable[[], Iterable[str]], follow: Callable[[str], None]
-    ) -> None:
-        self._principals, self._follow = principals, follow
+    def __init__(self, engine: Engine, pump: EventPump) -> None:
+        self._engine, self._pump = engine, pump
         self._copies: list[SessionContext] = []
 
     def opened(self, context: SessionContext) -> None:
         if context.settings.kind != "drop_copy":
             return
         self._copies.append(context)
-        for principal in self._principals():
-            self._follow(principal)
+        unknown = self._engine.names.all("principal").keys() - self._pump.followed
+        for principal in unknown:
+            self._pump.follow(principal)
+        for row in self._engine.native.orders() if unknown else []:
+            self._pump.include(int(row["order_id"]))
 
     def closed(self, context: SessionContext) -> None:
         if context in self._copies:

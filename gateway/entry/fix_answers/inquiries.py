@@ -15,9 +15,15 @@ from typing import Any
 from gateway.api import RefusedError
 from gateway.entry.desk import Desk
 from gateway.entry.fix_acceptor import Handler, OrderEvent, QuietService, SessionContext
+from gateway.entry.fix_acceptor.words import execution_id
 from gateway.entry.fix_answers.answer import FIX_42, Answer, text_of
 from gateway.entry.fix_answers.market_data import MarketData, MarketDataLimits
-from gateway.entry.fix_answers.notices import news, trading_session_status, venue_status
+from gateway.entry.fix_answers.notices import (
+    news,
+    trading_session_status,
+    venue_asked,
+    venue_status,
+)
 from gateway.entry.fix_answers.positions import position_reports
 from gateway.entry.fix_answers.securities import security_list
 from gateway.entry.fix_answers.trades import trade_reports
@@ -149,7 +155,7 @@ class Inquiries(QuietService):
             message, context.version, now.items(), now_ns=context.now_ns()
         )
         if kind == "1" and isinstance(found, list):
-            wanted = text_of(message, 336)
+            wanted = venue_asked(message, context.version)
             place.venues[request_id] = {
                 venue: status for venue, status in now.items() if wanted in {"", venue}
             }
@@ -206,7 +212,8 @@ class Inquiries(QuietService):
         kept = ("order_id", "client_order_id", "account", "instrument", "side", "strategy",
                 "principal")  # fmt: skip
         self._fills.append({key: order[key] for key in kept} | {
-            "sequence": event.sequence, "trade_id": event.record["trade_id"],
+            "sequence": event.sequence, "execution_id": execution_id(event.sequence),
+            "trade_id": event.record["trade_id"],
             "quantity": event.last_quantity, "price": event.last_price, "time_ns": event.time_ns,
         })  # fmt: skip
 

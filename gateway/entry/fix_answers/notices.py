@@ -11,6 +11,7 @@ from typing import Final
 
 from gateway.entry.fix_answers.answer import (
     FIX_42,
+    FIX_50,
     NUMBERS_MAX,
     Answer,
     MessageForm,
@@ -26,20 +27,23 @@ __all__ = [
     "LINES_MAX",
     "news",
     "trading_session_status",
+    "venue_asked",
     "venue_status",
 ]
 
 LINES_MAX: Final = 50
 _LINE_MAX: Final = 500
 _HALTED, _OPEN, _CLOSED, _PRE_OPEN, _REFUSED = 1, 2, 3, 4, 6
+_SESSION, _MARKET = 336, 1301
 _URGENCY: Final = {"normal": 0, "flash": 1, "background": 2}
 
 FORMS: Final = (
     MessageForm("g", "TradingSessionStatusRequest", "in", 42, "335 263",
-                "336 the venue, absent = all; 263: 0 now, 1 now and every change, 2 no more"),
+                "336 (5.0 SP2: 1301) the venue, absent = all; 263: 0 now, 1 now and every "
+                "change, 2 no more"),
     MessageForm("h", "TradingSessionStatus", "out", 42, "336 340",
-                "336 the venue; 340: 1 halted, 2 open, 3 down, 4 being compared, 6 no such venue; "
-                "325=Y when nobody asked"),
+                "336 (5.0 SP2: 1301) the venue; 340: 1 halted, 2 open, 3 down, 4 being "
+                "compared, 6 no such venue; 325=Y when nobody asked"),
     MessageForm("B", "News", "out", 42, "148 33 58", "words of an operator; 61 urgency"),
 )  # fmt: skip
 
@@ -60,18 +64,29 @@ def trading_session_status(
     request_id = text_of(request, 335) if request is not None else ""
     if len(request_id) > NUMBERS_MAX:
         return BusinessReject(0, f"335 has at most {NUMBERS_MAX} characters")
-    wanted = text_of(request, 336) if request is not None else ""
+    wanted = venue_asked(request, version)
     found = [(venue, status) for venue, status in venues if wanted in {"", venue}]
     if found or not wanted:
-        return [_status(request_id, venue, status, now_ns) for venue, status in found]
+        return [_status(request_id, (venue, status), version, now_ns) for venue, status in found]
     if version == FIX_42:  # 340=6 came later
         return BusinessReject(1, "Unknown TradingSessionID", request_id.encode(), 336)
-    return [_status(request_id, wanted[:NUMBERS_MAX], _REFUSED, now_ns)]
+    return [_status(request_id, (wanted[:NUMBERS_MAX], _REFUSED), version, now_ns)]
 
 
-def _status(request_id: str, venue: str, status: int, now_ns: int) -> Answer:
+def venue_asked(request: FixMessage | None, version: int) -> str:
+    """5.0 SP2 gave 336 values of its own; the venue is its market there."""
+    if request is None:
+        return ""
+    return text_of(request, _MARKET if version >= FIX_50 else _SESSION)
+
+
+def _status(request_id: str, state: tuple[str, int], version: int, now_ns: int) -> Answer:
     fields = [field(335, request_id)] if request_id else [field(325, "Y")]
-    fields += [field(336, venue), field(340, status)]
+    if version >= FIX_50:
+        fields += [field(_SESSION, "1"), field(_MARKET, state[0])]
+    else:
+        fields.append(field(_SESSION, state[0]))
+    fields.append(field(340, state[1]))
     return Answer(b"h", [*fields, field(58, f"as of {format_time(now_ns).decode()}")])
 
 

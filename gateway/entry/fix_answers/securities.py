@@ -88,15 +88,11 @@ def _list(
 
 
 def _security(row: Row, version: int) -> list[Field]:
-    fields = [
-        field(55, str(row["name"])),
-        field(167, _KINDS.get(str(row["kind"]), "FUT")),
-        field(231, str(row["multiplier"])),
-        field(207, str(row["venue"])),
-        field(15, str(row["settle"])),
-        field(561, str(row["lot"])),
-        field(562, str(row["quantity_min"])),
-    ]
+    """One entry of 146; the place of its members differs."""
+    name = [field(55, str(row["name"])), field(167, _KINDS.get(str(row["kind"]), "FUT"))]
+    multiplier, venue = field(231, str(row["multiplier"])), field(207, str(row["venue"]))
+    settle, lot = field(15, str(row["settle"])), field(561, str(row["lot"]))
+    least = field(562, str(row["quantity_min"]))
     if version >= FIX_50:
-        fields.append(field(969, str(row["tick"])))
-    return fields
+        return [*name, multiplier, field(969, str(row["tick"])), venue, least, lot, settle]
+    return [*name, multiplier, venue, settle, lot, least]

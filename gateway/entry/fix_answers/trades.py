@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from gateway.entry.fix_answers.answer import (
+    FIX_50,
     NUMBERS_MAX,
     Answer,
     MessageForm,
@@ -41,9 +42,9 @@ FORMS: Final = (
 def trade_reports(
     request: FixMessage, version: int, fills: Sequence[Row], *, since_ns: int
 ) -> list[Answer] | BusinessReject:
-    """`fills`: those the session may see, oldest first, with the keys sequence trade_id order_id
-    client_order_id account instrument side quantity price time_ns; `since_ns`: from when on they
-    are complete."""
+    """`fills`: those the session may see, oldest first, with the keys execution_id trade_id
+    order_id client_order_id account instrument side quantity price time_ns; `since_ns`: from when
+    on they are complete."""
     request_id, kind = text_of(request, 568), text_of(request, 569)
     if len(request_id) > NUMBERS_MAX:
         return BusinessReject(0, f"568 has at most {NUMBERS_MAX} characters")
@@ -63,7 +64,7 @@ def trade_reports(
 
 def _is_wanted(request: FixMessage, row: Row) -> bool:
     asked = ((1, "account"), (55, "instrument"), (37, "order_id"), (11, "client_order_id"),
-             (17, "sequence"))  # fmt: skip
+             (17, "execution_id"))  # fmt: skip
     for tag, key in asked:
         value = text_of(request, tag)
         if value and value != str(row[key]):
@@ -86,13 +87,13 @@ def _ack(request: FixMessage, total: int, result: int, text: str) -> Answer:
 def _report(request_id: str, version: int, row: Row, *, is_last: bool) -> Answer:
     time = format_time(int(row["time_ns"]))
     fields: list[Field] = [
-        field(571, f"{row['sequence']}"),
+        field(571, str(row["execution_id"])),
         field(487, 0),
         field(856, 0),
         field(568, request_id),
         field(570, "N"),
         field(150, "F"),
-        field(17, f"{row['sequence']}"),
+        field(17, str(row["execution_id"])),
         field(912, "Y" if is_last else "N"),
         field(55, str(row["instrument"])),
         field(32, str(row["quantity"])),
@@ -100,9 +101,16 @@ def _report(request_id: str, version: int, row: Row, *, is_last: bool) -> Answer
         field(75, time[:8]),
         field(60, time),
     ]
-    if version >= 50 and row["trade_id"]:
+    if version >= FIX_50 and row["trade_id"]:
         fields.append(field(1003, str(row["trade_id"])))
-    side = [field(54, _SIDES[str(row["side"])]), field(37, str(row["order_id"] or "NONE"))]
-    side += [field(11, str(row["client_order_id"]))] if row["client_order_id"] else []
-    count(fields, 552, [[*side, field(1, str(row["account"]))]])
+    count(fields, 552, [_side(row, version)])
     return Answer(b"AE", fields)
+
+
+def _side(row: Row, version: int) -> list[Field]:
+    """The one entry of 552; the place of its members differs."""
+    account = field(1, str(row["account"]))
+    names = [field(37, str(row["order_id"] or "NONE"))]
+    names += [field(11, str(row["client_order_id"]))] if row["client_order_id"] else []
+    rest = [account, *names] if version >= FIX_50 else [*names, account]
+    return [field(54, _SIDES[str(row["side"])]), *rest]

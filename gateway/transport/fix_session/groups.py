@@ -59,6 +59,9 @@ def ordered(fields: Sequence[Field], section: Section | None) -> list[Field]:
     """A body in ascending order, each group whole behind its count. Without a rule: as it is."""
     if section is None:
         return list(fields)
+    tags = {tag for tag, _ in fields}
+    if len(tags) == len(fields) and tags.isdisjoint(section.groups):
+        return sorted(fields)  # Flat, as most messages are.
     pieces: list[tuple[int, list[Field]]] = []
     index = 0
     while index < len(fields):

@@ -5,6 +5,7 @@ Must never decide what a message means, nor put a password into a text.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
@@ -12,6 +13,7 @@ from gateway._core.fix import FixFrame, encode_message
 from gateway.transport.fix_session.tags import (
     ADMIN_TYPES,
     BODY_LENGTH_SIZED,
+    VOLATILE_TYPES,
     MessageType,
     Tag,
     secret_tags,
@@ -33,8 +35,15 @@ _TEXT_MAX = 512
 # Of a peer's value in our answer: it must not make the answer longer than a message may be.
 ECHO_BYTES_MAX = 1024
 _MASKED_TAGS = secret_tags(MessageType.LOGON)
-_LOGON_MARKS = tuple(b"\x01%d=" % tag for tag in sorted(_MASKED_TAGS))
-_MARKS = tuple(b"\x01%d=" % tag for tag in sorted(secret_tags(b"")))
+
+
+def _any_of(tags: Iterable[int]) -> re.Pattern[bytes]:
+    """Finds a field with one of these numbers."""
+    return re.compile(b"\x01(?:" + b"|".join(b"%d" % tag for tag in sorted(tags)) + b")=")
+
+
+_LOGON_SECRET = _any_of(_MASKED_TAGS)
+_SECRET = _any_of(secret_tags(b""))
 
 
 class FixMessage:
@@ -133,11 +142,14 @@ def decode_own(data: bytes) -> FixMessage:
 
 def without_secrets(data: bytes) -> tuple[bytes, bool]:
     """What of a message a store may keep for others to read, and whether that may be sent again:
-    not an administrative message, nor one that lost a field."""
+    not an administrative message, nor one that lost a field, nor prices, of which only the type is
+    kept."""
     begin = data.find(b"\x0135=") + 4
     message_type = data[begin : data.find(b"\x01", begin)]
+    if message_type in VOLATILE_TYPES:
+        return data[:begin] + message_type + b"\x01", False
     is_logon = message_type == MessageType.LOGON
-    if not any(mark in data for mark in (_LOGON_MARKS if is_logon else _MARKS)):
+    if (_LOGON_SECRET if is_logon else _SECRET).search(data) is None:
         return data, message_type not in ADMIN_TYPES
     secret = secret_tags(message_type)
     lengths = {length for length, sized in BODY_LENGTH_SIZED.items() if sized in secret}

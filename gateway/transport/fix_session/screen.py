@@ -59,7 +59,8 @@ def _table(dictionary: Dictionary) -> FixScreenTable:
         _tables.clear()
     fields = {tag: rule for tag, rule in dictionary.fields.items() if 0 < tag <= _TAG_MAX}
     fields = dict(sorted(fields.items())[:_FIELDS_MAX])
-    rows = [(tag, *_field(rule)) for tag, rule in fields.items()]
+    is_old = dictionary.begin_string in {b"FIX.4.0", b"FIX.4.1"}
+    rows = [(tag, *_field(rule, is_old=is_old)) for tag, rule in fields.items()]
     messages = [
         (name.decode("ascii"), _members(dictionary, section, fields))
         for name, section in dictionary.messages.items()
@@ -70,14 +71,16 @@ def _table(dictionary: Dictionary) -> FixScreenTable:
     return table
 
 
-def _field(rule: FieldRule) -> tuple[int, list[str]]:
-    """(form, values). A value that is no text makes the field uncertain."""
+def _field(rule: FieldRule, *, is_old: bool) -> tuple[int, list[str]]:
+    """(form, values). A value that is no text makes the field uncertain. Up to 4.1 a CHAR is a text
+    of any length."""
     values = sorted(rule.values) if rule.values is not None else []
     if rule.values is not None and not values:
         return _ODD, []
     if not all(each.isascii() for each in values):
         return _ODD, []
-    return _FORMS.get(rule.kind, _TEXT), [each.decode() for each in values]
+    form = _TEXT if is_old and rule.kind == "CHAR" else _FORMS.get(rule.kind, _TEXT)
+    return form, [each.decode() for each in values]
 
 
 def _members(

@@ -13,6 +13,7 @@ __all__ = [
     "HEADER_TAGS",
     "REVERSED_ROUTE",
     "TRAILER_TAGS",
+    "VOLATILE_TYPES",
     "MessageType",
     "Tag",
     "secret_tags",
@@ -96,6 +97,10 @@ BODY_LENGTH_SIZED: Final = {
     90: 91, 93: 89, 95: 96, 212: 213, 348: 349, 350: 351, 352: 353, 354: 355, 356: 357, 358: 359,
     360: 361, 362: 363, 364: 365, 445: 446, 618: 619, 621: 622, 1401: 1402, 1403: 1404,
 }  # fmt: skip
+
+
+# Prices: of no use to a peer that comes later, and too many to be kept.
+VOLATILE_TYPES: Final = frozenset((b"W", b"X"))
 
 
 def secret_tags(message_type: bytes) -> frozenset[int]:

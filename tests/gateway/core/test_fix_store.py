@@ -344,3 +344,25 @@ def test_a_pinned_engine_journals_and_reads_as_well(open_engine: Open) -> None:
         store.flush()
     assert [number for number, _ in store.range(1, 999)] == list(range(1, 101))
     assert numbers(store) == (101, 101, 5)
+
+
+def test_a_long_history_is_read_in_pages_after_one_walk(open_engine: Open) -> None:
+    engine = open_engine()
+    store = FixJournal(engine).open(NAME, now_ns=5)
+    for first in range(1, 3001, 250):
+        for number in range(first, first + 250):
+            if number % 1000 < 400:
+                store.save(number, message(number, kind="8" if number % 7 else "0"))
+            else:
+                store.set_next_outgoing(number + 1)
+        store.flush()
+    wanted = [each for each in range(5, 2990) if each % 1000 < 400 and each % 7]
+    assert [number for number, _ in store.range(5, 2989)] == wanted
+    pages = engine.fix_pages(1, 5, 2989, 256)
+    assert all(last - first < 256 for first, last, _ in pages)
+    assert [first for first, _, _ in pages] == sorted(first for first, _, _ in pages)
+    for first, last, position in pages:
+        found = [row[0] for row in engine.fix_messages(1, first, last, position)]
+        assert found == [row[0] for row in engine.fix_messages(1, first, last)] and found
+    with pytest.raises(ValueError, match="RANGE numbers 0"):
+        engine.fix_pages(1, 1, 9, 0)

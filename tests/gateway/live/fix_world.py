@@ -11,6 +11,8 @@ from gateway.config.fix import CounterpartySettings
 from gateway.entry.desk import Desk
 from gateway.entry.fix_acceptor import FixDoor, FixTerms
 from gateway.entry.fix_acceptor.order_entry import OrderEntry
+from gateway.entry.fix_answers.drop_copy import DropCopies
+from gateway.entry.fix_answers.inquiries import Inquiries
 from gateway.entry.keys import KeyRing
 from gateway.execution.router import Router
 from gateway.transport.fix_session import format_time
@@ -147,6 +149,9 @@ class FixWorld:
         )
         self.entry = OrderEntry(self.desk, self.door.tracks, self.door.tell_events)
         self.door.plug(self.entry)
+        self.door.plug(DropCopies(world.engine, self.door.pump))
+        self.inquiries = Inquiries(self.desk)
+        self.door.plug(self.inquiries)
         await self.door.start()
         return self
 

@@ -15,7 +15,16 @@
 namespace gateway::fix {
 
 /// How the value of a field is written.
-enum class ScreenForm : std::uint8_t { kText, kInteger, kCount, kDecimal, kCharacter, kFlag, kTime, kOdd };
+enum class ScreenForm : std::uint8_t {
+  kText,
+  kInteger,
+  kCount,
+  kDecimal,
+  kCharacter,
+  kFlag,
+  kTime,
+  kOdd
+};
 
 /// Where a field may stand in a message of one type. What groups hold is judged elsewhere.
 enum class ScreenPlace : std::uint8_t { kNowhere, kHeader, kBody, kTrailer };
@@ -39,7 +48,7 @@ class ScreenTable {
     std::vector<std::string> values;
   };
   struct MessageRule {
-    std::vector<ScreenPlace> places;            // by the field's index
+    std::vector<ScreenPlace> places;      // by the field's index
     std::vector<std::uint16_t> required;  // indexes
   };
   [[nodiscard]] const MessageRule* message(std::string_view type) const;
@@ -62,8 +71,8 @@ class ScreenTable {
 /// What a session expects of every message of its peer.
 struct ScreenPeer {
   std::string begin_string;
-  std::string sender;  // 49 as the peer writes it
-  std::string target;  // 56
+  std::string sender;                       // 49 as the peer writes it
+  std::string target;                       // 56
   std::int64_t time_difference_ns_max = 0;  // 0 = not checked
 };
 

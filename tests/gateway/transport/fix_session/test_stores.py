@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.transport.fix_session import FileStore, MemoryStore, SessionStore, StoreError
+from gateway.transport.fix_session.message import encode
 
 STEPS = st.lists(
     st.one_of(
@@ -156,3 +157,31 @@ def test_what_is_not_flushed_yet_can_be_sent_again(tmp_path: Path) -> None:
     store.save(1, b"fresh")
     assert list(store.range(1, 5)) == [(1, b"fresh")]
     store.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "tag"), [(b"A", 96), (b"A", 553), (b"A", 554), (b"BE", 554), (b"BF", 925)]
+)
+def test_a_secret_is_never_in_the_file_and_its_number_is_filled(
+    tmp_path: Path, kind: bytes, tag: int
+) -> None:
+    path = tmp_path / "one.session"
+    store = FileStore(path, now_ns=5)
+    store.save(1, encode([(8, b"FIX.4.4"), (35, b"8"), (34, b"1"), (58, b"told")]))
+    secret = [(8, b"FIX.4.4"), (35, kind), (34, b"2"), (95, b"7"), (tag, b"hunter2")]
+    store.save(2, encode(secret))
+    store.save(3, encode([(8, b"FIX.4.4"), (35, b"8"), (34, b"3"), (58, b"later")]))
+    assert [number for number, _ in store.range(1, 3)] == [1, 3]
+    store.close()
+    assert b"hunter2" not in path.read_bytes() and b"later" in path.read_bytes()
+    again = FileStore(path, now_ns=9)
+    assert (again.next_outgoing, [number for number, _ in again.range(1, 9)]) == (4, [1, 3])
+    again.close()
+
+
+def test_of_prices_a_store_keeps_no_more_than_their_number(tmp_path: Path) -> None:
+    store = FileStore(tmp_path / "one.session", now_ns=5)
+    store.save(1, encode([(8, b"FIX.4.4"), (35, b"W"), (34, b"1"), (270, b"99.5")]))
+    assert store.next_outgoing == 2 and list(store.range(1, 2)) == []
+    store.close()
+    assert b"99.5" not in store.path.read_bytes()
