@@ -33,9 +33,11 @@ class FactDoor {
  public:
   FactDoor(VenuePortHandle& port, event::OwnIds ids) : port_(port), ids_(std::move(ids)) {}
 
-  /// The order the fact was put on the port for; 0 = nothing was done.
-  OrderId take(event::Fact& fact) {
-    return fact.kind == event::FactKind::kFilled ? take_fill(fact) : take_change(fact);
+  /// The order that a fill was put on the port for, below zero that of any other fact; 0 = nothing
+  /// was done.
+  std::int64_t take(event::Fact& fact) {
+    return fact.kind == event::FactKind::kFilled ? static_cast<std::int64_t>(take_fill(fact))
+                                                 : -static_cast<std::int64_t>(take_change(fact));
   }
 
   void learn_account(const std::string& name, AccountId id) { accounts_[name].id = id; }

@@ -125,7 +125,8 @@ class Builder {
     if (place.kind == PlaceKind::kFlag && word.word != "true" && word.word != "false") code = -1;
     for (const Word& each : place.words) code = each.text == word.word ? -1 : code;
     if (code < 0) return refuse(path_text(spec) + ": the word " + word.word);
-    place.words.push_back({word.word, word.meaning, static_cast<std::uint8_t>(code)});
+    place.words.push_back(
+        {word.word, word.meaning, first_bytes(word.word), static_cast<std::uint8_t>(code)});
   }
 
   static int code_of(std::vector<std::string>& names, const std::string& name, std::size_t max) {

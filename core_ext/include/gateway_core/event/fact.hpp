@@ -28,6 +28,23 @@ inline constexpr std::size_t kFactKinds = 6;
   return kNames[static_cast<std::size_t>(kind) % kFactKinds];
 }
 
+/// memcpy for texts of some bytes: a call would take longer than the copy.
+inline void copy_short(char* to, const char* from, std::size_t size) noexcept {
+  const auto copy = [to, from](std::size_t at, auto word) {
+    std::memcpy(&word, from + at, sizeof word);
+    std::memcpy(to + at, &word, sizeof word);
+  };
+  if (size >= 8) {
+    for (std::size_t at = 0; at + 8 < size; at += 8) copy(at, std::uint64_t{});
+    copy(size - 8, std::uint64_t{});
+  } else if (size >= 4) {
+    copy(0, std::uint32_t{});
+    copy(size - 4, std::uint32_t{});
+  } else {
+    for (std::size_t at = 0; at < size; ++at) to[at] = from[at];
+  }
+}
+
 /// Text of at most N bytes; what is behind its size is not initialised.
 template <std::size_t N>
 struct ShortText {
@@ -41,7 +58,7 @@ struct ShortText {
   bool assign(std::string_view text) noexcept {
     size = 0;
     if (text.size() > N) return false;
-    std::memcpy(bytes, text.data(), text.size());
+    copy_short(bytes, text.data(), text.size());
     size = static_cast<std::uint8_t>(text.size());
     return true;
   }

@@ -40,7 +40,34 @@ struct FactIds {
 
 namespace detail {
 
+/// Nearly every number: at most 18 digits and no more decimals than the scale. False = another one.
+[[nodiscard]] inline bool read_short(std::string_view text, int scale, Int128& value) noexcept {
+  const bool is_negative = !text.empty() && text[0] == '-';
+  if (is_negative) text.remove_prefix(1);
+  if (text.size() > 18) return false;  // 18 digits, or 17 and a point
+  std::int64_t mantissa = 0;
+  int decimals = 0;
+  bool has_point = false;
+  for (const char letter : text) {
+    if (letter == '.') {
+      if (has_point) return false;
+      has_point = true;
+      continue;
+    }
+    if (letter < '0' || letter > '9') return false;
+    mantissa = mantissa * 10 + (letter - '0');
+    decimals += has_point ? 1 : 0;
+  }
+  if (text.empty() || text.front() == '.' || text.back() == '.' || decimals > scale ||
+      scale - decimals > 18) {
+    return false;
+  }
+  value = Int128{is_negative ? -mantissa : mantissa} * kPow10_64[scale - decimals];
+  return true;
+}
+
 [[nodiscard]] inline bool read_wide(std::string_view text, int scale, Int128& value) noexcept {
+  if (read_short(text, scale, value)) return true;
   const ParsedDecimal parsed = parse_decimal(text, scale);
   value = parsed.mantissa;
   return parsed.fault == DecimalFault::kNone;

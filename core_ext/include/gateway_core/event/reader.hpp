@@ -11,6 +11,7 @@
 #include "gateway_core/event/fact.hpp"
 #include "gateway_core/event/fault.hpp"
 #include "gateway_core/event/scan.hpp"
+#include "gateway_core/event/shape.hpp"
 #include "gateway_core/event/table.hpp"
 
 namespace gateway::event {
@@ -48,9 +49,19 @@ class Reader {
     }
   };
 
-  [[nodiscard]] Fault value(Cursor& cursor, const Branch* branch, int depth) noexcept;
-  [[nodiscard]] Fault object(Cursor& cursor, const Node* node, int depth) noexcept;
-  [[nodiscard]] Fault list(Cursor& cursor, const Node* node, int depth) noexcept;
+  /// Both ways through the names of an event: as a shape says, or by reading and comparing them.
+  struct Familiar;
+  struct Strange;
+
+  [[nodiscard]] Fault scan(std::string_view bytes) noexcept;
+  template <typename Way>
+  [[nodiscard]] Fault document(Way& way, std::string_view bytes) noexcept;
+  template <typename Way>
+  [[nodiscard]] Fault value(Way& way, Cursor& cursor, const Branch* branch, int depth) noexcept;
+  template <typename Way>
+  [[nodiscard]] Fault object(Way& way, Cursor& cursor, const Node* node, int depth) noexcept;
+  template <typename Way>
+  [[nodiscard]] Fault list(Way& way, Cursor& cursor, const Node* node, int depth) noexcept;
   [[nodiscard]] Fault judge(Said& said) const noexcept;
   [[nodiscard]] static Fault check(const Place& place, const Token& token, Value& value) noexcept;
   [[nodiscard]] static Fault check_time(std::string_view text, Value& value) noexcept;
@@ -61,7 +72,9 @@ class Reader {
 
   Table table_;
   NameSet names_;
-  std::uint32_t objects_ = 0;
+  std::array<Shape, 4> shapes_{};
+  std::size_t familiar_ = 0;  // the shape of the last event
+  std::size_t oldest_ = 0;    // where the next one is remembered
   std::array<Token, kPlacesMax> tokens_{};
 };
 

@@ -28,8 +28,9 @@ struct Cursor {
 };
 
 inline void skip_space(Cursor& cursor) noexcept {
-  while (cursor.at != cursor.end && (*cursor.at == ' ' || *cursor.at == '\n' ||
-                                     *cursor.at == '\r' || *cursor.at == '\t')) {
+  while (cursor.at != cursor.end) {
+    const char letter = *cursor.at;
+    if (letter > ' ' || (letter != ' ' && letter != '\n' && letter != '\r' && letter != '\t')) return;
     ++cursor.at;
   }
 }

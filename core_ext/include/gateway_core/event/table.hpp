@@ -92,6 +92,7 @@ inline constexpr std::size_t kStatesMax = 16;
 struct Word {
   std::string text;
   std::string meaning;
+  std::uint64_t first = 0;  // bytes of the text
   std::uint8_t code = 0;
 };
 
