@@ -111,8 +111,7 @@ class FactDoor {
     OrderId found = 0;
     port_.engine->runtime->run([&] {
       const OrderTable& orders = port_.engine->runtime->state().orders;
-      const std::uint32_t slot =
-          orders.find_venue_id(ids.account, ids.instrument, venue_order_id);
+      const std::uint32_t slot = orders.find_venue_id(ids.account, ids.instrument, venue_order_id);
       if (slot != kNoSlot) found = orders.at(slot).order_id;
       if (named != 0 && named != found && orders.find(named) != kNoSlot) found = named;
     });

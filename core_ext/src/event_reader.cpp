@@ -1,4 +1,5 @@
-// The two steps of a reader: the scan puts tokens into places, the judgement makes the fact of them.
+// The two steps of a reader: the scan puts tokens into places, the judgement makes the fact of
+// them.
 #include "gateway_core/event/reader.hpp"
 
 namespace gateway::event {
@@ -50,8 +51,8 @@ constexpr std::size_t kWholeDigitsMax = 18;
 
 }  // namespace
 
-/// Follows a shape. At a step that differs it goes on with another shape of the same beginning, else
-/// it stops, and the event is read anew by the other way.
+/// Follows a shape. At a step that differs it goes on with another shape of the same beginning,
+/// else it stops, and the event is read anew by the other way.
 struct Reader::Familiar {
   const std::array<Shape, 4>& shapes;
   std::size_t shape;
@@ -334,7 +335,7 @@ Fault Reader::finish_change(Fact& fact, const Said& said, const Outcome& outcome
   if (!is_no_trade(said.text(Role::kTradeId)) || is_nonzero(said.text(Role::kLastQuantity))) {
     return Fault::kCase;
   }
-  fact.venue_time_ns = said.time_ns(Role::kOrderTime);
+  if (!said.take_time(Role::kOrderTime, fact.venue_time_ns)) return Fault::kMissing;
   if (outcome.fact == FactKind::kAccepted) return Fault::kNone;
   if (outcome.fact == FactKind::kReplaced) {
     const std::string_view price = said.text(Role::kPrice);
@@ -354,22 +355,22 @@ Fault Reader::finish_fill(Fact& fact, const Said& said) const noexcept {
   const std::string_view trade_id = said.text(Role::kTradeId);
   if (is_no_trade(trade_id) || !is_positive(said.text(Role::kLastQuantity))) return Fault::kCase;
   if (said.text(Role::kLastPrice).empty() || said.text(Role::kFee).empty() ||
-      said.text(Role::kFeeCurrency).empty()) {
+      said.text(Role::kFeeCurrency).empty() ||
+      !said.take_time(Role::kFillTime, fact.venue_time_ns)) {
     return Fault::kMissing;
   }
   fact.liquidity = static_cast<Liquidity>(said.code(Role::kLiquidity));
-  fact.venue_time_ns = said.time_ns(Role::kFillTime);
   if (table_.is_sequence_the_trade) {
     std::int64_t sequence = 0;
     if (!read_whole(trade_id, sequence)) return Fault::kNumber;
     fact.venue_sequence = static_cast<std::uint64_t>(sequence);
   }
   const std::string_view fee = said.text(Role::kFee);
-  const bool fits =
-      fact.trade_id.assign(trade_id) && fact.price.assign(said.text(Role::kLastPrice)) &&
-      fact.quantity.assign(said.text(Role::kLastQuantity)) &&
-      fact.fee_currency.assign(said.text(Role::kFeeCurrency)) &&
-      (table_.is_fee_negated ? assign_negated(fact.fee, fee) : fact.fee.assign(fee));
+  const bool fits = fact.trade_id.assign(trade_id) &&
+                    fact.price.assign(said.text(Role::kLastPrice)) &&
+                    fact.quantity.assign(said.text(Role::kLastQuantity)) &&
+                    fact.fee_currency.assign(said.text(Role::kFeeCurrency)) &&
+                    (table_.is_fee_negated ? assign_negated(fact.fee, fee) : fact.fee.assign(fee));
   return fits ? Fault::kNone : Fault::kTextTooLong;
 }
 

@@ -156,7 +156,7 @@ inline constexpr std::size_t kPackedMax = 4 + 3 * 8 + sizeof(Fact);
   return static_cast<std::size_t>(at - out);
 }
 
-namespace detail {
+namespace in_fact {
 
 [[nodiscard]] inline bool is_printable(std::string_view text) noexcept {
   for (const char letter : text) {
@@ -174,19 +174,18 @@ namespace detail {
                          fact.leg <= Leg::kShort && fact.liquidity <= Liquidity::kTaker &&
                          fact.kind != FactKind::kNone && fact.kind <= FactKind::kReplaced;
   bool are_printable = true;
-  fact.for_each_text([&](const auto& text) {
-    are_printable = are_printable && is_printable(text.view());
-  });
+  fact.for_each_text(
+      [&](const auto& text) { are_printable = are_printable && is_printable(text.view()); });
   return has_words && are_printable && fact.venue_time_ns >= 0 &&
          is_number_or_empty(fact.price.view()) && is_number_or_empty(fact.quantity.view()) &&
          is_number_or_empty(fact.cumulative.view()) && is_number_or_empty(fact.fee.view()) &&
          (fact.kind == FactKind::kFilled
-              ? fact.order_id == 0 && fact.trade_id.size != 0 && fact.price.size != 0 && fact.quantity.size != 0 &&
-                    fact.fee.size != 0 && fact.fee_currency.size != 0
+              ? fact.order_id == 0 && fact.trade_id.size != 0 && fact.price.size != 0 &&
+                    fact.quantity.size != 0 && fact.fee.size != 0 && fact.fee_currency.size != 0
               : fact.order_id != 0 && fact.order_id <= OrderId{INT64_MAX});
 }
 
-}  // namespace detail
+}  // namespace in_fact
 
 /// What `pack` made. False for anything else; the fact is of no use then.
 [[nodiscard]] inline bool unpack(std::string_view bytes, Fact& fact) noexcept {
@@ -209,7 +208,7 @@ namespace detail {
     }
     rest.remove_prefix(1 + size);
   });
-  return fits && rest.empty() && detail::is_sound(fact);
+  return fits && rest.empty() && in_fact::is_sound(fact);
 }
 
 }  // namespace gateway::event

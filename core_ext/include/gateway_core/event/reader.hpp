@@ -1,6 +1,6 @@
 // Reads events by a table: one pass over the bytes, then the fact they say. What is missing, of
-// another kind, unknown or unusual in any way is a Fault by name and no fact: the ordinary way reads
-// the event then. One thread; no allocation.
+// another kind, unknown or unusual in any way is a Fault by name and no fact: the ordinary way
+// reads the event then. One thread; no allocation.
 #pragma once
 
 #include <array>
@@ -20,8 +20,8 @@ class Reader {
  public:
   explicit Reader(Table table) noexcept : table_(std::move(table)) {}
 
-  /// The fact of an event, and 1 + the place of its outcome in the table. Both are meaningless after
-  /// any fault.
+  /// The fact of an event, and 1 + the place of its outcome in the table. Both are meaningless
+  /// after any fault.
   [[nodiscard]] Fault read(std::string_view bytes, Fact& fact, std::uint8_t& outcome) noexcept;
 
   [[nodiscard]] const Table& table() const noexcept { return table_; }
@@ -43,9 +43,11 @@ class Reader {
     [[nodiscard]] std::string_view text(Role role) const noexcept { return at(role).text; }
     [[nodiscard]] std::uint8_t code(Role role) const noexcept { return at(role).code; }
     [[nodiscard]] bool is_told(Role role) const noexcept { return at(role).is_told; }
-    /// A venue has one time for both, or two.
-    [[nodiscard]] std::int64_t time_ns(Role role) const noexcept {
-      return at(is_told(Role::kTime) ? Role::kTime : role).time_ns;
+    /// A venue has one time for both, or two. False = it did not say.
+    [[nodiscard]] bool take_time(Role role, std::int64_t& time_ns) const noexcept {
+      const Value& value = at(is_told(Role::kTime) ? Role::kTime : role);
+      time_ns = value.time_ns;
+      return !value.text.empty();
     }
   };
 

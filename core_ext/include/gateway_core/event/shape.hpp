@@ -1,6 +1,6 @@
-// What the names of an earlier event were, in order. A venue writes its events with the same program,
-// so the next one mostly has the same names in the same places: then they need not be read, looked
-// up and compared with one another again. Where it differs nothing is assumed.
+// What the names of an earlier event were, in order. A venue writes its events with the same
+// program, so the next one mostly has the same names in the same places: then they need not be
+// read, looked up and compared with one another again. Where it differs nothing is assumed.
 #pragma once
 
 #include <array>
