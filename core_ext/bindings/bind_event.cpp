@@ -128,7 +128,10 @@ void bind_fact(nb::module_& module) {
       .def_prop_ro("side", [](const Fact& self) { return static_cast<int>(self.side); })
       .def_prop_ro("leg", [](const Fact& self) { return static_cast<int>(self.leg); })
       .def_prop_ro("liquidity", [](const Fact& self) { return static_cast<int>(self.liquidity); })
-      .def_prop_ro("venue_order_number", &venue_order_number)
+      .def_prop_ro("venue_order_key",
+                   [](const Fact& self) {
+                     return nb::make_tuple(text_of(self.symbol.view()), venue_order_number(self));
+                   })
       .def_ro("order_id", &Fact::order_id)
       .def_ro("venue_time_ns", &Fact::venue_time_ns)
       .def_ro("venue_sequence", &Fact::venue_sequence);

@@ -33,9 +33,11 @@ class FactDoor {
  public:
   FactDoor(VenuePortHandle& port, event::OwnIds ids) : port_(port), ids_(std::move(ids)) {}
 
-  /// The order the fact was put on the port for; 0 = nothing was done.
-  OrderId take(event::Fact& fact) {
-    return fact.kind == event::FactKind::kFilled ? take_fill(fact) : take_change(fact);
+  /// The order that a fill was put on the port for, below zero that of any other fact; 0 = nothing
+  /// was done.
+  std::int64_t take(event::Fact& fact) {
+    return fact.kind == event::FactKind::kFilled ? static_cast<std::int64_t>(take_fill(fact))
+                                                 : -static_cast<std::int64_t>(take_change(fact));
   }
 
   void learn_account(const std::string& name, AccountId id) { accounts_[name].id = id; }
@@ -109,8 +111,7 @@ class FactDoor {
     OrderId found = 0;
     port_.engine->runtime->run([&] {
       const OrderTable& orders = port_.engine->runtime->state().orders;
-      const std::uint32_t slot =
-          orders.find_venue_id(ids.account, ids.instrument, venue_order_id);
+      const std::uint32_t slot = orders.find_venue_id(ids.account, ids.instrument, venue_order_id);
       if (slot != kNoSlot) found = orders.at(slot).order_id;
       if (named != 0 && named != found && orders.find(named) != kNoSlot) found = named;
     });

@@ -1,4 +1,5 @@
-// The two steps of a reader: the scan puts tokens into places, the judgement makes the fact of them.
+// The two steps of a reader: the scan puts tokens into places, the judgement makes the fact of
+// them.
 #include "gateway_core/event/reader.hpp"
 
 namespace gateway::event {
@@ -50,25 +51,145 @@ constexpr std::size_t kWholeDigitsMax = 18;
 
 }  // namespace
 
+/// Follows a shape. At a step that differs it goes on with another shape of the same beginning,
+/// else it stops, and the event is read anew by the other way.
+struct Reader::Familiar {
+  const std::array<Shape, 4>& shapes;
+  std::size_t shape;
+  std::size_t step = 0;
+  bool is_lost = false;
+
+  [[nodiscard]] const ShapeStep* next() const noexcept {
+    return step < shapes[shape].count ? &shapes[shape].steps[step] : nullptr;
+  }
+  /// Whether another shape agrees with all steps so far and `fits` here.
+  template <typename Fits>
+  [[nodiscard]] bool changes_shape(Fits&& fits) noexcept {
+    for (std::size_t other = 0; other < shapes.size(); ++other) {
+      const Shape& candidate = shapes[other];
+      if (other == shape || !candidate.is_usable() || step >= candidate.count ||
+          !fits(candidate.steps[step])) {
+        continue;
+      }
+      bool has_same_beginning = true;
+      for (std::size_t i = 0; i < step && has_same_beginning; ++i) {
+        has_same_beginning = candidate.steps[i] == shapes[shape].steps[i];
+      }
+      if (has_same_beginning) {
+        shape = other;
+        return true;
+      }
+    }
+    is_lost = true;
+    return false;
+  }
+  template <typename Fits>
+  [[nodiscard]] bool takes(Fits&& fits) noexcept {
+    const ShapeStep* const expected = next();
+    if ((expected == nullptr || !fits(*expected)) && !changes_shape(fits)) return false;
+    ++step;
+    return true;
+  }
+
+  [[nodiscard]] bool begin() noexcept {
+    return takes([](const ShapeStep& each) { return !each.is_name() && each.is_begin; });
+  }
+  [[nodiscard]] bool end() noexcept {
+    return takes([](const ShapeStep& each) { return !each.is_name() && !each.is_begin; });
+  }
+  [[nodiscard]] Fault name(Cursor& cursor, const Node*, const Branch*& branch) noexcept {
+    skip_space(cursor);
+    if (!takes([&](const ShapeStep& each) { return each.is_name() && each.stands_at(cursor); })) {
+      return Fault::kSyntax;
+    }
+    const ShapeStep& taken = shapes[shape].steps[step - 1];
+    cursor.at += taken.size;
+    branch = taken.branch;
+    return Fault::kNone;
+  }
+};
+
+/// Reads every name, refuses one that stands twice, and writes down the shape.
+struct Reader::Strange {
+  NameSet& names;
+  Shape& shape;
+  std::uint32_t objects = 0;
+  std::array<std::uint32_t, kDepthMax + 1> open{};  // numbers of the objects around
+  std::size_t depth = 0;
+
+  [[nodiscard]] bool begin() noexcept {
+    open[++depth] = ++objects;
+    ShapeStep step;
+    step.is_begin = true;
+    shape.add(step);
+    return true;
+  }
+  [[nodiscard]] bool end() noexcept {
+    --depth;
+    shape.add({});
+    return true;
+  }
+  [[nodiscard]] Fault name(Cursor& cursor, const Node* node, const Branch*& branch) noexcept {
+    if (!take_letter(cursor, '"')) return broken(cursor);
+    std::string_view text;
+    if (const Fault fault = take_text(cursor, text); fault != Fault::kNone) return fault;
+    const std::uint64_t word = first_bytes(text, cursor.end);
+    const std::uint64_t hash = hash_of_name(word, text.size());
+    const Fault fault = names.add(open[depth], text, word, hash);
+    if (fault != Fault::kNone) return fault;
+    if (!take_letter(cursor, ':')) return broken(cursor);
+    branch = node == nullptr ? nullptr : node->find(text, word, hash);
+    ShapeStep step;
+    if (!step.set_name(text, branch)) shape.count = Shape::kStepsMax;  // never usable
+    shape.add(step);
+    return Fault::kNone;
+  }
+};
+
 Fault Reader::read(std::string_view bytes, Fact& fact, std::uint8_t& outcome) noexcept {
   fact.clear();
   if (bytes.size() > kEventBytesMax) return Fault::kTooLong;
-  for (std::size_t i = 0; i < table_.places.size(); ++i) tokens_[i].kind = TokenKind::kNone;
-  names_.begin();
-  objects_ = 0;
-  Cursor cursor{bytes.data(), bytes.data() + bytes.size()};
-  skip_space(cursor);
-  if (cursor.is_at_end()) return Fault::kTruncated;
-  if (*cursor.at != '{') return Fault::kSyntax;
-  if (const Fault fault = object(cursor, &table_.nodes[0], 1); fault != Fault::kNone) return fault;
-  skip_space(cursor);
-  if (!cursor.is_at_end()) return Fault::kSyntax;
+  if (const Fault fault = scan(bytes); fault != Fault::kNone) return fault;
   Said said;
   if (const Fault fault = judge(said); fault != Fault::kNone) return fault;
   return finish(fact, said, outcome);
 }
 
-Fault Reader::value(Cursor& cursor, const Branch* branch, int depth) noexcept {
+Fault Reader::scan(std::string_view bytes) noexcept {
+  if (shapes_[familiar_].is_usable()) {
+    Familiar way{shapes_, familiar_};
+    const Fault fault = document(way, bytes);
+    familiar_ = way.shape;
+    if (!way.is_lost) return fault;
+  }
+  Shape& shape = shapes_[oldest_];
+  shape.count = 0;
+  shape.is_whole = false;
+  names_.begin();
+  Strange way{names_, shape};
+  const Fault fault = document(way, bytes);
+  if (fault != Fault::kNone) return fault;
+  shape.is_whole = true;
+  familiar_ = oldest_;
+  oldest_ = (oldest_ + 1) % shapes_.size();
+  return Fault::kNone;
+}
+
+template <typename Way>
+Fault Reader::document(Way& way, std::string_view bytes) noexcept {
+  for (std::size_t i = 0; i < table_.places.size(); ++i) tokens_[i].kind = TokenKind::kNone;
+  Cursor cursor{bytes.data(), bytes.data() + bytes.size()};
+  skip_space(cursor);
+  if (cursor.is_at_end()) return Fault::kTruncated;
+  if (*cursor.at != '{') return Fault::kSyntax;
+  const Fault fault = object(way, cursor, &table_.nodes[0], 1);
+  if (fault != Fault::kNone) return fault;
+  skip_space(cursor);
+  return cursor.is_at_end() ? Fault::kNone : Fault::kSyntax;
+}
+
+template <typename Way>
+Fault Reader::value(Way& way, Cursor& cursor, const Branch* branch, int depth) noexcept {
   skip_space(cursor);
   if (cursor.is_at_end()) return Fault::kTruncated;
   const Node* node = nullptr;
@@ -80,7 +201,7 @@ Fault Reader::value(Cursor& cursor, const Branch* branch, int depth) noexcept {
     const bool is_list = *cursor.at == '[';
     if (is_scalar_wanted || (node != nullptr && node->is_list != is_list)) return Fault::kKind;
     if (depth >= kDepthMax) return Fault::kTooDeep;
-    return is_list ? list(cursor, node, depth + 1) : object(cursor, node, depth + 1);
+    return is_list ? list(way, cursor, node, depth + 1) : object(way, cursor, node, depth + 1);
   }
   if (node != nullptr) return Fault::kKind;
   Token beside;
@@ -88,38 +209,35 @@ Fault Reader::value(Cursor& cursor, const Branch* branch, int depth) noexcept {
                      is_scalar_wanted ? tokens_[static_cast<std::size_t>(branch->place)] : beside);
 }
 
-Fault Reader::object(Cursor& cursor, const Node* node, int depth) noexcept {
+template <typename Way>
+Fault Reader::object(Way& way, Cursor& cursor, const Node* node, int depth) noexcept {
   ++cursor.at;
-  const std::uint32_t number = ++objects_;
-  if (take_letter(cursor, '}')) return Fault::kNone;
+  if (!way.begin()) return Fault::kSyntax;
+  if (take_letter(cursor, '}')) return way.end() ? Fault::kNone : Fault::kSyntax;
   for (;;) {
-    if (!take_letter(cursor, '"')) return broken(cursor);
-    std::string_view name;
-    if (const Fault fault = take_text(cursor, name); fault != Fault::kNone) return fault;
-    const std::uint64_t word = first_bytes(name, cursor.end);
-    const std::uint64_t hash = hash_of_name(word, name.size());
-    const Fault twice = names_.add(number, name, word, hash);
-    if (twice != Fault::kNone) return twice;
-    if (!take_letter(cursor, ':')) return broken(cursor);
-    const Branch* branch = node == nullptr ? nullptr : node->find(name, word, hash);
-    if (const Fault fault = value(cursor, branch, depth); fault != Fault::kNone) return fault;
+    const Branch* branch = nullptr;
+    if (const Fault fault = way.name(cursor, node, branch); fault != Fault::kNone) return fault;
+    if (const Fault fault = value(way, cursor, branch, depth); fault != Fault::kNone) return fault;
     if (take_letter(cursor, ',')) continue;
-    return take_letter(cursor, '}') ? Fault::kNone : broken(cursor);
+    if (!take_letter(cursor, '}')) return broken(cursor);
+    return way.end() ? Fault::kNone : Fault::kSyntax;
   }
 }
 
-Fault Reader::list(Cursor& cursor, const Node* node, int depth) noexcept {
+template <typename Way>
+Fault Reader::list(Way& way, Cursor& cursor, const Node* node, int depth) noexcept {
   ++cursor.at;
   if (node != nullptr) {  // exactly one row
-    if (const Fault fault = value(cursor, &node->branches[0], depth); fault != Fault::kNone) {
-      return fault;
-    }
+    const Fault fault = value(way, cursor, &node->branches[0], depth);
+    if (fault != Fault::kNone) return fault;
     if (take_letter(cursor, ']')) return Fault::kNone;
     return !cursor.is_at_end() && *cursor.at == ',' ? Fault::kCase : broken(cursor);
   }
   if (take_letter(cursor, ']')) return Fault::kNone;
   for (;;) {
-    if (const Fault fault = value(cursor, nullptr, depth); fault != Fault::kNone) return fault;
+    if (const Fault fault = value(way, cursor, nullptr, depth); fault != Fault::kNone) {
+      return fault;
+    }
     if (take_letter(cursor, ',')) continue;
     return take_letter(cursor, ']') ? Fault::kNone : broken(cursor);
   }
@@ -174,8 +292,12 @@ Fault Reader::check(const Place& place, const Token& token, Value& value) noexce
       if (token.kind != TokenKind::kText) return Fault::kKind;
       break;
   }
+  const std::uint64_t first = first_bytes(token.text);
   for (const Word& word : place.words) {
-    if (word.text != token.text) continue;
+    if (word.first != first || word.text.size() != token.text.size() ||
+        (word.text.size() > 8 && word.text != token.text)) {
+      continue;
+    }
     value.code = word.code;
     value.text = word.meaning;
     return Fault::kNone;
@@ -213,7 +335,7 @@ Fault Reader::finish_change(Fact& fact, const Said& said, const Outcome& outcome
   if (!is_no_trade(said.text(Role::kTradeId)) || is_nonzero(said.text(Role::kLastQuantity))) {
     return Fault::kCase;
   }
-  fact.venue_time_ns = said.time_ns(Role::kOrderTime);
+  if (!said.take_time(Role::kOrderTime, fact.venue_time_ns)) return Fault::kMissing;
   if (outcome.fact == FactKind::kAccepted) return Fault::kNone;
   if (outcome.fact == FactKind::kReplaced) {
     const std::string_view price = said.text(Role::kPrice);
@@ -233,22 +355,22 @@ Fault Reader::finish_fill(Fact& fact, const Said& said) const noexcept {
   const std::string_view trade_id = said.text(Role::kTradeId);
   if (is_no_trade(trade_id) || !is_positive(said.text(Role::kLastQuantity))) return Fault::kCase;
   if (said.text(Role::kLastPrice).empty() || said.text(Role::kFee).empty() ||
-      said.text(Role::kFeeCurrency).empty()) {
+      said.text(Role::kFeeCurrency).empty() ||
+      !said.take_time(Role::kFillTime, fact.venue_time_ns)) {
     return Fault::kMissing;
   }
   fact.liquidity = static_cast<Liquidity>(said.code(Role::kLiquidity));
-  fact.venue_time_ns = said.time_ns(Role::kFillTime);
   if (table_.is_sequence_the_trade) {
     std::int64_t sequence = 0;
     if (!read_whole(trade_id, sequence)) return Fault::kNumber;
     fact.venue_sequence = static_cast<std::uint64_t>(sequence);
   }
   const std::string_view fee = said.text(Role::kFee);
-  const bool fits =
-      fact.trade_id.assign(trade_id) && fact.price.assign(said.text(Role::kLastPrice)) &&
-      fact.quantity.assign(said.text(Role::kLastQuantity)) &&
-      fact.fee_currency.assign(said.text(Role::kFeeCurrency)) &&
-      (table_.is_fee_negated ? assign_negated(fact.fee, fee) : fact.fee.assign(fee));
+  const bool fits = fact.trade_id.assign(trade_id) &&
+                    fact.price.assign(said.text(Role::kLastPrice)) &&
+                    fact.quantity.assign(said.text(Role::kLastQuantity)) &&
+                    fact.fee_currency.assign(said.text(Role::kFeeCurrency)) &&
+                    (table_.is_fee_negated ? assign_negated(fact.fee, fee) : fact.fee.assign(fee));
   return fits ? Fault::kNone : Fault::kTextTooLong;
 }
 

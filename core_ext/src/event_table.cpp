@@ -1,19 +1,35 @@
-// A table of places as an adapter writes it, made ready for the reader. Cold; every contradiction is
-// a sentence that names the place.
-#include "gateway_core/event/table.hpp"
-
+// A table of places as an adapter writes it, made ready for the reader. Cold; every contradiction
+// is a sentence that names the place.
 #include <algorithm>
+
+#include "gateway_core/event/table.hpp"
 
 namespace gateway::event {
 namespace {
 
 constexpr std::array<std::string_view, 7> kKindNames = {
     "text", "number", "whole", "time_ms", "text_time_ms", "flag", "word"};
-constexpr std::array<std::string_view, kRoles> kRoleNames = {
-    "",           "symbol",     "client_order_id", "venue_order_id", "trade_id",   "fee_currency",
-    "price",      "quantity",   "last_price",      "last_quantity",  "cumulative", "fee",
-    "fill_time",  "order_time", "time",            "side",           "leg",        "liquidity",
-    "step",       "state",      "reason"};
+constexpr std::array<std::string_view, kRoles> kRoleNames = {"",
+                                                             "symbol",
+                                                             "client_order_id",
+                                                             "venue_order_id",
+                                                             "trade_id",
+                                                             "fee_currency",
+                                                             "price",
+                                                             "quantity",
+                                                             "last_price",
+                                                             "last_quantity",
+                                                             "cumulative",
+                                                             "fee",
+                                                             "fill_time",
+                                                             "order_time",
+                                                             "time",
+                                                             "side",
+                                                             "leg",
+                                                             "liquidity",
+                                                             "step",
+                                                             "state",
+                                                             "reason"};
 constexpr std::array<std::string_view, 3> kSides = {"", "buy", "sell"};
 constexpr std::array<std::string_view, 3> kLegs = {"net", "long", "short"};
 constexpr std::array<std::string_view, 3> kLiquidities = {"unknown", "maker", "taker"};
@@ -125,7 +141,8 @@ class Builder {
     if (place.kind == PlaceKind::kFlag && word.word != "true" && word.word != "false") code = -1;
     for (const Word& each : place.words) code = each.text == word.word ? -1 : code;
     if (code < 0) return refuse(path_text(spec) + ": the word " + word.word);
-    place.words.push_back({word.word, word.meaning, static_cast<std::uint8_t>(code)});
+    place.words.push_back(
+        {word.word, word.meaning, first_bytes(word.word), static_cast<std::uint8_t>(code)});
   }
 
   static int code_of(std::vector<std::string>& names, const std::string& name, std::size_t max) {

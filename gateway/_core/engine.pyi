@@ -162,7 +162,8 @@ class FactDoor:
         self, port: VenuePort, instance: int, marker: str, alphabet: str, head: int, tail: int
     ) -> None: ...
     def take(self, fact: Fact) -> int:
-        """The order the fact was put on the port for. 0 = nothing was done: a name it has not
+        """The order that a fill was put on the port for, below zero that of any other fact. 0 =
+        nothing was done: a name it has not
         learned, an account that is not open, a number that does not fit, a full lane, an order
         that is not ours."""
     def learn_account(self, name: str, id: int) -> None: ...

@@ -22,7 +22,7 @@ class Fact:
     symbol: str
     client_order_id: str
     venue_order_id: str
-    venue_order_number: int  # the same as a number, 0 when it is none
+    venue_order_key: tuple[str, int]  # symbol and the same as a number, 0 when it is none
     trade_id: str
     price: str
     quantity: str

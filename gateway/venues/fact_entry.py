@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gateway.api import AdapterPort
 from gateway.core.drive import Drive
 from gateway.core.engine import Engine
-from gateway.core.fact_door import open_fact_door
+from gateway.core.fact_door import FactDoor, open_fact_door
 from gateway.transport.venue_events import VenueFact, words_of
 from gateway.venues.client_order_ids import ClientOrderIds
 from gateway.venues.health import VenueHealth
@@ -46,36 +46,59 @@ class FactEntry:
         self._in_flight = in_flight
         self._health = health
         self._drive = drive
-        self._door = open_fact_door(native, engine.instance, ids.shape)
-        self._take = self._door.take
-        self.open = self._door.open
-        self.close = self._door.close
-        engine.names.watch_symbols(self._door.forget_instruments)
+        self._native = native
+        self._ids = ids
+        self._open: set[str] = set()
+        self._door: FactDoor | None = None  # made for the first fact
+
+    def open(self, account: str) -> None:
+        """Fills of the account may be told: none older is awaited."""
+        self._open.add(account)
+        if self._door is not None:
+            self._door.open(account)
+
+    def close(self) -> None:
+        """Older fills of every account may be missing."""
+        self._open.clear()
+        if self._door is not None:
+            self._door.close()
 
     def told(self, fact: VenueFact) -> None:
         """Equal to the call that words_of(fact) names."""
-        order_id = 0 if self._backlog else self._take(fact)
-        if not order_id:
-            self._health.counters["facts_in_words"] += 1
-            name, values, named = words_of(fact)
-            getattr(self._port, name)(*values, **named)
-            self._learn(fact)
-            return
-        if fact.order_id:  # every fact but a fill names its order
+        order_id = 0 if self._backlog or self._door is None else self._door.take(fact)
+        if order_id > 0:
+            if self._in_flight:
+                self._in_flight.answered(order_id, "new")
+        elif order_id < 0:
             kind = fact.kind
-            self._in_flight.answered(order_id, *ANSWERS[kind])  # type: ignore[index]
+            self._in_flight.answered(-order_id, *ANSWERS[kind])  # type: ignore[index]
             self._health.outcomes[kind] += 1
-            self._engine.words.keep(order_id, fact.reason)
+            self._engine.words.keep(-order_id, fact.reason)
         else:
-            self._in_flight.answered(order_id, "new")
+            self._in_words(fact)
+            return
         self._drive.soon()
+
+    def _in_words(self, fact: VenueFact) -> None:
+        self._health.counters["facts_in_words"] += 1
+        name, values, named = words_of(fact)
+        getattr(self._port, name)(*values, **named)
+        self._learn(fact)
 
     def _learn(self, fact: VenueFact) -> None:
         """What the names in it are by now, for the next one."""
-        names, door = self._engine.names, self._door
+        names, door = self._engine.names, self._door or self._make_door()
         if account := names.find("account", fact.account):
             door.learn_account(fact.account, account)
         if instrument := names.venue_instrument(self._venue, fact.symbol):
             door.learn_instrument(fact.symbol, instrument)
         if currency := names.find("currency", fact.fee_currency):
             door.learn_currency(fact.fee_currency, currency)
+
+    def _make_door(self) -> FactDoor:
+        door = open_fact_door(self._native, self._engine.instance, self._ids.shape)
+        self._engine.names.watch_symbols(door.forget_instruments)
+        for account in self._open:
+            door.open(account)
+        self._door = door
+        return door

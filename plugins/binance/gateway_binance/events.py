@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from gateway.api import VenueError, VenueProtocolError
-from gateway.transport import JsonReader, VenueFact
+from gateway.transport import EventResult, JsonReader, VenueFact
 from gateway_binance import translate
 from gateway_binance.event_table import order_reader
 from gateway_binance.expectation import Expectation
@@ -37,6 +37,7 @@ _ORDER = JsonReader(OrderEvent, "ORDER_TRADE_UPDATE")
 _ALGO = JsonReader(AlgoEvent, "ALGO_UPDATE")
 _LITE = JsonReader(TradeLiteEvent, "TRADE_LITE")
 _ACCOUNT = JsonReader(AccountEvent, "ACCOUNT_UPDATE")
+_KIND = "ORDER_TRADE_UPDATE"
 _FREQUENT = b'{"e":"ORDER_TRADE_UPDATE",'
 _ENDS = ("FILLED", "CANCELED", "EXPIRED")
 _ANNOUNCED_MAX = 10_000
@@ -67,6 +68,7 @@ class UserEvents:
         """`told` takes what the native reader reads; without it every event is read in words."""
         self._account = account
         self._memory = memory
+        self._named, self._by_key = memory.named, memory.by_key
         self._questions = questions
         self._tell = tell
         self._later = later
@@ -82,7 +84,7 @@ class UserEvents:
         self._payments_ms: list[int] = []
         self._told = told
         self._reader = order_reader(account)
-        self._is_end = [each.state in _ENDS for each in self._reader.results]
+        self._is_change = [False, *(self._changes(each) for each in self._reader.results)]
 
     def take(self, data: bytes) -> None:
         """One frame. Raises VenueProtocolError or StreamGap."""
@@ -119,7 +121,9 @@ class UserEvents:
 
     def counts(self) -> dict[str, int]:
         """Events by kind, and how they were read."""
-        return {**self.counters, **self._reader.counts()}
+        found = {**self.counters, **self._reader.counts()}
+        found[_KIND] = self.counters[_KIND] + found["events_native"]
+        return found
 
     # Orders.
 
@@ -131,23 +135,32 @@ class UserEvents:
         if not result:
             return False
         fact = reader.fact
-        known = None if self._held else self._known(fact)
-        if known is None or not known.order_id or not self._memory.is_the_one(known):
+        key = fact.venue_order_key
+        known = None
+        if not self._held:
+            known = self._by_key(key) or self._link(key, fact.client_order_id)
+        if known is None or not known.order_id or self._named(known.client_order_id) is not known:
             reader.decline()
             return False
-        self.counters["ORDER_TRADE_UPDATE"] += 1
-        self._expectation.hear(known)
+        if not known.is_heard or self._expectation.expected:
+            self._expectation.hear(known)
         fact.address(known.client_order_id, known.order_id)
         told(fact)
         if self._announced and fact.trade_id:
             handle = self._announced.pop((fact.symbol, int(fact.trade_id)), None)
             if handle is not None:
                 handle.cancel()
-        if self._is_end[result - 1]:
-            known.is_done = True
-        elif fact.kind == "replaced":
-            known.price, known.quantity = fact.price, fact.quantity
+        if self._is_change[result]:
+            if fact.kind == "replaced":
+                known.price, known.quantity = fact.price, fact.quantity
+            else:
+                known.is_done = True
         return True
+
+    @staticmethod
+    def _changes(result: EventResult) -> bool:
+        """Whether the order has ended, or has other terms."""
+        return result.state in _ENDS or result.fact == "replaced"
 
     def _order(self, body: OrderBody) -> None:
         if body.trade_id:
@@ -165,13 +178,16 @@ class UserEvents:
             return
         self._tell_order(body, known)
 
-    def _known(self, body: OrderBody | VenueFact) -> KnownOrder | None:
-        number = body.order_id if isinstance(body, OrderBody) else body.venue_order_number
-        known = self._memory.by_venue_id(body.symbol, number)
-        if known is None:
-            known = self._memory.by_client(body.client_order_id, body.symbol)
-            if known is not None:
-                self._memory.link(known, number)
+    def _known(self, body: OrderBody) -> KnownOrder | None:
+        key = (body.symbol, body.order_id)
+        return self._memory.by_key(key) or self._link(key, body.client_order_id)
+
+    def _link(self, key: tuple[str, int], client_order_id: str) -> KnownOrder | None:
+        """The order of this name, which the venue calls so."""
+        symbol, number = key
+        known = self._memory.by_client(client_order_id, symbol)
+        if known is not None:
+            self._memory.link(known, number)
         return known
 
     def _tell_order(self, body: OrderBody, known: KnownOrder | None) -> None:

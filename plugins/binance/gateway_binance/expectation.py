@@ -23,30 +23,30 @@ class Expectation:
         self._seconds_max = seconds_max
         self._counters = counters
         self._on_gap = on_gap
-        self._expected: dict[str, asyncio.TimerHandle] = {}
+        self.expected: dict[str, asyncio.TimerHandle] = {}
 
     def expect(self, order: KnownOrder) -> None:
         """The venue took this order, so the stream must tell of it soon."""
         name = order.client_order_id
-        if order.is_heard or name in self._expected or len(self._expected) >= _EXPECTED_MAX:
+        if order.is_heard or name in self.expected or len(self.expected) >= _EXPECTED_MAX:
             return
         loop = asyncio.get_running_loop()
-        self._expected[name] = loop.call_later(self._seconds_max, self._unheard, name)
+        self.expected[name] = loop.call_later(self._seconds_max, self._unheard, name)
 
     def hear(self, order: KnownOrder) -> None:
         """The stream has told of it."""
         order.is_heard = True
-        handle = self._expected.pop(order.client_order_id, None)
+        handle = self.expected.pop(order.client_order_id, None)
         if handle is not None:
             handle.cancel()
 
     def clear(self) -> None:
         """The stream starts anew: reconciliation settles what was open."""
-        for handle in self._expected.values():
+        for handle in self.expected.values():
             handle.cancel()
-        self._expected.clear()
+        self.expected.clear()
 
     def _unheard(self, name: str) -> None:
-        if self._expected.pop(name, None) is not None:
+        if self.expected.pop(name, None) is not None:
             self._counters["orders_not_told"] += 1
             self._on_gap(f"order {name} was taken and the stream did not tell of it")

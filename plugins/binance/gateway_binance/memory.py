@@ -41,7 +41,9 @@ class OrderMemory:
     def __init__(self, orders_max: int = _ORDERS_MAX) -> None:
         self._orders_max = orders_max
         self._by_client: dict[str, KnownOrder] = {}
+        self.named = self._by_client.get  # by client id, wherever it is
         self._by_venue_id: dict[tuple[str, int], KnownOrder] = {}  # unique per symbol alone
+        self.by_key = self._by_venue_id.get  # by symbol and the venue's id
         # Conditional orders by symbol and side; those that no longer wait leave when looked at.
         self._waiting: dict[tuple[str, str], dict[str, KnownOrder]] = {}
         self.symbols: set[str] = set()
@@ -78,10 +80,6 @@ class OrderMemory:
 
     def by_venue_id(self, symbol: str, venue_order_id: int) -> KnownOrder | None:
         return self._by_venue_id.get((symbol, venue_order_id))
-
-    def is_the_one(self, order: KnownOrder) -> bool:
-        """Whether its name means this order and no other."""
-        return self._by_client.get(order.client_order_id) is order
 
     def is_namesake(self, client_order_id: str, symbol: str) -> bool:
         """Whether the name is that of an order of ours on another symbol."""

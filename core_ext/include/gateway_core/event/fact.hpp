@@ -28,6 +28,23 @@ inline constexpr std::size_t kFactKinds = 6;
   return kNames[static_cast<std::size_t>(kind) % kFactKinds];
 }
 
+/// memcpy for texts of some bytes: a call would take longer than the copy.
+inline void copy_short(char* to, const char* from, std::size_t size) noexcept {
+  const auto copy = [to, from](std::size_t at, auto word) {
+    std::memcpy(&word, from + at, sizeof word);
+    std::memcpy(to + at, &word, sizeof word);
+  };
+  if (size >= 8) {
+    for (std::size_t at = 0; at + 8 < size; at += 8) copy(at, std::uint64_t{});
+    copy(size - 8, std::uint64_t{});
+  } else if (size >= 4) {
+    copy(0, std::uint32_t{});
+    copy(size - 4, std::uint32_t{});
+  } else {
+    for (std::size_t at = 0; at < size; ++at) to[at] = from[at];
+  }
+}
+
 /// Text of at most N bytes; what is behind its size is not initialised.
 template <std::size_t N>
 struct ShortText {
@@ -41,7 +58,7 @@ struct ShortText {
   bool assign(std::string_view text) noexcept {
     size = 0;
     if (text.size() > N) return false;
-    std::memcpy(bytes, text.data(), text.size());
+    copy_short(bytes, text.data(), text.size());
     size = static_cast<std::uint8_t>(text.size());
     return true;
   }
@@ -139,7 +156,7 @@ inline constexpr std::size_t kPackedMax = 4 + 3 * 8 + sizeof(Fact);
   return static_cast<std::size_t>(at - out);
 }
 
-namespace detail {
+namespace in_fact {
 
 [[nodiscard]] inline bool is_printable(std::string_view text) noexcept {
   for (const char letter : text) {
@@ -157,19 +174,18 @@ namespace detail {
                          fact.leg <= Leg::kShort && fact.liquidity <= Liquidity::kTaker &&
                          fact.kind != FactKind::kNone && fact.kind <= FactKind::kReplaced;
   bool are_printable = true;
-  fact.for_each_text([&](const auto& text) {
-    are_printable = are_printable && is_printable(text.view());
-  });
+  fact.for_each_text(
+      [&](const auto& text) { are_printable = are_printable && is_printable(text.view()); });
   return has_words && are_printable && fact.venue_time_ns >= 0 &&
          is_number_or_empty(fact.price.view()) && is_number_or_empty(fact.quantity.view()) &&
          is_number_or_empty(fact.cumulative.view()) && is_number_or_empty(fact.fee.view()) &&
          (fact.kind == FactKind::kFilled
-              ? fact.order_id == 0 && fact.trade_id.size != 0 && fact.price.size != 0 && fact.quantity.size != 0 &&
-                    fact.fee.size != 0 && fact.fee_currency.size != 0
+              ? fact.order_id == 0 && fact.trade_id.size != 0 && fact.price.size != 0 &&
+                    fact.quantity.size != 0 && fact.fee.size != 0 && fact.fee_currency.size != 0
               : fact.order_id != 0 && fact.order_id <= OrderId{INT64_MAX});
 }
 
-}  // namespace detail
+}  // namespace in_fact
 
 /// What `pack` made. False for anything else; the fact is of no use then.
 [[nodiscard]] inline bool unpack(std::string_view bytes, Fact& fact) noexcept {
@@ -192,7 +208,7 @@ namespace detail {
     }
     rest.remove_prefix(1 + size);
   });
-  return fits && rest.empty() && detail::is_sound(fact);
+  return fits && rest.empty() && in_fact::is_sound(fact);
 }
 
 }  // namespace gateway::event

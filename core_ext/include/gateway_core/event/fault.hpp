@@ -28,9 +28,9 @@ inline constexpr std::size_t kFaults = 14;
 /// A stable name, used in counters and documentation.
 [[nodiscard]] constexpr std::string_view name_of(Fault fault) noexcept {
   constexpr std::string_view kNames[kFaults] = {
-      "none",       "too_long", "truncated",       "syntax",   "escape_or_byte",
-      "too_deep",   "twice",    "too_many_keys",   "missing",  "other_kind",
-      "other_word", "number",   "text_too_long",   "other_case",
+      "none",       "too_long", "truncated",     "syntax",     "escape_or_byte",
+      "too_deep",   "twice",    "too_many_keys", "missing",    "other_kind",
+      "other_word", "number",   "text_too_long", "other_case",
   };
   const auto at = static_cast<std::size_t>(fault);
   return at < kFaults ? kNames[at] : "none";

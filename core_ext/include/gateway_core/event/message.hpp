@@ -1,5 +1,5 @@
-// A fact in the numbers of the engine: what travels through a venue port. A number that does not fit
-// its scale is false and no message; whoever tells it in words then says which one.
+// A fact in the numbers of the engine: what travels through a venue port. A number that does not
+// fit its scale is false and no message; whoever tells it in words then says which one.
 #pragma once
 
 #include <array>
@@ -25,12 +25,23 @@ struct FactIds {
 
 /// Words of adapters for why an order ended; every other one is the venue's own decision.
 [[nodiscard]] constexpr FactReason reason_of(std::string_view text) noexcept {
-  constexpr std::array<std::string_view, 17> kWords = {
-      "none",           "requested",  "time_in_force",      "post_only",
-      "reduce_only",    "self_trade", "expired",            "venue_decision",
-      "timeout",        "disconnected", "send_error",       "restart",
-      "untriggered",    "queue_stale",  "insufficient_funds",
-      "unknown_outcome_cancel", "unknown_outcome_replace"};
+  constexpr std::array<std::string_view, 17> kWords = {"none",
+                                                       "requested",
+                                                       "time_in_force",
+                                                       "post_only",
+                                                       "reduce_only",
+                                                       "self_trade",
+                                                       "expired",
+                                                       "venue_decision",
+                                                       "timeout",
+                                                       "disconnected",
+                                                       "send_error",
+                                                       "restart",
+                                                       "untriggered",
+                                                       "queue_stale",
+                                                       "insufficient_funds",
+                                                       "unknown_outcome_cancel",
+                                                       "unknown_outcome_replace"};
   if (text.empty()) return FactReason::kNone;
   for (std::size_t i = 0; i < kWords.size(); ++i) {
     if (kWords[i] == text) return static_cast<FactReason>(i);
@@ -38,9 +49,36 @@ struct FactIds {
   return FactReason::kVenueDecision;
 }
 
-namespace detail {
+namespace in_message {
+
+/// Nearly every number: at most 18 digits and no more decimals than the scale. False = another one.
+[[nodiscard]] inline bool read_short(std::string_view text, int scale, Int128& value) noexcept {
+  const bool is_negative = !text.empty() && text[0] == '-';
+  if (is_negative) text.remove_prefix(1);
+  if (text.size() > 18) return false;  // 18 digits, or 17 and a point
+  std::int64_t mantissa = 0;
+  int decimals = 0;
+  bool has_point = false;
+  for (const char letter : text) {
+    if (letter == '.') {
+      if (has_point) return false;
+      has_point = true;
+      continue;
+    }
+    if (letter < '0' || letter > '9') return false;
+    mantissa = mantissa * 10 + (letter - '0');
+    decimals += has_point ? 1 : 0;
+  }
+  if (text.empty() || text.front() == '.' || text.back() == '.' || decimals > scale ||
+      scale - decimals > 18) {
+    return false;
+  }
+  value = Int128{is_negative ? -mantissa : mantissa} * kPow10_64[scale - decimals];
+  return true;
+}
 
 [[nodiscard]] inline bool read_wide(std::string_view text, int scale, Int128& value) noexcept {
+  if (read_short(text, scale, value)) return true;
   const ParsedDecimal parsed = parse_decimal(text, scale);
   value = parsed.mantissa;
   return parsed.fault == DecimalFault::kNone;
@@ -65,16 +103,17 @@ void set_header(Message& message, MessageKind kind, std::uint8_t part = 0) noexc
   message.header = {kind, static_cast<std::uint8_t>(sizeof(Message) / kEntryBytes), part, 0, 0};
 }
 
-}  // namespace detail
+}  // namespace in_message
 
-[[nodiscard]] inline bool write(const Fact& fact, const FactIds& ids, FillMessage& message) noexcept {
+[[nodiscard]] inline bool write(const Fact& fact, const FactIds& ids,
+                                FillMessage& message) noexcept {
   OrderFilled& fill = message.fill;
-  const std::size_t decimals = detail::decimals_of(fact.price.view());
+  const std::size_t decimals = in_message::decimals_of(fact.price.view());
   if (decimals > static_cast<std::size_t>(kScaleSumMax)) return false;
   fill.price_scale = static_cast<std::uint8_t>(decimals);
-  if (!detail::read_number(fact.price.view(), fill.price_scale, fill.price) ||
-      !detail::read_number(fact.quantity.view(), ids.quantity_scale, fill.quantity) ||
-      !detail::read_wide(fact.fee.view(), kMoneyScale, fill.fee.e18)) {
+  if (!in_message::read_number(fact.price.view(), fill.price_scale, fill.price) ||
+      !in_message::read_number(fact.quantity.view(), ids.quantity_scale, fill.quantity) ||
+      !in_message::read_wide(fact.fee.view(), kMoneyScale, fill.fee.e18)) {
     return false;
   }
   fill.order_id = ids.order_id;
@@ -88,12 +127,13 @@ void set_header(Message& message, MessageKind kind, std::uint8_t part = 0) noexc
   fill.venue_sequence = fact.venue_sequence;
   fill.trade_id.assign(fact.trade_id.view());
   fill.venue_order_id.assign(fact.venue_order_id.view());
-  detail::set_header(message, MessageKind::kFill);
+  in_message::set_header(message, MessageKind::kFill);
   return true;
 }
 
 /// Every kind but a fill.
-[[nodiscard]] inline bool write(const Fact& fact, const FactIds& ids, FactMessage& message) noexcept {
+[[nodiscard]] inline bool write(const Fact& fact, const FactIds& ids,
+                                FactMessage& message) noexcept {
   OrderFact& told = message.fact;
   RecordKind kind = RecordKind::kOrderAccepted;
   told.cumulative = -1;
@@ -102,17 +142,17 @@ void set_header(Message& message, MessageKind kind, std::uint8_t part = 0) noexc
       break;
     case FactKind::kReplaced:
       kind = RecordKind::kOrderReplaced;
-      if (!detail::read_number(fact.price.view(), ids.price_scale, told.price) ||
-          !detail::read_number(fact.quantity.view(), ids.quantity_scale, told.quantity) ||
+      if (!in_message::read_number(fact.price.view(), ids.price_scale, told.price) ||
+          !in_message::read_number(fact.quantity.view(), ids.quantity_scale, told.quantity) ||
           told.price <= 0) {
         return false;
       }
       break;
     case FactKind::kCanceled:
     case FactKind::kExpired:
-      kind = fact.kind == FactKind::kCanceled ? RecordKind::kOrderCanceled
-                                              : RecordKind::kOrderExpired;
-      if (!detail::read_number(fact.cumulative.view(), ids.quantity_scale, told.cumulative)) {
+      kind =
+          fact.kind == FactKind::kCanceled ? RecordKind::kOrderCanceled : RecordKind::kOrderExpired;
+      if (!in_message::read_number(fact.cumulative.view(), ids.quantity_scale, told.cumulative)) {
         return false;
       }
       told.reason = static_cast<std::uint32_t>(reason_of(fact.reason.view()));
@@ -126,9 +166,9 @@ void set_header(Message& message, MessageKind kind, std::uint8_t part = 0) noexc
   told.venue_sequence = fact.venue_sequence;
   told.venue_order_id.assign(fact.venue_order_id.view());
   told.evidence = static_cast<std::uint32_t>(Evidence::kStream);
-  detail::set_header(message, MessageKind::kFact,
-                     static_cast<std::uint8_t>(static_cast<int>(kind) -
-                                               static_cast<int>(RecordKind::kOrderAccepted)));
+  in_message::set_header(message, MessageKind::kFact,
+                         static_cast<std::uint8_t>(static_cast<int>(kind) -
+                                                   static_cast<int>(RecordKind::kOrderAccepted)));
   return true;
 }
 

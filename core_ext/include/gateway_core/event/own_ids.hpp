@@ -14,8 +14,8 @@ namespace gateway::event {
 
 class OwnIds {
  public:
-  /// `alphabet` has a letter for each digit, `head` and `tail` are the places of the instance and of
-  /// the rest, and one more letter at the end is the check. Cold.
+  /// `alphabet` has a letter for each digit, `head` and `tail` are the places of the instance and
+  /// of the rest, and one more letter at the end is the check. Cold.
   OwnIds(OrderId instance, std::string marker, std::string alphabet, std::size_t head,
          std::size_t tail)
       : instance_(instance),

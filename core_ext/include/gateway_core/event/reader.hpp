@@ -1,6 +1,6 @@
 // Reads events by a table: one pass over the bytes, then the fact they say. What is missing, of
-// another kind, unknown or unusual in any way is a Fault by name and no fact: the ordinary way reads
-// the event then. One thread; no allocation.
+// another kind, unknown or unusual in any way is a Fault by name and no fact: the ordinary way
+// reads the event then. One thread; no allocation.
 #pragma once
 
 #include <array>
@@ -11,6 +11,7 @@
 #include "gateway_core/event/fact.hpp"
 #include "gateway_core/event/fault.hpp"
 #include "gateway_core/event/scan.hpp"
+#include "gateway_core/event/shape.hpp"
 #include "gateway_core/event/table.hpp"
 
 namespace gateway::event {
@@ -19,8 +20,8 @@ class Reader {
  public:
   explicit Reader(Table table) noexcept : table_(std::move(table)) {}
 
-  /// The fact of an event, and 1 + the place of its outcome in the table. Both are meaningless after
-  /// any fault.
+  /// The fact of an event, and 1 + the place of its outcome in the table. Both are meaningless
+  /// after any fault.
   [[nodiscard]] Fault read(std::string_view bytes, Fact& fact, std::uint8_t& outcome) noexcept;
 
   [[nodiscard]] const Table& table() const noexcept { return table_; }
@@ -42,15 +43,27 @@ class Reader {
     [[nodiscard]] std::string_view text(Role role) const noexcept { return at(role).text; }
     [[nodiscard]] std::uint8_t code(Role role) const noexcept { return at(role).code; }
     [[nodiscard]] bool is_told(Role role) const noexcept { return at(role).is_told; }
-    /// A venue has one time for both, or two.
-    [[nodiscard]] std::int64_t time_ns(Role role) const noexcept {
-      return at(is_told(Role::kTime) ? Role::kTime : role).time_ns;
+    /// A venue has one time for both, or two. False = it did not say.
+    [[nodiscard]] bool take_time(Role role, std::int64_t& time_ns) const noexcept {
+      const Value& value = at(is_told(Role::kTime) ? Role::kTime : role);
+      time_ns = value.time_ns;
+      return !value.text.empty();
     }
   };
 
-  [[nodiscard]] Fault value(Cursor& cursor, const Branch* branch, int depth) noexcept;
-  [[nodiscard]] Fault object(Cursor& cursor, const Node* node, int depth) noexcept;
-  [[nodiscard]] Fault list(Cursor& cursor, const Node* node, int depth) noexcept;
+  /// Both ways through the names of an event: as a shape says, or by reading and comparing them.
+  struct Familiar;
+  struct Strange;
+
+  [[nodiscard]] Fault scan(std::string_view bytes) noexcept;
+  template <typename Way>
+  [[nodiscard]] Fault document(Way& way, std::string_view bytes) noexcept;
+  template <typename Way>
+  [[nodiscard]] Fault value(Way& way, Cursor& cursor, const Branch* branch, int depth) noexcept;
+  template <typename Way>
+  [[nodiscard]] Fault object(Way& way, Cursor& cursor, const Node* node, int depth) noexcept;
+  template <typename Way>
+  [[nodiscard]] Fault list(Way& way, Cursor& cursor, const Node* node, int depth) noexcept;
   [[nodiscard]] Fault judge(Said& said) const noexcept;
   [[nodiscard]] static Fault check(const Place& place, const Token& token, Value& value) noexcept;
   [[nodiscard]] static Fault check_time(std::string_view text, Value& value) noexcept;
@@ -61,7 +74,9 @@ class Reader {
 
   Table table_;
   NameSet names_;
-  std::uint32_t objects_ = 0;
+  std::array<Shape, 4> shapes_{};
+  std::size_t familiar_ = 0;  // the shape of the last event
+  std::size_t oldest_ = 0;    // where the next one is remembered
   std::array<Token, kPlacesMax> tokens_{};
 };
 

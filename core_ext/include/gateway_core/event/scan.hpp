@@ -1,6 +1,6 @@
 // One pass over the bytes of a JSON document: its tokens, and names that must not stand twice in an
-// object. Never reads beyond the end and never makes a number of one: digits stay the text they are.
-// Texts with escapes or bytes beyond ASCII are refused here; the ordinary way can read them.
+// object. Never reads beyond the end and never makes a number of one: digits stay the text they
+// are. Texts with escapes or bytes beyond ASCII are refused here; the ordinary way can read them.
 #pragma once
 
 #include <array>
@@ -28,8 +28,10 @@ struct Cursor {
 };
 
 inline void skip_space(Cursor& cursor) noexcept {
-  while (cursor.at != cursor.end && (*cursor.at == ' ' || *cursor.at == '\n' ||
-                                     *cursor.at == '\r' || *cursor.at == '\t')) {
+  while (cursor.at != cursor.end) {
+    const char letter = *cursor.at;
+    if (letter > ' ' || (letter != ' ' && letter != '\n' && letter != '\r' && letter != '\t'))
+      return;
     ++cursor.at;
   }
 }

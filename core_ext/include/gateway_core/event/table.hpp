@@ -80,7 +80,7 @@ struct TableSpec {
   std::string account;
   std::vector<PlaceSpec> places;
   std::vector<OutcomeSpec> outcomes;
-  bool is_fee_negated = false;       // the venue writes what it charged below zero
+  bool is_fee_negated = false;         // the venue writes what it charged below zero
   bool is_sequence_the_trade = false;  // trade ids of one order rise
 };
 
@@ -92,6 +92,7 @@ inline constexpr std::size_t kStatesMax = 16;
 struct Word {
   std::string text;
   std::string meaning;
+  std::uint64_t first = 0;  // bytes of the text
   std::uint8_t code = 0;
 };
 
@@ -154,7 +155,8 @@ struct Table {
   std::string account;
   std::vector<Place> places;
   std::vector<Node> nodes;  // the first is the document
-  std::array<std::array<std::uint8_t, kStatesMax>, kStepsMax> outcome_at{};  // 0 = none, or 1 + place
+  std::array<std::array<std::uint8_t, kStatesMax>, kStepsMax>
+      outcome_at{};  // 0 = none, or 1 + place
   std::vector<Outcome> outcomes;
   bool is_fee_negated = false;
   bool is_sequence_the_trade = false;

@@ -26,6 +26,7 @@ __all__ = ["SpotEvents"]
 
 log = logging.getLogger(__name__)
 
+_KIND = "executionReport"
 _HEAD = JsonReader(EventHead, "a user event", has_unique_keys=False)
 _REPORT = JsonReader(ExecutionReport, "executionReport")
 
@@ -70,7 +71,9 @@ class SpotEvents:
 
     def counts(self) -> dict[str, int]:
         """Events by kind, and how they were read."""
-        return {**self.counters, **self._reader.counts()}
+        found = {**self.counters, **self._reader.counts()}
+        found[_KIND] = self.counters[_KIND] + found["events_native"]
+        return found
 
     def _read_natively(self, data: bytes, told: Callable[[VenueFact], None]) -> bool:
         """Whether the event is told: one of the working order of ours, under the name it has now.
@@ -84,7 +87,6 @@ class SpotEvents:
         if known is None:
             reader.decline()
             return False
-        self.counters["executionReport"] += 1
         self._expectation.hear(known)
         fact.address(known.client_order_id, known.order_id)
         told(fact)
@@ -94,16 +96,19 @@ class SpotEvents:
 
     def _current(self, fact: VenueFact) -> KnownOrder | None:
         """The order of ours that bears this name and this number at the venue, and works."""
-        number, text = fact.venue_order_number, fact.client_order_id
-        known = self._memory.by_venue_id(fact.symbol, number)
+        key, text = fact.venue_order_key, fact.client_order_id
+        symbol, number = key
+        known = self._memory.by_key(key)
         if known is None:
-            known = self._memory.by_client(text, fact.symbol)
+            known = self._memory.by_client(text, symbol)
             if known is None or known.generation:
                 return None
             self._memory.link(known, number)
         name = Name(known.client_order_id, known.generation).wire
-        is_the_one = known.venue_order_id == number and self._memory.is_the_one(known)
-        return known if known.order_id and not known.is_waiting and name == text and is_the_one else None
+        is_called_so = name == text and known.venue_order_id == number
+        is_the_one = self._memory.named(known.client_order_id) is known
+        is_plain = known.order_id and not known.is_waiting
+        return known if is_called_so and is_the_one and is_plain else None
 
     def _order(self, body: ExecutionReport) -> None:
         shown = read_name(body.client_order_id)
