@@ -183,8 +183,9 @@ nb::dict book_row(const Ledger& books, const Book& book) {
 nb::object break_even_of(const Book& book, std::int64_t rate_e8) {
   const LotState& now = book.lots.now();
   constexpr int kScale = 12;
-  const auto price = all_in_break_even(now.average, book.lots.terms().rules,
-                                       {book.funding_e18, book.interest_e18}, rate_e8, kScale);
+  const auto price = all_in_break_even(
+      now.average, book.lots.terms().rules,
+      {book.funding_e18, book.interest_e18, book.coin_interest_e18}, rate_e8, kScale);
   if (!price) return nb::none();
   return nb::cast(format_decimal(*price, kScale));
 }
@@ -215,6 +216,7 @@ nb::list position_rows_of(LedgerHandle& handle, std::string_view method_text,
     row["fees"] = money(now.average.fees_e18);
     row["funding"] = money(book->funding_e18);
     row["interest"] = money(book->interest_e18);
+    row["coin_interest"] = money(book->coin_interest_e18);
     row["slippage"] = money(now.slippage_e18);
     row["fills"] = now.average.fills;
     row["fills_without_arrival"] = now.unmeasured;

@@ -27,7 +27,7 @@ _TRIAL = ("currency", "accounts", "debit", "credit", "total")
 _ACCOUNTS = ("account", "strategy", "currency", "purpose", "balance", "postings", "sequence")
 _POSITIONS = (
     *_BOOK, "margin_mode", "quantity", "currency", "cost", "realised", "fees", "funding",
-    "interest", "slippage", "break_even", "exit_fee_rate", "fills", "fills_without_arrival",
+    "interest", "coin_interest", "slippage", "break_even", "exit_fee_rate", "fills", "fills_without_arrival",
     "turnover", "opened_ns", "is_quarantined", "sequence",
 )  # fmt: skip
 _LOTS = (*_BOOK, "lot", "opened_ns", "quantity", "first_quantity", "currency", "cost")
@@ -207,7 +207,7 @@ def positions(
         rows = books.native.positions(method, exit_fee_rate)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--exit-fee-rate") from None
-    columns = _POSITIONS if as_csv else _POSITIONS[:14]
+    columns = _POSITIONS if as_csv else _POSITIONS[:15]
     books.show("positions", rows, columns, (as_json, as_csv), method=method)
 
 
