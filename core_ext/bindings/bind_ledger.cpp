@@ -125,7 +125,7 @@ nb::list account_rows(LedgerHandle& handle, std::string_view method) {
   nb::list out;
   for (std::size_t i = 0; i < balances.size(); ++i) {
     const LedgerAccount& row = books.accounts().accounts()[i];
-    if (row.postings == 0) continue;
+    if (row.postings == 0 && balances[i] == 0) continue;  // a method may move what wac does not
     nb::dict each;
     each["account"] = account_name(books, row.key.account);
     each["strategy"] = strategy_name(books, row.key.strategy);
@@ -149,7 +149,7 @@ nb::list trial_balance_rows(LedgerHandle& handle, std::string_view method) {
   std::map<CurrencyId, Sums> sums;
   for (std::size_t i = 0; i < balances.size(); ++i) {
     const LedgerAccount& row = books.accounts().accounts()[i];
-    if (row.postings == 0) continue;
+    if (row.postings == 0 && balances[i] == 0) continue;  // a method may move what wac does not
     Sums& sum = sums[row.key.currency];
     (balances[i] > 0 ? sum.debit : sum.credit) += balances[i];
     ++sum.accounts;

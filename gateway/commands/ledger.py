@@ -70,7 +70,7 @@ def bounds_of(as_of: str | None) -> Bounds:
         return Bounds()
     if as_of.isdecimal() and int(as_of) < 2**63:
         return Bounds(sequence=max(int(as_of), 1))
-    return Bounds(time_ns=time_ns_of(as_of))
+    return Bounds(time_ns=time_ns_of(as_of) or -1)  # 0 would be no bound
 
 
 def designations_of(path: Path | None) -> list[Designation]:

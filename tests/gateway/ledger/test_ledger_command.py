@@ -80,7 +80,7 @@ def test_as_of_takes_a_sequence_or_an_instant(traded):
     document = told(traded, "positions", "--as-of", str(closing - 1))
     assert document["sequence"] == closing - 1
     assert document["positions"][0]["quantity"] == "4"
-    assert told(traded, "positions", "--as-of", "1999-01-01T00:00:00")["positions"] == []
+    assert told(traded, "positions", "--as-of", "1970-01-01T00:00:00")["positions"] == []
     assert call(traded, "positions", "--as-of", "yesterday").exit_code == 2
 
 
