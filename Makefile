@@ -145,6 +145,7 @@ NIGHTLY_CORE_KILLS ?= 5000
 NIGHTLY_DAEMON_KILLS ?= 1000
 NIGHTLY_REQUESTS ?= 1000000
 NIGHTLY_FILLS ?= 1000000
+NIGHTLY_LOT_FILLS ?= 10000000
 nightly: test native fuzz searches
 
 searches: install
@@ -155,7 +156,7 @@ searches: install
 	GATEWAY_CORE_KILLS=$(NIGHTLY_CORE_KILLS) $(PYTEST) tests/crash/test_core_kill.py
 	GATEWAY_DAEMON_KILLS=$(NIGHTLY_DAEMON_KILLS) $(PYTEST) tests/crash/test_daemon_kill.py
 	GATEWAY_MATCHING_REQUESTS=$(NIGHTLY_REQUESTS) GATEWAY_ORACLE_FILLS=$(NIGHTLY_FILLS) \
-	  $(PYTEST) tests/model
+	  GATEWAY_LOT_FILLS=$(NIGHTLY_LOT_FILLS) $(PYTEST) tests/model -n $(WORKERS)
 	$(PYTEST) -m slow --ignore=tests/model $(ALLOW_EMPTY)
 
 clean:

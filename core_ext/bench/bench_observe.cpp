@@ -12,7 +12,9 @@ namespace gateway::bench {
 namespace {
 
 /// Of three records one is an order, one its acknowledgement and one the fill of all of it.
-void write_fills(const Place& place, std::uint64_t records) {
+/// `is_deep`: the first half buys and the second half sells, so that lots pile up; else both sides
+/// as they come.
+void write_fills(const Place& place, std::uint64_t records, bool is_deep) {
   DeskOptions options = place.desk();
   options.open_orders_side_max = 100'000'000;
   Desk desk(options);
@@ -20,6 +22,10 @@ void write_fills(const Place& place, std::uint64_t records) {
   while (desk.engine().writer().next_sequence() <= records) {
     for (int i = 0; i < 64; ++i) {
       desk.fill_order(message);
+      if (is_deep) {
+        message.side =
+            desk.engine().writer().next_sequence() * 2 < records ? Side::kBuy : Side::kSell;
+      }
       const Notice made = desk.engine().submit(message, desk.client().number);
       if (made.refusal != 0) throw std::runtime_error("bench: an order was refused");
       desk.tell(RecordKind::kOrderAccepted, made.order_id);
@@ -35,7 +41,6 @@ void write_fills(const Place& place, std::uint64_t records) {
 struct Followed {
   std::uint64_t records = 0;
   std::uint64_t posted = 0;
-  std::uint64_t lots = 0;
   double seconds = 0;
 };
 
@@ -51,9 +56,6 @@ Followed follow_once(const Place& place) {
   }
   found.seconds = static_cast<double>(steady_ns() - begin) / 1e9;
   found.posted = books.posted();
-  for (const auto& book : books.books()) {
-    found.lots += book->lots.now().lots_of(ledger::LotMethod::kFifo).size();
-  }
   if (books.quarantined() != 0 || !books.accounts().is_balanced()) {
     throw std::runtime_error("bench: the books do not balance");
   }
@@ -62,8 +64,8 @@ Followed follow_once(const Place& place) {
 
 }  // namespace
 
-Figures follow_and_book(const Place& place, std::uint64_t records) {
-  write_fills(place, records);
+Figures follow_and_book(const Place& place, std::uint64_t records, bool is_deep) {
+  write_fills(place, records, is_deep);
   constexpr int kRounds = 7;
   std::vector<double> rates;
   Followed found;
@@ -74,7 +76,6 @@ Figures follow_and_book(const Place& place, std::uint64_t records) {
   std::ranges::sort(rates);
   return {{"records", static_cast<double>(found.records)},
           {"posted", static_cast<double>(found.posted)},
-          {"open_lots", static_cast<double>(found.lots)},
           {"rounds", kRounds},
           {"per_second_min", rates.front()},
           {"per_second_median", rates[kRounds / 2]},

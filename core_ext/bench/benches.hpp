@@ -51,8 +51,8 @@ struct Place {
 [[nodiscard]] Figures disk_sequential(const Place& place);
 [[nodiscard]] Figures recover(const Place& place, std::uint64_t records);
 /// A journal of orders that are acknowledged and filled, read from its files and booked again and
-/// again.
-[[nodiscard]] Figures follow_and_book(const Place& place, std::uint64_t records);
+/// again; `is_deep` piles up as many lots as it can.
+[[nodiscard]] Figures follow_and_book(const Place& place, std::uint64_t records, bool is_deep);
 [[nodiscard]] Figures rings(const Place& place);
 /// Nanoseconds that measuring one stage adds, always and sampled.
 [[nodiscard]] Figures measurement(const Place& place);

@@ -104,10 +104,10 @@ void bind_bench(nb::module_& module) {
       "place"_a, "records"_a);
   module.def(
       "follow_and_book",
-      [](const Place& place, std::uint64_t records) {
-        return run([&] { return bench::follow_and_book(place, records); });
+      [](const Place& place, std::uint64_t records, bool is_deep) {
+        return run([&] { return bench::follow_and_book(place, records, is_deep); });
       },
-      "place"_a, "records"_a);
+      "place"_a, "records"_a, "is_deep"_a = false);
   module.def("rings", &run_at<bench::rings>, "place"_a);
   module.def("measurement", &run_at<bench::measurement>, "place"_a);
   module.def("shared_memory", &run_at<bench::shared_memory>, "place"_a);

@@ -125,7 +125,7 @@ nb::list account_rows(LedgerHandle& handle, std::string_view method) {
   nb::list out;
   for (std::size_t i = 0; i < balances.size(); ++i) {
     const LedgerAccount& row = books.accounts().accounts()[i];
-    if (row.postings == 0) continue;
+    if (row.postings == 0 && balances[i] == 0) continue;  // a method may move what wac does not
     nb::dict each;
     each["account"] = account_name(books, row.key.account);
     each["strategy"] = strategy_name(books, row.key.strategy);
@@ -149,7 +149,7 @@ nb::list trial_balance_rows(LedgerHandle& handle, std::string_view method) {
   std::map<CurrencyId, Sums> sums;
   for (std::size_t i = 0; i < balances.size(); ++i) {
     const LedgerAccount& row = books.accounts().accounts()[i];
-    if (row.postings == 0) continue;
+    if (row.postings == 0 && balances[i] == 0) continue;  // a method may move what wac does not
     Sums& sum = sums[row.key.currency];
     (balances[i] > 0 ? sum.debit : sum.credit) += balances[i];
     ++sum.accounts;
@@ -183,8 +183,9 @@ nb::dict book_row(const Ledger& books, const Book& book) {
 nb::object break_even_of(const Book& book, std::int64_t rate_e8) {
   const LotState& now = book.lots.now();
   constexpr int kScale = 12;
-  const auto price = all_in_break_even(now.average, book.lots.terms().rules,
-                                       {book.funding_e18, book.interest_e18}, rate_e8, kScale);
+  const auto price = all_in_break_even(
+      now.average, book.lots.terms().rules,
+      {book.funding_e18, book.interest_e18, book.coin_interest_e18}, rate_e8, kScale);
   if (!price) return nb::none();
   return nb::cast(format_decimal(*price, kScale));
 }
@@ -215,6 +216,7 @@ nb::list position_rows_of(LedgerHandle& handle, std::string_view method_text,
     row["fees"] = money(now.average.fees_e18);
     row["funding"] = money(book->funding_e18);
     row["interest"] = money(book->interest_e18);
+    row["coin_interest"] = money(book->coin_interest_e18);
     row["slippage"] = money(now.slippage_e18);
     row["fills"] = now.average.fills;
     row["fills_without_arrival"] = now.unmeasured;

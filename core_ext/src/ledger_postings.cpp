@@ -235,28 +235,58 @@ std::vector<Ledger::Share> Ledger::shares_of(const Funding& funding) {
   return shares;
 }
 
+bool Ledger::post_shares(const RecordHeader& header, const std::vector<Share>& shares,
+                         const AccountKey& whole, Int128 amount_e18) {
+  std::vector<Posting> entry;
+  const auto receive = [&](StrategyId owner, Purpose purpose, Int128 part_e18) {
+    if (part_e18 == 0) return;
+    entry.push_back({account_of(whole.account, owner, whole.currency, Purpose::kCash), part_e18});
+    entry.push_back({account_of(whole.account, owner, whole.currency, purpose), -part_e18});
+  };
+  Int128 left = amount_e18;
+  for (const Share& share : shares) {
+    receive(share.book->key.strategy, whole.purpose, share.amount_e18);
+    left -= share.amount_e18;
+  }
+  receive(kExternalStrategy, shares.empty() ? whole.purpose : Purpose::kRounding, left);
+  const InstrumentId instrument_id = shares.empty() ? 0 : shares.front().book->key.instrument;
+  return settle(header, accounts_.post(entry, header.sequence), whole.account, instrument_id);
+}
+
+// A short on spot owes coins; a long one owes at most what it cost. Interest that is received, and
+// what no book owes, is EXTERNAL's.
+std::vector<Ledger::Share> Ledger::shares_of(const BalanceChanged& interest) {
+  std::vector<Share> shares;
+  Int128 owed = 0;
+  if (interest.amount.e18 >= 0) return shares;
+  for (const auto& book : books_) {
+    const Terms& terms = book->lots.terms();
+    const PositionBook& held = book->lots.now().average;
+    if (book->key.account != interest.account || !terms.is_spot()) continue;
+    const Int128 coins =
+        static_cast<Int128>(held.quantity) * kPow10_64[kMoneyScale - terms.rules.quantity_scale];
+    Int128 part = 0;
+    if (held.quantity < 0 && terms.base == interest.currency) part = -coins;
+    if (held.quantity > 0 && terms.quote == interest.currency) part = held.cost_e18;
+    if (part <= 0) continue;
+    if (add_overflows(owed, part, owed)) return {};
+    shares.push_back({book.get(), part});
+  }
+  for (Share& share : shares) {
+    const auto part = wide_ratio({interest.amount.e18, share.amount_e18}, {owed});
+    if (!part) return {};
+    share.amount_e18 = *part;
+  }
+  return shares;
+}
+
 void Ledger::on_funding(const RecordHeader& header, const Funding& funding) {
   if (account(funding.account) == nullptr || currency(funding.currency) == nullptr) {
     return quarantine(header, Quarantine::kUnknownInstrument, funding.account, funding.instrument);
   }
   const std::vector<Share> shares = shares_of(funding);
-  std::vector<Posting> entry;
-  const auto receive = [&](StrategyId owner, Purpose purpose, Int128 amount_e18) {
-    if (amount_e18 == 0) return;
-    entry.push_back(
-        {account_of(funding.account, owner, funding.currency, Purpose::kCash), amount_e18});
-    entry.push_back({account_of(funding.account, owner, funding.currency, purpose), -amount_e18});
-  };
-  Int128 left = funding.amount.e18;
-  for (const Share& share : shares) {
-    receive(share.book->key.strategy, Purpose::kFunding, share.amount_e18);
-    left -= share.amount_e18;
-  }
-  receive(kExternalStrategy, shares.empty() ? Purpose::kFunding : Purpose::kRounding, left);
-  if (!settle(header, accounts_.post(entry, header.sequence), funding.account,
-              funding.instrument)) {
-    return;
-  }
+  const AccountKey whole{funding.account, kExternalStrategy, funding.currency, Purpose::kFunding};
+  if (!post_shares(header, shares, whole, funding.amount.e18)) return;
   for (const Share& share : shares) {
     if (share.book->lots.terms().money() == funding.currency) {
       share.book->funding_e18 += share.amount_e18;
@@ -269,6 +299,16 @@ void Ledger::on_balance(const RecordHeader& header, const BalanceChanged& change
     return quarantine(header, Quarantine::kUnknownInstrument, change.account, 0);
   }
   const Purpose purpose = purpose_of(static_cast<BalanceReason>(change.reason));
+  if (purpose == Purpose::kInterest) {
+    const std::vector<Share> shares = shares_of(change);
+    const AccountKey whole{change.account, kExternalStrategy, change.currency, purpose};
+    if (!post_shares(header, shares, whole, change.amount.e18)) return;
+    for (const Share& share : shares) {
+      const bool is_coin = share.book->lots.now().average.quantity < 0;
+      (is_coin ? share.book->coin_interest_e18 : share.book->interest_e18) += share.amount_e18;
+    }
+    return;
+  }
   // What is sent belongs to the firm until it arrives, wherever that is.
   const AccountId owner = purpose == Purpose::kTransit ? 0 : change.account;
   const std::array<Posting, 2> entry{

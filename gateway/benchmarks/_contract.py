@@ -67,6 +67,9 @@ CONTRACT: tuple[Figure, ...] = (
     Figure("user event to fact (OKX)", "venues", "event_vs_msgspec.okx", ">= 1.5"),
     Figure("order to the wire", "venues", "order_to_wire_us.p50", "<= 60 us"),
     Figure("order to the wire, to ccxt", "venues", "order_to_wire_vs_ccxt.p50", ">= 4", True),
+    Figure("follow and book", "observe", "records_per_second", ">= 500,000/s"),
+    Figure("follow and book, slowest", "observe", "follow_and_book.min", "beside it"),
+    Figure("follow and book, many lots", "observe", "follow_and_book_deep.median", "beside it"),
     Figure("books of 1,000 instruments", "venues", "books.headroom", ">= 1"),
     Figure("memory over an hour", "venues", "memory.growth_percent", "no growth"),
 )

@@ -4,6 +4,7 @@ gateway does not notice."""
 from __future__ import annotations
 
 import csv
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,13 +23,15 @@ __all__ = ["command"]
 Function = TypeVar("Function", bound=Callable[..., Any])
 Row = Mapping[str, Any]
 
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_QUANTITY = re.compile(r"[0-9]{1,19}(\.[0-9]{1,18})?")
 _BOOK = ("account", "strategy", "instrument", "leg")
 _TRIAL = ("currency", "accounts", "debit", "credit", "total")
 _ACCOUNTS = ("account", "strategy", "currency", "purpose", "balance", "postings", "sequence")
 _POSITIONS = (
     *_BOOK, "margin_mode", "quantity", "currency", "cost", "realised", "fees", "funding",
-    "interest", "slippage", "break_even", "exit_fee_rate", "fills", "fills_without_arrival",
-    "turnover", "opened_ns", "is_quarantined", "sequence",
+    "interest", "coin_interest", "slippage", "break_even", "exit_fee_rate", "fills",
+    "fills_without_arrival", "turnover", "opened_ns", "is_quarantined", "sequence",
 )  # fmt: skip
 _LOTS = (*_BOOK, "lot", "opened_ns", "quantity", "first_quantity", "currency", "cost")
 _DISPOSALS = (
@@ -67,7 +70,7 @@ def bounds_of(as_of: str | None) -> Bounds:
         return Bounds()
     if as_of.isdecimal() and int(as_of) < 2**63:
         return Bounds(sequence=max(int(as_of), 1))
-    return Bounds(time_ns=time_ns_of(as_of))
+    return Bounds(time_ns=time_ns_of(as_of) or -1)  # 0 would be no bound
 
 
 def designations_of(path: Path | None) -> list[Designation]:
@@ -76,12 +79,19 @@ def designations_of(path: Path | None) -> list[Designation]:
         return []
     try:
         found = msgspec.json.decode(path.read_bytes(), type=list[dict[str, str]])
-        return [
-            Designation(int(each["closed_by"]), int(each["lot"]), each["quantity"])
-            for each in found
-        ]
+        return [designation_of(each) for each in found]
     except (OSError, KeyError, ValueError, msgspec.MsgspecError) as error:
         raise click.BadParameter(f"{path.name}: {error}", param_hint="--designations") from None
+
+
+def designation_of(each: Mapping[str, str]) -> Designation:
+    """One named lot; ValueError for a number that is none, KeyError for one that is missing."""
+    closed_by, lot, quantity = each["closed_by"], each["lot"], each["quantity"]
+    if not (_NUMBER.fullmatch(closed_by) and _NUMBER.fullmatch(lot)):
+        raise ValueError("closed_by and lot are numbers of records")
+    if not _QUANTITY.fullmatch(quantity) or not quantity.strip("0."):
+        raise ValueError(f"quantity {quantity[:64]} is no decimal text above zero")
+    return Designation(int(closed_by), int(lot), quantity)
 
 
 class Books:
@@ -207,7 +217,7 @@ def positions(
         rows = books.native.positions(method, exit_fee_rate)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--exit-fee-rate") from None
-    columns = _POSITIONS if as_csv else _POSITIONS[:14]
+    columns = _POSITIONS if as_csv else _POSITIONS[:15]
     books.show("positions", rows, columns, (as_json, as_csv), method=method)
 
 

@@ -1,5 +1,6 @@
-"""Lots in fractions: one list per method, a search for every question, rounded only where the rule
-says so (docs/decisions/0041). Written from the rules and not from the C++.
+"""Lots in exact rationals: one list per method, a search for every question, rounded only where
+the rule says so (docs/decisions/0041). Written from the rules and not from the C++. Amounts of
+money are whole numbers of 10^-18, unit costs are fractions.
 """
 
 from __future__ import annotations
@@ -7,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from position_oracle import BUY, INVERSE, UNIT, half_even
+from position_oracle import BUY, INVERSE, half_even
 
 METHODS = ("fifo", "lifo", "hifo", "specific", "wac")
 
@@ -18,23 +19,29 @@ class Lot:
 
     number: int
     quantity: int
-    cost: Fraction
+    cost: int
     unit_cost: Fraction  # when it was opened
 
 
-def share(amount: Fraction, part: int, whole: int) -> Fraction:
-    """Part of an amount; the whole of it for the whole, and the remainder stays behind."""
-    return amount if part == whole else half_even(amount * part / whole, UNIT)
+def share(amount: int, part: int, whole: int) -> int:
+    """Part of an amount, half-even by magnitude; the whole of it for the whole, and the remainder
+    stays behind."""
+    if part == whole:
+        return amount
+    found, rest = divmod(abs(amount) * part, whole)
+    if 2 * rest > whole or (2 * rest == whole and found % 2):
+        found += 1
+    return found if amount > 0 else -found
 
 
 @dataclass
 class LotOracle:
-    """One position under one method. Quantities are mantissas, money is exact fractions."""
+    """One position under one method. Quantities are mantissas, money is whole 10^-18."""
 
     method: str
     quantity: int = 0
-    cost: Fraction = Fraction(0)
-    realised: Fraction = Fraction(0)
+    cost: int = 0
+    realised: int = 0
     lots: list[Lot] = field(default_factory=list)
 
     def next_lot(self) -> Lot:
@@ -44,26 +51,27 @@ class LotOracle:
             return max(self.lots, key=lambda lot: lot.unit_cost)  # the oldest of equals
         return self.lots[0]
 
-    def apply(self, number: int, signed: int, cash: Fraction) -> None:
+    def apply(self, number: int, signed: int, cash: int) -> None:
         """`signed` is the quantity, positive for a buy; `cash` what was paid, signed."""
         size, held = abs(signed), abs(self.quantity)
         closed = min(size, held) if self.quantity * signed < 0 else 0
-        closing = share(cash, closed, size) if closed else Fraction(0)
+        closing = share(cash, closed, size) if closed else 0
         if closed:
             released = self.release(closed, held)
             self.cost -= released
             self.realised -= closing + released
         if closed < size:
             opening = cash - closing
-            self.lots.append(Lot(number, size - closed, opening, opening / (size - closed)))
+            if self.method != "wac":
+                unit_cost = Fraction(opening, size - closed)
+                self.lots.append(Lot(number, size - closed, opening, unit_cost))
             self.cost += opening
         self.quantity += signed
 
-    def release(self, closed: int, held: int) -> Fraction:
+    def release(self, closed: int, held: int) -> int:
         if self.method == "wac":
-            self.lots = [] if closed == held else self.lots
             return share(self.cost, closed, held)
-        released = Fraction(0)
+        released = 0
         while closed:
             lot = self.next_lot()
             taken = min(closed, lot.quantity)
@@ -77,12 +85,9 @@ class LotOracle:
         return released
 
 
-def cash_of(
-    kind: int, multiplier: Fraction, side: int, price: Fraction, quantity: Fraction
-) -> Fraction:
+def cash_of(kind: int, multiplier: Fraction, side: int, price: Fraction, quantity: Fraction) -> int:
     """Cash of a fill, paid is positive: an inverse buy counts as received, and is rounded once."""
-    if kind == INVERSE:
-        worth = half_even(quantity * multiplier / price, UNIT)
-    else:
-        worth = price * quantity * multiplier
-    return worth if (side == BUY) != (kind == INVERSE) else -worth
+    exact = quantity * multiplier / price if kind == INVERSE else price * quantity * multiplier
+    worth = half_even(exact * 10**18, Fraction(1))
+    assert kind == INVERSE or worth == exact * 10**18
+    return int(worth if (side == BUY) != (kind == INVERSE) else -worth)

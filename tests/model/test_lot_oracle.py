@@ -51,15 +51,18 @@ def oracles(shape: Shape, fills: list[Fill]) -> list[oracle.LotOracle]:
     return found
 
 
+def money(amount: int) -> str:
+    return position_oracle.text(Fraction(amount, 10**18), 18)
+
+
 def check(shape: Shape, model: LotModel, fills: list[Fill], where: str) -> None:
     identities = set()
     for method, expected in enumerate(oracles(shape, fills)):
         row = model.row(method)
         assert row["quantity"] == expected.quantity, where
-        assert row["cost"] == position_oracle.text(expected.cost, 18), where
-        assert row["realised"] == position_oracle.text(expected.realised, 18), where
-        lots = [] if expected.method == "wac" else expected.lots
-        held = [(lot.number, lot.quantity, position_oracle.text(lot.cost, 18)) for lot in lots]
+        assert row["cost"] == money(expected.cost), where
+        assert row["realised"] == money(expected.realised), where
+        held = [(lot.number, lot.quantity, money(lot.cost)) for lot in expected.lots]
         assert sorted(row["lots"]) == sorted(held), where
         identities.add(expected.realised - expected.cost)
     assert len(identities) == 1, where  # realised + unrealised, at any mark, is one number

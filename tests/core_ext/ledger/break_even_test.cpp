@@ -34,9 +34,18 @@ TEST(the_exit_fee_is_paid_out_of_a_sale_and_on_top_of_a_purchase) {
 TEST(funding_and_interest_that_were_paid_move_it_away) {
   PositionBook book;
   (void)apply_fill(book, kLinear, Side::kBuy, 1'000, money("100"));
-  const Carry paid{money("-2").e18, money("-1").e18};
+  const Carry paid{money("-2").e18, money("-1").e18, 0};
   CHECK_EQUAL(text(all_in_break_even(book, kLinear, paid, 0, 2), 2), "103");
-  CHECK_EQUAL(text(all_in_break_even(book, kLinear, {money("200").e18, 0}, 0, 2), 2), "none");
+  CHECK_EQUAL(text(all_in_break_even(book, kLinear, {money("200").e18, 0, 0}, 0, 2), 2), "none");
+}
+
+TEST(coins_that_a_short_owes_as_interest_are_bought_back_too) {
+  constexpr InstrumentRules kSpot{1, InstrumentKind::kSpot, 2, 3, 0};
+  PositionBook book;
+  (void)apply_fill(book, kSpot, Side::kSell, 1'000, money("100"));
+  // 100 pays for 1.25 coins
+  CHECK_EQUAL(text(all_in_break_even(book, kSpot, {0, 0, money("-0.25").e18}, 0, 2), 2), "80");
+  CHECK_EQUAL(text(all_in_break_even(book, kSpot, {}, 0, 2), 2), "100");
 }
 
 TEST(a_flat_book_and_a_senseless_rate_have_none) {
@@ -66,7 +75,7 @@ TEST(closing_at_it_leaves_no_more_than_the_price_is_rounded_by) {
     }
     const PositionBook& now = book.now().average;
     const auto rate = static_cast<std::int64_t>(random.below(1'000'000));
-    const Carry carry{static_cast<std::int64_t>(random.below(1'000'000'000)) - 500'000'000, 0};
+    const Carry carry{static_cast<std::int64_t>(random.below(1'000'000'000)) - 500'000'000, 0, 0};
     constexpr int kScale = 12;
     const auto price = all_in_break_even(now, terms.rules, carry, rate, kScale);
     if (!price || *price < 2) continue;

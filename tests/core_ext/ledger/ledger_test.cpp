@@ -166,6 +166,27 @@ TEST(funding_is_split_by_signed_size_and_the_rest_is_rounding) {
   CHECK(accounts.balance_e18({kMain, 0, 2, Purpose::kRounding}) == 1 && is_zero(journal.books));
 }
 
+TEST(interest_is_split_by_what_the_books_owe_of_its_currency) {
+  PaperJournal journal;
+  Execution fill = bought(300'000'000, 900);  // three coins for 900: owes money
+  journal.fill(journal.order(kMain, 1, 1, Side::kBuy), kMain, 1, fill);
+  fill.value_e18 = 100;
+  journal.fill(journal.order(kMain, 1, 2, Side::kBuy), kMain, 1, fill);
+  fill.side = Side::kSell;  // EXTERNAL owes three coins
+  journal.fill(0, kMain, 1, fill);
+  const TrialBalance& accounts = journal.books.accounts();
+  journal.write(RecordKind::kBalanceChanged, moved(kMain, 2, -105, BalanceReason::kInterest));
+  CHECK(accounts.balance_e18({kMain, 1, 2, Purpose::kInterest}) == 94);  // 94.5 to even
+  CHECK(accounts.balance_e18({kMain, 2, 2, Purpose::kInterest}) == 10);  // 10.5 to even
+  CHECK(accounts.balance_e18({kMain, 0, 2, Purpose::kRounding}) == 1);
+  CHECK(journal.booked(kMain, 1, 1)->interest_e18 == -94);
+  journal.write(RecordKind::kBalanceChanged, moved(kMain, 1, -7, BalanceReason::kInterest));
+  CHECK(journal.booked(kMain, 1, 0)->coin_interest_e18 == -7);
+  CHECK(accounts.balance_e18({kMain, 0, 1, Purpose::kInterest}) == 7);
+  journal.write(RecordKind::kBalanceChanged, moved(kMain, 2, 50, BalanceReason::kInterest));
+  CHECK(accounts.balance_e18({kMain, 0, 2, Purpose::kInterest}) == -50 && is_zero(journal.books));
+}
+
 TEST(a_late_fill_moves_what_it_would_have_moved_in_time) {
   PaperJournal late, right;
   const Terms& terms = check::kTerms[0];

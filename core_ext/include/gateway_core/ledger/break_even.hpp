@@ -17,6 +17,7 @@ inline constexpr std::int64_t kRateOne = 100'000'000;
 struct Carry {
   Int128 funding_e18 = 0;
   Int128 interest_e18 = 0;
+  Int128 coins_e18 = 0;  // interest in the coin of a spot book: coins to be bought back too
 };
 
 /// The part of its trades that a position has paid as fees, rounded up; 0 without trades or when
@@ -28,6 +29,28 @@ struct Carry {
   const auto rounded = static_cast<std::int64_t>(*rate);
   const auto exact = wide_ratio({turnover_e18, rounded}, {kRateOne});
   return exact && *exact < fees_e18 && rounded < kRateOne - 1 ? rounded + 1 : rounded;
+}
+
+/// Price at `scale` at which the position and the coins it owes are worth `worth` x 10^8 / `kept`.
+[[nodiscard]] inline std::optional<Int128> price_of_worth(const PositionBook& book,
+                                                          const InstrumentRules& rules,
+                                                          Int128 coins_e18, Int128 worth_e18,
+                                                          std::int64_t kept, int scale) noexcept {
+  const int decimals = rules.quantity_scale + rules.multiplier_scale;
+  const Int128 contracts = static_cast<Int128>(book.quantity) * rules.multiplier;
+  if (rules.kind == InstrumentKind::kInverse) {
+    const Int128 power = pow10_128(kMoneyScale + scale - decimals);
+    return wide_ratio({contracts, power, kept}, {worth_e18, kRateOne});
+  }
+  if (coins_e18 != 0 && rules.kind == InstrumentKind::kSpot) {
+    const Int128 held =
+        static_cast<Int128>(book.quantity) * kPow10_64[kMoneyScale - rules.quantity_scale];
+    const PowerOfTen power = power_of_ten(scale + rules.multiplier_scale);
+    return wide_ratio({worth_e18, power.over, kRateOne},
+                      {held + coins_e18, rules.multiplier, power.under, kept});
+  }
+  const PowerOfTen power = power_of_ten(scale + decimals - kMoneyScale);
+  return wide_ratio({worth_e18, power.over, kRateOne}, {contracts, power.under, kept});
 }
 
 /// Price at `scale`, half-even, where worth - exit fee - cost + realised - fees + carry is zero;
@@ -52,17 +75,8 @@ struct Carry {
   // A worth that is received pays the fee out of itself; one that is owed costs it on top.
   const bool is_received = (book.quantity > 0) == (cash_sign(rules.kind) > 0);
   const std::int64_t kept = is_received ? kRateOne - rate_e8 : kRateOne + rate_e8;
-  const Int128 signed_worth = worth * cash_sign(rules.kind);
-  const int decimals = rules.quantity_scale + rules.multiplier_scale;
-  const Int128 contracts = static_cast<Int128>(book.quantity) * rules.multiplier;
-  std::optional<Int128> price;
-  if (rules.kind == InstrumentKind::kInverse) {
-    const Int128 power = pow10_128(kMoneyScale + scale - decimals);
-    price = wide_ratio({contracts, power, kept}, {signed_worth, kRateOne});
-  } else {
-    const PowerOfTen power = power_of_ten(scale + decimals - kMoneyScale);
-    price = wide_ratio({signed_worth, power.over, kRateOne}, {contracts, power.under, kept});
-  }
+  const auto price =
+      price_of_worth(book, rules, carry.coins_e18, worth * cash_sign(rules.kind), kept, scale);
   return price && *price > 0 ? price : std::nullopt;
 }
 

@@ -61,10 +61,11 @@ struct BookKey {
 struct Book {
   BookKey key;
   PositionLots lots;
-  Int128 funding_e18 = 0;   // received, of this book's share
-  Int128 interest_e18 = 0;  // received; paid is negative
-  Sequence sequence = 0;    // of the record that touched it last
-  bool is_closed = false;   // in quarantine: what comes later cannot be trusted
+  Int128 funding_e18 = 0;        // received, of this book's share
+  Int128 interest_e18 = 0;       // received; paid is negative
+  Int128 coin_interest_e18 = 0;  // the same in the coin that a short has borrowed
+  Sequence sequence = 0;         // of the record that touched it last
+  bool is_closed = false;        // in quarantine: what comes later cannot be trusted
   // Numbers of its accounts: money is what cost is counted in.
   std::uint32_t cash = 0, position = 0, contract = 0, realised = 0, base_cash = 0, exchange = 0;
   // Of the currency its fees came in last.
@@ -146,6 +147,11 @@ class Ledger {
   /// Books of the position that a payment is for, each with its share by size; they add up to the
   /// amount but for the rounding. None when nothing is held.
   [[nodiscard]] std::vector<Share> shares_of(const Funding& funding);
+  /// Books that owe the currency in which interest was paid, each with its share by what it owes.
+  [[nodiscard]] std::vector<Share> shares_of(const BalanceChanged& interest);
+  /// Each book's share to its strategy, what is left to `rest` of EXTERNAL. False: in quarantine.
+  [[nodiscard]] bool post_shares(const RecordHeader& header, const std::vector<Share>& shares,
+                                 const AccountKey& whole, Int128 amount_e18);
 
   [[nodiscard]] bool is_known(AccountId account, InstrumentId instrument) const noexcept;
   [[nodiscard]] Book& open_book(const BookKey& key);

@@ -1,0 +1,26 @@
+"""gateway bench observe: the shape of its answer; the books it measures balance or it fails."""
+
+import json
+
+from click.testing import CliRunner
+
+from gateway.__main__ import root
+from gateway.benchmarks._contract import CONTRACT, find
+
+
+def test_the_answer_has_the_promised_shape_and_nothing_else():
+    result = CliRunner().invoke(root, ["bench", "observe", "--quick", "--json"])
+    assert result.exit_code == 0, result.output
+    (line,) = result.stdout.splitlines()
+    figures = json.loads(line)
+    assert set(figures) == {
+        "machine", "machine_costs_ns", "records_per_second", "follow_and_book",
+        "follow_and_book_deep", "resident_mib",
+    }  # fmt: skip
+    for name in ("follow_and_book", "follow_and_book_deep"):
+        part = figures[name]
+        assert 0 < part["min"] <= part["median"] <= part["max"], name
+        assert 0 < 2 * part["posted"] < part["records"], "one record of three is a fill"
+    assert figures["records_per_second"] == figures["follow_and_book"]["median"]
+    asked = [each.path for each in CONTRACT if each.bench == "observe"]
+    assert asked and all(find(figures, path) is not None for path in asked)

@@ -1,0 +1,146 @@
+"""gateway ledger on a real journal: tables, JSON and CSV of every view, as of a point, and how it
+fails."""
+
+import csv
+import io
+import json
+from decimal import Decimal
+
+import pytest
+from click.testing import CliRunner
+from engine_world import BUY, SELL
+
+from gateway.__main__ import root
+from gateway.ledger import realised_totals
+
+VIEWS = ("trial-balance", "accounts", "positions", "lots", "disposals", "quarantine")
+
+
+def call(world, view, *words):
+    result = CliRunner().invoke(
+        root, ["ledger", view, world.journal, "--ring-directory", world.ring, *words]
+    )
+    assert not result.exception or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def told(world, view, *words):
+    result = call(world, view, "--json", *words)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+@pytest.fixture
+def traded(world):
+    """Two lots bought, most of them sold, a fee in a third currency."""
+    for number, (side, quantity, price) in enumerate(
+        ((BUY, "2", "100"), (BUY, "2", "80"), (SELL, "3", "90")), start=1
+    ):
+        world.fill(0, quantity, price, side=side, number=number, time_ns=number * 10**9,
+                   fee="0.01", fee_currency=world.bnb, venue_order="x")  # fmt: skip
+    return world
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_is_a_table_json_or_csv(traded, view):
+    assert call(traded, view).exit_code == 0
+    document = told(traded, view)
+    name = "currencies" if view == "trial-balance" else view
+    assert document["sequence"] > 0 and document["quarantined"] == 0
+    lines = list(csv.DictReader(io.StringIO(call(traded, view, "--csv").stdout)))
+    assert len(lines) == len(document[name])
+    for line, row in zip(lines, document[name], strict=True):
+        assert line == {key: "" if row[key] is None else str(row[key]) for key in line}
+
+
+def test_the_trial_balance_is_zero_in_each_currency(traded):
+    document = told(traded, "trial-balance")
+    assert document["is_balanced"] is True
+    assert {row["currency"] for row in document["currencies"]} == {"USD", "BTC", "BNB"}
+    assert all(row["total"] == "0" and row["debit"] == row["credit"]
+               for row in document["currencies"])  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("method", "realised", "left"),
+    [("fifo", "-10", "80"), ("lifo", "10", "100"), ("hifo", "-10", "80"), ("wac", "0", "90")],
+)
+def test_a_method_decides_what_is_realised_and_what_is_left(traded, method, realised, left):
+    (position,) = told(traded, "positions", "--method", method)["positions"]
+    assert (position["realised"], position["cost"]) == (realised, left)
+    (lot,) = told(traded, "lots", "--method", method)["lots"]
+    assert (lot["quantity"], lot["cost"]) == ("1", left)
+    document = told(traded, "disposals", "--method", method)
+    assert sum(Decimal(row["realised"]) for row in document["disposals"]) == Decimal(realised)
+    assert [row["ledger"] for row in document["totals"]] == [realised]
+
+
+def test_as_of_takes_a_sequence_or_an_instant(traded):
+    closing = int(told(traded, "disposals")["disposals"][0]["closed_by"])
+    document = told(traded, "positions", "--as-of", str(closing - 1))
+    assert document["sequence"] == closing - 1
+    assert document["positions"][0]["quantity"] == "4"
+    assert told(traded, "positions", "--as-of", "1970-01-01T00:00:00")["positions"] == []
+    assert call(traded, "positions", "--as-of", "yesterday").exit_code == 2
+
+
+def test_a_wash_sale_is_carried_into_the_lot_that_is_left(traded):
+    document = told(traded, "disposals", "--method", "fifo", "--rule", "us_wash_sale")
+    # Two units of the older lot lose 10 each; one unit of the younger is still there to replace.
+    rows = [(row["realised"], row["disallowed"], row["carried"], row["taxable"])
+            for row in document["disposals"]]  # fmt: skip
+    assert rows == [("-20", "20", "0", "0"), ("10", "0", "10", "0")]
+    (waiting,) = document["waiting"]
+    assert (waiting["quantity"], waiting["amount"]) == ("1", "10")
+    assert call(traded, "disposals", "--method", "wac", "--rule", "us_wash_sale").exit_code == 2
+
+
+def test_named_lots_come_from_a_file(traded, tmp_path):
+    disposals = told(traded, "disposals", "--method", "lifo")["disposals"]
+    young, closing = disposals[0]["lot"], disposals[0]["closed_by"]
+    path = tmp_path / "lots.json"
+    path.write_text(json.dumps([{"closed_by": closing, "lot": young, "quantity": "2"}]))
+    rows = told(traded, "disposals", "--method", "specific", "--designations", str(path))
+    assert rows["disposals"][0]["lot"] == young
+    assert all(row["is_tied"] for row in rows["totals"])
+    whole = {"closed_by": closing, "lot": young, "quantity": "2"}
+    wrong = [{"closed_by": "x"}, {"lot": "-1"}, {"quantity": "-2"}, {"quantity": "0.0"},
+             {"quantity": "1e3"}, {"quantity": "1" * 40}, {"lot": 7}]  # fmt: skip
+    for bad in ("[", "{}", '[{"lot": "1"}]', *(json.dumps([whole | each]) for each in wrong)):
+        path.write_text(bad)
+        failed = call(traded, "lots", "--designations", str(path))
+        assert failed.exit_code == 2 and "lots.json" in failed.output, bad
+
+
+def test_a_name_that_a_spreadsheet_would_run_is_kept_as_text(world):
+    evil = world.engine.define_account(world.venue, "=1+1", 1, False, 1)
+    world.fill(0, "1", "100", account=evil, venue_order="x")
+    lines = list(csv.DictReader(io.StringIO(call(world, "positions", "--csv").stdout)))
+    assert [line["account"] for line in lines] == ["'=1+1"]
+    assert told(world, "positions")["positions"][0]["account"] == "=1+1"
+
+
+def test_a_directory_without_a_journal_fails_by_name(world, tmp_path):
+    (tmp_path / "empty").mkdir()
+    world.journal = str(tmp_path / "empty")
+    world.ring = ""
+    result = call(world, "trial-balance", "--json")
+    assert result.exit_code in (0, 1)
+    if result.exit_code == 0:
+        assert json.loads(result.stdout)["currencies"] == []
+
+
+def test_a_bad_rate_is_a_usage_error(traded):
+    assert call(traded, "positions", "--exit-fee-rate", "2").exit_code == 2
+
+
+def test_a_total_that_differs_from_the_books_is_not_tied():
+    disposal = {"currency": "USD", "realised": "1", "disallowed": "0", "carried": "0",
+                "taxable": "1"}  # fmt: skip
+    account = {"currency": "USD", "purpose": "realised", "balance": "-1"}
+    closed = {"currency": "USD", "realised": "0.5"}
+    assert realised_totals([disposal], [account])[0]["is_tied"]
+    assert not realised_totals([disposal, disposal], [account])[0]["is_tied"]
+    assert not realised_totals([disposal], [account], [closed])[0]["is_tied"]
+    tiny = dict(disposal, realised="0." + "0" * 17 + "1", taxable="0")
+    assert not realised_totals([disposal, tiny], [account])[0]["is_tied"]
