@@ -51,7 +51,8 @@ class PlainNames:
         return name.partition("-")[0] if _CHAINED.fullmatch(name) else name
 
 
-_CHAINED = re.compile(r"[A-Za-z0-9]+-[0-9a-z]{1,10}")
+# The gateway's shape for that pattern, a dash, a serial: names of others have dashes too.
+_CHAINED = re.compile(r"g[0-9a-hjkmnp-tv-z]{15}-[0-9a-z]{1,10}")
 
 
 class UuidNames:
