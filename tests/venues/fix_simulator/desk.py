@@ -236,7 +236,14 @@ class Desk(QuietApplication):
             self.say(b"AO", _sorted(answer), "")
         for symbol, text in held.items():
             side = 705 if text.startswith("-") else 704
-            body = shared | {727: str(len(held)), 728: "0", 55: symbol, 730: "0", 731: "1"}
+            body = shared | {
+                727: str(len(held)),
+                728: "0",
+                55: symbol,
+                730: "0",
+                731: "1",
+                734: "0",
+            }
             group = {702: "1", 703: "TQ", side: text.lstrip("-")}
             self.say(b"AP", [*_sorted(body), *_sorted(group)], "")
 
