@@ -136,6 +136,10 @@ class Desk(LiveGateway):
         await super().start()
         await self.until(lambda: self.counters["marks"], "a mark")
 
+    def is_wire_idle(self) -> bool:
+        """A request that the simulator carries out late is on its way until then."""
+        return not any(desk.is_late for desk in self.simulator.desks.values())
+
     async def settled(self, order_id: int) -> Row:
         """Its row once nothing about it is open any more."""
         await self.settle()
@@ -173,7 +177,9 @@ class Desk(LiveGateway):
         ours = [row for row in self.native.orders(True) if row["venue"] == "fix"]
         wanted = {self.client_order_id(int(row["order_id"])) for row in ours}
         theirs = {o.names[0] for o in self.simulator.venue.orders.values() if not o.is_done}
-        assert theirs == wanted
+        assert theirs == wanted, [
+            (o.names, o.state) for o in self.simulator.venue.orders.values()
+        ] + [(r["order_id"], r["state"], r["pending"]) for r in self.native.orders(False)]
         assert self.position() == Decimal(self.simulator.venue.held("main", PERP))
 
 

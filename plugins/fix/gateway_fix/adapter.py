@@ -40,7 +40,7 @@ from gateway_fix.order_entry import OrderEntry
 from gateway_fix.order_names import OrderNames, PlainNames, UuidNames
 from gateway_fix.questions import Questions
 from gateway_fix.records import Records
-from gateway_fix.report import Report
+from gateway_fix.report import Report, ReportTerms
 from gateway_fix.settings import check_secrets, read_settings
 
 __all__ = ["FixAdapter"]
@@ -73,6 +73,8 @@ class FixAdapter:
             names = PlainNames(now_ns, dialect.client_order_id_length_max)
         self._names = names
         self.capabilities = capabilities(venue, dialect, names, timeout_ms=terms.timeout_ms)
+        settles = {each.symbol: each.settle or each.quote for each in terms.instruments}
+        self._terms = ReportTerms(dialect, names, terms.account, settles)
         self.counters: Counter[str] = Counter()
         self._now_ns, self._random = now_ns, random or SystemRandom()
         self._port = PortGuard()
@@ -191,7 +193,7 @@ class FixAdapter:
         self._check(account)
         if self._dialect.mass_status:
             messages = await self._questions.mass_status()
-            told = [self._taken(Report(m, self._dialect, self._names, account)) for m in messages]
+            told = [self._taken(Report(m, self._terms)) for m in messages]
             return [each for each in told if each.state not in _CLOSED]
         found = []
         for record in self._records.open_orders():
@@ -273,7 +275,7 @@ class FixAdapter:
         if self._questions.take(message):
             return
         if kind in {b"8", b"9"}:
-            report = Report(message, self._dialect, self._names, self._settings.account)
+            report = Report(message, self._terms)
             self._facts.take(report) if kind == b"8" else self._facts.cancel_rejected(report)
         elif kind == b"j":
             number = (message.get(45) or b"0").decode("ascii", "replace")
@@ -309,7 +311,7 @@ class FixAdapter:
     async def _status_of(self, known: KnownOrder) -> OrderReport | None:
         wire_id = known.current or self._names.first(known.client_id)
         message = await self._questions.order_status(known, wire_id)
-        report = Report(message, self._dialect, self._names, self._settings.account)
+        report = Report(message, self._terms)
         if report.is_unknown_order:
             return None
         return self._taken(report)
@@ -364,6 +366,7 @@ class FixAdapter:
             logon_fields=terms.logon_fields,
             is_synced=terms.is_synced,
             connect_timeout_s=max(1.0, terms.timeout_ms / 1_000),
+            follows_lost_numbers=terms.follows_lost_numbers and dialect.reset == "never",
         )
         listener = Listener(self._up, self._down, self._message, self._refused)
         return self._linked(where, listener, secrets, tls)

@@ -336,8 +336,10 @@ class Desk(QuietApplication):
             out = self._reports.cancel_reject(fields, self._named(fields), "99", text, to)
             self._emit(b"9", [*out, (self.voice.error_tag, b"-1007")])
 
-    def unmute(self) -> None:
-        self._muted.clear()
+    @property
+    def is_late(self) -> bool:
+        """Whether something is still to be carried out or said."""
+        return bool(self._tasks)
 
     def _later(self, seconds: float, act: Any) -> None:
         async def run() -> None:
