@@ -81,15 +81,17 @@ class UuidNames:
         digits = name.replace("-", "")
         number = int(digits[:12] + digits[13:16] + digits[17:], 16)
         body, serial = number >> 42, number & self._SERIAL_MASK
-        if body >> 75:
+        if body >> 75 != _MARK:
             return name
         found = "g" + "".join(self._ALPHABET[body >> shift & 31] for shift in range(70, -1, -5))
-        return found if self._made(found, serial) == name else name
+        digits = [self._ALPHABET.index(letter) for letter in found[1:]]
+        check = sum(place * digit for place, digit in enumerate(digits[:-1], 1)) % 32
+        return found if check == digits[-1] and self._made(found, serial) == name else name
 
     def _made(self, client_id: str, serial: int) -> str:
         if _SHAPE.fullmatch(client_id) is None:
             return client_id  # of somebody else: a UUID already
-        body = 0
+        body = _MARK
         for letter in client_id[1:]:
             body = body << 5 | self._ALPHABET.index(letter)
         text = f"{body << 42 | serial:030x}"
@@ -98,6 +100,7 @@ class UuidNames:
 
 
 _SHAPE = re.compile(r"g[0-9a-hjkmnp-tv-z]{15}")
+_MARK = 0b101  # of the three bits to spare: UUIDs of others have it seldom
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 OrderNames = PlainNames | UuidNames
