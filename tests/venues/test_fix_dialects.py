@@ -5,7 +5,18 @@ import base64
 
 import pytest
 import pytest_asyncio
-from fix_desk import PERP, SECRETS, SPOT, adapter_of, eventually, simulated
+from fix_desk import (
+    PERP,
+    SECRET,
+    SECRETS,
+    SPOT,
+    VENUE_LOGINS,
+    adapter_of,
+    eventually,
+    simulated,
+)
+from fix_simulator.logons import Login
+from fix_simulator.simulator import FixSimulator
 from fix_simulator.voices import VOICES
 
 from gateway.api import CancelRequest, OrderRequest, ReplaceRequest, VenueError, VenueUnavailable
@@ -170,3 +181,42 @@ async def test_the_words_of_a_session_are_never_shown_in_its_state(traded):
     shown = repr(vars(side.adapter)) + repr(side.adapter.counts())
     assert all(word not in shown for word in SECRETS[dialect].values() if word != "api-key")
     await eventually(lambda: side.adapter.counts()["session_received"] > 0)
+
+
+async def test_prices_of_a_session_of_their_own_come_and_come_again(tmp_path):
+    voice = VOICES["coinbase_exchange"]
+    prices = Login("price-key", "other", key="price-key", secret=SECRET, passphrase="phrase")
+    logins = (*VENUE_LOGINS["coinbase_exchange"], prices)
+    async with FixSimulator(voice, logins) as simulator:
+        simulator.venue.quote(SPOT, "50000", "50000.01")
+        adapter = adapter_of(
+            simulator,
+            tmp_path,
+            "coinbase_exchange",
+            market_host="127.0.0.1",
+            market_port=simulator.port,
+            secrets=SECRETS["coinbase_exchange"] | {"market_key": "price-key"},
+        )
+        side = Side(adapter, SPOT)
+        await adapter.connect(side.port)
+        marks = [await side.port.until(lambda: side.port.of("marked"), "a mark")]
+        assert float(marks[0][0].get("mark", 0).bid) == 50_000
+        simulator.cut()
+        before = len(side.port.of("marked"))
+        await side.port.until(lambda: len(side.port.of("marked")) > before, "a mark again")
+        await adapter.close()
+
+
+async def test_an_outcome_the_venue_itself_does_not_know_is_unknown(tmp_path):
+    async with simulated(VOICES["binance_spot"]) as simulator:
+        side = Side(adapter_of(simulator, tmp_path, "binance_spot"), SPOT)
+        await side.adapter.connect(side.port)
+        simulator.faults.add("in D", "refuse_unknown")
+        order = side.order()
+        await side.adapter.submit([order])
+        [told] = await side.told(order, "unknown", "rejected")
+        assert (told.name, told.get("reason", 1)[:5]) == ("unknown", "-1007")
+        assert [each.names[0] for each in simulator.venue.orders.values()] == [
+            order.client_order_id
+        ]
+        await side.adapter.close()

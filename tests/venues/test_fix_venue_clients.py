@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import simplefix
 from fix_desk import simulated
+from fix_simulator.voices import GENERIC, QUICKFIX50
 
 pytestmark = pytest.mark.asyncio
 PATIENCE_SECONDS = 90
@@ -18,8 +19,11 @@ PATIENCE_SECONDS = 90
 @pytest.mark.skipif(
     importlib.util.find_spec("quickfix") is None, reason="no wheel of quickfix-py here"
 )
-async def test_an_unmodified_quickfix_trades_on_it(tmp_path):
-    async with simulated() as simulator:
+@pytest.mark.parametrize(
+    "voice", [GENERIC, pytest.param(QUICKFIX50, marks=pytest.mark.slow)], ids=["4.4", "5.0SP2"]
+)
+async def test_an_unmodified_quickfix_trades_on_it(voice, tmp_path):
+    async with simulated(voice) as simulator:
         program = Path(__file__).parent / "quickfix_trader.py"
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
@@ -27,7 +31,7 @@ async def test_an_unmodified_quickfix_trades_on_it(tmp_path):
             str(program),
             str(simulator.port),
             str(tmp_path),
-            "FIX.4.4",
+            voice.begin_string,
             stdin=pipe,
             stdout=pipe,
         )

@@ -89,10 +89,12 @@ class FixAdapter:
         self._market_link = self._prices_link(secrets, tls)
         fields = requests.Terms(terms.venue_account or terms.account, now_ns)
         self._fields = fields
+        budget = Budget(dialect.rate_limits, time.monotonic_ns)
         self._questions = Questions(
             self._link,
             dialect,
             fields,
+            budget=budget,
             account=terms.venue_account or terms.account,
             timeout_ms=terms.timeout_ms,
             now_ns=now_ns,
@@ -106,7 +108,7 @@ class FixAdapter:
             self._known,
             self._records,
             self._link,
-            budget=Budget(dialect.rate_limits, time.monotonic_ns),
+            budget=budget,
             terms=fields,
             tell=self._port.tell,
             timeout_ms=terms.timeout_ms,
@@ -125,6 +127,7 @@ class FixAdapter:
         except (ValueError, OSError) as error:
             raise VenueProtocolError(f"state_directory: {error}") from None
         timeout_s = self._settings.timeout_ms / 1_000
+        self._has_gap, self._is_behind = False, True
         self._port.open(port)
         try:
             await self._link.start(timeout_s)
@@ -378,10 +381,12 @@ class FixAdapter:
         if dialect.market_data != "own" or not terms.has_marks or not terms.market_host:
             return None
         orders = self._link.terms
+        own = {name: secrets.get(f"market_{name}") or word for name, word in secrets.items()}
+        sender = own["key"] if dialect.is_sender_the_key else terms.market_sender_comp_id
         where = orders._replace(
             host=terms.market_host,
             port=terms.market_port,
-            sender_comp_id=terms.market_sender_comp_id or orders.sender_comp_id,
+            sender_comp_id=sender or orders.sender_comp_id,
             store=Path(terms.state_directory) / f"{self.venue}.prices",
         )
         listener = Listener(
@@ -390,7 +395,7 @@ class FixAdapter:
             self._prices,
             lambda number, reason: log.warning("%s: prices: %s", self.venue, reason),
         )
-        return self._linked(where, listener, secrets, tls)
+        return self._linked(where, listener, own, tls)
 
     def _linked(
         self,

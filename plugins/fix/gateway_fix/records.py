@@ -66,6 +66,8 @@ class Records:
 
     def open(self) -> None:
         """Read what is there; a torn last line is cut. ValueError for a damaged middle."""
+        for known in (self.orders, self._fills, self._by_exec_id):
+            known.clear()
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         data = self._path.read_bytes()

@@ -53,6 +53,9 @@ def number_text(message: FixMessage, tag: int, default: str | None = None) -> st
     return f"0{text}" if text.startswith(".") else text.replace("-.", "-0.")
 
 
+_TRANSACTIONS = {"1": "H", "2": "G", "3": "I"}
+
+
 class ReportTerms(NamedTuple):
     """What every report of one session is read with; `settles`: symbol -> currency of its fees
     when no report tells one."""
@@ -97,8 +100,9 @@ class Report:
 
     @property
     def kind(self) -> str:
-        """150; a venue that leaves it out tells a state."""
-        return self.text(150) or "I"
+        """150; a venue that leaves it out tells a state. Up to 4.2 what became of a fill stands
+        in 20."""
+        return _TRANSACTIONS.get(self.text(20)) or self.text(150) or "I"
 
     @property
     def status(self) -> str:

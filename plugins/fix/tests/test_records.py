@@ -72,6 +72,15 @@ def test_everything_is_there_again_after_the_end(opened):
     assert again.busted("E1") == fill("T1")
 
 
+def test_a_second_opening_counts_nothing_twice(opened):
+    records = opened()
+    records.fill_told(fill("T1", "2"), "E1", "2")
+    records.close()
+    records.open()
+    assert records.orders["a"].cumulative == 2
+    assert len(records.fills(0)) == 1
+
+
 def test_a_torn_tail_is_cut_and_a_damaged_middle_is_named(opened, tmp_path):
     first = opened()
     first.fill_told(fill("T1"), "E1", "1")
