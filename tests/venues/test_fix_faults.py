@@ -171,6 +171,20 @@ async def rests(made, **changes):
     return order_id
 
 
+async def test_what_did_not_arrive_is_filled_and_never_said_again(directory):
+    """The venue asks for the missing number; an order that is late by a reconnect is no order."""
+    async with desk(directory, timeout_ms=400) as made:
+        made.line.request_bytes = 60
+        order_id = await made.submit(price="50000.1")
+        await eventually(lambda: made.adapter.counters["requests_unknown"], "the cut")
+        await made.settled(order_id)
+        await healthy(made)
+        assert made.state(order_id) in ("CANCELED", "REJECTED")
+        assert not [name for kind, name in made.simulator.requests() if kind == "D"]
+        session = made.simulator.desks["DESK"].session
+        assert session.store.next_expected > 5, "the number was filled, and the session goes on"
+
+
 async def test_a_fill_told_twice_is_booked_once(directory):
     async with desk(directory) as made:
         made.simulator.faults.add("out 8 F", "duplicate", count=None)

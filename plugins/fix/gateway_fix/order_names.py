@@ -84,9 +84,9 @@ class UuidNames:
         if body >> 75 != _MARK:
             return name
         found = "g" + "".join(self._ALPHABET[body >> shift & 31] for shift in range(70, -1, -5))
-        digits = [self._ALPHABET.index(letter) for letter in found[1:]]
-        check = sum(place * digit for place, digit in enumerate(digits[:-1], 1)) % 32
-        return found if check == digits[-1] and self._made(found, serial) == name else name
+        places = [self._ALPHABET.index(letter) for letter in found[1:]]
+        check = sum(at * place for at, place in enumerate(places[:-1], 1)) % 32
+        return found if check == places[-1] and self._made(found, serial) == name else name
 
     def _made(self, client_id: str, serial: int) -> str:
         if _SHAPE.fullmatch(client_id) is None:
