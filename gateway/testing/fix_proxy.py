@@ -122,8 +122,7 @@ class FixProxy(FaultProxy):
             line.hold(False)
             return True
         if fault.kind in ("cut_answer", "truncated_answer"):
-            answer = line.waiting[-1]
-            await line.say(b"".join(line.waiting[:-1]) + answer[: len(answer) // 2])
+            await line.say(line.until_half_the_answer())
         elif fault.kind in ("error_executed", "html_executed"):
             await line.say(_HTML)
         line.abort()
@@ -136,8 +135,14 @@ class _Line:
     def __init__(self, writer: asyncio.StreamWriter, up_writer: asyncio.StreamWriter) -> None:
         self.writer, self.up_writer = writer, up_writer
         self.is_doubled = self._is_held = False
-        self.arrived = asyncio.Event()  # an application message came while they were held
+        self.arrived = asyncio.Event()  # an answer came while they were held
         self.waiting: list[bytes] = []
+
+    def until_half_the_answer(self) -> bytes:
+        """What was held before it, and the first half of it."""
+        at = next(place for place, data in enumerate(self.waiting) if _is_answer(data))
+        answer = self.waiting[at]
+        return b"".join(self.waiting[:at]) + answer[: len(answer) // 2]
 
     def abort(self) -> None:
         self.writer.transport.abort()
@@ -164,7 +169,7 @@ class _Line:
             is_admin = _field(data, b"35") in _ADMIN
             if self._is_held:
                 self.waiting.append(data)
-                if not is_admin:
+                if _is_answer(data):
                     self.arrived.set()
                 continue
             self.writer.write(data)
@@ -182,6 +187,12 @@ async def read_fix(reader: asyncio.StreamReader) -> bytes:
 
 def _field(data: bytes, tag: bytes) -> bytes:
     return data.partition(b"\x01" + tag + b"=")[2].partition(b"\x01")[0]
+
+
+def _is_answer(data: bytes) -> bool:
+    """Of now, and about an order: neither prices nor what is said again."""
+    kind = _field(data, b"35")
+    return kind not in _ADMIN and kind not in {b"W", b"X"} and _field(data, b"43") != b"Y"
 
 
 def _as_duplicate(data: bytes) -> bytes:

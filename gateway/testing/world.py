@@ -81,6 +81,16 @@ class World:
             await self._adapter.close()
         self.port.close()
 
+    async def line_is_back(self) -> None:
+        """Where requests and reports share one line, a fault of one ends it for a moment."""
+
+        def is_up() -> bool:
+            gaps = self.port.of("gap_opened", "gap_closed")
+            return not gaps or gaps[-1].name == "gap_closed"
+
+        if self.venue.wire == "fix":
+            await self.port.until(is_up, "the end of the gap")
+
     # Orders.
 
     def ids(self) -> ClientOrderIds:

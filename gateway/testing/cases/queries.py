@@ -84,6 +84,7 @@ async def no_answer(world: World) -> None:
             f"query_order after {fault}",
             lambda: world.adapter.query_order(order.account, order.client_order_id),
         )
+        await world.line_is_back()
     assert world.proxy.met == 4
 
 

@@ -40,7 +40,7 @@ from gateway_fix.order_entry import OrderEntry
 from gateway_fix.order_names import OrderNames, PlainNames, UuidNames
 from gateway_fix.questions import Questions
 from gateway_fix.records import Records
-from gateway_fix.report import Report
+from gateway_fix.report import Report, ReportTerms
 from gateway_fix.settings import check_secrets, read_settings
 
 __all__ = ["FixAdapter"]
@@ -73,6 +73,8 @@ class FixAdapter:
             names = PlainNames(now_ns, dialect.client_order_id_length_max)
         self._names = names
         self.capabilities = capabilities(venue, dialect, names, timeout_ms=terms.timeout_ms)
+        settles = {each.symbol: each.settle or each.quote for each in terms.instruments}
+        self._terms = ReportTerms(dialect, names, terms.account, settles)
         self.counters: Counter[str] = Counter()
         self._now_ns, self._random = now_ns, random or SystemRandom()
         self._port = PortGuard()
@@ -87,10 +89,12 @@ class FixAdapter:
         self._market_link = self._prices_link(secrets, tls)
         fields = requests.Terms(terms.venue_account or terms.account, now_ns)
         self._fields = fields
+        budget = Budget(dialect.rate_limits, time.monotonic_ns)
         self._questions = Questions(
             self._link,
             dialect,
             fields,
+            budget=budget,
             account=terms.venue_account or terms.account,
             timeout_ms=terms.timeout_ms,
             now_ns=now_ns,
@@ -104,7 +108,7 @@ class FixAdapter:
             self._known,
             self._records,
             self._link,
-            budget=Budget(dialect.rate_limits, time.monotonic_ns),
+            budget=budget,
             terms=fields,
             tell=self._port.tell,
             timeout_ms=terms.timeout_ms,
@@ -123,6 +127,7 @@ class FixAdapter:
         except (ValueError, OSError) as error:
             raise VenueProtocolError(f"state_directory: {error}") from None
         timeout_s = self._settings.timeout_ms / 1_000
+        self._has_gap, self._is_behind = False, True
         self._port.open(port)
         try:
             await self._link.start(timeout_s)
@@ -191,7 +196,7 @@ class FixAdapter:
         self._check(account)
         if self._dialect.mass_status:
             messages = await self._questions.mass_status()
-            told = [self._taken(Report(m, self._dialect, self._names, account)) for m in messages]
+            told = [self._taken(Report(m, self._terms)) for m in messages]
             return [each for each in told if each.state not in _CLOSED]
         found = []
         for record in self._records.open_orders():
@@ -273,7 +278,7 @@ class FixAdapter:
         if self._questions.take(message):
             return
         if kind in {b"8", b"9"}:
-            report = Report(message, self._dialect, self._names, self._settings.account)
+            report = Report(message, self._terms)
             self._facts.take(report) if kind == b"8" else self._facts.cancel_rejected(report)
         elif kind == b"j":
             number = (message.get(45) or b"0").decode("ascii", "replace")
@@ -309,7 +314,7 @@ class FixAdapter:
     async def _status_of(self, known: KnownOrder) -> OrderReport | None:
         wire_id = known.current or self._names.first(known.client_id)
         message = await self._questions.order_status(known, wire_id)
-        report = Report(message, self._dialect, self._names, self._settings.account)
+        report = Report(message, self._terms)
         if report.is_unknown_order:
             return None
         return self._taken(report)
@@ -364,6 +369,7 @@ class FixAdapter:
             logon_fields=terms.logon_fields,
             is_synced=terms.is_synced,
             connect_timeout_s=max(1.0, terms.timeout_ms / 1_000),
+            follows_lost_numbers=terms.follows_lost_numbers and dialect.reset == "never",
         )
         listener = Listener(self._up, self._down, self._message, self._refused)
         return self._linked(where, listener, secrets, tls)
@@ -375,10 +381,12 @@ class FixAdapter:
         if dialect.market_data != "own" or not terms.has_marks or not terms.market_host:
             return None
         orders = self._link.terms
+        own = {name: secrets.get(f"market_{name}") or word for name, word in secrets.items()}
+        sender = own["key"] if dialect.is_sender_the_key else terms.market_sender_comp_id
         where = orders._replace(
             host=terms.market_host,
             port=terms.market_port,
-            sender_comp_id=terms.market_sender_comp_id or orders.sender_comp_id,
+            sender_comp_id=sender or orders.sender_comp_id,
             store=Path(terms.state_directory) / f"{self.venue}.prices",
         )
         listener = Listener(
@@ -387,7 +395,7 @@ class FixAdapter:
             self._prices,
             lambda number, reason: log.warning("%s: prices: %s", self.venue, reason),
         )
-        return self._linked(where, listener, secrets, tls)
+        return self._linked(where, listener, own, tls)
 
     def _linked(
         self,

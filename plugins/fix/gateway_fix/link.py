@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -44,6 +45,9 @@ log = logging.getLogger(__name__)
 _ADMIN = (b"0", b"1", b"2", b"3", b"4", b"5", b"A")
 _TAG_MAX = 4_999
 _POLL_SECONDS = 0.005
+# Our words when the venue's number is too low, and every engine's when ours is.
+_THEIRS_TOO_LOW = re.compile(r"MsgSeqNum too low, expecting \d+ but received \d+$")
+_OURS_TOO_LOW = re.compile(r"refused by the peer: .*too low, expecting (\d{1,12}) ")
 _BACKOFF_FIRST_S, _BACKOFF_MAX_S = 0.2, 15.0
 
 
@@ -61,6 +65,7 @@ class LinkTerms(NamedTuple):
     logon_fields: Mapping[str, str]
     is_synced: bool
     connect_timeout_s: float
+    follows_lost_numbers: bool
 
 
 class Listener(NamedTuple):
@@ -71,6 +76,16 @@ class Listener(NamedTuple):
     message: Callable[[FixMessage], None]
     # (number of ours, its reason): a session Reject.
     rejected: Callable[[int, str], None]
+
+
+class _Session(FixSession):
+    """Says how a line ended that never was logged on."""
+
+    after_line: Callable[[str], None]
+
+    def disconnected(self, now_ns: int, reason: str) -> None:
+        super().disconnected(now_ns, reason)
+        self.after_line(reason)
 
 
 class FixLink(QuietApplication):
@@ -107,7 +122,8 @@ class FixLink(QuietApplication):
             )
         except StoreError as error:
             raise VenueUnavailable(str(error)) from None
-        self._session = FixSession(self._settings(), store, self)
+        self._session = _Session(self._settings(), store, self)
+        self._session.after_line = self._follow
         if self._dialect.reset == "silent":
             self._session.reset(self._now_ns())
         self._initiator = FixInitiator(
@@ -125,6 +141,21 @@ class FixLink(QuietApplication):
             if isinstance(error, TimeoutError):
                 raise VenueUnavailable(f"{self._identity}: no Logon in {timeout_s} s") from None
             raise
+
+    def _follow(self, reason: str) -> None:
+        """The line ended before a Logon over numbers: take those the other side can go on with.
+        Which messages were lost does not matter then: orders are asked about one by one."""
+        session = self._session
+        if session is None or session.was_logged_on or not self.terms.follows_lost_numbers:
+            return
+        if _THEIRS_TOO_LOW.match(reason):
+            log.error("%s: the venue lost its numbers: both begin anew", self._identity)
+            session.reset(self._now_ns())
+        elif (wanted := _OURS_TOO_LOW.search(reason)) is not None:
+            number = int(wanted[1])
+            if number > session.store.next_outgoing:
+                log.error("%s: we lost our numbers: ours goes on at %d", self._identity, number)
+                session.set_numbers(outgoing=number)
 
     async def stop(self) -> None:
         """Log out and forget the line."""

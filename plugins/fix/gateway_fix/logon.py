@@ -36,7 +36,7 @@ class _Password:
     """553 and 554 as they are."""
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
-        self._word = lambda: secrets["password"]
+        self._word: Callable[[], str] = lambda: secrets["password"]
         self._key = secrets["key"]
 
     def fields(self, header: Mapping[int, bytes]) -> list[Field]:
@@ -67,7 +67,7 @@ class _CoinbaseHmac:
             self._hmac = HmacKey(base64.b64decode(secrets["secret"], validate=True))
         except ValueError:
             raise ValueError("secret: base64 is needed") from None
-        self._phrase = lambda: secrets["passphrase"]
+        self._phrase: Callable[[], str] = lambda: secrets["passphrase"]
 
     def fields(self, header: Mapping[int, bytes]) -> list[Field]:
         phrase = self._phrase().encode()
@@ -84,7 +84,7 @@ class _DeribitNonce:
         self, secrets: Mapping[str, str], now_ns: Callable[[], int], random: Random
     ) -> None:
         self._key = secrets["key"]
-        self._secret = lambda: secrets["secret"]
+        self._secret: Callable[[], str] = lambda: secrets["secret"]
         self._times, self._random = Nonces(now_ns), random
 
     def fields(self, header: Mapping[int, bytes]) -> list[Field]:

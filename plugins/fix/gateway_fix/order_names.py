@@ -51,7 +51,8 @@ class PlainNames:
         return name.partition("-")[0] if _CHAINED.fullmatch(name) else name
 
 
-_CHAINED = re.compile(r"[A-Za-z0-9]+-[0-9a-z]{1,10}")
+# The gateway's shape for that pattern, a dash, a serial: names of others have dashes too.
+_CHAINED = re.compile(r"g[0-9a-hjkmnp-tv-z]{15}-[0-9a-z]{1,10}")
 
 
 class UuidNames:
@@ -80,15 +81,17 @@ class UuidNames:
         digits = name.replace("-", "")
         number = int(digits[:12] + digits[13:16] + digits[17:], 16)
         body, serial = number >> 42, number & self._SERIAL_MASK
-        if body >> 75:
+        if body >> 75 != _MARK:
             return name
         found = "g" + "".join(self._ALPHABET[body >> shift & 31] for shift in range(70, -1, -5))
-        return found if self._made(found, serial) == name else name
+        places = [self._ALPHABET.index(letter) for letter in found[1:]]
+        check = sum(at * place for at, place in enumerate(places[:-1], 1)) % 32
+        return found if check == places[-1] and self._made(found, serial) == name else name
 
     def _made(self, client_id: str, serial: int) -> str:
         if _SHAPE.fullmatch(client_id) is None:
             return client_id  # of somebody else: a UUID already
-        body = 0
+        body = _MARK
         for letter in client_id[1:]:
             body = body << 5 | self._ALPHABET.index(letter)
         text = f"{body << 42 | serial:030x}"
@@ -97,6 +100,7 @@ class UuidNames:
 
 
 _SHAPE = re.compile(r"g[0-9a-hjkmnp-tv-z]{15}")
+_MARK = 0b101  # of the three bits to spare: UUIDs of others have it seldom
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 OrderNames = PlainNames | UuidNames

@@ -7,8 +7,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable
+from contextlib import suppress
 
 from gateway.api import VenueProtocolError, VenueRejected, VenueUnavailable
+from gateway.transport import Budget
 from gateway.transport.fix_session import Field, FixMessage, format_time
 from gateway_fix import requests
 from gateway_fix.dialect import Dialect
@@ -36,6 +38,7 @@ class _Question:
             self.done.set_result(None)
 
     def fail(self, error: Exception) -> None:
+        self.more.set()
         if not self.done.done():
             self.done.set_exception(error)
 
@@ -49,11 +52,13 @@ class Questions:
         dialect: Dialect,
         terms: requests.Terms,
         *,
+        budget: Budget,
         account: str,
         timeout_ms: int,
         now_ns: Callable[[], int],
     ) -> None:
         self._link, self._dialect, self._terms = link, dialect, terms
+        self._budget = budget
         self._account, self._timeout_s, self._now_ns = account, timeout_ms / 1_000, now_ns
         self._open: dict[str, _Question] = {}
         self._serials = itertools.count(now_ns() // 1_000_000)
@@ -145,6 +150,8 @@ class Questions:
         is_last: Callable[[list[FixMessage]], bool],
         wire_id: str = "",
     ) -> list[FixMessage]:
+        costs = {limit.name: 1 for limit in self._dialect.rate_limits}
+        await self._budget.wait("query", costs, int(self._timeout_s * 1_000))
         question = self._open[key] = _Question(is_last, wire_id)
         try:
             question.number = self._link.send(kind, fields)
@@ -167,15 +174,9 @@ class Questions:
     async def _until_silent(self, question: _Question) -> None:
         while True:
             question.more.clear()
-            waiting = asyncio.ensure_future(question.more.wait())
-            try:
-                await asyncio.wait(
-                    {waiting, question.done},
-                    timeout=_SILENCE_S,
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-            finally:
-                waiting.cancel()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_SILENCE_S):
+                    await question.more.wait()
             if question.done.done():
                 question.done.result()
             if not question.more.is_set():

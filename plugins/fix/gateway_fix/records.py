@@ -22,6 +22,7 @@ __all__ = ["OrderRecord", "Records"]
 log = logging.getLogger(__name__)
 _EXACT = Context(prec=60)
 _PRICE_STEP = Decimal("1e-12")
+_TIME_CUT_NS = 1_000_000_000
 
 
 class OrderRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -65,6 +66,8 @@ class Records:
 
     def open(self) -> None:
         """Read what is there; a torn last line is cut. ValueError for a damaged middle."""
+        for known in (self.orders, self._fills, self._by_exec_id):
+            known.clear()
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         data = self._path.read_bytes()
@@ -209,7 +212,8 @@ class Records:
         return fill
 
     def fills(self, since_ns: int) -> list[FillReport]:
-        """Oldest first."""
+        """Oldest first. Venues cut their times, some to the second: rather a few too many."""
+        since_ns -= _TIME_CUT_NS
         found = [each for each in self._fills.values() if each.venue_time_ns >= since_ns]
         return sorted(found, key=lambda each: each.venue_time_ns)
 

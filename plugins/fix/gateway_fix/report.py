@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import NamedTuple
 
 from gateway.api import FillReport, OrderReport, VenueProtocolError
 from gateway.api.messages import (
@@ -19,7 +20,7 @@ from gateway.transport.fix_session import Field, FixMessage, parse_time
 from gateway_fix.dialect import Dialect
 from gateway_fix.order_names import OrderNames
 
-__all__ = ["Report", "number_text"]
+__all__ = ["Report", "ReportTerms", "number_text"]
 
 _NUMBER = re.compile(rb"-?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30})")
 _SIDES: Mapping[bytes, SideName] = {b"1": "buy", b"2": "sell"}
@@ -52,14 +53,25 @@ def number_text(message: FixMessage, tag: int, default: str | None = None) -> st
     return f"0{text}" if text.startswith(".") else text.replace("-.", "-0.")
 
 
+_TRANSACTIONS = {"1": "H", "2": "G", "3": "I"}
+
+
+class ReportTerms(NamedTuple):
+    """What every report of one session is read with; `settles`: symbol -> currency of its fees
+    when no report tells one."""
+
+    dialect: Dialect
+    names: OrderNames
+    account: str
+    settles: Mapping[str, str]
+
+
 class Report:
     """Reads what it is asked for; each property raises VenueProtocolError for nonsense."""
 
-    def __init__(
-        self, message: FixMessage, dialect: Dialect, names: OrderNames, account: str
-    ) -> None:
+    def __init__(self, message: FixMessage, terms: ReportTerms) -> None:
         self.message = message
-        self._dialect, self._names, self._account = dialect, names, account
+        self._dialect, self._names, self._account, self._settles = terms
 
     def text(self, tag: int) -> str:
         return (self.message.get(tag) or b"").decode("ascii", "replace")
@@ -88,8 +100,9 @@ class Report:
 
     @property
     def kind(self) -> str:
-        """150; a venue that leaves it out tells a state."""
-        return self.text(150) or "I"
+        """150; a venue that leaves it out tells a state. Up to 4.2 what became of a fill stands
+        in 20."""
+        return _TRANSACTIONS.get(self.text(20)) or self.text(150) or "I"
 
     @property
     def status(self) -> str:
@@ -172,6 +185,10 @@ class Report:
             venue_time_ns=self.time_ns,
         )
 
+    @property
+    def _settle(self) -> str:
+        return self._settles.get(self.text(55), "")
+
     def _order_type(self) -> OrderTypeName:
         word = self.text(40)
         for name, each in self._dialect.order_types.items():
@@ -215,7 +232,7 @@ class Report:
             price="0",
             quantity="0",
             fee="0",
-            fee_currency="",
+            fee_currency=self._settle,
             venue_time_ns=self.time_ns,
         )
 
@@ -254,7 +271,7 @@ class Report:
             is_base = self.text(55).partition("-")[0] == currency
             size = Decimal(quantity) * (1 if is_base else Decimal(price))
             return format(size * Decimal(amount), "f"), currency
-        return "0", ""
+        return "0", self._settle
 
     def _fills_of_group(self) -> list[FillReport]:
         """1363 id, 1364 price, 1365 quantity, one entry behind the other."""
@@ -268,4 +285,6 @@ class Report:
 
     def _fill_of_entry(self, entry: FixMessage) -> FillReport:
         trade_id = (entry.get(1363) or b"").decode("ascii", "replace")
-        return self._fill(trade_id, number_text(entry, 1365), number_text(entry, 1364), ("0", ""))
+        return self._fill(
+            trade_id, number_text(entry, 1365), number_text(entry, 1364), ("0", self._settle)
+        )

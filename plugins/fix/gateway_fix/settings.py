@@ -53,6 +53,7 @@ class FixSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     logon_fields: dict[str, str] = {}  # beside and above those of the dialect
     heartbeat_s: int = 0  # 0 = the dialect's
     has_marks: bool = True
+    follows_lost_numbers: bool = True  # when one side begins anew, so does the other
     is_synced: bool = True  # what was filled is on disk before it is told
     timeout_ms: int = 5_000
     history_days: int = 30  # fills that are kept for questions

@@ -236,7 +236,14 @@ class Desk(QuietApplication):
             self.say(b"AO", _sorted(answer), "")
         for symbol, text in held.items():
             side = 705 if text.startswith("-") else 704
-            body = shared | {727: str(len(held)), 728: "0", 55: symbol, 730: "0", 731: "1"}
+            body = shared | {
+                727: str(len(held)),
+                728: "0",
+                55: symbol,
+                730: "0",
+                731: "1",
+                734: "0",
+            }
             group = {702: "1", 703: "TQ", side: text.lstrip("-")}
             self.say(b"AP", [*_sorted(body), *_sorted(group)], "")
 
@@ -329,8 +336,10 @@ class Desk(QuietApplication):
             out = self._reports.cancel_reject(fields, self._named(fields), "99", text, to)
             self._emit(b"9", [*out, (self.voice.error_tag, b"-1007")])
 
-    def unmute(self) -> None:
-        self._muted.clear()
+    @property
+    def is_late(self) -> bool:
+        """Whether something is still to be carried out or said."""
+        return bool(self._tasks)
 
     def _later(self, seconds: float, act: Any) -> None:
         async def run() -> None:

@@ -16,9 +16,9 @@ from fault_script import FaultScript
 from fix_simulator.desk import Desk
 from fix_simulator.logons import Login, LogonGate
 from fix_simulator.reports import Reports
-from fix_simulator.venue import Event, FixVenue
+from fix_simulator.venue import LISTINGS, Event, FixVenue
 from fix_simulator.voices import GENERIC, Voice
-from gateway_paper.venue.settings import AccountSettings
+from gateway_paper.venue.settings import AccountSettings, Listing
 
 from gateway.transport.fix_session import (
     AcceptorSettings,
@@ -83,10 +83,11 @@ class FixSimulator:
         logins: Sequence[Login] = LOGINS,
         accounts: Sequence[AccountSettings] = ACCOUNTS,
         *,
+        listings: Sequence[Listing] = LISTINGS,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.voice, self.faults = voice, FaultScript()
-        self.venue = FixVenue(accounts, now_ns=now_ns)
+        self.venue = FixVenue(accounts, listings, now_ns=now_ns)
         self.venue.on_event, self.venue.on_market = self._event, self._market
         self.gate = LogonGate(voice.logon)
         reports = Reports(self.venue, voice)

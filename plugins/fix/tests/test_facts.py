@@ -1,0 +1,114 @@
+"""What reports say becomes facts: busts, corrections, rejections, duplicates, ends."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from gateway_fix.dialect import load_dialect
+from gateway_fix.facts import Facts
+from gateway_fix.known_orders import KnownOrders, Pending
+from gateway_fix.order_names import PlainNames
+from gateway_fix.records import Records
+from gateway_fix.report import Report, ReportTerms
+
+from gateway.transport.fix_session import FixMessage
+
+BASE = "35=8|37=V1|11=a|54=1|55=X|38=5|40=2|44=10|59=1|60=20261121-10:00:00"
+FILL = BASE + "|17=E1|150=F|39=1|14=2|151=3|6=10|31=10|32=2"
+
+
+class Timer:
+    def cancel(self):
+        self.is_canceled = True
+
+
+@pytest.fixture
+def desk(tmp_path):
+    records = Records(tmp_path / "records", is_synced=False, oldest_ns=0)
+    records.open()
+    dialect, known, told = load_dialect("generic", Path()), KnownOrders(), []
+    facts = Facts(
+        dialect,
+        known,
+        records,
+        tell=lambda fact, *values, **named: told.append((fact, *values, named)),
+        counters=Counter(),
+    )
+    terms = ReportTerms(dialect, PlainNames(lambda: 0, 36), "main", {"X": "USD"})
+
+    def take(text, of=facts.take):
+        fields = [part.split("=", 1) for part in text.split("|")]
+        of(Report(FixMessage([(int(tag), value.encode()) for tag, value in fields]), terms))
+        return told
+
+    order = known.note("a", "X", 7)
+    yield take, told, order, facts
+    records.close()
+
+
+def pending(order, request, wire_id="a"):
+    timer = Timer()
+    order.pending[request] = Pending(
+        request=request, wire_id=wire_id, number=9, received=0, timer=timer
+    )
+    return timer
+
+
+def test_a_bust_names_the_fill_it_undoes(desk):
+    take, told, _, _ = desk
+    take(FILL)
+    take(BASE + "|17=E2|19=E1|150=H|39=0|14=0|151=5|6=0")
+    assert [row[0] for row in told] == ["filled", "fill_busted"]
+    assert told[1][1].trade_id == "E1" and told[1][2] == 1
+
+
+def test_a_bust_of_the_old_version_stands_in_another_field(desk):
+    take, told, _, _ = desk
+    take(FILL.replace("150=F", "150=1"))
+    take(BASE + "|17=E2|19=E1|20=1|150=1|39=0|14=0|151=5|6=0|31=10|32=2")
+    assert [row[0] for row in told] == ["filled", "fill_busted"]
+
+
+def test_a_correction_keeps_the_name_of_the_fill(desk):
+    take, told, _, _ = desk
+    take(FILL)
+    take(BASE + "|17=E2|19=E1|150=G|39=1|14=1|151=4|6=11|31=11|32=1")
+    assert told[1][0] == "fill_corrected"
+    assert (told[1][1].trade_id, told[1][1].price, told[1][1].quantity) == ("E1", "11", "1")
+
+
+def test_a_duplicate_name_is_no_verdict_about_its_order(desk):
+    take, told, order, _ = desk
+    timer = pending(order, "new")
+    take(BASE.replace("37=V1", "37=NONE") + "|17=E|150=8|39=8|103=6|58=Duplicate order|14=0|151=0")
+    assert told[0][0] == "unknown" and timer.is_canceled
+
+
+def test_a_rejected_order_is_final_and_says_why(desk):
+    take, told, order, _ = desk
+    pending(order, "new")
+    take(BASE.replace("37=V1", "37=NONE") + "|17=E|150=8|39=8|103=1|58=no such thing|14=0|151=0")
+    assert told[0][:3] == ("rejected", 7, "no such thing")
+
+
+def test_a_rejection_that_belongs_to_no_request_ends_nothing(desk):
+    take, told, order, _ = desk
+    order.venue_id = "V1"
+    take(BASE + "|17=E|150=8|39=8|103=1|58=late nonsense|14=0|151=0")
+    assert told == []
+
+
+def test_a_cancel_reject_is_about_the_request_it_names(desk):
+    take, told, order, facts = desk
+    pending(order, "replace", "a-1")
+    take("35=9|37=V1|11=a-1|41=a|39=0|434=2|102=0|58=too late", facts.cancel_rejected)
+    assert told[0][:3] == ("replace_rejected", 7, "too late")
+    assert not order.pending
+
+
+def test_an_end_with_a_cancel_under_way_was_asked_for(desk):
+    take, told, order, _ = desk
+    pending(order, "cancel")
+    take(BASE + "|17=E|150=4|39=4|14=2|151=0|6=10")
+    assert told[0][:3] == ("canceled", 7, "requested")
+    assert told[0][3]["cumulative_quantity"] == "2"
