@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from gateway.entry.desk import Desk
 from gateway.entry.fix_acceptor.changes import Changes
@@ -20,9 +19,11 @@ from gateway.entry.fix_acceptor.order_tracks import OrderTracks
 from gateway.entry.fix_acceptor.reports import send_report
 from gateway.transport.fix_session import UNSUPPORTED, BusinessReject, FixMessage
 
-__all__ = ["OrderEntry"]
+__all__ = ["ORDER_MESSAGES", "OrderEntry"]
 
 log = logging.getLogger(__name__)
+
+ORDER_MESSAGES = (b"D", b"E", b"F", b"G", b"q", b"H", b"AF")
 
 
 class OrderEntry(QuietService):
@@ -35,16 +36,17 @@ class OrderEntry(QuietService):
         self._inquiries = Inquiries(desk, tell_events)
 
     def handlers(self) -> Mapping[bytes, Handler]:
-        wanted: dict[bytes, Handler] = {
-            b"D": self._new_orders.single,
-            b"E": self._new_orders.group,
-            b"F": self._changes.cancel,
-            b"G": self._changes.replace,
-            b"q": self._changes.mass_cancel,
-            b"H": self._inquiries.status,
-            b"AF": self._inquiries.mass_status,
-        }
-        return {kind: _for_order_entry(handler) for kind, handler in wanted.items()}
+        wanted: tuple[Handler, ...] = (
+            self._new_orders.single,
+            self._new_orders.group,
+            self._changes.cancel,
+            self._changes.replace,
+            self._changes.mass_cancel,
+            self._inquiries.status,
+            self._inquiries.mass_status,
+        )
+        pairs = zip(ORDER_MESSAGES, wanted, strict=True)
+        return {kind: _for_order_entry(handler) for kind, handler in pairs}
 
     def opened(self, context: SessionContext) -> None:
         if context.settings.kind != "order_entry":
@@ -78,6 +80,3 @@ def _for_order_entry(handler: Handler) -> Handler:
         return await handler(context, message)
 
     return handle
-
-
-Row = dict[str, Any]
