@@ -150,8 +150,7 @@ class FixWorld:
         self.entry = OrderEntry(self.desk, self.door.tracks, self.door.tell_events)
         self.door.plug(self.entry)
         self.door.plug(DropCopies(world.engine, self.door.pump))
-        self.inquiries = Inquiries(self.desk)
-        self.door.plug(self.inquiries)
+        self.door.plug(Inquiries(self.desk))
         await self.door.start()
         return self
 
