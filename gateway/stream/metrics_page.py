@@ -15,6 +15,7 @@ from prometheus_client.core import (
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from gateway.stream.fix_metrics import FIX_METRICS, FIX_PREFIX, fix_metrics
 from gateway.stream.venue_metrics import VENUE_METRICS, VENUE_PREFIX, venue_metrics
 from gateway.telemetry import Queue, Reading
 
@@ -51,6 +52,7 @@ METRICS: Mapping[str, tuple[bool, str]] = {
     "gateway_stream_clients_refused": (True, "Clients refused because too many were connected."),
     "gateway_engine_counter": (False, "A counter of the live daemon, by name."),
     **VENUE_METRICS,
+    **FIX_METRICS,
     "gateway_stage_worst_seconds": (False, "Longest duration of a stage since the daemon began."),
     "gateway_stage_sampled_one_in": (False, "Mean number of operations per measured one."),
     "gateway_queue_depth": (False, "What waits in a queue now, in the queue's unit."),
@@ -104,9 +106,10 @@ class ObserverCollector(Collector):
         plain = {
             name: value
             for name, value in snapshot.engine.items()
-            if not name.startswith((CACHE_EVENT_PREFIX, VENUE_PREFIX))
+            if not name.startswith((CACHE_EVENT_PREFIX, VENUE_PREFIX, FIX_PREFIX))
         }
         yield from venue_metrics(snapshot.engine)
+        yield from fix_metrics(snapshot.engine)
         yield _labelled("gateway_engine_counter", "name", plain)
         yield _outcomes(snapshot.outcomes)
         yield _conduct(snapshot.conduct)

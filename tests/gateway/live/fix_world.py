@@ -154,8 +154,11 @@ class FixWorld:
         await self.door.start()
         return self
 
-    async def client(self, **changes):
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.door.port)
+    async def client(self, *, tls=None, **changes):
+        name = "localhost" if tls else None
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", self.door.port, ssl=tls, server_hostname=name
+        )
         made = Client(reader, writer, self.world.native.now_ns, **changes)
         self.clients.append(made)
         return made

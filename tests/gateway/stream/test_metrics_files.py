@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+from gateway.stream.fix_metrics import fix_metrics
 from gateway.stream.metrics_page import METRIC_NAMES
 
 REPOSITORY = Path(__file__).parents[3]
@@ -31,3 +32,20 @@ def test_the_dashboard_is_valid_and_names_only_exported_metrics():
     for expression in expressions:
         names = NAME.findall(expression)
         assert names and set(names) <= METRIC_NAMES, expression
+
+
+def test_what_fix_sessions_counted_has_metrics_of_its_own() -> None:
+    counters = {"fix:fund:logged_on": 1, "fix:fund:received": 7, "fix:fund:throttled": 2}
+    counters |= {"fix::connections": 3, "fix::events_told": 9, "orders": 5}
+    found = {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in fix_metrics(counters)
+        for sample in family.samples
+    }
+    assert found == {
+        ("gateway_fix_session_up", ("session", "fund")): 1,
+        ("gateway_fix_messages_total", ("direction", "in"), ("session", "fund")): 7,
+        ("gateway_fix_events_total", ("event", "throttled"), ("session", "fund")): 2,
+        ("gateway_fix_connections",): 3,
+        ("gateway_fix_door_events_total", ("event", "events_told")): 9,
+    }
