@@ -12,8 +12,6 @@ from gateway.commands.output import json_option, print_json, print_table
 
 __all__ = ["command"]
 
-_ACTIONS = ("disable", "enable", "logout", "reset")
-
 
 @click.command("fix-sessions")
 @click.option("--add", "added", metavar="NAME", help="Add a session of this name.")
@@ -28,6 +26,7 @@ _ACTIONS = ("disable", "enable", "logout", "reset")
 @click.option("--enable", metavar="NAME", help="Logons are taken again.")
 @click.option("--logout", metavar="NAME", help="End the line; the counterparty may come back.")
 @click.option("--reset", metavar="NAME", help="Both numbers 1, nothing to resend.")
+@click.option("--news", metavar="NAME", help="Tell the counterparty the reason, as 35=B.")
 @click.option("--actor", help="Who does it; it is kept.")
 @click.option("--reason", help="Why; it is kept.")
 @connection_options
@@ -39,6 +38,7 @@ def command(
     enable: str | None,
     logout: str | None,
     reset: str | None,
+    news: str | None,
     actor: str | None,
     reason: str | None,
     gateway: RunningGateway,
@@ -53,10 +53,12 @@ def command(
         --actor anna --reason "new client"
       gateway fix-sessions --disable fund --actor anna --reason "contract ended"
     """
-    wanted = {"disable": disable, "enable": enable, "logout": logout, "reset": reset}
+    wanted = {"disable": disable, "enable": enable, "logout": logout, "reset": reset, "news": news}
     chosen = [(action, name) for action, name in wanted.items() if name]
     if len(chosen) + (added is not None) > 1:
-        raise click.UsageError("one of --add, --disable, --enable, --logout, --reset at a time")
+        raise click.UsageError(
+            "one of --add, --disable, --enable, --logout, --reset, --news at a time"
+        )
     if settings and added is None:
         raise click.UsageError("--setting goes with --add")
     connection = gateway.connect()

@@ -53,13 +53,14 @@ async def add_fix_session(desk: Desk, call: Call) -> Answer:
     response=FixSessionAnswer,
 )
 async def act_on_fix_session(desk: Desk, call: Call) -> Answer:
-    """Disable, enable, logout or reset (both numbers 1, nothing to resend) a session."""
+    """Disable, enable, logout, reset (both numbers 1) a session, or tell it the reason as news."""
     control, message = _control(desk), call.message
     actions = {
         "disable": control.disable,
         "enable": control.enable,
         "logout": control.logout,
         "reset": control.reset,
+        "news": control.news,
     }
     action = actions.get(call.path["action"])
     if action is None:

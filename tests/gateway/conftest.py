@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 import uvloop
 
-sys.path[:0] = [str(Path(__file__).parent / room) for room in ("live", "stream", "observer")]
+sys.path[:0] = [
+    str(Path(__file__).parent / room)
+    for room in ("live", "stream", "observer", "transport/fix_session")
+]
 
 
 def debug_loop():

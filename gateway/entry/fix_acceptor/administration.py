@@ -15,6 +15,7 @@ from gateway.config.fix import CounterpartySettings
 from gateway.entry.fix_acceptor.context import SessionContext
 from gateway.entry.fix_acceptor.door import FixDoor
 from gateway.entry.fix_acceptor.session_file import ActionName, SessionAction, SessionFile
+from gateway.entry.fix_answers import news
 from gateway.entry.keys import Identity
 from gateway.transport.fix_session import SessionState
 
@@ -82,6 +83,13 @@ class FixAdministration:
         context = self._known(name)
         self._note(who, "logout", name, actor=actor, reason=reason)
         context.session.logout("Logged out by an operator", context.now_ns())
+        return context.row()
+
+    async def news(self, who: Identity, name: str, *, actor: str, reason: str) -> Row:
+        """Say `reason` to the counterparty, as 35=B; kept for its next logon."""
+        context = self._known(name)
+        self._note(who, "news", name, actor=actor, reason=reason)
+        context.send(*news("Notice of the operator", [reason], now_ns=context.now_ns()))
         return context.row()
 
     async def reset(self, who: Identity, name: str, *, actor: str, reason: str) -> Row:

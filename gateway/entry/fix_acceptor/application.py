@@ -44,7 +44,8 @@ class _Place:
 
 
 class DoorApplication(QuietApplication):
-    """`on_done` runs after every handled message; `on_failed_logon` for every refused one."""
+    """`on_done` runs after handled messages (message_queue); `on_failed_logon` for every refused
+    Logon."""
 
     def __init__(
         self,

@@ -40,6 +40,7 @@ __all__ = ["FixDoor", "FixTerms"]
 
 log = logging.getLogger(__name__)
 
+_FAILED_SECONDS = 1.0
 _TICK_SECONDS = 0.02  # for orders of other doors, and when the journal had no room
 
 
@@ -238,7 +239,11 @@ class FixDoor:
 
     def _happened(self, event: OrderEvent) -> None:
         for service in self.services:
-            service.happened(event)
+            try:
+                service.happened(event)
+            except Exception:  # one service's fault must not silence the others, nor later events
+                log.exception("event %d is not told by %r", event.sequence, service)
+                self.counters["untold"] += 1
 
     async def _catch_up(self) -> None:
         """Orders of followed principals that are older than this process."""
@@ -263,7 +268,11 @@ class FixDoor:
     async def _keep_turning(self) -> None:
         while True:
             await asyncio.sleep(_TICK_SECONDS)
-            self._turn()
+            try:
+                self._turn()
+            except Exception:
+                log.exception("events of orders cannot be read; it is tried again")
+                await asyncio.sleep(_FAILED_SECONDS)
 
     def counts(self) -> dict[str, int]:
         """For the counters file: `fix:SESSION:COUNT`, and `fix::COUNT` of the door."""

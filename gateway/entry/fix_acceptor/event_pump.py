@@ -114,7 +114,11 @@ class EventPump:
 
     def _tell(self, record: dict[str, Any]) -> None:
         self._cursor.set_next_expected(record["sequence"] + 1)
-        event = self.tracks.apply(record)
+        try:
+            event = self.tracks.apply(record)
+        except (ArithmeticError, LookupError, ValueError):
+            log.exception("record %d cannot be told", record["sequence"])
+            return
         if event is None:
             return
         self.told += 1

@@ -57,8 +57,7 @@ class FixEntry:
         self.door.plug(OrderEntry(own_desk, tracks, tell_events))
         self.door.plug(self._cancels)
         self.door.plug(DropCopies(engine, self.door.pump))
-        self.inquiries = Inquiries(own_desk)
-        self.door.plug(self.inquiries)
+        self.door.plug(Inquiries(own_desk))
         self.administration = FixAdministration(
             self.door,
             file,

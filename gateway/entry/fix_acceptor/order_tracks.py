@@ -126,7 +126,7 @@ class OrderTracks:
     def get(self, order_id: int) -> Track | None:
         """The track of an order; of one that is not tracked yet, as the engine has it now."""
         track = self._tracks.get(order_id)
-        return track if track is not None else self._begin(order_id)
+        return track if track is not None else self._begin(order_id, self._find(order_id))
 
     def is_entered_here(self, order_id: int) -> bool:
         """Whether this process took the order by FIX."""
@@ -168,8 +168,7 @@ class OrderTracks:
                 self.on_forget(oldest)
         return event
 
-    def _begin(self, order_id: int) -> Track | None:
-        row = self._find(order_id)
+    def _begin(self, order_id: int, row: Row | None) -> Track | None:
         if row is None:
             return None
         track = Track(row, *self._scales(row["instrument"]))
@@ -177,7 +176,7 @@ class OrderTracks:
         return track
 
     def _new(self, order_id: int, record: Record, now: Row | None) -> Track | None:
-        track = self._begin(order_id)
+        track = self._begin(order_id, now)
         if track is None:
             return None
         track.is_entered_here = record["origin_port"] == self.own_port

@@ -15,7 +15,7 @@ from gateway.config.fix import CounterpartySettings
 
 __all__ = ["SessionAction", "SessionFile"]
 
-ActionName = Literal["add", "disable", "enable", "logout", "reset"]
+ActionName = Literal["add", "disable", "enable", "logout", "reset", "news"]
 
 
 class SessionAction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

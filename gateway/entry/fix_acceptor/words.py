@@ -96,4 +96,4 @@ def text_of(error: RefusedError) -> str:
 
 def wire_bytes(message: FixMessage) -> bytes:
     """The message as it came."""
-    return b"".join(b"%d=%b\x01" % field for field in message.fields)
+    return message.data or b"".join(b"%d=%b\x01" % field for field in message.fields)

@@ -19,7 +19,6 @@ from gateway.entry.fix_acceptor.words import execution_id
 from gateway.entry.fix_answers.answer import FIX_42, Answer, text_of
 from gateway.entry.fix_answers.market_data import MarketData, MarketDataLimits
 from gateway.entry.fix_answers.notices import (
-    news,
     trading_session_status,
     venue_asked,
     venue_status,
@@ -97,16 +96,6 @@ class Inquiries(QuietService):
             self._fills = deque(kept, maxlen=_FILLS_MAX)
             if event.kind == "fill_corrected":
                 self._remember(event)
-
-    def tell_news(self, headline: str, lines: list[str], *, urgency: str = "normal") -> int:
-        """Words of an operator to everybody who is logged on; how many were told."""
-        told = 0
-        for place in self._places.values():
-            if place.context.session.is_logged_on:
-                answer = news(headline, lines, now_ns=place.context.now_ns(), urgency=urgency)
-                place.context.send(*answer)
-                told += 1
-        return told
 
     # -- handlers ---------------------------------------------------------------------------------
 

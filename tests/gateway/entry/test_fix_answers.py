@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from fix_world import counterparty, new_order, open_fix
 
+from gateway.api import RefusedError
+from gateway.entry.fix_acceptor.administration import FixAdministration
+from gateway.entry.fix_acceptor.session_file import SessionFile
 from gateway.entry.fix_answers import (
     MESSAGE_FORMS,
     MarketData,
@@ -19,6 +22,7 @@ from gateway.entry.fix_answers import (
     trading_session_status,
 )
 from gateway.entry.fix_answers.securities import SECURITIES_MAX
+from gateway.entry.keys import Identity
 from gateway.transport.fix_codec import FixFramer
 from gateway.transport.fix_session import (
     BusinessReject,
@@ -257,8 +261,6 @@ async def test_a_counterparty_asks_over_the_door(ring_directory):
         fix.world.link.session._native.marked(1, "101", "100.9", "101.1", "101")
         await fix.world.sends()
         assert (await client.until("X"))[270] == "100.9"
-        fix.inquiries.tell_news("maintenance", ["at ten"])
-        assert (await client.until("B"))[58] == "at ten"
         client.send("c", [(320, "d1"), (321, 0)])
         refused = await client.until("j")
         assert (refused[372], refused[380]) == ("c", "3")
@@ -289,3 +291,18 @@ def test_the_page_has_every_message_as_the_code_declares_it():
         row = (form.message_type, form.name, form.direction, versions[form.since], form.required,
                form.remarks)  # fmt: skip
         assert "| " + " | ".join(row) + " |" in page
+
+
+@pytest.mark.asyncio
+async def test_an_operator_tells_a_counterparty_news_by_name_and_it_is_kept(ring_directory):
+    async with open_fix(ring_directory) as fix:
+        boss = Identity("boss", "boss", frozenset({"admin"}))
+        file = SessionFile(ring_directory / "sessions.jsonl")
+        people = FixAdministration(fix.door, file, lambda wanted: None)
+        client = await fix.logged_on()
+        await people.news(boss, "fund", actor="anna", reason="maintenance at ten")
+        told = await client.until("B")
+        assert (told[148], told[58]) == ("Notice of the operator", "maintenance at ten")
+        assert [(each.action, each.actor) for each in file.read()] == [("news", "anna")]
+        with pytest.raises(RefusedError, match="NOT_PERMITTED"):
+            await people.news(Identity("d", "desk", frozenset()), "fund", actor="x", reason="y")

@@ -3,6 +3,8 @@
 import pytest
 from fix_world import change, counterparty, new_order, one_life, open_fix
 
+from gateway.entry.fix_acceptor import QuietService
+
 pytestmark = pytest.mark.asyncio
 
 
@@ -170,3 +172,45 @@ def held(method):
         return await method(*arguments)
 
     return wait, gate
+
+
+async def test_a_service_that_fails_silences_nobody_else(ring_directory):
+    async with open_fix(ring_directory) as fix:
+
+        class Failing(QuietService):
+            def happened(self, event):
+                raise ZeroDivisionError
+
+        fix.door.services.insert(0, Failing())
+        client = await fix.logged_on()
+        client.send("D", new_order())
+        order_id = int((await client.until("8"))[37])
+        fix.accept(order_id)
+        assert (await client.until("8"))[39] == "0"
+        assert fix.door.counters["untold"] == 2
+
+
+async def test_another_services_messages_and_events_are_plugged_in(ring_directory):
+    """The seam: a handler of its own type, and events of followed principals."""
+    async with open_fix(ring_directory) as fix:
+        heard = []
+
+        class Lists(QuietService):
+            def handlers(self):
+                return {b"x": self.answer}
+
+            async def answer(self, context, message):
+                context.send(b"y", [(320, message.get(320)), (322, b"1"), (560, b"0")])
+
+            def happened(self, event):
+                heard.append((event.kind, event.order["client_order_id"]))
+
+        service = Lists()
+        fix.door.services.append(service)
+        fix.door.application._handlers.update(service.handlers())
+        client = await fix.logged_on()
+        client.send("x", [(320, "q1"), (559, "4")])
+        assert (await client.until("y"))[320] == "q1"
+        client.send("D", new_order())
+        await client.until("8")
+        assert heard == [("order_new", "a1")]

@@ -3,12 +3,15 @@
 import asyncio
 
 import pytest
+from certificates import Authority
 from fix_world import SECONDS_MAX, change, counterparty, new_order, open_fix
 from live_door import SECRET
 
 from gateway.api import RefusedError
+from gateway.config.fix import CounterpartySettings, FixSettings
 from gateway.entry.fix_acceptor.administration import FixAdministration
 from gateway.entry.fix_acceptor.cancel_on_disconnect import CancelOnDisconnect
+from gateway.entry.fix_acceptor.opening import listener_tls
 from gateway.entry.fix_acceptor.session_file import SessionFile
 from gateway.entry.keys import Identity
 
@@ -287,3 +290,31 @@ async def test_bytes_without_an_end_are_cut_off(ring_directory):
         client = await fix.logged_on()
         client.writer.write(b"8" * 70_000)
         assert await client.next() is None
+
+
+async def test_certificates_are_bound_to_names(ring_directory, tmp_path):
+    authority = Authority(tmp_path)
+    server = authority._signed("localhost").name
+    fix_settings = FixSettings(
+        tls_certificate=server, tls_private_key=server, tls_client_authority="authority.pem"
+    )
+    sessions = {
+        "fund": counterparty(password=False, certificate_name="fund"),
+        "copy": CounterpartySettings(target_comp_id="COPY", principal="desk", kind="drop_copy"),
+    }
+    tls = listener_tls(fix_settings, tmp_path)
+    async with open_fix(ring_directory, sessions, tls=tls) as fix:
+        by_name = {name: authority.context(name, is_server=False) for name in ("fund", "other")}
+        stranger = await fix.client(tls=by_name["other"])
+        await fix_logon(stranger)
+        assert await stranger.next() is None, "the certificate of another name"
+        client = await fix.client(tls=by_name["fund"])
+        await client.logon(key="")
+        client.send("D", new_order())
+        assert (await client.until("8"))[39] == "A", "without a password"
+        copy = await fix.client(tls=by_name["other"], sender="COPY")
+        await copy.logon()
+
+
+async def fix_logon(client):
+    client.send("A", [(98, 0), (108, 30)])

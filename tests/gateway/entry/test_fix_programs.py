@@ -67,6 +67,31 @@ def test_the_guides_counterparty_logs_on_and_trades(world, tmp_path):
     assert world.order(order_id)["client_order_id"] == "quick-1"
 
 
+def command(world, *arguments):
+    """What `gateway fix-sessions` prints as JSON, with the operator's key."""
+    line = [sys.executable, "-m", "gateway", "fix-sessions", "--config", "gateway.toml", "--json"]
+    done = subprocess.run(
+        [*line, *arguments], cwd=world.folder, capture_output=True, text=True,
+        timeout=SECONDS_MAX, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_person_adds_and_disables_a_session_from_the_command_line(world):
+    person = ("--actor", "anna", "--reason", "new client")
+    settings = ("--setting", "target_comp_id=COPY", "--setting", "principal=desk")
+    settings += ("--setting", "kind=drop_copy", "--setting", "heartbeat_seconds_max=20")
+    added = command(world, "--add", "copy", *settings, *person)["fix_session"]
+    assert (added["session"], added["enabled"]) == ("FIX.4.4:GATEWAY->COPY", True)
+    assert command(world, "--disable", "copy", *person)["fix_session"]["enabled"] is False
+    rows = {row["name"]: row for row in command(world)["fix_sessions"]}
+    assert {"fund", "copy"} <= set(rows)
+    assert (rows["copy"]["kind"], rows["copy"]["enabled"]) == ("drop_copy", False)
+    written = (world.folder / "journal" / "fix_sessions.jsonl").read_text().splitlines()
+    assert [json.loads(line)["action"] for line in written] == ["add", "disable"]
+
+
 class Counterparty:
     """A session of its own making: keeps its numbers and its messages, resends orders, and asks
     for what it missed. `told` is every application message by its number."""

@@ -150,13 +150,15 @@ class FixWorld:
         self.entry = OrderEntry(self.desk, self.door.tracks, self.door.tell_events)
         self.door.plug(self.entry)
         self.door.plug(DropCopies(world.engine, self.door.pump))
-        self.inquiries = Inquiries(self.desk)
-        self.door.plug(self.inquiries)
+        self.door.plug(Inquiries(self.desk))
         await self.door.start()
         return self
 
-    async def client(self, **changes):
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.door.port)
+    async def client(self, *, tls=None, **changes):
+        name = "localhost" if tls else None
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", self.door.port, ssl=tls, server_hostname=name
+        )
         made = Client(reader, writer, self.world.native.now_ns, **changes)
         self.clients.append(made)
         return made
