@@ -224,6 +224,8 @@ async def test_records_that_were_lost_book_nothing_again(directory):
         made.adapter._records.orders.clear()
         made.adapter._records._fills.clear()
         made.simulator.cut()
+        await eventually(lambda: made.adapter._is_behind, "the cut")
+        await eventually(lambda: not made.adapter._is_behind, "the questions after it")
         await healthy(made)
         await made.settle()
         assert made.position() == held
