@@ -93,7 +93,7 @@ def settings_of(
         "has_tls": False,
         "sender_comp_id": "DESK",
         "target_comp_id": simulator.voice.server_comp_id,
-        "timeout_ms": 1_000,
+        "timeout_ms": 10_000,  # nothing here is to be late by itself
         "is_synced": False,
         **changes,
     }

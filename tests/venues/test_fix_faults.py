@@ -96,20 +96,25 @@ def answer_of(kind):
     return {"D": "out 8 0", "F": "out 8 4", "G": "out 8 5"}[kind]
 
 
+def nightly(phase):
+    """Close to another one; by `make nightly`."""
+    return pytest.param(phase, marks=pytest.mark.slow)
+
+
 PHASES = [
     before_send,
     mid_send,
     request_ignored,
-    request_late,
+    nightly(request_late),
     after_send_cut,
     acknowledgement_lost,
     acknowledgement_late,
-    acknowledgement_doubled,
-    acknowledgement_behind_the_next,
-    acknowledgement_cut,
+    nightly(acknowledgement_doubled),
+    nightly(acknowledgement_behind_the_next),
+    nightly(acknowledgement_cut),
     bytes_lost,
-    bytes_garbled,
-    venue_restarted,
+    nightly(bytes_garbled),
+    nightly(venue_restarted),
     venue_lost_its_numbers,
 ]
 
@@ -206,6 +211,24 @@ async def test_fills_of_a_lost_report_are_found_by_the_orders_total(directory):
         await made.judge(order_id)
         made.judge_all()
         assert made.adapter.counters["fills_implied"] == 1
+
+
+async def test_records_that_were_lost_book_nothing_again(directory):
+    """Part of an order is booked; without its records the venue's total is no news."""
+    async with desk(directory) as made:
+        order_id = await made.submit(price="49000")
+        await made.until_state(order_id, "NEW")
+        made.simulator.venue.trade("BTC-PERP", "49000", "0.1", "sell")
+        await eventually(lambda: made.position() > 0, "a fill")
+        held = made.position()
+        made.adapter._records.orders.clear()
+        made.adapter._records._fills.clear()
+        made.simulator.cut()
+        await eventually(lambda: made.adapter._is_behind, "the cut")
+        await eventually(lambda: not made.adapter._is_behind, "the questions after it")
+        await healthy(made)
+        await made.settle()
+        assert made.position() == held
 
 
 async def test_a_late_report_of_what_a_total_implied_is_not_booked_again(directory):

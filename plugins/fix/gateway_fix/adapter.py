@@ -201,8 +201,12 @@ class FixAdapter:
         found = []
         for record in self._records.open_orders():
             known = self._known.get(record.client_id) or self._remembered(record.client_id)
-            report = await self._status_of(known) if known is not None else None
-            if report is not None and report.state not in _CLOSED:
+            if known is None or known.pending:
+                continue
+            report = await self._status_of(known)
+            if report is None:  # it never arrived, and nothing repeats it
+                self._records.order_ended(record.client_id)
+            elif report.state not in _CLOSED:
                 found.append(report)
         return found
 

@@ -6,6 +6,7 @@ Must never drop a report it can read, nor book one execution twice.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
@@ -15,10 +16,13 @@ import msgspec
 from gateway.api.messages import RequestName
 from gateway_fix.dialect import Dialect
 from gateway_fix.known_orders import KnownOrder, KnownOrders
+from gateway_fix.order_names import has_our_shape
 from gateway_fix.records import Records
-from gateway_fix.report import Report
+from gateway_fix.report import Report, number_text
 
 __all__ = ["Facts"]
+
+log = logging.getLogger(__name__)
 
 # 150 that only say that a request arrived.
 _PENDING = frozenset({"A", "6", "E"})
@@ -66,10 +70,7 @@ class Facts:
         order = report.order()
         self._known.learn(order, self._wire_id_in_force(report))
         if Decimal(report.cumulative) > 0 and report.text(6):
-            fill = self._records.implied(report.cumulative, report.text(6), report.blank_fill())
-            if fill is not None:
-                self._counters["fills_implied"] += 1
-                self._tell("filled", fill)
+            self._imply(report)
         if order.state in ("filled", "canceled", "expired", "rejected"):
             self._records.order_ended(order.client_order_id)
 
@@ -105,6 +106,21 @@ class Facts:
         return True
 
     # Inside.
+
+    def _imply(self, report: Report) -> None:
+        """What is missing of a total. Of an order of ours that the records have never seen nothing
+        follows: the records were lost, and its fills may be booked already."""
+        name = report.client_id
+        if name not in self._records.orders and has_our_shape(name):
+            self._counters["totals_without_records"] += 1
+            log.error("order %s is not in the records: its total is not booked", name)
+            return
+        fill = self._records.implied(
+            report.cumulative, number_text(report.message, 6), report.blank_fill()
+        )
+        if fill is not None:
+            self._counters["fills_implied"] += 1
+            self._tell("filled", fill)
 
     def _wire_id_in_force(self, report: Report) -> str:
         return report.wire_id if self._dialect.client_id_tag == 11 else ""

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-__all__ = ["OrderNames", "PlainNames", "UuidNames"]
+__all__ = ["OrderNames", "PlainNames", "UuidNames", "has_our_shape"]
 
 # Milliseconds since 2020 and eight bits of counting: unique across restarts without being stored.
 _EPOCH_MS = 1_577_836_800_000
@@ -104,3 +104,8 @@ _MARK = 0b101  # of the three bits to spare: UUIDs of others have it seldom
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 OrderNames = PlainNames | UuidNames
+
+
+def has_our_shape(client_id: str) -> bool:
+    """Whether a gateway made it; of which instance, the gateway knows."""
+    return _SHAPE.fullmatch(client_id) is not None
