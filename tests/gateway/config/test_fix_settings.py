@@ -1,0 +1,61 @@
+"""Rules between the settings of the FIX door, each with the setting it names."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.config.faults import Faults
+from gateway.config.fix_checks import check_fix
+from gateway.config.settings import Document
+from gateway.config.walker import walk
+
+BASE = {
+    "fix": {"enabled": True},
+    "principals": {"fund": {"scopes": ["trade"]}, "other": {"scopes": ["trade"]}},
+}
+FUND = {"target_comp_id": "FUND", "principal": "fund"}
+
+
+def faults_of(fix: dict, sessions: dict) -> set[tuple[str, str]]:
+    """(code, setting) of everything that is wrong."""
+    faults = Faults("gateway.toml", {})
+    data = BASE | {"fix": {"enabled": True, **fix, "sessions": sessions}}
+    document = walk(Document, data, "", faults)
+    assert document is not None
+    check_fix(document, faults, lambda host: host == "127.0.0.1")
+    return {(fault.code, fault.path) for fault in faults.found}
+
+
+@pytest.mark.parametrize(
+    ("fix", "sessions", "wanted"),
+    [
+        ({}, {"a": FUND}, set()),
+        ({"host": "0.0.0.0"}, {}, {("NEEDS_TLS", "fix.host")}),
+        ({"tls_certificate": "a.pem"}, {}, {("MISSING_KEY", "fix.tls_private_key")}),
+        ({"port": 8700}, {}, {("CLASH", "fix.port")}),
+        ({"allowed": ["10.0.0.0/99"]}, {}, {("BAD_NAME", "fix.allowed")}),
+        ({}, {"a": FUND | {"principal": "fun"}},
+         {("UNKNOWN_NAME", "fix.sessions.a.principal")}),
+        ({}, {"a": FUND | {"accounts": ["none"]}},
+         {("UNKNOWN_NAME", "fix.sessions.a.accounts")}),
+        ({}, {"a": FUND | {"password": False}}, {("CLASH", "fix.sessions.a.password")}),
+        ({}, {"a": FUND | {"certificate_name": "x"}},
+         {("CLASH", "fix.sessions.a.certificate_name")}),
+        ({}, {"a": FUND | {"begin_string": "FIX.4.2", "next_expected": True}},
+         {("CLASH", "fix.sessions.a.next_expected")}),
+        ({}, {"a": FUND, "b": FUND | {"principal": "other"}},
+         {("CLASH", "fix.sessions.b.target_comp_id")}),
+        ({}, {"a": FUND, "b": FUND | {"target_comp_id": "TWO"}},
+         {("CLASH", "fix.sessions.b.principal")}),
+        ({}, {"a": FUND, "b": FUND | {"target_comp_id": "TWO", "kind": "drop_copy"}}, set()),
+    ],
+)  # fmt: skip
+def test_a_contradiction_is_named(fix: dict, sessions: dict, wanted: set[tuple[str, str]]) -> None:
+    assert faults_of(fix, sessions) == wanted
+
+
+def test_the_shipped_example_of_a_session_is_one() -> None:
+    text = (Path(__file__).parents[3] / "conf/gateway.toml").read_text()
+    lines = text[text.index("# [fix.sessions.fund]") :].split("\n\n")[0].splitlines()
+    keys = {line.removeprefix("# ").partition(" ")[0] for line in lines[1:]}
+    assert {"target_comp_id", "principal"} <= keys
