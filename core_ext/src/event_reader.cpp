@@ -1,5 +1,7 @@
 // The two steps of a reader: the scan puts tokens into places, the judgement makes the fact of
 // them.
+#include <algorithm>
+
 #include "gateway_core/event/reader.hpp"
 
 namespace gateway::event {
@@ -54,7 +56,7 @@ constexpr std::size_t kWholeDigitsMax = 18;
 /// Follows a shape. At a step that differs it goes on with another shape of the same beginning,
 /// else it stops, and the event is read anew by the other way.
 struct Reader::Familiar {
-  const std::array<Shape, 4>& shapes;
+  const std::array<Shape, kShapes>& shapes;
   std::size_t shape;
   std::size_t step = 0;
   bool is_lost = false;
@@ -152,27 +154,35 @@ Fault Reader::read(std::string_view bytes, Fact& fact, std::uint8_t& outcome) no
   if (const Fault fault = scan(bytes); fault != Fault::kNone) return fault;
   Said said;
   if (const Fault fault = judge(said); fault != Fault::kNone) return fault;
-  return finish(fact, said, outcome);
+  const Fault fault = finish(fact, said, outcome);
+  if (fault == Fault::kNone && seen_.is_usable()) remember();
+  return fault;
+}
+
+/// Only of events that made a fact: what is never read need not be read fast.
+void Reader::remember() noexcept {
+  Shape& shape = shapes_[oldest_];
+  shape.count = seen_.count;
+  shape.is_whole = true;
+  std::copy_n(seen_.steps.begin(), seen_.count, shape.steps.begin());
+  familiar_ = oldest_;
+  oldest_ = (oldest_ + 1) % kShapes;
 }
 
 Fault Reader::scan(std::string_view bytes) noexcept {
+  seen_.is_whole = false;
   if (shapes_[familiar_].is_usable()) {
     Familiar way{shapes_, familiar_};
     const Fault fault = document(way, bytes);
     familiar_ = way.shape;
     if (!way.is_lost) return fault;
   }
-  Shape& shape = shapes_[oldest_];
-  shape.count = 0;
-  shape.is_whole = false;
+  seen_.count = 0;
   names_.begin();
-  Strange way{names_, shape};
+  Strange way{names_, seen_};
   const Fault fault = document(way, bytes);
-  if (fault != Fault::kNone) return fault;
-  shape.is_whole = true;
-  familiar_ = oldest_;
-  oldest_ = (oldest_ + 1) % shapes_.size();
-  return Fault::kNone;
+  seen_.is_whole = fault == Fault::kNone;
+  return fault;
 }
 
 template <typename Way>

@@ -1,5 +1,13 @@
 """One user-data event from the bytes of its frame to the fact in the engine, beside msgspec and
-plain Python on the same bytes (_plain_bookkeeping). In turns, in one process."""
+plain Python on the same bytes (_plain_bookkeeping). In turns, in one process.
+
+Ours: the whole text is checked (grammar, names that stand twice, every field's kind), the order is
+looked up by the venue's id, the fact goes through the adapter's guard and the session into the
+engine, which finds the order by our id and the venue's, knows each trade once, checks the overfill,
+journals, releases the reservation, and books position at average cost, realised result, fee and
+balance, all exact. Theirs: msgspec's typed decode of the fields it needs, order look-up by client
+id, each trade once, exact decimals, overfill check, position at average cost, realised result and
+fees; no journal, no second look-up, no check of names that stand twice, no adapter in between."""
 
 from __future__ import annotations
 
@@ -66,13 +74,12 @@ async def binance(
 
 
 async def okx(directory: str, ring: str, events: int, *, is_native: bool = True) -> dict[str, Any]:
-    """A push of `orders` through Facts, the adapter's PortGuard and VenueSession; in words the frame
-    reader stands before them."""
+    """A push of `orders` through Facts, the adapter's PortGuard and VenueSession; in words the
+    frame reader stands before them."""
     from gateway_okx.capabilities import capabilities
     from gateway_okx.facts import Facts
     from gateway_okx.known_orders import KnownOrders
     from gateway_okx.rows import Frame
-
 
     manifest = capabilities("okx", ack_timeout_ms=3_000, acceptance_window_ms=5_000)
     desk = Desk(directory, ring, manifest, contract("okx", "BTC-USDT-SWAP"), orders_max=events)

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 __all__ = ["FactDoor", "open_fact_door"]
 
 
-def open_fact_door(
-    port: VenuePort, instance: int, shape: tuple[str, str, int, int]
-) -> FactDoor:
+def open_fact_door(port: VenuePort, instance: int, shape: tuple[str, str, int, int]) -> FactDoor:
     """`shape`: marker, alphabet and places of the client order ids at this venue."""
     return FactDoor(port, instance, *shape)

@@ -1,5 +1,5 @@
-"""Door to the native reader of venue events. An adapter says once where the fields of an event stand
-and which fact they make; the reader makes it without a Python object for each field.
+"""Door to the native reader of venue events. An adapter says once where the fields of an event
+stand and which fact they make; the reader makes it without a Python object for each field.
 
 Whatever the table does not say (docs/concepts/native_events.md) is not read here, and the adapter
 reads that event in its ordinary way. Must never make a fact that the ordinary way would not.
@@ -55,9 +55,9 @@ class EventPlace(msgspec.Struct, frozen=True):
     """Where one field stands and what it must be. Without a role it is only checked, as strictly as
     the ordinary way checks it.
 
-    `words`: the venue's word -> the gateway's, of a `word` or a `flag` ("true", "false"); of a step,
-    a state or a check the meaning may be "". `refused_prefixes`: a text that begins so is not read
-    here.
+    `words`: the venue's word -> the gateway's, of a `word` or a `flag` ("true", "false"); of a
+    step, a state or a check the meaning may be "". `refused_prefixes`: a text that begins so is not
+    read here.
     """
 
     path: str | tuple[str, ...]
@@ -73,7 +73,14 @@ class EventPlace(msgspec.Struct, frozen=True):
         """As the native side takes it."""
         path = (self.path,) if isinstance(self.path, str) else self.path
         flags = (self.is_required, self.may_be_empty, self.may_be_null)
-        return (path, self.kind, self.role, *flags, tuple(self.words.items()), self.refused_prefixes)
+        return (
+            path,
+            self.kind,
+            self.role,
+            *flags,
+            tuple(self.words.items()),
+            self.refused_prefixes,
+        )
 
 
 class EventResult(msgspec.Struct, frozen=True):
@@ -87,8 +94,8 @@ class EventResult(msgspec.Struct, frozen=True):
 
 
 class EventReader:
-    """One kind of event of one account. `read(data)` is 0 for an event that is not read here, else 1
-    + the place of its result in `results`, and `fact` holds what it says until the next one."""
+    """One kind of event of one account. `read(data)` is 0 for an event that is not read here, else
+    1 + the place of its result in `results`, and `fact` holds what it says until the next one."""
 
     def __init__(
         self,

@@ -96,7 +96,9 @@ class BinanceWorld(_World):
         self.reader.take(data)
 
     def memory_rows(self) -> Any:
-        counts = {name: n for name, n in self.reader.counts().items() if n and "events_" not in name}
+        counts = {
+            name: n for name, n in self.reader.counts().items() if n and "events_" not in name
+        }
         held = {key: len(bodies) for key, bodies in self.reader._held.items()}
         return counts, held, _orders(self.memory)
 
@@ -125,7 +127,9 @@ class SpotWorld(_World):
         self.reader.take(data)
 
     def memory_rows(self) -> Any:
-        counts = {name: n for name, n in self.reader.counts().items() if n and "events_" not in name}
+        counts = {
+            name: n for name, n in self.reader.counts().items() if n and "events_" not in name
+        }
         return counts, _orders(self.memory)
 
 
@@ -138,9 +142,7 @@ class OkxWorld(_World):
         self.known.note("g-stop", "BTC-USDT-SWAP", order_id=9, is_algo=True)
         self.known.note("person", "BTC-USDT-SWAP")
         self._frames = JsonReader(Frame, "okx private frame")
-        self.reader = Facts(
-            "main", self.known, tell=self.tell, counters=Counter(), told=self._told
-        )
+        self.reader = Facts("main", self.known, tell=self.tell, counters=Counter(), told=self._told)
 
     def _feed(self, data: bytes) -> None:  # as OkxSocket and the adapter do
         if self.reader.take_frame(data):

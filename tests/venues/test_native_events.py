@@ -1,5 +1,5 @@
-"""The native reader of events and the ordinary way are one: whatever comes, they tell the same facts,
-refuse with the same words and remember the same."""
+"""The native reader of events and the ordinary way are one: whatever comes, they tell the same
+facts, refuse with the same words and remember the same."""
 
 from __future__ import annotations
 

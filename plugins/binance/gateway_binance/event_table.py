@@ -1,5 +1,5 @@
-"""Where the fields of ORDER_TRADE_UPDATE stand, for the native reader. What is not here (liquidations,
-self-trade prevention, words nobody documented) is read by `events` in words.
+"""Where the fields of ORDER_TRADE_UPDATE stand, for the native reader. What is not here
+(liquidations, self-trade prevention, words nobody documented) is read by `events` in words.
 
 Event: Order Update, USDS-M futures, 2026-10. Strict wherever `messages.OrderBody` is.
 """

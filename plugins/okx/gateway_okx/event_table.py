@@ -1,6 +1,6 @@
-"""Where the fields of a push of `orders` stand, for the native reader: one row, of a plain order. What
-is not here (orders behind a trigger, liquidations, a fill beside an amendment or a cancellation) is
-read by `facts` in words.
+"""Where the fields of a push of `orders` stand, for the native reader: one row, of a plain order.
+What is not here (orders behind a trigger, liquidations, a fill beside an amendment or a
+cancellation) is read by `facts` in words.
 
 docs-v5, WS order channel, copy of 2026-06-15. Strict wherever `rows.Frame` and `rows.OrderRow` are.
 """

@@ -18,6 +18,8 @@ namespace gateway::event {
 
 class Reader {
  public:
+  static constexpr std::size_t kShapes = 4;
+
   explicit Reader(Table table) noexcept : table_(std::move(table)) {}
 
   /// The fact of an event, and 1 + the place of its outcome in the table. Both are meaningless
@@ -56,6 +58,7 @@ class Reader {
   struct Strange;
 
   [[nodiscard]] Fault scan(std::string_view bytes) noexcept;
+  void remember() noexcept;
   template <typename Way>
   [[nodiscard]] Fault document(Way& way, std::string_view bytes) noexcept;
   template <typename Way>
@@ -74,7 +77,8 @@ class Reader {
 
   Table table_;
   NameSet names_;
-  std::array<Shape, 4> shapes_{};
+  std::array<Shape, kShapes> shapes_{};
+  Shape seen_{};              // of the event at hand, when it is none of them
   std::size_t familiar_ = 0;  // the shape of the last event
   std::size_t oldest_ = 0;    // where the next one is remembered
   std::array<Token, kPlacesMax> tokens_{};
