@@ -7,8 +7,13 @@
 namespace gateway::ledger {
 namespace {
 
-/// Ids are dense; a journal that names a larger one is not ours.
-constexpr std::uint32_t kIdsMax = 1U << 20;
+/// What an instrument says of itself must be usable: later nobody asks again.
+bool is_usable(const InstrumentDefined& row) noexcept {
+  const InstrumentRules rules{row.multiplier, static_cast<InstrumentKind>(row.kind),
+                              row.price_scale, row.quantity_scale, row.multiplier_scale};
+  return row.kind >= 1 && row.kind <= 4 && are_valid(rules) && row.base < kIdsMax &&
+         row.quote < kIdsMax && row.settle < kIdsMax;
+}
 
 template <typename Payload>
 const Payload& payload_at(const std::uint8_t* record) noexcept {
@@ -76,6 +81,7 @@ void Ledger::apply(const RecordHeader& header, const std::uint8_t* record) {
       if (is_whole<OrderAdopted>(header)) on_adopted_order(payload_at<OrderAdopted>(record));
       return;
     case RecordKind::kOrderReplaced:
+      if (!is_whole<OrderFact>(header)) return;
       if (OrderNote* note = orders_->find(payload_at<OrderFact>(record).order_id)) {
         note->quantity = payload_at<OrderFact>(record).quantity;
       }
@@ -84,7 +90,8 @@ void Ledger::apply(const RecordHeader& header, const std::uint8_t* record) {
     case RecordKind::kOrderCanceled:
     case RecordKind::kOrderExpired:
     case RecordKind::kOrderNotSent:
-      return orders_->end(payload_at<OrderFact>(record).order_id);
+      if (is_whole<OrderFact>(header)) orders_->end(payload_at<OrderFact>(record).order_id);
+      return;
     case RecordKind::kOrderFilled:
       return book(&Ledger::on_filled);
     case RecordKind::kFillBusted:
@@ -102,13 +109,18 @@ void Ledger::apply(const RecordHeader& header, const std::uint8_t* record) {
 }
 
 void Ledger::define(const RecordHeader& header, const std::uint8_t* record) {
+  static_assert(sizeof(Boot) == 64 && sizeof(CurrencyDefined) == 64 &&
+                sizeof(AccountDefined) == 64 && sizeof(StrategyDefined) == 64);
+  if (!is_whole<Boot>(header)) return;
   switch (static_cast<RecordKind>(header.type)) {
     case RecordKind::kBoot:
       return on_boot(payload_at<Boot>(record));
     case RecordKind::kCurrencyDefined:
       return define_row(currencies_, record);
     case RecordKind::kInstrumentDefined:
-      if (is_whole<InstrumentDefined>(header)) define_row(instruments_, record);
+      if (is_whole<InstrumentDefined>(header) && is_usable(payload_at<InstrumentDefined>(record))) {
+        define_row(instruments_, record);
+      }
       return;
     case RecordKind::kAccountDefined:
       return define_row(account_rows_, record);

@@ -25,7 +25,7 @@ Book* Ledger::book_of_fill(const OrderFilled& fill, Execution& execution) {
   BookKey key{fill.account, fill.instrument, kExternalStrategy, fill.leg,
               margin_mode_of(fill.account, fill.instrument)};
   OrderNote* note = fill.order_id == 0 ? nullptr : orders_->find(fill.order_id);
-  if (note != nullptr) {
+  if (note != nullptr && note->strategy < kIdsMax) {
     key.strategy = note->strategy;
     key.leg = note->leg;
     key.margin_mode = note->margin_mode;
@@ -77,7 +77,7 @@ void Ledger::on_filled(const RecordHeader& header, const OrderFilled& fill) {
 
 void Ledger::on_position_adopted(const RecordHeader& header, const PositionAdopted& adopted) {
   ++ordinal_;
-  if (!is_known(adopted.account, adopted.instrument)) {
+  if (!is_known(adopted.account, adopted.instrument) || adopted.strategy >= kIdsMax) {
     return quarantine(header, Quarantine::kUnknownInstrument, adopted.account, adopted.instrument);
   }
   const Execution execution{.value_e18 = adopted.value.e18,
@@ -101,6 +101,9 @@ void Ledger::book_execution(const RecordHeader& header, Book* book, const Execut
     quarantine(header, reason, likely.account, likely.instrument);
   };
   if (book->is_closed) return refuse(Quarantine::kBookClosed);
+  if (fill.fee_e18 != 0 && currency(fill.fee_currency) == nullptr) {
+    return refuse(Quarantine::kUnknownInstrument);
+  }
   if (booked_before == 0) {
     Book* fitting = book_that_fits(book, fill, after);
     if (fitting == nullptr) return refuse(Quarantine::kAfterImage);
@@ -190,6 +193,9 @@ void Ledger::on_revised(const RecordHeader& header, const FillRevised& fill) {
     return refuse(Quarantine::kForgotten);
   }
   if (book->is_closed) return refuse(Quarantine::kBookClosed);
+  if (fill.fee.e18 != 0 && currency(fill.fee_currency) == nullptr) {
+    return refuse(Quarantine::kUnknownInstrument);
+  }
   const Execution old = *found;
   Execution revised = old;
   revised.quantity = fill.quantity;

@@ -67,6 +67,9 @@ enum class BalanceReason : std::uint64_t {
   return Purpose::kAdjustment;
 }
 
+/// Ids are dense and far below this; a journal that names a larger one is not ours.
+inline constexpr std::uint32_t kIdsMax = 1U << 16;
+
 struct AccountKey {
   AccountId account = 0;    // 0 = the firm
   StrategyId strategy = 0;  // 0 = EXTERNAL

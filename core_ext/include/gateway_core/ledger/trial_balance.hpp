@@ -101,11 +101,10 @@ class TrialBalance {
 
  private:
   [[nodiscard]] static std::uint64_t word_of_key(const AccountKey& key) noexcept {
-    // Accounts and strategies are below 2^16, currencies below 2^24 (state/registry.hpp is far
-    // below): four fields in one word.
+    // Three ids below kIdsMax and a purpose in one word.
     return static_cast<std::uint64_t>(key.account) << 48 |
            static_cast<std::uint64_t>(key.strategy & 0xFFFF) << 32 |
-           static_cast<std::uint64_t>(key.currency & 0xFFFFFF) << 8 |
+           static_cast<std::uint64_t>(key.currency & 0xFFFF) << 8 |
            static_cast<std::uint64_t>(key.purpose);
   }
 
