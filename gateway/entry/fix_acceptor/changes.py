@@ -186,6 +186,7 @@ class Changes:
                 transact_time_ns=now_ns,
                 symbol=request.symbol,
                 side=request.side,
+                report_id=f"M{number}" if context.version >= 50 else "",
                 last_processed=context.last_processed,
             )
 

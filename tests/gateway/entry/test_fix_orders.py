@@ -1,7 +1,12 @@
 """Orders over FIX as a counterparty sees them: every message of it is made by simplefix."""
 
+import sysconfig
+from pathlib import Path
+
 import pytest
 from fix_world import change, counterparty, new_order, open_fix
+
+from gateway.transport.fix_session import FixMessage, Rules, load_dictionary, validate
 
 pytestmark = pytest.mark.asyncio
 
@@ -318,3 +323,52 @@ async def test_a_list_with_a_wrong_order_is_refused_as_a_whole(ring_directory):
         listed = await client.until("N")
         assert (listed[431], listed[73]) == ("7", "0")
         assert not fix.world.native.orders()
+
+
+SPEC = Path(sysconfig.get_path("data")) / "share/quickfix"
+
+
+def standard(version):
+    """The dictionary of the standard, as the QuickFIX family ships it."""
+    if version == "FIXT.1.1":
+        return load_dictionary(SPEC / "FIXT11.xml", SPEC / "FIX50SP2.xml")
+    return load_dictionary(SPEC / f"{version.replace('.', '')}.xml")
+
+
+@pytest.mark.skipif(not SPEC.exists(), reason="no wheel of quickfix-py here")
+@pytest.mark.parametrize("version", ["FIX.4.2", "FIX.4.4", "FIXT.1.1"])
+async def test_everything_we_say_is_valid_by_the_standards_own_dictionary(ring_directory, version):
+    async with open_fix(ring_directory, {"fund": counterparty(begin_string=version)}) as fix:
+        client = await fix.logged_on(begin_string=version)
+        order_id = await working(fix, client)
+        fix.fill(order_id, "t1", "0.5")
+        await client.until("8", _14="0.5")
+        client.send("G", new_order("g1", _41="a1", _38="1", _44="99"))
+        await client.until("8", _39="E")
+        fix.world.link.session.replaced(order_id, price="99", quantity="1", venue_order_id="v2")
+        fix.world.drive.kick()
+        await client.until("8", _150="5")
+        client.send("F", change("c1", "g1", _38="1"))
+        await client.until("8", _39="6")
+        fix.world.link.session.canceled(order_id, "requested")
+        fix.world.drive.kick()
+        await client.until("8", _39="4")
+        client.send("F", change("c2", "g1", _38="1"))
+        await client.until("9")
+        client.send("D", new_order("big", _38="5000"))
+        await client.until("8", _39="8")
+        client.send("H", [(11, "none"), (54, "1"), (55, "BTC-USDT.sim")])
+        await client.until("8", _37="NONE")
+        client.send("D", new_order("less", _44=None))
+        await client.until("j")
+        if version != "FIX.4.2":
+            client.send("q", [(11, "m1"), (530, "7"), (60, "20231114-22:13:20")])
+            await client.until("r")
+        dictionary = standard(version)
+        faults = [
+            (fields, fault.text, fault.tag)
+            for fields in client.raw
+            if (fault := validate(FixMessage(fields), dictionary, Rules())) is not None
+        ]
+        assert not faults, faults
+        assert len(client.raw) > 9

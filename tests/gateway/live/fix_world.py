@@ -36,7 +36,7 @@ class Client:
         self.begin_string, self.sender, self.target = begin_string, sender, target
         self.number = number
         self.parser = simplefix.FixParser()
-        self.seen = []
+        self.seen, self.raw = [], []
 
     def encoded(self, kind, fields, *, number=None, header=(), **changes):
         message = simplefix.FixMessage()
@@ -74,6 +74,7 @@ class Client:
             if not data:
                 return None
             self.parser.append_buffer(data)
+        self.raw.append([(int(tag), value) for tag, value in message.pairs])
         found = {}
         for tag, value in message.pairs:
             found.setdefault(int(tag), value.decode())
