@@ -1,4 +1,4 @@
-// What each kind of record becomes in the books (decision 0041).
+// What each kind of record becomes in the books (decision 0040).
 #include "gateway_core/ledger/ledger.hpp"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 """Lots in exact rationals: one list per method, a search for every question, rounded only where
-the rule says so (docs/decisions/0041). Written from the rules and not from the C++. Amounts of
+the rule says so (docs/decisions/0040). Written from the rules and not from the C++. Amounts of
 money are whole numbers of 10^-18, unit costs are fractions.
 """
 
