@@ -1,5 +1,5 @@
 // The chart of accounts: what a posting may be booked on, and why money moved without a fill.
-// Decision 0041. Values are in reports and scripts: append only.
+// Decision 0040. Values are in reports and scripts: append only.
 #pragma once
 
 #include <cstddef>
