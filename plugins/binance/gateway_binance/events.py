@@ -84,7 +84,7 @@ class UserEvents:
         self._payments_ms: list[int] = []
         self._told = told
         self._reader = order_reader(account)
-        self._read, self._fact = self._reader.read, self._reader.fact
+        self._read, self._said = self._reader.read, self._reader.fact
         self._is_change = [False, *(self._changes(each) for each in self._reader.results)]
 
     def take(self, data: bytes) -> None:
@@ -97,7 +97,7 @@ class UserEvents:
         if not result or told is None:
             self._take_in_words(data)
             return
-        fact = self._fact
+        fact = self._said
         key = fact.venue_order_key
         known = None
         if not self._held:
