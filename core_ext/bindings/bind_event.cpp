@@ -108,7 +108,7 @@ std::uint64_t venue_order_number(const Fact& fact) {
   const std::string_view text = fact.venue_order_id.view();
   std::uint64_t number = 0;
   for (const char letter : text) {
-    if (!event::is_digit(letter) || text.size() > 18) return 0;
+    if (!event::is_digit(letter) || text.size() > 19) return 0;
     number = number * 10 + static_cast<std::uint64_t>(letter - '0');
   }
   return number;

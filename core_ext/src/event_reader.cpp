@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::int64_t kTimeMsMax = 9'000'000'000'000;  // the year 2255; in ns it fits
 constexpr std::int64_t kNsPerMs = 1'000'000;
-constexpr std::size_t kWholeDigitsMax = 18;
+constexpr std::size_t kWholeDigitsMax = 19;
 
 [[nodiscard]] Fault broken(const Cursor& cursor) noexcept {
   return cursor.is_at_end() ? Fault::kTruncated : Fault::kSyntax;
@@ -22,11 +22,13 @@ constexpr std::size_t kWholeDigitsMax = 18;
   return !text.empty();
 }
 
+/// What 63 bits hold; order ids of venues have 19 digits.
 [[nodiscard]] bool read_whole(std::string_view text, std::int64_t& value) noexcept {
   if (text.size() > kWholeDigitsMax || !are_digits(text)) return false;
-  value = 0;
-  for (const char letter : text) value = value * 10 + (letter - '0');
-  return true;
+  std::uint64_t number = 0;  // 19 digits always fit
+  for (const char letter : text) number = number * 10 + static_cast<std::uint64_t>(letter - '0');
+  value = static_cast<std::int64_t>(number);
+  return number <= static_cast<std::uint64_t>(INT64_MAX);
 }
 
 /// The venue's ways to say that there was no trade.
@@ -284,11 +286,11 @@ Fault Reader::check(const Place& place, const Token& token, Value& value) noexce
       if (token.text.empty() && place.may_be_empty) return Fault::kNone;
       return token.text.size() <= kJsonNumberMax && is_decimal(token.text) ? Fault::kNone
                                                                            : Fault::kNumber;
-    case PlaceKind::kWhole:
+    case PlaceKind::kWhole: {
       if (token.kind != TokenKind::kNumber) return Fault::kKind;
-      return token.text.size() <= kWholeDigitsMax && (are_digits(token.text) || token.text == "-1")
-                 ? Fault::kNone
-                 : Fault::kNumber;
+      std::int64_t number = 0;
+      return read_whole(token.text, number) || token.text == "-1" ? Fault::kNone : Fault::kNumber;
+    }
     case PlaceKind::kTimeMs:
       return token.kind == TokenKind::kNumber ? check_time(token.text, value) : Fault::kKind;
     case PlaceKind::kTextTimeMs:

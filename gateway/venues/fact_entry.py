@@ -44,6 +44,7 @@ class FactEntry:
         self._port = port
         self._backlog = backlog
         self._in_flight = in_flight
+        self._waiting = in_flight.waiting
         self._health = health
         self._drive = drive
         self._native = native
@@ -67,7 +68,7 @@ class FactEntry:
         """Equal to the call that words_of(fact) names."""
         order_id = 0 if self._backlog or self._door is None else self._door.take(fact)
         if order_id > 0:
-            if self._in_flight:
+            if self._waiting:
                 self._in_flight.answered(order_id, "new")
         elif order_id < 0:
             kind = fact.kind

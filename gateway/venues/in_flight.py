@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 __all__ = ["InFlight", "RequestKind", "Waiting"]
@@ -22,6 +23,7 @@ class InFlight:
 
     def __init__(self) -> None:
         self._waiting: dict[tuple[int, RequestKind], Waiting] = {}
+        self.waiting: Mapping[tuple[int, RequestKind], Waiting] = self._waiting
 
     def __len__(self) -> int:
         return len(self._waiting)

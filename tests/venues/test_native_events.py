@@ -56,6 +56,8 @@ KINDS: dict[str, list[tuple[dict[str, Any], int]]] = {
         ({"x": "TRADE", "X": "FILLED", "n": "-0.001"}, 1),
         ({"c": "other", "i": 77}, 1),  # known by its number, under a name that is not its own
         ({"c": SECOND, "i": 1234}, 1),  # the number has changed
+        ({"i": 8389765000000000002}, 1),  # as long as they are today
+        ({"i": 2**63}, 0),
         ({"x": "CANCELED", "X": "CANCELED", **QUIET}, 1),
         ({"x": "EXPIRED", "X": "EXPIRED", **QUIET}, 1),
         ({"x": "AMENDMENT", "X": "NEW", "p": "1.5", "q": "2", **QUIET}, 1),

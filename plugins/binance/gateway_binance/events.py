@@ -84,12 +84,41 @@ class UserEvents:
         self._payments_ms: list[int] = []
         self._told = told
         self._reader = order_reader(account)
+        self._read, self._said = self._reader.read, self._reader.fact
         self._is_change = [False, *(self._changes(each) for each in self._reader.results)]
 
     def take(self, data: bytes) -> None:
-        """One frame. Raises VenueProtocolError or StreamGap."""
-        if self._told is not None and self._read_natively(data, self._told):
+        """One frame. Raises VenueProtocolError or StreamGap.
+
+        Natively when it is an event of an order of ours and nothing about it is open; what was
+        looked up until then the ordinary way would have changed too."""
+        told = self._told
+        result = self._read(data) if told is not None else 0
+        if not result or told is None:
+            self._take_in_words(data)
             return
+        fact = self._said
+        key = fact.venue_order_key
+        known = None
+        if not self._held:
+            known = self._by_key(key) or self._link(key, fact.client_order_id)
+        if known is None or not known.order_id or self._named(known.client_order_id) is not known:
+            self._reader.decline()
+            self._take_in_words(data)
+            return
+        if not known.is_heard or self._expectation.expected:
+            self._expectation.hear(known)
+        fact.address(known.client_order_id, known.order_id)
+        told(fact)
+        if self._announced and fact.trade_id:
+            self._full_event_came((fact.symbol, int(fact.trade_id)))
+        if self._is_change[result]:
+            if fact.kind == "replaced":
+                known.price, known.quantity = fact.price, fact.quantity
+            else:
+                known.is_done = True
+
+    def _take_in_words(self, data: bytes) -> None:
         if data.startswith(_FREQUENT):  # as Binance writes it; in another order it is read twice
             event = _ORDER.read(data)
             self.counters[event.kind] += 1
@@ -127,36 +156,6 @@ class UserEvents:
 
     # Orders.
 
-    def _read_natively(self, data: bytes, told: Callable[[VenueFact], None]) -> bool:
-        """Whether the event is told: one of an order of ours, and nothing about it is open. False
-        has changed nothing that the ordinary way would not change too."""
-        reader = self._reader
-        result = reader.read(data)
-        if not result:
-            return False
-        fact = reader.fact
-        key = fact.venue_order_key
-        known = None
-        if not self._held:
-            known = self._by_key(key) or self._link(key, fact.client_order_id)
-        if known is None or not known.order_id or self._named(known.client_order_id) is not known:
-            reader.decline()
-            return False
-        if not known.is_heard or self._expectation.expected:
-            self._expectation.hear(known)
-        fact.address(known.client_order_id, known.order_id)
-        told(fact)
-        if self._announced and fact.trade_id:
-            handle = self._announced.pop((fact.symbol, int(fact.trade_id)), None)
-            if handle is not None:
-                handle.cancel()
-        if self._is_change[result]:
-            if fact.kind == "replaced":
-                known.price, known.quantity = fact.price, fact.quantity
-            else:
-                known.is_done = True
-        return True
-
     @staticmethod
     def _changes(result: EventResult) -> bool:
         """Whether the order has ended, or has other terms."""
@@ -164,9 +163,7 @@ class UserEvents:
 
     def _order(self, body: OrderBody) -> None:
         if body.trade_id:
-            handle = self._announced.pop((body.symbol, body.trade_id), None)
-            if handle is not None:
-                handle.cancel()
+            self._full_event_came((body.symbol, body.trade_id))
         if (body.symbol, body.order_id) in self._held:
             self._held[body.symbol, body.order_id].append(body)
             return
@@ -337,6 +334,11 @@ class UserEvents:
             return
         loop = asyncio.get_running_loop()
         self._announced[key] = loop.call_later(self._follow_seconds_max, self._overdue, key)
+
+    def _full_event_came(self, key: tuple[str, int]) -> None:
+        handle = self._announced.pop(key, None)
+        if handle is not None:
+            handle.cancel()
 
     def _overdue(self, key: tuple[str, int]) -> None:
         if self._announced.pop(key, None) is not None:

@@ -104,12 +104,9 @@ class OkxAdapter:
         self._questions = Questions(
             self._rest, self._known, terms.account, terms.kinds, self.counters
         )
+        tell, told = self._port.tell, self._port.told
         self._facts = Facts(
-            terms.account,
-            self._known,
-            tell=self._port.tell,
-            counters=self.counters,
-            told=self._port.told,
+            terms.account, self._known, tell=tell, counters=self.counters, told=told
         )
         over_socket = SocketEntry(
             self._rest,

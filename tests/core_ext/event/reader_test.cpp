@@ -138,6 +138,17 @@ TEST(whatever_is_unusual_has_a_name) {
   CHECK_EQUAL(flat(replaced(kFill, R"("e":)", many + R"("e":)")), "too_many_keys");
 }
 
+TEST(ids_of_nineteen_digits_are_read_up_to_63_bits) {
+  const auto of = [](std::string_view id) {
+    return flat(replaced(kFill, R"("i":8000001)", "\"i\":" + std::string(id)));
+  };
+  CHECK(of("8389765000000000002").find("|8389765000000000002|") != std::string::npos);
+  CHECK(of("9223372036854775807").starts_with("filled"));
+  CHECK_EQUAL(of("9223372036854775808"), "number");
+  CHECK_EQUAL(of("9999999999999999999"), "number");
+  CHECK_EQUAL(of("10000000000000000000"), "number");
+}
+
 TEST(a_fact_without_its_time_is_none) {
   CHECK_EQUAL(nested(replaced(kRow, R"("fillTime":"1763700000070")", R"("fillTime":"")")),
               "missing");
