@@ -308,19 +308,14 @@ class VenuePort:
     ) -> bool: ...
 
 class OrderEvents:
-    """Records of orders (kinds 30 to 51, refusals apart) behind the live engine, in the journal's
-    order: those of principals that are followed, and orders that are watched. One thread."""
+    """Records of followed principals' new orders and of watched older ones, refusals apart."""
 
-    def follow(self, principal: int) -> None:
-        """From its next new order on."""
-    def leave(self, principal: int) -> None:
-        """Its known orders are told on."""
-    def watch(self, order_id: int) -> None:
-        """An order that is older than the reader."""
+    def follow(self, principal: int) -> None: ...
+    def leave(self, principal: int) -> None: ...
+    def watch(self, order_id: int) -> None: ...
     def forget(self, order_id: int) -> None: ...
     @property
-    def sequence(self) -> int:
-        """The newest record that was looked at."""
+    def sequence(self) -> int: ...  # the newest record that was looked at
     def read(self, limit: int = 64, scanned_max: int = 65536) -> list[dict[str, Any]]:
         """As gateway._core.journal.decode gives them; [] = nothing more for now, or `scanned_max`
         records were none of these. Raises RuntimeError when the journal no longer has them."""
@@ -512,7 +507,7 @@ class Engine:
         has, in order; at most 4096 numbers at once, `position` as `fix_pages` told it.
         Reads the segments where the ring has moved on: microseconds a message."""
     def order_events(self, from_sequence: int) -> OrderEvents:
-        """A reader of what happened to orders, from a record of this journal on."""
+        """What happened to orders, from a record of this journal on."""
     @property
     def synced_sequence(self) -> int:
         """What lies up to here is on the disk."""

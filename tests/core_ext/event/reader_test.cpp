@@ -213,7 +213,7 @@ TEST(a_reader_that_has_seen_much_reads_as_a_new_one) {
         default:
           event.resize(at);
       }
-      if (event.empty()) event = "{";
+      if (event.empty()) event.push_back('{');
     }
     CHECK_EQUAL(read(old, event), flat(event));
   }
