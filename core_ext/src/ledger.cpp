@@ -39,10 +39,6 @@ bool is_whole(const RecordHeader& header) noexcept {
   return header.length >= sizeof(RecordHeader) + sizeof(Payload);
 }
 
-std::uint64_t position_word(AccountId account, InstrumentId instrument) noexcept {
-  return std::uint64_t{account} << 32 | instrument;
-}
-
 }  // namespace
 
 Ledger::Ledger(LedgerOptions options)
@@ -186,10 +182,33 @@ std::uint32_t Ledger::account_of(AccountId id, StrategyId owner, CurrencyId mone
 }
 
 const Book* Ledger::find(const BookKey& key) const {
-  const auto found = books_of_position_.find(position_word(key.account, key.instrument));
-  if (found == books_of_position_.end()) return nullptr;
-  const auto at = std::ranges::find(found->second, key, &Book::key);
-  return at == found->second.end() ? nullptr : *at;
+  const auto books = books_at(key.account, key.instrument);
+  const auto at = std::ranges::find(books, key, &Book::key);
+  return at == books.end() ? nullptr : *at;
+}
+
+std::span<Book* const> Ledger::books_at(AccountId id, InstrumentId instrument_id) const {
+  const auto found = books_of_position_.find(position_word(id, instrument_id));
+  if (found == books_of_position_.end()) return {};
+  return found->second;
+}
+
+Book* Ledger::book_that_took(AccountId id, InstrumentId instrument_id,
+                             std::uint64_t ordinal) const {
+  for (Book* book : books_at(id, instrument_id)) {
+    if (book->lots.find(ordinal) != nullptr) return book;
+  }
+  return nullptr;
+}
+
+// A fill that is not booked closed its book, so what follows it is of a closed book; else whose it
+// was is not known any more, and none of them is what it says.
+void Ledger::lose(const RecordHeader& header, AccountId id, InstrumentId instrument_id) {
+  const auto books = books_at(id, instrument_id);
+  const bool is_known_loss = std::ranges::any_of(books, &Book::is_closed);
+  for (Book* book : books) book->is_closed |= !is_known_loss;
+  quarantine(header, is_known_loss ? Quarantine::kBookClosed : Quarantine::kForgotten, id,
+             instrument_id);
 }
 
 Book& Ledger::open_book(const BookKey& key) {

@@ -18,6 +18,12 @@ std::int64_t time_of(std::int64_t venue_time_ns, const RecordHeader& header) noe
   return venue_time_ns != 0 ? venue_time_ns : header.time_ns;
 }
 
+/// Why an execution was taken back: the image first, then the arithmetic.
+Quarantine reason_of(bool is_right, PostFault fault) noexcept {
+  if (!is_right) return Quarantine::kAfterImage;
+  return fault == PostFault::kUnbalanced ? Quarantine::kUnbalanced : Quarantine::kOverflow;
+}
+
 }  // namespace
 
 // An order that is not known here is not known to the engine either: the fill is EXTERNAL.
@@ -100,6 +106,11 @@ void Ledger::book_execution(const RecordHeader& header, Book* book, const Execut
     book->is_closed = true;
     quarantine(header, reason, likely.account, likely.instrument);
   };
+  if (booked_before != 0) {
+    // It belongs where the fill behind it is, whatever the order says.
+    book = book_that_took(likely.account, likely.instrument, booked_before);
+    if (book == nullptr) return lose(header, likely.account, likely.instrument);
+  }
   if (book->is_closed) return refuse(Quarantine::kBookClosed);
   if (fill.fee_e18 != 0 && currency(fill.fee_currency) == nullptr) {
     return refuse(Quarantine::kUnknownInstrument);
@@ -109,8 +120,6 @@ void Ledger::book_execution(const RecordHeader& header, Book* book, const Execut
     if (fitting == nullptr) return refuse(Quarantine::kAfterImage);
     book = fitting;
     if (book->is_closed) return refuse(Quarantine::kBookClosed);
-  } else if (book->lots.find(booked_before) == nullptr) {
-    return refuse(Quarantine::kForgotten);
   }
   const PositionBook before = book->lots.now().average;
   const bool is_booked =
@@ -127,9 +136,7 @@ void Ledger::book_execution(const RecordHeader& header, Book* book, const Execut
     return;
   }
   book->lots.remove(fill.ordinal);
-  refuse(!is_right                         ? Quarantine::kAfterImage
-         : fault == PostFault::kUnbalanced ? Quarantine::kUnbalanced
-                                           : Quarantine::kOverflow);
+  refuse(reason_of(is_right, fault));
 }
 
 // The difference that an execution makes to its book, its money and its fee; of a revision, the
@@ -171,32 +178,17 @@ void Ledger::add_fee(Entry& entry, Book& book, CurrencyId money, Int128 fee_e18)
 }
 
 void Ledger::on_revised(const RecordHeader& header, const FillRevised& fill) {
-  Book* book = nullptr;
-  const Execution* found = nullptr;
-  const auto books = books_of_position_.find(std::uint64_t{fill.account} << 32 | fill.instrument);
-  if (books != books_of_position_.end()) {
-    for (Book* each : books->second) {
-      found = each->lots.find(fill.fill_ordinal);
-      book = each;
-      if (found != nullptr) break;
-    }
-  }
+  Book* book = book_that_took(fill.account, fill.instrument, fill.fill_ordinal);
+  if (book == nullptr) return lose(header, fill.account, fill.instrument);
   const auto refuse = [&](Quarantine reason) {
-    if (book != nullptr) book->is_closed = true;
+    book->is_closed = true;
     quarantine(header, reason, fill.account, fill.instrument);
   };
-  if (found == nullptr) {
-    // Whose it was is not known any more, so none of them is what it says.
-    if (books != books_of_position_.end()) {
-      for (Book* each : books->second) each->is_closed = true;
-    }
-    return refuse(Quarantine::kForgotten);
-  }
   if (book->is_closed) return refuse(Quarantine::kBookClosed);
   if (fill.fee.e18 != 0 && currency(fill.fee_currency) == nullptr) {
     return refuse(Quarantine::kUnknownInstrument);
   }
-  const Execution old = *found;
+  const Execution old = *book->lots.find(fill.fill_ordinal);
   Execution revised = old;
   revised.quantity = fill.quantity;
   revised.value_e18 = fill.value.e18;
@@ -206,27 +198,26 @@ void Ledger::on_revised(const RecordHeader& header, const FillRevised& fill) {
   if (!book->lots.revise(revised)) return refuse(Quarantine::kOverflow);
   const AfterImage after{fill.position_quantity, fill.position_cost.e18,
                          fill.position_realised.e18};
-  const bool is_right = after.is_of(book->lots.now().average) && book->lots.now().is_identical();
-  const PostFault fault = is_right ? post_execution(*book, header.sequence, before, &old, revised)
-                                   : PostFault::kUnbalanced;
+  const bool is_right = after.is_of(book->lots.now().average);
+  PostFault fault = PostFault::kUnbalanced;
+  if (is_right && book->lots.now().is_identical()) {
+    fault = post_execution(*book, header.sequence, before, &old, revised);
+  }
   if (fault == PostFault::kNone) {
     book->sequence = header.sequence;
     ++posted_;
     return;
   }
   (void)book->lots.revise(old);
-  refuse(is_right ? Quarantine::kOverflow : Quarantine::kAfterImage);
+  refuse(reason_of(is_right, fault));
 }
 
 // A payment is linear in the position, so a book has its signed share of it: one that is short
 // while the whole is long is paid by the others.
 std::vector<Ledger::Share> Ledger::shares_of(const Funding& funding) {
   std::vector<Share> shares;
-  const auto books =
-      books_of_position_.find(std::uint64_t{funding.account} << 32 | funding.instrument);
-  if (books == books_of_position_.end()) return shares;
   std::int64_t net = 0;
-  for (Book* book : books->second) {
+  for (Book* book : books_at(funding.account, funding.instrument)) {
     const std::int64_t quantity = book->lots.now().average.quantity;
     if (book->key.leg != funding.leg || quantity == 0) continue;
     if (__builtin_add_overflow(net, quantity, &net)) return {};

@@ -285,6 +285,65 @@ TEST(what_cannot_be_booked_is_named_and_its_book_stays_closed) {
   CHECK(journal.books.accounts().balance_e18({kMain, 0, 2, Purpose::kPosition}) == 0);
 }
 
+TEST(a_late_fill_is_booked_where_the_fill_behind_it_is) {
+  PaperJournal journal;
+  journal.fill(0, kMain, 2, bought(1, 10));  // ordinal 1, EXTERNAL
+  const OrderId order = journal.order(kMain, 2, 1, Side::kBuy);
+  OrderFilled late = journal.filled(0, kMain, 2, bought(3, 30));
+  late.order_id = order;  // which the engine has forgotten and the ledger has not
+  late.booked_before = 1;
+  journal.write(RecordKind::kOrderFilled, late);
+  CHECK_EQUAL(journal.books.quarantined(), 0U);
+  CHECK(journal.booked(kMain, 2, 0)->lots.now().average.quantity == 4);
+  CHECK(journal.booked(kMain, 2, 0)->lots.executions()[0].quantity == 3);
+}
+
+TEST(a_revision_of_a_fill_that_is_not_booked_closes_no_other_book) {
+  PaperJournal journal;
+  journal.fill(journal.order(kMain, 2, 1, Side::kBuy), kMain, 2, bought(2, 20));
+  OrderFilled lie = journal.filled(0, kMain, 2, bought(1, 10));
+  lie.position_quantity = 7;
+  journal.write(RecordKind::kOrderFilled, lie);
+  FillRevised bust{};
+  bust.account = kMain;
+  bust.instrument = 2;
+  bust.fill_ordinal = 2;
+  journal.write(RecordKind::kFillBusted, bust);
+  OrderFilled late = journal.filled(0, kMain, 2, bought(1, 10));
+  late.booked_before = 2;
+  journal.write(RecordKind::kOrderFilled, late);
+  CHECK_EQUAL(journal.books.quarantined(), 3U);
+  CHECK(journal.books.quarantine()[1].reason == Quarantine::kBookClosed);
+  CHECK(journal.books.quarantine()[2].reason == Quarantine::kBookClosed);
+  CHECK(journal.booked(kMain, 2, 0)->is_closed && !journal.booked(kMain, 2, 1)->is_closed);
+}
+
+TEST(a_revision_that_an_account_cannot_take_is_an_overflow_and_a_wrong_image_is_its_own_reason) {
+  PaperJournal journal;
+  const Int128 large = kInt128Max / 2;
+  for (const InstrumentId instrument : {2U, 4U}) {
+    journal.fill(0, kMain, instrument, bought(100, 5'000));
+  }
+  journal.write(RecordKind::kBalanceChanged, moved(kMain, 3, large, BalanceReason::kDeposit));
+  FillRevised corrected{};
+  corrected.account = kMain;
+  corrected.instrument = 2;
+  corrected.fill_ordinal = 1;
+  corrected.quantity = corrected.position_quantity = 100;
+  corrected.value.e18 = corrected.position_cost.e18 = 5'000;
+  corrected.fee.e18 = -9;  // a rebate
+  corrected.fee_currency = 3;
+  journal.write(RecordKind::kFillCorrected, corrected);
+  corrected.instrument = 4;
+  corrected.fill_ordinal = 2;
+  corrected.position_quantity = 99;
+  journal.write(RecordKind::kFillCorrected, corrected);
+  CHECK_EQUAL(journal.books.quarantined(), 2U);
+  CHECK(journal.books.quarantine()[0].reason == Quarantine::kOverflow);
+  CHECK(journal.books.quarantine()[1].reason == Quarantine::kAfterImage);
+  CHECK(is_zero(journal.books));
+}
+
 TEST(an_overflow_is_quarantined_whole) {
   PaperJournal journal;
   const Int128 large = kInt128Max / 2;

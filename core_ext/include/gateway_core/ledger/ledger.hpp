@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -90,6 +91,7 @@ class Ledger {
 
   /// Wishes for the specific method, ordered by `closed_by`. Before the first record.
   void designate(std::vector<Designation> wishes);
+  [[nodiscard]] std::span<const Designation> designations() const noexcept { return wishes_; }
 
   [[nodiscard]] Sequence sequence() const noexcept { return sequence_; }
   [[nodiscard]] std::int64_t time_ns() const noexcept { return time_ns_; }
@@ -153,6 +155,17 @@ class Ledger {
   [[nodiscard]] bool post_shares(const RecordHeader& header, const std::vector<Share>& shares,
                                  const AccountKey& whole, Int128 amount_e18);
 
+  [[nodiscard]] static std::uint64_t position_word(AccountId account,
+                                                   InstrumentId instrument) noexcept {
+    return std::uint64_t{account} << 32 | instrument;
+  }
+  /// Every book of that account and instrument.
+  [[nodiscard]] std::span<Book* const> books_at(AccountId account, InstrumentId instrument) const;
+  /// The one of them that remembers the fill with that ordinal, nullptr = none.
+  [[nodiscard]] Book* book_that_took(AccountId account, InstrumentId instrument,
+                                     std::uint64_t ordinal) const;
+  /// The record speaks of a fill that no book remembers.
+  void lose(const RecordHeader& header, AccountId account, InstrumentId instrument);
   [[nodiscard]] bool is_known(AccountId account, InstrumentId instrument) const noexcept;
   [[nodiscard]] Book& open_book(const BookKey& key);
   [[nodiscard]] std::uint32_t account_of(AccountId account, StrategyId strategy,
