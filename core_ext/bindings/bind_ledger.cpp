@@ -96,8 +96,8 @@ void require_end(LedgerHandle& handle) {
   }
   if (!later.empty() && handle.waiting == nullptr) {
     throw std::runtime_error("journal: what follows sequence " +
-                             std::to_string(handle.books.sequence()) +
-                             " cannot be read, and " + later + " begins behind it");
+                             std::to_string(handle.books.sequence()) + " cannot be read, and " +
+                             later + " begins behind it");
   }
 }
 
@@ -263,7 +263,7 @@ nb::list position_rows_of(LedgerHandle& handle, std::string_view method_text,
     row["opened_ns"] = now.average.quantity == 0 ? 0 : now.opened_ns;
     row["exit_fee_rate"] = format_decimal(rate_e8, 8);
     row["break_even"] = break_even_of(*book, rate_e8);
-    row["is_quarantined"] = book->is_closed;
+    row["is_stopped"] = book->is_stopped;
     row["sequence"] = book->sequence;
     out.append(row);
   }
@@ -351,9 +351,9 @@ std::vector<Wish> unmet_wishes(LedgerHandle& handle) {
   return out;
 }
 
-nb::list quarantine_rows(LedgerHandle& handle) {
+nb::list unbooked_rows(LedgerHandle& handle) {
   nb::list out;
-  for (const Quarantined& each : handle.books.quarantine()) {
+  for (const Unbooked& each : handle.books.unbooked()) {
     nb::dict row;
     row["sequence"] = each.sequence;
     row["kind"] = each.kind;
@@ -376,13 +376,12 @@ void bind_ledger(nb::module_& module) {
            "designations"_a = std::vector<Wish>{})
       .def("follow", &follow, "limit"_a = 65536, "until_sequence"_a = 0, "until_time_ns"_a = 0)
       .def_prop_ro("sequence", [](Handle& handle) { return handle.books.sequence(); })
-      .def_prop_ro("is_empty",
-                   [](Handle& handle) {
-                     return handle.books.sequence() == 0 && handle.waiting == nullptr;
-                   })
+      .def_prop_ro(
+          "is_empty",
+          [](Handle& handle) { return handle.books.sequence() == 0 && handle.waiting == nullptr; })
       .def_prop_ro("time_ns", [](Handle& handle) { return handle.books.time_ns(); })
       .def_prop_ro("posted", [](Handle& handle) { return handle.books.posted(); })
-      .def_prop_ro("quarantined", [](Handle& handle) { return handle.books.quarantined(); })
+      .def_prop_ro("unbooked_count", [](Handle& handle) { return handle.books.unbooked_count(); })
       .def("is_balanced", [](Handle& handle) { return handle.books.accounts().is_balanced(); })
       .def("trial_balance", &trial_balance_rows, "method"_a = "wac")
       .def("accounts", &account_rows, "method"_a = "wac")
@@ -390,7 +389,7 @@ void bind_ledger(nb::module_& module) {
       .def("lots", &lot_rows, "method"_a = "fifo")
       .def("disposals", &disposal_rows, "method"_a = "fifo", "rule"_a = "none")
       .def("unmet_designations", &unmet_wishes)
-      .def("quarantine", &quarantine_rows);
+      .def("unbooked", &unbooked_rows);
 }
 
 }  // namespace gateway

@@ -66,7 +66,7 @@ void Ledger::apply(const RecordHeader& header, const std::uint8_t* record) {
   sequence_ = header.sequence;
   time_ns_ = header.time_ns;
   const auto book = [&]<typename Payload>(void (Ledger::*on)(const RecordHeader&, const Payload&)) {
-    if (!is_whole<Payload>(header)) return quarantine(header, Quarantine::kBadRecord, 0, 0);
+    if (!is_whole<Payload>(header)) return leave_out(header, UnbookedReason::kBadRecord, 0, 0);
     (this->*on)(header, payload_at<Payload>(record));
   };
   switch (static_cast<RecordKind>(header.type)) {
@@ -201,14 +201,14 @@ Book* Ledger::book_that_took(AccountId id, InstrumentId instrument_id,
   return nullptr;
 }
 
-// A fill that is not booked closed its book, so what follows it is of a closed book; else whose it
+// A fill that is not booked stopped its book, so that one is meant; else whose it
 // was is not known any more, and none of them is what it says.
 void Ledger::lose(const RecordHeader& header, AccountId id, InstrumentId instrument_id) {
   const auto books = books_at(id, instrument_id);
-  const bool is_known_loss = std::ranges::any_of(books, &Book::is_closed);
-  for (Book* book : books) book->is_closed |= !is_known_loss;
-  quarantine(header, is_known_loss ? Quarantine::kBookClosed : Quarantine::kForgotten, id,
-             instrument_id);
+  const bool is_known_loss = std::ranges::any_of(books, &Book::is_stopped);
+  for (Book* book : books) book->is_stopped |= !is_known_loss;
+  leave_out(header, is_known_loss ? UnbookedReason::kBookStopped : UnbookedReason::kForgotten, id,
+            instrument_id);
 }
 
 Book& Ledger::open_book(const BookKey& key) {
@@ -237,11 +237,11 @@ Book& Ledger::open_book(const BookKey& key) {
   return book;
 }
 
-void Ledger::quarantine(const RecordHeader& header, Quarantine reason, AccountId account_id,
-                        InstrumentId instrument_id) {
-  ++quarantined_;
-  if (quarantine_.size() == kQuarantineMax) quarantine_.erase(quarantine_.begin());
-  quarantine_.push_back({header.sequence, header.type, reason, account_id, instrument_id});
+void Ledger::leave_out(const RecordHeader& header, UnbookedReason reason, AccountId account_id,
+                       InstrumentId instrument_id) {
+  ++unbooked_count_;
+  if (unbooked_.size() == kUnbookedMax) unbooked_.erase(unbooked_.begin());
+  unbooked_.push_back({header.sequence, header.type, reason, account_id, instrument_id});
 }
 
 bool Ledger::settle(const RecordHeader& header, PostFault fault, AccountId account_id,
@@ -250,9 +250,10 @@ bool Ledger::settle(const RecordHeader& header, PostFault fault, AccountId accou
     ++posted_;
     return true;
   }
-  quarantine(header,
-             fault == PostFault::kUnbalanced ? Quarantine::kUnbalanced : Quarantine::kOverflow,
-             account_id, instrument_id);
+  leave_out(
+      header,
+      fault == PostFault::kUnbalanced ? UnbookedReason::kUnbalanced : UnbookedReason::kOverflow,
+      account_id, instrument_id);
   return false;
 }
 

@@ -73,7 +73,7 @@ bool is_earlier(const Disposal& a, const Disposal& b) noexcept {
 DisposalReport report_disposals(const Ledger& ledger, LotMethod method, TaxRule rule) {
   Groups groups;
   for (const auto& book : ledger.books()) {
-    if (book->is_closed) continue;
+    if (book->is_stopped) continue;
     collect_disposals(*book, method, groups);
     if (rule != TaxRule::kNone) collect_acquisitions(*book, groups);
   }

@@ -19,9 +19,9 @@ std::int64_t time_of(std::int64_t venue_time_ns, const RecordHeader& header) noe
 }
 
 /// Why an execution was taken back: the image first, then the arithmetic.
-Quarantine reason_of(bool is_right, PostFault fault) noexcept {
-  if (!is_right) return Quarantine::kAfterImage;
-  return fault == PostFault::kUnbalanced ? Quarantine::kUnbalanced : Quarantine::kOverflow;
+UnbookedReason reason_of(bool is_right, PostFault fault) noexcept {
+  if (!is_right) return UnbookedReason::kAfterImage;
+  return fault == PostFault::kUnbalanced ? UnbookedReason::kUnbalanced : UnbookedReason::kOverflow;
 }
 
 }  // namespace
@@ -66,7 +66,7 @@ Book* Ledger::book_that_fits(Book* likely, const Execution& fill, const AfterIma
 void Ledger::on_filled(const RecordHeader& header, const OrderFilled& fill) {
   ++ordinal_;
   if (!is_known(fill.account, fill.instrument)) {
-    return quarantine(header, Quarantine::kUnknownInstrument, fill.account, fill.instrument);
+    return leave_out(header, UnbookedReason::kUnknownInstrument, fill.account, fill.instrument);
   }
   Execution execution{.value_e18 = fill.value.e18,
                       .fee_e18 = fill.fee.e18,
@@ -84,7 +84,8 @@ void Ledger::on_filled(const RecordHeader& header, const OrderFilled& fill) {
 void Ledger::on_position_adopted(const RecordHeader& header, const PositionAdopted& adopted) {
   ++ordinal_;
   if (!is_known(adopted.account, adopted.instrument) || adopted.strategy >= kIdsMax) {
-    return quarantine(header, Quarantine::kUnknownInstrument, adopted.account, adopted.instrument);
+    return leave_out(header, UnbookedReason::kUnknownInstrument, adopted.account,
+                     adopted.instrument);
   }
   const Execution execution{.value_e18 = adopted.value.e18,
                             .sequence = header.sequence,
@@ -102,29 +103,29 @@ void Ledger::on_position_adopted(const RecordHeader& header, const PositionAdopt
 void Ledger::book_execution(const RecordHeader& header, Book* book, const Execution& fill,
                             std::uint64_t booked_before, const AfterImage& after) {
   const BookKey likely = book->key;
-  const auto refuse = [&](Quarantine reason) {
-    book->is_closed = true;
-    quarantine(header, reason, likely.account, likely.instrument);
+  const auto refuse = [&](UnbookedReason reason) {
+    book->is_stopped = true;
+    leave_out(header, reason, likely.account, likely.instrument);
   };
   if (booked_before != 0) {
     // It belongs where the fill behind it is, whatever the order says.
     book = book_that_took(likely.account, likely.instrument, booked_before);
     if (book == nullptr) return lose(header, likely.account, likely.instrument);
   }
-  if (book->is_closed) return refuse(Quarantine::kBookClosed);
+  if (book->is_stopped) return refuse(UnbookedReason::kBookStopped);
   if (fill.fee_e18 != 0 && currency(fill.fee_currency) == nullptr) {
-    return refuse(Quarantine::kUnknownInstrument);
+    return refuse(UnbookedReason::kUnknownInstrument);
   }
   if (booked_before == 0) {
     Book* fitting = book_that_fits(book, fill, after);
-    if (fitting == nullptr) return refuse(Quarantine::kAfterImage);
+    if (fitting == nullptr) return refuse(UnbookedReason::kAfterImage);
     book = fitting;
-    if (book->is_closed) return refuse(Quarantine::kBookClosed);
+    if (book->is_stopped) return refuse(UnbookedReason::kBookStopped);
   }
   const PositionBook before = book->lots.now().average;
   const bool is_booked =
       booked_before == 0 ? book->lots.add(fill) : book->lots.add_before(booked_before, fill);
-  if (!is_booked) return refuse(Quarantine::kOverflow);
+  if (!is_booked) return refuse(UnbookedReason::kOverflow);
   PostFault fault = PostFault::kUnbalanced;
   const bool is_right = after.is_of(book->lots.now().average);
   if (is_right && book->lots.now().is_identical()) {
@@ -180,13 +181,13 @@ void Ledger::add_fee(Entry& entry, Book& book, CurrencyId money, Int128 fee_e18)
 void Ledger::on_revised(const RecordHeader& header, const FillRevised& fill) {
   Book* book = book_that_took(fill.account, fill.instrument, fill.fill_ordinal);
   if (book == nullptr) return lose(header, fill.account, fill.instrument);
-  const auto refuse = [&](Quarantine reason) {
-    book->is_closed = true;
-    quarantine(header, reason, fill.account, fill.instrument);
+  const auto refuse = [&](UnbookedReason reason) {
+    book->is_stopped = true;
+    leave_out(header, reason, fill.account, fill.instrument);
   };
-  if (book->is_closed) return refuse(Quarantine::kBookClosed);
+  if (book->is_stopped) return refuse(UnbookedReason::kBookStopped);
   if (fill.fee.e18 != 0 && currency(fill.fee_currency) == nullptr) {
-    return refuse(Quarantine::kUnknownInstrument);
+    return refuse(UnbookedReason::kUnknownInstrument);
   }
   const Execution old = *book->lots.find(fill.fill_ordinal);
   Execution revised = old;
@@ -195,7 +196,7 @@ void Ledger::on_revised(const RecordHeader& header, const FillRevised& fill) {
   revised.fee_e18 = fill.fee.e18;
   revised.fee_currency = fill.fee_currency;
   const PositionBook before = book->lots.now().average;
-  if (!book->lots.revise(revised)) return refuse(Quarantine::kOverflow);
+  if (!book->lots.revise(revised)) return refuse(UnbookedReason::kOverflow);
   const AfterImage after{fill.position_quantity, fill.position_cost.e18,
                          fill.position_realised.e18};
   const bool is_right = after.is_of(book->lots.now().average);
@@ -279,7 +280,8 @@ std::vector<Ledger::Share> Ledger::shares_of(const BalanceChanged& interest) {
 
 void Ledger::on_funding(const RecordHeader& header, const Funding& funding) {
   if (account(funding.account) == nullptr || currency(funding.currency) == nullptr) {
-    return quarantine(header, Quarantine::kUnknownInstrument, funding.account, funding.instrument);
+    return leave_out(header, UnbookedReason::kUnknownInstrument, funding.account,
+                     funding.instrument);
   }
   const std::vector<Share> shares = shares_of(funding);
   const AccountKey whole{funding.account, kExternalStrategy, funding.currency, Purpose::kFunding};
@@ -293,7 +295,7 @@ void Ledger::on_funding(const RecordHeader& header, const Funding& funding) {
 
 void Ledger::on_balance(const RecordHeader& header, const BalanceChanged& change) {
   if (account(change.account) == nullptr || currency(change.currency) == nullptr) {
-    return quarantine(header, Quarantine::kUnknownInstrument, change.account, 0);
+    return leave_out(header, UnbookedReason::kUnknownInstrument, change.account, 0);
   }
   const Purpose purpose = purpose_of(static_cast<BalanceReason>(change.reason));
   if (purpose == Purpose::kInterest) {

@@ -37,7 +37,7 @@ class Ledger:
     def posted(self) -> int:
         """Records that moved something."""
     @property
-    def quarantined(self) -> int:
+    def unbooked_count(self) -> int:
         """Records that are not in the books."""
     def is_balanced(self) -> bool:
         """Add up every account anew: every currency is zero."""
@@ -52,7 +52,7 @@ class Ledger:
         """(disposals by time, losses that wait in lots still open)."""
     def unmet_designations(self) -> list[tuple[int, int, str]]:
         """Those that no close met so far."""
-    def quarantine(self) -> list[dict[str, Any]]: ...
+    def unbooked(self) -> list[dict[str, Any]]: ...
 
 class LotModel:
     """One position under every method; fills are numbered from 1 and name the lots they open. A

@@ -40,7 +40,7 @@ _ACCOUNTS = ("account", "strategy", "currency", "purpose", "balance", "postings"
 _POSITIONS = (
     *_BOOK, "margin_mode", "quantity", "currency", "cost", "realised", "fees", "funding",
     "interest", "coin_interest", "slippage", "break_even", "exit_fee_rate", "fills",
-    "fills_without_arrival", "turnover", "opened_ns", "is_quarantined", "sequence",
+    "fills_without_arrival", "turnover", "opened_ns", "is_stopped", "sequence",
 )  # fmt: skip
 _LOTS = (*_BOOK, "lot", "opened_ns", "quantity", "first_quantity", "currency", "cost")
 _DISPOSALS = (
@@ -48,7 +48,7 @@ _DISPOSALS = (
     "quantity", "currency", "proceeds", "basis", "realised", "disallowed", "carried", "taxable",
 )  # fmt: skip
 _WAITING = (*_BOOK, "lot", "quantity", "currency", "amount", "held_earlier_days")
-_QUARANTINE = ("sequence", "kind", "reason", "account", "instrument")
+_UNBOOKED = ("sequence", "kind", "reason", "account", "instrument")
 
 
 def books_options(function: Function) -> Function:
@@ -137,15 +137,15 @@ class Books:
         at = {"sequence": self.native.sequence, "time_ns": self.native.time_ns}
         if as_json:
             more["unmet_designations"] = [each._asdict() for each in self.unmet]
-            print_json({**at, **more, name: rows, "quarantined": self.native.quarantined})
+            print_json({**at, **more, name: rows, "unbooked_count": self.native.unbooked_count})
         elif as_csv:
             print_csv(rows, columns)
         else:
             print_table(rows, columns, "Nothing is booked.")
             click.echo(f"as of sequence {self.native.sequence}")
-        if self.native.quarantined and not as_json:
-            text = f"{self.native.quarantined} records are not in the books: "
-            click.echo(text + "`gateway ledger quarantine` names them", err=True)
+        if self.native.unbooked_count and not as_json:
+            text = f"{self.native.unbooked_count} records are not in the books: "
+            click.echo(text + "`gateway ledger unbooked` names them", err=True)
         for each in self.unmet:
             text = f"lot {each.lot} for the close in record {each.closed_by}"
             click.echo(f"a designation meets nothing: {each.quantity} of {text}", err=True)
@@ -199,7 +199,7 @@ def trial_balance(
     is_balanced = books.native.is_balanced() and all(row["total"] == "0" for row in rows)
     style = (as_json, as_csv)
     books.show("currencies", rows, _TRIAL, style, method=method, is_balanced=is_balanced)
-    books.end(is_balanced and not books.native.quarantined)
+    books.end(is_balanced and not books.native.unbooked_count)
 
 
 @command.command("accounts")
@@ -293,8 +293,8 @@ def disposals(
         raise click.BadParameter("wac has no lots that a rule could follow", param_hint="--rule")
     books = Books(directory, ring_directory, as_of, method, designations)
     rows, waiting = books.native.disposals(method, rule)
-    closed = [row for row in books.native.positions(method) if row["is_quarantined"]]
-    totals = realised_totals(rows, books.native.accounts(method), closed)
+    stopped = [row for row in books.native.positions(method) if row["is_stopped"]]
+    totals = realised_totals(rows, books.native.accounts(method), stopped)
     open_losses = undecided(rows, books.native.time_ns) if rule != "none" else 0
     more = {"waiting": waiting, "totals": totals, "undecided": open_losses}
     style = (as_json, as_csv)
@@ -305,7 +305,7 @@ def disposals(
             print_table(waiting, _WAITING, "No loss waits in an open lot.")
     if not as_json:
         warn_of_what_may_change(len(waiting) if as_csv else 0, open_losses)
-    books.end(all(row["is_tied"] for row in totals) and not books.native.quarantined)
+    books.end(all(row["is_tied"] for row in totals) and not books.native.unbooked_count)
 
 
 def warn_of_what_may_change(waiting: int, open_losses: int) -> None:
@@ -317,16 +317,16 @@ def warn_of_what_may_change(waiting: int, open_losses: int) -> None:
         click.echo(f"{text}: a later purchase, which is not seen, may disallow them", err=True)
 
 
-@command.command("quarantine")
+@command.command("unbooked")
 @books_options
-def quarantine(
+def unbooked(
     directory: Path, ring_directory: str, as_of: str | None, as_csv: bool, as_json: bool
 ) -> None:
     """Records that are not in the books, each with its reason.
 
     \b
     Example:
-      gateway ledger quarantine var/gateway --json
+      gateway ledger unbooked var/gateway --json
     """
     books = Books(directory, ring_directory, as_of)
-    books.show("quarantine", books.native.quarantine(), _QUARANTINE, (as_json, as_csv))
+    books.show("unbooked", books.native.unbooked(), _UNBOOKED, (as_json, as_csv))

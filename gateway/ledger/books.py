@@ -89,11 +89,11 @@ def undecided(disposals: Iterable[Row], time_ns: int) -> int:
 
 
 def realised_totals(
-    disposals: Iterable[Row], accounts: Iterable[Row], closed: Iterable[Row] = ()
+    disposals: Iterable[Row], accounts: Iterable[Row], stopped: Iterable[Row] = ()
 ) -> list[dict[str, Any]]:
     """What the disposals of each currency add up to, beside the ledger's own account of it.
     `accounts` are those of the same method; profit is a credit, so its sign turns. Books in
-    quarantine (`closed` positions) are not in the report and are taken off."""
+    which a record is missing (`stopped` positions) are not in the report and are taken off."""
     sums: dict[str, dict[str, Decimal]] = {}
 
     def add(currency: str, name: str, amount: Decimal) -> None:
@@ -106,7 +106,7 @@ def realised_totals(
     for row in accounts:
         if row["purpose"] == "realised":
             add(row["currency"], "ledger", -Decimal(row["balance"]))
-    for row in closed:
+    for row in stopped:
         add(row["currency"], "ledger", -Decimal(row["realised"]))
     return [
         {

@@ -202,7 +202,7 @@ TEST(disposals_add_up_to_the_books_under_every_method_and_rule) {
       fill.time_ns = static_cast<std::int64_t>(number) * kDay_ns / 7;
       journal.fill(0, account, instrument, fill);
     }
-    CHECK(journal.books.quarantined() == 0);
+    CHECK(journal.books.unbooked_count() == 0);
     for (const LotMethod method : kMethods) {
       std::map<const Book*, Int128> realised[kTaxRules];
       Int128 disallowed = 0, carried = 0;

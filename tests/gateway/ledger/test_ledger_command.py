@@ -15,7 +15,7 @@ from gateway.__main__ import root
 from gateway.ledger import realised_totals, undecided
 
 DAY_NS = 86_400_000_000_000
-VIEWS = ("trial-balance", "accounts", "positions", "lots", "disposals", "quarantine")
+VIEWS = ("trial-balance", "accounts", "positions", "lots", "disposals", "unbooked")
 
 
 def call(world, view, *words):
@@ -48,7 +48,7 @@ def test_every_view_is_a_table_json_or_csv(traded, view):
     assert call(traded, view).exit_code == 0
     document = told(traded, view)
     name = "currencies" if view == "trial-balance" else view
-    assert document["sequence"] > 0 and document["quarantined"] == 0
+    assert document["sequence"] > 0 and document["unbooked_count"] == 0
     lines = list(csv.DictReader(io.StringIO(call(traded, view, "--csv").stdout)))
     assert len(lines) == len(document[name])
     for line, row in zip(lines, document[name], strict=True):
