@@ -17,10 +17,10 @@ from gateway.entry.desk import Desk
 from gateway.entry.fix_acceptor.administration import FixAdministration
 from gateway.entry.fix_acceptor.cancel_on_disconnect import CancelOnDisconnect
 from gateway.entry.fix_acceptor.door import FixDoor, FixTerms
+from gateway.entry.fix_acceptor.drop_copy import DropCopies
 from gateway.entry.fix_acceptor.order_entry import OrderEntry
+from gateway.entry.fix_acceptor.questions import Questions
 from gateway.entry.fix_acceptor.session_file import SessionFile
-from gateway.entry.fix_answers.drop_copy import DropCopies
-from gateway.entry.fix_answers.inquiries import Inquiries
 from gateway.entry.keys import KeyRing
 from gateway.execution.router import Router
 from gateway.transport.fix_session import LineLimits
@@ -57,7 +57,7 @@ class FixEntry:
         self.door.plug(OrderEntry(own_desk, tracks, tell_events))
         self.door.plug(self._cancels)
         self.door.plug(DropCopies(engine, self.door.pump))
-        self.door.plug(Inquiries(own_desk))
+        self.door.plug(Questions(own_desk))
         self.administration = FixAdministration(
             self.door,
             file,

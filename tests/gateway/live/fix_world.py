@@ -10,9 +10,9 @@ from native_world import open_world
 from gateway.config.fix import CounterpartySettings
 from gateway.entry.desk import Desk
 from gateway.entry.fix_acceptor import FixDoor, FixTerms
+from gateway.entry.fix_acceptor.drop_copy import DropCopies
 from gateway.entry.fix_acceptor.order_entry import OrderEntry
-from gateway.entry.fix_answers.drop_copy import DropCopies
-from gateway.entry.fix_answers.inquiries import Inquiries
+from gateway.entry.fix_acceptor.questions import Questions
 from gateway.entry.keys import KeyRing
 from gateway.execution.router import Router
 from gateway.transport.fix_session import format_time
@@ -151,7 +151,7 @@ class FixWorld:
         self.entry = OrderEntry(self.desk, self.door.tracks, self.door.tell_events)
         self.door.plug(self.entry)
         self.door.plug(DropCopies(world.engine, self.door.pump))
-        self.door.plug(Inquiries(self.desk))
+        self.door.plug(Questions(self.desk))
         await self.door.start()
         return self
 

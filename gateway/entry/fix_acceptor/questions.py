@@ -14,7 +14,8 @@ from typing import Any
 
 from gateway.api import RefusedError
 from gateway.entry.desk import Desk
-from gateway.entry.fix_acceptor import Handler, OrderEvent, QuietService, SessionContext
+from gateway.entry.fix_acceptor.context import Handler, QuietService, SessionContext
+from gateway.entry.fix_acceptor.order_event import OrderEvent
 from gateway.entry.fix_acceptor.words import execution_id
 from gateway.entry.fix_answers.answer import FIX_42, Answer, text_of
 from gateway.entry.fix_answers.market_data import MarketData, MarketDataLimits
@@ -28,7 +29,7 @@ from gateway.entry.fix_answers.securities import security_list
 from gateway.entry.fix_answers.trades import trade_reports
 from gateway.transport.fix_session import UNSUPPORTED, BusinessReject, FixMessage, format_time
 
-__all__ = ["Inquiries"]
+__all__ = ["Questions"]
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ class _Place:
         return self.market_data.is_idle and not self.venues
 
 
-class Inquiries(QuietService):
+class Questions(QuietService):
     """Plug it into the door once."""
 
     def __init__(self, desk: Desk, limits: MarketDataLimits | None = None) -> None:
