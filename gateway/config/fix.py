@@ -1,5 +1,5 @@
 """Settings of the FIX door: [fix] and one [fix.sessions.NAME] per counterparty. Frozen data only;
-rules between them live in checks.py."""
+rules between them live in fix_checks.py."""
 
 from __future__ import annotations
 
