@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from certificates import Authority
-from fix_world import SECONDS_MAX, change, counterparty, new_order, open_fix
+from fix_world import change, counterparty, new_order, open_fix
 from live_door import SECRET
 
 from gateway.api import RefusedError
@@ -14,6 +14,8 @@ from gateway.entry.fix_acceptor.cancel_on_disconnect import CancelOnDisconnect
 from gateway.entry.fix_acceptor.opening import listener_tls
 from gateway.entry.fix_acceptor.session_file import SessionFile
 from gateway.entry.keys import Identity
+from gateway.testing import until
+from gateway.transport.fix_session import SessionState
 
 pytestmark = pytest.mark.asyncio
 
@@ -102,11 +104,11 @@ async def test_too_many_messages_are_refused_and_cancels_are_not(ring_directory)
 
 
 async def cancels_after(fix, kind="cancel"):
-    async with asyncio.timeout(SECONDS_MAX):
-        while not (sent := [each for each in fix.world.adapter.sent if each[0] == kind]):
-            await asyncio.sleep(0.005)
-            fix.world.drive.kick()
-    return sent
+    def sent():
+        fix.world.drive.kick()
+        return [each for each in fix.world.adapter.sent if each[0] == kind]
+
+    return await until(sent, f"a {kind}")
 
 
 @pytest.mark.parametrize("end", ["cut", "logout", "silence"])
@@ -142,19 +144,26 @@ async def test_a_line_that_ends_cancels_its_orders_where_that_was_asked_for(ring
 async def test_who_is_back_in_time_keeps_his_orders(ring_directory):
     sessions = {"fund": counterparty(cancel_on_disconnect=True, cancel_grace_ms=600_000)}
     async with open_fix(ring_directory, sessions) as fix:
-        cancels = CancelOnDisconnect(fix.desk, fix.door.tracks, fix.door.tell_events)
+        grace, back = asyncio.Event(), asyncio.Event()
+
+        async def sleep(seconds):
+            grace.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                back.set()
+
+        cancels = CancelOnDisconnect(fix.desk, fix.door.tracks, fix.door.tell_events, sleep)
         fix.door.services.append(cancels)
         client = await fix.logged_on()
         client.send("D", new_order())
         await client.until("8")
         client.send("5")
         assert await client.until("5")
-        async with asyncio.timeout(SECONDS_MAX):
-            while not cancels._waiting:  # noqa: ASYNC110 the end of a line takes its time
-                await asyncio.sleep(0.005)
+        await until(grace.is_set, "the end of the line")
         again = await fix.client(number=client.number)
         await again.logon()
-        assert not cancels._waiting
+        await until(back.is_set, "the end of the grace")
         assert not [each for each in fix.world.adapter.sent if each[0] == "cancel"]
 
 
@@ -179,9 +188,8 @@ async def test_sessions_come_and_go_at_run_time_by_a_named_person(ring_directory
         await people.disable(boss, "copy", **named)
         assert (await client.until("5"))[58] == "The session is disabled"
         client.send("5")
-        async with asyncio.timeout(SECONDS_MAX):
-            while fix.door.contexts["copy"].session.state != "disconnected":  # noqa: ASYNC110
-                await asyncio.sleep(0.005)
+        copy = fix.door.contexts["copy"].session
+        await until(lambda: copy.state is SessionState.DISCONNECTED, "the end of the line")
         assert await refused_logon(fix, sender="COPY", number=client.number) == "Logon refused"
         assert (await people.reset(boss, "copy", **named))["next_outgoing"] == 1
         await people.enable(boss, "copy", **named)
