@@ -125,7 +125,8 @@ def change(name, original, **changes):
 class FixWorld:
     """The world, the door and its clients."""
 
-    def __init__(self, directory, sessions, **terms):
+    def __init__(self, directory, sessions, *, questions=None, **terms):
+        self.questions = questions
         self.directory, self.sessions = directory, sessions
         self.terms = {"failed_logons_per_minute": 0} | terms
         self.clients = []
@@ -151,7 +152,7 @@ class FixWorld:
         self.entry = OrderEntry(self.desk, self.door.tracks, self.door.tell_events)
         self.door.plug(self.entry)
         self.door.plug(DropCopies(world.engine, self.door.pump))
-        self.door.plug(Questions(self.desk))
+        self.door.plug(Questions(self.desk, self.questions))
         await self.door.start()
         return self
 
