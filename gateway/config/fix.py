@@ -164,7 +164,7 @@ class FixSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Meta(
             ge=0,
             le=10000,
-            description="Of one address, and of one session; then it waits. 0 = no bound.",
+            description="Of one address; then it waits. 0 = no bound.",
         ),
     ] = 10
     logon_seconds_max: Annotated[

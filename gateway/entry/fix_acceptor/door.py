@@ -209,7 +209,7 @@ class FixDoor:
     def _admits(self, session: FixSession, peer: Peer) -> bool:
         """Before its Logon is judged: the certificate, and who failed too often."""
         context = self._context(session.identity)
-        if context is None or self._failures.is_over(context.name, self._now_ns()):
+        if context is None or self._failures.is_over(_who(context, peer), self._now_ns()):
             return False
         wanted = context.settings.certificate_name
         if wanted and peer.certificate_name != wanted:
@@ -221,9 +221,9 @@ class FixDoor:
     def _logon_failed(self, context: SessionContext) -> None:
         now_ns = self._now_ns()
         self.counters["refused_logons"] += 1
-        self._failures.add(context.name, now_ns)
-        peer = self._peers.get(context.session.identity)
-        if peer is not None and self._acceptor is not None:
+        peer = self._peers[context.session.identity]
+        self._failures.add(_who(context, peer), now_ns)
+        if self._acceptor is not None:
             self._acceptor.penalise(peer.address)
 
     def _context(self, identity: SessionIdentity) -> SessionContext | None:
@@ -284,6 +284,11 @@ class FixDoor:
         for name, context in self.contexts.items():
             found |= {f"fix:{name}:{key}": count for key, count in context.counts().items()}
         return found
+
+
+def _who(context: SessionContext, peer: Peer) -> str:
+    """Whose failures are counted: those of others must not shut out the rightful owner."""
+    return f"{context.name} {peer.address}"
 
 
 def _session_settings(identity: SessionIdentity, settings: CounterpartySettings) -> SessionSettings:

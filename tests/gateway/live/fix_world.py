@@ -156,10 +156,10 @@ class FixWorld:
         await self.door.start()
         return self
 
-    async def client(self, *, tls=None, **changes):
+    async def client(self, *, tls=None, local="127.0.0.1", **changes):
         name = "localhost" if tls else None
         reader, writer = await asyncio.open_connection(
-            "127.0.0.1", self.door.port, ssl=tls, server_hostname=name
+            "127.0.0.1", self.door.port, ssl=tls, server_hostname=name, local_addr=(local, 0)
         )
         made = Client(reader, writer, self.world.native.now_ns, **changes)
         self.clients.append(made)
