@@ -159,6 +159,14 @@ class FixSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     connections_max: Annotated[
         int, Meta(ge=1, le=100000, description="Connections at the same time, logged on or not.")
     ] = 12000
+    awaited_per_address_max: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=100000,
+            description="Connections of one address whose Logon has not come; more are closed.",
+        ),
+    ] = 1000
     failed_logons_per_minute: Annotated[
         int,
         Meta(

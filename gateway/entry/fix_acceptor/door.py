@@ -54,6 +54,7 @@ class FixTerms(msgspec.Struct, frozen=True, kw_only=True):
     tls: ssl.SSLContext | None = None
     allowed: tuple[str, ...] = ()
     connections_max: int = 12_000
+    awaited_per_address_max: int = 1_000
     failed_logons_per_minute: int = 10
     logon_seconds_max: float = 10.0
     limits: LineLimits = LineLimits()
@@ -124,6 +125,7 @@ class FixDoor:
                 tls=terms.tls,
                 allowed=terms.allowed,
                 connections_max=terms.connections_max,
+                awaited_per_address_max=terms.awaited_per_address_max,
                 failed_logons_per_minute=terms.failed_logons_per_minute,
                 logon_timeout_s=terms.logon_seconds_max,
                 limits=terms.limits,

@@ -91,6 +91,7 @@ def _terms(fix: FixSettings, sessions: dict[str, CounterpartySettings], beside: 
         tls=listener_tls(fix, beside),
         allowed=tuple(fix.allowed),
         connections_max=fix.connections_max,
+        awaited_per_address_max=fix.awaited_per_address_max,
         failed_logons_per_minute=fix.failed_logons_per_minute,
         logon_seconds_max=fix.logon_seconds_max,
         limits=LineLimits(
