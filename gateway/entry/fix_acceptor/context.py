@@ -78,9 +78,12 @@ class SessionContext:
 
     def send(self, message_type: bytes, body: Body) -> int:
         """Send an application message, kept for the next logon when nobody is there; its number.
-        `body` are fields, or a call that builds the whole message for a number."""
+        `body` are fields, or a call that builds the whole message for a number. An answer and the
+        number of its question are journaled together: nothing is flushed here, the event pump
+        does it at its next turn."""
         self.counters["messages_out"] += 1
-        return self.session.send(message_type, body, self.now_ns(), is_kept_when_down=True)
+        with self.store.kept():
+            return self.session.send(message_type, body, self.now_ns(), is_kept_when_down=True)
 
     def time_now(self) -> bytes:
         """As 52 and 60 say it."""

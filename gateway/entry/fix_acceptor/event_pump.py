@@ -8,6 +8,7 @@ for being late: a counterparty that was away for days hears all of it.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,8 @@ log = logging.getLogger(__name__)
 
 # A session nobody can log on to: its incoming number is the newest record that was told.
 CURSOR_NAME = "FIX.4.4:GATEWAY->JOURNAL:TOLD"
-_READ_AT_ONCE = 64  # the messages they lead to fit into one group of records
+_READ_AT_ONCE = 64
+_TOLD_BYTES = 64 * 1024  # then the turn ends: a group of records takes 96 KiB, its last event too
 _SCANNED_AT_ONCE = 65_536
 _READ_AT_START = 4_096
 
@@ -40,13 +42,14 @@ class EventPump:
         self, engine: Engine, journal: FixJournal, tracks: OrderTracks, *, now_ns: int
     ) -> None:
         self._engine = engine
+        self._journal = journal
         self.tracks = tracks
         self._listeners: list[Listener] = []
         self._cursor: JournalSessionStore = journal.open(CURSOR_NAME, now_ns=now_ns)
         is_new = self._cursor.next_expected == 1
         start = engine.native.sequence if is_new else self._cursor.next_expected - 1
         self._reader: OrderEvents = engine.native.order_events(start + 1)
-        self._waiting: list[dict[str, Any]] = []  # read at the start, not yet told
+        self._waiting: list[dict[str, Any]] = []  # read, not yet told
         self.is_closed = False  # as a gate of flushes
         self.followed: set[str] = set()
         self.told = 0
@@ -85,18 +88,23 @@ class EventPump:
 
     def turn(self) -> bool:
         """Tell what there is to tell, a bounded number of events; whether there may be more."""
+        self._journal.mark()  # what others keep is none of this turn's group
+        was_waiting = bool(self._waiting)
+        records = deque(self._take())
+        is_full = was_waiting or len(records) == _READ_AT_ONCE
         self.is_closed = True
         try:
-            records = self._take()
-            for record in records:
-                self._tell(record)
+            while records and self._journal.unit_bytes < _TOLD_BYTES:
+                self._tell(records.popleft())
         finally:
+            self._waiting[:0] = records
+            self._journal.mark()
             self.is_closed = False
         try:
             self._cursor.flush()
         except StoreError as failure:
             log.warning("reports wait for the journal: %s", failure)
-        return len(records) == _READ_AT_ONCE
+        return is_full or bool(self._waiting)
 
     def _take(self) -> list[dict[str, Any]]:
         if self._waiting:

@@ -55,17 +55,41 @@ class MessageQueue:
                 handler, message, number, period = self._waiting.popleft()
                 is_new_order = message.message_type == b"D"
                 if untold and not is_new_order:
-                    self._on_done()
-                answer = await self._handled(handler, message)
-                untold = untold + 1 if is_new_order and self._waiting else _TOLD_TOGETHER
-                if answer is not None or untold >= _TOLD_TOGETHER:
-                    self._on_done()
+                    self._tell()
                     untold = 0
+                before = self._context.store.next_outgoing
+                answer = await self._handled(handler, message)
                 if answer is not None:
-                    self._context.refuse(message, answer)
-                self._context.store.release(number, period)
+                    self._tell()
+                    untold = 0
+                    self._refuse(message, answer)
+                self._count(number, period, before)
+                untold = untold + 1 if is_new_order and self._waiting else _TOLD_TOGETHER
+                if answer is None and untold >= _TOLD_TOGETHER:
+                    self._tell()
+                    untold = 0
         finally:
             self._task = None
+
+    def _count(self, number: int, period: int, before: int) -> None:
+        """The message is done with. Its answer and its number are journaled together: a kill between
+        them would have it answered and done again."""
+        store = self._context.store
+        store.release(number, period)
+        if store.next_outgoing != before:
+            store.mark()
+
+    def _tell(self) -> None:
+        try:
+            self._on_done()
+        except Exception:  # told by a later turn; what waits here must not wait for ever
+            log.exception("%s: events are not told", self._context.name)
+
+    def _refuse(self, message: FixMessage, answer: BusinessReject) -> None:
+        try:
+            self._context.refuse(message, answer)
+        except Exception:
+            log.exception("%s: message %r is not answered", self._context.name, message)
 
     async def _handled(self, handler: Handler, message: FixMessage) -> BusinessReject | None:
         try:

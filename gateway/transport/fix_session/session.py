@@ -156,7 +156,8 @@ class FixSession:
                 self._application.on_logout(self, reason)
 
     def take_output(self) -> list[bytes]:
-        """Stored first, then given. Raises StoreError when that fails: close the line."""
+        """Stored first, then given. StoreBehind: nothing is given yet, try again;
+        another StoreError: close the line."""
         return self._out.take()
 
     @property

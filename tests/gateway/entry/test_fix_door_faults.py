@@ -1,0 +1,191 @@
+"""The FIX door while the journal has no room, in a kill at the worst moment, and under more traffic
+than it can take: nothing is done twice, nothing waits for ever."""
+
+import asyncio
+
+import pytest
+from fix_world import SECONDS_MAX, change, counterparty, new_order, open_fix
+
+from gateway.api import RefusedError
+from gateway.testing import until
+from gateway.transport.fix_session.message import encode
+
+pytestmark = pytest.mark.asyncio
+
+
+class Journal:
+    """The door's journal, with every group of entries it takes; `is_full`: it takes none."""
+
+    def __init__(self, fix):
+        self.groups, self.is_full = [], False
+        self._journal, fix.door.journal._journal = fix.door.journal._journal, self._take
+
+    def _take(self, group):
+        if self.is_full:
+            raise RefusedError("JOURNAL_BEHIND", rule="room for these bytes")
+        self.groups.append(list(group))
+        self._journal(group)
+
+    def group_with(self, *texts):
+        """The one group with a message that has all of these."""
+        (found,) = [
+            group
+            for group in self.groups
+            if any(isinstance(e[4], bytes) and all(t in e[4] for t in texts) for e in group)
+        ]
+        return found
+
+
+def counted(group):
+    """The incoming numbers of a group, by session."""
+    return {entry[0]: entry[3] for entry in group if entry[1] == "incoming"}
+
+
+async def full_lane(order):
+    raise RefusedError("LANE_FULL", rule="the entry lane is full")
+
+
+async def nothing_waits(fix, name="fund"):
+    context = fix.door.contexts[name]
+    async with asyncio.timeout(SECONDS_MAX):
+        await context.settle()
+    assert len(fix.door.application.queues()[0]) == 0
+    await until(lambda: not context.store._held)
+
+
+async def test_a_journal_without_room_does_not_end_the_work_on_a_line_that_is_gone(ring_directory):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+        gate = asyncio.Event()
+
+        async def late(order):
+            await gate.wait()
+            await full_lane(order)
+
+        fix.desk.router.submit, submit = late, fix.desk.router.submit
+        for name in ("b1", "b2", "b3"):
+            client.send("D", new_order(name))
+        await until(lambda: len(fix.door.application.queues()[0]) == 2)
+        client.cut()
+        session = fix.door.contexts["fund"].session
+        await until(lambda: session.state == "disconnected")
+        journal = Journal(fix)
+        journal.is_full = True
+        gate.set()
+        await nothing_waits(fix)
+        journal.is_full = False
+        fix.desk.router.submit = submit
+        again = await fix.client(number=client.number)
+        await again.logon()
+        again.send("2", [(7, 2), (16, 0)])
+        answers = [await again.until("8") for _ in range(3)]
+        assert [(each[11], each[150]) for each in answers] == [
+            ("b1", "8"), ("b2", "8"), ("b3", "8"),
+        ]  # fmt: skip
+        again.send("H", [(11, "zz"), (55, "BTC-USDT.sim"), (54, "1")])
+        await again.until("8", _11="zz")
+        assert not fix.world.native.orders(), "what was refused is not entered later"
+
+
+REFUSED = [
+    ("D", new_order("z1"), b"\x0111=z1\x01", b"\x01150=8\x01"),
+    ("F", change("z1", "nobody"), b"\x0111=z1\x01", b"\x0135=9\x01"),
+    ("G", new_order("z1", _41="nobody"), b"\x0111=z1\x01", b"\x0135=9\x01"),
+    ("q", [(11, "z1"), (530, "7"), (60, "20231114-22:13:20.000")], b"\x0111=z1\x01", b"35=r\x01"),
+    ("H", [(11, "z1"), (55, "BTC-USDT.sim"), (54, "1")], b"\x0111=z1\x01", b"\x0135=8\x01"),
+]
+
+
+@pytest.mark.parametrize("is_up", [True, False])
+@pytest.mark.parametrize(("kind", "fields", "name", "answer"), REFUSED)
+async def test_an_answer_and_the_number_of_its_question_are_journaled_together(
+    ring_directory, kind, fields, name, answer, is_up
+):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+        context = fix.door.contexts["fund"]
+        fix.desk.router.submit = full_lane
+        queue = fix.door.application.queues()[0]
+        queue._handled, gate = behind(queue._handled)
+        journal = Journal(fix)
+        number = client.number
+        client.send(kind, fields)
+        await gate.asked.wait()
+        if not is_up:
+            client.cut()
+            await until(lambda: context.session.state == "disconnected")
+        gate.go.set()
+        await nothing_waits(fix)
+        session = context.store._store.session
+        row = fix.world.native.fix_session
+        await until(lambda: row(session)["next_incoming"] == number + 1)
+        assert counted(journal.group_with(name, answer)).get(session) == number + 1
+
+
+async def test_the_refusals_of_a_list_and_its_number_are_journaled_together(ring_directory):
+    async with open_fix(ring_directory, {"fund": counterparty(begin_string="FIXT.1.1")}) as fix:
+        client = await fix.client(begin_string="FIXT.1.1")
+        await client.logon()
+        journal = Journal(fix)
+        number = client.number
+        legs = [
+            pair
+            for name in ("z1", "z2")
+            for pair in (
+                (11, name), (67, "1"), (1, "nobody"), (55, "BTC-USDT.sim"), (54, "1"),
+                (60, "20231114-22:13:20.000"), (38, "2"), (40, "2"), (44, "100"), (59, "1"),
+            )
+        ]  # fmt: skip
+        client.send("E", [(66, "L1"), (394, "3"), (1385, "1"), (68, "2"), (73, "2"), *legs])
+        await client.until("N")
+        session = fix.door.contexts["fund"].store._store.session
+        group = journal.group_with(b"\x0111=z1\x01", b"\x01150=8\x01")
+        assert group is journal.group_with(b"\x0111=z2\x01", b"\x01150=8\x01")
+        assert counted(group).get(session) == number + 1
+
+
+async def test_reports_of_a_turn_and_its_mark_are_one_group_however_much_there_is(ring_directory):
+    copies = {
+        f"copy{n}": counterparty(target_comp_id=f"COPY{n}", kind="drop_copy") for n in range(3)
+    }
+    async with open_fix(ring_directory, {"fund": counterparty()} | copies) as fix:
+        client = await fix.logged_on()
+        client.send("D", new_order(_38="100"))
+        order_id = int((await client.until("8"))[37])
+        fix.accept(order_id)
+        await client.until("8", _39="0")
+        journal = Journal(fix)
+        fix.door.pump.turn, turn = (lambda: False), fix.door.pump.turn
+        for trade in range(150):
+            fix.fill(order_id, f"t{trade}", "0.5")
+        await until(lambda: fix.world.row(order_id)["cumulative_quantity"] == "75")
+        store = fix.door.contexts["fund"].store
+        while turn():
+            store.save(store.next_outgoing, other_output(store.next_outgoing))
+        session = fix.door.pump._cursor.session
+        marks = [counted(group)[session] for group in journal.groups if session in counted(group)]
+        told = [group for group in journal.groups if has_fill(group)]
+        assert len(told) > 2 and all(session in counted(group) for group in told), marks
+        assert marks == sorted(set(marks)), "each mark moves with what it led to"
+
+
+def has_fill(group):
+    return any(isinstance(entry[4], bytes) and b"\x01150=F\x01" in entry[4] for entry in group)
+
+
+def other_output(number):
+    return encode([(8, b"FIX.4.4"), (35, b"y"), (34, b"%d" % number), (58, b"y" * 60_000)])
+
+
+def behind(method):
+    """The method, behind a gate."""
+    from types import SimpleNamespace
+
+    gate = SimpleNamespace(asked=asyncio.Event(), go=asyncio.Event())
+
+    async def wait(*arguments):
+        gate.asked.set()
+        await gate.go.wait()
+        return await method(*arguments)
+
+    return wait, gate
