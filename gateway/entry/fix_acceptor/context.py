@@ -27,8 +27,9 @@ _SESSION_COUNTS = ("sent", "resent", "received", "garbled", "rejected", "duplica
 Body = Sequence[Field] | Callable[[int], bytes]
 
 
-async def _settled() -> None:
+async def _settled() -> int:
     """Nothing was taken yet."""
+    return 0
 
 
 class SessionContext:
@@ -48,7 +49,8 @@ class SessionContext:
         self.store = store
         self.now_ns = clock
         self.counters: Counter[str] = Counter()
-        self.settle: Callable[[], Awaitable[None]] = _settled  # what was taken is handled
+        self.settle: Callable[[], Awaitable[int]] = _settled  # what was taken is handled; when
+        self.bar = ""  # why no new risk is taken until the next Logon, "" when it is
         self.identity: Identity | None = None  # of the Logon; None before the first
         self.codec = FixCodec(
             begin_string=session.identity.begin_string,
@@ -65,6 +67,11 @@ class SessionContext:
         if self.identity is None:
             raise RefusedError("NOT_AUTHENTICATED", rule="log on first")
         return self.identity
+
+    @property
+    def why_barred(self) -> str:
+        """Why nothing that takes new risk is taken any more, "" when it is."""
+        return self.bar or ("" if self.settings.enabled else "the session is disabled")
 
     @property
     def version(self) -> int:

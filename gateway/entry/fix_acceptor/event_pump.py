@@ -106,6 +106,10 @@ class EventPump:
             log.warning("reports wait for the journal: %s", failure)
         return is_full or bool(self._waiting)
 
+    def is_past(self, sequence: int) -> bool:
+        """Whether everything up to this record was told."""
+        return not self._waiting and self._reader.sequence >= sequence
+
     def _take(self) -> list[dict[str, Any]]:
         if self._waiting:
             taken, self._waiting = self._waiting[:_READ_AT_ONCE], self._waiting[_READ_AT_ONCE:]

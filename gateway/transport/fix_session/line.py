@@ -161,7 +161,7 @@ class FixLine(asyncio.Protocol):
 
     def _leave(self, session: FixSession, reason: str) -> None:
         """Whatever fails here, the owner is told of the end."""
-        session.on_output = lambda: None
+        session.on_output = session.on_pause = lambda: None
         try:
             try:
                 session.disconnected(self._now_ns(), reason)
@@ -225,8 +225,21 @@ class FixLine(asyncio.Protocol):
         return True
 
     def _begin(self, session: FixSession, now_ns: int) -> None:
-        session.on_output = self._wake
+        session.on_output, session.on_pause = self._wake, self._pause_reading
+        if session.is_paused:
+            self._pause_reading()
         session.connected(now_ns)
+
+    def _pause_reading(self) -> None:
+        transport, session = self._transport, self.session
+        if transport is None or session is None or transport.is_closing():
+            return
+        if session.is_paused:
+            transport.pause_reading()
+        else:
+            if self._partial_since_ns:
+                self._partial_since_ns = self._now_ns()  # The rest could not come.
+            transport.resume_reading()
 
     def _wake(self) -> None:
         """One flush per loop turn, however many messages it has."""
@@ -323,7 +336,7 @@ class FixLine(asyncio.Protocol):
         return due_ns or 0
 
     def _partial_end_ns(self) -> int:
-        if not self._partial_since_ns:
+        if not self._partial_since_ns or (self.session is not None and self.session.is_paused):
             return 0
         return self._partial_since_ns + int(self._limits.message_timeout_s * _SECOND_NS)
 

@@ -3,12 +3,17 @@ than it can take: nothing is done twice, nothing waits for ever."""
 
 import asyncio
 
+import msgspec
 import pytest
 from fix_world import SECONDS_MAX, change, counterparty, new_order, open_fix
 
 from gateway.api import RefusedError
+from gateway.entry.fix_acceptor.administration import FixAdministration
+from gateway.entry.fix_acceptor.cancel_on_disconnect import CancelOnDisconnect
+from gateway.entry.fix_acceptor.session_file import SessionFile
+from gateway.entry.keys import Identity
 from gateway.testing import until
-from gateway.transport.fix_session.message import encode
+from gateway.transport.fix_session.message import decode_own, encode
 
 pytestmark = pytest.mark.asyncio
 
@@ -98,7 +103,7 @@ REFUSED = [
 
 @pytest.mark.parametrize("is_up", [True, False])
 @pytest.mark.parametrize(("kind", "fields", "name", "answer"), REFUSED)
-async def test_an_answer_and_the_number_of_its_question_are_journaled_together(
+async def test_an_answer_and_the_number_of_its_question_are_journaled_together(  # noqa: PLR0917
     ring_directory, kind, fields, name, answer, is_up
 ):
     async with open_fix(ring_directory) as fix:
@@ -189,3 +194,161 @@ def behind(method):
         return await method(*arguments)
 
     return wait, gate
+
+
+async def test_a_disabled_session_takes_no_new_risk_and_still_cancels(ring_directory):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+        client.send("D", new_order())
+        order_id = int((await client.until("8"))[37])
+        fix.accept(order_id)
+        await client.until("8", _39="0")
+        queue = fix.door.application.queues()[0]
+        queue._handled, gate = behind(queue._handled)
+        client.send("D", new_order("queued"))
+        client.send("G", new_order("g1", _41="a1", _38="3"))
+        await until(lambda: len(queue) == 1)
+        people = administration(fix, ring_directory)
+        await people.disable(BOSS, "fund", actor="anna", reason="credit")
+        client.send("D", new_order("late"))
+        client.send("F", change("c1", "a1"))
+        await until(lambda: len(queue) == 2)
+        gate.go.set()
+        assert (await client.until("j"))[58] == "NOT_PERMITTED: the session is disabled"
+        await until(lambda: fix.world.row(order_id)["pending"] == "cancel")
+        await nothing_waits(fix)
+        store = fix.door.contexts["fund"].store
+        kept = [decode_own(data) for _, data in store.range(1, store.next_outgoing - 1)]
+        assert [each.get(372) for each in kept if each.message_type == b"j"] == [b"D", b"D", b"G"]
+        assert [row["client_order_id"] for row in fix.world.native.orders()] == ["a1"]
+        assert fix.world.row(order_id)["quantity"] == "2", "not replaced"
+
+
+async def test_a_revoked_key_takes_no_new_risk_until_the_next_logon(ring_directory):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+        context = fix.door.contexts["fund"]
+        context.identity = msgspec.structs.replace(context.identity, scopes=frozenset({"trade"}))
+        fix.door.check_keys()
+        client.send("D", new_order("late"))
+        assert (await client.until("j"))[58] == "NOT_PERMITTED: the key was revoked"
+        client.send("5")
+        await until(lambda: context.session.state == "disconnected")
+        again = await fix.client(number=client.number)
+        await again.logon()
+        again.send("D", new_order("a2"))
+        assert (await again.until("8"))[39] == "A"
+
+
+async def test_a_queue_that_is_full_stops_reading_and_goes_on(ring_directory):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+        context = fix.door.contexts["fund"]
+        queue = fix.door.application.queues()[0]
+        queue._handled, gate = behind(queue._handled)
+        questions = b""
+        for _ in range(6_000):
+            questions += client.encoded("H", [(11, "zz"), (55, "BTC-USDT.sim"), (54, "1")])
+            client.number += 1
+        client.writer.write(questions)
+        await until(lambda: context.session.is_paused)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        at_most = 256 + 262_144 * 6_000 // len(questions)
+        assert len(queue) <= at_most < 5_000, "one read of the socket may come on top"
+        fix.world.advance(80_000)  # the peer is not silent: nobody listens
+        context.session.tick(fix.world.native.now_ns())
+        assert context.session.close_reason is None
+        gate.go.set()
+        for _ in range(6_000):
+            await client.until("8", _11="zz")
+        assert not context.session.is_paused
+
+
+async def test_the_door_stops_in_time_whatever_a_peer_sends(ring_directory):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+
+        async def ask_on():
+            while True:
+                client.send("H", [(11, "zz"), (55, "BTC-USDT.sim"), (54, "1")])
+                await asyncio.sleep(0)
+
+        asking = asyncio.get_running_loop().create_task(ask_on())
+        try:
+            await client.until("8", _11="zz")
+            async with asyncio.timeout(SECONDS_MAX):
+                await fix.door.stop(0.1)
+        finally:
+            asking.cancel()
+
+
+async def test_a_door_stops_although_a_message_is_never_done(ring_directory):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+        queue = fix.door.application.queues()[0]
+        queue._handled, gate = behind(queue._handled)
+        number = client.number
+        client.send("H", [(11, "zz"), (55, "BTC-USDT.sim"), (54, "1")])
+        await gate.asked.wait()
+        async with asyncio.timeout(SECONDS_MAX):
+            await fix.door.stop(0.05)
+        store = fix.door.contexts["fund"].store._store
+        assert store.next_expected == number, "it is asked for again by the next life"
+
+
+async def test_telling_events_ends_where_they_were_and_in_a_bounded_time(ring_directory):
+    async with open_fix(ring_directory) as fix:
+        turns = []
+        fix.door.pump.turn = lambda: turns.append(1) or True  # events without end
+        assert fix.door.tell_now() is True or turns
+        first = len(turns)
+        assert first <= 8
+        fix.door.tell_events()
+        assert len(turns) <= 2 * first + 1
+
+
+async def test_cancels_that_began_go_on_after_a_late_return_and_spare_what_is_new(ring_directory):
+    sessions = {"fund": counterparty(cancel_on_disconnect=True, cancel_grace_ms=0)}
+    async with open_fix(ring_directory, sessions) as fix:
+        asked, go = asyncio.Event(), asyncio.Event()
+
+        async def sleep(seconds):
+            asked.set()
+            await go.wait()
+
+        cancels = CancelOnDisconnect(fix.desk, fix.door.tracks, fix.door.tell_now, sleep)
+        fix.door.tracks.own_port = fix.router.port_number
+        fix.door.services.append(cancels)
+        client = await fix.logged_on()
+        client.send("D", new_order())
+        order_id = int((await client.until("8"))[37])
+        fix.accept(order_id)
+        await client.until("8", _39="0")
+        fix.desk.router.cancel, cancel = full_lane_for_cancels, fix.desk.router.cancel
+        client.cut()
+        await asked.wait()
+        fix.world.advance(300)
+        again = await fix.client(number=client.number)
+        await again.logon()
+        again.send("D", new_order("new", _44="99"))
+        await again.until("8", _11="new")
+        fix.desk.router.cancel = cancel
+        go.set()
+        await until(lambda: fix.world.row(order_id)["pending"] == "cancel")
+        await until(lambda: not cancels._tasks)
+        new = next(r for r in fix.world.native.orders() if r["client_order_id"] == "new")
+        assert new["pending"] == "", "what he entered after his return stays"
+
+
+async def full_lane_for_cancels(*arguments):
+    raise RefusedError("LANE_FULL", rule="the entry lane is full")
+
+
+BOSS = Identity("boss", "boss", frozenset({"admin"}))
+
+
+def administration(fix, directory):
+    return FixAdministration(
+        fix.door, SessionFile(directory / "sessions.jsonl"), lambda wanted: None
+    )
