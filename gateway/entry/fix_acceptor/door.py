@@ -179,12 +179,22 @@ class FixDoor:
         self.contexts[name] = context
         self.application.add(context)
         if settings.kind == "order_entry":
-            self.pump.follow(settings.principal)
+            self._follow(settings.principal)
         if self._acceptor is not None:
             self._acceptor.add(session)
         for service in self.services:
             service.opened(context)
         return context
+
+    def _follow(self, principal: str) -> None:
+        """Its orders from now on; at run time also those it has already, as they stand."""
+        is_new = principal not in self.pump.followed
+        self.pump.follow(principal)
+        if self._acceptor is None or not is_new:
+            return  # `_catch_up` has them, or they are followed
+        for row in self.engine.native.orders():
+            if row["principal"] == principal:
+                self.pump.include(int(row["order_id"]))
 
     def clash(self, name: str, settings: CounterpartySettings) -> str:
         """Which session stands in the way of a new one, "" for none."""
@@ -320,6 +330,7 @@ def _session_settings(identity: SessionIdentity, settings: CounterpartySettings)
         rules=Rules(accepts_user_fields=settings.accept_user_fields),
         heartbeat_s=min(30, settings.heartbeat_seconds_max),
         heartbeat_s_max=settings.heartbeat_seconds_max,
+        heartbeat_s_min=1,  # who dies silently must be noticed
         is_reset_accepted=settings.reset_accepted,
         has_next_expected=settings.next_expected,
         has_last_processed=settings.last_processed,

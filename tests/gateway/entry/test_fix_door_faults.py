@@ -6,13 +6,19 @@ import asyncio
 import msgspec
 import pytest
 from fix_world import SECONDS_MAX, change, counterparty, new_order, open_fix
+from live_door import SECRET
 
 from gateway.api import RefusedError
+from gateway.core.fix_store import FixJournal
+from gateway.entry.fix_acceptor import event_pump
 from gateway.entry.fix_acceptor.administration import FixAdministration
 from gateway.entry.fix_acceptor.cancel_on_disconnect import CancelOnDisconnect
+from gateway.entry.fix_acceptor.event_pump import EventPump
+from gateway.entry.fix_acceptor.order_tracks import OrderTracks
 from gateway.entry.fix_acceptor.session_file import SessionFile
 from gateway.entry.keys import Identity
 from gateway.testing import until
+from gateway.transport.fix_session import StoreBehind
 from gateway.transport.fix_session.message import decode_own, encode
 
 pytestmark = pytest.mark.asyncio
@@ -352,3 +358,76 @@ def administration(fix, directory):
     return FixAdministration(
         fix.door, SessionFile(directory / "sessions.jsonl"), lambda wanted: None
     )
+
+
+@pytest.mark.parametrize("is_cancelling", [True, False])
+async def test_a_counterparty_without_heartbeats_is_not_let_in(ring_directory, is_cancelling):
+    sessions = {"fund": counterparty(cancel_on_disconnect=is_cancelling)}
+    async with open_fix(ring_directory, sessions) as fix:
+        client = await fix.client()
+        client.send("A", [(98, 0), (108, 0), (553, "desk"), (554, SECRET)])
+        assert (await client.until("5"))[58] == "HeartBtInt must be at least 1"
+
+
+async def test_a_session_added_later_hears_of_the_orders_its_principal_has(ring_directory):
+    other = {"other": counterparty(target_comp_id="OTHER", principal="boss")}
+    async with open_fix(ring_directory, other) as fix:
+        order_id = await fix.world.submit("r1")
+        fix.accept(order_id)
+        await until(lambda: fix.world.row(order_id)["state"] == "NEW")
+        fix.door.open("fund", counterparty())
+        client = await fix.logged_on()
+        fix.fill(order_id, "t1", "1")
+        report = await client.until("8", _11="r1")
+        assert report[150] == "F"
+        fix.door.tell_events()
+        assert await client.silence() == []
+
+
+async def test_the_pump_goes_on_from_the_oldest_record_when_its_own_are_gone(
+    ring_directory, caplog
+):
+    async with open_fix(ring_directory) as fix:
+        await write_much(fix)
+        segments = sorted(each for each in ring_directory.rglob("segment-*.journal"))
+        assert len(segments) > 1, sorted(ring_directory.rglob("*"))
+        segments[0].unlink()
+        tracks = OrderTracks(fix.world.engine.order, fix.world.engine.scales)
+        journal = FixJournal(fix.world.native)
+        pump = EventPump(fix.world.engine, journal, tracks, now_ns=1)
+        assert "are lost" in caplog.text
+        pump.follow("desk")
+        heard = []
+        pump.hear(heard.append)
+        await fix.world.submit("r1")
+        while pump.turn():
+            pass
+        assert [event.order["client_order_id"] for event in heard][:1] == ["r1"]
+
+
+async def test_the_mark_moves_past_what_is_none_of_ours(ring_directory, monkeypatch):
+    monkeypatch.setattr(event_pump, "_PASSED_MAX", 500)
+    async with open_fix(ring_directory) as fix:
+        before = fix.door.pump._cursor.next_expected
+        await write_much(fix)
+        moved = fix.door.pump._cursor
+        await until(lambda: moved.next_expected > before + 2_000)
+        assert moved.next_expected <= fix.world.native.sequence + 1
+
+
+async def write_much(fix):
+    """So many records that the journal begins a new segment."""
+    store = fix.door.contexts["fund"].store
+    for number in range(1, 3_001):
+        store.save(number, encode([(8, b"FIX.4.4"), (35, b"8"), (34, b"%d" % number),
+                                   (58, b"x" * 800)]))  # fmt: skip
+        if number % 20 == 0:
+            await until(lambda: is_flushed(store))
+
+
+def is_flushed(store):
+    try:
+        store.flush()
+    except StoreBehind:
+        return False
+    return True
