@@ -65,7 +65,7 @@ class MessageQueue:
         """Return when everything put so far is handled, whatever comes behind it; when that was."""
         if self._task is None or self._done == self._put:
             return self._context.now_ns()
-        settled = asyncio.get_running_loop().create_future()
+        settled: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._settling.append((self._put, settled))
         return await settled
 
