@@ -12,7 +12,7 @@ from typing import Protocol
 
 from gateway.api import RefusedError
 from gateway.core.refusals import refusing
-from gateway.transport.fix_session import StoreError, without_secrets
+from gateway.transport.fix_session import StoreBehind, StoreError, without_secrets
 
 __all__ = ["FixEngine", "FixJournal", "JournalSessionStore"]
 
@@ -50,7 +50,9 @@ class FixJournal:
     def __init__(self, engine: FixEngine) -> None:
         self.engine = engine
         self.sequence = 0  # of the newest flush: what came before it is in the journal
-        self._entries: list[Entry] = []
+        self._units: list[list[Entry]] = []  # each in one group of records, the last one apart
+        self._entries: list[Entry] = []  # the unit that is being made
+        self.unit_bytes = 0  # its size so far
         self._expected: dict[int, int] = {}  # newest number taken, journaled behind the entries
         self._broken: dict[int, str] = {}  # sessions whose entries the engine will never take
         self._open: set[int] = set()
@@ -71,6 +73,19 @@ class FixJournal:
     def add(self, entry: Entry) -> None:
         """Keep it with the next flush."""
         self._entries.append(entry)
+        self.unit_bytes += _size(entry)
+
+    def mark(self) -> None:
+        """What was kept since the last mark, numbers taken and messages, is in the journal whole or
+        not at all (up to 96 KiB); what comes now need not be with it."""
+        entries = self._entries
+        if self._expected:
+            entries += [(each, "incoming", 0, number, 0) for each, number in self._expected.items()]
+            self._expected = {}
+        if entries:
+            self._units.append(entries)
+            self._entries = []
+            self.unit_bytes = 0
 
     def take_expected(self, session: int, number: int) -> None:
         """Only the newest number counts, and no order between sessions or against messages."""
@@ -82,13 +97,12 @@ class FixJournal:
 
     def flush(self, session: int) -> None:
         """Everything of every session that was kept so far is in the journal when this returns.
-        StoreError: not that of `session`; it stays kept when the journal has no room now."""
-        if self._entries or self._expected:
-            entries = self._entries
-            entries += [(each, "incoming", 0, number, 0) for each, number in self._expected.items()]
-            self._expected = {}
-            self._entries = []
-            self._write(entries)
+        StoreError: not that of `session`; StoreBehind: the journal has no room now, and everything
+        stays kept."""
+        self.mark()
+        if self._units:
+            units, self._units = self._units, []
+            self._write(units)
         if session in self._broken:
             raise StoreError(self._broken[session])
 
@@ -96,14 +110,14 @@ class FixJournal:
         """The session's name may be opened again."""
         self._open.discard(session)
 
-    def _write(self, entries: list[Entry]) -> None:
-        groups = list(_groups(entries))
+    def _write(self, units: list[list[Entry]]) -> None:
+        groups = list(_groups(units))
         for place, group in enumerate(groups):
             try:
                 self._journal(group)
             except RefusedError as error:
-                self._entries = [each for later in groups[place:] for each in later]
-                raise StoreError(str(error)) from error
+                self._units = [group for group in groups[place:] if group]
+                raise StoreBehind(str(error)) from error
 
     def _journal(self, group: list[Entry]) -> None:
         try:
@@ -178,13 +192,17 @@ class JournalSessionStore:
         self.created_ns = now_ns
         self._set(1, 1, is_lower=True)
 
+    def mark(self) -> None:
+        """As the journal's: what was kept since the last mark belongs together."""
+        self._journal.mark()
+
     def flush(self) -> None:
         """All that was kept is in the journal, and on the disk where that was asked for."""
         self._journal.flush(self.session)
         if self._sync_timeout_ms and not self.is_stored():
             engine, sequence = self._journal.engine, self._journal.sequence
             if not engine.wait_synced(sequence, self._sync_timeout_ms):
-                raise StoreError(f"the disk is behind record {sequence}")
+                raise StoreBehind(f"the disk is behind record {sequence}")
 
     def is_stored(self) -> bool:
         """Whether what the last flush journaled is on the disk."""
@@ -206,20 +224,28 @@ class JournalSessionStore:
         self.next_outgoing, self.next_expected = outgoing, expected
 
 
-def _groups(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
-    """In their order, as many together as the engine takes at once."""
+def _groups(units: Sequence[list[Entry]]) -> Iterator[list[Entry]]:
+    """In their order, as many together as the engine takes at once; a unit that is larger than that
+    is parted."""
     group: list[Entry] = []
     size = 0
-    for entry in entries:
-        last = entry[4]
-        # Each record of a long message has a head of its own.
-        more = (
-            _RECORD_BYTES * (1 + len(last) // 3968) + len(last) if isinstance(last, bytes) else 128
-        )
-        if group and size + more > _GROUP_BYTES_MAX:
-            yield group
-            group, size = [], 0
-        group.append(entry)
-        size += more
+    for unit in units:
+        more = sum(map(_size, unit))
+        parts = [unit] if more <= _GROUP_BYTES_MAX else [[entry] for entry in unit]
+        for part in parts:
+            more = sum(map(_size, part))
+            if group and size + more > _GROUP_BYTES_MAX:
+                yield group
+                group, size = [], 0
+            group += part
+            size += more
     if group:
         yield group
+
+
+def _size(entry: Entry) -> int:
+    """In the ring, at most; each record of a long message has a head of its own."""
+    last = entry[4]
+    if isinstance(last, bytes):
+        return _RECORD_BYTES * (1 + len(last) // 3968) + len(last)
+    return 128

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from gateway.api import RefusedError
 from gateway.entry.fix_acceptor.context import FixService, Handler, SessionContext
-from gateway.entry.fix_acceptor.message_queue import MessageQueue
+from gateway.entry.fix_acceptor.message_queue import MessageQueue, barred
 from gateway.entry.keys import Identity, KeyRing
 from gateway.entry.token_bucket import TokenBucket
 from gateway.transport.fix_session import (
@@ -78,7 +78,9 @@ class DoorApplication(QuietApplication):
 
     def remove(self, identity: SessionIdentity) -> MessageQueue:
         """What is still under work there."""
-        return self._places.pop(identity).queue
+        place = self._places.pop(identity)
+        place.context.bar = "the session is removed"
+        return place.queue
 
     def queues(self) -> list[MessageQueue]:
         """Of all sessions."""
@@ -93,6 +95,7 @@ class DoorApplication(QuietApplication):
         context = place.context
         why = self._why_refused(context, logon)
         if why is None:
+            context.bar = ""
             return None
         log.warning("%s: logon refused: %s", context.name, why)
         context.counters["refused_logons"] += 1
@@ -167,6 +170,8 @@ class DoorApplication(QuietApplication):
         context = place.context
         if not _has_sub_ids(context, message):
             return BusinessReject(0, "NOT_PERMITTED: other SubIDs than the session's")
+        if answer := barred(context, message):
+            return answer
         if message.message_type in _UNTHROTTLED or place.bucket.take(now_ns / _SECOND_NS):
             place.throttled = 0
             return None

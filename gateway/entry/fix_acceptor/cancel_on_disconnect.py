@@ -1,7 +1,8 @@
 """Cancels the open orders of a counterparty whose line ended, where that was asked for.
 
 A Logout, a cut and a silence are the same: the line is gone. Who is back within his grace keeps his
-orders. Must never give up over a refusal: what is refused for now is asked again.
+orders; who comes later keeps what he enters then. Must never give up over a refusal: what is
+refused for now is asked again.
 """
 
 from __future__ import annotations
@@ -32,54 +33,68 @@ class CancelOnDisconnect(QuietService):
         self,
         desk: Desk,
         tracks: OrderTracks,
-        tell_events: Callable[[], None],
+        tell_events: Callable[[], object],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._desk, self._tracks, self._sleep = desk, tracks, sleep
         self._tell_events = tell_events
-        self._waiting: dict[str, asyncio.Task[None]] = {}
-        self._is_stopping = False
+        self._waiting: dict[str, tuple[SessionContext, asyncio.Task[None]]] = {}  # in their grace
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def logged_out(self, context: SessionContext, reason: str) -> None:
         if context.settings.cancel_on_disconnect:
             self.logged_on(context)
-            task = asyncio.get_running_loop().create_task(self._cancel_later(context))
-            self._waiting[context.name] = task
+            self._start(context, context.settings.cancel_grace_ms / 1000)
 
     def logged_on(self, context: SessionContext) -> None:
-        task = self._waiting.pop(context.name, None)
+        """What began to cancel goes on: he came too late."""
+        _, task = self._waiting.pop(context.name, (None, None))
         if task is not None:
             task.cancel()
 
+    def _start(self, context: SessionContext, grace_s: float) -> None:
+        task = asyncio.get_running_loop().create_task(self._cancel_later(context, grace_s))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        if grace_s:
+            self._waiting[context.name] = context, task
+
     async def settle(self, seconds_max: float) -> None:
         """At the stop: nobody comes back, so no grace; what is left the next start cancels."""
-        self._is_stopping = True
-        if self._waiting:
-            done, late = await asyncio.wait(self._waiting.values(), timeout=seconds_max)
+        for context, task in list(self._waiting.values()):
+            self._waiting.pop(context.name)
+            task.cancel()
+            self._start(context, 0)
+        if self._tasks:
+            done, late = await asyncio.wait(self._tasks, timeout=seconds_max)
             for task in late:
                 task.cancel()
             await asyncio.gather(*done, *late, return_exceptions=True)
 
-    async def _cancel_later(self, context: SessionContext) -> None:
-        waits = context.settings.cancel_grace_ms / 1000
-        if waits and not self._is_stopping:
-            await self._sleep(waits)
-        await context.settle()  # an order that was under work is one of them
-        self._tell_events()
+    async def _cancel_later(self, context: SessionContext, grace_s: float) -> None:
+        if grace_s:
+            await self._sleep(grace_s)
+            self._waiting.pop(context.name, None)
+        end_ns = await context.settle()  # an order that was under work is one of them
+        while self._tell_events():  # noqa: ASYNC110 whose an order is stands in its events
+            await asyncio.sleep(0)
         log.warning("%s: its line is gone: its orders are cancelled", context.name)
         pause = _WAIT_SECONDS_FIRST
-        while await self._round(context.settings.principal):
+        while await self._round(context.settings.principal, end_ns):
             await self._sleep(pause)
             pause = min(2 * pause, _WAIT_SECONDS_MAX)
         context.counters["cancels_on_disconnect"] += 1
 
-    async def _round(self, principal: str) -> int:
-        """One cancel for each open order that is not being cancelled; how many were refused."""
+    async def _round(self, principal: str, end_ns: int) -> int:
+        """One cancel for each open order of that time that is not being cancelled; how many were
+        refused."""
         refused = 0
         async for page in self._desk.engine.order_pages():
             for row in page:
                 is_wanted = row["is_cancel_on_disconnect"] and row["pending"] != "cancel"
                 if row["principal"] != principal or not is_wanted:
+                    continue
+                if row["created_ns"] > end_ns:
                     continue
                 if not self._tracks.is_entered_here(int(row["order_id"])):
                     continue

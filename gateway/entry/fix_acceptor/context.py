@@ -27,8 +27,9 @@ _SESSION_COUNTS = ("sent", "resent", "received", "garbled", "rejected", "duplica
 Body = Sequence[Field] | Callable[[int], bytes]
 
 
-async def _settled() -> None:
+async def _settled() -> int:
     """Nothing was taken yet."""
+    return 0
 
 
 class SessionContext:
@@ -48,7 +49,8 @@ class SessionContext:
         self.store = store
         self.now_ns = clock
         self.counters: Counter[str] = Counter()
-        self.settle: Callable[[], Awaitable[None]] = _settled  # what was taken is handled
+        self.settle: Callable[[], Awaitable[int]] = _settled  # what was taken is handled; when
+        self.bar = ""  # why no new risk is taken until the next Logon, "" when it is
         self.identity: Identity | None = None  # of the Logon; None before the first
         self.codec = FixCodec(
             begin_string=session.identity.begin_string,
@@ -67,6 +69,11 @@ class SessionContext:
         return self.identity
 
     @property
+    def why_barred(self) -> str:
+        """Why nothing that takes new risk is taken any more, "" when it is."""
+        return self.bar or ("" if self.settings.enabled else "the session is disabled")
+
+    @property
     def version(self) -> int:
         """42, 44 or 50 (FIXT.1.1 with FIX 5.0 SP2)."""
         return self.session.identity.version
@@ -78,9 +85,12 @@ class SessionContext:
 
     def send(self, message_type: bytes, body: Body) -> int:
         """Send an application message, kept for the next logon when nobody is there; its number.
-        `body` are fields, or a call that builds the whole message for a number."""
+        `body` are fields, or a call that builds the whole message for a number. An answer and the
+        number of its question are journaled together: nothing is flushed here, the event pump
+        does it at its next turn."""
         self.counters["messages_out"] += 1
-        return self.session.send(message_type, body, self.now_ns(), is_kept_when_down=True)
+        with self.store.kept():
+            return self.session.send(message_type, body, self.now_ns(), is_kept_when_down=True)
 
     def time_now(self) -> bytes:
         """As 52 and 60 say it."""

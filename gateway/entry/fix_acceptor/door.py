@@ -41,6 +41,8 @@ __all__ = ["FixDoor", "FixTerms"]
 log = logging.getLogger(__name__)
 
 _FAILED_SECONDS = 1.0
+_LAST_SECONDS = 0.1  # at the stop, when the time is over
+_TURNS_AT_ONCE = 8  # of the event pump
 _TICK_SECONDS = 0.02  # for orders of other doors, and when the journal had no room
 
 
@@ -138,16 +140,32 @@ class FixDoor:
 
     async def stop(self, seconds_max: float = 3.0) -> None:
         """Finish what was taken, log everybody out, close."""
-        for queue in self.application.queues():
-            await queue.settle()
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + seconds_max
+        await self._settle(seconds_max)
         self.tell_events()
         if self._acceptor is not None:
-            await self._acceptor.stop(seconds_max)
-        for end in self._unlisten:
+            await self._acceptor.stop(max(_LAST_SECONDS, end_s - loop.time()))
+        await self._settle(_LAST_SECONDS)  # what came meanwhile
+        for queue in self.application.queues():
+            await queue.end()
+        self.tell_events()
+        unlisten, self._unlisten = self._unlisten, []
+        for end in unlisten:
             end()
-        for task in self._tasks:
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _settle(self, seconds_max: float) -> None:
+        """What the sessions have taken so far, as far as it is handled in time."""
+        queues = self.application.queues()
+        try:
+            async with asyncio.timeout(seconds_max):
+                await asyncio.gather(*(queue.settle() for queue in queues))
+        except TimeoutError:
+            log.warning("%d messages are not handled in time", sum(map(len, queues)))
 
     # -- sessions ---------------------------------------------------------------------------------
 
@@ -163,12 +181,22 @@ class FixDoor:
         self.contexts[name] = context
         self.application.add(context)
         if settings.kind == "order_entry":
-            self.pump.follow(settings.principal)
+            self._follow(settings.principal)
         if self._acceptor is not None:
             self._acceptor.add(session)
         for service in self.services:
             service.opened(context)
         return context
+
+    def _follow(self, principal: str) -> None:
+        """Its orders from now on; at run time also those it has already, as they stand."""
+        is_new = principal not in self.pump.followed
+        self.pump.follow(principal)
+        if self._acceptor is None or not is_new:
+            return  # `_catch_up` has them, or they are followed
+        for row in self.engine.native.orders():
+            if row["principal"] == principal:
+                self.pump.include(int(row["order_id"]))
 
     def clash(self, name: str, settings: CounterpartySettings) -> str:
         """Which session stands in the way of a new one, "" for none."""
@@ -206,6 +234,7 @@ class FixDoor:
             known = self._keys.of(who.key_id)
             scopes = frozenset(context.settings.scopes)
             if known is None or who.scopes != known.scopes & scopes:
+                context.bar = "the key was revoked"
                 context.session.logout("The key was revoked", self._now_ns())
 
     def _admits(self, session: FixSession, peer: Peer) -> bool:
@@ -235,9 +264,17 @@ class FixDoor:
     # -- events -----------------------------------------------------------------------------------
 
     def tell_events(self) -> None:
-        """Everything the journal has, now."""
-        while self.pump.turn():
-            pass
+        """What the journal has by now, as far as one loop turn may take; the rest soon."""
+        self.tell_now()
+
+    def tell_now(self) -> bool:
+        """As `tell_events`; whether there is a rest."""
+        newest = self.engine.native.sequence
+        for _ in range(_TURNS_AT_ONCE):
+            if not self.pump.turn() or self.pump.is_past(newest):
+                return False
+        self._turn_soon()
+        return True
 
     def _happened(self, event: OrderEvent) -> None:
         for service in self.services:
@@ -254,7 +291,8 @@ class FixDoor:
         async for page in self.engine.order_pages(open_only=False):
             rows += [row for row in page if row["principal"] in followed]
         self.pump.watch(rows)
-        self.tell_events()
+        while self.tell_now():  # noqa: ASYNC110 the others have their turn
+            await asyncio.sleep(0)
 
     def _turn_soon(self) -> None:
         """Once per loop turn, however many notices it has."""
@@ -299,6 +337,7 @@ def _session_settings(identity: SessionIdentity, settings: CounterpartySettings)
         rules=Rules(accepts_user_fields=settings.accept_user_fields),
         heartbeat_s=min(30, settings.heartbeat_seconds_max),
         heartbeat_s_max=settings.heartbeat_seconds_max,
+        heartbeat_s_min=1,  # who dies silently must be noticed
         is_reset_accepted=settings.reset_accepted,
         has_next_expected=settings.next_expected,
         has_last_processed=settings.last_processed,

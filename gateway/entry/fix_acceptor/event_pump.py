@@ -8,6 +8,8 @@ for being late: a counterparty that was away for days hears all of it.
 from __future__ import annotations
 
 import logging
+import re
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +28,11 @@ log = logging.getLogger(__name__)
 
 # A session nobody can log on to: its incoming number is the newest record that was told.
 CURSOR_NAME = "FIX.4.4:GATEWAY->JOURNAL:TOLD"
-_READ_AT_ONCE = 64  # the messages they lead to fit into one group of records
+_READ_AT_ONCE = 64
+_TOLD_BYTES = 64 * 1024  # then the turn ends: a group of records takes 96 KiB, its last event too
 _SCANNED_AT_ONCE = 65_536
+_PASSED_MAX = 65_536  # records that are none of ours, before the mark moves without a report
+_OLDEST = re.compile(r"older than the oldest segment, which starts at (\d+)")
 _READ_AT_START = 4_096
 
 Listener = Callable[[OrderEvent], None]
@@ -40,19 +45,33 @@ class EventPump:
         self, engine: Engine, journal: FixJournal, tracks: OrderTracks, *, now_ns: int
     ) -> None:
         self._engine = engine
+        self._journal = journal
         self.tracks = tracks
         self._listeners: list[Listener] = []
         self._cursor: JournalSessionStore = journal.open(CURSOR_NAME, now_ns=now_ns)
         is_new = self._cursor.next_expected == 1
         start = engine.native.sequence if is_new else self._cursor.next_expected - 1
-        self._reader: OrderEvents = engine.native.order_events(start + 1)
-        self._waiting: list[dict[str, Any]] = []  # read at the start, not yet told
+        self._reader: OrderEvents = engine.native.order_events(self._first(start + 1))
+        self._waiting: list[dict[str, Any]] = []  # read, not yet told
         self.is_closed = False  # as a gate of flushes
         self.followed: set[str] = set()
         self.told = 0
         tracks.on_forget = self._reader.forget
         if is_new:
             self._cursor.set_next_expected(max(2, start + 1))
+
+    def _first(self, wanted: int) -> int:
+        """`wanted`, or the oldest record that is kept: what was untold before it is gone, and that
+        must not keep the door shut."""
+        try:
+            self._engine.native.order_events(wanted).read(1, 1)
+        except RuntimeError as error:
+            oldest = _OLDEST.search(str(error))
+            if oldest is None:
+                raise
+            log.error("reports of records %d to %s are lost: %s", wanted, oldest[1], error)
+            return int(oldest[1])
+        return wanted
 
     def hear(self, listener: Listener) -> None:
         """Call `listener` for every event from now on."""
@@ -85,18 +104,35 @@ class EventPump:
 
     def turn(self) -> bool:
         """Tell what there is to tell, a bounded number of events; whether there may be more."""
+        self._journal.mark()  # what others keep is none of this turn's group
+        was_waiting = bool(self._waiting)
+        records = deque(self._take())
+        is_full = was_waiting or len(records) == _READ_AT_ONCE
         self.is_closed = True
         try:
-            records = self._take()
-            for record in records:
-                self._tell(record)
+            if not records:
+                self._pass_by()
+            while records and self._journal.unit_bytes < _TOLD_BYTES:
+                self._tell(records.popleft())
         finally:
+            self._waiting[:0] = records
+            self._journal.mark()
             self.is_closed = False
         try:
             self._cursor.flush()
         except StoreError as failure:
             log.warning("reports wait for the journal: %s", failure)
-        return len(records) == _READ_AT_ONCE
+        return is_full or bool(self._waiting)
+
+    def _pass_by(self) -> None:
+        """Segments that hold none of our events need not be kept for us."""
+        newest = self._reader.sequence
+        if newest >= self._cursor.next_expected + _PASSED_MAX:
+            self._cursor.set_next_expected(newest + 1)
+
+    def is_past(self, sequence: int) -> bool:
+        """Whether everything up to this record was told."""
+        return not self._waiting and self._reader.sequence >= sequence
 
     def _take(self) -> list[dict[str, Any]]:
         if self._waiting:

@@ -7,6 +7,7 @@ oldest message still under work. After a crash the counterparty sends those agai
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from gateway.core.fix_store import JournalSessionStore
@@ -28,6 +29,7 @@ class HeldStore:
         self._gate = gate
         self._held: dict[int, None] = {}  # numbers under work, rising
         self.next_expected = store.next_expected
+        self._is_keeping = False
         self.period = 0  # rises with every reset: numbers of earlier ones mean nothing
 
     @property
@@ -50,10 +52,18 @@ class HeldStore:
         del self._held[number]
         self._advance()
 
-    @property
-    def is_holding(self) -> bool:
-        """Whether messages are under work."""
-        return bool(self._held)
+    def mark(self) -> None:
+        """What was kept since the last mark is journaled whole or not at all."""
+        self._store.mark()
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """No flush within: what is kept here joins what it belongs to, and is flushed with it."""
+        self._is_keeping = True
+        try:
+            yield
+        finally:
+            self._is_keeping = False
 
     def save(self, number: int, data: bytes) -> None:
         self._store.save(number, data)
@@ -77,7 +87,7 @@ class HeldStore:
         self.next_expected = 1
 
     def flush(self) -> None:
-        if not self._gate.is_closed:
+        if not self._gate.is_closed and not self._is_keeping:
             self._store.flush()
 
     def close(self) -> None:

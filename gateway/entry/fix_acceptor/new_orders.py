@@ -105,6 +105,11 @@ class NewOrders:
         self, context: SessionContext, terms: dict[str, Any], reason: int, text: str
     ) -> None:
         self._tell_events()
+        self._send_rejected(context, terms, reason, text)
+
+    def _send_rejected(
+        self, context: SessionContext, terms: dict[str, Any], reason: int, text: str
+    ) -> None:
         context.counters["refused_orders"] += 1
         send_rejected(context, terms, reason=reason, text=text)
 
@@ -135,8 +140,9 @@ class NewOrders:
             submitted = await self._until_decided(context, terms, submit)
         except RefusedError as error:
             reason = order_reason(error.code, context.version)
-            for each in terms:
-                self._reject(context, each, reason, text_of(error))
+            self._tell_events()
+            for each in terms:  # with nothing between them: they are journaled together
+                self._send_rejected(context, each, reason, text_of(error))
             self._list_status(context, message, [], text_of(error))
             return None
         self._tell_events()

@@ -53,7 +53,7 @@ class FixEntry:
         )
         tracks, tell_events = self.door.tracks, self.door.tell_events
         tracks.own_port = self._router.port_number
-        self._cancels = CancelOnDisconnect(own_desk, tracks, tell_events)
+        self._cancels = CancelOnDisconnect(own_desk, tracks, self.door.tell_now)
         self.door.plug(OrderEntry(own_desk, tracks, tell_events))
         self.door.plug(self._cancels)
         self.door.plug(DropCopies(engine, self.door.pump))

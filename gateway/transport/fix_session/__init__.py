@@ -23,7 +23,12 @@ from gateway.transport.fix_session.schedule import Schedule
 from gateway.transport.fix_session.session import FixSession
 from gateway.transport.fix_session.settings import SessionIdentity, SessionSettings
 from gateway.transport.fix_session.states import NotLoggedOn, SessionState
-from gateway.transport.fix_session.store import MemoryStore, SessionStore, StoreError
+from gateway.transport.fix_session.store import (
+    MemoryStore,
+    SessionStore,
+    StoreBehind,
+    StoreError,
+)
 from gateway.transport.fix_session.timestamps import format_time, parse_time
 from gateway.transport.fix_session.validation import Fault, Rules, validate
 
@@ -58,6 +63,7 @@ __all__ = [
     "SessionSettings",
     "SessionState",
     "SessionStore",
+    "StoreBehind",
     "StoreError",
     "format_time",
     "load_dictionary",

@@ -74,6 +74,8 @@ def check_logon_terms(
     seconds = number_of(heartbeat)
     if seconds is None or seconds > settings.heartbeat_s_max:
         return f"HeartBtInt must be at most {settings.heartbeat_s_max}"
+    if heartbeat and seconds < settings.heartbeat_s_min:
+        return f"HeartBtInt must be at least {settings.heartbeat_s_min}"
     # Whether it must be there is the dictionary's business: some venues leave it out.
     if logon.get(Tag.ENCRYPT_METHOD) not in {b"0", None}:
         return "EncryptMethod must be 0"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from gateway._core.fix import FixFramer
 from gateway.transport.fix_session.message import FixMessage
 from gateway.transport.fix_session.states import SessionState
-from gateway.transport.fix_session.store import StoreError
+from gateway.transport.fix_session.store import StoreBehind, StoreError
 
 if TYPE_CHECKING:
     from gateway.transport.fix_session.session import FixSession
@@ -25,6 +25,7 @@ __all__ = ["FixLine", "LineLimits", "Peer"]
 
 _LOG = logging.getLogger(__name__)
 _SECOND_NS = 1_000_000_000
+_STORE_RETRY_S = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,7 @@ class LineLimits:
     junk_bytes_max: int = 65_536  # in a row, then the line is cut
     send_buffer_bytes_max: int = 4 * 1024 * 1024  # unsent for a peer that does not read
     message_timeout_s: float = 10.0  # from the first to the last byte of a message
+    store_wait_s: float = 10.0  # for a store that is behind, then the line is cut
     close_timeout_s: float = 1.0  # for our last words, then the line is cut
 
 
@@ -84,9 +86,11 @@ class FixLine(asyncio.Protocol):
         )
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._retry: asyncio.TimerHandle | None = None  # of a store that is behind
         self._timer_due_ns = 0
         self._logon_end_ns = 0
         self._partial_since_ns = 0
+        self._behind_since_ns = 0
         self._junk_bytes = 0
         self._is_paused = self._is_flush_due = False
         self._reason = ""
@@ -145,6 +149,9 @@ class FixLine(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
         self._transport = None
         reason = self._reason or (f"lost: {error}" if error else "closed by the peer")
         session, self.session = self.session, None
@@ -154,7 +161,7 @@ class FixLine(asyncio.Protocol):
 
     def _leave(self, session: FixSession, reason: str) -> None:
         """Whatever fails here, the owner is told of the end."""
-        session.on_output = lambda: None
+        session.on_output = session.on_pause = lambda: None
         try:
             try:
                 session.disconnected(self._now_ns(), reason)
@@ -218,8 +225,21 @@ class FixLine(asyncio.Protocol):
         return True
 
     def _begin(self, session: FixSession, now_ns: int) -> None:
-        session.on_output = self._wake
+        session.on_output, session.on_pause = self._wake, self._pause_reading
+        if session.is_paused:
+            self._pause_reading()
         session.connected(now_ns)
+
+    def _pause_reading(self) -> None:
+        transport, session = self._transport, self.session
+        if transport is None or session is None or transport.is_closing():
+            return
+        if session.is_paused:
+            transport.pause_reading()
+        else:
+            if self._partial_since_ns:
+                self._partial_since_ns = self._now_ns()  # The rest could not come.
+            transport.resume_reading()
 
     def _wake(self) -> None:
         """One flush per loop turn, however many messages it has."""
@@ -237,12 +257,39 @@ class FixLine(asyncio.Protocol):
         if session is not None:
             try:
                 self._write(transport, session)
+            except StoreBehind as failure:
+                self._wait_for_store(failure)
             except StoreError as failure:
                 _LOG.error("%s: %s", session.identity, failure)
                 self.cut(str(failure))
                 return
         if not transport.is_closing():
             self._set_timer()
+
+    def _wait_for_store(self, failure: StoreBehind) -> None:
+        """Nothing goes out meanwhile; what comes in is taken, for the limits of the output hold."""
+        now_ns = self._now_ns()
+        if not self._behind_since_ns:
+            _LOG.warning("%s: waits for its store: %s", self, failure)
+            self._behind_since_ns = now_ns
+        assert self._transport is not None
+        if now_ns >= self._behind_since_ns + int(self._limits.store_wait_s * _SECOND_NS):
+            self.cut(f"the store is behind for too long: {failure}")
+        elif not self._is_too_much_unsent(self._transport) and self._retry is None:
+            loop = asyncio.get_running_loop()
+            self._retry = loop.call_later(_STORE_RETRY_S, self._try_store_again)
+
+    def _try_store_again(self) -> None:
+        self._retry = None
+        self._turn()
+
+    def _is_too_much_unsent(self, transport: asyncio.Transport) -> bool:
+        assert self.session is not None
+        unsent = transport.get_write_buffer_size() + self.session.queued_bytes
+        if unsent <= self._limits.send_buffer_bytes_max:
+            return False
+        self.cut(f"slow reader: {unsent} bytes unsent")
+        return True
 
     def _write(self, transport: asyncio.Transport, session: FixSession) -> None:
         if self._is_paused:
@@ -251,10 +298,10 @@ class FixLine(asyncio.Protocol):
             transport.write(b"".join(taken))
             if session.has_output and not self._is_paused:
                 self._wake()
-        unsent = transport.get_write_buffer_size() + session.queued_bytes
-        if unsent > self._limits.send_buffer_bytes_max:
-            self.cut(f"slow reader: {unsent} bytes unsent")
-        elif session.close_reason is not None and not session.has_output:
+        self._behind_since_ns = 0
+        if self._is_too_much_unsent(transport):
+            return
+        if session.close_reason is not None and not session.has_output:
             self._close(transport, session.close_reason)
 
     def _close(self, transport: asyncio.Transport, reason: str) -> None:
@@ -289,7 +336,7 @@ class FixLine(asyncio.Protocol):
         return due_ns or 0
 
     def _partial_end_ns(self) -> int:
-        if not self._partial_since_ns:
+        if not self._partial_since_ns or (self.session is not None and self.session.is_paused):
             return 0
         return self._partial_since_ns + int(self._limits.message_timeout_s * _SECOND_NS)
 

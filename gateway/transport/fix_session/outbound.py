@@ -111,13 +111,14 @@ class Outbound:
         return True
 
     def take(self) -> list[bytes]:
-        """What may be written now, in order; call again until it is empty."""
+        """What may be written now, in order; call again until it is empty. StoreBehind: nothing is
+        taken, and it may be tried again."""
+        self._store.flush()
         taken: list[bytes] = []
         size = 0
         while size < _TAKEN_BYTES and (data := self._next()) is not None:
             taken.append(data)
             size += len(data)
-        self._store.flush()
         return taken
 
     @property

@@ -44,6 +44,8 @@ class FixSession:
         self.state = SessionState.DISCONNECTED
         self.close_reason: str | None = None
         self.on_output: Callable[[], None] = lambda: None  # there is something to take
+        self.on_pause: Callable[[], None] = lambda: None  # `is_paused` changed
+        self.is_paused = False
         self._application = application
         self._out = Outbound(settings, store)
         self._screen = screen_of(settings)
@@ -156,7 +158,8 @@ class FixSession:
                 self._application.on_logout(self, reason)
 
     def take_output(self) -> list[bytes]:
-        """Stored first, then given. Raises StoreError when that fails: close the line."""
+        """Stored first, then given. StoreBehind: nothing is given yet, try again;
+        another StoreError: close the line."""
         return self._out.take()
 
     @property
@@ -188,6 +191,13 @@ class FixSession:
         number = self._out.send(message_type, fields, now_ns, is_line_up=is_up)
         self.on_output()
         return number
+
+    def pause(self, now_ns: int, *, is_paused: bool) -> None:
+        """The application can take no more for now, or again. Nothing is read meanwhile, so the
+        peer's silence is not its own."""
+        self.is_paused = is_paused
+        self._timers.received(now_ns)
+        self.on_pause()
 
     def logout(self, text: str, now_ns: int, *, session_status: int | None = None) -> None:
         """Begin the handshake; the line closes with the answer or the time-out."""
@@ -525,6 +535,8 @@ class FixSession:
 
     def _keep_alive(self) -> None:
         now_ns = self._now_ns
+        if self.is_paused:
+            self._timers.received(now_ns)
         if self._timers.is_peer_dead(now_ns):
             self._close("nothing heard for 2.4 heartbeats")
         elif self._timers.is_period_over(now_ns):

@@ -54,6 +54,7 @@ class SessionSettings:
     rules: Rules = field(default_factory=Rules)
     heartbeat_s: int = 30  # 108 of an initiator; an acceptor takes the peer's
     heartbeat_s_max: int = 3600
+    heartbeat_s_min: int = 0  # of the peer's; 0 = one without heartbeats is let in
     default_appl_ver_id: str = "9"
     logon_timeout_s: float = 10.0
     logout_timeout_s: float = 2.0

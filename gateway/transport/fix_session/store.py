@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-__all__ = ["MemoryStore", "SessionStore", "StoreError"]
+__all__ = ["MemoryStore", "SessionStore", "StoreBehind", "StoreError"]
 
 
 class StoreError(Exception):
     """The store cannot promise what it is for; nothing may be sent."""
+
+
+class StoreBehind(StoreError):
+    """Not yet: what was changed stays changed, and a later flush may promise it."""
 
 
 class SessionStore(Protocol):

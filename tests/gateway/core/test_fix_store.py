@@ -14,7 +14,7 @@ from gateway._core.engine import Engine
 from gateway._core.journal import Reader, Replica, decode
 from gateway.api import RefusedError
 from gateway.core.fix_store import FixJournal, JournalSessionStore
-from gateway.transport.fix_session import SessionStore, StoreError
+from gateway.transport.fix_session import SessionStore, StoreBehind, StoreError
 from gateway.transport.fix_session.message import encode
 from gateway.transport.fix_session.tags import secret_tags
 
@@ -281,6 +281,48 @@ def test_what_found_no_room_is_kept_in_order_and_journaled_later(open_engine: Op
     again = FixJournal(open_engine()).open(NAME, now_ns=5)
     assert numbers(again) == (4, 6, 5)
     assert [number for number, _ in again.range(1, 9)] == [1, 2, 3]
+
+
+def test_what_belongs_together_is_journaled_whole_and_in_order(open_engine: Open) -> None:
+    """Also behind much that others keep, and after there was no room."""
+    engine = RecordingEngine(open_engine())
+    journal = FixJournal(engine)
+    ours, theirs = (journal.open(f"{NAME}:{name}", now_ns=5) for name in ("A", "B"))
+    engine.is_full = True
+    for turn in range(8):
+        for _ in range(turn):
+            theirs.save(theirs.next_outgoing, message(theirs.next_outgoing, "y" * 30_000))
+        journal.mark()
+        for _ in range(80):
+            ours.save(ours.next_outgoing, message(ours.next_outgoing, f"turn{turn}" + "x" * 400))
+        ours.set_next_expected(10 + turn)
+        ours.mark()
+        with pytest.raises(StoreBehind):
+            ours.flush()
+    engine.is_full = False
+    flush_when_there_is_room(ours)
+    for turn in range(8):
+        (group,) = [group for group in engine.groups if any(
+            isinstance(entry[4], bytes) and b"turn%d" % turn in entry[4] for entry in group)
+        ]  # fmt: skip
+        texts = [entry[4] for entry in group if isinstance(entry[4], bytes)]
+        assert sum(b"turn%d" % turn in each for each in texts) == 80
+        assert (ours.session, "incoming", 0, 10 + turn, 0) in group
+    sent = [e[1] for group in engine.groups for e in group if e[0] == ours.session and e[3] is True]
+    assert sent == sorted(sent) and len(sent) == 640
+
+
+class RecordingEngine(FullEngine):
+    """And remembers each group."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self.groups: list[list[Any]] = []
+
+    def journal_fix(self, entries: list[Any]) -> int:
+        sequence = super().journal_fix(entries)
+        self.groups.append(list(entries))
+        return sequence
 
 
 def test_level_disk_waits_for_the_disk_and_says_so_when_it_is_behind(open_engine: Open) -> None:

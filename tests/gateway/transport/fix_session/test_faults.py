@@ -22,6 +22,7 @@ from gateway.transport.fix_session import (
     SessionIdentity,
     SessionSettings,
     SessionState,
+    StoreBehind,
     StoreError,
 )
 
@@ -262,3 +263,63 @@ def test_a_gap_at_logon_ends_the_line_when_the_peer_does_not_resend(is_initiator
     assert taken(session) == (["A1", "52"] if is_initiator else ["51"])
     assert session.close_reason == "MsgSeqNum too high, expecting 1 but received 5"
     assert session.store.next_expected == 1 and not session.was_logged_on
+
+
+class LateStore(MemoryStore):
+    """Promises nothing while it is behind."""
+
+    is_behind = False
+
+    def flush(self) -> None:
+        if self.is_behind:
+            raise StoreBehind("no room in the ring")
+
+
+@pytest.mark.asyncio
+async def test_a_store_that_is_behind_for_a_moment_holds_the_output_and_cuts_nothing() -> None:
+    store = LateStore(NOW_NS)
+    session, pipe = new_session(store), Pipe()
+    ends = Ends(session, pipe)
+    await until(lambda: pipe.writes)
+    store.is_behind, before = True, len(pipe.writes)
+    ends.line.data_received(wire("35=1|34=2|112=x"))
+    session.send(b"B", NEWS, NOW_NS)
+    ends.line._turn()
+    ends.line._turn()
+    assert len(pipe.writes) == before and not pipe.is_cut, "nothing leaves that is not stored"
+    store.is_behind = False
+    await until(lambda: len(pipe.writes) > before)
+    said = b"".join(pipe.writes[before:])
+    assert said.count(b"35=0\x01") == said.count(b"35=B\x01") == 1
+    assert said.index(b"35=0\x01") < said.index(b"35=B\x01") and not pipe.is_cut
+
+
+@pytest.mark.asyncio
+async def test_a_store_that_stays_behind_ends_the_line() -> None:
+    store = LateStore(NOW_NS)
+    session, pipe = new_session(store), Pipe()
+    ends = Ends(session, pipe, store_wait_s=10.0)
+    store.is_behind = True
+    session.send(b"B", NEWS, NOW_NS)
+    ends.line._turn()
+    ends.now_ns += 9 * SECOND_NS
+    ends.line._turn()
+    assert not pipe.is_cut
+    ends.now_ns += SECOND_NS
+    ends.line._turn()
+    assert pipe.is_cut
+    ends.line.connection_lost(None)
+    assert ends.told == ["the store is behind for too long: no room in the ring"]
+
+
+def test_what_is_taken_while_the_store_is_behind_is_not_lost() -> None:
+    store = LateStore(NOW_NS)
+    session = new_session(store)
+    feed_logon(session)
+    assert taken(session) == ["A1"]
+    session.send(b"B", NEWS, NOW_NS)
+    store.is_behind = True
+    with pytest.raises(StoreBehind):
+        session.take_output()
+    store.is_behind = False
+    assert taken(session) == ["B2"]
