@@ -269,9 +269,8 @@ class Changes:
             ):
                 asked.pop(number, None)
         for number, name in asked.items():
-            track = self._tracks.get(int(number)) if number.isdigit() else None
-            if track is not None:
-                track.cancel_id = name.decode("latin-1")
+            if number.isdigit():
+                self._tracks.recall_cancel(int(number), name.decode("latin-1"))
 
 
 def _used(client_order_id: str) -> RefusedError:

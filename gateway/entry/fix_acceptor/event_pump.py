@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.core.engine import Engine
 from gateway.core.fix_store import FixJournal, JournalSessionStore
+from gateway.entry.fix_acceptor.earlier_orders import EarlierOrders
 from gateway.entry.fix_acceptor.order_event import OrderEvent
 from gateway.entry.fix_acceptor.order_tracks import OrderTracks
 from gateway.transport.fix_session import StoreError
@@ -28,7 +29,6 @@ log = logging.getLogger(__name__)
 CURSOR_NAME = "FIX.4.4:GATEWAY->JOURNAL:TOLD"
 _READ_AT_ONCE = 64  # the messages they lead to fit into one group of records
 _SCANNED_AT_ONCE = 65_536
-_READ_AT_START = 4_096
 
 Listener = Callable[[OrderEvent], None]
 
@@ -46,11 +46,11 @@ class EventPump:
         is_new = self._cursor.next_expected == 1
         start = engine.native.sequence if is_new else self._cursor.next_expected - 1
         self._reader: OrderEvents = engine.native.order_events(start + 1)
-        self._waiting: list[dict[str, Any]] = []  # read at the start, not yet told
         self.is_closed = False  # as a gate of flushes
         self.followed: set[str] = set()
         self.told = 0
         tracks.on_forget = self._reader.forget
+        tracks.pending_replace = engine.native.pending_replace
         if is_new:
             self._cursor.set_next_expected(max(2, start + 1))
 
@@ -70,24 +70,18 @@ class EventPump:
             self._reader.follow(number)
 
     def watch(self, orders: Sequence[dict[str, Any]]) -> None:
-        """Orders that are older than this process, as they stand now. What the journal already has
-        about them behind the newest event that was told is read here, once, before `turn`."""
+        """Orders that are older than this process, as they stand now: each is brought back to the
+        newest event that was told. Once, before `turn`."""
         for row in orders:
             self._reader.watch(int(row["order_id"]))
-        while records := self._read(_READ_AT_START):
-            self._waiting += records
-        untold: dict[int, list[dict[str, Any]]] = {}
-        for record in self._waiting:
-            untold.setdefault(record["order_id"], []).append(record)
-        for row in orders:
-            order_id = int(row["order_id"])
-            self.tracks.adopt(row, untold.get(order_id, []))
+        read, told = self._engine.native.order_events, self._cursor.next_expected - 1
+        EarlierOrders(read, self.tracks, told=told).bring_back(orders)
 
     def turn(self) -> bool:
         """Tell what there is to tell, a bounded number of events; whether there may be more."""
         self.is_closed = True
         try:
-            records = self._take()
+            records = self._read(_READ_AT_ONCE)
             for record in records:
                 self._tell(record)
         finally:
@@ -97,12 +91,6 @@ class EventPump:
         except StoreError as failure:
             log.warning("reports wait for the journal: %s", failure)
         return len(records) == _READ_AT_ONCE
-
-    def _take(self) -> list[dict[str, Any]]:
-        if self._waiting:
-            taken, self._waiting = self._waiting[:_READ_AT_ONCE], self._waiting[_READ_AT_ONCE:]
-            return taken
-        return self._read(_READ_AT_ONCE)
 
     def _read(self, limit: int) -> list[dict[str, Any]]:
         """Records of a long run of others' orders are passed by until there is one of ours."""
