@@ -25,14 +25,11 @@ from gateway.entry.fix_acceptor.requests import (
 from gateway.entry.fix_acceptor.words import NO_ORDER, cancel_reason, text_of
 from gateway.transport.fix_codec import FixRequest
 from gateway.transport.fix_session import BusinessReject, FixMessage
-from gateway.transport.fix_session.message import decode_own
 
 __all__ = ["Changes"]
 
 Row = dict[str, Any]
 _VERDICTS_MAX = 12
-_LOOKED_BACK_MAX = 4_096  # messages, for the cancels that were pending at a crash
-_ENDED = (b"2", b"4", b"8", b"C")
 _BY_INSTRUMENT, _EVERYTHING = "1", "7"
 
 
@@ -65,8 +62,10 @@ class Changes:
     async def _cancel(self, context: SessionContext, request: FixRequest, row: Row) -> None:
         track = self._tracks.get(int(row["order_id"]))
         assert track is not None
-        before, track.cancel_id = track.cancel_id, request.client_order_id
-        is_asked = False
+        if row["pending"] == "cancel":  # and its own id stays with it
+            raise RefusedError("CANCEL_PENDING", field="order_id", value=row["order_id"])
+        before, is_asked = track.cancel_id, False
+        self._tracks.ask_cancel(track, request.client_order_id)
         for _ in range(_VERDICTS_MAX):
             try:
                 await self._desk.cancel(context.who, row["order_id"])
@@ -76,7 +75,7 @@ class Changes:
                 if is_asked and error.code in ("CANCEL_PENDING", "TOO_LATE_TO_CANCEL"):
                     return  # The one we asked for: its outcome is told.
                 if error.code != "UNKNOWN_OUTCOME":
-                    track.cancel_id = before
+                    self._tracks.take_back_cancel(track, before)
                     raise
         raise TimeoutError("the engine does not answer")
 
@@ -250,27 +249,6 @@ class Changes:
             reason=cancel_reason(error.code, context.version),
             text=text_of(error),
         )
-
-    # -- after a crash ----------------------------------------------------------------------------
-
-    def recover(self, context: SessionContext) -> None:
-        """Cancels that were pending when the last process ended: who asked stands in the newest
-        reports."""
-        last = context.store.next_outgoing - 1
-        asked: dict[bytes, bytes] = {}
-        for _, data in context.store.range(max(1, last - _LOOKED_BACK_MAX + 1), last):
-            report = decode_own(data)
-            number, name = report.get(37) or b"", report.get(11) or b""
-            if report.get(150) == b"6" and report.get(41) is not None:
-                asked[number] = name
-            elif report.get(39) in _ENDED or (report.message_type, name) == (
-                b"9",
-                asked.get(number),
-            ):
-                asked.pop(number, None)
-        for number, name in asked.items():
-            if number.isdigit():
-                self._tracks.recall_cancel(int(number), name.decode("latin-1"))
 
 
 def _used(client_order_id: str) -> RefusedError:

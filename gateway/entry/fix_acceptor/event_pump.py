@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.core.engine import Engine
 from gateway.core.fix_store import FixJournal, JournalSessionStore
+from gateway.entry.fix_acceptor.cancel_marks import CancelMarks
 from gateway.entry.fix_acceptor.earlier_orders import EarlierOrders
 from gateway.entry.fix_acceptor.order_event import OrderEvent
 from gateway.entry.fix_acceptor.order_tracks import OrderTracks
@@ -51,6 +52,7 @@ class EventPump:
         self.told = 0
         tracks.on_forget = self._reader.forget
         tracks.pending_replace = engine.native.pending_replace
+        self._marks = tracks.marks = CancelMarks(journal, now_ns=now_ns)
         if is_new:
             self._cursor.set_next_expected(max(2, start + 1))
 
@@ -74,6 +76,7 @@ class EventPump:
         newest event that was told. Once, before `turn`."""
         for row in orders:
             self._reader.watch(int(row["order_id"]))
+        self.tracks.recall(self._marks.newest(), sequence=self._engine.native.sequence)
         read, told = self._engine.native.order_events, self._cursor.next_expected - 1
         EarlierOrders(read, self.tracks, told=told).bring_back(orders)
 

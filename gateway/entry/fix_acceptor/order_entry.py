@@ -56,7 +56,6 @@ class OrderEntry(QuietService):
         if other is not None:
             raise ValueError(f"{principal} has the order-entry session {other.name} already")
         self._by_principal[principal] = context
-        self._changes.recover(context)
 
     def closed(self, context: SessionContext) -> None:
         if self._by_principal.get(context.settings.principal) is context:

@@ -17,6 +17,7 @@ from gateway.core.vocabulary import (
     CancelReason,
     word_of,
 )
+from gateway.entry.fix_acceptor.cancel_marks import CancelMarks
 from gateway.entry.fix_acceptor.earlier_orders import Untold, fill_price
 from gateway.entry.fix_acceptor.order_event import OrderEvent
 
@@ -47,6 +48,7 @@ class Track:
         self.unknown = ""  # cancel or replace
         self.is_entered_here = False
         self.cancel_id = ""  # 11 of the F that is pending
+        self.recalled_id = ""  # the same, asked for by an earlier process and not told yet
         self.cancel_reason: CancelReason | None = None
         self.replace_id = ""
         self.fills: dict[str, tuple[int, int, Decimal]] = {}  # trade -> (sequence, whole, price)
@@ -121,6 +123,8 @@ class OrderTracks:
         self._tracks: dict[int, Track] = {}
         self._ended: OrderedDict[int, None] = OrderedDict()
         self._recalled: dict[int, str] = {}
+        self._recalled_to = 0
+        self.marks: CancelMarks | None = None
         # The engine's: client order id, quantity and price that were asked for.
         self.pending_replace: Callable[[int], tuple[str, str, str] | None] = lambda order_id: None
 
@@ -156,6 +160,8 @@ class OrderTracks:
             track.state = "PARTIALLY_FILLED" if track.cumulative else "NEW"
         if untold.first_of_cancel:
             track.is_cancel_pending = untold.first_of_cancel != "cancel_requested"
+        elif untold.end or untold.filled:  # which ended a cancel that was pending, as it may be
+            track.is_cancel_pending |= int(row["order_id"]) in self._recalled
         if untold.first_of_replace:
             track.is_replace_pending = untold.first_of_replace != "replace_requested"
         if untold.first_of_replace == "replace_requested":
@@ -177,16 +183,36 @@ class OrderTracks:
         track.is_entered_here = False
         self._recall(track)
 
-    def recall_cancel(self, order_id: int, client_order_id: str) -> None:
-        """11 of the cancel that is pending, from an earlier process."""
-        self._recalled[order_id] = client_order_id
-        track = self._tracks.get(order_id)
-        if track is not None:
-            self._recall(track)
+    def recall(self, cancels: Mapping[int, str], *, sequence: int) -> None:
+        """11 of the newest cancel of each order, asked for by earlier processes: up to record
+        `sequence`. Before `adopt`."""
+        self._recalled, self._recalled_to = dict(cancels), sequence
 
     def _recall(self, track: Track) -> None:
-        if track.is_cancel_pending:
-            track.cancel_id = self._recalled.get(int(track.row["order_id"]), "")
+        name = self._recalled.get(int(track.row["order_id"]), "")
+        track.recalled_id = name
+        if name and (track.is_cancel_pending or track.state == "CANCELED"):
+            track.cancel_id = name
+
+    # -- cancels asked for here -------------------------------------------------------------------
+
+    def ask_cancel(self, track: Track, client_order_id: str) -> None:
+        """Before the engine is asked by this F."""
+        track.cancel_id, track.recalled_id = client_order_id, ""
+        self._note_cancel(track, client_order_id)
+        if self.marks is not None:
+            self.marks.keep()
+
+    def take_back_cancel(self, track: Track, before: str) -> None:
+        """The engine refused; `before` is the id of the F before."""
+        track.cancel_id = before
+        self._note_cancel(track, before)
+
+    def _note_cancel(self, track: Track, client_order_id: str) -> None:
+        if self.marks is not None:
+            self.marks.note(int(track.row["order_id"]), client_order_id)
+
+    # -- what happens -----------------------------------------------------------------------------
 
     def apply(self, record: Record) -> OrderEvent | None:
         """What a record did to its order. None: nothing a report could tell."""
@@ -196,7 +222,12 @@ class OrderTracks:
         track = self._new(order_id, record, now) if is_new else self.get(order_id)
         if track is None:
             return None
+        if record["sequence"] > self._recalled_to:
+            track.recalled_id = ""
+        asked = track.cancel_id
         event = _Change(track, record).event(now)
+        if asked and not track.cancel_id:
+            self._note_cancel(track, "")
         if track.is_ended:
             self._note_end(order_id)
         return event
@@ -318,13 +349,16 @@ class _Change:
         track = self.track
         track.is_cancel_pending, track.unknown = True, ""
         track.cancel_reason = CancelReason(self.record["reason"])
+        if track.cancel_reason is CancelReason.CLIENT:
+            track.cancel_id = track.cancel_id or track.recalled_id
         self._of_cancel()
 
     def _cancel_rejected(self) -> None:
         track = self.track
         self._of_cancel()
         self.reason = _words(self.record)
-        track.is_cancel_pending, track.unknown, track.cancel_id = False, "", ""
+        track.is_cancel_pending, track.unknown = False, ""
+        track.cancel_id = track.recalled_id = ""
 
     def _replace_requested(self) -> None:
         track = self.track

@@ -36,10 +36,10 @@ def told(message):
     return tuple(message.get(tag, "") for tag in (150, 39, 11, 41, 38, 14, 151, 6))
 
 
-async def told_by_the_next(directory, client, report):
+async def told_by_the_next(directory, client, report, sessions=SESSIONS):
     """What the next life tells after all that `client` has seen."""
     heard = max(int(each[34]) for each in client.seen)
-    async with one_life(directory, SESSIONS, venue_knows(report)) as fix:
+    async with one_life(directory, sessions, venue_knows(report)) as fix:
         again = await fix.client(number=client.number)
         await again.logon()
         fix.door.tell_events()
@@ -157,8 +157,108 @@ async def test_an_order_whose_beginning_the_journal_lost_is_told_by_what_it_is_n
     found = await told_by_the_next(ring_directory, client, report)
     assert [(each[39], each[14], each[6]) for each in found] == [
         ("1", "1", "98"),
+        ("6", "1", "98"),
         ("2", "2", "98"),
     ]
+
+
+async def test_a_cancel_whose_pending_reports_are_not_wanted_is_answered_after_a_restart(
+    ring_directory,
+):
+    quiet = {"fund": counterparty(pending_reports=False)}
+    async with one_life(ring_directory, quiet) as fix:
+        client = await fix.logged_on()
+        client.send("D", new_order())
+        await until(fix.world.native.orders)
+        order_id = int(fix.world.native.orders()[0]["order_id"])
+        fix.accept(order_id)
+        await client.until("8", _39="0")
+        client.send("F", change("c1", "a1"))
+        await asked(fix, order_id, "cancel")
+        report = fix.world.report(order_id, "canceled", venue_order_id="v1")
+    found = await told_by_the_next(ring_directory, client, report, quiet)
+    assert (found[-1][150], found[-1][11], found[-1][41]) == ("4", "c1", "a1")
+
+
+async def test_a_cancel_that_was_not_told_at_all_is_told_under_its_own_id(ring_directory):
+    async with one_life(ring_directory, SESSIONS) as fix:
+        client = await fix.logged_on()
+        order_id = await working(fix, client)
+        fix.door.pump.turn = lambda: False
+        fix.door.contexts["fund"].store.release = lambda *held: None  # nor is the F counted
+        number = client.number
+        client.send("F", change("c1", "a1"))
+        await asked(fix, order_id, "cancel")
+        heard = int(client.seen[-1][34])
+        report = fix.world.report(order_id, "canceled", venue_order_id="v1")
+    async with one_life(ring_directory, SESSIONS, venue_knows(report)) as fix:
+        again = await fix.client(number=number + 1)
+        await again.logon()
+        await again.until("2")
+        twice = [(43, "Y"), (122, "20231114-22:13:20")]
+        again.send("F", change("c1", "a1"), number=number, header=twice)
+        found = await fetched(again, heard + 1)
+    assert [each[35] for each in found] == ["8"] * len(found), "no refusal of a cancel that worked"
+    kinds = [(each[150], each[39], each[11], each[41]) for each in found if each[150] != "I"]
+    assert kinds == [("6", "6", "c1", "a1"), ("4", "4", "c1", "a1")]
+
+
+async def test_a_fill_while_a_told_cancel_is_pending_is_told_as_such_after_a_kill(ring_directory):
+    async with one_life(ring_directory, SESSIONS) as fix:
+        client = await fix.logged_on()
+        order_id = await working(fix, client)
+        client.send("F", change("c1", "a1"))
+        await client.until("8", _39="6")
+        fix.door.pump.turn = lambda: False
+        fix.fill(order_id, "t1", "0.5")
+        report = fix.world.report(order_id, "canceled", cumulative="0.5")
+    found = await told_by_the_next(ring_directory, client, report)
+    assert [(each[150], each[39]) for each in (found[0], found[-1])] == [("F", "6"), ("4", "4")]
+    assert (found[-1][11], found[-1][41], found[-1][14]) == ("c1", "a1", "0.5")
+
+
+async def test_the_id_of_a_cancel_the_venue_refused_is_not_that_of_the_next(ring_directory):
+    async with one_life(ring_directory, SESSIONS) as fix:
+        client = await fix.logged_on()
+        order_id = await working(fix, client)
+        client.send("F", change("c1", "a1"))
+        await client.until("8", _39="6")
+        fix.world.link.session.cancel_rejected(order_id, "no")
+        fix.world.drive.kick()
+        await client.until("9", _11="c1")
+        await fix.desk.router.cancel("desk", order_id)  # asked for by another door
+        fix.door.tell_events()
+        report = fix.world.report(order_id, "canceled", venue_order_id="v1")
+    last = (await told_by_the_next(ring_directory, client, report))[-1]
+    assert (last[150], last[11], last.get(41)) == ("4", "a1", None)
+
+
+async def test_a_second_cancel_takes_nothing_from_the_one_that_is_pending(ring_directory):
+    async with one_life(ring_directory, SESSIONS) as fix:
+        client = await fix.logged_on()
+        order_id = await working(fix, client)
+        ask, asked_for = fix.desk.cancel, []
+
+        def end():
+            fix.world.link.session.canceled(order_id, "requested")
+            fix.world.drive.kick()
+            fix.door.tell_events()
+
+        async def cancel(*arguments):
+            if asked_for:
+                end()  # just before the verdict of the second
+            asked_for.append(arguments)
+            return await ask(*arguments)
+
+        fix.desk.cancel = cancel
+        client.send("F", change("c1", "a1"))
+        await client.until("8", _39="6")
+        client.send("F", change("c2", "a1"))
+        refused = await client.until("9")
+        assert (refused[11], refused[102]) == ("c2", "3")
+        end()
+        ended = await client.until("8", _150="4")
+        assert (ended[11], ended[41]) == ("c1", "a1")
 
 
 class Pages:
