@@ -18,6 +18,7 @@ from gateway.entry.fix_acceptor.order_tracks import OrderTracks
 from gateway.entry.fix_acceptor.reports import send_cancel_reject, send_status
 from gateway.entry.fix_acceptor.requests import (
     Refused,
+    check_permitted,
     decoded,
     instrument_of,
     unsupported_of,
@@ -39,10 +40,17 @@ class Changes:
     def __init__(self, desk: Desk, tracks: OrderTracks, tell_events: Callable[[], None]) -> None:
         self._desk, self._tracks, self._tell_events = desk, tracks, tell_events
 
-    # -- cancel -----------------------------------------------------------------------------------
-
     async def cancel(self, context: SessionContext, message: FixMessage) -> BusinessReject | None:
-        """35=F."""
+        """35=F. Of any order of the counterparty, whatever else its session may not do."""
+        return await self._change(context, message, is_replace=False)
+
+    async def replace(self, context: SessionContext, message: FixMessage) -> BusinessReject | None:
+        """35=G. 38 is the new total."""
+        return await self._change(context, message, is_replace=True)
+
+    async def _change(
+        self, context: SessionContext, message: FixMessage, *, is_replace: bool
+    ) -> BusinessReject | None:
         try:
             request = decoded(context, message)
         except Refused as refused:
@@ -50,16 +58,20 @@ class Changes:
         row = None
         try:
             row = self._found(context, request)
+            if is_replace and (why := unsupported_of(request, message)):
+                raise RefusedError("UNSUPPORTED_TYPE", rule=why)
             if self._is_again(context, request, row):
                 return None
             _check_same(row, request, self._desk)
-            self._check_unused(context, request)
-            await self._cancel(context, request, row)
+            await (self._replace if is_replace else self._cancel)(context, request, row)
         except RefusedError as error:
-            self._refuse(context, request, row, error, is_replace=False)
+            self._refuse(context, request, row, error, is_replace=is_replace)
         return None
 
+    # -- cancel -----------------------------------------------------------------------------------
+
     async def _cancel(self, context: SessionContext, request: FixRequest, row: Row) -> None:
+        self._check_unused(context, request)
         track = self._tracks.get(int(row["order_id"]))
         assert track is not None
         if row["pending"] == "cancel":  # and its own id stays with it
@@ -81,27 +93,9 @@ class Changes:
 
     # -- replace ----------------------------------------------------------------------------------
 
-    async def replace(self, context: SessionContext, message: FixMessage) -> BusinessReject | None:
-        """35=G. 38 is the new total."""
-        try:
-            request = decoded(context, message)
-        except Refused as refused:
-            return refused.answer
-        row = None
-        try:
-            row = self._found(context, request)
-            if why := unsupported_of(request, message):
-                raise RefusedError("UNSUPPORTED_TYPE", rule=why)
-            if self._is_again(context, request, row):
-                return None
-            _check_same(row, request, self._desk)
-            _check_terms(row, request)
-            await self._replace(context, request, row)
-        except RefusedError as error:
-            self._refuse(context, request, row, error, is_replace=True)
-        return None
-
     async def _replace(self, context: SessionContext, request: FixRequest, row: Row) -> None:
+        _check_terms(row, request)
+        check_permitted(context, row)
         known = self._order_of(context, request.client_order_id)
         if known and str(known) != row["order_id"]:
             raise _used(request.client_order_id)
@@ -110,14 +104,14 @@ class Changes:
             quantity=request.quantity,
             price=request.price if request.price != row["price"] else None,
         )
-        for _ in range(_VERDICTS_MAX):
+        for attempt in range(_VERDICTS_MAX):
             try:
                 replaced = await self._desk.replace(context.who, row["order_id"], change)
             except RefusedError as error:
                 if error.code != "UNKNOWN_OUTCOME":
                     raise
                 continue
-            if not replaced.is_new and row["client_order_id"] == request.client_order_id:
+            if not replaced.is_new and not attempt:
                 raise _used(request.client_order_id)
             return
         raise TimeoutError("the engine does not answer")
@@ -216,8 +210,14 @@ class Changes:
         """A change that came before, sent again: its order is told where it stands."""
         if not (request.is_possible_duplicate or request.is_possible_resend):
             return False
-        track = self._tracks.get(int(row["order_id"]))
+        order_id = int(row["order_id"])
+        track, pending = (
+            self._tracks.get(order_id),
+            self._desk.engine.native.pending_replace(order_id),
+        )
         asked = {row["client_order_id"], track.cancel_id, track.replace_id} if track else set()
+        if pending is not None:
+            asked.add(pending[0])
         if request.client_order_id not in asked:
             return False
         self._tell_events()

@@ -47,6 +47,7 @@ class EventPump:
         is_new = self._cursor.next_expected == 1
         start = engine.native.sequence if is_new else self._cursor.next_expected - 1
         self._reader: OrderEvents = engine.native.order_events(start + 1)
+        self._waiting: list[dict[str, Any]] = []  # read at the start, not yet told
         self.is_closed = False  # as a gate of flushes
         self.followed: set[str] = set()
         self.told = 0
@@ -84,7 +85,7 @@ class EventPump:
         """Tell what there is to tell, a bounded number of events; whether there may be more."""
         self.is_closed = True
         try:
-            records = self._read(_READ_AT_ONCE)
+            records = self._take()
             for record in records:
                 self._tell(record)
         finally:
@@ -94,6 +95,12 @@ class EventPump:
         except StoreError as failure:
             log.warning("reports wait for the journal: %s", failure)
         return len(records) == _READ_AT_ONCE
+
+    def _take(self) -> list[dict[str, Any]]:
+        if self._waiting:
+            taken, self._waiting = self._waiting[:_READ_AT_ONCE], self._waiting[_READ_AT_ONCE:]
+            return taken
+        return self._read(_READ_AT_ONCE)
 
     def _read(self, limit: int) -> list[dict[str, Any]]:
         """Records of a long run of others' orders are passed by until there is one of ours."""

@@ -34,7 +34,8 @@ _DUPLICATE = 6
 _UNSUPPORTED = {42: 0}
 _ORDERS, _LIST_ID, _CONTINGENCY, _TOTAL = 73, 66, 1385, 68
 _LINKS = {b"1": "oco", b"2": "bracket", b"3": "ouo", b"4": "ouo"}
-_HEADER = (8, 34, 49, 56, 52)
+_HEADER = (8, 34, 49, 56, 52, 43, 97, 122)
+_CAME_BEFORE = "ID_CONFLICT client_order_id: orders of this list came before"
 _OF_LIST = frozenset((67,))
 Result = TypeVar("Result")
 
@@ -64,19 +65,21 @@ class NewOrders:
                     context.who, order, is_cancel_on_disconnect=is_cancelling
                 )
 
-            submitted = await self._until_decided(context, [terms], submit)
+            submitted, is_asked = await self._until_decided(context, [terms], submit)
         except RefusedError as error:
             self._reject(context, terms, order_reason(error.code, context.version), text_of(error))
             return None
         if not submitted.is_new:
-            self._repeated(context, request, submitted.order)
+            self._repeated(context, request, submitted.order, is_asked=is_asked)
         return None
 
-    def _repeated(self, context: SessionContext, request: FixRequest, row: dict[str, Any]) -> None:
-        """The same order again: asked for again (43, 97) it is told where it stands; else the
-        client order id is taken."""
+    def _repeated(
+        self, context: SessionContext, request: FixRequest, row: dict[str, Any], *, is_asked: bool
+    ) -> None:
+        """The same order again: asked for again, by the counterparty (43, 97) or by us, it is told
+        where it stands; else the client order id is taken."""
         self._tell_events()
-        if request.is_possible_duplicate or request.is_possible_resend:
+        if is_asked or _is_asked_again(request):
             is_resend = request.is_possible_resend
             send_status(context, row, is_possible_resend=is_resend)
             return
@@ -88,11 +91,12 @@ class NewOrders:
         context: SessionContext,
         terms: list[dict[str, Any]],
         submit: Callable[[], Awaitable[Result]],
-    ) -> Result:
-        """Ask again while the engine does not answer; each time it is the same intent."""
+    ) -> tuple[Result, bool]:
+        """Ask again while the engine does not answer; each time it is the same intent. Whether it
+        was asked for more than once: then that it is known says nothing."""
         for attempt in range(_VERDICTS_MAX):
             try:
-                return await submit()
+                return await submit(), attempt > 0
             except RefusedError as error:
                 if error.code != "UNKNOWN_OUTCOME":
                     raise
@@ -132,7 +136,7 @@ class NewOrders:
                     context.who, linked, is_cancel_on_disconnect=is_cancelling
                 )
 
-            submitted = await self._until_decided(context, terms, submit)
+            submitted, is_asked = await self._until_decided(context, terms, submit)
         except RefusedError as error:
             reason = order_reason(error.code, context.version)
             for each in terms:
@@ -140,7 +144,13 @@ class NewOrders:
             self._list_status(context, message, [], text_of(error))
             return None
         self._tell_events()
-        self._list_status(context, message, [each.order for each in submitted], "")
+        is_asked = is_asked or _is_asked_again(requests[0])
+        for request, entered in zip(requests, submitted, strict=True):
+            if not entered.is_new:
+                self._repeated(context, request, entered.order, is_asked=is_asked)
+        is_taken = is_asked or all(entered.is_new for entered in submitted)
+        rows = [entered.order for entered in submitted] if is_taken else []
+        self._list_status(context, message, rows, "" if is_taken else _CAME_BEFORE)
         return None
 
     def _list_status(
@@ -170,6 +180,11 @@ class NewOrders:
         if text:
             body.insert(5, (58, text.encode("latin-1", "replace")))
         context.send(b"N", body)
+
+
+def _is_asked_again(request: FixRequest) -> bool:
+    """It says itself that it may have come before."""
+    return request.is_possible_duplicate or request.is_possible_resend
 
 
 def _link(message: FixMessage) -> str:

@@ -22,7 +22,15 @@ from gateway.transport.fix_session.message import number_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Refused", "decoded", "instrument_of", "order_message", "terms_of", "unsupported_of"]
+__all__ = [
+    "Refused",
+    "check_permitted",
+    "decoded",
+    "instrument_of",
+    "order_message",
+    "terms_of",
+    "unsupported_of",
+]
 
 _ALLOCATIONS = 78
 _DAY_NS = 86_400_000_000_000
@@ -98,7 +106,7 @@ def order_message(
         "reduce_only": request.is_reduce_only,
         "emulate": message.is_set(UserTag.EMULATE),
     }
-    _check_permitted(context, values)
+    check_permitted(context, values)
     try:
         return msgspec.convert(values, NewOrderMessage)
     except msgspec.ValidationError as error:
@@ -121,7 +129,8 @@ def terms_of(request: FixRequest) -> dict[str, Any]:
     }
 
 
-def _check_permitted(context: SessionContext, values: Mapping[str, Any]) -> None:
+def check_permitted(context: SessionContext, values: Mapping[str, Any]) -> None:
+    """Account, strategy and instrument of an order, against the session's own lists."""
     for kind in ("accounts", "strategies", "instruments"):
         field = {"accounts": "account", "strategies": "strategy"}.get(kind, "instrument")
         if not context.may_use(kind, values[field]):
