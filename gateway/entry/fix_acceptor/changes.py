@@ -22,6 +22,7 @@ from gateway.entry.fix_acceptor.requests import (
     decoded,
     instrument_of,
     unsupported_of,
+    used_id,
 )
 from gateway.entry.fix_acceptor.words import NO_ORDER, cancel_reason, text_of
 from gateway.transport.fix_codec import FixRequest
@@ -97,8 +98,9 @@ class Changes:
         _check_terms(row, request)
         check_permitted(context, row)
         known = self._order_of(context, request.client_order_id)
-        if known and str(known) != row["order_id"]:
-            raise _used(request.client_order_id)
+        is_of_cancel = self._tracks.is_cancel_id(row["principal"], request.client_order_id)
+        if is_of_cancel or (known and str(known) != row["order_id"]):
+            raise used_id(request.client_order_id)
         change = ReplaceOrderMessage(
             client_order_id=request.client_order_id,
             quantity=request.quantity,
@@ -112,7 +114,7 @@ class Changes:
                     raise
                 continue
             if not replaced.is_new and not attempt:
-                raise _used(request.client_order_id)
+                raise used_id(request.client_order_id)
             return
         raise TimeoutError("the engine does not answer")
 
@@ -227,7 +229,7 @@ class Changes:
     def _check_unused(self, context: SessionContext, request: FixRequest) -> None:
         """11 of a cancel names no order, and no other cancel that is pending."""
         if self._order_of(context, request.client_order_id):
-            raise _used(request.client_order_id)
+            raise used_id(request.client_order_id)
 
     def _refuse(
         self,
@@ -249,11 +251,6 @@ class Changes:
             reason=cancel_reason(error.code, context.version),
             text=text_of(error),
         )
-
-
-def _used(client_order_id: str) -> RefusedError:
-    rule = "this ClOrdID was used before"
-    return RefusedError("ID_CONFLICT", field="client_order_id", value=client_order_id, rule=rule)
 
 
 def _check_same(row: Row, request: FixRequest, desk: Desk) -> None:

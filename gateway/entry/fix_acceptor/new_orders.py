@@ -14,6 +14,7 @@ from gateway.api import RefusedError
 from gateway.entry.api_messages import LinkedOrders
 from gateway.entry.desk import Desk
 from gateway.entry.fix_acceptor.context import SessionContext
+from gateway.entry.fix_acceptor.order_tracks import OrderTracks
 from gateway.entry.fix_acceptor.reports import send_pending, send_rejected, send_status
 from gateway.entry.fix_acceptor.requests import (
     Refused,
@@ -21,6 +22,7 @@ from gateway.entry.fix_acceptor.requests import (
     order_message,
     terms_of,
     unsupported_of,
+    used_id,
 )
 from gateway.entry.fix_acceptor.words import UserTag, order_reason, text_of
 from gateway.execution.router import Submitted
@@ -43,8 +45,8 @@ Result = TypeVar("Result")
 class NewOrders:
     """Handlers of D and E."""
 
-    def __init__(self, desk: Desk, tell_events: Callable[[], None]) -> None:
-        self._desk, self._tell_events = desk, tell_events
+    def __init__(self, desk: Desk, tracks: OrderTracks, tell_events: Callable[[], None]) -> None:
+        self._desk, self._tracks, self._tell_events = desk, tracks, tell_events
 
     async def single(self, context: SessionContext, message: FixMessage) -> BusinessReject | None:
         """35=D."""
@@ -58,6 +60,7 @@ class NewOrders:
             return None
         try:
             order = order_message(context, self._desk.engine, request, message)
+            self._check_unused(context, request)
             is_cancelling = context.settings.cancel_on_disconnect
 
             async def submit() -> Submitted:
@@ -72,6 +75,11 @@ class NewOrders:
         if not submitted.is_new:
             self._repeated(context, request, submitted.order, is_asked=is_asked)
         return None
+
+    def _check_unused(self, context: SessionContext, request: FixRequest) -> None:
+        """Of orders the engine knows the ids; 11 of a cancel names no order either."""
+        if self._tracks.is_cancel_id(context.settings.principal, request.client_order_id):
+            raise used_id(request.client_order_id)
 
     def _repeated(
         self, context: SessionContext, request: FixRequest, row: dict[str, Any], *, is_asked: bool
@@ -128,6 +136,7 @@ class NewOrders:
             for request in requests:
                 if why := unsupported_of(request, message):
                     raise RefusedError("UNSUPPORTED_TYPE", rule=why)
+                self._check_unused(context, request)
             linked = LinkedOrders(link=_link(message), orders=orders)  # type: ignore[arg-type]
             is_cancelling = context.settings.cancel_on_disconnect
 

@@ -31,7 +31,7 @@ class OrderEntry(QuietService):
 
     def __init__(self, desk: Desk, tracks: OrderTracks, tell_events: Callable[[], None]) -> None:
         self._by_principal: dict[str, SessionContext] = {}
-        self._new_orders = NewOrders(desk, tell_events)
+        self._new_orders = NewOrders(desk, tracks, tell_events)
         self._changes = Changes(desk, tracks, tell_events)
         self._inquiries = Inquiries(desk, tell_events)
 

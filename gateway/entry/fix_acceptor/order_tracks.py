@@ -205,12 +205,19 @@ class OrderTracks:
 
     def take_back_cancel(self, track: Track, before: str) -> None:
         """The engine refused; `before` is the id of the F before."""
+        if self.marks is not None:
+            self.marks.give_back(track.row["principal"], track.cancel_id)
         track.cancel_id = before
         self._note_cancel(track, before)
 
+    def is_cancel_id(self, principal: str, client_order_id: str) -> bool:
+        """Whether it is 11 of a cancel of this principal: then it can name no order."""
+        return self.marks is not None and self.marks.is_used(principal, client_order_id)
+
     def _note_cancel(self, track: Track, client_order_id: str) -> None:
         if self.marks is not None:
-            self.marks.note(int(track.row["order_id"]), client_order_id)
+            row = track.row
+            self.marks.note(row["principal"], int(row["order_id"]), client_order_id)
 
     # -- what happens -----------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ __all__ = [
     "order_message",
     "terms_of",
     "unsupported_of",
+    "used_id",
 ]
 
 _ALLOCATIONS = 78
@@ -70,6 +71,12 @@ def unsupported_of(request: FixRequest, message: FixMessage) -> str:
     if message.get(_ALLOCATIONS) is not None:
         return "UNSUPPORTED_TYPE tag 78: allocations are not done here"
     return ""
+
+
+def used_id(client_order_id: str) -> RefusedError:
+    """What is refused for its 11."""
+    rule = "this ClOrdID was used before"
+    return RefusedError("ID_CONFLICT", field="client_order_id", value=client_order_id, rule=rule)
 
 
 def instrument_of(engine: Engine, request: FixRequest) -> str:

@@ -365,6 +365,24 @@ async def test_the_same_replace_again_is_answered(ring_directory):
         assert (await client.until("8"))[150] == "I"
 
 
+async def test_the_id_of_a_cancel_names_no_order_afterwards(ring_directory):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+        order_id = await working(fix, client)
+        client.send("F", change("c1", "a1"))
+        await client.until("8", _39="6")
+        client.send("D", new_order("c1"))
+        refused = await client.until("8", _39="8")
+        assert (refused[11], refused[103]) == ("c1", "6")
+        fix.world.link.session.cancel_rejected(order_id, "no")
+        fix.world.drive.kick()
+        await client.until("9", _11="c1")
+        client.send("G", new_order("c1", _41="a1", _38="3"))
+        assert "ID_CONFLICT" in (await client.until("9"))[58]
+        client.send("F", change("c1", "a1"))  # never refused for its name: it takes risk away
+        assert (await client.until("8", _39="6"))[11] == "c1"
+
+
 async def test_an_order_whose_verdict_came_late_is_not_refused_for_being_known(ring_directory):
     async with open_fix(ring_directory) as fix:
         client = await fix.logged_on()
