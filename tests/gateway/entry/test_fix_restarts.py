@@ -5,7 +5,7 @@ import tracemalloc
 import pytest
 from fix_world import change, counterparty, fetched, new_order, one_life, venue_knows
 
-from gateway.entry.fix_acceptor import earlier_orders
+from gateway.entry.fix_acceptor import earlier_orders, order_tracks
 from gateway.testing import until
 
 pytestmark = pytest.mark.asyncio
@@ -260,6 +260,25 @@ async def test_a_second_cancel_takes_nothing_from_the_one_that_is_pending(ring_d
         end()
         ended = await client.until("8", _150="4")
         assert (ended[11], ended[41]) == ("c1", "a1")
+
+
+async def test_orders_that_ended_long_ago_take_no_place_after_a_restart(
+    ring_directory, monkeypatch
+):
+    monkeypatch.setattr(order_tracks, "_ENDED_MAX", 1)
+    async with one_life(ring_directory, SESSIONS) as fix:
+        client = await fix.logged_on()
+        ids = []
+        for name in ("a1", "a2", "a3"):
+            client.send("D", new_order(name))
+            ids.append(int((await client.until("8", _11=name))[37]))
+            fix.world.link.session.rejected(ids[-1], "no")
+            fix.world.drive.kick()
+            await client.until("8", _11=name, _39="8")
+    async with one_life(ring_directory, SESSIONS) as fix:
+        assert len(fix.door.tracks) == 0, "nothing of them is untold"
+        assert [fix.door.tracks.get(each).state for each in ids] == ["REJECTED"] * 3
+        assert len(fix.door.tracks) == 1, "those asked about take turns"
 
 
 class Pages:
