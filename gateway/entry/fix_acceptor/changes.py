@@ -18,21 +18,20 @@ from gateway.entry.fix_acceptor.order_tracks import OrderTracks
 from gateway.entry.fix_acceptor.reports import send_cancel_reject, send_status
 from gateway.entry.fix_acceptor.requests import (
     Refused,
+    check_permitted,
     decoded,
     instrument_of,
     unsupported_of,
+    used_id,
 )
 from gateway.entry.fix_acceptor.words import NO_ORDER, cancel_reason, text_of
 from gateway.transport.fix_codec import FixRequest
 from gateway.transport.fix_session import BusinessReject, FixMessage
-from gateway.transport.fix_session.message import decode_own
 
 __all__ = ["Changes"]
 
 Row = dict[str, Any]
 _VERDICTS_MAX = 12
-_LOOKED_BACK_MAX = 4_096  # messages, for the cancels that were pending at a crash
-_ENDED = (b"2", b"4", b"8", b"C")
 _BY_INSTRUMENT, _EVERYTHING = "1", "7"
 
 
@@ -42,10 +41,17 @@ class Changes:
     def __init__(self, desk: Desk, tracks: OrderTracks, tell_events: Callable[[], None]) -> None:
         self._desk, self._tracks, self._tell_events = desk, tracks, tell_events
 
-    # -- cancel -----------------------------------------------------------------------------------
-
     async def cancel(self, context: SessionContext, message: FixMessage) -> BusinessReject | None:
-        """35=F."""
+        """35=F. Of any order of the counterparty, whatever else its session may not do."""
+        return await self._change(context, message, is_replace=False)
+
+    async def replace(self, context: SessionContext, message: FixMessage) -> BusinessReject | None:
+        """35=G. 38 is the new total."""
+        return await self._change(context, message, is_replace=True)
+
+    async def _change(
+        self, context: SessionContext, message: FixMessage, *, is_replace: bool
+    ) -> BusinessReject | None:
         try:
             request = decoded(context, message)
         except Refused as refused:
@@ -53,20 +59,26 @@ class Changes:
         row = None
         try:
             row = self._found(context, request)
+            if is_replace and (why := unsupported_of(request, message)):
+                raise RefusedError("UNSUPPORTED_TYPE", rule=why)
             if self._is_again(context, request, row):
                 return None
             _check_same(row, request, self._desk)
-            self._check_unused(context, request)
-            await self._cancel(context, request, row)
+            await (self._replace if is_replace else self._cancel)(context, request, row)
         except RefusedError as error:
-            self._refuse(context, request, row, error, is_replace=False)
+            self._refuse(context, request, row, error, is_replace=is_replace)
         return None
 
+    # -- cancel -----------------------------------------------------------------------------------
+
     async def _cancel(self, context: SessionContext, request: FixRequest, row: Row) -> None:
+        self._check_unused(context, request)
         track = self._tracks.get(int(row["order_id"]))
         assert track is not None
-        before, track.cancel_id = track.cancel_id, request.client_order_id
-        is_asked = False
+        if row["pending"] == "cancel":  # and its own id stays with it
+            raise RefusedError("CANCEL_PENDING", field="order_id", value=row["order_id"])
+        before, is_asked = track.cancel_id, False
+        self._tracks.ask_cancel(track, request.client_order_id)
         for _ in range(_VERDICTS_MAX):
             try:
                 await self._desk.cancel(context.who, row["order_id"])
@@ -76,50 +88,33 @@ class Changes:
                 if is_asked and error.code in ("CANCEL_PENDING", "TOO_LATE_TO_CANCEL"):
                     return  # The one we asked for: its outcome is told.
                 if error.code != "UNKNOWN_OUTCOME":
-                    track.cancel_id = before
+                    self._tracks.take_back_cancel(track, before)
                     raise
         raise TimeoutError("the engine does not answer")
 
     # -- replace ----------------------------------------------------------------------------------
 
-    async def replace(self, context: SessionContext, message: FixMessage) -> BusinessReject | None:
-        """35=G. 38 is the new total."""
-        try:
-            request = decoded(context, message)
-        except Refused as refused:
-            return refused.answer
-        row = None
-        try:
-            row = self._found(context, request)
-            if why := unsupported_of(request, message):
-                raise RefusedError("UNSUPPORTED_TYPE", rule=why)
-            if self._is_again(context, request, row):
-                return None
-            _check_same(row, request, self._desk)
-            _check_terms(row, request)
-            await self._replace(context, request, row)
-        except RefusedError as error:
-            self._refuse(context, request, row, error, is_replace=True)
-        return None
-
     async def _replace(self, context: SessionContext, request: FixRequest, row: Row) -> None:
+        _check_terms(row, request)
+        check_permitted(context, row)
         known = self._order_of(context, request.client_order_id)
-        if known and str(known) != row["order_id"]:
-            raise _used(request.client_order_id)
+        is_of_cancel = self._tracks.is_cancel_id(row["principal"], request.client_order_id)
+        if is_of_cancel or (known and str(known) != row["order_id"]):
+            raise used_id(request.client_order_id)
         change = ReplaceOrderMessage(
             client_order_id=request.client_order_id,
             quantity=request.quantity,
             price=request.price if request.price != row["price"] else None,
         )
-        for _ in range(_VERDICTS_MAX):
+        for attempt in range(_VERDICTS_MAX):
             try:
                 replaced = await self._desk.replace(context.who, row["order_id"], change)
             except RefusedError as error:
                 if error.code != "UNKNOWN_OUTCOME":
                     raise
                 continue
-            if not replaced.is_new and row["client_order_id"] == request.client_order_id:
-                raise _used(request.client_order_id)
+            if not replaced.is_new and not attempt:
+                raise used_id(request.client_order_id)
             return
         raise TimeoutError("the engine does not answer")
 
@@ -217,8 +212,14 @@ class Changes:
         """A change that came before, sent again: its order is told where it stands."""
         if not (request.is_possible_duplicate or request.is_possible_resend):
             return False
-        track = self._tracks.get(int(row["order_id"]))
+        order_id = int(row["order_id"])
+        track, pending = (
+            self._tracks.get(order_id),
+            self._desk.engine.native.pending_replace(order_id),
+        )
         asked = {row["client_order_id"], track.cancel_id, track.replace_id} if track else set()
+        if pending is not None:
+            asked.add(pending[0])
         if request.client_order_id not in asked:
             return False
         self._tell_events()
@@ -228,7 +229,7 @@ class Changes:
     def _check_unused(self, context: SessionContext, request: FixRequest) -> None:
         """11 of a cancel names no order, and no other cancel that is pending."""
         if self._order_of(context, request.client_order_id):
-            raise _used(request.client_order_id)
+            raise used_id(request.client_order_id)
 
     def _refuse(
         self,
@@ -250,33 +251,6 @@ class Changes:
             reason=cancel_reason(error.code, context.version),
             text=text_of(error),
         )
-
-    # -- after a crash ----------------------------------------------------------------------------
-
-    def recover(self, context: SessionContext) -> None:
-        """Cancels that were pending when the last process ended: who asked stands in the newest
-        reports."""
-        last = context.store.next_outgoing - 1
-        asked: dict[bytes, bytes] = {}
-        for _, data in context.store.range(max(1, last - _LOOKED_BACK_MAX + 1), last):
-            report = decode_own(data)
-            number, name = report.get(37) or b"", report.get(11) or b""
-            if report.get(150) == b"6" and report.get(41) is not None:
-                asked[number] = name
-            elif report.get(39) in _ENDED or (report.message_type, name) == (
-                b"9",
-                asked.get(number),
-            ):
-                asked.pop(number, None)
-        for number, name in asked.items():
-            track = self._tracks.get(int(number)) if number.isdigit() else None
-            if track is not None:
-                track.cancel_id = name.decode("latin-1")
-
-
-def _used(client_order_id: str) -> RefusedError:
-    rule = "this ClOrdID was used before"
-    return RefusedError("ID_CONFLICT", field="client_order_id", value=client_order_id, rule=rule)
 
 
 def _check_same(row: Row, request: FixRequest, desk: Desk) -> None:

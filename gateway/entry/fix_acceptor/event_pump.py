@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.core.engine import Engine
 from gateway.core.fix_store import FixJournal, JournalSessionStore
+from gateway.entry.fix_acceptor.cancel_marks import CancelMarks
+from gateway.entry.fix_acceptor.earlier_orders import EarlierOrders
 from gateway.entry.fix_acceptor.order_event import OrderEvent
 from gateway.entry.fix_acceptor.order_tracks import OrderTracks
 from gateway.transport.fix_session import StoreError
@@ -33,7 +35,6 @@ _TOLD_BYTES = 64 * 1024  # then the turn ends: a group of records takes 96 KiB, 
 _SCANNED_AT_ONCE = 65_536
 _PASSED_MAX = 65_536  # records that are none of ours, before the mark moves without a report
 _OLDEST = re.compile(r"older than the oldest segment, which starts at (\d+)")
-_READ_AT_START = 4_096
 
 Listener = Callable[[OrderEvent], None]
 
@@ -57,6 +58,8 @@ class EventPump:
         self.followed: set[str] = set()
         self.told = 0
         tracks.on_forget = self._reader.forget
+        tracks.pending_replace = engine.native.pending_replace
+        self._marks = tracks.marks = CancelMarks(journal, now_ns=now_ns)
         if is_new:
             self._cursor.set_next_expected(max(2, start + 1))
 
@@ -89,18 +92,13 @@ class EventPump:
             self._reader.follow(number)
 
     def watch(self, orders: Sequence[dict[str, Any]]) -> None:
-        """Orders that are older than this process, as they stand now. What the journal already has
-        about them behind the newest event that was told is read here, once, before `turn`."""
+        """Orders that are older than this process, as they stand now: each is brought back to the
+        newest event that was told. Once, before `turn`."""
         for row in orders:
             self._reader.watch(int(row["order_id"]))
-        while records := self._read(_READ_AT_START):
-            self._waiting += records
-        untold: dict[int, list[dict[str, Any]]] = {}
-        for record in self._waiting:
-            untold.setdefault(record["order_id"], []).append(record)
-        for row in orders:
-            order_id = int(row["order_id"])
-            self.tracks.adopt(row, untold.get(order_id, []))
+        self.tracks.recall(self._marks.newest(), sequence=self._engine.native.sequence)
+        read, told = self._engine.native.order_events, self._cursor.next_expected - 1
+        EarlierOrders(read, self.tracks, told=told).bring_back(orders)
 
     def turn(self) -> bool:
         """Tell what there is to tell, a bounded number of events; whether there may be more."""

@@ -14,6 +14,7 @@ from gateway.api import RefusedError
 from gateway.entry.api_messages import LinkedOrders
 from gateway.entry.desk import Desk
 from gateway.entry.fix_acceptor.context import SessionContext
+from gateway.entry.fix_acceptor.order_tracks import OrderTracks
 from gateway.entry.fix_acceptor.reports import send_pending, send_rejected, send_status
 from gateway.entry.fix_acceptor.requests import (
     Refused,
@@ -21,6 +22,7 @@ from gateway.entry.fix_acceptor.requests import (
     order_message,
     terms_of,
     unsupported_of,
+    used_id,
 )
 from gateway.entry.fix_acceptor.words import UserTag, order_reason, text_of
 from gateway.execution.router import Submitted
@@ -34,7 +36,8 @@ _DUPLICATE = 6
 _UNSUPPORTED = {42: 0}
 _ORDERS, _LIST_ID, _CONTINGENCY, _TOTAL = 73, 66, 1385, 68
 _LINKS = {b"1": "oco", b"2": "bracket", b"3": "ouo", b"4": "ouo"}
-_HEADER = (8, 34, 49, 56, 52)
+_HEADER = (8, 34, 49, 56, 52, 43, 97, 122)
+_CAME_BEFORE = "ID_CONFLICT client_order_id: orders of this list came before"
 _OF_LIST = frozenset((67,))
 Result = TypeVar("Result")
 
@@ -42,8 +45,8 @@ Result = TypeVar("Result")
 class NewOrders:
     """Handlers of D and E."""
 
-    def __init__(self, desk: Desk, tell_events: Callable[[], None]) -> None:
-        self._desk, self._tell_events = desk, tell_events
+    def __init__(self, desk: Desk, tracks: OrderTracks, tell_events: Callable[[], None]) -> None:
+        self._desk, self._tracks, self._tell_events = desk, tracks, tell_events
 
     async def single(self, context: SessionContext, message: FixMessage) -> BusinessReject | None:
         """35=D."""
@@ -57,6 +60,7 @@ class NewOrders:
             return None
         try:
             order = order_message(context, self._desk.engine, request, message)
+            self._check_unused(context, request)
             is_cancelling = context.settings.cancel_on_disconnect
 
             async def submit() -> Submitted:
@@ -64,19 +68,26 @@ class NewOrders:
                     context.who, order, is_cancel_on_disconnect=is_cancelling
                 )
 
-            submitted = await self._until_decided(context, [terms], submit)
+            submitted, is_asked = await self._until_decided(context, [terms], submit)
         except RefusedError as error:
             self._reject(context, terms, order_reason(error.code, context.version), text_of(error))
             return None
         if not submitted.is_new:
-            self._repeated(context, request, submitted.order)
+            self._repeated(context, request, submitted.order, is_asked=is_asked)
         return None
 
-    def _repeated(self, context: SessionContext, request: FixRequest, row: dict[str, Any]) -> None:
-        """The same order again: asked for again (43, 97) it is told where it stands; else the
-        client order id is taken."""
+    def _check_unused(self, context: SessionContext, request: FixRequest) -> None:
+        """Of orders the engine knows the ids; 11 of a cancel names no order either."""
+        if self._tracks.is_cancel_id(context.settings.principal, request.client_order_id):
+            raise used_id(request.client_order_id)
+
+    def _repeated(
+        self, context: SessionContext, request: FixRequest, row: dict[str, Any], *, is_asked: bool
+    ) -> None:
+        """The same order again: asked for again, by the counterparty (43, 97) or by us, it is told
+        where it stands; else the client order id is taken."""
         self._tell_events()
-        if request.is_possible_duplicate or request.is_possible_resend:
+        if is_asked or _is_asked_again(request):
             is_resend = request.is_possible_resend
             send_status(context, row, is_possible_resend=is_resend)
             return
@@ -88,11 +99,12 @@ class NewOrders:
         context: SessionContext,
         terms: list[dict[str, Any]],
         submit: Callable[[], Awaitable[Result]],
-    ) -> Result:
-        """Ask again while the engine does not answer; each time it is the same intent."""
+    ) -> tuple[Result, bool]:
+        """Ask again while the engine does not answer; each time it is the same intent. Whether it
+        was asked for more than once: then that it is known says nothing."""
         for attempt in range(_VERDICTS_MAX):
             try:
-                return await submit()
+                return await submit(), attempt > 0
             except RefusedError as error:
                 if error.code != "UNKNOWN_OUTCOME":
                     raise
@@ -129,6 +141,7 @@ class NewOrders:
             for request in requests:
                 if why := unsupported_of(request, message):
                     raise RefusedError("UNSUPPORTED_TYPE", rule=why)
+                self._check_unused(context, request)
             linked = LinkedOrders(link=_link(message), orders=orders)  # type: ignore[arg-type]
             is_cancelling = context.settings.cancel_on_disconnect
 
@@ -137,7 +150,7 @@ class NewOrders:
                     context.who, linked, is_cancel_on_disconnect=is_cancelling
                 )
 
-            submitted = await self._until_decided(context, terms, submit)
+            submitted, is_asked = await self._until_decided(context, terms, submit)
         except RefusedError as error:
             reason = order_reason(error.code, context.version)
             self._tell_events()
@@ -146,7 +159,13 @@ class NewOrders:
             self._list_status(context, message, [], text_of(error))
             return None
         self._tell_events()
-        self._list_status(context, message, [each.order for each in submitted], "")
+        is_asked = is_asked or _is_asked_again(requests[0])
+        for request, entered in zip(requests, submitted, strict=True):
+            if not entered.is_new:
+                self._repeated(context, request, entered.order, is_asked=is_asked)
+        is_taken = is_asked or all(entered.is_new for entered in submitted)
+        rows = [entered.order for entered in submitted] if is_taken else []
+        self._list_status(context, message, rows, "" if is_taken else _CAME_BEFORE)
         return None
 
     def _list_status(
@@ -176,6 +195,11 @@ class NewOrders:
         if text:
             body.insert(5, (58, text.encode("latin-1", "replace")))
         context.send(b"N", body)
+
+
+def _is_asked_again(request: FixRequest) -> bool:
+    """It says itself that it may have come before."""
+    return request.is_possible_duplicate or request.is_possible_resend
 
 
 def _link(message: FixMessage) -> str:

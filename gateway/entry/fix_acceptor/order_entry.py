@@ -31,7 +31,7 @@ class OrderEntry(QuietService):
 
     def __init__(self, desk: Desk, tracks: OrderTracks, tell_events: Callable[[], None]) -> None:
         self._by_principal: dict[str, SessionContext] = {}
-        self._new_orders = NewOrders(desk, tell_events)
+        self._new_orders = NewOrders(desk, tracks, tell_events)
         self._changes = Changes(desk, tracks, tell_events)
         self._inquiries = Inquiries(desk, tell_events)
 
@@ -56,7 +56,6 @@ class OrderEntry(QuietService):
         if other is not None:
             raise ValueError(f"{principal} has the order-entry session {other.name} already")
         self._by_principal[principal] = context
-        self._changes.recover(context)
 
     def closed(self, context: SessionContext) -> None:
         if self._by_principal.get(context.settings.principal) is context:

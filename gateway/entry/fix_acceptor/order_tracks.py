@@ -5,7 +5,7 @@ rows are always of now. Must never be asked whether an order may trade; it remem
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
@@ -17,6 +17,8 @@ from gateway.core.vocabulary import (
     CancelReason,
     word_of,
 )
+from gateway.entry.fix_acceptor.cancel_marks import CancelMarks
+from gateway.entry.fix_acceptor.earlier_orders import Untold, fill_price
 from gateway.entry.fix_acceptor.order_event import OrderEvent
 
 __all__ = ["OrderTracks", "Track"]
@@ -46,6 +48,7 @@ class Track:
         self.unknown = ""  # cancel or replace
         self.is_entered_here = False
         self.cancel_id = ""  # 11 of the F that is pending
+        self.recalled_id = ""  # the same, asked for by an earlier process and not told yet
         self.cancel_reason: CancelReason | None = None
         self.replace_id = ""
         self.fills: dict[str, tuple[int, int, Decimal]] = {}  # trade -> (sequence, whole, price)
@@ -119,6 +122,11 @@ class OrderTracks:
         self.own_port = 0  # of the FIX door's router, as records name it
         self._tracks: dict[int, Track] = {}
         self._ended: OrderedDict[int, None] = OrderedDict()
+        self._recalled: dict[int, str] = {}
+        self._recalled_to = 0
+        self.marks: CancelMarks | None = None
+        # The engine's: client order id, quantity and price that were asked for.
+        self.pending_replace: Callable[[int], tuple[str, str, str] | None] = lambda order_id: None
 
     def __len__(self) -> int:
         return len(self._tracks)
@@ -126,30 +134,92 @@ class OrderTracks:
     def get(self, order_id: int) -> Track | None:
         """The track of an order; of one that is not tracked yet, as the engine has it now."""
         track = self._tracks.get(order_id)
-        return track if track is not None else self._begin(order_id, self._find(order_id))
+        row = self._find(order_id) if track is None else None
+        if row is not None:
+            track = self._begin(order_id, row)
+            self._recall(track)
+            if track.is_ended:
+                self._note_end(order_id)
+        return track
 
     def is_entered_here(self, order_id: int) -> bool:
         """Whether this process took the order by FIX."""
         track = self._tracks.get(order_id)
         return track is not None and track.is_entered_here
 
-    def adopt(self, row: Row, untold: Sequence[Record]) -> None:
+    def adopt(self, row: Row, untold: Untold) -> None:
         """An order that is older than this process: as it was before the records that are still to
-        be told."""
-        track = self.get(int(row["order_id"]))
-        if track is None or not untold:
+        be told, as far as that follows from what it is now."""
+        track = self._begin(int(row["order_id"]), row)
+        track.cumulative = max(0, track.cumulative - untold.filled)
+        track.turnover = track.turnover - untold.turnover if track.cumulative else Decimal(0)
+        is_end_untold = untold.filled if track.state == "FILLED" else untold.end
+        if untold.is_new:
+            track.state = "PENDING_NEW"
+        elif is_end_untold or not track.is_ended:
+            track.state = "PARTIALLY_FILLED" if track.cumulative else "NEW"
+        if untold.first_of_cancel:
+            track.is_cancel_pending = untold.first_of_cancel != "cancel_requested"
+        elif untold.end or untold.filled:  # which ended a cancel that was pending, as it may be
+            track.is_cancel_pending |= int(row["order_id"]) in self._recalled
+        if untold.first_of_replace:
+            track.is_replace_pending = untold.first_of_replace != "replace_requested"
+        if untold.first_of_replace == "replace_requested":
+            track.replace_id = ""
+        elif untold.first_of_replace == "order_replaced":
+            track.replace_id = track.client_order_id
+        self._recall(track)
+
+    def replay(self, record: Record) -> None:
+        """What is told already, of an order of an earlier process; from its `order_new` on."""
+        order_id = record["order_id"]
+        if record["kind"] == "order_new":
+            track = self._new(order_id, record, self._find(order_id))
+        else:
+            track = self._tracks.get(order_id)
+        if track is None:
             return
-        for record in untold:
-            if record["kind"] == "order_filled":
-                price = _fill_price(record)
-                track.cumulative -= record["quantity"]
-                track.turnover -= price * record["quantity"]
-        kinds = [record["kind"] for record in untold]
-        is_new = "order_accepted" in kinds or "order_new" in kinds
-        track.state = "PENDING_NEW" if is_new else "PARTIALLY_FILLED" if track.cumulative else "NEW"
-        requested = {"cancel_requested", "replace_requested"} & set(kinds)
-        track.is_cancel_pending = "order_canceled" in kinds and not requested
-        track.is_replace_pending = "order_replaced" in kinds and not requested
+        _Change(track, record).event(None)
+        track.is_entered_here = False
+        self._recall(track)
+
+    def recall(self, cancels: Mapping[int, str], *, sequence: int) -> None:
+        """11 of the newest cancel of each order, asked for by earlier processes: up to record
+        `sequence`. Before `adopt`."""
+        self._recalled, self._recalled_to = dict(cancels), sequence
+
+    def _recall(self, track: Track) -> None:
+        name = self._recalled.get(int(track.row["order_id"]), "")
+        track.recalled_id = name
+        if name and (track.is_cancel_pending or track.state == "CANCELED"):
+            track.cancel_id = name
+
+    # -- cancels asked for here -------------------------------------------------------------------
+
+    def ask_cancel(self, track: Track, client_order_id: str) -> None:
+        """Before the engine is asked by this F."""
+        track.cancel_id, track.recalled_id = client_order_id, ""
+        self._note_cancel(track, client_order_id)
+        if self.marks is not None:
+            self.marks.keep()
+
+    def take_back_cancel(self, track: Track, before: str) -> None:
+        """The engine refused; `before` is the id of the F before."""
+        if self.marks is not None:
+            self.marks.give_back(track.row["principal"], track.cancel_id)
+        track.cancel_id = before
+        self._note_cancel(track, before)
+
+    def is_cancel_id(self, principal: str, client_order_id: str) -> bool:
+        """Whether it is 11 of a cancel of this principal: then it can name no order."""
+        return self.marks is not None and self.marks.is_used(principal, client_order_id)
+
+    def _note_cancel(self, track: Track, client_order_id: str) -> None:
+        if self.marks is not None:
+            row = track.row
+            self.marks.note(row["principal"], int(row["order_id"]), client_order_id)
+
+    # -- what happens -----------------------------------------------------------------------------
 
     def apply(self, record: Record) -> OrderEvent | None:
         """What a record did to its order. None: nothing a report could tell."""
@@ -159,30 +229,39 @@ class OrderTracks:
         track = self._new(order_id, record, now) if is_new else self.get(order_id)
         if track is None:
             return None
+        if record["sequence"] > self._recalled_to:
+            track.recalled_id = ""
+        asked = track.cancel_id
         event = _Change(track, record).event(now)
+        if asked and not track.cancel_id:
+            self._note_cancel(track, "")
         if track.is_ended:
-            self._ended[order_id] = None
-            while len(self._ended) > _ENDED_MAX:
-                oldest, _ = self._ended.popitem(last=False)
-                self._tracks.pop(oldest, None)
-                self.on_forget(oldest)
+            self._note_end(order_id)
         return event
 
-    def _begin(self, order_id: int, row: Row | None) -> Track | None:
-        if row is None:
-            return None
+    def _note_end(self, order_id: int) -> None:
+        self._ended[order_id] = None
+        while len(self._ended) > _ENDED_MAX:
+            oldest, _ = self._ended.popitem(last=False)
+            self._tracks.pop(oldest, None)
+            self.on_forget(oldest)
+
+    def _begin(self, order_id: int, row: Row) -> Track:
         track = Track(row, *self._scales(row["instrument"]))
+        if track.is_replace_pending and (pending := self.pending_replace(order_id)):
+            track.replace_id = pending[0]
         self._tracks[order_id] = track
         return track
 
     def _new(self, order_id: int, record: Record, now: Row | None) -> Track | None:
-        track = self._begin(order_id, now)
-        if track is None:
+        if now is None:
             return None
+        track = self._begin(order_id, now)
         track.is_entered_here = record["origin_port"] == self.own_port
-        if now is None or now["sequence"] != record["sequence"]:
+        if now["sequence"] != record["sequence"]:
             track.state, track.cumulative, track.turnover = "PENDING_NEW", 0, Decimal(0)
             track.is_cancel_pending = track.is_replace_pending = False
+            track.replace_id = ""
             track.quantity = record["quantity"]
             if track.price is not None:
                 track.price = format_decimal(record["price"], track.price_scale)
@@ -240,6 +319,7 @@ class _Change:
             self.track.state = "PENDING_NEW" if by else "NEW"
         else:
             self.track.state = "UNTRIGGERED"
+        self._put_terms()
 
     def _order_unknown(self) -> None:
         track, reason = self.track, self.record["reason"]
@@ -276,18 +356,22 @@ class _Change:
         track = self.track
         track.is_cancel_pending, track.unknown = True, ""
         track.cancel_reason = CancelReason(self.record["reason"])
+        if track.cancel_reason is CancelReason.CLIENT:
+            track.cancel_id = track.cancel_id or track.recalled_id
         self._of_cancel()
 
     def _cancel_rejected(self) -> None:
         track = self.track
         self._of_cancel()
         self.reason = _words(self.record)
-        track.is_cancel_pending, track.unknown, track.cancel_id = False, "", ""
+        track.is_cancel_pending, track.unknown = False, ""
+        track.cancel_id = track.recalled_id = ""
 
     def _replace_requested(self) -> None:
         track = self.track
         track.is_replace_pending, track.unknown = True, ""
-        track.replace_id = self.record["client_id"]
+        number = self.record.get("client_number")
+        track.replace_id = self.record["client_id"] or (str(number) if number else "")
         self._of_replace()
 
     def _replace_rejected(self) -> None:
@@ -297,20 +381,25 @@ class _Change:
         track.is_replace_pending, track.unknown, track.replace_id = False, "", ""
 
     def _order_replaced(self) -> None:
-        track, record = self.track, self.record
+        track = self.track
         self._of_replace()
         track.is_replace_pending = False
         track.client_order_id = track.replace_id or track.client_order_id
         track.replace_id = ""
-        track.quantity = record["quantity"] or track.quantity
-        if record["price"] and track.price is not None:
-            track.price = format_decimal(record["price"], track.price_scale)
+        self._put_terms()
         if not track.is_ended and track.state != "UNTRIGGERED":
             track.state = _working(track)
 
+    def _put_terms(self) -> None:
+        """Quantity and price that are in force now; 0 = as they were."""
+        track, record = self.track, self.record
+        track.quantity = record["quantity"] or track.quantity
+        if record["price"] and track.price is not None:
+            track.price = format_decimal(record["price"], track.price_scale)
+
     def _order_filled(self) -> None:
         track, record = self.track, self.record
-        price = _fill_price(record)
+        price = fill_price(record)
         self._tell_fill(record["quantity"], price)
         track.cumulative = record["order_cumulative"]
         track.turnover += price * record["quantity"]
@@ -320,7 +409,7 @@ class _Change:
 
     def _fill_revised(self) -> None:
         track, record = self.track, self.record
-        price, quantity = _fill_price(record), int(record["quantity"])
+        price, quantity = fill_price(record), int(record["quantity"])
         before = track.fills.pop(record["trade_id"], None)
         self._tell_fill(quantity, price)
         if before is None:
@@ -357,10 +446,6 @@ def _working(track: Track) -> str:
     if track.cumulative >= track.quantity:
         return "FILLED"
     return "PARTIALLY_FILLED" if track.cumulative else "NEW"
-
-
-def _fill_price(record: Record) -> Decimal:
-    return Decimal(record["price"]).scaleb(-record["price_scale"])
 
 
 def _words(record: Record) -> str:

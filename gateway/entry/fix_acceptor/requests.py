@@ -22,7 +22,16 @@ from gateway.transport.fix_session.message import number_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Refused", "decoded", "instrument_of", "order_message", "terms_of", "unsupported_of"]
+__all__ = [
+    "Refused",
+    "check_permitted",
+    "decoded",
+    "instrument_of",
+    "order_message",
+    "terms_of",
+    "unsupported_of",
+    "used_id",
+]
 
 _ALLOCATIONS = 78
 _DAY_NS = 86_400_000_000_000
@@ -64,6 +73,12 @@ def unsupported_of(request: FixRequest, message: FixMessage) -> str:
     return ""
 
 
+def used_id(client_order_id: str) -> RefusedError:
+    """What is refused for its 11."""
+    rule = "this ClOrdID was used before"
+    return RefusedError("ID_CONFLICT", field="client_order_id", value=client_order_id, rule=rule)
+
+
 def instrument_of(engine: Engine, request: FixRequest) -> str:
     """Our name: 55 as it is, or 55 at the venue of 207 or 100."""
     names = engine.names
@@ -98,7 +113,7 @@ def order_message(
         "reduce_only": request.is_reduce_only,
         "emulate": message.is_set(UserTag.EMULATE),
     }
-    _check_permitted(context, values)
+    check_permitted(context, values)
     try:
         return msgspec.convert(values, NewOrderMessage)
     except msgspec.ValidationError as error:
@@ -121,7 +136,8 @@ def terms_of(request: FixRequest) -> dict[str, Any]:
     }
 
 
-def _check_permitted(context: SessionContext, values: Mapping[str, Any]) -> None:
+def check_permitted(context: SessionContext, values: Mapping[str, Any]) -> None:
+    """Account, strategy and instrument of an order, against the session's own lists."""
     for kind in ("accounts", "strategies", "instruments"):
         field = {"accounts": "account", "strategies": "strategy"}.get(kind, "instrument")
         if not context.may_use(kind, values[field]):

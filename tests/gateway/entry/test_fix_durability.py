@@ -1,22 +1,19 @@
 """What a counterparty is told over restarts, cuts and resets: all of it, once, in order."""
 
 import pytest
-from fix_world import change, counterparty, new_order, one_life, open_fix
+from fix_world import (
+    change,
+    counterparty,
+    fetched,
+    new_order,
+    one_life,
+    open_fix,
+    venue_knows,
+)
 
 from gateway.entry.fix_acceptor import QuietService
 
 pytestmark = pytest.mark.asyncio
-
-
-async def fetched(client, first):
-    """Everything from `first` on, by a ResendRequest; gap fills left out."""
-    client.send("2", [(7, first), (16, 0)])
-    client.send("1", [(112, "end")])
-    found = []
-    while (message := await client.next()).get(112) != "end":
-        if message[35] == "8":
-            found.append(message)
-    return found
 
 
 async def test_reports_wait_for_a_counterparty_that_is_away_and_come_once_in_order(ring_directory):
@@ -38,15 +35,6 @@ async def test_reports_wait_for_a_counterparty_that_is_away_and_come_once_in_ord
         assert all(each[43] == "Y" and each[122] for each in missed)
         fix.door.tell_events()
         assert await again.silence() == [], "nothing is told twice"
-
-
-def venue_knows(*reports):
-    def prepare(world):
-        world.adapter.open = [report for report in reports if report.state == "new"]
-        world.adapter.by_client = {each.client_order_id: each for each in reports}
-        world.advance(5_000)
-
-    return prepare
 
 
 async def test_what_a_dead_gateway_left_untold_the_next_one_tells_once(ring_directory):

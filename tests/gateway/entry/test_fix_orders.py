@@ -3,9 +3,11 @@
 import sysconfig
 from pathlib import Path
 
+import msgspec
 import pytest
 from fix_world import change, counterparty, new_order, open_fix
 
+from gateway.api import RefusedError
 from gateway.transport.fix_session import FixMessage, Rules, load_dictionary, validate
 
 pytestmark = pytest.mark.asyncio
@@ -289,16 +291,21 @@ async def test_a_mass_cancel_takes_the_counterpartys_own_orders_alone(ring_direc
         assert (refused[531], refused[58][:16]) == ("0", "UNSUPPORTED_TYPE")
 
 
+def list_of_two(second="1"):
+    """The fields of an E: one cancels the other."""
+    return [
+        (66, "L1"), (394, "3"), (68, "2"), (5385, "1"), (73, "2"),
+        *[(tag, value) for place, price, quantity in ((1, "99", "1"), (2, "98", second))
+          for tag, value in ((11, f"l{place}"), (67, place), (1, "main"), (21, "1"),
+                             (55, "BTC-USDT.sim"), (54, "1"), (60, "20231114-22:13:20"),
+                             (38, quantity), (40, "2"), (44, price), (59, "1"))],
+    ]  # fmt: skip
+
+
 async def test_a_list_of_two_is_one_cancels_the_other(ring_directory):
     async with open_fix(ring_directory) as fix:
         client = await fix.logged_on()
-        client.send("E", [
-            (66, "L1"), (394, "3"), (68, "2"), (5385, "1"), (73, "2"),
-            *[(tag, value) for place, price in ((1, "99"), (2, "98"))
-              for tag, value in ((11, f"l{place}"), (67, place), (1, "main"), (21, "1"),
-                                 (55, "BTC-USDT.sim"), (54, "1"), (60, "20231114-22:13:20"),
-                                 (38, "1"), (40, "2"), (44, price), (59, "1"))],
-        ])  # fmt: skip
+        client.send("E", list_of_two())
         assert await client.reports(2) == [("A", "A"), ("A", "A")]
         listed = await client.until("N")
         assert [listed[tag] for tag in (66, 431, 68, 73)] == ["L1", "3", "2", "2"]
@@ -312,17 +319,105 @@ async def test_a_list_of_two_is_one_cancels_the_other(ring_directory):
 async def test_a_list_with_a_wrong_order_is_refused_as_a_whole(ring_directory):
     async with open_fix(ring_directory) as fix:
         client = await fix.logged_on()
-        client.send("E", [
-            (66, "L1"), (394, "3"), (68, "2"), (5385, "1"), (73, "2"),
-            *[(tag, value) for place, quantity in ((1, "1"), (2, "5000"))
-              for tag, value in ((11, f"l{place}"), (67, place), (1, "main"), (21, "1"),
-                                 (55, "BTC-USDT.sim"), (54, "1"), (60, "20231114-22:13:20"),
-                                 (38, quantity), (40, "2"), (44, "99"), (59, "1"))],
-        ])  # fmt: skip
+        client.send("E", list_of_two(second="5000"))
         assert await client.reports(2) == [("8", "8"), ("8", "8")]
         listed = await client.until("N")
         assert (listed[431], listed[73]) == ("7", "0")
         assert not fix.world.native.orders()
+
+
+async def test_the_same_list_again_is_refused_but_a_possible_resend_is_told_where_it_stands(
+    ring_directory,
+):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+        client.send("E", list_of_two())
+        await client.until("N")
+        client.send("E", list_of_two())
+        refused = [await client.until("8") for _ in range(2)]
+        assert [(each[11], each[39], each[103]) for each in refused] == [
+            ("l1", "8", "6"),
+            ("l2", "8", "6"),
+        ]
+        assert (await client.until("N"))[431] == "7"
+        client.send("E", list_of_two(), header=[(97, "Y")])
+        told = [await client.until("8") for _ in range(2)]
+        assert [(each[11], each[150], each[39]) for each in told] == [
+            ("l1", "I", "A"),
+            ("l2", "I", "A"),
+        ]
+        assert (await client.until("N"))[431] == "3"
+        assert len(fix.world.native.orders()) == 2
+
+
+async def test_the_same_replace_again_is_answered(ring_directory):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+        await working(fix, client)
+        again = new_order("g1", _41="a1", _38="3", _44="101")
+        client.send("G", again)
+        await client.until("8", _150="E")
+        client.send("G", again)
+        refused = await client.until("9")
+        assert (refused[11], refused[434]) == ("g1", "2")
+        assert "ID_CONFLICT" in refused[58]
+        client.send("G", again, header=[(97, "Y")])
+        assert (await client.until("8"))[150] == "I"
+
+
+async def test_the_id_of_a_cancel_names_no_order_afterwards(ring_directory):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+        order_id = await working(fix, client)
+        client.send("F", change("c1", "a1"))
+        await client.until("8", _39="6")
+        client.send("D", new_order("c1"))
+        refused = await client.until("8", _39="8")
+        assert (refused[11], refused[103]) == ("c1", "6")
+        fix.world.link.session.cancel_rejected(order_id, "no")
+        fix.world.drive.kick()
+        await client.until("9", _11="c1")
+        client.send("G", new_order("c1", _41="a1", _38="3"))
+        assert "ID_CONFLICT" in (await client.until("9"))[58]
+        client.send("F", change("c1", "a1"))  # never refused for its name: it takes risk away
+        assert (await client.until("8", _39="6"))[11] == "c1"
+
+
+async def test_an_order_whose_verdict_came_late_is_not_refused_for_being_known(ring_directory):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+        submit, asked_for = fix.desk.submit, []
+
+        async def late(*arguments, **more):
+            answer = await submit(*arguments, **more)
+            asked_for.append(answer)
+            if len(asked_for) == 1:
+                raise RefusedError("UNKNOWN_OUTCOME", rule="the engine has not answered in time")
+            return answer
+
+        fix.desk.submit = late
+        client.send("D", new_order())
+        while (told := await client.until("8"))[150] not in ("I", "8"):
+            pass
+        assert [each.is_new for each in asked_for] == [True, False]
+        assert (told[150], told[39]) == ("I", "A"), "it lives"
+
+
+async def test_what_a_session_may_not_enter_it_may_not_replace_either(ring_directory):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+        await working(fix, client)
+        context = fix.door.contexts["fund"]
+        kept = context.settings
+        for kind, field in (
+            ("accounts", "account"), ("strategies", "strategy"), ("instruments", "instrument"),
+        ):  # fmt: skip
+            context.settings = msgspec.structs.replace(kept, **{kind: ["other"]})
+            client.send("G", new_order("g1", _41="a1", _38="50"))
+            refused = await client.until("9")
+            assert f"NOT_PERMITTED {field}" in refused[58]
+        client.send("F", change("c1", "a1"))
+        assert (await client.until("8"))[39] == "6", "but it may take risk away"
 
 
 SPEC = Path(sysconfig.get_path("data")) / "share/quickfix"

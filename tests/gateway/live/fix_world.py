@@ -220,3 +220,25 @@ async def open_fix(directory, sessions=None, **terms):
         yield world
     finally:
         await world.stop()
+
+
+async def fetched(client, first):
+    """Everything from `first` on, by a ResendRequest; gap fills left out."""
+    client.send("2", [(7, first), (16, 0)])
+    client.send("1", [(112, "end")])
+    found = []
+    while (message := await client.next()).get(112) != "end":
+        if message[35] in ("8", "9", "j"):
+            found.append(message)
+    return found
+
+
+def venue_knows(*reports):
+    """For `start`: what is open there."""
+
+    def prepare(world):
+        world.adapter.open = [report for report in reports if report.state == "new"]
+        world.adapter.by_client = {each.client_order_id: each for each in reports}
+        world.advance(5_000)
+
+    return prepare
