@@ -96,11 +96,10 @@ class FixAdministration:
         """Both numbers 1, nothing to resend; only while nobody is logged on, for the counterparty
         has to do the same."""
         context = self._known(name)
-        if context.session.state is not SessionState.DISCONNECTED:
-            rule = "log the session out first"
-            raise RefusedError("NOT_READY", field="name", value=name, rule=rule)
-        self._note(who, "reset", name, actor=actor, reason=reason)
+        _require_down(context)
         await context.settle()
+        _require_down(context)  # somebody may have come meanwhile
+        self._note(who, "reset", name, actor=actor, reason=reason)
         context.session.reset(context.now_ns())
         context.store.flush()
         return context.row()
@@ -134,3 +133,9 @@ class FixAdministration:
             )
         )
         log.warning("fix session %s: %s by %s: %s", name, action, actor, reason)
+
+
+def _require_down(context: SessionContext) -> None:
+    if context.session.state is not SessionState.DISCONNECTED:
+        rule = "log the session out first"
+        raise RefusedError("NOT_READY", field="name", value=context.name, rule=rule)

@@ -233,7 +233,8 @@ class FixDoor:
                 continue
             known = self._keys.of(who.key_id)
             scopes = frozenset(context.settings.scopes)
-            if known is None or who.scopes != known.scopes & scopes:
+            is_same = known is not None and known.principal == who.principal
+            if known is None or not is_same or who.scopes != known.scopes & scopes:
                 context.bar = "the key was revoked"
                 context.session.logout("The key was revoked", self._now_ns())
 

@@ -52,7 +52,8 @@ class EventPump:
         self._cursor: JournalSessionStore = journal.open(CURSOR_NAME, now_ns=now_ns)
         is_new = self._cursor.next_expected == 1
         start = engine.native.sequence if is_new else self._cursor.next_expected - 1
-        self._reader: OrderEvents = engine.native.order_events(self._first(start + 1))
+        self._start = self._first(start + 1)
+        self._reader: OrderEvents = engine.native.order_events(self._start)
         self._waiting: list[dict[str, Any]] = []  # read, not yet told
         self.is_closed = False  # as a gate of flushes
         self.followed: set[str] = set()
@@ -97,8 +98,8 @@ class EventPump:
         for row in orders:
             self._reader.watch(int(row["order_id"]))
         self.tracks.recall(self._marks.newest(), sequence=self._engine.native.sequence)
-        read, told = self._engine.native.order_events, self._cursor.next_expected - 1
-        EarlierOrders(read, self.tracks, told=told).bring_back(orders)
+        read = self._engine.native.order_events
+        EarlierOrders(read, self.tracks, told=self._start - 1).bring_back(orders)
 
     def turn(self) -> bool:
         """Tell what there is to tell, a bounded number of events; whether there may be more."""

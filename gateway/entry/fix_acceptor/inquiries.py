@@ -23,8 +23,10 @@ _ORDERS_MAX = 10_000  # of one answer
 class Inquiries:
     """Handlers of H and AF."""
 
-    def __init__(self, desk: Desk, tell_events: Callable[[], None]) -> None:
-        self._desk, self._tell_events = desk, tell_events
+    def __init__(
+        self, desk: Desk, tell_events: Callable[[], None], orders_max: int = _ORDERS_MAX
+    ) -> None:
+        self._desk, self._tell_events, self._orders_max = desk, tell_events, orders_max
 
     async def status(self, context: SessionContext, message: FixMessage) -> BusinessReject | None:
         """35=H, by 11, else by 37."""
@@ -33,7 +35,12 @@ class Inquiries:
         except Refused as refused:
             return refused.answer
         self._tell_events()
-        row = self._find(context, request.client_order_id, request.order_id)
+        try:
+            context.who.require("read")
+            row = self._find(context, request.client_order_id, request.order_id)
+            code, text = "UNKNOWN_ORDER", "UNKNOWN_ORDER: no order has this ClOrdID or OrderID"
+        except RefusedError as error:
+            row, code, text = None, error.code, text_of(error)
         if row is not None:
             named = request.client_order_id
             is_of_it = named and row["client_order_id"] != named
@@ -44,12 +51,11 @@ class Inquiries:
                 request_id=request.status_request_id,
             )
             return None
-        code = "UNKNOWN_ORDER"
         send_rejected(
             context,
             terms_of(request),
             reason=order_reason(code, context.version),
-            text=f"{code}: no order has this ClOrdID or OrderID",
+            text=text,
             name="status",
             status_request_id=request.status_request_id,
         )
@@ -85,8 +91,12 @@ class Inquiries:
             rows += [row for row in page if row["principal"] == context.settings.principal]
         if kind == _BY_INSTRUMENT:
             rows = [row for row in rows if row["instrument"] == symbol]
+        if len(rows) > self._orders_max:
+            why = f"{len(rows)} open orders, at most {self._orders_max}: name 55"
+            self._nothing(context, symbol, request_id, why)
+            return None
         self._tell_events()
-        self._send_all(context, rows[:_ORDERS_MAX], request_id, symbol)
+        self._send_all(context, rows, request_id, symbol)
         return None
 
     def _send_all(

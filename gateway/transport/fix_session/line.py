@@ -26,6 +26,7 @@ __all__ = ["FixLine", "LineLimits", "Peer"]
 _LOG = logging.getLogger(__name__)
 _SECOND_NS = 1_000_000_000
 _STORE_RETRY_S = 0.05
+_BURST_FACTOR = 4  # more than so many send buffers are cut at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,7 @@ class LineLimits:
     fields_max: int = 2_048
     junk_bytes_max: int = 65_536  # in a row, then the line is cut
     send_buffer_bytes_max: int = 4 * 1024 * 1024  # unsent for a peer that does not read
+    slow_reader_s: float = 2.0  # so long over that without reading on, then the line is cut
     message_timeout_s: float = 10.0  # from the first to the last byte of a message
     store_wait_s: float = 10.0  # for a store that is behind, then the line is cut
     close_timeout_s: float = 1.0  # for our last words, then the line is cut
@@ -88,9 +90,11 @@ class FixLine(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._retry: asyncio.TimerHandle | None = None  # of a store that is behind
         self._timer_due_ns = 0
+        self._reader_watch: asyncio.TimerHandle | None = None
         self._logon_end_ns = 0
         self._partial_since_ns = 0
         self._behind_since_ns = 0
+        self._over_since_ns = 0
         self._junk_bytes = 0
         self._is_paused = self._is_flush_due = False
         self._reason = ""
@@ -139,6 +143,7 @@ class FixLine(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._is_paused = False
+        self._over_since_ns = 0  # it reads on
         self._turn()
 
     def eof_received(self) -> bool:
@@ -286,7 +291,7 @@ class FixLine(asyncio.Protocol):
     def _is_too_much_unsent(self, transport: asyncio.Transport) -> bool:
         assert self.session is not None
         unsent = transport.get_write_buffer_size() + self.session.queued_bytes
-        if unsent <= self._limits.send_buffer_bytes_max:
+        if not self._is_slow_reader(unsent):
             return False
         self.cut(f"slow reader: {unsent} bytes unsent")
         return True
@@ -303,6 +308,31 @@ class FixLine(asyncio.Protocol):
             return
         if session.close_reason is not None and not session.has_output:
             self._close(transport, session.close_reason)
+
+    def _is_slow_reader(self, unsent: int) -> bool:
+        """A burst of ours is no fault of a peer that reads on; memory has a bound all the same."""
+        most = self._limits.send_buffer_bytes_max
+        if unsent <= most:
+            self._over_since_ns = 0
+            return False
+        now_ns, seconds = self._now_ns(), self._limits.slow_reader_s
+        if not self._over_since_ns:
+            self._over_since_ns = now_ns
+            self._look_at_reader_later()
+        is_long = now_ns - self._over_since_ns >= int(seconds * _SECOND_NS)
+        return is_long or unsent > _BURST_FACTOR * most
+
+    def _look_at_reader_later(self) -> None:
+        """Nothing else may happen on a line whose peer does not read."""
+        if self._reader_watch is None:
+            loop = asyncio.get_running_loop()
+            self._reader_watch = loop.call_later(self._limits.slow_reader_s, self._look_at_reader)
+
+    def _look_at_reader(self) -> None:
+        self._reader_watch = None
+        self._turn()
+        if self._over_since_ns and self._transport is not None:
+            self._look_at_reader_later()
 
     def _close(self, transport: asyncio.Transport, reason: str) -> None:
         """After our last words; a peer that does not take them is not waited for long."""

@@ -113,7 +113,7 @@ async def test_a_copy_goes_on_where_it_stopped_also_after_the_gateway_was_killed
 
 
 async def test_a_copy_that_does_not_read_holds_nobody_back(ring_directory):
-    terms = {"limits": LineLimits(send_buffer_bytes_max=65_536)}
+    terms = {"limits": LineLimits(send_buffer_bytes_max=65_536, slow_reader_s=0)}
     async with open_fix(ring_directory, sessions(), **terms) as fix:
         fund, _ = await fix.logged_on(), await listening(fix)
         context = fix.door.contexts["audit"]

@@ -143,10 +143,11 @@ class FixWorld:
         self.router = Router(world.engine, world.drive, name="fix", verdict_seconds_max=1.0)
         self.desk = Desk(world.engine, self.router, venues=[world.link.health])
         self.desk.state = "running"
+        self.keys = KeyRing(keys_file, SCOPES)
         self.door = FixDoor(
             world.engine,
             [self.router, world.router],
-            KeyRing(keys_file, SCOPES),
+            self.keys,
             FixTerms(sender_comp_id="GATEWAY", sessions=self.sessions, **self.terms),
         )
         self.entry = OrderEntry(self.desk, self.door.tracks, self.door.tell_events)

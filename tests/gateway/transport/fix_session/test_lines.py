@@ -147,6 +147,35 @@ async def test_a_peer_that_does_not_read_is_cut_with_the_reason(caplog) -> None:
     assert "slow reader" in caplog.text
 
 
+async def test_a_burst_of_ours_does_not_cut_a_peer_that_reads() -> None:
+    session = new_session()
+    limits = LineLimits(send_buffer_bytes_max=200_000)
+    async with listening(session, limits=limits) as acceptor:
+        client = await Client.dial(acceptor, LOGON)
+        await client.heard(b"35=A\x01")
+        for _ in range(150):  # 600 kB in one turn of the loop
+            session.send(b"B", [(148, b"x"), (33, b"1"), (58, b"x" * 4000)], time.time_ns())
+        session.send(b"B", [(148, b"last"), (33, b"1"), (58, b"x")], time.time_ns())
+        await client.heard(b"148=last\x01")
+        assert session.is_logged_on
+
+
+async def test_too_much_that_is_not_read_for_a_while_is_cut(caplog) -> None:
+    caplog.set_level(logging.INFO)
+    limits = LineLimits(send_buffer_bytes_max=200_000, slow_reader_s=0.05)
+    session = new_session()
+    async with listening(session, limits=limits) as acceptor:
+        client = await Client.dial(acceptor, LOGON)
+        await client.heard(b"35=A\x01")
+        while session.queued_bytes < 250_000:  # the kernel's buffers are full
+            session.send(b"B", [(148, b"x"), (33, b"1"), (58, b"x" * 4000)], time.time_ns())
+            await asyncio.sleep(0)
+        assert session.is_logged_on, "it may read on"
+        await until(lambda: session.state is SessionState.DISCONNECTED)
+        client.writer.close()
+    assert "slow reader" in caplog.text
+
+
 async def test_junk_without_end_is_cut_and_does_not_grow() -> None:
     session = new_session()
     async with listening(session) as acceptor:
