@@ -321,6 +321,8 @@ class FixAdapter:
         report = Report(message, self._terms)
         if report.is_unknown_order:
             return None
+        if report.is_refused_question:
+            raise VenueUnavailable(f"the question was refused: {report.reason or report.text(103)}")
         return self._taken(report)
 
     def _taken(self, report: Report) -> OrderReport:
@@ -344,7 +346,7 @@ class FixAdapter:
         if record is None:
             return None
         known = self._known.note(client_id, record.symbol)
-        known.side, known.venue_id = record.side, known.venue_id or record.venue_id
+        known.remember(record.side, record.venue_id, record.terms)
         return known
 
     def _guesses(self, client_id: str) -> list[KnownOrder]:

@@ -60,10 +60,12 @@ class Facts:
         if known is None or not known.order_id:
             self._foreign(report)
             return
-        known.venue_id = report.venue_id or known.venue_id
+        was_taken = bool(known.venue_id)
+        if kind != "8":  # which may carry an id too, and is no proof that the order lives
+            known.venue_id = report.venue_id or known.venue_id
         if kind in {"0", "F", "1", "2"} and not self._is_replace_pending(known, report):
             known.current = known.current or report.wire_id
-        self._about(known, report)
+        self._about(known, report, was_taken)
 
     def status(self, report: Report) -> None:
         """The answer to a question: what of the venue's total no report has told is booked now."""
@@ -164,7 +166,7 @@ class Facts:
             self._records.order_ended(order.client_order_id)
         self._tell("order_seen", order)
 
-    def _about(self, known: KnownOrder, report: Report) -> None:
+    def _about(self, known: KnownOrder, report: Report, was_taken: bool) -> None:
         kind, order_id, at_ns = report.kind, known.order_id, report.time_ns
         if kind == "0":
             self._settle(known, "new")
@@ -183,7 +185,7 @@ class Facts:
         elif kind == "5":
             self._replaced(known, report)
         elif kind == "8":
-            self._rejected(known, report)
+            self._rejected(known, report, was_taken)
         elif kind in self._dialect.triggered_types:
             self._tell("triggered", order_id, venue_time_ns=at_ns)
         elif kind not in _PENDING and kind not in {"G", "H"}:
@@ -233,7 +235,7 @@ class Facts:
             venue_time_ns=report.time_ns,
         )
 
-    def _rejected(self, known: KnownOrder, report: Report) -> None:
+    def _rejected(self, known: KnownOrder, report: Report, was_taken: bool) -> None:
         if self._is_replace_pending(known, report):
             self._settle(known, "replace")
             self._tell("replace_rejected", known.order_id, report.reason or "rejected")
@@ -242,7 +244,7 @@ class Facts:
         if report.is_duplicate_name or report.is_outcome_unknown:
             # The name is taken, perhaps by this very order: no verdict about it.
             self._tell("unknown", known.order_id, report.reason or "duplicate", request="new")
-        elif pending or not known.venue_id:
+        elif pending or not was_taken:
             self._end(known)
             reason = report.reason or f"reason {report.text(103)}"
             self._tell("rejected", known.order_id, reason, venue_time_ns=report.time_ns)
@@ -262,6 +264,9 @@ class Facts:
 
 
 def _reason(known: KnownOrder) -> str:
-    if known.time_in_force in ("ioc", "fok") or known.type == "market":
+    terms = known.terms
+    if terms is None:
+        return "venue_decision"
+    if terms.time_in_force in ("ioc", "fok") or terms.type == "market":
         return "time_in_force"
-    return "post_only" if known.is_post_only else "venue_decision"
+    return "post_only" if terms.is_post_only else "venue_decision"

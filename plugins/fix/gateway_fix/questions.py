@@ -85,6 +85,11 @@ class Questions:
             fields[1] = self._account
         is_last = _is_last_report if self._dialect.mass_status_end == "last" else _never
         found = await self._ask(b"AF", requests.body(fields), key, is_last)
+        for each in found:
+            is_empty = each.get(911) == b"0" or each.get(103) == b"5"
+            if each.get(39) == b"8" and each.get(37) in {b"NONE", b"", None} and not is_empty:
+                text = (each.get(58) or b"").decode("ascii", "replace")
+                raise VenueUnavailable(f"AF was refused: {text}"[:120])
         return [each for each in found if each.get(39) != b"8"]
 
     async def positions(self) -> list[FixMessage]:

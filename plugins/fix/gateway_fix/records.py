@@ -17,12 +17,24 @@ import msgspec
 
 from gateway.api import FillReport
 
-__all__ = ["OrderRecord", "Records"]
+__all__ = ["OrderRecord", "OrderTerms", "Records"]
 
 log = logging.getLogger(__name__)
 _EXACT = Context(prec=60)
 _PRICE_STEP = Decimal("1e-12")
 _TIME_CUT_NS = 1_000_000_000
+
+
+class OrderTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a replace must say again, and few venues tell."""
+
+    type: str
+    time_in_force: str
+    trigger_price: str | None = None
+    display_quantity: str | None = None
+    expires_ns: int | None = None
+    is_post_only: bool = False
+    is_reduce_only: bool = False
 
 
 class OrderRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -36,6 +48,7 @@ class OrderRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     value: Decimal = Decimal(0)  # price times quantity of what is booked
     implied: list[tuple[Decimal, Decimal]] = []  # (above, up to) booked from totals alone
     is_ended: bool = False
+    terms: OrderTerms | None = None
 
 
 class _Line(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -46,6 +59,7 @@ class _Line(msgspec.Struct, kw_only=True, omit_defaults=True):
     symbol: str = ""
     side: str = ""
     exec_id: str = ""
+    terms: OrderTerms | None = None
     fill: FillReport | None = None
     up_to: str = ""  # the order's cumulative quantity after the fill, as far as it is known
     is_implied: bool = False
@@ -101,7 +115,12 @@ class Records:
             case "order":
                 self.orders.setdefault(
                     line.client_id,
-                    OrderRecord(client_id=line.client_id, symbol=line.symbol, side=line.side),
+                    OrderRecord(
+                        client_id=line.client_id,
+                        symbol=line.symbol,
+                        side=line.side,
+                        terms=line.terms,
+                    ),
                 )
             case "end":
                 if line.client_id in self.orders:
@@ -149,10 +168,12 @@ class Records:
 
     # Orders.
 
-    def order_sent(self, client_id: str, symbol: str, side: str) -> None:
-        """Before a new order leaves."""
-        if client_id not in self.orders:
-            self._write(_Line(kind="order", client_id=client_id, symbol=symbol, side=side))
+    def order_sent(self, client_id: str, symbol: str, side: str, terms: OrderTerms) -> bool:
+        """Before a new order leaves; whether the name is new."""
+        if client_id in self.orders:
+            return False
+        self._write(_Line(kind="order", client_id=client_id, symbol=symbol, side=side, terms=terms))
+        return True
 
     def order_ended(self, client_id: str) -> None:
         order = self.orders.get(client_id)

@@ -135,8 +135,17 @@ class Report:
 
     @property
     def is_unknown_order(self) -> bool:
-        """The answer to a question about an order the venue never took."""
-        return self.status == "8" and (self.text(103) == "5" or not self.venue_id)
+        """The answer to a question about an order the venue never took. Only the venue's own words
+        say so: a question that was refused for another reason has no answer."""
+        said = self.text(58).lower()
+        words = self._dialect.unknown_order_words
+        is_said = self.text(103) == "5" or any(each in said for each in words)
+        return self.status == "8" and is_said
+
+    @property
+    def is_refused_question(self) -> bool:
+        """39=8 about no order at all, and not because the venue never heard of it."""
+        return self.status == "8" and not self.venue_id and not self.is_unknown_order
 
     @property
     def is_outcome_unknown(self) -> bool:
@@ -263,9 +272,9 @@ class Report:
     def _fee(self, quantity: str, price: str) -> tuple[str, str]:
         """Paid is positive. 891 = 2: a rate of what was received, in its currency."""
         if self._dialect.fee == "commission" and self.text(12):
-            return number_text(self.message, 12), self.text(479) or self.text(15)
+            return number_text(self.message, 12), self.text(479) or self._settle
         if self._dialect.fee == "misc_fees" and self.text(137):
-            amount, currency = number_text(self.message, 137), self.text(138)
+            amount, currency = number_text(self.message, 137), self.text(138) or self._settle
             if self.text(891) != "2":
                 return amount, currency
             is_base = self.text(55).partition("-")[0] == currency

@@ -91,6 +91,13 @@ def test_a_rejected_order_is_final_and_says_why(desk):
     assert told[0][:3] == ("rejected", 7, "no such thing")
 
 
+def test_a_late_rejection_ends_an_order_the_venue_never_took(desk):
+    """Its request had no answer in time; the report carries an id all the same."""
+    take, told, order, _ = desk
+    take(BASE + "|17=E|150=8|39=8|103=1|58=no such thing|14=0|151=0")
+    assert told[0][:3] == ("rejected", 7, "no such thing") and order.is_ended
+
+
 def test_a_rejection_that_belongs_to_no_request_ends_nothing(desk):
     take, told, order, _ = desk
     order.venue_id = "V1"

@@ -3,9 +3,11 @@
 from decimal import Decimal
 
 import pytest
-from gateway_fix.records import Records
+from gateway_fix.records import OrderTerms, Records
 
 from gateway.api import FillReport
+
+TERMS = OrderTerms(type="limit", time_in_force="gtc")
 
 
 def fill(trade_id, quantity="1", price="100", **changes):
@@ -59,8 +61,8 @@ def test_reports_of_what_a_total_implied_are_dropped_and_newer_ones_taken(opened
 
 def test_everything_is_there_again_after_the_end(opened):
     first = opened()
-    first.order_sent("a", "X", "buy")
-    first.order_sent("b", "X", "sell")
+    first.order_sent("a", "X", "buy", TERMS)
+    first.order_sent("b", "X", "sell", TERMS)
     first.fill_told(fill("T1"), "E1", "1")
     first.implied("3", "100", fill(""))
     first.order_ended("b")

@@ -109,6 +109,18 @@ def test_an_order_nobody_knows_is_told_from_one_that_was_refused():
     assert not report(unknown.replace("103=5", "103=99").replace("NONE", "V1")).is_unknown_order
 
 
+def test_a_question_that_was_refused_proves_nothing_about_the_order():
+    throttled = report("37=NONE|17=E|150=I|39=8|103=99|58=throttled|11=a|55=X|54=1|14=0|151=0")
+    assert not throttled.is_unknown_order and throttled.is_refused_question
+
+
+def test_a_fee_without_a_currency_is_in_the_one_that_settles():
+    [fill] = report(GOOD + "|12=0|15=EUR").fills()
+    assert (fill.fee, fill.fee_currency) == ("0", "USD")
+    [fill] = report(f"{GOOD}|1003=77|136=1|137=0.5", "coinbase_exchange").fills()
+    assert (fill.fee, fill.fee_currency) == ("0.5", "USD")
+
+
 def test_prices_and_positions_are_read_from_their_groups():
     told = []
     marks = Marks(lambda fact, mark: told.append(mark))
