@@ -39,7 +39,7 @@ from gateway_fix.marks import Marks, subscription
 from gateway_fix.order_entry import OrderEntry
 from gateway_fix.order_names import OrderNames, PlainNames, UuidNames
 from gateway_fix.questions import Questions
-from gateway_fix.records import Records
+from gateway_fix.records import OrderRecord, Records
 from gateway_fix.report import Report, ReportTerms
 from gateway_fix.settings import check_secrets, read_settings
 
@@ -79,11 +79,10 @@ class FixAdapter:
         self._now_ns, self._random = now_ns, random or SystemRandom()
         self._port = PortGuard()
         self._known = KnownOrders()
-        oldest_ns = now_ns() - terms.history_days * _DAY_NS
         self._records = Records(
             Path(terms.state_directory) / f"{venue}.records",
             is_synced=terms.is_synced,
-            oldest_ns=oldest_ns,
+            oldest_ns=lambda: now_ns() - terms.history_days * _DAY_NS,
         )
         self._link = self._orders_link(secrets, tls)
         self._market_link = self._prices_link(secrets, tls)
@@ -200,12 +199,12 @@ class FixAdapter:
             return [each for each in told if each.state not in _CLOSED]
         found = []
         for record in self._records.open_orders():
-            known = self._known.get(record.client_id) or self._remembered(record.client_id)
+            known = self._of_record(record)
             if known is None or known.pending:
                 continue
             report = await self._status_of(known)
             if report is None:  # it never arrived, and nothing repeats it
-                self._records.order_ended(record.client_id)
+                self._records.order_ended(record.client_id, record.venue_id)
             elif report.state not in _CLOSED:
                 found.append(report)
         return found
@@ -270,11 +269,11 @@ class FixAdapter:
         """Never raises: a message that cannot be read must not be asked for again and again."""
         try:
             self._take(message)
-        except VenueProtocolError as error:
+        except (VenueProtocolError, OSError) as error:
             self.counters["messages_unreadable"] += 1
             log.error("%s: %s: %r", self.venue, error, message)
             self._is_behind = True
-            self._port.tell("gap_opened", f"unreadable message: {error}"[:120])
+            self._port.tell("gap_opened", f"message not taken: {error}"[:120])
             self._port.tell("gap_closed")
 
     def _take(self, message: FixMessage) -> None:
@@ -326,20 +325,39 @@ class FixAdapter:
         return self._taken(report)
 
     def _taken(self, report: Report) -> OrderReport:
-        self._facts.status(report)
+        try:
+            self._facts.status(report)
+        except OSError as error:
+            raise VenueUnavailable(f"records: {error}") from None
         return report.order()
 
     async def _catch_up(self, account: str) -> None:
         """After a gap: what executed meanwhile shows in the totals of orders that were open."""
-        open_now = {each.client_order_id for each in await self.open_orders(account)}
+        reports = await self.open_orders(account)
+        ours = {each.client_order_id for each in reports}
+        others = {each.venue_order_id for each in reports}
         if not self._dialect.mass_status:
             return
         for record in self._records.open_orders():
-            known = self._known.get(record.client_id) or self._remembered(record.client_id)
-            if record.client_id in open_now or known is None or known.pending:
+            is_open = record.client_id in ours if record.is_ours else record.venue_id in others
+            known = self._of_record(record)
+            if is_open or known is None or known.pending:
                 continue
             if await self._status_of(known) is None:  # it never arrived, and nothing repeats it
-                self._records.order_ended(record.client_id)
+                self._records.order_ended(record.client_id, record.venue_id)
+
+    def _of_record(self, record: OrderRecord) -> KnownOrder | None:
+        """Who is to be asked about. A name of others may have been used again since."""
+        if record.is_ours:
+            return self._known.get(record.client_id) or self._remembered(record.client_id)
+        if not record.client_id:
+            return None
+        return KnownOrder(
+            client_id=record.client_id,
+            symbol=record.symbol,
+            side=record.side,
+            venue_id=record.venue_id,
+        )
 
     def _remembered(self, client_id: str) -> KnownOrder | None:
         record = self._records.orders.get(client_id)

@@ -11,12 +11,9 @@ from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 
-import msgspec
-
 from gateway.api.messages import RequestName
 from gateway_fix.dialect import Dialect
 from gateway_fix.known_orders import KnownOrder, KnownOrders
-from gateway_fix.order_names import has_our_shape
 from gateway_fix.records import Records
 from gateway_fix.report import Report, number_text
 
@@ -74,7 +71,7 @@ class Facts:
         if Decimal(report.cumulative) > 0 and report.text(6):
             self._imply(report)
         if order.state in ("filled", "canceled", "expired", "rejected"):
-            self._records.order_ended(order.client_order_id)
+            self._records.order_ended(order.client_order_id, order.venue_order_id)
 
     def cancel_rejected(self, report: Report) -> None:
         """OrderCancelReject."""
@@ -113,7 +110,7 @@ class Facts:
         """What is missing of a total. Of an order of ours that the records have never seen nothing
         follows: the records were lost, and its fills may be booked already."""
         name = report.client_id
-        if name not in self._records.orders and has_our_shape(name):
+        if not self._records.has(name):
             self._counters["totals_without_records"] += 1
             log.error("order %s is not in the records: its total is not booked", name)
             return
@@ -134,27 +131,30 @@ class Facts:
     def _fills(self, report: Report) -> None:
         fills = report.fills()
         # 14 is the total after the last of them.
-        for place, fill in enumerate(fills):
-            total = report.cumulative if place == len(fills) - 1 and report.text(14) else ""
-            if self._records.fill_told(fill, report.text(17), total):
+        total = Decimal(report.cumulative) if report.text(14) else None
+        totals: list[str] = []
+        for fill in reversed(fills):
+            totals.append("" if total is None else format(total, "f"))
+            total = None if total is None else total - Decimal(fill.quantity)
+        for fill, up_to in zip(fills, reversed(totals), strict=True):
+            if self._records.fill_told(fill, report.text(17), up_to):
                 self._tell("filled", fill)
 
     def _bust(self, report: Report) -> None:
-        fill = self._records.busted(report.text(19))
-        if fill is None:
+        change = self._records.busted(report.text(19), report.text(17) or report.text(19))
+        if change is None:
             self._counters["busts_unknown"] += 1
         else:
-            self._tell("fill_busted", fill, 1)
+            self._tell("fill_busted", change.fill, change.revision)
 
     def _correct(self, report: Report) -> None:
-        before = self._records.busted(report.text(19))
         for fill in report.fills():
-            if before is None:
+            by = report.text(17) or report.text(19)
+            change = self._records.corrected(report.text(19), by, fill)
+            if change is None:
                 self._counters["busts_unknown"] += 1
-                continue
-            now = msgspec.structs.replace(fill, trade_id=before.trade_id)
-            self._records.fill_told(now, report.text(17), "")
-            self._tell("fill_corrected", now, 1)
+            else:
+                self._tell("fill_corrected", change.fill, change.revision)
 
     def _foreign(self, report: Report) -> None:
         """Somebody else's order on our account, or one of ours from before a restart."""
@@ -163,7 +163,7 @@ class Facts:
         order = report.order()
         self._known.learn(order, self._wire_id_in_force(report))
         if order.state in ("filled", "canceled", "expired"):
-            self._records.order_ended(order.client_order_id)
+            self._records.order_ended(order.client_order_id, order.venue_order_id)
         self._tell("order_seen", order)
 
     def _about(self, known: KnownOrder, report: Report, was_taken: bool) -> None:

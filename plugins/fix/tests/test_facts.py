@@ -24,9 +24,18 @@ class Timer:
 
 @pytest.fixture
 def desk(tmp_path):
-    records = Records(tmp_path / "records", is_synced=False, oldest_ns=0)
+    yield from desk_of(tmp_path, "generic")
+
+
+@pytest.fixture
+def deribit(tmp_path):
+    yield from desk_of(tmp_path, "deribit")
+
+
+def desk_of(tmp_path, name):
+    records = Records(tmp_path / "records", is_synced=False, oldest_ns=lambda: 0)
     records.open()
-    dialect, known, told = load_dialect("generic", Path()), KnownOrders(), []
+    dialect, known, told = load_dialect(name, Path()), KnownOrders(), []
     facts = Facts(
         dialect,
         known,
@@ -119,3 +128,13 @@ def test_an_end_with_a_cancel_under_way_was_asked_for(desk):
     take(BASE + "|17=E|150=4|39=4|14=2|151=0|6=10")
     assert told[0][:3] == ("canceled", 7, "requested")
     assert told[0][3]["cumulative_quantity"] == "2"
+
+
+def test_every_fill_of_a_group_is_measured_against_what_a_total_implied(deribit):
+    take, told, _, facts = deribit
+    about = "35=8|37=V1|41=a|11=V1|54=1|55=X|38=5|40=2|44=10|59=1|60=20261121-10:00:00"
+    take(about + "|17=E|39=1|14=1|151=4|6=10", facts.status)
+    group = "|1362=2|1363=X#1|1364=10|1365=1|1363=X#2|1364=10|1365=2"
+    take(about + "|17=E|150=I|39=1|14=3|151=2|6=10" + group)
+    fills = [row[1] for row in told if row[0] == "filled"]
+    assert [each.trade_id for each in fills] == ["total-1", "X#2"]

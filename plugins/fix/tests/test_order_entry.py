@@ -45,7 +45,7 @@ class Patience:
 class Desk:
     def __init__(self, folder, dialect="generic"):
         self.told, self.link, self.budget = [], Line(), Patience()
-        self.records = Records(folder / "records", is_synced=False, oldest_ns=0)
+        self.records = Records(folder / "records", is_synced=False, oldest_ns=lambda: 0)
         self.records.open()
         self.known = KnownOrders()
         self.entry = OrderEntry(
