@@ -2,10 +2,12 @@
 changed, asked about and canceled, and wrong credentials stay outside."""
 
 import base64
+import time
 
 import pytest
 import pytest_asyncio
 from fix_desk import (
+    INSTRUMENTS,
     PERP,
     SECRET,
     SECRETS,
@@ -19,7 +21,14 @@ from fix_simulator.logons import Login
 from fix_simulator.simulator import FixSimulator
 from fix_simulator.voices import VOICES
 
-from gateway.api import CancelRequest, OrderRequest, ReplaceRequest, VenueError, VenueUnavailable
+from gateway.api import (
+    CancelRequest,
+    OrderRequest,
+    ReplaceRequest,
+    VenueError,
+    VenueRejected,
+    VenueUnavailable,
+)
 from gateway.testing.recording_port import RecordingPort
 from gateway.venues.client_order_ids import ClientOrderIds
 
@@ -220,3 +229,46 @@ async def test_an_outcome_the_venue_itself_does_not_know_is_unknown(tmp_path):
             order.client_order_id
         ]
         await side.adapter.close()
+
+
+async def test_every_instrument_is_canceled_though_one_is_refused(tmp_path):
+    async with simulated(VOICES["binance_spot"]) as simulator:
+        instruments = [INSTRUMENTS[SPOT] | {"symbol": "NOT-LISTED"}, INSTRUMENTS[SPOT]]
+        changes = {"instruments": instruments}
+        side = Side(adapter_of(simulator, tmp_path, "binance_spot", **changes), SPOT)
+        await side.adapter.connect(side.port)
+        order = side.order()
+        await side.adapter.submit([order])
+        await side.told(order, "accepted")
+        with pytest.raises(VenueRejected):
+            await side.adapter.cancel_all("main")
+        await side.told(order, "canceled")
+        await side.adapter.close()
+
+
+async def test_what_is_not_configured_is_counted_and_opens_no_gap(tmp_path):
+    """Orders of the account in another instrument, and prices that cannot be read."""
+    async with simulated() as simulator:
+        adapter = adapter_of(simulator, tmp_path)
+        side = Side(adapter, PERP)
+        await adapter.connect(side.port)
+        other = adapter_of(
+            simulator,
+            tmp_path / "second",
+            sender_comp_id="SECOND",
+            secrets={"key": "second-key", "password": "second-password"},
+            instruments=[INSTRUMENTS[SPOT]],
+        )
+        elsewhere = Side(other, SPOT)
+        await other.connect(elsewhere.port)
+        await other.submit([elsewhere.order("buy", "50001", time_in_force="ioc")])
+        counted = adapter.counters
+        await eventually(lambda: counted["reports_of_other_instruments"] >= 2, "its reports")
+        session = simulator.desks["DESK"].session
+        session.send(b"W", [(55, PERP.encode()), (268, b"1"), (269, b"0")], time.time_ns())
+        session.send(b"0", [], time.time_ns())
+        await eventually(lambda: counted["messages_unreadable"], "prices without a price")
+        assert await adapter.open_orders("main") == []
+        assert not side.port.fills() and not side.port.of("gap_opened")
+        await adapter.close()
+        await other.close()

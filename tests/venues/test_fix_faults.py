@@ -256,6 +256,7 @@ async def test_numbers_go_on_after_a_restart_and_nothing_is_said_twice(directory
         await eventually(lambda: not first._link.is_up)
         first._link._initiator._task.cancel()
         session.store.close()
+        first._records.close()  # as the end of a process does
 
         second = adapter_of(simulator, directory)
         await second.connect(RecordingPort())

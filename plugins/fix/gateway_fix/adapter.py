@@ -23,6 +23,7 @@ from gateway.api import (
     OrderRequest,
     PositionReport,
     ReplaceRequest,
+    VenueError,
     VenueProtocolError,
     VenueRejected,
     VenueUnavailable,
@@ -60,6 +61,7 @@ class FixAdapter:
         secrets: Mapping[str, str],
         *,
         now_ns: Callable[[], int] = time.time_ns,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
         random: Random | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -74,7 +76,10 @@ class FixAdapter:
         self._names = names
         self.capabilities = capabilities(venue, dialect, names, timeout_ms=terms.timeout_ms)
         settles = {each.symbol: each.settle or each.quote for each in terms.instruments}
-        self._terms = ReportTerms(dialect, names, terms.account, settles)
+        contracts = {
+            each.symbol: (each.kind == "inverse", each.multiplier) for each in terms.instruments
+        }
+        self._terms = ReportTerms(dialect, names, terms.account, settles, contracts)
         self.counters: Counter[str] = Counter()
         self._now_ns, self._random = now_ns, random or SystemRandom()
         self._port = PortGuard()
@@ -88,7 +93,7 @@ class FixAdapter:
         self._market_link = self._prices_link(secrets, tls)
         fields = requests.Terms(terms.venue_account or terms.account, now_ns)
         self._fields = fields
-        budget = Budget(dialect.rate_limits, time.monotonic_ns)
+        budget = Budget(dialect.rate_limits, monotonic_ns)
         self._questions = Questions(
             self._link,
             dialect,
@@ -114,6 +119,7 @@ class FixAdapter:
             counters=self.counters,
         )
         self._marks = Marks(self._port.tell)
+        self._other_symbols: set[str] = set()
         self._has_gap = False
         self._is_behind = True  # reports may have been missed: fills are asked for by their orders
 
@@ -163,13 +169,22 @@ class FixAdapter:
         """q. Raises VenueError when the venue did not take it."""
         self._check(account)
         symbols = [each.symbol for each in self._settings.instruments]
+        refusals: list[VenueError] = []
         for symbol in symbols if self._dialect.is_mass_cancel_by_symbol else [""]:
-            wire_id = self._names.next("mass")
-            body = requests.mass_cancel(wire_id, symbol, self._dialect, self._fields)
-            answer = await self._questions.mass_cancel(wire_id, body)
-            if answer.get(531) == b"0":
-                text = (answer.get(58) or b"").decode("ascii", "replace")
-                raise VenueRejected((answer.get(532) or b"").decode("ascii", "replace"), text)
+            try:
+                await self._mass_cancel(symbol)
+            except VenueError as error:  # the others are canceled all the same
+                refusals.append(error)
+        if refusals:
+            raise refusals[0]
+
+    async def _mass_cancel(self, symbol: str) -> None:
+        wire_id = self._names.next("mass")
+        body = requests.mass_cancel(wire_id, symbol, self._dialect, self._fields)
+        answer = await self._questions.mass_cancel(wire_id, body)
+        if answer.get(531) == b"0":
+            text = (answer.get(58) or b"").decode("ascii", "replace")
+            raise VenueRejected((answer.get(532) or b"").decode("ascii", "replace"), text)
 
     # Questions.
 
@@ -195,7 +210,8 @@ class FixAdapter:
         self._check(account)
         if self._dialect.mass_status:
             messages = await self._questions.mass_status()
-            told = [self._taken(Report(m, self._terms)) for m in messages]
+            reports = [Report(each, self._terms) for each in messages]
+            told = [self._taken(each) for each in reports if self._is_traded(each)]
             return [each for each in told if each.state not in _CLOSED]
         found = []
         for record in self._records.open_orders():
@@ -280,15 +296,18 @@ class FixAdapter:
         kind = message.message_type
         if self._questions.take(message):
             return
-        if kind in {b"8", b"9"}:
+        if kind == b"8":
             report = Report(message, self._terms)
-            self._facts.take(report) if kind == b"8" else self._facts.cancel_rejected(report)
+            if self._is_traded(report):
+                self._facts.take(report)
+        elif kind == b"9":
+            self._facts.cancel_rejected(Report(message, self._terms))
         elif kind == b"j":
             number = (message.get(45) or b"0").decode("ascii", "replace")
             text = (message.get(58) or b"").decode("ascii", "replace")
             self._refused(int(number) if number.isdigit() else 0, f"business reject {text}"[:120])
         elif kind in {b"W", b"X"}:
-            self._marks.take(message)
+            self._prices(message)
         else:
             self.counters["messages_unasked"] += 1
 
@@ -297,8 +316,19 @@ class FixAdapter:
             self.counters["rejects_unasked"] += 1
             log.warning("%s: %s", self.venue, reason)
 
+    def _is_traded(self, report: Report) -> bool:
+        """A venue may tell everything of the account; what is not configured is none of ours."""
+        symbol = report.text(55)
+        if not symbol or symbol in self._terms.settles or report.client_id in self._records.orders:
+            return True
+        self.counters["reports_of_other_instruments"] += 1
+        if symbol not in self._other_symbols:
+            self._other_symbols.add(symbol)
+            log.warning("%s: reports about %s, which is not configured", self.venue, symbol)
+        return False
+
     def _prices(self, message: FixMessage) -> None:
-        """Of the session for prices."""
+        """Prices are told again: one that cannot be read is counted, nothing is missed by it."""
         try:
             if message.message_type in {b"W", b"X"}:
                 self._marks.take(message)

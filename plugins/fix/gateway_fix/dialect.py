@@ -29,7 +29,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     source: str  # the document it was read from, and when
 
     # The session.
-    begin_string: Literal["FIX.4.2", "FIX.4.4", "FIXT.1.1"] = "FIX.4.4"
+    begin_string: Literal["FIX.4.4", "FIXT.1.1"] = "FIX.4.4"
     application_version: str = "9"  # 1137, with FIXT.1.1
     host: str = ""
     port: int = 0

@@ -11,9 +11,11 @@ from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 
+from gateway.api import VenueProtocolError
 from gateway.api.messages import RequestName
 from gateway_fix.dialect import Dialect
 from gateway_fix.known_orders import KnownOrder, KnownOrders
+from gateway_fix.order_names import has_our_shape
 from gateway_fix.records import Records
 from gateway_fix.report import Report, number_text
 
@@ -160,7 +162,15 @@ class Facts:
         """Somebody else's order on our account, or one of ours from before a restart."""
         if report.kind in _PENDING or report.status == "8":
             return
-        order = report.order()
+        try:
+            order = report.order()
+        except VenueProtocolError as error:
+            if has_our_shape(report.client_id):
+                raise
+            # Of a kind we do not trade; its executions are told.
+            self._counters["foreign_unreadable"] += 1
+            log.info("an order of somebody else: %s", error)
+            return
         self._known.learn(order, self._wire_id_in_force(report))
         if order.state in ("filled", "canceled", "expired"):
             self._records.order_ended(order.client_order_id, order.venue_order_id)

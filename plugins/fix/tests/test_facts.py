@@ -11,6 +11,7 @@ from gateway_fix.order_names import PlainNames
 from gateway_fix.records import Records
 from gateway_fix.report import Report, ReportTerms
 
+from gateway.api import VenueProtocolError
 from gateway.transport.fix_session import FixMessage
 
 BASE = "35=8|37=V1|11=a|54=1|55=X|38=5|40=2|44=10|59=1|60=20261121-10:00:00"
@@ -138,3 +139,13 @@ def test_every_fill_of_a_group_is_measured_against_what_a_total_implied(deribit)
     take(about + "|17=E|150=I|39=1|14=3|151=2|6=10" + group)
     fills = [row[1] for row in told if row[0] == "filled"]
     assert [each.trade_id for each in fills] == ["total-1", "X#2"]
+
+
+def test_an_order_of_others_in_words_we_do_not_know_is_counted_and_its_fills_are_told(desk):
+    take, told, _, facts = desk
+    foreign = FILL.replace("11=a", "11=web-1").replace("40=2", "40=P")
+    take(foreign)
+    assert [row[0] for row in told] == ["filled"]
+    assert facts._counters["foreign_unreadable"] == 1
+    with pytest.raises(VenueProtocolError):
+        take(foreign.replace("11=web-1", "11=g007000000000013").replace("17=E1", "17=E2"))

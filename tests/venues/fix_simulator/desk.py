@@ -230,7 +230,12 @@ class Desk(QuietApplication):
             self.say(b"8", self._reports.of_status(order, **more), "I")
 
     def _mass_cancel(self, fields: dict[int, str]) -> None:
-        count = self.venue.cancel_all(self.login.account, fields.get(55, ""))
+        symbol = fields.get(55, "")
+        if symbol and symbol not in self.venue.listings:
+            refused = {11: fields[11], 37: "NONE", 55: symbol, 530: fields[530], 531: "0"}
+            self.say(b"r", _sorted(refused | {532: "99", 58: "Unknown symbol"}), "")
+            return
+        count = self.venue.cancel_all(self.login.account, symbol)
         kind = fields[530]
         answer = {11: fields[11], 37: "NONE", 530: kind, 531: kind, 533: str(count)}
         self.say(b"r", _sorted(answer), "")
