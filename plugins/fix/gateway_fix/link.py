@@ -118,7 +118,10 @@ class FixLink(QuietApplication):
         """Dial and log on. Raises VenueUnavailable; the line is then not tried any more."""
         try:
             store = FileStore(
-                self.terms.store, now_ns=self._now_ns(), is_synced=self.terms.is_synced
+                self.terms.store,
+                now_ns=self._now_ns(),
+                is_synced=self.terms.is_synced,
+                is_numbers_only=True,  # nothing is repeated, and reports are known again
             )
         except StoreError as error:
             raise VenueUnavailable(str(error)) from None
