@@ -106,7 +106,10 @@ class FixLink(QuietApplication):
         self._listener, self._now_ns, self._random = listener, now_ns, random
         self._tls = tls
         self._identity = SessionIdentity(
-            dialect.begin_string, terms.sender_comp_id, terms.target_comp_id
+            dialect.begin_string,
+            terms.sender_comp_id,
+            terms.target_comp_id,
+            is_sender_hidden=dialect.is_sender_the_key,
         )
         self._session: FixSession | None = None
         self._initiator: FixInitiator | None = None
