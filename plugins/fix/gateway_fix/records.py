@@ -109,6 +109,7 @@ class Records:
     def open(self) -> None:
         """Read what is there; a torn last line is cut. ValueError for a damaged middle, OSError
         when another process has it."""
+        self.close()
         for known in (self.orders, self._fills, self._by_exec_id, self._changes, self._busted):
             known.clear()
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -164,9 +165,10 @@ class Records:
         """What is known, in as many lines as it needs."""
         for key, order in self.orders.items():
             yield _Line(kind="order", client_id=key, record=order)
-        exec_ids = {key: exec_id for exec_id, key in self._by_exec_id.items()}
-        for key, fill in self._fills.items():
-            yield _Line(kind="fill", fill=fill, exec_id=exec_ids.get(key, ""), is_kept=True)
+        for fill in self._fills.values():
+            yield _Line(kind="fill", fill=fill, is_kept=True)
+        for exec_id, key in self._by_exec_id.items():  # of a corrected fill more than one
+            yield _Line(kind="fill", fill=self._fills[key], exec_id=exec_id, is_kept=True)
         for line, fill in self._changes.values():
             yield msgspec.structs.replace(line, fill=fill, is_kept=True)
 

@@ -190,11 +190,12 @@ def test_what_is_past_its_history_is_left_out_at_the_next_start(opened, tmp_path
     records.fill_told(fill("T2", venue_time_ns=10**18), "E2", "1")
     records.fill_told(fill("T3", venue_time_ns=10**18), "E3", "2")
     records.busted("E3", "E4")
+    records.corrected("E2", "E5", fill("T2", "1", "99", venue_time_ns=10**18))
     size = (tmp_path / "records").stat().st_size
     records._oldest_ns = lambda: 10**17
     records.close()
     records.open()
-    assert (tmp_path / "records").stat().st_size < size / 10
+    assert (tmp_path / "records").stat().st_size < size / 4
     for each in (records, opened()):
         assert set(each.orders) == {"open", "#V1"}
         assert [(one.trade_id) for one in each.fills(0)] == ["T1", "T2"]
@@ -203,3 +204,4 @@ def test_what_is_past_its_history_is_left_out_at_the_next_start(opened, tmp_path
         assert each.orders["open"].terms == TERMS
         assert each.busted("E3", "E4").fill.trade_id == "T3"
         assert not each.fill_told(fill("T3", venue_time_ns=10**18), "E3", "2")
+        assert (each.fills(0)[1].price, each._by_exec_id["E2"]) == ("99", each._by_exec_id["E5"])
