@@ -153,7 +153,7 @@ TEST(a_text_with_the_byte_127_is_none_wherever_it_stands) {
   for (std::size_t at = 0; at < 20; ++at) {
     std::string name(20, 'g');
     name[at] = '\x7f';
-    CHECK_EQUAL(flat(replaced(kFill, "g001", name)), "byte");
+    CHECK_EQUAL(flat(replaced(kFill, "g001", name)), "escape_or_byte");
   }
 }
 
