@@ -114,13 +114,17 @@ class Questions:
     def take(self, message: FixMessage) -> bool:
         """Whether it answers a question and is nothing else. A report without the question's name
         may be an answer, but is a report of the stream as well."""
-        for tag in _KEYS.get(message.message_type, ()):
-            key = (message.get(tag) or b"").decode("ascii", "replace")
+        keys = [message.get(tag) for tag in _KEYS.get(message.message_type, ())]
+        named = [key.decode("ascii", "replace") for key in keys if key]
+        for key in named:
             if key in self._open:
                 self._open[key].take(message)
                 return True
-        if message.message_type == b"8" and message.get(150) in {b"I", None}:
-            self._overhear(message)
+        if message.message_type != b"8" or message.get(150) not in {b"I", None}:
+            return False
+        if named:  # of a question that is over, perhaps said again: it may be old
+            return not message.get(1362) and not message.get(527)
+        self._overhear(message)
         return False
 
     def _overhear(self, message: FixMessage) -> None:

@@ -91,6 +91,19 @@ async def test_two_may_ask_about_one_order_at_once():
     assert (await second).get(37) == b"V1"
 
 
+async def test_an_answer_to_an_older_question_answers_no_newer_one():
+    """After a cut the venue says again what was lost: how the order was then."""
+    questions, line = asked("generic")
+    known = KnownOrder(client_id="a", symbol="X", side="buy")
+    task = await task_of(questions.order_status(known, "a"), line)
+    key = line.sent[0][790].decode()
+    assert questions.take(message("35=8|43=Y|37=V1|11=a|150=I|39=0|790=older"))
+    await asyncio.sleep(0)
+    assert not task.done()
+    assert questions.take(message(f"35=8|37=V1|11=a|150=I|39=4|790={key}"))
+    assert (await task).get(39) == b"4"
+
+
 @pytest.mark.parametrize(
     ("more", "is_answer"), [("911=0|912=Y|103=99", True), ("912=Y|103=99|58=throttled", False)]
 )
