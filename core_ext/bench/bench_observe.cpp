@@ -56,7 +56,7 @@ Followed follow_once(const Place& place) {
   }
   found.seconds = static_cast<double>(steady_ns() - begin) / 1e9;
   found.posted = books.posted();
-  if (books.quarantined() != 0 || !books.accounts().is_balanced()) {
+  if (books.unbooked_count() != 0 || !books.accounts().is_balanced()) {
     throw std::runtime_error("bench: the books do not balance");
   }
   return found;

@@ -15,6 +15,7 @@
 
 #include "bind.hpp"
 #include "gateway_core/journal/reader.hpp"
+#include "gateway_core/journal/segment.hpp"
 #include "gateway_core/ledger/break_even.hpp"
 #include "gateway_core/ledger/disposals.hpp"
 #include "gateway_core/platform/storage.hpp"
@@ -34,12 +35,15 @@ constexpr std::int64_t kDay_ns = 86'400'000'000'000;
 std::string money(Int128 e18) { return format_decimal(e18, kMoneyScale); }
 
 struct LedgerHandle {
-  LedgerHandle(const std::string& directory, const std::string& ring_directory, bool keeps_all)
-      : reader(storage, directory, ring_directory, 1), books({.keeps_all = keeps_all}) {}
+  LedgerHandle(const std::string& journal, const std::string& ring_directory, bool keeps_all)
+      : directory(journal),
+        reader(storage, journal, ring_directory, 1),
+        books({.keeps_all = keeps_all}) {}
+  std::string directory;
   platform::PosixStorage storage;
   journal::Reader reader;
   Ledger books;
-  const RecordHeader* waiting = nullptr;  // read, and later than was asked for
+  const RecordHeader* waiting = nullptr;  // read, and not yet booked
 };
 
 using Wish = std::tuple<std::uint64_t, std::uint64_t, std::string>;
@@ -60,6 +64,43 @@ std::unique_ptr<LedgerHandle> open_ledger(const std::string& directory,
   return handle;
 }
 
+/// Whether a segment begins behind the record after the last one that could be read: then a header
+/// between them does not check, and no reader can tell that from a journal that simply ends.
+std::string later_segment(LedgerHandle& handle) {
+  journal::DirectoryListing listing;
+  if (journal::list_directory(handle.storage, handle.directory, listing) != 0) return {};
+  for (const std::uint32_t index : listing.segments) {
+    journal::SegmentHeader header{};
+    const std::string segment = journal::segment_name(index);
+    const int file =
+        handle.storage.open(handle.directory + "/" + segment, platform::OpenMode::kRead);
+    if (file < 0) continue;
+    const auto got = platform::read_fully(handle.storage, file, &header, sizeof header, 0);
+    handle.storage.close(file);
+    if (got == sizeof header &&
+        journal::check_segment_header(header, index, 0) == journal::HeaderCheck::kGood &&
+        header.first_sequence > handle.books.sequence() + 1) {
+      return segment;
+    }
+  }
+  return {};
+}
+
+/// Nothing could be read. Throws when there should have been something.
+void require_end(LedgerHandle& handle) {
+  if (handle.waiting != nullptr) return;
+  const std::string later = later_segment(handle);
+  if (!later.empty()) handle.waiting = handle.reader.next();  // or it was written just now
+  if (handle.reader.state() != journal::ReaderState::kFollowing) {
+    throw std::runtime_error("journal: " + handle.reader.error());
+  }
+  if (!later.empty() && handle.waiting == nullptr) {
+    throw std::runtime_error("journal: what follows sequence " +
+                             std::to_string(handle.books.sequence()) + " cannot be read, and " +
+                             later + " begins behind it");
+  }
+}
+
 std::size_t follow(LedgerHandle& handle, std::size_t limit, Sequence until_sequence,
                    std::int64_t until_time_ns) {
   const nb::gil_scoped_release release;
@@ -75,9 +116,7 @@ std::size_t follow(LedgerHandle& handle, std::size_t limit, Sequence until_seque
     handle.books.apply(*header, reinterpret_cast<const std::uint8_t*>(header));
     handle.waiting = nullptr;
   }
-  if (done == 0 && handle.reader.state() != journal::ReaderState::kFollowing) {
-    throw std::runtime_error("journal: " + handle.reader.error());
-  }
+  if (done == 0) require_end(handle);
   return done;
 }
 
@@ -224,7 +263,7 @@ nb::list position_rows_of(LedgerHandle& handle, std::string_view method_text,
     row["opened_ns"] = now.average.quantity == 0 ? 0 : now.opened_ns;
     row["exit_fee_rate"] = format_decimal(rate_e8, 8);
     row["break_even"] = break_even_of(*book, rate_e8);
-    row["is_quarantined"] = book->is_closed;
+    row["is_stopped"] = book->is_stopped;
     row["sequence"] = book->sequence;
     out.append(row);
   }
@@ -303,9 +342,18 @@ nb::tuple disposal_rows(LedgerHandle& handle, std::string_view method, std::stri
   return nb::make_tuple(disposals, waiting);
 }
 
-nb::list quarantine_rows(LedgerHandle& handle) {
+std::vector<Wish> unmet_wishes(LedgerHandle& handle) {
+  if (!handle.books.keeps_all()) throw nb::value_error("wishes need a ledger that keeps all");
+  std::vector<Wish> out;
+  for (const Designation& each : unmet_designations(handle.books)) {
+    out.emplace_back(each.closed_by, each.lot, format_decimal(each.quantity_e18, kMoneyScale));
+  }
+  return out;
+}
+
+nb::list unbooked_rows(LedgerHandle& handle) {
   nb::list out;
-  for (const Quarantined& each : handle.books.quarantine()) {
+  for (const Unbooked& each : handle.books.unbooked()) {
     nb::dict row;
     row["sequence"] = each.sequence;
     row["kind"] = each.kind;
@@ -328,16 +376,20 @@ void bind_ledger(nb::module_& module) {
            "designations"_a = std::vector<Wish>{})
       .def("follow", &follow, "limit"_a = 65536, "until_sequence"_a = 0, "until_time_ns"_a = 0)
       .def_prop_ro("sequence", [](Handle& handle) { return handle.books.sequence(); })
+      .def_prop_ro(
+          "is_empty",
+          [](Handle& handle) { return handle.books.sequence() == 0 && handle.waiting == nullptr; })
       .def_prop_ro("time_ns", [](Handle& handle) { return handle.books.time_ns(); })
       .def_prop_ro("posted", [](Handle& handle) { return handle.books.posted(); })
-      .def_prop_ro("quarantined", [](Handle& handle) { return handle.books.quarantined(); })
+      .def_prop_ro("unbooked_count", [](Handle& handle) { return handle.books.unbooked_count(); })
       .def("is_balanced", [](Handle& handle) { return handle.books.accounts().is_balanced(); })
       .def("trial_balance", &trial_balance_rows, "method"_a = "wac")
       .def("accounts", &account_rows, "method"_a = "wac")
       .def("positions", &position_rows_of, "method"_a = "wac", "exit_fee_rate"_a = "")
       .def("lots", &lot_rows, "method"_a = "fifo")
       .def("disposals", &disposal_rows, "method"_a = "fifo", "rule"_a = "none")
-      .def("quarantine", &quarantine_rows);
+      .def("unmet_designations", &unmet_wishes)
+      .def("unbooked", &unbooked_rows);
 }
 
 }  // namespace gateway

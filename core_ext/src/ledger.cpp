@@ -39,10 +39,6 @@ bool is_whole(const RecordHeader& header) noexcept {
   return header.length >= sizeof(RecordHeader) + sizeof(Payload);
 }
 
-std::uint64_t position_word(AccountId account, InstrumentId instrument) noexcept {
-  return std::uint64_t{account} << 32 | instrument;
-}
-
 }  // namespace
 
 Ledger::Ledger(LedgerOptions options)
@@ -70,7 +66,7 @@ void Ledger::apply(const RecordHeader& header, const std::uint8_t* record) {
   sequence_ = header.sequence;
   time_ns_ = header.time_ns;
   const auto book = [&]<typename Payload>(void (Ledger::*on)(const RecordHeader&, const Payload&)) {
-    if (!is_whole<Payload>(header)) return quarantine(header, Quarantine::kBadRecord, 0, 0);
+    if (!is_whole<Payload>(header)) return leave_out(header, UnbookedReason::kBadRecord, 0, 0);
     (this->*on)(header, payload_at<Payload>(record));
   };
   switch (static_cast<RecordKind>(header.type)) {
@@ -186,10 +182,33 @@ std::uint32_t Ledger::account_of(AccountId id, StrategyId owner, CurrencyId mone
 }
 
 const Book* Ledger::find(const BookKey& key) const {
-  const auto found = books_of_position_.find(position_word(key.account, key.instrument));
-  if (found == books_of_position_.end()) return nullptr;
-  const auto at = std::ranges::find(found->second, key, &Book::key);
-  return at == found->second.end() ? nullptr : *at;
+  const auto books = books_at(key.account, key.instrument);
+  const auto at = std::ranges::find(books, key, &Book::key);
+  return at == books.end() ? nullptr : *at;
+}
+
+std::span<Book* const> Ledger::books_at(AccountId id, InstrumentId instrument_id) const {
+  const auto found = books_of_position_.find(position_word(id, instrument_id));
+  if (found == books_of_position_.end()) return {};
+  return found->second;
+}
+
+Book* Ledger::book_that_took(AccountId id, InstrumentId instrument_id,
+                             std::uint64_t ordinal) const {
+  for (Book* book : books_at(id, instrument_id)) {
+    if (book->lots.find(ordinal) != nullptr) return book;
+  }
+  return nullptr;
+}
+
+// A fill that is not booked stopped its book, so that one is meant; else whose it
+// was is not known any more, and none of them is what it says.
+void Ledger::lose(const RecordHeader& header, AccountId id, InstrumentId instrument_id) {
+  const auto books = books_at(id, instrument_id);
+  const bool is_known_loss = std::ranges::any_of(books, &Book::is_stopped);
+  for (Book* book : books) book->is_stopped |= !is_known_loss;
+  leave_out(header, is_known_loss ? UnbookedReason::kBookStopped : UnbookedReason::kForgotten, id,
+            instrument_id);
 }
 
 Book& Ledger::open_book(const BookKey& key) {
@@ -218,11 +237,11 @@ Book& Ledger::open_book(const BookKey& key) {
   return book;
 }
 
-void Ledger::quarantine(const RecordHeader& header, Quarantine reason, AccountId account_id,
-                        InstrumentId instrument_id) {
-  ++quarantined_;
-  if (quarantine_.size() == kQuarantineMax) quarantine_.erase(quarantine_.begin());
-  quarantine_.push_back({header.sequence, header.type, reason, account_id, instrument_id});
+void Ledger::leave_out(const RecordHeader& header, UnbookedReason reason, AccountId account_id,
+                       InstrumentId instrument_id) {
+  ++unbooked_count_;
+  if (unbooked_.size() == kUnbookedMax) unbooked_.erase(unbooked_.begin());
+  unbooked_.push_back({header.sequence, header.type, reason, account_id, instrument_id});
 }
 
 bool Ledger::settle(const RecordHeader& header, PostFault fault, AccountId account_id,
@@ -231,9 +250,10 @@ bool Ledger::settle(const RecordHeader& header, PostFault fault, AccountId accou
     ++posted_;
     return true;
   }
-  quarantine(header,
-             fault == PostFault::kUnbalanced ? Quarantine::kUnbalanced : Quarantine::kOverflow,
-             account_id, instrument_id);
+  leave_out(
+      header,
+      fault == PostFault::kUnbalanced ? UnbookedReason::kUnbalanced : UnbookedReason::kOverflow,
+      account_id, instrument_id);
   return false;
 }
 

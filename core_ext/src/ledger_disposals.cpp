@@ -1,7 +1,9 @@
 // The disposals of a whole past, ordered by time, each rule applied to one substance at a time.
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <tuple>
+#include <utility>
 
 #include "gateway_core/ledger/disposals.hpp"
 
@@ -71,7 +73,7 @@ bool is_earlier(const Disposal& a, const Disposal& b) noexcept {
 DisposalReport report_disposals(const Ledger& ledger, LotMethod method, TaxRule rule) {
   Groups groups;
   for (const auto& book : ledger.books()) {
-    if (book->is_closed) continue;
+    if (book->is_stopped) continue;
     collect_disposals(*book, method, groups);
     if (rule != TaxRule::kNone) collect_acquisitions(*book, groups);
   }
@@ -86,6 +88,27 @@ DisposalReport report_disposals(const Ledger& ledger, LotMethod method, TaxRule 
   }
   std::ranges::stable_sort(report.disposals, is_earlier);
   return report;
+}
+
+std::vector<Designation> unmet_designations(const Ledger& ledger) {
+  const std::span<const Designation> wishes = ledger.designations();
+  std::map<std::pair<std::uint64_t, std::uint64_t>, Int128> met;  // close and lot: smallest unit
+  for (const auto& book : ledger.books()) {
+    if (wishes.empty()) break;
+    const Int128 unit = kPow10_64[kMoneyScale - book->lots.terms().rules.quantity_scale];
+    book->lots.tell_shares([&](LotMethod method, const Execution& fill, const LotShare& share) {
+      if (method != LotMethod::kSpecific) return;
+      if (std::ranges::binary_search(wishes, fill.sequence, {}, &Designation::closed_by)) {
+        met[{fill.sequence, share.lot}] = unit;
+      }
+    });
+  }
+  std::vector<Designation> unmet;
+  std::ranges::copy_if(wishes, std::back_inserter(unmet), [&](const Designation& wish) {
+    const auto found = met.find({wish.closed_by, wish.lot});
+    return found == met.end() || wish.quantity_e18 < found->second;
+  });
+  return unmet;
 }
 
 }  // namespace gateway::ledger

@@ -18,6 +18,12 @@ std::int64_t time_of(std::int64_t venue_time_ns, const RecordHeader& header) noe
   return venue_time_ns != 0 ? venue_time_ns : header.time_ns;
 }
 
+/// Why an execution was taken back: the image first, then the arithmetic.
+UnbookedReason reason_of(bool is_right, PostFault fault) noexcept {
+  if (!is_right) return UnbookedReason::kAfterImage;
+  return fault == PostFault::kUnbalanced ? UnbookedReason::kUnbalanced : UnbookedReason::kOverflow;
+}
+
 }  // namespace
 
 // An order that is not known here is not known to the engine either: the fill is EXTERNAL.
@@ -60,7 +66,7 @@ Book* Ledger::book_that_fits(Book* likely, const Execution& fill, const AfterIma
 void Ledger::on_filled(const RecordHeader& header, const OrderFilled& fill) {
   ++ordinal_;
   if (!is_known(fill.account, fill.instrument)) {
-    return quarantine(header, Quarantine::kUnknownInstrument, fill.account, fill.instrument);
+    return leave_out(header, UnbookedReason::kUnknownInstrument, fill.account, fill.instrument);
   }
   Execution execution{.value_e18 = fill.value.e18,
                       .fee_e18 = fill.fee.e18,
@@ -78,7 +84,8 @@ void Ledger::on_filled(const RecordHeader& header, const OrderFilled& fill) {
 void Ledger::on_position_adopted(const RecordHeader& header, const PositionAdopted& adopted) {
   ++ordinal_;
   if (!is_known(adopted.account, adopted.instrument) || adopted.strategy >= kIdsMax) {
-    return quarantine(header, Quarantine::kUnknownInstrument, adopted.account, adopted.instrument);
+    return leave_out(header, UnbookedReason::kUnknownInstrument, adopted.account,
+                     adopted.instrument);
   }
   const Execution execution{.value_e18 = adopted.value.e18,
                             .sequence = header.sequence,
@@ -96,26 +103,29 @@ void Ledger::on_position_adopted(const RecordHeader& header, const PositionAdopt
 void Ledger::book_execution(const RecordHeader& header, Book* book, const Execution& fill,
                             std::uint64_t booked_before, const AfterImage& after) {
   const BookKey likely = book->key;
-  const auto refuse = [&](Quarantine reason) {
-    book->is_closed = true;
-    quarantine(header, reason, likely.account, likely.instrument);
+  const auto refuse = [&](UnbookedReason reason) {
+    book->is_stopped = true;
+    leave_out(header, reason, likely.account, likely.instrument);
   };
-  if (book->is_closed) return refuse(Quarantine::kBookClosed);
+  if (booked_before != 0) {
+    // It belongs where the fill behind it is, whatever the order says.
+    book = book_that_took(likely.account, likely.instrument, booked_before);
+    if (book == nullptr) return lose(header, likely.account, likely.instrument);
+  }
+  if (book->is_stopped) return refuse(UnbookedReason::kBookStopped);
   if (fill.fee_e18 != 0 && currency(fill.fee_currency) == nullptr) {
-    return refuse(Quarantine::kUnknownInstrument);
+    return refuse(UnbookedReason::kUnknownInstrument);
   }
   if (booked_before == 0) {
     Book* fitting = book_that_fits(book, fill, after);
-    if (fitting == nullptr) return refuse(Quarantine::kAfterImage);
+    if (fitting == nullptr) return refuse(UnbookedReason::kAfterImage);
     book = fitting;
-    if (book->is_closed) return refuse(Quarantine::kBookClosed);
-  } else if (book->lots.find(booked_before) == nullptr) {
-    return refuse(Quarantine::kForgotten);
+    if (book->is_stopped) return refuse(UnbookedReason::kBookStopped);
   }
   const PositionBook before = book->lots.now().average;
   const bool is_booked =
       booked_before == 0 ? book->lots.add(fill) : book->lots.add_before(booked_before, fill);
-  if (!is_booked) return refuse(Quarantine::kOverflow);
+  if (!is_booked) return refuse(UnbookedReason::kOverflow);
   PostFault fault = PostFault::kUnbalanced;
   const bool is_right = after.is_of(book->lots.now().average);
   if (is_right && book->lots.now().is_identical()) {
@@ -127,9 +137,7 @@ void Ledger::book_execution(const RecordHeader& header, Book* book, const Execut
     return;
   }
   book->lots.remove(fill.ordinal);
-  refuse(!is_right                         ? Quarantine::kAfterImage
-         : fault == PostFault::kUnbalanced ? Quarantine::kUnbalanced
-                                           : Quarantine::kOverflow);
+  refuse(reason_of(is_right, fault));
 }
 
 // The difference that an execution makes to its book, its money and its fee; of a revision, the
@@ -171,62 +179,46 @@ void Ledger::add_fee(Entry& entry, Book& book, CurrencyId money, Int128 fee_e18)
 }
 
 void Ledger::on_revised(const RecordHeader& header, const FillRevised& fill) {
-  Book* book = nullptr;
-  const Execution* found = nullptr;
-  const auto books = books_of_position_.find(std::uint64_t{fill.account} << 32 | fill.instrument);
-  if (books != books_of_position_.end()) {
-    for (Book* each : books->second) {
-      found = each->lots.find(fill.fill_ordinal);
-      book = each;
-      if (found != nullptr) break;
-    }
-  }
-  const auto refuse = [&](Quarantine reason) {
-    if (book != nullptr) book->is_closed = true;
-    quarantine(header, reason, fill.account, fill.instrument);
+  Book* book = book_that_took(fill.account, fill.instrument, fill.fill_ordinal);
+  if (book == nullptr) return lose(header, fill.account, fill.instrument);
+  const auto refuse = [&](UnbookedReason reason) {
+    book->is_stopped = true;
+    leave_out(header, reason, fill.account, fill.instrument);
   };
-  if (found == nullptr) {
-    // Whose it was is not known any more, so none of them is what it says.
-    if (books != books_of_position_.end()) {
-      for (Book* each : books->second) each->is_closed = true;
-    }
-    return refuse(Quarantine::kForgotten);
-  }
-  if (book->is_closed) return refuse(Quarantine::kBookClosed);
+  if (book->is_stopped) return refuse(UnbookedReason::kBookStopped);
   if (fill.fee.e18 != 0 && currency(fill.fee_currency) == nullptr) {
-    return refuse(Quarantine::kUnknownInstrument);
+    return refuse(UnbookedReason::kUnknownInstrument);
   }
-  const Execution old = *found;
+  const Execution old = *book->lots.find(fill.fill_ordinal);
   Execution revised = old;
   revised.quantity = fill.quantity;
   revised.value_e18 = fill.value.e18;
   revised.fee_e18 = fill.fee.e18;
   revised.fee_currency = fill.fee_currency;
   const PositionBook before = book->lots.now().average;
-  if (!book->lots.revise(revised)) return refuse(Quarantine::kOverflow);
+  if (!book->lots.revise(revised)) return refuse(UnbookedReason::kOverflow);
   const AfterImage after{fill.position_quantity, fill.position_cost.e18,
                          fill.position_realised.e18};
-  const bool is_right = after.is_of(book->lots.now().average) && book->lots.now().is_identical();
-  const PostFault fault = is_right ? post_execution(*book, header.sequence, before, &old, revised)
-                                   : PostFault::kUnbalanced;
+  const bool is_right = after.is_of(book->lots.now().average);
+  PostFault fault = PostFault::kUnbalanced;
+  if (is_right && book->lots.now().is_identical()) {
+    fault = post_execution(*book, header.sequence, before, &old, revised);
+  }
   if (fault == PostFault::kNone) {
     book->sequence = header.sequence;
     ++posted_;
     return;
   }
   (void)book->lots.revise(old);
-  refuse(is_right ? Quarantine::kOverflow : Quarantine::kAfterImage);
+  refuse(reason_of(is_right, fault));
 }
 
 // A payment is linear in the position, so a book has its signed share of it: one that is short
 // while the whole is long is paid by the others.
 std::vector<Ledger::Share> Ledger::shares_of(const Funding& funding) {
   std::vector<Share> shares;
-  const auto books =
-      books_of_position_.find(std::uint64_t{funding.account} << 32 | funding.instrument);
-  if (books == books_of_position_.end()) return shares;
   std::int64_t net = 0;
-  for (Book* book : books->second) {
+  for (Book* book : books_at(funding.account, funding.instrument)) {
     const std::int64_t quantity = book->lots.now().average.quantity;
     if (book->key.leg != funding.leg || quantity == 0) continue;
     if (__builtin_add_overflow(net, quantity, &net)) return {};
@@ -288,7 +280,8 @@ std::vector<Ledger::Share> Ledger::shares_of(const BalanceChanged& interest) {
 
 void Ledger::on_funding(const RecordHeader& header, const Funding& funding) {
   if (account(funding.account) == nullptr || currency(funding.currency) == nullptr) {
-    return quarantine(header, Quarantine::kUnknownInstrument, funding.account, funding.instrument);
+    return leave_out(header, UnbookedReason::kUnknownInstrument, funding.account,
+                     funding.instrument);
   }
   const std::vector<Share> shares = shares_of(funding);
   const AccountKey whole{funding.account, kExternalStrategy, funding.currency, Purpose::kFunding};
@@ -302,7 +295,7 @@ void Ledger::on_funding(const RecordHeader& header, const Funding& funding) {
 
 void Ledger::on_balance(const RecordHeader& header, const BalanceChanged& change) {
   if (account(change.account) == nullptr || currency(change.currency) == nullptr) {
-    return quarantine(header, Quarantine::kUnknownInstrument, change.account, 0);
+    return leave_out(header, UnbookedReason::kUnknownInstrument, change.account, 0);
   }
   const Purpose purpose = purpose_of(static_cast<BalanceReason>(change.reason));
   if (purpose == Purpose::kInterest) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <deque>
 #include <numeric>
+#include <span>
 #include <unordered_map>
 
 #include "gateway_core/ledger/disposals.hpp"
@@ -47,15 +48,18 @@ class WashSale {
     }
   }
 
-  /// Splits a disposal by what its units carry, and each part by the rule.
-  void dispose(Disposal whole, std::vector<Disposal>& out) {
-    const std::size_t own = place_of_lot_.at(whole.lot);
-    while (whole.quantity > 0) {
-      Disposal part = take(whole, held_[own]);
-      disallow(part, own);
-      out.push_back(part);
+  /// Splits what one record closed by what its units carry, and each part by the rule. All of it
+  /// is gone before any of it is replaced: what was sold together replaces nothing of itself.
+  void dispose(std::span<const Disposal> together, std::vector<Disposal>& out) {
+    const auto first = static_cast<std::ptrdiff_t>(out.size());
+    for (Disposal whole : together) {
+      const std::size_t own = place_of_lot_.at(whole.lot);
+      while (whole.quantity > 0) out.push_back(take(whole, held_[own]));
+      if (held_[own].free == 0) next_[own] = own + 1;
     }
-    if (held_[own].free == 0) next_[own] = own + 1;
+    for (auto part = out.begin() + first; part != out.end(); ++part) {
+      disallow(*part, place_of_lot_.at(part->lot));
+    }
   }
 
   void tell_waiting(std::vector<CarriedLoss>& out) const {
@@ -142,7 +146,15 @@ void apply_wash_sale(std::vector<Disposal>& disposals, const std::vector<Acquisi
                      std::vector<CarriedLoss>& waiting) {
   WashSale rule(acquisitions);
   std::vector<Disposal> out;
-  for (const Disposal& disposal : disposals) rule.dispose(disposal, out);
+  const auto is_of_another_record = [](const Disposal& a, const Disposal& b) {
+    return a.closed_by != b.closed_by;
+  };
+  for (auto from = disposals.begin(); from != disposals.end();) {
+    const auto last = std::adjacent_find(from, disposals.end(), is_of_another_record);
+    const auto to = last == disposals.end() ? last : last + 1;
+    rule.dispose({from, to}, out);
+    from = to;
+  }
   rule.tell_waiting(waiting);
   disposals = std::move(out);
 }

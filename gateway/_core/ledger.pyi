@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 class Ledger:
     """Follows a journal from its first record. RuntimeError: the journal cannot be read.
-    ValueError: a method, a rule or a number is not known."""
+    ValueError: a method, a rule or a number is not known. For one thread at a time: follow() lets
+    other threads run, and none of them may use the same ledger meanwhile."""
 
     def __init__(
         self,
@@ -19,18 +20,24 @@ class Ledger:
         designations: list[tuple[int, int, str]] = ...,
     ) -> None:
         """`keeps_all`: every execution is remembered, 96 bytes each, for disposals over the whole
-        past. `designations`: (sequence of the closing record, lot, quantity) for `specific`."""
+        past; False is for who follows for ever and asks for no disposals.
+        `designations`: (sequence of the closing record, lot, quantity) for `specific`."""
     def follow(self, limit: int = 65536, until_sequence: int = 0, until_time_ns: int = 0) -> int:
-        """Book up to `limit` new records and none beyond the bounds (0 = none); how many."""
+        """Book up to `limit` new records and none beyond the bounds (0 = none); how many. Where the
+        journal is damaged the records before are booked, and the next call raises: who wants to
+        know whether 0 is the end or a damage calls follow(0)."""
     @property
     def sequence(self) -> int: ...
+    @property
+    def is_empty(self) -> bool:
+        """No record was found, be it within the bounds or beyond them."""
     @property
     def time_ns(self) -> int: ...
     @property
     def posted(self) -> int:
         """Records that moved something."""
     @property
-    def quarantined(self) -> int:
+    def unbooked_count(self) -> int:
         """Records that are not in the books."""
     def is_balanced(self) -> bool:
         """Add up every account anew: every currency is zero."""
@@ -43,7 +50,9 @@ class Ledger:
         self, method: str = "fifo", rule: str = "none"
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """(disposals by time, losses that wait in lots still open)."""
-    def quarantine(self) -> list[dict[str, Any]]: ...
+    def unmet_designations(self) -> list[tuple[int, int, str]]:
+        """Those that no close met so far."""
+    def unbooked(self) -> list[dict[str, Any]]: ...
 
 class LotModel:
     """One position under every method; fills are numbered from 1 and name the lots they open. A

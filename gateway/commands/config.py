@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+import msgspec
 from msgspec import structs
 
 from gateway.commands.output import cell, json_option, print_json
@@ -49,10 +50,14 @@ def show(file: Path, as_json: bool) -> None:
 @click.option("--limits", "is_limits", is_flag=True, help="Of limits.toml.")
 @json_option
 def schema(is_limits: bool, as_json: bool) -> None:
-    """Print the JSON Schema of gateway.toml, for editors.
+    """Print the JSON Schema of gateway.toml, for editors, in lines; with --json on one.
 
     \b
     Example:
       gateway config schema > gateway.schema.json
     """
-    print_json(limits_json_schema() if is_limits else json_schema())
+    document = limits_json_schema() if is_limits else json_schema()
+    if as_json:
+        print_json(document)
+    else:
+        click.echo(msgspec.json.format(msgspec.json.encode(document), indent=1).decode())

@@ -16,7 +16,16 @@ import msgspec
 from gateway.commands.output import FAILED, json_option, print_json, print_table
 from gateway.commands.replay import reporter, time_ns_of
 from gateway.commands.verify import directory_argument, opened, ring_option
-from gateway.ledger import METHODS, RULES, Bounds, Designation, open_books, realised_totals
+from gateway.ledger import (
+    METHODS,
+    RULES,
+    Bounds,
+    Designation,
+    open_books,
+    realised_totals,
+    undecided,
+    unmet,
+)
 
 __all__ = ["command"]
 
@@ -31,14 +40,15 @@ _ACCOUNTS = ("account", "strategy", "currency", "purpose", "balance", "postings"
 _POSITIONS = (
     *_BOOK, "margin_mode", "quantity", "currency", "cost", "realised", "fees", "funding",
     "interest", "coin_interest", "slippage", "break_even", "exit_fee_rate", "fills",
-    "fills_without_arrival", "turnover", "opened_ns", "is_quarantined", "sequence",
+    "fills_without_arrival", "turnover", "opened_ns", "is_stopped", "sequence",
 )  # fmt: skip
 _LOTS = (*_BOOK, "lot", "opened_ns", "quantity", "first_quantity", "currency", "cost")
 _DISPOSALS = (
     *_BOOK, "side", "lot", "closed_by", "opened_ns", "held_from_ns", "closed_ns", "held_days",
     "quantity", "currency", "proceeds", "basis", "realised", "disallowed", "carried", "taxable",
 )  # fmt: skip
-_QUARANTINE = ("sequence", "kind", "reason", "account", "instrument")
+_WAITING = (*_BOOK, "lot", "quantity", "currency", "amount", "held_earlier_days")
+_UNBOOKED = ("sequence", "kind", "reason", "account", "instrument")
 
 
 def books_options(function: Function) -> Function:
@@ -68,7 +78,7 @@ def bounds_of(as_of: str | None) -> Bounds:
     """A sequence when it is a whole number, else an instant."""
     if as_of is None:
         return Bounds()
-    if as_of.isdecimal() and int(as_of) < 2**63:
+    if _NUMBER.fullmatch(as_of):
         return Bounds(sequence=max(int(as_of), 1))
     return Bounds(time_ns=time_ns_of(as_of) or -1)  # 0 would be no bound
 
@@ -98,13 +108,22 @@ class Books:
     """The books of one call and how they are printed."""
 
     def __init__(
-        self, directory: Path, ring: str, as_of: str | None, designations: Path | None = None
+        self,
+        directory: Path,
+        ring: str,
+        as_of: str | None,
+        method: str = "wac",
+        designations: Path | None = None,
     ) -> None:
-        named = designations_of(designations)
+        if designations is not None and method != "specific":
+            rule = f"only the method specific takes named lots, not {method}"
+            raise click.BadParameter(rule, param_hint="--designations")
+        named, bounds = designations_of(designations), bounds_of(as_of)
         with opened(directory):
             self.native = open_books(
-                directory, ring, as_of=bounds_of(as_of), designations=named, progress=reporter()
+                directory, ring, as_of=bounds, designations=named, progress=reporter()
             )
+        self.unmet = unmet(self.native, bounds)
 
     def show(
         self,
@@ -117,15 +136,24 @@ class Books:
         as_json, as_csv = style
         at = {"sequence": self.native.sequence, "time_ns": self.native.time_ns}
         if as_json:
-            print_json({**at, **more, name: rows, "quarantined": self.native.quarantined})
+            more["unmet_designations"] = [each._asdict() for each in self.unmet]
+            print_json({**at, **more, name: rows, "unbooked_count": self.native.unbooked_count})
         elif as_csv:
             print_csv(rows, columns)
         else:
             print_table(rows, columns, "Nothing is booked.")
             click.echo(f"as of sequence {self.native.sequence}")
-        if self.native.quarantined and not as_json:
-            text = f"{self.native.quarantined} records are not in the books: "
-            click.echo(text + "`gateway ledger quarantine` names them", err=True)
+        if self.native.unbooked_count and not as_json:
+            text = f"{self.native.unbooked_count} records are not in the books: "
+            click.echo(text + "`gateway ledger unbooked` names them", err=True)
+        for each in self.unmet:
+            text = f"lot {each.lot} for the close in record {each.closed_by}"
+            click.echo(f"a designation meets nothing: {each.quantity} of {text}", err=True)
+
+    def end(self, is_right: bool = True) -> None:
+        """Exit code 1 when the view is wrong, or not the one that was asked for."""
+        if self.unmet or not is_right:
+            click.get_current_context().exit(FAILED)
 
 
 def print_csv(rows: Sequence[Row], columns: Sequence[str]) -> None:
@@ -154,37 +182,33 @@ def command() -> None:
 @command.command("trial-balance")
 @books_options
 @method_option
-@click.pass_context
+@designations_option
 def trial_balance(
-    context: click.Context,
-    directory: Path,
-    ring_directory: str,
-    as_of: str | None,
-    as_csv: bool,
-    as_json: bool,
-    method: str,
-) -> None:
-    """Debits and credits of every currency; exit code 1 unless each total is zero.
+    directory: Path, ring_directory: str, as_of: str | None, as_csv: bool, as_json: bool,
+    method: str, designations: Path | None,
+) -> None:  # fmt: skip
+    """Debits and credits of every currency; exit code 1 unless each total is zero and every record
+    is in the books.
 
     \b
     Example:
       gateway ledger trial-balance var/gateway --as-of 2026-11-21T14:30:00
     """
-    books = Books(directory, ring_directory, as_of)
+    books = Books(directory, ring_directory, as_of, method, designations)
     rows = books.native.trial_balance(method)
     is_balanced = books.native.is_balanced() and all(row["total"] == "0" for row in rows)
     style = (as_json, as_csv)
     books.show("currencies", rows, _TRIAL, style, method=method, is_balanced=is_balanced)
-    if not is_balanced or books.native.quarantined:
-        context.exit(FAILED)
+    books.end(is_balanced and not books.native.unbooked_count)
 
 
 @command.command("accounts")
 @books_options
 @method_option
+@designations_option
 def accounts(
     directory: Path, ring_directory: str, as_of: str | None, as_csv: bool, as_json: bool,
-    method: str,
+    method: str, designations: Path | None,
 ) -> None:  # fmt: skip
     """Every account that was ever posted to; a debit is positive.
 
@@ -192,9 +216,10 @@ def accounts(
     Example:
       gateway ledger accounts var/gateway --method fifo --csv
     """
-    books = Books(directory, ring_directory, as_of)
+    books = Books(directory, ring_directory, as_of, method, designations)
     rows = books.native.accounts(method)
     books.show("accounts", rows, _ACCOUNTS, (as_json, as_csv), method=method)
+    books.end()
 
 
 @command.command("positions")
@@ -212,13 +237,14 @@ def positions(
     Example:
       gateway ledger positions var/gateway --exit-fee-rate 0.0005
     """
-    books = Books(directory, ring_directory, as_of, designations)
+    books = Books(directory, ring_directory, as_of, method, designations)
     try:
         rows = books.native.positions(method, exit_fee_rate)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--exit-fee-rate") from None
     columns = _POSITIONS if as_csv else _POSITIONS[:15]
     books.show("positions", rows, columns, (as_json, as_csv), method=method)
+    books.end()
 
 
 @command.command("lots")
@@ -235,9 +261,10 @@ def lots(
     Example:
       gateway ledger lots var/gateway --method hifo
     """
-    books = Books(directory, ring_directory, as_of, designations)
+    books = Books(directory, ring_directory, as_of, method, designations)
     rows = books.native.lots(method)
     books.show("lots", rows, _LOTS, (as_json, as_csv), method=method)
+    books.end()
 
 
 @command.command("disposals")
@@ -245,9 +272,7 @@ def lots(
 @method_option
 @designations_option
 @click.option("--rule", type=click.Choice(RULES), default="none", help="Rule for losses.")
-@click.pass_context
 def disposals(
-    context: click.Context,
     directory: Path,
     ring_directory: str,
     as_of: str | None,
@@ -257,7 +282,8 @@ def disposals(
     designations: Path | None,
     rule: str,
 ) -> None:
-    """Every lot that was closed; exit code 1 unless they add up to the books.
+    """Every lot that was closed; exit code 1 unless they add up to the books and every record is in
+    them.
 
     \b
     Example:
@@ -265,29 +291,42 @@ def disposals(
     """
     if rule != "none" and method == "wac":
         raise click.BadParameter("wac has no lots that a rule could follow", param_hint="--rule")
-    books = Books(directory, ring_directory, as_of, designations)
+    books = Books(directory, ring_directory, as_of, method, designations)
     rows, waiting = books.native.disposals(method, rule)
-    closed = [row for row in books.native.positions(method) if row["is_quarantined"]]
-    totals = realised_totals(rows, books.native.accounts(method), closed)
+    stopped = [row for row in books.native.positions(method) if row["is_stopped"]]
+    totals = realised_totals(rows, books.native.accounts(method), stopped)
+    open_losses = undecided(rows, books.native.time_ns) if rule != "none" else 0
+    more = {"waiting": waiting, "totals": totals, "undecided": open_losses}
     style = (as_json, as_csv)
-    more = {"method": method, "rule": rule, "waiting": waiting, "totals": totals}
-    books.show("disposals", rows, _DISPOSALS, style, **more)
+    books.show("disposals", rows, _DISPOSALS, style, method=method, rule=rule, **more)
     if not (as_json or as_csv):
         print_table(totals, tuple(totals[0]) if totals else (), "No currency.")
-    if not all(row["is_tied"] for row in totals):
-        context.exit(FAILED)
+        if rule != "none":
+            print_table(waiting, _WAITING, "No loss waits in an open lot.")
+    if not as_json:
+        warn_of_what_may_change(len(waiting) if as_csv else 0, open_losses)
+    books.end(all(row["is_tied"] for row in totals) and not books.native.unbooked_count)
 
 
-@command.command("quarantine")
+def warn_of_what_may_change(waiting: int, open_losses: int) -> None:
+    """What a table of disposals does not show."""
+    if waiting:
+        click.echo(f"{waiting} losses wait in open lots: see them without --csv", err=True)
+    if open_losses:
+        text = f"{open_losses} losses are not older than 30 days here"
+        click.echo(f"{text}: a later purchase, which is not seen, may disallow them", err=True)
+
+
+@command.command("unbooked")
 @books_options
-def quarantine(
+def unbooked(
     directory: Path, ring_directory: str, as_of: str | None, as_csv: bool, as_json: bool
 ) -> None:
     """Records that are not in the books, each with its reason.
 
     \b
     Example:
-      gateway ledger quarantine var/gateway --json
+      gateway ledger unbooked var/gateway --json
     """
     books = Books(directory, ring_directory, as_of)
-    books.show("quarantine", books.native.quarantine(), _QUARANTINE, (as_json, as_csv))
+    books.show("unbooked", books.native.unbooked(), _UNBOOKED, (as_json, as_csv))

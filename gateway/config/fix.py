@@ -1,5 +1,5 @@
 """Settings of the FIX door: [fix] and one [fix.sessions.NAME] per counterparty. Frozen data only;
-rules between them live in checks.py."""
+rules between them live in fix_checks.py."""
 
 from __future__ import annotations
 
@@ -159,12 +159,20 @@ class FixSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     connections_max: Annotated[
         int, Meta(ge=1, le=100000, description="Connections at the same time, logged on or not.")
     ] = 12000
+    awaited_per_address_max: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=100000,
+            description="Connections of one address whose Logon has not come; more are closed.",
+        ),
+    ] = 1000
     failed_logons_per_minute: Annotated[
         int,
         Meta(
             ge=0,
             le=10000,
-            description="Of one address, and of one session; then it waits. 0 = no bound.",
+            description="Of one address; then it waits. 0 = no bound.",
         ),
     ] = 10
     logon_seconds_max: Annotated[
@@ -185,6 +193,24 @@ class FixSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             description="Unsent bytes for a counterparty that does not read; then it is cut off.",
         ),
     ] = 4194304
+    update_interval_ms: Annotated[
+        int,
+        Meta(ge=10, le=60000, description="Pause between updates of prices and states, in ms."),
+    ] = 250
+    update_unsent_bytes_max: Annotated[
+        int,
+        Meta(
+            ge=4096,
+            le=1073741824,
+            description="A session with more unsent bytes gets no updates until it has read.",
+        ),
+    ] = 262144
+    fills_kept_max: Annotated[
+        int, Meta(ge=1, le=10000000, description="Newest fills that 35=AD is answered from.")
+    ] = 20000
+    venue_subscriptions_max: Annotated[
+        int, Meta(ge=1, le=1000, description="Subscriptions of 35=g of one session.")
+    ] = 8
     sessions: Annotated[
         dict[Name, CounterpartySettings],
         Meta(description="The counterparties, [fix.sessions.NAME]."),

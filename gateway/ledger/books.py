@@ -11,11 +11,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from gateway._core.ledger import Ledger
 
-__all__ = ["METHODS", "RULES", "Bounds", "Designation", "open_books", "realised_totals"]
+__all__ = [
+    "METHODS",
+    "RULES",
+    "Bounds",
+    "Designation",
+    "open_books",
+    "realised_totals",
+    "undecided",
+    "unmet",
+]
 
 METHODS = ("fifo", "lifo", "hifo", "specific", "wac")
 RULES = ("none", "us_wash_sale")
 _RECORDS_PER_STEP = 262_144
+_DAY_NS = 86_400_000_000_000
+_WINDOW_DAYS = 30  # of us_wash_sale
 _EXACT = Context(prec=100)
 _AMOUNTS = ("realised", "disallowed", "carried", "taxable")
 
@@ -49,21 +60,40 @@ def open_books(
     designations: Sequence[Designation] = (),
     progress: Callable[[int], None] = lambda sequence: None,
 ) -> Ledger:
-    """Every record up to `as_of`, booked. RuntimeError and ValueError name what is wrong."""
+    """Every record up to `as_of`, booked. RuntimeError and ValueError name what is wrong: a journal
+    that is damaged on the way there is never cut short, and no journal is no empty one."""
     from gateway._core.ledger import Ledger
 
     books = Ledger(str(directory), ring_directory, keeps_all, list(designations))
     while books.follow(_RECORDS_PER_STEP, as_of.sequence, as_of.time_ns) == _RECORDS_PER_STEP:
         progress(books.sequence)
+    books.follow(0)  # raises when it was a damage that ended it
+    if books.is_empty:
+        raise RuntimeError(f"no journal: no record in {directory} nor in the ring")
     return books
 
 
+def unmet(books: Ledger, as_of: Bounds = EVERYTHING) -> list[Designation]:
+    """Designations that met nothing, but for those of closes beyond `as_of`."""
+    found = [Designation(*each) for each in books.unmet_designations()]
+    return [each for each in found if as_of == EVERYTHING or each.closed_by <= books.sequence]
+
+
+def undecided(disposals: Iterable[Row], time_ns: int) -> int:
+    """Losses that count at this point, and that a purchase after it could still disallow."""
+    today = time_ns // _DAY_NS
+    return sum(
+        Decimal(row["taxable"]) < 0 and row["closed_ns"] // _DAY_NS + _WINDOW_DAYS >= today
+        for row in disposals
+    )
+
+
 def realised_totals(
-    disposals: Iterable[Row], accounts: Iterable[Row], closed: Iterable[Row] = ()
+    disposals: Iterable[Row], accounts: Iterable[Row], stopped: Iterable[Row] = ()
 ) -> list[dict[str, Any]]:
     """What the disposals of each currency add up to, beside the ledger's own account of it.
     `accounts` are those of the same method; profit is a credit, so its sign turns. Books in
-    quarantine (`closed` positions) are not in the report and are taken off."""
+    which a record is missing (`stopped` positions) are not in the report and are taken off."""
     sums: dict[str, dict[str, Decimal]] = {}
 
     def add(currency: str, name: str, amount: Decimal) -> None:
@@ -76,7 +106,7 @@ def realised_totals(
     for row in accounts:
         if row["purpose"] == "realised":
             add(row["currency"], "ledger", -Decimal(row["balance"]))
-    for row in closed:
+    for row in stopped:
         add(row["currency"], "ledger", -Decimal(row["realised"]))
     return [
         {

@@ -308,3 +308,23 @@ def test_every_make_target_in_the_readme_exists() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"`?make ([a-z-]+)", (ROOT / "README.md").read_text(encoding="utf-8")):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"make {target}"
+
+
+def test_the_readme_names_every_command_and_links_every_page() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    missing = [name for name in COMMANDS if f"`gateway {name}`" not in readme]
+    assert not missing, f"commands that its table lacks: {missing}"
+    pages = [page.relative_to(ROOT).as_posix() for page in DOCS.rglob("*.md")]
+    pages = [page for page in pages if not page.startswith("docs/decisions/")]
+    lost = [page for page in sorted(pages) if f"({page})" not in readme]
+    assert not lost, f"pages that nobody finds from the README: {lost}"
+
+
+UNLINKED_UNTIL = 36  # Older decisions are found by their list alone.
+
+
+def test_a_decision_is_linked_from_where_it_shows() -> None:
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    decisions = sorted((DOCS / "decisions").glob("*.md"))
+    new = [each.name for each in decisions if int(each.name[:4]) > UNLINKED_UNTIL]
+    assert new and not [name for name in new if f"/{name})" not in text]

@@ -39,6 +39,8 @@ NATIVE_DOORS = {
 }
 NATIVE_FOR_ALL = {"types"}  # The refusal table and decimal text.
 PLUGIN_MAY = {"api", "transport", "matching"}
+# Inside a room: what a pure part may import of it.
+PURE_PARTS = {"entry/fix_answers": "gateway.entry.fix_answers"}
 KNOWS_PLUGINS = {"benchmarks", "demo"}  # By name; everybody else finds them by their entry points.
 
 # A row may include the rows before it and itself.
@@ -123,6 +125,18 @@ def test_a_module_imports_leftwards_only(path: Path) -> None:
             assert parts[2] in NATIVE_FOR_ALL or door == room, f"{path}: {name} belongs to {door}"
         else:
             assert parts[1] in ALLOWED[room], f"{path}: {room} may not import {name}"
+
+
+@pytest.mark.parametrize("part", PURE_PARTS)
+def test_a_pure_part_knows_nothing_else_of_its_room(part: str) -> None:
+    own, room = PURE_PARTS[part], f"gateway.{part.partition('/')[0]}."
+    files = sorted((GATEWAY / part).rglob("*.py"))
+    assert files, f"{part} is gone: who took its place?"
+    for path in files:
+        for name in imported_names(path):
+            assert not name.startswith(room) or f"{name}.".startswith(f"{own}."), (
+                f"{path}: {name} stands above {part}"
+            )
 
 
 def test_the_table_of_rooms_has_no_way_across() -> None:

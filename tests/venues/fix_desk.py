@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,13 @@ from fix_simulator.venue import text_of
 from fix_simulator.voices import GENERIC, VOICES, Voice
 from gateway_fix.adapter import FixAdapter
 
+from gateway.api import OrderRequest
 from gateway.testing import until
 from gateway.testing.live_gateway import LiveGateway, Row
+from gateway.testing.recording_port import RecordingPort
+from gateway.venues.client_order_ids import ClientOrderIds
 
-__all__ = ["PERP", "SPOT", "Desk", "adapter_of", "desk", "simulated"]
+__all__ = ["PERP", "SPOT", "Desk", "Side", "adapter_of", "desk", "simulated"]
 
 PERP, SPOT = "BTC-PERP", "BTC-USD"
 PATIENCE_SECONDS = 30
@@ -187,3 +190,45 @@ async def desk(folder: Path, dialect: str = "generic", **changes: Any) -> AsyncI
         finally:
             await made.close()
             await line.stop()
+
+
+class Side:
+    """An adapter, its port, and orders by hand, of the gateway with this number."""
+
+    def __init__(self, adapter: FixAdapter, symbol: str, instance: int = 7) -> None:
+        self.adapter, self.port, self.symbol = adapter, RecordingPort(), symbol
+        rules = adapter.capabilities
+        self.ids = ClientOrderIds(
+            instance,
+            length_max=rules.client_order_id_length_max,
+            pattern=rules.client_order_id_pattern,
+        )
+        self._last = instance << 51
+
+    def order(self, side: str = "buy", price: str = "49000", **changes: Any) -> OrderRequest:
+        self._last += 1
+        terms: dict[str, Any] = {
+            "order_id": self._last,
+            "client_order_id": self.ids.encode(self._last),
+            "account": "main",
+            "instrument": self.symbol,
+            "side": side,
+            "type": "limit",
+            "time_in_force": "gtc",
+            "quantity": "0.2",
+            "price": price,
+        }
+        return OrderRequest(**(terms | changes))
+
+    async def told(self, order: OrderRequest, *names: str) -> Any:
+        return await self.port.until(lambda: self.port.about(order.order_id, *names), str(names))
+
+    def about(self, order: OrderRequest, kind: Callable[..., Any], **terms: Any) -> Any:
+        return kind(
+            order_id=order.order_id,
+            client_order_id=order.client_order_id,
+            venue_order_id="",
+            account="main",
+            instrument=self.symbol,
+            **terms,
+        )

@@ -99,8 +99,7 @@ class BinanceWorld(_World):
         counts = {
             name: n for name, n in self.reader.counts().items() if n and "events_" not in name
         }
-        held = {key: len(bodies) for key, bodies in self.reader._held.items()}
-        return counts, held, _orders(self.memory)
+        return counts, self.reader.held, _orders(self.memory)
 
 
 class SpotWorld(_World):

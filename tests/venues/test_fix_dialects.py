@@ -14,6 +14,7 @@ from fix_desk import (
     SECRETS,
     SPOT,
     VENUE_LOGINS,
+    Side,
     adapter_of,
     simulated,
 )
@@ -23,7 +24,6 @@ from fix_simulator.voices import VOICES
 
 from gateway.api import (
     CancelRequest,
-    OrderRequest,
     ReplaceRequest,
     VenueError,
     VenueRejected,
@@ -31,50 +31,9 @@ from gateway.api import (
 )
 from gateway.testing import until
 from gateway.testing.recording_port import RecordingPort
-from gateway.venues.client_order_ids import ClientOrderIds
 
 pytestmark = pytest.mark.asyncio
 DIALECTS = ["generic", "binance_spot", "coinbase_exchange", "deribit"]
-
-
-class Side:
-    """An adapter, its port, and orders by hand."""
-
-    def __init__(self, adapter, symbol):
-        self.adapter, self.port, self.symbol = adapter, RecordingPort(), symbol
-        rules = adapter.capabilities
-        self.ids = ClientOrderIds(
-            7, length_max=rules.client_order_id_length_max, pattern=rules.client_order_id_pattern
-        )
-        self._last = 7 << 51
-
-    def order(self, side="buy", price="49000", **changes):
-        self._last += 1
-        terms = {
-            "order_id": self._last,
-            "client_order_id": self.ids.encode(self._last),
-            "account": "main",
-            "instrument": self.symbol,
-            "side": side,
-            "type": "limit",
-            "time_in_force": "gtc",
-            "quantity": "0.2",
-            "price": price,
-        }
-        return OrderRequest(**(terms | changes))
-
-    async def told(self, order, *names):
-        return await self.port.until(lambda: self.port.about(order.order_id, *names), str(names))
-
-    def about(self, order, kind, **terms):
-        return kind(
-            order_id=order.order_id,
-            client_order_id=order.client_order_id,
-            venue_order_id="",
-            account="main",
-            instrument=self.symbol,
-            **terms,
-        )
 
 
 @pytest_asyncio.fixture(params=DIALECTS)

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from fix_desk import adapter_of, desk, simulated
+from fix_desk import Side, adapter_of, desk, simulated
 
 from gateway.api import VenueUnavailable
 from gateway.testing import until
@@ -297,11 +297,7 @@ async def test_an_order_of_another_session_is_external(directory):
             sender_comp_id="SECOND",
             secrets={"key": "second-key", "password": "second-password"},
         )
-        from test_fix_dialects import Side
-
-        side = Side(other, made.symbol)
-        side.ids = type(side.ids)(9, length_max=30, pattern="[A-Za-z0-9]+")
-        side._last = 9 << 51
+        side = Side(other, made.symbol, instance=9)
         await other.connect(side.port)
         order = side.order("buy", "50001", time_in_force="ioc")
         await other.submit([order])

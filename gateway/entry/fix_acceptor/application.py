@@ -21,11 +21,11 @@ from gateway.transport.fix_session import (
     SessionIdentity,
 )
 
-__all__ = ["LOGON_REFUSED", "DoorApplication"]
+__all__ = ["DoorApplication"]
 
 log = logging.getLogger(__name__)
 
-LOGON_REFUSED = "Logon refused"
+_WITHOUT_A_WORD = ""  # who is not known uses up no number of ours and sees none
 _UNTHROTTLED = frozenset((b"F", b"q"))  # what takes risk away
 _THROTTLED_MAX = 100  # in a row, then the session is logged out
 _SENDER_SUB_ID, _TARGET_SUB_ID, _RAW_DATA, _USERNAME, _PASSWORD = 50, 57, 96, 553, 554
@@ -89,7 +89,7 @@ class DoorApplication(QuietApplication):
     def check_logon(self, session: FixSession, logon: FixMessage) -> str | None:
         place = self._places.get(session.identity)
         if place is None:
-            return LOGON_REFUSED
+            return _WITHOUT_A_WORD
         context = place.context
         why = self._why_refused(context, logon)
         if why is None:
@@ -97,7 +97,7 @@ class DoorApplication(QuietApplication):
         log.warning("%s: logon refused: %s", context.name, why)
         context.counters["refused_logons"] += 1
         self._on_failed_logon(context)
-        return LOGON_REFUSED
+        return _WITHOUT_A_WORD
 
     def on_logon(self, session: FixSession) -> None:
         place = self._places[session.identity]

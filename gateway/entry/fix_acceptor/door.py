@@ -54,6 +54,7 @@ class FixTerms(msgspec.Struct, frozen=True, kw_only=True):
     tls: ssl.SSLContext | None = None
     allowed: tuple[str, ...] = ()
     connections_max: int = 12_000
+    awaited_per_address_max: int = 1_000
     failed_logons_per_minute: int = 10
     logon_seconds_max: float = 10.0
     limits: LineLimits = LineLimits()
@@ -124,6 +125,7 @@ class FixDoor:
                 tls=terms.tls,
                 allowed=terms.allowed,
                 connections_max=terms.connections_max,
+                awaited_per_address_max=terms.awaited_per_address_max,
                 failed_logons_per_minute=terms.failed_logons_per_minute,
                 logon_timeout_s=terms.logon_seconds_max,
                 limits=terms.limits,
@@ -209,7 +211,7 @@ class FixDoor:
     def _admits(self, session: FixSession, peer: Peer) -> bool:
         """Before its Logon is judged: the certificate, and who failed too often."""
         context = self._context(session.identity)
-        if context is None or self._failures.is_over(context.name, self._now_ns()):
+        if context is None or self._failures.is_over(_who(context, peer), self._now_ns()):
             return False
         wanted = context.settings.certificate_name
         if wanted and peer.certificate_name != wanted:
@@ -221,9 +223,9 @@ class FixDoor:
     def _logon_failed(self, context: SessionContext) -> None:
         now_ns = self._now_ns()
         self.counters["refused_logons"] += 1
-        self._failures.add(context.name, now_ns)
-        peer = self._peers.get(context.session.identity)
-        if peer is not None and self._acceptor is not None:
+        peer = self._peers[context.session.identity]
+        self._failures.add(_who(context, peer), now_ns)
+        if self._acceptor is not None:
             self._acceptor.penalise(peer.address)
 
     def _context(self, identity: SessionIdentity) -> SessionContext | None:
@@ -284,6 +286,11 @@ class FixDoor:
         for name, context in self.contexts.items():
             found |= {f"fix:{name}:{key}": count for key, count in context.counts().items()}
         return found
+
+
+def _who(context: SessionContext, peer: Peer) -> str:
+    """Whose failures are counted: those of others must not shut out the rightful owner."""
+    return f"{context.name} {peer.address}"
 
 
 def _session_settings(identity: SessionIdentity, settings: CounterpartySettings) -> SessionSettings:

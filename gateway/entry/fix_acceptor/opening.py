@@ -17,15 +17,15 @@ from gateway.entry.desk import Desk
 from gateway.entry.fix_acceptor.administration import FixAdministration
 from gateway.entry.fix_acceptor.cancel_on_disconnect import CancelOnDisconnect
 from gateway.entry.fix_acceptor.door import FixDoor, FixTerms
+from gateway.entry.fix_acceptor.drop_copy import DropCopies
 from gateway.entry.fix_acceptor.order_entry import OrderEntry
+from gateway.entry.fix_acceptor.questions import QuestionLimits, Questions
 from gateway.entry.fix_acceptor.session_file import SessionFile
-from gateway.entry.fix_answers.drop_copy import DropCopies
-from gateway.entry.fix_answers.inquiries import Inquiries
 from gateway.entry.keys import KeyRing
 from gateway.execution.router import Router
 from gateway.transport.fix_session import LineLimits
 
-__all__ = ["FixEntry", "listener_tls"]
+__all__ = ["FixEntry", "listener_tls", "question_limits"]
 
 _SESSIONS_FILE = "fix_sessions.jsonl"
 
@@ -57,7 +57,7 @@ class FixEntry:
         self.door.plug(OrderEntry(own_desk, tracks, tell_events))
         self.door.plug(self._cancels)
         self.door.plug(DropCopies(engine, self.door.pump))
-        self.door.plug(Inquiries(own_desk))
+        self.door.plug(Questions(own_desk, question_limits(fix)))
         self.administration = FixAdministration(
             self.door,
             file,
@@ -91,6 +91,7 @@ def _terms(fix: FixSettings, sessions: dict[str, CounterpartySettings], beside: 
         tls=listener_tls(fix, beside),
         allowed=tuple(fix.allowed),
         connections_max=fix.connections_max,
+        awaited_per_address_max=fix.awaited_per_address_max,
         failed_logons_per_minute=fix.failed_logons_per_minute,
         logon_seconds_max=fix.logon_seconds_max,
         limits=LineLimits(
@@ -98,6 +99,16 @@ def _terms(fix: FixSettings, sessions: dict[str, CounterpartySettings], beside: 
             send_buffer_bytes_max=fix.send_buffer_bytes_max,
             message_timeout_s=fix.message_seconds_max,
         ),
+    )
+
+
+def question_limits(fix: FixSettings) -> QuestionLimits:
+    """What questions may cost, as configured."""
+    return QuestionLimits(
+        update_interval_ms=fix.update_interval_ms,
+        update_unsent_bytes_max=fix.update_unsent_bytes_max,
+        fills_kept_max=fix.fills_kept_max,
+        venue_subscriptions_max=fix.venue_subscriptions_max,
     )
 
 

@@ -1,6 +1,7 @@
-"""What a FIX counterparty may ask for besides orders, and copies of what happened to orders.
+"""Answers to what a FIX counterparty may ask for besides orders: rows in, messages out.
 
-Pure handlers: rows in, messages out. The door sends them; nothing here may enter an order.
+Pure: below the door (`fix_acceptor`), whose services send them. Nothing here may know a session, an
+engine or an order's way in.
 """
 
 from gateway.entry.fix_answers import market_data, notices, positions, securities, trades

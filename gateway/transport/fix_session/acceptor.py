@@ -10,6 +10,7 @@ import asyncio
 import ipaddress
 import logging
 import ssl
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,10 +23,12 @@ from gateway.transport.fix_session.session import FixSession
 from gateway.transport.fix_session.settings import SessionIdentity
 from gateway.transport.fix_session.states import SessionState
 from gateway.transport.fix_session.tags import MessageType, Tag
+from gateway.transport.fix_session.tls_listener import TlsListener, one_less
 
 __all__ = ["AcceptorSettings", "FixAcceptor"]
 
 _LOG = logging.getLogger(__name__)
+_NO_LOGON = "no Logon in time"  # the line's reason
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +40,7 @@ class AcceptorSettings:
     tls: ssl.SSLContext | None = None
     allowed: tuple[str, ...] = ()  # addresses and networks
     connections_max: int = 12_000
+    awaited_per_address_max: int = 1_000  # connections whose Logon has not come
     failed_logons_per_minute: int = 0  # of one address, then it waits; 0 = no limit
     logon_timeout_s: float = 10.0
     limits: LineLimits = field(default_factory=LineLimits)
@@ -61,6 +65,9 @@ class FixAcceptor:
         self._lines: set[FixLine] = set()
         self._failures = FailedLogons(settings.failed_logons_per_minute)
         self._server: asyncio.Server | None = None
+        self._secured: TlsListener | None = None
+        self._unnamed: set[FixLine] = set()  # no Logon came yet
+        self._awaited: Counter[str] = Counter()  # address -> those
         self._is_empty = asyncio.Event()
         self._is_empty.set()
         self.refused = 0
@@ -70,6 +77,8 @@ class FixAcceptor:
     @property
     def port(self) -> int:
         """Where it listens, 0 when it does not."""
+        if self._secured is not None:
+            return self._secured.port
         if self._server is None or not self._server.sockets:
             return 0
         return int(self._server.sockets[0].getsockname()[1])
@@ -87,7 +96,8 @@ class FixAcceptor:
         return session
 
     def penalise(self, address: str) -> None:
-        """A Logon from there was refused by the application: it counts as a failed one."""
+        """A Logon from there was refused by the application, or never came to be one: it counts as
+        a failed one."""
         self._failures.add(address, self._now_ns())
 
     def session(self, identity: SessionIdentity) -> FixSession:
@@ -97,15 +107,28 @@ class FixAcceptor:
     async def start(self) -> None:
         """Listen."""
         settings = self._settings
-        self._server = await asyncio.get_running_loop().create_server(
-            self._make_line, settings.host, settings.port, ssl=settings.tls, backlog=1024
+        if settings.tls is None:
+            self._server = await asyncio.get_running_loop().create_server(
+                self._make_line, settings.host, settings.port, backlog=1024
+            )
+            return
+        self._secured = TlsListener(
+            settings.tls,
+            self._make_line,
+            handshake_seconds_max=settings.logon_timeout_s,
+            is_welcome=self._is_welcome,
+            on_failure=self.penalise,
         )
+        await self._secured.start(settings.host, settings.port)
 
     async def stop(self, timeout_s: float = 3.0) -> None:
         """Log everybody out, wait for the answers, close."""
         server, self._server = self._server, None
         if server is not None:
             server.close()
+        secured, self._secured = self._secured, None
+        if secured is not None:
+            await secured.stop()
         now_ns = self._now_ns()
         for line in list(self._lines):
             if line.session is None:
@@ -139,15 +162,38 @@ class FixAcceptor:
         )
 
     def _started(self, line: FixLine) -> bool:
-        self._lines.add(line)
-        self._is_empty.clear()
         address = line.peer.address
-        if len(self._lines) > self._settings.connections_max or not self._is_allowed(address):
+        is_secured = self._secured is not None  # and was welcome before its handshake
+        is_welcome = is_secured or self._is_welcome(address)
+        self._lines.add(line)
+        self._unnamed.add(line)
+        self._awaited[address] += 1
+        self._is_empty.clear()
+        return is_welcome and not self._failures.is_over(address, self._now_ns())
+
+    def _named_or_gone(self, line: FixLine) -> None:
+        if line in self._unnamed:
+            self._unnamed.discard(line)
+            one_less(self._awaited, line.peer.address)
+
+    def _is_welcome(self, address: str) -> bool:
+        """One more connection from there. A handshake is one already."""
+        settings = self._settings
+        secured = self._secured
+        shaking, of_them = (
+            (0, 0) if secured is None else (secured.handshake_count, secured.handshakes[address])
+        )
+        if len(self._lines) + shaking >= settings.connections_max:
             return False
-        return not self._failures.is_over(address, self._now_ns())
+        if self._awaited[address] + of_them >= settings.awaited_per_address_max:
+            return False
+        return self._is_allowed(address) and not self._failures.is_over(address, self._now_ns())
 
     def _ended(self, line: FixLine, reason: str) -> None:
         self._lines.discard(line)
+        self._named_or_gone(line)
+        if reason == _NO_LOGON:
+            self.penalise(line.peer.address)
         if not self._lines:
             self._is_empty.set()
         _LOG.info("line of %s ended: %s", line.peer.address, reason)
@@ -166,9 +212,11 @@ class FixAcceptor:
         is_logon = message.message_type == MessageType.LOGON
         is_free = session is not None and session.state is SessionState.DISCONNECTED
         if session is not None and is_logon and is_free and self._admits(session, line.peer):
+            self._named_or_gone(line)
             return session
         self.refused += 1
-        self._failures.add(line.peer.address, self._now_ns())
+        if session is None or not is_logon or is_free:  # a line that is still up is no failure
+            self.penalise(line.peer.address)
         why = "unknown" if session is None else "not free" if is_logon else "no Logon first"
         _LOG.warning("line of %s refused (%s): %r", line.peer.address, why, message)
         return None

@@ -36,8 +36,9 @@ class FixApplication(Protocol):
     """Every method of `QuietApplication`; take that class and override what you need."""
 
     def check_logon(self, session: FixSession, logon: FixMessage) -> str | None:
-        """Acceptor: None to let the peer in, else a neutral text for its Logout. Nothing was
-        answered yet; 553, 554, 96 are in the message."""
+        """Acceptor: None to let the peer in, else a neutral text for its Logout; "" closes the line
+        without a word, so that no number is used or shown. Asked before anything else is answered;
+        553, 554, 96 are in the message."""
 
     def fill_logon(
         self, session: FixSession, header: Mapping[int, bytes], body: list[Field]

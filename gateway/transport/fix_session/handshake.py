@@ -60,14 +60,16 @@ def judge_request(
     now_ns: int,
     ask_application: Callable[[], str | None],
 ) -> Refused | Taken:
-    """Acceptor. Who is not known, or is not whole, learns nothing."""
+    """Acceptor. Who is not known, or is not whole, learns nothing; nor does he use up a number."""
     fault = _fault(logon, settings, now_ns)
     if fault is not None:
         return Refused(f"first message refused: {fault}: {logon!r}", is_told=False)
-    text = check_logon_terms(logon, settings)
+    text = ask_application()
+    if text == "":
+        return Refused("the application refused the Logon", is_told=False)
+    text = text or check_logon_terms(logon, settings)
     if text is None and not settings.schedule.is_open(now_ns):
         text = "Outside of the session time"
-    text = text or ask_application()
     if text is not None:
         return Refused(text)
     is_reset = settings.is_reset_on_logon or logon.is_set(Tag.RESET_SEQ_NUM_FLAG)

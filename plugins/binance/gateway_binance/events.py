@@ -87,6 +87,11 @@ class UserEvents:
         self._read, self._said = self._reader.read, self._reader.fact
         self._is_change = [False, *(self._changes(each) for each in self._reader.results)]
 
+    @property
+    def held(self) -> dict[tuple[str, int], int]:
+        """How many events wait for an answer, by symbol and the venue's id of the order."""
+        return {key: len(bodies) for key, bodies in self._held.items()}
+
     def take(self, data: bytes) -> None:
         """One frame. Raises VenueProtocolError or StreamGap.
 

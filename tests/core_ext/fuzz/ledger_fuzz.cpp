@@ -1,5 +1,5 @@
 // Records that no engine would write: behind each of them every currency of the ledger is zero, and
-// books that are not in quarantine agree under all methods.
+// books that are not stopped agree under all methods.
 // Input: steps of 24 bytes {u8 kind, u8 account, u8 instrument, u8 leg, u8 side, u8 how, u16
 // ordinal, i64 quantity, i64 amount}; `how` says what is lied about.
 #include <algorithm>
@@ -132,7 +132,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t byte
   }
   if (!journal.books.accounts().is_balanced()) std::abort();
   for (const auto& book : journal.books.books()) {
-    if (!book->is_closed && !book->lots.now().is_identical()) std::abort();
+    if (!book->is_stopped && !book->lots.now().is_identical()) std::abort();
   }
   return 0;
 }

@@ -107,7 +107,7 @@ TEST(a_random_journal_balances_behind_every_record_and_ties_to_the_engine) {
       }
       CHECK(is_zero(journal.books));
     }
-    CHECK(journal.books.quarantined() == 0 && journal.books.accounts().is_balanced());
+    CHECK(journal.books.unbooked_count() == 0 && journal.books.accounts().is_balanced());
     auto cash = cash_of_accounts(journal.books);
     for (const auto& [key, total] : balances) CHECK(cash[key] == total);
     // Accounts are shared by the instruments of a strategy: what is open at cost, and against it,
@@ -208,7 +208,7 @@ TEST(a_late_fill_moves_what_it_would_have_moved_in_time) {
   record.venue_time_ns = missed.time_ns;
   record.booked_before = 2;
   late.write(RecordKind::kOrderFilled, record);
-  CHECK(late.books.quarantined() == 0);
+  CHECK(late.books.unbooked_count() == 0);
   for (const LedgerAccount& row : right.books.accounts().accounts()) {
     CHECK(late.books.accounts().balance_e18(row.key) == row.balance_e18);
   }
@@ -231,7 +231,7 @@ TEST(a_bust_takes_everything_back_but_the_fee_that_stays) {
   bust.fee.e18 = 2;
   bust.fee_currency = 2;
   journal.write(RecordKind::kFillBusted, bust);
-  CHECK(journal.books.quarantined() == 0);
+  CHECK(journal.books.unbooked_count() == 0);
   CHECK(journal.books.accounts().balance_e18({kMain, 0, 2, Purpose::kPosition}) == 0);
   CHECK(journal.books.accounts().balance_e18({kMain, 0, 3, Purpose::kFees}) == 0);
   CHECK(journal.books.accounts().balance_e18({kMain, 0, 2, Purpose::kFees}) == 2);
@@ -256,10 +256,10 @@ TEST(an_adopted_position_is_a_fill_of_its_strategy) {
   CHECK(journal.books.accounts().balance_e18({kMain, 2, 2, Purpose::kPosition}) == -70);
 }
 
-TEST(what_cannot_be_booked_is_named_and_its_book_stays_closed) {
+TEST(what_cannot_be_booked_is_named_and_its_book_is_stopped) {
   const auto reasons = [](const PaperJournal& journal) {
     std::string text;
-    for (const Quarantined& each : journal.books.quarantine()) {
+    for (const Unbooked& each : journal.books.unbooked()) {
       text += std::string(name(each.reason)) + " ";
     }
     return text;
@@ -279,36 +279,95 @@ TEST(what_cannot_be_booked_is_named_and_its_book_stays_closed) {
   lost.fill_ordinal = 1'000;
   journal.write(RecordKind::kFillBusted, lost);
   CHECK_EQUAL(reasons(journal),
-              "AFTER_IMAGE BOOK_CLOSED UNKNOWN_INSTRUMENT UNKNOWN_INSTRUMENT FORGOTTEN ");
-  CHECK(journal.books.quarantined() == 5 && is_zero(journal.books));
-  CHECK(journal.booked(kMain, 2, 0)->is_closed);
+              "AFTER_IMAGE BOOK_STOPPED UNKNOWN_INSTRUMENT UNKNOWN_INSTRUMENT FORGOTTEN ");
+  CHECK(journal.books.unbooked_count() == 5 && is_zero(journal.books));
+  CHECK(journal.booked(kMain, 2, 0)->is_stopped);
   CHECK(journal.books.accounts().balance_e18({kMain, 0, 2, Purpose::kPosition}) == 0);
 }
 
-TEST(an_overflow_is_quarantined_whole) {
+TEST(a_late_fill_is_booked_where_the_fill_behind_it_is) {
+  PaperJournal journal;
+  journal.fill(0, kMain, 2, bought(1, 10));  // ordinal 1, EXTERNAL
+  const OrderId order = journal.order(kMain, 2, 1, Side::kBuy);
+  OrderFilled late = journal.filled(0, kMain, 2, bought(3, 30));
+  late.order_id = order;  // which the engine has forgotten and the ledger has not
+  late.booked_before = 1;
+  journal.write(RecordKind::kOrderFilled, late);
+  CHECK_EQUAL(journal.books.unbooked_count(), 0U);
+  CHECK(journal.booked(kMain, 2, 0)->lots.now().average.quantity == 4);
+  CHECK(journal.booked(kMain, 2, 0)->lots.executions()[0].quantity == 3);
+}
+
+TEST(a_revision_of_a_fill_that_is_not_booked_stops_no_other_book) {
+  PaperJournal journal;
+  journal.fill(journal.order(kMain, 2, 1, Side::kBuy), kMain, 2, bought(2, 20));
+  OrderFilled lie = journal.filled(0, kMain, 2, bought(1, 10));
+  lie.position_quantity = 7;
+  journal.write(RecordKind::kOrderFilled, lie);
+  FillRevised bust{};
+  bust.account = kMain;
+  bust.instrument = 2;
+  bust.fill_ordinal = 2;
+  journal.write(RecordKind::kFillBusted, bust);
+  OrderFilled late = journal.filled(0, kMain, 2, bought(1, 10));
+  late.booked_before = 2;
+  journal.write(RecordKind::kOrderFilled, late);
+  CHECK_EQUAL(journal.books.unbooked_count(), 3U);
+  CHECK(journal.books.unbooked()[1].reason == UnbookedReason::kBookStopped);
+  CHECK(journal.books.unbooked()[2].reason == UnbookedReason::kBookStopped);
+  CHECK(journal.booked(kMain, 2, 0)->is_stopped && !journal.booked(kMain, 2, 1)->is_stopped);
+}
+
+TEST(a_revision_that_an_account_cannot_take_is_an_overflow_and_a_wrong_image_is_its_own_reason) {
+  PaperJournal journal;
+  const Int128 large = kInt128Max / 2;
+  for (const InstrumentId instrument : {2U, 4U}) {
+    journal.fill(0, kMain, instrument, bought(100, 5'000));
+  }
+  journal.write(RecordKind::kBalanceChanged, moved(kMain, 3, large, BalanceReason::kDeposit));
+  FillRevised corrected{};
+  corrected.account = kMain;
+  corrected.instrument = 2;
+  corrected.fill_ordinal = 1;
+  corrected.quantity = corrected.position_quantity = 100;
+  corrected.value.e18 = corrected.position_cost.e18 = 5'000;
+  corrected.fee.e18 = -9;  // a rebate
+  corrected.fee_currency = 3;
+  journal.write(RecordKind::kFillCorrected, corrected);
+  corrected.instrument = 4;
+  corrected.fill_ordinal = 2;
+  corrected.position_quantity = 99;
+  journal.write(RecordKind::kFillCorrected, corrected);
+  CHECK_EQUAL(journal.books.unbooked_count(), 2U);
+  CHECK(journal.books.unbooked()[0].reason == UnbookedReason::kOverflow);
+  CHECK(journal.books.unbooked()[1].reason == UnbookedReason::kAfterImage);
+  CHECK(is_zero(journal.books));
+}
+
+TEST(an_overflow_is_left_out_whole) {
   PaperJournal journal;
   const Int128 large = kInt128Max / 2;
   journal.write(RecordKind::kBalanceChanged, moved(kMain, 2, large, BalanceReason::kDeposit));
   journal.write(RecordKind::kBalanceChanged, moved(kMain, 2, large, BalanceReason::kDeposit));
-  CHECK(journal.books.quarantined() == 1 && is_zero(journal.books));
-  CHECK(journal.books.quarantine()[0].reason == Quarantine::kOverflow);
+  CHECK(journal.books.unbooked_count() == 1 && is_zero(journal.books));
+  CHECK(journal.books.unbooked()[0].reason == UnbookedReason::kOverflow);
   Execution fill = bought(5, 100);
   fill.fee_currency = 2;
   fill.fee_e18 = -9;  // a rebate that the account cannot take: the fill is not half booked
   journal.fill(0, kMain, 2, fill);
-  CHECK(journal.books.quarantined() == 2 && is_zero(journal.books));
+  CHECK(journal.books.unbooked_count() == 2 && is_zero(journal.books));
   CHECK(journal.booked(kMain, 2, 0)->lots.now().average.quantity == 0);
 }
 
-TEST(a_record_shorter_than_its_kind_is_quarantined) {
+TEST(a_record_shorter_than_its_kind_is_not_booked) {
   PaperJournal journal;
   struct {
     std::uint64_t words[8] = {};
   } stub;
   journal.write(RecordKind::kOrderFilled, stub);
   journal.write(RecordKind::kFunding, stub);
-  CHECK(journal.books.quarantined() == 2);
-  CHECK(journal.books.quarantine()[0].reason == Quarantine::kBadRecord);
+  CHECK(journal.books.unbooked_count() == 2);
+  CHECK(journal.books.unbooked()[0].reason == UnbookedReason::kBadRecord);
 }
 
 TEST(a_fill_of_an_order_the_engine_has_forgotten_is_found_by_its_image) {
@@ -318,7 +377,7 @@ TEST(a_fill_of_an_order_the_engine_has_forgotten_is_found_by_its_image) {
   OrderFilled fill = journal.filled(0, kMain, 2, bought(3, 30));  // booked to EXTERNAL
   fill.order_id = order;
   journal.write(RecordKind::kOrderFilled, fill);
-  CHECK(journal.books.quarantined() == 0);
+  CHECK(journal.books.unbooked_count() == 0);
   CHECK(journal.booked(kMain, 2, 0)->lots.now().average.quantity == 4);
   const PositionBook untouched = journal.book_of(kMain, 2, 1, Leg::kNet);
   journal.fill(order, kMain, 2, bought(5, 50));

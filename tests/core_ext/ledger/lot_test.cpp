@@ -1,6 +1,7 @@
 // The parts of a lot method by themselves: ratios compared exactly, and the order of equals.
 #include "gateway_core/ledger/lot.hpp"
 
+#include <algorithm>
 #include <vector>
 
 #include "check.hpp"
@@ -47,6 +48,7 @@ TEST(a_queue_gives_its_memory_back_and_steps_over_what_was_named) {
   LotQueue queue;
   for (std::uint64_t id = 1; id <= 1'000; ++id) queue.push({1, 1, 1, 1, id, 0});
   queue.find(2)->quantity = 0;
+  queue.vacate();
   CHECK(queue.find(2) == nullptr && queue.find(1'001) == nullptr);
   for (std::uint64_t id = 1; id <= 1'000; ++id) {
     if (id == 2) continue;
@@ -55,4 +57,20 @@ TEST(a_queue_gives_its_memory_back_and_steps_over_what_was_named) {
     queue.pop();
   }
   CHECK(queue.lots().empty());
+}
+
+TEST(places_that_were_emptied_before_their_turn_are_given_up_past_half) {
+  LotQueue queue;
+  for (std::uint64_t id = 1; id <= 1'000; ++id) queue.push({1, 1, 1, 1, id, 0});
+  std::size_t left = 1'000;
+  for (std::uint64_t id = 1'000; id > 1; --id, --left) {
+    CHECK(queue.lots().size() <= std::max<std::size_t>(2 * left, left + 64));
+    queue.find(id)->quantity = 0;
+    queue.vacate();
+  }
+  CHECK_EQUAL(queue.next().id, 1U);
+  queue.next().quantity = 0;
+  queue.pop();
+  for (const std::uint64_t id : {2'001U, 2'002U}) queue.push({1, 1, 1, 1, id, 0});
+  CHECK_EQUAL(queue.next().id, 2'001U);
 }

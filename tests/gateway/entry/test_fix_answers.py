@@ -8,13 +8,13 @@ import pytest
 from fix_world import counterparty, new_order, open_fix
 
 from gateway.api import RefusedError
+from gateway.entry.fix_acceptor import drop_copy
 from gateway.entry.fix_acceptor.administration import FixAdministration
 from gateway.entry.fix_acceptor.session_file import SessionFile
 from gateway.entry.fix_answers import (
     MESSAGE_FORMS,
     MarketData,
     MarketDataLimits,
-    drop_copy,
     news,
     position_reports,
     security_list,

@@ -19,8 +19,8 @@ def open_world(tmp_path):
     ring = tempfile.mkdtemp(dir="/dev/shm", prefix=f"gateway-test-{os.getpid()}-")
     worlds = []
 
-    def opener(name="journal"):
-        world = World(str(tmp_path / name), f"{ring}/{name}")
+    def opener(name="journal", **options):
+        world = World(str(tmp_path / name), f"{ring}/{name}", **options)
         worlds.append(world)
         return world
 

@@ -1,6 +1,7 @@
 """Books of journals that a real engine wrote: they tie to its positions and balances, whatever came
 late, was busted or corrected, and add up to zero in every currency behind every record."""
 
+import re
 from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from engine_world import BUY, LONG, NET, SELL, SHORT
 
 from gateway._core.ledger import Ledger
-from gateway.ledger import METHODS, Bounds, Designation, open_books, realised_totals
+from gateway.ledger import METHODS, RULES, Bounds, Designation, open_books, realised_totals
 
 INTEREST, TRANSFER = 1, 4
 
@@ -28,7 +29,7 @@ def engine_positions(world):
 
 def assert_ties(world, books):
     """Quantity, cost, profit and fees of every book, and every balance."""
-    assert books.quarantined == 0, books.quarantine()
+    assert books.unbooked_count == 0, books.unbooked()
     assert books.is_balanced()
     for method in METHODS:
         assert {row["total"] for row in books.trial_balance(method)} <= {"0"}, method
@@ -277,3 +278,10 @@ def test_both_sides_of_a_hedge_account_are_books_of_their_own(world):
     rows = {row["leg"]: row for row in books_of(world).positions("hifo")}
     assert rows["long"]["realised"] == "6" and rows["long"]["quantity"] == "0"
     assert rows["short"]["quantity"] == "-2" and rows["short"]["cost"] == "-202"
+
+
+def test_the_words_of_methods_and_rules_are_those_of_the_core():
+    headers = Path(__file__).parents[3] / "core_ext/include/gateway_core/ledger"
+    for header, words in (("lot.hpp", METHODS), ("disposals.hpp", RULES)):
+        (names,) = re.findall(r"kNames\[\] = \{(.*?)\}", (headers / header).read_text(), re.S)
+        assert tuple(re.findall(r'"(.*?)"', names)) == words

@@ -10,9 +10,9 @@ from native_world import open_world
 from gateway.config.fix import CounterpartySettings
 from gateway.entry.desk import Desk
 from gateway.entry.fix_acceptor import FixDoor, FixTerms
+from gateway.entry.fix_acceptor.drop_copy import DropCopies
 from gateway.entry.fix_acceptor.order_entry import OrderEntry
-from gateway.entry.fix_answers.drop_copy import DropCopies
-from gateway.entry.fix_answers.inquiries import Inquiries
+from gateway.entry.fix_acceptor.questions import Questions
 from gateway.entry.keys import KeyRing
 from gateway.execution.router import Router
 from gateway.transport.fix_session import format_time
@@ -125,7 +125,8 @@ def change(name, original, **changes):
 class FixWorld:
     """The world, the door and its clients."""
 
-    def __init__(self, directory, sessions, **terms):
+    def __init__(self, directory, sessions, *, questions=None, **terms):
+        self.questions = questions
         self.directory, self.sessions = directory, sessions
         self.terms = {"failed_logons_per_minute": 0} | terms
         self.clients = []
@@ -151,14 +152,14 @@ class FixWorld:
         self.entry = OrderEntry(self.desk, self.door.tracks, self.door.tell_events)
         self.door.plug(self.entry)
         self.door.plug(DropCopies(world.engine, self.door.pump))
-        self.door.plug(Inquiries(self.desk))
+        self.door.plug(Questions(self.desk, self.questions))
         await self.door.start()
         return self
 
-    async def client(self, *, tls=None, **changes):
+    async def client(self, *, tls=None, local="127.0.0.1", **changes):
         name = "localhost" if tls else None
         reader, writer = await asyncio.open_connection(
-            "127.0.0.1", self.door.port, ssl=tls, server_hostname=name
+            "127.0.0.1", self.door.port, ssl=tls, server_hostname=name, local_addr=(local, 0)
         )
         made = Client(reader, writer, self.world.native.now_ns, **changes)
         self.clients.append(made)

@@ -247,6 +247,20 @@ COUNTERS = {
     "venue:okx:adapter.banned_ms": 1500,
     "venue:okx:adapter.clock_offset_us": -250000,
     "venue:okx:adapter.unreadable_rows": 6,
+    "fix:fund:logged_on": 1,
+    "fix:fund:received": 8,
+    "fix:fund:resent": 2,
+    "fix:fund:throttled": 5,
+    "fix::connections": 9,
+    "fix::refused_connections": 4,
+}
+FIX_SAMPLES = {
+    ("gateway_fix_session_up", "fund"): 1,
+    ("gateway_fix_messages_total", "in", "fund"): 8,
+    ("gateway_fix_messages_total", "resent", "fund"): 2,
+    ("gateway_fix_events_total", "throttled", "fund"): 5,
+    ("gateway_fix_connections",): 9,
+    ("gateway_fix_door_events_total", "refused_connections"): 4,
 }
 VENUE_SAMPLES = {
     ("gateway_venue_reconciled", "okx"): 1,
@@ -296,8 +310,10 @@ async def test_every_metric_is_exported_and_counts(world, tmp_path):
         assert samples[("gateway_cache_events_available", "last_level_misses")] == 0
         assert ("gateway_cache_events_total", "last_level_misses") not in samples
         assert samples[("gateway_route_rules_missed_total",)] == 3
-        assert VENUE_SAMPLES.items() <= samples.items()
-        assert not any("venue:" in str(label) for _, *labels in samples for label in labels)
+        assert (VENUE_SAMPLES | FIX_SAMPLES).items() <= samples.items()
+        assert not any(
+            str(label).startswith(("venue:", "fix:")) for _, *labels in samples for label in labels
+        )
         assert samples[("gateway_observer_lag_records",)] == 8
         assert samples[("gateway_positions_open",)] == 1
         bucket = "gateway_stage_seconds_bucket"

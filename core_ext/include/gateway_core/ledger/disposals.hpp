@@ -70,9 +70,14 @@ struct DisposalReport {
   std::vector<CarriedLoss> waiting;
 };
 
-/// Every disposal under `method`, in which all books that are not in quarantine take part. The
+/// Every disposal under `method`, in which all books that are not stopped take part. The
 /// ledger keeps everything. A rule other than kNone needs a method with lots.
 [[nodiscard]] DisposalReport report_disposals(const Ledger& ledger, LotMethod method, TaxRule rule);
+
+/// Wishes that no close met: there is no such close in the books, it was not of that lot, nothing
+/// was left of the lot, or the quantity is below the instrument's unit. The ledger keeps
+/// everything.
+[[nodiscard]] std::vector<Designation> unmet_designations(const Ledger& ledger);
 
 /// One rule by itself: disposals and acquisitions of one substance and side, each ordered by time.
 void apply_wash_sale(std::vector<Disposal>& disposals, const std::vector<Acquisition>& acquisitions,

@@ -1,12 +1,13 @@
 // The ledger: follows the records of a journal and books each of them balanced. Used downstream
 // only, on one thread; the live process never calls it. What cannot be booked exactly is
-// quarantined under a name and never lost.
+// kept as unbooked under a name and never lost.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -19,30 +20,30 @@
 namespace gateway::ledger {
 
 /// Why a record is not in the books. Values are in reports: append only.
-enum class Quarantine : std::uint8_t {
+enum class UnbookedReason : std::uint8_t {
   kUnbalanced = 0,         // its postings would not balance
   kOverflow = 1,           // an account or a book would leave the exact range
   kUnknownInstrument = 2,  // or an account nobody defined
   kAfterImage = 3,         // the book is not where the record says it is
   kForgotten = 4,          // it changes a fill that is no longer remembered
-  kBookClosed = 5,         // an earlier record of the same book is in quarantine
+  kBookStopped = 5,        // an earlier record of the same book is not booked
   kBadRecord = 6,          // shorter than its kind
 };
-inline constexpr std::size_t kQuarantines = 7;
+inline constexpr std::size_t kUnbookedReasons = 7;
 
-[[nodiscard]] constexpr std::string_view name(Quarantine reason) noexcept {
+[[nodiscard]] constexpr std::string_view name(UnbookedReason reason) noexcept {
   constexpr std::string_view kNames[] = {"UNBALANCED",  "OVERFLOW",  "UNKNOWN_INSTRUMENT",
-                                         "AFTER_IMAGE", "FORGOTTEN", "BOOK_CLOSED",
+                                         "AFTER_IMAGE", "FORGOTTEN", "BOOK_STOPPED",
                                          "BAD_RECORD"};
-  static_assert(std::size(kNames) == kQuarantines);
+  static_assert(std::size(kNames) == kUnbookedReasons);
   const auto index = static_cast<std::size_t>(reason);
-  return index < kQuarantines ? kNames[index] : std::string_view{};
+  return index < kUnbookedReasons ? kNames[index] : std::string_view{};
 }
 
-struct Quarantined {
+struct Unbooked {
   Sequence sequence = 0;
   std::uint16_t kind = 0;  // RecordKind
-  Quarantine reason = Quarantine::kUnbalanced;
+  UnbookedReason reason = UnbookedReason::kUnbalanced;
   AccountId account = 0;
   InstrumentId instrument = 0;
 };
@@ -65,7 +66,7 @@ struct Book {
   Int128 interest_e18 = 0;       // received; paid is negative
   Int128 coin_interest_e18 = 0;  // the same in the coin that a short has borrowed
   Sequence sequence = 0;         // of the record that touched it last
-  bool is_closed = false;        // in quarantine: what comes later cannot be trusted
+  bool is_stopped = false;       // a record is missing: what comes later cannot be trusted
   // Numbers of its accounts: money is what cost is counted in.
   std::uint32_t cash = 0, position = 0, contract = 0, realised = 0, base_cash = 0, exchange = 0;
   // Of the currency its fees came in last.
@@ -90,6 +91,7 @@ class Ledger {
 
   /// Wishes for the specific method, ordered by `closed_by`. Before the first record.
   void designate(std::vector<Designation> wishes);
+  [[nodiscard]] std::span<const Designation> designations() const noexcept { return wishes_; }
 
   [[nodiscard]] Sequence sequence() const noexcept { return sequence_; }
   [[nodiscard]] std::int64_t time_ns() const noexcept { return time_ns_; }
@@ -98,10 +100,10 @@ class Ledger {
   [[nodiscard]] const Book* find(const BookKey& key) const;
   [[nodiscard]] bool keeps_all() const noexcept { return options_.keeps_all; }
 
-  /// The newest ones; quarantined() counts all.
-  static constexpr std::size_t kQuarantineMax = 4'096;
-  [[nodiscard]] const std::vector<Quarantined>& quarantine() const noexcept { return quarantine_; }
-  [[nodiscard]] std::uint64_t quarantined() const noexcept { return quarantined_; }
+  /// The newest ones; unbooked_count() counts all.
+  static constexpr std::size_t kUnbookedMax = 4'096;
+  [[nodiscard]] const std::vector<Unbooked>& unbooked() const noexcept { return unbooked_; }
+  [[nodiscard]] std::uint64_t unbooked_count() const noexcept { return unbooked_count_; }
   /// Records that were booked.
   [[nodiscard]] std::uint64_t posted() const noexcept { return posted_; }
 
@@ -149,10 +151,21 @@ class Ledger {
   [[nodiscard]] std::vector<Share> shares_of(const Funding& funding);
   /// Books that owe the currency in which interest was paid, each with its share by what it owes.
   [[nodiscard]] std::vector<Share> shares_of(const BalanceChanged& interest);
-  /// Each book's share to its strategy, what is left to `rest` of EXTERNAL. False: in quarantine.
+  /// Each book's share to its strategy, what is left to `rest` of EXTERNAL. False: not booked.
   [[nodiscard]] bool post_shares(const RecordHeader& header, const std::vector<Share>& shares,
                                  const AccountKey& whole, Int128 amount_e18);
 
+  [[nodiscard]] static std::uint64_t position_word(AccountId account,
+                                                   InstrumentId instrument) noexcept {
+    return std::uint64_t{account} << 32 | instrument;
+  }
+  /// Every book of that account and instrument.
+  [[nodiscard]] std::span<Book* const> books_at(AccountId account, InstrumentId instrument) const;
+  /// The one of them that remembers the fill with that ordinal, nullptr = none.
+  [[nodiscard]] Book* book_that_took(AccountId account, InstrumentId instrument,
+                                     std::uint64_t ordinal) const;
+  /// The record speaks of a fill that no book remembers.
+  void lose(const RecordHeader& header, AccountId account, InstrumentId instrument);
   [[nodiscard]] bool is_known(AccountId account, InstrumentId instrument) const noexcept;
   [[nodiscard]] Book& open_book(const BookKey& key);
   [[nodiscard]] std::uint32_t account_of(AccountId account, StrategyId strategy,
@@ -160,8 +173,8 @@ class Ledger {
   [[nodiscard]] std::uint8_t margin_mode_of(AccountId account,
                                             InstrumentId instrument) const noexcept;
   [[nodiscard]] Terms terms_of(InstrumentId instrument) const noexcept;
-  void quarantine(const RecordHeader& header, Quarantine reason, AccountId account,
-                  InstrumentId instrument);
+  void leave_out(const RecordHeader& header, UnbookedReason reason, AccountId account,
+                 InstrumentId instrument);
   /// True when it was posted.
   bool settle(const RecordHeader& header, PostFault fault, AccountId account,
               InstrumentId instrument);
@@ -171,12 +184,12 @@ class Ledger {
   std::int64_t time_ns_ = 0;
   std::uint64_t ordinal_ = 0;  // fills told so far, as the engine counts them
   std::uint64_t posted_ = 0;
-  std::uint64_t quarantined_ = 0;
+  std::uint64_t unbooked_count_ = 0;
   TrialBalance accounts_;
   std::unique_ptr<OrderNotes> orders_;
   std::vector<std::unique_ptr<Book>> books_;
   std::unordered_map<std::uint64_t, std::vector<Book*>> books_of_position_;  // account, instrument
-  std::vector<Quarantined> quarantine_;
+  std::vector<Unbooked> unbooked_;
   std::vector<Designation> wishes_;
   std::vector<InstrumentDefined> instruments_;
   std::vector<AccountDefined> account_rows_;

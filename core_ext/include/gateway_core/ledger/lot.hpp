@@ -89,12 +89,13 @@ struct GoesAfter {
 
 }  // namespace detail
 
-/// Oldest first. Lots that were named before their turn leave empty places.
+/// Oldest first. Lots that were named before their turn leave empty places, which are given up when
+/// they are more than half of all.
 class LotQueue {
  public:
   void push(const Lot& lot) { lots_.push_back(lot); }
   [[nodiscard]] Lot& next() noexcept {
-    while (lots_[head_].quantity == 0) ++head_;
+    for (; lots_[head_].quantity == 0; ++head_) --empty_;
     return lots_[head_];
   }
   /// The lot next() gave is empty.
@@ -109,17 +110,24 @@ class LotQueue {
         begin, lots_.end(), [&](const Lot& lot) { return lot.id == id && lot.quantity != 0; });
     return found == lots_.end() ? nullptr : &*found;
   }
+  /// The lot find() gave is empty. Places change.
+  void vacate() {
+    if (++empty_ < 64 || empty_ * 2 < lots_.size() - head_) return;
+    std::erase_if(lots_, [](const Lot& lot) { return lot.quantity == 0; });
+    head_ = empty_ = 0;
+  }
   [[nodiscard]] std::span<const Lot> lots() const noexcept {
     return std::span(lots_).subspan(head_);
   }
   void clear() noexcept {
     lots_.clear();
-    head_ = 0;
+    head_ = empty_ = 0;
   }
 
  private:
   std::vector<Lot> lots_;
   std::size_t head_ = 0;
+  std::size_t empty_ = 0;  // from head_ on
 };
 
 /// Newest first.
@@ -195,6 +203,7 @@ Int128 close_named(LotQueue& lots, std::span<const Designation> named, Int128 un
     const Int128 most = std::min(left, lot->quantity);
     const auto quantity = static_cast<std::int64_t>(std::min(wish.quantity_e18 / unit_e18, most));
     if (quantity > 0) released += close_share(*lot, quantity, left, cash_e18, take);
+    if (lot->quantity == 0) lots.vacate();
   }
   return released + close_in_order(lots, left, cash_e18, take);
 }

@@ -2,6 +2,7 @@
 // entry that does not balance in each of its currencies.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -55,7 +56,10 @@ class TrialBalance {
     const auto [found, is_new] = index_.try_emplace(word, static_cast<std::uint32_t>(rows_.size()));
     if (is_new) {
       rows_.push_back({.key = key});
-      if (key.currency >= totals_.size()) totals_.resize(key.currency + 1);
+      if (key.currency >= totals_.size()) {
+        totals_.resize(key.currency + 1);
+        sums_.resize(key.currency + 1);
+      }
     }
     return found->second;
   }
@@ -110,29 +114,29 @@ class TrialBalance {
 
   /// Sums per currency, and room on every account, before anything is written. An account may stand
   /// in an entry more than once, so half the range is kept free for that.
-  [[nodiscard]] PostFault check(std::span<const Posting> postings) const noexcept {
+  [[nodiscard]] PostFault check(std::span<const Posting> postings) noexcept {
     constexpr Int128 kBalanceMax = kInt128Max / 2;
-    for (std::size_t i = 0; i < postings.size(); ++i) {
-      const CurrencyId currency = rows_[postings[i].account].key.currency;
-      bool is_counted = false;
-      Int128 sum = 0;
-      for (std::size_t j = 0; j < postings.size(); ++j) {
-        if (rows_[postings[j].account].key.currency != currency) continue;
-        is_counted |= j < i;
-        if (add_overflows(sum, postings[j].amount_e18, sum)) return PostFault::kOverflow;
-      }
-      if (!is_counted && sum != 0) return PostFault::kUnbalanced;
+    bool has_room = true;
+    for (const Posting& posting : postings) sums_[currency_of(posting)] = 0;
+    for (const Posting& posting : postings) {
+      Int128& sum = sums_[currency_of(posting)];
+      has_room &= !add_overflows(sum, posting.amount_e18, sum);
       Int128 after = 0;
-      if (add_overflows(rows_[postings[i].account].balance_e18, postings[i].amount_e18, after) ||
-          after > kBalanceMax || after < -kBalanceMax) {
-        return PostFault::kOverflow;
-      }
+      has_room &= !add_overflows(rows_[posting.account].balance_e18, posting.amount_e18, after) &&
+                  after <= kBalanceMax && after >= -kBalanceMax;
     }
-    return PostFault::kNone;
+    if (!has_room) return PostFault::kOverflow;
+    const bool is_even = std::ranges::all_of(
+        postings, [&](const Posting& posting) { return sums_[currency_of(posting)] == 0; });
+    return is_even ? PostFault::kNone : PostFault::kUnbalanced;
+  }
+  [[nodiscard]] CurrencyId currency_of(const Posting& posting) const noexcept {
+    return rows_[posting.account].key.currency;
   }
 
   std::vector<LedgerAccount> rows_;
   std::vector<Int128> totals_;  // by currency
+  std::vector<Int128> sums_;    // of the entry that is looked at, by currency
   std::unordered_map<std::uint64_t, std::uint32_t> index_;
 };
 

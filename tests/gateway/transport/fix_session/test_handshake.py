@@ -59,6 +59,12 @@ def test_who_has_no_password_does_not_learn_our_number() -> None:
     assert asked(logon(3), settings()) == too_low
 
 
+def test_who_is_not_known_to_the_application_is_closed_without_a_word() -> None:
+    for bad in (logon(7), logon(7, (141, b"Y")), logon(3)):
+        verdict = asked(bad, settings(is_reset_accepted=False), "")
+        assert isinstance(verdict, Refused) and not verdict.is_told
+
+
 def test_outside_of_its_time_a_session_takes_nobody() -> None:
     closed = settings(schedule=Schedule("09:00:00", "10:00:00"))  # It is 08:00.
     assert asked(logon(7), closed) == Refused("Outside of the session time")

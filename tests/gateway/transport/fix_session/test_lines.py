@@ -196,6 +196,33 @@ async def test_addresses_connections_and_failures_are_limited() -> None:
         assert await (await Client.dial(acceptor, LOGON)).closed() == b""
 
 
+async def test_lines_without_a_logon_are_few_and_count_as_failures() -> None:
+    async with listening(new_session(), awaited_per_address_max=2) as acceptor:
+        waiting = [await Client.dial(acceptor) for _ in range(2)]
+        await until(lambda: acceptor.row()["connections"] == 2)
+        assert await (await Client.dial(acceptor, LOGON)).closed() == b""
+        waiting[0].writer.write(wire(LOGON))
+        await waiting[0].heard(b"35=A\x01")
+        await Client.dial(acceptor)  # in its place
+        await until(lambda: acceptor.row()["connections"] == 3)
+    async with listening(
+        new_session(), failed_logons_per_minute=1, logon_timeout_s=0.05
+    ) as acceptor:
+        assert await (await Client.dial(acceptor)).closed() == b""
+        assert await (await Client.dial(acceptor, LOGON)).closed() == b""
+
+
+async def test_a_session_that_is_up_does_not_shut_out_its_neighbours() -> None:
+    sessions = (new_session(), new_session(target="NEXT"))
+    async with listening(*sessions, failed_logons_per_minute=1) as acceptor:
+        first = await Client.dial(acceptor, LOGON)
+        await first.heard(b"35=A\x01")
+        for _ in range(3):
+            assert await (await Client.dial(acceptor, LOGON)).closed() == b""
+        neighbour = await Client.dial(acceptor, logon_as("NEXT"))
+        await neighbour.heard(b"35=A\x01")
+
+
 class Guarded(QuietApplication):
     """Wants a password, and fails when it is told to."""
 

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from certificates import Authority
@@ -106,3 +107,52 @@ def test_an_initiator_takes_no_context_that_lets_a_stranger_in(
     there = session("DESK", "GATE", is_initiator=True)
     with pytest.raises(ValueError, match=what):
         FixInitiator(there, where, now_ns=time.time_ns, random=Random(1))
+
+
+def tls_acceptor(tmp_path: Path, **settings: Any) -> FixAcceptor:
+    tls = Authority(tmp_path).context("gate.test", is_server=True)
+    given = AcceptorSettings(tls=tls, **settings)
+    here = session("GATE", "DESK", is_initiator=False)
+    return FixAcceptor([here], given, now_ns=time.time_ns)
+
+
+async def is_closed(reader: asyncio.StreamReader) -> bool:
+    async with asyncio.timeout(20):
+        try:
+            return await reader.read(1) == b""
+        except ConnectionResetError:
+            return True
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "limits",
+    [{"allowed": ("10.0.0.0/8",)}, {"connections_max": 1}, {"awaited_per_address_max": 1}],
+)
+async def test_who_is_not_welcome_costs_no_handshake(
+    tmp_path: Path, limits: dict[str, Any]
+) -> None:
+    acceptor = tls_acceptor(tmp_path, logon_timeout_s=300, **limits)
+    await acceptor.start()
+    try:
+        silent = await asyncio.open_connection("127.0.0.1", acceptor.port)
+        refused = await asyncio.open_connection("127.0.0.1", acceptor.port)
+        assert await is_closed(refused[0]), "nobody said a word of TLS"
+        for _, writer in (silent, refused):
+            writer.close()
+    finally:
+        await acceptor.stop()
+
+
+@pytest.mark.asyncio
+async def test_a_handshake_ends_in_time_and_counts_as_a_failure(tmp_path: Path) -> None:
+    acceptor = tls_acceptor(tmp_path, logon_timeout_s=0.05, failed_logons_per_minute=1)
+    await acceptor.start()
+    try:
+        for _ in range(2):  # the second is cut at once
+            reader, writer = await asyncio.open_connection("127.0.0.1", acceptor.port)
+            assert await is_closed(reader)
+            writer.close()
+        assert acceptor.row()["connections"] == 0
+    finally:
+        await acceptor.stop()

@@ -1,7 +1,7 @@
 """The tables of the rules of engagement (docs/reference/fix.md), made from what the door does.
 
-A test holds the page against them: a counterparty codes against that page. `python -m
-gateway.entry.fix_acceptor.engagement PAGE` writes them into it.
+A test holds the page against them: a counterparty codes against that page.
+`python tests/house/fix_tables.py docs/reference/fix.md` writes them into it.
 """
 
 from __future__ import annotations

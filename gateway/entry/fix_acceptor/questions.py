@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from gateway.api import RefusedError
 from gateway.entry.desk import Desk
-from gateway.entry.fix_acceptor import Handler, OrderEvent, QuietService, SessionContext
+from gateway.entry.fix_acceptor.context import Handler, QuietService, SessionContext
+from gateway.entry.fix_acceptor.order_event import OrderEvent
 from gateway.entry.fix_acceptor.words import execution_id
 from gateway.entry.fix_answers.answer import FIX_42, Answer, text_of
 from gateway.entry.fix_answers.market_data import MarketData, MarketDataLimits
@@ -28,19 +30,29 @@ from gateway.entry.fix_answers.securities import security_list
 from gateway.entry.fix_answers.trades import trade_reports
 from gateway.transport.fix_session import UNSUPPORTED, BusinessReject, FixMessage, format_time
 
-__all__ = ["Inquiries"]
+if TYPE_CHECKING:
+    from gateway.core.native import Engine as NativeEngine
+
+__all__ = ["QuestionLimits", "Questions"]
 
 log = logging.getLogger(__name__)
 
-_LOOK_SECONDS = 0.25
-_UNSENT_BYTES_MAX = 256 * 1024  # a session that has more waiting is passed over
-_FILLS_MAX = 20_000
-_VENUE_REQUESTS_MAX = 8  # subscriptions of g in one session
 _END = "2"
 
 Row = dict[str, Any]
 Found = list[Answer] | BusinessReject
 _Look = Callable[[SessionContext, FixMessage], Awaitable[Found]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuestionLimits:
+    """What questions may cost; the settings of [fix] with these names."""
+
+    update_interval_ms: int = 250
+    update_unsent_bytes_max: int = 262_144  # a session that has more waiting is passed over
+    fills_kept_max: int = 20_000
+    venue_subscriptions_max: int = 8  # of one session
+    market_data: MarketDataLimits = field(default_factory=MarketDataLimits)
 
 
 class _Place:
@@ -56,14 +68,42 @@ class _Place:
         return self.market_data.is_idle and not self.venues
 
 
-class Inquiries(QuietService):
+class _Registry:
+    """Rows by their names, as they are now."""
+
+    def __init__(self, native: NativeEngine) -> None:
+        self.instruments = _by_name(native.registry("instrument"))
+        self.principals = _by_name(native.registry("principal"))
+
+
+class _Visible(Mapping[str, Row]):
+    """The rows a session may see; judged when one is asked for, for most are not."""
+
+    def __init__(self, rows: Mapping[str, Row], is_visible: Callable[[str], bool]) -> None:
+        self._rows, self._is_visible = rows, is_visible
+
+    def __getitem__(self, name: str) -> Row:
+        row = self._rows[name]
+        if not self._is_visible(name):
+            raise KeyError(name)
+        return row
+
+    def __iter__(self) -> Iterator[str]:
+        return filter(self._is_visible, self._rows)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class Questions(QuietService):
     """Plug it into the door once."""
 
-    def __init__(self, desk: Desk, limits: MarketDataLimits | None = None) -> None:
+    def __init__(self, desk: Desk, limits: QuestionLimits | None = None) -> None:
         self._desk = desk
-        self._limits = limits or MarketDataLimits()
+        self._limits = limits or QuestionLimits()
         self._places: dict[str, _Place] = {}
-        self._fills: deque[Row] = deque(maxlen=_FILLS_MAX)
+        self._fills: deque[Row] = deque(maxlen=self._limits.fills_kept_max)
+        self._registry: _Registry | None = None
         self._since_ns = desk.engine.now_ns()
         self._looking: asyncio.Task[None] | None = None
 
@@ -77,7 +117,7 @@ class Inquiries(QuietService):
         }
 
     def opened(self, context: SessionContext) -> None:
-        self._places[context.name] = _Place(context, self._limits)
+        self._places[context.name] = _Place(context, self._limits.market_data)
 
     def closed(self, context: SessionContext) -> None:
         self._places.pop(context.name, None)
@@ -93,7 +133,7 @@ class Inquiries(QuietService):
             self._remember(event)
         elif event.kind in {"fill_busted", "fill_corrected"} and event.reference:
             kept = [row for row in self._fills if row["sequence"] != event.reference]
-            self._fills = deque(kept, maxlen=_FILLS_MAX)
+            self._fills = deque(kept, maxlen=self._limits.fills_kept_max)
             if event.kind == "fill_corrected":
                 self._remember(event)
 
@@ -137,8 +177,9 @@ class Inquiries(QuietService):
         if kind == _END:
             place.venues.pop(request_id, None)
             return []
-        if kind == "1" and len(place.venues) >= _VENUE_REQUESTS_MAX:
-            return BusinessReject(0, f"at most {_VENUE_REQUESTS_MAX} subscriptions of 35=g")
+        most = self._limits.venue_subscriptions_max
+        if kind == "1" and len(place.venues) >= most:
+            return BusinessReject(0, f"at most {most} subscriptions of 35=g")
         now = self._venue_states()
         found = trading_session_status(
             message, context.version, now.items(), now_ns=context.now_ns()
@@ -153,15 +194,23 @@ class Inquiries(QuietService):
 
     # -- what a session may see -------------------------------------------------------------------
 
-    def _instruments(self, context: SessionContext) -> dict[str, Row]:
-        rows = self._desk.engine.native.registry("instrument")
+    def _instruments(self, context: SessionContext) -> _Visible:
         allowed = self._permitted(context, "instruments")
-        return {
-            row["name"]: row
-            for row in rows
-            if context.may_use("instruments", row["name"])
-            and (allowed is None or row["name"] in allowed)
-        }
+
+        def is_visible(name: str) -> bool:
+            return context.may_use("instruments", name) and (allowed is None or name in allowed)
+
+        return _Visible(self._registered().instruments, is_visible)
+
+    def _registered(self) -> _Registry:
+        """Read once in a turn of the event loop, whoever asks."""
+        if self._registry is None:
+            self._registry = _Registry(self._desk.engine.native)
+            asyncio.get_running_loop().call_soon(self._forget_registry)
+        return self._registry
+
+    def _forget_registry(self) -> None:
+        self._registry = None
 
     def _accounts(self, context: SessionContext) -> frozenset[str]:
         allowed = self._permitted(context, "accounts")
@@ -175,10 +224,10 @@ class Inquiries(QuietService):
         """Names its principal may use; None = all. A drop copy is bound by its settings alone."""
         if context.settings.kind == "drop_copy":
             return None
-        for row in self._desk.engine.native.registry("principal"):
-            if row["name"] == context.settings.principal:
-                return None if row[kind] is None else self._named(kind, row[kind])
-        return frozenset()
+        row = self._registered().principals.get(context.settings.principal)
+        if row is None:
+            return frozenset()
+        return None if row[kind] is None else self._named(kind, row[kind])
 
     def _named(self, kind: str, numbers: list[int]) -> frozenset[str]:
         names = self._desk.engine.names
@@ -216,7 +265,7 @@ class Inquiries(QuietService):
     async def _keep_looking(self) -> None:
         try:
             while any(not each.is_idle for each in self._places.values()):
-                await asyncio.sleep(_LOOK_SECONDS)
+                await asyncio.sleep(self._limits.update_interval_ms / 1000)
                 self.look()
         finally:
             self._looking = None
@@ -226,7 +275,7 @@ class Inquiries(QuietService):
         venues = self._venue_states()
         for place in list(self._places.values()):
             context = place.context
-            is_slow = context.session.queued_bytes > _UNSENT_BYTES_MAX
+            is_slow = context.session.queued_bytes > self._limits.update_unsent_bytes_max
             if place.is_idle or is_slow or not context.session.is_logged_on:
                 continue
             answers = place.market_data.changed(self._instruments(context))
@@ -239,6 +288,10 @@ class Inquiries(QuietService):
                 answers += found if isinstance(found, list) else []
             for answer in answers:
                 context.send(*answer)
+
+
+def _by_name(rows: Iterable[Row]) -> dict[str, Row]:
+    return {row["name"]: row for row in rows}
 
 
 def _handler(look: _Look, *, is_of_orders: bool) -> Handler:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import logging
 
 from gateway.core.engine import Engine
-from gateway.entry.fix_acceptor import OrderEvent, QuietService, SessionContext
+from gateway.entry.fix_acceptor.context import QuietService, SessionContext
 from gateway.entry.fix_acceptor.event_pump import EventPump
+from gateway.entry.fix_acceptor.order_event import OrderEvent
 from gateway.entry.fix_acceptor.reports import send_report
 from gateway.entry.fix_answers.answer import MessageForm
 
