@@ -8,6 +8,7 @@ namespace gateway::event {
 namespace {
 
 constexpr std::int64_t kTimeMsMax = 9'000'000'000'000;  // the year 2255; in ns it fits
+constexpr std::size_t kTimeDigitsMax = 15;
 constexpr std::int64_t kNsPerMs = 1'000'000;
 constexpr std::size_t kWholeDigitsMax = 19;
 
@@ -319,6 +320,7 @@ Fault Reader::check(const Place& place, const Token& token, Value& value) noexce
 
 Fault Reader::check_time(std::string_view text, Value& value) noexcept {
   std::int64_t milliseconds = 0;
+  if (text.size() > kTimeDigitsMax) return Fault::kNumber;  // as the ordinary way has it
   if (!read_whole(text, milliseconds) || milliseconds > kTimeMsMax) return Fault::kNumber;
   value.time_ns = milliseconds * kNsPerMs;
   return Fault::kNone;

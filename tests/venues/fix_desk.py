@@ -3,10 +3,8 @@ under the real runtime on the native engine."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import contextlib
-import time
 from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 from pathlib import Path
@@ -26,11 +24,12 @@ from fix_simulator.voices import GENERIC, VOICES, Voice
 from gateway_fix.adapter import FixAdapter
 
 from gateway.api import OrderRequest
+from gateway.testing import until
 from gateway.testing.live_gateway import LiveGateway, Row
 from gateway.testing.recording_port import RecordingPort
 from gateway.venues.client_order_ids import ClientOrderIds
 
-__all__ = ["PERP", "SPOT", "Desk", "Side", "adapter_of", "desk", "eventually", "simulated"]
+__all__ = ["PERP", "SPOT", "Desk", "Side", "adapter_of", "desk", "simulated"]
 
 PERP, SPOT = "BTC-PERP", "BTC-USD"
 PATIENCE_SECONDS = 30
@@ -63,15 +62,6 @@ INSTRUMENTS: dict[str, dict[str, str]] = {
     },
     SPOT: {"symbol": SPOT, "base": "BTC", "quote": "USD", "tick": "0.01", "lot": "0.0001"},
 }
-
-
-async def eventually(probe: Callable[[], Any], what: str = "the awaited fact") -> Any:
-    """The first true answer; the bound is for a loaded machine."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (found := probe()):
-        assert time.monotonic() < deadline, f"{what} did not come in {PATIENCE_SECONDS} s"
-        await asyncio.sleep(0.005)
-    return found
 
 
 @contextlib.asynccontextmanager
@@ -171,7 +161,7 @@ class Desk(LiveGateway):
             return (row["state"], *terms, Decimal(row["cumulative_quantity"]))
 
         try:
-            await eventually(lambda: told() == truth)
+            await until(lambda: told() == truth)
         except AssertionError:
             raise AssertionError(f"we say {told()}, the venue {truth}") from None
 

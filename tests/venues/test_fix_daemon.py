@@ -8,6 +8,8 @@ from fix_simulator.simulator import FixSimulator
 from fix_simulator.venue import LISTINGS
 from gateway_paper.venue.settings import AccountSettings
 
+from gateway.transport.fix_session import FileStore
+
 SECRETS = {"key": "main-key", "password": "main-password-in-clear"}
 ACCOUNT = AccountSettings(name="main", balances={"USDT": "1000000"})
 LISTING = msgspec.structs.replace(LISTINGS[0], quote="USDT", settle="USDT")
@@ -34,4 +36,8 @@ def test_the_daemon_trades_keeps_its_secrets_and_the_numbers(tmp_path):
         )
         kept = b"".join(path.read_bytes() for path in state.iterdir())
     assert SECRETS["password"] not in shown
-    assert b"\x0135=D\x01" in kept and b'"kind":"fill"' in kept
+    assert b'"kind":"order"' in kept and b'"kind":"fill"' in kept
+    assert b"\x0135=D\x01" not in kept, "nothing that could be said again"
+    store = FileStore(state / "fix.session", now_ns=0)
+    assert store.next_outgoing > 3 and store.next_expected > 3
+    store.close()

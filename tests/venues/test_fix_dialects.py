@@ -2,10 +2,13 @@
 changed, asked about and canceled, and wrong credentials stay outside."""
 
 import base64
+import logging
+import time
 
 import pytest
 import pytest_asyncio
 from fix_desk import (
+    INSTRUMENTS,
     PERP,
     SECRET,
     SECRETS,
@@ -13,14 +16,20 @@ from fix_desk import (
     VENUE_LOGINS,
     Side,
     adapter_of,
-    eventually,
     simulated,
 )
 from fix_simulator.logons import Login
 from fix_simulator.simulator import FixSimulator
 from fix_simulator.voices import VOICES
 
-from gateway.api import CancelRequest, ReplaceRequest, VenueError, VenueUnavailable
+from gateway.api import (
+    CancelRequest,
+    ReplaceRequest,
+    VenueError,
+    VenueRejected,
+    VenueUnavailable,
+)
+from gateway.testing import until
 from gateway.testing.recording_port import RecordingPort
 
 pytestmark = pytest.mark.asyncio
@@ -117,7 +126,8 @@ async def test_what_executes_while_the_line_is_down_is_found(traded):
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_wrong_credentials_stay_outside(dialect, tmp_path):
+async def test_wrong_credentials_stay_outside(dialect, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
     async with simulated(VOICES[dialect]) as simulator:
         spoilt = dict(SECRETS[dialect])
         name = "password" if dialect == "generic" else "secret"
@@ -130,8 +140,10 @@ async def test_wrong_credentials_stay_outside(dialect, tmp_path):
         adapter = adapter_of(simulator, tmp_path, dialect, secrets=spoilt)
         with pytest.raises(VenueUnavailable) as refused:
             await adapter.connect(RecordingPort())
-        hidden = [word for name, word in spoilt.items() if name != "key"]  # the key is 49 there
-        assert all(word not in str(refused.value) for word in hidden)
+        ours = caplog.text.replace("Coinbase->api-key:", "")  # which the simulator says
+        assert ours, "the log says why"
+        shown = str(refused.value) + ours
+        assert all(word not in shown for word in spoilt.values())
         await adapter.close()
         assert not simulator.requests()
 
@@ -140,7 +152,7 @@ async def test_the_words_of_a_session_are_never_shown_in_its_state(traded):
     dialect, _, side = traded
     shown = repr(vars(side.adapter)) + repr(side.adapter.counts())
     assert all(word not in shown for word in SECRETS[dialect].values() if word != "api-key")
-    await eventually(lambda: side.adapter.counts()["session_received"] > 0)
+    await until(lambda: side.adapter.counts()["session_received"] > 0)
 
 
 async def test_prices_of_a_session_of_their_own_come_and_come_again(tmp_path):
@@ -180,3 +192,46 @@ async def test_an_outcome_the_venue_itself_does_not_know_is_unknown(tmp_path):
             order.client_order_id
         ]
         await side.adapter.close()
+
+
+async def test_every_instrument_is_canceled_though_one_is_refused(tmp_path):
+    async with simulated(VOICES["binance_spot"]) as simulator:
+        instruments = [INSTRUMENTS[SPOT] | {"symbol": "NOT-LISTED"}, INSTRUMENTS[SPOT]]
+        changes = {"instruments": instruments}
+        side = Side(adapter_of(simulator, tmp_path, "binance_spot", **changes), SPOT)
+        await side.adapter.connect(side.port)
+        order = side.order()
+        await side.adapter.submit([order])
+        await side.told(order, "accepted")
+        with pytest.raises(VenueRejected):
+            await side.adapter.cancel_all("main")
+        await side.told(order, "canceled")
+        await side.adapter.close()
+
+
+async def test_what_is_not_configured_is_counted_and_opens_no_gap(tmp_path):
+    """Orders of the account in another instrument, and prices that cannot be read."""
+    async with simulated() as simulator:
+        adapter = adapter_of(simulator, tmp_path)
+        side = Side(adapter, PERP)
+        await adapter.connect(side.port)
+        other = adapter_of(
+            simulator,
+            tmp_path / "second",
+            sender_comp_id="SECOND",
+            secrets={"key": "second-key", "password": "second-password"},
+            instruments=[INSTRUMENTS[SPOT]],
+        )
+        elsewhere = Side(other, SPOT)
+        await other.connect(elsewhere.port)
+        await other.submit([elsewhere.order("buy", "50001", time_in_force="ioc")])
+        counted = adapter.counters
+        await until(lambda: counted["reports_of_other_instruments"] >= 2, "its reports")
+        session = simulator.desks["DESK"].session
+        session.send(b"W", [(55, PERP.encode()), (268, b"1"), (269, b"0")], time.time_ns())
+        session.send(b"0", [], time.time_ns())
+        await until(lambda: counted["messages_unreadable"], "prices without a price")
+        assert await adapter.open_orders("main") == []
+        assert not side.port.fills() and not side.port.of("gap_opened")
+        await adapter.close()
+        await other.close()

@@ -6,9 +6,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from fix_desk import Side, adapter_of, desk, eventually, simulated
+from fix_desk import Side, adapter_of, desk, simulated
 
 from gateway.api import VenueUnavailable
+from gateway.testing import until
 from gateway.testing.recording_port import RecordingPort
 
 pytestmark = pytest.mark.asyncio
@@ -126,7 +127,7 @@ async def under(made, phase, kind, act):
     mend = await phase(made, kind)
     before = made.struck()
     await act()
-    await eventually(lambda: made.struck() > before, f"the fault {phase.__name__}")
+    await until(lambda: made.struck() > before, f"the fault {phase.__name__}")
     if mend is not None:
         await mend()
     if made.restart is not None:
@@ -136,7 +137,7 @@ async def under(made, phase, kind, act):
 
 async def healthy(made):
     made.simulator.faults.clear()
-    await eventually(lambda: made.link.health.is_reconciled, "reconciliation")
+    await until(lambda: made.link.health.is_reconciled, "reconciliation")
 
 
 @pytest.mark.parametrize("phase", PHASES)
@@ -181,7 +182,7 @@ async def test_what_did_not_arrive_is_filled_and_never_said_again(directory):
     async with desk(directory, timeout_ms=400) as made:
         made.line.request_bytes = 60
         order_id = await made.submit(price="50000.1")
-        await eventually(lambda: made.adapter.counters["requests_unknown"], "the cut")
+        await until(lambda: made.adapter.counters["requests_unknown"], "the cut")
         await made.settled(order_id)
         await healthy(made)
         assert made.state(order_id) in ("CANCELED", "REJECTED")
@@ -219,13 +220,13 @@ async def test_records_that_were_lost_book_nothing_again(directory):
         order_id = await made.submit(price="49000")
         await made.until_state(order_id, "NEW")
         made.simulator.venue.trade("BTC-PERP", "49000", "0.1", "sell")
-        await eventually(lambda: made.position() > 0, "a fill")
+        await until(lambda: made.position() > 0, "a fill")
         held = made.position()
         made.adapter._records.orders.clear()
         made.adapter._records._fills.clear()
         made.simulator.cut()
-        await eventually(lambda: made.adapter._is_behind, "the cut")
-        await eventually(lambda: not made.adapter._is_behind, "the questions after it")
+        await until(lambda: made.adapter._is_behind, "the cut")
+        await until(lambda: not made.adapter._is_behind, "the questions after it")
         await healthy(made)
         await made.settle()
         assert made.position() == held
@@ -238,7 +239,7 @@ async def test_a_late_report_of_what_a_total_implied_is_not_booked_again(directo
         await made.until_state(order_id, "NEW")
         made.simulator.cut()
         await made.until_state(order_id, "FILLED")
-        await eventually(lambda: made.adapter.counts()["fills_dropped"], "the late report")
+        await until(lambda: made.adapter.counts()["fills_dropped"], "the late report")
         await made.settled(order_id)
         made.judge_all()
         assert fault.hits == 1
@@ -253,9 +254,10 @@ async def test_numbers_go_on_after_a_restart_and_nothing_is_said_twice(directory
         before = session.store.next_outgoing
         first._port.close()
         first._link._initiator.drop("killed")
-        await eventually(lambda: not first._link.is_up)
+        await until(lambda: not first._link.is_up)
         first._link._initiator._task.cancel()
         session.store.close()
+        first._records.close()  # as the end of a process does
 
         second = adapter_of(simulator, directory)
         await second.connect(RecordingPort())
@@ -299,7 +301,7 @@ async def test_an_order_of_another_session_is_external(directory):
         await other.connect(side.port)
         order = side.order("buy", "50001", time_in_force="ioc")
         await other.submit([order])
-        await eventually(lambda: made.position() != 0, "the position of somebody else")
+        await until(lambda: made.position() != 0, "the position of somebody else")
         await made.settle()
         assert str(made.position()) == "0.2"
         await other.close()

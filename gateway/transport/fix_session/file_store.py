@@ -5,6 +5,8 @@ File: 16 bytes `GATEWAY-FIX 001\\n`, then records: kind u8, number u64, length u
 kind, number, length, payload), payload. Kinds: M a message sent, O next outgoing, E next expected,
 R the beginning (number = created ns). A torn tail is cut at the next start; a reset replaces the
 file in one rename. With `is_synced` every flush waits for the disk, else it survives kill -9 only.
+With `is_numbers_only`, for a side that repeats no message and knows those that come again, no
+message is kept, E waits for no disk, and a long file is made short.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ _HEAD = struct.Struct("<BQII")
 _KINDS = frozenset(b"MOER")
 _PAYLOAD_MAX = 1 << 24
 _SEARCH_BYTES = 1 << 20
+_NUMBERS_BYTES_MAX = 1 << 20
 
 
 def _record(kind: bytes, number: int, payload: bytes = b"") -> bytes:
@@ -39,9 +42,12 @@ def _record(kind: bytes, number: int, payload: bytes = b"") -> bytes:
 class FileStore:
     """Keeps the file locked while it is open: two processes cannot use one session."""
 
-    def __init__(self, path: Path, *, now_ns: int, is_synced: bool = False) -> None:
+    def __init__(
+        self, path: Path, *, now_ns: int, is_synced: bool = False, is_numbers_only: bool = False
+    ) -> None:
         self.path = path
-        self._is_synced = is_synced
+        self._is_synced, self._is_numbers_only = is_synced, is_numbers_only
+        self._is_sync_due = False
         self.next_outgoing = self.next_expected = 1
         self.created_ns = now_ns
         self._places: dict[int, tuple[int, int]] = {}  # number -> payload's offset, length
@@ -64,7 +70,7 @@ class FileStore:
     def save(self, number: int, data: bytes) -> None:
         """A message with a secret is not written at all: its number is used, and filled when it is
         asked for."""
-        if without_secrets(data)[0] is not data:
+        if self._is_numbers_only or without_secrets(data)[0] is not data:
             self.set_next_outgoing(number + 1)
             return
         self._places[number] = (self._end + _HEAD.size, len(data))
@@ -82,13 +88,22 @@ class FileStore:
         self.next_outgoing = number
 
     def set_next_expected(self, number: int) -> None:
-        self._append(_record(b"E", number))
+        self._append(_record(b"E", number), is_sync_due=not self._is_numbers_only)
         self.next_expected = number
 
     def reset(self, now_ns: int) -> None:
+        self._replace(_MAGIC + _record(b"R", now_ns))
+        self.next_outgoing = self.next_expected = 1
+        self.created_ns = now_ns
+
+    def _shorten(self) -> None:
+        """The numbers alone, in a file of its own length."""
+        numbers = _record(b"O", self.next_outgoing) + _record(b"E", self.next_expected)
+        self._replace(_MAGIC + _record(b"R", self.created_ns) + numbers)
+
+    def _replace(self, start: bytes) -> None:
         fresh = self.path.with_name(self.path.name + ".new")
         file = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        start = _MAGIC + _record(b"R", now_ns)
         try:
             _write_all(file, start)
             os.fsync(file)
@@ -100,23 +115,26 @@ class FileStore:
         self._file, self._size, self._end = file, len(start), len(start)
         self._places.clear()
         self._pending.clear()
-        self.next_outgoing = self.next_expected = 1
-        self.created_ns = now_ns
+        self._is_sync_due = False
 
     def flush(self) -> None:
         if self._is_broken:
             raise StoreError(f"{self.path}: a write failed before; open the session anew")
         if not self._pending:
             return
+        if self._is_numbers_only and self._size > _NUMBERS_BYTES_MAX:
+            self._shorten()
+            return
         data = b"".join(self._pending)
         try:
             _write_all(self._file, data, self._size)
-            if self._is_synced:
+            if self._is_synced and self._is_sync_due:
                 os.fdatasync(self._file)
         except OSError as error:
             raise self._broken(error) from error
         self._size += len(data)
         self._pending.clear()
+        self._is_sync_due = False
 
     def close(self) -> None:
         try:
@@ -126,7 +144,8 @@ class FileStore:
             os.close(self._file)
             os.close(self._lock)
 
-    def _append(self, record: bytes) -> None:
+    def _append(self, record: bytes, *, is_sync_due: bool = True) -> None:
+        self._is_sync_due |= is_sync_due
         self._pending.append(record)
         self._end += len(record)
 

@@ -20,11 +20,13 @@ APPLICATION_VERSIONS = {
 
 @dataclass(frozen=True)
 class SessionIdentity:
-    """Who talks to whom in which version; `FIX.4.4:DESK->VENUE` when printed."""
+    """Who talks to whom in which version; `FIX.4.4:DESK->VENUE` when printed, without a sender
+    that is a key."""
 
     begin_string: str
     sender_comp_id: str
     target_comp_id: str
+    is_sender_hidden: bool = field(default=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.begin_string.encode() not in VERSIONS:
@@ -36,7 +38,8 @@ class SessionIdentity:
                 raise ValueError(f"{name} {value[:64]!r}: expected 1 to 64 printable characters")
 
     def __str__(self) -> str:
-        return f"{self.begin_string}:{self.sender_comp_id}->{self.target_comp_id}"
+        sender = "***" if self.is_sender_hidden else self.sender_comp_id
+        return f"{self.begin_string}:{sender}->{self.target_comp_id}"
 
     @property
     def version(self) -> int:

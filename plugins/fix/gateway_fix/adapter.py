@@ -23,6 +23,7 @@ from gateway.api import (
     OrderRequest,
     PositionReport,
     ReplaceRequest,
+    VenueError,
     VenueProtocolError,
     VenueRejected,
     VenueUnavailable,
@@ -39,7 +40,7 @@ from gateway_fix.marks import Marks, subscription
 from gateway_fix.order_entry import OrderEntry
 from gateway_fix.order_names import OrderNames, PlainNames, UuidNames
 from gateway_fix.questions import Questions
-from gateway_fix.records import Records
+from gateway_fix.records import OrderRecord, Records
 from gateway_fix.report import Report, ReportTerms
 from gateway_fix.settings import check_secrets, read_settings
 
@@ -60,6 +61,7 @@ class FixAdapter:
         secrets: Mapping[str, str],
         *,
         now_ns: Callable[[], int] = time.time_ns,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
         random: Random | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -74,22 +76,24 @@ class FixAdapter:
         self._names = names
         self.capabilities = capabilities(venue, dialect, names, timeout_ms=terms.timeout_ms)
         settles = {each.symbol: each.settle or each.quote for each in terms.instruments}
-        self._terms = ReportTerms(dialect, names, terms.account, settles)
+        contracts = {
+            each.symbol: (each.kind == "inverse", each.multiplier) for each in terms.instruments
+        }
+        self._terms = ReportTerms(dialect, names, terms.account, settles, contracts)
         self.counters: Counter[str] = Counter()
         self._now_ns, self._random = now_ns, random or SystemRandom()
         self._port = PortGuard()
         self._known = KnownOrders()
-        oldest_ns = now_ns() - terms.history_days * _DAY_NS
         self._records = Records(
             Path(terms.state_directory) / f"{venue}.records",
             is_synced=terms.is_synced,
-            oldest_ns=oldest_ns,
+            oldest_ns=lambda: now_ns() - terms.history_days * _DAY_NS,
         )
         self._link = self._orders_link(secrets, tls)
         self._market_link = self._prices_link(secrets, tls)
         fields = requests.Terms(terms.venue_account or terms.account, now_ns)
         self._fields = fields
-        budget = Budget(dialect.rate_limits, time.monotonic_ns)
+        budget = Budget(dialect.rate_limits, monotonic_ns)
         self._questions = Questions(
             self._link,
             dialect,
@@ -115,6 +119,7 @@ class FixAdapter:
             counters=self.counters,
         )
         self._marks = Marks(self._port.tell)
+        self._other_symbols: set[str] = set()
         self._has_gap = False
         self._is_behind = True  # reports may have been missed: fills are asked for by their orders
 
@@ -164,13 +169,22 @@ class FixAdapter:
         """q. Raises VenueError when the venue did not take it."""
         self._check(account)
         symbols = [each.symbol for each in self._settings.instruments]
+        refusals: list[VenueError] = []
         for symbol in symbols if self._dialect.is_mass_cancel_by_symbol else [""]:
-            wire_id = self._names.next("mass")
-            body = requests.mass_cancel(wire_id, symbol, self._dialect, self._fields)
-            answer = await self._questions.mass_cancel(wire_id, body)
-            if answer.get(531) == b"0":
-                text = (answer.get(58) or b"").decode("ascii", "replace")
-                raise VenueRejected((answer.get(532) or b"").decode("ascii", "replace"), text)
+            try:
+                await self._mass_cancel(symbol)
+            except VenueError as error:  # the others are canceled all the same
+                refusals.append(error)
+        if refusals:
+            raise refusals[0]
+
+    async def _mass_cancel(self, symbol: str) -> None:
+        wire_id = self._names.next("mass")
+        body = requests.mass_cancel(wire_id, symbol, self._dialect, self._fields)
+        answer = await self._questions.mass_cancel(wire_id, body)
+        if answer.get(531) == b"0":
+            text = (answer.get(58) or b"").decode("ascii", "replace")
+            raise VenueRejected((answer.get(532) or b"").decode("ascii", "replace"), text)
 
     # Questions.
 
@@ -196,16 +210,17 @@ class FixAdapter:
         self._check(account)
         if self._dialect.mass_status:
             messages = await self._questions.mass_status()
-            told = [self._taken(Report(m, self._terms)) for m in messages]
+            reports = [Report(each, self._terms) for each in messages]
+            told = [self._taken(each) for each in reports if self._is_traded(each)]
             return [each for each in told if each.state not in _CLOSED]
         found = []
         for record in self._records.open_orders():
-            known = self._known.get(record.client_id) or self._remembered(record.client_id)
+            known = self._of_record(record)
             if known is None or known.pending:
                 continue
             report = await self._status_of(known)
             if report is None:  # it never arrived, and nothing repeats it
-                self._records.order_ended(record.client_id)
+                self._records.order_ended(record.client_id, record.venue_id)
             elif report.state not in _CLOSED:
                 found.append(report)
         return found
@@ -270,26 +285,29 @@ class FixAdapter:
         """Never raises: a message that cannot be read must not be asked for again and again."""
         try:
             self._take(message)
-        except VenueProtocolError as error:
+        except (VenueProtocolError, OSError) as error:
             self.counters["messages_unreadable"] += 1
             log.error("%s: %s: %r", self.venue, error, message)
             self._is_behind = True
-            self._port.tell("gap_opened", f"unreadable message: {error}"[:120])
+            self._port.tell("gap_opened", f"message not taken: {error}"[:120])
             self._port.tell("gap_closed")
 
     def _take(self, message: FixMessage) -> None:
         kind = message.message_type
         if self._questions.take(message):
             return
-        if kind in {b"8", b"9"}:
+        if kind == b"8":
             report = Report(message, self._terms)
-            self._facts.take(report) if kind == b"8" else self._facts.cancel_rejected(report)
+            if self._is_traded(report):
+                self._facts.take(report)
+        elif kind == b"9":
+            self._facts.cancel_rejected(Report(message, self._terms))
         elif kind == b"j":
             number = (message.get(45) or b"0").decode("ascii", "replace")
             text = (message.get(58) or b"").decode("ascii", "replace")
             self._refused(int(number) if number.isdigit() else 0, f"business reject {text}"[:120])
         elif kind in {b"W", b"X"}:
-            self._marks.take(message)
+            self._prices(message)
         else:
             self.counters["messages_unasked"] += 1
 
@@ -298,8 +316,19 @@ class FixAdapter:
             self.counters["rejects_unasked"] += 1
             log.warning("%s: %s", self.venue, reason)
 
+    def _is_traded(self, report: Report) -> bool:
+        """A venue may tell everything of the account; what is not configured is none of ours."""
+        symbol = report.text(55)
+        if not symbol or symbol in self._terms.settles or report.client_id in self._records.orders:
+            return True
+        self.counters["reports_of_other_instruments"] += 1
+        if symbol not in self._other_symbols:
+            self._other_symbols.add(symbol)
+            log.warning("%s: reports about %s, which is not configured", self.venue, symbol)
+        return False
+
     def _prices(self, message: FixMessage) -> None:
-        """Of the session for prices."""
+        """Prices are told again: one that cannot be read is counted, nothing is missed by it."""
         try:
             if message.message_type in {b"W", b"X"}:
                 self._marks.take(message)
@@ -321,30 +350,51 @@ class FixAdapter:
         report = Report(message, self._terms)
         if report.is_unknown_order:
             return None
+        if report.is_refused_question:
+            raise VenueUnavailable(f"the question was refused: {report.reason or report.text(103)}")
         return self._taken(report)
 
     def _taken(self, report: Report) -> OrderReport:
-        self._facts.status(report)
+        try:
+            self._facts.status(report)
+        except OSError as error:
+            raise VenueUnavailable(f"records: {error}") from None
         return report.order()
 
     async def _catch_up(self, account: str) -> None:
         """After a gap: what executed meanwhile shows in the totals of orders that were open."""
-        open_now = {each.client_order_id for each in await self.open_orders(account)}
+        reports = await self.open_orders(account)
+        ours = {each.client_order_id for each in reports}
+        others = {each.venue_order_id for each in reports}
         if not self._dialect.mass_status:
             return
         for record in self._records.open_orders():
-            known = self._known.get(record.client_id) or self._remembered(record.client_id)
-            if record.client_id in open_now or known is None or known.pending:
+            is_open = record.client_id in ours if record.is_ours else record.venue_id in others
+            known = self._of_record(record)
+            if is_open or known is None or known.pending:
                 continue
             if await self._status_of(known) is None:  # it never arrived, and nothing repeats it
-                self._records.order_ended(record.client_id)
+                self._records.order_ended(record.client_id, record.venue_id)
+
+    def _of_record(self, record: OrderRecord) -> KnownOrder | None:
+        """Who is to be asked about. A name of others may have been used again since."""
+        if record.is_ours:
+            return self._known.get(record.client_id) or self._remembered(record.client_id)
+        if not record.client_id:
+            return None
+        return KnownOrder(
+            client_id=record.client_id,
+            symbol=record.symbol,
+            side=record.side,
+            venue_id=record.venue_id,
+        )
 
     def _remembered(self, client_id: str) -> KnownOrder | None:
         record = self._records.orders.get(client_id)
         if record is None:
             return None
         known = self._known.note(client_id, record.symbol)
-        known.side, known.venue_id = record.side, known.venue_id or record.venue_id
+        known.remember(record.side, record.venue_id, record.terms)
         return known
 
     def _guesses(self, client_id: str) -> list[KnownOrder]:

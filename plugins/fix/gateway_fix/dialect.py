@@ -29,7 +29,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     source: str  # the document it was read from, and when
 
     # The session.
-    begin_string: Literal["FIX.4.2", "FIX.4.4", "FIXT.1.1"] = "FIX.4.4"
+    begin_string: Literal["FIX.4.4", "FIXT.1.1"] = "FIX.4.4"
     application_version: str = "9"  # 1137, with FIXT.1.1
     host: str = ""
     port: int = 0
@@ -55,6 +55,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     order_fields: FieldText = {}  # in D and G, such as {"21" = "1"}
     has_account: bool = False  # 1 in requests
     has_transact_time: bool = True  # 60 in requests
+    has_side_in_cancel: bool = True  # 54 in F
     # 41 of a cancel or replace: the name in force, or the venue's order id.
     original: Literal["client_id", "venue_id"] = "client_id"
     post_only: str = ""  # word of 18
@@ -77,6 +78,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     error_tag: int = 0  # the venue's own code, such as 25016
     unknown_outcomes: frozenset[str] = frozenset()  # codes or words of 58 that prove nothing
     duplicate_words: tuple[str, ...] = ("duplicate",)  # of 58, in lower case
+    unknown_order_words: tuple[str, ...] = ()  # of 58, in lower case, where 103 is not 5
 
     # Questions.
     order_status: Literal["H", "AF", ""] = "H"

@@ -11,8 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 
-import msgspec
-
+from gateway.api import VenueProtocolError
 from gateway.api.messages import RequestName
 from gateway_fix.dialect import Dialect
 from gateway_fix.known_orders import KnownOrder, KnownOrders
@@ -60,10 +59,12 @@ class Facts:
         if known is None or not known.order_id:
             self._foreign(report)
             return
-        known.venue_id = report.venue_id or known.venue_id
+        was_taken = bool(known.venue_id)
+        if kind != "8":  # which may carry an id too, and is no proof that the order lives
+            known.venue_id = report.venue_id or known.venue_id
         if kind in {"0", "F", "1", "2"} and not self._is_replace_pending(known, report):
             known.current = known.current or report.wire_id
-        self._about(known, report)
+        self._about(known, report, was_taken)
 
     def status(self, report: Report) -> None:
         """The answer to a question: what of the venue's total no report has told is booked now."""
@@ -72,7 +73,7 @@ class Facts:
         if Decimal(report.cumulative) > 0 and report.text(6):
             self._imply(report)
         if order.state in ("filled", "canceled", "expired", "rejected"):
-            self._records.order_ended(order.client_order_id)
+            self._records.order_ended(order.client_order_id, order.venue_order_id)
 
     def cancel_rejected(self, report: Report) -> None:
         """OrderCancelReject."""
@@ -111,7 +112,7 @@ class Facts:
         """What is missing of a total. Of an order of ours that the records have never seen nothing
         follows: the records were lost, and its fills may be booked already."""
         name = report.client_id
-        if name not in self._records.orders and has_our_shape(name):
+        if not self._records.has(name):
             self._counters["totals_without_records"] += 1
             log.error("order %s is not in the records: its total is not booked", name)
             return
@@ -132,39 +133,50 @@ class Facts:
     def _fills(self, report: Report) -> None:
         fills = report.fills()
         # 14 is the total after the last of them.
-        for place, fill in enumerate(fills):
-            total = report.cumulative if place == len(fills) - 1 and report.text(14) else ""
-            if self._records.fill_told(fill, report.text(17), total):
+        total = Decimal(report.cumulative) if report.text(14) else None
+        totals: list[str] = []
+        for fill in reversed(fills):
+            totals.append("" if total is None else format(total, "f"))
+            total = None if total is None else total - Decimal(fill.quantity)
+        for fill, up_to in zip(fills, reversed(totals), strict=True):
+            if self._records.fill_told(fill, report.text(17), up_to):
                 self._tell("filled", fill)
 
     def _bust(self, report: Report) -> None:
-        fill = self._records.busted(report.text(19))
-        if fill is None:
+        change = self._records.busted(report.text(19), report.text(17) or report.text(19))
+        if change is None:
             self._counters["busts_unknown"] += 1
         else:
-            self._tell("fill_busted", fill, 1)
+            self._tell("fill_busted", change.fill, change.revision)
 
     def _correct(self, report: Report) -> None:
-        before = self._records.busted(report.text(19))
         for fill in report.fills():
-            if before is None:
+            by = report.text(17) or report.text(19)
+            change = self._records.corrected(report.text(19), by, fill)
+            if change is None:
                 self._counters["busts_unknown"] += 1
-                continue
-            now = msgspec.structs.replace(fill, trade_id=before.trade_id)
-            self._records.fill_told(now, report.text(17), "")
-            self._tell("fill_corrected", now, 1)
+            else:
+                self._tell("fill_corrected", change.fill, change.revision)
 
     def _foreign(self, report: Report) -> None:
         """Somebody else's order on our account, or one of ours from before a restart."""
         if report.kind in _PENDING or report.status == "8":
             return
-        order = report.order()
+        try:
+            order = report.order()
+        except VenueProtocolError as error:
+            if has_our_shape(report.client_id):
+                raise
+            # Of a kind we do not trade; its executions are told.
+            self._counters["foreign_unreadable"] += 1
+            log.info("an order of somebody else: %s", error)
+            return
         self._known.learn(order, self._wire_id_in_force(report))
         if order.state in ("filled", "canceled", "expired"):
-            self._records.order_ended(order.client_order_id)
+            self._records.order_ended(order.client_order_id, order.venue_order_id)
         self._tell("order_seen", order)
 
-    def _about(self, known: KnownOrder, report: Report) -> None:
+    def _about(self, known: KnownOrder, report: Report, was_taken: bool) -> None:
         kind, order_id, at_ns = report.kind, known.order_id, report.time_ns
         if kind == "0":
             self._settle(known, "new")
@@ -183,7 +195,7 @@ class Facts:
         elif kind == "5":
             self._replaced(known, report)
         elif kind == "8":
-            self._rejected(known, report)
+            self._rejected(known, report, was_taken)
         elif kind in self._dialect.triggered_types:
             self._tell("triggered", order_id, venue_time_ns=at_ns)
         elif kind not in _PENDING and kind not in {"G", "H"}:
@@ -233,7 +245,7 @@ class Facts:
             venue_time_ns=report.time_ns,
         )
 
-    def _rejected(self, known: KnownOrder, report: Report) -> None:
+    def _rejected(self, known: KnownOrder, report: Report, was_taken: bool) -> None:
         if self._is_replace_pending(known, report):
             self._settle(known, "replace")
             self._tell("replace_rejected", known.order_id, report.reason or "rejected")
@@ -242,7 +254,7 @@ class Facts:
         if report.is_duplicate_name or report.is_outcome_unknown:
             # The name is taken, perhaps by this very order: no verdict about it.
             self._tell("unknown", known.order_id, report.reason or "duplicate", request="new")
-        elif pending or not known.venue_id:
+        elif pending or not was_taken:
             self._end(known)
             reason = report.reason or f"reason {report.text(103)}"
             self._tell("rejected", known.order_id, reason, venue_time_ns=report.time_ns)
@@ -262,6 +274,9 @@ class Facts:
 
 
 def _reason(known: KnownOrder) -> str:
-    if known.time_in_force in ("ioc", "fok") or known.type == "market":
+    terms = known.terms
+    if terms is None:
+        return "venue_decision"
+    if terms.time_in_force in ("ioc", "fok") or terms.type == "market":
         return "time_in_force"
-    return "post_only" if known.is_post_only else "venue_decision"
+    return "post_only" if terms.is_post_only else "venue_decision"

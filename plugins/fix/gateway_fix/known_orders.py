@@ -10,8 +10,9 @@ import msgspec
 
 from gateway.api import OrderReport, OrderRequest
 from gateway.api.messages import RequestName
+from gateway_fix.records import OrderTerms
 
-__all__ = ["KnownOrder", "KnownOrders", "Pending"]
+__all__ = ["KnownOrder", "KnownOrders", "Pending", "terms_of"]
 
 _ENDED_MAX = 20_000
 
@@ -35,14 +36,15 @@ class KnownOrder(msgspec.Struct, kw_only=True):
     side: str = ""
     venue_id: str = ""
     current: str = ""  # ClOrdID in force; "" = the first one
-    type: str = ""
-    time_in_force: str = ""
     price: str | None = None
-    trigger_price: str | None = None
-    is_post_only: bool = False
-    is_reduce_only: bool = False
+    terms: OrderTerms | None = None  # as it was sent; None: it was not, or the records are lost
     is_ended: bool = False
     pending: dict[RequestName, Pending] = {}
+
+    def remember(self, side: str, venue_id: str, terms: OrderTerms | None) -> None:
+        """What the records have of it, where nothing newer is known."""
+        self.side, self.venue_id = self.side or side, self.venue_id or venue_id
+        self.terms = self.terms or terms
 
 
 class KnownOrders:
@@ -55,13 +57,10 @@ class KnownOrders:
     def get(self, client_id: str) -> KnownOrder | None:
         return self._orders.get(client_id)
 
-    def sent(self, order: OrderRequest) -> KnownOrder:
+    def sent(self, order: OrderRequest, terms: OrderTerms) -> KnownOrder:
         """A new order that is about to leave; one of the same name stays what it is."""
         known = self.note(order.client_order_id, order.instrument, order.order_id)
-        known.side, known.type = order.side, order.type
-        known.time_in_force, known.price = order.time_in_force, order.price
-        known.trigger_price = order.trigger_price
-        known.is_post_only, known.is_reduce_only = order.is_post_only, order.is_reduce_only
+        known.side, known.price, known.terms = order.side, order.price, terms
         return known
 
     def note(self, client_id: str, symbol: str, order_id: int = 0) -> KnownOrder:
@@ -76,9 +75,8 @@ class KnownOrders:
         if not report.client_order_id:
             return
         known = self.note(report.client_order_id, report.instrument)
-        known.side, known.type = report.side, report.type
-        known.time_in_force, known.price = report.time_in_force, report.price
-        known.trigger_price, known.venue_id = report.trigger_price, report.venue_order_id
+        known.side, known.price = report.side, report.price
+        known.venue_id = report.venue_order_id
         known.current = wire_id or known.current
         if report.state in ("filled", "canceled", "expired", "rejected"):
             self.end(known)
@@ -99,3 +97,16 @@ class KnownOrders:
     def by_number(self, number: int) -> tuple[KnownOrder, Pending] | None:
         """The request that left under this number."""
         return next((pair for pair in self.pending() if pair[1].number == number), None)
+
+
+def terms_of(order: OrderRequest) -> OrderTerms:
+    """What stays the same whatever a replace changes."""
+    return OrderTerms(
+        type=order.type,
+        time_in_force=order.time_in_force,
+        trigger_price=order.trigger_price,
+        display_quantity=order.display_quantity,
+        expires_ns=order.expires_ns,
+        is_post_only=order.is_post_only,
+        is_reduce_only=order.is_reduce_only,
+    )

@@ -106,7 +106,10 @@ class FixLink(QuietApplication):
         self._listener, self._now_ns, self._random = listener, now_ns, random
         self._tls = tls
         self._identity = SessionIdentity(
-            dialect.begin_string, terms.sender_comp_id, terms.target_comp_id
+            dialect.begin_string,
+            terms.sender_comp_id,
+            terms.target_comp_id,
+            is_sender_hidden=dialect.is_sender_the_key,
         )
         self._session: FixSession | None = None
         self._initiator: FixInitiator | None = None
@@ -118,7 +121,10 @@ class FixLink(QuietApplication):
         """Dial and log on. Raises VenueUnavailable; the line is then not tried any more."""
         try:
             store = FileStore(
-                self.terms.store, now_ns=self._now_ns(), is_synced=self.terms.is_synced
+                self.terms.store,
+                now_ns=self._now_ns(),
+                is_synced=self.terms.is_synced,
+                is_numbers_only=True,  # nothing is repeated, and reports are known again
             )
         except StoreError as error:
             raise VenueUnavailable(str(error)) from None

@@ -19,7 +19,7 @@ from gateway.transport import Budget, Lane
 from gateway.transport.fix_session import Field
 from gateway_fix import requests
 from gateway_fix.dialect import Dialect
-from gateway_fix.known_orders import KnownOrder, KnownOrders, Pending
+from gateway_fix.known_orders import KnownOrder, KnownOrders, Pending, terms_of
 from gateway_fix.link import FixLink
 from gateway_fix.order_names import OrderNames
 from gateway_fix.records import Records
@@ -55,11 +55,20 @@ class OrderEntry:
         """D. What did not leave is told so."""
         if not await self._may_leave("new", order.order_id):
             return
-        known = self._known.sent(order)
         wire_id = self._names.first(order.client_order_id)
-        self._records.order_sent(order.client_order_id, order.instrument, order.side)
         fields = requests.new_order(order, wire_id, self._dialect, self._terms)
-        self._leave("new", known, wire_id, fields)
+        terms = terms_of(order)
+        try:
+            is_first = self._records.order_sent(
+                order.client_order_id, order.instrument, order.side, terms
+            )
+        except OSError as error:  # what cannot be written down does not leave
+            self._not_sent("new", order.order_id, f"records: {error}")
+            return
+        known = self._known.sent(order, terms)
+        if not self._leave("new", known, wire_id, fields) and is_first:
+            self._known.end(known)
+            self._records.order_ended(order.client_order_id)
 
     async def cancel(self, request: CancelRequest) -> None:
         """F."""
@@ -75,6 +84,9 @@ class OrderEntry:
         if not await self._may_leave("replace", request.order_id):
             return
         known = self._named(request)
+        if fault := _unsayable(request, known):
+            self._not_sent("replace", request.order_id, fault)
+            return
         wire_id = self._names.next(known.client_id)
         fields = requests.replace(request, known, wire_id, self._dialect, self._terms)
         self._leave("replace", known, wire_id, fields)
@@ -100,8 +112,8 @@ class OrderEntry:
             self._names.root(request.client_order_id), request.instrument, request.order_id
         )
         record = self._records.orders.get(known.client_id)
-        if not known.side and record is not None:
-            known.side = record.side
+        if record is not None:
+            known.remember(record.side, record.venue_id, record.terms)
         return known
 
     async def _may_leave(self, request: RequestName, order_id: int) -> bool:
@@ -110,6 +122,8 @@ class OrderEntry:
             if not self._link.is_up:
                 raise VenueUnavailable("not logged on")
             await self._budget.wait(_LANES[request], costs, self._timeout_ms)
+            if not self._link.is_up:
+                raise VenueUnavailable("not logged on any more")
         except (VenueUnavailable, VenueRateLimited) as error:
             self._not_sent(request, order_id, str(error))
             return False
@@ -122,12 +136,13 @@ class OrderEntry:
 
     def _leave(
         self, request: RequestName, known: KnownOrder, wire_id: str, fields: list[Field]
-    ) -> None:
+    ) -> bool:
+        """Whether it left."""
         try:
             number = self._link.send(_TYPES[request], fields)
         except VenueUnavailable as error:
             self._not_sent(request, known.order_id, str(error))
-            return
+            return False
         before = known.pending.pop(request, None)
         if before is not None:
             before.timer.cancel()
@@ -142,6 +157,7 @@ class OrderEntry:
             received=self._link.received,
             timer=timer,
         )
+        return True
 
     def _silent(self, known: KnownOrder, request: RequestName) -> None:
         """No answer in time. A line that said nothing at all since is no line."""
@@ -153,3 +169,13 @@ class OrderEntry:
         self._tell("unknown", known.order_id, reason, request=request)
         if self._link.received == pending.received:
             self._link.drop(f"silent: {reason}")
+
+
+def _unsayable(request: ReplaceRequest, known: KnownOrder) -> str:
+    """G says the whole order again: why it cannot be said. What it left out would be lost."""
+    if known.terms is None:
+        return "the order's terms are not in the records"
+    is_priced = known.terms.type in ("limit", "stop_limit")
+    if is_priced and request.price is None and known.price is None:
+        return "the order's price is not known"
+    return ""

@@ -30,6 +30,7 @@ class _Question:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.more = asyncio.Event()
         self.is_last, self.wire_id, self.number = is_last, wire_id, 0
+        self.is_over = asyncio.Event()
 
     def take(self, message: FixMessage) -> None:
         self.answers.append(message)
@@ -85,6 +86,11 @@ class Questions:
             fields[1] = self._account
         is_last = _is_last_report if self._dialect.mass_status_end == "last" else _never
         found = await self._ask(b"AF", requests.body(fields), key, is_last)
+        for each in found:
+            is_empty = each.get(911) == b"0" or each.get(103) == b"5"
+            if each.get(39) == b"8" and each.get(37) in {b"NONE", b"", None} and not is_empty:
+                text = (each.get(58) or b"").decode("ascii", "replace")
+                raise VenueUnavailable(f"AF was refused: {text}"[:120])
         return [each for each in found if each.get(39) != b"8"]
 
     async def positions(self) -> list[FixMessage]:
@@ -106,24 +112,33 @@ class Questions:
     # What is heard.
 
     def take(self, message: FixMessage) -> bool:
-        """Whether it answers a question."""
-        for tag in _KEYS.get(message.message_type, ()):
-            key = (message.get(tag) or b"").decode("ascii", "replace")
+        """Whether it answers a question and is nothing else. A report without the question's name
+        may be an answer, but is a report of the stream as well."""
+        keys = [message.get(tag) for tag in _KEYS.get(message.message_type, ())]
+        named = [key.decode("ascii", "replace") for key in keys if key]
+        for key in named:
             if key in self._open:
                 self._open[key].take(message)
                 return True
-        if message.message_type == b"8" and message.get(150) in {b"I", None}:
-            wire_id = (message.get(11) or b"").decode("ascii", "replace")
-            original = (message.get(41) or b"").decode("ascii", "replace")
-            for question in self._open.values():
-                if question.wire_id and question.wire_id in (wire_id, original):
-                    question.take(message)
-                    return True
-            silent = [each for each in self._open.values() if each.is_last is _never]
-            if silent and self._dialect.mass_status_end == "silence":
-                silent[0].take(message)
-                return True
+        if message.message_type != b"8" or message.get(150) not in {b"I", None}:
+            return False
+        if named:  # of a question that is over, perhaps said again: it may be old
+            return not message.get(1362) and not message.get(527)
+        self._overhear(message)
         return False
+
+    def _overhear(self, message: FixMessage) -> None:
+        """Venues answer without the question's name, and some tell everything in that manner."""
+        found = self._named_in(message)
+        if found is None and self._dialect.mass_status_end == "silence":
+            found = next((each for each in self._open.values() if each.is_last is _never), None)
+        if found is not None:
+            found.take(message)
+
+    def _named_in(self, message: FixMessage) -> _Question | None:
+        names = {(message.get(tag) or b"").decode("ascii", "replace") for tag in (11, 41)}
+        asked = (each for each in self._open.values() if each.wire_id and each.wire_id in names)
+        return next(asked, None)
 
     def refused(self, number: int, reason: str) -> bool:
         """A Reject or BusinessMessageReject names a message of ours."""
@@ -152,6 +167,8 @@ class Questions:
     ) -> list[FixMessage]:
         costs = {limit.name: 1 for limit in self._dialect.rate_limits}
         await self._budget.wait("query", costs, int(self._timeout_s * 1_000))
+        while (same := self._open.get(key)) is not None:  # by name: one after the other
+            await same.is_over.wait()
         question = self._open[key] = _Question(is_last, wire_id)
         try:
             question.number = self._link.send(kind, fields)
@@ -164,6 +181,7 @@ class Questions:
             raise VenueUnavailable(f"{kind.decode()}: no answer in {self._timeout_s} s") from None
         finally:
             del self._open[key]
+            question.is_over.set()
             if question.done.done() and not question.done.cancelled():
                 question.done.exception()  # told already, or nobody waits any more
         if not question.answers:

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Context, Decimal
+from types import MappingProxyType
 from typing import NamedTuple
 
 from gateway.api import FillReport, OrderReport, VenueProtocolError
@@ -23,6 +24,7 @@ from gateway_fix.order_names import OrderNames
 __all__ = ["Report", "ReportTerms", "number_text"]
 
 _NUMBER = re.compile(rb"-?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30})")
+_DIGITS = Context(prec=17)
 _SIDES: Mapping[bytes, SideName] = {b"1": "buy", b"2": "sell"}
 _STATES: Mapping[bytes, VenueOrderState] = {
     b"0": "new",
@@ -64,6 +66,8 @@ class ReportTerms(NamedTuple):
     names: OrderNames
     account: str
     settles: Mapping[str, str]
+    # Symbol -> whether its value is in the base, and the size of a contract.
+    contracts: Mapping[str, tuple[bool, str]] = MappingProxyType({})
 
 
 class Report:
@@ -71,7 +75,7 @@ class Report:
 
     def __init__(self, message: FixMessage, terms: ReportTerms) -> None:
         self.message = message
-        self._dialect, self._names, self._account, self._settles = terms
+        self._dialect, self._names, self._account, self._settles, self._contracts = terms
 
     def text(self, tag: int) -> str:
         return (self.message.get(tag) or b"").decode("ascii", "replace")
@@ -135,8 +139,17 @@ class Report:
 
     @property
     def is_unknown_order(self) -> bool:
-        """The answer to a question about an order the venue never took."""
-        return self.status == "8" and (self.text(103) == "5" or not self.venue_id)
+        """The answer to a question about an order the venue never took. Only the venue's own words
+        say so: a question that was refused for another reason has no answer."""
+        said = self.text(58).lower()
+        words = self._dialect.unknown_order_words
+        is_said = self.text(103) == "5" or any(each in said for each in words)
+        return self.status == "8" and is_said
+
+    @property
+    def is_refused_question(self) -> bool:
+        """39=8 about no order at all, and not because the venue never heard of it."""
+        return self.status == "8" and not self.venue_id and not self.is_unknown_order
 
     @property
     def is_outcome_unknown(self) -> bool:
@@ -263,28 +276,67 @@ class Report:
     def _fee(self, quantity: str, price: str) -> tuple[str, str]:
         """Paid is positive. 891 = 2: a rate of what was received, in its currency."""
         if self._dialect.fee == "commission" and self.text(12):
-            return number_text(self.message, 12), self.text(479) or self.text(15)
+            return self._commission(quantity, price), self.text(479) or self._settle
         if self._dialect.fee == "misc_fees" and self.text(137):
-            amount, currency = number_text(self.message, 137), self.text(138)
-            if self.text(891) != "2":
-                return amount, currency
-            is_base = self.text(55).partition("-")[0] == currency
-            size = Decimal(quantity) * (1 if is_base else Decimal(price))
-            return format(size * Decimal(amount), "f"), currency
+            return self._misc_fees(quantity, price)
         return "0", self._settle
+
+    def _commission(self, quantity: str, price: str) -> str:
+        """12 as 13 says: of every unit (1, 6), a rate of the value (2, 0.05 = 5 %), waived (4, 5),
+        else the amount itself."""
+        amount, kind = number_text(self.message, 12), self.text(13)
+        if kind in {"1", "6"}:
+            return _bounded(Decimal(amount) * Decimal(quantity))
+        if kind == "2":
+            is_inverse, multiplier = self._contracts.get(self.text(55), (False, "1"))
+            worth = Decimal(price)
+            if is_inverse and worth:
+                worth = 1 / worth
+            return _bounded(Decimal(amount) * Decimal(quantity) * Decimal(multiplier) * worth)
+        return "0" if kind in {"4", "5"} else amount
+
+    def _misc_fees(self, quantity: str, price: str) -> tuple[str, str]:
+        """136: the sum of the entries in the currency of the first one."""
+        entries = entries_of(self.message, 137, (138, 139, 891))
+        first = self._misc_fee(entries[0], quantity, price)
+        if len(entries) == 1:
+            return first
+        every = [self._misc_fee(each, quantity, price) for each in entries]
+        total = sum((Decimal(amount) for amount, name in every if name == first[1]), Decimal(0))
+        return format(total, "f"), first[1]
+
+    def _misc_fee(self, entry: FixMessage, quantity: str, price: str) -> tuple[str, str]:
+        amount = number_text(entry, 137)
+        currency = (entry.get(138) or b"").decode("ascii", "replace") or self._settle
+        if entry.get(891) != b"2":
+            return amount, currency
+        is_base = self.text(55).partition("-")[0] == currency
+        size = Decimal(quantity) * (1 if is_base else Decimal(price))
+        return _bounded(size * Decimal(amount)), currency
 
     def _fills_of_group(self) -> list[FillReport]:
         """1363 id, 1364 price, 1365 quantity, one entry behind the other."""
-        entries: list[list[Field]] = []
-        for each in self.message.fields:
-            if each[0] == 1363:
-                entries.append([])
-            if each[0] in (1363, 1364, 1365) and entries:
-                entries[-1].append(each)
-        return [self._fill_of_entry(FixMessage(entry)) for entry in entries]
+        entries = entries_of(self.message, 1363, (1364, 1365))
+        return [self._fill_of_entry(entry) for entry in entries]
 
     def _fill_of_entry(self, entry: FixMessage) -> FillReport:
         trade_id = (entry.get(1363) or b"").decode("ascii", "replace")
         return self._fill(
             trade_id, number_text(entry, 1365), number_text(entry, 1364), ("0", self._settle)
         )
+
+
+def entries_of(message: FixMessage, first: int, others: tuple[int, ...]) -> list[FixMessage]:
+    """The entries of a group, each from its first field on."""
+    entries: list[list[Field]] = []
+    for each in message.fields:
+        if each[0] == first:
+            entries.append([each])
+        elif each[0] in others and entries:
+            entries[-1].append(each)
+    return [FixMessage(entry) for entry in entries]
+
+
+def _bounded(number: Decimal) -> str:
+    """No more digits than the gateway counts with."""
+    return format(_DIGITS.plus(number), "f")

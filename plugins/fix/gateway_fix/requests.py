@@ -8,7 +8,8 @@ from collections.abc import Callable
 from gateway.api import CancelRequest, OrderRequest, ReplaceRequest
 from gateway.transport.fix_session import Field, format_time
 from gateway_fix.dialect import Dialect
-from gateway_fix.known_orders import KnownOrder
+from gateway_fix.known_orders import KnownOrder, terms_of
+from gateway_fix.records import OrderTerms
 
 __all__ = ["Terms", "body", "cancel", "mass_cancel", "new_order", "order_status", "replace"]
 
@@ -49,13 +50,8 @@ def new_order(order: OrderRequest, wire_id: str, dialect: Dialect, terms: Terms)
     fields = terms.shared(dialect, order.instrument, order.side) | {
         11: wire_id,
         38: order.quantity,
-        **_terms(order.type, order.time_in_force, order.price, order.trigger_price, dialect),
-        18: _instructions(order.is_post_only, order.is_reduce_only, dialect),
+        **_said(terms_of(order), order.price, dialect),
     }
-    if order.display_quantity is not None and dialect.display_tag:
-        fields[dialect.display_tag] = order.display_quantity
-    if order.expires_ns is not None:
-        fields[126] = format_time(order.expires_ns, 3).decode()
     return body(fields)
 
 
@@ -64,6 +60,8 @@ def cancel(
 ) -> list[Field]:
     """F."""
     fields = terms.shared(dialect, request.instrument, known.side, is_order=False)
+    if not dialect.has_side_in_cancel:
+        del fields[54]
     return body(fields | _names(known, request.venue_order_id, wire_id, dialect))
 
 
@@ -72,12 +70,10 @@ def replace(
 ) -> list[Field]:
     """G: the whole order as it is to be; the quantity is the total."""
     price = request.price if request.price is not None else known.price
-    kind = known.type or ("limit" if price is not None else "market")
-    span = known.time_in_force or next(iter(dialect.times_in_force))
+    assert known.terms is not None
     fields = terms.shared(dialect, request.instrument, known.side) | {
         38: request.quantity,
-        **_terms(kind, span, price, known.trigger_price, dialect),
-        18: _instructions(known.is_post_only, known.is_reduce_only, dialect),
+        **_said(known.terms, price, dialect),
     }
     return body(fields | _names(known, request.venue_order_id, wire_id, dialect))
 
@@ -93,7 +89,8 @@ def order_status(
 
 def mass_cancel(wire_id: str, symbol: str, dialect: Dialect, terms: Terms) -> list[Field]:
     """q."""
-    return body({11: wire_id, 530: dialect.mass_cancel, 55: symbol, 60: terms.now()})
+    now = terms.now() if dialect.has_transact_time else ""
+    return body({11: wire_id, 530: dialect.mass_cancel, 55: symbol, 60: now})
 
 
 def _names(known: KnownOrder, venue_id: str, wire_id: str, dialect: Dialect) -> dict[int, str]:
@@ -102,6 +99,17 @@ def _names(known: KnownOrder, venue_id: str, wire_id: str, dialect: Dialect) -> 
     if dialect.original == "venue_id":
         return {41: venue_id} if venue_id else {11: known.client_id}
     return {11: wire_id, 41: known.current or known.client_id, 37: venue_id}
+
+
+def _said(own: OrderTerms, price: str | None, dialect: Dialect) -> dict[int, str]:
+    """What D and G say alike of an order."""
+    fields = _terms(own.type, own.time_in_force, price, own.trigger_price, dialect)
+    fields[18] = _instructions(own.is_post_only, own.is_reduce_only, dialect)
+    if own.display_quantity is not None and dialect.display_tag:
+        fields[dialect.display_tag] = own.display_quantity
+    if own.expires_ns is not None:
+        fields[126] = format_time(own.expires_ns, 3).decode()
+    return fields
 
 
 def _terms(

@@ -11,6 +11,7 @@ from gateway_fix.order_names import PlainNames
 from gateway_fix.records import Records
 from gateway_fix.report import Report, ReportTerms
 
+from gateway.api import VenueProtocolError
 from gateway.transport.fix_session import FixMessage
 
 BASE = "35=8|37=V1|11=a|54=1|55=X|38=5|40=2|44=10|59=1|60=20261121-10:00:00"
@@ -24,9 +25,18 @@ class Timer:
 
 @pytest.fixture
 def desk(tmp_path):
-    records = Records(tmp_path / "records", is_synced=False, oldest_ns=0)
+    yield from desk_of(tmp_path, "generic")
+
+
+@pytest.fixture
+def deribit(tmp_path):
+    yield from desk_of(tmp_path, "deribit")
+
+
+def desk_of(tmp_path, name):
+    records = Records(tmp_path / "records", is_synced=False, oldest_ns=lambda: 0)
     records.open()
-    dialect, known, told = load_dialect("generic", Path()), KnownOrders(), []
+    dialect, known, told = load_dialect(name, Path()), KnownOrders(), []
     facts = Facts(
         dialect,
         known,
@@ -91,6 +101,13 @@ def test_a_rejected_order_is_final_and_says_why(desk):
     assert told[0][:3] == ("rejected", 7, "no such thing")
 
 
+def test_a_late_rejection_ends_an_order_the_venue_never_took(desk):
+    """Its request had no answer in time; the report carries an id all the same."""
+    take, told, order, _ = desk
+    take(BASE + "|17=E|150=8|39=8|103=1|58=no such thing|14=0|151=0")
+    assert told[0][:3] == ("rejected", 7, "no such thing") and order.is_ended
+
+
 def test_a_rejection_that_belongs_to_no_request_ends_nothing(desk):
     take, told, order, _ = desk
     order.venue_id = "V1"
@@ -112,3 +129,23 @@ def test_an_end_with_a_cancel_under_way_was_asked_for(desk):
     take(BASE + "|17=E|150=4|39=4|14=2|151=0|6=10")
     assert told[0][:3] == ("canceled", 7, "requested")
     assert told[0][3]["cumulative_quantity"] == "2"
+
+
+def test_every_fill_of_a_group_is_measured_against_what_a_total_implied(deribit):
+    take, told, _, facts = deribit
+    about = "35=8|37=V1|41=a|11=V1|54=1|55=X|38=5|40=2|44=10|59=1|60=20261121-10:00:00"
+    take(about + "|17=E|39=1|14=1|151=4|6=10", facts.status)
+    group = "|1362=2|1363=X#1|1364=10|1365=1|1363=X#2|1364=10|1365=2"
+    take(about + "|17=E|150=I|39=1|14=3|151=2|6=10" + group)
+    fills = [row[1] for row in told if row[0] == "filled"]
+    assert [each.trade_id for each in fills] == ["total-1", "X#2"]
+
+
+def test_an_order_of_others_in_words_we_do_not_know_is_counted_and_its_fills_are_told(desk):
+    take, told, _, facts = desk
+    foreign = FILL.replace("11=a", "11=web-1").replace("40=2", "40=P")
+    take(foreign)
+    assert [row[0] for row in told] == ["filled"]
+    assert facts._counters["foreign_unreadable"] == 1
+    with pytest.raises(VenueProtocolError):
+        take(foreign.replace("11=web-1", "11=g007000000000013").replace("17=E1", "17=E2"))

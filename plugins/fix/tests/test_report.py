@@ -58,6 +58,23 @@ def test_fees_of_a_group_are_amounts_or_rates(fee, expected):
     assert (fill.trade_id, fill.liquidity) == ("77", "taker")
 
 
+@pytest.mark.parametrize(
+    ("kind", "expected"), [("1", "1.0"), ("2", "10.0"), ("3", "0.5"), ("4", "0"), ("6", "1.0")]
+)
+def test_a_commission_is_what_its_type_says(kind, expected):
+    [fill] = report(f"{GOOD}|12=0.5|13={kind}|479=USD").fills()
+    assert (fill.fee, fill.fee_currency) == (expected, "USD")
+
+
+def test_all_fees_of_a_group_are_paid_and_no_longer_than_can_be_counted():
+    group = "136=3|137=0.5|138=USD|139=4|137=0.25|138=USD|139=7|137=9|138=EUR|139=7"
+    [fill] = report(f"{GOOD}|1003=77|{group}", "coinbase_exchange").fills()
+    assert (fill.fee, fill.fee_currency) == ("0.75", "USD")
+    rate = f"{GOOD}|1003=77|136=1|137=0.0012345678901|138=USD|139=4|891=2"
+    [fill] = report(rate.replace("31=10", "31=12345.678901"), "coinbase_exchange").fills()
+    assert fill.fee == "30.483157505319314"
+
+
 def test_a_group_of_fills_is_several():
     text = (
         GOOD.replace("150=F", "150=I") + "|1362=2|1363=X#1|1364=10|1365=1|1363=X#2|1364=11|1365=1"
@@ -107,6 +124,18 @@ def test_an_order_nobody_knows_is_told_from_one_that_was_refused():
     unknown = "37=NONE|17=E|150=I|39=8|103=5|11=a|55=X|54=1|14=0|151=0"
     assert report(unknown).is_unknown_order
     assert not report(unknown.replace("103=5", "103=99").replace("NONE", "V1")).is_unknown_order
+
+
+def test_a_question_that_was_refused_proves_nothing_about_the_order():
+    throttled = report("37=NONE|17=E|150=I|39=8|103=99|58=throttled|11=a|55=X|54=1|14=0|151=0")
+    assert not throttled.is_unknown_order and throttled.is_refused_question
+
+
+def test_a_fee_without_a_currency_is_in_the_one_that_settles():
+    [fill] = report(GOOD + "|12=0|15=EUR").fills()
+    assert (fill.fee, fill.fee_currency) == ("0", "USD")
+    [fill] = report(f"{GOOD}|1003=77|136=1|137=0.5", "coinbase_exchange").fills()
+    assert (fill.fee, fill.fee_currency) == ("0.5", "USD")
 
 
 def test_prices_and_positions_are_read_from_their_groups():

@@ -149,6 +149,22 @@ TEST(ids_of_nineteen_digits_are_read_up_to_63_bits) {
   CHECK_EQUAL(of("10000000000000000000"), "number");
 }
 
+TEST(a_text_with_the_byte_127_is_none_wherever_it_stands) {
+  for (std::size_t at = 0; at < 20; ++at) {
+    std::string name(20, 'g');
+    name[at] = '\x7f';
+    CHECK_EQUAL(flat(replaced(kFill, "g001", name)), "escape_or_byte");
+  }
+}
+
+TEST(a_time_of_more_than_fifteen_digits_is_none) {
+  const auto of = [](const std::string& time) {
+    return nested(replaced(kRow, R"("fillTime":"1763700000070")", R"("fillTime":")" + time + "\""));
+  };
+  CHECK(of("001763700000070").starts_with("filled"));
+  CHECK_EQUAL(of("0001763700000070"), "number");
+}
+
 TEST(a_fact_without_its_time_is_none) {
   CHECK_EQUAL(nested(replaced(kRow, R"("fillTime":"1763700000070")", R"("fillTime":"")")),
               "missing");

@@ -29,6 +29,7 @@ __all__ = ["Desk"]
 _SIDES = {"1": "buy", "2": "sell"}
 _TYPES = {"1": "market", "2": "limit", "3": "stop", "4": "stop_limit"}
 _TIMES = {"0": "day", "1": "gtc", "3": "ioc", "4": "fok", "6": "gtd"}
+_FRAME = frozenset((8, 9, 10, 34, 35, 43, 49, 52, 56, 122))
 _HANDLED = frozenset((b"D", b"F", b"G", b"H", b"AF", b"q", b"AN", b"x", b"V"))
 
 
@@ -78,6 +79,12 @@ class Desk(QuietApplication):
             return UNSUPPORTED
         fields = {tag: value.decode() for tag, value in message.fields}
         name = kind.decode()
+        if alien := self._alien(name, message):
+            number = message.get(34) or b"0"
+            text = b"Tag not defined for this message type."
+            refusal = [(45, number), (371, b"%d" % alien), (372, kind), (373, b"2"), (58, text)]
+            session.send(b"3", refusal, now_ns)
+            return None
         self.requests.append((name, fields.get(11, "")))
         fault = self._faults.take(f"in {name}")
         if fault is None:
@@ -96,6 +103,12 @@ class Desk(QuietApplication):
                 self._say_unknown(name, fields)
             return None
         return self._handle(name, fields, message)
+
+    def _alien(self, kind: str, message: FixMessage) -> int:
+        """The first field the venue's schema does not have there, 0 = none."""
+        allowed = self.voice.bodies.get(kind)
+        tags = (tag for tag, _ in message.fields if tag not in _FRAME)
+        return 0 if allowed is None else next((tag for tag in tags if tag not in allowed), 0)
 
     # Requests.
 
@@ -217,7 +230,12 @@ class Desk(QuietApplication):
             self.say(b"8", self._reports.of_status(order, **more), "I")
 
     def _mass_cancel(self, fields: dict[int, str]) -> None:
-        count = self.venue.cancel_all(self.login.account, fields.get(55, ""))
+        symbol = fields.get(55, "")
+        if symbol and symbol not in self.venue.listings:
+            refused = {11: fields[11], 37: "NONE", 55: symbol, 530: fields[530], 531: "0"}
+            self.say(b"r", _sorted(refused | {532: "99", 58: "Unknown symbol"}), "")
+            return
+        count = self.venue.cancel_all(self.login.account, symbol)
         kind = fields[530]
         answer = {11: fields[11], 37: "NONE", 530: kind, 531: kind, 533: str(count)}
         self.say(b"r", _sorted(answer), "")

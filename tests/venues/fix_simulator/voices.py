@@ -4,6 +4,8 @@ docs/reference/venues/fix.md."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 __all__ = ["BINANCE", "COINBASE", "DERIBIT", "GENERIC", "QUICKFIX50", "VOICES", "Voice"]
@@ -31,8 +33,16 @@ class Voice(NamedTuple):
     error_tag: int = 0
     needs_uuid: bool = False
     server_comp_id: str = "VENUE"
+    # 35 -> the fields its body may have; another one is a session Reject. Empty: not judged.
+    bodies: Mapping[str, frozenset[int]] = MappingProxyType({})
 
 
+# fix/schemas/spot-fix-oe.xml: NewOrderSingle, OrderCancelRequest, OrderMassCancelRequest.
+_BINANCE_BODIES = {
+    "D": frozenset((11, 18, 38, 40, 44, 54, 55, 59, 111, 152, 847, 7940, 25001, 25032)),
+    "F": frozenset((11, 37, 41, 55, 66, 25002, 25015)),
+    "q": frozenset((11, 55, 530)),
+}
 GENERIC = Voice("generic")
 QUICKFIX50 = Voice("generic", begin_string="FIXT.1.1")
 BINANCE = Voice(
@@ -47,6 +57,7 @@ BINANCE = Voice(
     has_mass_status=False,
     error_tag=25016,
     server_comp_id="SPOT",
+    bodies=MappingProxyType(_BINANCE_BODIES),
 )
 COINBASE = Voice(
     "coinbase_exchange",

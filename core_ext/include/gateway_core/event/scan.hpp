@@ -52,14 +52,15 @@ inline constexpr std::uint64_t kHighs = 0x8080808080808080U;
 [[nodiscard]] constexpr std::uint64_t text_stops(std::uint64_t word) noexcept {
   const std::uint64_t quote = word ^ (kOnes * '"');
   const std::uint64_t escape = word ^ (kOnes * '\\');
-  return (((quote - kOnes) & ~quote) | ((escape - kOnes) & ~escape) |
+  const std::uint64_t erase = word ^ (kOnes * 0x7f);
+  return (((quote - kOnes) & ~quote) | ((escape - kOnes) & ~escape) | ((erase - kOnes) & ~erase) |
           ((word - kOnes * 0x20) & ~word) | word) &
          kHighs;
 }
 
 [[nodiscard]] constexpr bool ends_text(char letter) noexcept {
   return letter == '"' || letter == '\\' || static_cast<unsigned char>(letter) < 0x20 ||
-         static_cast<unsigned char>(letter) >= 0x80;
+         static_cast<unsigned char>(letter) >= 0x7f;
 }
 
 /// A text whose opening quote has been taken; the cursor stands behind its closing one.

@@ -185,3 +185,28 @@ def test_of_prices_a_store_keeps_no_more_than_their_number(tmp_path: Path) -> No
     assert store.next_outgoing == 2 and list(store.range(1, 2)) == []
     store.close()
     assert b"99.5" not in store.path.read_bytes()
+
+
+def test_a_side_that_repeats_nothing_keeps_numbers_alone_and_waits_only_for_its_own(
+    tmp_path, monkeypatch
+):
+    """What was received last may come again; what was sent may not have a number twice."""
+    waits = []
+    monkeypatch.setattr(os, "fdatasync", waits.append)
+    path = tmp_path / "desk.session"
+    store = FileStore(path, now_ns=7, is_synced=True, is_numbers_only=True)
+    store.save(1, b"8=FIX.4.4\x0135=D\x01")
+    store.flush()
+    assert len(waits) == 1
+    for number in range(2, 70_000):
+        store.set_next_expected(number)
+        if number % 100 == 0:
+            store.flush()
+    store.flush()
+    assert len(waits) == 1, "prices wait for no disk"
+    assert path.stat().st_size <= (1 << 20) + 100 * 17
+    assert list(store.range(1, 1)) == []
+    store.close()
+    again = FileStore(path, now_ns=9, is_numbers_only=True)
+    assert (again.next_outgoing, again.next_expected, again.created_ns) == (2, 69_999, 7)
+    again.close()
