@@ -106,7 +106,7 @@ def _send_execution(context: SessionContext, order: Row, name: EventName, **more
     fixed = _fixed(context, order) | more
 
     def build(number: int) -> bytes:
-        own = {"execution_id": f"R{context.store.created_ns // 1_000_000_000}.{number}"} | fixed
+        own = {"execution_id": f"R{context.store.created_ns}.{number}"} | fixed
         return context.codec.execution_report(
             order, name, sequence=number, sending_time_ns=now_ns, **own
         )

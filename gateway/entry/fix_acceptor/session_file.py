@@ -5,6 +5,7 @@ The file is both the record of it and where the next start takes it from. Must n
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import Any, Literal
@@ -48,7 +49,9 @@ class SessionFile:
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             self._end_torn_line(descriptor)
-            os.write(descriptor, msgspec.json.encode(action) + b"\n")
+            line = msgspec.json.encode(action) + b"\n"
+            if os.write(descriptor, line) != len(line):
+                raise OSError(errno.ENOSPC, "the action is not on the disk")
             os.fsync(descriptor)
         finally:
             os.close(descriptor)

@@ -8,6 +8,8 @@ import pytest
 from fix_world import change, counterparty, new_order, open_fix
 
 from gateway.api import RefusedError
+from gateway.entry.in_process import InProcessClient
+from gateway.entry.keys import Identity
 from gateway.transport.fix_session import FixMessage, Rules, load_dictionary, validate
 
 pytestmark = pytest.mark.asyncio
@@ -31,6 +33,25 @@ async def test_an_order_is_acknowledged_accepted_and_filled_in_order(ring_direct
         assert told[1][6] == "99.5" and told[2][6] == "99.875"
         ids = [each[17] for each in (pending, *told)]
         assert len(set(ids)) == 4 and {each[37] for each in told} == {pending[37]}
+
+
+async def test_python_code_and_fix_with_one_intent_make_one_order(ring_directory):
+    intent = {"client_order_id": "a1", "account": "main", "instrument": "BTC-USDT.sim"}
+    intent |= {"strategy": "alpha", "side": "buy", "type": "limit", "time_in_force": "gtc"}
+    async with open_fix(ring_directory) as fix:
+        python = InProcessClient(
+            fix.desk, Identity("k", "desk", frozenset({"read", "trade", "cancel"}))
+        )
+        client = await fix.logged_on()
+        inside = await python.submit(**intent, quantity="2", price="100")
+        client.send("D", [(97, "Y"), *new_order()])
+        told = await client.until("8", _11="a1", _150="I")
+        assert told[37] == inside.order["order_id"]
+        client.send("D", new_order("a2"))
+        by_fix = await client.until("8", _11="a2")
+        again = await python.submit(**intent | {"client_order_id": "a2"}, quantity="2", price="100")
+        assert not again.is_new and again.order["order_id"] == by_fix[37]
+        assert len(fix.world.native.orders()) == 2
 
 
 async def working(fix, client, name="a1", **changes):
