@@ -455,7 +455,7 @@ async def test_breaks_are_read_resolved_and_refused_through_the_door(tmp_path):
 async def test_a_comparison_on_demand_runs_while_orders_flow_and_every_so_often():
     world = World()
     terms = [AccountTerms(name="main", durability="process", margin_mode="cross")]
-    world.adapter = ScriptedAdapter()
+    world.adapter = ScriptedAdapter(msgspec.structs.replace(MANIFEST, ack_timeout_ms=600_000))
     world.link = VenueLink(
         "sim",
         world.engine,
