@@ -18,6 +18,7 @@ from gateway.transport.fix_session import format_time
 from gateway.transport.fix_session.message import encode
 
 _AT_ONCE = 200
+_OF_ONE_ADDRESS = 500
 _SECONDS_MAX = 30
 _DRIP_SECONDS = 0.0005
 
@@ -50,18 +51,23 @@ class _Idle(asyncio.Protocol):
 class _Stranger(asyncio.Protocol):
     """Comes again when it is cut, as long as it is wanted."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self, port: int, number: int) -> None:
+        self._port, self._number = port, number
 
     def connection_lost(self, error: Exception | None) -> None:
         loop = asyncio.get_running_loop()
-        loop.call_later(0.5, lambda: loop.create_task(_connect_stranger(self._port)))
+        again = _connect_stranger
+        loop.call_later(0.5, lambda: loop.create_task(again(self._port, self._number)))
 
 
-async def _connect_stranger(port: int) -> None:
+async def _connect_stranger(port: int, number: int) -> None:
+    """Of many addresses, none of them the trader's: one address has a bound of its own."""
     loop = asyncio.get_running_loop()
+    address = f"127.0.1.{1 + number // _OF_ONE_ADDRESS}"
     try:
-        await loop.create_connection(lambda: _Stranger(port), "127.0.0.1", port)
+        await loop.create_connection(
+            lambda: _Stranger(port, number), "127.0.0.1", port, local_addr=(address, 0)
+        )
     except OSError:
         await asyncio.sleep(0.5)
 
@@ -82,8 +88,8 @@ async def _idle(port: int, sessions: int, context: ssl.SSLContext | None) -> Non
 
 async def _strangers(port: int, connections: int) -> None:
     for first in range(0, connections, _AT_ONCE):
-        count = min(_AT_ONCE, connections - first)
-        await asyncio.gather(*(_connect_stranger(port) for _ in range(count)))
+        numbers = range(first, min(first + _AT_ONCE, connections))
+        await asyncio.gather(*(_connect_stranger(port, number) for number in numbers))
 
 
 async def _drip(port: int) -> None:
