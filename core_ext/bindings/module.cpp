@@ -2,9 +2,11 @@
 #include <nanobind/nanobind.h>
 
 #include "bind.hpp"
+#include "source_digest.hpp"
 
 NB_MODULE(_core, module) {
   module.doc() = "Native core of the gateway. Import it through its doors (docs/architecture.md).";
+  module.attr("SOURCE_DIGEST") = GATEWAY_SOURCE_DIGEST;
   auto telemetry = module.def_submodule("telemetry", "Measurement of stages and queues.");
   gateway::bind_telemetry(telemetry);
   auto types = module.def_submodule("types", "Refusals and exact numbers.");
