@@ -25,6 +25,7 @@ __all__ = ["RestAnswer", "RestPool"]
 
 _METHODS: Final = frozenset({"GET", "POST", "PUT", "DELETE", "PATCH"})
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_TIMER_SLACK_S = 0.001  # A timer of the loop may come this much too early.
 _WAITING_MAX = 1_000  # Requests in want of a connection; more than this is no queue but a fault.
 
 
@@ -81,6 +82,7 @@ class RestPool:
         self._opening = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._keeper: asyncio.Task[None] | None = None
+        self._late: asyncio.TimerHandle | None = None  # when the first answer is overdue
         self._wake = asyncio.Event()
         self._is_open = False
         self._counts = dict.fromkeys(
@@ -109,6 +111,9 @@ class RestPool:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
             self._keeper = None
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
         for each in (*self._idle, *self._busy):
             each.close()
         self._idle.clear()
@@ -142,8 +147,8 @@ class RestPool:
         try:
             sent_ns = self._now_ns()
             connection.send(data)
-            async with asyncio.timeout_at(deadline):
-                status, answered, content = await connection.answer(self._body_bytes_max)
+            self._await_until(deadline, connection)
+            status, answered, content = await connection.answer(self._body_bytes_max)
             is_whole = True
         except Exception as error:
             # The request was on its way: whatever went wrong, it may have been carried out.
@@ -224,6 +229,25 @@ class RestPool:
         connection.when_lost(self._on_lost)
         self._idle.append(connection)
         self._wake_one()
+
+    def _await_until(self, deadline: float, connection: HttpConnection) -> None:
+        """One timer watches all answers, for hardly one of them is ever late."""
+        connection.deadline = deadline
+        if self._late is None or deadline < self._late.when():
+            if self._late is not None:
+                self._late.cancel()
+            self._late = asyncio.get_running_loop().call_at(deadline, self._give_up_late)
+
+    def _give_up_late(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._late = None
+        now = loop.time() + _TIMER_SLACK_S
+        for each in self._busy:
+            if each.deadline <= now:
+                each.give_up(TimeoutError())
+        deadlines = [each.deadline for each in self._busy if each.deadline > now]
+        if deadlines:
+            self._late = loop.call_at(min(deadlines), self._give_up_late)
 
     def _on_lost(self, connection: HttpConnection) -> None:
         if connection in self._idle:
