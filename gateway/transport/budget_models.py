@@ -71,10 +71,9 @@ class Window:
         return self._capacity
 
     def used(self, now_ns: int) -> int:
-        windows, counts = self._windows(now_ns), self._counts
-        if len(windows) == 1:
-            return counts.get(windows[0], 0)
-        return max(counts.get(each, 0) for each in windows)
+        if self._from_ns <= now_ns < self._to_ns:
+            return self._counts.get(self._sure[0], 0)
+        return max(self._counts.get(each, 0) for each in self._windows(now_ns))
 
     def wait_ns(self, cost: int, ceiling: int, now_ns: int) -> int:
         at_ns = now_ns
@@ -88,9 +87,11 @@ class Window:
         return at_ns - now_ns
 
     def spend(self, cost: int, now_ns: int) -> None:
+        counts = self._counts
         for each in self._windows(now_ns):
-            self._counts[each] = self._counts.get(each, 0) + cost
-        self._forget(now_ns)
+            counts[each] = counts.get(each, 0) + cost
+        if len(counts) > 1:  # not only the one that was just written
+            self._forget(now_ns)
 
     def settle(self, used: int, now_ns: int) -> None:
         for each in self._windows(now_ns):
@@ -131,8 +132,6 @@ class Window:
         return self._sure
 
     def _forget(self, now_ns: int) -> None:
-        if len(self._counts) == 1:
-            return  # the one that was just written
         keep = self._windows(now_ns)
         self._counts = {at: used for at, used in self._counts.items() if at in keep}
 
@@ -317,7 +316,8 @@ class Recent:
 
     def spend(self, cost: int, now_ns: int) -> None:
         """Count it."""
-        self._roll(now_ns)
+        if now_ns // self.SLICE_NS != self._latest:
+            self._roll(now_ns)
         self._costs[self._latest % self.SLICES] += cost
 
     def since(self, at_ns: int, now_ns: int, *, is_partly: bool) -> int:
