@@ -159,17 +159,17 @@ class Budget:
     async def wait(self, lane: Lane, costs: Mapping[str, int], timeout_ms: int) -> None:
         """Take as soon as it can be had. Higher lanes go first, equals in order. Raises
         VenueRateLimited as soon as it is clear that it cannot be had in time."""
-        now = self._now_ns()
-        deadline_ns = now + timeout_ms * 1_000_000
-        wait_ns = max(1, timeout_ms * 1_000_000)
+        timeout_ns = timeout_ms * 1_000_000
+        wait_ns = max(1, timeout_ns)
         if not self._is_held_up(lane, costs):
             wait_ns = self._take(lane, costs)[0]
             if not wait_ns:
                 return
-            if now + wait_ns > deadline_ns:
+            if wait_ns > timeout_ns:
                 raise self._too_late(lane, wait_ns)
         if sum(map(len, self._waiting.values())) >= _WAITING_MAX:
             raise self._too_late(lane, 0)
+        deadline_ns = self._now_ns() + timeout_ns
         waiter = _Waiter(lane, costs, deadline_ns, asyncio.get_running_loop().create_future())
         self._waiting[lane].append(waiter)
         self._serve_in(wait_ns)

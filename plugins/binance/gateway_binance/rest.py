@@ -167,9 +167,8 @@ class BinanceRest:
         VenueUnavailable (nothing happened), OutcomeUnknown (nobody knows)."""
         if self.clock.is_doubted:
             await self.clock.settle()
-        costs = self._costs.get((weight, orders)) or self._costs_of(weight, orders)
-        if self.budget.take(lane, costs):  # at once when there is room, and nothing is awaited
-            await self.budget.wait(lane, costs, _PATIENCE_MS[lane])
+        # With room in the budget and a line that is free, nothing is waited for until the write.
+        await self.budget.wait(lane, self._costs_of(weight, orders), _PATIENCE_MS[lane])
         # Signed after the wait: the time is part of what is signed.
         if self.order_socket is not None and self.order_socket.is_up:
             name = self._wire.socket_methods.get((method, path))
