@@ -68,9 +68,6 @@ class HttpConnection:
         self._transport = transport
         self._payload: StreamReader | None = None
         handler.prepare()
-        # Bytes leave within `send`. A loop that collects writes for the end of its turn would have
-        # an order wait for everything else that is ready to run.
-        transport.set_write_buffer_limits(high=0)
         self._poll = select.poll()
         # Beside TLS, bytes in the socket may be a session ticket; in clear they are an intrusion.
         is_clear = transport.get_extra_info("ssl_object") is None
@@ -134,7 +131,29 @@ async def connect(host: str, port: int, tls: SSLContext | None, timeout_s: float
     """A new connection, handshake included. Raises OSError or TimeoutError."""
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(timeout_s):
-        transport, handler = await loop.create_connection(
-            lambda: _Handler(loop), host, port, ssl=tls
-        )
+        transport, handler = await loop.create_connection(lambda: _Handler(loop), host, port)
+        # Bytes leave within `send`. uvloop collects what is written for the end of its turn, so an
+        # order would wait for everything else that is ready to run, unless the limit is passed.
+        transport.set_write_buffer_limits(high=0)
+        if tls is not None:
+            transport = await _secured(loop, transport, handler, tls, host)
     return HttpConnection(handler, transport, loop.time())
+
+
+async def _secured(
+    loop: asyncio.AbstractEventLoop,
+    transport: asyncio.Transport,
+    handler: _Handler,
+    tls: SSLContext,
+    host: str,
+) -> asyncio.Transport:
+    """TLS within a connection of ours, whose own limit it could not set by itself."""
+    try:
+        secured = await loop.start_tls(transport, handler, tls, server_hostname=host)
+    except BaseException:
+        transport.abort()
+        raise
+    if secured is None or handler.transport is None:
+        raise ConnectionResetError("the line was cut behind the handshake")
+    handler.transport = secured
+    return secured

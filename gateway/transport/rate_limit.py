@@ -131,7 +131,7 @@ class Budget:
         for limit in limits:
             counter_of(limit, self._guard_ns)  # refuses nonsense at start
         self._now_ns = now_ns
-        # Counters of this budget alone need no lock, and nobody else can learn of a ban or tell one.
+        # Counters of this budget alone need no lock, and nobody else learns of a ban or tells one.
         self._is_alone = rows is None
         self._rows = rows if rows is not None else LocalRows()
         self._identity = dict(identity or {})
