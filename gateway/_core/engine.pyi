@@ -314,8 +314,8 @@ class OrderEvents:
     def leave(self, principal: int) -> None: ...
     def watch(self, order_id: int) -> None: ...
     def forget(self, order_id: int) -> None: ...
-    @property
-    def sequence(self) -> int: ...  # the newest record that was looked at
+    sequence: int  # the newest record that was looked at
+    oldest: int  # after an error of `read`: the oldest record kept, 0 = not known
     def read(self, limit: int = 64, scanned_max: int = 65536) -> list[dict[str, Any]]:
         """As gateway._core.journal.decode gives them; [] = nothing more for now, or `scanned_max`
         records were none of these. Raises RuntimeError when the journal no longer has them."""
