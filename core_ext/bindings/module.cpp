@@ -18,6 +18,8 @@ NB_MODULE(_core, module) {
   gateway::bind_fact_door(engine);
   auto journal = module.def_submodule("journal", "Reading, following and verifying journals.");
   gateway::bind_journal(journal);
+  auto history = module.def_submodule("history", "Columns of history from a journal.");
+  gateway::bind_history(history);
   auto positions = module.def_submodule("positions", "Exact position arithmetic.");
   gateway::bind_positions(positions);
   auto valuation = module.def_submodule("valuation", "Pure valuation over numpy arrays.");
