@@ -35,6 +35,7 @@ from gateway.entry.control import open_unix_socket
 from gateway.entry.desk import Desk
 from gateway.entry.fix_acceptor.opening import FixEntry
 from gateway.entry.keys import Identity, KeyRing, create_key_file, write_private
+from gateway.entry.live_notes import LiveNotes
 from gateway.entry.local_api import ApiLimits, LocalApi
 from gateway.entry.shm_door import ShmDoor, ShmTerms
 from gateway.execution.router import Router
@@ -109,12 +110,14 @@ class Daemon:
         try:
             wanted = {chosen.adapter for chosen in self.settings.venues.values()}
             self._plugins = Plugins.discover(wanted=wanted)
+            self.notes = LiveNotes(self.engine, self._plugins.identities)
             await self._create_adapters()
             self._register()
             self._open_router()
             self._open_venues()
             self._start_drive()
             self._create_keys()
+            self.notes.started(self.settings)
             await self._open_doors()
             self._handle_signals()
             self._start_venues()
@@ -321,6 +324,7 @@ class Daemon:
         )
         scopes_of = {name: frozenset(map(str, p.scopes)) for name, p in principals.items()}
         self._keys = KeyRing(places.keys_file, scopes_of)
+        self._keys.on_login = self.notes.logins.came
 
     async def _open_doors(self) -> None:
         api = self.settings.api
@@ -331,6 +335,8 @@ class Daemon:
             controls={link.health.name: link for link in self._links},
             plugins=lambda: [msgspec.to_builtins(row) for row in self._plugins.rows],
         )
+        self.desk.on_command = self.notes.command
+        self.desk.on_restarted = self._note_restart
         limits = ApiLimits(
             body_bytes_max=api.body_bytes_max,
             sessions_max=api.sessions_max,
@@ -362,7 +368,9 @@ class Daemon:
         """FIX counterparties, when the configuration lets them; they come in once we are ready."""
         self._fix: FixEntry | None = None
         if self.settings.fix.enabled:
-            self._fix = FixEntry(self.settings, self.desk, self._drive, self._keys)
+            logins = self.notes.logins
+            self._fix = FixEntry(self.settings, self.desk, self._drive, self._keys, logins)
+            self._fix.administration.on_command = self.notes.command
             self.desk.fix = self._fix.administration
             await self._fix.start()
 
@@ -449,13 +457,23 @@ class Daemon:
         files = keep_live_files(self.native, places.ring_directory, more=self._venue_counts)
         self._tasks.append(asyncio.get_running_loop().create_task(files))
         self._tasks.append(asyncio.get_running_loop().create_task(Upkeep(self.native).keep()))
-        rest = asyncio.to_thread(self._plugins.load_rest)  # foreign modules, only to list them
-        self._tasks.append(asyncio.get_running_loop().create_task(rest))
+        self._tasks.append(asyncio.get_running_loop().create_task(self._load_other_plugins()))
+        self._tasks.append(asyncio.get_running_loop().create_task(self.notes.keep()))
         self._tasks.append(asyncio.get_running_loop().create_task(LoopWatch(self.native).keep()))
         interval = watchdog_interval_seconds(self._environ, os.getpid())
         if interval is not None:
             loop = asyncio.get_running_loop()
             self._tasks.append(loop.create_task(self._feed_watchdog(interval)))
+
+    async def _load_other_plugins(self) -> None:
+        """Foreign modules that nobody configured, only to list them."""
+        await asyncio.to_thread(self._plugins.load_rest)
+        self.notes.plugins_changed()
+
+    def _note_restart(self, venue: str) -> None:
+        adapter = self.settings.venues[venue].adapter
+        self._plugins.look_again(adapter)
+        self.notes.plugins_changed(adapter)
 
     def _venue_counts(self) -> dict[str, int]:
         """What the observer shows of venues, which it knows from the counters file alone."""
@@ -488,6 +506,7 @@ class Daemon:
             self._keys.reload()
         except (ConfigError, RefusedError) as error:
             log.error("reload refused, old settings stay: %s", error)
+            self.notes.reload_refused(self.settings, str(error))
         else:
             logging.getLogger().setLevel(fresh.log.level.upper())
             self._api.sessions.check_keys()
@@ -497,6 +516,7 @@ class Daemon:
                 self._shm_door.check_keys()
             if self._fix is not None:
                 self._fix.door.check_keys()
+            self.notes.reloaded(fresh)
             log.info("reloaded keys and log level")
         self._notifier.ready(f"serving {self.url}")
 
@@ -525,6 +545,7 @@ class Daemon:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.notes.stopped()
         self._drive.close()
         if self._own_socket is not None:
             self._own_socket.unlink(missing_ok=True)

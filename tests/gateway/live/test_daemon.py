@@ -19,6 +19,7 @@ from msgspec import structs
 import gateway.daemon as daemon_module
 from gateway.api import API_LEVEL, hookimpl
 from gateway.config import ConfigError, LimitRow, load
+from gateway.core.operations import Operation
 from gateway.daemon import Daemon
 from gateway.logs import MASK, Redactor
 from gateway.process import ProcessError
@@ -128,6 +129,14 @@ async def test_a_daemon_starts_trades_and_stops(settings, native, tmp_path):
     await asyncio.wait_for(life, 60)
     assert not (tmp_path / "ring" / "run.json").exists()
     assert native.adapter.port is None, "the adapter was closed"
+    noted = [(Operation(number), subject) for number, _, subject, *_ in native.operations]
+    files = [str(tmp_path / "gateway.toml"), str(tmp_path / "limits.toml")]
+    assert [subject for kind, subject in noted if kind is Operation.CONFIGURATION_LOADED] == files
+    assert [subject for kind, subject in noted if kind is Operation.CONFIGURATION_RELOADED] == files
+    assert (Operation.PLUGIN_LOADED, "paper") in noted and noted[-1][0] is Operation.PLUGIN_UNLOADED
+    logins = [subject for kind, subject in noted if kind is Operation.LOGGED_IN]
+    assert logins == ["key demo", "key socket"], "each key once by each door"
+    assert demo.split(".")[1] not in str(native.operations)
 
 
 async def started_with(tmp_path, changes=()):
