@@ -355,6 +355,7 @@ class Observer:
             outcomes,
             measured,
             dict(self._conduct.ratios),
+            self._books_step,
         )
 
 
