@@ -35,7 +35,7 @@ class MarketFeed:
         self._connect = connect  # returns an aiohttp WebSocket context, signed afresh
         self._sink = sink
         self._instruments = list(instruments)
-        self._backoff = Backoff(random=random)
+        self._backoff = Backoff(first_s=0.1, max_s=5.0, random=random)
         self._silence_max_s = silence_max_s
         self._task = asyncio.get_running_loop().create_task(self._run(), name="paper market")
 
