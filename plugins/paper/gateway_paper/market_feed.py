@@ -1,5 +1,5 @@
-"""Follows the market of the paper venue over a socket of its own: whole books, trades, marks, rates.
-Has nothing to do with accounts; a cut line loses the books and nothing else."""
+"""Follows the market of the paper venue over a socket of its own: whole books, trades, marks,
+rates. Has nothing to do with accounts; a cut line loses the books and nothing else."""
 
 from __future__ import annotations
 

@@ -88,7 +88,9 @@ class MarketHub:
         for instrument in body.instruments:
             if instrument not in self._exchange.listings:
                 text = instrument[:64]
-                reader.put(_encode({"message": "error", "code": "unknown_instrument", "text": text}))
+                reader.put(
+                    _encode({"message": "error", "code": "unknown_instrument", "text": text})
+                )
                 continue
             self._readers[reader].add(instrument)
             if instrument in self._shown:  # else the next look at the market shows it
