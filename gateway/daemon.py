@@ -41,6 +41,7 @@ from gateway.entry.shm_door import ShmDoor, ShmTerms
 from gateway.execution.router import Router
 from gateway.logs import SECRET_LENGTH_MIN, Redactor, start_logging
 from gateway.machine import judge_pinning, pinned_roles
+from gateway.market import MarketHost, MarketTerms, market_path
 from gateway.process import (
     Notifier,
     ProcessError,
@@ -54,6 +55,7 @@ from gateway.venues.dead_man import check_dead_man
 from gateway.venues.isolated.host import IsolatedAdapter
 from gateway.venues.isolated.launch import LaunchTerms
 from gateway.venues.link import VenueLink
+from gateway.venues.manifest import check_market_data
 from gateway.venues.reconcile import AccountTerms
 from gateway.venues.registry import Plugins
 
@@ -198,6 +200,7 @@ class Daemon:
             epoch=self.native.epoch,
             silence_ms_max=chosen.process_silence_ms_max,
             memory_mib_max=chosen.process_memory_mib_max,
+            market=self._market_terms(venue, chosen),
         )
         try:
             adapter = await IsolatedAdapter.start(terms)
@@ -208,6 +211,21 @@ class Daemon:
             ) from error
         self._plugins.note_manifest(chosen.adapter, adapter.capabilities)
         return adapter
+
+    def _market_terms(self, venue: str, chosen: VenueSettings) -> MarketTerms | None:
+        path = market_path(self.settings.places.ring_directory, venue)
+        path.unlink(missing_ok=True)  # of an earlier run, whose settings may have been others
+        if not chosen.market_data:
+            return None
+        return MarketTerms(path=str(path), venue=venue, instruments=tuple(chosen.market_data))
+
+    def _market_host(self, venue: str, chosen: VenueSettings) -> MarketHost | None:
+        """For an adapter in this process; another process has its own."""
+        adapter = self._adapters[venue]
+        if isinstance(adapter, IsolatedAdapter):
+            return None
+        terms = self._market_terms(venue, chosen)
+        return MarketHost(terms, adapter) if terms is not None else None
 
     def _mask(self, venue: str, secrets: Mapping[str, str]) -> None:
         """Before an adapter has them: no log line shows a secret, whoever writes it."""
@@ -224,6 +242,7 @@ class Daemon:
             engine.set_currency_rate(code, rate)
         for venue, adapter in self._adapters.items():
             check_dead_man(venue, settings.venues[venue].dead_man_ms, adapter.capabilities)
+            check_market_data(venue, settings.venues[venue].market_data, adapter.capabilities)
             engine.define_venue(venue, adapter.capabilities)
         known = engine.names.all("account")
         for name, account in settings.accounts.items():
@@ -286,6 +305,7 @@ class Daemon:
                     reconcile_timeout_seconds=chosen.reconcile_timeout_seconds,
                     reconcile_interval_seconds=chosen.reconcile_interval_seconds,
                     dead_man_ms=chosen.dead_man_ms,
+                    market=self._market_host(venue, chosen),
                     ledger=BreakLedger(
                         venue,
                         chosen.breaks,

@@ -21,6 +21,7 @@ void bind_fix(nanobind::module_& module);
 void bind_fix_codec(nanobind::module_& module);
 void bind_fix_screen(nanobind::module_& module);
 void bind_telemetry(nanobind::module_& module);
+void bind_market(nanobind::module_& module);
 void bind_machine(nanobind::module_& module);
 void bind_port_client(nanobind::module_& module);
 void bind_bench(nanobind::module_& module);

@@ -9,6 +9,8 @@ NB_MODULE(_core, module) {
   module.attr("SOURCE_DIGEST") = GATEWAY_SOURCE_DIGEST;
   auto telemetry = module.def_submodule("telemetry", "Measurement of stages and queues.");
   gateway::bind_telemetry(telemetry);
+  auto market = module.def_submodule("market", "Books, trades and marks for other processes.");
+  gateway::bind_market(market);
   auto types = module.def_submodule("types", "Refusals and exact numbers.");
   gateway::bind_types(types);
   auto event = module.def_submodule("event", "Reading events of venues by a table.");
