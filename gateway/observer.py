@@ -27,11 +27,16 @@ from gateway.journal.replica import open_native_replica
 from gateway.process import Notifier
 from gateway.stream import BalanceReader, OrderReader, PositionReader
 from gateway.stream.access import Access, KeyFile
+from gateway.stream.authority import Authority
+from gateway.stream.books import Books, BooksRequest, BooksStep, LedgerLike, open_native_ledger
 from gateway.stream.conduct import Conduct, ConductLimits
+from gateway.stream.fill_stream import FillReader
+from gateway.stream.latency_stream import LatencyColumns
 from gateway.stream.metrics_page import MetricsPage, MetricsSnapshot
 from gateway.stream.page import LIVE_API, add_security_headers, live_address, page_routes
 from gateway.stream.read_api import ReadApi
 from gateway.stream.run_file import RunFile
+from gateway.stream.state_stream import StateReader
 from gateway.stream.stream_session import StreamHub, StreamLimits
 from gateway.stream.view import View
 from gateway.telemetry import MeasurementReader
@@ -40,6 +45,7 @@ __all__ = ["Observer", "ObserverOptions", "main"]
 
 BEAT_SECONDS = 5.0  # well within the WatchdogSec of systemd/gateway-observer.service
 INSPECT_SECONDS = 1.0  # how often new seals and a replaced journal are looked for
+BOOKS_SECONDS = 0.25  # between two steps of the books while they are where the view is
 RETRY_SECONDS = 0.25  # how often a journal that is not there is looked for
 IDLE_SECONDS_MIN = 0.002  # first wait at the end of the journal; doubles while nothing comes
 IDLE_SECONDS_MAX = 0.032
@@ -57,6 +63,8 @@ class ObserverOptions:
     port: int
     keys_file: Path
     readers: frozenset[str] | None = None  # principals whose keys may read; None = all
+    authorities: Mapping[str, Authority] | None = None  # what they may see; None = everything
+    mark_age_ms_max: int = 60_000  # older marks value nothing: as long as a venue may be silent
     snapshot_every_seals: int = 1
     records_max: int = 4096
     history_max: int = 65536
@@ -73,6 +81,10 @@ class ObserverOptions:
             port=observer.port,
             keys_file=places.keys_file,
             readers=frozenset(n for n, p in settings.principals.items() if "read" in p.scopes),
+            authorities={
+                name: Authority.of(p.accounts, p.strategies, p.instruments)
+                for name, p in settings.principals.items()
+            },
             snapshot_every_seals=observer.snapshot_every_segments,
             conduct=ConductLimits(
                 window_seconds=observer.conduct_window_seconds,
@@ -102,17 +114,33 @@ class Observer:
         options: ObserverOptions,
         open_replica: Callable[[JournalPlace], ReplicaLike] = open_native_replica,
         monotonic: Callable[[], float] = time.monotonic,
+        open_ledger: Callable[[JournalPlace], LedgerLike] = open_native_ledger,
+        clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._options = options
         self._monotonic = monotonic
         self._follower = Follower(
             options.place,
             open_replica,
-            [OrderReader(options.finished_orders_max), PositionReader(), BalanceReader()],
+            [
+                OrderReader(options.finished_orders_max),
+                PositionReader(),
+                BalanceReader(),
+                FillReader(),
+                StateReader(),
+            ],
             records_max=options.records_max,
             snapshot_every_seals=options.snapshot_every_seals,
         )
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="observer_follow")
+        self._books = Books(
+            options.place, open_ledger, monotonic, mark_age_ms_max=options.mark_age_ms_max
+        )
+        self._books_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="observer_books")
+        self._books_step = BooksStep("waiting", "", 0)
+        self._instruments: tuple[object, list[Row]] = (None, [])
+        self._latency = LatencyColumns()
+        self._clock_ns = clock_ns
         self._live_files = LiveFiles(options.place.ring_directory)
         self._measurement = MeasurementReader(options.place.ring_directory)
         self._run_file = RunFile(options.place.ring_directory)
@@ -128,7 +156,11 @@ class Observer:
             finished_orders_max=options.finished_orders_max,
         )
         self.hub = StreamHub(self.view.channels, secrets.token_hex(4), options.stream)
-        self.access = Access(KeyFile(options.keys_file, options.readers).keys, monotonic)
+        self.access = Access(
+            KeyFile(options.keys_file, options.readers).keys,
+            monotonic,
+            authorities=options.authorities,
+        )
         self.url = ""
 
     async def run(self, announce: Callable[[Observer], None]) -> None:
@@ -139,7 +171,12 @@ class Observer:
             await self._listen(runner)
             self._run_file.write(self.url)
             announce(self)
-            await self._follow_until_stopped()
+            books = asyncio.create_task(self._keep_books())
+            try:
+                await self._follow_until_stopped()
+            finally:
+                self._stopping.set()
+                await books
         finally:
             self._run_file.remove()
             await self._shut_down(runner)
@@ -204,6 +241,39 @@ class Observer:
         self._idle_seconds = min(IDLE_SECONDS_MAX, self._idle_seconds * 2)
         return self._idle_seconds
 
+    async def _keep_books(self) -> None:
+        """The ledger goes its own way: what it does late or wrong holds back nothing else."""
+        while not self._stopping.is_set():
+            step = await self._step_books() if self.view.is_ready else None
+            is_behind = step is not None and step.state == "catching_up"
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), 0 if is_behind else BOOKS_SECONDS)
+
+    async def _step_books(self) -> BooksStep:
+        view = self.view
+        request = BooksRequest(
+            view.sequence,
+            view.reopened,
+            list(view.channels["positions"].rows.values()),
+            await self._known_instruments(),
+        )
+        loop = asyncio.get_running_loop()
+        step = await loop.run_in_executor(self._books_thread, self._books.step, request)
+        self._books_step = step
+        if view.reopened == request.generation:
+            moved = view.take_books(step.rows, step.sequence, step.reason)
+            if view.take_booked_fills(step.fills, step.venues) or moved:
+                self.hub.wake()
+        return step
+
+    async def _known_instruments(self) -> list[Row]:
+        """Read again only when a record defined something."""
+        version = (self.view.reopened, self.view.definitions)
+        if self._instruments[0] != version:
+            with contextlib.suppress(FollowFault):
+                self._instruments = (version, await self._in_thread(self._follower.instruments))
+        return self._instruments[1]
+
     async def _inspect_sometimes(self) -> None:
         if self._monotonic() < self._inspect_at:
             return
@@ -211,7 +281,9 @@ class Observer:
         self._run_file.keep(self.url)
         self._snapshots_written += bool(await self._in_thread(self._follower.inspect))
         self._conduct.take(dict(self._follower.outcomes))
-        if self.view.value(await self._in_thread(self._value)):
+        moved = self.view.value(await self._in_thread(self._value))
+        column = self._latency.add(self._measurement.try_read(), self._clock_ns())
+        if self.view.take_latency(column) or moved:
             self.hub.wake()
 
     def _value(self) -> Mapping[str, Mapping[str, Row | None]]:
@@ -224,6 +296,7 @@ class Observer:
                 await self.hub.close()
                 await runner.cleanup()
         await asyncio.to_thread(self._thread.shutdown)
+        await asyncio.to_thread(self._books_thread.shutdown)
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
@@ -239,9 +312,11 @@ class Observer:
             "lag_records": self._lag_records(self._live_files.counters()),
             "lag_ms": round(view.lag_seconds * 1000),
             "stream": self.hub.name,
-            "orders": len(view.channels["orders"].rows),
-            "positions": len(view.channels["positions"].rows),
-            "balances": len(view.channels["balances"].rows),
+            "books": {
+                "state": self._books_step.state,
+                "reason": self._books_step.reason,
+                "sequence": self._books_step.sequence,
+            },
             "clients": self.hub.counters.clients,
         }
 

@@ -11,6 +11,7 @@
 
 #include "bind.hpp"
 #include "decode.hpp"
+#include "fill_notes.hpp"
 #include "gateway_core/journal/directory_lock.hpp"
 #include "gateway_core/journal/kill_word.hpp"
 #include "gateway_core/journal/reader.hpp"
@@ -82,8 +83,9 @@ struct ReplicaHandle {
   bool tracks_changes = false;
   std::map<OutcomeKey, OrderOutcomes> outcomes;  // since they were last taken
   Sequence outcomes_after = 0;                   // records up to here are not counted
-  std::uint32_t instance = 0;                    // of the newest record followed
-  std::string snapshot_name;                     // what the state was opened from
+  FillNotes fills;
+  std::uint32_t instance = 0;  // of the newest record followed
+  std::string snapshot_name;   // what the state was opened from
 };
 
 /// Takes the snapshot only if the journal holds the very record it was taken behind: one that was
@@ -139,6 +141,7 @@ void note_changes(ReplicaHandle& handle, const RecordHeader& header, const std::
     case RecordKind::kFillBusted:
     case RecordKind::kFillCorrected:
       touch_order(payload<FillRevised>(record).order_id);
+      handle.changes.push_back({header.sequence, "fill", payload<FillRevised>(record).order_id});
       handle.changes.push_back({header.sequence, "position", 0});
       handle.changes.push_back({header.sequence, "balance", 0});
       return;
@@ -233,6 +236,47 @@ nb::list take_outcomes(ReplicaHandle& handle) {
   return out;
 }
 
+/// Behind apply: an order of ours is there, also when this fill ended it.
+void note_fill(ReplicaHandle& handle, const RecordHeader& header, const std::uint8_t* record) {
+  switch (static_cast<RecordKind>(header.type)) {
+    case RecordKind::kOrderFilled: {
+      const State& state = *handle.follower.state();
+      FillNote& note = handle.fills.add(header, payload<OrderFilled>(record));
+      const OrderId id = note.fill.order_id;
+      const std::uint32_t slot = id == 0 ? kNoSlot : state.orders.find(id);
+      if (slot != kNoSlot) note.strategy = state.orders.at(slot).strategy;
+      return;
+    }
+    case RecordKind::kFillBusted:
+    case RecordKind::kFillCorrected:
+      (void)handle.fills.revise(payload<FillRevised>(record));
+      return;
+    default:
+      return;
+  }
+}
+
+struct RegistryNames {
+  const Registry& registry;
+  [[nodiscard]] std::string account(AccountId id) const {
+    return registry.accounts.has(id) ? text(registry.accounts.at(id).definition.name.view())
+                                     : std::string();
+  }
+  [[nodiscard]] std::string strategy(StrategyId id) const { return strategy_name(registry, id); }
+  [[nodiscard]] std::string currency(CurrencyId id) const {
+    return registry.currencies.has(id) ? text(registry.currencies.at(id).definition.code.view())
+                                       : std::string();
+  }
+  [[nodiscard]] const InstrumentDefined* instrument(InstrumentId id) const {
+    return registry.instruments.has(id) ? &registry.instruments.at(id).definition : nullptr;
+  }
+};
+
+nb::list take_fills(ReplicaHandle& handle) {
+  if (handle.follower.state() == nullptr) return {};
+  return handle.fills.take(RegistryNames{handle.follower.state()->registry});
+}
+
 std::size_t follow(ReplicaHandle& handle, std::size_t limit, Sequence until) {
   const nb::gil_scoped_release release;
   std::size_t done = 0;
@@ -246,6 +290,7 @@ std::size_t follow(ReplicaHandle& handle, std::size_t limit, Sequence until) {
     handle.instance = header->instance;
     if (handle.tracks_changes) note_changes(handle, *header, record);
     count_outcome(handle, *header, record);
+    note_fill(handle, *header, record);
     ++done;
   }
   if (done == 0 && handle.reader->state() != journal::ReaderState::kFollowing) fail(*handle.reader);
@@ -434,6 +479,7 @@ void bind_replica(nb::module_& module) {
           },
           "kind"_a)
       .def("take_outcomes", &take_outcomes)
+      .def("take_fills", &take_fills)
       .def_rw("outcomes_after", &Handle::outcomes_after)
       .def("set_mark", &set_mark, "instrument"_a, "price"_a, "time_ns"_a)
       .def("changes", &take_changes);

@@ -14,11 +14,13 @@
 #include <vector>
 
 #include "bind.hpp"
+#include "fill_notes.hpp"
 #include "gateway_core/journal/reader.hpp"
 #include "gateway_core/journal/segment.hpp"
 #include "gateway_core/ledger/break_even.hpp"
 #include "gateway_core/ledger/disposals.hpp"
 #include "gateway_core/platform/storage.hpp"
+#include "gateway_core/state/state.hpp"
 #include "gateway_core/types/decimal_text.hpp"
 #include "row_words.hpp"
 
@@ -44,6 +46,7 @@ struct LedgerHandle {
   journal::Reader reader;
   Ledger books;
   const RecordHeader* waiting = nullptr;  // read, and not yet booked
+  FillNotes fills;
 };
 
 using Wish = std::tuple<std::uint64_t, std::uint64_t, std::string>;
@@ -101,6 +104,33 @@ void require_end(LedgerHandle& handle) {
   }
 }
 
+/// Behind apply: what it booked last is this record, or nothing.
+void note_fill(LedgerHandle& handle, const RecordHeader& header, const std::uint8_t* record) {
+  const Booked& booked = handle.books.booked();
+  switch (static_cast<RecordKind>(header.type)) {
+    case RecordKind::kOrderFilled: {
+      if (header.length < sizeof header + sizeof(OrderFilled)) return;
+      FillNote& note = handle.fills.add(header, payload<OrderFilled>(record));
+      if (booked.book == nullptr) return;
+      note.strategy = booked.book->key.strategy;
+      note.booked = {booked.realised_e18, booked.slippage_e18, booked.arrival_price};
+      return;
+    }
+    case RecordKind::kFillBusted:
+    case RecordKind::kFillCorrected: {
+      if (header.length < sizeof header + sizeof(FillRevised)) return;
+      FillNote* note = handle.fills.revise(payload<FillRevised>(record));
+      if (note == nullptr || !note->booked) return;
+      if (booked.book == nullptr) return note->booked.reset();
+      note->booked->realised_e18 += booked.realised_e18;
+      note->booked->slippage_e18 += booked.slippage_e18;
+      return;
+    }
+    default:
+      return;
+  }
+}
+
 std::size_t follow(LedgerHandle& handle, std::size_t limit, Sequence until_sequence,
                    std::int64_t until_time_ns) {
   const nb::gil_scoped_release release;
@@ -114,6 +144,7 @@ std::size_t follow(LedgerHandle& handle, std::size_t limit, Sequence until_seque
       return done;
     }
     handle.books.apply(*header, reinterpret_cast<const std::uint8_t*>(header));
+    note_fill(handle, *header, reinterpret_cast<const std::uint8_t*>(header));
     handle.waiting = nullptr;
   }
   if (done == 0) require_end(handle);
@@ -351,6 +382,42 @@ std::vector<Wish> unmet_wishes(LedgerHandle& handle) {
   return out;
 }
 
+nb::dict unbooked_counts(LedgerHandle& handle) {
+  nb::dict out;
+  for (std::size_t i = 0; i < kUnbookedReasons; ++i) {
+    const auto reason = static_cast<UnbookedReason>(i);
+    out[nb::cast(std::string(name(reason)))] = handle.books.unbooked_count(reason);
+  }
+  return out;
+}
+
+/// Worth of one unit in the reporting currency, and when that was said.
+nb::list rate_rows(LedgerHandle& handle) {
+  nb::list out;
+  for (CurrencyId id = 1; id < kIdsMax && handle.books.currency(id) != nullptr; ++id) {
+    const DatedRate rate = handle.books.rate(id);
+    if (rate.rate_e8 == 0) continue;
+    nb::dict row;
+    row["currency"] = currency_name(handle.books, id);
+    row["rate"] = format_decimal(rate.rate_e8, 8);
+    row["time_ns"] = rate.time_ns;
+    out.append(row);
+  }
+  return out;
+}
+
+struct BookNames {
+  const Ledger& books;
+  [[nodiscard]] std::string account(AccountId id) const { return account_name(books, id); }
+  [[nodiscard]] std::string strategy(StrategyId id) const { return strategy_name(books, id); }
+  [[nodiscard]] std::string currency(CurrencyId id) const { return currency_name(books, id); }
+  [[nodiscard]] const InstrumentDefined* instrument(InstrumentId id) const {
+    return books.instrument(id);
+  }
+};
+
+nb::list take_fills(LedgerHandle& handle) { return handle.fills.take(BookNames{handle.books}); }
+
 nb::list unbooked_rows(LedgerHandle& handle) {
   nb::list out;
   for (const Unbooked& each : handle.books.unbooked()) {
@@ -389,7 +456,10 @@ void bind_ledger(nb::module_& module) {
       .def("lots", &lot_rows, "method"_a = "fifo")
       .def("disposals", &disposal_rows, "method"_a = "fifo", "rule"_a = "none")
       .def("unmet_designations", &unmet_wishes)
-      .def("unbooked", &unbooked_rows);
+      .def("unbooked", &unbooked_rows)
+      .def("unbooked_counts", &unbooked_counts)
+      .def("rates", &rate_rows)
+      .def("take_fills", &take_fills);
 }
 
 }  // namespace gateway

@@ -65,6 +65,7 @@ const StrategyDefined* Ledger::strategy(StrategyId id) const noexcept {
 void Ledger::apply(const RecordHeader& header, const std::uint8_t* record) {
   sequence_ = header.sequence;
   time_ns_ = header.time_ns;
+  booked_ = {};
   const auto book = [&]<typename Payload>(void (Ledger::*on)(const RecordHeader&, const Payload&)) {
     if (!is_whole<Payload>(header)) return leave_out(header, UnbookedReason::kBadRecord, 0, 0);
     (this->*on)(header, payload_at<Payload>(record));
@@ -106,7 +107,8 @@ void Ledger::apply(const RecordHeader& header, const std::uint8_t* record) {
 
 void Ledger::define(const RecordHeader& header, const std::uint8_t* record) {
   static_assert(sizeof(Boot) == 64 && sizeof(CurrencyDefined) == 64 &&
-                sizeof(AccountDefined) == 64 && sizeof(StrategyDefined) == 64);
+                sizeof(AccountDefined) == 64 && sizeof(StrategyDefined) == 64 &&
+                sizeof(CurrencyRateSet) == 64);
   if (!is_whole<Boot>(header)) return;
   switch (static_cast<RecordKind>(header.type)) {
     case RecordKind::kBoot:
@@ -122,9 +124,17 @@ void Ledger::define(const RecordHeader& header, const std::uint8_t* record) {
       return define_row(account_rows_, record);
     case RecordKind::kStrategyDefined:
       return define_row(strategies_, record);
+    case RecordKind::kCurrencyRateSet:
+      return set_rate(header, payload_at<CurrencyRateSet>(record));
     default:
       return;
   }
+}
+
+void Ledger::set_rate(const RecordHeader& header, const CurrencyRateSet& rate) {
+  if (rate.currency == 0 || rate.currency >= kIdsMax) return;
+  if (rate.currency >= rates_.size()) rates_.resize(rate.currency + 1);
+  rates_[rate.currency] = {rate.rate_e8, header.time_ns};
 }
 
 void Ledger::on_boot(const Boot& boot) {
@@ -240,6 +250,7 @@ Book& Ledger::open_book(const BookKey& key) {
 void Ledger::leave_out(const RecordHeader& header, UnbookedReason reason, AccountId account_id,
                        InstrumentId instrument_id) {
   ++unbooked_count_;
+  ++unbooked_by_reason_[static_cast<std::size_t>(reason)];
   if (unbooked_.size() == kUnbookedMax) unbooked_.erase(unbooked_.begin());
   unbooked_.push_back({header.sequence, header.type, reason, account_id, instrument_id});
 }

@@ -18,6 +18,13 @@ std::int64_t time_of(std::int64_t venue_time_ns, const RecordHeader& header) noe
   return venue_time_ns != 0 ? venue_time_ns : header.time_ns;
 }
 
+Booked booked_since(const Book& book, const PositionBook& before, Int128 slippage_before,
+                    const Execution& fill) noexcept {
+  const LotState& now = book.lots.now();
+  return {&book, now.average.realised_e18 - before.realised_e18, now.slippage_e18 - slippage_before,
+          fill.arrival_price};
+}
+
 /// Why an execution was taken back: the image first, then the arithmetic.
 UnbookedReason reason_of(bool is_right, PostFault fault) noexcept {
   if (!is_right) return UnbookedReason::kAfterImage;
@@ -123,6 +130,7 @@ void Ledger::book_execution(const RecordHeader& header, Book* book, const Execut
     if (book->is_stopped) return refuse(UnbookedReason::kBookStopped);
   }
   const PositionBook before = book->lots.now().average;
+  const Int128 slippage_before = book->lots.now().slippage_e18;
   const bool is_booked =
       booked_before == 0 ? book->lots.add(fill) : book->lots.add_before(booked_before, fill);
   if (!is_booked) return refuse(UnbookedReason::kOverflow);
@@ -134,6 +142,7 @@ void Ledger::book_execution(const RecordHeader& header, Book* book, const Execut
   if (fault == PostFault::kNone) {
     book->sequence = header.sequence;
     ++posted_;
+    booked_ = booked_since(*book, before, slippage_before, fill);
     return;
   }
   book->lots.remove(fill.ordinal);
@@ -196,6 +205,7 @@ void Ledger::on_revised(const RecordHeader& header, const FillRevised& fill) {
   revised.fee_e18 = fill.fee.e18;
   revised.fee_currency = fill.fee_currency;
   const PositionBook before = book->lots.now().average;
+  const Int128 slippage_before = book->lots.now().slippage_e18;
   if (!book->lots.revise(revised)) return refuse(UnbookedReason::kOverflow);
   const AfterImage after{fill.position_quantity, fill.position_cost.e18,
                          fill.position_realised.e18};
@@ -207,6 +217,7 @@ void Ledger::on_revised(const RecordHeader& header, const FillRevised& fill) {
   if (fault == PostFault::kNone) {
     book->sequence = header.sequence;
     ++posted_;
+    booked_ = booked_since(*book, before, slippage_before, revised);
     return;
   }
   (void)book->lots.revise(old);

@@ -53,6 +53,14 @@ class Ledger:
     def unmet_designations(self) -> list[tuple[int, int, str]]:
         """Those that no close met so far."""
     def unbooked(self) -> list[dict[str, Any]]: ...
+    def unbooked_counts(self) -> dict[str, int]:
+        """All of them by reason, also those no longer in unbooked()."""
+    def rates(self) -> list[dict[str, Any]]:
+        """{currency, rate, time_ns}: worth in the reporting currency, as last said."""
+    def take_fills(self) -> list[dict[str, Any]]:
+        """Rows of the newest 1000 fills that are new or revised since the last call: {sequence,
+        time_ns, account, strategy, instrument, side, quantity, price, fee, fee_currency, order_id,
+        trade_id, liquidity, revision, realised, arrival_price, slippage}."""
 
 class LotModel:
     """One position under every method; fills are numbered from 1 and name the lots they open. A

@@ -23,6 +23,7 @@ __all__ = [
 ]
 
 Row = Mapping[str, Any]
+_DEFINITIONS = frozenset(range(10, 16))  # kinds of record, core_ext/.../record/kinds.hpp
 
 
 class ReplicaLike(Protocol):
@@ -43,12 +44,16 @@ class ReplicaLike(Protocol):
     outcomes_after: int
 
     def take_outcomes(self) -> list[tuple[str, str, str, str, int]]: ...
+    def take_fills(self) -> list[dict[str, Any]]: ...
+    def limits(self) -> list[dict[str, Any]]: ...
+    def trading_states(self) -> list[dict[str, Any]]: ...
+    def registry(self, kind: str) -> list[dict[str, Any]]: ...
 
 
 class RowReader(Protocol):
     """Turns touched keys into rows, in the follower's thread. None = the row is gone."""
 
-    kind: str  # the word of Replica.changes: order, position, balance
+    kind: str  # the word of Replica.changes: order, position, balance, fill, state
 
     def read_all(self, replica: ReplicaLike) -> dict[str, Row]: ...
     def read_changed(self, replica: ReplicaLike, keys: Sequence[Any]) -> dict[str, Row | None]: ...
@@ -68,6 +73,7 @@ class Step:
     is_reset: bool = False
     is_loading: bool = False  # still on the way to the end: no rows yet
     rows: Mapping[str, Mapping[str, Row | None]] = field(default_factory=dict)
+    has_definitions: bool = False  # a currency, venue, instrument, account or strategy
 
 
 class Follower:
@@ -139,6 +145,10 @@ class Follower:
             replica.set_mark(*mark)
         readers = (reader for reader in self._readers if reader.kind == "position")
         return {reader.kind: reader.read_changed(replica, ()) for reader in readers}
+
+    def instruments(self) -> list[Row]:
+        """Every instrument the journal defined. Raises FollowFault when no replica is open."""
+        return list(self._opened().registry("instrument"))
 
     def state_hash(self) -> tuple[int, str]:
         """(sequence, hash) of the replica. Raises FollowFault when none is open."""
@@ -212,4 +222,7 @@ class Follower:
             for reader in self._readers
             if reader.kind in keys
         }
-        return Step(replica.sequence, applied, is_caught_up, rows=rows)
+        has_definitions = not _DEFINITIONS.isdisjoint(keys.get("state", ()))
+        return Step(
+            replica.sequence, applied, is_caught_up, rows=rows, has_definitions=has_definitions
+        )

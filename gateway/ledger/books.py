@@ -16,6 +16,7 @@ __all__ = [
     "RULES",
     "Bounds",
     "Designation",
+    "books_to_follow",
     "open_books",
     "realised_totals",
     "undecided",
@@ -71,6 +72,13 @@ def open_books(
     if books.is_empty:
         raise RuntimeError(f"no journal: no record in {directory} nor in the ring")
     return books
+
+
+def books_to_follow(directory: Path, ring_directory: str) -> Ledger:
+    """Books for who follows for ever: nothing is booked yet, and memory stays bounded."""
+    from gateway._core.ledger import Ledger
+
+    return Ledger(str(directory), ring_directory, False)
 
 
 def unmet(books: Ledger, as_of: Bounds = EVERYTHING) -> list[Designation]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from aiohttp import web
 
 from gateway.config.key_file import ApiKey, read_key_file, secret_digest
+from gateway.stream.authority import EVERYTHING, NOTHING, Authority
 
 __all__ = ["Access", "KeyFile", "is_own_origin"]
 
@@ -72,8 +73,10 @@ class Access:
     monotonic: Callable[[], float]
     random_token: Callable[[], str] = _random_token
     cookie: str = "gateway_observer"
+    # Principal -> what it may see; None = every principal sees everything.
+    authorities: Mapping[str, Authority] | None = None
     _page_tokens: set[str] = field(default_factory=set)
-    _sessions: OrderedDict[str, float] = field(default_factory=OrderedDict)
+    _sessions: OrderedDict[str, tuple[float, Authority]] = field(default_factory=OrderedDict)
 
     def new_page_token(self) -> str:
         """A token that opens one session, once. Only its hash is kept."""
@@ -82,35 +85,42 @@ class Access:
         return token
 
     def redeem(self, token: str) -> str | None:
-        """A session for an unused page token."""
+        """A session for an unused page token: who started the observer sees everything."""
         digest = secret_digest(token)
         if digest not in self._page_tokens:
             return None
         self._page_tokens.discard(digest)
-        return self.open_session()
+        return self.open_session(EVERYTHING)
 
-    def open_session(self) -> str:
+    def open_session(self, authority: Authority) -> str:
         session = self.random_token()
         while len(self._sessions) >= SESSIONS_MAX:
             self._sessions.popitem(last=False)
-        self._sessions[secret_digest(session)] = self.monotonic() + SESSION_SECONDS
+        self._sessions[secret_digest(session)] = (self.monotonic() + SESSION_SECONDS, authority)
         return session
 
-    def takes_key(self, text: str) -> bool:
-        """Whether KEYID.SECRET is a key with the scope read."""
+    def of_key(self, text: str) -> Authority | None:
+        """What KEYID.SECRET may see; None = it is no key with the scope read."""
         key_id, _, secret = text.partition(".")
         key = self.keys().get(key_id)
-        return key is not None and key.takes(secret) and READ in key.scopes
+        if key is None or not key.takes(secret) or READ not in key.scopes:
+            return None
+        if self.authorities is None:
+            return EVERYTHING
+        return self.authorities.get(key.principal, NOTHING)
 
-    def takes_session(self, session: str) -> bool:
-        expires = self._sessions.get(secret_digest(session))
-        return expires is not None and self.monotonic() < expires
+    def of_session(self, session: str) -> Authority | None:
+        expires, authority = self._sessions.get(secret_digest(session), (0.0, NOTHING))
+        return authority if self.monotonic() < expires else None
 
-    def allows(self, request: web.Request) -> bool:
+    def of_request(self, request: web.Request) -> Authority | None:
+        """What this request may see; None = it may not read at all."""
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and self.takes_key(key.strip()):
-            return True
-        return self.takes_session(request.cookies.get(self.cookie, ""))
+        if scheme.lower() == "bearer":
+            authority = self.of_key(key.strip())
+            if authority is not None:
+                return authority
+        return self.of_session(request.cookies.get(self.cookie, ""))
 
 
 def is_own_origin(request: web.Request, own: frozenset[str]) -> bool:

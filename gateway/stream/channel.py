@@ -35,6 +35,7 @@ class Channel:
         self.sequence = 0
         self.revision = 0  # rises with every change, never falls: what a connection has seen
         self.changes_total = 0
+        self.waiting = ""  # why there is nothing to show; "" = the rows are what there is
         self.rows: dict[str, Row] = {}
         self._history_max = history_max
         self._history: OrderedDict[str, Change] = OrderedDict()
@@ -44,11 +45,31 @@ class Channel:
     def reset(self, rows: Mapping[str, Row], sequence: int) -> None:
         """A journal was opened afresh: forget everything before."""
         self.generation += 1
+        self.waiting = ""
         self.rows = dict(rows)
         self.sequence = self._floor = sequence
         self.revision += 1
         self._revision_floor = self.revision
         self._history.clear()
+
+    def wait(self, reason: str) -> None:
+        """There is nothing to show, for this reason; readers get an empty snapshot that says so."""
+        if reason != self.waiting:
+            self.reset({}, self.sequence)
+            self.waiting = reason
+
+    def replace(self, rows: Mapping[str, Row], sequence: int) -> bool:
+        """These are all rows now; what differs is published. False when nothing does."""
+        if self.waiting:
+            self.reset(rows, sequence)
+            return True
+        changed: dict[str, Row | None] = {
+            key: row for key, row in rows.items() if self.rows.get(key) != row
+        }
+        changed.update((key, None) for key in self.rows if key not in rows)
+        if changed:
+            self.publish(changed, max(sequence, self.sequence), is_valuation=True)
+        return bool(changed)
 
     def publish(
         self, changed: Mapping[str, Row | None], sequence: int, *, is_valuation: bool = False

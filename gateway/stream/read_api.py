@@ -12,6 +12,8 @@ from aiohttp import web
 
 from gateway.journal import FollowFault, Row
 from gateway.stream.access import Access, is_own_origin
+from gateway.stream.authority import Authority
+from gateway.stream.channels import CHANNELS
 from gateway.stream.codes import STREAM_CODES
 from gateway.stream.metrics_page import CONTENT_TYPE, MetricsPage
 from gateway.stream.order_stream import is_terminal
@@ -23,8 +25,10 @@ __all__ = ["ReadApi"]
 
 LIMIT_DEFAULT = 1000
 LIMIT_MAX = 100_000
-FILTER_NAMES = ("account", "strategy", "instrument", "venue")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+AUTHORITY: web.RequestKey[Authority] = web.RequestKey("authority", Authority)
+# Channels that GET /v1/NAME answers as a whole; orders have options of their own.
+PLAIN: tuple[ChannelName, ...] = ("positions", "balances", "fills", "profit", "exposure", "states")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,7 @@ class ReadApi:
             web.get("/v1/stream", reader(self._stream)),
             web.get("/v1/orders", reader(self._orders)),
             web.get("/v1/orders/{order_id}", reader(self._order)),
-            web.get("/v1/positions", reader(self._positions)),
-            web.get("/v1/balances", reader(self._balances)),
+            *(web.get(f"/v1/{name}", reader(self._plain(name))) for name in PLAIN),
             web.get("/v1/status", reader(self._status)),
             web.get("/v1/session", self._has_session),
             web.post("/v1/session", self._session),
@@ -62,9 +65,11 @@ class ReadApi:
         async def checked(request: web.Request) -> web.StreamResponse:
             if not is_own_origin(request, self.own_origins()):
                 return refuse("FOREIGN_ORIGIN", "Origin", request.headers["Origin"])
-            if not self.access.allows(request):
+            authority = self.access.of_request(request)
+            if authority is None:
                 hint = "Authorization: Bearer KEYID.SECRET with scope read, or the page's address"
                 return refuse("NOT_AUTHENTICATED", "Authorization", "", hint)
+            request[AUTHORITY] = authority
             try:
                 return await handler(request)
             except StreamFault as fault:
@@ -77,7 +82,7 @@ class ReadApi:
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").lower() != "websocket":
             return refuse("UPGRADE_REQUIRED", "Upgrade", request.headers.get("Upgrade", ""))
-        return await self.hub.serve(request)
+        return await self.hub.serve(request, request[AUTHORITY])
 
     async def _orders(self, request: web.Request) -> web.StreamResponse:
         open_only = _boolean(request, "open", default=True)
@@ -88,22 +93,23 @@ class ReadApi:
         row = self.view.channels["orders"].rows.get(key)
         if row is None and key.isascii() and key.isdecimal() and len(key) < 20:
             row = await self.find_order(int(key))
-        if row is None:
+        if row is None or not request[AUTHORITY].sees("orders", row):
             return refuse("UNKNOWN_ORDER", "order_id", key)
         return answer({"order": row})
 
-    async def _positions(self, request: web.Request) -> web.StreamResponse:
-        return self._rows(request, "positions", lambda _: True)
+    def _plain(self, name: ChannelName) -> Handler:
+        async def rows(request: web.Request) -> web.StreamResponse:
+            return self._rows(request, name, lambda _: True)
 
-    async def _balances(self, request: web.Request) -> web.StreamResponse:
-        return self._rows(request, "balances", lambda _: True)
+        return rows
 
     def _rows(
         self, request: web.Request, name: ChannelName, keeps: Callable[[Row], bool]
     ) -> web.Response:
         channel = self.view.channels[name]
-        patterns = {key: request.query[key] for key in FILTER_NAMES if key in request.query}
-        selection = Filter(name, patterns)
+        allowed = CHANNELS[name].filters
+        patterns = {key: request.query[key] for key in request.query if key in allowed}
+        selection = Filter(name, patterns, request[AUTHORITY])
         limit = _limit(request)
         newest_first = reversed(channel.rows.values())
         rows: list[Row] = []
@@ -112,14 +118,23 @@ class ReadApi:
                 break
             if keeps(row) and selection.takes(row):
                 rows.append(row)
-        return answer({"sequence": channel.sequence, name: rows})
+        waiting = {"waiting": channel.waiting} if channel.waiting else {}
+        return answer({"sequence": channel.sequence, name: rows, **waiting})
 
     async def _status(self, request: web.Request) -> web.StreamResponse:
-        status = self.status()
+        status = self.status() | self._counts(request[AUTHORITY])
         if _boolean(request, "state_hash", default=False):
             sequence, state_hash = await self.state_hash()
             status |= {"sequence": sequence, "state_hash": state_hash}
         return answer(status)
+
+    def _counts(self, authority: Authority) -> dict[str, int]:
+        """How many rows of each kind there are for whoever asks."""
+        counts = {}
+        for name in ("orders", "positions", "balances"):
+            rows, takes = self.view.channels[name].rows, Filter(name, {}, authority).takes
+            counts[name] = len(rows) if authority.is_all else sum(map(takes, rows.values()))
+        return counts
 
     async def _session(self, request: web.Request) -> web.StreamResponse:
         """Trade a page token or a key for a session cookie that scripts cannot read."""
@@ -135,8 +150,8 @@ class ReadApi:
         session = None
         if "token" in body:
             session = self.access.redeem(body["token"])
-        elif self.access.takes_key(body.get("key", "")):
-            session = self.access.open_session()
+        elif (authority := self.access.of_key(body.get("key", ""))) is not None:
+            session = self.access.open_session(authority)
         if session is None:
             return refuse("NOT_AUTHENTICATED", "", "", "the address was used before, or no key")
         response = answer({"ok": True})
@@ -147,7 +162,7 @@ class ReadApi:
 
     async def _has_session(self, request: web.Request) -> web.StreamResponse:
         """Lets the page ask without provoking an error."""
-        return answer({"ok": self.access.allows(request)})
+        return answer({"ok": self.access.of_request(request) is not None})
 
     async def _live(self, _: web.Request) -> web.StreamResponse:
         return answer({"ok": True, "reason": ""})

@@ -11,7 +11,9 @@ from typing import Any
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from gateway.stream.authority import EVERYTHING, Authority
 from gateway.stream.channel import Channel
+from gateway.stream.channels import CHANNELS
 from gateway.stream.codes import STREAM_CODES
 from gateway.stream.subscriptions import ChannelName, Filter, Request, StreamFault, Subscription
 
@@ -20,8 +22,8 @@ __all__ = ["StreamCounters", "StreamHub", "StreamLimits"]
 decode_request = msgspec.json.Decoder(Request).decode
 encode = msgspec.json.Encoder().encode
 REQUEST_FORM = (
-    '{"op": "subscribe", "unsubscribe" or "ping", "channel": "orders", "positions" or "balances", '
-    '"filter"?: {name: text}, "resume"?: sequence, "stream"?: text}'
+    '{"op": "subscribe", "unsubscribe" or "ping", "channel": one of '
+    f'{", ".join(CHANNELS)}, "filter"?: {{name: text}}, "resume"?: sequence, "stream"?: text}}'
 )
 
 
@@ -64,7 +66,9 @@ class StreamHub:
         for session in self._sessions:
             session.wake()
 
-    async def serve(self, request: web.Request) -> web.StreamResponse:
+    async def serve(
+        self, request: web.Request, authority: Authority = EVERYTHING
+    ) -> web.StreamResponse:
         """The life of one client. The caller has checked key and origin."""
         if len(self._sessions) >= self.limits.clients_max:
             self.counters.refused += 1
@@ -78,7 +82,7 @@ class StreamHub:
             compress=False,
         )
         await socket.prepare(request)
-        session = StreamSession(self, socket, request)
+        session = StreamSession(self, socket, request, authority)
         self._sessions.add(session)
         self.counters.clients = len(self._sessions)
         try:
@@ -96,8 +100,15 @@ class StreamHub:
 class StreamSession:
     """Reads requests in the caller's task, sends from its own."""
 
-    def __init__(self, hub: StreamHub, socket: web.WebSocketResponse, request: web.Request) -> None:
+    def __init__(
+        self,
+        hub: StreamHub,
+        socket: web.WebSocketResponse,
+        request: web.Request,
+        authority: Authority,
+    ) -> None:
         self._hub = hub
+        self._authority = authority
         self._socket = socket
         self._request = request
         self._awake = asyncio.Event()
@@ -148,7 +159,7 @@ class StreamSession:
             return {"type": "unsubscribed", "channel": request.channel}
         self._subscriptions[request.channel] = Subscription(
             self._hub.channels[request.channel],
-            Filter(request.channel, request.filter),
+            Filter(request.channel, request.filter, self._authority),
             self._hub.name,
             request.resume,
             request.stream,

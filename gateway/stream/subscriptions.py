@@ -5,24 +5,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import msgspec
 
 from gateway.journal import Row
+from gateway.stream.authority import EVERYTHING, Authority
 from gateway.stream.channel import Change, Channel
+from gateway.stream.channels import CHANNELS, ChannelName
 
 __all__ = ["ChannelName", "Filter", "Request", "StreamFault", "Subscription"]
 
-ChannelName = Literal["orders", "positions", "balances"]
 ROWS_PER_MESSAGE = 1000
 PATTERN_CHARACTERS_MAX = 64
 WILDCARDS_MAX = 4  # bounds the work of one match
-FILTER_FIELDS: Mapping[str, frozenset[str]] = {
-    "orders": frozenset({"account", "strategy", "instrument", "venue"}),
-    "positions": frozenset({"account", "strategy", "instrument", "venue"}),
-    "balances": frozenset({"account"}),
-}
 encode = msgspec.json.Encoder().encode
 
 
@@ -51,10 +47,15 @@ class Request(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Filter:
-    """Patterns with `*` over the names in a row. All must match; an empty filter takes all."""
+    """Patterns with `*` over the names in a row, and what the client may see. All must match; an
+    empty filter takes all that may be seen."""
 
-    def __init__(self, channel: str, patterns: Mapping[str, str]) -> None:
-        allowed = FILTER_FIELDS[channel]
+    def __init__(
+        self, channel: str, patterns: Mapping[str, str], authority: Authority = EVERYTHING
+    ) -> None:
+        self._channel = cast(ChannelName, channel)
+        self._authority = authority
+        allowed = CHANNELS[self._channel].filters
         for name, pattern in patterns.items():
             _check_pattern(channel, allowed, name, pattern)
         self._patterns = tuple(
@@ -62,10 +63,11 @@ class Filter:
             for name, pattern in patterns.items()
             if pattern != "*"
         )
-        self.text = encode(sorted(patterns.items())).decode()  # equal filters have equal text
+        # Equal filters have equal text.
+        self.text = encode(sorted(patterns.items())).decode() + authority.text
 
     def takes(self, row: Row) -> bool:
-        return all(
+        return self._authority.sees(self._channel, row) and all(
             pattern.fullmatch(str(row.get(name, ""))) is not None
             for name, pattern in self._patterns
         )
@@ -161,6 +163,8 @@ class Subscription:
             "reason": reason,
             "is_fresh": reason != "subscribed",
         }
+        if self.channel.waiting:
+            first["waiting"] = self.channel.waiting
         parts = _parts(rows)
         yield encode(first | {"rows": parts[0], "has_more": len(parts) > 1})
         yield from self._rest(first["sequence"], parts, [])

@@ -1,17 +1,18 @@
-"""Everything the observer shows, as of one sequence: three channels and the counts around them.
+"""Everything the observer shows, as of one sequence: its channels and the counts around them.
 Event-loop thread only; must never call the replica, which belongs to the follower's thread."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, get_args
 
 from gateway.journal import Row, Step
 from gateway.stream.channel import Channel
+from gateway.stream.channels import ChannelName
+from gateway.stream.fill_stream import booked_fills, bounded_fills
 from gateway.stream.order_stream import OrderTail
-from gateway.stream.subscriptions import ChannelName
 
 __all__ = ["View", "ViewState"]
 
@@ -20,7 +21,10 @@ KINDS: Mapping[ChannelName, str] = {
     "orders": "order",
     "positions": "position",
     "balances": "balance",
+    "fills": "fill",
+    "states": "state",
 }
+BOOKS: tuple[ChannelName, ...] = ("profit", "exposure")  # what is made from the books
 
 
 class View:
@@ -34,14 +38,17 @@ class View:
         finished_orders_max: int = 1000,
     ) -> None:
         self.channels: dict[ChannelName, Channel] = {
-            name: Channel(name, history_max) for name in KINDS
+            name: Channel(name, history_max) for name in get_args(ChannelName)
         }
+        for name in BOOKS:
+            self.channels[name].wait("the books were not opened yet")
         self.state: ViewState = "waiting"
         self.reason = "the journal was not opened yet"
         self.sequence = 0
         self.records_applied = 0
         self.reopened = 0
         self.fills_seen = 0
+        self.definitions = 0  # rises when a record defined something
         self.is_caught_up = False
         self.orders_by_state: Counter[str] = Counter()
         self._monotonic = monotonic
@@ -70,6 +77,34 @@ class View:
             self.channels["positions"].publish(changed, self.sequence, is_valuation=True)
         return bool(changed)
 
+    def take_books(
+        self, rows: Mapping[ChannelName, Mapping[str, Row]], sequence: int, waiting: str
+    ) -> bool:
+        """Take over what was made from the books, or why it was not. False: nothing moved."""
+        moved = False
+        for name in BOOKS:
+            channel = self.channels[name]
+            if name in rows:
+                moved = channel.replace(rows[name], sequence) or moved
+            elif waiting and waiting != channel.waiting:
+                channel.wait(waiting)
+                moved = True
+        return moved
+
+    def take_booked_fills(self, rows: Sequence[Row], venues: Mapping[str, str]) -> bool:
+        """What the books say of fills that are shown, or that are older than the view."""
+        channel = self.channels["fills"]
+        changed = booked_fills(channel.rows, rows, venues) if rows and self.is_ready else {}
+        if changed:
+            channel.publish(changed, self.sequence, is_valuation=True)
+        return bool(changed)
+
+    def take_latency(self, changed: Mapping[str, Row | None]) -> bool:
+        """A column of the heat map."""
+        if changed:
+            self.channels["latency"].publish(changed, self.sequence, is_valuation=True)
+        return bool(changed)
+
     def wait(self, reason: str) -> None:
         """There is nothing to follow right now."""
         self.state, self.reason, self.is_caught_up = "waiting", reason, False
@@ -90,8 +125,13 @@ class View:
 
     def _reset(self, step: Step) -> None:
         for name, kind in KINDS.items():
-            rows = {key: row for key, row in step.rows[kind].items() if row is not None}
+            found = step.rows.get(kind, {})
+            rows = {key: row for key, row in found.items() if row is not None}
             self.channels[name].reset(rows, step.sequence)
+        self.channels["latency"].reset({}, step.sequence)
+        for name in BOOKS:
+            self.channels[name].reset({}, step.sequence)
+            self.channels[name].wait("the books are read from the beginning of the journal")
         orders = self.channels["orders"].rows
         self._tail.reset(orders)
         self.orders_by_state = Counter(row["state"] for row in orders.values())
@@ -105,6 +145,10 @@ class View:
         self.channels["orders"].publish(orders, step.sequence)
         self.channels["positions"].publish(step.rows.get("position", {}), step.sequence)
         self.channels["balances"].publish(step.rows.get("balance", {}), step.sequence)
+        self.definitions += step.has_definitions
+        self.channels["states"].publish(step.rows.get("state", {}), step.sequence)
+        fills = self.channels["fills"]
+        fills.publish(bounded_fills(fills.rows, step.rows.get("fill", {})), step.sequence)
 
     def _count(self, before: Row | None, now: Row | None) -> None:
         if before is not None:

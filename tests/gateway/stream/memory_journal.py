@@ -65,6 +65,7 @@ class MemoryReplica:
         self._positions: dict[tuple[str, ...], dict[str, Any]] = {}
         self._balances: dict[tuple[str, str], dict[str, Any]] = {}
         self._changes: list[tuple[int, str, Any]] = []
+        self._fills: list[dict[str, Any]] = []
         self.snapshots = 0
         self.marks: dict[str, str] = {}
         self.mark_age_ms = 0
@@ -111,6 +112,24 @@ class MemoryReplica:
 
     def balances(self) -> list[dict[str, Any]]:
         return [dict(row) for row in self._balances.values()]
+
+    def take_fills(self) -> list[dict[str, Any]]:
+        fills, self._fills = self._fills, []
+        return fills
+
+    def limits(self) -> list[dict[str, Any]]:
+        return []
+
+    def trading_states(self) -> list[dict[str, Any]]:
+        return []
+
+    def registry(self, kind: str) -> list[dict[str, Any]]:
+        names = {(row["instrument"], row["venue"]) for row in self._orders.values()}
+        return [
+            {"name": name, "venue": venue, "kind": "linear", "base": name.split("-")[0],
+             "quote": "USD", "settle": "USD", "multiplier": "1"}
+            for name, venue in sorted(names)
+        ] if kind == "instrument" else []  # fmt: skip
 
     def set_mark(self, instrument: str, price: str, time_ns: int) -> bool:
         self.marks[instrument] = price
@@ -179,6 +198,8 @@ class MemoryReplica:
             sequence=self.sequence,
         )
         self._touch("order", record["order_id"])
+        self._fills.append(_fill_row(self.sequence, row, record))
+        self._touch("fill", record["order_id"])
         self._fill_position(row, record)
 
     def _fill_position(self, order: dict[str, Any], record: dict[str, Any]) -> None:
@@ -202,6 +223,25 @@ class MemoryReplica:
 
     def _touch(self, kind: str, key: Any) -> None:
         self._changes.append((self.sequence, kind, key))
+
+
+def _fill_row(sequence: int, order: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
+    same = ("account", "strategy", "instrument", "side", "order_id")
+    return {
+        "sequence": sequence,
+        "time_ns": 1_700_000_000_000_000_000 + sequence,
+        **{name: order[name] for name in same},
+        "quantity": record["quantity"],
+        "price": record["price"],
+        "fee": record["fee"],
+        "fee_currency": "USD",
+        "trade_id": f"trade-{sequence}",
+        "liquidity": "taker",
+        "revision": 0,
+        "realised": None,
+        "arrival_price": None,
+        "slippage": None,
+    }
 
 
 def _flat_position(key: tuple[str, ...], venue: str) -> dict[str, Any]:
@@ -256,7 +296,7 @@ class RunningObserver:
         return await self.start()
 
     async def start(self) -> RunningObserver:
-        self.observer = Observer(self.options, self._open)
+        self.observer = Observer(self.options, self._open, open_ledger=self._open_ledger)
         ready = asyncio.Event()
         self.task = asyncio.create_task(self.observer.run(lambda _: ready.set()))
         opened = asyncio.create_task(ready.wait())
@@ -276,6 +316,9 @@ class RunningObserver:
     def _open(self, _: JournalPlace) -> MemoryReplica:
         self.replicas.append(MemoryReplica(self.journal))
         return self.replicas[-1]
+
+    def _open_ledger(self, _: JournalPlace) -> Any:
+        raise RuntimeError("a journal in memory has no books")
 
     async def caught_up(self) -> None:
         """Wait until the view holds every record."""

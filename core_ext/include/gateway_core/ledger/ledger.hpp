@@ -74,6 +74,20 @@ struct Book {
   std::uint32_t fee_cash = 0, fees = 0;
 };
 
+/// What the newest record did to a book by an execution. No book = it did nothing.
+struct Booked {
+  const Book* book = nullptr;
+  Int128 realised_e18 = 0;
+  Int128 slippage_e18 = 0;
+  std::int64_t arrival_price = 0;  // instrument scale, 0 = none
+};
+
+/// Worth of one unit of a currency in the reporting currency, as last said; 0 = never.
+struct DatedRate {
+  std::int64_t rate_e8 = 0;
+  std::int64_t time_ns = 0;
+};
+
 struct LedgerOptions {
   bool keeps_all = false;             // every execution, for reports over the whole past
   std::uint32_t orders_max = 65'536;  // until the journal says how many the engine keeps
@@ -104,6 +118,13 @@ class Ledger {
   static constexpr std::size_t kUnbookedMax = 4'096;
   [[nodiscard]] const std::vector<Unbooked>& unbooked() const noexcept { return unbooked_; }
   [[nodiscard]] std::uint64_t unbooked_count() const noexcept { return unbooked_count_; }
+  [[nodiscard]] std::uint64_t unbooked_count(UnbookedReason reason) const noexcept {
+    return unbooked_by_reason_[static_cast<std::size_t>(reason)];
+  }
+  [[nodiscard]] const Booked& booked() const noexcept { return booked_; }
+  [[nodiscard]] DatedRate rate(CurrencyId id) const noexcept {
+    return id < rates_.size() ? rates_[id] : DatedRate{};
+  }
   /// Records that were booked.
   [[nodiscard]] std::uint64_t posted() const noexcept { return posted_; }
 
@@ -130,6 +151,7 @@ class Ledger {
   };
 
   void define(const RecordHeader& header, const std::uint8_t* record);
+  void set_rate(const RecordHeader& header, const CurrencyRateSet& rate);
   void on_boot(const Boot& boot);
   void on_order(const OrderNew& order);
   void on_adopted_order(const OrderAdopted& order);
@@ -185,6 +207,8 @@ class Ledger {
   std::uint64_t ordinal_ = 0;  // fills told so far, as the engine counts them
   std::uint64_t posted_ = 0;
   std::uint64_t unbooked_count_ = 0;
+  std::array<std::uint64_t, kUnbookedReasons> unbooked_by_reason_{};
+  Booked booked_;
   TrialBalance accounts_;
   std::unique_ptr<OrderNotes> orders_;
   std::vector<std::unique_ptr<Book>> books_;
@@ -195,6 +219,7 @@ class Ledger {
   std::vector<AccountDefined> account_rows_;
   std::vector<CurrencyDefined> currencies_;
   std::vector<StrategyDefined> strategies_;
+  std::vector<DatedRate> rates_;
 };
 
 }  // namespace gateway::ledger

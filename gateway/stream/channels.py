@@ -1,0 +1,44 @@
+"""The channels of the stream: what a row's key is and what a client may filter by. A row is plain
+data; nothing is computed from it here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple, get_args
+
+from gateway.journal import Row
+
+__all__ = ["CHANNELS", "ChannelName", "ChannelSpec", "key_of"]
+
+ChannelName = Literal[
+    "orders", "positions", "balances", "fills", "profit", "exposure", "latency", "states"
+]
+
+
+class ChannelSpec(NamedTuple):
+    """`key` names the fields whose values, joined by `|`, are the key; no name may hold a bar."""
+
+    key: tuple[str, ...]
+    filters: frozenset[str]
+
+
+_TRADING = frozenset({"account", "strategy", "instrument", "venue"})
+CHANNELS: Mapping[ChannelName, ChannelSpec] = {
+    "orders": ChannelSpec(("order_id",), _TRADING),
+    "positions": ChannelSpec(("account", "instrument", "leg", "margin_mode", "strategy"), _TRADING),
+    "balances": ChannelSpec(("account", "currency"), frozenset({"account"})),
+    "fills": ChannelSpec(("sequence",), _TRADING),
+    "profit": ChannelSpec(
+        ("account", "strategy", "currency"), frozenset({"account", "strategy", "currency"})
+    ),
+    "exposure": ChannelSpec(
+        ("level", "name", "currency"), frozenset({"level", "name", "currency"})
+    ),
+    "latency": ChannelSpec(("stage", "bucket_us", "time_ns"), frozenset({"stage"})),
+    "states": ChannelSpec(("kind", "level", "name"), frozenset({"kind", "level", "name"})),
+}
+assert set(CHANNELS) == set(get_args(ChannelName))
+
+
+def key_of(channel: ChannelName, row: Row) -> str:
+    return "|".join(str(row[name]) for name in CHANNELS[channel].key)

@@ -1,0 +1,276 @@
+"""The observer's books over journals that a real engine wrote: fills with what they earned, profit
+whose causes add up to it, exposure whose parts add up to the firm; journals that have no books."""
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
+
+from engine_world import BUY, NET, SELL, World
+
+from gateway.analytics.waterfall import CAUSES
+from gateway.journal import Follower, JournalPlace, Mark
+from gateway.journal.replica import open_native_replica
+from gateway.stream import BalanceReader, OrderReader, PositionReader
+from gateway.stream.books import Books, BooksRequest, open_native_ledger
+from gateway.stream.fill_stream import FILLS_MAX, FillReader
+from gateway.stream.state_stream import StateReader
+from gateway.stream.view import View
+
+FRESH_MS = 1 << 60  # the engine's clock is virtual and the replica's is not: every mark is fresh
+
+
+class Desk:
+    """A real engine, and an observer's follower, view and books behind it."""
+
+    def __init__(self, journal, ring, mark_age_ms_max=FRESH_MS, **options):
+        self.world = World(str(journal), ring, **options)
+        self.place = JournalPlace(Path(journal), Path(ring))
+        self.seconds = 0.0
+        self.books = Books(
+            self.place, open_native_ledger, lambda: self.seconds, mark_age_ms_max=mark_age_ms_max
+        )
+        self.view = View(lambda: self.seconds)
+        readers = [OrderReader(), PositionReader(), BalanceReader(), FillReader(), StateReader()]
+        self.follower = Follower(self.place, open_native_replica, readers)
+        self.marks = []
+
+    def look(self):
+        """Everything up to now, as the observer shows it; the step of the books."""
+        while True:
+            step = self.follower.step()
+            self.view.apply(step)
+            if step.is_caught_up and not step.is_loading:
+                break
+        self.view.value(self.follower.value(self.marks))
+        positions = list(self.view.channels["positions"].rows.values())
+        request = BooksRequest(
+            self.view.sequence, self.view.reopened, positions, self.follower.instruments()
+        )
+        found = self.books.step(request)
+        self.view.take_books(found.rows, found.sequence, found.reason)
+        self.view.take_booked_fills(found.fills, found.venues)
+        return found
+
+    def mark(self, **prices):
+        self.marks = [Mark(name.replace("_", "-"), price, 1) for name, price in prices.items()]
+
+    def rows(self, channel):
+        return list(self.view.channels[channel].rows.values())
+
+
+@pytest.fixture
+def open_desk(tmp_path):
+    ring = tempfile.mkdtemp(dir="/dev/shm", prefix=f"gateway-test-{os.getpid()}-")
+    desks = []
+
+    def opener(name="journal", **options):
+        desks.append(Desk(tmp_path / name, f"{ring}/{name}", **options))
+        return desks[-1]
+
+    yield opener
+    for desk in desks:
+        desk.world.engine.stop()
+    shutil.rmtree(ring, ignore_errors=True)
+
+
+@pytest.fixture
+def desk(open_desk):
+    return open_desk()
+
+
+def money(rows, name="total"):
+    sums = defaultdict(Decimal)
+    for row in rows:
+        sums[row["currency"]] += Decimal(row[name])
+    return dict(sums)
+
+
+def trade_at_random(world, random, count):
+    instruments = world.instruments
+    for _ in range(count):
+        instrument, side = random.choice(instruments), random.choice((BUY, SELL))
+        quantity = str(random.randrange(1, 9))
+        price = str(random.randrange(90, 111))
+        owner = random.choice((world.strategy, world.other_strategy))
+        order = world.working(side, quantity, "100", instrument=instrument, strategy=owner)
+        fee = random.choice(("", "0.01", "-0.003"))
+        world.fill(order, quantity, price, side=side, instrument=instrument, fee=fee,
+                   fee_currency=random.choice((world.usd, world.bnb)))  # fmt: skip
+
+
+def test_a_fill_is_shown_with_what_it_earned_and_what_it_slipped(desk):
+    world = desk.world
+    bought = world.working(BUY, "2", "100", instrument=world.perpetual)
+    world.fill(bought, "2", "101", instrument=world.perpetual, fee="0.5", fee_currency=world.usd)
+    sold = world.working(SELL, "1", "100", instrument=world.perpetual)
+    world.fill(sold, "1", "105", side=SELL, instrument=world.perpetual, trade="sale")
+    desk.look()
+    first, second = desk.rows("fills")
+    assert (first["side"], first["quantity"], first["price"]) == ("buy", "2", "101")
+    assert (first["fee"], first["fee_currency"], first["venue"]) == ("0.5", "USD", "sim")
+    assert (first["realised"], first["arrival_price"], first["slippage"]) == ("0", "100", "2")
+    assert (first["order_id"], first["strategy"]) == (str(bought), "alpha")
+    assert first["client_order_id"] == world.row(bought)["client_order_id"]
+    assert (second["realised"], second["slippage"], second["trade_id"]) == ("4", "-5", "sale")
+    world.revise(sold, "sale", 1, "1", "103", side=SELL, instrument=world.perpetual)
+    desk.look()
+    assert len(desk.rows("fills")) == 2
+    revised = desk.view.channels["fills"].rows[str(second["sequence"])]
+    assert (revised["price"], revised["revision"], revised["realised"]) == ("103", 1, "2")
+
+
+def test_only_the_newest_fills_are_shown_and_their_profit_is_that_of_the_position(desk):
+    world = desk.world
+    for number in range(FILLS_MAX // 2 + 20):
+        for side, price in ((BUY, "100"), (SELL, str(99 + number % 3))):
+            world.fill(0, "1", price, side=side, instrument=world.perpetual, venue_order="x")
+        if number % 100 == 0:
+            desk.look()
+    desk.look()
+    rows = desk.rows("fills")
+    assert len(rows) == FILLS_MAX
+    ordered = sorted(rows, key=lambda row: row["sequence"])
+    assert rows == ordered
+    assert all(row["strategy"] == "EXTERNAL" and row["order_id"] is None for row in rows)
+    newest = sum(Decimal(row["realised"]) for row in rows)
+    assert newest == sum(Decimal(99 + number % 3) - 100 for number in range(20, 520))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_causes_of_a_profit_add_up_to_it_and_to_the_money(desk, seed):
+    world, random = desk.world, Random(seed)
+    trade_at_random(world, random, 60)
+    world.fact("funding", world.account, world.perpetual, 0, world.usd, "-1.25", "0.0001", "f1", 7)
+    world.fact("balance", world.account, world.usd, "0.75", 6, "found")
+    desk.mark(BTC_USD="103", BTC_PERP="103", BTC_INV="103", BTC_QUANTO="103")
+    found = desk.look()
+    assert (found.state, found.is_balanced, sum(found.unbooked.values())) == ("following", True, 0)
+    rows = desk.rows("profit")
+    for row in rows:
+        causes = sum(Decimal(row[cause]) for cause in CAUSES)
+        assert causes == Decimal(row["total"]), row
+        assert row["stale"] == []
+    positions = world.engine.positions()
+    assert money(rows, "realised") == {**money(positions, "realised"), "BNB": 0}
+    assert any(Decimal(row["slippage"]) for row in rows)
+    assert money(rows, "carry")["USD"] == Decimal("-1.25")
+    assert money(rows, "other")["USD"] == Decimal("0.75")
+
+
+def test_what_was_earned_on_closed_contracts_is_what_the_balance_gained(desk):
+    world = desk.world
+    for side, price in ((BUY, "100"), (SELL, "117"), (SELL, "120"), (BUY, "121")):
+        order = world.working(side, "3", "100", instrument=world.perpetual)
+        world.fill(order, "3", price, side=side, instrument=world.perpetual, fee="0.11",
+                   fee_currency=world.usd)  # fmt: skip
+    desk.look()
+    assert money(desk.rows("profit"))["USD"] == world.balance("USD")
+
+
+def test_a_position_without_a_fresh_mark_is_named_and_in_no_total(open_desk):
+    desk = open_desk(mark_age_ms_max=1000)  # the marks of these tests are fifty years old
+    world = desk.world
+    order = world.working(BUY, "2", "100", instrument=world.perpetual)
+    world.fill(order, "2", "100", instrument=world.perpetual)
+    for prices in ({}, {"BTC_PERP": "150"}):
+        desk.mark(**prices)
+        desk.look()
+        (profit,) = desk.rows("profit")
+        assert (profit["stale"], profit["unrealised"], profit["total"]) == (["BTC-PERP"], "0", "0")
+        for row in desk.rows("exposure"):
+            assert (row["excluded"], row["gross"]) == (["BTC-PERP"], "0")
+
+
+def test_exposure_is_told_in_the_money_of_the_contract_and_in_the_reporting_currency(desk):
+    world = desk.world
+    world.fill(0, "5", "100", instrument=world.inverse, venue_order="x")
+    world.fill(0, "2", "100", side=SELL, instrument=world.perpetual, venue_order="x")
+    desk.mark(BTC_INV="200", BTC_PERP="200")
+    desk.look()
+    rows = {(row["level"], row["name"], row["currency"]): row for row in desk.rows("exposure")}
+    short = rows["instrument", "BTC-PERP", "USD"]
+    assert (short["net"], short["gross"], short["short"]) == ("-400", "400", "-400")
+    coins = rows["asset", "BTC", "BTC"]
+    assert (coins["net"], coins["reporting"]["net"]) == ("0.025", "2.5")
+    assert coins["reporting"]["rate"] == "100"
+    assert coins["reporting"]["rate_time_ns"] > 0
+    for name in ("net", "gross", "long", "short"):
+        firm = rows["firm", "firm", "USD"][name]
+        for level in ("instrument", "asset", "strategy", "account", "venue"):
+            parts = [Decimal(row[name]) for key, row in rows.items() if key[::2] == (level, "USD")]
+            assert sum(parts) == Decimal(firm)
+
+
+def test_limits_and_states_are_a_channel(desk):
+    world = desk.world
+    desk.look()
+    world.state(3, 2)
+    desk.look()
+    rows = desk.view.channels["states"].rows
+    assert rows["state|venue|sim"]["state"] == "halted"
+    assert rows["limits|firm|firm"]["credit_max"] == "1000000000"
+
+
+def test_looking_again_changes_nothing(desk):
+    world = desk.world
+    order = world.working(BUY, "4", "100", instrument=world.perpetual)
+    world.fill(order, "2", "100", instrument=world.perpetual, time_ns=50)
+    desk.look()
+    before = desk.view.channels["fills"].rows
+    desk.look()
+    assert desk.view.channels["fills"].rows == before
+    assert desk.look().sequence == desk.view.sequence
+
+
+def wait_for(take):
+    """The engine takes facts while the disk keeps up, and here the disk is that of the machine."""
+    deadline = time.monotonic() + 60
+    while not take():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_a_journal_whose_beginning_is_gone_has_no_books_and_says_why(open_desk):
+    desk = open_desk(ring_bytes=1 << 20, segment_bytes=1 << 18)
+    world = desk.world
+    for number in range(6000):  # 2 MiB of records; the ring holds one
+        told = (0, world.account, world.perpetual, BUY, NET, "100", "1", "", "", 0, 1)
+        wait_for(lambda n=number, t=told: world.adapter.filled(*t, f"t{n}", "x", 7, 7))
+        world.turn()
+    desk.look()
+    assert desk.rows("profit")
+    first = min(Path(world.journal).glob("segment-*"))
+    first.rename(first.with_name("elsewhere"))
+    desk.view.reopened += 1  # as when the journal is opened afresh
+    found = desk.look()
+    assert found.state == "waiting"
+    assert found.reason
+    assert desk.view.channels["profit"].waiting == found.reason
+    assert desk.rows("profit") == []
+    assert desk.rows("fills")  # the view needs no books
+    first.with_name("elsewhere").rename(first)
+    assert desk.look().state == "waiting"  # asked again in a while
+    desk.seconds += 11
+    assert desk.look().state == "following"
+    assert desk.rows("profit")
+
+
+def test_books_that_stand_behind_are_read_in_steps_and_shown_when_they_are_there(desk, monkeypatch):
+    monkeypatch.setattr("gateway.stream.books.RECORDS_PER_STEP", 40)
+    world = desk.world
+    for _ in range(60):
+        world.fill(0, "1", "100", instrument=world.perpetual, venue_order="x")
+    states = [desk.look().state for _ in range(6)]
+    assert states[0] == "catching_up"
+    assert states[-1] == "following"
+    assert desk.rows("profit")
