@@ -12,14 +12,14 @@ import {Life} from "./life.js";
 import {Panes} from "./panes.js";
 import {ProfitPanel} from "./profit.js";
 import {Replay} from "./replay.js";
-import {ExposurePanel, RISK_COLUMNS, tradingText} from "./risk.js";
+import {ExposurePanel, RISK_COLUMNS, RiskBoard, tradingText} from "./risk.js";
 import {checkSession, startSession} from "./session.js";
 import {StatusLine} from "./status.js";
 import {Stream} from "./stream.js";
 
 const SCHEMES = ["system", "light", "dark"];
 const SCHEME_SIGNS = {system: "◐", light: "☀", dark: "☾"};
-const WORD_OF = {states: "risk"};  // a channel's table where the names differ
+const MEASURED = new Set(["states", "exposure", "positions", "orders"]);  // what limits are held against
 
 let words = [];
 let page = {live_api: "", routes: []};
@@ -43,7 +43,7 @@ function isFound(row) {
 const isOrderWanted = (row) => !(find("open-only").checked && FINISHED.has(row.state)) && isFound(row);
 
 const emptyText = (what) => (table) => {
-  if (table.absent) return `The observer serves no ${what}: ${table.absent}`;
+  if (table.absent) return `The observer has no ${what}: ${table.absent}.`;
   return table.size > 0 ? `No ${what} for this filter.` : `No ${what}.`;
 };
 
@@ -59,6 +59,7 @@ function grid(name, options = {}) {
   return made;
 }
 
+const board = new RiskBoard(tables, () => grids.risk.refresh());
 const bySequence = {sort: null};
 const grids = {
   positions: grid("positions", {sort: "instrument", onOpen: () => {}}),
@@ -67,7 +68,7 @@ const grids = {
   fills: grid("fills", {...bySequence, onOpen: (row) => openOrder(row.order_id)}),
   margin: grid("margin", {sort: "account"}),
   risk: grid("risk", {
-    table: tables.states, columns: RISK_COLUMNS, sort: "share", isDown: true,
+    table: board.table, columns: RISK_COLUMNS, sort: "share", isDown: true,
     emptyText: emptyText("trading states or limits"),
     onOpen: (row) => control.open({level: row.level, name: row.level === "firm" ? "" : row.name}),
   }),
@@ -111,7 +112,8 @@ function takeRows(channel) {
   if (channel === "positions") sumUp();
   if (channel === "states") showTrading();
   if (table.sequence !== null) statusLine.showSequence(table.sequence);
-  const name = WORD_OF[channel] ?? channel;
+  if (MEASURED.has(channel)) board.refresh();
+  const name = channel === "books" ? "depth" : channel;
   if (past === null || !(channel in past)) draw[name]?.();
 }
 
@@ -135,7 +137,7 @@ function openOrder(orderId) {
 
 function showDepth() {
   depthNote.textContent = tables.books.absent
-    ? `The observer serves no books: ${tables.books.absent}` : "No book yet.";
+    ? `The observer has no books of the venues: ${tables.books.absent}.` : "No book yet.";
 }
 
 function showTrading() {

@@ -128,7 +128,7 @@ export const COLUMNS = {
   orders: [
     time("updated_ns", "Updated UTC", 100),
     {id: "state", title: "State", width: 150, text: stateText, tone: stateTone},
-    word("instrument", "Instrument", 128), side, word("type", "Type", 52),
+    word("instrument", "Instrument", 128), side, word("type", "Type", 62),
     number("quantity", "Quantity", 80), number("price", "Price", 88),
     number("cumulative_quantity", "Filled", 76), number("average_price", "Average", 88),
     word("account", "Account", 68), word("strategy", "Strategy", 76),
@@ -168,16 +168,19 @@ export const COLUMNS = {
   ],
 };
 
+/** What exposures of several currencies are compared by; only shades come of it. */
+export const weightOf = (row, id) => row.reporting?.[id] ?? row[id];
+
 /** Levels of exposure: net, gross, long and short, shaded by their share of the largest. */
 export function exposureColumns(largest) {
   const heat = (id, title, paint) => ({
     ...paint(id, title, 80),
-    share: (row) => String((shareOf(row[id], largest()) ?? 0) / 1000),
+    share: (row) => String((shareOf(weightOf(row, id), largest()) ?? 0) / 1000),
   });
   return [
     word("name", "Name", 110), heat("net", "Net", money), heat("gross", "Gross", number),
     heat("long", "Long", number), heat("short", "Short", number),
-    word("currency", "Ccy", 50), word("asset", "Asset", 62, {isHidden: true}), excluded("excluded", "Left out"),
+    word("currency", "Ccy", 50), excluded("excluded", "Left out"),
   ];
 }
 

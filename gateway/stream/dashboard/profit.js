@@ -47,7 +47,7 @@ export class ProfitPanel {
     this.bar.hidden = this.canvas.hidden = this.list.hidden = rows.length === 0;
     if (rows.length === 0) {
       this.note.textContent = this.table.absent
-        ? `The observer serves no profit parts: ${this.table.absent}` : "No profit or loss yet.";
+        ? `The observer has no parts of the profit: ${this.table.absent}.` : "No profit or loss yet.";
       return;
     }
     this.choose(rows);
@@ -103,7 +103,7 @@ export class ProfitPanel {
     this.list.replaceChildren(...items);
     const stale = [...new Set(rows.flatMap((row) => row.stale ?? []))];
     const notes = [];
-    if (stale.length > 0) notes.push(`⚠ stale and not in the sums: ${stale.map(visible).join(", ")}.`);
+    if (stale.length > 0) notes.push(`⚠ without a fresh mark, not in the sums: ${stale.map(visible).join(", ")}.`);
     if (!sums.isExact) notes.push("✕ The parts are not the total the observer told.");
     this.note.textContent = notes.join(" ");
     this.note.dataset.tone = sums.isExact ? "unknown" : "loss";

@@ -13,10 +13,10 @@ export const KEYS = {
   balances: joined("account", "currency"),
   fills: (row) => String(row.sequence),
   profit: joined("account", "strategy", "currency"),
-  exposure: joined("level", "name", "asset"),
-  states: joined("level", "name", "limit"),
+  exposure: joined("level", "name", "currency"),
+  states: joined("kind", "level", "name"),
   margin: joined("account", "venue", "currency"),
-  latency: joined("stage", "bucket_us"),
+  latency: joined("stage", "bucket_us", "time_ns"),
   books: joined("venue", "instrument"),
 };
 
@@ -26,7 +26,7 @@ export class Table {
     this.name = name;
     this.sequence = null;  // of the last whole state; null while there is none
     this.stream = null;
-    this.absent = "";  // why the observer does not serve it
+    this.absent = "";  // why the observer has no rows of it
     this.changes = 0;
     this.clear();
   }
@@ -85,7 +85,7 @@ export class Table {
     if (message.type === "snapshot") {
       this.clear();
       this.stream = message.stream;
-      this.absent = "";
+      this.absent = message.waiting ?? "";
     }
     const key = KEYS[this.name];
     for (const row of message.rows) this.set(key(row), row);
@@ -160,7 +160,8 @@ export class Stream {
     const channel = /"channel":\s*"(\w+)"/.exec(error.value)?.[1];
     const table = this.tables[channel] ?? this.tables[error.value];
     if (table === undefined) return;
-    table.absent = `${error.code}: ${error.rule}`;
+    const isUnknown = error.code === "BAD_REQUEST";
+    table.absent = isUnknown ? "its stream has no such channel" : `${error.code}: ${error.rule}`;
     this.onRows(table.name);
   }
 }
