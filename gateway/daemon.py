@@ -37,6 +37,7 @@ from gateway.entry.fix_acceptor.opening import FixEntry
 from gateway.entry.keys import Identity, KeyRing, create_key_file, write_private
 from gateway.entry.live_notes import LiveNotes
 from gateway.entry.local_api import ApiLimits, LocalApi
+from gateway.entry.page_origins import page_origins_of
 from gateway.entry.shm_door import ShmDoor, ShmTerms
 from gateway.execution.router import Router
 from gateway.logs import SECRET_LENGTH_MIN, Redactor, start_logging
@@ -372,6 +373,7 @@ class Daemon:
             limits,
             owner=self._operator if self._operator.principal else None,
             owner_uid=os.getuid(),
+            page_origins=page_origins_of(api.page_origins, self.settings.observer.port),
         )
         self._open_shm_door()
         self._runner = self._api.runner()

@@ -21,6 +21,7 @@ import uvloop
 from aiohttp import web
 
 from gateway.config import Settings
+from gateway.config.places import RUN_FILE
 from gateway.journal import Follower, FollowFault, JournalPlace, LiveFiles, ReplicaLike, Row
 from gateway.journal.replica import open_native_replica
 from gateway.process import Notifier
@@ -33,7 +34,7 @@ from gateway.stream.fill_stream import FillReader
 from gateway.stream.latency_stream import LatencyColumns
 from gateway.stream.market_stream import MarketRows
 from gateway.stream.metrics_page import MetricsPage, MetricsSnapshot
-from gateway.stream.page import add_security_headers, page_routes
+from gateway.stream.page import LIVE_API, add_security_headers, live_address, page_routes
 from gateway.stream.read_api import ReadApi
 from gateway.stream.run_file import RunFile
 from gateway.stream.state_stream import StateReader
@@ -206,6 +207,8 @@ class Observer:
         )
         application = web.Application(client_max_size=BODY_BYTES_MAX)
         application.add_routes([*api.routes(), *page_routes()])
+        run_file = self._options.place.ring_directory / RUN_FILE
+        application[LIVE_API] = lambda: live_address(run_file)
         application.on_response_prepare.append(add_security_headers)
         return application
 

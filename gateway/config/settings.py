@@ -39,6 +39,8 @@ Rate = Annotated[str, Meta(pattern=r"^[0-9]{1,12}(\.[0-9]{1,18})?$")]
 Cpu = Annotated[int, Meta(ge=-1, le=4095)]
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Scope = Literal["read", "trade", "cancel", "admin", "override"]
+LOOPBACK_ORIGIN = r"^https?://(localhost|127\.0\.0\.[0-9]{1,3}|\[::1\]):[0-9]{1,5}$"
+PageOrigin = Annotated[str, Meta(pattern=LOOPBACK_ORIGIN)]
 Names = Literal["all"] | list[Name]
 
 
@@ -259,6 +261,13 @@ class ApiSettings(Section, frozen=True, kw_only=True):
     request_seconds_max: Annotated[
         int, Meta(ge=1, le=300, description="Longest wait for one request's bytes, in seconds.")
     ] = 10
+    page_origins: Annotated[
+        Literal["observer"] | list[PageOrigin],
+        Meta(
+            description='Pages that may call the API with a key: "observer" = its own at '
+            "observer.port; [] = none."
+        ),
+    ] = "observer"
 
 
 class ShmSettings(Section, frozen=True, kw_only=True):
