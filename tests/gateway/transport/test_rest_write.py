@@ -167,6 +167,20 @@ async def test_each_request_ends_by_its_own_time_under_one_timer() -> None:
         await pool.close()
 
 
+async def test_a_short_time_behind_a_long_one_is_kept() -> None:
+    async with ScriptedServer(lambda visit: visit.reader.read()) as server:
+        pool = pool_to(server.port, connections=2)
+        await pool.open()
+        patient = asyncio.create_task(pool.request("POST", "/order", timeout_ms=15_000))
+        await until(lambda: pool.row()["busy"] == 1)
+        with pytest.raises(OutcomeUnknown, match="TimeoutError"):
+            await pool.request("POST", "/order", timeout_ms=20)
+        assert not patient.done()
+        await pool.close()
+        with pytest.raises(OutcomeUnknown):
+            await patient
+
+
 async def test_a_timer_of_an_answered_request_does_not_end_the_next_one() -> None:
     async def slow(visit: Visit) -> None:
         await visit.request()
