@@ -8,6 +8,7 @@ import ssl
 import time
 import warnings
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 import pytest_asyncio
@@ -16,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from raw_peer import REQUEST, first_step, listener, unread_bytes
 
 from gateway.api import OutcomeUnknown, VenueUnavailable, outcome_of
 from gateway.transport import RestPool, SocketSettings, SocketShard, client_tls, tls
@@ -289,3 +291,20 @@ async def test_the_authorities_of_the_system_are_read_once_and_for_no_line_in_th
         line(f"wss://localhost:{number}")
     assert loads == [1]
     assert client_tls() is client_tls()
+
+
+async def test_the_bytes_leave_at_once_within_tls(authority):
+    with listener() as opened:
+        port = opened.getsockname()[1]
+        pool = pool_of(SimpleNamespace(port=port), authority.context())
+        opening = asyncio.create_task(pool.open())
+        plain, _ = await asyncio.to_thread(opened.accept)
+        secured = await asyncio.to_thread(authority.server().wrap_socket, plain, server_side=True)
+        await opening
+        with secured:
+            secured.settimeout(10)
+            assert unread_bytes(secured) == 0
+            with first_step(pool):
+                assert unread_bytes(secured) > len(REQUEST)
+                assert secured.recv(65_536).startswith(REQUEST)
+        await pool.close()
