@@ -308,3 +308,20 @@ async def test_the_bytes_leave_at_once_within_tls(authority):
                 assert unread_bytes(secured) > len(REQUEST)
                 assert secured.recv(65_536).startswith(REQUEST)
         await pool.close()
+
+
+async def test_a_request_longer_than_every_buffer_arrives_whole_within_tls(authority):
+    async def measure(request):
+        sizes = [len(part) async for part in request.content.iter_any()]
+        return web.Response(text=str(sum(sizes)))
+
+    venue = Venue(authority.server())
+    venue.answer = measure
+    async with venue.open():
+        pool = pool_of(venue, authority.context())
+        await pool.open()
+        for _ in range(2):
+            answer = await pool.request("POST", "/batch", body="x" * 4_000_000)
+            assert answer.data == b"4000000"
+        assert pool.row()["opened"] == 1
+        await pool.close()
