@@ -93,12 +93,12 @@ void Writer::write(const State& state, const RecordHeader& header, const std::ui
     }
     case RecordKind::kPositionAdopted: {
       const auto& adopted = payload<PositionAdopted>(record);
-      write_position(state, header,
-                     state.routes.find(RouteTable::key(
-                         adopted.account, adopted.instrument, static_cast<Leg>(adopted.leg),
-                         state.margin_mode_of(adopted.account, adopted.instrument),
-                         adopted.strategy)),
-                     0);
+      write_position(
+          state, header,
+          state.routes.find(RouteTable::key(
+              adopted.account, adopted.instrument, static_cast<Leg>(adopted.leg),
+              state.margin_mode_of(adopted.account, adopted.instrument), adopted.strategy)),
+          0);
       write_moved_balances(state, header, adopted.reference.view());
       break;  // and the whole record, which names the person
     }
@@ -170,11 +170,11 @@ void Writer::write_order(const State& state, const RecordHeader& header,
 void Writer::write_fill(const State& state, const RecordHeader& header, const OrderFilled& fill) {
   const std::uint32_t slot = fill.order_id == 0 ? kNoSlot : state.orders.find(fill.order_id);
   const std::uint32_t route =
-      slot != kNoSlot ? state.orders.at(slot).route
-                      : state.routes.find(RouteTable::key(
-                            fill.account, fill.instrument, static_cast<Leg>(fill.leg),
-                            state.margin_mode_of(fill.account, fill.instrument),
-                            kExternalStrategy));
+      slot != kNoSlot
+          ? state.orders.at(slot).route
+          : state.routes.find(RouteTable::key(
+                fill.account, fill.instrument, static_cast<Leg>(fill.leg),
+                state.margin_mode_of(fill.account, fill.instrument), kExternalStrategy));
   const InstrumentDefined& rules = state.registry.instruments.at(fill.instrument).definition;
   fills.sequence.push_back(header.sequence);
   fills.time_ns.push_back(header.time_ns);
@@ -286,9 +286,15 @@ void Writer::write_balance_of(const State& state, const RecordHeader& header, Ac
 void Writer::write_moved_balances(const State& state, const RecordHeader& header,
                                   std::string_view reference) {
   learn_balances(state);
+  std::vector<std::uint32_t> moved;
   for (std::uint32_t i = 0; i < state.balances.count(); ++i) {
-    write_balance(state, header, i, reference);
+    if (state.balances.at(i).sequence == header.sequence) moved.push_back(i);
   }
+  // A state that came from a snapshot has its rows in another order.
+  std::ranges::sort(moved, {}, [&](std::uint32_t i) {
+    return balance_key(state.balances.at(i).account, state.balances.at(i).currency);
+  });
+  for (const std::uint32_t i : moved) write_balance(state, header, i, reference);
 }
 
 void Writer::write_funding(const RecordHeader& header, const Funding& paid) {

@@ -13,7 +13,14 @@ CORE_EXT = ROOT / "core_ext"
 # A row is read from left to right; a tuple holds neighbours that do not know each other.
 SHARED = [("api",), ("transport", "matching", "config", "process", "machine", "logs", "telemetry")]
 LIVE = [("core",), ("venues",), ("execution",), ("entry",), ("daemon",)]
-DOWNSTREAM = [("journal", "valuation"), ("ledger",), ("analytics",), ("stream",), ("observer",)]
+# History reads segments as ledger does, and neither knows the other.
+DOWNSTREAM = [
+    ("journal", "valuation"),
+    ("ledger", "history"),
+    ("analytics",),
+    ("stream",),
+    ("observer",),
+]
 ABOVE = (
     "testing",
     "client",
@@ -32,6 +39,7 @@ NATIVE_DOORS = {
     "event": "transport",
     "matching": "matching",
     "ledger": "ledger",
+    "history": "history",
     "bench": "benchmarks",
     "telemetry": "telemetry",
     "machine": "machine",
