@@ -126,6 +126,12 @@ void Writer::write_order(const State& state, const RecordHeader& header,
   orders.cause.push_back(header.cause);
   orders.event.push_back(header.type);
   orders.order_id.push_back(id);
+  orders.actor.push_back(header.actor);
+  orders.origin_port.push_back(header.origin_port);
+  const bool is_cancel = kind == RecordKind::kCancelRequested;
+  orders.cancel_reason.push_back(
+      is_cancel ? static_cast<std::uint8_t>(payload<CancelRequested>(record).reason)
+                : std::uint8_t{0xFF});
   orders.principal.push_back(order.principal);
   orders.instrument.push_back(order.instrument);
   orders.account.push_back(order.account);
@@ -320,6 +326,7 @@ void Writer::write_refusal(const State& state, const RecordHeader& header,
   refusals.refusal.push_back(refused.refusal);
   refusals.level.push_back(refused.level);
   refusals.order_id.push_back(refused.order_id);
+  refusals.origin_port.push_back(header.origin_port);
   refusals.principal.push_back(header.actor);
   refusals.instrument.push_back(is_known ? refused.instrument : 0);
   refusals.account.push_back(refused.account);

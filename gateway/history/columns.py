@@ -25,7 +25,8 @@ MONEY_E18_MAX = 10**38  # what fits DECIMAL(38, 18); 128 bits hold a little more
 TABLES: dict[str, dict[str, pa.DataType]] = {
     "orders": {
         "sequence": U64, "time_ns": I64, "cause": U64, "event": WORD, "order_id": U64,
-        "client_order_id": TEXT, "principal": WORD, "venue": WORD, "instrument": WORD,
+        "client_order_id": TEXT, "actor": WORD, "origin_port": U32, "cancel_reason": WORD,
+        "principal": WORD, "venue": WORD, "instrument": WORD,
         "account": WORD, "strategy": WORD, "side": WORD, "type": WORD, "time_in_force": WORD,
         "leg": WORD, "margin_mode": WORD, "flags": U8, "price_scale": U8, "quantity_scale": U8,
         "price_mantissa": I64, "quantity_mantissa": I64, "cumulative_mantissa": I64,
@@ -58,7 +59,8 @@ TABLES: dict[str, dict[str, pa.DataType]] = {
     },
     "refusals": {
         "sequence": U64, "time_ns": I64, "refusal": WORD, "level": WORD, "order_id": U64,
-        "client_order_id": TEXT, "principal": WORD, "venue": WORD, "instrument": WORD,
+        "client_order_id": TEXT, "origin_port": U32, "principal": WORD, "venue": WORD,
+        "instrument": WORD,
         "account": WORD, "strategy": WORD, "side": WORD, "type": WORD, "time_in_force": WORD,
         "flags": U8, "price_scale": U8, "quantity_scale": U8, "price_mantissa": I64,
         "quantity_mantissa": I64, "limits_version": U32, "limit": I64, "current": I64,
@@ -123,6 +125,8 @@ def _column(table: str, name: str, native: Mapping[str, Any], names: Names) -> p
         return _words(names["venue_of_instrument"][native["instrument"]], names["venue"])
     if name == "currency" and source is None:
         return _words(names["settle_of_instrument"][native["instrument"]], names["currency"])
+    if name == "actor":
+        return _words(source, names["principal"])
     if name in _NAMES:
         return _words(source, names[name])
     if name == "fee_currency":

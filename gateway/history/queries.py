@@ -158,6 +158,18 @@ class History:
         )
         return self._ask(query, [low_bound, high_bound, *values], limit)
 
+    def newest(
+        self, table: str, point: Point, filters: Filters | None = None, *, limit: int = 1000
+    ) -> Answer:
+        """The last rows at a point, in order; `is_cut` when there are older ones."""
+        condition, bound = point.condition()
+        wanted, values = self._where(table, filters or {})
+        query = (
+            f"SELECT * FROM {self._table(table)} WHERE {condition}{wanted} ORDER BY sequence DESC"
+        )
+        found = self._ask(query, [bound, *values], limit)
+        return Answer(found.columns, found.rows[::-1], found.is_cut)
+
     def last(
         self,
         table: str,

@@ -42,6 +42,8 @@ WORDS: dict[str, tuple[str | None, ...]] = {
     "margin_mode": ("cash", "cross", "isolated"),
     "liquidity": (None, "maker", "taker"),
     "level": LEVELS,
+    "cancel_reason": ("client", "mass_cancel", "kill", "disconnect", "shutdown", "expiry",
+                      "operator", "link"),
     # A cancel hides a replace: bits 0-1 are the cancel's, 2-3 the replace's.
     "pending": tuple(
         ("", "cancel", "cancel_unknown", "")[bits % 4]
