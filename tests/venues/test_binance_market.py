@@ -72,7 +72,9 @@ class World:
         return [reader for reader in self.venue.hub._readers if name in reader.names]
 
 
-@pytest_asyncio.fixture(params=[(BinanceSimulator, usd_m), (SpotSimulator, spot)], ids=["usdm", "spot"])
+@pytest_asyncio.fixture(
+    params=[(BinanceSimulator, usd_m), (SpotSimulator, spot)], ids=["usdm", "spot"]
+)
 async def world(request):
     world = World(*request.param)
     await world.start()
