@@ -9,10 +9,10 @@ from binance_simulator.server import BinanceSimulator
 from binance_simulator.spot_server import SpotSimulator
 from gateway_binance.adapter import BinanceAdapter
 from gateway_binance.spot.adapter import SpotAdapter
-from market_sink import Shown
 
 from gateway.testing import until
 from gateway.testing.recording_port import RecordingPort
+from gateway.testing.recording_sink import RecordingSink
 
 pytestmark = pytest.mark.asyncio
 SYMBOL, OTHER = "BTCUSDT", "ETHUSDT"
@@ -42,7 +42,7 @@ class World:
     def __init__(self, kind, make):
         self.venue = kind()
         self.make = make
-        self.port, self.shown = RecordingPort(), Shown()
+        self.port, self.shown = RecordingPort(), RecordingSink()
 
     async def start(self):
         await self.venue.start()
@@ -138,10 +138,10 @@ async def test_a_venue_that_refuses_the_snapshot_is_asked_again_and_later(world)
 async def test_closed_is_closed(world):
     await world.until_equal()
     await world.adapter.close()
-    before = (dict(world.shown.books), len(world.shown.reasons))
+    told = world.shown.calls
     world.level("buy", "49900.00", "7")
     await asyncio.sleep(0.05)
-    assert (dict(world.shown.books), len(world.shown.reasons)) == before
+    assert world.shown.calls == told
 
 
 async def test_marks_and_rates_of_usd_m_come_with_the_next_funding():

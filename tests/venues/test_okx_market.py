@@ -5,11 +5,11 @@ import contextlib
 from random import Random
 
 import pytest
-from market_sink import Shown
 from okx_desk import SWAP, adapter_of, simulated
 
 from gateway.testing import until
 from gateway.testing.recording_port import RecordingPort
+from gateway.testing.recording_sink import RecordingSink
 
 pytestmark = pytest.mark.asyncio
 SPOT = "BTC-USDT"
@@ -18,7 +18,7 @@ SPOT = "BTC-USDT"
 @contextlib.asynccontextmanager
 async def world():
     async with simulated() as simulator:
-        shown, port = Shown(), RecordingPort()
+        shown, port = RecordingSink(), RecordingPort()
         adapter = adapter_of(simulator, timeout_ms=20_000)
         await adapter.connect(port)
         try:
