@@ -6,6 +6,7 @@ Its router has a port of its own, so that the journal says of each order that it
 from __future__ import annotations
 
 import ssl
+import time
 from pathlib import Path
 
 from gateway.api import RefusedError
@@ -23,6 +24,7 @@ from gateway.entry.fix_acceptor.questions import QuestionLimits, Questions
 from gateway.entry.fix_acceptor.session_file import SessionFile
 from gateway.entry.keys import KeyRing
 from gateway.execution.router import Router
+from gateway.market import LatestBooks
 from gateway.transport.fix_session import LineLimits
 
 __all__ = ["FixEntry", "listener_tls", "question_limits"]
@@ -57,7 +59,8 @@ class FixEntry:
         self.door.plug(OrderEntry(own_desk, tracks, tell_events))
         self.door.plug(self._cancels)
         self.door.plug(DropCopies(engine, self.door.pump))
-        self.door.plug(Questions(own_desk, question_limits(fix)))
+        books = LatestBooks(settings.places.ring_directory, time.monotonic_ns)
+        self.door.plug(Questions(own_desk, question_limits(fix), books.of))
         self.administration = FixAdministration(
             self.door,
             file,
