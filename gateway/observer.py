@@ -358,6 +358,7 @@ class Observer:
             outcomes,
             measured,
             dict(self._conduct.ratios),
+            self._books_step,
         )
 
 

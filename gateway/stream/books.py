@@ -68,7 +68,6 @@ class BooksStep:
     posted: int = 0
     unbooked: Mapping[str, int] = field(default_factory=dict)
     is_balanced: bool | None = None  # None = there are no books
-    unbalanced_seen: int = 0
 
 
 class Books:
@@ -90,7 +89,6 @@ class Books:
         self._generation = -1
         self._fault = ""
         self._retry_at = 0.0
-        self._unbalanced_seen = 0
         self._instruments: Sequence[Row] = ()
         self._contracts: dict[str, Contract] = {}
         self._venues: dict[str, str] = {}
@@ -121,12 +119,9 @@ class Books:
         return self._told(ledger, request)
 
     def _waiting(self) -> BooksStep:
-        seen = self._unbalanced_seen
-        return BooksStep("waiting", self._fault, 0, unbalanced_seen=seen)
+        return BooksStep("waiting", self._fault, 0)
 
     def _told(self, ledger: LedgerLike, request: BooksRequest) -> BooksStep:
-        is_balanced = ledger.is_balanced()
-        self._unbalanced_seen += not is_balanced
         is_there = ledger.sequence == request.sequence
         self._know(request.instruments)
         reason = "" if is_there else f"the books stand at sequence {ledger.sequence}"
@@ -139,8 +134,7 @@ class Books:
             venues=self._venues,
             posted=ledger.posted,
             unbooked=ledger.unbooked_counts(),
-            is_balanced=is_balanced,
-            unbalanced_seen=self._unbalanced_seen,
+            is_balanced=ledger.is_balanced(),
         )
 
     def _know(self, instruments: Sequence[Row]) -> None:

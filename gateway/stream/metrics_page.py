@@ -15,7 +15,9 @@ from prometheus_client.core import (
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from gateway.stream.books import BooksStep
 from gateway.stream.fix_metrics import FIX_METRICS, FIX_PREFIX, fix_metrics
+from gateway.stream.ledger_metrics import LEDGER_METRICS, ledger_metrics
 from gateway.stream.venue_metrics import VENUE_METRICS, VENUE_PREFIX, venue_metrics
 from gateway.telemetry import Queue, Reading
 
@@ -53,6 +55,7 @@ METRICS: Mapping[str, tuple[bool, str]] = {
     "gateway_engine_counter": (False, "A counter of the live daemon, by name."),
     **VENUE_METRICS,
     **FIX_METRICS,
+    **LEDGER_METRICS,
     "gateway_stage_worst_seconds": (False, "Longest duration of a stage since the daemon began."),
     "gateway_stage_sampled_one_in": (False, "Mean number of operations per measured one."),
     "gateway_queue_depth": (False, "What waits in a queue now, in the queue's unit."),
@@ -88,6 +91,7 @@ class MetricsSnapshot:
     measurement: Reading | None = None
     # (strategy, ratio)
     conduct: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    books: BooksStep | None = None
 
 
 class ObserverCollector(Collector):
@@ -114,6 +118,9 @@ class ObserverCollector(Collector):
         yield _outcomes(snapshot.outcomes)
         yield _conduct(snapshot.conduct)
         yield from _cache(snapshot.engine)
+        if snapshot.books is not None:
+            sequence = snapshot.values.get("gateway_observer_sequence") or 0
+            yield from ledger_metrics(snapshot.books, int(sequence))
         if snapshot.measurement is not None:
             yield from _stages(snapshot.measurement)
             yield from _queues(snapshot.measurement.queues)

@@ -21,8 +21,9 @@ from gateway.analytics.waterfall import CAUSES
 from gateway.journal import Follower, JournalPlace, Mark
 from gateway.journal.replica import open_native_replica
 from gateway.stream import BalanceReader, OrderReader, PositionReader
-from gateway.stream.books import Books, BooksRequest, open_native_ledger
+from gateway.stream.books import Books, BooksRequest, BooksStep, open_native_ledger
 from gateway.stream.fill_stream import FILLS_MAX, FillReader
+from gateway.stream.ledger_metrics import ledger_metrics
 from gateway.stream.state_stream import StateReader
 from gateway.stream.view import View
 
@@ -274,3 +275,26 @@ def test_books_that_stand_behind_are_read_in_steps_and_shown_when_they_are_there
     assert states[0] == "catching_up"
     assert states[-1] == "following"
     assert desk.rows("profit")
+
+
+def samples(step, sequence):
+    families = ledger_metrics(step, sequence)
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def test_the_books_are_counted_and_an_unbooked_record_is_named_by_its_reason(desk):
+    world = desk.world
+    world.fill(0, "1", "100", instrument=world.perpetual, venue_order="x")
+    step = desk.look()
+    found = samples(step, step.sequence + 3)
+    assert found["gateway_ledger_up",] == 1
+    assert found["gateway_ledger_lag_records",] == 3
+    assert found["gateway_ledger_posted_total",] == 1
+    assert found["gateway_ledger_trial_balance_nonzero",] == 0
+    unbooked = {key[1] for key in found if key[0] == "gateway_ledger_unbooked_total"}
+    assert {"UNBALANCED", "AFTER_IMAGE", "OVERFLOW"} <= unbooked
+    assert samples(BooksStep("waiting", "gone", 0), 7) == {("gateway_ledger_up",): 0}
