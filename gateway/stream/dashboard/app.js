@@ -168,8 +168,8 @@ const sumUp = atMostEvery(250, () => {
 });
 
 function showMarks(stale, unmarked, held) {
-  const parts = [stale > 0 && `⚠ ${stale} stale`, unmarked > 0 && `${unmarked} missing`].filter(Boolean);
-  setText(find("marks"), parts.join(", ") || (held > 0 ? "● fresh" : "–"));
+  const parts = [stale > 0 && `${stale} stale`, unmarked > 0 && `${unmarked} missing`].filter(Boolean);
+  setText(find("marks"), parts.length > 0 ? `⚠ ${parts.join(", ")}` : held > 0 ? "● fresh" : "–");
   find("marks").dataset.tone = parts.length > 0 ? "unknown" : "";
 }
 

@@ -54,7 +54,7 @@ export const dayOf = (nanoseconds) => (
 );
 
 const time = (id, title, width, more = {}) => ({
-  id, title, width, text: (row) => clock(row[id]), sort: (row) => Number(row[id] ?? 0), ...more,
+  id, title, width, text: (row) => clock(row[id]), sort: (row) => String(row[id] ?? ""), ...more,
 });
 
 function stateText(row) {
