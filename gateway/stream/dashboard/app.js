@@ -181,7 +181,8 @@ function totalCard(currency, sum) {
     const node = said("span", `${name} `, "quiet");
     const short = text === null ? null : shorten(text);
     const isCost = name === "fees";
-    const value = said("span", (isCost ? plain(short) : signed(short)) + note, "number");
+    const value = said("span", (isCost ? plain(short, 4) : signed(short, 4)) + note, "number");
+    value.title = text ?? "no mark";
     value.dataset.tone = isCost ? "" : toneOf(text);
     card.append(node, value);
   };

@@ -13,7 +13,7 @@ from aiohttp import WSMsgType, web
 from gateway.stream.page import LIVE_API, add_security_headers, page_routes
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-TRIES = 160  # of 50 ms: a loaded machine draws late
+TRIES = 1200  # of 50 ms: a loaded machine draws late
 START_NS = 1_790_000_000_123_456_789
 ALL = ("orders", "positions", "balances", "fills", "profit", "exposure", "states", "margin", "latency")
 
@@ -90,10 +90,15 @@ class ScreenServer:
             self.rows[channel][_key(channel, row)] = row
         for key in removed:
             self.rows[channel].pop(key, None)
-        text = json.dumps({
+        await self.send(channel, self.delta(channel, rows, removed))
+
+    def delta(self, channel, rows, removed=()):
+        return json.dumps({
             "type": "delta", "channel": channel, "sequence": self.sequence, "rows": rows,
             "removed": list(removed), "has_more": False,
         })  # fmt: skip
+
+    async def send(self, channel, text):
         for socket, channels in list(self.sockets.items()):
             if channel in channels and not socket.closed:
                 await socket.send_str(text)
@@ -190,6 +195,7 @@ class Screen:
 
     async def open(self, address):
         await self.page.goto(address)
+        await self.page.wait_for_selector("#panels:not([hidden]), #sign-in:not([hidden])")
 
     async def cells(self, panel):
         """Texts of the visible rows, in the order of the screen."""
