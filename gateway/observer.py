@@ -32,6 +32,7 @@ from gateway.stream.books import Books, BooksRequest, BooksStep, LedgerLike, ope
 from gateway.stream.conduct import Conduct, ConductLimits
 from gateway.stream.fill_stream import FillReader
 from gateway.stream.latency_stream import LatencyColumns
+from gateway.stream.market_stream import MarketRows
 from gateway.stream.metrics_page import MetricsPage, MetricsSnapshot
 from gateway.stream.page import LIVE_API, add_security_headers, live_address, page_routes
 from gateway.stream.read_api import ReadApi
@@ -45,6 +46,7 @@ __all__ = ["Observer", "ObserverOptions", "main"]
 
 BEAT_SECONDS = 5.0  # well within the WatchdogSec of systemd/gateway-observer.service
 INSPECT_SECONDS = 1.0  # how often new seals and a replaced journal are looked for
+MARKET_SECONDS = 0.05  # between two looks at the market data of venues
 BOOKS_SECONDS = 0.25  # between two steps of the books while they are where the view is
 RETRY_SECONDS = 0.25  # how often a journal that is not there is looked for
 IDLE_SECONDS_MIN = 0.002  # first wait at the end of the journal; doubles while nothing comes
@@ -141,6 +143,7 @@ class Observer:
         self._instruments: tuple[object, list[Row]] = (None, [])
         self._latency = LatencyColumns()
         self._clock_ns = clock_ns
+        self._market = MarketRows(options.place.ring_directory, monotonic)
         self._live_files = LiveFiles(options.place.ring_directory)
         self._measurement = MeasurementReader(options.place.ring_directory)
         self._run_file = RunFile(options.place.ring_directory)
@@ -172,11 +175,12 @@ class Observer:
             self._run_file.write(self.url)
             announce(self)
             books = asyncio.create_task(self._keep_books())
+            market = asyncio.create_task(self._keep_market())
             try:
                 await self._follow_until_stopped()
             finally:
                 self._stopping.set()
-                await books
+                await asyncio.gather(books, market)
         finally:
             self._run_file.remove()
             await self._shut_down(runner)
@@ -240,6 +244,14 @@ class Observer:
             return 0.0
         self._idle_seconds = min(IDLE_SECONDS_MAX, self._idle_seconds * 2)
         return self._idle_seconds
+
+    async def _keep_market(self) -> None:
+        """Market data goes its own way: it is there with or without a journal."""
+        while not self._stopping.is_set():
+            if self.view.take_market(self._market.step()):
+                self.hub.wake()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), MARKET_SECONDS)
 
     async def _keep_books(self) -> None:
         """The ledger goes its own way: what it does late or wrong holds back nothing else."""

@@ -408,6 +408,14 @@ class VenueSettings(Section, frozen=True, kw_only=True):
             "in ms; 0 = never. Within what the venue's manifest accepts.",
         ),
     ] = 0
+    market_data: Annotated[
+        list[Name],
+        Meta(
+            max_length=1024,
+            description="Instruments whose books, trades and rates are shown beside the ring "
+            "(docs/reference/market_file.md); empty = none. They use connections of their own.",
+        ),
+    ] = []
     settings: Annotated[
         dict[str, Any], Meta(description="Free table handed to the adapter, which checks it.")
     ] = {}

@@ -147,9 +147,11 @@ class LocalApi:
         header = request.headers.get("Authorization")
         if header is None and self._is_owner(request):
             assert self._owner is not None
+            self.keys.on_login("unix", self._owner.key_id, f"uid {self._owner_uid}", self._owner)
             return self._owner
         scheme, _, token = (header or "").partition(" ")
-        return self.keys.authenticate(token if scheme.lower() == "bearer" else "")
+        secret = token if scheme.lower() == "bearer" else ""
+        return self.keys.authenticate(secret, "rest", request.remote or "")
 
     def _is_owner(self, request: web.Request) -> bool:
         """True for a peer on the Unix socket that runs as the daemon's own user."""

@@ -11,7 +11,17 @@ from gateway.journal import Row
 __all__ = ["CHANNELS", "ChannelName", "ChannelSpec", "key_of"]
 
 ChannelName = Literal[
-    "orders", "positions", "balances", "fills", "profit", "exposure", "latency", "states"
+    "orders",
+    "positions",
+    "balances",
+    "fills",
+    "profit",
+    "exposure",
+    "latency",
+    "states",
+    "books",
+    "trades",
+    "marks",
 ]
 
 
@@ -22,6 +32,7 @@ class ChannelSpec(NamedTuple):
     filters: frozenset[str]
 
 
+_MARKET = frozenset({"instrument", "venue"})
 _TRADING = frozenset({"account", "strategy", "instrument", "venue"})
 CHANNELS: Mapping[ChannelName, ChannelSpec] = {
     "orders": ChannelSpec(("order_id",), _TRADING),
@@ -35,6 +46,9 @@ CHANNELS: Mapping[ChannelName, ChannelSpec] = {
         ("level", "name", "currency"), frozenset({"level", "name", "currency"})
     ),
     "latency": ChannelSpec(("stage", "bucket_us", "time_ns"), frozenset({"stage"})),
+    "books": ChannelSpec(("instrument",), _MARKET),
+    "trades": ChannelSpec(("instrument", "run_ns", "number"), _MARKET),
+    "marks": ChannelSpec(("instrument",), _MARKET),
     "states": ChannelSpec(("kind", "level", "name"), frozenset({"kind", "level", "name"})),
 }
 assert set(CHANNELS) == set(get_args(ChannelName))

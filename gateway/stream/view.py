@@ -99,6 +99,12 @@ class View:
             channel.publish(changed, self.sequence, is_valuation=True)
         return bool(changed)
 
+    def take_market(self, changes: Mapping[ChannelName, Mapping[str, Row | None]]) -> bool:
+        """What venues show of their markets. False: nothing moved."""
+        for name, rows in changes.items():
+            self.channels[name].publish(rows, self.sequence, is_valuation=True)
+        return bool(changes)
+
     def take_latency(self, changed: Mapping[str, Row | None]) -> bool:
         """A column of the heat map."""
         if changed:
