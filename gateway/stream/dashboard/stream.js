@@ -17,7 +17,7 @@ export const KEYS = {
   states: joined("kind", "level", "name"),
   margin: joined("account", "venue", "currency"),
   latency: joined("stage", "bucket_us", "time_ns"),
-  books: joined("venue", "instrument"),
+  books: joined("instrument"),
 };
 
 /** JSON whose nanoseconds keep every digit, as text: they do not fit into a float. */

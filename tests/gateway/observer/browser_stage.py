@@ -1,4 +1,4 @@
-"""One chromium for a module's tests, on one event loop: a test is `@scene async def test(stage, ...)`."""
+"""One chromium for a module's tests, on one event loop: `@scene async def test(stage, ...)`."""
 
 import asyncio
 import functools

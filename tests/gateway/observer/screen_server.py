@@ -25,6 +25,7 @@ ALL = (
     "states",
     "margin",
     "latency",
+    "books",
 )
 
 
@@ -171,10 +172,11 @@ KEY_FIELDS = {
     "positions": ("account", "instrument", "leg", "margin_mode", "strategy"),
     "balances": ("account", "currency"),
     "profit": ("account", "strategy", "currency"),
-    "exposure": ("level", "name", "asset"),
-    "states": ("level", "name", "limit"),
+    "exposure": ("level", "name", "currency"),
+    "states": ("kind", "level", "name"),
     "margin": ("account", "venue", "currency"),
-    "latency": ("stage", "bucket_us"),
+    "latency": ("stage", "bucket_us", "time_ns"),
+    "books": ("instrument",),
 }
 
 

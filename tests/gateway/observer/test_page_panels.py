@@ -218,8 +218,17 @@ async def test_a_panel_without_its_channel_says_so(stage):
 async def test_risk_shows_what_is_halted_and_how_much_of_a_limit_is_held(stage):
     async with ScreenServer() as server, Screen(stage.chromium) as screen:
         held = {"net": "-250", "gross": "750", "long": "250", "short": "-500"}
-        await server.publish("exposure", {"level": "strategy", "name": "alpha", "currency": "USDT",
-                                          **held, "reporting": held, "excluded": ["OLD"]})
+        await server.publish(
+            "exposure",
+            {
+                "level": "strategy",
+                "name": "alpha",
+                "currency": "USDT",
+                **held,
+                "reporting": held,
+                "excluded": ["OLD"],
+            },
+        )
         await server.publish(
             "states",
             {"kind": "limits", "level": "strategy", "name": "alpha", "gross_exposure_max": "1000",
@@ -246,8 +255,29 @@ async def test_risk_shows_what_is_halted_and_how_much_of_a_limit_is_held(stage):
 
 
 @scene
+async def test_depth_shows_a_live_book_and_no_other(stage):
+    async with ScreenServer() as server, Screen(stage.chromium) as screen:
+        book = {"venue": "paper", "instrument": "BTC-USDT.paper", "state": "live", "sequence": 9,
+                "time_ns": START_NS, "bids": [["49999.9", "1.25"], ["49990", "3"]],
+                "asks": [["50000.1", "0.5"]]}  # fmt: skip
+        await server.publish("books", book)
+        await screen.open(server.url)
+        await screen.page.keyboard.press("7")
+        await screen.reads(
+            "#panel-depth", lambda text: re.search(r"1\.25\s+49,999\.9\s+50,000\.1\s+0\.5", text)
+        )
+        assert "spread 0.2" in await screen.page.inner_text("#panel-depth")
+        await server.publish("books", book | {"state": "gap", "bids": [], "asks": []})
+        await screen.reads(
+            "#panel-depth", lambda text: "The book is gap" in text and "49,999" not in text
+        )
+        assert screen.complaints == []
+
+
+@scene
 async def test_latency_is_read_by_stage_and_leads_to_the_slowest_order(stage):
     async with ScreenServer() as server, Screen(stage.chromium) as screen:
+
         def cell(bucket, count, second, worst=None):
             return {"stage": "ack", "bucket_us": bucket, "count": count, "worst_order_id": worst,
                     "time_ns": START_NS + second * 10**9}  # fmt: skip
@@ -318,56 +348,60 @@ async def test_the_past_is_shown_marked_and_left_again(stage):
 
 @scene
 async def test_a_halt_needs_its_name_typed_and_goes_to_the_live_api_alone(stage, tmp_path):
-    async with ScreenServer() as server:
-        async with (
-            open_door(tmp_path, page_origins=[server.url]) as door,
-            Screen(stage.chromium) as screen,
-        ):
-            server.live_api = door.url
-            await screen.open(server.url)
-            await screen.reads("#lag", lambda text: text == "0 ms")
-            await screen.page.keyboard.press("k")
-            await screen.page.fill("#control-name", "alpha")
-            for field, text in (("actor", "anna"), ("reason", "drill"), ("key", f"boss.{SECRET}")):
-                await screen.page.fill(f"#control-{field}", text)
-            assert await screen.page.is_disabled("#control-send")
-            await screen.page.fill("#control-confirm", "Alpha")
-            assert await screen.page.is_disabled("#control-send")
-            await screen.page.fill("#control-confirm", "alpha")
-            await screen.page.click("#control-send")
-            await screen.reads("#control-said", lambda text: text.startswith("✔ Halt alpha"))
-            states = (await door.call("GET", "/v1/trading-states"))[1]["trading_states"]
-            halted = [row for row in states if row["state"] == "halted"]
-            assert [(row["name"], row["actor"], row["reason"]) for row in halted] == [
-                ("alpha", "anna", "drill")
-            ]
-            # The key is remembered by the open page alone.
-            assert await screen.page.is_hidden("#control-key")
-            kept = await screen.page.evaluate("JSON.stringify([localStorage, sessionStorage])")
-            assert SECRET not in kept
-            assert SECRET not in json.dumps(server.requests)
-            await screen.page.check("#control-form input[value=enable]")
-            await screen.page.fill("#control-confirm", "alpha")
-            await screen.page.click("#control-send")
-            await screen.reads("#control-said", lambda text: text.startswith("✔ Enable alpha"))
-            assert screen.complaints == []
+    async with (
+        ScreenServer() as server,
+        open_door(tmp_path, page_origins=[server.url]) as door,
+        Screen(stage.chromium) as screen,
+    ):
+        server.live_api = door.url
+        await screen.open(server.url)
+        await screen.reads("#lag", lambda text: text == "0 ms")
+        await screen.page.keyboard.press("k")
+        await screen.page.fill("#control-name", "alpha")
+        for field, text in (("actor", "anna"), ("reason", "drill"), ("key", f"boss.{SECRET}")):
+            await screen.page.fill(f"#control-{field}", text)
+        assert await screen.page.is_disabled("#control-send")
+        await screen.page.fill("#control-confirm", "Alpha")
+        assert await screen.page.is_disabled("#control-send")
+        await screen.page.fill("#control-confirm", "alpha")
+        await screen.page.click("#control-send")
+        await screen.reads("#control-said", lambda text: text.startswith("✔ Halt alpha"))
+        states = (await door.call("GET", "/v1/trading-states"))[1]["trading_states"]
+        halted = [row for row in states if row["state"] == "halted"]
+        assert [(row["name"], row["actor"], row["reason"]) for row in halted] == [
+            ("alpha", "anna", "drill")
+        ]
+        # The key is remembered by the open page alone.
+        assert await screen.page.is_hidden("#control-key")
+        kept = await screen.page.evaluate("JSON.stringify([localStorage, sessionStorage])")
+        assert SECRET not in kept
+        assert SECRET not in json.dumps(server.requests)
+        await screen.page.check("#control-form input[value=enable]")
+        await screen.page.fill("#control-confirm", "alpha")
+        await screen.page.click("#control-send")
+        await screen.reads("#control-said", lambda text: text.startswith("✔ Enable alpha"))
+        assert screen.complaints == []
 
 
 @scene
 async def test_a_page_of_a_foreign_origin_cannot_halt(stage, tmp_path):
-    async with ScreenServer() as server, open_door(tmp_path) as door:
-        async with Screen(stage.chromium) as screen:
-            server.live_api = door.url
-            await screen.open(server.url)
-            fetched = await screen.page.evaluate(
-                """([url, key]) => fetch(url + "/v1/kill", {method: "POST", headers:
-                {Authorization: "Bearer " + key, "Content-Type": "application/json"}, body:
-                JSON.stringify({level: "firm", actor: "a", reason: "b"})}).then(() => 1, () => 0)""",
-                [door.url, f"boss.{SECRET}"],
-            )
-            assert fetched == 0
-            states = (await door.call("GET", "/v1/trading-states"))[1]["trading_states"]
-            assert {row["state"] for row in states} <= {"active"}
+    async with (
+        ScreenServer() as server,
+        open_door(tmp_path) as door,
+        Screen(stage.chromium) as screen,
+    ):
+        server.live_api = door.url
+        await screen.open(server.url)
+        fetched = await screen.page.evaluate(
+            """([url, key]) => fetch(url + "/v1/kill", {method: "POST", headers:
+            {Authorization: "Bearer " + key, "Content-Type": "application/json"}, body:
+            JSON.stringify({level: "firm", actor: "a", reason: "b"})})
+            .then(() => 1, () => 0)""",
+            [door.url, f"boss.{SECRET}"],
+        )
+        assert fetched == 0
+        states = (await door.call("GET", "/v1/trading-states"))[1]["trading_states"]
+        assert {row["state"] for row in states} <= {"active"}
 
 
 @scene
