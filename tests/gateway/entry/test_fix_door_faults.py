@@ -52,7 +52,7 @@ def counted(group):
     return {entry[0]: entry[3] for entry in group if entry[1] == "incoming"}
 
 
-async def full_lane(order):
+async def full_lane(order, **more):
     raise RefusedError("LANE_FULL", rule="the entry lane is full")
 
 
@@ -69,7 +69,7 @@ async def test_a_journal_without_room_does_not_end_the_work_on_a_line_that_is_go
         client = await fix.logged_on()
         gate = asyncio.Event()
 
-        async def late(order):
+        async def late(order, **more):
             await gate.wait()
             await full_lane(order)
 
