@@ -39,6 +39,8 @@ _LINKS = {b"1": "oco", b"2": "bracket", b"3": "ouo", b"4": "ouo"}
 _HEADER = (8, 34, 49, 56, 52, 43, 97, 122)
 _CAME_BEFORE = "ID_CONFLICT client_order_id: orders of this list came before"
 _OF_LIST = frozenset((67,))
+# As the router takes; the refusals of one list fit into one group of records.
+_LISTED_MAX = 8
 Result = TypeVar("Result")
 
 
@@ -223,6 +225,9 @@ def _entries(context: SessionContext, message: FixMessage) -> list[FixMessage]:
     _, entries, fault = read_group(message.fields, places[0], rule)
     if fault is not None:
         raise Refused(BusinessReject(0, "the orders of the list are out of order", tag=_ORDERS))
+    if not 2 <= len(entries) <= _LISTED_MAX:
+        text = f"BAD_LINK orders: 2 to {_LISTED_MAX} orders in one list"
+        raise Refused(BusinessReject(0, text, tag=_ORDERS))
     header = [(tag, value) for tag, value in message.fields if tag in _HEADER]
     return [
         FixMessage([

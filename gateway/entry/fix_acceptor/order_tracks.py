@@ -221,6 +221,12 @@ class OrderTracks:
         """Whether it is 11 of a cancel of this principal: then it can name no order."""
         return self.marks is not None and self.marks.is_used(principal, client_order_id)
 
+    def is_pending_cancel(self, principal: str, client_order_id: str, *, except_of: int) -> bool:
+        """Whether it is 11 of a cancel that waits for its outcome, of another order than this."""
+        order_id = self.marks.order_of(principal, client_order_id) if self.marks is not None else 0
+        track = self._tracks.get(order_id) if order_id != except_of else None
+        return track is not None and track.cancel_id == client_order_id and not track.is_ended
+
     def _note_cancel(self, track: Track, client_order_id: str) -> None:
         if self.marks is not None:
             row = track.row
