@@ -6,7 +6,6 @@ Handlers are pure: rows in, messages out. They never look at a session, a clock 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from gateway.transport.fix_session import Field, FixMessage
@@ -22,8 +21,6 @@ __all__ = [
     "count",
     "field",
     "group_values",
-    "negated",
-    "sign_of",
     "text_of",
 ]
 
@@ -76,14 +73,3 @@ def text_of(message: FixMessage, tag: int) -> str:
 def group_values(message: FixMessage, tag: int) -> list[str]:
     """Every value of one field, of all entries of its group."""
     return [value.decode("utf-8", "replace") for each, value in message.fields if each == tag]
-
-
-def sign_of(quantity: str) -> int:
-    """-1, 0 or 1 of decimal text."""
-    number = Decimal(quantity)
-    return (number > 0) - (number < 0)
-
-
-def negated(quantity: str) -> str:
-    """Decimal text without its minus."""
-    return quantity.removeprefix("-")
