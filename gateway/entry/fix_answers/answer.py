@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from gateway.transport.fix_session import Field, FixMessage
+from gateway.transport.fix_session import BusinessReject, Field, FixMessage
 
 __all__ = [
     "FIX_42",
@@ -21,6 +21,7 @@ __all__ = [
     "count",
     "field",
     "group_values",
+    "long_id",
     "text_of",
 ]
 
@@ -68,6 +69,13 @@ def count(fields: list[Field], tag: int, entries: Iterable[list[Field]]) -> None
 def text_of(message: FixMessage, tag: int) -> str:
     """The value, "" when it is absent; bytes that are no UTF-8 are replaced."""
     return (message.get(tag) or b"").decode("utf-8", "replace")
+
+
+def long_id(request: FixMessage, tag: int) -> BusinessReject | None:
+    """The refusal of an id that is longer than an answer repeats."""
+    if len(text_of(request, tag)) <= NUMBERS_MAX:
+        return None
+    return BusinessReject(0, f"{tag} has at most {NUMBERS_MAX} characters")
 
 
 def group_values(message: FixMessage, tag: int) -> list[str]:
