@@ -368,8 +368,9 @@ Priced american_greeks_of(const OptionTerms& terms, int steps, double days_per_y
   found.theta = (terms.rate * price - (terms.rate - terms.carry) * terms.spot * found.delta -
                  0.5 * variance * found.gamma) /
                 days_per_year;
-  return {found,
-          std::isfinite(found.vega + found.rho) ? PricingStatus::kOk : PricingStatus::kOutOfRange};
+  const double sum = found.delta + found.gamma + found.vega + found.theta + found.rho;
+  if (!std::isfinite(sum)) return {kNoGreeks, PricingStatus::kOutOfRange};
+  return {found, PricingStatus::kOk};
 }
 
 Implied implied_volatility(const OptionTerms& terms, PricingModel model, double price) noexcept {
