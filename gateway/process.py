@@ -23,6 +23,7 @@ __all__ = [
     "monotonic_ns",
     "sleep",
     "take_listen_sockets",
+    "wall_ns",
     "watchdog_interval_seconds",
 ]
 
@@ -156,6 +157,11 @@ def lock_memory() -> None:
         raise ProcessError(
             f"memory cannot be locked ({cause}); limit {limit} bytes: set LimitMEMLOCK=infinity"
         )
+
+
+def wall_ns() -> int:
+    """Nanoseconds since 1970, for what is compared with the journal's time."""
+    return time.time_ns()
 
 
 def monotonic_ns() -> int:

@@ -13,6 +13,7 @@ from aiohttp import web
 from gateway.journal import FollowFault, Row
 from gateway.stream.access import Access, is_own_origin
 from gateway.stream.codes import STREAM_CODES
+from gateway.stream.history_api import HistoryApi
 from gateway.stream.metrics_page import CONTENT_TYPE, MetricsPage
 from gateway.stream.order_stream import is_terminal
 from gateway.stream.stream_session import StreamHub
@@ -39,6 +40,7 @@ class ReadApi:
     state_hash: Callable[[], Awaitable[tuple[int, str]]]
     find_order: Callable[[int], Awaitable[Row | None]]
     status: Callable[[], dict[str, Any]]
+    history: HistoryApi
 
     def routes(self) -> list[web.RouteDef]:
         reader = self._reader
@@ -54,6 +56,7 @@ class ReadApi:
             web.get("/v1/health/live", self._live),
             web.get("/v1/health/ready", self._ready),
             web.get("/metrics", self._metrics),
+            *self.history.routes(reader),
         ]
 
     def _reader(self, handler: Handler) -> Handler:
