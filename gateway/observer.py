@@ -27,10 +27,12 @@ from gateway.journal.replica import open_native_replica
 from gateway.process import Notifier
 from gateway.stream import BalanceReader, OrderReader, PositionReader
 from gateway.stream.access import Access, KeyFile
+from gateway.stream.archive_runs import ArchiveRuns, ArchiveTerms
 from gateway.stream.authority import Authority
 from gateway.stream.books import Books, BooksRequest, BooksStep, LedgerLike, open_native_ledger
 from gateway.stream.conduct import Conduct, ConductLimits
 from gateway.stream.fill_stream import FillReader
+from gateway.stream.history_api import HistoryApi
 from gateway.stream.latency_stream import LatencyColumns
 from gateway.stream.market_stream import MarketRows
 from gateway.stream.metrics_page import MetricsPage, MetricsSnapshot
@@ -73,6 +75,7 @@ class ObserverOptions:
     finished_orders_max: int = 1000
     stream: StreamLimits = field(default_factory=StreamLimits)
     conduct: ConductLimits = field(default_factory=ConductLimits)
+    archive: ArchiveTerms = field(default_factory=ArchiveTerms)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> ObserverOptions:
@@ -96,6 +99,7 @@ class ObserverOptions:
                 refusal_max=observer.refusal_percent_max / 100,
                 reject_max=observer.reject_percent_max / 100,
             ),
+            archive=ArchiveTerms.from_settings(settings.history),
         )
 
 
@@ -148,6 +152,9 @@ class Observer:
         self._measurement = MeasurementReader(options.place.ring_directory)
         self._run_file = RunFile(options.place.ring_directory)
         self._conduct = Conduct(options.conduct, monotonic)
+        self._archive_runs = ArchiveRuns(options.place.directory, options.archive)
+        archive = options.archive.place(options.place.directory)
+        self._history = HistoryApi(options.place, archive, monotonic)
         self._stopping = asyncio.Event()
         self._inspect_at = 0.0
         self._idle_seconds = IDLE_SECONDS_MIN
@@ -174,6 +181,7 @@ class Observer:
             await self._listen(runner)
             self._run_file.write(self.url)
             announce(self)
+            self._archive_runs.start()
             books = asyncio.create_task(self._keep_books())
             market = asyncio.create_task(self._keep_market())
             try:
@@ -182,6 +190,7 @@ class Observer:
                 self._stopping.set()
                 await asyncio.gather(books, market)
         finally:
+            await self._archive_runs.stop()
             self._run_file.remove()
             await self._shut_down(runner)
 
@@ -204,6 +213,7 @@ class Observer:
             lambda: self._in_thread(self._follower.state_hash),
             lambda order_id: self._in_thread(lambda: self._follower.order(order_id)),
             self.status,
+            self._history,
         )
         application = web.Application(client_max_size=BODY_BYTES_MAX)
         application.add_routes([*api.routes(), *page_routes()])
@@ -303,6 +313,7 @@ class Observer:
 
     async def _shut_down(self, runner: web.AppRunner) -> None:
         self.view.state = "stopping"
+        self._history.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_SECONDS_MAX):
                 await self.hub.close()
