@@ -16,6 +16,7 @@ import msgspec
 from gateway.commands.output import FAILED, json_option, print_json, print_table
 from gateway.commands.replay import reporter, time_ns_of
 from gateway.commands.verify import directory_argument, opened, ring_option
+from gateway.journal import reader
 from gateway.ledger import (
     METHODS,
     RULES,
@@ -26,6 +27,7 @@ from gateway.ledger import (
     undecided,
     unmet,
 )
+from gateway.ledger.funding import FundingAudit
 
 __all__ = ["command"]
 
@@ -48,6 +50,10 @@ _DISPOSALS = (
     "quantity", "currency", "proceeds", "basis", "realised", "disallowed", "carried", "taxable",
 )  # fmt: skip
 _WAITING = (*_BOOK, "lot", "quantity", "currency", "amount", "held_earlier_days")
+_FUNDING = (
+    "sequence", "account", "instrument", "amount", "currency", "rate", "quantity", "implied_mark",
+    "known_price", "faults",
+)  # fmt: skip
 _UNBOOKED = ("sequence", "kind", "reason", "account", "instrument")
 
 
@@ -330,3 +336,24 @@ def unbooked(
     """
     books = Books(directory, ring_directory, as_of)
     books.show("unbooked", books.native.unbooked(), _UNBOOKED, (as_json, as_csv))
+
+
+@command.command("funding")
+@directory_argument
+@ring_option
+@json_option
+def funding(directory: Path, ring_directory: str, as_json: bool) -> None:
+    """Every funding payment, what it implies, and whose it is by holding time and size.
+
+    \b
+    Example:
+      gateway ledger funding var/gateway --json
+    """
+    with opened(directory):
+        records = reader.decoded(directory, ring_directory=ring_directory)
+        rows = list(FundingAudit().run(records))
+    if as_json:
+        print_json({"payments": rows})
+        return
+    told = [{**row, "faults": " ".join(row["faults"])} for row in rows]
+    print_table(told, _FUNDING, "No payments.")

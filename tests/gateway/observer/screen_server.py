@@ -15,7 +15,17 @@ from gateway.stream.page import LIVE_API, add_security_headers, page_routes
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 TRIES = 1200  # of 50 ms: a loaded machine draws late
 START_NS = 1_790_000_000_123_456_789
-ALL = ("orders", "positions", "balances", "fills", "profit", "exposure", "states", "margin", "latency")
+ALL = (
+    "orders",
+    "positions",
+    "balances",
+    "fills",
+    "profit",
+    "exposure",
+    "states",
+    "margin",
+    "latency",
+)
 
 
 def order(number, **fields):
