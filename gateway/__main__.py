@@ -43,6 +43,7 @@ COMMANDS = {
     "statement": ("statement", "The end-of-day statement of a journal, tied to its ledger."),
     "holdings": ("holdings", "What the desk holds, across venues and instruments."),
     "ledger": ("ledger", "The balanced books of a journal, its lots and disposals."),
+    "history": ("history", "The past of a journal as Parquet files, and questions to it."),
     "bench": ("bench", "Measure one part of the gateway on this machine."),
     "compare": ("compare", "Compare repeated bench runs; fail on a slowdown."),
     "latency": ("latency", "Measure round trips to the running gateway."),

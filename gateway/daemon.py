@@ -46,8 +46,7 @@ from gateway.market import MarketHost, MarketTerms, market_path
 from gateway.process import (
     Notifier,
     ProcessError,
-    lock_memory,
-    memory_lock_limit_bytes,
+    keep_in_memory,
     take_listen_sockets,
     watchdog_interval_seconds,
 )
@@ -149,7 +148,7 @@ class Daemon:
                 raise ProcessError(f"pinning refused: {finding}")
             log.warning("pinning: %s", finding)
         if gateway.drive == "pinned" or gateway.lock_memory == "require":
-            _keep_in_memory(gateway.lock_memory)
+            keep_in_memory(gateway.lock_memory)
 
     def _open_engine(self) -> None:
         places, journal = self.settings.places, self.settings.journal
@@ -587,22 +586,6 @@ class Daemon:
         except (TimeoutError, RefusedError) as error:
             left, _ = await self.engine.counts()
             log.error("orders left open at the stop: %d (%r)", left, error)
-
-
-def _keep_in_memory(wish: str = "try") -> None:
-    """No page fault in the engine's turn. Only where the limit lets it hold for all pages
-    (LimitMEMLOCK=infinity, as the unit says): a lock that fails later would fail an allocation."""
-    if wish == "no":
-        return
-    try:
-        limit = memory_lock_limit_bytes()
-        if limit is not None:
-            raise ProcessError(f"the limit is {limit} bytes, set LimitMEMLOCK=infinity")
-        lock_memory()
-    except ProcessError as error:
-        if wish == "require":
-            raise
-        log.warning("memory is not locked: %s", error)
 
 
 def _named(wanted: str | list[str]) -> list[str] | None:

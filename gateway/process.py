@@ -4,6 +4,7 @@ memory, clocks. Must never report a success it has not verified."""
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import resource
 import socket
@@ -19,6 +20,7 @@ __all__ = [
     "Notifier",
     "ProcessError",
     "clock_source",
+    "keep_in_memory",
     "kernel_clock",
     "lock_memory",
     "memory_lock_limit_bytes",
@@ -27,6 +29,8 @@ __all__ = [
     "take_listen_sockets",
     "watchdog_interval_seconds",
 ]
+
+log = logging.getLogger(__name__)
 
 LISTEN_FIRST_DESCRIPTOR = 3  # sd_listen_fds(3): passed descriptors start here.
 LISTEN_DESCRIPTORS_MAX = 64
@@ -168,6 +172,23 @@ def lock_memory() -> None:
         raise ProcessError(
             f"memory cannot be locked ({cause}); limit {limit} bytes: set LimitMEMLOCK=infinity"
         )
+
+
+def keep_in_memory(wish: str = "try") -> None:
+    """No page fault in the engine's turn. Only where the limit lets it hold for all pages
+    (LimitMEMLOCK=infinity, as the unit says): a lock that fails later would fail an allocation.
+    `wish` is try, require or no; ProcessError when what is required cannot be."""
+    if wish == "no":
+        return
+    try:
+        limit = memory_lock_limit_bytes()
+        if limit is not None:
+            raise ProcessError(f"the limit is {limit} bytes, set LimitMEMLOCK=infinity")
+        lock_memory()
+    except ProcessError as error:
+        if wish == "require":
+            raise
+        log.warning("memory is not locked: %s", error)
 
 
 def monotonic_ns() -> int:

@@ -5,7 +5,9 @@ people and changes nothing; it never asks the engine's gate.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from gateway.analytics.recheck_book import (
@@ -26,7 +28,7 @@ __all__ = ["Finding", "Recheck", "Rechecked"]
 Row = Mapping[str, Any]
 _SHARED = frozenset({INSTRUMENT, 3, FIRM})  # levels that look at the instrument as a whole
 _REDUCING, _HALTED = 1, 2
-_FINDINGS_MAX = 10_000
+_FINDINGS_MAX = 10_000  # of each sort
 
 
 class Finding(NamedTuple):
@@ -85,6 +87,7 @@ class Recheck:
         self._seen: dict[tuple[Any, ...], int] = {}
         self._beyond: set[tuple[int, int, int, int, int]] = set()
         self._findings: list[Finding] = []
+        self._found = {True: 0, False: 0}
         self._orders = self._checks = self._unvalued = self._sequence = 0
 
     def run(self, records: Iterable[Row]) -> Rechecked:
@@ -95,6 +98,40 @@ class Recheck:
             self._book.apply(record)
             self._judge(record)
         return Rechecked(self._sequence, self._orders, self._checks, self._unvalued, self._findings)
+
+    def compare(self, orders: Iterable[Row], positions: Iterable[Row]) -> list[str]:
+        """What the engine's state, replayed to the same record, holds otherwise than the records
+        add up to: open orders and what is left of them (it is what is reserved), positions."""
+        found = []
+        told = {int(row["order_id"]): row["leaves_quantity"] for row in orders}
+        ours = {number: each for number, each in self._book.orders.items() if each.is_open}
+        for number in sorted(told.keys() | ours.keys()):
+            order, leaves = ours.get(number), told.get(number)
+            left = None if order is None else self._left(order)
+            if left != (None if leaves is None else Decimal(leaves)):
+                found.append(f"order {number}: {leaves} is left, its records say {left}")
+        held: dict[tuple[str, ...], Decimal] = defaultdict(Decimal)
+        for row in positions:
+            key = tuple(row[name] for name in ("account", "instrument", "leg", "strategy"))
+            held[key] = held[key] + Decimal(row["quantity"])
+        for route, quantity in self._book.held.items():
+            key = self._named(route)
+            known = Decimal(quantity).scaleb(-self._scale(route[1]))
+            if held[key] != known:
+                found.append(f"{' '.join(key)}: {held[key]} is held, its fills say {known}")
+        return found
+
+    def _left(self, order: OrderHeld) -> Decimal:
+        left = Decimal(max(order.quantity - order.cumulative, 0))
+        return left.scaleb(-self._scale(order.instrument))
+
+    def _named(self, route: tuple[int, int, int, int]) -> tuple[str, ...]:
+        account, instrument, leg, strategy = route
+        name = self._names.name
+        return (
+            name("account", account), name("instrument", instrument),
+            ("net", "long", "short")[leg], name("strategy", strategy),
+        )  # fmt: skip
 
     def _judge(self, record: Row) -> None:
         kind = record["kind"]
@@ -149,7 +186,8 @@ class Recheck:
         self, record: Row, rule: str, level: tuple[int, int], limit: int, found: int,
         *, is_bypass: bool = True,
     ) -> None:  # fmt: skip
-        if len(self._findings) < _FINDINGS_MAX:
+        self._found[is_bypass] += 1
+        if self._found[is_bypass] <= _FINDINGS_MAX:
             self._findings.append(
                 Finding(
                     record["sequence"], record["time_ns"], str(record.get("order_id", 0)), rule,

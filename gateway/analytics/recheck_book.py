@@ -142,6 +142,8 @@ class Book:
             order.quantity = record["quantity"]
             order.gate_price = gate_price(order.side, record["price"], known)
             order.pending = None
+            if order.cumulative >= order.quantity:
+                self._end(order)
         elif kind == "order_triggered" and record["by_gateway"] >= 2:
             order.is_waiting, order.quantity = False, record["quantity"]
             order.gate_price = gate_price(order.side, record["price"], record["reference_price"])

@@ -28,6 +28,7 @@ from gateway.journal.audit_trail import AuditFilter, trail
 __all__ = ["command"]
 
 _SHOWN = "show"
+_ORDERS_MAX = 10_000_000
 _COUNTS = ("sequence", "orders", "checks", "unvalued")
 T = TypeVar("T")
 
@@ -145,7 +146,7 @@ def check(file: Path, seals: Path | None, as_json: bool) -> None:
         records = audit_export.check_words(file, seals)
     except (ValueError, OSError) as error:
         hint = "Take the export from the journal anew; keep this file as evidence."
-        raise CommandFailure(FAILED, "TAMPERED", str(error), hint) from None
+        raise CommandFailure(FAILED, "EXPORT_TAMPERED", str(error), hint) from None
     if as_json:
         print_json({"ok": True, "records": records})
     else:
@@ -156,7 +157,7 @@ def check(file: Path, seals: Path | None, as_json: bool) -> None:
 @directory_argument
 @ring_option
 @json_option
-def recheck(directory: Path, ring_directory: str, as_json: bool) -> None:
+def recheck_command(directory: Path, ring_directory: str, as_json: bool) -> None:
     """Hold every order against the limits of its time once more; exit code 1 when one went past.
 
     \b
@@ -165,17 +166,28 @@ def recheck(directory: Path, ring_directory: str, as_json: bool) -> None:
     """
     with opened(directory):
         records = reader.decoded(directory, ring_directory=ring_directory)
-        found = Recheck().run(watched(records, reporter()))
+        recheck = Recheck()
+        found = recheck.run(watched(records, reporter()))
+        differences = compared(recheck, directory, ring_directory, found.sequence)
     rows = [each._asdict() for each in found.findings]
     if as_json:
         counts = {name: getattr(found, name) for name in _COUNTS}
-        print_json({"ok": found.is_clean, **counts, "findings": rows})
+        more = {"findings": rows, "differences": differences}
+        print_json({"ok": found.is_clean and not differences, **counts, **more})
     else:
         print_table(rows, Finding._fields, "No limit was passed.")
         text = f"{found.orders} orders, {found.checks} checks up to sequence {found.sequence}"
-        click.echo(text)
-    if not found.is_clean:
+        click.echo("\n".join([text, *differences]))
+    if differences or not found.is_clean:
         click.get_current_context().exit(FAILED)
+
+
+def compared(recheck: Recheck, directory: Path, ring_directory: str, sequence: int) -> list[str]:
+    """What the replayed state holds otherwise than its records add up to, at their end."""
+    replica = reader.open_replica(directory, ring_directory, use_snapshot=False)
+    while replica.sequence < sequence and replica.follow(min(sequence - replica.sequence, 65536)):
+        continue
+    return recheck.compare(replica.orders(True, _ORDERS_MAX), replica.positions())
 
 
 def watched(records: Iterable[T], report: Callable[[int], None]) -> Iterator[T]:

@@ -1,5 +1,5 @@
-"""Which web pages may call the API: those of the configured loopback origins, with a key in a header.
-Must never allow cookies or another origin; a request without an Origin is a program's.
+"""Which web pages may call the API: those of the configured loopback origins, with a key in a
+header. Must never allow cookies or another origin; a request without an Origin is a program's.
 """
 
 from __future__ import annotations

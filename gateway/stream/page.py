@@ -20,7 +20,7 @@ CONTENT_TYPES = {
     ".svg": "image/svg+xml",
 }
 CHARSET = "utf-8"
-LIVE_API = web.AppKey("live_api", Callable[[], str])
+LIVE_API: web.AppKey[Callable[[], str]] = web.AppKey("live_api")
 # Nothing else may get into a header, whatever the file holds.
 LOOPBACK_ADDRESS = re.compile(r"https?://(127\.0\.0\.\d{1,3}|localhost|\[::1\]):\d{1,5}")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -238,8 +238,21 @@ def test_a_record_put_into_the_file_is_named_though_every_checksum_is_right(worl
     assert (sequence, "MAX_ORDER_QUANTITY") in named and not document["ok"]
 
 
+def test_a_state_that_is_not_what_its_records_add_up_to_is_told(world):
+    world.fill(world.working(quantity="2"), "1")
+    recheck = Recheck()
+    recheck.run(records_of(world))
+    orders, positions = world.engine.orders(), world.engine.positions()
+    assert recheck.compare(orders, positions) == []
+    orders[0]["leaves_quantity"], positions[0]["quantity"] = "0.5", "1.001"
+    assert [each.partition(":")[2] for each in recheck.compare(orders, positions)] == [
+        " 0.5 is left, its records say 1.000", " 1.001 is held, its fills say 1.000",
+    ]  # fmt: skip
+    assert recheck.compare([], positions[1:])[0].endswith("None is left, its records say 1.000")
+
+
 def test_the_command_is_clean_on_a_clean_journal(world):
-    world.fill(world.working(), "1")
+    world.fill(world.working(quantity="2"), "1")
     words = ["audit", "recheck", world.journal, "--ring-directory", world.ring]
     called = CliRunner().invoke(root, words)
     assert (called.exit_code, "No limit was passed." in called.output) == (0, True)

@@ -1,5 +1,5 @@
-"""The page's own files behind a server that speaks the stream as docs/reference/stream.md has it, with
-rows a test chooses; and a browser that remembers every complaint and every address it asked."""
+"""The page's own files behind a server that speaks the stream as docs/reference/stream.md has it,
+with rows a test chooses; and a browser that remembers each complaint and each address it asked."""
 
 import asyncio
 import itertools
