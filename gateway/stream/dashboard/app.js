@@ -4,6 +4,7 @@
 import {COLUMNS, FINISHED, SEARCHED, isStale, plain, signed, toneOf, visible} from "./columns.js";
 import {Control} from "./control.js";
 import {addDecimals, shorten, signOf} from "./decimals.js";
+import {DepthPanel} from "./depth.js";
 import {element, find, recall, remember, said, setText} from "./elements.js";
 import {atMostEvery, soon} from "./frame.js";
 import {Grid} from "./grid.js";
@@ -62,7 +63,7 @@ function grid(name, options = {}) {
 const board = new RiskBoard(tables, () => grids.risk.refresh());
 const bySequence = {sort: null};
 const grids = {
-  positions: grid("positions", {sort: "instrument", onOpen: () => {}}),
+  positions: grid("positions", {sort: "instrument", onOpen: (row) => depth.choose(row.instrument)}),
   balances: grid("balances", {sort: "account"}),
   orders: grid("orders", {...bySequence, isWanted: isOrderWanted, onOpen: (row) => life.open(row)}),
   fills: grid("fills", {...bySequence, onOpen: (row) => openOrder(row.order_id)}),
@@ -77,14 +78,13 @@ const profit = new ProfitPanel(find("panel-profit"), tables.profit);
 const exposure = new ExposurePanel(find("panel-exposure"), tables.exposure);
 grids.exposure = exposure.grid;
 const latency = new LatencyPanel(find("panel-latency"), tables.latency, openOrder);
-const depthNote = said("p", "", "note");
-find("panel-depth").append(depthNote);
+const depth = new DepthPanel(find("panel-depth"), tables.books);
 
 const draw = {
   profit: () => profit.refresh(),
   exposure: () => exposure.refresh(),
   latency: () => latency.refresh(),
-  depth: () => showDepth(),
+  depth: () => depth.refresh(),
 };
 for (const name of Object.keys(grids)) draw[name] ??= () => grids[name].refresh();
 const panes = new Panes({grids, draw});
@@ -135,11 +135,6 @@ function openOrder(orderId) {
   life.open(row ?? {order_id: String(orderId), client_order_id: "", state: "–", pending: ""});
 }
 
-function showDepth() {
-  depthNote.textContent = tables.books.absent
-    ? `The observer has no books of the venues: ${tables.books.absent}.` : "No book yet.";
-}
-
 function showTrading() {
   const {text, tone} = tradingText(tables.states.values());
   setText(find("trading"), tables.states.size > 0 ? text : "–");
@@ -168,8 +163,8 @@ const sumUp = atMostEvery(250, () => {
 });
 
 function showMarks(stale, unmarked, held) {
-  const parts = [stale > 0 && `⚠ ${stale} stale`, unmarked > 0 && `${unmarked} missing`].filter(Boolean);
-  setText(find("marks"), parts.join(", ") || (held > 0 ? "● fresh" : "–"));
+  const parts = [stale > 0 && `${stale} stale`, unmarked > 0 && `${unmarked} missing`].filter(Boolean);
+  setText(find("marks"), parts.length > 0 ? `⚠ ${parts.join(", ")}` : held > 0 ? "● fresh" : "–");
   find("marks").dataset.tone = parts.length > 0 ? "unknown" : "";
 }
 
@@ -181,7 +176,8 @@ function totalCard(currency, sum) {
     const node = said("span", `${name} `, "quiet");
     const short = text === null ? null : shorten(text);
     const isCost = name === "fees";
-    const value = said("span", (isCost ? plain(short) : signed(short)) + note, "number");
+    const value = said("span", (isCost ? plain(short, 4) : signed(short, 4)) + note, "number");
+    value.title = text ?? "no mark";
     value.dataset.tone = isCost ? "" : toneOf(text);
     card.append(node, value);
   };

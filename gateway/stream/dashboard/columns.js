@@ -4,6 +4,8 @@ import {shareOf, shown, signOf} from "./decimals.js";
 
 export const STALE_MARK_MS = 10000;  // a live mark is told at least every 5 seconds
 export const FINISHED = new Set(["FILLED", "CANCELED", "EXPIRED", "REJECTED", "REFUSED"]);
+const MONEY_DIGITS = 4;  // of a cell; the title of the cell has them all
+const PRICE_DIGITS = 6;
 const TONES = {"-1": "loss", "0": "", "1": "gain"};
 // Colour is never the only signal: an arrow and the sign say the same.
 const ARROWS = {"-1": "▼ ", "0": "", "1": "▲ "};
@@ -18,13 +20,13 @@ export function visible(text) {
 }
 
 export const isNone = (value) => value === null || value === undefined || value === "";
-export const plain = (value) => (isNone(value) ? "–" : shown(String(value)));
+export const plain = (value, digits) => (isNone(value) ? "–" : shown(String(value), digits));
 
 /** With arrow and sign. */
-export function signed(text) {
+export function signed(text, digits) {
   if (isNone(text)) return "–";
   const sign = signOf(text);
-  return ARROWS[sign] + (sign > 0 && !text.startsWith("+") ? "+" : "") + shown(text);
+  return ARROWS[sign] + (sign > 0 && !text.startsWith("+") ? "+" : "") + shown(text, digits);
 }
 
 export const toneOf = (text) => TONES[signOf(text)];
@@ -33,10 +35,10 @@ const word = (id, title, width, more = {}) => ({
   id, title, width, text: (row) => (isNone(row[id]) ? "–" : visible(row[id])), ...more,
 });
 const number = (id, title, width, more = {}) => ({
-  id, title, width, isNumber: true, value: (row) => row[id], text: (row) => plain(row[id]), ...more,
+  id, title, width, isNumber: true, value: (row) => row[id], text: (row) => plain(row[id], more.digits), ...more,
 });
 const money = (id, title, width, more = {}) => ({
-  id, title, width, isNumber: true, value: (row) => row[id], text: (row) => signed(row[id]),
+  id, title, width, isNumber: true, value: (row) => row[id], text: (row) => signed(row[id], MONEY_DIGITS),
   tone: (row) => toneOf(row[id]), ...more,
 });
 
@@ -54,7 +56,7 @@ export const dayOf = (nanoseconds) => (
 );
 
 const time = (id, title, width, more = {}) => ({
-  id, title, width, text: (row) => clock(row[id]), sort: (row) => Number(row[id] ?? 0), ...more,
+  id, title, width, text: (row) => clock(row[id]), sort: (row) => String(row[id] ?? ""), ...more,
 });
 
 function stateText(row) {
@@ -112,16 +114,16 @@ const excluded = (id, title) => ({
 export const COLUMNS = {
   positions: [
     word("instrument", "Instrument", 132), word("account", "Account", 72),
-    word("strategy", "Strategy", 78), word("leg", "Leg", 48, {isHidden: true}),
+    word("strategy", "Strategy", 98), word("leg", "Leg", 48, {isHidden: true}),
     word("margin_mode", "Margin", 64, {isHidden: true}),
-    money("quantity", "Quantity", 92), number("average_price", "Average", 92),
+    money("quantity", "Quantity", 92), number("average_price", "Average", 92, {digits: PRICE_DIGITS}),
     number("mark", "Mark", 88, {tone: markTone}),
     {id: "mark_age_ms", title: "Mark age", width: 86, text: ageText, tone: ageTone,
      sort: (row) => row.mark_age_ms ?? 1e15},
     money("unrealised", "Unrealised", 100), money("realised", "Realised", 96),
-    number("fees", "Fees", 72), number("liquidation_price", "Liq. price", 88), distance,
-    number("break_even", "Break-even", 92, {isHidden: true}),
-    number("cost", "Cost", 96, {isHidden: true}),
+    number("fees", "Fees", 72, {digits: MONEY_DIGITS}), number("liquidation_price", "Liq. price", 88), distance,
+    number("break_even", "Break-even", 92, {isHidden: true, digits: PRICE_DIGITS}),
+    number("cost", "Cost", 96, {isHidden: true, digits: MONEY_DIGITS}),
     word("currency", "Ccy", 52), word("venue", "Venue", 72, {isHidden: true}),
     word("state", "State", 64, {isHidden: true}),
   ],
@@ -130,8 +132,8 @@ export const COLUMNS = {
     {id: "state", title: "State", width: 150, text: stateText, tone: stateTone},
     word("instrument", "Instrument", 128), side, word("type", "Type", 62),
     number("quantity", "Quantity", 80), number("price", "Price", 88),
-    number("cumulative_quantity", "Filled", 76), number("average_price", "Average", 88),
-    word("account", "Account", 68), word("strategy", "Strategy", 76),
+    number("cumulative_quantity", "Filled", 76), number("average_price", "Average", 88, {digits: PRICE_DIGITS}),
+    word("account", "Account", 68), word("strategy", "Strategy", 98),
     word("client_order_id", "Client id", 110), word("reason", "Reason", 110),
     word("venue", "Venue", 68, {isHidden: true}), word("time_in_force", "TIF", 44, {isHidden: true}),
     number("leaves_quantity", "Leaves", 76, {isHidden: true}),
@@ -146,8 +148,10 @@ export const COLUMNS = {
     number("quantity", "Quantity", 80), number("price", "Price", 88),
     number("fee", "Fee", 72), word("fee_currency", "Fee ccy", 60),
     money("realised", "Realised", 92), number("arrival_price", "Arrival", 88),
-    money("slippage", "Slippage", 88), word("liquidity", "Liquidity", 68),
-    word("account", "Account", 68), word("strategy", "Strategy", 76),
+    number("slippage", "Slippage", 88, {
+      tone: (row) => TONES[-signOf(row.slippage)], digits: MONEY_DIGITS, hint: "Cost against the price at arrival",
+    }), word("liquidity", "Liquidity", 68),
+    word("account", "Account", 68), word("strategy", "Strategy", 98),
     word("venue", "Venue", 68, {isHidden: true}),
     word("client_order_id", "Client id", 110, {isHidden: true}),
     word("order_id", "Order id", 150, {isHidden: true}),

@@ -70,11 +70,11 @@ export function group(text) {
 }
 
 /** For a cell: grouped, a long fraction cut visibly and never rounded. */
-export function shown(text) {
+export function shown(text, digits = FRACTION_MAX) {
   const point = text.indexOf(".");
-  if (point < 0 || text.length - point - 1 <= FRACTION_MAX) return group(text);
+  if (point < 0 || text.length - point - 1 <= digits) return group(text);
   const short = shorten(text);
-  const end = point + 1 + FRACTION_MAX;
+  const end = point + 1 + digits;
   return short.length <= end ? group(short) : `${group(short.slice(0, end))}…`;
 }
 

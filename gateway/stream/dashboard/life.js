@@ -1,9 +1,9 @@
 // The life of one order: every state with its time in nanoseconds and its cause, as the observer
 // tells them; without that, what this page saw, named as such.
 
-import {clock, dayOf, isNone, plain, stateTone, visible} from "./columns.js";
+import {FINISHED, clock, dayOf, isNone, plain, stateTone, visible} from "./columns.js";
 import {element, said} from "./elements.js";
-import {FINISHED} from "./columns.js";
+import {parseExact} from "./stream.js";
 
 const SEEN_MAX = 64;  // states per order this page remembers
 const ORDERS_MAX = 4096;
@@ -64,7 +64,7 @@ export class Life {
     if (!this.canExplain()) return this.ownChain(orderId, "The observer serves no causes");
     try {
       const answer = await fetch(`/v1/why/order/${encodeURIComponent(orderId)}`);
-      const body = await answer.json();
+      const body = parseExact(await answer.text());
       if (!answer.ok) return this.ownChain(orderId, `${body.error?.code}: ${body.error?.rule}`);
       return [stepsOf(body)];
     } catch {

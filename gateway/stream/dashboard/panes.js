@@ -120,7 +120,8 @@ export class Panes {
     chooser.replaceChildren(title, ...list);
     chooser.showPopover();
     const place = find(this.paneOf(name)).getBoundingClientRect();
-    chooser.style.top = `${place.top + 34}px`;
+    const lowest = innerHeight - chooser.offsetHeight - 8;
+    chooser.style.top = `${Math.max(8, Math.min(place.top + 34, lowest))}px`;
     chooser.style.left = `${Math.max(8, place.right - chooser.offsetWidth - 8)}px`;
     chooser.querySelector("input").focus();
   }

@@ -3,7 +3,7 @@
 
 import {clock, dayOf} from "./columns.js";
 import {find, setText} from "./elements.js";
-import {Table} from "./stream.js";
+import {Table, parseExact} from "./stream.js";
 
 const ASK_MS = 120;  // after the slider's last move
 
@@ -49,7 +49,7 @@ export class Replay {
     this.say("asking …");
     try {
       const answer = await fetch(`/v1/at?sequence=${sequence}`, {signal: asked.signal});
-      const body = await answer.json();
+      const body = parseExact(await answer.text());
       if (asked.signal.aborted) return;
       if (answer.ok) this.show(body);
       else this.say(`✕ ${body.error?.code}: ${body.error?.rule} ${body.error?.hint ?? ""}`);

@@ -17,8 +17,13 @@ export const KEYS = {
   states: joined("kind", "level", "name"),
   margin: joined("account", "venue", "currency"),
   latency: joined("stage", "bucket_us", "time_ns"),
-  books: joined("venue", "instrument"),
+  books: joined("instrument"),
 };
+
+/** JSON whose nanoseconds keep every digit, as text: they do not fit into a float. */
+export function parseExact(text) {
+  return JSON.parse(text.replace(/(_ns":\s*)(\d{16,})/g, '$1"$2"'));
+}
 
 /** Rows in slots. A slot stays with its key, so that typed arrays can hold what belongs to a row. */
 export class Table {
@@ -118,7 +123,7 @@ export class Stream {
     const socket = new WebSocket(`${scheme}://${location.host}/v1/stream`);
     this.socket = socket;
     socket.onopen = () => this.subscribe(socket);
-    socket.onmessage = (event) => this.take(JSON.parse(event.data));
+    socket.onmessage = (event) => this.take(parseExact(event.data));
     socket.onclose = () => this.retry();
   }
 

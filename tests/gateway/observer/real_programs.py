@@ -178,6 +178,14 @@ class RealGateway:
         limits = "".join(f"[{level}]{LIMIT_FIELDS}\n" for level in LEVELS)
         (self.folder / "limits.toml").write_text(limits)
 
+    def start_observer_first(self):
+        """The observer waits for a journal; the daemon will know its page by its address."""
+        self.observer = self._start("observer", ["gateway", "observe", "gateway.toml"])
+        self.observer_url = self.page_address().partition("/#")[0]
+        path = self.folder / "gateway.toml"
+        named = f'[api]\npage_origins = ["{self.observer_url}"]\n'
+        path.write_text(path.read_text().replace("[api]\n", named))
+
     def start_daemon(self):
         (self.ring / "run.json").unlink(missing_ok=True)
         self.daemon = self._start("daemon", ["gateway", "run", "gateway.toml"])

@@ -25,6 +25,7 @@ ALL = (
     "states",
     "margin",
     "latency",
+    "books",
 )
 
 
@@ -100,10 +101,15 @@ class ScreenServer:
             self.rows[channel][_key(channel, row)] = row
         for key in removed:
             self.rows[channel].pop(key, None)
-        text = json.dumps({
+        await self.send(channel, self.delta(channel, rows, removed))
+
+    def delta(self, channel, rows, removed=()):
+        return json.dumps({
             "type": "delta", "channel": channel, "sequence": self.sequence, "rows": rows,
             "removed": list(removed), "has_more": False,
         })  # fmt: skip
+
+    async def send(self, channel, text):
         for socket, channels in list(self.sockets.items()):
             if channel in channels and not socket.closed:
                 await socket.send_str(text)
@@ -166,10 +172,11 @@ KEY_FIELDS = {
     "positions": ("account", "instrument", "leg", "margin_mode", "strategy"),
     "balances": ("account", "currency"),
     "profit": ("account", "strategy", "currency"),
-    "exposure": ("level", "name", "asset"),
-    "states": ("level", "name", "limit"),
+    "exposure": ("level", "name", "currency"),
+    "states": ("kind", "level", "name"),
     "margin": ("account", "venue", "currency"),
-    "latency": ("stage", "bucket_us"),
+    "latency": ("stage", "bucket_us", "time_ns"),
+    "books": ("instrument",),
 }
 
 
@@ -200,6 +207,7 @@ class Screen:
 
     async def open(self, address):
         await self.page.goto(address)
+        await self.page.wait_for_selector("#panels:not([hidden]), #sign-in:not([hidden])")
 
     async def cells(self, panel):
         """Texts of the visible rows, in the order of the screen."""
