@@ -15,6 +15,7 @@ import msgspec
 
 from gateway.commands.output import FAILED, json_option, print_json, print_table
 from gateway.commands.replay import reporter, time_ns_of
+from gateway.commands.time_zone import zone_of
 from gateway.commands.verify import directory_argument, opened, ring_option
 from gateway.journal import reader
 from gateway.ledger import (
@@ -28,6 +29,7 @@ from gateway.ledger import (
     unmet,
 )
 from gateway.ledger.funding import FundingAudit
+from gateway.ledger.share_matching import matched, trades_of
 
 __all__ = ["command"]
 
@@ -53,6 +55,9 @@ _WAITING = (*_BOOK, "lot", "quantity", "currency", "amount", "held_earlier_days"
 _FUNDING = (
     "sequence", "account", "instrument", "amount", "currency", "rate", "quantity", "implied_mark",
     "known_price", "faults",
+)  # fmt: skip
+_MATCHED = (
+    "coin", "currency", "day", "rule", "acquired", "quantity", "proceeds", "cost", "gain",
 )  # fmt: skip
 _UNBOOKED = ("sequence", "kind", "reason", "account", "instrument")
 
@@ -357,3 +362,28 @@ def funding(directory: Path, ring_directory: str, as_json: bool) -> None:
         return
     told = [{**row, "faults": " ".join(row["faults"])} for row in rows]
     print_table(told, _FUNDING, "No payments.")
+
+
+@command.command("share-matching")
+@directory_argument
+@ring_option
+@click.option("--time-zone", default="Europe/London", help="Whose days count.")
+@json_option
+def share_matching_command(
+    directory: Path, ring_directory: str, time_zone: str, as_json: bool
+) -> None:
+    """Disposals of coins by the rules of the United Kingdom: same day, 30 days, pool.
+
+    \b
+    Example:
+      gateway ledger share-matching var/gateway --json
+    """
+    zone = zone_of(time_zone)
+    with opened(directory):
+        trades = trades_of(reader.decoded(directory, ring_directory=ring_directory), zone)
+    disposals, pools = matched(trades)
+    if as_json:
+        print_json({"disposals": disposals, "pools": pools})
+        return
+    print_table(disposals, _MATCHED, "No disposals.")
+    print_table(pools, tuple(pools[0]) if pools else (), "No pools.")

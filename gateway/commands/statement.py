@@ -7,7 +7,6 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 import msgspec
@@ -15,6 +14,7 @@ import msgspec
 from gateway.commands.ledger import print_csv
 from gateway.commands.output import FAILED, CommandFailure, json_option, print_json, print_table
 from gateway.commands.replay import reporter
+from gateway.commands.time_zone import zone_of
 from gateway.commands.verify import directory_argument, opened, ring_option
 from gateway.ledger.statement import MOVEMENTS, Day, NotTied, statement
 
@@ -102,14 +102,6 @@ def day_of(text: str) -> date:
         return datetime.strptime(text, "%Y-%m-%d").date()
     except ValueError:
         raise click.BadParameter(f"not a day: {text[:64]}", param_hint="--day") from None
-
-
-def zone_of(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        text = f"no such time zone: {name[:64]}"
-        raise click.BadParameter(text, param_hint="--time-zone") from None
 
 
 def marks_of(path: Path | None) -> dict[str, Decimal]:

@@ -7,14 +7,31 @@ nothing. Whether it is law for what you trade is not ours to say.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from datetime import date, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
+from decimal import Context, Decimal
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
-__all__ = ["WINDOW_DAYS", "Match", "MatchedDay", "Pool", "Trade", "share_matching"]
+from gateway.journal.names import NamesLearned
+from gateway.ledger.books import plain_text
+
+__all__ = [
+    "WINDOW_DAYS",
+    "Match",
+    "MatchedDay",
+    "Pool",
+    "Trade",
+    "matched",
+    "share_matching",
+    "trades_of",
+]
 
 WINDOW_DAYS = 30
+Row = dict[str, Any]
+Asset = tuple[str, str]  # coin and the money it was traded for
+_BUY, _SPOT = 1, 1
 
 
 class Trade(NamedTuple):
@@ -130,3 +147,66 @@ def _through_the_pool(
             if wanted > taken:
                 matches[day].append(Match("unmatched", None, wanted - taken, Fraction(0)))
     return Pool(quantity, cost)
+
+
+def trades_of(records: Iterable[Mapping[str, Any]], zone: ZoneInfo) -> dict[Asset, list[Trade]]:
+    """Executions of spot instruments as trades of their coin, by coin and money; days are those of
+    the zone by the journal's time. A bust or correction takes the place of its fill. Fees are no
+    part of the money."""
+    names, fills = NamesLearned(), dict[tuple[int, int, int, str], tuple[Asset, Trade]]()
+    for record in records:
+        names.learn(record)
+        if record["kind"] not in ("order_filled", "fill_busted", "fill_corrected"):
+            continue
+        rules = names.row("instrument", record["instrument"])
+        if rules["instrument_kind"] != _SPOT:
+            continue
+        asset = names.name("currency", rules["base"]), names.name("currency", rules["quote"])
+        quantity = Fraction(record["quantity"], 10 ** rules["quantity_scale"])
+        signed = quantity if record["side"] == _BUY else -quantity
+        key = record["account"], record["instrument"], record["order_id"], record["trade_id"]
+        before = fills.get(key)
+        day = before[1].day if before else day_of(record["time_ns"], zone)
+        fills[key] = asset, Trade(day, signed, Fraction(record["value"]))
+    found: dict[Asset, list[Trade]] = defaultdict(list)
+    for asset, trade in fills.values():
+        if trade.quantity:
+            found[asset].append(trade)
+    return dict(found)
+
+
+def day_of(time_ns: int, zone: ZoneInfo) -> date:
+    """The calendar day there."""
+    return datetime.fromtimestamp(time_ns // 1_000_000_000, zone).date()
+
+
+def matched(trades: Mapping[Asset, Iterable[Trade]]) -> tuple[list[Row], list[Row]]:
+    """(one row for each part of each disposal, one row for each pool), as decimal text of 18
+    digits; a part's proceeds are its share of the day's."""
+    disposals: list[Row] = []
+    pools: list[Row] = []
+    for (coin, currency), each in sorted(trades.items()):
+        days, pool = share_matching(each)
+        names = {"coin": coin, "currency": currency}
+        for day in days:
+            for part in day.matches:
+                proceeds = day.proceeds * part.quantity / day.quantity
+                disposals.append(
+                    {
+                        **names,
+                        "day": str(day.day),
+                        "rule": part.rule,
+                        "acquired": str(part.acquired or ""),
+                        "quantity": _text(part.quantity),
+                        "proceeds": _text(proceeds),
+                        "cost": _text(part.cost),
+                        "gain": _text(proceeds - part.cost),
+                    }
+                )
+        pools.append({**names, "quantity": _text(pool.quantity), "cost": _text(pool.cost)})
+    return disposals, pools
+
+
+def _text(value: Fraction) -> str:
+    """Rounded half-even at 10^-18, which is exact for what was traded and for sums of it."""
+    return plain_text(Decimal(round(value * 10**18)).scaleb(-18, Context(prec=100)))

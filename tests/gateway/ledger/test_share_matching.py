@@ -1,9 +1,14 @@
 """Share matching as the worked examples of HM Revenue & Customs have it; parts are the whole."""
 
+import json
 import random
 from datetime import date, timedelta
 from fractions import Fraction
 
+from click.testing import CliRunner
+from engine_world import SELL
+
+from gateway.__main__ import root
 from gateway.ledger.share_matching import Pool, Trade, share_matching
 
 
@@ -79,3 +84,24 @@ def test_costs_and_quantities_of_random_trades_are_neither_lost_nor_doubled():
         )
         held = opening.quantity + sum(each.quantity for each in trades)
         assert pool.quantity == held + unmatched >= 0
+
+
+def test_the_command_matches_what_a_journal_sold(world):
+    day_ns = 86_400_000_000_000
+    world.fill(0, "4", "100", venue_order="x", trade="b1")
+    world.pass_time(day_ns * 40)
+    world.fill(0, "2", "90", side=SELL, venue_order="x", trade="s1")
+    world.fill(0, "1", "95", side=SELL, venue_order="x", trade="s2", number=8)
+    world.revise(0, "s2", 1, "0", side=SELL, venue_order="x")  # it never was
+    world.pass_time(day_ns * 30)
+    world.fill(0, "0.5", "80", venue_order="x", trade="b2", number=9)
+    words = ["ledger", "share-matching", world.journal, "--ring-directory", world.ring]
+    assert CliRunner().invoke(root, words).exit_code == 0
+    found = json.loads(CliRunner().invoke(root, [*words, "--json"]).stdout)
+    told = [
+        [row[name] for name in ("rule", "quantity", "proceeds", "cost", "gain")]
+        for row in found["disposals"]
+    ]
+    assert told == [["30_days", "0.5", "45", "40", "5"], ["pool", "1.5", "135", "150", "-15"]]
+    assert found["pools"] == [{"coin": "BTC", "currency": "USD", "quantity": "2.5", "cost": "250"}]
+    assert CliRunner().invoke(root, [*words, "--time-zone", "Mars"]).exit_code == 2
