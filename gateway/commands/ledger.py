@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
+from gateway.commands.ledger_carry import carry
 from gateway.commands.output import FAILED, json_option, print_json, print_table
 from gateway.commands.replay import reporter, time_ns_of
 from gateway.commands.time_zone import zone_of
@@ -387,3 +388,6 @@ def share_matching_command(
         return
     print_table(disposals, _MATCHED, "No disposals.")
     print_table(pools, tuple(pools[0]) if pools else (), "No pools.")
+
+
+command.add_command(carry)

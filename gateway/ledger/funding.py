@@ -13,7 +13,17 @@ from typing import Any, NamedTuple
 from gateway.journal.names import EXTERNAL, NamesLearned
 from gateway.ledger.books import plain_text
 
-__all__ = ["Contract", "Estimate", "FundingAudit", "NextPayment", "estimate", "payment", "shares"]
+__all__ = [
+    "Contract",
+    "Estimate",
+    "FundingAudit",
+    "NextPayment",
+    "Quoted",
+    "estimate",
+    "forecast_rows",
+    "payment",
+    "shares",
+]
 
 Row = Mapping[str, Any]
 Leg = tuple[int, int, int]  # account, instrument, leg
@@ -207,3 +217,59 @@ def implied_mark(
     units = _EXACT.multiply(quantity, contract.multiplier)
     mark = _EXACT.divide(units, worth) if contract.is_inverse else _EXACT.divide(worth, units)
     return mark.quantize(Decimal(1).scaleb(-8), ROUND_HALF_EVEN, _EXACT)
+
+
+class Quoted(NamedTuple):
+    """What a venue says of an instrument now; None = it did not."""
+
+    mark: Decimal | None
+    rate: Decimal | None
+    next_ns: int
+
+
+def forecast_rows(
+    positions: Iterable[Row],
+    instruments: Mapping[str, Row],
+    quoted: Mapping[str, Quoted],
+    last_paid_ns: Mapping[str, int],
+    now_ns: int,
+) -> list[dict[str, Any]]:
+    """The next payment of every open derivative position: amount, countdown, and what has accrued
+    since the last payment where one is known. What a venue does not quote is named in `missing`."""
+    rows = []
+    for row in positions:
+        rules = instruments[row["instrument"]]
+        quantity = Decimal(row["quantity"])
+        if rules["kind"] == "spot" or not quantity:
+            continue
+        told = quoted.get(row["instrument"], Quoted(None, None, 0))
+        missing = [
+            name
+            for name, value in (
+                ("mark", told.mark), ("rate", told.rate), ("next_ns", told.next_ns or None)
+            )
+            if value is None
+        ]  # fmt: skip
+        found: dict[str, Any] = {
+            **{
+                name: row[name] for name in ("account", "strategy", "instrument", "leg", "currency")
+            },
+            "quantity": row["quantity"],
+            "rate": None if told.rate is None else plain_text(told.rate),
+            "next_ns": told.next_ns or None,
+            "in_seconds": None,
+            "amount": None,
+            "accrued": None,
+            "missing": missing,
+        }
+        if told.mark is not None and told.rate is not None and told.next_ns:
+            contract = Contract(Decimal(rules["multiplier"]), rules["kind"] == "inverse")
+            found["amount"] = plain_text(payment(quantity, told.mark, told.rate, contract))
+            found["in_seconds"] = max(told.next_ns - now_ns, 0) // 1_000_000_000
+            last_ns = last_paid_ns.get(row["instrument"], 0)
+            if 0 < last_ns < told.next_ns:
+                due = NextPayment(last_ns, told.next_ns, told.rate)
+                accrued = estimate(quantity, told.mark, due, contract, now_ns).accrued
+                found["accrued"] = plain_text(accrued)
+        rows.append(found)
+    return rows

@@ -1,12 +1,15 @@
 """Funding and borrowing: estimates, payments and their parts, against exact fractions and examples
 of venues."""
 
+import json
 import random
 from decimal import Decimal
 from fractions import Fraction
 
 import pytest
+from click.testing import CliRunner
 
+from gateway.__main__ import root
 from gateway.journal import reader
 from gateway.ledger.borrow import (
     BINANCE_MARGIN,
@@ -20,7 +23,9 @@ from gateway.ledger.funding import (
     Contract,
     FundingAudit,
     NextPayment,
+    Quoted,
     estimate,
+    forecast_rows,
     implied_mark,
     payment,
     shares,
@@ -50,6 +55,28 @@ def test_an_estimate_counts_down_and_accrues_whatever_the_interval(hours):
     assert estimate(quantity, mark, due, LINEAR, -5).accrued == 0
     with pytest.raises(ValueError, match="not after"):
         estimate(quantity, mark, NextPayment(5, 5, Decimal(0)), LINEAR, 0)
+
+
+def test_a_forecast_counts_down_with_money_and_names_what_nobody_quotes(world):
+    world.fill(0, "2", "100", instrument=world.perpetual, venue_order="x")
+    world.fill(0, "100", "100", instrument=world.inverse, venue_order="x", number=8)
+    world.fill(0, "1", "100", venue_order="x", number=9)  # spot pays no funding
+    now_ns = 10 * HOUR_NS
+    rows = forecast_rows(
+        world.engine.positions(),
+        {row["name"]: row for row in world.engine.registry("instrument")},
+        {"BTC-PERP": Quoted(Decimal(150), Decimal("0.0002"), now_ns + 2 * HOUR_NS)},
+        {"BTC-PERP": now_ns - 6 * HOUR_NS},
+        now_ns,
+    )
+    inverse, linear = sorted(rows, key=lambda row: row["instrument"])
+    assert (linear["amount"], linear["accrued"], linear["in_seconds"]) == ("-0.06", "-0.045", 7200)
+    assert linear["missing"] == [] and linear["strategy"] == "EXTERNAL"
+    assert inverse["amount"] is None and inverse["missing"] == ["mark", "rate", "next_ns"]
+    words = ["ledger", "carry", world.journal, "--ring-directory", world.ring]
+    found = json.loads(CliRunner().invoke(root, [*words, "--json"]).stdout)
+    assert [row["missing"] for row in found["positions"]] == [["mark", "rate", "next_ns"]] * 2
+    assert CliRunner().invoke(root, words).exit_code == 0
 
 
 def test_the_implied_mark_is_the_inverse_of_the_payment():
