@@ -40,6 +40,8 @@ COMMANDS = {
     "verify": ("verify", "Check the integrity of a journal."),
     "journal": ("journal", "Read a journal without a daemon."),
     "audit": ("audit", "Who did what, when and why: the audit trail of a journal."),
+    "statement": ("statement", "The end-of-day statement of a journal, tied to its ledger."),
+    "holdings": ("holdings", "What the desk holds, across venues and instruments."),
     "ledger": ("ledger", "The balanced books of a journal, its lots and disposals."),
     "history": ("history", "The past of a journal as Parquet files, and questions to it."),
     "at": ("at", "The whole state behind any record of a journal."),

@@ -133,6 +133,18 @@ COMMAND_CODES = {
         "The name cannot be that of an adapter.",
         "2 to 31 lower-case letters and digits, a letter first: it becomes a part of a module.",
     ),
+    "BAD_MAP": CommandCode(
+        "The instrument map is not what `gateway holdings` reads.",
+        "Write it as the shipped conf/instrument_map.toml is written; its comments say how.",
+    ),
+    "NOT_TIED": CommandCode(
+        "The day's records and the ledger do not add up to the same, so nothing is stated.",
+        "`gateway ledger unbooked` and `gateway verify` name records that are not in the books.",
+    ),
+    "EXPORT_TAMPERED": CommandCode(
+        "An audit export is not what was written: a line was changed, moved, added or is missing.",
+        "Take the export from the journal anew and keep this file as evidence.",
+    ),
     "BAD_TARGET": CommandCode(
         "The file to write cannot be made.",
         "Name a new file in a directory that you may write; nothing is ever overwritten.",
