@@ -43,8 +43,11 @@ class Ledger:
         """Add up every account anew: every currency is zero."""
     def trial_balance(self, method: str = "wac") -> list[dict[str, Any]]: ...
     def accounts(self, method: str = "wac") -> list[dict[str, Any]]: ...
-    def positions(self, method: str = "wac", exit_fee_rate: str = "") -> list[dict[str, Any]]:
-        """`exit_fee_rate` "" = what each book has paid so far."""
+    def positions(
+        self, method: str = "wac", exit_fee_rate: str = "", marks: dict[str, str] = ...
+    ) -> list[dict[str, Any]]:
+        """`exit_fee_rate` "" = what each book has paid so far. `marks`: instrument -> price, for
+        `unrealised` by weighted average; None without one. ValueError for a bad number."""
     def lots(self, method: str = "fifo") -> list[dict[str, Any]]: ...
     def disposals(
         self, method: str = "fifo", rule: str = "none"

@@ -70,6 +70,8 @@ CONTRACT: tuple[Figure, ...] = (
     Figure("follow and book", "observe", "records_per_second", ">= 500,000/s"),
     Figure("follow and book, slowest", "observe", "follow_and_book.min", "beside it"),
     Figure("follow and book, many lots", "observe", "follow_and_book_deep.median", "beside it"),
+    Figure("books behind 100,000 records/s", "observe", "lag_ms.p99", "<= 5 ms"),
+    Figure("1,000 changes/s to 200 clients", "observe", "stream_core_percent", "< 50 %"),
     Figure("books of 1,000 instruments", "venues", "books.headroom", ">= 1"),
     Figure("memory over an hour", "venues", "memory.growth_percent", "no growth"),
 )

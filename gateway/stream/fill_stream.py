@@ -3,12 +3,13 @@ Must never guess: what is not known is None."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from gateway.journal import ReplicaLike, Row
 
-__all__ = ["FILLS_MAX", "FillReader", "booked_fills", "bounded_fills", "fill_key"]
+__all__ = ["FILLS_MAX", "FillReader", "FillTail", "fill_key"]
 
 FILLS_MAX = 1000  # as many as the native followers hold for a look back
 _BOOKED = ("realised", "arrival_price", "slippage")
@@ -50,32 +51,67 @@ class FillReader:
         return self._venues.get(instrument)
 
 
-def booked_fills(
-    shown: Mapping[str, Row], booked: Iterable[Row], venues: Mapping[str, str]
-) -> dict[str, Row | None]:
-    """What the ledger's rows add to the fills that are shown: profit and slippage of each, and the
-    fills from before the follower's snapshot."""
-    changed: dict[str, Row | None] = {}
-    for row in booked:
-        key = fill_key(row)
-        before = shown.get(key)
-        if before is None:
-            venue = venues.get(row["instrument"])
-            changed[key] = {**row, "venue": venue, "client_order_id": None}
-        else:
-            changed[key] = {**before, **{name: row[name] for name in _BOOKED}}
-    return bounded_fills(shown, changed)
+class FillTail:
+    """The newest fills, from two followers that go their own ways: the view's tells of a fill, the
+    books add what it earned, whoever comes first. Event-loop thread only."""
+
+    def __init__(self, fills_max: int = FILLS_MAX) -> None:
+        self._fills_max = fills_max
+        self._newest = 0  # that the view has told
+        self._booked: OrderedDict[str, Row] = OrderedDict()
+
+    def reset(self, rows: Mapping[str, Row]) -> None:
+        self._newest = max((row["sequence"] for row in rows.values()), default=0)
+        self._booked.clear()
+
+    def followed(
+        self, shown: Mapping[str, Row], changed: Mapping[str, Row | None]
+    ) -> dict[str, Row | None]:
+        """Rows of the view's follower, with what the books have said of them already."""
+        rows: dict[str, Row | None] = {}
+        for key, row in changed.items():
+            if row is not None:
+                self._newest = max(self._newest, row["sequence"])
+                rows[key] = _with_books(row, self._booked.get(key))
+        return self._bounded(shown, rows)
+
+    def booked(
+        self, shown: Mapping[str, Row], told: Iterable[Row], venues: Mapping[str, str]
+    ) -> dict[str, Row | None]:
+        """What the books' rows add, and the fills from before the view's snapshot."""
+        rows: dict[str, Row | None] = {}
+        for row in told:
+            key = fill_key(row)
+            self._booked[key] = row
+            before = shown.get(key)
+            if before is not None:
+                rows[key] = _with_books(before, row)
+            elif row["sequence"] < self._newest:
+                rows[key] = {
+                    **row,
+                    "venue": venues.get(row["instrument"]),
+                    "client_order_id": None,
+                }
+        while len(self._booked) > 2 * self._fills_max:
+            self._booked.popitem(last=False)
+        return self._bounded(shown, rows)
+
+    def _bounded(
+        self, shown: Mapping[str, Row], changed: dict[str, Row | None]
+    ) -> dict[str, Row | None]:
+        """The changes that stay among the newest, and the removal of those that do not."""
+        if not changed:
+            return changed
+        keys = {*shown, *changed}
+        for key in sorted(keys, key=int)[: max(0, len(keys) - self._fills_max)]:
+            changed.pop(key, None)
+            if key in shown:
+                changed[key] = None
+        return changed
 
 
-def bounded_fills(
-    shown: Mapping[str, Row], changed: Mapping[str, Row | None], fills_max: int = FILLS_MAX
-) -> dict[str, Row | None]:
-    """The changes that stay among the newest, and the removal of those that do not."""
-    keys = {*shown, *changed}
-    oldest = sorted(keys, key=int)[: max(0, len(keys) - fills_max)]
-    bounded = dict(changed)
-    for key in oldest:
-        bounded.pop(key, None)
-        if key in shown:
-            bounded[key] = None
-    return bounded
+def _with_books(row: Row, booked: Row | None) -> Row:
+    """A fill and its books speak of the same thing only at the same revision."""
+    if booked is None or booked["revision"] != row["revision"]:
+        return row
+    return {**row, **{name: booked[name] for name in _BOOKED}}

@@ -9,9 +9,10 @@ from decimal import Decimal
 from typing import Literal, get_args
 
 from gateway.journal import Row, Step
+from gateway.stream.books import READING
 from gateway.stream.channel import Channel
 from gateway.stream.channels import ChannelName
-from gateway.stream.fill_stream import booked_fills, bounded_fills
+from gateway.stream.fill_stream import FillTail
 from gateway.stream.order_stream import OrderTail
 
 __all__ = ["View", "ViewState"]
@@ -54,6 +55,7 @@ class View:
         self._monotonic = monotonic
         self._caught_up_at = monotonic()
         self._tail = OrderTail(finished_orders_max)
+        self._fills = FillTail()
 
     def apply(self, step: Step) -> None:
         """Take over one step of the follower."""
@@ -94,7 +96,7 @@ class View:
     def take_booked_fills(self, rows: Sequence[Row], venues: Mapping[str, str]) -> bool:
         """What the books say of fills that are shown, or that are older than the view."""
         channel = self.channels["fills"]
-        changed = booked_fills(channel.rows, rows, venues) if rows and self.is_ready else {}
+        changed = self._fills.booked(channel.rows, rows, venues) if self.is_ready else {}
         if changed:
             channel.publish(changed, self.sequence, is_valuation=True)
         return bool(changed)
@@ -128,10 +130,11 @@ class View:
             found = step.rows.get(kind, {})
             rows = {key: row for key, row in found.items() if row is not None}
             self.channels[name].reset(rows, step.sequence)
+        self._fills.reset(self.channels["fills"].rows)
         self.channels["latency"].reset({}, step.sequence)
         for name in BOOKS:
             self.channels[name].reset({}, step.sequence)
-            self.channels[name].wait("the books are read from the beginning of the journal")
+            self.channels[name].wait(READING)
         orders = self.channels["orders"].rows
         self._tail.reset(orders)
         self.orders_by_state = Counter(row["state"] for row in orders.values())
@@ -148,7 +151,7 @@ class View:
         self.definitions += step.has_definitions
         self.channels["states"].publish(step.rows.get("state", {}), step.sequence)
         fills = self.channels["fills"]
-        fills.publish(bounded_fills(fills.rows, step.rows.get("fill", {})), step.sequence)
+        fills.publish(self._fills.followed(fills.rows, step.rows.get("fill", {})), step.sequence)
 
     def _count(self, before: Row | None, now: Row | None) -> None:
         if before is not None:

@@ -21,7 +21,7 @@ from gateway.analytics.waterfall import CAUSES
 from gateway.journal import Follower, JournalPlace, Mark
 from gateway.journal.replica import open_native_replica
 from gateway.stream import BalanceReader, OrderReader, PositionReader
-from gateway.stream.books import Books, BooksRequest, BooksStep, open_native_ledger
+from gateway.stream.books import Books, BooksOptions, BooksStep, open_native_ledger
 from gateway.stream.fill_stream import FILLS_MAX, FillReader
 from gateway.stream.ledger_metrics import ledger_metrics
 from gateway.stream.state_stream import StateReader
@@ -38,8 +38,9 @@ class Desk:
         self.place = JournalPlace(Path(journal), Path(ring))
         self.seconds = 0.0
         self.books = Books(
-            self.place, open_native_ledger, lambda: self.seconds, mark_age_ms_max=mark_age_ms_max
-        )
+            BooksOptions(self.place, open_native_ledger, lambda: self.marks, time.time_ns,
+                         lambda: self.seconds, lambda _: None, mark_age_ms_max)
+        )  # fmt: skip
         self.view = View(lambda: self.seconds)
         readers = [OrderReader(), PositionReader(), BalanceReader(), FillReader(), StateReader()]
         self.follower = Follower(self.place, open_native_replica, readers)
@@ -53,11 +54,12 @@ class Desk:
             if step.is_caught_up and not step.is_loading:
                 break
         self.view.value(self.follower.value(self.marks))
-        positions = list(self.view.channels["positions"].rows.values())
-        request = BooksRequest(
-            self.view.sequence, self.view.reopened, positions, self.follower.instruments()
-        )
-        found = self.books.step(request)
+        while self.books.follow(self.view.reopened):
+            pass
+        return self.tell()
+
+    def tell(self):
+        found = self.books.tell(self.follower.instruments())
         self.view.take_books(found.rows, found.sequence, found.reason)
         self.view.take_booked_fills(found.fills, found.venues)
         return found
@@ -271,10 +273,13 @@ def test_books_that_stand_behind_are_read_in_steps_and_shown_when_they_are_there
     world = desk.world
     for _ in range(60):
         world.fill(0, "1", "100", instrument=world.perpetual, venue_order="x")
-    states = [desk.look().state for _ in range(6)]
+    desk.view.apply(desk.follower.step())
+    states = []
+    while desk.books.follow(1):
+        states.append(desk.tell().state)
+        assert bool(desk.rows("profit")) == (states[-1] == "following")
     assert states[0] == "catching_up"
     assert states[-1] == "following"
-    assert desk.rows("profit")
 
 
 def samples(step, sequence):
@@ -297,4 +302,4 @@ def test_the_books_are_counted_and_an_unbooked_record_is_named_by_its_reason(des
     assert found["gateway_ledger_trial_balance_nonzero",] == 0
     unbooked = {key[1] for key in found if key[0] == "gateway_ledger_unbooked_total"}
     assert {"UNBALANCED", "AFTER_IMAGE", "OVERFLOW"} <= unbooked
-    assert samples(BooksStep("waiting", "gone", 0), 7) == {("gateway_ledger_up",): 0}
+    assert samples(BooksStep("waiting", "gone"), 7) == {("gateway_ledger_up",): 0}
