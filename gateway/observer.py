@@ -53,9 +53,11 @@ BEAT_SECONDS = 5.0  # well within the WatchdogSec of systemd/gateway-observer.se
 INSPECT_SECONDS = 1.0  # how often new seals and a replaced journal are looked for
 BOOKS_SECONDS = 0.25  # between two looks at the books
 RETRY_SECONDS = 0.25  # how often a journal that is not there is looked for
+PENDING_SECONDS = 0.01  # the longest wait while rows are due
 IDLE_SECONDS_MIN = 0.002  # first wait at the end of the journal; doubles while nothing comes
 IDLE_SECONDS_MAX = 0.032
 STOP_SECONDS_MAX = 5.0
+SWITCH_SECONDS = 0.0005  # three threads share the interpreter, and the books must not wait
 BODY_BYTES_MAX = 4096
 T = TypeVar("T")
 
@@ -139,10 +141,12 @@ class Observer:
             ],
             records_max=options.records_max,
             snapshot_every_seals=options.snapshot_every_seals,
+            rows_every_seconds=options.stream.frame_interval_seconds,
+            monotonic=monotonic,
         )
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="observer_follow")
         self._live_files = LiveFiles(options.place.ring_directory)
-        self._books = Books(
+        self.books = Books(
             BooksOptions(
                 options.place,
                 open_ledger,
@@ -249,11 +253,13 @@ class Observer:
         except (FollowFault, OSError, RuntimeError) as fault:
             self.view.wait(str(fault))
             return RETRY_SECONDS
-        if step.applied or step.is_reset:
+        if step.has_rows:
             self.hub.wake()
+        if step.applied or step.is_reset:
             self._idle_seconds = IDLE_SECONDS_MIN
-            return 0.0
-        self._idle_seconds = min(IDLE_SECONDS_MAX, self._idle_seconds * 2)
+            return 0.0 if not step.is_caught_up else IDLE_SECONDS_MIN
+        idle_max = PENDING_SECONDS if self._follower.has_pending else IDLE_SECONDS_MAX
+        self._idle_seconds = min(idle_max, self._idle_seconds * 2)
         return self._idle_seconds
 
     async def _keep_books(self) -> None:
@@ -280,13 +286,13 @@ class Observer:
 
     def _run_books(self, instruments: list[Row]) -> BooksStep:
         """Many small bookings and then one look at them, a twentieth of the time at most."""
-        self._books.run(
+        self.books.run(
             max(BOOKS_SECONDS, 20 * self._books_cost_seconds),
             lambda: self.view.reopened,
             self._stopping.is_set,
         )
         began = self._monotonic()
-        step = self._books.tell(instruments)
+        step = self.books.tell(instruments)
         self._books_cost_seconds = self._monotonic() - began
         return step
 
@@ -346,7 +352,7 @@ class Observer:
 
     def _lag_records(self, engine: dict[str, int]) -> int | None:
         if "sequence" in engine:
-            return max(0, engine["sequence"] - self.view.sequence)
+            return max(0, engine["sequence"] - self.view.followed)
         return 0 if self.view.is_caught_up else None
 
     def _metrics(self) -> MetricsSnapshot:
@@ -418,6 +424,7 @@ def main(settings: Settings) -> int:
     if not is_loopback(options.host):
         print(f"observer.host {options.host}: only loopback addresses are served", file=sys.stderr)
         return 1
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         uvloop.run(_serve(options))
     except OSError as error:

@@ -436,9 +436,12 @@ struct BookNames {
   [[nodiscard]] const InstrumentDefined* instrument(InstrumentId id) const {
     return books.instrument(id);
   }
+  void add(nb::dict&, const FillNote&, const InstrumentDefined&) const {}
 };
 
-nb::list take_fills(LedgerHandle& handle) { return handle.fills.take(BookNames{handle.books}); }
+nb::list take_fills(LedgerHandle& handle, std::size_t limit) {
+  return handle.fills.take(BookNames{handle.books}, limit);
+}
 
 nb::list unbooked_rows(LedgerHandle& handle) {
   nb::list out;
@@ -482,7 +485,7 @@ void bind_ledger(nb::module_& module) {
       .def("unbooked", &unbooked_rows)
       .def("unbooked_counts", &unbooked_counts)
       .def("rates", &rate_rows)
-      .def("take_fills", &take_fills);
+      .def("take_fills", &take_fills, "limit"_a = FillNotes::kFillsMax);
 }
 
 }  // namespace gateway

@@ -60,7 +60,7 @@ class Ledger:
         """All of them by reason, also those no longer in unbooked()."""
     def rates(self) -> list[dict[str, Any]]:
         """{currency, rate, time_ns}: worth in the reporting currency, as last said."""
-    def take_fills(self) -> list[dict[str, Any]]:
+    def take_fills(self, limit: int = 1000) -> list[dict[str, Any]]:
         """Rows of the newest 1000 fills that are new or revised since the last call: {sequence,
         time_ns, account, strategy, instrument, side, quantity, price, fee, fee_currency, order_id,
         trade_id, liquidity, revision, realised, arrival_price, slippage}."""

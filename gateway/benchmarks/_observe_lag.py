@@ -17,7 +17,7 @@ import uvloop
 
 from gateway.benchmarks import _place
 from gateway.journal import JournalPlace, Step
-from gateway.observer import Observer, ObserverOptions
+from gateway.observer import SWITCH_SECONDS, Observer, ObserverOptions
 
 __all__ = ["measure"]
 
@@ -25,12 +25,14 @@ PACE = 100_000  # records a second
 SECONDS = 10.0
 WARM_UP_SECONDS = 1.0
 Progress = Callable[[str], None]
+Stamps = np.ndarray[Any, Any]
 
 
 def measure(progress: Progress, *, is_quick: bool = False) -> dict[str, Any]:
     """Lag in ms, of the turns behind the warm-up."""
     seconds = 2.0 if is_quick else SECONDS
     progress("observer_lag")
+    sys.setswitchinterval(SWITCH_SECONDS)
     with _place.directories() as (directory, ring), tempfile.TemporaryDirectory() as folder:
         stamps = Path(folder) / "stamps"
         arguments = [directory, ring, str(PACE), str(seconds), str(stamps)]
@@ -51,17 +53,24 @@ def measure(progress: Progress, *, is_quick: bool = False) -> dict[str, Any]:
 
 async def _watch(
     desk: subprocess.Popen[bytes], place: JournalPlace
-) -> tuple[np.ndarray[Any, Any], float]:
-    """(view's sequence, when) behind each step, and the processor time of this process."""
+) -> tuple[Stamps, Stamps, float]:
+    """(sequence, when) of books and view behind each step; the processor time of this process."""
     seen: list[tuple[int, int]] = []
     observer = Observer(ObserverOptions(place, "127.0.0.1", 0, place.directory / "no.keys"))
-    apply = observer.view.apply
+    booked: list[tuple[int, int]] = []
+    apply, follow = observer.view.apply, observer.books.follow
 
     def noting(step: Step) -> None:
         apply(step)
         seen.append((observer.view.sequence, time.monotonic_ns()))
 
+    def booking(generation: int) -> int:
+        count = follow(generation)
+        booked.append((observer.books.sequence, time.monotonic_ns()))
+        return count
+
     observer.view.apply = noting  # type: ignore[method-assign]
+    observer.books.follow = booking  # type: ignore[method-assign]
     running = asyncio.create_task(observer.run(lambda _: None))
     while not observer.view.is_ready:  # noqa: ASYNC110 - a thread is what it waits for
         await asyncio.sleep(0.01)
@@ -76,7 +85,7 @@ async def _watch(
         pass
     observer.stop()
     await running
-    return np.array(seen, np.int64), used
+    return np.array(booked, np.int64), np.array(seen, np.int64), used
 
 
 async def _later(observer: Observer) -> int:
@@ -84,19 +93,24 @@ async def _later(observer: Observer) -> int:
     return observer.view.sequence
 
 
-def _lag(
-    noted: np.ndarray[Any, Any], seen: np.ndarray[Any, Any], used_seconds: float
-) -> dict[str, Any]:
+def _lags_ms(noted: Stamps, seen: Stamps) -> Stamps:
     counted = noted[noted[:, 1] > noted[0, 1] + WARM_UP_SECONDS * 1e9]
     at = np.searchsorted(seen[:, 0], counted[:, 0])
     if at.max() >= len(seen):
         raise RuntimeError("bench: the observer never saw the last records")
-    lag_ms = (seen[at, 1] - counted[:, 1]) / 1e6
+    lags: Stamps = (seen[at, 1] - counted[:, 1]) / 1e6
+    return lags
+
+
+def _lag(noted: Stamps, booked: Stamps, seen: Stamps, used_seconds: float) -> dict[str, Any]:
+    lag_ms, view_ms = _lags_ms(noted, booked), _lags_ms(noted, seen)
     seconds = (noted[-1, 1] - noted[0, 1]) / 1e9
     return {
         "p50": round(float(np.percentile(lag_ms, 50)), 3),
         "p99": round(float(np.percentile(lag_ms, 99)), 3),
         "max": round(float(lag_ms.max()), 3),
+        "view_p50": round(float(np.percentile(view_ms, 50)), 3),
+        "view_p99": round(float(np.percentile(view_ms, 99)), 3),
         "records_per_second": round(float(noted[-1, 0] - noted[0, 0]) / seconds),
-        "core_percent": round(100 * used_seconds / seconds, 1),
+        "core_percent": round(float(100 * used_seconds / seconds), 1),
     }

@@ -45,7 +45,8 @@ class View:
             self.channels[name].wait("the books were not opened yet")
         self.state: ViewState = "waiting"
         self.reason = "the journal was not opened yet"
-        self.sequence = 0
+        self.sequence = 0  # of the rows
+        self.followed = 0  # of the newest record applied: rows are read a moment later
         self.records_applied = 0
         self.reopened = 0
         self.fills_seen = 0
@@ -61,6 +62,7 @@ class View:
         """Take over one step of the follower."""
         self.records_applied += step.applied
         self.sequence = step.sequence
+        self.followed = max(step.followed, step.sequence)
         self.is_caught_up = step.is_caught_up
         if step.is_caught_up:
             self._caught_up_at = self._monotonic()
@@ -68,7 +70,7 @@ class View:
             self._reset(step)
         elif step.is_loading:
             self.state, self.reason = "catching_up", "reading the journal from its last snapshot"
-        else:
+        elif step.has_rows:
             self._publish(step)
 
     def value(self, rows: Mapping[str, Mapping[str, Row | None]]) -> bool:

@@ -113,9 +113,17 @@ class MemoryReplica:
     def balances(self) -> list[dict[str, Any]]:
         return [dict(row) for row in self._balances.values()]
 
-    def take_fills(self) -> list[dict[str, Any]]:
-        fills, self._fills = self._fills, []
+    def take_fills(self, limit: int = 1000) -> list[dict[str, Any]]:
+        fills, self._fills = self._fills[:limit], self._fills[limit:]
         return fills
+
+    def orders_of(self, order_ids: list[int], finished_max: int) -> list[dict[str, Any]]:
+        rows = []
+        for row in filter(None, map(self.order, order_ids)):
+            finished_max -= row["state"] in TERMINAL
+            if row["state"] not in TERMINAL or finished_max >= 0:
+                rows.append(row)
+        return rows
 
     def limits(self) -> list[dict[str, Any]]:
         return []
@@ -251,7 +259,10 @@ class MemoryLedger:
     def accounts(self) -> list[dict[str, Any]]:
         return []
 
-    rates = take_fills = accounts
+    def take_fills(self, limit: int = 1000) -> list[dict[str, Any]]:
+        return []
+
+    rates = accounts
 
 
 def _fill_row(sequence: int, order: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
@@ -266,6 +277,8 @@ def _fill_row(sequence: int, order: dict[str, Any], record: dict[str, Any]) -> d
         "fee_currency": "USD",
         "trade_id": f"trade-{sequence}",
         "liquidity": "taker",
+        "venue": order["venue"],
+        "client_order_id": order["client_order_id"],
         "revision": 0,
         "realised": None,
         "arrival_price": None,
