@@ -39,6 +39,7 @@ COMMANDS = {
     "replay": ("replay", "Rebuild the state from a journal and tell its hash."),
     "verify": ("verify", "Check the integrity of a journal."),
     "journal": ("journal", "Read a journal without a daemon."),
+    "audit": ("audit", "Who did what, when and why: the audit trail of a journal."),
     "ledger": ("ledger", "The balanced books of a journal, its lots and disposals."),
     "bench": ("bench", "Measure one part of the gateway on this machine."),
     "compare": ("compare", "Compare repeated bench runs; fail on a slowdown."),

@@ -35,16 +35,18 @@ from gateway.entry.control import open_unix_socket
 from gateway.entry.desk import Desk
 from gateway.entry.fix_acceptor.opening import FixEntry
 from gateway.entry.keys import Identity, KeyRing, create_key_file, write_private
+from gateway.entry.live_notes import LiveNotes
 from gateway.entry.local_api import ApiLimits, LocalApi
+from gateway.entry.page_origins import page_origins_of
 from gateway.entry.shm_door import ShmDoor, ShmTerms
 from gateway.execution.router import Router
 from gateway.logs import SECRET_LENGTH_MIN, Redactor, start_logging
 from gateway.machine import judge_pinning, pinned_roles
+from gateway.market import MarketHost, MarketTerms, market_path
 from gateway.process import (
     Notifier,
     ProcessError,
-    lock_memory,
-    memory_lock_limit_bytes,
+    keep_in_memory,
     take_listen_sockets,
     watchdog_interval_seconds,
 )
@@ -53,6 +55,7 @@ from gateway.venues.dead_man import check_dead_man
 from gateway.venues.isolated.host import IsolatedAdapter
 from gateway.venues.isolated.launch import LaunchTerms
 from gateway.venues.link import VenueLink
+from gateway.venues.manifest import check_market_data
 from gateway.venues.reconcile import AccountTerms
 from gateway.venues.registry import Plugins
 
@@ -109,12 +112,14 @@ class Daemon:
         try:
             wanted = {chosen.adapter for chosen in self.settings.venues.values()}
             self._plugins = Plugins.discover(wanted=wanted)
+            self.notes = LiveNotes(self.engine, self._plugins.identities)
             await self._create_adapters()
             self._register()
             self._open_router()
             self._open_venues()
             self._start_drive()
             self._create_keys()
+            self.notes.started(self.settings)
             await self._open_doors()
             self._handle_signals()
             self._start_venues()
@@ -143,7 +148,7 @@ class Daemon:
                 raise ProcessError(f"pinning refused: {finding}")
             log.warning("pinning: %s", finding)
         if gateway.drive == "pinned" or gateway.lock_memory == "require":
-            _keep_in_memory(gateway.lock_memory)
+            keep_in_memory(gateway.lock_memory)
 
     def _open_engine(self) -> None:
         places, journal = self.settings.places, self.settings.journal
@@ -195,6 +200,7 @@ class Daemon:
             epoch=self.native.epoch,
             silence_ms_max=chosen.process_silence_ms_max,
             memory_mib_max=chosen.process_memory_mib_max,
+            market=self._market_terms(venue, chosen),
         )
         try:
             adapter = await IsolatedAdapter.start(terms)
@@ -205,6 +211,21 @@ class Daemon:
             ) from error
         self._plugins.note_manifest(chosen.adapter, adapter.capabilities)
         return adapter
+
+    def _market_terms(self, venue: str, chosen: VenueSettings) -> MarketTerms | None:
+        path = market_path(self.settings.places.ring_directory, venue)
+        path.unlink(missing_ok=True)  # of an earlier run, whose settings may have been others
+        if not chosen.market_data:
+            return None
+        return MarketTerms(path=str(path), venue=venue, instruments=tuple(chosen.market_data))
+
+    def _market_host(self, venue: str, chosen: VenueSettings) -> MarketHost | None:
+        """For an adapter in this process; another process has its own."""
+        adapter = self._adapters[venue]
+        if isinstance(adapter, IsolatedAdapter):
+            return None
+        terms = self._market_terms(venue, chosen)
+        return MarketHost(terms, adapter) if terms is not None else None
 
     def _mask(self, venue: str, secrets: Mapping[str, str]) -> None:
         """Before an adapter has them: no log line shows a secret, whoever writes it."""
@@ -221,6 +242,7 @@ class Daemon:
             engine.set_currency_rate(code, rate)
         for venue, adapter in self._adapters.items():
             check_dead_man(venue, settings.venues[venue].dead_man_ms, adapter.capabilities)
+            check_market_data(venue, settings.venues[venue].market_data, adapter.capabilities)
             engine.define_venue(venue, adapter.capabilities)
         known = engine.names.all("account")
         for name, account in settings.accounts.items():
@@ -283,6 +305,7 @@ class Daemon:
                     reconcile_timeout_seconds=chosen.reconcile_timeout_seconds,
                     reconcile_interval_seconds=chosen.reconcile_interval_seconds,
                     dead_man_ms=chosen.dead_man_ms,
+                    market=self._market_host(venue, chosen),
                     ledger=BreakLedger(
                         venue,
                         chosen.breaks,
@@ -321,6 +344,7 @@ class Daemon:
         )
         scopes_of = {name: frozenset(map(str, p.scopes)) for name, p in principals.items()}
         self._keys = KeyRing(places.keys_file, scopes_of)
+        self._keys.on_login = self.notes.logins.came
 
     async def _open_doors(self) -> None:
         api = self.settings.api
@@ -331,6 +355,8 @@ class Daemon:
             controls={link.health.name: link for link in self._links},
             plugins=lambda: [msgspec.to_builtins(row) for row in self._plugins.rows],
         )
+        self.desk.on_command = self.notes.command
+        self.desk.on_restarted = self._note_restart
         limits = ApiLimits(
             body_bytes_max=api.body_bytes_max,
             sessions_max=api.sessions_max,
@@ -346,6 +372,7 @@ class Daemon:
             limits,
             owner=self._operator if self._operator.principal else None,
             owner_uid=os.getuid(),
+            page_origins=page_origins_of(api.page_origins, self.settings.observer.port),
         )
         self._open_shm_door()
         self._runner = self._api.runner()
@@ -362,7 +389,9 @@ class Daemon:
         """FIX counterparties, when the configuration lets them; they come in once we are ready."""
         self._fix: FixEntry | None = None
         if self.settings.fix.enabled:
-            self._fix = FixEntry(self.settings, self.desk, self._drive, self._keys)
+            logins = self.notes.logins
+            self._fix = FixEntry(self.settings, self.desk, self._drive, self._keys, logins)
+            self._fix.administration.on_command = self.notes.command
             self.desk.fix = self._fix.administration
             await self._fix.start()
 
@@ -449,13 +478,23 @@ class Daemon:
         files = keep_live_files(self.native, places.ring_directory, more=self._venue_counts)
         self._tasks.append(asyncio.get_running_loop().create_task(files))
         self._tasks.append(asyncio.get_running_loop().create_task(Upkeep(self.native).keep()))
-        rest = asyncio.to_thread(self._plugins.load_rest)  # foreign modules, only to list them
-        self._tasks.append(asyncio.get_running_loop().create_task(rest))
+        self._tasks.append(asyncio.get_running_loop().create_task(self._load_other_plugins()))
+        self._tasks.append(asyncio.get_running_loop().create_task(self.notes.keep()))
         self._tasks.append(asyncio.get_running_loop().create_task(LoopWatch(self.native).keep()))
         interval = watchdog_interval_seconds(self._environ, os.getpid())
         if interval is not None:
             loop = asyncio.get_running_loop()
             self._tasks.append(loop.create_task(self._feed_watchdog(interval)))
+
+    async def _load_other_plugins(self) -> None:
+        """Foreign modules that nobody configured, only to list them."""
+        await asyncio.to_thread(self._plugins.load_rest)
+        self.notes.plugins_changed()
+
+    def _note_restart(self, venue: str) -> None:
+        adapter = self.settings.venues[venue].adapter
+        self._plugins.look_again(adapter)
+        self.notes.plugins_changed(adapter)
 
     def _venue_counts(self) -> dict[str, int]:
         """What the observer shows of venues, which it knows from the counters file alone."""
@@ -488,6 +527,7 @@ class Daemon:
             self._keys.reload()
         except (ConfigError, RefusedError) as error:
             log.error("reload refused, old settings stay: %s", error)
+            self.notes.reload_refused(self.settings, str(error))
         else:
             logging.getLogger().setLevel(fresh.log.level.upper())
             self._api.sessions.check_keys()
@@ -497,6 +537,7 @@ class Daemon:
                 self._shm_door.check_keys()
             if self._fix is not None:
                 self._fix.door.check_keys()
+            self.notes.reloaded(fresh)
             log.info("reloaded keys and log level")
         self._notifier.ready(f"serving {self.url}")
 
@@ -525,6 +566,7 @@ class Daemon:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.notes.stopped()
         self._drive.close()
         if self._own_socket is not None:
             self._own_socket.unlink(missing_ok=True)
@@ -544,22 +586,6 @@ class Daemon:
         except (TimeoutError, RefusedError) as error:
             left, _ = await self.engine.counts()
             log.error("orders left open at the stop: %d (%r)", left, error)
-
-
-def _keep_in_memory(wish: str = "try") -> None:
-    """No page fault in the engine's turn. Only where the limit lets it hold for all pages
-    (LimitMEMLOCK=infinity, as the unit says): a lock that fails later would fail an allocation."""
-    if wish == "no":
-        return
-    try:
-        limit = memory_lock_limit_bytes()
-        if limit is not None:
-            raise ProcessError(f"the limit is {limit} bytes, set LimitMEMLOCK=infinity")
-        lock_memory()
-    except ProcessError as error:
-        if wish == "require":
-            raise
-        log.warning("memory is not locked: %s", error)
 
 
 def _named(wanted: str | list[str]) -> list[str] | None:

@@ -21,6 +21,7 @@ import uvloop
 from aiohttp import web
 
 from gateway.config import Settings
+from gateway.config.places import RUN_FILE
 from gateway.journal import Follower, FollowFault, JournalPlace, LiveFiles, ReplicaLike, Row
 from gateway.journal.replica import open_native_replica
 from gateway.process import Notifier
@@ -38,8 +39,11 @@ from gateway.stream.books import (
 from gateway.stream.conduct import Conduct, ConductLimits
 from gateway.stream.fill_stream import FillReader
 from gateway.stream.latency_stream import LatencyColumns
+from gateway.stream.margin_stream import MarginDesk, MarginInput, MarginStep
+from gateway.stream.market_stream import MarketRows
 from gateway.stream.metrics_page import MetricsPage, MetricsSnapshot
-from gateway.stream.page import add_security_headers, page_routes
+from gateway.stream.order_stream import is_terminal
+from gateway.stream.page import LIVE_API, add_security_headers, live_address, page_routes
 from gateway.stream.read_api import ReadApi
 from gateway.stream.run_file import RunFile
 from gateway.stream.state_stream import StateReader
@@ -51,6 +55,7 @@ __all__ = ["Observer", "ObserverOptions", "main"]
 
 BEAT_SECONDS = 5.0  # well within the WatchdogSec of systemd/gateway-observer.service
 INSPECT_SECONDS = 1.0  # how often new seals and a replaced journal are looked for
+MARKET_SECONDS = 0.05  # between two looks at the market data of venues
 BOOKS_SECONDS = 0.25  # between two looks at the books
 RETRY_SECONDS = 0.25  # how often a journal that is not there is looked for
 PENDING_SECONDS = 0.01  # the longest wait while rows are due
@@ -72,6 +77,7 @@ class ObserverOptions:
     keys_file: Path
     readers: frozenset[str] | None = None  # principals whose keys may read; None = all
     authorities: Mapping[str, Authority] | None = None  # what they may see; None = everything
+    margin_file: Path | None = None  # schedules; None = no margin is shown
     mark_age_ms_max: int = 60_000  # older marks value nothing: as long as a venue may be silent
     snapshot_every_seals: int = 1
     records_max: int = 4096
@@ -93,6 +99,9 @@ class ObserverOptions:
                 name: Authority.of(p.accounts, p.strategies, p.instruments)
                 for name, p in settings.principals.items()
             },
+            margin_file=places.configuration_directory / observer.margin_file
+            if observer.margin_file
+            else None,
             mark_age_ms_max=observer.mark_age_seconds_max * 1000,
             stream=StreamLimits(frame_interval_seconds=observer.frame_ms / 1000),
             snapshot_every_seals=observer.snapshot_every_segments,
@@ -158,11 +167,15 @@ class Observer:
             )
         )
         self._books_cost_seconds = 0.0
+        self._margin_desk = MarginDesk(
+            options.margin_file, self._live_files.marks, clock_ns, options.mark_age_ms_max
+        )
         self._books_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="observer_books")
         self._books_step = BooksStep("waiting", "the journal was not opened yet")
         self._instruments: tuple[object, list[Row]] = (None, [])
         self._latency = LatencyColumns()
         self._clock_ns = clock_ns
+        self._market = MarketRows(options.place.ring_directory, monotonic)
         self._measurement = MeasurementReader(options.place.ring_directory)
         self._run_file = RunFile(options.place.ring_directory)
         self._conduct = Conduct(options.conduct, monotonic)
@@ -193,11 +206,12 @@ class Observer:
             self._run_file.write(self.url)
             announce(self)
             books = asyncio.create_task(self._keep_books())
+            market = asyncio.create_task(self._keep_market())
             try:
                 await self._follow_until_stopped()
             finally:
                 self._stopping.set()
-                await books
+                await asyncio.gather(books, market)
         finally:
             self._run_file.remove()
             await self._shut_down(runner)
@@ -224,6 +238,8 @@ class Observer:
         )
         application = web.Application(client_max_size=BODY_BYTES_MAX)
         application.add_routes([*api.routes(), *page_routes()])
+        run_file = self._options.place.ring_directory / RUN_FILE
+        application[LIVE_API] = lambda: live_address(run_file)
         application.on_response_prepare.append(add_security_headers)
         return application
 
@@ -262,6 +278,14 @@ class Observer:
         self._idle_seconds = min(idle_max, self._idle_seconds * 2)
         return self._idle_seconds
 
+    async def _keep_market(self) -> None:
+        """Market data goes its own way: it is there with or without a journal."""
+        while not self._stopping.is_set():
+            if self.view.take_market(self._market.step()):
+                self.hub.wake()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), MARKET_SECONDS)
+
     async def _keep_books(self) -> None:
         """The ledger goes its own way: what it does late or wrong holds back nothing else."""
         while not self._stopping.is_set():
@@ -281,8 +305,21 @@ class Observer:
             return
         waiting = READING if step.state == "catching_up" else step.reason
         moved = view.take_books(step.rows, step.sequence, waiting)
+        moved = view.take_margin(await self._margin(instruments)) or moved
         if view.take_booked_fills(step.fills, step.venues) or moved:
             self.hub.wake()
+
+    async def _margin(self, instruments: list[Row]) -> MarginStep:
+        """Of the rows that the view shows now; computed beside it."""
+        rows = {name: self.view.channels[name].rows.values() for name in self.view.channels}
+        given = MarginInput(
+            list(rows["positions"]),
+            list(rows["balances"]),
+            [row for row in rows["orders"] if not is_terminal(row)],
+            instruments,
+        )
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._books_thread, self._margin_desk.step, given)
 
     def _run_books(self, instruments: list[Row]) -> BooksStep:
         """Many small bookings and then one look at them, a twentieth of the time at most."""

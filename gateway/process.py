@@ -4,6 +4,7 @@ memory, clocks. Must never report a success it has not verified."""
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import resource
 import socket
@@ -14,10 +15,13 @@ from pathlib import Path
 import msgspec
 
 __all__ = [
+    "KernelClock",
     "ListenSocket",
     "Notifier",
     "ProcessError",
     "clock_source",
+    "keep_in_memory",
+    "kernel_clock",
     "lock_memory",
     "memory_lock_limit_bytes",
     "monotonic_ns",
@@ -26,11 +30,23 @@ __all__ = [
     "watchdog_interval_seconds",
 ]
 
+log = logging.getLogger(__name__)
+
 LISTEN_FIRST_DESCRIPTOR = 3  # sd_listen_fds(3): passed descriptors start here.
 LISTEN_DESCRIPTORS_MAX = 64
 SOCKET_PATH_BYTES_MAX = 108  # sun_path of unix(7).
 CLOCK_SOURCE = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
 MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT = 1, 2, 4
+
+
+class KernelClock(msgspec.Struct, frozen=True):
+    """How good the kernel holds its wall clock to be; -1 = it does not tell."""
+
+    source: str
+    is_synchronised: bool
+    bound_ns: int  # true time lies within this of the clock, if whoever steers it is right
+    estimate_ns: int
+    offset_ns: int
 
 
 class ProcessError(RuntimeError):
@@ -158,6 +174,23 @@ def lock_memory() -> None:
         )
 
 
+def keep_in_memory(wish: str = "try") -> None:
+    """No page fault in the engine's turn. Only where the limit lets it hold for all pages
+    (LimitMEMLOCK=infinity, as the unit says): a lock that fails later would fail an allocation.
+    `wish` is try, require or no; ProcessError when what is required cannot be."""
+    if wish == "no":
+        return
+    try:
+        limit = memory_lock_limit_bytes()
+        if limit is not None:
+            raise ProcessError(f"the limit is {limit} bytes, set LimitMEMLOCK=infinity")
+        lock_memory()
+    except ProcessError as error:
+        if wish == "require":
+            raise
+        log.warning("memory is not locked: %s", error)
+
+
 def monotonic_ns() -> int:
     """Monotonic clock in ns."""
     return time.monotonic_ns()
@@ -174,3 +207,42 @@ def clock_source(path: Path = CLOCK_SOURCE) -> str:
         return path.read_text(encoding="ascii").strip()
     except OSError:
         return ""
+
+
+class _Timex(ctypes.Structure):
+    """struct timex of adjtimex(2), for 64-bit Linux."""
+
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),  # microseconds, as esterror
+        ("esterror", ctypes.c_long),
+        ("status", ctypes.c_int),
+        ("constant", ctypes.c_long),
+        ("precision", ctypes.c_long),
+        ("tolerance", ctypes.c_long),
+        ("time", ctypes.c_long * 2),
+        ("tick", ctypes.c_long),
+        ("rest", ctypes.c_byte * 256),  # pulses per second, tai and room of later kernels
+    )
+
+
+STA_UNSYNC, STA_NANO, TIME_ERROR = 0x0040, 0x2000, 5
+
+
+def kernel_clock() -> KernelClock:
+    """What adjtimex(2) says of the wall clock, which is asked and not touched."""
+    found = _Timex()  # modes 0: nothing is changed
+    answer = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(found))
+    if answer < 0:
+        return KernelClock(clock_source(), False, -1, -1, -1)
+    is_synchronised = answer != TIME_ERROR and not found.status & STA_UNSYNC
+    unit_ns = 1 if found.status & STA_NANO else 1000
+    return KernelClock(
+        clock_source(),
+        is_synchronised,
+        found.maxerror * 1000,
+        found.esterror * 1000,
+        found.offset * unit_ns,
+    )

@@ -1,6 +1,8 @@
 """Where helpers of several rooms are found. Once per session: shared-memory directories of test
-runs and benches that were cut short are removed."""
+runs and benches that were cut short are removed, and a native module that was made of other sources
+than these ends the run, for its faults would be late and strange."""
 
+import hashlib
 import re
 import shutil
 import sys
@@ -11,6 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 SHARED_MEMORY = Path("/dev/shm")
+CORE_EXT = Path(__file__).parents[1] / "core_ext"
 OWNED = re.compile(r"gateway-(?:test|bench)-(?P<pid>[0-9]+)-.+")
 
 
@@ -25,5 +28,21 @@ def remove_stale(root: Path, processes: Path = Path("/proc")) -> list[str]:
     return sorted(removed)
 
 
+def source_digest(root: Path) -> str:
+    """What core_ext/source_digest.cmake writes into the native module."""
+    kinds = (".cpp", ".hpp", ".h", ".def")
+    sources = sorted(
+        path.relative_to(root).as_posix() for path in root.rglob("*") if path.suffix in kinds
+    )
+    lines = [
+        f"{each} {hashlib.sha256((root / each).read_bytes()).hexdigest()}\n" for each in sources
+    ]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
+    from gateway import _core
+
     remove_stale(SHARED_MEMORY)
+    if getattr(_core, "SOURCE_DIGEST", "") != source_digest(CORE_EXT):
+        pytest.exit("gateway._core was built from other sources: run `make install`", returncode=3)

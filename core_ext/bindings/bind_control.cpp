@@ -488,6 +488,7 @@ Sequence roll_period(EngineHandle& handle) {
 
 void bind_control(nb::class_<EngineHandle>& engine) {
   bind_adoption(engine);
+  bind_operation(engine);
   engine.def("define_currency", &define_currency, "code"_a)
       .def("define_venue", &define_venue, "name"_a, "is_simulated"_a, "order_types"_a,
            "times_in_force"_a, "flags"_a, "amend"_a, "ack_timeout_ms"_a)

@@ -23,6 +23,7 @@
 #include "gateway_core/platform/storage.hpp"
 #include "gateway_core/state/follower.hpp"
 #include "gateway_core/types/decimal_text.hpp"
+#include "replica_start.hpp"
 #include "rows.hpp"
 
 namespace nb = nanobind;
@@ -85,39 +86,23 @@ struct ReplicaHandle {
   Sequence outcomes_after = 0;                   // records up to here are not counted
   FillNotes fills;
   std::uint32_t instance = 0;  // of the newest record followed
-  std::string snapshot_name;   // what the state was opened from
+  std::string snapshot;        // path of what the state was opened from
 };
 
-/// Takes the snapshot only if the journal holds the very record it was taken behind: one that was
-/// ahead of the disk when the ring was lost belongs to a history that never came to be.
-bool open_at_snapshot(ReplicaHandle& handle, const std::string& ring_directory, Sequence sequence) {
-  journal::Snapshot snapshot;
-  std::string error;
-  if (!journal::load_snapshot(handle.storage, handle.directory, sequence, 0, snapshot, error)) {
-    return false;
-  }
-  auto reader =
-      std::make_unique<journal::Reader>(handle.storage, handle.directory, ring_directory, sequence);
-  if (reader->next() == nullptr || reader->point() != snapshot.at) return false;
-  if (!handle.follower.snapshot(snapshot.at, snapshot.payload.data(), snapshot.payload.size())) {
-    return false;
-  }
-  handle.reader = std::move(reader);
-  handle.snapshot_name = snapshot.name;
-  return true;
-}
-
+/// `until` 0 = at the newest snapshot, else at the newest one that is not beyond this sequence; the
+/// snapshots may lie in `snapshot_directory` too.
 std::unique_ptr<ReplicaHandle> open_replica(const std::string& directory,
-                                            const std::string& ring_directory, bool use_snapshot) {
+                                            const std::string& ring_directory, bool use_snapshot,
+                                            const std::string& snapshot_directory, Sequence until) {
   auto handle = std::make_unique<ReplicaHandle>();
   handle->directory = directory;
-  journal::DirectoryListing listing;
-  if (use_snapshot && journal::list_directory(handle->storage, directory, listing) == 0) {
-    for (auto it = listing.snapshots.rbegin(); it != listing.snapshots.rend(); ++it) {
-      if (open_at_snapshot(*handle, ring_directory, *it)) return handle;
-    }
-  }
-  handle->reader = std::make_unique<journal::Reader>(handle->storage, directory, ring_directory, 1);
+  std::vector<std::string> places;
+  if (use_snapshot) places.push_back(directory);
+  if (use_snapshot && !snapshot_directory.empty()) places.push_back(snapshot_directory);
+  ReplicaStart start =
+      start_replica(handle->storage, handle->follower, directory, ring_directory, places, until);
+  handle->reader = std::move(start.reader);
+  handle->snapshot = std::move(start.snapshot);
   return handle;
 }
 
@@ -346,7 +331,7 @@ constexpr std::size_t kSnapshotsKept = 3;
 std::string write_state(ReplicaHandle& handle) {
   if (handle.follower.state() == nullptr) throw std::runtime_error("journal: nothing to write yet");
   // No record since the snapshot it was opened from: that one says it all.
-  if (handle.instance == 0) return handle.directory + "/" + handle.snapshot_name;
+  if (handle.instance == 0) return handle.snapshot;
   const nb::gil_scoped_release release;
   std::vector<std::uint8_t> payload;
   handle.follower.state()->serialize(payload);
@@ -460,7 +445,8 @@ nb::dict rebuild_superblock_of(const std::string& directory) {
 void bind_replica(nb::module_& module) {
   using Handle = ReplicaHandle;
   nb::class_<Handle>(module, "Replica")
-      .def(nb::new_(&open_replica), "directory"_a, "ring_directory"_a = "", "use_snapshot"_a = true)
+      .def(nb::new_(&open_replica), "directory"_a, "ring_directory"_a = "", "use_snapshot"_a = true,
+           "snapshot_directory"_a = "", "until"_a = 0)
       .def("follow", &follow, "limit"_a = 65536, "until"_a = 0)
       .def_prop_ro("sequence", [](Handle& handle) { return handle.follower.sequence(); })
       .def("state_hash",

@@ -72,6 +72,7 @@ void bind_order_events(nb::module_& module, nb::class_<EngineHandle>& engine) {
       .def("forget", [](OrderEvents& events, OrderId id) { events.orders.erase(id); },
            "order_id"_a)
       .def_prop_ro("sequence", [](const OrderEvents& events) { return events.reader.sequence(); })
+      .def_prop_ro("oldest", [](const OrderEvents& events) { return events.reader.oldest(); })
       .def("read", &read_events, "limit"_a = 64, "scanned_max"_a = 65536);
   engine.def(
       "order_events",

@@ -14,6 +14,7 @@ namespace gateway {
 
 void bind_control(nanobind::class_<EngineHandle>& engine);
 void bind_adoption(nanobind::class_<EngineHandle>& engine);
+void bind_operation(nanobind::class_<EngineHandle>& engine);
 void bind_fix_journal(nanobind::class_<EngineHandle>& engine);
 void bind_order_events(nanobind::module_& module, nanobind::class_<EngineHandle>& engine);
 

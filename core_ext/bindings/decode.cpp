@@ -7,6 +7,8 @@
 #include <cstring>
 #include <utility>
 
+#include "gateway_core/journal/sha256.hpp"
+#include "gateway_core/record/operation.hpp"
 #include "gateway_core/state/state.hpp"
 #include "gateway_core/types/decimal_text.hpp"
 #include "gateway_core/types/refusal.hpp"
@@ -20,6 +22,7 @@ constexpr std::pair<RecordKind, const char*> kKindNames[] = {
     {RecordKind::kBoot, "boot"},
     {RecordKind::kStopped, "stopped"},
     {RecordKind::kClockTick, "clock_tick"},
+    {RecordKind::kOperationNoted, "operation_noted"},
     {RecordKind::kCurrencyDefined, "currency_defined"},
     {RecordKind::kVenueDefined, "venue_defined"},
     {RecordKind::kInstrumentDefined, "instrument_defined"},
@@ -379,6 +382,19 @@ void decode(Fields out, const RiskMeasured& from, const std::uint8_t*) {
 void decode(Fields out, const OverrideUsed& from, const std::uint8_t*) {
   out.FIELD(order_id).FIELD(refusal).FIELD(limit).FIELD(current).FIELD(would_be);
 }
+void decode(Fields out, const OperationNoted& from, const std::uint8_t*) {
+  const bool has_digest = from.digest != decltype(from.digest){};
+  out.FIELD(operation)
+      .FIELD(unnoted)
+      .put("bound_ns", from.values[0])
+      .put("estimate_ns", from.values[1])
+      .put("offset_ns", from.values[2])
+      .put("digest", has_digest ? journal::hex(from.digest) : std::string())
+      .put("operation_actor", from.actor)
+      .FIELD(subject)
+      .FIELD(detail)
+      .FIELD(reason);
+}
 void decode(Fields out, const FixSessionDefined& from, const std::uint8_t*) {
   out.FIELD(id).put("definition_version", from.version).FIELD(created_ns).FIELD(name);
 }
@@ -447,6 +463,41 @@ void decode_as(nb::dict& row, const std::uint8_t* record, std::size_t length) {
   decode(Fields(row), payload<Payload>(record), record);
 }
 
+/// Orders, and what venues tell.
+void decode_fact(nb::dict& row, RecordKind kind, const std::uint8_t* record, std::size_t length) {
+  switch (kind) {
+    case RecordKind::kOrderNew:
+      return decode_as<OrderNew>(row, record, length);
+    case RecordKind::kOrderRefused:
+      return decode_as<OrderRefused>(row, record, length);
+    case RecordKind::kCancelRequested:
+      return decode_as<CancelRequested>(row, record, length);
+    case RecordKind::kReplaceRequested:
+      return decode_as<ReplaceRequested>(row, record, length);
+    case RecordKind::kOrderTriggered:
+      return decode_as<OrderTriggered>(row, record, length);
+    case RecordKind::kOrderFilled:
+      return decode_as<OrderFilled>(row, record, length);
+    case RecordKind::kFillBusted:
+    case RecordKind::kFillCorrected:
+      return decode_as<FillRevised>(row, record, length);
+    case RecordKind::kOrderAdopted:
+      return decode_as<OrderAdopted>(row, record, length);
+    case RecordKind::kAnomaly:
+      return decode_as<Anomaly>(row, record, length);
+    case RecordKind::kVenueState:
+      return decode_as<VenueState>(row, record, length);
+    case RecordKind::kBalanceChanged:
+      return decode_as<BalanceChanged>(row, record, length);
+    case RecordKind::kFunding:
+      return decode_as<Funding>(row, record, length);
+    case RecordKind::kPositionAdopted:
+      return decode_as<PositionAdopted>(row, record, length);
+    default:
+      return decode_as<OrderFact>(row, record, length);
+  }
+}
+
 void decode_payload(nb::dict& row, RecordKind kind, const std::uint8_t* record,
                     std::size_t length) {
   switch (kind) {
@@ -456,6 +507,8 @@ void decode_payload(nb::dict& row, RecordKind kind, const std::uint8_t* record,
       return decode_as<Stopped>(row, record, length);
     case RecordKind::kClockTick:
       return decode_as<ClockTick>(row, record, length);
+    case RecordKind::kOperationNoted:
+      return decode_as<OperationNoted>(row, record, length);
     case RecordKind::kCurrencyDefined:
       return decode_as<CurrencyDefined>(row, record, length);
     case RecordKind::kVenueDefined:
@@ -486,35 +539,8 @@ void decode_payload(nb::dict& row, RecordKind kind, const std::uint8_t* record,
       return decode_as<FixNumbersSet>(row, record, length);
     case RecordKind::kFixMessageSent:
       return decode_as<FixMessageSent>(row, record, length);
-    case RecordKind::kOrderNew:
-      return decode_as<OrderNew>(row, record, length);
-    case RecordKind::kOrderRefused:
-      return decode_as<OrderRefused>(row, record, length);
-    case RecordKind::kCancelRequested:
-      return decode_as<CancelRequested>(row, record, length);
-    case RecordKind::kReplaceRequested:
-      return decode_as<ReplaceRequested>(row, record, length);
-    case RecordKind::kOrderTriggered:
-      return decode_as<OrderTriggered>(row, record, length);
-    case RecordKind::kOrderFilled:
-      return decode_as<OrderFilled>(row, record, length);
-    case RecordKind::kFillBusted:
-    case RecordKind::kFillCorrected:
-      return decode_as<FillRevised>(row, record, length);
-    case RecordKind::kOrderAdopted:
-      return decode_as<OrderAdopted>(row, record, length);
-    case RecordKind::kAnomaly:
-      return decode_as<Anomaly>(row, record, length);
-    case RecordKind::kVenueState:
-      return decode_as<VenueState>(row, record, length);
-    case RecordKind::kBalanceChanged:
-      return decode_as<BalanceChanged>(row, record, length);
-    case RecordKind::kFunding:
-      return decode_as<Funding>(row, record, length);
-    case RecordKind::kPositionAdopted:
-      return decode_as<PositionAdopted>(row, record, length);
     default:
-      return decode_as<OrderFact>(row, record, length);
+      return decode_fact(row, kind, record, length);
   }
 }
 

@@ -2,11 +2,15 @@
 #include <nanobind/nanobind.h>
 
 #include "bind.hpp"
+#include "source_digest.hpp"
 
 NB_MODULE(_core, module) {
   module.doc() = "Native core of the gateway. Import it through its doors (docs/architecture.md).";
+  module.attr("SOURCE_DIGEST") = GATEWAY_SOURCE_DIGEST;
   auto telemetry = module.def_submodule("telemetry", "Measurement of stages and queues.");
   gateway::bind_telemetry(telemetry);
+  auto market = module.def_submodule("market", "Books, trades and marks for other processes.");
+  gateway::bind_market(market);
   auto types = module.def_submodule("types", "Refusals and exact numbers.");
   gateway::bind_types(types);
   auto event = module.def_submodule("event", "Reading events of venues by a table.");
@@ -16,6 +20,8 @@ NB_MODULE(_core, module) {
   gateway::bind_fact_door(engine);
   auto journal = module.def_submodule("journal", "Reading, following and verifying journals.");
   gateway::bind_journal(journal);
+  auto history = module.def_submodule("history", "Columns of history from a journal.");
+  gateway::bind_history(history);
   auto positions = module.def_submodule("positions", "Exact position arithmetic.");
   gateway::bind_positions(positions);
   auto valuation = module.def_submodule("valuation", "Pure valuation over numpy arrays.");

@@ -42,6 +42,24 @@ struct gateway_journal_record {
   uint32_t instance;
 };
 
+/* What was done to the gateway: configuration, plugins, logins, the clock. Behind the header. */
+#define GATEWAY_JOURNAL_OPERATION_NOTED 4u
+
+struct gateway_journal_operation_noted {
+  uint32_t operation;  /* 1 configuration loaded, 2 reloaded, 3 refused; 4 plugin loaded,
+                          5 unloaded, 6 refused; 7 logged in, 8 login refused, 9 logged out;
+                          10 clock quality; 11 control command */
+  uint32_t unnoted;    /* operations left out before this one, for they came too fast */
+  int64_t bound_ns;    /* clock quality, -1 = not known: error bound, */
+  int64_t estimate_ns; /* estimated error */
+  int64_t offset_ns;   /* and offset */
+  uint8_t digest[32];  /* SHA-256 of what it is about, zeros = none */
+  char actor[40];      /* texts: ASCII, zero-padded */
+  char subject[88];
+  char detail[64];
+  char reason[64];
+};
+
 /* Payloads of the records of FIX sessions, behind the header of 64 bytes. */
 #define GATEWAY_JOURNAL_FIX_SESSION_DEFINED 26u
 #define GATEWAY_JOURNAL_FIX_NUMBERS_SET 27u

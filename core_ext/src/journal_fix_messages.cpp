@@ -50,9 +50,12 @@ std::vector<FixMessage> FixMessages::read(FixSessionId session, std::uint64_t ne
 std::uint64_t FixMessages::step_back(FixSessionId session, std::uint64_t wanted) {
   const std::uint64_t previous = sent().previous_position;
   const std::uint64_t block = sent().block_position;
-  // A whole block back when even its newest message is not below what is asked for.
-  const bool is_far = block != 0 && read_record(session, block) && sent().number >= wanted;
-  return is_far ? block : previous;
+  const std::uint64_t block_begins = sent().number - sent().number % kFixBlock;
+  // A whole block back when nothing of this one is asked for, or when even the newest message
+  // before it is not below what is.
+  if (block == 0) return previous;
+  if (wanted < block_begins) return block;
+  return read_record(session, block) && sent().number >= wanted ? block : previous;
 }
 
 std::vector<FixPage> FixMessages::pages(FixSessionId session, std::uint64_t newest,
@@ -66,9 +69,9 @@ std::vector<FixPage> FixMessages::pages(FixSessionId session, std::uint64_t newe
     if (number < range.first) break;
     if (number <= wanted) {
       // The newest message of its page; pages above it have none.
-      const std::uint64_t page = (number - range.first) / range.numbers;
-      const std::uint64_t first = range.first + page * range.numbers;
-      found.push_back({first, std::min(first + range.numbers - 1, range.last), position});
+      const std::uint64_t begin = number - number % range.numbers;
+      const std::uint64_t first = std::max(begin, range.first);
+      found.push_back({first, std::min(begin + range.numbers - 1, range.last), position});
       if (first == range.first) break;
       wanted = first - 1;
     }

@@ -75,6 +75,7 @@ bool Reader::locate() {
     return true;
   }
   if (!listing.segments.empty() && header.first_sequence > from_sequence_) {
+    oldest_ = header.first_sequence;
     fail(ReaderState::kMissing, "sequence " + std::to_string(from_sequence_) +
                                     " is older than the oldest segment, which starts at " +
                                     std::to_string(header.first_sequence));

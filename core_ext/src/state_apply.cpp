@@ -30,7 +30,8 @@ namespace {
 /// Audit records and volatile ones leave no trace in the state, not even a count.
 bool is_counted(RecordKind kind) noexcept {
   return kind != RecordKind::kOrderRefused && kind != RecordKind::kAnomaly &&
-         kind != RecordKind::kVenueState && kind != RecordKind::kOverrideUsed;
+         kind != RecordKind::kVenueState && kind != RecordKind::kOverrideUsed &&
+         kind != RecordKind::kOperationNoted;
 }
 
 }  // namespace
@@ -132,6 +133,7 @@ bool State::apply(const RecordHeader& header, const std::uint8_t* record) noexce
     case RecordKind::kVenueState:
       return apply_venue_state(payload<VenueState>(record));
     case RecordKind::kStopped:
+    case RecordKind::kOperationNoted:
     case RecordKind::kOrderRefused:
     case RecordKind::kOverrideUsed:
     case RecordKind::kAnomaly:

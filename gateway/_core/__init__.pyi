@@ -10,3 +10,5 @@ from gateway._core import port as port
 from gateway._core import positions as positions
 from gateway._core import telemetry as telemetry
 from gateway._core import types as types
+
+SOURCE_DIGEST: str  # SHA-256 over the sources of core_ext that the module was made of

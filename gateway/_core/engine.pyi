@@ -314,8 +314,8 @@ class OrderEvents:
     def leave(self, principal: int) -> None: ...
     def watch(self, order_id: int) -> None: ...
     def forget(self, order_id: int) -> None: ...
-    @property
-    def sequence(self) -> int: ...  # the newest record that was looked at
+    sequence: int  # the newest record that was looked at
+    oldest: int  # after an error of `read`: the oldest record kept, 0 = not known
     def read(self, limit: int = 64, scanned_max: int = 65536) -> list[dict[str, Any]]:
         """As gateway._core.journal.decode gives them; [] = nothing more for now, or `scanned_max`
         records were none of these. Raises RuntimeError when the journal no longer has them."""
@@ -466,17 +466,17 @@ class Engine:
         reference: str,
         actor: str,
     ) -> int:
-        """Book a signed quantity of a derivative that no fill will ever be told for. Once per
-        (account, instrument, reference): ID_CONFLICT. RANGE when the books together hold something
-        else than `held`, which the quantity was measured against. Returns the record's sequence."""
+        """Book a signed quantity of a derivative no fill will be told for, once per (account,
+        instrument, reference), else ID_CONFLICT; RANGE: the books together do not hold `held`."""
     def refusal_details(self, port: int, request: int) -> dict[str, Any] | None:
-        """More about a refusal of the gate that this port was told lately: name of the level's
-        entity, unknown (share of UNKNOWN orders), nearest_quantity (mantissa, 0 = none),
-        limit_actor, limit_reason, limit_set_ns."""
+        """Of a refusal told lately: name of the level's entity, unknown (share of UNKNOWN orders),
+        nearest_quantity (mantissa, 0 = none), limit_actor, limit_reason, limit_set_ns."""
     def set_trading_state(
         self, level: int, id: int, state: int, is_latch: bool, actor: str, reason: str
     ) -> int:
         """A kill is HALTED with latch; cancelling is the caller's mass_cancel."""
+    def note_operation(self, operation: int, actor: str, subject: str, *more: Any) -> int:
+        """Audit alone, `more` as in bind_operation.cpp: detail, reason, digest, values, ..."""
     def roll_period(self) -> int:
         """End of the trading period: text client ids of terminal orders are dropped, DAY ends."""
     # FIX sessions (docs/concepts/fix_journal.md).

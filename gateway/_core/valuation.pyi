@@ -32,3 +32,46 @@ def value_columns(
 def value_rows(
     positions: NDArray[Any], out: NDArray[np.void], level: str = ""
 ) -> tuple[int, int]: ...
+def margin_dtypes() -> dict[str, np.dtype[np.void]]:
+    """Rows of margin: bracket, schedule, row, order, position, pool, liquidation. Fields as in
+    core_ext/include/gateway_core/valuation/{margin,liquidation}.hpp."""
+
+def schedule_fault(schedules: NDArray[np.void], brackets: NDArray[np.void], place: int) -> str:
+    """Why a schedule cannot be used; empty = it can."""
+
+def fill_amounts(brackets: NDArray[np.void]) -> None:
+    """Maintenance amounts of the steps of one schedule, from its rates and floors; in place."""
+
+def margin(
+    rows: NDArray[np.void],
+    orders: NDArray[np.void],
+    schedules: NDArray[np.void],
+    brackets: NDArray[np.void],
+    positions: NDArray[np.void],
+    pools: NDArray[np.void],
+) -> None:
+    """Fills `positions` (one per row) and `pools`, which come with their balances."""
+
+def liquidation(
+    rows: NDArray[np.void],
+    positions: NDArray[np.void],
+    schedules: NDArray[np.void],
+    brackets: NDArray[np.void],
+    pools: NDArray[np.void],
+    out: NDArray[np.void],
+) -> None:
+    """Fills `out` from the rows and what margin() made of them."""
+
+def option_margin(
+    *,
+    strike: int,
+    underlying: int,
+    mark_e18: int,
+    is_call: bool,
+    initial_rate_e12: int,
+    initial_floor_e12: int,
+    maintenance_rate_e12: int,
+    factor_e12: int,
+    initial_covers_maintenance: bool,
+) -> tuple[int, int] | None:
+    """(initial, maintenance) at 10^-18 of the coin, strike and underlying at one scale."""

@@ -1,2 +1,2 @@
-"""Estimates and roll-ups over the rows of the books: exposure, profit by cause. Reads rows and
-returns rows; must never read a file, a clock or the live process."""
+"""Estimates and roll-ups over the rows of the books: floats are allowed, orders are not. Must never
+read a clock nor reach an engine: advice is a command that somebody sends through a door."""

@@ -26,6 +26,7 @@ from gateway.api.errors import (
 )
 from gateway.api.hookspecs import hookimpl
 from gateway.api.instruments import Instrument
+from gateway.api.market import MARKET_LEVELS_MAX, MarketDataSource, MarketSink
 from gateway.api.messages import (
     BalanceReport,
     BorrowReport,
@@ -42,6 +43,7 @@ from gateway.api.version import API_LEVEL
 
 __all__ = [
     "API_LEVEL",
+    "MARKET_LEVELS_MAX",
     "AdapterPort",
     "BalanceReport",
     "BorrowReport",
@@ -55,6 +57,8 @@ __all__ = [
     "GatewayError",
     "Instrument",
     "MarkReport",
+    "MarketDataSource",
+    "MarketSink",
     "MassCancel",
     "OrderReport",
     "OrderRequest",

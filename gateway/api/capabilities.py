@@ -48,6 +48,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     has_borrow: bool = False
     has_iceberg: bool = False
     has_mass_cancel: bool = False
+    has_market_data: bool = False  # books and trades (gateway.api.MarketDataSource); needs `book`
     amend: Literal["native", "cancel_new", "none"] = "none"
     batch_orders_max: int = 1
     batch_cancels_max: int = 1

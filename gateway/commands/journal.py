@@ -3,7 +3,6 @@ superblock of a stopped one anew. The records themselves are never written."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from gateway.commands.output import (
     CommandFailure,
     cell,
     json_option,
+    new_file,
     print_json,
     print_table,
 )
@@ -105,12 +105,7 @@ def export(
       gateway journal export var/gateway records.jsonl
     """
     encode, count = msgspec.json.encode, 0
-    try:
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        rule = f"{target} cannot be made: {error.strerror}"
-        raise CommandFailure(FAILED, "BAD_TARGET", rule, "Name a new file.") from None
-    with os.fdopen(descriptor, "wb") as file, opened(directory):
+    with new_file(target) as file, opened(directory):
         for record in reader.decoded(
             directory, ring_directory=ring_directory, first=first, last=last
         ):

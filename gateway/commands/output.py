@@ -3,9 +3,11 @@ code for scripts, and with every error what to do next."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import IO, Any, TypeVar
+from pathlib import Path
+from typing import IO, Any, BinaryIO, TypeVar
 
 import click
 import msgspec
@@ -18,6 +20,7 @@ __all__ = [
     "CommandFailure",
     "confirm",
     "json_option",
+    "new_file",
     "print_json",
     "print_pairs",
     "print_table",
@@ -127,3 +130,13 @@ def confirm(question: str, is_confirmed: bool) -> None:
         raise CommandFailure(REFUSED, "NOT_CONFIRMED", rule, "Add --yes if you mean it.")
     if not click.confirm(f"{question}?", default=False):
         raise CommandFailure(REFUSED, "NOT_CONFIRMED", "not confirmed, nothing was done")
+
+
+def new_file(target: Path) -> BinaryIO:
+    """A file that nobody else may read and that was not there; an existing one is never touched."""
+    try:
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        rule = f"{target} cannot be made: {error.strerror}"
+        raise CommandFailure(FAILED, "BAD_TARGET", rule, "Name a new file.") from None
+    return os.fdopen(descriptor, "wb")

@@ -39,6 +39,8 @@ Rate = Annotated[str, Meta(pattern=r"^[0-9]{1,12}(\.[0-9]{1,18})?$")]
 Cpu = Annotated[int, Meta(ge=-1, le=4095)]
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Scope = Literal["read", "trade", "cancel", "admin", "override"]
+LOOPBACK_ORIGIN = r"^https?://(localhost|127\.0\.0\.[0-9]{1,3}|\[::1\]):[0-9]{1,5}$"
+PageOrigin = Annotated[str, Meta(pattern=LOOPBACK_ORIGIN)]
 Names = Literal["all"] | list[Name]
 
 
@@ -259,6 +261,13 @@ class ApiSettings(Section, frozen=True, kw_only=True):
     request_seconds_max: Annotated[
         int, Meta(ge=1, le=300, description="Longest wait for one request's bytes, in seconds.")
     ] = 10
+    page_origins: Annotated[
+        Literal["observer"] | list[PageOrigin],
+        Meta(
+            description='Pages that may call the API with a key: "observer" = its own at '
+            "observer.port; [] = none."
+        ),
+    ] = "observer"
 
 
 class ShmSettings(Section, frozen=True, kw_only=True):
@@ -311,6 +320,9 @@ class ObserverSettings(Section, frozen=True, kw_only=True):
     mark_age_seconds_max: Annotated[
         int, Meta(ge=1, le=86400, description="Older marks value nothing in profit and exposure.")
     ] = 60
+    margin_file: Annotated[
+        str, Meta(description="Margin schedules, as in conf/margin.toml; empty = none are shown.")
+    ] = ""
     conduct_window_seconds: Annotated[
         int,
         Meta(ge=60, le=86400, description="Window of the soft monitors below, per strategy."),
@@ -405,6 +417,14 @@ class VenueSettings(Section, frozen=True, kw_only=True):
             "in ms; 0 = never. Within what the venue's manifest accepts.",
         ),
     ] = 0
+    market_data: Annotated[
+        list[Name],
+        Meta(
+            max_length=1024,
+            description="Instruments whose books, trades and rates are shown beside the ring "
+            "(docs/reference/market_file.md); empty = none. They use connections of their own.",
+        ),
+    ] = []
     settings: Annotated[
         dict[str, Any], Meta(description="Free table handed to the adapter, which checks it.")
     ] = {}

@@ -182,6 +182,8 @@ def _describe_text(info: inspect.StrType) -> str:
 
 
 PATTERNS_IN_WORDS = {
+    r"^https?://(localhost|127\.0\.0\.[0-9]{1,3}|\[::1\]):[0-9]{1,5}$": "a loopback origin such as "
+    '"http://127.0.0.1:8701"',
     r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,30}$": "a name of 1 to 31 letters, digits, dots, dashes and "
     "underscores",
     r"^[A-Z0-9]{2,12}$": "a currency code of 2 to 12 capital letters or digits",

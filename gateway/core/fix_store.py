@@ -8,6 +8,7 @@ one is kept without it, and is gap-filled instead of sent again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Protocol
 
 from gateway.api import RefusedError
@@ -20,7 +21,7 @@ __all__ = ["FixEngine", "FixJournal", "JournalSessionStore"]
 # (session, why, next_outgoing, next_expected, created_ns); the engine says next_incoming.
 Entry = tuple[int, int, int, bool, bytes] | tuple[int, str, int, int, int]
 
-_READ_AT_ONCE = 256
+_READ_AT_ONCE = 256  # a block of the journal's chain: the walk over it takes one step each
 # The engine takes at most an eighth of its ring at once, and a ring has at least 1 MiB.
 _GROUP_BYTES_MAX = 96 * 1024
 _RECORD_BYTES = 192  # head of a message's records, at most
@@ -163,6 +164,10 @@ class JournalSessionStore:
         self.next_outgoing = number + 1
 
     def range(self, first: int, last: int) -> Iterator[tuple[int, bytes]]:
+        """All pages in a row."""
+        return chain.from_iterable(self.pages(first, last))
+
+    def pages(self, first: int, last: int) -> Iterator[list[tuple[int, bytes]]]:
         """Application messages that the journal still has, in order; the rest is gap-filled."""
         self.flush()
         last = min(last, self.next_outgoing - 1)
@@ -171,9 +176,8 @@ class JournalSessionStore:
         engine = self._journal.engine
         # One walk for the whole range, then a page at a time: memory holds one page.
         for page in engine.fix_pages(self.session, first, last, _READ_AT_ONCE):
-            for number, _, is_application, data in engine.fix_messages(self.session, *page):
-                if is_application:
-                    yield number, data
+            found = engine.fix_messages(self.session, *page)
+            yield [(number, data) for number, _, is_application, data in found if is_application]
 
     def set_next_outgoing(self, number: int) -> None:
         """Raised by an operator or a gap fill; lowered, it begins a new period without messages."""

@@ -92,6 +92,14 @@ class FixControl(Protocol):
     async def news(self, who: Identity, name: str, *, actor: str, reason: str) -> Row: ...
 
 
+# who, what was done, the person named for it, the reason
+OnCommand = Callable[[Identity, str, str, str], None]
+
+
+def _untold(who: Identity, subject: str, actor: str, reason: str) -> None:
+    """Nobody notes it."""
+
+
 class Desk:
     """Operations behind all doors. Event-loop thread only."""
 
@@ -113,6 +121,8 @@ class Desk:
         self._counters = counters
         self.state = "starting"
         self.fix: FixControl | None = None  # where the FIX door is open
+        self.on_command: OnCommand = _untold
+        self.on_restarted: Callable[[str], None] = lambda venue: None
         self._reads = asyncio.Semaphore(1)  # one look into the journal's files at a time
 
     # Orders.
@@ -201,7 +211,7 @@ class Desk:
         _check_target(message)
         _check_names(message.fields, LimitRow.__struct_fields__, "limits")
         principal = self.engine.names.id("principal", who.principal)
-        return self.engine.set_limits(
+        sequence = self.engine.set_limits(
             message.level,
             message.name,
             message.fields,
@@ -209,6 +219,8 @@ class Desk:
             reason=message.reason,
             principal=principal,
         )
+        self.on_command(who, f"limits, record {sequence}", message.actor, message.reason)
+        return sequence
 
     def tell_measures(self, who: Identity, message: TellMeasures) -> int:
         """What guards are held against; whoever tells it decides whether orders pass."""
@@ -231,6 +243,7 @@ class Desk:
             actor=message.actor,
             reason=message.reason,
         )
+        self.on_command(who, f"kill, record {sequence}", message.actor, message.reason)
         if not message.cancel or "cancel" not in who.scopes:
             return sequence, 0
         names: dict[str, str] = {}
@@ -243,7 +256,7 @@ class Desk:
         """Lift a latch, by a named person."""
         who.require("admin")
         _check_target(message)
-        return self.engine.set_trading_state(
+        sequence = self.engine.set_trading_state(
             message.level,
             message.name,
             "active",
@@ -251,6 +264,8 @@ class Desk:
             actor=message.actor,
             reason=message.reason,
         )
+        self.on_command(who, f"enable, record {sequence}", message.actor, message.reason)
+        return sequence
 
     # Venues.
 
@@ -265,6 +280,7 @@ class Desk:
         for control in self._controls.values():
             found = control.resolve_break(number, message.actor, message.reason)
             if found is not None:
+                self.on_command(who, f"break {number} resolved", message.actor, message.reason)
                 return found
         raise _no_break(number)
 
@@ -281,18 +297,25 @@ class Desk:
                 strategy=message.strategy,
             )
             if found is not None:
+                self.on_command(who, f"break {number} adopted", message.actor, message.reason)
                 return found
         raise _no_break(number)
 
     async def reconcile(self, who: Identity, venue: str) -> list[str]:
         """Compare everything with a venue now."""
         who.require("admin")
-        return await self._asked(venue, self._control(venue).reconcile_now())
+        control = self._control(venue)
+        self.on_command(who, f"reconcile {venue}", who.principal, "asked")
+        return await self._asked(venue, control.reconcile_now())
 
     async def restart_adapter(self, who: Identity, venue: str) -> list[str]:
         """Hand a venue's adapter over to a new process."""
         who.require("admin")
-        return await self._asked(venue, self._control(venue).restart_adapter())
+        control = self._control(venue)
+        self.on_command(who, f"restart adapter {venue}", who.principal, "asked")
+        breaks = await self._asked(venue, control.restart_adapter())
+        self.on_restarted(venue)
+        return breaks
 
     async def _asked(self, venue: str, asked: Awaitable[list[str]]) -> list[str]:
         try:

@@ -40,6 +40,14 @@ class Identity(msgspec.Struct, frozen=True):
             )
 
 
+# door, id of the key ("" = none of ours), peer, whose it is (None = not taken)
+OnLogin = Callable[[str, str, str, Identity | None], None]
+
+
+def _unheard(door: str, key: str, peer: str, who: Identity | None) -> None:
+    """Nobody listens."""
+
+
 class KeyRing:
     """All keys. `reload` replaces them at once or leaves the old ones."""
 
@@ -48,6 +56,7 @@ class KeyRing:
         self._principal_scopes = principal_scopes
         self._keys: dict[str, ApiKey] = {}
         self.generation = 0
+        self.on_login: OnLogin = _unheard
         self.reload()
 
     def reload(self) -> None:
@@ -55,14 +64,21 @@ class KeyRing:
         self._keys = self._read()
         self.generation += 1
 
-    def authenticate(self, token: str) -> Identity:
-        """The identity of `KEYID.SECRET`. Raises RefusedError(NOT_AUTHENTICATED)."""
+    def authenticate(self, token: str, door: str = "", peer: str = "") -> Identity:
+        """The identity of `KEYID.SECRET`. Raises RefusedError(NOT_AUTHENTICATED). `door` and `peer`
+        are for who listens; without a door nobody is told."""
         match = _TOKEN.fullmatch(token)
         key = self._keys.get(match["id"], _NO_KEY) if match else _NO_KEY
         is_right = key.takes(match["secret"] if match else "")
         if match is None or key is _NO_KEY or not is_right:
+            if door:  # a name that is no key's may be anything, a secret too: it is not told
+                known = match["id"] if match is not None and key is not _NO_KEY else ""
+                self.on_login(door, known, peer, None)
             raise RefusedError("NOT_AUTHENTICATED", rule="a valid key: Bearer KEYID.SECRET")
-        return self._identity(match["id"], key)
+        who = self._identity(match["id"], key)
+        if door:
+            self.on_login(door, who.key_id, peer, who)
+        return who
 
     def scopes_of(self, principal: str) -> frozenset[str]:
         """What a principal may do at most."""

@@ -8,7 +8,7 @@ import logging
 import socket
 import struct
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -21,6 +21,7 @@ from gateway.entry.desk import Desk, error_body
 from gateway.entry.field_rules import near_hint
 from gateway.entry.keys import Identity, KeyRing
 from gateway.entry.openapi import WEBSOCKET_PATH, openapi_document
+from gateway.entry.page_origins import PageOrigins
 from gateway.entry.routes import ROUTES, Answer, Call, Route
 from gateway.entry.token_bucket import TokenBucket
 from gateway.entry.websocket import Sessions
@@ -48,6 +49,10 @@ class ApiLimits(msgspec.Struct, frozen=True, kw_only=True):
     request_seconds_max: float = 10.0
 
 
+class ForeignOriginError(RefusedError):
+    """A page of an origin that is not in api.page_origins asked."""
+
+
 class LocalApi:
     """Builds the application and owns its sessions."""
 
@@ -59,12 +64,14 @@ class LocalApi:
         *,
         owner: Identity | None = None,
         owner_uid: int = -1,
+        page_origins: Iterable[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.desk = desk
         self.keys = keys
         self.limits = limits or ApiLimits()
         self._owner, self._owner_uid = owner, owner_uid
+        self._pages = PageOrigins(page_origins)
         self._clock = clock
         self._buckets: dict[str, TokenBucket] = {}
         self._requests = 0
@@ -140,9 +147,11 @@ class LocalApi:
         header = request.headers.get("Authorization")
         if header is None and self._is_owner(request):
             assert self._owner is not None
+            self.keys.on_login("unix", self._owner.key_id, f"uid {self._owner_uid}", self._owner)
             return self._owner
         scheme, _, token = (header or "").partition(" ")
-        return self.keys.authenticate(token if scheme.lower() == "bearer" else "")
+        secret = token if scheme.lower() == "bearer" else ""
+        return self.keys.authenticate(secret, "rest", request.remote or "")
 
     def _is_owner(self, request: web.Request) -> bool:
         """True for a peer on the Unix socket that runs as the daemon's own user."""
@@ -171,7 +180,11 @@ class LocalApi:
         begin = self._measurement.timestamp()
         request_id = f"r{self._requests:x}"
         try:
-            response = await handler(request)
+            if self._pages.refuses(request):
+                raise _foreign_origin(request)
+            response = self._pages.preflight(request) or await handler(request)
+        except ForeignOriginError as error:
+            response = _refuse(error, request_id, status=403)
         except RefusedError as error:
             response = _refuse(error, request_id)
         except web.HTTPMethodNotAllowed as error:
@@ -193,6 +206,7 @@ class LocalApi:
         if not response.prepared:  # a WebSocket session is no request
             self._measurement.record(REST, begin)
             response.headers["X-Request-Id"] = request_id
+            self._pages.mark(request, response)
         return response
 
     async def _show_openapi(self, request: web.Request) -> web.Response:
@@ -200,6 +214,16 @@ class LocalApi:
 
     async def _websocket(self, request: web.Request) -> web.StreamResponse:
         return await self.sessions.serve(request)
+
+
+def _foreign_origin(request: web.Request) -> ForeignOriginError:
+    return ForeignOriginError(
+        "FOREIGN_ORIGIN",
+        field="Origin",
+        value=request.headers["Origin"],
+        rule="a page of api.page_origins, or no page",
+        hint="Open the observer's own page, or ask from a program, which sends no Origin.",
+    )
 
 
 def _unknown_parameter(name: str, value: str, route: Route) -> RefusedError:

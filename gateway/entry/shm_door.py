@@ -287,7 +287,7 @@ class _Session:
             rule = f"this gateway speaks layout {LAYOUT_VERSION}, the client {version}"
             raise RefusedError("LAYOUT_VERSION", field="layout_version", rule=rule)
         token = key.rstrip(b"\0").decode("ascii", errors="replace")
-        return self._door.keys.authenticate(token), bool(cancels)
+        return self._door.keys.authenticate(token, "shm"), bool(cancels)
 
     def _welcome(self, who: Identity, cancels_on_disconnect: bool) -> None:
         number, requests, replies = self._door.attach(who, cancels_on_disconnect)

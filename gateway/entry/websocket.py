@@ -94,7 +94,7 @@ class Sessions:
             max_msg_size=self.limits.body_bytes_max, compress=False, heartbeat=30.0
         )
         await socket.prepare(request)
-        session = Session(self, socket)
+        session = Session(self, socket, request.remote or "")
         self._open.add(session)
         self.counters["ws_sessions"] += 1
         try:
@@ -128,8 +128,9 @@ class Sessions:
 class Session:
     """One connection. Answers and events leave through one queue, in order."""
 
-    def __init__(self, sessions: Sessions, socket: web.WebSocketResponse) -> None:
+    def __init__(self, sessions: Sessions, socket: web.WebSocketResponse, peer: str = "") -> None:
         self._sessions = sessions
+        self._peer = peer
         self._desk = sessions.desk
         self._socket = socket
         self.who: Identity | None = None
@@ -284,7 +285,7 @@ class Session:
     def _login(self, operation: WsLogin) -> dict[str, Any]:
         if self.who is not None:
             raise RefusedError("NOT_AUTHENTICATED", field="op", rule="already logged in")
-        self.who = self._sessions.keys.authenticate(operation.key)
+        self.who = self._sessions.keys.authenticate(operation.key, "websocket", self._peer)
         self._is_cancelling = operation.cancel_on_disconnect
         return {"principal": self.who.principal, "scopes": sorted(self.who.scopes)}
 

@@ -15,8 +15,10 @@ __all__ = [
     "FOREVER",
     "Pace",
     "Replayed",
+    "decode",
     "decoded",
     "kind_counts",
+    "native_reader",
     "open_replica",
     "raise_kill_word",
     "rebuild_superblock",
@@ -116,3 +118,14 @@ def kind_counts(records: Iterator[dict[str, Any]]) -> dict[str, int]:
         kind = str(record["kind"])
         counts[kind] = counts.get(kind, 0) + 1
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def native_reader(directory: Path, ring_directory: str = "", first: int = 1) -> Any:
+    """Records as their bytes: `read(limit)` gives (sequence, record) pairs."""
+    return _native().Reader(str(directory), ring_directory, first)
+
+
+def decode(record: bytes) -> dict[str, Any]:
+    """One record as a dict of its fields. ValueError: it is none."""
+    fields: dict[str, Any] = _native().decode(record)
+    return fields

@@ -101,6 +101,11 @@ def _sees_state(authority: Authority, row: Row) -> bool:
     return _holds(names.get(row["level"]), row["name"])
 
 
+def _sees_market(_: Authority, __: Row) -> bool:
+    """What a venue tells everybody, every reader may see."""
+    return True
+
+
 _RULES: Mapping[ChannelName, Callable[[Authority, Row], bool]] = {
     "orders": _sees_trading,
     "positions": _sees_trading,
@@ -108,6 +113,10 @@ _RULES: Mapping[ChannelName, Callable[[Authority, Row], bool]] = {
     "fills": _sees_trading,
     "profit": _sees_profit,
     "exposure": _sees_exposure,
+    "margin": _sees_account,
     "latency": _sees_latency,
     "states": _sees_state,
+    "books": _sees_market,
+    "trades": _sees_market,
+    "marks": _sees_market,
 }

@@ -11,7 +11,18 @@ from gateway.journal import Row
 __all__ = ["CHANNELS", "ChannelName", "ChannelSpec", "key_of"]
 
 ChannelName = Literal[
-    "orders", "positions", "balances", "fills", "profit", "exposure", "latency", "states"
+    "orders",
+    "positions",
+    "balances",
+    "fills",
+    "profit",
+    "exposure",
+    "latency",
+    "states",
+    "margin",
+    "books",
+    "trades",
+    "marks",
 ]
 
 
@@ -22,6 +33,7 @@ class ChannelSpec(NamedTuple):
     filters: frozenset[str]
 
 
+_MARKET = frozenset({"instrument", "venue"})
 _TRADING = frozenset({"account", "strategy", "instrument", "venue"})
 CHANNELS: Mapping[ChannelName, ChannelSpec] = {
     "orders": ChannelSpec(("order_id",), _TRADING),
@@ -34,7 +46,11 @@ CHANNELS: Mapping[ChannelName, ChannelSpec] = {
     "exposure": ChannelSpec(
         ("level", "name", "currency"), frozenset({"level", "name", "currency"})
     ),
+    "margin": ChannelSpec(("account", "currency"), frozenset({"account", "venue", "currency"})),
     "latency": ChannelSpec(("stage", "bucket_us", "time_ns"), frozenset({"stage"})),
+    "books": ChannelSpec(("instrument",), _MARKET),
+    "trades": ChannelSpec(("instrument", "run_ns", "number"), _MARKET),
+    "marks": ChannelSpec(("instrument",), _MARKET),
     "states": ChannelSpec(("kind", "level", "name"), frozenset({"kind", "level", "name"})),
 }
 assert set(CHANNELS) == set(get_args(ChannelName))

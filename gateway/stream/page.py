@@ -1,30 +1,34 @@
-"""The page's files, read once at start, and the headers that keep everything foreign out."""
+"""The page's files, read once at start, and the headers that keep everything foreign out. The page
+may talk to this observer and to the live API of this gateway, to nothing else."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
+from pathlib import Path
 
 from aiohttp import web
 
-__all__ = ["SECURITY_HEADERS", "add_security_headers", "page_routes"]
+__all__ = ["LIVE_API", "add_security_headers", "live_address", "page_routes"]
 
 CONTENT_TYPES = {
-    "index.html": "text/html",
-    "app.js": "text/javascript",
-    "grid.js": "text/javascript",
-    "decimals.js": "text/javascript",
-    "stream.js": "text/javascript",
-    "style.css": "text/css",
-    "favicon.svg": "image/svg+xml",
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
 }
 CHARSET = "utf-8"
+LIVE_API: web.AppKey[Callable[[], str]] = web.AppKey("live_api")
+# Nothing else may get into a header, whatever the file holds.
+LOOPBACK_ADDRESS = re.compile(r"https?://(127\.0\.0\.\d{1,3}|localhost|\[::1\]):\d{1,5}")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'{live}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 SECURITY_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -34,18 +38,32 @@ SECURITY_HEADERS = {
 }
 
 
-async def add_security_headers(_: web.Request, response: web.StreamResponse) -> None:
+def live_address(run_file: Path) -> str:
+    """The live API as run.json tells it; "" while there is none on loopback."""
+    try:
+        told = str(json.loads(run_file.read_text("utf-8"))["api"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    return told if LOOPBACK_ADDRESS.fullmatch(told) else ""
+
+
+async def add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
     """A response-prepare signal: every answer carries the same headers."""
+    live = _live(request) if response.content_type == "text/html" else ""
     response.headers.update(SECURITY_HEADERS)
+    response.headers["Content-Security-Policy"] = POLICY.format(live=live and f" {live}")
 
 
 def page_routes() -> list[web.RouteDef]:
     """GET / and its files. They hold no data, so they need no key."""
     folder = files("gateway.stream") / "dashboard"
-    routes = []
-    for name, content_type in CONTENT_TYPES.items():
-        path = "/" if name == "index.html" else f"/{name}"
-        routes.append(web.get(path, _file((folder / name).read_bytes(), content_type)))
+    routes = [web.get("/v1/page", _tell_page)]
+    for file in sorted(folder.iterdir(), key=lambda each: each.name):
+        content_type = CONTENT_TYPES.get(Path(file.name).suffix)
+        if content_type is None:
+            continue
+        path = "/" if file.name == "index.html" else f"/{file.name}"
+        routes.append(web.get(path, _file(file.read_bytes(), content_type)))
     return routes
 
 
@@ -54,3 +72,14 @@ def _file(content: bytes, content_type: str) -> Handler:
         return web.Response(body=content, content_type=content_type, charset=CHARSET)
 
     return serve
+
+
+def _live(request: web.Request) -> str:
+    return request.app[LIVE_API]() if LIVE_API in request.app else ""
+
+
+async def _tell_page(request: web.Request) -> web.StreamResponse:
+    """What the page can use: the live API's address and the addresses of this observer."""
+    live = _live(request)
+    routes = sorted({each.canonical for each in request.app.router.resources()})
+    return web.json_response({"live_api": live, "routes": routes})

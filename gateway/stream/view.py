@@ -6,13 +6,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from gateway.journal import Row, Step
 from gateway.stream.books import READING
 from gateway.stream.channel import Channel
 from gateway.stream.channels import ChannelName
 from gateway.stream.fill_stream import FillTail
+from gateway.stream.margin_stream import MarginStep, PositionKey, position_key
 from gateway.stream.order_stream import OrderTail
 
 __all__ = ["View", "ViewState"]
@@ -25,6 +26,7 @@ KINDS: Mapping[ChannelName, str] = {
     "fills": "fill",
     "states": "state",
 }
+FAR = {"liquidation_price": None, "liquidation_distance_percent": None}
 BOOKS: tuple[ChannelName, ...] = ("profit", "exposure")  # what is made from the books
 
 
@@ -57,6 +59,8 @@ class View:
         self._caught_up_at = monotonic()
         self._tail = OrderTail(finished_orders_max)
         self._fills = FillTail()
+        self._liquidations: Mapping[PositionKey, Mapping[str, Any]] = {}
+        self.channels["margin"].wait("margin was not computed yet")
 
     def apply(self, step: Step) -> None:
         """Take over one step of the follower."""
@@ -78,7 +82,8 @@ class View:
         nothing moved."""
         changed = rows.get("position", {}) if self.is_ready else {}
         if changed:
-            self.channels["positions"].publish(changed, self.sequence, is_valuation=True)
+            near = self._with_liquidation(changed)
+            self.channels["positions"].publish(near, self.sequence, is_valuation=True)
         return bool(changed)
 
     def take_books(
@@ -102,6 +107,37 @@ class View:
         if changed:
             channel.publish(changed, self.sequence, is_valuation=True)
         return bool(changed)
+
+    def take_market(self, changes: Mapping[ChannelName, Mapping[str, Row | None]]) -> bool:
+        """What venues show of their markets. False: nothing moved."""
+        for name, rows in changes.items():
+            self.channels[name].publish(rows, self.sequence, is_valuation=True)
+        return bool(changes)
+
+    def take_margin(self, step: MarginStep) -> bool:
+        """Margin of accounts, and how near a forced close the positions are."""
+        channel = self.channels["margin"]
+        if step.waiting:
+            moved = step.waiting != channel.waiting
+            channel.wait(step.waiting)
+            return moved
+        moved = channel.replace(step.rows, self.sequence)
+        self._liquidations = step.liquidations
+        positions = self.channels["positions"]
+        near = self._with_liquidation(positions.rows)
+        changed = {key: row for key, row in near.items() if row != positions.rows[key]}
+        if changed:
+            positions.publish(changed, self.sequence, is_valuation=True)
+        return moved or bool(changed)
+
+    def _with_liquidation(self, rows: Mapping[str, Row | None]) -> Mapping[str, Row | None]:
+        """The rows of positions with what margin says of them, if it does."""
+        if not self._liquidations:
+            return rows
+        return {
+            key: row if row is None else {**row, **self._liquidations.get(position_key(row), FAR)}
+            for key, row in rows.items()
+        }
 
     def take_latency(self, changed: Mapping[str, Row | None]) -> bool:
         """A column of the heat map."""
@@ -134,6 +170,8 @@ class View:
             self.channels[name].reset(rows, step.sequence)
         self._fills.reset(self.channels["fills"].rows)
         self.channels["latency"].reset({}, step.sequence)
+        self._liquidations = {}
+        self.channels["margin"].wait("margin was not computed yet")
         for name in BOOKS:
             self.channels[name].reset({}, step.sequence)
             self.channels[name].wait(READING)
@@ -148,7 +186,8 @@ class View:
         for key, row in orders.items():
             self._count(self.channels["orders"].rows.get(key), row)
         self.channels["orders"].publish(orders, step.sequence)
-        self.channels["positions"].publish(step.rows.get("position", {}), step.sequence)
+        positions = self._with_liquidation(step.rows.get("position", {}))
+        self.channels["positions"].publish(positions, step.sequence)
         self.channels["balances"].publish(step.rows.get("balance", {}), step.sequence)
         self.definitions += step.has_definitions
         self.channels["states"].publish(step.rows.get("state", {}), step.sequence)

@@ -40,7 +40,7 @@ from gateway.transport.signing import (
     hmac_sha512_base64,
     is_same_signature,
 )
-from gateway.transport.task_keeper import TaskKeeper
+from gateway.transport.task_keeper import TaskKeeper, side_by_side
 from gateway.transport.tls import client_tls
 from gateway.transport.venue_events import (
     ONLY_ROW,
@@ -107,5 +107,6 @@ __all__ = [
     "outcome_of",
     "retry_after_ms",
     "shared_counts",
+    "side_by_side",
     "words_of",
 ]

@@ -71,10 +71,9 @@ class Window:
         return self._capacity
 
     def used(self, now_ns: int) -> int:
-        windows, counts = self._windows(now_ns), self._counts
-        if len(windows) == 1:
-            return counts.get(windows[0], 0)
-        return max(counts.get(each, 0) for each in windows)
+        if self._from_ns <= now_ns < self._to_ns:
+            return self._counts.get(self._sure[0], 0)
+        return max(self._counts.get(each, 0) for each in self._windows(now_ns))
 
     def wait_ns(self, cost: int, ceiling: int, now_ns: int) -> int:
         at_ns = now_ns
@@ -88,9 +87,11 @@ class Window:
         return at_ns - now_ns
 
     def spend(self, cost: int, now_ns: int) -> None:
+        counts = self._counts
         for each in self._windows(now_ns):
-            self._counts[each] = self._counts.get(each, 0) + cost
-        self._forget(now_ns)
+            counts[each] = counts.get(each, 0) + cost
+        if len(counts) > 1:  # not only the one that was just written
+            self._forget(now_ns)
 
     def settle(self, used: int, now_ns: int) -> None:
         for each in self._windows(now_ns):
@@ -131,8 +132,6 @@ class Window:
         return self._sure
 
     def _forget(self, now_ns: int) -> None:
-        if len(self._counts) == 1:
-            return  # the one that was just written
         keep = self._windows(now_ns)
         self._counts = {at: used for at, used in self._counts.items() if at in keep}
 
@@ -199,12 +198,18 @@ class Rolling:
         few = capacity <= ROLLING_SLOTS
         self._slice_ns = 1 if few else -(-self._window_ns // (ROLLING_SLOTS - 2))
         self._spent: list[tuple[int, int]] = []  # (time, cost), oldest first
+        self._total = 0  # of all that is kept
 
     def capacity(self) -> int:
         return self._capacity
 
     def used(self, now_ns: int) -> int:
-        return sum(cost for at, cost in self._spent if at + self._window_ns > now_ns)
+        used, horizon_ns = self._total, now_ns - self._window_ns
+        for at, cost in self._spent:
+            if at > horizon_ns:
+                break
+            used -= cost
+        return used
 
     def wait_ns(self, cost: int, ceiling: int, now_ns: int) -> int:
         used = self.used(now_ns)
@@ -218,16 +223,28 @@ class Rolling:
         return NEVER_NS  # not reached: with nothing left in the window `cost` fits
 
     def spend(self, cost: int, now_ns: int) -> None:
-        horizon_ns = now_ns - self._window_ns
-        # What lies far ahead was told by a clock that has been set back since.
-        spent = [
-            (min(at, now_ns + self._slice_ns), each) for at, each in self._spent if at > horizon_ns
-        ]
+        self._forget(now_ns)
+        spent = self._spent
         at = -(-now_ns // self._slice_ns) * self._slice_ns
+        self._total += cost
         if spent and (spent[-1][0] >= at or len(spent) >= ROLLING_SLOTS):
             last_at, last = spent.pop()
             at, cost = max(at, last_at), cost + last
-        self._spent = [*spent, (at, cost)]
+        spent.append((at, cost))
+
+    def _forget(self, now_ns: int) -> None:
+        """What has left the window. What lies far ahead was told by a clock that has been set back
+        since."""
+        spent, gone, horizon_ns = self._spent, 0, now_ns - self._window_ns
+        for at, cost in spent:
+            if at > horizon_ns:
+                break
+            gone, self._total = gone + 1, self._total - cost
+        if gone:
+            del spent[:gone]
+        latest_ns = now_ns + self._slice_ns
+        if spent and spent[-1][0] > latest_ns:
+            spent[:] = [(min(at, latest_ns), cost) for at, cost in spent]
 
     def settle(self, used: int, now_ns: int) -> None:
         surplus = self.used(now_ns) - used
@@ -239,7 +256,7 @@ class Rolling:
             surplus -= taken
             if cost > taken:
                 kept.append((at, cost - taken))
-        self._spent = kept
+        self._keep(kept)
 
     def room_ns(self, per_second: Fraction, ceiling: int, now_ns: int) -> int | None:
         if per_second * self._window_ns <= ceiling * SECOND_NS:
@@ -250,13 +267,16 @@ class Rolling:
         return [part for pair in self._spent for part in pair]
 
     def load(self, state: Sequence[int]) -> None:
-        self._spent = list(zip(state[0::2], state[1::2], strict=True))
+        self._keep(list(zip(state[0::2], state[1::2], strict=True)))
 
     def fill(self, now_ns: int) -> None:
-        self._spent = [(now_ns, self._capacity)]
+        self._keep([(now_ns, self._capacity)])
 
     def idle_from_ns(self) -> int:
         return max((at for at, _ in self._spent), default=0) + self._window_ns
+
+    def _keep(self, spent: list[tuple[int, int]]) -> None:
+        self._spent, self._total = spent, sum(cost for _, cost in spent)
 
 
 class Earned:
@@ -317,7 +337,8 @@ class Recent:
 
     def spend(self, cost: int, now_ns: int) -> None:
         """Count it."""
-        self._roll(now_ns)
+        if now_ns // self.SLICE_NS != self._latest:
+            self._roll(now_ns)
         self._costs[self._latest % self.SLICES] += cost
 
     def since(self, at_ns: int, now_ns: int, *, is_partly: bool) -> int:

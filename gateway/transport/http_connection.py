@@ -11,6 +11,7 @@ import select
 from collections.abc import Callable, Mapping
 from ssl import SSLContext
 
+from aiohttp import StreamReader
 from aiohttp.client_proto import ResponseHandler
 
 __all__ = ["BodyTooLarge", "HttpConnection", "connect"]
@@ -30,6 +31,12 @@ class _Handler(ResponseHandler):
 
     is_expecting = False
 
+    def prepare(self) -> None:
+        """A parser for the next answer, made while nothing waits for it."""
+        self.set_response_params(
+            read_until_eof=True, read_bufsize=_READ_BYTES, max_headers=_HEADERS_MAX
+        )
+
     def data_received(self, data: bytes) -> None:
         if self.is_expecting:
             super().data_received(data)
@@ -45,22 +52,29 @@ class _Handler(ResponseHandler):
             is_clean = self._parser is None or self._parser.feed_eof() is None
         except Exception:
             is_clean = False
-        if not is_clean:
+        if is_clean:
+            self.prepare()
+        else:
             self.force_close()
 
 
 class HttpConnection:
     """What `connect` makes. Between two requests it is idle and watched."""
 
+    __slots__ = ("_handler", "_payload", "_poll", "_transport", "deadline", "idle_since")
+
     def __init__(self, handler: _Handler, transport: asyncio.Transport, opened_at: float) -> None:
         self._handler = handler
         self._transport = transport
+        self._payload: StreamReader | None = None
+        handler.prepare()
         self._poll = select.poll()
         # Beside TLS, bytes in the socket may be a session ticket; in clear they are an intrusion.
         is_clear = transport.get_extra_info("ssl_object") is None
         watched = _DEAD | (select.POLLIN if is_clear else 0)
         self._poll.register(transport.get_extra_info("socket").fileno(), watched)
         self.idle_since = opened_at
+        self.deadline = 0.0  # of the answer, by the clock of the loop; kept by the pool
 
     def when_lost(self, callback: Callable[[HttpConnection], None]) -> None:
         """Call back once when the connection is gone, for whatever reason."""
@@ -80,18 +94,22 @@ class HttpConnection:
 
     def send(self, request: bytes) -> None:
         """Write one request. From here on its outcome is open until an answer is read."""
-        # The answer's parser is made behind the write: nothing can be read before this returns.
-        self._transport.write(request)
         self._handler.is_expecting = True
-        self._handler.set_response_params(
-            read_until_eof=True, read_bufsize=_READ_BYTES, max_headers=_HEADERS_MAX
-        )
+        self._payload = None
+        self._transport.write(request)
+
+    def give_up(self, error: Exception) -> None:
+        """Whoever waits for the answer gets this error instead; the connection ends with it."""
+        self._handler.set_exception(error)
+        if self._payload is not None:
+            self._payload.set_exception(error)
 
     async def answer(self, bytes_max: int) -> tuple[int, Mapping[str, str], bytes]:
         """Status, headers and body of the answer to what was sent."""
         for _ in range(_INTERIM_ANSWERS_MAX):
             message, payload = await self._handler.read()
             if message.code >= 200:
+                self._payload = payload
                 break
         else:
             raise ValueError(f"{_INTERIM_ANSWERS_MAX} interim answers and no final one")
@@ -113,7 +131,29 @@ async def connect(host: str, port: int, tls: SSLContext | None, timeout_s: float
     """A new connection, handshake included. Raises OSError or TimeoutError."""
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(timeout_s):
-        transport, handler = await loop.create_connection(
-            lambda: _Handler(loop), host, port, ssl=tls
-        )
+        transport, handler = await loop.create_connection(lambda: _Handler(loop), host, port)
+        # Bytes leave within `send`. uvloop collects what is written for the end of its turn, so an
+        # order would wait for everything else that is ready to run, unless the limit is passed.
+        transport.set_write_buffer_limits(high=0)
+        if tls is not None:
+            transport = await _secured(loop, transport, handler, tls, host)
     return HttpConnection(handler, transport, loop.time())
+
+
+async def _secured(
+    loop: asyncio.AbstractEventLoop,
+    transport: asyncio.Transport,
+    handler: _Handler,
+    tls: SSLContext,
+    host: str,
+) -> asyncio.Transport:
+    """TLS within a connection of ours, whose own limit it could not set by itself."""
+    try:
+        secured = await loop.start_tls(transport, handler, tls, server_hostname=host)
+    except BaseException:
+        transport.abort()
+        raise
+    if secured is None or handler.transport is None:
+        raise ConnectionResetError("the line was cut behind the handshake")
+    handler.transport = secured
+    return secured

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from gateway.api import RateLimit, VenueRateLimited
 from gateway.transport.budget_models import NEVER_NS, Counter, Earned, Recent, counter_of
@@ -35,6 +35,7 @@ _STUCK_NS: Final = (
 )
 _WAITING_MAX: Final = 10_000
 _REASON_BYTES: Final = 64
+_NO_NAMES: Final[tuple[str, ...]] = ()
 
 
 class _Budgeted:
@@ -87,6 +88,14 @@ class _Ban:
         return self.until_ns
 
 
+class _Place(NamedTuple):
+    """Where the counter of a name is kept, and how it is made."""
+
+    key: str
+    kept_percent: Mapping[Lane, int]
+    make: Callable[[], _Budgeted]
+
+
 @dataclass(eq=False)
 class _Waiter:
     lane: Lane
@@ -122,13 +131,16 @@ class Budget:
         for limit in limits:
             counter_of(limit, self._guard_ns)  # refuses nonsense at start
         self._now_ns = now_ns
+        # Counters of this budget alone need no lock, and nobody else learns of a ban or tells one.
+        self._is_alone = rows is None
         self._rows = rows if rows is not None else LocalRows()
         self._identity = dict(identity or {})
         self._ban_key = f"ban/{self._identity.get('ip', '')}"
         self._headroom = dict(headroom_percent or {})
         self._lag_ns = feedback_lag_ms * 1_000_000
-        self._keys: dict[str, tuple[str, RateLimit]] = {}
+        self._keys: dict[str, _Place] = {}
         self._waiting: dict[Lane, deque[_Waiter]] = {lane: deque() for lane in LANES}
+        self._are_waiting = self._waiting.values()
         self._timer: asyncio.TimerHandle | None = None
         self._stuck_since_ns: int | None = None
         self._owed: list[tuple[str, int]] = []  # spent while the counters were out of reach
@@ -147,17 +159,17 @@ class Budget:
     async def wait(self, lane: Lane, costs: Mapping[str, int], timeout_ms: int) -> None:
         """Take as soon as it can be had. Higher lanes go first, equals in order. Raises
         VenueRateLimited as soon as it is clear that it cannot be had in time."""
-        now = self._now_ns()
-        deadline_ns = now + timeout_ms * 1_000_000
-        wait_ns = max(1, timeout_ms * 1_000_000)
+        timeout_ns = timeout_ms * 1_000_000
+        wait_ns = max(1, timeout_ns)
         if not self._is_held_up(lane, costs):
             wait_ns = self._take(lane, costs)[0]
             if not wait_ns:
                 return
-            if now + wait_ns > deadline_ns:
+            if wait_ns > timeout_ns:
                 raise self._too_late(lane, wait_ns)
         if sum(map(len, self._waiting.values())) >= _WAITING_MAX:
             raise self._too_late(lane, 0)
+        deadline_ns = self._now_ns() + timeout_ns
         waiter = _Waiter(lane, costs, deadline_ns, asyncio.get_running_loop().create_future())
         self._waiting[lane].append(waiter)
         self._serve_in(wait_ns)
@@ -178,14 +190,14 @@ class Budget:
         with self._rows.hold() as is_held:
             if not is_held:
                 return  # The next answer tells it again.
-            key, row = self._row(name, now)
+            place, row = self._row(name, now)
             least = used + row.recent.since(sent, now, is_partly=False)
             most = used + row.recent.since(sent - self._lag_ns, now, is_partly=True)
             mine = row.counter.used(now)
             if not least <= mine <= most:
                 row.counter.settle(least if mine < least else most, now)
-                self._rows.save(key)
-        if any(self._waiting.values()):
+                self._rows.save(place.key)
+        if any(self._are_waiting):
             self._serve()
 
     def earned(self, name: str, volume: str) -> None:
@@ -239,38 +251,42 @@ class Budget:
     def _take(self, lane: Lane, costs: Mapping[str, int]) -> tuple[int, tuple[str, ...]]:
         """The wait, and the names of the limits that demand it."""
         now = self._now_ns()
+        if self._is_alone:
+            return self._take_held(lane, costs, now)
         with self._rows.hold() as is_held:
             if not is_held:
                 return self._without_lock(lane, costs, now), tuple(costs)
             self._stuck_since_ns = None
             self._share(now)
-            if banned_ns := max(0, self._known_ban.until_ns - now):
-                return banned_ns, tuple(costs)
-            found, wait_ns, names = [], 0, tuple[str, ...]()
-            for name, cost in costs.items():
-                if cost:
-                    key, row = self._row(name, now)
-                    found.append((cost, key, row))
-                    if own_ns := self._wait_ns(lane, name, cost, row, now):
-                        wait_ns, names = max(wait_ns, own_ns), (*names, name)
-            if wait_ns:
-                return wait_ns, names
-            for cost, key, row in found:
-                row.spend(cost, now)
-                self._rows.save(key)
-        return 0, ()
+            return self._take_held(lane, costs, now)
 
-    def _wait_ns(self, lane: Lane, name: str, cost: int, row: _Budgeted, now: int) -> int:
-        capacity = row.counter.capacity()
-        if not 0 < cost <= capacity:
-            raise ValueError(f"limit {name} of {capacity} cannot carry a cost of {cost}")
-        # What is dearer than its lane allows may pass when nothing else is counted.
-        ceiling = max(cost, self._ceiling(lane, name, capacity))
-        return row.counter.wait_ns(cost, ceiling, now)
-
-    def _ceiling(self, lane: Lane, name: str, capacity: int) -> int:
-        percent = self._headroom.get(self._keys[name][1].name, HEADROOM_PERCENT)[lane]
-        return max(1, capacity - -(-capacity * percent // 100))
+    def _take_held(
+        self, lane: Lane, costs: Mapping[str, int], now: int
+    ) -> tuple[int, tuple[str, ...]]:
+        """With the counters held. An order waits for this: every call less is a part of a
+        microsecond on its way to the wire."""
+        if self._known_ban.until_ns > now:
+            return self._known_ban.until_ns - now, tuple(costs)
+        found, wait_ns, names = [], 0, _NO_NAMES
+        for name, cost in costs.items():
+            if cost:
+                place, row = self._row(name, now)
+                counter = row.counter
+                found.append((cost, place.key, row))
+                capacity = counter.capacity()
+                if not 0 < cost <= capacity:
+                    raise ValueError(f"limit {name} of {capacity} cannot carry a cost of {cost}")
+                ceiling = _ceiling(place.kept_percent[lane], capacity)
+                # What is dearer than its lane allows may pass when nothing else is counted.
+                if own_ns := counter.wait_ns(cost, cost if cost > ceiling else ceiling, now):
+                    wait_ns, names = max(wait_ns, own_ns), (*names, name)
+        if wait_ns:
+            return wait_ns, names
+        for cost, key, row in found:
+            row.counter.spend(cost, now)
+            row.recent.spend(cost, now)
+            self._rows.save(key)
+        return 0, _NO_NAMES
 
     def _without_lock(self, lane: Lane, costs: Mapping[str, int], now: int) -> int:
         """Another process has the counters. What ends risk does not wait for one that was stopped
@@ -287,7 +303,7 @@ class Budget:
         with self._rows.hold() as is_held:
             if is_held:
                 self._share(self._now_ns())
-        if any(self._waiting.values()):
+        if any(self._are_waiting):
             self._serve()
 
     def _share(self, now: int) -> None:
@@ -301,42 +317,48 @@ class Budget:
             self._known_ban.load(ban.dump())
         while self._owed:
             name, cost = self._owed.pop()
-            key, row = self._row(name, now)
+            place, row = self._row(name, now)
             row.spend(cost, now)
-            self._rows.save(key)
+            self._rows.save(place.key)
         while self._owed_earnings:
             name, volume = self._owed_earnings.pop()
-            key, row = self._row(name, now)
+            place, row = self._row(name, now)
             assert isinstance(row.counter, Earned)
             row.counter.earn(volume)
-            self._rows.save(key)
+            self._rows.save(place.key)
 
-    def _row(self, name: str, now: int) -> tuple[str, _Budgeted]:
-        if name not in self._keys:
-            base, _, owner = name.partition("@")
-            limit = self._limits.get(base)
-            if limit is None or bool(owner) != (limit.scope in ("account", "instrument")):
-                known = sorted(self._limits)
-                raise ValueError(f"no limit {name}; there are {known}, @owner for their scope")
-            identity = self._identity.get(limit.scope, "")
-            if owner:
-                identity = self._identity.get("account", "") + "/" + self._identity.get("key", "")
-            self._keys[name] = (f"{limit.scope}/{identity}/{name}", limit)
-        key, limit = self._keys[name]
-        row = self._rows.row(key, lambda: _Budgeted(counter_of(limit, self._guard_ns)), now)
+    def _row(self, name: str, now: int) -> tuple[_Place, _Budgeted]:
+        place = self._keys.get(name) or self._placed(name)
+        row = self._rows.row(place.key, place.make, now)
         assert isinstance(row, _Budgeted)
-        return key, row
+        return place, row
+
+    def _placed(self, name: str) -> _Place:
+        """A name is looked at once."""
+        base, _, owner = name.partition("@")
+        limit = self._limits.get(base)
+        if limit is None or bool(owner) != (limit.scope in ("account", "instrument")):
+            known = sorted(self._limits)
+            raise ValueError(f"no limit {name}; there are {known}, @owner for their scope")
+        identity = self._identity.get(limit.scope, "")
+        if owner:
+            identity = self._identity.get("account", "") + "/" + self._identity.get("key", "")
+        percent = self._headroom.get(base, HEADROOM_PERCENT)
+        key, guard_ns = f"{limit.scope}/{identity}/{name}", self._guard_ns
+        place = _Place(key, percent, lambda: _Budgeted(counter_of(limit, guard_ns)))
+        self._keys[name] = place
+        return place
 
     def _room_ns(self, name: str, now: int) -> int | None:
-        _, row = self._row(name, now)
-        ceiling = self._ceiling("new", name, row.counter.capacity())
+        place, row = self._row(name, now)
+        ceiling = _ceiling(place.kept_percent["new"], row.counter.capacity())
         return row.counter.room_ns(row.recent.per_second(now), ceiling, now)
 
     # -- those who wait -------------------------------------------------------------------------
 
     def _is_held_up(self, lane: Lane, costs: Mapping[str, int]) -> bool:
         """Whether someone who goes first waits for one of these limits."""
-        if not any(self._waiting.values()):
+        if not any(self._are_waiting):
             return False
         before = LANES[: LANES.index(lane) + 1]
         return any(costs.keys() & each.costs.keys() for at in before for each in self._waiting[at])
@@ -385,3 +407,7 @@ class Budget:
         why = f"banned for {banned_ms} ms" if banned_ms else "the budget is spent"
         retry_ms = 0 if wait_ns >= NEVER_NS else -(-wait_ns // 1_000_000)
         return VenueRateLimited(f"{lane}: {why}; nothing was sent", retry_ms)
+
+
+def _ceiling(kept_percent: int, capacity: int) -> int:
+    return max(1, capacity - -(-capacity * kept_percent // 100))

@@ -24,7 +24,10 @@ from gateway.transport.tls import client_tls
 __all__ = ["RestAnswer", "RestPool"]
 
 _METHODS: Final = frozenset({"GET", "POST", "PUT", "DELETE", "PATCH"})
+# What a path may hold: visible ASCII without #, for what follows it is never sent.
+_CARRIED: Final = bytes(each for each in range(0x21, 0x7F) if each != ord("#"))
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_TIMER_SLACK_S = 0.001  # A timer of the loop may come this much too early.
 _WAITING_MAX = 1_000  # Requests in want of a connection; more than this is no queue but a fault.
 
 
@@ -81,6 +84,7 @@ class RestPool:
         self._opening = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._keeper: asyncio.Task[None] | None = None
+        self._late: asyncio.TimerHandle | None = None  # when the first answer is overdue
         self._wake = asyncio.Event()
         self._is_open = False
         self._counts = dict.fromkeys(
@@ -109,6 +113,9 @@ class RestPool:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
             self._keeper = None
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
         for each in (*self._idle, *self._busy):
             each.close()
         self._idle.clear()
@@ -129,25 +136,19 @@ class RestPool:
         data = self.request_bytes(method, path, headers, body)
         timeout_s = self._timeout_s if timeout_ms is None else timeout_ms / 1_000
         deadline = asyncio.get_running_loop().time() + timeout_s
-        what = f"{method} {path.partition('?')[0]}"  # The query may hold a signature.
         self._counts["requests"] += 1
-        try:
-            connection = await self._lease(deadline)
-        except BaseException as error:
-            self._counts["not_sent"] += 1
-            if isinstance(error, (OSError, TimeoutError)):
-                raise VenueUnavailable(f"{what}: {_told(error)}; nothing was sent") from error
-            raise
+        # With a line that is free, nothing is awaited from here to the write: no turn of the loop.
+        connection = self._free() or await self._lease_or_not_sent(method, path, deadline)
         is_whole = False
         try:
             sent_ns = self._now_ns()
             connection.send(data)
-            async with asyncio.timeout_at(deadline):
-                status, answered, content = await connection.answer(self._body_bytes_max)
+            self._await_until(deadline, connection)
+            status, answered, content = await connection.answer(self._body_bytes_max)
             is_whole = True
         except Exception as error:
             # The request was on its way: whatever went wrong, it may have been carried out.
-            raise OutcomeUnknown(f"{what}: {_told(error)}") from error
+            raise OutcomeUnknown(f"{_named(method, path)}: {_told(error)}") from error
         finally:
             self._counts["answers" if is_whole else "unknown"] += 1
             self._give_back(connection, is_whole)
@@ -163,8 +164,7 @@ class RestPool:
         """What `request` writes. Raises ValueError for what HTTP cannot carry."""
         if method not in _METHODS:
             raise ValueError(f"method {method!r}")
-        is_visible = path.isascii() and path.isprintable() and " " not in path
-        if not is_visible or path[:1] != "/" or "#" in path:  # what follows # is never sent
+        if path[:1] != "/" or not path.isascii() or path.encode().translate(None, _CARRIED):
             raise ValueError(f"a path is visible ASCII and begins with /: {path[:64]!r}")
         content = body.encode() if isinstance(body, str) else body
         length = f"Content-Length: {len(content)}\r\n" if content or method != "GET" else ""
@@ -176,16 +176,32 @@ class RestPool:
         """For status: counts since the start, and how many connections stand idle and busy."""
         return {**self._counts, "idle": len(self._idle), "busy": len(self._busy)}
 
-    async def _lease(self, deadline: float) -> HttpConnection:
+    def _free(self) -> HttpConnection | None:
         """A connection that is alive now; the caller writes before anything else can happen."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_usable():
+                self._busy.add(connection)
+                return connection
+            self._drop(connection)
+        return None
+
+    async def _lease_or_not_sent(self, method: str, path: str, deadline: float) -> HttpConnection:
+        """Whatever ends the wait for a connection, nothing was written."""
+        try:
+            return await self._lease(deadline)
+        except BaseException as error:
+            self._counts["not_sent"] += 1
+            if isinstance(error, (OSError, TimeoutError)):
+                said = f"{_named(method, path)}: {_told(error)}; nothing was sent"
+                raise VenueUnavailable(said) from error
+            raise
+
+    async def _lease(self, deadline: float) -> HttpConnection:
         loop = asyncio.get_running_loop()
         while self._is_open:
-            while self._idle:
-                connection = self._idle.pop()
-                if connection.is_usable():
-                    self._busy.add(connection)
-                    return connection
-                self._drop(connection)
+            if connection := self._free():
+                return connection
             if loop.time() >= deadline:
                 raise TimeoutError("no connection was free in time")
             if len(self._busy) + self._opening < self._size:
@@ -224,6 +240,25 @@ class RestPool:
         connection.when_lost(self._on_lost)
         self._idle.append(connection)
         self._wake_one()
+
+    def _await_until(self, deadline: float, connection: HttpConnection) -> None:
+        """One timer watches all answers, for hardly one of them is ever late."""
+        connection.deadline = deadline
+        if self._late is None or deadline < self._late.when():
+            if self._late is not None:
+                self._late.cancel()
+            self._late = asyncio.get_running_loop().call_at(deadline, self._give_up_late)
+
+    def _give_up_late(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._late = None
+        now = loop.time() + _TIMER_SLACK_S
+        for each in self._busy:
+            if each.deadline <= now:
+                each.give_up(TimeoutError())
+        deadlines = [each.deadline for each in self._busy if each.deadline > now]
+        if deadlines:
+            self._late = loop.call_at(min(deadlines), self._give_up_late)
 
     def _on_lost(self, connection: HttpConnection) -> None:
         if connection in self._idle:
@@ -295,6 +330,11 @@ def _are_names(names: Iterable[str]) -> bool:
 def _settle(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
+
+
+def _named(method: str, path: str) -> str:
+    """Without the query, which may hold a signature."""
+    return f"{method} {path.partition('?')[0]}"
 
 
 def _told(error: BaseException) -> str:

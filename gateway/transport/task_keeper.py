@@ -6,12 +6,21 @@ Must never leave a task behind, nor let one fail unseen.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 from gateway.api import VenueError
 
-__all__ = ["TaskKeeper"]
+__all__ = ["TaskKeeper", "side_by_side"]
+
+
+async def side_by_side(requests: Sequence[Awaitable[None]]) -> None:
+    """All of them, to their ends. One goes at once: a task of its own would wait for a turn of the
+    event loop, and an order with it."""
+    if len(requests) == 1:
+        await requests[0]
+    else:
+        await asyncio.gather(*requests)
 
 
 class TaskKeeper:

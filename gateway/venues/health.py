@@ -38,6 +38,7 @@ class VenueHealth:
         self.outcomes: Counter[str] = Counter()  # what venues said of orders, by kind of fact
         self.rejects: Counter[str] = Counter()  # by the venue's code, the first word of its reason
         self.adapter_counts: Callable[[], Mapping[str, int]] = dict  # see gateway.api.Counted
+        self.market_counts: Callable[[], Mapping[str, int]] = dict  # of an adapter in this process
 
     @property
     def is_reconciled(self) -> bool:
@@ -60,6 +61,7 @@ class VenueHealth:
         found |= {f"counter.{name}": count for name, count in self.counters.items()}
         found |= {f"outcome.{name}": count for name, count in self.outcomes.items()}
         found |= {f"reject.{code}": count for code, count in self.rejects.items()}
+        found |= {f"adapter.{name}": count for name, count in self.market_counts().items()}
         try:
             told = dict(self.adapter_counts())
         except Exception as error:  # an adapter may raise anything; what it counts is no order

@@ -17,6 +17,7 @@ from gateway.core.drive import Drive
 from gateway.core.engine import Engine, is_unknown
 from gateway.core.refusals import describe_number
 from gateway.core.vocabulary import CancelReason, VenueSessionState
+from gateway.market import MarketHost
 from gateway.venues.breaks import BreakLedger
 from gateway.venues.client_order_ids import epoch_of
 from gateway.venues.dead_man import DeadMan
@@ -55,6 +56,7 @@ class VenueLink:
         reconcile_timeout_seconds: float = 30.0,
         reconcile_interval_seconds: float = 0.0,
         dead_man_ms: int = 0,
+        market: MarketHost | None = None,
         ledger: BreakLedger | None = None,
         on_instruments: Callable[[], None] = lambda: None,
         jitter: Callable[[], float] = random.random,
@@ -64,6 +66,9 @@ class VenueLink:
             self.health.process = adapter.row
         if callable(counts := getattr(adapter, "counts", None)):
             self.health.adapter_counts = counts
+        self._market = market
+        if market is not None:
+            self.health.market_counts = market.counts
         self._engine = engine
         self._drive = drive
         self._adapter = adapter
@@ -123,6 +128,8 @@ class VenueLink:
         self.health.set("stopped", "the gateway stops", self._engine.now_ns())
         self.session.state(VenueSessionState.DOWN, "stopped")
         await self._dead_man.disarm(timeout_seconds)
+        if self._market is not None:
+            await self._market.stop()
         try:
             async with asyncio.timeout(timeout_seconds):
                 await self._adapter.close()
@@ -283,6 +290,8 @@ class VenueLink:
         self.session.connecting()
         await self._adapter.connect(self.session)
         self._dead_man.start()
+        if self._market is not None:
+            self._market.start()
         return True
 
     async def _reconcile(self) -> bool:

@@ -4,15 +4,15 @@ the manifest and the names of methods; never calls an adapter."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 
 import msgspec
 
-from gateway.api import Capabilities, RateLimit
+from gateway.api import Capabilities, RateLimit, RefusedError
 from gateway.venues.client_order_ids import ClientOrderIds
 
-__all__ = ["faults_of", "manifest_faults", "missing_methods"]
+__all__ = ["check_market_data", "faults_of", "manifest_faults", "missing_methods"]
 
 BATCH_MAX = 1_000  # larger than any venue's; a larger number is a mistake
 TIMEOUT_MS_MAX = 600_000
@@ -39,6 +39,17 @@ def faults_of(adapter: object, manifest: Capabilities) -> list[str]:
     return manifest_faults(manifest) + missing_methods(adapter, manifest)
 
 
+def check_market_data(venue: str, instruments: Sequence[str], manifest: Capabilities) -> None:
+    """Refuse a setting the adapter has no data for."""
+    field = f"venues.{venue}.market_data"
+    if instruments and not manifest.has_market_data:
+        rule = "the adapter offers no market data"
+        raise RefusedError("BAD_CONFIG", field=field, value=instruments[0], rule=rule)
+    if len(set(instruments)) < len(instruments):
+        rule = "each instrument once"
+        raise RefusedError("BAD_CONFIG", field=field, value=", ".join(instruments), rule=rule)
+
+
 def missing_methods(adapter: object, manifest: Capabilities) -> list[str]:
     """Methods the contract or the manifest promises and the adapter lacks."""
     wanted = [(name, "the contract") for name in _METHODS]
@@ -48,6 +59,8 @@ def missing_methods(adapter: object, manifest: Capabilities) -> list[str]:
         wanted.append(("borrow_interest", "has_borrow"))
     if manifest.has_mass_cancel:
         wanted.append(("cancel_all", "has_mass_cancel"))
+    if manifest.has_market_data:
+        wanted.append(("publish_market", "has_market_data"))
     if manifest.dead_man != "none":
         wanted.append(("arm_dead_man", f"dead_man {manifest.dead_man!r}"))
     return [
@@ -82,6 +95,8 @@ def _offer_faults(manifest: Capabilities) -> Iterator[str]:
         value = getattr(manifest, name)
         if not 1 <= value <= BATCH_MAX:
             yield f"{name}: {value}, must be 1 to {BATCH_MAX}"
+    if manifest.has_market_data and manifest.book == "none":
+        yield "has_market_data: book is 'none', so nobody could tell a gap"
     if manifest.amend == "none" and manifest.batch_replaces_max > 1:
         yield f"batch_replaces_max: {manifest.batch_replaces_max}, but amend is 'none'"
 

@@ -15,6 +15,7 @@ import pluggy
 from gateway.api import API_LEVEL, Capabilities, RefusedError, VenueAdapter, hookspecs
 from gateway.venues.conformance import verdict_of
 from gateway.venues.manifest import faults_of
+from gateway.venues.plugin_digest import digest_of
 
 __all__ = ["ENTRY_POINT_GROUP", "PluginRow", "Plugins"]
 
@@ -42,6 +43,7 @@ class Plugins:
         self.rows: list[PluginRow] = []
         self._managers: dict[str, tuple[PluginRow, pluggy.PluginManager]] = {}
         self._waiting: list[EntryPoint] = []
+        self._digests: dict[str, str] = {}
 
     @classmethod
     def discover(
@@ -94,6 +96,7 @@ class Plugins:
                 raise ValueError(f"adapter name {row.adapter!r} is taken by plugin {other!r}")
         except (Exception, SystemExit) as error:  # foreign code, whatever it raises
             return self._refuse(row, _text(error))
+        self._digests[row.name] = _digest([plugin])
         self._managers[row.adapter] = (row, manager)
         self.rows.append(row)
         return row
@@ -101,6 +104,19 @@ class Plugins:
     def names(self) -> list[str]:
         """Adapter names that configuration may use."""
         return sorted(self._managers)
+
+    def identities(self) -> dict[str, tuple[PluginRow, str]]:
+        """Each plugin by the name of its adapter, else its own, with the digest that its files had
+        when it was loaded; "" where it did not load."""
+        return {
+            row.adapter or row.name: (row, self._digests.get(row.name, "")) for row in self.rows
+        }
+
+    def look_again(self, adapter: str) -> None:
+        """The adapter was loaded anew in its own process: its files may be others."""
+        if adapter in self._managers:
+            row, manager = self._managers[adapter]
+            self._digests[row.name] = _digest(manager.get_plugins())
 
     def create_adapter(
         self,
@@ -155,6 +171,10 @@ def _only(answers: list[Any], hook: str, kind: type) -> Any:
     if not isinstance(answers[0], kind) or isinstance(answers[0], bool):
         raise TypeError(f"hook {hook} returned {answers[0]!r:.64}, expected {kind.__name__}")
     return answers[0]
+
+
+def _digest(plugins: Iterable[object]) -> str:
+    return next(filter(None, map(digest_of, plugins)), "")
 
 
 def _text(error: BaseException) -> str:

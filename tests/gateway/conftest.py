@@ -25,7 +25,10 @@ def debug_loop():
 
 
 def pytest_asyncio_loop_factories(config, item):
-    """Every async test runs under uvloop and under asyncio debug."""
+    """Every async test runs under uvloop and under asyncio debug, but for those with a QuickFIX
+    engine, which takes seconds to start."""
+    if "quickfix" in item.path.name:
+        return {"uvloop": uvloop.new_event_loop}
     return {"uvloop": uvloop.new_event_loop, "asyncio_debug": debug_loop}
 
 

@@ -210,7 +210,7 @@ def test_shell_examples_call_commands_and_options_that_exist() -> None:
 def payload_source() -> str:
     """What lays out the payloads of records, the enumeration of their kinds first."""
     record = ROOT / "core_ext/include/gateway_core/record"
-    names = ("kinds.hpp", "risk_records.hpp", "fix.hpp")
+    names = ("kinds.hpp", "operation.hpp", "risk_records.hpp", "fix.hpp")
     return "".join((record / name).read_text(encoding="utf-8") for name in names)
 
 

@@ -11,7 +11,10 @@ GATEWAY = ROOT / "gateway"
 CORE_EXT = ROOT / "core_ext"
 
 # A row is read from left to right; a tuple holds neighbours that do not know each other.
-SHARED = [("api",), ("transport", "matching", "config", "process", "machine", "logs", "telemetry")]
+SHARED = [
+    ("api",),
+    ("transport", "matching", "config", "process", "machine", "logs", "telemetry", "market"),
+]
 LIVE = [("core",), ("venues",), ("execution",), ("entry",), ("daemon",)]
 DOWNSTREAM = [("journal", "valuation"), ("ledger",), ("analytics",), ("stream",), ("observer",)]
 ABOVE = (
@@ -34,6 +37,7 @@ NATIVE_DOORS = {
     "ledger": "ledger",
     "bench": "benchmarks",
     "telemetry": "telemetry",
+    "market": "market",
     "machine": "machine",
     "port": "client",
 }
@@ -51,6 +55,7 @@ NATIVE_ROWS = [
     "ring",
     "transport",
     "telemetry",
+    "market",
     "record",
     "order",
     "book",

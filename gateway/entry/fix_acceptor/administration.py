@@ -37,6 +37,7 @@ class FixAdministration:
         judge: Callable[[CounterpartySettings], tuple[str, str] | None],
     ) -> None:
         self._door, self._file, self._judge = door, file, judge
+        self.on_command: Callable[[Identity, str, str, str], None] = lambda *told: None
 
     def rows(self) -> list[Row]:
         """Every session, with its numbers and counts."""
@@ -132,6 +133,7 @@ class FixAdministration:
                 settings=settings,
             )
         )
+        self.on_command(who, f"fix session {name} {action}", actor, reason)
         log.warning("fix session %s: %s by %s: %s", name, action, actor, reason)
 
 

@@ -54,7 +54,7 @@ class DoorApplication(QuietApplication):
         *,
         is_ready: Callable[[], bool],
         on_done: Callable[[], None],
-        on_failed_logon: Callable[[SessionContext], None],
+        on_failed_logon: Callable[[SessionContext, str], None],
     ) -> None:
         self._services, self._keys = services, keys
         self._is_ready, self._on_done = is_ready, on_done
@@ -99,7 +99,7 @@ class DoorApplication(QuietApplication):
             return None
         log.warning("%s: logon refused: %s", context.name, why)
         context.counters["refused_logons"] += 1
-        self._on_failed_logon(context)
+        self._on_failed_logon(context, why)
         return _WITHOUT_A_WORD
 
     def on_logon(self, session: FixSession) -> None:

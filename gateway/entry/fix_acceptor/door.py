@@ -92,6 +92,7 @@ class FixDoor:
             on_done=self.tell_events,
             on_failed_logon=self._logon_failed,
         )
+        self.on_logon_refused: Callable[[SessionContext, str], None] = lambda context, why: None
         self._failures = FailedLogons(terms.failed_logons_per_minute)
         self._peers: dict[SessionIdentity, Peer] = {}
         self._acceptor: FixAcceptor | None = None
@@ -250,8 +251,9 @@ class FixDoor:
         self._peers[session.identity] = peer
         return True
 
-    def _logon_failed(self, context: SessionContext) -> None:
+    def _logon_failed(self, context: SessionContext, why: str) -> None:
         now_ns = self._now_ns()
+        self.on_logon_refused(context, why)
         self.counters["refused_logons"] += 1
         peer = self._peers[context.session.identity]
         self._failures.add(_who(context, peer), now_ns)

@@ -8,7 +8,6 @@ for being late: a counterparty that was away for days hears all of it.
 from __future__ import annotations
 
 import logging
-import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -34,7 +33,6 @@ _READ_AT_ONCE = 64
 _TOLD_BYTES = 64 * 1024  # then the turn ends: a group of records takes 96 KiB, its last event too
 _SCANNED_AT_ONCE = 65_536
 _PASSED_MAX = 65_536  # records that are none of ours, before the mark moves without a report
-_OLDEST = re.compile(r"older than the oldest segment, which starts at (\d+)")
 
 Listener = Callable[[OrderEvent], None]
 
@@ -67,14 +65,15 @@ class EventPump:
     def _first(self, wanted: int) -> int:
         """`wanted`, or the oldest record that is kept: what was untold before it is gone, and that
         must not keep the door shut."""
+        reader = self._engine.native.order_events(wanted)
         try:
-            self._engine.native.order_events(wanted).read(1, 1)
+            reader.read(1, 1)
         except RuntimeError as error:
-            oldest = _OLDEST.search(str(error))
-            if oldest is None:
+            if not reader.oldest:
                 raise
-            log.error("reports of records %d to %s are lost: %s", wanted, oldest[1], error)
-            return int(oldest[1])
+            lost = (wanted, reader.oldest - 1)
+            log.error("reports of records %d to %d are lost: %s", *lost, error)
+            return reader.oldest
         return wanted
 
     def hear(self, listener: Listener) -> None:

@@ -68,8 +68,8 @@ class HeldStore:
     def save(self, number: int, data: bytes) -> None:
         self._store.save(number, data)
 
-    def range(self, first: int, last: int) -> Iterator[tuple[int, bytes]]:
-        return self._store.range(first, last)
+    def pages(self, first: int, last: int) -> Iterator[list[tuple[int, bytes]]]:
+        return self._store.pages(first, last)
 
     def set_next_outgoing(self, number: int) -> None:
         self._store.set_next_outgoing(number)

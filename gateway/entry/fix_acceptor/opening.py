@@ -22,6 +22,7 @@ from gateway.entry.fix_acceptor.order_entry import OrderEntry
 from gateway.entry.fix_acceptor.questions import QuestionLimits, Questions
 from gateway.entry.fix_acceptor.session_file import SessionFile
 from gateway.entry.keys import KeyRing
+from gateway.entry.login_notes import LoginNotes
 from gateway.execution.router import Router
 from gateway.transport.fix_session import LineLimits
 
@@ -33,7 +34,14 @@ _SESSIONS_FILE = "fix_sessions.jsonl"
 class FixEntry:
     """Everything of FIX in a daemon. `desk` is that of the other doors."""
 
-    def __init__(self, settings: Settings, desk: Desk, drive: Drive, keys: KeyRing) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        desk: Desk,
+        drive: Drive,
+        keys: KeyRing,
+        logins: LoginNotes | None = None,
+    ) -> None:
         engine, fix = desk.engine, settings.fix
         file = SessionFile(settings.places.directory / _SESSIONS_FILE)
         try:
@@ -58,6 +66,9 @@ class FixEntry:
         self.door.plug(self._cancels)
         self.door.plug(DropCopies(engine, self.door.pump))
         self.door.plug(Questions(own_desk, question_limits(fix)))
+        if logins is not None:
+            self.door.plug(logins)
+            self.door.on_logon_refused = logins.logon_refused
         self.administration = FixAdministration(
             self.door,
             file,

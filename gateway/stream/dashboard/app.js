@@ -1,317 +1,277 @@
-// The page: signs in, follows the stream, shows three tables and the totals. It only reads; numbers
-// are shown as the gateway wrote them and added as decimals.
+// The page: signs in, follows the stream, shows what it says. It only reads; what acts goes to the
+// live API through control.js. Numbers are shown as the gateway wrote them and added as decimals.
 
+import {COLUMNS, FINISHED, SEARCHED, isStale, plain, signed, toneOf, visible} from "./columns.js";
+import {Control} from "./control.js";
 import {addDecimals, shorten, signOf} from "./decimals.js";
+import {element, find, recall, remember, said, setText} from "./elements.js";
+import {atMostEvery, soon} from "./frame.js";
 import {Grid} from "./grid.js";
+import {LatencyPanel} from "./latency.js";
+import {Life} from "./life.js";
+import {Panes} from "./panes.js";
+import {ProfitPanel} from "./profit.js";
+import {Replay} from "./replay.js";
+import {ExposurePanel, RISK_COLUMNS, RiskBoard, tradingText} from "./risk.js";
+import {checkSession, startSession} from "./session.js";
+import {StatusLine} from "./status.js";
 import {Stream} from "./stream.js";
 
-const STATUS_MS = 1000;
-const NUMBER_WIDTH = "minmax(8rem, 1fr)";
-const FINISHED = new Set(["FILLED", "CANCELED", "EXPIRED", "REJECTED", "REFUSED"]);
 const SCHEMES = ["system", "light", "dark"];
-const SCHEME_TEXT = {system: "◐ System", light: "☀ Light", dark: "☾ Dark"};
-const CONNECTION_TEXT = {open: "● connected", connecting: "○ connecting", closed: "✕ disconnected, retrying"};
-const find = (id) => document.getElementById(id);
+const SCHEME_SIGNS = {system: "◐", light: "☀", dark: "☾"};
+const MEASURED = new Set(["states", "exposure", "positions", "orders"]);  // what limits are held against
 
-// Colour is never the only signal: an arrow and the sign say the same.
-const ARROWS = {"-1": "▼ ", "0": "", "1": "▲ "};
-const TONES = {"-1": "loss", "0": "", "1": "gain"};
+let words = [];
+let page = {live_api: "", routes: []};
+let past = null;
 
-function signed(text) {
-  if (text === null || text === undefined) return "–";
-  const sign = signOf(text);
-  return ARROWS[sign] + (sign > 0 && !text.startsWith("+") ? "+" : "") + text;
-}
-
-const plain = (text) => (text === null || text === undefined || text === "" ? "–" : text);
-const tone = (name) => (row) => TONES[signOf(row[name] ?? "")];
-const number = (title, name) => ({title, isNumber: true, width: NUMBER_WIDTH, text: (row) => plain(row[name])});
-const word = (title, name, width) => ({title, width, text: (row) => String(row[name] ?? "–")});
-const money = (title, name) => ({
-  title, isNumber: true, width: NUMBER_WIDTH, text: (row) => signed(row[name]), tone: tone(name),
+const stream = new Stream({onState: takeState, onRows: takeRows});
+const {tables} = stream;
+const serves = (route) => page.routes.includes(route);
+const life = new Life(find("life"), {
+  canExplain: () => serves("/v1/why/order/{order_id}"),
+  onCancel: (row) => control.open({level: "order", name: row.order_id, action: "cancel"}),
+  onClose: () => grids.orders.scroller.focus(),
 });
 
-function stateText(row) {
-  return row.pending ? `${row.state} (${row.pending.replace("_", " ")})` : row.state;
+function isFound(row) {
+  if (words.length === 0) return true;
+  const text = SEARCHED.map((name) => row[name] ?? "").join(" ").toLowerCase();
+  return words.every((part) => text.includes(part));
 }
 
-function stateTone(row) {
-  if (row.state === "UNKNOWN" || (row.pending ?? "").endsWith("unknown")) return "unknown";
-  if (row.state === "REJECTED") return "loss";
-  return FINISHED.has(row.state) ? "quiet" : "";
-}
+const isOrderWanted = (row) => !(find("open-only").checked && FINISHED.has(row.state)) && isFound(row);
 
-function time(nanoseconds) {
-  if (!nanoseconds) return "–";
-  return new Date(Number(nanoseconds) / 1e6).toISOString().slice(11, 23);
-}
-
-const COLUMNS = {
-  orders: [
-    {title: "Updated (UTC)", width: "8.5rem", text: (row) => time(row.updated_ns)},
-    {title: "State", width: "minmax(10rem, 1.4fr)", text: stateText, tone: stateTone},
-    word("Instrument", "instrument", "minmax(9rem, 1.2fr)"),
-    {title: "Side", width: "5rem", text: (row) => (row.side === "buy" ? "▲ buy" : "▼ sell"),
-     tone: (row) => (row.side === "buy" ? "gain" : "loss")},
-    word("Type", "type", "5.5rem"),
-    number("Quantity", "quantity"), number("Price", "price"),
-    number("Filled", "cumulative_quantity"), number("Average", "average_price"),
-    word("Account", "account"), word("Strategy", "strategy"), word("Venue", "venue"),
-    word("Client id", "client_order_id", "minmax(9rem, 1.2fr)"), word("Reason", "reason"),
-  ],
-  positions: [
-    word("Account", "account"), word("Instrument", "instrument", "minmax(9rem, 1.2fr)"),
-    word("Strategy", "strategy"), word("Leg", "leg", "4.5rem"),
-    money("Quantity", "quantity"), number("Average price", "average_price"),
-    number("Mark", "mark"), money("Realised", "realised"), money("Unrealised", "unrealised"),
-    number("Fees", "fees"), number("Break-even", "break_even"), word("Currency", "currency", "5.5rem"),
-    word("Venue", "venue"),
-  ],
-  balances: [
-    word("Account", "account"), word("Currency", "currency"), number("Total", "total"),
-  ],
+const emptyText = (what) => (table) => {
+  if (table.absent) return `The observer has no ${what}: ${table.absent}.`;
+  return table.size > 0 ? `No ${what} for this filter.` : `No ${what}.`;
 };
-const SEARCHED = ["account", "strategy", "instrument", "venue", "state", "side", "type",
-  "client_order_id", "order_id", "currency", "reason"];
 
-const grids = {
-  orders: new Grid(find("panel-orders"), "Orders", COLUMNS.orders, "No orders."),
-  positions: new Grid(find("panel-positions"), "Positions", COLUMNS.positions, "No positions."),
-  balances: new Grid(find("panel-balances"), "Balances", COLUMNS.balances, "No balances."),
-};
-const dirty = new Set();
-let isDrawing = false;
-
-const stream = new Stream({
-  onState(state) {
-    const node = find("connection");
-    node.textContent = CONNECTION_TEXT[state];
-    node.dataset.state = state;
-    if (state === "closed") checkSession();
-  },
-  onRows(channel) {
-    dirty.add(channel);
-    schedule();
-  },
-});
-
-function schedule() {
-  if (isDrawing) return;
-  isDrawing = true;
-  requestAnimationFrame(() => {
-    isDrawing = false;
-    for (const channel of dirty) refresh(channel);
-    dirty.clear();
+function grid(name, options = {}) {
+  const made = new Grid(find(`panel-${name}`), {
+    name, label: name, table: tables[name], columns: COLUMNS[name], isWanted: isFound,
+    emptyText: emptyText(name), ...options,
   });
-}
-
-function refresh(channel) {
-  const table = stream.tables[channel];
-  const rows = [...table.rows.values()].filter(isWanted(channel));
-  if (channel === "orders") rows.reverse();  // newest first
-  else rows.sort(byName);
-  grids[channel].show(rows);
-  find(`count-${channel}`).textContent = String(rows.length);
-  if (channel === "positions") showTotals(table.rows.values());
-  if (table.sequence !== null) showSequence(table.sequence);
-}
-
-function isWanted(channel) {
-  const words = find("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
-  const isOpenOnly = channel === "orders" && find("open-only").checked;
-  return (row) => {
-    if (isOpenOnly && FINISHED.has(row.state)) return false;
-    if (words.length === 0) return true;
-    const text = SEARCHED.map((name) => row[name] ?? "").join(" ").toLowerCase();
-    return words.every((part) => text.includes(part));
+  made.onCount = (count) => {
+    const node = find(`count-${name}`);
+    if (node !== null) setText(node, count.toLocaleString("en"));
   };
+  return made;
 }
 
-function byName(left, right) {
-  const name = (row) => `${row.account}\u0000${row.instrument ?? row.currency}\u0000${row.strategy}`;
-  return name(left) < name(right) ? -1 : 1;
+const board = new RiskBoard(tables, () => grids.risk.refresh());
+const bySequence = {sort: null};
+const grids = {
+  positions: grid("positions", {sort: "instrument", onOpen: () => {}}),
+  balances: grid("balances", {sort: "account"}),
+  orders: grid("orders", {...bySequence, isWanted: isOrderWanted, onOpen: (row) => life.open(row)}),
+  fills: grid("fills", {...bySequence, onOpen: (row) => openOrder(row.order_id)}),
+  margin: grid("margin", {sort: "account"}),
+  risk: grid("risk", {
+    table: board.table, columns: RISK_COLUMNS, sort: "share", isDown: true,
+    emptyText: emptyText("trading states or limits"),
+    onOpen: (row) => control.open({level: row.level, name: row.level === "firm" ? "" : row.name}),
+  }),
+};
+const profit = new ProfitPanel(find("panel-profit"), tables.profit);
+const exposure = new ExposurePanel(find("panel-exposure"), tables.exposure);
+grids.exposure = exposure.grid;
+const latency = new LatencyPanel(find("panel-latency"), tables.latency, openOrder);
+const depthNote = said("p", "", "note");
+find("panel-depth").append(depthNote);
+
+const draw = {
+  profit: () => profit.refresh(),
+  exposure: () => exposure.refresh(),
+  latency: () => latency.refresh(),
+  depth: () => showDepth(),
+};
+for (const name of Object.keys(grids)) draw[name] ??= () => grids[name].refresh();
+const panes = new Panes({grids, draw});
+
+const control = new Control({names: namesOf, address: () => page.live_api});
+const replay = new Replay({onPast: showPast, canReplay: () => serves("/v1/at")});
+const statusLine = new StatusLine({
+  onStatus: (status) => replay.grow(status.sequence),
+  onPage: (told) => {
+    page = told;
+  },
+});
+
+function takeState(state) {
+  statusLine.setStream(state);
+  if (state === "closed") checkSession();
+}
+
+function takeRows(channel) {
+  const table = tables[channel];
+  if (channel === "orders") {
+    watchOrders();
+    if (life.isOpen && past === null) life.update(table.get(life.order.order_id));
+  }
+  if (channel === "positions") sumUp();
+  if (channel === "states") showTrading();
+  if (table.sequence !== null) statusLine.showSequence(table.sequence);
+  if (MEASURED.has(channel)) board.refresh();
+  const name = channel === "books" ? "depth" : channel;
+  if (past === null || !(channel in past)) draw[name]?.();
+}
+
+/** What the orders went through while the page was open; the newest changes have the last serials. */
+let watched = 0;
+function watchOrders() {
+  const {rows, serial, changes} = tables.orders;
+  const changed = [];
+  for (let slot = 0; slot < rows.length; slot += 1) {
+    if (serial[slot] > watched && rows[slot] !== undefined) changed.push(rows[slot]);
+  }
+  watched = changes;
+  life.watch(changed);
+}
+
+function openOrder(orderId) {
+  const row = (past?.orders ?? tables.orders).get(String(orderId));
+  panes.choose("orders");
+  life.open(row ?? {order_id: String(orderId), client_order_id: "", state: "–", pending: ""});
+}
+
+function showDepth() {
+  depthNote.textContent = tables.books.absent
+    ? `The observer has no books of the venues: ${tables.books.absent}.` : "No book yet.";
+}
+
+function showTrading() {
+  const {text, tone} = tradingText(tables.states.values());
+  setText(find("trading"), tables.states.size > 0 ? text : "–");
+  find("trading").dataset.tone = tone;
 }
 
 /** Per currency: exact sums. A position without a mark is counted, not guessed. */
-function showTotals(rows) {
-  const totals = new Map();
-  for (const row of rows) {
-    const sum = totals.get(row.currency) ?? {realised: "0", unrealised: null, fees: "0", unmarked: 0};
-    sum.realised = addDecimals(sum.realised, row.realised) ?? sum.realised;
-    sum.fees = addDecimals(sum.fees, row.fees) ?? sum.fees;
-    if (row.unrealised !== null) {
-      sum.unrealised = addDecimals(sum.unrealised ?? "0", row.unrealised) ?? sum.unrealised;
-    } else if (signOf(row.quantity) !== 0) {
-      sum.unmarked += 1;
-    }
-    totals.set(row.currency, sum);
+const sumUp = atMostEvery(250, () => {
+  const sums = new Map();
+  let [stale, unmarked, held] = [0, 0, 0];
+  for (const row of tables.positions.values()) {
+    const sum = sums.get(row.currency) ?? {realised: [], unrealised: [], fees: [], unmarked: 0};
+    sums.set(row.currency, sum);
+    sum.realised.push(row.realised);
+    sum.fees.push(row.fees);
+    const isHeld = signOf(row.quantity) !== 0;
+    if (isHeld) held += 1;
+    if (row.unrealised !== null) sum.unrealised.push(row.unrealised);
+    else if (isHeld) sum.unmarked += 1;
+    if (isHeld && row.mark_age_ms === null) unmarked += 1;
+    else if (isHeld && isStale(row)) stale += 1;
   }
-  const cards = [...totals].sort().map(([currency, sum]) => totalCard(currency, sum));
+  showMarks(stale, unmarked, held);
+  const cards = [...sums].sort().map(([currency, sum]) => totalCard(currency, sum));
   find("totals").replaceChildren(...cards);
+});
+
+function showMarks(stale, unmarked, held) {
+  const parts = [stale > 0 && `⚠ ${stale} stale`, unmarked > 0 && `${unmarked} missing`].filter(Boolean);
+  setText(find("marks"), parts.join(", ") || (held > 0 ? "● fresh" : "–"));
+  find("marks").dataset.tone = parts.length > 0 ? "unknown" : "";
 }
 
 function totalCard(currency, sum) {
-  const card = document.createElement("div");
-  card.className = "card";
-  card.setAttribute("role", "listitem");
-  const title = document.createElement("h3");
-  title.textContent = currency;
-  const list = document.createElement("dl");
-  list.append(...fact("Realised", signed(shorten(sum.realised)), TONES[signOf(sum.realised)]));
-  const note = sum.unmarked > 0 ? ` (${sum.unmarked} without mark)` : "";
-  const unrealised = sum.unrealised === null ? null : shorten(sum.unrealised);
-  list.append(...fact("Unrealised", signed(unrealised) + note, TONES[signOf(unrealised)]));
-  list.append(...fact("Fees", shorten(sum.fees), ""));
-  card.append(title, list);
+  const card = element("div", "card", {role: "listitem"});
+  card.append(said("b", visible(currency)));
+  const figure = (name, texts, note = "") => {
+    const text = texts.length === 0 ? null : addDecimals(...texts);
+    const node = said("span", `${name} `, "quiet");
+    const short = text === null ? null : shorten(text);
+    const isCost = name === "fees";
+    const value = said("span", (isCost ? plain(short) : signed(short)) + note, "number");
+    value.dataset.tone = isCost ? "" : toneOf(text);
+    card.append(node, value);
+  };
+  figure("unrealised", sum.unrealised, sum.unmarked > 0 ? ` (${sum.unmarked} without mark)` : "");
+  figure("realised", sum.realised);
+  figure("fees", sum.fees);
   return card;
 }
 
-function fact(name, value, toneName) {
-  const term = document.createElement("dt");
-  const detail = document.createElement("dd");
-  term.textContent = name;
-  detail.textContent = value;
-  detail.dataset.tone = toneName;
-  detail.className = "number";
-  return [term, detail];
-}
-
-function showSequence(sequence) {
-  find("sequence").textContent = String(sequence);
-}
-
-async function pollStatus() {
-  if (find("connection").dataset.state !== "open") return;
-  try {
-    const answer = await fetch("/v1/status");
-    if (!answer.ok) return;
-    const status = await answer.json();
-    find("journal").textContent = status.reason ? `${status.state}: ${status.reason}` : status.state;
-    showSequence(status.sequence);
-    const records = status.lag_records === null ? "" : `, ${status.lag_records} records`;
-    find("lag").textContent = `${status.lag_ms} ms${records}`;
-  } catch {
-    find("lag").textContent = "–";  // The stream's own state says that the observer is away.
+/** Show the tables of the past, or the live ones again. */
+function showPast(shown) {
+  past = shown;
+  for (const name of ["orders", "positions", "balances"]) {
+    grids[name].use(shown === null ? tables[name] : shown[name]);
   }
+  if (life.isOpen) life.close();
 }
 
-function selectTab(name, isFocused = true) {
-  for (const other of Object.keys(COLUMNS)) {
-    const tab = find(`tab-${other}`);
-    const isChosen = other === name;
-    tab.setAttribute("aria-selected", String(isChosen));
-    tab.tabIndex = isChosen ? 0 : -1;
-    find(`panel-${other}`).hidden = !isChosen;
-    if (isChosen && isFocused) tab.focus();
+function namesOf(level) {
+  const found = new Set();
+  if (level === "order") {
+    for (const row of tables.orders.values()) if (!FINISHED.has(row.state)) found.add(row.order_id);
+    return [...found].slice(-200);
   }
-  grids[name].request();
-}
-
-function pressTab(event) {
-  const names = Object.keys(COLUMNS);
-  const at = names.findIndex((name) => find(`tab-${name}`).getAttribute("aria-selected") === "true");
-  const move = {ArrowRight: 1, ArrowLeft: -1}[event.key];
-  if (move !== undefined) selectTab(names[(at + move + names.length) % names.length]);
-}
-
-function pressKey(event) {
-  const isTyping = event.target instanceof HTMLInputElement && event.target.type !== "checkbox";
-  if (event.key === "Escape" && event.target === find("filter")) {
-    find("filter").value = "";
-    refreshAll();
+  for (const row of tables.states.values()) if (row.level === level && row.name) found.add(row.name);
+  for (const name of ["positions", "orders"]) {
+    for (const row of tables[name].values()) if (row[level]) found.add(row[level]);
   }
-  if (isTyping || event.ctrlKey || event.altKey || event.metaKey) return;
-  const name = {1: "orders", 2: "positions", 3: "balances"}[event.key];
-  if (name !== undefined) selectTab(name);
-  if (event.key === "/") {
-    event.preventDefault();
-    find("filter").focus();
-  }
+  return [...found].sort().slice(0, 500);
 }
 
-function refreshAll() {
-  for (const channel of Object.keys(COLUMNS)) dirty.add(channel);
-  schedule();
+function refilter() {
+  words = find("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
+  for (const each of Object.values(grids)) each.arrange();
 }
 
 function applyScheme(scheme) {
   document.documentElement.dataset.scheme = scheme;
-  find("scheme").textContent = SCHEME_TEXT[scheme];
+  setText(find("scheme").querySelector("b"), SCHEME_SIGNS[scheme]);
+  setText(find("scheme").querySelector("span"), scheme);
   const spoken = scheme === "system" ? "as the system" : scheme;
   find("scheme").setAttribute("aria-label", `Colours: ${spoken}`);
+  profit.refresh();
+  latency.refresh();
 }
 
 function changeScheme() {
   const at = SCHEMES.indexOf(document.documentElement.dataset.scheme);
   const next = SCHEMES[(at + 1) % SCHEMES.length];
-  localStorage.setItem("scheme", next);
+  remember("scheme", next);
   applyScheme(next);
 }
 
-async function signIn(body) {
-  const answer = await fetch("/v1/session", {
-    method: "POST",
-    headers: {"Content-Type": "application/json"},
-    body: JSON.stringify(body),
-  });
-  return answer.ok;
+function escape(target) {
+  if (target === find("filter") && find("filter").value !== "") {
+    find("filter").value = "";
+    refilter();
+  } else if (life.isOpen) life.close();
+  else if (replay.isPast) replay.live();
+  else if (document.body.dataset.large) delete document.body.dataset.large;
+  else if (target === find("filter")) grids[panes.current]?.scroller.focus();
 }
 
-async function hasSession() {
-  const answer = await fetch("/v1/session");
-  return answer.ok && (await answer.json()).ok;
-}
+const ACTIONS = {
+  "/": () => find("filter").focus(),
+  k: () => control.open(),
+  t: () => replay.focus(),
+  d: changeScheme,
+  "?": () => find("keys").showModal(),
+};
 
-async function checkSession() {
-  try {
-    if (!(await hasSession())) showSignIn();
-  } catch {
-    // The observer is away; the stream tries again by itself.
-  }
-}
-
-function showSignIn() {
-  find("panels").hidden = true;
-  find("sign-in").hidden = false;
-  find("key").focus();
-}
-
-function showPanels() {
-  find("sign-in").hidden = true;
-  find("panels").hidden = false;
-  refreshAll();
-}
-
-async function submitKey(event) {
+function pressKey(event) {
+  if (document.querySelector("dialog[open]") || find("panels").hidden) return;
+  if (event.key === "Escape") return escape(event.target);
+  const isTyping = event.target.matches("input:not([type=checkbox]):not([type=range]), select");
+  if (isTyping || event.ctrlKey || event.altKey || event.metaKey) return;
+  if (event.key in ACTIONS) ACTIONS[event.key]();
+  else if (!panes.press(event.key)) return;
   event.preventDefault();
-  const isTaken = await signIn({key: find("key").value});
-  find("key").value = "";
-  find("key-fault").textContent = isTaken ? "" : "This key is not accepted for reading.";
-  if (!isTaken) return;
-  showPanels();
-  if (stream.socket === null) stream.open();
 }
 
-async function start() {
-  const saved = localStorage.getItem("scheme");
-  applyScheme(SCHEMES.includes(saved) ? saved : "system");
-  const token = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (token !== null) history.replaceState(null, "", location.pathname);
-  // An address that was used before still opens where a session exists.
-  const isOpen = (await hasSession()) || (token !== null && (await signIn({token})));
-  if (!isOpen) return showSignIn();
-  showPanels();
-  stream.open();
-}
-
-for (const name of Object.keys(COLUMNS)) {
-  find(`tab-${name}`).addEventListener("click", () => selectTab(name));
-  find(`tab-${name}`).addEventListener("keydown", pressTab);
-}
 document.addEventListener("keydown", pressKey);
-find("filter").addEventListener("input", refreshAll);
-find("open-only").addEventListener("change", refreshAll);
+find("filter").addEventListener("input", refilter);
+find("open-only").addEventListener("change", () => grids.orders.arrange());
 find("scheme").addEventListener("click", changeScheme);
-find("key-form").addEventListener("submit", submitKey);
-setInterval(pollStatus, STATUS_MS);
-start();
+find("halt").addEventListener("click", () => control.open());
+find("help").addEventListener("click", () => find("keys").showModal());
+const saved = recall("scheme");
+applyScheme(SCHEMES.includes(saved) ? saved : "system");
+startSession(() => {
+  if (stream.socket === null) stream.open();
+  for (const name of Object.keys(draw)) soon(draw[name]);
+});

@@ -1,23 +1,111 @@
-// The connection to GET /v1/stream: snapshot, deltas, reconnect with resume. It keeps the rows by
-// key and tells its owner that they changed; it must never guess a row.
+// The connection to GET /v1/stream: snapshot, deltas, reconnect with resume. It keeps the rows of
+// every channel by key and tells its owner what changed; it must never guess a row.
 
 const RETRY_MS_MIN = 250;
 const RETRY_MS_MAX = 8000;
-const POSITION_KEY = ["account", "instrument", "leg", "margin_mode", "strategy"];
+const SLOTS_MIN = 256;
 
+const joined = (...names) => (row) => names.map((name) => row[name] ?? "").join("|");
+/** The key of a row in each channel, as docs/reference/stream.md names it. */
 export const KEYS = {
   orders: (row) => row.order_id,
-  positions: (row) => POSITION_KEY.map((name) => row[name]).join("|"),
-  balances: (row) => `${row.account}|${row.currency}`,
+  positions: joined("account", "instrument", "leg", "margin_mode", "strategy"),
+  balances: joined("account", "currency"),
+  fills: (row) => String(row.sequence),
+  profit: joined("account", "strategy", "currency"),
+  exposure: joined("level", "name", "currency"),
+  states: joined("kind", "level", "name"),
+  margin: joined("account", "venue", "currency"),
+  latency: joined("stage", "bucket_us", "time_ns"),
+  books: joined("venue", "instrument"),
 };
+
+/** Rows in slots. A slot stays with its key, so that typed arrays can hold what belongs to a row. */
+export class Table {
+  constructor(name) {
+    this.name = name;
+    this.sequence = null;  // of the last whole state; null while there is none
+    this.stream = null;
+    this.absent = "";  // why the observer has no rows of it
+    this.changes = 0;
+    this.clear();
+  }
+
+  clear() {
+    this.slots = new Map();
+    this.rows = [];
+    this.free = [];
+    this.serial = new Float64Array(SLOTS_MIN);  // which change wrote the slot: newest is highest
+    this.shape = (this.shape ?? 0) + 1;  // rises when rows come or go
+  }
+
+  get size() {
+    return this.slots.size;
+  }
+
+  set(key, row) {
+    let slot = this.slots.get(key);
+    if (slot === undefined) {
+      slot = this.free.pop() ?? this.rows.length;
+      this.slots.set(key, slot);
+      this.shape += 1;
+      if (slot >= this.serial.length) this.serial = grown(this.serial);
+    }
+    this.rows[slot] = row;
+    this.serial[slot] = ++this.changes;
+  }
+
+  remove(key) {
+    const slot = this.slots.get(key);
+    if (slot === undefined) return;
+    this.slots.delete(key);
+    this.rows[slot] = undefined;
+    this.free.push(slot);
+    this.shape += 1;
+  }
+
+  get(key) {
+    const slot = this.slots.get(key);
+    return slot === undefined ? undefined : this.rows[slot];
+  }
+
+  *values() {
+    for (const slot of this.slots.values()) yield this.rows[slot];
+  }
+
+  /** Take over a whole list, as the state of the past has it. */
+  fill(rows) {
+    this.clear();
+    for (const row of rows) this.set(KEYS[this.name](row), row);
+    return this;
+  }
+
+  /** One snapshot or delta. */
+  take(message) {
+    if (message.type === "snapshot") {
+      this.clear();
+      this.stream = message.stream;
+      this.absent = message.waiting ?? "";
+    }
+    const key = KEYS[this.name];
+    for (const row of message.rows) this.set(key(row), row);
+    for (const name of message.removed ?? []) this.remove(name);
+    // Half a batch is no state to resume from.
+    this.sequence = message.has_more ? null : message.sequence;
+  }
+}
+
+function grown(array) {
+  const larger = new Float64Array(array.length * 2);
+  larger.set(array);
+  return larger;
+}
 
 export class Stream {
   /** onState(word), onRows(channel): what happened; rows are read from `tables`. */
   constructor({onState, onRows}) {
     this.tables = {};
-    for (const name of Object.keys(KEYS)) {
-      this.tables[name] = {rows: new Map(), sequence: null, stream: null};
-    }
+    for (const name of Object.keys(KEYS)) this.tables[name] = new Table(name);
     this.onState = onState;
     this.onRows = onRows;
     this.retryMs = RETRY_MS_MIN;
@@ -60,21 +148,20 @@ export class Stream {
   }
 
   take(message) {
+    if (message.type === "error") return this.refuse(message.error);
     const table = this.tables[message.channel];
-    if (table === undefined) return;
-    if (message.type === "snapshot") {
-      table.rows.clear();
-      table.stream = message.stream;
-    }
-    const key = KEYS[message.channel];
-    for (const row of message.rows) {
-      const name = key(row);
-      table.rows.delete(name);  // A changed row moves to the end: newest last.
-      table.rows.set(name, row);
-    }
-    for (const name of message.removed ?? []) table.rows.delete(name);
-    // Half a batch is no state to resume from.
-    table.sequence = message.has_more ? null : message.sequence;
+    if (table === undefined || message.rows === undefined) return;
+    table.take(message);
     this.onRows(message.channel);
+  }
+
+  /** An observer without a channel refuses the subscription and quotes it. */
+  refuse(error) {
+    const channel = /"channel":\s*"(\w+)"/.exec(error.value)?.[1];
+    const table = this.tables[channel] ?? this.tables[error.value];
+    if (table === undefined) return;
+    const isUnknown = error.code === "BAD_REQUEST";
+    table.absent = isUnknown ? "its stream has no such channel" : `${error.code}: ${error.rule}`;
+    this.onRows(table.name);
   }
 }

@@ -17,10 +17,11 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from gateway.transport.fix_session.message import without_secrets
-from gateway.transport.fix_session.store import StoreError
+from gateway.transport.fix_session.store import StoreError, number_pages
 
 __all__ = ["FileStore"]
 
@@ -31,6 +32,7 @@ _KINDS = frozenset(b"MOER")
 _PAYLOAD_MAX = 1 << 24
 _SEARCH_BYTES = 1 << 20
 _NUMBERS_BYTES_MAX = 1 << 20
+_READ_AT_ONCE = 256
 
 
 def _record(kind: bytes, number: int, payload: bytes = b"") -> bytes:
@@ -78,10 +80,15 @@ class FileStore:
         self.next_outgoing = number + 1
 
     def range(self, first: int, last: int) -> Iterator[tuple[int, bytes]]:
-        for number in range(first, last + 1):
-            place = self._places.get(number)
-            if place is not None:
-                yield number, self._read(*place)
+        """All pages in a row."""
+        return chain.from_iterable(self.pages(first, last))
+
+    def pages(self, first: int, last: int) -> Iterator[list[tuple[int, bytes]]]:
+        for numbers in number_pages(first, last):
+            found = [each for each in numbers if each in self._places]
+            for begin in range(0, len(found) or 1, _READ_AT_ONCE):
+                some = found[begin : begin + _READ_AT_ONCE]
+                yield [(each, self._read(*self._places[each])) for each in some]
 
     def set_next_outgoing(self, number: int) -> None:
         self._append(_record(b"O", number))

@@ -299,10 +299,11 @@ class FixLine(asyncio.Protocol):
     def _write(self, transport: asyncio.Transport, session: FixSession) -> None:
         if self._is_paused:
             session.store.flush()
-        elif taken := session.take_output():
-            transport.write(b"".join(taken))
+        else:
+            if taken := session.take_output():
+                transport.write(b"".join(taken))
             if session.has_output and not self._is_paused:
-                self._wake()
+                self._wake()  # also behind a page of a resend that had nothing to say
         self._behind_since_ns = 0
         if self._is_too_much_unsent(transport):
             return

@@ -30,6 +30,7 @@ _SESSION_TAGS = frozenset((8, 9, 10, 34, 35, 43, 49, 52, 56, 122, 369))
 _TAKEN_BYTES = 256 * 1024  # a take ends with the message that passes it
 _MESSAGE_BYTES_MAX = 65_536  # as LineLimits, and less than the journal takes
 _RESENDS_MAX = 16
+_PAGE_END = b""  # of a resend, in place of a message
 # The fields of a message, or a call that builds it whole for its number.
 Body = Sequence[Field] | Callable[[int], bytes]
 _Complete = Callable[[dict[int, bytes], list[Field]], list[Field]]
@@ -111,12 +112,13 @@ class Outbound:
         return True
 
     def take(self) -> list[bytes]:
-        """What may be written now, in order; call again until it is empty. StoreBehind: nothing is
+        """What may be written now, in order; call again while there is more. A page of a resend
+        ends it, with or without a message: the others have their turn. StoreBehind: nothing is
         taken, and it may be tried again."""
         self._store.flush()
         taken: list[bytes] = []
         size = 0
-        while size < _TAKEN_BYTES and (data := self._next()) is not None:
+        while size < _TAKEN_BYTES and (data := self._next()):
             taken.append(data)
             size += len(data)
         return taken
@@ -152,7 +154,8 @@ class Outbound:
             yield held.popleft()
 
     def _next(self) -> bytes | None:
-        """Queued before the resends, the resends, held behind them."""
+        """Queued before the resends, the resends, held behind them. Empty: a resend goes on with
+        its next page, later."""
         if not self._ready:
             while self._resends:
                 data = next(self._resends[0], None)
@@ -190,14 +193,17 @@ class Outbound:
         self, first: int, last: int, now_ns: int, may_resend: Callable[[FixMessage], bool]
     ) -> Iterator[bytes]:
         start = first
-        for number, data in self._store.range(first, last):
-            message = decode_own(data)
-            if message.message_type in ADMIN_TYPES or not may_resend(message):
-                continue
-            if number > start:
-                yield self._gap_fill(start, number, now_ns)
-            yield self._again(message, now_ns)
-            start = number + 1
+        for place, page in enumerate(self._store.pages(first, last)):
+            if place:
+                yield _PAGE_END
+            for number, data in page:
+                message = decode_own(data)
+                if message.message_type in ADMIN_TYPES or not may_resend(message):
+                    continue
+                if number > start:
+                    yield self._gap_fill(start, number, now_ns)
+                yield self._again(message, now_ns)
+                start = number + 1
         if start <= last:
             yield self._gap_fill(start, last + 1, now_ns)
 

@@ -158,8 +158,8 @@ class FixSession:
                 self._application.on_logout(self, reason)
 
     def take_output(self) -> list[bytes]:
-        """Stored first, then given. StoreBehind: nothing is given yet, try again;
-        another StoreError: close the line."""
+        """Stored first, then given; call again while `has_output`. StoreBehind: nothing is given
+        yet, try again; another StoreError: close the line."""
         return self._out.take()
 
     @property

@@ -8,9 +8,12 @@ advanced only when the application has the message.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Protocol
 
-__all__ = ["MemoryStore", "SessionStore", "StoreBehind", "StoreError"]
+__all__ = ["MemoryStore", "SessionStore", "StoreBehind", "StoreError", "number_pages"]
+
+_NUMBERS_AT_ONCE = 4096
 
 
 class StoreError(Exception):
@@ -40,8 +43,9 @@ class SessionStore(Protocol):
     def save(self, number: int, data: bytes) -> None:
         """Keep what is sent under this number and go on with the next."""
 
-    def range(self, first: int, last: int) -> Iterator[tuple[int, bytes]]:
-        """The messages still kept, in order; numbers without a message are left out."""
+    def pages(self, first: int, last: int) -> Iterator[list[tuple[int, bytes]]]:
+        """The messages still kept, in order; numbers without a message are left out. Each page is
+        a bounded piece of work, and may be empty."""
 
     def set_next_outgoing(self, number: int) -> None: ...
 
@@ -54,6 +58,12 @@ class SessionStore(Protocol):
         """What was changed survives the end of this process from here on."""
 
     def close(self) -> None: ...
+
+
+def number_pages(first: int, last: int) -> Iterator[range]:
+    """The numbers first to last in pieces that are looked up in a moment."""
+    for begin in range(first, last + 1, _NUMBERS_AT_ONCE):
+        yield range(begin, min(begin + _NUMBERS_AT_ONCE, last + 1))
 
 
 class MemoryStore:
@@ -70,10 +80,12 @@ class MemoryStore:
         self.next_outgoing = number + 1
 
     def range(self, first: int, last: int) -> Iterator[tuple[int, bytes]]:
-        for number in range(first, last + 1):
-            data = self._messages.get(number)
-            if data is not None:
-                yield number, data
+        """All pages in a row."""
+        return chain.from_iterable(self.pages(first, last))
+
+    def pages(self, first: int, last: int) -> Iterator[list[tuple[int, bytes]]]:
+        for numbers in number_pages(first, last):
+            yield [(each, self._messages[each]) for each in numbers if each in self._messages]
 
     def set_next_outgoing(self, number: int) -> None:
         self.next_outgoing = number

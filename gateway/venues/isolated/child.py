@@ -19,6 +19,7 @@ import msgspec
 import uvloop
 
 from gateway.api import AdapterPort, RefusedError, VenueAdapter, VenueUnavailable
+from gateway.market import MarketHost
 from gateway.transport.venue_events import VenueFact
 from gateway.venues.isolated import wire
 from gateway.venues.registry import Plugins
@@ -78,6 +79,7 @@ class Child:
         self._writer = writer
         self._calls: dict[int, asyncio.Task[None]] = {}
         self._port = cast("AdapterPort", PortMirror(self._tell))
+        self._market: MarketHost | None = None
 
     async def run(self) -> None:
         """Until the daemon is gone."""
@@ -95,6 +97,8 @@ class Child:
             self._tell(wire.Refused(error.rule))
             await self._writer.drain()
             return
+        if first.market is not None:
+            self._market = MarketHost(first.market, self._adapter)
         self._tell(wire.Built(first.launch, self._adapter.capabilities))
         beat = asyncio.get_running_loop().create_task(self._beat(first.beat_ms / 1_000))
         try:
@@ -115,7 +119,8 @@ class Child:
         no frame can carry. It beats all the same."""
         counts = getattr(self._adapter, "counts", None)
         try:
-            told = dict(counts()) if callable(counts) else {}
+            told = dict(self._market.counts()) if self._market is not None else {}
+            told |= dict(counts()) if callable(counts) else {}
             rows = {str(name): int(count) for name, count in list(told.items())[:_COUNTS_MAX]}
             return wire.pack(wire.Beat(rows))
         except Exception as error:
@@ -151,7 +156,12 @@ class Child:
         values = [getattr(fields, name) for name in fields.__struct_fields__]
         if call.method == "connect":
             values = [self._port]
-        return await getattr(self._adapter, call.method)(*values)
+        if call.method == "close" and self._market is not None:
+            await self._market.stop()
+        result = await getattr(self._adapter, call.method)(*values)
+        if call.method == "connect" and self._market is not None:
+            self._market.start()
+        return result
 
     def _tell(self, frame: wire.FromChild) -> None:
         self._writer.write(wire.pack(frame))

@@ -23,6 +23,7 @@ from gateway.api import (
     VenueProtocolError,
     VenueUnavailable,
 )
+from gateway.market import MarketTerms
 from gateway.transport.venue_events import VenueFact, tell
 from gateway.venues.isolated import wire
 
@@ -55,6 +56,7 @@ class LaunchTerms(msgspec.Struct, frozen=True, kw_only=True):
     silence_ms_max: int = 5_000
     memory_mib_max: int = 1_024
     start_seconds_max: float = 30.0
+    market: MarketTerms | None = None
     command: Sequence[str] = (sys.executable, "-m", "gateway.venues.isolated.child")
 
     def __repr__(self) -> str:
@@ -102,7 +104,8 @@ class Launch:
         terms = self._terms
         beat_ms = max(20, terms.silence_ms_max // _BEATS_PER_SILENCE)
         who = (terms.venue, terms.adapter, dict(terms.settings), dict(terms.secrets))
-        self._writer.write(wire.pack(wire.Build(self.number, terms.epoch, beat_ms, *who)))
+        build = wire.Build(self.number, terms.epoch, beat_ms, *who, terms.market)
+        self._writer.write(wire.pack(build))
         while True:
             frame = self._decode(await wire.receive(self._reader))
             if isinstance(frame, wire.Refused):

@@ -25,6 +25,7 @@ from gateway.api import (
     VenueRejected,
     VenueUnavailable,
 )
+from gateway.market import MarketTerms
 
 __all__ = [
     "CALLS",
@@ -73,6 +74,7 @@ class Build(_Frame, frozen=True, array_like=True, tag=True):
     adapter: str
     settings: dict[str, Any]
     secrets: dict[str, str]
+    market: MarketTerms | None = None
 
     def __repr__(self) -> str:
         """Without the secrets, wherever it is shown."""

@@ -184,8 +184,9 @@ class BinanceAdapter(AccountAdapter[Questions, UserEvents, Sender]):
     # Orders out.
 
     async def submit(self, orders: Sequence[OrderRequest]) -> None:
-        self._arm_new_symbols({order.instrument for order in orders})
-        await super().submit(orders)
+        if self._armed_ms:
+            self._arm_new_symbols({order.instrument for order in orders})
+        await self._sender.submit(orders)
 
     async def arm_dead_man(self, account: str, timeout_ms: int) -> None:
         """Binance counts down per symbol: every symbol with orders now, and with new ones later,
@@ -229,10 +230,9 @@ class BinanceAdapter(AccountAdapter[Questions, UserEvents, Sender]):
         return (await self._rest.keyed(method, "/fapi/v1/listenKey", _KEY)).listen_key
 
     def _arm_new_symbols(self, symbols: set[str]) -> None:
-        if self._armed_ms:
-            for symbol in sorted(symbols - self._armed):
-                self._armed.add(symbol)
-                self._tasks.start(self._count_down(symbol, self._armed_ms))
+        for symbol in sorted(symbols - self._armed):
+            self._armed.add(symbol)
+            self._tasks.start(self._count_down(symbol, self._armed_ms))
 
     async def _count_down(self, symbol: str, timeout_ms: int) -> None:
         terms = {"symbol": symbol, "countdownTime": str(timeout_ms)}

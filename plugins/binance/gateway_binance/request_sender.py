@@ -3,12 +3,12 @@ became of an order that could not be changed."""
 
 from __future__ import annotations
 
-import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Generic, TypeVar
 
 from gateway.api import CancelRequest, ReplaceRequest
+from gateway.transport import side_by_side
 from gateway_binance.account_adapter import AccountQuestions
 from gateway_binance.memory import KnownOrder, OrderMemory
 from gateway_binance.outcomes import Tell
@@ -41,10 +41,10 @@ class RequestSender(ABC, Generic[Asked]):
         self._expect = expect
 
     async def cancel(self, cancels: Sequence[CancelRequest]) -> None:
-        await asyncio.gather(*(self._cancel(cancel) for cancel in cancels))
+        await side_by_side([self._cancel(cancel) for cancel in cancels])
 
     async def replace(self, replaces: Sequence[ReplaceRequest]) -> None:
-        await asyncio.gather(*(self._replace(replace) for replace in replaces))
+        await side_by_side([self._replace(replace) for replace in replaces])
 
     @abstractmethod
     async def _cancel(self, cancel: CancelRequest) -> None:

@@ -43,6 +43,7 @@ _TIME = JsonReader(TimeRow, "the server time")
 _PATIENCE_MS: dict[Lane, int] = {"kill": 1_000, "cancel": 1_000, "query": 2_000, "new": 200}
 # Reading a long history may take several minutes' worth of weight: rather late than never.
 _LONG_PATIENCE_MS = 70_000
+_COSTS_MAX = 256
 _WAIT_MS = 1_000  # after a 429 that does not say how long
 
 
@@ -84,6 +85,7 @@ class BinanceRest:
         self._account = account
         # One for the address and the account; windows turn by the venue's clock.
         self.budget = Budget(limits, self.clock.now_ns, identity={"account": account})
+        self._costs: dict[tuple[int, int], dict[str, int]] = {}  # by weight and orders
         self.order_socket: OrderSocket | None = None  # orders go this way while it is up
         # Called with the words of the venue when it says that it is closed.
         self.on_maintenance: Callable[[str], None] = lambda reason: None
@@ -163,15 +165,18 @@ class BinanceRest:
     ) -> bytes:
         """A signed request that changes something, once. Raises Rejection, VenueRateLimited or
         VenueUnavailable (nothing happened), OutcomeUnknown (nobody knows)."""
-        await self.clock.settle()
-        await self._turn(weight, lane, orders)
+        if self.clock.is_doubted:
+            await self.clock.settle()
+        # With room in the budget and a line that is free, nothing is waited for until the write.
+        await self.budget.wait(lane, self._costs_of(weight, orders), _PATIENCE_MS[lane])
         # Signed after the wait: the time is part of what is signed.
-        name = self._wire.socket_methods.get((method, path))
-        if name is not None and self.order_socket is not None and self.order_socket.is_up:
-            try:
-                return await self._send_by_socket(self.order_socket, name, parameters)
-            except NothingLeft:
-                pass  # proof that not one byte left: the other way is free
+        if self.order_socket is not None and self.order_socket.is_up:
+            name = self._wire.socket_methods.get((method, path))
+            if name is not None:
+                try:
+                    return await self._send_by_socket(self.order_socket, name, parameters)
+                except NothingLeft:
+                    pass  # proof that not one byte left: the other way is free
         return (await self._send(method, self._signed(path, parameters))).data
 
     async def _send_by_socket(
@@ -237,13 +242,21 @@ class BinanceRest:
         limit: str = "",
     ) -> None:
         """Wait for a place in the budget. Raises VenueRateLimited; then nothing was sent."""
-        costs = {"weight": weight} if weight else {}
+        costs = self._costs_of(weight, orders)
         if limit:
-            costs[limit] = 1
-        if orders:
-            names = self._wire.order_limits
-            costs |= {f"{name}@{self._account}": orders for name in names}
+            costs = {**costs, limit: 1}
         await self.budget.wait(lane, costs, patience_ms or _PATIENCE_MS[lane])
+
+    def _costs_of(self, weight: int, orders: int) -> Mapping[str, int]:
+        """What a request takes of which limits; made once for each kind of request."""
+        found = self._costs.get((weight, orders))
+        if found is None:
+            found = {"weight": weight} if weight else {}
+            names = self._wire.order_limits if orders else ()
+            found |= {f"{name}@{self._account}": orders for name in names}
+            if len(self._costs) < _COSTS_MAX:
+                self._costs[weight, orders] = found
+        return found
 
     async def _send(self, method: str, target: str) -> RestAnswer:
         answer = await self._pool.request(method, target)

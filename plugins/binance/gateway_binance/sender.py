@@ -19,7 +19,7 @@ from gateway.api import (
     VenueRateLimited,
     VenueUnavailable,
 )
-from gateway.transport import JsonReader
+from gateway.transport import JsonReader, side_by_side
 from gateway_binance import translate
 from gateway_binance.errors import meaning_of
 from gateway_binance.memory import KnownOrder
@@ -47,8 +47,7 @@ class Sender(RequestSender[Questions]):
         """Plain orders together, five a request; conditional ones each for itself. Nothing leaves
         of an order whose terms the venue would not keep."""
         if len(orders) == 1 and not translate.refusal_of(orders[0]):
-            # At once: a task of its own would wait for a turn of the event loop.
-            await self._submit_one(orders[0])
+            await self._submit_one(orders[0])  # nearly always: nothing to sort out
             return
         for order in orders:
             if reason := translate.refusal_of(order):
@@ -61,7 +60,7 @@ class Sender(RequestSender[Questions]):
             for batch in batches
         ]
         sends += [self._submit_one(order) for order in orders if translate.is_conditional(order)]
-        await asyncio.gather(*sends)
+        await side_by_side(sends)
 
     async def cancel_all(self) -> None:
         """Every order of the account, plain and conditional, on every symbol that has one."""

@@ -5,7 +5,8 @@ single request (docs-v5, rate limits and the single requests, read 2026-11-21)."
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from gateway.api import RateLimit
@@ -68,17 +69,25 @@ RATE_LIMITS: Final = tuple(
 
 def costs_of(method: str, place: str, account: str, body: Any = None) -> dict[str, int]:
     """What one request spends, by limit and owner. `body`: its items or its query."""
-    limit = _BY_REQUEST[f"{method} {place}"]
-    items: Sequence[Any] = body if isinstance(body, list) else [body or {}]
+    if not isinstance(body, list):
+        return dict(_costs_of_one(method, place, account, str((body or {}).get("instId", ""))))
+    request = f"{method} {place}"
+    limit = _BY_REQUEST[request]
     owners: Counter[str] = Counter()
     if limit.scope == "instrument":
-        owners.update(str(item.get("instId", "")) or account for item in items)
+        owners.update(str(item.get("instId", "")) or account for item in body)
     else:
         owners[account] = 1
     costs = {
         f"{limit.name}@{owner}" if limit.scope != "ip" else limit.name: count
         for owner, count in owners.items()
     }
-    if f"{method} {place}".startswith(_CHANGES) and "algo" not in place:
-        costs[f"{_NEW_AND_AMEND.name}@{account}"] = len(items)
+    if request.startswith(_CHANGES) and "algo" not in place:
+        costs[f"{_NEW_AND_AMEND.name}@{account}"] = len(body)
     return costs
+
+
+@lru_cache(maxsize=4_096)
+def _costs_of_one(method: str, place: str, account: str, symbol: str) -> Mapping[str, int]:
+    """Orders of one instrument are many; the words of their limits are made once."""
+    return costs_of(method, place, account, [{"instId": symbol}])

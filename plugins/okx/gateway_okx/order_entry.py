@@ -7,7 +7,6 @@ the orders channel, so nothing is told here.
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -23,6 +22,7 @@ from gateway.api import (
     VenueRejected,
 )
 from gateway.transport.outcomes import outcome_of
+from gateway.transport.task_keeper import side_by_side
 from gateway_okx import translate
 from gateway_okx.errors import reason_of, verdict_of
 from gateway_okx.known_orders import KnownOrder, KnownOrders, key_of
@@ -93,7 +93,7 @@ class OrderEntry:
                 plain.append(order)
         for at in range(0, len(plain), BATCH_MAX):
             calls.append(self._submit_plain(plain[at : at + BATCH_MAX]))
-        await _all(calls)
+        await side_by_side(calls)
 
     async def _submit_plain(self, orders: Sequence[OrderRequest]) -> None:
         bodies = [
@@ -181,7 +181,7 @@ class OrderEntry:
                 plain.append(cancel)
         for at in range(0, len(plain), BATCH_MAX):
             calls.append(self._cancel_plain(plain[at : at + BATCH_MAX]))
-        await _all(calls)
+        await side_by_side(calls)
 
     async def _cancel_plain(self, cancels: Sequence[CancelRequest]) -> None:
         bodies = [self._named(each) for each in cancels]
@@ -249,7 +249,7 @@ class OrderEntry:
                 plain.append(replace)
         for at in range(0, len(plain), BATCH_MAX):
             calls.append(self._replace_plain(plain[at : at + BATCH_MAX]))
-        await _all(calls)
+        await side_by_side(calls)
 
     async def _replace_algo(self, replace: ReplaceRequest, known: KnownOrder) -> None:
         """One stop that waits; OKX amends them one by one."""
@@ -372,14 +372,6 @@ class OrderEntry:
 
 def _is_same(told: str | None, wanted: str) -> bool:
     return told is not None and Decimal(told) == Decimal(wanted)
-
-
-async def _all(calls: Sequence[Awaitable[None]]) -> None:
-    """One goes at once: a task of its own would wait for a turn of the event loop."""
-    if len(calls) == 1:
-        await calls[0]
-    else:
-        await asyncio.gather(*calls)
 
 
 def _key(request: CancelRequest | ReplaceRequest) -> str:

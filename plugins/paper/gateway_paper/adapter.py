@@ -16,6 +16,7 @@ from gateway.api import (
     FillReport,
     FundingReport,
     Instrument,
+    MarketSink,
     OrderReport,
     OrderRequest,
     OutcomeUnknown,
@@ -30,6 +31,7 @@ from gateway.api import (
 from gateway.transport import PortGuard
 from gateway_paper import translate
 from gateway_paper.capabilities import capabilities
+from gateway_paper.market_feed import MarketFeed
 from gateway_paper.rest import RestClient
 from gateway_paper.stream import AccountStream
 
@@ -63,6 +65,7 @@ class PaperAdapter:
         self._url = url.rstrip("/")
         self._port = PortGuard()
         self._stream: AccountStream | None = None
+        self._feed: MarketFeed | None = None
         # Our order ids by (account, client order id), while the order may still speak.
         self._order_ids: dict[tuple[str, str], int] = {}
 
@@ -95,7 +98,24 @@ class PaperAdapter:
             await self.close()
             raise
 
+    async def publish_market(self, sink: MarketSink, instruments: Sequence[str]) -> None:
+        session = await self._rest.open()
+        self._feed = MarketFeed(
+            lambda: session.ws_connect(
+                f"{self._url}/v1/market",
+                headers=self._rest.headers("GET", "/v1/market"),
+                max_msg_size=1 << 20,
+            ),
+            sink,
+            instruments,
+            random=Random(time.time_ns()),
+            silence_max_s=self._silence_max_s,
+        )
+
     async def close(self) -> None:
+        if self._feed is not None:
+            await self._feed.stop()
+            self._feed = None
         if self._stream is not None:
             await self._stream.stop()
             self._stream = None

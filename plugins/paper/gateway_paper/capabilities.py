@@ -19,6 +19,7 @@ def capabilities(venue: str, *, ack_timeout_ms: int) -> Capabilities:
         has_hedge_mode=True,
         has_funding=True,
         has_iceberg=True,
+        has_market_data=True,
         amend="native",
         batch_orders_max=1,
         client_order_id_length_max=64,
@@ -27,4 +28,5 @@ def capabilities(venue: str, *, ack_timeout_ms: int) -> Capabilities:
         ack_timeout_ms=ack_timeout_ms,
         # The venue accepts a signed request for five seconds; afterwards "not found" is proof.
         not_found_proof_after_ms=6_000,
+        book="snapshots",
     )

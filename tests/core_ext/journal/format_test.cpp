@@ -10,6 +10,7 @@
 #include "check.hpp"
 #include "gateway_core/journal/ring.hpp"
 #include "gateway_core/record/fix.hpp"
+#include "gateway_core/record/operation.hpp"
 #include "gateway_journal.h"
 #include "journal_world.hpp"
 
@@ -17,6 +18,9 @@
   static_assert(offsetof(ours, field) == offsetof(theirs, field), #field)
 SAME(gateway::RecordHeader, gateway_journal_record, previous_crc);
 SAME(gateway::RecordHeader, gateway_journal_record, instance);
+SAME(gateway::OperationNoted, gateway_journal_operation_noted, digest);
+SAME(gateway::OperationNoted, gateway_journal_operation_noted, reason);
+static_assert(sizeof(gateway::OperationNoted) == sizeof(gateway_journal_operation_noted));
 SAME(gateway::FixSessionDefined, gateway_journal_fix_session_defined, name);
 SAME(gateway::FixNumbersSet, gateway_journal_fix_numbers_set, created_ns);
 SAME(gateway::FixMessageSent, gateway_journal_fix_message_sent, sent_ns);

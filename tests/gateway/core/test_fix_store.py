@@ -408,3 +408,21 @@ def test_a_long_history_is_read_in_pages_after_one_walk(open_engine: Open) -> No
         assert found == [row[0] for row in engine.fix_messages(1, first, last)] and found
     with pytest.raises(ValueError, match="RANGE numbers 0"):
         engine.fix_pages(1, 1, 9, 0)
+
+
+def test_a_run_of_a_million_volatile_numbers_is_pages_of_which_few_hold_anything(
+    open_engine: Open,
+) -> None:
+    engine = open_engine()
+    store = FixJournal(engine).open(NAME, now_ns=5)
+    orders = (7, 3_000, 500_000, 1_000_000)
+    for number in orders:
+        store.set_next_outgoing(number)
+        store.save(number, message(number))
+        for volatile in range(number + 1, number + 2_001):  # prices: of them the type is kept
+            store.save(volatile, message(volatile, kind="W"))
+        store.flush()
+    pages = list(store.pages(1, 1_002_000))
+    assert [number for page in pages for number, _ in page] == list(orders)
+    assert max(map(len, pages)) == 1 and len(pages) < 40
+    assert all(first % 256 == 0 or first == 1 for first, _, _ in engine.fix_pages(1, 1, 10**6, 256))

@@ -224,7 +224,8 @@ async def test_a_disabled_session_takes_no_new_risk_and_still_cancels(ring_direc
         await until(lambda: fix.world.row(order_id)["pending"] == "cancel")
         await nothing_waits(fix)
         store = fix.door.contexts["fund"].store
-        kept = [decode_own(data) for _, data in store.range(1, store.next_outgoing - 1)]
+        pages = store.pages(1, store.next_outgoing - 1)
+        kept = [decode_own(data) for page in pages for _, data in page]
         assert [each.get(372) for each in kept if each.message_type == b"j"] == [b"D", b"D", b"G"]
         assert [row["client_order_id"] for row in fix.world.native.orders()] == ["a1"]
         assert fix.world.row(order_id)["quantity"] == "2", "not replaced"

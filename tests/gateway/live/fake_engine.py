@@ -55,10 +55,9 @@ class Engine:
 
     def __init__(self, instance=1, epoch=1, now_ns=1_000_000_000_000):
         self.instance, self.epoch, self._now_ns = instance, epoch, now_ns
-        self.sequence = 0
-        self.recovery = {}
+        self.sequence, self.operations = 0, []
+        self.recovery, self.hearing = {}, None
         self.measurement = Measurement()
-        self.hearing = None
         self.work = deque()
         self.facts = []  # every fact that was applied, for comparison of lists of events
         self.anomalies = []
@@ -141,6 +140,10 @@ class Engine:
             raise ValueError("MISSING_FIELD fields: at least one measure")
         self.sequence += 1
         return self.sequence
+
+    def note_operation(self, *note):
+        self.operations.append(note)
+        return len(self.operations)
 
     def set_trading_state(self, level, id, state, is_latch, actor, reason):
         self.commands += 1

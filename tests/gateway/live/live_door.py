@@ -60,7 +60,7 @@ class Door:
 
 
 @contextlib.asynccontextmanager
-async def open_door(directory, limits=None):
+async def open_door(directory, limits=None, page_origins=()):
     """A reconciled world behind a door on a port the kernel chose."""
     from aiohttp import web
 
@@ -68,7 +68,8 @@ async def open_door(directory, limits=None):
     await world.connect()
     keys_file = directory / "keys.toml"
     write_keys(keys_file)
-    api = LocalApi(world.desk, KeyRing(keys_file, SCOPES), limits or ApiLimits())
+    keys = KeyRing(keys_file, SCOPES)
+    api = LocalApi(world.desk, keys, limits or ApiLimits(), page_origins=page_origins)
     runner = api.runner()
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -17,8 +17,10 @@ from live_world import INSTRUMENT, ScriptedAdapter
 from msgspec import structs
 
 import gateway.daemon as daemon_module
+import gateway.process as process_module
 from gateway.api import API_LEVEL, hookimpl
 from gateway.config import ConfigError, LimitRow, load
+from gateway.core.operations import Operation
 from gateway.daemon import Daemon
 from gateway.logs import MASK, Redactor
 from gateway.process import ProcessError
@@ -128,6 +130,14 @@ async def test_a_daemon_starts_trades_and_stops(settings, native, tmp_path):
     await asyncio.wait_for(life, 60)
     assert not (tmp_path / "ring" / "run.json").exists()
     assert native.adapter.port is None, "the adapter was closed"
+    noted = [(Operation(number), subject) for number, _, subject, *_ in native.operations]
+    files = [str(tmp_path / "gateway.toml"), str(tmp_path / "limits.toml")]
+    assert [subject for kind, subject in noted if kind is Operation.CONFIGURATION_LOADED] == files
+    assert [subject for kind, subject in noted if kind is Operation.CONFIGURATION_RELOADED] == files
+    assert (Operation.PLUGIN_LOADED, "paper") in noted and noted[-1][0] is Operation.PLUGIN_UNLOADED
+    logins = [subject for kind, subject in noted if kind is Operation.LOGGED_IN]
+    assert logins == ["key demo", "key socket"], "each key once by each door"
+    assert demo.split(".")[1] not in str(native.operations)
 
 
 async def started_with(tmp_path, changes=()):
@@ -342,9 +352,9 @@ async def test_a_listener_beyond_loopback_needs_tls(settings, tmp_path, certific
 @pytest.mark.parametrize(("limit", "locks"), [(None, 1), (8 << 20, 0)])
 def test_memory_is_locked_where_the_limit_lets_it_hold(monkeypatch, caplog, limit, locks):
     calls = []
-    monkeypatch.setattr(daemon_module, "memory_lock_limit_bytes", lambda: limit)
-    monkeypatch.setattr(daemon_module, "lock_memory", lambda: calls.append(1))
-    daemon_module._keep_in_memory()
+    monkeypatch.setattr(process_module, "memory_lock_limit_bytes", lambda: limit)
+    monkeypatch.setattr(process_module, "lock_memory", lambda: calls.append(1))
+    process_module.keep_in_memory()
     assert len(calls) == locks
     assert ("LimitMEMLOCK" in caplog.text) == (not locks)
 
@@ -363,7 +373,7 @@ async def test_a_cpu_that_cannot_be_used_stops_the_start_before_anything_is_open
 
 @pytest.mark.asyncio
 async def test_memory_that_must_be_locked_and_cannot_be_stops_the_start(settings, monkeypatch):
-    monkeypatch.setattr(daemon_module, "memory_lock_limit_bytes", lambda: 4096)
+    monkeypatch.setattr(process_module, "memory_lock_limit_bytes", lambda: 4096)
     monkeypatch.setattr(daemon_module, "open_native_engine", lambda settings: pytest.fail("opened"))
     required = structs.replace(
         settings, gateway=structs.replace(settings.gateway, lock_memory="require")

@@ -51,7 +51,8 @@ class FixMessages {
   [[nodiscard]] std::vector<FixMessage> read(FixSessionId session, std::uint64_t newest,
                                              std::uint64_t first, std::uint64_t last);
   /// The pages of a range that have messages, in order, after one walk over the chain: reading
-  /// each from its own position costs what it holds, however long the history is.
+  /// each from its own position costs what it holds, however long the history is. A page begins
+  /// at a multiple of its size; pages as large as a block cost the walk one step each.
   [[nodiscard]] std::vector<FixPage> pages(FixSessionId session, std::uint64_t newest,
                                            FixRange range);
 

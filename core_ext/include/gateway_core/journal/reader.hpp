@@ -32,6 +32,8 @@ class Reader {
 
   [[nodiscard]] ReaderState state() const noexcept { return state_; }
   [[nodiscard]] const std::string& error() const noexcept { return error_; }
+  /// After kMissing at the start: the oldest sequence that is kept; 0 = it is not known.
+  [[nodiscard]] Sequence oldest() const noexcept { return oldest_; }
   /// Behind the last record given.
   [[nodiscard]] const StreamPoint& point() const noexcept { return point_; }
   [[nodiscard]] Sequence sequence() const noexcept { return point_.sequence; }
@@ -59,6 +61,7 @@ class Reader {
   bool is_located_ = false;
   ReaderState state_ = ReaderState::kFollowing;
   std::string error_;
+  Sequence oldest_ = 0;
   std::uint32_t idle_calls_ = 0;
   int file_ = -1;
   std::uint32_t index_ = 0;

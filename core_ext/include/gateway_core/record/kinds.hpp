@@ -19,6 +19,7 @@ enum class RecordKind : std::uint16_t {
   kBoot = 1,
   kStopped = 2,
   kClockTick = 3,
+  kOperationNoted = 4,  // record/operation.hpp
   // Registries; a repeated id is a new version.
   kCurrencyDefined = 10,
   kVenueDefined = 11,

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from gateway.api import CancelRequest, OrderRequest, ReplaceRequest, VenueError
-from gateway.transport import JsonReader
+from gateway.transport import JsonReader, side_by_side
 from gateway_binance.memory import KnownOrder, OrderMemory
 from gateway_binance.outcomes import change_failed, new_order_failed, words_of
 from gateway_binance.request_sender import RequestSender
@@ -43,10 +43,7 @@ class SpotSender(RequestSender[SpotQuestions]):
     async def submit(self, orders: Sequence[OrderRequest]) -> None:
         """Spot has no batches: each for itself. Nothing leaves of an order whose terms the venue
         would not keep."""
-        if len(orders) == 1:  # at once: a task of its own would wait for a turn of the event loop
-            await self._submit(orders[0])
-            return
-        await asyncio.gather(*(self._submit(order) for order in orders))
+        await side_by_side([self._submit(order) for order in orders])
 
     async def cancel_all(self) -> None:
         """Every order of the account: at once on the symbols it trades, and on any other that the

@@ -29,6 +29,8 @@ _END: dict[str, VenueOrderState] = {
     "rejected": "rejected",
 }
 
+_TRADES_KEPT = 4_096  # more between two looks at the market would be a market gone mad
+
 
 class Exchange:
     """All state of the venue. Single-threaded; `now_ns` is the venue's clock."""
@@ -50,6 +52,7 @@ class Exchange:
         self.fills: dict[str, list[Row]] = {name: [] for name in self.accounts}
         self.funding: dict[str, list[Row]] = {name: [] for name in self.accounts}
         self.dirty_marks: set[str] = set()
+        self.trades: deque[Row] = deque(maxlen=_TRADES_KEPT)  # of the market, for its stream
         self._engines = {
             listing.symbol: MatchingEngine(
                 listing.price(listing.tick),
@@ -158,6 +161,7 @@ class Exchange:
             elif isinstance(change, Traded):
                 listing = self.listings[change.instrument]
                 events = engine.market_trade(change.price, change.quantity, change.aggressor)
+                self._note_trade(listing, change.price, change.quantity, change.aggressor)
                 self._absorb(listing, events)
             self.dirty_marks.add(change.instrument)
         self._flush()
@@ -250,6 +254,26 @@ class Exchange:
             **row,
             "venue_time_ns": self._now_ns(),
         }
+
+    def market_row(self, instrument: str, levels: int) -> Row:
+        """The whole book as the market's stream tells it, with the rate of the interval."""
+        row = {"message": "book", "instrument": instrument, **self.depth_rows(instrument, levels)}
+        if self._next_funding_ns and self.listings[instrument].kind != "spot":
+            row["funding_rate"] = self.listings[instrument].funding_rate
+            row["next_funding_ns"] = self._next_funding_ns
+        return row
+
+    def _note_trade(self, listing: Listing, price: int, quantity: int, side: str) -> None:
+        self.trades.append(
+            {
+                "message": "trade",
+                "instrument": listing.symbol,
+                "price": listing.price_text(price),
+                "quantity": listing.quantity_text(quantity),
+                "side": side,
+                "venue_time_ns": self._now_ns(),
+            }
+        )
 
     def depth_rows(self, instrument: str, levels: int) -> Row:
         listing = self._listing(instrument)
@@ -430,6 +454,8 @@ class Exchange:
         order.cumulative += quantity
         order.state = "filled" if order.cumulative == order.quantity else "partially_filled"
         self._last_trade += 1
+        if not event.is_maker:  # one row for a trade of which we may be both sides
+            self._note_trade(listing, event.price, quantity, body.side)
         value = money(listing.value(event.price, quantity))
         fee, currency = self._fee(listing, body, quantity, value, event.is_maker)
         row: Row = {

@@ -17,6 +17,7 @@ from gateway_paper.venue.faults import Faults
 from gateway_paper.venue.market import MarketSource
 from gateway_paper.venue.market_generator import GeneratedMarket
 from gateway_paper.venue.market_recorded import RecordedMarket, find_recorded_data, read_listings
+from gateway_paper.venue.market_stream import MarketHub
 from gateway_paper.venue.record import Record
 from gateway_paper.venue.server import VenueServer
 from gateway_paper.venue.settings import Listing, VenueSettings
@@ -39,6 +40,7 @@ class Venue:
         self.faults = Faults()
         self.exchange = Exchange(settings, listings, now_ns=time.time_ns, sink=self._take_rows)
         self.hub = StreamHub(self.exchange, self.faults, settings.stream_queue_max)
+        self.market = MarketHub(self.exchange, settings.stream_queue_max)
         self.exchange.restore(list(self.record.read()))
         self._write_start(listings)
         self._tasks: list[asyncio.Task[None]] = []
@@ -50,6 +52,7 @@ class Venue:
             self.exchange,
             self.hub,
             self.faults,
+            market=self.market,
             now_ns=time.time_ns,
             random=Random(self._settings.seed),
             write=self.record.write,
@@ -113,10 +116,12 @@ class Venue:
             if elapsed_ns - all_marks_ns >= self._settings.mark_interval_ms * 1_000_000:
                 marks, all_marks_ns = set(self.exchange.listings), elapsed_ns
             self.hub.publish_marks(sorted(marks))
+            self.market.publish(time.time_ns())
 
     async def _beat(self) -> None:
         while True:
             self.hub.heartbeat(time.time_ns())
+            self.market.heartbeat(time.time_ns())
             await asyncio.sleep(HEARTBEAT_S)
 
 

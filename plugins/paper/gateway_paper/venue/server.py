@@ -25,6 +25,7 @@ from gateway_paper.venue.bodies import (
 from gateway_paper.venue.exchange import Exchange
 from gateway_paper.venue.faults import FaultRequest, Faults
 from gateway_paper.venue.market import BookCleared, LevelSet, MarketChange, Traded
+from gateway_paper.venue.market_stream import MarketHub
 from gateway_paper.venue.orders import Refused, SubmitBody
 from gateway_paper.venue.settings import KeySettings, VenueSettings
 from gateway_paper.venue.streams import StreamHub
@@ -50,6 +51,7 @@ class VenueServer:
         hub: StreamHub,
         faults: Faults,
         *,
+        market: MarketHub,
         now_ns: Callable[[], int],
         random: Random,
         write: Callable[[list[Row]], None],
@@ -58,6 +60,7 @@ class VenueServer:
         self._exchange = exchange
         self._hub = hub
         self._faults = faults
+        self._market = market
         self._now_ns = now_ns
         self._random = random
         self._write = write
@@ -86,6 +89,7 @@ class VenueServer:
                 web.get("/v1/balances", self._balances),
                 web.get("/v1/depth", self._depth),
                 web.get("/v1/stream", self._stream),
+                web.get("/v1/market", self._market_stream),
                 web.get("/v1/admin/faults", self._admin_faults),
                 web.post("/v1/admin/faults", self._admin_arm),
                 web.post("/v1/admin/market", self._admin_market),
@@ -98,6 +102,7 @@ class VenueServer:
     async def _on_shutdown(self, _: web.Application) -> None:
         self._closing.set()
         self._hub.cut_all()
+        self._market.cut_all()
 
     # Orders.
 
@@ -235,6 +240,13 @@ class VenueServer:
             return _refusal(refused)
         return await self._hub.serve(request, self._allowed(key))
 
+    async def _market_stream(self, request: web.Request) -> web.StreamResponse:
+        try:
+            self._authenticate(request, "")
+        except Refused as refused:
+            return _refusal(refused)
+        return await self._market.serve(request, self._now_ns())
+
     # Administration.
 
     async def _admin_faults(self, request: web.Request) -> web.StreamResponse:
@@ -260,6 +272,7 @@ class VenueServer:
                 "end_day": self._exchange.end_day,
                 "pay_funding": lambda: self._exchange.pay_funding(self._now_ns()),
                 "cut_streams": self._hub.cut_all,
+                "cut_market": self._market.cut_all,
                 "clear_faults": self._faults.clear,
             }
             if body.action not in known:

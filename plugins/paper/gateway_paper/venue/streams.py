@@ -14,7 +14,7 @@ from aiohttp import WSMsgType, web
 from gateway_paper.venue.exchange import Exchange
 from gateway_paper.venue.faults import Faults
 
-__all__ = ["ResumeBody", "StreamHub"]
+__all__ = ["ResumeBody", "StreamHub", "StreamReader", "send_waiting"]
 
 HEARTBEAT_S = 1.0
 
@@ -29,7 +29,7 @@ class ResumeBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     accounts: dict[str, int | None]
 
 
-class _Reader:
+class StreamReader:
     """One connection: what it follows and what waits to be sent."""
 
     def __init__(self, queue_max: int) -> None:
@@ -48,6 +48,13 @@ class _Reader:
         self.waiting.put_nowait(None)
 
 
+async def send_waiting(socket: web.WebSocketResponse, reader: StreamReader) -> None:
+    """Until the reader is ended."""
+    while (data := await reader.waiting.get()) is not None:
+        await socket.send_str(data.decode())
+    await socket.close()
+
+
 class StreamHub:
     """All stream connections of the venue."""
 
@@ -55,7 +62,7 @@ class StreamHub:
         self._exchange = exchange
         self._faults = faults
         self._queue_max = queue_max
-        self._readers: set[_Reader] = set()
+        self._readers: set[StreamReader] = set()
 
     def publish(self, rows: Iterable[Row]) -> None:
         """Account rows that are in the record already."""
@@ -84,9 +91,9 @@ class StreamHub:
         """Run one authenticated connection until either side ends it."""
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        reader = _Reader(self._queue_max)
+        reader = StreamReader(self._queue_max)
         self._readers.add(reader)
-        sender = asyncio.create_task(self._send(socket, reader))
+        sender = asyncio.create_task(send_waiting(socket, reader))
         try:
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
@@ -98,17 +105,12 @@ class StreamHub:
                 await sender
         return socket
 
-    async def _send(self, socket: web.WebSocketResponse, reader: _Reader) -> None:
-        while (data := await reader.waiting.get()) is not None:
-            await socket.send_str(data.decode())
-        await socket.close()
-
-    def _put(self, reader: _Reader, data: bytes) -> None:
+    def _put(self, reader: StreamReader, data: bytes) -> None:
         fault = self._faults.take("stream")
         for _ in range({"stream_drop": 0, "stream_duplicate": 2}.get(fault or "", 1)):
             reader.put(data)
 
-    def _resume(self, reader: _Reader, text: str, allowed: Sequence[str]) -> None:
+    def _resume(self, reader: StreamReader, text: str, allowed: Sequence[str]) -> None:
         try:
             body = msgspec.json.decode(text, type=ResumeBody)
         except msgspec.ValidationError as error:
@@ -122,7 +124,7 @@ class StreamHub:
                 continue
             self._resume_account(reader, account, after)
 
-    def _resume_account(self, reader: _Reader, account: str, after: int | None) -> None:
+    def _resume_account(self, reader: StreamReader, account: str, after: int | None) -> None:
         """What was missed, in order, then live. Too old or from another life: `reset`."""
         last = self._exchange.sequences[account]
         history = self._exchange.history[account]

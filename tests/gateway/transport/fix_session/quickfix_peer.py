@@ -1,7 +1,8 @@
-"""A QuickFIX engine as its own program: `acceptor|initiator PORT DIRECTORY BEGIN_STRING`.
+"""A QuickFIX engine as its own program: `acceptor|initiator PORT DIRECTORY BEGIN_STRING`, and any
+of `sender=ID`, `target=ID`, `key=ID`, `secret=TEXT`, `reset=Y`.
 
-Orders on stdin (`order ID`, `logout`, `sender N`, `quit`); on stdout one line per event, fields
-separated by `|`. An acceptor sends every order back.
+Orders on stdin (`order ID`, `send TYPE 11=a|55=...`, `logout`, `logon`, `sender N`, `skip N`,
+`quit`); on stdout one line per event, fields separated by `|`. An acceptor sends every order back.
 """
 
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 import quickfix as fix
 
 ROLE, PORT, DIRECTORY, BEGIN = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4]
+MORE = dict(word.split("=", 1) for word in sys.argv[5:])
 SPEC = Path(sysconfig.get_path("data")) / "share/quickfix"
 
 
@@ -36,6 +38,8 @@ class Application(fix.Application):
         tell("logout")
 
     def toAdmin(self, message: Any, session: Any) -> None:
+        if "key" in MORE and message.getHeader().getField(35) == "A":
+            sign(message)
         tell("to_admin", shown(message))
 
     def fromAdmin(self, message: Any, session: Any) -> None:
@@ -52,6 +56,34 @@ class Application(fix.Application):
             fix.Session.sendToTarget(order(identifier.getValue()), session)
 
 
+def sign(logon: Any) -> None:
+    """553 and 554; 4.2 has neither and says both in 96."""
+    key, secret = MORE["key"], MORE["secret"]
+    token = f"{key}.{secret}"
+    pairs = (
+        ((95, str(len(token))), (96, token)) if BEGIN == "FIX.4.2" else ((553, key), (554, secret))
+    )
+    for tag, value in pairs:
+        logon.setField(fix.StringField(tag, value))
+
+
+def made(kind: str, fields: str) -> Any:
+    """Of `11=a|55=b`; what belongs into the header goes there."""
+    message = fix.Message()
+    message.getHeader().setField(fix.MsgType(kind))
+    for pair in fields.split("|"):
+        tag, value = pair.split("=", 1)
+        place = message.getHeader() if tag in ("43", "97", "122") else message
+        place.setField(fix.StringField(int(tag), value))
+    return message
+
+
+def skip(session: Any, number: int) -> None:
+    """SequenceReset, mode Reset: the numbers up to `number` are never sent."""
+    fix.Session.sendToTarget(made("4", f"123=N|36={number}"), session)
+    fix.Session.lookupSession(session).setNextSenderMsgSeqNum(number)
+
+
 def order(identifier: str) -> Any:
     message = fix.Message()
     message.getHeader().setField(fix.MsgType("D"))
@@ -64,6 +96,7 @@ def order(identifier: str) -> Any:
 def settings() -> Any:
     is_t = BEGIN == "FIXT.1.1"
     names = {"acceptor": ("PEER", "DESK"), "initiator": ("PEER", "ISLD")}[ROLE]
+    names = (MORE.get("sender", names[0]), MORE.get("target", names[1]))
     port = f"SocketAcceptPort={PORT}" if ROLE == "acceptor" else f"SocketConnectPort={PORT}"
     name = BEGIN.replace(".", "")
     dictionaries = (
@@ -82,6 +115,7 @@ ReconnectInterval=1
 HeartBtInt=30
 SocketReuseAddress=Y
 SocketConnectHost=127.0.0.1
+ResetOnLogon={MORE.get("reset", "N")}
 {port}
 [SESSION]
 BeginString={BEGIN}
@@ -106,6 +140,13 @@ def main() -> None:
         word, _, rest = line.strip().partition(" ")
         if word == "order":
             fix.Session.sendToTarget(order(rest), application.session)
+        elif word == "send":
+            kind, _, fields = rest.partition(" ")
+            fix.Session.sendToTarget(made(kind, fields), application.session)
+        elif word == "skip":
+            skip(application.session, int(rest))
+        elif word == "logon":
+            fix.Session.lookupSession(application.session).logon()
         elif word == "logout":
             fix.Session.lookupSession(application.session).logout()
         elif word == "sender":

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
@@ -34,10 +35,13 @@ LOGON = "35=A|34=1|98=0|108=30"
 pytestmark = pytest.mark.asyncio
 
 
-def new_session(application: Any = None, *, target: str = PEER, **settings: Any) -> FixSession:
+def new_session(
+    application: Any = None, *, target: str = PEER, store: Any = None, **settings: Any
+) -> FixSession:
     identity = SessionIdentity("FIX.4.4", US, target)
     given = SessionSettings(identity=identity, **settings)
-    return FixSession(given, MemoryStore(time.time_ns()), application or EchoApplication())
+    kept = store or MemoryStore(time.time_ns())
+    return FixSession(given, kept, application or EchoApplication())
 
 
 def logon_as(name: str) -> str:
@@ -174,6 +178,45 @@ async def test_too_much_that_is_not_read_for_a_while_is_cut(caplog) -> None:
         await until(lambda: session.state is SessionState.DISCONNECTED)
         client.writer.close()
     assert "slow reader" in caplog.text
+
+
+class CountedStore(MemoryStore):
+    """Knows how far its pages were read."""
+
+    read = 0
+
+    def pages(self, first: int, last: int) -> Iterator[list[tuple[int, bytes]]]:
+        for page in super().pages(first, last):
+            self.read += 1
+            yield page
+
+
+async def test_a_million_numbers_are_filled_a_page_at_a_time_while_others_are_answered() -> None:
+    store = CountedStore(time.time_ns())
+    busy, other = new_session(store=store), new_session(target="B")
+    news = [(148, b"x"), (33, b"1"), (58, b"y")]
+    for number in (400_000, 1_000_000):
+        store.set_next_outgoing(number)
+        busy.send(b"B", news, time.time_ns(), is_kept_when_down=True)
+    takes = []
+    take, busy.take_output = busy.take_output, lambda: takes.append(store.read) or take()
+    async with listening(busy, other) as acceptor:
+        asker = await Client.dial(acceptor, LOGON)
+        await asker.heard(b"\x0135=A\x01")
+        between = await Client.dial(acceptor, logon_as("B"))
+        await between.heard(b"\x0135=A\x01")
+        asker.writer.write(wire("35=2|34=2|7=1|16=0"))
+        await until(lambda: store.read > 0)
+        between.writer.write(wire("35=1|34=2|49=B|112=between"))
+        await between.heard(b"112=between")
+        pages = 1 + 1_000_001 // 4096
+        assert store.read < pages, "the whole range came first"
+        await asker.heard(b"36=1000002")
+    assert store.read == pages
+    assert all(after - before <= 2 for before, after in pairwise([*takes, store.read]))
+    kinds = [each.split(b"\x01")[0] for each in asker.seen.split(b"\x0135=")[1:]]
+    assert kinds == [b"A", b"4", b"B", b"4", b"B", b"4"]
+    assert all(fill in asker.seen for fill in (b"\x0136=400000\x01", b"\x0136=1000000\x01"))
 
 
 async def test_junk_without_end_is_cut_and_does_not_grow() -> None:

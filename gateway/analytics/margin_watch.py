@@ -1,0 +1,145 @@
+"""Watches margin ratios: ok, warning, call, liquidation, with hysteresis, from our estimate or from
+the venue's own word. Its advice is a body for `PUT /v1/measures`; it must never send one itself.
+
+Time comes in as an argument; the same rows in the same order give the same changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import ROUND_DOWN, Decimal
+from typing import Any, NamedTuple
+
+from gateway.valuation.margin import CALL_RATIO, WARNING_RATIO
+
+__all__ = ["MarginChange", "MarginWatch", "Thresholds", "headroom_command"]
+
+Row = Mapping[str, Any]
+
+STATES = ("ok", "warning", "call", "liquidation")
+_HEADROOM_STEP = Decimal("0.0001")  # the scale of the gate
+
+
+class Thresholds(NamedTuple):
+    """Ratios at which a state begins. A state ends `clear` below where it began."""
+
+    warning: Decimal = WARNING_RATIO
+    call: Decimal = CALL_RATIO
+    clear: Decimal = Decimal("0.05")
+
+    def check(self) -> None:
+        if not 0 < self.clear < self.warning < self.call < 1:
+            raise ValueError("0 < clear < warning < call < 1 must hold")
+
+
+class MarginChange(NamedTuple):
+    """An account in one currency went from one state to another."""
+
+    time_ns: int
+    account: str
+    venue: str
+    currency: str
+    before: str
+    after: str
+    ratio: str | None
+    source: str  # estimate | venue
+
+
+class MarginWatch:
+    """The states of all accounts. One thread; no clock of its own."""
+
+    def __init__(self, thresholds: Thresholds | None = None) -> None:
+        self._thresholds = thresholds or Thresholds()
+        self._thresholds.check()
+        self._states: dict[tuple[str, str], str] = {}
+        self._called: set[tuple[str, str]] = set()  # by the venue, until the ratio clears
+
+    def step(self, accounts: Iterable[Row], time_ns: int) -> list[MarginChange]:
+        """Take over the account rows of one moment; an account that is gone is ok again."""
+        changes, seen = [], set()
+        for row in accounts:
+            key = (row["account"], row["currency"])
+            seen.add(key)
+            before = self._states.get(key, "ok")
+            after = self._next(key, before, row)
+            source = "venue" if key in self._called and after == "call" else "estimate"
+            changes += self._move(row, before, after, time_ns, source)
+        for key in [key for key in self._states if key not in seen]:
+            gone = {"account": key[0], "venue": "", "currency": key[1], "ratio": None}
+            self._called.discard(key)
+            changes += self._move(gone, self._states[key], "ok", time_ns, "estimate")
+        return changes
+
+    def venue_call(self, row: Row, time_ns: int) -> list[MarginChange]:
+        """The venue itself called for margin. `row`: account, venue, currency, ratio or None."""
+        key = (row["account"], row["currency"])
+        self._called.add(key)
+        before = self._states.get(key, "ok")
+        after = STATES[max(STATES.index(before), STATES.index("call"))]
+        return self._move(row, before, after, time_ns, "venue")
+
+    def rows(self, accounts: Iterable[Row]) -> list[dict[str, Any]]:
+        """The account rows with the state this watch gives them."""
+        return [
+            {**row, "state": self._states.get((row["account"], row["currency"]), "ok")}
+            for row in accounts
+        ]
+
+    def _next(self, key: tuple[str, str], before: str, row: Row) -> str:
+        if row["ratio"] is None:
+            return "liquidation" if Decimal(row["maintenance"]) > 0 else "ok"
+        ratio = Decimal(row["ratio"])
+        begins = {
+            "liquidation": Decimal(1),
+            "call": self._thresholds.call,
+            "warning": self._thresholds.warning,
+        }
+        if ratio < self._thresholds.call - self._thresholds.clear:
+            self._called.discard(key)
+        if key in self._called and ratio < 1:
+            return "call"
+        for state, limit in begins.items():
+            held = STATES.index(before) >= STATES.index(state)
+            if ratio >= (limit - self._thresholds.clear if held else limit):
+                return state
+        return "ok"
+
+    def _move(
+        self, row: Row, before: str, after: str, time_ns: int, source: str
+    ) -> list[MarginChange]:
+        key = (row["account"], row["currency"])
+        if after == "ok":
+            self._states.pop(key, None)
+        else:
+            self._states[key] = after
+        if before == after:
+            return []
+        names = (row["account"], row["venue"], row["currency"])
+        return [MarginChange(time_ns, *names, before, after, row["ratio"], source)]
+
+
+def headroom_command(
+    accounts: Iterable[Row], account: str, rates: Mapping[str, str], actor: str
+) -> dict[str, Any]:
+    """Free margin of an account as the body of `PUT /v1/measures`, in the reporting currency.
+
+    `rates`: what one unit of a currency is worth in it. Never more than is known: what is stale,
+    or has no rate, makes the headroom nothing at most, so that nothing opens on a guess. The guard
+    `margin_bps` judges it.
+    """
+    total, is_known = Decimal(0), False
+    for row in accounts:
+        if row["account"] != account:
+            continue
+        is_known = True
+        rate = rates.get(row["currency"])
+        part = Decimal(row["headroom"]) * Decimal(rate or "1")
+        total += part
+        if row["stale"] or rate is None:
+            is_known = False
+            break
+    if not is_known:
+        total = min(total, Decimal(0))
+    text = format(total.quantize(_HEADROOM_STEP, ROUND_DOWN), "f")
+    fields = {"margin_headroom": text}
+    return {"level": "account", "name": account, "fields": fields, "actor": actor}

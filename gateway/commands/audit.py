@@ -1,0 +1,141 @@
+"""gateway audit: the trail of a journal, its export and the proofs of it. Reads files; a running
+gateway does not notice."""
+
+from __future__ import annotations
+
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from gateway.commands.output import FAILED, CommandFailure, json_option, new_file, print_json
+from gateway.commands.replay import reporter, time_ns_of
+from gateway.commands.verify import directory_argument, opened, ring_option
+from gateway.journal import audit_export, reader, verify_export
+from gateway.journal.audit_trail import AuditFilter, trail
+
+__all__ = ["command"]
+
+_SHOWN = "show"
+
+
+class TrailGroup(click.Group):
+    """`gateway audit DIR` is `gateway audit show DIR`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ("--help", "-h"):
+            args = [_SHOWN, *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("audit", cls=TrailGroup)
+def command() -> None:
+    """Who did what, when and why: DIRECTORY alone shows the trail.
+
+    \b
+    Example:
+      gateway audit var/gateway --kind kill --kind limits_set
+    """
+
+
+@command.command(_SHOWN)
+@directory_argument
+@ring_option
+@click.option("--from", "first", help="First UTC time.")
+@click.option("--to", "last", help="Last UTC time.")
+@click.option("--actor", default="", help="A person, a principal, a venue, or gateway.")
+@click.option("--kind", "kinds", multiple=True, help="A kind of record or operation, repeatable.")
+@click.option("--order", "order_id", type=click.IntRange(1), help="One order.")
+@json_option
+def show(
+    directory: Path,
+    ring_directory: str,
+    first: str | None,
+    last: str | None,
+    actor: str,
+    kinds: tuple[str, ...],
+    order_id: int | None,
+    as_json: bool,
+) -> None:
+    """Print the trail, one line for each event.
+
+    \b
+    Example:
+      gateway audit var/gateway --from 2026-11-20 --to 2026-11-21 --actor alice --json
+    """
+    wanted = AuditFilter(
+        actor=actor,
+        kinds=frozenset(kinds),
+        order_id=order_id or 0,
+        from_ns=0 if first is None else time_ns_of(first),
+        to_ns=time_ns_of(last),
+    )
+    with opened(directory):
+        records = reader.decoded(directory, ring_directory=ring_directory)
+        within = takewhile(lambda record: record["time_ns"] <= wanted.to_ns, records)
+        for row in trail(within, wanted):
+            print_json(row) if as_json else click.echo(line_of(row))
+
+
+def line_of(row: dict[str, Any]) -> str:
+    """One event for people."""
+    order = f" order {row['order_id']}" if row["order_id"] else ""
+    why = f": {row['why']}" if row["why"] else ""
+    digest = f" sha256 {row['digest']}" if row["digest"] else ""
+    subject = f" {row['subject']}" if row["subject"] else ""
+    return (
+        f"{row['sequence']:>10} {row['time']} {row['who']} "
+        f"{row['what']}{order}{subject}{digest}{why}"
+    )
+
+
+@command.command("export")
+@directory_argument
+@ring_option
+@click.option("--out", "target", type=click.Path(path_type=Path), required=True, help="A new file.")
+@json_option
+def export(directory: Path, ring_directory: str, target: Path, as_json: bool) -> None:
+    """Write the whole trail with its records and seals, for somebody else to prove.
+
+    \b
+    Example:
+      gateway audit export var/gateway --out audit.jsonl
+    """
+    with new_file(target) as file, opened(directory):
+        done = audit_export.export(
+            directory, file, ring_directory=ring_directory, progress=reporter()
+        )
+    if as_json:
+        print_json({**msgspec.structs.asdict(done), "file": str(target)})
+        return
+    click.echo(f"{done.records} records up to {done.sequence} written to {target}")
+    click.echo(f"{done.sealed} of {done.segments} segments are sealed")
+    click.echo(f"proof: python3 {verify_export.__file__} {target}")
+
+
+@command.command("check")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--seals",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Seals that were kept elsewhere.",
+)
+@json_option
+def check(file: Path, seals: Path | None, as_json: bool) -> None:
+    """Prove an export, and that its words say what its records say.
+
+    \b
+    Example:
+      gateway audit check audit.jsonl --seals /mnt/worm/seals
+    """
+    try:
+        records = audit_export.check_words(file, seals)
+    except (ValueError, OSError) as error:
+        hint = "Take the export from the journal anew; keep this file as evidence."
+        raise CommandFailure(FAILED, "TAMPERED", str(error), hint) from None
+    if as_json:
+        print_json({"ok": True, "records": records})
+    else:
+        click.echo(f"whole: {records} records, and the words beside them are theirs")

@@ -1,0 +1,175 @@
+"""Reads every market file of a ring directory: what changed since the last time. Holds nothing back
+and trusts nothing; what a dead writer left is stale and never shown as live."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple
+
+from gateway._core.market import MarketFile
+
+__all__ = ["MarketReader", "Reference", "ShownBook", "ShownTrade", "market_path"]
+
+STALE_NS: Final = 2_000_000_000  # eight signs of life are missing
+_PREFIX: Final = "market-"
+_SUFFIX: Final = ".map"
+BookStateName = Literal["live", "gap", "empty", "stale"]
+
+
+def market_path(ring_directory: Path, venue: str) -> Path:
+    """Where the market data of a venue is."""
+    return ring_directory / f"{_PREFIX}{venue}{_SUFFIX}"
+
+
+class ShownBook(NamedTuple):
+    """One book, decimal text, best first; levels only while it is live."""
+
+    venue: str
+    instrument: str
+    state: BookStateName
+    sequence: int
+    time_ns: int  # the venue's, else the writer's
+    bids: list[list[str]]
+    asks: list[list[str]]
+
+
+class ShownTrade(NamedTuple):
+    """One trade of anybody. `number` counts the trades of an instrument in this run, from 1."""
+
+    venue: str
+    instrument: str
+    run_ns: int
+    number: int
+    price: str
+    quantity: str
+    side: str
+    time_ns: int
+    trade_id: str
+
+
+class Reference(NamedTuple):
+    """Mark and funding of one instrument; None = never told."""
+
+    venue: str
+    instrument: str
+    mark: str | None
+    mark_time_ns: int
+    funding_rate: str | None
+    next_funding_ns: int
+
+
+class MarketChanges(NamedTuple):
+    """What happened between two readings."""
+
+    books: list[ShownBook]
+    trades: list[ShownTrade]
+    references: list[Reference]
+
+
+class _Venue:
+    """One open file and how far it was read."""
+
+    def __init__(self, file: MarketFile) -> None:
+        self.file = file
+        self.names = list(file.instruments)
+        self.books = dict.fromkeys(range(len(self.names)), -1)
+        self.references = dict.fromkeys(range(len(self.names)), -1)
+        self.trades = dict.fromkeys(range(len(self.names)), 0)
+        self.was_stale = False
+
+    def is_stale(self, now_ns: int) -> bool:
+        return self.file.is_closed or now_ns - self.file.beat_ns > STALE_NS
+
+    def changes(self, now_ns: int, into: MarketChanges) -> None:
+        is_stale = self.is_stale(now_ns)
+        is_turned, self.was_stale = is_stale != self.was_stale, is_stale
+        for row, name in enumerate(self.names):
+            self._book(row, name, is_stale, is_turned, into.books)
+            self._reference(row, name, into.references)
+            self.trades[row], trades = self.file.trades(row, self.trades[row])
+            into.trades.extend(self._trade(name, trade) for trade in trades)
+
+    def _book(
+        self, row: int, name: str, is_stale: bool, is_turned: bool, into: list[ShownBook]
+    ) -> None:
+        found = self.file.book(row, -1 if is_turned else self.books[row])
+        if found is None:
+            return
+        self.books[row] = found["version"]
+        state: BookStateName = "stale" if is_stale else found["state"]
+        bids, asks = ([], []) if is_stale else (found["bids"], found["asks"])
+        time_ns = found["venue_time_ns"] or found["time_ns"]
+        venue = self.file.venue
+        into.append(ShownBook(venue, name, state, found["sequence"], time_ns, bids, asks))
+
+    def _reference(self, row: int, name: str, into: list[Reference]) -> None:
+        found = self.file.reference(row, self.references[row])
+        if found is None:
+            return
+        self.references[row] = found["version"]
+        told = (found["mark"], found["mark_time_ns"], found["funding_rate"])
+        if found["mark"] is not None or found["funding_rate"] is not None:
+            into.append(Reference(self.file.venue, name, *told, found["next_funding_ns"]))
+
+    def _trade(self, name: str, row: dict[str, Any]) -> ShownTrade:
+        return ShownTrade(self.file.venue, name, self.file.created_ns, **row)
+
+    def gone(self) -> Iterator[ShownBook]:
+        """Every book of a file that is there no more."""
+        for name in self.names:
+            yield ShownBook(self.file.venue, name, "stale", 0, 0, [], [])
+
+
+class MarketReader:
+    """All venues of one ring directory. One thread; `changes` never waits."""
+
+    def __init__(
+        self, ring_directory: Path, monotonic_ns: Callable[[], int] = time.monotonic_ns
+    ) -> None:
+        self._directory = ring_directory
+        self._monotonic_ns = monotonic_ns
+        self._venues: dict[Path, _Venue] = {}
+        self.faults: dict[str, str] = {}  # file name -> why it cannot be read
+
+    def look(self) -> list[ShownBook]:
+        """Open files that are new or were replaced, about once a second; the books of files that
+        are gone."""
+        lost: list[ShownBook] = []
+        self.faults = {}
+        found = set(self._directory.glob(f"{_PREFIX}*{_SUFFIX}"))
+        for path in [*self._venues]:
+            if path not in found:
+                lost += self._venues.pop(path).gone()
+            elif self._venues[path].file.is_replaced():
+                fresh = self._open(path)
+                before = self._venues.pop(path)
+                names = set(fresh.names) if fresh is not None else set()
+                lost += [book for book in before.gone() if book.instrument not in names]
+                if fresh is not None:
+                    self._venues[path] = fresh
+        for path in found - set(self._venues):
+            opened = self._open(path)
+            if opened is not None:
+                self._venues[path] = opened
+        return lost
+
+    def changes(self) -> MarketChanges:
+        """Books and references that changed, and trades that came, since the last call."""
+        changes = MarketChanges([], [], [])
+        now_ns = self._monotonic_ns()
+        for path, venue in list(self._venues.items()):
+            try:
+                venue.changes(now_ns, changes)
+            except ValueError as error:  # the file was cut
+                self.faults[path.name] = str(error)
+                changes.books.extend(self._venues.pop(path).gone())
+        return changes
+
+    def _open(self, path: Path) -> _Venue | None:
+        try:
+            return _Venue(MarketFile(str(path)))
+        except ValueError as error:
+            self.faults[path.name] = str(error)
+            return None

@@ -1,0 +1,188 @@
+// What each table shows of a row. Texts only: numbers are decimal text as the gateway wrote them.
+
+import {shareOf, shown, signOf} from "./decimals.js";
+
+export const STALE_MARK_MS = 10000;  // a live mark is told at least every 5 seconds
+export const FINISHED = new Set(["FILLED", "CANCELED", "EXPIRED", "REJECTED", "REFUSED"]);
+const TONES = {"-1": "loss", "0": "", "1": "gain"};
+// Colour is never the only signal: an arrow and the sign say the same.
+const ARROWS = {"-1": "▼ ", "0": "", "1": "▲ "};
+// Controls, zero-width and direction marks, which would show something else than what is there.
+const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+
+/** A name as it is: invisible and turning characters are spelled out. */
+export function visible(text) {
+  return String(text).replace(INVISIBLE, (letter) => (
+    `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`
+  ));
+}
+
+export const isNone = (value) => value === null || value === undefined || value === "";
+export const plain = (value) => (isNone(value) ? "–" : shown(String(value)));
+
+/** With arrow and sign. */
+export function signed(text) {
+  if (isNone(text)) return "–";
+  const sign = signOf(text);
+  return ARROWS[sign] + (sign > 0 && !text.startsWith("+") ? "+" : "") + shown(text);
+}
+
+export const toneOf = (text) => TONES[signOf(text)];
+
+const word = (id, title, width, more = {}) => ({
+  id, title, width, text: (row) => (isNone(row[id]) ? "–" : visible(row[id])), ...more,
+});
+const number = (id, title, width, more = {}) => ({
+  id, title, width, isNumber: true, value: (row) => row[id], text: (row) => plain(row[id]), ...more,
+});
+const money = (id, title, width, more = {}) => ({
+  id, title, width, isNumber: true, value: (row) => row[id], text: (row) => signed(row[id]),
+  tone: (row) => toneOf(row[id]), ...more,
+});
+
+/** "14:03:07.123 456 789" of nanoseconds since 1970; digits are never lost to a float. */
+export function clock(nanoseconds, digits = 3) {
+  if (isNone(nanoseconds) || Number(nanoseconds) === 0) return "–";
+  const time = BigInt(nanoseconds);
+  const day = new Date(Number(time / 1000000n)).toISOString();
+  const fraction = (time % 1000000000n).toString().padStart(9, "0").slice(0, digits);
+  return `${day.slice(11, 19)}.${fraction.replace(/(\d{3})(?=\d)/g, "$1 ")}`;
+}
+
+export const dayOf = (nanoseconds) => (
+  isNone(nanoseconds) ? "" : new Date(Number(BigInt(nanoseconds) / 1000000n)).toISOString().slice(0, 10)
+);
+
+const time = (id, title, width, more = {}) => ({
+  id, title, width, text: (row) => clock(row[id]), sort: (row) => Number(row[id] ?? 0), ...more,
+});
+
+function stateText(row) {
+  return row.pending ? `${row.state} (${row.pending.replace("_", " ")})` : row.state;
+}
+
+export function stateTone(row) {
+  if (row.state === "UNKNOWN" || (row.pending ?? "").endsWith("unknown")) return "unknown";
+  if (row.state === "REJECTED") return "loss";
+  return FINISHED.has(row.state) ? "quiet" : "";
+}
+
+const side = {
+  id: "side", title: "Side", width: 58,
+  text: (row) => (row.side === "buy" ? "▲ buy" : row.side === "sell" ? "▼ sell" : visible(row.side)),
+  tone: (row) => (row.side === "buy" ? "gain" : row.side === "sell" ? "loss" : ""),
+};
+
+export const isStale = (row) => row.mark_age_ms !== null && row.mark_age_ms >= STALE_MARK_MS;
+const isFlat = (row) => signOf(row.quantity) === 0;
+
+function ageText(row) {
+  if (isNone(row.mark_age_ms)) return isFlat(row) ? "–" : "no mark";
+  const seconds = Math.floor(row.mark_age_ms / 1000);
+  if (!isStale(row)) return `${seconds} s`;
+  return `⚠ stale ${seconds < 600 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`}`;
+}
+
+function ageTone(row) {
+  if (isNone(row.mark_age_ms)) return isFlat(row) ? "quiet" : "unknown";
+  return isStale(row) ? "unknown" : "quiet";
+}
+
+const markTone = (row) => (isStale(row) ? "unknown" : "");
+
+/** Distance to liquidation: shaded from 20 % on, named when closer than 5 %. */
+function distanceTone(row) {
+  const share = shareOf(row.liquidation_distance_percent, "100");
+  if (share === null) return "quiet";
+  return share <= 50 ? "loss" : share <= 200 ? "unknown" : "";
+}
+
+const distance = number("liquidation_distance_percent", "Liq. dist. %", 88, {
+  tone: distanceTone, hint: "Distance of the mark from the liquidation price, percent",
+});
+
+const excludedText = (list) => (
+  isNone(list) || list.length === 0 ? "–" : `⚠ ${list.length}: ${list.map(visible).join(", ")}`
+);
+const excluded = (id, title) => ({
+  id, title, width: 110, text: (row) => excludedText(row[id]),
+  tone: (row) => (isNone(row[id]) || row[id].length === 0 ? "quiet" : "unknown"),
+});
+
+export const COLUMNS = {
+  positions: [
+    word("instrument", "Instrument", 132), word("account", "Account", 72),
+    word("strategy", "Strategy", 78), word("leg", "Leg", 48, {isHidden: true}),
+    word("margin_mode", "Margin", 64, {isHidden: true}),
+    money("quantity", "Quantity", 92), number("average_price", "Average", 92),
+    number("mark", "Mark", 88, {tone: markTone}),
+    {id: "mark_age_ms", title: "Mark age", width: 86, text: ageText, tone: ageTone,
+     sort: (row) => row.mark_age_ms ?? 1e15},
+    money("unrealised", "Unrealised", 100), money("realised", "Realised", 96),
+    number("fees", "Fees", 72), number("liquidation_price", "Liq. price", 88), distance,
+    number("break_even", "Break-even", 92, {isHidden: true}),
+    number("cost", "Cost", 96, {isHidden: true}),
+    word("currency", "Ccy", 52), word("venue", "Venue", 72, {isHidden: true}),
+    word("state", "State", 64, {isHidden: true}),
+  ],
+  orders: [
+    time("updated_ns", "Updated UTC", 100),
+    {id: "state", title: "State", width: 150, text: stateText, tone: stateTone},
+    word("instrument", "Instrument", 128), side, word("type", "Type", 62),
+    number("quantity", "Quantity", 80), number("price", "Price", 88),
+    number("cumulative_quantity", "Filled", 76), number("average_price", "Average", 88),
+    word("account", "Account", 68), word("strategy", "Strategy", 76),
+    word("client_order_id", "Client id", 110), word("reason", "Reason", 110),
+    word("venue", "Venue", 68, {isHidden: true}), word("time_in_force", "TIF", 44, {isHidden: true}),
+    number("leaves_quantity", "Leaves", 76, {isHidden: true}),
+    number("trigger_price", "Trigger", 80, {isHidden: true}),
+    word("principal", "Principal", 76, {isHidden: true}),
+    word("order_id", "Order id", 150, {isHidden: true}),
+    word("venue_order_id", "Venue id", 120, {isHidden: true}),
+    number("sequence", "Sequence", 84, {isHidden: true}),
+  ],
+  fills: [
+    time("time_ns", "Time UTC", 100), word("instrument", "Instrument", 128), side,
+    number("quantity", "Quantity", 80), number("price", "Price", 88),
+    number("fee", "Fee", 72), word("fee_currency", "Fee ccy", 60),
+    money("realised", "Realised", 92), number("arrival_price", "Arrival", 88),
+    money("slippage", "Slippage", 88), word("liquidity", "Liquidity", 68),
+    word("account", "Account", 68), word("strategy", "Strategy", 76),
+    word("venue", "Venue", 68, {isHidden: true}),
+    word("client_order_id", "Client id", 110, {isHidden: true}),
+    word("order_id", "Order id", 150, {isHidden: true}),
+    word("trade_id", "Trade id", 110, {isHidden: true}),
+    number("sequence", "Sequence", 84, {isHidden: true}),
+  ],
+  balances: [
+    word("account", "Account", 120), word("currency", "Currency", 80), number("total", "Total", 140),
+  ],
+  margin: [
+    word("account", "Account", 76), word("venue", "Venue", 68), word("state", "State", 76, {
+      tone: (row) => ({ok: "gain", normal: "gain"})[row.state] ?? (isNone(row.state) ? "" : "unknown"),
+    }),
+    number("equity", "Equity", 96), number("initial", "Initial", 88),
+    number("maintenance", "Maintenance", 92),
+    number("ratio", "Ratio", 64), money("headroom", "Headroom", 96),
+    word("currency", "Ccy", 52), excluded("stale", "Stale"),
+  ],
+};
+
+/** What exposures of several currencies are compared by; only shades come of it. */
+export const weightOf = (row, id) => row.reporting?.[id] ?? row[id];
+
+/** Levels of exposure: net, gross, long and short, shaded by their share of the largest. */
+export function exposureColumns(largest) {
+  const heat = (id, title, paint) => ({
+    ...paint(id, title, 80),
+    share: (row) => String((shareOf(weightOf(row, id), largest()) ?? 0) / 1000),
+  });
+  return [
+    word("name", "Name", 110), heat("net", "Net", money), heat("gross", "Gross", number),
+    heat("long", "Long", number), heat("short", "Short", number),
+    word("currency", "Ccy", 50), excluded("excluded", "Left out"),
+  ];
+}
+
+export const SEARCHED = ["account", "strategy", "instrument", "venue", "state", "side", "type",
+  "client_order_id", "order_id", "currency", "reason", "name", "asset", "liquidity", "trade_id"];

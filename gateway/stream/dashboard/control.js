@@ -1,0 +1,149 @@
+// Halt, enable and cancel: asked of the live API with the user's own key, after the name was typed.
+// The key lives in this module's memory alone; it is never stored and never sent to the observer.
+
+import {visible} from "./columns.js";
+import {find, said, setText} from "./elements.js";
+
+const WORDS = {kill: "Halt", enable: "Enable", cancel: "Cancel orders"};
+const PLACES = ["account", "strategy", "instrument", "venue"];
+
+export class Control {
+  #key = "";
+
+  /** names(level): what exists; address(): the live API, "" when it is not known. */
+  constructor({names, address}) {
+    this.names = names;
+    this.address = address;
+    this.dialog = find("control");
+    this.form = find("control-form");
+    this.isSending = false;
+    this.form.addEventListener("input", () => this.check());
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.send();
+    });
+    find("control-level").addEventListener("change", () => this.offer());
+    find("control-close").addEventListener("click", () => this.dialog.close());
+    find("control-forget").addEventListener("click", () => this.forget());
+    this.dialog.addEventListener("close", () => {
+      find("control-key").value = "";
+    });
+  }
+
+  open({level = "strategy", name = "", action = "kill"} = {}) {
+    this.form.elements.action.value = action;
+    find("control-level").value = level;
+    find("control-name").value = name;
+    find("control-confirm").value = "";
+    this.say("", "");
+    this.offer();
+    this.dialog.showModal();
+    (name ? find("control-confirm") : find("control-name")).focus();
+  }
+
+  offer() {
+    const level = this.level;
+    find("control-name").disabled = level === "firm";
+    if (level === "firm") find("control-name").value = "";
+    find("control-names").replaceChildren(...this.names(level).map((name) => {
+      const option = said("option", "");
+      option.value = name;
+      return option;
+    }));
+    this.check();
+  }
+
+  get level() {
+    return find("control-level").value;
+  }
+
+  get action() {
+    return this.form.elements.action.value;
+  }
+
+  /** What has to be typed: the name of what is meant; the firm has none of its own. */
+  get expected() {
+    return this.level === "firm" ? "firm" : find("control-name").value;
+  }
+
+  check() {
+    const isOrder = this.level === "order";
+    for (const radio of this.form.elements.action) radio.disabled = isOrder && radio.value !== "cancel";
+    if (isOrder) this.form.elements.action.value = "cancel";
+    const isNamed = this.action !== "cancel";
+    const address = this.address();
+    setText(find("control-where"), address ? `Goes to the live API at ${address}, not to the observer.`
+      : "The live API was not found on this machine: use `gateway kill` where it runs.");
+    setText(find("control-typed"), this.expected === "" ? "the name" : visible(this.expected));
+    setText(find("control-send"), this.action === "cancel" && isOrder ? "Cancel order" : WORDS[this.action]);
+    for (const id of ["control-actor", "control-reason"]) find(id).disabled = !isNamed;
+    find("control-key").hidden = this.#key !== "";
+    find("control-forget").hidden = this.#key === "";
+    find("control-forget").textContent = `forget the key ${this.#key.split(".")[0]}`;
+    const isTold = !isNamed || (find("control-actor").value.trim() !== "" && find("control-reason").value.trim() !== "");
+    const isConfirmed = this.expected !== "" && find("control-confirm").value === this.expected;
+    const hasKey = (this.#key || find("control-key").value) !== "";
+    find("control-send").disabled = !(address && isTold && isConfirmed && hasKey) || this.isSending;
+  }
+
+  async send() {
+    if (find("control-send").disabled) return;
+    const key = this.#key || find("control-key").value.trim();
+    this.isSending = true;
+    this.check();
+    this.say("asking the live API …", "");
+    try {
+      const answer = await this.ask(key);
+      const body = await answer.json();
+      if (answer.ok) this.#key = key;
+      if (answer.status === 401) this.forget();
+      this.report(answer, body);
+    } catch {
+      this.say("✕ The live API did not answer. What was asked may have happened: look at the states.", "loss");
+    }
+    this.isSending = false;
+    find("control-key").value = "";
+    find("control-confirm").value = "";
+    this.check();
+  }
+
+  ask(key) {
+    const headers = {Authorization: `Bearer ${key}`};
+    const options = {headers, credentials: "omit", cache: "no-store", referrerPolicy: "no-referrer"};
+    const [level, name] = [this.level, find("control-name").value];
+    if (this.action === "cancel") {
+      const path = level === "order" ? `/v1/orders/${encodeURIComponent(name)}`
+        : `/v1/orders${PLACES.includes(level) ? `?${level}=${encodeURIComponent(name)}` : ""}`;
+      return fetch(this.address() + path, {...options, method: "DELETE"});
+    }
+    headers["Content-Type"] = "application/json";
+    const body = JSON.stringify({
+      level, name, actor: find("control-actor").value.trim(), reason: find("control-reason").value.trim(),
+    });
+    return fetch(`${this.address()}/v1/${this.action}`, {...options, method: "POST", body});
+  }
+
+  report(answer, body) {
+    if (!answer.ok) {
+      const {code = answer.status, rule = "", hint = ""} = body.error ?? {};
+      return this.say(`✕ ${visible(`${code}: ${rule} ${hint}`)}`, "loss");
+    }
+    const cancels = body.cancels_sent === undefined ? "" : `, cancels sent: ${body.cancels_sent}`;
+    const what = body.order ? `order ${body.order.order_id} ${body.order.pending || body.order.state}`
+      : `${WORDS[this.action]} ${visible(this.expected)}`;
+    const where = body.sequence === undefined ? "" : ` at sequence ${body.sequence}`;
+    this.say(`✔ ${what}${where}${cancels}`, "gain");
+  }
+
+  forget() {
+    this.#key = "";
+    find("control-key").value = "";
+    this.check();
+  }
+
+  say(text, tone) {
+    const node = find("control-said");
+    node.textContent = text;
+    node.dataset.tone = tone;
+  }
+}

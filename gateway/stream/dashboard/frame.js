@@ -1,0 +1,33 @@
+// The page's one drawing loop: whatever changed asks to be drawn soon and is drawn once per frame.
+
+const waiting = new Set();
+let isRequested = false;
+
+/** Run `task` in the next animation frame, once, however often it is asked for. */
+export function soon(task) {
+  waiting.add(task);
+  if (isRequested) return;
+  isRequested = true;
+  requestAnimationFrame(run);
+}
+
+function run(now) {
+  isRequested = false;
+  const tasks = [...waiting];
+  waiting.clear();
+  for (const task of tasks) task(now);
+}
+
+/** A version of `task` that runs at most once per `ms`, the last call always included. */
+export function atMostEvery(ms, task) {
+  let last = -ms;
+  let timer = 0;
+  const fire = () => {
+    timer = 0;
+    last = performance.now();
+    soon(task);
+  };
+  return () => {
+    if (timer === 0) timer = setTimeout(fire, Math.max(0, last + ms - performance.now()));
+  };
+}

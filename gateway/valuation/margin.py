@@ -1,0 +1,433 @@
+"""Margin of accounts from rows of positions, balances and instruments: what is required, what is
+there, and the price at which each position would be liquidated. Exact decimal text in and out.
+
+Pure: no clock, no state, nothing reaches the engine from here. What has no mark, schedule or
+collateral is named in `stale` and left out, never guessed. Rules: docs/concepts/margin.md.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Context, Decimal
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway._core import valuation as native
+from gateway.valuation.brackets import Brackets, BracketTables, mantissa
+from gateway.valuation.mark import KINDS, money_array, money_integers
+
+__all__ = [
+    "AGE_MS_MAX",
+    "CALL_RATIO",
+    "WARNING_RATIO",
+    "MarginRows",
+    "MarkPrice",
+    "OptionRule",
+    "margin_rows",
+    "sold_option_margin",
+    "state_of",
+]
+
+Row = Mapping[str, Any]
+
+AGE_MS_MAX = 10_000
+WARNING_RATIO = Decimal("0.7")
+CALL_RATIO = Decimal("0.85")
+RATE_ONE = 10**12
+_NO_EQUITY = 2**63 - 1
+_MODES = {"cross": 1, "isolated": 2}
+_TYPES = native.margin_dtypes()
+_STATUSES = ("", "no mark", "bad numbers", "above the last bracket", "out of range")
+_REACHED = ("", "unreachable", "past", "no mark", "bad numbers", "out of range")
+_WIDE = Context(prec=80)
+
+
+class MarkPrice(NamedTuple):
+    """A price positions are valued at, and how old it is."""
+
+    price: str
+    age_ms: int
+
+
+class MarginRows(NamedTuple):
+    """`accounts`: {account, venue, currency, equity, initial, maintenance, ratio, headroom, state,
+    stale[]} for each account and currency with cross positions. `positions`: {account, venue,
+    instrument, leg, margin_mode, currency, quantity, notional, unrealised, initial, maintenance,
+    ratio, state, liquidation_price, liquidation_distance_percent, reason}: what the venue sees,
+    strategies summed. Amounts are decimal text; None where there is none, with `reason` why."""
+
+    accounts: list[dict[str, Any]]
+    positions: list[dict[str, Any]]
+
+
+class _Held(NamedTuple):
+    """What the venue sees of one position: every strategy, EXTERNAL too."""
+
+    account: str
+    venue: str
+    instrument: str
+    leg: str
+    margin_mode: str
+
+
+def margin_rows(
+    positions: Iterable[Row],
+    balances: Iterable[Row],
+    instruments: Iterable[Row],
+    brackets: Brackets,
+    marks: Mapping[str, MarkPrice],
+    *,
+    orders: Iterable[Row] = (),
+    collateral: Mapping[tuple[str, str, str], str] | None = None,
+    age_ms_max: int = AGE_MS_MAX,
+) -> MarginRows:
+    """Margin of every account with positions on margin.
+
+    positions, balances, instruments, orders: rows with the keys of `engine.positions()`,
+    `.balances()`, `.registry("instrument")`, `.orders()`. marks: by instrument name; older than
+    `age_ms_max` is stale. collateral: of isolated positions, by (account, instrument, leg).
+    """
+    work = _Work(instruments, brackets, marks, age_ms_max)
+    work.take_positions(positions, collateral or {})
+    work.take_orders(orders)
+    work.take_balances(balances)
+    return work.result()
+
+
+def state_of(ratio: str | None, maintenance: str) -> str:
+    """ok | warning | call | liquidation of one moment, without memory (margin_watch has it).
+    `ratio` None with maintenance due: no equity is left."""
+    if ratio is None:
+        return "liquidation" if Decimal(maintenance) > 0 else "ok"
+    value = Decimal(ratio)
+    if value >= 1:
+        return "liquidation"
+    if value >= CALL_RATIO:
+        return "call"
+    return "warning" if value >= WARNING_RATIO else "ok"
+
+
+class _Work:
+    """One calculation: rows are collected, handed to the native core once, and named again."""
+
+    def __init__(
+        self,
+        instruments: Iterable[Row],
+        brackets: Brackets,
+        marks: Mapping[str, MarkPrice],
+        age_ms_max: int,
+    ) -> None:
+        self._instruments = {row["name"]: row for row in instruments}
+        self._numbers = {name: place for place, name in enumerate(self._instruments)}
+        self._brackets = brackets
+        self._tables = BracketTables(brackets.schedules)
+        self._marks = marks
+        self._age_ms_max = age_ms_max
+        self._pools: dict[tuple[str, str], int] = {}
+        self._venues: dict[tuple[str, str], str] = {}
+        self._held: list[tuple[_Held, int, int]] = []  # position, quantity, cost
+        self._rows: list[tuple[Any, ...]] = []
+        self._counted: list[int] = []  # places of _held that have a row
+        self._reasons: dict[int, str] = {}
+        self._orders: list[tuple[Any, ...]] = []
+        self._isolated: dict[tuple[str, str], int] = defaultdict(int)
+        self._balances: dict[tuple[str, str], int] = {}
+        self._stale: dict[tuple[str, str], set[str]] = defaultdict(set)
+
+    def take_positions(
+        self, rows: Iterable[Row], collateral: Mapping[tuple[str, str, str], str]
+    ) -> None:
+        sums: dict[_Held, list[int]] = {}
+        for row in rows:
+            mode = row["margin_mode"]
+            instrument = self._instruments.get(row["instrument"])
+            if mode not in _MODES or instrument is None:
+                continue
+            key = _Held(row["account"], row["venue"], row["instrument"], row["leg"], mode)
+            total = sums.setdefault(key, [0, 0])
+            total[0] += mantissa(row["quantity"], instrument["quantity_scale"])
+            total[1] += mantissa(row["cost"], 18)
+        sizes = _sizes(sums)
+        for key, (quantity, cost) in sums.items():
+            if quantity:
+                self._held.append((key, quantity, cost))
+                self._take(key, quantity, cost, sizes, collateral)
+
+    def _take(
+        self,
+        key: _Held,
+        quantity: int,
+        cost: int,
+        sizes: Mapping[tuple[str, str], int],
+        collateral: Mapping[tuple[str, str, str], str],
+    ) -> None:
+        place = len(self._held) - 1
+        rules = self._instruments[key.instrument]
+        pool = self._pool_of(key.account, rules["settle"], key.venue)
+        isolated = 0
+        if key.margin_mode == "isolated":
+            given = collateral.get((key.account, key.instrument, key.leg))
+            if given is None:
+                self._exclude(place, key, rules["settle"], "no collateral is known")
+                return
+            isolated = mantissa(given, 18)
+            self._isolated[key.account, rules["settle"]] += isolated
+        schedule = self._brackets.schedule_of(key.instrument)
+        reason, mark, mark_scale = self._mark_of(key.instrument)
+        if schedule is None:
+            reason = "no brackets"
+        if schedule is None or reason:
+            self._exclude(place, key, rules["settle"], reason)
+            return
+        extra = 0
+        if schedule.legs == "summed" and key.margin_mode == "cross":
+            extra = sizes[key.account, key.instrument] - abs(quantity)
+        row = _row_of(rules, quantity, mark, extra, cost=cost, isolated=isolated)
+        where = (self._tables.places[self._brackets.instruments[key.instrument]], pool)
+        row += (*where, self._numbers[key.instrument])
+        leverage = self._brackets.leverage_of(key.account, key.instrument)
+        self._counted.append(place)
+        self._rows.append((*row, leverage, *_scales(rules, mark_scale), _MODES[key.margin_mode]))
+
+    def take_orders(self, rows: Iterable[Row]) -> None:
+        """Open orders that may open a position; a market order counts at the mark."""
+        for row in rows:
+            rules = self._instruments.get(row["instrument"])
+            pool = None if rules is None else (row["account"], rules["settle"])
+            if rules is None or pool not in self._pools or row.get("is_reduce_only"):
+                continue
+            quantity = mantissa(row["leaves_quantity"], rules["quantity_scale"])
+            if not quantity:
+                continue
+            schedule = self._brackets.schedule_of(row["instrument"])
+            reason, mark, mark_scale = self._mark_of(row["instrument"])
+            if schedule is None or reason:
+                self._stale[pool].add(f"order {row['order_id']}: {reason or 'no brackets'}")
+                continue
+            price, price_scale = (mark, mark_scale)
+            if row["price"] is not None:
+                price, price_scale = _mantissa_and_scale(row["price"])
+            signed = quantity if row["side"] == "buy" else -quantity
+            scales = (mark_scale, price_scale, *_scales(rules, mark_scale)[2:])
+            place = self._tables.places[self._brackets.instruments[row["instrument"]]]
+            leverage = self._brackets.leverage_of(row["account"], row["instrument"])
+            multiplier = mantissa(rules["multiplier"], rules["multiplier_scale"])
+            head = (signed, price, mark, multiplier, place, self._pools[pool], leverage)
+            self._orders.append((*head, *scales, schedule.order_open_loss))
+
+    def take_balances(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            key = (row["account"], row["currency"])
+            if key in self._pools:
+                self._balances[key] = mantissa(row["total"], 18)
+        for pool in self._pools:
+            if pool not in self._balances:
+                self._stale[pool].add(f"{pool[1]}: no balance is known")
+
+    def result(self) -> MarginRows:
+        rows = _array("row", self._rows)
+        orders = _array("order", self._orders)
+        pools = np.zeros(len(self._pools), _TYPES["pool"])
+        pools["balance_e18"] = money_array(
+            self._balances.get(pool, 0) - self._isolated[pool] for pool in self._pools
+        )
+        margins = np.zeros(len(rows), _TYPES["position"])
+        tables = (self._tables.schedules, self._tables.brackets)
+        native.margin(rows, orders, *tables, margins, pools)
+        found = np.zeros(len(rows), _TYPES["liquidation"])
+        native.liquidation(rows, margins, *tables, pools, found)
+        told = self._position_rows(rows, margins, found)
+        return MarginRows(self._account_rows(pools), told)
+
+    def _account_rows(self, pools: NDArray[np.void]) -> list[dict[str, Any]]:
+        columns = {
+            name: [_text(amount) for amount in money_integers(pools[f"{name}_e18"])]
+            for name in ("equity", "initial", "maintenance", "headroom")
+        }
+        rows = []
+        for key, place in self._pools.items():
+            ratio = _ratio_text(int(pools["ratio_e12"][place]))
+            if pools["status"][place]:
+                self._stale[key].add("the sums are out of range")
+            row: dict[str, Any] = {"account": key[0], "venue": self._venues[key]}
+            row["currency"] = key[1]
+            row |= {name: column[place] for name, column in columns.items()}
+            row |= {"ratio": ratio, "state": state_of(ratio, columns["maintenance"][place])}
+            rows.append(row | {"stale": sorted(self._stale[key])})
+        return rows
+
+    def _position_rows(
+        self, rows: NDArray[np.void], margins: NDArray[np.void], found: NDArray[np.void]
+    ) -> list[dict[str, Any]]:
+        native_row = {place: index for index, place in enumerate(self._counted)}
+        columns = {
+            name: money_integers(margins[f"{name}_e18"])
+            for name in ("notional", "unrealised", "initial", "maintenance")
+        }
+        told = []
+        for place, (key, quantity, _) in enumerate(self._held):
+            rules = self._instruments[key.instrument]
+            row = dict(key._asdict(), currency=rules["settle"])
+            row["quantity"] = _text(quantity, rules["quantity_scale"])
+            index = native_row.get(place)
+            status = 0 if index is None else int(margins["status"][index])
+            if index is None or status:
+                reason = self._reasons.get(place) or _STATUSES[status]
+                if status:
+                    self._exclude(place, key, rules["settle"], reason)
+                told.append(row | _without_margin(reason))
+                continue
+            amounts = {name: column[index] for name, column in columns.items()}
+            ratio = None
+            if key.margin_mode == "isolated":
+                ratio = _isolated_ratio(rows[index], amounts)
+            row |= {name: _text(amount) for name, amount in amounts.items()} | {"ratio": ratio}
+            is_isolated = key.margin_mode == "isolated"
+            row["state"] = state_of(ratio, row["maintenance"]) if is_isolated else None
+            told.append(row | _liquidation_of(rules, rows[index], found[index], quantity))
+        return told
+
+    def _pool_of(self, account: str, currency: str, venue: str) -> int:
+        self._venues.setdefault((account, currency), venue)
+        return self._pools.setdefault((account, currency), len(self._pools))
+
+    def _exclude(self, place: int, key: _Held, currency: str, reason: str) -> None:
+        self._reasons[place] = reason
+        self._stale[key.account, currency].add(f"{key.instrument}: {reason}")
+
+    def _mark_of(self, instrument: str) -> tuple[str, int, int]:
+        mark = self._marks.get(instrument)
+        if mark is None:
+            return "no mark", 0, 0
+        if mark.age_ms > self._age_ms_max:
+            return f"the mark is {mark.age_ms} ms old", 0, 0
+        try:
+            price, scale = _mantissa_and_scale(mark.price)
+        except ValueError:
+            return "a mark that is no price", 0, 0
+        if not 0 < price < 2**63:
+            return "a mark that is no price", 0, 0
+        return "", price, scale
+
+
+def _sizes(sums: Mapping[_Held, Sequence[int]]) -> dict[tuple[str, str], int]:
+    """Size of all cross legs of one account and instrument together."""
+    sizes: dict[tuple[str, str], int] = defaultdict(int)
+    for key, (quantity, _) in sums.items():
+        if key.margin_mode == "cross":
+            sizes[key.account, key.instrument] += abs(quantity)
+    return sizes
+
+
+def _row_of(
+    rules: Row, quantity: int, mark: int, extra: int, *, cost: int, isolated: int
+) -> tuple[Any, ...]:
+    multiplier = mantissa(rules["multiplier"], rules["multiplier_scale"])
+    tick = max(mantissa(rules["tick"], rules["price_scale"]), 1)
+    return (quantity, mark, multiplier, tick, extra, _words(cost), _words(isolated))
+
+
+def _scales(rules: Row, mark_scale: int) -> tuple[int, ...]:
+    return (
+        mark_scale,
+        rules["price_scale"],
+        rules["quantity_scale"],
+        rules["multiplier_scale"],
+        KINDS[rules["kind"]],
+    )
+
+
+def _words(amount: int) -> tuple[int, int]:
+    return amount % 2**64, amount >> 64
+
+
+def _array(name: str, rows: Sequence[tuple[Any, ...]]) -> NDArray[np.void]:
+    """Rows of a native dtype; its last field is padding."""
+    return np.array([(*row, b"") for row in rows], dtype=_TYPES[name])
+
+
+@lru_cache(4096)
+def _mantissa_and_scale(text: str) -> tuple[int, int]:
+    scale = len(text.partition(".")[2].rstrip("0"))
+    if scale > 18:
+        raise ValueError("more than 18 decimals")
+    return mantissa(text, scale), scale
+
+
+def _text(amount: int, scale: int = 18) -> str:
+    """Decimal text without trailing zeros."""
+    value = Decimal(amount).scaleb(-scale, _WIDE)
+    return format(value.normalize(_WIDE), "f") if amount else "0"
+
+
+def _ratio_text(ratio_e12: int) -> str | None:
+    return None if ratio_e12 == _NO_EQUITY else _text(ratio_e12, 12)
+
+
+def _isolated_ratio(row: Any, amounts: Mapping[str, int]) -> str | None:
+    low, high = row["isolated_e18"].item()
+    equity = high * 2**64 + low + amounts["unrealised"]
+    if equity <= 0:
+        return None
+    return _text(-(-amounts["maintenance"] * RATE_ONE // equity), 12)
+
+
+def _without_margin(reason: str) -> dict[str, Any]:
+    names = ("notional", "unrealised", "initial", "maintenance", "ratio", "state")
+    nothing = dict.fromkeys((*names, "liquidation_price", "liquidation_distance_percent"))
+    return nothing | {"reason": reason}
+
+
+def _liquidation_of(rules: Row, row: Any, found: Any, quantity: int) -> dict[str, Any]:
+    """The nearer of two prices where a hedged pair has both. The distance is signed: how far the
+    mark would have to move."""
+    mark = Decimal(int(row["mark"])).scaleb(-int(row["mark_scale"]), _WIDE)
+    prices = [
+        Decimal(int(found[side])).scaleb(-rules["price_scale"], _WIDE)
+        for side in ("lower", "upper")
+        if found[side]
+    ]
+    if not prices:
+        reason = _REACHED[int(found["status"])]
+        return {"liquidation_price": None, "liquidation_distance_percent": None, "reason": reason}
+    price = min(prices, key=lambda each: abs(each - mark))
+    percent = ((price - mark) * 100 / mark).quantize(Decimal("0.01"))
+    return {
+        "liquidation_price": format(price.normalize(_WIDE), "f"),
+        "liquidation_distance_percent": format(percent, "f"),
+        "reason": "",
+    }
+
+
+class OptionRule(NamedTuple):
+    """Coefficients of a venue for sold options on one coin (docs/concepts/margin.md)."""
+
+    initial_rate: str
+    initial_floor: str
+    maintenance_rate: str
+    factor: str = "1"  # of the seller's tier
+    initial_covers_maintenance: bool = False
+
+
+def sold_option_margin(
+    rule: OptionRule, *, is_call: bool, strike: str, underlying: str, mark: str
+) -> tuple[str, str] | None:
+    """(initial, maintenance) of one sold option in its coin. `underlying`: the future of its
+    expiry or the index, as the venue says; `mark`: of the option, in the coin. None: no such
+    prices. A bought option needs no margin: its premium is paid."""
+    found = native.option_margin(
+        strike=mantissa(strike, 8),
+        underlying=mantissa(underlying, 8),
+        mark_e18=mantissa(mark, 18),
+        is_call=is_call,
+        initial_rate_e12=mantissa(rule.initial_rate, 12),
+        initial_floor_e12=mantissa(rule.initial_floor, 12),
+        maintenance_rate_e12=mantissa(rule.maintenance_rate, 12),
+        factor_e12=mantissa(rule.factor, 12),
+        initial_covers_maintenance=rule.initial_covers_maintenance,
+    )
+    return None if found is None else (_text(found[0]), _text(found[1]))

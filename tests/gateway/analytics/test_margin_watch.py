@@ -1,0 +1,86 @@
+"""gateway.analytics.margin_watch: states with hysteresis, the venue's own call, and advice that
+never says more than is known."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from gateway.analytics.margin_watch import MarginWatch, Thresholds, headroom_command
+
+
+def row(ratio: str | None, **more: Any) -> dict[str, Any]:
+    usual = {
+        "account": "desk",
+        "venue": "okx",
+        "currency": "USDT",
+        "maintenance": "5",
+        "headroom": "100",
+    }
+    return {**usual, "ratio": ratio, "stale": [], "state": "", **more}
+
+
+def states(watch: MarginWatch, ratios: list[str | None]) -> list[str]:
+    found = []
+    for time_ns, ratio in enumerate(ratios):
+        rows = [row(ratio)]
+        watch.step(rows, time_ns)
+        found.append(watch.rows(rows)[0]["state"])
+    return found
+
+
+def test_a_state_begins_at_its_ratio_and_ends_below_it() -> None:
+    ratios: list[str | None] = ["0.5", "0.7", "0.66", "0.64", "0.85", "0.81", "0.79", "1", "0.96",
+                                "0.94", "0.5", None]  # fmt: skip
+    assert states(MarginWatch(), ratios) == [
+        "ok", "warning", "warning", "ok", "call", "call", "warning", "liquidation", "liquidation",
+        "call", "ok", "liquidation",
+    ]  # fmt: skip
+
+
+def test_a_ratio_that_trembles_around_a_threshold_changes_the_state_once() -> None:
+    watch = MarginWatch()
+    changes = []
+    for time_ns in range(100):
+        changes += watch.step([row("0.701" if time_ns % 2 else "0.699")], time_ns)
+    assert [(change.before, change.after) for change in changes] == [("ok", "warning")]
+    assert changes[0].time_ns == 1
+
+
+def test_a_call_of_the_venue_stands_until_our_ratio_has_cleared() -> None:
+    watch = MarginWatch()
+    assert watch.venue_call(row("0.3"), 5)[0].source == "venue"
+    assert watch.rows([row("0.3")])[0]["state"] == "call"
+    assert watch.step([row("0.82")], 6) == []
+    assert [change.after for change in watch.step([row("0.5")], 7)] == ["ok"]
+
+
+def test_an_account_that_is_gone_is_ok_again() -> None:
+    watch = MarginWatch()
+    watch.step([row("0.9")], 1)
+    assert [change.after for change in watch.step([], 2)] == ["ok"]
+    assert watch.step([], 3) == []
+
+
+def test_thresholds_that_cannot_be_are_refused() -> None:
+    with pytest.raises(ValueError, match="must hold"):
+        MarginWatch(Thresholds(warning=Decimal("0.9"), call=Decimal("0.8")))
+
+
+def test_headroom_is_never_more_than_is_known() -> None:
+    rows = [row("0.1", headroom="100.99999"), row("0.1", currency="BTC", headroom="-0.5")]
+    told = headroom_command(rows, "desk", {"USDT": "1", "BTC": "20"}, "observer")
+    assert told == {
+        "level": "account", "name": "desk", "fields": {"margin_headroom": "90.9999"},
+        "actor": "observer",
+    }  # fmt: skip
+
+    def headroom(rows: list[dict[str, Any]], rates: dict[str, str]) -> str:
+        return str(headroom_command(rows, "desk", rates, "observer")["fields"]["margin_headroom"])
+
+    assert headroom(rows, {"USDT": "1"}) == "0.0000"
+    assert headroom([row("0.1", stale=["X: no mark"])], {"USDT": "1"}) == "0.0000"
+    assert headroom([row("0.1", headroom="-7", stale=["X"])], {"USDT": "1"}) == "-7.0000"
+    assert headroom([], {}) == "0.0000"

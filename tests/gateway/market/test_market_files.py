@@ -1,0 +1,243 @@
+"""Market data out of the process that hosts an adapter: what is shown is read, a gap and a dead
+writer are told, and nothing that is no book ever looks like one."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from gateway._core.market import TRADES_KEPT, MarketFile, MarketWriter
+from gateway.api import VenueUnavailable
+from gateway.market import MarketFileSink, MarketHost, MarketReader, MarketTerms, market_path
+from gateway.testing import until
+
+NAME, SYMBOL = "BTC-USDT.paper", "BTCUSDT"
+
+
+class Clock:
+    """A monotonic clock that the test moves."""
+
+    def __init__(self):
+        self.now = 10_000_000_000
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def writer_of(directory, *, names=(NAME,), created_ns=1):
+    path = market_path(directory, "paper")
+    return MarketWriter(str(path), "paper", list(names), os.getpid(), created_ns)
+
+
+def sink_of(writer):
+    return MarketFileSink(writer, {SYMBOL: 0}, lambda: 77)
+
+
+def reader_of(directory, clock):
+    reader = MarketReader(directory, clock)
+    assert reader.look() == []
+    return reader
+
+
+def test_a_book_comes_out_as_it_went_in(tmp_path, clock):
+    writer = writer_of(tmp_path)
+    writer.beat(clock.now)
+    sink, reader = sink_of(writer), reader_of(tmp_path, clock)
+    assert [book.state for book in reader.changes().books] == ["empty"]
+    levels = [("100.50", "1.0"), ("100.4", "2")]
+    sink.book(SYMBOL, levels, [["101", "3", "extra"]], sequence=9, venue_time_ns=5)
+    (book,) = reader.changes().books
+    assert book == (
+        "paper", NAME, "live", 9, 5, [["100.5", "1"], ["100.4", "2"]], [["101", "3"]],
+    )  # fmt: skip
+    assert reader.changes().books == []
+    sink.book_lost(SYMBOL, "cut")
+    (book,) = reader.changes().books
+    assert (book.state, book.bids, book.asks) == ("gap", [], [])
+    assert sink.counters == {"market_books": 1, "market_gaps": 1}
+
+
+@pytest.mark.parametrize(
+    "bids",
+    [
+        [("1", "1"), ("2", "1")],
+        [("1", "0")],
+        [("x", "1")],
+        [(1, 2)],
+        [("1",)],
+        ["1"],
+        [None],
+        None,
+        [("1" * 40, "1")],
+        [("\ud800", "1")],
+    ],
+    ids=repr,
+)
+def test_what_is_no_book_is_a_gap_and_raises_nothing(tmp_path, clock, bids):
+    writer = writer_of(tmp_path)
+    writer.beat(clock.now)
+    sink, reader = sink_of(writer), reader_of(tmp_path, clock)
+    sink.book(SYMBOL, [("1", "1")], [])
+    sink.book(SYMBOL, bids, [], sequence=2)
+    (book,) = reader.changes().books
+    assert (book.state, book.bids) == ("gap", [])
+    assert sink.counters["market_gaps"] == 1
+
+
+def test_trades_marks_and_rates_come_out_and_nonsense_is_counted(tmp_path, clock):
+    writer = writer_of(tmp_path)
+    sink, reader = sink_of(writer), reader_of(tmp_path, clock)
+    sink.traded(SYMBOL, "100.10", "0.50", side="sell", trade_id="T1", venue_time_ns=3)
+    sink.traded(SYMBOL, "0", "1")
+    sink.traded("ELSE", "1", "1")
+    sink.marked(SYMBOL, "99.5", venue_time_ns=4)
+    sink.marked(SYMBOL, None)
+    sink.funding_rate(SYMBOL, "-0.00010", 1_000, venue_time_ns=4)
+    changes = reader.changes()
+    assert changes.trades == [("paper", NAME, 1, 1, "100.1", "0.5", "sell", 3, "T1")]
+    assert changes.references == [("paper", NAME, "99.5", 4, "-0.0001", 1_000)]
+    assert reader.changes().trades == []
+    assert sink.counters["market_refused"] == 2
+    assert sink.counters["market_unasked"] == 1
+
+
+def test_a_slow_reader_misses_trades_and_holds_nobody_back(tmp_path, clock):
+    writer = writer_of(tmp_path)
+    sink, reader = sink_of(writer), reader_of(tmp_path, clock)
+    for number in range(1, 1_001):
+        sink.traded(SYMBOL, str(number), "1")
+    numbers = [trade.number for trade in reader.changes().trades]
+    assert numbers == list(range(1_001 - TRADES_KEPT, 1_001))
+
+
+def test_a_writer_that_shows_no_life_is_stale_until_it_does(tmp_path, clock):
+    writer = writer_of(tmp_path)
+    sink = sink_of(writer)
+    sink.book(SYMBOL, [("1", "1")], [])
+    writer.beat(clock.now)
+    reader = reader_of(tmp_path, clock)
+    assert reader.changes().books[0].state == "live"
+    clock.now += 2_000_000_001
+    (book,) = reader.changes().books
+    assert (book.state, book.bids) == ("stale", [])
+    assert reader.changes().books == []
+    writer.beat(clock.now)
+    (book,) = reader.changes().books
+    assert (book.state, book.bids) == ("live", [["1", "1"]])
+    writer.close()
+    assert reader.changes().books[0].state == "stale"
+
+
+def test_a_process_killed_while_it_writes_leaves_a_stale_book(tmp_path):
+    path = market_path(tmp_path, "paper")
+    code = (
+        "import sys, time, itertools\n"
+        "from gateway._core.market import MarketWriter\n"
+        f"writer = MarketWriter({str(path)!r}, 'paper', ['A'])\n"
+        "print('up', flush=True)\n"
+        "for n in itertools.count(1):\n"
+        "    writer.show(0, [(str(n), '1')], [], n, n, n)\n"
+        "    writer.beat(time.monotonic_ns())\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout.readline() == b"up\n"
+        reader = MarketReader(tmp_path)
+        reader.look()
+        seen = []
+        while len(seen) < 20:
+            seen += [book for book in reader.changes().books if book.state == "live"]
+        assert all(book.bids == [[str(book.sequence), "1"]] for book in seen)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    later = MarketReader(tmp_path, lambda: MarketFile(str(path)).beat_ns + 3_000_000_000)
+    later.look()
+    assert all(book.state == "stale" and not book.bids for book in later.changes().books)
+
+
+def test_a_new_run_takes_over_and_what_it_lacks_is_stale(tmp_path, clock):
+    writer = writer_of(tmp_path, names=(NAME, "OLD"))
+    writer.beat(clock.now)
+    sink, reader = sink_of(writer), reader_of(tmp_path, clock)
+    sink.traded(SYMBOL, "1", "1")
+    reader.changes()
+    fresh = writer_of(tmp_path, created_ns=2)
+    fresh.beat(clock.now)
+    assert [(book.instrument, book.state) for book in reader.look()] == [("OLD", "stale")]
+    sink_of(fresh).traded(SYMBOL, "2", "1")
+    assert [(trade.run_ns, trade.number) for trade in reader.changes().trades] == [(2, 1)]
+    market_path(tmp_path, "paper").unlink()
+    assert [(book.instrument, book.state) for book in reader.look()] == [(NAME, "stale")]
+    assert reader.changes() == ([], [], [])
+
+
+def test_a_file_that_is_cut_or_foreign_is_named_and_no_more(tmp_path, clock):
+    writer = writer_of(tmp_path)
+    writer.beat(clock.now)
+    reader = reader_of(tmp_path, clock)
+    path = market_path(tmp_path, "paper")
+    os.truncate(path, 300)
+    assert [book.state for book in reader.changes().books] == ["stale"]
+    assert "cut" in reader.faults[path.name]
+    market_path(tmp_path, "other").write_bytes(b"not a market file" * 100)
+    reader.look()
+    assert "not a market file" in reader.faults["market-other.map"]
+
+
+class Adapter:
+    """Shows one book when it is asked; refuses as often as it is told."""
+
+    def __init__(self, failures=0):
+        self.failures = failures
+        self.asked = []
+
+    async def instruments(self):
+        return [SimpleNamespace(symbol=NAME, venue_symbol=SYMBOL)]
+
+    async def publish_market(self, sink, instruments):
+        if self.failures:
+            self.failures -= 1
+            raise VenueUnavailable("later")
+        self.asked.append(list(instruments))
+        for symbol in instruments:
+            sink.book(symbol, [("1", "1")], [("2", "1")])
+
+
+@pytest.mark.asyncio
+async def test_a_host_asks_until_the_adapter_publishes_and_ends_in_order(tmp_path):
+    adapter = Adapter(failures=2)
+    path = str(market_path(tmp_path, "paper"))
+    terms = MarketTerms(path=path, venue="paper", instruments=(NAME, "NONE.paper"))
+    host = MarketHost(terms, adapter, jitter=lambda: -0.5)
+    host.start()
+    host.start()
+    await until(lambda: adapter.asked)
+    assert adapter.asked == [[SYMBOL]]
+    reader = MarketReader(tmp_path)
+    reader.look()
+    shown = {book.instrument: book.state for book in reader.changes().books}
+    assert shown == {NAME: "live", "NONE.paper": "empty"}
+    assert host.counts() == {"market_books": 1, "market_failures": 2}
+    await host.stop()
+    assert {book.state for book in reader.changes().books} == {"stale"}
+    assert MarketFile(path).is_closed
+
+
+@pytest.mark.asyncio
+async def test_a_file_that_cannot_be_made_keeps_nobody_from_trading(tmp_path):
+    path = str(market_path(tmp_path / "missing", "paper"))
+    host = MarketHost(MarketTerms(path=path, venue="paper", instruments=(NAME,)), Adapter())
+    host.start()
+    await asyncio.sleep(0)
+    assert host.counts() == {"market_failures": 1}
+    await host.stop()

@@ -1,0 +1,250 @@
+"""gateway.valuation.margin: the worked examples of venue documents, an oracle in fractions, and
+everything that is missing named and left out."""
+
+from __future__ import annotations
+
+import json
+import random
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.config.faults import ConfigError
+from gateway.valuation.brackets import Brackets, Leverages, Schedule, Step, load_brackets
+from gateway.valuation.margin import (
+    MarginRows,
+    MarkPrice,
+    OptionRule,
+    margin_rows,
+    sold_option_margin,
+)
+
+HERE = Path(__file__).parent
+SHIPPED = Path(__file__).parents[3] / "conf/margin.toml"
+GOLDEN = json.loads((HERE / "golden/margin.json").read_text())
+
+
+def instrument(name: str, **rules: Any) -> dict[str, Any]:
+    usual = {
+        "kind": "linear",
+        "settle": "USDT",
+        "price_scale": 2,
+        "quantity_scale": 3,
+        "tick": "0.01",
+    }
+    return {"name": name, **usual, "multiplier": "1", "multiplier_scale": 0, **rules}
+
+
+COIN = {"kind": "inverse", "settle": "BTC", "price_scale": 1, "quantity_scale": 0, "tick": "0.1"}
+INSTRUMENTS = [
+    instrument("BTCUSDT.binance"),
+    instrument("ETHUSDT.binance"),
+    instrument("BTCUSD.binance", **COIN, multiplier="100"),
+    instrument("BTC-USD-SWAP.okx", **COIN, multiplier="100"),
+    instrument("BTC-USDT-SWAP.okx", quantity_scale=0, multiplier="0.01", multiplier_scale=2),
+    instrument("CHZ-USDT-SWAP.okx", price_scale=5, quantity_scale=0, multiplier="10", tick="0.001"),
+    instrument("BTC-PERPETUAL.deribit", **COIN, multiplier="10"),
+]
+FLAT = Step(leverage_max=125, maintenance_rate="0.005")
+SHIPPED_BRACKETS = load_brackets(SHIPPED)
+BRACKETS = Brackets(
+    schedules={
+        **SHIPPED_BRACKETS.schedules,
+        "flat": Schedule(source="the example names its leverage", date="", steps=[FLAT]),
+    },
+    instruments={
+        **SHIPPED_BRACKETS.instruments,
+        "BTCUSD.binance": "binance_btcusd_coin",
+        "BTC-USD-SWAP.okx": "flat",
+        "BTC-USDT-SWAP.okx": "flat",
+        "BTC-PERPETUAL.deribit": "deribit_btc",
+    },
+    leverage={
+        "desk": Leverages(
+            instruments={
+                "BTC-USD-SWAP.okx": "10",
+                "BTC-USDT-SWAP.okx": "10",
+                "BTCUSDT.binance": "20",
+            },
+        )
+    },
+)
+
+
+def position(name: str, quantity: str, entry: str, **more: Any) -> dict[str, Any]:
+    rules = next(row for row in INSTRUMENTS if row["name"] == name)
+    size = Decimal(quantity) * Decimal(rules["multiplier"])
+    inverse = rules["kind"] == "inverse"
+    cost = -size / Decimal(entry) if inverse else size * Decimal(entry)
+    usual = {
+        "account": "desk",
+        "venue": name.rpartition(".")[2],
+        "leg": "net",
+        "margin_mode": "cross",
+    }
+    cost_text = format(cost.quantize(Decimal("1e-18")), "f")
+    return {"instrument": name, "strategy": "s", **usual, "quantity": quantity, "cost": cost_text,
+            **more}  # fmt: skip
+
+
+def rows_of(case: dict[str, Any], orders: list[dict[str, Any]] | None = None) -> MarginRows:
+    positions = [
+        position(each["instrument"], each["quantity"], each["entry"], leg=each.get("leg", "net"))
+        for each in case["positions"]
+    ]
+    balances = [
+        {"account": "desk", "currency": name, "total": total}
+        for name, total in case["balance"].items()
+    ]
+    marks = {each["instrument"]: MarkPrice(each["mark"], 0) for each in case["positions"]}
+    return margin_rows(positions, balances, INSTRUMENTS, BRACKETS, marks, orders=orders or ())
+
+
+@pytest.mark.parametrize("case", GOLDEN, ids=lambda case: str(case["name"]))
+def test_the_examples_of_venue_documents_come_out(case: dict[str, Any]) -> None:
+    found = rows_of(case)
+    for each, row in zip(case["positions"], found.positions, strict=True):
+        for name, wanted in each["expect"].items():
+            digits = len(wanted.partition(".")[2])
+            step = Decimal(1).scaleb(-digits)
+            if name == "liquidation_price":  # the document rounds, the tick is the last that stands
+                assert abs(Decimal(row[name]) - Decimal(wanted)) <= Decimal("0.01"), case["source"]
+            else:
+                assert Decimal(row[name]).quantize(step) == Decimal(wanted), case["source"]
+    assert found.accounts[0]["stale"] == []
+
+
+def test_open_orders_ask_for_margin_and_for_what_they_would_lose_at_once() -> None:
+    case = next(each for each in GOLDEN if "orders" in each)
+    without = Decimal(rows_of(case).accounts[0]["initial"])
+    for order in case["orders"]:
+        row = dict(order, account="desk", order_id="7", is_reduce_only=False)
+        initial = Decimal(rows_of(case, [row]).accounts[0]["initial"])
+        assert initial - without == Decimal(order["expect"])
+        assert rows_of(case, [{**row, "is_reduce_only": True}]).accounts[0]["initial"] == format(
+            without, "f"
+        )
+
+
+def test_sold_options_follow_the_rules_of_okx_and_deribit() -> None:
+    # OKX, Option Margin, 2022-06-20 (updated 2024-04-12), its example of 2020 with factor 1.02:
+    # [max(0.1, 0.15 - 100/5900) x 1.02 + 0.0575] x 0.1 BTC = 0.01932.
+    okx = OptionRule("0.15", "0.1", "0.03", "1.02")
+    found = sold_option_margin(okx, is_call=True, strike="6000", underlying="5900", mark="0.0575")
+    assert found is not None
+    assert (Decimal(found[0]) * Decimal("0.1")).quantize(Decimal("0.00001")) == Decimal("0.01932")
+    assert Decimal(found[1]) == Decimal("0.0306") + Decimal("0.0575")
+    # Deribit, standard margin: maintenance of a sold put max(0.075, 0.075 x mark) + mark.
+    deribit = OptionRule("0.15", "0.1", "0.075", initial_covers_maintenance=True)
+    put = sold_option_margin(deribit, is_call=False, strike="30000", underlying="10000", mark="2")
+    assert put == ("2.15", "2.15")
+    far = sold_option_margin(deribit, is_call=True, strike="90000", underlying="10000", mark="0.01")
+    assert far == ("0.11", "0.085")
+    assert sold_option_margin(deribit, is_call=True, strike="0", underlying="1", mark="0") is None
+
+
+def oracle(notional: Fraction, schedule: Schedule) -> Fraction:
+    """Maintenance as the sum of each step's slice: the tax-bracket sentence itself."""
+    due, floor = Fraction(0), Fraction(0)
+    for step in schedule.steps:
+        cap = Fraction(step.cap) or notional
+        due += max(min(notional, cap) - floor, Fraction(0)) * Fraction(step.maintenance_rate)
+        floor = cap
+    return due
+
+
+def test_maintenance_equals_the_slices_of_its_steps() -> None:
+    rng = random.Random(4)
+    schedule = BRACKETS.schedules["binance_btcusdt"]
+    for _ in range(300):
+        quantity = Decimal(rng.randrange(1, 10 ** rng.randrange(2, 7))) / 1000
+        mark = Decimal(rng.randrange(100, 50_000 * 100)) / 100
+        case = {"balance": {"USDT": "1"}, "positions": [
+            {"instrument": "BTCUSDT.binance", "quantity": str(quantity), "entry": "20000",
+             "mark": str(mark)}]}  # fmt: skip
+        row = rows_of(case).positions[0]
+        due = oracle(Fraction(quantity) * Fraction(mark), schedule)
+        assert 0 <= Fraction(row["maintenance"]) - due <= Fraction(4, 10**18)
+
+
+def test_strategies_of_one_account_net_to_what_the_venue_sees() -> None:
+    both = [
+        position("BTCUSDT.binance", "2", "10000", strategy="a"),
+        position("BTCUSDT.binance", "-1.5", "10000", strategy="EXTERNAL"),
+    ]
+    marks = {"BTCUSDT.binance": MarkPrice("10000", 0)}
+    balances = [{"account": "desk", "currency": "USDT", "total": "1000"}]
+    found = margin_rows(both, balances, INSTRUMENTS, BRACKETS, marks)
+    assert [row["quantity"] for row in found.positions] == ["0.5"]
+    assert found.positions[0]["notional"] == "5000"
+
+
+def test_what_is_missing_is_named_and_left_out_of_the_sums() -> None:
+    rows = [
+        position("BTCUSDT.binance", "1", "10000"),
+        position("ETHUSDT.binance", "1", "1000"),
+        position("BTC-USDT-SWAP.okx", "1", "10000", margin_mode="isolated"),
+        position("CHZ-USDT-SWAP.okx", "60000", "0.1"),
+    ]
+    marks = {"BTCUSDT.binance": MarkPrice("10000", 0), "ETHUSDT.binance": MarkPrice("1000", 99_999),
+             "CHZ-USDT-SWAP.okx": MarkPrice("0.1", 0)}  # fmt: skip
+    found = margin_rows(rows, [], INSTRUMENTS, BRACKETS, marks)
+    account = found.accounts[0]
+    assert account["stale"] == [
+        "BTC-USDT-SWAP.okx: no collateral is known",
+        "CHZ-USDT-SWAP.okx: above the last bracket",
+        "ETHUSDT.binance: the mark is 99999 ms old",
+        "USDT: no balance is known",
+    ]
+    assert account["initial"] == found.positions[0]["initial"] == "500"
+    assert [row["reason"] for row in found.positions[1:]] == [
+        "the mark is 99999 ms old", "no collateral is known", "above the last bracket"
+    ]  # fmt: skip
+    assert (account["ratio"], account["state"]) == (None, "liquidation")
+    bare = margin_rows(rows[:1], [], INSTRUMENTS, Brackets(), marks)
+    assert bare.positions[0]["reason"] == "no brackets"
+    for wrong in ("nan", "-5", "0", "1e5", "9" * 30):
+        marks = {"BTCUSDT.binance": MarkPrice(wrong, 0)}
+        found = margin_rows(rows[:1], [], INSTRUMENTS, BRACKETS, marks)
+        assert found.positions[0]["reason"] == "a mark that is no price"
+
+
+def test_an_isolated_position_lives_on_its_own_collateral() -> None:
+    rows = [position("BTCUSDT.binance", "1", "10000", margin_mode="isolated")]
+    marks = {"BTCUSDT.binance": MarkPrice("9800", 0)}
+    balances = [{"account": "desk", "currency": "USDT", "total": "5000"}]
+    found = margin_rows(
+        rows, balances, INSTRUMENTS, BRACKETS, marks,
+        collateral={("desk", "BTCUSDT.binance", "net"): "500"},
+    )  # fmt: skip
+    row = found.positions[0]
+    assert found.accounts[0]["equity"] == "4500"
+    assert found.accounts[0]["maintenance"] == "0"
+    # 500 + p - 10000 = 0.004 p: Binance's closed form, p = (10000 - 500) / (1 - 0.004)
+    assert row["liquidation_price"] == "9538.15"
+    assert row["state"] == "ok"
+    assert Decimal(row["ratio"]) == Decimal("0.130666666667")
+
+
+def broken(text: str, tmp_path: Path) -> str:
+    path = tmp_path / "margin.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_brackets(path)
+    return str(caught.value)
+
+
+def test_a_file_that_cannot_be_schedules_is_refused_by_name(tmp_path: Path) -> None:
+    head = '[schedules.x]\nsource = "s"\ndate = "d"\n'
+    gap = 'steps = [{ cap = "5", leverage_max = 3, maintenance_rate = "0.1" }]'
+    assert "UNKNOWN_KEY" in broken(head + gap + "\nspeed = 1", tmp_path)
+    falls = gap[:-1] + ', { leverage_max = 2, maintenance_rate = "0.05" }]'
+    assert "a rate that falls" in broken(head + falls, tmp_path)
+    assert "no initial margin" in broken(head + 'steps = [{ maintenance_rate = "0.1" }]', tmp_path)
+    assert "OUT_OF_RANGE" in broken(head + "steps = []", tmp_path)
+    assert "UNKNOWN_NAME" in broken('[instruments]\n"A.b" = "nothing"', tmp_path)
+    rate = broken(head + 'steps = [{ leverage_max = 1, maintenance_rate = "x" }]', tmp_path)
+    assert "steps" in rate
