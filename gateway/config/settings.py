@@ -314,6 +314,15 @@ class ObserverSettings(Section, frozen=True, kw_only=True):
         int,
         Meta(ge=1, le=10000, description="Sealed segments between two snapshots."),
     ] = 1
+    frame_ms: Annotated[
+        int, Meta(ge=5, le=1000, description="Shortest time between two updates of a stream.")
+    ] = 50
+    mark_age_seconds_max: Annotated[
+        int, Meta(ge=1, le=86400, description="Older marks value nothing in profit and exposure.")
+    ] = 60
+    margin_file: Annotated[
+        str, Meta(description="Margin schedules, as in conf/margin.toml; empty = none are shown.")
+    ] = ""
     conduct_window_seconds: Annotated[
         int,
         Meta(ge=60, le=86400, description="Window of the soft monitors below, per strategy."),

@@ -29,7 +29,15 @@ LIMIT_MAX = 100_000
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 AUTHORITY: web.RequestKey[Authority] = web.RequestKey("authority", Authority)
 # Channels that GET /v1/NAME answers as a whole; orders have options of their own.
-PLAIN: tuple[ChannelName, ...] = ("positions", "balances", "fills", "profit", "exposure", "states")
+PLAIN: tuple[ChannelName, ...] = (
+    "positions",
+    "balances",
+    "fills",
+    "profit",
+    "exposure",
+    "margin",
+    "states",
+)
 
 
 @dataclass(frozen=True, slots=True)
