@@ -5,7 +5,7 @@ import {COLUMNS, FINISHED, SEARCHED, isStale, plain, signed, toneOf, visible} fr
 import {Control} from "./control.js";
 import {addDecimals, shorten, signOf} from "./decimals.js";
 import {DepthPanel} from "./depth.js";
-import {element, find, recall, remember, said, setText} from "./elements.js";
+import {element, find, recall, remember, said, setText, systemIsDark} from "./elements.js";
 import {atMostEvery, soon} from "./frame.js";
 import {Grid} from "./grid.js";
 import {LatencyPanel} from "./latency.js";
@@ -220,8 +220,7 @@ function applyScheme(scheme) {
   setText(find("scheme").querySelector("span"), scheme);
   const spoken = scheme === "system" ? "as the system" : scheme;
   find("scheme").setAttribute("aria-label", `Colours: ${spoken}`);
-  profit.refresh();
-  latency.refresh();
+  for (const name of ["profit", "depth", "latency"]) draw[name]();
 }
 
 function changeScheme() {
@@ -263,6 +262,7 @@ document.addEventListener("keydown", pressKey);
 find("filter").addEventListener("input", refilter);
 find("open-only").addEventListener("change", () => grids.orders.arrange());
 find("scheme").addEventListener("click", changeScheme);
+systemIsDark.addEventListener("change", () => applyScheme(document.documentElement.dataset.scheme));
 find("halt").addEventListener("click", () => control.open());
 find("help").addEventListener("click", () => find("keys").showModal());
 const saved = recall("scheme");
