@@ -24,6 +24,7 @@ const MEASURED = new Set(["states", "exposure", "positions", "orders"]);  // wha
 
 let words = [];
 let page = {live_api: "", routes: []};
+let allowed = null;  // the live API's address in this document's policy
 let past = null;
 
 const stream = new Stream({onState: takeState, onRows: takeRows});
@@ -93,10 +94,16 @@ const control = new Control({names: namesOf, address: () => page.live_api});
 const replay = new Replay({onPast: showPast, canReplay: () => serves("/v1/at")});
 const statusLine = new StatusLine({
   onStatus: (status) => replay.grow(status.sequence),
-  onPage: (told) => {
-    page = told;
-  },
+  onPage: takePage,
 });
+
+/** The page may talk to the live API that was known when it was loaded; for another it loads again. */
+function takePage(told) {
+  allowed ??= told.live_api;
+  page = told;
+  const isMoved = told.live_api !== "" && told.live_api !== allowed;
+  if (isMoved && past === null && !document.querySelector("dialog[open]")) location.reload();
+}
 
 function takeState(state) {
   statusLine.setStream(state);
