@@ -1,4 +1,4 @@
-"""The page's files: small, complete by themselves, and nothing in them that a strict policy forbids."""
+"""The page's files: small, complete by themselves, nothing in them that a strict policy forbids."""
 
 import re
 from importlib.resources import files
