@@ -41,6 +41,7 @@ COMMANDS = {
     "journal": ("journal", "Read a journal without a daemon."),
     "audit": ("audit", "Who did what, when and why: the audit trail of a journal."),
     "ledger": ("ledger", "The balanced books of a journal, its lots and disposals."),
+    "history": ("history", "The past of a journal as Parquet files, and questions to it."),
     "bench": ("bench", "Measure one part of the gateway on this machine."),
     "compare": ("compare", "Compare repeated bench runs; fail on a slowdown."),
     "latency": ("latency", "Measure round trips to the running gateway."),

@@ -53,45 +53,45 @@ nb::object column_of(Texts& column) {
   return nb::make_tuple(array_of(std::move(column.ends)), array_of(std::move(column.bytes)));
 }
 
-#define GATEWAY_TAKE(type, name) columns[#name] = column_of(table.name);
+#define COLUMN(type, name) columns[#name] = column_of(table.name);
 nb::dict take(history::OrderColumns& table) {
   nb::dict columns;
-  GATEWAY_ORDER_COLUMNS(GATEWAY_TAKE)
+#include "history_orders.def"
   return columns;
 }
 nb::dict take(history::FillColumns& table) {
   nb::dict columns;
-  GATEWAY_FILL_COLUMNS(GATEWAY_TAKE)
+#include "history_fills.def"
   return columns;
 }
 nb::dict take(history::PositionColumns& table) {
   nb::dict columns;
-  GATEWAY_POSITION_COLUMNS(GATEWAY_TAKE)
+#include "history_positions.def"
   return columns;
 }
 nb::dict take(history::BalanceColumns& table) {
   nb::dict columns;
-  GATEWAY_BALANCE_COLUMNS(GATEWAY_TAKE)
+#include "history_balances.def"
   return columns;
 }
 nb::dict take(history::FundingColumns& table) {
   nb::dict columns;
-  GATEWAY_FUNDING_COLUMNS(GATEWAY_TAKE)
+#include "history_funding.def"
   return columns;
 }
 nb::dict take(history::RefusalColumns& table) {
   nb::dict columns;
-  GATEWAY_REFUSAL_COLUMNS(GATEWAY_TAKE)
+#include "history_refusals.def"
   return columns;
 }
-#undef GATEWAY_TAKE
+#undef COLUMN
 
 class Extractor {
  public:
   Extractor(const std::string& directory, const std::string& ring_directory,
             const std::vector<std::string>& snapshot_directories, Sequence until) {
-    ReplicaStart start = start_replica(storage_, follower_, directory, ring_directory,
-                                       snapshot_directories, until);
+    ReplicaStart start =
+        start_replica(storage_, follower_, directory, ring_directory, snapshot_directories, until);
     reader_ = std::move(start.reader);
   }
 
@@ -135,8 +135,8 @@ class Extractor {
     tables["refusals"] = take(out.refusals);
     nb::list others;
     for (const auto& record : out.others) {
-      others.append(decode_record(
-          nb::bytes(reinterpret_cast<const char*>(record.data()), record.size())));
+      others.append(
+          decode_record(nb::bytes(reinterpret_cast<const char*>(record.data()), record.size())));
     }
     tables["others"] = others;
     tables["records"] = done;

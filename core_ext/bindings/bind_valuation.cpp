@@ -120,9 +120,11 @@ nb::tuple value_rows(nb::handle positions, nb::handle out, std::string_view leve
 
 }  // namespace
 
+void bind_valuation_greeks(nb::module_& module);
 void bind_valuation_margin(nb::module_& module);
 
 void bind_valuation(nb::module_& module) {
+  bind_valuation_greeks(module);
   bind_valuation_margin(module);
   module.def("levels", &levels);
   module.def("best_level", [] { return std::string(name(valuation::best_level())); });

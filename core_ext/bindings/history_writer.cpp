@@ -93,12 +93,12 @@ void Writer::write(const State& state, const RecordHeader& header, const std::ui
     }
     case RecordKind::kPositionAdopted: {
       const auto& adopted = payload<PositionAdopted>(record);
-      write_position(state, header,
-                     state.routes.find(RouteTable::key(
-                         adopted.account, adopted.instrument, static_cast<Leg>(adopted.leg),
-                         state.margin_mode_of(adopted.account, adopted.instrument),
-                         adopted.strategy)),
-                     0);
+      write_position(
+          state, header,
+          state.routes.find(RouteTable::key(
+              adopted.account, adopted.instrument, static_cast<Leg>(adopted.leg),
+              state.margin_mode_of(adopted.account, adopted.instrument), adopted.strategy)),
+          0);
       write_moved_balances(state, header, adopted.reference.view());
       break;  // and the whole record, which names the person
     }
@@ -126,6 +126,12 @@ void Writer::write_order(const State& state, const RecordHeader& header,
   orders.cause.push_back(header.cause);
   orders.event.push_back(header.type);
   orders.order_id.push_back(id);
+  orders.actor.push_back(header.actor);
+  orders.origin_port.push_back(header.origin_port);
+  const bool is_cancel = kind == RecordKind::kCancelRequested;
+  orders.cancel_reason.push_back(
+      is_cancel ? static_cast<std::uint8_t>(payload<CancelRequested>(record).reason)
+                : std::uint8_t{0xFF});
   orders.principal.push_back(order.principal);
   orders.instrument.push_back(order.instrument);
   orders.account.push_back(order.account);
@@ -170,11 +176,11 @@ void Writer::write_order(const State& state, const RecordHeader& header,
 void Writer::write_fill(const State& state, const RecordHeader& header, const OrderFilled& fill) {
   const std::uint32_t slot = fill.order_id == 0 ? kNoSlot : state.orders.find(fill.order_id);
   const std::uint32_t route =
-      slot != kNoSlot ? state.orders.at(slot).route
-                      : state.routes.find(RouteTable::key(
-                            fill.account, fill.instrument, static_cast<Leg>(fill.leg),
-                            state.margin_mode_of(fill.account, fill.instrument),
-                            kExternalStrategy));
+      slot != kNoSlot
+          ? state.orders.at(slot).route
+          : state.routes.find(RouteTable::key(
+                fill.account, fill.instrument, static_cast<Leg>(fill.leg),
+                state.margin_mode_of(fill.account, fill.instrument), kExternalStrategy));
   const InstrumentDefined& rules = state.registry.instruments.at(fill.instrument).definition;
   fills.sequence.push_back(header.sequence);
   fills.time_ns.push_back(header.time_ns);
@@ -286,9 +292,15 @@ void Writer::write_balance_of(const State& state, const RecordHeader& header, Ac
 void Writer::write_moved_balances(const State& state, const RecordHeader& header,
                                   std::string_view reference) {
   learn_balances(state);
+  std::vector<std::uint32_t> moved;
   for (std::uint32_t i = 0; i < state.balances.count(); ++i) {
-    write_balance(state, header, i, reference);
+    if (state.balances.at(i).sequence == header.sequence) moved.push_back(i);
   }
+  // A state that came from a snapshot has its rows in another order.
+  std::ranges::sort(moved, {}, [&](std::uint32_t i) {
+    return balance_key(state.balances.at(i).account, state.balances.at(i).currency);
+  });
+  for (const std::uint32_t i : moved) write_balance(state, header, i, reference);
 }
 
 void Writer::write_funding(const RecordHeader& header, const Funding& paid) {
@@ -314,6 +326,7 @@ void Writer::write_refusal(const State& state, const RecordHeader& header,
   refusals.refusal.push_back(refused.refusal);
   refusals.level.push_back(refused.level);
   refusals.order_id.push_back(refused.order_id);
+  refusals.origin_port.push_back(header.origin_port);
   refusals.principal.push_back(header.actor);
   refusals.instrument.push_back(is_known ? refused.instrument : 0);
   refusals.account.push_back(refused.account);

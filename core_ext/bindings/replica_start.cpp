@@ -41,8 +41,7 @@ ReplicaStart start_replica(platform::Storage& storage, Follower& follower,
     journal::Snapshot snapshot;
     std::string error;
     if (!journal::load_snapshot(storage, *place, sequence, 0, snapshot, error)) continue;
-    auto reader =
-        std::make_unique<journal::Reader>(storage, directory, ring_directory, sequence);
+    auto reader = std::make_unique<journal::Reader>(storage, directory, ring_directory, sequence);
     if (reader->next() == nullptr || reader->point() != snapshot.at) continue;
     if (!follower.snapshot(snapshot.at, snapshot.payload.data(), snapshot.payload.size())) continue;
     return {std::move(reader), *place + "/" + snapshot.name};

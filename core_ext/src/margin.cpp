@@ -27,6 +27,7 @@ std::optional<InstrumentRules> rules_of(std::int64_t multiplier, std::uint8_t ki
 
 /// amount x rate, rounded up: what is required is never understated.
 std::optional<Int128> part_of(Int128 amount, std::int64_t rate_e12) noexcept {
+  if (rate_e12 == 0) return 0;
   return mul_div(amount, rate_e12, kRateOne, Rounding::kUp);
 }
 
@@ -79,8 +80,8 @@ std::optional<Int128> initial_of(const Bracket& step, Int128 notional,
   auto times = static_cast<std::int64_t>(leverage);
   if (step.leverage_max > 0 && (times == 0 || times > step.leverage_max)) times = step.leverage_max;
   if (!required || times == 0) return required;
-  const Int128 borrowed = (notional + (times - 1)) / times;  // the notional fits with room to spare
-  return std::max(*required, borrowed);
+  const auto borrowed = mul_div(notional, 1, times, Rounding::kUp);
+  return borrowed ? std::optional(std::max(*required, *borrowed)) : std::nullopt;
 }
 
 std::optional<Int128> maintenance_of(const Bracket& step, const Schedule& schedule,

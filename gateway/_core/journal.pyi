@@ -17,10 +17,16 @@ class Replica:
     """State + apply without decide: follows a journal in any process."""
 
     def __init__(
-        self, directory: str, ring_directory: str = "", use_snapshot: bool = True
-    ) -> None: ...
-    def follow(self, limit: int = 65536) -> int:
-        """Apply up to `limit` new records; returns how many."""
+        self,
+        directory: str,
+        ring_directory: str = "",
+        use_snapshot: bool = True,
+        snapshot_directory: str = "",
+        until: int = 0,
+    ) -> None:
+        """At the newest snapshot, of both directories, that is not beyond `until` (0 = any)."""
+    def follow(self, limit: int = 65536, until: int = 0) -> int:
+        """Apply up to `limit` new records and none beyond `until` (0 = no bound); how many."""
     @property
     def sequence(self) -> int: ...
     def state_hash(self) -> str: ...

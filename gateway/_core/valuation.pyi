@@ -75,3 +75,53 @@ def option_margin(
     initial_covers_maintenance: bool,
 ) -> tuple[int, int] | None:
     """(initial, maintenance) at 10^-18 of the coin, strike and underlying at one scale."""
+
+def european(
+    *,
+    is_call: bool,
+    spot: float,
+    strike: float,
+    years: float,
+    volatility: float,
+    rate: float,
+    carry: float,
+    is_black_76: bool,
+    days_per_year: float,
+) -> tuple[float, float, float, float, float, float, int]:
+    """price, delta, gamma, vega, theta, rho, status (PricingStatus of valuation/greeks.hpp)."""
+
+def american(
+    *,
+    is_call: bool,
+    spot: float,
+    strike: float,
+    years: float,
+    volatility: float,
+    rate: float,
+    carry: float,
+    steps: int,
+    days_per_year: float,
+) -> tuple[float, float, float, float, float, float, int]: ...
+def implied_volatility(
+    *,
+    is_call: bool,
+    spot: float,
+    strike: float,
+    years: float,
+    rate: float,
+    carry: float,
+    price: float,
+    is_black_76: bool,
+) -> tuple[float, int, int]:
+    """volatility (NaN without one), status, iterations."""
+
+def greeks_columns(
+    options: dict[str, NDArray[np.float64]],
+    is_call: NDArray[np.uint8],
+    out: dict[str, NDArray[np.float64]],
+    is_black_76: bool,
+    days_per_year: float,
+    level: str,
+) -> int:
+    """Fills the columns of `out`; returns how many rows have no value. ValueError as for
+    value_columns."""

@@ -70,6 +70,9 @@ CONTRACT: tuple[Figure, ...] = (
     Figure("follow and book", "observe", "records_per_second", ">= 500,000/s"),
     Figure("follow and book, slowest", "observe", "follow_and_book.min", "beside it"),
     Figure("follow and book, many lots", "observe", "follow_and_book_deep.median", "beside it"),
+    Figure("option greeks", "observe", "greeks_per_second", ">= 20 M/s"),
+    Figure("option greeks, one lane", "observe", "greeks.scalar", "beside it"),
+    Figure("margin of 10,000 positions", "observe", "margin_10k_positions_ms", "<= 1 ms"),
     Figure("books of 1,000 instruments", "venues", "books.headroom", ">= 1"),
     Figure("memory over an hour", "venues", "memory.growth_percent", "no growth"),
 )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import uvloop
 
+from gateway.benchmarks._limits import WIDE
 from gateway.core.engine import EngineSettings, open_native_engine
 from gateway.core.fix_store import FixJournal
 from gateway.transport.fix_codec import FixCodec, FixRequest, decode_request
@@ -39,23 +40,6 @@ GATEWAY = "GATEWAY"
 SECRET = "bench-secret-of-no-value"
 _SIDES = {"buy": 1, "sell": 2}
 _LIMIT, _GTC, _RECORD_REFUSED = 2, 1, 31
-_WIDE: dict[str, str | int] = {
-    "order_quantity_max": "100",
-    "order_notional_max": "10000000",
-    "position_long_max": "10000000",
-    "position_short_max": "10000000",
-    "gross_exposure_max": "10000000000000",
-    "net_exposure_max": "10000000000000",
-    "credit_max": "10000000000000",
-    "collar_bps": 500,
-    "reference_age_ms_max": 60_000,
-    "orders_per_second": 50_000_000,
-    "order_burst": 1_000_000,
-    "cancels_per_second": 50_000_000,
-    "cancel_burst": 1_000_000,
-    "open_orders_side_max": 250_000,
-    "duplicate_window_ms": 0,
-}
 
 
 def client_name(number: int) -> str:
@@ -83,7 +67,7 @@ class Definitions:
         levels = ((0, self.instrument), (1, self.strategy), (2, self.account), (3, self.venue),
                   (4, 0))  # fmt: skip
         for level, number in levels:
-            native.set_limits(level, number, _WIDE, "bench", "bench")
+            native.set_limits(level, number, WIDE, "bench", "bench")
 
 
 class Desk(QuietApplication):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gateway._core import bench as native_bench
+from gateway.benchmarks._limits import WIDE
 from gateway.core.batch import ORDER_ROW, submit_batch, take_notices
 from gateway.core.engine import EngineSettings, open_native_engine
 
@@ -22,23 +23,6 @@ __all__ = ["measure"]
 _CHUNK = 64
 _BATCH = 4096
 _BATCHES = 24
-_LIMITS: dict[str, str | int] = {
-    "order_quantity_max": "100",
-    "order_notional_max": "10000000",
-    "position_long_max": "10000000",
-    "position_short_max": "10000000",
-    "gross_exposure_max": "10000000000000",
-    "net_exposure_max": "10000000000000",
-    "credit_max": "10000000000000",
-    "collar_bps": 500,
-    "reference_age_ms_max": 60_000,
-    "orders_per_second": 50_000_000,
-    "order_burst": 1_000_000,
-    "cancels_per_second": 50_000_000,
-    "cancel_burst": 1_000_000,
-    "open_orders_side_max": 250_000,
-    "duplicate_window_ms": 0,
-}
 _PROCESS, _CROSS, _LINEAR = 1, 1, 2
 _ALL = 0xFF
 
@@ -59,7 +43,7 @@ def measure(directory: str, ring_directory: str, scale: float) -> dict[str, floa
         principal = engine.define_principal("desk", 15, None, None, None)
         levels = ((0, instrument), (1, strategy), (2, account), (3, venue), (4, 0))
         for level, number in levels:
-            engine.set_limits(level, number, _LIMITS, "bench", "bench")
+            engine.set_limits(level, number, WIDE, "bench", "bench")
         client = engine.open_client_port("bench", 4 * _BATCH)
         adapter = engine.open_venue_port(venue, 4 * _BATCH)
         adapter.session(2, "")

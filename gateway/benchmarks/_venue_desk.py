@@ -4,6 +4,7 @@ adapter talks to, with one account and one instrument. No venue and no network o
 from __future__ import annotations
 
 from gateway.api import Capabilities, Instrument, MarkReport
+from gateway.benchmarks._limits import WIDE
 from gateway.core.drive import InlineDrive
 from gateway.core.engine import Engine, EngineSettings, PrincipalDefinition, open_native_engine
 from gateway.core.vocabulary import VenueSessionState
@@ -11,30 +12,12 @@ from gateway.execution.router import NewOrder, Router
 from gateway.venues.health import VenueHealth
 from gateway.venues.session import VenueSession
 
-__all__ = ["ACCOUNT", "LIMITS", "PRICE", "QUANTITY", "Desk", "contract", "new_order"]
+__all__ = ["ACCOUNT", "PRICE", "QUANTITY", "Desk", "contract", "new_order"]
 
 ACCOUNT = "main"
 PRINCIPAL = "desk"
 STRATEGY = "quotes"
 PRICE, QUANTITY = "50000.10", "0.010"
-# Wide: the gate runs all of its checks and refuses nothing.
-LIMITS: dict[str, str | int] = {
-    "order_quantity_max": "1000000",
-    "order_notional_max": "1000000000",
-    "position_long_max": "100000000",
-    "position_short_max": "100000000",
-    "gross_exposure_max": "10000000000000",
-    "net_exposure_max": "10000000000000",
-    "credit_max": "10000000000000",
-    "collar_bps": 500,
-    "reference_age_ms_max": 600_000_000,
-    "orders_per_second": 50_000_000,
-    "order_burst": 1_000_000,
-    "cancels_per_second": 50_000_000,
-    "cancel_burst": 1_000_000,
-    "open_orders_side_max": 250_000,
-    "duplicate_window_ms": 0,
-}
 
 
 def open_engine(directory: str, ring_directory: str, *, orders_max: int) -> Engine:
@@ -64,7 +47,7 @@ def set_limits(engine: Engine, venue: str, instrument: str) -> None:
     entities = [("firm", ""), ("venue", venue), ("account", ACCOUNT)]
     entities += [("strategy", STRATEGY), ("instrument", instrument)]
     for level, name in entities:
-        engine.set_limits(level, name, LIMITS, actor="bench", reason="bench")
+        engine.set_limits(level, name, WIDE, actor="bench", reason="bench")
 
 
 def new_order(number: int, instrument: str, side: str = "buy", price: str = PRICE) -> NewOrder:

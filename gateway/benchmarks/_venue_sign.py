@@ -1,6 +1,6 @@
 """One signed REST order beside ccxt, in turns. Both begin with a limit order in words and end with
 what an HTTP client has to write: address, headers and body. Ours is timed a second time to the
-bytes on the wire, which ccxt leaves to its client."""
+bytes on the wire, which ccxt leaves to its client. Beside both: the bare signature."""
 
 from __future__ import annotations
 
@@ -17,11 +17,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from gateway.api import OrderRequest
 from gateway.benchmarks._venue_desk import ACCOUNT, PRICE, QUANTITY
+from gateway.transport import HmacKey
 
 __all__ = ["CCXT_SYMBOL", "ccxt_market", "measure"]
 
 _CHUNK = 20
 _KEY, _SECRET, _PASSPHRASE = "bench-key", "bench-secret-bench-secret-bench-secret", "bench"
+_TEXT = (
+    b"symbol=BTCUSDT&side=BUY&quantity=0.010&newClientOrderId=bench%05d&type=LIMIT&price=50000.10"
+    b"&timeInForce=GTC&recvWindow=5000&timestamp=1790000000000"
+)
 CCXT_SYMBOL = "BTC/USDT:USDT"
 
 Call = Callable[[int], object]
@@ -29,9 +34,8 @@ Call = Callable[[int], object]
 
 def measure(chunks: int, *, has_ccxt: bool) -> dict[str, dict[str, float]]:
     """Microseconds of one order by name of venue and signature."""
-    pem = Ed25519PrivateKey.generate().private_bytes(
-        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
-    )
+    private = Ed25519PrivateKey.generate()
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     secrets = {"binance": _SECRET, "binance_ed25519": pem.decode()}
     ours = {name: _binance(each) for name, each in secrets.items()}
     ours["okx"] = _okx()
@@ -39,12 +43,24 @@ def measure(chunks: int, *, has_ccxt: bool) -> dict[str, dict[str, float]]:
     if has_ccxt:
         theirs = {name: _ccxt_binance(each) for name, each in secrets.items()}
         theirs["okx"] = _ccxt_okx()
-    return {name: _compare(call, theirs.get(name), chunks) for name, call in ours.items()}
+    bare = {"binance_ed25519": _bare(private.sign)}
+    bare |= dict.fromkeys(("binance", "okx"), _bare(HmacKey(_SECRET).digest))
+    return {
+        name: _compare(call, theirs.get(name), chunks, bare[name]) for name, call in ours.items()
+    }
 
 
-def _compare(ours: tuple[Call, Call], theirs: Call | None, chunks: int) -> dict[str, float]:
+def _bare(sign: Callable[[bytes], bytes]) -> Call:
+    """The signature of a text of the length of an order's, and nothing else."""
+    texts = [_TEXT % number for number in range(_CHUNK)]
+    return lambda number: sign(texts[number % _CHUNK])
+
+
+def _compare(
+    ours: tuple[Call, Call], theirs: Call | None, chunks: int, bare: Call
+) -> dict[str, float]:
     """Medians of chunks in turns, and the best chunk of each."""
-    calls = [*ours] if theirs is None else [*ours, theirs]
+    calls = [*ours, bare] if theirs is None else [*ours, bare, theirs]
     taken: list[list[float]] = [[] for _ in calls]
     for number in range(chunks):
         for call, found in zip(calls, taken, strict=True):
@@ -54,10 +70,12 @@ def _compare(ours: tuple[Call, Call], theirs: Call | None, chunks: int) -> dict[
             found.append((time.perf_counter_ns() - begin) / _CHUNK / 1_000)
     result = {"p50": statistics.median(taken[0]), "min": min(taken[0])}
     result |= {"bytes_p50": statistics.median(taken[1]), "bytes_min": min(taken[1])}
+    result |= {"signature_p50": statistics.median(taken[2]), "signature_min": min(taken[2])}
     if theirs is not None:
-        p50, least = statistics.median(taken[2]), min(taken[2])
+        p50, least = statistics.median(taken[3]), min(taken[3])
         result |= {"ccxt_p50": p50, "ccxt_min": least, "ratio": p50 / result["p50"]}
         result["ratio_of_minimums"] = least / result["min"]
+        result["ratio_bound"] = least / result["signature_min"]
         result["bytes_ratio"] = p50 / result["bytes_p50"]
     return {name: round(value, 3) for name, value in result.items()}
 

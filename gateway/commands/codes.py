@@ -49,6 +49,70 @@ COMMAND_CODES = {
         "The gateway was reached and did not answer in time.",
         "Look with `gateway status`; the text says what became of the port.",
     ),
+    "MISSING_EXTRA": CommandCode(
+        "The past is read with packages that are not installed.",
+        "Install them: `pip install 'exchange-gateway[history]'`.",
+    ),
+    "DAMAGED_SEGMENT": CommandCode(
+        "A sealed segment of the journal is not what its seal says; nothing behind it is archived.",
+        "`gateway verify DIRECTORY` names the place; put the segment back from a copy.",
+    ),
+    "FOREIGN_ARCHIVE": CommandCode(
+        "The archive was made from another journal than this one.",
+        "Name the right directory with `--archive`, or a new one.",
+    ),
+    "MISSING_SEGMENT": CommandCode(
+        "A sealed segment between the archive and the next one is not there.",
+        "Put the missing segment back, or start a new archive with `--archive`.",
+    ),
+    "BAD_MANIFEST": CommandCode(
+        "A manifest of the archive is not what this build writes.",
+        "Restore the archive from a copy, or build a new one with `--archive`.",
+    ),
+    "TAIL_TOO_LONG": CommandCode(
+        "More records are not archived yet than a question may hold in memory.",
+        "Run `gateway history build DIRECTORY` first.",
+    ),
+    "BAD_VALUE": CommandCode(
+        "A value is not of the kind its field needs, or two exclude each other.",
+        "The error names the field and what it takes.",
+    ),
+    "UNKNOWN_TABLE": CommandCode(
+        "History has no table of this name, or the table has no keys to be asked by.",
+        "The error lists the tables, or names the nearest.",
+    ),
+    "UNKNOWN_COLUMN": CommandCode(
+        "The table has no column of this name.",
+        "The error lists the columns, or names the nearest.",
+    ),
+    "NOT_A_NUMBER": CommandCode(
+        "The column holds no number and cannot be summed up.",
+        "Name a price, a quantity, an amount or another number.",
+    ),
+    "OUT_OF_RANGE": CommandCode(
+        "The point lies outside of what is kept.",
+        "The error names the oldest or the newest record; ask within it.",
+    ),
+    "BAD_SQL": CommandCode(
+        "The statement cannot be understood or run.",
+        "The error is DuckDB's own; one SELECT at a time.",
+    ),
+    "NOT_READING": CommandCode(
+        "The statement does more than read.",
+        "Start with SELECT: history is never written by SQL.",
+    ),
+    "NOT_ALLOWED": CommandCode(
+        "The statement reads a file outside of the archive.",
+        "Ask the tables of history; other files are closed to SQL.",
+    ),
+    "TOO_LONG": CommandCode(
+        "The question took longer than it may.",
+        "Ask for less, or for a narrower range.",
+    ),
+    "TOO_LARGE": CommandCode(
+        "The question needs more memory than it may take.",
+        "Ask for less, or for a narrower range.",
+    ),
     "BAD_JOURNAL": CommandCode(
         "The journal cannot be read up to where it should go.",
         "`gateway verify DIRECTORY` names segment, offset and sequence of every fault.",

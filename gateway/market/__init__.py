@@ -4,6 +4,7 @@ Nothing here knows the engine: a book that is late, lost or stale delays no orde
 """
 
 from gateway.market.host import MarketHost, MarketTerms
+from gateway.market.latest import LatestBooks
 from gateway.market.reader import (
     MarketReader,
     Reference,
@@ -14,6 +15,7 @@ from gateway.market.reader import (
 from gateway.market.sink import MarketFileSink
 
 __all__ = [
+    "LatestBooks",
     "MarketFileSink",
     "MarketHost",
     "MarketReader",

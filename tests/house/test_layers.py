@@ -16,7 +16,14 @@ SHARED = [
     ("transport", "matching", "config", "process", "machine", "logs", "telemetry", "market"),
 ]
 LIVE = [("core",), ("venues",), ("execution",), ("entry",), ("daemon",)]
-DOWNSTREAM = [("journal", "valuation"), ("ledger",), ("analytics",), ("stream",), ("observer",)]
+# History reads segments as ledger does, and neither knows the other.
+DOWNSTREAM = [
+    ("journal", "valuation"),
+    ("ledger", "history"),
+    ("analytics",),
+    ("stream",),
+    ("observer",),
+]
 ABOVE = (
     "testing",
     "client",
@@ -35,6 +42,7 @@ NATIVE_DOORS = {
     "event": "transport",
     "matching": "matching",
     "ledger": "ledger",
+    "history": "history",
     "bench": "benchmarks",
     "telemetry": "telemetry",
     "market": "market",

@@ -203,6 +203,7 @@ def test_whatever_comes_is_told_the_same_by_both_ways(said: tuple[str, list[byte
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3_000)  # 318 s beside other work
 @settings(max_examples=20_000, deadline=None)
 @given(conversations())
 def test_very_much_is_told_the_same_by_both_ways(said: tuple[str, list[bytes]]) -> None:

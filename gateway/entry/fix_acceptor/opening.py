@@ -6,6 +6,7 @@ Its router has a port of its own, so that the journal says of each order that it
 from __future__ import annotations
 
 import ssl
+import time
 from pathlib import Path
 
 from gateway.api import RefusedError
@@ -24,6 +25,7 @@ from gateway.entry.fix_acceptor.session_file import SessionFile
 from gateway.entry.keys import KeyRing
 from gateway.entry.login_notes import LoginNotes
 from gateway.execution.router import Router
+from gateway.market import LatestBooks
 from gateway.transport.fix_session import LineLimits
 
 __all__ = ["FixEntry", "listener_tls", "question_limits"]
@@ -65,7 +67,8 @@ class FixEntry:
         self.door.plug(OrderEntry(own_desk, tracks, tell_events))
         self.door.plug(self._cancels)
         self.door.plug(DropCopies(engine, self.door.pump))
-        self.door.plug(Questions(own_desk, question_limits(fix)))
+        books = LatestBooks(settings.places.ring_directory, time.monotonic_ns)
+        self.door.plug(Questions(own_desk, question_limits(fix), books.of))
         if logins is not None:
             self.door.plug(logins)
             self.door.on_logon_refused = logins.logon_refused

@@ -19,7 +19,7 @@ from gateway.entry.fix_acceptor.context import Handler, QuietService, SessionCon
 from gateway.entry.fix_acceptor.order_event import OrderEvent
 from gateway.entry.fix_acceptor.words import execution_id
 from gateway.entry.fix_answers.answer import FIX_42, Answer, text_of
-from gateway.entry.fix_answers.market_data import MarketData, MarketDataLimits
+from gateway.entry.fix_answers.market_data import Books, MarketData, MarketDataLimits
 from gateway.entry.fix_answers.notices import (
     trading_session_status,
     venue_asked,
@@ -58,9 +58,9 @@ class QuestionLimits:
 class _Place:
     """What one session asked to hear of."""
 
-    def __init__(self, context: SessionContext, limits: MarketDataLimits) -> None:
+    def __init__(self, context: SessionContext, limits: MarketDataLimits, books: Books) -> None:
         self.context = context
-        self.market_data = MarketData(context.version, limits)
+        self.market_data = MarketData(context.version, limits, books=books)
         self.venues: dict[str, dict[str, int]] = {}  # 335 -> venue -> 340 told
 
     @property
@@ -98,8 +98,14 @@ class _Visible(Mapping[str, Row]):
 class Questions(QuietService):
     """Plug it into the door once."""
 
-    def __init__(self, desk: Desk, limits: QuestionLimits | None = None) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        limits: QuestionLimits | None = None,
+        books: Books = lambda _: None,
+    ) -> None:
         self._desk = desk
+        self._books = books
         self._limits = limits or QuestionLimits()
         self._places: dict[str, _Place] = {}
         self._fills: deque[Row] = deque(maxlen=self._limits.fills_kept_max)
@@ -117,7 +123,7 @@ class Questions(QuietService):
         }
 
     def opened(self, context: SessionContext) -> None:
-        self._places[context.name] = _Place(context, self._limits.market_data)
+        self._places[context.name] = _Place(context, self._limits.market_data, self._books)
 
     def closed(self, context: SessionContext) -> None:
         self._places.pop(context.name, None)

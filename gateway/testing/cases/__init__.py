@@ -6,7 +6,7 @@ from gateway.testing.conformance import CASES, Case
 
 __all__ = ["all_cases"]
 
-TOPICS = ("life", "orders", "fills", "queries", "streams", "faults")
+TOPICS = ("life", "orders", "fills", "queries", "streams", "market", "faults")
 
 
 def all_cases() -> list[Case]:

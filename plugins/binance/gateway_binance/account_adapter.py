@@ -16,6 +16,7 @@ from gateway.api import (
     BalanceReport,
     CancelRequest,
     FillReport,
+    MarketSink,
     OrderReport,
     OrderRequest,
     ReplaceRequest,
@@ -23,6 +24,7 @@ from gateway.api import (
     VenueRejected,
 )
 from gateway.transport import PortGuard, TaskKeeper, shared_counts
+from gateway_binance.market_data import MarketData
 from gateway_binance.order_socket import OrderSocket
 from gateway_binance.rest import BinanceRest
 from gateway_binance.signing import Signer
@@ -80,6 +82,7 @@ class AccountAdapter(Generic[Asked, Heard, Sent]):
         self._port = PortGuard()
         self._tasks = TaskKeeper(lambda error: log.warning("%s: %s", venue, error))
         self._is_in_maintenance = False
+        self._market: MarketData | None = None
         rest.on_maintenance = self._on_maintenance
 
     # What a product says for itself.
@@ -96,7 +99,15 @@ class AccountAdapter(Generic[Asked, Heard, Sent]):
         """Rows of the lines that stand, for `counts`."""
         return ()
 
+    def _market_of(self, sink: MarketSink, symbols: Sequence[str]) -> MarketData:
+        """The product's market data, not started."""
+        raise NotImplementedError
+
     # The same everywhere.
+
+    async def publish_market(self, sink: MarketSink, instruments: Sequence[str]) -> None:
+        self._market = self._market_of(sink, instruments)
+        await self._market.start()
 
     async def submit(self, orders: Sequence[OrderRequest]) -> None:
         await self._sender.submit(orders)
@@ -144,13 +155,19 @@ class AccountAdapter(Generic[Asked, Heard, Sent]):
         """See gateway.api.Counted."""
         rest = self._rest
         shared = shared_counts(
-            rest.row(), rest.budget, rest.clock.now_ns(), time.time_ns(), self._line_rows()
+            rest.row(), rest.budget, rest.clock.now_ns(), time.time_ns(), self._all_lines()
         )
         return {**shared, "unreadable_rows": self.questions.bad_rows, **self.events.counts()}
+
+    def _all_lines(self) -> list[Mapping[str, Any]]:
+        return [*self._line_rows(), *(self._market.rows() if self._market is not None else ())]
 
     async def _end_tasks(self) -> None:
         """The first step of a close."""
         self._port.close()
+        if self._market is not None:
+            await self._market.stop()
+            self._market = None
         await self._tasks.cancel_all()
         self._is_in_maintenance = False  # who awaited the opening is gone as well
 

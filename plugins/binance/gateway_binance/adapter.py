@@ -17,6 +17,7 @@ from gateway.api import (
     AdapterPort,
     FundingReport,
     Instrument,
+    MarketSink,
     MarkReport,
     OrderRequest,
     PositionReport,
@@ -25,6 +26,7 @@ from gateway.transport import JsonReader, SocketShard
 from gateway_binance.account_adapter import AccountAdapter, checked_settings
 from gateway_binance.capabilities import RATE_LIMITS, capabilities
 from gateway_binance.events import UserEvents
+from gateway_binance.market_data import USD_M, MarketData
 from gateway_binance.memory import OrderMemory
 from gateway_binance.messages import BookTickerEvent, ListenKeyRow, MarketFrame, MarkPriceEvent
 from gateway_binance.questions import Questions
@@ -238,6 +240,10 @@ class BinanceAdapter(AccountAdapter[Questions, UserEvents, Sender]):
         terms = {"symbol": symbol, "countdownTime": str(timeout_ms)}
         path = "/fapi/v1/countdownCancelAll"
         await self._rest.send("POST", path, terms, weight=10, lane="kill")
+
+    def _market_of(self, sink: MarketSink, symbols: Sequence[str]) -> MarketData:
+        url = self._settings.stream_url
+        return MarketData(USD_M, url, self._rest, sink, symbols, random=self._random)
 
     # Prices.
 

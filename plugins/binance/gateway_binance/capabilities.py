@@ -36,6 +36,7 @@ def capabilities(venue: str, *, acceptance_window_ms: int, timeout_ms: int) -> C
         has_hedge_mode=True,
         has_funding=True,
         has_mass_cancel=True,
+        has_market_data=True,
         amend="native",
         batch_orders_max=5,
         batch_cancels_max=5,

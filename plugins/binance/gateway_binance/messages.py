@@ -324,3 +324,38 @@ class MarkPriceEvent(_Row, frozen=True):
     symbol: str = msgspec.field(name="s")
     mark: Number = msgspec.field(name="p")
     time: int = msgspec.field(name="E", default=0)
+    rate: str = msgspec.field(name="r", default="")  # empty where nothing is funded
+    next_funding: int = msgspec.field(name="T", default=0)
+
+
+Levels = list[tuple[Number, Number]]
+
+
+class DepthEvent(_Row, frozen=True):
+    """`previous` is told by USD-M alone."""
+
+    symbol: str = msgspec.field(name="s")
+    first: int = msgspec.field(name="U")
+    last: int = msgspec.field(name="u")
+    bids: Levels = msgspec.field(name="b")
+    asks: Levels = msgspec.field(name="a")
+    previous: int | None = msgspec.field(name="pu", default=None)
+    time: int = msgspec.field(name="E", default=0)
+
+
+class DepthDocument(_Row, frozen=True):
+    """Spot tells no time with it."""
+
+    last: int = msgspec.field(name="lastUpdateId")
+    bids: Levels
+    asks: Levels
+    time: int = msgspec.field(name="E", default=0)
+
+
+class AggregateTradeEvent(_Row, frozen=True):
+    symbol: str = msgspec.field(name="s")
+    number: int = msgspec.field(name="a")
+    price: Number = msgspec.field(name="p")
+    quantity: Number = msgspec.field(name="q")
+    time: int = msgspec.field(name="T")
+    is_buyer_maker: bool = msgspec.field(name="m")

@@ -20,6 +20,7 @@ from gateway.api import (
     FillReport,
     FundingReport,
     Instrument,
+    MarketSink,
     OrderReport,
     OrderRequest,
     PositionReport,
@@ -35,6 +36,7 @@ from gateway_okx.capabilities import capabilities
 from gateway_okx.facts import Facts
 from gateway_okx.known_orders import KnownOrders
 from gateway_okx.listings import Listings
+from gateway_okx.market_data import MarketData
 from gateway_okx.order_entry import OrderEntry
 from gateway_okx.questions import Questions
 from gateway_okx.rest import OkxRest, read_rows
@@ -96,6 +98,7 @@ class OkxAdapter:
         self._port = PortGuard()
         self._tasks = TaskKeeper(self._question_failed)
         self._sockets: list[OkxSocket] = []
+        self._market: MarketData | None = None
         self._down: set[str] = set()
         self._has_gap = False
         self._is_maintained = False
@@ -156,8 +159,23 @@ class OkxAdapter:
             await self.close()
             raise
 
+    async def publish_market(self, sink: MarketSink, instruments: Sequence[str]) -> None:
+        """Snapshots come by the subscription itself: nothing of the request budget is used."""
+        self._market = MarketData(
+            self._settings.socket_url,
+            sink,
+            instruments,
+            random=self._random,
+            counters=self.counters,
+            silence_max_s=self._settings.silence_max_s,
+        )
+        await self._market.start()
+
     async def close(self) -> None:
         self._port.close()
+        if self._market is not None:
+            await self._market.stop()
+            self._market = None
         for socket in self._sockets:
             await socket.stop()
         self._sockets = []

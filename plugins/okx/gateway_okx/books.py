@@ -13,12 +13,14 @@ from gateway.transport.book import BookBuilder, BookUpdate
 from gateway_okx.rest import read_rows
 from gateway_okx.rows import BookRow, Frame
 from gateway_okx.stream import OkxSocket
+from gateway_okx.translate import time_ns
 
 __all__ = ["OkxBooks"]
 
 
 class OkxBooks:
-    """`books[symbol]` is live or says why not. `on_change(symbol)` after every update of one."""
+    """`books[symbol]` is live or says why not. `on_change(symbol)` after every update of one;
+    `on_lost(symbol, reason)` when it has a hole."""
 
     def __init__(
         self,
@@ -28,11 +30,14 @@ class OkxBooks:
         random: Random,
         counters: Counter[str],
         on_change: Callable[[str], None] = lambda _: None,
+        on_lost: Callable[[str, str], None] = lambda symbol, reason: None,
         silence_max_s: float = 20.0,
     ) -> None:
         self.books = {symbol: BookBuilder("checksum") for symbol in symbols}
         self._counters = counters
+        self.times_ns: dict[str, int] = {}  # of the newest update, by the venue's clock
         self._on_change = on_change
+        self._on_lost = on_lost
         self._socket = OkxSocket(
             f"{socket_url}/public",
             [_topic(symbol) for symbol in self.books],
@@ -63,6 +68,7 @@ class OkxBooks:
         try:
             for row in read_rows(frame.data, BookRow, "books"):
                 _apply(book, row)
+                self.times_ns[symbol] = time_ns(row.time_ms, "ts") if row.time_ms else 0
         except VenueProtocolError as error:
             self._counters["unreadable_books"] += 1
             book.lose(str(error))
@@ -70,11 +76,13 @@ class OkxBooks:
             self._on_change(symbol)
         elif was_live:
             self._counters["book_gaps"] += 1
+            self._on_lost(symbol, book.reason)
             self._socket.ask_again(_topic(symbol))
 
     def _on_down(self, reason: str) -> None:
-        for book in self.books.values():
+        for symbol, book in self.books.items():
             book.lose(reason)
+            self._on_lost(symbol, reason)
 
 
 def _topic(symbol: str) -> dict[str, str]:

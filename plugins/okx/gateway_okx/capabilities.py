@@ -29,6 +29,7 @@ def capabilities(venue: str, *, ack_timeout_ms: int, acceptance_window_ms: int) 
         has_hedge_mode=True,
         has_funding=True,
         has_borrow=True,
+        has_market_data=True,
         amend="native",
         batch_orders_max=BATCH_MAX,
         batch_cancels_max=BATCH_MAX,

@@ -7,6 +7,8 @@ details, balance, positions, instruments, interest accrued.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 __all__ = [
@@ -379,7 +381,11 @@ class BalanceRow(msgspec.Struct, frozen=True):
     details: list[Holding]
 
 
-class BookRow(msgspec.Struct, frozen=True, rename={"sequence": "seqId", "previous": "prevSeqId"}):
+class BookRow(
+    msgspec.Struct,
+    frozen=True,
+    rename={"sequence": "seqId", "previous": "prevSeqId", "time_ms": "ts"},
+):
     """A snapshot (`previous` -1) or what changed; levels are price, size and two fields more."""
 
     bids: list[list[str]]
@@ -387,6 +393,39 @@ class BookRow(msgspec.Struct, frozen=True, rename={"sequence": "seqId", "previou
     sequence: int
     previous: int
     checksum: int = 0
+    time_ms: str = ""
+
+
+class TradeRow(
+    msgspec.Struct,
+    frozen=True,
+    rename={
+        "symbol": "instId",
+        "number": "tradeId",
+        "price": "px",
+        "size": "sz",
+        "time_ms": "ts",
+    },
+):
+    """Of anybody; `side` is the taker's."""
+
+    symbol: str
+    number: str
+    price: str
+    size: str
+    side: Literal["buy", "sell"]
+    time_ms: str
+
+
+class FundingRateRow(
+    msgspec.Struct,
+    frozen=True,
+    rename={"symbol": "instId", "rate": "fundingRate", "due_ms": "fundingTime", "time_ms": "ts"},
+):
+    symbol: str
+    rate: str
+    due_ms: str
+    time_ms: str
 
 
 class MarkRow(

@@ -10,8 +10,8 @@ from gateway.__main__ import root
 from gateway.benchmarks import venues
 from gateway.benchmarks._contract import CONTRACT, find
 
-SIGNED = {"p50", "min", "bytes_p50", "bytes_min"}
-BESIDE = {"ccxt_p50", "ccxt_min", "ratio", "ratio_of_minimums", "bytes_ratio"}
+SIGNED = {"p50", "min", "bytes_p50", "bytes_min", "signature_p50", "signature_min"}
+BESIDE = {"ccxt_p50", "ccxt_min", "ratio", "ratio_of_minimums", "ratio_bound", "bytes_ratio"}
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +41,10 @@ def test_signing_has_its_shape_and_is_faster_than_the_peer(figures):
         assert set(found) == SIGNED | (BESIDE if has_ccxt() else set()), name
         assert 0 < found["min"] <= found["p50"]
         assert found["bytes_min"] > 0
+        assert 0 < found["signature_min"] <= found["signature_p50"]
         if has_ccxt():
             assert found["ratio_of_minimums"] > 1, name
+            assert found["ratio_bound"] > 1, name
 
 
 def test_both_sides_of_an_event_are_told(figures):

@@ -173,6 +173,42 @@ def test_a_snapshot_then_what_changed_and_nothing_when_nothing_did():
     assert prices.changed({"BTC-USDT": moved}) == []
 
 
+class Book:
+    """Of one instrument, as a market file shows it."""
+
+    def __init__(self, bids, asks):
+        self.bids, self.asks, self.time_ns = bids, asks, NOW_NS
+
+
+def test_a_book_is_told_by_positions_and_a_lost_one_is_gone():
+    books = {"BTC-USDT": Book([["99.9", "1"], ["99.8", "2"], ["99.7", "3"]], [["100.1", "4"]])}
+    prices = MarketData(44, MarketDataLimits(), books=books.get)
+    rows = {"BTC-USDT": instrument(last="100")}
+    [full] = check(prices.requested(wanted(_264=2), rows), 44)
+    assert (full[269], full[270]) == (["0", "0", "1", "2"], ["99.9", "99.8", "100.1", "100"])
+    assert (full[271], full[290]) == (["1", "2", "4"], ["1", "2", "1"])
+    assert prices.changed(rows) == []
+    books["BTC-USDT"] = Book([["99.9", "5"]], [["100.1", "4"], ["100.2", "6"]])
+    [step] = check(prices.changed(rows), 44)
+    assert (step[279], step[269]) == (["2", "1", "0"], ["0", "0", "1"])
+    assert (step[290], step[271]) == (["2", "1", "2"], ["5", "6"])
+    books["BTC-USDT"] = Book([], [])  # a gap
+    [gone] = check(prices.changed(rows), 44)
+    assert (gone[279], gone[290]) == (["2"] * 3, ["1", "1", "2"])
+    assert prices.changed(rows) == []
+
+
+def test_the_whole_book_is_what_the_file_holds_and_none_is_no_depth():
+    levels = [[str(100 - at), "1"] for at in range(20)]
+    rows = {"A": instrument("A"), "B": instrument("B")}
+    prices = MarketData(44, MarketDataLimits(), books={"A": Book(levels, [])}.get)
+    [full] = check(prices.requested(wanted("all", names=("A",), _264=0), rows), 44)
+    assert full[290] == [str(at) for at in range(1, 21)]
+    assert len(prices.requested(wanted("more", names=("A",), _264=500), rows)) == 1
+    [reject] = check(prices.requested(wanted("no", names=("B",), _264=5), rows), 44)
+    assert reject[281] == ["5"]
+
+
 def test_full_refreshes_name_only_what_moved_and_an_end_ends():
     prices = market_data()
     rows = {name: instrument(name) for name in ("A", "B")}
@@ -188,7 +224,8 @@ def test_full_refreshes_name_only_what_moved_and_an_end_ends():
     [
         ({"names": ("NONE",)}, "0"), ({"_262": "held"}, "1"), ({"names": ("A", "B", "C")}, "2"),
         ({"_263": 7}, "4"), ({"_264": 0}, "5"), ({"_265": 3}, "6"), ({"kinds": ("B",)}, "8"),
-        ({"kinds": ()}, "8"), ({"names": ()}, "0"), ({"_262": "gone", "_263": 2}, "1"),
+        ({"_264": "x"}, "5"), ({"kinds": ()}, "8"), ({"names": ()}, "0"),
+        ({"_262": "gone", "_263": 2}, "1"),
     ],
 )  # fmt: skip
 def test_a_request_that_cannot_be_served_is_rejected_by_its_reason(changes, reason):

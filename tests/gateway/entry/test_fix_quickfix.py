@@ -152,9 +152,11 @@ async def trade(fix, peer):
 async def gaps(fix, peer):
     """Numbers that were never sent, theirs and ours: asked for and filled, and nothing is lost."""
     peer.running.say("sender 300")
+    await peer.running.heard("next is 300")
     await works(fix, peer, "jump")
     assert (await peer.until("2", "from_admin"))[35] == "2", "we asked"
     peer.running.say("skip 500")
+    await peer.running.heard("next is 500")
     await works(fix, peer, "skipped")
     assert fix.door.contexts["fund"].session.store.next_expected == 501
     ours = fix.door.contexts["fund"].session

@@ -120,6 +120,40 @@ def test_within_the_guard_no_order_of_arrival_exceeds_the_limit(
         venue.events.append((at, cost))
 
 
+@given(
+    capacity=st.sampled_from([5, 60, 64, 65, 300]),
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from(["spend", "settle", "load", "fill"]),
+            st.sampled_from([-3_000, -90, -1, 0, 1, 17, 90, 900, 3_000]),
+            st.integers(1, 5),
+        ),
+        max_size=120,
+    ),
+)
+@settings(max_examples=50, deadline=None)
+def test_a_rolling_limit_knows_the_sum_of_what_it_keeps(capacity: int, steps: list) -> None:
+    """Also with a clock that goes back, and after whatever else changes what is kept."""
+    window_ns = 1_000
+    counter, now = Rolling(capacity, window_ns, 0), START_NS
+    for doing, forward_ns, cost in steps:
+        now += forward_ns
+        match doing:
+            case "spend":
+                counter.spend(cost, now)
+            case "settle":
+                counter.settle(cost, now)
+            case "load":
+                counter.load(counter.dump())
+            case "fill":
+                counter.fill(now)
+        state = counter.dump()
+        kept = list(zip(state[0::2], state[1::2], strict=True))
+        for at in (now, now - 500, now + 500):
+            in_window = [each for stamp, each in kept if stamp + window_ns > at]
+            assert counter.used(at) == sum(in_window)
+
+
 @given(steps=st.lists(st.tuples(st.integers(0, 40_000_000), st.integers(1, 9)), max_size=200))
 @settings(deadline=None)
 def test_a_rolling_limit_beyond_its_slots_is_safe_and_a_slice_late_at_most(steps: Events) -> None:

@@ -2,60 +2,25 @@
 may have left is unknown, and one timer watches all answers."""
 
 import asyncio
-import contextlib
-import fcntl
 import socket
-import struct
-import termios
 import time
-from collections.abc import Iterator
 from random import Random
 from typing import Any
 
 import pytest
+from raw_peer import REQUEST, first_step, listener, unread_bytes
 from scripted_server import ANSWER, ScriptedServer, Visit, answer_all
-from test_tls import Authority, authority  # noqa: F401 a fixture
 
 from gateway.api import OutcomeUnknown, VenueUnavailable
 from gateway.testing import until
 from gateway.transport import RestPool
 
 pytestmark = pytest.mark.asyncio
-REQUEST = b"POST /order?signature=s HTTP/1.1\r\n"
 
 
 def pool_to(port: int, **settings: Any) -> RestPool:
-    scheme = "https" if settings.get("tls") else "http"
     settings = {"connections": 1} | settings
-    return RestPool(
-        f"{scheme}://localhost:{port}", now_ns=time.time_ns, random=Random(1), **settings
-    )
-
-
-@contextlib.contextmanager
-def listener() -> Iterator[socket.socket]:
-    """Of plain sockets: nothing here needs a turn of the loop to be seen."""
-    with socket.create_server(("127.0.0.1", 0)) as opened:
-        opened.settimeout(10)
-        yield opened
-
-
-def unread_bytes(peer: socket.socket) -> int:
-    """What the kernel holds for this side."""
-    (count,) = struct.unpack("i", fcntl.ioctl(peer.fileno(), termios.FIONREAD, b"\0" * 4))
-    return int(count)
-
-
-@contextlib.contextmanager
-def first_step(pool: RestPool) -> Iterator[None]:
-    """A request run up to its first wait, with no turn of the loop; canceled in the end."""
-    request = pool.request("POST", "/order?signature=s")
-    request.send(None)
-    try:
-        yield
-    finally:
-        with pytest.raises(asyncio.CancelledError):
-            request.throw(asyncio.CancelledError())
+    return RestPool(f"http://127.0.0.1:{port}", now_ns=time.time_ns, random=Random(1), **settings)
 
 
 async def test_the_bytes_leave_before_the_loop_gets_a_turn() -> None:
@@ -66,22 +31,6 @@ async def test_the_bytes_leave_before_the_loop_gets_a_turn() -> None:
         with peer, first_step(pool):
             assert unread_bytes(peer) > len(REQUEST)
             assert peer.recv(65_536).startswith(REQUEST)
-        await pool.close()
-
-
-async def test_the_bytes_leave_at_once_within_tls(authority: Authority) -> None:  # noqa: F811
-    with listener() as opened:
-        pool = pool_to(opened.getsockname()[1], tls=authority.context())
-        opening = asyncio.create_task(pool.open())
-        plain, _ = await asyncio.to_thread(opened.accept)
-        secured = await asyncio.to_thread(authority.server().wrap_socket, plain, server_side=True)
-        await opening
-        with secured:
-            secured.settimeout(10)
-            assert unread_bytes(secured) == 0
-            with first_step(pool):
-                assert unread_bytes(secured) > len(REQUEST)
-                assert secured.recv(65_536).startswith(REQUEST)
         await pool.close()
 
 
@@ -165,6 +114,20 @@ async def test_each_request_ends_by_its_own_time_under_one_timer() -> None:
             await asyncio.gather(ask(150), ask(290), ask(20))
         assert ended == [20, 150, 290]
         await pool.close()
+
+
+async def test_a_short_time_behind_a_long_one_is_kept() -> None:
+    async with ScriptedServer(lambda visit: visit.reader.read()) as server:
+        pool = pool_to(server.port, connections=2)
+        await pool.open()
+        patient = asyncio.create_task(pool.request("POST", "/order", timeout_ms=15_000))
+        await until(lambda: pool.row()["busy"] == 1)
+        with pytest.raises(OutcomeUnknown, match="TimeoutError"):
+            await pool.request("POST", "/order", timeout_ms=20)
+        assert not patient.done()
+        await pool.close()
+        with pytest.raises(OutcomeUnknown):
+            await patient
 
 
 async def test_a_timer_of_an_answered_request_does_not_end_the_next_one() -> None:

@@ -8,6 +8,7 @@ import ssl
 import time
 import warnings
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 import pytest_asyncio
@@ -16,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from raw_peer import REQUEST, first_step, listener, unread_bytes
 
 from gateway.api import OutcomeUnknown, VenueUnavailable, outcome_of
 from gateway.transport import RestPool, SocketSettings, SocketShard, client_tls, tls
@@ -289,3 +291,37 @@ async def test_the_authorities_of_the_system_are_read_once_and_for_no_line_in_th
         line(f"wss://localhost:{number}")
     assert loads == [1]
     assert client_tls() is client_tls()
+
+
+async def test_the_bytes_leave_at_once_within_tls(authority):
+    with listener() as opened:
+        port = opened.getsockname()[1]
+        pool = pool_of(SimpleNamespace(port=port), authority.context())
+        opening = asyncio.create_task(pool.open())
+        plain, _ = await asyncio.to_thread(opened.accept)
+        secured = await asyncio.to_thread(authority.server().wrap_socket, plain, server_side=True)
+        await opening
+        with secured:
+            secured.settimeout(10)
+            assert unread_bytes(secured) == 0
+            with first_step(pool):
+                assert unread_bytes(secured) > len(REQUEST)
+                assert secured.recv(65_536).startswith(REQUEST)
+        await pool.close()
+
+
+async def test_a_request_longer_than_every_buffer_arrives_whole_within_tls(authority):
+    async def measure(request):
+        sizes = [len(part) async for part in request.content.iter_any()]
+        return web.Response(text=str(sum(sizes)))
+
+    venue = Venue(authority.server())
+    venue.answer = measure
+    async with venue.open():
+        pool = pool_of(venue, authority.context())
+        await pool.open()
+        for _ in range(2):
+            answer = await pool.request("POST", "/batch", body="x" * 4_000_000)
+            assert answer.data == b"4000000"
+        assert pool.row()["opened"] == 1
+        await pool.close()

@@ -7,7 +7,7 @@ import pytest
 from live_world import MANIFEST, ScriptedAdapter
 
 from gateway.api import RateLimit, RefusedError, hookimpl
-from gateway.venues.manifest import faults_of
+from gateway.venues.manifest import check_market_data, faults_of
 from gateway.venues.registry import Plugins
 
 
@@ -36,6 +36,8 @@ NONSENSE = [
     ({"client_order_id_pattern": "[A"}, "client_order_id_pattern: '[A'"),
     ({"client_order_id_pattern": "[!?]+"}, "client_order_id_pattern: no client order id shape"),
     ({"client_order_id_length_max": 8}, "client_order_id_pattern: no client order id shape"),
+    ({"has_market_data": True}, "has_market_data: book is 'none'"),
+    ({"has_market_data": True, "book": "checksum"}, "publish_market(): missing"),
     ({"batch_orders_max": 0}, "batch_orders_max: 0"),
     ({"batch_cancels_max": 100_000}, "batch_cancels_max: 100000"),
     ({"batch_replaces_max": 3, "amend": "none"}, "batch_replaces_max: 3, but amend is 'none'"),
@@ -81,3 +83,22 @@ def test_an_adapter_without_a_method_of_the_contract_is_refused():
         fills = None
 
     assert faults_of(NoFills(), MANIFEST) == ["fills(): missing, the contract promises it"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "changes", "rule"),
+    [
+        (["A"], {}, "the adapter offers no market data"),
+        (["A", "A"], {"has_market_data": True}, "each instrument once"),
+        ([], {}, ""),
+        (["A", "B"], {"has_market_data": True}, ""),
+    ],
+)
+def test_market_data_is_taken_where_the_adapter_offers_it(wanted, changes, rule):
+    try:
+        check_market_data("v", wanted, changed(**changes))
+        told = ""
+    except RefusedError as error:
+        assert error.field == "venues.v.market_data"
+        told = error.rule
+    assert told == rule

@@ -105,6 +105,7 @@ class StreamHub:
         self._readers: set[Reader] = set()
         self.sessions: set[ApiSession] = set()
         self._marks_ns = 0
+        self._trades = 0
         venue.on_event = self.tell
         venue.on_market = self.market_changed
 
@@ -138,7 +139,28 @@ class StreamHub:
                 if key in reader.names:
                     self.send(reader, key, document, self.faults.take("event listenKeyExpired"))
 
+    def publish_trades(self) -> None:
+        """Aggregated trades, numbered over all symbols."""
+        trades = self.venue.exchange.trades
+        while trades:
+            row = trades.popleft()
+            self._trades += 1
+            document = {
+                "e": "aggTrade",
+                "E": self.venue.clock.now_ms(),
+                "s": row["instrument"],
+                "a": self._trades,
+                "p": fixed(row["price"]),
+                "q": fixed(row["quantity"]),
+                "f": self._trades,
+                "l": self._trades,
+                "T": self.venue.clock.now_ms(),
+                "m": row["side"] == "sell",
+            }
+            self.publish(f"{row['instrument'].lower()}@aggTrade", document)
+
     def market_changed(self, symbol: str) -> None:
+        self.publish_trades()
         now = self.venue.clock.now_ms()
         book = self.venue.book(symbol)
         update = book.update(now)

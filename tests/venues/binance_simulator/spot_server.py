@@ -61,6 +61,7 @@ class SpotHub(StreamHub):
         """Nothing here happens by time."""
 
     def market_changed(self, symbol: str) -> None:
+        self.publish_trades()
         now = self.venue.clock.now_ms()
         update = self.venue.book(symbol).update(now)
         if update is None:

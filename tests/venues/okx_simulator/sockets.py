@@ -26,6 +26,7 @@ _PUBLIC = {
     "bbo-tbt",
     "books5",
     "tickers",
+    "trades",
     "mark-price",
     "funding-rate",
     "instruments",
@@ -81,6 +82,7 @@ class SocketFace:
         self._gate = gate
         self._limits = limits
         self._faults = faults
+        self._trades = 0
 
     # What the venue tells.
 
@@ -93,7 +95,20 @@ class SocketFace:
                 if topic["channel"] == channel and _fits(topic, product):
                     self._push_one(connection, topic, product, rows)
 
+    def _push_trades(self) -> None:
+        trades, now = self._venue.exchange.trades, str(self._venue.now_ms())
+        while trades:
+            row = trades.popleft()
+            self._trades += 1
+            told = {"tradeId": str(self._trades), "px": row["price"], "sz": row["quantity"]}
+            told |= {"instId": row["instrument"], "side": row["side"], "ts": now, "count": "1"}
+            topic = {"channel": "trades", "instId": row["instrument"]}
+            for connection in self.connections:
+                if topic in connection.topics:
+                    connection.put("trades", {"arg": topic, "data": [told]})
+
     def market_moved(self) -> None:
+        self._push_trades()
         for connection in self.connections:
             for topic in connection.topics:
                 if connection.kind == "public":
@@ -325,7 +340,7 @@ class SocketFace:
                 action = "snapshot" if is_first else "update"
                 connection.put("books", {"arg": topic, "action": action, "data": [row]})
             return
-        if channel == "status" or (channel == "instruments" and not is_first):
+        if channel in ("status", "trades") or (channel == "instruments" and not is_first):
             return
         connection.put(channel, {"arg": topic, "data": self._market_rows(channel, topic, now)})
 

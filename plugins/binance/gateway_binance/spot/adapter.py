@@ -18,12 +18,14 @@ from gateway.api import (
     BorrowReport,
     FundingReport,
     Instrument,
+    MarketSink,
     MarkReport,
     PositionReport,
     VenueError,
 )
 from gateway.transport import JsonReader, SocketShard
 from gateway_binance.account_adapter import AccountAdapter, checked_settings
+from gateway_binance.market_data import SPOT, MarketData
 from gateway_binance.memory import OrderMemory
 from gateway_binance.messages import BookTickerEvent, ErrorRow, MarketFrame
 from gateway_binance.rest import BinanceRest
@@ -265,6 +267,10 @@ class SpotAdapter(AccountAdapter[SpotQuestions, SpotEvents, SpotSender]):
     def _on_refused(self, status: int, error: ErrorRow) -> None:
         proven = self._rest.refused_line("user data", status, error)
         log.warning("%s: no user data: %s", self.venue, proven)
+
+    def _market_of(self, sink: MarketSink, symbols: Sequence[str]) -> MarketData:
+        url = self._settings.stream_url
+        return MarketData(SPOT, url, self._rest, sink, symbols, random=self._random)
 
     # Prices.
 

@@ -42,6 +42,7 @@ def capabilities(
         has_post_only=True,
         has_borrow=wallet == "margin",
         has_mass_cancel=True,
+        has_market_data=True,
         amend="cancel_new" if wallet == "spot" else "none",
         client_order_id_length_max=LENGTH_MAX,
         client_order_id_pattern=PATTERN,

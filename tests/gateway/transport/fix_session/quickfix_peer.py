@@ -5,6 +5,7 @@ Orders on stdin (`order ID`, `send TYPE 11=a|55=...`, `logout`, `logon`, `sender
 `quit`); on stdout one line per event, fields separated by `|`. An acceptor sends every order back.
 """
 
+import os
 import sys
 import sysconfig
 from pathlib import Path
@@ -18,7 +19,7 @@ SPEC = Path(sysconfig.get_path("data")) / "share/quickfix"
 
 
 def tell(*words: str) -> None:
-    print(" ".join(words), flush=True)
+    os.write(1, f"{' '.join(words)}\n".encode())  # whole, whichever thread says it
 
 
 def shown(message: Any) -> str:
@@ -153,6 +154,8 @@ def main() -> None:
             fix.Session.lookupSession(application.session).setNextSenderMsgSeqNum(int(rest))
         elif word == "quit":
             break
+        if word in ("sender", "skip"):
+            tell("next is", rest)
     running.stop(True)
 
 

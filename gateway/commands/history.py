@@ -1,0 +1,354 @@
+"""gateway history: the past of a journal as Parquet files, and questions to them. Reads the journal
+and writes into the archive alone; a running gateway does not notice."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from gateway import process
+from gateway.commands.output import (
+    FAILED,
+    USAGE,
+    CommandFailure,
+    json_option,
+    print_json,
+    print_pairs,
+    print_table,
+)
+from gateway.commands.points import nanoseconds_of, point_of, point_options, span_of
+from gateway.commands.verify import directory_argument, ring_option
+
+if TYPE_CHECKING:
+    from gateway.history.queries import Answer, History
+
+__all__ = ["command", "history_faults"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+_ADVICE = {
+    "TAIL_TOO_LONG": "Run `gateway history build DIRECTORY` first.",
+    "DAMAGED_SEGMENT": "`gateway verify DIRECTORY` names the place.",
+    "FOREIGN_ARCHIVE": "Name another archive with --archive.",
+    "NOT_READING": "Start with SELECT; `gateway history sql --help` has an example.",
+    "TOO_LONG": "Ask for less, or a narrower range.",
+    "TOO_LARGE": "Ask for less, or a narrower range.",
+}
+
+archive_option = click.option(
+    "--archive",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the archive lies; DIRECTORY/history unless named.",
+)
+table_argument = click.argument("table")
+where_option = click.option(
+    "--where", "wheres", multiple=True, metavar="COLUMN=VALUE", help="Only these rows; * in texts."
+)
+limit_option = click.option("--limit", type=click.IntRange(1, 100_000), default=1000)
+from_option = click.option("--from", "first", help="From this sequence, ISO 8601 time or NNNns on.")
+to_option = click.option("--to", "last", help="Up to this sequence, ISO 8601 time or NNNns.")
+by_option = click.option("--by", multiple=True, help="For each value of this column.")
+
+
+@contextlib.contextmanager
+def history_faults() -> Iterator[None]:
+    """Turns what the past refuses into a failure of the command."""
+    try:
+        from gateway.history.queries import HistoryFault
+        from gateway.history.segments import ArchiveFault
+    except ImportError as error:
+        rule = f"{error.name} is not installed, and the past is read with it"
+        hint = "pip install 'exchange-gateway[history]'"
+        raise CommandFailure(FAILED, "MISSING_EXTRA", rule, hint) from None
+    try:
+        yield
+    except HistoryFault as fault:
+        raise CommandFailure(
+            FAILED, fault.code, str(fault), _ADVICE.get(fault.code, ""),
+            field=fault.field, value=fault.value,
+        ) from None  # fmt: skip
+    except ArchiveFault as fault:
+        raise CommandFailure(FAILED, fault.code, str(fault), _ADVICE.get(fault.code, "")) from None
+
+
+@contextlib.contextmanager
+def opened_history(directory: Path, archive: Path | None, ring_directory: str) -> Iterator[History]:
+    """The archive and the records behind it, open for questions."""
+    with history_faults():
+        from gateway.history.archive import default_archive
+        from gateway.history.queries import History
+        from gateway.history.views import Views
+
+        views = Views(directory, archive or default_archive(directory), ring_directory)
+        try:
+            yield History(views)
+        finally:
+            views.close()
+
+
+def question(function: Function) -> Function:
+    """What every question takes."""
+    for option in (json_option, archive_option, ring_option, limit_option, where_option):
+        function = option(function)
+    return directory_argument(table_argument(function))
+
+
+def filters_of(wheres: Sequence[str]) -> dict[str, str]:
+    """COLUMN=VALUE, several together mean all of them."""
+    found = {}
+    for text in wheres:
+        name, sign, value = text.partition("=")
+        if not sign:
+            raise click.BadParameter(f"{text[:64]} is not COLUMN=VALUE", param_hint="--where")
+        found[name] = value
+    return found
+
+
+def show(answer: Answer, as_json: bool, sequence: int) -> None:
+    """The rows, and whether they are all."""
+    if as_json:
+        print_json({"sequence": sequence, "rows": answer.rows, "is_cut": answer.is_cut})
+        return
+    print_table(answer.rows, answer.columns, "Nothing.")
+    if answer.is_cut:
+        click.echo(f"only the first {len(answer.rows)} rows: raise --limit", err=True)
+
+
+@click.group("history")
+def command() -> None:
+    """Make Parquet files of sealed segments and ask them about the past.
+
+    \b
+    Example:
+      gateway history build var/gateway
+      gateway history as-of var/gateway positions --time 2026-11-21T14:30:00
+    """
+
+
+@command.command("build")
+@directory_argument
+@archive_option
+@json_option
+def build(directory: Path, archive: Path | None, as_json: bool) -> None:
+    """Put every sealed segment that is not archived yet into the archive.
+
+    Killed anywhere, the next run goes on where this one was. A damaged segment is named and ends
+    the run; what is before it stays archived.
+
+    \b
+    Example:
+      gateway history build var/gateway --archive /srv/history
+    """
+    with history_faults():
+        from gateway.history.archive import Archiver, default_archive
+
+        began_ns = process.monotonic_ns()
+        archiver = Archiver(directory, archive or default_archive(directory))
+        segments = records = rows = segment_bytes = file_bytes = 0
+        try:
+            while done := archiver.step():
+                segments += 1
+                records += done.records
+                rows += done.rows
+                segment_bytes += done.segment_bytes
+                file_bytes += done.file_bytes
+                click.echo(f"segment {done.segment}: {done.rows} rows", err=True)
+        finally:
+            archiver.close()
+        sequence = archiver.catalog.sequence
+    result = {
+        "segments": segments,
+        "records": records,
+        "rows": rows,
+        "sequence": sequence,
+        "segment_bytes": segment_bytes,
+        "file_bytes": file_bytes,
+        "seconds": (process.monotonic_ns() - began_ns) / 1e9,
+    }
+    print_json(result) if as_json else print_pairs(result)
+
+
+@command.command("status")
+@directory_argument
+@archive_option
+@json_option
+def status(directory: Path, archive: Path | None, as_json: bool) -> None:
+    """What is archived, how small it is, and what waits.
+
+    \b
+    Example:
+      gateway history status var/gateway
+    """
+    with history_faults():
+        from gateway.history.archive import default_archive
+        from gateway.history.retention import status_of
+
+        found = status_of(directory, archive or default_archive(directory))
+    if as_json:
+        print_json(found)
+        return
+    tables = found.pop("tables")
+    print_pairs(found)
+    print_table(tables, ("table", "files", "rows", "bytes", "first_day", "last_day"), "No rows.")
+
+
+@command.command("as-of")
+@question
+@point_options
+def as_of(
+    directory: Path, table: str, sequence: int | None, at_time: str | None,
+    wheres: tuple[str, ...], limit: int, ring_directory: str, archive: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Open orders, positions or balances as they were: TABLE is orders, positions or balances.
+
+    \b
+    Example:
+      gateway history as-of var/gateway positions --sequence 120000 --where instrument=BTC-USDT
+    """
+    with opened_history(directory, archive, ring_directory) as history:
+        point = one_point(sequence, at_time)
+        answer = history.as_of(table, point, filters_of(wheres), limit=limit)
+        show(answer, as_json, history.views.sequence)
+
+
+def one_point(sequence: int | None, at_time: str | None) -> Any:
+    """What --sequence or --time say. CommandFailure: both."""
+    from gateway.history.queries import Point
+
+    if sequence is not None and at_time is not None:
+        raise CommandFailure(USAGE, "BAD_VALUE", "--sequence or --time, not both")
+    time_ns = None if at_time is None else nanoseconds_of(at_time)
+    return Point(sequence=sequence, time_ns=time_ns)
+
+
+@command.command("range")
+@question
+@from_option
+@to_option
+@click.option("--column", "columns", multiple=True, help="Only this column; may be repeated.")
+def range_(
+    directory: Path, table: str, first: str | None, last: str | None, columns: tuple[str, ...],
+    wheres: tuple[str, ...], limit: int, ring_directory: str, archive: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Rows of TABLE from one point to another, in order.
+
+    \b
+    Example:
+      gateway history range var/gateway fills --from 2026-11-21 --to 2026-11-22 --where venue=okx
+    """
+    with opened_history(directory, archive, ring_directory) as history:
+        begin, end = point_of(first or "0"), point_of(last)
+        answer = history.range(table, begin, end, filters_of(wheres), columns=columns, limit=limit)
+        show(answer, as_json, history.views.sequence)
+
+
+@command.command("last")
+@question
+@point_options
+@by_option
+def last_(
+    directory: Path, table: str, by: tuple[str, ...], sequence: int | None, at_time: str | None,
+    wheres: tuple[str, ...], limit: int, ring_directory: str, archive: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """The last row of TABLE for each value of the --by columns.
+
+    \b
+    Example:
+      gateway history last var/gateway fills --by instrument
+    """
+    if not by:
+        raise click.UsageError("--by names at least one column")
+    with opened_history(directory, archive, ring_directory) as history:
+        point = one_point(sequence, at_time)
+        answer = history.last(table, by, point, filters_of(wheres), limit=limit)
+        show(answer, as_json, history.views.sequence)
+
+
+@command.command("downsample")
+@question
+@from_option
+@to_option
+@by_option
+@click.option("--column", required=True, help="The number that is summed up.")
+@click.option("--every", default="1m", help="Length of a span: 500ms, 1s, 5m, 1h, 1d.")
+def downsample(
+    directory: Path, table: str, first: str | None, last: str | None, by: tuple[str, ...],
+    column: str, every: str, wheres: tuple[str, ...], limit: int, ring_directory: str,
+    archive: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """First, last, lowest, highest, sum and count of a column per span of time.
+
+    \b
+    Example:
+      gateway history downsample var/gateway fills --column price --every 1h --by instrument
+    """
+    with opened_history(directory, archive, ring_directory) as history:
+        begin, end = point_of(first or "0"), point_of(last)
+        answer = history.downsample(
+            table,
+            column,
+            span_of(every),
+            (begin, end),
+            by=by,
+            filters=filters_of(wheres),
+            limit=limit,
+        )
+        show(answer, as_json, history.views.sequence)
+
+
+@command.command("sql")
+@directory_argument
+@click.argument("statement", required=False)
+@limit_option
+@ring_option
+@archive_option
+@json_option
+def sql(
+    directory: Path, statement: str | None, limit: int, ring_directory: str, archive: Path | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Ask in SQL: one SELECT as an argument, or one after another from the terminal.
+
+    Tables: orders, fills, positions, balances, funding, refusals, limits, trading_states, events.
+    No statement can write or read another file.
+
+    \b
+    Example:
+      gateway history sql var/gateway "SELECT instrument, sum(quantity) FROM fills GROUP BY 1"
+    """
+    with opened_history(directory, archive, ring_directory) as history:
+        history.views.close_to_files()
+        if statement is not None:
+            show(history.sql(statement, limit=limit), as_json, history.views.sequence)
+            return
+        shell(history, limit, as_json)
+
+
+def shell(history: History, limit: int, as_json: bool) -> None:
+    """Statements of standard input, each ended by a semicolon; a bad one does not end the shell."""
+    from gateway.history.queries import HistoryFault
+
+    is_terminal = sys.stdin.isatty()
+    pending = ""
+    if is_terminal:
+        click.echo("SELECT ...; and Ctrl-D to leave", err=True)
+    while line := prompt_line(is_terminal, bool(pending)):
+        pending += line
+        if not pending.rstrip().endswith(";"):
+            continue
+        try:
+            show(history.sql(pending, limit=limit), as_json, history.views.sequence)
+        except HistoryFault as fault:
+            click.echo(f"{fault.code}: {fault}", err=True)
+        pending = ""
+
+
+def prompt_line(is_terminal: bool, is_within: bool) -> str:
+    """The next line with its end, "" at the end of the input."""
+    if is_terminal:
+        click.echo("     > " if is_within else "history> ", nl=False, err=True)
+    return sys.stdin.readline()

@@ -1,0 +1,320 @@
+"""Turns sealed journal segments into Parquet files, one segment at a time, each exactly once. The
+journal is only read. Killed anywhere, the next run makes the same files and loses or doubles no
+row; a damaged segment is named and nothing behind it is archived."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from gateway.history.catalog import VERSION, ArchivedFile, Catalog, Manifest
+from gateway.history.columns import MONEY, TABLES, TEXT, WORD, schema_of, tables_of
+from gateway.history.durable import TEMPORARY, publish, remove_temporary
+from gateway.history.key_states import KEYED, KeyStates
+from gateway.history.segments import ArchiveFault, Seal, check_segment, sealed_segments
+
+__all__ = ["BATCH_ROWS", "Archived", "Archiver", "archive_step", "default_archive", "refusal_words"]
+
+BATCH_ROWS = 250_000  # rows in memory and in a row group
+SNAPSHOT_EVERY_SEGMENTS = 16
+STATE_DIRECTORY = "snapshots"
+_DAY_NS = 86_400_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """One segment that went into the archive."""
+
+    segment: int
+    records: int
+    rows: int
+    segment_bytes: int
+    file_bytes: int
+
+
+def default_archive(directory: Path) -> Path:
+    """Where the archive of a journal lies unless a setting says otherwise."""
+    return directory / "history"
+
+
+def refusal_words() -> list[str | None]:
+    """Names of refusals by number."""
+    from gateway._core import types
+
+    by_number = {row[0]: row[1] for row in types.REFUSALS}
+    return [by_number.get(number) for number in range(max(by_number) + 1)]
+
+
+def open_extractor(directory: Path, archive: Path, until: int, ring_directory: str = "") -> Any:
+    """An extractor that stands behind record `until` (0 = before the first), from the nearest
+    snapshot. ArchiveFault: the journal does not reach so far."""
+    from gateway._core import history
+
+    places = [str(archive / STATE_DIRECTORY), str(directory)] if until else []
+    try:
+        extractor = history.Extractor(str(directory), ring_directory, places, until)
+        while extractor.sequence < until and extractor.skip(until):
+            pass
+    except RuntimeError as error:
+        raise ArchiveFault("BAD_JOURNAL", str(error)) from None
+    if extractor.sequence != until:
+        text = f"the journal ends at record {extractor.sequence}, the archive at {until}"
+        raise ArchiveFault("FOREIGN_ARCHIVE", text)
+    return extractor
+
+
+class Archiver:
+    """Keeps what is needed from one segment to the next. One thread at a time."""
+
+    def __init__(
+        self,
+        directory: Path,
+        archive: Path,
+        *,
+        batch_rows: int = BATCH_ROWS,
+        step: Callable[[str], None] = lambda name: None,
+    ) -> None:
+        """`step` hears the name of each step on the way to the disk before it is made."""
+        self._directory = directory
+        self._archive = archive
+        self._batch_rows = batch_rows
+        self._step = step
+        self._refusals = refusal_words()
+        self._extractor: Any = None
+        self._states: KeyStates | None = None
+        self._since_snapshot = 0
+        archive.mkdir(parents=True, exist_ok=True)
+        remove_temporary(archive)
+        self.catalog = Catalog(archive)
+
+    def pending(self) -> list[Seal]:
+        """Sealed segments that are not archived yet. ArchiveFault: they are of another journal, or
+        one between them and the archive is missing."""
+        seals = sealed_segments(self._directory)
+        known = {each.segment: each for each in self.catalog.manifests}
+        for seal in seals:
+            manifest = known.get(seal.index)
+            if manifest is not None and manifest.seal_sha256 != seal.sha256:
+                text = f"{seal.path.name} is not the segment that was archived"
+                raise ArchiveFault("FOREIGN_ARCHIVE", text)
+        pending = [seal for seal in seals if seal.index not in known]
+        after = self.catalog.sequence
+        if pending and pending[0].first_sequence != after + 1 and (after or self._needs_start()):
+            text = f"{pending[0].path.name} begins at record {pending[0].first_sequence}"
+            raise ArchiveFault("MISSING_SEGMENT", f"{text}, the archive ends at {after}")
+        return pending
+
+    def _needs_start(self) -> bool:
+        return not any(self._directory.glob("snapshot-*.state"))
+
+    def step(self) -> Archived | None:
+        """Archive the next sealed segment; None when there is none. ArchiveFault names what is
+        wrong with it."""
+        pending = self.pending()
+        if not pending:
+            return None
+        return self._archive_segment(pending[0])
+
+    def close(self) -> None:
+        """Leave a snapshot, so that the next run starts here."""
+        if self._extractor is not None and self._since_snapshot:
+            self._write_snapshot()
+
+    def _archive_segment(self, seal: Seal) -> Archived:
+        check_segment(seal)
+        extractor = self._extractor_at(seal.first_sequence - 1)
+        states = self._states_behind(seal.first_sequence - 1)
+        files = _SegmentFiles(self._archive, seal.index, self._batch_rows, self._step)
+        try:
+            records = self._write_rows(extractor, seal, files, states)
+            written = (*files.finish(), *states.write(self._archive, seal.index, self._step))
+        except BaseException:
+            self._extractor = self._states = None  # they stand within the segment
+            files.abandon()
+            raise
+        manifest = Manifest(
+            version=VERSION,
+            segment=seal.index,
+            instance=seal.instance,
+            seal_sha256=seal.sha256,
+            segment_bytes=seal.bytes,
+            first_sequence=seal.first_sequence,
+            last_sequence=seal.last_sequence,
+            first_time_ns=files.first_time_ns,
+            last_time_ns=extractor.time_ns if records else 0,
+            files=written,
+        )
+        self.catalog.write(manifest, self._step)
+        self._snapshot_sometimes()
+        rows = sum(file.rows for file in written if file.day)
+        return Archived(seal.index, records, rows, seal.bytes, sum(file.bytes for file in written))
+
+    def _write_rows(
+        self, extractor: Any, seal: Seal, files: _SegmentFiles, states: KeyStates
+    ) -> int:
+        records = 0
+        while extractor.sequence < seal.last_sequence:
+            self._step(f"read segment {seal.index}")
+            try:
+                found = extractor.extract(seal.last_sequence, self._batch_rows)
+            except RuntimeError as error:
+                text = f"{seal.path.name}: {error}"
+                raise ArchiveFault("DAMAGED_SEGMENT", text) from None
+            if found["records"] == 0:
+                text = f"{seal.path.name}: no record behind {extractor.sequence}"
+                raise ArchiveFault("DAMAGED_SEGMENT", text)
+            records += found["records"]
+            tables = tables_of(found, extractor.names(), self._refusals)
+            for table, rows in tables.items():
+                files.write(table, rows)
+            states.take(tables)
+        return records
+
+    def _extractor_at(self, sequence: int) -> Any:
+        if self._extractor is None or self._extractor.sequence != sequence:
+            self._extractor = open_extractor(self._directory, self._archive, sequence)
+        return self._extractor
+
+    def _states_behind(self, sequence: int) -> KeyStates:
+        if self._states is None:
+            before = self.catalog.newest if self.catalog.sequence == sequence else None
+            self._states = KeyStates.read(self._archive, before)
+        return self._states
+
+    def _snapshot_sometimes(self) -> None:
+        self._since_snapshot += 1
+        if self._since_snapshot >= SNAPSHOT_EVERY_SEGMENTS:
+            self._write_snapshot()
+
+    def _write_snapshot(self) -> None:
+        place = self._archive / STATE_DIRECTORY
+        place.mkdir(exist_ok=True)
+        self._step("snapshot")
+        self._extractor.write_snapshot(str(place))
+        self._since_snapshot = 0
+
+
+def archive_step(
+    archivers: dict[Path, Archiver], directory: Path, archive: Path
+) -> Archived | None:
+    """One segment of background work for a program that runs on: `archivers` keeps what is needed
+    between the calls. Call it in a thread or process of its own; None = nothing to do now."""
+    archiver = archivers.get(directory)
+    if archiver is None:
+        archiver = archivers[directory] = Archiver(directory, archive)
+    return archiver.step()
+
+
+@dataclass(slots=True)
+class _SegmentFiles:
+    """The Parquet files one segment goes into: one per table and UTC day."""
+
+    archive: Path
+    segment: int
+    batch_rows: int
+    step: Callable[[str], None]
+    first_time_ns: int = 0
+    _writers: dict[tuple[str, str], pq.ParquetWriter] = field(default_factory=dict)
+    _rows: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def write(self, table: str, rows: pa.Table) -> None:
+        """Rows in order of time."""
+        if not rows.num_rows:
+            return
+        first = rows["time_ns"][0].as_py()
+        self.first_time_ns = min(self.first_time_ns or first, first)
+        for day, part in _by_day(rows):
+            writer = self._writer(table, day)
+            writer.write_table(part, row_group_size=self.batch_rows)
+            self._rows[table, day] = self._rows.get((table, day), 0) + part.num_rows
+
+    def _writer(self, table: str, day: str) -> pq.ParquetWriter:
+        if (table, day) not in self._writers:
+            path = self._path(table, day)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.step(f"write {table} {day}")
+            self._writers[table, day] = parquet_writer(
+                path.with_name(path.name + TEMPORARY), schema_of(table)
+            )
+        return self._writers[table, day]
+
+    def _path(self, table: str, day: str) -> Path:
+        return self.archive / table / f"day={day}" / f"segment-{self.segment:010d}.parquet"
+
+    def finish(self) -> list[ArchivedFile]:
+        """Every file under its name, durably."""
+        found = []
+        for (table, day), writer in sorted(self._writers.items()):
+            writer.close()
+            path = self._path(table, day)
+            publish(path.with_name(path.name + TEMPORARY), path, self.step)
+            found.append(
+                ArchivedFile(
+                    table=table,
+                    day=day,
+                    path=str(path.relative_to(self.archive)),
+                    rows=self._rows[table, day],
+                    bytes=path.stat().st_size,
+                )
+            )
+        return found
+
+    def abandon(self) -> None:
+        """Closes what is open; the temporary files go with the next run."""
+        for writer in self._writers.values():
+            writer.close()
+
+
+def _by_day(rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """Slices of one UTC day each; journal time never decreases."""
+    days = rows["time_ns"].combine_chunks().to_numpy() // _DAY_NS
+    begin = 0
+    while begin < len(days):
+        end = int(days.searchsorted(days[begin], side="right"))
+        yield day_word(int(days[begin])), rows.slice(begin, end - begin)
+        begin = end
+
+
+def day_word(day: int) -> str:
+    """The UTC date of a number of days since 1970."""
+    instant = pc.cast(pa.scalar(day, pa.int32()), pa.date32())
+    return str(instant.as_py().isoformat())
+
+
+def parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """Delta and dictionary encodings under zstd: integers that count up cost next to nothing."""
+    words = [field.name for field in schema if field.type == WORD]
+    narrow = [field.name for field in schema if pa.types.is_integer(field.type)
+              and field.type.bit_width < 32]  # fmt: skip
+    encodings: Mapping[str, str] = {
+        field.name: encoding
+        for field in schema
+        if (encoding := _encoding(field)) and field.name not in narrow
+    }
+    return pq.ParquetWriter(
+        path,
+        schema,
+        version="2.6",
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=[*words, *narrow],
+        column_encoding=dict(encodings),
+        store_schema=True,
+    )
+
+
+def _encoding(column: pa.Field) -> str:
+    if pa.types.is_integer(column.type):
+        return "DELTA_BINARY_PACKED"
+    if column.type == MONEY:
+        return "PLAIN"  # DuckDB reads no other one of 16 bytes that is worth it
+    return "DELTA_LENGTH_BYTE_ARRAY" if column.type == TEXT else ""
+
+
+assert set(KEYED) <= set(TABLES)

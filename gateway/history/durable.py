@@ -1,0 +1,52 @@
+"""Files that appear whole or not at all: a temporary name, synced, renamed, the directory synced.
+What carries a temporary name belongs to a run that was interrupted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+__all__ = ["TEMPORARY", "publish", "remove_temporary", "sync_directory", "write_file"]
+
+TEMPORARY = ".tmp"
+# Called with the name of the step before each of them; the tests stop the process there.
+Step = Callable[[str], None]
+
+
+def publish(temporary: Path, target: Path, step: Step) -> None:
+    """Gives a written file its name, durably."""
+    step(f"sync {target.name}")
+    descriptor = os.open(temporary, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    step(f"rename {target.name}")
+    temporary.rename(target)
+    step(f"directory of {target.name}")
+    sync_directory(target.parent)
+
+
+def write_file(target: Path, data: bytes, step: Step) -> None:
+    """A small file, whole."""
+    temporary = target.with_name(target.name + TEMPORARY)
+    temporary.write_bytes(data)
+    publish(temporary, target, step)
+
+
+def sync_directory(directory: Path) -> None:
+    """Makes names in it durable."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_temporary(directory: Path) -> int:
+    """Deletes what an interrupted run left; how many files."""
+    left = [path for path in directory.rglob(f"*{TEMPORARY}") if path.is_file()]
+    for path in left:
+        path.unlink()
+    return len(left)

@@ -1,0 +1,94 @@
+"""The newest row of every key behind a segment: what an as-of query starts from, so that its cost
+follows from one segment and not from the length of the past."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from gateway.history.catalog import ArchivedFile, Manifest
+from gateway.history.columns import schema_of
+from gateway.history.durable import TEMPORARY, publish
+
+__all__ = ["FINISHED_STATES", "KEYED", "KeyStates", "newest_per_key"]
+
+# Table -> its key. Orders that ended are no state any more.
+KEYED: dict[str, tuple[str, ...]] = {
+    "orders": ("order_id",),
+    "positions": ("account", "instrument", "strategy", "leg", "margin_mode"),
+    "balances": ("account", "currency"),
+}
+FINISHED_STATES = ("FILLED", "CANCELED", "EXPIRED", "REJECTED", "REFUSED")
+
+
+def newest_per_key(table: str, rows: pa.Table) -> pa.Table:
+    """The last row of each key; `rows` are in order. Without orders that ended."""
+    if not rows.num_rows:
+        return rows
+    keys = list(KEYED[table])
+    placed = pa.table(
+        {
+            **{key: _plain(rows[key]) for key in keys},
+            "place": pa.array(range(rows.num_rows), pa.int64()),
+        }
+    )
+    last = placed.group_by(keys, use_threads=False).aggregate([("place", "max")])["place_max"]
+    found = rows.take(last.combine_chunks().sort())
+    if table == "orders":
+        ended = pc.is_in(_plain(found["state"]), value_set=pa.array(FINISHED_STATES))
+        found = found.filter(pc.invert(ended))
+    return found
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Words as themselves: each file numbers its own."""
+    return column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
+
+
+class KeyStates:
+    """The newest rows while segments pass by."""
+
+    def __init__(self, newest: dict[str, pa.Table]) -> None:
+        self._newest = newest
+
+    @classmethod
+    def read(cls, archive: Path, before: Manifest | None) -> KeyStates:
+        """Those behind an archived segment, or none."""
+        newest = {table: schema_of(table).empty_table() for table in KEYED}
+        for file in before.files if before else ():
+            if not file.day:
+                newest[file.table] = pq.read_table(
+                    archive / file.path, schema=schema_of(file.table), partitioning=None
+                )
+        return cls(newest)
+
+    def take(self, tables: Mapping[str, pa.Table]) -> None:
+        """The next rows, in order."""
+        for table in KEYED:
+            if tables[table].num_rows:
+                both = pa.concat_tables([self._newest[table], tables[table]]).unify_dictionaries()
+                self._newest[table] = newest_per_key(table, both)
+
+    def write(self, archive: Path, segment: int, step: Callable[[str], None]) -> list[ArchivedFile]:
+        """One file per table, durably."""
+        found = []
+        for table, rows in self._newest.items():
+            path = archive / "states" / table / f"segment-{segment:010d}.parquet"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_name(path.name + TEMPORARY)
+            pq.write_table(rows, temporary, compression="zstd", compression_level=1)
+            publish(temporary, path, step)
+            found.append(
+                ArchivedFile(
+                    table=table,
+                    day="",
+                    path=str(path.relative_to(archive)),
+                    rows=rows.num_rows,
+                    bytes=path.stat().st_size,
+                )
+            )
+        return found

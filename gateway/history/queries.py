@@ -1,0 +1,342 @@
+"""Questions about the past: the state at a point, rows between two, the last row per key, fewer
+rows per time, SQL. Every answer is bounded; money and prices leave as decimal text."""
+
+from __future__ import annotations
+
+import difflib
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+
+from gateway.history.catalog import Manifest
+from gateway.history.columns import TABLES
+from gateway.history.key_states import FINISHED_STATES, KEYED
+from gateway.history.views import Views
+
+__all__ = ["LIMIT_MAX", "Answer", "History", "HistoryFault", "Point"]
+
+LIMIT_MAX = 100_000
+SECONDS_MAX = 30.0
+SQL_CHARACTERS_MAX = 65_536
+COLUMN_BYTES_MAX = 1 << 20
+
+Row = dict[str, Any]
+Filters = Mapping[str, str]
+
+
+class HistoryFault(Exception):
+    """A question that has no answer, with a code for programs."""
+
+    def __init__(self, code: str, rule: str, field: str = "", value: str = "") -> None:
+        super().__init__(rule)
+        self.code = code
+        self.field = field
+        self.value = value
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A place in the past: behind record `sequence`, or behind the last one at `time_ns`."""
+
+    sequence: int | None = None
+    time_ns: int | None = None
+
+    def condition(self) -> tuple[str, int]:
+        """SQL for "not behind it", with its parameter."""
+        if self.sequence is not None:
+            return "sequence <= ?", self.sequence
+        if self.time_ns is not None:
+            return "time_ns <= ?", self.time_ns
+        return "sequence <= ?", 2**63 - 1
+
+    def beginning(self) -> tuple[str, int]:
+        """Column and lowest value of what begins here."""
+        if self.time_ns is not None:
+            return "time_ns", self.time_ns
+        return "sequence", self.sequence or 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Rows in order; `is_cut` when there are more than were asked for."""
+
+    columns: tuple[str, ...]
+    rows: list[Row]
+    is_cut: bool = False
+
+
+class History:
+    """Questions over one set of views. Not for several threads at once."""
+
+    def __init__(self, views: Views) -> None:
+        self.views = views
+        self._types: dict[str, dict[str, str]] = {}
+
+    def as_of(
+        self, table: str, point: Point, filters: Filters | None = None, *, limit: int = LIMIT_MAX
+    ) -> Answer:
+        """The newest row of every key at a point: open orders, positions, balances. From the state
+        behind the segment before it and the rows since: the past before that is not read."""
+        if table not in KEYED:
+            raise HistoryFault("UNKNOWN_TABLE", *_unknown("table", table, KEYED))
+        condition, bound = point.condition()
+        states, files, has_tail = self._since_state(table, point)
+        source = self.views.rows(table, [*states, *files], is_with_tail=has_tail)
+        wanted, values = self._where(table, filters or {})
+        keys = ", ".join(KEYED[table])
+        query = (
+            f"SELECT * FROM ({source}) WHERE {condition}{wanted} "
+            f"QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY sequence DESC) = 1"
+        )
+        if table == "orders":
+            ended = ", ".join(f"'{state}'" for state in FINISHED_STATES)
+            query = f"SELECT * FROM ({query}) WHERE state NOT IN ({ended})"
+        return self._ask(f"{query} ORDER BY {keys}", [bound, *values], limit)
+
+    def _since_state(self, table: str, point: Point) -> tuple[list[Any], list[Any], bool]:
+        """(state file to start from, files since, whether the tail is needed)"""
+        catalog = self.views.catalog
+        gone = [each for each in catalog.manifests if each.is_expired]
+
+        def is_before(sequence: int, time_ns: int) -> bool:
+            if point.sequence is not None:
+                return sequence <= point.sequence
+            return point.time_ns is None or time_ns <= point.time_ns
+
+        start = None
+        files: list[Manifest] = []
+        for each in catalog.manifests:
+            if each.is_expired:
+                continue
+            last_ns = each.last_time_ns
+            # A time may go on in the next segment, so that both are read.
+            if is_before(each.last_sequence, last_ns + (point.sequence is None)):
+                start, files = each, []
+            elif not files or is_before(each.first_sequence, each.first_time_ns):
+                files.append(each)
+        if start is None and gone:
+            rule = f"records up to {gone[-1].last_sequence} were deleted by retention"
+            raise HistoryFault("OUT_OF_RANGE", rule)
+        base = catalog.directory
+        states = [
+            base / file.path
+            for file in (start.files if start else ())
+            if file.table == table and not file.day and file.rows
+        ]
+        since = [
+            base / file.path
+            for each in files
+            for file in each.files
+            if file.table == table and file.day and file.rows
+        ]
+        has_tail = point.sequence is None or point.sequence >= self.views.tail_first
+        return states, since, has_tail
+
+    def range(
+        self,
+        table: str,
+        first: Point,
+        last: Point,
+        filters: Filters | None = None,
+        *,
+        columns: Sequence[str] = (),
+        limit: int = 1000,
+    ) -> Answer:
+        """Rows from one point to another, both included, in order."""
+        chosen = self._columns(table, columns) if columns else "*"
+        low_column, low_bound = first.beginning()
+        high, high_bound = last.condition()
+        wanted, values = self._where(table, filters or {})
+        query = (
+            f"SELECT {chosen} FROM {self._table(table)} "
+            f"WHERE {low_column} >= ? AND {high}{wanted} ORDER BY sequence"
+        )
+        return self._ask(query, [low_bound, high_bound, *values], limit)
+
+    def newest(
+        self, table: str, point: Point, filters: Filters | None = None, *, limit: int = 1000
+    ) -> Answer:
+        """The last rows at a point, in order; `is_cut` when there are older ones."""
+        condition, bound = point.condition()
+        wanted, values = self._where(table, filters or {})
+        query = (
+            f"SELECT * FROM {self._table(table)} WHERE {condition}{wanted} ORDER BY sequence DESC"
+        )
+        found = self._ask(query, [bound, *values], limit)
+        return Answer(found.columns, found.rows[::-1], found.is_cut)
+
+    def last(
+        self,
+        table: str,
+        by: Sequence[str],
+        point: Point,
+        filters: Filters | None = None,
+        *,
+        limit: int = 1000,
+    ) -> Answer:
+        """The last row for each value of these columns, at a point."""
+        keys = self._columns(table, by)
+        condition, bound = point.condition()
+        wanted, values = self._where(table, filters or {})
+        query = (
+            f"SELECT * FROM {self._table(table)} WHERE {condition}{wanted} "
+            f"QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY sequence DESC) = 1 "
+            f"ORDER BY {keys}"
+        )
+        return self._ask(query, [bound, *values], limit)
+
+    def downsample(
+        self,
+        table: str,
+        column: str,
+        every_ns: int,
+        between: tuple[Point, Point],
+        *,
+        by: Sequence[str] = (),
+        filters: Filters | None = None,
+        limit: int = 1000,
+    ) -> Answer:
+        """First, last, lowest, highest value, sum and count of a column per span of time, for each
+        value of `by`. Exact; spans begin at whole multiples of `every_ns` since 1970."""
+        value = self._columns(table, [column])
+        kind = self._types[table][column]
+        if not _is_number(kind):
+            raise HistoryFault("NOT_A_NUMBER", f"{column} is no number", field=column)
+        if every_ns <= 0:
+            raise HistoryFault("BAD_VALUE", "a span is longer than nothing", field="every")
+        keys = self._columns(table, by) + ", " if by else ""
+        wanted, values = self._where(table, filters or {})
+        low_column, low_bound = between[0].beginning()
+        high, high_bound = between[1].condition()
+        query = (
+            f"SELECT time_ns // {int(every_ns)} * {int(every_ns)} AS begin_ns, {keys}"
+            f"arg_min({value}, sequence) AS first, arg_max({value}, sequence) AS last, "
+            f"min({value}) AS lowest, max({value}) AS highest, sum({value}) AS sum, "
+            f"count({value}) AS count FROM {self._table(table)} "
+            f"WHERE {low_column} >= ? AND {high}{wanted} GROUP BY ALL "
+            f"ORDER BY begin_ns, {keys}count"
+        )
+        return self._ask(query, [low_bound, high_bound, *values], limit)
+
+    def sql(self, statement: str, *, limit: int = 1000, seconds: float = SECONDS_MAX) -> Answer:
+        """One reading statement. Call views.close_to_files() before the first one."""
+        if len(statement) > SQL_CHARACTERS_MAX:
+            raise HistoryFault("BAD_SQL", f"longer than {SQL_CHARACTERS_MAX} characters")
+        try:
+            statements = duckdb.extract_statements(statement)
+        except duckdb.Error as error:
+            raise HistoryFault("BAD_SQL", _first_line(error)) from None
+        if len(statements) != 1:
+            raise HistoryFault("BAD_SQL", f"one statement at a time, not {len(statements)}")
+        kind = statements[0].type
+        if kind != duckdb.StatementType.SELECT:
+            rule = f"only SELECT reads history, not {kind.name}"
+            raise HistoryFault("NOT_READING", rule)
+        return self._ask(statement, [], limit, seconds)
+
+    def _table(self, table: str) -> str:
+        if table not in TABLES:
+            raise HistoryFault("UNKNOWN_TABLE", *_unknown("table", table, TABLES))
+        return table
+
+    def _columns(self, table: str, names: Sequence[str]) -> str:
+        """The columns, quoted. HistoryFault names one that does not exist."""
+        known = self._types_of(table)
+        for name in names:
+            if name not in known:
+                raise HistoryFault("UNKNOWN_COLUMN", *_unknown("column", name, known))
+        return ", ".join(f'"{name}"' for name in names)
+
+    def _types_of(self, table: str) -> dict[str, str]:
+        if table not in self._types:
+            described = self.views.connection.execute(f"DESCRIBE {self._table(table)}").fetchall()
+            self._types[table] = {row[0]: row[1] for row in described}
+        return self._types[table]
+
+    def _where(self, table: str, filters: Filters) -> tuple[str, list[Any]]:
+        """SQL for all of `filters`, with its parameters; * in a text stands for anything."""
+        parts, values = [], []
+        for name, text in filters.items():
+            column = self._columns(table, [name])
+            kind = self._types[table][name]
+            is_pattern = kind == "VARCHAR" and "*" in text
+            parts.append(f" AND {column} {'GLOB' if is_pattern else '='} ?")
+            values.append(_typed(name, kind, text))
+        return "".join(parts), values
+
+    def _ask(
+        self, query: str, values: list[Any], limit: int, seconds: float = SECONDS_MAX
+    ) -> Answer:
+        if not 0 < limit <= LIMIT_MAX:
+            raise HistoryFault("BAD_VALUE", f"a limit is from 1 to {LIMIT_MAX}", field="limit")
+        with self._bounded(seconds):
+            cursor = self.views.connection.execute(query, values)
+            found = cursor.fetchmany(limit + 1)
+        columns = tuple(item[0] for item in cursor.description or ())
+        rows = [dict(zip(columns, map(plain, row), strict=True)) for row in found[:limit]]
+        return Answer(columns, rows, is_cut=len(found) > limit)
+
+    @contextmanager
+    def _bounded(self, seconds: float) -> Iterator[None]:
+        """Ends what takes too long or too much, by name."""
+        timer = threading.Timer(seconds, self.views.connection.interrupt)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except duckdb.InterruptException:
+            raise HistoryFault("TOO_LONG", f"no answer within {seconds:g} s") from None
+        except duckdb.OutOfMemoryException as error:
+            raise HistoryFault("TOO_LARGE", _first_line(error)) from None
+        except (duckdb.PermissionException, duckdb.IOException) as error:
+            raise HistoryFault("NOT_ALLOWED", _first_line(error)) from None
+        except duckdb.Error as error:
+            raise HistoryFault("BAD_SQL", _first_line(error)) from None
+        finally:
+            timer.cancel()
+
+
+def plain(value: Any) -> Any:
+    """What JSON and people take: decimals as canonical text, bytes and times as text."""
+    if isinstance(value, Decimal):
+        text = format(value, "f")
+        return (text.rstrip("0").rstrip(".") or "0") if "." in text else text
+    if value is None or isinstance(value, bool | int | str | float):
+        return value
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    if isinstance(value, dict):
+        return {str(key): plain(each) for key, each in value.items()}
+    return str(value)
+
+
+def _typed(name: str, kind: str, text: str) -> Any:
+    try:
+        if kind == "BOOLEAN":
+            return {"true": True, "false": False}[text]
+        if kind.startswith("DECIMAL"):
+            return Decimal(text)
+        return text if kind == "VARCHAR" else int(text)
+    except (KeyError, ValueError, ArithmeticError):
+        rule = f"{name} is {kind}, not {text[:64]}"
+        raise HistoryFault("BAD_VALUE", rule, field=name, value=text[:64]) from None
+
+
+def _is_number(kind: str) -> bool:
+    return kind.startswith("DECIMAL") or kind.endswith(("INT", "INTEGER"))
+
+
+def _unknown(what: str, name: str, known: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Rule, field and value of a name that is not there."""
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
+    return f"no {what} {name[:64]}{hint}", what, name[:64]
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", 1)[0][:500]

@@ -1,0 +1,202 @@
+"""The state at any record or instant: the nearest snapshot and the records since, by the same
+`apply` as recovery. Reads files alone, and what it finds has the live engine's state hash."""
+
+from __future__ import annotations
+
+import bisect
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gateway.history.queries import HistoryFault
+from gateway.history.segments import first_times
+from gateway.journal import JournalPlace
+
+__all__ = ["ORDERS_MAX", "StateAt", "difference", "sequence_at", "state_at"]
+
+ORDERS_MAX = 100_000
+RECORDS_PER_STEP = 262_144
+_HEAD_TIME = struct.Struct("<q")
+_TIME_OFFSET = 24  # of time_ns in a record's header (docs/reference/journal_format.md)
+_KEYS = {
+    "orders": ("order_id",),
+    "positions": ("account", "instrument", "strategy", "leg", "margin_mode"),
+    "balances": ("account", "currency"),
+    "limits": ("level", "name"),
+    "trading_states": ("level", "name"),
+}
+# Of the row and not of what it stands for, or not known in the past: marks leave no record.
+_PASSING = frozenset(("sequence", "updated_ns", "mark", "mark_age_ms", "unrealised"))
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StateAt:
+    """Rows as every door shows them; `orders` are the open ones. `replica` knows the others."""
+
+    sequence: int
+    time_ns: int
+    state_hash: str
+    orders: list[Row]
+    positions: list[Row]
+    balances: list[Row]
+    limits: list[Row]
+    trading_states: list[Row]
+    replica: Any
+
+    def rows(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "sequence": self.sequence,
+            "time_ns": self.time_ns,
+            "state_hash": self.state_hash,
+            **{name: getattr(self, name) for name in _KEYS},
+        }
+
+
+def state_at(
+    place: JournalPlace,
+    *,
+    sequence: int | None = None,
+    time_ns: int | None = None,
+    archive: Path | None = None,
+    orders_max: int = ORDERS_MAX,
+) -> StateAt:
+    """The state behind a record, or behind the last one at or before an instant; neither = the
+    newest. Snapshots of the archive count too. HistoryFault: there is no such record."""
+    from gateway._core import journal
+
+    if time_ns is not None:
+        sequence = sequence_at(place, time_ns)
+    if sequence is not None and sequence < 1:
+        raise HistoryFault("OUT_OF_RANGE", "records are counted from 1", "sequence", str(sequence))
+    snapshots = str(archive / "snapshots") if archive else ""
+    try:
+        replica = journal.Replica(
+            str(place.directory), str(place.ring_directory), True, snapshots, sequence or 0
+        )
+        while sequence is None or replica.sequence < sequence:
+            if not replica.follow(RECORDS_PER_STEP, sequence or 0):
+                break
+        if sequence is not None and replica.sequence < sequence:
+            rule = f"the newest record is {replica.sequence}"
+            raise HistoryFault("OUT_OF_RANGE", rule, "sequence", str(sequence))
+        if replica.sequence == 0:
+            raise HistoryFault("OUT_OF_RANGE", "the journal holds no record")
+        return _state_of(place, replica, orders_max)
+    except RuntimeError as error:
+        raise HistoryFault("BAD_JOURNAL", str(error)) from None
+
+
+def _state_of(place: JournalPlace, replica: Any, orders_max: int) -> StateAt:
+    orders = replica.orders(True, orders_max + 1)
+    if len(orders) > orders_max:
+        rule = f"more than {orders_max} orders were open"
+        raise HistoryFault("TOO_LARGE", rule)
+    return StateAt(
+        sequence=replica.sequence,
+        time_ns=_time_of(place, replica.sequence),
+        state_hash=replica.state_hash(),
+        orders=orders,
+        positions=replica.positions(),
+        balances=replica.balances(),
+        limits=replica.limits(),
+        trading_states=replica.trading_states(),
+        replica=replica,
+    )
+
+
+def _reader(place: JournalPlace, sequence: int) -> Any:
+    from gateway._core import journal
+
+    return journal.Reader(str(place.directory), str(place.ring_directory), sequence)
+
+
+def _time_of(place: JournalPlace, sequence: int) -> int:
+    for _, record in _reader(place, sequence).read(1):
+        return int(_HEAD_TIME.unpack_from(record, _TIME_OFFSET)[0])
+    return 0
+
+
+def sequence_at(place: JournalPlace, time_ns: int) -> int:
+    """The last record at or before an instant. HistoryFault: the journal begins later."""
+    starts = first_times(place.directory)
+    at = bisect.bisect_right([start for _, start, _ in starts], time_ns)
+    if starts and at == 0:
+        rule = f"the journal begins at {starts[0][1]} ns"
+        raise HistoryFault("OUT_OF_RANGE", rule, "time_ns", str(time_ns))
+    reader = _reader(place, starts[at - 1][0] if starts else 1)
+    found = 0
+    try:
+        while batch := reader.read(4096):
+            if _HEAD_TIME.unpack_from(batch[-1][1], _TIME_OFFSET)[0] <= time_ns:
+                found = batch[-1][0]
+                continue
+            times = [_HEAD_TIME.unpack_from(record, _TIME_OFFSET)[0] for _, record in batch]
+            inside = bisect.bisect_right(times, time_ns)
+            found = batch[inside - 1][0] if inside else found
+            break
+    except RuntimeError as error:
+        raise HistoryFault("BAD_JOURNAL", str(error)) from None
+    if not found:
+        rule = "the journal begins later, or holds no record"
+        raise HistoryFault("OUT_OF_RANGE", rule, "time_ns", str(time_ns))
+    return found
+
+
+def difference(before: StateAt, after: StateAt) -> list[dict[str, Any]]:
+    """What is another between two states: {table, key, change: added | removed | changed, fields:
+    {name: [before, after]}}. Orders that came and went between them are there too."""
+    changes: list[dict[str, Any]] = []
+    for table, keys in _KEYS.items():
+        if table == "orders":
+            old, new = _orders_touched(before, after)
+        else:
+            old = {_key(row, keys): row for row in getattr(before, table)}
+            new = {_key(row, keys): row for row in getattr(after, table)}
+        for key in sorted({*old, *new}):
+            change = _change(old.get(key), new.get(key))
+            if change is not None:
+                changes.append({"table": table, "key": dict(zip(keys, key, strict=True)), **change})
+    return changes
+
+
+def _orders_touched(
+    before: StateAt, after: StateAt
+) -> tuple[dict[tuple[str, ...], Row], dict[tuple[str, ...], Row]]:
+    touched = [
+        row
+        for row in after.replica.orders(False, ORDERS_MAX)
+        if row["sequence"] > before.sequence
+    ]
+    new = {(row["order_id"],): row for row in touched}
+    old = {}
+    for key in new:
+        row = before.replica.order(int(key[0]))
+        if row is not None:
+            old[key] = row
+    return old, new
+
+
+def _key(row: Row, keys: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(str(row[name]) for name in keys)
+
+
+def _change(old: Row | None, new: Row | None) -> dict[str, Any] | None:
+    if old is None or new is None:
+        row = new or old or {}
+        index = 0 if new is None else 1
+        pairs = {
+            name: [value, None] if index == 0 else [None, value]
+            for name, value in row.items()
+            if name not in _PASSING and value not in (None, "")
+        }
+        return {"change": "added" if old is None else "removed", "fields": pairs}
+    fields = {
+        name: [old.get(name), value]
+        for name, value in new.items()
+        if name not in _PASSING and old.get(name) != value
+    }
+    return {"change": "changed", "fields": fields} if fields else None

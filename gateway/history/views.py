@@ -1,0 +1,142 @@
+"""The tables of history as SQL sees them: prices and quantities as exact decimals instead of
+mantissas, flags as words. One DuckDB connection over the archive's files and the tail of the
+journal that is not archived yet; closed to every other file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from gateway.history.archive import open_extractor, refusal_words
+from gateway.history.catalog import Catalog
+from gateway.history.columns import TABLES, schema_of, tables_of
+from gateway.history.segments import ArchiveFault
+
+__all__ = ["Views", "columns_of"]
+
+TAIL_RECORDS_MAX = 4_000_000  # what is not archived yet is held in memory; beyond, build first
+MEMORY = "1GiB"
+_SCALES = {
+    "price_mantissa": ("price", "price_scale"),
+    "trigger_price_mantissa": ("trigger_price", "price_scale"),
+    "reference_price_mantissa": ("reference_price", "price_scale"),
+    "quantity_mantissa": ("quantity", "quantity_scale"),
+    "cumulative_mantissa": ("cumulative_quantity", "quantity_scale"),
+    "display_quantity_mantissa": ("display_quantity", "quantity_scale"),
+}
+_FLAGS = {"is_post_only": 1, "is_reduce_only": 2, "is_emulated": 8}
+# 19 digits times 19 digits: exact, and no wider than the widest DECIMAL.
+_EXACT = (
+    "CREATE MACRO exact(mantissa, scale) AS CAST(mantissa AS DECIMAL(19, 0)) * CASE scale "
+    + " ".join(f"WHEN {scale} THEN CAST('1e-{scale}' AS DECIMAL(19, 18))" for scale in range(19))
+    + " END"
+)
+
+
+def columns_of(table: str) -> str:
+    """What a view selects from the files of its table."""
+    chosen = []
+    for name in TABLES[table]:
+        if name in _SCALES:
+            shown, scale = _SCALES[name]
+            chosen.append(f"exact({name}, {scale}) AS {shown}")
+        elif name == "flags":
+            chosen += [f"(flags & {bit}) <> 0 AS {word}" for word, bit in _FLAGS.items()]
+        elif not name.endswith("_scale"):
+            chosen.append(f'"{name}"')
+    return ", ".join(chosen)
+
+
+class Views:
+    """One connection. Not for several threads at once."""
+
+    def __init__(
+        self,
+        directory: Path | None,
+        archive: Path,
+        ring_directory: str = "",
+        *,
+        threads: int = 2,
+        has_tail: bool = True,
+    ) -> None:
+        """`directory` None: the archive alone. ArchiveFault: it cannot be read, or too much of the
+        journal is not archived."""
+        self.catalog = Catalog(archive)
+        options: dict[str, Any] = {
+            "threads": threads,
+            "memory_limit": MEMORY,
+            "python_enable_replacements": False,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "allow_unsigned_extensions": False,
+            "temp_directory": "",
+        }
+        self.connection = duckdb.connect(":memory:", config=options)
+        self.connection.execute("SET enable_object_cache = true")
+        self.connection.execute(_EXACT)
+        self.tail = dict[str, pa.Table]()
+        self.tail_first = self.catalog.sequence + 1
+        self.sequence = self.catalog.sequence
+        if directory is not None and has_tail:
+            self._read_tail(directory, archive, ring_directory)
+        for table in TABLES:
+            self._make_view(table)
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def _read_tail(self, directory: Path, archive: Path, ring_directory: str) -> None:
+        extractor = open_extractor(directory, archive, self.catalog.sequence, ring_directory)
+        refusals = refusal_words()
+        until = self.catalog.sequence + TAIL_RECORDS_MAX
+        parts: dict[str, list[pa.Table]] = {table: [] for table in TABLES}
+        try:
+            while found := extractor.extract(until):
+                if not found["records"]:
+                    break
+                for table, rows in tables_of(found, extractor.names(), refusals).items():
+                    parts[table].append(rows)
+        except RuntimeError as error:
+            raise ArchiveFault("BAD_JOURNAL", str(error)) from None
+        if extractor.sequence == until:
+            text = f"more than {TAIL_RECORDS_MAX} records are not archived yet"
+            raise ArchiveFault("TAIL_TOO_LONG", text)
+        self.sequence = extractor.sequence
+        for table, found_parts in parts.items():
+            if any(part.num_rows for part in found_parts):
+                self.tail[table] = pa.concat_tables(found_parts)
+                self.connection.register(f"tail_{table}", self.tail[table])
+
+    def _make_view(self, table: str) -> None:
+        query = self.rows(table, self.catalog.files(table), is_with_tail=True)
+        self.connection.execute(f"CREATE VIEW {table} AS {query}")
+
+    def rows(self, table: str, files: Sequence[Path], *, is_with_tail: bool) -> str:
+        """A query for the rows of these files, and of the tail."""
+        parts = []
+        if files:
+            names = ", ".join(f"'{str(path).replace(chr(39), chr(39) * 2)}'" for path in files)
+            parts.append(
+                f"SELECT {columns_of(table)} FROM "
+                f"read_parquet([{names}], hive_partitioning = false)"
+            )
+        if is_with_tail and table in self.tail:
+            parts.append(f"SELECT {columns_of(table)} FROM tail_{table}")
+        if not parts:
+            self._register_empty(table)
+            parts.append(f"SELECT {columns_of(table)} FROM empty_{table}")
+        return " UNION ALL ".join(parts)
+
+    def _register_empty(self, table: str) -> None:
+        self.connection.register(f"empty_{table}", schema_of(table).empty_table())
+
+    def close_to_files(self) -> None:
+        """From now on no statement reads a file outside the archive, or changes a setting."""
+        archive = str(self.catalog.directory.resolve()).replace("'", "''")
+        self.connection.execute(f"SET allowed_directories = ['{archive}/']")
+        self.connection.execute("SET enable_external_access = false")
+        self.connection.execute("SET lock_configuration = true")

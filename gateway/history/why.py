@@ -1,0 +1,316 @@
+"""Why something is as it is: the chain of records behind an order, a position or a balance, in
+order, each in words and with its numbers. It tells what the journal holds and guesses nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from gateway.history.queries import History, HistoryFault, Point
+
+__all__ = ["CHAIN_MAX", "why_balance", "why_order", "why_position"]
+
+CHAIN_MAX = 10_000
+_SHARED_PORTS = 1 << 31  # ports from here on are those of shared memory
+_START = Point(sequence=0)
+Row = Mapping[str, Any]
+
+
+def why_order(history: History, name: str) -> dict[str, Any]:
+    """{order_id, client_order_id, order: its last row, chain: [{sequence, time_ns, event, words,
+    fields}], is_cut}. `name` is an order id, or a client order id that may have been refused.
+    HistoryFault: nobody knows it."""
+    orders = _orders_of(history, name)
+    order_ids = {row["order_id"] for row in orders.rows}
+    filters = {"client_order_id": name}
+    refusals = history.range("refusals", _START, Point(), filters, limit=CHAIN_MAX).rows
+    for order_id in order_ids:
+        more = {"order_id": str(order_id)}
+        refusals += history.range("refusals", _START, Point(), more, limit=CHAIN_MAX).rows
+    if not orders.rows and not refusals:
+        raise HistoryFault("UNKNOWN_ORDER", "no order and no refusal has this id", "order", name)
+    chain = _order_steps(history, orders.rows) + _refusal_steps(history, refusals)
+    chain = sorted(_once(chain), key=lambda step: int(step["sequence"]))
+    last = orders.rows[-1] if orders.rows else None
+    return {
+        "order_id": str(last["order_id"]) if last else None,
+        "client_order_id": last["client_order_id"] if last else name,
+        "order": last and {**last, "order_id": str(last["order_id"])},
+        "chain": chain,
+        "is_cut": orders.is_cut,
+    }
+
+
+def _orders_of(history: History, name: str) -> Any:
+    is_number = name.isascii() and name.isdecimal() and len(name) < 20
+    if is_number:
+        found = history.range("orders", _START, Point(), {"order_id": name}, limit=CHAIN_MAX)
+        if found.rows:
+            return found
+    found = history.range("orders", _START, Point(), {"client_order_id": name}, limit=1)
+    if not found.rows:
+        return found
+    filters = {"order_id": str(found.rows[0]["order_id"])}
+    return history.range("orders", _START, Point(), filters, limit=CHAIN_MAX)
+
+
+def _once(steps: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return list({(step["sequence"], step["event"]): step for step in steps}.values())
+
+
+def _order_steps(history: History, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    if not rows:
+        return []
+    order_id = {"order_id": str(rows[0]["order_id"])}
+    fills = _by_sequence(history, "fills", order_id)
+    positions = _by_sequence(history, "positions", order_id)
+    steps = []
+    before: Row | None = None
+    for row in rows:
+        if row["event"] in ("order_filled", "fill_busted", "fill_corrected"):
+            steps.append(_fill_step(row, fills.get(row["sequence"]), positions))
+        else:
+            steps.append(_step(row, _order_words(row, before), _order_fields(row)))
+        if row["event"] == "order_new":
+            steps.append(_gate_step(history, row))
+        if row["event"] == "cancel_requested" and row["cancel_reason"] == "kill":
+            steps += _halt_steps(history, row)
+        before = row
+    return steps
+
+
+def _by_sequence(history: History, table: str, filters: Mapping[str, str]) -> dict[int, Row]:
+    found = history.range(table, _START, Point(), filters, limit=CHAIN_MAX)
+    return {row["sequence"]: row for row in found.rows}
+
+
+def _step(row: Row, words: str, fields: Mapping[str, Any], event: str = "") -> dict[str, Any]:
+    return {
+        "sequence": row["sequence"],
+        "time_ns": row["time_ns"],
+        "event": event or row["event"],
+        "words": words,
+        "fields": dict(fields),
+    }
+
+
+def _door(row: Row) -> str:
+    port = row["origin_port"]
+    if port == 0:
+        return "the gateway itself"
+    return "shared memory" if port >= _SHARED_PORTS else f"port {port}"
+
+
+def _terms(row: Row) -> str:
+    price = "" if row["type"] in ("market", "stop") else f" at {row['price']}"
+    trigger = "" if row["trigger_price"] == "0" else f", trigger {row['trigger_price']}"
+    return (
+        f"{row['side']} {row['quantity']} {row['instrument']} {row['type']}{price}{trigger}, "
+        f"{row['time_in_force']}"
+    )
+
+
+def _order_words(row: Row, before: Row | None) -> str:
+    who = row["actor"] or "the gateway"
+    at_venue = f"{row['venue']}"
+    said = f": {row['text']}" if row["text"] else ""
+    why = f" ({row['reason']})" if row["reason"] else ""
+    words: dict[str, Callable[[], str]] = {
+        "order_new": lambda: (
+            f"{row['principal']} asked through {_door(row)} as {row['client_order_id']}: "
+            f"{_terms(row)}, account {row['account']}, strategy {row['strategy']}"
+        ),
+        "order_accepted": lambda: f"{at_venue} took it as {row['venue_order_id'] or '?'}{said}",
+        "order_rejected": lambda: f"{at_venue} rejected it{why}{said}",
+        "order_canceled": lambda: f"{at_venue} canceled it{why}{said}",
+        "order_expired": lambda: f"it expired{why}{said}",
+        "order_replaced": lambda: (
+            f"{at_venue} replaced it: quantity {row['quantity']} at {row['price']}"
+            + (f", before {before['quantity']} at {before['price']}" if before else "")
+        ),
+        "cancel_requested": lambda: (
+            f"a cancel went out, cause {row['cancel_reason'] or '?'}, by {who}"
+        ),
+        "replace_requested": lambda: f"a replace went out, by {who}",
+        "cancel_rejected": lambda: f"{at_venue} rejected the cancel{why}{said}",
+        "replace_rejected": lambda: f"{at_venue} rejected the replace{why}{said}",
+        "order_unknown": lambda: f"its outcome became unknown{why}{said}; exposure stays reserved",
+        "order_not_sent": lambda: f"it was never sent{why}{said}",
+        "order_triggered": lambda: "it was let go",
+        "order_adopted": lambda: f"it was found at {at_venue} and taken in: {_terms(row)}",
+    }
+    make = words.get(row["event"])
+    return make() if make else str(row["event"])
+
+
+_ORDER_FIELDS = (
+    "state", "pending", "quantity", "price", "cumulative_quantity", "reason", "venue_order_id",
+    "venue_time_ns", "actor", "origin_port", "cancel_reason", "cause", "text",
+)  # fmt: skip
+
+
+def _order_fields(row: Row) -> dict[str, Any]:
+    return {name: row[name] for name in _ORDER_FIELDS if row[name] not in (None, "", 0)}
+
+
+def _fill_step(row: Row, fill: Row | None, positions: Mapping[int, Row]) -> dict[str, Any]:
+    fields = _order_fields(row)
+    position = positions.get(row["sequence"])
+    if fill is None:
+        return _step(row, "an execution", fields)
+    names = ("price", "quantity", "value", "fee", "fee_currency", "liquidity", "trade_id",
+             "revision")  # fmt: skip
+    fields["fill"] = {name: fill[name] for name in names}
+    verb = {"fill_busted": "took back", "fill_corrected": "corrected"}.get(row["event"], "executed")
+    words = (
+        f"{row['venue']} {verb} {fill['quantity']} at {fill['price']} (trade {fill['trade_id']}), "
+        f"fee {fill['fee']} {fill['fee_currency'] or ''}".rstrip()
+    )
+    if position is not None:
+        fields["position"] = _position_fields(position)
+        words += f"; position {position['quantity']}, realised {position['realised']}"
+    return _step(row, words, fields)
+
+
+def _position_fields(row: Row) -> dict[str, Any]:
+    names = ("account", "instrument", "strategy", "leg", "margin_mode", "quantity", "cost",
+             "realised", "fees", "currency", "state")  # fmt: skip
+    return {name: row[name] for name in names}
+
+
+def _gate_step(history: History, row: Row) -> dict[str, Any]:
+    """What the risk gate looked at."""
+    limits = _limits_before(history, row)
+    fields = {
+        "reference_price": row["reference_price"],
+        "reference_age_ms": row["reference_age_ms"],
+        "limits_version": row["limits_version"],
+        "limits": limits,
+    }
+    words = (
+        f"the risk gate let it pass: reference price {row['reference_price']}, "
+        f"{row['reference_age_ms']} ms old, limits version {row['limits_version']}"
+    )
+    return _step(row, words, fields, event="risk_decision")
+
+
+def _limits_before(history: History, row: Row) -> list[dict[str, Any]]:
+    wanted = [
+        (level, row[level]) for level in ("instrument", "strategy", "account", "venue")
+    ] + [("firm", "firm")]
+    point = Point(sequence=row["sequence"])
+    rows = history.last("limits", ["level", "name"], point, limit=CHAIN_MAX).rows
+    found = {(each["level"], each["name"]): each for each in rows}
+    return [
+        {
+            "level": level,
+            "name": name,
+            "version": found[level, name]["version"],
+            "set_at": found[level, name]["sequence"],
+            "fields": msgspec.json.decode(found[level, name]["fields"]),
+        }
+        for level, name in wanted
+        if (level, name) in found
+    ]
+
+
+def _halt_steps(history: History, row: Row) -> list[dict[str, Any]]:
+    """The halts in force at a record, on a level that concerns it."""
+    point = Point(sequence=row["sequence"])
+    states = history.last("trading_states", ["level", "name"], point, limit=CHAIN_MAX).rows
+    names = {row["instrument"], row["strategy"], row["account"], row["venue"], "firm"}
+    return [
+        _step(
+            state,
+            f"{state['level']} {state['name']} was {state['state']} by {state['actor']}: "
+            f"{state['reason']}",
+            {name: state[name] for name in ("level", "name", "state", "is_latch", "actor",
+                                            "reason")},
+            event="trading_state_set",
+        )
+        for state in states
+        if state["state"] != "active" and state["name"] in names
+    ]  # fmt: skip
+
+
+def _refusal_steps(history: History, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    steps = []
+    for row in rows:
+        names = ("refusal", "level", "limit", "current", "would_be", "working", "limits_version",
+                 "order_id", "client_order_id", "origin_port")  # fmt: skip
+        words = (
+            f"the risk gate refused {_terms(row | {'trigger_price': '0'})} of {row['principal']} "
+            f"through {_door(row)}: {row['refusal']} at level {row['level']}, limit {row['limit']},"
+            f" current {row['current']}, would be {row['would_be']}"
+        )
+        fields = {name: row[name] for name in names}
+        steps.append(_step(row, words, fields, event="order_refused"))
+        steps += _halt_steps(history, row)
+    return steps
+
+
+def why_position(
+    history: History, key: Mapping[str, str], *, point: Point | None = None, limit: int = 100
+) -> dict[str, Any]:
+    """{key, chain: the newest `limit` records that made it, with what each moved and the quantity
+    behind it, is_cut}. `key` names account, instrument, strategy and if needed leg and margin_mode."""
+    rows, is_cut = _newest(history, "positions", key, point or Point(), limit)
+    if not rows:
+        raise HistoryFault("UNKNOWN_POSITION", "no record ever made such a position")
+    first, last = rows[0]["sequence"], rows[-1]["sequence"]
+    where = {name: key[name] for name in ("account", "instrument") if name in key}
+    between = Point(sequence=first), Point(sequence=last)
+    found = history.range("fills", *between, where, limit=CHAIN_MAX).rows
+    fills = {row["sequence"]: row for row in found}
+    chain = []
+    for row in rows:
+        fill = fills.get(row["sequence"])
+        moved = f"{fill['side']} {fill['quantity']} at {fill['price']}" if fill else row["event"]
+        order = f" of order {row['order_id']}" if row["order_id"] else ""
+        words = f"{moved}{order}; quantity {row['quantity']}, realised {row['realised']}"
+        fields = _position_fields(row)
+        if row["order_id"]:
+            fields["order_id"] = str(row["order_id"])
+        if fill:
+            fields["fill"] = {
+                name: fill[name] for name in ("side", "price", "quantity", "fee", "trade_id")
+            }
+        chain.append(_step(row, words, fields))
+    return {"key": dict(key), "chain": chain, "is_cut": is_cut}
+
+
+def why_balance(
+    history: History, key: Mapping[str, str], *, point: Point | None = None, limit: int = 100
+) -> dict[str, Any]:
+    """{key, chain, is_cut} as why_position(); `key` names account and currency."""
+    rows, is_cut = _newest(history, "balances", key, point or Point(), limit)
+    if not rows:
+        raise HistoryFault("UNKNOWN_BALANCE", "no record ever moved such a balance")
+    between = Point(sequence=rows[0]["sequence"]), Point(sequence=rows[-1]["sequence"])
+    where = {"account": key["account"]} if "account" in key else {}
+    found = history.range("fills", *between, where, limit=CHAIN_MAX).rows
+    fills = {row["sequence"]: row for row in found}
+    chain = []
+    for row in rows:
+        fill = fills.get(row["sequence"])
+        what = str(row["event"])
+        if fill:
+            what = f"{fill['side']} {fill['quantity']} {fill['instrument']} at {fill['price']}"
+        elif row["reference"]:
+            what = f"{row['event']} {row['reference']}"
+        words = f"{what}: {row['change']}, total {row['total']} {row['currency']}"
+        fields = {name: row[name] for name in ("account", "currency", "change", "total",
+                                               "reference")}  # fmt: skip
+        if fill and fill["order_id"]:
+            fields["order_id"] = str(fill["order_id"])
+        chain.append(_step(row, words, fields))
+    return {"key": dict(key), "chain": chain, "is_cut": is_cut}
+
+
+def _newest(
+    history: History, table: str, key: Mapping[str, str], point: Point, limit: int
+) -> tuple[list[Row], bool]:
+    found = history.newest(table, point, key, limit=limit)
+    return found.rows, found.is_cut

@@ -1,0 +1,125 @@
+"""The past answers what the live engine said then, from files and from what is not archived yet."""
+
+import pytest
+
+from gateway.history.archive import Archiver
+from gateway.history.queries import History, HistoryFault, Point
+from gateway.history.views import Views
+
+ORDER_KEYS = ("cumulative_quantity", "instrument", "price", "quantity", "side", "state")
+POSITION_KEYS = (
+    "account", "instrument", "strategy", "leg", "margin_mode", "quantity", "cost", "realised",
+    "fees", "currency", "state", "sequence",
+)  # fmt: skip
+BALANCE_KEYS = ("account", "currency", "total", "sequence")
+
+
+@pytest.fixture(scope="module", params=["nothing", "one segment", "everything sealed"])
+def history(request, past, tmp_path_factory):
+    archive = tmp_path_factory.mktemp("archive")
+    archiver = Archiver(past.directory, archive)
+    if request.param == "one segment":
+        archiver.step()
+    while request.param == "everything sealed" and archiver.step():
+        pass
+    views = Views(past.directory, archive, str(past.ring), threads=1)
+    yield History(views)
+    views.close()
+
+
+def picked(rows, names):
+    return sorted(tuple(row[name] for name in names) for row in rows)
+
+
+def points(station):
+    return (Point(sequence=station["sequence"]), Point(time_ns=station["time_ns"]))
+
+
+def test_open_orders_positions_and_balances_are_what_the_engine_had(past, history):
+    assert len(past.stations) > 10
+    for station in past.stations:
+        for point in points(station):
+            orders = history.as_of("orders", point).rows
+            assert {str(row["order_id"]) for row in orders} == {
+                row["order_id"] for row in station["orders"]
+            }
+            assert picked(orders, ORDER_KEYS) == picked(station["orders"], ORDER_KEYS)
+            positions = history.as_of("positions", point).rows
+            assert picked(positions, POSITION_KEYS) == picked(station["positions"], POSITION_KEYS)
+            balances = history.as_of("balances", point).rows
+            assert picked(balances, BALANCE_KEYS) == picked(station["balances"], BALANCE_KEYS)
+
+
+def test_one_key_is_the_same_as_all_keys_and_a_filter(past, history):
+    point = Point(sequence=past.stations[-1]["sequence"])
+    every = history.as_of("positions", point).rows
+    one = history.as_of("positions", point, {"instrument": "BTC-PERP"}).rows
+    assert one == [row for row in every if row["instrument"] == "BTC-PERP"]
+    assert len(one) == 1
+
+
+def test_a_range_holds_both_ends_and_says_when_it_is_cut(history):
+    every = history.range("fills", Point(sequence=0), Point(), limit=10_000)
+    assert not every.is_cut
+    first, last = every.rows[3]["sequence"], every.rows[8]["sequence"]
+    found = history.range("fills", Point(sequence=first), Point(sequence=last))
+    assert found.rows == every.rows[3:9]
+    cut = history.range("fills", Point(sequence=first), Point(), {}, columns=["sequence"], limit=2)
+    assert cut.is_cut
+    assert cut.rows == [{"sequence": row["sequence"]} for row in every.rows[3:5]]
+    between = Point(time_ns=every.rows[3]["time_ns"]), Point(time_ns=every.rows[8]["time_ns"])
+    timed = history.range("fills", *between).rows
+    assert {row["sequence"] for row in found.rows} <= {row["sequence"] for row in timed}
+
+
+def test_the_last_row_per_key_is_the_one_of_the_highest_sequence(history):
+    every = history.range("fills", Point(sequence=0), Point(), limit=10_000).rows
+    newest = {row["instrument"]: row for row in every}
+    assert history.last("fills", ["instrument"], Point()).rows == [
+        newest[name] for name in sorted(newest)
+    ]
+
+
+def test_fewer_rows_per_time_add_up(history):
+    every = history.range("fills", Point(sequence=0), Point(), limit=10_000).rows
+    spans = history.downsample(
+        "fills", "quantity", 3_600_000_000_000, (Point(sequence=0), Point()), by=["instrument"]
+    ).rows
+    assert sum(row["count"] for row in spans) == len(every)
+    hour, name = spans[1]["begin_ns"], spans[1]["instrument"]
+    inside = [
+        row
+        for row in every
+        if row["instrument"] == name and hour <= row["time_ns"] < hour + 3_600_000_000_000
+    ]
+    assert spans[1]["count"] == len(inside)
+    assert (spans[1]["first"], spans[1]["last"]) == (inside[0]["quantity"], inside[-1]["quantity"])
+
+
+@pytest.mark.parametrize(
+    ("ask", "code"),
+    [
+        (lambda h: h.as_of("fills", Point()), "UNKNOWN_TABLE"),
+        (lambda h: h.range("fils", Point(), Point()), "UNKNOWN_TABLE"),
+        (lambda h: h.range("fills", Point(), Point(), {}, columns=["prise"]), "UNKNOWN_COLUMN"),
+        (lambda h: h.range("fills", Point(), Point(), {"'; DROP": "x"}), "UNKNOWN_COLUMN"),
+        (lambda h: h.range("fills", Point(), Point(), {"order_id": "x"}), "BAD_VALUE"),
+        (lambda h: h.range("fills", Point(), Point(), limit=10**9), "BAD_VALUE"),
+        (lambda h: h.downsample("fills", "venue", 1, (Point(), Point())), "NOT_A_NUMBER"),
+        (lambda h: h.downsample("fills", "price", 0, (Point(), Point())), "BAD_VALUE"),
+    ],
+)
+def test_a_question_without_an_answer_says_why(history, ask, code):
+    with pytest.raises(HistoryFault) as caught:
+        ask(history)
+    assert caught.value.code == code
+
+
+def test_an_unknown_column_is_told_the_nearest(history):
+    with pytest.raises(HistoryFault, match="did you mean price"):
+        history.range("fills", Point(), Point(), {}, columns=["prise"])
+
+
+def test_a_value_is_never_part_of_a_statement(history):
+    hostile = "x' OR 1=1 --"
+    assert history.range("fills", Point(), Point(), {"instrument": hostile}).rows == []
