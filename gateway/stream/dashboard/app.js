@@ -243,7 +243,7 @@ function escape(target) {
     refilter();
   } else if (life.isOpen) life.close();
   else if (replay.isPast) replay.live();
-  else if (document.body.dataset.large) delete document.body.dataset.large;
+  else if (document.body.dataset.large) panes.setLarge("");
   else if (target === find("filter")) grids[panes.current]?.scroller.focus();
 }
 

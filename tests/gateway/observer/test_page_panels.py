@@ -117,6 +117,21 @@ async def only(screen, word):
 
 
 @scene
+async def test_one_table_is_made_large_by_a_key_and_small_again(stage):
+    async with ScreenServer() as server, Screen(stage.chromium) as screen:
+        await screen.open(server.url)
+        await screen.page.keyboard.press("2")
+        await screen.page.keyboard.press("m")
+        await screen.page.wait_for_selector("#pane-risk", state="hidden")
+        await screen.page.keyboard.press("8")  # another table takes the place
+        await screen.page.wait_for_selector("#pane-risk", state="visible")
+        assert not await screen.page.is_visible("#pane-orders")
+        await screen.page.keyboard.press("Escape")
+        await screen.page.wait_for_selector("#pane-orders", state="visible")
+        assert screen.complaints == []
+
+
+@scene
 async def test_hostile_names_are_shown_as_they_are(stage):
     async with ScreenServer() as server, Screen(stage.chromium, size=(1440, 900)) as screen:
         names = [*HOSTILE, MIRRORED]
