@@ -40,6 +40,7 @@ COMMANDS = {
     "verify": ("verify", "Check the integrity of a journal."),
     "journal": ("journal", "Read a journal without a daemon."),
     "ledger": ("ledger", "The balanced books of a journal, its lots and disposals."),
+    "margin": ("margin", "Margin, headroom and liquidation prices from a journal and marks."),
     "bench": ("bench", "Measure one part of the gateway on this machine."),
     "compare": ("compare", "Compare repeated bench runs; fail on a slowdown."),
     "latency": ("latency", "Measure round trips to the running gateway."),
