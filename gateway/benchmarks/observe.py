@@ -9,7 +9,7 @@ import resource
 from collections.abc import Callable
 from typing import Any
 
-from gateway.benchmarks import _machine, _place
+from gateway.benchmarks import _machine, _observe_history, _place
 
 __all__ = ["measure"]
 
@@ -30,6 +30,7 @@ def measure(progress: Progress, *, is_quick: bool = False) -> dict[str, Any]:
     result["records_per_second"] = usual["median"]
     result["follow_and_book"] = usual
     result["follow_and_book_deep"] = _follow("follow_deep", progress, is_quick, is_deep=True)
+    result |= _observe_history.measure(progress, is_quick=is_quick)
     result["resident_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     return result
 
