@@ -20,7 +20,7 @@ Progress = Callable[[str], None]
 
 
 def measure(progress: Progress, *, is_quick: bool = False) -> dict[str, Any]:
-    """{parquet_rows_per_second, archive{...}, as_of_ms{one_key, all_keys}}; {} without the extra."""
+    """{parquet_rows_per_second, archive, as_of_ms{one_key, all_keys}}; {} without the extra."""
     try:
         import duckdb  # noqa: F401
         import pyarrow  # noqa: F401
@@ -60,7 +60,8 @@ def _parquet(directory: Path, is_quick: bool) -> int:
         for _ in range(batches):
             writer.write_table(pa.table(rows.columns, schema=rows.schema), BATCH_ROWS)
     publish(temporary, target, lambda _: None)
-    return round(batches * rows.num_rows / (time.perf_counter() - began))
+    written: int = batches * rows.num_rows
+    return round(written / (time.perf_counter() - began))
 
 
 def _archive(directory: Path, archive: Path) -> Mapping[str, Any]:
