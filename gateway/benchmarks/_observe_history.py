@@ -44,12 +44,16 @@ def _parquet(directory: Path, is_quick: bool) -> int:
     """Rows of positions into one synced file, by the archiver's own writer."""
     import pyarrow as pa
 
-    from gateway._core import history
-    from gateway.history.archive import BATCH_ROWS, parquet_writer, refusal_words
+    from gateway.history.archive import (
+        BATCH_ROWS,
+        open_extractor,
+        parquet_writer,
+        refusal_words,
+    )
     from gateway.history.columns import tables_of
     from gateway.history.durable import publish
 
-    extractor = history.Extractor(str(directory))
+    extractor = open_extractor(directory, directory, 0)
     found = extractor.extract(2**62, BATCH_ROWS)
     rows = tables_of(found, extractor.names(), refusal_words())["positions"]
     wanted = int(_ROWS * _place.scale_of(is_quick))
