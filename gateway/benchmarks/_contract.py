@@ -75,6 +75,9 @@ CONTRACT: tuple[Figure, ...] = (
     Figure("margin of 10,000 positions", "observe", "margin_10k_positions_ms", "<= 1 ms"),
     Figure("books behind 100,000 records/s", "observe", "lag_ms.p99", "<= 5 ms"),
     Figure("1,000 changes/s to 200 clients", "observe", "stream_core_percent", "< 50 %"),
+    Figure("rows into Parquet", "observe", "parquet_rows_per_second", ">= 3,000,000/s", True),
+    Figure("a position as of then", "observe", "as_of_ms.one_key", "< 10 ms", True),
+    Figure("all positions as of then", "observe", "as_of_ms.all_keys", "<= 500 ms", True),
     Figure("books of 1,000 instruments", "venues", "books.headroom", ">= 1"),
     Figure("memory over an hour", "venues", "memory.growth_percent", "no growth"),
 )

@@ -1,4 +1,5 @@
-"""The observe bench: what runs downstream of the journal. First part: follow and book.
+"""The observe bench: what runs downstream of the journal. Follow and book here, the rest
+in modules of their own.
 
 What each figure means: docs/reference/bench.md. It measures on one core and never a live gateway.
 """
@@ -11,6 +12,7 @@ from typing import Any
 
 from gateway.benchmarks import (
     _machine,
+    _observe_history,
     _observe_lag,
     _observe_stream,
     _observe_valuation,
@@ -39,6 +41,7 @@ def measure(progress: Progress, *, is_quick: bool = False) -> dict[str, Any]:
     result |= _observe_valuation.measure(progress)
     result["lag_ms"] = _observe_lag.measure(progress, is_quick=is_quick)
     result |= _observe_stream.measure(progress, is_quick=is_quick)
+    result |= _observe_history.measure(progress, is_quick=is_quick)
     result["resident_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     return result
 

@@ -63,7 +63,7 @@ COMMAND_CODES = {
     ),
     "MISSING_SEGMENT": CommandCode(
         "A sealed segment between the archive and the next one is not there.",
-        "Put the missing segment back, or start a new archive with `--archive`.",
+        "Put the missing segment back from a copy: an archive begins at the first record.",
     ),
     "BAD_MANIFEST": CommandCode(
         "A manifest of the archive is not what this build writes.",

@@ -20,7 +20,15 @@ from gateway.history.faults import ArchiveFault
 from gateway.history.key_states import KEYED, KeyStates
 from gateway.history.segments import Seal, check_segment, sealed_segments
 
-__all__ = ["BATCH_ROWS", "Archived", "Archiver", "archive_step", "default_archive", "refusal_words"]
+__all__ = [
+    "BATCH_ROWS",
+    "Archived",
+    "Archiver",
+    "archive_step",
+    "default_archive",
+    "open_extractor",
+    "refusal_words",
+]
 
 BATCH_ROWS = 250_000  # rows in memory and in a row group
 SNAPSHOT_EVERY_SEGMENTS = 16
@@ -106,13 +114,11 @@ class Archiver:
                 raise ArchiveFault("FOREIGN_ARCHIVE", text)
         pending = [seal for seal in seals if seal.index not in known]
         after = self.catalog.sequence
-        if pending and pending[0].first_sequence != after + 1 and (after or self._needs_start()):
+        # Also at the start: key states that began later would lack what was there before.
+        if pending and pending[0].first_sequence != after + 1:
             text = f"{pending[0].path.name} begins at record {pending[0].first_sequence}"
             raise ArchiveFault("MISSING_SEGMENT", f"{text}, the archive ends at {after}")
         return pending
-
-    def _needs_start(self) -> bool:
-        return not any(self._directory.glob("snapshot-*.state"))
 
     def step(self) -> Archived | None:
         """Archive the next sealed segment; None when there is none. ArchiveFault names what is

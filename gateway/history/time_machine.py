@@ -12,7 +12,7 @@ from typing import Any
 
 from gateway.history.faults import HistoryFault
 from gateway.history.segments import first_times
-from gateway.journal import JournalPlace
+from gateway.journal import JournalPlace, reader
 
 __all__ = ["ORDERS_MAX", "StateAt", "difference", "sequence_at", "state_at"]
 
@@ -68,16 +68,18 @@ def state_at(
     """The state behind a record, or behind the last one at or before an instant; neither = the
     newest. Snapshots of the archive count too; `between` is called now and then and may raise.
     HistoryFault: there is no such record."""
-    from gateway._core import journal
-
     if time_ns is not None:
         sequence = sequence_at(place, time_ns)
     if sequence is not None and sequence < 1:
         raise HistoryFault("OUT_OF_RANGE", "records are counted from 1", "sequence", str(sequence))
     snapshots = str(archive / "snapshots") if archive else ""
     try:
-        replica = journal.Replica(
-            str(place.directory), str(place.ring_directory), True, snapshots, sequence or 0
+        replica = reader.open_replica(
+            place.directory,
+            str(place.ring_directory),
+            use_snapshot=True,
+            snapshot_directory=snapshots,
+            until=sequence or 0,
         )
         while sequence is None or replica.sequence < sequence:
             between()
@@ -112,9 +114,7 @@ def _state_of(place: JournalPlace, replica: Any, orders_max: int) -> StateAt:
 
 
 def _reader(place: JournalPlace, sequence: int) -> Any:
-    from gateway._core import journal
-
-    return journal.Reader(str(place.directory), str(place.ring_directory), sequence)
+    return reader.open_reader(place.directory, str(place.ring_directory), sequence)
 
 
 def _time_of(place: JournalPlace, sequence: int) -> int:
@@ -130,10 +130,10 @@ def sequence_at(place: JournalPlace, time_ns: int) -> int:
     if starts and at == 0:
         rule = f"the journal begins at {starts[0][1]} ns"
         raise HistoryFault("OUT_OF_RANGE", rule, "time_ns", str(time_ns))
-    reader = _reader(place, starts[at - 1][0] if starts else 1)
+    records = _reader(place, starts[at - 1][0] if starts else 1)
     found = 0
     try:
-        while batch := reader.read(4096):
+        while batch := records.read(4096):
             if _HEAD_TIME.unpack_from(batch[-1][1], _TIME_OFFSET)[0] <= time_ns:
                 found = batch[-1][0]
                 continue

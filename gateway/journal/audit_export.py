@@ -94,7 +94,7 @@ def _exported(path: Path, told: list[Any]) -> Iterator[bytes]:
 
 
 def _raw(directory: Path, ring_directory: str) -> Iterator[bytes]:
-    found = reader.native_reader(directory, ring_directory)
+    found = reader.open_reader(directory, ring_directory)
     while batch := found.read(_BATCH):
         for _, record in batch:
             yield record

@@ -18,7 +18,7 @@ __all__ = [
     "decode",
     "decoded",
     "kind_counts",
-    "native_reader",
+    "open_reader",
     "open_replica",
     "raise_kill_word",
     "rebuild_superblock",
@@ -43,9 +43,23 @@ def _native() -> Any:
     return journal
 
 
-def open_replica(directory: Path, ring_directory: str = "", *, use_snapshot: bool) -> Any:
-    """A replica of the journal at its start, or at its newest valid snapshot."""
-    return _native().Replica(str(directory), ring_directory, use_snapshot=use_snapshot)
+def open_replica(
+    directory: Path,
+    ring_directory: str = "",
+    *,
+    use_snapshot: bool,
+    snapshot_directory: str = "",
+    until: int = 0,
+) -> Any:
+    """A replica of the journal at its start, or at its newest valid snapshot, of both directories,
+    that is not beyond `until` (0 = any)."""
+    more = {"snapshot_directory": snapshot_directory, "until": until} if until else {}
+    return _native().Replica(str(directory), ring_directory, use_snapshot=use_snapshot, **more)
+
+
+def open_reader(directory: Path, ring_directory: str = "", first: int = 1) -> Any:
+    """Records from `first` on as bytes, in batches: Reader of gateway/_core/journal.pyi."""
+    return _native().Reader(str(directory), ring_directory, first)
 
 
 def replay(
@@ -118,11 +132,6 @@ def kind_counts(records: Iterator[dict[str, Any]]) -> dict[str, int]:
         kind = str(record["kind"])
         counts[kind] = counts.get(kind, 0) + 1
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-
-
-def native_reader(directory: Path, ring_directory: str = "", first: int = 1) -> Any:
-    """Records as their bytes: `read(limit)` gives (sequence, record) pairs."""
-    return _native().Reader(str(directory), ring_directory, first)
 
 
 def decode(record: bytes) -> dict[str, Any]:

@@ -15,8 +15,9 @@ def test_the_answer_has_the_promised_shape_and_nothing_else():
     figures = json.loads(line)
     assert set(figures) == {
         "machine", "machine_costs_ns", "records_per_second", "follow_and_book",
-        "follow_and_book_deep", "resident_mib", "greeks_per_second", "greeks",
-        "margin_10k_positions_ms",
+        "follow_and_book_deep", "greeks_per_second", "greeks", "margin_10k_positions_ms",
+        "lag_ms", "stream", "stream_changes_per_second", "stream_core_percent",
+        "parquet_rows_per_second", "archive", "as_of_ms", "resident_mib",
     }  # fmt: skip
     for name in ("follow_and_book", "follow_and_book_deep"):
         part = figures[name]

@@ -241,3 +241,14 @@ def test_words_are_those_of_the_decoder(past):
     for number, word in seen.items():
         assert EVENTS.get(number, word) == word
     assert len(set(seen) & set(EVENTS)) > 8
+
+
+def test_an_archive_never_begins_behind_the_first_record(copied, tmp_path):
+    replica = reader.open_replica(copied, use_snapshot=False)
+    replica.follow(1 << 20)
+    replica.write_snapshot()
+    for suffix in ("journal", "seal"):
+        (copied / f"segment-0000000001.{suffix}").unlink()
+    with pytest.raises(ArchiveFault) as caught:
+        Archiver(copied, tmp_path).step()
+    assert caught.value.code == "MISSING_SEGMENT"

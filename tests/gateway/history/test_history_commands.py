@@ -77,7 +77,7 @@ def test_at_diff_and_why(run, past):
         (("at", "DIR", "--sequence", "999999999"), 1, "OUT_OF_RANGE"),
         (("why", "order", "DIR", "nobody"), 1, "UNKNOWN_ORDER"),
         (("why", "position", "DIR", "a", "b", "c"), 1, "UNKNOWN_POSITION"),
-        (("why", "balance", "DIR", "main", "XXX"), 1, "UNKNOWN_BALANCE"),
+        (("why", "balance", "DIR", "main", "ZZZ"), 1, "UNKNOWN_BALANCE"),
     ],
 )
 def test_a_failure_has_a_code(run, words, exit_code, code):

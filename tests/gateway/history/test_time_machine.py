@@ -167,7 +167,7 @@ def test_a_position_and_a_balance_run_up_to_what_they_are(past, history):
         (lambda h: why_order(h, "9" * 19), "UNKNOWN_ORDER"),
         (lambda h: why_order(h, "'; DROP VIEW fills; --"), "UNKNOWN_ORDER"),
         (lambda h: why_position(h, {"account": "nobody"}), "UNKNOWN_POSITION"),
-        (lambda h: why_balance(h, {"account": "main", "currency": "XXX"}), "UNKNOWN_BALANCE"),
+        (lambda h: why_balance(h, {"account": "main", "currency": "ZZZ"}), "UNKNOWN_BALANCE"),
     ],
 )
 def test_what_never_was_has_no_chain(history, ask, code):

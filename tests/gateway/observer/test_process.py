@@ -16,13 +16,14 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from gateway.config.settings import ObserverSettings
+from gateway.config.settings import HistorySettings, ObserverSettings
 from gateway.observer import main
 base = Path(sys.argv[1])
 places = SimpleNamespace(
     directory=base / "journal", ring_directory=base / "ring", keys_file=base / "keys.toml")
 observer = ObserverSettings(host=sys.argv[2], port=0)
-sys.exit(main(SimpleNamespace(places=places, observer=observer, principals={})))
+history = HistorySettings()
+sys.exit(main(SimpleNamespace(places=places, observer=observer, history=history, principals={})))
 """
 
 
