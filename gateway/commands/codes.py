@@ -85,6 +85,14 @@ COMMAND_CODES = {
         "The table has no column of this name.",
         "The error lists the columns, or names the nearest.",
     ),
+    "UNKNOWN_POSITION": CommandCode(
+        "No record ever made a position of this key.",
+        "`gateway history as-of DIRECTORY positions` lists the keys.",
+    ),
+    "UNKNOWN_BALANCE": CommandCode(
+        "No record ever moved a balance of this key.",
+        "`gateway history as-of DIRECTORY balances` lists the keys.",
+    ),
     "NOT_A_NUMBER": CommandCode(
         "The column holds no number and cannot be summed up.",
         "Name a price, a quantity, an amount or another number.",

@@ -5,7 +5,7 @@ import {COLUMNS, FINISHED, SEARCHED, isStale, plain, signed, toneOf, visible} fr
 import {Control} from "./control.js";
 import {addDecimals, shorten, signOf} from "./decimals.js";
 import {DepthPanel} from "./depth.js";
-import {element, find, recall, remember, said, setText} from "./elements.js";
+import {element, find, recall, remember, said, setText, systemIsDark} from "./elements.js";
 import {atMostEvery, soon} from "./frame.js";
 import {Grid} from "./grid.js";
 import {LatencyPanel} from "./latency.js";
@@ -24,6 +24,7 @@ const MEASURED = new Set(["states", "exposure", "positions", "orders"]);  // wha
 
 let words = [];
 let page = {live_api: "", routes: []};
+let allowed = null;  // the live API's address in this document's policy
 let past = null;
 
 const stream = new Stream({onState: takeState, onRows: takeRows});
@@ -93,10 +94,16 @@ const control = new Control({names: namesOf, address: () => page.live_api});
 const replay = new Replay({onPast: showPast, canReplay: () => serves("/v1/at")});
 const statusLine = new StatusLine({
   onStatus: (status) => replay.grow(status.sequence),
-  onPage: (told) => {
-    page = told;
-  },
+  onPage: takePage,
 });
+
+/** The page may talk to the live API that was known when it was loaded; for another it loads again. */
+function takePage(told) {
+  allowed ??= told.live_api;
+  page = told;
+  const isMoved = told.live_api !== "" && told.live_api !== allowed;
+  if (isMoved && past === null && !document.querySelector("dialog[open]")) location.reload();
+}
 
 function takeState(state) {
   statusLine.setStream(state);
@@ -220,8 +227,7 @@ function applyScheme(scheme) {
   setText(find("scheme").querySelector("span"), scheme);
   const spoken = scheme === "system" ? "as the system" : scheme;
   find("scheme").setAttribute("aria-label", `Colours: ${spoken}`);
-  profit.refresh();
-  latency.refresh();
+  for (const name of ["profit", "depth", "latency"]) draw[name]();
 }
 
 function changeScheme() {
@@ -237,7 +243,7 @@ function escape(target) {
     refilter();
   } else if (life.isOpen) life.close();
   else if (replay.isPast) replay.live();
-  else if (document.body.dataset.large) delete document.body.dataset.large;
+  else if (document.body.dataset.large) panes.setLarge("");
   else if (target === find("filter")) grids[panes.current]?.scroller.focus();
 }
 
@@ -263,6 +269,7 @@ document.addEventListener("keydown", pressKey);
 find("filter").addEventListener("input", refilter);
 find("open-only").addEventListener("change", () => grids.orders.arrange());
 find("scheme").addEventListener("click", changeScheme);
+systemIsDark.addEventListener("change", () => applyScheme(document.documentElement.dataset.scheme));
 find("halt").addEventListener("click", () => control.open());
 find("help").addEventListener("click", () => find("keys").showModal());
 const saved = recall("scheme");

@@ -1,6 +1,9 @@
 // Small words for building the page: elements, text, and what is kept between visits (layout only,
 // never a key).
 
+import {visible} from "./columns.js";
+
+export const systemIsDark = matchMedia("(prefers-color-scheme: dark)");
 export const find = (id) => document.getElementById(id);
 
 export function element(tag, className = "", attributes = {}) {
@@ -15,6 +18,17 @@ export function said(tag, text, className = "", attributes = {}) {
   const node = element(tag, className, attributes);
   node.textContent = text;
   return node;
+}
+
+/** One button per name, the chosen one pressed. */
+export function chipsOf(names, chosen, onChoose) {
+  return names.map((name) => {
+    const chip = said("button", visible(name), "chip", {
+      type: "button", "aria-pressed": String(name === chosen),
+    });
+    chip.addEventListener("click", () => onChoose(name));
+    return chip;
+  });
 }
 
 export function setText(node, text) {
@@ -50,7 +64,9 @@ export function fitCanvas(canvas) {
   pen.setTransform(scale, 0, 0, scale, 0, 0);
   pen.clearRect(0, 0, width, height);
   const style = getComputedStyle(canvas);
-  const colour = (name) => style.getPropertyValue(`--${name}`).trim();
+  const isDark = style.colorScheme === "dark" || (style.colorScheme !== "light" && systemIsDark.matches);
+  // A canvas does not know light-dark(): take the side that is shown.
+  const colour = (name) => style.getPropertyValue(`--${name}`).match(/#\w+/g)[Number(isDark)];
   pen.font = `11px ${style.fontFamily}`;
   return {pen, width, height, colour};
 }

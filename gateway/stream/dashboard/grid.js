@@ -274,12 +274,14 @@ export class Grid {
   flash(line, cell, now) {
     if (cell.flash === 0) cell.cell.classList.add("flash");
     cell.flash = line.flash = now + FLASH_MS;
-    if (this.fading) return;
-    this.fading = true;
-    setTimeout(() => {
-      this.fading = false;
+    this.drawIn(FLASH_MS);
+  }
+
+  drawIn(ms) {
+    this.fading ??= setTimeout(() => {
+      this.fading = null;
       soon(this.draw);
-    }, FLASH_MS);
+    }, ms);
   }
 
   fade(now) {
@@ -298,13 +300,7 @@ export class Grid {
         }
       }
     }
-    if (isLeft && !this.fading) {
-      this.fading = true;
-      setTimeout(() => {
-        this.fading = false;
-        soon(this.draw);
-      }, FLASH_MS / 2);
-    }
+    if (isLeft) this.drawIn(FLASH_MS / 2);
   }
 
   mark(line, index) {

@@ -1,7 +1,7 @@
 // Latency of a stage over the last two minutes as a heat map, and every stage's figures below it.
 
 import {clock, visible} from "./columns.js";
-import {element, fitCanvas, said} from "./elements.js";
+import {chipsOf, element, fitCanvas, said} from "./elements.js";
 import {atMostEvery} from "./frame.js";
 
 const LABEL_WIDTH = 52;
@@ -42,15 +42,9 @@ export class LatencyPanel {
     const offered = `${names.join()}|${this.stage}`;
     if (offered === this.offered) return;
     this.offered = offered;
-    this.chips.replaceChildren(...names.map((name) => {
-      const chip = said("button", visible(name), "chip", {
-        type: "button", "aria-pressed": String(name === this.stage),
-      });
-      chip.addEventListener("click", () => {
-        this.stage = name;
-        this.draw();
-      });
-      return chip;
+    this.chips.replaceChildren(...chipsOf(names, this.stage, (name) => {
+      this.stage = name;
+      this.draw();
     }));
   }
 

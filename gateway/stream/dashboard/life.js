@@ -3,8 +3,10 @@
 
 import {FINISHED, clock, dayOf, isNone, plain, stateTone, visible} from "./columns.js";
 import {element, said} from "./elements.js";
+import {atMostEvery} from "./frame.js";
 import {parseExact} from "./stream.js";
 
+const ASK_MS = 700;  // an order that changes all the time is asked about no faster
 const SEEN_MAX = 64;  // states per order this page remembers
 const ORDERS_MAX = 4096;
 const FACTS = ["instrument", "side", "type", "quantity", "price", "cumulative_quantity", "average_price",
@@ -18,6 +20,7 @@ export class Life {
     this.onClose = onClose;
     this.seen = new Map();
     this.order = null;
+    this.askAgain = atMostEvery(ASK_MS, () => this.order !== null && this.open(this.order));
   }
 
   /** Remember a state that went by; the oldest orders are forgotten. */
@@ -47,9 +50,10 @@ export class Life {
 
   /** Show an order; asks the observer for its chain of causes. */
   async open(row) {
+    const isOther = this.order?.order_id !== row.order_id;
     this.order = row;
     this.host.hidden = false;
-    this.show(row, [said("p", "asking …", "note")]);
+    if (isOther) this.show(row, [said("p", "asking …", "note")]);
     const chain = await this.chain(row.order_id);
     if (this.order?.order_id === row.order_id) this.show(this.order, chain);
   }
@@ -57,7 +61,8 @@ export class Life {
   /** The row changed while it is open. */
   update(row) {
     if (row === undefined || this.order === null || row === this.order) return;
-    this.open(row);
+    this.order = row;
+    this.askAgain();
   }
 
   async chain(orderId) {
@@ -115,20 +120,14 @@ function step(time, title, tone, details) {
   return item;
 }
 
-/** The observer's chain: a list of steps with a time, what happened and why. */
-function stepsOf(body) {
-  const steps = body.steps ?? body.chain ?? body.records ?? body.events ?? [];
+/** The observer's chain of causes: docs/concepts/history.md. */
+function stepsOf({chain, is_cut}) {
   const list = element("ol", "steps");
-  list.append(...steps.map((each) => {
-    const {time_ns, kind, event, state, cause, text, sequence, ...rest} = each;
-    const details = [cause && `because ${causeText(cause)}`, text];
-    for (const [name, value] of Object.entries(rest)) {
-      if (!isNone(value) && typeof value !== "object") details.push(`${name.replace(/_/g, " ")} ${value}`);
-    }
-    if (!isNone(sequence)) details.push(`sequence ${sequence}`);
-    return step(time_ns, [kind ?? event, state].filter(Boolean).join(" → "), stateTone({state}), details);
+  list.append(...chain.map(({sequence, time_ns, event, words, fields}) => {
+    const state = fields?.state ?? "";
+    const title = [event.replace(/_/g, " "), state].filter(Boolean).join(" → ");
+    return step(time_ns, title, stateTone({state}), [words, `sequence ${sequence}`]);
   }));
+  if (is_cut) list.append(said("li", "… longer than is told here"));
   return list;
 }
-
-const causeText = (cause) => (typeof cause === "object" ? JSON.stringify(cause) : String(cause));

@@ -73,8 +73,7 @@ export class Panes {
       find(`tab-${other}`).tabIndex = isChosen ? 0 : -1;
       find(`panel-${other}`).hidden = !isChosen;
     }
-    const large = document.body.dataset.large;
-    if (large && large !== pane) document.body.dataset.large = pane;
+    if (document.body.dataset.large) this.setLarge(pane);
     this.columnsButton[pane].hidden = this.grids[name] === undefined;
     this.draw[name]?.();
     const chosen = recall("tabs") ?? {};
@@ -97,8 +96,14 @@ export class Panes {
   }
 
   enlarge(pane = this.paneOf(this.current)) {
-    if (document.body.dataset.large === pane) delete document.body.dataset.large;
-    else document.body.dataset.large = pane;
+    this.setLarge(document.body.dataset.large === pane ? "" : pane);
+  }
+
+  /** One pane alone, or "" for all of them. */
+  setLarge(pane) {
+    document.body.dataset.large = pane;
+    if (pane === "") delete document.body.dataset.large;
+    for (const id of Object.keys(PANES)) find(id).classList.toggle("large", id === pane);
   }
 
   chooseColumns(name = this.current) {

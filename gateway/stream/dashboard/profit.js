@@ -3,7 +3,7 @@
 
 import {addDecimals, alignPoint, fractionLength, group, isEqual, shorten, signOf} from "./decimals.js";
 import {toneOf, visible} from "./columns.js";
-import {element, fitCanvas, said} from "./elements.js";
+import {chipsOf, element, fitCanvas, said} from "./elements.js";
 import {atMostEvery} from "./frame.js";
 
 export const PARTS = ["price", "carry", "fees", "fx", "slippage", "other"];
@@ -67,15 +67,9 @@ export class ProfitPanel {
     const offered = `${currencies.join()}|${this.currency}|${books.join()}|${this.book}`;
     if (offered === this.offered) return;
     this.offered = offered;
-    this.currencies.replaceChildren(...currencies.map((name) => {
-      const chip = said("button", visible(name), "chip", {
-        type: "button", "aria-pressed": String(name === this.currency),
-      });
-      chip.addEventListener("click", () => {
-        this.currency = name;
-        this.draw();
-      });
-      return chip;
+    this.currencies.replaceChildren(...chipsOf(currencies, this.currency, (name) => {
+      this.currency = name;
+      this.draw();
     }));
     const choice = (value, text) => {
       const option = said("option", text);

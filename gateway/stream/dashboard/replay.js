@@ -70,8 +70,8 @@ export class Replay {
     const when = body.time_ns ? `${dayOf(body.time_ns)} ${clock(body.time_ns, 9)} UTC` : "";
     find("past").hidden = false;
     setText(find("past"), `◀ Past: sequence ${Number(body.sequence).toLocaleString("en")} of `
-      + `${this.newest.toLocaleString("en")} · ${when} · orders, positions and balances as they stood; `
-      + "for reading only");
+      + `${this.newest.toLocaleString("en")} · ${when} · open orders, positions and balances as they `
+      + "stood, for reading only; every other table stays live");
     this.say("past");
     this.onPast(tables);
   }

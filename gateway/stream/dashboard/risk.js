@@ -2,7 +2,7 @@
 
 import {FINISHED, exposureColumns, isNone, plain, visible, weightOf} from "./columns.js";
 import {addDecimals, negate, shareOf, signOf} from "./decimals.js";
-import {element, said} from "./elements.js";
+import {chipsOf, element} from "./elements.js";
 import {atMostEvery} from "./frame.js";
 import {Grid} from "./grid.js";
 import {Table} from "./stream.js";
@@ -161,7 +161,7 @@ export class ExposurePanel {
     this.level = "instrument";
     this.largest = "0";
     this.chips = element("div", "chips strip", {role: "group", "aria-label": "Level"});
-    this.chips.append(...LEVELS.map((level) => this.chip(level)));
+    this.offer();
     host.append(this.chips);
     this.grid = new Grid(host, {
       name: "exposure", label: "Exposure", table, columns: exposureColumns(() => this.largest),
@@ -173,19 +173,13 @@ export class ExposurePanel {
     this.refresh = atMostEvery(250, () => this.draw());
   }
 
-  chip(level) {
-    const chip = said("button", level, "chip", {
-      type: "button", "aria-pressed": String(level === this.level),
-    });
-    chip.addEventListener("click", () => {
+  offer() {
+    this.chips.replaceChildren(...chipsOf(LEVELS, this.level, (level) => {
       this.level = level;
-      for (const each of this.chips.children) {
-        each.setAttribute("aria-pressed", String(each.textContent === level));
-      }
+      this.offer();
       this.draw();
       this.grid.arrange();
-    });
-    return chip;
+    }));
   }
 
   draw() {

@@ -100,12 +100,12 @@ async def test_the_running_gateway_is_read_and_halted_from_its_page(stage, paper
         await screen.sees("orders", "FILLED", "BTC-USDT.paper", "0.25")
         await screen.sees("orders", "NEW", "▼ sell", "52,000")
         await screen.sees("positions", "BTC-USDT.paper", "▲ +0.25")
-        before = await screen.reads("#totals", lambda text: "without mark" not in text)
-        assert "USDT" in before and "unrealised" in before
+        before = await screen.reads("#totals", is_marked)
         await screen.reads("#totals", before.__ne__)
         await screen.reads("#profit-parts", lambda text: re.search(r"Fees\s+▼ -\d", text))
         await screen.page.keyboard.press("3")
         await screen.sees("fills", "BTC-USDT.paper", "▲ buy", "0.25")
+        await look_back(screen, gateway)
         await halt(screen, "strategy", "alpha", "demo.wrong-secret")
         await screen.reads("#control-said", lambda text: text.startswith("✕ NOT_AUTHENTICATED"))
         await halt(screen, "strategy", "alpha", gateway.key)
@@ -119,6 +119,27 @@ async def test_the_running_gateway_is_read_and_halted_from_its_page(stage, paper
             gateway.observer_url.split("/")[2],
             gateway.url.split("/")[2],
         }
+
+
+def is_marked(totals):
+    return "USDT" in totals and "unrealised" in totals and "without mark" not in totals
+
+
+async def look_back(screen, gateway):
+    """The life of the first order and the journal before it, where the observer serves the past."""
+    if "/v1/at" not in (await asyncio.to_thread(gateway.observe, "page"))["routes"]:
+        return
+    await screen.page.click("#panel-fills .row >> nth=0")
+    life = await screen.reads("#life", lambda text: "order filled" in text)
+    assert re.search(r"\d\d:\d\d:\d\d\.\d{3} \d{3} \d{3}\s+order new → PENDING_NEW", life)
+    sequence = re.search(r"account main, strategy alpha · sequence (\d+)", life)[1]
+    await screen.page.keyboard.press("Escape")
+    await screen.page.fill("#replay-at", str(int(sequence) - 1))
+    await screen.page.keyboard.press("Enter")
+    await screen.reads("#panel-orders", lambda text: "No orders" in text)
+    await screen.reads("#past", lambda text: f"sequence {int(sequence) - 1:,} of" in text)
+    await screen.page.keyboard.press("Escape")
+    await screen.sees("orders", "FILLED", "0.25")
 
 
 async def halt(screen, level, name, key):

@@ -117,6 +117,21 @@ async def only(screen, word):
 
 
 @scene
+async def test_one_table_is_made_large_by_a_key_and_small_again(stage):
+    async with ScreenServer() as server, Screen(stage.chromium) as screen:
+        await screen.open(server.url)
+        await screen.page.keyboard.press("2")
+        await screen.page.keyboard.press("m")
+        await screen.page.wait_for_selector("#pane-risk", state="hidden")
+        await screen.page.keyboard.press("8")  # another table takes the place
+        await screen.page.wait_for_selector("#pane-risk", state="visible")
+        assert not await screen.page.is_visible("#pane-orders")
+        await screen.page.keyboard.press("Escape")
+        await screen.page.wait_for_selector("#pane-orders", state="visible")
+        assert screen.complaints == []
+
+
+@scene
 async def test_hostile_names_are_shown_as_they_are(stage):
     async with ScreenServer() as server, Screen(stage.chromium, size=(1440, 900)) as screen:
         names = [*HOSTILE, MIRRORED]
@@ -282,7 +297,7 @@ async def test_latency_is_read_by_stage_and_leads_to_the_slowest_order(stage):
             return {"stage": "ack", "bucket_us": bucket, "count": count, "worst_order_id": worst,
                     "time_ns": START_NS + second * 10**9}  # fmt: skip
 
-        server.why["7"] = {"steps": []}
+        server.why["7"] = {"chain": [], "is_cut": False}
         await server.publish("orders", order(7))
         await server.publish("latency", cell("0.5", 98, 0), cell("20", 98, 1),
                              cell("inf", 4, 1, worst="7"))  # fmt: skip
@@ -298,18 +313,21 @@ async def test_latency_is_read_by_stage_and_leads_to_the_slowest_order(stage):
 @scene
 async def test_the_life_of_an_order_is_told_with_nanoseconds_and_causes(stage):
     async with ScreenServer() as server, Screen(stage.chromium) as screen:
-        server.why["5"] = {"steps": [
-            {"sequence": 1, "time_ns": START_NS, "kind": "order_new", "state": "PENDING_NEW",
-             "cause": "desk asked"},
-            {"sequence": 2, "time_ns": START_NS + 1001, "kind": "order_state", "state": "NEW",
-             "cause": "venue accepted"},
-        ]}  # fmt: skip
+        server.why["5"] = {
+            "chain": [
+                {"sequence": 1, "time_ns": START_NS, "event": "order_new",
+                 "words": "desk asked", "fields": {"state": "PENDING_NEW"}},
+                {"sequence": 2, "time_ns": START_NS + 1001, "event": "order_accepted",
+                 "words": "paper took it", "fields": {"state": "NEW"}},
+            ],
+            "is_cut": False,
+        }  # fmt: skip
         await server.publish("orders", order(5))
         await screen.open(server.url)
         await screen.sees("orders", "client-5")
         await screen.page.keyboard.press("2")
         await screen.page.keyboard.press("Enter")
-        life = await screen.reads("#life", lambda text: "venue accepted" in text)
+        life = await screen.reads("#life", lambda text: "paper took it" in text)
         assert "123 456 789" in life and "123 457 790" in life and "desk asked" in life
         await server.publish("orders", order(5, state="CANCELED", reason="user"))
         await screen.reads("#life", lambda text: "CANCELED" in text and "Cancel…" not in text)
@@ -344,6 +362,10 @@ async def test_the_past_is_shown_marked_and_left_again(stage):
         await screen.page.keyboard.press("Enter")
         await screen.reads("#replay-text", lambda text: "whole number" in text)
         assert screen.complaints == []
+
+
+async def is_loaded_again(server):
+    return [path for _, path, _, _ in server.requests].count("/") == 2
 
 
 @scene
