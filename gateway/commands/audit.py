@@ -168,6 +168,8 @@ def recheck_command(directory: Path, ring_directory: str, as_json: bool) -> None
         records = reader.decoded(directory, ring_directory=ring_directory)
         recheck = Recheck()
         found = recheck.run(watched(records, reporter()))
+        if not found.sequence:
+            raise RuntimeError(f"no journal: no record in {directory} nor in the ring")
         differences = compared(recheck, directory, ring_directory, found.sequence)
     rows = [each._asdict() for each in found.findings]
     if as_json:

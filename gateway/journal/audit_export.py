@@ -63,6 +63,8 @@ def export(
         records, sequence = records + 1, row["sequence"]
         if records % 65536 == 0:
             progress(sequence)
+    if not records:
+        raise RuntimeError(f"no journal: no record in {directory} nor in the ring")
     lines.add({"end": {"records": records, "sequence": sequence}})
     sealed = sum(bool(each["seal"]) for each in segments)
     return Exported(records, sequence, len(segments), sealed, lines.chain.hex())

@@ -174,6 +174,9 @@ class Proof:
             if body["end"] != {"records": self.records, "sequence": self.sequence}:
                 raise Fault("the end counts other records")
             self._close()
+            for segment in self.segments[self.place + 1 :]:
+                if segment.seal:
+                    raise Fault(f"segment {segment.index}: its records are missing")
             self.is_ended = True
         else:
             self._record(base64.b64decode(body["raw"], validate=True), body["row"])

@@ -66,6 +66,8 @@ def statement(
     opening = _Side.at(books, day.start_ns - 1, progress)
     closing = _Side.at(books, day.end_ns - 1, progress)
     books.follow(0)
+    if books.is_empty:
+        raise RuntimeError(f"no journal: no record in {directory} nor in the ring")
     moved = _Movements(day)
     for record in reader.decoded(directory, ring_directory=ring_directory):
         if record["time_ns"] >= day.end_ns:

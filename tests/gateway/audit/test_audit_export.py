@@ -105,6 +105,21 @@ def test_lines_that_are_missing_or_moved_are_named(exported, cut):
         prove(exported)
 
 
+def test_a_directory_without_records_is_no_journal(tmp_path):
+    day = ["--day", "2026-11-20"]
+    for words in (["audit", "export", "--out", str(tmp_path / "x")], ["audit", "recheck"],
+                  ["statement", *day]):  # fmt: skip
+        failed = CliRunner().invoke(root, [*words, str(tmp_path)])
+        assert failed.exit_code == 1 and "BAD_JOURNAL" in failed.output, words
+
+
+def test_a_sealed_segment_without_its_records_is_named(exported):
+    changed = [bodies(exported)[0], {"end": {"records": 0, "sequence": 0}}]
+    write(exported, changed)
+    with pytest.raises(Fault, match="segment 1: its records are missing"):
+        prove(exported)
+
+
 def test_words_that_are_not_those_of_the_record_are_found_by_the_check(exported):
     changed = bodies(exported)
     victim = next(body for body in changed if body.get("row", {}).get("what") == "order_filled")
