@@ -16,6 +16,7 @@ def test_the_answer_has_the_promised_shape_and_nothing_else():
     assert set(figures) == {
         "machine", "machine_costs_ns", "records_per_second", "follow_and_book",
         "follow_and_book_deep", "resident_mib",
+        "lag_ms", "stream", "stream_changes_per_second", "stream_core_percent",
     }  # fmt: skip
     for name in ("follow_and_book", "follow_and_book_deep"):
         part = figures[name]
