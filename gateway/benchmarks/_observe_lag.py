@@ -31,7 +31,7 @@ Stamps = np.ndarray[Any, Any]
 
 def measure(progress: Progress, *, is_quick: bool = False) -> dict[str, Any]:
     """Lag in ms, of the turns behind the warm-up."""
-    seconds = 2.0 if is_quick else SECONDS
+    seconds = 1.3 if is_quick else SECONDS
     progress("observer_lag")
     usual = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_SECONDS)
