@@ -170,7 +170,6 @@ class Observer:
                 options.mark_age_ms_max,
             )
         )
-        self._books_cost_seconds = 0.0
         self._margin_desk = MarginDesk(
             options.margin_file, self._live_files.marks, clock_ns, options.mark_age_ms_max
         )
@@ -297,25 +296,41 @@ class Observer:
                 await asyncio.wait_for(self._stopping.wait(), MARKET_SECONDS)
 
     async def _keep_books(self) -> None:
-        """The ledger goes its own way: what it does late or wrong holds back nothing else."""
-        while not self._stopping.is_set():
-            if self.view.is_ready:
-                await self._step_books()
-            else:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), BOOKS_SECONDS)
-
-    async def _step_books(self) -> None:
-        view, generation = self.view, self.view.reopened
-        instruments = await self._known_instruments()
+        """The ledger goes its own way: what it does late or wrong holds back nothing else, and
+        nothing else holds it back."""
         loop = asyncio.get_running_loop()
-        step = await loop.run_in_executor(self._books_thread, self._run_books, instruments)
-        self._books_step = step
+        books = loop.run_in_executor(self._books_thread, self._run_books, loop)
+        while not self._stopping.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), BOOKS_SECONDS)
+            if self.view.is_ready:
+                instruments = await self._known_instruments()
+                if self.view.take_margin(await self._margin(instruments)):
+                    self.hub.wake()
+        await books
+
+    def _run_books(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The life of the books' thread: many small bookings and then one look at them, which
+        takes a twentieth of the time at most."""
+        seconds = BOOKS_SECONDS
+        while not self._stopping.is_set():
+            if not self.view.is_ready or self._instruments[0] is None:
+                time.sleep(IDLE_SECONDS_MAX)
+                continue
+            generation = self.view.reopened
+            self.books.run(seconds, lambda: self.view.reopened, self._stopping.is_set)
+            began = self._monotonic()
+            step = self.books.tell(self._instruments[1])
+            seconds = max(BOOKS_SECONDS, 20 * (self._monotonic() - began))
+            if not self._stopping.is_set():
+                loop.call_soon_threadsafe(self._take_books, step, generation)
+
+    def _take_books(self, step: BooksStep, generation: int) -> None:
+        view, self._books_step = self.view, step
         if view.reopened != generation:
             return
         waiting = READING if step.state == "catching_up" else step.reason
         moved = view.take_books(step.rows, step.sequence, waiting)
-        moved = view.take_margin(await self._margin(instruments)) or moved
         if view.take_booked_fills(step.fills, step.venues) or moved:
             self.hub.wake()
 
@@ -328,20 +343,7 @@ class Observer:
             [row for row in rows["orders"] if not is_terminal(row)],
             instruments,
         )
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._books_thread, self._margin_desk.step, given)
-
-    def _run_books(self, instruments: list[Row]) -> BooksStep:
-        """Many small bookings and then one look at them, a twentieth of the time at most."""
-        self.books.run(
-            max(BOOKS_SECONDS, 20 * self._books_cost_seconds),
-            lambda: self.view.reopened,
-            self._stopping.is_set,
-        )
-        began = self._monotonic()
-        step = self.books.tell(instruments)
-        self._books_cost_seconds = self._monotonic() - began
-        return step
+        return await asyncio.to_thread(self._margin_desk.step, given)
 
     async def _known_instruments(self) -> list[Row]:
         """Read again only when a record defined something."""

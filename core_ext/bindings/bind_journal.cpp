@@ -81,6 +81,7 @@ struct ReplicaHandle {
   Follower follower;
   std::unique_ptr<journal::Reader> reader;
   std::vector<Change> changes;
+  std::uint32_t tables_changed = 0;  // bit of each of kTables that is in `changes` already
   bool tracks_changes = false;
   std::map<OutcomeKey, OrderOutcomes> outcomes;  // since they were last taken
   Sequence outcomes_after = 0;                   // records up to here are not counted
@@ -106,6 +107,19 @@ std::unique_ptr<ReplicaHandle> open_replica(const std::string& directory,
   return handle;
 }
 
+/// Whole tables: that one of their rows was touched is told once.
+constexpr const char* kTables[] = {"fill", "position", "balance"};
+enum Table : std::uint32_t { kFillTable = 1, kPositionTable = 2, kBalanceTable = 4 };
+
+void touch_tables(ReplicaHandle& handle, Sequence sequence, std::uint32_t tables) {
+  for (std::size_t i = 0; i < std::size(kTables); ++i) {
+    const std::uint32_t bit = 1U << i & tables & ~handle.tables_changed;
+    if (bit == 0) continue;
+    handle.tables_changed |= bit;
+    handle.changes.push_back({sequence, kTables[i], 0});
+  }
+}
+
 void note_changes(ReplicaHandle& handle, const RecordHeader& header, const std::uint8_t* record) {
   const State& state = *handle.follower.state();
   const auto touch_order = [&](OrderId id) {
@@ -118,26 +132,17 @@ void note_changes(ReplicaHandle& handle, const RecordHeader& header, const std::
     case RecordKind::kOrderFilled: {
       const auto& fill = payload<OrderFilled>(record);
       touch_order(fill.order_id);
-      handle.changes.push_back({header.sequence, "fill", fill.order_id});
-      handle.changes.push_back({header.sequence, "position", 0});
-      handle.changes.push_back({header.sequence, "balance", 0});
-      return;
+      return touch_tables(handle, header.sequence, kFillTable | kPositionTable | kBalanceTable);
     }
     case RecordKind::kFillBusted:
     case RecordKind::kFillCorrected:
       touch_order(payload<FillRevised>(record).order_id);
-      handle.changes.push_back({header.sequence, "fill", payload<FillRevised>(record).order_id});
-      handle.changes.push_back({header.sequence, "position", 0});
-      handle.changes.push_back({header.sequence, "balance", 0});
-      return;
+      return touch_tables(handle, header.sequence, kFillTable | kPositionTable | kBalanceTable);
     case RecordKind::kPositionAdopted:
-      handle.changes.push_back({header.sequence, "position", 0});
-      handle.changes.push_back({header.sequence, "balance", 0});
-      return;
+      return touch_tables(handle, header.sequence, kPositionTable | kBalanceTable);
     case RecordKind::kFunding:
     case RecordKind::kBalanceChanged:
-      handle.changes.push_back({header.sequence, "balance", 0});
-      return;
+      return touch_tables(handle, header.sequence, kBalanceTable);
     default:
       break;
   }
@@ -317,11 +322,11 @@ nb::list take_changes(ReplicaHandle& handle) {
   nb::list out;
   for (const Change& change : handle.changes) {
     const std::string_view kind = change.kind;
-    nb::object key = kind == "order" || kind == "fill" ? nb::cast(std::to_string(change.key))
-                                                       : nb::cast(change.key);
+    nb::object key = kind == "order" ? nb::cast(std::to_string(change.key)) : nb::cast(change.key);
     out.append(nb::make_tuple(change.sequence, change.kind, key));
   }
   handle.changes.clear();
+  handle.tables_changed = 0;
   return out;
 }
 

@@ -135,7 +135,7 @@ void note_fill(LedgerHandle& handle, const RecordHeader& header, const std::uint
 }
 
 std::size_t follow(LedgerHandle& handle, std::size_t limit, Sequence until_sequence,
-                   std::int64_t until_time_ns) {
+                   std::int64_t until_time_ns, bool checks_end) {
   const nb::gil_scoped_release release;
   std::size_t done = 0;
   for (; done < limit; ++done) {
@@ -150,7 +150,7 @@ std::size_t follow(LedgerHandle& handle, std::size_t limit, Sequence until_seque
     note_fill(handle, *header, reinterpret_cast<const std::uint8_t*>(header));
     handle.waiting = nullptr;
   }
-  if (done == 0) require_end(handle);
+  if (done == 0 && checks_end) require_end(handle);
   return done;
 }
 
@@ -466,7 +466,8 @@ void bind_ledger(nb::module_& module) {
   nb::class_<Handle>(module, "Ledger")
       .def(nb::new_(&open_ledger), "directory"_a, "ring_directory"_a = "", "keeps_all"_a = true,
            "designations"_a = std::vector<Wish>{})
-      .def("follow", &follow, "limit"_a = 65536, "until_sequence"_a = 0, "until_time_ns"_a = 0)
+      .def("follow", &follow, "limit"_a = 65536, "until_sequence"_a = 0, "until_time_ns"_a = 0,
+           "checks_end"_a = true)
       .def_prop_ro("sequence", [](Handle& handle) { return handle.books.sequence(); })
       .def_prop_ro(
           "is_empty",

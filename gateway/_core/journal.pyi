@@ -55,7 +55,8 @@ class Replica:
         """Value positions at this price from now on. Volatile: no record, no part of the hash.
         False = the journal does not know the instrument yet. ValueError for a bad number."""
     def changes(self) -> list[tuple[int, str, Any]]:
-        """(sequence, "order"|"position"|"balance"|"state", key) touched since the last call."""
+        """(sequence, "order"|"fill"|"position"|"balance"|"state", key) touched since the last call;
+        fills, positions and balances once, with key 0."""
 
 def verify(directory: str, ring_directory: str = "") -> dict[str, Any]:
     """Integrity of every file: {ok, records, sequence, segments: [...], faults: [{code, segment,

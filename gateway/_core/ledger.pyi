@@ -22,10 +22,17 @@ class Ledger:
         """`keeps_all`: every execution is remembered, 96 bytes each, for disposals over the whole
         past; False is for who follows for ever and asks for no disposals.
         `designations`: (sequence of the closing record, lot, quantity) for `specific`."""
-    def follow(self, limit: int = 65536, until_sequence: int = 0, until_time_ns: int = 0) -> int:
+    def follow(
+        self,
+        limit: int = 65536,
+        until_sequence: int = 0,
+        until_time_ns: int = 0,
+        checks_end: bool = True,
+    ) -> int:
         """Book up to `limit` new records and none beyond the bounds (0 = none); how many. Where the
         journal is damaged the records before are booked, and the next call raises: who wants to
-        know whether 0 is the end or a damage calls follow(0)."""
+        know whether 0 is the end or a damage calls follow(0). That looks at the directory: who
+        asks a thousand times a second says `checks_end` now and then."""
     @property
     def sequence(self) -> int: ...
     @property

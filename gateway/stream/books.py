@@ -31,7 +31,7 @@ class LedgerLike(Protocol):
     def sequence(self) -> int: ...
     @property
     def posted(self) -> int: ...
-    def follow(self, limit: int = ...) -> int: ...
+    def follow(self, limit: int = ..., *, checks_end: bool = ...) -> int: ...
     def is_balanced(self) -> bool: ...
     def accounts(self) -> list[dict[str, Any]]: ...
     def positions(self, *, marks: dict[str, str] = ...) -> list[dict[str, Any]]: ...
@@ -99,28 +99,30 @@ class Books:
     ) -> None:
         """Book what comes for so long. Another generation is another journal."""
         end = self._options.monotonic() + seconds
+        self.follow(generation())
         while self._options.monotonic() < end and not is_stopping():
-            if self.follow(generation()) == 0:
+            if self.follow(generation(), checks_end=False) == 0:
                 self._options.sleep(IDLE_SECONDS)
 
-    def follow(self, generation: int) -> int:
-        """Book at most one batch; how many records it was."""
+    def follow(self, generation: int, *, checks_end: bool = True) -> int:
+        """Book at most one batch; how many records it was. `checks_end`: tell a damage from an
+        end, which looks at the directory."""
         try:
-            return self._follow(generation)
+            return self._follow(generation, checks_end=checks_end)
         except (OSError, RuntimeError, ValueError) as error:
             self._ledger = None
             self._fault = str(error) or type(error).__name__
             self._retry_at = self._options.monotonic() + RETRY_SECONDS
             return 0
 
-    def _follow(self, generation: int) -> int:
+    def _follow(self, generation: int, *, checks_end: bool) -> int:
         if generation != self._generation:
             self._generation, self._ledger, self._retry_at = generation, None, 0.0
         if self._ledger is None:
             if self._options.monotonic() < self._retry_at:
                 return 0
             self._ledger, self._is_at_end = self._options.open_ledger(self._options.place), False
-        booked = self._ledger.follow(RECORDS_PER_STEP)
+        booked = self._ledger.follow(RECORDS_PER_STEP, checks_end=checks_end)
         self._is_at_end = booked < RECORDS_PER_STEP
         if booked == 0 and self._ledger.sequence == 0:
             raise RuntimeError("the journal has no record yet")

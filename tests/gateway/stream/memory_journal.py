@@ -241,7 +241,7 @@ class MemoryLedger:
         self.sequence = 0
         self.posted = 0
 
-    def follow(self, limit: int = 65536) -> int:
+    def follow(self, limit: int = 65536, *, checks_end: bool = True) -> int:
         records = self._journal.records[self.sequence : self.sequence + limit]
         self.posted += sum(record["kind"] == "fill" for record in records)
         self.sequence += len(records)
