@@ -243,7 +243,7 @@ function escape(target) {
     refilter();
     return;
   }
-  target.blur();  // the keys are commands again
+  if (target.matches("input, select")) target.blur();  // the keys are commands again
   if (life.isOpen) life.close();
   else if (replay.isPast) replay.live();
   else if (document.body.dataset.large) panes.setLarge("");
