@@ -27,13 +27,24 @@ from gateway.journal.replica import open_native_replica
 from gateway.process import Notifier
 from gateway.stream import BalanceReader, OrderReader, PositionReader
 from gateway.stream.access import Access, KeyFile
+from gateway.stream.archive_runs import ArchiveRuns, ArchiveTerms
 from gateway.stream.authority import Authority
-from gateway.stream.books import Books, BooksRequest, BooksStep, LedgerLike, open_native_ledger
+from gateway.stream.books import (
+    READING,
+    Books,
+    BooksOptions,
+    BooksStep,
+    LedgerLike,
+    open_native_ledger,
+)
 from gateway.stream.conduct import Conduct, ConductLimits
 from gateway.stream.fill_stream import FillReader
+from gateway.stream.history_api import HistoryApi
 from gateway.stream.latency_stream import LatencyColumns
+from gateway.stream.margin_stream import MarginDesk, MarginInput, MarginStep
 from gateway.stream.market_stream import MarketRows
 from gateway.stream.metrics_page import MetricsPage, MetricsSnapshot
+from gateway.stream.order_stream import is_terminal
 from gateway.stream.page import LIVE_API, add_security_headers, live_address, page_routes
 from gateway.stream.read_api import ReadApi
 from gateway.stream.run_file import RunFile
@@ -47,11 +58,13 @@ __all__ = ["Observer", "ObserverOptions", "main"]
 BEAT_SECONDS = 5.0  # well within the WatchdogSec of systemd/gateway-observer.service
 INSPECT_SECONDS = 1.0  # how often new seals and a replaced journal are looked for
 MARKET_SECONDS = 0.05  # between two looks at the market data of venues
-BOOKS_SECONDS = 0.25  # between two steps of the books while they are where the view is
+BOOKS_SECONDS = 0.25  # between two looks at the books
 RETRY_SECONDS = 0.25  # how often a journal that is not there is looked for
+PENDING_SECONDS = 0.01  # the longest wait while rows are due
 IDLE_SECONDS_MIN = 0.002  # first wait at the end of the journal; doubles while nothing comes
 IDLE_SECONDS_MAX = 0.032
 STOP_SECONDS_MAX = 5.0
+SWITCH_SECONDS = 0.0005  # three threads share the interpreter, and the books must not wait
 BODY_BYTES_MAX = 4096
 T = TypeVar("T")
 
@@ -66,6 +79,7 @@ class ObserverOptions:
     keys_file: Path
     readers: frozenset[str] | None = None  # principals whose keys may read; None = all
     authorities: Mapping[str, Authority] | None = None  # what they may see; None = everything
+    margin_file: Path | None = None  # schedules; None = no margin is shown
     mark_age_ms_max: int = 60_000  # older marks value nothing: as long as a venue may be silent
     snapshot_every_seals: int = 1
     records_max: int = 4096
@@ -73,6 +87,7 @@ class ObserverOptions:
     finished_orders_max: int = 1000
     stream: StreamLimits = field(default_factory=StreamLimits)
     conduct: ConductLimits = field(default_factory=ConductLimits)
+    archive: ArchiveTerms = field(default_factory=ArchiveTerms)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> ObserverOptions:
@@ -87,6 +102,11 @@ class ObserverOptions:
                 name: Authority.of(p.accounts, p.strategies, p.instruments)
                 for name, p in settings.principals.items()
             },
+            margin_file=places.configuration_directory / observer.margin_file
+            if observer.margin_file
+            else None,
+            mark_age_ms_max=observer.mark_age_seconds_max * 1000,
+            stream=StreamLimits(frame_interval_seconds=observer.frame_ms / 1000),
             snapshot_every_seals=observer.snapshot_every_segments,
             conduct=ConductLimits(
                 window_seconds=observer.conduct_window_seconds,
@@ -96,6 +116,7 @@ class ObserverOptions:
                 refusal_max=observer.refusal_percent_max / 100,
                 reject_max=observer.reject_percent_max / 100,
             ),
+            archive=ArchiveTerms.from_settings(settings.history),
         )
 
 
@@ -133,21 +154,38 @@ class Observer:
             ],
             records_max=options.records_max,
             snapshot_every_seals=options.snapshot_every_seals,
+            rows_every_seconds=options.stream.frame_interval_seconds,
+            monotonic=monotonic,
         )
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="observer_follow")
-        self._books = Books(
-            options.place, open_ledger, monotonic, mark_age_ms_max=options.mark_age_ms_max
+        self._live_files = LiveFiles(options.place.ring_directory)
+        self.books = Books(
+            BooksOptions(
+                options.place,
+                open_ledger,
+                self._live_files.marks,
+                clock_ns,
+                monotonic,
+                time.sleep,
+                options.mark_age_ms_max,
+            )
+        )
+        self._books_cost_seconds = 0.0
+        self._margin_desk = MarginDesk(
+            options.margin_file, self._live_files.marks, clock_ns, options.mark_age_ms_max
         )
         self._books_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="observer_books")
-        self._books_step = BooksStep("waiting", "", 0)
+        self._books_step = BooksStep("waiting", "the journal was not opened yet")
         self._instruments: tuple[object, list[Row]] = (None, [])
         self._latency = LatencyColumns()
         self._clock_ns = clock_ns
         self._market = MarketRows(options.place.ring_directory, monotonic)
-        self._live_files = LiveFiles(options.place.ring_directory)
         self._measurement = MeasurementReader(options.place.ring_directory)
         self._run_file = RunFile(options.place.ring_directory)
         self._conduct = Conduct(options.conduct, monotonic)
+        self._archive_runs = ArchiveRuns(options.place.directory, options.archive)
+        archive = options.archive.place(options.place.directory)
+        self._history = HistoryApi(options.place, archive, monotonic)
         self._stopping = asyncio.Event()
         self._inspect_at = 0.0
         self._idle_seconds = IDLE_SECONDS_MIN
@@ -174,6 +212,7 @@ class Observer:
             await self._listen(runner)
             self._run_file.write(self.url)
             announce(self)
+            self._archive_runs.start()
             books = asyncio.create_task(self._keep_books())
             market = asyncio.create_task(self._keep_market())
             try:
@@ -182,6 +221,7 @@ class Observer:
                 self._stopping.set()
                 await asyncio.gather(books, market)
         finally:
+            await self._archive_runs.stop()
             self._run_file.remove()
             await self._shut_down(runner)
 
@@ -204,6 +244,7 @@ class Observer:
             lambda: self._in_thread(self._follower.state_hash),
             lambda order_id: self._in_thread(lambda: self._follower.order(order_id)),
             self.status,
+            self._history,
         )
         application = web.Application(client_max_size=BODY_BYTES_MAX)
         application.add_routes([*api.routes(), *page_routes()])
@@ -238,11 +279,13 @@ class Observer:
         except (FollowFault, OSError, RuntimeError) as fault:
             self.view.wait(str(fault))
             return RETRY_SECONDS
-        if step.applied or step.is_reset:
+        if step.has_rows:
             self.hub.wake()
+        if step.applied or step.is_reset:
             self._idle_seconds = IDLE_SECONDS_MIN
-            return 0.0
-        self._idle_seconds = min(IDLE_SECONDS_MAX, self._idle_seconds * 2)
+            return 0.0 if not step.is_caught_up else IDLE_SECONDS_MIN
+        idle_max = PENDING_SECONDS if self._follower.has_pending else IDLE_SECONDS_MAX
+        self._idle_seconds = min(idle_max, self._idle_seconds * 2)
         return self._idle_seconds
 
     async def _keep_market(self) -> None:
@@ -256,26 +299,48 @@ class Observer:
     async def _keep_books(self) -> None:
         """The ledger goes its own way: what it does late or wrong holds back nothing else."""
         while not self._stopping.is_set():
-            step = await self._step_books() if self.view.is_ready else None
-            is_behind = step is not None and step.state == "catching_up"
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), 0 if is_behind else BOOKS_SECONDS)
+            if self.view.is_ready:
+                await self._step_books()
+            else:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), BOOKS_SECONDS)
 
-    async def _step_books(self) -> BooksStep:
-        view = self.view
-        request = BooksRequest(
-            view.sequence,
-            view.reopened,
-            list(view.channels["positions"].rows.values()),
-            await self._known_instruments(),
+    async def _step_books(self) -> None:
+        view, generation = self.view, self.view.reopened
+        instruments = await self._known_instruments()
+        loop = asyncio.get_running_loop()
+        step = await loop.run_in_executor(self._books_thread, self._run_books, instruments)
+        self._books_step = step
+        if view.reopened != generation:
+            return
+        waiting = READING if step.state == "catching_up" else step.reason
+        moved = view.take_books(step.rows, step.sequence, waiting)
+        moved = view.take_margin(await self._margin(instruments)) or moved
+        if view.take_booked_fills(step.fills, step.venues) or moved:
+            self.hub.wake()
+
+    async def _margin(self, instruments: list[Row]) -> MarginStep:
+        """Of the rows that the view shows now; computed beside it."""
+        rows = {name: self.view.channels[name].rows.values() for name in self.view.channels}
+        given = MarginInput(
+            list(rows["positions"]),
+            list(rows["balances"]),
+            [row for row in rows["orders"] if not is_terminal(row)],
+            instruments,
         )
         loop = asyncio.get_running_loop()
-        step = await loop.run_in_executor(self._books_thread, self._books.step, request)
-        self._books_step = step
-        if view.reopened == request.generation:
-            moved = view.take_books(step.rows, step.sequence, step.reason)
-            if view.take_booked_fills(step.fills, step.venues) or moved:
-                self.hub.wake()
+        return await loop.run_in_executor(self._books_thread, self._margin_desk.step, given)
+
+    def _run_books(self, instruments: list[Row]) -> BooksStep:
+        """Many small bookings and then one look at them, a twentieth of the time at most."""
+        self.books.run(
+            max(BOOKS_SECONDS, 20 * self._books_cost_seconds),
+            lambda: self.view.reopened,
+            self._stopping.is_set,
+        )
+        began = self._monotonic()
+        step = self.books.tell(instruments)
+        self._books_cost_seconds = self._monotonic() - began
         return step
 
     async def _known_instruments(self) -> list[Row]:
@@ -303,6 +368,7 @@ class Observer:
 
     async def _shut_down(self, runner: web.AppRunner) -> None:
         self.view.state = "stopping"
+        self._history.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_SECONDS_MAX):
                 await self.hub.close()
@@ -334,7 +400,7 @@ class Observer:
 
     def _lag_records(self, engine: dict[str, int]) -> int | None:
         if "sequence" in engine:
-            return max(0, engine["sequence"] - self.view.sequence)
+            return max(0, engine["sequence"] - self.view.followed)
         return 0 if self.view.is_caught_up else None
 
     def _metrics(self) -> MetricsSnapshot:
@@ -406,6 +472,7 @@ def main(settings: Settings) -> int:
     if not is_loopback(options.host):
         print(f"observer.host {options.host}: only loopback addresses are served", file=sys.stderr)
         return 1
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         uvloop.run(_serve(options))
     except OSError as error:

@@ -27,6 +27,7 @@ __all__ = [
     "monotonic_ns",
     "sleep",
     "take_listen_sockets",
+    "wall_ns",
     "watchdog_interval_seconds",
 ]
 
@@ -189,6 +190,11 @@ def keep_in_memory(wish: str = "try") -> None:
         if wish == "require":
             raise
         log.warning("memory is not locked: %s", error)
+
+
+def wall_ns() -> int:
+    """Nanoseconds since 1970, for what is compared with the journal's time."""
+    return time.time_ns()
 
 
 def monotonic_ns() -> int:

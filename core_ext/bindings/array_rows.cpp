@@ -4,6 +4,8 @@
 #include <nanobind/stl/string.h>
 
 #include <cstdint>
+#include <string>
+#include <unordered_map>
 
 namespace nb = nanobind;
 
@@ -17,8 +19,16 @@ std::string shown(nb::handle value) { return nb::cast<std::string>(nb::str(value
 }  // namespace
 
 nb::object numpy_dtype(const char* description) {
+  // Kept for the life of the process, under the interpreter's lock: making a dtype of many fields
+  // takes longer than the work on a thousand rows.
+  static auto* const kept = new std::unordered_map<std::string, PyObject*>;
+  if (const auto found = kept->find(description); found != kept->end()) {
+    return nb::borrow(found->second);
+  }
   const nb::object read = nb::module_::import_("ast").attr("literal_eval");
-  return nb::module_::import_("numpy").attr("dtype")(read(nb::str(description)));
+  const nb::object made = nb::module_::import_("numpy").attr("dtype")(read(nb::str(description)));
+  kept->emplace(description, made.inc_ref().ptr());
+  return made;
 }
 
 ArrayRows::ArrayRows(nb::handle array, nb::handle dtype, const char* name, Access access) {
@@ -27,7 +37,7 @@ ArrayRows::ArrayRows(nb::handle array, nb::handle dtype, const char* name, Acces
     throw nb::type_error((what + ": a numpy array is needed").c_str());
   }
   const nb::object found = array.attr("dtype");
-  if (!found.equal(dtype)) {
+  if (!found.is(dtype) && !found.equal(dtype)) {
     throw nb::type_error(
         (what + ": dtype " + shown(dtype) + " is needed, not " + shown(found)).c_str());
   }

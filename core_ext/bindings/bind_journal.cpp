@@ -241,8 +241,9 @@ void note_fill(ReplicaHandle& handle, const RecordHeader& header, const std::uin
   }
 }
 
-struct RegistryNames {
-  const Registry& registry;
+struct StateNames {
+  const State& state;
+  const Registry& registry = state.registry;
   [[nodiscard]] std::string account(AccountId id) const {
     return registry.accounts.has(id) ? text(registry.accounts.at(id).definition.name.view())
                                      : std::string();
@@ -255,11 +256,40 @@ struct RegistryNames {
   [[nodiscard]] const InstrumentDefined* instrument(InstrumentId id) const {
     return registry.instruments.has(id) ? &registry.instruments.at(id).definition : nullptr;
   }
+  void add(nb::dict& row, const FillNote& note, const InstrumentDefined& rules) const {
+    row["venue"] = venue_name(registry, rules.venue);
+    row["client_order_id"] = nb::none();
+    const OrderId id = note.fill.order_id;
+    const std::uint32_t slot = id == 0 ? kNoSlot : state.orders.find(id);
+    if (slot == kNoSlot) return;
+    const Order& order = state.orders.at(slot);
+    row["client_order_id"] = order.client_number != 0 ? std::to_string(order.client_number)
+                                                      : std::string(order.client_id.view());
+  }
 };
 
-nb::list take_fills(ReplicaHandle& handle) {
+nb::list take_fills(ReplicaHandle& handle, std::size_t limit) {
   if (handle.follower.state() == nullptr) return {};
-  return handle.fills.take(RegistryNames{handle.follower.state()->registry});
+  return handle.fills.take(StateNames{*handle.follower.state()}, limit);
+}
+
+/// Rows of these orders: every open one, and of the finished ones so many, the first that are
+/// named. An order that is not there any more has no row.
+nb::list orders_of(ReplicaHandle& handle, const std::vector<OrderId>& ids,
+                   std::size_t finished_max) {
+  nb::list rows;
+  if (handle.follower.state() == nullptr) return rows;
+  const State& state = *handle.follower.state();
+  for (const OrderId id : ids) {
+    const std::uint32_t slot = state.orders.find(id);
+    if (slot == kNoSlot) continue;
+    if (!is_open(static_cast<OrderState>(state.orders.at(slot).state))) {
+      if (finished_max == 0) continue;
+      --finished_max;
+    }
+    rows.append(order_row_at(state, slot, id));
+  }
+  return rows;
 }
 
 std::size_t follow(ReplicaHandle& handle, std::size_t limit, Sequence until) {
@@ -465,7 +495,8 @@ void bind_replica(nb::module_& module) {
           },
           "kind"_a)
       .def("take_outcomes", &take_outcomes)
-      .def("take_fills", &take_fills)
+      .def("take_fills", &take_fills, "limit"_a = FillNotes::kFillsMax)
+      .def("orders_of", &orders_of, "order_ids"_a, "finished_max"_a)
       .def_rw("outcomes_after", &Handle::outcomes_after)
       .def("set_mark", &set_mark, "instrument"_a, "price"_a, "time_ns"_a)
       .def("changes", &take_changes);

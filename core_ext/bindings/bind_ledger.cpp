@@ -1,5 +1,6 @@
 // The ledger for Python: it follows a journal in this process and gives its books as rows with
 // decimal text. Its door is gateway/ledger. Reads files only.
+#include <nanobind/stl/map.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
@@ -7,6 +8,7 @@
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <map>
 #include <stdexcept>
 #include <string>
@@ -20,6 +22,7 @@
 #include "gateway_core/ledger/break_even.hpp"
 #include "gateway_core/ledger/disposals.hpp"
 #include "gateway_core/platform/storage.hpp"
+#include "gateway_core/position/profit_loss.hpp"
 #include "gateway_core/state/state.hpp"
 #include "gateway_core/types/decimal_text.hpp"
 #include "row_words.hpp"
@@ -270,8 +273,26 @@ std::int64_t rate_of(std::string_view rate) {
   return static_cast<std::int64_t>(parsed.mantissa);
 }
 
+using Marks = std::map<std::string, std::string>;  // instrument, price
+
+/// Profit of what is open at that price; None without one, or beyond the exact range.
+nb::object unrealised_of(const Book& book, const Marks& marks, const std::string& instrument) {
+  const auto told = marks.find(instrument);
+  if (told == marks.end()) return nb::none();
+  const std::size_t point = told->second.find('.');
+  const std::size_t scale = point == std::string::npos ? 0 : told->second.size() - point - 1;
+  const ParsedDecimal mark =
+      parse_decimal(told->second, static_cast<int>(std::min<std::size_t>(scale, 64)));
+  if (scale > kPriceScaleMax || mark.fault != DecimalFault::kNone || mark.mantissa <= 0) {
+    throw nb::value_error("marks: positive decimal prices are needed");
+  }
+  const auto worth = unrealised_at(book.lots.now().average, book.lots.terms().rules, mark.mantissa,
+                                   static_cast<int>(scale));
+  return worth ? nb::cast(money(worth->e18)) : nb::none();
+}
+
 nb::list position_rows_of(LedgerHandle& handle, std::string_view method_text,
-                          std::string_view exit_fee_rate) {
+                          std::string_view exit_fee_rate, const Marks& marks) {
   const LotMethod method = method_of(method_text);
   const std::int64_t asked_e8 = rate_of(exit_fee_rate);
   nb::list out;
@@ -295,6 +316,7 @@ nb::list position_rows_of(LedgerHandle& handle, std::string_view method_text,
     row["exit_fee_rate"] = format_decimal(rate_e8, 8);
     row["break_even"] = break_even_of(*book, rate_e8);
     row["is_stopped"] = book->is_stopped;
+    row["unrealised"] = unrealised_of(*book, marks, nb::cast<std::string>(row["instrument"]));
     row["sequence"] = book->sequence;
     out.append(row);
   }
@@ -414,9 +436,12 @@ struct BookNames {
   [[nodiscard]] const InstrumentDefined* instrument(InstrumentId id) const {
     return books.instrument(id);
   }
+  void add(nb::dict&, const FillNote&, const InstrumentDefined&) const {}
 };
 
-nb::list take_fills(LedgerHandle& handle) { return handle.fills.take(BookNames{handle.books}); }
+nb::list take_fills(LedgerHandle& handle, std::size_t limit) {
+  return handle.fills.take(BookNames{handle.books}, limit);
+}
 
 nb::list unbooked_rows(LedgerHandle& handle) {
   nb::list out;
@@ -452,14 +477,15 @@ void bind_ledger(nb::module_& module) {
       .def("is_balanced", [](Handle& handle) { return handle.books.accounts().is_balanced(); })
       .def("trial_balance", &trial_balance_rows, "method"_a = "wac")
       .def("accounts", &account_rows, "method"_a = "wac")
-      .def("positions", &position_rows_of, "method"_a = "wac", "exit_fee_rate"_a = "")
+      .def("positions", &position_rows_of, "method"_a = "wac", "exit_fee_rate"_a = "",
+           "marks"_a = Marks{})
       .def("lots", &lot_rows, "method"_a = "fifo")
       .def("disposals", &disposal_rows, "method"_a = "fifo", "rule"_a = "none")
       .def("unmet_designations", &unmet_wishes)
       .def("unbooked", &unbooked_rows)
       .def("unbooked_counts", &unbooked_counts)
       .def("rates", &rate_rows)
-      .def("take_fills", &take_fills);
+      .def("take_fills", &take_fills, "limit"_a = FillNotes::kFillsMax);
 }
 
 }  // namespace gateway

@@ -79,6 +79,12 @@ void check_row(const MarketFile& file, std::size_t row) {
   if (!file.is_whole()) throw nb::value_error("BAD_FILE the market file was cut");
 }
 
+nb::tuple moved_rows(MarketFile& file) {
+  if (!file.is_whole()) throw nb::value_error("BAD_FILE the market file was cut");
+  const MarketFile::Moved moved = file.moved();
+  return nb::make_tuple(moved.books, moved.references, moved.trades);
+}
+
 nb::list level_rows(const Level* levels, std::size_t count, const Book& book) {
   nb::list rows;
   for (std::size_t i = 0; i < count; ++i) {
@@ -200,6 +206,7 @@ void bind_market(nb::module_& module) {
       .def_prop_ro("beat_ns", &MarketFile::beat_ns)
       .def_prop_ro("is_closed", &MarketFile::is_closed)
       .def("is_replaced", &MarketFile::is_replaced)
+      .def("moved", &moved_rows)
       .def("book", &book_row, "row"_a, "seen"_a = -1)
       .def("reference", &reference_row, "row"_a, "seen"_a = -1)
       .def("trades", &trade_rows, "row"_a, "after"_a = 0);

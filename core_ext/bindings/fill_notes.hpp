@@ -68,12 +68,14 @@ class FillNotes {
   }
 
   /// Rows that are new or changed since the last call, oldest first. `names` knows what ids mean:
-  /// account(id), strategy(id), instrument(id) -> const InstrumentDefined*, currency(id).
+  /// account(id), strategy(id), instrument(id) -> const InstrumentDefined*, currency(id),
+  /// and add(row, note, instrument) for what one follower alone knows.
   template <typename Names>
-  nanobind::list take(const Names& names) {
+  nanobind::list take(const Names& names, std::size_t limit) {
     nanobind::list rows;
     for (FillNote& note : notes_) {
       if (note.is_taken) continue;
+      if (nanobind::len(rows) == limit) break;
       note.is_taken = true;
       if (const InstrumentDefined* rules = names.instrument(note.fill.instrument)) {
         rows.append(row_of(note, *rules, names));
@@ -106,6 +108,7 @@ class FillNotes {
     row["liquidity"] = kLiquidities[fill.liquidity < 3 ? fill.liquidity : 0];
     row["revision"] = note.revision;
     put_booked(row, note, rules.price_scale);
+    names.add(row, note, rules);
     return row;
   }
 

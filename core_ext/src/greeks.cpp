@@ -165,9 +165,10 @@ Solution solve(const Normalised& option, double target) noexcept {
     (value < target ? low : high) = s;
     if (value == target || high - low <= 2e-16 * high) return {s, i, true};
     const double next = value > 0.0 ? s + step_of(option, s, value, target) : kNaN;
-    // Nearer than the rounding of the bell in value(): more steps would walk at random.
+    // Nearer than the rounding in value(), of the bell and of a difference that is as small as
+    // s: more steps would walk at random.
     const double exponent = option.x * option.x / (s * s) + 0.25 * s * s;
-    const double rounding = 2.5e-16 * (8.0 + exponent);
+    const double rounding = 2.5e-16 * (8.0 + exponent + 4.0 / s);
     if (std::abs(value - target) <= rounding * target || std::abs(next - s) <= 1e-15 * s) {
       return {next > low && next < high ? next : s, i, true};
     }
@@ -310,7 +311,7 @@ Greeks exercised(const OptionTerms& terms, double price) noexcept {
 
 }  // namespace
 
-PricingStatus check(const OptionTerms& terms) noexcept {
+PricingStatus status_of(const OptionTerms& terms) noexcept {
   const double inputs[] = {terms.spot, terms.strike, terms.years,
                            terms.rate, terms.carry,  terms.volatility};
   if (!std::all_of(std::begin(inputs), std::end(inputs),
@@ -328,14 +329,14 @@ PricingStatus check(const OptionTerms& terms) noexcept {
 Priced greeks_of(const OptionTerms& terms, PricingModel model, double days_per_year) noexcept {
   OptionTerms own = terms;
   if (model == PricingModel::kBlack76) own.carry = own.rate;
-  PricingStatus status = check(own);
+  PricingStatus status = status_of(own);
   if (status == PricingStatus::kOk && !are_days(days_per_year)) status = PricingStatus::kOutOfRange;
   if (status != PricingStatus::kOk) return {kNoGreeks, status};
   return {value_one(own, model, days_per_year), status};
 }
 
 Priced american_greeks_of(const OptionTerms& terms, int steps, double days_per_year) noexcept {
-  PricingStatus status = check(terms);
+  PricingStatus status = status_of(terms);
   if (status == PricingStatus::kOk &&
       (steps < 3 || steps > kStepsMax || !are_days(days_per_year))) {
     status = PricingStatus::kOutOfRange;
@@ -367,8 +368,9 @@ Priced american_greeks_of(const OptionTerms& terms, int steps, double days_per_y
   found.theta = (terms.rate * price - (terms.rate - terms.carry) * terms.spot * found.delta -
                  0.5 * variance * found.gamma) /
                 days_per_year;
-  return {found,
-          std::isfinite(found.vega + found.rho) ? PricingStatus::kOk : PricingStatus::kOutOfRange};
+  const double sum = found.delta + found.gamma + found.vega + found.theta + found.rho;
+  if (!std::isfinite(sum)) return {kNoGreeks, PricingStatus::kOutOfRange};
+  return {found, PricingStatus::kOk};
 }
 
 Implied implied_volatility(const OptionTerms& terms, PricingModel model, double price) noexcept {
@@ -376,7 +378,7 @@ Implied implied_volatility(const OptionTerms& terms, PricingModel model, double 
   own.volatility = 0.0;
   if (model == PricingModel::kBlack76) own.carry = own.rate;
   const auto failed = [](PricingStatus status) { return Implied{kNaN, status, 0}; };
-  const PricingStatus status = std::isfinite(price) ? check(own) : PricingStatus::kNotANumber;
+  const PricingStatus status = std::isfinite(price) ? status_of(own) : PricingStatus::kNotANumber;
   if (status != PricingStatus::kOk) return failed(status);
   const double asset = own.spot * std::exp(-own.carry * own.years);
   const double cash = own.strike * std::exp(-own.rate * own.years);

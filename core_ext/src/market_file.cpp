@@ -34,6 +34,7 @@ void MarketFile::close() noexcept {
   descriptor_ = -1;
   mapped_bytes_ = 0;
   instruments_.clear();
+  seen_.clear();
 }
 
 bool MarketFile::open(const std::string& path, std::string& error) {
@@ -66,7 +67,10 @@ bool MarketFile::open(const std::string& path, std::string& error) {
       instruments_.push_back(name);
     }
   }
-  if (found.empty()) return true;
+  if (found.empty()) {
+    seen_.resize(instruments_.size());
+    return true;
+  }
   error = path + ": " + found;
   close();
   return false;
@@ -100,6 +104,20 @@ bool MarketFile::is_whole() const noexcept {
   struct stat status{};
   return descriptor_ >= 0 && ::fstat(descriptor_, &status) == 0 &&
          static_cast<std::uint64_t>(status.st_size) >= mapped_bytes_;
+}
+
+MarketFile::Moved MarketFile::moved() {
+  Moved found;
+  for (std::size_t i = 0; i < seen_.size(); ++i) {
+    Seen& seen = seen_[i];
+    const Seen now{book_version(i), reference_version(i),
+                   row(i).trades_total.load(std::memory_order_acquire)};
+    if (now.book != seen.book) found.books.push_back(i);
+    if (now.reference != seen.reference) found.references.push_back(i);
+    if (now.trades != seen.trades) found.trades.push_back(i);
+    seen = now;
+  }
+  return found;
 }
 
 Version MarketFile::book_version(std::size_t number) const noexcept {

@@ -45,9 +45,12 @@ class Replica:
     def take_outcomes(self) -> list[tuple[str, str, str, str, int]]:
         """(strategy, venue, order type, what happened, how often) since the last call. What
         happened: entered, refused, accepted, fills, canceled, expired, rejected, not_sent."""
-    def take_fills(self) -> list[dict[str, Any]]:
+    def orders_of(self, order_ids: list[int], finished_max: int) -> list[dict[str, Any]]:
+        """Rows of these orders: every open one, and the first `finished_max` finished ones."""
+    def take_fills(self, limit: int = 1000) -> list[dict[str, Any]]:
         """Rows of the newest 1000 fills that are new or revised since the last call, as the
-        ledger's of the same name; realised, arrival_price and slippage None."""
+        ledger's of the same name, with venue and client_order_id; realised, arrival_price and
+        slippage None."""
     def set_mark(self, instrument: str, price: str, time_ns: int) -> bool:
         """Value positions at this price from now on. Volatile: no record, no part of the hash.
         False = the journal does not know the instrument yet. ValueError for a bad number."""

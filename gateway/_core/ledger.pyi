@@ -43,8 +43,11 @@ class Ledger:
         """Add up every account anew: every currency is zero."""
     def trial_balance(self, method: str = "wac") -> list[dict[str, Any]]: ...
     def accounts(self, method: str = "wac") -> list[dict[str, Any]]: ...
-    def positions(self, method: str = "wac", exit_fee_rate: str = "") -> list[dict[str, Any]]:
-        """`exit_fee_rate` "" = what each book has paid so far."""
+    def positions(
+        self, method: str = "wac", exit_fee_rate: str = "", marks: dict[str, str] = ...
+    ) -> list[dict[str, Any]]:
+        """`exit_fee_rate` "" = what each book has paid so far. `marks`: instrument -> price, for
+        `unrealised` by weighted average; None without one. ValueError for a bad number."""
     def lots(self, method: str = "fifo") -> list[dict[str, Any]]: ...
     def disposals(
         self, method: str = "fifo", rule: str = "none"
@@ -57,7 +60,7 @@ class Ledger:
         """All of them by reason, also those no longer in unbooked()."""
     def rates(self) -> list[dict[str, Any]]:
         """{currency, rate, time_ns}: worth in the reporting currency, as last said."""
-    def take_fills(self) -> list[dict[str, Any]]:
+    def take_fills(self, limit: int = 1000) -> list[dict[str, Any]]:
         """Rows of the newest 1000 fills that are new or revised since the last call: {sequence,
         time_ns, account, strategy, instrument, side, quantity, price, fee, fee_currency, order_id,
         trade_id, liquidity, revision, realised, arrival_price, slippage}."""

@@ -50,6 +50,9 @@ class MarketFile:
     beat_ns: int
     is_closed: bool
     def is_replaced(self) -> bool: ...
+    def moved(self) -> tuple[list[int], list[int], list[int]]:
+        """Rows whose book, whose reference and whose trades changed since the last call; at the
+        first one every book and reference."""
     def book(self, row: int, seen: int = -1) -> dict[str, Any] | None:
         """{version, state, sequence, venue_time_ns, time_ns, updates, gaps, bids, asks}; None when
         its version is `seen`, or it cannot be read."""

@@ -73,6 +73,8 @@ CONTRACT: tuple[Figure, ...] = (
     Figure("option greeks", "observe", "greeks_per_second", ">= 20 M/s"),
     Figure("option greeks, one lane", "observe", "greeks.scalar", "beside it"),
     Figure("margin of 10,000 positions", "observe", "margin_10k_positions_ms", "<= 1 ms"),
+    Figure("books behind 100,000 records/s", "observe", "lag_ms.p99", "<= 5 ms"),
+    Figure("1,000 changes/s to 200 clients", "observe", "stream_core_percent", "< 50 %"),
     Figure("books of 1,000 instruments", "venues", "books.headroom", ">= 1"),
     Figure("memory over an hour", "venues", "memory.growth_percent", "no growth"),
 )

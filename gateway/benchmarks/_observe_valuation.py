@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway._core import valuation as native
 from gateway.valuation.brackets import BracketTables, Schedule, Step
 from gateway.valuation.greeks import greeks_columns
+from gateway.valuation.margin_arrays import MARGIN_TYPES, margin_arrays
 from gateway.valuation.mark import chosen_level, levels, money_array
 
 __all__ = ["measure"]
@@ -42,14 +42,14 @@ def margin_10k_positions_ms(rounds: int = 201) -> float:
     and isolated, six steps each, with the sums of every account."""
     tables = BracketTables({"six": _schedule()})
     rows = _rows()
-    orders = np.zeros(0, native.margin_dtypes()["order"])
-    positions = np.zeros(_POSITIONS, native.margin_dtypes()["position"])
-    pools = np.zeros(_ACCOUNTS, native.margin_dtypes()["pool"])
+    orders = np.zeros(0, MARGIN_TYPES["order"])
+    positions = np.zeros(_POSITIONS, MARGIN_TYPES["position"])
+    pools = np.zeros(_ACCOUNTS, MARGIN_TYPES["pool"])
     pools["balance_e18"] = money_array([10**25] * _ACCOUNTS)
     times = []
     for _ in range(rounds):
         began = time.perf_counter_ns()
-        native.margin(rows, orders, tables.schedules, tables.brackets, positions, pools)
+        margin_arrays(rows, orders, tables, positions, pools)
         times.append(time.perf_counter_ns() - began)
     if positions["status"].any():
         raise RuntimeError("a position of the margin bench has no margin")
@@ -97,7 +97,7 @@ def _schedule() -> Schedule:
 
 def _rows() -> NDArray[np.void]:
     rng = random.Random(1)
-    rows: NDArray[np.void] = np.zeros(_POSITIONS, native.margin_dtypes()["row"])
+    rows: NDArray[np.void] = np.zeros(_POSITIONS, MARGIN_TYPES["row"])
     columns: dict[str, list[Any]] = {
         "quantity": [rng.choice((1, -1)) * rng.randrange(1, 10**6) for _ in rows],
         "mark": [rng.randrange(10**4, 10**7) for _ in rows],

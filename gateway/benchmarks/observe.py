@@ -9,7 +9,13 @@ import resource
 from collections.abc import Callable
 from typing import Any
 
-from gateway.benchmarks import _machine, _observe_valuation, _place
+from gateway.benchmarks import (
+    _machine,
+    _observe_lag,
+    _observe_stream,
+    _observe_valuation,
+    _place,
+)
 
 __all__ = ["measure"]
 
@@ -31,6 +37,8 @@ def measure(progress: Progress, *, is_quick: bool = False) -> dict[str, Any]:
     result["follow_and_book"] = usual
     result["follow_and_book_deep"] = _follow("follow_deep", progress, is_quick, is_deep=True)
     result |= _observe_valuation.measure(progress)
+    result["lag_ms"] = _observe_lag.measure(progress, is_quick=is_quick)
+    result |= _observe_stream.measure(progress, is_quick=is_quick)
     result["resident_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     return result
 

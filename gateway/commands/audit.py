@@ -3,14 +3,23 @@ gateway does not notice."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import msgspec
 
-from gateway.commands.output import FAILED, CommandFailure, json_option, new_file, print_json
+from gateway.analytics.recheck import Finding, Recheck
+from gateway.commands.output import (
+    FAILED,
+    CommandFailure,
+    json_option,
+    new_file,
+    print_json,
+    print_table,
+)
 from gateway.commands.replay import reporter, time_ns_of
 from gateway.commands.verify import directory_argument, opened, ring_option
 from gateway.journal import audit_export, reader, verify_export
@@ -19,6 +28,9 @@ from gateway.journal.audit_trail import AuditFilter, trail
 __all__ = ["command"]
 
 _SHOWN = "show"
+_ORDERS_MAX = 10_000_000
+_COUNTS = ("sequence", "orders", "checks", "unvalued")
+T = TypeVar("T")
 
 
 class TrailGroup(click.Group):
@@ -134,8 +146,53 @@ def check(file: Path, seals: Path | None, as_json: bool) -> None:
         records = audit_export.check_words(file, seals)
     except (ValueError, OSError) as error:
         hint = "Take the export from the journal anew; keep this file as evidence."
-        raise CommandFailure(FAILED, "TAMPERED", str(error), hint) from None
+        raise CommandFailure(FAILED, "EXPORT_TAMPERED", str(error), hint) from None
     if as_json:
         print_json({"ok": True, "records": records})
     else:
         click.echo(f"whole: {records} records, and the words beside them are theirs")
+
+
+@command.command("recheck")
+@directory_argument
+@ring_option
+@json_option
+def recheck_command(directory: Path, ring_directory: str, as_json: bool) -> None:
+    """Hold every order against the limits of its time once more; exit code 1 when one went past.
+
+    \b
+    Example:
+      gateway audit recheck var/gateway
+    """
+    with opened(directory):
+        records = reader.decoded(directory, ring_directory=ring_directory)
+        recheck = Recheck()
+        found = recheck.run(watched(records, reporter()))
+        differences = compared(recheck, directory, ring_directory, found.sequence)
+    rows = [each._asdict() for each in found.findings]
+    if as_json:
+        counts = {name: getattr(found, name) for name in _COUNTS}
+        more = {"findings": rows, "differences": differences}
+        print_json({"ok": found.is_clean and not differences, **counts, **more})
+    else:
+        print_table(rows, Finding._fields, "No limit was passed.")
+        text = f"{found.orders} orders, {found.checks} checks up to sequence {found.sequence}"
+        click.echo("\n".join([text, *differences]))
+    if differences or not found.is_clean:
+        click.get_current_context().exit(FAILED)
+
+
+def compared(recheck: Recheck, directory: Path, ring_directory: str, sequence: int) -> list[str]:
+    """What the replayed state holds otherwise than its records add up to, at their end."""
+    replica = reader.open_replica(directory, ring_directory, use_snapshot=False)
+    while replica.sequence < sequence and replica.follow(min(sequence - replica.sequence, 65536)):
+        continue
+    return recheck.compare(replica.orders(True, _ORDERS_MAX), replica.positions())
+
+
+def watched(records: Iterable[T], report: Callable[[int], None]) -> Iterator[T]:
+    """The records, with progress told now and then."""
+    for number, record in enumerate(records):
+        if number % 65536 == 0:
+            report(number)
+        yield record

@@ -85,6 +85,14 @@ COMMAND_CODES = {
         "The table has no column of this name.",
         "The error lists the columns, or names the nearest.",
     ),
+    "UNKNOWN_POSITION": CommandCode(
+        "No record ever made a position of this key.",
+        "`gateway history as-of DIRECTORY positions` lists the keys.",
+    ),
+    "UNKNOWN_BALANCE": CommandCode(
+        "No record ever moved a balance of this key.",
+        "`gateway history as-of DIRECTORY balances` lists the keys.",
+    ),
     "NOT_A_NUMBER": CommandCode(
         "The column holds no number and cannot be summed up.",
         "Name a price, a quantity, an amount or another number.",
@@ -124,6 +132,18 @@ COMMAND_CODES = {
     "BAD_NAME": CommandCode(
         "The name cannot be that of an adapter.",
         "2 to 31 lower-case letters and digits, a letter first: it becomes a part of a module.",
+    ),
+    "BAD_MAP": CommandCode(
+        "The instrument map is not what `gateway holdings` reads.",
+        "Write it as the shipped conf/instrument_map.toml is written; its comments say how.",
+    ),
+    "NOT_TIED": CommandCode(
+        "The day's records and the ledger do not add up to the same, so nothing is stated.",
+        "`gateway ledger unbooked` and `gateway verify` name records that are not in the books.",
+    ),
+    "EXPORT_TAMPERED": CommandCode(
+        "An audit export is not what was written: a line was changed, moved, added or is missing.",
+        "Take the export from the journal anew and keep this file as evidence.",
     ),
     "BAD_TARGET": CommandCode(
         "The file to write cannot be made.",

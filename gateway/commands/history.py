@@ -4,6 +4,7 @@ and writes into the archive alone; a running gateway does not notice."""
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -56,16 +57,15 @@ by_option = click.option("--by", multiple=True, help="For each value of this col
 
 @contextlib.contextmanager
 def history_faults() -> Iterator[None]:
-    """Turns what the past refuses into a failure of the command."""
+    """Turns what the past refuses, and a package that is not there, into a failure."""
+    from gateway.history.faults import ArchiveFault, HistoryFault
+
     try:
-        from gateway.history.queries import HistoryFault
-        from gateway.history.segments import ArchiveFault
-    except ImportError as error:
+        yield
+    except ModuleNotFoundError as error:
         rule = f"{error.name} is not installed, and the past is read with it"
         hint = "pip install 'exchange-gateway[history]'"
         raise CommandFailure(FAILED, "MISSING_EXTRA", rule, hint) from None
-    try:
-        yield
     except HistoryFault as fault:
         raise CommandFailure(
             FAILED, fault.code, str(fault), _ADVICE.get(fault.code, ""),
@@ -132,8 +132,9 @@ def command() -> None:
 @command.command("build")
 @directory_argument
 @archive_option
+@click.option("--nice", type=click.IntRange(0, 19), default=0, help="Lower the priority by this.")
 @json_option
-def build(directory: Path, archive: Path | None, as_json: bool) -> None:
+def build(directory: Path, archive: Path | None, nice: int, as_json: bool) -> None:
     """Put every sealed segment that is not archived yet into the archive.
 
     Killed anywhere, the next run goes on where this one was. A damaged segment is named and ends
@@ -146,6 +147,7 @@ def build(directory: Path, archive: Path | None, as_json: bool) -> None:
     with history_faults():
         from gateway.history.archive import Archiver, default_archive
 
+        os.nice(nice)
         began_ns = process.monotonic_ns()
         archiver = Archiver(directory, archive or default_archive(directory))
         segments = records = rows = segment_bytes = file_bytes = 0
@@ -170,6 +172,41 @@ def build(directory: Path, archive: Path | None, as_json: bool) -> None:
         "seconds": (process.monotonic_ns() - began_ns) / 1e9,
     }
     print_json(result) if as_json else print_pairs(result)
+
+
+@command.command("prune")
+@directory_argument
+@archive_option
+@click.option("--keep-days", type=click.IntRange(0, 36_500), default=0, help="Days that stay.")
+@click.option("--keep-mib-max", type=click.IntRange(0), default=0, help="Size that may stay.")
+@click.option(
+    "--delete-journal-segments", is_flag=True, help="A journal segment goes with its files."
+)
+@json_option
+def prune(
+    directory: Path, archive: Path | None, keep_days: int, keep_mib_max: int,
+    delete_journal_segments: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Delete what is older than --keep-days or beyond --keep-mib-max, oldest segment first.
+
+    The newest archived segment always stays. Journal segments stay unless asked for, and then go
+    only when they are archived, outside of what is kept, and older than the second newest snapshot.
+
+    \b
+    Example:
+      gateway history prune var/gateway --keep-days 90
+    """
+    with history_faults():
+        from gateway.history.archive import default_archive
+        from gateway.history.retention import Retention, apply_retention
+
+        gone = apply_retention(
+            directory,
+            archive or default_archive(directory),
+            Retention(keep_days, keep_mib_max << 20, delete_journal_segments),
+            process.wall_ns(),
+        )
+    print_json(gone) if as_json else print_pairs(gone)
 
 
 @command.command("status")
@@ -330,7 +367,7 @@ def sql(
 
 def shell(history: History, limit: int, as_json: bool) -> None:
     """Statements of standard input, each ended by a semicolon; a bad one does not end the shell."""
-    from gateway.history.queries import HistoryFault
+    from gateway.history.faults import HistoryFault
 
     is_terminal = sys.stdin.isatty()
     pending = ""

@@ -13,9 +13,12 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
+from gateway.commands.ledger_carry import carry
 from gateway.commands.output import FAILED, json_option, print_json, print_table
 from gateway.commands.replay import reporter, time_ns_of
+from gateway.commands.time_zone import zone_of
 from gateway.commands.verify import directory_argument, opened, ring_option
+from gateway.journal import reader
 from gateway.ledger import (
     METHODS,
     RULES,
@@ -26,6 +29,8 @@ from gateway.ledger import (
     undecided,
     unmet,
 )
+from gateway.ledger.funding import FundingAudit
+from gateway.ledger.share_matching import matched, trades_of
 
 __all__ = ["command"]
 
@@ -48,6 +53,13 @@ _DISPOSALS = (
     "quantity", "currency", "proceeds", "basis", "realised", "disallowed", "carried", "taxable",
 )  # fmt: skip
 _WAITING = (*_BOOK, "lot", "quantity", "currency", "amount", "held_earlier_days")
+_FUNDING = (
+    "sequence", "account", "instrument", "amount", "currency", "rate", "quantity", "implied_mark",
+    "known_price", "faults",
+)  # fmt: skip
+_MATCHED = (
+    "coin", "currency", "day", "rule", "acquired", "quantity", "proceeds", "cost", "gain",
+)  # fmt: skip
 _UNBOOKED = ("sequence", "kind", "reason", "account", "instrument")
 
 
@@ -330,3 +342,52 @@ def unbooked(
     """
     books = Books(directory, ring_directory, as_of)
     books.show("unbooked", books.native.unbooked(), _UNBOOKED, (as_json, as_csv))
+
+
+@command.command("funding")
+@directory_argument
+@ring_option
+@json_option
+def funding(directory: Path, ring_directory: str, as_json: bool) -> None:
+    """Every funding payment, what it implies, and whose it is by holding time and size.
+
+    \b
+    Example:
+      gateway ledger funding var/gateway --json
+    """
+    with opened(directory):
+        records = reader.decoded(directory, ring_directory=ring_directory)
+        rows = list(FundingAudit().run(records))
+    if as_json:
+        print_json({"payments": rows})
+        return
+    told = [{**row, "faults": " ".join(row["faults"])} for row in rows]
+    print_table(told, _FUNDING, "No payments.")
+
+
+@command.command("share-matching")
+@directory_argument
+@ring_option
+@click.option("--time-zone", default="Europe/London", help="Whose days count.")
+@json_option
+def share_matching_command(
+    directory: Path, ring_directory: str, time_zone: str, as_json: bool
+) -> None:
+    """Disposals of coins by the rules of the United Kingdom: same day, 30 days, pool.
+
+    \b
+    Example:
+      gateway ledger share-matching var/gateway --json
+    """
+    zone = zone_of(time_zone)
+    with opened(directory):
+        trades = trades_of(reader.decoded(directory, ring_directory=ring_directory), zone)
+    disposals, pools = matched(trades)
+    if as_json:
+        print_json({"disposals": disposals, "pools": pools})
+        return
+    print_table(disposals, _MATCHED, "No disposals.")
+    print_table(pools, tuple(pools[0]) if pools else (), "No pools.")
+
+
+command.add_command(carry)

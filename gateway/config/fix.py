@@ -8,7 +8,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-__all__ = ["CounterpartySettings", "FixSettings"]
+__all__ = ["DROP_COPIES_MAX", "CounterpartySettings", "FixSettings"]
+
+# The copies of one event and its mark are one group of records in the journal.
+DROP_COPIES_MAX = 64
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,30}$")]
 CompId = Annotated[str, Meta(pattern=r"^[!-~]{1,32}$")]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from gateway.config.faults import Faults, nearest
-from gateway.config.fix import CounterpartySettings, FixSettings
+from gateway.config.fix import DROP_COPIES_MAX, CounterpartySettings, FixSettings
 from gateway.config.settings import Document
 
-__all__ = ["check_counterparty", "check_fix"]
+__all__ = ["added_fault", "check_counterparty", "check_fix"]
 
 _SINCE_44 = frozenset({"FIX.4.4", "FIXT.1.1"})
 
@@ -20,6 +20,10 @@ def check_fix(document: Document, faults: Faults, is_loopback: Callable[[str], b
     _check_listener(document, faults, is_loopback)
     names: dict[tuple[str, str, str], str] = {}
     owners: dict[str, str] = {}
+    copies = [name for name, each in fix.sessions.items() if each.kind == "drop_copy"]
+    for name in copies[DROP_COPIES_MAX:]:
+        expected = f"at most {DROP_COPIES_MAX} drop copies"
+        faults.add("OUT_OF_RANGE", f"fix.sessions.{name}.kind", expected, "drop_copy")
     for name, session in fix.sessions.items():
         path = f"fix.sessions.{name}"
         for field, expected, given in check_counterparty(session, fix, document):
@@ -51,6 +55,32 @@ def check_counterparty(
         yield "certificate_name", "nothing without fix.tls_client_authority", "a name"
     if session.next_expected and session.begin_string not in _SINCE_44:
         yield "next_expected", "false before FIX.4.4", "true"
+
+
+def added_fault(
+    sessions: Mapping[str, CounterpartySettings], document: Document
+) -> tuple[str, str, str] | None:
+    """(setting, what is given, what is expected) of the first session that was added at run time
+    and does not go with the configuration as it is now."""
+    fix = document.fix
+    added = {name: each for name, each in sessions.items() if name not in fix.sessions}
+    known = {name: each for name, each in sessions.items() if name in fix.sessions}
+    for name, session in added.items():
+        path = f"fix.sessions.{name}"
+        for field, expected, given in check_counterparty(session, fix, document):
+            return f"{path}.{field}", given, expected
+        for other, each in known.items():
+            if _identity(each, fix) == _identity(session, fix):
+                rule = f"CompIDs of its own: session {other} has the same"
+                return f"{path}.target_comp_id", session.target_comp_id, rule
+            kinds = {each.kind, session.kind}
+            if kinds == {"order_entry"} and each.principal == session.principal:
+                rule = f"a principal of its own: session {other} enters its orders"
+                return f"{path}.principal", session.principal, rule
+        known[name] = session
+        if [each.kind for each in known.values()].count("drop_copy") > DROP_COPIES_MAX:
+            return f"{path}.kind", session.kind, f"at most {DROP_COPIES_MAX} drop copies"
+    return None
 
 
 def _check_listener(document: Document, faults: Faults, is_loopback: Callable[[str], bool]) -> None:

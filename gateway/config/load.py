@@ -24,7 +24,7 @@ __all__ = ["SIMULATED_ADAPTERS", "is_isolated", "load"]
 
 SIMULATED_ADAPTERS = frozenset({"paper"})
 _DEFINING_TABLE = re.compile(r"\[(\w+)\.NAME\]")  # as checks.py says where a name is defined
-FIXED_SECTIONS = ("journal", "capacity", "api", "shm", "fix", "observer", "log")
+FIXED_SECTIONS = ("journal", "capacity", "api", "shm", "fix", "observer", "history", "log")
 WORDS = {"true": True, "false": False}
 
 

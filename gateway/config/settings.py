@@ -314,6 +314,15 @@ class ObserverSettings(Section, frozen=True, kw_only=True):
         int,
         Meta(ge=1, le=10000, description="Sealed segments between two snapshots."),
     ] = 1
+    frame_ms: Annotated[
+        int, Meta(ge=5, le=1000, description="Shortest time between two updates of a stream.")
+    ] = 50
+    mark_age_seconds_max: Annotated[
+        int, Meta(ge=1, le=86400, description="Older marks value nothing in profit and exposure.")
+    ] = 60
+    margin_file: Annotated[
+        str, Meta(description="Margin schedules, as in conf/margin.toml; empty = none are shown.")
+    ] = ""
     conduct_window_seconds: Annotated[
         int,
         Meta(ge=60, le=86400, description="Window of the soft monitors below, per strategy."),
@@ -459,6 +468,36 @@ class PrincipalSettings(Section, frozen=True, kw_only=True):
     instruments: Annotated[Names, Meta(description='Instruments it may touch, or "all".')] = "all"
 
 
+class HistorySettings(Section, frozen=True, kw_only=True):
+    """[history]: Parquet files of sealed segments, made beside the observer."""
+
+    archive: Annotated[
+        bool,
+        Meta(
+            description="The observer archives sealed segments in a process of low priority; "
+            "needs the extra history."
+        ),
+    ] = False
+    directory: Annotated[
+        str, Meta(description='Where the archive lies; "" = history in the journal\'s directory.')
+    ] = ""
+    check_seconds: Annotated[
+        int, Meta(ge=1, le=86400, description="Between two looks for newly sealed segments.")
+    ] = 60
+    keep_days: Annotated[
+        int,
+        Meta(ge=0, le=36500, description="Days that stay, whole segments at a time; 0 = all."),
+    ] = 0
+    keep_mib_max: Annotated[
+        int,
+        Meta(ge=0, le=1073741824, description="Size above which the oldest go; 0 = no bound."),
+    ] = 0
+    delete_journal_segments: Annotated[
+        bool,
+        Meta(description="A journal segment goes with its files, when recovery does not need it."),
+    ] = False
+
+
 class Document(Section, frozen=True, kw_only=True):
     """gateway.toml as a whole."""
 
@@ -469,6 +508,7 @@ class Document(Section, frozen=True, kw_only=True):
     shm: ShmSettings = ShmSettings()
     fix: FixSettings = FixSettings()
     observer: ObserverSettings = ObserverSettings()
+    history: HistorySettings = HistorySettings()
     log: LogSettings = LogSettings()
     venues: dict[Name, VenueSettings] = {}
     accounts: dict[Name, AccountSettings] = {}

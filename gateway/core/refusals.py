@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gateway._core.types import REFUSALS, format_decimal
@@ -183,20 +182,29 @@ def parse_native(error: ValueError) -> RefusedError | None:
     )
 
 
-@contextmanager
-def refusing(**values: object) -> Iterator[None]:
-    """Turns a native refusal into RefusedError; `values` name the offending value by field."""
-    try:
-        yield
-    except ValueError as error:
-        refused = parse_native(error)
+class refusing:
+    """Turns a native refusal into RefusedError; `values`, or the attributes of `command`, name the
+    offending value by field."""
+
+    __slots__ = ("_command", "_values")
+
+    def __init__(self, command: object = None, /, **values: object) -> None:
+        self._command, self._values = command, values
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        refused = parse_native(error) if isinstance(error, ValueError) else None
         if refused is None:
-            raise
+            return
         if not refused.value:
             refused = RefusedError(
                 refused.code,
                 field=refused.field,
-                value=values.get(refused.field, ""),
+                value=self._values.get(refused.field, getattr(self._command, refused.field, "")),
                 rule=refused.rule,
             )
         raise refused from error

@@ -128,11 +128,18 @@ class Desk:
     # Orders.
 
     async def submit(
-        self, who: Identity, message: NewOrderMessage, *, is_cancel_on_disconnect: bool = False
+        self,
+        who: Identity,
+        message: NewOrderMessage,
+        *,
+        is_cancel_on_disconnect: bool = False,
+        is_row_wanted: bool = True,
     ) -> Submitted:
-        """One order through the gate. The wish of its session is journaled with it."""
+        """One order through the gate. The wish of its session is journaled with it. Who hears of
+        new orders by their events wants no row."""
         self._check_may_enter(who, [message])
-        return await self.router.submit(_intent(who, message, is_cancel_on_disconnect))
+        intent = _intent(who, message, is_cancel_on_disconnect)
+        return await self.router.submit(intent, is_row_wanted=is_row_wanted)
 
     async def submit_linked(
         self, who: Identity, message: LinkedOrders, *, is_cancel_on_disconnect: bool = False
@@ -411,8 +418,10 @@ def _check_names(fields: Mapping[str, object], known: tuple[str, ...], what: str
 
 
 def _intent(who: Identity, message: NewOrderMessage, is_cancel_on_disconnect: bool) -> NewOrder:
-    for field in ("quantity", "price", "trigger_price", "display_quantity"):
-        _positive(field, getattr(message, field))
+    _positive("quantity", message.quantity)
+    _positive("price", message.price)
+    _positive("trigger_price", message.trigger_price)
+    _positive("display_quantity", message.display_quantity)
     return NewOrder(
         principal=who.principal,
         client_order_id=message.client_order_id,

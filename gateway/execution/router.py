@@ -73,7 +73,7 @@ class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
 class Submitted(msgspec.Struct, frozen=True):
     """The order behind a submit; `is_new` False when the same intent had been seen before."""
 
-    order: Row
+    order: Row  # empty when it is new and nobody asked for it
     is_new: bool
 
 
@@ -108,21 +108,22 @@ class Router:
         self.is_closed = False
         drive.watch(self._port, self.pump)
 
-    async def submit(self, order: NewOrder) -> Submitted:
+    async def submit(self, order: NewOrder, *, is_row_wanted: bool = True) -> Submitted:
         """Send one order through the gate. Raises RefusedError with the gate's reason."""
         if self.is_closed:
             raise RefusedError("SHUTTING_DOWN", rule="the gateway takes no new orders")
         principal = self.engine.names.id("principal", order.principal)
-        values = msgspec.structs.asdict(order)
         begin = self.engine.measurement.timestamp()
-        with refusing(**values):
+        with refusing(order):
             request = self._port.submit(principal, *self._native(order))
         try:
-            notice = await self._verdict(request, values, begin)
+            notice = await self._verdict(request, order, begin)
         except RefusedError as error:
             raise self._with_existing(error, order) from None
         self._sent.append((order, notice.order_id))
-        return Submitted(self._row(notice.order_id), notice.current != REPEATED)
+        is_new = notice.current != REPEATED
+        has_row = is_row_wanted or not is_new
+        return Submitted(self._row(notice.order_id) if has_row else {}, is_new)
 
     async def submit_linked(self, link: str, orders: Sequence[NewOrder]) -> list[Submitted]:
         """Send 2 to 8 orders of one principal as one group: all are taken or none. Raises
@@ -135,7 +136,7 @@ class Router:
         principal = self.engine.names.id("principal", orders[0].principal)
         natives = []
         for order in orders:
-            with refusing(**msgspec.structs.asdict(order)):
+            with refusing(order):
                 natives.append(self._native(order))
         with refusing(link=link):
             request = self._port.submit_linked(principal, LINKS[link], natives)
@@ -144,10 +145,7 @@ class Router:
         for place in range(len(orders)):  # all before the first turn, which answers all of them
             self._expect(request + place)
         answers = await asyncio.gather(
-            *(
-                self._verdict(request + place, msgspec.structs.asdict(order))
-                for place, order in enumerate(orders)
-            ),
+            *(self._verdict(request + place, order) for place, order in enumerate(orders)),
             return_exceptions=True,
         )
         _raise_first(answers, orders)
@@ -339,9 +337,12 @@ class Router:
         return self.engine.native.refusal_details(self._port.number, notice.request)
 
     async def _verdict(
-        self, request: int, values: Mapping[str, object] | None = None, begin: int = 0
+        self,
+        request: int,
+        command: NewOrder | Mapping[str, object] | None = None,
+        begin: int = 0,
     ) -> Notice:
-        """The engine's answer to `request`; `values` are the command's, for its refusal. A submit
+        """The engine's answer to `request`; `command` is what was asked, for its refusal. A submit
         says when it began."""
         if request == 0:
             raise RefusedError("LANE_FULL", rule="the entry lane is full; try again")
@@ -362,7 +363,9 @@ class Router:
         if begin:
             self.engine.measurement.record(SUBMIT, begin, notice.order_id)
         if notice.kind == RecordKind.ORDER_REFUSED or notice.refusal:
-            values = values or {}
+            if isinstance(command, NewOrder):
+                command = msgspec.structs.asdict(command)
+            values = command or {}
             scales = self.engine.scales(str(values.get("instrument", "")))
             raise refusal_of(
                 notice,

@@ -16,8 +16,9 @@ import pyarrow.parquet as pq
 from gateway.history.catalog import VERSION, ArchivedFile, Catalog, Manifest
 from gateway.history.columns import MONEY, TABLES, TEXT, WORD, schema_of, tables_of
 from gateway.history.durable import TEMPORARY, publish, remove_temporary
+from gateway.history.faults import ArchiveFault
 from gateway.history.key_states import KEYED, KeyStates
-from gateway.history.segments import ArchiveFault, Seal, check_segment, sealed_segments
+from gateway.history.segments import Seal, check_segment, sealed_segments
 
 __all__ = ["BATCH_ROWS", "Archived", "Archiver", "archive_step", "default_archive", "refusal_words"]
 

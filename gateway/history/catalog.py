@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from gateway.history.durable import Step, write_file
-from gateway.history.segments import ArchiveFault
+from gateway.history.faults import ArchiveFault
 
 __all__ = ["ArchivedFile", "Catalog", "Manifest"]
 

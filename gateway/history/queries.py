@@ -15,6 +15,7 @@ import duckdb
 
 from gateway.history.catalog import Manifest
 from gateway.history.columns import TABLES
+from gateway.history.faults import HistoryFault
 from gateway.history.key_states import FINISHED_STATES, KEYED
 from gateway.history.views import Views
 
@@ -27,16 +28,6 @@ COLUMN_BYTES_MAX = 1 << 20
 
 Row = dict[str, Any]
 Filters = Mapping[str, str]
-
-
-class HistoryFault(Exception):
-    """A question that has no answer, with a code for programs."""
-
-    def __init__(self, code: str, rule: str, field: str = "", value: str = "") -> None:
-        super().__init__(rule)
-        self.code = code
-        self.field = field
-        self.value = value
 
 
 @dataclass(frozen=True, slots=True)

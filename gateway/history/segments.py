@@ -8,20 +8,14 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.history.faults import ArchiveFault
+
 __all__ = ["ArchiveFault", "Seal", "check_segment", "first_times", "sealed_segments"]
 
 _SEAL = struct.Struct("<8sIIIIQQQ32s44sI")  # docs/reference/journal_format.md
 _PAGE_BYTES = 4096
 _RECORD_HEAD = struct.Struct("<IHBBQQq")  # length, type, version, flags, sequence, cause, time_ns
 _HASH_CHUNK_BYTES = 1 << 20
-
-
-class ArchiveFault(Exception):
-    """The archive cannot go on here. `code` is for programs, the text names the file."""
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import bisect
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway.history.queries import HistoryFault
+from gateway.history.faults import HistoryFault
 from gateway.history.segments import first_times
 from gateway.journal import JournalPlace
 
@@ -63,9 +63,11 @@ def state_at(
     time_ns: int | None = None,
     archive: Path | None = None,
     orders_max: int = ORDERS_MAX,
+    between: Callable[[], None] = lambda: None,
 ) -> StateAt:
     """The state behind a record, or behind the last one at or before an instant; neither = the
-    newest. Snapshots of the archive count too. HistoryFault: there is no such record."""
+    newest. Snapshots of the archive count too; `between` is called now and then and may raise.
+    HistoryFault: there is no such record."""
     from gateway._core import journal
 
     if time_ns is not None:
@@ -78,6 +80,7 @@ def state_at(
             str(place.directory), str(place.ring_directory), True, snapshots, sequence or 0
         )
         while sequence is None or replica.sequence < sequence:
+            between()
             if not replica.follow(RECORDS_PER_STEP, sequence or 0):
                 break
         if sequence is not None and replica.sequence < sequence:
@@ -167,12 +170,10 @@ def _orders_touched(
     before: StateAt, after: StateAt
 ) -> tuple[dict[tuple[str, ...], Row], dict[tuple[str, ...], Row]]:
     touched = [
-        row
-        for row in after.replica.orders(False, ORDERS_MAX)
-        if row["sequence"] > before.sequence
+        row for row in after.replica.orders(False, ORDERS_MAX) if row["sequence"] > before.sequence
     ]
-    new = {(row["order_id"],): row for row in touched}
-    old = {}
+    new: dict[tuple[str, ...], Row] = {(row["order_id"],): row for row in touched}
+    old: dict[tuple[str, ...], Row] = {}
     for key in new:
         row = before.replica.order(int(key[0]))
         if row is not None:

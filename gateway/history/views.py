@@ -14,7 +14,7 @@ import pyarrow as pa
 from gateway.history.archive import open_extractor, refusal_words
 from gateway.history.catalog import Catalog
 from gateway.history.columns import TABLES, schema_of, tables_of
-from gateway.history.segments import ArchiveFault
+from gateway.history.faults import ArchiveFault
 
 __all__ = ["Views", "columns_of"]
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from gateway.history.queries import History, HistoryFault, Point
+from gateway.history.faults import HistoryFault
+from gateway.history.queries import History, Point
 
 __all__ = ["CHAIN_MAX", "why_balance", "why_order", "why_position"]
 
@@ -163,11 +164,13 @@ def _fill_step(row: Row, fill: Row | None, positions: Mapping[int, Row]) -> dict
     names = ("price", "quantity", "value", "fee", "fee_currency", "liquidity", "trade_id",
              "revision")  # fmt: skip
     fields["fill"] = {name: fill[name] for name in names}
-    verb = {"fill_busted": "took back", "fill_corrected": "corrected"}.get(row["event"], "executed")
-    words = (
-        f"{row['venue']} {verb} {fill['quantity']} at {fill['price']} (trade {fill['trade_id']}), "
-        f"fee {fill['fee']} {fill['fee_currency'] or ''}".rstrip()
-    )
+    trade, amount = f"trade {fill['trade_id']}", f"{fill['quantity']} at {fill['price']}"
+    said = {
+        "fill_busted": f"took back {trade}",
+        "fill_corrected": f"corrected {trade} to {amount}",
+    }.get(row["event"], f"executed {amount} ({trade})")
+    fee = f", fee {fill['fee']} {fill['fee_currency'] or ''}".rstrip()
+    words = f"{row['venue']} {said}{fee if fill['fee'] != '0' else ''}"
     if position is not None:
         fields["position"] = _position_fields(position)
         words += f"; position {position['quantity']}, realised {position['realised']}"
@@ -197,9 +200,9 @@ def _gate_step(history: History, row: Row) -> dict[str, Any]:
 
 
 def _limits_before(history: History, row: Row) -> list[dict[str, Any]]:
-    wanted = [
-        (level, row[level]) for level in ("instrument", "strategy", "account", "venue")
-    ] + [("firm", "firm")]
+    wanted = [(level, row[level]) for level in ("instrument", "strategy", "account", "venue")] + [
+        ("firm", "firm")
+    ]
     point = Point(sequence=row["sequence"])
     rows = history.last("limits", ["level", "name"], point, limit=CHAIN_MAX).rows
     found = {(each["level"], each["name"]): each for each in rows}
@@ -241,10 +244,13 @@ def _refusal_steps(history: History, rows: Sequence[Row]) -> list[dict[str, Any]
         names = ("refusal", "level", "limit", "current", "would_be", "working", "limits_version",
                  "order_id", "client_order_id", "origin_port")  # fmt: skip
         words = (
-            f"the risk gate refused {_terms(row | {'trigger_price': '0'})} of {row['principal']} "
-            f"through {_door(row)}: {row['refusal']} at level {row['level']}, limit {row['limit']},"
-            f" current {row['current']}, would be {row['would_be']}"
+            f"the risk gate refused {_terms({**row, 'trigger_price': '0'})} of {row['principal']} "
+            f"through {_door(row)}: {row['refusal']}"
         )
+        if row["level"] is not None:
+            words += f" at level {row['level']}"
+        if row["limit"] or row["would_be"]:
+            words += f", limit {row['limit']}, current {row['current']}, would be {row['would_be']}"
         fields = {name: row[name] for name in names}
         steps.append(_step(row, words, fields, event="order_refused"))
         steps += _halt_steps(history, row)
@@ -255,7 +261,7 @@ def why_position(
     history: History, key: Mapping[str, str], *, point: Point | None = None, limit: int = 100
 ) -> dict[str, Any]:
     """{key, chain: the newest `limit` records that made it, with what each moved and the quantity
-    behind it, is_cut}. `key` names account, instrument, strategy and if needed leg and margin_mode."""
+    behind it, is_cut}. `key` names account, instrument, strategy and if needed leg, margin_mode."""
     rows, is_cut = _newest(history, "positions", key, point or Point(), limit)
     if not rows:
         raise HistoryFault("UNKNOWN_POSITION", "no record ever made such a position")
@@ -311,6 +317,6 @@ def why_balance(
 
 def _newest(
     history: History, table: str, key: Mapping[str, str], point: Point, limit: int
-) -> tuple[list[Row], bool]:
+) -> tuple[list[dict[str, Any]], bool]:
     found = history.newest(table, point, key, limit=limit)
     return found.rows, found.is_cut

@@ -44,7 +44,8 @@ class ReplicaLike(Protocol):
     outcomes_after: int
 
     def take_outcomes(self) -> list[tuple[str, str, str, str, int]]: ...
-    def take_fills(self) -> list[dict[str, Any]]: ...
+    def orders_of(self, order_ids: list[int], finished_max: int) -> list[dict[str, Any]]: ...
+    def take_fills(self, limit: int = ...) -> list[dict[str, Any]]: ...
     def limits(self) -> list[dict[str, Any]]: ...
     def trading_states(self) -> list[dict[str, Any]]: ...
     def registry(self, kind: str) -> list[dict[str, Any]]: ...
@@ -65,7 +66,8 @@ class FollowFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one bounded step found. `rows` is the whole state when `is_reset`."""
+    """What one bounded step found. `rows` is the whole state when `is_reset`; without `has_rows`
+    those of `sequence` still stand, while the follower is at `followed`."""
 
     sequence: int
     applied: int
@@ -74,6 +76,8 @@ class Step:
     is_loading: bool = False  # still on the way to the end: no rows yet
     rows: Mapping[str, Mapping[str, Row | None]] = field(default_factory=dict)
     has_definitions: bool = False  # a currency, venue, instrument, account or strategy
+    has_rows: bool = True
+    followed: int = 0
 
 
 class Follower:
@@ -88,8 +92,16 @@ class Follower:
         records_max: int = 4096,
         catch_up_records_max: int = 65536,
         snapshot_every_seals: int = 1,
+        rows_every_seconds: float = 0.0,
+        monotonic: Callable[[], float] = lambda: 0.0,
     ) -> None:
+        """Rows are read at most every `rows_every_seconds`: what changes often is read once."""
         self._place = place
+        self._rows_every_seconds = rows_every_seconds
+        self._monotonic = monotonic
+        self._rows_due_at = 0.0
+        self._rows_sequence = 0
+        self._pending: dict[str, dict[Any, None]] = defaultdict(dict)
         self._open_replica = open_replica
         self._readers = tuple(readers)
         self._records_max = records_max
@@ -143,6 +155,9 @@ class Follower:
             return {}
         for mark in marks:
             replica.set_mark(*mark)
+        if self._pending:  # the rows are of an earlier sequence; they come with the next ones
+            self._pending["position"][0] = None
+            return {}
         readers = (reader for reader in self._readers if reader.kind == "position")
         return {reader.kind: reader.read_changed(replica, ()) for reader in readers}
 
@@ -163,6 +178,12 @@ class Follower:
         """Forget the replica; the next step opens the journal again."""
         self._replica = None
         self._is_loaded = False
+        self._pending.clear()
+
+    @property
+    def has_pending(self) -> bool:
+        """Rows changed that were not read yet: step again soon, also without a new record."""
+        return bool(self._pending)
 
     def _count(self, replica: ReplicaLike) -> None:
         found = self._outcomes_of_catch_up
@@ -203,7 +224,8 @@ class Follower:
             return Step(replica.sequence, applied, is_caught_up=False, is_loading=True)
         self._is_loaded = True
         rows = {reader.kind: reader.read_all(replica) for reader in self._readers}
-        return Step(replica.sequence, applied, is_caught_up=True, is_reset=True, rows=rows)
+        at = self._rows_sequence = replica.sequence
+        return Step(at, applied, is_caught_up=True, is_reset=True, rows=rows, followed=at)
 
     def _advance(self, replica: ReplicaLike) -> Step:
         before = replica.sequence
@@ -212,17 +234,33 @@ class Follower:
             self._counted_to = None
             raise FollowFault(f"sequence went back from {before} to {replica.sequence}")
         is_caught_up = applied < self._records_max
-        if applied == 0:
-            return Step(before, 0, is_caught_up)
-        keys: dict[str, dict[Any, None]] = defaultdict(dict)
         for _, kind, key in replica.changes():
-            keys[kind][key] = None
+            self._pending[kind].pop(key, None)  # the newest last
+            self._pending[kind][key] = None
+        is_due = self._monotonic() >= self._rows_due_at
+        if not self._pending:
+            self._rows_sequence = replica.sequence
+        if not self._pending or not is_due:
+            at = self._rows_sequence
+            return Step(at, applied, is_caught_up, has_rows=False, followed=replica.sequence)
+        return self._read(replica, applied, is_caught_up=is_caught_up)
+
+    def _read(self, replica: ReplicaLike, applied: int, *, is_caught_up: bool) -> Step:
+        """The rows of everything that changed since they were read last."""
+        keys, self._pending = self._pending, defaultdict(dict)
         rows = {
             reader.kind: reader.read_changed(replica, tuple(keys[reader.kind]))
             for reader in self._readers
             if reader.kind in keys
         }
-        has_definitions = not _DEFINITIONS.isdisjoint(keys.get("state", ()))
+        # From the end of the reading, so that it takes a bounded share of the time.
+        self._rows_due_at = self._monotonic() + self._rows_every_seconds
+        at = self._rows_sequence = replica.sequence
         return Step(
-            replica.sequence, applied, is_caught_up, rows=rows, has_definitions=has_definitions
+            at,
+            applied,
+            is_caught_up,
+            rows=rows,
+            has_definitions=not _DEFINITIONS.isdisjoint(keys.get("state", ())),
+            followed=at,
         )

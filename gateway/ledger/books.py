@@ -18,6 +18,7 @@ __all__ = [
     "Designation",
     "books_to_follow",
     "open_books",
+    "plain_text",
     "realised_totals",
     "undecided",
     "unmet",
@@ -119,13 +120,15 @@ def realised_totals(
     return [
         {
             "currency": currency,
-            **{name: _text(amount) for name, amount in found.items()},
+            **{name: plain_text(amount) for name, amount in found.items()},
             "is_tied": found["realised"] == found["ledger"],
         }
         for currency, found in sorted(sums.items())
     ]
 
 
-def _text(amount: Decimal) -> str:
+def plain_text(amount: Decimal) -> str:
+    """Decimal text without an exponent and without zeros that say nothing."""
     text = f"{amount:f}"
-    return text.rstrip("0").rstrip(".") or "0" if "." in text else text
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text in ("", "-0") else text

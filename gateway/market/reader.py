@@ -74,43 +74,51 @@ class _Venue:
     def __init__(self, file: MarketFile) -> None:
         self.file = file
         self.names = list(file.instruments)
-        self.books = dict.fromkeys(range(len(self.names)), -1)
-        self.references = dict.fromkeys(range(len(self.names)), -1)
-        self.trades = dict.fromkeys(range(len(self.names)), 0)
-        self.was_stale = False
+        self._trades = [0] * len(self.names)
+        self._books: set[int] = set()  # rows to be read; one whose writer is within it stays
+        self._references: set[int] = set()
+        self._was_stale = False
 
     def is_stale(self, now_ns: int) -> bool:
         return self.file.is_closed or now_ns - self.file.beat_ns > STALE_NS
 
     def changes(self, now_ns: int, into: MarketChanges) -> None:
         is_stale = self.is_stale(now_ns)
-        is_turned, self.was_stale = is_stale != self.was_stale, is_stale
-        for row, name in enumerate(self.names):
-            self._book(row, name, is_stale, is_turned, into.books)
-            self._reference(row, name, into.references)
-            self.trades[row], trades = self.file.trades(row, self.trades[row])
-            into.trades.extend(self._trade(name, trade) for trade in trades)
+        books, references, trades = self.file.moved()
+        self._books |= set(books)
+        self._references |= set(references)
+        if is_stale != self._was_stale:
+            self._was_stale = is_stale
+            self._books |= set(range(len(self.names)))
+        for row in sorted(self._books):
+            self._read_book(row, is_stale, into.books)
+        for row in sorted(self._references):
+            self._read_reference(row, into.references)
+        for row in trades:
+            self._trades[row], found = self.file.trades(row, self._trades[row])
+            into.trades.extend(self._trade(self.names[row], trade) for trade in found)
 
-    def _book(
-        self, row: int, name: str, is_stale: bool, is_turned: bool, into: list[ShownBook]
-    ) -> None:
-        found = self.file.book(row, -1 if is_turned else self.books[row])
+    def _read_book(self, row: int, is_stale: bool, into: list[ShownBook]) -> None:
+        found = self.file.book(row)
         if found is None:
-            return
-        self.books[row] = found["version"]
+            if not is_stale:
+                return
+            found = dict.fromkeys(("sequence", "venue_time_ns", "time_ns"), 0)  # died within it
+        self._books.discard(row)
         state: BookStateName = "stale" if is_stale else found["state"]
         bids, asks = ([], []) if is_stale else (found["bids"], found["asks"])
         time_ns = found["venue_time_ns"] or found["time_ns"]
-        venue = self.file.venue
+        venue, name = self.file.venue, self.names[row]
         into.append(ShownBook(venue, name, state, found["sequence"], time_ns, bids, asks))
 
-    def _reference(self, row: int, name: str, into: list[Reference]) -> None:
-        found = self.file.reference(row, self.references[row])
+    def _read_reference(self, row: int, into: list[Reference]) -> None:
+        found = self.file.reference(row)
         if found is None:
             return
-        self.references[row] = found["version"]
+        self._references.discard(row)
         told = (found["mark"], found["mark_time_ns"], found["funding_rate"])
         if found["mark"] is not None or found["funding_rate"] is not None:
+            name = self.names[row]
             into.append(Reference(self.file.venue, name, *told, found["next_funding_ns"]))
 
     def _trade(self, name: str, row: dict[str, Any]) -> ShownTrade:

@@ -113,6 +113,7 @@ _RULES: Mapping[ChannelName, Callable[[Authority, Row], bool]] = {
     "fills": _sees_trading,
     "profit": _sees_profit,
     "exposure": _sees_exposure,
+    "margin": _sees_account,
     "latency": _sees_latency,
     "states": _sees_state,
     "books": _sees_market,

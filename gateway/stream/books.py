@@ -1,10 +1,10 @@
-"""The ledger beside the view: it follows the same records in a thread of its own, up to where the
-view stands, and makes the rows of profit and exposure. It only reads; what is wrong with a file is
-a state with a reason and never an exception for the caller."""
+"""The ledger beside the view: it follows the same records in a thread of its own, at its own pace,
+and makes the rows of profit and exposure from its books alone. What is wrong with a file
+is a state with a reason and never an exception for the caller."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -12,14 +12,16 @@ from typing import Any, Literal, Protocol
 
 from gateway.analytics.exposure import Contract, Rate, contracts_of, exposure_rows
 from gateway.analytics.waterfall import waterfall_rows
-from gateway.journal import JournalPlace, Row
+from gateway.journal import JournalPlace, Mark, Row
 from gateway.stream.channels import ChannelName, key_of
 
-__all__ = ["Books", "BooksRequest", "BooksState", "BooksStep", "LedgerLike", "open_native_ledger"]
+__all__ = ["Books", "BooksOptions", "BooksState", "BooksStep", "LedgerLike", "open_native_ledger"]
 
 BooksState = Literal["waiting", "catching_up", "following"]
-RECORDS_PER_STEP = 262_144  # half a second of booking: how long a stop may wait for a step
+RECORDS_PER_STEP = 65_536  # an eighth of a second of booking: how long a stop may wait
 RETRY_SECONDS = 10.0  # a journal whose books cannot be opened is asked again
+IDLE_SECONDS = 0.001  # at the end of the journal; what booking is late by
+READING = "the books are read from the beginning of the journal"
 
 
 class LedgerLike(Protocol):
@@ -29,10 +31,10 @@ class LedgerLike(Protocol):
     def sequence(self) -> int: ...
     @property
     def posted(self) -> int: ...
-    def follow(self, limit: int = ..., until_sequence: int = ...) -> int: ...
+    def follow(self, limit: int = ...) -> int: ...
     def is_balanced(self) -> bool: ...
     def accounts(self) -> list[dict[str, Any]]: ...
-    def positions(self) -> list[dict[str, Any]]: ...
+    def positions(self, *, marks: dict[str, str] = ...) -> list[dict[str, Any]]: ...
     def rates(self) -> list[dict[str, Any]]: ...
     def unbooked_counts(self) -> dict[str, int]: ...
     def take_fills(self) -> list[dict[str, Any]]: ...
@@ -46,22 +48,25 @@ def open_native_ledger(place: JournalPlace) -> LedgerLike:
 
 
 @dataclass(frozen=True, slots=True)
-class BooksRequest:
-    """Where the view stands, and what it holds there. Another `generation` is another journal."""
+class BooksOptions:
+    """What the books read beside the journal, and their clocks."""
 
-    sequence: int
-    generation: int
-    positions: Sequence[Row]
-    instruments: Sequence[Row]
+    place: JournalPlace
+    open_ledger: Callable[[JournalPlace], LedgerLike]
+    marks: Callable[[], Iterable[Mark]]
+    clock_ns: Callable[[], int]
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], None]
+    mark_age_ms_max: int
 
 
 @dataclass(frozen=True, slots=True)
 class BooksStep:
-    """What one step found. `rows` only when the books stand exactly where the view did."""
+    """What the books hold. `rows` only when they stand at the end of the journal."""
 
     state: BooksState
     reason: str
-    sequence: int
+    sequence: int = 0
     rows: Mapping[ChannelName, Mapping[str, Row]] = field(default_factory=dict)
     fills: Sequence[Row] = ()
     venues: Mapping[str, str] = field(default_factory=dict)
@@ -73,63 +78,67 @@ class BooksStep:
 class Books:
     """One thread at a time may call it."""
 
-    def __init__(
-        self,
-        place: JournalPlace,
-        open_ledger: Callable[[JournalPlace], LedgerLike],
-        monotonic: Callable[[], float],
-        *,
-        mark_age_ms_max: int,
-    ) -> None:
-        self._place = place
-        self._open_ledger = open_ledger
-        self._monotonic = monotonic
-        self._mark_age_ms_max = mark_age_ms_max
+    def __init__(self, options: BooksOptions) -> None:
+        self._options = options
         self._ledger: LedgerLike | None = None
         self._generation = -1
+        self._is_at_end = False
         self._fault = ""
         self._retry_at = 0.0
         self._instruments: Sequence[Row] = ()
         self._contracts: dict[str, Contract] = {}
         self._venues: dict[str, str] = {}
 
-    def step(self, request: BooksRequest) -> BooksStep:
-        """Book at most one batch, up to the request's sequence."""
+    @property
+    def sequence(self) -> int:
+        """Of the newest record in the books; 0 without books."""
+        return 0 if self._ledger is None else self._ledger.sequence
+
+    def run(
+        self, seconds: float, generation: Callable[[], int], is_stopping: Callable[[], bool]
+    ) -> None:
+        """Book what comes for so long. Another generation is another journal."""
+        end = self._options.monotonic() + seconds
+        while self._options.monotonic() < end and not is_stopping():
+            if self.follow(generation()) == 0:
+                self._options.sleep(IDLE_SECONDS)
+
+    def follow(self, generation: int) -> int:
+        """Book at most one batch; how many records it was."""
         try:
-            return self._advance(request)
+            return self._follow(generation)
         except (OSError, RuntimeError, ValueError) as error:
             self._ledger = None
             self._fault = str(error) or type(error).__name__
-            self._retry_at = self._monotonic() + RETRY_SECONDS
-            return self._waiting()
+            self._retry_at = self._options.monotonic() + RETRY_SECONDS
+            return 0
 
-    def _advance(self, request: BooksRequest) -> BooksStep:
-        if request.generation != self._generation:
-            self._generation, self._ledger, self._retry_at = request.generation, None, 0.0
-        if self._ledger is None and self._monotonic() < self._retry_at:
-            return self._waiting()
-        ledger = self._ledger or self._open_ledger(self._place)
-        self._ledger = ledger
-        if ledger.sequence > request.sequence:
-            raise RuntimeError(f"sequence went back from {ledger.sequence} to {request.sequence}")
-        if ledger.sequence < request.sequence:
-            booked = ledger.follow(RECORDS_PER_STEP, request.sequence)
-            if booked == 0:
-                ledger.follow(0)  # raises where the journal is damaged, or its beginning is gone
-        return self._told(ledger, request)
+    def _follow(self, generation: int) -> int:
+        if generation != self._generation:
+            self._generation, self._ledger, self._retry_at = generation, None, 0.0
+        if self._ledger is None:
+            if self._options.monotonic() < self._retry_at:
+                return 0
+            self._ledger, self._is_at_end = self._options.open_ledger(self._options.place), False
+        booked = self._ledger.follow(RECORDS_PER_STEP)
+        self._is_at_end = booked < RECORDS_PER_STEP
+        if booked == 0 and self._ledger.sequence == 0:
+            raise RuntimeError("the journal has no record yet")
+        return booked
 
-    def _waiting(self) -> BooksStep:
-        return BooksStep("waiting", self._fault, 0)
-
-    def _told(self, ledger: LedgerLike, request: BooksRequest) -> BooksStep:
-        is_there = ledger.sequence == request.sequence
-        self._know(request.instruments)
-        reason = "" if is_there else f"the books stand at sequence {ledger.sequence}"
+    def tell(self, instruments: Sequence[Row]) -> BooksStep:
+        """What the books hold now, valued at the newest marks."""
+        ledger = self._ledger
+        if ledger is None:
+            return BooksStep("waiting", self._fault)
+        self._know(instruments)
+        is_there = self._is_at_end
+        behind = "" if is_there else f"{READING}; they stand at sequence {ledger.sequence}"
         return BooksStep(
             state="following" if is_there else "catching_up",
-            reason=reason,
+            reason=behind,
             sequence=ledger.sequence,
-            rows=self._rows(ledger, request) if is_there else {},
+            rows=self._rows(ledger) if is_there else {},
             fills=ledger.take_fills() if is_there else (),
             venues=self._venues,
             posted=ledger.posted,
@@ -144,15 +153,30 @@ class Books:
         self._contracts = contracts_of(instruments)
         self._venues = {row["name"]: row["venue"] for row in instruments}
 
-    def _rows(self, ledger: LedgerLike, request: BooksRequest) -> dict[ChannelName, dict[str, Row]]:
-        age_ms_max = self._mark_age_ms_max
+    def _rows(self, ledger: LedgerLike) -> dict[ChannelName, dict[str, Row]]:
+        age_ms_max = self._options.mark_age_ms_max
         rates = {
             row["currency"]: Rate(Decimal(row["rate"]), row["time_ns"]) for row in ledger.rates()
         }
+        held = self._valued(ledger)
         made: dict[ChannelName, list[dict[str, Any]]] = {
-            "profit": waterfall_rows(
-                ledger.accounts(), ledger.positions(), request.positions, age_ms_max
-            ),
-            "exposure": exposure_rows(request.positions, self._contracts, rates, age_ms_max),
+            "profit": waterfall_rows(ledger.accounts(), held, held, age_ms_max),
+            "exposure": exposure_rows(held, self._contracts, rates, age_ms_max),
         }
         return {name: {key_of(name, row): row for row in rows} for name, rows in made.items()}
+
+    def _valued(self, ledger: LedgerLike) -> list[Row]:
+        """The books' positions with their marks. What a stopped book holds has none."""
+        marks = {mark.instrument: mark for mark in self._options.marks()}
+        now_ns = self._options.clock_ns()
+        rows: list[Row] = []
+        for row in ledger.positions(marks={name: mark.price for name, mark in marks.items()}):
+            mark = None if row["is_stopped"] else marks.get(row["instrument"])
+            told = {
+                "venue": self._venues.get(row["instrument"], ""),
+                "mark": None if mark is None else mark.price,
+                "unrealised": None if mark is None else row["unrealised"],
+                "mark_age_ms": None if mark is None else (now_ns - mark.time_ns) // 1_000_000,
+            }
+            rows.append({**row, **told})
+        return rows

@@ -19,6 +19,7 @@ ChannelName = Literal[
     "exposure",
     "latency",
     "states",
+    "margin",
     "books",
     "trades",
     "marks",
@@ -45,6 +46,7 @@ CHANNELS: Mapping[ChannelName, ChannelSpec] = {
     "exposure": ChannelSpec(
         ("level", "name", "currency"), frozenset({"level", "name", "currency"})
     ),
+    "margin": ChannelSpec(("account", "currency"), frozenset({"account", "venue", "currency"})),
     "latency": ChannelSpec(("stage", "bucket_us", "time_ns"), frozenset({"stage"})),
     "books": ChannelSpec(("instrument",), _MARKET),
     "trades": ChannelSpec(("instrument", "run_ns", "number"), _MARKET),

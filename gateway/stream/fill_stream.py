@@ -3,13 +3,15 @@ Must never guess: what is not known is None."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from gateway.journal import ReplicaLike, Row
 
-__all__ = ["FILLS_MAX", "FillReader", "booked_fills", "bounded_fills", "fill_key"]
+__all__ = ["FILLS_MAX", "FillReader", "FillTail", "fill_key"]
 
+FILLS_PER_CALL = 64  # half a millisecond of the interpreter
 FILLS_MAX = 1000  # as many as the native followers hold for a look back
 _BOOKED = ("realised", "arrival_price", "slippage")
 
@@ -23,59 +25,78 @@ class FillReader:
 
     kind = "fill"
 
-    def __init__(self) -> None:
-        self._venues: dict[str, str] = {}
-
     def read_all(self, replica: ReplicaLike) -> dict[str, Row]:
-        return {fill_key(row): self._whole(replica, row) for row in replica.take_fills()}
+        """A few at a time: others work meanwhile."""
+        rows: dict[str, Row] = {}
+        while found := replica.take_fills(FILLS_PER_CALL):
+            rows.update((fill_key(row), row) for row in found)
+        return rows
 
     def read_changed(self, replica: ReplicaLike, _: Sequence[Any]) -> dict[str, Row | None]:
         return dict(self.read_all(replica))
 
-    def _whole(self, replica: ReplicaLike, row: dict[str, Any]) -> Row:
-        order_id = row["order_id"]
-        order = None if order_id is None else replica.order(int(order_id))
-        name = row["instrument"]
-        if order is not None:
-            venue, client_id = order["venue"], order["client_order_id"]
-            self._venues[name] = venue
-        else:
-            venue, client_id = self._venue_of(replica, name), None
-        return {**row, "venue": venue, "client_order_id": client_id}
 
-    def _venue_of(self, replica: ReplicaLike, instrument: str) -> str | None:
-        if instrument not in self._venues:
-            rows = replica.registry("instrument")
-            self._venues = {each["name"]: each["venue"] for each in rows}
-        return self._venues.get(instrument)
+class FillTail:
+    """The newest fills, from two followers that go their own ways: the view's tells of a fill, the
+    books add what it earned, whoever comes first. Event-loop thread only."""
+
+    def __init__(self, fills_max: int = FILLS_MAX) -> None:
+        self._fills_max = fills_max
+        self._newest = 0  # that the view has told
+        self._booked: OrderedDict[str, Row] = OrderedDict()
+
+    def reset(self, rows: Mapping[str, Row]) -> None:
+        self._newest = max((row["sequence"] for row in rows.values()), default=0)
+        self._booked.clear()
+
+    def followed(
+        self, shown: Mapping[str, Row], changed: Mapping[str, Row | None]
+    ) -> dict[str, Row | None]:
+        """Rows of the view's follower, with what the books have said of them already."""
+        rows: dict[str, Row | None] = {}
+        for key, row in changed.items():
+            if row is not None:
+                self._newest = max(self._newest, row["sequence"])
+                rows[key] = _with_books(row, self._booked.get(key))
+        return self._bounded(shown, rows)
+
+    def booked(
+        self, shown: Mapping[str, Row], told: Iterable[Row], venues: Mapping[str, str]
+    ) -> dict[str, Row | None]:
+        """What the books' rows add, and the fills from before the view's snapshot."""
+        rows: dict[str, Row | None] = {}
+        for row in told:
+            key = fill_key(row)
+            self._booked[key] = row
+            before = shown.get(key)
+            if before is not None:
+                rows[key] = _with_books(before, row)
+            elif row["sequence"] < self._newest:
+                rows[key] = {
+                    **row,
+                    "venue": venues.get(row["instrument"]),
+                    "client_order_id": None,
+                }
+        while len(self._booked) > 2 * self._fills_max:
+            self._booked.popitem(last=False)
+        return self._bounded(shown, rows)
+
+    def _bounded(
+        self, shown: Mapping[str, Row], changed: dict[str, Row | None]
+    ) -> dict[str, Row | None]:
+        """The changes that stay among the newest, and the removal of those that do not."""
+        if not changed:
+            return changed
+        keys = {*shown, *changed}
+        for key in sorted(keys, key=int)[: max(0, len(keys) - self._fills_max)]:
+            changed.pop(key, None)
+            if key in shown:
+                changed[key] = None
+        return changed
 
 
-def booked_fills(
-    shown: Mapping[str, Row], booked: Iterable[Row], venues: Mapping[str, str]
-) -> dict[str, Row | None]:
-    """What the ledger's rows add to the fills that are shown: profit and slippage of each, and the
-    fills from before the follower's snapshot."""
-    changed: dict[str, Row | None] = {}
-    for row in booked:
-        key = fill_key(row)
-        before = shown.get(key)
-        if before is None:
-            venue = venues.get(row["instrument"])
-            changed[key] = {**row, "venue": venue, "client_order_id": None}
-        else:
-            changed[key] = {**before, **{name: row[name] for name in _BOOKED}}
-    return bounded_fills(shown, changed)
-
-
-def bounded_fills(
-    shown: Mapping[str, Row], changed: Mapping[str, Row | None], fills_max: int = FILLS_MAX
-) -> dict[str, Row | None]:
-    """The changes that stay among the newest, and the removal of those that do not."""
-    keys = {*shown, *changed}
-    oldest = sorted(keys, key=int)[: max(0, len(keys) - fills_max)]
-    bounded = dict(changed)
-    for key in oldest:
-        bounded.pop(key, None)
-        if key in shown:
-            bounded[key] = None
-    return bounded
+def _with_books(row: Row, booked: Row | None) -> Row:
+    """A fill and its books speak of the same thing only at the same revision."""
+    if booked is None or booked["revision"] != row["revision"]:
+        return row
+    return {**row, **{name: booked[name] for name in _BOOKED}}

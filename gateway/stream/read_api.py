@@ -15,6 +15,7 @@ from gateway.stream.access import Access, is_own_origin
 from gateway.stream.authority import Authority
 from gateway.stream.channels import CHANNELS
 from gateway.stream.codes import STREAM_CODES
+from gateway.stream.history_api import HistoryApi
 from gateway.stream.metrics_page import CONTENT_TYPE, MetricsPage
 from gateway.stream.order_stream import is_terminal
 from gateway.stream.stream_session import StreamHub
@@ -28,7 +29,15 @@ LIMIT_MAX = 100_000
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 AUTHORITY: web.RequestKey[Authority] = web.RequestKey("authority", Authority)
 # Channels that GET /v1/NAME answers as a whole; orders have options of their own.
-PLAIN: tuple[ChannelName, ...] = ("positions", "balances", "fills", "profit", "exposure", "states")
+PLAIN: tuple[ChannelName, ...] = (
+    "positions",
+    "balances",
+    "fills",
+    "profit",
+    "exposure",
+    "margin",
+    "states",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,7 @@ class ReadApi:
     state_hash: Callable[[], Awaitable[tuple[int, str]]]
     find_order: Callable[[int], Awaitable[Row | None]]
     status: Callable[[], dict[str, Any]]
+    history: HistoryApi
 
     def routes(self) -> list[web.RouteDef]:
         reader = self._reader
@@ -57,6 +67,7 @@ class ReadApi:
             web.get("/v1/health/live", self._live),
             web.get("/v1/health/ready", self._ready),
             web.get("/metrics", self._metrics),
+            *self.history.routes(reader),
         ]
 
     def _reader(self, handler: Handler) -> Handler:

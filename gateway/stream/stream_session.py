@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -15,6 +15,7 @@ from gateway.stream.authority import EVERYTHING, Authority
 from gateway.stream.channel import Channel
 from gateway.stream.channels import CHANNELS
 from gateway.stream.codes import STREAM_CODES
+from gateway.stream.shared_messages import Encoding, SharedMessages
 from gateway.stream.subscriptions import ChannelName, Filter, Request, StreamFault, Subscription
 
 __all__ = ["StreamCounters", "StreamHub", "StreamLimits"]
@@ -23,8 +24,13 @@ decode_request = msgspec.json.Decoder(Request).decode
 encode = msgspec.json.Encoder().encode
 REQUEST_FORM = (
     '{"op": "subscribe", "unsubscribe" or "ping", "channel": one of '
-    f'{", ".join(CHANNELS)}, "filter"?: {{name: text}}, "resume"?: sequence, "stream"?: text}}'
+    f'{", ".join(CHANNELS)}, "filter"?: {{name: text}}, "resume"?: sequence, "stream"?: text, '
+    '"encoding"?: "json" or "binary"}'
 )
+
+
+Frame = Literal[WSMsgType.TEXT, WSMsgType.BINARY]
+KINDS: Mapping[Encoding, Frame] = {"json": WSMsgType.TEXT, "binary": WSMsgType.BINARY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +38,11 @@ class StreamLimits:
     """Every bound of the stream, with its reason."""
 
     clients_max: int = 256  # sockets and tasks one observer serves
-    frame_interval_seconds: float = 0.033  # 30 updates a second are as many as a person sees
+    frame_interval_seconds: float = 0.05  # 20 updates a second are as many as a person follows
     slow_client_seconds: float = 10.0  # one message unsent for so long: the client is cut off
     heartbeat_seconds: float = 15.0  # finds a peer that is gone
     request_bytes_max: int = 4096  # the longest request is a filter of four patterns
+    is_compressed: bool = False  # each frame again for each client: docs/decisions/0043_*
 
 
 @dataclass(slots=True)
@@ -59,10 +66,22 @@ class StreamHub:
     limits: StreamLimits = field(default_factory=StreamLimits)
     counters: StreamCounters = field(default_factory=StreamCounters)
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+    shared: SharedMessages = field(default_factory=SharedMessages)
     _sessions: set[StreamSession] = field(default_factory=set)
+    _frame: asyncio.TimerHandle | None = None
+    _next_frame_at: float = 0.0
 
     def wake(self) -> None:
-        """The channels moved. Never blocks: it only sets flags."""
+        """The channels moved: the first change goes out at once, those of the next interval wait
+        and conflate. Never blocks."""
+        if self._frame is None and self._sessions:
+            loop = asyncio.get_running_loop()
+            self._frame = loop.call_at(max(loop.time(), self._next_frame_at), self._release)
+
+    def _release(self) -> None:
+        """All clients at the same time, so that those who ask the same stand at the same place."""
+        self._frame = None
+        self._next_frame_at = asyncio.get_running_loop().time() + self.limits.frame_interval_seconds
         for session in self._sessions:
             session.wake()
 
@@ -79,7 +98,7 @@ class StreamHub:
         socket = web.WebSocketResponse(
             heartbeat=self.limits.heartbeat_seconds,
             max_msg_size=self.limits.request_bytes_max,
-            compress=False,
+            compress=self.limits.is_compressed,
         )
         await socket.prepare(request)
         session = StreamSession(self, socket, request, authority)
@@ -94,6 +113,8 @@ class StreamHub:
 
     async def close(self) -> None:
         """Say goodbye to every client."""
+        if self._frame is not None:
+            self._frame.cancel()
         await asyncio.gather(*(session.close() for session in tuple(self._sessions)))
 
 
@@ -112,6 +133,7 @@ class StreamSession:
         self._socket = socket
         self._request = request
         self._awake = asyncio.Event()
+        self._has_asked = False  # since it was last sent something
         self._send_lock = asyncio.Lock()
         self._subscriptions: dict[str, Subscription] = {}
 
@@ -163,7 +185,10 @@ class StreamSession:
             self._hub.name,
             request.resume,
             request.stream,
+            encoding=request.encoding,
+            shared=self._hub.shared,
         )
+        self._has_asked = True
         self.wake()
         return None
 
@@ -171,24 +196,26 @@ class StreamSession:
         while True:
             await self._awake.wait()
             self._awake.clear()
+            has_asked, self._has_asked = self._has_asked, False
             for name, subscription in tuple(self._subscriptions.items()):
                 if self._subscriptions.get(name) is subscription and subscription.is_behind:
                     await self._bring_up_to_date(subscription)
-            # The first change goes out at once; those of the next interval wait and conflate.
-            await self._hub.pause(self._hub.limits.frame_interval_seconds)
+            if has_asked:  # nobody is answered more often than frames come
+                await self._hub.pause(self._hub.limits.frame_interval_seconds)
 
     async def _bring_up_to_date(self, subscription: Subscription) -> None:
-        before = subscription.conflated
+        conflated, snapshots = subscription.conflated, subscription.snapshots
+        kind = KINDS[subscription.encoding]
         for message in subscription.messages():
-            await self._send(message)
-            self._hub.counters.snapshots += message.startswith(b'{"type":"snapshot"')
-        self._hub.counters.conflated += subscription.conflated - before
+            await self._send(message, kind)
+        self._hub.counters.snapshots += subscription.snapshots - snapshots
+        self._hub.counters.conflated += subscription.conflated - conflated
 
-    async def _send(self, message: bytes) -> None:
+    async def _send(self, message: bytes, kind: Frame = WSMsgType.TEXT) -> None:
         """Waits while the socket is full, but only so long: then the client is cut off."""
         try:
             async with asyncio.timeout(self._hub.limits.slow_client_seconds), self._send_lock:
-                await self._socket.send_frame(message, WSMsgType.TEXT)
+                await self._socket.send_frame(message, kind)
             self._hub.counters.messages += 1
         except TimeoutError:
             self._hub.counters.cut_off += 1

@@ -4,7 +4,7 @@ no queue: it remembers the sequence it sent and asks the channel what changed si
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any, Literal, cast
 
 import msgspec
@@ -13,6 +13,7 @@ from gateway.journal import Row
 from gateway.stream.authority import EVERYTHING, Authority
 from gateway.stream.channel import Change, Channel
 from gateway.stream.channels import CHANNELS, ChannelName
+from gateway.stream.shared_messages import ENCODERS, Encoding, Entry, SharedMessages
 
 __all__ = ["ChannelName", "Filter", "Request", "StreamFault", "Subscription"]
 
@@ -44,6 +45,7 @@ class Request(msgspec.Struct, forbid_unknown_fields=True):
     filter: dict[str, str] = {}
     resume: int | None = None  # the last sequence the client holds
     stream: str | None = None  # the stream that sequence belongs to, as the snapshot named it
+    encoding: Encoding = "json"
 
 
 class Filter:
@@ -93,11 +95,19 @@ class Subscription:
         stream: str,
         resume: int | None = None,
         resumed_stream: str | None = None,
+        *,
+        encoding: Encoding = "json",
+        shared: SharedMessages | None = None,
     ) -> None:
-        """`stream` prefixes the generation in the snapshots' `stream` field."""
+        """`stream` prefixes the generation in the snapshots' `stream` field. `shared` holds what
+        was encoded for others who ask the same; every stream has one of its own."""
         self.channel = channel
         self.filter = selection
+        self.encoding: Encoding = encoding
         self.conflated = 0  # changes this client did not see one by one
+        self.snapshots = 0  # that were made for it
+        self._encode = ENCODERS[encoding]
+        self._shared = SharedMessages() if shared is None else shared
         self.is_resume_refused = False
         self._stream = stream
         self._revision: int | None = None  # None until the first snapshot or delta
@@ -128,74 +138,90 @@ class Subscription:
     def messages(self) -> Iterator[bytes]:
         """Bring the client up to date, in messages of bounded size. The state is the one at the
         first call; read the iterator to its end before the next call."""
-        if self._revision is None and self._resume_at is None:
-            reason = "resume_too_old" if self.is_resume_refused else "subscribed"
-            self.is_resume_refused = False
-            yield from self._snapshot(reason)
+        channel = self.channel
+        stands = (self._generation, self._revision, self._resume_at, self.is_resume_refused)
+        place = (*stands, channel.generation, channel.revision)
+        key = (channel.name, self.filter.text, self.encoding, *place)
+        entry = self._shared.find(key)
+        if entry is None:
+            yield from self._make(key)
             return
-        changes = None
-        if self._generation == self.channel.generation:
-            changes = self._missed()
+        self._advance(entry.changes)
+        if entry.message is not None:
+            yield entry.message
+
+    def _make(self, key: Hashable) -> Iterator[bytes]:
+        """The messages, and the only one of them for whoever comes to the same place."""
+        reason = self._reason()
+        changes = None if reason else self._missed()
         if changes is None:
-            is_reset = self._generation != self.channel.generation
-            yield from self._snapshot("journal_reopened" if is_reset else "too_far_behind")
+            count, parts, removed = None, *self._snapshot_rows()
+            first = self._first(reason or "too_far_behind")
+        else:
+            count, (parts, removed) = len(changes), self._delta_rows(changes)
+            first = {"type": "delta"}
+        sequence = self._advance(count)
+        if count is not None and not removed and not parts[0]:
+            self._shared.keep(key, Entry(None, count))
             return
-        yield from self._delta(changes)
+        for message in self._encoded(first, parts, removed, sequence):
+            if len(parts) == 1:
+                self._shared.keep(key, Entry(message, count))
+            yield message
+
+    def _reason(self) -> str:
+        """Why only a snapshot helps; "" = the changes are enough, as far as they are known."""
+        if self._revision is None and self._resume_at is None:
+            return "resume_too_old" if self.is_resume_refused else "subscribed"
+        return "journal_reopened" if self._generation != self.channel.generation else ""
 
     def _missed(self) -> list[Change] | None:
         if self._resume_at is not None:
             return self.channel.since(self._resume_at)
         return None if self._revision is None else self.channel.after(self._revision)
 
-    def _advance(self) -> int:
-        self._resume_at, self._revision = None, self.channel.revision
-        self._generation = self.channel.generation
-        self._changes_total = self.channel.changes_total
-        return self.channel.sequence
+    def _advance(self, changes: int | None) -> int:
+        """The client is where the channel is, by so many changes; None = by a snapshot."""
+        channel = self.channel
+        if changes is None:
+            self.snapshots += 1
+        else:
+            # A resumed client may see more keys than changed since it connected, hence max().
+            published = channel.changes_total - self._changes_total
+            self.conflated += max(0, published - changes)
+        self.is_resume_refused = False
+        self._resume_at, self._revision = None, channel.revision
+        self._generation, self._changes_total = channel.generation, channel.changes_total
+        return channel.sequence
 
-    def _snapshot(self, reason: str) -> Iterator[bytes]:
-        rows = [row for row in self.channel.rows.values() if self.filter.takes(row)]
-        first: dict[str, Any] = {
-            "type": "snapshot",
-            "channel": self.channel.name,
-            "sequence": self._advance(),
-            "stream": self.stream_name,
-            "reason": reason,
-            "is_fresh": reason != "subscribed",
-        }
-        if self.channel.waiting:
-            first["waiting"] = self.channel.waiting
-        parts = _parts(rows)
-        yield encode(first | {"rows": parts[0], "has_more": len(parts) > 1})
-        yield from self._rest(first["sequence"], parts, [])
+    def _first(self, reason: str) -> dict[str, Any]:
+        waiting = {"waiting": self.channel.waiting} if self.channel.waiting else {}
+        is_fresh = reason != "subscribed"
+        told = {"stream": self.stream_name, "reason": reason, "is_fresh": is_fresh}
+        return {"type": "snapshot", **told, **waiting}
 
-    def _delta(self, changes: Sequence[Change]) -> Iterator[bytes]:
-        # A resumed client may see more keys than changed since it connected, hence max().
-        published = self.channel.changes_total - self._changes_total
-        self.conflated += max(0, published - len(changes))
+    def _snapshot_rows(self) -> tuple[list[list[Row]], list[str]]:
+        return _parts([row for row in self.channel.rows.values() if self.filter.takes(row)]), []
+
+    def _delta_rows(self, changes: Sequence[Change]) -> tuple[list[list[Row]], list[str]]:
         taken = [change for change in changes if self.filter.takes(change.row)]
         removed = [change.key for change in taken if change.is_removed]
-        sequence = self._advance()
-        if not taken:
-            return
-        parts = _parts([change.row for change in taken if not change.is_removed])
-        yield from self._rest(sequence, [[], *parts], removed)
+        return _parts([change.row for change in taken if not change.is_removed]), removed
 
-    def _rest(
-        self, sequence: int, parts: Sequence[Sequence[Row]], removed: list[str]
+    def _encoded(
+        self,
+        first: dict[str, Any],
+        parts: Sequence[Sequence[Row]],
+        removed: list[str],
+        sequence: int,
     ) -> Iterator[bytes]:
         last = len(parts) - 1
-        for index, rows in enumerate(parts[1:], 1):
-            yield encode(
-                {
-                    "type": "delta",
-                    "channel": self.channel.name,
-                    "sequence": sequence,
-                    "rows": rows,
-                    "removed": removed if index == last else [],
-                    "has_more": index < last,
-                }
-            )
+        for index, rows in enumerate(parts):
+            head = first if index == 0 else {"type": "delta"}
+            told = {"channel": self.channel.name, "sequence": sequence, "rows": rows}
+            if head["type"] == "delta":
+                told["removed"] = removed if index == last else []
+            yield self._encode({**head, **told, "has_more": index < last})
 
 
 def _parts(rows: list[Row]) -> list[list[Row]]:

@@ -6,12 +6,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from gateway.journal import Row, Step
+from gateway.stream.books import READING
 from gateway.stream.channel import Channel
 from gateway.stream.channels import ChannelName
-from gateway.stream.fill_stream import booked_fills, bounded_fills
+from gateway.stream.fill_stream import FillTail
+from gateway.stream.margin_stream import MarginStep, PositionKey, position_key
 from gateway.stream.order_stream import OrderTail
 
 __all__ = ["View", "ViewState"]
@@ -24,6 +26,7 @@ KINDS: Mapping[ChannelName, str] = {
     "fills": "fill",
     "states": "state",
 }
+FAR = {"liquidation_price": None, "liquidation_distance_percent": None}
 BOOKS: tuple[ChannelName, ...] = ("profit", "exposure")  # what is made from the books
 
 
@@ -44,7 +47,8 @@ class View:
             self.channels[name].wait("the books were not opened yet")
         self.state: ViewState = "waiting"
         self.reason = "the journal was not opened yet"
-        self.sequence = 0
+        self.sequence = 0  # of the rows
+        self.followed = 0  # of the newest record applied: rows are read a moment later
         self.records_applied = 0
         self.reopened = 0
         self.fills_seen = 0
@@ -54,11 +58,15 @@ class View:
         self._monotonic = monotonic
         self._caught_up_at = monotonic()
         self._tail = OrderTail(finished_orders_max)
+        self._fills = FillTail()
+        self._liquidations: Mapping[PositionKey, Mapping[str, Any]] = {}
+        self.channels["margin"].wait("margin was not computed yet")
 
     def apply(self, step: Step) -> None:
         """Take over one step of the follower."""
         self.records_applied += step.applied
         self.sequence = step.sequence
+        self.followed = max(step.followed, step.sequence)
         self.is_caught_up = step.is_caught_up
         if step.is_caught_up:
             self._caught_up_at = self._monotonic()
@@ -66,7 +74,7 @@ class View:
             self._reset(step)
         elif step.is_loading:
             self.state, self.reason = "catching_up", "reading the journal from its last snapshot"
-        else:
+        elif step.has_rows:
             self._publish(step)
 
     def value(self, rows: Mapping[str, Mapping[str, Row | None]]) -> bool:
@@ -74,7 +82,8 @@ class View:
         nothing moved."""
         changed = rows.get("position", {}) if self.is_ready else {}
         if changed:
-            self.channels["positions"].publish(changed, self.sequence, is_valuation=True)
+            near = self._with_liquidation(changed)
+            self.channels["positions"].publish(near, self.sequence, is_valuation=True)
         return bool(changed)
 
     def take_books(
@@ -94,7 +103,7 @@ class View:
     def take_booked_fills(self, rows: Sequence[Row], venues: Mapping[str, str]) -> bool:
         """What the books say of fills that are shown, or that are older than the view."""
         channel = self.channels["fills"]
-        changed = booked_fills(channel.rows, rows, venues) if rows and self.is_ready else {}
+        changed = self._fills.booked(channel.rows, rows, venues) if self.is_ready else {}
         if changed:
             channel.publish(changed, self.sequence, is_valuation=True)
         return bool(changed)
@@ -104,6 +113,31 @@ class View:
         for name, rows in changes.items():
             self.channels[name].publish(rows, self.sequence, is_valuation=True)
         return bool(changes)
+
+    def take_margin(self, step: MarginStep) -> bool:
+        """Margin of accounts, and how near a forced close the positions are."""
+        channel = self.channels["margin"]
+        if step.waiting:
+            moved = step.waiting != channel.waiting
+            channel.wait(step.waiting)
+            return moved
+        moved = channel.replace(step.rows, self.sequence)
+        self._liquidations = step.liquidations
+        positions = self.channels["positions"]
+        near = self._with_liquidation(positions.rows)
+        changed = {key: row for key, row in near.items() if row != positions.rows[key]}
+        if changed:
+            positions.publish(changed, self.sequence, is_valuation=True)
+        return moved or bool(changed)
+
+    def _with_liquidation(self, rows: Mapping[str, Row | None]) -> Mapping[str, Row | None]:
+        """The rows of positions with what margin says of them, if it does."""
+        if not self._liquidations:
+            return rows
+        return {
+            key: row if row is None else {**row, **self._liquidations.get(position_key(row), FAR)}
+            for key, row in rows.items()
+        }
 
     def take_latency(self, changed: Mapping[str, Row | None]) -> bool:
         """A column of the heat map."""
@@ -134,10 +168,13 @@ class View:
             found = step.rows.get(kind, {})
             rows = {key: row for key, row in found.items() if row is not None}
             self.channels[name].reset(rows, step.sequence)
+        self._fills.reset(self.channels["fills"].rows)
         self.channels["latency"].reset({}, step.sequence)
+        self._liquidations = {}
+        self.channels["margin"].wait("margin was not computed yet")
         for name in BOOKS:
             self.channels[name].reset({}, step.sequence)
-            self.channels[name].wait("the books are read from the beginning of the journal")
+            self.channels[name].wait(READING)
         orders = self.channels["orders"].rows
         self._tail.reset(orders)
         self.orders_by_state = Counter(row["state"] for row in orders.values())
@@ -149,12 +186,13 @@ class View:
         for key, row in orders.items():
             self._count(self.channels["orders"].rows.get(key), row)
         self.channels["orders"].publish(orders, step.sequence)
-        self.channels["positions"].publish(step.rows.get("position", {}), step.sequence)
+        positions = self._with_liquidation(step.rows.get("position", {}))
+        self.channels["positions"].publish(positions, step.sequence)
         self.channels["balances"].publish(step.rows.get("balance", {}), step.sequence)
         self.definitions += step.has_definitions
         self.channels["states"].publish(step.rows.get("state", {}), step.sequence)
         fills = self.channels["fills"]
-        fills.publish(bounded_fills(fills.rows, step.rows.get("fill", {})), step.sequence)
+        fills.publish(self._fills.followed(fills.rows, step.rows.get("fill", {})), step.sequence)
 
     def _count(self, before: Row | None, now: Row | None) -> None:
         if before is not None:

@@ -17,6 +17,7 @@ from position_oracle import BUY, INVERSE, LINEAR, QUANTO, SELL, SPOT, UNIT, Orac
 from processes import GatewayProcess, VenueProcess
 from traders import Intent
 
+from gateway.analytics.recheck import Recheck
 from gateway.journal import reader
 from gateway.venues.client_order_ids import ClientOrderIds
 
@@ -39,6 +40,8 @@ def judge(
     judge_ids(journal)
     judge_fills(record, journal)
     judge_order_of_fills(record, journal)
+    rechecked = Recheck().run(journal)
+    assert rechecked.is_clean, rechecked.findings
     symbols = {
         row["venue_symbol"]: row["name"] for row in gateway.get("/v1/instruments")["instruments"]
     }

@@ -185,6 +185,8 @@ class DoorApplication(QuietApplication):
 
 def _has_sub_ids(context: SessionContext, message: FixMessage) -> bool:
     settings = context.settings
+    if not settings.target_sub_id and not settings.sender_sub_id:
+        return True
     pairs = ((_SENDER_SUB_ID, settings.target_sub_id), (_TARGET_SUB_ID, settings.sender_sub_id))
     return all(not want or message.get(tag) == want.encode() for tag, want in pairs)
 

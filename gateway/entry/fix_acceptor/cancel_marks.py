@@ -29,7 +29,7 @@ class CancelMarks:
 
     def __init__(self, journal: FixJournal, *, now_ns: int) -> None:
         self._store = journal.open(MARKS_NAME, now_ns=now_ns)
-        self._used: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._used: OrderedDict[tuple[str, str], int] = OrderedDict()  # the order's id
 
     def note(self, principal: str, order_id: int, client_order_id: str) -> None:
         """The order's next cancel is asked for by this F; "" = by none, the one before is over."""
@@ -38,7 +38,7 @@ class CancelMarks:
             _CLIENT_ORDER_ID, name, _ORDER_ID, order_id, _PRINCIPAL, owner
         )  # fmt: skip
         self._store.save(self._store.next_outgoing, data)
-        self._use(principal, client_order_id)
+        self._use(principal, client_order_id, order_id)
 
     def give_back(self, principal: str, client_order_id: str) -> None:
         """The F was refused: its id may name something else."""
@@ -48,9 +48,13 @@ class CancelMarks:
         """Whether one of the principal's newest cancels had this id."""
         return (principal, client_order_id) in self._used
 
-    def _use(self, principal: str, client_order_id: str) -> None:
+    def order_of(self, principal: str, client_order_id: str) -> int:
+        """Which order the newest cancel of this id was about, 0 = there is none."""
+        return self._used.get((principal, client_order_id), 0)
+
+    def _use(self, principal: str, client_order_id: str, order_id: int) -> None:
         if client_order_id:
-            self._used[principal, client_order_id] = None
+            self._used[principal, client_order_id] = order_id
         if len(self._used) > _USED_MAX:
             self._used.popitem(last=False)
 
@@ -71,5 +75,5 @@ class CancelMarks:
             found.pop(order_id, None)
             if name := (mark.get(_CLIENT_ORDER_ID) or b"").decode("latin-1"):
                 found[order_id] = name
-                self._use((mark.get(_PRINCIPAL) or b"").decode(), name)
+                self._use((mark.get(_PRINCIPAL) or b"").decode(), name, order_id)
         return found

@@ -72,7 +72,7 @@ class Changes:
     # -- cancel -----------------------------------------------------------------------------------
 
     async def _cancel(self, context: SessionContext, request: FixRequest, row: Row) -> None:
-        self._check_unused(context, request)
+        self._check_unused(context, request, row)
         track = self._tracks.get(int(row["order_id"]))
         assert track is not None
         if row["pending"] == "cancel":  # and its own id stays with it
@@ -226,10 +226,13 @@ class Changes:
         send_status(context, row, is_possible_resend=request.is_possible_resend)
         return True
 
-    def _check_unused(self, context: SessionContext, request: FixRequest) -> None:
-        """11 of a cancel names no order, and no other cancel that is pending."""
-        if self._order_of(context, request.client_order_id):
-            raise used_id(request.client_order_id)
+    def _check_unused(self, context: SessionContext, request: FixRequest, row: Row) -> None:
+        """11 of a cancel names no order, and no other cancel that is pending: the outcomes of two
+        could not be told apart."""
+        name, order_id = request.client_order_id, int(row["order_id"])
+        is_pending = self._tracks.is_pending_cancel(row["principal"], name, except_of=order_id)
+        if is_pending or self._order_of(context, name):
+            raise used_id(name)
 
     def _refuse(
         self,

@@ -89,8 +89,11 @@ class SessionContext:
         number of its question are journaled together: nothing is flushed here, the event pump
         does it at its next turn."""
         self.counters["messages_out"] += 1
-        with self.store.kept():
+        self.store.keep(is_keeping=True)
+        try:
             return self.session.send(message_type, body, self.now_ns(), is_kept_when_down=True)
+        finally:
+            self.store.keep(is_keeping=False)
 
     def time_now(self) -> bytes:
         """As 52 and 60 say it."""

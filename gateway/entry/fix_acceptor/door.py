@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.config.fix import CounterpartySettings
+from gateway.config.fix import DROP_COPIES_MAX, CounterpartySettings
 from gateway.core.engine import Engine
 from gateway.core.fix_store import FixJournal
 from gateway.entry.fix_acceptor.application import DoorApplication
@@ -201,6 +201,9 @@ class FixDoor:
 
     def clash(self, name: str, settings: CounterpartySettings) -> str:
         """Which session stands in the way of a new one, "" for none."""
+        kinds = [known.settings.kind for known in self.contexts.values()]
+        if settings.kind == "drop_copy" and kinds.count("drop_copy") >= DROP_COPIES_MAX:
+            return f"there are {DROP_COPIES_MAX} drop copies, as many as hear of one event together"
         identity, is_entry = self._identity(settings), settings.kind == "order_entry"
         for known in self.contexts.values():
             if known.name == name or known.session.identity == identity:

@@ -38,6 +38,7 @@ class DropCopies(QuietService):
         if context.settings.kind != "drop_copy":
             return
         self._copies.append(context)
+        self._pump.copies = len(self._copies)
         unknown = self._engine.names.all("principal").keys() - self._pump.followed
         for principal in unknown:
             self._pump.follow(principal)
@@ -47,6 +48,7 @@ class DropCopies(QuietService):
     def closed(self, context: SessionContext) -> None:
         if context in self._copies:
             self._copies.remove(context)
+            self._pump.copies = len(self._copies)
 
     def happened(self, event: OrderEvent) -> None:
         for context in self._copies:

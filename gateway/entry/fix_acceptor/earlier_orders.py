@@ -6,7 +6,7 @@ journal of weeks may be untold.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ __all__ = ["EarlierOrders", "Untold", "fill_price"]
 
 log = logging.getLogger(__name__)
 
-Record = Mapping[str, Any]
+Record = dict[str, Any]
 _READ_AT_ONCE = 1_024
 _SCANNED_AT_ONCE = 65_536
 # Records behind the first untold one, each time for the orders that are not found yet.

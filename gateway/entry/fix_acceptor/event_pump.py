@@ -30,7 +30,9 @@ log = logging.getLogger(__name__)
 # A session nobody can log on to: its incoming number is the newest record that was told.
 CURSOR_NAME = "FIX.4.4:GATEWAY->JOURNAL:TOLD"
 _READ_AT_ONCE = 64
-_TOLD_BYTES = 64 * 1024  # then the turn ends: a group of records takes 96 KiB, its last event too
+_TOLD_BYTES = 64 * 1024  # then the turn ends, or when the next event may not fit any more
+_GROUP_BYTES = 96 * 1024  # as the journal takes together
+_REPORT_BYTES_MAX = 1_400  # of one event on one session, with the heads of its records
 _SCANNED_AT_ONCE = 65_536
 _PASSED_MAX = 65_536  # records that are none of ours, before the mark moves without a report
 
@@ -54,6 +56,7 @@ class EventPump:
         self._reader: OrderEvents = engine.native.order_events(self._start)
         self._waiting: list[dict[str, Any]] = []  # read, not yet told
         self.is_closed = False  # as a gate of flushes
+        self.copies = 0  # sessions that may hear of one event beside its owner's
         self.followed: set[str] = set()
         self.told = 0
         tracks.on_forget = self._reader.forget
@@ -110,7 +113,8 @@ class EventPump:
         try:
             if not records:
                 self._pass_by()
-            while records and self._journal.unit_bytes < _TOLD_BYTES:
+            most = min(_TOLD_BYTES, _GROUP_BYTES - (1 + self.copies) * _REPORT_BYTES_MAX)
+            while records and self._journal.unit_bytes < max(1, most):
                 self._tell(records.popleft())
         finally:
             self._waiting[:0] = records

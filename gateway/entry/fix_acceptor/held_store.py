@@ -7,7 +7,6 @@ oldest message still under work. After a crash the counterparty sends those agai
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Protocol
 
 from gateway.core.fix_store import JournalSessionStore
@@ -56,14 +55,9 @@ class HeldStore:
         """What was kept since the last mark is journaled whole or not at all."""
         self._store.mark()
 
-    @contextmanager
-    def kept(self) -> Iterator[None]:
-        """No flush within: what is kept here joins what it belongs to, and is flushed with it."""
-        self._is_keeping = True
-        try:
-            yield
-        finally:
-            self._is_keeping = False
+    def keep(self, *, is_keeping: bool) -> None:
+        """No flush meanwhile: what is kept then joins what it belongs to, and goes with it."""
+        self._is_keeping = is_keeping
 
     def save(self, number: int, data: bytes) -> None:
         self._store.save(number, data)

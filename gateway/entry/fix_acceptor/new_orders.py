@@ -39,6 +39,8 @@ _LINKS = {b"1": "oco", b"2": "bracket", b"3": "ouo", b"4": "ouo"}
 _HEADER = (8, 34, 49, 56, 52, 43, 97, 122)
 _CAME_BEFORE = "ID_CONFLICT client_order_id: orders of this list came before"
 _OF_LIST = frozenset((67,))
+# As the router takes; the refusals of one list fit into one group of records.
+_LISTED_MAX = 8
 Result = TypeVar("Result")
 
 
@@ -54,9 +56,8 @@ class NewOrders:
             request = decoded(context, message)
         except Refused as refused:
             return refused.answer
-        terms = terms_of(request)
         if why := unsupported_of(request, message):
-            self._reject(context, terms, _UNSUPPORTED.get(context.version, 11), why)
+            self._reject(context, terms_of(request), _UNSUPPORTED.get(context.version, 11), why)
             return None
         try:
             order = order_message(context, self._desk.engine, request, message)
@@ -65,12 +66,16 @@ class NewOrders:
 
             async def submit() -> Submitted:
                 return await self._desk.submit(
-                    context.who, order, is_cancel_on_disconnect=is_cancelling
+                    context.who,
+                    order,
+                    is_cancel_on_disconnect=is_cancelling,
+                    is_row_wanted=False,
                 )
 
-            submitted, is_asked = await self._until_decided(context, [terms], submit)
+            submitted, is_asked = await self._until_decided(context, [request], submit)
         except RefusedError as error:
-            self._reject(context, terms, order_reason(error.code, context.version), text_of(error))
+            reason = order_reason(error.code, context.version)
+            self._reject(context, terms_of(request), reason, text_of(error))
             return None
         if not submitted.is_new:
             self._repeated(context, request, submitted.order, is_asked=is_asked)
@@ -97,7 +102,7 @@ class NewOrders:
     async def _until_decided(
         self,
         context: SessionContext,
-        terms: list[dict[str, Any]],
+        requests: list[FixRequest],
         submit: Callable[[], Awaitable[Result]],
     ) -> tuple[Result, bool]:
         """Ask again while the engine does not answer; each time it is the same intent. Whether it
@@ -108,8 +113,8 @@ class NewOrders:
             except RefusedError as error:
                 if error.code != "UNKNOWN_OUTCOME":
                     raise
-                for each in terms if attempt == 0 else []:
-                    send_pending(context, each, text_of(error))
+                for each in requests if attempt == 0 else []:
+                    send_pending(context, terms_of(each), text_of(error))
                 await asyncio.sleep(0)
         raise TimeoutError("the engine does not answer")
 
@@ -133,7 +138,6 @@ class NewOrders:
             requests = [decoded(context, each) for each in _entries(context, message)]
         except Refused as refused:
             return refused.answer
-        terms = [terms_of(each) for each in requests]
         try:
             orders = [
                 order_message(context, self._desk.engine, request, message) for request in requests
@@ -150,12 +154,12 @@ class NewOrders:
                     context.who, linked, is_cancel_on_disconnect=is_cancelling
                 )
 
-            submitted, is_asked = await self._until_decided(context, terms, submit)
+            submitted, is_asked = await self._until_decided(context, requests, submit)
         except RefusedError as error:
             reason = order_reason(error.code, context.version)
             self._tell_events()
-            for each in terms:  # with nothing between them: they are journaled together
-                self._send_rejected(context, each, reason, text_of(error))
+            for each in requests:  # with nothing between them: they are journaled together
+                self._send_rejected(context, terms_of(each), reason, text_of(error))
             self._list_status(context, message, [], text_of(error))
             return None
         self._tell_events()
@@ -221,6 +225,9 @@ def _entries(context: SessionContext, message: FixMessage) -> list[FixMessage]:
     _, entries, fault = read_group(message.fields, places[0], rule)
     if fault is not None:
         raise Refused(BusinessReject(0, "the orders of the list are out of order", tag=_ORDERS))
+    if not 2 <= len(entries) <= _LISTED_MAX:
+        text = f"BAD_LINK orders: 2 to {_LISTED_MAX} orders in one list"
+        raise Refused(BusinessReject(0, text, tag=_ORDERS))
     header = [(tag, value) for tag, value in message.fields if tag in _HEADER]
     return [
         FixMessage([

@@ -12,7 +12,7 @@ from pathlib import Path
 from gateway.api import RefusedError
 from gateway.config import Settings
 from gateway.config.fix import CounterpartySettings, FixSettings
-from gateway.config.fix_checks import check_counterparty
+from gateway.config.fix_checks import added_fault, check_counterparty
 from gateway.core.drive import Drive
 from gateway.entry.desk import Desk
 from gateway.entry.fix_acceptor.administration import FixAdministration
@@ -51,6 +51,11 @@ class FixEntry:
         except ValueError as error:
             field = "fix.sessions"
             raise RefusedError("BAD_CONFIG", field=field, value=file, rule=str(error)) from error
+        if fault := added_fault(sessions, settings):
+            field, value, rule = fault
+            rule = f"{rule}; the session was added at run time and stands in {_SESSIONS_FILE}"
+            hint = "Change the configuration, or take the session's line out of that file."
+            raise RefusedError("BAD_CONFIG", field=field, value=value, rule=rule, hint=hint)
         self._router = Router(engine, drive, name="fix")
         own_desk = Desk(engine, self._router, venues=desk.venues)
         own_desk.state = "running"  # nobody is let in before the daemon is

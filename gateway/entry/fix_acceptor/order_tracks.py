@@ -24,7 +24,8 @@ from gateway.entry.fix_acceptor.order_event import OrderEvent
 __all__ = ["OrderTracks", "Track"]
 
 Row = dict[str, Any]
-Record = Mapping[str, Any]
+Record = dict[str, Any]  # of its own
+_NOTHING = Decimal(0)
 _ENDED_MAX = 65_536  # orders that ended, kept for fills that come late
 _TRIGGERED_BY_LINK_HELD = 3
 _ENDS = {"order_canceled": "CANCELED", "order_expired": "EXPIRED", "order_rejected": "REJECTED"}
@@ -41,8 +42,9 @@ class Track:
         self.price: str | None = row["price"]
         self.quantity = self.whole(row["quantity"])
         self.cumulative = self.whole(row["cumulative_quantity"])
-        average = Decimal(row["average_price"] or 0)
-        self.turnover = average * self.cumulative  # price times whole quantity
+        self.turnover = _NOTHING  # price times whole quantity
+        if self.cumulative:
+            self.turnover = Decimal(row["average_price"] or 0) * self.cumulative
         self.is_cancel_pending = str(row["pending"]).startswith("cancel")
         self.is_replace_pending = str(row["pending"]).startswith("replace")
         self.unknown = ""  # cancel or replace
@@ -55,7 +57,10 @@ class Track:
 
     def whole(self, text: str) -> int:
         """A quantity as a whole number."""
-        return int(Decimal(text).scaleb(self.quantity_scale))
+        whole, _, rest = text.partition(".")
+        if len(rest) > self.quantity_scale:
+            return int(Decimal(text).scaleb(self.quantity_scale))
+        return int(whole + rest.ljust(self.quantity_scale, "0"))
 
     @property
     def is_ended(self) -> bool:
@@ -100,6 +105,8 @@ class Track:
 
     def _agree(self, now: Row) -> None:
         """The engine knows best."""
+        if now is self.row:
+            return  # it was made of this
         self.state, self.price = now["state"], now["price"]
         self.client_order_id = now["client_order_id"]
         self.quantity = self.whole(now["quantity"])
@@ -214,6 +221,12 @@ class OrderTracks:
         """Whether it is 11 of a cancel of this principal: then it can name no order."""
         return self.marks is not None and self.marks.is_used(principal, client_order_id)
 
+    def is_pending_cancel(self, principal: str, client_order_id: str, *, except_of: int) -> bool:
+        """Whether it is 11 of a cancel that waits for its outcome, of another order than this."""
+        order_id = self.marks.order_of(principal, client_order_id) if self.marks is not None else 0
+        track = self._tracks.get(order_id) if order_id != except_of else None
+        return track is not None and track.cancel_id == client_order_id and not track.is_ended
+
     def _note_cancel(self, track: Track, client_order_id: str) -> None:
         if self.marks is not None:
             row = track.row
@@ -290,7 +303,7 @@ class _Change:
             time_ns=record.get("venue_time_ns") or record["time_ns"],
             kind=kind,
             order=self.track.shown(now, record["sequence"]),
-            record=dict(record),
+            record=record,
             client_order_id=self.client_order_id,
             original_client_order_id=self.original,
             last_quantity=self.last_quantity,

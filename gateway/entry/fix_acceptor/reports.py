@@ -49,6 +49,7 @@ EVENT_NAMES: Mapping[str, EventName] = {
 }
 _REJECTED_BY_VENUE_42, _REJECTED_BY_VENUE = 0, 99
 _BY_VENUE, _BY_GATEWAY = 0, 1
+_LIQUIDITIES = {"maker": "1", "taker": "2"}
 
 
 def send_report(context: SessionContext, event: OrderEvent) -> bool:
@@ -58,7 +59,7 @@ def send_report(context: SessionContext, event: OrderEvent) -> bool:
     name = _name_of(context, event)
     if name is None:
         return False
-    more: dict[str, Any] = {}
+    more: dict[str, Any] = {"text": event.reason}
     if name == "rejected":
         is_old = context.version <= 42
         more["reject_reason"] = _REJECTED_BY_VENUE_42 if is_old else _REJECTED_BY_VENUE
@@ -78,8 +79,8 @@ def send_report(context: SessionContext, event: OrderEvent) -> bool:
         original_client_order_id=event.original_client_order_id,
         last_price=event.last_price,
         last_quantity=event.last_quantity,
-        liquidity={"maker": "1", "taker": "2"}.get(event.liquidity, ""),
-        **{"text": event.reason} | more,
+        liquidity=_LIQUIDITIES.get(event.liquidity, ""),
+        **more,
     )
     return True
 
@@ -103,12 +104,15 @@ def _name_of(context: SessionContext, event: OrderEvent) -> EventName | None:
 
 def _send_execution(context: SessionContext, order: Row, name: EventName, **more: Any) -> None:
     now_ns = context.now_ns()
-    fixed = _fixed(context, order) | more
+    if last := context.last_processed:
+        more["last_processed"] = last
+    has_id = "execution_id" in more
 
     def build(number: int) -> bytes:
-        own = {"execution_id": f"R{context.store.created_ns}.{number}"} | fixed
+        if not has_id:
+            more["execution_id"] = f"R{context.store.created_ns}.{number}"
         return context.codec.execution_report(
-            order, name, sequence=number, sending_time_ns=now_ns, **own
+            order, name, sequence=number, sending_time_ns=now_ns, **more
         )
 
     context.counters["reports"] += 1

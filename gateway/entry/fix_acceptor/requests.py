@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 _ALLOCATIONS = 78
+_PERMITTED = (("accounts", "account"), ("strategies", "strategy"), ("instruments", "instrument"))
 _DAY_NS = 86_400_000_000_000
 
 
@@ -138,8 +139,7 @@ def terms_of(request: FixRequest) -> dict[str, Any]:
 
 def check_permitted(context: SessionContext, values: Mapping[str, Any]) -> None:
     """Account, strategy and instrument of an order, against the session's own lists."""
-    for kind in ("accounts", "strategies", "instruments"):
-        field = {"accounts": "account", "strategies": "strategy"}.get(kind, "instrument")
+    for kind, field in _PERMITTED:
         if not context.may_use(kind, values[field]):
             rule = f"session {context.name} has other {kind}"
             raise RefusedError("NOT_PERMITTED", field=field, value=values[field], rule=rule)

@@ -16,7 +16,6 @@ from gateway.transport.fix_session import FixMessage
 
 __all__ = [
     "NO_ORDER",
-    "STRATEGY_TAG",
     "UserTag",
     "cancel_reason",
     "execution_id",
@@ -38,7 +37,6 @@ class UserTag:
     CONTINGENCY = 5385  # as 1385, which begins with 5.0
 
 
-STRATEGY_TAG = UserTag.STRATEGY
 _TEXT_MAX = 200
 # What a version knows of 103; others become the nearest it does.
 _ORDER_REASONS_42 = frozenset(range(9))

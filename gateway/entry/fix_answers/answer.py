@@ -6,10 +6,9 @@ Handlers are pure: rows in, messages out. They never look at a session, a clock 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from gateway.transport.fix_session import Field, FixMessage
+from gateway.transport.fix_session import BusinessReject, Field, FixMessage
 
 __all__ = [
     "FIX_42",
@@ -22,8 +21,7 @@ __all__ = [
     "count",
     "field",
     "group_values",
-    "negated",
-    "sign_of",
+    "long_id",
     "text_of",
 ]
 
@@ -73,17 +71,13 @@ def text_of(message: FixMessage, tag: int) -> str:
     return (message.get(tag) or b"").decode("utf-8", "replace")
 
 
+def long_id(request: FixMessage, tag: int) -> BusinessReject | None:
+    """The refusal of an id that is longer than an answer repeats."""
+    if len(text_of(request, tag)) <= NUMBERS_MAX:
+        return None
+    return BusinessReject(0, f"{tag} has at most {NUMBERS_MAX} characters")
+
+
 def group_values(message: FixMessage, tag: int) -> list[str]:
     """Every value of one field, of all entries of its group."""
     return [value.decode("utf-8", "replace") for each, value in message.fields if each == tag]
-
-
-def sign_of(quantity: str) -> int:
-    """-1, 0 or 1 of decimal text."""
-    number = Decimal(quantity)
-    return (number > 0) - (number < 0)
-
-
-def negated(quantity: str) -> str:
-    """Decimal text without its minus."""
-    return quantity.removeprefix("-")

@@ -15,13 +15,13 @@ from dataclasses import field as member
 from typing import Final
 
 from gateway.entry.fix_answers.answer import (
-    NUMBERS_MAX,
     Answer,
     MessageForm,
     Row,
     count,
     field,
     group_values,
+    long_id,
     text_of,
 )
 from gateway.market import ShownBook
@@ -104,8 +104,8 @@ class MarketData:
     ) -> list[Answer] | BusinessReject:
         """The answer to V. `instruments`: every row by its name."""
         request_id = text_of(request, 262)
-        if len(request_id) > NUMBERS_MAX:
-            return BusinessReject(0, f"262 has at most {NUMBERS_MAX} characters")
+        if answer := long_id(request, 262):
+            return answer
         if text_of(request, 263) == _END:
             if self._subscriptions.pop(request_id, None) is None:
                 return [_reject(request_id, _DUPLICATE_ID, "no subscription has this 262")]

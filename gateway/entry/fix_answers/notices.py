@@ -18,6 +18,7 @@ from gateway.entry.fix_answers.answer import (
     Row,
     count,
     field,
+    long_id,
     text_of,
 )
 from gateway.transport.fix_session import BusinessReject, FixMessage, format_time
@@ -62,8 +63,8 @@ def trading_session_status(
 ) -> list[Answer] | BusinessReject:
     """One message for each (venue, 340) that was asked for, or that changed: `request` None."""
     request_id = text_of(request, 335) if request is not None else ""
-    if len(request_id) > NUMBERS_MAX:
-        return BusinessReject(0, f"335 has at most {NUMBERS_MAX} characters")
+    if request is not None and (fault := long_id(request, 335)):
+        return fault
     wanted = venue_asked(request, version)
     found = [(venue, status) for venue, status in venues if wanted in {"", venue}]
     if found or not wanted:

@@ -21,6 +21,7 @@ from gateway.entry.fix_answers.answer import (
     Row,
     count,
     field,
+    long_id,
     text_of,
 )
 from gateway.transport.fix_session import BusinessReject, Field, FixMessage
@@ -53,9 +54,8 @@ def position_reports(
 ) -> list[Answer] | BusinessReject:
     """The acknowledgement and a report for each position of `accounts`, those the session may see.
     `date`: YYYYMMDD of today, for 715."""
-    request_id = text_of(request, 710)
-    if len(request_id) > NUMBERS_MAX:
-        return BusinessReject(0, f"710 has at most {NUMBERS_MAX} characters")
+    if fault := long_id(request, 710):
+        return fault
     account, instrument = text_of(request, 1), text_of(request, 55)
     wanted = accounts if account in {"", "*"} else accounts & {account}
     if text_of(request, 724) != _POSITIONS or text_of(request, 263) not in _SNAPSHOT:

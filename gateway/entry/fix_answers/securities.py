@@ -10,12 +10,12 @@ from typing import Final
 
 from gateway.entry.fix_answers.answer import (
     FIX_50,
-    NUMBERS_MAX,
     Answer,
     MessageForm,
     Row,
     count,
     field,
+    long_id,
     text_of,
 )
 from gateway.transport.fix_session import BusinessReject, Field, FixMessage
@@ -42,8 +42,8 @@ def security_list(
 ) -> list[Answer] | BusinessReject:
     """`instruments`: the rows the session may see. An answer always comes, also an empty one."""
     request_id = text_of(request, 320)
-    if len(request_id) > NUMBERS_MAX:
-        return BusinessReject(0, f"320 has at most {NUMBERS_MAX} characters")
+    if fault := long_id(request, 320):
+        return fault
     wanted, kind = text_of(request, 55), text_of(request, 559)
     if kind not in {_ONE, _ALL}:
         return [_list(request_id, 1, _UNSUPPORTED, [], 0, is_last=True, version=version)]

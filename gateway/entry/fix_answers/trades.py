@@ -16,6 +16,7 @@ from gateway.entry.fix_answers.answer import (
     Row,
     count,
     field,
+    long_id,
     text_of,
 )
 from gateway.transport.fix_session import BusinessReject, Field, FixMessage, format_time
@@ -46,8 +47,8 @@ def trade_reports(
     order_id client_order_id account instrument side quantity price time_ns; `since_ns`: from when
     on they are complete."""
     request_id, kind = text_of(request, 568), text_of(request, 569)
-    if len(request_id) > NUMBERS_MAX:
-        return BusinessReject(0, f"568 has at most {NUMBERS_MAX} characters")
+    if fault := long_id(request, 568):
+        return fault
     if kind not in _KINDS or text_of(request, 263) not in {"", "0"}:
         return [_ack(request, 0, _INVALID, "fills as they are now only: 569=0 or 1, 263=0")]
     found = [row for row in fills if _is_wanted(request, row)]

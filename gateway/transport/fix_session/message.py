@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import TypeAlias
 
 from gateway._core.fix import FixFrame, encode_message
@@ -46,10 +47,16 @@ _LOGON_SECRET = _any_of(_MASKED_TAGS)
 _SECRET = _any_of(secret_tags(b""))
 
 
+@lru_cache(maxsize=4096)
+def _beginning(tag: int) -> bytes:
+    """What every field with this number begins with, behind the one before."""
+    return b"\x01%d=" % tag
+
+
 class FixMessage:
     """A whole message, verified by the framer: every field in the order of the wire."""
 
-    __slots__ = ("_fields", "_first", "data", "frame", "length_fault", "message_type")
+    __slots__ = ("_fields", "_first", "_number", "data", "frame", "length_fault", "message_type")
 
     def __init__(self, fields: Sequence[Field], length_fault: int = 0) -> None:
         self._fields: Sequence[Field] | None = fields
@@ -57,13 +64,14 @@ class FixMessage:
         self.frame: FixFrame | None = None
         self.data = b""  # as it came, for a codec of its own; empty when it did not come by a line
         self._first: dict[int, bytes] | None = None
+        self._number: int | None = None  # as the screen read it, which read every field
         self.message_type = self.get(Tag.MSG_TYPE) or b""
 
     @classmethod
     def of_frame(cls, frame: FixFrame) -> FixMessage:
         """A good frame. Its fields are split when somebody asks for one."""
         message = cls.__new__(cls)
-        message._fields = message._first = None
+        message._fields = message._first = message._number = None
         message.frame = frame
         message.data = frame.data
         message.length_fault = frame.length_fault
@@ -82,6 +90,10 @@ class FixMessage:
         """The value of the first field with this number."""
         first = self._first
         if first is None:
+            # A tag has one way to be written: what the bytes do not hold needs no splitting.
+            is_split = self._fields is not None or tag == Tag.BEGIN_STRING
+            if not is_split and _beginning(tag) not in self.data:
+                return None
             first = self._first = dict(reversed(self.fields))
         return first.get(tag)
 
@@ -93,7 +105,11 @@ class FixMessage:
     @property
     def number(self) -> int | None:
         """Field 34; None when it is missing or no number."""
-        return number_of(self.get(Tag.MSG_SEQ_NUM))
+        return self._number or number_of(self.get(Tag.MSG_SEQ_NUM))
+
+    def screened(self, number: int) -> None:
+        """The screen let it through, with this number in 34."""
+        self._number = number
 
     @property
     def is_possible_duplicate(self) -> bool:

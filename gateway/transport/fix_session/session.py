@@ -386,6 +386,7 @@ class FixSession:
             return False
         if self._screen.check(message.frame, self._now_ns) != expected:
             return False
+        message.screened(expected)
         self._out.processed = expected
         self._deliver(message, expected)
         self._out.processed = None

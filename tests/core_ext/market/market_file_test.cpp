@@ -220,6 +220,28 @@ TEST(mark_and_funding_are_told_apart) {
   CHECK_EQUAL(reference.next_funding_ns, 99);
 }
 
+TEST(a_reader_is_told_which_rows_moved) {
+  const Directory directory;
+  MarketWriter writer;
+  open_writer(writer, directory.file());
+  MarketFile file;
+  open_file(file, directory.file());
+  CHECK(writer.trade(1, {"1", "1"}, TradeSide::kBuy, "", 1));
+  MarketFile::Moved moved = file.moved();
+  CHECK_EQUAL(moved.books.size(), 2U);
+  CHECK_EQUAL(moved.references.size(), 2U);
+  CHECK_EQUAL(moved.trades.size(), 1U);
+  writer.lose(1, BookState::kGap, 1);
+  CHECK(writer.mark(0, "1", 1));
+  moved = file.moved();
+  CHECK_EQUAL(moved.books.size(), 1U);
+  CHECK_EQUAL(moved.books[0], 1U);
+  CHECK_EQUAL(moved.references.size(), 1U);
+  CHECK_EQUAL(moved.references[0], 0U);
+  CHECK(moved.trades.empty());
+  CHECK(file.moved().books.empty());
+}
+
 TEST(readers_see_a_new_file_and_an_ordered_end) {
   const Directory directory;
   MarketFile file;

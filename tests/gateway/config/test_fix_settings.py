@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from gateway.config.faults import Faults
-from gateway.config.fix_checks import check_fix
+from gateway.config.fix import DROP_COPIES_MAX, CounterpartySettings
+from gateway.config.fix_checks import added_fault, check_fix
 from gateway.config.settings import Document
 from gateway.config.walker import walk
 
@@ -52,6 +53,36 @@ def faults_of(fix: dict, sessions: dict) -> set[tuple[str, str]]:
 )  # fmt: skip
 def test_a_contradiction_is_named(fix: dict, sessions: dict, wanted: set[tuple[str, str]]) -> None:
     assert faults_of(fix, sessions) == wanted
+
+
+def test_drop_copies_are_bounded() -> None:
+    copies = {
+        f"c{n}": FUND | {"target_comp_id": f"C{n}", "kind": "drop_copy"}
+        for n in range(DROP_COPIES_MAX + 1)
+    }
+    assert faults_of({}, copies) == {("OUT_OF_RANGE", f"fix.sessions.c{DROP_COPIES_MAX}.kind")}
+    del copies["c0"]
+    assert faults_of({}, copies) == set()
+
+
+@pytest.mark.parametrize(
+    ("added", "wanted"),
+    [
+        ({"target_comp_id": "NEW", "principal": "other"}, None),
+        ({"target_comp_id": "FUND", "principal": "other"}, "fix.sessions.late.target_comp_id FUND"),
+        ({"target_comp_id": "NEW", "principal": "fund"}, "fix.sessions.late.principal fund"),
+        ({"target_comp_id": "NEW", "principal": "gone"}, "fix.sessions.late.principal gone"),
+        ({"target_comp_id": "NEW", "principal": "fund", "kind": "drop_copy"}, None),
+    ],
+)
+def test_a_session_of_run_time_that_clashes_is_named(added: dict, wanted: str | None) -> None:
+    data = BASE | {"fix": {"enabled": True, "sessions": {"a": FUND}}}
+    document = walk(Document, data, "", Faults("gateway.toml", {}))
+    assert document is not None
+    sessions = document.fix.sessions | {"late": CounterpartySettings(**added)}
+    found = added_fault(sessions, document)
+    assert (found and f"{found[0]} {found[1]}") == wanted
+    assert found is None or found[2]
 
 
 def test_the_shipped_example_of_a_session_is_one() -> None:

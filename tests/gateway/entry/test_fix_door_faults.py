@@ -9,6 +9,7 @@ from fix_world import SECONDS_MAX, change, counterparty, new_order, open_fix
 from live_door import SECRET
 
 from gateway.api import RefusedError
+from gateway.config.fix import DROP_COPIES_MAX
 from gateway.core.fix_store import FixJournal
 from gateway.entry.fix_acceptor import event_pump
 from gateway.entry.fix_acceptor.administration import FixAdministration
@@ -52,7 +53,7 @@ def counted(group):
     return {entry[0]: entry[3] for entry in group if entry[1] == "incoming"}
 
 
-async def full_lane(order):
+async def full_lane(order, **more):
     raise RefusedError("LANE_FULL", rule="the entry lane is full")
 
 
@@ -69,7 +70,7 @@ async def test_a_journal_without_room_does_not_end_the_work_on_a_line_that_is_go
         client = await fix.logged_on()
         gate = asyncio.Event()
 
-        async def late(order):
+        async def late(order, **more):
             await gate.wait()
             await full_lane(order)
 
@@ -155,9 +156,12 @@ async def test_the_refusals_of_a_list_and_its_number_are_journaled_together(ring
         assert counted(group).get(session) == number + 1
 
 
-async def test_reports_of_a_turn_and_its_mark_are_one_group_however_much_there_is(ring_directory):
+@pytest.mark.parametrize(("copies", "trades"), [(3, 150), (DROP_COPIES_MAX, 10)])
+async def test_reports_of_a_turn_and_its_mark_are_one_group_however_much_there_is(
+    ring_directory, copies, trades
+):
     copies = {
-        f"copy{n}": counterparty(target_comp_id=f"COPY{n}", kind="drop_copy") for n in range(3)
+        f"copy{n}": counterparty(target_comp_id=f"COPY{n}", kind="drop_copy") for n in range(copies)
     }
     async with open_fix(ring_directory, {"fund": counterparty()} | copies) as fix:
         client = await fix.logged_on()
@@ -167,9 +171,10 @@ async def test_reports_of_a_turn_and_its_mark_are_one_group_however_much_there_i
         await client.until("8", _39="0")
         journal = Journal(fix)
         fix.door.pump.turn, turn = (lambda: False), fix.door.pump.turn
-        for trade in range(150):
+        for trade in range(trades):
             fix.fill(order_id, f"t{trade}", "0.5")
-        await until(lambda: fix.world.row(order_id)["cumulative_quantity"] == "75")
+        filled = f"{trades // 2}"
+        await until(lambda: fix.world.row(order_id)["cumulative_quantity"] == filled)
         store = fix.door.contexts["fund"].store
         while turn():
             store.save(store.next_outgoing, other_output(store.next_outgoing))

@@ -15,7 +15,7 @@ from gateway.entry.fix_acceptor.opening import listener_tls
 from gateway.entry.fix_acceptor.session_file import SessionFile
 from gateway.entry.keys import Identity
 from gateway.testing import until
-from gateway.transport.fix_session import SessionState
+from gateway.transport.fix_session import LineLimits, SessionState, StoreBehind
 
 pytestmark = pytest.mark.asyncio
 
@@ -232,6 +232,13 @@ def checked(body):
     return head + body + b"10=%03d\x01" % (sum(head + body) % 256)
 
 
+def with_length(data, more):
+    """BodyLength that lies by so much; the sum is right."""
+    body = body_of(data)
+    head = b"8=FIX.4.4\x019=%d\x01" % (len(body) + more)
+    return head + body + b"10=%03d\x01" % (sum(head + body) % 256)
+
+
 def body_of(data):
     return data[data.index(b"35=") : data.rindex(b"10=")]
 
@@ -241,6 +248,7 @@ IGNORED = [
     ("30 negative length", lambda data: data.replace(b"\x019=", b"\x019=-", 1)),
     ("30 leading zero", lambda data: data.replace(b"\x019=", b"\x019=0", 1)),
     ("30 huge length", lambda data: data.replace(b"\x019=", b"\x019=99999999", 1)),
+    ("30 length one too short", lambda data: with_length(data, -1)),
     ("31 order of 8 9 35", lambda data: checked(b"34=2\x01" + body_of(data))),
     ("32 tag no number", lambda data: checked(body_of(data) + b"x=1\x01")),
     ("37 tag 10 in the middle", lambda data: checked(body_of(data) + b"10=000\x0158=x\x01")),
@@ -254,6 +262,10 @@ REJECTED = [
     ("35 group count", lambda data: checked(body_of(data) + b"453=2\x01448=A\x01"), "16", "453"),
     ("36 data length lies", lambda data: checked(body_of(data) + b"354=99\x01355=x\x01"),
      "6", "354"),
+    ("36 RawDataLength too long", lambda data: checked(body_of(data) + b"95=99\x0196=x\x01"),
+     "6", "95"),
+    ("36 RawDataLength too short", lambda data: checked(body_of(data) + b"95=1\x0196=xyz\x01"),
+     "6", "95"),
 ]  # fmt: skip
 
 
@@ -311,6 +323,69 @@ async def test_bytes_without_an_end_are_cut_off(ring_directory):
         client = await fix.logged_on()
         client.writer.write(b"8" * 70_000)
         assert await client.next() is None
+
+
+async def test_a_length_that_is_too_long_takes_the_next_message_along(ring_directory):
+    async with open_fix(ring_directory) as fix:  # row 30
+        client = await fix.logged_on()
+        client.writer.write(with_length(client.encoded("D", new_order()), 1))
+        client.send("D", new_order("swallowed"))
+        client.send("D", new_order("a3", _44="99"))
+        asked = await client.until("2")
+        assert (asked[7], fix.world.native.orders()) == ("2", [])
+        head = [(43, "Y"), (122, "20231114-22:13:20")]
+        client.send("D", new_order("swallowed"), number=2, header=head)
+        assert (await client.until("8"))[11] == "swallowed"
+        assert (await client.until("8"))[11] == "a3"
+
+
+def is_kept(store):
+    """In the journal, as soon as that has room."""
+    try:
+        store.flush()
+    except StoreBehind:
+        return False
+    return True
+
+
+async def test_a_message_that_drips_in_has_its_time_and_no_more(ring_directory, caplog):
+    caplog.set_level("INFO")
+    limits = LineLimits(message_timeout_s=0.3)
+    async with open_fix(ring_directory, limits=limits) as fix:  # row 38
+        client = await fix.logged_on()
+        for byte in client.encoded("D", new_order())[:30]:
+            client.writer.write(bytes([byte]))
+            await asyncio.sleep(0)
+        session = fix.door.contexts["fund"].session
+        assert session.is_logged_on, "it has its time"
+        fix.world.advance(1_000)  # which is over
+        assert await client.next() is None
+        await until(lambda: not session.is_logged_on)
+        assert "a message that does not end" in caplog.text
+        assert not fix.world.native.orders()
+
+
+async def test_who_does_not_read_is_cut_with_the_reason_and_keeps_his_reports(
+    ring_directory, caplog
+):
+    caplog.set_level("INFO")
+    limits = LineLimits(send_buffer_bytes_max=20_000)
+    async with open_fix(ring_directory, limits=limits) as fix:
+        client = await fix.logged_on()
+        context = fix.door.contexts["fund"]
+        client.reader._transport.pause_reading()
+        news = [(148, b"x"), (33, b"1"), (58, b"y" * 30_000)]
+        for _ in range(2_000):
+            if not context.session.is_logged_on:
+                break
+            context.send(b"B", news)
+            await until(lambda: is_kept(context.store))
+        await until(lambda: context.session.state is SessionState.DISCONNECTED)
+        assert "slow reader" in caplog.text
+        client.cut()
+        number = context.session.store.next_outgoing
+        again = await fix.client(number=client.number)
+        assert int((await again.logon())[34]) >= number, "what was not read waits for a resend"
 
 
 async def test_certificates_are_bound_to_names(ring_directory, tmp_path):

@@ -109,6 +109,24 @@ async def test_an_id_of_a_cancel_that_names_an_order_is_refused_as_used(ring_dir
         assert (again[102], again[39]) == ("3", "6"), "one cancel at a time"
 
 
+async def test_an_id_of_a_cancel_that_is_pending_names_no_second_cancel(ring_directory):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+        first = await working(fix, client, "a1")
+        await working(fix, client, "a2", _44="99")
+        client.send("F", change("c1", "a1"))
+        await client.until("8", _11="c1", _39="6")
+        client.send("F", change("c1", "a2"))
+        refused = await client.until("9")
+        assert [refused[tag] for tag in (11, 41, 39, 102)] == ["c1", "a2", "0", "6"]
+        assert refused[58].startswith("ID_CONFLICT client_order_id")
+        fix.world.link.session.cancel_rejected(first, "not now")
+        fix.world.drive.kick()
+        assert (await client.until("9"))[41] == "a1", "and the first one is answered by its id"
+        client.send("F", change("c1", "a2"))
+        assert (await client.until("8", _11="c1"))[41] == "a2", "which is free again"
+
+
 async def test_a_replace_moves_the_chain_on_and_a_burnt_id_does_not(ring_directory):
     async with open_fix(ring_directory) as fix:
         client = await fix.logged_on()
@@ -345,6 +363,23 @@ async def test_a_list_with_a_wrong_order_is_refused_as_a_whole(ring_directory):
         listed = await client.until("N")
         assert (listed[431], listed[73]) == ("7", "0")
         assert not fix.world.native.orders()
+
+
+@pytest.mark.parametrize("count", [1, 9, 180])
+async def test_a_list_of_too_few_or_too_many_orders_has_one_answer(ring_directory, count):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+        head, legs = list_of_two()[:5], list_of_two()[5:16]
+        more = [(tag, f"l{n}" if tag == 11 else value) for n in range(count) for tag, value in legs]
+        client.send(
+            "E", [*[(tag, count if tag in (68, 73) else value) for tag, value in head], *more]
+        )
+        refused = await client.until("j")
+        assert (refused[372], refused[380]) == ("E", "0")
+        assert refused[58] == "BAD_LINK orders: 2 to 8 orders in one list (73)"
+        assert await client.silence() == [] and not fix.world.native.orders()
+        client.send("D", new_order())
+        assert (await client.until("8"))[39] == "A", "and the session goes on"
 
 
 async def test_the_same_list_again_is_refused_but_a_possible_resend_is_told_where_it_stands(

@@ -230,7 +230,7 @@ async def test_an_order_whose_verdict_was_late_is_cancelled_at_the_disconnect_to
     async with open_door(tmp_path) as door:
         world, submit = door.world, door.world.router.submit
 
-        async def submit_late(order):
+        async def submit_late(order, **more):
             await submit(order)
             raise RefusedError("UNKNOWN_OUTCOME")
 

@@ -165,6 +165,19 @@ def test_a_process_killed_while_it_writes_leaves_a_stale_book(tmp_path):
     assert all(book.state == "stale" and not book.bids for book in later.changes().books)
 
 
+def test_a_book_whose_writer_died_within_it_is_stale_and_never_half(tmp_path, clock):
+    writer = writer_of(tmp_path)
+    writer.beat(clock.now)
+    sink_of(writer).book(SYMBOL, [("1", "1")], [])
+    with market_path(tmp_path, "paper").open("r+b") as file:
+        file.seek(256 + 64)  # the version of the first book: odd is within
+        file.write((3).to_bytes(8, "little"))
+    reader = reader_of(tmp_path, clock)
+    assert reader.changes().books == []
+    clock.now += 3_000_000_000
+    assert [(book.state, book.bids) for book in reader.changes().books] == [("stale", [])]
+
+
 def test_a_new_run_takes_over_and_what_it_lacks_is_stale(tmp_path, clock):
     writer = writer_of(tmp_path, names=(NAME, "OLD"))
     writer.beat(clock.now)

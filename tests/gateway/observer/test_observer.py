@@ -5,6 +5,7 @@ import json
 import socket
 
 import aiohttp
+import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -46,6 +47,22 @@ async def test_a_client_gets_a_snapshot_then_deltas_and_resumes(world, tmp_path)
             assert [row["state"] for row in resumed["rows"]] == ["FILLED"]
             positions = await subscribe(second, "positions", filter={"account": "m*"})
             assert [row["quantity"] for row in positions["rows"]] == ["2"]
+
+
+async def test_a_binary_subscription_tells_the_same_in_fewer_bytes(world, tmp_path):
+    async with world.RunningObserver(tmp_path) as run, aiohttp.ClientSession() as http:
+        run.journal.new_order(1)
+        await run.caught_up()
+        async with http.ws_connect(f"{run.url}/v1/stream", headers=run.headers) as client:
+            text = await subscribe(client)
+            await client.send_json({"op": "subscribe", "channel": "orders", "encoding": "binary"})
+            packed = await client.receive_bytes(timeout=SECONDS_MAX)
+            assert msgspec.msgpack.decode(packed) == text
+            await client.send_json({"op": "ping"})
+            assert (await client.receive_json(timeout=SECONDS_MAX))["type"] == "pong"
+            run.journal.accept(1)
+            delta = msgspec.msgpack.decode(await client.receive_bytes(timeout=SECONDS_MAX))
+            assert (delta["type"], delta["rows"][0]["state"]) == ("delta", "NEW")
 
 
 @pytest.mark.parametrize(
@@ -293,6 +310,7 @@ async def test_every_metric_is_exported_and_counts(world, tmp_path):
         run.journal.new_order(1)
         run.journal.fill(1, "1")
         await run.caught_up()
+        await until(lambda: run.observer.status()["books"]["state"] == "following")
         text = await (await http.get(f"{run.url}/metrics")).text()
         samples = {
             (sample.name, *sample.labels.values()): sample.value

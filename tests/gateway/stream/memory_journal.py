@@ -113,9 +113,17 @@ class MemoryReplica:
     def balances(self) -> list[dict[str, Any]]:
         return [dict(row) for row in self._balances.values()]
 
-    def take_fills(self) -> list[dict[str, Any]]:
-        fills, self._fills = self._fills, []
+    def take_fills(self, limit: int = 1000) -> list[dict[str, Any]]:
+        fills, self._fills = self._fills[:limit], self._fills[limit:]
         return fills
+
+    def orders_of(self, order_ids: list[int], finished_max: int) -> list[dict[str, Any]]:
+        rows = []
+        for row in filter(None, map(self.order, order_ids)):
+            finished_max -= row["state"] in TERMINAL
+            if row["state"] not in TERMINAL or finished_max >= 0:
+                rows.append(row)
+        return rows
 
     def limits(self) -> list[dict[str, Any]]:
         return []
@@ -225,6 +233,38 @@ class MemoryReplica:
         self._changes.append((self.sequence, kind, key))
 
 
+class MemoryLedger:
+    """Books in which nothing ever was earned."""
+
+    def __init__(self, journal: MemoryJournal) -> None:
+        self._journal = journal
+        self.sequence = 0
+        self.posted = 0
+
+    def follow(self, limit: int = 65536) -> int:
+        records = self._journal.records[self.sequence : self.sequence + limit]
+        self.posted += sum(record["kind"] == "fill" for record in records)
+        self.sequence += len(records)
+        return len(records)
+
+    def is_balanced(self) -> bool:
+        return True
+
+    def unbooked_counts(self) -> dict[str, int]:
+        return {"UNBALANCED": 0}
+
+    def positions(self, *, marks: dict[str, str]) -> list[dict[str, Any]]:
+        return []
+
+    def accounts(self) -> list[dict[str, Any]]:
+        return []
+
+    def take_fills(self, limit: int = 1000) -> list[dict[str, Any]]:
+        return []
+
+    rates = accounts
+
+
 def _fill_row(sequence: int, order: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
     same = ("account", "strategy", "instrument", "side", "order_id")
     return {
@@ -237,6 +277,8 @@ def _fill_row(sequence: int, order: dict[str, Any], record: dict[str, Any]) -> d
         "fee_currency": "USD",
         "trade_id": f"trade-{sequence}",
         "liquidity": "taker",
+        "venue": order["venue"],
+        "client_order_id": order["client_order_id"],
         "revision": 0,
         "realised": None,
         "arrival_price": None,
@@ -318,7 +360,7 @@ class RunningObserver:
         return self.replicas[-1]
 
     def _open_ledger(self, _: JournalPlace) -> Any:
-        raise RuntimeError("a journal in memory has no books")
+        return MemoryLedger(self.journal)
 
     async def caught_up(self) -> None:
         """Wait until the view holds every record."""

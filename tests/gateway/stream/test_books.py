@@ -1,11 +1,7 @@
 """The observer's books over journals that a real engine wrote: fills with what they earned, profit
 whose causes add up to it, exposure whose parts add up to the firm; journals that have no books."""
 
-import os
-import shutil
 import sys
-import tempfile
-import time
 from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
@@ -15,78 +11,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
 
-from engine_world import BUY, NET, SELL, World
+from engine_world import BUY, NET, SELL
+from observed_desk import wait_for
 
 from gateway.analytics.waterfall import CAUSES
-from gateway.journal import Follower, JournalPlace, Mark
-from gateway.journal.replica import open_native_replica
-from gateway.stream import BalanceReader, OrderReader, PositionReader
-from gateway.stream.books import Books, BooksRequest, BooksStep, open_native_ledger
-from gateway.stream.fill_stream import FILLS_MAX, FillReader
+from gateway.stream.books import BooksStep
+from gateway.stream.fill_stream import FILLS_MAX
 from gateway.stream.ledger_metrics import ledger_metrics
-from gateway.stream.state_stream import StateReader
-from gateway.stream.view import View
-
-FRESH_MS = 1 << 60  # the engine's clock is virtual and the replica's is not: every mark is fresh
-
-
-class Desk:
-    """A real engine, and an observer's follower, view and books behind it."""
-
-    def __init__(self, journal, ring, mark_age_ms_max=FRESH_MS, **options):
-        self.world = World(str(journal), ring, **options)
-        self.place = JournalPlace(Path(journal), Path(ring))
-        self.seconds = 0.0
-        self.books = Books(
-            self.place, open_native_ledger, lambda: self.seconds, mark_age_ms_max=mark_age_ms_max
-        )
-        self.view = View(lambda: self.seconds)
-        readers = [OrderReader(), PositionReader(), BalanceReader(), FillReader(), StateReader()]
-        self.follower = Follower(self.place, open_native_replica, readers)
-        self.marks = []
-
-    def look(self):
-        """Everything up to now, as the observer shows it; the step of the books."""
-        while True:
-            step = self.follower.step()
-            self.view.apply(step)
-            if step.is_caught_up and not step.is_loading:
-                break
-        self.view.value(self.follower.value(self.marks))
-        positions = list(self.view.channels["positions"].rows.values())
-        request = BooksRequest(
-            self.view.sequence, self.view.reopened, positions, self.follower.instruments()
-        )
-        found = self.books.step(request)
-        self.view.take_books(found.rows, found.sequence, found.reason)
-        self.view.take_booked_fills(found.fills, found.venues)
-        return found
-
-    def mark(self, **prices):
-        self.marks = [Mark(name.replace("_", "-"), price, 1) for name, price in prices.items()]
-
-    def rows(self, channel):
-        return list(self.view.channels[channel].rows.values())
-
-
-@pytest.fixture
-def open_desk(tmp_path):
-    ring = tempfile.mkdtemp(dir="/dev/shm", prefix=f"gateway-test-{os.getpid()}-")
-    desks = []
-
-    def opener(name="journal", **options):
-        desks.append(Desk(tmp_path / name, f"{ring}/{name}", **options))
-        return desks[-1]
-
-    yield opener
-    for desk in desks:
-        desk.world.engine.stop()
-    shutil.rmtree(ring, ignore_errors=True)
-
-
-@pytest.fixture
-def desk(open_desk):
-    return open_desk()
 
 
 def money(rows, name="total"):
@@ -233,14 +164,6 @@ def test_looking_again_changes_nothing(desk):
     assert desk.look().sequence == desk.view.sequence
 
 
-def wait_for(take):
-    """The engine takes facts while the disk keeps up, and here the disk is that of the machine."""
-    deadline = time.monotonic() + 60
-    while not take():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
-
-
 def test_a_journal_whose_beginning_is_gone_has_no_books_and_says_why(open_desk):
     desk = open_desk(ring_bytes=1 << 20, segment_bytes=1 << 18)
     world = desk.world
@@ -248,6 +171,7 @@ def test_a_journal_whose_beginning_is_gone_has_no_books_and_says_why(open_desk):
         told = (0, world.account, world.perpetual, BUY, NET, "100", "1", "", "", 0, 1)
         wait_for(lambda n=number, t=told: world.adapter.filled(*t, f"t{n}", "x", 7, 7))
         world.turn()
+    wait_for(lambda: world.turn() or world.counter("fills") == 6000)
     desk.look()
     assert desk.rows("profit")
     first = min(Path(world.journal).glob("segment-*"))
@@ -271,10 +195,13 @@ def test_books_that_stand_behind_are_read_in_steps_and_shown_when_they_are_there
     world = desk.world
     for _ in range(60):
         world.fill(0, "1", "100", instrument=world.perpetual, venue_order="x")
-    states = [desk.look().state for _ in range(6)]
+    desk.view.apply(desk.follower.step())
+    states = []
+    while desk.books.follow(1):
+        states.append(desk.tell().state)
+        assert bool(desk.rows("profit")) == (states[-1] == "following")
     assert states[0] == "catching_up"
     assert states[-1] == "following"
-    assert desk.rows("profit")
 
 
 def samples(step, sequence):
@@ -297,4 +224,4 @@ def test_the_books_are_counted_and_an_unbooked_record_is_named_by_its_reason(des
     assert found["gateway_ledger_trial_balance_nonzero",] == 0
     unbooked = {key[1] for key in found if key[0] == "gateway_ledger_unbooked_total"}
     assert {"UNBALANCED", "AFTER_IMAGE", "OVERFLOW"} <= unbooked
-    assert samples(BooksStep("waiting", "gone", 0), 7) == {("gateway_ledger_up",): 0}
+    assert samples(BooksStep("waiting", "gone"), 7) == {("gateway_ledger_up",): 0}

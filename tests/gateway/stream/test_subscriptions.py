@@ -1,15 +1,19 @@
 """Snapshot plus deltas is the state; every step between may be skipped, none may be wrong."""
 
 import json
+from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.journal import Follower, JournalPlace
 from gateway.stream import BalanceReader, OrderReader, PositionReader
+from gateway.stream.authority import Authority
 from gateway.stream.order_stream import is_terminal, order_key
 from gateway.stream.position_stream import balance_key, position_key
+from gateway.stream.shared_messages import Entry, SharedMessages
 from gateway.stream.subscriptions import Filter, StreamFault, Subscription
 from gateway.stream.view import View
 
@@ -231,3 +235,76 @@ def test_a_filter_that_cannot_be_served_is_refused_by_name(channel, patterns, co
     with pytest.raises(StreamFault) as caught:
         Filter(channel, patterns)
     assert caught.value.error["code"] == code
+
+
+class Crowd:
+    """Clients of one channel that share what is encoded for them."""
+
+    def __init__(self, world, tmp_path):
+        self.world = World(world, tmp_path)
+        self.shared = SharedMessages()
+
+    def join(self, patterns=None, authority=None, **options):
+        selection = Filter("orders", patterns or {}, authority or Authority())
+        channel = self.world.view.channels["orders"]
+        return Subscription(channel, selection, "run", shared=self.shared, **options)
+
+    def order(self, number):
+        self.world.journal.new_order(number)
+        self.world.step()
+
+
+def test_a_message_is_encoded_once_for_all_who_ask_the_same_and_stand_at_the_same_place(
+    world, tmp_path
+):
+    crowd = Crowd(world, tmp_path)
+    crowd.order(1)
+    alike = [crowd.join() for _ in range(5)]
+    assert len({id(message) for each in alike for message in each.messages()}) == 1
+    crowd.order(2)
+    late = crowd.join()
+    sent = [list(each.messages()) for each in alike]
+    assert crowd.shared.encoded == 2
+    assert all(first[0] is second[0] for first, second in pairwise(sent))
+    assert [row["order_id"] for row in json.loads(sent[0][0])["rows"]] == ["2"]
+    (snapshot,) = late.messages()
+    assert len(json.loads(snapshot)["rows"]) == 2
+    crowd.order(3)
+    encoded = crowd.shared.encoded
+    assert len({next(each.messages()) for each in (*alike, late)}) == 1
+    assert crowd.shared.encoded == encoded + 1
+
+
+def test_another_filter_authority_or_encoding_is_another_message(world, tmp_path):
+    crowd = Crowd(world, tmp_path)
+    crowd.order(1)
+    plain, mine, other, binary = (
+        crowd.join(),
+        crowd.join(authority=Authority(accounts=frozenset({"none"}))),
+        crowd.join({"strategy": "beta"}),
+        crowd.join(encoding="binary"),
+    )
+    assert len(json.loads(next(plain.messages()))["rows"]) == 1
+    assert json.loads(next(mine.messages()))["rows"] == []
+    assert json.loads(next(other.messages()))["rows"] == []
+    assert len(msgspec.msgpack.decode(next(binary.messages()))["rows"]) == 1
+    crowd.order(2)
+    for nothing in (mine, other):
+        assert list(nothing.messages()) == []
+        assert not nothing.is_behind
+    (told,) = binary.messages()
+    (text,) = plain.messages()
+    assert msgspec.msgpack.decode(told) == json.loads(text)
+
+
+def test_what_is_shared_is_bounded_and_long_answers_are_not_kept(world, tmp_path):
+    crowd = Crowd(world, tmp_path)
+    for number in range(1, 1002):
+        crowd.world.journal.new_order(number)
+    crowd.world.step()
+    assert len(list(crowd.join().messages())) == 2
+    assert crowd.shared.encoded == 0
+    shared = SharedMessages(entries_max=3, bytes_max=10)
+    for key in range(5):
+        shared.keep(key, Entry(b"1234", 1))
+    assert [shared.find(key) is not None for key in range(5)] == [False] * 3 + [True] * 2

@@ -38,6 +38,13 @@ class MarketFile {
     return header().is_closed.load(std::memory_order_acquire) != 0;
   }
 
+  /// What moved since the last call; at the first one everything. Row numbers, ascending.
+  struct Moved {
+    std::vector<std::size_t> books;
+    std::vector<std::size_t> references;
+    std::vector<std::size_t> trades;
+  };
+  [[nodiscard]] Moved moved();
   /// The version alone: whether a row is worth reading.
   [[nodiscard]] Version book_version(std::size_t row) const noexcept;
   [[nodiscard]] Version reference_version(std::size_t row) const noexcept;
@@ -62,6 +69,12 @@ class MarketFile {
   const std::uint8_t* bytes_ = nullptr;
   std::uint64_t mapped_bytes_ = 0;
   std::string venue_;
+  struct Seen {
+    Version book = ~Version{0};
+    Version reference = ~Version{0};
+    std::uint64_t trades = 0;
+  };
+  std::vector<Seen> seen_;
   std::vector<std::string> instruments_;  // copies: what the file says later leads nowhere
 };
 

@@ -54,7 +54,7 @@ struct Priced {
 
 inline constexpr double kCalendarDays = 365.0;
 
-[[nodiscard]] PricingStatus check(const OptionTerms& terms) noexcept;
+[[nodiscard]] PricingStatus status_of(const OptionTerms& terms) noexcept;
 
 /// European exercise. Without volatility or time: the forward's intrinsic value and its greeks,
 /// gamma 0.

@@ -1,0 +1,116 @@
+"""How far the observer is behind a desk that trades at a given pace: from the moment a batch is in
+the journal to the moment the books or the view hold it. The whole observer runs, in this one."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import uvloop
+
+from gateway.benchmarks import _place
+from gateway.journal import JournalPlace, Step
+from gateway.observer import SWITCH_SECONDS, Observer, ObserverOptions
+
+__all__ = ["measure"]
+
+PACE = 100_000  # records a second
+SECONDS = 10.0
+WARM_UP_SECONDS = 1.0
+Progress = Callable[[str], None]
+Stamps = np.ndarray[Any, Any]
+
+
+def measure(progress: Progress, *, is_quick: bool = False) -> dict[str, Any]:
+    """Lag in ms, of the turns behind the warm-up."""
+    seconds = 2.0 if is_quick else SECONDS
+    progress("observer_lag")
+    sys.setswitchinterval(SWITCH_SECONDS)
+    with _place.directories() as (directory, ring), tempfile.TemporaryDirectory() as folder:
+        stamps = Path(folder) / "stamps"
+        arguments = [directory, ring, str(PACE), str(seconds), str(stamps)]
+        with subprocess.Popen(
+            [sys.executable, "-m", "gateway.benchmarks._observe_desk", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as desk:
+            try:
+                assert desk.stdout is not None
+                desk.stdout.readline()
+                found = uvloop.run(_watch(desk, JournalPlace(Path(directory), Path(ring))))
+            finally:
+                desk.terminate()
+        noted = np.frombuffer(stamps.read_bytes(), np.int64).reshape(-1, 2)
+    return _lag(noted, *found)
+
+
+async def _watch(
+    desk: subprocess.Popen[bytes], place: JournalPlace
+) -> tuple[Stamps, Stamps, float]:
+    """(sequence, when) of books and view behind each step; the processor time of this process."""
+    seen: list[tuple[int, int]] = []
+    observer = Observer(ObserverOptions(place, "127.0.0.1", 0, place.directory / "no.keys"))
+    booked: list[tuple[int, int]] = []
+    apply, follow = observer.view.apply, observer.books.follow
+
+    def noting(step: Step) -> None:
+        apply(step)
+        seen.append((observer.view.sequence, time.monotonic_ns()))
+
+    def booking(generation: int) -> int:
+        count = follow(generation)
+        booked.append((observer.books.sequence, time.monotonic_ns()))
+        return count
+
+    observer.view.apply = noting  # type: ignore[method-assign]
+    observer.books.follow = booking  # type: ignore[method-assign]
+    running = asyncio.create_task(observer.run(lambda _: None))
+    while not observer.view.is_ready:  # noqa: ASYNC110 - a thread is what it waits for
+        await asyncio.sleep(0.01)
+    assert desk.stdin is not None
+    began = time.process_time()
+    desk.stdin.write(b"go\n")
+    desk.stdin.flush()
+    await asyncio.to_thread(desk.wait)
+    used = time.process_time() - began
+    last = observer.view.sequence
+    while last != (last := await _later(observer)):
+        pass
+    observer.stop()
+    await running
+    return np.array(booked, np.int64), np.array(seen, np.int64), used
+
+
+async def _later(observer: Observer) -> int:
+    await asyncio.sleep(0.5)
+    return observer.view.sequence
+
+
+def _lags_ms(noted: Stamps, seen: Stamps) -> Stamps:
+    counted = noted[noted[:, 1] > noted[0, 1] + WARM_UP_SECONDS * 1e9]
+    at = np.searchsorted(seen[:, 0], counted[:, 0])
+    if at.max() >= len(seen):
+        raise RuntimeError("bench: the observer never saw the last records")
+    lags: Stamps = (seen[at, 1] - counted[:, 1]) / 1e6
+    return lags
+
+
+def _lag(noted: Stamps, booked: Stamps, seen: Stamps, used_seconds: float) -> dict[str, Any]:
+    lag_ms, view_ms = _lags_ms(noted, booked), _lags_ms(noted, seen)
+    seconds = (noted[-1, 1] - noted[0, 1]) / 1e9
+    return {
+        "p50": round(float(np.percentile(lag_ms, 50)), 3),
+        "p99": round(float(np.percentile(lag_ms, 99)), 3),
+        "max": round(float(lag_ms.max()), 3),
+        "view_p50": round(float(np.percentile(view_ms, 50)), 3),
+        "view_p99": round(float(np.percentile(view_ms, 99)), 3),
+        "records_per_second": round(float(noted[-1, 0] - noted[0, 0]) / seconds),
+        "core_percent": round(float(100 * used_seconds / seconds), 1),
+    }

@@ -1,0 +1,77 @@
+"""gateway at: the whole state behind any record of a journal, with its hash."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway.commands.history import archive_option, history_faults
+from gateway.commands.output import USAGE, CommandFailure, json_option, print_json, print_table
+from gateway.commands.points import nanoseconds_of, point_options
+from gateway.commands.verify import directory_argument, ring_option
+from gateway.journal import JournalPlace
+
+__all__ = ["command", "find_state"]
+
+_COLUMNS = {
+    "orders": ("order_id", "instrument", "account", "strategy", "side", "quantity", "price",
+               "state", "pending", "cumulative_quantity"),
+    "positions": ("account", "instrument", "strategy", "leg", "quantity", "average_price",
+                  "realised", "fees", "currency", "state"),
+    "balances": ("account", "currency", "total"),
+    "trading_states": ("level", "name", "state", "is_latch", "actor", "reason"),
+}  # fmt: skip
+
+
+def find_state(
+    directory: Path, ring_directory: str, archive: Path | None, point: tuple[int | None, str | None]
+) -> Any:
+    """The state at (--sequence, --time); neither is the newest."""
+    sequence, at_time = point
+    if sequence is not None and at_time is not None:
+        raise CommandFailure(USAGE, "BAD_VALUE", "--sequence or --time, not both")
+    with history_faults():
+        from gateway.history.time_machine import state_at
+
+        return state_at(
+            JournalPlace(directory, Path(ring_directory)),
+            sequence=sequence,
+            time_ns=None if at_time is None else nanoseconds_of(at_time),
+            archive=archive or directory / "history",
+        )
+
+
+@click.command("at")
+@directory_argument
+@point_options
+@ring_option
+@archive_option
+@json_option
+def command(
+    directory: Path,
+    sequence: int | None,
+    at_time: str | None,
+    ring_directory: str,
+    archive: Path | None,
+    as_json: bool,
+) -> None:
+    """Open orders, positions, balances, limits and trading states behind one record.
+
+    From the nearest snapshot and the records since, by the same rules as recovery: the state hash
+    is the one the gateway had.
+
+    \b
+    Example:
+      gateway at var/gateway --time 2026-11-21T14:30:00
+    """
+    state = find_state(directory, ring_directory, archive, (sequence, at_time))
+    if as_json:
+        print_json(state.rows())
+        return
+    for name, columns in _COLUMNS.items():
+        click.echo(f"{name.replace('_', ' ')}:")
+        print_table(getattr(state, name), columns, "None.")
+        click.echo()
+    click.echo(f"sequence {state.sequence}  time {state.time_ns} ns  state hash {state.state_hash}")

@@ -1,0 +1,119 @@
+"""gateway statement: the end-of-day statement of a journal. Reads files; a running gateway does not
+notice. Nothing is printed that does not tie to the ledger."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from gateway.commands.ledger import print_csv
+from gateway.commands.output import FAILED, CommandFailure, json_option, print_json, print_table
+from gateway.commands.replay import reporter
+from gateway.commands.time_zone import zone_of
+from gateway.commands.verify import directory_argument, opened, ring_option
+from gateway.ledger.statement import MOVEMENTS, Day, NotTied, statement
+
+__all__ = ["command"]
+
+_BOOK = ("account", "strategy", "instrument", "leg", "margin_mode")
+_RESULTS = ("realised", "fees", "funding", "interest", "unrealised")
+_PARTS = {
+    "balances": ("account", "currency", "before", *MOVEMENTS, "after"),
+    "positions": (*_BOOK, "before", "moved", "after", "currency", "cost", *_RESULTS),
+    "results": ("strategy", "currency", *_RESULTS),
+    "fills": (
+        "sequence", "time_ns", "kind", "account", "strategy", "instrument", "leg", "trade_id",
+        "quantity", "value", "fee", "fee_currency", "realised", "currency",
+    ),
+}  # fmt: skip
+
+
+@click.command("statement")
+@directory_argument
+@ring_option
+@click.option("--day", required=True, help="The day, YYYY-MM-DD.")
+@click.option("--time-zone", default="UTC", help="Where the day begins at midnight.")
+@click.option("--account", default="", help="One account; without it all.")
+@click.option(
+    "--marks",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="JSON {instrument: price}: closing marks, for what is unrealised.",
+)
+@click.option("--csv", "part", type=click.Choice(tuple(_PARTS)), help="Print that part as CSV.")
+@json_option
+def command(
+    directory: Path, ring_directory: str, day: str, time_zone: str, account: str,
+    marks: Path | None, part: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Balances, positions, results and fills of one day; exit code 1 and nothing printed unless
+    before and movements are after, to the last digit.
+
+    \b
+    Example:
+      gateway statement var/gateway --day 2026-11-20 --time-zone Europe/London --json
+    """
+    wanted = Day.of(day_of(day), zone_of(time_zone))
+    prices = marks_of(marks)
+    try:
+        with opened(directory):
+            found = statement(
+                directory,
+                wanted,
+                ring_directory=ring_directory,
+                account=account,
+                marks=prices,
+                progress=reporter(),
+            )
+    except NotTied as error:
+        hint = "`gateway ledger unbooked` and `gateway verify` say more."
+        raise CommandFailure(FAILED, "NOT_TIED", str(error), hint) from None
+    if as_json:
+        print_json({"day": day, "time_zone": time_zone, **found})
+    elif part is not None:
+        print_csv(found[part], _PARTS[part])
+    else:
+        show(day, time_zone, found)
+
+
+def show(day: str, time_zone: str, found: dict[str, Any]) -> None:
+    """For people; fills are many and are in --json and --csv."""
+    click.echo(f"{day} {time_zone}, records {found['first_sequence']} to {found['last_sequence']}")
+    for part in ("balances", "positions", "results"):
+        click.echo(f"\n{part}")
+        rows = [{name: row[name] for name in _PARTS[part]} for row in found[part]]
+        columns = [
+            name for name in _PARTS[part] if any(row[name] not in ("0", None) for row in rows)
+        ]
+        print_table(rows, columns, "None.")
+    click.echo(f"\n{len(found['fills'])} fills")
+    for name in found["excluded"]:
+        click.echo(f"no closing mark for {name}: its unrealised result is left out", err=True)
+    if not found["is_complete"]:
+        click.echo("no record behind this day yet: it may not be over", err=True)
+
+
+def day_of(text: str) -> date:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").date()
+    except ValueError:
+        raise click.BadParameter(f"not a day: {text[:64]}", param_hint="--day") from None
+
+
+def marks_of(path: Path | None) -> dict[str, Decimal]:
+    """Prices by instrument. click.BadParameter: it is no such file."""
+    if path is None:
+        return {}
+    try:
+        told = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+        prices = {name: Decimal(price) for name, price in told.items()}
+    except (OSError, msgspec.MsgspecError, InvalidOperation) as error:
+        text = f"{path.name}: {error}"
+        raise click.BadParameter(text, param_hint="--marks") from None
+    if not all(price.is_finite() and price > 0 for price in prices.values()):
+        raise click.BadParameter(f"{path.name}: prices are above zero", param_hint="--marks")
+    return prices

@@ -1,0 +1,108 @@
+"""Runs the archiver beside the observer: now and then, in a process of its own at the lowest
+priority. Neither the event loop nor the follower ever waits for it, and its end harms nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.config.settings import HistorySettings
+
+__all__ = ["ArchiveRuns", "ArchiveTerms"]
+
+NICE = "19"
+_log = logging.getLogger("gateway.history")
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveTerms:
+    """Whether, where and how much is kept, from the settings."""
+
+    is_wanted: bool = False
+    directory: str = ""
+    check_seconds: float = 60.0
+    keep: tuple[str, ...] = ()  # of `gateway history prune`; none = everything stays
+
+    @classmethod
+    def from_settings(cls, history: HistorySettings) -> ArchiveTerms:
+        keep: list[str] = []
+        if history.keep_days:
+            keep += ["--keep-days", str(history.keep_days)]
+        if history.keep_mib_max:
+            keep += ["--keep-mib-max", str(history.keep_mib_max)]
+        if keep and history.delete_journal_segments:
+            keep.append("--delete-journal-segments")
+        return cls(history.archive, history.directory, history.check_seconds, tuple(keep))
+
+    def place(self, directory: Path) -> Path:
+        """Where the archive of this journal lies."""
+        return Path(self.directory) if self.directory else directory / "history"
+
+
+class ArchiveRuns:
+    """One run after another while the observer runs. Event-loop thread only."""
+
+    def __init__(self, directory: Path, terms: ArchiveTerms) -> None:
+        self._directory = directory
+        self._terms = terms
+        self._task: asyncio.Task[None] | None = None
+        self._seals_done = 0
+        self.runs = 0
+        self.failures = 0
+
+    def start(self) -> None:
+        if self._terms.is_wanted:
+            self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Ends a run that is under way: the next one goes on where it was."""
+        if self._task is None:
+            return
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+    async def _run(self) -> None:
+        while True:
+            seals = await asyncio.to_thread(self._seals)
+            if seals > self._seals_done and await self._archive():
+                self._seals_done = seals
+            await asyncio.sleep(self._terms.check_seconds)
+
+    def _seals(self) -> int:
+        """Seals that were ever made: names count up, also when older ones were deleted."""
+        names = (path.stem for path in self._directory.glob("segment-*.seal"))
+        return max((int(name.removeprefix("segment-")) for name in names), default=0)
+
+    async def _archive(self) -> bool:
+        archive = str(self._terms.place(self._directory))
+        place = [str(self._directory), "--archive", archive]
+        is_good = await self._command("build", *place, "--nice", NICE)
+        if is_good and self._terms.keep:
+            await self._command("prune", *place, *self._terms.keep)
+        return is_good
+
+    async def _command(self, *arguments: str) -> bool:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "gateway", "history", *arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        try:
+            _, said = await process.communicate()
+        except asyncio.CancelledError:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+            raise
+        self.runs += 1
+        if process.returncode:
+            self.failures += 1
+            text = said.decode(errors="replace").strip()[-500:]
+            _log.error("history %s ended with %s: %s", arguments[0], process.returncode, text)
+        return process.returncode == 0

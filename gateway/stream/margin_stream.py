@@ -1,0 +1,93 @@
+"""Margin as a stream: what accounts owe, have and how near a forced close is, from the view's own
+rows and a desk's schedules. An estimate for people; it must never reach the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gateway.analytics.margin_watch import MarginWatch
+from gateway.config.faults import ConfigError
+from gateway.journal import Mark, Row
+from gateway.stream.channels import key_of
+from gateway.valuation.brackets import Brackets, load_brackets
+from gateway.valuation.margin import MarkPrice, margin_rows
+
+__all__ = ["NO_SCHEDULES", "MarginDesk", "MarginInput", "MarginStep", "PositionKey"]
+
+NO_SCHEDULES = "no margin schedules: observer.margin_file names none"
+LIQUIDATION = ("liquidation_price", "liquidation_distance_percent")
+PositionKey = tuple[str, ...]  # account, instrument, leg, margin mode
+_KEY = ("account", "instrument", "leg", "margin_mode")
+
+
+class MarginInput(NamedTuple):
+    """Rows of one sequence of the view."""
+
+    positions: Sequence[Row]
+    balances: Sequence[Row]
+    orders: Sequence[Row]
+    instruments: Sequence[Row]
+
+
+class MarginStep(NamedTuple):
+    """Rows of the channel, and what a venue's position adds to each row of its strategies."""
+
+    rows: Mapping[str, Row] = {}
+    liquidations: Mapping[PositionKey, Mapping[str, Any]] = {}
+    waiting: str = ""
+
+
+def position_key(row: Row) -> PositionKey:
+    return tuple(str(row[name]) for name in _KEY)
+
+
+class MarginDesk:
+    """One thread at a time may call it."""
+
+    def __init__(
+        self,
+        path: Path | None,
+        marks: Callable[[], Iterable[Mark]],
+        clock_ns: Callable[[], int],
+        age_ms_max: int,
+    ) -> None:
+        """`path`: the desk's schedules; None = it has none, and no margin is shown."""
+        self._marks, self._clock_ns, self._age_ms_max = marks, clock_ns, age_ms_max
+        self._watch = MarginWatch()
+        self._brackets: Brackets | None = None
+        self._fault = NO_SCHEDULES if path is None else ""
+        if path is not None:
+            try:
+                self._brackets = load_brackets(path)
+            except (OSError, ConfigError) as error:
+                self._fault = f"{path}: {error}"
+
+    def step(self, rows: MarginInput) -> MarginStep:
+        """Margin at the newest marks."""
+        if self._brackets is None:
+            return MarginStep(waiting=self._fault)
+        now_ns = self._clock_ns()
+        marks = {
+            mark.instrument: MarkPrice(mark.price, (now_ns - mark.time_ns) // 1_000_000)
+            for mark in self._marks()
+        }
+        found = margin_rows(
+            rows.positions,
+            rows.balances,
+            rows.instruments,
+            self._brackets,
+            marks,
+            orders=rows.orders,
+            age_ms_max=self._age_ms_max,
+        )
+        self._watch.step(found.accounts, now_ns)
+        accounts = self._watch.rows(found.accounts)
+        return MarginStep(
+            {key_of("margin", row): row for row in accounts},
+            {
+                position_key(row): {name: row[name] for name in LIQUIDATION}
+                for row in found.positions
+            },
+        )

@@ -1,0 +1,92 @@
+"""The past over HTTP, and the archiver beside the observer."""
+
+import time
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from gateway.config.settings import HistorySettings
+from gateway.history.catalog import Catalog
+from gateway.journal import JournalPlace
+from gateway.stream.archive_runs import ArchiveRuns, ArchiveTerms
+from gateway.stream.history_api import WAITING_MAX, HistoryApi
+from gateway.testing import until
+
+
+@pytest.fixture
+def api(past, tmp_path):
+    found = HistoryApi(JournalPlace(past.directory, past.ring), tmp_path, time.monotonic)
+    yield found
+    found.close()
+
+
+def client_of(api):
+    application = web.Application()
+    application.add_routes(api.routes(lambda handler: handler))
+    return TestClient(TestServer(application, host="127.0.0.1"))
+
+
+@pytest.mark.asyncio
+async def test_a_state_has_the_live_hash_and_an_order_its_chain(past, api):
+    station = past.stations[3]
+    async with client_of(api) as client:
+        for query in (f"sequence={station['sequence']}", f"time_ns={station['time_ns']}"):
+            body = await (await client.get(f"/v1/at?{query}")).json()
+            assert body["state_hash"] == station["state_hash"]
+            assert body["orders"] == station["orders"]
+            assert body["sequence"] == station["sequence"]
+        answer = await client.get(f"/v1/why/order/{past.orders[0]}")
+        chain = (await answer.json())["chain"]
+        assert [step["event"] for step in chain][:2] == ["order_new", "risk_decision"]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/v1/at", 400, "BAD_VALUE"),
+        ("/v1/at?sequence=1&time_ns=1", 400, "BAD_VALUE"),
+        ("/v1/at?sequence=-1", 400, "BAD_VALUE"),
+        ("/v1/at?sequence=1e9", 400, "BAD_VALUE"),
+        ("/v1/at?sequence=99999999999999999999999", 400, "BAD_VALUE"),
+        ("/v1/at?sequence=999999999", 404, "OUT_OF_RANGE"),
+        ("/v1/why/order/nobody", 404, "UNKNOWN_ORDER"),
+    ],
+)
+async def test_a_bad_question_is_answered_with_a_code(api, path, status, code):
+    async with client_of(api) as client:
+        answer = await client.get(path)
+        assert (answer.status, (await answer.json())["error"]["code"]) == (status, code)
+
+
+@pytest.mark.asyncio
+async def test_more_questions_than_may_wait_are_refused_at_once(api):
+    api._waiting = WAITING_MAX
+    async with client_of(api) as client:
+        answer = await client.get("/v1/at?sequence=1")
+        assert (answer.status, (await answer.json())["error"]["code"]) == (503, "BUSY")
+
+
+@pytest.mark.asyncio
+async def test_new_seals_are_archived_in_a_process_beside(past, copied, tmp_path):
+    archive = tmp_path / "archive"
+    settings = HistorySettings(archive=True, directory=str(archive), check_seconds=1)
+    runs = ArchiveRuns(copied, ArchiveTerms.from_settings(settings))
+    runs.start()
+    try:
+        await until(lambda: runs.runs, "the first run")
+    finally:
+        await runs.stop()
+    assert runs.failures == 0
+    assert len(Catalog(archive).manifests) == len(past.seals())
+
+
+def test_nothing_runs_unless_asked_for_and_what_stays_is_passed_on(copied):
+    terms = ArchiveTerms.from_settings(HistorySettings())
+    assert not terms.is_wanted and terms.keep == ()
+    assert terms.place(copied) == copied / "history"
+    kept = HistorySettings(archive=True, keep_days=7, keep_mib_max=5, delete_journal_segments=True)
+    assert ArchiveTerms.from_settings(kept).keep == (
+        "--keep-days", "7", "--keep-mib-max", "5", "--delete-journal-segments",
+    )  # fmt: skip

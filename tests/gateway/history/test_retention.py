@@ -1,0 +1,117 @@
+"""What is too old or too much goes, oldest first; what recovery needs stays."""
+
+import pytest
+
+from gateway.history.archive import Archiver
+from gateway.history.catalog import Catalog
+from gateway.history.faults import HistoryFault
+from gateway.history.queries import History, Point
+from gateway.history.retention import Retention, apply_retention, status_of
+from gateway.history.views import Views
+from gateway.journal import reader
+
+DAY_NS = 86_400_000_000_000
+
+
+@pytest.fixture
+def archive(copied):
+    found = copied / "history"
+    archiver = Archiver(copied, found)
+    while archiver.step():
+        pass
+    return found
+
+
+def kept(archive):
+    return [each.segment for each in Catalog(archive).manifests if not each.is_expired]
+
+
+def test_old_segments_go_with_their_files_and_the_newest_stays(past, copied, archive):
+    before = kept(archive)
+    files = len(list(archive.rglob("*.parquet")))
+    now_ns = past.stations[-1]["time_ns"] + 100 * DAY_NS
+    gone = apply_retention(copied, archive, Retention(days=30), now_ns)
+    assert kept(archive) == before[-1:]
+    assert gone["files"] == files - len(list(archive.rglob("*.parquet"))) > 0
+    assert gone["journal_segments"] == 0
+    assert len(list(copied.glob("segment-*.seal"))) == len(past.seals())
+    again = apply_retention(copied, archive, Retention(days=30), now_ns)
+    assert again == {"files": 0, "bytes": 0, "journal_segments": 0}
+
+
+def test_nothing_goes_within_the_days_that_stay(past, copied, archive):
+    before = kept(archive)
+    apply_retention(copied, archive, Retention(days=2), past.stations[-1]["time_ns"])
+    assert kept(archive) == before
+
+
+def test_the_oldest_go_until_the_rest_fits(copied, archive):
+    sizes = {
+        each.segment: sum(file.bytes for file in each.files) for each in Catalog(archive).manifests
+    }
+    bound = sum(sizes.values()) - 1
+    apply_retention(copied, archive, Retention(bytes_max=bound), 0)
+    assert kept(archive) == sorted(sizes)[1:]
+
+
+def test_an_archive_with_a_past_that_went_answers_what_is_left(past, copied, archive):
+    apply_retention(copied, archive, Retention(bytes_max=1), 0)
+    views = Views(copied, archive, str(past.ring), threads=1)
+    history = History(views)
+    station = past.stations[-1]
+    live = {row["instrument"]: row["quantity"] for row in station["positions"]}
+    found = history.as_of("positions", Point(sequence=station["sequence"])).rows
+    assert {row["instrument"]: row["quantity"] for row in found} == live
+    with pytest.raises(HistoryFault) as caught:
+        history.as_of("positions", Point(sequence=past.stations[1]["sequence"]))
+    assert caught.value.code == "OUT_OF_RANGE"
+    views.close()
+    assert Archiver(copied, archive).step() is None, "what went is not archived again"
+
+
+def test_stopped_between_two_files_it_goes_on(copied, archive):
+    class Killed(BaseException):
+        pass
+
+    steps = 0
+
+    def step(name):
+        nonlocal steps
+        steps += 1
+        if name.startswith("delete") and steps > 5:
+            raise Killed
+
+    with pytest.raises(Killed):
+        apply_retention(copied, archive, Retention(bytes_max=1), 0, step)
+    views = Views(copied, archive, threads=1)
+    assert History(views).range("fills", Point(), Point()).rows, "no file is missed"
+    views.close()
+    apply_retention(copied, archive, Retention(bytes_max=1), 0)
+    named = {str(archive / f.path) for each in Catalog(archive).manifests for f in each.files}
+    assert {str(path) for path in archive.rglob("*.parquet")} == named
+
+
+def test_journal_segments_go_only_behind_two_snapshots_and_when_asked(past, copied, archive):
+    now_ns = past.stations[-1]["time_ns"] + 100 * DAY_NS
+    everything = Retention(days=1, deletes_segments=True)
+    assert apply_retention(copied, archive, everything, now_ns)["journal_segments"] == 0
+    second = Catalog(archive).manifests[1]
+    for target in (second.last_sequence + 1, 0):
+        replica = reader.open_replica(copied, use_snapshot=False)
+        replica.follow(1 << 20, target)
+        replica.write_snapshot()
+    live_hash = replica.state_hash()
+    assert apply_retention(copied, archive, everything, now_ns)["journal_segments"] == 2
+    assert not (copied / "segment-0000000002.journal").exists()
+    assert (copied / "segment-0000000003.journal").exists()
+    again = reader.open_replica(copied, use_snapshot=True)
+    assert again.state_hash() == live_hash
+    assert Archiver(copied, archive).step() is None
+
+
+def test_the_status_adds_up(copied, archive):
+    found = status_of(copied, archive)
+    assert found["segments"] == len(list(copied.glob("segment-*.seal")))
+    assert found["pending_segments"] == 0
+    fills = next(row for row in found["tables"] if row["table"] == "fills")
+    assert fills["rows"] > 100 and fills["last_day"] == "2026-11-21"

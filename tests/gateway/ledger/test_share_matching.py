@@ -1,0 +1,107 @@
+"""Share matching as the worked examples of HM Revenue & Customs have it; parts are the whole."""
+
+import json
+import random
+from datetime import date, timedelta
+from fractions import Fraction
+
+from click.testing import CliRunner
+from engine_world import SELL
+
+from gateway.__main__ import root
+from gateway.ledger.share_matching import Pool, Trade, share_matching
+
+
+def trade(day, quantity, money):
+    return Trade(day, Fraction(quantity), Fraction(money))
+
+
+def told(found):
+    return [(each.rule, each.quantity, round(each.cost)) for each in found.matches]
+
+
+def test_cryptoassets_manual_22252_the_same_day_rule():
+    day = date(2026, 6, 23)
+    trades = [trade(day, -1000, 800), trade(day, 1600, 1000), trade(day, -500, 600)]
+    (found,), pool = share_matching(trades, Pool(Fraction(5000), Fraction(500)))
+    assert (found.quantity, found.proceeds) == (1500, 1400)
+    assert told(found) == [("same_day", 1500, 938)]
+    assert round(found.gain) == 462
+    assert (pool.quantity, round(pool.cost)) == (5100, 562)
+
+
+def test_cryptoassets_manual_22255_the_30_day_rule_and_the_pool():
+    trades = [
+        trade(date(2026, 8, 30), -4000, 160_000), trade(date(2026, 9, 11), 500, 17_500)
+    ]  # fmt: skip
+    (found,), pool = share_matching(trades, Pool(Fraction(14_000), Fraction(200_000)))
+    assert told(found) == [("30_days", 500, 17_500), ("pool", 3500, 50_000)]
+    assert found.gain == 92_500
+    assert pool == Pool(Fraction(10_500), Fraction(150_000))
+
+
+def test_the_30th_day_counts_and_the_31st_does_not():
+    sold = trade(date(2026, 1, 1), -1, 10)
+    for days, rule in ((30, "30_days"), (31, "pool")):
+        bought = trade(date(2026, 1, 1) + timedelta(days=days), 1, 7)
+        (found,), _ = share_matching([sold, bought], Pool(Fraction(1), Fraction(3)))
+        assert told(found)[0][0] == rule
+
+
+def test_the_same_day_comes_before_an_earlier_disposal_s_30_days():
+    first, second = date(2026, 3, 1), date(2026, 3, 10)
+    trades = [trade(first, -10, 100), trade(second, 10, 50), trade(second, -6, 60)]
+    found, pool = share_matching(trades, Pool(Fraction(10), Fraction(20)))
+    assert told(found[1]) == [("same_day", 6, 30)]
+    assert told(found[0]) == [("30_days", 4, 20), ("pool", 6, 12)]
+    assert pool == Pool(Fraction(4), Fraction(8))
+
+
+def test_what_was_never_acquired_is_named_and_has_no_cost():
+    (found,), pool = share_matching([trade(date(2026, 3, 1), -2, 9)])
+    assert told(found) == [("unmatched", 2, 0)]
+    assert pool.quantity == 0
+
+
+def test_costs_and_quantities_of_random_trades_are_neither_lost_nor_doubled():
+    chance = random.Random(3)
+    for _ in range(60):
+        opening = Pool(Fraction(chance.randrange(50)), Fraction(chance.randrange(500)))
+        if not opening.quantity:
+            opening = Pool(Fraction(0), Fraction(0))
+        trades = [
+            trade(date(2026, 1, 1) + timedelta(days=chance.randrange(90)),
+                  chance.choice((-1, 1)) * chance.randrange(1, 30), chance.randrange(1000))
+            for _ in range(chance.randrange(1, 30))
+        ]  # fmt: skip
+        found, pool = share_matching(trades, opening)
+        paid = opening.cost + sum(each.money for each in trades if each.quantity > 0)
+        assert paid == pool.cost + sum(each.cost for each in found)
+        for each in found:
+            assert each.quantity == sum(part.quantity for part in each.matches)
+        unmatched = sum(
+            part.quantity for each in found for part in each.matches if part.rule == "unmatched"
+        )
+        held = opening.quantity + sum(each.quantity for each in trades)
+        assert pool.quantity == held + unmatched >= 0
+
+
+def test_the_command_matches_what_a_journal_sold(world):
+    day_ns = 86_400_000_000_000
+    world.fill(0, "4", "100", venue_order="x", trade="b1")
+    world.pass_time(day_ns * 40)
+    world.fill(0, "2", "90", side=SELL, venue_order="x", trade="s1")
+    world.fill(0, "1", "95", side=SELL, venue_order="x", trade="s2", number=8)
+    world.revise(0, "s2", 1, "0", side=SELL, venue_order="x")  # it never was
+    world.pass_time(day_ns * 30)
+    world.fill(0, "0.5", "80", venue_order="x", trade="b2", number=9)
+    words = ["ledger", "share-matching", world.journal, "--ring-directory", world.ring]
+    assert CliRunner().invoke(root, words).exit_code == 0
+    found = json.loads(CliRunner().invoke(root, [*words, "--json"]).stdout)
+    told = [
+        [row[name] for name in ("rule", "quantity", "proceeds", "cost", "gain")]
+        for row in found["disposals"]
+    ]
+    assert told == [["30_days", "0.5", "45", "40", "5"], ["pool", "1.5", "135", "150", "-15"]]
+    assert found["pools"] == [{"coin": "BTC", "currency": "USD", "quantity": "2.5", "cost": "250"}]
+    assert CliRunner().invoke(root, [*words, "--time-zone", "Mars"]).exit_code == 2

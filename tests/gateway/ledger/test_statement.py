@@ -1,0 +1,166 @@
+"""A day's statement ties to the last digit, whatever was traded, paid, busted and moved; one that
+does not tie is not stated."""
+
+import csv
+import io
+import json
+import random
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from click.testing import CliRunner
+from engine_world import BUY, SELL
+
+from gateway.__main__ import root
+from gateway.journal import reader
+from gateway.journal.audit_trail import instant
+from gateway.ledger.statement import MOVEMENTS, Day, NotTied, statement
+
+HOUR_NS = 3_600_000_000_000
+DAY_NS = 24 * HOUR_NS
+
+
+def day_at(world, days=0):
+    start = world.engine.now_ns() // DAY_NS * DAY_NS + days * DAY_NS
+    return Day(start, start + DAY_NS)
+
+
+def stated(world, day, **more):
+    return statement(Path(world.journal), day, ring_directory=world.ring, **more)
+
+
+def trade(world, chance, number):
+    """Something that moves money or quantities; every kind of it."""
+    deed, time_ns = chance.randrange(10), number
+    side = chance.choice((BUY, SELL))
+    instrument = chance.choice(world.instruments)
+    quantity = str(chance.randrange(1, 9))
+    price = str(chance.randrange(9000, 11000) / 100)
+    if deed < 4:
+        world.fill(0, quantity, price, side=side, instrument=instrument, venue_order="x",
+                   number=number, time_ns=time_ns, fee="0.013", fee_currency=chance.choice(
+                       (world.usd, world.bnb)))  # fmt: skip
+    elif deed < 7:
+        order = world.working(side, quantity, "100", instrument=instrument)
+        trade_id = f"T{number}"
+        world.fill(order, quantity, "100", side=side, instrument=instrument, trade=trade_id,
+                   number=number, time_ns=time_ns, fee="-0.001",
+                   fee_currency=world.usd)  # fmt: skip
+        if deed == 6:
+            changed = chance.choice(("0", "0.5" if instrument != world.inverse else "1"))
+            world.revise(order, trade_id, 1, changed, "100", side=side, instrument=instrument,
+                         fee="0.002", fee_currency=world.usd)  # fmt: skip
+    elif deed == 7:
+        world.fact("funding", world.account, world.perpetual, 0, world.usd,
+                   chance.choice(("0.000000000000000007", "-1.25")), "0.0001", f"F{number}",
+                   time_ns)  # fmt: skip
+    else:
+        world.fact("balance", world.account, chance.choice((world.usd, world.btc)),
+                   chance.choice(("100", "-3.000000000000000001")), chance.randrange(7),
+                   f"B{number}")  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_days_tie_and_follow_each_other_without_a_gap(world, seed):
+    chance, first = random.Random(seed), day_at(world)
+    for number in range(1, 161):
+        world.mark("100")
+        trade(world, chance, number)
+        world.pass_time(chance.randrange(HOUR_NS))
+    last = day_at(world)
+    before = {}
+    for start_ns in range(first.start_ns, last.end_ns, DAY_NS):
+        found = stated(world, Day(start_ns, start_ns + DAY_NS))
+        for row in found["balances"]:
+            key = row["account"], row["currency"]
+            moved = sum(Decimal(row[name]) for name in MOVEMENTS)
+            assert Decimal(row["before"]) + moved == Decimal(row["after"])
+            assert row["before"] == before.get(key, "0")
+            before[key] = row["after"]
+        for row in found["positions"]:
+            assert Decimal(row["before"]) + Decimal(row["moved"]) == Decimal(row["after"])
+        for name in ("realised", "fees", "funding", "interest"):
+            parts = sum(Decimal(row[name]) for row in found["positions"])
+            assert parts == sum(Decimal(row[name]) for row in found["results"])
+    engine = {(row["account"], row["currency"]): Decimal(row["total"])
+              for row in world.engine.balances()}  # fmt: skip
+    assert {key: Decimal(value) for key, value in before.items()} == engine
+
+
+def test_a_day_says_what_moved_and_what_it_is_worth(world):
+    world.fact("balance", world.account, world.usd, "1000", 2, "D1")
+    world.fill(0, "2", "100", instrument=world.perpetual, venue_order="x", fee="0.1",
+               fee_currency=world.usd)  # fmt: skip
+    world.pass_time(DAY_NS)
+    day = day_at(world)
+    world.fill(0, "1", "110", side=SELL, instrument=world.perpetual, venue_order="x", number=8,
+               time_ns=8)  # fmt: skip
+    world.fact("funding", world.account, world.perpetual, 0, world.usd, "-0.5", "0.0001", "F", 9)
+    found = stated(world, day, marks={"BTC-PERP": Decimal(120)})
+    (balance,) = found["balances"]
+    assert balance == {
+        **dict.fromkeys(MOVEMENTS, "0"), "account": "main", "currency": "USD", "before": "999.9",
+        "trades": "10", "funding": "-0.5", "after": "1009.4",
+    }  # fmt: skip
+    (position,) = found["positions"]
+    assert (position["before"], position["moved"], position["after"]) == ("2", "-1", "1")
+    (result,) = found["results"]
+    assert (result["realised"], result["unrealised"], result["fees"]) == ("10", "20", "0")
+    assert [row["quantity"] for row in found["fills"]] == ["-1"]
+    assert found["excluded"] == [] and not found["is_complete"]
+    without = stated(world, day)
+    assert without["excluded"] == ["BTC-PERP"] and without["positions"][0]["unrealised"] is None
+    assert stated(world, day_at(world, -1))["is_complete"]
+    assert stated(world, day, account="hedge")["balances"] == []
+
+
+def test_an_inverse_position_is_worth_what_its_coins_are(world):
+    world.fill(0, "100", "100", instrument=world.inverse, venue_order="x")
+    found = stated(world, day_at(world), marks={"BTC-INV": Decimal(200)})
+    assert found["results"][0]["unrealised"] == "0.5"
+
+
+def test_a_day_begins_where_people_live():
+    day = Day.of(date(2026, 10, 25), ZoneInfo("Europe/London"))  # clocks go back
+    assert day.end_ns - day.start_ns == 25 * HOUR_NS
+    assert Day.of(date(2026, 3, 29), ZoneInfo("Europe/London")).start_ns % DAY_NS == 0
+    assert Day.of(date(2026, 7, 1), ZoneInfo("America/New_York")).start_ns % DAY_NS == 4 * HOUR_NS
+
+
+def test_what_does_not_tie_is_not_stated(world, monkeypatch):
+    world.fill(0, "2", "100", instrument=world.perpetual, venue_order="x", fee="0.1",
+               fee_currency=world.usd)  # fmt: skip
+    honest = reader.decoded
+
+    def falsified(*words, **more):
+        for record in honest(*words, **more):
+            yield record | {"fee": "0.1000000000000001"} if "fee" in record else record
+
+    monkeypatch.setattr(reader, "decoded", falsified)
+    with pytest.raises(NotTied, match=r"main USD: records say -0\.1000000000000001, ledger -0\.1"):
+        stated(world, day_at(world))
+    day = instant(world.engine.now_ns())[:10]
+    words = ["statement", world.journal, "--ring-directory", world.ring, "--day", day]
+    failed = CliRunner().invoke(root, words)
+    assert (failed.exit_code, failed.stdout) == (1, ""), failed.output
+    assert "NOT_TIED" in failed.stderr
+
+
+def test_the_command_prints_tables_json_and_csv(world, tmp_path):
+    world.fill(0, "2", "100", venue_order="x")
+    day = instant(world.engine.now_ns())[:10]
+    (tmp_path / "marks.json").write_text('{"BTC-USD": "101"}')
+    words = ["statement", world.journal, "--ring-directory", world.ring, "--day", day]
+    words += ["--marks", str(tmp_path / "marks.json")]
+    shown = CliRunner().invoke(root, words)
+    assert shown.exit_code == 0 and "balances" in shown.stdout, shown.output
+    document = json.loads(CliRunner().invoke(root, [*words, "--json"]).stdout)
+    assert document["results"][0]["unrealised"] == "2"
+    table = CliRunner().invoke(root, [*words, "--csv", "balances"]).stdout
+    lines = list(csv.DictReader(io.StringIO(table)))
+    assert [line["after"] for line in lines] == [row["after"] for row in document["balances"]]
+    for wrong in (["--day", "yesterday"], ["--day", day, "--time-zone", "Nowhere/Else"]):
+        assert CliRunner().invoke(root, ["statement", world.journal, *wrong]).exit_code == 2
