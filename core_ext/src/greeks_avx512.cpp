@@ -13,23 +13,26 @@ struct Lanes {
   typedef unsigned long long Bits __attribute__((vector_size(64)));
   static constexpr std::size_t kLanes = 8;
 
-  static F all(double value) noexcept { return _mm512_set1_pd(value); }
-  static Bits all_bits(unsigned long long value) noexcept { return Bits{} + value; }
-  static F load(const double* from) noexcept { return _mm512_loadu_pd(from); }
-  static void store(double* to, F value) noexcept { _mm512_storeu_pd(to, value); }
-  static F square_root(F value) noexcept { return _mm512_sqrt_pd(value); }
-  static Bits bits(F value) noexcept { return (Bits)value; }
-  static F from_bits(Bits value) noexcept { return (F)value; }
+  GATEWAY_IN_LANES static F all(double value) noexcept { return _mm512_set1_pd(value); }
+  GATEWAY_IN_LANES static Bits all_bits(unsigned long long value) noexcept {
+    return Bits{} + value;
+  }
+  GATEWAY_IN_LANES static F load(const double* from) noexcept { return _mm512_loadu_pd(from); }
+  GATEWAY_IN_LANES static void store(double* to, F value) noexcept { _mm512_storeu_pd(to, value); }
+  GATEWAY_IN_LANES static F square_root(F value) noexcept { return _mm512_sqrt_pd(value); }
+  GATEWAY_IN_LANES static Bits bits(F value) noexcept { return (Bits)value; }
+  GATEWAY_IN_LANES static F from_bits(Bits value) noexcept { return (F)value; }
   template <typename Mask>
-  static F select(Mask mask, F yes, F no) noexcept {
+  GATEWAY_IN_LANES static F select(Mask mask, F yes, F no) noexcept {
     return mask ? yes : no;
   }
 };
 
 }  // namespace
 
-void greeks_block_avx512(const OptionBlock& block, const GreekColumns& out,
-                         bool is_black_76) noexcept {
+__attribute__((section("gateway_avx512"))) void greeks_block_avx512(const OptionBlock& block,
+                                                                    const GreekColumns& out,
+                                                                    bool is_black_76) noexcept {
   if (is_black_76) {
     kernel::value_rows<Lanes, true>(block, out, kOptionRows);
   } else {

@@ -55,9 +55,8 @@ async def trade(side, venue):
     assert accepted.get("venue_order_id", 1) == "Q1"
     await side.adapter.replace([side.about(order, ReplaceRequest, quantity="0.4", price="48000")])
     await side.told(order, "replaced")
-    wire_name = next(
-        line.split("|11=")[1].split("|")[0] for line in venue.lines if "|150=5|" in line
-    )
+    told = venue.lines[await venue.heard("to_app", "|150=5|") - 1]
+    wire_name = told.split("|11=")[1].split("|")[0]
     venue.say(f"fill {wire_name} 0.1 48000")
     [fill] = await side.port.until(side.port.fills, "a fill")
     assert (fill.client_order_id, float(fill.quantity), float(fill.price)) == (

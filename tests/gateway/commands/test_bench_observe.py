@@ -15,12 +15,14 @@ def test_the_answer_has_the_promised_shape_and_nothing_else():
     figures = json.loads(line)
     assert set(figures) == {
         "machine", "machine_costs_ns", "records_per_second", "follow_and_book",
-        "follow_and_book_deep", "resident_mib",
+        "follow_and_book_deep", "resident_mib", "greeks_per_second", "greeks",
+        "margin_10k_positions_ms",
     }  # fmt: skip
     for name in ("follow_and_book", "follow_and_book_deep"):
         part = figures[name]
         assert 0 < part["min"] <= part["median"] <= part["max"], name
         assert 0 < 2 * part["posted"] < part["records"], "one record of three is a fill"
     assert figures["records_per_second"] == figures["follow_and_book"]["median"]
+    assert figures["greeks_per_second"] == figures["greeks"][figures["greeks"]["level"]] > 0
     asked = [each.path for each in CONTRACT if each.bench == "observe"]
     assert asked and all(find(figures, path) is not None for path in asked)

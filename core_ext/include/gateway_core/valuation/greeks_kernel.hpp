@@ -6,6 +6,9 @@
 
 #include "gateway_core/valuation/greeks_block.hpp"
 
+/// Always part of the kernel that calls it, and so in that kernel's own section.
+#define GATEWAY_IN_LANES __attribute__((always_inline)) inline
+
 namespace gateway::valuation::kernel {
 
 inline constexpr double kLog2E = 1.4426950408889634;
@@ -20,7 +23,7 @@ inline constexpr double kFlat = 1e-30;  // less total volatility than this is no
 
 /// e^x to 1 unit in the last place for |x| <= 700, 0 below.
 template <typename L>
-typename L::F exponential(typename L::F x) noexcept {
+GATEWAY_IN_LANES typename L::F exponential(typename L::F x) noexcept {
   using F = typename L::F;
   const F low = L::all(-700.0);
   const F high = L::all(700.0);
@@ -48,7 +51,7 @@ typename L::F exponential(typename L::F x) noexcept {
 
 /// ln x to 2 units in the last place for positive normal x.
 template <typename L>
-typename L::F logarithm(typename L::F x) noexcept {
+GATEWAY_IN_LANES typename L::F logarithm(typename L::F x) noexcept {
   using F = typename L::F;
   const auto bits = L::bits(x);
   const auto mantissa_bits = (bits & L::all_bits(0x000FFFFFFFFFFFFF)) | L::bits(L::all(1.0));
@@ -79,7 +82,7 @@ typename L::F logarithm(typename L::F x) noexcept {
 /// e^(x^2) erfc(x) for x >= 0, relative error below 5e-16: a polynomial in (x - 3.75) / (x + 3.75)
 /// for (1 + 2x) of it, fitted to 60 digits at Chebyshev points.
 template <typename L>
-typename L::F scaled_erfc(typename L::F x) noexcept {
+GATEWAY_IN_LANES typename L::F scaled_erfc(typename L::F x) noexcept {
   using F = typename L::F;
   constexpr double kTerms[] = {
       1.2375126308378275,      -0.14024059858554702,   0.00358541548546369,
@@ -99,7 +102,7 @@ typename L::F scaled_erfc(typename L::F x) noexcept {
 
 /// Probability below d of the normal law. `bell` is e^(-d^2/2). Absolute error below 3e-16.
 template <typename L>
-typename L::F normal_below(typename L::F d, typename L::F bell) noexcept {
+GATEWAY_IN_LANES typename L::F normal_below(typename L::F d, typename L::F bell) noexcept {
   using F = typename L::F;
   const F size = L::select(d < L::all(0.0), -d, d);
   const F tail = L::all(0.5) * bell * scaled_erfc<L>(size * L::all(kSqrtHalf));
@@ -107,7 +110,7 @@ typename L::F normal_below(typename L::F d, typename L::F bell) noexcept {
 }
 
 template <typename L>
-typename L::F clamp_depth(typename L::F d) noexcept {
+GATEWAY_IN_LANES typename L::F clamp_depth(typename L::F d) noexcept {
   const auto low = L::select(d < L::all(-kDepth), L::all(-kDepth), d);
   return L::select(low > L::all(kDepth), L::all(kDepth), low);
 }
@@ -120,7 +123,7 @@ struct Values {
 
 /// L::kLanes options at once; rows whose terms are not allowed hold NaN.
 template <typename L, bool kIsBlack76>
-Values<L> value_lanes(const OptionBlock& in, std::size_t at) noexcept {
+GATEWAY_IN_LANES Values<L> value_lanes(const OptionBlock& in, std::size_t at) noexcept {
   using F = typename L::F;
   const F zero = L::all(0.0);
   const F one = L::all(1.0);
@@ -181,7 +184,8 @@ Values<L> value_lanes(const OptionBlock& in, std::size_t at) noexcept {
 }
 
 template <typename L, bool kIsBlack76>
-void value_rows(const OptionBlock& in, const GreekColumns& out, std::size_t rows) noexcept {
+GATEWAY_IN_LANES void value_rows(const OptionBlock& in, const GreekColumns& out,
+                                 std::size_t rows) noexcept {
   for (std::size_t at = 0; at < rows; at += L::kLanes) {
     const Values<L> found = value_lanes<L, kIsBlack76>(in, at);
     L::store(out.price + at, found.price);

@@ -1,0 +1,64 @@
+"""gateway margin on a real journal: accounts and positions, what is left out by name, and a file
+of schedules that cannot be one."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from engine_world import BUY, SELL
+
+from gateway.__main__ import root
+
+SCHEDULE = """
+[instruments]
+"BTC-PERP" = "flat"
+"BTC-INV" = "flat"
+[schedules.flat]
+source = "this test"
+date = ""
+steps = [{ leverage_max = 10, maintenance_rate = "0.05" }]
+"""
+
+
+@pytest.fixture
+def brackets(tmp_path):
+    path = tmp_path / "margin.toml"
+    path.write_text(SCHEDULE)
+    return path
+
+
+def call(world, brackets, *words):
+    place = [world.journal, "--ring-directory", world.ring, "--brackets", str(brackets)]
+    return CliRunner().invoke(root, ["margin", *place, *words])
+
+
+def test_positions_of_a_journal_have_margin_and_a_liquidation_price(world, brackets):
+    world.fill(0, "10", "100", side=BUY, instrument=world.perpetual, venue_order="a")
+    world.fill(0, "5", "100", side=SELL, instrument=world.inverse, venue_order="b")
+    result = call(world, brackets, "--json", "--mark", "BTC-PERP=90", "--mark", "BTC-INV=100")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert found["sequence"] > 0
+    linear = next(row for row in found["positions"] if row["instrument"] == "BTC-PERP")
+    assert (linear["notional"], linear["unrealised"]) == ("900", "-100")
+    assert (linear["initial"], linear["maintenance"]) == ("90", "45")
+    usd = next(row for row in found["accounts"] if row["currency"] == "USD")
+    assert (usd["account"], usd["venue"]) == ("main", "sim")
+    assert usd["headroom"] == format(float(usd["equity"]) - 90, "g")
+
+
+def test_what_has_no_mark_is_named_and_a_table_is_printed(world, brackets):
+    world.fill(0, "10", "100", instrument=world.perpetual, venue_order="a")
+    result = call(world, brackets)
+    assert result.exit_code == 0, result.output
+    assert "BTC-PERP: no mark" in result.stderr
+    assert "as of sequence" in result.stdout
+
+
+def test_wrong_words_are_usage_errors(world, brackets, tmp_path):
+    assert call(world, brackets, "--mark", "BTC-PERP").exit_code == 2
+    wrong = Path(tmp_path / "wrong.toml")
+    wrong.write_text('[instruments]\n"A" = "nothing"')
+    result = call(world, wrong)
+    assert result.exit_code == 2 and "UNKNOWN_NAME" in result.output
