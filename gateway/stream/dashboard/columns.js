@@ -163,7 +163,7 @@ export const COLUMNS = {
   ],
   margin: [
     word("account", "Account", 76), word("venue", "Venue", 68), word("state", "State", 76, {
-      tone: (row) => ({ok: "gain", normal: "gain"})[row.state] ?? (isNone(row.state) ? "" : "unknown"),
+      tone: (row) => ({ok: "gain", warning: "unknown", call: "loss", liquidation: "loss"})[row.state] ?? "",
     }),
     number("equity", "Equity", 96), number("initial", "Initial", 88),
     number("maintenance", "Maintenance", 92),
