@@ -241,10 +241,12 @@ function escape(target) {
   if (target === find("filter") && find("filter").value !== "") {
     find("filter").value = "";
     refilter();
-  } else if (life.isOpen) life.close();
+    return;
+  }
+  if (target.matches("input, select")) target.blur();  // the keys are commands again
+  if (life.isOpen) life.close();
   else if (replay.isPast) replay.live();
   else if (document.body.dataset.large) panes.setLarge("");
-  else if (target === find("filter")) grids[panes.current]?.scroller.focus();
 }
 
 const ACTIONS = {

@@ -114,7 +114,7 @@ const excluded = (id, title) => ({
 export const COLUMNS = {
   positions: [
     word("instrument", "Instrument", 132), word("account", "Account", 72),
-    word("strategy", "Strategy", 98), word("leg", "Leg", 48, {isHidden: true}),
+    word("strategy", "Strategy", 112), word("leg", "Leg", 48, {isHidden: true}),
     word("margin_mode", "Margin", 64, {isHidden: true}),
     money("quantity", "Quantity", 92), number("average_price", "Average", 92, {digits: PRICE_DIGITS}),
     number("mark", "Mark", 88, {tone: markTone}),
@@ -133,7 +133,7 @@ export const COLUMNS = {
     word("instrument", "Instrument", 128), side, word("type", "Type", 62),
     number("quantity", "Quantity", 80), number("price", "Price", 88),
     number("cumulative_quantity", "Filled", 76), number("average_price", "Average", 88, {digits: PRICE_DIGITS}),
-    word("account", "Account", 68), word("strategy", "Strategy", 98),
+    word("account", "Account", 68), word("strategy", "Strategy", 112),
     word("client_order_id", "Client id", 110), word("reason", "Reason", 110),
     word("venue", "Venue", 68, {isHidden: true}), word("time_in_force", "TIF", 44, {isHidden: true}),
     number("leaves_quantity", "Leaves", 76, {isHidden: true}),
@@ -151,7 +151,7 @@ export const COLUMNS = {
     number("slippage", "Slippage", 88, {
       tone: (row) => TONES[-signOf(row.slippage)], digits: MONEY_DIGITS, hint: "Cost against the price at arrival",
     }), word("liquidity", "Liquidity", 68),
-    word("account", "Account", 68), word("strategy", "Strategy", 98),
+    word("account", "Account", 68), word("strategy", "Strategy", 112),
     word("venue", "Venue", 68, {isHidden: true}),
     word("client_order_id", "Client id", 110, {isHidden: true}),
     word("order_id", "Order id", 150, {isHidden: true}),
@@ -163,7 +163,7 @@ export const COLUMNS = {
   ],
   margin: [
     word("account", "Account", 76), word("venue", "Venue", 68), word("state", "State", 76, {
-      tone: (row) => ({ok: "gain", normal: "gain"})[row.state] ?? (isNone(row.state) ? "" : "unknown"),
+      tone: (row) => ({ok: "gain", warning: "unknown", call: "loss", liquidation: "loss"})[row.state] ?? "",
     }),
     number("equity", "Equity", 96), number("initial", "Initial", 88),
     number("maintenance", "Maintenance", 92),

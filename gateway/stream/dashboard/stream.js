@@ -15,7 +15,7 @@ export const KEYS = {
   profit: joined("account", "strategy", "currency"),
   exposure: joined("level", "name", "currency"),
   states: joined("kind", "level", "name"),
-  margin: joined("account", "venue", "currency"),
+  margin: joined("account", "currency"),
   latency: joined("stage", "bucket_us", "time_ns"),
   books: joined("instrument"),
 };

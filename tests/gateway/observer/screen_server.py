@@ -174,7 +174,7 @@ KEY_FIELDS = {
     "profit": ("account", "strategy", "currency"),
     "exposure": ("level", "name", "currency"),
     "states": ("kind", "level", "name"),
-    "margin": ("account", "venue", "currency"),
+    "margin": ("account", "currency"),
     "latency": ("stage", "bucket_us", "time_ns"),
     "books": ("instrument",),
 }
