@@ -42,7 +42,7 @@ class StreamLimits:
     slow_client_seconds: float = 10.0  # one message unsent for so long: the client is cut off
     heartbeat_seconds: float = 15.0  # finds a peer that is gone
     request_bytes_max: int = 4096  # the longest request is a filter of four patterns
-    is_compressed: bool = False  # each frame again for each client: docs/decisions/0043_*
+    is_compressed: bool = False  # each frame again for each client: docs/decisions/0042_*
 
 
 @dataclass(slots=True)
