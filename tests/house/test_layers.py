@@ -152,6 +152,14 @@ def test_a_pure_part_knows_nothing_else_of_its_room(part: str) -> None:
             )
 
 
+def test_the_page_of_the_architecture_names_every_room() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    rooms = page.split("## Rooms")[1].split("## Threads")[0]
+    named = set(re.findall(r"`([a-z_]+)`", rooms))
+    listed = {room for row in (SHARED, LIVE, DOWNSTREAM) for column in row for room in column}
+    assert listed - named == set()
+
+
 def test_the_table_of_rooms_has_no_way_across() -> None:
     live = {room for column in LIVE for room in column}
     downstream = {room for column in DOWNSTREAM for room in column}
