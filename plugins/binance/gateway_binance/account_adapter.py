@@ -84,6 +84,7 @@ class AccountAdapter(Generic[Asked, Heard, Sent]):
         self._is_in_maintenance = False
         self._market: MarketData | None = None
         rest.on_maintenance = self._on_maintenance
+        rest.term = self._port.term
 
     # What a product says for itself.
 

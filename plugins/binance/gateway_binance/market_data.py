@@ -204,7 +204,7 @@ class MarketData:
         self._is_wanted.set()
 
     async def _ask_snapshots(self) -> None:
-        """One question at a time, in what the budget leaves to questions."""
+        """One question at a time, in what the budget leaves behind new orders."""
         while True:
             await self._is_wanted.wait()
             if not self._wanted:
@@ -226,7 +226,9 @@ class MarketData:
     async def _snapshot(self, symbol: str) -> bool:
         terms = {"symbol": symbol, "limit": str(_SNAPSHOT_LEVELS)}
         wire = self._wire
-        row = await self._rest.public(wire.depth_path, _SNAPSHOT, terms, weight=wire.weight)
+        row = await self._rest.public(
+            wire.depth_path, _SNAPSHOT, terms, weight=wire.weight, lane="market"
+        )
         book = self._books[symbol]
         if book.state == "live" and row.last <= book.last:
             return True
