@@ -41,7 +41,7 @@ __all__ = ["BinanceAdapter", "Settings"]
 log = logging.getLogger(__name__)
 
 _KEY = JsonReader(ListenKeyRow, "a listen key")
-_FRAME = JsonReader(MarketFrame, "a market frame", has_unique_keys=False)
+_FRAME = JsonReader(MarketFrame, "a market frame")  # its keys are looked at, the data's too
 _TICKER = JsonReader(BookTickerEvent, "bookTicker", has_unique_keys=False)
 _MARK = JsonReader(MarkPriceEvent, "markPrice", has_unique_keys=False)
 _MARKS = JsonReader(list[MarkPriceEvent], "markPrice@arr", has_unique_keys=False)

@@ -18,7 +18,14 @@ import msgspec
 
 from gateway.api import MARKET_LEVELS_MAX, MarketSink, VenueError, VenueProtocolError
 from gateway.api.capabilities import BookRuleName
-from gateway.transport import Backoff, BookBuilder, BookUpdate, JsonReader, SocketShard
+from gateway.transport import (
+    Backoff,
+    BookBuilder,
+    BookUpdate,
+    JsonReader,
+    SocketShard,
+    check_unique_keys,
+)
 from gateway_binance.messages import (
     AggregateTradeEvent,
     DepthDocument,
@@ -34,6 +41,7 @@ __all__ = ["SPOT", "USD_M", "MarketData", "MarketWire"]
 
 log = logging.getLogger(__name__)
 
+# Books are booked by nobody; of everything else the keys of the whole frame are looked at at once.
 _FRAME = JsonReader(MarketFrame, "a market frame", has_unique_keys=False)
 _DEPTH = JsonReader(DepthEvent, "depthUpdate", has_unique_keys=False)
 _TRADE = JsonReader(AggregateTradeEvent, "aggTrade", has_unique_keys=False)
@@ -140,7 +148,9 @@ class MarketData:
         data = bytes(frame.data)
         if kind.startswith("depth"):
             self._on_depth(_DEPTH.read(data))
-        elif kind == "aggTrade":
+            return
+        check_unique_keys(frame_data, "a market frame")
+        if kind == "aggTrade":
             trade = _TRADE.read(data)
             self._sink.traded(
                 trade.symbol,

@@ -44,7 +44,7 @@ __all__ = ["SpotAdapter", "SpotSettings"]
 
 log = logging.getLogger(__name__)
 
-_FRAME = JsonReader(MarketFrame, "a market frame", has_unique_keys=False)
+_FRAME = JsonReader(MarketFrame, "a market frame")  # its keys are looked at, the data's too
 _TICKER = JsonReader(BookTickerEvent, "bookTicker", has_unique_keys=False)
 _TOKEN = JsonReader(ListenTokenRow, "a listen token")
 _PING = JsonReader(dict[str, str], "a ping")
