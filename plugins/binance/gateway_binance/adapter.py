@@ -66,6 +66,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     acceptance_window_ms: int = 5_000
     keepalive_s: float = 1_200.0
     weight_max: int = RATE_LIMITS[0].capacity
+    budget_rows_file: str = ""  # one budget for all processes of the host that name it
     connections: int = 4
     has_marks: bool = True
     follow_s: float = 5.0  # an announced fill whose full event is not there by then is a gap
@@ -101,6 +102,7 @@ class BinanceAdapter(AccountAdapter[Questions, UserEvents, Sender]):
             connections=chosen.connections,
             now_ns=now_ns,
             random=random,
+            budget_rows_file=chosen.budget_rows_file,
         )
         super().__init__(venue, chosen.account, rest, random)
         if chosen.order_entry == "websocket":

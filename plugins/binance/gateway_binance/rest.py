@@ -6,8 +6,10 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from gateway.api import (
     OutcomeUnknown,
@@ -25,6 +27,7 @@ from gateway.transport import (
     Lane,
     RestAnswer,
     RestPool,
+    SharedRows,
     TimeSample,
     retry_after_ms,
 )
@@ -82,7 +85,10 @@ class BinanceRest:
         now_ns: Callable[[], int] = time.time_ns,
         random: Random,
         tls: ssl.SSLContext | None = None,
+        budget_rows_file: str = "",
     ) -> None:
+        """`budget_rows_file`: shared by the processes behind one address, which then spend one
+        budget and hear of each other's bans. Raises OSError or ValueError for no such file."""
         self._product: Product = product
         self._wire = WIRES[product]
         self._signer = signer
@@ -90,7 +96,14 @@ class BinanceRest:
         self.clock = ClockKeeper(now_ns, self._ask_time)
         self._account = account
         # One for the address and the account; windows turn by the venue's clock.
-        self.budget = Budget(limits, self.clock.now_ns, identity={"account": account})
+        # Two hosts of the venue have nothing in common, so what is shared is told apart by them.
+        host = urlsplit(url).netloc
+        self.budget = Budget(
+            limits,
+            self.clock.now_ns,
+            rows=SharedRows(Path(budget_rows_file)) if budget_rows_file else None,
+            identity={"ip": host, "account": f"{host}/{account}"},
+        )
         self._costs: dict[tuple[int, int], dict[str, int]] = {}  # by weight and orders
         self.order_socket: OrderSocket | None = None  # orders go this way while it is up
         # Until when a request may leave: another value than at its begin, and it stays here.
