@@ -23,7 +23,14 @@ from raw_peer import REQUEST, first_step, listener, unread_bytes
 from scripted_server import ANSWER
 
 from gateway.api import OutcomeUnknown, VenueUnavailable, outcome_of
-from gateway.transport import RestPool, SocketSettings, SocketShard, client_tls, tls
+from gateway.transport import (
+    RestPool,
+    SocketSettings,
+    SocketShard,
+    client_tls,
+    http_connection,
+    tls,
+)
 
 pytestmark = pytest.mark.asyncio
 NOW = datetime.datetime.now(datetime.UTC)
@@ -383,3 +390,19 @@ async def test_a_line_with_unread_bytes_that_turn_out_harmless_is_used(authority
         assert answer.status == 200 and polls == []
         assert pool.row()["opened"] == 1 and pool.row()["lost"] == 0
         await pool.close()
+
+
+async def test_a_line_that_was_cut_before_the_handshake_fails_without_noise(authority):
+    loop, noise = asyncio.get_running_loop(), []
+    loop.set_exception_handler(lambda _, context: noise.append(context))
+    with listener() as opened:
+        transport, handler = await loop.create_connection(
+            lambda: http_connection._Handler(loop), *opened.getsockname()
+        )
+        transport.abort()
+        with pytest.raises(ConnectionResetError, match="before the handshake"):
+            await http_connection._secured(
+                loop, transport, handler, authority.context(), "localhost"
+            )
+        await asyncio.sleep(0.01)
+    assert noise == []

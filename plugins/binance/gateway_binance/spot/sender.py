@@ -130,6 +130,8 @@ class SpotSender(RequestSender[SpotQuestions]):
         row = _CANCELED.read(data)
         if number:
             check_named(row.order_id, number)
+        elif row.orig_client_order_id:
+            check_named(row.orig_client_order_id, terms["origClientOrderId"])
         if row.status not in ("CANCELED", "EXPIRED", "EXPIRED_IN_MATCH"):
             return  # taken; how the order ends comes over the stream
         if known is not None:
