@@ -216,7 +216,7 @@ class BinanceRest:
         VenueRateLimited or VenueUnavailable; then nothing was sent."""
         self.budget.check_ban(lane)
         if self.term() != term:
-            raise VenueUnavailable("the adapter's port was closed meanwhile; nothing was sent")
+            raise VenueUnavailable("port closed or epoch raised meanwhile; nothing was sent")
 
     async def _send_by_socket(
         self, socket: OrderSocket, name: str, parameters: Mapping[str, str]

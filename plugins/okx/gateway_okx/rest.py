@@ -185,7 +185,7 @@ class OkxRest:
         VenueRateLimited or VenueUnavailable; then nothing was sent."""
         self.budget.check_ban(lane)
         if self.term() != term:
-            raise VenueUnavailable("the adapter's port was closed meanwhile; nothing was sent")
+            raise VenueUnavailable("port closed or epoch raised meanwhile; nothing was sent")
 
     def results(
         self, code: str, text: str, data: Sequence[msgspec.Raw], type: type[Row], place: str
