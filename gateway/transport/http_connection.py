@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import select
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from ssl import SSLContext
+from typing import Final
 
 from aiohttp import StreamReader
 from aiohttp.client_proto import ResponseHandler
 
-__all__ = ["BodyTooLarge", "HttpConnection", "connect"]
+__all__ = ["NO_DEADLINE", "BodyTooLarge", "HttpConnection", "connect"]
 
+NO_DEADLINE: Final = float("inf")
 _DEAD = select.POLLRDHUP | select.POLLHUP | select.POLLERR | select.POLLNVAL
 _READ_BYTES = 256 * 1024
 _HEADERS_MAX = 128
@@ -61,20 +63,32 @@ class _Handler(ResponseHandler):
 class HttpConnection:
     """What `connect` makes. Between two requests it is idle and watched."""
 
-    __slots__ = ("_handler", "_payload", "_poll", "_transport", "deadline", "idle_since")
+    __slots__ = (
+        "_error",
+        "_handler",
+        "_layers",
+        "_payload",
+        "_poll",
+        "_transport",
+        "deadline",
+        "idle_since",
+    )
 
-    def __init__(self, handler: _Handler, transport: asyncio.Transport, opened_at: float) -> None:
+    def __init__(
+        self, handler: _Handler, layers: Sequence[asyncio.Transport], opened_at: float
+    ) -> None:
+        """`layers`: the transport of the socket, and that of the TLS within it if there is one."""
         self._handler = handler
-        self._transport = transport
+        self._layers = layers
+        self._transport = transport = layers[-1]
         self._payload: StreamReader | None = None
+        self._error: Exception | None = None  # why the answer is not waited for any more
         handler.prepare()
         self._poll = select.poll()
-        # Beside TLS, bytes in the socket may be a session ticket; in clear they are an intrusion.
-        is_clear = transport.get_extra_info("ssl_object") is None
-        watched = _DEAD | (select.POLLIN if is_clear else 0)
-        self._poll.register(transport.get_extra_info("socket").fileno(), watched)
+        number = transport.get_extra_info("socket").fileno()
+        self._poll.register(number, _DEAD | select.POLLIN)
         self.idle_since = opened_at
-        self.deadline = 0.0  # of the answer, by the clock of the loop; kept by the pool
+        self.deadline = NO_DEADLINE  # of the answer, by the clock of the loop; kept by the pool
 
     def when_lost(self, callback: Callable[[HttpConnection], None]) -> None:
         """Call back once when the connection is gone, for whatever reason."""
@@ -87,19 +101,28 @@ class HttpConnection:
             closed.add_done_callback(gone)
 
     def is_usable(self) -> bool:
-        """Whether the other side still listens, as far as this host knows: a close that the kernel
-        has and the event loop has not yet seen counts too."""
+        """Whether the other side still listens and has said nothing, as far as this host knows:
+        what the kernel has and the event loop has not yet seen counts too."""
         handler = self._handler
         return handler.is_connected() and not handler.should_close and not self._poll.poll(0)
+
+    def has_unread(self) -> bool:
+        """Within TLS: bytes lie in the socket, a session ticket or a stray answer. The loop reads
+        them and then it is known; in clear they are an intrusion whatever they are."""
+        handler = self._handler
+        if len(self._layers) == 1 or not handler.is_connected() or handler.should_close:
+            return False
+        return [events for _, events in self._poll.poll(0)] == [select.POLLIN]
 
     def send(self, request: bytes) -> None:
         """Write one request. From here on its outcome is open until an answer is read."""
         self._handler.is_expecting = True
-        self._payload = None
+        self._payload = self._error = None
         self._transport.write(request)
 
     def give_up(self, error: Exception) -> None:
         """Whoever waits for the answer gets this error instead; the connection ends with it."""
+        self._error = error  # for an answer whose head was read and whose body nobody waits for yet
         self._handler.set_exception(error)
         if self._payload is not None:
             self._payload.set_exception(error)
@@ -109,6 +132,8 @@ class HttpConnection:
         for _ in range(_INTERIM_ANSWERS_MAX):
             message, payload = await self._handler.read()
             if message.code >= 200:
+                if self._error is not None and not payload.is_eof():
+                    raise self._error
                 self._payload = payload
                 break
         else:
@@ -120,10 +145,14 @@ class HttpConnection:
                 raise BodyTooLarge(f"the body is longer than {bytes_max} bytes")
             parts.append(part)
         self._handler.end_answer()
+        if any(each.get_write_buffer_size() for each in self._layers):
+            self._handler.force_close()  # answered early: the rest of the request is still here
         return message.code, message.headers, b"".join(parts)
 
     def close(self) -> None:
-        """Cut the line at once; nothing that was not yet written is written now."""
+        """Cut the line at once; nothing that was not yet written is written now, and whoever waits
+        for an answer is told."""
+        self.give_up(ConnectionAbortedError("the line is cut"))
         self._handler.abort()
 
 
@@ -135,9 +164,10 @@ async def connect(host: str, port: int, tls: SSLContext | None, timeout_s: float
         # Bytes leave within `send`. uvloop collects what is written for the end of its turn, so an
         # order would wait for everything else that is ready to run, unless the limit is passed.
         transport.set_write_buffer_limits(high=0)
+        layers = [transport]
         if tls is not None:
-            transport = await _secured(loop, transport, handler, tls, host)
-    return HttpConnection(handler, transport, loop.time())
+            layers.append(await _secured(loop, transport, handler, tls, host))
+    return HttpConnection(handler, layers, loop.time())
 
 
 async def _secured(
@@ -148,6 +178,8 @@ async def _secured(
     host: str,
 ) -> asyncio.Transport:
     """TLS within a connection of ours, whose own limit it could not set by itself."""
+    if transport.is_closing():  # the loop's own handshake would end in an error nobody asked for
+        raise ConnectionResetError("the line was cut before the handshake")
     try:
         secured = await loop.start_tls(transport, handler, tls, server_hostname=host)
     except BaseException:

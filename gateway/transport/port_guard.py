@@ -23,6 +23,8 @@ class PortGuard:
     def __init__(self) -> None:
         self._port: AdapterPort | None = None
         self._take: Callable[[VenueFact], None] | None = None  # of a port that takes facts as read
+        self._epoch_of: Callable[[], int] | None = None  # of a port that knows its epoch
+        self._opened = 0
 
     @property
     def is_open(self) -> bool:
@@ -31,9 +33,17 @@ class PortGuard:
     def open(self, port: AdapterPort) -> None:
         self._port = port
         self._take = getattr(port, "told", None)
+        self._epoch_of = getattr(port, "epoch", None)
+        self._opened += 1
 
     def close(self) -> None:
-        self._port = self._take = None
+        self._port = self._take = self._epoch_of = None
+        self._opened += 1
+
+    def term(self) -> tuple[int, int]:
+        """Another one as soon as the port was opened or closed, or the epoch of the gateway rose. A
+        request of an earlier term must not leave: nobody would hear what became of it."""
+        return self._opened, self._epoch_of() if self._epoch_of is not None else 0
 
     def tell(self, fact: str, *values: Any, **named: Any) -> None:
         """`fact`: the name of a method of AdapterPort. Silent while closed."""

@@ -20,10 +20,16 @@ from gateway.transport.budget_rows import LocalRows, Rows
 
 __all__ = ["HEADROOM_PERCENT", "LANES", "NEVER_NS", "NO_HEADROOM", "Budget", "Lane"]
 
-Lane = Literal["kill", "cancel", "query", "new"]
-LANES: Final[tuple[Lane, ...]] = ("kill", "cancel", "query", "new")
+Lane = Literal["kill", "cancel", "query", "new", "market"]
+LANES: Final[tuple[Lane, ...]] = ("kill", "cancel", "query", "new", "market")
 # What a lane leaves of every limit for those before it, at least one unit.
-HEADROOM_PERCENT: Final[Mapping[Lane, int]] = {"kill": 0, "cancel": 5, "query": 15, "new": 25}
+HEADROOM_PERCENT: Final[Mapping[Lane, int]] = {
+    "kill": 0,
+    "cancel": 5,
+    "query": 15,
+    "new": 25,
+    "market": 40,
+}
 # For a limit that only one lane ever uses.
 NO_HEADROOM: Final[Mapping[Lane, int]] = dict.fromkeys(LANES, 0)
 
@@ -219,6 +225,13 @@ class Budget:
             if is_held:
                 self._share(self._now_ns())
         return max(0, self._known_ban.until_ns - self._now_ns())
+
+    def check_ban(self, lane: Lane) -> None:
+        """Raises VenueRateLimited during a ban: for what had its turn before and was not yet sent.
+        What it took stays counted until its window has passed; to count too much is the safe side.
+        """
+        if banned_ns := self.banned_ns():
+            raise self._too_late(lane, banned_ns)
 
     def predicted_ns(self) -> int | None:
         """How long until a new order has to wait, at the pace of the last seconds; None = never."""

@@ -12,13 +12,15 @@ import ssl
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
+from itertools import chain
 from random import Random
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from gateway.api import OutcomeUnknown, VenueUnavailable
 from gateway.transport.backoff import Backoff
-from gateway.transport.http_connection import HttpConnection, connect
+from gateway.transport.http_connection import NO_DEADLINE, HttpConnection, connect
+from gateway.transport.rate_limit import LANES, Lane
 from gateway.transport.tls import client_tls
 
 __all__ = ["RestAnswer", "RestPool"]
@@ -29,6 +31,7 @@ _CARRIED: Final = bytes(each for each in range(0x21, 0x7F) if each != ord("#"))
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _TIMER_SLACK_S = 0.001  # A timer of the loop may come this much too early.
 _WAITING_MAX = 1_000  # Requests in want of a connection; more than this is no queue but a fault.
+_TURNS_TO_READ = 3  # of the loop, within which it reads what lies in a socket
 
 
 class RestAnswer(NamedTuple):
@@ -47,6 +50,8 @@ class RestPool:
     Failures are typed by what is proved. VenueUnavailable: not one byte of the request left, for
     no connection was there to write it to. OutcomeUnknown: everything after the first write.
     `idle_max_s`: a connection idle for longer is replaced before the venue closes it under a send.
+    Requests that wait for a connection are given theirs in the order of their lanes, equals in the
+    order in which they came; nobody overtakes them.
     """
 
     def __init__(
@@ -82,7 +87,10 @@ class RestPool:
         self._idle: deque[HttpConnection] = deque()  # The newest at the right, taken first.
         self._busy: set[HttpConnection] = set()
         self._opening = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: dict[Lane, deque[asyncio.Future[HttpConnection]]]
+        self._waiting = {lane: deque() for lane in LANES}
+        self._waiters = 0  # in all lanes
+        self._openers: set[asyncio.Task[None]] = set()  # each opens a line for one that waits
         self._keeper: asyncio.Task[None] | None = None
         self._late: asyncio.TimerHandle | None = None  # when the first answer is overdue
         self._wake = asyncio.Event()
@@ -98,7 +106,7 @@ class RestPool:
             return
         self._is_open = True
         found = await asyncio.gather(
-            *(self._connect() for _ in range(self._size)), return_exceptions=True
+            *(self._open_idle() for _ in range(self._size)), return_exceptions=True
         )
         failures = [each for each in found if each is not None]
         if len(failures) == self._size:
@@ -107,20 +115,22 @@ class RestPool:
         self._keeper = asyncio.create_task(self._keep_warm(), name=f"keep_warm_{self._host}")
 
     async def close(self) -> None:
-        """Cut every connection; requests in flight end as OutcomeUnknown."""
+        """Cut every connection; requests in flight end as OutcomeUnknown, those that wait as
+        VenueUnavailable. A connection that comes up later is cut too."""
         self._is_open = False
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
-            self._keeper = None
+        own = [each for each in (self._keeper, *self._openers) if each is not None]
+        self._keeper = None
+        for task in own:
+            task.cancel()
         if self._late is not None:
             self._late.cancel()
             self._late = None
         for each in (*self._idle, *self._busy):
             each.close()
         self._idle.clear()
-        while self._waiting:
-            _settle(self._waiting.popleft())
+        while (future := self._next()) is not None:
+            future.set_exception(self._closed())
+        await asyncio.gather(*own, return_exceptions=True)
 
     async def request(
         self,
@@ -130,15 +140,21 @@ class RestPool:
         headers: Mapping[str, str] | None = None,
         body: str | bytes = "",
         timeout_ms: int | None = None,
+        lane: Lane = "query",
+        may_leave: Callable[[], None] | None = None,
     ) -> RestAnswer:
         """Send once and read the whole answer, of any status. `path` is sent as it stands, query
-        included. Raises ValueError for what HTTP cannot carry, VenueUnavailable, OutcomeUnknown."""
+        included. `may_leave` is asked behind a wait for a connection, right before the write: what
+        it raises is raised, and nothing was sent. Raises ValueError for what HTTP cannot carry,
+        VenueUnavailable, OutcomeUnknown."""
         data = self.request_bytes(method, path, headers, body)
         timeout_s = self._timeout_s if timeout_ms is None else timeout_ms / 1_000
         deadline = asyncio.get_running_loop().time() + timeout_s
         self._counts["requests"] += 1
         # With a line that is free, nothing is awaited from here to the write: no turn of the loop.
-        connection = self._free() or await self._lease_or_not_sent(method, path, deadline)
+        connection = None if self._waiters else self._free()
+        if connection is None:
+            connection = await self._lease_or_not_sent(method, path, lane, deadline, may_leave)
         is_whole = False
         try:
             sent_ns = self._now_ns()
@@ -178,18 +194,40 @@ class RestPool:
 
     def _free(self) -> HttpConnection | None:
         """A connection that is alive now; the caller writes before anything else can happen."""
+        unread: list[HttpConnection] | None = None
+        found = None
         while self._idle:
             connection = self._idle.pop()
             if connection.is_usable():
                 self._busy.add(connection)
-                return connection
-            self._drop(connection)
-        return None
+                found = connection
+                break
+            if connection.has_unread():
+                unread = [connection, *(unread or ())]
+            else:
+                self._drop(connection)
+        if unread:
+            self._idle += unread
+        return found
 
-    async def _lease_or_not_sent(self, method: str, path: str, deadline: float) -> HttpConnection:
+    async def _lease_or_not_sent(
+        self,
+        method: str,
+        path: str,
+        lane: Lane,
+        deadline: float,
+        may_leave: Callable[[], None] | None,
+    ) -> HttpConnection:
         """Whatever ends the wait for a connection, nothing was written."""
         try:
-            return await self._lease(deadline)
+            connection = await self._lease(lane, deadline)
+            if may_leave is not None:
+                try:
+                    may_leave()
+                except BaseException:
+                    self._give_back(connection, True)
+                    raise
+            return connection
         except BaseException as error:
             self._counts["not_sent"] += 1
             if isinstance(error, (OSError, TimeoutError)):
@@ -197,49 +235,119 @@ class RestPool:
                 raise VenueUnavailable(said) from error
             raise
 
-    async def _lease(self, deadline: float) -> HttpConnection:
-        loop = asyncio.get_running_loop()
-        while self._is_open:
-            if connection := self._free():
-                return connection
-            if loop.time() >= deadline:
-                raise TimeoutError("no connection was free in time")
-            if len(self._busy) + self._opening < self._size:
-                await self._connect(deadline - loop.time())
-            else:
-                await self._wait_for_one(deadline)
-        raise VenueUnavailable(f"{self._host}:{self._port}: the pool is closed")
+    async def _lease(self, lane: Lane, deadline: float) -> HttpConnection:
+        """Wait for one. What died between the hand that gave it and ours costs nobody his place."""
+        connection = await self._turn(lane, deadline, is_first=False)
+        while not connection.is_usable():
+            self._give_back(connection, True)
+            connection = await self._turn(lane, deadline, is_first=True)
+        return connection
 
-    async def _wait_for_one(self, deadline: float) -> None:
-        if len(self._waiting) >= _WAITING_MAX:
+    async def _turn(self, lane: Lane, deadline: float, *, is_first: bool) -> HttpConnection:
+        if not self._is_open:
+            raise self._closed()
+        if self._waiters >= _WAITING_MAX:
             raise TimeoutError(f"{_WAITING_MAX} requests wait for a connection already")
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(future)
+        future: asyncio.Future[HttpConnection] = asyncio.get_running_loop().create_future()
+        queue = self._waiting[lane]
+        if is_first:
+            queue.appendleft(future)
+        else:
+            queue.append(future)
+        self._waiters += 1
+        self._open_for(future)
+        if self._idle:
+            self._look_again(_TURNS_TO_READ)
         try:
             async with asyncio.timeout_at(deadline):
-                await future
+                return await future
         except BaseException:
-            if future in self._waiting:
-                self._waiting.remove(future)
-            else:
-                self._wake_one()  # The turn was given to us and is not taken.
+            self._leave(queue, future)
             raise
 
-    async def _connect(self, timeout_s: float | None = None) -> None:
-        """One more idle connection."""
-        self._opening += 1
-        limit_s = self._connect_s if timeout_s is None else min(self._connect_s, timeout_s)
+    def _leave(
+        self, queue: deque[asyncio.Future[HttpConnection]], future: asyncio.Future[HttpConnection]
+    ) -> None:
+        """The wait has ended without a connection; one that was given all the same goes on."""
+        if future in queue:
+            queue.remove(future)
+            self._waiters -= 1
+        elif not future.cancelled() and future.exception() is None:
+            self._give_back(future.result(), True)
+
+    def _next(self) -> asyncio.Future[HttpConnection] | None:
+        """Who goes first of those who wait; he waits no more."""
+        for queue in self._waiting.values():
+            while queue:
+                future = queue.popleft()
+                self._waiters -= 1
+                if not future.done():
+                    return future
+        return None
+
+    def _offer(self, connection: HttpConnection) -> None:
+        """To whoever goes first of those who wait; idle when nobody does."""
+        if not self._is_open:
+            connection.close()
+        elif self._waiters and (future := self._next()) is not None:
+            self._busy.add(connection)
+            future.set_result(connection)
+        else:
+            self._idle.append(connection)
+
+    def _look_again(self, turns: int) -> None:
+        """Lines of which something is unread, while somebody waits: the loop reads it within some
+        turns, and what is then still good is given away."""
+        for _ in range(len(self._idle)):
+            connection = self._idle.popleft()
+            if connection.is_usable():
+                self._offer(connection)
+            elif turns and connection.has_unread():
+                self._idle.append(connection)
+            else:
+                self._drop(connection)
+        if self._idle and self._waiters:
+            asyncio.get_running_loop().call_soon(self._look_again, turns - 1)
+
+    def _open_for(self, future: asyncio.Future[HttpConnection]) -> None:
+        """One more line when there may be one; that it cannot be had ends the wait of `future`."""
+        if self._is_open and self._standing() < self._size:
+            task = asyncio.get_running_loop().create_task(self._open_one(future))
+            self._openers.add(task)
+            task.add_done_callback(self._openers.discard)
+
+    async def _open_one(self, future: asyncio.Future[HttpConnection]) -> None:
         try:
-            connection = await connect(self._host, self._port, self._tls, limit_s)
+            await self._connect()
+        except Exception as error:
+            self._wake.set()
+            if not future.done():
+                future.set_exception(error)
+
+    def _standing(self) -> int:
+        """Connections that there are and those that are being opened."""
+        return len(self._idle) + len(self._busy) + self._opening + len(self._openers)
+
+    def _closed(self) -> VenueUnavailable:
+        return VenueUnavailable(f"{self._host}:{self._port}: the pool is closed")
+
+    async def _open_idle(self) -> None:
+        """One more, for whom it may concern."""
+        self._opening += 1
+        try:
+            await self._connect()
+        finally:
+            self._opening -= 1
+
+    async def _connect(self) -> None:
+        try:
+            connection = await connect(self._host, self._port, self._tls, self._connect_s)
         except BaseException:
             self._counts["connect_failed"] += 1
             raise
-        finally:
-            self._opening -= 1
         self._counts["opened"] += 1
         connection.when_lost(self._on_lost)
-        self._idle.append(connection)
-        self._wake_one()
+        self._offer(connection)
 
     def _await_until(self, deadline: float, connection: HttpConnection) -> None:
         """One timer watches all answers, for hardly one of them is ever late."""
@@ -256,7 +364,7 @@ class RestPool:
         for each in self._busy:
             if each.deadline <= now:
                 each.give_up(TimeoutError())
-        deadlines = [each.deadline for each in self._busy if each.deadline > now]
+        deadlines = [each.deadline for each in self._busy if now < each.deadline < NO_DEADLINE]
         if deadlines:
             self._late = loop.call_at(min(deadlines), self._give_up_late)
 
@@ -267,10 +375,14 @@ class RestPool:
 
     def _give_back(self, connection: HttpConnection, is_whole: bool) -> None:
         self._busy.discard(connection)
+        connection.deadline = NO_DEADLINE
         if is_whole and self._is_open and connection.is_usable():
             connection.idle_since = asyncio.get_running_loop().time()
+            self._offer(connection)
+        elif is_whole and self._is_open and connection.has_unread():
             self._idle.append(connection)
-            self._wake_one()
+            if self._waiters:
+                self._look_again(_TURNS_TO_READ)
         else:
             self._drop(connection)
 
@@ -278,14 +390,8 @@ class RestPool:
         self._counts["lost"] += 1
         connection.close()
         self._wake.set()
-        self._wake_one()
-
-    def _wake_one(self) -> None:
-        while self._waiting:
-            future = self._waiting.popleft()
-            if not future.done():
-                future.set_result(None)
-                return
+        if self._waiters:
+            self._open_for(next(chain.from_iterable(self._waiting.values())))
 
     async def _keep_warm(self) -> None:
         """Replaces what was lost and what has been idle for too long."""
@@ -301,9 +407,9 @@ class RestPool:
             self._wake.clear()
             while self._idle and loop.time() - self._idle[0].idle_since >= self._idle_max_s:
                 self._drop(self._idle.popleft())
-            while len(self._idle) + len(self._busy) + self._opening < self._size:
+            while self._standing() < self._size:
                 try:
-                    await self._connect()
+                    await self._open_idle()
                     self._backoff.reset()
                 except (OSError, TimeoutError):
                     await asyncio.sleep(self._backoff.next_s())
@@ -325,11 +431,6 @@ def _is_name(name: str) -> bool:
 
 def _are_names(names: Iterable[str]) -> bool:
     return all(map(_is_name, names))  # an adapter has a handful of them
-
-
-def _settle(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
 
 
 def _named(method: str, path: str) -> str:

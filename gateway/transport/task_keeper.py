@@ -15,12 +15,14 @@ __all__ = ["TaskKeeper", "side_by_side"]
 
 
 async def side_by_side(requests: Sequence[Awaitable[None]]) -> None:
-    """All of them, to their ends. One goes at once: a task of its own would wait for a turn of the
-    event loop, and an order with it."""
+    """All of them, to their ends; then the first failure is raised. One goes at once: a task of its
+    own would wait for a turn of the event loop, and an order with it."""
     if len(requests) == 1:
         await requests[0]
     else:
-        await asyncio.gather(*requests)
+        for failure in await asyncio.gather(*requests, return_exceptions=True):
+            if failure is not None:
+                raise failure
 
 
 class TaskKeeper:

@@ -131,6 +131,10 @@ class VenueSession:
         self._early_marks: dict[str, MarkReport] = {}  # the newest of each, told before that
         self._unknown_marks: set[str] = set()
 
+    def epoch(self) -> int:
+        """Of the gateway now: an adapter sends nothing that an earlier one decided."""
+        return self.engine.native.epoch
+
     # What adapters call.
 
     def accepted(

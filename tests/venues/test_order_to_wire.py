@@ -24,9 +24,12 @@ from gateway_binance.signing import Signer as BinanceSigner
 from gateway_okx.known_orders import KnownOrders
 from gateway_okx.order_entry import OrderEntry
 from gateway_okx.rest import OkxRest
+from gateway_okx.rows import ResultRow
 from gateway_okx.signing import Signer as OkxSigner
 
-from gateway.api import CancelRequest, OrderRequest, ReplaceRequest
+from gateway.api import CancelRequest, OrderRequest, ReplaceRequest, VenueUnavailable
+from gateway.testing.recording_port import RecordingPort
+from gateway.transport import PortGuard
 
 pytestmark = pytest.mark.asyncio
 SECOND_NS = 1_000_000_000
@@ -280,3 +283,131 @@ async def test_an_order_without_any_line_is_not_sent(venue):
                 same.shutdown(socket.SHUT_RDWR)
         await desk.entry.submit([desk.order(2)])
         assert desk.facts == ["not_sent"] and desk.requests == []
+
+
+async def one_that_waits_for_a_line(desk):
+    """Every line is busy with an order that is not answered; the last order waits. When the first
+    time-out has ended a line, another one comes up in its place and is given to it."""
+    lines = desk.rest.row()["idle"]
+    calls = [asyncio.create_task(desk.entry.submit([desk.order(n)])) for n in range(2, 2 + lines)]
+    while desk.rest.row()["busy"] < lines:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.15)  # so that its own time lasts longer
+    calls.append(asyncio.create_task(desk.entry.submit([desk.order(99)])))
+    await asyncio.sleep(0.01)
+    return lines, asyncio.gather(*calls)
+
+
+async def check_that_it_stayed(desk, lines, calls):
+    async with asyncio.timeout(20):
+        await calls
+    await asyncio.sleep(0.02)
+    assert [each.count(b"new99") for each in desk.requests] == [0] * lines
+    assert sorted(desk.facts) == ["not_sent"] + ["unknown"] * lines
+
+
+@pytest.mark.parametrize("venue", ["binance", "okx"])
+async def test_a_ban_that_comes_while_an_order_waits_for_a_line_keeps_it_here(venue):
+    async with desk_of(venue) as desk:
+        lines, calls = await one_that_waits_for_a_line(desk)
+        desk.rest.budget.ban(desk.now_ns() + 60 * SECOND_NS, "418")
+        await check_that_it_stayed(desk, lines, calls)
+
+
+@pytest.mark.parametrize("end", ["port", "epoch"])
+@pytest.mark.parametrize("venue", ["binance", "okx"])
+async def test_an_order_of_an_earlier_term_that_waits_for_a_line_stays_here(venue, end):
+    async with desk_of(venue) as desk:
+        port, guard = PortWithEpoch(), PortGuard()
+        guard.open(port)
+        desk.rest.term = guard.term
+        lines, calls = await one_that_waits_for_a_line(desk)
+        if end == "port":
+            guard.close()
+        else:
+            port.now += 1
+        await check_that_it_stayed(desk, lines, calls)
+
+
+class PortWithEpoch(RecordingPort):
+    now = 7
+
+    def epoch(self):
+        return self.now
+
+
+async def test_an_order_of_an_earlier_term_that_waits_for_room_stays_here():
+    async with desk_of("binance", orders_max=4) as desk:
+        guard = PortGuard()
+        guard.open(RecordingPort())
+        desk.rest.term = guard.term
+        desk.move_to(9.9)
+        await fill_the_budget(desk)
+        call = asyncio.create_task(desk.entry.submit([desk.order(2)]))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        guard.close()
+        desk.stamp_ns += SECOND_NS // 6
+        async with asyncio.timeout(10):
+            await call
+        await asyncio.sleep(0.01)
+        assert desk.facts == ["not_sent"] and desk.requests == []
+
+
+async def test_a_ban_that_comes_while_the_order_socket_fails_keeps_the_order_here():
+    async with desk_of("binance") as desk:
+
+        class Falling:
+            is_up = True
+
+            async def ask(self, method, parameters):
+                desk.rest.budget.ban(desk.now_ns() + 60 * SECOND_NS, "418")
+                raise VenueUnavailable("the line fell before the first byte")
+
+        desk.rest.order_socket = Falling()
+        await desk.entry.submit([desk.order(2)])
+        await asyncio.sleep(0.01)
+        assert desk.facts == ["not_sent"] and desk.requests == []
+
+
+ORDER = {
+    "orderId": 7, "symbol": "BTCUSDT", "status": "NEW", "clientOrderId": "new2", "price": "50001.0",
+    "origQty": "0.020", "executedQty": "0", "timeInForce": "GTC", "type": "LIMIT", "side": "BUY",
+    "updateTime": 1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "right", "other"),
+    [
+        ("submit", {}, {"clientOrderId": "new3"}),
+        ("cancel", {"status": "CANCELED"}, {"orderId": 8}),
+        ("replace", {}, {"orderId": 8}),
+    ],
+)
+async def test_an_answer_about_another_order_is_no_verdict_on_this_one(kind, right, other):
+    async with desk_of("binance") as desk:
+        answers = [ORDER | right, ORDER | right | other]
+
+        async def send(*terms, **named):
+            return json.dumps(answers.pop(0)).encode()
+
+        desk.rest.send = send
+        await desk.request(kind)
+        await desk.request(kind)
+        done = {"submit": "accepted", "cancel": "canceled", "replace": "replaced"}
+        assert desk.facts == [done[kind], "unknown"]
+
+
+@pytest.mark.parametrize("name", ["new2", "new3"])
+async def test_an_answer_of_okx_about_another_algo_order_is_no_verdict_on_this_one(name):
+    async with desk_of("okx") as desk:
+
+        async def post(*terms, **named):
+            return [ResultRow(code="0", algo_id="5", algo_client_id=name)]
+
+        desk.rest.post = post
+        order = desk.order(2)
+        changed = {"type": "stop", "trigger_price": "49000", "price": None}
+        await desk.entry.submit([msgspec.structs.replace(order, **changed)])
+        assert desk.facts == ["accepted" if name == "new2" else "unknown"]

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from random import Random
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -84,6 +85,7 @@ class AccountAdapter(Generic[Asked, Heard, Sent]):
         self._is_in_maintenance = False
         self._market: MarketData | None = None
         rest.on_maintenance = self._on_maintenance
+        rest.term = self._port.term
 
     # What a product says for itself.
 
@@ -230,4 +232,7 @@ def checked_settings(
             raise ValueError(f"{name}: an address that begins with {schemes[0]} or {schemes[1]}")
     if not 1 <= getattr(chosen, "acceptance_window_ms", 1) <= 60_000:
         raise ValueError("acceptance_window_ms: 1 to 60000")
+    rows_file = getattr(chosen, "budget_rows_file", "")
+    if rows_file and not (rows_file.startswith("/") and Path(rows_file).parent.is_dir()):
+        raise ValueError("budget_rows_file: a full path in a folder that is there")
     return chosen

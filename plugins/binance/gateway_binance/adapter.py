@@ -41,7 +41,7 @@ __all__ = ["BinanceAdapter", "Settings"]
 log = logging.getLogger(__name__)
 
 _KEY = JsonReader(ListenKeyRow, "a listen key")
-_FRAME = JsonReader(MarketFrame, "a market frame", has_unique_keys=False)
+_FRAME = JsonReader(MarketFrame, "a market frame")  # its keys are looked at, the data's too
 _TICKER = JsonReader(BookTickerEvent, "bookTicker", has_unique_keys=False)
 _MARK = JsonReader(MarkPriceEvent, "markPrice", has_unique_keys=False)
 _MARKS = JsonReader(list[MarkPriceEvent], "markPrice@arr", has_unique_keys=False)
@@ -66,6 +66,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     acceptance_window_ms: int = 5_000
     keepalive_s: float = 1_200.0
     weight_max: int = RATE_LIMITS[0].capacity
+    budget_rows_file: str = ""  # one budget for all processes of the host that name it
     connections: int = 4
     has_marks: bool = True
     follow_s: float = 5.0  # an announced fill whose full event is not there by then is a gap
@@ -101,6 +102,7 @@ class BinanceAdapter(AccountAdapter[Questions, UserEvents, Sender]):
             connections=chosen.connections,
             now_ns=now_ns,
             random=random,
+            budget_rows_file=chosen.budget_rows_file,
         )
         super().__init__(venue, chosen.account, rest, random)
         if chosen.order_entry == "websocket":

@@ -18,7 +18,14 @@ import msgspec
 
 from gateway.api import MARKET_LEVELS_MAX, MarketSink, VenueError, VenueProtocolError
 from gateway.api.capabilities import BookRuleName
-from gateway.transport import Backoff, BookBuilder, BookUpdate, JsonReader, SocketShard
+from gateway.transport import (
+    Backoff,
+    BookBuilder,
+    BookUpdate,
+    JsonReader,
+    SocketShard,
+    check_unique_keys,
+)
 from gateway_binance.messages import (
     AggregateTradeEvent,
     DepthDocument,
@@ -34,6 +41,7 @@ __all__ = ["SPOT", "USD_M", "MarketData", "MarketWire"]
 
 log = logging.getLogger(__name__)
 
+# Books are booked by nobody; of everything else the keys of the whole frame are looked at at once.
 _FRAME = JsonReader(MarketFrame, "a market frame", has_unique_keys=False)
 _DEPTH = JsonReader(DepthEvent, "depthUpdate", has_unique_keys=False)
 _TRADE = JsonReader(AggregateTradeEvent, "aggTrade", has_unique_keys=False)
@@ -140,7 +148,9 @@ class MarketData:
         data = bytes(frame.data)
         if kind.startswith("depth"):
             self._on_depth(_DEPTH.read(data))
-        elif kind == "aggTrade":
+            return
+        check_unique_keys(frame_data, "a market frame")
+        if kind == "aggTrade":
             trade = _TRADE.read(data)
             self._sink.traded(
                 trade.symbol,
@@ -204,7 +214,7 @@ class MarketData:
         self._is_wanted.set()
 
     async def _ask_snapshots(self) -> None:
-        """One question at a time, in what the budget leaves to questions."""
+        """One question at a time, in what the budget leaves behind new orders."""
         while True:
             await self._is_wanted.wait()
             if not self._wanted:
@@ -226,7 +236,9 @@ class MarketData:
     async def _snapshot(self, symbol: str) -> bool:
         terms = {"symbol": symbol, "limit": str(_SNAPSHOT_LEVELS)}
         wire = self._wire
-        row = await self._rest.public(wire.depth_path, _SNAPSHOT, terms, weight=wire.weight)
+        row = await self._rest.public(
+            wire.depth_path, _SNAPSHOT, terms, weight=wire.weight, lane="market"
+        )
         book = self._books[symbol]
         if book.state == "live" and row.last <= book.last:
             return True

@@ -16,11 +16,17 @@ from gateway_binance.memory import KnownOrder
 from gateway_binance.rest import Rejection
 from gateway_binance.words import end_reason
 
-__all__ = ["Tell", "change_failed", "new_order_failed", "order_ended", "words_of"]
+__all__ = ["Tell", "change_failed", "check_named", "new_order_failed", "order_ended", "words_of"]
 
 Tell = Callable[..., None]
 # The symbol is not what it was: the error's code, or its words.
 _CLOSED = frozenset({"-1121", "-4108", "-4140", "-4141", "Market is closed."})
+
+
+def check_named(told: object, asked: object) -> None:
+    """Raises OutcomeUnknown for an answer about another order than was asked for."""
+    if str(told) != str(asked):
+        raise OutcomeUnknown(f"the answer is about {str(told)[:40]!r}, not {str(asked)[:40]!r}")
 
 
 def words_of(error: Rejection) -> str:

@@ -6,8 +6,10 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from gateway.api import (
     OutcomeUnknown,
@@ -25,6 +27,7 @@ from gateway.transport import (
     Lane,
     RestAnswer,
     RestPool,
+    SharedRows,
     TimeSample,
     retry_after_ms,
 )
@@ -40,7 +43,13 @@ Document = TypeVar("Document")
 _ERROR = JsonReader(ErrorRow, "an error")
 _TIME = JsonReader(TimeRow, "the server time")
 # How long a request may wait for its turn in the budget before it is given up unsent.
-_PATIENCE_MS: dict[Lane, int] = {"kill": 1_000, "cancel": 1_000, "query": 2_000, "new": 200}
+_PATIENCE_MS: dict[Lane, int] = {
+    "kill": 1_000,
+    "cancel": 1_000,
+    "query": 2_000,
+    "new": 200,
+    "market": 2_000,
+}
 # Reading a long history may take several minutes' worth of weight: rather late than never.
 _LONG_PATIENCE_MS = 70_000
 _COSTS_MAX = 256
@@ -76,7 +85,10 @@ class BinanceRest:
         now_ns: Callable[[], int] = time.time_ns,
         random: Random,
         tls: ssl.SSLContext | None = None,
+        budget_rows_file: str = "",
     ) -> None:
+        """`budget_rows_file`: shared by the processes behind one address, which then spend one
+        budget and hear of each other's bans. Raises OSError or ValueError for no such file."""
         self._product: Product = product
         self._wire = WIRES[product]
         self._signer = signer
@@ -84,9 +96,18 @@ class BinanceRest:
         self.clock = ClockKeeper(now_ns, self._ask_time)
         self._account = account
         # One for the address and the account; windows turn by the venue's clock.
-        self.budget = Budget(limits, self.clock.now_ns, identity={"account": account})
+        # Two hosts of the venue have nothing in common, so what is shared is told apart by them.
+        host = urlsplit(url).netloc
+        self.budget = Budget(
+            limits,
+            self.clock.now_ns,
+            rows=SharedRows(Path(budget_rows_file)) if budget_rows_file else None,
+            identity={"ip": host, "account": f"{host}/{account}"},
+        )
         self._costs: dict[tuple[int, int], dict[str, int]] = {}  # by weight and orders
         self.order_socket: OrderSocket | None = None  # orders go this way while it is up
+        # Until when a request may leave: another value than at its begin, and it stays here.
+        self.term: Callable[[], object] = lambda: None
         # Called with the words of the venue when it says that it is closed.
         self.on_maintenance: Callable[[str], None] = lambda reason: None
         self._pool = RestPool(
@@ -124,11 +145,12 @@ class BinanceRest:
         *,
         weight: int = 1,
         limit: str = "",
+        lane: Lane = "query",
     ) -> Document:
         """A question without a key. `limit`: a limit of its own, of which it takes one."""
         query = query_text(parameters) if parameters else ""
-        await self._turn(weight, "query", 0, limit=limit)
-        return await self._question("GET", f"{path}?{query}" if query else path, reader)
+        await self._turn(weight, lane, 0, limit=limit)
+        return await self._question("GET", f"{path}?{query}" if query else path, reader, lane)
 
     async def keyed(self, method: str, path: str, reader: JsonReader[Document]) -> Document:
         """A call that the key alone allows: listen keys and tokens."""
@@ -151,7 +173,7 @@ class BinanceRest:
         patience_ms = _LONG_PATIENCE_MS if is_long else _PATIENCE_MS[lane]
         await self._turn(weight, lane, 0, patience_ms)
         # Signed after the wait: the time is part of what is signed.
-        return await self._question("GET", self._signed(path, parameters), reader)
+        return await self._question("GET", self._signed(path, parameters), reader, lane)
 
     async def send(
         self,
@@ -165,10 +187,16 @@ class BinanceRest:
     ) -> bytes:
         """A signed request that changes something, once. Raises Rejection, VenueRateLimited or
         VenueUnavailable (nothing happened), OutcomeUnknown (nobody knows)."""
-        if self.clock.is_doubted:
+        term, has_waited = self.term(), self.clock.is_doubted
+        if has_waited:
             await self.clock.settle()
         # With room in the budget and a line that is free, nothing is waited for until the write.
-        await self.budget.wait(lane, self._costs_of(weight, orders), _PATIENCE_MS[lane])
+        costs = self._costs_of(weight, orders)
+        if self.budget.take(lane, costs):
+            has_waited = True
+            await self.budget.wait(lane, costs, _PATIENCE_MS[lane])
+        if has_waited:
+            self._check_leave(lane, term)
         # Signed after the wait: the time is part of what is signed.
         if self.order_socket is not None and self.order_socket.is_up:
             name = self._wire.socket_methods.get((method, path))
@@ -176,8 +204,19 @@ class BinanceRest:
                 try:
                     return await self._send_by_socket(self.order_socket, name, parameters)
                 except NothingLeft:
-                    pass  # proof that not one byte left: the other way is free
-        return (await self._send(method, self._signed(path, parameters))).data
+                    # Proof that not one byte left: the other way is free.
+                    self._check_leave(lane, term)
+        answer = await self._send(
+            method, self._signed(path, parameters), lane, lambda: self._check_leave(lane, term)
+        )
+        return answer.data
+
+    def _check_leave(self, lane: Lane, term: object) -> None:
+        """Behind every wait: a ban may have come since, or the end of the port. Raises
+        VenueRateLimited or VenueUnavailable; then nothing was sent."""
+        self.budget.check_ban(lane)
+        if self.term() != term:
+            raise VenueUnavailable("port closed or epoch raised meanwhile; nothing was sent")
 
     async def _send_by_socket(
         self, socket: OrderSocket, name: str, parameters: Mapping[str, str]
@@ -211,10 +250,12 @@ class BinanceRest:
     def _until(self, at_ms: int) -> int:
         return max(0, at_ms - self.clock.now_ns() // 1_000_000)
 
-    async def _question(self, method: str, target: str, reader: JsonReader[Document]) -> Document:
+    async def _question(
+        self, method: str, target: str, reader: JsonReader[Document], lane: Lane = "query"
+    ) -> Document:
         """A lost answer to what changes nothing is plain unavailability."""
         try:
-            answer = await self._send(method, target)
+            answer = await self._ask(method, target, lane)
         except OutcomeUnknown as error:
             raise VenueUnavailable(str(error)) from error
         return reader.read(answer.data)
@@ -230,7 +271,11 @@ class BinanceRest:
 
     async def _request(self, method: str, target: str, *, weight: int, lane: Lane) -> RestAnswer:
         await self._turn(weight, lane, 0)
-        return await self._send(method, target)
+        return await self._ask(method, target, lane)
+
+    async def _ask(self, method: str, target: str, lane: Lane) -> RestAnswer:
+        self.budget.check_ban(lane)  # its turn may have been given just before the ban
+        return await self._send(method, target, lane, lambda: self.budget.check_ban(lane))
 
     async def _turn(
         self,
@@ -258,8 +303,10 @@ class BinanceRest:
                 self._costs[weight, orders] = found
         return found
 
-    async def _send(self, method: str, target: str) -> RestAnswer:
-        answer = await self._pool.request(method, target)
+    async def _send(
+        self, method: str, target: str, lane: Lane, may_leave: Callable[[], None]
+    ) -> RestAnswer:
+        answer = await self._pool.request(method, target, lane=lane, may_leave=may_leave)
         self._count(answer)
         if answer.status == 200:
             return answer

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 
@@ -24,7 +23,7 @@ from gateway_binance import translate
 from gateway_binance.errors import meaning_of
 from gateway_binance.memory import KnownOrder
 from gateway_binance.messages import AlgoRow, LegRow, OrderRow
-from gateway_binance.outcomes import change_failed, new_order_failed, words_of
+from gateway_binance.outcomes import change_failed, check_named, new_order_failed, words_of
 from gateway_binance.questions import Questions
 from gateway_binance.request_sender import RequestSender
 from gateway_binance.rest import Rejection
@@ -67,12 +66,10 @@ class Sender(RequestSender[Questions]):
         symbols = await self._questions.open_symbols()
         calls = [("/fapi/v1/allOpenOrders", each) for each in sorted(symbols)]
         calls += [("/fapi/v1/algoOpenOrders", each) for each in sorted(symbols)]
-        await asyncio.gather(
-            *(
-                self._rest.send("DELETE", path, {"symbol": symbol}, weight=1, lane="kill")
-                for path, symbol in calls
-            )
-        )
+        await side_by_side([self._cancel_all_of(*each) for each in calls])
+
+    async def _cancel_all_of(self, path: str, symbol: str) -> None:
+        await self._rest.send("DELETE", path, {"symbol": symbol}, weight=1, lane="kill")
 
     # New orders.
 
@@ -84,9 +81,12 @@ class Sender(RequestSender[Questions]):
         try:
             data = await self._rest.send("POST", path, terms, weight=0, lane="new", orders=1)
             if is_algo:
-                self._taken_algo(known, _ALGO.read(data))
+                algo = _ALGO.read(data)
+                check_named(algo.client_algo_id, known.client_order_id)
+                self._taken_algo(known, algo)
             else:
                 row = _ORDER.read(data)
+                check_named(row.client_order_id, known.client_order_id)
                 self._taken(known, row.order_id, row.update_time)
         except VenueError as error:
             new_order_failed(self._tell, known, error)
@@ -187,6 +187,7 @@ class Sender(RequestSender[Questions]):
             terms["origClientOrderId"] = cancel.client_order_id
         data = await self._rest.send("DELETE", "/fapi/v1/order", terms, weight=1, lane="cancel")
         row = _ORDER.read(data)
+        _check_asked(row, terms)
         if row.status not in ("CANCELED", "EXPIRED", "EXPIRED_IN_MATCH"):
             return  # taken; how the order ends comes over the stream
         self._done(cancel.client_order_id)
@@ -258,7 +259,9 @@ class Sender(RequestSender[Questions]):
                 return
             terms = self._amendment(replace, known)
             data = await self._rest.send("PUT", "/fapi/v1/order", terms, weight=1, lane="new")
-            self._replaced(replace, known, _ORDER.read(data))
+            row = _ORDER.read(data)
+            _check_asked(row, terms)
+            self._replaced(replace, known, row)
         except Rejection as error:
             self._not_replaced(replace, error)
         except VenueError as error:
@@ -319,3 +322,11 @@ class Sender(RequestSender[Questions]):
         self._tell("replace_rejected", replace.order_id, words_of(error))
         if error.meaning == "not_found":
             self._later(self._look(replace.client_order_id))
+
+
+def _check_asked(row: OrderRow, terms: Mapping[str, str]) -> None:
+    """By the number that was asked for, or by the name."""
+    if number := terms.get("orderId"):
+        check_named(row.order_id, number)
+    else:
+        check_named(row.client_order_id, terms["origClientOrderId"])

@@ -14,6 +14,7 @@ from gateway_binance.rest import BinanceRest
 from gateway_binance.signing import Signer
 
 from gateway.api import VenueRateLimited
+from gateway.transport import Lane
 
 HOUR_MS = 3_600_000
 NOW_MS = 1_795_000_000_000 // HOUR_MS * HOUR_MS
@@ -45,7 +46,7 @@ class Venue(BinanceRest):
         self.rows = rows
         self.asked: list[str] = []
 
-    async def _question(self, method: str, target: str, reader: Any) -> Any:
+    async def _question(self, method: str, target: str, reader: Any, lane: Lane = "query") -> Any:
         self.asked.append(target)
         terms = dict(each.split("=") for each in target.partition("?")[2].split("&"))
         start, end = int(terms["startTime"]), int(terms["endTime"])

@@ -96,6 +96,7 @@ class OkxAdapter:
         self._known = KnownOrders()
         self._listings = Listings(venue, self._rest, terms, self.counters)
         self._port = PortGuard()
+        self._rest.term = self._port.term
         self._tasks = TaskKeeper(self._question_failed)
         self._sockets: list[OkxSocket] = []
         self._market: MarketData | None = None

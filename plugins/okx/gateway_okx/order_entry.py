@@ -125,6 +125,8 @@ class OrderEntry:
             self._not_placed(order, error)
             return
         row = rows[0] if len(rows) == 1 else None
+        if row is not None and row.algo_client_id not in ("", order.client_order_id):
+            row = None  # about another order
         if row is not None and row.algo_id:
             self._known.note(order.client_order_id, order.instrument, algo_id=row.algo_id)
         self._placed(order, row)
@@ -389,4 +391,7 @@ def _result_of(sent: Body, rows: Sequence[ResultRow]) -> ResultRow | None:
             return row
         if row.client_id and row.client_id == sent.get("clOrdId"):
             return row
-    return rows[0] if len(rows) == 1 and not rows[0].order_id else None
+    is_nameless = len(rows) == 1 and not rows[0].order_id
+    if is_nameless and "clOrdId" in sent and rows[0].client_id:
+        return None  # it names another order
+    return rows[0] if is_nameless else None

@@ -38,7 +38,13 @@ Row = TypeVar("Row")
 _PAGE_ROWS = 100
 _PAGES_MAX = 1_000  # 100,000 rows in one question; a venue that goes on is answering nonsense
 # How long a request waits for its turn: a new order soon is no order of now any more.
-_PATIENCE_MS: dict[Lane, int] = {"kill": 2_000, "cancel": 2_000, "query": 20_000, "new": 250}
+_PATIENCE_MS: dict[Lane, int] = {
+    "kill": 2_000,
+    "cancel": 2_000,
+    "query": 20_000,
+    "new": 250,
+    "market": 20_000,
+}
 _PREFIX = "/api/v5"
 
 
@@ -71,6 +77,8 @@ class OkxRest:
             now_ns,
             headroom_percent={limit.name: NO_HEADROOM for limit in RATE_LIMITS},
         )
+        # Until when a request may leave: another value than at its begin, and it stays here.
+        self.term: Callable[[], object] = lambda: None
         self._account = account
         self._signer = signer
         self._window_ns = acceptance_window_ms * 1_000_000
@@ -96,7 +104,7 @@ class OkxRest:
 
     async def _ask_time(self) -> TimeSample:
         await self.turn("query", "GET", "public/time")
-        answer = await self._pool.request("GET", f"{_PREFIX}/public/time")
+        answer = await self._pool.request("GET", f"{_PREFIX}/public/time", lane="kill")
         envelope = self._envelope(answer)
         self._raise_for(envelope.code, envelope.msg)
         rows = self._rows(envelope, TimeRow, "public/time")
@@ -114,7 +122,9 @@ class OkxRest:
         await self.turn("query", "GET", place, query)
         headers = {} if is_public else self._signed("GET", path, "")
         try:
-            answer = await self._pool.request("GET", path, headers=headers)
+            answer = await self._pool.request(
+                "GET", path, headers=headers, may_leave=lambda: self.budget.check_ban("query")
+            )
             envelope = self._envelope(answer)
             self._raise_for(envelope.code, envelope.msg)
         except OutcomeUnknown as error:
@@ -142,19 +152,40 @@ class OkxRest:
         self, place: str, body: Any, type: type[Row], *, lane: Lane, is_bounded: bool = False
     ) -> list[Row]:
         """A change. Item results come back for codes 0, 1 and 2; `is_bounded` sets expTime, after
-        which OKX discards the request (docs-v5, transaction timeouts; orders and amends only)."""
+        which OKX discards the request (docs-v5, transaction timeouts; orders and amends only).
+        """
         path, text = f"{_PREFIX}/{place}", msgspec.json.encode(body).decode()
-        if self.clock.is_doubted:
+        term, has_waited = self.term(), self.clock.is_doubted
+        if has_waited:
             await self.clock.settle()
         # With room in the budget and a line that is free, nothing is waited for until the write.
-        await self.turn(lane, "POST", place, body)
+        costs = costs_of("POST", place, self._account, body)
+        if self.budget.take(lane, costs):
+            has_waited = True
+            await self.budget.wait(lane, costs, _PATIENCE_MS[lane])
+        if has_waited:
+            self.check_leave(lane, term)
         headers = self._headers(path, text, is_bounded=is_bounded)
-        answer = await self._pool.request("POST", path, headers=headers, body=text)
+        answer = await self._pool.request(
+            "POST",
+            path,
+            headers=headers,
+            body=text,
+            lane=lane,
+            may_leave=lambda: self.check_leave(lane, term),
+        )
         try:
             envelope = self._envelope(answer)
         except VenueProtocolError as error:
             raise self._unreadable(place, error) from error
         return self.results(envelope.code, envelope.msg, envelope.data, type, place)
+
+    def check_leave(self, lane: Lane, term: object) -> None:
+        """Behind every wait: a ban may have come since, or the end of the port. Raises
+        VenueRateLimited or VenueUnavailable; then nothing was sent."""
+        self.budget.check_ban(lane)
+        if self.term() != term:
+            raise VenueUnavailable("port closed or epoch raised meanwhile; nothing was sent")
 
     def results(
         self, code: str, text: str, data: Sequence[msgspec.Raw], type: type[Row], place: str

@@ -56,7 +56,9 @@ class SocketEntry:
         operation, socket = _OPERATIONS.get(place), self._socket()
         items = self._numbered(body)
         if operation and items and socket is not None and socket.is_up:
+            term = self._rest.term()
             await self._rest.turn(lane, "POST", place, body)
+            self._rest.check_leave(lane, term)
             key = str(next(self._ids))
             row: dict[str, Any] = {"id": key, "op": operation, "args": items}
             if is_bounded:
@@ -65,7 +67,7 @@ class SocketEntry:
                 text = msgspec.json.encode(row).decode()
                 frame = await socket.ask(key, text, self._timeout_ms)
             except VenueUnavailable:
-                pass  # the line fell before the first byte
+                self._rest.check_leave(lane, term)  # the line fell before the first byte
             else:
                 return self._rest.results(frame.code, frame.msg, frame.data, type, place)
         return await self._rest.post(place, body, type, lane=lane, is_bounded=is_bounded)

@@ -15,7 +15,7 @@ from gateway.api import (
     VenueUnavailable,
 )
 from gateway.testing.recording_port import RecordingPort
-from gateway.transport import ClockKeeper, PortGuard, TaskKeeper, TimeSample
+from gateway.transport import ClockKeeper, PortGuard, TaskKeeper, TimeSample, side_by_side
 
 MS = 1_000_000
 
@@ -176,3 +176,43 @@ def test_a_measurement_that_fails_leaves_the_clock_as_it_was_and_in_doubt(
         assert not clock.is_doubted
 
     run_virtual(scenario())
+
+
+def test_requests_side_by_side_run_to_their_ends_before_the_first_failure_is_raised() -> None:
+    ended = list[str]()
+
+    async def leg(name: str, seconds: float, failure: Exception | None = None) -> None:
+        await asyncio.sleep(seconds)
+        ended.append(name)
+        if failure is not None:
+            raise failure
+
+    async def main() -> None:
+        legs = [leg("a", 2.0), leg("b", 1.0, KeyError("b")), leg("c", 3.0, ValueError("c"))]
+        with pytest.raises(KeyError):
+            await side_by_side(legs)
+        assert ended == ["b", "a", "c"]
+
+    run_virtual(main())
+
+
+class PortWithEpoch(RecordingPort):
+    now = 7
+
+    def epoch(self) -> int:
+        return self.now
+
+
+def test_a_term_ends_with_the_port_and_with_the_epoch() -> None:
+    guard, port = PortGuard(), PortWithEpoch()
+    terms = [guard.term()]
+    guard.open(port)
+    terms.append(guard.term())
+    assert guard.term() == terms[-1]
+    port.now += 1
+    terms.append(guard.term())
+    guard.close()
+    terms.append(guard.term())
+    guard.open(RecordingPort())  # a port that knows no epoch
+    terms.append(guard.term())
+    assert len(set(terms)) == 5

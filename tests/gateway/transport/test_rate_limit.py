@@ -47,10 +47,10 @@ def takes(of: Budget, lane: Lane, costs: dict[str, int]) -> int:
 def test_every_lane_leaves_headroom_for_those_before_it() -> None:
     found, _ = budget()
     got = {lane: takes(found, lane, {"weight": 1}) for lane in reversed(LANES)}
-    assert got == {"new": 75, "query": 10, "cancel": 10, "kill": 5}
+    assert got == {"market": 60, "new": 15, "query": 10, "cancel": 10, "kill": 5}
     small, _ = budget(RateLimit(name="a", model="window", scope="ip", capacity=3, window_ms=1_000))
     got = {lane: takes(small, lane, {"a": 1}) for lane in reversed(LANES)}
-    assert got == {"new": 2, "query": 0, "cancel": 0, "kill": 1}
+    assert got == {"market": 1, "new": 1, "query": 0, "cancel": 0, "kill": 1}
     alone, _ = budget(headroom_percent={"weight": NO_HEADROOM})
     assert takes(alone, "new", {"weight": 1}) == 100
 
@@ -99,7 +99,7 @@ def test_a_ban_stops_every_lane_and_counts_down() -> None:
     assert found.banned_ns() == SECOND_NS
     assert found.row() | {"limits": []} == {
         "limits": [], "banned_ms": 1_000, "ban_reason": "418", "limit_in_ms": None,
-        "waiting": {"kill": 0, "cancel": 0, "query": 0, "new": 0}, "refused": 0,
+        "waiting": {"kill": 0, "cancel": 0, "query": 0, "new": 0, "market": 0}, "refused": 0,
     }  # fmt: skip
     clock.ns += SECOND_NS
     assert found.take("new", {"weight": 1}) == 0 and found.row()["ban_reason"] == ""

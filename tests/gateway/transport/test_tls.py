@@ -4,7 +4,9 @@ nothing was sent. Certificates are made here; the servers are on loopback."""
 import asyncio
 import contextlib
 import datetime
+import select
 import ssl
+import threading
 import time
 import warnings
 from random import Random
@@ -18,9 +20,17 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from raw_peer import REQUEST, first_step, listener, unread_bytes
+from scripted_server import ANSWER
 
 from gateway.api import OutcomeUnknown, VenueUnavailable, outcome_of
-from gateway.transport import RestPool, SocketSettings, SocketShard, client_tls, tls
+from gateway.transport import (
+    RestPool,
+    SocketSettings,
+    SocketShard,
+    client_tls,
+    http_connection,
+    tls,
+)
 
 pytestmark = pytest.mark.asyncio
 NOW = datetime.datetime.now(datetime.UTC)
@@ -325,3 +335,74 @@ async def test_a_request_longer_than_every_buffer_arrives_whole_within_tls(autho
             assert answer.data == b"4000000"
         assert pool.row()["opened"] == 1
         await pool.close()
+
+
+STRAY = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 5\r\n\r\nstray"
+
+
+async def test_a_stray_answer_within_tls_is_never_that_to_the_next_order(authority):
+    """It lies in the kernel, and the loop has not read it when the next order is sent."""
+    go, is_there = threading.Event(), threading.Event()
+
+    def serve(opened):
+        for is_straying in (True, False):
+            plain, _ = opened.accept()
+            plain.settimeout(10)
+            peer = authority.server().wrap_socket(plain, server_side=True)
+            with peer, contextlib.suppress(OSError):
+                while peer.recv(65_536):
+                    peer.sendall(ANSWER)
+                    if is_straying and go.wait(10):
+                        peer.sendall(STRAY)
+                        is_there.set()
+
+    with listener() as opened:
+        venue = threading.Thread(target=serve, args=(opened,))
+        venue.start()
+        pool = pool_of(SimpleNamespace(port=opened.getsockname()[1]), authority.context())
+        async with asyncio.timeout(30):
+            await pool.open()
+            assert (await pool.request("POST", "/first")).status == 200
+            go.set()
+            assert is_there.wait(10)  # nothing runs on the loop meanwhile
+            answer = await pool.request("POST", "/order")
+        assert (answer.status, answer.data) == (200, b"ok")
+        assert pool.row()["lost"] == 1
+        await pool.close()
+        venue.join(20)
+
+
+async def test_a_line_with_unread_bytes_that_turn_out_harmless_is_used(authority):
+    """Such as a session ticket: the loop reads it, and the line is as good as it was."""
+    venue = Venue(authority.server())
+    async with venue.open():
+        pool = pool_of(venue, authority.context())
+        await pool.open()
+        [connection] = pool._idle
+        polls = [[(0, select.POLLIN)]] * 4
+
+        class Poll:
+            def poll(self, wait):
+                return polls.pop() if polls else []
+
+        connection._poll = Poll()
+        answer = await pool.request("POST", "/order")
+        assert answer.status == 200 and polls == []
+        assert pool.row()["opened"] == 1 and pool.row()["lost"] == 0
+        await pool.close()
+
+
+async def test_a_line_that_was_cut_before_the_handshake_fails_without_noise(authority):
+    loop, noise = asyncio.get_running_loop(), []
+    loop.set_exception_handler(lambda _, context: noise.append(context))
+    with listener() as opened:
+        transport, handler = await loop.create_connection(
+            lambda: http_connection._Handler(loop), *opened.getsockname()
+        )
+        transport.abort()
+        with pytest.raises(ConnectionResetError, match="before the handshake"):
+            await http_connection._secured(
+                loop, transport, handler, authority.context(), "localhost"
+            )
+        await asyncio.sleep(0.01)
+    assert noise == []

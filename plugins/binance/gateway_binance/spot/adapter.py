@@ -44,7 +44,7 @@ __all__ = ["SpotAdapter", "SpotSettings"]
 
 log = logging.getLogger(__name__)
 
-_FRAME = JsonReader(MarketFrame, "a market frame", has_unique_keys=False)
+_FRAME = JsonReader(MarketFrame, "a market frame")  # its keys are looked at, the data's too
 _TICKER = JsonReader(BookTickerEvent, "bookTicker", has_unique_keys=False)
 _TOKEN = JsonReader(ListenTokenRow, "a listen token")
 _PING = JsonReader(dict[str, str], "a ping")
@@ -73,6 +73,7 @@ class SpotSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     timeout_ms: int = 3_000
     acceptance_window_ms: int = 5_000
     weight_max: int = RATE_LIMITS[0].capacity
+    budget_rows_file: str = ""  # one budget for all processes of the host that name it
     orders_10s_max: int = RATE_LIMITS[1].capacity
     orders_1d_max: int = RATE_LIMITS[2].capacity
     connections: int = 4
@@ -119,6 +120,7 @@ class SpotAdapter(AccountAdapter[SpotQuestions, SpotEvents, SpotSender]):
             connections=chosen.connections,
             now_ns=now_ns,
             random=random,
+            budget_rows_file=chosen.budget_rows_file,
         )
         super().__init__(venue, chosen.account, rest, random)
         if chosen.order_entry == "websocket":

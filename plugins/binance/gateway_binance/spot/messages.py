@@ -70,6 +70,7 @@ class CanceledRow(_Row, frozen=True):
     executed_qty: Number
     status: str
     transact_time: int = 0
+    orig_client_order_id: str = ""
 
 
 class ReplaceRow(_Row, frozen=True):

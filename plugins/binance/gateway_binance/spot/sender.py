@@ -3,15 +3,13 @@ doubt is `unknown`, never a verdict (docs/concepts/unknown_outcome.md)."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
 
 from gateway.api import CancelRequest, OrderRequest, ReplaceRequest, VenueError
 from gateway.transport import JsonReader, side_by_side
 from gateway_binance.memory import KnownOrder, OrderMemory
-from gateway_binance.outcomes import change_failed, new_order_failed, words_of
+from gateway_binance.outcomes import change_failed, check_named, new_order_failed, words_of
 from gateway_binance.request_sender import RequestSender
 from gateway_binance.rest import Rejection
 from gateway_binance.spot import translate
@@ -49,12 +47,12 @@ class SpotSender(RequestSender[SpotQuestions]):
         """Every order of the account: at once on the symbols it trades, and on any other that the
         venue names. What fails keeps nothing else from being ended; then it is raised."""
         ours = self._questions.symbols
-        await _every([*map(self._cancel_all_of, ours), self._cancel_besides(ours)])
+        await side_by_side([*map(self._cancel_all_of, ours), self._cancel_besides(ours)])
 
     async def _cancel_besides(self, ours: Sequence[str]) -> None:
         """Somebody else's orders, on symbols that the account does not trade."""
         others = await self._questions.open_symbols() - set(ours)
-        await _every(map(self._cancel_all_of, sorted(others)))
+        await side_by_side([*map(self._cancel_all_of, sorted(others))])
 
     # New orders.
 
@@ -70,6 +68,7 @@ class SpotSender(RequestSender[SpotQuestions]):
                 "POST", self._questions.wallet.order, terms, weight=weight, lane="new", orders=1
             )
             row = _ACK.read(data)
+            check_named(row.client_order_id, terms["newClientOrderId"])
         except VenueError as error:
             new_order_failed(self._tell, known, error)
             return
@@ -129,6 +128,10 @@ class SpotSender(RequestSender[SpotQuestions]):
             "DELETE", self._questions.wallet.order, terms, weight=weight, lane="cancel"
         )
         row = _CANCELED.read(data)
+        if number:
+            check_named(row.order_id, number)
+        elif row.orig_client_order_id:
+            check_named(row.orig_client_order_id, terms["origClientOrderId"])
         if row.status not in ("CANCELED", "EXPIRED", "EXPIRED_IN_MATCH"):
             return  # taken; how the order ends comes over the stream
         if known is not None:
@@ -191,6 +194,7 @@ class SpotSender(RequestSender[SpotQuestions]):
         path = "/api/v3/order/amend/keepPriority"
         data = await self._rest.send("PUT", path, terms, weight=_AMEND_WEIGHT, lane="new")
         answer = _AMENDED.read(data)
+        check_named(answer.amended_order.order_id, terms["orderId"])
         known.quantity = answer.amended_order.qty
         self._replaced(replace, known, answer.transact_time)
 
@@ -218,6 +222,7 @@ class SpotSender(RequestSender[SpotQuestions]):
         path = "/api/v3/order/cancelReplace"
         data = await self._rest.send("POST", path, terms, weight=1, lane="new", orders=1)
         row = _REPLACED.read(data).new_order_response
+        check_named(row.client_order_id, terms["newClientOrderId"])
         if known.generation < generation:
             succeed(self._memory, known, generation, row.order_id)
         known.price, known.quantity = price, replace.quantity
@@ -243,13 +248,6 @@ class SpotSender(RequestSender[SpotQuestions]):
             self._tell("canceled", replace.order_id, "venue_decision", cumulative_quantity="0")
         else:
             self._later(self._look(replace.client_order_id))
-
-
-async def _every(works: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """All of them to their ends; then the first failure is raised."""
-    for failed in await asyncio.gather(*works, return_exceptions=True):
-        if failed is not None:
-            raise failed
 
 
 def _is_less(replace: ReplaceRequest, known: KnownOrder) -> bool:
