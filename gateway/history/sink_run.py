@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from gateway.api import (
@@ -47,12 +47,23 @@ def feed_sink(
     wait: Callable[[float], object] | None = None,
     random: Random | None = None,
     report: Callable[[SinkProgress], None] = lambda progress: None,
+    on_loss: Callable[[str], None] = lambda text: None,
 ) -> SinkProgress:
     """Write what the sink lacks, up to record `until` or the end; with `is_following` also what
     comes later, until `stop`. A sink that goes away is asked again `attempts_max` times in a row
     (0 = for ever); one that is not there at the start ends the run. ArchiveFault: it cannot go on.
     """
-    run = _Run(rows, sink, stop, attempts_max, wait or stop.wait, random or Random(), report)
+    backoff = Backoff(RETRY_FIRST_SECONDS, RETRY_MAX_SECONDS, random or Random())
+    run = _Run(
+        rows=rows,
+        sink=sink,
+        stop=stop,
+        attempts_max=attempts_max,
+        wait=wait or stop.wait,
+        backoff=backoff,
+        report=report,
+        on_loss=on_loss,
+    )
     try:
         run.begin()
         while not stop.is_set():
@@ -74,48 +85,40 @@ def feed_sink(
     return run.progress
 
 
+@dataclass(slots=True, kw_only=True)
 class _Run:
     """One run's way between the journal and the sink."""
 
-    def __init__(
-        self,
-        rows: SinkRows,
-        sink: HistorySink,
-        stop: threading.Event,
-        attempts_max: int,
-        wait: Callable[[float], object],
-        random: Random,
-        report: Callable[[SinkProgress], None],
-    ) -> None:
-        self._rows = rows
-        self._sink = sink
-        self._stop = stop
-        self._attempts_max = attempts_max
-        self.wait = wait
-        self._backoff = Backoff(RETRY_FIRST_SECONDS, RETRY_MAX_SECONDS, random)
-        self._report = report
-        self.progress = SinkProgress()
+    rows: SinkRows
+    sink: HistorySink
+    stop: threading.Event
+    attempts_max: int
+    wait: Callable[[float], object]
+    backoff: Backoff
+    report: Callable[[SinkProgress], None]
+    on_loss: Callable[[str], None]
+    progress: SinkProgress = field(default_factory=SinkProgress)
 
     def begin(self) -> None:
         """Ask the sink where it stands, and stand there."""
-        self._sink.open(self._rows.tables)
-        mark = self._sink.high_water()
-        self._rows.stand_behind(mark)
+        self.sink.open(self.rows.tables)
+        mark = self.sink.high_water()
+        self.rows.stand_behind(mark)
         self.progress.sequence = mark.sequence if mark else 0
 
     def deliver(self, batch: SinkBatch) -> None:
         """Until it is there. A stop while the sink is away leaves it to the next run."""
-        while not self._stop.is_set():
+        while not self.stop.is_set():
             try:
-                self._sink.write(batch)
+                self.sink.write(batch)
             except SinkUnavailable as error:
                 mark = self._mark_after(error)
-                if self._stop.is_set():
+                if self.stop.is_set():
                     return
                 if mark != batch.mark:  # else the answer was lost and not the rows
                     if mark == batch.after:
                         continue
-                    self._rows.stand_behind(mark)  # the server lost what it had called durable
+                    self.rows.stand_behind(mark)  # the server lost what it had called durable
                     self.progress.sequence = mark.sequence if mark else 0
                     return
             self._note(batch)
@@ -123,14 +126,15 @@ class _Run:
 
     def _mark_after(self, error: SinkUnavailable) -> SinkMark | None:
         """Where the sink stands once it is back."""
-        while not self._stop.is_set():
-            if self._attempts_max and self._backoff.failures >= self._attempts_max:
+        while not self.stop.is_set():
+            if self.attempts_max and self.backoff.failures >= self.attempts_max:
                 raise error
-            self._sink.close()
-            self.wait(self._backoff.next_s())
+            self.on_loss(str(error))
+            self.sink.close()
+            self.wait(self.backoff.next_s())
             try:
-                self._sink.open(self._rows.tables)
-                return self._sink.high_water()
+                self.sink.open(self.rows.tables)
+                return self.sink.high_water()
             except SinkUnavailable as again:
                 error = again
             finally:
@@ -138,8 +142,8 @@ class _Run:
         return None
 
     def _note(self, batch: SinkBatch) -> None:
-        self._backoff.reset()
+        self.backoff.reset()
         self.progress.sequence = batch.mark.sequence
         self.progress.batches += 1
         self.progress.rows += sum(len(each) for each in batch.rows.values())
-        self._report(self.progress)
+        self.report(self.progress)

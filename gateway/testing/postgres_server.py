@@ -1,5 +1,5 @@
-"""A PostgreSQL of its own for tests: the installed programs, a temporary directory, a Unix socket in
-it, no port. It ends by its process id, with whatever it holds."""
+"""A PostgreSQL of its own for tests: the installed programs, a temporary directory, a Unix socket
+in it, no port. It ends by its process id, with whatever it holds."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 __all__ = ["PostgresServer", "find_programs"]
 
@@ -104,7 +105,7 @@ class PostgresServer:
             os.chown(path, self._owner.pw_uid, self._owner.pw_gid)
 
     @property
-    def _as_owner(self) -> dict[str, object]:
+    def _as_owner(self) -> dict[str, Any]:
         if self._owner is None:
             return {}
         return {"user": self._owner.pw_uid, "group": self._owner.pw_gid, "extra_groups": []}

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import psycopg
-from gateway_postgres.layout import check_or_create
-from gateway_postgres.settings import Settings
 from psycopg import sql
 
 from gateway.api import (
@@ -19,6 +17,8 @@ from gateway.api import (
     SinkTable,
     SinkUnavailable,
 )
+from gateway_postgres.layout import check_or_create
+from gateway_postgres.settings import Settings
 
 __all__ = ["PostgresSink"]
 

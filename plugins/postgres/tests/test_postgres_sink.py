@@ -91,8 +91,7 @@ def test_rows_come_back_exactly_as_they_went(sink, schema, ask):
 
 def test_no_column_is_a_float(sink, ask, schema):
     types = ask(
-        "SELECT DISTINCT data_type FROM information_schema.columns "
-        f"WHERE table_schema = '{schema}'"
+        f"SELECT DISTINCT data_type FROM information_schema.columns WHERE table_schema = '{schema}'"
     )
     assert types and not {kind for (kind,) in types} & {"real", "double precision"}
 
@@ -165,7 +164,7 @@ def test_another_version_of_the_layout_is_refused_by_both_numbers(sink, schema, 
 )
 def test_a_table_with_other_columns_is_refused_by_the_column(sink, schema, ask, change):
     ask(f"ALTER TABLE {schema}.fills {change}")
-    with pytest.raises(SinkSchemaMismatch, match="fills differs in (price|more)"):
+    with pytest.raises(SinkSchemaMismatch, match=r"fills differs in (price|more)"):
         sink.open([FILLS])
 
 

@@ -1,23 +1,29 @@
 """A journal in a sink: the rows questions see, each once, whatever goes wrong on the way."""
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
+import types
 from dataclasses import replace
 from random import Random
 
 import pytest
+from click.testing import CliRunner
 from past_world import Past, World, trade
 
-from gateway.api import SinkMark, SinkRefused, SinkSchemaMismatch, SinkUnavailable
+from gateway.__main__ import root
+from gateway.api import SinkMark, SinkRefused, SinkSchemaMismatch, SinkUnavailable, hookimpl
 from gateway.history.archive import default_archive
 from gateway.history.columns import TABLES
 from gateway.history.faults import ArchiveFault
 from gateway.history.sink_rows import SinkRows
 from gateway.history.sink_run import feed_sink
+from gateway.history.sinks import make_sink, sink_makers
 from gateway.history.views import Views
 from gateway.testing.postgres_server import PostgresServer, find_programs
 
@@ -63,9 +69,13 @@ def source(directory, **options):
     return SinkRows(directory, default_archive(directory), **options)
 
 
-def feed(directory, sink, *, batch_records=500, **options):
+def feed(directory, sink, *, batch_records=100, **options):
     rows = source(directory, batch_records=batch_records)
-    options = {"stop": threading.Event(), "wait": lambda seconds: None, "random": Random(1)} | options
+    options = {
+        "stop": threading.Event(),
+        "wait": lambda seconds: None,
+        "random": Random(1),
+    } | options
     try:
         return feed_sink(rows, sink, **options)
     finally:
@@ -96,7 +106,7 @@ def test_a_sink_holds_the_rows_that_questions_see(past, asked):
 
 def test_the_next_run_goes_on_where_the_last_one_ended(past, asked):
     sink = MemorySink()
-    for until in (1, 700, 701, 2000):
+    for until in (1, 700, 701, 1200):
         assert feed(past.directory, sink, until=until).sequence == until
     feed(past.directory, sink)
     assert sink.rows == asked[0]
@@ -197,8 +207,7 @@ def test_a_damaged_journal_is_named_and_what_was_whole_is_kept(copied):
 
 def test_following_writes_what_comes_later_until_it_is_stopped(tmp_path):
     """Each wait of the follower lets the engine trade on; the fourth ends it."""
-    ring = tmp_path / "ring"
-    ring.mkdir()
+    ring = tempfile.mkdtemp(dir="/dev/shm", prefix=f"gateway-test-{os.getpid()}-")
     world = World(str(tmp_path / "journal"), f"{ring}/journal", segment_bytes=1 << 16,
                   ring_bytes=1 << 20)  # fmt: skip
     world.session(2)
@@ -217,6 +226,7 @@ def test_following_writes_what_comes_later_until_it_is_stopped(tmp_path):
     assert world.engine.wait_synced(world.engine.state_hash()[0], 60_000)
     feed(past.directory, sink, stop=stop, wait=wait, is_following=True)
     world.engine.stop()
+    shutil.rmtree(ring, ignore_errors=True)
     assert ends == sorted(set(ends)), "each look found more"
     once = MemorySink()
     feed(past.directory, once, until=sink.mark.sequence)
@@ -256,17 +266,17 @@ def rows_there(server, schema):
 
 
 def test_postgresql_holds_the_rows_though_the_program_is_killed(past, asked, server):
-    """Killed as soon as it reports each of its first batches, then left to end."""
-    small = ("--batch-records", "400")
-    for _ in range(2):
+    """Killed twice as soon as it reports a batch, then asked to end, then left to end."""
+    small = ("--batch-records", "200")
+    for how, exit_code in ((signal.SIGKILL, -9), (signal.SIGKILL, -9), (signal.SIGTERM, 0)):
         started = subprocess.Popen(
             sink_command(past.directory, server, "killed", *small, "--follow"),
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
         )
         assert b"record" in started.stderr.readline()
-        os.kill(started.pid, signal.SIGKILL)
-        started.wait(60)
+        started.send_signal(how)
+        assert started.wait(60) == exit_code
         started.stderr.close()
     ended = subprocess.run(
         sink_command(past.directory, server, "killed", *small, "--json"),
@@ -307,7 +317,8 @@ def test_the_server_may_restart_under_a_run(past, asked, server):
 def test_a_journal_that_was_cut_back_is_another_one(past, copied, server):
     """The same instance, and its newest records are gone."""
     feed_command = sink_command(past.directory, server, "foreign")
-    subprocess.run(feed_command, capture_output=True, timeout=120, check=True)
+    ended = subprocess.run(feed_command, capture_output=True, timeout=120, check=False)
+    assert ended.returncode == 0, ended.stderr.decode()
     for path in sorted(copied.glob("segment-*"))[4:]:
         path.unlink()
     shutil.rmtree(copied / "history", ignore_errors=True)
@@ -318,3 +329,70 @@ def test_a_journal_that_was_cut_back_is_another_one(past, copied, server):
         check=False,
     )
     assert found.returncode == 1 and b"FOREIGN_SINK" in found.stdout
+
+
+@pytest.fixture
+def run(past):
+    def runner(*words, exit_code):
+        command = ["history", "sink", str(past.directory), *words, "--json"]
+        result = CliRunner().invoke(root, command)
+        assert result.exit_code == exit_code, result.output
+        return json.loads(result.stdout)["error"]
+
+    return runner
+
+
+def test_a_wrong_name_or_setting_is_refused_before_anything_is_read(run):
+    pytest.importorskip("gateway_postgres")
+    unknown = run("--sink", "nowhere", exit_code=2)
+    assert unknown["code"] == "BAD_VALUE" and "postgres" in unknown["rule"]
+    assert "dsn: missing" in run("--sink", "postgres", exit_code=2)["rule"]
+    inline = run("--sink", "postgres", "--setting", "dsn=password=hidden host=h", exit_code=2)
+    assert "hidden" not in str(inline) and "secret" in inline["rule"]
+
+
+def test_a_secret_in_clear_or_open_to_others_is_refused_and_not_shown(run, tmp_path):
+    said = run("--sink", "postgres", "--setting", "password=hidden", exit_code=4)
+    assert "INLINE_SECRET" in str(said) and "hidden" not in str(said)
+    (tmp_path / "secret").write_text("hidden")
+    (tmp_path / "secret").chmod(0o644)
+    (tmp_path / "sink.toml").write_text('[secrets]\npassword = "./secret"\n')
+    said = run("--sink", "postgres", "--settings", f"{tmp_path}/sink.toml", exit_code=4)
+    assert "SECRET_MODE" in str(said) and "hidden" not in str(said)
+    (tmp_path / "sink.toml").write_text("[setting]\n[secrets]\npassword = 7\n")
+    said = run("--sink", "postgres", "--settings", f"{tmp_path}/sink.toml", exit_code=4)
+    assert {fault["code"] for fault in said["faults"]} == {"UNKNOWN_KEY", "WRONG_TYPE"}
+
+
+class Point:
+    """An entry point whose plugin is at hand."""
+
+    def __init__(self, name, plugin):
+        self.name, self.plugin = name, plugin
+
+    def load(self):
+        if isinstance(self.plugin, Exception):
+            raise self.plugin
+        return self.plugin
+
+
+def plugin(*names, level=1):
+    made = types.ModuleType("made")
+    made.gateway_api_level = hookimpl(lambda: level)
+    made.gateway_history_sinks = hookimpl(lambda: {name: lambda *_: MemorySink() for name in names})
+    return made
+
+
+def test_a_plugin_that_does_not_load_is_named_and_hinders_no_other():
+    points = [
+        Point("a", plugin("one", "two")),
+        Point("b", plugin("two")),
+        Point("c", ImportError("no driver")),
+        Point("d", plugin("three", level=7)),
+        Point("e", types.ModuleType("an adapter alone")),
+    ]
+    makers, broken = sink_makers(points)
+    assert set(makers) == {"one", "two"} and set(broken) == {"b", "c", "d"}
+    assert isinstance(make_sink("one", {}, {}, points), MemorySink)
+    with pytest.raises(ValueError, match=r"installed sinks: one, two; .*taken.*no driver.*level 1"):
+        make_sink("three", {}, {}, points)
