@@ -59,7 +59,7 @@ native-test: install
 
 # A browser for the page tests and a server for the sink's: installed on Debian when root may; else
 # those tests are named.
-POSTGRES = $(shell command -v initdb /usr/lib/postgresql/*/bin/initdb)
+POSTGRES = $(shell command -v initdb || ls /usr/lib/postgresql/*/bin/initdb 2> /dev/null)
 debian-packages:
 	@command -v chromium > /dev/null || test "$$(id -u)" != 0 || ! command -v apt-get > /dev/null \
 	  || { echo "installing chromium for the page tests" && timeout 600 sh -c 'apt-get -qq update \
@@ -73,7 +73,7 @@ debian-packages:
 	  "create_main_cluster = false" > /etc/postgresql-common/createcluster.d/tests.conf \
 	  && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends postgresql' \
 	  > /dev/null 2>&1; } || true
-	@command -v initdb /usr/lib/postgresql/*/bin/initdb > /dev/null \
+	@command -v initdb > /dev/null || ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 \
 	  || echo "no postgresql: plugins/postgres/tests and parts of" \
 	  "tests/gateway/history/test_sink.py will be skipped"
 
