@@ -98,14 +98,16 @@ def feed(
 
 
 class Report:
-    """A line of progress, at most one a second."""
+    """A line where it begins, then one of progress a second at most."""
 
     def __init__(self) -> None:
         self._next_ns = 0
 
     def __call__(self, progress: SinkProgress) -> None:
         now_ns = process.monotonic_ns()
-        if now_ns >= self._next_ns:
+        if not progress.batches:
+            click.echo(f"behind record {progress.sequence}", err=True)
+        elif now_ns >= self._next_ns:
             self._next_ns = now_ns + PROGRESS_NS
             click.echo(f"record {progress.sequence}: {progress.rows} rows written", err=True)
 

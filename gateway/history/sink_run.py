@@ -66,6 +66,7 @@ def feed_sink(
     )
     try:
         run.begin()
+        report(run.progress)
         while not stop.is_set():
             batch = rows.next_batch(until)
             if batch is not None:

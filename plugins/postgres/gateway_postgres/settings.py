@@ -44,7 +44,8 @@ def settings_of(settings: Mapping[str, Any], secrets: Mapping[str, str]) -> Sett
         raise ValueError("dsn: not what libpq takes, KEY=VALUE pairs or postgresql://") from None
     if "password" in connection:
         raise ValueError("dsn: holds a password; name its file as the secret `password` instead")
-    return Settings({**PATIENCE, **connection, **secrets}, _schema(settings))
+    connection = {**PATIENCE, **connection, **secrets, "client_encoding": "UTF8"}
+    return Settings(connection, _schema(settings))
 
 
 def _schema(settings: Mapping[str, Any]) -> str:

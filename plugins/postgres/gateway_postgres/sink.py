@@ -44,6 +44,7 @@ class PostgresSink:
             self._connection.execute("SET SESSION synchronous_commit = on")
             self._connection.execute("SET SESSION idle_in_transaction_session_timeout = '60s'")
             self._connection.commit()
+            self._check_encoding()
             with self._connection.transaction():
                 check_or_create(self._connection, self._settings.schema, tables)
 
@@ -62,6 +63,13 @@ class PostgresSink:
             self._step("mark")
             self._set_mark(batch.mark)
             self._step("commit")
+
+    def _check_encoding(self) -> None:
+        """A text that the database cannot hold would stop the sink in the middle of a journal."""
+        with self._open_connection().transaction():
+            row = self._open_connection().execute("SHOW server_encoding").fetchone()
+        if row is None or row[0] not in ("UTF8", b"UTF8"):
+            raise SinkRefused(f"the database's encoding is {row and row[0]!r}, it needs UTF8")
 
     def close(self) -> None:
         if self._connection is not None:
@@ -114,7 +122,11 @@ def _faults() -> Iterator[None]:
     """The driver's errors as the contract's two kinds."""
     try:
         yield
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+    except (
+        psycopg.OperationalError,
+        psycopg.InterfaceError,
+        psycopg.errors.ReadOnlySqlTransaction,  # a standby that may become the primary
+    ) as error:
         raise SinkUnavailable(_text(error)) from None
     except psycopg.Error as error:
         raise SinkRefused(_text(error)) from None

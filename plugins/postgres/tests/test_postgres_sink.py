@@ -186,6 +186,20 @@ def test_a_user_without_the_right_to_lay_out_is_refused(server, schema, ask):
     refused.close()
 
 
+def test_a_server_that_takes_no_writes_now_is_asked_again(server, made):
+    standby = made(dsn=f"{server.dsn} options='-c default_transaction_read_only=on'")
+    with pytest.raises(SinkUnavailable, match="read-only"):
+        standby.open([FILLS])
+
+
+def test_a_database_that_cannot_hold_every_text_is_refused(server, made):
+    with psycopg.connect(server.dsn, password=server.password, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE narrow TEMPLATE template0 ENCODING 'LATIN1'")
+    narrow = made(dsn=server.dsn.replace("dbname=postgres", "dbname=narrow"))
+    with pytest.raises(SinkRefused, match="LATIN1"):
+        narrow.open([FILLS])
+
+
 @pytest.mark.parametrize(
     ("settings", "secrets", "key"),
     [

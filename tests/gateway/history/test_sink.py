@@ -18,7 +18,7 @@ from past_world import Past, World, trade
 
 from gateway.__main__ import root
 from gateway.api import SinkMark, SinkRefused, SinkSchemaMismatch, SinkUnavailable, hookimpl
-from gateway.history.archive import default_archive
+from gateway.history.archive import Archiver, default_archive
 from gateway.history.columns import TABLES
 from gateway.history.faults import ArchiveFault
 from gateway.history.sink_rows import SinkRows
@@ -205,6 +205,22 @@ def test_a_damaged_journal_is_named_and_what_was_whole_is_kept(copied):
     assert sink.mark.sequence > 0 and sink.mark.sequence == sink.batches[-1]
 
 
+def test_a_journal_without_its_beginning_is_continued_and_not_begun(copied, asked):
+    archiver = Archiver(copied, default_archive(copied))
+    while archiver.step():
+        pass
+    archiver.close()  # leaves a snapshot
+    sink = MemorySink()
+    feed(copied, sink, until=archiver.catalog.sequence + 5)
+    for path in copied.glob("segment-0000000001.*"):
+        path.unlink()
+    feed(copied, sink)
+    assert sink.rows == asked[0]
+    with pytest.raises(ArchiveFault) as caught:
+        feed(copied, MemorySink())
+    assert caught.value.code == "BAD_JOURNAL"
+
+
 def test_following_writes_what_comes_later_until_it_is_stopped(tmp_path):
     """Each wait of the follower lets the engine trade on; the fourth ends it."""
     ring = tempfile.mkdtemp(dir="/dev/shm", prefix=f"gateway-test-{os.getpid()}-")
@@ -270,8 +286,8 @@ def rows_there(server, schema):
 
 
 def test_postgresql_holds_the_rows_though_the_program_is_killed(past, asked, server):
-    """Killed as soon as it reports a batch, then asked to end, then left to end."""
-    small = ("--batch-records", "200")
+    """Killed as soon as it began, then asked to end, then left to end."""
+    small = ("--batch-records", "50")
     command = words(past.directory, server, "killed", *small, "--follow")
     for how, exit_code in ((signal.SIGKILL, -9), (signal.SIGTERM, 0)):
         started = subprocess.Popen(
@@ -279,7 +295,7 @@ def test_postgresql_holds_the_rows_though_the_program_is_killed(past, asked, ser
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
         )
-        assert b"record" in started.stderr.readline()
+        assert b"behind record" in started.stderr.readline()
         started.send_signal(how)
         assert started.wait(60) == exit_code
         started.stderr.close()
