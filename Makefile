@@ -57,7 +57,9 @@ native-test: install
 	$(BIN)/cmake --build $(CTEST_DIR) -j $(JOBS)
 	$(BIN)/ctest --test-dir $(CTEST_DIR) --output-on-failure -j $(JOBS)
 
-# A browser for the page tests: installed on Debian when root may; else those tests are named.
+# A browser for the page tests and a server for the sink's: installed on Debian when root may; else
+# those tests are named.
+POSTGRES = $(shell command -v initdb || ls /usr/lib/postgresql/*/bin/initdb 2> /dev/null)
 debian-packages:
 	@command -v chromium > /dev/null || test "$$(id -u)" != 0 || ! command -v apt-get > /dev/null \
 	  || { echo "installing chromium for the page tests" && timeout 600 sh -c 'apt-get -qq update \
@@ -65,6 +67,15 @@ debian-packages:
 	  > /dev/null 2>&1; } || true
 	@command -v chromium > /dev/null \
 	  || echo "no chromium: tests/gateway/observer/test_page.py will be skipped"
+	@test -n "$(POSTGRES)" || test "$$(id -u)" != 0 || ! command -v apt-get > /dev/null \
+	  || { echo "installing postgresql for the tests of the sink" && timeout 600 sh -c \
+	  'apt-get -qq update && mkdir -p /etc/postgresql-common/createcluster.d && echo \
+	  "create_main_cluster = false" > /etc/postgresql-common/createcluster.d/tests.conf \
+	  && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends postgresql' \
+	  > /dev/null 2>&1; } || true
+	@command -v initdb > /dev/null || ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 \
+	  || echo "no postgresql: plugins/postgres/tests and parts of" \
+	  "tests/gateway/history/test_sink.py will be skipped"
 
 test: debian-packages check native-test
 	$(PYTEST) -m "not slow and not crash" --ignore=tests/house -n $(WORKERS)

@@ -24,7 +24,18 @@ from gateway.api.errors import (
     VenueUnavailable,
     outcome_of,
 )
-from gateway.api.hookspecs import hookimpl
+from gateway.api.history_sink import (
+    HistorySink,
+    SinkBatch,
+    SinkColumn,
+    SinkMark,
+    SinkRefused,
+    SinkSchemaMismatch,
+    SinkTable,
+    SinkUnavailable,
+    SinkValue,
+)
+from gateway.api.hookspecs import SinkMaker, hookimpl
 from gateway.api.instruments import Instrument
 from gateway.api.market import MARKET_LEVELS_MAX, MarketDataSource, MarketSink
 from gateway.api.messages import (
@@ -55,6 +66,7 @@ __all__ = [
     "FillReport",
     "FundingReport",
     "GatewayError",
+    "HistorySink",
     "Instrument",
     "MarkReport",
     "MarketDataSource",
@@ -68,6 +80,15 @@ __all__ = [
     "RateLimit",
     "RefusedError",
     "ReplaceRequest",
+    "SinkBatch",
+    "SinkColumn",
+    "SinkMaker",
+    "SinkMark",
+    "SinkRefused",
+    "SinkSchemaMismatch",
+    "SinkTable",
+    "SinkUnavailable",
+    "SinkValue",
     "VenueAdapter",
     "VenueError",
     "VenueProtocolError",

@@ -69,6 +69,22 @@ COMMAND_CODES = {
         "A manifest of the archive is not what this build writes.",
         "Restore the archive from a copy, or build a new one with `--archive`.",
     ),
+    "FOREIGN_SINK": CommandCode(
+        "The sink holds rows of another journal than this one.",
+        "Name the right directory, or let another place be filled.",
+    ),
+    "SINK_SCHEMA": CommandCode(
+        "The tables in the sink were laid out by another version.",
+        "Fill a new place from the first record; the text names both versions.",
+    ),
+    "SINK_REFUSED": CommandCode(
+        "The sink does not take what it was given, now or later.",
+        "The text is the sink's own; two runs into one place refuse each other.",
+    ),
+    "SINK_UNAVAILABLE": CommandCode(
+        "The sink cannot be reached, or went away and did not come back.",
+        "Look at the server; the same command goes on where this one was.",
+    ),
     "TAIL_TOO_LONG": CommandCode(
         "More records are not archived yet than a question may hold in memory.",
         "Run `gateway history build DIRECTORY` first.",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from gateway import process
+from gateway.commands.history_sink import feed
 from gateway.commands.output import (
     FAILED,
     USAGE,
@@ -35,6 +36,9 @@ _ADVICE = {
     "TAIL_TOO_LONG": "Run `gateway history build DIRECTORY` first.",
     "DAMAGED_SEGMENT": "`gateway verify DIRECTORY` names the place.",
     "FOREIGN_ARCHIVE": "Name another archive with --archive.",
+    "FOREIGN_SINK": "Fill another place: a sink holds one journal.",
+    "SINK_SCHEMA": "Fill another place from the first record, and drop the old one.",
+    "SINK_UNAVAILABLE": "Look at the sink; the same command goes on where this one was.",
     "NOT_READING": "Start with SELECT; `gateway history sql --help` has an example.",
     "TOO_LONG": "Ask for less, or a narrower range.",
     "TOO_LARGE": "Ask for less, or a narrower range.",
@@ -127,6 +131,9 @@ def command() -> None:
       gateway history build var/gateway
       gateway history as-of var/gateway positions --time 2026-11-21T14:30:00
     """
+
+
+command.add_command(feed)
 
 
 @command.command("build")

@@ -11,7 +11,13 @@ from typing import Any
 
 from gateway.config.faults import Faults
 
-__all__ = ["check_secret_file", "check_venue_secrets", "read_secrets", "secret_path"]
+__all__ = [
+    "check_secret_file",
+    "check_secrets",
+    "check_venue_secrets",
+    "read_secrets",
+    "secret_path",
+]
 
 CREDENTIALS = "$CREDENTIALS_DIRECTORY/"
 PATH_STARTS = ("/", "./", "../", "$CREDENTIALS_DIRECTORY/")
@@ -34,15 +40,20 @@ def check_venue_secrets(
 ) -> None:
     """Note every secret in clear, missing, or readable by others, of all venues."""
     for venue, table in venues.items():
-        if not isinstance(table, dict):
-            continue
-        secrets = table.get("secrets", {})
-        if isinstance(secrets, dict):
-            for name, value in secrets.items():
-                if isinstance(value, str):
-                    path = f"venues.{venue}.secrets.{name}"
-                    _check_secret(value, path, beside, environ, faults)
-        _check_settings(table.get("settings", {}), f"venues.{venue}.settings", faults)
+        if isinstance(table, dict):
+            check_secrets(table, f"venues.{venue}", beside, environ, faults)
+
+
+def check_secrets(
+    table: Mapping[str, Any], path: str, beside: Path, environ: Mapping[str, str], faults: Faults
+) -> None:
+    """The same for one table with `settings` and `secrets`."""
+    secrets = table.get("secrets", {})
+    if isinstance(secrets, dict):
+        for name, value in secrets.items():
+            if isinstance(value, str):
+                _check_secret(value, f"{path}.secrets.{name}", beside, environ, faults)
+    _check_settings(table.get("settings", {}), f"{path}.settings", faults)
 
 
 def _check_secret(

@@ -16,7 +16,7 @@ from gateway.history.catalog import Catalog
 from gateway.history.columns import TABLES, schema_of, tables_of
 from gateway.history.faults import ArchiveFault
 
-__all__ = ["Views", "columns_of"]
+__all__ = ["EXACT", "Views", "columns_of"]
 
 TAIL_RECORDS_MAX = 4_000_000  # what is not archived yet is held in memory; beyond, build first
 MEMORY = "1GiB"
@@ -30,7 +30,7 @@ _SCALES = {
 }
 _FLAGS = {"is_post_only": 1, "is_reduce_only": 2, "is_emulated": 8}
 # 19 digits times 19 digits: exact, and no wider than the widest DECIMAL.
-_EXACT = (
+EXACT = (
     "CREATE MACRO exact(mantissa, scale) AS CAST(mantissa AS DECIMAL(19, 0)) * CASE scale "
     + " ".join(f"WHEN {scale} THEN CAST('1e-{scale}' AS DECIMAL(19, 18))" for scale in range(19))
     + " END"
@@ -77,7 +77,7 @@ class Views:
         }
         self.connection = duckdb.connect(":memory:", config=options)
         self.connection.execute("SET enable_object_cache = true")
-        self.connection.execute(_EXACT)
+        self.connection.execute(EXACT)
         self.tail = dict[str, pa.Table]()
         self.tail_first = self.catalog.sequence + 1
         self.sequence = self.catalog.sequence

@@ -13,6 +13,7 @@ import msgspec
 import pluggy
 
 from gateway.api import API_LEVEL, Capabilities, RefusedError, VenueAdapter, hookspecs
+from gateway.api.hookspecs import ENTRY_POINT_GROUP
 from gateway.venues.conformance import verdict_of
 from gateway.venues.manifest import faults_of
 from gateway.venues.plugin_digest import digest_of
@@ -20,7 +21,6 @@ from gateway.venues.plugin_digest import digest_of
 __all__ = ["ENTRY_POINT_GROUP", "PluginRow", "Plugins"]
 
 log = logging.getLogger(__name__)
-ENTRY_POINT_GROUP = "gateway.plugins"
 
 
 class PluginRow(msgspec.Struct, kw_only=True):
@@ -88,6 +88,8 @@ class Plugins:
             row.api = _only(manager.hook.gateway_api_level(), "gateway_api_level", int)
             if row.api != API_LEVEL:
                 raise ValueError(f"API level {row.api}, this gateway has level {API_LEVEL}")
+            if _has_sinks_alone(manager):
+                return self._accept(row, plugin)
             row.adapter = _only(manager.hook.gateway_venue_name(), "gateway_venue_name", str)
             if not manager.hook.gateway_create_adapter.get_hookimpls():
                 raise ValueError("hook gateway_create_adapter is missing")
@@ -96,8 +98,11 @@ class Plugins:
                 raise ValueError(f"adapter name {row.adapter!r} is taken by plugin {other!r}")
         except (Exception, SystemExit) as error:  # foreign code, whatever it raises
             return self._refuse(row, _text(error))
-        self._digests[row.name] = _digest([plugin])
         self._managers[row.adapter] = (row, manager)
+        return self._accept(row, plugin)
+
+    def _accept(self, row: PluginRow, plugin: object) -> PluginRow:
+        self._digests[row.name] = _digest([plugin])
         self.rows.append(row)
         return row
 
@@ -163,6 +168,14 @@ class Plugins:
         log.error("plugin %s refused: %s", row.name, reason)
         self.rows.append(row)
         return row
+
+
+def _has_sinks_alone(manager: pluggy.PluginManager) -> bool:
+    """It receives history and is no adapter: listed here, used by `gateway history sink`."""
+    hook = manager.hook
+    return bool(hook.gateway_history_sinks.get_hookimpls()) and not (
+        hook.gateway_venue_name.get_hookimpls() or hook.gateway_create_adapter.get_hookimpls()
+    )
 
 
 def _only(answers: list[Any], hook: str, kind: type) -> Any:

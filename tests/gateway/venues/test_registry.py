@@ -123,3 +123,15 @@ def test_what_nobody_configured_waits_until_the_list_is_wanted():
 def test_an_adapter_under_another_name_than_its_entry_point_is_found_all_the_same():
     points = [Point("a", plugin(name="x")), Point("b", plugin(name="y"))]
     assert "y" in Plugins.discover(points, wanted={"y"}).names()
+
+
+def test_a_plugin_that_only_receives_history_is_listed_and_no_adapter():
+    made = types.ModuleType("made")
+    made.gateway_api_level = hookimpl(lambda: 1)
+    made.gateway_history_sinks = hookimpl(lambda: {"store": lambda settings, secrets: None})
+    plugins = Plugins.discover([Point("store", made), Point("good", plugin())])
+    assert [(row.name, row.state, row.adapter) for row in plugins.rows] == [
+        ("good", "loaded", "sim"),
+        ("store", "loaded", ""),
+    ]
+    assert plugins.names() == ["sim"]
