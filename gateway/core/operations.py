@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 GATEWAY = "gateway"
 BURST_MAX = 256  # of notes at once; a start writes one for each plugin and each file
 PER_SECOND = 4.0
+STRANGERS_BURST_MAX = 128  # a budget of their own: it takes nothing from those who have a key
+STRANGERS_PER_SECOND = 2.0
 USES_MAX = 4096  # first uses of keys that are remembered
 _ACTOR, _SUBJECT, _TEXT = 40, 88, 64  # bytes of record/operation.hpp
 
@@ -47,7 +49,9 @@ class OperationLog:
     def __init__(self, native: NativeEngine, clock_ns: Callable[[], int] | None = None) -> None:
         self._native = native
         self._clock_ns = clock_ns or native.now_ns
-        self._left, self._filled_ns = float(BURST_MAX), self._clock_ns()
+        now_ns = self._clock_ns()
+        self._budget = _Budget(BURST_MAX, PER_SECOND, now_ns)
+        self._strangers = _Budget(STRANGERS_BURST_MAX, STRANGERS_PER_SECOND, now_ns)
         self._unnoted = 0
         self._used: set[tuple[str, str]] = set()
 
@@ -64,7 +68,8 @@ class OperationLog:
         principal: int = 0,
     ) -> int:
         """The record's sequence, 0 when there was no room for it; the next one says how many."""
-        if not self._may_write():
+        is_stranger = operation is Operation.LOGIN_REFUSED
+        if not (self._strangers if is_stranger else self._budget).take(self._clock_ns()):
             self._unnoted += 1
             return 0
         try:
@@ -86,17 +91,25 @@ class OperationLog:
         self._unnoted = 0
         return sequence
 
-    def first_use(self, door: str, key: str) -> bool:
-        """Whether this key comes by this door for the first time since the start."""
-        if (door, key) in self._used or len(self._used) >= USES_MAX:
-            return False
-        self._used.add((door, key))
-        return True
+    def is_first_use(self, door: str, key: str) -> bool:
+        """Whether no use of this key by this door was noted since the start."""
+        return (door, key) not in self._used and len(self._used) < USES_MAX
 
-    def _may_write(self) -> bool:
-        now_ns = self._clock_ns()
-        gained = max(now_ns - self._filled_ns, 0) * PER_SECOND / 1e9
-        self._left, self._filled_ns = min(self._left + gained, BURST_MAX), now_ns
+    def used(self, door: str, key: str) -> None:
+        """Its first use stands in the journal."""
+        self._used.add((door, key))
+
+
+class _Budget:
+    """So many notes at once and so many a second."""
+
+    def __init__(self, burst_max: int, per_second: float, now_ns: int) -> None:
+        self._burst_max, self._per_second = burst_max, per_second
+        self._left, self._filled_ns = float(burst_max), now_ns
+
+    def take(self, now_ns: int) -> bool:
+        gained = max(now_ns - self._filled_ns, 0) * self._per_second / 1e9
+        self._left, self._filled_ns = min(self._left + gained, self._burst_max), now_ns
         if self._left < 1:
             return False
         self._left -= 1

@@ -26,8 +26,10 @@ class LoginNotes(QuietService):
         such a key, else ""."""
         if who is None:
             self._refused(door, f"key {key}" if key else "unknown key", peer, "NOT_AUTHENTICATED")
-        elif door not in _ONCE_A_LIFE or self._operations.first_use(door, key):
+        elif door not in _ONCE_A_LIFE:
             self._in(door, f"key {key}", peer, who)
+        elif self._operations.is_first_use(door, key) and self._in(door, f"key {key}", peer, who):
+            self._operations.used(door, key)
 
     def logged_on(self, context: SessionContext) -> None:
         self._in("fix", f"session {context.name}", f"key {context.who.key_id}", context.who)
@@ -47,8 +49,8 @@ class LoginNotes(QuietService):
         """A FIX Logon under a session's name."""
         self._refused("fix", f"session {context.name}", "", why)
 
-    def _in(self, door: str, subject: str, peer: str, who: Identity) -> None:
-        self._operations.note(
+    def _in(self, door: str, subject: str, peer: str, who: Identity) -> int:
+        return self._operations.note(
             Operation.LOGGED_IN,
             actor=who.principal,
             subject=subject,

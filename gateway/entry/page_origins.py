@@ -11,6 +11,7 @@ from aiohttp import hdrs, web
 __all__ = ["OBSERVER", "PageOrigins", "page_origins_of"]
 
 OBSERVER = "observer"  # the setting that means the addresses of this configuration's own observer
+_LOOPBACK = {"127.0.0.1": "127.0.0.1", "::1": "[::1]"}
 _METHODS = "GET, POST, DELETE"
 _HEADERS = "authorization, content-type"
 _PREFLIGHT_SECONDS = "600"  # a browser may remember the answer so long
@@ -35,7 +36,7 @@ class PageOrigins:
         origin = request.headers.get(hdrs.ORIGIN)
         if origin is None or origin in self._origins:
             return False
-        return origin.partition("://")[2] != request.host
+        return origin not in _own_addresses(request)
 
     def preflight(self, request: web.Request) -> web.Response | None:
         """The answer to a browser that asks first; None for any other request."""
@@ -58,3 +59,15 @@ class PageOrigins:
         if origin in self._origins:
             response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
             response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = "X-Request-Id"
+
+
+def _own_addresses(request: web.Request) -> frozenset[str]:
+    """Loopback addresses this request can have come to, from its socket: the Host header is the
+    caller's word, and a foreign name may be resolved to a loopback address."""
+    transport = request.transport
+    name = transport.get_extra_info("sockname") if transport is not None else None
+    if not isinstance(name, tuple) or name[0] not in _LOOPBACK:
+        return frozenset()  # a Unix socket, or an address other machines reach
+    assert transport is not None
+    scheme = "https" if transport.get_extra_info("sslcontext") is not None else "http"
+    return frozenset(f"{scheme}://{host}:{name[1]}" for host in (_LOOPBACK[name[0]], "localhost"))

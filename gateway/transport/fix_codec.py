@@ -1,5 +1,5 @@
 """Door to the native FIX framer and codec: whole verified messages out of bytes, hot messages as
-typed values, reports as bytes. Everything else of FIX goes by simplefix and the session layer."""
+typed values, reports as bytes. All other messages are the session layer's, natively encoded too."""
 
 from typing import TYPE_CHECKING
 

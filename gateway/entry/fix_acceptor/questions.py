@@ -38,6 +38,7 @@ __all__ = ["QuestionLimits", "Questions"]
 log = logging.getLogger(__name__)
 
 _END = "2"
+_REGISTRY_AGE_MAX_S = 0.02  # while a look gives way to others between its sessions
 
 Row = dict[str, Any]
 Found = list[Answer] | BusinessReject
@@ -110,6 +111,7 @@ class Questions(QuietService):
         self._places: dict[str, _Place] = {}
         self._fills: deque[Row] = deque(maxlen=self._limits.fills_kept_max)
         self._registry: _Registry | None = None
+        self._is_in_a_look = False
         self._since_ns = desk.engine.now_ns()
         self._looking: asyncio.Task[None] | None = None
 
@@ -209,14 +211,16 @@ class Questions(QuietService):
         return _Visible(self._registered().instruments, is_visible)
 
     def _registered(self) -> _Registry:
-        """Read once in a turn of the event loop, whoever asks."""
+        """Read once in a turn of the event loop, whoever asks; a look keeps its own for all of its
+        turns, so that nobody is told an older price after a newer one."""
         if self._registry is None:
             self._registry = _Registry(self._desk.engine.native)
             asyncio.get_running_loop().call_soon(self._forget_registry)
         return self._registry
 
     def _forget_registry(self) -> None:
-        self._registry = None
+        if not self._is_in_a_look:
+            self._registry = None
 
     def _accounts(self, context: SessionContext) -> frozenset[str]:
         allowed = self._permitted(context, "accounts")
@@ -272,28 +276,45 @@ class Questions(QuietService):
         try:
             while any(not each.is_idle for each in self._places.values()):
                 await asyncio.sleep(self._limits.update_interval_ms / 1000)
-                self.look()
+                await self.look()
         finally:
             self._looking = None
 
-    def look(self) -> None:
-        """Tell every session what changed since the last look."""
-        venues = self._venue_states()
-        for place in list(self._places.values()):
-            context = place.context
-            is_slow = context.session.queued_bytes > self._limits.update_unsent_bytes_max
-            if place.is_idle or is_slow or not context.session.is_logged_on:
-                continue
-            answers = place.market_data.changed(self._instruments(context))
-            for told in place.venues.values():
-                moved = {name: venues[name] for name in told if venues.get(name, 0) != told[name]}
-                told.update(moved)
-                found = trading_session_status(
-                    None, context.version, moved.items(), now_ns=context.now_ns()
-                )
-                answers += found if isinstance(found, list) else []
-            for answer in answers:
-                context.send(*answer)
+    async def look(self) -> None:
+        """Tell every session what changed since the last look; others run between two sessions."""
+        clock = asyncio.get_running_loop().time
+        read = clock()
+        self._is_in_a_look = True
+        try:
+            for place in list(self._places.values()):
+                if not self._is_to_be_told(place):
+                    continue
+                if clock() - read > _REGISTRY_AGE_MAX_S:
+                    self._registry, read = None, clock()
+                self._tell(place)
+                await asyncio.sleep(0)
+        finally:
+            self._is_in_a_look, self._registry = False, None
+
+    def _is_to_be_told(self, place: _Place) -> bool:
+        session = place.context.session
+        is_slow = session.queued_bytes > self._limits.update_unsent_bytes_max
+        is_here = self._places.get(place.context.name) is place and session.is_logged_on
+        return is_here and not is_slow and not place.is_idle
+
+    def _tell(self, place: _Place) -> None:
+        context = place.context
+        answers = place.market_data.changed(self._instruments(context))
+        venues = self._venue_states() if place.venues else {}
+        for told in place.venues.values():
+            moved = {name: venues[name] for name in told if venues.get(name, 0) != told[name]}
+            told.update(moved)
+            found = trading_session_status(
+                None, context.version, moved.items(), now_ns=context.now_ns()
+            )
+            answers += found if isinstance(found, list) else []
+        for answer in answers:
+            context.send(*answer)
 
 
 def _by_name(rows: Iterable[Row]) -> dict[str, Row]:

@@ -57,8 +57,9 @@ FORMS: Final = (
                 "6 265, 8 269"),
 )  # fmt: skip
 
-_Key = tuple[str, str, int]  # instrument, 269, 290 (0: not of a book)
+_Key = tuple[str, int]  # 269, 290 (0: not of a book)
 _Told = tuple[str, str]  # 270, 271 ("": it has none)
+_Change = tuple[_Key, _Told | None]  # None: there is none any more
 Books = Callable[[str], ShownBook | None]
 
 
@@ -68,6 +69,7 @@ class MarketDataLimits:
 
     requests_max: int = 50
     instruments_max: int = 500  # over all requests
+    levels_max: int = 2000  # instruments times levels over all requests; best prices count as one
     entries_max: int = 500  # of one message
 
 
@@ -77,7 +79,11 @@ class _Subscription:
     kinds: tuple[str, ...]
     is_incremental: bool
     levels: int = 0  # of each side of a book; 0: the best prices of the row
-    told: dict[_Key, _Told] = member(default_factory=dict)
+    told: dict[str, dict[_Key, _Told]] = member(default_factory=dict)  # by instrument
+
+    @property
+    def cost(self) -> int:
+        return len(self.instruments) * max(self.levels, 1)
 
 
 class MarketData:
@@ -126,16 +132,12 @@ class MarketData:
         answers: list[Answer] = []
         for request_id, each in self._subscriptions.items():
             rows = [instruments[name] for name in each.instruments if name in instruments]
-            changes = [change for row in rows for change in self._changes(each, row)]
-            if not changes:
-                continue
+            moved = [(row, changes) for row in rows if (changes := self._changes(each, row))]
             if each.is_incremental:
-                answers += self._increments(request_id, each, changes)
+                steps = [(str(row["name"]), step) for row, changes in moved for step in changes]
+                answers += self._increments(request_id, each, steps)
             else:
-                moved = {key[0] for key, _ in changes}
-                answers += [
-                    self._full(request_id, each, row) for row in rows if row["name"] in moved
-                ]
+                answers += [self._full(request_id, each, row) for row, _ in moved]
         return answers
 
     def ended(self) -> None:
@@ -166,6 +168,9 @@ class MarketData:
         if len(held) >= limits.requests_max or total > limits.instruments_max:
             text = f"at most {limits.requests_max} requests, {limits.instruments_max} instruments"
             return _TOO_MUCH, text
+        cost = len(names) * max(levels, 1) + sum(each.cost for each in held.values())
+        if cost > limits.levels_max:
+            return _TOO_MUCH, f"at most {limits.levels_max} levels over all instruments"
         if not names or any(name not in instruments for name in names):
             return _UNKNOWN_SYMBOL, "55: an instrument of the security list"
         if self._allowed is not None and any(name not in self._allowed for name in names):
@@ -183,16 +188,17 @@ class MarketData:
         for kind in wanted.kinds:
             if kind in sides:
                 for position, (price, size) in enumerate(sides[kind][: wanted.levels], 1):
-                    found[name, kind, position] = (price, size)
+                    found[kind, position] = (price, size)
             elif not (wanted.levels and kind in _SIDES) and row[_ENTRIES[kind]] is not None:
-                found[name, kind, 0] = (str(row[_ENTRIES[kind]]), "")
+                found[kind, 0] = (str(row[_ENTRIES[kind]]), "")
         return found
 
-    def _changes(self, each: _Subscription, row: Row) -> list[tuple[_Key, _Told | None]]:
-        """What is not as it was told; None = there is none any more."""
-        now = self._entries(each, row)
-        gone = [key for key in each.told if key[0] == row["name"] and key not in now]
-        changed = [(key, value) for key, value in now.items() if each.told.get(key) != value]
+    def _changes(self, each: _Subscription, row: Row) -> list[_Change]:
+        """What is not as it was told. What is gone comes first and from the worst level up, so that
+        it is right for a reader whose lower levels move up, too."""
+        now, told = self._entries(each, row), each.told.get(row["name"], {})
+        gone = sorted((key for key in told if key not in now), key=lambda key: (key[0], -key[1]))
+        changed = [(key, value) for key, value in now.items() if told.get(key) != value]
         return [*((key, None) for key in gone), *changed]
 
     def _full(self, request_id: str, wanted: _Subscription, row: Row) -> Answer:
@@ -201,9 +207,7 @@ class MarketData:
         mark_time = _time(row["mark_time_ns"])
         book_time = _time(book.time_ns) if book is not None else []
         now = self._entries(wanted, row)
-        for key in [key for key in wanted.told if key[0] == name]:
-            del wanted.told[key]
-        wanted.told |= now
+        wanted.told[name] = now
         entries = [
             [
                 field(269, kind),
@@ -211,25 +215,26 @@ class MarketData:
                 *(book_time if position else mark_time),
                 *_position(position),
             ]
-            for (_, kind, position), value in now.items()
+            for (kind, position), value in now.items()
         ]
         fields = [field(262, request_id), field(55, name)]
         count(fields, 268, entries)
         return Answer(b"W", fields)
 
     def _increments(
-        self, request_id: str, each: _Subscription, changes: Sequence[tuple[_Key, _Told | None]]
+        self, request_id: str, each: _Subscription, steps: Sequence[tuple[str, _Change]]
     ) -> Iterable[Answer]:
-        for first in range(0, len(changes), self._limits.entries_max):
+        for first in range(0, len(steps), self._limits.entries_max):
             entries: list[list[Field]] = []
-            for key, value in changes[first : first + self._limits.entries_max]:
-                name, kind, position = key
-                action = _GONE if value is None else _CHANGED if key in each.told else _NEW
+            for name, (key, value) in steps[first : first + self._limits.entries_max]:
+                kind, position = key
+                told = each.told.setdefault(name, {})
+                action = _GONE if value is None else _CHANGED if key in told else _NEW
                 entry = [field(279, action), field(269, kind), field(55, name)]
                 if value is None:
-                    del each.told[key]
+                    del told[key]
                 else:
-                    each.told[key] = value
+                    told[key] = value
                     entry += _price(value)
                 entries.append(entry + _position(position))
             fields = [field(262, request_id)]

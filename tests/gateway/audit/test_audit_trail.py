@@ -2,6 +2,7 @@
 is noted changes the state."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -9,8 +10,15 @@ from engine_world import HALTED, INSTRUMENT, SELL
 
 from gateway.__main__ import root
 from gateway._core.journal import Replica
-from gateway.core.operations import BURST_MAX, ClockWatch, Operation, OperationLog
-from gateway.entry.keys import KeyRing, new_token
+from gateway.core.operations import (
+    BURST_MAX,
+    STRANGERS_BURST_MAX,
+    ClockWatch,
+    Operation,
+    OperationLog,
+)
+from gateway.entry.keys import Identity, KeyRing, new_token
+from gateway.entry.login_notes import LoginNotes
 from gateway.journal import reader
 from gateway.journal.audit_trail import AuditFilter, instant, trail
 from gateway.process import KernelClock, kernel_clock
@@ -99,13 +107,42 @@ def test_texts_of_strangers_are_cut_to_printable_ascii(world):
 
 def test_a_flood_is_bounded_and_counted(world):
     log = OperationLog(world.engine)
-    for number in range(BURST_MAX + 50):
+    for number in range(STRANGERS_BURST_MAX + 50):
         log.note(Operation.LOGIN_REFUSED, subject=f"key {number}")
     world.pass_time(10**9)
     log.note(Operation.LOGIN_REFUSED, subject="later")
     found = rows_of(world, kinds=frozenset({"login_refused"}))
-    assert len(found) == BURST_MAX + 1
+    assert len(found) == STRANGERS_BURST_MAX + 1
     assert found[-1]["why"] == "50 before it were too fast to be noted"
+
+
+def logins(world):
+    names = SimpleNamespace(find=lambda kind, name: world.principal)
+    return LoginNotes(SimpleNamespace(names=names), OperationLog(world.engine))
+
+
+OPS = Identity("ops", "desk", frozenset({"admin"}))
+
+
+def test_wrong_keys_of_strangers_keep_no_login_and_no_command_out(world):
+    notes = logins(world)
+    for _ in range(2 * BURST_MAX):
+        notes.came("rest", "", "127.0.0.1", None)
+    notes.came("rest", "ops", "127.0.0.1", OPS)
+    assert one(world, "logged_in")["subject"].startswith("key ops")
+    assert notes._operations.note(Operation.CONTROL_COMMAND, subject="kill", actor="ops")
+
+
+def test_the_first_use_of_a_key_is_noted_later_when_there_was_no_room(world):
+    notes = logins(world)
+    for _ in range(BURST_MAX):
+        notes._operations.note(Operation.CONTROL_COMMAND, subject="kill")
+    notes.came("rest", "ops", "127.0.0.1", OPS)
+    assert rows_of(world, kinds=frozenset({"logged_in"})) == []
+    world.pass_time(10**9)
+    for _ in range(2):
+        notes.came("rest", "ops", "127.0.0.1", OPS)
+    assert one(world, "logged_in")["subject"].startswith("key ops")
 
 
 def test_the_clock_is_noted_at_the_start_and_when_it_changes(world):

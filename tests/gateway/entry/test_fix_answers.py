@@ -1,6 +1,7 @@
 """What a counterparty may ask for besides orders: lists, positions, fills, prices, states."""
 
 import sysconfig
+import time
 from functools import cache
 from pathlib import Path
 
@@ -194,8 +195,51 @@ def test_a_book_is_told_by_positions_and_a_lost_one_is_gone():
     assert (step[290], step[271]) == (["2", "1", "2"], ["5", "6"])
     books["BTC-USDT"] = Book([], [])  # a gap
     [gone] = check(prices.changed(rows), 44)
-    assert (gone[279], gone[290]) == (["2"] * 3, ["1", "1", "2"])
+    assert (gone[279], gone[290]) == (["2"] * 3, ["1", "2", "1"])
     assert prices.changed(rows) == []
+
+
+def test_levels_that_go_leave_none_behind_for_a_reader_whose_lower_levels_move_up():
+    levels = [[str(100 - at), "1"] for at in range(20)]
+    books, rows = {"A": Book(levels, levels)}, {"A": instrument("A")}
+    prices = MarketData(44, MarketDataLimits(), books=books.get)
+    prices.requested(wanted(names=("A",), _264=0), rows)
+    for left in (13, 0):
+        books["A"] = Book(levels[:left], levels[:left])
+        [step] = check(prices.changed(rows), 44)
+        assert set(step[279]) == {"2"}
+        seen = {side: list(range(1, (20 if left else 13) + 1)) for side in "01"}
+        for side, position in zip(step[269], step[290], strict=True):
+            del seen[side][int(position) - 1]
+        assert seen == {side: list(range(1, left + 1)) for side in "01"}
+
+
+def seconds_of_an_idle_look(instruments):
+    rows = {name: instrument(name) for name in (f"I{at}" for at in range(instruments))}
+    prices = market_data()
+    prices.requested(wanted(names=tuple(rows), kinds=(0, 1, 6)), rows)
+    times = []
+    for _ in range(5):
+        begin = time.process_time()
+        assert prices.changed(rows) == []
+        times.append(time.process_time() - begin)
+    return min(times)
+
+
+def test_an_idle_look_costs_in_proportion_to_the_instruments():
+    assert seconds_of_an_idle_look(500) < 40 * seconds_of_an_idle_look(50), "squared it is 100"
+
+
+def test_instruments_times_levels_of_one_session_are_bounded():
+    rows = {name: instrument(name) for name in "ABCDE"}
+    books = {name: Book([["99", "1"]], []) for name in rows}
+    prices = MarketData(44, MarketDataLimits(levels_max=60), books=books.get)
+    assert len(prices.requested(wanted("two", names=("A", "B"), _264=0), rows)) == 2
+    [reject] = check(prices.requested(wanted("deep", names=("C",), _264=500, _263=0), rows)[:1], 44)
+    assert reject.get(281) is None, "exactly the bound"
+    [reject] = check(prices.requested(wanted("more", names=("C", "D"), _264=11), rows), 44)
+    assert reject[281] == ["2"] and "60 levels" in reject[58][0]
+    assert len(prices.requested(wanted("top", names=tuple("ABCDE")), rows)) == 5
 
 
 def test_the_whole_book_is_what_the_file_holds_and_none_is_no_depth():

@@ -1,5 +1,6 @@
 """What questions cost: the registry is read once for all sessions, and limits come from [fix]."""
 
+import asyncio
 from dataclasses import asdict
 
 import pytest
@@ -55,10 +56,29 @@ async def test_a_look_reads_the_registry_once_for_every_session(ring_directory):
         engine = fix.desk.engine
         counting = engine.native = Counting(engine.native)
         try:
-            questions.look()
+            await questions.look()
         finally:
             engine.native = counting._native
         assert sorted(counting.asked) == ["instrument", "principal"]
+        assert await turns_of(questions) == [0, 1, 2], "others run between two sessions"
+
+
+async def turns_of(questions):
+    """In which turn of the event loop a look tells each session."""
+    turns, found, tell = [0], [], questions._tell
+
+    def told(place):
+        found.append(turns[0])
+        tell(place)
+
+    async def count():
+        while len(found) < len(KINDS):
+            await asyncio.sleep(0)
+            turns[0] += 1
+
+    questions._tell = told
+    await asyncio.wait_for(asyncio.gather(count(), questions.look()), 10)
+    return found
 
 
 async def test_an_instrument_the_session_may_not_use_has_no_price(ring_directory):

@@ -49,7 +49,18 @@ async def test_a_foreign_page_is_refused_before_its_key_is_looked_at(tmp_path, o
 async def test_a_program_without_an_origin_and_the_api_s_own_address_are_no_foreign_page(tmp_path):
     async with open_door(tmp_path) as door:
         assert (await door.call("GET", "/v1/status"))[0] == 200
-        assert (await ask(door, "GET", "/v1/health/live", door.url))[0] == 200
+        for own in (door.url, door.url.replace("127.0.0.1", "localhost")):
+            assert (await ask(door, "GET", "/v1/health/live", own))[0] == 200
+
+
+async def test_a_foreign_name_that_leads_to_this_machine_is_a_foreign_page(tmp_path):
+    async with open_door(tmp_path) as door:
+        port = door.url.rpartition(":")[2]
+        for name in (f"http://evil.example:{port}", door.url.replace("http", "https"), "null"):
+            host = name.partition("://")[2] or "127.0.0.1"
+            assert (await ask(door, "GET", "/v1/health/live", name, Host=host))[0] == 403
+        other = door.url.replace(port, "1")
+        assert (await ask(door, "GET", "/v1/health/live", other, Host="127.0.0.1:1"))[0] == 403
 
 
 async def test_the_setting_observer_means_its_loopback_addresses_and_none_without_a_port():

@@ -344,3 +344,133 @@ def test_the_rest_of_a_request_is_there_too() -> None:
     assert (mass.message_type, mass.mass_cancel_type) == ("q", "7")
     asked = request_of("11=a|55=X|54=1|790=q1|", kind="H")
     assert (asked.message_type, asked.status_request_id) == ("H", "q1")
+
+
+MOMENTS = st.tuples(TIMES_NS, st.sampled_from([0, 3, 6, 9])).map(lambda each: stamp(*each))
+SIDE_CODES = st.sampled_from(["1", "2"])
+# Of each hot request besides D: what must be there and what may be, with any valid value.
+REQUESTS: dict[str, tuple[dict[int, Any], dict[int, Any]]] = {
+    "F": (
+        {11: TEXTS, 41: TEXTS, 55: TEXTS, 54: SIDE_CODES, 60: MOMENTS},
+        {1: TEXTS, 37: TEXTS, 38: NUMBERS, 58: TEXTS, 207: TEXTS},
+    ),
+    "G": (
+        {11: TEXTS, 41: TEXTS, 55: TEXTS, 54: SIDE_CODES, 60: MOMENTS, 38: NUMBERS,
+         40: st.just("2"), 44: NUMBERS, 21: st.just("1")},
+        {1: TEXTS, 37: TEXTS, 58: TEXTS, 59: st.sampled_from(["0", "1", "3", "4"]), 15: TEXTS},
+    ),
+    "H": (
+        {11: TEXTS, 55: TEXTS, 54: SIDE_CODES},
+        {1: TEXTS, 37: TEXTS, 207: TEXTS},
+    ),
+    "q": (
+        {11: TEXTS, 60: MOMENTS, 530: st.just("7")},
+        {1: TEXTS, 58: TEXTS, 54: SIDE_CODES},
+    ),
+}  # fmt: skip
+TEXT_NAMES = {11: "client_order_id", 41: "original_client_order_id", 55: "symbol", 1: "account",
+              37: "order_id", 58: "text", 207: "exchange", 15: "currency",
+              530: "mass_cancel_type"}  # fmt: skip
+NUMBER_NAMES = {38: "quantity", 44: "price"}
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> tuple[str, str, dict[int, str]]:
+    kind = draw(st.sampled_from(list(REQUESTS)))
+    begin = draw(st.sampled_from([each for each in BEGINS if kind != "q" or each != "FIX.4.2"]))
+    required, optional = REQUESTS[kind]
+    chosen = draw(st.lists(st.sampled_from(list(optional)), unique=True))
+    fields = required | {tag: optional[tag] for tag in chosen}
+    if (kind, begin) == ("F", "FIX.4.2"):
+        fields[38] = NUMBERS
+    return kind, begin, {tag: draw(values) for tag, values in fields.items()}
+
+
+@settings(max_examples=150, deadline=None)
+@given(requests(), st.randoms(use_true_random=False))
+def test_every_other_hot_request_has_the_values_that_simplefix_reads(
+    asked: tuple[str, str, dict[int, str]], shuffle: Any
+) -> None:
+    kind, begin, fields = asked
+    made = simplefix.FixMessage()
+    body = list(fields.items())
+    shuffle.shuffle(body)
+    head = [(8, begin), (35, kind), (49, "C"), (56, "G"), (34, "3"), (52, stamp(NOW_NS, 3))]
+    for tag, value in head + body:
+        made.append_pair(tag, value)
+    request = decode_request(made.encode())
+    parser = simplefix.FixParser()
+    parser.append_buffer(made.encode())
+    theirs = parser.get_message()
+    assert request is not None
+    fault = (request.fault_tag, request.fault_text)
+    assert (request.fault, request.message_type, request.sequence) == ("", kind, 3), fault
+    for tag, name in TEXT_NAMES.items():
+        assert getattr(request, name) == (theirs.get(tag) or b"").decode(), name
+    for tag, name in NUMBER_NAMES.items():
+        found, value = getattr(request, name), theirs.get(tag)
+        assert (found is None) == (value is None), name
+        assert found is None or Decimal(found) == Decimal(value.decode()), name
+    if theirs.get(54) is not None:
+        assert SIDES[request.side] == int(theirs.get(54))
+    if (moment := theirs.get(60)) is not None:
+        digits = len(moment) - 18 if b"." in moment else 0
+        assert stamp(request.transact_time_ns, digits) == moment.decode()
+
+
+REASONS = st.integers(-1, 99)
+OPTIONAL = st.just("") | TEXTS
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data(), st.sampled_from(BEGINS), st.sampled_from("9r3j"))
+def test_every_answer_but_a_report_is_what_simplefix_writes(
+    data: st.DataObject, begin: str, kind: str
+) -> None:
+    draw = data.draw
+    digits, sent_ns = draw(st.sampled_from([0, 3, 6, 9])), draw(TIMES_NS)
+    codec: Any = FixCodec(begin_string=begin, sender="GW", target="C", precision=digits)
+    place: dict[str, Any] = {"sequence": draw(st.integers(1, 2**40)), "sending_time_ns": sent_ns,
+             "on_behalf_of": draw(OPTIONAL), "deliver_to": draw(OPTIONAL)}  # fmt: skip
+    head = {34: place["sequence"], 49: "GW", 52: stamp(sent_ns, digits), 56: "C",
+            115: place["on_behalf_of"], 128: place["deliver_to"]}  # fmt: skip
+    reason, text, account, first, second = (
+        draw(each) for each in (REASONS, OPTIONAL, OPTIONAL, TEXTS, TEXTS)
+    )
+    done_ns = draw(TIMES_NS)
+    shown: Any = reason if reason >= 0 else None
+    if kind == "9":
+        made = codec.cancel_reject(
+            order_id=first, client_order_id=second, original_client_order_id=first, status="8",
+            response_to="cancel", reason=reason, text=text, transact_time_ns=done_ns,
+            account=account, **place,
+        )  # fmt: skip
+        body: dict[int, Any] = {1: account, 11: second, 37: first, 39: "8", 41: first, 58: text,
+                                60: stamp(done_ns, digits), 102: shown, 434: 1}  # fmt: skip
+    elif kind == "r":
+        if begin == "FIX.4.2":
+            return
+        total = draw(st.integers(0, 10**6))
+        made = codec.mass_cancel_report(
+            order_id=first, client_order_id=second, request_type="7", response="7",
+            total_affected=total, text=text, transact_time_ns=done_ns, account=account,
+            symbol=first, side="buy", **place,
+        )  # fmt: skip
+        body = {1: account, 11: second, 37: first, 54: 1, 55: first, 58: text,
+                60: stamp(done_ns, digits), 530: 7, 531: 7, 533: total}  # fmt: skip
+    elif kind == "3":
+        tag, number = draw(st.integers(1, 99_999)), draw(st.integers(1, 2**40))
+        reason = draw(st.integers(0, 11))  # what every version has
+        made = codec.session_reject(
+            reference_sequence=number, reference_tag=tag, reference_type=kind, reason=reason,
+            text=text, **place,
+        )  # fmt: skip
+        body = {45: number, 58: text, 371: tag, 372: kind, 373: reason}
+    else:
+        number, reason = draw(st.integers(1, 2**40)), draw(st.integers(0, 8))
+        made = codec.business_reject(
+            reference_sequence=number, reference_type="E", reason=reason, reference_id=second,
+            text=text, **place,
+        )  # fmt: skip
+        body = {45: number, 58: text, 372: "E", 379: second, 380: reason}
+    assert made == by_simplefix(begin, kind, head | body)

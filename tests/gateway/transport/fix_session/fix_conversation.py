@@ -43,6 +43,7 @@ REASONS = {
 }
 HEADER = {8, 9, 34, 35, 43, 49, 50, 52, 56, 57, 97, 115, 116, 122, 128, 129, 144, 145, 369}
 SECOND_NS = 1_000_000_000
+PLAIN_LOGON = re.compile(r"> 35=A\|34=1\|\{logon (\d+)\}")
 GUARD = re.compile(r"^\[([0-9. +]+)\]\s*")
 
 
@@ -85,6 +86,25 @@ def read_conversations() -> list[Conversation]:
                 if each.version in allowed:
                     each.lines.append((number, line))
     return found
+
+
+def dialled(conversation: Conversation) -> Conversation | None:
+    """The same clause when we are the one who logged on; None when it depends on who did: on the
+    Logon, on numbers before it, or on a second line."""
+    lines = conversation.lines
+    settings = [each for each in lines if each[1].startswith("setting ")]
+    rest = [each for each in lines if each not in settings]
+    logons = [text for _, text in rest if "35=A|" in text]
+    first = PLAIN_LOGON.fullmatch(rest[0][1]) if rest else None
+    if first is None or len(logons) != 2 or rest[1][1] != "<" + rest[0][1][1:]:
+        return None
+    if any(text.startswith(("connect", "outgoing", "expected", "role")) for _, text in rest):
+        return None
+    heartbeat = (rest[0][0], f"setting heartbeat_s={first[1]}")
+    swapped = [(rest[1][0], rest[1][1]), (rest[0][0], rest[0][1])]
+    name = f"{conversation.name}, dialled"
+    opening = [(rest[0][0], "role initiator"), heartbeat]
+    return Conversation(name, conversation.version, [*opening, *settings, *swapped, *rest[2:]])
 
 
 def versions_of(text: str) -> set[str]:

@@ -3,6 +3,7 @@ those without a clock over real sockets too."""
 
 import asyncio
 import time
+from collections import Counter
 from contextlib import suppress
 from typing import Any
 
@@ -14,6 +15,7 @@ from fix_conversation import (
     VERSIONS,
     Conversation,
     compare,
+    dialled,
     expanded,
     peer_bytes,
     read_conversations,
@@ -155,8 +157,8 @@ class MachinePlayer:
         self.session.send(kind, fields[1:], self.now_ns, is_kept_when_down=True)
 
     def collect(self) -> None:
-        while taken := self.session.take_output():
-            self.output += taken
+        while self.session.has_output:
+            self.output += self.session.take_output()
 
     def nothing_left(self) -> None:
         self.collect()
@@ -253,6 +255,21 @@ BY_SOCKET = [each for each in ALL if each.is_timeless and each.version == "5.0"]
 @pytest.mark.parametrize("conversation", BY_SOCKET, ids=lambda each: f"{each.version} {each.name}")
 async def test_a_conversation_over_a_socket(conversation: Conversation) -> None:
     await SocketPlayer(conversation).play(conversation.lines)
+
+
+DIALLED = [found for each in ALL if (found := dialled(each)) is not None]
+
+
+@pytest.mark.parametrize("conversation", DIALLED, ids=lambda each: f"{each.version} {each.name}")
+def test_a_conversation_with_the_machine_that_dialled(conversation: Conversation) -> None:
+    MachinePlayer(conversation).play(conversation.lines)
+
+
+def test_both_sides_hold_rejects_numbers_time_gap_fill_and_resets() -> None:
+    for version in VERSIONS:
+        files = Counter(each.name.split(":")[0] for each in DIALLED if each.version == version)
+        least = {"rejects": 5, "numbers": 10, "time": 8, "resend": 7, "reset": 7}
+        assert all(files[name] >= n for name, n in least.items()), files
 
 
 def test_the_clauses_are_held_in_every_version() -> None:

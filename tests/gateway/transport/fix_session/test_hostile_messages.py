@@ -52,8 +52,8 @@ class Feeder:
                 message = FixMessage.of_frame(frame)
                 self.session.received(message, self.now_ns)
         answers: list[FixMessage] = []
-        while taken := self.session.take_output():
-            for each in taken:
+        while self.session.has_output:
+            for each in self.session.take_output():
                 framer.feed(each)
                 ours = framer.next()
                 assert ours is not None and not ours.fault, each

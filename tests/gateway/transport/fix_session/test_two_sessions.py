@@ -61,9 +61,9 @@ class Side:
 
     def take(self) -> list[bytes]:
         """What goes on the wire; no number is used twice for other content."""
-        found: list[bytes] = []
-        while taken := self.session.take_output():
-            found += taken
+        found = self.session.take_output()  # also with nothing to say it stores what was received
+        while self.session.has_output:
+            found += self.session.take_output()
         for data in found:
             fields = dict(part.split(b"=", 1) for part in data[:-1].split(b"\x01"))
             if fields[b"35"] == b"B":
