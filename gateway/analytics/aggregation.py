@@ -91,7 +91,7 @@ class InstrumentMap:
             if mark is None:
                 return None
             coins = _EXACT.divide(coins, mark).quantize(_UNIT, ROUND_HALF_EVEN, _EXACT)
-        elif row["kind"] == "quanto" and row["settle"] != row["quote"]:
+        elif self.needs_rates(instrument):
             # So much of the settlement coin for each unit of quote that the price moves.
             paid, moved = rates.get(row["settle"]), rates.get(row["quote"])
             if paid is None or moved is None or not moved.rate:
@@ -99,6 +99,11 @@ class InstrumentMap:
             worth = _EXACT.divide(_EXACT.multiply(coins, paid.rate), moved.rate)
             coins = worth.quantize(_UNIT, ROUND_HALF_EVEN, _EXACT)
         return _EXACT.multiply(coins, units)
+
+    def needs_rates(self, instrument: str) -> bool:
+        """Whether it pays in another coin than its price is told in."""
+        row = self._rows[instrument]
+        return bool(row["kind"] == "quanto" and row["settle"] != row["quote"])
 
     def _own(self, instrument: str) -> tuple[str, Decimal]:
         if instrument in self._entries:

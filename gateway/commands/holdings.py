@@ -95,6 +95,8 @@ def rows_of(
     positions = [
         {**row, "mark": prices.get(row["instrument"], row["mark"])} for row in replica.positions()
     ]
+    if by != "asset" and not any(instruments.needs_rates(row["instrument"]) for row in positions):
+        return consolidated_rows(positions, instruments, by)
     # The journal may grow while it is read: the books are those of the replica's last record.
     as_of = Bounds(sequence=replica.sequence)
     books = open_books(directory, ring_directory, as_of=as_of, keeps_all=False)
