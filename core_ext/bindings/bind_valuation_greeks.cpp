@@ -88,6 +88,13 @@ std::size_t greeks_columns(const nb::dict& options, nb::handle is_call, const nb
     for (const ArrayRows& each : in.rows) {
       if (to.overlaps(each)) throw nb::value_error("out: overlaps what is read");
     }
+    for (const ArrayRows& each : results.rows) {
+      if (&each != &to && to.overlaps(each)) throw nb::value_error("out: two columns overlap");
+    }
+    if (to.overlaps(sides)) throw nb::value_error("out: overlaps what is read");
+  }
+  if (!valuation::are_days(days_per_year)) {
+    throw nb::value_error("days_per_year: 1 to 1000000");
   }
   const auto level = valuation::simd_level_of(level_name);
   if (!level || !valuation::is_supported(*level)) throw nb::value_error("level is not supported");

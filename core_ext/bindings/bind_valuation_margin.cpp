@@ -45,7 +45,8 @@ constexpr const char* kRow =
     " ('multiplier_scale', 'u1'), ('kind', 'u1'), ('mode', 'u1'), ('reserved', 'V10')]";
 constexpr const char* kOrder =
     "[('quantity', '<i8'), ('price', '<i8'), ('mark', '<i8'), ('multiplier', '<i8'),"
-    " ('schedule', '<u4'), ('pool', '<u4'), ('leverage', '<u4'), ('mark_scale', 'u1'),"
+    " ('tier_extra', '<i8'), ('schedule', '<u4'), ('pool', '<u4'), ('leverage', '<u4'), "
+    "('mark_scale', 'u1'),"
     " ('price_scale', 'u1'), ('quantity_scale', 'u1'), ('multiplier_scale', 'u1'),"
     " ('kind', 'u1'), ('with_open_loss', 'u1'), ('reserved', 'V6')]";
 constexpr const char* kPosition =

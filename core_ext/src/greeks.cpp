@@ -42,10 +42,6 @@ Greeks value_one(const OptionTerms& terms, PricingModel model, double days_per_y
   return {found.price, found.delta, found.gamma, found.vega, found.theta, found.rho};
 }
 
-bool are_days(double days_per_year) noexcept {
-  return days_per_year >= 1.0 && days_per_year <= 1e6;
-}
-
 using Kernel = void (*)(const OptionBlock&, const GreekColumns&, bool) noexcept;
 
 void greeks_block_scalar(const OptionBlock& block, const GreekColumns& out,
@@ -383,10 +379,13 @@ Implied implied_volatility(const OptionTerms& terms, PricingModel model, double 
   const double asset = own.spot * std::exp(-own.carry * own.years);
   const double cash = own.strike * std::exp(-own.rate * own.years);
   const double intrinsic = std::max(own.is_call ? asset - cash : cash - asset, 0.0);
-  if (price < intrinsic) return failed(PricingStatus::kBelowIntrinsic);
+  // The discounted amounts carry a rounding or two each: a price that is the intrinsic value but
+  // for those is not below it.
+  const double slack = 4.0 * std::numeric_limits<double>::epsilon() * std::max(asset, cash);
+  if (price < 0.0 || price < intrinsic - slack) return failed(PricingStatus::kBelowIntrinsic);
   if (price >= (own.is_call ? asset : cash)) return failed(PricingStatus::kAboveBound);
   if (own.years == 0.0) return failed(PricingStatus::kExpired);
-  if (price == intrinsic) return {0.0, PricingStatus::kOk, 0};
+  if (price <= intrinsic) return {0.0, PricingStatus::kOk, 0};
   const Normalised option{std::abs(std::log(asset / cash))};
   const double target = (price - intrinsic) / (std::sqrt(asset) * std::sqrt(cash));
   if (!(target > 0.0)) return {0.0, PricingStatus::kOk, 0};

@@ -178,6 +178,36 @@ std::optional<Int128> open_loss(const MarginOrder& order, const InstrumentRules&
   return result < 0 ? -result : 0;
 }
 
+/// What initial margin rises by when the order joins what is there on its side.
+std::optional<Int128> rise_of(const MarginOrder& order, const MarginTables& tables,
+                              const Schedule& schedule, const InstrumentRules& rules,
+                              Int128 notional, MarginStatus& status) noexcept {
+  const auto worth = value_of(rules, order.mark, order.mark_scale, order.tier_extra);
+  status = MarginStatus::kOutOfRange;
+  if (!worth || worth->e18 == kInt128Min) return std::nullopt;
+  const Int128 there = worth->e18 < 0 ? -worth->e18 : worth->e18;
+  if (there > kNotionalMax || notional > kNotionalMax) return std::nullopt;
+  Int128 before = there, after = there + notional;
+  if (schedule.measure == static_cast<std::uint8_t>(BracketMeasure::kContracts)) {
+    MarginRow row{};
+    row.tier_extra = order.tier_extra;
+    before = contracts_of(row, rules);
+    row.quantity = order.quantity;
+    after = contracts_of(row, rules);
+  }
+  const Bracket* low = bracket_of(tables, schedule, before, AboveCaps::kLastBracket);
+  const Bracket* high = bracket_of(tables, schedule, after, AboveCaps::kNoBracket);
+  status = MarginStatus::kNoBracket;
+  if (high == nullptr) return std::nullopt;
+  const auto held = initial_of(*low, there, order.leverage);
+  const auto all = initial_of(*high, there + notional, order.leverage);
+  Int128 rise = 0;
+  status = MarginStatus::kOutOfRange;
+  if (!held || !all || __builtin_sub_overflow(*all, *held, &rise)) return std::nullopt;
+  status = MarginStatus::kOk;
+  return rise;
+}
+
 void finish(PoolMargin& pool) noexcept {
   Int128 equity = 0, initial = 0, headroom = 0;
   if (add_overflows(joined(pool.balance_e18), joined(pool.unrealised_e18), equity) ||
@@ -302,13 +332,21 @@ Int128 margin_of(const MarginOrder& order, const MarginTables& tables,
   row.mode = static_cast<std::uint8_t>(MarginMode::kCross);
   const PositionMargin opened = margin_in(row, tables, *schedule, *rules,
                                           {order.price, order.price_scale}, AboveCaps::kNoBracket);
-  status = order.price <= 0 ? MarginStatus::kNoMark : static_cast<MarginStatus>(opened.status);
-  if (status != MarginStatus::kOk || order.with_open_loss == 0) {
-    return status == MarginStatus::kOk ? joined(opened.initial_e18) : 0;
+  status = order.price <= 0 || (order.tier_extra != 0 && order.mark <= 0)
+               ? MarginStatus::kNoMark
+               : static_cast<MarginStatus>(opened.status);
+  if (status != MarginStatus::kOk) return 0;
+  Int128 initial = joined(opened.initial_e18);
+  if (order.tier_extra != 0) {
+    const auto rise =
+        rise_of(order, tables, *schedule, *rules, joined(opened.notional_e18), status);
+    if (!rise) return 0;
+    initial = std::max(initial, *rise);
   }
+  if (order.with_open_loss == 0) return initial;
   const auto loss = order.mark > 0 ? open_loss(order, *rules) : std::nullopt;
   Int128 sum = 0;
-  if (!loss || add_overflows(joined(opened.initial_e18), *loss, sum)) {
+  if (!loss || add_overflows(initial, *loss, sum)) {
     status = order.mark > 0 ? MarginStatus::kOutOfRange : MarginStatus::kNoMark;
     return 0;
   }

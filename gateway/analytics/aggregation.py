@@ -32,6 +32,7 @@ Row = Mapping[str, Any]
 _EXACT = Context(prec=100)
 _UNIT = Decimal(1).scaleb(-18)
 _ZERO = Decimal(0)
+_NO_RATES: Mapping[str, Rate] = {}
 _OPEN = frozenset({"PENDING_NEW", "NEW", "PARTIALLY_FILLED", "UNTRIGGERED", "UNKNOWN"})
 BY = ("venue", "account", "strategy", "firm")
 
@@ -74,9 +75,15 @@ class InstrumentMap:
         kind = "spot" if row["kind"] == "spot" else "derivative"
         return EconomicInstrument(asset, self.asset(row["quote"])[0], kind)
 
-    def delta(self, instrument: str, quantity: Decimal, mark: Decimal | None) -> Decimal | None:
+    def delta(
+        self,
+        instrument: str,
+        quantity: Decimal,
+        mark: Decimal | None,
+        rates: Mapping[str, Rate] = _NO_RATES,
+    ) -> Decimal | None:
         """Units of the asset that move as this position does; None: an inverse contract without a
-        mark."""
+        mark, or a quanto one, which pays in another coin, without the rates of both."""
         row = self._rows[instrument]
         _, units = self._own(instrument)
         coins = _EXACT.multiply(quantity, Decimal(row["multiplier"]))
@@ -84,7 +91,19 @@ class InstrumentMap:
             if mark is None:
                 return None
             coins = _EXACT.divide(coins, mark).quantize(_UNIT, ROUND_HALF_EVEN, _EXACT)
+        elif self.needs_rates(instrument):
+            # So much of the settlement coin for each unit of quote that the price moves.
+            paid, moved = rates.get(row["settle"]), rates.get(row["quote"])
+            if paid is None or moved is None or not moved.rate:
+                return None
+            worth = _EXACT.divide(_EXACT.multiply(coins, paid.rate), moved.rate)
+            coins = worth.quantize(_UNIT, ROUND_HALF_EVEN, _EXACT)
         return _EXACT.multiply(coins, units)
+
+    def needs_rates(self, instrument: str) -> bool:
+        """Whether it pays in another coin than its price is told in."""
+        row = self._rows[instrument]
+        return bool(row["kind"] == "quanto" and row["settle"] != row["quote"])
 
     def _own(self, instrument: str) -> tuple[str, Decimal]:
         if instrument in self._entries:
@@ -110,7 +129,10 @@ def load_map(path: Path) -> dict[str, MapEntry]:
 
 
 def consolidated_rows(
-    positions: Iterable[Row], instruments: InstrumentMap, by: str = "venue"
+    positions: Iterable[Row],
+    instruments: InstrumentMap,
+    by: str = "venue",
+    rates: Mapping[str, Rate] = _NO_RATES,
 ) -> list[dict[str, Any]]:
     """Delta-equivalents of each economic instrument, split by venue, account or strategy; the parts
     of a row are its total. Instruments that could not be counted are in `excluded`."""
@@ -122,7 +144,7 @@ def consolidated_rows(
             continue
         economic = instruments.economic(row["instrument"])
         mark = None if row["mark"] is None else Decimal(row["mark"])
-        delta = instruments.delta(row["instrument"], quantity, mark)
+        delta = instruments.delta(row["instrument"], quantity, mark, rates)
         part = "firm" if by == "firm" else row[by]
         if delta is None:
             excluded[economic].add(row["instrument"])
@@ -178,7 +200,7 @@ def asset_rows(
         if economic.kind == "spot" or not quantity:
             continue
         mark = None if row["mark"] is None else Decimal(row["mark"])
-        delta = instruments.delta(row["instrument"], quantity, mark)
+        delta = instruments.delta(row["instrument"], quantity, mark, rates)
         if delta is None:
             found[economic.asset].excluded.add(row["instrument"])
         else:
@@ -238,14 +260,14 @@ def _group_row(head: str, members: list[Row]) -> dict[str, Any]:
     rows, is_open = [], False
     for row in sorted(members, key=lambda each: int(each["order_id"])):
         done = Decimal(row["cumulative_quantity"])
-        executed[row["side"]] += done
+        executed[row["side"]] = _EXACT.add(executed[row["side"]], done)
         if row["state"] in _OPEN:
             is_open = True
             left = _EXACT.subtract(Decimal(row["quantity"]), done)
             working[row["side"]] = max(working[row["side"]], left)
         names = ("order_id", "instrument", "side", "state", "quantity", "cumulative_quantity")
         rows.append({name: row[name] for name in names})
-    some = executed["buy"] + executed["sell"]
+    some = executed["buy"] or executed["sell"]
     state = ("working" if not some else "partial") if is_open else ("ended" if some else "void")
     return {
         "group": head,
@@ -267,8 +289,8 @@ def _leg_risk(
         return _ZERO
     net = _EXACT.subtract(executed["buy"], executed["sell"])
     cover = working["sell"] if net > 0 else working["buy"]
-    left = max(abs(net) - cover, _ZERO)
-    return left if net > 0 else -left
+    left = max(_EXACT.subtract(net.copy_abs(), cover), _ZERO)
+    return left if net > 0 else left.copy_negate()
 
 
 def _sum(amounts: Iterable[Decimal]) -> Decimal:

@@ -52,7 +52,7 @@ def decay_path(
     3660, else ValueError."""
     if not 0 <= days <= DAYS_MAX:
         raise ValueError(f"days: 0 to {DAYS_MAX}, not {days}")
-    rows = list(positions)
+    rows = [row for row in positions if float(row["quantity"])]
     today = portfolio_greeks(rows, facts, market, now_ns, age_ms_max=age_ms_max)
     left_out = {(each.account, each.instrument) for each in today.excluded}
     rows = [row for row in rows if (row["account"], row["instrument"]) not in left_out]

@@ -7,7 +7,7 @@ Time comes in as an argument; the same rows in the same order give the same chan
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_FLOOR, Context, Decimal
 from typing import Any, NamedTuple
 
 from gateway.valuation.margin import CALL_RATIO, WARNING_RATIO
@@ -17,6 +17,7 @@ __all__ = ["MarginChange", "MarginWatch", "Thresholds", "headroom_command"]
 Row = Mapping[str, Any]
 
 STATES = ("ok", "warning", "call", "liquidation")
+_EXACT = Context(prec=100)
 _HEADROOM_STEP = Decimal("0.0001")  # the scale of the gate
 
 
@@ -79,13 +80,29 @@ class MarginWatch:
         return self._move(row, before, after, time_ns, "venue")
 
     def rows(self, accounts: Iterable[Row]) -> list[dict[str, Any]]:
-        """The account rows with the state this watch gives them."""
-        return [
-            {**row, "state": self._states.get((row["account"], row["currency"]), "ok")}
-            for row in accounts
-        ]
+        """The account rows with the state this watch gives them. Where something is left out and
+        no state was reached it is `unknown`, never `ok`."""
+        return [{**row, "state": self._shown(row)} for row in accounts]
+
+    def _shown(self, row: Row) -> str:
+        state = self._states.get((row["account"], row["currency"]), "ok")
+        return "unknown" if state == "ok" and row["stale"] else state
 
     def _next(self, key: tuple[str, str], before: str, row: Row) -> str:
+        """What is left out may be what raised the state: such a row can raise it, never clear it
+        or a venue's call."""
+        if not row["stale"]:
+            return self._judged(key, before, row)
+        if row["equity"] is None:
+            after = row["state"] if row["state"] in STATES else "ok"
+        else:
+            was_called = key in self._called
+            after = self._judged(key, before, row)
+            if was_called:
+                self._called.add(key)
+        return max(before, after, key=STATES.index)
+
+    def _judged(self, key: tuple[str, str], before: str, row: Row) -> str:
         if row["ratio"] is None:
             return "liquidation" if Decimal(row["maintenance"]) > 0 else "ok"
         ratio = Decimal(row["ratio"])
@@ -124,22 +141,32 @@ def headroom_command(
     """Free margin of an account as the body of `PUT /v1/measures`, in the reporting currency.
 
     `rates`: what one unit of a currency is worth in it. Never more than is known: what is stale,
-    or has no rate, makes the headroom nothing at most, so that nothing opens on a guess. The guard
-    `margin_bps` judges it.
+    or has no rate, makes the headroom nothing at most, so that nothing opens on a guess. Each
+    currency has its own equity: what one lacks the others do not give. An account that holds
+    nothing needs its row too (`margin_accounts` of `margin_rows`). Judged by the guard
+    `margin_bps`.
     """
-    total, is_known = Decimal(0), False
+    parts, is_known = [], False
     for row in accounts:
         if row["account"] != account:
             continue
         is_known = True
         rate = rates.get(row["currency"])
-        part = Decimal(row["headroom"]) * Decimal(rate or "1")
-        total += part
-        if row["stale"] or rate is None:
+        if row["headroom"] is not None and rate is not None:
+            parts.append(_EXACT.multiply(Decimal(row["headroom"]), Decimal(rate)))
+        if row["stale"] or row["headroom"] is None or rate is None:
             is_known = False
             break
+    total = _free(parts)
     if not is_known:
         total = min(total, Decimal(0))
-    text = format(total.quantize(_HEADROOM_STEP, ROUND_DOWN), "f")
+    text = format(total.quantize(_HEADROOM_STEP, ROUND_FLOOR, _EXACT), "f")
     fields = {"margin_headroom": text}
     return {"level": "account", "name": account, "fields": fields, "actor": actor}
+
+
+def _free(parts: Iterable[Decimal]) -> Decimal:
+    total, least = Decimal(0), Decimal(0)
+    for part in parts:
+        total, least = _EXACT.add(total, part), min(least, part)
+    return min(total, least) if least < 0 else total

@@ -39,6 +39,7 @@ __all__ = [
 
 Row = Mapping[str, Any]
 AGE_MS_MAX = 10_000
+KINDS = ("call", "put", "linear")
 _GATE_DECIMALS = 8  # of the greeks a gate is told
 
 
@@ -213,9 +214,13 @@ def _take(
     facts = known.get(position["instrument"])
     if facts is None:
         return "what it is is not known"
+    if facts.kind not in KINDS:
+        return f"{facts.kind[:32]} is no kind"
     quote = market.underlyings.get(facts.underlying)
     if quote is None or not (quote.price > 0.0 and math.isfinite(quote.price)):
         return f"no mark of {facts.underlying}"
+    if quote.age_ms < 0:
+        return f"the mark of {facts.underlying} is from the future"
     if quote.age_ms > age_ms_max:
         return f"the mark of {facts.underlying} is {quote.age_ms} ms old"
     rate = market.currencies.get(facts.currency)

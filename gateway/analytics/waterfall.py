@@ -26,7 +26,6 @@ _EARNED = {
 _PARTS = ("realised", "unrealised", "funding", "interest", "fees", "slippage", "other")
 _EXACT = Context(prec=100)
 _KEY = ("account", "strategy", "currency")
-_BOOK = ("account", "strategy", "instrument", "leg", "margin_mode")
 
 Row = Mapping[str, Any]
 Key = tuple[str, str, str]
@@ -44,27 +43,24 @@ class _Sums:
 
 
 def waterfall_rows(
-    accounts: Iterable[Row], books: Iterable[Row], positions: Iterable[Row], mark_age_ms_max: int
+    accounts: Iterable[Row], positions: Iterable[Row], mark_age_ms_max: int
 ) -> list[dict[str, Any]]:
-    """One row per (account, strategy, currency). `accounts` and `books` are the ledger's accounts
-    and positions, `positions` the engine's rows with their marks, all as of one sequence. A
-    position without a fresh mark, or whose book is stopped, is named in `stale` and no part of
-    unrealised. `fx` is zero: a row stays in its own currency."""
+    """One row per (account, strategy, currency). `accounts` are the ledger's, `positions` its books
+    with their marks, both as of one sequence. A position without a fresh mark, or whose book is
+    stopped, is named in `stale` and no part of unrealised. `fx` is zero: a row stays in its own
+    currency."""
     sums: dict[Key, _Sums] = {}
     for row in accounts:
         part = _EARNED.get(row["purpose"])
         if part is not None:
-            _at(sums, row).add(part, -Decimal(row["balance"]))
-    stopped = set()
-    for row in books:
-        found = _at(sums, row)
-        found.add("slippage", -Decimal(row["slippage"]))
-        if row["is_stopped"]:
-            stopped.add(tuple(row[name] for name in _BOOK))
-            found.stale.add(row["instrument"])
+            _at(sums, row).add(part, Decimal(row["balance"]).copy_negate())
     for row in positions:
-        if is_open(row):
-            _value(_at(sums, row), row, stopped, mark_age_ms_max)
+        found = _at(sums, row)
+        found.add("slippage", Decimal(row["slippage"]).copy_negate())
+        if row["is_stopped"]:
+            found.stale.add(row["instrument"])
+        elif is_open(row):
+            _value(found, row, mark_age_ms_max)
     return [_row(key, found) for key, found in sorted(sums.items())]
 
 
@@ -73,9 +69,9 @@ def _at(sums: dict[Key, _Sums], row: Row) -> _Sums:
     return sums.setdefault(key, _Sums())
 
 
-def _value(sums: _Sums, row: Row, stopped: set[tuple[Any, ...]], mark_age_ms_max: int) -> None:
+def _value(sums: _Sums, row: Row, mark_age_ms_max: int) -> None:
     is_fresh = row["unrealised"] is not None and 0 <= row["mark_age_ms"] <= mark_age_ms_max
-    if is_fresh and tuple(row[name] for name in _BOOK) not in stopped:
+    if is_fresh:
         sums.add("unrealised", Decimal(row["unrealised"]))
     else:
         sums.stale.add(row["instrument"])

@@ -24,7 +24,7 @@ from gateway.commands.replay import reporter
 from gateway.commands.statement import marks_of
 from gateway.commands.verify import directory_argument, opened, ring_option
 from gateway.journal import reader
-from gateway.ledger import open_books
+from gateway.ledger import Bounds, open_books
 
 __all__ = ["command"]
 
@@ -95,15 +95,19 @@ def rows_of(
     positions = [
         {**row, "mark": prices.get(row["instrument"], row["mark"])} for row in replica.positions()
     ]
-    if by != "asset":
+    if by != "asset" and not any(instruments.needs_rates(row["instrument"]) for row in positions):
         return consolidated_rows(positions, instruments, by)
-    books = open_books(directory, ring_directory, keeps_all=False)
+    # The journal may grow while it is read: the books are those of the replica's last record.
+    as_of = Bounds(sequence=replica.sequence)
+    books = open_books(directory, ring_directory, as_of=as_of, keeps_all=False)
+    rates = {row["currency"]: Rate(Decimal(row["rate"]), row["time_ns"]) for row in books.rates()}
+    if by != "asset":
+        return consolidated_rows(positions, instruments, by, rates)
     transit: dict[str, Decimal] = {}
     for row in books.accounts():
         if row["purpose"] == "transit":
             held = transit.get(row["currency"], Decimal(0))
             transit[row["currency"]] = _EXACT.add(held, Decimal(row["balance"]))
-    rates = {row["currency"]: Rate(Decimal(row["rate"]), row["time_ns"]) for row in books.rates()}
     accounts = replica.registry("account")
     return asset_rows(
         positions,

@@ -387,7 +387,15 @@ def share_matching_command(
         print_json({"disposals": disposals, "pools": pools})
         return
     print_table(disposals, _MATCHED, "No disposals.")
-    print_table(pools, tuple(pools[0]) if pools else (), "No pools.")
+    print_table(pools, ("coin", "currency", "quantity", "cost"), "No pools.")
+    for row in pools:
+        if row["other_currencies"]:
+            others = " ".join(row["other_currencies"])
+            click.echo(
+                f"{row['coin']} for {row['currency']}: traded for {others} too, and is one pool"
+                " for the law: these matches are not final",
+                err=True,
+            )
 
 
 command.add_command(carry)

@@ -62,7 +62,9 @@ def carry(directory: Path, ring_directory: Path, as_json: bool) -> None:
 def quoted_by(ring_directory: Path) -> dict[str, Quoted]:
     """Marks and rates that venues tell now."""
     found: dict[str, Quoted] = {}
-    for told in MarketReader(ring_directory).changes().references:
+    market = MarketReader(ring_directory)
+    market.look()
+    for told in market.changes().references:
         mark, rate = (
             None if text is None else Decimal(text) for text in (told.mark, told.funding_rate)
         )

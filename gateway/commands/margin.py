@@ -3,8 +3,9 @@ are given. Reads files; a running gateway does not notice."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,7 +13,7 @@ from gateway.commands.output import json_option, print_json, print_table
 from gateway.commands.verify import directory_argument, opened, ring_option
 from gateway.config.faults import ConfigError
 from gateway.journal import reader
-from gateway.valuation.brackets import Brackets, load_brackets
+from gateway.valuation.brackets import Brackets, load_brackets, mantissa
 from gateway.valuation.margin import MarkPrice, margin_rows
 
 __all__ = ["command"]
@@ -46,6 +47,40 @@ def marks_of(words: Sequence[str]) -> dict[str, MarkPrice]:
     return found
 
 
+def collateral_of(words: Sequence[str]) -> dict[tuple[str, str, str], str]:
+    """ACCOUNT|INSTRUMENT|LEG=AMOUNT each, as the keys of the stream's positions begin."""
+    found = {}
+    for word in words:
+        key, _, amount = word.rpartition("=")
+        names = key.split("|")
+        if len(names) != 3 or not all(names) or not _is_amount(amount):
+            raise click.BadParameter(
+                f"{word[:64]} is not ACCOUNT|INSTRUMENT|LEG=AMOUNT", param_hint="--collateral"
+            )
+        found[names[0], names[1], names[2]] = amount
+    return found
+
+
+def _is_amount(text: str) -> bool:
+    try:
+        return mantissa(text, 18) >= 0
+    except ValueError:
+        return False
+
+
+def need_known(names: Iterable[str], instruments: Iterable[Mapping[str, Any]]) -> None:
+    """click.BadParameter: a name the journal has never seen, which would say nothing."""
+    known = {row["name"] for row in instruments}
+    for name in names:
+        if name not in known:
+            raise click.BadParameter(f"{name[:64]}: no such instrument in the journal")
+
+
+def margin_accounts(rows: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """Accounts that may trade on margin, whether or not they hold something."""
+    return frozenset(row["name"] for row in rows if row["margin_mode"] != "cash")
+
+
 @click.command("margin")
 @directory_argument
 @click.option(
@@ -55,11 +90,17 @@ def marks_of(words: Sequence[str]) -> dict[str, MarkPrice]:
     help="Margin schedules, as conf/margin.toml.",
 )
 @click.option("--mark", "marks", multiple=True, help="NAME=PRICE of an instrument; repeated.")
+@click.option(
+    "--collateral",
+    multiple=True,
+    help="ACCOUNT|INSTRUMENT|LEG=AMOUNT of an isolated position; repeated.",
+)
 @ring_option
 @json_option
 def command(
-    directory: Path, brackets: Path, marks: tuple[str, ...], ring_directory: str, as_json: bool
-) -> None:
+    directory: Path, brackets: Path, marks: tuple[str, ...], collateral: tuple[str, ...],
+    ring_directory: str, as_json: bool,
+) -> None:  # fmt: skip
     """Margin, headroom and liquidation prices of the accounts in a journal's newest state.
     A journal holds no marks: what has none is named and left out.
 
@@ -68,17 +109,22 @@ def command(
       gateway margin var/gateway --brackets conf/margin.toml --mark BTCUSDT.binance=64000
     """
     schedules, prices = brackets_of(brackets), marks_of(marks)
+    isolated = collateral_of(collateral)
     with opened(directory):
         replica = reader.open_replica(directory, ring_directory, use_snapshot=True)
         while replica.follow(1 << 20):
             pass
+    instruments = replica.registry("instrument")
+    need_known([*prices, *(key[1] for key in isolated)], instruments)
     found = margin_rows(
         replica.positions(),
         replica.balances(),
-        replica.registry("instrument"),
+        instruments,
         schedules,
         prices,
         orders=replica.orders(open_only=True),
+        collateral=isolated,
+        margin_accounts=margin_accounts(replica.registry("account")),
     )
     if as_json:
         print_json({"sequence": replica.sequence, **found._asdict()})

@@ -25,7 +25,7 @@ _RESULTS = ("realised", "fees", "funding", "interest", "unrealised")
 _PARTS = {
     "balances": ("account", "currency", "before", *MOVEMENTS, "after"),
     "positions": (*_BOOK, "before", "moved", "after", "currency", "cost", *_RESULTS),
-    "results": ("strategy", "currency", *_RESULTS),
+    "results": ("strategy", "currency", *_RESULTS, "other"),
     "fills": (
         "sequence", "time_ns", "kind", "account", "strategy", "instrument", "leg", "trade_id",
         "quantity", "value", "fee", "fee_currency", "realised", "currency",
@@ -57,7 +57,10 @@ def command(
     Example:
       gateway statement var/gateway --day 2026-11-20 --time-zone Europe/London --json
     """
-    wanted = Day.of(day_of(day), zone_of(time_zone))
+    try:
+        wanted = Day.of(day_of(day), zone_of(time_zone))
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--day") from None
     prices = marks_of(marks)
     try:
         with opened(directory):
@@ -72,6 +75,10 @@ def command(
     except NotTied as error:
         hint = "`gateway ledger unbooked` and `gateway verify` say more."
         raise CommandFailure(FAILED, "NOT_TIED", str(error), hint) from None
+    if account and account not in found["accounts"]:
+        raise click.BadParameter(
+            f"{account[:64]}: no such account in the journal", param_hint="--account"
+        )
     if as_json:
         print_json({"day": day, "time_zone": time_zone, **found})
     elif part is not None:

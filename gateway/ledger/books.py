@@ -114,9 +114,9 @@ def realised_totals(
             add(row["currency"], name, Decimal(row[name]))
     for row in accounts:
         if row["purpose"] == "realised":
-            add(row["currency"], "ledger", -Decimal(row["balance"]))
+            add(row["currency"], "ledger", Decimal(row["balance"]).copy_negate())
     for row in stopped:
-        add(row["currency"], "ledger", -Decimal(row["realised"]))
+        add(row["currency"], "ledger", Decimal(row["realised"]).copy_negate())
     return [
         {
             "currency": currency,

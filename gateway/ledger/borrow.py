@@ -54,8 +54,12 @@ def charges(principals: Steps, rates: Steps, terms: BorrowTerms, until_ns: int) 
             raise ValueError("each value needs its own, later time")
     found: list[Charge] = []
     owed = Fraction(0)
-    for at_ns, part in _moments(principals, terms, until_ns):
-        principal = part if part is not None else _value_at(principals, at_ns)
+    moments = _moments(principals, terms, until_ns)
+    at_once = {at_ns: part for at_ns, part in moments if part is not None}
+    for at_ns, part in moments:
+        principal = _value_at(principals, at_ns) if part is None else part
+        if part is None:
+            principal -= at_once.get(at_ns, Decimal(0))  # this hour of it is charged already
         rate = _value_at(rates, at_ns)
         base = Fraction(principal) + (owed if terms.is_compound and part is None else 0)
         interest = base * Fraction(rate) * _year_part(terms.period_ns, terms)

@@ -20,6 +20,7 @@ __all__ = [
     "NextPayment",
     "Quoted",
     "estimate",
+    "fair_shares",
     "forecast_rows",
     "payment",
     "shares",
@@ -31,6 +32,7 @@ _EXACT = Context(prec=120)
 _UNIT = Decimal(1).scaleb(-18)
 _ZERO = Decimal(0)
 _BUY, _SPOT, _INVERSE = 1, 1, 3
+_AGAINST_MAX = 10  # all that was held, over what of it is not against each other
 _TOLERANCE_BPS = 100  # between what a payment implies and the newest price that is known
 
 
@@ -64,7 +66,7 @@ def payment(quantity: Decimal, mark: Decimal, rate: Decimal, contract: Contract)
     """Received by a signed quantity: a long pays when the rate is above zero. Half-even."""
     units = _EXACT.multiply(quantity, contract.multiplier)
     worth = _EXACT.divide(units, mark) if contract.is_inverse else _EXACT.multiply(units, mark)
-    return _EXACT.multiply(-worth, rate).quantize(_UNIT, ROUND_HALF_EVEN, _EXACT)
+    return _EXACT.multiply(worth.copy_negate(), rate).quantize(_UNIT, ROUND_HALF_EVEN, _EXACT)
 
 
 def estimate(
@@ -95,6 +97,18 @@ def shares(amount: Decimal, weights: Mapping[str, int]) -> dict[str, Decimal]:
     if rest or not parts:
         parts[EXTERNAL] = _EXACT.add(parts.get(EXTERNAL, _ZERO), rest)
     return parts
+
+
+def fair_shares(
+    amount: Decimal, areas: Mapping[str, int], sizes: Mapping[str, int]
+) -> tuple[dict[str, Decimal], str]:
+    """The parts by holding time, and how they were found. Where strategies held against each other
+    so that little of their time is left over, dividing by it would make parts many times the
+    payment: then by size at the payment, and all is EXTERNAL's when that is nothing in sum."""
+    net = abs(sum(areas.values()))
+    if net and sum(map(abs, areas.values())) <= _AGAINST_MAX * net:
+        return shares(amount, areas), "time"
+    return shares(amount, sizes), "size" if sum(sizes.values()) else "none"
 
 
 class _Held:
@@ -158,8 +172,9 @@ class FundingAudit:
             held.move(held.quantity, now_ns)
             quantity += held.quantity
         names = {number: self._names.name("strategy", number) for number in books}
-        parts = shares(amount, {names[number]: each.area for number, each in books.items()})
+        areas = {names[number]: each.area for number, each in books.items()}
         at_record = {names[number]: each.quantity for number, each in books.items()}
+        parts, basis = fair_shares(amount, areas, at_record)
         for held in books.values():
             held.area = 0
         size = Decimal(quantity).scaleb(-rules["quantity_scale"], _EXACT)
@@ -182,6 +197,7 @@ class FundingAudit:
             "implied_mark": None if implied is None else plain_text(implied),
             "known_price": None if known is None else plain_text(known),
             "parts": {name: plain_text(part) for name, part in parts.items()},
+            "parts_by": basis,
             "by_size": {name: plain_text(part) for name, part in shares(amount, at_record).items()},
             "faults": self._faults(record, leg, size, (amount, rate, implied, known)),
         }
@@ -191,7 +207,7 @@ class FundingAudit:
         amount, rate, implied, known = told
         found = []
         at = leg, record["venue_time_ns"]
-        if at in self._paid:
+        if record["venue_time_ns"] and at in self._paid:  # 0 = the venue told no time
             found.append("PAID_TWICE")
         self._paid[at] = amount
         if not size:
@@ -199,9 +215,10 @@ class FundingAudit:
         elif rate and amount and (amount > 0) == (rate * size > 0):
             found.append("WRONG_SIGN")
         elif implied is not None and known is not None:
-            away = abs(implied - known) * 10_000 / known
+            away = _EXACT.subtract(implied, known).copy_abs()
+            away = _EXACT.divide(_EXACT.multiply(away, Decimal(10_000)), known)
             if away > self._tolerance_bps:
-                found.append(f"PRICE_AWAY {away.quantize(Decimal(1))} bps")
+                found.append(f"PRICE_AWAY {away.quantize(Decimal(1), context=_EXACT)} bps")
         elif rate and not amount:
             found.append("NOTHING_PAID")
         return found
@@ -213,7 +230,7 @@ def implied_mark(
     """The price at which the payment would be what the rate says; None when nothing says it."""
     if not amount or not quantity or not rate:
         return None
-    worth = _EXACT.divide(-amount, rate)
+    worth = _EXACT.divide(amount.copy_negate(), rate)
     units = _EXACT.multiply(quantity, contract.multiplier)
     mark = _EXACT.divide(units, worth) if contract.is_inverse else _EXACT.divide(worth, units)
     return mark.quantize(Decimal(1).scaleb(-8), ROUND_HALF_EVEN, _EXACT)

@@ -1,7 +1,8 @@
 """Share matching of the United Kingdom: disposals meet what was acquired the same day, then what
-was acquired in the 30 days after, earliest first, then the section 104 pool (TCGA 1992 s104 to
-s106A; HMRC manuals CG51550 and CRYPTO22250, read November 2026). A report over trades; it moves
-nothing. Whether it is law for what you trade is not ours to say.
+was acquired in the 30 days after, earliest first, then the section 104 pool, and last of all what
+was acquired later still, earliest first (TCGA 1992 s104 to s106A, the last one s105(2); HMRC
+manuals CG51555 and CRYPTO22250, read November 2026). A report over trades; it moves nothing.
+Whether it is law for what you trade is not ours to say.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ WINDOW_DAYS = 30
 Row = dict[str, Any]
 Asset = tuple[str, str]  # coin and the money it was traded for
 _BUY, _SPOT = 1, 1
+_EXECUTIONS = ("order_filled", "fill_busted", "fill_corrected", "position_adopted")
 
 
 class Trade(NamedTuple):
@@ -43,8 +45,8 @@ class Trade(NamedTuple):
 
 
 class Match(NamedTuple):
-    """A part of a disposal and what it cost. `rule`: same_day, 30_days, pool, or unmatched, which
-    was never acquired and has no cost."""
+    """A part of a disposal and what it cost. `rule`: same_day, 30_days, pool, later, or unmatched,
+    which was never acquired so far and has no cost."""
 
     rule: str
     acquired: date | None
@@ -132,10 +134,15 @@ def _through_the_pool(
     matches: dict[date, list[Match]],
     opening: Pool,
 ) -> Pool:
-    """What met nothing enters the pool and leaves it at its average, in the order of days."""
+    """What met nothing enters the pool and leaves it at its average, in the order of days. What the
+    pool could not give waits for what is acquired later, which enters no pool."""
     quantity, cost = opening
+    waiting: list[date] = []
     for day in sorted({*bought, *sold}):
         if day in bought:
+            for before in waiting:  # the earliest disposal first
+                _meet("later", day, sold[before], bought[day], matches[before])
+            waiting = [before for before in waiting if sold[before].left]
             entering, money = bought[day].take(bought[day].left)
             quantity, cost = quantity + entering, cost + money
         if day in sold and (wanted := sold[day].left):
@@ -144,19 +151,22 @@ def _through_the_pool(
                 part = cost * taken / quantity
                 quantity, cost = quantity - taken, cost - part
                 matches[day].append(Match("pool", None, taken, part))
+                sold[day].left -= taken
             if wanted > taken:
-                matches[day].append(Match("unmatched", None, wanted - taken, Fraction(0)))
+                waiting.append(day)
+    for day in waiting:
+        matches[day].append(Match("unmatched", None, sold[day].left, Fraction(0)))
     return Pool(quantity, cost)
 
 
 def trades_of(records: Iterable[Mapping[str, Any]], zone: ZoneInfo) -> dict[Asset, list[Trade]]:
-    """Executions of spot instruments as trades of their coin, by coin and money; days are those of
-    the zone by the journal's time. A bust or correction takes the place of its fill. Fees are no
-    part of the money."""
+    """Executions of spot instruments, and positions taken over, as trades of their coin, by coin
+    and money; days are those of the zone by the venue's time, by the journal's where it told none.
+    A bust or correction takes the place of its fill. Fees are no part of the money."""
     names, fills = NamesLearned(), dict[tuple[int, int, int, str], tuple[Asset, Trade]]()
     for record in records:
         names.learn(record)
-        if record["kind"] not in ("order_filled", "fill_busted", "fill_corrected"):
+        if record["kind"] not in _EXECUTIONS:
             continue
         rules = names.row("instrument", record["instrument"])
         if rules["instrument_kind"] != _SPOT:
@@ -164,9 +174,11 @@ def trades_of(records: Iterable[Mapping[str, Any]], zone: ZoneInfo) -> dict[Asse
         asset = names.name("currency", rules["base"]), names.name("currency", rules["quote"])
         quantity = Fraction(record["quantity"], 10 ** rules["quantity_scale"])
         signed = quantity if record["side"] == _BUY else -quantity
-        key = record["account"], record["instrument"], record["order_id"], record["trade_id"]
+        order_id = record.get("order_id", -record["sequence"])  # a taken-over position has none
+        key = record["account"], record["instrument"], order_id, record.get("trade_id", "")
         before = fills.get(key)
-        day = before[1].day if before else day_of(record["time_ns"], zone)
+        time_ns = record.get("venue_time_ns") or record["time_ns"]
+        day = before[1].day if before else day_of(time_ns, zone)
         fills[key] = asset, Trade(day, signed, Fraction(record["value"]))
     found: dict[Asset, list[Trade]] = defaultdict(list)
     for asset, trade in fills.values():
@@ -182,12 +194,18 @@ def day_of(time_ns: int, zone: ZoneInfo) -> date:
 
 def matched(trades: Mapping[Asset, Iterable[Trade]]) -> tuple[list[Row], list[Row]]:
     """(one row for each part of each disposal, one row for each pool), as decimal text of 18
-    digits; a part's proceeds are its share of the day's."""
+    digits; a part's proceeds are its share of the day's. A coin is one pool for the law; amounts in
+    several currencies cannot be added without rates of the day, so each row of a coin that was
+    traded for others too names them in `other_currencies`: its matches are not final."""
     disposals: list[Row] = []
     pools: list[Row] = []
+    moneys: dict[str, set[str]] = defaultdict(set)
+    for coin, currency in trades:
+        moneys[coin].add(currency)
     for (coin, currency), each in sorted(trades.items()):
         days, pool = share_matching(each)
         names = {"coin": coin, "currency": currency}
+        others = sorted(moneys[coin] - {currency})
         for day in days:
             for part in day.matches:
                 proceeds = day.proceeds * part.quantity / day.quantity
@@ -201,9 +219,11 @@ def matched(trades: Mapping[Asset, Iterable[Trade]]) -> tuple[list[Row], list[Ro
                         "proceeds": _text(proceeds),
                         "cost": _text(part.cost),
                         "gain": _text(proceeds - part.cost),
+                        "other_currencies": others,
                     }
                 )
-        pools.append({**names, "quantity": _text(pool.quantity), "cost": _text(pool.cost)})
+        left = {"quantity": _text(pool.quantity), "cost": _text(pool.cost)}
+        pools.append({**names, **left, "other_currencies": others})
     return disposals, pools
 
 

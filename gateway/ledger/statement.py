@@ -31,6 +31,9 @@ _REASONS = ("opening", "interest", "deposits", "withdrawals", "transfers", "sett
 MOVEMENTS = ("trades", "fees", "funding", *_REASONS, "adjustment")
 _BOOK = ("account", "strategy", "instrument", "leg", "margin_mode")
 _RESULTS = ("realised", "fees", "funding", "interest")
+_OTHER = ("settlement", "adjustment", "rounding")  # purposes told together
+_TOLD = (*_RESULTS, "other", "unrealised")
+Earned = dict[tuple[str, str, str, str], Decimal]  # account, strategy, currency, result
 
 
 class NotTied(Exception):
@@ -45,7 +48,10 @@ class Day(NamedTuple):
 
     @classmethod
     def of(cls, day: date, zone: ZoneInfo) -> Day:
-        """A calendar day where people live: 23 to 25 hours when clocks change."""
+        """A calendar day where people live: 23 to 25 hours when clocks change. ValueError: a day
+        at the end of the calendar, whose midnights cannot both be told."""
+        if not date(1970, 1, 1) <= day <= date(2200, 1, 1):
+            raise ValueError(f"{day}: days from 1970-01-01 to 2200-01-01")
         return cls(_midnight(day, zone), _midnight(day + timedelta(days=1), zone))
 
 
@@ -82,9 +88,10 @@ def statement(
         "first_sequence": opening.sequence + 1,
         "last_sequence": closing.sequence,
         "is_complete": moved.is_beyond,
+        "accounts": moved.accounts(),
         "balances": _balances(opening, closing, moved, account),
         "positions": held,
-        "results": _results(held),
+        "results": _results(opening, closing, held, account),
         "fills": [row for row in moved.fills if account in ("", row["account"])],
         "excluded": sorted({row["instrument"] for row in held if row["unrealised"] is None}),
     }
@@ -96,6 +103,7 @@ class _Side(NamedTuple):
     sequence: int
     cash: dict[tuple[str, str], Decimal]
     books: dict[Book, Row]
+    earned: Earned
     fault: str
 
     @classmethod
@@ -103,17 +111,22 @@ class _Side(NamedTuple):
         while until_ns > 0 and books.follow(_STEP, 0, until_ns) == _STEP:
             progress(books.sequence)
         cash: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+        earned: Earned = defaultdict(Decimal)
         for row in books.accounts():
-            if row["purpose"] == "cash":
+            purpose = "other" if row["purpose"] in _OTHER else row["purpose"]
+            if purpose == "cash":
                 key = row["account"], row["currency"]
                 cash[key] = _EXACT.add(cash[key], Decimal(row["balance"]))
+            elif purpose in _TOLD:  # what was earned is a credit
+                place = row["account"], row["strategy"], row["currency"], purpose
+                earned[place] = _EXACT.subtract(earned[place], Decimal(row["balance"]))
         fault = ""
         if not books.is_balanced():
             fault = "the trial balance is not zero"
         elif books.unbooked_count:
             fault = f"{books.unbooked_count} records are not in the books"
         rows = {tuple(row[name] for name in _BOOK): row for row in books.positions()}
-        return cls(books.sequence, dict(cash), rows, fault)
+        return cls(books.sequence, dict(cash), rows, dict(earned), fault)
 
 
 class _Movements:
@@ -168,14 +181,14 @@ class _Movements:
             self._cash(record, rules["settle"], "trades", gained)
         for each, sign in ((before, -1), (record, 1)):
             if each is not None and "fee" in each and Decimal(each["fee"]):
-                fee = Decimal(each["fee"]) * -sign
+                fee = _EXACT.multiply(Decimal(each["fee"]), -sign)
                 self._cash(record, each["fee_currency"], "fees", fee)
         self._quantity(record, before, (strategy, mode), gained)
 
     def _spot(self, fill: Row, rules: Row, sign: int) -> None:
         side = sign if fill["side"] == _BUY else -sign
         coins = Decimal(fill["quantity"]).scaleb(-rules["quantity_scale"], _EXACT)
-        self._cash(fill, rules["base"], "trades", coins * side)
+        self._cash(fill, rules["base"], "trades", _EXACT.multiply(coins, side))
         self._cash(fill, rules["quote"], "trades", _EXACT.multiply(Decimal(fill["value"]), -side))
 
     def _quantity(
@@ -205,6 +218,10 @@ class _Movements:
                 "realised": plain_text(gained), "currency": names.name("currency", rules["settle"]),
             }
         )  # fmt: skip
+
+    def accounts(self) -> list[str]:
+        """The names of all accounts the journal knew until the end of the day."""
+        return sorted(row["name"] for row in self._names.all("account").values())
 
     def rules(self, symbol: str) -> Row:
         """The newest definition of the instrument with this name."""
@@ -290,15 +307,22 @@ def _positions(
     return rows
 
 
-def _results(positions: Iterable[Row]) -> list[dict[str, Any]]:
-    """What each strategy made of the day in each currency: the sum of its books."""
+def _results(
+    opening: _Side, closing: _Side, positions: Iterable[Row], account: str
+) -> list[dict[str, Any]]:
+    """What each strategy made of the day in each currency, from the accounts of the ledger: fees
+    in a third currency, interest and what else belongs to no book is there too."""
     sums: dict[tuple[str, str], dict[str, Decimal]] = defaultdict(
-        lambda: dict.fromkeys((*_RESULTS, "unrealised"), _ZERO)
+        lambda: dict.fromkeys(_TOLD, _ZERO)
     )
+    for place in sorted({*opening.earned, *closing.earned}):
+        if account in ("", place[0]):
+            before, after = (side.earned.get(place, _ZERO) for side in (opening, closing))
+            found = sums[place[1], place[2]]
+            found[place[3]] = _EXACT.add(found[place[3]], _EXACT.subtract(after, before))
     for row in positions:
         found = sums[row["strategy"], row["currency"]]
-        for name in found:
-            found[name] = _EXACT.add(found[name], Decimal(row[name] or 0))
+        found["unrealised"] = _EXACT.add(found["unrealised"], Decimal(row["unrealised"] or 0))
     return [
         {
             "strategy": key[0],
@@ -320,7 +344,8 @@ def _unrealised(book: Row | None, rules: Row, marks: Mapping[str, Decimal]) -> s
     multiplier = Decimal(rules["multiplier"]).scaleb(-rules["multiplier_scale"], _EXACT)
     units = _EXACT.multiply(quantity, multiplier)
     if rules["instrument_kind"] == 3:
-        worth = -_EXACT.divide(units, mark).quantize(Decimal(1).scaleb(-18), context=_EXACT)
+        worth = _EXACT.divide(units, mark).quantize(Decimal(1).scaleb(-18), context=_EXACT)
+        worth = worth.copy_negate()
     else:
         worth = _EXACT.multiply(units, mark)
     return plain_text(_EXACT.subtract(worth, Decimal(book["cost"])))
@@ -337,7 +362,7 @@ def _quantity_of(book: Row | None) -> Decimal:
 
 def _signed(record: Row, scale: int) -> Decimal:
     quantity = Decimal(record["quantity"]).scaleb(-scale, _EXACT)
-    return quantity if record["side"] == _BUY else -quantity
+    return quantity if record["side"] == _BUY else quantity.copy_negate()
 
 
 def _sum(amounts: Iterable[Decimal]) -> Decimal:

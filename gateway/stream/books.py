@@ -162,7 +162,7 @@ class Books:
         }
         held = self._valued(ledger)
         made: dict[ChannelName, list[dict[str, Any]]] = {
-            "profit": waterfall_rows(ledger.accounts(), held, held, age_ms_max),
+            "profit": waterfall_rows(ledger.accounts(), held, age_ms_max),
             "exposure": exposure_rows(held, self._contracts, rates, age_ms_max),
         }
         return {name: {key_of(name, row): row for row in rows} for name, rows in made.items()}

@@ -68,10 +68,11 @@ class MarginDesk:
         """Margin at the newest marks."""
         if self._brackets is None:
             return MarginStep(waiting=self._fault)
-        now_ns = self._clock_ns()
+        told = list(self._marks())
+        now_ns = self._clock_ns()  # after the marks: none of them may seem to be from the future
         marks = {
             mark.instrument: MarkPrice(mark.price, (now_ns - mark.time_ns) // 1_000_000)
-            for mark in self._marks()
+            for mark in told
         }
         found = margin_rows(
             rows.positions,

@@ -92,7 +92,7 @@ def black_scholes_greeks(
     TRADING_DAYS for theta over a trading day."""
     return _told(
         native.european(
-            is_call=kind == "call",
+            is_call=_is_call(kind),
             spot=spot,
             strike=strike,
             years=years,
@@ -118,7 +118,7 @@ def black_76_greeks(
     """European exercise on a future: delta and gamma by the future, which rho holds still."""
     return _told(
         native.european(
-            is_call=kind == "call",
+            is_call=_is_call(kind),
             spot=future,
             strike=strike,
             years=years,
@@ -147,7 +147,7 @@ def american_greeks(
     tree makes of the European option. A future: carry = rate."""
     return _told(
         native.american(
-            is_call=kind == "call",
+            is_call=_is_call(kind),
             spot=spot,
             strike=strike,
             years=years,
@@ -173,7 +173,7 @@ def implied_volatility(
 ) -> Implied:
     """The volatility at which a European option costs `price`; black_76: `spot` is the future."""
     found, status, iterations = native.implied_volatility(
-        is_call=kind == "call",
+        is_call=_is_call(kind),
         spot=spot,
         strike=strike,
         years=years,
@@ -195,12 +195,19 @@ def greeks_columns(
     level: str = "",
 ) -> GreeksColumns:
     """Many European options: columns spot, strike, years, volatility, rate, carry in, COLUMNS out.
-    Read and written where they lie. Every instruction set gives the same bits."""
+    Read and written where they lie. Every instruction set gives the same bits. ValueError: columns
+    that overlap, or a year that cannot have `days_per_year`."""
     found = dict(out) if out is not None else {name: np.empty(len(is_call)) for name in COLUMNS}
     without = native.greeks_columns(
         dict(options), is_call, found, model == "black_76", days_per_year, level or chosen_level()
     )
     return GreeksColumns(found, without)
+
+
+def _is_call(kind: str) -> bool:
+    if kind not in ("call", "put"):
+        raise ValueError(f"{kind[:32]!r} is neither call nor put")
+    return kind == "call"
 
 
 def _told(found: tuple[float, float, float, float, float, float, int]) -> Greeks:

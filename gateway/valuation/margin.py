@@ -8,7 +8,7 @@ collateral is named in `stale` and left out, never guessed. Rules: docs/concepts
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Context, Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -38,12 +38,13 @@ AGE_MS_MAX = 10_000
 WARNING_RATIO = Decimal("0.7")
 CALL_RATIO = Decimal("0.85")
 RATE_ONE = 10**12
-_NO_EQUITY = 2**63 - 1
+_NO_EQUITY = _SIZE_MAX = 2**63 - 1
 _MODES = {"cross": 1, "isolated": 2}
 _TYPES = native.margin_dtypes()
 _STATUSES = ("", "no mark", "bad numbers", "above the last bracket", "out of range")
 _REACHED = ("", "unreachable", "past", "no mark", "bad numbers", "out of range")
 _WIDE = Context(prec=80)
+_LEFT_OUT = "other positions are left out"
 
 
 class MarkPrice(NamedTuple):
@@ -55,10 +56,13 @@ class MarkPrice(NamedTuple):
 
 class MarginRows(NamedTuple):
     """`accounts`: {account, venue, currency, equity, initial, maintenance, ratio, headroom, state,
-    stale[]} for each account and currency with cross positions. `positions`: {account, venue,
-    instrument, leg, margin_mode, currency, quantity, notional, unrealised, initial, maintenance,
-    ratio, state, liquidation_price, liquidation_distance_percent, reason}: what the venue sees,
-    strategies summed. Amounts are decimal text; None where there is none, with `reason` why."""
+    stale[]} for each account and currency with positions or orders on margin. `state` is `unknown`
+    where it would be ok but something is left out; equity, ratio and headroom are None where an
+    isolated position's collateral, which lies in the balance, is not known.
+    `positions`: {account, venue, instrument, leg, margin_mode, currency, quantity, notional,
+    unrealised, initial, maintenance, ratio, state, liquidation_price,
+    liquidation_distance_percent, reason}: what the venue sees, strategies summed.
+    Amounts are decimal text; None where there is none, with `reason` why."""
 
     accounts: list[dict[str, Any]]
     positions: list[dict[str, Any]]
@@ -83,9 +87,11 @@ def margin_rows(
     *,
     orders: Iterable[Row] = (),
     collateral: Mapping[tuple[str, str, str], str] | None = None,
+    margin_accounts: Collection[str] = (),
     age_ms_max: int = AGE_MS_MAX,
 ) -> MarginRows:
-    """Margin of every account with positions on margin.
+    """Margin of every account with positions or open orders on margin, and of `margin_accounts`
+    in each currency they have, even when they hold nothing.
 
     positions, balances, instruments, orders: rows with the keys of `engine.positions()`,
     `.balances()`, `.registry("instrument")`, `.orders()`. marks: by instrument name; older than
@@ -94,7 +100,7 @@ def margin_rows(
     work = _Work(instruments, brackets, marks, age_ms_max)
     work.take_positions(positions, collateral or {})
     work.take_orders(orders)
-    work.take_balances(balances)
+    work.take_balances(balances, margin_accounts)
     return work.result()
 
 
@@ -137,6 +143,13 @@ class _Work:
         self._isolated: dict[tuple[str, str], int] = defaultdict(int)
         self._balances: dict[tuple[str, str], int] = {}
         self._stale: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self._locked: dict[tuple[str, str], int] = defaultdict(int)  # cost of what nets to nothing
+        self._partial: dict[tuple[str, str], str] = {}  # why its equity is not all there
+        self._unknown: set[tuple[str, str]] = (
+            set()
+        )  # collateral in the balance, none knows how much
+        self._sides: dict[tuple[str, str, str, bool], int] = defaultdict(int)  # sizes, by is_buy
+        self._sizes: Mapping[tuple[str, str], int] = {}
 
     def take_positions(
         self, rows: Iterable[Row], collateral: Mapping[tuple[str, str, str], str]
@@ -151,11 +164,17 @@ class _Work:
             total = sums.setdefault(key, [0, 0])
             total[0] += mantissa(row["quantity"], instrument["quantity_scale"])
             total[1] += mantissa(row["cost"], 18)
-        sizes = _sizes(sums)
+        sizes = self._sizes = _sizes(sums)
         for key, (quantity, cost) in sums.items():
             if quantity:
                 self._held.append((key, quantity, cost))
                 self._take(key, quantity, cost, sizes, collateral)
+            elif (
+                cost
+            ):  # strategies against each other: the venue holds nothing, the result is fixed
+                settle = self._instruments[key.instrument]["settle"]
+                self._pool_of(key.account, settle, key.venue)
+                self._locked[key.account, settle] += cost
 
     def _take(
         self,
@@ -169,9 +188,13 @@ class _Work:
         rules = self._instruments[key.instrument]
         pool = self._pool_of(key.account, rules["settle"], key.venue)
         isolated = 0
-        if key.margin_mode == "isolated":
+        if key.margin_mode == "cross":
+            self._sides[key.account, key.instrument, key.leg, quantity > 0] += abs(quantity)
+        else:
             given = collateral.get((key.account, key.instrument, key.leg))
             if given is None:
+                self._unknown.add((key.account, rules["settle"]))
+                self._partial[key.account, rules["settle"]] = _LEFT_OUT
                 self._exclude(place, key, rules["settle"], "no collateral is known")
                 return
             isolated = mantissa(given, 18)
@@ -197,51 +220,93 @@ class _Work:
         """Open orders that may open a position; a market order counts at the mark."""
         for row in rows:
             rules = self._instruments.get(row["instrument"])
-            pool = None if rules is None else (row["account"], rules["settle"])
-            if rules is None or pool not in self._pools or row.get("is_reduce_only"):
+            if rules is None or row.get("is_reduce_only"):
                 continue
+            pool = row["account"], rules["settle"]
             quantity = mantissa(row["leaves_quantity"], rules["quantity_scale"])
-            if not quantity:
+            if not quantity or (rules["kind"] == "spot" and pool not in self._pools):
                 continue
-            schedule = self._brackets.schedule_of(row["instrument"])
-            reason, mark, mark_scale = self._mark_of(row["instrument"])
-            if schedule is None or reason:
-                self._stale[pool].add(f"order {row['order_id']}: {reason or 'no brackets'}")
-                continue
-            price, price_scale = (mark, mark_scale)
-            if row["price"] is not None:
-                price, price_scale = _mantissa_and_scale(row["price"])
-            signed = quantity if row["side"] == "buy" else -quantity
-            scales = (mark_scale, price_scale, *_scales(rules, mark_scale)[2:])
-            place = self._tables.places[self._brackets.instruments[row["instrument"]]]
-            leverage = self._brackets.leverage_of(row["account"], row["instrument"])
-            multiplier = mantissa(rules["multiplier"], rules["multiplier_scale"])
-            head = (signed, price, mark, multiplier, place, self._pools[pool], leverage)
-            self._orders.append((*head, *scales, schedule.order_open_loss))
+            self._pool_of(*pool, row.get("venue") or rules.get("venue", ""))
+            reason = self._take_order(row, rules, pool, quantity)
+            if reason:
+                self._stale[pool].add(f"order {row['order_id']}: {reason}")
 
-    def take_balances(self, rows: Iterable[Row]) -> None:
+    def _take_order(self, row: Row, rules: Row, pool: tuple[str, str], quantity: int) -> str:
+        """Why it cannot be valued; empty = it is among the orders."""
+        schedule = self._brackets.schedule_of(row["instrument"])
+        reason, mark, mark_scale = self._mark_of(row["instrument"])
+        if schedule is None or reason:
+            return reason or "no brackets"
+        try:
+            price = _order_price(row["price"], rules, mark, mark_scale)
+        except ValueError:
+            return "a price that is none"
+        extra = self._joined(row, quantity, schedule.legs == "summed")
+        place = self._tables.places[self._brackets.instruments[row["instrument"]]]
+        leverage = self._brackets.leverage_of(row["account"], row["instrument"])
+        multiplier = mantissa(rules["multiplier"], rules["multiplier_scale"])
+        signed = quantity if row["side"] == "buy" else -quantity
+        head = (signed, price, mark, multiplier, extra, place, self._pools[pool], leverage)
+        self._orders.append((*head, *_scales(rules, mark_scale), schedule.order_open_loss))
+        return ""
+
+    def _joined(self, row: Row, quantity: int, is_summed: bool) -> int:
+        """Size that is there before the order on its side: positions and the orders before it. The
+        order counts for those behind it."""
+        leg, is_buy = row.get("leg") or "net", row["side"] == "buy"
+        side = row["account"], row["instrument"], leg, is_buy
+        there = self._sides[side]
+        self._sides[side] = there + quantity
+        if is_summed and leg != "net":
+            other = self._sizes.get((row["account"], row["instrument"]), 0)
+            there = max(there, other)
+        return min(there, _SIZE_MAX)
+
+    def take_balances(self, rows: Iterable[Row], margin_accounts: Collection[str]) -> None:
         for row in rows:
             key = (row["account"], row["currency"])
+            if row["account"] in margin_accounts:
+                self._pool_of(*key, row.get("venue", ""))
             if key in self._pools:
                 self._balances[key] = mantissa(row["total"], 18)
         for pool in self._pools:
             if pool not in self._balances:
                 self._stale[pool].add(f"{pool[1]}: no balance is known")
+                self._partial.setdefault(pool, "no balance is known")
 
     def result(self) -> MarginRows:
         rows = _array("row", self._rows)
         orders = _array("order", self._orders)
         pools = np.zeros(len(self._pools), _TYPES["pool"])
         pools["balance_e18"] = money_array(
-            self._balances.get(pool, 0) - self._isolated[pool] for pool in self._pools
+            self._balances.get(pool, 0) - self._isolated[pool] - self._locked[pool]
+            for pool in self._pools
         )
         margins = np.zeros(len(rows), _TYPES["position"])
         tables = (self._tables.schedules, self._tables.brackets)
         native.margin(rows, orders, *tables, margins, pools)
         found = np.zeros(len(rows), _TYPES["liquidation"])
         native.liquidation(rows, margins, *tables, pools, found)
+        self._name_excluded(margins, pools)
         told = self._position_rows(rows, margins, found)
         return MarginRows(self._account_rows(pools), told)
+
+    def _name_excluded(self, margins: NDArray[np.void], pools: NDArray[np.void]) -> None:
+        """What the core refused: positions by name, orders by their number."""
+        refused = dict.fromkeys(self._pools, 0)
+        for place, status in zip(self._counted, margins["status"].tolist(), strict=True):
+            if status:
+                key = self._held[place][0]
+                currency = self._instruments[key.instrument]["settle"]
+                self._exclude(place, key, currency, _STATUSES[status])
+                refused[key.account, currency] += key.margin_mode == "cross"
+        for pool, place in self._pools.items():
+            orders = int(pools["excluded"][place]) - refused[pool]
+            if orders:
+                self._stale[pool].add(f"orders that could not be valued: {orders}")
+            if pools["status"][place]:
+                self._stale[pool].add("the sums are out of range")
+                self._partial[pool] = "out of range"
 
     def _account_rows(self, pools: NDArray[np.void]) -> list[dict[str, Any]]:
         columns = {
@@ -251,13 +316,16 @@ class _Work:
         rows = []
         for key, place in self._pools.items():
             ratio = _ratio_text(int(pools["ratio_e12"][place]))
-            if pools["status"][place]:
-                self._stale[key].add("the sums are out of range")
             row: dict[str, Any] = {"account": key[0], "venue": self._venues[key]}
             row["currency"] = key[1]
             row |= {name: column[place] for name, column in columns.items()}
-            row |= {"ratio": ratio, "state": state_of(ratio, columns["maintenance"][place])}
-            rows.append(row | {"stale": sorted(self._stale[key])})
+            state = state_of(ratio, columns["maintenance"][place])
+            if state == "ok" and self._stale[key]:
+                state = "unknown"
+            if key in self._unknown:
+                row |= {"equity": None, "headroom": None}
+                ratio = None
+            rows.append(row | {"ratio": ratio, "state": state, "stale": sorted(self._stale[key])})
         return rows
 
     def _position_rows(
@@ -276,10 +344,7 @@ class _Work:
             index = native_row.get(place)
             status = 0 if index is None else int(margins["status"][index])
             if index is None or status:
-                reason = self._reasons.get(place) or _STATUSES[status]
-                if status:
-                    self._exclude(place, key, rules["settle"], reason)
-                told.append(row | _without_margin(reason))
+                told.append(row | _without_margin(self._reasons[place]))
                 continue
             amounts = {name: column[index] for name, column in columns.items()}
             ratio = None
@@ -288,7 +353,10 @@ class _Work:
             row |= {name: _text(amount) for name, amount in amounts.items()} | {"ratio": ratio}
             is_isolated = key.margin_mode == "isolated"
             row["state"] = state_of(ratio, row["maintenance"]) if is_isolated else None
-            told.append(row | _liquidation_of(rules, rows[index], found[index], quantity))
+            why = "" if is_isolated else self._partial.get((key.account, rules["settle"]), "")
+            told.append(
+                row | (_no_price(why) if why else _liquidation_of(rules, rows[index], found[index]))
+            )
         return told
 
     def _pool_of(self, account: str, currency: str, venue: str) -> int:
@@ -297,12 +365,16 @@ class _Work:
 
     def _exclude(self, place: int, key: _Held, currency: str, reason: str) -> None:
         self._reasons[place] = reason
+        if key.margin_mode == "cross":
+            self._partial[key.account, currency] = _LEFT_OUT
         self._stale[key.account, currency].add(f"{key.instrument}: {reason}")
 
     def _mark_of(self, instrument: str) -> tuple[str, int, int]:
         mark = self._marks.get(instrument)
         if mark is None:
             return "no mark", 0, 0
+        if mark.age_ms < 0:
+            return "the mark is from the future", 0, 0
         if mark.age_ms > self._age_ms_max:
             return f"the mark is {mark.age_ms} ms old", 0, 0
         try:
@@ -329,6 +401,22 @@ def _row_of(
     multiplier = mantissa(rules["multiplier"], rules["multiplier_scale"])
     tick = max(mantissa(rules["tick"], rules["price_scale"]), 1)
     return (quantity, mark, multiplier, tick, extra, _words(cost), _words(isolated))
+
+
+def _order_price(text: str | None, rules: Row, mark: int, mark_scale: int) -> int:
+    """At the instrument's scale. Without its own: the mark, rounded so that the order is worth no
+    less. ValueError: no price that fits."""
+    scale = rules["price_scale"]
+    if text is not None:
+        price = mantissa(text, scale)
+    elif mark_scale <= scale:
+        price = mark * 10 ** (scale - mark_scale)
+    else:
+        step = 10 ** (mark_scale - scale)
+        price = mark // step if rules["kind"] == "inverse" else -(-mark // step)
+    if not 0 < price < 2**63:
+        raise ValueError("out of range")
+    return price
 
 
 def _scales(rules: Row, mark_scale: int) -> tuple[int, ...]:
@@ -382,7 +470,11 @@ def _without_margin(reason: str) -> dict[str, Any]:
     return nothing | {"reason": reason}
 
 
-def _liquidation_of(rules: Row, row: Any, found: Any, quantity: int) -> dict[str, Any]:
+def _no_price(reason: str) -> dict[str, Any]:
+    return {"liquidation_price": None, "liquidation_distance_percent": None, "reason": reason}
+
+
+def _liquidation_of(rules: Row, row: Any, found: Any) -> dict[str, Any]:
     """The nearer of two prices where a hedged pair has both. The distance is signed: how far the
     mark would have to move."""
     mark = Decimal(int(row["mark"])).scaleb(-int(row["mark_scale"]), _WIDE)
@@ -392,8 +484,7 @@ def _liquidation_of(rules: Row, row: Any, found: Any, quantity: int) -> dict[str
         if found[side]
     ]
     if not prices:
-        reason = _REACHED[int(found["status"])]
-        return {"liquidation_price": None, "liquidation_distance_percent": None, "reason": reason}
+        return _no_price(_REACHED[int(found["status"])])
     price = min(prices, key=lambda each: abs(each - mark))
     percent = ((price - mark) * 100 / mark).quantize(Decimal("0.01"))
     return {

@@ -261,6 +261,7 @@ TEST(extreme_rows_end_with_a_status_and_without_undefined_behaviour) {
                       row.tick,
                       row.mark,
                       row.multiplier,
+                      row.tier_extra,
                       0,
                       0,
                       row.leverage,

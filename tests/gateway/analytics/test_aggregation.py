@@ -72,6 +72,23 @@ def test_an_inverse_contract_without_a_mark_is_named_and_left_out():
     assert (rows[0]["total"], rows[0]["excluded"]) == ("1", ["BTC-INV.b"])
 
 
+def test_a_quanto_contract_moves_as_its_payout_in_units_of_the_asset():
+    row = instrument("ETH-Q.a", "a", "quanto", base="ETH", multiplier="0.000001") | {
+        "settle": "BTC"
+    }
+    quanto = InstrumentMap([row], {})
+    position = {"instrument": "ETH-Q.a", "venue": "a", "quantity": "1000", "mark": "3000"}
+    rates = {"USD": Rate(Decimal(1), 7), "BTC": Rate(Decimal(60_000), 9)}
+    # 1000 x 0.000001 BTC for each dollar are 60 dollars for each dollar.
+    (found,) = consolidated_rows([position], quanto, "venue", rates)
+    assert (found["total"], found["excluded"]) == ("60", [])
+    (asset,) = asset_rows([position], [], {}, quanto, rates, collateral_accounts=frozenset())
+    assert (asset["asset"], asset["derivatives"]) == ("ETH", "60")
+    for missing in ({}, {"USD": rates["USD"]}, {"BTC": rates["BTC"]}):
+        (found,) = consolidated_rows([position], quanto, "venue", missing)
+        assert (found["total"], found["excluded"]) == ("0", ["ETH-Q.a"])
+
+
 @pytest.mark.parametrize("by", BY)
 def test_parts_of_random_desks_are_their_total_whatever_they_are_split_by(by):
     chance = random.Random(by)

@@ -114,16 +114,15 @@ def test_the_causes_always_add_up_to_the_total(entries, slippages, values):
     key = {"account": "main", "strategy": "alpha", "currency": "USD"}
     accounts = [{**key, "purpose": purpose, "balance": str(amount)} for purpose, amount in entries]
     book = {**key, "leg": "net", "margin_mode": "cross", "is_stopped": False}
-    books = [
-        {**book, "instrument": f"I{number}", "slippage": str(amount)}
-        for number, amount in enumerate(slippages)
-    ]
     held = [
+        {**book, "instrument": f"F{number}", "quantity": "0", "slippage": str(amount)}
+        for number, amount in enumerate(slippages)
+    ] + [
         {**book, "instrument": f"I{number}", "quantity": "1", "unrealised": str(amount),
-         "mark_age_ms": 0 if is_fresh else AGE_MS_MAX + 1}
+         "mark_age_ms": 0 if is_fresh else AGE_MS_MAX + 1, "slippage": "0"}
         for number, (amount, is_fresh) in enumerate(values)
     ]  # fmt: skip
-    for row in waterfall_rows(accounts, books, held, AGE_MS_MAX):
+    for row in waterfall_rows(accounts, held, AGE_MS_MAX):
         assert sum(Fraction(row[cause]) for cause in CAUSES) == Fraction(row["total"])
         fresh = sum(Fraction(amount) for amount, is_fresh in values if is_fresh)
         earned = sum(
@@ -139,5 +138,12 @@ def test_a_stopped_book_is_named_and_not_valued():
     key = {"account": "main", "strategy": "alpha", "currency": "USD", "instrument": "BTC-PERP"}
     book = {**key, "leg": "net", "margin_mode": "cross", "is_stopped": True, "slippage": "0"}
     held = {**book, "quantity": "1", "unrealised": "9", "mark_age_ms": 0}
-    (row,) = waterfall_rows([], [book], [held], AGE_MS_MAX)
+    (row,) = waterfall_rows([], [held], AGE_MS_MAX)
     assert (row["stale"], row["unrealised"]) == (["BTC-PERP"], "0")
+
+
+def test_no_digit_of_a_long_amount_is_lost():
+    amount = "12345678901.123456789012345678"
+    key = {"account": "main", "strategy": "alpha", "currency": "X"}
+    (row,) = waterfall_rows([{**key, "purpose": "realised", "balance": f"-{amount}"}], [], 1)
+    assert (row["price"], row["total"]) == (amount, amount)

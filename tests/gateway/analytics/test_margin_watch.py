@@ -16,6 +16,7 @@ def row(ratio: str | None, **more: Any) -> dict[str, Any]:
         "account": "desk",
         "venue": "okx",
         "currency": "USDT",
+        "equity": "200",
         "maintenance": "5",
         "headroom": "100",
     }
@@ -73,7 +74,7 @@ def test_headroom_is_never_more_than_is_known() -> None:
     rows = [row("0.1", headroom="100.99999"), row("0.1", currency="BTC", headroom="-0.5")]
     told = headroom_command(rows, "desk", {"USDT": "1", "BTC": "20"}, "observer")
     assert told == {
-        "level": "account", "name": "desk", "fields": {"margin_headroom": "90.9999"},
+        "level": "account", "name": "desk", "fields": {"margin_headroom": "-10.0000"},
         "actor": "observer",
     }  # fmt: skip
 
@@ -84,3 +85,34 @@ def test_headroom_is_never_more_than_is_known() -> None:
     assert headroom([row("0.1", stale=["X: no mark"])], {"USDT": "1"}) == "0.0000"
     assert headroom([row("0.1", headroom="-7", stale=["X"])], {"USDT": "1"}) == "-7.0000"
     assert headroom([], {}) == "0.0000"
+    # Each currency is its own equity: coins do not mend what the other one lacks.
+    assert headroom(rows[::-1], {"USDT": "1", "BTC": "0"}) == "100.9999"
+    assert headroom([row("0.1", headroom="-0.00001")], {"USDT": "1"}) == "-0.0001"
+    assert headroom([row("0.1", headroom="9" * 20 + ".5")], {"USDT": "1000000"}).startswith("9")
+    assert headroom([row("0.1", headroom=None, stale=["X"])], {"USDT": "1"}) == "0.0000"
+
+
+def test_what_is_left_out_clears_no_state_and_no_call_of_the_venue() -> None:
+    watch, stale = MarginWatch(), ["BTC: no mark"]
+    watch.step([row("2.7")], 1)
+    quiet = row("0.0001", stale=stale)
+    assert watch.step([quiet], 2) == []
+    assert watch.rows([quiet])[0]["state"] == "liquidation"
+    called = MarginWatch()
+    called.venue_call(row("0.3"), 1)
+    assert called.step([row("0.1", stale=stale)], 2) == []
+    assert called.step([row("0.82")], 3) == []  # the call still stands
+    assert [change.after for change in called.step([row("0.1")], 4)] == ["ok"]
+
+
+def test_what_is_left_out_may_raise_a_state_and_is_never_ok() -> None:
+    watch, stale = MarginWatch(), ["BTC: no collateral is known"]
+    quiet = row("0.1", stale=stale)
+    watch.step([quiet], 1)
+    assert watch.rows([quiet])[0]["state"] == "unknown"
+    assert [change.after for change in watch.step([row("0.9", stale=stale)], 2)] == ["call"]
+    hidden = row(None, equity=None, headroom=None, stale=stale, state="unknown")
+    assert watch.step([hidden], 3) == []
+    assert [each.after for each in watch.step([{**hidden, "state": "liquidation"}], 4)] == [
+        "liquidation"
+    ]

@@ -143,6 +143,21 @@ def test_a_path_runs_through_expiries_to_what_exercise_pays() -> None:
         decay_path(rows, FACTS, market, NOW, -1)
 
 
+def test_a_flat_row_nobody_knows_is_no_obstacle_to_a_path() -> None:
+    path = decay_path([held("SOMETHING", "0"), held("CALL", "20")], FACTS, MARKET, NOW, 1)
+    assert path == decay_path([held("CALL", "20")], FACTS, MARKET, NOW, 1)
+
+
+def test_a_wrong_kind_and_a_mark_of_tomorrow_are_named_and_left_out() -> None:
+    facts = {"ODD": OptionFacts("BTC", "Call", 60_000, NOW + DAY_NS)}
+    market = MARKET._replace(volatilities={"ODD": 0.5, "CALL": 0.6})
+    found = portfolio_greeks([held("ODD", "1")], facts, market, NOW)
+    assert [each.reason for each in found.excluded] == ["Call is no kind"]
+    early = market._replace(underlyings={"BTC": Quote(55_000.0, -1)})
+    found = portfolio_greeks([held("CALL", "1")], FACTS, early, NOW)
+    assert [each.reason for each in found.excluded] == ["the mark of BTC is from the future"]
+
+
 @pytest.mark.parametrize(
     ("kind", "price", "quantity", "outcome", "cash"),
     [  # Deribit, Options, Example 1 to 4: strike 10,000 USD, paid in BTC.

@@ -2,12 +2,16 @@
 
 import json
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from engine_world import SELL
 
 from gateway.__main__ import root
+from gateway.analytics.aggregation import InstrumentMap
+from gateway.commands.holdings import rows_of
+from gateway.journal import reader
 
 
 def told(world, *words):
@@ -39,6 +43,17 @@ def test_coins_on_their_way_and_collateral_are_told_by_asset(world, tmp_path):
     assert parts == ["0", "3.5", "0.5", "1.5"]
     assert Decimal(row["net"]) == Decimal("5.5")
     assert row["reporting"]["net"] == "550"
+
+
+def test_a_transfer_sent_while_the_journal_is_read_is_in_one_place(world):
+    world.fact("balance", world.account, world.btc, "5", 2, "D")
+    replica = reader.open_replica(Path(world.journal), world.ring, use_snapshot=True)
+    while replica.follow():
+        continue
+    world.fact("balance", world.account, world.btc, "-1.5", 4, "T")
+    instruments = InstrumentMap(replica.registry("instrument"), {})
+    (row,) = rows_of(replica, "asset", {}, instruments, Path(world.journal), world.ring)
+    assert (row["in_transit"], row["net"]) == ("0", "5")
 
 
 def test_a_wrong_map_is_refused_by_name(world, tmp_path):

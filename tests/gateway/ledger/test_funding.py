@@ -3,13 +3,16 @@ of venues."""
 
 import json
 import random
+import time
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from gateway.__main__ import root
+from gateway._core.market import MarketWriter
 from gateway.journal import reader
 from gateway.ledger.borrow import (
     BINANCE_MARGIN,
@@ -25,11 +28,13 @@ from gateway.ledger.funding import (
     NextPayment,
     Quoted,
     estimate,
+    fair_shares,
     forecast_rows,
     implied_mark,
     payment,
     shares,
 )
+from gateway.market import market_path
 
 LINEAR, INVERSE = Contract(Decimal("0.01")), Contract(Decimal(100), is_inverse=True)
 UNIT = Fraction(1, 10**18)
@@ -104,6 +109,53 @@ def test_parts_of_random_payments_are_the_payment_and_as_near_as_digits_let_them
     assert shares(Decimal(3), {}) == {"EXTERNAL": Decimal(3)}
 
 
+def test_holdings_against_each_other_make_no_part_many_times_the_payment():
+    hour = HOUR_NS
+    areas, sizes = {"A": 8 * hour, "B": -2 * (4 * hour - 10**9)}, {"A": 1, "B": -2}
+    parts, basis = fair_shares(Decimal(10), areas, sizes)
+    assert (parts, basis) == ({"A": Decimal(-10), "B": Decimal(20)}, "size")
+    assert fair_shares(Decimal(10), areas, {"A": 2, "B": -2}) == ({"EXTERNAL": Decimal(10)}, "none")
+    assert fair_shares(Decimal(10), {"A": 3, "B": 1}, sizes)[1] == "time"
+
+
+def funding_records(*payments):
+    yield {"kind": "account_defined", "id": 1, "name": "A"}
+    yield {"kind": "currency_defined", "id": 1, "currency": 1, "code": "USDT"}
+    yield {"kind": "instrument_defined", "id": 1, "symbol": "P", "price_scale": 2,
+           "quantity_scale": 3, "multiplier": 1, "multiplier_scale": 0, "instrument_kind": 2,
+           "settle": 1}  # fmt: skip
+    yield {"kind": "order_filled", "time_ns": 1, "account": 1, "instrument": 1, "leg": 0,
+           "order_id": 0, "strategy": 0, "position_quantity": 1, "price": 1,
+           "price_scale": 8}  # fmt: skip
+    for payment_ in payments:
+        yield {"kind": "funding", "sequence": 5, "venue_time_ns": 0, "account": 1, "currency": 1,
+               "instrument": 1, "leg": 0, **payment_}  # fmt: skip
+
+
+def test_a_price_that_is_far_away_is_named_however_far():
+    told = {"time_ns": 2, "amount": "-10000000", "rate_e18": 1}
+    (row,) = FundingAudit().run(funding_records(told))
+    assert row["faults"][0].startswith("PRICE_AWAY 999")
+
+
+def test_payments_without_a_venue_time_are_not_paid_twice():
+    first = {"time_ns": 2, "amount": "-1", "rate_e18": 10**14}
+    rows = FundingAudit().run(funding_records(first, {**first, "time_ns": 8 * HOUR_NS}))
+    assert all("PAID_TWICE" not in row["faults"] for row in rows)
+
+
+def test_the_command_reads_what_a_venue_quotes_beside_the_ring(world):
+    world.fill(0, "2", "100", instrument=world.perpetual, venue_order="x")
+    writer = MarketWriter(str(market_path(Path(world.ring), "sim")), "sim", ["BTC-PERP"], 1, 5)
+    writer.beat(time.monotonic_ns())
+    next_ns = time.time_ns() + 2 * HOUR_NS
+    writer.mark(0, "150", 5)
+    writer.funding(0, "0.0002", next_ns, 5)
+    words = ["ledger", "carry", world.journal, "--ring-directory", world.ring, "--json"]
+    (row,) = json.loads(CliRunner().invoke(root, words).stdout)["positions"]
+    assert (row["amount"], row["missing"], row["next_ns"]) == ("-0.06", [], next_ns)
+
+
 def test_a_payment_is_split_by_holding_time_and_size_and_compared(world):
     def fund(amount, rate, reference, time_ns):
         world.fact("funding", world.account, world.perpetual, 0, world.usd, amount, rate,
@@ -164,6 +216,13 @@ def test_binance_charges_an_hour_at_once_and_one_at_each_full_hour():
     steps = [(at, Decimal(1000)), (14 * HOUR_NS + HOUR_NS // 4, Decimal(0))]
     found = charges(steps, [(0, Decimal("0.0002") * 365)], BINANCE_MARGIN, 20 * HOUR_NS)
     assert settled(found, BINANCE_MARGIN) == Decimal("0.01666667")
+
+
+def test_what_is_borrowed_on_the_hour_is_charged_once_for_it():
+    steps = [(10 * HOUR_NS, Decimal(100)), (12 * HOUR_NS, Decimal(200))]
+    found = charges(steps, [(0, Decimal("0.876"))], BINANCE_MARGIN, 13 * HOUR_NS)
+    told = [(each.time_ns // HOUR_NS, each.principal) for each in found]
+    assert sorted(told) == [(10, 100), (11, 100), (12, 100), (12, 100), (13, 200)]
 
 
 def test_interest_on_interest_is_the_power_it_should_be():

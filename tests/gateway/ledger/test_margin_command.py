@@ -58,6 +58,9 @@ def test_what_has_no_mark_is_named_and_a_table_is_printed(world, brackets):
 
 def test_wrong_words_are_usage_errors(world, brackets, tmp_path):
     assert call(world, brackets, "--mark", "BTC-PERP").exit_code == 2
+    assert call(world, brackets, "--collateral", "main|BTC-PERP=5").exit_code == 2
+    typing_error = call(world, brackets, "--mark", "TYPO=1")
+    assert typing_error.exit_code == 2 and "TYPO" in typing_error.output
     wrong = Path(tmp_path / "wrong.toml")
     wrong.write_text('[instruments]\n"A" = "nothing"')
     result = call(world, wrong)

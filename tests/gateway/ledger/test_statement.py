@@ -82,9 +82,17 @@ def test_random_days_tie_and_follow_each_other_without_a_gap(world, seed):
             before[key] = row["after"]
         for row in found["positions"]:
             assert Decimal(row["before"]) + Decimal(row["moved"]) == Decimal(row["after"])
-        for name in ("realised", "fees", "funding", "interest"):
-            parts = sum(Decimal(row[name]) for row in found["positions"])
-            assert parts == sum(Decimal(row[name]) for row in found["results"])
+        parts = sum(Decimal(row["realised"]) for row in found["positions"])
+        assert parts == sum(Decimal(row["realised"]) for row in found["results"])
+        for row in found["balances"]:  # one account: its movements are those of its strategies
+            of = [each for each in found["results"] if each["currency"] == row["currency"]]
+            told = sum(
+                Decimal(each[name])
+                for each in of
+                for name in ("fees", "funding", "interest", "other")
+            )
+            names = ("fees", "funding", "interest", "settlement", "adjustment")
+            assert told == sum(Decimal(row[name]) for name in names)
     engine = {(row["account"], row["currency"]): Decimal(row["total"])
               for row in world.engine.balances()}  # fmt: skip
     assert {key: Decimal(value) for key, value in before.items()} == engine
@@ -115,6 +123,36 @@ def test_a_day_says_what_moved_and_what_it_is_worth(world):
     assert without["excluded"] == ["BTC-PERP"] and without["positions"][0]["unrealised"] is None
     assert stated(world, day_at(world, -1))["is_complete"]
     assert stated(world, day, account="hedge")["balances"] == []
+
+
+def test_results_have_what_belongs_to_no_book(world):
+    world.fill(0, "2", "100", instrument=world.perpetual, venue_order="x", fee="0.1",
+               fee_currency=world.bnb)  # fmt: skip
+    world.fact("balance", world.account, world.usd, "5", 1, "I1")
+    world.fact("balance", world.account, world.usd, "-7", 5, "S1")
+    world.fact("funding", world.account, world.perpetual, 0, world.usd, "-0.5", "0.0001", "F", 9)
+    found = stated(world, day_at(world), marks={"BTC-PERP": Decimal(100)})
+    sums = {}
+    for row in found["results"]:
+        for name in ("fees", "funding", "interest", "other"):
+            key = row["currency"], name
+            sums[key] = sums.get(key, Decimal(0)) + Decimal(row[name])
+    assert {key: str(value) for key, value in sums.items() if value} == {
+        ("BNB", "fees"): "-0.1", ("USD", "funding"): "-0.5", ("USD", "interest"): "5",
+        ("USD", "other"): "-7",
+    }  # fmt: skip
+    assert stated(world, day_at(world), account="hedge")["results"] == []
+
+
+def test_a_day_at_the_end_of_the_calendar_and_an_account_nobody_has_are_usage_errors(world):
+    world.fact("balance", world.account, world.usd, "5", 2, "D1")
+    words = ["statement", world.journal, "--ring-directory", world.ring]
+    late = CliRunner().invoke(root, [*words, "--day", "9999-12-31"])
+    assert late.exit_code == 2 and "9999-12-31" in late.output
+    day = instant(world.engine.now_ns())[:10]
+    assert CliRunner().invoke(root, [*words, "--day", day, "--account", "main"]).exit_code == 0
+    typing_error = CliRunner().invoke(root, [*words, "--day", day, "--account", "mian"])
+    assert typing_error.exit_code == 2 and "mian" in typing_error.output
 
 
 def test_an_inverse_position_is_worth_what_its_coins_are(world):

@@ -107,3 +107,22 @@ def test_without_schedules_the_channel_says_why_it_is_empty(view, tmp_path):
     assert "liquidation_price" not in view.channels["positions"].rows[next(iter(POSITIONS))]
     bad = a_desk(tmp_path, SCHEDULES.replace('"0.05"', '"7"')).step(given(view))
     assert "margin.toml" in bad.waiting
+
+
+def test_a_mark_that_comes_while_marks_are_read_is_not_from_the_future(view, tmp_path):
+    path, clock = tmp_path / "margin.toml", [0]
+    path.write_text(SCHEDULES)
+
+    def marks():
+        clock[0] += 10**9
+        yield Mark("BTC-PERP", "100", clock[0])
+
+    view.take_margin(MarginDesk(path, marks, lambda: clock[0], AGE_MS_MAX).step(given(view)))
+    (row,) = view.channels["margin"].rows.values()
+    assert (row["stale"], row["state"]) == ([], "ok")
+
+
+def test_a_position_without_its_mark_is_unknown_and_never_ok(view, tmp_path):
+    view.take_margin(a_desk(tmp_path, SCHEDULES, marks=()).step(given(view)))
+    (row,) = view.channels["margin"].rows.values()
+    assert row["state"] == "unknown"

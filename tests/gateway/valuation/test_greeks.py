@@ -313,5 +313,36 @@ def test_columns_that_do_not_fit_are_refused() -> None:
         door.greeks_columns({**options, "spot": options["spot"].astype(np.float32)}, is_call)
     with pytest.raises(ValueError, match="overlaps"):
         door.greeks_columns(options, is_call, out=dict.fromkeys(door.COLUMNS, options["spot"]))
+    one = np.empty(10)
+    with pytest.raises(ValueError, match="two columns overlap"):
+        door.greeks_columns(options, is_call, out=dict.fromkeys(door.COLUMNS, one))
+    for days in (0.0, math.nan, 0.5):
+        with pytest.raises(ValueError, match="days_per_year"):
+            door.greeks_columns(options, is_call, days_per_year=days)
     with pytest.raises(ValueError, match="no column strike"):
         door.greeks_columns({"spot": options["spot"]}, is_call)
+
+
+@pytest.mark.parametrize("kind", ["Call", "C", "", "linear"])
+def test_a_kind_that_is_none_is_refused_and_no_put(kind: Any) -> None:
+    terms = {"spot": 100.0, "strike": 100.0, "years": 1.0}
+    with pytest.raises(ValueError, match="neither call nor put"):
+        door.black_scholes_greeks(kind, volatility=0.5, **terms)
+    with pytest.raises(ValueError, match="neither call nor put"):
+        door.american_greeks(kind, volatility=0.5, **terms)
+    with pytest.raises(ValueError, match="neither call nor put"):
+        door.implied_volatility(kind, price=5.0, **terms)
+
+
+def test_a_price_without_time_value_is_not_below_intrinsic_by_a_rounding() -> None:
+    rng = random.Random(20)
+    for _ in range(3000):
+        terms = {"spot": 100.0, "strike": rng.uniform(50, 150), "years": rng.uniform(0.01, 2),
+                 "rate": rng.uniform(-0.05, 0.1), "carry": rng.uniform(-0.05, 0.1)}  # fmt: skip
+        for kind in KINDS:
+            price = door.black_scholes_greeks(kind, volatility=0.001, **terms).price
+            assert door.implied_volatility(kind, price=price, **terms).reason == ""
+    terms = {"spot": 100.0, "strike": 60.0, "years": 1.0}
+    below = door.implied_volatility("call", price=40.0 - 1e-9, **terms)
+    assert below.reason == "below intrinsic"
+    assert door.implied_volatility("put", price=-1e-300, **terms).reason == "below intrinsic"

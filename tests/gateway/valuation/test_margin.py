@@ -229,6 +229,105 @@ def test_an_isolated_position_lives_on_its_own_collateral() -> None:
     assert Decimal(row["ratio"]) == Decimal("0.130666666667")
 
 
+def eth_rows(orders: list[dict[str, Any]], held: str = "1", **more: Any) -> dict[str, Any]:
+    rows = [position("ETHUSDT.binance", held, "3000", account="free")]
+    balances = [{"account": "free", "currency": "USDT", "total": "100000"}]
+    marks = {"ETHUSDT.binance": MarkPrice(more.pop("mark", "3000"), 0)}
+    found = margin_rows(rows, balances, INSTRUMENTS, BRACKETS, marks, orders=orders, **more)
+    return found.accounts[0]
+
+
+def eth_order(quantity: str, **more: Any) -> dict[str, Any]:
+    return {"order_id": "7", "account": "free", "venue": "binance", "leg": "net", "side": "buy",
+            "instrument": "ETHUSDT.binance", "leaves_quantity": quantity, "price": "3000",
+            "is_reduce_only": False, **more}  # fmt: skip
+
+
+def test_strategies_that_net_to_nothing_keep_what_they_made() -> None:
+    marks = {"ETHUSDT.binance": MarkPrice("3000", 0)}
+    balances = [{"account": "desk", "currency": "USDT", "total": "100000"}]
+    for mode in ("cross", "isolated"):
+        rows = [
+            position("BTCUSDT.binance", "10", "60000", strategy="a", margin_mode=mode),
+            position("BTCUSDT.binance", "-10", "50000", strategy="EXTERNAL", margin_mode=mode),
+            position("ETHUSDT.binance", "1", "3000"),
+        ]
+        found = margin_rows(rows, balances, INSTRUMENTS, BRACKETS, marks)
+        account = found.accounts[0]
+        assert (account["equity"], account["state"], account["stale"]) == ("0", "liquidation", [])
+        alone = margin_rows(rows[:2], balances, INSTRUMENTS, BRACKETS, {})
+        assert [row["equity"] for row in alone.accounts] == ["0"]
+
+
+def test_an_order_that_cannot_be_valued_is_named() -> None:
+    told = eth_rows([eth_order("5000")])
+    if not told["stale"]:
+        told = eth_rows([eth_order("500000")])
+    assert told["stale"] == ["orders that could not be valued: 1"]
+    assert told["state"] == "unknown"
+    assert eth_rows([eth_order("5", price="3000.001")])["stale"] == [
+        "order 7: a price that is none"
+    ]
+
+
+def test_a_market_order_counts_at_a_mark_of_any_scale() -> None:
+    limit = Decimal(eth_rows([eth_order("1", price="3000.13")])["initial"])
+    market = eth_rows([eth_order("1", price=None)], mark="3000.12345678901")
+    assert market["stale"] == []
+    assert limit - 1 < Decimal(market["initial"]) <= limit
+
+
+def test_an_order_asks_for_the_step_it_would_lift_the_position_to() -> None:
+    one, more = eth_order("3"), eth_order("2", order_id="8")
+    before = Decimal(eth_rows([], held="33")["initial"])
+    both = Decimal(eth_rows([one], held="33")["initial"])
+    assert both == Decimal(eth_rows([], held="36")["initial"]) > before * 36 / 33
+    # Orders join each other too, and one on the other side joins nothing.
+    assert Decimal(eth_rows([one, more], held="31")["initial"]) == both
+    away = Decimal(eth_rows([eth_order("3", side="sell")], held="33")["initial"])
+    assert before < away < both
+
+
+def test_no_liquidation_price_while_something_else_of_its_equity_is_left_out() -> None:
+    rows = [position("BTCUSDT.binance", "20", "60000"), position("ETHUSDT.binance", "100", "3000")]
+    balances = [{"account": "desk", "currency": "USDT", "total": "60000"}]
+    marks = {"BTCUSDT.binance": MarkPrice("60000", 0), "ETHUSDT.binance": MarkPrice("3000", 0)}
+    both = margin_rows(rows, balances, INSTRUMENTS, BRACKETS, marks)
+    assert all(row["liquidation_price"] for row in both.positions)
+    marks["BTCUSDT.binance"] = MarkPrice("60000", -1)
+    found = margin_rows(rows, balances, INSTRUMENTS, BRACKETS, marks)
+    assert [row["reason"] for row in found.positions] == [
+        "the mark is from the future", "other positions are left out"
+    ]  # fmt: skip
+    assert found.positions[1]["liquidation_price"] is None
+    poor = margin_rows(rows[1:], [], INSTRUMENTS, BRACKETS, marks)
+    assert poor.positions[0]["reason"] == "no balance is known"
+
+
+def test_collateral_nobody_knows_makes_the_equity_unknown() -> None:
+    rows = [
+        position("BTCUSDT.binance", "1", "10000", margin_mode="isolated"),
+        position("ETHUSDT.binance", "1", "3000"),
+    ]
+    marks = {"BTCUSDT.binance": MarkPrice("10000", 0), "ETHUSDT.binance": MarkPrice("3000", 0)}
+    balances = [{"account": "desk", "currency": "USDT", "total": "100000"}]
+    account = margin_rows(rows, balances, INSTRUMENTS, BRACKETS, marks).accounts[0]
+    assert [account[name] for name in ("equity", "headroom", "ratio", "state")] == [
+        None, None, None, "unknown"
+    ]  # fmt: skip
+
+
+def test_an_account_that_holds_nothing_has_its_row_when_asked_for() -> None:
+    balances = [{"account": name, "currency": "USDT", "total": "5"} for name in ("desk", "cash")]
+    found = margin_rows([], balances, INSTRUMENTS, BRACKETS, {}, margin_accounts={"desk"})
+    (row,) = found.accounts
+    assert (row["account"], row["headroom"], row["state"]) == ("desk", "5", "ok")
+    marks = {"ETHUSDT.binance": MarkPrice("3000", 0)}
+    order = eth_order("1", account="desk")
+    (row,) = margin_rows([], balances, INSTRUMENTS, BRACKETS, marks, orders=[order]).accounts
+    assert (row["venue"], Decimal(row["headroom"]) < 5) == ("binance", True)
+
+
 def broken(text: str, tmp_path: Path) -> str:
     path = tmp_path / "margin.toml"
     path.write_text(text)

@@ -54,6 +54,11 @@ struct Priced {
 
 inline constexpr double kCalendarDays = 365.0;
 
+/// Whether a year can have so many days: 1 to 1,000,000.
+[[nodiscard]] constexpr bool are_days(double days_per_year) noexcept {
+  return days_per_year >= 1.0 && days_per_year <= 1e6;
+}
+
 [[nodiscard]] PricingStatus status_of(const OptionTerms& terms) noexcept;
 
 /// European exercise. Without volatility or time: the forward's intrinsic value and its greeks,

@@ -73,6 +73,7 @@ struct MarginOrder {
   std::int64_t price;     // at price_scale: its own, or the one its venue assumes
   std::int64_t mark;
   std::int64_t multiplier;
+  std::int64_t tier_extra;  // quantity there before it on its side, which it would join
   std::uint32_t schedule;
   std::uint32_t pool;
   std::uint32_t leverage;
@@ -84,7 +85,7 @@ struct MarginOrder {
   std::uint8_t with_open_loss;  // what it would lose at once is asked for too
   std::uint8_t reserved[6];
 };
-static_assert(sizeof(MarginOrder) == 56);
+static_assert(sizeof(MarginOrder) == 64);
 
 enum class MarginStatus : std::uint8_t {
   kOk = 0,
@@ -144,8 +145,10 @@ struct MarginTables {
 
 [[nodiscard]] PositionMargin margin_of(const MarginRow& row, const MarginTables& tables) noexcept;
 
-/// What an open order asks for: initial margin at its price and, if so, what it loses at once.
-/// The status goes to `status`; 0 unless it is kOk.
+/// What an open order asks for: initial margin at its price and, if so, what it loses at once. With
+/// `tier_extra`, at least what the initial margin of both together (that valued at the mark)
+/// exceeds what was there: an order may carry all of it to a dearer step. The status goes to
+/// `status`; 0 unless it is kOk.
 [[nodiscard]] Int128 margin_of(const MarginOrder& order, const MarginTables& tables,
                                MarginStatus& status) noexcept;
 
