@@ -111,9 +111,8 @@ class Segment:
         )
         self.seal = base64.b64decode(told["seal"], validate=True)
         self.is_sealed = bool(self.seal)
-        if kept is not None and (self.seal or self.index in kept):
-            if kept.get(self.index) != self.seal:
-                raise Fault(f"segment {self.index}: the seal is not the one that was kept")
+        if kept is not None and kept.get(self.index, b"") != self.seal:
+            raise Fault(f"segment {self.index}: the seal is not the one that was kept")
 
     def add(self, record: bytes) -> None:
         self.sha256.update(record)

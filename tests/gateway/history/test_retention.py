@@ -109,6 +109,64 @@ def test_journal_segments_go_only_behind_two_snapshots_and_when_asked(past, copi
     assert Archiver(copied, archive).step() is None
 
 
+def with_snapshots(directory, archive):
+    """A journal whose first two segments may go; what may not must stay."""
+    for target in (Catalog(archive).manifests[1].last_sequence + 1, 0):
+        replica = reader.open_replica(directory, use_snapshot=False)
+        replica.follow(1 << 20, target)
+        replica.write_snapshot()
+
+
+@pytest.mark.parametrize("spoilt", ["empty", "of another record"])
+def test_the_name_of_a_snapshot_deletes_nothing(copied, archive, spoilt):
+    with_snapshots(copied, archive)
+    one, other = sorted(copied.glob("snapshot-*.state"))
+    if spoilt == "empty":
+        for path in (one, other):
+            path.write_bytes(b"")
+    else:
+        one.write_bytes(other.read_bytes())
+    everything = Retention(bytes_max=1, deletes_segments=True)
+    assert apply_retention(copied, archive, everything, 0)["journal_segments"] == 0
+    assert reader.open_replica(copied, use_snapshot=True).follow(1) <= 1
+    assert (copied / "segment-0000000001.journal").exists()
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_ended_while_segments_go_the_journal_stays_without_a_gap(copied, archive, place):
+    class Killed(BaseException):
+        pass
+
+    with_snapshots(copied, archive)
+    deletions = 0
+
+    def step(name):
+        nonlocal deletions
+        if "segment-" in name and name.endswith(".journal"):
+            deletions += 1
+            if deletions > place:
+                raise Killed
+
+    everything = Retention(bytes_max=1, deletes_segments=True)
+    with pytest.raises(Killed):
+        apply_retention(copied, archive, everything, 0, step)
+    gaps = {"MISSING_SEGMENT", "CORRUPT"}
+    assert not gaps & {fault["code"] for fault in reader.verify(copied)["faults"]}
+    apply_retention(copied, archive, everything, 0)
+    assert not gaps & {fault["code"] for fault in reader.verify(copied)["faults"]}
+    left = [int(path.stem[8:]) for path in sorted(copied.glob("segment-*.journal"))]
+    assert left == list(range(3, 3 + len(left)))
+    assert min(copied.glob("segment-*.seal")).stem == "segment-0000000003"
+
+
+def test_a_seal_that_is_missing_ends_the_deletions(copied, archive):
+    with_snapshots(copied, archive)
+    (copied / "segment-0000000001.seal").unlink()
+    everything = Retention(bytes_max=1, deletes_segments=True)
+    assert apply_retention(copied, archive, everything, 0)["journal_segments"] == 0
+    assert (copied / "segment-0000000002.journal").exists()
+
+
 def test_the_status_adds_up(copied, archive):
     found = status_of(copied, archive)
     assert found["segments"] == len(list(copied.glob("segment-*.seal")))
