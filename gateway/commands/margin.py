@@ -17,6 +17,7 @@ from gateway.valuation.margin import MarkPrice, margin_rows
 
 __all__ = ["command"]
 
+_ORDERS_MAX = 1_000_000
 _ACCOUNTS = (
     "account", "venue", "currency", "equity", "initial", "maintenance", "ratio", "headroom",
     "state",
@@ -72,13 +73,14 @@ def command(
         replica = reader.open_replica(directory, ring_directory, use_snapshot=True)
         while replica.follow(1 << 20):
             pass
+        orders = reader.every_order(replica, is_open=True, limit=_ORDERS_MAX)
     found = margin_rows(
         replica.positions(),
         replica.balances(),
         replica.registry("instrument"),
         schedules,
         prices,
-        orders=replica.orders(open_only=True),
+        orders=orders,
     )
     if as_json:
         print_json({"sequence": replica.sequence, **found._asdict()})

@@ -21,7 +21,8 @@ Step = Callable[[str], None]
 
 @contextlib.contextmanager
 def locked(archive: Path) -> Iterator[None]:
-    """Only one at a time changes an archive; questions need no lock. ArchiveFault: somebody does."""
+    """Only one program at a time changes an archive; questions need no lock. ArchiveFault: another
+    one does."""
     archive.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(archive / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

@@ -107,10 +107,12 @@ def test_lines_that_are_missing_or_moved_are_named(exported, cut):
 
 def test_a_directory_without_records_is_no_journal(tmp_path):
     day = ["--day", "2026-11-20"]
-    for words in (["audit", "export", "--out", str(tmp_path / "x")], ["audit", "recheck"],
+    for words in (["audit", "show"], ["audit", "export", "--out", str(tmp_path / "x")],
+                  ["audit", "recheck"],
                   ["statement", *day]):  # fmt: skip
         failed = CliRunner().invoke(root, [*words, str(tmp_path)])
         assert failed.exit_code == 1 and "BAD_JOURNAL" in failed.output, words
+    assert not (tmp_path / "x").exists(), "what did not become whole is taken away"
 
 
 def test_a_sealed_segment_without_its_records_is_named(exported):

@@ -8,6 +8,7 @@ from gateway.history.faults import HistoryFault
 from gateway.history.queries import History, Point
 from gateway.history.retention import Retention, apply_retention, status_of
 from gateway.history.views import Views
+from gateway.history.why import why_order, why_position
 from gateway.journal import reader
 
 DAY_NS = 86_400_000_000_000
@@ -65,6 +66,24 @@ def test_an_archive_with_a_past_that_went_answers_what_is_left(past, copied, arc
     with pytest.raises(HistoryFault) as caught:
         history.as_of("positions", Point(sequence=past.stations[1]["sequence"]))
     assert caught.value.code == "OUT_OF_RANGE"
+    begins_at = Catalog(archive).manifests[-1].first_sequence
+    asked = [
+        history.range("fills", Point(sequence=0), Point()),
+        history.range("fills", Point(time_ns=0), Point()),
+        history.newest("fills", Point(), limit=10_000),
+        history.last("fills", ["instrument"], Point()),
+        history.downsample("fills", "quantity", DAY_NS, (Point(sequence=0), Point())),
+        history.sql("SELECT count(*) FROM fills"),
+    ]
+    assert {answer.begins_at for answer in asked} == {begins_at}
+    assert history.range("fills", Point(sequence=begins_at), Point()).begins_at == 0
+    assert history.newest("fills", Point(), limit=1).begins_at == 0
+    whole = why_order(history, str(past.orders[-1]))
+    assert (whole["is_cut"], whole["begins_at"]) == (False, 0)
+    decision = next(step for step in whole["chain"] if step["event"] == "risk_decision")
+    assert f"limits set before record {begins_at}" in decision["words"]
+    position = why_position(history, {"instrument": "BTC-PERP"}, limit=10_000)
+    assert (position["is_cut"], position["begins_at"]) == (True, begins_at)
     views.close()
     assert Archiver(copied, archive).step() is None, "what went is not archived again"
 
