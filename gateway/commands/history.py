@@ -33,7 +33,7 @@ __all__ = ["command", "history_faults", "tell_beginning"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _ADVICE = {
-    "AMBIGUOUS": "Ask by order id.",
+    "AMBIGUOUS_ORDER": "Ask by order id.",
     "ARCHIVE_BUSY": "Wait for the other run to end; the observer makes some of its own.",
     "BAD_ARCHIVE": "Move the archive away and run `gateway history build DIRECTORY`.",
     "TAIL_TOO_LONG": "Run `gateway history build DIRECTORY` first.",

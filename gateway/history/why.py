@@ -59,7 +59,7 @@ def _orders_of(history: History, name: str) -> Any:
         listed = ", ".join(f"{row['order_id']} of {row['principal']}" for row in found.rows)
         more = " and more" if found.is_cut else ""
         rule = f"several orders have this client order id, ask by order id: {listed}{more}"
-        raise HistoryFault("AMBIGUOUS", rule, "order", name)
+        raise HistoryFault("AMBIGUOUS_ORDER", rule, "order", name)
     if not found.rows:
         return found
     return _range(history, "orders", {"order_id": str(found.rows[0]["order_id"])})

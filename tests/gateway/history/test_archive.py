@@ -16,9 +16,9 @@ from gateway.history.columns import TABLES
 from gateway.history.faults import ArchiveFault
 from gateway.history.retention import Retention, apply_retention
 from gateway.history.views import Views
-from gateway.history.words import EVENTS
 from gateway.journal import reader
 from gateway.journal.verify_export import SEAL
+from gateway.journal.words import EVENTS
 
 KILLER = """
 import os, signal, sys

@@ -64,7 +64,7 @@ def test_an_id_of_two_orders_names_both(told):
     history, orders = told
     with pytest.raises(HistoryFault) as caught:
         why_order(history, "twice")
-    assert caught.value.code == "AMBIGUOUS"
+    assert caught.value.code == "AMBIGUOUS_ORDER"
     assert f"{orders['mine']} of desk, {orders['theirs']} of guest" in str(caught.value)
     assert why_order(history, str(orders["theirs"]))["order"]["principal"] == "guest"
 
