@@ -28,6 +28,7 @@ __all__ = ["Finding", "Recheck", "Rechecked"]
 Row = Mapping[str, Any]
 _SHARED = frozenset({INSTRUMENT, 3, FIRM})  # levels that look at the instrument as a whole
 _REDUCING, _HALTED = 1, 2
+_RUNNING_ON = 2  # of boot: the epoch was raised, nothing was started
 _FINDINGS_MAX = 10_000  # of each sort
 
 
@@ -140,8 +141,12 @@ class Recheck:
         elif kind == "trading_state_set":
             self._states[record["level"], record["id"]] = record["state"]
         elif kind == "boot":
-            self._rates.clear()  # buckets are full after a start
-        elif kind == "replace_requested" or _lets_go(record):
+            if record["clean_shutdown"] != _RUNNING_ON:  # a start knows neither rates nor orders
+                self._rates.clear()
+                self._seen.clear()
+        elif kind == "replace_requested":
+            self._replaced(record, self._book.orders[record["order_id"]])
+        elif _lets_go(record):
             order = self._book.orders[record["order_id"]]
             if kind != "order_new" or not order.is_waiting:
                 self._order(record, order, record["quantity"])
@@ -151,6 +156,16 @@ class Recheck:
             self._filled(record)
         elif kind in ("position_adopted", "fill_busted", "fill_corrected"):
             self._consistent(record, record["position_quantity"])
+
+    def _replaced(self, record: Row, order: OrderHeld) -> None:
+        """What a link takes off lowers the risk and goes whatever stands against it; what waits
+        for its link is judged when that lets it go."""
+        if order.is_waiting:
+            self._rate(record, order, "order")
+        elif record["actor"] == 0 and record["quantity"] < order.quantity:
+            self._rate(record, order, "order", is_judged=False)
+        else:
+            self._order(record, order, record["quantity"])
 
     def _order(self, record: Row, order: OrderHeld, quantity: int) -> None:
         """What was let go, behind its own record: it is reserved already."""
@@ -261,15 +276,16 @@ class Recheck:
         working = self._book.working[*key, order.side]
         self._check(record, "WOULD_INCREASE", (ACCOUNT, order.account), held, working)
 
-    def _rate(self, record: Row, order: OrderHeld, what: str) -> None:
+    def _rate(self, record: Row, order: OrderHeld, what: str, *, is_judged: bool = True) -> None:
         for level in levels_of(self._names, order):
             limits = self._limits.get(level)
             if limits is None:
                 continue
-            self._checks += 1
+            self._checks += is_judged
             rates = self._rates.setdefault((*level, what), _Rates())
             per_second, burst = limits[f"{what}s_per_second"], limits[f"{what}_burst"]
-            if not rates.take(record["time_ns"], per_second, burst):
+            is_within = rates.take(record["time_ns"], per_second, burst)
+            if is_judged and not is_within:
                 self._find(record, "THROTTLED", level, per_second, per_second + 1)
 
     def _duplicate(self, record: Row, levels: tuple[tuple[int, int], ...]) -> None:

@@ -72,6 +72,7 @@ class Book:
         self.fills: dict[tuple[int, int, int, str], int] = {}
         self._placed: dict[Route, int] = defaultdict(int)
         self.unvalued: set[Route] = set()  # since a revision, until their next fill
+        self._newest: dict[Route, int] = {}  # price of the newest fill by the venue's time
 
     def apply(self, record: Row) -> None:
         """Any record."""
@@ -86,6 +87,7 @@ class Book:
             self._revise(record)
         elif kind == "position_adopted":
             route = self._route(record)
+            self._newest.pop(route, None)
             self._move(route, self.held[route] + _signed(record), self._own_scale(record))
         elif record.get("order_id") in self.orders:
             self._change(kind, record, self.orders[record["order_id"]])
@@ -155,7 +157,10 @@ class Book:
         order = self.orders.get(record["order_id"])
         route = self._route(record)
         self.fills[_fill_key(record)] = _signed(record)
-        self._move(route, self.held[route] + _signed(record), self._own_scale(record))
+        if not record.get("booked_before"):
+            self._newest[route] = self._own_scale(record)
+        # One that came late is no newer price: what is held stays valued at the newest fill's.
+        self._move(route, self.held[route] + _signed(record), self._newest.get(route, 0))
         if order is not None:
             order.cumulative += record["quantity"]
             if order.cumulative >= order.quantity and order.is_open:
@@ -166,6 +171,7 @@ class Book:
         """Another quantity in the place of an earlier fill's, 0 = it never was."""
         route, order = self._route(record), self.orders.get(record["order_id"])
         key, now = _fill_key(record), _signed(record)
+        self._newest.pop(route, None)
         before = self.fills.get(key)
         self.fills[key] = now
         if before is None:  # nobody here has seen the fill: the record's word is taken

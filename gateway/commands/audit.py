@@ -85,10 +85,21 @@ def show(
         to_ns=time_ns_of(last),
     )
     with opened(directory):
+        seen: list[bool] = []
         records = reader.decoded(directory, ring_directory=ring_directory)
-        within = takewhile(lambda record: record["time_ns"] <= wanted.to_ns, records)
+        within = takewhile(lambda record: record["time_ns"] <= wanted.to_ns, noted(records, seen))
         for row in trail(within, wanted):
             print_json(row) if as_json else click.echo(line_of(row))
+        if not seen:
+            raise RuntimeError(f"no journal: no record in {directory} nor in the ring")
+
+
+def noted(records: Iterable[T], seen: list[bool]) -> Iterator[T]:
+    """The records; `seen` tells whether there was one."""
+    for record in records:
+        if not seen:
+            seen.append(True)
+        yield record
 
 
 def line_of(row: dict[str, Any]) -> str:
@@ -189,7 +200,8 @@ def compared(recheck: Recheck, directory: Path, ring_directory: str, sequence: i
     replica = reader.open_replica(directory, ring_directory, use_snapshot=False)
     while replica.sequence < sequence and replica.follow(min(sequence - replica.sequence, 65536)):
         continue
-    return recheck.compare(replica.orders(True, _ORDERS_MAX), replica.positions())
+    orders = reader.every_order(replica, is_open=True, limit=_ORDERS_MAX)
+    return recheck.compare(orders, replica.positions())
 
 
 def watched(records: Iterable[T], report: Callable[[int], None]) -> Iterator[T]:

@@ -85,6 +85,22 @@ COMMAND_CODES = {
         "The sink cannot be reached, or went away and did not come back.",
         "Look at the server; the same command goes on where this one was.",
     ),
+    "ARCHIVE_BUSY": CommandCode(
+        "Another program is changing the archive: only one does at a time.",
+        "Wait for its end; the observer builds and prunes now and then when its settings say so.",
+    ),
+    "BAD_ARCHIVE": CommandCode(
+        "A file of the archive is lost, or not what was written.",
+        "Put it back from a copy, or move the archive away and build it anew.",
+    ),
+    "AMOUNT_TOO_LARGE": CommandCode(
+        "The journal holds an amount of 10^20 or more, which no column of history takes.",
+        "The error names the record; `gateway at` and `gateway audit` need no archive.",
+    ),
+    "AMBIGUOUS_ORDER": CommandCode(
+        "Several orders have this client order id.",
+        "Ask by order id: the error lists them with their principals.",
+    ),
     "TAIL_TOO_LONG": CommandCode(
         "More records are not archived yet than a question may hold in memory.",
         "Run `gateway history build DIRECTORY` first.",
@@ -134,7 +150,7 @@ COMMAND_CODES = {
         "Ask for less, or for a narrower range.",
     ),
     "TOO_LARGE": CommandCode(
-        "The question needs more memory than it may take.",
+        "The question needs more memory than it may take, or its answer would be cut.",
         "Ask for less, or for a narrower range.",
     ),
     "BAD_JOURNAL": CommandCode(

@@ -25,14 +25,18 @@ from gateway.commands.output import (
 )
 from gateway.commands.points import nanoseconds_of, point_of, point_options, span_of
 from gateway.commands.verify import directory_argument, ring_option
+from gateway.journal import JournalPlace
 
 if TYPE_CHECKING:
     from gateway.history.queries import Answer, History
 
-__all__ = ["command", "history_faults"]
+__all__ = ["command", "history_faults", "tell_beginning"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _ADVICE = {
+    "AMBIGUOUS_ORDER": "Ask by order id.",
+    "ARCHIVE_BUSY": "Wait for the other run to end; the observer makes some of its own.",
+    "BAD_ARCHIVE": "Move the archive away and run `gateway history build DIRECTORY`.",
     "TAIL_TOO_LONG": "Run `gateway history build DIRECTORY` first.",
     "DAMAGED_SEGMENT": "`gateway verify DIRECTORY` names the place.",
     "FOREIGN_ARCHIVE": "Name another archive with --archive.",
@@ -94,6 +98,13 @@ def opened_history(directory: Path, archive: Path | None, ring_directory: str) -
             views.close()
 
 
+def need_journal(directory: Path) -> None:
+    """CommandFailure: nothing there is of a journal, and nothing may be left there."""
+    missing = JournalPlace(directory, directory).missing()
+    if missing:
+        raise CommandFailure(FAILED, "BAD_JOURNAL", missing, "Name a journal's directory.")
+
+
 def question(function: Function) -> Function:
     """What every question takes."""
     for option in (json_option, archive_option, ring_option, limit_option, where_option):
@@ -115,11 +126,21 @@ def filters_of(wheres: Sequence[str]) -> dict[str, str]:
 def show(answer: Answer, as_json: bool, sequence: int) -> None:
     """The rows, and whether they are all."""
     if as_json:
-        print_json({"sequence": sequence, "rows": answer.rows, "is_cut": answer.is_cut})
+        print_json({
+            "sequence": sequence, "rows": answer.rows, "is_cut": answer.is_cut,
+            "begins_at": answer.begins_at,
+        })  # fmt: skip
         return
     print_table(answer.rows, answer.columns, "Nothing.")
     if answer.is_cut:
         click.echo(f"only the first {len(answer.rows)} rows: raise --limit", err=True)
+    tell_beginning(answer.begins_at)
+
+
+def tell_beginning(begins_at: int) -> None:
+    """That there was more once; 0 = there was not."""
+    if begins_at:
+        click.echo(f"records before {begins_at} were deleted by retention", err=True)
 
 
 @click.group("history")
@@ -154,6 +175,7 @@ def build(directory: Path, archive: Path | None, nice: int, as_json: bool) -> No
     with history_faults():
         from gateway.history.archive import Archiver, default_archive
 
+        need_journal(directory)
         os.nice(nice)
         began_ns = process.monotonic_ns()
         archiver = Archiver(directory, archive or default_archive(directory))
@@ -207,6 +229,7 @@ def prune(
         from gateway.history.archive import default_archive
         from gateway.history.retention import Retention, apply_retention
 
+        need_journal(directory)
         gone = apply_retention(
             directory,
             archive or default_archive(directory),

@@ -91,7 +91,9 @@ def rows_of(
 ) -> list[dict[str, Any]]:  # fmt: skip
     """The rows of one view."""
     if by == "group":
-        return group_rows(replica.orders(open_only=False, limit=_ORDERS_MAX))
+        with opened(directory):
+            every = reader.every_order(replica, is_open=False, limit=_ORDERS_MAX)
+        return group_rows(every)
     positions = [
         {**row, "mark": prices.get(row["instrument"], row["mark"])} for row in replica.positions()
     ]

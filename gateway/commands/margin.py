@@ -18,6 +18,7 @@ from gateway.valuation.margin import MarkPrice, margin_rows
 
 __all__ = ["command"]
 
+_ORDERS_MAX = 1_000_000
 _ACCOUNTS = (
     "account", "venue", "currency", "equity", "initial", "maintenance", "ratio", "headroom",
     "state",
@@ -116,13 +117,14 @@ def command(
             pass
     instruments = replica.registry("instrument")
     need_known([*prices, *(key[1] for key in isolated)], instruments)
+    orders = reader.every_order(replica, is_open=True, limit=_ORDERS_MAX)
     found = margin_rows(
         replica.positions(),
         replica.balances(),
         instruments,
         schedules,
         prices,
-        orders=replica.orders(open_only=True),
+        orders=orders,
         collateral=isolated,
         margin_accounts=margin_accounts(replica.registry("account")),
     )

@@ -3,9 +3,10 @@ code for scripts, and with every error what to do next."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, BinaryIO, TypeVar
 
@@ -132,11 +133,18 @@ def confirm(question: str, is_confirmed: bool) -> None:
         raise CommandFailure(REFUSED, "NOT_CONFIRMED", "not confirmed, nothing was done")
 
 
-def new_file(target: Path) -> BinaryIO:
-    """A file that nobody else may read and that was not there; an existing one is never touched."""
+@contextlib.contextmanager
+def new_file(target: Path) -> Iterator[BinaryIO]:
+    """A file that nobody else may read and that was not there; an existing one is never touched.
+    One that did not become whole is taken away again."""
     try:
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except OSError as error:
         rule = f"{target} cannot be made: {error.strerror}"
         raise CommandFailure(FAILED, "BAD_TARGET", rule, "Name a new file.") from None
-    return os.fdopen(descriptor, "wb")
+    with os.fdopen(descriptor, "wb") as file:
+        try:
+            yield file
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise

@@ -26,6 +26,8 @@ def opened(directory: Path) -> Iterator[None]:
     """Turns what the native reader refuses into a failure of the command."""
     try:
         yield
+    except reader.TooManyOrders as error:
+        raise CommandFailure(FAILED, "TOO_LARGE", str(error)) from None
     except (RuntimeError, ValueError, OSError) as error:
         hint = f"`gateway verify {directory}` names the place."
         raise CommandFailure(FAILED, "BAD_JOURNAL", str(error), hint) from None

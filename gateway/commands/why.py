@@ -9,7 +9,12 @@ from typing import Any
 
 import click
 
-from gateway.commands.history import archive_option, one_point, opened_history
+from gateway.commands.history import (
+    archive_option,
+    one_point,
+    opened_history,
+    tell_beginning,
+)
 from gateway.commands.output import json_option, print_json
 from gateway.commands.points import point_options
 from gateway.commands.verify import directory_argument, ring_option
@@ -125,5 +130,6 @@ def show(found: dict[str, Any], as_json: bool) -> None:
         when = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
         words = "".join(letter if letter.isprintable() else "?" for letter in step["words"])
         click.echo(f"{step['sequence']:>10} {when}.{rest_ns:09d} {words}")
-    if found["is_cut"]:
+    tell_beginning(found["begins_at"])
+    if found["is_cut"] and not found["begins_at"]:
         click.echo("older records are not shown: raise --limit", err=True)

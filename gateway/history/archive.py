@@ -15,16 +15,15 @@ import pyarrow.parquet as pq
 
 from gateway.history.catalog import VERSION, ArchivedFile, Catalog, Manifest
 from gateway.history.columns import MONEY, TABLES, TEXT, WORD, schema_of, tables_of
-from gateway.history.durable import TEMPORARY, publish, remove_temporary
+from gateway.history.durable import TEMPORARY, locked, publish, remove_temporary
 from gateway.history.faults import ArchiveFault
-from gateway.history.key_states import KEYED, KeyStates
+from gateway.history.key_states import KEYED, KeyStates, check_rows
 from gateway.history.segments import Seal, check_segment, sealed_segments
 
 __all__ = [
     "BATCH_ROWS",
     "Archived",
     "Archiver",
-    "archive_step",
     "default_archive",
     "open_extractor",
     "refusal_words",
@@ -78,6 +77,28 @@ def open_extractor(directory: Path, archive: Path, until: int, ring_directory: s
     return extractor
 
 
+def archived_tables(
+    found: Mapping[str, Any], extractor: Any, refusals: list[str | None]
+) -> dict[str, pa.Table]:
+    """Every table of what was extracted. ArchiveFault: a number that no column holds."""
+    try:
+        return tables_of(found, extractor.names(), refusals)
+    except ArithmeticError as error:
+        text = f"up to record {extractor.sequence}: {error}"
+        raise ArchiveFault("AMOUNT_TOO_LARGE", text) from None
+
+
+def _check_files(catalog: Catalog) -> None:
+    """ArchiveFault: a file that a manifest names is not there, or of another size."""
+    for manifest in catalog.manifests:
+        for file in () if manifest.is_expired else manifest.files:
+            path = catalog.directory / file.path
+            found = path.stat().st_size if path.exists() else 0
+            if found != file.bytes:
+                text = f"{path}: {found} bytes, written were {file.bytes}"
+                raise ArchiveFault("BAD_ARCHIVE", text)
+
+
 class Archiver:
     """Keeps what is needed from one segment to the next. One thread at a time."""
 
@@ -98,8 +119,7 @@ class Archiver:
         self._extractor: Any = None
         self._states: KeyStates | None = None
         self._since_snapshot = 0
-        archive.mkdir(parents=True, exist_ok=True)
-        remove_temporary(archive)
+        self._is_checked = False
         self.catalog = Catalog(archive)
 
     def pending(self) -> list[Seal]:
@@ -122,16 +142,28 @@ class Archiver:
 
     def step(self) -> Archived | None:
         """Archive the next sealed segment; None when there is none. ArchiveFault names what is
-        wrong with it."""
-        pending = self.pending()
-        if not pending:
-            return None
-        return self._archive_segment(pending[0])
+        wrong with it, or that somebody else is changing the archive."""
+        with locked(self._archive):
+            self._look_again()
+            pending = self.pending()
+            return self._archive_segment(pending[0]) if pending else None
 
     def close(self) -> None:
         """Leave a snapshot, so that the next run starts here."""
         if self._extractor is not None and self._since_snapshot:
-            self._write_snapshot()
+            with locked(self._archive):
+                self._write_snapshot()
+
+    def _look_again(self) -> None:
+        """What others did to the archive since the last step. ArchiveFault: a file is lost."""
+        remove_temporary(self._archive)
+        catalog = Catalog(self._archive)
+        if catalog.sequence != self.catalog.sequence:
+            self._extractor = self._states = None  # they stand where we were
+        self.catalog = catalog
+        if not self._is_checked:
+            _check_files(catalog)
+            self._is_checked = True
 
     def _archive_segment(self, seal: Seal) -> Archived:
         check_segment(seal)
@@ -154,7 +186,7 @@ class Archiver:
             first_sequence=seal.first_sequence,
             last_sequence=seal.last_sequence,
             first_time_ns=files.first_time_ns,
-            last_time_ns=extractor.time_ns if records else 0,
+            last_time_ns=extractor.time_ns,  # also of a segment without records: time goes on
             files=written,
         )
         self.catalog.write(manifest, self._step)
@@ -177,7 +209,7 @@ class Archiver:
                 text = f"{seal.path.name}: no record behind {extractor.sequence}"
                 raise ArchiveFault("DAMAGED_SEGMENT", text)
             records += found["records"]
-            tables = tables_of(found, extractor.names(), self._refusals)
+            tables = archived_tables(found, extractor, self._refusals)
             for table, rows in tables.items():
                 files.write(table, rows)
             states.take(tables)
@@ -205,17 +237,6 @@ class Archiver:
         self._step("snapshot")
         self._extractor.write_snapshot(str(place))
         self._since_snapshot = 0
-
-
-def archive_step(
-    archivers: dict[Path, Archiver], directory: Path, archive: Path
-) -> Archived | None:
-    """One segment of background work for a program that runs on: `archivers` keeps what is needed
-    between the calls. Call it in a thread or process of its own; None = nothing to do now."""
-    archiver = archivers.get(directory)
-    if archiver is None:
-        archiver = archivers[directory] = Archiver(directory, archive)
-    return archiver.step()
 
 
 @dataclass(slots=True)
@@ -261,6 +282,7 @@ class _SegmentFiles:
             writer.close()
             path = self._path(table, day)
             publish(path.with_name(path.name + TEMPORARY), path, self.step)
+            check_rows(path, self._rows[table, day])
             found.append(
                 ArchivedFile(
                     table=table,

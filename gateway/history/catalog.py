@@ -73,16 +73,6 @@ class Catalog:
         """Files of a table that hold rows, oldest first."""
         return [self.directory / file.path for file in self._files(table, is_state=is_state)]
 
-    def files_between(self, table: str, first: int, last: int) -> list[Path]:
-        """As files(), of segments that hold a record of these sequences."""
-        return [
-            self.directory / file.path
-            for manifest in self.manifests
-            if manifest.last_sequence >= first and manifest.first_sequence <= last
-            for file in manifest.files
-            if file.table == table and file.day and file.rows
-        ]
-
     def _files(self, table: str, *, is_state: bool) -> Iterator[ArchivedFile]:
         for manifest in self.manifests:
             for file in manifest.files:

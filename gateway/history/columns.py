@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from gateway.history.words import LEVELS, TRADING_STATES, WORDS
+from gateway.journal.words import LEVELS, TRADING_STATES, WORDS
 
 __all__ = ["TABLES", "schema_of", "tables_of"]
 

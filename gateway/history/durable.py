@@ -3,15 +3,37 @@ What carries a temporary name belongs to a run that was interrupted."""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-__all__ = ["TEMPORARY", "publish", "remove_temporary", "sync_directory", "write_file"]
+from gateway.history.faults import ArchiveFault
+
+__all__ = ["TEMPORARY", "locked", "publish", "remove_temporary", "sync_directory", "write_file"]
 
 TEMPORARY = ".tmp"
+_LOCK = ".lock"
 # Called with the name of the step before each of them; the tests stop the process there.
 Step = Callable[[str], None]
+
+
+@contextlib.contextmanager
+def locked(archive: Path) -> Iterator[None]:
+    """Only one program at a time changes an archive; questions need no lock. ArchiveFault: another
+    one does."""
+    archive.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(archive / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            text = f"another program is changing {archive}"
+            raise ArchiveFault("ARCHIVE_BUSY", text) from None
+        yield
+    finally:
+        os.close(descriptor)  # unlocks
 
 
 def publish(temporary: Path, target: Path, step: Step) -> None:

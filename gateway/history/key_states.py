@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 from gateway.history.catalog import ArchivedFile, Manifest
 from gateway.history.columns import schema_of
 from gateway.history.durable import TEMPORARY, publish
+from gateway.history.faults import ArchiveFault
 
-__all__ = ["FINISHED_STATES", "KEYED", "KeyStates", "newest_per_key"]
+__all__ = ["FINISHED_STATES", "KEYED", "KeyStates", "check_rows", "newest_per_key"]
 
 # Table -> its key. Orders that ended are no state any more.
 KEYED: dict[str, tuple[str, ...]] = {
@@ -47,6 +48,16 @@ def newest_per_key(table: str, rows: pa.Table) -> pa.Table:
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Words as themselves: each file numbers its own."""
     return column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
+
+
+def check_rows(path: Path, rows: int) -> None:
+    """What a written file says of itself, before a manifest names it. ArchiveFault: it differs."""
+    try:
+        found = pq.read_metadata(path).num_rows
+    except (OSError, pa.ArrowException) as error:
+        raise ArchiveFault("BAD_ARCHIVE", f"{path}: {error}") from None
+    if found != rows:
+        raise ArchiveFault("BAD_ARCHIVE", f"{path}: {found} rows, written were {rows}")
 
 
 class KeyStates:
@@ -82,6 +93,7 @@ class KeyStates:
             temporary = path.with_name(path.name + TEMPORARY)
             pq.write_table(rows, temporary, compression="zstd", compression_level=1)
             publish(temporary, path, step)
+            check_rows(path, rows.num_rows)
             found.append(
                 ArchivedFile(
                     table=table,

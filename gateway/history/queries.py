@@ -7,7 +7,7 @@ import difflib
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -19,15 +19,22 @@ from gateway.history.faults import HistoryFault
 from gateway.history.key_states import FINISHED_STATES, KEYED
 from gateway.history.views import Views
 
-__all__ = ["LIMIT_MAX", "Answer", "History", "HistoryFault", "Point"]
+__all__ = ["LIMIT_MAX", "Answer", "Exact", "History", "HistoryFault", "Point"]
 
 LIMIT_MAX = 100_000
 SECONDS_MAX = 30.0
 SQL_CHARACTERS_MAX = 65_536
-COLUMN_BYTES_MAX = 1 << 20
+ANSWER_BYTES_MAX = 256 << 20  # of what leaves as rows; the database has a bound of its own
+_ROWS_PER_FETCH = 256
 
 Row = dict[str, Any]
 Filters = Mapping[str, str]
+
+
+class Exact(str):
+    """A text of a filter in which no letter stands for another."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +61,13 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Rows in order; `is_cut` when there are more than were asked for."""
+    """Rows in order; `is_cut` when there are more than were asked for. `begins_at` is the first
+    record that is left when retention took some that were asked for, 0 = it took none."""
 
     columns: tuple[str, ...]
     rows: list[Row]
     is_cut: bool = False
+    begins_at: int = 0
 
 
 class History:
@@ -88,6 +97,15 @@ class History:
             ended = ", ".join(f"'{state}'" for state in FINISHED_STATES)
             query = f"SELECT * FROM ({query}) WHERE state NOT IN ({ended})"
         return self._ask(f"{query} ORDER BY {keys}", [bound, *values], limit)
+
+    def begins_at(self, first: Point | None = None) -> int:
+        """The first record that is left of what begins at a point; 0 = all of it is there."""
+        gone = [each for each in self.views.catalog.manifests if each.is_expired]
+        if not gone:
+            return 0
+        column, lowest = (first or Point()).beginning()
+        last = gone[-1].last_time_ns if column == "time_ns" else gone[-1].last_sequence
+        return gone[-1].last_sequence + 1 if lowest <= last else 0
 
     def _since_state(self, table: str, point: Point) -> tuple[list[Any], list[Any], bool]:
         """(state file to start from, files since, whether the tail is needed)"""
@@ -147,7 +165,8 @@ class History:
             f"SELECT {chosen} FROM {self._table(table)} "
             f"WHERE {low_column} >= ? AND {high}{wanted} ORDER BY sequence"
         )
-        return self._ask(query, [low_bound, high_bound, *values], limit)
+        found = self._ask(query, [low_bound, high_bound, *values], limit)
+        return replace(found, begins_at=self.begins_at(first))
 
     def newest(
         self, table: str, point: Point, filters: Filters | None = None, *, limit: int = 1000
@@ -159,7 +178,8 @@ class History:
             f"SELECT * FROM {self._table(table)} WHERE {condition}{wanted} ORDER BY sequence DESC"
         )
         found = self._ask(query, [bound, *values], limit)
-        return Answer(found.columns, found.rows[::-1], found.is_cut)
+        begins_at = 0 if found.is_cut else self.begins_at()
+        return replace(found, rows=found.rows[::-1], begins_at=begins_at)
 
     def last(
         self,
@@ -179,7 +199,7 @@ class History:
             f"QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY sequence DESC) = 1 "
             f"ORDER BY {keys}"
         )
-        return self._ask(query, [bound, *values], limit)
+        return replace(self._ask(query, [bound, *values], limit), begins_at=self.begins_at())
 
     def downsample(
         self,
@@ -212,7 +232,8 @@ class History:
             f"WHERE {low_column} >= ? AND {high}{wanted} GROUP BY ALL "
             f"ORDER BY begin_ns, {keys}count"
         )
-        return self._ask(query, [low_bound, high_bound, *values], limit)
+        found = self._ask(query, [low_bound, high_bound, *values], limit)
+        return replace(found, begins_at=self.begins_at(between[0]))
 
     def sql(self, statement: str, *, limit: int = 1000, seconds: float = SECONDS_MAX) -> Answer:
         """One reading statement. Call views.close_to_files() before the first one."""
@@ -228,7 +249,7 @@ class History:
         if kind != duckdb.StatementType.SELECT:
             rule = f"only SELECT reads history, not {kind.name}"
             raise HistoryFault("NOT_READING", rule)
-        return self._ask(statement, [], limit, seconds)
+        return replace(self._ask(statement, [], limit, seconds), begins_at=self.begins_at())
 
     def _table(self, table: str) -> str:
         if table not in TABLES:
@@ -245,17 +266,20 @@ class History:
 
     def _types_of(self, table: str) -> dict[str, str]:
         if table not in self._types:
-            described = self.views.connection.execute(f"DESCRIBE {self._table(table)}").fetchall()
+            query = f"DESCRIBE {self._table(table)}"
+            with self._bounded(SECONDS_MAX):
+                described = self.views.connection.execute(query).fetchall()
             self._types[table] = {row[0]: row[1] for row in described}
         return self._types[table]
 
     def _where(self, table: str, filters: Filters) -> tuple[str, list[Any]]:
-        """SQL for all of `filters`, with its parameters; * in a text stands for anything."""
+        """SQL for all of `filters`, with its parameters; * in a text stands for anything,
+        but in an Exact one."""
         parts, values = [], []
         for name, text in filters.items():
             column = self._columns(table, [name])
             kind = self._types[table][name]
-            is_pattern = kind == "VARCHAR" and "*" in text
+            is_pattern = kind == "VARCHAR" and "*" in text and not isinstance(text, Exact)
             parts.append(f" AND {column} {'GLOB' if is_pattern else '='} ?")
             values.append(_typed(name, kind, text))
         return "".join(parts), values
@@ -267,7 +291,7 @@ class History:
             raise HistoryFault("BAD_VALUE", f"a limit is from 1 to {LIMIT_MAX}", field="limit")
         with self._bounded(seconds):
             cursor = self.views.connection.execute(query, values)
-            found = cursor.fetchmany(limit + 1)
+            found = _fetched(cursor, limit + 1)
         columns = tuple(item[0] for item in cursor.description or ())
         rows = [dict(zip(columns, map(plain, row), strict=True)) for row in found[:limit]]
         return Answer(columns, rows, is_cut=len(found) > limit)
@@ -290,6 +314,35 @@ class History:
             raise HistoryFault("BAD_SQL", _first_line(error)) from None
         finally:
             timer.cancel()
+
+
+def _fetched(cursor: Any, limit: int) -> list[tuple[Any, ...]]:
+    """Up to so many rows. HistoryFault: their texts are too long together."""
+    found: list[tuple[Any, ...]] = []
+    length = 0
+    while len(found) < limit:
+        # The first rows tell whether they are of a usual size.
+        wanted = min(_ROWS_PER_FETCH if found and length < 1 << 20 else 1, limit - len(found))
+        rows = cursor.fetchmany(wanted)
+        if not rows:
+            break
+        length += sum(_length(value) for row in rows for value in row)
+        if length > ANSWER_BYTES_MAX:
+            rule = f"an answer of more than {ANSWER_BYTES_MAX >> 20} MiB"
+            raise HistoryFault("TOO_LARGE", rule)
+        found += rows
+    return found
+
+
+def _length(value: Any) -> int:
+    """About what a value takes as text."""
+    if isinstance(value, str | bytes):
+        return len(value)
+    if isinstance(value, list | tuple):
+        return sum(map(_length, value))
+    if isinstance(value, dict):
+        return sum(map(_length, value.items()))
+    return 8
 
 
 def plain(value: Any) -> Any:

@@ -12,8 +12,9 @@ from typing import Any
 from msgspec import structs
 
 from gateway.history.catalog import Catalog, Manifest
-from gateway.history.durable import sync_directory
-from gateway.history.segments import sealed_segments
+from gateway.history.durable import locked, sync_directory
+from gateway.history.segments import Seal, sealed_segments
+from gateway.journal import reader
 
 __all__ = ["Retention", "apply_retention", "status_of"]
 
@@ -77,8 +78,19 @@ def apply_retention(
     step: Callable[[str], None] = lambda name: None,
 ) -> dict[str, int]:
     """Forget what is too old or too much, oldest first; never the newest archived segment. Ended
-    anywhere, the next call goes on. {files, bytes, journal_segments} that went."""
-    catalog = Catalog(archive)
+    anywhere, the next call goes on. {files, bytes, journal_segments} that went. ArchiveFault:
+    somebody else is changing the archive."""
+    with locked(archive):
+        return _apply(directory, Catalog(archive), retention, now_ns, step)
+
+
+def _apply(
+    directory: Path,
+    catalog: Catalog,
+    retention: Retention,
+    now_ns: int,
+    step: Callable[[str], None],
+) -> dict[str, int]:
     gone = {"files": 0, "bytes": 0, "journal_segments": 0}
     for manifest in _expired(catalog, retention, now_ns):
         # Marked first: a file without a manifest is none, one that a manifest names must be there.
@@ -122,22 +134,59 @@ def _delete_files(
 def _delete_segments(
     directory: Path, catalog: Catalog, gone: dict[str, int], step: Callable[[str], None]
 ) -> None:
-    """Recovery reads from a snapshot on; without one the first segment is needed, always."""
-    snapshots = sorted(int(path.stem.split("-")[1]) for path in directory.glob("snapshot-*.state"))
-    if len(snapshots) < SNAPSHOTS_NEEDED:
-        return
-    needed_from = snapshots[-SNAPSHOTS_NEEDED]
+    """Oldest first and without gaps. The segment goes before its seal, as in recycling: a seal
+    alone says that its segment went, a segment without a seal would say that it was never full."""
     expired = {each.segment: each for each in catalog.manifests if each.is_expired}
-    for seal in sealed_segments(directory):
-        manifest = expired.get(seal.index)
-        if (
-            manifest is None
-            or manifest.seal_sha256 != seal.sha256
-            or seal.last_sequence >= needed_from
-        ):
-            return  # from here on everything stays: segments go without gaps, oldest first
+    _delete_lone_seals(directory, expired)
+    seals = sealed_segments(directory)
+    if not _is_expired(seals, expired):
+        return
+    needed_from = _needed_from(directory)
+    for seal in seals:
+        oldest = min(directory.glob("segment-*.journal"), default=None)
+        is_next = oldest == seal.path and _is_expired([seal], expired)
+        if not is_next or seal.last_sequence >= needed_from:
+            return  # from here on everything stays
         step(f"delete {seal.path.name}")
-        seal.path.with_suffix(".seal").unlink(missing_ok=True)
         seal.path.unlink()
         sync_directory(directory)
+        step(f"delete the seal of {seal.path.name}")
+        seal.path.with_suffix(".seal").unlink(missing_ok=True)
         gone["journal_segments"] += 1
+
+
+def _is_expired(seals: list[Seal], expired: dict[int, Manifest]) -> bool:
+    """Whether the first of them is archived, and its files went."""
+    manifest = expired.get(seals[0].index) if seals else None
+    return manifest is not None and manifest.seal_sha256 == seals[0].sha256
+
+
+def _delete_lone_seals(directory: Path, expired: dict[int, Manifest]) -> None:
+    """Of segments that went when a run was ended between the two."""
+    for index in expired:
+        seal = directory / f"segment-{index:010d}.seal"
+        if not seal.with_suffix(".journal").exists():
+            seal.unlink(missing_ok=True)
+
+
+def _needed_from(directory: Path) -> int:
+    """The record from which recovery reads at worst; 0 = from the first. Only a snapshot that loads
+    and whose record the journal's files hold counts, as in recovery: a name proves nothing."""
+    until = 0
+    for _ in range(SNAPSHOTS_NEEDED):
+        try:
+            until = _snapshot_before(directory, until)
+        except RuntimeError:
+            return 0
+        if not until:
+            return 0
+    return until
+
+
+def _snapshot_before(directory: Path, bound: int) -> int:
+    """The newest snapshot before a record (0 = of all) that a replica opens at; 0 = none."""
+    if bound == 1:
+        return 0
+    replica = reader.open_replica(directory, use_snapshot=True, until=max(bound - 1, 0))
+    sequence: int = replica.sequence
+    return sequence

@@ -96,21 +96,24 @@ def state_at(
 
 
 def _state_of(place: JournalPlace, replica: Any, orders_max: int) -> StateAt:
-    orders = replica.orders(True, orders_max + 1)
-    if len(orders) > orders_max:
-        rule = f"more than {orders_max} orders were open"
-        raise HistoryFault("TOO_LARGE", rule)
     return StateAt(
         sequence=replica.sequence,
         time_ns=_time_of(place, replica.sequence),
         state_hash=replica.state_hash(),
-        orders=orders,
+        orders=_orders(replica, is_open=True, limit=orders_max),
         positions=replica.positions(),
         balances=replica.balances(),
         limits=replica.limits(),
         trading_states=replica.trading_states(),
         replica=replica,
     )
+
+
+def _orders(replica: Any, *, is_open: bool, limit: int) -> list[Row]:
+    try:
+        return reader.every_order(replica, is_open=is_open, limit=limit)
+    except reader.TooManyOrders as error:
+        raise HistoryFault("TOO_LARGE", str(error)) from None
 
 
 def _reader(place: JournalPlace, sequence: int) -> Any:
@@ -151,7 +154,11 @@ def sequence_at(place: JournalPlace, time_ns: int) -> int:
 
 def difference(before: StateAt, after: StateAt) -> list[dict[str, Any]]:
     """What is another between two states: {table, key, change: added | removed | changed, fields:
-    {name: [before, after]}}. Orders that came and went between them are there too."""
+    {name: [before, after]}}. Orders that came and went between them are there too. HistoryFault:
+    the second is the earlier one, or there are too many orders."""
+    if before.sequence > after.sequence:
+        rule = f"record {before.sequence} is behind record {after.sequence}: name the earlier first"
+        raise HistoryFault("BAD_VALUE", rule, "last", str(after.sequence))
     changes: list[dict[str, Any]] = []
     for table, keys in _KEYS.items():
         if table == "orders":
@@ -169,9 +176,8 @@ def difference(before: StateAt, after: StateAt) -> list[dict[str, Any]]:
 def _orders_touched(
     before: StateAt, after: StateAt
 ) -> tuple[dict[tuple[str, ...], Row], dict[tuple[str, ...], Row]]:
-    touched = [
-        row for row in after.replica.orders(False, ORDERS_MAX) if row["sequence"] > before.sequence
-    ]
+    every = _orders(after.replica, is_open=False, limit=ORDERS_MAX)
+    touched = [row for row in every if row["sequence"] > before.sequence]
     new: dict[tuple[str, ...], Row] = {(row["order_id"],): row for row in touched}
     old: dict[tuple[str, ...], Row] = {}
     for key in new:

@@ -4,21 +4,22 @@ journal that is not archived yet; closed to every other file."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from gateway.history.archive import open_extractor, refusal_words
+from gateway.history.archive import archived_tables, open_extractor, refusal_words
 from gateway.history.catalog import Catalog
-from gateway.history.columns import TABLES, schema_of, tables_of
+from gateway.history.columns import TABLES, schema_of
 from gateway.history.faults import ArchiveFault
 
 __all__ = ["EXACT", "Views", "columns_of"]
 
 TAIL_RECORDS_MAX = 4_000_000  # what is not archived yet is held in memory; beyond, build first
+TAIL_ROWS_PER_STEP = 65_536
 MEMORY = "1GiB"
 _SCALES = {
     "price_mantissa": ("price", "price_scale"),
@@ -62,9 +63,11 @@ class Views:
         *,
         threads: int = 2,
         has_tail: bool = True,
+        between: Callable[[], None] = lambda: None,
     ) -> None:
-        """`directory` None: the archive alone. ArchiveFault: it cannot be read, or too much of the
-        journal is not archived."""
+        """`directory` None: the archive alone. `between` is called now and then while the tail is
+        read, and may raise. ArchiveFault: it cannot be read, or too much of the journal is not
+        archived."""
         self.catalog = Catalog(archive)
         options: dict[str, Any] = {
             "threads": threads,
@@ -81,24 +84,31 @@ class Views:
         self.tail = dict[str, pa.Table]()
         self.tail_first = self.catalog.sequence + 1
         self.sequence = self.catalog.sequence
-        if directory is not None and has_tail:
-            self._read_tail(directory, archive, ring_directory)
-        for table in TABLES:
-            self._make_view(table)
+        try:
+            if directory is not None and has_tail:
+                self._read_tail(directory, archive, ring_directory, between)
+            for table in TABLES:
+                self._make_view(table)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         self.connection.close()
 
-    def _read_tail(self, directory: Path, archive: Path, ring_directory: str) -> None:
+    def _read_tail(
+        self, directory: Path, archive: Path, ring_directory: str, between: Callable[[], None]
+    ) -> None:
         extractor = open_extractor(directory, archive, self.catalog.sequence, ring_directory)
         refusals = refusal_words()
         until = self.catalog.sequence + TAIL_RECORDS_MAX
         parts: dict[str, list[pa.Table]] = {table: [] for table in TABLES}
         try:
-            while found := extractor.extract(until):
+            while found := extractor.extract(until, TAIL_ROWS_PER_STEP):
+                between()
                 if not found["records"]:
                     break
-                for table, rows in tables_of(found, extractor.names(), refusals).items():
+                for table, rows in archived_tables(found, extractor, refusals).items():
                     parts[table].append(rows)
         except RuntimeError as error:
             raise ArchiveFault("BAD_JOURNAL", str(error)) from None
@@ -113,7 +123,11 @@ class Views:
 
     def _make_view(self, table: str) -> None:
         query = self.rows(table, self.catalog.files(table), is_with_tail=True)
-        self.connection.execute(f"CREATE VIEW {table} AS {query}")
+        try:
+            self.connection.execute(f"CREATE VIEW {table} AS {query}")
+        except (duckdb.Error, OSError) as error:
+            text = str(error).split("\n", 1)[0][:500]
+            raise ArchiveFault("BAD_ARCHIVE", f"{table}: {text}") from None
 
     def rows(self, table: str, files: Sequence[Path], *, is_with_tail: bool) -> str:
         """A query for the rows of these files, and of the tail."""

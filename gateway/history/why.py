@@ -9,52 +9,75 @@ from typing import Any
 import msgspec
 
 from gateway.history.faults import HistoryFault
-from gateway.history.queries import History, Point
+from gateway.history.queries import Answer, Exact, History, Point
 
 __all__ = ["CHAIN_MAX", "why_balance", "why_order", "why_position"]
 
 CHAIN_MAX = 10_000
 _SHARED_PORTS = 1 << 31  # ports from here on are those of shared memory
+_NAMED_MAX = 10  # orders of one client order id that are listed
 _START = Point(sequence=0)
+_BEGINNINGS = frozenset(("order_new", "order_adopted"))
+_HALTS = frozenset(("TRADING_HALTED", "REDUCE_ONLY_STATE", "LATCHED"))
 Row = Mapping[str, Any]
 
 
 def why_order(history: History, name: str) -> dict[str, Any]:
     """{order_id, client_order_id, order: its last row, chain: [{sequence, time_ns, event, words,
-    fields}], is_cut}. `name` is an order id, or a client order id that may have been refused.
-    HistoryFault: nobody knows it."""
+    fields}], is_cut, begins_at: the first record that is left when its beginning went, else 0}.
+    `name` is an order id, or a client order id that may have been refused. HistoryFault: nobody
+    knows it, or several orders have it."""
     orders = _orders_of(history, name)
-    order_ids = {row["order_id"] for row in orders.rows}
-    filters = {"client_order_id": name}
-    refusals = history.range("refusals", _START, Point(), filters, limit=CHAIN_MAX).rows
-    for order_id in order_ids:
-        more = {"order_id": str(order_id)}
-        refusals += history.range("refusals", _START, Point(), more, limit=CHAIN_MAX).rows
+    refusals = _refusals_of(history, name, orders.rows)
     if not orders.rows and not refusals:
         raise HistoryFault("UNKNOWN_ORDER", "no order and no refusal has this id", "order", name)
     chain = _order_steps(history, orders.rows) + _refusal_steps(history, refusals)
     chain = sorted(_once(chain), key=lambda step: int(step["sequence"]))
     last = orders.rows[-1] if orders.rows else None
+    begins_at = history.begins_at()
+    if orders.rows and orders.rows[0]["event"] in _BEGINNINGS:
+        begins_at = 0
     return {
         "order_id": str(last["order_id"]) if last else None,
         "client_order_id": last["client_order_id"] if last else name,
         "order": last and {**last, "order_id": str(last["order_id"])},
         "chain": chain,
-        "is_cut": orders.is_cut,
+        "is_cut": orders.is_cut or begins_at > 0,
+        "begins_at": begins_at,
     }
 
 
 def _orders_of(history: History, name: str) -> Any:
-    is_number = name.isascii() and name.isdecimal() and len(name) < 20
-    if is_number:
-        found = history.range("orders", _START, Point(), {"order_id": name}, limit=CHAIN_MAX)
+    """Every row of the one order that has this id, of the gateway's or a client's making."""
+    if name.isascii() and name.isdecimal() and len(name) < 20:
+        found = _range(history, "orders", {"order_id": name})
         if found.rows:
             return found
-    found = history.range("orders", _START, Point(), {"client_order_id": name}, limit=1)
+    filters = {"client_order_id": Exact(name)}
+    found = history.last("orders", ["order_id"], Point(), filters, limit=_NAMED_MAX)
+    if len(found.rows) > 1:
+        listed = ", ".join(f"{row['order_id']} of {row['principal']}" for row in found.rows)
+        more = " and more" if found.is_cut else ""
+        rule = f"several orders have this client order id, ask by order id: {listed}{more}"
+        raise HistoryFault("AMBIGUOUS_ORDER", rule, "order", name)
     if not found.rows:
         return found
-    filters = {"order_id": str(found.rows[0]["order_id"])}
-    return history.range("orders", _START, Point(), filters, limit=CHAIN_MAX)
+    return _range(history, "orders", {"order_id": str(found.rows[0]["order_id"])})
+
+
+def _refusals_of(history: History, name: str, orders: Sequence[Row]) -> list[dict[str, Any]]:
+    """Refusals under a client order id: only its principal's, when there is an order. And those of
+    the order's changes."""
+    if not orders:
+        return list(_range(history, "refusals", {"client_order_id": Exact(name)}).rows)
+    asked = {"principal": Exact(orders[0]["principal"] or "")}
+    asked["client_order_id"] = Exact(orders[0]["client_order_id"])
+    found = list(_range(history, "refusals", asked).rows)
+    return found + _range(history, "refusals", {"order_id": str(orders[0]["order_id"])}).rows
+
+
+def _range(history: History, table: str, filters: Mapping[str, str]) -> Answer:
+    return history.range(table, _START, Point(), filters, limit=CHAIN_MAX)
 
 
 def _once(steps: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -83,8 +106,7 @@ def _order_steps(history: History, rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def _by_sequence(history: History, table: str, filters: Mapping[str, str]) -> dict[int, Row]:
-    found = history.range(table, _START, Point(), filters, limit=CHAIN_MAX)
-    return {row["sequence"]: row for row in found.rows}
+    return {row["sequence"]: row for row in _range(history, table, filters).rows}
 
 
 def _step(row: Row, words: str, fields: Mapping[str, Any], event: str = "") -> dict[str, Any]:
@@ -186,6 +208,7 @@ def _position_fields(row: Row) -> dict[str, Any]:
 def _gate_step(history: History, row: Row) -> dict[str, Any]:
     """What the risk gate looked at."""
     limits = _limits_before(history, row)
+    begins_at = history.begins_at()
     fields = {
         "reference_price": row["reference_price"],
         "reference_age_ms": row["reference_age_ms"],
@@ -196,13 +219,13 @@ def _gate_step(history: History, row: Row) -> dict[str, Any]:
         f"the risk gate let it pass: reference price {row['reference_price']}, "
         f"{row['reference_age_ms']} ms old, limits version {row['limits_version']}"
     )
+    if begins_at and len(limits) < len(_levels_of(row)):
+        words += f"; limits set before record {begins_at} are not in the archive any more"
     return _step(row, words, fields, event="risk_decision")
 
 
 def _limits_before(history: History, row: Row) -> list[dict[str, Any]]:
-    wanted = [(level, row[level]) for level in ("instrument", "strategy", "account", "venue")] + [
-        ("firm", "firm")
-    ]
+    wanted = _levels_of(row)
     point = Point(sequence=row["sequence"])
     rows = history.last("limits", ["level", "name"], point, limit=CHAIN_MAX).rows
     found = {(each["level"], each["name"]): each for each in rows}
@@ -219,11 +242,17 @@ def _limits_before(history: History, row: Row) -> list[dict[str, Any]]:
     ]
 
 
+def _levels_of(row: Row) -> list[tuple[str, str]]:
+    """(level, name) of what is concerned: a name may stand on several levels."""
+    levels = ("instrument", "strategy", "account", "venue")
+    return [*((level, row[level]) for level in levels), ("firm", "firm")]
+
+
 def _halt_steps(history: History, row: Row) -> list[dict[str, Any]]:
     """The halts in force at a record, on a level that concerns it."""
     point = Point(sequence=row["sequence"])
     states = history.last("trading_states", ["level", "name"], point, limit=CHAIN_MAX).rows
-    names = {row["instrument"], row["strategy"], row["account"], row["venue"], "firm"}
+    wanted = _levels_of(row)
     return [
         _step(
             state,
@@ -234,7 +263,7 @@ def _halt_steps(history: History, row: Row) -> list[dict[str, Any]]:
             event="trading_state_set",
         )
         for state in states
-        if state["state"] != "active" and state["name"] in names
+        if state["state"] != "active" and (state["level"], state["name"]) in wanted
     ]  # fmt: skip
 
 
@@ -253,7 +282,8 @@ def _refusal_steps(history: History, rows: Sequence[Row]) -> list[dict[str, Any]
             words += f", limit {row['limit']}, current {row['current']}, would be {row['would_be']}"
         fields = {name: row[name] for name in names}
         steps.append(_step(row, words, fields, event="order_refused"))
-        steps += _halt_steps(history, row)
+        if row["refusal"] in _HALTS:
+            steps += _halt_steps(history, row)
     return steps
 
 
@@ -261,12 +291,13 @@ def why_position(
     history: History, key: Mapping[str, str], *, point: Point | None = None, limit: int = 100
 ) -> dict[str, Any]:
     """{key, chain: the newest `limit` records that made it, with what each moved and the quantity
-    behind it, is_cut}. `key` names account, instrument, strategy and if needed leg, margin_mode."""
-    rows, is_cut = _newest(history, "positions", key, point or Point(), limit)
+    behind it, is_cut, begins_at}. `key` names account, instrument, strategy and if needed leg,
+    margin_mode."""
+    rows, is_cut, begins_at = _newest(history, "positions", key, point or Point(), limit)
     if not rows:
         raise HistoryFault("UNKNOWN_POSITION", "no record ever made such a position")
     first, last = rows[0]["sequence"], rows[-1]["sequence"]
-    where = {name: key[name] for name in ("account", "instrument") if name in key}
+    where = {name: Exact(key[name]) for name in ("account", "instrument") if name in key}
     between = Point(sequence=first), Point(sequence=last)
     found = history.range("fills", *between, where, limit=CHAIN_MAX).rows
     fills = {row["sequence"]: row for row in found}
@@ -284,18 +315,18 @@ def why_position(
                 name: fill[name] for name in ("side", "price", "quantity", "fee", "trade_id")
             }
         chain.append(_step(row, words, fields))
-    return {"key": dict(key), "chain": chain, "is_cut": is_cut}
+    return {"key": dict(key), "chain": chain, "is_cut": is_cut, "begins_at": begins_at}
 
 
 def why_balance(
     history: History, key: Mapping[str, str], *, point: Point | None = None, limit: int = 100
 ) -> dict[str, Any]:
-    """{key, chain, is_cut} as why_position(); `key` names account and currency."""
-    rows, is_cut = _newest(history, "balances", key, point or Point(), limit)
+    """{key, chain, is_cut, begins_at} as why_position(); `key` names account and currency."""
+    rows, is_cut, begins_at = _newest(history, "balances", key, point or Point(), limit)
     if not rows:
         raise HistoryFault("UNKNOWN_BALANCE", "no record ever moved such a balance")
     between = Point(sequence=rows[0]["sequence"]), Point(sequence=rows[-1]["sequence"])
-    where = {"account": key["account"]} if "account" in key else {}
+    where = {"account": Exact(key["account"])} if "account" in key else {}
     found = history.range("fills", *between, where, limit=CHAIN_MAX).rows
     fills = {row["sequence"]: row for row in found}
     chain = []
@@ -312,11 +343,12 @@ def why_balance(
         if fill and fill["order_id"]:
             fields["order_id"] = str(fill["order_id"])
         chain.append(_step(row, words, fields))
-    return {"key": dict(key), "chain": chain, "is_cut": is_cut}
+    return {"key": dict(key), "chain": chain, "is_cut": is_cut, "begins_at": begins_at}
 
 
 def _newest(
     history: History, table: str, key: Mapping[str, str], point: Point, limit: int
-) -> tuple[list[dict[str, Any]], bool]:
-    found = history.newest(table, point, key, limit=limit)
-    return found.rows, found.is_cut
+) -> tuple[list[dict[str, Any]], bool, int]:
+    exact = {name: Exact(value) for name, value in key.items()}
+    found = history.newest(table, point, exact, limit=limit)
+    return found.rows, found.is_cut or found.begins_at > 0, found.begins_at

@@ -4,13 +4,14 @@ order and leaves none out but by a filter; keeps no secret, for records hold non
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from gateway.journal.names import NamesLearned
+from gateway.journal.words import LEVELS, TRADING_STATES, WORDS
 
 __all__ = ["OPERATIONS", "AuditFilter", "ClockQuality", "trail"]
 
@@ -20,17 +21,6 @@ OPERATIONS = (
     "", "configuration_loaded", "configuration_reloaded", "configuration_refused", "plugin_loaded",
     "plugin_unloaded", "plugin_refused", "logged_in", "login_refused", "logged_out",
     "clock_quality", "control_command",
-)  # fmt: skip
-_SIDES = ("", "buy", "sell")
-_STATES = ("active", "reducing", "halted")
-_CANCEL_REASONS = (
-    "asked", "mass cancel", "kill", "disconnect", "shutdown", "expiry", "operator", "link",
-)  # fmt: skip
-_FACT_REASONS = (
-    "", "requested", "time in force", "post only", "reduce only", "self trade", "expired",
-    "venue decision", "timeout", "disconnected", "send error", "restart", "untriggered",
-    "queue stale", "insufficient funds", "unknown outcome of a cancel",
-    "unknown outcome of a replace",
 )  # fmt: skip
 _ANOMALIES = (
     "", "illegal event", "unknown order", "overfill", "range", "duplicate fill",
@@ -182,7 +172,7 @@ class _Scribe:
 
     def _intent(self, record: Row) -> str:
         names = self._names
-        side = _word(_SIDES, record["side"])
+        side = _word(WORDS["side"], record["side"])
         return (
             f"{side} {self._scaled(record, 'quantity')} "
             f"{names.name('instrument', record['instrument'])} at {self._scaled(record, 'price')} "
@@ -208,14 +198,14 @@ class _Scribe:
 
     def _fill(self, record: Row) -> str:
         return (
-            f"{_word(_SIDES, record['side'])} {self._scaled(record, 'quantity')} "
+            f"{_word(WORDS['side'], record['side'])} {self._scaled(record, 'quantity')} "
             f"{self._names.name('instrument', record['instrument'])} "
             f"at {self._scaled(record, 'price')} in "
             f"{self._names.name('account', record['account'])}"
         )
 
     def _cancel_requested(self, record: Row) -> tuple[str, str, str]:
-        why = _word(_CANCEL_REASONS, record["reason"])
+        why = _word(WORDS["cancel_reason"], record["reason"])
         return "cancel_requested", self._order(record["order_id"]), why
 
     def _anomaly(self, record: Row) -> tuple[str, str, str]:
@@ -236,7 +226,7 @@ class _Scribe:
         return "override_used", self._order(record["order_id"]), why
 
     def _trading_state_set(self, record: Row) -> tuple[str, str, str]:
-        state = _word(_STATES, record["state"])
+        state = _word(TRADING_STATES, record["state"])
         latch = " with a latch" if record["is_latch"] else ""
         subject = f"{self._names.level(record['level'], record['id'])} {state}{latch}"
         what = {"halted": "kill", "active": "enable"}.get(state, "reduce")
@@ -299,17 +289,16 @@ class _Scribe:
 
 
 def _fact_words(record: Row) -> str:
-    words = (_word(_FACT_REASONS, record.get("reason", 0)), str(record.get("text", "")))
+    words = (_word(WORDS["reason"], record.get("reason", 0)), str(record.get("text", "")))
     return ": ".join(filter(None, words))
 
 
-def _word(words: tuple[str, ...], number: int) -> str:
-    return words[number] if 0 <= number < len(words) else str(number)
+def _word(words: Sequence[str | None], number: int) -> str:
+    return words[number] or "" if 0 <= number < len(words) else str(number)
 
 
 def _level_word(level: int) -> str:
-    words = ("instrument", "strategy", "account", "venue", "firm")
-    return words[level] if 0 <= level < len(words) else "no level"
+    return LEVELS[level] if 0 <= level < len(LEVELS) else "no level"
 
 
 def decimal_text(mantissa: int, scale: int) -> str:

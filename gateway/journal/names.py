@@ -7,11 +7,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["EXTERNAL", "LEVELS", "NamesLearned"]
+from gateway.journal.words import LEVELS
+
+__all__ = ["EXTERNAL", "NamesLearned"]
 
 Row = Mapping[str, Any]
 EXTERNAL = "EXTERNAL"
-LEVELS = ("instrument", "strategy", "account", "venue", "firm")
 _DEFINED = {
     "currency_defined": ("currency", "code"),
     "venue_defined": ("venue", "name"),

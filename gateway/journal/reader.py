@@ -15,8 +15,10 @@ __all__ = [
     "FOREVER",
     "Pace",
     "Replayed",
+    "TooManyOrders",
     "decode",
     "decoded",
+    "every_order",
     "kind_counts",
     "open_reader",
     "open_replica",
@@ -25,6 +27,10 @@ __all__ = [
     "replay",
     "verify",
 ]
+
+
+class TooManyOrders(Exception):
+    """More than were asked for: an answer with a part of them would be a wrong one."""
 
 
 class Replayed(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +61,14 @@ def open_replica(
     that is not beyond `until` (0 = any)."""
     more = {"snapshot_directory": snapshot_directory, "until": until} if until else {}
     return _native().Replica(str(directory), ring_directory, use_snapshot=use_snapshot, **more)
+
+
+def every_order(replica: Any, *, is_open: bool, limit: int) -> list[Any]:
+    """All orders of a state, or the open ones. TooManyOrders: there are more than `limit`."""
+    orders: list[Any] = replica.orders(open_only=is_open, limit=limit + 1)
+    if len(orders) > limit:
+        raise TooManyOrders(f"more than {limit} {'open orders' if is_open else 'orders'}")
+    return orders
 
 
 def open_reader(directory: Path, ring_directory: str = "", first: int = 1) -> Any:

@@ -5,8 +5,9 @@ What it proves: no byte of the file was changed, no line is missing, moved or ad
 lines), every record is the one that its checksum covers and follows the one before (the journal's
 own chain), and all records of a sealed segment together are what its seal says (SHA-256). With
 `--seals FOLDER` the seals are those that were kept elsewhere, so that whoever wrote this file anew
-is found too. What it does not prove: that the words beside a record say what its bytes say;
-`gateway audit check` does.
+is found too: every seal of the folder must be met, but those of segments that end before the file
+begins. What it does not prove: that nothing came behind the newest kept seal, and that the words
+beside a record say what its bytes say; `gateway audit check` does the latter.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import hashlib
 import json
 import struct
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 PAGE = 4096
@@ -97,7 +99,7 @@ class Fault(Exception):
 class Segment:
     """One segment file, put together again from its records."""
 
-    def __init__(self, told: dict[str, str], seals: Path | None) -> None:
+    def __init__(self, told: dict[str, str], kept: dict[int, bytes] | None) -> None:
         page = base64.b64decode(told["header"], validate=True)
         if len(page) != SEGMENT.size:
             raise Fault(f"a segment's header has {len(page)} bytes, not {SEGMENT.size}")
@@ -108,8 +110,8 @@ class Segment:
             page
         )
         self.seal = base64.b64decode(told["seal"], validate=True)
-        kept = None if seals is None else seals / f"segment-{self.index:010d}.seal"
-        if kept is not None and (self.seal or kept.exists()) and kept.read_bytes() != self.seal:
+        self.is_sealed = bool(self.seal)
+        if kept is not None and kept.get(self.index, b"") != self.seal:
             raise Fault(f"segment {self.index}: the seal is not the one that was kept")
 
     def add(self, record: bytes) -> None:
@@ -137,13 +139,26 @@ class Segment:
         return True
 
 
+def kept_seals(folder: Path) -> dict[int, bytes]:
+    """Every seal of a folder, by the number in its name."""
+    found = {}
+    for path in folder.glob("segment-*.seal"):
+        data = path.read_bytes()
+        if len(data) != SEAL.size or SEAL.unpack(data)[-1] != crc32c(data[:-4]):
+            raise Fault(f"{path}: a kept seal is damaged")
+        found[int(path.stem.removeprefix("segment-"))] = data
+    return found
+
+
 class Proof:
     """Goes through the lines of one export."""
 
     def __init__(self, seals: Path | None) -> None:
-        self.seals = seals
+        self.kept = None if seals is None else kept_seals(seals)
         self.chain = START
         self.segments: list[Segment] = []
+        self.is_begun = False
+        self.first = 0
         self.place = -1
         self.sequence = 0
         self.crc = 0
@@ -166,20 +181,48 @@ class Proof:
         self._take(json.loads(body))
 
     def _take(self, body: dict) -> None:  # type: ignore[type-arg]
+        if ("export" in body) is self.is_begun:
+            raise Fault("an export begins with one line that says so, and has no other")
         if "export" in body:
-            if body["export"] != "gateway-audit/1" or self.segments:
+            if body["export"] != "gateway-audit/1":
                 raise Fault("another kind of export")
-            self.segments = [Segment(each, self.seals) for each in body["segments"]]
+            self._begin([Segment(each, self.kept) for each in body["segments"]])
         elif "end" in body:
             if body["end"] != {"records": self.records, "sequence": self.sequence}:
                 raise Fault("the end counts other records")
-            self._close()
-            for segment in self.segments[self.place + 1 :]:
-                if segment.seal:
-                    raise Fault(f"segment {segment.index}: its records are missing")
+            self._finish()
             self.is_ended = True
         else:
             self._record(base64.b64decode(body["raw"], validate=True), body["row"])
+
+    def _begin(self, segments: list[Segment]) -> None:
+        for before, after in pairwise(segments):
+            name = f"segment {after.index}"
+            if after.index != before.index + 1 or after.instance != before.instance:
+                raise Fault(f"{name} does not follow segment {before.index}")
+            if after.is_sealed and not before.is_sealed:
+                raise Fault(f"{name} is sealed and segment {before.index} before it is not")
+        self.segments, self.is_begun = segments, True
+
+    def _finish(self) -> None:
+        """Whether every segment was met, those of the kept seals too."""
+        self._close()
+        for segment in self.segments[self.place + 1 :]:
+            is_empty = segment.first == self.sequence + 1
+            if segment.seal:
+                is_empty = is_empty and SEAL.unpack(segment.seal)[6] == self.sequence
+            if not is_empty:
+                raise Fault(f"segment {segment.index}: its records are missing")
+            segment.check(self.sequence)
+        if self.kept is None:
+            return
+        listed = {segment.index for segment in self.segments}
+        for index, seal in sorted(self.kept.items()):
+            if index not in listed and SEAL.unpack(seal)[6] >= self.first:
+                text = "its seal was kept, and the file does not list it"
+                raise Fault(f"segment {index}: {text}: cut off, or exported before it was sealed")
+        if not self.sealed:
+            raise Fault("no kept seal covers a record of it")
 
     def _record(self, record: bytes, row: dict) -> None:  # type: ignore[type-arg]
         if len(record) < HEADER.size or len(record) % 64:
@@ -191,6 +234,7 @@ class Proof:
             raise Fault("a record of another length than it says")
         if self.records and sequence != self.sequence + 1:
             raise Fault(f"record {sequence} follows record {self.sequence}")
+        self.first = self.first or sequence
         self._enter(sequence, previous)
         if self.records and previous != self.crc:
             raise Fault(f"record {sequence} does not follow the one before it")
@@ -204,13 +248,17 @@ class Proof:
         self.records += 1
 
     def _enter(self, sequence: int, previous: int) -> None:
-        """The next segment, where one begins with this record."""
-        following = self.place + 1
-        if following < len(self.segments) and self.segments[following].first == sequence:
+        """The next segment, where one begins with this record; one without records ends there."""
+        while (following := self.place + 1) < len(self.segments):
+            segment = self.segments[following]
+            if segment.first != sequence:
+                break
             self._close()
             self.place = following
-            if self.segments[following].previous_crc != previous:
-                raise Fault(f"segment {self.segments[following].index} follows other records")
+            if segment.previous_crc != previous:
+                raise Fault(f"segment {segment.index} follows other records")
+        if self.segments and self.place < 0:
+            raise Fault(f"record {sequence} is in no segment that is listed")
 
     def _close(self) -> None:
         if self.place >= 0 and self.segments[self.place].check(self.sequence):
@@ -243,6 +291,8 @@ def main() -> int:
         print(f"TAMPERED {error}")
         return 1
     print(f"whole: {proof.records} records up to {proof.sequence}, sealed up to {proof.sealed}")
+    if proof.first > 1:
+        print(f"it begins at record {proof.first}: what was before is not in it")
     return 0
 
 

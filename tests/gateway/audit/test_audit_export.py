@@ -107,10 +107,12 @@ def test_lines_that_are_missing_or_moved_are_named(exported, cut):
 
 def test_a_directory_without_records_is_no_journal(tmp_path):
     day = ["--day", "2026-11-20"]
-    for words in (["audit", "export", "--out", str(tmp_path / "x")], ["audit", "recheck"],
+    for words in (["audit", "show"], ["audit", "export", "--out", str(tmp_path / "x")],
+                  ["audit", "recheck"],
                   ["statement", *day]):  # fmt: skip
         failed = CliRunner().invoke(root, [*words, str(tmp_path)])
         assert failed.exit_code == 1 and "BAD_JOURNAL" in failed.output, words
+    assert not (tmp_path / "x").exists(), "what did not become whole is taken away"
 
 
 def test_a_sealed_segment_without_its_records_is_named(exported):
@@ -168,6 +170,94 @@ def test_a_forger_who_takes_the_seals_out_fails_at_the_seals_that_were_kept(expo
     assert prove(exported).sealed == 0, "the proof says that nothing is sealed"
     with pytest.raises(Fault, match="segment 1: the seal is not the one that was kept"):
         prove(exported, sealed)
+
+
+def first_of(segment):
+    return struct.unpack_from("<Q", base64.b64decode(segment["header"]), 24)[0]
+
+
+def remade(path, head, records):
+    end = {"records": len(records), "sequence": records[-1]["row"]["sequence"] if records else 0}
+    write(path, [*head, *records, {"end": end}])
+
+
+def test_segments_cut_off_the_end_are_found_by_the_seals_that_were_kept(exported, sealed):
+    head, *records, _ = bodies(exported)
+    kept = [int(path.stem[8:]) for path in sealed.glob("segment-*.seal")]
+    place = max(kept) - 1
+    begin = first_of(head["segments"][place])
+    head["segments"] = head["segments"][:place]
+    remade(exported, [head], [body for body in records if body["row"]["sequence"] < begin])
+    if place:
+        assert prove(exported).records, "without the kept seals nobody can tell"
+    with pytest.raises(Fault, match=f"segment {max(kept)}: its seal was kept"):
+        prove(exported, sealed)
+    with pytest.raises(ValueError, match="its seal was kept"):
+        audit_export.check_words(exported, sealed)
+
+
+@pytest.mark.parametrize("how", ["no line at all", "none listed", "another number", "no header"])
+def test_an_invented_file_is_not_whole_beside_kept_seals(exported, sealed, how):
+    head, *records, _ = bodies(exported)
+    header = bytearray(base64.b64decode(head["segments"][0]["header"]))
+    struct.pack_into("<I", header, 16, 77)
+    other = {"header": base64.b64encode(header).decode(), "seal": ""}
+    heads = {
+        "no line at all": [],
+        "none listed": [{**head, "segments": []}],
+        "another number": [{**head, "segments": [other]}],
+        "no header": [],
+    }[how]
+    remade(exported, heads, [] if how == "no line at all" else records)
+    with pytest.raises(Fault):
+        prove(exported, sealed)
+    if not heads:
+        with pytest.raises(Fault, match="begins with one line"):
+            prove(exported)
+
+
+def test_seals_that_cover_nothing_prove_nothing(exported, tmp_path):
+    (tmp_path / "none").mkdir()
+    with pytest.raises(Fault):
+        prove(exported, tmp_path / "none")
+    changed = bodies(exported)
+    for each in changed[0]["segments"]:
+        each["seal"] = ""
+    write(exported, changed)
+    with pytest.raises(Fault, match="no kept seal covers"):
+        prove(exported, tmp_path / "none")
+
+
+def test_a_second_beginning_and_a_seal_behind_an_open_segment_are_named(exported):
+    changed = bodies(exported)
+    write(exported, [changed[0], *changed])
+    with pytest.raises(Fault, match="line 2: an export begins with one line"):
+        prove(exported)
+    segments = changed[0]["segments"]
+    segments[1]["seal"], segments[0]["seal"] = segments[0]["seal"], ""
+    write(exported, changed)
+    with pytest.raises(Fault, match="segment 2 is sealed and segment 1 before it is not"):
+        prove(exported)
+
+
+def test_segments_without_records_are_gone_through(exported):
+    """Two of the same first record: the first of them holds none."""
+    head, *rest = bodies(exported)
+    again = dict(head["segments"][0], seal="")
+    header = bytearray(base64.b64decode(again["header"]))
+    struct.pack_into("<I", header, 16, 0)
+    again["header"] = base64.b64encode(header).decode()
+    page = bytes(header) + bytes(4096 - 4 - len(header))
+    page += struct.pack("<I", verify_export.crc32c(page))
+    fields = list(verify_export.SEAL.unpack(base64.b64decode(head["segments"][0]["seal"])))
+    fields[3], fields[6], fields[7] = 0, 0, 4096
+    fields[8] = hashlib.sha256(page).digest()
+    seal = verify_export.SEAL.pack(*fields)[:-4]
+    seal += struct.pack("<I", verify_export.crc32c(seal))
+    again["seal"] = base64.b64encode(seal).decode()
+    head["segments"].insert(0, again)
+    write(exported, [head, *rest])
+    assert prove(exported).sealed > 0
 
 
 def test_verify_names_any_flipped_bit_of_a_journal(sealed):

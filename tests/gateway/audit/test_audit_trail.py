@@ -20,7 +20,8 @@ from gateway.core.operations import (
 from gateway.entry.keys import Identity, KeyRing, new_token
 from gateway.entry.login_notes import LoginNotes
 from gateway.journal import reader
-from gateway.journal.audit_trail import AuditFilter, instant, trail
+from gateway.journal.audit_trail import OPERATIONS, AuditFilter, instant, trail
+from gateway.journal.words import WORDS
 from gateway.process import KernelClock, kernel_clock
 
 SECRET = "5ec5e7" * 10
@@ -48,8 +49,22 @@ def test_an_order_its_fill_and_its_cancel_say_who_and_why(world):
     assert (fill["who"], fill["why"]) == ("venue sim", "trade t1")
     assert fill["subject"] == "buy 1.000 BTC-USD at 100 in main"
     cancel = one(world, "cancel_requested", order_id=order)
-    assert (cancel["who"], cancel["why"]) == ("desk", "asked")
+    assert (cancel["who"], cancel["why"]) == ("desk", "client")
     assert all(row["time"] == instant(row["time_ns"]) for row in rows_of(world))
+
+
+def test_operations_are_those_of_the_live_side():
+    assert {each.value: each.name.lower() for each in Operation} == {
+        number: word for number, word in enumerate(OPERATIONS) if word
+    }
+
+
+def test_a_cancel_has_one_word_for_its_cause_whoever_is_asked(world):
+    world.cancel(world.working())
+    records = reader.decoded(world.journal, ring_directory=world.ring)
+    row = next(each for each in records if each["kind"] == "cancel_requested")
+    told = trail((row | {"reason": number} for number in range(8)), AuditFilter())
+    assert [each["why"] for each in told] == list(WORDS["cancel_reason"])
 
 
 def test_limits_kill_and_enable_say_the_person_and_the_reason(world):

@@ -149,6 +149,92 @@ def test_a_fill_nobody_ordered_is_told_and_is_no_bypass(world):
     assert [(each.rule, each.is_bypass) for each in found.findings] == [("POSITION_LIMIT", False)]
 
 
+def of_kind(records, kind):
+    return next(row for row in records if row["kind"] == kind)
+
+
+def test_a_late_fill_is_valued_at_the_newest_as_the_gate_does(world):
+    """Executed first and told last: what is held counts at the price of the later execution."""
+    at_ns, where = world.engine.now_ns(), {"instrument": world.perpetual}
+    one, other = (world.working(quantity="2", **where) for _ in range(2))
+    world.fill(one, "2", "100", trade="n1", number=20, time_ns=at_ns + 2000, **where)
+    world.fill(other, "2", "110", trade="n0", number=10, time_ns=at_ns + 1000, **where)
+    late = [row for row in records_of(world) if row["kind"] == "order_filled"][-1]
+    assert late["booked_before"], "the engine booked it before the other"
+    world.limit(FIRM, gross_exposure_max="520")
+    assert world.submit(BUY, "1", "100")[4] == 0, "four at 100 and one more"
+    found = rechecked(records_of(world))
+    assert found.is_clean, found.findings
+    low = planted(world, FIRM, gross_exposure_max_e4=499 * 10**4)
+    assert rules(rechecked(low)) == {"EXPOSURE_LIMIT"}, "and it is judged all the same"
+
+
+def replaced_by(world, actor, quantity, **fields):
+    """Behind a halt: the record of a replace as that principal's, put there by hand."""
+    number = world.working(quantity="2")
+    world.state(FIRM, HALTED)
+    before = records_of(world)
+    world.state(FIRM, 0)
+    world.replace(number, quantity=quantity)
+    replaced = of_kind(records_of(world)[len(before) :], "replace_requested")
+    last = before[-1]
+    own = {"actor": actor, "sequence": last["sequence"] + 1, "time_ns": last["time_ns"]}
+    return [*before, replaced | own | fields]
+
+
+@pytest.mark.parametrize(
+    ("actor", "quantity", "expected"),
+    [(0, "1", set()), (0, "3", {"TRADING_HALTED"}), (1, "1", {"TRADING_HALTED"})],
+)
+def test_only_what_a_link_takes_off_goes_whatever_stands_against_it(
+    world, actor, quantity, expected
+):
+    assert rules(rechecked(replaced_by(world, actor, quantity))) == expected
+
+
+def test_what_waits_for_its_link_is_judged_when_it_is_let_go(world):
+    link = {"link_count": 2, "link_kind": 3, "link_place": 1}
+    waiting = [
+        row | link if row["kind"] == "order_new" else row for row in replaced_by(world, 1, "3")
+    ]
+    assert rules(rechecked(waiting)) == set()
+    rates = {"orders_per_second": 1, "order_burst": 0}
+    limited = [row | rates if row["kind"] == "limits_set" else row for row in waiting]
+    assert rules(rechecked(limited)) == {"THROTTLED"}
+
+
+def test_what_a_link_takes_off_takes_a_token_from_those_behind_it(world):
+    records = replaced_by(world, 0, "1")
+    world.working(quantity="1")
+    new = of_kind(records, "order_new")
+    behind = {"sequence": records[-1]["sequence"] + 2, "order_id": 2**50}
+    behind["time_ns"] = records[-1]["time_ns"]
+    free = {"kind": "trading_state_set", "level": FIRM, "id": 0, "state": 0}
+    free |= {"sequence": records[-1]["sequence"] + 1, "time_ns": records[-1]["time_ns"]}
+    rates = {"orders_per_second": 1, "order_burst": 2}
+    limited = [row | rates if row["kind"] == "limits_set" else row for row in records]
+    assert "THROTTLED" in rules(rechecked([*limited, free, new | behind]))
+    without = [row for row in limited if row["kind"] != "replace_requested"]
+    assert "THROTTLED" not in rules(rechecked([*without, free, new | behind]))
+
+
+@pytest.mark.parametrize(
+    ("clean_shutdown", "expected"), [(0, set()), (1, set()), (2, {"DUPLICATE_ORDER", "THROTTLED"})]
+)
+def test_a_start_forgets_orders_and_rates_and_a_raised_epoch_does_not(
+    world, clean_shutdown, expected
+):
+    world.working()
+    slow = {"duplicate_window_ms": 5000, "orders_per_second": 1, "order_burst": 1}
+    records = [row | slow if row["kind"] == "limits_set" else row for row in records_of(world)]
+    new, boot, last = of_kind(records, "order_new"), of_kind(records, "boot"), records[-1]
+    again_ns = new["time_ns"] + 10**8
+    boot = boot | {"sequence": last["sequence"] + 1, "time_ns": again_ns}
+    again = new | {"sequence": last["sequence"] + 2, "time_ns": again_ns, "order_id": 2**50}
+    found = rechecked([*records, boot | {"clean_shutdown": clean_shutdown}, again])
+    assert rules(found) == expected
+
+
 def test_a_book_that_is_not_the_sum_of_its_fills_is_found(world):
     world.fill(world.working(quantity="2"), "1", trade="t1")
     order = world.working(quantity="2")

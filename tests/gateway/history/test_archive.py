@@ -10,12 +10,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from gateway._core import journal
-from gateway.history.archive import Archiver, archive_step
+from gateway.history.archive import Archiver
 from gateway.history.catalog import Catalog
 from gateway.history.columns import TABLES
 from gateway.history.faults import ArchiveFault
-from gateway.history.words import EVENTS
+from gateway.history.retention import Retention, apply_retention
+from gateway.history.views import Views
 from gateway.journal import reader
+from gateway.journal.verify_export import SEAL
+from gateway.journal.words import EVENTS
 
 KILLER = """
 import os, signal, sys
@@ -213,13 +216,87 @@ def test_a_gap_between_archive_and_journal_is_named(copied, tmp_path):
     assert caught.value.code == "MISSING_SEGMENT"
 
 
-def test_the_program_that_runs_on_takes_one_segment_at_a_time(past, built, tmp_path):
-    archivers = {}
-    segments = []
-    while found := archive_step(archivers, past.directory, tmp_path):
-        segments.append(found.segment)
-    assert segments == list(range(1, len(past.seals()) + 1))
+def test_two_at_once_never_share_an_archive(past, built, tmp_path):
+    refused = []
+
+    def step(name):
+        for meddle in (
+            lambda: Archiver(past.directory, tmp_path).step(),
+            lambda: apply_retention(past.directory, tmp_path, Retention(bytes_max=1), 0),
+        ):
+            with pytest.raises(ArchiveFault) as caught:
+                meddle()
+            refused.append(caught.value.code)
+
+    archiver = Archiver(past.directory, tmp_path, step=step)
+    archiver.step()
+    assert refused and set(refused) == {"ARCHIVE_BUSY"}
+    other = Archiver(past.directory, tmp_path)
+    assert other.step().segment == 2, "between two steps another may go on"
+    quiet = Archiver(past.directory, tmp_path)
+    while quiet.step():
+        pass
+    assert other.step() is None
     assert digests(tmp_path) == digests(built)
+
+
+def test_one_that_was_overtaken_goes_on_behind_the_other(past, built, tmp_path):
+    first, second = (Archiver(past.directory, tmp_path) for _ in range(2))
+    order = (first, second, second, first)
+    assert [each.step().segment for each in order[: len(past.seals())]] == [1, 2, 3, 4][
+        : len(past.seals())
+    ]
+    build(past.directory, tmp_path)
+    assert digests(tmp_path) == digests(built)
+
+
+def test_a_file_that_is_not_what_was_written_gets_no_manifest(past, tmp_path):
+    def step(name):
+        if name.startswith("rename segment"):
+            for path in tmp_path.rglob("*.parquet.tmp"):
+                if "orders" in path.parts:
+                    path.write_bytes(b"PAR1")
+
+    with pytest.raises(ArchiveFault) as caught:
+        Archiver(past.directory, tmp_path, step=step).step()
+    assert caught.value.code == "BAD_ARCHIVE"
+    assert not Catalog(tmp_path).manifests
+
+
+def test_a_lost_file_is_named_by_the_next_run(past, tmp_path):
+    build(past.directory, tmp_path)
+    lost = Catalog(tmp_path).files("fills")[0]
+    lost.unlink()
+    with pytest.raises(ArchiveFault, match=lost.name) as caught:
+        Archiver(past.directory, tmp_path).step()
+    assert caught.value.code == "BAD_ARCHIVE"
+
+
+def test_a_segment_without_records_keeps_the_time(past, copied, tmp_path):
+    build(copied, tmp_path)
+    newest = Catalog(tmp_path).newest
+    segment = copied / f"segment-{newest.segment + 1:010d}.journal"
+    segment.write_bytes(segment.read_bytes()[:4096])
+    fields = list(SEAL.unpack((copied / f"segment-{newest.segment:010d}.seal").read_bytes()))
+    first = newest.last_sequence + 1
+    fields[3], fields[5:9] = newest.segment + 1, [first, first - 1, 4096, b""]
+    fields[8] = hashlib.sha256(segment.read_bytes()).digest()
+    segment.with_suffix(".seal").write_bytes(SEAL.pack(*fields))
+    assert Archiver(copied, tmp_path).step().records == 0
+    assert Catalog(tmp_path).newest.last_time_ns == newest.last_time_ns
+
+
+def test_an_amount_that_no_column_holds_is_named(past, tmp_path, monkeypatch):
+    def too_large(*_):
+        raise ArithmeticError("an amount is beyond 10^20")
+
+    monkeypatch.setattr("gateway.history.archive.tables_of", too_large)
+    with pytest.raises(ArchiveFault) as caught:
+        Archiver(past.directory, tmp_path).step()
+    assert caught.value.code == "AMOUNT_TOO_LARGE"
+    with pytest.raises(ArchiveFault) as caught:
+        Views(past.directory, tmp_path)
+    assert caught.value.code == "AMOUNT_TOO_LARGE"
 
 
 def test_a_new_run_goes_on_from_a_snapshot(past, built, tmp_path):

@@ -68,9 +68,18 @@ def test_at_diff_and_why(run, past):
     assert answer(run, "why", "balance", "DIR", "main", "USD", "--limit", "2")["is_cut"]
 
 
+@pytest.mark.parametrize("what", ["build", "prune"])
+def test_a_directory_without_a_journal_is_left_alone(tmp_path, what):
+    result = CliRunner().invoke(root, ["history", what, str(tmp_path), "--json"])
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["error"]["code"] == "BAD_JOURNAL"
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("words", "exit_code", "code"),
     [
+        (("diff", "DIR", "40", "20"), 1, "BAD_VALUE"),
         (("history", "as-of", "DIR", "nonsense"), 1, "UNKNOWN_TABLE"),
         (("history", "range", "DIR", "fills", "--where", "nope=1"), 1, "UNKNOWN_COLUMN"),
         (("history", "as-of", "DIR", "orders", "--sequence", "1", "--time", "1"), 2, "BAD_VALUE"),

@@ -3,7 +3,8 @@
 import pytest
 
 from gateway.history.archive import Archiver
-from gateway.history.faults import HistoryFault
+from gateway.history.catalog import Catalog
+from gateway.history.faults import ArchiveFault, HistoryFault
 from gateway.history.queries import History, Point
 from gateway.history.views import Views
 
@@ -95,6 +96,43 @@ def test_fewer_rows_per_time_add_up(history):
     ]
     assert spans[1]["count"] == len(inside)
     assert (spans[1]["first"], spans[1]["last"]) == (inside[0]["quantity"], inside[-1]["quantity"])
+
+
+@pytest.mark.parametrize("spoilt", ["gone", "cut"])
+def test_a_file_that_is_lost_is_named(past, tmp_path, spoilt):
+    Archiver(past.directory, tmp_path).step()
+    lost = Catalog(tmp_path).files("fills")[0]
+    lost.unlink() if spoilt == "gone" else lost.write_bytes(b"PAR1")
+    with pytest.raises(ArchiveFault, match="fills") as caught:
+        Views(past.directory, tmp_path, str(past.ring), threads=1)
+    assert caught.value.code == "BAD_ARCHIVE"
+
+
+def test_a_file_lost_under_a_question_is_a_fault_with_a_code(past, tmp_path):
+    Archiver(past.directory, tmp_path).step()
+    views = Views(past.directory, tmp_path, str(past.ring), threads=1)
+    Catalog(tmp_path).files("fills")[0].unlink()
+    with pytest.raises(HistoryFault):
+        History(views).range("fills", Point(), Point(), {"venue": "sim"})
+    views.close()
+
+
+def test_the_tail_can_be_left_half_way(past, tmp_path, monkeypatch):
+    class Enough(Exception):
+        pass
+
+    monkeypatch.setattr("gateway.history.views.TAIL_ROWS_PER_STEP", 100)
+    calls = 0
+
+    def between():
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise Enough
+
+    with pytest.raises(Enough):
+        Views(past.directory, tmp_path, str(past.ring), threads=1, between=between)
+    assert calls == 3
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from gateway.history.faults import HistoryFault
 from gateway.history.queries import History, Point
 from gateway.history.retention import Retention, apply_retention, status_of
 from gateway.history.views import Views
+from gateway.history.why import why_order, why_position
 from gateway.journal import reader
 
 DAY_NS = 86_400_000_000_000
@@ -65,6 +66,24 @@ def test_an_archive_with_a_past_that_went_answers_what_is_left(past, copied, arc
     with pytest.raises(HistoryFault) as caught:
         history.as_of("positions", Point(sequence=past.stations[1]["sequence"]))
     assert caught.value.code == "OUT_OF_RANGE"
+    begins_at = Catalog(archive).manifests[-1].first_sequence
+    asked = [
+        history.range("fills", Point(sequence=0), Point()),
+        history.range("fills", Point(time_ns=0), Point()),
+        history.newest("fills", Point(), limit=10_000),
+        history.last("fills", ["instrument"], Point()),
+        history.downsample("fills", "quantity", DAY_NS, (Point(sequence=0), Point())),
+        history.sql("SELECT count(*) FROM fills"),
+    ]
+    assert {answer.begins_at for answer in asked} == {begins_at}
+    assert history.range("fills", Point(sequence=begins_at), Point()).begins_at == 0
+    assert history.newest("fills", Point(), limit=1).begins_at == 0
+    whole = why_order(history, str(past.orders[-1]))
+    assert (whole["is_cut"], whole["begins_at"]) == (False, 0)
+    decision = next(step for step in whole["chain"] if step["event"] == "risk_decision")
+    assert f"limits set before record {begins_at}" in decision["words"]
+    position = why_position(history, {"instrument": "BTC-PERP"}, limit=10_000)
+    assert (position["is_cut"], position["begins_at"]) == (True, begins_at)
     views.close()
     assert Archiver(copied, archive).step() is None, "what went is not archived again"
 
@@ -107,6 +126,64 @@ def test_journal_segments_go_only_behind_two_snapshots_and_when_asked(past, copi
     again = reader.open_replica(copied, use_snapshot=True)
     assert again.state_hash() == live_hash
     assert Archiver(copied, archive).step() is None
+
+
+def with_snapshots(directory, archive):
+    """A journal whose first two segments may go; what may not must stay."""
+    for target in (Catalog(archive).manifests[1].last_sequence + 1, 0):
+        replica = reader.open_replica(directory, use_snapshot=False)
+        replica.follow(1 << 20, target)
+        replica.write_snapshot()
+
+
+@pytest.mark.parametrize("spoilt", ["empty", "of another record"])
+def test_the_name_of_a_snapshot_deletes_nothing(copied, archive, spoilt):
+    with_snapshots(copied, archive)
+    one, other = sorted(copied.glob("snapshot-*.state"))
+    if spoilt == "empty":
+        for path in (one, other):
+            path.write_bytes(b"")
+    else:
+        one.write_bytes(other.read_bytes())
+    everything = Retention(bytes_max=1, deletes_segments=True)
+    assert apply_retention(copied, archive, everything, 0)["journal_segments"] == 0
+    assert reader.open_replica(copied, use_snapshot=True).follow(1) <= 1
+    assert (copied / "segment-0000000001.journal").exists()
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_ended_while_segments_go_the_journal_stays_without_a_gap(copied, archive, place):
+    class Killed(BaseException):
+        pass
+
+    with_snapshots(copied, archive)
+    deletions = 0
+
+    def step(name):
+        nonlocal deletions
+        if "segment-" in name and name.endswith(".journal"):
+            deletions += 1
+            if deletions > place:
+                raise Killed
+
+    everything = Retention(bytes_max=1, deletes_segments=True)
+    with pytest.raises(Killed):
+        apply_retention(copied, archive, everything, 0, step)
+    gaps = {"MISSING_SEGMENT", "CORRUPT"}
+    assert not gaps & {fault["code"] for fault in reader.verify(copied)["faults"]}
+    apply_retention(copied, archive, everything, 0)
+    assert not gaps & {fault["code"] for fault in reader.verify(copied)["faults"]}
+    left = [int(path.stem[8:]) for path in sorted(copied.glob("segment-*.journal"))]
+    assert left == list(range(3, 3 + len(left)))
+    assert min(copied.glob("segment-*.seal")).stem == "segment-0000000003"
+
+
+def test_a_seal_that_is_missing_ends_the_deletions(copied, archive):
+    with_snapshots(copied, archive)
+    (copied / "segment-0000000001.seal").unlink()
+    everything = Retention(bytes_max=1, deletes_segments=True)
+    assert apply_retention(copied, archive, everything, 0)["journal_segments"] == 0
+    assert (copied / "segment-0000000002.journal").exists()
 
 
 def test_the_status_adds_up(copied, archive):

@@ -38,6 +38,18 @@ def test_a_select_over_files_and_tail_is_exact(history):
     assert history.sql("SELECT 1.10 + 2.20 AS x").rows == [{"x": "3.3"}]
 
 
+def test_an_answer_is_bounded_in_bytes(history, monkeypatch):
+    monkeypatch.setattr("gateway.history.queries.ANSWER_BYTES_MAX", 1 << 20)
+    for statement in (
+        "SELECT repeat('x', 2000000) AS x FROM range(3)",
+        "SELECT [repeat('x', 700000), repeat('y', 700000)] AS x",
+        "SELECT repeat('x', 1000) AS x FROM range(5000)",
+    ):
+        assert refused(history, statement, limit=10_000) == "TOO_LARGE"
+    found = history.sql("SELECT repeat('x', 1000) AS x FROM range(900)", limit=10_000)
+    assert len(found.rows) == 900
+
+
 def test_every_table_can_be_asked(history):
     tables = ("orders", "fills", "positions", "balances", "funding", "refusals", "limits",
               "trading_states", "events")  # fmt: skip

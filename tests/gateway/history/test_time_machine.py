@@ -4,13 +4,14 @@ from decimal import Decimal
 
 import pytest
 
+from gateway.history import time_machine
 from gateway.history.archive import Archiver
 from gateway.history.faults import HistoryFault
 from gateway.history.queries import History
 from gateway.history.time_machine import difference, sequence_at, state_at
 from gateway.history.views import Views
 from gateway.history.why import why_balance, why_order, why_position
-from gateway.journal import JournalPlace
+from gateway.journal import JournalPlace, reader
 
 PASSING = ("mark", "mark_age_ms", "unrealised")
 
@@ -100,6 +101,21 @@ def test_a_difference_is_what_leads_from_one_state_to_the_other(past, place):
     assert open_after - {row["order_id"] for row in before.orders} <= touched
     assert touched - open_after, "orders that came and went are there too"
     assert difference(after, after) == []
+    with pytest.raises(HistoryFault) as caught:
+        difference(after, before)
+    assert caught.value.code == "BAD_VALUE"
+
+
+def test_what_does_not_fit_is_refused_and_not_cut(past, place, monkeypatch):
+    monkeypatch.setattr(time_machine, "ORDERS_MAX", 5)
+    before, after = (state_at(place, sequence=past.stations[at]["sequence"]) for at in (3, 4))
+    with pytest.raises(HistoryFault) as caught:
+        difference(before, after)
+    assert caught.value.code == "TOO_LARGE"
+    open_orders = len(after.orders)
+    assert len(reader.every_order(after.replica, is_open=True, limit=open_orders)) == open_orders
+    with pytest.raises(reader.TooManyOrders):
+        reader.every_order(after.replica, is_open=True, limit=open_orders - 1)
 
 
 def test_a_filled_order_tells_intent_decision_venue_and_position(past, history):

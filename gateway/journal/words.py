@@ -1,5 +1,6 @@
 """The words that stand for the codes of records and states. The numbers are on disk and never
-change; what they are called here is what every row of the gateway calls them."""
+change; what they are called here is what every row of the gateway calls them: the trail, the past,
+and why. Needs no package of its own."""
 
 from __future__ import annotations
 
@@ -29,8 +30,8 @@ EVENTS: dict[int, str] = {
     63: "position_adopted",
 }
 
-LEVELS = ("instrument", "strategy", "account", "venue", "firm")
-TRADING_STATES = ("active", "reducing", "halted")
+LEVELS: tuple[str, ...] = ("instrument", "strategy", "account", "venue", "firm")
+TRADING_STATES: tuple[str, ...] = ("active", "reducing", "halted")
 
 # Column -> word by code. None: no word, the value is null.
 WORDS: dict[str, tuple[str | None, ...]] = {
