@@ -15,11 +15,13 @@ from aiohttp import web
 from gateway.config.key_file import ApiKey, read_key_file, secret_digest
 from gateway.stream.authority import EVERYTHING, NOTHING, Authority
 
-__all__ = ["Access", "KeyFile", "is_own_origin"]
+__all__ = ["AUTHORITY", "Access", "KeyFile", "is_own_origin"]
 
 SESSIONS_MAX = 64  # people looking at one page
 SESSION_SECONDS = 12 * 3600
 READ = "read"
+# What a guarded request may see; absent = nothing was checked, nothing is shown.
+AUTHORITY: web.RequestKey[Authority] = web.RequestKey("authority", Authority)
 logger = logging.getLogger("gateway.observer")
 
 

@@ -11,7 +11,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.journal import FollowFault, Row
-from gateway.stream.access import Access, is_own_origin
+from gateway.stream.access import AUTHORITY, Access, is_own_origin
 from gateway.stream.authority import Authority
 from gateway.stream.channels import CHANNELS
 from gateway.stream.codes import STREAM_CODES
@@ -27,7 +27,6 @@ __all__ = ["ReadApi"]
 LIMIT_DEFAULT = 1000
 LIMIT_MAX = 100_000
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-AUTHORITY: web.RequestKey[Authority] = web.RequestKey("authority", Authority)
 # Channels that GET /v1/NAME answers as a whole; orders have options of their own.
 PLAIN: tuple[ChannelName, ...] = (
     "positions",
