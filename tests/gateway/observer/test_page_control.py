@@ -11,8 +11,9 @@ NODE = shutil.which("node")
 CONTROL = Path(__file__).parents[3] / "gateway/stream/dashboard/control.js"
 SCRIPT = """
 const nodes = {};
-const make = () => ({value: "", dataset: {}, textContent: "", addEventListener() {}, replaceChildren() {},
-  showModal() {}, close() {}, focus() {}, elements: {action: Object.assign([{}, {}], {value: "kill"})}});
+const elements = {action: Object.assign([{}, {}], {value: "kill"})};
+const make = () => ({value: "", dataset: {}, textContent: "", elements, addEventListener() {},
+  replaceChildren() {}, showModal() {}, close() {}, focus() {}});
 globalThis.document = {getElementById: (id) => nodes[id] ??= make(), querySelector: make,
   createElement: make, documentElement: make(), body: make()};
 globalThis.matchMedia = () => ({addEventListener() {}, matches: false});
