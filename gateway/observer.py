@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import logging
 import os
 import secrets
 import signal
@@ -66,6 +67,8 @@ IDLE_SECONDS_MAX = 0.032
 STOP_SECONDS_MAX = 5.0
 SWITCH_SECONDS = 0.0005  # three threads share the interpreter, and the books must not wait
 BODY_BYTES_MAX = 4096
+FAULTS_MAX = 100  # texts of faults that the log gets
+_log = logging.getLogger("gateway.observer")
 T = TypeVar("T")
 
 
@@ -188,6 +191,7 @@ class Observer:
         self._stopping = asyncio.Event()
         self._inspect_at = 0.0
         self._idle_seconds = IDLE_SECONDS_MIN
+        self._faults: set[str] = set()
         self._snapshots_written = 0
         self._origins: frozenset[str] = frozenset()
         self.view = View(
@@ -274,7 +278,7 @@ class Observer:
         try:
             step = await self._in_thread(self._follower.step)
             self.view.apply(step)
-            await self._inspect_sometimes()
+            await self._try_to_inspect()
         except (FollowFault, OSError, RuntimeError) as fault:
             self.view.wait(str(fault))
             return RETRY_SECONDS
@@ -290,8 +294,11 @@ class Observer:
     async def _keep_market(self) -> None:
         """Market data goes its own way: it is there with or without a journal."""
         while not self._stopping.is_set():
-            if self.view.take_market(self._market.step()):
-                self.hub.wake()
+            try:
+                if self.view.take_market(self._market.step()):
+                    self.hub.wake()
+            except Exception as fault:  # what is wrong in one turn does not end the next ones
+                self._tell_fault("market data", fault)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), MARKET_SECONDS)
 
@@ -304,10 +311,24 @@ class Observer:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), BOOKS_SECONDS)
             if self.view.is_ready:
-                instruments = await self._known_instruments()
-                if self.view.take_margin(await self._margin(instruments)):
-                    self.hub.wake()
+                await self._keep_margin()
         await books
+
+    async def _keep_margin(self) -> None:
+        try:
+            step = await self._margin(await self._known_instruments())
+        except Exception as fault:  # as above: told, and tried again
+            step = MarginStep(waiting=self._tell_fault("margin", fault))
+        if self.view.take_margin(step):
+            self.hub.wake()
+
+    def _tell_fault(self, what: str, fault: Exception) -> str:
+        """In the log once per text, however often it comes; returns the text."""
+        text = f"{what}: {fault!r}"
+        if text not in self._faults and len(self._faults) < FAULTS_MAX:
+            self._faults.add(text)
+            _log.error("%s", text, exc_info=fault)
+        return text
 
     def _run_books(self, loop: asyncio.AbstractEventLoop) -> None:
         """The life of the books' thread: many small bookings and then one look at them, which
@@ -317,10 +338,16 @@ class Observer:
             if not self.view.is_ready or self._instruments[0] is None:
                 time.sleep(IDLE_SECONDS_MAX)
                 continue
-            generation = self.view.reopened
-            self.books.run(seconds, lambda: self.view.reopened, self._stopping.is_set)
             began = self._monotonic()
-            step = self.books.tell(self._instruments[1])
+            try:
+                self.books.run(seconds, lambda: self.view.reopened, self._stopping.is_set)
+                generation = self.view.reopened
+                began = self._monotonic()
+                step = self.books.tell(self._instruments[1])
+            except Exception as fault:  # told where the books are shown, and tried again
+                generation = self.view.reopened
+                step = BooksStep("waiting", self._tell_fault("books", fault))
+                time.sleep(BOOKS_SECONDS)
             seconds = max(BOOKS_SECONDS, 20 * (self._monotonic() - began))
             if not self._stopping.is_set():
                 loop.call_soon_threadsafe(self._take_books, step, generation)
@@ -352,6 +379,13 @@ class Observer:
             with contextlib.suppress(FollowFault):
                 self._instruments = (version, await self._in_thread(self._follower.instruments))
         return self._instruments[1]
+
+    async def _try_to_inspect(self) -> None:
+        """A snapshot or a run file that cannot be written stops no rows."""
+        try:
+            await self._inspect_sometimes()
+        except (OSError, RuntimeError) as fault:
+            _log.warning("the observer goes on without: %s", fault)
 
     async def _inspect_sometimes(self) -> None:
         if self._monotonic() < self._inspect_at:

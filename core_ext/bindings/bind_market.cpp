@@ -73,14 +73,19 @@ std::unique_ptr<MarketFile> open_file(const std::string& path) {
   return file;
 }
 
-/// Before the mapping is touched: a cut file would end this process.
+/// A cut file is told and not read as an empty one.
+const MarketFile& whole(const MarketFile& file) {
+  if (!file.is_whole()) throw nb::value_error("BAD_FILE the market file was cut");
+  return file;
+}
+
 void check_row(const MarketFile& file, std::size_t row) {
   if (row >= file.instruments().size()) throw nb::index_error("row");
-  if (!file.is_whole()) throw nb::value_error("BAD_FILE the market file was cut");
+  whole(file);
 }
 
 nb::tuple moved_rows(MarketFile& file) {
-  if (!file.is_whole()) throw nb::value_error("BAD_FILE the market file was cut");
+  whole(file);
   const MarketFile::Moved moved = file.moved();
   return nb::make_tuple(moved.books, moved.references, moved.trades);
 }
@@ -203,8 +208,8 @@ void bind_market(nb::module_& module) {
       .def_prop_ro("instruments", &MarketFile::instruments)
       .def_prop_ro("process_id", &MarketFile::process_id)
       .def_prop_ro("created_ns", &MarketFile::created_ns)
-      .def_prop_ro("beat_ns", &MarketFile::beat_ns)
-      .def_prop_ro("is_closed", &MarketFile::is_closed)
+      .def_prop_ro("beat_ns", [](const MarketFile& file) { return whole(file).beat_ns(); })
+      .def_prop_ro("is_closed", [](const MarketFile& file) { return whole(file).is_closed(); })
       .def("is_replaced", &MarketFile::is_replaced)
       .def("moved", &moved_rows)
       .def("book", &book_row, "row"_a, "seen"_a = -1)

@@ -2,7 +2,6 @@
 #include "gateway_core/market/market_file.hpp"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,20 +24,36 @@ bool read_text(const char (&field)[N], std::string& out) {
   return size > 0 && size < N && is_printable;
 }
 
+constexpr int kTriesMax = 100;  // a writer is within a book for a microsecond
+
+constexpr std::uint64_t row_at(std::size_t number) {
+  return sizeof(FileHeader) + number * sizeof(Row);
+}
+
+/// The beginning of a row up to the version of its reference: what tells that something moved.
+struct RowStart {
+  char bytes[offsetof(Row, reference) + sizeof(Version)];
+
+  [[nodiscard]] std::uint64_t word(std::size_t offset) const noexcept {
+    std::uint64_t found = 0;
+    std::memcpy(&found, bytes + offset, sizeof found);
+    return found;
+  }
+};
+
 }  // namespace
 
 void MarketFile::close() noexcept {
-  if (bytes_ != nullptr) ::munmap(const_cast<std::uint8_t*>(bytes_), mapped_bytes_);
   if (descriptor_ >= 0) ::close(descriptor_);
-  bytes_ = nullptr;
   descriptor_ = -1;
-  mapped_bytes_ = 0;
+  file_bytes_ = 0;
   instruments_.clear();
   seen_.clear();
 }
 
 bool MarketFile::open(const std::string& path, std::string& error) {
   close();
+  path_ = path;
   descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   struct stat status{};
   if (descriptor_ < 0 || ::fstat(descriptor_, &status) != 0) {
@@ -46,27 +61,9 @@ bool MarketFile::open(const std::string& path, std::string& error) {
     close();
     return false;
   }
-  const auto size = static_cast<std::uint64_t>(status.st_size);
-  std::string found;
-  if (!S_ISREG(status.st_mode) || size < sizeof(FileHeader)) {
-    found = "too short for a market file";
-  } else {
-    void* memory = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor_, 0);
-    if (memory == MAP_FAILED) {
-      found = platform::describe_errno(errno);
-    } else {
-      bytes_ = static_cast<const std::uint8_t*>(memory);
-      mapped_bytes_ = size;
-      found = find_fault();
-    }
-  }
-  if (found.empty()) {
-    std::string name;
-    for (std::size_t i = 0; i < header().row_count && found.empty(); ++i) {
-      if (!read_text(row(i).instrument, name)) found = "row " + std::to_string(i) + " has no name";
-      instruments_.push_back(name);
-    }
-  }
+  file_bytes_ = static_cast<std::uint64_t>(status.st_size);
+  const bool is_file = S_ISREG(status.st_mode) && file_bytes_ >= sizeof(FileHeader);
+  const std::string found = is_file ? find_fault() : "too short for a market file";
   if (found.empty()) {
     seen_.resize(instruments_.size());
     return true;
@@ -77,7 +74,8 @@ bool MarketFile::open(const std::string& path, std::string& error) {
 }
 
 std::string MarketFile::find_fault() {
-  const FileHeader& head = header();
+  FileHeader head{};
+  if (!fetch(0, static_cast<void*>(&head), sizeof head)) return "cut while it was opened";
   if (std::memcmp(head.magic, kMarketMagic, sizeof head.magic) != 0) return "not a market file";
   if (head.version != kMarketVersion) {
     return "version " + std::to_string(head.version) + ", this build reads " +
@@ -88,30 +86,87 @@ std::string MarketFile::find_fault() {
       head.trades_kept != kTradesKept || head.row_count > kRowsMax) {
     return "its layout is not the one of version 1";
   }
-  const std::uint64_t wanted = sizeof(FileHeader) + std::uint64_t{head.row_count} * sizeof(Row);
-  if (head.file_bytes != wanted || mapped_bytes_ < wanted) {
-    return "cut: " + std::to_string(mapped_bytes_) + " of " + std::to_string(wanted) + " bytes";
+  const std::uint64_t wanted = row_at(head.row_count);
+  if (head.file_bytes != wanted || file_bytes_ < wanted) {
+    return "cut: " + std::to_string(file_bytes_) + " of " + std::to_string(wanted) + " bytes";
   }
-  return read_text(head.venue, venue_) ? "" : "it names no venue";
+  process_id_ = head.process_id;
+  created_ns_ = head.created_ns;
+  return read_text(head.venue, venue_) ? read_instruments(head.row_count) : "it names no venue";
+}
+
+std::string MarketFile::read_instruments(std::uint32_t row_count) {
+  char field[kNameBytes];
+  std::string name;
+  for (std::size_t i = 0; i < row_count; ++i) {
+    if (!fetch(row_at(i), field, sizeof field)) return "cut while it was opened";
+    if (!read_text(field, name)) return "row " + std::to_string(i) + " has no name";
+    instruments_.push_back(name);
+  }
+  return {};
 }
 
 bool MarketFile::is_replaced() const noexcept {
   struct stat ours{};
-  return descriptor_ >= 0 && ::fstat(descriptor_, &ours) == 0 && ours.st_nlink == 0;
+  struct stat named{};
+  if (descriptor_ < 0 || ::fstat(descriptor_, &ours) != 0) return false;
+  // By the name and not by the count of links: another link to the old file hides nothing.
+  return ::stat(path_.c_str(), &named) != 0 || named.st_ino != ours.st_ino ||
+         named.st_dev != ours.st_dev;
 }
 
 bool MarketFile::is_whole() const noexcept {
   struct stat status{};
   return descriptor_ >= 0 && ::fstat(descriptor_, &status) == 0 &&
-         static_cast<std::uint64_t>(status.st_size) >= mapped_bytes_;
+         static_cast<std::uint64_t>(status.st_size) >= file_bytes_;
+}
+
+bool MarketFile::fetch(std::uint64_t offset, void* out, std::size_t size) const noexcept {
+  auto* target = static_cast<char*>(out);
+  while (size > 0) {
+    const ssize_t found = ::pread(descriptor_, target, size, static_cast<off_t>(offset));
+    if (found < 0 && errno == EINTR) continue;
+    if (found <= 0) return false;
+    target += found;
+    offset += static_cast<std::uint64_t>(found);
+    size -= static_cast<std::size_t>(found);
+  }
+  return true;
+}
+
+template <typename T>
+bool MarketFile::copy(std::uint64_t offset, T& out) const noexcept {
+  static_assert(offsetof(T, version) == 0);
+  Version before = 0;
+  Version after = 0;
+  for (int tries = 0; tries < kTriesMax; ++tries) {
+    // Three calls: within one the order of the bytes is nobody's promise.
+    if (!fetch(offset, &before, sizeof before)) return false;
+    if ((before & 1) != 0) continue;
+    if (!fetch(offset, &out, sizeof out) || !fetch(offset, &after, sizeof after)) return false;
+    if (before == after && out.version == after) return true;
+  }
+  return false;
+}
+
+std::int64_t MarketFile::beat_ns() const noexcept {
+  std::int64_t found = 0;
+  return fetch(offsetof(FileHeader, beat_ns), &found, sizeof found) ? found : 0;
+}
+
+bool MarketFile::is_closed() const noexcept {
+  std::uint64_t found = 0;
+  return !fetch(offsetof(FileHeader, is_closed), &found, sizeof found) || found != 0;
 }
 
 MarketFile::Moved MarketFile::moved() {
   Moved found;
   for (std::size_t i = 0; i < seen_.size(); ++i) {
     Seen& seen = seen_[i];
-    const Seen now{book_version(i), reference_version(i),
-                   row(i).trades_total.load(std::memory_order_acquire)};
+    RowStart start;
+    if (!fetch(row_at(i), &start, sizeof start)) break;  // cut: is_whole tells
+    const Seen now{start.word(offsetof(Row, book)), start.word(offsetof(Row, reference)),
+                   start.word(offsetof(Row, trades_total))};
     if (now.book != seen.book) found.books.push_back(i);
     if (now.reference != seen.reference) found.references.push_back(i);
     if (now.trades != seen.trades) found.trades.push_back(i);
@@ -121,34 +176,38 @@ MarketFile::Moved MarketFile::moved() {
 }
 
 Version MarketFile::book_version(std::size_t number) const noexcept {
-  return __atomic_load_n(&row(number).book.version, __ATOMIC_ACQUIRE);
+  Version found = 0;
+  return fetch(row_at(number) + offsetof(Row, book), &found, sizeof found) ? found : 0;
 }
 
 Version MarketFile::reference_version(std::size_t number) const noexcept {
-  return __atomic_load_n(&row(number).reference.version, __ATOMIC_ACQUIRE);
+  Version found = 0;
+  return fetch(row_at(number) + offsetof(Row, reference), &found, sizeof found) ? found : 0;
 }
 
 bool MarketFile::read_book(std::size_t number, Book& out) const noexcept {
-  return number < instruments_.size() && read(row(number).book, out) &&
+  return number < instruments_.size() && copy(row_at(number) + offsetof(Row, book), out) &&
          out.state <= static_cast<std::uint32_t>(BookState::kGap) && out.bid_count <= kLevelsMax &&
          out.ask_count <= kLevelsMax && out.price_scale <= kScaleMax &&
          out.quantity_scale <= kScaleMax;
 }
 
 bool MarketFile::read_reference(std::size_t number, Reference& out) const noexcept {
-  return number < instruments_.size() && read(row(number).reference, out) &&
+  return number < instruments_.size() && copy(row_at(number) + offsetof(Row, reference), out) &&
          out.mark_scale <= kScaleMax && out.rate_scale <= kScaleMax;
 }
 
 std::uint64_t MarketFile::read_trades(std::size_t number, std::uint64_t after,
                                       std::vector<Trade>& out) const {
   if (number >= instruments_.size()) return after;
-  // Pairs with the release in MarketWriter::trade.
-  const std::uint64_t total = row(number).trades_total.load(std::memory_order_acquire);
+  // Pairs with the release in MarketWriter::trade: it is read before the slots are.
+  std::uint64_t total = 0;
+  if (!fetch(row_at(number) + offsetof(Row, trades_total), &total, sizeof total)) return after;
   const std::uint64_t oldest = total > kTradesKept ? total - kTradesKept : 0;
   for (std::uint64_t each = std::max(after, oldest) + 1; each <= total; ++each) {
     Trade trade;
-    if (!read(row(number).trades[(each - 1) % kTradesKept], trade)) continue;
+    const std::uint64_t slot = (each - 1) % kTradesKept;
+    if (!copy(row_at(number) + offsetof(Row, trades) + slot * sizeof(Trade), trade)) continue;
     const bool is_sound = trade.price_scale <= kScaleMax && trade.quantity_scale <= kScaleMax &&
                           trade.side <= static_cast<std::uint8_t>(TradeSide::kSell);
     if (trade.number == each && is_sound) out.push_back(trade);

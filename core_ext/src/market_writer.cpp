@@ -116,12 +116,14 @@ bool MarketWriter::open(const std::string& path, const MarketOrigin& origin,
   close();
   error = fault_of(instruments);
   if (!error.empty()) return false;
-  const std::string temporary = path + ".new";
+  // Of this process alone: two writers at once must not share a file before it has its name.
+  const std::string temporary = path + "." + std::to_string(::getpid()) + ".new";
   const std::size_t bytes = sizeof(FileHeader) + instruments.size() * sizeof(Row);
   const auto failure = [&error](const std::string& where, const char* what) {
     error = where + ": " + what + " failed: " + platform::describe_errno(errno);
   };
-  const int file = ::open(temporary.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+  ::unlink(temporary.c_str());  // of an earlier process of this number that died within this
+  const int file = ::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
   if (file < 0) {
     failure(temporary, "create");
     return false;

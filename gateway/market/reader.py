@@ -74,13 +74,15 @@ class _Venue:
     def __init__(self, file: MarketFile) -> None:
         self.file = file
         self.names = list(file.instruments)
+        self.rows = {name: row for row, name in enumerate(self.names)}
         self._trades = [0] * len(self.names)
         self._books: set[int] = set()  # rows to be read; one whose writer is within it stays
         self._references: set[int] = set()
         self._was_stale = False
 
     def is_stale(self, now_ns: int) -> bool:
-        return self.file.is_closed or now_ns - self.file.beat_ns > STALE_NS
+        """A sign of life from far ahead is one of another boot of this machine."""
+        return self.file.is_closed or abs(now_ns - self.file.beat_ns) > STALE_NS
 
     def changes(self, now_ns: int, into: MarketChanges) -> None:
         is_stale = self.is_stale(now_ns)
@@ -99,17 +101,23 @@ class _Venue:
             into.trades.extend(self._trade(self.names[row], trade) for trade in found)
 
     def _read_book(self, row: int, is_stale: bool, into: list[ShownBook]) -> None:
+        book = self.book(row, is_stale)
+        if book is not None:
+            self._books.discard(row)
+            into.append(book)
+
+    def book(self, row: int, is_stale: bool) -> ShownBook | None:
+        """As the file shows it; None while its writer is within it."""
         found = self.file.book(row)
         if found is None:
             if not is_stale:
-                return
+                return None
             found = dict.fromkeys(("sequence", "venue_time_ns", "time_ns"), 0)  # died within it
-        self._books.discard(row)
         state: BookStateName = "stale" if is_stale else found["state"]
         bids, asks = ([], []) if is_stale else (found["bids"], found["asks"])
         time_ns = found["venue_time_ns"] or found["time_ns"]
         venue, name = self.file.venue, self.names[row]
-        into.append(ShownBook(venue, name, state, found["sequence"], time_ns, bids, asks))
+        return ShownBook(venue, name, state, found["sequence"], time_ns, bids, asks)
 
     def _read_reference(self, row: int, into: list[Reference]) -> None:
         found = self.file.reference(row)
@@ -175,9 +183,26 @@ class MarketReader:
                 changes.books.extend(self._venues.pop(path).gone())
         return changes
 
+    def book(self, instrument: str) -> ShownBook | None:
+        """One book as it is now, whatever `changes` told; nothing else is read. None: no file has
+        it, or its writer is within it."""
+        for path, venue in list(self._venues.items()):
+            row = venue.rows.get(instrument)
+            if row is None:
+                continue
+            try:
+                return venue.book(row, venue.is_stale(self._monotonic_ns()))
+            except ValueError as error:  # the file was cut
+                self.faults[path.name] = str(error)
+                return list(self._venues.pop(path).gone())[row]
+        return None
+
     def _open(self, path: Path) -> _Venue | None:
         try:
-            return _Venue(MarketFile(str(path)))
+            file = MarketFile(str(path))
+            if market_path(self._directory, file.venue) != path:
+                raise ValueError(f"it speaks for {file.venue}, which has a file of its own")
+            return _Venue(file)
         except ValueError as error:
             self.faults[path.name] = str(error)
             return None

@@ -9,17 +9,20 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from aiohttp import web
 
 from gateway.config.key_file import ApiKey, read_key_file, secret_digest
 from gateway.stream.authority import EVERYTHING, NOTHING, Authority
 
-__all__ = ["Access", "KeyFile", "is_own_origin"]
+__all__ = ["AUTHORITY", "Access", "KeyFile", "is_own_origin"]
 
 SESSIONS_MAX = 64  # people looking at one page
 SESSION_SECONDS = 12 * 3600
 READ = "read"
+# What a guarded request may see; absent = nothing was checked, nothing is shown.
+AUTHORITY: web.RequestKey[Authority] = web.RequestKey("authority", Authority)
 logger = logging.getLogger("gateway.observer")
 
 
@@ -65,6 +68,14 @@ def _random_token() -> str:
     return secrets.token_urlsafe(32)
 
 
+class Session(NamedTuple):
+    """What a page was let in by; without a key it was the printed address."""
+
+    ends_at: float
+    key_id: str = ""
+    key: ApiKey | None = None
+
+
 @dataclass(slots=True)
 class Access:
     """Decides whether a request may read."""
@@ -76,7 +87,7 @@ class Access:
     # Principal -> what it may see; None = every principal sees everything.
     authorities: Mapping[str, Authority] | None = None
     _page_tokens: set[str] = field(default_factory=set)
-    _sessions: OrderedDict[str, tuple[float, Authority]] = field(default_factory=OrderedDict)
+    _sessions: OrderedDict[str, Session] = field(default_factory=OrderedDict)
 
     def new_page_token(self) -> str:
         """A token that opens one session, once. Only its hash is kept."""
@@ -90,28 +101,43 @@ class Access:
         if digest not in self._page_tokens:
             return None
         self._page_tokens.discard(digest)
-        return self.open_session(EVERYTHING)
+        return self._open_session("", None)
 
-    def open_session(self, authority: Authority) -> str:
+    def open_session(self, text: str) -> str | None:
+        """A session for KEYID.SECRET, as long as that key stands; None = it may not read."""
+        key_id = text.partition(".")[0]
+        key = self.keys().get(key_id)
+        return None if self.of_key(text) is None else self._open_session(key_id, key)
+
+    def _open_session(self, key_id: str, key: ApiKey | None) -> str:
         session = self.random_token()
         while len(self._sessions) >= SESSIONS_MAX:
             self._sessions.popitem(last=False)
-        self._sessions[secret_digest(session)] = (self.monotonic() + SESSION_SECONDS, authority)
+        ends_at = self.monotonic() + SESSION_SECONDS
+        self._sessions[secret_digest(session)] = Session(ends_at, key_id, key)
         return session
 
     def of_key(self, text: str) -> Authority | None:
         """What KEYID.SECRET may see; None = it is no key with the scope read."""
         key_id, _, secret = text.partition(".")
         key = self.keys().get(key_id)
-        if key is None or not key.takes(secret) or READ not in key.scopes:
+        return None if key is None or not key.takes(secret) else self._of(key)
+
+    def _of(self, key: ApiKey) -> Authority | None:
+        if READ not in key.scopes:
             return None
         if self.authorities is None:
             return EVERYTHING
         return self.authorities.get(key.principal, NOTHING)
 
     def of_session(self, session: str) -> Authority | None:
-        expires, authority = self._sessions.get(secret_digest(session), (0.0, NOTHING))
-        return authority if self.monotonic() < expires else None
+        """What it may see now: a key that was revoked or changed ends its sessions."""
+        found = self._sessions.get(secret_digest(session))
+        if found is None or self.monotonic() >= found.ends_at:
+            return None
+        if found.key is None:
+            return EVERYTHING
+        return self._of(found.key) if self.keys().get(found.key_id) == found.key else None
 
     def of_request(self, request: web.Request) -> Authority | None:
         """What this request may see; None = it may not read at all."""

@@ -68,15 +68,20 @@ class ArchiveRuns:
 
     async def _run(self) -> None:
         while True:
-            seals = await asyncio.to_thread(self._seals)
-            if seals > self._seals_done and await self._archive():
-                self._seals_done = seals
+            try:
+                seals = await asyncio.to_thread(self._seals)
+                if seals > self._seals_done and await self._archive():
+                    self._seals_done = seals
+            except OSError as error:  # no process to be had; later there may be
+                self.failures += 1
+                _log.error("history is not archived: %s", error)
             await asyncio.sleep(self._terms.check_seconds)
 
     def _seals(self) -> int:
         """Seals that were ever made: names count up, also when older ones were deleted."""
         names = (path.stem for path in self._directory.glob("segment-*.seal"))
-        return max((int(name.removeprefix("segment-")) for name in names), default=0)
+        numbers = (name.removeprefix("segment-") for name in names)
+        return max((int(each) for each in numbers if each.isdecimal()), default=0)
 
     async def _archive(self) -> bool:
         archive = str(self._terms.place(self._directory))

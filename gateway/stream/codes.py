@@ -1,13 +1,13 @@
 """What the observer says no with, beyond the refusals of the gateway: code, HTTP status, sentence
 and advice. `gateway explain` and docs/reference/refusals.md read this table; nothing else has
-these words.
+these words. What it shares with commands that read the past has its status here alone.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["STREAM_CODES", "StreamCode"]
+__all__ = ["PAST_STATUS", "STREAM_CODES", "StreamCode"]
 
 
 class StreamCode(NamedTuple):
@@ -50,4 +50,22 @@ STREAM_CODES = {
         "The observer has as many stream clients as it serves.",
         "Close an idle client; an observer serves 256.",
     ),
+    "BUSY": StreamCode(
+        503,
+        "As many questions about the past wait as the observer takes.",
+        "Ask again when one of your own was answered; questions are taken one at a time.",
+    ),
+}
+
+# Words of gateway/commands/codes.py and of the refusals, as the observer answers them.
+PAST_STATUS = {
+    "BAD_VALUE": 400,
+    "NOT_PERMITTED": 403,
+    "OUT_OF_RANGE": 404,
+    "UNKNOWN_ORDER": 404,
+    "BAD_JOURNAL": 500,
+    "MISSING_EXTRA": 501,
+    "TOO_LONG": 503,
+    "TOO_LARGE": 503,
+    "TAIL_TOO_LONG": 503,
 }

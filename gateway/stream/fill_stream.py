@@ -45,8 +45,9 @@ class FillTail:
         self._newest = 0  # that the view has told
         self._booked: OrderedDict[str, Row] = OrderedDict()
 
-    def reset(self, rows: Mapping[str, Row]) -> None:
-        self._newest = max((row["sequence"] for row in rows.values()), default=0)
+    def reset(self, rows: Mapping[str, Row], sequence: int) -> None:
+        """The view was opened at `sequence`: older fills are told by the books alone."""
+        self._newest = max((row["sequence"] for row in rows.values()), default=sequence)
         self._booked.clear()
 
     def followed(
@@ -71,7 +72,7 @@ class FillTail:
             before = shown.get(key)
             if before is not None:
                 rows[key] = _with_books(before, row)
-            elif row["sequence"] < self._newest:
+            elif row["sequence"] <= self._newest:
                 rows[key] = {
                     **row,
                     "venue": venues.get(row["instrument"]),

@@ -14,21 +14,16 @@ from aiohttp import web
 
 from gateway.history.faults import ArchiveFault, HistoryFault
 from gateway.journal import JournalPlace
+from gateway.stream.access import AUTHORITY
+from gateway.stream.authority import NOTHING
+from gateway.stream.codes import PAST_STATUS, STREAM_CODES
 
 __all__ = ["HistoryApi"]
 
 WAITING_MAX = 4
 SECONDS_MAX = 30.0
-_STATUS = {
-    "OUT_OF_RANGE": 404,
-    "UNKNOWN_ORDER": 404,
-    "MISSING_EXTRA": 501,
-    "TOO_LONG": 503,
-    "TAIL_TOO_LONG": 503,
-    "BUSY": 503,
-    "BAD_VALUE": 400,
-}
 _NUMBER_DIGITS_MAX = 19
+_ID_CHARACTERS_MAX = 64
 T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -58,14 +53,19 @@ class HistoryApi:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _at(self, request: web.Request) -> web.Response:
-        return await self._answer(lambda: self._state(_number(request, "sequence"),
-                                                      _number(request, "time_ns")))  # fmt: skip
+        return await self._answer(
+            request, lambda: self._state(_number(request, "sequence"), _number(request, "time_ns"))
+        )
 
     async def _why(self, request: web.Request) -> web.Response:
-        return await self._answer(lambda: self._chain(request.match_info["order_id"]))
+        return await self._answer(request, lambda: self._chain(_order_id(request)))
 
-    async def _answer(self, ask: Callable[[], bytes]) -> web.Response:
+    async def _answer(self, request: web.Request, ask: Callable[[], bytes]) -> web.Response:
+        """The past is told as a whole: a state, and a chain with the halts of others in it."""
         try:
+            if not request.get(AUTHORITY, NOTHING).is_all:
+                rule = "the past is shown to who may see every account, strategy and instrument"
+                raise HistoryFault("NOT_PERMITTED", rule)
             body = await self._in_thread(ask)
         except (HistoryFault, ArchiveFault) as fault:
             return _refusal(fault)
@@ -125,17 +125,30 @@ def _number(request: web.Request, name: str) -> int | None:
     return min(int(text), 2**63 - 1)
 
 
+def _order_id(request: web.Request) -> str:
+    """An order id or a client order id, and no pattern: `*` finds orders that nobody named."""
+    text = request.match_info["order_id"]
+    if not (0 < len(text) <= _ID_CHARACTERS_MAX and all("!" <= c <= "~" for c in text)):
+        raise HistoryFault("BAD_VALUE", "1 to 64 printable ASCII characters without space",
+                           "order_id", text[:64])  # fmt: skip
+    if "*" in text:
+        rule = "an id with * is not asked for here: `gateway why` takes it"
+        raise HistoryFault("BAD_VALUE", rule, "order_id", text)
+    return text
+
+
 def _refusal(fault: HistoryFault | ArchiveFault) -> web.Response:
     """One error in the form of every door."""
+    own = STREAM_CODES.get(fault.code)
     error: Mapping[str, Any] = {
         "code": fault.code,
         "field": getattr(fault, "field", ""),
         "value": getattr(fault, "value", ""),
         "rule": str(fault),
-        "hint": "",
+        "hint": own.advice if own else f"`gateway explain {fault.code}` tells what to do",
     }
     return web.Response(
         body=msgspec.json.encode({"error": error}),
-        status=_STATUS.get(fault.code, 500),
+        status=own.http_status if own else PAST_STATUS.get(fault.code, 500),
         content_type="application/json",
     )

@@ -14,7 +14,14 @@ from gateway.stream.channels import key_of
 from gateway.valuation.brackets import Brackets, load_brackets
 from gateway.valuation.margin import MarkPrice, margin_rows
 
-__all__ = ["NO_SCHEDULES", "MarginDesk", "MarginInput", "MarginStep", "PositionKey"]
+__all__ = [
+    "NO_SCHEDULES",
+    "MarginDesk",
+    "MarginInput",
+    "MarginStep",
+    "PositionKey",
+    "venue_position_key",
+]
 
 NO_SCHEDULES = "no margin schedules: observer.margin_file names none"
 LIQUIDATION = ("liquidation_price", "liquidation_distance_percent")
@@ -39,7 +46,7 @@ class MarginStep(NamedTuple):
     waiting: str = ""
 
 
-def position_key(row: Row) -> PositionKey:
+def venue_position_key(row: Row) -> PositionKey:
     return tuple(str(row[name]) for name in _KEY)
 
 
@@ -88,7 +95,7 @@ class MarginDesk:
         return MarginStep(
             {key_of("margin", row): row for row in accounts},
             {
-                position_key(row): {name: row[name] for name in LIQUIDATION}
+                venue_position_key(row): {name: row[name] for name in LIQUIDATION}
                 for row in found.positions
             },
         )

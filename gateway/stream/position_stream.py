@@ -4,25 +4,15 @@ computed from them here."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from gateway.journal import ReplicaLike, Row
+from gateway.stream.channels import key_of
 
-__all__ = ["BalanceReader", "PositionReader", "balance_key", "position_key"]
+__all__ = ["BalanceReader", "PositionReader"]
 
-POSITION_KEY = ("account", "instrument", "leg", "margin_mode", "strategy")
 AGE_STEP_MS = 5000
-BALANCE_KEY = ("account", "currency")
-
-
-def position_key(row: Row) -> str:
-    """account|instrument|leg|margin_mode|strategy; no name may hold a bar."""
-    return "|".join(str(row[name]) for name in POSITION_KEY)
-
-
-def balance_key(row: Row) -> str:
-    """account|currency"""
-    return "|".join(str(row[name]) for name in BALANCE_KEY)
 
 
 def _with_age_step(row: Row) -> dict[str, Any]:
@@ -67,7 +57,9 @@ class PositionReader(TableReader):
     a dead one becomes older in front of the reader."""
 
     def __init__(self) -> None:
-        super().__init__("position", lambda replica: replica.positions(), position_key)
+        super().__init__(
+            "position", lambda replica: replica.positions(), partial(key_of, "positions")
+        )
 
     def _differs(self, before: Row | None, now: Row) -> bool:
         return before is None or _with_age_step(before) != _with_age_step(now)
@@ -75,4 +67,4 @@ class PositionReader(TableReader):
 
 class BalanceReader(TableReader):
     def __init__(self) -> None:
-        super().__init__("balance", lambda replica: replica.balances(), balance_key)
+        super().__init__("balance", lambda replica: replica.balances(), partial(key_of, "balances"))

@@ -11,7 +11,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.journal import FollowFault, Row
-from gateway.stream.access import Access, is_own_origin
+from gateway.stream.access import AUTHORITY, Access, is_own_origin
 from gateway.stream.authority import Authority
 from gateway.stream.channels import CHANNELS
 from gateway.stream.codes import STREAM_CODES
@@ -27,7 +27,6 @@ __all__ = ["ReadApi"]
 LIMIT_DEFAULT = 1000
 LIMIT_MAX = 100_000
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-AUTHORITY: web.RequestKey[Authority] = web.RequestKey("authority", Authority)
 # Channels that GET /v1/NAME answers as a whole; orders have options of their own.
 PLAIN: tuple[ChannelName, ...] = (
     "positions",
@@ -93,7 +92,10 @@ class ReadApi:
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").lower() != "websocket":
             return refuse("UPGRADE_REQUIRED", "Upgrade", request.headers.get("Upgrade", ""))
-        return await self.hub.serve(request, request[AUTHORITY])
+        authority = request[AUTHORITY]
+        return await self.hub.serve(
+            request, authority, lambda: self.access.of_request(request) == authority
+        )
 
     async def _orders(self, request: web.Request) -> web.StreamResponse:
         open_only = _boolean(request, "open", default=True)
@@ -119,6 +121,11 @@ class ReadApi:
     ) -> web.Response:
         channel = self.view.channels[name]
         allowed = CHANNELS[name].filters
+        options = {"limit", "open"} if name == "orders" else {"limit"}
+        for key in request.query:  # a misspelt filter would show everything
+            if key not in allowed and key not in options:
+                rule = f"{name} take {', '.join(sorted({*allowed, *options}))}"
+                raise StreamFault("UNKNOWN_FILTER", key, request.query[key], rule)
         patterns = {key: request.query[key] for key in request.query if key in allowed}
         selection = Filter(name, patterns, request[AUTHORITY])
         limit = _limit(request)
@@ -161,8 +168,8 @@ class ReadApi:
         session = None
         if "token" in body:
             session = self.access.redeem(body["token"])
-        elif (authority := self.access.of_key(body.get("key", ""))) is not None:
-            session = self.access.open_session(authority)
+        else:
+            session = self.access.open_session(body.get("key", ""))
         if session is None:
             return refuse("NOT_AUTHENTICATED", "", "", "the address was used before, or no key")
         response = answer({"ok": True})

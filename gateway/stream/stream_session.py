@@ -4,6 +4,7 @@ nobody waits for it: a client that does not read holds back its own task and is 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -20,6 +21,8 @@ from gateway.stream.subscriptions import ChannelName, Filter, Request, StreamFau
 
 __all__ = ["StreamCounters", "StreamHub", "StreamLimits"]
 
+GUARD_SECONDS = 1.0  # between two looks whether a client may still read
+_log = logging.getLogger("gateway.observer")
 decode_request = msgspec.json.Decoder(Request).decode
 encode = msgspec.json.Encoder().encode
 REQUEST_FORM = (
@@ -86,9 +89,12 @@ class StreamHub:
             session.wake()
 
     async def serve(
-        self, request: web.Request, authority: Authority = EVERYTHING
+        self,
+        request: web.Request,
+        authority: Authority = EVERYTHING,
+        may_read: Callable[[], bool] = lambda: True,
     ) -> web.StreamResponse:
-        """The life of one client. The caller has checked key and origin."""
+        """The life of one client. The caller has checked key and origin; `may_read` asks again."""
         if len(self._sessions) >= self.limits.clients_max:
             self.counters.refused += 1
             rule = f"at most {self.limits.clients_max} clients"
@@ -105,7 +111,7 @@ class StreamHub:
         self._sessions.add(session)
         self.counters.clients = len(self._sessions)
         try:
-            await session.run()
+            await session.run(may_read)
         finally:
             self._sessions.discard(session)
             self.counters.clients = len(self._sessions)
@@ -140,8 +146,12 @@ class StreamSession:
     def wake(self) -> None:
         self._awake.set()
 
-    async def run(self) -> None:
+    async def run(self, may_read: Callable[[], bool]) -> None:
+        """Until the client goes, may read no longer, or cannot be sent to: a client that gets
+        answers and no rows would believe what it has."""
         sender = asyncio.create_task(self._send_forever())
+        sender.add_done_callback(self._sender_ended)
+        guard = asyncio.create_task(self._guard(may_read))
         try:
             async for message in self._socket:
                 if message.type is not WSMsgType.TEXT:
@@ -149,14 +159,28 @@ class StreamSession:
                 await self._answer(message.data)
         finally:
             sender.cancel()
-            await asyncio.gather(sender, return_exceptions=True)
+            guard.cancel()
+            await asyncio.gather(sender, guard, return_exceptions=True)
 
-    async def close(self) -> None:
+    def _sender_ended(self, sender: asyncio.Task[None]) -> None:
+        error = None if sender.cancelled() else sender.exception()
+        if error is not None and not isinstance(error, TimeoutError | ConnectionError):
+            _log.error("a stream ends: %r", error)
+        if not sender.cancelled():
+            self._abort()
+
+    async def _guard(self, may_read: Callable[[], bool]) -> None:
+        """A key that was revoked or changed reads no longer than this."""
+        while may_read():  # noqa: ASYNC110 - the key file is what it looks at
+            await asyncio.sleep(GUARD_SECONDS)
+        await self.close(WSCloseCode.POLICY_VIOLATION, b"the key may not read any more")
+
+    async def close(
+        self, code: int = WSCloseCode.GOING_AWAY, why: bytes = b"the observer is stopping"
+    ) -> None:
         try:
             async with asyncio.timeout(1):
-                await self._socket.close(
-                    code=WSCloseCode.GOING_AWAY, message=b"the observer is stopping"
-                )
+                await self._socket.close(code=code, message=why)
         except TimeoutError:
             self._abort()
 

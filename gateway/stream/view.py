@@ -13,7 +13,7 @@ from gateway.stream.books import READING
 from gateway.stream.channel import Channel
 from gateway.stream.channels import ChannelName
 from gateway.stream.fill_stream import FillTail
-from gateway.stream.margin_stream import MarginStep, PositionKey, position_key
+from gateway.stream.margin_stream import MarginStep, PositionKey, venue_position_key
 from gateway.stream.order_stream import OrderTail
 
 __all__ = ["View", "ViewState"]
@@ -27,6 +27,7 @@ KINDS: Mapping[ChannelName, str] = {
     "states": "state",
 }
 FAR = {"liquidation_price": None, "liquidation_distance_percent": None}
+MARKET: tuple[ChannelName, ...] = ("books", "trades", "marks")
 BOOKS: tuple[ChannelName, ...] = ("profit", "exposure")  # what is made from the books
 
 
@@ -59,7 +60,8 @@ class View:
         self._caught_up_at = monotonic()
         self._tail = OrderTail(finished_orders_max)
         self._fills = FillTail()
-        self._liquidations: Mapping[PositionKey, Mapping[str, Any]] = {}
+        # None: margin was not computed yet, and no row says how near it is.
+        self._liquidations: Mapping[PositionKey, Mapping[str, Any]] | None = None
         self.channels["margin"].wait("margin was not computed yet")
 
     def apply(self, step: Step) -> None:
@@ -132,10 +134,11 @@ class View:
 
     def _with_liquidation(self, rows: Mapping[str, Row | None]) -> Mapping[str, Row | None]:
         """The rows of positions with what margin says of them, if it does."""
-        if not self._liquidations:
+        near = self._liquidations
+        if near is None:
             return rows
         return {
-            key: row if row is None else {**row, **self._liquidations.get(position_key(row), FAR)}
+            key: row if row is None else {**row, **near.get(venue_position_key(row), FAR)}
             for key, row in rows.items()
         }
 
@@ -168,13 +171,15 @@ class View:
             found = step.rows.get(kind, {})
             rows = {key: row for key, row in found.items() if row is not None}
             self.channels[name].reset(rows, step.sequence)
-        self._fills.reset(self.channels["fills"].rows)
+        self._fills.reset(self.channels["fills"].rows, step.sequence)
         self.channels["latency"].reset({}, step.sequence)
-        self._liquidations = {}
+        self._liquidations = None
         self.channels["margin"].wait("margin was not computed yet")
         for name in BOOKS:
             self.channels[name].reset({}, step.sequence)
             self.channels[name].wait(READING)
+        for name in MARKET:  # its rows stay; the sequences they were numbered by do not
+            self.channels[name].reset(self.channels[name].rows, step.sequence)
         orders = self.channels["orders"].rows
         self._tail.reset(orders)
         self.orders_by_state = Counter(row["state"] for row in orders.values())

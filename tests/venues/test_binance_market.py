@@ -2,12 +2,16 @@
 venue's also after lost, repeated and cut updates, and orders do not notice."""
 
 import asyncio
+from random import Random
+from types import SimpleNamespace
 
 import pytest
 import pytest_asyncio
 from binance_simulator.server import BinanceSimulator
 from binance_simulator.spot_server import SpotSimulator
 from gateway_binance.adapter import BinanceAdapter
+from gateway_binance.market_data import SPOT as SPOT_WIRE
+from gateway_binance.market_data import MarketData
 from gateway_binance.spot.adapter import SpotAdapter
 
 from gateway.testing import until
@@ -156,3 +160,40 @@ async def test_marks_and_rates_of_usd_m_come_with_the_next_funding():
         assert world.shown.marks[SYMBOL]
     finally:
         await world.stop()
+
+
+class Snapshots:
+    """The venue's REST door alone: answers when the test lets it."""
+
+    def __init__(self):
+        self.asked = 0
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+
+    async def public(self, *_, **__):
+        self.asked += 1
+        await self.may_answer.wait()
+        return SimpleNamespace(bids=[("1", "1")], asks=[("2", "1")], last=500, time=1)
+
+
+@pytest.mark.parametrize("is_asked_before", [False, True])
+async def test_a_book_whose_line_is_down_is_not_shown_as_live(is_asked_before):
+    rest, shown = Snapshots(), RecordingSink()
+    market = MarketData(SPOT_WIRE, "wss://127.0.0.1:1", rest, shown, [SYMBOL], random=Random(1))
+    asker = asyncio.create_task(market._ask_snapshots())
+    try:
+        if is_asked_before:
+            rest.may_answer.clear()
+        market._stand([SYMBOL])
+        await until(lambda: rest.asked == 1 if is_asked_before else shown.books.get(SYMBOL))
+        market._lose([SYMBOL], "connection reset")
+        rest.may_answer.set()
+        for _ in range(20):  # every task had its turn
+            await asyncio.sleep(0)
+        assert (market._books[SYMBOL].state == "live", rest.asked) == (False, 1)
+        assert not shown.books.get(SYMBOL)
+        market._stand([SYMBOL])
+        await until(lambda: shown.books.get(SYMBOL), "the book after the line is up")
+    finally:
+        asker.cancel()
+        await asyncio.gather(asker, return_exceptions=True)

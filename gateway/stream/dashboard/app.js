@@ -97,7 +97,7 @@ const statusLine = new StatusLine({
   onPage: takePage,
 });
 
-/** The page may talk to the live API that was known when it was loaded; for another it loads again. */
+/** The page may talk to the live API known at its loading; for another it loads again. */
 function takePage(told) {
   allowed ??= told.live_api;
   page = told;
@@ -124,7 +124,7 @@ function takeRows(channel) {
   if (past === null || !(channel in past)) draw[name]?.();
 }
 
-/** What the orders went through while the page was open; the newest changes have the last serials. */
+/** What orders went through while the page was open; the newest have the last serials. */
 let watched = 0;
 function watchOrders() {
   const {rows, serial, changes} = tables.orders;
@@ -148,7 +148,7 @@ function showTrading() {
   find("trading").dataset.tone = tone;
 }
 
-/** Per currency: exact sums. A position without a mark is counted, not guessed. */
+/** Exact sums per currency. Without a mark: counted, not guessed. */
 const sumUp = atMostEvery(250, () => {
   const sums = new Map();
   let [stale, unmarked, held] = [0, 0, 0];

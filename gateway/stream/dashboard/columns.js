@@ -172,10 +172,10 @@ export const COLUMNS = {
   ],
 };
 
-/** What exposures of several currencies are compared by; only shades come of it. */
+/** Compares exposures of several currencies, for shades alone. */
 export const weightOf = (row, id) => row.reporting?.[id] ?? row[id];
 
-/** Levels of exposure: net, gross, long and short, shaded by their share of the largest. */
+/** Levels of exposure, shaded by their share of the largest. */
 export function exposureColumns(largest) {
   const heat = (id, title, paint) => ({
     ...paint(id, title, 80),

@@ -1,10 +1,11 @@
 // Halt, enable and cancel: asked of the live API with the user's own key, after the name was typed.
-// The key lives in this module's memory alone; it is never stored and never sent to the observer.
+// The key lives in this module's memory alone.
 
 import {visible} from "./columns.js";
 import {find, said, setText} from "./elements.js";
 
 const WORDS = {kill: "Halt", enable: "Enable", cancel: "Cancel orders"};
+const ANSWER_MS = 10000;
 const PLACES = ["account", "strategy", "instrument", "venue"];
 
 export class Control {
@@ -16,6 +17,7 @@ export class Control {
     this.address = address;
     this.dialog = find("control");
     this.form = find("control-form");
+    this.turn = 0;  // of the dialog: an answer is told in its own alone
     this.isSending = false;
     this.form.addEventListener("input", () => this.check());
     this.form.addEventListener("submit", (event) => {
@@ -31,6 +33,8 @@ export class Control {
   }
 
   open({level = "strategy", name = "", action = "kill"} = {}) {
+    this.turn += 1;
+    this.isSending = false;
     this.form.elements.action.value = action;
     find("control-level").value = level;
     find("control-name").value = name;
@@ -89,50 +93,43 @@ export class Control {
   async send() {
     if (find("control-send").disabled) return;
     const key = this.#key || find("control-key").value.trim();
+    // Read once: the form may mean another when the answer comes.
+    const asked = {
+      action: this.action, level: this.level, name: find("control-name").value, meant: this.expected,
+      actor: find("control-actor").value.trim(), reason: find("control-reason").value.trim(),
+    };
+    const turn = this.turn;
+    let told = ["✕ The live API did not answer. What was asked may have happened: look at the states.", "loss"];
     this.isSending = true;
     this.check();
     this.say("asking the live API …", "");
     try {
-      const answer = await this.ask(key);
+      const answer = await this.ask(key, asked);
       const body = await answer.json();
       if (answer.ok) this.#key = key;
-      if (answer.status === 401) this.forget();
-      this.report(answer, body);
-    } catch {
-      this.say("✕ The live API did not answer. What was asked may have happened: look at the states.", "loss");
-    }
+      if (answer.status === 401 && turn === this.turn) this.forget();
+      told = report(asked, answer, body);
+    } catch {}
+    if (turn !== this.turn) return this.check();
+    this.say(...told);
     this.isSending = false;
     find("control-key").value = "";
     find("control-confirm").value = "";
     this.check();
   }
 
-  ask(key) {
+  ask(key, {action, level, name, actor, reason}) {
     const headers = {Authorization: `Bearer ${key}`};
-    const options = {headers, credentials: "omit", cache: "no-store", referrerPolicy: "no-referrer"};
-    const [level, name] = [this.level, find("control-name").value];
-    if (this.action === "cancel") {
+    const options = {headers, credentials: "omit", cache: "no-store", referrerPolicy: "no-referrer",
+      signal: AbortSignal.timeout(ANSWER_MS)};
+    if (action === "cancel") {
       const path = level === "order" ? `/v1/orders/${encodeURIComponent(name)}`
         : `/v1/orders${PLACES.includes(level) ? `?${level}=${encodeURIComponent(name)}` : ""}`;
       return fetch(this.address() + path, {...options, method: "DELETE"});
     }
     headers["Content-Type"] = "application/json";
-    const body = JSON.stringify({
-      level, name, actor: find("control-actor").value.trim(), reason: find("control-reason").value.trim(),
-    });
-    return fetch(`${this.address()}/v1/${this.action}`, {...options, method: "POST", body});
-  }
-
-  report(answer, body) {
-    if (!answer.ok) {
-      const {code = answer.status, rule = "", hint = ""} = body.error ?? {};
-      return this.say(`✕ ${visible(`${code}: ${rule} ${hint}`)}`, "loss");
-    }
-    const cancels = body.cancels_sent === undefined ? "" : `, cancels sent: ${body.cancels_sent}`;
-    const what = body.order ? `order ${body.order.order_id} ${body.order.pending || body.order.state}`
-      : `${WORDS[this.action]} ${visible(this.expected)}`;
-    const where = body.sequence === undefined ? "" : ` at sequence ${body.sequence}`;
-    this.say(`✔ ${what}${where}${cancels}`, "gain");
+    const body = JSON.stringify({level, name, actor, reason});
+    return fetch(`${this.address()}/v1/${action}`, {...options, method: "POST", body});
   }
 
   forget() {
@@ -146,4 +143,16 @@ export class Control {
     node.textContent = text;
     node.dataset.tone = tone;
   }
+}
+
+function report({action, meant}, answer, body) {
+  if (!answer.ok) {
+    const {code = answer.status, rule = "", hint = ""} = body.error ?? {};
+    return [`✕ ${visible(`${code}: ${rule} ${hint}`)}`, "loss"];
+  }
+  const cancels = body.cancels_sent === undefined ? "" : `, cancels sent: ${body.cancels_sent}`;
+  const what = body.order ? `order ${body.order.order_id} ${body.order.pending || body.order.state}`
+    : `${WORDS[action]} ${visible(meant)}`;
+  const where = body.sequence === undefined ? "" : ` at sequence ${body.sequence}`;
+  return [`✔ ${what}${where}${cancels}`, "gain"];
 }

@@ -130,7 +130,7 @@ export class DepthPanel {
   }
 }
 
-/** Prices from the narrower side's end to its mirror: one far order does not press the rest flat. */
+/** From the narrower side's end to its mirror: one far order does not press the rest flat. */
 function range(bids, asks) {
   const prices = [...bids, ...asks].map(([price]) => price);
   if (bids.length === 0 || asks.length === 0) return [Math.min(...prices), Math.max(...prices)];

@@ -51,7 +51,7 @@ export function recall(name) {
   }
 }
 
-/** The canvas fitted to its box and the screen's pixels; null while it is not in sight. */
+/** The canvas fitted to its box in pixels; null while out of sight. */
 export function fitCanvas(canvas) {
   const {clientWidth: width, clientHeight: height} = canvas;
   if (width === 0 || height === 0) return null;

@@ -3,7 +3,7 @@
 const waiting = new Set();
 let isRequested = false;
 
-/** Run `task` in the next animation frame, once, however often it is asked for. */
+/** Runs `task` once in the next animation frame. */
 export function soon(task) {
   waiting.add(task);
   if (isRequested) return;
@@ -18,7 +18,7 @@ function run(now) {
   for (const task of tasks) task(now);
 }
 
-/** A version of `task` that runs at most once per `ms`, the last call always included. */
+/** `task` at most once per `ms`, the last call included. */
 export function atMostEvery(ms, task) {
   let last = -ms;
   let timer = 0;

@@ -68,7 +68,7 @@ export class Grid {
     soon(this.draw);
   }
 
-  /** Every cell anew: something outside of the rows changed how they are shown. */
+  /** Every cell anew: how rows are shown changed. */
   repaint() {
     for (const line of this.pool) line.row = null;
     soon(this.draw);
@@ -123,7 +123,7 @@ export class Grid {
 
   sortBy(column) {
     const isSame = this.sortId === column.id;
-    // Numbers: largest first, words: A first; the third press gives the natural order back.
+    // Numbers: largest first, words: A first; the third press: as they came.
     if (isSame && this.isDown !== Boolean(column.isNumber)) this.sortId = null;
     else [this.sortId, this.isDown] = [column.id, isSame ? !this.isDown : Boolean(column.isNumber)];
     this.save();
@@ -223,7 +223,7 @@ export class Grid {
     return {node, cells, index: -1, slot: -1, row: null, table: null, flash: 0};
   }
 
-  /** True when a wider number came: the column's points have to be lined up again. */
+  /** True when a wider number came: points are lined up again. */
   fill(line, index, now) {
     const slot = this.order[index];
     const row = this.table.rows[slot];

@@ -6,7 +6,7 @@ import {element, said} from "./elements.js";
 import {atMostEvery} from "./frame.js";
 import {parseExact} from "./stream.js";
 
-const ASK_MS = 700;  // an order that changes all the time is asked about no faster
+const ASK_MS = 3000;  // an answer reads the journal's tail
 const SEEN_MAX = 64;  // states per order this page remembers
 const ORDERS_MAX = 4096;
 const FACTS = ["instrument", "side", "type", "quantity", "price", "cumulative_quantity", "average_price",

@@ -97,7 +97,7 @@ export class RiskBoard {
 const nameOf = (row) => (row.level === "firm" ? "firm" : row.name);
 const isSet = (limit) => !isNone(limit) && limit !== "off" && signOf(String(limit)) > 0;
 
-/** Positions and exposure as held: working orders are the live gate's business. */
+/** As held: working orders are the live gate's business. */
 function limitRows(row, {exposure, positions, orders}) {
   const name = nameOf(row);
   const held = exposure.get(`${row.level}|${name}`);

@@ -127,7 +127,7 @@ export class Stream {
     socket.onclose = () => this.retry();
   }
 
-  /** Drop the connection as a broken network would; it comes back by itself. */
+  /** As a broken network would; it comes back by itself. */
   interrupt() {
     this.socket?.close();
   }
@@ -160,7 +160,7 @@ export class Stream {
     this.onRows(message.channel);
   }
 
-  /** An observer without a channel refuses the subscription and quotes it. */
+  /** An observer without a channel quotes the subscription. */
   refuse(error) {
     const channel = /"channel":\s*"(\w+)"/.exec(error.value)?.[1];
     const table = this.tables[channel] ?? this.tables[error.value];

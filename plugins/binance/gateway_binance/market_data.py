@@ -98,7 +98,8 @@ class MarketData:
             )  # type: ignore[misc]
             for symbol in symbols
         }
-        self._wanted: dict[str, None] = {}  # symbols that need a snapshot, in their order
+        self._up: set[str] = set()  # symbols whose line of books stands
+        self._wanted: dict[str, None] = {}  # of these, who need a snapshot, in their order
         self._is_wanted = asyncio.Event()
         self._backoff = Backoff(_SNAPSHOT_FIRST_S, _SNAPSHOT_MAX_S, random, attempts_per_minute=120)
         self._asker: asyncio.Task[None] | None = None
@@ -136,7 +137,7 @@ class MarketData:
             replace(LINE),
             random=random,
             on_frame=lambda _, data: self._on_frame(data),
-            on_up=lambda _: self._want(symbols) if has_books else None,
+            on_up=lambda _: self._stand(symbols) if has_books else None,
             on_down=lambda _, why: self._lose(symbols, why) if has_books else None,
         )
 
@@ -197,8 +198,14 @@ class MarketData:
         bids, asks = book.depth(MARKET_LEVELS_MAX)
         self._sink.book(symbol, bids, asks, sequence=book.last, venue_time_ns=time_ns)
 
+    def _stand(self, symbols: Sequence[str]) -> None:
+        """Their line is up: what the venue tells from now on follows a snapshot."""
+        self._up.update(symbols)
+        self._want(symbols)
+
     def _lose(self, symbols: Sequence[str], reason: str) -> None:
         """Their line is cut. A book that never was live has nothing to lose and says so too."""
+        self._up.difference_update(symbols)  # first: no book is wanted while its line is down
         for symbol in symbols:
             self._wanted.pop(symbol, None)  # what is buffered goes; asked again when the line is up
             self._books[symbol].lose(reason)
@@ -210,7 +217,7 @@ class MarketData:
         self._want([symbol])
 
     def _want(self, symbols: Sequence[str]) -> None:
-        self._wanted |= dict.fromkeys(symbols)
+        self._wanted |= dict.fromkeys(each for each in symbols if each in self._up)
         self._is_wanted.set()
 
     async def _ask_snapshots(self) -> None:
@@ -236,10 +243,12 @@ class MarketData:
     async def _snapshot(self, symbol: str) -> bool:
         terms = {"symbol": symbol, "limit": str(_SNAPSHOT_LEVELS)}
         wire = self._wire
+        book = self._books[symbol]
         row = await self._rest.public(
             wire.depth_path, _SNAPSHOT, terms, weight=wire.weight, lane="market"
         )
-        book = self._books[symbol]
+        if symbol not in self._up:
+            return False  # its line fell meanwhile: nothing would keep this book up to date
         if book.state == "live" and row.last <= book.last:
             return True
         number = row.last

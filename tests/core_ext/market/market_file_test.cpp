@@ -261,6 +261,53 @@ TEST(readers_see_a_new_file_and_an_ordered_end) {
   CHECK(file.is_whole());
 }
 
+TEST(a_cut_file_ends_no_reader) {
+  const Directory directory;
+  {
+    MarketWriter writer;  // it maps what it writes, so it is gone before the cut
+    open_writer(writer, directory.file());
+  }
+  MarketFile file;
+  open_file(file, directory.file());
+  CHECK_EQUAL(::truncate(directory.file().c_str(), 0), 0);
+  CHECK(!file.is_whole());
+  CHECK(file.is_closed());
+  CHECK_EQUAL(file.beat_ns(), 0);
+  CHECK(file.moved().books.empty());
+  Book book;
+  Reference reference;
+  std::vector<Trade> trades;
+  CHECK(!file.read_book(0, book));
+  CHECK(!file.read_reference(0, reference));
+  CHECK_EQUAL(file.read_trades(0, 5, trades), 5U);
+  CHECK(trades.empty());
+}
+
+TEST(another_link_to_the_old_file_does_not_hide_the_new_one) {
+  const Directory directory;
+  MarketWriter writer;
+  open_writer(writer, directory.file());
+  MarketFile file;
+  open_file(file, directory.file());
+  const std::string other = directory.path + "/kept";
+  CHECK_EQUAL(::link(directory.file().c_str(), other.c_str()), 0);
+  CHECK(!file.is_replaced());
+  MarketWriter next;
+  open_writer(next, directory.file());
+  CHECK(file.is_replaced());
+  ::unlink(other.c_str());
+}
+
+TEST(a_file_that_another_writer_is_making_is_left_alone) {
+  const Directory directory;
+  const std::string half = directory.file() + ".new";
+  write_bytes(half, "another writer is within it");
+  MarketWriter writer;
+  open_writer(writer, directory.file());
+  CHECK_EQUAL(bytes_of(half), std::string("another writer is within it"));
+  ::unlink(half.c_str());
+}
+
 TEST(names_that_fit_no_row_are_refused) {
   const Directory directory;
   MarketWriter writer;

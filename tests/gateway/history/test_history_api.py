@@ -9,7 +9,9 @@ from aiohttp.test_utils import TestClient, TestServer
 from gateway.config.settings import HistorySettings
 from gateway.history.catalog import Catalog
 from gateway.journal import JournalPlace
+from gateway.stream.access import AUTHORITY
 from gateway.stream.archive_runs import ArchiveRuns, ArchiveTerms
+from gateway.stream.authority import EVERYTHING
 from gateway.stream.history_api import WAITING_MAX, HistoryApi
 from gateway.testing import until
 
@@ -21,9 +23,17 @@ def api(past, tmp_path):
     found.close()
 
 
+def as_one_who_sees_everything(handler):
+    async def checked(request):
+        request[AUTHORITY] = EVERYTHING
+        return await handler(request)
+
+    return checked
+
+
 def client_of(api):
     application = web.Application()
-    application.add_routes(api.routes(lambda handler: handler))
+    application.add_routes(api.routes(as_one_who_sees_everything))
     return TestClient(TestServer(application, host="127.0.0.1"))
 
 
@@ -52,6 +62,9 @@ async def test_a_state_has_the_live_hash_and_an_order_its_chain(past, api):
         ("/v1/at?sequence=99999999999999999999999", 400, "BAD_VALUE"),
         ("/v1/at?sequence=999999999", 404, "OUT_OF_RANGE"),
         ("/v1/why/order/nobody", 404, "UNKNOWN_ORDER"),
+        ("/v1/why/order/*", 400, "BAD_VALUE"),
+        ("/v1/why/order/no%20body", 400, "BAD_VALUE"),
+        (f"/v1/why/order/{'x' * 65}", 400, "BAD_VALUE"),
     ],
 )
 async def test_a_bad_question_is_answered_with_a_code(api, path, status, code):

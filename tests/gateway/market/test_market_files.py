@@ -11,7 +11,14 @@ import pytest
 
 from gateway._core.market import TRADES_KEPT, MarketFile, MarketWriter
 from gateway.api import VenueUnavailable
-from gateway.market import MarketFileSink, MarketHost, MarketReader, MarketTerms, market_path
+from gateway.market import (
+    LatestBooks,
+    MarketFileSink,
+    MarketHost,
+    MarketReader,
+    MarketTerms,
+    market_path,
+)
 from gateway.testing import until
 
 NAME, SYMBOL = "BTC-USDT.paper", "BTCUSDT"
@@ -205,6 +212,62 @@ def test_a_file_that_is_cut_or_foreign_is_named_and_no_more(tmp_path, clock):
     market_path(tmp_path, "other").write_bytes(b"not a market file" * 100)
     reader.look()
     assert "not a market file" in reader.faults["market-other.map"]
+
+
+@pytest.mark.parametrize("bytes_left", [0, 100, 300])
+def test_a_file_that_is_cut_ends_no_reader(tmp_path, clock, bytes_left):
+    (tmp_path / "writer").mkdir()
+    writer = writer_of(tmp_path / "writer")
+    writer.beat(clock.now)
+    path = market_path(tmp_path, "paper")  # a copy: a writer maps what it writes
+    path.write_bytes(market_path(tmp_path / "writer", "paper").read_bytes())
+    file, reader = MarketFile(str(path)), reader_of(tmp_path, clock)
+    latest = LatestBooks(tmp_path, clock)
+    assert latest.of(NAME).state == "empty"
+    os.truncate(path, bytes_left)
+    for read in (lambda: file.beat_ns, lambda: file.is_closed, file.moved, lambda: file.book(0)):
+        with pytest.raises(ValueError, match="cut"):
+            read()
+    clock.now += 60_000_000
+    assert latest.of(NAME).state == "stale"
+    assert [book.state for book in reader.changes().books] == ["stale"]
+
+
+def test_a_sign_of_life_from_another_boot_is_none(tmp_path, clock):
+    writer = writer_of(tmp_path)
+    sink_of(writer).book(SYMBOL, [("1", "1")], [])
+    writer.beat(clock.now + 86_400 * 10**9)  # the machine was up for longer then
+    reader = reader_of(tmp_path, clock)
+    assert [(book.state, book.bids) for book in reader.changes().books] == [("stale", [])]
+    writer.beat(clock.now + 1_000)  # between the reader's clock and its look
+    assert [book.state for book in reader.changes().books] == ["live"]
+
+
+def test_a_file_speaks_for_the_venue_of_its_name_alone(tmp_path, clock):
+    writer = MarketWriter(str(market_path(tmp_path, "other")), "paper", [NAME], 1, 1)
+    writer.beat(clock.now)
+    sink_of(writer).book(SYMBOL, [("1", "1")], [])
+    reader = reader_of(tmp_path, clock)
+    assert reader.changes().books == []
+    assert "speaks for paper" in reader.faults["market-other.map"]
+
+
+def test_the_latest_book_is_read_alone_and_not_too_often(tmp_path, clock, monkeypatch):
+    writer = writer_of(tmp_path, names=(NAME, "OTHER"))
+    writer.beat(clock.now)
+    sink, latest = sink_of(writer), LatestBooks(tmp_path, clock)
+    assert latest.of("UNKNOWN") is None
+    monkeypatch.setattr(MarketReader, "changes", None)  # it would read every row and trade
+    sink.book(SYMBOL, [("1", "1")], [])
+    assert latest.of(NAME).bids == [["1", "1"]]
+    sink.book(SYMBOL, [("2", "1")], [])
+    assert latest.of(NAME).bids == [["1", "1"]]
+    clock.now += 60_000_000
+    assert latest.of(NAME).bids == [["2", "1"]]
+    assert latest.of("OTHER").state == "empty"
+    market_path(tmp_path, "paper").unlink()
+    clock.now += 1_000_000_000
+    assert (latest.of(NAME).state, latest.of(NAME).bids) == ("stale", [])
 
 
 class Adapter:

@@ -115,6 +115,10 @@ async def test_a_key_sees_its_own_rows_over_http(world, tmp_path, name):
             assert status == (200 if is_seen else 404)
             if not is_seen:
                 assert answer["error"]["code"] == "UNKNOWN_ORDER"
+        for path in ("at?sequence=1", "at?time_ns=1", "why/order/1", "why/order/*"):
+            status, answer = await get(http, run, path)
+            assert (answer.get("error", {}).get("code") == "NOT_PERMITTED") == (name != "all")
+            assert (status == 403) == (name != "all")
         _, status = await get(http, run, "status")
         assert status["positions"] == len(expected(name, "positions"))
 

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway._core.telemetry import Measurement
 from gateway.stream.conduct import ConductLimits
 from gateway.stream.metrics_page import METRIC_NAMES
-from gateway.stream.stream_session import StreamLimits
+from gateway.stream.stream_session import StreamLimits, StreamSession
 from gateway.telemetry import SUBMIT
 from gateway.testing import until
 
@@ -419,3 +419,81 @@ async def test_a_broken_marks_file_is_the_same_as_none(world, tmp_path, text):
         await asyncio.sleep(1.2)  # one look at the file
         assert run.observer.view.is_ready
         assert run.replicas[0].marks == {}
+
+
+async def test_a_key_that_is_revoked_ends_its_sessions_and_its_open_streams(world, tmp_path):
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with (
+        world.RunningObserver(tmp_path) as run,
+        aiohttp.ClientSession(cookie_jar=jar) as page,
+        aiohttp.ClientSession(headers=run.headers) as program,
+    ):
+        async with page.post(f"{run.url}/v1/session", json={"key": run.KEY}) as answer:
+            assert answer.status == 200
+        async with (
+            page.ws_connect(f"{run.url}/v1/stream") as shown,
+            program.ws_connect(f"{run.url}/v1/stream") as read,
+        ):
+            run.options.keys_file.write_text("")
+            for socket in (shown, read):
+                assert (await socket.receive(timeout=60)).type is aiohttp.WSMsgType.CLOSE
+                assert socket.close_code == aiohttp.WSCloseCode.POLICY_VIOLATION
+        async with page.get(f"{run.url}/v1/orders") as answer:
+            assert answer.status == 401
+
+
+async def test_a_misspelt_filter_is_refused_and_shows_nothing(world, tmp_path):
+    async with (
+        world.RunningObserver(tmp_path) as run,
+        aiohttp.ClientSession(headers=run.headers) as http,
+    ):
+        for path in ("orders?acount=x", "positions?open=true", "fills?Limit=1"):
+            async with http.get(f"{run.url}/v1/{path}") as answer:
+                error = (await answer.json())["error"]
+                assert (answer.status, error["code"]) == (400, "UNKNOWN_FILTER"), path
+
+
+async def test_what_fails_once_beside_the_rows_stops_neither_them_nor_itself(
+    world, tmp_path, monkeypatch
+):
+    calls = {"market": 0, "tell": 0, "margin": 0, "inspect": 0}
+
+    def fails_once(name, real):
+        def call(*given, **named):
+            calls[name] += 1
+            if calls[name] == 1:
+                raise OSError(f"{name}: no space left on device")
+            return real(*given, **named)
+
+        return call
+
+    async with world.RunningObserver(tmp_path) as run:
+        seen = run.observer
+        for name, owner, method in (
+            ("market", seen._market, "step"),
+            ("tell", seen.books, "tell"),
+            ("margin", seen._margin_desk, "step"),
+            ("inspect", seen._run_file, "keep"),
+        ):
+            monkeypatch.setattr(owner, method, fails_once(name, getattr(owner, method)))
+        run.journal.new_order(1)
+        await run.caught_up()
+        await until(lambda: min(calls.values()) >= 2, f"another turn of each: {calls}")
+        assert seen.view.is_ready
+        run.journal.new_order(2)
+        await run.caught_up()
+        assert seen.view.is_ready and "2" in seen.view.channels["orders"].rows
+
+
+async def test_a_client_that_cannot_be_sent_to_is_cut_off(world, tmp_path, monkeypatch):
+    async def breaks(*_):
+        raise ValueError("a row that cannot be written")
+
+    async with (
+        world.RunningObserver(tmp_path) as run,
+        aiohttp.ClientSession(headers=run.headers) as http,
+    ):
+        monkeypatch.setattr(StreamSession, "_bring_up_to_date", breaks)
+        async with http.ws_connect(f"{run.url}/v1/stream") as socket:
+            await socket.send_json({"op": "subscribe", "channel": "orders"})
+            await until(lambda: not run.observer.hub._sessions, "the end of the session")

@@ -1,6 +1,7 @@
 """Snapshot plus deltas is the state; every step between may be skipped, none may be wrong."""
 
 import json
+from functools import partial
 from itertools import pairwise
 
 import msgspec
@@ -11,13 +12,13 @@ from hypothesis import strategies as st
 from gateway.journal import Follower, JournalPlace
 from gateway.stream import BalanceReader, OrderReader, PositionReader
 from gateway.stream.authority import Authority
+from gateway.stream.channels import key_of
 from gateway.stream.order_stream import is_terminal, order_key
-from gateway.stream.position_stream import balance_key, position_key
 from gateway.stream.shared_messages import Entry, SharedMessages
 from gateway.stream.subscriptions import Filter, StreamFault, Subscription
 from gateway.stream.view import View
 
-KEYS = {"orders": order_key, "positions": position_key, "balances": balance_key}
+KEYS = {"orders": order_key} | {name: partial(key_of, name) for name in ("positions", "balances")}
 FINISHED_MAX = 3
 
 

@@ -1,5 +1,6 @@
-// The reading side of a market file: maps what another process writes. Trusts nothing: layout,
-// counts and scales are checked before use. Never writes, and the writer never hears of it.
+// The reading side of a market file: copies what another process writes. Trusts nothing: layout,
+// counts and scales are checked before use, and nothing is mapped, for whoever cuts a mapped file
+// ends its readers. Never writes, and the writer never hears of it.
 #pragma once
 
 #include <cstdint>
@@ -17,26 +18,24 @@ class MarketFile {
   MarketFile(const MarketFile&) = delete;
   MarketFile& operator=(const MarketFile&) = delete;
 
-  /// Maps PATH read-only. False sets `error`: missing, short, foreign, another version.
+  /// Opens PATH to read. False sets `error`: missing, short, foreign, another version.
   [[nodiscard]] bool open(const std::string& path, std::string& error);
   void close() noexcept;
   /// True when the name was given to a newer file, or taken away: open again.
   [[nodiscard]] bool is_replaced() const noexcept;
-  /// Whether the mapping may be read: a file that was cut would end this process.
+  /// False: the file was cut since, and what is read of it from now on is nothing.
   [[nodiscard]] bool is_whole() const noexcept;
 
   [[nodiscard]] const std::string& venue() const noexcept { return venue_; }
   [[nodiscard]] const std::vector<std::string>& instruments() const noexcept {
     return instruments_;
   }
-  [[nodiscard]] std::uint32_t process_id() const noexcept { return header().process_id; }
-  [[nodiscard]] std::int64_t created_ns() const noexcept { return header().created_ns; }
-  [[nodiscard]] std::int64_t beat_ns() const noexcept {
-    return header().beat_ns.load(std::memory_order_relaxed);
-  }
-  [[nodiscard]] bool is_closed() const noexcept {
-    return header().is_closed.load(std::memory_order_acquire) != 0;
-  }
+  [[nodiscard]] std::uint32_t process_id() const noexcept { return process_id_; }
+  [[nodiscard]] std::int64_t created_ns() const noexcept { return created_ns_; }
+  /// Of the last sign of life; 0 when the file was cut.
+  [[nodiscard]] std::int64_t beat_ns() const noexcept;
+  /// A cut file is closed too.
+  [[nodiscard]] bool is_closed() const noexcept;
 
   /// What moved since the last call; at the first one everything. Row numbers, ascending.
   struct Moved {
@@ -57,18 +56,20 @@ class MarketFile {
                                           std::vector<Trade>& out) const;
 
  private:
-  [[nodiscard]] const FileHeader& header() const noexcept {
-    return *reinterpret_cast<const FileHeader*>(bytes_);
-  }
-  [[nodiscard]] const Row& row(std::size_t number) const noexcept {
-    return reinterpret_cast<const Row*>(bytes_ + sizeof(FileHeader))[number];
-  }
+  /// Copies bytes of the file. False: they are not there any more.
+  [[nodiscard]] bool fetch(std::uint64_t offset, void* out, std::size_t size) const noexcept;
+  /// A copy of one state of what begins with a version.
+  template <typename T>
+  [[nodiscard]] bool copy(std::uint64_t offset, T& out) const noexcept;
   [[nodiscard]] std::string find_fault();
+  [[nodiscard]] std::string read_instruments(std::uint32_t row_count);
 
   int descriptor_ = -1;
-  const std::uint8_t* bytes_ = nullptr;
-  std::uint64_t mapped_bytes_ = 0;
+  std::uint64_t file_bytes_ = 0;
+  std::string path_;
   std::string venue_;
+  std::uint32_t process_id_ = 0;
+  std::int64_t created_ns_ = 0;
   struct Seen {
     Version book = ~Version{0};
     Version reference = ~Version{0};

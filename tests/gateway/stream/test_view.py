@@ -1,0 +1,57 @@
+"""The view over a margin that ends, a journal that is replaced and fills older than itself."""
+
+import pytest
+
+from gateway.journal import Step
+from gateway.stream.channels import key_of
+from gateway.stream.fill_stream import FillTail
+from gateway.stream.margin_stream import MarginStep
+from gateway.stream.view import View
+
+POSITION = {
+    "account": "a",
+    "instrument": "BTC",
+    "leg": "net",
+    "margin_mode": "cross",
+    "strategy": "s",
+    "quantity": "1",
+}
+KEY = key_of("positions", POSITION)
+NEAR = {"liquidation_price": "90", "liquidation_distance_percent": "3"}
+
+
+@pytest.fixture
+def view():
+    made = View(lambda: 0.0)
+    made.apply(Step(1, 1, True, is_reset=True, rows={"position": {KEY: POSITION}}))
+    return made
+
+
+def test_the_last_position_that_is_closed_is_near_no_forced_close(view):
+    row = lambda: view.channels["positions"].rows[KEY]  # noqa: E731
+    assert "liquidation_price" not in row()
+    view.take_margin(MarginStep(liquidations={("a", "BTC", "net", "cross"): NEAR}))
+    assert row()["liquidation_price"] == "90"
+    view.apply(Step(2, 1, True, rows={"position": {KEY: {**POSITION, "quantity": "0"}}}))
+    view.take_margin(MarginStep())
+    assert (row()["quantity"], row()["liquidation_price"]) == ("0", None)
+
+
+def test_sequences_of_a_replaced_journal_do_not_resume_market_channels(view):
+    view.take_market({"marks": {"BTC": {"instrument": "BTC", "mark": "1"}}})
+    before = view.channels["marks"].generation
+    view.apply(Step(1, 1, True, is_reset=True, rows={}))
+    assert view.channels["marks"].generation > before
+    assert view.channels["marks"].rows["BTC"]["mark"] == "1"
+
+
+def test_fills_from_before_the_view_are_told_by_the_books_alone():
+    def booked(sequence):
+        earned = {"realised": "1", "arrival_price": "1", "slippage": "0"}
+        return {"sequence": sequence, "revision": 1, "instrument": "BTC", **earned}
+
+    tail = FillTail()
+    tail.reset({}, 6)
+    assert list(tail.booked({}, [booked(5), booked(6), booked(7)], {})) == ["5", "6"]
+    (row,) = tail.followed({}, {"7": {"sequence": 7, "revision": 1}}).values()
+    assert row["realised"] == "1"
