@@ -189,8 +189,7 @@ class Observer:
         archive = options.archive.place(options.place.directory)
         self._history = HistoryApi(options.place, archive, monotonic)
         self._stopping = asyncio.Event()
-        self._inspect_at = 0.0
-        self._idle_seconds = IDLE_SECONDS_MIN
+        self._inspect_at, self._idle_seconds = 0.0, IDLE_SECONDS_MIN
         self._faults: set[str] = set()
         self._snapshots_written = 0
         self._origins: frozenset[str] = frozenset()
