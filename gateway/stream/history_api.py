@@ -89,18 +89,26 @@ class HistoryApi:
             raise HistoryFault("BAD_VALUE", "either sequence or time_ns", "sequence")
         if sequence is not None and self._newest and self._newest[0] == sequence:
             return self._newest[1]
+        found = state_at(
+            self._place,
+            sequence=sequence,
+            time_ns=time_ns,
+            archive=self._archive,
+            between=self._deadline(),
+        )
+        body = msgspec.json.encode(found.rows())
+        self._newest = (found.sequence, body)
+        return body
+
+    def _deadline(self) -> Callable[[], None]:
+        """Ends by name what calls it later than a question may take."""
         deadline = self._monotonic() + SECONDS_MAX
 
         def between() -> None:
             if self._is_closed or self._monotonic() > deadline:
                 raise HistoryFault("TOO_LONG", f"no answer within {SECONDS_MAX:g} s")
 
-        found = state_at(
-            self._place, sequence=sequence, time_ns=time_ns, archive=self._archive, between=between
-        )
-        body = msgspec.json.encode(found.rows())
-        self._newest = (found.sequence, body)
-        return body
+        return between
 
     def _chain(self, name: str) -> bytes:
         from gateway.history.queries import History
@@ -108,7 +116,11 @@ class HistoryApi:
         from gateway.history.why import why_order
 
         views = Views(
-            self._place.directory, self._archive, str(self._place.ring_directory), threads=1
+            self._place.directory,
+            self._archive,
+            str(self._place.ring_directory),
+            threads=1,
+            between=self._deadline(),
         )
         try:
             return msgspec.json.encode(why_order(History(views), name))

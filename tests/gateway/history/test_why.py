@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 import tempfile
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from gateway.history.faults import HistoryFault
 from gateway.history.queries import History
 from gateway.history.views import Views
 from gateway.history.why import why_balance, why_order, why_position
+from gateway.journal import JournalPlace
+from gateway.stream.history_api import HistoryApi
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +44,15 @@ def told(tmp_path_factory):
     yield History(views), orders
     views.close()
     shutil.rmtree(ring, ignore_errors=True)
+
+
+def test_a_question_over_http_ends_also_while_the_tail_is_read(past, tmp_path):
+    clock = count(0, 31)  # each look at it is half a minute later
+    api = HistoryApi(JournalPlace(past.directory, past.ring), tmp_path, lambda: next(clock))
+    with pytest.raises(HistoryFault) as caught:
+        api._chain(str(past.orders[0]))
+    api.close()
+    assert caught.value.code == "TOO_LONG"
 
 
 def words(found):
