@@ -48,6 +48,10 @@ async def test_a_live_order_and_its_position_are_read_on_the_page(stage, world, 
 async def test_a_broken_connection_resumes_without_losing_a_change(stage, world, tmp_path):
     async with world.RunningObserver(tmp_path) as run, Screen(stage.chromium) as screen:
         run.journal.new_order(1)
+        books = [run.observer.view.channels[name] for name in ("profit", "exposure")]
+        async with asyncio.timeout(60):
+            while any(each.waiting for each in books):  # noqa: ASYNC110 they begin anew once read
+                await asyncio.sleep(0.01)
         await screen.open(run.observer.page_address())
         await screen.sees("orders", "PENDING_NEW")
         counters = run.observer.hub.counters
