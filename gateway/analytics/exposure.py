@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any, NamedTuple
 
-__all__ = ["LEVELS", "Contract", "Rate", "contracts_of", "exposure_rows", "is_open", "worth_of"]
+__all__ = ["LEVELS", "Contract", "Rate", "contracts_of", "exposure_rows", "is_open"]
 
 LEVELS = ("instrument", "asset", "strategy", "account", "venue", "firm")
 FIRM = "firm"

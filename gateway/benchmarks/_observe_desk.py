@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gateway.benchmarks._limits import WIDE
 from gateway.core.batch import ORDER_ROW, submit_batch, take_notices
 from gateway.core.engine import EngineSettings, open_native_engine
 
@@ -16,23 +17,6 @@ __all__ = ["ORDERS_PER_TURN", "RECORDS_PER_ORDER", "main"]
 
 ORDERS_PER_TURN = 33
 RECORDS_PER_ORDER = 3
-_LIMITS: dict[str, str | int] = {
-    "order_quantity_max": "100",
-    "order_notional_max": "10000000",
-    "position_long_max": "10000000",
-    "position_short_max": "10000000",
-    "gross_exposure_max": "10000000000000",
-    "net_exposure_max": "10000000000000",
-    "credit_max": "10000000000000",
-    "collar_bps": 500,
-    "reference_age_ms_max": 60_000,
-    "orders_per_second": 50_000_000,
-    "order_burst": 1_000_000,
-    "cancels_per_second": 50_000_000,
-    "cancel_burst": 1_000_000,
-    "open_orders_side_max": 250_000,
-    "duplicate_window_ms": 0,
-}
 _PROCESS, _CROSS, _LINEAR, _ALL, _LIMIT, _GTC, _NET = 1, 1, 2, 0xFF, 2, 1, 0
 
 
@@ -55,7 +39,7 @@ class Desk:
         self.principal = engine.define_principal("desk", 15, None, None, None)
         levels = ((0, self.instrument), (1, strategy), (2, self.account), (3, venue), (4, 0))
         for level, number in levels:
-            engine.set_limits(level, number, _LIMITS, "bench", "bench")
+            engine.set_limits(level, number, WIDE, "bench", "bench")
         self.client = engine.open_client_port("bench", 4096)
         self.adapter = engine.open_venue_port(venue, 4096)
         self.adapter.session(2, "")

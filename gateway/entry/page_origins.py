@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from aiohttp import hdrs, web
 
-__all__ = ["OBSERVER", "PageOrigins", "page_origins_of"]
+__all__ = ["PageOrigins", "page_origins_of"]
 
 OBSERVER = "observer"  # the setting that means the addresses of this configuration's own observer
 _LOOPBACK = {"127.0.0.1": "127.0.0.1", "::1": "[::1]"}

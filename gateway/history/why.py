@@ -11,7 +11,7 @@ import msgspec
 from gateway.history.faults import HistoryFault
 from gateway.history.queries import Answer, Exact, History, Point
 
-__all__ = ["CHAIN_MAX", "why_balance", "why_order", "why_position"]
+__all__ = ["why_balance", "why_order", "why_position"]
 
 CHAIN_MAX = 10_000
 _SHARED_PORTS = 1 << 31  # ports from here on are those of shared memory

@@ -19,7 +19,6 @@ from gateway.journal.names import NamesLearned
 from gateway.ledger.books import plain_text
 
 __all__ = [
-    "WINDOW_DAYS",
     "Match",
     "MatchedDay",
     "Pool",

@@ -10,7 +10,7 @@ from gateway.journal import Row
 from gateway.stream.channels import key_of
 from gateway.telemetry import Reading
 
-__all__ = ["BUCKETS_US", "LatencyColumns"]
+__all__ = ["LatencyColumns"]
 
 # Upper edges in microseconds: 1, 2, 5 of every power of ten from 0.1 us to 10 s; then no edge.
 BUCKETS_US: tuple[float, ...] = (

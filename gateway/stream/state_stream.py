@@ -9,7 +9,7 @@ from typing import Any
 from gateway.journal import ReplicaLike, Row
 from gateway.stream.position_stream import TableReader
 
-__all__ = ["StateReader", "state_key"]
+__all__ = ["StateReader"]
 
 # Kinds of record that move them (core_ext/include/gateway_core/record/kinds.hpp): limits, states,
 # guards and measures set; definitions name the rows.

@@ -18,11 +18,5 @@ def world() -> ModuleType:
 @pytest.fixture
 def gateway(tmp_path: Path) -> Iterator[Any]:
     """Paper venue, daemon and observer as real programs."""
-    run = real_programs.RealGateway(tmp_path)
-    try:
-        run.start_paper()
-        run.start_daemon()
-        run.start_observer()
+    with real_programs.all_started(tmp_path) as run:
         yield run
-    finally:
-        run.close()

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 READY_SECONDS_MAX = 60  # on a loaded machine; a wait ends as soon as its fact is there
@@ -288,3 +289,16 @@ class RealGateway:
             return json.loads(path.read_text())
         except (OSError, ValueError):
             return None
+
+
+@contextmanager
+def all_started(folder):
+    """Paper venue, daemon and observer, up; ended with the block."""
+    run = RealGateway(folder)
+    try:
+        run.start_paper()
+        run.start_daemon()
+        run.start_observer()
+        yield run
+    finally:
+        run.close()

@@ -24,14 +24,8 @@ def gateway(tmp_path, monkeypatch):
     text = real_programs.GATEWAY.replace('isolation = "in_process"', wanted)
     assert text != real_programs.GATEWAY
     monkeypatch.setattr(real_programs, "GATEWAY", text)
-    run = real_programs.RealGateway(tmp_path)
-    try:
-        run.start_paper()
-        run.start_daemon()
-        run.start_observer()
+    with real_programs.all_started(tmp_path) as run:
         yield run
-    finally:
-        run.close()
 
 
 class Client:
