@@ -4,10 +4,10 @@ falls due with it. Writes a file of designations; the books stay as they are."""
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import msgspec
@@ -17,9 +17,6 @@ from gateway.commands.replay import reporter
 from gateway.commands.verify import directory_argument, opened, ring_option
 from gateway.ledger import METHODS, Bounds, Designation, open_books, unmet
 from gateway.ledger.lot_choice import Rates, lots_of_least_tax, tax_by_currency
-
-if TYPE_CHECKING:
-    from gateway._core.ledger import Ledger
 
 __all__ = ["choose_lots"]
 
@@ -73,20 +70,22 @@ def choose_lots(
         )
     if output is not None:
         write_designations(output, chosen)
-    show(chosen, taxes_by_method(books, rates), books, as_json)
+    disposals = {each: books.disposals(each)[0] for each in WITH_LOTS}
+    show(chosen, taxes_by_method(disposals, rates), books.sequence, as_json)
     if unmet(books) or books.unbooked_count:
         text = "a lot is not there or a record is not in the books: `gateway ledger unbooked`"
         click.echo(text, err=True)
         click.get_current_context().exit(FAILED)
 
 
-def taxes_by_method(books: Ledger, rates: Rates) -> list[dict[str, Any]]:
+def taxes_by_method(
+    disposals: Mapping[str, Sequence[Mapping[str, Any]]], rates: Rates
+) -> list[dict[str, str]]:
     """One row for each method with lots and each currency; `specific` is the choice."""
-    taxes = ((each, tax_by_currency(books.disposals(each)[0], rates)) for each in WITH_LOTS)
     return [
         {"method": method, "currency": currency, "tax": tax}
-        for method, by_currency in taxes
-        for currency, tax in by_currency.items()
+        for method, rows in disposals.items()
+        for currency, tax in tax_by_currency(rows, rates).items()
     ]
 
 
@@ -101,12 +100,12 @@ def write_designations(path: Path, chosen: Sequence[Designation]) -> None:
 
 
 def show(
-    chosen: Sequence[Designation], taxes: Sequence[dict[str, Any]], books: Ledger, as_json: bool
+    chosen: Sequence[Designation], taxes: Sequence[dict[str, str]], sequence: int, as_json: bool
 ) -> None:
     rows = rows_of(chosen)
     if as_json:
-        print_json({"sequence": books.sequence, "taxes": taxes, "designations": rows})
+        print_json({"sequence": sequence, "taxes": taxes, "designations": rows})
         return
     print_table(taxes, ("method", "currency", "tax"), "Nothing was closed.")
     print_table(rows, Designation._fields, "No lot to name.")
-    click.echo(f"as of sequence {books.sequence}")
+    click.echo(f"as of sequence {sequence}")
