@@ -117,6 +117,7 @@ nb::dict recovery_of(EngineHandle& handle) {
   out["ring_records"] = report.ring_records;
   out["seconds"] = handle.runtime->recovery_seconds();
   out["sequence"] = report.end.sequence;
+  out["time_ns"] = handle.runtime->recovered_time_ns();
   out["snapshot_sequence"] = report.snapshot_sequence;
   out["cut_bytes"] = report.cut_bytes + report.ring_cut_bytes;
   out["later_valid_records"] = report.later_valid_records;
