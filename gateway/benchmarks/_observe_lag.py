@@ -62,19 +62,20 @@ async def _watch(
     seen: list[tuple[int, int]] = []
     observer = Observer(ObserverOptions(place, "127.0.0.1", 0, place.directory / "no.keys"))
     booked: list[tuple[int, int]] = []
-    apply, follow = observer.view.apply, observer.books.follow
+    apply, run = observer.view.apply, observer.books.run
 
     def noting(step: Step) -> None:
         apply(step)
         seen.append((observer.view.sequence, time.monotonic_ns()))
 
-    def booking(generation: int, *, checks_end: bool = True) -> int:
-        count = follow(generation, checks_end=checks_end)
-        booked.append((observer.books.sequence, time.monotonic_ns()))
-        return count
+    def booking(
+        seconds: float, generation: Callable[[], int], is_stopping: Callable[[], bool]
+    ) -> None:
+        run(seconds, generation, is_stopping)
+        booked.extend(observer.books.take_steps())
 
     observer.view.apply = noting  # type: ignore[method-assign]
-    observer.books.follow = booking  # type: ignore[method-assign]
+    observer.books.run = booking  # type: ignore[method-assign]
     running = asyncio.create_task(observer.run(lambda _: None))
     while not observer.view.is_ready:  # noqa: ASYNC110 - a thread is what it waits for
         await asyncio.sleep(0.01)

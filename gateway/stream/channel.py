@@ -5,16 +5,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from itertools import takewhile
+from typing import NamedTuple
 
 from gateway.journal import Row
 
 __all__ = ["Change", "Channel"]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """The last thing that happened to a key. A removed key keeps its last row for the filters. A
     valuation changes a row without a record, so it keeps the sequence and only moves `revision`."""
 
@@ -77,20 +76,21 @@ class Channel:
         """Take over the rows that changed up to `sequence`; None removes a key."""
         self.sequence = sequence
         self.revision += 1
+        rows, history, revision = self.rows, self._history, self.revision
         for key, row in changed.items():
-            before = self.rows.pop(key, None)
-            last = before if row is None else row
-            if last is None:
-                continue
-            if row is not None:
-                self.rows[key] = row
-            self._history[key] = Change(
-                sequence, key, last, row is None, self.revision, is_valuation
-            )
-            self._history.move_to_end(key)
+            before = rows.pop(key, None)
+            if row is None:
+                if before is None:
+                    continue
+                change = Change(sequence, key, before, True, revision, is_valuation)
+            else:
+                rows[key] = row
+                change = Change(sequence, key, row, False, revision, is_valuation)
+            history.pop(key, None)  # the newest stands last
+            history[key] = change
             self.changes_total += 1
-        while len(self._history) > self._history_max:
-            _, oldest = self._history.popitem(last=False)
+        while len(history) > self._history_max:
+            _, oldest = history.popitem(last=False)
             # A reader at the sequence of a valuation may have missed it.
             self._floor = oldest.sequence + oldest.is_valuation
             self._revision_floor = oldest.revision

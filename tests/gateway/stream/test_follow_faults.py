@@ -4,6 +4,7 @@ a journal that is long. It catches up from the segments, and its state is the en
 from engine_world import BUY, NET, SELL
 from observed_desk import wait_for
 
+from gateway._core.journal import Replica
 from gateway.journal import Follower
 from gateway.journal.replica import open_native_replica
 from gateway.stream import BalanceReader, OrderReader, PositionReader
@@ -61,7 +62,10 @@ def test_a_follower_that_starts_on_a_long_journal_has_the_same_state_with_and_wi
     desk = open_desk(ring_bytes=RING_BYTES, segment_bytes=1 << 18)
     trade(desk.world, 4_000)
     desk.look()
-    wait_for(desk.follower.inspect)  # a snapshot, once segments are sealed
+    behind = Replica(str(desk.place.directory), str(desk.place.ring_directory))
+    while behind.follow():
+        pass
+    behind.write_snapshot()
     trade(desk.world, 4_000, first=4_000)
     sequence, live = desk.world.engine.state_hash()
     readers = [OrderReader(), PositionReader(), BalanceReader()]
