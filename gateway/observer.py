@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import ipaddress
 import logging
 import os
@@ -55,7 +56,7 @@ from gateway.stream.stream_session import StreamHub, StreamLimits
 from gateway.stream.view import View
 from gateway.telemetry import MeasurementReader
 
-__all__ = ["Observer", "ObserverOptions", "main"]
+__all__ = ["Observer", "ObserverOptions", "main", "settle_interpreter"]
 
 BEAT_SECONDS = 5.0  # well within the WatchdogSec of systemd/gateway-observer.service
 INSPECT_SECONDS = 1.0  # how often new seals and a replaced journal are looked for
@@ -511,13 +512,21 @@ def _announce(observer: Observer, notifier: Notifier) -> None:
     notifier.ready(f"page {observer.url}")
 
 
+def settle_interpreter() -> None:
+    """Once, before the observer runs: what is loaded lives as long as the program, and the
+    collector of cycles need not look at it again while all threads wait."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+    gc.collect()
+    gc.freeze()
+
+
 def main(settings: Settings) -> int:
     """Run the observer until SIGTERM or SIGINT. 0 ok, 1 failed."""
     options = ObserverOptions.from_settings(settings)
     if not is_loopback(options.host):
         print(f"observer.host {options.host}: only loopback addresses are served", file=sys.stderr)
         return 1
-    sys.setswitchinterval(SWITCH_SECONDS)
+    settle_interpreter()
     try:
         uvloop.run(_serve(options))
     except OSError as error:

@@ -4,6 +4,7 @@ the journal to the moment the books or the view hold it. The whole observer runs
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,7 @@ import uvloop
 
 from gateway.benchmarks import _place
 from gateway.journal import JournalPlace, Step
-from gateway.observer import SWITCH_SECONDS, Observer, ObserverOptions
+from gateway.observer import Observer, ObserverOptions, settle_interpreter
 
 __all__ = ["measure"]
 
@@ -34,7 +35,7 @@ def measure(progress: Progress, *, is_quick: bool = False) -> dict[str, Any]:
     seconds = 1.3 if is_quick else SECONDS
     progress("observer_lag")
     usual = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH_SECONDS)
+    settle_interpreter()
     with _place.directories() as (directory, ring), tempfile.TemporaryDirectory() as folder:
         stamps = Path(folder) / "stamps"
         arguments = [directory, ring, str(PACE), str(seconds), str(stamps)]
@@ -50,6 +51,7 @@ def measure(progress: Progress, *, is_quick: bool = False) -> dict[str, Any]:
                 found = uvloop.run(_watch(desk, place, stamps))
             finally:
                 sys.setswitchinterval(usual)
+                gc.unfreeze()
                 desk.terminate()
     return _lag(*found)
 
