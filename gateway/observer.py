@@ -234,6 +234,15 @@ class Observer:
         """Ask for an ordered stop. Event-loop thread only."""
         self._stopping.set()
 
+    async def state_hash(self) -> tuple[int, str]:
+        """(sequence, hash) of what was followed. Raises FollowFault when no journal is open."""
+        return await self._in_thread(self._follower.state_hash)
+
+    @property
+    def books_step(self) -> BooksStep:
+        """What the books told last."""
+        return self._books_step
+
     def page_address(self) -> str:
         """An address that opens the page once without typing a key."""
         # In the fragment, so that it reaches no server log and no Referer.
@@ -246,7 +255,7 @@ class Observer:
             self.access,
             MetricsPage(self._metrics),
             lambda: self._origins,
-            lambda: self._in_thread(self._follower.state_hash),
+            self.state_hash,
             lambda order_id: self._in_thread(lambda: self._follower.order(order_id)),
             self.status,
             self._history,

@@ -24,6 +24,7 @@ class Desk:
     """A real engine, and an observer's follower, view and books behind it."""
 
     def __init__(self, journal, ring, mark_age_ms_max=FRESH_MS, **options):
+        self.options = options
         self.world = World(str(journal), ring, **options)
         self.place = JournalPlace(Path(journal), Path(ring))
         self.seconds = 0.0
