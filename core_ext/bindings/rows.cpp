@@ -225,8 +225,6 @@ nb::list mark_rows(const State& state) {
   return rows;
 }
 
-namespace {
-
 nb::dict position_row(const State& state, const Position& position, std::int64_t now_ns) {
   const Registry& registry = state.registry;
   MarkRow mark;
@@ -263,8 +261,6 @@ nb::dict position_row(const State& state, const Position& position, std::int64_t
   return row;
 }
 
-}  // namespace
-
 nb::list position_rows(const State& state, std::int64_t now_ns) {
   return nb::cast<nb::list>(position_page(state, now_ns, {})[0]);
 }
@@ -290,17 +286,20 @@ nb::tuple position_page(const State& state, std::int64_t now_ns, const PositionP
   return nb::make_tuple(rows, end < count ? end : 0);
 }
 
+nb::dict balance_row(const State& state, const Balance& balance) {
+  nb::dict row;
+  row["account"] = text(state.registry.accounts.at(balance.account).definition.name.view());
+  row["currency"] = text(state.registry.currencies.at(balance.currency).definition.code.view());
+  row["total"] = money(balance.total_e18);
+  row["sequence"] = balance.sequence;
+  return row;
+}
+
 nb::list balance_rows(const State& state) {
   nb::list rows;
   for (std::uint32_t i = 0; i < state.balances.count(); ++i) {
     Balance balance;
-    if (!read(state.balances.at(i), balance)) continue;
-    nb::dict row;
-    row["account"] = text(state.registry.accounts.at(balance.account).definition.name.view());
-    row["currency"] = text(state.registry.currencies.at(balance.currency).definition.code.view());
-    row["total"] = money(balance.total_e18);
-    row["sequence"] = balance.sequence;
-    rows.append(row);
+    if (read(state.balances.at(i), balance)) rows.append(balance_row(state, balance));
   }
   return rows;
 }

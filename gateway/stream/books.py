@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -20,6 +21,7 @@ __all__ = ["Books", "BooksOptions", "BooksState", "BooksStep", "LedgerLike", "op
 BooksState = Literal["waiting", "catching_up", "following"]
 RECORDS_PER_STEP = 65_536  # an eighth of a second of booking: how long a stop may wait
 RETRY_SECONDS = 10.0  # a journal whose books cannot be opened is asked again
+RUN_SECONDS = 0.25  # how long books are booked without a look around
 IDLE_SECONDS = 0.001  # at the end of the journal; what booking is late by
 READING = "the books are read from the beginning of the journal"
 
@@ -32,6 +34,9 @@ class LedgerLike(Protocol):
     @property
     def posted(self) -> int: ...
     def follow(self, limit: int = ..., *, checks_end: bool = ...) -> int: ...
+    def run(self, seconds: float, idle_seconds: float) -> bool: ...
+    def take_steps(self) -> list[tuple[int, int]]: ...
+    def reopen(self) -> bool: ...
     def is_balanced(self) -> bool: ...
     def accounts(self) -> list[dict[str, Any]]: ...
     def positions(self, *, marks: dict[str, str] = ...) -> list[dict[str, Any]]: ...
@@ -82,6 +87,7 @@ class Books:
         self._options = options
         self._ledger: LedgerLike | None = None
         self._generation = -1
+        self._is_open = False  # False = it follows no files: not yet, or they are another journal's
         self._is_at_end = False
         self._fault = ""
         self._retry_at = 0.0
@@ -94,44 +100,63 @@ class Books:
         """Of the newest record in the books; 0 without books."""
         return 0 if self._ledger is None else self._ledger.sequence
 
+    def take_steps(self) -> list[tuple[int, int]]:
+        """(sequence, monotonic ns) behind each step of the newest runs."""
+        return [] if self._ledger is None else self._ledger.take_steps()
+
     def run(
         self, seconds: float, generation: Callable[[], int], is_stopping: Callable[[], bool]
     ) -> None:
         """Book what comes for so long. Another generation is another journal."""
         end = self._options.monotonic() + seconds
-        self.follow(generation())
-        while self._options.monotonic() < end and not is_stopping():
-            if self.follow(generation(), checks_end=False) == 0:
-                self._options.sleep(IDLE_SECONDS)
+        while (left := end - self._options.monotonic()) > 0 and not is_stopping():
+            moment = min(left, RUN_SECONDS)
+            if not self._try(generation(), partial(self._run, moment)):
+                self._options.sleep(min(moment, IDLE_SECONDS))
 
-    def follow(self, generation: int, *, checks_end: bool = True) -> int:
-        """Book at most one batch; how many records it was. `checks_end`: tell a damage from an
-        end, which looks at the directory."""
+    def follow(self, generation: int) -> int:
+        """Book at most one batch; how many records it was."""
+        return self._try(generation, self._follow)
+
+    def _try(self, generation: int, work: Callable[[LedgerLike], int]) -> int:
+        """What the work tells, 0 for a fault: the books stay what they are, and are tried again."""
         try:
-            return self._follow(generation, checks_end=checks_end)
+            ledger = self._open(generation)
+            done = 0 if ledger is None else work(ledger)
+            if ledger is not None and ledger.sequence == 0:
+                raise RuntimeError("the journal has no record yet")
+            return done
         except (OSError, RuntimeError, ValueError) as error:
-            self._ledger = None
+            self._is_open = False
             self._fault = str(error) or type(error).__name__
             self._retry_at = self._options.monotonic() + RETRY_SECONDS
             return 0
 
-    def _follow(self, generation: int, *, checks_end: bool) -> int:
+    def _open(self, generation: int) -> LedgerLike | None:
+        """The books at the files as they are. They go on where the journal does: after a restart
+        of the live process, or a fault, nothing is read twice. None: not yet again."""
         if generation != self._generation:
-            self._generation, self._ledger, self._retry_at = generation, None, 0.0
-        if self._ledger is None:
-            if self._options.monotonic() < self._retry_at:
-                return 0
-            self._ledger, self._is_at_end = self._options.open_ledger(self._options.place), False
-        booked = self._ledger.follow(RECORDS_PER_STEP, checks_end=checks_end)
+            self._generation, self._is_open, self._retry_at = generation, False, 0.0
+        if self._is_open or self._options.monotonic() < self._retry_at:
+            return self._ledger if self._is_open else None
+        if self._ledger is None or not self._ledger.reopen():
+            self._ledger = self._options.open_ledger(self._options.place)
+        self._is_open, self._is_at_end = True, False
+        return self._ledger
+
+    def _run(self, seconds: float, ledger: LedgerLike) -> int:
+        self._is_at_end = ledger.run(seconds, IDLE_SECONDS)
+        return 1
+
+    def _follow(self, ledger: LedgerLike) -> int:
+        booked = ledger.follow(RECORDS_PER_STEP)
         self._is_at_end = booked < RECORDS_PER_STEP
-        if booked == 0 and self._ledger.sequence == 0:
-            raise RuntimeError("the journal has no record yet")
         return booked
 
     def tell(self, instruments: Sequence[Row]) -> BooksStep:
         """What the books hold now, valued at the newest marks."""
         ledger = self._ledger
-        if ledger is None:
+        if ledger is None or not self._is_open:
             return BooksStep("waiting", self._fault)
         self._know(instruments)
         is_there = self._is_at_end
