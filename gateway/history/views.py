@@ -79,7 +79,7 @@ class Views:
             "temp_directory": "",
         }
         self.connection = duckdb.connect(":memory:", config=options)
-        self.connection.execute("SET enable_object_cache = true")
+        self.connection.execute("SET parquet_metadata_cache = true")  # files never change
         self.connection.execute(EXACT)
         self.tail = dict[str, pa.Table]()
         self.tail_first = self.catalog.sequence + 1
