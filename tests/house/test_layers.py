@@ -76,6 +76,7 @@ NATIVE_ROWS = [
     "risk",
     "event",
     "state",
+    "history",
     "engine",
     "engine.hpp",
 ]
