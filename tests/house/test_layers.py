@@ -43,6 +43,7 @@ NATIVE_DOORS = {
     "matching": "matching",
     "ledger": "ledger",
     "history": "history",
+    "counterfactual": "analytics",
     "bench": "benchmarks",
     "telemetry": "telemetry",
     "market": "market",

@@ -23,6 +23,7 @@
 
 namespace gateway {
 
+class Counterfactual;
 class PortServer;
 
 struct EngineSettings {
@@ -165,6 +166,8 @@ class Engine {
   Sequence roll_period() noexcept;
 
  private:
+  friend class Counterfactual;  // engine/counterfactual.hpp: decides recorded days again
+
   Notice decide(const NewOrderMessage& message, std::uint32_t port) noexcept;
   /// Who and why, beside the payload.
   struct Origin {
