@@ -84,6 +84,8 @@ class ObserverOptions:
     authorities: Mapping[str, Authority] | None = None  # what they may see; None = everything
     margin_file: Path | None = None  # schedules; None = no margin is shown
     mark_age_ms_max: int = 60_000  # older marks value nothing: as long as a venue may be silent
+    rate_age_ms_max: int = 0  # older rates report nothing; 0 = of any age
+    reporting_currency: str = ""
     snapshot_every_seals: int = 1
     records_max: int = 4096
     history_max: int = 65536
@@ -109,6 +111,8 @@ class ObserverOptions:
             if observer.margin_file
             else None,
             mark_age_ms_max=observer.mark_age_seconds_max * 1000,
+            rate_age_ms_max=observer.rate_age_seconds_max * 1000,
+            reporting_currency=settings.gateway.reporting_currency,
             stream=StreamLimits(frame_interval_seconds=observer.frame_ms / 1000),
             snapshot_every_seals=observer.snapshot_every_segments,
             conduct=ConductLimits(
@@ -171,6 +175,8 @@ class Observer:
                 monotonic,
                 time.sleep,
                 options.mark_age_ms_max,
+                options.rate_age_ms_max,
+                options.reporting_currency,
             )
         )
         self._margin_desk = MarginDesk(

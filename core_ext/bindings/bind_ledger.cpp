@@ -135,10 +135,12 @@ void note_fill(LedgerHandle& handle, const RecordHeader& header, const std::uint
 }
 
 std::size_t follow(LedgerHandle& handle, std::size_t limit, Sequence until_sequence,
-                   std::int64_t until_time_ns, bool checks_end) {
+                   std::int64_t until_time_ns, bool checks_end, bool stops_at_rates) {
   const nb::gil_scoped_release release;
+  const std::uint64_t rate_changes = handle.books.rate_changes();
   std::size_t done = 0;
   for (; done < limit; ++done) {
+    if (stops_at_rates && handle.books.rate_changes() != rate_changes) return done;
     if (handle.waiting == nullptr) handle.waiting = handle.reader.next();
     const RecordHeader* header = handle.waiting;
     if (header == nullptr) break;
@@ -467,7 +469,7 @@ void bind_ledger(nb::module_& module) {
       .def(nb::new_(&open_ledger), "directory"_a, "ring_directory"_a = "", "keeps_all"_a = true,
            "designations"_a = std::vector<Wish>{})
       .def("follow", &follow, "limit"_a = 65536, "until_sequence"_a = 0, "until_time_ns"_a = 0,
-           "checks_end"_a = true)
+           "checks_end"_a = true, "stops_at_rates"_a = false)
       .def_prop_ro("sequence", [](Handle& handle) { return handle.books.sequence(); })
       .def_prop_ro(
           "is_empty",
@@ -486,6 +488,7 @@ void bind_ledger(nb::module_& module) {
       .def("unbooked", &unbooked_rows)
       .def("unbooked_counts", &unbooked_counts)
       .def("rates", &rate_rows)
+      .def_prop_ro("rate_changes", [](Handle& handle) { return handle.books.rate_changes(); })
       .def("take_fills", &take_fills, "limit"_a = FillNotes::kFillsMax);
 }
 

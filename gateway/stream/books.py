@@ -10,8 +10,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from gateway.analytics.dated_profit import DatedProfit, fresh_rates
 from gateway.analytics.exposure import Contract, Rate, contracts_of, exposure_rows
-from gateway.analytics.waterfall import waterfall_rows
+from gateway.analytics.waterfall import booked_causes, waterfall_rows
 from gateway.journal import JournalPlace, Mark, Row
 from gateway.stream.channels import ChannelName, key_of
 
@@ -31,7 +32,11 @@ class LedgerLike(Protocol):
     def sequence(self) -> int: ...
     @property
     def posted(self) -> int: ...
-    def follow(self, limit: int = ..., *, checks_end: bool = ...) -> int: ...
+    @property
+    def rate_changes(self) -> int: ...
+    def follow(
+        self, limit: int = ..., *, checks_end: bool = ..., stops_at_rates: bool = ...
+    ) -> int: ...
     def is_balanced(self) -> bool: ...
     def accounts(self) -> list[dict[str, Any]]: ...
     def positions(self, *, marks: dict[str, str] = ...) -> list[dict[str, Any]]: ...
@@ -58,6 +63,8 @@ class BooksOptions:
     monotonic: Callable[[], float]
     sleep: Callable[[float], None]
     mark_age_ms_max: int
+    rate_age_ms_max: int = 0  # 0 = a rate of any age is used
+    reporting_currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,7 @@ class Books:
     def __init__(self, options: BooksOptions) -> None:
         self._options = options
         self._ledger: LedgerLike | None = None
+        self._dated, self._rate_changes = DatedProfit(), 0
         self._generation = -1
         self._is_at_end = False
         self._fault = ""
@@ -122,11 +130,24 @@ class Books:
             if self._options.monotonic() < self._retry_at:
                 return 0
             self._ledger, self._is_at_end = self._options.open_ledger(self._options.place), False
-        booked = self._ledger.follow(RECORDS_PER_STEP, checks_end=checks_end)
+            self._dated, self._rate_changes = DatedProfit(), 0
+        booked = self._book(self._ledger, checks_end=checks_end)
         self._is_at_end = booked < RECORDS_PER_STEP
         if booked == 0 and self._ledger.sequence == 0:
             raise RuntimeError("the journal has no record yet")
         return booked
+
+    def _book(self, ledger: LedgerLike, *, checks_end: bool) -> int:
+        """One batch. Behind each new rate a look at what was earned under the one before."""
+        booked = 0
+        while True:
+            limit = RECORDS_PER_STEP - booked
+            booked += ledger.follow(limit, checks_end=checks_end, stops_at_rates=True)
+            if ledger.rate_changes == self._rate_changes:
+                return booked
+            self._rate_changes = ledger.rate_changes
+            earned = booked_causes(ledger.accounts(), ledger.positions())
+            self._dated.turn(earned, _rates_of(ledger))
 
     def tell(self, instruments: Sequence[Row]) -> BooksStep:
         """What the books hold now, valued at the newest marks."""
@@ -156,13 +177,17 @@ class Books:
         self._venues = {row["name"]: row["venue"] for row in instruments}
 
     def _rows(self, ledger: LedgerLike) -> dict[ChannelName, dict[str, Row]]:
-        age_ms_max = self._options.mark_age_ms_max
-        rates = {
-            row["currency"]: Rate(Decimal(row["rate"]), row["time_ns"]) for row in ledger.rates()
-        }
+        options = self._options
+        age_ms_max = options.mark_age_ms_max
+        rates = fresh_rates(
+            _rates_of(ledger),
+            options.clock_ns(),
+            options.rate_age_ms_max,
+            options.reporting_currency,
+        )
         held = self._valued(ledger)
         made: dict[ChannelName, list[dict[str, Any]]] = {
-            "profit": waterfall_rows(ledger.accounts(), held, age_ms_max),
+            "profit": waterfall_rows(ledger.accounts(), held, age_ms_max, self._dated, rates),
             "exposure": exposure_rows(held, self._contracts, rates, age_ms_max),
         }
         return {name: {key_of(name, row): row for row in rows} for name, rows in made.items()}
@@ -182,3 +207,7 @@ class Books:
             }
             rows.append({**row, **told})
         return rows
+
+
+def _rates_of(ledger: LedgerLike) -> dict[str, Rate]:
+    return {row["currency"]: Rate(Decimal(row["rate"]), row["time_ns"]) for row in ledger.rates()}
