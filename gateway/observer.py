@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 import uvloop
 from aiohttp import web
 
+from gateway.analytics.exposure import contracts_of
 from gateway.config import Settings
 from gateway.config.places import RUN_FILE
 from gateway.journal import Follower, FollowFault, JournalPlace, LiveFiles, ReplicaLike, Row
@@ -40,6 +41,8 @@ from gateway.stream.books import (
 )
 from gateway.stream.conduct import Conduct, ConductLimits
 from gateway.stream.fill_stream import FillReader
+from gateway.stream.flow_stream import FlowColumns
+from gateway.stream.health_stream import HealthInput, HealthRows
 from gateway.stream.history_api import HistoryApi
 from gateway.stream.latency_stream import LatencyColumns
 from gateway.stream.margin_stream import MarginDesk, MarginInput, MarginStep
@@ -52,7 +55,7 @@ from gateway.stream.run_file import RunFile
 from gateway.stream.state_stream import StateReader
 from gateway.stream.stream_session import StreamHub, StreamLimits
 from gateway.stream.view import View
-from gateway.telemetry import MeasurementReader
+from gateway.telemetry import MeasurementReader, Reading
 
 __all__ = ["Observer", "ObserverOptions", "main"]
 
@@ -148,7 +151,7 @@ class Observer:
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._options = options
-        self._monotonic = monotonic
+        self._monotonic, self._clock_ns = monotonic, clock_ns
         self._follower = Follower(
             options.place,
             open_replica,
@@ -166,27 +169,15 @@ class Observer:
         )
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="observer_follow")
         self._live_files = LiveFiles(options.place.ring_directory)
-        self.books = Books(
-            BooksOptions(
-                options.place,
-                open_ledger,
-                self._live_files.marks,
-                clock_ns,
-                monotonic,
-                time.sleep,
-                options.mark_age_ms_max,
-                options.rate_age_ms_max,
-                options.reporting_currency,
-            )
-        )
+        self.books = Books(self._books_options(open_ledger))
         self._margin_desk = MarginDesk(
             options.margin_file, self._live_files.marks, clock_ns, options.mark_age_ms_max
         )
         self._books_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="observer_books")
         self._books_step = BooksStep("waiting", "the journal was not opened yet")
         self._instruments: tuple[object, list[Row]] = (None, [])
-        self._latency = LatencyColumns()
-        self._clock_ns = clock_ns
+        self._latency, self._flow = LatencyColumns(), FlowColumns()
+        self._health = HealthRows(monotonic)
         self._market = MarketRows(options.place.ring_directory, monotonic)
         self._measurement = MeasurementReader(options.place.ring_directory)
         self._run_file = RunFile(options.place.ring_directory)
@@ -211,6 +202,20 @@ class Observer:
             authorities=options.authorities,
         )
         self.url = ""
+
+    def _books_options(self, open_ledger: Callable[[JournalPlace], LedgerLike]) -> BooksOptions:
+        options = self._options
+        return BooksOptions(
+            options.place,
+            open_ledger,
+            self._live_files.marks,
+            self._clock_ns,
+            self._monotonic,
+            time.sleep,
+            options.mark_age_ms_max,
+            options.rate_age_ms_max,
+            options.reporting_currency,
+        )
 
     async def run(self, announce: Callable[[Observer], None]) -> None:
         """Serve until stop() is called; `announce` hears once when the door is open."""
@@ -400,9 +405,41 @@ class Observer:
         self._snapshots_written += bool(await self._in_thread(self._follower.inspect))
         self._conduct.take(dict(self._follower.outcomes))
         moved = self.view.value(await self._in_thread(self._value))
-        column = self._latency.add(self._measurement.try_read(), self._clock_ns())
+        measured = self._measurement.try_read()
+        column = self._latency.add(measured, self._clock_ns())
+        self._tell_figures(measured)
         if self.view.take_latency(column) or moved:
             self.hub.wake()
+
+    def _tell_figures(self, measured: Reading | None) -> None:
+        """What went to venues, and how everything is doing; the health of a second always moves."""
+        view, counters = self.view, self.hub.counters
+        engine = self._live_files.counters()
+        shown = {
+            "lag_ms": round(view.lag_seconds * 1000),
+            "lag_records": self._lag_records(engine) or 0,
+            "sequence": view.followed,
+            "reopened": view.reopened,
+        }
+        totals = {
+            "records": view.records_applied,
+            "messages": counters.messages,
+            "conflated": counters.conflated,
+            "cut_off": counters.cut_off,
+        }
+        queues = {} if measured is None else measured.queues
+        found = HealthInput(shown, totals, counters.clients, self._books_step, engine, queues)
+        view.channels["health"].replace(self._health.rows(found), view.sequence)
+        flow = self._flow.take(
+            dict(self._follower.outcomes),
+            view.channels["fills"].rows.values(),
+            contracts_of(self._instruments[1]),
+            view.reopened,
+            self._clock_ns(),
+        )
+        if flow:
+            view.channels["flow"].publish(flow, view.sequence, is_valuation=True)
+        self.hub.wake()
 
     def _value(self) -> Mapping[str, Mapping[str, Row | None]]:
         return self._follower.value(self._live_files.marks())

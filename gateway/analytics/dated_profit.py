@@ -36,7 +36,8 @@ def fresh_rates(
 class DatedProfit:
     """Remembers what was booked at which rate. One thread at a time may call it."""
 
-    def __init__(self) -> None:
+    def __init__(self, reporting_currency: str = "") -> None:
+        self._currency = reporting_currency
         self._rates: Mapping[str, Rate] = {}
         self._settled: dict[Key, dict[str, Decimal]] = {}  # at rates that stand no more
         self._booked: dict[Key, Causes] = {}  # what that was in its own currency
@@ -71,7 +72,7 @@ class DatedProfit:
         rounding = _EXACT.subtract(whole, _sum(told.values()))
         told["other"] = _EXACT.add(told["other"], rounding)
         amounts = {**told, "total": whole, "rounding": rounding, "rate": rate.rate}
-        return {**amounts, "rate_time_ns": rate.time_ns}
+        return {"currency": self._currency, **amounts, "rate_time_ns": rate.time_ns}
 
     def _dated(self, key: Key, causes: Causes, rate: Decimal) -> dict[str, Decimal]:
         """Everything booked by now, the part since the last turn at `rate`."""

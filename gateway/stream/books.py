@@ -88,7 +88,7 @@ class Books:
     def __init__(self, options: BooksOptions) -> None:
         self._options = options
         self._ledger: LedgerLike | None = None
-        self._dated, self._rate_changes = DatedProfit(), 0
+        self._dated, self._rate_changes = DatedProfit(options.reporting_currency), 0
         self._generation = -1
         self._is_at_end = False
         self._fault = ""
@@ -130,7 +130,7 @@ class Books:
             if self._options.monotonic() < self._retry_at:
                 return 0
             self._ledger, self._is_at_end = self._options.open_ledger(self._options.place), False
-            self._dated, self._rate_changes = DatedProfit(), 0
+            self._dated, self._rate_changes = DatedProfit(self._options.reporting_currency), 0
         booked = self._book(self._ledger, checks_end=checks_end)
         self._is_at_end = booked < RECORDS_PER_STEP
         if booked == 0 and self._ledger.sequence == 0:

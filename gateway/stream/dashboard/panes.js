@@ -4,13 +4,13 @@ import {element, find, recall, remember, said} from "./elements.js";
 
 export const PANES = {
   "pane-holdings": ["positions", "balances"],
-  "pane-profit": ["profit", "exposure", "depth"],
-  "pane-orders": ["orders", "fills"],
-  "pane-risk": ["risk", "margin", "latency"],
+  "pane-profit": ["profit", "exposure", "depth", "trades"],
+  "pane-orders": ["orders", "fills", "flow"],
+  "pane-risk": ["risk", "margin", "latency", "health"],
 };
 const KEYS = {
   1: "positions", 2: "orders", 3: "fills", 4: "balances", 5: "profit", 6: "exposure", 7: "depth",
-  8: "risk", 9: "margin", 0: "latency",
+  8: "risk", 9: "margin", 0: "latency", f: "flow", h: "health", p: "trades",
 };
 
 export class Panes {
