@@ -42,7 +42,7 @@ class HealthRows:
         self._looked_at, self._totals = now, dict(found.totals)
         told = [*_observer(found, rates), *_books(found), *_stream(found, rates)]
         told += [*_queues(found.queues), *_venues(found.engine)]
-        return {key_of("health", row): row for row in told}
+        return {key_of("health", row): {**row, "rank": rank} for rank, row in enumerate(told)}
 
     def _rates(self, totals: Mapping[str, int], seconds: float) -> dict[str, int | None]:
         if seconds <= 0 or not self._totals:

@@ -10,6 +10,7 @@ import {Table} from "./stream.js";
 
 const REDRAW_MS = 500;
 const COLUMN_NS = 10_000_000_000n;
+const COLUMNS_MIN = 30;  // a young flow is not pressed to the edge
 const COLUMNS_MAX = 90;
 const COUNTS = ["entered", "fills", "filled", "refused", "rejected", "canceled"];
 const ALL = "\u0000all";
@@ -18,10 +19,10 @@ const LABEL_HEIGHT = 14;
 const share = (part, whole) => (whole > 0 ? `${(100 * part / whole).toFixed(1)} %` : "–");
 const byCount = (counts) => Object.entries(counts).sort((left, right) => right[1] - left[1]);
 const count = (id, title, hint) => ({
-  id, title, width: 62, isNumber: true, hint, value: (row) => row[id], text: (row) => row[id].toLocaleString("en"),
+  id, title, width: 66, isNumber: true, hint, value: (row) => row[id], text: (row) => row[id].toLocaleString("en"),
 });
 const part = (id, title, hint, of, whole) => ({
-  id, title, width: 64, isNumber: true, hint, value: (row) => (row[whole] > 0 ? row[of] / row[whole] : null),
+  id, title, width: 82, isNumber: true, hint, value: (row) => (row[whole] > 0 ? row[of] / row[whole] : null),
   text: (row) => share(row[of], row[whole]),
 });
 
@@ -86,6 +87,7 @@ export class FlowPanel {
   draw() {
     if (this.canvas.parentNode.hidden) return;
     const rows = [...this.table.values()];
+    this.places.absent = this.table.absent;
     this.strip.hidden = this.canvas.hidden = rows.length === 0;
     const sums = new Map();
     for (const row of rows) add(sums, placeOf(row), row);
@@ -94,7 +96,8 @@ export class FlowPanel {
     this.grid.refresh();
     if (rows.length === 0) return;
     this.offer(sums, rows);
-    this.paint(rows.filter((row) => this.place === ALL || placeOf(row) === this.place));
+    const chosen = rows.filter((row) => this.place === ALL || placeOf(row) === this.place);
+    if (chosen.length > 0) this.paint(chosen);
   }
 
   offer(sums, rows) {
@@ -102,6 +105,8 @@ export class FlowPanel {
     const words = [...sums.keys()].sort().map((key) => [key, visible(key.replace("|", " · "))]);
     fillSelect(this.choice, [[ALL, "all"], ...words], this.place);
     const currencies = [...new Set(rows.flatMap((row) => Object.keys(row.volume)))].sort();
+    const rowsIn = (name) => rows.filter((row) => name in row.volume).length;
+    currencies.sort((left, right) => rowsIn(right) - rowsIn(left));
     if (!currencies.includes(this.currency)) this.currency = currencies[0] ?? null;
     fillSelect(this.money, currencies.map((name) => [name, visible(name)]), this.currency);
     this.money.hidden = currencies.length === 0;
@@ -114,7 +119,7 @@ export class FlowPanel {
     const columns = columnsOf(rows, this.currency);
     const {pen, width, height, colour} = place;
     const half = (height - LABEL_HEIGHT) / 2;
-    const slot = width / COLUMNS_MAX;
+    const slot = width / columns.length;
     const bars = (top, size, up, down) => {
       const most = Math.max(1e-9, ...columns.map((each) => Math.max(each[up[0][0]], 0)));
       const least = Math.max(0, ...columns.map((each) => each[down[0]]));
@@ -137,9 +142,10 @@ export class FlowPanel {
     bars(0, half, [["entered", "accent", 0.35], ["filled", "accent", 1]], ["refused", "loss"]);
     bars(half, half, [["bought", "gain", 0.8]], ["sold", "loss"]);
     pen.fillStyle = colour("quiet");
+    pen.textAlign = "left";
     pen.fillText(clock(columns[0].time, 0).slice(0, 8), 0, height - 2);
     pen.textAlign = "right";
-    pen.fillText(clock(columns[COLUMNS_MAX - 1].time, 0).slice(0, 8), width, height - 2);
+    pen.fillText(clock(columns[columns.length - 1].time, 0).slice(0, 8), width, height - 2);
     this.tell(columns);
   }
 
@@ -174,16 +180,19 @@ function add(sums, key, row) {
 
 /** One entry per ten seconds, the newest last; approximate, for pixels alone. */
 function columnsOf(rows, currency) {
-  const newest = rows.reduce((most, row) => (BigInt(row.time_ns) > most ? BigInt(row.time_ns) : most), 0n);
-  const columns = Array.from({length: COLUMNS_MAX}, (_, at) => ({
-    time: String(newest - BigInt(COLUMNS_MAX - 1 - at) * COLUMN_NS), entered: 0, filled: 0, refused: 0, bought: 0, sold: 0,
+  const times = rows.map((row) => BigInt(row.time_ns) / COLUMN_NS);
+  const [newest, oldest] = times.reduce(([most, least], each) => [each > most ? each : most, each < least ? each : least],
+    [times[0], times[0]]);
+  const count = Math.max(COLUMNS_MIN, Math.min(COLUMNS_MAX, Number(newest - oldest) + 1));
+  const columns = Array.from({length: count}, (_, at) => ({
+    time: String((newest - BigInt(count - 1 - at)) * COLUMN_NS), entered: 0, filled: 0, refused: 0, bought: 0, sold: 0,
   }));
-  for (const row of rows) {
-    const each = columns[COLUMNS_MAX - 1 - Number((newest - BigInt(row.time_ns)) / COLUMN_NS)];
-    if (each === undefined) continue;
+  rows.forEach((row, index) => {
+    const each = columns[count - 1 - Number(newest - times[index])];
+    if (each === undefined) return;
     for (const name of ["entered", "filled", "refused"]) each[name] += row[name];
     const moved = row.volume[currency];
     for (const side of ["bought", "sold"]) if (parseDecimal(moved?.[side])) each[side] += Number(moved[side]);
-  }
+  });
   return columns;
 }

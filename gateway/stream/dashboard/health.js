@@ -40,8 +40,9 @@ export class HealthPanel {
       : this.table.size === 0 ? "No figures yet." : "");
     this.note.hidden = this.table.size > 0;
     const groups = new Map();
-    for (const row of this.table.values()) groups.set(row.group, [...groups.get(row.group) ?? [], row]);
-    const names = [...groups.keys()].join("|") + [...this.table.slots.keys()].join("|");
+    const rows = [...this.table.values()].sort((left, right) => left.rank - right.rank);
+    for (const row of rows) groups.set(row.group, [...groups.get(row.group) ?? [], row]);
+    const names = rows.map(keyOf).join();
     if (names !== this.names) this.build(groups);
     this.names = names;
     for (const row of this.table.values()) this.show(row);

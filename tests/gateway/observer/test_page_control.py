@@ -6,10 +6,9 @@ import json
 
 import pytest
 from aiohttp import web
-from browser_stage import needs_chromium, scene, stage
+from browser_stage import needs_chromium, scene
 from screen_server import Screen, ScreenServer, order
 
-__all__ = ["stage"]
 pytestmark = [pytest.mark.timeout(600), needs_chromium]
 WAITING = "asking the live API …"
 UNKNOWN = "? Outcome unknown: what was asked may have happened."
