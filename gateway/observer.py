@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 import uvloop
 from aiohttp import web
 
+from gateway.analytics.exposure import contracts_of
 from gateway.config import Settings
 from gateway.config.places import RUN_FILE
 from gateway.journal import Follower, FollowFault, JournalPlace, LiveFiles, ReplicaLike, Row
@@ -42,6 +43,8 @@ from gateway.stream.books import (
 )
 from gateway.stream.conduct import Conduct, ConductLimits
 from gateway.stream.fill_stream import FillReader
+from gateway.stream.flow_stream import FlowColumns
+from gateway.stream.health_stream import HealthInput, HealthRows
 from gateway.stream.history_api import HistoryApi
 from gateway.stream.latency_stream import LatencyColumns
 from gateway.stream.margin_stream import MarginDesk, MarginInput, MarginStep
@@ -54,7 +57,7 @@ from gateway.stream.run_file import RunFile
 from gateway.stream.state_stream import StateReader
 from gateway.stream.stream_session import StreamHub, StreamLimits
 from gateway.stream.view import View
-from gateway.telemetry import MeasurementReader
+from gateway.telemetry import MeasurementReader, Reading
 
 __all__ = ["Observer", "ObserverOptions", "main", "settle_interpreter"]
 
@@ -86,6 +89,8 @@ class ObserverOptions:
     authorities: Mapping[str, Authority] | None = None  # what they may see; None = everything
     margin_file: Path | None = None  # schedules; None = no margin is shown
     mark_age_ms_max: int = 60_000  # older marks value nothing: as long as a venue may be silent
+    rate_age_ms_max: int = 0  # older rates report nothing; 0 = of any age
+    reporting_currency: str = ""
     snapshot_every_seals: int = 1
     records_max: int = 4096
     history_max: int = 65536
@@ -111,6 +116,8 @@ class ObserverOptions:
             if observer.margin_file
             else None,
             mark_age_ms_max=observer.mark_age_seconds_max * 1000,
+            rate_age_ms_max=observer.rate_age_seconds_max * 1000,
+            reporting_currency=settings.gateway.reporting_currency,
             stream=StreamLimits(frame_interval_seconds=observer.frame_ms / 1000),
             snapshot_every_seals=observer.snapshot_every_segments,
             conduct=ConductLimits(
@@ -146,7 +153,7 @@ class Observer:
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._options = options
-        self._monotonic = monotonic
+        self._monotonic, self._clock_ns = monotonic, clock_ns
         self._snapshots = SnapshotWriter(options.place, monotonic)
         self._follower = Follower(
             options.place,
@@ -166,25 +173,15 @@ class Observer:
         )
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="observer_follow")
         self._live_files = LiveFiles(options.place.ring_directory)
-        self.books = Books(
-            BooksOptions(
-                options.place,
-                open_ledger,
-                self._live_files.marks,
-                clock_ns,
-                monotonic,
-                time.sleep,
-                options.mark_age_ms_max,
-            )
-        )
+        self.books = Books(self._books_options(open_ledger))
         self._margin_desk = MarginDesk(
             options.margin_file, self._live_files.marks, clock_ns, options.mark_age_ms_max
         )
         self._books_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="observer_books")
         self._books_step = BooksStep("waiting", "the journal was not opened yet")
         self._instruments: tuple[object, list[Row]] = (None, [])
-        self._latency = LatencyColumns()
-        self._clock_ns = clock_ns
+        self._latency, self._flow = LatencyColumns(), FlowColumns()
+        self._health = HealthRows(monotonic)
         self._market = MarketRows(options.place.ring_directory, monotonic)
         self._measurement = MeasurementReader(options.place.ring_directory)
         self._run_file = RunFile(options.place.ring_directory)
@@ -208,6 +205,20 @@ class Observer:
             authorities=options.authorities,
         )
         self.url = ""
+
+    def _books_options(self, open_ledger: Callable[[JournalPlace], LedgerLike]) -> BooksOptions:
+        options = self._options
+        return BooksOptions(
+            options.place,
+            open_ledger,
+            self._live_files.marks,
+            self._clock_ns,
+            self._monotonic,
+            time.sleep,
+            options.mark_age_ms_max,
+            options.rate_age_ms_max,
+            options.reporting_currency,
+        )
 
     async def run(self, announce: Callable[[Observer], None]) -> None:
         """Serve until stop() is called; `announce` hears once when the door is open."""
@@ -409,13 +420,45 @@ class Observer:
         await self._in_thread(self._inspect)
         self._conduct.take(dict(self._follower.outcomes))
         moved = self.view.value(await self._in_thread(self._value))
-        column = self._latency.add(self._measurement.try_read(), self._clock_ns())
+        measured = self._measurement.try_read()
+        column = self._latency.add(measured, self._clock_ns())
+        self._tell_figures(measured)
         if self.view.take_latency(column) or moved:
             self.hub.wake()
 
     def _inspect(self) -> None:
         self._snapshots.look()
         self._follower.inspect()
+
+    def _tell_figures(self, measured: Reading | None) -> None:
+        """What went to venues, and how everything is doing; the health of a second always moves."""
+        view, counters = self.view, self.hub.counters
+        engine = self._live_files.counters()
+        shown = {
+            "lag_ms": round(view.lag_seconds * 1000),
+            "lag_records": self._lag_records(engine) or 0,
+            "sequence": view.followed,
+            "reopened": view.reopened,
+        }
+        totals = {
+            "records": view.records_applied,
+            "messages": counters.messages,
+            "conflated": counters.conflated,
+            "cut_off": counters.cut_off,
+        }
+        queues = {} if measured is None else measured.queues
+        found = HealthInput(shown, totals, counters.clients, self._books_step, engine, queues)
+        view.channels["health"].replace(self._health.rows(found), view.sequence)
+        flow = self._flow.take(
+            dict(self._follower.outcomes),
+            view.channels["fills"].rows.values(),
+            contracts_of(self._instruments[1]),
+            view.reopened,
+            self._clock_ns(),
+        )
+        if flow:
+            view.channels["flow"].publish(flow, view.sequence, is_valuation=True)
+        self.hub.wake()
 
     def _value(self) -> Mapping[str, Mapping[str, Row | None]]:
         return self._follower.value(self._live_files.marks())

@@ -25,6 +25,7 @@
 #include "gateway_core/platform/storage.hpp"
 #include "gateway_core/state/follower.hpp"
 #include "gateway_core/types/decimal_text.hpp"
+#include "gateway_core/types/refusal.hpp"
 #include "replica_start.hpp"
 #include "rows.hpp"
 
@@ -68,10 +69,13 @@ struct Change {
 
 /// What happened to the orders of one strategy, venue and type; as words in kOutcomes.
 struct OrderOutcomes {
-  std::uint64_t counts[8] = {};
+  std::uint64_t counts[9] = {};
+  std::map<Refusal, std::uint64_t> refusals;
 };
-constexpr const char* kOutcomes[8] = {"entered",  "refused", "accepted", "fills",
-                                      "canceled", "expired", "rejected", "not_sent"};
+constexpr const char* kOutcomes[9] = {"entered", "refused",  "accepted", "fills", "canceled",
+                                      "expired", "rejected", "not_sent", "filled"};
+constexpr std::size_t kFilledOutcome = 8;  // beside the fill that ended the order
+constexpr std::size_t kNoOutcome = 9;
 struct OutcomeKey {
   StrategyId strategy;
   VenueId venue;
@@ -166,7 +170,7 @@ void note_changes(ReplicaHandle& handle, const RecordHeader& header, const std::
   }
 }
 
-/// Place in OrderOutcomes, 8 = the record is no outcome of an order.
+/// Place in OrderOutcomes; kNoOutcome = the record is no outcome of an order.
 [[nodiscard]] std::size_t outcome_of(RecordKind kind) noexcept {
   switch (kind) {
     case RecordKind::kOrderNew:
@@ -187,20 +191,23 @@ void note_changes(ReplicaHandle& handle, const RecordHeader& header, const std::
     case RecordKind::kOrderNotSent:
       return 7;
     default:
-      return 8;
+      return kNoOutcome;
   }
 }
 
 void count_outcome(ReplicaHandle& handle, const RecordHeader& header, const std::uint8_t* record) {
   const std::size_t outcome = outcome_of(static_cast<RecordKind>(header.type));
-  if (outcome == 8 || header.sequence <= handle.outcomes_after) return;
+  if (outcome == kNoOutcome || header.sequence <= handle.outcomes_after) return;
   const State& state = *handle.follower.state();
   OutcomeKey key{};
   InstrumentId instrument = 0;
+  bool is_filled = false;
+  Refusal refusal = Refusal::kNone;
   if (outcome == 1) {
     const auto& refused = payload<OrderRefused>(record);
     if (refused.order_id != 0) return;  // a change of an order, not an order
     instrument = refused.instrument;
+    refusal = static_cast<Refusal>(refused.refusal);
     key = {refused.strategy, 0, refused.type};
   } else {
     // The order id is the first field of every order payload.
@@ -210,12 +217,16 @@ void count_outcome(ReplicaHandle& handle, const RecordHeader& header, const std:
     const Order& order = state.orders.at(slot);
     instrument = order.instrument;
     key = {order.strategy, 0, order.type};
+    is_filled = outcome == 3 && static_cast<OrderState>(order.state) == OrderState::kFilled;
   }
   const Registry& registry = state.registry;
   if (registry.instruments.has(instrument)) {
     key.venue = registry.instruments.at(instrument).definition.venue;
   }
-  ++handle.outcomes[key].counts[outcome];
+  OrderOutcomes& counted = handle.outcomes[key];
+  ++counted.counts[outcome];
+  if (is_filled) ++counted.counts[kFilledOutcome];
+  if (outcome == 1) ++counted.refusals[refusal];
 }
 
 nb::list take_outcomes(ReplicaHandle& handle) {
@@ -228,6 +239,12 @@ nb::list take_outcomes(ReplicaHandle& handle) {
       out.append(nb::make_tuple(strategy_name(state.registry, key.strategy),
                                 venue_name(state.registry, key.venue), order_type_name(key.type),
                                 kOutcomes[i], outcomes.counts[i]));
+    }
+    for (const auto& [refusal, count] : outcomes.refusals) {
+      const std::string word = "refused:" + std::string(describe(refusal).name);
+      out.append(nb::make_tuple(strategy_name(state.registry, key.strategy),
+                                venue_name(state.registry, key.venue), order_type_name(key.type),
+                                word, count));
     }
   }
   handle.outcomes.clear();

@@ -145,9 +145,11 @@ void note_fill(LedgerHandle& handle, const RecordHeader& header, const std::uint
 }
 
 std::size_t book(LedgerHandle& handle, std::size_t limit, Sequence until_sequence,
-                 std::int64_t until_time_ns, bool checks_end) {
+                 std::int64_t until_time_ns, bool checks_end, bool stops_at_rates) {
+  const std::uint64_t rate_changes = handle.books.rate_changes();
   std::size_t done = 0;
   for (; done < limit; ++done) {
+    if (stops_at_rates && handle.books.rate_changes() != rate_changes) return done;
     if (handle.waiting == nullptr) handle.waiting = handle.reader->next();
     const RecordHeader* header = handle.waiting;
     if (header == nullptr) break;
@@ -164,30 +166,37 @@ std::size_t book(LedgerHandle& handle, std::size_t limit, Sequence until_sequenc
 }
 
 std::size_t follow(LedgerHandle& handle, std::size_t limit, Sequence until_sequence,
-                   std::int64_t until_time_ns, bool checks_end) {
+                   std::int64_t until_time_ns, bool checks_end, bool stops_at_rates) {
   const nb::gil_scoped_release release;
-  return book(handle, limit, until_sequence, until_time_ns, checks_end);
+  return book(handle, limit, until_sequence, until_time_ns, checks_end, stops_at_rates);
 }
 
 constexpr std::size_t kRecordsPerStep = 4096;
 constexpr std::size_t kStepsMax = 8192;
 constexpr double kRunSecondsMax = 1.0;  // who waits for the end of a run waits no longer
 
-/// Books what comes for so long, without the interpreter; whether it stands at the end.
+bool is_at_end(LedgerHandle& handle) {
+  if (handle.waiting == nullptr) handle.waiting = handle.reader->next();
+  return handle.waiting == nullptr;
+}
+
+/// Books what comes for so long, or up to a record with another rate, without the interpreter;
+/// whether it stands at the end.
 bool run(LedgerHandle& handle, double seconds, double idle_seconds) {
   const nb::gil_scoped_release release;
   const auto in_ns = [](double given) { return static_cast<std::int64_t>(given * 1e9); };
   const std::int64_t end_ns = monotonic_ns() + in_ns(std::clamp(seconds, 0.0, kRunSecondsMax));
   const timespec idle{0, std::clamp<std::int64_t>(in_ns(idle_seconds), 1, 999'999'999)};
+  const std::uint64_t rate_changes = handle.books.rate_changes();
   for (bool checks_end = true;;) {
-    const std::size_t done = book(handle, kRecordsPerStep, 0, 0, checks_end);
+    const std::size_t done = book(handle, kRecordsPerStep, 0, 0, checks_end, true);
     checks_end = checks_end && done != 0;  // once, where nothing more came
     const std::int64_t now_ns = monotonic_ns();
     if (done != 0) {
       if (handle.steps.size() == kStepsMax) handle.steps.clear();
       handle.steps.emplace_back(handle.books.sequence(), now_ns);
     }
-    if (now_ns >= end_ns) return done < kRecordsPerStep;
+    if (now_ns >= end_ns || handle.books.rate_changes() != rate_changes) return is_at_end(handle);
     if (done == 0) nanosleep(&idle, nullptr);
   }
 }
@@ -528,7 +537,7 @@ void bind_ledger(nb::module_& module) {
       .def(nb::new_(&open_ledger), "directory"_a, "ring_directory"_a = "", "keeps_all"_a = true,
            "designations"_a = std::vector<Wish>{})
       .def("follow", &follow, "limit"_a = 65536, "until_sequence"_a = 0, "until_time_ns"_a = 0,
-           "checks_end"_a = true)
+           "checks_end"_a = true, "stops_at_rates"_a = false)
       .def("run", &run, "seconds"_a, "idle_seconds"_a)
       .def("take_steps", &take_steps)
       .def("reopen", &reopen)
@@ -550,6 +559,7 @@ void bind_ledger(nb::module_& module) {
       .def("unbooked", &unbooked_rows)
       .def("unbooked_counts", &unbooked_counts)
       .def("rates", &rate_rows)
+      .def_prop_ro("rate_changes", [](Handle& handle) { return handle.books.rate_changes(); })
       .def("take_fills", &take_fills, "limit"_a = FillNotes::kFillsMax);
 }
 

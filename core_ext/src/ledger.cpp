@@ -134,6 +134,7 @@ void Ledger::define(const RecordHeader& header, const std::uint8_t* record) {
 void Ledger::set_rate(const RecordHeader& header, const CurrencyRateSet& rate) {
   if (rate.currency == 0 || rate.currency >= kIdsMax) return;
   if (rate.currency >= rates_.size()) rates_.resize(rate.currency + 1);
+  rate_changes_ += rates_[rate.currency].rate_e8 != rate.rate_e8 ? 1 : 0;
   rates_[rate.currency] = {rate.rate_e8, header.time_ns};
 }
 

@@ -44,7 +44,8 @@ class Replica:
     """Records up to this sequence are not counted by take_outcomes()."""
     def take_outcomes(self) -> list[tuple[str, str, str, str, int]]:
         """(strategy, venue, order type, what happened, how often) since the last call. What
-        happened: entered, refused, accepted, fills, canceled, expired, rejected, not_sent."""
+        happened: entered, refused, accepted, fills, canceled, expired, rejected, not_sent, filled
+        (beside the fill that ended the order), and refused:CODE beside every refused."""
     def orders_of(self, order_ids: list[int], finished_max: int) -> list[dict[str, Any]]:
         """Rows of these orders: every open one, and the first `finished_max` finished ones."""
     def take_fills(self, limit: int = 1000) -> list[dict[str, Any]]:

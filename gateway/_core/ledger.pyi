@@ -28,15 +28,19 @@ class Ledger:
         until_sequence: int = 0,
         until_time_ns: int = 0,
         checks_end: bool = True,
+        stops_at_rates: bool = False,
     ) -> int:
         """Book up to `limit` new records and none beyond the bounds (0 = none); how many. Where the
         journal is damaged the records before are booked, and the next call raises: who wants to
         know whether 0 is the end or a damage calls follow(0). That looks at the directory: who
-        asks a thousand times a second says `checks_end` now and then."""
+        asks a thousand times a second says `checks_end` now and then. `stops_at_rates`: return
+        behind a record that gave a currency another rate, so that what was earned before it can
+        be told from what comes after."""
     def run(self, seconds: float, idle_seconds: float) -> bool:
         """Book what comes for so long, a second at most, with a pause of `idle_seconds` where
-        nothing comes; whether it stands at the end. Needs the interpreter at its end only. Raises
-        as follow(), whose look at a damage it takes once."""
+        nothing comes, or up to a record that gave a currency another rate; whether it stands at
+        the end. Needs the interpreter at its end only. Raises as follow(), whose look at a damage
+        it takes once."""
     def take_steps(self) -> list[tuple[int, int]]:
         """(sequence, monotonic ns) behind each step of run() since the last call; kept are 8192 at
         most."""
@@ -77,6 +81,9 @@ class Ledger:
         """All of them by reason, also those no longer in unbooked()."""
     def rates(self) -> list[dict[str, Any]]:
         """{currency, rate, time_ns}: worth in the reporting currency, as last said."""
+    @property
+    def rate_changes(self) -> int:
+        """Rises with every record that gave a currency another rate."""
     def take_fills(self, limit: int = 1000) -> list[dict[str, Any]]:
         """Rows of the newest 1000 fills that are new or revised since the last call: {sequence,
         time_ns, account, strategy, instrument, side, quantity, price, fee, fee_currency, order_id,

@@ -13,6 +13,7 @@ __all__ = ["LEVELS", "Contract", "Rate", "contracts_of", "exposure_rows", "is_op
 
 LEVELS = ("instrument", "asset", "strategy", "account", "venue", "firm")
 FIRM = "firm"
+UNKNOWN = "unknown"  # asset of what nobody defined
 _EXACT = Context(prec=100)  # far beyond any product of 18-digit numbers: nothing is rounded
 _MONEY = Decimal(1).scaleb(-18)
 
@@ -79,28 +80,36 @@ def exposure_rows(
 ) -> list[dict[str, Any]]:
     """One row per (level, name, currency); `short` is negative or zero, net = long + short and
     gross = long - short, summed over positions and never over nets. Names in `excluded` are in no
-    total: instruments without a fresh mark, and `rate:CURRENCY`, which is missing in `reporting`
-    alone."""
+    total: instruments without a fresh mark, `unknown:INSTRUMENT` that nobody defined, and
+    `rate:CURRENCY`, which is missing in `reporting` alone."""
     sums: dict[tuple[str, str, str], _Sums] = {}
     for row in positions:
-        contract = contracts.get(row["instrument"])
-        if contract is None or not is_open(row):
+        if not is_open(row):
             continue
-        is_fresh = row["mark"] is not None and 0 <= row["mark_age_ms"] <= mark_age_ms_max
-        worth = worth_of(row, contract) if is_fresh else None
+        contract = contracts.get(row["instrument"])
+        currency = row["currency"] if contract is None else contract.currency
+        worth = _worth(row, contract, mark_age_ms_max)
         for level, name in _names_of(row, contract):
-            found = sums.setdefault((level, name, contract.currency), _Sums())
-            if worth is None:
-                found.excluded.add(row["instrument"])
+            found = sums.setdefault((level, name, currency), _Sums())
+            if isinstance(worth, str):
+                found.excluded.add(worth)
             else:
                 found.add(worth)
     return [_row(*key, found, rates.get(key[2])) for key, found in sums.items()]
 
 
-def _names_of(row: Row, contract: Contract) -> Iterable[tuple[str, str]]:
+def _worth(row: Row, contract: Contract | None, mark_age_ms_max: int) -> Decimal | str:
+    """In money, or under which name it is left out."""
+    if contract is None:
+        return f"unknown:{row['instrument']}"
+    is_fresh = row["mark"] is not None and 0 <= row["mark_age_ms"] <= mark_age_ms_max
+    return worth_of(row, contract) if is_fresh else str(row["instrument"])
+
+
+def _names_of(row: Row, contract: Contract | None) -> Iterable[tuple[str, str]]:
     names = (
         row["instrument"],
-        contract.asset,
+        UNKNOWN if contract is None else contract.asset,
         row["strategy"],
         row["account"],
         row["venue"],

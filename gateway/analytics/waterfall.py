@@ -1,5 +1,6 @@
 """Where a profit came from: price, carry, fees, currencies, slippage, other. Sums over the ledger's
-accounts and the marks of open positions; exact decimals, so the causes add up to the total."""
+accounts and the marks of open positions; exact decimals, so the causes add up to the total, in the
+row's own currency and in the reporting one."""
 
 from __future__ import annotations
 
@@ -7,9 +8,10 @@ from collections.abc import Iterable, Mapping
 from decimal import Context, Decimal
 from typing import Any
 
-from gateway.analytics.exposure import is_open
+from gateway.analytics.dated_profit import BOOKED, DatedProfit, Key
+from gateway.analytics.exposure import Rate, is_open
 
-__all__ = ["CAUSES", "waterfall_rows"]
+__all__ = ["CAUSES", "booked_causes", "waterfall_rows"]
 
 CAUSES = ("price", "carry", "fees", "fx", "slippage", "other")
 # Purposes of the ledger's accounts that are profit or loss, and where they are told. The ledger's
@@ -27,8 +29,9 @@ _PARTS = ("realised", "unrealised", "funding", "interest", "fees", "slippage", "
 _EXACT = Context(prec=100)
 _KEY = ("account", "strategy", "currency")
 
+_NO_RATES: Mapping[str, Rate] = {}
+
 Row = Mapping[str, Any]
-Key = tuple[str, str, str]
 
 
 class _Sums:
@@ -43,25 +46,57 @@ class _Sums:
 
 
 def waterfall_rows(
-    accounts: Iterable[Row], positions: Iterable[Row], mark_age_ms_max: int
+    accounts: Iterable[Row],
+    positions: Iterable[Row],
+    mark_age_ms_max: int,
+    dated: DatedProfit | None = None,
+    rates: Mapping[str, Rate] = _NO_RATES,
 ) -> list[dict[str, Any]]:
     """One row per (account, strategy, currency). `accounts` are the ledger's, `positions` its books
     with their marks, both as of one sequence. A position without a fresh mark, or whose book is
-    stopped, is named in `stale` and no part of unrealised. `fx` is zero: a row stays in its own
-    currency."""
+    stopped, is named in `stale` and no part of unrealised. `fx` is zero in a row's own currency;
+    `reporting` is the same in the reporting currency, null without a rate, which `excluded` names
+    as `rate:CURRENCY`."""
+    held = list(positions)
+    sums = _booked(accounts, held)
+    for row in held:
+        found = _at(sums, row)
+        if row["is_stopped"]:
+            found.stale.add(row["instrument"])
+        elif is_open(row):
+            _value(found, row, mark_age_ms_max)
+    profit = DatedProfit() if dated is None else dated
+    return [_row(key, found, profit, rates.get(key[2])) for key, found in sorted(sums.items())]
+
+
+def booked_causes(
+    accounts: Iterable[Row], positions: Iterable[Row]
+) -> dict[Key, dict[str, Decimal]]:
+    """What is booked by cause, without what open positions are worth."""
+    return {key: _causes(found) for key, found in _booked(accounts, positions).items()}
+
+
+def _booked(accounts: Iterable[Row], positions: Iterable[Row]) -> dict[Key, _Sums]:
     sums: dict[Key, _Sums] = {}
     for row in accounts:
         part = _EARNED.get(row["purpose"])
         if part is not None:
             _at(sums, row).add(part, Decimal(row["balance"]).copy_negate())
     for row in positions:
-        found = _at(sums, row)
-        found.add("slippage", Decimal(row["slippage"]).copy_negate())
-        if row["is_stopped"]:
-            found.stale.add(row["instrument"])
-        elif is_open(row):
-            _value(found, row, mark_age_ms_max)
-    return [_row(key, found) for key, found in sorted(sums.items())]
+        _at(sums, row).add("slippage", Decimal(row["slippage"]).copy_negate())
+    return sums
+
+
+def _causes(sums: _Sums) -> dict[str, Decimal]:
+    parts = sums.parts
+    return {
+        # Slippage is a part of the profit told beside it: what it cost was not the market's move.
+        "price": _EXACT.subtract(parts["realised"], parts["slippage"]),
+        "carry": _EXACT.add(parts["funding"], parts["interest"]),
+        "fees": parts["fees"],
+        "slippage": parts["slippage"],
+        "other": parts["other"],
+    }
 
 
 def _at(sums: dict[Key, _Sums], row: Row) -> _Sums:
@@ -77,28 +112,30 @@ def _value(sums: _Sums, row: Row, mark_age_ms_max: int) -> None:
         sums.stale.add(row["instrument"])
 
 
-def _row(key: Key, sums: _Sums) -> dict[str, Any]:
-    parts = sums.parts
-    traded = _EXACT.add(parts["realised"], parts["unrealised"])
-    causes = {
-        # Slippage is a part of the profit told beside it: what it cost was not the market's move.
-        "price": _EXACT.subtract(traded, parts["slippage"]),
-        "carry": _EXACT.add(parts["funding"], parts["interest"]),
-        "fees": parts["fees"],
-        "fx": Decimal(0),
-        "slippage": parts["slippage"],
-        "other": parts["other"],
-    }
-    total = Decimal(0)
-    for part in ("realised", "unrealised", "funding", "interest", "fees", "other"):
-        total = _EXACT.add(total, parts[part])
+def _row(key: Key, sums: _Sums, dated: DatedProfit, rate: Rate | None) -> dict[str, Any]:
+    parts, booked = sums.parts, _causes(sums)
+    unrealised = parts["unrealised"]
+    causes = {**booked, "price": _EXACT.add(booked["price"], unrealised), "fx": Decimal(0)}
+    total = unrealised
+    for name in BOOKED:
+        total = _EXACT.add(total, booked[name])
     shown = ("realised", "unrealised", "funding", "interest")
     return {
         **dict(zip(_KEY, key, strict=True)),
-        **{name: _text(amount) for name, amount in causes.items()},
+        **{name: _text(causes[name]) for name in CAUSES},
         "total": _text(total),
         **{name: _text(parts[name]) for name in shown},
         "stale": sorted(sums.stale),
+        "reporting": _reported(dated.report(key, booked, unrealised, rate)),
+        "excluded": [f"rate:{key[2]}"] if rate is None else [],
+    }
+
+
+def _reported(told: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if told is None:
+        return None
+    return {
+        name: _text(value) if isinstance(value, Decimal) else value for name, value in told.items()
     }
 
 

@@ -336,6 +336,15 @@ class ObserverSettings(Section, frozen=True, kw_only=True):
     mark_age_seconds_max: Annotated[
         int, Meta(ge=1, le=86400, description="Older marks value nothing in profit and exposure.")
     ] = 60
+    rate_age_seconds_max: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=31536000,
+            description="Older rates report nothing; the reporting currency's own never ages. "
+            "0 = any age.",
+        ),
+    ] = 604800
     margin_file: Annotated[
         str, Meta(description="Margin schedules, as in conf/margin.toml; empty = none are shown.")
     ] = ""

@@ -86,6 +86,12 @@ def _sees_exposure(authority: Authority, row: Row) -> bool:
     return all(rest is None for rest in names.values()) and _holds(own, row["name"])
 
 
+def _sees_flow(authority: Authority, row: Row) -> bool:
+    """It adds up all accounts and instruments of a strategy."""
+    whole = authority.accounts is None and authority.instruments is None
+    return whole and _holds(authority.strategies, row["strategy"])
+
+
 def _sees_latency(_: Authority, row: Row) -> bool:
     """Times name nobody; an order does."""
     return row["worst_order_id"] is None
@@ -101,8 +107,8 @@ def _sees_state(authority: Authority, row: Row) -> bool:
     return _holds(names.get(row["level"]), row["name"])
 
 
-def _sees_market(_: Authority, __: Row) -> bool:
-    """What a venue tells everybody, every reader may see."""
+def _sees_public(_: Authority, __: Row) -> bool:
+    """What a venue tells everybody, and counts that name nobody, every reader may see."""
     return True
 
 
@@ -116,7 +122,9 @@ _RULES: Mapping[ChannelName, Callable[[Authority, Row], bool]] = {
     "margin": _sees_account,
     "latency": _sees_latency,
     "states": _sees_state,
-    "books": _sees_market,
-    "trades": _sees_market,
-    "marks": _sees_market,
+    "books": _sees_public,
+    "trades": _sees_public,
+    "marks": _sees_public,
+    "flow": _sees_flow,
+    "health": _sees_public,
 }

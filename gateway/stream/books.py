@@ -11,8 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from gateway.analytics.dated_profit import DatedProfit, fresh_rates
 from gateway.analytics.exposure import Contract, Rate, contracts_of, exposure_rows
-from gateway.analytics.waterfall import waterfall_rows
+from gateway.analytics.waterfall import booked_causes, waterfall_rows
 from gateway.journal import JournalPlace, Mark, Row
 from gateway.stream.channels import ChannelName, key_of
 
@@ -33,7 +34,9 @@ class LedgerLike(Protocol):
     def sequence(self) -> int: ...
     @property
     def posted(self) -> int: ...
-    def follow(self, limit: int = ..., *, checks_end: bool = ...) -> int: ...
+    @property
+    def rate_changes(self) -> int: ...
+    def follow(self, limit: int = ..., *, stops_at_rates: bool = ...) -> int: ...
     def run(self, seconds: float, idle_seconds: float) -> bool: ...
     def take_steps(self) -> list[tuple[int, int]]: ...
     def reopen(self) -> bool: ...
@@ -63,6 +66,8 @@ class BooksOptions:
     monotonic: Callable[[], float]
     sleep: Callable[[float], None]
     mark_age_ms_max: int
+    rate_age_ms_max: int = 0  # 0 = a rate of any age is used
+    reporting_currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,7 @@ class Books:
     def __init__(self, options: BooksOptions) -> None:
         self._options = options
         self._ledger: LedgerLike | None = None
+        self._dated, self._rate_changes = DatedProfit(options.reporting_currency), 0
         self._generation = -1
         self._is_open = False  # False = it follows no files: not yet, or they are another journal's
         self._is_at_end = False
@@ -141,17 +147,31 @@ class Books:
             return self._ledger if self._is_open else None
         if self._ledger is None or not self._ledger.reopen():
             self._ledger = self._options.open_ledger(self._options.place)
+            self._dated, self._rate_changes = DatedProfit(self._options.reporting_currency), 0
         self._is_open, self._is_at_end = True, False
         return self._ledger
 
     def _run(self, seconds: float, ledger: LedgerLike) -> int:
         self._is_at_end = ledger.run(seconds, IDLE_SECONDS)
+        self._look_at_rates(ledger)
         return 1
 
     def _follow(self, ledger: LedgerLike) -> int:
-        booked = ledger.follow(RECORDS_PER_STEP)
+        booked, step = 0, RECORDS_PER_STEP
+        while step != 0 and booked < RECORDS_PER_STEP:
+            step = ledger.follow(RECORDS_PER_STEP - booked, stops_at_rates=True)
+            self._look_at_rates(ledger)
+            booked += step
         self._is_at_end = booked < RECORDS_PER_STEP
         return booked
+
+    def _look_at_rates(self, ledger: LedgerLike) -> None:
+        """Behind each new rate: what was earned under the one before."""
+        if ledger.rate_changes == self._rate_changes:
+            return
+        self._rate_changes = ledger.rate_changes
+        earned = booked_causes(ledger.accounts(), ledger.positions())
+        self._dated.turn(earned, _rates_of(ledger))
 
     def tell(self, instruments: Sequence[Row]) -> BooksStep:
         """What the books hold now, valued at the newest marks."""
@@ -181,13 +201,17 @@ class Books:
         self._venues = {row["name"]: row["venue"] for row in instruments}
 
     def _rows(self, ledger: LedgerLike) -> dict[ChannelName, dict[str, Row]]:
-        age_ms_max = self._options.mark_age_ms_max
-        rates = {
-            row["currency"]: Rate(Decimal(row["rate"]), row["time_ns"]) for row in ledger.rates()
-        }
+        options = self._options
+        age_ms_max = options.mark_age_ms_max
+        rates = fresh_rates(
+            _rates_of(ledger),
+            options.clock_ns(),
+            options.rate_age_ms_max,
+            options.reporting_currency,
+        )
         held = self._valued(ledger)
         made: dict[ChannelName, list[dict[str, Any]]] = {
-            "profit": waterfall_rows(ledger.accounts(), held, age_ms_max),
+            "profit": waterfall_rows(ledger.accounts(), held, age_ms_max, self._dated, rates),
             "exposure": exposure_rows(held, self._contracts, rates, age_ms_max),
         }
         return {name: {key_of(name, row): row for row in rows} for name, rows in made.items()}
@@ -207,3 +231,7 @@ class Books:
             }
             rows.append({**row, **told})
         return rows
+
+
+def _rates_of(ledger: LedgerLike) -> dict[str, Rate]:
+    return {row["currency"]: Rate(Decimal(row["rate"]), row["time_ns"]) for row in ledger.rates()}

@@ -23,6 +23,8 @@ ChannelName = Literal[
     "books",
     "trades",
     "marks",
+    "flow",
+    "health",
 ]
 
 
@@ -51,6 +53,8 @@ CHANNELS: Mapping[ChannelName, ChannelSpec] = {
     "books": ChannelSpec(("instrument",), _MARKET),
     "trades": ChannelSpec(("instrument", "run_ns", "number"), _MARKET),
     "marks": ChannelSpec(("instrument",), _MARKET),
+    "flow": ChannelSpec(("strategy", "venue", "time_ns"), frozenset({"strategy", "venue"})),
+    "health": ChannelSpec(("group", "name"), frozenset({"group"})),
     "states": ChannelSpec(("kind", "level", "name"), frozenset({"kind", "level", "name"})),
 }
 assert set(CHANNELS) == set(get_args(ChannelName))

@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 
 from gateway.stream.books import BooksStep
 from gateway.stream.fix_metrics import FIX_METRICS, FIX_PREFIX, fix_metrics
+from gateway.stream.flow_stream import REFUSED
 from gateway.stream.ledger_metrics import LEDGER_METRICS, ledger_metrics
 from gateway.stream.venue_metrics import VENUE_METRICS, VENUE_PREFIX, venue_metrics
 from gateway.telemetry import Queue, Reading
@@ -169,7 +170,8 @@ def _outcomes(counts: Mapping[tuple[str, str, str, str], int]) -> Metric:
     labels = ["strategy", "venue", "type", "outcome"]
     family = CounterMetricFamily(name, METRICS[name][1], labels=labels)
     for key, count in sorted(counts.items()):
-        family.add_metric(list(key), count)
+        if not key[3].startswith(REFUSED):
+            family.add_metric(list(key), count)
     return family
 
 

@@ -3,6 +3,7 @@ may talk to this observer and to the live API of this gateway, to nothing else."
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from collections.abc import Awaitable, Callable
@@ -68,8 +69,17 @@ def page_routes() -> list[web.RouteDef]:
 
 
 def _file(content: bytes, content_type: str) -> Handler:
-    async def serve(_: web.Request) -> web.StreamResponse:
-        return web.Response(body=content, content_type=content_type, charset=CHARSET)
+    packed = gzip.compress(content, mtime=0)  # once; every browser takes it
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        is_packed = "gzip" in request.headers.get("Accept-Encoding", "")
+        response = web.Response(
+            body=packed if is_packed else content, content_type=content_type, charset=CHARSET
+        )
+        response.headers["Vary"] = "Accept-Encoding"
+        if is_packed:
+            response.headers["Content-Encoding"] = "gzip"
+        return response
 
     return serve
 

@@ -27,7 +27,8 @@ KINDS: Mapping[ChannelName, str] = {
     "states": "state",
 }
 FAR = {"liquidation_price": None, "liquidation_distance_percent": None}
-MARKET: tuple[ChannelName, ...] = ("books", "trades", "marks")
+# What comes from elsewhere than the journal.
+MARKET: tuple[ChannelName, ...] = ("books", "trades", "marks", "flow", "health")
 BOOKS: tuple[ChannelName, ...] = ("profit", "exposure")  # what is made from the books
 
 

@@ -5,6 +5,8 @@ import {COLUMNS, FINISHED, SEARCHED, isStale, plain, signed, toneOf, visible} fr
 import {Control} from "./control.js";
 import {addDecimals, shorten, signOf} from "./decimals.js";
 import {DepthPanel} from "./depth.js";
+import {FlowPanel} from "./flow.js";
+import {HealthPanel} from "./health.js";
 import {element, find, recall, remember, said, setText, systemIsDark} from "./elements.js";
 import {atMostEvery, soon} from "./frame.js";
 import {Grid} from "./grid.js";
@@ -69,6 +71,7 @@ const grids = {
   orders: grid("orders", {...bySequence, isWanted: isOrderWanted, onOpen: (row) => life.open(row)}),
   fills: grid("fills", {...bySequence, onOpen: (row) => openOrder(row.order_id)}),
   margin: grid("margin", {sort: "account"}),
+  trades: grid("trades", {...bySequence, onOpen: (row) => depth.choose(row.instrument)}),
   risk: grid("risk", {
     table: board.table, columns: RISK_COLUMNS, sort: "share", isDown: true,
     emptyText: emptyText("trading states or limits"),
@@ -80,17 +83,22 @@ const exposure = new ExposurePanel(find("panel-exposure"), tables.exposure);
 grids.exposure = exposure.grid;
 const latency = new LatencyPanel(find("panel-latency"), tables.latency, openOrder);
 const depth = new DepthPanel(find("panel-depth"), tables.books);
+const flow = new FlowPanel(find("panel-flow"), tables.flow);
+grids.flow = flow.grid;
+const health = new HealthPanel(find("panel-health"), tables.health);
 
 const draw = {
   profit: () => profit.refresh(),
   exposure: () => exposure.refresh(),
   latency: () => latency.refresh(),
   depth: () => depth.refresh(),
+  flow: () => flow.refresh(),
+  health: () => health.refresh(),
 };
 for (const name of Object.keys(grids)) draw[name] ??= () => grids[name].refresh();
 const panes = new Panes({grids, draw});
 
-const control = new Control({names: namesOf, address: () => page.live_api});
+const control = new Control({names: namesOf, address: () => page.live_api, onLate: tellLate});
 const replay = new Replay({onPast: showPast, canReplay: () => serves("/v1/at")});
 const statusLine = new StatusLine({
   onStatus: (status) => replay.grow(status.sequence),
@@ -117,6 +125,7 @@ function takeRows(channel) {
     if (life.isOpen && past === null) life.update(table.get(life.order.order_id));
   }
   if (channel === "positions") sumUp();
+  if (channel === "health") health.watch();
   if (channel === "states") showTrading();
   if (table.sequence !== null) statusLine.showSequence(table.sequence);
   if (MEASURED.has(channel)) board.refresh();
@@ -194,6 +203,13 @@ function totalCard(currency, sum) {
   return card;
 }
 
+/** What became of a command whose dialog was closed; until the next one is opened. */
+function tellLate(text, tone) {
+  setText(find("late"), text);
+  find("late").dataset.tone = tone;
+  find("late").hidden = text === "";
+}
+
 /** Show the tables of the past, or the live ones again. */
 function showPast(shown) {
   past = shown;
@@ -227,7 +243,7 @@ function applyScheme(scheme) {
   setText(find("scheme").querySelector("span"), scheme);
   const spoken = scheme === "system" ? "as the system" : scheme;
   find("scheme").setAttribute("aria-label", `Colours: ${spoken}`);
-  for (const name of ["profit", "depth", "latency"]) draw[name]();
+  for (const name of ["profit", "depth", "latency", "flow"]) draw[name]();
 }
 
 function changeScheme() {

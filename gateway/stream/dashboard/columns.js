@@ -158,12 +158,17 @@ export const COLUMNS = {
     word("trade_id", "Trade id", 110, {isHidden: true}),
     number("sequence", "Sequence", 84, {isHidden: true}),
   ],
+  trades: [
+    time("time_ns", "Time UTC", 104), word("instrument", "Instrument", 128), side,
+    number("price", "Price", 92), number("quantity", "Quantity", 84),
+    word("venue", "Venue", 72, {isHidden: true}), word("trade_id", "Trade id", 110, {isHidden: true}),
+  ],
   balances: [
     word("account", "Account", 120), word("currency", "Currency", 80), number("total", "Total", 140),
   ],
   margin: [
     word("account", "Account", 76), word("venue", "Venue", 68), word("state", "State", 76, {
-      tone: (row) => ({ok: "gain", warning: "unknown", call: "loss", liquidation: "loss"})[row.state] ?? "",
+      tone: (row) => ({ok: "gain", warning: "unknown", call: "loss", liquidation: "loss", unknown: "unknown"})[row.state] ?? "",
     }),
     number("equity", "Equity", 96), number("initial", "Initial", 88),
     number("maintenance", "Maintenance", 92),

@@ -6,14 +6,17 @@ import {find, said, setText} from "./elements.js";
 
 const WORDS = {kill: "Halt", enable: "Enable", cancel: "Cancel orders"};
 const ANSWER_MS = 10000;
+const UNKNOWN = "? Outcome unknown: what was asked may have happened. Look at the states before asking again.";
 const PLACES = ["account", "strategy", "instrument", "venue"];
 
 export class Control {
   #key = "";
 
-  /** names(level): what exists; address(): the live API, "" when it is not known. */
-  constructor({names, address}) {
+  /** names(level): what exists; address(): the live API, "" when it is not known; onLate(text, tone):
+   * an answer that came when the dialog was closed. */
+  constructor({names, address, onLate}) {
     this.names = names;
+    this.onLate = onLate;
     this.address = address;
     this.dialog = find("control");
     this.form = find("control-form");
@@ -40,6 +43,7 @@ export class Control {
     find("control-name").value = name;
     find("control-confirm").value = "";
     this.say("", "");
+    this.onLate("", "");
     this.offer();
     this.dialog.showModal();
     (name ? find("control-confirm") : find("control-name")).focus();
@@ -99,29 +103,34 @@ export class Control {
       actor: find("control-actor").value.trim(), reason: find("control-reason").value.trim(),
     };
     const turn = this.turn;
-    let told = ["✕ The live API did not answer. What was asked may have happened: look at the states.", "loss"];
+    let told = [`${UNKNOWN} The live API did not answer.`, "unknown"];
+    let isKeyWrong = false;
     this.isSending = true;
     this.check();
     this.say("asking the live API …", "");
     try {
       const answer = await this.ask(key, asked);
-      const body = await answer.json();
+      isKeyWrong = answer.status === 401;
       if (answer.ok) this.#key = key;
-      if (answer.status === 401 && turn === this.turn) this.forget();
-      told = report(asked, answer, body);
+      told = report(asked, answer, await answer.json().catch(() => null));
     } catch {}
+    if (!this.dialog.open) this.onLate(`${WORDS[asked.action]} ${visible(asked.meant)}: ${told[0]}`, told[1]);
     if (turn !== this.turn) return this.check();
     this.say(...told);
     this.isSending = false;
+    if (isKeyWrong) this.#key = "";
     find("control-key").value = "";
     find("control-confirm").value = "";
     this.check();
+    find(isKeyWrong ? "control-key" : "control-confirm").focus();
   }
 
   ask(key, {action, level, name, actor, reason}) {
     const headers = {Authorization: `Bearer ${key}`};
+    const patience = new AbortController();
+    setTimeout(() => patience.abort(), ANSWER_MS);
     const options = {headers, credentials: "omit", cache: "no-store", referrerPolicy: "no-referrer",
-      signal: AbortSignal.timeout(ANSWER_MS)};
+      signal: patience.signal};
     if (action === "cancel") {
       const path = level === "order" ? `/v1/orders/${encodeURIComponent(name)}`
         : `/v1/orders${PLACES.includes(level) ? `?${level}=${encodeURIComponent(name)}` : ""}`;
@@ -146,9 +155,11 @@ export class Control {
 }
 
 function report({action, meant}, answer, body) {
+  if (body === null) return [`${UNKNOWN} The answer (${answer.status}) cannot be read.`, "unknown"];
   if (!answer.ok) {
     const {code = answer.status, rule = "", hint = ""} = body.error ?? {};
-    return [`✕ ${visible(`${code}: ${rule} ${hint}`)}`, "loss"];
+    const said = visible(`${code}: ${rule} ${hint}`);
+    return answer.status >= 500 ? [`${UNKNOWN} ${said}`, "unknown"] : [`✕ ${said}`, "loss"];
   }
   const cancels = body.cancels_sent === undefined ? "" : `, cancels sent: ${body.cancels_sent}`;
   const what = body.order ? `order ${body.order.order_id} ${body.order.pending || body.order.state}`

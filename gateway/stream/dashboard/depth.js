@@ -3,7 +3,7 @@
 
 import {clock, plain, visible} from "./columns.js";
 import {addDecimals, alignPoint, fractionLength, negate, shareOf, shorten} from "./decimals.js";
-import {element, fitCanvas, said, setText} from "./elements.js";
+import {element, fillSelect, fitCanvas, said, setText} from "./elements.js";
 import {atMostEvery} from "./frame.js";
 
 const REDRAW_MS = 150;
@@ -45,7 +45,7 @@ export class DepthPanel {
     if (this.host.hidden) return;
     const names = [...this.table.slots.keys()].sort();
     if (!names.includes(this.instrument)) this.instrument = names[0] ?? null;
-    this.offer(names);
+    fillSelect(this.choice, names.map((name) => [name, visible(name)]), this.instrument);
     const book = this.table.get(this.instrument);
     const why = this.reason(book);
     this.strip.hidden = book === undefined;
@@ -60,18 +60,6 @@ export class DepthPanel {
     if (book === undefined) return "No venue sends books: `market_data` of a venue names its instruments.";
     if (book.state !== "live") return `The book is ${book.state}: nothing of it is shown.`;
     return book.bids.length + book.asks.length === 0 ? "The book is live and empty." : "";
-  }
-
-  offer(names) {
-    const offered = `${names.join()}|${this.instrument}`;
-    if (offered === this.offered) return;
-    this.offered = offered;
-    this.choice.replaceChildren(...names.map((name) => {
-      const option = said("option", visible(name));
-      option.value = name;
-      option.selected = name === this.instrument;
-      return option;
-    }));
   }
 
   show({bids, asks, time_ns}) {

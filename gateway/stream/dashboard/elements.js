@@ -21,14 +21,27 @@ export function said(tag, text, className = "", attributes = {}) {
 }
 
 /** One button per name, the chosen one pressed. */
-export function chipsOf(names, chosen, onChoose) {
+export function chipsOf(names, chosen, onChoose, textOf = visible) {
   return names.map((name) => {
-    const chip = said("button", visible(name), "chip", {
+    const chip = said("button", textOf(name), "chip", {
       type: "button", "aria-pressed": String(name === chosen),
     });
     chip.addEventListener("click", () => onChoose(name));
     return chip;
   });
+}
+
+/** Offers [value, text] pairs; nodes change only when the offer does. */
+export function fillSelect(select, pairs, chosen) {
+  const offered = JSON.stringify([pairs, chosen]);
+  if (select.dataset.offered === offered) return;
+  select.dataset.offered = offered;
+  select.replaceChildren(...pairs.map(([value, text]) => {
+    const option = said("option", text);
+    option.value = value;
+    option.selected = value === chosen;
+    return option;
+  }));
 }
 
 export function setText(node, text) {

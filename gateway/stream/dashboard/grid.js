@@ -214,6 +214,7 @@ export class Grid {
     const cells = this.columns.map((column, index) => {
       const cell = element("div", column.isNumber ? "cell number" : "cell", {role: "gridcell"});
       cell.setAttribute("aria-colindex", String(index + 1));
+      cell.id = `${this.name}-${this.pool.length}-${index}`;
       const text = document.createTextNode("");
       cell.append(text);
       node.append(cell);
@@ -310,6 +311,7 @@ export class Grid {
     line.column = this.column;
     line.node.setAttribute("aria-selected", String(isSelected));
     line.cells.forEach(({cell}, at) => cell.classList.toggle("here", isSelected && at === this.column));
+    if (isSelected) this.scroller.setAttribute("aria-activedescendant", line.cells[this.column].cell.id);
   }
 
   select(index) {

@@ -4,13 +4,13 @@ import {element, find, recall, remember, said} from "./elements.js";
 
 export const PANES = {
   "pane-holdings": ["positions", "balances"],
-  "pane-profit": ["profit", "exposure", "depth"],
-  "pane-orders": ["orders", "fills"],
-  "pane-risk": ["risk", "margin", "latency"],
+  "pane-profit": ["profit", "exposure", "depth", "trades"],
+  "pane-orders": ["orders", "fills", "flow"],
+  "pane-risk": ["risk", "margin", "latency", "health"],
 };
 const KEYS = {
   1: "positions", 2: "orders", 3: "fills", 4: "balances", 5: "profit", 6: "exposure", 7: "depth",
-  8: "risk", 9: "margin", 0: "latency",
+  8: "risk", 9: "margin", 0: "latency", f: "flow", h: "health", p: "trades",
 };
 
 export class Panes {
@@ -21,6 +21,8 @@ export class Panes {
     this.current = "positions";
     for (const [pane, names] of Object.entries(PANES)) {
       for (const name of names) {
+        // What has no table of its own is scrolled by keys where it stands.
+        if (grids[name] === undefined) find(`panel-${name}`).tabIndex = 0;
         find(`tab-${name}`).addEventListener("click", () => this.choose(name));
         find(`tab-${name}`).addEventListener("keydown", (event) => this.pressTab(event, pane, name));
       }
@@ -88,9 +90,11 @@ export class Panes {
 
   pressTab(event, pane, name) {
     const names = PANES[pane];
-    const move = {ArrowRight: 1, ArrowLeft: -1}[event.key];
-    if (move === undefined) return;
-    const next = names[(names.indexOf(name) + move + names.length) % names.length];
+    const at = names.indexOf(name);
+    const to = {ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: -1}[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    const next = names[(to + names.length) % names.length];
     this.show(next);
     find(`tab-${next}`).focus();
   }

@@ -2,8 +2,8 @@
 // exactly. The figures are added as decimals; only the bars' heights are approximate.
 
 import {addDecimals, alignPoint, fractionLength, group, isEqual, shorten, signOf} from "./decimals.js";
-import {toneOf, visible} from "./columns.js";
-import {chipsOf, element, fitCanvas, said} from "./elements.js";
+import {clock, dayOf, plain, toneOf, visible} from "./columns.js";
+import {chipsOf, element, fillSelect, fitCanvas, said} from "./elements.js";
 import {atMostEvery} from "./frame.js";
 
 export const PARTS = ["price", "carry", "fees", "fx", "slippage", "other"];
@@ -14,6 +14,7 @@ const HINTS = {
   other: "What belongs to none of these",
 };
 const ALL = "\u0000all";
+const REPORTING = "\u0000reporting";
 const REDRAW_MS = 250;
 
 export class ProfitPanel {
@@ -51,9 +52,10 @@ export class ProfitPanel {
       return;
     }
     this.choose(rows);
-    const taken = rows.filter((row) => row.currency === this.currency
+    const isReported = this.currency === REPORTING;
+    const taken = rows.filter((row) => (isReported || row.currency === this.currency)
       && (this.book === ALL || bookOf(row) === this.book));
-    const sums = sumParts(taken);
+    const sums = sumParts(isReported ? taken.map((row) => row.reporting).filter(Boolean) : taken);
     this.show(sums, taken);
     this.paint(sums);
   }
@@ -61,24 +63,21 @@ export class ProfitPanel {
   /** Offer what there is; keep the choice while it exists. */
   choose(rows) {
     const currencies = [...new Set(rows.map((row) => row.currency))].sort();
-    if (!currencies.includes(this.currency)) this.currency = commonest(rows, currencies);
+    const told = rows.find((row) => row.reporting)?.reporting;
+    if (told !== undefined) currencies.push(REPORTING);
+    this.reporting = told?.currency || "reporting";
+    if (!currencies.includes(this.currency)) this.currency = told ? REPORTING : commonest(rows, currencies);
     const books = [...new Set(rows.map(bookOf))].sort();
     if (this.book !== ALL && !books.includes(this.book)) this.book = ALL;
-    const offered = `${currencies.join()}|${this.currency}|${books.join()}|${this.book}`;
+    const words = books.map((name) => [name, visible(name.replace("\u0000", " · "))]);
+    fillSelect(this.books, [[ALL, "all books"], ...words], this.book);
+    const offered = `${currencies.join()}|${this.currency}`;
     if (offered === this.offered) return;
     this.offered = offered;
     this.currencies.replaceChildren(...chipsOf(currencies, this.currency, (name) => {
       this.currency = name;
       this.draw();
-    }));
-    const choice = (value, text) => {
-      const option = said("option", text);
-      option.value = value;
-      option.selected = value === this.book;
-      return option;
-    };
-    this.books.replaceChildren(choice(ALL, "all books"),
-      ...books.map((name) => choice(name, visible(name.replace("\u0000", " · ")))));
+    }, (name) => (name === REPORTING ? `all in ${visible(this.reporting)}` : visible(name))));
   }
 
   show(sums, rows) {
@@ -98,9 +97,11 @@ export class ProfitPanel {
     const stale = [...new Set(rows.flatMap((row) => row.stale ?? []))];
     const notes = [];
     if (stale.length > 0) notes.push(`⚠ without a fresh mark, not in the sums: ${stale.map(visible).join(", ")}.`);
+    if (this.currency === REPORTING) notes.push(...rateNotes(rows));
     if (!sums.isExact) notes.push("✕ The parts are not the total the observer told.");
     this.note.textContent = notes.join(" ");
-    this.note.dataset.tone = sums.isExact ? "unknown" : "loss";
+    const isWhole = notes.every((note) => note.startsWith("At "));
+    this.note.dataset.tone = !sums.isExact ? "loss" : isWhole ? "quiet" : "unknown";
   }
 
   paint(sums) {
@@ -133,8 +134,20 @@ export class ProfitPanel {
       pen.fillText(NAMES[name] ?? "Total", at * slot + slot / 2, height - 5);
     });
     this.canvas.setAttribute("aria-label",
-      `Waterfall: ${names.map((name) => `${name} ${sums[name]}`).join(", ")} ${this.currency}`);
+      `Waterfall: ${names.map((name) => `${name} ${sums[name]}`).join(", ")} `
+      + (this.currency === REPORTING ? this.reporting : this.currency));
   }
+}
+
+/** Which rates were used and when they were said; whose were missing or too old. */
+function rateNotes(rows) {
+  const without = [...new Set(rows.flatMap((row) => row.excluded ?? []))];
+  const used = new Map(rows.filter((row) => row.reporting).map((row) => [row.currency, row.reporting]));
+  const texts = [...used].sort().filter(([name, {currency}]) => name !== currency)
+    .map(([name, {rate, rate_time_ns: at}]) => `${visible(name)} ${plain(rate)} (${dayOf(at)} ${clock(at, 0).slice(0, 8)})`);
+  const notes = without.length === 0 ? []
+    : [`⚠ without a usable rate, not in the sums: ${without.map((name) => visible(name.replace("rate:", ""))).join(", ")}.`];
+  return texts.length === 0 ? notes : [...notes, `At the rates ${texts.join(", ")}; FX is what rates moved since it was earned.`];
 }
 
 function commonest(rows, currencies) {

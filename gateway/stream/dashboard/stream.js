@@ -18,6 +18,9 @@ export const KEYS = {
   margin: joined("account", "currency"),
   latency: joined("stage", "bucket_us", "time_ns"),
   books: joined("instrument"),
+  trades: joined("instrument", "run_ns", "number"),
+  flow: joined("strategy", "venue", "time_ns"),
+  health: joined("group", "name"),
 };
 
 /** JSON whose nanoseconds keep every digit, as text: they do not fit into a float. */

@@ -147,3 +147,14 @@ def test_no_digit_of_a_long_amount_is_lost():
     key = {"account": "main", "strategy": "alpha", "currency": "X"}
     (row,) = waterfall_rows([{**key, "purpose": "realised", "balance": f"-{amount}"}], [], 1)
     assert (row["price"], row["total"]) == (amount, amount)
+
+
+def test_an_instrument_nobody_defined_is_named_on_every_level_and_in_no_total():
+    known = position("BTC-USD", "3", "100")
+    stray = position("GONE", "5", "70") | {"currency": "USD"}
+    rows = exposure_rows([known, stray], CONTRACTS, RATES, AGE_MS_MAX)
+    named = {(row["level"], row["name"]): row for row in rows if "unknown:GONE" in row["excluded"]}
+    assert {level for level, _ in named} == set(LEVELS)
+    assert named["asset", "unknown"]["gross"] == "0"
+    assert named["firm", "firm"]["gross"] == "300"
+    assert exposure_rows([stray | {"quantity": "0"}], {}, RATES, AGE_MS_MAX) == []

@@ -1,4 +1,4 @@
-"""One chromium for a module's tests, on one event loop: `@scene async def test(stage, ...)`."""
+"""One chromium for all tests of a run, on one event loop: `@scene async def test(stage, ...)`."""
 
 import asyncio
 import functools
@@ -36,7 +36,7 @@ class Stage:
         self.runner.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def stage():
     stage = Stage()
     yield stage

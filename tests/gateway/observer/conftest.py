@@ -8,6 +8,9 @@ from typing import Any
 import memory_journal
 import pytest
 import real_programs
+from browser_stage import stage
+
+__all__ = ["stage"]
 
 
 @pytest.fixture

@@ -26,6 +26,9 @@ ALL = (
     "margin",
     "latency",
     "books",
+    "trades",
+    "flow",
+    "health",
 )
 
 
@@ -177,20 +180,26 @@ KEY_FIELDS = {
     "margin": ("account", "currency"),
     "latency": ("stage", "bucket_us", "time_ns"),
     "books": ("instrument",),
+    "trades": ("instrument", "run_ns", "number"),
+    "flow": ("strategy", "venue", "time_ns"),
+    "health": ("group", "name"),
 }
 
 
 class Screen:
     """One page of a running chromium."""
 
-    def __init__(self, chromium, scheme="light", size=(1440, 900)):
+    def __init__(self, chromium, scheme="light", size=(1440, 900), *, reduced_motion=None):
         self.chromium, self.scheme, self.size = chromium, scheme, size
+        self.reduced_motion = reduced_motion
         self.complaints, self.asked = [], []
 
     async def __aenter__(self):
         width, height = self.size
         self.context = await self.chromium.new_context(
-            color_scheme=self.scheme, viewport={"width": width, "height": height}
+            color_scheme=self.scheme,
+            reduced_motion=self.reduced_motion,
+            viewport={"width": width, "height": height},
         )
         self.page = await self.context.new_page()
         self.page.on("console", self._hear)

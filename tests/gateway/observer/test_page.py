@@ -6,11 +6,10 @@ import re
 from importlib.resources import files
 
 import pytest
-from browser_stage import needs_chromium, scene, stage
+from browser_stage import needs_chromium, scene
 from real_programs import RealGateway
 from screen_server import Screen
 
-__all__ = ["stage"]
 pytestmark = [pytest.mark.timeout(600), needs_chromium]  # each wait is bounded for itself
 
 KEYS = (files("gateway.stream") / "dashboard" / "stream.js").read_text().partition("KEYS = {")[2]

@@ -6,11 +6,10 @@ import re
 from decimal import Context, Decimal, localcontext
 
 import pytest
-from browser_stage import needs_chromium, scene, stage
+from browser_stage import needs_chromium, scene
 from live_door import SECRET, open_door
 from screen_server import START_NS, Screen, ScreenServer, order, position
 
-__all__ = ["stage"]
 pytestmark = [pytest.mark.timeout(600), needs_chromium]
 HOSTILE = [
     "<img src=x onerror=document.title=1>",

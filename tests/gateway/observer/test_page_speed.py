@@ -5,10 +5,9 @@ import asyncio
 import time
 
 import pytest
-from browser_stage import needs_chromium, scene, stage
+from browser_stage import needs_chromium, scene
 from screen_server import Screen, ScreenServer, order, position
 
-__all__ = ["stage"]
 pytestmark = [pytest.mark.timeout(600), needs_chromium]
 ROWS = 2000
 CELLS_PER_ROW = 5  # mark, unrealised, realised, liquidation distance, quantity

@@ -265,8 +265,11 @@ class MemoryLedger:
         self._journal = journal
         self.sequence = 0
         self.posted = 0
+        self.rate_changes = 0
 
-    def follow(self, limit: int = 65536, *, checks_end: bool = True) -> int:
+    def follow(
+        self, limit: int = 65536, *, checks_end: bool = True, stops_at_rates: bool = False
+    ) -> int:
         records = self._journal.records[self.sequence : self.sequence + limit]
         self.posted += sum(record["kind"] == "fill" for record in records)
         self.sequence += len(records)

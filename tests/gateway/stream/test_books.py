@@ -143,6 +143,43 @@ def test_exposure_is_told_in_the_money_of_the_contract_and_in_the_reporting_curr
             assert sum(parts) == Decimal(firm)
 
 
+def reported(desk):
+    rows = {(row["strategy"], row["currency"]): row["reporting"] for row in desk.rows("profit")}
+    for row in filter(None, rows.values()):
+        assert sum(Decimal(row[cause]) for cause in CAUSES) == Decimal(row["total"])
+    return rows
+
+
+def test_profit_in_the_reporting_currency_is_dated_by_the_journal_s_own_rates(desk):
+    world = desk.world
+    for price, rate in (("100", None), ("125", "150")):  # coins earned at 100, worth 150 since
+        world.fill(0, "200", "100", instrument=world.inverse, venue_order="x")
+        world.fill(0, "200", price, side=SELL, instrument=world.inverse, venue_order="x")
+        if rate:
+            world.engine.set_currency_rate(world.btc, rate)
+    world.fill(0, "100", "100", instrument=world.inverse, venue_order="x")
+    world.fill(0, "100", "50", side=SELL, instrument=world.inverse, venue_order="x")
+    desk.look()
+    before = reported(desk)["EXTERNAL", "BTC"]
+    assert (before["rate"], before["rate_time_ns"] > 0) == ("150", True)
+    # 200 (1/100 - 1/125) coins at 100, then 100 (1/100 - 1/50) coins at 150.
+    moved = Decimal(before["fx"])
+    assert moved > 0
+    assert Decimal(before["price"]) == moved / 20 * (40 - 150)
+    assert Decimal(before["total"]) == moved / 20 * (60 - 150)
+    again = open_again(desk)
+    assert again == before  # the journal says it all: when it is looked at plays no part
+    world.engine.set_currency_rate(world.btc, "150")
+    desk.look()
+    assert reported(desk)["EXTERNAL", "BTC"]["fx"] == before["fx"]
+
+
+def open_again(desk):
+    desk.view.reopened += 1
+    desk.look()
+    return reported(desk)["EXTERNAL", "BTC"]
+
+
 def test_limits_and_states_are_a_channel(desk):
     world = desk.world
     desk.look()

@@ -125,6 +125,8 @@ class Ledger {
   [[nodiscard]] DatedRate rate(CurrencyId id) const noexcept {
     return id < rates_.size() ? rates_[id] : DatedRate{};
   }
+  /// Rises with every record that gave a currency another rate.
+  [[nodiscard]] std::uint64_t rate_changes() const noexcept { return rate_changes_; }
   /// Records that were booked.
   [[nodiscard]] std::uint64_t posted() const noexcept { return posted_; }
 
@@ -220,6 +222,7 @@ class Ledger {
   std::vector<CurrencyDefined> currencies_;
   std::vector<StrategyDefined> strategies_;
   std::vector<DatedRate> rates_;
+  std::uint64_t rate_changes_ = 0;
 };
 
 }  // namespace gateway::ledger
