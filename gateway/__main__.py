@@ -47,6 +47,10 @@ COMMANDS = {
     "at": ("at", "The whole state behind any record of a journal."),
     "diff": ("diff", "What changed between two records of a journal."),
     "why": ("why", "Why an order, a position or a balance is as it is."),
+    "greeks": (
+        "greeks",
+        "What positions move like: greeks, shocks, decay, ageing, expiries.",
+    ),
     "margin": ("margin", "Margin, headroom and liquidation prices from a journal and marks."),
     "bench": ("bench", "Measure one part of the gateway on this machine."),
     "compare": ("compare", "Compare repeated bench runs; fail on a slowdown."),

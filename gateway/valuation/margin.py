@@ -268,9 +268,9 @@ class _Work:
         """Why it cannot be valued; empty = it is among the orders."""
         if self._options is not None and self._options.holds(row["instrument"]):
             size = Fraction(quantity, 10 ** rules["quantity_scale"])
-            price = None if row["price"] is None else Fraction(row["price"])
+            at = None if row["price"] is None else Fraction(row["price"])
             is_buy = row["side"] == "buy"
-            return self._options.take_order(row["instrument"], pool, size, price, is_buy=is_buy)
+            return self._options.take_order(row["instrument"], pool, size, at, is_buy=is_buy)
         schedule = self._brackets.schedule_of(row["instrument"])
         reason, mark, mark_scale = self._mark_of(row["instrument"])
         if schedule is None or reason:

@@ -1,8 +1,8 @@
 """What an option is: strike, expiry, underlying and its venue's margin rule, from conf/options.toml
 and from the way its venue spells it. What a name does not say is never guessed.
 
-Spellings and the hour of settlement (08:00 UTC at all three): OKX docs-v5, get instruments, copy of
-2026-06-15; Binance Options API, exchangeInfo; Deribit, naming of instruments. docs/concepts/greeks.md.
+Spellings and the hour of settlement, 08:00 UTC at all three: OKX docs-v5, get instruments, copy of
+2026-06-15; Binance Options API, exchangeInfo; Deribit API, naming. docs/concepts/greeks.md.
 """
 
 from __future__ import annotations
