@@ -33,6 +33,8 @@ __all__ = [
     "LinkedOrders",
     "NamedAction",
     "NewOrderMessage",
+    "Note",
+    "NotedAnswer",
     "OrderAnswer",
     "OrdersAnswer",
     "PluginsAnswer",
@@ -41,6 +43,7 @@ __all__ = [
     "ReplaceOrderMessage",
     "ResolveBreak",
     "SetLimits",
+    "SetTradingState",
     "StatusAnswer",
     "TellMeasures",
     "TradingStatesAnswer",
@@ -101,6 +104,13 @@ Reason = Annotated[
     ),
 ]
 TimeNs = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+Subject = Annotated[
+    str,
+    Meta(
+        pattern=r"^[!-~][ -~]{0,79}\Z",
+        description="what it is about, 1 to 80 printable ASCII characters",
+    ),
+]
 LevelName = Literal["instrument", "strategy", "account", "venue", "firm"]
 ChannelName = Literal["orders", "fills", "positions"]
 RequestId = Annotated[int, Meta(ge=0, le=(1 << 53) - 1)]
@@ -191,6 +201,24 @@ class Enable(Message, kw_only=True):
 
     level: LevelName
     name: EntityName = ""
+    actor: Actor
+    reason: Reason
+
+
+class SetTradingState(Message, kw_only=True):
+    """Let one level entity only reduce, or lift that again; never a halt or a latch."""
+
+    level: LevelName
+    name: EntityName = ""
+    state: Literal["active", "reducing"]
+    actor: Actor
+    reason: Reason
+
+
+class Note(Message, kw_only=True):
+    """What somebody found out and wants in the journal beside what was done about it."""
+
+    subject: Subject
     actor: Actor
     reason: Reason
 
@@ -410,6 +438,12 @@ class DefinedAnswer(msgspec.Struct):
 
     sequence: int
     cancels_sent: int = 0
+
+
+class NotedAnswer(msgspec.Struct):
+    """A note was handed to the journal."""
+
+    noted: bool = True
 
 
 class StatusAnswer(msgspec.Struct, kw_only=True):

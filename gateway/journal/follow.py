@@ -185,6 +185,10 @@ class Follower:
         """Every instrument the journal defined. Raises FollowFault when no replica is open."""
         return list(self._opened().registry("instrument"))
 
+    def registry(self, kind: str) -> list[Row]:
+        """Rows of one registry. Raises FollowFault when no replica is open."""
+        return list(self._opened().registry(kind))
+
     def state_hash(self) -> tuple[int, str]:
         """(sequence, hash) of the replica. Raises FollowFault when none is open."""
         replica = self._opened()
