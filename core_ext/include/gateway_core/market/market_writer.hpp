@@ -72,8 +72,6 @@ class MarketWriter {
  private:
   void fill(const MarketOrigin& origin, std::span<const std::string> instruments) noexcept;
 
-  /// Behind the rows and never written again: rows written after a cut do not make a file whole.
-  static constexpr std::size_t kTrailerBytes = 64;
   [[nodiscard]] std::uint64_t bytes() const noexcept;
   [[nodiscard]] bool make_file(std::string& error);
   [[nodiscard]] static bool write_all(int file, const void* from, std::size_t size,
