@@ -296,14 +296,13 @@ std::string Reader::evidence_of_more() {
 /// Last sequence by the seal of the open segment; 0 without a good one.
 Sequence Reader::sealed_sequence() {
   SealFile seal{};
-  const int file =
-      storage_.open(directory_ + "/" + seal_name(index_), platform::OpenMode::kRead);
+  const int file = storage_.open(directory_ + "/" + seal_name(index_), platform::OpenMode::kRead);
   if (file < 0) return 0;
   const std::int64_t got = platform::read_fully(storage_, file, &seal, sizeof seal, 0);
   storage_.close(file);
   const bool is_good = got == sizeof seal && std::memcmp(seal.magic, kSealMagic, 8) == 0 &&
-                       crc32c(&seal, offsetof(SealFile, crc)) == seal.crc &&
-                       seal.index == index_ && seal.instance == instance_;
+                       crc32c(&seal, offsetof(SealFile, crc)) == seal.crc && seal.index == index_ &&
+                       seal.instance == instance_;
   return is_good ? seal.last_sequence : 0;
 }
 
@@ -316,9 +315,9 @@ bool Reader::has_later_record() {
                                                   kPageBytes + at - first_position_);
     if (got <= 0) return false;
     const auto size = static_cast<std::uint64_t>(got);
-    const bool is_zero = chunk[0] == 0 && std::memcmp(chunk.data(), chunk.data() + 1, size - 1) == 0;
-    if (!is_zero &&
-        count_later_records(chunk.data(), size, point_.sequence, instance_) != 0) {
+    const bool is_zero =
+        chunk[0] == 0 && std::memcmp(chunk.data(), chunk.data() + 1, size - 1) == 0;
+    if (!is_zero && count_later_records(chunk.data(), size, point_.sequence, instance_) != 0) {
       return true;
     }
     if (size < chunk.size()) return false;

@@ -88,8 +88,8 @@ std::string MarketFile::find_fault() {
   }
   const std::uint64_t wanted = row_at(head.row_count);
   if (head.file_bytes != wanted || file_bytes_ < wanted + kTrailerBytes) {
-    return "cut: " + std::to_string(file_bytes_) + " of " +
-           std::to_string(wanted + kTrailerBytes) + " bytes";
+    return "cut: " + std::to_string(file_bytes_) + " of " + std::to_string(wanted + kTrailerBytes) +
+           " bytes";
   }
   process_id_ = head.process_id;
   created_ns_ = head.created_ns;

@@ -20,8 +20,6 @@ enum class ReaderState : std::uint8_t {
   kCorrupt,    // a record inside the journal does not check; error() names it
 };
 
-
-
 class Reader {
  public:
   /// `ring_directory` "" = segments only. The ring may appear later.
