@@ -338,7 +338,8 @@ std::size_t follow(ReplicaHandle& handle, std::size_t limit, Sequence until) {
     note_fill(handle, *header, record);
     ++done;
   }
-  if (done == 0 && handle.reader->state() != journal::ReaderState::kFollowing) fail(*handle.reader);
+  // Also behind records: fewer than were asked for would read as the end of the journal.
+  if (handle.reader->state() != journal::ReaderState::kFollowing) fail(*handle.reader);
   return done;
 }
 

@@ -9,7 +9,8 @@ class Reader:
         self, directory: str, ring_directory: str = "", from_sequence: int = 1
     ) -> None: ...
     def read(self, limit: int = 1024) -> list[tuple[int, bytes]]:
-        """(sequence, whole record) in order; [] = nothing new right now."""
+        """(sequence, whole record) in order; [] = nothing new right now. RuntimeError, behind the
+        last good record: a damaged or missing one, by segment, offset and sequence."""
     @property
     def sequence(self) -> int: ...
 
@@ -26,7 +27,8 @@ class Replica:
     ) -> None:
         """At the newest snapshot, of both directories, that is not beyond `until` (0 = any)."""
     def follow(self, limit: int = 65536, until: int = 0) -> int:
-        """Apply up to `limit` new records and none beyond `until` (0 = no bound); how many."""
+        """Apply up to `limit` new records and none beyond `until` (0 = no bound); how many: fewer
+        at the end. RuntimeError: damage, or records no longer kept; what is before is applied."""
     @property
     def sequence(self) -> int: ...
     def state_hash(self) -> str: ...

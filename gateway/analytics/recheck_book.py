@@ -28,11 +28,12 @@ class OrderHeld:
 
     __slots__ = (
         "account", "amount", "cumulative", "gate_price", "group", "instrument", "is_open",
-        "is_reduce_only", "is_waiting", "leg", "pending", "quantity", "route", "side", "strategy",
-        "working",
+        "is_reduce_only", "is_waiting", "leg", "number", "pending", "quantity", "route", "side",
+        "strategy", "working",
     )  # fmt: skip
 
     def __init__(self, record: Row, gate_price: int) -> None:
+        self.number: int = record["order_id"]
         self.account, self.instrument = record["account"], record["instrument"]
         self.strategy, self.leg, self.side = record["strategy"], record["leg"], record["side"]
         self.route = (self.account, self.instrument, self.leg, self.strategy)
@@ -109,6 +110,11 @@ class Book:
         rules = self.names.row("instrument", instrument)
         is_quanto = rules["instrument_kind"] == _QUANTO
         return self.rates.get(rules["settle"] if is_quanto else rules["quote"], 0) > 0
+
+    def levels_of_route(self, route: Route) -> Levels:
+        """The level entities that a position counts at."""
+        account, instrument, _, strategy = route
+        return _levels(self.names, account, instrument, strategy)
 
     def siblings(self, order_id: int, order: OrderHeld) -> tuple[int, int]:
         """Reserved quantity and amount of the others of its group on its side: of linked orders

@@ -15,6 +15,7 @@ import msgspec
 
 from gateway.commands.ledger_carry import carry
 from gateway.commands.ledger_lots import choose_lots
+from gateway.commands.ledger_interest import interest
 from gateway.commands.output import FAILED, json_option, print_json, print_table
 from gateway.commands.replay import reporter, time_ns_of
 from gateway.commands.time_zone import zone_of
@@ -401,3 +402,4 @@ def share_matching_command(
 
 command.add_command(carry)
 command.add_command(choose_lots)
+command.add_command(interest)
