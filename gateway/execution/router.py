@@ -27,6 +27,7 @@ from gateway.core.vocabulary import (
     TIMES_IN_FORCE,
     CancelReason,
     RecordKind,
+    crossing_flags,
 )
 from gateway.telemetry import SUBMIT
 
@@ -68,6 +69,7 @@ class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
     is_emulated: bool = False
     is_size_overridden: bool = False
     is_cancel_on_disconnect: bool = False
+    cross_ms: int = 0  # kept so long to be crossed, 0 = not
 
 
 class Submitted(msgspec.Struct, frozen=True):
@@ -163,6 +165,7 @@ class Router:
         flags |= order.is_emulated * ORDER_FLAGS["emulate"]
         flags |= order.is_cancel_on_disconnect * ORDER_FLAGS["cancel_on_disconnect"]
         flags |= order.is_size_overridden * ORDER_FLAGS["override_size"]
+        flags |= crossing_flags(order.cross_ms)
         return (
             order.client_order_id,
             names.id("instrument", order.instrument),
