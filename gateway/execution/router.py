@@ -284,17 +284,22 @@ class Router:
         """Take no new order and no replace any more; cancels go on."""
         self.is_closed = True
 
+    def _tell_held(self, notice: Notice) -> None:
+        """The gateway holds an order and cannot let it go."""
+        name = describe_number(notice.refusal).name
+        row = self.engine.order(notice.order_id)
+        if row is not None and row.get("cross_ms"):
+            log.warning("order %d was kept to be crossed and ends: %s", notice.order_id, name)
+            return
+        log.error("linked order %d is held back: %s; it is tried again", notice.order_id, name)
+
     def pump(self) -> None:
         """Read notices, resolve verdicts, tell listeners. Runs after each engine turn."""
         while notices := self._port.notices(_NOTICES_MAX):
             for notice in (Notice(*each) for each in notices):
                 self._resolve(notice)
                 if notice.refusal and notice.order_id and not notice.request:
-                    log.error(
-                        "linked order %d is held back: %s; it is tried again",
-                        notice.order_id,
-                        describe_number(notice.refusal).name,
-                    )
+                    self._tell_held(notice)
                 for listener in tuple(self._listeners):
                     listener(notice)
         if self._port.overruns != self._overruns:

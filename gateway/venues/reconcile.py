@@ -466,4 +466,4 @@ def _is_held_here(row: Row) -> bool:
     venue knows it, and none can tell its end."""
     if row["state"] != "UNTRIGGERED" or row["venue_order_id"]:
         return False
-    return bool(row["is_emulated"] or row["link"] is not None or row["cross_ms"])
+    return bool(row["is_emulated"] or row["link"] is not None or row.get("cross_ms"))
