@@ -64,7 +64,8 @@ constexpr const char* kReasonWords[] = {"",
                                         "queue_stale",
                                         "insufficient_funds",
                                         "cancel_outcome_unknown",
-                                        "replace_outcome_unknown"};
+                                        "replace_outcome_unknown",
+                                        "cross_ended"};
 const char* reason_word(std::uint32_t reason) {
   return reason < std::size(kReasonWords) ? kReasonWords[reason] : "";
 }
@@ -138,7 +139,9 @@ nb::dict order_row(const State& state, const Order& order) {
   row["quantity"] = format_decimal(order.quantity, quantity_scale);
   row["price"] = has_price ? number(order.price, price_scale) : nb::none();
   row["trigger_price"] = number(order.trigger_price, price_scale);
-  row["display_quantity"] = number(order.display_quantity, quantity_scale);
+  row["display_quantity"] = number(displayed(order), quantity_scale);
+  row["cross_ms"] = order.cross_ms == 0 ? nb::none() : nb::cast(order.cross_ms);
+  row["crossed_quantity"] = number(crossed(order), quantity_scale);
   row["expires_ns"] = order.expires_ns == 0 ? nb::none() : nb::cast(order.expires_ns);
   row["state"] = std::string(name(static_cast<OrderState>(order.state)));
   row["pending"] = std::string(pending_name(order.overlay));

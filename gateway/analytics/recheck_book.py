@@ -190,8 +190,10 @@ class Book:
 
     def _own_scale(self, record: Row) -> int:
         rules = self.names.row("instrument", record["instrument"])
-        price: int = record["price"] * 10 ** rules["price_scale"] // 10 ** record["price_scale"]
-        return price
+        wide: int = record["price"] * 10 ** rules["price_scale"]
+        # Away from zero, as limits measure: a fill may have decimals that the instrument lacks.
+        price = -(-abs(wide) // 10 ** record["price_scale"])
+        return price if wide >= 0 else -price
 
     def _end(self, order: OrderHeld) -> None:
         if not order.is_open:

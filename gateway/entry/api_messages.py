@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.api.messages import LegName, OrderTypeName, SideName, TimeInForceName
+from gateway.core.vocabulary import CROSS_MS_MAX
 
 __all__ = [
     "WS_MESSAGES",
@@ -117,6 +118,14 @@ RequestId = Annotated[int, Meta(ge=0, le=(1 << 53) - 1)]
 OrderIdText = Annotated[
     str, Meta(pattern=r"^[0-9]{1,19}\Z", description="an order id: 1 to 19 digits, as text")
 ]
+CrossMs = Annotated[
+    int,
+    Meta(
+        ge=1,
+        le=CROSS_MS_MAX,
+        description="keep the order so many milliseconds, to be crossed with an opposite one",
+    ),
+]
 Rows = list[dict[str, Any]]
 LinkName = Literal["oco", "ouo", "bracket"]
 
@@ -145,6 +154,7 @@ class NewOrderMessage(Message, kw_only=True):
     reduce_only: bool = False
     emulate: bool = False
     override_size: bool = False
+    cross_ms: CrossMs | None = None
 
 
 class LinkedOrders(Message, kw_only=True):

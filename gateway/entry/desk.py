@@ -474,6 +474,7 @@ def _intent(who: Identity, message: NewOrderMessage, is_cancel_on_disconnect: bo
         is_emulated=message.emulate,
         is_size_overridden=message.override_size,
         is_cancel_on_disconnect=is_cancel_on_disconnect,
+        cross_ms=message.cross_ms or 0,
     )
 
 
