@@ -333,8 +333,10 @@ class Observer:
             step = await self._margin(await self._known_instruments())
         except Exception as fault:  # as above: told, and tried again
             step = MarginStep(waiting=self._tell_fault("margin", fault))
-        if self.view.take_margin(step):
-            self.hub.wake()
+        for moved in self.view.margin_steps(step):
+            if moved:
+                self.hub.wake()
+            await asyncio.sleep(0)  # others work between two pieces
 
     def _tell_fault(self, what: str, fault: Exception) -> str:
         """In the log once per text, however often it comes; returns the text."""
