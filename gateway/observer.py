@@ -148,22 +148,7 @@ class Observer:
         self._options = options
         self._monotonic = monotonic
         self._snapshots = SnapshotWriter(options.place, monotonic)
-        self._follower = Follower(
-            options.place,
-            open_replica,
-            [
-                OrderReader(options.finished_orders_max),
-                PositionReader(),
-                BalanceReader(),
-                FillReader(),
-                StateReader(),
-            ],
-            records_max=options.records_max,
-            snapshot_every_seals=options.snapshot_every_seals,
-            begin_snapshot=self._snapshots.begin,
-            rows_every_seconds=options.stream.frame_interval_seconds,
-            monotonic=monotonic,
-        )
+        self._follower = self._new_follower(open_replica)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="observer_follow")
         self._live_files = LiveFiles(options.place.ring_directory)
         self.books = Books(
@@ -208,6 +193,25 @@ class Observer:
             authorities=options.authorities,
         )
         self.url = ""
+
+    def _new_follower(self, open_replica: Callable[[JournalPlace], ReplicaLike]) -> Follower:
+        options = self._options
+        return Follower(
+            options.place,
+            open_replica,
+            [
+                OrderReader(options.finished_orders_max),
+                PositionReader(),
+                BalanceReader(),
+                FillReader(),
+                StateReader(),
+            ],
+            records_max=options.records_max,
+            snapshot_every_seals=options.snapshot_every_seals,
+            begin_snapshot=self._snapshots.begin,
+            rows_every_seconds=options.stream.frame_interval_seconds,
+            monotonic=self._monotonic,
+        )
 
     async def run(self, announce: Callable[[Observer], None]) -> None:
         """Serve until stop() is called; `announce` hears once when the door is open."""
