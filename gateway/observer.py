@@ -155,22 +155,7 @@ class Observer:
         self._options = options
         self._monotonic, self._clock_ns = monotonic, clock_ns
         self._snapshots = SnapshotWriter(options.place, monotonic)
-        self._follower = Follower(
-            options.place,
-            open_replica,
-            [
-                OrderReader(options.finished_orders_max),
-                PositionReader(),
-                BalanceReader(),
-                FillReader(),
-                StateReader(),
-            ],
-            records_max=options.records_max,
-            snapshot_every_seals=options.snapshot_every_seals,
-            begin_snapshot=self._snapshots.begin,
-            rows_every_seconds=options.stream.frame_interval_seconds,
-            monotonic=monotonic,
-        )
+        self._follower = self._new_follower(open_replica)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="observer_follow")
         self._live_files = LiveFiles(options.place.ring_directory)
         self.books = Books(self._books_options(open_ledger))
@@ -218,6 +203,25 @@ class Observer:
             options.mark_age_ms_max,
             options.rate_age_ms_max,
             options.reporting_currency,
+        )
+
+    def _new_follower(self, open_replica: Callable[[JournalPlace], ReplicaLike]) -> Follower:
+        options = self._options
+        return Follower(
+            options.place,
+            open_replica,
+            [
+                OrderReader(options.finished_orders_max),
+                PositionReader(),
+                BalanceReader(),
+                FillReader(),
+                StateReader(),
+            ],
+            records_max=options.records_max,
+            snapshot_every_seals=options.snapshot_every_seals,
+            begin_snapshot=self._snapshots.begin,
+            rows_every_seconds=options.stream.frame_interval_seconds,
+            monotonic=self._monotonic,
         )
 
     async def run(self, announce: Callable[[Observer], None]) -> None:
@@ -344,8 +348,10 @@ class Observer:
             step = await self._margin(await self._known_instruments())
         except Exception as fault:  # as above: told, and tried again
             step = MarginStep(waiting=self._tell_fault("margin", fault))
-        if self.view.take_margin(step):
-            self.hub.wake()
+        for moved in self.view.margin_steps(step):
+            if moved:
+                self.hub.wake()
+            await asyncio.sleep(0)  # others work between two pieces
 
     def _tell_fault(self, what: str, fault: Exception) -> str:
         """In the log once per text, however often it comes; returns the text."""

@@ -459,6 +459,14 @@ auto rows_or_empty(ReplicaHandle& handle, Rows&& rows) {
   return handle.follower.state() == nullptr ? nb::list() : rows(*handle.follower.state());
 }
 
+nb::list take_positions(ReplicaHandle& handle, bool is_all) {
+  return rows_or_empty(handle,
+                       [&](const State& s) { return handle.rows.positions(s, wall_ns(), is_all); });
+}
+nb::list take_balances(ReplicaHandle& handle, bool is_all) {
+  return rows_or_empty(handle, [&](const State& s) { return handle.rows.balances(s, is_all); });
+}
+
 /// Marks leave no record, so a follower is told them; they are no part of the state's hash.
 bool set_mark(ReplicaHandle& handle, std::string_view instrument, std::string_view price,
               std::int64_t time_ns) {
@@ -541,21 +549,8 @@ void bind_replica(nb::module_& module) {
                                   [](const State& s) { return position_rows(s, wall_ns()); });
            })
       .def("balances", [](Handle& handle) { return rows_or_empty(handle, balance_rows); })
-      .def(
-          "take_positions",
-          [](Handle& handle, bool is_all) {
-            return rows_or_empty(handle, [&](const State& s) {
-              return handle.rows.positions(s, wall_ns(), is_all);
-            });
-          },
-          "is_all"_a = false)
-      .def(
-          "take_balances",
-          [](Handle& handle, bool is_all) {
-            return rows_or_empty(handle,
-                                 [&](const State& s) { return handle.rows.balances(s, is_all); });
-          },
-          "is_all"_a = false)
+      .def("take_positions", &take_positions, "is_all"_a = false)
+      .def("take_balances", &take_balances, "is_all"_a = false)
       .def("fix_sessions", [](Handle& handle) { return rows_or_empty(handle, fix_session_rows); })
       .def("limits",
            [](Handle& handle) {

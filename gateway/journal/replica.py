@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.journal.follow import ReplicaLike
 from gateway.journal.place import JournalPlace
 
-__all__ = ["open_native_replica"]
+__all__ = ["open_native_replica", "open_whole_native_replica"]
 
 
 def open_native_replica(place: JournalPlace) -> ReplicaLike:
@@ -13,3 +13,10 @@ def open_native_replica(place: JournalPlace) -> ReplicaLike:
     from gateway._core.journal import Replica
 
     return Replica(str(place.directory), str(place.ring_directory))
+
+
+def open_whole_native_replica(place: JournalPlace) -> ReplicaLike:
+    """The same at the first record: what snapshots say is not believed, but worked out again."""
+    from gateway._core.journal import Replica
+
+    return Replica(str(place.directory), str(place.ring_directory), False)

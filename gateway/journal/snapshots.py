@@ -3,6 +3,7 @@ long day takes seconds to write, and nobody who follows waits for that. Never tw
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import logging
 import os
@@ -82,7 +83,10 @@ def main(arguments: Sequence[str]) -> int:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != int(parent):
         return 1  # it died before the line above
-    os.nice(_NICENESS)
+    # A signal to the whole group is for the observer, which ends this process when it stops.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(OSError):  # the unit file forbids it: then the observer's own is kept
+        os.nice(_NICENESS)
     try:
         replica = Replica(directory, ring_directory)
         while replica.follow(RECORDS_PER_STEP) == RECORDS_PER_STEP:

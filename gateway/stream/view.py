@@ -4,7 +4,7 @@ Event-loop thread only; must never call the replica, which belongs to the follow
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal, get_args
 
@@ -27,6 +27,7 @@ KINDS: Mapping[ChannelName, str] = {
     "states": "state",
 }
 FAR = {"liquidation_price": None, "liquidation_distance_percent": None}
+LIQUIDATIONS_PER_STEP = 256  # positions whose rows are made anew in one piece
 # What comes from elsewhere than the journal.
 MARKET: tuple[ChannelName, ...] = ("books", "trades", "marks", "flow", "health")
 BOOKS: tuple[ChannelName, ...] = ("profit", "exposure")  # what is made from the books
@@ -120,26 +121,34 @@ class View:
         return bool(changes)
 
     def take_margin(self, step: MarginStep) -> bool:
-        """Margin of accounts, and how near a forced close the positions are."""
+        """Margin of accounts, and how near a forced close the positions are. False: nothing
+        moved."""
+        return any([*self.margin_steps(step)])
+
+    def margin_steps(self, step: MarginStep) -> Iterator[bool]:
+        """The same a millisecond at a time: whether something moved since the last one."""
         channel = self.channels["margin"]
         if step.waiting:
             moved = step.waiting != channel.waiting
             channel.wait(step.waiting)
-            return moved
-        moved = channel.replace(step.rows, self.sequence)
+            yield moved
+            return
+        yield channel.replace(step.rows, self.sequence)
         # A step that began before the rows were read anew counts from what is not shown any more.
         is_next = step.before is not None and step.before is self._liquidations
-        keys: Iterable[str] = self.channels["positions"].rows
+        keys = list(self.channels["positions"].rows)
         if is_next:
             keys = [key for each in step.moved for key in self._places.get(each, ())]
         self._liquidations = step.liquidations
-        return self._show_liquidations(keys) or moved
+        for start in range(0, len(keys), LIQUIDATIONS_PER_STEP):
+            yield self._show_liquidations(keys[start : start + LIQUIDATIONS_PER_STEP])
 
     def _show_liquidations(self, keys: Iterable[str]) -> bool:
         """Of these positions; False when they were shown already."""
         positions = self.channels["positions"]
-        near = self._with_liquidation({key: positions.rows[key] for key in keys})
-        changed = {key: row for key, row in near.items() if row != positions.rows[key]}
+        rows = positions.rows
+        near = self._with_liquidation({key: rows[key] for key in keys if key in rows})
+        changed = {key: row for key, row in near.items() if row != rows[key]}
         if changed:
             positions.publish(changed, self.sequence, is_valuation=True)
         return bool(changed)

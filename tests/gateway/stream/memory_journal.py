@@ -75,7 +75,7 @@ class MemoryReplica:
         self.outcomes_after = 0
         self._outcomes: Counter[tuple[str, str, str, str]] = Counter()
 
-    def follow(self, limit: int = 65536) -> int:
+    def follow(self, limit: int = 65536, until: int = 0) -> int:
         if self.fault is not None:
             fault, self.fault = self.fault, None
             raise fault

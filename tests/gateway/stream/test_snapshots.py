@@ -1,4 +1,4 @@
-"""Snapshots are written by a process of their own, one at a time, in a bounded share of the time."""
+"""Snapshots are written by a process of their own, one at a time, in a bounded part of the time."""
 
 import os
 import subprocess
