@@ -50,8 +50,7 @@ void Counterfactual::take_record(const std::uint8_t* record) {
     case RecordKind::kOrderRefused:
       return take_refused(record);
     case RecordKind::kCancelRequested:
-      return is_own(payload<CancelRequested>(record)) ? take_own_step(record)
-                                                      : take_cancel(record);
+      return is_own(payload<CancelRequested>(record)) ? take_own_step(record) : take_cancel(record);
     case RecordKind::kReplaceRequested:
       return header_of(record).actor == 0 ? take_own_step(record) : take_replace(record);
     case RecordKind::kOrderTriggered:
@@ -94,6 +93,24 @@ void Counterfactual::take_fact(const std::uint8_t* record) {
   if (!settle(record)) fall_away(record);
 }
 
+/// The reference price that an own step was decided with, where its record has one.
+void Counterfactual::keep_reference(const std::uint8_t* record) noexcept {
+  if (kind_of(record) == RecordKind::kOrderRefused) {
+    (void)set_reference(payload<OrderRefused>(record));
+    return;
+  }
+  std::int64_t price = 0;
+  if (kind_of(record) == RecordKind::kOrderTriggered) {
+    price = payload<OrderTriggered>(record).reference_price;
+  } else if (kind_of(record) == RecordKind::kReplaceRequested) {
+    price = payload<ReplaceRequested>(record).reference_price;
+  }
+  if (price == 0 || !has_order(order_of(record))) return;
+  const InstrumentId id = state_->orders.at(state_->orders.find(order_of(record))).instrument;
+  state_->registry.instruments.at(id).reference = {price, clock_.now_ns};
+  references_[id] = header_of(record).sequence;
+}
+
 /// Lets the engine take the step that the record tells of, where a turn alone does not.
 void Counterfactual::help_own_step(const std::uint8_t* record) {
   const OrderId id = order_of(record);
@@ -101,8 +118,7 @@ void Counterfactual::help_own_step(const std::uint8_t* record) {
   const Order& order = state_->orders.at(state_->orders.find(id));
   const RecordKind kind = kind_of(record);
   if (kind == RecordKind::kOrderTriggered) {
-    engine_->trigger_emulated(order.instrument,
-                              payload<OrderTriggered>(record).trigger_price_seen);
+    engine_->trigger_emulated(order.instrument, payload<OrderTriggered>(record).trigger_price_seen);
   } else if ((kind == RecordKind::kOrderExpired || kind == RecordKind::kCancelRequested) &&
              is_open(static_cast<OrderState>(order.state)) && engine_->is_timed_here(order)) {
     (void)engine_->end_emulated(order);
@@ -115,6 +131,7 @@ void Counterfactual::help_own_step(const std::uint8_t* record) {
 void Counterfactual::take_own_step(const std::uint8_t* record) {
   const RecordKind kind = kind_of(record);
   if (find_pending(record)) return;
+  keep_reference(record);
   const bool is_audit = kind == RecordKind::kAnomaly || kind == RecordKind::kOverrideUsed;
   if (!is_audit) {
     run_own_steps();
