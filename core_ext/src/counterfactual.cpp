@@ -20,6 +20,7 @@ constexpr std::uint64_t kRingBytes = 16ULL << 20;
 constexpr std::size_t kVenueEntries = 4096;
 // A step of the gateway's own that the day does not show within this time is one of ours alone.
 constexpr std::int64_t kOwnStepNs = 1'000'000'000;
+constexpr std::size_t kTouchedMax = 1024;
 constexpr std::int64_t kNever = INT64_MAX / 4;
 
 /// How often limits were read since the last start: it depends on snapshots, and decides nothing.
@@ -147,6 +148,9 @@ void Counterfactual::take(const Group& group) {
     if (!fact_.apply(group.header(i), group.record(i))) fail(fact_.error());
   }
   drop_old_pending();
+  // Settled at their own records so far: what is left of them led to nothing.
+  if (!is_changed_ && engine_ != nullptr && engine_->touched_links_.size() > kTouchedMax)
+    engine_->touched_links_.clear();
 }
 
 bool Counterfactual::open_journal(const RecordHeader& first, const Boot& boot) {

@@ -39,7 +39,7 @@ _METHODS = tuple(method for method in METHODS if method != "specific")
 _EQUAL = {
     "journal": "byte for byte the journal as it was",
     "state": "of other records and of the same state",
-    "positions": "of other orders and of the same positions and balances",
+    "positions": "of the same positions and balances; orders, or their times, differ",
     "no": "another one",
 }
 _FIRM_NAMES = ("", "-", "firm")

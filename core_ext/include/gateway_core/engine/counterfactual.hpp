@@ -191,6 +191,7 @@ class Counterfactual {
   void take_own_step(const std::uint8_t* record);
   void take_fact(const std::uint8_t* record);
   void keep_reference(const std::uint8_t* record) noexcept;
+  void run_step_of(const std::uint8_t* record);
   void help_own_step(const std::uint8_t* record);
   [[nodiscard]] std::int64_t held(const State& state, const Funding& told) const noexcept;
   void take_fill(const std::uint8_t* record);
