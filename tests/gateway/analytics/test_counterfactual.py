@@ -65,6 +65,8 @@ def day():
         world.session(2)
         world.mark("100")
         world.limit(STRATEGY, world.strategy, order_quantity_max="5")
+        world.mark("105")
+        world.working(strategy=world.other_strategy)  # keeps a reference price of the spot
         for turn in range(10):
             world.mark(f"{100 + turn}")
             for strategy in (world.strategy, world.other_strategy):
@@ -128,7 +130,8 @@ def test_a_raised_limit_leaves_what_it_lets_pass_open_and_unknown(day):
     assert told["counts"]["refused"] == 0
     assert not any(row["is_other"] for row in told["positions"])
     assert any("unknown outcome" in line for line in told["unknown"])
-    assert all(row["reference_sequence"] for row in accepted if "reference_sequence" in row)
+    spot = next(row for row in reader.decoded(day) if row["kind"] == "order_new")
+    assert {row["reference_sequence"] for row in accepted} == {spot["sequence"]}
 
 
 def test_an_assumed_fill_is_booked_and_called_one(day):
@@ -207,7 +210,7 @@ def test_a_limits_file_stands_for_all_its_rows(day, tmp_path):
     lines = [f"{name} = {json.dumps(value)}" for name, value in fields.items()]
     file.write_text("[firm]\n" + "\n".join(lines) + "\n")
     told = asked(day, "--limits", str(file))
-    assert told["counts"]["refused"] == 21
+    assert told["counts"]["refused"] == 22
     assert told["counts"]["assumed"] == 1
 
 
@@ -223,7 +226,7 @@ def test_a_limits_file_stands_for_all_its_rows(day, tmp_path):
         (("--set-limit", "strategy", "alpha", "speed=1"), "UNKNOWN_FIELD", "speed"),
         (("--set-limit", "strategy", "alpha", "order_burst=x"), "BAD_NUMBER", "order_burst"),
         (("--set-limit", "strategy", "alpha", "credit_max=0.00001"), "PRECISION", "credit_max"),
-        (("--set-limit", "strategy", "alpha", "order_burst=-1"), "BAD_NUMBER", "order_burst"),
+        (("--set-limit", "strategy", "alpha", "order_burst=-1"), "RANGE", "order_burst"),
         (("--from", "999999"), "OUT_OF_RANGE", "from"),
         (("--from", "50", "--to", "20"), "OUT_OF_RANGE", "to"),
     ],
