@@ -52,9 +52,9 @@ def place():
 
 def opened(root, **options):
     """An engine over the journal of this place."""
-    return World(str(root / "journal"), str(root / "ring"), segment_bytes=1 << 20,
-                 ring_bytes=1 << 20, orders_max=1024, idempotency_max=4096, positions_max=256,
-                 **options)  # fmt: skip
+    sizes = {"segment_bytes": 1 << 20, "ring_bytes": 1 << 20, "orders_max": 1024,
+             "idempotency_max": 4096, "positions_max": 256}  # fmt: skip
+    return World(str(root / "journal"), str(root / "ring"), **(sizes | options))
 
 
 class Trader:
