@@ -34,6 +34,12 @@ using LimitText = std::tuple<std::uint32_t, std::string, std::string, std::strin
   return out;
 }
 
+/// Refusal, level, limit, current, would be, working.
+[[nodiscard]] nb::tuple verdict_of(const GateVerdict& verdict) {
+  return nb::make_tuple(static_cast<std::uint16_t>(verdict.refusal), verdict.level, verdict.limit,
+                        verdict.current, verdict.would_be, verdict.working);
+}
+
 class WhatIf {
  public:
   WhatIf(CounterfactualOptions options) : native_(storage_, std::move(options)) {}
@@ -62,7 +68,7 @@ class WhatIf {
     };
     for (const DifferenceNote& each : native_.take_notes()) {
       out.append(nb::make_tuple(kDifferenceNames[static_cast<std::size_t>(each.what)],
-                                bytes(each.fact), bytes(each.other), each.refusal,
+                                bytes(each.fact), bytes(each.other), verdict_of(each.verdict),
                                 each.reference_sequence));
     }
     return out;

@@ -3,6 +3,7 @@
 #include "gateway_core/engine/counterfactual.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <utility>
 
@@ -19,15 +20,31 @@ constexpr std::uint64_t kRingBytes = 16ULL << 20;
 constexpr std::size_t kVenueEntries = 4096;
 // A step of the gateway's own that the day does not show within this time is one of ours alone.
 constexpr std::int64_t kOwnStepNs = 1'000'000'000;
+constexpr std::size_t kTouchedMax = 1024;
 constexpr std::int64_t kNever = INT64_MAX / 4;
+
+/// How often limits were read since the last start: it depends on snapshots, and decides nothing.
+struct Counted {
+  std::size_t at = 0;
+  std::size_t bytes = 0;
+};
+[[nodiscard]] Counted limits_version_in(RecordKind kind) noexcept {
+  if (kind == RecordKind::kOrderNew) return {offsetof(OrderNew, limits_version), 4};
+  if (kind == RecordKind::kOrderRefused) return {offsetof(OrderRefused, limits_version), 4};
+  if (kind == RecordKind::kOrderTriggered) return {offsetof(OrderTriggered, limits_version), 8};
+  return {};
+}
 
 /// Who, and the payload; not the place in its journal, nor the time.
 [[nodiscard]] bool is_same(const std::uint8_t* a, const std::uint8_t* b) noexcept {
   const RecordHeader& one = header_of(a);
   const RecordHeader& other = header_of(b);
-  return one.length == other.length && one.type == other.type && one.actor == other.actor &&
-         std::memcmp(a + sizeof(RecordHeader), b + sizeof(RecordHeader),
-                     one.length - sizeof(RecordHeader)) == 0;
+  if (one.length != other.length || one.type != other.type || one.actor != other.actor)
+    return false;
+  const Counted apart = limits_version_in(kind_of(a));
+  const std::size_t behind = sizeof(RecordHeader) + apart.at + apart.bytes;
+  return std::memcmp(a + sizeof(RecordHeader), b + sizeof(RecordHeader), apart.at) == 0 &&
+         std::memcmp(a + behind, b + behind, one.length - behind) == 0;
 }
 
 /// Registries, words of persons and audit: nothing in them is decided by an order.
@@ -131,6 +148,9 @@ void Counterfactual::take(const Group& group) {
     if (!fact_.apply(group.header(i), group.record(i))) fail(fact_.error());
   }
   drop_old_pending();
+  // Settled at their own records so far: what is left of them led to nothing.
+  if (!is_changed_ && engine_ != nullptr && engine_->touched_links_.size() > kTouchedMax)
+    engine_->touched_links_.clear();
 }
 
 bool Counterfactual::open_journal(const RecordHeader& first, const Boot& boot) {
@@ -246,9 +266,9 @@ void Counterfactual::begin_assumption() {
       if (!change_limits(limits, guards)) continue;
       (void)engine_->set_limits(limits, guards, 0);
       collect();
-      note(Difference::kAssumed, nullptr, produced(RecordKind::kLimitsSet) == nullptr
-                                              ? produced(RecordKind::kGuardsSet)
-                                              : produced(RecordKind::kLimitsSet));
+      note(Difference::kAssumed, nullptr,
+           produced(RecordKind::kLimitsSet) == nullptr ? produced(RecordKind::kGuardsSet)
+                                                       : produced(RecordKind::kLimitsSet));
       produced_.clear();
     }
   }
@@ -292,8 +312,7 @@ void Counterfactual::take_limits(const Group& group) {
   if (static_cast<RecordKind>(group.header(0).type) != RecordKind::kLimitsSet || !is_known) {
     return take_whole(group);
   }
-  const LevelEntity& entity =
-      state_->registry.level(static_cast<Level>(limits.level), limits.id);
+  const LevelEntity& entity = state_->registry.level(static_cast<Level>(limits.level), limits.id);
   GuardsSet guards{};
   guards.level = limits.level;
   guards.id = limits.id;
@@ -369,8 +388,9 @@ bool Counterfactual::make_room() {
       OutboundEntry entry;
       std::memcpy(&entry, port->gated.peek(), sizeof entry);
       const std::uint32_t slot = state_->orders.find(entry.order_id);
-      const bool waits = slot != kNoSlot && static_cast<OrderState>(state_->orders.at(slot).state) ==
-                                                OrderState::kPendingNew;
+      const bool waits =
+          slot != kNoSlot &&
+          static_cast<OrderState>(state_->orders.at(slot).state) == OrderState::kPendingNew;
       if (waits && port->gated.size() < kVenueEntries / 2) break;
       port->gated.pop();
     }
@@ -434,9 +454,8 @@ void Counterfactual::run_own_steps() {
 bool Counterfactual::find_pending(const std::uint8_t* fact) {
   const OrderId id = order_of(fact);
   for (auto each = pending_.begin(); each != pending_.end(); ++each) {
-    const bool is_it = is_same(fact, each->data()) ||
-                       (id != 0 && id == order_of(each->data()) &&
-                        kind_of(fact) == kind_of(each->data()));
+    const bool is_it = is_same(fact, each->data()) || (id != 0 && id == order_of(each->data()) &&
+                                                       kind_of(fact) == kind_of(each->data()));
     if (!is_it) continue;
     compare(fact, each->data());
     pending_.erase(each);
@@ -455,7 +474,7 @@ void Counterfactual::drop_old_pending() {
 }
 
 void Counterfactual::note(Difference what, const std::uint8_t* fact, const std::uint8_t* other,
-                          std::uint16_t refusal, Sequence reference) {
+                          const GateVerdict& verdict, Sequence reference) {
   is_changed_ = true;
   is_identical_ = false;
   ++counts_.by_kind[static_cast<std::size_t>(what)];
@@ -463,7 +482,7 @@ void Counterfactual::note(Difference what, const std::uint8_t* fact, const std::
   made.what = what;
   if (fact != nullptr) made.fact.assign(fact, fact + header_of(fact).length);
   if (other != nullptr) made.other.assign(other, other + header_of(other).length);
-  made.refusal = refusal;
+  made.verdict = verdict;
   made.reference_sequence = reference;
 }
 

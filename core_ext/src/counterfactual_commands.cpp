@@ -1,5 +1,6 @@
 // Commands of a recorded day, decided again: new orders, orders that were refused, cancels and
-// replaces. An order keeps the id it had; one that only stands here has an id no order of a day has.
+// replaces. An order keeps the id it had; one that only stands here has an id no order of a day
+// has.
 #include <algorithm>
 #include <cstring>
 
@@ -114,8 +115,7 @@ Refusal Counterfactual::submit(const Group& group, std::size_t count, bool& is_r
   }
   Refusal refusal = Refusal::kNone;
   if (link.is_linked()) {
-    refusal =
-        engine_->submit_linked(link.kind, messages, count, group.header(0).origin_port);
+    refusal = engine_->submit_linked(link.kind, messages, count, group.header(0).origin_port);
     collect();
     is_repeated = refusal == Refusal::kNone && produced(RecordKind::kOrderNew) == nullptr;
   } else {
@@ -148,7 +148,7 @@ void Counterfactual::tell_orders(const Group& group, std::size_t count, Refusal 
     gone_.insert(payload<OrderNew>(group.record(i)).order_id);
     const std::uint8_t* other = i < produced_.size() ? produced_[i].data() : nullptr;
     note(is_repeated ? Difference::kRepeated : Difference::kRefused, group.record(i), other,
-         static_cast<std::uint16_t>(refusal));
+         {.refusal = refusal});
   }
   produced_.clear();
 }
@@ -168,15 +168,14 @@ GateVerdict Counterfactual::probe(const NewOrderMessage& message, std::uint32_t 
   const GateVerdict verdict = engine.check_gate(candidate);
   if (verdict.refusal != Refusal::kNone) return verdict;
   const Route& route = state_->routes.at(candidate.route_index);
-  const Durability durability =
-      static_cast<Durability>(route.account_row->definition.durability);
+  const Durability durability = static_cast<Durability>(route.account_row->definition.durability);
   const Refusal space =
       engine.check_space(engine.venue_port_of_[route.venue], durability, candidate.now_ns);
   if (space != Refusal::kNone) return no(space);
   return no(engine.is_duplicate(candidate) ? Refusal::kDuplicateOrder : Refusal::kNone);
 }
 
-/// A record of a refusal has no trigger, no expiry, no leg and no link.
+/// A record of a refusal has no trigger, no expiry, no leg, no link and seldom a reference price.
 bool Counterfactual::has_kept_inputs(const OrderRefused& refused) const noexcept {
   const auto refusal = static_cast<Refusal>(refused.refusal);
   if (refusal == Refusal::kClockUnhealthy || refusal == Refusal::kLinkRefused ||
@@ -187,6 +186,11 @@ bool Counterfactual::has_kept_inputs(const OrderRefused& refused) const noexcept
   const Registry& registry = state_->registry;
   if (!registry.accounts.has(refused.account) || !registry.instruments.has(refused.instrument)) {
     return true;
+  }
+  // Since the last start no order has kept a price: nobody knows what was known then.
+  const bool tells_reference = refusal == Refusal::kStalePrice || refusal == Refusal::kPriceCollar;
+  if (!tells_reference && registry.instruments.at(refused.instrument).reference.price == 0) {
+    return false;
   }
   return registry.accounts.at(refused.account).definition.is_hedge_mode == 0 ||
          registry.instruments.at(refused.instrument).rules.kind == InstrumentKind::kSpot;
@@ -206,7 +210,8 @@ bool Counterfactual::is_of_refused_group(const std::uint8_t* record) const noexc
          is_next_to(next_.header(0), 0);
 }
 
-/// Puts what the refusal tells of the reference price in its place; else the newest kept one counts.
+/// Puts what the refusal tells of the reference price in its place; else the newest kept one
+/// counts.
 Sequence Counterfactual::set_reference(const OrderRefused& refused) noexcept {
   Registry& registry = state_->registry;
   if (!registry.instruments.has(refused.instrument)) return 0;
@@ -248,7 +253,6 @@ void Counterfactual::take_refused(const std::uint8_t* record) {
     return take_raw(record);
   }
   ++counts_.refusals;
-  counts_.references_old += reference != 0 ? 1 : 0;
   submit_refused(record, message, reference);
 }
 
@@ -263,7 +267,8 @@ void Counterfactual::submit_refused(const std::uint8_t* record, const NewOrderMe
     ++orders_more_;
     const std::uint8_t* accepted = produced(RecordKind::kOrderNew);
     const std::int64_t price = payload<OrderNew>(accepted).price;
-    note(Difference::kAccepted, record, accepted, 0, reference);
+    counts_.references_old += reference != 0 ? 1 : 0;
+    note(Difference::kAccepted, record, accepted, {}, reference);
     produced_.clear();
     return assume_outcome(notice.order_id, price);
   }
@@ -272,7 +277,8 @@ void Counterfactual::submit_refused(const std::uint8_t* record, const NewOrderMe
   if (refusal == Refusal::kNone) {
     note(Difference::kRepeated, record, other);
   } else if (notice.refusal != payload<OrderRefused>(record).refusal) {
-    note(Difference::kRefusedOtherwise, record, other, notice.refusal, reference);
+    counts_.references_old += reference != 0 ? 1 : 0;
+    note(Difference::kRefusedOtherwise, record, other, {.refusal = refusal}, reference);
   } else if (other != nullptr) {
     compare(record, other);
   }
@@ -333,7 +339,7 @@ void Counterfactual::take_cancel(const std::uint8_t* record) {
   const Refusal refusal = engine_->check_cancel(order, header.actor);
   if (refusal != Refusal::kNone) {
     lost_cancels_.insert(wish.order_id);
-    return note(Difference::kChangeRefused, record, nullptr, static_cast<std::uint16_t>(refusal));
+    return note(Difference::kChangeRefused, record, nullptr, {.refusal = refusal});
   }
   (void)engine_->send_cancel(slot, header.actor, header.origin_sequence,
                              static_cast<CancelReason>(wish.reason), header.origin_port);
@@ -358,7 +364,13 @@ void Counterfactual::take_replace(const std::uint8_t* record) {
   const Notice notice = engine_->replace(message, header.origin_port);
   if (notice.refusal != 0) {
     lost_replaces_.insert(wish.order_id);
-    return note(Difference::kChangeRefused, record, nullptr, notice.refusal);
+    return note(Difference::kChangeRefused, record, nullptr,
+                {.refusal = static_cast<Refusal>(notice.refusal),
+                 .level = notice.level,
+                 .limit = notice.limit,
+                 .current = notice.current,
+                 .would_be = notice.would_be,
+                 .working = notice.working});
   }
   (void)settle(record);
 }

@@ -1,6 +1,7 @@
 // Facts of a recorded day, told again where their order stands, and the gateway's own steps, which
 // the engine takes by itself: the record only says when.
 #include <cstring>
+#include <utility>
 
 #include "gateway_core/engine/counterfactual.hpp"
 #include "gateway_core/types/fixed_point.hpp"
@@ -50,8 +51,7 @@ void Counterfactual::take_record(const std::uint8_t* record) {
     case RecordKind::kOrderRefused:
       return take_refused(record);
     case RecordKind::kCancelRequested:
-      return is_own(payload<CancelRequested>(record)) ? take_own_step(record)
-                                                      : take_cancel(record);
+      return is_own(payload<CancelRequested>(record)) ? take_own_step(record) : take_cancel(record);
     case RecordKind::kReplaceRequested:
       return header_of(record).actor == 0 ? take_own_step(record) : take_replace(record);
     case RecordKind::kOrderTriggered:
@@ -94,6 +94,40 @@ void Counterfactual::take_fact(const std::uint8_t* record) {
   if (!settle(record)) fall_away(record);
 }
 
+/// The reference price that an own step was decided with, where its record has one.
+void Counterfactual::keep_reference(const std::uint8_t* record) noexcept {
+  if (kind_of(record) == RecordKind::kOrderRefused) {
+    (void)set_reference(payload<OrderRefused>(record));
+    return;
+  }
+  std::int64_t price = 0;
+  if (kind_of(record) == RecordKind::kOrderTriggered) {
+    price = payload<OrderTriggered>(record).reference_price;
+  } else if (kind_of(record) == RecordKind::kReplaceRequested) {
+    price = payload<ReplaceRequested>(record).reference_price;
+  }
+  if (price == 0 || !has_order(order_of(record))) return;
+  const InstrumentId id = state_->orders.at(state_->orders.find(order_of(record))).instrument;
+  state_->registry.instruments.at(id).reference = {price, clock_.now_ns};
+  references_[id] = header_of(record).sequence;
+}
+
+/// The one step that the record tells of and no other: what else is due comes at its own record.
+void Counterfactual::run_step_of(const std::uint8_t* record) {
+  (void)engine_->now_ns();
+  const bool is_refused = kind_of(record) == RecordKind::kOrderRefused;
+  const OrderId id = is_refused ? payload<OrderRefused>(record).order_id : order_of(record);
+  if (kind_of(record) == RecordKind::kTradingStateSet) {
+    engine_->look_at_breakers(clock_.now_ns);
+  } else if (id != 0 && has_order(id)) {
+    const Order& order = state_->orders.at(state_->orders.find(id));
+    if (order.link.is_linked()) engine_->settle_link(link_head(id, order.link));
+  }
+  collect();
+  for (Bytes& each : produced_) pending_.push_back(std::move(each));
+  produced_.clear();
+}
+
 /// Lets the engine take the step that the record tells of, where a turn alone does not.
 void Counterfactual::help_own_step(const std::uint8_t* record) {
   const OrderId id = order_of(record);
@@ -101,8 +135,7 @@ void Counterfactual::help_own_step(const std::uint8_t* record) {
   const Order& order = state_->orders.at(state_->orders.find(id));
   const RecordKind kind = kind_of(record);
   if (kind == RecordKind::kOrderTriggered) {
-    engine_->trigger_emulated(order.instrument,
-                              payload<OrderTriggered>(record).trigger_price_seen);
+    engine_->trigger_emulated(order.instrument, payload<OrderTriggered>(record).trigger_price_seen);
   } else if ((kind == RecordKind::kOrderExpired || kind == RecordKind::kCancelRequested) &&
              is_open(static_cast<OrderState>(order.state)) && engine_->is_timed_here(order)) {
     (void)engine_->end_emulated(order);
@@ -115,11 +148,14 @@ void Counterfactual::help_own_step(const std::uint8_t* record) {
 void Counterfactual::take_own_step(const std::uint8_t* record) {
   const RecordKind kind = kind_of(record);
   if (find_pending(record)) return;
+  keep_reference(record);
   const bool is_audit = kind == RecordKind::kAnomaly || kind == RecordKind::kOverrideUsed;
   if (!is_audit) {
-    run_own_steps();
+    run_step_of(record);
     if (find_pending(record)) return;
     help_own_step(record);
+    if (find_pending(record)) return;
+    if (is_changed_) run_own_steps();
     if (find_pending(record)) return;
   }
   const OrderId id = order_of(record);
@@ -135,6 +171,7 @@ void Counterfactual::take_own_step(const std::uint8_t* record) {
 void Counterfactual::take_fill(const std::uint8_t* record) {
   const OrderFilled& told = payload<OrderFilled>(record);
   if (is_left_out(told.account, 0)) return note(Difference::kLeftOut, record, nullptr);
+  if (find_pending(record)) return;
   if (told.order_id != 0 && gone_.contains(told.order_id)) return fall_away(record);
   venue_ids_[trade_key(told.account, told.instrument, told.trade_id)] = told.venue_order_id;
   ++counts_.facts;
@@ -222,7 +259,9 @@ void Counterfactual::take_other(const std::uint8_t* record) {
       (void)engine_->roll_period();
       break;
     default:
-      return take_raw(record);
+      // A kind that nothing here decides: as it was written, while that cannot contradict.
+      if (find_pending(record)) return;
+      return is_changed_ ? fall_away(record) : take_raw(record);
   }
   ++counts_.facts;
   if (!settle(record)) fall_away(record);

@@ -15,7 +15,7 @@ constexpr std::uint32_t kAnyCount = 0xFFFFFFFF;
 
 struct AmountField {
   std::string_view name;
-  std::int64_t LimitFields::*field;
+  std::int64_t LimitFields::* field;
   int scale;
 };
 constexpr AmountField kAmounts[] = {
@@ -30,7 +30,7 @@ constexpr AmountField kAmounts[] = {
 
 struct CountField {
   std::string_view name;
-  std::uint32_t LimitFields::*field;
+  std::uint32_t LimitFields::* field;
 };
 constexpr CountField kCounts[] = {
     {"collar_bps", &LimitFields::collar_bps},
@@ -45,11 +45,11 @@ constexpr CountField kCounts[] = {
 
 struct GuardAmount {
   std::string_view name;
-  std::int64_t GuardFields::*field;
+  std::int64_t GuardFields::* field;
 };
 struct GuardCount {
   std::string_view name;
-  std::uint32_t GuardFields::*field;
+  std::uint32_t GuardFields::* field;
   std::int64_t maximum;
 };
 #define COUNT(name, maximum, looser)

@@ -1,6 +1,9 @@
 """Recorded days decided again by the engine itself under another assumption. Reads one journal and
 writes another; one thread at a time; advance() and finish() let others run."""
 
+# Refusal, level (-1 = none), limit, current, would be, working.
+_Verdict = tuple[int, int, int, int, int, int]
+
 class Counterfactual:
     """ValueError "CODE rule | field | value" for a limit that is none."""
 
@@ -22,8 +25,8 @@ class Counterfactual:
         journal cannot be read further, or the other not written, and why."""
     def finish(self) -> None:
         """After the last advance(): what the engine would have done by then."""
-    def take_differences(self) -> list[tuple[str, bytes | None, bytes | None, int, int]]:
-        """(what, record in fact, record here, refusal where no record says it, record whose
+    def take_differences(self) -> list[tuple[str, bytes | None, bytes | None, _Verdict, int]]:
+        """(what, record in fact, record here, verdict where no record says it, record whose
         reference price it was decided with) since the last call."""
     def counts(self) -> dict[str, int]: ...
     @property

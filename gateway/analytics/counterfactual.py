@@ -102,6 +102,12 @@ def differences(assumption: Assumption, settings: Settings) -> Row:
 
 
 def _followed(settings: Settings) -> Any:
+    """The whole day's state. A damaged file is named: what lies behind it is no end of the day."""
+    verified = reader.verify(settings.directory, settings.ring_directory)
+    if verified["faults"]:
+        fault = verified["faults"][0]
+        where = f"segment {fault['segment']}, offset {fault['offset']}"
+        raise RuntimeError(f"journal: {fault['code']} at {where}: {fault['text']}")
     replica = reader.open_replica(settings.directory, settings.ring_directory, use_snapshot=True)
     while replica.follow():
         settings.progress(replica.sequence)

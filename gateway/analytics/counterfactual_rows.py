@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["Notes", "Worlds"]
 
 Row = dict[str, Any]
-Told = tuple[str, bytes | None, bytes | None, int, int]
+Verdict = tuple[int, int, int, int, int, int]
+Told = tuple[str, bytes | None, bytes | None, Verdict, int]
 _EXACT = Context(prec=100)
 _KINDS = ("instrument", "account", "strategy")
 _POSITION = ("account", "strategy", "instrument", "leg", "margin_mode")
@@ -33,7 +34,7 @@ class Notes:
 
     def __init__(self, rows_max: int) -> None:
         self._rows_max = rows_max
-        self._kept: dict[str, list[tuple[Row | None, Row | None, int, int]]] = defaultdict(list)
+        self._kept: dict[str, list[tuple[Row | None, Row | None, Verdict, int]]] = defaultdict(list)
         self._first: tuple[str, Row | None, Row | None] | None = None
         self._strategies: dict[int, int] = {}  # of orders that do not stand here
         self._fills: Counter[tuple[int, int, int, str]] = Counter()
@@ -44,13 +45,13 @@ class Notes:
 
     def add(self, told: Sequence[Told]) -> None:
         """The next differences, in their order."""
-        for what, was, here, refusal, reference in told:
+        for what, was, here, verdict, reference in told:
             fact = None if was is None else reader.decode(was)
             other = None if here is None else reader.decode(here)
             self._note(what, fact, other)
             self.what[what] += 1
             if len(self._kept[what]) < self._rows_max:
-                self._kept[what].append((fact, other, refusal, reference))
+                self._kept[what].append((fact, other, verdict, reference))
             else:
                 self.is_cut = True
 
@@ -126,6 +127,7 @@ class Worlds:
             kind: {int(row["id"]): str(row["name"]) for row in rows}
             for kind, rows in registry.items()
         }
+        self._numbers = {name: number for number, name in self._names["instrument"].items()}
         self._scales = {
             int(row["id"]): (int(row["price_scale"]), int(row["quantity_scale"]))
             for row in registry["instrument"]
@@ -158,13 +160,15 @@ class Worlds:
         """Whom and what a record is about, as text."""
         row: Row = {"kind": record["kind"]}
         row |= {kind: self.name(kind, record[kind]) for kind in _KINDS if kind in record}
-        if record.get("order_id"):
-            row["order_id"] = str(record["order_id"])
-        row["client_order_id"] = record.get("client_id") or str(record.get("client_number") or "")
-        prices, quantities = self.scales(record.get("instrument", 0))
-        for name, scale in (("price", record.get("price_scale", prices)), ("quantity", quantities)):
-            if isinstance(record.get(name), int):
-                row[name] = plain_text(Decimal(record[name]).scaleb(-scale))
+        instrument = int(record.get("instrument", 0))
+        if order_id := int(record.get("order_id") or 0):
+            row["order_id"] = str(order_id)
+            order = self._fact.order(order_id) or self._here.order(order_id) or {}
+            row = {kind: order[kind] for kind in _KINDS if kind in order} | row
+            instrument = instrument or self._numbers.get(str(row.get("instrument")), 0)
+        if client := record.get("client_id") or record.get("client_number"):
+            row["client_order_id"] = str(client)
+        row |= self._amounts(record, instrument)
         for name in ("side", "type"):
             if name in record and record["kind"].startswith("order_"):
                 row[name] = WORDS[name][record[name]]
@@ -174,8 +178,17 @@ class Worlds:
         row |= {name: str(record[name]) for name in ("trade_id", "amount") if record.get(name)}
         return row
 
+    def _amounts(self, record: Row, instrument: int) -> Row:
+        prices, quantities = self.scales(instrument)
+        scales = {"price": int(record.get("price_scale", prices)), "quantity": quantities}
+        return {
+            name: plain_text(Decimal(record[name]).scaleb(-scale))
+            for name, scale in scales.items()
+            if instrument and isinstance(record.get(name), int) and record[name]
+        }
+
     def difference(
-        self, fact: Row | None, other: Row | None, refusal: int, reference: int,
+        self, fact: Row | None, other: Row | None, verdict: Verdict, reference: int,
         explained: Callable[..., Mapping[str, Any]],
     ) -> Row:  # fmt: skip
         """One difference: who, when, and why it is refused in either world."""
@@ -190,8 +203,9 @@ class Worlds:
         for world, record in (("fact", fact), ("here", other)):
             if record is not None and record["kind"] == "order_refused":
                 row[f"refusal_{world}"] = self._refusal(record, explained)
-        if refusal and "refusal_here" not in row:
-            row["refusal_here"] = dict(explained(refusal, -1, (0, 0, 0, 0), (0, 0)))
+        if verdict[0] and "refusal_here" not in row:
+            scales = self.scales(self._numbers.get(str(row.get("instrument")), 0))
+            row["refusal_here"] = dict(explained(verdict[0], verdict[1], verdict[2:], scales))
         if reference:
             row["reference_sequence"] = reference
         if fact is not None and other is not None and fact["kind"] == other["kind"] == "funding":
@@ -232,6 +246,7 @@ class _World:
     """One journal at its end: what it holds and what it earned."""
 
     def __init__(self, replica: Any, books: Any, marks: Mapping[str, str], method: str) -> None:
+        self.order = replica.order
         self.balances = replica.balances()
         self.positions = _by_method(
             books.positions("wac", marks=dict(marks)), books.positions(method), marks

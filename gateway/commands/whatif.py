@@ -39,18 +39,22 @@ _METHODS = tuple(method for method in METHODS if method != "specific")
 _EQUAL = {
     "journal": "byte for byte the journal as it was",
     "state": "of other records and of the same state",
-    "positions": "of other orders and of the same positions and balances",
+    "positions": "of the same positions and balances; orders, or their times, differ",
     "no": "another one",
 }
 _FIRM_NAMES = ("", "-", "firm")
+_ORDER = ("sequence", "strategy", "instrument", "side", "quantity", "price")
+_WHY = ("refusal", "level", "limit", "current", "would_be")
 _COLUMNS = {
-    "refused": ("sequence", "strategy", "instrument", "side", "quantity", "price", "why"),
-    "accepted": ("sequence", "strategy", "instrument", "side", "quantity", "price", "why"),
-    "change_refused": ("sequence", "kind", "order_id", "why"),
+    "refused": (*_ORDER, *_WHY),
+    "accepted": (*_ORDER, *_WHY),
+    "refused_otherwise": (*_ORDER, *_WHY),
+    "change_refused": ("sequence", "kind", "strategy", "instrument", "order_id", *_WHY),
 }
 _HEADINGS = {
     "refused": "Orders refused here that were accepted:",
     "accepted": "Orders accepted here that were refused (outcome unknown):",
+    "refused_otherwise": "Orders refused in both for different reasons (here):",
     "change_refused": "Cancels and replaces refused here that were sent:",
 }
 
@@ -236,7 +240,7 @@ def _print(told: dict[str, Any]) -> None:
         rows = told["differences"].get(what)
         if rows:
             click.echo(f"\n{heading} {told['counts'][what]}")
-            print_table([{**row, "why": _why(what, row)} for row in rows], _COLUMNS[what], "")
+            print_table([_with_why(what, row) for row in rows], _COLUMNS[what], "")
     if told["fills_gone"]:
         click.echo("\nFills that did not happen here:")
         print_table(told["fills_gone"], ("account", "strategy", "instrument", "side", "fills",
@@ -258,12 +262,10 @@ def _sentence(parted: Mapping[str, Any]) -> str:
     return f"{about} {parted['what'].replace('_', ' ')} {parted['refusal']}".rstrip()
 
 
-def _why(what: str, row: Mapping[str, Any]) -> str:
+def _with_why(what: str, row: Mapping[str, Any]) -> dict[str, Any]:
     found = row.get("refusal_fact" if what == "accepted" else "refusal_here") or {}
-    if not found.get("level"):
-        return str(found.get("code", ""))
-    return (f"{found['code']} {found['level']}: limit {found['limit']}, "
-            f"would be {found['would_be']}")  # fmt: skip
+    why = {name: found.get(name, "") for name in _WHY if name != "refusal"}
+    return {**row, **why, "refusal": found.get("code", "")}
 
 
 def _table(

@@ -37,15 +37,15 @@ enum class Difference : std::uint8_t {
 };
 inline constexpr std::size_t kDifferences = 12;
 inline constexpr const char* kDifferenceNames[kDifferences] = {
-    "assumed",    "refused",  "accepted",  "refused_otherwise", "left_out", "fell_away",
-    "change_refused", "not_here", "only_here", "funding_scaled", "repeated", "assumed_fill"};
+    "assumed",        "refused",  "accepted",  "refused_otherwise", "left_out", "fell_away",
+    "change_refused", "not_here", "only_here", "funding_scaled",    "repeated", "assumed_fill"};
 
 /// One difference: the record in fact and the one here, empty where there is none.
 struct DifferenceNote {
   Difference what{};
   std::vector<std::uint8_t> fact;
   std::vector<std::uint8_t> other;
-  std::uint16_t refusal = 0;        // where neither record says it
+  GateVerdict verdict{};            // where neither record says it
   Sequence reference_sequence = 0;  // whose reference price it was decided with, 0 = none was kept
 };
 
@@ -65,13 +65,13 @@ struct CounterfactualOptions {
 
 /// What came out so far.
 struct CounterfactualCounts {
-  std::uint64_t records = 0;         // of the journal
-  std::uint64_t orders = 0;          // decided again
-  std::uint64_t refusals = 0;        // decided again
-  std::uint64_t refusals_kept = 0;   // stand as in fact: the record keeps too little to ask again
-  std::uint64_t facts = 0;           // told again
-  std::uint64_t steps_kept = 0;      // own steps taken from the record: their cause left none
-  std::uint64_t references_old = 0;  // decisions with a reference price of an earlier order
+  std::uint64_t records = 0;          // of the journal
+  std::uint64_t orders = 0;           // decided again
+  std::uint64_t refusals = 0;         // decided again
+  std::uint64_t refusals_kept = 0;    // stand as in fact: the record keeps too little to ask again
+  std::uint64_t facts = 0;            // told again
+  std::uint64_t steps_kept = 0;       // own steps taken from the record: their cause left none
+  std::uint64_t references_old = 0;   // decisions with a reference price of an earlier order
   std::uint64_t funding_as_told = 0;  // of a position that only exists here: it cannot be scaled
   std::uint64_t by_kind[kDifferences] = {};
 };
@@ -165,7 +165,7 @@ class Counterfactual {
   [[nodiscard]] bool find_pending(const std::uint8_t* fact);
   void drop_old_pending();
   void note(Difference what, const std::uint8_t* fact, const std::uint8_t* other,
-            std::uint16_t refusal = 0, Sequence reference = 0);
+            const GateVerdict& verdict = {}, Sequence reference = 0);
   void fail(std::string text);
   [[nodiscard]] const std::uint8_t* produced(RecordKind kind) const noexcept;
 
@@ -190,6 +190,8 @@ class Counterfactual {
   void take_record(const std::uint8_t* record);
   void take_own_step(const std::uint8_t* record);
   void take_fact(const std::uint8_t* record);
+  void keep_reference(const std::uint8_t* record) noexcept;
+  void run_step_of(const std::uint8_t* record);
   void help_own_step(const std::uint8_t* record);
   [[nodiscard]] std::int64_t held(const State& state, const Funding& told) const noexcept;
   void take_fill(const std::uint8_t* record);
@@ -213,9 +215,9 @@ class Counterfactual {
   std::deque<Bytes> pending_;    // own steps that came before the record of them
   std::unordered_set<AccountId> accounts_out_;
   std::unordered_set<StrategyId> strategies_out_;
-  std::unordered_set<OrderId> gone_;           // stand in fact and not here
-  std::unordered_set<OrderId> lost_cancels_;   // sent in fact, refused here
-  std::unordered_set<OrderId> lost_replaces_;  // the same
+  std::unordered_set<OrderId> gone_;                           // stand in fact and not here
+  std::unordered_set<OrderId> lost_cancels_;                   // sent in fact, refused here
+  std::unordered_set<OrderId> lost_replaces_;                  // the same
   std::unordered_map<std::uint64_t, VenueOrderId> venue_ids_;  // of fills, by account, trade
   std::unordered_map<InstrumentId, Sequence> references_;
   std::vector<DifferenceNote> notes_;
@@ -225,10 +227,10 @@ class Counterfactual {
   std::uint64_t orders_more_ = 0;  // accepted here alone
   std::uint64_t fills_assumed_ = 0;
   RecordHeader link_refused_{};  // of the newest refusal because of another member
-  bool has_begun_ = false;     // the assumption holds
-  bool is_changed_ = false;    // something is not as it was
-  bool is_identical_ = true;   // every record so far, byte for byte
-  bool is_boot_open_ = false;  // what was in flight is still being settled
+  bool has_begun_ = false;       // the assumption holds
+  bool is_changed_ = false;      // something is not as it was
+  bool is_identical_ = true;     // every record so far, byte for byte
+  bool is_boot_open_ = false;    // what was in flight is still being settled
   bool is_end_ = false;
 };
 

@@ -25,10 +25,10 @@ class LimitChange {
  private:
   Level level_ = Level::kFirm;
   std::string name_;
-  std::int64_t LimitFields::*amount_ = nullptr;
-  std::uint32_t LimitFields::*count_ = nullptr;
-  std::int64_t GuardFields::*guard_amount_ = nullptr;
-  std::uint32_t GuardFields::*guard_count_ = nullptr;
+  std::int64_t LimitFields::* amount_ = nullptr;
+  std::uint32_t LimitFields::* count_ = nullptr;
+  std::int64_t GuardFields::* guard_amount_ = nullptr;
+  std::uint32_t GuardFields::* guard_count_ = nullptr;
   std::int64_t value_ = 0;
 };
 
