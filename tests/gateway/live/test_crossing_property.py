@@ -2,6 +2,7 @@
 after every step the books together are what the venue has, in quantity and in money, to the last
 digit; a restart in the middle changes nothing of it, and a replay makes the same state."""
 
+import contextlib
 import random
 from decimal import Decimal
 from fractions import Fraction
@@ -156,10 +157,8 @@ class Market:
         elif choice == 5:
             self.supply()
         elif choice == 6 and self.orders:
-            try:
+            with contextlib.suppress(RefusedError):  # it has ended, or is being cancelled
                 await self.world.router.cancel("desk", self.random.choice(self.orders))
-            except RefusedError:
-                pass  # it has ended, or is being cancelled
         self.world.advance(self.random.randrange(0, 30))
         self.venue.now_ns = self.world.native.now_ns()
         await self.world.sends()
