@@ -186,7 +186,7 @@ class Book:
         rules = self.names.row("instrument", record["instrument"])
         wide: int = record["price"] * 10 ** rules["price_scale"]
         # Away from zero, as limits measure: a fill may have decimals that the instrument lacks.
-        price = -(-abs(wide) // 10 ** record["price_scale"])
+        price: int = -(-abs(wide) // 10 ** record["price_scale"])
         return price if wide >= 0 else -price
 
     def _end(self, order: OrderHeld) -> None:
