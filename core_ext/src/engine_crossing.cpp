@@ -47,8 +47,8 @@ Refusal Engine::check_crossing(const NewOrderMessage& message) const noexcept {
   // What the venue alone can promise is not promised for a cross, and a time that is over before it
   // is sent is no time.
   const bool is_plain = message.type == OrderType::kMarket || message.type == OrderType::kLimit;
-  const bool may_rest_in_parts = message.time_in_force != TimeInForce::kFok &&
-                                 message.time_in_force != TimeInForce::kGtd;
+  const bool may_rest_in_parts =
+      message.time_in_force != TimeInForce::kFok && message.time_in_force != TimeInForce::kGtd;
   const bool has_wishes = (message.flags & (kPostOnly | kReduceOnly | kEmulate)) != 0;
   if (!is_plain || !may_rest_in_parts || has_wishes || message.display_quantity != 0)
     return Refusal::kBadCross;
@@ -200,8 +200,7 @@ Refusal Engine::check_kept_release(const Order& order) noexcept {
   rest.quantity = leaves(order);
   if (const Refusal found = check_numbers(rest, *route.instrument_row); found != Refusal::kNone)
     return found;
-  counters_.rows_explained +=
-      state_.own.work_out(state_.orders, order.instrument, order.side);
+  counters_.rows_explained += state_.own.work_out(state_.orders, order.instrument, order.side);
   const std::int64_t met = state_.own.prices(order.instrument)->met_by[index_of(order.side)];
   return met - 1 < order.price * sign_of(order.side) ? Refusal::kSelfTrade : Refusal::kNone;
 }

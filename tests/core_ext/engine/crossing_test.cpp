@@ -143,7 +143,8 @@ TEST(what_cannot_be_kept_is_refused_by_name) {
         }) == Refusal::kBadCross);
   CHECK(refused([](M& m) { m.cross_ms = kCrossMsMax + 1; }) == Refusal::kRange);
   CHECK(refused([](M& m) { m.quantity = 0; }) == Refusal::kRange);
-  M linked[2] = {desk.message(1, Side::kSell, 10'010, 500), desk.message(1, Side::kSell, 9'990, 500)};
+  M linked[2] = {desk.message(1, Side::kSell, 10'010, 500),
+                 desk.message(1, Side::kSell, 9'990, 500)};
   CHECK(desk.engine.submit_linked(LinkKind::kOneCancelsOther, linked, 2, 1) == Refusal::kBadCross);
   CHECK_EQUAL(desk.state.orders.open_count(), 0U);
 }

@@ -116,11 +116,11 @@ class ScriptedAdapter:
 class World:
     """Everything of one test, wired as the daemon wires it."""
 
-    def __init__(self, manifest=MANIFEST, native=None):
+    def __init__(self, manifest=MANIFEST, native=None, adapter=None):
         self.native = native or FakeNative()
         self.engine = Engine(self.native, instance=1)
         self.drive = InlineDrive(self.native)
-        self.adapter = ScriptedAdapter(manifest)
+        self.adapter = adapter or ScriptedAdapter(manifest)
         self.engine.define_venue("sim", manifest)
         self.engine.define_account("sim", "main")
         self.engine.define_strategy("alpha")

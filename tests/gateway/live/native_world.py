@@ -24,7 +24,7 @@ LIMITS = {
 }
 
 
-def open_world(directory, orders_max=1024, idempotency_max=1024):
+def open_world(directory, orders_max=1024, idempotency_max=1024, adapter=None):
     settings = EngineSettings(
         directory=str(directory / "data"),
         ring_directory=str(directory / "ring"),
@@ -39,7 +39,7 @@ def open_world(directory, orders_max=1024, idempotency_max=1024):
         (directory / name).mkdir(exist_ok=True)
     native = open_native_engine(settings)
     native.set_time(max(START_NS, native.now_ns()) + 1_000_000)
-    world = World(native=native)
+    world = World(native=native, adapter=adapter)
     world.engine.set_currency_rate("USDT", "1")
     if not native.limits():
         entities = [("firm", ""), ("venue", "sim"), ("account", "main"), ("strategy", "alpha")]

@@ -1,6 +1,8 @@
 """Two books of one account meet inside the house: what the venue, the rows, a reconcile, a restart
 and the journal's readers say of it. On the native engine, before a scripted venue."""
 
+import re
+import shutil
 from decimal import Decimal
 
 import pytest
@@ -12,6 +14,8 @@ from gateway.core.vocabulary import CROSS_MS_MAX
 from gateway.entry.api_messages import NewOrderMessage
 from gateway.entry.strict_json import decode
 from gateway.journal import reader
+from gateway.ledger import open_books
+from gateway.testing import until
 
 pytestmark = pytest.mark.asyncio
 SYMBOL = INSTRUMENT.symbol
@@ -155,3 +159,43 @@ async def test_the_journal_says_of_both_halves_that_no_venue_knows_them(ring_dir
     assert [Decimal(fill["value"]) for fill in fills] == [50, 50]
     assert [Decimal(fill["fee"]) for fill in fills] == [0, 0]
     assert fills[1]["cause"] == fills[0]["sequence"]
+
+
+HALF = re.compile(b"cross-[0-9a-f]{16}-")
+
+
+async def test_a_journal_cut_between_the_two_halves_has_neither(ring_directory):
+    world = await crossing_world(ring_directory)
+    buy, sell = await crossed_in_part(world)
+    assert [world.row(each)["cumulative_quantity"] for each in (buy, sell)] == ["0.5", "0.5"]
+    (segment,) = (ring_directory / "data").glob("segment-*.journal")
+    await until(lambda: len(HALF.findall(segment.read_bytes())) == 2)
+    copy = ring_directory / "copy"
+    shutil.copytree(ring_directory / "data", copy)
+    end(world)
+    whole = (copy / segment.name).read_bytes()
+    first, second = (match.start() for match in HALF.finditer(whole))
+    # Within the first, between them, within the second; and nothing cut.
+    for number, cut in enumerate((first, (first + second) // 2, second + 100, len(whole))):
+        left = ring_directory / f"cut{number}"
+        shutil.copytree(copy, left / "data")
+        (left / "data" / segment.name).write_bytes(whole[:cut] + bytes(len(whole) - cut))
+        again = open_world(left)
+        done = [again.native.order(each)["cumulative_quantity"] for each in (buy, sell)]
+        assert done == (["0.5", "0.5"] if cut == len(whole) else ["0", "0"])
+        assert set(books(again).values()) <= ({"0"} if cut != len(whole) else {"0.5", "-0.5"})
+        end(again)
+
+
+async def test_the_ledger_posts_both_sides_without_a_fee_and_balances(ring_directory):
+    world = await crossing_world(ring_directory)
+    await crossed_in_part(world)
+    end(world)
+    books = open_books(ring_directory / "data", str(ring_directory / "ring"))
+    assert books.is_balanced()
+    assert books.unbooked_count == 0
+    rows = books.trial_balance("fifo")
+    assert rows
+    assert {Decimal(row["total"]) for row in rows} == {0}
+    held = {row["strategy"]: Decimal(row["quantity"]) for row in books.positions()}
+    assert held == {"alpha": Decimal("0.5"), "beta": Decimal("-0.5")}

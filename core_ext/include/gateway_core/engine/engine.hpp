@@ -517,7 +517,7 @@ class Engine {
     OrderId order_id;
     std::int64_t ends_ns;
   };
-  std::vector<Kept> kept_;  // to be crossed, oldest first; bounded by kKeptMax
+  std::vector<Kept> kept_;          // to be crossed, oldest first; bounded by kKeptMax
   std::vector<Emulated> emulated_;  // bounded by the order table; waits for a trigger or an expiry
   std::vector<OrderId> touched_links_;  // heads of groups to look at before the turn ends
   /// A group that is not where it should be: asked again later, less and less often.
