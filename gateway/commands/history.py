@@ -190,6 +190,7 @@ def build(directory: Path, archive: Path | None, nice: int, as_json: bool) -> No
                 click.echo(f"segment {done.segment}: {done.rows} rows", err=True)
         finally:
             archiver.close()
+        archiver.close_days(process.wall_ns())
         sequence = archiver.catalog.sequence
     result = {
         "segments": segments,

@@ -492,6 +492,10 @@ class HistorySettings(Section, frozen=True, kw_only=True):
         int,
         Meta(ge=0, le=1073741824, description="Size above which the oldest go; 0 = no bound."),
     ] = 0
+    marks_every_seconds: Annotated[
+        int,
+        Meta(ge=0, le=86400, description="Between two samples of marks, with archive; 0 = none."),
+    ] = 60
     delete_journal_segments: Annotated[
         bool,
         Meta(description="A journal segment goes with its files, when recovery does not need it."),

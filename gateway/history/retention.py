@@ -13,6 +13,7 @@ from msgspec import structs
 
 from gateway.history.catalog import Catalog, Manifest
 from gateway.history.durable import locked, sync_directory
+from gateway.history.marks import delete_days
 from gateway.history.segments import Seal, sealed_segments
 from gateway.journal import reader
 
@@ -99,6 +100,8 @@ def _apply(
     for manifest in catalog.manifests:
         if manifest.is_expired and manifest.files:
             _delete_files(catalog, manifest, gone, step)
+    if retention.days:
+        gone["files"] += delete_days(catalog.directory, retention.days, now_ns)
     if retention.deletes_segments:
         _delete_segments(directory, catalog, gone, step)
     return gone
