@@ -39,6 +39,8 @@ class ArchiveTerms:
             keep += ["--keep-days", str(history.keep_days)]
         if history.keep_mib_max:
             keep += ["--keep-mib-max", str(history.keep_mib_max)]
+        if history.free_mib_min:
+            keep += ["--free-mib-min", str(history.free_mib_min)]
         if keep and history.delete_journal_segments:
             keep.append("--delete-journal-segments")
         return cls(
@@ -114,7 +116,7 @@ class ArchiveRuns:
         archive = str(self._terms.place(self._directory))
         place = [str(self._directory), "--archive", archive]
         is_good = await self._command("build", *place, "--nice", NICE)
-        if is_good and self._terms.keep:
+        if self._terms.keep:  # also when it failed: there may have been no room
             await self._command("prune", *place, *self._terms.keep)
         return is_good
 

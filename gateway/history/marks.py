@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -78,7 +79,10 @@ def marks_at(archive: Path, time_ns: int) -> list[Sample]:
         raise ArchiveFault("BAD_ARCHIVE", f"marks: {text}") from None
     finally:
         connection.close()
-    return [Sample(*row[:2], _text(row[2]), *row[3:]) for row in found]
+    return [
+        Sample(told_ns, name, _text(mark), source, age_ms)
+        for told_ns, name, mark, source, age_ms in found
+    ]
 
 
 def _text(value: object) -> str:
@@ -111,7 +115,8 @@ def _make_parquet(archive: Path, day: str, target: Path, step: Callable[[str], N
     try:
         found = connection.execute(f"{marks_query(archive, (day,))} ORDER BY time_ns, instrument")
         with parquet_writer(temporary, _SCHEMA) as writer:
-            for batch in found.to_arrow_reader(65_536):
+            batches: Any = found.to_arrow_reader(65_536)
+            for batch in batches:
                 writer.write_table(pa.Table.from_batches([batch]).cast(_SCHEMA))
     finally:
         connection.close()

@@ -121,7 +121,9 @@ def test_nothing_runs_unless_asked_for_and_what_stays_is_passed_on(copied):
     terms = ArchiveTerms.from_settings(HistorySettings())
     assert not terms.is_wanted and terms.keep == ()
     assert terms.place(copied) == copied / "history"
-    kept = HistorySettings(archive=True, keep_days=7, keep_mib_max=5, delete_journal_segments=True)
+    kept = HistorySettings(
+        archive=True, keep_days=7, keep_mib_max=5, free_mib_min=9, delete_journal_segments=True
+    )
     assert ArchiveTerms.from_settings(kept).keep == (
         "--keep-days", "7", "--keep-mib-max", "5", "--delete-journal-segments",
     )  # fmt: skip
