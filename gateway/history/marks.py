@@ -113,9 +113,9 @@ def _make_parquet(archive: Path, day: str, target: Path, step: Callable[[str], N
     connection = duckdb.connect(":memory:", config={"threads": 1})
     temporary = target.with_name(target.name + TEMPORARY)
     try:
-        found = connection.execute(f"{marks_query(archive, (day,))} ORDER BY time_ns, instrument")
+        query = f"{marks_query(archive, (day,))} ORDER BY time_ns, instrument, source"
         with parquet_writer(temporary, _SCHEMA) as writer:
-            batches: Any = found.to_arrow_reader(65_536)
+            batches: Any = connection.sql(query).to_arrow_reader(65_536)
             for batch in batches:
                 writer.write_table(pa.Table.from_batches([batch]).cast(_SCHEMA))
     finally:

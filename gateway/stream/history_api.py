@@ -89,7 +89,7 @@ class HistoryApi:
 
         if (sequence is None) == (time_ns is None):
             raise HistoryFault("BAD_VALUE", "either sequence or time_ns", "sequence")
-        identity = self._place.identity()
+        identity = self._place.identity(), self._place.superblock()
         if sequence is not None and self._newest and self._newest[:2] == (sequence, identity):
             return self._newest[2]
         found = state_at(

@@ -85,9 +85,13 @@ async def test_the_answer_that_is_kept_is_of_this_journal_alone(past, copied):
         assert body == found
         api._newest = (sequence, identity, b"kept")
         assert await (await client.get(path)).read() == b"kept"
-        superblock = copied / "superblock"
-        superblock.rename(copied / "old")  # still there, so that the new one is another file
-        shutil.copy(copied / "old", superblock)
+        copied.rename(other := copied.with_name("other"))
+        shutil.copytree(other, copied)
+        assert await (await client.get(path)).read() == found
+        api._newest = (sequence, api._newest[1], b"kept")
+        assert await (await client.get(path)).read() == b"kept"
+        block = (copied / "superblock").read_bytes()  # twice, and one is enough
+        (copied / "superblock").write_bytes(block[: len(block) // 2] + bytes(len(block) // 2))
         assert await (await client.get(path)).read() == found
     api.close()
 
@@ -125,5 +129,6 @@ def test_nothing_runs_unless_asked_for_and_what_stays_is_passed_on(copied):
         archive=True, keep_days=7, keep_mib_max=5, free_mib_min=9, delete_journal_segments=True
     )
     assert ArchiveTerms.from_settings(kept).keep == (
-        "--keep-days", "7", "--keep-mib-max", "5", "--delete-journal-segments",
+        "--keep-days", "7", "--keep-mib-max", "5", "--free-mib-min", "9",
+        "--delete-journal-segments",
     )  # fmt: skip
