@@ -25,13 +25,13 @@ from aiohttp import web
 from gateway.analytics.exposure import contracts_of
 from gateway.config import Settings
 from gateway.config.places import RUN_FILE
+from gateway.history.archive_runs import ArchiveRuns, ArchiveTerms
 from gateway.journal import Follower, FollowFault, JournalPlace, LiveFiles, ReplicaLike, Row
 from gateway.journal.replica import open_native_replica
 from gateway.journal.snapshots import SnapshotWriter
 from gateway.process import Notifier
 from gateway.stream import BalanceReader, OrderReader, PositionReader
 from gateway.stream.access import Access, KeyFile
-from gateway.stream.archive_runs import ArchiveRuns, ArchiveTerms
 from gateway.stream.authority import Authority
 from gateway.stream.books import (
     READING,
@@ -171,7 +171,7 @@ class Observer:
         self._measurement = MeasurementReader(options.place.ring_directory)
         self._run_file = RunFile(options.place.ring_directory)
         self._conduct = Conduct(options.conduct, monotonic)
-        self._archive_runs = ArchiveRuns(options.place.directory, options.archive)
+        self._archive_runs = ArchiveRuns(options.place, options.archive, clock_ns)
         archive = options.archive.place(options.place.directory)
         self._history = HistoryApi(options.place, archive, monotonic)
         self._stopping = asyncio.Event()

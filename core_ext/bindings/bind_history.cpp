@@ -14,9 +14,9 @@
 
 #include "bind.hpp"
 #include "decode.hpp"
+#include "gateway_core/history/writer.hpp"
 #include "gateway_core/journal/snapshot.hpp"
 #include "gateway_core/platform/storage.hpp"
-#include "gateway_core/history/writer.hpp"
 #include "replica_start.hpp"
 #include "row_words.hpp"
 #include "rows.hpp"

@@ -1,9 +1,9 @@
 // One function per table. A column is pushed in every row, so all of a table have one length.
-#include "gateway_core/history/writer.hpp"
-
 #include <algorithm>
 #include <string>
 #include <type_traits>
+
+#include "gateway_core/history/writer.hpp"
 
 namespace gateway::history {
 namespace {

@@ -16,6 +16,7 @@ __all__ = ["measure"]
 _RECORDS = 1_500_000
 _ROWS = 2_000_000
 _ROUNDS = 15
+_BURST_BYTES_PER_SECOND = 20 * 100e9 / 86_400  # 100 GB a day, twenty times over: 23.1 MB/s
 Progress = Callable[[str], None]
 
 
@@ -47,7 +48,7 @@ def _parquet(directory: Path, is_quick: bool) -> int:
     from gateway.history.archive import BATCH_ROWS, open_extractor, refusal_words
     from gateway.history.columns import tables_of
     from gateway.history.durable import publish
-    from gateway.history.segment_files import parquet_writer
+    from gateway.history.segment_files import GROUP_ROWS, parquet_writer
 
     extractor = open_extractor(directory, directory, 0)
     found = extractor.extract(2**62, BATCH_ROWS)
@@ -58,7 +59,7 @@ def _parquet(directory: Path, is_quick: bool) -> int:
     began = time.perf_counter()
     with parquet_writer(temporary, rows.schema) as writer:
         for _ in range(batches):
-            writer.write_table(pa.table(rows.columns, schema=rows.schema), BATCH_ROWS)
+            writer.write_table(pa.table(rows.columns, schema=rows.schema), GROUP_ROWS)
     publish(temporary, target, lambda _: None)
     written: int = batches * rows.num_rows
     return round(written / (time.perf_counter() - began))
@@ -85,6 +86,7 @@ def _archive(directory: Path, archive: Path) -> Mapping[str, Any]:
         "records": records,
         "rows_per_second": round(rows / seconds),
         "segment_mib_per_second": round(segment_bytes / seconds / 2**20, 1),
+        "burst_ratio": round(segment_bytes / seconds / _BURST_BYTES_PER_SECOND, 2),
         "ratio": round(segment_bytes / file_bytes, 1),
     }
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from gateway.commands.history import archive_option, history_faults
+from gateway.commands.marks import marks_of, marks_option
 from gateway.commands.output import USAGE, CommandFailure, json_option, print_json, print_table
 from gateway.commands.points import nanoseconds_of, point_options
 from gateway.commands.verify import directory_argument, ring_option
+from gateway.history.mark_samples import MARKS_DIRECTORY, Sample
 from gateway.journal import JournalPlace
 
 __all__ = ["command", "find_state"]
@@ -19,33 +22,60 @@ _COLUMNS = {
     "orders": ("order_id", "instrument", "account", "strategy", "side", "quantity", "price",
                "state", "pending", "cumulative_quantity"),
     "positions": ("account", "instrument", "strategy", "leg", "quantity", "average_price",
-                  "realised", "fees", "currency", "state"),
+                  "realised", "fees", "mark", "unrealised", "currency", "state"),
     "balances": ("account", "currency", "total"),
     "trading_states": ("level", "name", "state", "is_latch", "actor", "reason"),
 }  # fmt: skip
 
 
 def find_state(
-    directory: Path, ring_directory: str, archive: Path | None, point: tuple[int | None, str | None]
+    directory: Path,
+    ring_directory: str,
+    archive: Path | None,
+    point: tuple[int | None, str | None],
+    marks: Path | None = None,
 ) -> Any:
-    """The state at (--sequence, --time); neither is the newest."""
+    """The state at (--sequence, --time); neither is the newest. Positions are valued at `marks`,
+    else at what the archive sampled."""
     sequence, at_time = point
     if sequence is not None and at_time is not None:
         raise CommandFailure(USAGE, "BAD_VALUE", "--sequence or --time, not both")
     with history_faults():
         from gateway.history.time_machine import state_at
 
+        place = archive or directory / "history"
         return state_at(
             JournalPlace(directory, Path(ring_directory)),
             sequence=sequence,
             time_ns=None if at_time is None else nanoseconds_of(at_time),
-            archive=archive or directory / "history",
+            archive=place,
+            marks=told_marks(marks) if marks else sampled_marks(place),
         )
+
+
+def told_marks(path: Path) -> Callable[[int], list[Sample]]:
+    """The prices of a file, as told at the moment itself."""
+    prices = marks_of(path)
+    return lambda time_ns: [
+        Sample(time_ns, name, format(price, "f"), "file", 0) for name, price in prices.items()
+    ]
+
+
+def sampled_marks(archive: Path) -> Callable[[int], list[Sample]]:
+    """Those of the archive; none where nothing was sampled, or without the extra."""
+    if not (archive / MARKS_DIRECTORY).is_dir():
+        return lambda time_ns: []
+    try:
+        from gateway.history.marks import marks_at
+    except ModuleNotFoundError:
+        return lambda time_ns: []
+    return lambda time_ns: marks_at(archive, time_ns)
 
 
 @click.command("at")
 @directory_argument
 @point_options
+@marks_option("prices of that moment; the archive's samples unless named.")
 @ring_option
 @archive_option
 @json_option
@@ -53,6 +83,7 @@ def command(
     directory: Path,
     sequence: int | None,
     at_time: str | None,
+    marks: Path | None,
     ring_directory: str,
     archive: Path | None,
     as_json: bool,
@@ -66,7 +97,7 @@ def command(
     Example:
       gateway at var/gateway --time 2026-11-21T14:30:00
     """
-    state = find_state(directory, ring_directory, archive, (sequence, at_time))
+    state = find_state(directory, ring_directory, archive, (sequence, at_time), marks)
     if as_json:
         print_json(state.rows())
         return

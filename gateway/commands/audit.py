@@ -20,7 +20,8 @@ from gateway.commands.output import (
     print_json,
     print_table,
 )
-from gateway.commands.replay import reporter, time_ns_of
+from gateway.commands.points import nanoseconds_of
+from gateway.commands.replay import reporter
 from gateway.commands.verify import directory_argument, opened, ring_option
 from gateway.journal import audit_export, reader, verify_export
 from gateway.journal.audit_trail import AuditFilter, trail
@@ -56,8 +57,8 @@ def command() -> None:
 @command.command(_SHOWN)
 @directory_argument
 @ring_option
-@click.option("--from", "first", help="First UTC time.")
-@click.option("--to", "last", help="Last UTC time.")
+@click.option("--from", "first", help="First instant: ISO 8601 or NNNns.")
+@click.option("--to", "last", help="Last instant: ISO 8601 or NNNns.")
 @click.option("--actor", default="", help="A person, a principal, a venue, or gateway.")
 @click.option("--kind", "kinds", multiple=True, help="A kind of record or operation, repeatable.")
 @click.option("--order", "order_id", type=click.IntRange(1), help="One order.")
@@ -82,8 +83,8 @@ def show(
         actor=actor,
         kinds=frozenset(kinds),
         order_id=order_id or 0,
-        from_ns=0 if first is None else time_ns_of(first),
-        to_ns=time_ns_of(last),
+        from_ns=0 if first is None else nanoseconds_of(first),
+        to_ns=reader.FOREVER if last is None else nanoseconds_of(last),
     )
     with opened(directory):
         seen: list[bool] = []

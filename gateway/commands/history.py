@@ -190,6 +190,7 @@ def build(directory: Path, archive: Path | None, nice: int, as_json: bool) -> No
                 click.echo(f"segment {done.segment}: {done.rows} rows", err=True)
         finally:
             archiver.close()
+        archiver.close_days(process.wall_ns())
         sequence = archiver.catalog.sequence
     result = {
         "segments": segments,
@@ -208,15 +209,17 @@ def build(directory: Path, archive: Path | None, nice: int, as_json: bool) -> No
 @archive_option
 @click.option("--keep-days", type=click.IntRange(0, 36_500), default=0, help="Days that stay.")
 @click.option("--keep-mib-max", type=click.IntRange(0), default=0, help="Size that may stay.")
+@click.option("--free-mib-min", type=click.IntRange(0), default=0, help="Room the disk shall have.")
 @click.option(
     "--delete-journal-segments", is_flag=True, help="A journal segment goes with its files."
 )
 @json_option
 def prune(
-    directory: Path, archive: Path | None, keep_days: int, keep_mib_max: int,
+    directory: Path, archive: Path | None, keep_days: int, keep_mib_max: int, free_mib_min: int,
     delete_journal_segments: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Delete what is older than --keep-days or beyond --keep-mib-max, oldest segment first.
+    """Delete what is older than --keep-days, beyond --keep-mib-max, or in the way of --free-mib-min
+    on the disk, oldest segment first.
 
     The newest archived segment always stays. Journal segments stay unless asked for, and then go
     only when they are archived, outside of what is kept, and older than the second newest snapshot.
@@ -233,7 +236,7 @@ def prune(
         gone = apply_retention(
             directory,
             archive or default_archive(directory),
-            Retention(keep_days, keep_mib_max << 20, delete_journal_segments),
+            Retention(keep_days, keep_mib_max << 20, delete_journal_segments, free_mib_min << 20),
             process.wall_ns(),
         )
     print_json(gone) if as_json else print_pairs(gone)

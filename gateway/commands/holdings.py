@@ -19,9 +19,9 @@ from gateway.analytics.aggregation import (
     load_map,
 )
 from gateway.analytics.exposure import Rate
+from gateway.commands.marks import marks_of, marks_option
 from gateway.commands.output import FAILED, CommandFailure, json_option, print_json, print_table
 from gateway.commands.replay import reporter
-from gateway.commands.statement import marks_of
 from gateway.commands.verify import directory_argument, opened, ring_option
 from gateway.journal import reader
 from gateway.ledger import Bounds, open_books
@@ -41,11 +41,7 @@ _GROUPS = ("group", "kind", "state", "executed_buy", "executed_sell", "leg_risk"
 @directory_argument
 @ring_option
 @click.option("--by", type=click.Choice(("asset", *BY, "group")), default="asset", help="Parts.")
-@click.option(
-    "--marks",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="JSON {instrument: price}, for inverse contracts.",
-)
+@marks_option("for inverse contracts.")
 @click.option(
     "--map",
     "map_file",

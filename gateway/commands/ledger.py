@@ -17,7 +17,8 @@ from gateway.commands.ledger_carry import carry
 from gateway.commands.ledger_interest import interest
 from gateway.commands.ledger_lots import choose_lots
 from gateway.commands.output import FAILED, json_option, print_json, print_table
-from gateway.commands.replay import reporter, time_ns_of
+from gateway.commands.points import place_of
+from gateway.commands.replay import reporter
 from gateway.commands.time_zone import zone_of
 from gateway.commands.verify import directory_argument, opened, ring_option
 from gateway.journal import reader
@@ -70,7 +71,7 @@ def books_options(function: Function) -> Function:
     for option in (
         json_option,
         click.option("--csv", "as_csv", is_flag=True, help="Print CSV with a line of names."),
-        click.option("--as-of", help="Last sequence, or last UTC time, that counts."),
+        click.option("--as-of", help="Last that counts: a sequence, ISO 8601 or NNNns."),
         ring_option,
         directory_argument,
     ):
@@ -89,12 +90,13 @@ designations_option = click.option(
 
 
 def bounds_of(as_of: str | None) -> Bounds:
-    """A sequence when it is a whole number, else an instant."""
+    """The last moment that counts."""
     if as_of is None:
         return Bounds()
-    if _NUMBER.fullmatch(as_of):
-        return Bounds(sequence=max(int(as_of), 1))
-    return Bounds(time_ns=time_ns_of(as_of) or -1)  # 0 would be no bound
+    sequence, time_ns = place_of(as_of)
+    if sequence is not None:
+        return Bounds(sequence=max(sequence, 1))
+    return Bounds(time_ns=time_ns or -1)  # 0 would be no bound
 
 
 def designations_of(path: Path | None) -> list[Designation]:

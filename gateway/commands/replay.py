@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -11,6 +10,7 @@ from msgspec import structs
 
 from gateway import process
 from gateway.commands.output import FAILED, json_option, print_json, print_pairs
+from gateway.commands.points import nanoseconds_of
 from gateway.commands.verify import directory_argument, opened, ring_option
 from gateway.journal import reader
 
@@ -22,7 +22,7 @@ __all__ = ["command"]
 @ring_option
 @click.option("--verify", "is_verified", is_flag=True, help="Check integrity and snapshots too.")
 @click.option("--until-sequence", type=click.IntRange(1), help="Stop after this record.")
-@click.option("--until-time", help="Stop after the last record at or before this UTC time.")
+@click.option("--until-time", help="Stop after the last record at or before: ISO 8601 or NNNns.")
 @click.option(
     "--speed",
     type=click.FloatRange(min=0.0),
@@ -53,7 +53,7 @@ def command(
     """
     pace = reader.Pace(
         until_sequence=until_sequence or reader.FOREVER,
-        until_time_ns=time_ns_of(until_time),
+        until_time_ns=reader.FOREVER if until_time is None else nanoseconds_of(until_time),
         speed=speed,
         sleep=process.sleep,
     )
@@ -90,20 +90,6 @@ def is_equal(directory: Path, ring_directory: str, replayed: reader.Replayed) ->
         use_snapshot=True,
     )
     return (again.sequence, again.state_hash) == (replayed.sequence, replayed.state_hash)
-
-
-def time_ns_of(text: str | None) -> int:
-    """UTC nanoseconds of an ISO 8601 time; no time = for ever."""
-    if text is None:
-        return reader.FOREVER
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter(f"not an ISO 8601 time: {text[:64]}") from None
-    if instant.tzinfo is None:
-        instant = instant.replace(tzinfo=UTC)
-    since = instant - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1_000
 
 
 def reporter(every_ns: int = 1_000_000_000) -> Callable[[int], None]:

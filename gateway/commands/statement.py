@@ -4,14 +4,13 @@ notice. Nothing is printed that does not tie to the ledger."""
 from __future__ import annotations
 
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
 from gateway.commands.ledger import print_csv
+from gateway.commands.marks import marks_of, marks_option
 from gateway.commands.output import FAILED, CommandFailure, json_option, print_json, print_table
 from gateway.commands.replay import reporter
 from gateway.commands.time_zone import zone_of
@@ -39,11 +38,7 @@ _PARTS = {
 @click.option("--day", required=True, help="The day, YYYY-MM-DD.")
 @click.option("--time-zone", default="UTC", help="Where the day begins at midnight.")
 @click.option("--account", default="", help="One account; without it all.")
-@click.option(
-    "--marks",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="JSON {instrument: price}: closing marks, for what is unrealised.",
-)
+@marks_option("closing marks, for what is unrealised.")
 @click.option("--csv", "part", type=click.Choice(tuple(_PARTS)), help="Print that part as CSV.")
 @json_option
 def command(
@@ -109,18 +104,3 @@ def day_of(text: str) -> date:
         return datetime.strptime(text, "%Y-%m-%d").date()
     except ValueError:
         raise click.BadParameter(f"not a day: {text[:64]}", param_hint="--day") from None
-
-
-def marks_of(path: Path | None) -> dict[str, Decimal]:
-    """Prices by instrument. click.BadParameter: it is no such file."""
-    if path is None:
-        return {}
-    try:
-        told = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
-        prices = {name: Decimal(price) for name, price in told.items()}
-    except (OSError, msgspec.MsgspecError, InvalidOperation) as error:
-        text = f"{path.name}: {error}"
-        raise click.BadParameter(text, param_hint="--marks") from None
-    if not all(price.is_finite() and price > 0 for price in prices.values()):
-        raise click.BadParameter(f"{path.name}: prices are above zero", param_hint="--marks")
-    return prices

@@ -517,6 +517,16 @@ class HistorySettings(Section, frozen=True, kw_only=True):
         int,
         Meta(ge=0, le=1073741824, description="Size above which the oldest go; 0 = no bound."),
     ] = 0
+    free_mib_min: Annotated[
+        int,
+        Meta(
+            ge=0, le=1073741824, description="Room on the disk below which the oldest go; 0 = any."
+        ),
+    ] = 0
+    marks_every_seconds: Annotated[
+        int,
+        Meta(ge=0, le=86400, description="Between two samples of marks, with archive; 0 = none."),
+    ] = 60
     delete_journal_segments: Annotated[
         bool,
         Meta(description="A journal segment goes with its files, when recovery does not need it."),

@@ -16,6 +16,7 @@ from gateway.history.columns import TABLES, tables_of
 from gateway.history.durable import locked, remove_temporary
 from gateway.history.faults import ArchiveFault
 from gateway.history.key_states import KEYED, KeyStates
+from gateway.history.marks import close_days
 from gateway.history.segment_files import SegmentFiles
 from gateway.history.segments import Seal, check_segment, sealed_segments
 
@@ -151,6 +152,11 @@ class Archiver:
         if self._extractor is not None and self._since_snapshot:
             with locked(self._archive):
                 self._write_snapshot()
+
+    def close_days(self, now_ns: int) -> list[str]:
+        """Files of marks for the days that are over; which ones."""
+        with locked(self._archive):
+            return close_days(self._archive, now_ns, self._step)
 
     def _look_again(self) -> None:
         """What others did to the archive since the last step. ArchiveFault: a file is lost."""

@@ -94,8 +94,8 @@ class History:
         is_open = f"state NOT IN ({ended})" if table == "orders" else "true"
         only = self._only_key(among, keys, [bound, *values]) if filters else None
         if only is not None:
-            query = f"SELECT * FROM {among} AND sequence = {only} AND {is_open}"
-            return self._ask(query, [bound, *values], limit)
+            query = f"SELECT * FROM ({source}) WHERE sequence = {only}{wanted} AND {is_open}"
+            return self._ask(query, values, limit)
         query = (
             f"SELECT * FROM {among} "
             f"QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY sequence DESC) = 1"

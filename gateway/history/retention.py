@@ -1,9 +1,10 @@
-"""What the archive holds and what of it is kept: days and bytes, oldest day first. Deletes Parquet
-files of whole segments; a journal segment only when an option says so, and then only one that is
-archived, outside the kept days and behind the newest snapshots of its gateway."""
+"""What the archive holds and what of it is kept: days, bytes and room, oldest day first. Deletes
+Parquet files of whole segments; a journal segment only when an option says so, and then only one
+that is archived, outside the kept days and behind the newest snapshots of its gateway."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from msgspec import structs
 
 from gateway.history.catalog import Catalog, Manifest
 from gateway.history.durable import locked, sync_directory
+from gateway.history.marks import delete_days
 from gateway.history.segments import Seal, sealed_segments
 from gateway.journal import reader
 
@@ -29,6 +31,7 @@ class Retention:
     days: int = 0
     bytes_max: int = 0
     deletes_segments: bool = False
+    free_bytes_min: int = 0  # room on the archive's disk
 
 
 def status_of(directory: Path, archive: Path) -> dict[str, Any]:
@@ -76,15 +79,22 @@ def apply_retention(
     retention: Retention,
     now_ns: int,
     step: Callable[[str], None] = lambda name: None,
+    *,
+    free_bytes_of: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free,
 ) -> dict[str, int]:
-    """Forget what is too old or too much, oldest first; never the newest archived segment. Ended
-    anywhere, the next call goes on. {files, bytes, journal_segments} that went. ArchiveFault:
-    somebody else is changing the archive."""
+    """Forget what is too old or too much, or in the way of what comes, oldest first; never the
+    newest archived segment. Ended anywhere, the next call goes on. {files, bytes, journal_segments}
+    that went. ArchiveFault: somebody else is changing the archive."""
     with locked(archive):
-        return _apply(directory, Catalog(archive), retention, now_ns, step)
+        catalog = Catalog(archive)
+        wanted_bytes = max(retention.free_bytes_min - free_bytes_of(archive), 0)
+        for manifest in _expired(catalog, retention, now_ns, wanted_bytes):
+            # Marked first: a file without a manifest is none, one that is named must be there.
+            catalog.write(structs.replace(manifest, is_expired=True), step)
+        return _delete(directory, catalog, retention, now_ns, step)
 
 
-def _apply(
+def _delete(
     directory: Path,
     catalog: Catalog,
     retention: Retention,
@@ -92,19 +102,19 @@ def _apply(
     step: Callable[[str], None],
 ) -> dict[str, int]:
     gone = {"files": 0, "bytes": 0, "journal_segments": 0}
-    for manifest in _expired(catalog, retention, now_ns):
-        # Marked first: a file without a manifest is none, one that a manifest names must be there.
-        expired = structs.replace(manifest, is_expired=True)
-        catalog.write(expired, step)
     for manifest in catalog.manifests:
         if manifest.is_expired and manifest.files:
             _delete_files(catalog, manifest, gone, step)
+    if retention.days:
+        gone["files"] += delete_days(catalog.directory, retention.days, now_ns)
     if retention.deletes_segments:
         _delete_segments(directory, catalog, gone, step)
     return gone
 
 
-def _expired(catalog: Catalog, retention: Retention, now_ns: int) -> list[Manifest]:
+def _expired(
+    catalog: Catalog, retention: Retention, now_ns: int, wanted_bytes: int
+) -> list[Manifest]:
     kept = [each for each in catalog.manifests if not each.is_expired]
     total = sum(file.bytes for each in kept for file in each.files)
     oldest_ns = now_ns - retention.days * _DAY_NS if retention.days else None
@@ -112,10 +122,12 @@ def _expired(catalog: Catalog, retention: Retention, now_ns: int) -> list[Manife
     for manifest in kept[:-1]:
         is_old = oldest_ns is not None and 0 < manifest.last_time_ns < oldest_ns
         is_much = 0 < retention.bytes_max < total
-        if not (is_old or is_much):
+        if not (is_old or is_much or wanted_bytes > 0):
             break
         found.append(manifest)
-        total -= sum(file.bytes for file in manifest.files)
+        size = sum(file.bytes for file in manifest.files)
+        total -= size
+        wanted_bytes -= size
     return found
 
 

@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import bisect
+import contextlib
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gateway.history.faults import HistoryFault
+from gateway.history.mark_samples import Sample
 from gateway.journal import JournalPlace, reader
 from gateway.journal.beginning import first_kept, first_times
 
@@ -27,7 +29,7 @@ _KEYS = {
     "limits": ("level", "name"),
     "trading_states": ("level", "name"),
 }
-# Of the row and not of what it stands for, or not known in the past: marks leave no record.
+# Of the row and not of what it stands for, or only sampled: marks leave no record.
 _PASSING = frozenset(("sequence", "updated_ns", "mark", "mark_age_ms", "unrealised"))
 Row = Mapping[str, Any]
 
@@ -64,10 +66,11 @@ def state_at(
     archive: Path | None = None,
     orders_max: int = ORDERS_MAX,
     between: Callable[[], None] = lambda: None,
+    marks: Callable[[int], Iterable[Sample]] = lambda time_ns: (),
 ) -> StateAt:
     """The state behind a record, or behind the last one at or before an instant; neither = the
     newest. Snapshots of the archive count too; `between` is called now and then and may raise.
-    HistoryFault: there is no such record."""
+    `marks` tells what instruments were worth at an instant. HistoryFault: no such record."""
     if time_ns is not None:
         sequence = sequence_at(place, time_ns)
     if sequence is not None and sequence < 1:
@@ -90,7 +93,7 @@ def state_at(
             raise HistoryFault("OUT_OF_RANGE", rule, "sequence", str(sequence))
         if replica.sequence == 0:
             raise HistoryFault("OUT_OF_RANGE", "the journal holds no record")
-        return _state_of(place, replica, orders_max)
+        return _state_of(place, replica, orders_max, marks)
     except RuntimeError as error:
         first = first_kept(place.directory)
         if reader.is_before_beginning(error) and first > 1:
@@ -99,18 +102,35 @@ def state_at(
         raise HistoryFault("BAD_JOURNAL", str(error)) from None
 
 
-def _state_of(place: JournalPlace, replica: Any, orders_max: int) -> StateAt:
+def _state_of(
+    place: JournalPlace,
+    replica: Any,
+    orders_max: int,
+    marks: Callable[[int], Iterable[Sample]],
+) -> StateAt:
+    time_ns = _time_of(place, replica.sequence)
+    ages = {}
+    for sample in marks(time_ns):
+        # Of another scale than the engine takes, or of an instrument it did not know: no mark.
+        with contextlib.suppress(ValueError):
+            replica.set_mark(sample.instrument, sample.mark, max(sample.time_ns, 1))
+        ages[sample.instrument] = (time_ns - sample.time_ns) // 1_000_000 + sample.age_ms
     return StateAt(
         sequence=replica.sequence,
-        time_ns=_time_of(place, replica.sequence),
+        time_ns=time_ns,
         state_hash=replica.state_hash(),
         orders=_orders(replica, is_open=True, limit=orders_max),
-        positions=replica.positions(),
+        positions=[_aged(row, ages) for row in replica.positions()],
         balances=replica.balances(),
         limits=replica.limits(),
         trading_states=replica.trading_states(),
         replica=replica,
     )
+
+
+def _aged(row: Row, ages: Mapping[str, int]) -> Row:
+    """With the mark's age as of the moment, which the replica does not know."""
+    return row if row["mark"] is None else {**row, "mark_age_ms": ages.get(row["instrument"])}
 
 
 def _orders(replica: Any, *, is_open: bool, limit: int) -> list[Row]:

@@ -15,6 +15,7 @@ from gateway.history.archive import archived_tables, open_extractor, refusal_wor
 from gateway.history.catalog import Catalog
 from gateway.history.columns import TABLES, schema_of
 from gateway.history.faults import ArchiveFault
+from gateway.history.marks import marks_query
 
 __all__ = ["EXACT", "Views", "columns_of"]
 
@@ -88,7 +89,9 @@ class Views:
             if directory is not None and has_tail:
                 self._read_tail(directory, archive, ring_directory, between)
             for table in TABLES:
-                self._make_view(table)
+                query = self.rows(table, self.catalog.files(table), is_with_tail=True)
+                self._make_view(table, query)
+            self._make_view("marks", marks_query(archive))
         except BaseException:
             self.close()
             raise
@@ -125,8 +128,7 @@ class Views:
                 self.tail[table] = pa.concat_tables(found_parts)
                 self.connection.register(f"tail_{table}", self.tail[table])
 
-    def _make_view(self, table: str) -> None:
-        query = self.rows(table, self.catalog.files(table), is_with_tail=True)
+    def _make_view(self, table: str, query: str) -> None:
         try:
             self.connection.execute(f"CREATE VIEW {table} AS {query}")
         except (duckdb.Error, OSError) as error:

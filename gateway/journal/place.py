@@ -33,6 +33,13 @@ class JournalPlace:
         """Changes when the directory or the ring is another one than before (not when it grows)."""
         return (_inode(self.directory), _inode(self.ring_directory / RING_FILE))
 
+    def superblock(self) -> bytes:
+        """What the journal says of itself, instance and epoch among it; b"" = nothing."""
+        try:
+            return (self.directory / SUPERBLOCK_FILE).read_bytes()
+        except OSError:
+            return b""
+
     def seals_after_snapshot(self) -> int:
         """Number of sealed segments younger than the newest snapshot; all without one."""
         snapshots = self.directory.glob("snapshot-*.state")

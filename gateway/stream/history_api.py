@@ -13,6 +13,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.history.faults import ArchiveFault, HistoryFault
+from gateway.history.mark_samples import MARKS_DIRECTORY, Sample
 from gateway.journal import JournalPlace
 from gateway.stream.access import AUTHORITY
 from gateway.stream.authority import NOTHING
@@ -38,7 +39,8 @@ class HistoryApi:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="observer_history")
         self._waiting = 0
         self._is_closed = False
-        self._newest: tuple[int, bytes] | None = None  # a slider asks for the same place again
+        # A slider asks for the same place again; another journal has another past.
+        self._newest: tuple[int, object, bytes] | None = None
 
     def routes(self, guarded: Callable[[Handler], Handler]) -> list[web.RouteDef]:
         """`guarded` lets only readers through."""
@@ -87,18 +89,30 @@ class HistoryApi:
 
         if (sequence is None) == (time_ns is None):
             raise HistoryFault("BAD_VALUE", "either sequence or time_ns", "sequence")
-        if sequence is not None and self._newest and self._newest[0] == sequence:
-            return self._newest[1]
+        identity = self._place.identity(), self._place.superblock()
+        if sequence is not None and self._newest and self._newest[:2] == (sequence, identity):
+            return self._newest[2]
         found = state_at(
             self._place,
             sequence=sequence,
             time_ns=time_ns,
             archive=self._archive,
             between=self._deadline(),
+            marks=self._marks_at,
         )
         body = msgspec.json.encode(found.rows())
-        self._newest = (found.sequence, body)
+        self._newest = (found.sequence, identity, body)
         return body
+
+    def _marks_at(self, time_ns: int) -> list[Sample]:
+        """What was sampled; nothing without samples, or without the packages that read them."""
+        if not (self._archive / MARKS_DIRECTORY).is_dir():
+            return []
+        try:
+            from gateway.history.marks import marks_at
+        except ModuleNotFoundError:
+            return []
+        return marks_at(self._archive, time_ns)
 
     def _deadline(self) -> Callable[[], None]:
         """Ends by name what calls it later than a question may take."""

@@ -1,5 +1,6 @@
 """The past over HTTP, and the archiver beside the observer."""
 
+import shutil
 import time
 
 import pytest
@@ -7,10 +8,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.config.settings import HistorySettings
+from gateway.history.archive_runs import ArchiveRuns, ArchiveTerms
 from gateway.history.catalog import Catalog
+from gateway.history.marks import marks_at
 from gateway.journal import JournalPlace
 from gateway.stream.access import AUTHORITY
-from gateway.stream.archive_runs import ArchiveRuns, ArchiveTerms
 from gateway.stream.authority import EVERYTHING
 from gateway.stream.history_api import WAITING_MAX, HistoryApi
 from gateway.testing import until
@@ -74,6 +76,27 @@ async def test_a_bad_question_is_answered_with_a_code(api, path, status, code):
 
 
 @pytest.mark.asyncio
+async def test_the_answer_that_is_kept_is_of_this_journal_alone(past, copied):
+    api = HistoryApi(JournalPlace(copied, past.ring), copied / "history", time.monotonic)
+    path = f"/v1/at?sequence={past.stations[3]['sequence']}"
+    async with client_of(api) as client:
+        found = await (await client.get(path)).read()
+        sequence, identity, body = api._newest
+        assert body == found
+        api._newest = (sequence, identity, b"kept")
+        assert await (await client.get(path)).read() == b"kept"
+        copied.rename(other := copied.with_name("other"))
+        shutil.copytree(other, copied)
+        assert await (await client.get(path)).read() == found
+        api._newest = (sequence, api._newest[1], b"kept")
+        assert await (await client.get(path)).read() == b"kept"
+        block = (copied / "superblock").read_bytes()  # twice, and one is enough
+        (copied / "superblock").write_bytes(block[: len(block) // 2] + bytes(len(block) // 2))
+        assert await (await client.get(path)).read() == found
+    api.close()
+
+
+@pytest.mark.asyncio
 async def test_more_questions_than_may_wait_are_refused_at_once(api):
     api._waiting = WAITING_MAX
     async with client_of(api) as client:
@@ -84,11 +107,14 @@ async def test_more_questions_than_may_wait_are_refused_at_once(api):
 @pytest.mark.asyncio
 async def test_new_seals_are_archived_in_a_process_beside(past, copied, tmp_path):
     archive = tmp_path / "archive"
+    (tmp_path / "marks.json").write_text('{"BTC-PERP": {"mark": "64000.5", "time_ns": 1}}')
     settings = HistorySettings(archive=True, directory=str(archive), check_seconds=1)
-    runs = ArchiveRuns(copied, ArchiveTerms.from_settings(settings))
+    place = JournalPlace(copied, tmp_path)
+    runs = ArchiveRuns(place, ArchiveTerms.from_settings(settings), lambda: 10**18)
     runs.start()
     try:
         await until(lambda: runs.runs, "the first run")
+        await until(lambda: marks_at(archive, 10**18), "the first sample")
     finally:
         await runs.stop()
     assert runs.failures == 0
@@ -99,7 +125,10 @@ def test_nothing_runs_unless_asked_for_and_what_stays_is_passed_on(copied):
     terms = ArchiveTerms.from_settings(HistorySettings())
     assert not terms.is_wanted and terms.keep == ()
     assert terms.place(copied) == copied / "history"
-    kept = HistorySettings(archive=True, keep_days=7, keep_mib_max=5, delete_journal_segments=True)
+    kept = HistorySettings(
+        archive=True, keep_days=7, keep_mib_max=5, free_mib_min=9, delete_journal_segments=True
+    )
     assert ArchiveTerms.from_settings(kept).keep == (
-        "--keep-days", "7", "--keep-mib-max", "5", "--delete-journal-segments",
+        "--keep-days", "7", "--keep-mib-max", "5", "--free-mib-min", "9",
+        "--delete-journal-segments",
     )  # fmt: skip

@@ -61,6 +61,25 @@ def test_the_oldest_go_until_the_rest_fits(copied, archive):
     assert kept(archive) == sorted(sizes)[1:]
 
 
+def test_the_oldest_go_until_the_disk_has_room_again(copied, archive):
+    sizes = {
+        each.segment: sum(file.bytes for file in each.files) for each in Catalog(archive).manifests
+    }
+    first, second = sorted(sizes)[:2]
+    wanted = 10_000_000_000 + sizes[first] + 1
+
+    def apply(free_bytes):
+        retention = Retention(free_bytes_min=wanted)
+        apply_retention(copied, archive, retention, 0, free_bytes_of=lambda path: free_bytes)
+
+    apply(wanted)
+    assert kept(archive) == sorted(sizes)
+    apply(10_000_000_000)  # by one byte the first segment is not enough
+    assert kept(archive) == [each for each in sorted(sizes) if each not in (first, second)]
+    apply(0)
+    assert kept(archive) == sorted(sizes)[-1:], "the newest stays, whatever the disk says"
+
+
 def test_an_archive_with_a_past_that_went_answers_what_is_left(past, copied, archive):
     apply_retention(copied, archive, Retention(bytes_max=1), 0)
     views = Views(copied, archive, str(past.ring), threads=1)

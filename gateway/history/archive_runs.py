@@ -1,5 +1,6 @@
-"""Runs the archiver beside the observer: now and then, in a process of its own at the lowest
-priority. Neither the event loop nor the follower ever waits for it, and its end harms nobody."""
+"""What the archive needs beside the observer: now and then the archiver, in a process of its own at
+the lowest priority, and samples of marks. Neither the event loop nor the follower ever waits for
+them, and their end harms nobody."""
 
 from __future__ import annotations
 
@@ -7,10 +8,13 @@ import asyncio
 import contextlib
 import logging
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.config.settings import HistorySettings
+from gateway.history.mark_samples import MarkSampler
+from gateway.journal import JournalPlace
 
 __all__ = ["ArchiveRuns", "ArchiveTerms"]
 
@@ -26,6 +30,7 @@ class ArchiveTerms:
     directory: str = ""
     check_seconds: float = 60.0
     keep: tuple[str, ...] = ()  # of `gateway history prune`; none = everything stays
+    marks_every_seconds: float = 0.0  # 0 = marks are not sampled
 
     @classmethod
     def from_settings(cls, history: HistorySettings) -> ArchiveTerms:
@@ -34,9 +39,17 @@ class ArchiveTerms:
             keep += ["--keep-days", str(history.keep_days)]
         if history.keep_mib_max:
             keep += ["--keep-mib-max", str(history.keep_mib_max)]
+        if history.free_mib_min:
+            keep += ["--free-mib-min", str(history.free_mib_min)]
         if keep and history.delete_journal_segments:
             keep.append("--delete-journal-segments")
-        return cls(history.archive, history.directory, history.check_seconds, tuple(keep))
+        return cls(
+            history.archive,
+            history.directory,
+            history.check_seconds,
+            tuple(keep),
+            history.marks_every_seconds,
+        )
 
     def place(self, directory: Path) -> Path:
         """Where the archive of this journal lies."""
@@ -46,25 +59,41 @@ class ArchiveTerms:
 class ArchiveRuns:
     """One run after another while the observer runs. Event-loop thread only."""
 
-    def __init__(self, directory: Path, terms: ArchiveTerms) -> None:
-        self._directory = directory
+    def __init__(
+        self, place: JournalPlace, terms: ArchiveTerms, clock_ns: Callable[[], int]
+    ) -> None:
+        self._directory = place.directory
         self._terms = terms
-        self._task: asyncio.Task[None] | None = None
+        self._marks = MarkSampler(place.ring_directory, terms.place(place.directory), clock_ns)
+        self._tasks: list[asyncio.Task[None]] = []
         self._seals_done = 0
         self.runs = 0
         self.failures = 0
 
     def start(self) -> None:
-        if self._terms.is_wanted:
-            self._task = asyncio.create_task(self._run())
+        if not self._terms.is_wanted:
+            return
+        self._tasks.append(asyncio.create_task(self._run()))
+        if self._terms.marks_every_seconds:
+            self._tasks.append(asyncio.create_task(self._sample_marks()))
 
     async def stop(self) -> None:
         """Ends a run that is under way: the next one goes on where it was."""
-        if self._task is None:
-            return
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        self._tasks.clear()
+
+    async def _sample_marks(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(self._marks.write)
+            except (OSError, ValueError) as error:  # no room, or a market file that was cut
+                self.failures += 1
+                _log.error("marks are not sampled: %s", error)
+            await asyncio.sleep(self._terms.marks_every_seconds)
 
     async def _run(self) -> None:
         while True:
@@ -87,7 +116,7 @@ class ArchiveRuns:
         archive = str(self._terms.place(self._directory))
         place = [str(self._directory), "--archive", archive]
         is_good = await self._command("build", *place, "--nice", NICE)
-        if is_good and self._terms.keep:
+        if self._terms.keep:  # also when it failed: there may have been no room
             await self._command("prune", *place, *self._terms.keep)
         return is_good
 

@@ -1,0 +1,62 @@
+"""One way to type a moment, whatever the command."""
+
+import json
+
+import click
+import pytest
+
+from gateway.commands.ledger import bounds_of
+from gateway.commands.marks import marks_of
+from gateway.commands.points import nanoseconds_of, place_of, span_of
+
+HALF_PAST_NS = 1_795_271_400_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("120000", (120_000, None)),
+        ("0", (0, None)),
+        ("1795271400000000000ns", (None, HALF_PAST_NS)),
+        ("2026-11-21T14:30:00", (None, HALF_PAST_NS)),
+        ("2026-11-21T14:30:00Z", (None, HALF_PAST_NS)),
+        ("2026-11-21T15:30:00+01:00", (None, HALF_PAST_NS)),
+        ("2026-11-21", (None, HALF_PAST_NS - 52_200 * 10**9)),
+        ("9999999999999999999", (2**63 - 1, None)),
+    ],
+)
+def test_digits_are_a_sequence_and_all_else_a_time(text, found):
+    assert place_of(text) == found
+    sequence, time_ns = found
+    bounds = bounds_of(text)
+    if sequence is None:
+        assert bounds.time_ns == time_ns
+    else:
+        assert bounds.sequence == max(sequence, 1)
+
+
+def test_where_only_a_time_can_stand_digits_are_one_too():
+    assert nanoseconds_of(str(HALF_PAST_NS)) == nanoseconds_of(f"{HALF_PAST_NS}ns") == HALF_PAST_NS
+    assert nanoseconds_of("2026-11-21T14:30:00") == HALF_PAST_NS
+
+
+@pytest.mark.parametrize("text", ["", "ns", "yesterday", "-5", "12.5", "1e9", "5ms", "٣", "14:30"])
+def test_what_is_no_moment_is_named(text):
+    with pytest.raises(click.BadParameter, match="not an ISO 8601 time nor NNNns"):
+        place_of(text)
+
+
+def test_a_span_has_a_unit():
+    assert span_of("5m") == 300 * 10**9
+    with pytest.raises(click.BadParameter):
+        span_of("5")
+
+
+@pytest.mark.parametrize("told", ['{"A": 1}', '{"A": "0"}', '{"A": "NaN"}', '{"A": "x"}', "[]"])
+def test_a_marks_file_holds_decimal_prices_above_zero(tmp_path, told):
+    path = tmp_path / "marks.json"
+    path.write_text(told)
+    with pytest.raises(click.BadParameter):
+        marks_of(path)
+    path.write_text(json.dumps({"A": "64000.50"}))
+    assert str(marks_of(path)["A"]) == "64000.50"
