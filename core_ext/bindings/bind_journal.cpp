@@ -22,6 +22,7 @@
 #include "gateway_core/platform/clock.hpp"
 #include "gateway_core/platform/storage.hpp"
 #include "gateway_core/state/follower.hpp"
+#include "gateway_core/state/totals.hpp"
 #include "gateway_core/types/decimal_text.hpp"
 #include "replica_start.hpp"
 #include "rows.hpp"
@@ -318,6 +319,12 @@ std::size_t follow(ReplicaHandle& handle, std::size_t limit, Sequence until) {
   return done;
 }
 
+std::string differing_total_of(const ReplicaHandle& handle) {
+  const nb::gil_scoped_release release;
+  const State* state = handle.follower.state();
+  return state == nullptr ? std::string() : differing_total(*state);
+}
+
 nb::list take_changes(ReplicaHandle& handle) {
   handle.tracks_changes = true;
   nb::list out;
@@ -505,7 +512,8 @@ void bind_replica(nb::module_& module) {
       .def("orders_of", &orders_of, "order_ids"_a, "finished_max"_a)
       .def_rw("outcomes_after", &Handle::outcomes_after)
       .def("set_mark", &set_mark, "instrument"_a, "price"_a, "time_ns"_a)
-      .def("changes", &take_changes);
+      .def("changes", &take_changes)
+      .def("differing_total", &differing_total_of);
 }
 
 }  // namespace

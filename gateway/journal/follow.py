@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from gateway.journal.health import JournalHealth
 from gateway.journal.live_files import Mark
 from gateway.journal.place import JournalPlace
 
@@ -33,6 +34,7 @@ class ReplicaLike(Protocol):
     def sequence(self) -> int: ...
     def follow(self, limit: int = ...) -> int: ...
     def changes(self) -> list[tuple[int, str, Any]]: ...
+    def differing_total(self) -> str: ...
     def orders(self, open_only: bool = ..., limit: int = ...) -> list[dict[str, Any]]: ...
     def order(self, order_id: int) -> dict[str, Any] | None: ...
     def positions(self) -> list[dict[str, Any]]: ...
@@ -104,6 +106,7 @@ class Follower:
         self._pending: dict[str, dict[Any, None]] = defaultdict(dict)
         self._open_replica = open_replica
         self._readers = tuple(readers)
+        self.health = JournalHealth(monotonic)
         self._records_max = records_max
         self._catch_up_records_max = catch_up_records_max
         self._snapshot_every_seals = snapshot_every_seals
@@ -126,9 +129,11 @@ class Follower:
             step = self._advance(replica) if self._is_loaded else self._catch_up(replica)
             self._is_at_end = step.is_caught_up
             self._count(replica)
+            self.health.followed()
             return step
         except (OSError, RuntimeError, ValueError) as error:
             self.close()
+            self.health.failed(str(error) or type(error).__name__)
             raise FollowFault(str(error) or type(error).__name__) from error
 
     def inspect(self) -> str:
@@ -139,6 +144,7 @@ class Follower:
         if self._place.identity() != self._identity:
             self.close()
             return ""
+        self.health.check(self._replica)
         if not self._is_at_end:  # a batch may end inside a group of records
             return ""
         seals = self._place.seals()

@@ -1,5 +1,5 @@
 """Interest that a journal says was paid, beside what the schedule of the venue makes of what was
-owed: each settlement with its estimate, the difference by name, and its parts by strategy. Exact; it
+owed: each settlement with its estimate, the difference by name, its parts by strategy. Exact; it
 reads records and moves nothing. What is owed is what a balance lacks: no record tells a loan.
 """
 
