@@ -307,6 +307,8 @@ class Observer:
             await self._try_to_inspect()
         except (FollowFault, OSError, RuntimeError) as fault:
             self.view.wait(str(fault))
+            if self._follower.health.fault:  # a journal that is only missing is none
+                self._tell_fault("journal", fault)
             return RETRY_SECONDS
         if step.has_rows:
             self.hub.wake()
@@ -424,6 +426,8 @@ class Observer:
         self._inspect_at = self._monotonic() + INSPECT_SECONDS
         self._run_file.keep(self.url)
         await self._in_thread(self._inspect)
+        if self._follower.health.difference:
+            self._tell_fault("totals", RuntimeError(self._follower.health.difference))
         self._conduct.take(dict(self._follower.outcomes))
         moved = self.view.value(await self._in_thread(self._value))
         measured = self._measurement.try_read()
@@ -517,6 +521,9 @@ class Observer:
             "gateway_observer_lag_seconds": view.lag_seconds,
             "gateway_observer_reopened": view.reopened,
             "gateway_observer_snapshots_written": self._snapshots.written,
+            "gateway_observer_journal_faulted": float(bool(self._follower.health.fault)),
+            "gateway_observer_totals_differ": float(bool(self._follower.health.difference)),
+            "gateway_observer_totals_checked": self._follower.health.checks,
             "gateway_orders_unknown": view.orders_by_state["UNKNOWN"],
             "gateway_conduct_warnings": self._conduct.warnings,
             "gateway_orders_changed": view.channels["orders"].changes_total,

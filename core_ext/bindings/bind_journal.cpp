@@ -24,6 +24,7 @@
 #include "gateway_core/platform/clock.hpp"
 #include "gateway_core/platform/storage.hpp"
 #include "gateway_core/state/follower.hpp"
+#include "gateway_core/state/totals.hpp"
 #include "gateway_core/types/decimal_text.hpp"
 #include "gateway_core/types/refusal.hpp"
 #include "replica_start.hpp"
@@ -361,6 +362,12 @@ void keep_newest(std::vector<Change>& changes) {
   changes.erase(changes.begin(), kept.base());
 }
 
+std::string differing_total_of(const ReplicaHandle& handle) {
+  const nb::gil_scoped_release release;
+  const State* state = handle.follower.state();
+  return state == nullptr ? std::string() : differing_total(*state);
+}
+
 nb::list take_changes(ReplicaHandle& handle) {
   handle.tracks_changes = true;
   keep_newest(handle.changes);
@@ -575,7 +582,8 @@ void bind_replica(nb::module_& module) {
       .def("set_mark", &set_mark, "instrument"_a, "price"_a, "time_ns"_a)
       .def("reopen", &reopen)
       .def_prop_ro("has_changes", [](Handle& handle) { return !handle.changes.empty(); })
-      .def("changes", &take_changes);
+      .def("changes", &take_changes)
+      .def("differing_total", &differing_total_of);
 }
 
 }  // namespace

@@ -62,6 +62,9 @@ class Replica:
     def set_mark(self, instrument: str, price: str, time_ns: int) -> bool:
         """Value positions at this price from now on. Volatile: no record, no part of the hash.
         False = the journal does not know the instrument yet. ValueError for a bad number."""
+    def differing_total(self) -> str:
+        """The first running total (reserved, exposure, counts) that is not the sum of its orders
+        and positions, in words; "" when all are."""
     def changes(self) -> list[tuple[int, str, Any]]:
         """(sequence, "order"|"fill"|"position"|"balance"|"state", key) touched since the last call,
         each key once, in the order in which they were touched last; fills, positions and balances

@@ -193,12 +193,13 @@ def recheck_command(directory: Path, ring_directory: str, as_json: bool) -> None
     rows = [each._asdict() for each in found.findings]
     if as_json:
         counts = {name: getattr(found, name) for name in _COUNTS}
-        more = {"findings": rows, "differences": differences}
+        more = {"findings": rows, "differences": differences, "unjudged": dict(found.unjudged)}
         print_json({"ok": found.is_clean and not differences, **counts, **more})
     else:
         print_table(rows, Finding._fields, "No limit was passed.")
         text = f"{found.orders} orders, {found.checks} checks up to sequence {found.sequence}"
-        click.echo("\n".join([text, *differences]))
+        unjudged = [f"not judged: {name}: {why}" for name, why in found.unjudged.items()]
+        click.echo("\n".join([text, *differences, *unjudged]))
     if differences or not found.is_clean:
         click.get_current_context().exit(FAILED)
 

@@ -30,12 +30,16 @@ class Seal:
 
 
 def sealed_segments(directory: Path) -> list[Seal]:
-    """Seals whose segment is there, by index. ArchiveFault: a seal that is none."""
+    """Seals whose segment is there, by index. ArchiveFault: a seal that is none, or one whose
+    segment is gone though an older one is there (the oldest go first)."""
     found = []
     for path in sorted(directory.glob("segment-*.seal")):
         segment = path.with_suffix(".journal")
         if segment.exists():
             found.append(_read_seal(path, segment))
+        elif found:
+            text = f"{segment.name}: there is no such file, only its seal"
+            raise ArchiveFault("DAMAGED_SEGMENT", text)
     return found
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from gateway.journal.health import JournalHealth
 from gateway.journal.live_files import Mark
 from gateway.journal.place import JournalPlace
 
@@ -37,6 +38,7 @@ class ReplicaLike(Protocol):
     @property
     def has_changes(self) -> bool: ...
     def changes(self) -> list[tuple[int, str, Any]]: ...
+    def differing_total(self) -> str: ...
     def orders(self, open_only: bool = ..., limit: int = ...) -> list[dict[str, Any]]: ...
     def order(self, order_id: int) -> dict[str, Any] | None: ...
     def take_positions(self, is_all: bool = ...) -> list[dict[str, Any]]: ...
@@ -109,6 +111,7 @@ class Follower:
         self._pending: dict[str, dict[Any, None]] = defaultdict(dict)
         self._open_replica = open_replica
         self._readers = tuple(readers)
+        self.health = JournalHealth(monotonic)
         self._records_max = records_max
         self._catch_up_records_max = catch_up_records_max
         self._snapshot_every_seals = snapshot_every_seals
@@ -132,9 +135,11 @@ class Follower:
             step = self._advance(replica) if self._is_loaded else self._catch_up(replica)
             if step.has_rows:
                 self._count(replica)
+            self.health.followed()
             return step
         except (OSError, RuntimeError, ValueError) as error:
             self.close()
+            self.health.failed(str(error) or type(error).__name__)
             raise FollowFault(str(error) or type(error).__name__) from error
 
     def inspect(self) -> bool:
@@ -147,6 +152,7 @@ class Follower:
         if identity != self._identity:
             self._reopen(replica, identity)
             return False
+        self.health.check(replica)
         seals = self._place.seals()
         is_due = seals >= self._seals_at_snapshot + self._snapshot_every_seals
         if not is_due or not self._begin_snapshot():

@@ -1,5 +1,5 @@
 """Interest that a journal says was paid, beside what the schedule of the venue makes of what was
-owed: each settlement with its estimate, the difference by name, and its parts by strategy. Exact; it
+owed: each settlement with its estimate, the difference by name, its parts by strategy. Exact; it
 reads records and moves nothing. What is owed is what a balance lacks: no record tells a loan.
 """
 
@@ -244,11 +244,12 @@ class InterestAudit:
     def _outstanding(self, key: Key, due: list[Charge], last_ns: int) -> dict[str, Any] | None:
         """What was charged and not settled yet, and what the time since the last charge makes."""
         terms, rates = self._schedules[key[1]]
+        steps = self._principals[key]
         unpaid = [each for each in due if each.time_ns > last_ns]
-        principal = self._principals[key][-1][1]
-        if not unpaid and not principal:
+        if not steps or not (unpaid or steps[-1][1]):
             return None
-        since_ns = due[-1].time_ns if due else self._principals[key][-1][0]
+        principal = steps[-1][1]
+        since_ns = due[-1].time_ns if due else steps[-1][0]
         rate = next((rate for at, rate in reversed(rates) if at <= self._now_ns), _ZERO)
         running = accrual(principal, rate, self._now_ns - since_ns, terms)
         period_ns = terms.period_ns

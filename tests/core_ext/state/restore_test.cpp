@@ -8,6 +8,7 @@
 #include "check.hpp"
 #include "fuzz/small_desk.hpp"
 #include "gateway_core/state/snapshot_tables.hpp"
+#include "gateway_core/state/totals.hpp"
 
 using namespace small;  // NOLINT
 
@@ -245,4 +246,32 @@ TEST(no_single_broken_byte_ends_the_process) {
       (void)restores(with(at, static_cast<std::uint8_t>(pattern)));
     }
   }
+}
+
+TEST(running_totals_that_are_not_their_sums_are_named) {
+  auto state = std::make_unique<State>(kCapacity);
+  CHECK(state->restore(base().data(), base().size()));
+  CHECK_EQUAL(differing_total(*state), std::string());
+  const auto is_named = [&](std::int64_t& total, const char* word) {
+    for (const std::int64_t by : {1, -1}) {
+      total += by;
+      CHECK(differing_total(*state).find(word) != std::string::npos);
+      total -= by;
+    }
+  };
+  for (std::uint32_t index = 0; index < state->routes.count(); ++index) {
+    Route& route = state->routes.at(index);
+    for (Exposure* exposure : {route.shared, route.account_exposure, route.strategy_exposure}) {
+      is_named(exposure->position, "position");
+      is_named(exposure->working[0], "reserved buys");
+      is_named(exposure->working[1], "reserved sells");
+    }
+    for (LevelEntity* level : route.levels) {
+      is_named(level->totals.gross_e4, "gross amount");
+      is_named(level->totals.net_e4, "net amount");
+      is_named(level->totals.working_e4[0], "reserved amount of buys");
+      is_named(level->totals.open_orders[1], "open sells");
+    }
+  }
+  CHECK_EQUAL(differing_total(*state), std::string());
 }

@@ -194,12 +194,12 @@ def test_repetitions_far_apart_are_none(world):
     assert found(world, FIRM, repeat_orders_max=3, repeat_window_ms=1001) == {"REPEATED_EXECUTION"}
 
 
-def overdue(world):
+def overdue(world, **where):
     """Two more orders, each long after the engine could look."""
     for _ in range(2):
         world.pass_time(5 * MS_NS)
         world.turn()
-        world.order()
+        world.order(**where)
 
 
 @every_level
@@ -221,7 +221,7 @@ def test_a_breaker_that_did_not_open_is_found(world, level, name, deeds):
     most = {"loss": 99_000}.get(name, deeds - 1)
     limit = "breaker_loss_max_e4" if name == "loss" else f"breaker_{name}_max"
     assert found(world, level, breaker_window_ms=800, **{limit: most}) == set(), "no order behind"
-    overdue(world)
+    overdue(world, **({"instrument": world.perpetual} if name == "loss" else {}))
     assert found(world, level, breaker_window_ms=800, **{limit: most}) == {"BREAKER_OPEN"}
     assert found(world, level, breaker_window_ms=800, **{limit: 10**6}) == set()
 

@@ -18,6 +18,8 @@ from engine_world import (
     code_of,
 )
 
+from gateway._core.journal import Reader, decode
+
 VOLATILE = ("order_id", "venue_order_id", "sequence", "created_ns", "updated_ns", "mark_age_ms")
 
 
@@ -332,3 +334,55 @@ def test_fills_are_known_again_after_a_restart_from_a_snapshot(open_world):
     for number in range(60, 100):
         world.fill(order_id, "1", trade=f"k{number}")
     assert world.quantity() == 100
+
+
+@pytest.mark.parametrize(
+    ("what", "fields"),
+    [
+        ("price", {"price": "-100"}),
+        ("price", {"price": "9000000000000000", "quantity": "4000000000000"}),
+        ("size", {"quantity": "0"}),
+        ("size", {"quantity": "-1"}),
+        ("fee", {"fee": "99999999999999999999"}),
+        ("fee", {"fee": "-99999999999999999999"}),
+        ("value", {"value": "-1"}),
+    ],
+    ids=str,
+)
+def test_an_impossible_value_of_a_fill_is_put_aside_with_its_reason(world, what, fields):
+    """Nothing is booked, the instrument is halted, and the journal says why; others trade on."""
+    fields = {"fee_currency": world.usd if what == "fee" else 0, **fields}
+    quantity, price = fields.pop("quantity", "1"), fields.pop("price", "100")
+    order_id = world.working()
+    hash_before, anomalies = world.engine.positions(), world.counter("anomalies")
+    world.fill(order_id, quantity, price, trade="odd", **fields)
+    assert world.engine.positions() == hash_before == []
+    assert world.row(order_id)["cumulative_quantity"] == "0"
+    assert world.counter("anomalies") == anomalies + 1
+    rows = [decode(record) for _, record in Reader(world.journal, world.ring).read(10_000)]
+    (told,) = [row for row in rows if row["kind"] == "anomaly"][-1:]
+    assert (told["code"], told["order_id"]) == (4, order_id), "range"
+    (halt,) = [row for row in world.engine.trading_states() if row["state"] == "halted"]
+    assert halt["level"] == "instrument" and halt["reason"]
+    assert code_of(world.submit(instrument=world.perpetual)) == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "fields"),
+    [
+        ("OVERFLOW price", {"price": "9" * 25}),
+        ("BAD_NUMBER price", {"price": "NaN"}),
+        ("OVERFLOW quantity", {"quantity": "4" + "0" * 15}),
+        ("BAD_NUMBER quantity", {"quantity": "1e3"}),
+        ("OVERFLOW fee", {"fee": "9" * 30}),
+        ("BAD_NUMBER fee", {"fee": "inf"}),
+    ],
+    ids=str,
+)
+def test_what_is_no_number_of_a_fill_is_refused_at_the_port_by_name(world, words, fields):
+    """Of it the venue's session makes a break, which halts: nothing is applied silently."""
+    order_id, fields = world.working(), dict(fields)
+    quantity, price = fields.pop("quantity", "1"), fields.pop("price", "100")
+    with pytest.raises(ValueError, match=words):
+        world.fill(order_id, quantity, price, **fields)
+    assert world.engine.positions() == []

@@ -14,7 +14,6 @@ from gateway._core.engine import Engine
 from gateway._core.journal import Reader, Replica, decode
 from gateway.api import RefusedError
 from gateway.core.fix_store import FixJournal, JournalSessionStore
-from gateway.testing import until
 from gateway.transport.fix_session import (
     SessionIdentity,
     SessionSettings,
@@ -457,7 +456,10 @@ def test_what_lay_in_deleted_segments_is_gap_filled_in_a_resend(tmp_path, ring_d
                 store.flush()
                 assert engine.wait_synced(journal.sequence, 10_000)
         assert [number for number, _ in store.range(1, 600)] == list(range(1, 601))
-        until(lambda: len(list(directory.glob("segment-*.seal"))) >= 4, what="sealed segments")
+        deadline = time.monotonic() + 60
+        while len(list(directory.glob("segment-*.seal"))) < 4:  # an idle thread makes them
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
         for _ in range(2):  # retention asks for two that are younger than what goes
             replica = Replica(str(directory), ring_directory, use_snapshot=False)
             while replica.follow():

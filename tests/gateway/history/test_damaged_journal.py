@@ -12,7 +12,7 @@ from gateway.history.archive import Archiver
 from gateway.history.faults import ArchiveFault
 from gateway.journal import Follower, FollowFault, JournalPlace, reader
 from gateway.journal.replica import open_native_replica
-from gateway.ledger import Bounds, open_books
+from gateway.ledger import open_books
 from gateway.stream import BalanceReader, OrderReader, PositionReader
 from gateway.stream.view import View
 
@@ -100,7 +100,7 @@ def test_every_way_to_read_names_the_place(damaged):
     ways = {
         "records": lambda: list(reader.decoded(damaged)),
         "replica": lambda: reader.replay(damaged, lambda: 0),
-        "ledger": lambda: open_books(damaged, "", Bounds()),
+        "ledger": lambda: open_books(damaged),
     }
     for name, read in ways.items():
         with pytest.raises(

@@ -171,6 +171,9 @@ class MemoryReplica:
                 row.update(mark=price, mark_age_ms=self.mark_age_ms, unrealised=str(value))
         return True
 
+    def differing_total(self) -> str:
+        return ""
+
     def state_hash(self) -> str:
         state = [self.orders(open_only=False), self.positions(), self.balances()]
         return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
