@@ -167,13 +167,13 @@ export const COLUMNS = {
     word("account", "Account", 120), word("currency", "Currency", 80), number("total", "Total", 140),
   ],
   margin: [
-    word("account", "Account", 76), word("venue", "Venue", 68), word("state", "State", 76, {
+    word("account", "Account", 76), word("currency", "Ccy", 52), word("state", "State", 76, {
       tone: (row) => ({ok: "gain", warning: "unknown", call: "loss", liquidation: "loss", unknown: "unknown"})[row.state] ?? "",
     }),
     number("equity", "Equity", 96), number("initial", "Initial", 88),
     number("maintenance", "Maintenance", 92),
     number("ratio", "Ratio", 64), money("headroom", "Headroom", 96),
-    word("currency", "Ccy", 52), excluded("stale", "Stale"),
+    word("venue", "Venue", 68), excluded("stale", "Stale"),
   ],
 };
 
@@ -187,9 +187,9 @@ export function exposureColumns(largest) {
     share: (row) => String((shareOf(weightOf(row, id), largest()) ?? 0) / 1000),
   });
   return [
-    word("name", "Name", 110), heat("net", "Net", money), heat("gross", "Gross", number),
-    heat("long", "Long", number), heat("short", "Short", number),
-    word("currency", "Ccy", 50), excluded("excluded", "Left out"),
+    word("name", "Name", 110), word("currency", "Ccy", 50), heat("net", "Net", money),
+    heat("gross", "Gross", number), heat("long", "Long", number), heat("short", "Short", number),
+    excluded("excluded", "Left out"),
   ];
 }
 
