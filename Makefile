@@ -157,6 +157,7 @@ NIGHTLY_DAEMON_KILLS ?= 1000
 NIGHTLY_REQUESTS ?= 1000000
 NIGHTLY_FILLS ?= 1000000
 NIGHTLY_LOT_FILLS ?= 10000000
+NIGHTLY_OBSERVER_KILLS ?= 100
 nightly: test native fuzz searches
 
 searches: install
@@ -168,7 +169,8 @@ searches: install
 	GATEWAY_DAEMON_KILLS=$(NIGHTLY_DAEMON_KILLS) $(PYTEST) tests/crash/test_daemon_kill.py
 	GATEWAY_MATCHING_REQUESTS=$(NIGHTLY_REQUESTS) GATEWAY_ORACLE_FILLS=$(NIGHTLY_FILLS) \
 	  GATEWAY_LOT_FILLS=$(NIGHTLY_LOT_FILLS) $(PYTEST) tests/model -n $(WORKERS)
-	$(PYTEST) -m slow --ignore=tests/model $(ALLOW_EMPTY)
+	GATEWAY_OBSERVER_KILLS=$(NIGHTLY_OBSERVER_KILLS) $(PYTEST) -m slow --ignore=tests/model \
+	  $(ALLOW_EMPTY)
 
 clean:
 	rm -rf build dist $(VENV)

@@ -29,6 +29,7 @@ from gateway.core.engine import Engine, EngineSettings, PrincipalDefinition, ope
 from gateway.core.live_files import keep_live_files
 from gateway.core.loop_watch import LoopWatch
 from gateway.core.seeding import limit_differences, seed_limits, tighten_limits
+from gateway.core.trading_day import TradingDay
 from gateway.core.upkeep import Upkeep
 from gateway.core.vocabulary import CancelReason
 from gateway.entry.control import open_unix_socket
@@ -476,15 +477,20 @@ class Daemon:
         self._notifier.ready(f"serving {self.url}")
         log.info("serving", extra={"url": self.url, "epoch": self.native.epoch})
         files = keep_live_files(self.native, places.ring_directory, more=self._venue_counts)
-        self._tasks.append(asyncio.get_running_loop().create_task(files))
-        self._tasks.append(asyncio.get_running_loop().create_task(Upkeep(self.native).keep()))
-        self._tasks.append(asyncio.get_running_loop().create_task(self._load_other_plugins()))
-        self._tasks.append(asyncio.get_running_loop().create_task(self.notes.keep()))
-        self._tasks.append(asyncio.get_running_loop().create_task(LoopWatch(self.native).keep()))
+        own = self.settings.gateway
+        day = TradingDay.of(own.day_ends_at, own.day_time_zone)
+        kept = [
+            files,
+            Upkeep(self.native, day).keep(),
+            self._load_other_plugins(),
+            self.notes.keep(),
+            LoopWatch(self.native).keep(),
+        ]
         interval = watchdog_interval_seconds(self._environ, os.getpid())
         if interval is not None:
-            loop = asyncio.get_running_loop()
-            self._tasks.append(loop.create_task(self._feed_watchdog(interval)))
+            kept.append(self._feed_watchdog(interval))
+        loop = asyncio.get_running_loop()
+        self._tasks += (loop.create_task(each) for each in kept)
 
     async def _load_other_plugins(self) -> None:
         """Foreign modules that nobody configured, only to list them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import ipaddress
 import logging
 import os
@@ -26,6 +27,7 @@ from gateway.config import Settings
 from gateway.config.places import RUN_FILE
 from gateway.journal import Follower, FollowFault, JournalPlace, LiveFiles, ReplicaLike, Row
 from gateway.journal.replica import open_native_replica
+from gateway.journal.snapshots import SnapshotWriter
 from gateway.process import Notifier
 from gateway.stream import BalanceReader, OrderReader, PositionReader
 from gateway.stream.access import Access, KeyFile
@@ -57,14 +59,14 @@ from gateway.stream.stream_session import StreamHub, StreamLimits
 from gateway.stream.view import View
 from gateway.telemetry import MeasurementReader, Reading
 
-__all__ = ["Observer", "ObserverOptions", "main"]
+__all__ = ["Observer", "ObserverOptions", "main", "settle_interpreter"]
 
 BEAT_SECONDS = 5.0  # well within the WatchdogSec of systemd/gateway-observer.service
 INSPECT_SECONDS = 1.0  # how often new seals and a replaced journal are looked for
 MARKET_SECONDS = 0.05  # between two looks at the market data of venues
 BOOKS_SECONDS = 0.25  # between two looks at the books
 RETRY_SECONDS = 0.25  # how often a journal that is not there is looked for
-PENDING_SECONDS = 0.01  # the longest wait while rows are due
+PENDING_SECONDS = 0.01  # the longest wait while rows changed that were not read yet
 IDLE_SECONDS_MIN = 0.002  # first wait at the end of the journal; doubles while nothing comes
 IDLE_SECONDS_MAX = 0.032
 STOP_SECONDS_MAX = 5.0
@@ -152,6 +154,7 @@ class Observer:
     ) -> None:
         self._options = options
         self._monotonic, self._clock_ns = monotonic, clock_ns
+        self._snapshots = SnapshotWriter(options.place, monotonic)
         self._follower = Follower(
             options.place,
             open_replica,
@@ -164,6 +167,7 @@ class Observer:
             ],
             records_max=options.records_max,
             snapshot_every_seals=options.snapshot_every_seals,
+            begin_snapshot=self._snapshots.begin,
             rows_every_seconds=options.stream.frame_interval_seconds,
             monotonic=monotonic,
         )
@@ -188,7 +192,6 @@ class Observer:
         self._stopping = asyncio.Event()
         self._inspect_at, self._idle_seconds = 0.0, IDLE_SECONDS_MIN
         self._faults: set[str] = set()
-        self._snapshots_written = 0
         self._origins: frozenset[str] = frozenset()
         self.view = View(
             monotonic,
@@ -242,6 +245,15 @@ class Observer:
         """Ask for an ordered stop. Event-loop thread only."""
         self._stopping.set()
 
+    async def state_hash(self) -> tuple[int, str]:
+        """(sequence, hash) of what was followed. Raises FollowFault when no journal is open."""
+        return await self._in_thread(self._follower.state_hash)
+
+    @property
+    def books_step(self) -> BooksStep:
+        """What the books told last."""
+        return self._books_step
+
     def page_address(self) -> str:
         """An address that opens the page once without typing a key."""
         # In the fragment, so that it reaches no server log and no Referer.
@@ -254,7 +266,7 @@ class Observer:
             self.access,
             MetricsPage(self._metrics),
             lambda: self._origins,
-            lambda: self._in_thread(self._follower.state_hash),
+            self.state_hash,
             lambda order_id: self._in_thread(lambda: self._follower.order(order_id)),
             self.status,
             self._history,
@@ -294,11 +306,14 @@ class Observer:
             return RETRY_SECONDS
         if step.has_rows:
             self.hub.wake()
+        if not step.is_caught_up:
+            return 0.0
+        if self._follower.has_pending:  # all that comes until then is in the same rows
+            return min(PENDING_SECONDS, self._follower.seconds_to_rows)
         if step.applied or step.is_reset:
             self._idle_seconds = IDLE_SECONDS_MIN
-            return 0.0 if not step.is_caught_up else IDLE_SECONDS_MIN
-        idle_max = PENDING_SECONDS if self._follower.has_pending else IDLE_SECONDS_MAX
-        self._idle_seconds = min(idle_max, self._idle_seconds * 2)
+        else:
+            self._idle_seconds = min(IDLE_SECONDS_MAX, self._idle_seconds * 2)
         return self._idle_seconds
 
     async def _keep_market(self) -> None:
@@ -402,7 +417,7 @@ class Observer:
             return
         self._inspect_at = self._monotonic() + INSPECT_SECONDS
         self._run_file.keep(self.url)
-        self._snapshots_written += bool(await self._in_thread(self._follower.inspect))
+        await self._in_thread(self._inspect)
         self._conduct.take(dict(self._follower.outcomes))
         moved = self.view.value(await self._in_thread(self._value))
         measured = self._measurement.try_read()
@@ -410,6 +425,10 @@ class Observer:
         self._tell_figures(measured)
         if self.view.take_latency(column) or moved:
             self.hub.wake()
+
+    def _inspect(self) -> None:
+        self._snapshots.look()
+        self._follower.inspect()
 
     def _tell_figures(self, measured: Reading | None) -> None:
         """What went to venues, and how everything is doing; the health of a second always moves."""
@@ -451,6 +470,7 @@ class Observer:
             async with asyncio.timeout(STOP_SECONDS_MAX):
                 await self.hub.close()
                 await runner.cleanup()
+        await self._in_thread(self._snapshots.close)
         await asyncio.to_thread(self._thread.shutdown)
         await asyncio.to_thread(self._books_thread.shutdown)
 
@@ -490,7 +510,7 @@ class Observer:
             "gateway_observer_lag_records": self._lag_records(engine),
             "gateway_observer_lag_seconds": view.lag_seconds,
             "gateway_observer_reopened": view.reopened,
-            "gateway_observer_snapshots_written": self._snapshots_written,
+            "gateway_observer_snapshots_written": self._snapshots.written,
             "gateway_orders_unknown": view.orders_by_state["UNKNOWN"],
             "gateway_conduct_warnings": self._conduct.warnings,
             "gateway_orders_changed": view.channels["orders"].changes_total,
@@ -544,13 +564,21 @@ def _announce(observer: Observer, notifier: Notifier) -> None:
     notifier.ready(f"page {observer.url}")
 
 
+def settle_interpreter() -> None:
+    """Once, before the observer runs: what is loaded lives as long as the program, and the
+    collector of cycles need not look at it again while all threads wait."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+    gc.collect()
+    gc.freeze()
+
+
 def main(settings: Settings) -> int:
     """Run the observer until SIGTERM or SIGINT. 0 ok, 1 failed."""
     options = ObserverOptions.from_settings(settings)
     if not is_loopback(options.host):
         print(f"observer.host {options.host}: only loopback addresses are served", file=sys.stderr)
         return 1
-    sys.setswitchinterval(SWITCH_SECONDS)
+    settle_interpreter()
     try:
         uvloop.run(_serve(options))
     except OSError as error:

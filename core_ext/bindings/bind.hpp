@@ -10,6 +10,7 @@ void bind_engine(nanobind::module_& module);
 void bind_ports(nanobind::module_& module);
 void bind_journal(nanobind::module_& module);
 void bind_history(nanobind::module_& module);
+void bind_counterfactual(nanobind::module_& module);
 void bind_positions(nanobind::module_& module);
 void bind_valuation(nanobind::module_& module);
 void bind_ledger(nanobind::module_& module);

@@ -117,6 +117,7 @@ nb::dict recovery_of(EngineHandle& handle) {
   out["ring_records"] = report.ring_records;
   out["seconds"] = handle.runtime->recovery_seconds();
   out["sequence"] = report.end.sequence;
+  out["time_ns"] = handle.runtime->recovered_time_ns();
   out["snapshot_sequence"] = report.snapshot_sequence;
   out["cut_bytes"] = report.cut_bytes + report.ring_cut_bytes;
   out["later_valid_records"] = report.later_valid_records;
@@ -178,6 +179,9 @@ nb::dict counters_of(EngineHandle& handle) {
   out["triggered_by_engine"] = counters.triggered_by_engine;
   out["rows_explained"] = counters.rows_explained;
   out["route_rules_missed"] = counters.route_rules_missed;
+  out["crosses"] = counters.crosses;
+  out["kept_released"] = counters.kept_released;
+  out["kept_ended"] = counters.kept_ended;
   out["links_released"] = counters.links_released;
   out["links_canceled"] = counters.links_canceled;
   out["links_refused"] = counters.links_refused;

@@ -5,6 +5,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -15,7 +16,7 @@
 #include "decode.hpp"
 #include "gateway_core/journal/snapshot.hpp"
 #include "gateway_core/platform/storage.hpp"
-#include "history_writer.hpp"
+#include "gateway_core/history/writer.hpp"
 #include "replica_start.hpp"
 #include "row_words.hpp"
 #include "rows.hpp"
@@ -27,6 +28,8 @@ namespace gateway {
 namespace {
 
 using history::Texts;
+
+constexpr std::size_t kReservedMax = 1 << 18;  // rows; more of them grow
 
 /// Gives the memory of a column to numpy.
 template <typename T>
@@ -56,32 +59,32 @@ nb::object column_of(Texts& column) {
 #define COLUMN(type, name) columns[#name] = column_of(table.name);
 nb::dict take(history::OrderColumns& table) {
   nb::dict columns;
-#include "history_orders.def"
+#include "gateway_core/history/orders.def"
   return columns;
 }
 nb::dict take(history::FillColumns& table) {
   nb::dict columns;
-#include "history_fills.def"
+#include "gateway_core/history/fills.def"
   return columns;
 }
 nb::dict take(history::PositionColumns& table) {
   nb::dict columns;
-#include "history_positions.def"
+#include "gateway_core/history/positions.def"
   return columns;
 }
 nb::dict take(history::BalanceColumns& table) {
   nb::dict columns;
-#include "history_balances.def"
+#include "gateway_core/history/balances.def"
   return columns;
 }
 nb::dict take(history::FundingColumns& table) {
   nb::dict columns;
-#include "history_funding.def"
+#include "gateway_core/history/funding.def"
   return columns;
 }
 nb::dict take(history::RefusalColumns& table) {
   nb::dict columns;
-#include "history_refusals.def"
+#include "gateway_core/history/refusals.def"
   return columns;
 }
 #undef COLUMN
@@ -117,6 +120,7 @@ class Extractor {
     std::size_t done = 0;
     {
       const nb::gil_scoped_release release;
+      out.reserve_orders(std::min(rows_max, kReservedMax));
       if (follower_.state() != nullptr) out.begin(*follower_.state());
       while (follower_.sequence() < until && out.rows() < rows_max) {
         const RecordHeader* header = next();

@@ -8,8 +8,10 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
+#include <unordered_set>
 
 #include "bind.hpp"
+#include "changed_rows.hpp"
 #include "decode.hpp"
 #include "fill_notes.hpp"
 #include "gateway_core/journal/directory_lock.hpp"
@@ -57,6 +59,8 @@ nb::list read_records(ReaderHandle& handle, std::size_t limit) {
 }
 
 /// Which row a record touches, for streams.
+constexpr const char kOrderChange[] = "order";
+constexpr const char kStateChange[] = "state";
 struct Change {
   Sequence sequence;
   const char* kind;
@@ -82,6 +86,7 @@ struct OutcomeKey {
 struct ReplicaHandle {
   platform::PosixStorage storage;
   std::string directory;
+  std::string ring_directory;
   Follower follower;
   std::unique_ptr<journal::Reader> reader;
   std::vector<Change> changes;
@@ -90,6 +95,7 @@ struct ReplicaHandle {
   std::map<OutcomeKey, OrderOutcomes> outcomes;  // since they were last taken
   Sequence outcomes_after = 0;                   // records up to here are not counted
   FillNotes fills;
+  ChangedRows rows;
   std::uint32_t instance = 0;  // of the newest record followed
   std::string snapshot;        // path of what the state was opened from
 };
@@ -99,8 +105,10 @@ struct ReplicaHandle {
 std::unique_ptr<ReplicaHandle> open_replica(const std::string& directory,
                                             const std::string& ring_directory, bool use_snapshot,
                                             const std::string& snapshot_directory, Sequence until) {
+  const nb::gil_scoped_release release;
   auto handle = std::make_unique<ReplicaHandle>();
   handle->directory = directory;
+  handle->ring_directory = ring_directory;
   std::vector<std::string> places;
   if (use_snapshot) places.push_back(directory);
   if (use_snapshot && !snapshot_directory.empty()) places.push_back(snapshot_directory);
@@ -129,7 +137,7 @@ void note_changes(ReplicaHandle& handle, const RecordHeader& header, const std::
   const auto touch_order = [&](OrderId id) {
     const std::uint32_t slot = id == 0 ? kNoSlot : state.orders.find(id);
     if (slot == kNoSlot) return kNoSlot;
-    handle.changes.push_back({header.sequence, "order", id});
+    handle.changes.push_back({header.sequence, kOrderChange, id});
     return slot;
   };
   switch (static_cast<RecordKind>(header.type)) {
@@ -158,7 +166,7 @@ void note_changes(ReplicaHandle& handle, const RecordHeader& header, const std::
   if (is_order) {
     touch_order(payload<OrderNew>(record).order_id);
   } else if (kind != static_cast<int>(RecordKind::kOrderRefused)) {
-    handle.changes.push_back({header.sequence, "state", kind});
+    handle.changes.push_back({header.sequence, kStateChange, kind});
   }
 }
 
@@ -330,21 +338,55 @@ std::size_t follow(ReplicaHandle& handle, std::size_t limit, Sequence until) {
     note_fill(handle, *header, record);
     ++done;
   }
-  if (done == 0 && handle.reader->state() != journal::ReaderState::kFollowing) fail(*handle.reader);
+  // Also behind records: fewer than were asked for would read as the end of the journal.
+  if (handle.reader->state() != journal::ReaderState::kFollowing) fail(*handle.reader);
   return done;
+}
+
+/// Each key once, where it was touched last.
+void keep_newest(std::vector<Change>& changes) {
+  std::unordered_set<std::uint64_t> orders;
+  std::uint64_t others = 0;  // bit of each kind of record that touched no order
+  const auto is_older = [&](const Change& change) {
+    if (change.kind == kOrderChange) return !orders.insert(change.key).second;
+    if (change.kind != kStateChange || change.key > 63) return false;
+    const bool is_seen = (others >> change.key & 1) != 0;
+    others |= std::uint64_t{1} << change.key;
+    return is_seen;
+  };
+  auto kept = changes.rbegin();
+  for (auto at = changes.rbegin(); at != changes.rend(); ++at) {
+    if (!is_older(*at)) *kept++ = *at;
+  }
+  changes.erase(changes.begin(), kept.base());
 }
 
 nb::list take_changes(ReplicaHandle& handle) {
   handle.tracks_changes = true;
+  keep_newest(handle.changes);
   nb::list out;
   for (const Change& change : handle.changes) {
-    const std::string_view kind = change.kind;
-    nb::object key = kind == "order" ? nb::cast(std::to_string(change.key)) : nb::cast(change.key);
-    out.append(nb::make_tuple(change.sequence, change.kind, key));
+    const bool is_order = change.kind == kOrderChange;
+    out.append(nb::make_tuple(
+        change.sequence, change.kind,
+        is_order ? nb::object(nb::cast(std::to_string(change.key))) : nb::cast(change.key)));
   }
   handle.changes.clear();
   handle.tables_changed = 0;
   return out;
+}
+
+/// Reads on from the files as they are now. False, and nothing is changed: they do not hold the
+/// record that was applied last, so what they hold is another history.
+bool reopen(ReplicaHandle& handle) {
+  const nb::gil_scoped_release release;
+  const Sequence at = handle.follower.sequence();
+  if (at == 0) return false;
+  auto reader = std::make_unique<journal::Reader>(handle.storage, handle.directory,
+                                                  handle.ring_directory, at);
+  if (reader->next() == nullptr || reader->point() != handle.reader->point()) return false;
+  handle.reader = std::move(reader);
+  return true;
 }
 
 /// The newest may be ahead of the disk or damaged, so older ones stay in reserve.
@@ -499,6 +541,21 @@ void bind_replica(nb::module_& module) {
                                   [](const State& s) { return position_rows(s, wall_ns()); });
            })
       .def("balances", [](Handle& handle) { return rows_or_empty(handle, balance_rows); })
+      .def(
+          "take_positions",
+          [](Handle& handle, bool is_all) {
+            return rows_or_empty(handle, [&](const State& s) {
+              return handle.rows.positions(s, wall_ns(), is_all);
+            });
+          },
+          "is_all"_a = false)
+      .def(
+          "take_balances",
+          [](Handle& handle, bool is_all) {
+            return rows_or_empty(handle,
+                                 [&](const State& s) { return handle.rows.balances(s, is_all); });
+          },
+          "is_all"_a = false)
       .def("fix_sessions", [](Handle& handle) { return rows_or_empty(handle, fix_session_rows); })
       .def("limits",
            [](Handle& handle) {
@@ -521,6 +578,8 @@ void bind_replica(nb::module_& module) {
       .def("orders_of", &orders_of, "order_ids"_a, "finished_max"_a)
       .def_rw("outcomes_after", &Handle::outcomes_after)
       .def("set_mark", &set_mark, "instrument"_a, "price"_a, "time_ns"_a)
+      .def("reopen", &reopen)
+      .def_prop_ro("has_changes", [](Handle& handle) { return !handle.changes.empty(); })
       .def("changes", &take_changes);
 }
 

@@ -9,10 +9,13 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <ctime>
 #include <map>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "bind.hpp"
@@ -21,6 +24,7 @@
 #include "gateway_core/journal/segment.hpp"
 #include "gateway_core/ledger/break_even.hpp"
 #include "gateway_core/ledger/disposals.hpp"
+#include "gateway_core/platform/clock.hpp"
 #include "gateway_core/platform/storage.hpp"
 #include "gateway_core/position/profit_loss.hpp"
 #include "gateway_core/state/state.hpp"
@@ -40,16 +44,19 @@ constexpr std::int64_t kDay_ns = 86'400'000'000'000;
 std::string money(Int128 e18) { return format_decimal(e18, kMoneyScale); }
 
 struct LedgerHandle {
-  LedgerHandle(const std::string& journal, const std::string& ring_directory, bool keeps_all)
+  LedgerHandle(const std::string& journal, const std::string& ring, bool keeps_all)
       : directory(journal),
-        reader(storage, journal, ring_directory, 1),
+        ring_directory(ring),
+        reader(std::make_unique<journal::Reader>(storage, journal, ring, 1)),
         books({.keeps_all = keeps_all}) {}
   std::string directory;
+  std::string ring_directory;
   platform::PosixStorage storage;
-  journal::Reader reader;
+  std::unique_ptr<journal::Reader> reader;
   Ledger books;
   const RecordHeader* waiting = nullptr;  // read, and not yet booked
   FillNotes fills;
+  std::vector<std::pair<Sequence, std::int64_t>> steps;  // of run(), since they were last taken
 };
 
 using Wish = std::tuple<std::uint64_t, std::uint64_t, std::string>;
@@ -71,34 +78,37 @@ std::unique_ptr<LedgerHandle> open_ledger(const std::string& directory,
 }
 
 /// Whether a segment begins behind the record after the last one that could be read: then a header
-/// between them does not check, and no reader can tell that from a journal that simply ends.
+/// between them does not check, and no reader can tell that from a journal that simply ends. From
+/// the newest on, so that a long journal costs no more than a short one.
 std::string later_segment(LedgerHandle& handle) {
   journal::DirectoryListing listing;
   if (journal::list_directory(handle.storage, handle.directory, listing) != 0) return {};
-  for (const std::uint32_t index : listing.segments) {
+  std::string found;
+  for (auto index = listing.segments.rbegin(); index != listing.segments.rend(); ++index) {
     journal::SegmentHeader header{};
-    const std::string segment = journal::segment_name(index);
+    const std::string segment = journal::segment_name(*index);
     const int file =
         handle.storage.open(handle.directory + "/" + segment, platform::OpenMode::kRead);
     if (file < 0) continue;
     const auto got = platform::read_fully(handle.storage, file, &header, sizeof header, 0);
     handle.storage.close(file);
-    if (got == sizeof header &&
-        journal::check_segment_header(header, index, 0) == journal::HeaderCheck::kGood &&
-        header.first_sequence > handle.books.sequence() + 1) {
-      return segment;
+    if (got != sizeof header ||
+        journal::check_segment_header(header, *index, 0) != journal::HeaderCheck::kGood) {
+      continue;
     }
+    if (header.first_sequence <= handle.books.sequence() + 1) break;
+    found = segment;
   }
-  return {};
+  return found;
 }
 
 /// Nothing could be read. Throws when there should have been something.
 void require_end(LedgerHandle& handle) {
   if (handle.waiting != nullptr) return;
   const std::string later = later_segment(handle);
-  if (!later.empty()) handle.waiting = handle.reader.next();  // or it was written just now
-  if (handle.reader.state() != journal::ReaderState::kFollowing) {
-    throw std::runtime_error("journal: " + handle.reader.error());
+  if (!later.empty()) handle.waiting = handle.reader->next();  // or it was written just now
+  if (handle.reader->state() != journal::ReaderState::kFollowing) {
+    throw std::runtime_error("journal: " + handle.reader->error());
   }
   if (!later.empty() && handle.waiting == nullptr) {
     throw std::runtime_error("journal: what follows sequence " +
@@ -134,14 +144,13 @@ void note_fill(LedgerHandle& handle, const RecordHeader& header, const std::uint
   }
 }
 
-std::size_t follow(LedgerHandle& handle, std::size_t limit, Sequence until_sequence,
-                   std::int64_t until_time_ns, bool checks_end, bool stops_at_rates) {
-  const nb::gil_scoped_release release;
+std::size_t book(LedgerHandle& handle, std::size_t limit, Sequence until_sequence,
+                 std::int64_t until_time_ns, bool checks_end, bool stops_at_rates) {
   const std::uint64_t rate_changes = handle.books.rate_changes();
   std::size_t done = 0;
   for (; done < limit; ++done) {
     if (stops_at_rates && handle.books.rate_changes() != rate_changes) return done;
-    if (handle.waiting == nullptr) handle.waiting = handle.reader.next();
+    if (handle.waiting == nullptr) handle.waiting = handle.reader->next();
     const RecordHeader* header = handle.waiting;
     if (header == nullptr) break;
     if ((until_sequence != 0 && header->sequence > until_sequence) ||
@@ -152,8 +161,70 @@ std::size_t follow(LedgerHandle& handle, std::size_t limit, Sequence until_seque
     note_fill(handle, *header, reinterpret_cast<const std::uint8_t*>(header));
     handle.waiting = nullptr;
   }
+  if (handle.waiting == nullptr && handle.reader.state() != journal::ReaderState::kFollowing) {
+    throw std::runtime_error("journal: " + handle.reader.error());
+  }
   if (done == 0 && checks_end) require_end(handle);
   return done;
+}
+
+std::size_t follow(LedgerHandle& handle, std::size_t limit, Sequence until_sequence,
+                   std::int64_t until_time_ns, bool checks_end, bool stops_at_rates) {
+  const nb::gil_scoped_release release;
+  return book(handle, limit, until_sequence, until_time_ns, checks_end, stops_at_rates);
+}
+
+constexpr std::size_t kRecordsPerStep = 4096;
+constexpr std::size_t kStepsMax = 8192;
+constexpr double kRunSecondsMax = 1.0;  // who waits for the end of a run waits no longer
+
+bool is_at_end(LedgerHandle& handle) {
+  if (handle.waiting == nullptr) handle.waiting = handle.reader->next();
+  return handle.waiting == nullptr;
+}
+
+/// Books what comes for so long, or up to a record with another rate, without the interpreter;
+/// whether it stands at the end.
+bool run(LedgerHandle& handle, double seconds, double idle_seconds) {
+  const nb::gil_scoped_release release;
+  const auto in_ns = [](double given) { return static_cast<std::int64_t>(given * 1e9); };
+  const std::int64_t end_ns = monotonic_ns() + in_ns(std::clamp(seconds, 0.0, kRunSecondsMax));
+  const timespec idle{0, std::clamp<std::int64_t>(in_ns(idle_seconds), 1, 999'999'999)};
+  const std::uint64_t rate_changes = handle.books.rate_changes();
+  for (bool checks_end = true;;) {
+    const std::size_t done = book(handle, kRecordsPerStep, 0, 0, checks_end, true);
+    checks_end = checks_end && done != 0;  // once, where nothing more came
+    const std::int64_t now_ns = monotonic_ns();
+    if (done != 0) {
+      if (handle.steps.size() == kStepsMax) handle.steps.clear();
+      handle.steps.emplace_back(handle.books.sequence(), now_ns);
+    }
+    if (now_ns >= end_ns || handle.books.rate_changes() != rate_changes) return is_at_end(handle);
+    if (done == 0) nanosleep(&idle, nullptr);
+  }
+}
+
+nb::list take_steps(LedgerHandle& handle) {
+  nb::list out;
+  for (const auto& [sequence, at_ns] : handle.steps) out.append(nb::make_tuple(sequence, at_ns));
+  handle.steps.clear();
+  return out;
+}
+
+/// Reads on from the files as they are now. False, and nothing is changed: they do not hold the
+/// record that was read last, so what they hold is another history.
+bool reopen(LedgerHandle& handle) {
+  const nb::gil_scoped_release release;
+  const Sequence at = handle.reader->sequence();
+  auto reader = std::make_unique<journal::Reader>(handle.storage, handle.directory,
+                                                  handle.ring_directory, std::max<Sequence>(at, 1));
+  if (at != 0) {
+    const RecordHeader* last = reader->next();
+    if (last == nullptr || reader->point() != handle.reader->point()) return false;
+    if (handle.waiting != nullptr) handle.waiting = last;
+  }
+  handle.reader = std::move(reader);
+  return true;
 }
 
 template <std::size_t Count, typename Word>
@@ -470,6 +541,9 @@ void bind_ledger(nb::module_& module) {
            "designations"_a = std::vector<Wish>{})
       .def("follow", &follow, "limit"_a = 65536, "until_sequence"_a = 0, "until_time_ns"_a = 0,
            "checks_end"_a = true, "stops_at_rates"_a = false)
+      .def("run", &run, "seconds"_a, "idle_seconds"_a)
+      .def("take_steps", &take_steps)
+      .def("reopen", &reopen)
       .def_prop_ro("sequence", [](Handle& handle) { return handle.books.sequence(); })
       .def_prop_ro(
           "is_empty",

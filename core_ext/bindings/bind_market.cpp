@@ -201,6 +201,7 @@ void bind_market(nb::module_& module) {
       .def("mark", &MarketWriter::mark, "row"_a, "price"_a, "time_ns"_a)
       .def("funding", &MarketWriter::funding, "row"_a, "rate"_a, "next_ns"_a, "time_ns"_a)
       .def("beat", &MarketWriter::beat, "monotonic_ns"_a)
+      .def_prop_ro("times_cut", &MarketWriter::times_cut)
       .def("close", &MarketWriter::close);
   nb::class_<MarketFile>(module, "MarketFile")
       .def(nb::new_(&open_file), "path"_a)

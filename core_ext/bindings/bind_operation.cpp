@@ -2,10 +2,8 @@
 #include <nanobind/stl/array.h>
 #include <nanobind/stl/string_view.h>
 
-#include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -24,17 +22,13 @@ Sequence note_operation(EngineHandle& handle, std::uint32_t operation, std::stri
                         PrincipalId principal) {
   if (operation < kOperationMin || operation > kOperationMax)
     refuse("BAD_ENUM", "operation", std::to_string(operation), "1 to 11");
-  OperationNoted record{};
-  if (digest.size() != 0 && digest.size() != record.digest.size())
+  if (digest.size() != 0 && digest.size() != sizeof OperationNoted::digest)
     refuse("RANGE", "digest", std::to_string(digest.size()), "32 bytes or none");
-  record.operation = operation;
+  OperationNoted record =
+      operation_of(operation, actor, subject, detail, reason,
+                   {reinterpret_cast<const std::uint8_t*>(digest.c_str()), digest.size()});
   record.unnoted = unnoted;
   record.values = values;
-  std::memcpy(record.digest.data(), digest.c_str(), digest.size());
-  record.actor.assign(actor);
-  record.subject.assign(subject);
-  record.detail.assign(detail);
-  record.reason.assign(reason);
   Sequence sequence = 0;
   handle.runtime->run([&] {
     sequence =

@@ -126,6 +126,7 @@ std::uint64_t submit(PortHandle& handle, nb::handle client_id, std::uint32_t ins
   order.leg = static_cast<std::uint8_t>(leg);
   order.flags = static_cast<std::uint8_t>(flags);
   order.overrides = static_cast<std::uint8_t>(flags >> 8);
+  order.cross_ms = static_cast<std::uint16_t>(flags >> 16);
   return gateway_port_submit(handle.open(), &order);
 }
 

@@ -114,6 +114,7 @@ void write_order(NewOrderMessage& message, const InstrumentDefined& rules,
   message.leg = static_cast<std::uint8_t>(leg);
   message.flags = static_cast<std::uint8_t>(flags | kTextClientId);
   message.overrides = static_cast<std::uint8_t>(flags >> 8);  // a second byte of the same wishes
+  message.cross_ms = static_cast<std::uint16_t>(flags >> 16);  // and two of a time
 }
 
 std::uint64_t submit(ClientPortHandle& port, PrincipalId principal, std::string_view client_id,

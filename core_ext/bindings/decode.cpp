@@ -131,7 +131,8 @@ void decode(Fields out, const OrderNew& from, const std::uint8_t* record) {
         .put("expires_ns", conditions->expires_ns)
         .put("link_kind", static_cast<std::uint8_t>(conditions->link.kind))
         .put("link_place", conditions->link.place)
-        .put("link_count", conditions->link.count);
+        .put("link_count", conditions->link.count)
+        .put("cross_ms", conditions->cross_ms);
   }
   if (const auto* client_id = client_id_of(record, from.flags)) out.put("client_id", *client_id);
 }
@@ -190,6 +191,11 @@ void decode(Fields out, const OrderFilled& from, const std::uint8_t*) {
       .FIELD(position_quantity)
       .FIELD(position_cost)
       .FIELD(position_realised);
+  if (from.cross.with == 0) return;
+  out.put("crossed_with", from.cross.with)
+      .put("cross_bid", from.cross.bid)
+      .put("cross_ask", from.cross.ask)
+      .put("cross_age_ns", from.cross.age_ns);
 }
 void decode(Fields out, const FillRevised& from, const std::uint8_t*) {
   out.FIELD(order_id)

@@ -34,6 +34,8 @@ NB_MODULE(_core, module) {
   gateway::bind_fix(fix);
   gateway::bind_fix_codec(fix);
   gateway::bind_fix_screen(fix);
+  auto counterfactual = module.def_submodule("counterfactual", "Recorded days decided again.");
+  gateway::bind_counterfactual(counterfactual);
   auto machine = module.def_submodule("machine", "Processors, memory and transports here.");
   gateway::bind_machine(machine);
   auto port = module.def_submodule("port", "A client's end of a shared-memory port.");

@@ -64,7 +64,8 @@ constexpr const char* kReasonWords[] = {"",
                                         "queue_stale",
                                         "insufficient_funds",
                                         "cancel_outcome_unknown",
-                                        "replace_outcome_unknown"};
+                                        "replace_outcome_unknown",
+                                        "cross_ended"};
 const char* reason_word(std::uint32_t reason) {
   return reason < std::size(kReasonWords) ? kReasonWords[reason] : "";
 }
@@ -138,7 +139,9 @@ nb::dict order_row(const State& state, const Order& order) {
   row["quantity"] = format_decimal(order.quantity, quantity_scale);
   row["price"] = has_price ? number(order.price, price_scale) : nb::none();
   row["trigger_price"] = number(order.trigger_price, price_scale);
-  row["display_quantity"] = number(order.display_quantity, quantity_scale);
+  row["display_quantity"] = number(displayed(order), quantity_scale);
+  row["cross_ms"] = order.cross_ms == 0 ? nb::none() : nb::cast(order.cross_ms);
+  row["crossed_quantity"] = number(crossed(order), quantity_scale);
   row["expires_ns"] = order.expires_ns == 0 ? nb::none() : nb::cast(order.expires_ns);
   row["state"] = std::string(name(static_cast<OrderState>(order.state)));
   row["pending"] = std::string(pending_name(order.overlay));
@@ -225,8 +228,6 @@ nb::list mark_rows(const State& state) {
   return rows;
 }
 
-namespace {
-
 nb::dict position_row(const State& state, const Position& position, std::int64_t now_ns) {
   const Registry& registry = state.registry;
   MarkRow mark;
@@ -263,8 +264,6 @@ nb::dict position_row(const State& state, const Position& position, std::int64_t
   return row;
 }
 
-}  // namespace
-
 nb::list position_rows(const State& state, std::int64_t now_ns) {
   return nb::cast<nb::list>(position_page(state, now_ns, {})[0]);
 }
@@ -290,17 +289,20 @@ nb::tuple position_page(const State& state, std::int64_t now_ns, const PositionP
   return nb::make_tuple(rows, end < count ? end : 0);
 }
 
+nb::dict balance_row(const State& state, const Balance& balance) {
+  nb::dict row;
+  row["account"] = text(state.registry.accounts.at(balance.account).definition.name.view());
+  row["currency"] = text(state.registry.currencies.at(balance.currency).definition.code.view());
+  row["total"] = money(balance.total_e18);
+  row["sequence"] = balance.sequence;
+  return row;
+}
+
 nb::list balance_rows(const State& state) {
   nb::list rows;
   for (std::uint32_t i = 0; i < state.balances.count(); ++i) {
     Balance balance;
-    if (!read(state.balances.at(i), balance)) continue;
-    nb::dict row;
-    row["account"] = text(state.registry.accounts.at(balance.account).definition.name.view());
-    row["currency"] = text(state.registry.currencies.at(balance.currency).definition.code.view());
-    row["total"] = money(balance.total_e18);
-    row["sequence"] = balance.sequence;
-    rows.append(row);
+    if (read(state.balances.at(i), balance)) rows.append(balance_row(state, balance));
   }
   return rows;
 }

@@ -38,6 +38,10 @@ struct OrderCount {
                                          std::uint32_t slots_max, bool open_only);
 /// The order `id`, found in `slot`; None when it could not be read or is not there any more.
 [[nodiscard]] nanobind::object order_row_at(const State& state, std::uint32_t slot, OrderId id);
+/// Of whole copies.
+[[nodiscard]] nanobind::dict position_row(const State& state, const Position& position,
+                                          std::int64_t now_ns);
+[[nodiscard]] nanobind::dict balance_row(const State& state, const Balance& balance);
 [[nodiscard]] nanobind::list position_rows(const State& state, std::int64_t now_ns);
 /// `places_max` places of the position table from `start` on; account, instrument 0 = of all.
 struct PositionPage {

@@ -136,7 +136,8 @@ struct gateway_port_new_order {
   uint8_t flags;
   uint8_t leg;
   uint8_t overrides; /* GATEWAY_OVERRIDE_*, of a principal with that scope */
-  uint8_t reserved_bytes[6];
+  uint16_t cross_ms; /* kept so long to be crossed with an opposite order, 0 = not */
+  uint8_t reserved_bytes[4];
   int64_t trigger_price;
   int64_t display_quantity;
   int64_t expires_ns;

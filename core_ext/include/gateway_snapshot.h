@@ -161,7 +161,8 @@ struct gateway_snapshot_order {
   char venue_order_id[40];
   int64_t told_cumulative;
   int64_t pending_gate_price;
-  uint32_t is_renamed; /* the client number in force came with a replace */
+  uint16_t is_renamed; /* the client number in force came with a replace */
+  uint16_t cross_ms;   /* asked to be crossed: display_quantity is what has been */
   uint8_t link_kind;     /* 0 alone, 1 oco, 2 ouo, 3 bracket */
   uint8_t link_place;    /* order_id - link_place is the head of its group */
   uint8_t link_count;    /* members of the group */

@@ -190,6 +190,8 @@ GateVerdict Engine::check_replace(const ReplaceMessage& message, const Order& or
   Route& route = state_.routes.at(order.route);
   const InstrumentRow& row = *route.instrument_row;
   if (route.venue_row->definition.amend == 0) return no(Refusal::kReplaceUnsupported);
+  // The venue counts without what was crossed: its words of a new total could be read in two ways.
+  if (crossed(order) != 0) return no(Refusal::kReplaceUnsupported);
   if (static_cast<OrderState>(order.state) == OrderState::kUnknown)
     return no(Refusal::kReplacePending);
   if (pending(order.overlay, Overlay::kReplace) != Pending::kNo)
@@ -308,7 +310,7 @@ Notice Engine::send_replace(std::uint32_t slot, const ReplaceMessage& message, s
   VenuePort& venue = *venue_port_of_[route.venue];
   const bool waits_for_disk =
       static_cast<Durability>(route.account_row->definition.durability) == Durability::kDisk;
-  if (is_held_for_trigger(order) || order.link.is_waiting()) {
+  if (is_held_for_trigger(order) || order.link.is_waiting() || is_kept_to_cross(order)) {
     // The venue has never seen it: the new terms are in force at once.
     OrderFact changed = gateway_fact(order.order_id, FactReason::kNone);
     changed.price = price;

@@ -17,7 +17,8 @@ namespace {
   const bool is_own_word = kind == RecordKind::kOrderNotSent || kind == RecordKind::kOrderExpired ||
                            kind == RecordKind::kOrderReplaced ||
                            (kind == RecordKind::kOrderUnknown && is_of_overlay);
-  if (order.link.is_waiting() && !is_own_word) return Verdict::kAnomaly;
+  if ((order.link.is_waiting() || is_kept_to_cross(order)) && !is_own_word)
+    return Verdict::kAnomaly;
   const auto moves = [&](Overlay overlay, PendingEvent event) {
     return pending_move(overlay, pending(order.overlay, overlay), event).verdict;
   };
@@ -105,6 +106,8 @@ void Engine::on_fact(RecordKind kind, const OrderFact& told) noexcept {
     return record_anomaly(fact.order_id, kind, 0, AnomalyCode::kUnknownOrder, {});
   }
   const Order& order = state_.orders.at(slot);
+  if (crossed(order) != 0) [[unlikely]]
+    count_crossed(order, fact);
   const Verdict verdict = verdict_of(order, kind, fact);
   if (verdict == Verdict::kAnomaly) {
     return record_anomaly(fact.order_id, kind, order.state, AnomalyCode::kIllegalEvent, {});
@@ -252,6 +255,7 @@ void Engine::on_mark(const MarkMessage& told) noexcept {
   const auto price = in_scale ? mul_div(*in_scale, 1, 2) : std::nullopt;
   if (!price || *price <= 0 || *price > kQuantityMax) return;
   row.reference = {static_cast<std::int64_t>(*price), now};
+  if (!kept_.empty()) cross_kept(told.instrument);
   if (emulated_.empty()) return;
   const auto last =
       told.last == 0 ? price

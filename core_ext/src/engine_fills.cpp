@@ -74,7 +74,8 @@ std::uint32_t Engine::slot_of_fill(const OrderFilled& told) const noexcept {
   if (slot == kNoSlot) return kNoSlot;
   const Order& order = state_.orders.at(slot);
   const bool is_same = (order.account == told.account) & (order.instrument == told.instrument) &
-                       (order.side == told.side) & !order.link.is_waiting();
+                       (order.side == told.side) & !order.link.is_waiting() &
+                       !is_kept_to_cross(order);
   return is_same ? slot : kNoSlot;
 }
 
@@ -117,6 +118,7 @@ bool Engine::take_fill(const OrderFilled& seen, Key128 key) noexcept {
   // Worked out where it will be published; every early return leaves the place to the next record.
   auto& told = *reinterpret_cast<OrderFilled*>(record + sizeof(RecordHeader));
   told = seen;
+  told.cross = {};  // no venue can say it
   const std::uint32_t slot = slot_of_fill(seen);
   const InstrumentRow& row = registry.instruments.at(seen.instrument);
   State::DecidedFill decided;

@@ -37,6 +37,7 @@ Refusal Engine::check_group(LinkKind kind, const NewOrderMessage* orders,
   const bool is_bracket = kind == LinkKind::kBracket;
   for (std::size_t i = 0; i < count; ++i) {
     if (!has_same_place(orders[0], orders[i])) return Refusal::kBadLink;
+    if (orders[i].cross_ms != 0) return Refusal::kBadCross;
     for (std::size_t j = 0; j < i; ++j) {
       if (has_same_name(orders[i], orders[j])) return Refusal::kIdConflict;
     }

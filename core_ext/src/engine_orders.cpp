@@ -20,7 +20,8 @@ namespace {
 }
 
 [[nodiscard]] bool has_conditions_of(const NewOrderMessage& message) noexcept {
-  return (message.trigger_price | message.display_quantity | message.expires_ns) != 0;
+  return (message.trigger_price | message.display_quantity | message.expires_ns |
+          message.cross_ms) != 0;
 }
 
 }  // namespace
@@ -317,6 +318,10 @@ Refusal Engine::check_named(Candidate& candidate) noexcept {
   if (message.expires_ns != 0 && message.expires_ns <= candidate.now_ns)
     return Refusal::kExpiryPast;
   if (message.client_number == 0 && state_.names.is_text_full()) return Refusal::kIdempotencyFull;
+  if (message.cross_ms != 0) {
+    if (const Refusal found = check_crossing(message); found != Refusal::kNone) return found;
+    candidate.is_kept = true;
+  }
   return state_.registry.has_rates(row) ? Refusal::kNone : Refusal::kNoConversionRate;
 }
 
@@ -352,6 +357,8 @@ Notice Engine::decide(const NewOrderMessage& message, std::uint32_t port) noexce
   }
   // Last, because it remembers: an order refused for space may come again at once.
   if (is_duplicate(candidate)) return refuse(message, port, {.refusal = Refusal::kDuplicateOrder});
+  if (candidate.is_kept) [[unlikely]]
+    return accept_kept(candidate);
   return candidate.is_emulated ? accept_held(candidate) : accept(candidate);
 }
 
@@ -399,7 +406,7 @@ void Engine::write_new(const Candidate& candidate, std::uint8_t* record, std::ui
                                                      .display_quantity = message.display_quantity,
                                                      .expires_ns = message.expires_ns,
                                                      .link = candidate.link,
-                                                     .reserved_word = 0,
+                                                     .cross_ms = message.cross_ms,
                                                      .reserved = {}};
   }
   if (!has_text) return;
@@ -498,7 +505,7 @@ void Engine::send_new(const Order& order, Sequence sequence, const Route& route)
   entry->type = type;
   entry->time_in_force = time_in_force;
   entry->trigger_price = was_triggered ? 0 : order.trigger_price;
-  entry->display_quantity = std::min(order.display_quantity, order.quantity);
+  entry->display_quantity = std::min(displayed(order), order.quantity);
   entry->expires_ns = time_in_force == TimeInForce::kGtd ? order.expires_ns : 0;
   lane.publish();
   ++port.entries_out;

@@ -64,6 +64,7 @@ Engine::Engine(State& state, journal::Writer& writer, Clock& clock, const Engine
       settings_(settings),
       fingerprints_(std::make_unique<Fingerprint[]>(kFingerprints)) {
   emulated_.reserve(state.orders.capacity());
+  kept_.reserve(kKeptMax);
   touched_links_.reserve(state.orders.capacity());
   waiting_links_.reserve(state.orders.capacity() / 2);
   now_ns_ = std::max(clock.now_ns(), state.last_time_ns);
@@ -288,7 +289,7 @@ bool Engine::sweep_by_kill() noexcept {
 }
 
 bool Engine::is_held_here(const Order& order, VenuePort& port) const noexcept {
-  if (is_held_for_trigger(order) || order.link.is_waiting()) return true;
+  if (is_held_for_trigger(order) || order.link.is_waiting() || is_kept_to_cross(order)) return true;
   if (static_cast<OrderState>(order.state) != OrderState::kPendingNew) return false;
   for (std::size_t i = 0; i < port.gated.size_now(); ++i) {
     const auto* entry = reinterpret_cast<const OutboundEntry*>(port.gated.peek(i));
@@ -375,6 +376,7 @@ void Engine::run_timers(std::int64_t now) noexcept {
     emulated_[kept++] = entry;
   }
   emulated_.resize(kept);
+  if (!kept_.empty()) look_at_kept(now);
   settle_links_due(now);
 }
 
@@ -406,6 +408,7 @@ void Engine::settle_in_flight() {
       emulated_.push_back({.order_id = order.order_id});
     }
     touch_link(order);
+    if (is_kept_to_cross(order)) keep_again(order);
     const auto lost = [&](FactReason reason) {
       on_fact(RecordKind::kOrderUnknown, gateway_fact(order.order_id, reason));
     };
@@ -431,7 +434,7 @@ bool Engine::has_same_content(const Order& order, const NewOrderMessage& message
          order.side == message.side && order.time_in_force == message.time_in_force &&
          order.leg == message.leg && (order.flags & ~kOurs) == (message.flags & ~kOurs) &&
          order.trigger_price == message.trigger_price &&
-         order.display_quantity == message.display_quantity &&
+         displayed(order) == message.display_quantity && order.cross_ms == message.cross_ms &&
          order.expires_ns == message.expires_ns && order.link.kind == link.kind &&
          order.link.place == link.place && order.link.count == link.count;
 }

@@ -87,8 +87,9 @@ std::string MarketFile::find_fault() {
     return "its layout is not the one of version 1";
   }
   const std::uint64_t wanted = row_at(head.row_count);
-  if (head.file_bytes != wanted || file_bytes_ < wanted) {
-    return "cut: " + std::to_string(file_bytes_) + " of " + std::to_string(wanted) + " bytes";
+  if (head.file_bytes != wanted || file_bytes_ < wanted + kTrailerBytes) {
+    return "cut: " + std::to_string(file_bytes_) + " of " + std::to_string(wanted + kTrailerBytes) +
+           " bytes";
   }
   process_id_ = head.process_id;
   created_ns_ = head.created_ns;

@@ -2,12 +2,13 @@
 #include "gateway_core/market/market_writer.hpp"
 
 #include <fcntl.h>
-#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <set>
 
 #include "gateway_core/platform/storage.hpp"
@@ -78,18 +79,6 @@ struct Side {
   }
 };
 
-/// Everything but the version, which tells readers when.
-template <typename T>
-void publish(T& target, const T& source) noexcept {
-  constexpr std::size_t kWords = sizeof(T) / 8;
-  std::uint64_t words[kWords];
-  std::memcpy(words, &source, sizeof(T));
-  auto* out = reinterpret_cast<std::uint64_t*>(&target);
-  begin_write(target.version);
-  for (std::size_t i = 1; i < kWords; ++i) put(out[i], words[i]);
-  end_write(target.version);
-}
-
 template <std::size_t N>
 void assign(char (&target)[N], std::string_view text) noexcept {
   const std::size_t size = std::min(text.size(), N - 1);
@@ -116,9 +105,21 @@ bool MarketWriter::open(const std::string& path, const MarketOrigin& origin,
   close();
   error = fault_of(instruments);
   if (!error.empty()) return false;
+  path_ = path;
+  rows_ = std::make_unique<Row[]>(instruments.size());
+  row_count_ = instruments.size();
+  times_cut_ = 0;
+  fill(origin, instruments);
+  if (make_file(error)) return true;
+  rows_.reset();
+  row_count_ = 0;
+  return false;
+}
+
+/// What is in memory as a file with its name; the one before it, if any, is left.
+bool MarketWriter::make_file(std::string& error) {
   // Of this process alone: two writers at once must not share a file before it has its name.
-  const std::string temporary = path + "." + std::to_string(::getpid()) + ".new";
-  const std::size_t bytes = sizeof(FileHeader) + instruments.size() * sizeof(Row);
+  const std::string temporary = path_ + "." + std::to_string(::getpid()) + ".new";
   const auto failure = [&error](const std::string& where, const char* what) {
     error = where + ": " + what + " failed: " + platform::describe_errno(errno);
   };
@@ -128,36 +129,72 @@ bool MarketWriter::open(const std::string& path, const MarketOrigin& origin,
     failure(temporary, "create");
     return false;
   }
-  void* memory = MAP_FAILED;
-  errno = ::posix_fallocate(file, 0, static_cast<off_t>(bytes));
+  errno = ::posix_fallocate(file, 0, static_cast<off_t>(bytes()));
+  const std::size_t rows_bytes = row_count_ * sizeof(Row);
   if (errno != 0) {
     failure(temporary, "reserving space");
+  } else if (!write_all(file, &header_, sizeof header_, 0) ||
+             !write_all(file, rows_.get(), rows_bytes, sizeof header_)) {
+    failure(temporary, "write");
+  } else if (::rename(temporary.c_str(), path_.c_str()) != 0) {
+    failure(path_, "rename");
   } else {
-    memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, file, 0);
-    if (memory == MAP_FAILED) failure(temporary, "mmap");
+    if (descriptor_ >= 0) ::close(descriptor_);
+    descriptor_ = file;
+    return true;
   }
   ::close(file);
-  if (memory != MAP_FAILED) {
-    header_ = static_cast<FileHeader*>(memory);
-    rows_ = reinterpret_cast<Row*>(static_cast<char*>(memory) + sizeof(FileHeader));
-    bytes_ = bytes;
-    row_count_ = instruments.size();
-    fill(origin, instruments);
-    if (::rename(temporary.c_str(), path.c_str()) == 0) return true;
-    failure(path, "rename");
-    close();
-  }
   ::unlink(temporary.c_str());
   return false;
 }
 
+std::uint64_t MarketWriter::bytes() const noexcept {
+  return sizeof(FileHeader) + row_count_ * sizeof(Row) + kTrailerBytes;
+}
+
+bool MarketWriter::write_all(int file, const void* from, std::size_t size,
+                             std::uint64_t offset) noexcept {
+  const auto* bytes = static_cast<const char*>(from);
+  while (size > 0) {
+    const ssize_t done = ::pwrite(file, bytes, size, static_cast<off_t>(offset));
+    if (done < 0 && errno == EINTR) continue;
+    if (done <= 0) return false;
+    bytes += done;
+    offset += static_cast<std::uint64_t>(done);
+    size -= static_cast<std::size_t>(done);
+  }
+  return true;
+}
+
+/// Of something in `rows_`. What cannot be written was cut, or there is no memory: beat() mends it.
+void MarketWriter::put_out(const void* from, std::size_t size) noexcept {
+  const auto offset = static_cast<std::uint64_t>(static_cast<const char*>(from) -
+                                                 reinterpret_cast<const char*>(rows_.get()));
+  static_cast<void>(write_all(descriptor_, from, size, sizeof(FileHeader) + offset));
+}
+
+/// Three calls: readers see the version odd before anything else moves, and even behind it all.
+template <typename T>
+void MarketWriter::publish(T& target, const T& source) noexcept {
+  static_assert(offsetof(T, version) == 0);
+  const Version before = target.version;
+  target = source;
+  target.version = before + 1;
+  put_out(&target.version, sizeof(Version));
+  put_out(reinterpret_cast<const char*>(&target) + sizeof(Version), sizeof(T) - sizeof(Version));
+  target.version = before + 2;
+  put_out(&target.version, sizeof(Version));
+}
+
 void MarketWriter::fill(const MarketOrigin& origin,
                         std::span<const std::string> instruments) noexcept {
-  FileHeader& header = *header_;
+  FileHeader& header = header_;
+  header.beat_ns = 0;
+  header.is_closed = 0;
   std::memcpy(header.magic, kMarketMagic, sizeof header.magic);
   header.version = kMarketVersion;
   header.header_bytes = sizeof(FileHeader);
-  header.file_bytes = bytes_;
+  header.file_bytes = bytes() - kTrailerBytes;
   header.rows_offset = sizeof(FileHeader);
   header.row_bytes = sizeof(Row);
   header.row_count = static_cast<std::uint32_t>(row_count_);
@@ -227,6 +264,7 @@ bool MarketWriter::trade(std::size_t row, const LevelText& what, TradeSide side,
   publish(target.trades[(number - 1) % kTradesKept], trade);
   // Pairs with the acquire in MarketFile::read_trades: who counts a trade finds it in its slot.
   target.trades_total.store(number, std::memory_order_release);
+  put_out(&target.trades_total, sizeof number);
   return true;
 }
 
@@ -255,16 +293,31 @@ bool MarketWriter::funding(std::size_t row, std::string_view rate, std::int64_t 
 }
 
 void MarketWriter::beat(std::int64_t monotonic_ns) noexcept {
-  if (header_ != nullptr) header_->beat_ns.store(monotonic_ns, std::memory_order_relaxed);
+  if (descriptor_ < 0) return;
+  header_.beat_ns.store(monotonic_ns, std::memory_order_relaxed);
+  struct stat status{};
+  if (::fstat(descriptor_, &status) == 0 && static_cast<std::uint64_t>(status.st_size) >= bytes()) {
+    const std::size_t at = offsetof(FileHeader, beat_ns);
+    static_cast<void>(write_all(descriptor_, &header_.beat_ns, sizeof monotonic_ns, at));
+    return;
+  }
+  // Somebody cut it. Readers that hold it see so; the others find a whole one by its name.
+  try {
+    std::string error;
+    if (make_file(error)) ++times_cut_;
+  } catch (const std::bad_alloc&) {  // as any other reason not to make it: at the next beat
+  }
 }
 
 void MarketWriter::close() noexcept {
-  if (header_ == nullptr) return;
-  header_->is_closed.store(1, std::memory_order_release);
-  ::munmap(header_, bytes_);
-  header_ = nullptr;
-  rows_ = nullptr;
-  row_count_ = bytes_ = 0;
+  if (descriptor_ < 0) return;
+  header_.is_closed.store(1, std::memory_order_release);
+  const std::size_t at = offsetof(FileHeader, is_closed);
+  static_cast<void>(write_all(descriptor_, &header_.is_closed, sizeof(std::uint64_t), at));
+  ::close(descriptor_);
+  descriptor_ = -1;
+  rows_.reset();
+  row_count_ = 0;
 }
 
 }  // namespace gateway::market

@@ -215,8 +215,13 @@ inline RouteChange State::fill_order(const RecordHeader& header, const OrderFill
   put(order.updated_ns, header.time_ns);
   put(order.sequence, header.sequence);
   const OrderEvent event = fill_event(order.cumulative, order.quantity);
-  const RouteChange change =
-      settle(orders, own, slot, transition(static_cast<OrderState>(order.state), event).next, row);
+  OrderState next = transition(static_cast<OrderState>(order.state), event).next;
+  if (fill.cross.with != 0) [[unlikely]] {
+    // What is left of it goes on waiting here: the venue has not heard of it.
+    put(order.display_quantity, order.display_quantity + fill.quantity);
+    if (next == OrderState::kPartiallyFilled) next = OrderState::kUntriggered;
+  }
+  const RouteChange change = settle(orders, own, slot, next, row);
   end_write(order.version);
   return change;
 }

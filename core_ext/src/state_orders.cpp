@@ -45,6 +45,8 @@ void put_new(Order& order, const RecordHeader& header, const std::uint8_t* recor
   put(order.trigger_price, conditions == nullptr ? 0 : conditions->trigger_price);
   put(order.display_quantity, conditions == nullptr ? 0 : conditions->display_quantity);
   put(order.expires_ns, conditions == nullptr ? 0 : conditions->expires_ns);
+  put(order.cross_ms,
+      static_cast<std::uint16_t>(conditions == nullptr ? 0 : conditions->cross_ms));
   const OrderLink link = conditions == nullptr ? OrderLink{} : conditions->link;
   put(order.link, link);
   put(order.state, static_cast<std::uint8_t>(link.is_waiting() ? OrderState::kUntriggered

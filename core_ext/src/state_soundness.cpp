@@ -1,4 +1,5 @@
 // The rules of state/soundness.hpp, kind by kind.
+#include "gateway_core/order/cross.hpp"
 #include "gateway_core/order/order_id.hpp"
 #include "gateway_core/state/soundness.hpp"
 
@@ -93,7 +94,8 @@ bool is_sound(const Order& order, const Registry& registry) noexcept {
       is_side(order.side) && is_within(static_cast<std::int64_t>(order.type), 1, 4) &&
       is_time_in_force(order.time_in_force) && is_within(order.state, 1, kOrderStates - 1) &&
       order.overlay < 16 && pending(order.overlay, Overlay::kCancel) <= Pending::kUnknown &&
-      pending(order.overlay, Overlay::kReplace) <= Pending::kUnknown && order.is_renamed <= 1;
+      pending(order.overlay, Overlay::kReplace) <= Pending::kUnknown && order.is_renamed <= 1 &&
+      order.cross_ms <= kCrossMsMax;
   // More may be executed than was ordered, never less than nothing.
   const bool is_in_range =
       is_number(order.price) && is_within(order.quantity, 1, kQuantityMax) &&

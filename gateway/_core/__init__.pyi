@@ -1,6 +1,7 @@
 """Typed face of the native module. Each submodule has one Python door."""
 
 from gateway._core import bench as bench
+from gateway._core import counterfactual as counterfactual
 from gateway._core import engine as engine
 from gateway._core import fix as fix
 from gateway._core import journal as journal

@@ -356,7 +356,7 @@ class Engine:
     def sequence(self) -> int: ...
     @property
     def recovery(self) -> dict[str, Any]:
-        """{records, seconds, sequence, snapshot_sequence, cut_bytes, notes: [str]}"""
+        """{records, seconds, sequence, time_ns of the last one (0 = none), cut_bytes, ...}"""
     @property
     def measurement(self) -> Measurement:
         """Histograms and gauges; event-loop stages only from here."""

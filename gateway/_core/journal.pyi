@@ -9,7 +9,8 @@ class Reader:
         self, directory: str, ring_directory: str = "", from_sequence: int = 1
     ) -> None: ...
     def read(self, limit: int = 1024) -> list[tuple[int, bytes]]:
-        """(sequence, whole record) in order; [] = nothing new right now."""
+        """(sequence, whole record) in order; [] = nothing new right now. RuntimeError, behind the
+        last good record: a damaged or missing one, by segment, offset and sequence."""
     @property
     def sequence(self) -> int: ...
 
@@ -26,7 +27,8 @@ class Replica:
     ) -> None:
         """At the newest snapshot, of both directories, that is not beyond `until` (0 = any)."""
     def follow(self, limit: int = 65536, until: int = 0) -> int:
-        """Apply up to `limit` new records and none beyond `until` (0 = no bound); how many."""
+        """Apply up to `limit` new records and none beyond `until` (0 = no bound); how many: fewer
+        at the end. RuntimeError: damage, or records no longer kept; what is before is applied."""
     @property
     def sequence(self) -> int: ...
     def state_hash(self) -> str: ...
@@ -52,12 +54,24 @@ class Replica:
         """Rows of the newest 1000 fills that are new or revised since the last call, as the
         ledger's of the same name, with venue and client_order_id; realised, arrival_price and
         slippage None."""
+    def take_positions(self, is_all: bool = False) -> list[dict[str, Any]]:
+        """Rows of the positions that moved since the last call: a record touched them, or the mark
+        of their instrument changed or grew older by another five seconds. `is_all`: every row."""
+    def take_balances(self, is_all: bool = False) -> list[dict[str, Any]]:
+        """Rows of the balances that a record touched since the last call. `is_all`: every row."""
     def set_mark(self, instrument: str, price: str, time_ns: int) -> bool:
         """Value positions at this price from now on. Volatile: no record, no part of the hash.
         False = the journal does not know the instrument yet. ValueError for a bad number."""
     def changes(self) -> list[tuple[int, str, Any]]:
-        """(sequence, "order"|"fill"|"position"|"balance"|"state", key) touched since the last call;
-        fills, positions and balances once, with key 0."""
+        """(sequence, "order"|"fill"|"position"|"balance"|"state", key) touched since the last call,
+        each key once, in the order in which they were touched last; fills, positions and balances
+        have the key 0."""
+    @property
+    def has_changes(self) -> bool:
+        """changes() would give something."""
+    def reopen(self) -> bool:
+        """Read on from the files as they are now, from where it stands. False, and nothing is
+        changed: they do not hold the record that was applied last."""
 
 def verify(directory: str, ring_directory: str = "") -> dict[str, Any]:
     """Integrity of every file: {ok, records, sequence, segments: [...], faults: [{code, segment,

@@ -36,6 +36,17 @@ class Ledger:
         asks a thousand times a second says `checks_end` now and then. `stops_at_rates`: return
         behind a record that gave a currency another rate, so that what was earned before it can
         be told from what comes after."""
+    def run(self, seconds: float, idle_seconds: float) -> bool:
+        """Book what comes for so long, a second at most, with a pause of `idle_seconds` where
+        nothing comes, or up to a record that gave a currency another rate; whether it stands at
+        the end. Needs the interpreter at its end only. Raises as follow(), whose look at a damage
+        it takes once."""
+    def take_steps(self) -> list[tuple[int, int]]:
+        """(sequence, monotonic ns) behind each step of run() since the last call; kept are 8192 at
+        most."""
+    def reopen(self) -> bool:
+        """Read on from the files as they are now, from where it stands. False, and nothing is
+        changed: they do not hold the record that was read last."""
     @property
     def sequence(self) -> int: ...
     @property

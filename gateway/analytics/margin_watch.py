@@ -79,6 +79,11 @@ class MarginWatch:
         after = STATES[max(STATES.index(before), STATES.index("call"))]
         return self._move(row, before, after, time_ns, "venue")
 
+    def restore(self, account: str, currency: str, state: str) -> None:
+        """Take over a state that an earlier watch reached, so that its hysteresis goes on."""
+        if state in STATES[1:]:
+            self._states[account, currency] = state
+
     def rows(self, accounts: Iterable[Row]) -> list[dict[str, Any]]:
         """The account rows with the state this watch gives them. Where something is left out and
         no state was reached it is `unknown`, never `ok`."""

@@ -54,6 +54,7 @@ class OptionFacts(NamedTuple):
     currency: str = "USD"  # its value is in
     model: Model = "black_scholes"  # black_76: the underlying's price is that of the future
     is_american: bool = False
+    asset: str = ""  # what it is rolled up under
 
 
 class Quote(NamedTuple):
@@ -114,6 +115,7 @@ class Excluded(NamedTuple):
     account: str
     instrument: str
     reason: str
+    strategy: str = ""
 
 
 class PortfolioGreeks(NamedTuple):
@@ -166,14 +168,13 @@ def portfolio_greeks(
             continue
         found = _take(position, facts, market, now_ns, age_ms_max)
         if isinstance(found, str):
-            excluded.append(Excluded(position["account"], position["instrument"], found))
+            excluded.append(_left_out(position, found))
         else:
             taken.append(found)
     rows = []
     for each, numbers in zip(taken, _units(taken), strict=True):
         if not all(map(math.isfinite, numbers)):
-            where = (each.position["account"], each.position["instrument"])
-            excluded.append(Excluded(*where, "no value at these terms"))
+            excluded.append(_left_out(each.position, "no value at these terms"))
         else:
             rows.append(_row(each, numbers))
     return PortfolioGreeks(rows, _totals(rows, market), _by_underlying(rows, market), excluded)
@@ -203,6 +204,10 @@ def unit_greeks_command(
     return {"level": "instrument", "name": instrument, "fields": fields, "actor": actor}
 
 
+def _left_out(position: Row, reason: str) -> Excluded:
+    return Excluded(position["account"], position["instrument"], reason, position["strategy"])
+
+
 def _take(
     position: Row,
     known: Mapping[str, OptionFacts],
@@ -224,9 +229,11 @@ def _take(
     if quote.age_ms > age_ms_max:
         return f"the mark of {facts.underlying} is {quote.age_ms} ms old"
     rate = market.currencies.get(facts.currency)
-    if rate is None or not math.isfinite(rate):
+    if rate is None or not math.isfinite(rate) or rate <= 0.0:
         return f"no rate of {facts.currency}"
     size = float(position["quantity"]) * facts.multiplier
+    if not math.isfinite(size):
+        return "no size"
     if facts.kind == "linear":
         return _Taken(position, facts, quote.price, size, rate, ())
     volatility = market.volatilities.get(position["instrument"])

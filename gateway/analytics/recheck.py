@@ -21,6 +21,7 @@ from gateway.analytics.recheck_book import (
     exposures_of,
     levels_of,
 )
+from gateway.analytics.recheck_guards import GuardCheck
 from gateway.journal.names import NamesLearned
 
 __all__ = ["Finding", "Recheck", "Rechecked"]
@@ -47,13 +48,15 @@ class Finding(NamedTuple):
 
 
 class Rechecked(NamedTuple):
-    """The whole journal's result. Amounts that could not be valued for a while were not judged."""
+    """The whole journal's result. Amounts that could not be valued for a while were not judged;
+    `unjudged` are guards that were set and cannot be judged from records, with the reason."""
 
     sequence: int
     orders: int
     checks: int
     unvalued: int
     findings: list[Finding]
+    unjudged: Mapping[str, str]
 
     @property
     def is_clean(self) -> bool:
@@ -82,6 +85,7 @@ class Recheck:
     def __init__(self) -> None:
         self._names = NamesLearned()
         self._book = Book(self._names)
+        self._guards = GuardCheck(self._book, self._find)
         self._limits: dict[tuple[int, int], Row] = {}
         self._states: dict[tuple[int, int], int] = {}
         self._rates: dict[tuple[int, int, str], _Rates] = {}
@@ -98,7 +102,15 @@ class Recheck:
             self._names.learn(record)
             self._book.apply(record)
             self._judge(record)
-        return Rechecked(self._sequence, self._orders, self._checks, self._unvalued, self._findings)
+            self._guards.take(record, self._is_halted)
+        checks = self._checks + self._guards.checks
+        return Rechecked(
+            self._sequence, self._orders, checks, self._unvalued, self._findings,
+            self._guards.unjudged,
+        )  # fmt: skip
+
+    def _is_halted(self, level: tuple[int, int]) -> bool:
+        return self._states.get(level, 0) == _HALTED
 
     def compare(self, orders: Iterable[Row], positions: Iterable[Row]) -> list[str]:
         """What the engine's state, replayed to the same record, holds otherwise than the records
@@ -185,6 +197,7 @@ class Recheck:
             self._amounts(record, order, level)
         self._unvalued += bool(self._book.unvalued)
         self._closing(record, order)
+        self._guards.order(record, order, is_exempt=_reduces(order))
         self._rate(record, order, "order")
         if record["kind"] == "order_new" and not order.group:
             self._duplicate(record, levels)
@@ -265,7 +278,8 @@ class Recheck:
         net = totals.working[order.side] - shared + sign * totals.net
         self._check(record, "EXPOSURE_LIMIT", level, limits["gross_exposure_max_e4"], gross)
         self._check(record, "EXPOSURE_LIMIT", level, limits["net_exposure_max_e4"], net)
-        self._check(record, "CREDIT_LIMIT", level, limits["credit_max_e4"], gross)
+        lost = self._guards.loss(level)
+        self._check(record, "CREDIT_LIMIT", level, limits["credit_max_e4"], gross + lost)
 
     def _closing(self, record: Row, order: OrderHeld) -> None:
         """A reduce-only order closes at most what its account holds, with all others that do."""

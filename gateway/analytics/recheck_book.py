@@ -28,11 +28,12 @@ class OrderHeld:
 
     __slots__ = (
         "account", "amount", "cumulative", "gate_price", "group", "instrument", "is_open",
-        "is_reduce_only", "is_waiting", "leg", "pending", "quantity", "route", "side", "strategy",
-        "working",
+        "is_reduce_only", "is_waiting", "leg", "number", "pending", "quantity", "route", "side",
+        "strategy", "working",
     )  # fmt: skip
 
     def __init__(self, record: Row, gate_price: int) -> None:
+        self.number: int = record["order_id"]
         self.account, self.instrument = record["account"], record["instrument"]
         self.strategy, self.leg, self.side = record["strategy"], record["leg"], record["side"]
         self.route = (self.account, self.instrument, self.leg, self.strategy)
@@ -110,6 +111,11 @@ class Book:
         is_quanto = rules["instrument_kind"] == _QUANTO
         return self.rates.get(rules["settle"] if is_quanto else rules["quote"], 0) > 0
 
+    def levels_of_route(self, route: Route) -> Levels:
+        """The level entities that a position counts at."""
+        account, instrument, _, strategy = route
+        return _levels(self.names, account, instrument, strategy)
+
     def siblings(self, order_id: int, order: OrderHeld) -> tuple[int, int]:
         """Reserved quantity and amount of the others of its group on its side: of linked orders
         only the largest counts."""
@@ -184,8 +190,10 @@ class Book:
 
     def _own_scale(self, record: Row) -> int:
         rules = self.names.row("instrument", record["instrument"])
-        price: int = record["price"] * 10 ** rules["price_scale"] // 10 ** record["price_scale"]
-        return price
+        wide: int = record["price"] * 10 ** rules["price_scale"]
+        # Away from zero, as limits measure: a fill may have decimals that the instrument lacks.
+        price = -(-abs(wide) // 10 ** record["price_scale"])
+        return price if wide >= 0 else -price
 
     def _end(self, order: OrderHeld) -> None:
         if not order.is_open:

@@ -3,8 +3,11 @@ through a real engine into a journal. The observe bench runs it."""
 
 from __future__ import annotations
 
+import os
+import select
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +16,7 @@ from gateway.benchmarks._limits import WIDE
 from gateway.core.batch import ORDER_ROW, submit_batch, take_notices
 from gateway.core.engine import EngineSettings, open_native_engine
 
-__all__ = ["ORDERS_PER_TURN", "RECORDS_PER_ORDER", "main"]
+__all__ = ["ORDERS_PER_TURN", "RECORDS_PER_ORDER", "main", "until_told"]
 
 ORDERS_PER_TURN = 33
 RECORDS_PER_ORDER = 3
@@ -82,18 +85,13 @@ class Desk:
         adapter.take()
 
 
-def main(directory: str, ring_directory: str, pace: str, seconds: str, stamps: str) -> None:
-    """Trade at `pace` records a second. `stamps`: file of (sequence, monotonic ns) per turn."""
-    desk = Desk(directory, ring_directory)
-    interval_ns = round(1e9 * ORDERS_PER_TURN * RECORDS_PER_ORDER / float(pace))
-    noted: list[tuple[int, int]] = []
-    print("ready", flush=True)
-    sys.stdin.readline()
-    begin = due = time.monotonic_ns()
-    mark_at = begin
-    while time.monotonic_ns() - begin < float(seconds) * 1e9:
+def turns(desk: Desk, pace: float, goes_on: Callable[[], bool]) -> Iterator[None]:
+    """One turn after the other, as many as make `pace` records a second."""
+    interval_ns = round(1e9 * ORDERS_PER_TURN * RECORDS_PER_ORDER / pace)
+    due = mark_at = time.monotonic_ns()
+    while goes_on():
         desk.trade()
-        noted.append((desk.engine.sequence, time.monotonic_ns()))
+        yield
         if time.monotonic_ns() > mark_at:
             desk.mark()
             mark_at += 1_000_000_000
@@ -101,9 +99,36 @@ def main(directory: str, ring_directory: str, pace: str, seconds: str, stamps: s
         wait_ns = due - time.monotonic_ns()
         if wait_ns > 0:
             time.sleep(wait_ns / 1e9)
+
+
+def _is_told() -> bool:
+    return bool(select.select([sys.stdin], [], [], 0)[0])
+
+
+def until_told(directory: str, ring_directory: str, pace: str, cpu: str) -> None:
+    """Trade on one CPU until a line comes; then say the sequence and the state's hash."""
+    if int(cpu) >= 0:  # before the engine starts its threads, which stay there too
+        os.sched_setaffinity(0, {int(cpu)})
+    desk = Desk(directory, ring_directory)
+    print("ready", flush=True)
+    for _ in turns(desk, float(pace), lambda: not _is_told()):
+        pass
+    print(*desk.engine.state_hash(), flush=True)
+    desk.engine.stop()
+
+
+def main(directory: str, ring_directory: str, pace: str, seconds: str, stamps: str) -> None:
+    """Trade at `pace` records a second. `stamps`: file of (sequence, monotonic ns) per turn."""
+    desk = Desk(directory, ring_directory)
+    noted: list[tuple[int, int]] = []
+    print("ready", flush=True)
+    sys.stdin.readline()
+    end_ns = time.monotonic_ns() + round(float(seconds) * 1e9)
+    for _ in turns(desk, float(pace), lambda: time.monotonic_ns() < end_ns):
+        noted.append((desk.engine.sequence, time.monotonic_ns()))
     desk.engine.stop()
     Path(stamps).write_bytes(np.array(noted, np.int64).tobytes())
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    (until_told if len(sys.argv) == 5 else main)(*sys.argv[1:])

@@ -44,14 +44,10 @@ def _parquet(directory: Path, is_quick: bool) -> int:
     """Rows of positions into one synced file, by the archiver's own writer."""
     import pyarrow as pa
 
-    from gateway.history.archive import (
-        BATCH_ROWS,
-        open_extractor,
-        parquet_writer,
-        refusal_words,
-    )
+    from gateway.history.archive import BATCH_ROWS, open_extractor, refusal_words
     from gateway.history.columns import tables_of
     from gateway.history.durable import publish
+    from gateway.history.segment_files import parquet_writer
 
     extractor = open_extractor(directory, directory, 0)
     found = extractor.extract(2**62, BATCH_ROWS)

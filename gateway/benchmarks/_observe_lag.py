@@ -4,6 +4,7 @@ the journal to the moment the books or the view hold it. The whole observer runs
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,7 @@ import uvloop
 
 from gateway.benchmarks import _place
 from gateway.journal import JournalPlace, Step
-from gateway.observer import SWITCH_SECONDS, Observer, ObserverOptions
+from gateway.observer import Observer, ObserverOptions, settle_interpreter
 
 __all__ = ["measure"]
 
@@ -34,7 +35,7 @@ def measure(progress: Progress, *, is_quick: bool = False) -> dict[str, Any]:
     seconds = 1.3 if is_quick else SECONDS
     progress("observer_lag")
     usual = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH_SECONDS)
+    settle_interpreter()
     with _place.directories() as (directory, ring), tempfile.TemporaryDirectory() as folder:
         stamps = Path(folder) / "stamps"
         arguments = [directory, ring, str(PACE), str(seconds), str(stamps)]
@@ -50,6 +51,7 @@ def measure(progress: Progress, *, is_quick: bool = False) -> dict[str, Any]:
                 found = uvloop.run(_watch(desk, place, stamps))
             finally:
                 sys.setswitchinterval(usual)
+                gc.unfreeze()
                 desk.terminate()
     return _lag(*found)
 
@@ -62,19 +64,20 @@ async def _watch(
     seen: list[tuple[int, int]] = []
     observer = Observer(ObserverOptions(place, "127.0.0.1", 0, place.directory / "no.keys"))
     booked: list[tuple[int, int]] = []
-    apply, follow = observer.view.apply, observer.books.follow
+    apply, run = observer.view.apply, observer.books.run
 
     def noting(step: Step) -> None:
         apply(step)
         seen.append((observer.view.sequence, time.monotonic_ns()))
 
-    def booking(generation: int, *, checks_end: bool = True) -> int:
-        count = follow(generation, checks_end=checks_end)
-        booked.append((observer.books.sequence, time.monotonic_ns()))
-        return count
+    def booking(
+        seconds: float, generation: Callable[[], int], is_stopping: Callable[[], bool]
+    ) -> None:
+        run(seconds, generation, is_stopping)
+        booked.extend(observer.books.take_steps())
 
     observer.view.apply = noting  # type: ignore[method-assign]
-    observer.books.follow = booking  # type: ignore[method-assign]
+    observer.books.run = booking  # type: ignore[method-assign]
     running = asyncio.create_task(observer.run(lambda _: None))
     while not observer.view.is_ready:  # noqa: ASYNC110 - a thread is what it waits for
         await asyncio.sleep(0.01)

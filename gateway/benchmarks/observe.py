@@ -13,6 +13,7 @@ from typing import Any
 from gateway.benchmarks import (
     _machine,
     _observe_history,
+    _observe_kills,
     _observe_lag,
     _observe_stream,
     _observe_valuation,
@@ -40,6 +41,7 @@ def measure(progress: Progress, *, is_quick: bool = False) -> dict[str, Any]:
     result["follow_and_book_deep"] = _follow("follow_deep", progress, is_quick, is_deep=True)
     result |= _observe_valuation.measure(progress)
     result["lag_ms"] = _observe_lag.measure(progress, is_quick=is_quick)
+    result["kills"] = _observe_kills.measure(progress, is_quick=is_quick)
     result |= _observe_stream.measure(progress, is_quick=is_quick)
     result |= _observe_history.measure(progress, is_quick=is_quick)
     result["resident_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

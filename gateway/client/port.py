@@ -24,6 +24,7 @@ from gateway.core.vocabulary import (
     SIDES,
     TIMES_IN_FORCE,
     RecordKind,
+    crossing_flags,
 )
 
 __all__ = ["Instrument", "LaneFull", "PortClient", "PortEnded", "Reply", "ReplyKind"]
@@ -207,6 +208,7 @@ class PortClient:
         reduce_only: bool = False,
         emulate: bool = False,
         override_size: bool = False,
+        cross_ms: int = 0,
     ) -> int:
         """A new order. A whole number as client order id rises from order to order (fastest);
         text is free. Raises RefusedError for text that is no number."""
@@ -214,6 +216,7 @@ class PortClient:
         flags = post_only * ORDER_FLAGS["post_only"] | reduce_only * ORDER_FLAGS["reduce_only"]
         flags |= emulate * ORDER_FLAGS["emulate"]
         flags |= override_size * ORDER_FLAGS["override_size"]
+        flags |= crossing_flags(cross_ms)
         with refusing(quantity=quantity, price=price, client_order_id=client_order_id):
             request = self._native.submit(
                 client_order_id,

@@ -24,6 +24,7 @@ from gateway.commands.replay import reporter, time_ns_of
 from gateway.commands.verify import directory_argument, opened, ring_option
 from gateway.journal import audit_export, reader, verify_export
 from gateway.journal.audit_trail import AuditFilter, trail
+from gateway.journal.beginning import beginning_of
 
 __all__ = ["command"]
 
@@ -86,12 +87,18 @@ def show(
     )
     with opened(directory):
         seen: list[bool] = []
-        records = reader.decoded(directory, ring_directory=ring_directory)
+        begins = beginning_of(directory, ring_directory)
+        records = reader.decoded(directory, ring_directory=ring_directory, first=begins.sequence)
         within = takewhile(lambda record: record["time_ns"] <= wanted.to_ns, noted(records, seen))
-        for row in trail(within, wanted):
+        for row in trail(within, wanted, begins.definitions):
             print_json(row) if as_json else click.echo(line_of(row))
         if not seen:
             raise RuntimeError(f"no journal: no record in {directory} nor in the ring")
+    if begins.sequence > 1:
+        behind = f"are those of the snapshot at record {begins.snapshot_sequence}"
+        names = behind if begins.snapshot_sequence else "are not known, no snapshot is left"
+        text = f"records 1 to {begins.sequence - 1} were deleted: names {names}; what they said of"
+        click.echo(f"{text} orders is not known", err=True)
 
 
 def noted(records: Iterable[T], seen: list[bool]) -> Iterator[T]:

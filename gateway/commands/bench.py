@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import pkgutil
 
 import click
@@ -27,8 +28,9 @@ def names() -> list[str]:
 @click.command("bench")
 @click.argument("name", required=False)
 @click.option("--quick", is_flag=True, help="Seconds instead of minutes; not for comparison.")
+@click.option("--rows", type=click.IntRange(1), help="Rows of the past, of the bench history.")
 @json_option
-def command(name: str | None, quick: bool, as_json: bool) -> None:
+def command(name: str | None, quick: bool, rows: int | None, as_json: bool) -> None:
     """Run the bench NAME and print its numbers; without NAME, list the benches.
 
     A bench is a module of gateway.benchmarks with `measure(progress)`, which returns the object.
@@ -49,5 +51,8 @@ def command(name: str | None, quick: bool, as_json: bool) -> None:
         hint = f"Benches here: {', '.join(known) or 'none in this build'}."
         raise CommandFailure(USAGE, "NOT_FOUND", f"there is no bench {name!r}", hint)
     module = importlib.import_module(f"{PACKAGE}.{name}")
-    result = module.measure(lambda text: click.echo(text, err=True), is_quick=quick)
+    more = {} if rows is None else {"rows": rows}
+    if more and "rows" not in inspect.signature(module.measure).parameters:
+        raise CommandFailure(USAGE, "BAD_VALUE", f"the bench {name} has no rows", "")
+    result = module.measure(lambda text: click.echo(text, err=True), is_quick=quick, **more)
     print_json(result) if as_json else print_pairs(result)

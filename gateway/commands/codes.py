@@ -157,6 +157,11 @@ COMMAND_CODES = {
         "The journal cannot be read up to where it should go.",
         "`gateway verify DIRECTORY` names segment, offset and sequence of every fault.",
     ),
+    "JOURNAL_BEGINS_LATER": CommandCode(
+        "Retention deleted the journal's first records, and what was asked for needs all of them.",
+        "The text names them. `gateway history` has their rows while the archive keeps them, "
+        "`gateway at` every state behind the oldest snapshot.",
+    ),
     "NOT_REBUILT": CommandCode(
         "The superblock was not rebuilt.",
         "The text says why: a gateway holds the directory, it is whole, or no segment can be read.",

@@ -14,6 +14,8 @@ import click
 import msgspec
 
 from gateway.commands.ledger_carry import carry
+from gateway.commands.ledger_interest import interest
+from gateway.commands.ledger_lots import choose_lots
 from gateway.commands.output import FAILED, json_option, print_json, print_table
 from gateway.commands.replay import reporter, time_ns_of
 from gateway.commands.time_zone import zone_of
@@ -399,3 +401,5 @@ def share_matching_command(
 
 
 command.add_command(carry)
+command.add_command(choose_lots)
+command.add_command(interest)

@@ -9,12 +9,24 @@ from typing import Any
 
 import click
 
+from gateway import process
+from gateway.commands.desk_sources import (
+    live_marks_option,
+    mark_option,
+    marks_of,
+    need_known,
+    newest,
+    options_of,
+    options_option,
+    with_live,
+)
 from gateway.commands.output import json_option, print_json, print_table
-from gateway.commands.verify import directory_argument, opened, ring_option
+from gateway.commands.verify import directory_argument, ring_option
 from gateway.config.faults import ConfigError
 from gateway.journal import reader
 from gateway.valuation.brackets import Brackets, load_brackets, mantissa
-from gateway.valuation.margin import MarkPrice, margin_rows
+from gateway.valuation.margin import margin_rows
+from gateway.valuation.option_terms import OptionBook
 
 __all__ = ["command"]
 
@@ -35,17 +47,6 @@ def brackets_of(path: Path) -> Brackets:
         return load_brackets(path)
     except ConfigError as error:
         raise click.BadParameter(str(error), param_hint="--brackets") from None
-
-
-def marks_of(words: Sequence[str]) -> dict[str, MarkPrice]:
-    """NAME=PRICE each."""
-    found = {}
-    for word in words:
-        name, _, price = word.rpartition("=")
-        if not name or not price:
-            raise click.BadParameter(f"{word[:64]} is not NAME=PRICE", param_hint="--mark")
-        found[name] = MarkPrice(price, 0)
-    return found
 
 
 def collateral_of(words: Sequence[str]) -> dict[tuple[str, str, str], str]:
@@ -69,14 +70,6 @@ def _is_amount(text: str) -> bool:
         return False
 
 
-def need_known(names: Iterable[str], instruments: Iterable[Mapping[str, Any]]) -> None:
-    """click.BadParameter: a name the journal has never seen, which would say nothing."""
-    known = {row["name"] for row in instruments}
-    for name in names:
-        if name not in known:
-            raise click.BadParameter(f"{name[:64]}: no such instrument in the journal")
-
-
 def margin_accounts(rows: Iterable[Mapping[str, Any]]) -> frozenset[str]:
     """Accounts that may trade on margin, whether or not they hold something."""
     return frozenset(row["name"] for row in rows if row["margin_mode"] != "cash")
@@ -90,7 +83,9 @@ def margin_accounts(rows: Iterable[Mapping[str, Any]]) -> frozenset[str]:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Margin schedules, as conf/margin.toml.",
 )
-@click.option("--mark", "marks", multiple=True, help="NAME=PRICE of an instrument; repeated.")
+@options_option
+@mark_option
+@live_marks_option
 @click.option(
     "--collateral",
     multiple=True,
@@ -99,8 +94,8 @@ def margin_accounts(rows: Iterable[Mapping[str, Any]]) -> frozenset[str]:
 @ring_option
 @json_option
 def command(
-    directory: Path, brackets: Path, marks: tuple[str, ...], collateral: tuple[str, ...],
-    ring_directory: str, as_json: bool,
+    directory: Path, brackets: Path, options_file: Path | None, marks: tuple[str, ...],
+    live_marks: bool, collateral: tuple[str, ...], ring_directory: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Margin, headroom and liquidation prices of the accounts in a journal's newest state.
     A journal holds no marks: what has none is named and left out.
@@ -111,10 +106,8 @@ def command(
     """
     schedules, prices = brackets_of(brackets), marks_of(marks)
     isolated = collateral_of(collateral)
-    with opened(directory):
-        replica = reader.open_replica(directory, ring_directory, use_snapshot=True)
-        while replica.follow(1 << 20):
-            pass
+    settings = options_of(options_file)
+    replica = newest(directory, ring_directory)
     instruments = replica.registry("instrument")
     need_known([*prices, *(key[1] for key in isolated)], instruments)
     orders = reader.every_order(replica, is_open=True, limit=_ORDERS_MAX)
@@ -123,10 +116,12 @@ def command(
         replica.balances(),
         instruments,
         schedules,
-        prices,
+        with_live(prices, ring_directory, is_wanted=live_marks),
         orders=orders,
         collateral=isolated,
         margin_accounts=margin_accounts(replica.registry("account")),
+        options=OptionBook(settings, instruments),
+        now_ns=process.wall_ns(),
     )
     if as_json:
         print_json({"sequence": replica.sequence, **found._asdict()})
@@ -136,4 +131,6 @@ def command(
     for row in found.accounts:
         for text in row["stale"]:
             click.echo(f"{row['account']} {row['currency']}: left out: {text}", err=True)
+        for text in row["estimates"]:
+            click.echo(f"{row['account']} {row['currency']}: an estimate: {text}", err=True)
     click.echo(f"as of sequence {replica.sequence}")

@@ -10,6 +10,7 @@ import click
 from gateway.commands.connection import RunningGateway, connection_options
 from gateway.commands.orders import ORDER_COLUMNS
 from gateway.commands.output import json_option, print_json, print_table
+from gateway.core.vocabulary import CROSS_MS_MAX
 
 __all__ = ["command"]
 
@@ -36,6 +37,9 @@ TIMES_IN_FORCE = ("day", "gtc", "ioc", "fok", "gtd")
 @click.option("--reduce-only", is_flag=True, help="Refuse to open or flip a position.")
 @click.option("--emulate", is_flag=True, help="The gateway may trigger or expire it itself.")
 @click.option("--override-size", is_flag=True, help="Meant, though far larger than usual.")
+@click.option(
+    "--cross-ms", type=click.IntRange(1, CROSS_MS_MAX), help="Kept so long to be crossed inside."
+)
 @click.option("--client-order-id", help="Your id; sending it again never makes a second order.")
 @connection_options
 @json_option

@@ -10,6 +10,7 @@ import click
 
 from gateway.commands.output import FAILED, CommandFailure, json_option, print_json, print_table
 from gateway.journal import reader
+from gateway.journal.beginning import first_kept
 
 __all__ = ["command", "directory_argument", "opened", "ring_option"]
 
@@ -23,12 +24,18 @@ ring_option = click.option(
 
 @contextlib.contextmanager
 def opened(directory: Path) -> Iterator[None]:
-    """Turns what the native reader refuses into a failure of the command."""
+    """Turns what the native reader refuses into a failure of the command; a beginning that was
+    deleted is named as such."""
     try:
         yield
     except reader.TooManyOrders as error:
         raise CommandFailure(FAILED, "TOO_LARGE", str(error)) from None
     except (RuntimeError, ValueError, OSError) as error:
+        first = first_kept(directory) if reader.is_before_beginning(error) else 1
+        if first > 1:
+            text = f"records 1 to {first - 1} were deleted; this needs the journal from its first"
+            hint = "`gateway history` has their rows, `gateway at` states behind a snapshot."
+            raise CommandFailure(FAILED, "JOURNAL_BEGINS_LATER", text, hint) from None
         hint = f"`gateway verify {directory}` names the place."
         raise CommandFailure(FAILED, "BAD_JOURNAL", str(error), hint) from None
 

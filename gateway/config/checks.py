@@ -6,6 +6,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
 
 from gateway.config.faults import Faults, nearest
 from gateway.config.fix_checks import check_fix
@@ -30,6 +31,7 @@ def check_document(
     """Every rule that needs more than one setting of gateway.toml."""
     _check_listeners(document, faults)
     _check_drive(document, faults)
+    _check_day(document, faults)
     _check_venues(document, faults, simulated_adapters)
     _check_accounts(document, faults, simulated_adapters)
     _check_principals(document, faults)
@@ -80,6 +82,16 @@ def _check_drive(document: Document, faults: Faults) -> None:
     if journal.segment_mib > journal.ring_mib:
         expected = f"at most journal.ring_mib ({journal.ring_mib})"
         _clash(faults, "journal.segment_mib", "journal.ring_mib", expected, journal.segment_mib)
+
+
+def _check_day(document: Document, faults: Faults) -> None:
+    zone = document.gateway.day_time_zone
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError, OSError):
+        expected = "a name of the IANA database"
+        near = nearest(zone, available_timezones())
+        faults.add("UNKNOWN_NAME", "gateway.day_time_zone", expected, zone, near=near)
 
 
 def _check_venues(document: Document, faults: Faults, simulated: Collection[str]) -> None:

@@ -143,6 +143,22 @@ class GatewaySettings(Section, frozen=True, kw_only=True):
         int,
         Meta(ge=1, le=600, description="Longest orderly stop, in seconds; then it stops anyway."),
     ] = 10
+    day_ends_at: Annotated[
+        str,
+        Meta(
+            pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$",
+            description="HH:MM at which the trading day ends: results of the day count anew, text "
+            "client ids of ended orders are free, DAY orders that the gateway keeps expire. A day "
+            "that ended while the gateway was down ends at the start.",
+        ),
+    ] = "00:00"
+    day_time_zone: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$",
+            description="Time zone of day_ends_at, a name of the IANA database.",
+        ),
+    ] = "UTC"
     reporting_currency: Annotated[
         CurrencyCode, Meta(description="Currency of exposure and credit limits.")
     ] = "USD"

@@ -70,6 +70,7 @@ _FIELDS = {
     "time_in_force": {"UNSUPPORTED_TIME_IN_FORCE"},
     "expires_ns": {"EXPIRY_MISSING", "EXPIRY_PAST", "EXPIRY_NOT_ALLOWED"},
     "leg": {"BAD_LEG"},
+    "cross_ms": {"BAD_CROSS", "CROSS_FULL"},
     "instrument": {"INSTRUMENT_HALTED", "STALE_PRICE", "NO_CONVERSION_RATE"}
     | {"NOT_RECONCILED", "VENUE_DOWN"},
     "principal": {"NOT_PERMITTED"},

@@ -1,6 +1,6 @@
-"""What a running engine needs once a second: a steered clock, a new period at midnight UTC, a new
-epoch before order ids run out, a look at whether its thread is still where it was pinned. Off the
-order path; must never decide about an order.
+"""What a running engine needs once a second: a steered clock, a new period when the trading day
+ends, a new epoch before order ids run out, a look at whether its thread is still where it was
+pinned. Off the order path; must never decide about an order.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from gateway.core.trading_day import TradingDay
+
 if TYPE_CHECKING:
     from gateway._core.engine import Engine as NativeEngine
 
 __all__ = ["Upkeep"]
 
 log = logging.getLogger(__name__)
-DAY_NS = 86_400_000_000_000
+LATE_NS = 5_000_000_000  # The end of a day is noticed within this.
 CLOCK_AHEAD_NS_MAX = 1_000_000_000  # A jump beyond this stops new orders.
 ORDER_IDS_LEFT_MIN = 1 << 24  # About 17 s of one million orders a second.
 
@@ -23,31 +25,39 @@ ORDER_IDS_LEFT_MIN = 1 << 24  # About 17 s of one million orders a second.
 class Upkeep:
     """One engine's housekeeping. `once` is called about once a second."""
 
-    def __init__(self, native: NativeEngine) -> None:
+    def __init__(self, native: NativeEngine, day: TradingDay | None = None) -> None:
         self._native = native
-        self._day = native.now_ns() // DAY_NS
+        self._day = day or TradingDay()
+        self._began_ns = self._day.begins_ns(self._known_to_have_rolled_ns())
         self._is_clock_healthy = True
         self._is_where_started = True
 
     async def keep(self, interval_seconds: float = 1.0) -> None:
         """Until cancelled."""
         while True:
-            await asyncio.sleep(interval_seconds)
             try:
                 self.once()
             except (RuntimeError, ValueError) as error:
                 log.error("upkeep: %s", error)
+            await asyncio.sleep(interval_seconds)
 
     def once(self) -> None:
         """Clock, period, epoch, CPU."""
         self._steer_clock()
         self._check_cpu()
-        day = self._native.now_ns() // DAY_NS
-        if day > self._day:
-            self._day = day
+        began_ns = self._day.begins_ns(self._native.now_ns())
+        if began_ns > self._began_ns:
+            self._began_ns = began_ns
             log.info("the trading period rolled", extra={"sequence": self._native.roll_period()})
         if self._native.order_ids_left() < ORDER_IDS_LEFT_MIN and self._native.raise_epoch():
             log.warning("order ids ran low: the epoch was raised to %d", self._native.epoch)
+
+    def _known_to_have_rolled_ns(self) -> int:
+        """A day that ended while nobody ran is ended now. A crash right behind an end may have been
+        faster than its record; that day is ended once more, which takes nothing from the new one
+        that is older than seconds."""
+        recovered_ns = self._native.recovery["time_ns"]
+        return max(recovered_ns - LATE_NS, 0) if recovered_ns else self._native.now_ns()
 
     def _check_cpu(self) -> None:
         """Somebody who may can move a pinned thread; a change is told once."""

@@ -9,8 +9,11 @@ from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from typing import Final
 
+from gateway.api import RefusedError
+
 __all__ = [
     "AMENDS",
+    "CROSS_MS_MAX",
     "DURABILITIES",
     "EVIDENCE",
     "FACT_REASONS",
@@ -31,6 +34,7 @@ __all__ = [
     "CancelReason",
     "RecordKind",
     "VenueSessionState",
+    "crossing_flags",
     "fact_reason",
     "mask",
     "word_of",
@@ -76,6 +80,7 @@ FACT_REASONS: Final = {
     "unknown_outcome_cancel": 15,
     "unknown_outcome_replace": 16,
 }
+CROSS_MS_MAX: Final = 30_000  # the longest time an order may ask to be kept for an opposite one
 OFFERS_ICEBERG: Final = 256  # of a venue's flags, beside those of ORDER_FLAGS
 # How orders of one group hang together (docs/concepts/linked_orders.md).
 LINKS: Final = {"oco": 1, "ouo": 2, "bracket": 3}
@@ -132,6 +137,14 @@ def fact_reason(text: str) -> int:
     if not text:
         return FACT_REASONS["none"]
     return FACT_REASONS.get(text, FACT_REASONS["venue_decision"])
+
+
+def crossing_flags(cross_ms: int) -> int:
+    """The third and fourth byte of a submit's flags: how long to keep the order for a cross."""
+    if not 0 <= cross_ms <= CROSS_MS_MAX:
+        rule = f"0 to {CROSS_MS_MAX}"
+        raise RefusedError("RANGE", field="cross_ms", value=cross_ms, rule=rule)
+    return cross_ms << 16
 
 
 def mask(words: Iterable[str], table: Mapping[str, int]) -> int:

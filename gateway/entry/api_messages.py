@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.api.messages import LegName, OrderTypeName, SideName, TimeInForceName
+from gateway.core.vocabulary import CROSS_MS_MAX
 
 __all__ = [
     "WS_MESSAGES",
@@ -33,6 +34,8 @@ __all__ = [
     "LinkedOrders",
     "NamedAction",
     "NewOrderMessage",
+    "Note",
+    "NotedAnswer",
     "OrderAnswer",
     "OrdersAnswer",
     "PluginsAnswer",
@@ -41,6 +44,7 @@ __all__ = [
     "ReplaceOrderMessage",
     "ResolveBreak",
     "SetLimits",
+    "SetTradingState",
     "StatusAnswer",
     "TellMeasures",
     "TradingStatesAnswer",
@@ -101,11 +105,26 @@ Reason = Annotated[
     ),
 ]
 TimeNs = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+Subject = Annotated[
+    str,
+    Meta(
+        pattern=r"^[!-~][ -~]{0,79}\Z",
+        description="what it is about, 1 to 80 printable ASCII characters",
+    ),
+]
 LevelName = Literal["instrument", "strategy", "account", "venue", "firm"]
 ChannelName = Literal["orders", "fills", "positions"]
 RequestId = Annotated[int, Meta(ge=0, le=(1 << 53) - 1)]
 OrderIdText = Annotated[
     str, Meta(pattern=r"^[0-9]{1,19}\Z", description="an order id: 1 to 19 digits, as text")
+]
+CrossMs = Annotated[
+    int,
+    Meta(
+        ge=1,
+        le=CROSS_MS_MAX,
+        description="keep the order so many milliseconds, to be crossed with an opposite one",
+    ),
 ]
 Rows = list[dict[str, Any]]
 LinkName = Literal["oco", "ouo", "bracket"]
@@ -135,6 +154,7 @@ class NewOrderMessage(Message, kw_only=True):
     reduce_only: bool = False
     emulate: bool = False
     override_size: bool = False
+    cross_ms: CrossMs | None = None
 
 
 class LinkedOrders(Message, kw_only=True):
@@ -191,6 +211,24 @@ class Enable(Message, kw_only=True):
 
     level: LevelName
     name: EntityName = ""
+    actor: Actor
+    reason: Reason
+
+
+class SetTradingState(Message, kw_only=True):
+    """Let one level entity only reduce, or lift that again; never a halt or a latch."""
+
+    level: LevelName
+    name: EntityName = ""
+    state: Literal["active", "reducing"]
+    actor: Actor
+    reason: Reason
+
+
+class Note(Message, kw_only=True):
+    """What somebody found out and wants in the journal beside what was done about it."""
+
+    subject: Subject
     actor: Actor
     reason: Reason
 
@@ -410,6 +448,12 @@ class DefinedAnswer(msgspec.Struct):
 
     sequence: int
     cancels_sent: int = 0
+
+
+class NotedAnswer(msgspec.Struct):
+    """A note was handed to the journal."""
+
+    noted: bool = True
 
 
 class StatusAnswer(msgspec.Struct, kw_only=True):

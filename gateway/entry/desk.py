@@ -20,9 +20,11 @@ from gateway.entry.api_messages import (
     Kill,
     LinkedOrders,
     NewOrderMessage,
+    Note,
     ReplaceOrderMessage,
     ResolveBreak,
     SetLimits,
+    SetTradingState,
     StatusAnswer,
     TellMeasures,
 )
@@ -274,6 +276,36 @@ class Desk:
         self.on_command(who, f"enable, record {sequence}", message.actor, message.reason)
         return sequence
 
+    def set_trading_state(self, who: Identity, message: SetTradingState) -> int:
+        """Reduce only, or no longer: a halt and a latch are above it, whoever asks."""
+        who.require("admin")
+        _check_target(message)
+        level, name = message.level, message.name
+        place = level, "" if level == "firm" else name
+        for row in self.engine.native.trading_states():
+            if (row["level"], "" if row["level"] == "firm" else row["name"]) != place:
+                continue
+            if row["is_latch"]:
+                raise RefusedError("LATCHED", field="name", value=name)
+            if row["state"] == "halted":
+                raise RefusedError("TRADING_HALTED", field="name", value=name)
+        sequence = self.engine.set_trading_state(
+            level,
+            name,
+            message.state,
+            is_latch=False,
+            actor=message.actor,
+            reason=message.reason,
+        )
+        told = f"{message.state}, record {sequence}"
+        self.on_command(who, told, message.actor, message.reason)
+        return sequence
+
+    def note(self, who: Identity, message: Note) -> None:
+        """Journaled as a control command that left no other record."""
+        who.require("admin")
+        self.on_command(who, message.subject, message.actor, message.reason)
+
     # Venues.
 
     def breaks(self, *, open_only: bool = True) -> list[Row]:
@@ -399,7 +431,7 @@ def error_body(error: RefusedError, request_id: str = "") -> Row:
     return body
 
 
-def _check_target(message: SetLimits | TellMeasures | Enable) -> None:
+def _check_target(message: SetLimits | TellMeasures | Enable | SetTradingState) -> None:
     """What lets more through must name what it means; a kill is taken as it comes."""
     if message.level == "firm" and message.name not in ("", "firm"):
         raise RefusedError("RANGE", field="name", value=message.name, rule="the firm has no name")
@@ -442,6 +474,7 @@ def _intent(who: Identity, message: NewOrderMessage, is_cancel_on_disconnect: bo
         is_emulated=message.emulate,
         is_size_overridden=message.override_size,
         is_cancel_on_disconnect=is_cancel_on_disconnect,
+        cross_ms=message.cross_ms or 0,
     )
 
 

@@ -25,6 +25,8 @@ from gateway.entry.api_messages import (
     LimitsAnswer,
     LinkedOrders,
     NewOrderMessage,
+    Note,
+    NotedAnswer,
     OrderAnswer,
     OrdersAnswer,
     PluginsAnswer,
@@ -33,6 +35,7 @@ from gateway.entry.api_messages import (
     ReplaceOrderMessage,
     ResolveBreak,
     SetLimits,
+    SetTradingState,
     StatusAnswer,
     TellMeasures,
     TradingStatesAnswer,
@@ -248,6 +251,25 @@ async def tell_measures(desk: Desk, call: Call) -> Answer:
 async def trading_states(desk: Desk, call: Call) -> Answer:
     """Halts, reduce-only states and latches."""
     return Answer(200, TradingStatesAnswer(desk.engine.native.trading_states()))
+
+
+@route(
+    "POST",
+    "/v1/trading-states",
+    scope="admin",
+    request=SetTradingState,
+    response=DefinedAnswer,
+)
+async def set_trading_state(desk: Desk, call: Call) -> Answer:
+    """Let one level entity only reduce, or lift that; a halt or a latch stays as it is."""
+    return Answer(200, DefinedAnswer(desk.set_trading_state(call.who, call.message)))
+
+
+@route("POST", "/v1/notes", scope="admin", request=Note, response=NotedAnswer)
+async def note(desk: Desk, call: Call) -> Answer:
+    """Journal what somebody found out, with actor and reason."""
+    desk.note(call.who, call.message)
+    return Answer(200, NotedAnswer())
 
 
 @route("POST", "/v1/kill", scope="cancel", request=Kill, response=DefinedAnswer)

@@ -27,6 +27,7 @@ from gateway.core.vocabulary import (
     TIMES_IN_FORCE,
     CancelReason,
     RecordKind,
+    crossing_flags,
 )
 from gateway.telemetry import SUBMIT
 
@@ -68,6 +69,7 @@ class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
     is_emulated: bool = False
     is_size_overridden: bool = False
     is_cancel_on_disconnect: bool = False
+    cross_ms: int = 0  # kept so long to be crossed, 0 = not
 
 
 class Submitted(msgspec.Struct, frozen=True):
@@ -163,6 +165,7 @@ class Router:
         flags |= order.is_emulated * ORDER_FLAGS["emulate"]
         flags |= order.is_cancel_on_disconnect * ORDER_FLAGS["cancel_on_disconnect"]
         flags |= order.is_size_overridden * ORDER_FLAGS["override_size"]
+        flags |= crossing_flags(order.cross_ms)
         return (
             order.client_order_id,
             names.id("instrument", order.instrument),
@@ -281,17 +284,22 @@ class Router:
         """Take no new order and no replace any more; cancels go on."""
         self.is_closed = True
 
+    def _tell_held(self, notice: Notice) -> None:
+        """The gateway holds an order and cannot let it go."""
+        name = describe_number(notice.refusal).name
+        row = self.engine.order(notice.order_id)
+        if row is not None and row.get("cross_ms"):
+            log.warning("order %d was kept to be crossed and ends: %s", notice.order_id, name)
+            return
+        log.error("linked order %d is held back: %s; it is tried again", notice.order_id, name)
+
     def pump(self) -> None:
         """Read notices, resolve verdicts, tell listeners. Runs after each engine turn."""
         while notices := self._port.notices(_NOTICES_MAX):
             for notice in (Notice(*each) for each in notices):
                 self._resolve(notice)
                 if notice.refusal and notice.order_id and not notice.request:
-                    log.error(
-                        "linked order %d is held back: %s; it is tried again",
-                        notice.order_id,
-                        describe_number(notice.refusal).name,
-                    )
+                    self._tell_held(notice)
                 for listener in tuple(self._listeners):
                     listener(notice)
         if self._port.overruns != self._overruns:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -31,23 +32,22 @@ def newest_per_key(table: str, rows: pa.Table) -> pa.Table:
     if not rows.num_rows:
         return rows
     keys = list(KEYED[table])
-    placed = pa.table(
-        {
-            **{key: _plain(rows[key]) for key in keys},
-            "place": pa.array(range(rows.num_rows), pa.int64()),
-        }
-    )
+    columns = {key: _numbers(rows[key]) for key in keys}
+    placed = pa.table({**columns, "place": np.arange(rows.num_rows, dtype=np.int64)})
     last = placed.group_by(keys, use_threads=False).aggregate([("place", "max")])["place_max"]
-    found = rows.take(last.combine_chunks().sort())
-    if table == "orders":
-        ended = pc.is_in(_plain(found["state"]), value_set=pa.array(FINISHED_STATES))
-        found = found.filter(pc.invert(ended))
-    return found
+    if table == "orders":  # of most of them nothing is kept, so their rows are not copied
+        states = rows["state"].take(last).cast(pa.string())
+        ended = pc.is_in(states, value_set=pa.array(FINISHED_STATES))
+        last = last.filter(pc.invert(ended))
+    return rows.take(last.combine_chunks().sort())
 
 
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Words as themselves: each file numbers its own."""
-    return column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
+def _numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """What stands for a value within one table. Its words have one dictionary, and each of them
+    stands there once."""
+    if not pa.types.is_dictionary(column.type):
+        return column
+    return pa.chunked_array([chunk.indices for chunk in column.chunks])
 
 
 def check_rows(path: Path, rows: int) -> None:

@@ -89,14 +89,28 @@ class History:
         source = self.views.rows(table, [*states, *files], is_with_tail=has_tail)
         wanted, values = self._where(table, filters or {})
         keys = ", ".join(KEYED[table])
+        among = f"({source}) WHERE {condition}{wanted}"
+        ended = ", ".join(f"'{state}'" for state in FINISHED_STATES)
+        is_open = f"state NOT IN ({ended})" if table == "orders" else "true"
+        only = self._only_key(among, keys, [bound, *values]) if filters else None
+        if only is not None:
+            query = f"SELECT * FROM {among} AND sequence = {only} AND {is_open}"
+            return self._ask(query, [bound, *values], limit)
         query = (
-            f"SELECT * FROM ({source}) WHERE {condition}{wanted} "
+            f"SELECT * FROM {among} "
             f"QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY sequence DESC) = 1"
         )
-        if table == "orders":
-            ended = ", ".join(f"'{state}'" for state in FINISHED_STATES)
-            query = f"SELECT * FROM ({query}) WHERE state NOT IN ({ended})"
-        return self._ask(f"{query} ORDER BY {keys}", [bound, *values], limit)
+        query = f"SELECT * FROM ({query}) WHERE {is_open} ORDER BY {keys}"
+        return self._ask(query, [bound, *values], limit)
+
+    def _only_key(self, among: str, keys: str, values: list[Any]) -> int | None:
+        """Where the newest row stands, of one key alone: its keys are read for it, and of the other
+        columns then the one group of rows that holds it. None: another number of keys."""
+        with self._bounded(SECONDS_MAX):
+            found = self.views.connection.execute(
+                f"SELECT max(sequence) FROM {among} GROUP BY {keys}", values
+            ).fetchmany(2)
+        return int(found[0][0]) if len(found) == 1 else None
 
     def begins_at(self, first: Point | None = None) -> int:
         """The first record that is left of what begins at a point; 0 = all of it is there."""

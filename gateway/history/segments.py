@@ -10,11 +10,9 @@ from pathlib import Path
 
 from gateway.history.faults import ArchiveFault
 
-__all__ = ["ArchiveFault", "Seal", "check_segment", "first_times", "sealed_segments"]
+__all__ = ["ArchiveFault", "Seal", "check_segment", "sealed_segments"]
 
 _SEAL = struct.Struct("<8sIIIIQQQ32s44sI")  # docs/reference/journal_format.md
-_PAGE_BYTES = 4096
-_RECORD_HEAD = struct.Struct("<IHBBQQq")  # length, type, version, flags, sequence, cause, time_ns
 _HASH_CHUNK_BYTES = 1 << 20
 
 
@@ -61,18 +59,3 @@ def check_segment(seal: Seal) -> None:
             digest.update(chunk)
     if digest.hexdigest() != seal.sha256:
         raise ArchiveFault("DAMAGED_SEGMENT", f"{seal.path.name}: does not match its seal's hash")
-
-
-def first_times(directory: Path) -> list[tuple[int, int, Path]]:
-    """(sequence, time_ns) of the first record of every segment that holds one, in order."""
-    found = []
-    for path in sorted(directory.glob("segment-*.journal")):
-        with path.open("rb") as file:
-            file.seek(_PAGE_BYTES)
-            head = file.read(_RECORD_HEAD.size)
-        if len(head) < _RECORD_HEAD.size:
-            continue
-        length, _, _, _, sequence, _, time_ns = _RECORD_HEAD.unpack(head)
-        if length:  # zeros: nothing was written yet
-            found.append((sequence, time_ns, path))
-    return found

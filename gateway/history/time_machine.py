@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from gateway.history.faults import HistoryFault
-from gateway.history.segments import first_times
 from gateway.journal import JournalPlace, reader
+from gateway.journal.beginning import first_kept, first_times
 
 __all__ = ["ORDERS_MAX", "StateAt", "difference", "sequence_at", "state_at"]
 
@@ -92,6 +92,10 @@ def state_at(
             raise HistoryFault("OUT_OF_RANGE", "the journal holds no record")
         return _state_of(place, replica, orders_max)
     except RuntimeError as error:
+        first = first_kept(place.directory)
+        if reader.is_before_beginning(error) and first > 1:
+            rule = f"records 1 to {first - 1} were deleted, and no snapshot stands before this one"
+            raise HistoryFault("OUT_OF_RANGE", rule, "sequence", str(sequence or "")) from None
         raise HistoryFault("BAD_JOURNAL", str(error)) from None
 
 

@@ -4,7 +4,7 @@ journal that is not archived yet; closed to every other file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,7 @@ class Views:
             "temp_directory": "",
         }
         self.connection = duckdb.connect(":memory:", config=options)
-        self.connection.execute("SET enable_object_cache = true")
+        self.connection.execute("SET parquet_metadata_cache = true")  # files never change
         self.connection.execute(EXACT)
         self.tail = dict[str, pa.Table]()
         self.tail_first = self.catalog.sequence + 1
@@ -115,7 +115,11 @@ class Views:
         if extractor.sequence == until:
             text = f"more than {TAIL_RECORDS_MAX} records are not archived yet"
             raise ArchiveFault("TAIL_TOO_LONG", text)
-        self.sequence = extractor.sequence
+        self.hold_tail(parts, extractor.sequence)
+
+    def hold_tail(self, parts: Mapping[str, Sequence[pa.Table]], sequence: int) -> None:
+        """Rows that are not archived, up to a record. Before views of their tables are made."""
+        self.sequence = sequence
         for table, found_parts in parts.items():
             if any(part.num_rows for part in found_parts):
                 self.tail[table] = pa.concat_tables(found_parts)

@@ -15,6 +15,7 @@ __all__ = ["why_balance", "why_order", "why_position"]
 
 CHAIN_MAX = 10_000
 _SHARED_PORTS = 1 << 31  # ports from here on are those of shared memory
+_CROSS = "cross-"  # how the trade id of a fill begins that no venue knows
 _NAMED_MAX = 10  # orders of one client order id that are listed
 _START = Point(sequence=0)
 _BEGINNINGS = frozenset(("order_new", "order_adopted"))
@@ -193,6 +194,8 @@ def _fill_step(row: Row, fill: Row | None, positions: Mapping[int, Row]) -> dict
     }.get(row["event"], f"executed {amount} ({trade})")
     fee = f", fee {fill['fee']} {fill['fee_currency'] or ''}".rstrip()
     words = f"{row['venue']} {said}{fee if fill['fee'] != '0' else ''}"
+    if str(fill["trade_id"]).startswith(_CROSS):
+        words = f"met another book here: {amount} ({trade}), no venue heard of it"
     if position is not None:
         fields["position"] = _position_fields(position)
         words += f"; position {position['quantity']}, realised {position['realised']}"

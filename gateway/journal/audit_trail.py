@@ -63,10 +63,12 @@ class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def trail(records: Iterable[Row], wanted: AuditFilter | None = None) -> Iterator[dict[str, Any]]:
+def trail(
+    records: Iterable[Row], wanted: AuditFilter | None = None, known: Iterable[Row] = ()
+) -> Iterator[dict[str, Any]]:
     """One row per record. `records` begin at the journal's first one: names, orders and the clock
-    are learned from them."""
-    scribe = _Scribe()
+    are learned from them. When they begin later, `known` are definitions from before."""
+    scribe = _Scribe(known)
     for record in records:
         row = scribe.row(record)
         if wanted is None or wanted.takes(row):
@@ -76,8 +78,10 @@ def trail(records: Iterable[Row], wanted: AuditFilter | None = None) -> Iterator
 class _Scribe:
     """Knows what earlier records said."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: Iterable[Row]) -> None:
         self._names = NamesLearned()
+        for definition in known:
+            self._names.learn(definition)
         self._clock = ClockQuality()
         self._owners: dict[int, tuple[int, int]] = {}  # order -> principal, instrument
         self._plugins: dict[str, tuple[str, str]] = {}

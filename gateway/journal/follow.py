@@ -1,6 +1,6 @@
 """Follows a journal with a replica, a bounded number of records at a time, and reads the rows that
 changed. One thread at a time may call a Follower. It must never hold up the live process, so it
-only reads: files, and snapshots beside them are all it writes."""
+only reads files."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ __all__ = [
 ]
 
 Row = Mapping[str, Any]
+REOPENS_MAX = 3  # looks at a journal that does not go on yet: a start is writing its tail
 _DEFINITIONS = frozenset(range(10, 16))  # kinds of record, core_ext/.../record/kinds.hpp
 
 
@@ -32,13 +33,15 @@ class ReplicaLike(Protocol):
     @property
     def sequence(self) -> int: ...
     def follow(self, limit: int = ...) -> int: ...
+    def reopen(self) -> bool: ...
+    @property
+    def has_changes(self) -> bool: ...
     def changes(self) -> list[tuple[int, str, Any]]: ...
     def orders(self, open_only: bool = ..., limit: int = ...) -> list[dict[str, Any]]: ...
     def order(self, order_id: int) -> dict[str, Any] | None: ...
-    def positions(self) -> list[dict[str, Any]]: ...
-    def balances(self) -> list[dict[str, Any]]: ...
+    def take_positions(self, is_all: bool = ...) -> list[dict[str, Any]]: ...
+    def take_balances(self, is_all: bool = ...) -> list[dict[str, Any]]: ...
     def state_hash(self) -> str: ...
-    def write_snapshot(self) -> str: ...
     def set_mark(self, instrument: str, price: str, time_ns: int) -> bool: ...
 
     outcomes_after: int
@@ -92,10 +95,12 @@ class Follower:
         records_max: int = 4096,
         catch_up_records_max: int = 65536,
         snapshot_every_seals: int = 1,
+        begin_snapshot: Callable[[], bool] = lambda: False,
         rows_every_seconds: float = 0.0,
         monotonic: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        """Rows are read at most every `rows_every_seconds`: what changes often is read once."""
+        """Rows are read at most every `rows_every_seconds`: what changes often is read once.
+        `begin_snapshot` has one written and does not wait for it; False: not now."""
         self._place = place
         self._rows_every_seconds = rows_every_seconds
         self._monotonic = monotonic
@@ -107,10 +112,11 @@ class Follower:
         self._records_max = records_max
         self._catch_up_records_max = catch_up_records_max
         self._snapshot_every_seals = snapshot_every_seals
+        self._begin_snapshot = begin_snapshot
+        self._reopens = 0
         self._replica: ReplicaLike | None = None
         self._identity: object = None
         self._is_loaded = False
-        self._is_at_end = False
         self._seals_at_snapshot = 0
         # (strategy, venue, order type, what happened) of records read since this follower first
         # stood at the end of the journal; each record counts once, however often it is opened.
@@ -124,28 +130,42 @@ class Follower:
         try:
             replica = self._replica or self._open()
             step = self._advance(replica) if self._is_loaded else self._catch_up(replica)
-            self._is_at_end = step.is_caught_up
-            self._count(replica)
+            if step.has_rows:
+                self._count(replica)
             return step
         except (OSError, RuntimeError, ValueError) as error:
             self.close()
             raise FollowFault(str(error) or type(error).__name__) from error
 
-    def inspect(self) -> str:
+    def inspect(self) -> bool:
         """Look at the files: snapshot after new seals, drop a replica whose journal was replaced.
-        Call now and then (once a second), from the same thread as step. Returns a snapshot path."""
-        if self._replica is None or not self._is_loaded:
-            return ""
-        if self._place.identity() != self._identity:
-            self.close()
-            return ""
-        if not self._is_at_end:  # a batch may end inside a group of records
-            return ""
+        Call now and then (once a second), from the same thread as step. True: a snapshot began."""
+        replica = self._replica
+        if replica is None or not self._is_loaded:
+            return False
+        identity = self._place.identity()
+        if identity != self._identity:
+            self._reopen(replica, identity)
+            return False
         seals = self._place.seals()
-        if seals < self._seals_at_snapshot + self._snapshot_every_seals:
-            return ""
+        is_due = seals >= self._seals_at_snapshot + self._snapshot_every_seals
+        if not is_due or not self._begin_snapshot():
+            return False
         self._seals_at_snapshot = seals
-        return self._replica.write_snapshot()
+        return True
+
+    def _reopen(self, replica: ReplicaLike, identity: tuple[object, ...]) -> None:
+        """The ring is another one. After a restart of the live process the journal goes on behind
+        what was applied; else it is another history, and is read afresh."""
+        self._reopens += 1
+        try:
+            goes_on = identity[0] == self._directory and replica.reopen()
+        except (OSError, RuntimeError):
+            goes_on = False
+        if goes_on:
+            self._identity, self._reopens = identity, 0
+        elif identity[0] != self._directory or self._reopens >= REOPENS_MAX:
+            self.close()
 
     def value(self, marks: Iterable[Mark]) -> Mapping[str, Mapping[str, Row | None]]:
         """Take new prices and read the positions they touch; {} while nothing is loaded. The rows
@@ -155,7 +175,7 @@ class Follower:
             return {}
         for mark in marks:
             replica.set_mark(*mark)
-        if self._pending:  # the rows are of an earlier sequence; they come with the next ones
+        if self.has_pending:  # the rows are of an earlier sequence; they come with the next ones
             self._pending["position"][0] = None
             return {}
         readers = (reader for reader in self._readers if reader.kind == "position")
@@ -164,6 +184,10 @@ class Follower:
     def instruments(self) -> list[Row]:
         """Every instrument the journal defined. Raises FollowFault when no replica is open."""
         return list(self._opened().registry("instrument"))
+
+    def registry(self, kind: str) -> list[Row]:
+        """Rows of one registry. Raises FollowFault when no replica is open."""
+        return list(self._opened().registry(kind))
 
     def state_hash(self) -> tuple[int, str]:
         """(sequence, hash) of the replica. Raises FollowFault when none is open."""
@@ -178,12 +202,19 @@ class Follower:
         """Forget the replica; the next step opens the journal again."""
         self._replica = None
         self._is_loaded = False
+        self._reopens = 0
         self._pending.clear()
 
     @property
     def has_pending(self) -> bool:
         """Rows changed that were not read yet: step again soon, also without a new record."""
-        return bool(self._pending)
+        replica = self._replica
+        return bool(self._pending) or (replica is not None and replica.has_changes)
+
+    @property
+    def seconds_to_rows(self) -> float:
+        """Until rows that changed may be read."""
+        return max(0.0, self._rows_due_at - self._monotonic())
 
     def _count(self, replica: ReplicaLike) -> None:
         found = self._outcomes_of_catch_up
@@ -234,27 +265,28 @@ class Follower:
             self._counted_to = None
             raise FollowFault(f"sequence went back from {before} to {replica.sequence}")
         is_caught_up = applied < self._records_max
-        for _, kind, key in replica.changes():
-            self._pending[kind].pop(key, None)  # the newest last
-            self._pending[kind][key] = None
-        is_due = self._monotonic() >= self._rows_due_at
-        if not self._pending:
+        has_pending = self.has_pending
+        if not has_pending:
             self._rows_sequence = replica.sequence
-        if not self._pending or not is_due:
+        if not has_pending or self._monotonic() < self._rows_due_at:
             at = self._rows_sequence
             return Step(at, applied, is_caught_up, has_rows=False, followed=replica.sequence)
         return self._read(replica, applied, is_caught_up=is_caught_up)
 
     def _read(self, replica: ReplicaLike, applied: int, *, is_caught_up: bool) -> Step:
         """The rows of everything that changed since they were read last."""
+        began = self._monotonic()
         keys, self._pending = self._pending, defaultdict(dict)
+        for _, kind, key in replica.changes():
+            keys[kind][key] = None
         rows = {
             reader.kind: reader.read_changed(replica, tuple(keys[reader.kind]))
             for reader in self._readers
             if reader.kind in keys
         }
-        # From the end of the reading, so that it takes a bounded share of the time.
-        self._rows_due_at = self._monotonic() + self._rows_every_seconds
+        # From its begin, but it takes a third of the time at most.
+        ended = self._monotonic()
+        self._rows_due_at = max(began + self._rows_every_seconds, ended + 2 * (ended - began))
         at = self._rows_sequence = replica.sequence
         return Step(
             at,

@@ -63,6 +63,11 @@ def open_replica(
     return _native().Replica(str(directory), ring_directory, use_snapshot=use_snapshot, **more)
 
 
+def is_before_beginning(error: Exception) -> bool:
+    """Whether it says that a record was asked for which stood before the oldest segment."""
+    return "is older than the oldest segment" in str(error)
+
+
 def every_order(replica: Any, *, is_open: bool, limit: int) -> list[Any]:
     """All orders of a state, or the open ones. TooManyOrders: there are more than `limit`."""
     orders: list[Any] = replica.orders(open_only=is_open, limit=limit + 1)

@@ -84,7 +84,7 @@ ORDER = np.dtype(
         ("trigger_price", "<i8"), ("display_quantity", "<i8"), ("expires_ns", "<i8"),
         ("pending_price", "<i8"), ("pending_quantity", "<i8"), ("pending_client_number", "<u8"),
         ("venue_order_id", "S40"), ("told_cumulative", "<i8"), ("pending_gate_price", "<i8"),
-        ("is_renamed", "<u4"), ("link_kind", "u1"), ("link_place", "u1"), ("link_count", "u1"),
+        ("is_renamed", "<u2"), ("cross_ms", "<u2"), ("link_kind", "u1"), ("link_place", "u1"), ("link_count", "u1"),
         ("link_released", "u1"), ("client_id", "S64"), ("pending_client_id", "S64"),
     ]
 )  # fmt: skip

@@ -55,6 +55,7 @@ WORDS: dict[str, tuple[str | None, ...]] = {
         "", "requested", "time_in_force", "post_only", "reduce_only", "self_trade", "expired",
         "venue", "timeout", "disconnected", "send_error", "restart", "untriggered", "queue_stale",
         "insufficient_funds", "cancel_outcome_unknown", "replace_outcome_unknown",
+        "cross_ended",
     ),
     "order_state": (
         "NONE", "PENDING_NEW", "NEW", "PARTIALLY_FILLED", "FILLED", "CANCELED", "EXPIRED",

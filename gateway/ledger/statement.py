@@ -17,7 +17,7 @@ from gateway.journal import reader
 from gateway.journal.names import NamesLearned
 from gateway.ledger.books import plain_text
 
-__all__ = ["MOVEMENTS", "Day", "NotTied", "statement"]
+__all__ = ["MOVEMENTS", "Day", "Movements", "NotTied", "statement"]
 
 Row = Mapping[str, Any]
 Cash = dict[tuple[str, str], dict[str, Decimal]]
@@ -74,7 +74,7 @@ def statement(
     books.follow(0)
     if books.is_empty:
         raise RuntimeError(f"no journal: no record in {directory} nor in the ring")
-    moved = _Movements(day)
+    moved = Movements(day)
     for record in reader.decoded(directory, ring_directory=ring_directory):
         if record["time_ns"] >= day.end_ns:
             moved.is_beyond = True
@@ -129,7 +129,7 @@ class _Side(NamedTuple):
         return cls(books.sequence, dict(cash), rows, dict(earned), fault)
 
 
-class _Movements:
+class Movements:
     """What the records of a day moved, added up without the ledger."""
 
     def __init__(self, day: Day) -> None:
@@ -247,7 +247,7 @@ class _Movements:
         sums[movement] = _EXACT.add(sums[movement], amount)
 
 
-def _tie(opening: _Side, closing: _Side, moved: _Movements) -> None:
+def _tie(opening: _Side, closing: _Side, moved: Movements) -> None:
     """Opening, movements and closing of every balance and every position. NotTied names them."""
     faults = [side.fault for side in (opening, closing) if side.fault]
     for key in sorted({*opening.cash, *closing.cash, *moved.cash}):
@@ -269,7 +269,7 @@ def _tie(opening: _Side, closing: _Side, moved: _Movements) -> None:
 
 
 def _balances(
-    opening: _Side, closing: _Side, moved: _Movements, account: str
+    opening: _Side, closing: _Side, moved: Movements, account: str
 ) -> list[dict[str, Any]]:
     rows = []
     for key in sorted({*opening.cash, *closing.cash}):
@@ -283,7 +283,7 @@ def _balances(
 
 
 def _positions(
-    opening: _Side, closing: _Side, moved: _Movements, account: str, marks: Mapping[str, Decimal]
+    opening: _Side, closing: _Side, moved: Movements, account: str, marks: Mapping[str, Decimal]
 ) -> list[dict[str, Any]]:
     """Every book that held or moved something."""
     rows = []

@@ -97,8 +97,13 @@ class MarketHost:
         return found
 
     async def _beat(self, writer: MarketWriter) -> None:
+        cuts = 0
         while True:
             writer.beat(self._monotonic_ns())
+            if writer.times_cut != cuts:
+                cuts = writer.times_cut
+                self._failures += 1
+                log.error("%s: %s was cut and is made anew", self._terms.venue, self._terms.path)
             await asyncio.sleep(BEAT_SECONDS)
 
     async def _publish(self, writer: MarketWriter) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -21,6 +22,7 @@ __all__ = ["Books", "BooksOptions", "BooksState", "BooksStep", "LedgerLike", "op
 BooksState = Literal["waiting", "catching_up", "following"]
 RECORDS_PER_STEP = 65_536  # an eighth of a second of booking: how long a stop may wait
 RETRY_SECONDS = 10.0  # a journal whose books cannot be opened is asked again
+RUN_SECONDS = 0.25  # how long books are booked without a look around
 IDLE_SECONDS = 0.001  # at the end of the journal; what booking is late by
 READING = "the books are read from the beginning of the journal"
 
@@ -34,9 +36,10 @@ class LedgerLike(Protocol):
     def posted(self) -> int: ...
     @property
     def rate_changes(self) -> int: ...
-    def follow(
-        self, limit: int = ..., *, checks_end: bool = ..., stops_at_rates: bool = ...
-    ) -> int: ...
+    def follow(self, limit: int = ..., *, stops_at_rates: bool = ...) -> int: ...
+    def run(self, seconds: float, idle_seconds: float) -> bool: ...
+    def take_steps(self) -> list[tuple[int, int]]: ...
+    def reopen(self) -> bool: ...
     def is_balanced(self) -> bool: ...
     def accounts(self) -> list[dict[str, Any]]: ...
     def positions(self, *, marks: dict[str, str] = ...) -> list[dict[str, Any]]: ...
@@ -90,6 +93,7 @@ class Books:
         self._ledger: LedgerLike | None = None
         self._dated, self._rate_changes = DatedProfit(options.reporting_currency), 0
         self._generation = -1
+        self._is_open = False  # False = it follows no files: not yet, or they are another journal's
         self._is_at_end = False
         self._fault = ""
         self._retry_at = 0.0
@@ -102,57 +106,77 @@ class Books:
         """Of the newest record in the books; 0 without books."""
         return 0 if self._ledger is None else self._ledger.sequence
 
+    def take_steps(self) -> list[tuple[int, int]]:
+        """(sequence, monotonic ns) behind each step of the newest runs."""
+        return [] if self._ledger is None else self._ledger.take_steps()
+
     def run(
         self, seconds: float, generation: Callable[[], int], is_stopping: Callable[[], bool]
     ) -> None:
         """Book what comes for so long. Another generation is another journal."""
         end = self._options.monotonic() + seconds
-        self.follow(generation())
-        while self._options.monotonic() < end and not is_stopping():
-            if self.follow(generation(), checks_end=False) == 0:
-                self._options.sleep(IDLE_SECONDS)
+        while (left := end - self._options.monotonic()) > 0 and not is_stopping():
+            moment = min(left, RUN_SECONDS)
+            if not self._try(generation(), partial(self._run, moment)):
+                self._options.sleep(min(moment, IDLE_SECONDS))
 
-    def follow(self, generation: int, *, checks_end: bool = True) -> int:
-        """Book at most one batch; how many records it was. `checks_end`: tell a damage from an
-        end, which looks at the directory."""
+    def follow(self, generation: int) -> int:
+        """Book at most one batch; how many records it was."""
+        return self._try(generation, self._follow)
+
+    def _try(self, generation: int, work: Callable[[LedgerLike], int]) -> int:
+        """What the work tells, 0 for a fault: the books stay what they are, and are tried again."""
         try:
-            return self._follow(generation, checks_end=checks_end)
+            ledger = self._open(generation)
+            done = 0 if ledger is None else work(ledger)
+            if ledger is not None and ledger.sequence == 0:
+                raise RuntimeError("the journal has no record yet")
+            return done
         except (OSError, RuntimeError, ValueError) as error:
-            self._ledger = None
+            self._is_open = False
             self._fault = str(error) or type(error).__name__
             self._retry_at = self._options.monotonic() + RETRY_SECONDS
             return 0
 
-    def _follow(self, generation: int, *, checks_end: bool) -> int:
+    def _open(self, generation: int) -> LedgerLike | None:
+        """The books at the files as they are. They go on where the journal does: after a restart
+        of the live process, or a fault, nothing is read twice. None: not yet again."""
         if generation != self._generation:
-            self._generation, self._ledger, self._retry_at = generation, None, 0.0
-        if self._ledger is None:
-            if self._options.monotonic() < self._retry_at:
-                return 0
-            self._ledger, self._is_at_end = self._options.open_ledger(self._options.place), False
+            self._generation, self._is_open, self._retry_at = generation, False, 0.0
+        if self._is_open or self._options.monotonic() < self._retry_at:
+            return self._ledger if self._is_open else None
+        if self._ledger is None or not self._ledger.reopen():
+            self._ledger = self._options.open_ledger(self._options.place)
             self._dated, self._rate_changes = DatedProfit(self._options.reporting_currency), 0
-        booked = self._book(self._ledger, checks_end=checks_end)
+        self._is_open, self._is_at_end = True, False
+        return self._ledger
+
+    def _run(self, seconds: float, ledger: LedgerLike) -> int:
+        self._is_at_end = ledger.run(seconds, IDLE_SECONDS)
+        self._look_at_rates(ledger)
+        return 1
+
+    def _follow(self, ledger: LedgerLike) -> int:
+        booked, step = 0, RECORDS_PER_STEP
+        while step != 0 and booked < RECORDS_PER_STEP:
+            step = ledger.follow(RECORDS_PER_STEP - booked, stops_at_rates=True)
+            self._look_at_rates(ledger)
+            booked += step
         self._is_at_end = booked < RECORDS_PER_STEP
-        if booked == 0 and self._ledger.sequence == 0:
-            raise RuntimeError("the journal has no record yet")
         return booked
 
-    def _book(self, ledger: LedgerLike, *, checks_end: bool) -> int:
-        """One batch. Behind each new rate a look at what was earned under the one before."""
-        booked = 0
-        while True:
-            limit = RECORDS_PER_STEP - booked
-            booked += ledger.follow(limit, checks_end=checks_end, stops_at_rates=True)
-            if ledger.rate_changes == self._rate_changes:
-                return booked
-            self._rate_changes = ledger.rate_changes
-            earned = booked_causes(ledger.accounts(), ledger.positions())
-            self._dated.turn(earned, _rates_of(ledger))
+    def _look_at_rates(self, ledger: LedgerLike) -> None:
+        """Behind each new rate: what was earned under the one before."""
+        if ledger.rate_changes == self._rate_changes:
+            return
+        self._rate_changes = ledger.rate_changes
+        earned = booked_causes(ledger.accounts(), ledger.positions())
+        self._dated.turn(earned, _rates_of(ledger))
 
     def tell(self, instruments: Sequence[Row]) -> BooksStep:
         """What the books hold now, valued at the newest marks."""
         ledger = self._ledger
-        if ledger is None:
+        if ledger is None or not self._is_open:
             return BooksStep("waiting", self._fault)
         self._know(instruments)
         is_there = self._is_at_end

@@ -11,7 +11,7 @@ from gateway.journal import ReplicaLike, Row
 
 __all__ = ["FILLS_MAX", "FillReader", "FillTail", "fill_key"]
 
-FILLS_PER_CALL = 64  # half a millisecond of the interpreter
+FILLS_PER_CALL = 128  # half a millisecond of the interpreter
 FILLS_MAX = 1000  # as many as the native followers hold for a look back
 _BOOKED = ("realised", "arrival_price", "slippage")
 

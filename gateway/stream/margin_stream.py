@@ -3,7 +3,7 @@ rows and a desk's schedules. An estimate for people; it must never reach the eng
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ __all__ = [
 NO_SCHEDULES = "no margin schedules: observer.margin_file names none"
 LIQUIDATION = ("liquidation_price", "liquidation_distance_percent")
 PositionKey = tuple[str, ...]  # account, instrument, leg, margin mode
+Liquidations = Mapping[PositionKey, Mapping[str, Any]]
 _KEY = ("account", "instrument", "leg", "margin_mode")
 
 
@@ -44,6 +45,8 @@ class MarginStep(NamedTuple):
     rows: Mapping[str, Row] = {}
     liquidations: Mapping[PositionKey, Mapping[str, Any]] = {}
     waiting: str = ""
+    moved: Collection[PositionKey] = ()  # whose liquidation is another one than in `before`
+    before: Liquidations | None = None  # of the step before this one; None = it is the first
 
 
 def venue_position_key(row: Row) -> PositionKey:
@@ -63,6 +66,7 @@ class MarginDesk:
         """`path`: the desk's schedules; None = it has none, and no margin is shown."""
         self._marks, self._clock_ns, self._age_ms_max = marks, clock_ns, age_ms_max
         self._watch = MarginWatch()
+        self._before: Liquidations | None = None
         self._brackets: Brackets | None = None
         self._fault = NO_SCHEDULES if path is None else ""
         if path is not None:
@@ -92,10 +96,15 @@ class MarginDesk:
         )
         self._watch.step(found.accounts, now_ns)
         accounts = self._watch.rows(found.accounts)
+        before = self._before
+        now = {
+            venue_position_key(row): {name: row[name] for name in LIQUIDATION}
+            for row in found.positions
+        }
+        known = before or {}
+        moved = [key for key, near in now.items() if known.get(key) != near]
+        moved.extend(key for key in known if key not in now)
+        self._before = now
         return MarginStep(
-            {key_of("margin", row): row for row in accounts},
-            {
-                venue_position_key(row): {name: row[name] for name in LIQUIDATION}
-                for row in found.positions
-            },
+            {key_of("margin", row): row for row in accounts}, now, moved=moved, before=before
         )

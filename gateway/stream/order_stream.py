@@ -12,7 +12,7 @@ from gateway.journal import ReplicaLike, Row
 __all__ = ["TERMINAL_STATES", "OrderReader", "OrderTail", "is_terminal", "order_key"]
 
 TERMINAL_STATES = frozenset({"FILLED", "CANCELED", "EXPIRED", "REJECTED", "REFUSED"})
-ORDERS_PER_CALL = 64  # half a millisecond of the interpreter
+ORDERS_PER_CALL = 128  # half a millisecond of the interpreter
 OPEN_ORDERS_MAX = 1 << 24  # above any capacity.orders_max: every open order is read
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gateway.journal import ReplicaLike, Row
-from gateway.stream.position_stream import TableReader
 
 __all__ = ["StateReader"]
 
@@ -29,13 +28,25 @@ def _rows(replica: ReplicaLike) -> Iterator[Row]:
         yield {"kind": "limits", **row}
 
 
-class StateReader(TableReader):
-    """Reads both tables when a record touched one of them."""
+class StateReader:
+    """Reads both tables when a record touched one of them, and keeps what differs."""
+
+    kind = "state"
 
     def __init__(self) -> None:
-        super().__init__("state", _rows, state_key)
+        self._last: dict[str, Row] = {}
+
+    def read_all(self, replica: ReplicaLike) -> dict[str, Row]:
+        self._last = {state_key(row): row for row in _rows(replica)}
+        return dict(self._last)
 
     def read_changed(self, replica: ReplicaLike, keys: Sequence[Any]) -> dict[str, Row | None]:
         if not _MOVING.intersection(keys):
             return {}
-        return super().read_changed(replica, keys)
+        before = self._last
+        now = self.read_all(replica)
+        changed: dict[str, Row | None] = {
+            key: row for key, row in now.items() if before.get(key) != row
+        }
+        changed.update((key, None) for key in before if key not in now)
+        return changed

@@ -3,8 +3,8 @@ Event-loop thread only; must never call the replica, which belongs to the follow
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal, get_args
 
@@ -63,6 +63,7 @@ class View:
         self._fills = FillTail()
         # None: margin was not computed yet, and no row says how near it is.
         self._liquidations: Mapping[PositionKey, Mapping[str, Any]] | None = None
+        self._places: defaultdict[PositionKey, list[str]] = defaultdict(list)
         self.channels["margin"].wait("margin was not computed yet")
 
     def apply(self, step: Step) -> None:
@@ -86,6 +87,7 @@ class View:
         changed = rows.get("position", {}) if self.is_ready else {}
         if changed:
             near = self._with_liquidation(changed)
+            self._place(near)
             self.channels["positions"].publish(near, self.sequence, is_valuation=True)
         return bool(changed)
 
@@ -125,13 +127,29 @@ class View:
             channel.wait(step.waiting)
             return moved
         moved = channel.replace(step.rows, self.sequence)
+        # A step that began before the rows were read anew counts from what is not shown any more.
+        is_next = step.before is not None and step.before is self._liquidations
+        keys: Iterable[str] = self.channels["positions"].rows
+        if is_next:
+            keys = [key for each in step.moved for key in self._places.get(each, ())]
         self._liquidations = step.liquidations
+        return self._show_liquidations(keys) or moved
+
+    def _show_liquidations(self, keys: Iterable[str]) -> bool:
+        """Of these positions; False when they were shown already."""
         positions = self.channels["positions"]
-        near = self._with_liquidation(positions.rows)
+        near = self._with_liquidation({key: positions.rows[key] for key in keys})
         changed = {key: row for key, row in near.items() if row != positions.rows[key]}
         if changed:
             positions.publish(changed, self.sequence, is_valuation=True)
-        return moved or bool(changed)
+        return bool(changed)
+
+    def _place(self, rows: Mapping[str, Row | None]) -> None:
+        """Remembers where a venue's position is shown: once in each strategy that shares it."""
+        shown = self.channels["positions"].rows
+        for key, row in rows.items():
+            if row is not None and key not in shown:
+                self._places[venue_position_key(row)].append(key)
 
     def _with_liquidation(self, rows: Mapping[str, Row | None]) -> Mapping[str, Row | None]:
         """The rows of positions with what margin says of them, if it does."""
@@ -168,6 +186,9 @@ class View:
         return sum(1 for row in rows if row["quantity"].strip("-0."))
 
     def _reset(self, step: Step) -> None:
+        self._places.clear()
+        self.channels["positions"].reset({}, step.sequence)
+        self._place(step.rows.get("position", {}))
         for name, kind in KINDS.items():
             found = step.rows.get(kind, {})
             rows = {key: row for key, row in found.items() if row is not None}
@@ -189,10 +210,12 @@ class View:
 
     def _publish(self, step: Step) -> None:
         orders = self._tail.bound(step.rows.get("order", {}))
+        shown = self.channels["orders"].rows
         for key, row in orders.items():
-            self._count(self.channels["orders"].rows.get(key), row)
+            self._count(shown.get(key), row)
         self.channels["orders"].publish(orders, step.sequence)
         positions = self._with_liquidation(step.rows.get("position", {}))
+        self._place(positions)
         self.channels["positions"].publish(positions, step.sequence)
         self.channels["balances"].publish(step.rows.get("balance", {}), step.sequence)
         self.definitions += step.has_definitions
@@ -205,5 +228,6 @@ class View:
             self.orders_by_state[before["state"]] -= 1
         if now is not None:
             self.orders_by_state[now["state"]] += 1
-            earlier = Decimal(before["cumulative_quantity"] if before else "0")
-            self.fills_seen += Decimal(now["cumulative_quantity"]) > earlier
+            earlier = before["cumulative_quantity"] if before else "0"
+            if now["cumulative_quantity"] != earlier:
+                self.fills_seen += Decimal(now["cumulative_quantity"]) > Decimal(earlier)

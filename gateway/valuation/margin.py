@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Context, Decimal
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 from gateway._core import valuation as native
 from gateway.valuation.brackets import Brackets, BracketTables, mantissa
 from gateway.valuation.mark import KINDS, money_array, money_integers
+from gateway.valuation.option_margin import OptionAmounts, OptionMargins
+from gateway.valuation.option_terms import OptionBook
 
 __all__ = [
     "AGE_MS_MAX",
@@ -56,9 +59,10 @@ class MarkPrice(NamedTuple):
 
 class MarginRows(NamedTuple):
     """`accounts`: {account, venue, currency, equity, initial, maintenance, ratio, headroom, state,
-    stale[]} for each account and currency with positions or orders on margin. `state` is `unknown`
-    where it would be ok but something is left out; equity, ratio and headroom are None where an
-    isolated position's collateral, which lies in the balance, is not known.
+    stale[], estimates[]} for each account and currency with positions or orders on margin. `state`
+    is `unknown` where it would be ok but something is left out; equity, ratio and headroom are None
+    where an isolated position's collateral, which lies in the balance, is not known. `estimates`
+    names what was counted by a rule that its venue does not document in full.
     `positions`: {account, venue, instrument, leg, margin_mode, currency, quantity, notional,
     unrealised, initial, maintenance, ratio, state, liquidation_price,
     liquidation_distance_percent, reason}: what the venue sees, strategies summed.
@@ -89,6 +93,8 @@ def margin_rows(
     collateral: Mapping[tuple[str, str, str], str] | None = None,
     margin_accounts: Collection[str] = (),
     age_ms_max: int = AGE_MS_MAX,
+    options: OptionBook | None = None,
+    now_ns: int = 0,
 ) -> MarginRows:
     """Margin of every account with positions or open orders on margin, and of `margin_accounts`
     in each currency they have, even when they hold nothing.
@@ -96,8 +102,10 @@ def margin_rows(
     positions, balances, instruments, orders: rows with the keys of `engine.positions()`,
     `.balances()`, `.registry("instrument")`, `.orders()`. marks: by instrument name; older than
     `age_ms_max` is stale. collateral: of isolated positions, by (account, instrument, leg).
+    options: which instruments are options; `now_ns` tells which of them have expired.
     """
     work = _Work(instruments, brackets, marks, age_ms_max)
+    work.take_options(options, now_ns)
     work.take_positions(positions, collateral or {})
     work.take_orders(orders)
     work.take_balances(balances, margin_accounts)
@@ -150,6 +158,15 @@ class _Work:
         )  # collateral in the balance, none knows how much
         self._sides: dict[tuple[str, str, str, bool], int] = defaultdict(int)  # sizes, by is_buy
         self._sizes: Mapping[tuple[str, str], int] = {}
+        self._options: OptionMargins | None = None
+        self._now_ns = 0
+        self._option_rows: dict[int, OptionAmounts] = {}  # by place in _held
+
+    def take_options(self, options: OptionBook | None, now_ns: int) -> None:
+        """First of all: what is an option is no contract of the brackets."""
+        self._now_ns = now_ns
+        if options is not None:
+            self._options = OptionMargins(options, self._fraction_of)
 
     def take_positions(
         self, rows: Iterable[Row], collateral: Mapping[tuple[str, str, str], str]
@@ -188,6 +205,9 @@ class _Work:
         rules = self._instruments[key.instrument]
         pool = self._pool_of(key.account, rules["settle"], key.venue)
         isolated = 0
+        if self._options is not None and self._options.holds(key.instrument):
+            self._take_option(place, key, quantity, cost)
+            return
         if key.margin_mode == "cross":
             self._sides[key.account, key.instrument, key.leg, quantity > 0] += abs(quantity)
         else:
@@ -216,6 +236,19 @@ class _Work:
         self._counted.append(place)
         self._rows.append((*row, leverage, *_scales(rules, mark_scale), _MODES[key.margin_mode]))
 
+    def _take_option(self, place: int, key: _Held, quantity: int, cost: int) -> None:
+        assert self._options is not None, "asked by _take"
+        rules = self._instruments[key.instrument]
+        found: OptionAmounts | str = "no rule for isolated options"
+        if key.margin_mode == "cross":
+            size = Fraction(quantity, 10 ** rules["quantity_scale"])
+            pool = key.account, rules["settle"]
+            found = self._options.take(key.instrument, pool, size, cost, self._now_ns)
+        if isinstance(found, str):
+            self._exclude(place, key, rules["settle"], found)
+        else:
+            self._option_rows[place] = found
+
     def take_orders(self, rows: Iterable[Row]) -> None:
         """Open orders that may open a position; a market order counts at the mark."""
         for row in rows:
@@ -233,6 +266,11 @@ class _Work:
 
     def _take_order(self, row: Row, rules: Row, pool: tuple[str, str], quantity: int) -> str:
         """Why it cannot be valued; empty = it is among the orders."""
+        if self._options is not None and self._options.holds(row["instrument"]):
+            size = Fraction(quantity, 10 ** rules["quantity_scale"])
+            at = None if row["price"] is None else Fraction(row["price"])
+            is_buy = row["side"] == "buy"
+            return self._options.take_order(row["instrument"], pool, size, at, is_buy=is_buy)
         schedule = self._brackets.schedule_of(row["instrument"])
         reason, mark, mark_scale = self._mark_of(row["instrument"])
         if schedule is None or reason:
@@ -285,11 +323,26 @@ class _Work:
         margins = np.zeros(len(rows), _TYPES["position"])
         tables = (self._tables.schedules, self._tables.brackets)
         native.margin(rows, orders, *tables, margins, pools)
+        self._add_options(pools)
         found = np.zeros(len(rows), _TYPES["liquidation"])
         native.liquidation(rows, margins, *tables, pools, found)
         self._name_excluded(margins, pools)
         told = self._position_rows(rows, margins, found)
         return MarginRows(self._account_rows(pools), told)
+
+    def _add_options(self, pools: NDArray[np.void]) -> None:
+        """Options stand still while the price of a contract moves to its liquidation."""
+        for pool, sums in (self._options.sums if self._options else {}).items():
+            row = pools[self._pools[pool]]
+            told = {name: money_integers(row[[f"{name}_e18"]][f"{name}_e18"].reshape(1))[0]
+                    for name in ("equity", "initial", "maintenance")}  # fmt: skip
+            told["equity"] += sums.unrealised
+            told["initial"] += sums.initial
+            told["maintenance"] += sums.maintenance
+            told["headroom"] = told["equity"] - told["initial"]
+            for name, amount in told.items():
+                row[f"{name}_e18"] = _words(amount)
+            row["ratio_e12"] = _ratio_e12(told["maintenance"], told["equity"])
 
     def _name_excluded(self, margins: NDArray[np.void], pools: NDArray[np.void]) -> None:
         """What the core refused: positions by name, orders by their number."""
@@ -325,7 +378,9 @@ class _Work:
             if key in self._unknown:
                 row |= {"equity": None, "headroom": None}
                 ratio = None
-            rows.append(row | {"ratio": ratio, "state": state, "stale": sorted(self._stale[key])})
+            named = {} if self._options is None else self._options.estimates
+            row |= {"ratio": ratio, "state": state, "stale": sorted(self._stale[key])}
+            rows.append(row | {"estimates": sorted(named.get(key, ()))})
         return rows
 
     def _position_rows(
@@ -341,6 +396,9 @@ class _Work:
             rules = self._instruments[key.instrument]
             row = dict(key._asdict(), currency=rules["settle"])
             row["quantity"] = _text(quantity, rules["quantity_scale"])
+            if place in self._option_rows:
+                told.append(row | _option_row(self._option_rows[place]))
+                continue
             index = native_row.get(place)
             status = 0 if index is None else int(margins["status"][index])
             if index is None or status:
@@ -368,6 +426,10 @@ class _Work:
         if key.margin_mode == "cross":
             self._partial[key.account, currency] = _LEFT_OUT
         self._stale[key.account, currency].add(f"{key.instrument}: {reason}")
+
+    def _fraction_of(self, instrument: str) -> tuple[str, Fraction]:
+        reason, mark, scale = self._mark_of(instrument)
+        return reason, Fraction(mark, 10**scale)
 
     def _mark_of(self, instrument: str) -> tuple[str, int, int]:
         mark = self._marks.get(instrument)
@@ -454,6 +516,18 @@ def _text(amount: int, scale: int = 18) -> str:
 
 def _ratio_text(ratio_e12: int) -> str | None:
     return None if ratio_e12 == _NO_EQUITY else _text(ratio_e12, 12)
+
+
+def _ratio_e12(maintenance: int, equity: int) -> int:
+    """As ratio_of of margin.hpp: rounded up."""
+    if maintenance <= 0:
+        return 0
+    return _NO_EQUITY if equity <= 0 else min(-(-maintenance * RATE_ONE // equity), _NO_EQUITY)
+
+
+def _option_row(amounts: OptionAmounts) -> dict[str, Any]:
+    told = {name: _text(amount) for name, amount in amounts._asdict().items()}
+    return told | {"ratio": None, "state": None} | _no_price("an option")
 
 
 def _isolated_ratio(row: Any, amounts: Mapping[str, int]) -> str | None:

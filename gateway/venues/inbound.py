@@ -117,9 +117,14 @@ class Fact(msgspec.Struct, frozen=True):
                 return port.adopt(*self.adopted)
 
 
+def _at_venue(row: Mapping[str, Any], key: str) -> Decimal:
+    """A quantity of our row as the venue counts it: without what was crossed here."""
+    return Decimal(str(row[key])) - Decimal(str(row.get("crossed_quantity") or 0))
+
+
 def lacks_fills(row: Mapping[str, Any], report: OrderReport) -> bool:
     """True when the venue has executed more of the order than we have fills for."""
-    return Decimal(report.cumulative_quantity) > Decimal(str(row["cumulative_quantity"]))
+    return Decimal(report.cumulative_quantity) > _at_venue(row, "cumulative_quantity")
 
 
 def facts_of_report(
@@ -150,7 +155,7 @@ def facts_of_report(
 
 def is_enlarged(row: Mapping[str, Any], report: OrderReport) -> bool:
     """True when our order is complete and the venue's is not: a replace made it larger unheard."""
-    return row["state"] == "FILLED" and Decimal(report.quantity) > Decimal(str(row["quantity"]))
+    return row["state"] == "FILLED" and Decimal(report.quantity) > _at_venue(row, "quantity")
 
 
 def _ended(order_id: int, row: Mapping[str, Any], report: OrderReport) -> list[Fact]:
@@ -229,7 +234,7 @@ def _replaced(order_id: int, report: OrderReport) -> Fact:
 
 
 def _same_terms(row: Mapping[str, Any], report: OrderReport) -> bool:
-    if Decimal(str(row["quantity"])) != Decimal(report.quantity):
+    if _at_venue(row, "quantity") != Decimal(report.quantity):
         return False
     if row["price"] is None or report.price is None or report.type in ("market", "stop"):
         return True

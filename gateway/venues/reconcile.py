@@ -462,8 +462,8 @@ def _adopted(report: OrderReport) -> Finding:
 
 
 def _is_held_here(row: Row) -> bool:
-    """An order that waits in the gateway, for its trigger or for another order: no venue knows it,
-    and none can tell its end."""
+    """An order that waits in the gateway, for its trigger, for another order or to be crossed: no
+    venue knows it, and none can tell its end."""
     if row["state"] != "UNTRIGGERED" or row["venue_order_id"]:
         return False
-    return bool(row["is_emulated"] or row["link"] is not None)
+    return bool(row["is_emulated"] or row["link"] is not None or row.get("cross_ms"))

@@ -43,6 +43,7 @@ NATIVE_DOORS = {
     "matching": "matching",
     "ledger": "ledger",
     "history": "history",
+    "counterfactual": "analytics",
     "bench": "benchmarks",
     "telemetry": "telemetry",
     "market": "market",
@@ -76,6 +77,7 @@ NATIVE_ROWS = [
     "risk",
     "event",
     "state",
+    "history",
     "engine",
     "engine.hpp",
 ]

@@ -263,10 +263,8 @@ TEST(readers_see_a_new_file_and_an_ordered_end) {
 
 TEST(a_cut_file_ends_no_reader) {
   const Directory directory;
-  {
-    MarketWriter writer;  // it maps what it writes, so it is gone before the cut
-    open_writer(writer, directory.file());
-  }
+  MarketWriter writer;
+  open_writer(writer, directory.file());
   MarketFile file;
   open_file(file, directory.file());
   CHECK_EQUAL(::truncate(directory.file().c_str(), 0), 0);
@@ -281,6 +279,62 @@ TEST(a_cut_file_ends_no_reader) {
   CHECK(!file.read_reference(0, reference));
   CHECK_EQUAL(file.read_trades(0, 5, trades), 5U);
   CHECK(trades.empty());
+}
+
+TEST(a_cut_file_ends_no_writer_which_makes_it_anew) {
+  for (const off_t left : {off_t{0}, off_t{100}, off_t{4096}, off_t{20'000}}) {
+    const Directory directory;
+    MarketWriter writer;
+    open_writer(writer, directory.file());
+    const LevelText bids[] = {{"100", "1"}};
+    const LevelText asks[] = {{"101", "2"}};
+    CHECK(writer.show(0, bids, asks, {7, 0, 0}));
+    MarketFile held;
+    open_file(held, directory.file());
+    CHECK_EQUAL(::truncate(directory.file().c_str(), left), 0);
+    CHECK(!held.is_whole());
+    // What is shown behind the cut lengthens the file, and makes it no whole one.
+    CHECK(writer.show(1, bids, asks, {8, 0, 0}));
+    CHECK(writer.trade(1, {"100", "1"}, TradeSide::kBuy, "t", 1));
+    for (int i = 0; i < 300; ++i) CHECK(writer.trade(1, {"100", "1"}, TradeSide::kBuy, "t", 1));
+    CHECK(!held.is_whole());
+    CHECK(!refusal_of(directory.file()).empty());
+    writer.beat(5);
+    CHECK_EQUAL(writer.times_cut(), 1U);
+    CHECK(held.is_replaced());
+    MarketFile file;
+    open_file(file, directory.file());
+    CHECK_EQUAL(file.beat_ns(), 5);
+    Book book;
+    CHECK(file.read_book(0, book));
+    CHECK_EQUAL(book.sequence, 7);
+    CHECK(file.read_book(1, book));
+    CHECK_EQUAL(book.sequence, 8);
+    std::vector<Trade> trades;
+    CHECK_EQUAL(file.read_trades(1, 0, trades), 301U);
+    CHECK(writer.show(1, bids, asks, {9, 0, 0}));
+    CHECK(file.read_book(1, book));
+    CHECK_EQUAL(book.sequence, 9);
+    writer.beat(6);
+    CHECK_EQUAL(writer.times_cut(), 1U);
+  }
+}
+
+TEST(a_cut_file_that_cannot_be_made_anew_ends_no_writer) {
+  Directory directory;
+  const std::string moved = directory.path + ".moved";
+  MarketWriter writer;
+  open_writer(writer, directory.file());
+  CHECK_EQUAL(::truncate(directory.file().c_str(), 0), 0);
+  CHECK_EQUAL(::rename(directory.path.c_str(), moved.c_str()), 0);
+  writer.beat(5);
+  CHECK_EQUAL(writer.times_cut(), 0U);
+  CHECK_EQUAL(::rename(moved.c_str(), directory.path.c_str()), 0);
+  writer.beat(6);
+  CHECK_EQUAL(writer.times_cut(), 1U);
+  MarketFile file;
+  open_file(file, directory.file());
+  CHECK_EQUAL(file.beat_ns(), 6);
 }
 
 TEST(another_link_to_the_old_file_does_not_hide_the_new_one) {

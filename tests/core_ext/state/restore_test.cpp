@@ -132,6 +132,7 @@ TEST(an_order_with_a_broken_field_is_refused) {
   REFUSES(kOrders, Order, reserved_notional_e4, kMost);
   REFUSES(kOrders, Order, pending_quantity, -1);
   REFUSES(kOrders, Order, is_renamed, 2);
+  REFUSES(kOrders, Order, cross_ms, kCrossMsMax + 1);
 }
 
 TEST(reservations_that_do_not_add_up_are_refused) {

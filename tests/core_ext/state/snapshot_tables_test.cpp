@@ -59,6 +59,7 @@ ORDER(told_cumulative);
 ORDER(gate_price);
 ORDER(pending_gate_price);
 ORDER(is_renamed);
+ORDER(cross_ms);
 ORDER(venue_id_hash);
 ORDER(next);
 ORDER(version);

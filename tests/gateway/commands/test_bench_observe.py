@@ -16,7 +16,7 @@ def test_the_answer_has_the_promised_shape_and_nothing_else():
     assert set(figures) == {
         "machine", "machine_costs_ns", "records_per_second", "follow_and_book",
         "follow_and_book_deep", "greeks_per_second", "greeks", "margin_10k_positions_ms",
-        "lag_ms", "stream", "stream_changes_per_second", "stream_core_percent",
+        "lag_ms", "kills", "stream", "stream_changes_per_second", "stream_core_percent",
         "parquet_rows_per_second", "archive", "as_of_ms", "resident_mib",
     }  # fmt: skip
     for name in ("follow_and_book", "follow_and_book_deep"):
@@ -25,5 +25,8 @@ def test_the_answer_has_the_promised_shape_and_nothing_else():
         assert 0 < 2 * part["posted"] < part["records"], "one record of three is a fill"
     assert figures["records_per_second"] == figures["follow_and_book"]["median"]
     assert figures["greeks_per_second"] == figures["greeks"][figures["greeks"]["level"]] > 0
+    kills = figures["kills"]  # every observer that was killed had the state of a replay
+    assert (kills["lost"], kills["books_balanced"]) == (0, True)
+    assert kills["states_compared"] >= kills["kills"] + 3
     asked = [each.path for each in CONTRACT if each.bench == "observe"]
     assert asked and all(find(figures, path) is not None for path in asked)

@@ -523,3 +523,23 @@ def test_a_file_that_is_no_toml_still_has_its_neighbours_judged(tmp_path: Path) 
     assert {("SYNTAX", "line"), ("UNKNOWN_KEY", "GATEWAY_LOG_LEVL"), ("UNKNOWN_KEY", "planet")} <= (
         codes
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "near"),
+    [
+        ('day_time_zone = "Europe/Lodnon"', "UNKNOWN_NAME", "Europe/London"),
+        ('day_time_zone = "../etc/passwd"', "BAD_NAME", ""),
+        ('day_ends_at = "24:00"', "BAD_NAME", ""),
+        ('day_ends_at = "9:00"', "BAD_NAME", ""),
+    ],
+)
+def test_an_end_of_day_that_never_comes_is_named(
+    tmp_path: Path, line: str, code: str, near: str
+) -> None:
+    (fault,) = faults_of(tmp_path, GOOD.replace("[gateway]", f"[gateway]\n{line}"))
+    assert (fault.code, fault.path, fault.nearest) == (
+        code,
+        f"gateway.{line[: line.index(' ')]}",
+        near,
+    )

@@ -14,9 +14,17 @@ from gateway._core.engine import Engine
 from gateway._core.journal import Reader, Replica, decode
 from gateway.api import RefusedError
 from gateway.core.fix_store import FixJournal, JournalSessionStore
-from gateway.transport.fix_session import SessionStore, StoreBehind, StoreError
-from gateway.transport.fix_session.message import encode
-from gateway.transport.fix_session.tags import secret_tags
+from gateway.testing import until
+from gateway.transport.fix_session import (
+    SessionIdentity,
+    SessionSettings,
+    SessionStore,
+    StoreBehind,
+    StoreError,
+)
+from gateway.transport.fix_session.message import decode_own, encode
+from gateway.transport.fix_session.outbound import Outbound
+from gateway.transport.fix_session.tags import MessageType, Tag, secret_tags
 
 NAME = "FIX.4.4:US->THEM"
 Open = Callable[[], Engine]
@@ -426,3 +434,67 @@ def test_a_run_of_a_million_volatile_numbers_is_pages_of_which_few_hold_anything
     assert [number for page in pages for number, _ in page] == list(orders)
     assert max(map(len, pages)) == 1 and len(pages) < 40
     assert all(first % 256 == 0 or first == 1 for first, _, _ in engine.fix_pages(1, 1, 10**6, 256))
+
+
+def test_what_lay_in_deleted_segments_is_gap_filled_in_a_resend(tmp_path, ring_directory):
+    """Retention takes the oldest segments beside a session that may still be asked for them: what
+    is left is sent again, and before it one gap fill takes the place of what went."""
+    pytest.importorskip("pyarrow")
+    from gateway.history.archive import Archiver
+    from gateway.history.retention import Retention, apply_retention
+
+    directory = tmp_path / "journal"
+    engine = Engine(
+        str(directory), ring_directory, ring_bytes=1 << 16, segment_bytes=1 << 15, orders_max=64,
+        idempotency_max=64, positions_max=32, is_virtual_clock=True,
+    )  # fmt: skip
+    try:
+        journal = FixJournal(engine)
+        store = journal.open(NAME, now_ns=5)
+        for number in range(1, 601):
+            store.save(number, message(number))
+            if number % 20 == 0:
+                store.flush()
+                assert engine.wait_synced(journal.sequence, 10_000)
+        assert [number for number, _ in store.range(1, 600)] == list(range(1, 601))
+        until(lambda: len(list(directory.glob("segment-*.seal"))) >= 4, what="sealed segments")
+        for _ in range(2):  # retention asks for two that are younger than what goes
+            replica = Replica(str(directory), ring_directory, use_snapshot=False)
+            while replica.follow():
+                pass
+            replica.write_snapshot()
+            store.save(store.next_outgoing, message(store.next_outgoing))
+            store.flush()
+            assert engine.wait_synced(journal.sequence, 10_000)
+        newest = store.next_outgoing - 1
+        archive = tmp_path / "history"
+        archiver = Archiver(directory, archive)
+        while archiver.step():
+            pass
+        gone = apply_retention(
+            directory, archive, Retention(bytes_max=1, deletes_segments=True), now_ns=0
+        )
+        assert gone["journal_segments"] >= 3
+        kept = [number for number, _ in store.range(1, newest)]
+        assert kept == list(range(kept[0], newest + 1)) and 1 < kept[0] < 600
+        assert [number for number, _ in store.range(1, kept[0] - 1)] == []
+        assert [number for number, _ in store.range(kept[0] - 5, kept[0] + 5)] == kept[:6]
+        assert resent(store, newest) == [("gap fill", 1, kept[0]), *(("again", n) for n in kept)]
+    finally:
+        engine.stop()
+
+
+def resent(store: JournalSessionStore, newest: int) -> list[tuple[Any, ...]]:
+    """What the session layer answers a request for everything with."""
+    identity = SessionIdentity("FIX.4.4", "US", "THEM")
+    outbound = Outbound(SessionSettings(identity=identity), store)
+    assert outbound.resend(1, newest, 7, lambda _: True)
+    found: list[tuple[Any, ...]] = []
+    while outbound.has_more:
+        for data in outbound.take():
+            sent = decode_own(data)
+            if sent.message_type == MessageType.SEQUENCE_RESET:
+                found.append(("gap fill", sent.number, int(sent.get(Tag.NEW_SEQ_NO) or b"0")))
+            else:
+                found.append(("again", sent.number))
+    return found

@@ -16,6 +16,7 @@ ALL = ("desk", "reader", "canceller", "boss", "raised", None)
 LIMITS = {"level": "firm", "fields": {}, "actor": "a", "reason": "r"}
 TOLD = {"level": "firm", "fields": {"result": "1"}, "actor": "a"}
 NAMED = {"level": "firm", "actor": "anna", "reason": "test"}
+NOTE = {"subject": "margin main USD ok to call", "actor": "watch", "reason": "ratio 0.87"}
 MATRIX = [
     ("POST", "/v1/orders", ORDER, {"desk"}),
     ("DELETE", "/v1/orders/1", None, {"desk", "canceller", "boss"}),
@@ -24,6 +25,8 @@ MATRIX = [
     ("PUT", "/v1/limits", LIMITS, {"boss"}),
     ("PUT", "/v1/measures", TOLD, {"boss"}),
     ("POST", "/v1/enable", NAMED, {"boss"}),
+    ("POST", "/v1/trading-states", NAMED | {"state": "active"}, {"boss"}),
+    ("POST", "/v1/notes", NOTE, {"boss"}),
     ("POST", "/v1/kill", NAMED, {"desk", "canceller", "boss"}),
     *[
         ("GET", path, None, {"desk", "reader", "boss"})
@@ -151,6 +154,38 @@ async def test_kill_halts_cancels_and_enable_lifts(tmp_path):
         await door.call("POST", "/v1/enable", key="boss", body=NAMED)
         status, _ = await door.call("POST", "/v1/orders", body=ORDER | {"client_order_id": "c2"})
         assert status == 201
+
+
+async def test_a_level_may_only_reduce_until_that_is_lifted_and_never_loosens_a_halt(tmp_path):
+    async with open_door(tmp_path) as door:
+
+        async def ask(state, **more):
+            body = NAMED | {"state": state, **more}
+            status, answer = await door.call("POST", "/v1/trading-states", key="boss", body=body)
+            return status if status == 200 else answer["error"]["code"]
+
+        assert await ask("reducing") == 200
+        _, answer = await door.call("GET", "/v1/trading-states")
+        assert [(row["state"], row["actor"]) for row in answer["trading_states"]] == [
+            ("reducing", "anna")
+        ]
+        assert await ask("active") == 200
+        assert await ask("halted") == "BAD_ENUM", "a halt is a kill"
+        await door.call("POST", "/v1/kill", key="boss", body=NAMED)
+        assert await ask("reducing") == await ask("active") == "LATCHED"
+        assert await ask("active", level="account", name="nobody") == "UNKNOWN_ACCOUNT"
+
+
+async def test_a_note_reaches_whoever_journals_commands(tmp_path):
+    async with open_door(tmp_path) as door:
+        told = []
+        door.world.desk.on_command = lambda who, *words: told.append((who.key_id, *words))
+        status, answer = await door.call("POST", "/v1/notes", key="boss", body=NOTE)
+        assert (status, answer) == (200, {"noted": True})
+        assert told == [("boss", NOTE["subject"], "watch", "ratio 0.87")]
+        wrong = NOTE | {"subject": "two\nlines"}
+        status, _ = await door.call("POST", "/v1/notes", key="boss", body=wrong)
+        assert status == 400
 
 
 async def test_health_follows_the_venue(tmp_path):

@@ -1,15 +1,21 @@
 """What is too old or too much goes, oldest first; what recovery needs stays."""
 
-import pytest
+import json
+from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
+
+from gateway.__main__ import root
 from gateway.history.archive import Archiver
 from gateway.history.catalog import Catalog
 from gateway.history.faults import HistoryFault
 from gateway.history.queries import History, Point
 from gateway.history.retention import Retention, apply_retention, status_of
+from gateway.history.time_machine import state_at
 from gateway.history.views import Views
 from gateway.history.why import why_order, why_position
-from gateway.journal import reader
+from gateway.journal import JournalPlace, reader
 
 DAY_NS = 86_400_000_000_000
 
@@ -176,6 +182,63 @@ def test_ended_while_segments_go_the_journal_stays_without_a_gap(copied, archive
     left = [int(path.stem[8:]) for path in sorted(copied.glob("segment-*.journal"))]
     assert left == list(range(3, 3 + len(left)))
     assert min(copied.glob("segment-*.seal")).stem == "segment-0000000003"
+
+
+@pytest.fixture
+def cut(copied, archive):
+    """A journal whose first two segments went, and the first record that is left."""
+    with_snapshots(copied, archive)
+    everything = Retention(bytes_max=1, deletes_segments=True)
+    assert apply_retention(copied, archive, everything, 0)["journal_segments"] == 2
+    return copied, Catalog(archive).manifests[1].last_sequence + 1
+
+
+def said(*words):
+    return CliRunner().invoke(root, [str(word) for word in words])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("audit", "recheck"),
+        ("statement", "--day", "2026-11-21"),
+        ("ledger", "trial-balance"),
+        ("replay",),
+    ],
+)
+def test_what_needs_every_record_names_those_that_were_deleted(cut, words):
+    directory, first = cut
+    found = said(*words, directory, "--json")
+    error = json.loads(found.stdout)["error"]
+    assert (found.exit_code, error["code"]) == (1, "JOURNAL_BEGINS_LATER")
+    assert f"records 1 to {first - 1} were deleted" in json.dumps(error)
+
+
+def test_the_trail_of_a_cut_journal_begins_with_what_is_left_under_its_names(past, cut):
+    directory, first = cut
+    whole = [
+        json.loads(line) for line in said("audit", past.directory, "--json").stdout.split("\n")[:-1]
+    ]
+    found = said("audit", directory, "--json")
+    rows = [json.loads(line) for line in found.stdout.split("\n")[:-1]]
+    assert f"records 1 to {first - 1} were deleted" in found.stderr
+    assert rows[0]["sequence"] == first
+    named = {row["sequence"]: row for row in whole}
+    for row in rows:
+        was = named[row["sequence"]]
+        assert [row[name] for name in ("what", "who", "why")] == [
+            was[name] for name in ("what", "who", "why")
+        ]
+        if row["kind"] in ("order_new", "order_filled"):
+            assert row["subject"] == was["subject"]
+
+
+def test_a_state_before_the_oldest_snapshot_of_a_cut_journal_is_out_of_range(cut):
+    directory, first = cut
+    with pytest.raises(HistoryFault) as caught:
+        state_at(JournalPlace(directory, Path()), sequence=2)
+    assert caught.value.code == "OUT_OF_RANGE"
+    assert f"records 1 to {first - 1} were deleted" in str(caught.value)
 
 
 def test_a_seal_that_is_missing_ends_the_deletions(copied, archive):

@@ -331,11 +331,14 @@ def test_the_server_may_restart_under_a_run(past, asked, server):
 
 
 def test_a_journal_that_was_cut_back_is_another_one(past, copied, server):
-    """The same instance, and its newest records are gone."""
+    """The same instance, and its newest records are gone; nothing tells that they were there."""
     ended = invoked(past.directory, server, "foreign")
     assert ended.exit_code == 0, ended.output
     for path in sorted(copied.glob("segment-*"))[4:]:
         path.unlink()
+    found = invoked(copied, server, "foreign")
+    assert json.loads(found.stdout)["error"]["code"] == "BAD_JOURNAL"  # it had ended in order
+    (copied / "superblock").unlink()
     found = invoked(copied, server, "foreign")
     assert found.exit_code == 1 and json.loads(found.stdout)["error"]["code"] == "FOREIGN_SINK"
 

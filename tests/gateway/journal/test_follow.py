@@ -72,31 +72,66 @@ def test_a_fault_while_following_opens_the_journal_afresh(world, tmp_path):
     assert len(opened) == 2
 
 
-def test_a_ring_that_was_made_anew_opens_the_journal_afresh(world, tmp_path):
+def followed_with_a_new_ring(world, tmp_path, journal, looks):
+    """A follower whose ring was replaced, and was looked at so often; its replicas."""
     world.make_directory(tmp_path / "journal")
     ring = tmp_path / "ring"
     ring.mkdir()
     (ring / "journal.ring").write_bytes(b"old")
-    follower, opened = make_follower(world, tmp_path, world.MemoryJournal())
+    follower, opened = make_follower(world, tmp_path, journal)
     follower.step()
     follower.inspect()
     (ring / "entered").write_bytes(b"new")
     (ring / "entered").rename(ring / "journal.ring")
-    follower.inspect()
-    assert follower.step().is_reset
-    assert len(opened) == 2
+    for _ in range(looks):
+        follower.inspect()
+    return follower, opened
 
 
-def test_snapshots_are_written_after_every_second_seal_when_so_configured(world, tmp_path):
+def test_a_ring_that_was_made_anew_is_followed_on_where_the_journal_goes_on(world, tmp_path):
+    journal = world.MemoryJournal()
+    journal.new_order(1)
+    follower, opened = followed_with_a_new_ring(world, tmp_path, journal, looks=10)
+    journal.new_order(2)
+    step = follower.step()
+    assert (step.is_reset, step.sequence, list(step.rows["order"])) == (False, 2, ["2"])
+    assert len(opened) == 1
+
+
+@pytest.mark.parametrize(("looks", "replicas"), [(2, 1), (3, 2)])
+def test_a_ring_that_does_not_go_on_is_opened_afresh_after_some_looks(
+    world, tmp_path, looks, replicas
+):
+    """Some: a live process that starts writes the tail of its journal to the disk first."""
+    journal = world.MemoryJournal()
+    journal.goes_on = False
+    follower, opened = followed_with_a_new_ring(world, tmp_path, journal, looks)
+    assert follower.step().is_reset == (replicas == 2)
+    assert len(opened) == replicas
+
+
+def test_snapshots_begin_after_every_second_seal_when_so_configured(world, tmp_path):
     directory = world.make_directory(tmp_path / "journal")
-    follower, opened = make_follower(world, tmp_path, world.MemoryJournal(), snapshot_every_seals=2)
+    may_begin = [True]
+    follower, _ = make_follower(
+        world,
+        tmp_path,
+        world.MemoryJournal(),
+        snapshot_every_seals=2,
+        begin_snapshot=lambda: may_begin[0],
+    )
     follower.step()
-    written = []
-    for number in range(1, 5):
+
+    def seal(number):
         (directory / f"segment-{number:010}.seal").write_bytes(b"")
-        written.append(bool(follower.inspect()))
-    assert written == [False, True, False, True]
-    assert opened[0].snapshots == 2
+        return follower.inspect()
+
+    assert [seal(number) for number in range(1, 5)] == [False, True, False, True]
+    may_begin[0] = False  # one is being written
+    assert [seal(number) for number in range(5, 8)] == [False, False, False]
+    may_begin[0] = True
+    assert follower.inspect()
+    assert not follower.inspect()
 
 
 NEW = ("alpha", "paper", "limit", "entered")

@@ -8,6 +8,7 @@ import threading
 import pytest
 from real_programs import until
 
+KILLS = int(os.environ.get("GATEWAY_OBSERVER_KILLS", "100"))
 pytestmark = pytest.mark.timeout(2400)  # each wait is bounded for itself
 
 
@@ -63,7 +64,7 @@ def assert_nothing_is_lost(run, traffic):
     assert books["sequence"] >= live[0]["sequence"]
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [2, pytest.param(KILLS, marks=pytest.mark.slow)])
 def test_an_observer_that_is_killed_and_stopped_under_load_loses_nothing(gateway, kills):
     with Traffic(gateway) as traffic:
         traffic.goes_on()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import time
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +23,7 @@ class MemoryJournal:
 
     def __init__(self) -> None:
         self.records: list[dict[str, Any]] = []
+        self.goes_on = True  # False: it is another history than the one that was followed
 
     def append(self, kind: str, **fields: Any) -> int:
         self.records.append({"kind": kind, **fields})
@@ -66,7 +68,7 @@ class MemoryReplica:
         self._balances: dict[tuple[str, str], dict[str, Any]] = {}
         self._changes: list[tuple[int, str, Any]] = []
         self._fills: list[dict[str, Any]] = []
-        self.snapshots = 0
+        self._taken: dict[str, list[dict[str, Any]]] = {}
         self.marks: dict[str, str] = {}
         self.mark_age_ms = 0
         self.fault: Exception | None = None
@@ -94,8 +96,19 @@ class MemoryReplica:
         return taken
 
     def changes(self) -> list[tuple[int, str, Any]]:
-        changes, self._changes = self._changes, []
-        return changes
+        newest: dict[tuple[str, Any], int] = {}
+        for sequence, kind, key in self._changes:
+            newest.pop((kind, key), None)
+            newest[kind, key] = sequence
+        self._changes = []
+        return [(sequence, kind, key) for (kind, key), sequence in newest.items()]
+
+    @property
+    def has_changes(self) -> bool:
+        return bool(self._changes)
+
+    def reopen(self) -> bool:
+        return self._journal.goes_on
 
     def orders(self, open_only: bool = True, limit: int = 10000) -> list[dict[str, Any]]:
         rows = [dict(row) for row in self._orders.values()]
@@ -112,6 +125,17 @@ class MemoryReplica:
 
     def balances(self) -> list[dict[str, Any]]:
         return [dict(row) for row in self._balances.values()]
+
+    def take_positions(self, is_all: bool = False) -> list[dict[str, Any]]:
+        return self._take("position", self.positions(), is_all)
+
+    def take_balances(self, is_all: bool = False) -> list[dict[str, Any]]:
+        return self._take("balance", self.balances(), is_all)
+
+    def _take(self, kind: str, rows: list[dict[str, Any]], is_all: bool) -> list[dict[str, Any]]:
+        last = [] if is_all else self._taken.get(kind, [])
+        told = self._taken[kind] = [_with_age_step(row) for row in rows]
+        return [row for row, now in zip(rows, told, strict=True) if now not in last]
 
     def take_fills(self, limit: int = 1000) -> list[dict[str, Any]]:
         fills, self._fills = self._fills[:limit], self._fills[limit:]
@@ -150,10 +174,6 @@ class MemoryReplica:
     def state_hash(self) -> str:
         state = [self.orders(open_only=False), self.positions(), self.balances()]
         return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
-
-    def write_snapshot(self) -> str:
-        self.snapshots += 1
-        return f"snapshot-{self.sequence}"
 
     def _apply_new(self, record: dict[str, Any]) -> None:
         order_id = record["order_id"]
@@ -233,6 +253,11 @@ class MemoryReplica:
         self._changes.append((self.sequence, kind, key))
 
 
+def _with_age_step(row: dict[str, Any]) -> dict[str, Any]:
+    age_ms = row.get("mark_age_ms")
+    return {**row, "mark_age_ms": None if age_ms is None else age_ms // 5000}
+
+
 class MemoryLedger:
     """Books in which nothing ever was earned."""
 
@@ -249,6 +274,17 @@ class MemoryLedger:
         self.posted += sum(record["kind"] == "fill" for record in records)
         self.sequence += len(records)
         return len(records)
+
+    def run(self, seconds: float, idle_seconds: float) -> bool:
+        if not self.follow():
+            time.sleep(min(seconds, idle_seconds))
+        return True
+
+    def reopen(self) -> bool:
+        return self._journal.goes_on
+
+    def take_steps(self) -> list[tuple[int, int]]:
+        return []
 
     def is_balanced(self) -> bool:
         return True

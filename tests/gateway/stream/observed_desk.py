@@ -24,17 +24,28 @@ class Desk:
     """A real engine, and an observer's follower, view and books behind it."""
 
     def __init__(self, journal, ring, mark_age_ms_max=FRESH_MS, **options):
+        self.options = options
         self.world = World(str(journal), ring, **options)
         self.place = JournalPlace(Path(journal), Path(ring))
         self.seconds = 0.0
-        self.books = Books(
-            BooksOptions(self.place, open_native_ledger, lambda: self.marks, time.time_ns,
-                         lambda: self.seconds, lambda _: None, mark_age_ms_max)
-        )  # fmt: skip
+        self.ledgers = []
+        self.mark_age_ms_max = mark_age_ms_max
+        self.books = self.new_books()
         self.view = View(lambda: self.seconds)
         readers = [OrderReader(), PositionReader(), BalanceReader(), FillReader(), StateReader()]
         self.follower = Follower(self.place, open_native_replica, readers)
         self.marks = []
+
+    def new_books(self):
+        """Those of an observer that starts."""
+        return Books(
+            BooksOptions(self.place, self._open_ledger, lambda: self.marks, time.time_ns,
+                         lambda: self.seconds, lambda _: None, self.mark_age_ms_max)
+        )  # fmt: skip
+
+    def _open_ledger(self, place):
+        self.ledgers.append(open_native_ledger(place))
+        return self.ledgers[-1]
 
     def look(self):
         """Everything up to now, as the observer shows it; the step of the books."""

@@ -215,6 +215,10 @@ def test_a_journal_whose_beginning_is_gone_has_no_books_and_says_why(open_desk):
     first.rename(first.with_name("elsewhere"))
     desk.view.reopened += 1  # as when the journal is opened afresh
     found = desk.look()
+    assert found.state == "following", "the books go on where they stand"
+    assert len(desk.ledgers) == 1
+    desk.books = desk.new_books()
+    found = desk.look()
     assert found.state == "waiting"
     assert found.reason
     assert desk.view.channels["profit"].waiting == found.reason

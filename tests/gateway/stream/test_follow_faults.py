@@ -1,10 +1,12 @@
 """What can happen to a follower while the engine goes on: it sleeps, the ring laps it, it starts on
 a journal that is long. It catches up from the segments, and its state is the engine's."""
 
-from engine_world import BUY, NET, SELL
+from engine_world import BUY, NET, SELL, World
 from observed_desk import wait_for
 
+from gateway._core.journal import Replica
 from gateway.journal import Follower
+from gateway.journal.follow import REOPENS_MAX
 from gateway.journal.replica import open_native_replica
 from gateway.stream import BalanceReader, OrderReader, PositionReader
 
@@ -13,6 +15,7 @@ RING_BYTES = 1 << 20
 
 def trade(world, count, first=0):
     """External fills on both sides; a fill is 320 bytes, so the ring holds three thousand."""
+    before = world.counter("fills")
     for number in range(first, first + count):
         side = BUY if number % 2 else SELL
         fill = (0, world.account, world.perpetual, side, NET, "100", "1", "", "", 0, 1)
@@ -21,7 +24,7 @@ def trade(world, count, first=0):
 
     def are_booked():
         world.turn()
-        return world.counter("fills") == first + count
+        return world.counter("fills") == before + count
 
     wait_for(are_booked)
 
@@ -61,7 +64,10 @@ def test_a_follower_that_starts_on_a_long_journal_has_the_same_state_with_and_wi
     desk = open_desk(ring_bytes=RING_BYTES, segment_bytes=1 << 18)
     trade(desk.world, 4_000)
     desk.look()
-    wait_for(desk.follower.inspect)  # a snapshot, once segments are sealed
+    behind = Replica(str(desk.place.directory), str(desk.place.ring_directory))
+    while behind.follow():
+        pass
+    behind.write_snapshot()
     trade(desk.world, 4_000, first=4_000)
     sequence, live = desk.world.engine.state_hash()
     readers = [OrderReader(), PositionReader(), BalanceReader()]
@@ -78,6 +84,24 @@ def test_a_follower_that_starts_on_a_long_journal_has_the_same_state_with_and_wi
     while whole.step().is_loading:
         pass
     assert whole.state_hash() == (sequence, live)
+
+
+def test_a_restart_of_the_live_process_is_followed_on_and_nothing_is_read_twice(open_desk):
+    desk = open_desk(ring_bytes=RING_BYTES, segment_bytes=1 << 18)
+    trade(desk.world, 100)
+    desk.look()
+    generation, posted = desk.view.reopened, desk.tell().posted
+    desk.world.engine.stop()
+    desk.follower.inspect()
+    desk.world = World(str(desk.place.directory), str(desk.place.ring_directory), **desk.options)
+    for _ in range(REOPENS_MAX):
+        desk.follower.inspect()
+    trade(desk.world, 10, first=100)
+    desk.look()
+    assert_equal(desk)
+    assert (desk.view.reopened, len(desk.ledgers)) == (generation, 1)
+    assert desk.tell().posted == posted + 10
+    assert desk.tell().is_balanced
 
 
 def test_rows_that_are_read_in_frames_miss_nothing(open_desk):

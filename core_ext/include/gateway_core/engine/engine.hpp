@@ -15,6 +15,7 @@
 #include "gateway_core/engine/route_rules.hpp"
 #include "gateway_core/engine/unbookable_memory.hpp"
 #include "gateway_core/journal/writer.hpp"
+#include "gateway_core/order/cross.hpp"
 #include "gateway_core/platform/clock.hpp"
 #include "gateway_core/port/ports.hpp"
 #include "gateway_core/ring/fair_turn.hpp"
@@ -23,6 +24,7 @@
 
 namespace gateway {
 
+class Counterfactual;
 class PortServer;
 
 struct EngineSettings {
@@ -53,6 +55,9 @@ struct EngineCounters {
   std::uint64_t triggered_by_engine = 0;
   std::uint64_t rows_explained = 0;      // order rows looked at to explain refusals
   std::uint64_t route_rules_missed = 0;  // orders whose prepared rules were not at hand
+  std::uint64_t crosses = 0;             // meetings of two kept orders
+  std::uint64_t kept_released = 0;       // kept orders that went to their venue
+  std::uint64_t kept_ended = 0;          // kept orders that could not, when their time was over
   std::uint64_t links_released = 0;      // orders let go by the order they waited for
   std::uint64_t links_canceled = 0;      // cancels because of another member's execution or end
   std::uint64_t links_refused = 0;       // what a group needs and a check or the gate refused
@@ -165,6 +170,8 @@ class Engine {
   Sequence roll_period() noexcept;
 
  private:
+  friend class Counterfactual;  // engine/counterfactual.hpp: decides recorded days again
+
   Notice decide(const NewOrderMessage& message, std::uint32_t port) noexcept;
   /// Who and why, beside the payload.
   struct Origin {
@@ -183,6 +190,7 @@ class Engine {
     std::int64_t amount_e4 = 0;     // what it holds at the gate
     std::uint64_t fingerprint = 0;  // of the duplicate check, 0 = not looked for
     bool is_emulated = false;       // held back: the gateway triggers it
+    bool is_kept = false;           // held back: it may meet an opposite order here
     OrderLink link{};               // of a group; zero = it stands alone
   };
 
@@ -215,6 +223,7 @@ class Engine {
   [[nodiscard]] OrderId next_order_id() const noexcept;
   Notice accept(const Candidate& candidate) noexcept;
   Notice accept_held(const Candidate& candidate) noexcept;
+  Notice accept_kept(const Candidate& candidate) noexcept;
   Notice accepted(const Candidate& candidate, OrderId id, Sequence sequence) noexcept;
   [[nodiscard]] static std::uint32_t length_of(const Candidate& candidate) noexcept;
   void write_new(const Candidate& candidate, std::uint8_t* record, std::uint32_t length,
@@ -388,6 +397,24 @@ class Engine {
   [[nodiscard]] bool end_emulated(const Order& order) noexcept;  // false: not now
   [[nodiscard]] bool is_timed_here(const Order& order) const noexcept;
 
+  // Orders kept to be crossed (engine_crossing.cpp).
+  [[nodiscard]] Refusal check_crossing(const NewOrderMessage& message) const noexcept;
+  /// What the venue says of an order's quantities, with what was crossed here.
+  static void count_crossed(const Order& order, OrderFact& fact) noexcept;
+  /// Kept orders of the instrument that may meet do, oldest first.
+  void cross_kept(InstrumentId instrument) noexcept;
+  [[nodiscard]] bool may_cross(const Order& order, const Mid& mid) noexcept;
+  void cross(std::uint32_t buy, std::uint32_t sell, const Mid& mid) noexcept;
+  /// The execution of one side; false = it cannot be booked exactly.
+  [[nodiscard]] bool draw_cross(std::uint32_t slot, OrderId with, std::int64_t quantity,
+                                const Mid& mid, OrderFilled& out) const noexcept;
+  void look_at_kept(std::int64_t now_ns) noexcept;
+  /// Its time is over: it goes to the venue or, when it cannot, ends. False = not now.
+  [[nodiscard]] bool release_kept(std::uint32_t slot) noexcept;
+  [[nodiscard]] Refusal check_kept_release(const Order& order) noexcept;
+  void end_kept(std::uint32_t slot, Refusal refusal) noexcept;
+  void keep_again(const Order& order) noexcept;
+
   // Guards (engine_guards.cpp).
   /// Makes room to watch a level whose guards changed; the first with sizes learns what is usual.
   void watch(Level level, std::uint32_t id);
@@ -486,6 +513,11 @@ class Engine {
     std::int64_t retry_ns = 0;
     std::int64_t wait_ns = 0;
   };
+  struct Kept {
+    OrderId order_id;
+    std::int64_t ends_ns;
+  };
+  std::vector<Kept> kept_;  // to be crossed, oldest first; bounded by kKeptMax
   std::vector<Emulated> emulated_;  // bounded by the order table; waits for a trigger or an expiry
   std::vector<OrderId> touched_links_;  // heads of groups to look at before the turn ends
   /// A group that is not where it should be: asked again later, less and less often.

@@ -24,7 +24,7 @@ namespace gateway {
           .time_in_force = order.time_in_force,
           .reserved_byte = 0,
           .price = order.price,
-          .quantity = order.quantity,
+          .quantity = order.quantity - crossed(order),
           .trigger_price = 0,
           .display_quantity = 0,
           .expires_ns = 0,

@@ -55,7 +55,7 @@ struct RouteRules {
     ok &= tick.divides(price) & lot.divides(quantity);
     ok &= message.leg == leg;
     ok &= (message.trigger_price | message.display_quantity | message.expires_ns |
-           message.overrides) == 0;
+           message.overrides | message.cross_ms) == 0;
     ok &= !is_limit | (static_cast<std::uint64_t>(product >> 64) == 0 &&
                        static_cast<std::uint64_t>(product) - product_min <= product_span);
     return ok && permits(message.header.principal);

@@ -1,5 +1,8 @@
 // Follows a journal from another process: segments on disk, then the live ring. Read-only.
 // Never blocks the writer; when it is lapped in the ring it goes on from the segments.
+// A place without a record is the end of the journal only when nothing shows that there was one:
+// a later record or segment, a seal, a clean stop or the ring make it damage, which is never
+// taken for an end. A bad record with nothing behind it is what a crash leaves; recovery cuts it.
 #pragma once
 
 #include <cstdint>
@@ -45,7 +48,16 @@ class Reader {
   [[nodiscard]] Found from_ring();
   [[nodiscard]] Found from_disk();
   [[nodiscard]] Found after_segment_end();
-  [[nodiscard]] bool open_segment(std::uint32_t index, SegmentHeader& header);
+  [[nodiscard]] Found missing_record(const std::string& evidence);
+  [[nodiscard]] bool is_behind_ring() const noexcept;
+  [[nodiscard]] std::string evidence_of_more();
+  [[nodiscard]] bool has_later_record();
+  [[nodiscard]] Sequence sealed_sequence();
+  [[nodiscard]] bool read_again(std::string& fault);
+  [[nodiscard]] Found without_next_segment();
+  [[nodiscard]] std::string place() const;
+  enum class Opened : std::uint8_t { kYes, kAbsent, kDamaged };
+  [[nodiscard]] Opened open_segment(std::uint32_t index, SegmentHeader& header);
   [[nodiscard]] bool open_segment_for_position();
   [[nodiscard]] bool is_next(const std::uint8_t* record, std::uint64_t available) const noexcept;
   void accept(const std::uint8_t* record) noexcept;
@@ -66,6 +78,9 @@ class Reader {
   int file_ = -1;
   std::uint32_t index_ = 0;
   std::uint64_t first_position_ = 0;
+  std::uint32_t instance_ = 0;            // of the open segment
+  std::uint64_t end_checked_at_ = ~0ULL;  // position at which nothing showed that there is more
+  std::string header_fault_;              // of the segment that open_segment found damaged
   std::vector<std::uint8_t> buffer_;
   std::uint64_t buffer_position_ = 0;  // stream position of buffer_[0]
   std::uint64_t buffer_bytes_ = 0;

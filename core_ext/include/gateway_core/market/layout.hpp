@@ -18,6 +18,9 @@ inline constexpr std::size_t kTradesKept = 256;  // of each instrument
 inline constexpr std::size_t kNameBytes = 48;    // zero included
 inline constexpr std::size_t kRowsMax = 1024;
 inline constexpr int kScaleMax = 18;
+/// Behind the rows, not counted in `file_bytes`, never written again: rows that are written behind
+/// a cut do not make the file whole.
+inline constexpr std::size_t kTrailerBytes = 64;
 
 enum class BookState : std::uint32_t { kEmpty = 0, kLive = 1, kGap = 2 };
 enum class TradeSide : std::uint8_t { kUnknown = 0, kBuy = 1, kSell = 2 };  // of the taker

@@ -1,8 +1,10 @@
-// The writing side of a market file: one thread of the process that hosts the adapter. Never waits
-// for a reader, and after open() never allocates or calls the system.
+// The writing side of a market file: one thread of the process that hosts the adapter, never the
+// engine's. Never waits for a reader, and never maps the file: whoever cuts a mapped file ends its
+// writer (docs/concepts/market_data.md).
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -59,19 +61,31 @@ class MarketWriter {
   [[nodiscard]] bool funding(std::size_t row, std::string_view rate, std::int64_t next_ns,
                              std::int64_t time_ns) noexcept;
 
-  /// A sign of life, a few times a second. Without it readers call the file stale.
+  /// A sign of life, a few times a second. Without it readers call the file stale. A file that was
+  /// cut is made anew, with all that was shown.
   void beat(std::int64_t monotonic_ns) noexcept;
   /// Ends in order: readers call the file closed.
   void close() noexcept;
   [[nodiscard]] std::size_t rows() const noexcept { return row_count_; }
+  [[nodiscard]] std::uint64_t times_cut() const noexcept { return times_cut_; }
 
  private:
   void fill(const MarketOrigin& origin, std::span<const std::string> instruments) noexcept;
 
-  FileHeader* header_ = nullptr;
-  Row* rows_ = nullptr;
+  [[nodiscard]] std::uint64_t bytes() const noexcept;
+  [[nodiscard]] bool make_file(std::string& error);
+  [[nodiscard]] static bool write_all(int file, const void* from, std::size_t size,
+                                      std::uint64_t offset) noexcept;
+  void put_out(const void* from, std::size_t size) noexcept;
+  template <typename T>
+  void publish(T& target, const T& source) noexcept;
+
+  FileHeader header_{};
+  std::unique_ptr<Row[]> rows_;  // what the file shows, as far as it is whole
   std::size_t row_count_ = 0;
-  std::size_t bytes_ = 0;
+  std::string path_;
+  int descriptor_ = -1;
+  std::uint64_t times_cut_ = 0;
 };
 
 }  // namespace gateway::market

@@ -57,7 +57,7 @@ struct alignas(64) Order {
   std::int64_t original_price = 0;
   std::int64_t original_quantity = 0;
   std::int64_t trigger_price = 0;
-  std::int64_t display_quantity = 0;
+  std::int64_t display_quantity = 0;  // of an order with cross_ms: what was crossed
   std::int64_t expires_ns = 0;
   std::int64_t pending_price = 0;
   std::int64_t pending_quantity = 0;
@@ -66,7 +66,8 @@ struct alignas(64) Order {
   VenueOrderId venue_order_id;
   std::int64_t told_cumulative = 0;  // executed by the venue's account when it ended the order
   std::int64_t pending_gate_price = 0;
-  std::uint32_t is_renamed = 0;  // the client number in force came with a replace
+  std::uint16_t is_renamed = 0;  // the client number in force came with a replace
+  std::uint16_t cross_ms = 0;    // kept so long to be crossed (cross.hpp), 0 = not
   OrderLink link;                // zero = it stands alone
   // Lines 5 and 6.
   ClientId client_id;
@@ -91,6 +92,18 @@ static_assert(std::has_unique_object_representations_v<Order>);
   return (order.flags & kEmulate) != 0 && order.venue_order_id.empty() &&
          !order.link.is_waiting() &&
          static_cast<OrderState>(order.state) == OrderState::kUntriggered;
+}
+/// Whether the gateway keeps the order to be crossed: the venue has never heard of it.
+[[nodiscard]] inline bool is_kept_to_cross(const Order& order) noexcept {
+  return order.cross_ms != 0 && static_cast<OrderState>(order.state) == OrderState::kUntriggered;
+}
+/// What of the order was crossed here. The venue counts without it.
+[[nodiscard]] inline std::int64_t crossed(const Order& order) noexcept {
+  return order.cross_ms != 0 ? order.display_quantity : 0;
+}
+/// What of the order its venue shows to others, 0 = all of it.
+[[nodiscard]] inline std::int64_t displayed(const Order& order) noexcept {
+  return order.cross_ms != 0 ? 0 : order.display_quantity;
 }
 /// Whether an acceptance tells that the venue's trigger fired: it names neither id nor reason.
 [[nodiscard]] inline bool is_trigger_told(const Order& order, const OrderFact& fact) noexcept {

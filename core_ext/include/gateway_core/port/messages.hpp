@@ -56,7 +56,8 @@ struct NewOrderMessage {
   std::uint8_t flags;
   std::uint8_t leg;
   std::uint8_t overrides;  // kOverride*, of a principal with that scope
-  std::uint8_t reserved_bytes[6];
+  std::uint16_t cross_ms;  // kept here so long to meet an opposite order, 0 = not (order/cross.hpp)
+  std::uint8_t reserved_bytes[4];
   std::int64_t trigger_price;
   std::int64_t display_quantity;
   std::int64_t expires_ns;

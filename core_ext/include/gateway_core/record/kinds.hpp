@@ -208,8 +208,8 @@ struct OrderConditions {
   std::int64_t trigger_price;
   std::int64_t display_quantity;
   std::int64_t expires_ns;
-  OrderLink link;  // zero = the order stands alone
-  std::uint32_t reserved_word;
+  OrderLink link;          // zero = the order stands alone
+  std::uint32_t cross_ms;  // kept so long to be crossed, 0 = not
   std::uint64_t reserved[4];
 };
 
@@ -255,7 +255,7 @@ struct ReplaceRequested {
 
 enum class TriggeredBy : std::uint64_t {
   kVenue = 0,
-  kGateway = 1,   // we held the order for its trigger and send it now
+  kGateway = 1,   // we held the order, for its trigger or to be crossed, and send it now
   kLink = 2,      // we held the order for its link and send it now
   kLinkHeld = 3,  // we held the order for its link and hold it for its trigger from now on
 };
@@ -304,6 +304,7 @@ enum class FactReason : std::uint32_t {
   kInsufficientFunds = 14,
   kUnknownOutcomeCancel = 15,
   kUnknownOutcomeReplace = 16,
+  kCrossEnded = 17,  // kept to be crossed, and when the time was over it could not be sent
 };
 
 enum class Evidence : std::uint32_t {
@@ -324,6 +325,14 @@ enum class CancelReason : std::uint64_t {
   kExpiry = 5,
   kOperator = 6,
   kLink = 7,  // another member of its group executed or ended
+};
+
+/// Of a fill that no venue knows: two books of one account met here, at the middle of these prices.
+struct CrossNote {
+  OrderId with;      // the other order
+  std::int64_t bid;  // volatile input of the price, with one decimal less where that has one more
+  std::int64_t ask;
+  std::int64_t age_ns;
 };
 
 /// One execution. `value` is the authority, the price is information. After-image is asserted by
@@ -351,7 +360,7 @@ struct OrderFilled {
   std::uint64_t booked_before;  // ordinal of the newer fill before which it counts, 0 = none
   Money position_cost;
   Money position_realised;
-  std::uint64_t reserved[4];
+  CrossNote cross;  // zero = it happened at the venue
 };
 
 /// Bust (quantity 0) or correction of an earlier fill, by its key and a revision.

@@ -3,8 +3,11 @@
 // here.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <span>
+#include <string_view>
 #include <type_traits>
 
 #include "gateway_core/types/text.hpp"
@@ -41,5 +44,21 @@ struct OperationNoted {
 };
 static_assert(sizeof(OperationNoted) == 320 && std::is_trivially_copyable_v<OperationNoted> &&
               std::has_unique_object_representations_v<OperationNoted>);
+
+/// The words of one operation, each cut to its field. `digest` has 32 bytes or none, which the
+/// caller has checked; more are cut.
+[[nodiscard]] inline OperationNoted operation_of(std::uint32_t operation, std::string_view actor,
+                                                 std::string_view subject, std::string_view detail,
+                                                 std::string_view reason,
+                                                 std::span<const std::uint8_t> digest) noexcept {
+  OperationNoted record{};
+  record.operation = operation;
+  std::copy_n(digest.data(), std::min(digest.size(), record.digest.size()), record.digest.data());
+  record.actor.assign(actor);
+  record.subject.assign(subject);
+  record.detail.assign(detail);
+  record.reason.assign(reason);
+  return record;
+}
 
 }  // namespace gateway

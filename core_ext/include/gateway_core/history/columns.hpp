@@ -31,22 +31,22 @@ using column_t = typename ColumnOf<T>::type;
 
 #define COLUMN(type, name) column_t<type> name;
 struct OrderColumns {
-#include "history_orders.def"
+#include "gateway_core/history/orders.def"
 };
 struct FillColumns {
-#include "history_fills.def"
+#include "gateway_core/history/fills.def"
 };
 struct PositionColumns {
-#include "history_positions.def"
+#include "gateway_core/history/positions.def"
 };
 struct BalanceColumns {
-#include "history_balances.def"
+#include "gateway_core/history/balances.def"
 };
 struct FundingColumns {
-#include "history_funding.def"
+#include "gateway_core/history/funding.def"
 };
 struct RefusalColumns {
-#include "history_refusals.def"
+#include "gateway_core/history/refusals.def"
 };
 #undef COLUMN
 

@@ -1,8 +1,9 @@
 // One function per table. A column is pushed in every row, so all of a table have one length.
-#include "history_writer.hpp"
+#include "gateway_core/history/writer.hpp"
 
 #include <algorithm>
 #include <string>
+#include <type_traits>
 
 namespace gateway::history {
 namespace {
@@ -37,6 +38,12 @@ bool is_order_event(RecordKind kind) noexcept {
 }  // namespace
 
 void Texts::push_back(std::string_view text) {
+  const auto is_plain = [](char letter) { return letter >= ' ' && letter < 0x7F; };
+  if (std::ranges::all_of(text, is_plain)) {  // nearly all of them
+    bytes.insert(bytes.end(), text.begin(), text.end());
+    ends.push_back(static_cast<std::int32_t>(bytes.size()));
+    return;
+  }
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t letter = letter_bytes(text, at);
     if (letter == 0) {
@@ -47,6 +54,19 @@ void Texts::push_back(std::string_view text) {
     for (const std::size_t end = at + letter; at < end; ++at) bytes.push_back(text[at]);
   }
   ends.push_back(static_cast<std::int32_t>(bytes.size()));
+}
+
+void Writer::reserve_orders(std::size_t rows) {
+  const auto make_room = [rows](auto& column) {
+    if constexpr (requires { column.ends; }) {
+      column.ends.reserve(rows + 1);
+    } else {
+      column.reserve(rows);
+    }
+  };
+#define COLUMN(type, name) make_room(orders.name);
+#include "gateway_core/history/orders.def"
+#undef COLUMN
 }
 
 std::size_t Writer::rows() const noexcept {
@@ -173,14 +193,9 @@ void Writer::write_order(const State& state, const RecordHeader& header,
   orders.text.push_back(is_fact ? payload<OrderFact>(record).text.view() : std::string_view());
 }
 
-void Writer::write_fill(const State& state, const RecordHeader& header, const OrderFilled& fill) {
-  const std::uint32_t slot = fill.order_id == 0 ? kNoSlot : state.orders.find(fill.order_id);
-  const std::uint32_t route =
-      slot != kNoSlot
-          ? state.orders.at(slot).route
-          : state.routes.find(RouteTable::key(
-                fill.account, fill.instrument, static_cast<Leg>(fill.leg),
-                state.margin_mode_of(fill.account, fill.instrument), kExternalStrategy));
+template <typename Fill>
+void Writer::write_execution(const State& state, const RecordHeader& header, const Fill& fill,
+                             std::uint32_t route) {
   const InstrumentDefined& rules = state.registry.instruments.at(fill.instrument).definition;
   fills.sequence.push_back(header.sequence);
   fills.time_ns.push_back(header.time_ns);
@@ -199,12 +214,29 @@ void Writer::write_fill(const State& state, const RecordHeader& header, const Or
   fills.value.push_back(fill.value.e18);
   fills.fee.push_back(fill.fee.e18);
   fills.fee_currency.push_back(fill.fee_currency);
-  fills.revision.push_back(0);
+  if constexpr (std::is_same_v<Fill, FillRevised>) {
+    fills.revision.push_back(fill.revision);
+    fills.venue_order_id.push_back({});
+  } else {
+    fills.revision.push_back(0);
+    fills.venue_order_id.push_back(fill.venue_order_id.view());
+  }
   fills.venue_time_ns.push_back(fill.venue_time_ns);
   fills.trade_id.push_back(fill.trade_id.view());
-  fills.venue_order_id.push_back(fill.venue_order_id.view());
   write_position(state, header, route, fill.order_id);
+}
+
+void Writer::write_fill(const State& state, const RecordHeader& header, const OrderFilled& fill) {
+  const std::uint32_t slot = fill.order_id == 0 ? kNoSlot : state.orders.find(fill.order_id);
+  const std::uint32_t route =
+      slot != kNoSlot
+          ? state.orders.at(slot).route
+          : state.routes.find(RouteTable::key(
+                fill.account, fill.instrument, static_cast<Leg>(fill.leg),
+                state.margin_mode_of(fill.account, fill.instrument), kExternalStrategy));
+  write_execution(state, header, fill, route);
   learn_balances(state);
+  const InstrumentDefined& rules = state.registry.instruments.at(fill.instrument).definition;
   // The currencies that a fill can move, each once.
   const CurrencyId currencies[] = {rules.settle, rules.base, rules.quote, fill.fee_currency};
   for (std::size_t i = 0; i < std::size(currencies); ++i) {
@@ -216,31 +248,8 @@ void Writer::write_fill(const State& state, const RecordHeader& header, const Or
 void Writer::write_revised(const State& state, const RecordHeader& header,
                            const FillRevised& fill) {
   const bool is_known = state.fills.holds(fill.fill_ordinal);
-  const std::uint32_t route =
-      is_known ? state.fills.at(fill.fill_ordinal).route : RouteTable::kNone;
-  const InstrumentDefined& rules = state.registry.instruments.at(fill.instrument).definition;
-  fills.sequence.push_back(header.sequence);
-  fills.time_ns.push_back(header.time_ns);
-  fills.event.push_back(header.type);
-  fills.order_id.push_back(fill.order_id);
-  fills.instrument.push_back(fill.instrument);
-  fills.account.push_back(fill.account);
-  fills.strategy.push_back(route == RouteTable::kNone ? 0 : state.routes.at(route).strategy);
-  fills.side.push_back(static_cast<std::uint8_t>(fill.side));
-  fills.leg.push_back(fill.leg);
-  fills.liquidity.push_back(fill.liquidity);
-  fills.price_scale.push_back(fill.price_scale);
-  fills.quantity_scale.push_back(rules.quantity_scale);
-  fills.price.push_back(fill.price);
-  fills.quantity.push_back(fill.quantity);
-  fills.value.push_back(fill.value.e18);
-  fills.fee.push_back(fill.fee.e18);
-  fills.fee_currency.push_back(fill.fee_currency);
-  fills.revision.push_back(fill.revision);
-  fills.venue_time_ns.push_back(fill.venue_time_ns);
-  fills.trade_id.push_back(fill.trade_id.view());
-  fills.venue_order_id.push_back({});
-  write_position(state, header, route, fill.order_id);
+  write_execution(state, header, fill,
+                  is_known ? state.fills.at(fill.fill_ordinal).route : RouteTable::kNone);
   write_moved_balances(state, header, fill.trade_id.view());
 }
 

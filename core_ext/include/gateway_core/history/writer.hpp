@@ -6,8 +6,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "gateway_core/history/columns.hpp"
 #include "gateway_core/state/state.hpp"
-#include "history_columns.hpp"
 
 namespace gateway::history {
 
@@ -26,6 +26,8 @@ class Writer {
   void begin(const State& state);
   /// Engine order; `record` was applied to `state` a moment ago.
   void write(const State& state, const RecordHeader& header, const std::uint8_t* record);
+  /// Room for so many rows in the widest table: untouched room costs nothing, growing copies.
+  void reserve_orders(std::size_t rows);
   /// Rows of the fullest table.
   [[nodiscard]] std::size_t rows() const noexcept;
 
@@ -33,6 +35,10 @@ class Writer {
   void write_order(const State& state, const RecordHeader& header, const std::uint8_t* record);
   void write_fill(const State& state, const RecordHeader& header, const OrderFilled& fill);
   void write_revised(const State& state, const RecordHeader& header, const FillRevised& fill);
+  /// The row of an execution or of a later word about one, and the position behind it.
+  template <typename Fill>
+  void write_execution(const State& state, const RecordHeader& header, const Fill& fill,
+                       std::uint32_t route);
   void write_position(const State& state, const RecordHeader& header, std::uint32_t route,
                       OrderId order_id);
   void write_balance(const State& state, const RecordHeader& header, std::uint32_t index,

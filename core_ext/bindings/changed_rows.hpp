@@ -1,0 +1,39 @@
+// Rows of positions and balances by change: what a follower told last is remembered per row as a
+// few numbers, so that a frame makes text of what moved and of nothing else.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "rows.hpp"
+
+namespace gateway {
+
+class ChangedRows {
+ public:
+  /// A mark's age changes all the time, so it counts in steps: a live mark stays within the first,
+  /// a dead one becomes older in front of the reader.
+  static constexpr std::int64_t kAgeStepMs = 5000;
+
+  /// Rows of positions that differ from what was told last; `is_all`: every row, told anew.
+  [[nodiscard]] nanobind::list positions(const State& state, std::int64_t now_ns, bool is_all);
+  [[nodiscard]] nanobind::list balances(const State& state, bool is_all);
+
+ private:
+  struct Told {
+    Sequence sequence = 0;       // 0 = not told yet
+    std::int64_t age_step = -1;  // of the mark; -1 = there is none
+    Int128 twice_price = 0;
+    std::uint64_t price_scale = 0;
+    bool operator==(const Told&) const = default;
+  };
+  [[nodiscard]] static Told told_of(const State& state, const Position& position,
+                                    std::int64_t now_ns) noexcept;
+
+  std::vector<Told> positions_;  // by place in the table, which never loses a row
+  std::vector<Sequence> balances_;
+};
+
+}  // namespace gateway

@@ -1,0 +1,343 @@
+"""Decides what a desk's margin and greeks ask of the risk gate: ordinary control commands, to be
+sent by whoever holds a key. Sends nothing itself; pure but for what it remembers between two steps.
+
+Policy is data (conf/risk_watch.toml). What it does and never does: docs/concepts/margin.md.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+import msgspec
+from msgspec import Meta
+
+from gateway.analytics.greek_book import GREEK_LEVELS, GreekInput, book_of, greek_rows, unit_rows
+from gateway.analytics.margin_watch import MarginChange, MarginWatch, Thresholds, headroom_command
+from gateway.analytics.portfolio_greeks import unit_greeks_command
+from gateway.config.faults import ConfigError
+from gateway.config.toml_file import read_toml
+from gateway.config.walker import walk
+
+__all__ = [
+    "Command",
+    "RiskWatch",
+    "WatchInput",
+    "WatchPolicy",
+    "WatchStep",
+    "load_policy",
+]
+
+Row = Mapping[str, Any]
+Place = tuple[str, str]  # level, name; the firm has no name
+Ratio = Annotated[str, Meta(pattern=r"^0\.[0-9]{1,6}$")]
+Amount = Annotated[str, Meta(pattern=r"^([0-9]{1,15}(\.[0-9]{1,8})?)?$")]
+Answer = Literal["reduce", "alert"]
+STATES = ("ok", "warning", "call", "liquidation")
+GREEKS = ("delta_cash", "gamma_cash", "vega")
+_PLACED = ("instrument", "strategy", "account", "venue", "firm")
+_REASON_MAX, _SUBJECT_MAX = 48, 80  # as the API takes them
+_NS = 10**9
+_RECONCILIATION = "reconciliation"  # what halts over our state and gives it back
+_LIFTED = "margin and greeks are within bounds"
+
+
+class GreekLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Largest absolute sums of one level entity, in the reporting currency; "" = no limit."""
+
+    delta_cash: Amount = ""
+    gamma_cash: Amount = ""
+    vega: Amount = ""
+    on_breach: Answer = "reduce"
+
+
+class WatchPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """conf/risk_watch.toml."""
+
+    actor: Annotated[str, Meta(pattern=r"^[!-~][ -~]{0,39}$")] = "risk-watch"
+    interval_ms: Annotated[int, Meta(ge=100, le=60_000)] = 1_000
+    mark_age_ms_max: Annotated[int, Meta(ge=100, le=3_600_000)] = 60_000
+    warning: Ratio = "0.7"
+    call: Ratio = "0.85"
+    clear: Ratio = "0.05"  # how far below its beginning a state or a breach ends
+    on_call: Answer = "reduce"
+    on_liquidation: Answer = "reduce"
+    accounts: list[str] = []  # watched ones; none = every account on margin
+    tells_headroom: bool = True
+    tells_greeks: bool = True
+    instruments: list[str] = []  # patterns; greeks of these are told beside those that are held
+    tell_change: Ratio = "0.005"  # what moved by less is told only when it is due
+    tell_again_seconds: Annotated[int, Meta(ge=1, le=3_600)] = 15
+    greek_limits: dict[str, GreekLimit] = {}  # "account:main", "strategy:alpha", "firm"
+
+
+class Command(NamedTuple):
+    """One request to the live API. `place`: whose trading state it moves; () = none."""
+
+    method: str
+    path: str
+    body: Mapping[str, Any]
+    place: Place | tuple[()] = ()
+
+
+class WatchInput(NamedTuple):
+    """What is known at one moment. `accounts` are margin rows (margin_rows), `trading_states` and
+    `rates` (text, "0" = none) those of the journal."""
+
+    accounts: Sequence[Row]
+    greeks: GreekInput
+    orders: Sequence[Row]
+    trading_states: Sequence[Row]
+    rates: Mapping[str, str]
+    now_ns: int
+
+
+class WatchStep(NamedTuple):
+    """What to send, in this order, and what changed."""
+
+    commands: list[Command]
+    changes: list[MarginChange]
+    accounts: list[dict[str, Any]]
+    breaches: list[str]
+
+
+class RiskWatch:
+    """One thread; no clock of its own. It reduces once per episode: who enables an account by name
+    while the call stands is not overruled until it gets worse or begins anew."""
+
+    def __init__(self, policy: WatchPolicy) -> None:
+        self._policy = policy
+        self._margin = MarginWatch(
+            Thresholds(Decimal(policy.warning), Decimal(policy.call), Decimal(policy.clear))
+        )
+        self._breached: dict[tuple[Place, str], str] = {}  # a greek of a level, with its words
+        self._acted: dict[Place, frozenset[str]] = {}  # what was reduced for
+        self._told: dict[str, tuple[int, Mapping[str, str]]] = {}
+        self._is_first = True
+
+    def step(self, given: WatchInput) -> WatchStep:
+        """The commands of one moment. What an earlier run had reduced is taken over."""
+        states = {_place(row): row for row in given.trading_states}
+        if self._is_first:
+            self._take_over(states)
+            self._is_first = False
+        rows = [row for row in given.accounts if self._is_watched(row["account"])]
+        changes = self._margin.step(rows, given.now_ns)
+        accounts = self._margin.rows(rows)
+        notes = [self._note_of(change) for change in changes]
+        notes += self._judge_greeks(given)
+        commands = [*self._states(accounts, states), *notes]
+        if self._policy.tells_headroom:
+            commands += self._headrooms(given, rows)
+        if self._policy.tells_greeks:
+            commands += self._units(given)
+        return WatchStep(commands, changes, accounts, sorted(self._breached.values()))
+
+    def venue_call(self, row: Row, time_ns: int) -> list[MarginChange]:
+        """The venue itself called for margin; as MarginWatch.venue_call."""
+        return self._margin.venue_call(row, time_ns)
+
+    def failed(self, command: Command) -> None:
+        """It was refused or its answer is not known: it is asked for again at the next step."""
+        if command.place and command.body["state"] == "active":
+            self._acted.setdefault((command.place[0], command.place[1]), frozenset())
+        elif command.place:
+            self._acted.pop((command.place[0], command.place[1]), None)
+        if command.path == "/v1/measures":
+            self._told.pop(f"{command.body['level']}:{command.body['name']}", None)
+
+    # Trading states.
+
+    def _states(self, accounts: Iterable[Row], states: Mapping[Place, Row]) -> list[Command]:
+        wanted = self._wanted(accounts)
+        commands = []
+        for place, reasons in wanted.items():
+            keys = frozenset(reasons)
+            now = states.get(place, {"state": "active", "is_latch": False})
+            if keys <= self._acted.get(place, frozenset()):
+                continue
+            if now["state"] == "active":
+                commands.append(self._set(place, "reducing", next(iter(reasons.values()))))
+            # Under a halt it is tried again when the halt is lifted.
+            if now["state"] != "halted":
+                self._acted[place] = self._acted.get(place, frozenset()) | keys
+        for place in [place for place in self._acted if place not in wanted]:
+            held = states.get(place)
+            if held is not None and held["state"] == "halted":
+                continue
+            actors = (self._policy.actor, _RECONCILIATION)
+            is_ours = held is not None and held["actor"] in actors and not held["is_latch"]
+            if held is not None and is_ours and held["state"] == "reducing":
+                commands.append(self._set(place, "active", _LIFTED))
+            del self._acted[place]
+        return commands
+
+    def _wanted(self, accounts: Iterable[Row]) -> dict[Place, dict[str, str]]:
+        """What is to be reduced, and every reason for it."""
+        answers = {"call": self._policy.on_call, "liquidation": self._policy.on_liquidation}
+        wanted: dict[Place, dict[str, str]] = {}
+        for row in accounts:
+            if answers.get(row["state"]) == "reduce":
+                key = f"margin:{row['currency']}:{row['state']}"
+                text = f"margin {row['currency']} {row['state']} {row['ratio'] or 'no equity'}"
+                wanted.setdefault(("account", row["account"]), {})[key] = text
+        for (place, greek), text in self._breached.items():
+            if self._policy.greek_limits[_spelled(place)].on_breach == "reduce":
+                wanted.setdefault(place, {})[f"greek:{greek}"] = text
+        return wanted
+
+    def _take_over(self, states: Mapping[Place, Row]) -> None:
+        """What this actor reduced before it was started again, from the words of its reasons."""
+        for place, row in states.items():
+            if row["state"] != "reducing" or row["actor"] != self._policy.actor:
+                continue
+            words = str(row["reason"]).split()
+            if len(words) > 2 and words[0] == "margin" and words[2] in STATES:
+                self._margin.restore(place[1], words[1], words[2])
+                self._acted[place] = frozenset({f"margin:{words[1]}:{words[2]}"})
+            elif (
+                len(words) > 1
+                and words[0] in GREEKS
+                and _spelled(place) in (self._policy.greek_limits)
+            ):
+                self._breached[place, words[0]] = str(row["reason"])
+                self._acted[place] = frozenset({f"greek:{words[0]}"})
+            else:
+                self._acted[place] = frozenset()
+
+    def _set(self, place: Place, state: str, reason: str) -> Command:
+        body = {"level": place[0], "name": place[1], "state": state}
+        body |= {"actor": self._policy.actor, "reason": reason[:_REASON_MAX]}
+        return Command("POST", "/v1/trading-states", body, place)
+
+    # Greeks.
+
+    def _judge_greeks(self, given: WatchInput) -> list[Command]:
+        """The exact check after every trade: sums against limits, with hysteresis. What is left
+        out may be what broke a limit, so nothing is cleared while something is."""
+        limits = self._policy.greek_limits
+        if not limits:
+            return []
+        venues = {row["name"]: row["venue"] for row in given.greeks.instruments}
+        rows = {
+            (row["level"], "" if row["level"] == "firm" else row["name"]): row
+            for row in greek_rows(book_of(given.greeks), venues, _PLACED)
+        }
+        notes = []
+        for spelled, limit in limits.items():
+            place = _placed(spelled)
+            row = rows.get(place)
+            for greek in GREEKS:
+                text = getattr(limit, greek)
+                if text:
+                    notes += self._judge(place, greek, Decimal(text), row)
+        return notes
+
+    def _judge(self, place: Place, greek: str, limit: Decimal, row: Row | None) -> list[Command]:
+        key = (place, greek)
+        value = abs(Decimal(row[greek])) if row else Decimal(0)
+        was_over = key in self._breached
+        bound = limit * (1 - Decimal(self._policy.clear)) if was_over else limit
+        is_over = value > bound or (was_over and bool(row and row["excluded"]))
+        if is_over == was_over:
+            return []
+        where = " ".join(part for part in place if part)
+        if not is_over:
+            del self._breached[key]
+            return [self._note(f"{greek} of {where} is within its limit", f"limit {limit}")]
+        self._breached[key] = f"{greek} {value:.2f} above {limit}"
+        return [self._note(f"{greek} of {where} is above its limit", self._breached[key])]
+
+    # What the gate's guards are held against.
+
+    def _headrooms(self, given: WatchInput, rows: Sequence[Row]) -> list[Command]:
+        rates = {name: rate for name, rate in given.rates.items() if Decimal(rate) > 0}
+        found = []
+        for account in dict.fromkeys(row["account"] for row in rows):
+            body = headroom_command(rows, account, rates, self._policy.actor)
+            found += self._tell(body, given.now_ns)
+        return found
+
+    def _units(self, given: WatchInput) -> list[Command]:
+        """In the reporting currency, for one unit of quantity. What cannot be valued is not told:
+        the gate's greeks_age_ms_max then refuses what opens."""
+        names = [row["instrument"] for row in given.greeks.positions
+                 if row["quantity"].strip("-0.")]  # fmt: skip
+        names += [row["instrument"] for row in given.orders]
+        known = [row["name"] for row in given.greeks.instruments]
+        for pattern in self._policy.instruments:
+            names += fnmatch.filter(known, pattern)
+        commands = []
+        for name, unit in unit_rows(given.greeks, names):
+            if isinstance(unit, str):
+                continue
+            told = (unit.delta_cash, unit.gamma_cash, unit.vega)
+            body = unit_greeks_command(name, *told, self._policy.actor)
+            commands += self._tell(body, given.now_ns)
+        return commands
+
+    def _tell(self, body: Mapping[str, Any], now_ns: int) -> list[Command]:
+        """Told when it moved, and again before it grows old."""
+        key = f"{body['level']}:{body['name']}"
+        told_ns, before = self._told.get(key, (0, {}))
+        is_due = now_ns - told_ns >= self._policy.tell_again_seconds * _NS
+        if not is_due and not self._has_moved(before, body["fields"]):
+            return []
+        self._told[key] = (now_ns, body["fields"])
+        return [Command("PUT", "/v1/measures", body)]
+
+    def _has_moved(self, before: Mapping[str, str], now: Mapping[str, str]) -> bool:
+        share = Decimal(self._policy.tell_change)
+        return any(
+            name not in before
+            or abs(Decimal(text) - Decimal(before[name])) > abs(Decimal(before[name])) * share
+            for name, text in now.items()
+        )
+
+    # Notes.
+
+    def _note_of(self, change: MarginChange) -> Command:
+        subject = f"margin {change.account} {change.currency} {change.before} to {change.after}"
+        return self._note(subject, f"ratio {change.ratio or 'none'}, {change.source}")
+
+    def _note(self, subject: str, reason: str) -> Command:
+        body = {"subject": subject[:_SUBJECT_MAX], "reason": reason[:_REASON_MAX]}
+        return Command("POST", "/v1/notes", body | {"actor": self._policy.actor})
+
+    def _is_watched(self, account: str) -> bool:
+        return not self._policy.accounts or account in self._policy.accounts
+
+
+def load_policy(path: Path) -> WatchPolicy:
+    """ConfigError names everything that is wrong with the file."""
+    faults, data = read_toml(path)
+    found = None if data is None else walk(WatchPolicy, data, "", faults)
+    if found is not None:
+        for spelled in found.greek_limits:
+            level = spelled.partition(":")[0]
+            if level not in _PLACED or (level == "firm") == (":" in spelled):
+                rule = "firm, or LEVEL:NAME of " + ", ".join(set(GREEK_LEVELS) & set(_PLACED))
+                faults.add("BAD_NAME", f"greek_limits.{spelled}", rule, spelled)
+        try:
+            RiskWatch(found)
+        except ValueError as error:
+            faults.add("CLASH", "call", str(error), found.call)
+    if found is None or faults.found:
+        raise ConfigError(faults.found)
+    return found
+
+
+def _place(row: Row) -> Place:
+    return row["level"], "" if row["level"] == "firm" else row["name"]
+
+
+def _placed(spelled: str) -> Place:
+    level, _, name = spelled.partition(":")
+    return level, name
+
+
+def _spelled(place: Place) -> str:
+    return f"{place[0]}:{place[1]}" if place[1] else place[0]

@@ -1,0 +1,104 @@
+"""Where commands that value a desk take its rows and prices from: a journal's newest state, marks
+that are named, marks the running gateway tells. Reads files; must never ask the gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway import process
+from gateway.commands.verify import opened
+from gateway.config.faults import ConfigError
+from gateway.journal import LiveFiles, reader
+from gateway.valuation.margin import MarkPrice
+from gateway.valuation.option_terms import OptionSettings, load_options
+
+__all__ = [
+    "live_marks_option",
+    "mark_option",
+    "marks_of",
+    "need_known",
+    "newest",
+    "options_of",
+    "options_option",
+    "with_live",
+]
+
+Command = Callable[..., Any]
+
+
+def mark_option(function: Command) -> Command:
+    """--mark, as `marks`."""
+    told = "NAME=PRICE of an instrument; repeated."
+    return click.option("--mark", "marks", multiple=True, help=told)(function)
+
+
+def live_marks_option(function: Command) -> Command:
+    """--live-marks."""
+    told = "Take the marks of the running gateway too, from --ring-directory."
+    return click.option("--live-marks", is_flag=True, help=told)(function)
+
+
+def options_option(function: Command) -> Command:
+    """--options, as `options_file`."""
+    path = click.Path(exists=True, dir_okay=False, path_type=Path)
+    told = "What is an option and its margin, as conf/options.toml."
+    return click.option("--options", "options_file", type=path, help=told)(function)
+
+
+def marks_of(words: Sequence[str]) -> dict[str, MarkPrice]:
+    """NAME=PRICE each."""
+    found = {}
+    for word in words:
+        name, _, price = word.rpartition("=")
+        if not name or not price:
+            raise click.BadParameter(f"{word[:64]} is not NAME=PRICE", param_hint="--mark")
+        found[name] = MarkPrice(price, 0)
+    return found
+
+
+def with_live(
+    named: Mapping[str, MarkPrice], ring_directory: str, *, is_wanted: bool
+) -> dict[str, MarkPrice]:
+    """The marks of the running gateway with their ages, and over them those that are named."""
+    if not is_wanted:
+        return dict(named)
+    if not ring_directory:
+        raise click.BadParameter("needs --ring-directory", param_hint="--live-marks")
+    told = LiveFiles(Path(ring_directory)).marks()
+    now_ns = process.wall_ns()
+    live = {
+        mark.instrument: MarkPrice(mark.price, (now_ns - mark.time_ns) // 1_000_000)
+        for mark in told
+    }
+    return live | dict(named)
+
+
+def options_of(path: Path | None) -> OptionSettings:
+    """The options of a file; without one what names say. click.BadParameter names its faults."""
+    if path is None:
+        return OptionSettings()
+    try:
+        return load_options(path)
+    except ConfigError as error:
+        raise click.BadParameter(str(error), param_hint="--options") from None
+
+
+def need_known(names: Iterable[str], instruments: Iterable[Mapping[str, Any]]) -> None:
+    """click.BadParameter: a name the journal has never seen, which would say nothing."""
+    known = {row["name"] for row in instruments}
+    for name in names:
+        if name not in known:
+            raise click.BadParameter(f"{name[:64]}: no such instrument in the journal")
+
+
+def newest(directory: Path, ring_directory: str) -> Any:
+    """The replica at the end of a journal."""
+    with opened(directory):
+        replica = reader.open_replica(directory, ring_directory, use_snapshot=True)
+        while replica.follow(1 << 20):
+            pass
+    return replica

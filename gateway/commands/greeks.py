@@ -1,0 +1,206 @@
+"""gateway greeks: what a desk's positions move like, from a journal and marks that are given. Reads
+files; a running gateway does not notice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway import process
+from gateway.analytics.ageing import ageing_rows
+from gateway.analytics.decay import DAYS_MAX, decay_path
+from gateway.analytics.expiry_calendar import expiry_rows
+from gateway.analytics.greek_book import (
+    GREEK_LEVELS,
+    SUMS,
+    GreekBook,
+    GreekInput,
+    Shock,
+    book_of,
+    greek_rows,
+    plain,
+    position_rows,
+    shock_row,
+)
+from gateway.commands.desk_sources import (
+    live_marks_option,
+    mark_option,
+    marks_of,
+    need_known,
+    newest,
+    options_of,
+    options_option,
+    with_live,
+)
+from gateway.commands.output import json_option, print_json, print_table
+from gateway.commands.time_zone import zone_of
+from gateway.commands.verify import directory_argument, opened, ring_option
+from gateway.ledger import Bounds, open_books
+from gateway.valuation.option_terms import OptionBook
+
+__all__ = ["command"]
+
+_POSITIONS = ("account", "strategy", "instrument", "underlying", "volatility", "delta", "gamma",
+              *SUMS)  # fmt: skip
+_LEVELS = ("level", "name", *SUMS, "theta_trading_day", "beta_delta")
+_SHOCKS = ("spot", "vol", "profit", *SUMS)
+_DECAY = ("day", "value", "settled", "theta")
+_AGEING = ("account", "strategy", "instrument", "quantity", "since_open_seconds",
+           "average_age_seconds", "oldest_seconds")  # fmt: skip
+_EXPIRIES = ("expiry", "account", "instrument", "quantity", "outcome", "cash", "currency",
+             "reason")  # fmt: skip
+
+
+def named_numbers(words: Sequence[str], hint: str) -> dict[str, float]:
+    """NAME=NUMBER each, not below zero."""
+    found = {}
+    for word in words:
+        name, _, text = word.rpartition("=")
+        try:
+            found[name] = float(text)
+        except ValueError:
+            found[name] = math.nan
+        if not name or not 0.0 <= found[name] < math.inf:
+            raise click.BadParameter(f"{word[:64]} is not NAME=NUMBER", param_hint=hint)
+    return found
+
+
+def shock_of(word: str) -> Shock:
+    """spot=-0.1,vol=0.05 in any order; what is left out does not move."""
+    parts: dict[str, float] = {}
+    for each in word.split(","):
+        name, _, text = each.partition("=")
+        try:
+            parts[name.strip()] = float(text)
+        except ValueError:
+            parts[""] = math.nan
+    if not parts.keys() <= {"spot", "vol"} or not all(map(math.isfinite, parts.values())):
+        raise click.BadParameter(
+            f"{word[:64]} is not spot=SHARE,vol=POINTS, such as spot=-0.1,vol=0.05",
+            param_hint="--shock",
+        )
+    return Shock(**parts)
+
+
+def moment_of(text: str) -> int:
+    """Nanoseconds of an ISO time with its zone; "" = now."""
+    if not text:
+        return process.wall_ns()
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise click.BadParameter("an ISO 8601 time with its zone", param_hint="--now")
+    return int(moment.timestamp()) * 10**9
+
+
+@click.command("greeks")
+@directory_argument
+@options_option
+@mark_option
+@live_marks_option
+@click.option("--volatility", multiple=True, help="NAME=0.6 of an option, before its mark's.")
+@click.option("--by", type=click.Choice(("position", *GREEK_LEVELS)), default="asset", help="Sums.")
+@click.option("--shock", "shocks", multiple=True, help="spot=SHARE,vol=POINTS; repeated.")
+@click.option("--decay", type=click.IntRange(0, DAYS_MAX), help="Value of the options day by day.")
+@click.option("--ageing", is_flag=True, help="How long positions have been held.")
+@click.option("--expiries", is_flag=True, help="What ends when, and what it would become.")
+@click.option("--time-zone", default="UTC", help="Clock of --expiries.")
+@click.option("--now", default="", help="ISO 8601 time to value at; without it now.")
+@ring_option
+@json_option
+def command(
+    directory: Path, options_file: Path | None, marks: tuple[str, ...], live_marks: bool,
+    volatility: tuple[str, ...], by: str, shocks: tuple[str, ...], decay: int | None, ageing: bool,
+    expiries: bool, time_zone: str, now: str, ring_directory: str, as_json: bool,
+) -> None:  # fmt: skip
+    """Delta, gamma, vega, theta and rho of a journal's positions at given marks, in the reporting
+    currency: vega for a point of volatility, theta for a day, rho for a point of rate. What has no
+    price, rate or volatility is named and in no sum.
+
+    \b
+    Example:
+      gateway greeks var/gateway --mark BTC-USD-SWAP.okx=64000 --shock spot=-0.1,vol=0.1
+    """
+    zone = zone_of(time_zone)
+    settings, named = options_of(options_file), marks_of(marks)
+    moves, told = [shock_of(word) for word in shocks], named_numbers(volatility, "--volatility")
+    replica = newest(directory, ring_directory)
+    instruments = replica.registry("instrument")
+    need_known([*named, *told], instruments)
+    now_ns = moment_of(now)
+    given = GreekInput(
+        positions=replica.positions(),
+        instruments=instruments,
+        options=OptionBook(settings, instruments),
+        marks=with_live(named, ring_directory, is_wanted=live_marks),
+        rates={row["name"]: float(row["rate"]) for row in replica.registry("currency")},
+        now_ns=now_ns,
+        age_ms_max=60_000,
+        volatilities=told,
+    )
+    book = book_of(given)
+    venues = {row["name"]: row["venue"] for row in instruments}
+    answer: dict[str, Any] = {"sequence": replica.sequence, "time_ns": now_ns, "by": by}
+    answer["rows"] = (
+        position_rows(book, venues) if by == "position" else greek_rows(book, venues, (by,))
+    )
+    answer["excluded"] = greek_rows(book, venues, ("firm",))[0]["excluded"] if book.held else []
+    if moves:
+        answer["shocks"] = [_shocked(book, move) for move in moves]
+    if decay is not None:
+        answer["decay"] = _decay(book, decay)
+    if ageing:
+        answer["ageing"] = _ageing(directory, ring_directory, replica.sequence, now_ns)
+    if expiries:
+        answer["expiries"] = expiry_rows(given.positions, instruments, given.options, given.marks,
+                                         now_ns, zone=str(zone), age_ms_max=60_000)  # fmt: skip
+    print_json(answer) if as_json else _show(answer, by)
+
+
+def _shocked(book: GreekBook, move: Shock) -> dict[str, Any]:
+    try:
+        return shock_row(book, move)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--shock") from None
+
+
+def _decay(book: GreekBook, days: int) -> list[dict[str, Any]]:
+    """Of the options alone: a future loses nothing by waiting."""
+    held = [
+        row
+        for row in book.held
+        if row["instrument"] in book.facts and book.facts[row["instrument"]].kind != "linear"
+    ]
+    path = decay_path(held, book.facts, book.market, book.now_ns, days, age_ms_max=book.age_ms_max)
+    names = ("value", "settled", "theta")
+    return [
+        {"day": each.day} | {name: plain(getattr(each, name)) for name in names}
+        for each in path.points
+    ]
+
+
+def _ageing(
+    directory: Path, ring_directory: str, sequence: int, now_ns: int
+) -> list[dict[str, Any]]:
+    with opened(directory):
+        books = open_books(directory, ring_directory, as_of=Bounds(sequence=sequence))
+    return ageing_rows(books.positions(), books.lots("fifo"), now_ns)
+
+
+def _show(answer: dict[str, Any], by: str) -> None:
+    print_table(answer["rows"], _POSITIONS if by == "position" else _LEVELS, "Nothing is held.")
+    parts = {"shocks": _SHOCKS, "decay": _DECAY, "ageing": _AGEING, "expiries": _EXPIRIES}
+    for name, columns in parts.items():
+        if name in answer:
+            click.echo(f"\n{name}")
+            print_table(answer[name], columns, "Nothing.")
+    for text in answer["excluded"]:
+        click.echo(f"left out: {text}", err=True)
+    click.echo(f"as of sequence {answer['sequence']}")

@@ -1,0 +1,98 @@
+"""Snapshots of a journal that is followed, each written by a process of its own: the state of a
+long day takes seconds to write, and nobody who follows waits for that. Never two at a time."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+
+from gateway.journal.place import JournalPlace
+
+__all__ = ["SnapshotWriter", "main"]
+
+SHARE = 0.1  # of the time at most is spent writing, however large the state is
+STOP_SECONDS_MAX = 5.0
+RECORDS_PER_STEP = 65536
+_NICENESS = 19  # behind everything else on its core
+_PR_SET_PDEATHSIG = 1
+_log = logging.getLogger("gateway.journal.snapshots")
+
+
+class SnapshotWriter:
+    """One thread at a time may call it."""
+
+    def __init__(
+        self,
+        place: JournalPlace,
+        monotonic: Callable[[], float],
+        command: Sequence[str] = (sys.executable, "-m", "gateway.journal.snapshots"),
+    ) -> None:
+        self._place, self._monotonic, self._command = place, monotonic, tuple(command)
+        self._running: subprocess.Popen[bytes] | None = None
+        self._began_at = self._next_at = monotonic()
+        self.written = 0
+
+    def begin(self) -> bool:
+        """Have one written. False: one is being written, or the last one took long not long ago."""
+        self.look()
+        if self._running is not None or self._monotonic() < self._next_at:
+            return False
+        directories = (str(self._place.directory), str(self._place.ring_directory))
+        self._running = subprocess.Popen(
+            [*self._command, *directories, str(os.getpid())], stdin=subprocess.DEVNULL
+        )
+        self._began_at = self._monotonic()
+        return True
+
+    def look(self) -> None:
+        """Takes note of one that ended."""
+        code = None if self._running is None else self._running.poll()
+        if code is None:
+            return
+        self._running = None
+        now = self._monotonic()
+        self._next_at = now + (now - self._began_at) * (1 / SHARE - 1)
+        self.written += code == 0
+        if code != 0:
+            _log.warning("a snapshot was not written: its process ended with %d", code)
+
+    def close(self) -> None:
+        """End one that is being written: half a snapshot leaves nothing behind."""
+        if self._running is None:
+            return
+        self._running.terminate()
+        try:
+            self._running.wait(STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            self._running.kill()
+            self._running.wait()
+        self._running = None
+
+
+def main(arguments: Sequence[str]) -> int:
+    """`python -m gateway.journal.snapshots DIRECTORY RING_DIRECTORY PARENT`: 0 written, 1 not."""
+    from gateway._core.journal import Replica
+
+    directory, ring_directory, parent = arguments
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != int(parent):
+        return 1  # it died before the line above
+    os.nice(_NICENESS)
+    try:
+        replica = Replica(directory, ring_directory)
+        while replica.follow(RECORDS_PER_STEP) == RECORDS_PER_STEP:
+            pass
+        replica.write_snapshot()
+    except RuntimeError as error:
+        print(f"snapshot of {directory}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

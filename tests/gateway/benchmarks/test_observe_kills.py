@@ -1,0 +1,27 @@
+"""Observers are killed beside a desk that trades: nothing is lost, and native submit does not
+notice."""
+
+import os
+
+import pytest
+
+from gateway.benchmarks import _observe_kills
+
+KILLS = int(os.environ.get("GATEWAY_OBSERVER_KILLS", "100"))
+SECONDS_MAX = 3600.0
+
+
+def assert_nothing_was_lost(found, kills):
+    assert found["kills"] == kills
+    # every observer that was killed, one beside each window of them, the last one and the desk
+    assert found["states_compared"] >= kills + 3
+    assert (found["lost"], found["books_balanced"]) == (0, True)
+    assert min(found["submits_measured"].values()) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(SECONDS_MAX)
+def test_a_hundred_kills_lose_nothing_and_leave_native_submit_alone():
+    found = _observe_kills.measure(print, kills=KILLS, seconds_max=SECONDS_MAX)
+    assert_nothing_was_lost(found, KILLS)
+    assert found["p99_ratio"] <= 1.2, found
