@@ -193,5 +193,22 @@ export function exposureColumns(largest) {
   ];
 }
 
+/** Greeks of positions and of their sums; delta in cash is shaded. */
+export function greekColumns(largest) {
+  const cash = money("delta_cash", "Delta cash", 92, {hint: "What a move of the underlying by all of its price makes"});
+  const figure = (id, title, hint, more = {}) => number(id, title, 80, {digits: MONEY_DIGITS, hint, ...more});
+  return [
+    {id: "name", title: "Name", width: 168, text: (row) => visible(row.name).replace(/\|/g, " · ")},
+    {...cash, share: (row) => String((shareOf(row.delta_cash, largest()) ?? 0) / 1000)},
+    figure("gamma_cash", "Gamma cash", "Change of delta cash with one percent"),
+    figure("vega", "Vega", "Per point of volatility"), figure("theta", "Theta", "Per day"),
+    figure("rho", "Rho", "Per percent of interest"), figure("volatility", "Volatility", "Implied by its own mark"),
+    figure("delta", "Delta", "Units of the underlying"), figure("gamma", "Gamma", "", {isHidden: true}),
+    figure("value", "Value", "", {isHidden: true}), figure("beta_delta", "Beta delta", "", {isHidden: true}),
+    word("underlying", "Underlying", 110, {isHidden: true}), number("underlying_price", "Its price", 88, {isHidden: true}),
+    excluded("excluded", "Left out"),
+  ];
+}
+
 export const SEARCHED = ["account", "strategy", "instrument", "venue", "state", "side", "type",
   "client_order_id", "order_id", "currency", "reason", "name", "asset", "liquidity", "trade_id"];
