@@ -161,8 +161,8 @@ std::size_t book(LedgerHandle& handle, std::size_t limit, Sequence until_sequenc
     note_fill(handle, *header, reinterpret_cast<const std::uint8_t*>(header));
     handle.waiting = nullptr;
   }
-  if (handle.waiting == nullptr && handle.reader.state() != journal::ReaderState::kFollowing) {
-    throw std::runtime_error("journal: " + handle.reader.error());
+  if (handle.waiting == nullptr && handle.reader->state() != journal::ReaderState::kFollowing) {
+    throw std::runtime_error("journal: " + handle.reader->error());
   }
   if (done == 0 && checks_end) require_end(handle);
   return done;

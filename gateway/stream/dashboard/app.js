@@ -1,7 +1,9 @@
 // The page: signs in, follows the stream, shows what it says. It only reads; what acts goes to the
 // live API through control.js. Numbers are shown as the gateway wrote them and added as decimals.
 
-import {COLUMNS, FINISHED, SEARCHED, isStale, plain, signed, toneOf, visible} from "./columns.js";
+import {
+  COLUMNS, FINISHED, SEARCHED, exposureColumns, greekColumns, isStale, plain, signed, toneOf, visible, weightOf,
+} from "./columns.js";
 import {Control} from "./control.js";
 import {addDecimals, shorten, signOf} from "./decimals.js";
 import {DepthPanel} from "./depth.js";
@@ -11,14 +13,15 @@ import {element, find, recall, remember, said, setText, systemIsDark} from "./el
 import {atMostEvery, soon} from "./frame.js";
 import {Grid} from "./grid.js";
 import {LatencyPanel} from "./latency.js";
+import {LEVELS, LevelPanel} from "./levels.js";
 import {Life} from "./life.js";
 import {Panes} from "./panes.js";
 import {ProfitPanel} from "./profit.js";
 import {Replay} from "./replay.js";
-import {ExposurePanel, RISK_COLUMNS, RiskBoard, tradingText} from "./risk.js";
+import {RISK_COLUMNS, RiskBoard, tradingText} from "./risk.js";
 import {checkSession, startSession} from "./session.js";
 import {StatusLine} from "./status.js";
-import {Stream} from "./stream.js";
+import {NO_CHANNEL, Stream} from "./stream.js";
 
 const SCHEMES = ["system", "light", "dark"];
 const SCHEME_SIGNS = {system: "◐", light: "☀", dark: "☾"};
@@ -79,8 +82,15 @@ const grids = {
   }),
 };
 const profit = new ProfitPanel(find("panel-profit"), tables.profit);
-const exposure = new ExposurePanel(find("panel-exposure"), tables.exposure);
-grids.exposure = exposure.grid;
+const exposure = new LevelPanel(find("panel-exposure"), tables.exposure, {
+  name: "exposure", what: "exposure", levels: LEVELS, columns: exposureColumns, sort: "gross",
+  weigh: (row) => weightOf(row, "gross"),
+});
+const greeks = new LevelPanel(find("panel-greeks"), tables.greeks, {
+  name: "greeks", what: "greeks", levels: ["position", ...LEVELS], columns: greekColumns, sort: "delta_cash",
+  weigh: (row) => row.delta_cash,
+});
+Object.assign(grids, {exposure: exposure.grid, greeks: greeks.grid});
 const latency = new LatencyPanel(find("panel-latency"), tables.latency, openOrder);
 const depth = new DepthPanel(find("panel-depth"), tables.books);
 const flow = new FlowPanel(find("panel-flow"), tables.flow);
@@ -93,6 +103,7 @@ const draw = {
   latency: () => latency.refresh(),
   depth: () => depth.refresh(),
   flow: () => flow.refresh(),
+  greeks: showGreeks,
   health: () => health.refresh(),
 };
 for (const name of Object.keys(grids)) draw[name] ??= () => grids[name].refresh();
@@ -143,6 +154,14 @@ function watchOrders() {
   }
   watched = changes;
   life.watch(changed);
+}
+
+/** There only where the observer knows of greeks. */
+function showGreeks() {
+  const isKnown = tables.greeks.stream !== null;
+  find("tab-greeks").hidden = !isKnown;
+  if (tables.greeks.absent === NO_CHANNEL && !find("panel-greeks").hidden) panes.show("positions");
+  greeks.refresh();
 }
 
 function openOrder(orderId) {

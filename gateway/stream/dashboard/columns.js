@@ -167,13 +167,13 @@ export const COLUMNS = {
     word("account", "Account", 120), word("currency", "Currency", 80), number("total", "Total", 140),
   ],
   margin: [
-    word("account", "Account", 76), word("venue", "Venue", 68), word("state", "State", 76, {
+    word("account", "Account", 76), word("currency", "Ccy", 52), word("state", "State", 76, {
       tone: (row) => ({ok: "gain", warning: "unknown", call: "loss", liquidation: "loss", unknown: "unknown"})[row.state] ?? "",
     }),
     number("equity", "Equity", 96), number("initial", "Initial", 88),
     number("maintenance", "Maintenance", 92),
     number("ratio", "Ratio", 64), money("headroom", "Headroom", 96),
-    word("currency", "Ccy", 52), excluded("stale", "Stale"),
+    word("venue", "Venue", 68), excluded("stale", "Stale"),
   ],
 };
 
@@ -187,9 +187,26 @@ export function exposureColumns(largest) {
     share: (row) => String((shareOf(weightOf(row, id), largest()) ?? 0) / 1000),
   });
   return [
-    word("name", "Name", 110), heat("net", "Net", money), heat("gross", "Gross", number),
-    heat("long", "Long", number), heat("short", "Short", number),
-    word("currency", "Ccy", 50), excluded("excluded", "Left out"),
+    word("name", "Name", 110), word("currency", "Ccy", 50), heat("net", "Net", money),
+    heat("gross", "Gross", number), heat("long", "Long", number), heat("short", "Short", number),
+    excluded("excluded", "Left out"),
+  ];
+}
+
+/** Greeks of positions and of their sums; delta in cash is shaded. */
+export function greekColumns(largest) {
+  const cash = money("delta_cash", "Delta cash", 92, {hint: "What a move of the underlying by all of its price makes"});
+  const figure = (id, title, hint, more = {}) => number(id, title, 80, {digits: MONEY_DIGITS, hint, ...more});
+  return [
+    {id: "name", title: "Name", width: 168, text: (row) => visible(row.name).replace(/\|/g, " · ")},
+    {...cash, share: (row) => String((shareOf(row.delta_cash, largest()) ?? 0) / 1000)},
+    figure("gamma_cash", "Gamma cash", "Change of delta cash with one percent"),
+    figure("vega", "Vega", "Per point of volatility"), figure("theta", "Theta", "Per day"),
+    figure("rho", "Rho", "Per percent of interest"), figure("volatility", "Volatility", "Implied by its own mark"),
+    figure("delta", "Delta", "Units of the underlying"), figure("gamma", "Gamma", "", {isHidden: true}),
+    figure("value", "Value", "", {isHidden: true}), figure("beta_delta", "Beta delta", "", {isHidden: true}),
+    word("underlying", "Underlying", 110, {isHidden: true}), number("underlying_price", "Its price", 88, {isHidden: true}),
+    excluded("excluded", "Left out"),
   ];
 }
 

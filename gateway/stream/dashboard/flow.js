@@ -31,6 +31,11 @@ const FLOW_COLUMNS = [
   {id: "venue", title: "Venue", width: 72, text: (row) => visible(row.venue)},
   count("entered", "Orders", "Orders entered"), count("fills", "Fills", "Executions"),
   part("filled", "Fill rate", "Orders filled to the end, of orders entered", "filled", "entered"),
+  {id: "volume", title: "Bought − sold", width: 150, isNumber: true, hint: "Signed volume in its currency",
+   value: (row) => netOf(row)[1], text: (row) => {
+     const [currency, net] = netOf(row);
+     return currency === null ? "–" : `${signed(net, 2)} ${visible(currency)}`;
+   }, tone: (row) => toneOf(netOf(row)[1] ?? "0")},
   count("refused", "Refused", "Refused by the gateway"),
   part("refusal", "Refusal rate", "Refused, of all that was asked", "refused", "asked"),
   {id: "codes", title: "Refusals by code", width: 150, tone: () => "quiet", text: (row) => (
@@ -38,11 +43,6 @@ const FLOW_COLUMNS = [
   )},
   count("rejected", "Rejected", "Rejected by the venue"), count("canceled", "Cancelled", "Cancelled"),
   part("maker", "Maker", "Fills that rested in the book, of fills whose liquidity is told", "made", "told"),
-  {id: "volume", title: "Bought − sold", width: 150, isNumber: true, hint: "Signed volume in its currency",
-   value: (row) => netOf(row)[1], text: (row) => {
-     const [currency, net] = netOf(row);
-     return currency === null ? "–" : `${signed(net, 2)} ${visible(currency)}`;
-   }, tone: (row) => toneOf(netOf(row)[1] ?? "0")},
 ];
 
 /** The largest currency's bought less sold; the others are in the sums of the chart. */

@@ -3,14 +3,14 @@
 import {element, find, recall, remember, said} from "./elements.js";
 
 export const PANES = {
-  "pane-holdings": ["positions", "balances"],
+  "pane-holdings": ["positions", "balances", "greeks"],
   "pane-profit": ["profit", "exposure", "depth", "trades"],
   "pane-orders": ["orders", "fills", "flow"],
   "pane-risk": ["risk", "margin", "latency", "health"],
 };
 const KEYS = {
   1: "positions", 2: "orders", 3: "fills", 4: "balances", 5: "profit", 6: "exposure", 7: "depth",
-  8: "risk", 9: "margin", 0: "latency", f: "flow", h: "health", p: "trades",
+  8: "risk", 9: "margin", 0: "latency", f: "flow", h: "health", p: "trades", g: "greeks",
 };
 
 export class Panes {
@@ -89,7 +89,7 @@ export class Panes {
   }
 
   pressTab(event, pane, name) {
-    const names = PANES[pane];
+    const names = PANES[pane].filter((each) => !find(`tab-${each}`).hidden);
     const at = names.indexOf(name);
     const to = {ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: -1}[event.key];
     if (to === undefined) return;
@@ -137,7 +137,7 @@ export class Panes {
 
   /** True when the key was for the panes. */
   press(key) {
-    if (key in KEYS) this.choose(KEYS[key]);
+    if (key in KEYS && !find(`tab-${KEYS[key]}`).hidden) this.choose(KEYS[key]);
     else if (key === "m") this.enlarge();
     else if (key === "c") this.chooseColumns();
     else return false;

@@ -1,13 +1,10 @@
-// Risk: trading states and the used share of every limit; exposure by level as a heat map.
+// Risk: trading states and the used share of every limit.
 
-import {FINISHED, exposureColumns, isNone, plain, visible, weightOf} from "./columns.js";
+import {FINISHED, isNone, plain, visible} from "./columns.js";
 import {addDecimals, negate, shareOf, signOf} from "./decimals.js";
-import {chipsOf, element} from "./elements.js";
 import {atMostEvery} from "./frame.js";
-import {Grid} from "./grid.js";
 import {Table} from "./stream.js";
 
-export const LEVELS = ["instrument", "asset", "strategy", "account", "venue", "firm"];
 const STATE_TONES = {active: "gain", reducing: "unknown", halted: "loss"};
 const STATE_SIGNS = {active: "● ", reducing: "◐ ", halted: "■ "};
 const LEVEL_ORDER = {firm: 0, venue: 1, account: 2, strategy: 3, instrument: 4};
@@ -153,46 +150,4 @@ function countOpen(rows) {
     counts.set(key, Math.max(counts.get(`${key}|buy`) ?? 0, counts.get(`${key}|sell`) ?? 0));
   }
   return counts;
-}
-
-export class ExposurePanel {
-  constructor(host, table) {
-    this.table = table;
-    this.level = "instrument";
-    this.largest = "0";
-    this.chips = element("div", "chips strip", {role: "group", "aria-label": "Level"});
-    this.offer();
-    host.append(this.chips);
-    this.grid = new Grid(host, {
-      name: "exposure", label: "Exposure", table, columns: exposureColumns(() => this.largest),
-      sort: "gross", isDown: true, isWanted: (row) => row.level === this.level,
-      emptyText: () => (table.absent ? `The observer has no exposure: ${table.absent}.`
-        : `No exposure by ${this.level}.`),
-    });
-    this.grid.scroller.classList.add("heat");
-    this.refresh = atMostEvery(250, () => this.draw());
-  }
-
-  offer() {
-    this.chips.replaceChildren(...chipsOf(LEVELS, this.level, (level) => {
-      this.level = level;
-      this.offer();
-      this.draw();
-      this.grid.arrange();
-    }));
-  }
-
-  draw() {
-    let largest = "0";
-    for (const row of this.table.values()) {
-      const gross = weightOf(row, "gross");
-      if (row.level !== this.level || isNone(gross)) continue;
-      if ((shareOf(gross, largest) ?? 1001) > 1000) largest = gross;
-    }
-    if (largest !== this.largest) {
-      this.largest = largest;
-      this.grid.repaint();
-    }
-    this.grid.refresh();
-  }
 }

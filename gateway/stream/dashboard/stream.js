@@ -4,6 +4,7 @@
 const RETRY_MS_MIN = 250;
 const RETRY_MS_MAX = 8000;
 const SLOTS_MIN = 256;
+export const NO_CHANNEL = "its stream has no such channel";
 
 const joined = (...names) => (row) => names.map((name) => row[name] ?? "").join("|");
 /** The key of a row in each channel, as docs/reference/stream.md names it. */
@@ -21,6 +22,7 @@ export const KEYS = {
   trades: joined("instrument", "run_ns", "number"),
   flow: joined("strategy", "venue", "time_ns"),
   health: joined("group", "name"),
+  greeks: joined("level", "name"),
 };
 
 /** JSON whose nanoseconds keep every digit, as text: they do not fit into a float. */
@@ -169,7 +171,7 @@ export class Stream {
     const table = this.tables[channel] ?? this.tables[error.value];
     if (table === undefined) return;
     const isUnknown = error.code === "BAD_REQUEST";
-    table.absent = isUnknown ? "its stream has no such channel" : `${error.code}: ${error.rule}`;
+    table.absent = isUnknown ? NO_CHANNEL : `${error.code}: ${error.rule}`;
     this.onRows(table.name);
   }
 }

@@ -183,6 +183,7 @@ KEY_FIELDS = {
     "trades": ("instrument", "run_ns", "number"),
     "flow": ("strategy", "venue", "time_ns"),
     "health": ("group", "name"),
+    "greeks": ("level", "name"),
 }
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 from browser_stage import needs_chromium, scene
-from screen_server import START_NS, Screen, ScreenServer
+from screen_server import ALL, START_NS, Screen, ScreenServer
 
 pytestmark = [pytest.mark.timeout(600), needs_chromium]
 CAUSES = ("price", "carry", "fees", "fx", "slippage", "other")
@@ -151,4 +151,33 @@ async def test_names_in_the_new_panels_are_text_and_turning_characters_are_spell
         await screen.reads("#panel-profit .chips", lambda text: f"all in {HOSTILE}" in text)
         assert await screen.page.title() == "Exchange gateway"
         assert await screen.page.locator("main img, main script").count() == 0
+        assert screen.complaints == []
+
+
+@scene
+async def test_greeks_are_there_where_the_observer_has_them_and_nowhere_else(stage):
+    async with ScreenServer() as server, Screen(stage.chromium) as screen:
+        await screen.open(server.url)
+        await screen.reads("#profit-note", lambda text: "No profit" in text)
+        await screen.page.keyboard.press("g")
+        assert await screen.page.is_hidden("#panel-greeks")
+        assert await screen.page.is_hidden("#tab-greeks")
+    async with ScreenServer([*ALL, "greeks"]) as server, Screen(stage.chromium) as screen:
+        sums = {"delta_cash": "-30000", "gamma_cash": "12.5", "vega": "3", "theta": "-4",
+                "rho": "0", "value": "7", "beta_delta": None, "excluded": []}  # fmt: skip
+        place = {"account": "main", "strategy": HOSTILE, "instrument": "BTC-CALL", "venue": "okx"}
+        await server.publish(
+            "greeks",
+            {"level": "position", "name": f"main|BTC-CALL|{HOSTILE}", **place, **sums,
+             "volatility": "0.31", "delta": "-0.5", "gamma": "0.01"},
+            {"level": "firm", "name": "firm", **dict.fromkeys(place), **sums,
+             "excluded": [f"{MIRRORED}: no fresh mark"]},
+        )  # fmt: skip
+        await screen.open(server.url)
+        await screen.page.wait_for_selector("#tab-greeks", state="visible")
+        await screen.page.keyboard.press("g")
+        row = await screen.sees("greeks", f"main · BTC-CALL · {HOSTILE}", "▼ -30,000", "0.31")
+        assert "12.5" in row
+        await screen.page.click("#panel-greeks .chip:has-text('firm')")
+        await screen.sees("greeks", "firm", r"⚠ 1: a\u202eb: no fresh mark")
         assert screen.complaints == []

@@ -12,7 +12,8 @@ PANELS = {"1": "positions", "2": "orders", "3": "fills", "4": "balances", "5": "
 # Where the keyboard is, and whether a person can see that.
 FOCUSED = """() => {
   const node = document.activeElement;
-  const ring = getComputedStyle(node);
+  // A table shows it with the frame of its pane.
+  const ring = getComputedStyle(node.matches(".grid") ? node.closest(".pane") : node);
   return {
     name: node.id || node.getAttribute("aria-label") || node.className || node.tagName,
     isSeen: ring.outlineStyle !== "none" && parseFloat(ring.outlineWidth) >= 2

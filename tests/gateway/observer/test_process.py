@@ -22,8 +22,9 @@ base = Path(sys.argv[1])
 places = SimpleNamespace(
     directory=base / "journal", ring_directory=base / "ring", keys_file=base / "keys.toml")
 observer = ObserverSettings(host=sys.argv[2], port=0)
-history = HistorySettings()
-sys.exit(main(SimpleNamespace(places=places, observer=observer, history=history, principals={})))
+history, gateway = HistorySettings(), SimpleNamespace(reporting_currency="USD")
+sys.exit(main(SimpleNamespace(
+    places=places, observer=observer, history=history, gateway=gateway, principals={})))
 """
 
 
