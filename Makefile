@@ -8,8 +8,8 @@ PLUGINS := $(dir $(wildcard plugins/*/pyproject.toml))
 PYTHON_FOLDERS := $(wildcard gateway plugins tests benchmarks)
 CTEST_DIR := build/native
 JOBS ?= 2
-# Tests wait more than they compute: one worker more than cores.
-WORKERS ?= 3
+# Tests wait more than they compute: two workers a core.
+WORKERS ?= 4
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 # pytest ends with 5 when a selection is empty; an empty selection is no failure.
 PYTEST := $(BIN)/python -m pytest -q
@@ -48,8 +48,9 @@ format: install
 check: install
 	$(BIN)/ruff format --check $(PYTHON_FOLDERS)
 	$(BIN)/ruff check $(PYTHON_FOLDERS)
-	$(BIN)/mypy gateway
-	$(PYTEST) tests/house
+	@mkdir -p build
+	@$(BIN)/mypy gateway > build/mypy.txt 2>&1 & types=$$!; $(PYTEST) tests/house; house=$$?; \
+	  wait $$types; types=$$?; cat build/mypy.txt; exit $$((types | house))
 
 native-test: install
 	$(BIN)/cmake -S core_ext -B $(CTEST_DIR) -G Ninja \
@@ -78,8 +79,8 @@ debian-packages:
 	  "tests/gateway/history/test_sink.py will be skipped"
 
 test: debian-packages check native-test
-	$(PYTEST) -m "not slow and not crash" --ignore=tests/house -n $(WORKERS)
-	$(PYTEST) -m "crash and not slow" -n $(JOBS) $(ALLOW_EMPTY)
+	$(PYTEST) -m "not slow and not crash" --ignore=tests/house --ignore=tests/crash -n $(WORKERS)
+	$(PYTEST) tests/crash -m "not slow" -n $(JOBS)
 
 # A clang that can link its sanitizers (they are a package of their own); empty when there is none.
 CLANG = $(notdir $(firstword $(foreach name,clang++-19 clang++-18 clang++-17 clang++-16 clang++,\

@@ -1,4 +1,4 @@
-// The whole C++ test framework: TEST(name) { CHECK(x); CHECK_EQUAL(a, b); } and one main per file.
+// The whole C++ test framework: TEST(name) { CHECK(x); CHECK_EQUAL(a, b); } main is in check.cpp.
 // Must never need a download. A failing check prints its line and the run exits with 1.
 #pragma once
 
@@ -80,5 +80,3 @@ inline int run() {
     if (!(condition)) check::fail(__FILE__, __LINE__, #condition); \
   } while (false)
 #define CHECK_EQUAL(a, b) check::equal((a), (b), #a " == " #b, __FILE__, __LINE__)
-
-int main() { return check::run(); }

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from position_oracle import BUY, INVERSE, half_even
+from position_oracle import BUY, INVERSE
 
 METHODS = ("fifo", "lifo", "hifo", "specific", "wac")
 
@@ -87,7 +87,8 @@ class LotOracle:
 
 def cash_of(kind: int, multiplier: Fraction, side: int, price: Fraction, quantity: Fraction) -> int:
     """Cash of a fill, paid is positive: an inverse buy counts as received, and is rounded once."""
-    exact = quantity * multiplier / price if kind == INVERSE else price * quantity * multiplier
-    worth = half_even(exact * 10**18, Fraction(1))
-    assert kind == INVERSE or worth == exact * 10**18
-    return int(worth if (side == BUY) != (kind == INVERSE) else -worth)
+    turnover = quantity * 10**18 * multiplier
+    exact = turnover / price if kind == INVERSE else turnover * price
+    worth = round(exact)  # a fraction's is half-even
+    assert kind == INVERSE or worth == exact
+    return worth if (side == BUY) != (kind == INVERSE) else -worth

@@ -28,7 +28,12 @@ def text(value: Fraction, scale: int) -> str:
     """Canonical decimal text of a value that has at most `scale` decimals."""
     mantissa = value * 10**scale
     assert mantissa.denominator == 1, f"{value} has more than {scale} decimals"
-    digits = str(abs(mantissa.numerator)).rjust(scale + 1, "0")
+    return decimal_text(mantissa.numerator, scale)
+
+
+def decimal_text(mantissa: int, scale: int) -> str:
+    """The same of a whole number of 10^-scale."""
+    digits = str(abs(mantissa)).rjust(scale + 1, "0")
     whole, fraction = (digits[:-scale], digits[-scale:]) if scale else (digits, "")
     fraction = fraction.rstrip("0")
     sign = "-" if mantissa < 0 else ""

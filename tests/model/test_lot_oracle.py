@@ -52,7 +52,7 @@ def oracles(shape: Shape, fills: list[Fill]) -> list[oracle.LotOracle]:
 
 
 def money(amount: int) -> str:
-    return position_oracle.text(Fraction(amount, 10**18), 18)
+    return position_oracle.decimal_text(amount, 18)
 
 
 def check(shape: Shape, model: LotModel, fills: list[Fill], where: str) -> None:

@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "fuzz/target.hpp"
 #include "random.hpp"
 
 extern "C" void __sanitizer_set_death_callback(void (*callback)()) __attribute__((weak));
@@ -133,7 +134,7 @@ Input running;  // what the target works on
 
 /// The input that ended the process is kept, so that TARGET crash-TARGET shows it again.
 void keep() {
-  std::ofstream("crash-" GATEWAY_FUZZ_TARGET, std::ios::binary)
+  std::ofstream(std::string("crash-") + kFuzzTarget, std::ios::binary)
       .write(reinterpret_cast<const char*>(running.data()),
              static_cast<std::streamsize>(running.size()));
 }
@@ -158,21 +159,21 @@ int main(int count, char** names) {
   std::signal(SIGSEGV, keep_and_end);
   if (__sanitizer_set_death_callback != nullptr) __sanitizer_set_death_callback(keep);
   std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(GATEWAY_FUZZ_CORPUS)) {
+  for (const auto& entry : std::filesystem::directory_iterator(kFuzzCorpus)) {
     files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());
   std::vector<Input> pool;
   for (const auto& path : files) pool.push_back(load(path));
   if (pool.empty()) {
-    std::printf("no corpus in %s\n", GATEWAY_FUZZ_CORPUS);
+    std::printf("no corpus in %s\n", kFuzzCorpus);
     return 1;
   }
   for (const Input& input : pool) LLVMFuzzerTestOneInput(input.data(), input.size());
   const std::uint64_t seed = number_from("GATEWAY_FUZZ_SEED", 1);
   const std::uint64_t seconds = number_from("GATEWAY_FUZZ_SECONDS", 0);
   const std::uint64_t wanted =
-      seconds != 0 ? ~std::uint64_t{0} : number_from("GATEWAY_FUZZ_EXECUTIONS", GATEWAY_FUZZ_USUAL);
+      seconds != 0 ? ~std::uint64_t{0} : number_from("GATEWAY_FUZZ_EXECUTIONS", kFuzzUsual);
   check::Random random(seed);
   using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();
@@ -185,8 +186,8 @@ int main(int count, char** names) {
     const std::int64_t before = processor_ms();
     LLVMFuzzerTestOneInput(input.data(), input.size());
     if (processor_ms() - before > kHangMs) {
-      std::printf("%s: an input took longer than %d ms: kept in crash-%s\n", GATEWAY_FUZZ_TARGET,
-                  static_cast<int>(kHangMs), GATEWAY_FUZZ_TARGET);
+      std::printf("%s: an input took longer than %d ms: kept in crash-%s\n", kFuzzTarget,
+                  static_cast<int>(kHangMs), kFuzzTarget);
       keep();
       return 1;
     }
@@ -199,7 +200,7 @@ int main(int count, char** names) {
       }
     }
   }
-  std::printf("%s: %llu executions from %zu inputs, seed %llu\n", GATEWAY_FUZZ_TARGET,
+  std::printf("%s: %llu executions from %zu inputs, seed %llu\n", kFuzzTarget,
               static_cast<unsigned long long>(done), files.size(),
               static_cast<unsigned long long>(seed));
   return 0;

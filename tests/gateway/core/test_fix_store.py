@@ -428,7 +428,7 @@ def test_a_run_of_a_million_volatile_numbers_is_pages_of_which_few_hold_anything
         store.save(number, message(number))
         for volatile in range(number + 1, number + 2_001):  # prices: of them the type is kept
             store.save(volatile, message(volatile, kind="W"))
-        store.flush()
+        flush_when_there_is_room(store)
     pages = list(store.pages(1, 1_002_000))
     assert [number for page in pages for number, _ in page] == list(orders)
     assert max(map(len, pages)) == 1 and len(pages) < 40

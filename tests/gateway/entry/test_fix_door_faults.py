@@ -35,8 +35,9 @@ class Journal:
     def _take(self, group):
         if self.is_full:
             raise RefusedError("JOURNAL_BEHIND", rule="room for these bytes")
-        self.groups.append(list(group))
-        self._journal(group)
+        taken = list(group)
+        self._journal(group)  # may have no room yet: the group comes again
+        self.groups.append(taken)
 
     def group_with(self, *texts):
         """The one group with a message that has all of these."""

@@ -23,3 +23,11 @@ def gateway(tmp_path: Path) -> Iterator[Any]:
     """Paper venue, daemon and observer as real programs."""
     with real_programs.all_started(tmp_path) as run:
         yield run
+
+
+@pytest.fixture(scope="module")
+def shared_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The same for the tests of a module that kill none of the three and count from what is there:
+    they take seconds to start."""
+    with real_programs.all_started(tmp_path_factory.mktemp("programs")) as run:
+        yield run
