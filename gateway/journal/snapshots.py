@@ -43,6 +43,7 @@ class SnapshotWriter:
         self.look()
         if self._running is not None or self._monotonic() < self._next_at:
             return False
+        self._remove_halves()
         directories = (str(self._place.directory), str(self._place.ring_directory))
         self._running = subprocess.Popen(
             [*self._command, *directories, str(os.getpid())], stdin=subprocess.DEVNULL
@@ -73,6 +74,12 @@ class SnapshotWriter:
             self._running.kill()
             self._running.wait()
         self._running = None
+        self._remove_halves()
+
+    def _remove_halves(self) -> None:
+        """What a process that was killed while it wrote has left: this one alone writes here."""
+        for path in self._place.directory.glob("snapshot-*.tmp"):
+            path.unlink(missing_ok=True)
 
 
 def main(arguments: Sequence[str]) -> int:

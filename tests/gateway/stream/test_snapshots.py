@@ -35,8 +35,13 @@ def test_a_snapshot_is_written_beside_the_follower_and_holds_the_state(desk):
     assert not writer.begin(), "it took long: the next one has time"
     path.unlink()
     seconds[0] = 2.0 / SHARE
+    half = desk.place.directory / "snapshot-00000000000000000007.state.tmp"
+    half.write_bytes(b"of an observer that was killed")
     assert writer.begin()
+    assert not half.exists()
+    half.write_bytes(b"of one that is stopped")
     writer.close()
+    assert not half.exists()
 
 
 def test_a_snapshot_that_fails_is_not_counted_and_the_next_one_is_tried(tmp_path, caplog):
