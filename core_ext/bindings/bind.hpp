@@ -9,6 +9,7 @@ void bind_types(nanobind::module_& module);
 void bind_engine(nanobind::module_& module);
 void bind_ports(nanobind::module_& module);
 void bind_journal(nanobind::module_& module);
+void bind_replica(nanobind::module_& module);
 void bind_history(nanobind::module_& module);
 void bind_counterfactual(nanobind::module_& module);
 void bind_positions(nanobind::module_& module);

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gateway.commands.marks import marks_of
 from gateway.commands.output import (
     FAILED,
     USAGE,
@@ -21,7 +22,6 @@ from gateway.commands.output import (
 )
 from gateway.commands.points import point_of
 from gateway.commands.replay import reporter
-from gateway.commands.statement import marks_of
 from gateway.commands.verify import directory_argument, opened, ring_option
 from gateway.config import ConfigError
 from gateway.config.limits import load_limits
