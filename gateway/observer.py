@@ -40,6 +40,7 @@ from gateway.stream.books import (
 )
 from gateway.stream.conduct import Conduct, ConductLimits
 from gateway.stream.fill_stream import FillReader
+from gateway.stream.greek_stream import GreekDesk, GreekStep
 from gateway.stream.history_api import HistoryApi
 from gateway.stream.latency_stream import LatencyColumns
 from gateway.stream.margin_stream import MarginDesk, MarginInput, MarginStep
@@ -83,6 +84,7 @@ class ObserverOptions:
     readers: frozenset[str] | None = None  # principals whose keys may read; None = all
     authorities: Mapping[str, Authority] | None = None  # what they may see; None = everything
     margin_file: Path | None = None  # schedules; None = no margin is shown
+    options_file: Path | None = None  # what is an option; None = what names say
     mark_age_ms_max: int = 60_000  # older marks value nothing: as long as a venue may be silent
     snapshot_every_seals: int = 1
     records_max: int = 4096
@@ -107,6 +109,9 @@ class ObserverOptions:
             },
             margin_file=places.configuration_directory / observer.margin_file
             if observer.margin_file
+            else None,
+            options_file=places.configuration_directory / observer.options_file
+            if observer.options_file
             else None,
             mark_age_ms_max=observer.mark_age_seconds_max * 1000,
             stream=StreamLimits(frame_interval_seconds=observer.frame_ms / 1000),
@@ -173,9 +178,9 @@ class Observer:
                 options.mark_age_ms_max,
             )
         )
-        self._margin_desk = MarginDesk(
-            options.margin_file, self._live_files.marks, clock_ns, options.mark_age_ms_max
-        )
+        valued = (self._live_files.marks, clock_ns, options.mark_age_ms_max)
+        self._greek_desk = GreekDesk(options.options_file, *valued)
+        self._margin_desk = MarginDesk(options.margin_file, *valued, self._greek_desk.settings)
         self._books_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="observer_books")
         self._books_step = BooksStep("waiting", "the journal was not opened yet")
         self._instruments: tuple[object, list[Row]] = (None, [])
@@ -311,6 +316,7 @@ class Observer:
                 await asyncio.wait_for(self._stopping.wait(), BOOKS_SECONDS)
             if self.view.is_ready:
                 await self._keep_margin()
+                await self._keep_greeks()
         await books
 
     async def _keep_margin(self) -> None:
@@ -319,6 +325,20 @@ class Observer:
         except Exception as fault:  # as above: told, and tried again
             step = MarginStep(waiting=self._tell_fault("margin", fault))
         if self.view.take_margin(step):
+            self.hub.wake()
+
+    async def _keep_greeks(self) -> None:
+        """At the pace of the margin watch, in a thread of its own like it."""
+        try:
+            instruments = await self._known_instruments()
+            currencies = await self._in_thread(lambda: self._follower.registry("currency"))
+            positions = list(self.view.channels["positions"].rows.values())
+            step = await asyncio.to_thread(
+                self._greek_desk.step, positions, instruments, currencies
+            )
+        except Exception as fault:  # as above: told, and tried again
+            step = GreekStep(waiting=self._tell_fault("greeks", fault))
+        if self.view.take_greeks(step.rows, step.waiting):
             self.hub.wake()
 
     def _tell_fault(self, what: str, fault: Exception) -> str:

@@ -86,6 +86,12 @@ def _sees_exposure(authority: Authority, row: Row) -> bool:
     return all(rest is None for rest in names.values()) and _holds(own, row["name"])
 
 
+def _sees_greeks(authority: Authority, row: Row) -> bool:
+    """A position as every position; a sum as every sum."""
+    sees = _sees_trading if row["level"] == "position" else _sees_exposure
+    return sees(authority, row)
+
+
 def _sees_latency(_: Authority, row: Row) -> bool:
     """Times name nobody; an order does."""
     return row["worst_order_id"] is None
@@ -114,6 +120,7 @@ _RULES: Mapping[ChannelName, Callable[[Authority, Row], bool]] = {
     "profit": _sees_profit,
     "exposure": _sees_exposure,
     "margin": _sees_account,
+    "greeks": _sees_greeks,
     "latency": _sees_latency,
     "states": _sees_state,
     "books": _sees_market,

@@ -13,6 +13,7 @@ from gateway.journal import Mark, Row
 from gateway.stream.channels import key_of
 from gateway.valuation.brackets import Brackets, load_brackets
 from gateway.valuation.margin import MarkPrice, margin_rows
+from gateway.valuation.option_terms import OptionBook, OptionSettings
 
 __all__ = [
     "NO_SCHEDULES",
@@ -59,8 +60,11 @@ class MarginDesk:
         marks: Callable[[], Iterable[Mark]],
         clock_ns: Callable[[], int],
         age_ms_max: int,
+        options: OptionSettings | None = None,
     ) -> None:
-        """`path`: the desk's schedules; None = it has none, and no margin is shown."""
+        """`path`: the desk's schedules; None = it has none, and no margin is shown. `options`:
+        what is an option and its margin; None = what names say."""
+        self._options = options or OptionSettings()
         self._marks, self._clock_ns, self._age_ms_max = marks, clock_ns, age_ms_max
         self._watch = MarginWatch()
         self._brackets: Brackets | None = None
@@ -89,6 +93,8 @@ class MarginDesk:
             marks,
             orders=rows.orders,
             age_ms_max=self._age_ms_max,
+            options=OptionBook(self._options, rows.instruments),
+            now_ns=now_ns,
         )
         self._watch.step(found.accounts, now_ns)
         accounts = self._watch.rows(found.accounts)

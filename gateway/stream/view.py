@@ -28,6 +28,7 @@ KINDS: Mapping[ChannelName, str] = {
 }
 FAR = {"liquidation_price": None, "liquidation_distance_percent": None}
 MARKET: tuple[ChannelName, ...] = ("books", "trades", "marks")
+NO_GREEKS = "greeks were not computed yet"
 BOOKS: tuple[ChannelName, ...] = ("profit", "exposure")  # what is made from the books
 
 
@@ -63,6 +64,7 @@ class View:
         # None: margin was not computed yet, and no row says how near it is.
         self._liquidations: Mapping[PositionKey, Mapping[str, Any]] | None = None
         self.channels["margin"].wait("margin was not computed yet")
+        self.channels["greeks"].wait(NO_GREEKS)
 
     def apply(self, step: Step) -> None:
         """Take over one step of the follower."""
@@ -132,6 +134,15 @@ class View:
             positions.publish(changed, self.sequence, is_valuation=True)
         return moved or bool(changed)
 
+    def take_greeks(self, rows: Mapping[str, Row], waiting: str) -> bool:
+        """Greeks of positions and sums, or why there are none. False: nothing moved."""
+        channel = self.channels["greeks"]
+        if waiting:
+            moved = waiting != channel.waiting
+            channel.wait(waiting)
+            return moved
+        return channel.replace(rows, self.sequence)
+
     def _with_liquidation(self, rows: Mapping[str, Row | None]) -> Mapping[str, Row | None]:
         """The rows of positions with what margin says of them, if it does."""
         near = self._liquidations
@@ -175,6 +186,8 @@ class View:
         self.channels["latency"].reset({}, step.sequence)
         self._liquidations = None
         self.channels["margin"].wait("margin was not computed yet")
+        self.channels["greeks"].reset({}, step.sequence)
+        self.channels["greeks"].wait(NO_GREEKS)
         for name in BOOKS:
             self.channels[name].reset({}, step.sequence)
             self.channels[name].wait(READING)

@@ -129,7 +129,9 @@ class OptionBook:
     def __init__(self, settings: OptionSettings, instruments: Iterable[Row]) -> None:
         self.settings = settings
         rows = {row["name"]: row for row in instruments}
-        self._names = {(row["venue"], row["venue_symbol"]): name for name, row in rows.items()}
+        self._names = {
+            (row["venue"], row.get("venue_symbol", "")): name for name, row in rows.items()
+        }
         found = ((name, self._terms(row)) for name, row in rows.items())
         self.terms: dict[str, OptionTerms] = {name: terms for name, terms in found if terms}
 
@@ -141,7 +143,7 @@ class OptionBook:
 
     def _terms(self, row: Row) -> OptionTerms | None:
         listed = self.settings.options.get(row["name"])
-        spelled = _match(_OPTIONS, row["venue_symbol"])
+        spelled = _match(_OPTIONS, row.get("venue_symbol", ""))
         if listed is None and spelled is None:
             return None
         family = str(spelled["family"]) if spelled else row["base"]
@@ -181,7 +183,7 @@ class OptionBook:
 
 def expiry_of(row: Row) -> int | None:
     """When a dated future is settled, by its name; None: it has no date. An option has its own."""
-    spelled = None if row["kind"] == "spot" else _match(_FUTURES, row["venue_symbol"])
+    spelled = None if row["kind"] == "spot" else _match(_FUTURES, row.get("venue_symbol", ""))
     day = _day_of(spelled) if spelled else None
     return None if day is None else _settled(day)
 
