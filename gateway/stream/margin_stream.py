@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gateway.analytics.greek_book import GreekInput
 from gateway.analytics.margin_watch import MarginWatch
+from gateway.analytics.portfolio_margin import portfolio_rows, with_portfolio
 from gateway.config.faults import ConfigError
 from gateway.journal import Mark, Row
 from gateway.stream.channels import key_of
@@ -85,6 +87,7 @@ class MarginDesk:
             mark.instrument: MarkPrice(mark.price, (now_ns - mark.time_ns) // 1_000_000)
             for mark in told
         }
+        options = OptionBook(self._options, rows.instruments)
         found = margin_rows(
             rows.positions,
             rows.balances,
@@ -93,11 +96,16 @@ class MarginDesk:
             marks,
             orders=rows.orders,
             age_ms_max=self._age_ms_max,
-            options=OptionBook(self._options, rows.instruments),
+            options=options,
             now_ns=now_ns,
         )
-        self._watch.step(found.accounts, now_ns)
-        accounts = self._watch.rows(found.accounts)
+        accounts = found.accounts
+        if self._options.accounts:
+            given = GreekInput(rows.positions, rows.instruments, options, marks,
+                               _alone(rows.instruments), now_ns, self._age_ms_max)  # fmt: skip
+            accounts = with_portfolio(accounts, portfolio_rows(given))
+        self._watch.step(accounts, now_ns)
+        accounts = self._watch.rows(accounts)
         return MarginStep(
             {key_of("margin", row): row for row in accounts},
             {
@@ -105,3 +113,8 @@ class MarginDesk:
                 for row in found.positions
             },
         )
+
+
+def _alone(instruments: Iterable[Row]) -> dict[str, float]:
+    """Portfolio margin stays in the currency it settles in: no rate changes it."""
+    return {row[name]: 1.0 for row in instruments for name in ("quote", "settle")} | {"USD": 1.0}
