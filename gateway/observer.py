@@ -179,6 +179,7 @@ class Observer:
             )
         )
         valued = (self._live_files.marks, clock_ns, options.mark_age_ms_max)
+        self._greeks_at = 0.0
         self._greek_desk = GreekDesk(options.options_file, *valued)
         self._margin_desk = MarginDesk(options.margin_file, *valued, self._greek_desk.settings)
         self._books_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="observer_books")
@@ -328,7 +329,10 @@ class Observer:
             self.hub.wake()
 
     async def _keep_greeks(self) -> None:
-        """At the pace of the margin watch, in a thread of its own like it."""
+        """At the pace of the margin watch, in a thread like it, and a twentieth of the time."""
+        began = self._monotonic()
+        if began < self._greeks_at:
+            return
         try:
             instruments = await self._known_instruments()
             currencies = await self._in_thread(lambda: self._follower.registry("currency"))
@@ -338,6 +342,7 @@ class Observer:
             )
         except Exception as fault:  # as above: told, and tried again
             step = GreekStep(waiting=self._tell_fault("greeks", fault))
+        self._greeks_at = self._monotonic() + 20 * (self._monotonic() - began)
         if self.view.take_greeks(step.rows, step.waiting):
             self.hub.wake()
 

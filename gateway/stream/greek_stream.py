@@ -40,7 +40,7 @@ class GreekDesk:
         """`path`: what is an option; None = what the names of instruments say."""
         self._marks, self._clock_ns, self._age_ms_max = marks, clock_ns, age_ms_max
         self._settings, self._fault = OptionSettings(), ""
-        self._book: tuple[Sequence[Row], OptionBook] | None = None
+        self._book: OptionBook | None = None
         if path is not None:
             try:
                 self._settings = load_options(path)
@@ -57,12 +57,13 @@ class GreekDesk:
         """Greeks at the newest marks. `instruments`: the same list while they are the same."""
         if self._fault:
             return GreekStep(waiting=self._fault)
+        self._book = OptionBook.over(self._book, self._settings, instruments)
         told = list(self._marks())
         now_ns = self._clock_ns()  # after the marks: none of them may seem to be from the future
         given = GreekInput(
             positions,
             instruments,
-            self._options(instruments),
+            self._book,
             {
                 mark.instrument: MarkPrice(mark.price, (now_ns - mark.time_ns) // 1_000_000)
                 for mark in told
@@ -79,11 +80,6 @@ class GreekDesk:
         ]
         rows += [{**_NO_NAMES, **row} for row in greek_rows(book, venues)]
         return GreekStep({key_of("greeks", row): row for row in rows})
-
-    def _options(self, instruments: Sequence[Row]) -> OptionBook:
-        if self._book is None or self._book[0] is not instruments:
-            self._book = (instruments, OptionBook(self._settings, instruments))
-        return self._book[1]
 
 
 def _name(row: Row) -> str:

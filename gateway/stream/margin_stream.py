@@ -67,6 +67,7 @@ class MarginDesk:
         """`path`: the desk's schedules; None = it has none, and no margin is shown. `options`:
         what is an option and its margin; None = what names say."""
         self._options = options or OptionSettings()
+        self._book: OptionBook | None = None
         self._marks, self._clock_ns, self._age_ms_max = marks, clock_ns, age_ms_max
         self._watch = MarginWatch()
         self._brackets: Brackets | None = None
@@ -87,7 +88,7 @@ class MarginDesk:
             mark.instrument: MarkPrice(mark.price, (now_ns - mark.time_ns) // 1_000_000)
             for mark in told
         }
-        options = OptionBook(self._options, rows.instruments)
+        options = self._book = OptionBook.over(self._book, self._options, rows.instruments)
         found = margin_rows(
             rows.positions,
             rows.balances,
