@@ -140,6 +140,8 @@ def is_loopback(host: str) -> bool:
 class Observer:
     """The program: a follower in its own thread, the view and its doors on the event loop."""
 
+    _greeks_at = 0.0  # before which no greeks are made again
+
     def __init__(
         self,
         options: ObserverOptions,
@@ -179,7 +181,6 @@ class Observer:
             )
         )
         valued = (self._live_files.marks, clock_ns, options.mark_age_ms_max)
-        self._greeks_at = 0.0
         self._greek_desk = GreekDesk(options.options_file, *valued)
         self._margin_desk = MarginDesk(options.margin_file, *valued, self._greek_desk.settings)
         self._books_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="observer_books")
