@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,18 +45,19 @@ from gateway.stream.books import (
 from gateway.stream.conduct import Conduct, ConductLimits
 from gateway.stream.fill_stream import FillReader
 from gateway.stream.flow_stream import FlowColumns
+from gateway.stream.greek_stream import GreekDesk
 from gateway.stream.health_stream import HealthInput, HealthRows
 from gateway.stream.history_api import HistoryApi
 from gateway.stream.latency_stream import LatencyColumns
-from gateway.stream.margin_stream import MarginDesk, MarginInput, MarginStep
+from gateway.stream.margin_stream import MarginDesk
 from gateway.stream.market_stream import MarketRows
 from gateway.stream.metrics_page import MetricsPage, MetricsSnapshot
-from gateway.stream.order_stream import is_terminal
 from gateway.stream.page import LIVE_API, add_security_headers, live_address, page_routes
 from gateway.stream.read_api import ReadApi
 from gateway.stream.run_file import RunFile
 from gateway.stream.state_stream import StateReader
 from gateway.stream.stream_session import StreamHub, StreamLimits
+from gateway.stream.valuation_watch import ValuationSources, ValuationWatch
 from gateway.stream.view import View
 from gateway.telemetry import MeasurementReader, Reading
 
@@ -88,6 +90,7 @@ class ObserverOptions:
     readers: frozenset[str] | None = None  # principals whose keys may read; None = all
     authorities: Mapping[str, Authority] | None = None  # what they may see; None = everything
     margin_file: Path | None = None  # schedules; None = no margin is shown
+    options_file: Path | None = None  # what is an option; None = what names say
     mark_age_ms_max: int = 60_000  # older marks value nothing: as long as a venue may be silent
     rate_age_ms_max: int = 0  # older rates report nothing; 0 = of any age
     reporting_currency: str = ""
@@ -114,6 +117,9 @@ class ObserverOptions:
             },
             margin_file=places.configuration_directory / observer.margin_file
             if observer.margin_file
+            else None,
+            options_file=places.configuration_directory / observer.options_file
+            if observer.options_file
             else None,
             mark_age_ms_max=observer.mark_age_seconds_max * 1000,
             rate_age_ms_max=observer.rate_age_seconds_max * 1000,
@@ -159,9 +165,6 @@ class Observer:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="observer_follow")
         self._live_files = LiveFiles(options.place.ring_directory)
         self.books = Books(self._books_options(open_ledger))
-        self._margin_desk = MarginDesk(
-            options.margin_file, self._live_files.marks, clock_ns, options.mark_age_ms_max
-        )
         self._books_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="observer_books")
         self._books_step = BooksStep("waiting", "the journal was not opened yet")
         self._instruments: tuple[object, list[Row]] = (None, [])
@@ -184,6 +187,7 @@ class Observer:
             finished_orders_max=options.finished_orders_max,
         )
         self.hub = StreamHub(self.view.channels, secrets.token_hex(4), options.stream)
+        self._valuation = self._new_valuation()
         self.access = Access(
             KeyFile(options.keys_file, options.readers).keys,
             monotonic,
@@ -204,6 +208,20 @@ class Observer:
             options.rate_age_ms_max,
             options.reporting_currency,
         )
+
+    def _new_valuation(self) -> ValuationWatch:
+        options = self._options
+        valued = (self._live_files.marks, self._clock_ns, options.mark_age_ms_max)
+        greeks = GreekDesk(options.options_file, *valued)
+        margin = MarginDesk(options.margin_file, *valued, greeks.settings)
+        sources = ValuationSources(
+            self._known_instruments,
+            partial(self._in_thread, partial(self._follower.registry, "currency")),
+            self.hub.wake,
+            self._tell_fault,
+            self._monotonic,
+        )
+        return ValuationWatch(self.view, margin, greeks, sources)
 
     def _new_follower(self, open_replica: Callable[[JournalPlace], ReplicaLike]) -> Follower:
         options = self._options
@@ -342,18 +360,8 @@ class Observer:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), BOOKS_SECONDS)
             if self.view.is_ready:
-                await self._keep_margin()
+                await self._valuation.keep()
         await books
-
-    async def _keep_margin(self) -> None:
-        try:
-            step = await self._margin(await self._known_instruments())
-        except Exception as fault:  # as above: told, and tried again
-            step = MarginStep(waiting=self._tell_fault("margin", fault))
-        for moved in self.view.margin_steps(step):
-            if moved:
-                self.hub.wake()
-            await asyncio.sleep(0)  # others work between two pieces
 
     def _tell_fault(self, what: str, fault: Exception) -> str:
         """In the log once per text, however often it comes; returns the text."""
@@ -393,17 +401,6 @@ class Observer:
         moved = view.take_books(step.rows, step.sequence, waiting)
         if view.take_booked_fills(step.fills, step.venues) or moved:
             self.hub.wake()
-
-    async def _margin(self, instruments: list[Row]) -> MarginStep:
-        """Of the rows that the view shows now; computed beside it."""
-        rows = {name: self.view.channels[name].rows.values() for name in self.view.channels}
-        given = MarginInput(
-            list(rows["positions"]),
-            list(rows["balances"]),
-            [row for row in rows["orders"] if not is_terminal(row)],
-            instruments,
-        )
-        return await asyncio.to_thread(self._margin_desk.step, given)
 
     async def _known_instruments(self) -> list[Row]:
         """Read again only when a record defined something."""

@@ -27,6 +27,7 @@ from gateway.analytics.greek_book import (
     position_rows,
     shock_row,
 )
+from gateway.analytics.group_book import group_greeks
 from gateway.commands.desk_sources import (
     live_marks_option,
     mark_option,
@@ -40,6 +41,7 @@ from gateway.commands.desk_sources import (
 from gateway.commands.output import json_option, print_json, print_table
 from gateway.commands.time_zone import zone_of
 from gateway.commands.verify import directory_argument, opened, ring_option
+from gateway.journal import reader
 from gateway.ledger import Bounds, open_books
 from gateway.valuation.option_terms import OptionBook
 
@@ -52,6 +54,8 @@ _SHOCKS = ("spot", "vol", "profit", *SUMS)
 _DECAY = ("day", "value", "settled", "theta")
 _AGEING = ("account", "strategy", "instrument", "quantity", "since_open_seconds",
            "average_age_seconds", "oldest_seconds")  # fmt: skip
+_GROUPS = ("group", "kind", "state", "leg_risk", "profit", "delta_cash", "vega", "theta")
+_ORDERS_MAX = 1_000_000
 _EXPIRIES = ("expiry", "account", "instrument", "quantity", "outcome", "cash", "currency",
              "reason")  # fmt: skip
 
@@ -110,6 +114,7 @@ def moment_of(text: str) -> int:
 @click.option("--shock", "shocks", multiple=True, help="spot=SHARE,vol=POINTS; repeated.")
 @click.option("--decay", type=click.IntRange(0, DAYS_MAX), help="Value of the options day by day.")
 @click.option("--ageing", is_flag=True, help="How long positions have been held.")
+@click.option("--groups", is_flag=True, help="Linked orders as one: profit, leg risk, greeks.")
 @click.option("--expiries", is_flag=True, help="What ends when, and what it would become.")
 @click.option("--time-zone", default="UTC", help="Clock of --expiries.")
 @click.option("--now", default="", help="ISO 8601 time to value at; without it now.")
@@ -118,7 +123,7 @@ def moment_of(text: str) -> int:
 def command(
     directory: Path, options_file: Path | None, marks: tuple[str, ...], live_marks: bool,
     volatility: tuple[str, ...], by: str, shocks: tuple[str, ...], decay: int | None, ageing: bool,
-    expiries: bool, time_zone: str, now: str, ring_directory: str, as_json: bool,
+    groups: bool, expiries: bool, time_zone: str, now: str, ring_directory: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Delta, gamma, vega, theta and rho of a journal's positions at given marks, in the reporting
     currency: vega for a point of volatility, theta for a day, rho for a point of rate. What has no
@@ -158,6 +163,10 @@ def command(
         answer["decay"] = _decay(book, decay)
     if ageing:
         answer["ageing"] = _ageing(directory, ring_directory, replica.sequence, now_ns)
+    if groups:
+        with opened(directory):
+            every = reader.every_order(replica, is_open=False, limit=_ORDERS_MAX)
+        answer["groups"] = group_greeks(every, given)
     if expiries:
         answer["expiries"] = expiry_rows(given.positions, instruments, given.options, given.marks,
                                          now_ns, zone=str(zone), age_ms_max=60_000)  # fmt: skip
@@ -196,7 +205,8 @@ def _ageing(
 
 def _show(answer: dict[str, Any], by: str) -> None:
     print_table(answer["rows"], _POSITIONS if by == "position" else _LEVELS, "Nothing is held.")
-    parts = {"shocks": _SHOCKS, "decay": _DECAY, "ageing": _AGEING, "expiries": _EXPIRIES}
+    parts = {"shocks": _SHOCKS, "decay": _DECAY, "ageing": _AGEING, "groups": _GROUPS,
+             "expiries": _EXPIRIES}  # fmt: skip
     for name, columns in parts.items():
         if name in answer:
             click.echo(f"\n{name}")

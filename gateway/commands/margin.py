@@ -10,6 +10,8 @@ from typing import Any
 import click
 
 from gateway import process
+from gateway.analytics.greek_book import GreekInput
+from gateway.analytics.portfolio_margin import portfolio_rows, with_portfolio
 from gateway.commands.desk_sources import (
     live_marks_option,
     mark_option,
@@ -25,7 +27,7 @@ from gateway.commands.verify import directory_argument, ring_option
 from gateway.config.faults import ConfigError
 from gateway.journal import reader
 from gateway.valuation.brackets import Brackets, load_brackets, mantissa
-from gateway.valuation.margin import margin_rows
+from gateway.valuation.margin import AGE_MS_MAX, margin_rows
 from gateway.valuation.option_terms import OptionBook
 
 __all__ = ["command"]
@@ -34,6 +36,10 @@ _ORDERS_MAX = 1_000_000
 _ACCOUNTS = (
     "account", "venue", "currency", "equity", "initial", "maintenance", "ratio", "headroom",
     "state",
+)  # fmt: skip
+_PORTFOLIO = (
+    "account", "currency", "maintenance", "initial", "loss", "price_move", "volatility_move",
+    "short_options", "offset_futures",
 )  # fmt: skip
 _POSITIONS = (
     "account", "instrument", "leg", "margin_mode", "quantity", "notional", "unrealised", "initial",
@@ -111,21 +117,35 @@ def command(
     instruments = replica.registry("instrument")
     need_known([*prices, *(key[1] for key in isolated)], instruments)
     orders = reader.every_order(replica, is_open=True, limit=_ORDERS_MAX)
+    known = with_live(prices, ring_directory, is_wanted=live_marks)
+    given = GreekInput(
+        positions=replica.positions(),
+        instruments=instruments,
+        options=OptionBook(settings, instruments),
+        marks=known,
+        rates={row["name"]: float(row["rate"]) for row in replica.registry("currency")},
+        now_ns=process.wall_ns(),
+        age_ms_max=AGE_MS_MAX,
+    )
     found = margin_rows(
-        replica.positions(),
+        given.positions,
         replica.balances(),
         instruments,
         schedules,
-        with_live(prices, ring_directory, is_wanted=live_marks),
+        known,
         orders=orders,
         collateral=isolated,
         margin_accounts=margin_accounts(replica.registry("account")),
-        options=OptionBook(settings, instruments),
-        now_ns=process.wall_ns(),
+        options=given.options,
+        now_ns=given.now_ns,
     )
+    portfolio = portfolio_rows(given)
+    found = found._replace(accounts=with_portfolio(found.accounts, portfolio))
     if as_json:
-        print_json({"sequence": replica.sequence, **found._asdict()})
+        print_json({"sequence": replica.sequence, **found._asdict(), "portfolio": portfolio})
         return
+    if portfolio:
+        print_table(portfolio, _PORTFOLIO, "")
     print_table(found.accounts, _ACCOUNTS, "No account is on margin.")
     print_table(found.positions, _POSITIONS, "No position is on margin.")
     for row in found.accounts:

@@ -12,6 +12,7 @@ import click
 
 from gateway import process
 from gateway.analytics.greek_book import GreekInput
+from gateway.analytics.portfolio_margin import portfolio_rows, with_portfolio
 from gateway.analytics.risk_watch import (
     Command,
     RiskWatch,
@@ -104,7 +105,8 @@ def input_of(
         now_ns,
         policy.mark_age_ms_max,
     )
-    return WatchInput(found.accounts, greeks, orders, replica.trading_states(), rates, now_ns)
+    accounts = with_portfolio(found.accounts, portfolio_rows(greeks))
+    return WatchInput(accounts, greeks, orders, replica.trading_states(), rates, now_ns)
 
 
 def send_all(
@@ -152,8 +154,9 @@ def command(
 
     \b
     Example:
-      gateway risk-watch var/gateway --ring-directory /dev/shm/gateway --brackets conf/margin.toml --policy conf/risk_watch.toml --act --key-file var/gateway/watch.key
-    """  # noqa: E501 an example is one line
+      gateway risk-watch var/gateway --ring-directory /dev/shm/gateway \
+        --brackets conf/margin.toml --policy conf/risk_watch.toml --act --key-file watch.key
+    """
     schedules, options = brackets_of(brackets), options_of(options_file)
     try:
         policy = load_policy(policy_file)

@@ -348,6 +348,9 @@ class ObserverSettings(Section, frozen=True, kw_only=True):
     margin_file: Annotated[
         str, Meta(description="Margin schedules, as in conf/margin.toml; empty = none are shown.")
     ] = ""
+    options_file: Annotated[
+        str, Meta(description="What is an option, as in conf/options.toml; empty = names say it.")
+    ] = ""
     conduct_window_seconds: Annotated[
         int,
         Meta(ge=60, le=86400, description="Window of the soft monitors below, per strategy."),

@@ -92,6 +92,12 @@ def _sees_flow(authority: Authority, row: Row) -> bool:
     return whole and _holds(authority.strategies, row["strategy"])
 
 
+def _sees_greeks(authority: Authority, row: Row) -> bool:
+    """A position as every position; a sum as every sum."""
+    sees = _sees_trading if row["level"] == "position" else _sees_exposure
+    return sees(authority, row)
+
+
 def _sees_latency(_: Authority, row: Row) -> bool:
     """Times name nobody; an order does."""
     return row["worst_order_id"] is None
@@ -120,6 +126,7 @@ _RULES: Mapping[ChannelName, Callable[[Authority, Row], bool]] = {
     "profit": _sees_profit,
     "exposure": _sees_exposure,
     "margin": _sees_account,
+    "greeks": _sees_greeks,
     "latency": _sees_latency,
     "states": _sees_state,
     "books": _sees_public,

@@ -20,6 +20,7 @@ ChannelName = Literal[
     "latency",
     "states",
     "margin",
+    "greeks",
     "books",
     "trades",
     "marks",
@@ -49,6 +50,7 @@ CHANNELS: Mapping[ChannelName, ChannelSpec] = {
         ("level", "name", "currency"), frozenset({"level", "name", "currency"})
     ),
     "margin": ChannelSpec(("account", "currency"), frozenset({"account", "venue", "currency"})),
+    "greeks": ChannelSpec(("level", "name"), _TRADING | {"level", "name"}),
     "latency": ChannelSpec(("stage", "bucket_us", "time_ns"), frozenset({"stage"})),
     "books": ChannelSpec(("instrument",), _MARKET),
     "trades": ChannelSpec(("instrument", "run_ns", "number"), _MARKET),

@@ -7,12 +7,15 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gateway.analytics.greek_book import GreekInput
 from gateway.analytics.margin_watch import MarginWatch
+from gateway.analytics.portfolio_margin import portfolio_rows, with_portfolio
 from gateway.config.faults import ConfigError
 from gateway.journal import Mark, Row
 from gateway.stream.channels import key_of
 from gateway.valuation.brackets import Brackets, load_brackets
 from gateway.valuation.margin import MarkPrice, margin_rows
+from gateway.valuation.option_terms import OptionBook, OptionSettings
 
 __all__ = [
     "NO_SCHEDULES",
@@ -62,8 +65,12 @@ class MarginDesk:
         marks: Callable[[], Iterable[Mark]],
         clock_ns: Callable[[], int],
         age_ms_max: int,
+        options: OptionSettings | None = None,
     ) -> None:
-        """`path`: the desk's schedules; None = it has none, and no margin is shown."""
+        """`path`: the desk's schedules; None = it has none, and no margin is shown. `options`:
+        what is an option and its margin; None = what names say."""
+        self._options = options or OptionSettings()
+        self._book: OptionBook | None = None
         self._marks, self._clock_ns, self._age_ms_max = marks, clock_ns, age_ms_max
         self._watch = MarginWatch()
         self._before: Liquidations | None = None
@@ -85,6 +92,7 @@ class MarginDesk:
             mark.instrument: MarkPrice(mark.price, (now_ns - mark.time_ns) // 1_000_000)
             for mark in told
         }
+        options = self._book = OptionBook.over(self._book, self._options, rows.instruments)
         found = margin_rows(
             rows.positions,
             rows.balances,
@@ -93,9 +101,16 @@ class MarginDesk:
             marks,
             orders=rows.orders,
             age_ms_max=self._age_ms_max,
+            options=options,
+            now_ns=now_ns,
         )
-        self._watch.step(found.accounts, now_ns)
-        accounts = self._watch.rows(found.accounts)
+        accounts = found.accounts
+        if self._options.accounts:
+            given = GreekInput(rows.positions, rows.instruments, options, marks,
+                               _alone(rows.instruments), now_ns, self._age_ms_max)  # fmt: skip
+            accounts = with_portfolio(accounts, portfolio_rows(given))
+        self._watch.step(accounts, now_ns)
+        accounts = self._watch.rows(accounts)
         before = self._before
         now = {
             venue_position_key(row): {name: row[name] for name in LIQUIDATION}
@@ -108,3 +123,8 @@ class MarginDesk:
         return MarginStep(
             {key_of("margin", row): row for row in accounts}, now, moved=moved, before=before
         )
+
+
+def _alone(instruments: Iterable[Row]) -> dict[str, float]:
+    """Portfolio margin stays in the currency it settles in: no rate changes it."""
+    return {row[name]: 1.0 for row in instruments for name in ("quote", "settle")} | {"USD": 1.0}

@@ -35,6 +35,7 @@ PLAIN: tuple[ChannelName, ...] = (
     "profit",
     "exposure",
     "margin",
+    "greeks",
     "states",
 )
 

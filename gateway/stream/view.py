@@ -30,6 +30,7 @@ FAR = {"liquidation_price": None, "liquidation_distance_percent": None}
 LIQUIDATIONS_PER_STEP = 256  # positions whose rows are made anew in one piece
 # What comes from elsewhere than the journal.
 MARKET: tuple[ChannelName, ...] = ("books", "trades", "marks", "flow", "health")
+NO_GREEKS = "greeks were not computed yet"
 BOOKS: tuple[ChannelName, ...] = ("profit", "exposure")  # what is made from the books
 
 
@@ -66,6 +67,7 @@ class View:
         self._liquidations: Mapping[PositionKey, Mapping[str, Any]] | None = None
         self._places: defaultdict[PositionKey, list[str]] = defaultdict(list)
         self.channels["margin"].wait("margin was not computed yet")
+        self.channels["greeks"].wait(NO_GREEKS)
 
     def apply(self, step: Step) -> None:
         """Take over one step of the follower."""
@@ -160,6 +162,15 @@ class View:
             if row is not None and key not in shown:
                 self._places[venue_position_key(row)].append(key)
 
+    def take_greeks(self, rows: Mapping[str, Row], waiting: str) -> bool:
+        """Greeks of positions and sums, or why there are none. False: nothing moved."""
+        channel = self.channels["greeks"]
+        if waiting:
+            moved = waiting != channel.waiting
+            channel.wait(waiting)
+            return moved
+        return channel.replace(rows, self.sequence)
+
     def _with_liquidation(self, rows: Mapping[str, Row | None]) -> Mapping[str, Row | None]:
         """The rows of positions with what margin says of them, if it does."""
         near = self._liquidations
@@ -206,6 +217,8 @@ class View:
         self.channels["latency"].reset({}, step.sequence)
         self._liquidations = None
         self.channels["margin"].wait("margin was not computed yet")
+        self.channels["greeks"].reset({}, step.sequence)
+        self.channels["greeks"].wait(NO_GREEKS)
         for name in BOOKS:
             self.channels[name].reset({}, step.sequence)
             self.channels[name].wait(READING)

@@ -8,7 +8,7 @@ Spellings and the hour of settlement, 08:00 UTC at all three: OKX docs-v5, get i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -127,11 +127,22 @@ class OptionBook:
     """The options among the instruments of a registry."""
 
     def __init__(self, settings: OptionSettings, instruments: Iterable[Row]) -> None:
-        self.settings = settings
+        self.settings, self.source = settings, instruments
         rows = {row["name"]: row for row in instruments}
-        self._names = {(row["venue"], row["venue_symbol"]): name for name, row in rows.items()}
+        self._names = {
+            (row["venue"], row.get("venue_symbol", "")): name for name, row in rows.items()
+        }
         found = ((name, self._terms(row)) for name, row in rows.items())
         self.terms: dict[str, OptionTerms] = {name: terms for name, terms in found if terms}
+
+    @classmethod
+    def over(
+        cls, before: OptionBook | None, settings: OptionSettings, instruments: Sequence[Row]
+    ) -> OptionBook:
+        """The one before while `instruments` is the same list: names are read once."""
+        if before is not None and before.source is instruments:
+            return before
+        return cls(settings, instruments)
 
     def margin_rule(self, venue: str) -> OptionMarginRule | None:
         return self.settings.margin.get(self.settings.venues.get(venue, ""))
@@ -141,7 +152,7 @@ class OptionBook:
 
     def _terms(self, row: Row) -> OptionTerms | None:
         listed = self.settings.options.get(row["name"])
-        spelled = _match(_OPTIONS, row["venue_symbol"])
+        spelled = _match(_OPTIONS, row.get("venue_symbol", ""))
         if listed is None and spelled is None:
             return None
         family = str(spelled["family"]) if spelled else row["base"]
@@ -181,7 +192,7 @@ class OptionBook:
 
 def expiry_of(row: Row) -> int | None:
     """When a dated future is settled, by its name; None: it has no date. An option has its own."""
-    spelled = None if row["kind"] == "spot" else _match(_FUTURES, row["venue_symbol"])
+    spelled = None if row["kind"] == "spot" else _match(_FUTURES, row.get("venue_symbol", ""))
     day = _day_of(spelled) if spelled else None
     return None if day is None else _settled(day)
 

@@ -29,7 +29,7 @@ def call(world, *words):
 
 def test_greeks_of_a_journal_with_everything_beside_them(desk):
     words = ("--mark", "BTC-PERP=100", "--by", "instrument", "--shock", "spot=-0.1,vol=0.05")
-    result = call(desk, "--json", *words, "--decay", "31", "--ageing", "--expiries")
+    result = call(desk, "--json", *words, "--decay", "31", "--ageing", "--groups", "--expiries")
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
     rows = {row["name"]: row for row in told["rows"]}
@@ -44,6 +44,7 @@ def test_greeks_of_a_journal_with_everything_beside_them(desk):
     step = float(told["decay"][1]["value"]) - float(told["decay"][0]["value"])
     assert step == pytest.approx(float(told["decay"][0]["theta"]), rel=0.05)
     assert {row["instrument"] for row in told["ageing"]} == {OPTION, "BTC-PERP"}
+    assert told["groups"] == []
     (expiry,) = told["expiries"]
     assert (expiry["outcome"], expiry["closed_quantity"]) == ("worthless", "10")
 

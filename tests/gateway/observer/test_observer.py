@@ -456,7 +456,7 @@ async def test_a_misspelt_filter_is_refused_and_shows_nothing(world, tmp_path):
 async def test_what_fails_once_beside_the_rows_stops_neither_them_nor_itself(
     world, tmp_path, monkeypatch
 ):
-    calls = {"market": 0, "tell": 0, "margin": 0, "inspect": 0}
+    calls = {"market": 0, "tell": 0, "margin": 0, "greeks": 0, "inspect": 0}
 
     def fails_once(name, real):
         def call(*given, **named):
@@ -472,7 +472,8 @@ async def test_what_fails_once_beside_the_rows_stops_neither_them_nor_itself(
         for name, owner, method in (
             ("market", seen._market, "step"),
             ("tell", seen.books, "tell"),
-            ("margin", seen._margin_desk, "step"),
+            ("margin", seen._valuation._margin_desk, "step"),
+            ("greeks", seen._valuation._greek_desk, "step"),
             ("inspect", seen._run_file, "keep"),
         ):
             monkeypatch.setattr(owner, method, fails_once(name, getattr(owner, method)))

@@ -1,0 +1,115 @@
+"""gateway risk-watch over a real journal: it says what it would do, does it with its key when it is
+told to act, and outlives a gateway that refuses."""
+
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from gateway.__main__ import root
+
+SCHEDULE = """
+[instruments]
+"BTC-PERP" = "flat"
+[schedules.flat]
+source = "this test"
+date = ""
+steps = [{ leverage_max = 10, maintenance_rate = "0.05" }]
+"""
+
+
+@pytest.fixture
+def desk(world, tmp_path):
+    """Long ten at 100 on a balance of 200, at a mark that calls for margin."""
+    world.fact("balance", world.account, world.usd, "200", 1, "start")
+    world.fill(0, "10", "100", instrument=world.perpetual, venue_order="a")
+    told = {"BTC-PERP": {"mark": "84.9", "time_ns": time.time_ns()}}
+    Path(world.ring, "marks.json").write_text(json.dumps(told))
+    (tmp_path / "margin.toml").write_text(SCHEDULE)
+    (tmp_path / "policy.toml").write_text('actor = "night desk"\ninterval_ms = 100\n')
+    (tmp_path / "watch.key").write_text("watch.secret")
+    (tmp_path / "watch.key").chmod(0o600)
+    return world
+
+
+@pytest.fixture
+def live_api():
+    """Takes every request with the status it is told to; remembers them."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            key = self.headers["Authorization"]
+            server.taken.append((self.command, self.path, key, body))
+            text = b'{"sequence": 1}'
+            if server.status != 200:
+                text = b'{"error": {"code": "JOURNAL_BEHIND", "rule": "later"}}'
+            self.send_response(server.status)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        do_PUT = do_POST = answer
+
+        def log_message(self, *words):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.taken, server.status = [], 200
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def call(world, tmp_path, *words):
+    place = [world.journal, "--ring-directory", world.ring]
+    files = ["--brackets", str(tmp_path / "margin.toml"), "--policy", str(tmp_path / "policy.toml")]
+    return CliRunner().invoke(root, ["risk-watch", *place, *files, *words])
+
+
+def test_without_act_it_says_what_it_would_do(desk, tmp_path):
+    result = call(desk, tmp_path, "--count", "1", "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert told["is_sent"] is False and told["accounts"][0]["state"] == "call"
+    first, note, *rest = told["commands"]
+    assert (first["path"], first["body"]["state"]) == ("/v1/trading-states", "reducing")
+    assert (first["body"]["name"], first["body"]["actor"]) == ("main", "night desk")
+    assert note["path"] == "/v1/notes"
+    bodies = {each["body"]["name"]: each["body"]["fields"] for each in rest}
+    assert {each["path"] for each in rest} == {"/v1/measures"}
+    assert bodies["main"] == {"margin_headroom": "-35.9000"}  # 200 - 151 - 84.9
+    assert bodies["BTC-PERP"]["delta"] == "84.90000000"
+    plain = call(desk, tmp_path, "--count", "1")
+    assert "main USD: ok to call" in plain.stdout and "would send POST" in plain.stdout
+
+
+def test_it_acts_with_its_own_key_once_and_again_after_a_refusal(desk, tmp_path, live_api):
+    url = f"http://127.0.0.1:{live_api.server_address[1]}"
+    where = ("--act", "--url", url, "--key-file", str(tmp_path / "watch.key"))
+    live_api.status = 503
+    result = call(desk, tmp_path, *where, "--count", "2")
+    assert result.exit_code == 0 and "JOURNAL_BEHIND" in result.stderr
+    states = [each for each in live_api.taken if each[1] == "/v1/trading-states"]
+    assert len(states) == 2, "refused, so asked for again"
+    live_api.taken.clear()
+    live_api.status = 200
+    assert call(desk, tmp_path, *where, "--count", "2").exit_code == 0
+    states = [each for each in live_api.taken if each[1] == "/v1/trading-states"]
+    assert len(states) == 1 and states[0][2] == "Bearer watch.secret"
+    assert {each[1] for each in live_api.taken} == {
+        "/v1/trading-states", "/v1/notes", "/v1/measures",
+    }  # fmt: skip
+
+
+def test_wrong_words_are_usage_errors(desk, tmp_path):
+    (tmp_path / "policy.toml").write_text('call = "1.5"\n')
+    result = call(desk, tmp_path, "--count", "1")
+    assert result.exit_code == 2 and "--policy" in result.output
