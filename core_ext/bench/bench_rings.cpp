@@ -18,9 +18,15 @@ struct alignas(128) Word {
   std::atomic<std::uint64_t> value{0};
 };
 
+/// Each waits for the other in a loop that never sleeps: on a machine with other work a round may
+/// take a time slice, so a shortened run has few.
+std::uint64_t rounds_of(const Place& place) {
+  return static_cast<std::uint64_t>(97'000 * place.scale) + 3'000;
+}
+
 /// Round trip of one number between two threads, over one cache line or one for each direction.
 double ping_pong_ns(const Place& place, bool has_two_lines) {
-  constexpr std::uint64_t kRounds = 100'000;
+  const std::uint64_t rounds = rounds_of(place);
   Word lines[2];
   auto& there = lines[0].value;
   auto& back = has_two_lines ? lines[1].value : lines[0].value;
@@ -29,17 +35,17 @@ double ping_pong_ns(const Place& place, bool has_two_lines) {
     there = back = 0;
     std::thread echo([&] {
       if (place.other_cpu >= 0) (void)pin_to(place.other_cpu);
-      for (std::uint64_t i = 1; i <= kRounds; ++i) {
+      for (std::uint64_t i = 1; i <= rounds; ++i) {
         while (there.load(std::memory_order_acquire) != 2 * i - 1) continue;
         back.store(2 * i, std::memory_order_release);
       }
     });
     const std::int64_t begin = steady_ns();
-    for (std::uint64_t i = 1; i <= kRounds; ++i) {
+    for (std::uint64_t i = 1; i <= rounds; ++i) {
       there.store(2 * i - 1, std::memory_order_release);
       while (back.load(std::memory_order_acquire) != 2 * i) continue;
     }
-    best = std::min(best, static_cast<double>(steady_ns() - begin) / kRounds);
+    best = std::min(best, static_cast<double>(steady_ns() - begin) / static_cast<double>(rounds));
     echo.join();
   }
   return best;
@@ -106,14 +112,14 @@ namespace {
 using Lane = SpscLane<128>;
 
 double lane_round_trip_ns(const Place& place) {
-  constexpr std::uint64_t kRounds = 100'000;
+  const std::uint64_t rounds = rounds_of(place);
   double best = 1e300;
   for (int repeat = 0; repeat < 7; ++repeat) {
     Lane there(1'024);
     Lane back(1'024);
     std::thread echo([&] {
       if (place.other_cpu >= 0) (void)pin_to(place.other_cpu);
-      for (std::uint64_t i = 0; i < kRounds; ++i) {
+      for (std::uint64_t i = 0; i < rounds; ++i) {
         while (there.size() == 0) continue;
         (void)back.push(there.peek());
         there.pop();
@@ -121,13 +127,13 @@ double lane_round_trip_ns(const Place& place) {
     });
     std::byte entry[128] = {};
     const std::int64_t begin = steady_ns();
-    for (std::uint64_t i = 0; i < kRounds; ++i) {
+    for (std::uint64_t i = 0; i < rounds; ++i) {
       (void)there.push(entry);
       while (back.size() == 0) continue;
       std::memcpy(entry, back.peek(), sizeof entry);
       back.pop();
     }
-    best = std::min(best, static_cast<double>(steady_ns() - begin) / kRounds);
+    best = std::min(best, static_cast<double>(steady_ns() - begin) / static_cast<double>(rounds));
     echo.join();
   }
   return best;
