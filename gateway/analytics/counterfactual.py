@@ -175,7 +175,8 @@ def _told(
     identical = bool(native.is_identical)
     rows = notes.rows(worlds, settings.explained)
     positions, balances = worlds.positions(), worlds.balances()
-    is_equal = identical or not any(row["is_other"] for row in [*positions, *balances])
+    is_equal = not any(row["is_other"] for row in [*positions, *balances])
+    is_same_orders = is_equal and not notes.what and worlds.has_same_orders()
     return {
         "assumed": assumption.words(),
         "sequence": native.sequence,
@@ -184,7 +185,7 @@ def _told(
         "state_hash": {"fact": was, "here": here},
         "is_identical": identical,
         "equal": "journal" if identical else "state" if was == here else
-                 "positions" if is_equal else "no",
+                 "rows" if is_same_orders else "positions" if is_equal else "no",
         "parted": notes.parted(worlds),
         "counts": counts,
         "differences": rows,

@@ -26,6 +26,7 @@ _KINDS = ("instrument", "account", "strategy")
 _POSITION = ("account", "strategy", "instrument", "leg", "margin_mode")
 _HELD = ("quantity", "cost", "realised", "unrealised", "fees")
 _PROFIT = ("account", "strategy", "currency")
+_ORDERS_MAX = 4_000_000
 _ALWAYS = 2**62  # no mark given by hand is too old
 
 
@@ -228,6 +229,11 @@ class Worlds:
             for number in strategies
         ]  # fmt: skip
 
+    def has_same_orders(self) -> bool:
+        """Whether every remembered order is the same in both, but for when it was last touched."""
+        both = (self._fact.orders(), self._here.orders())
+        return both[0] == both[1]
+
     def positions(self) -> list[Row]:
         """Every book of either world."""
         return _beside(self._fact.positions, self._here.positions, _POSITION, _HELD)
@@ -247,6 +253,7 @@ class _World:
 
     def __init__(self, replica: Any, books: Any, marks: Mapping[str, str], method: str) -> None:
         self.order = replica.order
+        self._replica = replica
         self.balances = replica.balances()
         self.positions = _by_method(
             books.positions("wac", marks=dict(marks)), books.positions(method), marks
@@ -256,6 +263,11 @@ class _World:
             for row in self.positions
         ]
         self.profit = waterfall_rows(books.accounts(method), valued, _ALWAYS)
+
+    def orders(self) -> list[Row]:
+        """Every remembered order, without when it was last touched."""
+        rows: list[Row] = self._replica.orders(open_only=False, limit=_ORDERS_MAX)
+        return [{name: row[name] for name in row if name != "updated_ns"} for row in rows]
 
 
 def _by_method(weighted: Sequence[Row], rows: Sequence[Row], marks: Mapping[str, str]) -> list[Row]:

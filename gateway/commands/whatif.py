@@ -39,7 +39,8 @@ _METHODS = tuple(method for method in METHODS if method != "specific")
 _EQUAL = {
     "journal": "byte for byte the journal as it was",
     "state": "of other records and of the same state",
-    "positions": "of the same positions and balances; orders, or their times, differ",
+    "rows": "of the same orders, positions and balances; times within one step differ",
+    "positions": "of the same positions and balances, of other orders",
     "no": "another one",
 }
 _FIRM_NAMES = ("", "-", "firm")

@@ -63,11 +63,15 @@ class Trader:
     def __init__(self, root, seed):
         self.root, self.random = root, random.Random(seed)
         self.world = opened(root)
-        self.world.engine.set_time(BEGIN_NS)
+        self.set_out()
         self.begin()
         self.orders, self.fills = [], []
         self.price = 10_000
         self.references = 0
+
+    def set_out(self):
+        """When the day begins."""
+        self.world.engine.set_time(BEGIN_NS)
 
     def begin(self):
         """As after every start: prices, and a venue that is reconciled."""

@@ -4,13 +4,15 @@ import json
 import shutil
 from decimal import Decimal
 
+import engine_world
 import pytest
 from click.testing import CliRunner
 from engine_world import NET, SECOND_NS, SELL, STRATEGY
 from msgspec import structs
-from recorded_days import BEGIN_NS, opened, place, random_day
+from recorded_days import BEGIN_NS, Trader, opened, place, random_day
 
 from gateway.__main__ import root as gateway
+from gateway._core.engine import Engine
 from gateway.commands import whatif
 from gateway.config.limits import LimitRow
 from gateway.journal import reader
@@ -55,6 +57,35 @@ def _is_itself(journal):
     assert told["sequence"] == told["other_sequence"]
     if kinds["boot"] == 1 and not is_told_again:
         assert told["equal"] == "journal"
+
+
+class _OfTheRealClock(Trader):
+    """The same desk where nobody sets the time."""
+
+    def pass_time(self):
+        pass
+
+    def restart(self):
+        pass
+
+    def linked(self):  # how often a refusal of theirs is told hangs on when a thread looked
+        pass
+
+
+def test_a_day_of_the_real_clock_differs_in_times_within_one_step_alone(monkeypatch):
+    def live(*arguments, **options):
+        return Engine(*arguments, **{**options, "is_virtual_clock": False})
+
+    monkeypatch.setattr(engine_world, "Engine", live)
+    monkeypatch.setattr(Trader, "set_out", lambda self: None)
+    with place() as root:
+        trader = _OfTheRealClock(root, 5)
+        trader.trade(200)
+        trader.world.engine.stop()
+        told = asked(root / "journal")
+    assert told["equal"] in {"journal", "state", "rows"}, told["differences"]
+    assert told["sequence"] == told["other_sequence"]
+    assert not any(told["differences"].values())
 
 
 CHANGES = (
