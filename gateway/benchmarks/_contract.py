@@ -83,7 +83,7 @@ CONTRACT: tuple[Figure, ...] = (
     Figure("native submit beside killed observers", "observe", "kills.p99_ratio", "<= 1.2"),
     Figure("1,000 changes/s to 200 clients", "observe", "stream_core_percent", "< 50 %"),
     Figure("rows into Parquet", "observe", "parquet_rows_per_second", ">= 3,000,000/s", True),
-    Figure("journal archived to 20 x 100 GB/day", "observe", "archive.burst_ratio", ">= 1", True),
+    Figure("journal archived to 20 x 100 GB/day", "observe", "archive_to_burst", ">= 1", True),
     Figure("a position as of then", "observe", "as_of_ms.one_key", "< 10 ms", True),
     Figure("all positions as of then", "observe", "as_of_ms.all_keys", "<= 500 ms", True),
     Figure("a position, rows by --rows", "history", "as_of_ms.one_key", "< 10 ms", True),

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from click.testing import CliRunner
 
 from gateway.__main__ import root
@@ -29,4 +30,22 @@ def test_the_answer_has_the_promised_shape_and_nothing_else():
     assert (kills["lost"], kills["books_balanced"]) == (0, True)
     assert kills["states_compared"] >= kills["kills"] + 3
     asked = [each.path for each in CONTRACT if each.bench == "observe"]
+    asked.remove("archive_to_burst")  # a quick journal has no sealed segment
     assert asked and all(find(figures, path) is not None for path in asked)
+
+
+def test_a_past_of_as_many_rows_as_asked_for_is_asked_for_every_key():
+    pytest.importorskip("duckdb")
+    words = ["bench", "history", "--quick", "--rows", "1", "--json"]
+    result = CliRunner().invoke(root, words)
+    assert result.exit_code == 0, result.output
+    figures = json.loads(result.stdout.splitlines()[-1])
+    assert set(figures) == {"machine", "past", "as_of_ms"}
+    assert (figures["past"]["rows"], figures["past"]["keys"]) == (100_000, 2_000)
+    asked = [each.path for each in CONTRACT if each.bench == "history"]
+    assert asked and all(find(figures, path) > 0 for path in asked)
+
+
+def test_a_bench_without_rows_says_so():
+    result = CliRunner().invoke(root, ["bench", "shm", "--rows", "5", "--json"])
+    assert (result.exit_code, json.loads(result.stdout)["error"]["code"]) == (2, "BAD_VALUE")
