@@ -116,7 +116,7 @@ async def test_health_shows_its_groups_in_order_and_what_is_wrong(stage):
         places = [text.index(word) for word in words]
         assert places == sorted(places)
         await server.publish("health", health("observer", "lag", "0", 1, unit="ms"))
-        await screen.reads("#panel-health", lambda text: re.search(r"lag\s+\S*0 ms", text))
+        await screen.reads("#panel-health", lambda text: re.search(r"lag\s+\S*\s*0 ms", text))
         assert screen.complaints == []
 
 
