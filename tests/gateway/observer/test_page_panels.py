@@ -263,7 +263,7 @@ async def test_risk_shows_what_is_halted_and_how_much_of_a_limit_is_held(stage):
         await screen.page.keyboard.press("9")
         await screen.sees("margin", "main", "call", "1,000", "▲ +800", "⚠ 1: OLD")
         await screen.page.keyboard.press("6")
-        await screen.page.click(".chip:has-text('strategy')")
+        await screen.page.click("#panel-exposure .chip:has-text('strategy')")
         await screen.sees("exposure", "alpha", "▼ -250", "750", "-500", "⚠ 1: OLD")
         assert screen.complaints == []
 
