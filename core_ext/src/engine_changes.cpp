@@ -181,20 +181,18 @@ GateVerdict Engine::check_replace(const ReplaceMessage& message, const Order& or
     return no(found);
   }
   const PrincipalId principal = message.header.principal;
-  if (principal != 0 && !state_.registry.principals.at(principal).has_scope(kScopeTrade)) {
+  if (principal != 0 && !state_.registry.principals.at(principal).has_scope(kScopeTrade))
     return no(Refusal::kNotPermitted);
-  }
   if (principal != 0 && order.link.is_linked() && quantity != order.quantity) {
     return no(Refusal::kLinkedQuantity);
   }
   Route& route = state_.routes.at(order.route);
   const InstrumentRow& row = *route.instrument_row;
-  if (route.venue_row->definition.amend == 0) return no(Refusal::kReplaceUnsupported);
   // The venue counts without what was crossed: its words of a new total could be read in two ways.
-  if (crossed(order) != 0) return no(Refusal::kReplaceUnsupported);
-  if (static_cast<OrderState>(order.state) == OrderState::kUnknown)
-    return no(Refusal::kReplacePending);
-  if (pending(order.overlay, Overlay::kReplace) != Pending::kNo)
+  if (route.venue_row->definition.amend == 0 || crossed(order) != 0)
+    return no(Refusal::kReplaceUnsupported);
+  if (static_cast<OrderState>(order.state) == OrderState::kUnknown ||
+      pending(order.overlay, Overlay::kReplace) != Pending::kNo)
     return no(Refusal::kReplacePending);
   if (price == order.price && quantity == order.quantity) return no(Refusal::kNothingToChange);
   if (quantity <= order.cumulative) return no(Refusal::kQuantityBelowFilled);
