@@ -328,7 +328,7 @@ def test_a_damaged_or_pruned_journal_is_no_shorter_day(day, tmp_path):
         segments = sorted((root / "journal").glob("segment-*.journal"))
         assert len(segments) > 1
         segments[0].unlink()
-        assert asked(root / "journal", fails=1)["error"]["code"] == "BAD_JOURNAL"
+        assert asked(root / "journal", fails=1)["error"]["code"] == "JOURNAL_BEGINS_LATER"
     empty = tmp_path / "empty"
     empty.mkdir()
     assert asked(empty, fails=1)["error"]["code"] == "BAD_JOURNAL"
