@@ -117,7 +117,6 @@ nb::dict recovery_of(EngineHandle& handle) {
   out["ring_records"] = report.ring_records;
   out["seconds"] = handle.runtime->recovery_seconds();
   out["sequence"] = report.end.sequence;
-  out["time_ns"] = handle.runtime->recovered_time_ns();
   out["snapshot_sequence"] = report.snapshot_sequence;
   out["cut_bytes"] = report.cut_bytes + report.ring_cut_bytes;
   out["later_valid_records"] = report.later_valid_records;
@@ -478,6 +477,9 @@ void bind_engine(nb::module_& module) {
            "engine_wait"_a = "park")
       .def_prop_ro("epoch", [](EngineHandle& handle) { return handle.runtime->state().epoch; })
       .def_prop_ro("sequence", &sequence_of)
+      .def_prop_ro(
+          "period_began_ns",
+          [](EngineHandle& handle) { return handle.runtime->state().period_began_ns; })
       .def_prop_ro("recovery", &recovery_of)
       .def_prop_ro(
           "measurement",

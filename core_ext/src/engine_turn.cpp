@@ -358,6 +358,14 @@ bool Engine::is_timed_here(const Order& order) const noexcept {
          (offers.times_in_force >> static_cast<int>(order.time_in_force) & 1) == 0;
 }
 
+/// A DAY order ends with the trading day that it was made in.
+bool Engine::is_over(const Order& order, std::int64_t now) const noexcept {
+  if (order.time_in_force == TimeInForce::kGtd) return order.expires_ns <= now;
+  return order.time_in_force == TimeInForce::kDay &&
+         (order.created_ns < state_.period_began_ns ||
+          order_number(order.order_id) <= state_.period_began_ids);
+}
+
 void Engine::run_timers(std::int64_t now) noexcept {
   look_at_breakers(now);
   std::size_t kept = 0;
@@ -367,9 +375,8 @@ void Engine::run_timers(std::int64_t now) noexcept {
     if (slot == kNoSlot) continue;
     const Order& order = state_.orders.at(slot);
     if (!is_open(static_cast<OrderState>(order.state))) continue;
-    const bool is_due = order.time_in_force == TimeInForce::kGtd &&
-                        std::max(order.expires_ns, entry.retry_ns) <= now;
-    if (is_due && is_timed_here(order) && end_emulated(order)) {
+    if (is_over(order, now) && entry.retry_ns <= now && is_timed_here(order) &&
+        end_emulated(order)) {
       entry.wait_ns = std::clamp(entry.wait_ns * 2, kExpiryRetryNs, kExpiryRetryMaxNs);
       entry.retry_ns = now + entry.wait_ns;
     }
@@ -382,18 +389,11 @@ void Engine::run_timers(std::int64_t now) noexcept {
 
 Sequence Engine::roll_period() noexcept {
   (void)now_ns();
-  for (const Emulated& held : emulated_) {
-    const std::uint32_t slot = state_.orders.find(held.order_id);
-    if (slot == kNoSlot) continue;
-    const Order& order = state_.orders.at(slot);
-    const bool is_day = order.time_in_force == TimeInForce::kDay;
-    if (is_day && is_open(static_cast<OrderState>(order.state)) && is_timed_here(order)) {
-      (void)end_emulated(order);
-    }
-  }
   ClockTick tick{};
   tick.purpose = 1;
-  return append(RecordKind::kClockTick, tick, {});
+  const Sequence sequence = append(RecordKind::kClockTick, tick, {});
+  if (sequence != 0) run_timers(now_ns_);
+  return sequence;
 }
 
 void Engine::settle_in_flight() {

@@ -47,7 +47,6 @@ Runtime::Runtime(const RuntimeOptions& options)
   platform::Storage& storage = options.storage != nullptr ? *options.storage : storage_;
   journal_ = std::make_unique<journal::Journal>(storage);
   open_state(options);
-  recovered_time_ns_ = state_->last_time_ns;
   engine_ =
       std::make_unique<Engine>(*state_, journal_->writer(), *clock_,
                                EngineSettings{.instance = options.journal.instance,

@@ -4,9 +4,10 @@
 
 namespace gateway {
 
-bool State::apply_boot(const Boot& boot) noexcept {
+bool State::apply_boot(const Boot& boot, std::int64_t time_ns) noexcept {
   epoch = boot.epoch;
   orders_made = 0;
+  if (period_began_ns == 0) period_began_ns = time_ns;
   if (boot.clean_shutdown == 2) return true;
   for (std::uint32_t id = 1; id <= registry.venues.count(); ++id) {
     registry.venues.at(id).session = VenueSession::kDown;
@@ -15,13 +16,19 @@ bool State::apply_boot(const Boot& boot) noexcept {
   return true;
 }
 
-bool State::apply_tick(const ClockTick& tick) noexcept {
+// The names of a day stay for the whole next one: who repeats an order across its end, or across an
+// outage that lasted over it, meets the order and makes no second one.
+bool State::apply_tick(const ClockTick& tick, std::int64_t time_ns) noexcept {
   if (tick.purpose != 1) return true;
   registry.start_period();
   names.roll([this](OrderId id) {
     const std::uint32_t slot = orders.find(id);
-    return slot != kNoSlot && is_open(static_cast<OrderState>(orders.at(slot).state));
+    if (slot == kNoSlot) return order_number(id) > period_began_ids;
+    const Order& order = orders.at(slot);
+    return is_open(static_cast<OrderState>(order.state)) || order.updated_ns >= period_began_ns;
   });
+  period_began_ns = time_ns;
+  period_began_ids = order_number(make_order_id({0, epoch, static_cast<std::uint32_t>(orders_made)}));
   return true;
 }
 
@@ -121,11 +128,11 @@ bool State::apply(const RecordHeader& header, const std::uint8_t* record) noexce
     case RecordKind::kOrderAdopted:
       return apply_adopted(header, payload<OrderAdopted>(record));
     case RecordKind::kBoot:
-      return apply_boot(payload<Boot>(record));
+      return apply_boot(payload<Boot>(record), header.time_ns);
     case RecordKind::kPositionAdopted:
       return apply_position_adopted(header, payload<PositionAdopted>(record));
     case RecordKind::kClockTick:
-      return apply_tick(payload<ClockTick>(record));
+      return apply_tick(payload<ClockTick>(record), header.time_ns);
     case RecordKind::kFunding:
       return apply_funding(header, payload<Funding>(record));
     case RecordKind::kBalanceChanged:

@@ -447,6 +447,8 @@ void State::serialize(std::vector<std::uint8_t>& bytes) const {
   out.put(capacity);
   out.put(epoch);
   out.put(orders_made);
+  out.put(period_began_ns);
+  out.put(period_began_ids);
   out.put(last_fill_ns);
   out.put(funding_known_ns);
   out.put(counts);
@@ -473,7 +475,7 @@ bool State::restore(const std::uint8_t* bytes, std::size_t size) {
   In in(bytes, size);
   Capacity made_with;
   return in.open() && in.get(made_with) && in.get(epoch) && in.get(orders_made) &&
-         epoch <= kOrderEpochMax && orders_made <= kOrderSequenceMax && in.get(last_fill_ns) &&
+         in.get(period_began_ns) && in.get(period_began_ids) && epoch <= kOrderEpochMax && orders_made <= kOrderSequenceMax && in.get(last_fill_ns) &&
          in.get(funding_known_ns) && in.get(counts) && get_registry(in, registry) &&
          get_orders(in, *this) && get_names(in, names) && get_positions(in, *this) &&
          get_fills(in, *this) && get_table(in, references) &&

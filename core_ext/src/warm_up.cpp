@@ -209,7 +209,7 @@ WarmUpReport WarmUp::run(std::uint32_t orders) noexcept {
     message.time_in_force = TimeInForce::kGtc;
     report.orders += client_->orders.push(&message, message.header.entries) ? 1 : 0;
     (void)clock_.set_ns(clock_.now_ns() + 10'000'000);
-    if (number % 4096 == 4095) (void)engine_->roll_period();  // room for names
+    if (number % 2048 == 2047) (void)engine_->roll_period();  // room for names
     turn();
     if (const OrderId id = sent(); id != 0) settle(id, number);
     (void)journal_.commit().step();  // the anonymous ring is given back

@@ -356,7 +356,9 @@ class Engine:
     def sequence(self) -> int: ...
     @property
     def recovery(self) -> dict[str, Any]:
-        """{records, seconds, sequence, time_ns of the last one (0 = none), cut_bytes, ...}"""
+        """{records, seconds, sequence, snapshot_sequence, cut_bytes, notes: [str]}"""
+    @property
+    def period_began_ns(self) -> int: ...
     @property
     def measurement(self) -> Measurement:
         """Histograms and gauges; event-loop stages only from here."""
@@ -478,7 +480,8 @@ class Engine:
     def note_operation(self, operation: int, actor: str, subject: str, *more: Any) -> int:
         """Audit alone, `more` as in bind_operation.cpp: detail, reason, digest, values, ..."""
     def roll_period(self) -> int:
-        """End of the trading period: text client ids of terminal orders are dropped, DAY ends."""
+        """End of the trading period: DAY orders kept here end, text client ids of orders that had
+        ended before it began are dropped. 0 = no room for the record."""
     # FIX sessions (docs/concepts/fix_journal.md).
     def define_fix_session(self, name: str, created_ns: int) -> int:
         """Id of `BEGINSTRING:SENDER->TARGET[:QUALIFIER]`; a name that is not known yet is

@@ -148,8 +148,8 @@ class GatewaySettings(Section, frozen=True, kw_only=True):
         Meta(
             pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$",
             description="HH:MM at which the trading day ends: results of the day count anew, text "
-            "client ids of ended orders are free, DAY orders that the gateway keeps expire. A day "
-            "that ended while the gateway was down ends at the start.",
+            "client ids of orders that ended in the days before it are free, DAY orders that the "
+            "gateway keeps expire. A day that ended while the gateway was down ends at the start.",
         ),
     ] = "00:00"
     day_time_zone: Annotated[

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["Upkeep"]
 
 log = logging.getLogger(__name__)
-LATE_NS = 5_000_000_000  # The end of a day is noticed within this.
 CLOCK_AHEAD_NS_MAX = 1_000_000_000  # A jump beyond this stops new orders.
 ORDER_IDS_LEFT_MIN = 1 << 24  # About 17 s of one million orders a second.
 
@@ -28,7 +27,6 @@ class Upkeep:
     def __init__(self, native: NativeEngine, day: TradingDay | None = None) -> None:
         self._native = native
         self._day = day or TradingDay()
-        self._began_ns = self._day.begins_ns(self._known_to_have_rolled_ns())
         self._is_clock_healthy = True
         self._is_where_started = True
 
@@ -45,19 +43,18 @@ class Upkeep:
         """Clock, period, epoch, CPU."""
         self._steer_clock()
         self._check_cpu()
-        began_ns = self._day.begins_ns(self._native.now_ns())
-        if began_ns > self._began_ns:
-            self._began_ns = began_ns
-            log.info("the trading period rolled", extra={"sequence": self._native.roll_period()})
+        self._end_the_day()
         if self._native.order_ids_left() < ORDER_IDS_LEFT_MIN and self._native.raise_epoch():
             log.warning("order ids ran low: the epoch was raised to %d", self._native.epoch)
 
-    def _known_to_have_rolled_ns(self) -> int:
-        """A day that ended while nobody ran is ended now. A crash right behind an end may have been
-        faster than its record; that day is ended once more, which takes nothing from the new one
-        that is older than seconds."""
-        recovered_ns = self._native.recovery["time_ns"]
-        return max(recovered_ns - LATE_NS, 0) if recovered_ns else self._native.now_ns()
+    def _end_the_day(self) -> None:
+        """Once for each end, also for one that was reached while nobody ran; without room in the
+        journal it is tried again."""
+        if self._day.begins_ns(self._native.now_ns()) <= self._native.period_began_ns:
+            return
+        sequence = self._native.roll_period()
+        if sequence != 0:
+            log.info("the trading period rolled", extra={"sequence": sequence})
 
     def _check_cpu(self) -> None:
         """Somebody who may can move a pinned thread; a change is told once."""

@@ -4,11 +4,12 @@ realising and nothing else, moves no entry, and is no advice on what the law is.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
+from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
 from gateway.ledger.books import Designation, plain_text
@@ -17,6 +18,7 @@ __all__ = ["Rates", "lots_of_least_tax", "tax_by_currency"]
 
 Row = Mapping[str, Any]
 Book = tuple[str, ...]
+_Offer = tuple[Fraction, int, int]  # cost beside others of its heap, when it was opened, number
 _BOOK = ("account", "strategy", "instrument", "leg", "margin_mode")
 _DAY_NS = 86_400_000_000_000
 _WIDE = Context(prec=100, rounding=ROUND_HALF_EVEN)
@@ -64,32 +66,79 @@ class _Side:
 
     def chosen(self, rates: Rates) -> Iterable[Designation]:
         """Closes by time; of lots that cost the same the oldest."""
-        for _, number in sorted((each.time_ns, number) for number, each in self.closes.items()):
+        offers = _Offers(self.lots, rates, self.is_short)
+        by_time = sorted((each.time_ns, number) for number, each in self.closes.items())
+        for time_ns, number in by_time:
             close = self.closes[number]
-            known = [
-                (self._tax(lot, close, rates), lot.time_ns, opened_by)
-                for opened_by, lot in self.lots.items()
-                if opened_by < number and lot.time_ns <= close.time_ns
-            ]
-            for _, _, opened_by in sorted(known):
-                if not close.left:
-                    break
-                yield Designation(number, opened_by, _text(self._take(close, opened_by)))
+            offers.come_to(time_ns)
+            for opened_by in offers.cheapest_first(close, number):
+                taken = min(close.left, self.lots[opened_by].left)
+                close.left -= taken
+                self.lots[opened_by].left -= taken
+                yield Designation(number, opened_by, _text(taken))
 
-    def _take(self, close: _Amount, opened_by: int) -> Fraction:
-        lot = self.lots[opened_by]
-        taken = min(close.left, lot.left)
-        close.left -= taken
-        lot.left -= taken
-        if not lot.left:
-            del self.lots[opened_by]
-        return taken
 
-    def _tax(self, lot: _Amount, close: _Amount, rates: Rates) -> Fraction:
-        """What a unit of the lot brings due with this close; below zero when it saves."""
-        gain = close.unit_worth - lot.unit_worth
-        days = max(close.time_ns - lot.time_ns, 0) // _DAY_NS
-        return (-gain if self.is_short else gain) * rates.of(days)
+class _Offers:
+    """Lots that are there at a time that only grows: those held short and those held long apart,
+    so that within each the worth alone says which one costs least."""
+
+    def __init__(self, lots: dict[int, _Amount], rates: Rates, is_short: bool) -> None:
+        self._lots, self._rates, self._sign = lots, rates, 1 if is_short else -1
+        self._coming = deque(sorted((lot.time_ns, number) for number, lot in lots.items()))
+        self._ageing: deque[tuple[int, int]] = deque()
+        self._heaps: tuple[list[_Offer], list[_Offer]] = ([], [])  # short, long
+        self._long: set[int] = set()
+
+    def come_to(self, time_ns: int) -> None:
+        while self._coming and self._coming[0][0] <= time_ns:
+            self._ageing.append(self._coming[0])
+            self._push(self._coming.popleft()[1], is_long=False)
+        while self._ageing and self._is_long(time_ns - self._ageing[0][0]):
+            number = self._ageing.popleft()[1]
+            self._long.add(number)
+            self._push(number, is_long=True)
+
+    def cheapest_first(self, close: _Amount, number: int) -> Iterator[int]:
+        """Until the close is complete; lots that a later record opened stay for later closes."""
+        aside: list[int] = []
+        while close.left and (found := self._pop(close)) is not None:
+            if found >= number:
+                aside.append(found)
+                continue
+            yield found
+            if self._lots[found].left:
+                aside.append(found)
+        for each in aside:
+            self._push(each, is_long=each in self._long)
+
+    def _is_long(self, held_ns: int) -> bool:
+        return held_ns // _DAY_NS > self._rates.long_after_days
+
+    def _rate(self, is_long: bool) -> Fraction:
+        return self._rates.long if is_long else self._rates.short
+
+    def _push(self, number: int, *, is_long: bool) -> None:
+        lot = self._lots[number]
+        if lot.left:
+            cost = self._sign * lot.unit_worth * self._rate(is_long)
+            heappush(self._heaps[is_long], (cost, lot.time_ns, number))
+
+    def _pop(self, close: _Amount) -> int | None:
+        """The one with the least tax for a unit of this close."""
+        short, long = self._heaps
+        while short and short[0][2] in self._long:  # it stands among the long ones
+            heappop(short)
+        at_close = [-self._sign * close.unit_worth * self._rate(each) for each in (False, True)]
+        best = [
+            (heap[0][0] + base, *heap[0][1:], heap)
+            for heap, base in zip((short, long), at_close, strict=True)
+            if heap
+        ]
+        if not best:
+            return None
+        *_, number, heap = min(best, key=lambda each: each[:3])
+        heappop(heap)
+        return number
 
 
 def lots_of_least_tax(

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from engine_world import CANCEL, DAY, EMULATE
 
 from gateway.core import upkeep
 from gateway.core.upkeep import Upkeep
@@ -19,7 +20,8 @@ class NativeInMemory:
 
     def __init__(self) -> None:
         self.now = 10 * DAY_NS - 1
-        self.recovery = {"time_ns": 0}
+        self.period_began_ns = 9 * DAY_NS + 5
+        self.has_room = True
         self.ahead = 0
         self.left = 1 << 30
         self.epoch = 3
@@ -37,7 +39,9 @@ class NativeInMemory:
 
     def roll_period(self) -> int:
         self.calls.append(("roll",))
-        return 7
+        if self.has_room:
+            self.period_began_ns = self.now
+        return 7 * self.has_room
 
     def order_ids_left(self) -> int:
         return self.left
@@ -66,19 +70,18 @@ def test_the_period_rolls_once_at_midnight(native: NativeInMemory) -> None:
 
 
 @pytest.mark.parametrize(
-    ("recovered_ns", "is_rolled"),
+    ("began_ns", "is_rolled"),
     [
-        (0, False),  # an empty journal has no day to end
         (10 * DAY_NS - 3600 * SECOND_NS, True),  # down at midnight
-        (10 * DAY_NS + 2 * SECOND_NS, True),  # perhaps it went down before the record of the end
-        (10 * DAY_NS + 10 * SECOND_NS, False),
+        (10 * DAY_NS, False),
+        (10 * DAY_NS + SECOND_NS, False),
         (7 * DAY_NS, True),
     ],
 )
 def test_a_day_that_ended_while_nobody_ran_ends_once_at_the_start(
-    native: NativeInMemory, recovered_ns: int, is_rolled: bool
+    native: NativeInMemory, began_ns: int, is_rolled: bool
 ) -> None:
-    native.recovery["time_ns"] = recovered_ns
+    native.period_began_ns = began_ns
     native.now = 10 * DAY_NS + 60 * SECOND_NS
     kept = Upkeep(native)  # type: ignore[arg-type]
     kept.once()
@@ -86,9 +89,19 @@ def test_a_day_that_ended_while_nobody_ran_ends_once_at_the_start(
     assert native.calls == [("roll",)] * is_rolled
 
 
+def test_an_end_without_room_in_the_journal_comes_later(native: NativeInMemory) -> None:
+    native.now, native.has_room = 10 * DAY_NS, False
+    kept = Upkeep(native)  # type: ignore[arg-type]
+    kept.once()
+    native.has_room = True
+    kept.once()
+    kept.once()
+    assert native.calls == [("roll",)] * 2
+
+
 @pytest.mark.asyncio
 async def test_the_first_look_waits_for_nothing(native: NativeInMemory) -> None:
-    native.recovery["time_ns"] = 5 * DAY_NS
+    native.period_began_ns = 5 * DAY_NS
     task = asyncio.create_task(Upkeep(native).keep(3600))  # type: ignore[arg-type]
     await asyncio.sleep(0)
     task.cancel()
@@ -126,19 +139,52 @@ def test_a_moved_engine_thread_is_told_once_by_code(
 
 def test_an_engine_that_was_down_at_midnight_starts_a_new_day(open_world: Any) -> None:
     world = open_world()
+    began_ns = world.engine.period_began_ns
     world.engine.set_time(20 * DAY_NS - 3600 * SECOND_NS)
     Upkeep(world.engine).once()
-    world.mark("100")
-    ended = world.order(client_id="of-the-day")
-    world.fact("rejected", ended, 7, "no", 1)
-    last_ns = world.engine.now_ns()
+    assert world.engine.period_began_ns > began_ns  # the first boot was days before
+    began_ns = world.engine.period_began_ns
     world.engine.stop()
+    open_world().engine.stop()  # a start that comes to nothing ends no day
     again = open_world()
-    assert again.engine.recovery["time_ns"] >= last_ns
-    kept = Upkeep(again.engine)
-    kept.once()
-    assert again.submit(client_id="of-the-day")[2] == ended  # the same day, the same order
+    assert again.engine.period_began_ns == began_ns
     again.engine.set_time(20 * DAY_NS + 1)
-    kept.once()
+    Upkeep(again.engine).once()
+    assert again.engine.period_began_ns == 20 * DAY_NS + 1
+
+
+def test_who_repeats_an_order_over_the_end_of_its_day_makes_no_second_one(open_world: Any) -> None:
+    world = open_world()
+    order_id = world.order(client_id="of-the-day")
+    world.fact("rejected", order_id, 7, "no", 1)
+    for end in (1, 2):
+        world.engine.set_time(end * DAY_NS)
+        world.mark("100")
+        Upkeep(world.engine).once()
+        is_known = world.submit(client_id="of-the-day")[2] == order_id
+        assert is_known == (end == 1)
+
+
+def test_a_day_order_that_could_not_be_cancelled_at_its_end_is_cancelled_later(
+    open_world: Any,
+) -> None:
+    world = open_world(venue_times=0x0A)
+    order_id = world.order(time_in_force=DAY, flags=EMULATE)
+    world.sent()
+    world.fact("accepted", order_id, "V", False, 1, 1)
+    world.engine.stop()
+    again = open_world(venue_times=0x0A)
+    again.engine.set_time(DAY_NS)
+    Upkeep(again.engine).once()
+    for seconds in (0, 1, 10):
+        again.engine.set_time(DAY_NS + seconds * SECOND_NS)
+        again.turn()
+        assert [entry[:2] for entry in again.sent()] == [(CANCEL, order_id)]
+        again.fact("cancel_rejected", order_id, 7, "not connected")
     again.mark("100")
-    assert again.submit(client_id="of-the-day")[2] != ended
+    later = again.order(time_in_force=DAY, flags=EMULATE)
+    again.sent()
+    again.engine.set_time(DAY_NS + 60 * SECOND_NS)
+    again.turn()
+    assert [entry[:2] for entry in again.sent()] == [(CANCEL, order_id)], "not the day's own order"
+    assert later != order_id

@@ -103,6 +103,68 @@ def test_what_is_earned_stays_and_equal_rates_are_the_highest_cost_first(world, 
     assert highest == ours
 
 
+def slowly_chosen(disposals, lots, rates):
+    """The same by looking at every lot for every close."""
+    opened, closes = {}, {}
+    for row in [*disposals, *lots]:
+        quantity = abs(Fraction(row["quantity"]))
+        is_close = "closed_by" in row
+        is_short = row["side"] == "short" if is_close else Decimal(row["quantity"]) < 0
+        names = ("basis", "proceeds") if is_close else ("cost", "cost")
+        bought, sold = (abs(Fraction(row[name])) for name in names)
+        lot = opened.setdefault(
+            int(row["lot"]), [row["opened_ns"], Fraction(0), Fraction(0), is_short]
+        )
+        lot[1] += quantity
+        lot[2] += sold if is_short else bought
+        if is_close:
+            key = (row["closed_ns"], int(row["closed_by"]))
+            close = closes.setdefault(key, [Fraction(0), Fraction(0), is_short])
+            close[0] += quantity
+            close[1] += bought if is_short else sold
+    left = {number: lot[1] for number, lot in opened.items()}
+    for (closed_ns, number), (closed, worth, is_short) in sorted(closes.items()):
+        quantity = closed
+
+        def tax(lot, at=closed_ns, unit=worth / closed):
+            opened_ns, whole, cost, is_sold = opened[lot]
+            gain = unit - cost / whole
+            rate = rates.of((at - opened_ns) // DAY_NS)
+            return (-gain if is_sold else gain) * rate, opened_ns, lot
+
+        there = [lot for lot, (opened_ns, *_, side) in opened.items()
+                 if lot < number and opened_ns <= closed_ns and side == is_short]  # fmt: skip
+        for lot in sorted(there, key=tax):
+            taken = min(quantity, left[lot])
+            if taken:
+                quantity = quantity - taken
+                left[lot] -= taken
+                yield (number, lot, taken)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("rates", [RATES, EQUAL, Rates(Fraction(0), Fraction("0.2"), 100)])
+def test_the_choice_is_that_of_looking_at_every_lot(world, seed, rates):
+    fills(world, *random_fills(seed + 10))
+    books = books_of(world)
+    rows = books.disposals("fifo")[0], books.lots("fifo")
+    chosen = [(each.closed_by, each.lot, Fraction(each.quantity))
+              for each in lots_of_least_tax(*rows, rates)]  # fmt: skip
+    assert sorted(chosen) == sorted(slowly_chosen(*rows, rates))
+
+
+def test_many_lots_are_chosen_from_in_a_moment():
+    number = 20_000
+    book = dict.fromkeys(("account", "strategy", "instrument", "leg", "margin_mode"), "x")
+    common = {**book, "side": "long", "currency": "USD", "quantity": "1"}
+    rows = [{**common, "lot": str(each), "opened_ns": each, "closed_by": str(number + each),
+             "closed_ns": number + each, "basis": str(each * 7919 % 1009), "proceeds": "500"}
+            for each in range(1, number + 1)]  # fmt: skip
+    chosen = lots_of_least_tax(rows, [], RATES)
+    assert len(chosen) == number and len({each.lot for each in chosen}) == number
+    assert int(chosen[0].lot) * 7919 % 1009 == 1008
+
+
 def call(world, *words):
     command = ["ledger", "choose-lots", world.journal, "--ring-directory", world.ring, *words]
     return CliRunner().invoke(root, command)

@@ -165,8 +165,8 @@ class Engine {
   void touch() const noexcept;
   /// The journal is closed: nothing turns or is recorded any more.
   void close() noexcept { is_closed_ = true; }
-  /// End of the trading period: text client ids of ended orders are dropped, emulated DAY orders
-  /// end.
+  /// End of the trading period: text client ids of orders that ended before it began are dropped,
+  /// emulated DAY orders end, now or as soon as their venue can be told. 0 = no room.
   Sequence roll_period() noexcept;
 
  private:
@@ -396,6 +396,7 @@ class Engine {
   void trigger_emulated(InstrumentId instrument, std::int64_t price) noexcept;
   [[nodiscard]] bool end_emulated(const Order& order) noexcept;  // false: not now
   [[nodiscard]] bool is_timed_here(const Order& order) const noexcept;
+  [[nodiscard]] bool is_over(const Order& order, std::int64_t now) const noexcept;
 
   // Orders kept to be crossed (engine_crossing.cpp).
   [[nodiscard]] Refusal check_crossing(const NewOrderMessage& message) const noexcept;

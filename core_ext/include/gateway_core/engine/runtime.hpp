@@ -50,8 +50,6 @@ class Runtime {
   [[nodiscard]] journal::Journal& journal() noexcept { return *journal_; }
   [[nodiscard]] telemetry::Measurement& measurement() noexcept { return measurement_; }
   [[nodiscard]] double recovery_seconds() const noexcept { return recovery_seconds_; }
-  /// Journal time of the last record before this start, 0 = there was none.
-  [[nodiscard]] std::int64_t recovered_time_ns() const noexcept { return recovered_time_ns_; }
 
   /// Pinned drive: the `engine` thread turns the engine until stop(). False: the CPU was refused.
   [[nodiscard]] bool start_pinned(int cpu);
@@ -97,7 +95,6 @@ class Runtime {
   WaitKind engine_wait_;
   std::unique_ptr<PortServer> shared_ports_;
   double recovery_seconds_ = 0;
-  std::int64_t recovered_time_ns_ = 0;
   RoleThread engine_thread_;
   RoleThread seal_thread_;
   std::atomic<bool> is_stopping_{false};

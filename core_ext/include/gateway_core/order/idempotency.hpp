@@ -95,7 +95,7 @@ class ClientNames {
     }
     windows_[principal]->use(number);
   }
-  /// Texts stay until the period rolls.
+  /// Texts stay for the period and the one after it.
   void use_text(PrincipalId principal, const ClientId& text, OrderId order) noexcept {
     texts_.insert(text_key(principal, text), order);
   }

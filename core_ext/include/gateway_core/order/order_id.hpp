@@ -42,6 +42,11 @@ struct OrderIdParts {
       static_cast<std::uint32_t>(id) & kOrderSequenceMax};
 }
 
+/// What orders of one gateway are made in: their ids without the instance.
+[[nodiscard]] constexpr std::uint64_t order_number(OrderId id) noexcept {
+  return id & ((std::uint64_t{1} << (kOrderEpochBits + kOrderSequenceBits)) - 1);
+}
+
 static_assert(split_order_id(make_order_id({4095, 1048575, 2147483647})) ==
               OrderIdParts{4095, 1048575, 2147483647});
 static_assert(make_order_id({4095, 1048575, 2147483647}) == 0x7FFFFFFFFFFFFFFFULL);

@@ -87,7 +87,7 @@ struct Stopped {
 
 /// A timer decision with the journal's time: expiries and day ends happen at such a record.
 struct ClockTick {
-  std::uint64_t purpose;  // 1 = trading period ends: text ids of terminal orders are dropped
+  std::uint64_t purpose;  // 1 = trading period ends: text ids of orders ended before it are dropped
   std::uint64_t reserved[7];
 };
 

@@ -57,6 +57,8 @@ class State {
   // payment booked, before the first one the time of its first balance record.
   std::int64_t funding_known_ns[kAccountsMax] = {};
   std::int64_t last_time_ns = 0;  // journal time, never decreases
+  std::int64_t period_began_ns = 0;    // the newest end of a trading day, before it the first boot
+  std::uint64_t period_began_ids = 0;  // order_number() of the newest order that was made before it
   std::uint64_t counts[64] = {};  // records applied per kind
   FixSessions fix;                // behind everything that orders touch
 
@@ -133,7 +135,7 @@ class State {
   [[nodiscard]] std::string hash() const;
 
  private:
-  bool apply_boot(const Boot& boot) noexcept;
+  bool apply_boot(const Boot& boot, std::int64_t time_ns) noexcept;
   bool apply_order_new(const RecordHeader& header, const std::uint8_t* record) noexcept;
   bool apply_adopted(const RecordHeader& header, const OrderAdopted& adopted) noexcept;
   bool apply_cancel_requested(const RecordHeader& header, const CancelRequested& cancel) noexcept;
@@ -156,7 +158,7 @@ class State {
   bool apply_revised(const RecordHeader& header, const FillRevised& fill) noexcept;
   bool apply_funding(const RecordHeader& header, const Funding& funding) noexcept;
   bool apply_balance(const RecordHeader& header, const BalanceChanged& change) noexcept;
-  bool apply_tick(const ClockTick& tick) noexcept;
+  bool apply_tick(const ClockTick& tick, std::int64_t time_ns) noexcept;
   bool apply_venue_state(const VenueState& state) noexcept;
   bool apply_measured(const RiskMeasured& measured, std::int64_t time_ns) noexcept;
   bool apply_definition(RecordKind kind, const std::uint8_t* record) noexcept;
