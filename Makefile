@@ -7,16 +7,18 @@ NATIVE := $(shell find core_ext -type f)
 PLUGINS := $(dir $(wildcard plugins/*/pyproject.toml))
 PYTHON_FOLDERS := $(wildcard gateway plugins tests benchmarks)
 CTEST_DIR := build/native
-JOBS ?= 2
-# Tests wait more than they compute: two workers a core.
-WORKERS ?= 4
+CORES := $(shell nproc 2> /dev/null || echo 2)
+# One job a core, at most four: a compiler takes memory too.
+JOBS ?= $(shell expr $(CORES) \< 4 > /dev/null && echo $(CORES) || echo 4)
+# Tests wait more than they compute: two workers a core, at most eight.
+WORKERS ?= $(shell expr $(CORES) \< 4 > /dev/null && expr 2 \* $(CORES) || echo 8)
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 # pytest ends with 5 when a selection is empty; an empty selection is no failure.
 PYTEST := $(BIN)/python -m pytest -q
 ALLOW_EMPTY := || test $$? -eq 5
 
-.PHONY: debian-packages clang-packages install run test format check native-test native sanitizers fuzz \
-  libfuzzer bench nightly searches docs clean
+.PHONY: debian-packages clang-packages install run test format check native-test python-test crash-test \
+  native sanitizers fuzz libfuzzer bench nightly searches docs clean
 
 install: $(STAMP)
 
@@ -67,7 +69,7 @@ debian-packages:
 	  && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium' \
 	  > /dev/null 2>&1; } || true
 	@command -v chromium > /dev/null \
-	  || echo "no chromium: tests/gateway/observer/test_page.py will be skipped"
+	  || echo "no chromium: tests/gateway/observer/test_page*.py will be skipped"
 	@test -n "$(POSTGRES)" || test "$$(id -u)" != 0 || ! command -v apt-get > /dev/null \
 	  || { echo "installing postgresql for the tests of the sink" && timeout 600 sh -c \
 	  'apt-get -qq update && mkdir -p /etc/postgresql-common/createcluster.d && echo \
@@ -78,9 +80,17 @@ debian-packages:
 	  || echo "no postgresql: plugins/postgres/tests and parts of" \
 	  "tests/gateway/history/test_sink.py will be skipped"
 
-test: debian-packages check native-test
+# Every Python test that is not long; those of the house run in `check`.
+python-test: install
 	$(PYTEST) -m "not slow and not crash" --ignore=tests/house --ignore=tests/crash -n $(WORKERS)
+
+# Programs killed at any moment. They measure too, so they run behind the others.
+crash-test: install
 	$(PYTEST) tests/crash -m "not slow" -n $(JOBS)
+
+test: debian-packages check native-test
+	@$(MAKE) --no-print-directory python-test
+	@$(MAKE) --no-print-directory crash-test
 
 # A clang that can link its sanitizers (they are a package of their own); empty when there is none.
 CLANG = $(notdir $(firstword $(foreach name,clang++-19 clang++-18 clang++-17 clang++-16 clang++,\
@@ -148,7 +158,7 @@ bench: install
 docs: install
 	$(PYTEST) tests/house/test_docs.py
 
-# The searches of `make test`, a hundred times as long, and the sanitizers: hours. With smaller numbers
+# The searches of `make test` with larger numbers, and the sanitizers: hours. With smaller numbers
 # (`make searches NIGHTLY_CORE_KILLS=20 ...`) the same code ends in minutes.
 # GATEWAY_CRASH_SEED=n replays the choices of a run; its last lines say what was killed and found.
 NIGHTLY_CRASH_STATES ?= 100000000

@@ -1,5 +1,4 @@
-// Reading journals for Python: records, verification, the superblock. Followers have a file of
-// their own.
+// Reading journals for Python: records, verification, the superblock.
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 

@@ -47,7 +47,7 @@ def show(file: Path, as_json: bool) -> None:
 
 
 @command.command("schema")
-@click.option("--limits", "is_limits", is_flag=True, help="Of limits.toml.")
+@click.option("--limits", "is_limits", is_flag=True, help="Print the schema of limits.toml.")
 @json_option
 def schema(is_limits: bool, as_json: bool) -> None:
     """Print the JSON Schema of gateway.toml, for editors, in lines; with --json on one.

@@ -109,8 +109,13 @@ def moment_of(text: str) -> int:
 @options_option
 @mark_option
 @live_marks_option
-@click.option("--volatility", multiple=True, help="NAME=0.6 of an option, before its mark's.")
-@click.option("--by", type=click.Choice(("position", *GREEK_LEVELS)), default="asset", help="Sums.")
+@click.option("--volatility", multiple=True, help="NAME=0.6, instead of what its mark implies.")
+@click.option(
+    "--by",
+    type=click.Choice(("position", *GREEK_LEVELS)),
+    default="asset",
+    help="Positions, or sums by this level.",
+)
 @click.option("--shock", "shocks", multiple=True, help="spot=SHARE,vol=POINTS; repeated.")
 @click.option("--decay", type=click.IntRange(0, DAYS_MAX), help="Value of the options day by day.")
 @click.option("--ageing", is_flag=True, help="How long positions have been held.")

@@ -208,8 +208,8 @@ def build(directory: Path, archive: Path | None, nice: int, as_json: bool) -> No
 @directory_argument
 @archive_option
 @click.option("--keep-days", type=click.IntRange(0, 36_500), default=0, help="Days that stay.")
-@click.option("--keep-mib-max", type=click.IntRange(0), default=0, help="Size that may stay.")
-@click.option("--free-mib-min", type=click.IntRange(0), default=0, help="Room the disk shall have.")
+@click.option("--keep-mib-max", type=click.IntRange(0), default=0, help="Larger: the oldest go.")
+@click.option("--free-mib-min", type=click.IntRange(0), default=0, help="Less room: the oldest go.")
 @click.option(
     "--delete-journal-segments", is_flag=True, help="A journal segment goes with its files."
 )

@@ -40,7 +40,12 @@ _GROUPS = ("group", "kind", "state", "executed_buy", "executed_sell", "leg_risk"
 @click.command("holdings")
 @directory_argument
 @ring_option
-@click.option("--by", type=click.Choice(("asset", *BY, "group")), default="asset", help="Parts.")
+@click.option(
+    "--by",
+    type=click.Choice(("asset", *BY, "group")),
+    default="asset",
+    help="One row for each of these.",
+)
 @marks_option("for inverse contracts.")
 @click.option(
     "--map",

@@ -65,7 +65,9 @@ def point_options(function: Function) -> Function:
         click.option(
             "--time", "at_time", help="Behind the last record at or before: ISO 8601 or NNNns."
         ),
-        click.option("--sequence", type=click.IntRange(0, _BOUND), help="Behind this record."),
+        click.option(
+            "--sequence", type=click.IntRange(0, _BOUND), help="As it was behind this record."
+        ),
     ):
         function = option(function)
     return function

@@ -21,7 +21,7 @@ class HealthInput(NamedTuple):
     """What is known at one moment. Totals only ever rise."""
 
     view: Mapping[str, int]  # lag_ms, lag_records, sequence, reopened
-    totals: Mapping[str, int]  # records, messages, conflated, cut_off, refused_clients
+    totals: Mapping[str, int]  # records, messages, conflated, cut_off
     clients: int
     books: BooksStep
     engine: Mapping[str, int]  # the daemon's counters file

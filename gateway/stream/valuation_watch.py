@@ -1,5 +1,5 @@
-"""Keeps margin and greeks of the view new: computed in a thread beside it, shown in pieces, never
-for more than their share of the time. What fails is told where it is shown, and tried again."""
+"""Keeps margin and greeks of the view new: computed in a thread beside it, shown in pieces, greeks
+in their share of the time at most. What fails is told where it is shown, and tried again."""
 
 from __future__ import annotations
 

@@ -307,20 +307,30 @@ def test_decisions_are_numbered_without_gaps_and_have_four_parts() -> None:
             )
 
 
-def test_every_make_target_in_the_readme_exists() -> None:
+INDEX = "README.md"  # of docs/: where every page, command and chore is found
+
+
+def test_every_make_target_that_is_told_exists() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"`?make ([a-z-]+)", (ROOT / "README.md").read_text(encoding="utf-8")):
+    told = (ROOT / "README.md").read_text(encoding="utf-8") + read(INDEX)
+    targets = re.findall(r"`?make ([a-z-]+)", told)
+    assert {"run", "test", "nightly"} <= set(targets)
+    for target in targets:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"make {target}"
 
 
-def test_the_readme_names_every_command_and_links_every_page() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    missing = [name for name in COMMANDS if f"`gateway {name}`" not in readme]
+def test_the_index_names_every_command_and_links_every_page() -> None:
+    index = read(INDEX)
+    missing = [name for name in COMMANDS if f"`gateway {name}`" not in index]
     assert not missing, f"commands that its table lacks: {missing}"
-    pages = [page.relative_to(ROOT).as_posix() for page in DOCS.rglob("*.md")]
-    pages = [page for page in pages if not page.startswith("docs/decisions/")]
-    lost = [page for page in sorted(pages) if f"({page})" not in readme]
-    assert not lost, f"pages that nobody finds from the README: {lost}"
+    pages = [page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")]
+    pages = [page for page in pages if page != INDEX and not page.startswith("decisions/")]
+    lost = [page for page in sorted(pages) if f"({page})" not in index]
+    assert not lost, f"pages that nobody finds from docs/README.md: {lost}"
+
+
+def test_the_readme_leads_to_the_index() -> None:
+    assert "(docs/README.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 UNLINKED_UNTIL = 36  # Older decisions are found by their list alone.
