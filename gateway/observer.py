@@ -35,13 +35,13 @@ from gateway.stream import BalanceReader, OrderReader, PositionReader
 from gateway.stream.access import Access, KeyFile
 from gateway.stream.authority import Authority
 from gateway.stream.books import (
-    READING,
     Books,
     BooksOptions,
     BooksStep,
     LedgerLike,
     open_native_ledger,
 )
+from gateway.stream.books_watch import LOOK_SECONDS, BooksSources, BooksWatch
 from gateway.stream.conduct import Conduct, ConductLimits
 from gateway.stream.fill_stream import FillReader
 from gateway.stream.flow_stream import FlowColumns
@@ -66,8 +66,6 @@ __all__ = ["Observer", "ObserverOptions", "main", "settle_interpreter"]
 BEAT_SECONDS = 5.0  # well within the WatchdogSec of systemd/gateway-observer.service
 INSPECT_SECONDS = 1.0  # how often new seals and a replaced journal are looked for
 MARKET_SECONDS = 0.05  # between two looks at the market data of venues
-BOOKS_SECONDS = 0.25  # between two looks at the books
-RETRY_SECONDS = 0.25  # how often a journal that is not there is looked for
 PENDING_SECONDS = 0.01  # the longest wait while rows changed that were not read yet
 IDLE_SECONDS_MIN = 0.002  # first wait at the end of the journal; doubles while nothing comes
 IDLE_SECONDS_MAX = 0.032
@@ -165,8 +163,6 @@ class Observer:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="observer_follow")
         self._live_files = LiveFiles(options.place.ring_directory)
         self.books = Books(self._books_options(open_ledger))
-        self._books_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="observer_books")
-        self._books_step = BooksStep("waiting", "the journal was not opened yet")
         self._instruments: tuple[object, list[Row]] = (None, [])
         self._latency, self._flow = LatencyColumns(), FlowColumns()
         self._health = HealthRows(monotonic)
@@ -188,6 +184,7 @@ class Observer:
         )
         self.hub = StreamHub(self.view.channels, secrets.token_hex(4), options.stream)
         self._valuation = self._new_valuation()
+        self._books_watch = BooksWatch(self.view, self.books, self._books_sources())
         self.access = Access(
             KeyFile(options.keys_file, options.readers).keys,
             monotonic,
@@ -207,6 +204,15 @@ class Observer:
             options.mark_age_ms_max,
             options.rate_age_ms_max,
             options.reporting_currency,
+        )
+
+    def _books_sources(self) -> BooksSources:
+        return BooksSources(
+            lambda: None if self._instruments[0] is None else self._instruments[1],
+            self.hub.wake,
+            self._tell_fault,
+            self._stopping.is_set,
+            self._monotonic,
         )
 
     def _new_valuation(self) -> ValuationWatch:
@@ -237,7 +243,7 @@ class Observer:
             ],
             records_max=options.records_max,
             snapshot_every_seals=options.snapshot_every_seals,
-            begin_snapshot=self._snapshots.begin,
+            snapshots=self._snapshots,
             rows_every_seconds=options.stream.frame_interval_seconds,
             monotonic=self._monotonic,
         )
@@ -251,13 +257,14 @@ class Observer:
             self._run_file.write(self.url)
             announce(self)
             self._archive_runs.start()
-            books = asyncio.create_task(self._keep_books())
+            books = asyncio.create_task(self._books_watch.keep())
+            valuation = asyncio.create_task(self._keep_valuation())
             market = asyncio.create_task(self._keep_market())
             try:
                 await self._follow_until_stopped()
             finally:
                 self._stopping.set()
-                await asyncio.gather(books, market)
+                await asyncio.gather(books, valuation, market)
         finally:
             await self._archive_runs.stop()
             self._run_file.remove()
@@ -274,7 +281,7 @@ class Observer:
     @property
     def books_step(self) -> BooksStep:
         """What the books told last."""
-        return self._books_step
+        return self._books_watch.step
 
     def page_address(self) -> str:
         """An address that opens the page once without typing a key."""
@@ -327,7 +334,7 @@ class Observer:
             self.view.wait(str(fault))
             if self._follower.health.fault:  # a journal that is only missing is none
                 self._tell_fault("journal", fault)
-            return RETRY_SECONDS
+            return self._follower.health.retry_seconds
         if step.has_rows:
             self.hub.wake()
         if not step.is_caught_up:
@@ -351,17 +358,12 @@ class Observer:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), MARKET_SECONDS)
 
-    async def _keep_books(self) -> None:
-        """The ledger goes its own way: what it does late or wrong holds back nothing else, and
-        nothing else holds it back."""
-        loop = asyncio.get_running_loop()
-        books = loop.run_in_executor(self._books_thread, self._run_books, loop)
+    async def _keep_valuation(self) -> None:
         while not self._stopping.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), BOOKS_SECONDS)
+                await asyncio.wait_for(self._stopping.wait(), LOOK_SECONDS)
             if self.view.is_ready:
                 await self._valuation.keep()
-        await books
 
     def _tell_fault(self, what: str, fault: Exception) -> str:
         """In the log once per text, however often it comes; returns the text."""
@@ -370,37 +372,6 @@ class Observer:
             self._faults.add(text)
             _log.error("%s", text, exc_info=fault)
         return text
-
-    def _run_books(self, loop: asyncio.AbstractEventLoop) -> None:
-        """The life of the books' thread: many small bookings and then one look at them, which
-        takes a twentieth of the time at most."""
-        seconds = BOOKS_SECONDS
-        while not self._stopping.is_set():
-            if not self.view.is_ready or self._instruments[0] is None:
-                time.sleep(IDLE_SECONDS_MAX)
-                continue
-            began = self._monotonic()
-            try:
-                self.books.run(seconds, lambda: self.view.reopened, self._stopping.is_set)
-                generation = self.view.reopened
-                began = self._monotonic()
-                step = self.books.tell(self._instruments[1])
-            except Exception as fault:  # told where the books are shown, and tried again
-                generation = self.view.reopened
-                step = BooksStep("waiting", self._tell_fault("books", fault))
-                time.sleep(BOOKS_SECONDS)
-            seconds = max(BOOKS_SECONDS, 20 * (self._monotonic() - began))
-            if not self._stopping.is_set():
-                loop.call_soon_threadsafe(self._take_books, step, generation)
-
-    def _take_books(self, step: BooksStep, generation: int) -> None:
-        view, self._books_step = self.view, step
-        if view.reopened != generation:
-            return
-        waiting = READING if step.state == "catching_up" else step.reason
-        moved = view.take_books(step.rows, step.sequence, waiting)
-        if view.take_booked_fills(step.fills, step.venues) or moved:
-            self.hub.wake()
 
     async def _known_instruments(self) -> list[Row]:
         """Read again only when a record defined something."""
@@ -414,7 +385,7 @@ class Observer:
         """A snapshot or a run file that cannot be written stops no rows."""
         try:
             await self._inspect_sometimes()
-        except (OSError, RuntimeError) as fault:
+        except (OSError, RuntimeError, ValueError) as fault:
             _log.warning("the observer goes on without: %s", fault)
 
     async def _inspect_sometimes(self) -> None:
@@ -443,7 +414,6 @@ class Observer:
         engine = self._live_files.counters()
         shown = {
             "lag_ms": round(view.lag_seconds * 1000),
-            "lag_records": self._lag_records(engine) or 0,
             "sequence": view.followed,
             "reopened": view.reopened,
         }
@@ -454,7 +424,10 @@ class Observer:
             "cut_off": counters.cut_off,
         }
         queues = {} if measured is None else measured.queues
-        found = HealthInput(shown, totals, counters.clients, self._books_step, engine, queues)
+        lag_records = self._lag_records(engine)
+        found = HealthInput(
+            shown, lag_records, totals, counters.clients, self.books_step, engine, queues
+        )
         view.channels["health"].replace(self._health.rows(found), view.sequence)
         flow = self._flow.take(
             dict(self._follower.outcomes),
@@ -479,7 +452,7 @@ class Observer:
                 await runner.cleanup()
         await self._in_thread(self._snapshots.close)
         await asyncio.to_thread(self._thread.shutdown)
-        await asyncio.to_thread(self._books_thread.shutdown)
+        await asyncio.to_thread(self._books_watch.close)
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
@@ -496,9 +469,9 @@ class Observer:
             "lag_ms": round(view.lag_seconds * 1000),
             "stream": self.hub.name,
             "books": {
-                "state": self._books_step.state,
-                "reason": self._books_step.reason,
-                "sequence": self._books_step.sequence,
+                "state": self.books_step.state,
+                "reason": self.books_step.reason,
+                "sequence": self.books_step.sequence,
             },
             "clients": self.hub.counters.clients,
         }
@@ -544,7 +517,7 @@ class Observer:
             outcomes,
             measured,
             dict(self._conduct.ratios),
-            self._books_step,
+            self.books_step,
         )
 
 

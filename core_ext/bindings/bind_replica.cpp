@@ -149,6 +149,11 @@ void note_changes(ReplicaHandle& handle, const RecordHeader& header, const std::
     touch_order(payload<OrderNew>(record).order_id);
   } else if (kind != static_cast<int>(RecordKind::kOrderRefused)) {
     handle.changes.push_back({header.sequence, kStateChange, kind});
+    const bool is_definition = kind >= static_cast<int>(RecordKind::kCurrencyDefined) &&
+                               kind <= static_cast<int>(RecordKind::kPrincipalDefined);
+    if (!is_definition) return;
+    handle.rows.forget();  // names, scales and rules are in every row of these tables
+    touch_tables(handle, header.sequence, kPositionTable | kBalanceTable);
   }
 }
 

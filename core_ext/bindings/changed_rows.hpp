@@ -20,6 +20,11 @@ class ChangedRows {
   /// Rows of positions that differ from what was told last; `is_all`: every row, told anew.
   [[nodiscard]] nanobind::list positions(const State& state, std::int64_t now_ns, bool is_all);
   [[nodiscard]] nanobind::list balances(const State& state, bool is_all);
+  /// All rows are told anew at the next call: what they are made of was defined again.
+  void forget() noexcept {
+    positions_.clear();
+    balances_.clear();
+  }
 
  private:
   struct Told {

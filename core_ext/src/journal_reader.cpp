@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::uint64_t kBufferBytes = 256 * 1024;
 constexpr std::uint32_t kAttachEveryCalls = 256;
+constexpr std::uint32_t kEndCalls = 32;  // at one end, before the rest of its segment is read
 
 }  // namespace
 
@@ -245,6 +246,7 @@ Reader::Found Reader::missing_record(const std::string& evidence) {
 
 Reader::Found Reader::without_next_segment() {
   if (end_checked_at_ == point_.position && !is_behind_ring()) return Found::kNothing;
+  if (!is_end_due()) return Found::kNothing;
   DirectoryListing listing;
   if (list_directory(storage_, directory_, listing) == 0 && !listing.segments.empty() &&
       listing.segments.back() > index_) {
@@ -268,6 +270,16 @@ Reader::Found Reader::without_next_segment() {
   }
   end_checked_at_ = point_.position;
   return Found::kNothing;
+}
+
+/// Whether this end is worth a look at what may be behind it, which costs a read of the rest of the
+/// segment: the first one at once, as of a journal that lies still; a later one, which is where a
+/// writer is about to go on, once it stands.
+bool Reader::is_end_due() noexcept {
+  const bool is_first = end_met_at_ == ~0ULL;
+  end_met_calls_ = end_met_at_ == point_.position ? end_met_calls_ + 1 : 1;
+  end_met_at_ = point_.position;
+  return is_first || end_met_calls_ >= kEndCalls || is_behind_ring();
 }
 
 /// The writer went on beyond the wanted position, so that it is stored: the writer waits for that.

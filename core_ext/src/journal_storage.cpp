@@ -123,8 +123,12 @@ int replace_file(Storage& storage, const std::string& directory, const std::stri
   if (error == 0) error = storage.fdatasync(file);
   storage.close(file);
   if (error == 0) error = storage.rename(temporary, path);
-  if (error == 0) error = storage.fsync_directory(directory);
-  return error;
+  if (error != 0) {
+    // On a full disk the half may hold all the room that was left, and the journal needs it.
+    static_cast<void>(storage.unlink(temporary));
+    return error;
+  }
+  return storage.fsync_directory(directory);
 }
 
 std::string describe_errno(std::int64_t error) {

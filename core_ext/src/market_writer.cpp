@@ -296,12 +296,16 @@ void MarketWriter::beat(std::int64_t monotonic_ns) noexcept {
   if (descriptor_ < 0) return;
   header_.beat_ns.store(monotonic_ns, std::memory_order_relaxed);
   struct stat status{};
-  if (::fstat(descriptor_, &status) == 0 && static_cast<std::uint64_t>(status.st_size) >= bytes()) {
+  const bool is_whole = ::fstat(descriptor_, &status) == 0 &&
+                        static_cast<std::uint64_t>(status.st_size) >= bytes();
+  // Another file of that name is another writer's, and not to be fought over.
+  const bool is_nameless = ::stat(path_.c_str(), &status) != 0 && errno == ENOENT;
+  if (is_whole && !is_nameless) {
     const std::size_t at = offsetof(FileHeader, beat_ns);
     static_cast<void>(write_all(descriptor_, &header_.beat_ns, sizeof monotonic_ns, at));
     return;
   }
-  // Somebody cut it. Readers that hold it see so; the others find a whole one by its name.
+  // Somebody cut it or took its name away. Readers that hold it see so; the others find a whole one by its name.
   try {
     std::string error;
     if (make_file(error)) ++times_cut_;

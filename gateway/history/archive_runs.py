@@ -62,7 +62,7 @@ class ArchiveRuns:
     def __init__(
         self, place: JournalPlace, terms: ArchiveTerms, clock_ns: Callable[[], int]
     ) -> None:
-        self._directory = place.directory
+        self._place, self._directory = place, place.directory
         self._terms = terms
         self._marks = MarkSampler(place.ring_directory, terms.place(place.directory), clock_ns)
         self._tasks: list[asyncio.Task[None]] = []
@@ -98,19 +98,13 @@ class ArchiveRuns:
     async def _run(self) -> None:
         while True:
             try:
-                seals = await asyncio.to_thread(self._seals)
+                seals = await asyncio.to_thread(self._place.seals)
                 if seals > self._seals_done and await self._archive():
                     self._seals_done = seals
             except OSError as error:  # no process to be had; later there may be
                 self.failures += 1
                 _log.error("history is not archived: %s", error)
             await asyncio.sleep(self._terms.check_seconds)
-
-    def _seals(self) -> int:
-        """Seals that were ever made: names count up, also when older ones were deleted."""
-        names = (path.stem for path in self._directory.glob("segment-*.seal"))
-        numbers = (name.removeprefix("segment-") for name in names)
-        return max((int(each) for each in numbers if each.isdecimal()), default=0)
 
     async def _archive(self) -> bool:
         archive = str(self._terms.place(self._directory))

@@ -4,6 +4,7 @@ only reads files."""
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -56,6 +57,15 @@ class ReplicaLike(Protocol):
     def registry(self, kind: str) -> list[dict[str, Any]]: ...
 
 
+class Snapshots(Protocol):
+    """What the follower needs of SnapshotWriter."""
+
+    written: int
+
+    def begin(self) -> bool: ...
+    def look(self) -> None: ...
+
+
 class RowReader(Protocol):
     """Turns touched keys into rows, in the follower's thread. None = the row is gone."""
 
@@ -97,12 +107,12 @@ class Follower:
         records_max: int = 4096,
         catch_up_records_max: int = 65536,
         snapshot_every_seals: int = 1,
-        begin_snapshot: Callable[[], bool] = lambda: False,
+        snapshots: Snapshots | None = None,
         rows_every_seconds: float = 0.0,
         monotonic: Callable[[], float] = lambda: 0.0,
     ) -> None:
         """Rows are read at most every `rows_every_seconds`: what changes often is read once.
-        `begin_snapshot` has one written and does not wait for it; False: not now."""
+        Without `snapshots` none are written."""
         self._place = place
         self._rows_every_seconds = rows_every_seconds
         self._monotonic = monotonic
@@ -115,12 +125,13 @@ class Follower:
         self._records_max = records_max
         self._catch_up_records_max = catch_up_records_max
         self._snapshot_every_seals = snapshot_every_seals
-        self._begin_snapshot = begin_snapshot
+        self._snapshots = snapshots
         self._reopens = 0
         self._replica: ReplicaLike | None = None
         self._identity: object = None
         self._is_loaded = False
         self._seals_at_snapshot = 0
+        self._seals_at_begin, self._snapshots_written = 0, 0
         # (strategy, venue, order type, what happened) of records read since this follower first
         # stood at the end of the journal; each record counts once, however often it is opened.
         self.outcomes: Counter[tuple[str, str, str, str]] = Counter()
@@ -135,11 +146,12 @@ class Follower:
             step = self._advance(replica) if self._is_loaded else self._catch_up(replica)
             if step.has_rows:
                 self._count(replica)
-            self.health.followed()
+            if step.is_caught_up:  # on the way there may be the same damage as before
+                self.health.followed()
             return step
         except (OSError, RuntimeError, ValueError) as error:
             self.close()
-            self.health.failed(str(error) or type(error).__name__)
+            self.health.failed(str(error) or type(error).__name__, self._identity)
             raise FollowFault(str(error) or type(error).__name__) from error
 
     def inspect(self) -> bool:
@@ -153,11 +165,19 @@ class Follower:
             self._reopen(replica, identity)
             return False
         self.health.check(replica)
+        return self._snapshots is not None and self._begin_snapshot(self._snapshots)
+
+    def _begin_snapshot(self, snapshots: Snapshots) -> bool:
+        """Seals count as covered once one was written: one that failed is due as before."""
+        snapshots.look()
+        if snapshots.written != self._snapshots_written:
+            self._snapshots_written = snapshots.written
+            self._seals_at_snapshot = max(self._seals_at_snapshot, self._seals_at_begin)
         seals = self._place.seals()
         is_due = seals >= self._seals_at_snapshot + self._snapshot_every_seals
-        if not is_due or not self._begin_snapshot():
+        if not is_due or not snapshots.begin():
             return False
-        self._seals_at_snapshot = seals
+        self._seals_at_begin = seals
         return True
 
     def _reopen(self, replica: ReplicaLike, identity: tuple[object, ...]) -> None:
@@ -180,7 +200,8 @@ class Follower:
         if replica is None or not self._is_loaded:
             return {}
         for mark in marks:
-            replica.set_mark(*mark)
+            with contextlib.suppress(ValueError):  # a price that cannot be held values nothing
+                replica.set_mark(*mark)
         if self.has_pending:  # the rows are of an earlier sequence; they come with the next ones
             self._pending["position"][0] = None
             return {}
@@ -240,6 +261,7 @@ class Follower:
     def _open(self) -> ReplicaLike:
         missing = self._place.missing()
         if missing:
+            self.health.followed()
             raise FollowFault(missing)
         identity = self._place.identity()
         if identity[0] != self._directory:  # another journal: its history is not ours to count
@@ -248,6 +270,7 @@ class Follower:
         self._outcomes_of_catch_up.clear()
         # Segments sealed while nobody followed still get their snapshot.
         self._seals_at_snapshot = self._place.seals() - self._place.seals_after_snapshot()
+        self._seals_at_begin = 0  # one that is being written may be of another journal
         self._replica = self._open_replica(self._place)
         self._replica.outcomes_after = self._counted_to or 0
         return self._replica

@@ -10,6 +10,8 @@ from typing import Protocol
 __all__ = ["JournalHealth"]
 
 CHECK_SECONDS = 5.0  # between two looks at the totals
+RETRY_SECONDS = 0.25  # until a journal that cannot be read, or is not there, is looked at again
+RETRY_SECONDS_MAX = 16.0  # while it is always the same that is wrong
 SHARE = 0.01  # of the follower's time that they may take at most
 
 
@@ -26,16 +28,23 @@ class JournalHealth:
         self._monotonic = monotonic
         self._due_at = 0.0
         self.fault = ""  # why the journal cannot be followed, as long as that is so
+        self.retry_seconds = RETRY_SECONDS  # until it is worth another look
+        self._failed: tuple[str, object] = ("", None)
         self.difference = ""  # the first total that is not its sum
         self.checks = 0
 
-    def failed(self, fault: str) -> None:
-        """A record or a segment is damaged, or contradicts the state behind the one before it."""
-        self.fault = fault
+    def failed(self, fault: str, identity: object = None) -> None:
+        """A record or a segment is damaged, or contradicts the state behind the one before it.
+        The same again in the same journal waits longer: every look reads all that is before it."""
+        is_same = self._failed == (fault, identity)
+        self.retry_seconds = (
+            min(2 * self.retry_seconds, RETRY_SECONDS_MAX) if is_same else RETRY_SECONDS
+        )
+        self.fault, self._failed = fault, (fault, identity)
 
     def followed(self) -> None:
-        """It can be read."""
-        self.fault = ""
+        """It can be read up to its end, or is not there."""
+        self.fault, self._failed, self.retry_seconds = "", ("", None), RETRY_SECONDS
 
     def check(self, replica: Totalled) -> None:
         """Reserved quantities and amounts, exposures and counts against orders and positions: now

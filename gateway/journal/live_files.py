@@ -14,6 +14,9 @@ from gateway.config.places import COUNTERS_FILE, MARKS_FILE
 
 __all__ = ["LiveFiles", "Mark"]
 
+DECIMALS_MAX = 18
+DIGITS_MAX = 18  # any such number is below the largest quantity, 2^61
+
 
 class Mark(NamedTuple):
     """The price an instrument's positions are valued at, decimal text, and when it was told."""
@@ -54,14 +57,22 @@ class LiveFiles:
         except (OSError, msgspec.MsgspecError):
             return []
         return [
-            Mark(name, entry.mark, entry.time_ns)
+            Mark(name, price, entry.time_ns)
             for name, entry in told.items()
-            if _is_positive(entry.mark) and entry.time_ns > 0
+            if (price := _usable(entry.mark)) and entry.time_ns > 0
         ]
 
 
-def _is_positive(price: str) -> bool:
+def _usable(price: str) -> str:
+    """The price as the native core reads it, with the decimals and digits it can hold; "" when
+    that is no price any more."""
     try:
-        return Decimal(price) > 0
+        given = Decimal(price)
+        if not given.is_finite() or given <= 0 or given.adjusted() >= DIGITS_MAX:
+            return ""
+        decimals = min(DECIMALS_MAX, DIGITS_MAX - max(given.adjusted(), -1) - 1)
+        if -int(given.as_tuple().exponent) > decimals:
+            given = given.quantize(Decimal(1).scaleb(-decimals))
+        return format(given, "f") if given > 0 else ""
     except InvalidOperation:
-        return False
+        return ""

@@ -3,6 +3,7 @@ numbers only; must never open a segment for writing."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ __all__ = ["JournalPlace"]
 
 RING_FILE = "journal.ring"
 SUPERBLOCK_FILE = "superblock"
+SEGMENTS_LEFT = 4  # room that a snapshot leaves for the journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +50,20 @@ class JournalPlace:
         return sum(1 for path in seals if path.stat().st_mtime_ns > newest_ns)
 
     def seals(self) -> int:
-        """Number of sealed segments."""
-        return sum(1 for _ in self.directory.glob("segment-*.seal"))
+        """Seals that were ever made: names count up, also when older ones were deleted."""
+        names = (path.stem for path in self.directory.glob("segment-*.seal"))
+        numbers = (name.removeprefix("segment-") for name in names)
+        return max((int(each) for each in numbers if each.isdecimal()), default=0)
+
+    def has_room_for_snapshot(self) -> bool:
+        """One as large as the newest, and the journal can go on beside it for a while."""
+        status = os.statvfs(self.directory)
+        newest = max(self.directory.glob("snapshot-*.state"), default=None)
+        snapshot_bytes = 0 if newest is None else newest.stat().st_size
+        segment = max(self.directory.glob("segment-*.journal"), default=None)
+        segment_bytes = 0 if segment is None else segment.stat().st_size
+        needed = snapshot_bytes + SEGMENTS_LEFT * segment_bytes
+        return status.f_bavail * status.f_frsize >= needed
 
 
 def _inode(path: Path) -> tuple[int, int] | None:

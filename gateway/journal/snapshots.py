@@ -11,13 +11,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
+from gateway.journal.live_files import LiveFiles
 from gateway.journal.place import JournalPlace
 
 __all__ = ["SnapshotWriter", "main"]
 
 SHARE = 0.1  # of the time at most is spent writing, however large the state is
 STOP_SECONDS_MAX = 5.0
+RUN_SECONDS_MAX = 3600.0  # of one: a process that takes longer hangs
+RETRY_SECONDS = 60.0  # after one that failed, or that there was no room for
 RECORDS_PER_STEP = 65536
 _NICENESS = 19  # behind everything else on its core
 _PR_SET_PDEATHSIG = 1
@@ -39,11 +43,16 @@ class SnapshotWriter:
         self.written = 0
 
     def begin(self) -> bool:
-        """Have one written. False: one is being written, or the last one took long not long ago."""
+        """Have one written. False: one is being written, the last one took long not long ago, or
+        the journal would be left without room."""
         self.look()
         if self._running is not None or self._monotonic() < self._next_at:
             return False
         self._remove_halves()
+        if not self._place.has_room_for_snapshot():
+            self._next_at = self._monotonic() + RETRY_SECONDS
+            _log.warning("no snapshot is written: the disk has no room for one")
+            return False
         directories = (str(self._place.directory), str(self._place.ring_directory))
         self._running = subprocess.Popen(
             [*self._command, *directories, str(os.getpid())], stdin=subprocess.DEVNULL
@@ -52,15 +61,21 @@ class SnapshotWriter:
         return True
 
     def look(self) -> None:
-        """Takes note of one that ended."""
-        code = None if self._running is None else self._running.poll()
+        """Takes note of one that ended, and ends one that hangs."""
+        if self._running is None:
+            return
+        now = self._monotonic()
+        code = self._running.poll()
         if code is None:
+            if now - self._began_at > RUN_SECONDS_MAX:
+                self._running.kill()  # seen as ended at one of the next looks
             return
         self._running = None
-        now = self._monotonic()
         self._next_at = now + (now - self._began_at) * (1 / SHARE - 1)
         self.written += code == 0
         if code != 0:
+            self._remove_halves()
+            self._next_at = max(self._next_at, now + RETRY_SECONDS)
             _log.warning("a snapshot was not written: its process ended with %d", code)
 
     def close(self) -> None:
@@ -96,7 +111,10 @@ def main(arguments: Sequence[str]) -> int:
         os.nice(_NICENESS)
     try:
         replica = Replica(directory, ring_directory)
-        while replica.follow(RECORDS_PER_STEP) == RECORDS_PER_STEP:
+        # What is written meanwhile is for the next one: a busy desk may be faster than this.
+        last = LiveFiles(Path(ring_directory)).counters().get("sequence", 0)
+        until = last if last > replica.sequence else 0
+        while replica.follow(RECORDS_PER_STEP, until) == RECORDS_PER_STEP:
             pass
         replica.write_snapshot()
     except RuntimeError as error:

@@ -72,7 +72,7 @@ class BooksOptions:
 
 @dataclass(frozen=True, slots=True)
 class BooksStep:
-    """What the books hold. `rows` only when they stand at the end of the journal."""
+    """What the books hold. `rows` only once they stood at the end of the journal."""
 
     state: BooksState
     reason: str
@@ -83,6 +83,7 @@ class BooksStep:
     posted: int = 0
     unbooked: Mapping[str, int] = field(default_factory=dict)
     is_balanced: bool | None = None  # None = there are no books
+    generation: int = -1  # of the journal that they are the books of
 
 
 class Books:
@@ -94,7 +95,7 @@ class Books:
         self._dated, self._rate_changes = DatedProfit(options.reporting_currency), 0
         self._generation = -1
         self._is_open = False  # False = it follows no files: not yet, or they are another journal's
-        self._is_at_end = False
+        self._was_at_end = False  # since it follows these files
         self._fault = ""
         self._retry_at = 0.0
         self._instruments: Sequence[Row] = ()
@@ -148,11 +149,11 @@ class Books:
         if self._ledger is None or not self._ledger.reopen():
             self._ledger = self._options.open_ledger(self._options.place)
             self._dated, self._rate_changes = DatedProfit(self._options.reporting_currency), 0
-        self._is_open, self._is_at_end = True, False
+        self._is_open, self._was_at_end = True, False
         return self._ledger
 
     def _run(self, seconds: float, ledger: LedgerLike) -> int:
-        self._is_at_end = ledger.run(seconds, IDLE_SECONDS)
+        self._was_at_end = ledger.run(seconds, IDLE_SECONDS) or self._was_at_end
         self._look_at_rates(ledger)
         return 1
 
@@ -162,7 +163,7 @@ class Books:
             step = ledger.follow(RECORDS_PER_STEP - booked, stops_at_rates=True)
             self._look_at_rates(ledger)
             booked += step
-        self._is_at_end = booked < RECORDS_PER_STEP
+        self._was_at_end = booked < RECORDS_PER_STEP or self._was_at_end
         return booked
 
     def _look_at_rates(self, ledger: LedgerLike) -> None:
@@ -177,9 +178,10 @@ class Books:
         """What the books hold now, valued at the newest marks."""
         ledger = self._ledger
         if ledger is None or not self._is_open:
-            return BooksStep("waiting", self._fault)
+            return BooksStep("waiting", self._fault, generation=self._generation)
         self._know(instruments)
-        is_there = self._is_at_end
+        # Rows are whole at every sequence: who was there once shows them, a record late or not.
+        is_there = self._was_at_end
         behind = "" if is_there else f"{READING}; they stand at sequence {ledger.sequence}"
         return BooksStep(
             state="following" if is_there else "catching_up",
@@ -191,6 +193,7 @@ class Books:
             posted=ledger.posted,
             unbooked=ledger.unbooked_counts(),
             is_balanced=ledger.is_balanced(),
+            generation=self._generation,
         )
 
     def _know(self, instruments: Sequence[Row]) -> None:

@@ -20,7 +20,8 @@ LAG_MS_MAX = 2_000  # as on the page: later the numbers count as old
 class HealthInput(NamedTuple):
     """What is known at one moment. Totals only ever rise."""
 
-    view: Mapping[str, int]  # lag_ms, lag_records, sequence, reopened
+    view: Mapping[str, int]  # lag_ms, sequence, reopened
+    lag_records: int | None  # None = nobody knows
     totals: Mapping[str, int]  # records, messages, conflated, cut_off
     clients: int
     books: BooksStep
@@ -76,7 +77,7 @@ def _observer(found: HealthInput, rates: Mapping[str, int | None]) -> Iterator[R
     view = found.view
     yield _figure("observer", "records", rates.get("records"), "1/s")
     yield _figure("observer", "lag", view["lag_ms"], "ms", state=_late(view["lag_ms"]))
-    yield _figure("observer", "lag in records", view["lag_records"])
+    yield _figure("observer", "lag in records", found.lag_records)
     yield _figure("observer", "journal opened", view["reopened"], "times")
 
 

@@ -134,6 +134,9 @@ class View:
             moved = step.waiting != channel.waiting
             channel.wait(step.waiting)
             yield moved
+            if self._liquidations:  # of quantities that move on: better none than an old one
+                self._liquidations = {}
+                yield from self._show_in_pieces(list(self.channels["positions"].rows))
             return
         yield channel.replace(step.rows, self.sequence)
         # A step that began before the rows were read anew counts from what is not shown any more.
@@ -142,6 +145,9 @@ class View:
         if is_next:
             keys = [key for each in step.moved for key in self._places.get(each, ())]
         self._liquidations = step.liquidations
+        yield from self._show_in_pieces(keys)
+
+    def _show_in_pieces(self, keys: Sequence[str]) -> Iterator[bool]:
         for start in range(0, len(keys), LIQUIDATIONS_PER_STEP):
             yield self._show_liquidations(keys[start : start + LIQUIDATIONS_PER_STEP])
 

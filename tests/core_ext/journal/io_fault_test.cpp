@@ -169,3 +169,17 @@ TEST(the_nth_failure_of_any_call_is_named_and_loses_nothing) {
               static_cast<unsigned long long>(tally.named));
   CHECK(tally.reached > 1000 && tally.named > 500);
 }
+
+TEST(a_small_file_that_cannot_be_written_whole_leaves_no_half_of_it) {
+  for (const Call call : {Call::kWrite, Call::kSync, Call::kRename}) {
+    Disk disk;
+    const std::vector<std::uint8_t> content(4096, 7);
+    disk.fault = {call, 0, -ENOSPC, false};
+    const int error =
+        gateway::platform::replace_file(disk, "/d", "name", content.data(), content.size());
+    CHECK(error != 0);
+    std::vector<std::string> names;
+    CHECK_EQUAL(disk.list("/d", names), 0);
+    CHECK(names.empty());
+  }
+}

@@ -199,6 +199,36 @@ TEST(a_record_that_is_being_written_is_no_damage_and_comes_when_it_is_whole) {
   }
 }
 
+TEST(the_rest_of_a_segment_is_read_at_an_end_that_stands_and_not_at_every_one) {
+  World world;
+  CHECK(world.boot());
+  CHECK(world.append({64, 128}, 0));
+  world.drain();
+  Reader reader(*world.disk, kDirectory);
+  Sequence seen = 0;
+  while (const RecordHeader* header = reader.next()) seen = header->sequence;
+  const std::string path = segments_of(world).back();
+  const std::size_t end = end_of(world.disk->content(path));
+  CHECK(world.append({64, 128}, 2));
+  world.drain();
+  auto& content = world.disk->content(path);
+  content[end] ^= 0x20;  // the next record, with another one behind it
+  CHECK(reader.next() == nullptr);
+  CHECK(reader.state() == ReaderState::kFollowing);
+  content[end] ^= 0x20;
+  while (const RecordHeader* header = reader.next()) seen = header->sequence;
+  CHECK_EQUAL(seen, 4U);
+  CHECK(world.append({64, 128}, 4));
+  world.drain();
+  content[end_of(content) - 192] ^= 0x20;
+  int calls = 1;
+  while (reader.next() == nullptr && reader.state() == ReaderState::kFollowing) {
+    if (++calls == 100) break;
+  }
+  CHECK(reader.state() == ReaderState::kCorrupt);
+  CHECK(reader.error().find("later records are behind it") != std::string::npos);
+}
+
 TEST(damage_before_the_wanted_record_is_nobodys_business) {
   World world;
   write_journal(world, true);

@@ -320,6 +320,30 @@ TEST(a_cut_file_ends_no_writer_which_makes_it_anew) {
   }
 }
 
+TEST(a_file_whose_name_was_taken_away_is_made_anew_and_one_of_another_writer_is_left) {
+  const Directory directory;
+  MarketWriter writer;
+  open_writer(writer, directory.file());
+  const LevelText bids[] = {{"100", "1"}};
+  const LevelText asks[] = {{"101", "2"}};
+  CHECK(writer.show(0, bids, asks, {7, 0, 0}));
+  CHECK_EQUAL(::unlink(directory.file().c_str()), 0);
+  writer.beat(5);
+  MarketFile file;
+  open_file(file, directory.file());
+  Book book;
+  CHECK(file.read_book(0, book));
+  CHECK_EQUAL(book.sequence, 7);
+  CHECK_EQUAL(writer.times_cut(), 1U);
+  MarketWriter other;
+  open_writer(other, directory.file());
+  writer.beat(6);
+  MarketFile newest;
+  open_file(newest, directory.file());
+  CHECK_EQUAL(newest.beat_ns(), 0);
+  CHECK_EQUAL(writer.times_cut(), 1U);
+}
+
 TEST(a_cut_file_that_cannot_be_made_anew_ends_no_writer) {
   Directory directory;
   const std::string moved = directory.path + ".moved";

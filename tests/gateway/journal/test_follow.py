@@ -4,8 +4,22 @@ import itertools
 
 import pytest
 
-from gateway.journal import Follower, FollowFault, JournalPlace
+from gateway.journal import Follower, FollowFault, JournalPlace, Mark
 from gateway.stream import BalanceReader, OrderReader, PositionReader
+
+
+class Snapshots:
+    """Written at once, or failed."""
+
+    def __init__(self, *, succeeds=True):
+        self.may_begin, self.succeeds, self.written = True, succeeds, 0
+
+    def begin(self):
+        self.written += self.may_begin and self.succeeds
+        return self.may_begin
+
+    def look(self):
+        pass
 
 
 def make_follower(world, tmp_path, journal, **options):
@@ -112,13 +126,13 @@ def test_a_ring_that_does_not_go_on_is_opened_afresh_after_some_looks(
 
 def test_snapshots_begin_after_every_second_seal_when_so_configured(world, tmp_path):
     directory = world.make_directory(tmp_path / "journal")
-    may_begin = [True]
+    snapshots = Snapshots()
     follower, _ = make_follower(
         world,
         tmp_path,
         world.MemoryJournal(),
         snapshot_every_seals=2,
-        begin_snapshot=lambda: may_begin[0],
+        snapshots=snapshots,
     )
     follower.step()
 
@@ -127,11 +141,77 @@ def test_snapshots_begin_after_every_second_seal_when_so_configured(world, tmp_p
         return follower.inspect()
 
     assert [seal(number) for number in range(1, 5)] == [False, True, False, True]
-    may_begin[0] = False  # one is being written
+    snapshots.may_begin = False  # one is being written
     assert [seal(number) for number in range(5, 8)] == [False, False, False]
-    may_begin[0] = True
+    snapshots.may_begin = True
     assert follower.inspect()
     assert not follower.inspect()
+
+
+def test_snapshots_go_on_while_retention_deletes_as_many_seals_as_are_made(world, tmp_path):
+    directory = world.make_directory(tmp_path / "journal")
+    follower, _ = make_follower(
+        world, tmp_path, world.MemoryJournal(), snapshot_every_seals=2, snapshots=Snapshots()
+    )
+    follower.step()
+    begun = []
+    for number in range(1, 21):
+        (directory / f"segment-{number:010}.seal").write_bytes(b"")
+        for old in sorted(directory.glob("*.seal"))[:-4]:
+            old.unlink()
+        begun.append(follower.inspect())
+    assert begun == [False, True] * 10
+
+
+def test_a_snapshot_that_failed_is_due_as_before(world, tmp_path):
+    directory = world.make_directory(tmp_path / "journal")
+    snapshots = Snapshots(succeeds=False)
+    follower, _ = make_follower(world, tmp_path, world.MemoryJournal(), snapshots=snapshots)
+    follower.step()
+    (directory / f"segment-{1:010}.seal").write_bytes(b"")
+    assert [follower.inspect() for _ in range(3)] == [True] * 3
+    snapshots.succeeds = True
+    assert [follower.inspect() for _ in range(3)] == [True, False, False]
+
+
+def test_the_same_damage_is_looked_at_ever_more_seldom_and_another_one_soon(world, tmp_path):
+    world.make_directory(tmp_path / "journal")
+    journal = world.MemoryJournal()
+    follower, _ = make_follower(world, tmp_path, journal)
+
+    def waits(reason):
+        def broken(*_):
+            raise RuntimeError(reason)
+
+        follower.close()
+        follower._open_replica = broken
+        with pytest.raises(FollowFault, match=reason):
+            follower.step()
+        return follower.health.retry_seconds
+
+    assert [waits("damage") for _ in range(9)] == [0.25, 0.5, 1, 2, 4, 8, 16, 16, 16]
+    assert [waits("other damage") for _ in range(2)] == [0.25, 0.5]
+    follower._open_replica = lambda _: world.MemoryReplica(journal)
+    follower.step()
+    assert (waits("other damage"), follower.health.fault) == (0.25, "other damage")
+
+
+def test_a_price_that_cannot_be_held_values_nothing_and_ends_nothing(world, tmp_path):
+    world.make_directory(tmp_path / "journal")
+    journal = world.MemoryJournal()
+    follower, _ = make_follower(world, tmp_path, journal)
+    follower.step()
+    taken = []
+
+    def set_mark(instrument, price, time_ns):
+        if instrument == "BAD":
+            raise ValueError(price)
+        taken.append(instrument)
+        return True
+
+    follower._replica.set_mark = set_mark
+    follower.value([Mark("BAD", "1E-7", 1), Mark("GOOD", "1", 1)])
+    assert taken == ["GOOD"]
 
 
 NEW = ("alpha", "paper", "limit", "entered")

@@ -1,6 +1,7 @@
 """The observer's books over journals that a real engine wrote: fills with what they earned, profit
 whose causes add up to it, exposure whose parts add up to the firm; journals that have no books."""
 
+import dataclasses
 import sys
 from collections import defaultdict
 from decimal import Decimal
@@ -15,7 +16,8 @@ from engine_world import BUY, NET, SELL
 from observed_desk import wait_for
 
 from gateway.analytics.waterfall import CAUSES
-from gateway.stream.books import BooksStep
+from gateway.stream.books import READING, Books, BooksStep
+from gateway.stream.books_watch import BooksSources, BooksWatch
 from gateway.stream.fill_stream import FILLS_MAX
 from gateway.stream.ledger_metrics import ledger_metrics
 
@@ -243,6 +245,60 @@ def test_books_that_stand_behind_are_read_in_steps_and_shown_when_they_are_there
         assert bool(desk.rows("profit")) == (states[-1] == "following")
     assert states[0] == "catching_up"
     assert states[-1] == "following"
+
+
+def test_rows_stay_when_one_more_record_came_at_the_end_of_a_look(desk, monkeypatch):
+    world = desk.world
+    world.fill(0, "1", "100", instrument=world.perpetual, venue_order="x")
+    desk.look()
+    profit = desk.view.channels["profit"]
+    generation = profit.generation
+    monkeypatch.setattr("gateway.stream.books.RECORDS_PER_STEP", 1)
+    world.fill(0, "1", "100", instrument=world.perpetual, venue_order="x")
+    assert desk.books.follow(1) == 1  # and more are behind it
+    told = desk.tell()
+    assert (told.state, told.reason) == ("following", "")
+    assert told.sequence < world.engine.state_hash()[0]
+    assert (profit.generation, profit.waiting) == (generation, "")
+    assert profit.rows
+
+
+def test_books_of_the_journal_before_are_never_shown_as_those_of_the_new_one(desk):
+    world = desk.world
+    world.fill(0, "1", "100", instrument=world.perpetual, venue_order="x")
+    watch = watch_of(desk)
+    step = desk.follower.step()
+    desk.view.apply(step)
+
+    def is_stopping():
+        """Asked within the run, behind its first moment: the view opens another history here."""
+        if desk.books.sequence and desk.view.reopened == 1:
+            desk.view.apply(dataclasses.replace(step, rows={}))
+            return True
+        return desk.view.reopened > 1
+
+    watch._sources = dataclasses.replace(watch._sources, is_stopping=is_stopping)
+    told, _ = watch.look(10.0, desk.follower.instruments())
+    assert (told.state, desk.view.reopened) == ("following", 2)
+    assert told.rows["profit"]
+    watch.take(told)
+    assert desk.view.channels["profit"].waiting == READING
+    assert not desk.rows("profit")
+    watch = watch_of(desk)
+    desk.seconds = 0.0
+    told, _ = watch.look(0.2, desk.follower.instruments())
+    watch.take(told)
+    assert desk.rows("profit")
+
+
+def watch_of(desk):
+    def monotonic():
+        desk.seconds += 0.06
+        return desk.seconds
+
+    desk.books = Books(dataclasses.replace(desk.books._options, monotonic=monotonic))
+    nothing = BooksSources(lambda: [], lambda: None, lambda *_: "", lambda: False, monotonic)
+    return BooksWatch(desk.view, desk.books, nothing)
 
 
 def samples(step, sequence):

@@ -60,6 +60,21 @@ def test_positions_are_told_when_a_record_or_a_mark_or_its_age_moved_them(desk, 
     assert moved(replica) == []
 
 
+def test_a_new_definition_tells_every_row_anew(desk, replica):
+    """Names, scales and rules are in the rows and not in what moved."""
+    replica.take_positions()
+    replica.take_balances()
+    replica.changes()
+    world = desk.world
+    world.define("BTC-QUANTO", 4, world.usd)
+    world.turn()
+    assert replica.follow()
+    assert {kind for _, kind, _ in replica.changes()} >= {"position", "balance", "state"}
+    assert sorted(moved(replica)) == ["BTC-PERP", "BTC-QUANTO"]
+    assert replica.take_balances()
+    assert moved(replica) == replica.take_balances() == []
+
+
 def test_balances_are_told_when_a_record_touched_them(desk, replica):
     first = {row["currency"]: row["total"] for row in replica.take_balances()}
     assert first == {row["currency"]: row["total"] for row in replica.balances()}

@@ -5,7 +5,7 @@ from gateway.stream.books import BooksStep
 from gateway.stream.health_stream import HealthInput, HealthRows
 from gateway.telemetry import Queue
 
-VIEW = {"lag_ms": 3, "lag_records": 0, "sequence": 90, "reopened": 1}
+VIEW = {"lag_ms": 3, "sequence": 90, "reopened": 1}
 TOTALS = {"records": 100, "messages": 10, "conflated": 0, "cut_off": 0}
 BOOKS = BooksStep("following", "", 80, posted=60, unbooked={"OVERFLOW": 0}, is_balanced=True)
 
@@ -13,6 +13,7 @@ BOOKS = BooksStep("following", "", 80, posted=60, unbooked={"OVERFLOW": 0}, is_b
 def found(**more):
     given = {
         "view": VIEW,
+        "lag_records": 0,
         "totals": TOTALS,
         "clients": 2,
         "books": BOOKS,
@@ -58,3 +59,9 @@ def test_what_is_late_full_or_wrong_says_so():
     assert next(key for key in rows if key.startswith("queues")) == "queues|journal_ring"
     assert rows["venue okx|reconnects private"]["value"] == "3"
     assert "venue okx|x" not in rows
+
+
+def test_a_lag_that_nobody_knows_is_not_none():
+    health = HealthRows(lambda: 0.0)
+    assert health.rows(found(lag_records=None))["observer|lag in records"]["value"] is None
+    assert health.rows(found(lag_records=0))["observer|lag in records"]["value"] == "0"

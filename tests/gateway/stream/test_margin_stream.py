@@ -4,7 +4,7 @@ beside each position; without schedules, or with bad ones, the channel says why 
 import pytest
 
 from gateway.journal import Mark, Step
-from gateway.stream.margin_stream import NO_SCHEDULES, MarginDesk, MarginInput
+from gateway.stream.margin_stream import NO_SCHEDULES, MarginDesk, MarginInput, MarginStep
 from gateway.stream.view import View
 
 AGE_MS_MAX = 1000
@@ -88,6 +88,21 @@ def test_a_position_that_moves_keeps_what_margin_said(view, tmp_path):
     view.apply(Step(2, 1, is_caught_up=True, rows={"position": {key: moved}}, followed=2))
     shown = view.channels["positions"].rows[key]
     assert (shown["quantity"], shown["liquidation_price"]) == ("4", "78.94")
+
+
+def test_while_margin_fails_no_position_shows_the_liquidation_of_an_earlier_quantity(
+    view, tmp_path
+):
+    desk, key = a_desk(tmp_path, SCHEDULES), next(iter(POSITIONS))
+    view.take_margin(desk.step(given(view)))
+    assert view.take_margin(MarginStep(waiting="margin: broken"))
+    assert not view.take_margin(MarginStep(waiting="margin: broken"))
+    moved = {**POSITIONS[key], "quantity": "50"}
+    view.apply(Step(2, 1, is_caught_up=True, rows={"position": {key: moved}}, followed=2))
+    for shown in view.channels["positions"].rows.values():
+        assert shown["liquidation_price"] is shown["liquidation_distance_percent"] is None
+    view.take_margin(desk.step(given(view)))
+    assert view.channels["positions"].rows[key]["liquidation_price"] is not None
 
 
 def test_a_stale_mark_is_named_and_in_no_sum(view, tmp_path):

@@ -61,6 +61,7 @@ class Reader {
   [[nodiscard]] bool open_segment_for_position();
   [[nodiscard]] bool is_next(const std::uint8_t* record, std::uint64_t available) const noexcept;
   void accept(const std::uint8_t* record) noexcept;
+  [[nodiscard]] bool is_end_due() noexcept;
   void attach_ring();
   void fail(ReaderState state, std::string text);
 
@@ -80,6 +81,8 @@ class Reader {
   std::uint64_t first_position_ = 0;
   std::uint32_t instance_ = 0;            // of the open segment
   std::uint64_t end_checked_at_ = ~0ULL;  // position at which nothing showed that there is more
+  std::uint64_t end_met_at_ = ~0ULL;      // position at which nothing more came last
+  std::uint32_t end_met_calls_ = 0;       // in a row
   std::string header_fault_;              // of the segment that open_segment found damaged
   std::vector<std::uint8_t> buffer_;
   std::uint64_t buffer_position_ = 0;  // stream position of buffer_[0]
