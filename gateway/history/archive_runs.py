@@ -107,7 +107,8 @@ class ArchiveRuns:
         while True:
             try:
                 seals = await asyncio.to_thread(self._seals)
-                day = day_of(self._clock_ns() - _CLOSED_NS) if self._terms.marks_every_seconds else ""
+                has_marks = self._terms.marks_every_seconds > 0
+                day = day_of(self._clock_ns() - _CLOSED_NS) if has_marks else ""
                 is_due = seals > self._seals_done or day != self._day_done
                 if is_due and await self._archive():
                     self._seals_done, self._day_done = seals, day
