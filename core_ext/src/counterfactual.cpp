@@ -127,8 +127,12 @@ void Counterfactual::take(const Group& group) {
     clock_.set(first.time_ns);
     if (!make_room()) return;
     const auto* told = reinterpret_cast<const OrderFact*>(group.record(0) + sizeof(RecordHeader));
-    const bool is_settling = kind == RecordKind::kOrderUnknown &&
-                             told->evidence == static_cast<std::uint32_t>(Evidence::kGateway);
+    const bool is_lost =
+        kind == RecordKind::kOrderUnknown ||
+        (kind == RecordKind::kOrderNotSent &&
+         told->reason == static_cast<std::uint32_t>(FactReason::kRestart));
+    const bool is_settling =
+        is_lost && told->evidence == static_cast<std::uint32_t>(Evidence::kGateway);
     if (is_boot_open_ && !is_settling) settle_boot();
     if (!has_begun_ && first.sequence >= options_.from_sequence) begin_assumption();
     if (kind == RecordKind::kLimitsSet || kind == RecordKind::kGuardsSet) {
@@ -137,6 +141,8 @@ void Counterfactual::take(const Group& group) {
       take_whole(group);
     } else if (kind == RecordKind::kOrderNew) {
       take_orders(group);
+    } else if (is_cross(group)) {
+      take_cross(group);
     } else {
       for (std::size_t i = 0; i < group.at.size() && error_.empty(); ++i) {
         clock_.set(group.header(i).time_ns);
@@ -217,6 +223,9 @@ void Counterfactual::boot(const Group& group) {
       engine_->emulated_.push_back({.order_id = order.order_id});
     }
     engine_->touch_link(order);
+    const std::int64_t ends_ns = order.created_ns + std::int64_t{order.cross_ms} * 1'000'000;
+    if (is_kept_to_cross(order) && ends_ns > header.time_ns)
+      engine_->kept_.push_back({order.order_id, ends_ns});
   });
   is_boot_open_ = true;
 }
@@ -238,6 +247,12 @@ void Counterfactual::settle_boot() {
       lost(FactReason::kUnknownOutcomeCancel);
     if (pending(order.overlay, Overlay::kReplace) == Pending::kSent)
       lost(FactReason::kUnknownOutcomeReplace);
+    const bool is_over = is_kept_to_cross(order) &&
+                         std::ranges::none_of(engine_->kept_, [id](const Engine::Kept& kept) {
+                           return kept.order_id == id;
+                         });
+    if (is_over)
+      engine_->on_fact(RecordKind::kOrderNotSent, gateway_fact(id, FactReason::kRestart));
   }
   collect();
   for (const Bytes& own : produced_) note(Difference::kOnlyHere, nullptr, own.data());

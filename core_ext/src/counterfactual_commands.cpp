@@ -37,6 +37,7 @@ constexpr std::int64_t kMillisecond = 1'000'000;
     message.trigger_price = conditions->trigger_price;
     message.display_quantity = conditions->display_quantity;
     message.expires_ns = conditions->expires_ns;
+    message.cross_ms = static_cast<std::uint16_t>(conditions->cross_ms);
   }
   if (const ClientId* id = client_id_of(record, made.flags)) message.client_id = *id;
   return message;
@@ -58,6 +59,43 @@ constexpr std::int64_t kMillisecond = 1'000'000;
   message.flags = refused.flags;
   message.client_id = refused.client_id;
   return message;
+}
+
+/// Decided by what the record, the limits and the state hold. What was refused for anything else
+/// (room, a clock, a flag or a quantity that the record does not keep) would look taken here.
+[[nodiscard]] bool can_be_asked_again(Refusal refusal) noexcept {
+  switch (refusal) {
+    case Refusal::kTradingHalted:
+    case Refusal::kReduceOnlyState:
+    case Refusal::kLimitMissing:
+    case Refusal::kMaxOrderQuantity:
+    case Refusal::kMaxOrderNotional:
+    case Refusal::kPriceCollar:
+    case Refusal::kPositionLimit:
+    case Refusal::kExposureLimit:
+    case Refusal::kCreditLimit:
+    case Refusal::kThrottled:
+    case Refusal::kMaxOpenOrders:
+    case Refusal::kDuplicateOrder:
+    case Refusal::kWouldIncrease:
+    case Refusal::kStalePrice:
+    case Refusal::kLatched:
+    case Refusal::kInsufficientMargin:
+    case Refusal::kLossLimit:
+    case Refusal::kDeltaLimit:
+    case Refusal::kGammaLimit:
+    case Refusal::kVegaLimit:
+    case Refusal::kSelfTrade:
+    case Refusal::kFatFinger:
+    case Refusal::kFatFingerWarning:
+    case Refusal::kRepeatedExecution:
+    case Refusal::kBreakerOpen:
+    case Refusal::kHeadroomStale:
+    case Refusal::kGreeksStale:
+      return true;
+    default:
+      return false;
+  }
 }
 
 [[nodiscard]] bool says(const OrderRefused& refused, const GateVerdict& verdict) noexcept {
@@ -105,6 +143,7 @@ Refusal Counterfactual::submit(const Group& group, std::size_t count, bool& is_r
   const OrderNew& first = payload<OrderNew>(group.record(0));
   const OrderConditions* conditions = conditions_of(group.record(0), first.flags);
   const OrderLink link = conditions == nullptr ? OrderLink{} : conditions->link;
+  if (conditions != nullptr && conditions->cross_ms != 0) drop_kept();
   const std::uint64_t made = state_->orders_made;
   state_->orders_made = split_order_id(first.order_id).sequence - 1;
   NewOrderMessage messages[kLinkedMax];
@@ -178,8 +217,7 @@ GateVerdict Counterfactual::probe(const NewOrderMessage& message, std::uint32_t 
 /// A record of a refusal has no trigger, no expiry, no leg, no link and seldom a reference price.
 bool Counterfactual::has_kept_inputs(const OrderRefused& refused) const noexcept {
   const auto refusal = static_cast<Refusal>(refused.refusal);
-  if (refusal == Refusal::kClockUnhealthy || refusal == Refusal::kLinkRefused ||
-      refusal == Refusal::kBadLink || has_trigger(refused.type) ||
+  if (!can_be_asked_again(refusal) || has_trigger(refused.type) ||
       refused.time_in_force == TimeInForce::kGtd) {
     return false;
   }

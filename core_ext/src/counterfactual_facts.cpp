@@ -33,9 +33,13 @@ using recorded::order_of;
          set.actor.view() == "gateway";
 }
 
-[[nodiscard]] std::uint64_t trade_key(AccountId account, InstrumentId instrument,
+/// With its side: a venue may give both sides of a trade one id, and both may be ours. A record of
+/// a bust has the side of its fill.
+[[nodiscard]] std::uint64_t trade_key(AccountId account, InstrumentId instrument, Side side,
                                       const TradeId& trade) noexcept {
-  const Key128 key = text_key((std::uint64_t{account} << 32) | instrument, trade);
+  const std::uint64_t is_buy = side == Side::kBuy ? 1 : 0;
+  const Key128 key =
+      text_key((is_buy << 63) | (std::uint64_t{account} << 32) | instrument, trade);
   return key.low ^ key.high;
 }
 
@@ -89,9 +93,81 @@ void Counterfactual::take_fact(const std::uint8_t* record) {
       (is_of_replace && lost_replaces_.erase(fact.order_id) != 0)) {
     return fall_away(record);
   }
+  if (kind == RecordKind::kOrderNotSent && was_kept(fact.order_id) &&
+      !is_kept_to_cross(state_->orders.at(state_->orders.find(fact.order_id)))) {
+    return fall_away(record);  // its time to be crossed ended otherwise here
+  }
   ++counts_.facts;
-  engine_->on_fact(kind, fact);
+  engine_->on_fact(kind, as_told(fact));
   if (!settle(record)) fall_away(record);
+}
+
+bool Counterfactual::was_kept(OrderId id) const noexcept {
+  const std::uint32_t slot = fact_.state()->orders.find(id);
+  return slot != kNoSlot && is_kept_to_cross(fact_.state()->orders.at(slot));
+}
+
+/// As the venue said it: its record counts what was crossed here too.
+OrderFact Counterfactual::as_told(const OrderFact& fact) const noexcept {
+  OrderFact told = fact;
+  const std::uint32_t slot = fact_.state()->orders.find(fact.order_id);
+  if (slot == kNoSlot || fact.evidence == static_cast<std::uint32_t>(Evidence::kGateway))
+    return told;
+  const std::int64_t here = crossed(fact_.state()->orders.at(slot));
+  if (told.cumulative >= here) told.cumulative -= here;
+  if (told.quantity > here) told.quantity -= here;
+  return told;
+}
+
+bool Counterfactual::is_cross(const Group& group) noexcept {
+  return group.at.size() == 2 && kind_of(group.record(0)) == RecordKind::kOrderFilled &&
+         payload<OrderFilled>(group.record(0)).cross.with != 0;
+}
+
+// Two kept orders met. The engine decides it again, with the prices that the record kept of it; a
+// meeting is whole or not at all.
+void Counterfactual::take_cross(const Group& group) {
+  const OrderFilled& bought = payload<OrderFilled>(group.record(0));
+  const OrderFilled& sold = payload<OrderFilled>(group.record(1));
+  const auto mid = mid_of(bought.cross.bid, bought.cross.ask,
+                          static_cast<int>(bought.price_scale) - 1, bought.cross.age_ns);
+  if (mid && has_order(bought.order_id) && has_order(sold.order_id)) {
+    (void)engine_->now_ns();
+    const std::uint32_t buy = state_->orders.find(bought.order_id);
+    const std::uint32_t sell = state_->orders.find(sold.order_id);
+    const auto can = [&](std::uint32_t slot) {
+      const Order& order = state_->orders.at(slot);
+      return is_kept_to_cross(order) && engine_->may_cross(order, *mid);
+    };
+    if (can(buy) && can(sell)) engine_->cross(buy, sell, *mid);
+  }
+  for (std::size_t i = 0; i < group.at.size(); ++i) {
+    const bool is_found = i == 0 ? settle(group.record(i)) : find_pending(group.record(i));
+    if (is_found) {
+      ++counts_.facts;
+    } else {
+      fall_away(group.record(i));
+    }
+  }
+}
+
+/// Forgets who is not kept any longer, as a turn of the engine does.
+void Counterfactual::drop_kept() {
+  std::erase_if(engine_->kept_, [&](const Engine::Kept& kept) {
+    const std::uint32_t slot = state_->orders.find(kept.order_id);
+    return slot == kNoSlot || !is_kept_to_cross(state_->orders.at(slot));
+  });
+}
+
+/// A kept order goes out or ends where its record says so.
+void Counterfactual::release_kept(std::uint32_t slot, const std::uint8_t* record) {
+  const Order& order = state_->orders.at(slot);
+  if (kind_of(record) == RecordKind::kOrderRefused && !is_changed_) {
+    engine_->prepared_.prepare(order.route);
+    const auto told = static_cast<Refusal>(payload<OrderRefused>(record).refusal);
+    if (engine_->check_kept_release(order) != told) return;  // what decided it is in no record
+  }
+  (void)engine_->release_kept(slot);
 }
 
 /// The reference price that an own step was decided with, where its record has one.
@@ -130,11 +206,15 @@ void Counterfactual::run_step_of(const std::uint8_t* record) {
 
 /// Lets the engine take the step that the record tells of, where a turn alone does not.
 void Counterfactual::help_own_step(const std::uint8_t* record) {
-  const OrderId id = order_of(record);
-  if (id == 0 || !has_order(id)) return;
-  const Order& order = state_->orders.at(state_->orders.find(id));
   const RecordKind kind = kind_of(record);
-  if (kind == RecordKind::kOrderTriggered) {
+  const bool is_refused = kind == RecordKind::kOrderRefused;
+  const OrderId id = is_refused ? payload<OrderRefused>(record).order_id : order_of(record);
+  if (id == 0 || !has_order(id)) return;
+  const std::uint32_t slot = state_->orders.find(id);
+  const Order& order = state_->orders.at(slot);
+  if (is_kept_to_cross(order) && (is_refused || kind == RecordKind::kOrderTriggered)) {
+    release_kept(slot, record);
+  } else if (kind == RecordKind::kOrderTriggered) {
     engine_->trigger_emulated(order.instrument, payload<OrderTriggered>(record).trigger_price_seen);
   } else if ((kind == RecordKind::kOrderExpired || kind == RecordKind::kCancelRequested) &&
              is_open(static_cast<OrderState>(order.state)) && engine_->is_timed_here(order)) {
@@ -173,7 +253,7 @@ void Counterfactual::take_fill(const std::uint8_t* record) {
   if (is_left_out(told.account, 0)) return note(Difference::kLeftOut, record, nullptr);
   if (find_pending(record)) return;
   if (told.order_id != 0 && gone_.contains(told.order_id)) return fall_away(record);
-  venue_ids_[trade_key(told.account, told.instrument, told.trade_id)] = told.venue_order_id;
+  venue_ids_[trade_key(told.account, told.instrument, told.side, told.trade_id)] = told.venue_order_id;
   ++counts_.facts;
   engine_->on_fill(told);
   if (!settle(record)) fall_away(record);
@@ -182,7 +262,7 @@ void Counterfactual::take_fill(const std::uint8_t* record) {
 void Counterfactual::take_revised(const std::uint8_t* record) {
   const FillRevised& told = payload<FillRevised>(record);
   if (is_left_out(told.account, 0)) return note(Difference::kLeftOut, record, nullptr);
-  const auto known = venue_ids_.find(trade_key(told.account, told.instrument, told.trade_id));
+  const auto known = venue_ids_.find(trade_key(told.account, told.instrument, told.side, told.trade_id));
   if (known == venue_ids_.end()) return fall_away(record);
   ++counts_.facts;
   engine_->on_fill_revised(told, known->second);

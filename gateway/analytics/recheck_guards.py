@@ -76,6 +76,7 @@ class GuardCheck:
         self._greeks_ns: dict[int, int] = {}
         self._realised: dict[tuple[int, int, int, int], tuple[int, int]] = {}
         self._quotes: dict[int, dict[int, int]] = defaultdict(dict)  # instrument: order: price
+        self._kept: dict[int, Row] = {}  # to be crossed: in no book so far
         self._has_guards = False
         self.checks = 0
         self.unjudged: dict[str, str] = {}
@@ -278,9 +279,21 @@ class GuardCheck:
             del quotes[number]
 
     def _quote(self, record: Row, order: OrderHeld) -> None:
-        """An order that can stand in a book with its price, and waits for nothing."""
-        if record["kind"] != "order_new" or order.group or record.get("trigger_price"):
+        """An order that can stand in a book with its price, and waits for nothing: one that is
+        kept to be crossed stands in none before it is let out."""
+        is_kept = bool(record.get("cross_ms"))
+        if record["kind"] != "order_new" or order.group or record.get("trigger_price") or is_kept:
+            if is_kept:
+                self._kept[record["order_id"]] = record
             return
+        self._rest(record, order)
+
+    def _let_out(self, order: OrderHeld, order_id: int) -> None:
+        kept = self._kept.pop(order_id, None)
+        if kept is not None:
+            self._rest(kept, order)
+
+    def _rest(self, record: Row, order: OrderHeld) -> None:
         if record["type"] in (_LIMIT, _STOP_LIMIT) and record["time_in_force"] not in _IMMEDIATE:
             self._quotes[order.instrument][record["order_id"]] = record["price"]
 
@@ -295,9 +308,11 @@ class GuardCheck:
     def _count(self, kind: str, record: Row, halted: Callable[[Entity], bool]) -> None:
         order = self._book.orders.get(record.get("order_id", 0))
         if kind == "order_replaced" and order is not None:
-            quotes = self._quotes[order.instrument]
-            if record["order_id"] in quotes:
-                quotes[record["order_id"]] = record["price"]
+            self._requote(record, self._quotes[order.instrument])
+        elif kind == "order_triggered" and order is not None:
+            self._let_out(order, record["order_id"])
+        elif order is not None and not order.is_open:
+            self._kept.pop(record["order_id"], None)
         if not self._has_guards or order is None:
             return
         for entity in levels_of(self._book.names, order):
@@ -311,6 +326,12 @@ class GuardCheck:
                     "orders" if is_new else "fills", order.side, record["time_ns"], level.guards,
                     is_halted=halted(entity),
                 )  # fmt: skip
+
+    def _requote(self, record: Row, quotes: dict[int, int]) -> None:
+        if record["order_id"] in quotes:
+            quotes[record["order_id"]] = record["price"]
+        elif (kept := self._kept.get(record["order_id"])) is not None:
+            self._kept[record["order_id"]] = {**kept, "price": record["price"]}
 
     def _check(
         self, record: Row, rule: str, entity: Entity, limit: int, found: int, *, unit: int = 1

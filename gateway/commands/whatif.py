@@ -4,7 +4,6 @@ happened. Reads a journal without a daemon; what it makes is another one, kept w
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.commands.marks import marks_of
+from gateway.commands.other_journal import journal_to_make
 from gateway.commands.output import (
     FAILED,
     USAGE,
@@ -98,9 +98,10 @@ def command(
     """
     from gateway.analytics import counterfactual
 
-    with opened(directory), _journal_to_make(keep) as (out, out_ring), _faults():
+    with opened(directory), journal_to_make(keep, directory) as (out, out_ring), _faults():
+        of_file, not_assumed = _limits_of_file(limits_file, directory, ring_directory)
         assumption = counterfactual.Assumption(
-            limits=(*_limits_of_file(limits_file, directory, ring_directory),
+            limits=(*of_file,
                     *(_limit_of(*each) for each in set_limits)),
             strategies_left_out=strategies,
             accounts_left_out=accounts,
@@ -122,29 +123,12 @@ def command(
                 progress=reporter(),
             ),
         )
+    told["not_assumed"] = not_assumed
     told["kept"] = None if keep is None else str(keep)
     if as_json:
         print_json(told)
     else:
         _print(told)
-
-
-@contextlib.contextmanager
-def _journal_to_make(keep: Path | None) -> Iterator[tuple[Path, Path]]:
-    """Where the other journal lies, and its ring, which is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="gateway-whatif-") as scratch:
-        ring = Path(scratch) / "ring"
-        ring.mkdir()
-        if keep is None:
-            out = Path(scratch) / "journal"
-            out.mkdir()
-        elif keep.exists() and any(keep.iterdir()):
-            rule = f"{keep} holds files already"
-            raise CommandFailure(FAILED, "BAD_TARGET", rule, "Name a new directory.", field="keep")
-        else:
-            out = keep
-            out.mkdir(parents=True, exist_ok=True)
-        yield out, ring
 
 
 @contextlib.contextmanager
@@ -182,12 +166,15 @@ def _limit_of(level: str, name: str, assignment: str) -> LimitAssumed:
     return LimitAssumed(level, "" if level == "firm" else name, field, value)
 
 
-def _limits_of_file(path: Path | None, directory: Path, ring: str) -> list[LimitAssumed]:
-    """Every field of the file's rows, for each entity that has limits in the journal."""
+def _limits_of_file(
+    path: Path | None, directory: Path, ring: str
+) -> tuple[list[LimitAssumed], list[str]]:
+    """Every field of the file's rows, for each entity that has limits in the journal; and the rows
+    that met none."""
     from gateway.analytics.counterfactual import LimitAssumed
 
     if path is None:
-        return []
+        return [], []
     try:
         limits = load_limits(path)
     except ConfigError as error:
@@ -196,12 +183,15 @@ def _limits_of_file(path: Path | None, directory: Path, ring: str) -> list[Limit
     while replica.follow():
         continue
     found: list[LimitAssumed] = []
+    met = set()
     for row in replica.limits():
         name = "" if row["level"] == "firm" else row["name"]
+        met.add((row["level"], name))
         wanted = limits.row(row["level"], name)
         for field, value in wanted.fields().items() if wanted is not None else ():
             found.append(LimitAssumed(row["level"], name, field, str(value)))
-    return found
+    rows = [(level, name) for level, name in limits.names() if (level, name) not in met]
+    return found, [f"{level} {name}".strip() for level, name in rows]
 
 
 def _sequence_of(text: str | None, directory: Path, ring: str, *, default: int, after: int) -> int:
@@ -232,6 +222,9 @@ def _explained(
 
 def _print(told: dict[str, Any]) -> None:
     click.echo(f"assumed: {'; '.join(told['assumed']) or 'nothing'}")
+    if told["not_assumed"]:
+        rows = ", ".join(told["not_assumed"])
+        click.echo(f"not assumed: the journal has no limits of {rows}", err=True)
     click.echo(f"this world is {_EQUAL[told['equal']]}")
     parted = told["parted"]
     if parted is not None:

@@ -159,6 +159,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         rows: dict[str, LimitRow] = getattr(self, level)
         return rows.get(name) or rows.get(DEFAULT)
 
+    def names(self) -> list[tuple[LevelName, str]]:
+        """Level and name of each row that is of one entity."""
+        found: list[tuple[LevelName, str]] = [] if self.firm is None else [("firm", "")]
+        for level in LEVELS[:-1]:
+            found += [(level, name) for name in getattr(self, level) if name != DEFAULT]
+        return found
+
 
 def load_limits(path: Path | str) -> Limits:
     """Read and check one limits file alone. Raises ConfigError with all faults."""

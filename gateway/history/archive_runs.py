@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.config.settings import HistorySettings
-from gateway.history.mark_samples import MarkSampler
+from gateway.history.mark_samples import MarkSampler, day_of
 from gateway.journal import JournalPlace
 
 __all__ = ["ArchiveRuns", "ArchiveTerms"]
 
 NICE = "19"
+_CLOSED_NS = 3_600_000_000_000  # a day's marks are closed an hour after it
 _log = logging.getLogger("gateway.history")
 
 
@@ -31,6 +32,7 @@ class ArchiveTerms:
     check_seconds: float = 60.0
     keep: tuple[str, ...] = ()  # of `gateway history prune`; none = everything stays
     marks_every_seconds: float = 0.0  # 0 = marks are not sampled
+    free_bytes_min: int = 0  # below it no marks are sampled
 
     @classmethod
     def from_settings(cls, history: HistorySettings) -> ArchiveTerms:
@@ -49,6 +51,7 @@ class ArchiveTerms:
             history.check_seconds,
             tuple(keep),
             history.marks_every_seconds,
+            history.free_mib_min << 20,
         )
 
     def place(self, directory: Path) -> Path:
@@ -64,9 +67,14 @@ class ArchiveRuns:
     ) -> None:
         self._place, self._directory = place, place.directory
         self._terms = terms
-        self._marks = MarkSampler(place.ring_directory, terms.place(place.directory), clock_ns)
+        self._clock_ns = clock_ns
+        self._marks = MarkSampler(
+            place.ring_directory, terms.place(place.directory), clock_ns,
+            free_bytes_min=terms.free_bytes_min,
+        )  # fmt: skip
         self._tasks: list[asyncio.Task[None]] = []
         self._seals_done = 0
+        self._day_done = ""  # marks of a day are closed and counted although nothing is sealed
         self.runs = 0
         self.failures = 0
 
@@ -99,8 +107,11 @@ class ArchiveRuns:
         while True:
             try:
                 seals = await asyncio.to_thread(self._place.seals)
-                if seals > self._seals_done and await self._archive():
-                    self._seals_done = seals
+                has_marks = self._terms.marks_every_seconds > 0
+                day = day_of(self._clock_ns() - _CLOSED_NS) if has_marks else ""
+                is_due = seals > self._seals_done or day != self._day_done
+                if is_due and await self._archive():
+                    self._seals_done, self._day_done = seals, day
             except OSError as error:  # no process to be had; later there may be
                 self.failures += 1
                 _log.error("history is not archived: %s", error)

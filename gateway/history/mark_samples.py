@@ -4,9 +4,9 @@ reads the journal, and a sample that cannot be written holds back nobody."""
 
 from __future__ import annotations
 
-import csv
-import io
+import errno
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -50,11 +50,15 @@ class MarkSampler:
         archive: Path,
         clock_ns: Callable[[], int],
         reader: MarketReader | None = None,
+        *,
+        free_bytes_min: int = 0,
+        free_bytes_of: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free,
     ) -> None:
         self._live_files = LiveFiles(ring_directory)
         self._reader = MarketReader(ring_directory) if reader is None else reader
         self._archive = archive
         self._clock_ns = clock_ns
+        self._free_bytes_min, self._free_bytes_of = free_bytes_min, free_bytes_of
         self._told: dict[str, tuple[str, int]] = {}  # instrument -> the venue's newest mark
 
     def write(self) -> int:
@@ -63,29 +67,35 @@ class MarkSampler:
         samples = [*self._samples(now_ns)][:SAMPLE_MARKS_MAX]
         if not samples:
             return 0
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows((*each, _WHOLE) for each in samples)
+        text = "".join(",".join(map(str, (*each, _WHOLE))) + "\n" for each in samples)
         place = self._archive / MARKS_DIRECTORY
         place.mkdir(parents=True, exist_ok=True)
-        _append(place / f"day={day_of(now_ns)}.csv", text.getvalue().encode())
+        if self._free_bytes_min and self._free_bytes_of(place) < self._free_bytes_min:
+            raise OSError(errno.ENOSPC, "less room than history.free_mib_min", str(place))
+        _append(place / f"day={day_of(now_ns)}.csv", text.encode())
         return len(samples)
 
     def _samples(self, now_ns: int) -> Iterator[Sample]:
         for mark in self._live_files.marks():
-            if _is_exact(mark.price) and mark.instrument.isprintable():
+            if _is_exact(mark.price) and _is_plain(mark.instrument):
                 yield _sample(now_ns, mark.instrument, mark.price, "engine", mark.time_ns)
         self._reader.look()
         for told in self._reader.changes().references:
             if told.mark is not None:
                 self._told[told.instrument] = told.mark, told.mark_time_ns
         for instrument, (price, time_ns) in self._told.items():
-            if _is_exact(price) and instrument.isprintable():
+            if _is_exact(price) and _is_plain(instrument):
                 yield _sample(now_ns, instrument, price, "venue", time_ns)
 
 
 def _sample(now_ns: int, instrument: str, price: str, source: str, told_ns: int) -> Sample:
     age_ms = max(now_ns - told_ns, 0) // 1_000_000
     return Sample(now_ns, instrument, format(Decimal(price), "f"), source, age_ms)
+
+
+def _is_plain(instrument: str) -> bool:
+    """Whether a line holds the name as it is: a quote that was cut off would swallow lines."""
+    return instrument.isprintable() and "," not in instrument and '"' not in instrument
 
 
 def _is_exact(price: str) -> bool:
@@ -107,6 +117,8 @@ def _append(path: Path, data: bytes) -> None:
         size = os.fstat(descriptor).st_size
         if size and os.pread(descriptor, 1, size - 1) != b"\n":
             data = b"\n" + data
-        os.write(descriptor, data)
+        if (written := os.write(descriptor, data)) != len(data):
+            rule = f"{written} of {len(data)} bytes were written"
+            raise OSError(errno.ENOSPC, rule, str(path))
     finally:
         os.close(descriptor)

@@ -16,7 +16,7 @@ from gateway.history.faults import ArchiveFault
 from gateway.history.mark_samples import MARKS_DIRECTORY, Sample, day_of
 from gateway.history.segment_files import parquet_writer
 
-__all__ = ["SAMPLE_NS_MAX", "close_days", "delete_days", "marks_at", "marks_query"]
+__all__ = ["SAMPLE_NS_MAX", "close_days", "delete_days", "mark_files", "marks_at", "marks_query"]
 
 SAMPLE_NS_MAX = 3_600_000_000_000  # an older sample says nothing about a moment
 _HOUR_NS = 3_600_000_000_000
@@ -44,7 +44,7 @@ def marks_query(archive: Path, days: tuple[str, ...] = ()) -> str:
     ]
     parts += [
         f"SELECT {_NAMES} FROM read_csv({_quoted(path)}, columns = {_CSV_COLUMNS}, "
-        "auto_detect = false, header = false, delim = ',', quote = '\"', escape = '\"', "
+        "auto_detect = false, header = false, delim = ',', quote = '', escape = '', "
         "ignore_errors = true, hive_partitioning = false) WHERE whole = '.'"
         for name, path in text.items()
         if name in wanted and name not in parquet
@@ -94,33 +94,57 @@ def close_days(
     archive: Path, now_ns: int, step: Callable[[str], None] = lambda name: None
 ) -> list[str]:
     """Makes a Parquet file of every day that ended an hour ago or longer; which ones. Whoever calls
-    it holds the archive's lock. Ended anywhere, the next call makes the same file."""
+    it holds the archive's lock. Ended anywhere, the next call makes the same file. A text of which
+    whole lines would be lost stays as it is."""
     closed = []
     place = archive / MARKS_DIRECTORY
     for path in sorted(place.glob("day=*.csv")):
         if path.stem >= f"day={day_of(now_ns - _HOUR_NS)}":
             continue
         target = path.with_suffix(".parquet")
-        if not target.exists():
-            _make_parquet(archive, path.stem.removeprefix("day="), target, step)
+        if not target.exists() and not _make_parquet(archive, path, target, step):
+            continue
         step(f"delete {path.name}")
         path.unlink()
         closed.append(path.stem.removeprefix("day="))
     return closed
 
 
-def _make_parquet(archive: Path, day: str, target: Path, step: Callable[[str], None]) -> None:
+def _make_parquet(archive: Path, text: Path, target: Path, step: Callable[[str], None]) -> bool:
+    """False: fewer rows came out than there are whole lines, so none are taken."""
     connection = duckdb.connect(":memory:", config={"threads": 1})
     temporary = target.with_name(target.name + TEMPORARY)
+    rows = 0
     try:
+        day = text.stem.removeprefix("day=")
         query = f"{marks_query(archive, (day,))} ORDER BY time_ns, instrument, source"
         with parquet_writer(temporary, _SCHEMA) as writer:
             batches: Any = connection.sql(query).to_arrow_reader(65_536)
             for batch in batches:
+                rows += batch.num_rows
                 writer.write_table(pa.Table.from_batches([batch]).cast(_SCHEMA))
     finally:
         connection.close()
+    if rows < _whole_lines(text):
+        temporary.unlink()
+        return False
     publish(temporary, target, step)
+    return True
+
+
+def _whole_lines(text: Path) -> int:
+    with text.open("rb") as lines:
+        return sum(line.endswith(b",.\n") for line in lines)
+
+
+def mark_files(archive: Path) -> list[tuple[str, Path, int]]:
+    """Day, place and size of each file of marks, oldest day first."""
+    paths = sorted((archive / MARKS_DIRECTORY).glob("day=*.*"))
+    return [
+        (path.stem.removeprefix("day="), path, path.stat().st_size)
+        for path in paths
+        if path.suffix in (".csv", ".parquet")
+    ]
 
 
 def delete_days(archive: Path, keep_days: int, now_ns: int) -> int:

@@ -5,7 +5,7 @@ that is archived, outside the kept days and behind the newest snapshots of its g
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from msgspec import structs
 
 from gateway.history.catalog import Catalog, Manifest
 from gateway.history.durable import locked, sync_directory
-from gateway.history.marks import delete_days
+from gateway.history.mark_samples import day_of
+from gateway.history.marks import delete_days, mark_files
 from gateway.history.segments import Seal, sealed_segments
 from gateway.journal import reader
 
@@ -87,11 +88,30 @@ def apply_retention(
     that went. ArchiveFault: somebody else is changing the archive."""
     with locked(archive):
         catalog = Catalog(archive)
+        # What an ended run has marked goes before the room is measured, or as much goes again.
+        gone = _delete(directory, catalog, retention, now_ns, step)
         wanted_bytes = max(retention.free_bytes_min - free_bytes_of(archive), 0)
-        for manifest in _expired(catalog, retention, now_ns, wanted_bytes):
-            # Marked first: a file without a manifest is none, one that is named must be there.
-            catalog.write(structs.replace(manifest, is_expired=True), step)
-        return _delete(directory, catalog, retention, now_ns, step)
+        frees_segments = retention.deletes_segments and _are_on_one_disk(directory, archive)
+        for piece in _in_the_way(catalog, retention, now_ns, wanted_bytes, frees_segments):
+            if isinstance(piece, Manifest):
+                # Marked first: a file without a manifest is none, one that is named must be there.
+                catalog.write(structs.replace(piece, is_expired=True), step)
+            else:
+                _delete_marks(piece, gone, step)
+        went = _delete(directory, catalog, retention, now_ns, step)
+        return {name: gone[name] + went[name] for name in gone}
+
+
+def _are_on_one_disk(directory: Path, archive: Path) -> bool:
+    return directory.stat().st_dev == archive.stat().st_dev
+
+
+def _delete_marks(path: Path, gone: dict[str, int], step: Callable[[str], None]) -> None:
+    step(f"delete {path.name}")
+    size = path.stat().st_size
+    path.unlink()
+    gone["files"] += 1
+    gone["bytes"] += size
 
 
 def _delete(
@@ -112,23 +132,52 @@ def _delete(
     return gone
 
 
-def _expired(
-    catalog: Catalog, retention: Retention, now_ns: int, wanted_bytes: int
-) -> list[Manifest]:
+def _in_the_way(
+    catalog: Catalog, retention: Retention, now_ns: int, wanted_bytes: int, frees_segments: bool
+) -> list[Manifest | Path]:
+    """Of segments and days of marks, oldest first, what goes: never the newest of either."""
     kept = [each for each in catalog.manifests if not each.is_expired]
-    total = sum(file.bytes for each in kept for file in each.files)
+    marks = mark_files(catalog.directory)
+    total = sum(_file_bytes(each) for each in kept) + sum(size for _, _, size in marks)
     oldest_ns = now_ns - retention.days * _DAY_NS if retention.days else None
-    found = []
-    for manifest in kept[:-1]:
-        is_old = oldest_ns is not None and 0 < manifest.last_time_ns < oldest_ns
+    newest_day = max((day for day, _, _ in marks), default="")
+    found: list[Manifest | Path] = []
+    for piece, size in _oldest_first(kept[:-1], [each for each in marks if each[0] < newest_day]):
+        is_old = (
+            oldest_ns is not None
+            and isinstance(piece, Manifest)
+            and 0 < piece.last_time_ns < oldest_ns
+        )
         is_much = 0 < retention.bytes_max < total
         if not (is_old or is_much or wanted_bytes > 0):
+            if isinstance(piece, Path):
+                continue  # its days are counted elsewhere: an older segment may be behind it
             break
-        found.append(manifest)
-        size = sum(file.bytes for file in manifest.files)
+        found.append(piece)
         total -= size
         wanted_bytes -= size
+        if frees_segments and isinstance(piece, Manifest):
+            wanted_bytes -= piece.segment_bytes
     return found
+
+
+def _file_bytes(manifest: Manifest) -> int:
+    return sum(file.bytes for file in manifest.files)
+
+
+def _oldest_first(
+    manifests: list[Manifest], marks: list[tuple[str, Path, int]]
+) -> Iterator[tuple[Manifest | Path, int]]:
+    """Segments keep their order, and a day of marks goes before a segment that ended later."""
+    waiting = list(marks)
+    for manifest in manifests:
+        ended_on = day_of(max(manifest.last_time_ns, 0))
+        while waiting and waiting[0][0] < ended_on:
+            _, path, size = waiting.pop(0)
+            yield path, size
+        yield manifest, _file_bytes(manifest)
+    for _, path, size in waiting:
+        yield path, size
 
 
 def _delete_files(

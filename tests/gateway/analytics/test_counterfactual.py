@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 from decimal import Decimal
 
 import engine_world
@@ -14,7 +15,10 @@ from recorded_days import BEGIN_NS, Trader, opened, place, random_day
 from gateway.__main__ import root as gateway
 from gateway._core.engine import Engine
 from gateway.commands import whatif
+from gateway.commands.other_journal import journal_to_make
+from gateway.commands.output import CommandFailure
 from gateway.config.limits import LimitRow
+from gateway.core.refusals import describe_number
 from gateway.journal import reader
 from gateway.ledger import open_books
 
@@ -284,6 +288,10 @@ def test_a_limits_file_stands_for_all_its_rows(day, tmp_path):
     told = asked(day, "--limits", str(file))
     assert told["counts"]["refused"] == 22
     assert told["counts"]["assumed"] == 1
+    assert told["not_assumed"] == []
+    file.write_text("[strategy.aplha]\n" + "\n".join(lines) + "\n")
+    told = asked(day, "--limits", str(file))
+    assert (told["not_assumed"], told["counts"]["assumed"]) == (["strategy aplha"], 0)
 
 
 @pytest.mark.parametrize(
@@ -334,11 +342,61 @@ def test_a_damaged_or_pruned_journal_is_no_shorter_day(day, tmp_path):
     assert asked(empty, fails=1)["error"]["code"] == "BAD_JOURNAL"
 
 
+def test_what_no_limit_refused_stands_as_in_fact_whatever_has_changed():
+    with place() as root:
+        world = opened(root)
+        world.engine.set_time(BEGIN_NS)
+        world.session(2)
+        world.mark("100")
+        world.order(quantity="2")
+        iceberg = world.submit(quantity="1", display_quantity="0.5")
+        assert describe_number(iceberg[4]).name == "UNSUPPORTED_FLAG"
+        world.engine.stop()
+        told = asked(root / "journal", "--set-limit", "strategy", "alpha", "order_quantity_max=1")
+    counts = told["counts"]
+    assert (counts["refused"], counts["accepted"], counts["refusals_kept"]) == (1, 0, 1)
+
+
+def test_a_bust_reaches_the_side_it_was_told_of_when_both_have_one_trade_id():
+    with place() as root:
+        world = opened(root)
+        world.engine.set_time(BEGIN_NS)
+        world.session(2)
+        world.mark("100")
+        sold = world.working(SELL, "1", "100", strategy=world.other_strategy)
+        bought = world.working(quantity="1", price="100")
+        now_ns = world.engine.now_ns()
+        world.fill(bought, "1", trade="T", time_ns=now_ns)
+        world.fill(sold, "1", trade="T", side=SELL, time_ns=now_ns)
+        world.revise(bought, "T", 1)
+        world.engine.stop()
+        told = asked(root / "journal")
+    assert told["equal"] == "journal", told["differences"]
+
+
 def test_a_directory_that_holds_something_is_not_written_into(day, tmp_path):
     (tmp_path / "mine").write_text("kept")
     error = asked(day, "--keep", str(tmp_path), fails=1)["error"]
     assert error["code"] == "BAD_TARGET"
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_without_room_or_when_it_is_ended_nothing_is_left_behind(day, tmp_path):
+    kept = tmp_path / "kept"
+    with pytest.raises(CommandFailure) as caught, journal_to_make(kept, day, lambda path: 100):
+        raise AssertionError("there is no room")
+    assert caught.value.error["code"] == "BAD_TARGET"
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        places = []
+        for keep in (kept, None):
+            with pytest.raises(SystemExit) as ended, journal_to_make(keep, day) as (out, ring):
+                places += [out, ring]
+                (out / "segment-0000000001.journal").write_text("begun")
+                signal.raise_signal(number)
+            assert ended.value.code == 128 + number
+        assert not any(each.exists() for each in places)
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+    assert asked(day, "--keep", str(kept))["kept"] == str(kept)
 
 
 def test_the_day_is_told_in_words_too(day):

@@ -173,6 +173,23 @@ def test_an_order_that_met_an_own_one_is_found(world, level, side, other):
 
 
 @every_level
+def test_orders_that_are_kept_to_meet_here_stand_in_no_book(world, level):
+    kept = 50 << 16  # milliseconds, in the upper half of the flags
+    buy = world.order(BUY, "3", "101", flags=kept)
+    world.order(SELL, "1", "99", flags=kept, strategy=world.other_strategy)
+    world.order(SELL, "1", "99", strategy=world.other_strategy, instrument=world.quanto)
+    assert found(world, level, self_trade_refused=1) == set()
+    assert world.adapter.marked(world.spot, "", "99.90", "100.10", "")
+    world.turn()
+    world.pass_time(50 * MS_NS)
+    world.turn()
+    assert world.row(buy)["state"] == "PENDING_NEW", "what is left of it went out"
+    assert found(world, level, self_trade_refused=1) == set()
+    world.order(SELL, "1", "101", strategy=world.other_strategy)
+    assert found(world, level, self_trade_refused=1) == {"SELF_TRADE"}
+
+
+@every_level
 @pytest.mark.parametrize("what", ["orders", "fills"])
 def test_a_repetition_that_halted_nothing_is_found_with_the_next_order(world, level, what):
     numbers = [world.working(BUY, "1") for _ in range(3)]

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from dataclasses import replace
 
 import pytest
 from aiohttp import web
@@ -119,6 +120,28 @@ async def test_new_seals_are_archived_in_a_process_beside(past, copied, tmp_path
         await runs.stop()
     assert runs.failures == 0
     assert len(Catalog(archive).manifests) == len(past.seals())
+
+
+@pytest.mark.asyncio
+async def test_a_new_day_is_looked_at_although_nothing_is_sealed(copied, tmp_path, monkeypatch):
+    now_ns, ran = 10**18, []
+
+    async def archived(self):
+        ran.append(now_ns)
+        return True
+
+    monkeypatch.setattr(ArchiveRuns, "_archive", archived)
+    settings = HistorySettings(archive=True, directory=str(tmp_path), marks_every_seconds=60)
+    terms = replace(ArchiveTerms.from_settings(settings), check_seconds=0.01)
+    runs = ArchiveRuns(JournalPlace(copied, tmp_path), terms, lambda: now_ns)
+    runs.start()
+    try:
+        await until(lambda: len(ran) == 1, "the first run")
+        now_ns += 86_400_000_000_000
+        await until(lambda: len(ran) == 2, "the next day's run")
+    finally:
+        await runs.stop()
+    assert ran == [10**18, now_ns]
 
 
 def test_nothing_runs_unless_asked_for_and_what_stays_is_passed_on(copied):

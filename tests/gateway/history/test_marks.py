@@ -1,6 +1,7 @@
 """What instruments were worth in the past, as far as it was sampled."""
 
 import json
+import os
 from decimal import Decimal
 from pathlib import Path
 
@@ -100,19 +101,62 @@ def test_a_sample_of_the_day_before_counts_for_an_hour(desk):
 
 
 def test_a_line_that_was_cut_off_is_none_and_swallows_none(desk):
-    desk.market.tell('B"T,C', "5", NOON_NS)
+    desk.market.tell("BTC", "5", NOON_NS)
     desk.sampler.write()
     (path,) = (desk.archive / MARKS_DIRECTORY).iterdir()
     whole = path.read_bytes()
     later = str(NOON_NS + SECOND_NS).encode()
     for cut in range(1, len(whole)):
         path.write_bytes(whole + whole.replace(str(NOON_NS).encode(), later)[:cut])
-        assert desk.at(NOON_NS)['B"T,C'].mark == "5"
+        assert desk.at(NOON_NS)["BTC"].mark == "5"
         if cut < len(whole) - 1:
-            assert desk.at(NOON_NS + SECOND_NS)['B"T,C'].time_ns == NOON_NS
+            assert desk.at(NOON_NS + SECOND_NS)["BTC"].time_ns == NOON_NS
     path.write_bytes(whole[:-9])
     desk.sampler.write()
-    assert desk.at(NOON_NS)['B"T,C'].mark == "5"
+    assert desk.at(NOON_NS)["BTC"].mark == "5"
+
+
+def test_a_name_that_would_need_a_quote_is_left_out_and_a_cut_quote_swallows_no_line(desk):
+    for name in ('B"T', "B,T", "BTC"):
+        desk.market.tell(name, "5", NOON_NS)
+    assert desk.sampler.write() == 1
+    (path,) = (desk.archive / MARKS_DIRECTORY).iterdir()
+    path.write_bytes(b'123,"X,Y')
+    desk.sampler.write()
+    assert desk.at(NOON_NS)["BTC"].mark == "5"
+    assert close_days(desk.archive, NOON_NS + 13 * HOUR_NS) == ["2026-11-21"]
+    assert desk.at(NOON_NS)["BTC"].mark == "5"
+
+
+def test_a_text_of_which_whole_lines_would_be_lost_stays(desk):
+    desk.market.tell("BTC", "5", NOON_NS)
+    desk.sampler.write()
+    (path,) = (desk.archive / MARKS_DIRECTORY).iterdir()
+    text = path.read_bytes() + b'1,"B,T",5,venue,0,.\n'
+    path.write_bytes(text)
+    assert close_days(desk.archive, NOON_NS + 13 * HOUR_NS) == []
+    assert [each.read_bytes() for each in path.parent.iterdir()] == [text]
+
+
+def test_a_sample_of_which_a_part_was_written_is_an_error(desk, monkeypatch):
+    desk.market.tell("BTC", "5", NOON_NS)
+    whole_write = os.write
+    monkeypatch.setattr(os, "write", lambda file, data: whole_write(file, data[:5]))
+    with pytest.raises(OSError, match="5 of"):
+        desk.sampler.write()
+
+
+def test_no_sample_is_written_below_the_room_that_shall_stay(desk):
+    desk.market.tell("BTC", "5", NOON_NS)
+    room = 100
+    sampler = MarkSampler(
+        desk.directory, desk.archive, lambda: NOON_NS, desk.market,
+        free_bytes_min=100, free_bytes_of=lambda path: room,
+    )  # fmt: skip
+    assert sampler.write() == 1
+    room = 99
+    with pytest.raises(OSError, match="free_mib_min"):
+        sampler.write()
 
 
 class Killed(BaseException):

@@ -80,6 +80,54 @@ def test_the_oldest_go_until_the_disk_has_room_again(copied, archive):
     assert kept(archive) == sorted(sizes)[-1:], "the newest stays, whatever the disk says"
 
 
+def test_room_that_journal_segments_make_counts_too(copied, archive):
+    manifests = Catalog(archive).manifests
+    sizes = [sum(file.bytes for file in each.files) for each in manifests]
+    wanted = sizes[0] + 1  # more than the first one's files
+    retention = Retention(free_bytes_min=wanted, deletes_segments=True)
+    apply_retention(copied, archive, retention, 0, free_bytes_of=lambda path: 0)
+    assert kept(archive) == [each.segment for each in manifests[1:]], "its segment is far larger"
+
+
+def test_what_an_ended_run_marked_goes_before_the_room_is_measured(copied, archive):
+    class Killed(BaseException):
+        pass
+
+    def step(name):
+        if name.startswith("delete"):
+            raise Killed
+
+    others = kept(archive)[1:]
+    of_first = sum(file.bytes for file in Catalog(archive).manifests[0].files)
+    before = sum(path.stat().st_size for path in archive.rglob("*.parquet"))
+
+    def free_bytes_of(path):
+        return before - sum(each.stat().st_size for each in path.rglob("*.parquet"))
+
+    retention = Retention(free_bytes_min=of_first)
+    with pytest.raises(Killed):
+        apply_retention(copied, archive, retention, 0, step, free_bytes_of=free_bytes_of)
+    assert kept(archive) == others, "marked, and not gone"
+    apply_retention(copied, archive, retention, 0, free_bytes_of=free_bytes_of)
+    assert kept(archive) == others
+
+
+@pytest.mark.parametrize("bound", ["bytes_max", "free_bytes_min"])
+def test_marks_count_and_go_with_the_oldest(copied, archive, bound):
+    place = archive / "marks"
+    place.mkdir()
+    for day in ("1971-01-01", "1971-01-02", "1971-01-03"):
+        (place / f"day={day}.csv").write_text("x" * 10_000_000)
+    before = kept(archive)
+    files = sum(each.stat().st_size for each in archive.rglob("*.parquet"))
+    room = {"bytes_max": files + 15_000_000, "free_bytes_min": 15_000_000}[bound]
+    retention = Retention(**{bound: room})
+    gone = apply_retention(copied, archive, retention, 0, free_bytes_of=lambda path: 0)
+    assert gone["bytes"] == 20_000_000
+    assert [path.name for path in place.iterdir()] == ["day=1971-01-03.csv"]
+    assert kept(archive) == before
+
+
 def test_an_archive_with_a_past_that_went_answers_what_is_left(past, copied, archive):
     apply_retention(copied, archive, Retention(bytes_max=1), 0)
     views = Views(copied, archive, str(past.ring), threads=1)

@@ -196,6 +196,12 @@ class Counterfactual {
   [[nodiscard]] std::int64_t held(const State& state, const Funding& told) const noexcept;
   void take_fill(const std::uint8_t* record);
   void take_revised(const std::uint8_t* record);
+  [[nodiscard]] static bool is_cross(const Group& group) noexcept;
+  void take_cross(const Group& group);
+  void drop_kept();
+  void release_kept(std::uint32_t slot, const std::uint8_t* record);
+  [[nodiscard]] bool was_kept(OrderId id) const noexcept;
+  [[nodiscard]] OrderFact as_told(const OrderFact& fact) const noexcept;
   void take_funding(const Funding& told, const std::uint8_t* record);
   void take_other(const std::uint8_t* record);
   void fall_away(const std::uint8_t* record) { note(Difference::kFellAway, record, nullptr); }

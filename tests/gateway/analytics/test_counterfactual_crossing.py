@@ -1,0 +1,115 @@
+"""What-if on days with orders that were kept to be crossed: without a change they are themselves,
+and a meeting that cannot be here is none, on both sides."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from engine_world import LIMIT, MARKET, SECOND_NS, SELL, STRATEGY
+from recorded_days import BEGIN_NS, Trader, opened, place
+
+from gateway.commands import whatif
+from gateway.journal import reader
+
+KEPT_MS = 50
+KEPT = KEPT_MS << 16  # in the upper half of the flags
+MS_NS = 1_000_000
+
+
+def asked(journal, *arguments):
+    result = CliRunner().invoke(whatif.command, [str(journal), *arguments, "--json"])
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+class _Crossing(Trader):
+    """The random desk, half of whose orders wait for each other."""
+
+    def quote(self):
+        spread = self.random.randint(1, 40)
+        for number in self.world.instruments:
+            bid, ask = (f"{cents // 100}.{cents % 100:02d}" for cents in
+                        (self.price - spread, self.price + spread))  # fmt: skip
+            assert self.world.adapter.marked(number, "", bid, ask, "")
+        self.turn()
+
+    def submit(self):
+        if self.random.random() < 0.3:
+            super().submit()
+            return
+        self.quote()
+        kept_ms = self.random.choice((1, KEPT_MS, 5000))
+        self.send(type=self.random.choice((LIMIT, LIMIT, MARKET)), flags=kept_ms << 16)
+        if self.random.random() < 0.3:
+            self.world.pass_time(self.random.choice((MS_NS, KEPT_MS * MS_NS)))
+
+
+def _is_itself(seed, steps):
+    with place() as root:
+        trader = _Crossing(root, seed)
+        trader.trade(steps)
+        trader.world.engine.stop()
+        kinds = [row["kind"] for row in reader.decoded(root / "journal") if row.get("crossed_with")]
+        told = asked(root / "journal")
+    differences = [row for rows in told["differences"].values() for row in rows]
+    assert {row["kind"] for row in differences} <= {"order_refused"}, differences
+    assert not any(row["is_other"] for row in [*told["positions"], *told["balances"]])
+    return len(kinds)
+
+
+def test_random_days_with_crosses_and_no_change_are_themselves():
+    assert sum(_is_itself(seed, 200) for seed in (3, 4, 6)) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(400, 460))
+def test_many_random_days_with_crosses_and_no_change_are_themselves(seed):
+    _is_itself(seed, 400)
+
+
+@pytest.fixture(scope="module")
+def day():
+    """Alpha's buy of 3 meets beta's sell of 2 here, what is left goes out and is filled there."""
+    with place() as root:
+        world = opened(root)
+        world.engine.set_time(BEGIN_NS)
+        world.session(2)
+        world.limit(STRATEGY, world.strategy, self_trade_refused=1)
+        assert world.adapter.marked(world.spot, "", "99.90", "100.10", "")
+        world.turn()
+        buy = world.order(quantity="3", price="101", flags=KEPT)
+        world.order(SELL, "2", "99", flags=KEPT, strategy=world.other_strategy)
+        world.pass_time(KEPT_MS * MS_NS)
+        world.turn()
+        world.fact("accepted", buy, f"V{buy}", False, 1, 1)
+        world.fill(buy, "0.5", "100", time_ns=world.engine.now_ns())
+        world.fact("canceled", buy, 1, "", "0.5", world.engine.now_ns(), 2)
+        world.pass_time(SECOND_NS)
+        world.engine.stop()
+        yield root / "journal"
+
+
+def _quantities(told):
+    return {row["strategy"]: (row["fact"]["quantity"], row["here"]["quantity"])
+            for row in told["positions"]}  # fmt: skip
+
+
+def test_a_day_with_a_cross_is_itself(day):
+    told = asked(day)
+    assert told["equal"] == "journal", told["differences"]
+    assert _quantities(told) == {"alpha": ("2.5", "2.5"), "beta": ("-2", "-2")}
+
+
+def test_the_venues_words_count_what_was_crossed_once(day):
+    told = asked(day, "--set-limit", "strategy", "alpha", "position_long_max=50")
+    assert _quantities(told) == {"alpha": ("2.5", "2.5"), "beta": ("-2", "-2")}
+    assert told["orders"]["fact"] == told["orders"]["here"] if "fact" in told["orders"] else True
+    assert told["counts"]["fell_away"] == 0
+
+
+def test_without_one_side_the_other_is_not_crossed_and_goes_out(day):
+    told = asked(day, "--without-strategy", "beta")
+    alone = {row["strategy"]: row["here"]["quantity"] for row in told["positions"]}
+    assert (alone["alpha"], alone.get("beta", "0")) == ("0.5", "0")
+    fell = told["differences"]["fell_away"]
+    assert [row["kind"] for row in fell] == ["order_filled", "order_filled"]
