@@ -356,7 +356,7 @@ class Daemon:
             controls={link.health.name: link for link in self._links},
             plugins=lambda: [msgspec.to_builtins(row) for row in self._plugins.rows],
         )
-        self.desk.on_command = self.notes.command
+        self.desk.on_command, self.desk.on_note = self.notes.command, self.notes.note
         self.desk.on_restarted = self._note_restart
         limits = ApiLimits(
             body_bytes_max=api.body_bytes_max,

@@ -5,6 +5,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <cstring>
+#include <optional>
 
 #include "control.hpp"
 #include "gateway_core/types/decimal_text.hpp"
@@ -451,7 +452,8 @@ Sequence tell_measures(EngineHandle& handle, std::uint32_t level, std::uint32_t 
 
 Sequence set_trading_state(EngineHandle& handle, std::uint32_t level, std::uint32_t id,
                            std::uint32_t state, bool is_latch, std::string_view actor,
-                           std::string_view reason) {
+                           std::string_view reason, bool keeps_halts,
+                           std::optional<std::string_view> if_actor) {
   Registry& registry = handle.runtime->state().registry;
   if (!registry.has_level(level, id))
     refuse("NOT_FOUND", "level", std::to_string(level), "a registered entity");
@@ -465,15 +467,28 @@ Sequence set_trading_state(EngineHandle& handle, std::uint32_t level, std::uint3
   record.reason.assign(reason);
   // An open breaker is never closed by hand: whoever lets orders through again starts its trial.
   // Read where it is written: one that opens meanwhile must not be closed by what was read before.
+  // So are a halt, a latch and who set what stands: the engine latches by itself.
   Sequence sequence = 0;
+  const char* above = nullptr;
+  bool is_other = false;
   handle.runtime->run([&] {
-    const auto breaker =
-        static_cast<BreakerState>(registry.level(static_cast<Level>(level), id).breaker);
+    const LevelEntity& entity = registry.level(static_cast<Level>(level), id);
+    if (keeps_halts && entity.is_latched)
+      above = "LATCHED";
+    else if (keeps_halts && entity.state == TradingState::kHalted)
+      above = "TRADING_HALTED";
+    is_other = if_actor && entity.state_actor.view() != *if_actor;
+    if (above != nullptr || is_other) return;
+    const auto breaker = static_cast<BreakerState>(entity.breaker);
     const bool is_trial = breaker == BreakerState::kOpen && state != 2;
     record.breaker = static_cast<std::uint32_t>(is_trial ? BreakerState::kHalfOpen : breaker);
     sequence = handle.runtime->engine().record_control(RecordKind::kTradingStateSet, record,
                                                        PrincipalId{});
   });
+  if (above != nullptr) refuse(above, "name", "", "what is above stays");
+  if (is_other)
+    refuse("REGISTRY_CONFLICT", "if_actor", std::string(*if_actor),
+           "somebody else set the state meanwhile");
   if (sequence == 0) refuse("JOURNAL_BEHIND", "journal", "", "no room");
   return sequence;
 }
@@ -506,7 +521,7 @@ void bind_control(nb::class_<EngineHandle>& engine) {
            "principal"_a = 0)
       .def("tell_measures", &tell_measures, "level"_a, "id"_a, "fields"_a, "actor"_a)
       .def("set_trading_state", &set_trading_state, "level"_a, "id"_a, "state"_a, "is_latch"_a,
-           "actor"_a, "reason"_a)
+           "actor"_a, "reason"_a, "keeps_halts"_a = false, "if_actor"_a = nb::none())
       .def("roll_period", &roll_period);
 }
 

@@ -474,9 +474,9 @@ class Engine:
         """Of a refusal told lately: name of the level's entity, unknown (share of UNKNOWN orders),
         nearest_quantity (mantissa, 0 = none), limit_actor, limit_reason, limit_set_ns."""
     def set_trading_state(
-        self, level: int, id: int, state: int, is_latch: bool, actor: str, reason: str
+        self, level: int, id: int, state: int, is_latch: bool, actor: str, reason: str, *more: Any
     ) -> int:
-        """A kill is HALTED with latch; cancelling is the caller's mass_cancel."""
+        """A kill is HALTED with latch. `more`: keeps_halts, if_actor (core/engine.py)."""
     def note_operation(self, operation: int, actor: str, subject: str, *more: Any) -> int:
         """Audit alone, `more` as in bind_operation.cpp: detail, reason, digest, values, ..."""
     def roll_period(self) -> int:

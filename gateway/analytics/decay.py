@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 from gateway.analytics.expiry import DAY_NS
 from gateway.analytics.portfolio_greeks import (
-    AGE_MS_MAX,
     Excluded,
     Market,
     OptionFacts,
     portfolio_greeks,
 )
+from gateway.valuation.margin import MARK_AGE_MS_MAX
 
 __all__ = ["DecayPath", "DecayPoint", "decay_path"]
 
@@ -45,7 +45,7 @@ def decay_path(
     now_ns: int,
     days: int,
     *,
-    age_ms_max: int = AGE_MS_MAX,
+    age_ms_max: int = MARK_AGE_MS_MAX,
 ) -> DecayPath:
     """`value` of day n is that of what lives then plus what has expired until then, so the path
     has no jump but the one of time value. The first step is theta to first order. `days`: 0 to

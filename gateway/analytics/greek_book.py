@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from gateway.analytics.expiry import years_between
 from gateway.analytics.portfolio_greeks import (
@@ -31,6 +31,7 @@ __all__ = [
     "GreekBook",
     "GreekInput",
     "Shock",
+    "aged_marks",
     "book_of",
     "greek_rows",
     "plain",
@@ -57,6 +58,31 @@ class GreekInput(NamedTuple):
     now_ns: int
     age_ms_max: int
     volatilities: Mapping[str, float] = {}
+
+
+class ToldMark(Protocol):
+    """A price that the running gateway told, and when."""
+
+    @property
+    def instrument(self) -> str: ...
+    @property
+    def price(self) -> str: ...
+    @property
+    def time_ns(self) -> int: ...
+
+
+def aged_marks(
+    told: Callable[[], Iterable[ToldMark]], clock_ns: Callable[[], int]
+) -> tuple[dict[str, MarkPrice], int]:
+    """Marks with their age, and the time of it: read after them, so that none of them seems to be
+    from the future."""
+    marks = list(told())
+    now_ns = clock_ns()
+    aged = {
+        each.instrument: MarkPrice(each.price, (now_ns - each.time_ns) // 1_000_000)
+        for each in marks
+    }
+    return aged, now_ns
 
 
 class Shock(NamedTuple):
@@ -129,6 +155,8 @@ def position_rows(book: GreekBook, venues: Mapping[str, str]) -> list[dict[str, 
                 "account": row.account,
                 "strategy": row.strategy,
                 "instrument": row.instrument,
+                "leg": row.leg,
+                "margin_mode": row.margin_mode,
                 "venue": venues.get(row.instrument, ""),
                 "asset": facts.asset,
                 "kind": facts.kind,
@@ -189,10 +217,11 @@ def shock_row(book: GreekBook, shock: Shock) -> dict[str, Any]:
             name: max(each + shock.vol, 0.0) for name, each in book.market.volatilities.items()
         },
     )
-    counted = {(row.account, row.strategy, row.instrument) for row in book.greeks.rows}
-    held = [
-        row for row in book.held if (row["account"], row["strategy"], row["instrument"]) in counted
-    ]
+    counted = {
+        (row.account, row.strategy, row.instrument, row.leg, row.margin_mode)
+        for row in book.greeks.rows
+    }
+    held = [row for row in book.held if _position_of(row) in counted]
     found = portfolio_greeks(held, book.facts, then, book.now_ns, age_ms_max=book.age_ms_max)
     before = math.fsum(row.value for row in book.greeks.rows)
     after = math.fsum(row.value for row in found.rows)
@@ -204,6 +233,13 @@ def shock_row(book: GreekBook, shock: Shock) -> dict[str, Any]:
         **sums,
         "excluded": _named([*book.greeks.excluded, *found.excluded]),
     }
+
+
+def _position_of(row: Row) -> tuple[str, ...]:
+    whole = {"leg": "", "margin_mode": "", **row}
+    return tuple(
+        whole[name] for name in ("account", "strategy", "instrument", "leg", "margin_mode")
+    )
 
 
 def plain(number: float) -> str:

@@ -97,20 +97,20 @@ class MarginWatch:
         """What is left out may be what raised the state: such a row can raise it, never clear it
         or a venue's call."""
         if not row["stale"]:
-            return self._judged(key, before, row)
-        if row["equity"] is None:
-            after = row["state"] if row["state"] in STATES else "ok"
-        else:
-            was_called = key in self._called
-            after = self._judged(key, before, row)
-            if was_called:
-                self._called.add(key)
+            return self._judged(key, before, row, row["ratio"])
+        if not row["is_balance_known"]:
+            return before  # no equity is known: it proves nothing
+        was_called = key in self._called
+        is_partial = row["equity"] is None
+        after = self._judged(key, before, row, row["partial_ratio" if is_partial else "ratio"])
+        if was_called:
+            self._called.add(key)
         return max(before, after, key=STATES.index)
 
-    def _judged(self, key: tuple[str, str], before: str, row: Row) -> str:
-        if row["ratio"] is None:
+    def _judged(self, key: tuple[str, str], before: str, row: Row, text: str | None) -> str:
+        if text is None:
             return "liquidation" if Decimal(row["maintenance"]) > 0 else "ok"
-        ratio = Decimal(row["ratio"])
+        ratio = Decimal(text)
         begins = {
             "liquidation": Decimal(1),
             "call": self._thresholds.call,

@@ -21,6 +21,7 @@ from gateway.valuation.greeks import (
     american_greeks,
     greeks_columns,
 )
+from gateway.valuation.margin import MARK_AGE_MS_MAX
 
 __all__ = [
     "Breach",
@@ -38,7 +39,6 @@ __all__ = [
 ]
 
 Row = Mapping[str, Any]
-AGE_MS_MAX = 10_000
 KINDS = ("call", "put", "linear")
 _GATE_DECIMALS = 8  # of the greeks a gate is told
 
@@ -95,6 +95,8 @@ class GreekRow(NamedTuple):
     rho: float
     delta_cash: float
     gamma_cash: float
+    leg: str = ""
+    margin_mode: str = ""
 
 
 class Totals(NamedTuple):
@@ -158,7 +160,7 @@ def portfolio_greeks(
     market: Market,
     now_ns: int,
     *,
-    age_ms_max: int = AGE_MS_MAX,
+    age_ms_max: int = MARK_AGE_MS_MAX,
 ) -> PortfolioGreeks:
     """Greeks of position rows (account, strategy, instrument, quantity as decimal text)."""
     taken: list[_Taken] = []
@@ -291,6 +293,8 @@ def _row(each: _Taken, unit: tuple[float, ...]) -> GreekRow:
         rho * each.rate,
         delta * each.spot * each.rate,
         gamma * each.spot * each.spot / 100 * each.rate,
+        each.position.get("leg", ""),
+        each.position.get("margin_mode", ""),
     )
 
 

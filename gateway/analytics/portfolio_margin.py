@@ -43,6 +43,7 @@ def portfolio_rows(given: GreekInput) -> list[dict[str, Any]]:
     """{account, currency, maintenance, initial, loss, price_move, volatility_move, short_options,
     offset_futures, source, excluded[]} of each account with a rule and each currency it settles
     in, amounts in that currency. `price_move` and `volatility_move` are the worst scenario."""
+    given = given._replace(rates=_alone(given.instruments))
     book = book_of(given)
     rules = {row["name"]: row for row in given.instruments}
     held: dict[tuple[str, str], list[_Held]] = defaultdict(list)
@@ -65,9 +66,15 @@ def portfolio_rows(given: GreekInput) -> list[dict[str, Any]]:
     ]
 
 
+def _alone(instruments: Iterable[Row]) -> dict[str, float]:
+    """Portfolio margin stays in the currency it settles in: no rate changes it."""
+    return {row[name]: 1.0 for row in instruments for name in ("quote", "settle")} | {"USD": 1.0}
+
+
 def with_portfolio(accounts: Iterable[Row], portfolio: Iterable[Row]) -> list[dict[str, Any]]:
     """Margin rows (margin_rows) in which accounts under a portfolio rule ask for what it says, and
-    are named as estimates. What the rule left out is stale there too."""
+    are named as estimates; open orders and isolated positions keep asking for what the schedules
+    say. What the rule left out is stale there too."""
     found = {(row["account"], row["currency"]): row for row in portfolio}
     return [
         _replaced(row, found[row["account"], row["currency"]])
@@ -78,27 +85,42 @@ def with_portfolio(accounts: Iterable[Row], portfolio: Iterable[Row]) -> list[di
 
 
 def _replaced(row: Row, by: Row) -> dict[str, Any]:
-    told = dict(row) | {"initial": by["initial"], "maintenance": by["maintenance"]}
+    initial = _EXACT.add(Decimal(by["initial"]), Decimal(row["initial_orders"]))
+    told = dict(row) | {"initial": _text(initial), "maintenance": by["maintenance"]}
     told["stale"] = sorted({*row["stale"], *by["excluded"]})
     told["estimates"] = [*row["estimates"], f"portfolio margin: {by['source']}"]
+    due = Decimal(by["maintenance"])
     if row["equity"] is None:
+        told["partial_ratio"] = _rescaled(row["partial_ratio"], Decimal(row["maintenance"]), due)
         return told
-    equity, due = Decimal(row["equity"]), Decimal(by["maintenance"])
-    told["headroom"] = format(_EXACT.subtract(equity, Decimal(by["initial"])).normalize(), "f")
+    equity = Decimal(row["equity"])
+    told["headroom"] = _text(_EXACT.subtract(equity, initial))
     told["ratio"] = None
     if equity > 0:
         told["ratio"] = plain_ratio(due, equity)
     elif due <= 0:
         told["ratio"] = "0"
     state = state_of(told["ratio"], by["maintenance"])
-    told["state"] = "unknown" if state == "ok" and told["stale"] else state
+    is_unknown = not row["is_balance_known"] or (state == "ok" and told["stale"])
+    told["state"] = "unknown" if is_unknown else state
     return told
+
+
+def _rescaled(partial: str | None, standard: Decimal, due: Decimal) -> str | None:
+    """The same equity under another maintenance."""
+    if partial is None or not standard:
+        return partial
+    return plain_ratio(_EXACT.multiply(Decimal(partial), due), standard)
+
+
+def _text(amount: Decimal) -> str:
+    return format(amount.normalize(_EXACT), "f") if amount else "0"
 
 
 def plain_ratio(due: Decimal, equity: Decimal) -> str:
     """due / equity at 10^-12, rounded up."""
     whole = _EXACT.divide(due, equity).quantize(_E12, "ROUND_CEILING", _EXACT)
-    return format(whole.normalize(), "f") if whole else "0"
+    return _text(whole)
 
 
 def _held(row: Row, rules: Row, book: GreekBook, given: GreekInput) -> _Held:
@@ -115,7 +137,12 @@ def _account_row(
     rule = given.options.portfolio_rule(key[0])
     assert rule is not None, "only accounts with a rule are collected"
     moves = _moves(rule)
-    profits = _profits(held, rule, moves, given)
+    each_profits = _profits(held, rule, moves, given)
+    is_finite = [bool(np.isfinite(profits).all()) for profits in each_profits]
+    names = [each.rules["name"] for each, found in zip(held, is_finite, strict=True) if not found]
+    excluded = sorted({*excluded, *(f"{name}: no value under the shocks" for name in names)})
+    held = [each for each, found in zip(held, is_finite, strict=True) if found]
+    profits = each_profits[is_finite].sum(axis=0)
     worst = int(np.argmin(profits))
     loss = max(-float(profits[worst]), 0.0)
     short, offset = _short_options(held, rule), _offset_futures(held, rule)
@@ -146,12 +173,13 @@ def _profits(
     held: Sequence[_Held], rule: PortfolioRule, moves: Sequence[tuple[float, int]],
     given: GreekInput,
 ) -> Doubles:  # fmt: skip
-    """Of each scenario, in the currency the positions settle in."""
-    profits = np.zeros(len(moves))
-    for each in held:
+    """Of each position and scenario, in the currency they settle in; NaN where it has no value."""
+    profits = np.zeros((len(held), len(moves)))
+    for place, each in enumerate(held):
         if each.terms is None:
-            profits += [_contract(each, price) for price, _ in moves]
-    options = [each for each in held if each.terms is not None]
+            profits[place] = [_contract(each, price) for price, _ in moves]
+    places = [place for place, each in enumerate(held) if each.terms is not None]
+    options = [held[place] for place in places]
     if not options:
         return profits
     shocked = np.array([_scenario(each, rule, move, given) for each in options for move in moves])
@@ -159,12 +187,12 @@ def _profits(
     is_call = np.array([_of(each).kind == "call" for each in options], np.uint8)
     before = _values(now, is_call)
     after = _values(shocked, np.repeat(is_call, len(moves))).reshape(len(options), len(moves))
-    for place, each in enumerate(options):
-        was, is_then = before[place], after[place]
+    for number, each in enumerate(options):
+        was, is_then = before[number], after[number]
         if _of(each).is_in_coin:
             was = was / each.spot
             is_then = is_then / (each.spot * (1.0 + np.array([price for price, _ in moves])))
-        profits += each.size * (is_then - was)
+        profits[places[number]] = each.size * (is_then - was)
     return profits
 
 

@@ -7,7 +7,8 @@ Policy is data (conf/risk_watch.toml). What it does and never does: docs/concept
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -42,6 +43,9 @@ _PLACED = ("instrument", "strategy", "account", "venue", "firm")
 _REASON_MAX, _SUBJECT_MAX = 48, 80  # as the API takes them
 _NS = 10**9
 _RECONCILIATION = "reconciliation"  # what halts over our state and gives it back
+_UNSENT_MAX = 256
+_UNSET: Row = {"state": "active", "is_latch": False, "actor": ""}
+_CLEAR = ("ok", "warning")
 _LIFTED = "margin and greeks are within bounds"
 
 
@@ -85,7 +89,8 @@ class Command(NamedTuple):
 
 class WatchInput(NamedTuple):
     """What is known at one moment. `accounts` are margin rows (margin_rows), `trading_states` and
-    `rates` (text, "0" = none) those of the journal."""
+    `rates` (text, "0" = none) those of the journal. `names`: of each level; a level that is not
+    told has every name."""
 
     accounts: Sequence[Row]
     greeks: GreekInput
@@ -93,15 +98,17 @@ class WatchInput(NamedTuple):
     trading_states: Sequence[Row]
     rates: Mapping[str, str]
     now_ns: int
+    names: Mapping[str, Collection[str]] = {}
 
 
 class WatchStep(NamedTuple):
-    """What to send, in this order, and what changed."""
+    """What to send, in this order, and what changed. `unjudged`: limits that say nothing now."""
 
     commands: list[Command]
     changes: list[MarginChange]
     accounts: list[dict[str, Any]]
     breaches: list[str]
+    unjudged: list[str]
 
 
 class RiskWatch:
@@ -114,34 +121,44 @@ class RiskWatch:
             Thresholds(Decimal(policy.warning), Decimal(policy.call), Decimal(policy.clear))
         )
         self._breached: dict[tuple[Place, str], str] = {}  # a greek of a level, with its words
+        self._unjudged: dict[Place, str] = {}  # limits, with what is missing
         self._acted: dict[Place, frozenset[str]] = {}  # what was reduced for
+        self._ours: set[Place] = set()  # seen reducing with our name, and by nobody else since
+        self._unsent: deque[Command] = deque(maxlen=_UNSENT_MAX)  # notes
         self._told: dict[str, tuple[int, Mapping[str, str]]] = {}
         self._is_first = True
 
     def step(self, given: WatchInput) -> WatchStep:
         """The commands of one moment. What an earlier run had reduced is taken over."""
         states = {_place(row): row for row in given.trading_states}
+        notes = [*self._unsent]
+        self._unsent.clear()
         if self._is_first:
-            self._take_over(states)
+            notes += self._take_over(states)
             self._is_first = False
+        self._see(states)
         rows = [row for row in given.accounts if self._is_watched(row["account"])]
         changes = self._margin.step(rows, given.now_ns)
         accounts = self._margin.rows(rows)
-        notes = [self._note_of(change) for change in changes]
+        notes += [self._note_of(change) for change in changes]
         notes += self._judge_greeks(given)
         commands = [*self._states(accounts, states), *notes]
         if self._policy.tells_headroom:
             commands += self._headrooms(given, rows)
         if self._policy.tells_greeks:
             commands += self._units(given)
-        return WatchStep(commands, changes, accounts, sorted(self._breached.values()))
-
-    def venue_call(self, row: Row, time_ns: int) -> list[MarginChange]:
-        """The venue itself called for margin; as MarginWatch.venue_call."""
-        return self._margin.venue_call(row, time_ns)
+        return WatchStep(
+            commands,
+            changes,
+            accounts,
+            sorted(self._breached.values()),
+            sorted(self._unjudged.values()),
+        )
 
     def failed(self, command: Command) -> None:
         """It was refused or its answer is not known: it is asked for again at the next step."""
+        if command.path == "/v1/notes":
+            self._unsent.append(command)
         if command.place and command.body["state"] == "active":
             self._acted.setdefault((command.place[0], command.place[1]), frozenset())
         elif command.place:
@@ -151,29 +168,51 @@ class RiskWatch:
 
     # Trading states.
 
-    def _states(self, accounts: Iterable[Row], states: Mapping[Place, Row]) -> list[Command]:
+    def _see(self, states: Mapping[Place, Row]) -> None:
+        """Whose the reductions are. A quarantine in between gives back what stood, in its name."""
+        for place, row in states.items():
+            if row["state"] == "reducing" and row["actor"] == self._policy.actor:
+                self._ours.add(place)
+            elif row["state"] == "active" or row["actor"] != _RECONCILIATION:
+                self._ours.discard(place)
+
+    def _states(self, accounts: Sequence[Row], states: Mapping[Place, Row]) -> list[Command]:
         wanted = self._wanted(accounts)
         commands = []
         for place, reasons in wanted.items():
             keys = frozenset(reasons)
-            now = states.get(place, {"state": "active", "is_latch": False})
+            now = states.get(place, _UNSET)
             if keys <= self._acted.get(place, frozenset()):
                 continue
             if now["state"] == "active":
-                commands.append(self._set(place, "reducing", next(iter(reasons.values()))))
+                text = next(iter(reasons.values()))
+                commands.append(self._set(place, "reducing", text, now["actor"]))
             # Under a halt it is tried again when the halt is lifted.
             if now["state"] != "halted":
                 self._acted[place] = self._acted.get(place, frozenset()) | keys
         for place in [place for place in self._acted if place not in wanted]:
-            held = states.get(place)
-            if held is not None and held["state"] == "halted":
-                continue
-            actors = (self._policy.actor, _RECONCILIATION)
-            is_ours = held is not None and held["actor"] in actors and not held["is_latch"]
-            if held is not None and is_ours and held["state"] == "reducing":
-                commands.append(self._set(place, "active", _LIFTED))
-            del self._acted[place]
+            commands += self._lifted(place, accounts, states.get(place, _UNSET))
         return commands
+
+    def _lifted(self, place: Place, accounts: Sequence[Row], held: Row) -> list[Command]:
+        """The end of a reduction, once all that it was for is seen and clear."""
+        if held["state"] == "halted" or self._stands(place, accounts):
+            return []
+        del self._acted[place]
+        if held["state"] != "reducing" or held["is_latch"] or place not in self._ours:
+            return []
+        return [self._set(place, "active", _LIFTED, held["actor"])]
+
+    def _stands(self, place: Place, accounts: Sequence[Row]) -> bool:
+        """Whether anything that a place was reduced for is still so, or not seen now."""
+        states = {(row["account"], row["currency"]): row["state"] for row in accounts}
+        for key in self._acted[place]:
+            kind, name, *_ = key.split(":")
+            if kind == "greek" and (place, name) in self._breached:
+                return True
+            if kind == "margin" and states.get((place[1], name)) not in _CLEAR:
+                return True
+        return False
 
     def _wanted(self, accounts: Iterable[Row]) -> dict[Place, dict[str, str]]:
         """What is to be reduced, and every reason for it."""
@@ -189,29 +228,31 @@ class RiskWatch:
                 wanted.setdefault(place, {})[f"greek:{greek}"] = text
         return wanted
 
-    def _take_over(self, states: Mapping[Place, Row]) -> None:
-        """What this actor reduced before it was started again, from the words of its reasons."""
+    def _take_over(self, states: Mapping[Place, Row]) -> list[Command]:
+        """What this actor reduced before it was started again, from the words of its reasons. What
+        it watches no more stays as it is, with a note."""
+        notes = []
         for place, row in states.items():
             if row["state"] != "reducing" or row["actor"] != self._policy.actor:
                 continue
-            words = str(row["reason"]).split()
-            if len(words) > 2 and words[0] == "margin" and words[2] in STATES:
+            words = [*str(row["reason"]).split(), "", "", ""]
+            is_margin = words[0] == "margin" and words[2] in STATES
+            if is_margin and place[0] == "account" and self._is_watched(place[1]):
                 self._margin.restore(place[1], words[1], words[2])
                 self._acted[place] = frozenset({f"margin:{words[1]}:{words[2]}"})
-            elif (
-                len(words) > 1
-                and words[0] in GREEKS
-                and _spelled(place) in (self._policy.greek_limits)
-            ):
+            elif words[0] in GREEKS and _spelled(place) in self._policy.greek_limits:
                 self._breached[place, words[0]] = str(row["reason"])
                 self._acted[place] = frozenset({f"greek:{words[0]}"})
             else:
-                self._acted[place] = frozenset()
+                subject = f"{_spelled(place)} stays reduced"
+                notes.append(self._note(subject, "what it was reduced for is not watched now"))
+        return notes
 
-    def _set(self, place: Place, state: str, reason: str) -> Command:
+    def _set(self, place: Place, state: str, reason: str, seen_actor: str) -> Command:
+        """Refused when somebody else set the state since it was seen."""
         body = {"level": place[0], "name": place[1], "state": state}
         body |= {"actor": self._policy.actor, "reason": reason[:_REASON_MAX]}
-        return Command("POST", "/v1/trading-states", body, place)
+        return Command("POST", "/v1/trading-states", body | {"if_actor": seen_actor}, place)
 
     # Greeks.
 
@@ -230,11 +271,32 @@ class RiskWatch:
         for spelled, limit in limits.items():
             place = _placed(spelled)
             row = rows.get(place)
+            notes += self._missing(place, row, given)
             for greek in GREEKS:
                 text = getattr(limit, greek)
                 if text:
                     notes += self._judge(place, greek, Decimal(text), row)
         return notes
+
+    def _missing(self, place: Place, row: Row | None, given: WatchInput) -> list[Command]:
+        """A note when a limit begins or ends to say nothing: a name that is none, or something
+        left out of its sums."""
+        where = " ".join(part for part in place if part)
+        known = given.names.get(place[0])
+        why = ""
+        if known is not None and place[1] not in known:
+            why = f"no such {place[0]} is registered"
+        elif row is not None and row["excluded"]:
+            why = ", ".join(row["excluded"])
+        was_missing = place in self._unjudged
+        if why:
+            self._unjudged[place] = f"{where}: {why}"
+        elif was_missing:
+            del self._unjudged[place]
+        if bool(why) == was_missing:
+            return []
+        verb = "cannot be judged" if why else "can be judged again"
+        return [self._note(f"greeks of {where} {verb}", why or "nothing is left out")]
 
     def _judge(self, place: Place, greek: str, limit: Decimal, row: Row | None) -> list[Command]:
         key = (place, greek)

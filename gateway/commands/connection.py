@@ -37,13 +37,13 @@ class RunningGateway:
     key_file: Path | None
     config_file: Path | None
 
-    def connect(self) -> Connection:
+    def connect(self, *, seconds_max: float = REQUEST_SECONDS_MAX) -> Connection:
         """Its local API. Fails with 3 when it is not running."""
         if self.url and self.key_file:
-            return Connection(self.url, read_key(self.key_file))
+            return Connection(self.url, read_key(self.key_file), seconds_max)
         settings = load_settings(self.config_file)
         key = read_key(self.key_file or settings.places.cli_key_file)
-        return Connection(self.url or find_url(settings), key)
+        return Connection(self.url or find_url(settings), key, seconds_max)
 
 
 def connection_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -132,13 +132,14 @@ def read_key(path: Path) -> str:
 class Connection:
     """The local API of one gateway. Each call is one request and is never repeated."""
 
-    def __init__(self, url: str, key: str) -> None:
+    def __init__(self, url: str, key: str, seconds_max: float = REQUEST_SECONDS_MAX) -> None:
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.netloc:
             rule = f"{url!r} is not an http or https address"
             raise CommandFailure(2, "BAD_URL", rule, "For instance --url http://127.0.0.1:8700")
         self.url = url.rstrip("/")
         self.key = key
+        self._seconds_max = seconds_max
         # No proxy: orders go to the daemon and nowhere else.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -163,7 +164,7 @@ class Connection:
             headers["Content-Type"] = "application/json"
         request = urllib.request.Request(address, data=data, headers=headers, method=method)
         try:
-            with self._opener.open(request, timeout=REQUEST_SECONDS_MAX) as answer:
+            with self._opener.open(request, timeout=self._seconds_max) as answer:
                 return json.loads(answer.read(ANSWER_BYTES_MAX) or b"{}")
         except urllib.error.HTTPError as error:
             with error:

@@ -10,23 +10,31 @@ from typing import Any
 import click
 
 from gateway import process
+from gateway.analytics.desk_margin import DeskMargin, account_margin
+from gateway.analytics.greek_book import GreekInput, aged_marks
 from gateway.commands.verify import opened
 from gateway.config.faults import ConfigError
 from gateway.journal import LiveFiles, reader
-from gateway.valuation.margin import MarkPrice
-from gateway.valuation.option_terms import OptionSettings, load_options
+from gateway.valuation.brackets import Brackets
+from gateway.valuation.margin import MARK_AGE_MS_MAX, MarkPrice
+from gateway.valuation.option_terms import OptionBook, OptionSettings, load_options
 
 __all__ = [
+    "ORDERS_MAX",
     "live_marks_option",
+    "margin_of",
     "mark_option",
     "marks_of",
     "need_known",
     "newest",
+    "open_orders",
     "options_of",
     "options_option",
+    "valued",
     "with_live",
 ]
 
+ORDERS_MAX = 1_000_000
 Command = Callable[..., Any]
 
 
@@ -68,13 +76,56 @@ def with_live(
         return dict(named)
     if not ring_directory:
         raise click.BadParameter("needs --ring-directory", param_hint="--live-marks")
-    told = LiveFiles(Path(ring_directory)).marks()
-    now_ns = process.wall_ns()
-    live = {
-        mark.instrument: MarkPrice(mark.price, (now_ns - mark.time_ns) // 1_000_000)
-        for mark in told
-    }
+    live, _ = aged_marks(LiveFiles(Path(ring_directory)).marks, process.wall_ns)
     return live | dict(named)
+
+
+def valued(
+    replica: Any,
+    settings: OptionSettings,
+    marks: Mapping[str, MarkPrice],
+    *,
+    now_ns: int,
+    age_ms_max: int = MARK_AGE_MS_MAX,
+    volatilities: Mapping[str, float] | None = None,
+) -> GreekInput:
+    """What margin and greeks of a replica's newest state are made from."""
+    instruments = replica.registry("instrument")
+    return GreekInput(
+        positions=replica.positions(),
+        instruments=instruments,
+        options=OptionBook(settings, instruments),
+        marks=marks,
+        rates={row["name"]: float(row["rate"]) for row in replica.registry("currency")},
+        now_ns=now_ns,
+        age_ms_max=age_ms_max,
+        volatilities=volatilities or {},
+    )
+
+
+def margin_of(
+    replica: Any,
+    given: GreekInput,
+    schedules: Brackets,
+    *,
+    orders: Iterable[Mapping[str, Any]],
+    collateral: Mapping[tuple[str, str, str], str] | None = None,
+) -> DeskMargin:
+    """Margin of all accounts of a replica; those that may trade on margin need hold nothing."""
+    accounts = replica.registry("account")
+    return account_margin(
+        given,
+        replica.balances(),
+        orders,
+        schedules,
+        collateral=collateral,
+        margin_accounts={row["name"] for row in accounts if row["margin_mode"] != "cash"},
+    )
+
+
+def open_orders(replica: Any) -> list[dict[str, Any]]:
+    """All of them. reader.TooManyOrders: there are more than anybody values."""
+    return reader.every_order(replica, is_open=True, limit=ORDERS_MAX)
 
 
 def options_of(path: Path | None) -> OptionSettings:

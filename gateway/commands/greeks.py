@@ -19,7 +19,6 @@ from gateway.analytics.greek_book import (
     GREEK_LEVELS,
     SUMS,
     GreekBook,
-    GreekInput,
     Shock,
     book_of,
     greek_rows,
@@ -29,6 +28,7 @@ from gateway.analytics.greek_book import (
 )
 from gateway.analytics.group_book import group_greeks
 from gateway.commands.desk_sources import (
+    ORDERS_MAX,
     live_marks_option,
     mark_option,
     marks_of,
@@ -36,6 +36,7 @@ from gateway.commands.desk_sources import (
     newest,
     options_of,
     options_option,
+    valued,
     with_live,
 )
 from gateway.commands.output import json_option, print_json, print_table
@@ -43,7 +44,6 @@ from gateway.commands.time_zone import zone_of
 from gateway.commands.verify import directory_argument, opened, ring_option
 from gateway.journal import reader
 from gateway.ledger import Bounds, open_books
-from gateway.valuation.option_terms import OptionBook
 
 __all__ = ["command"]
 
@@ -55,7 +55,6 @@ _DECAY = ("day", "value", "settled", "theta")
 _AGEING = ("account", "strategy", "instrument", "quantity", "since_open_seconds",
            "average_age_seconds", "oldest_seconds")  # fmt: skip
 _GROUPS = ("group", "kind", "state", "leg_risk", "profit", "delta_cash", "vega", "theta")
-_ORDERS_MAX = 1_000_000
 _EXPIRIES = ("expiry", "account", "instrument", "quantity", "outcome", "cash", "currency",
              "reason")  # fmt: skip
 
@@ -145,16 +144,8 @@ def command(
     instruments = replica.registry("instrument")
     need_known([*named, *told], instruments)
     now_ns = moment_of(now)
-    given = GreekInput(
-        positions=replica.positions(),
-        instruments=instruments,
-        options=OptionBook(settings, instruments),
-        marks=with_live(named, ring_directory, is_wanted=live_marks),
-        rates={row["name"]: float(row["rate"]) for row in replica.registry("currency")},
-        now_ns=now_ns,
-        age_ms_max=60_000,
-        volatilities=told,
-    )
+    marks_now = with_live(named, ring_directory, is_wanted=live_marks)
+    given = valued(replica, settings, marks_now, now_ns=now_ns, volatilities=told)
     book = book_of(given)
     venues = {row["name"]: row["venue"] for row in instruments}
     answer: dict[str, Any] = {"sequence": replica.sequence, "time_ns": now_ns, "by": by}
@@ -170,11 +161,13 @@ def command(
         answer["ageing"] = _ageing(directory, ring_directory, replica.sequence, now_ns)
     if groups:
         with opened(directory):
-            every = reader.every_order(replica, is_open=False, limit=_ORDERS_MAX)
+            every = reader.every_order(replica, is_open=False, limit=ORDERS_MAX)
         answer["groups"] = group_greeks(every, given)
     if expiries:
-        answer["expiries"] = expiry_rows(given.positions, instruments, given.options, given.marks,
-                                         now_ns, zone=str(zone), age_ms_max=60_000)  # fmt: skip
+        known = (given.positions, instruments, given.options, given.marks)
+        answer["expiries"] = expiry_rows(
+            *known, now_ns, zone=str(zone), age_ms_max=given.age_ms_max
+        )
     print_json(answer) if as_json else _show(answer, by)
 
 

@@ -3,36 +3,33 @@ are given. Reads files; a running gateway does not notice."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
 from gateway import process
-from gateway.analytics.greek_book import GreekInput
-from gateway.analytics.portfolio_margin import portfolio_rows, with_portfolio
+from gateway.analytics.desk_margin import DeskMargin
 from gateway.commands.desk_sources import (
     live_marks_option,
+    margin_of,
     mark_option,
     marks_of,
     need_known,
     newest,
+    open_orders,
     options_of,
     options_option,
+    valued,
     with_live,
 )
 from gateway.commands.output import json_option, print_json, print_table
 from gateway.commands.verify import directory_argument, ring_option
 from gateway.config.faults import ConfigError
-from gateway.journal import reader
 from gateway.valuation.brackets import Brackets, load_brackets, mantissa
-from gateway.valuation.margin import AGE_MS_MAX, margin_rows
-from gateway.valuation.option_terms import OptionBook
 
 __all__ = ["command"]
 
-_ORDERS_MAX = 1_000_000
 _ACCOUNTS = (
     "account", "venue", "currency", "equity", "initial", "maintenance", "ratio", "headroom",
     "state",
@@ -76,11 +73,6 @@ def _is_amount(text: str) -> bool:
         return False
 
 
-def margin_accounts(rows: Iterable[Mapping[str, Any]]) -> frozenset[str]:
-    """Accounts that may trade on margin, whether or not they hold something."""
-    return frozenset(row["name"] for row in rows if row["margin_mode"] != "cash")
-
-
 @click.command("margin")
 @directory_argument
 @click.option(
@@ -114,38 +106,19 @@ def command(
     isolated = collateral_of(collateral)
     settings = options_of(options_file)
     replica = newest(directory, ring_directory)
-    instruments = replica.registry("instrument")
-    need_known([*prices, *(key[1] for key in isolated)], instruments)
-    orders = reader.every_order(replica, is_open=True, limit=_ORDERS_MAX)
-    known = with_live(prices, ring_directory, is_wanted=live_marks)
-    given = GreekInput(
-        positions=replica.positions(),
-        instruments=instruments,
-        options=OptionBook(settings, instruments),
-        marks=known,
-        rates={row["name"]: float(row["rate"]) for row in replica.registry("currency")},
-        now_ns=process.wall_ns(),
-        age_ms_max=AGE_MS_MAX,
-    )
-    found = margin_rows(
-        given.positions,
-        replica.balances(),
-        instruments,
-        schedules,
-        known,
-        orders=orders,
-        collateral=isolated,
-        margin_accounts=margin_accounts(replica.registry("account")),
-        options=given.options,
-        now_ns=given.now_ns,
-    )
-    portfolio = portfolio_rows(given)
-    found = found._replace(accounts=with_portfolio(found.accounts, portfolio))
+    need_known([*prices, *(key[1] for key in isolated)], replica.registry("instrument"))
+    marks_now = with_live(prices, ring_directory, is_wanted=live_marks)
+    given = valued(replica, settings, marks_now, now_ns=process.wall_ns())
+    found = margin_of(replica, given, schedules, orders=open_orders(replica), collateral=isolated)
     if as_json:
-        print_json({"sequence": replica.sequence, **found._asdict(), "portfolio": portfolio})
+        print_json({"sequence": replica.sequence, **found._asdict()})
         return
-    if portfolio:
-        print_table(portfolio, _PORTFOLIO, "")
+    _show(found, replica.sequence)
+
+
+def _show(found: DeskMargin, sequence: int) -> None:
+    if found.portfolio:
+        print_table(found.portfolio, _PORTFOLIO, "")
     print_table(found.accounts, _ACCOUNTS, "No account is on margin.")
     print_table(found.positions, _POSITIONS, "No position is on margin.")
     for row in found.accounts:
@@ -153,4 +126,4 @@ def command(
             click.echo(f"{row['account']} {row['currency']}: left out: {text}", err=True)
         for text in row["estimates"]:
             click.echo(f"{row['account']} {row['currency']}: an estimate: {text}", err=True)
-    click.echo(f"as of sequence {replica.sequence}")
+    click.echo(f"as of sequence {sequence}")

@@ -4,15 +4,15 @@ through the live API, with a key and a name of its own. Without --act it only sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 from gateway import process
-from gateway.analytics.greek_book import GreekInput
-from gateway.analytics.portfolio_margin import portfolio_rows, with_portfolio
+from gateway.analytics.greek_book import aged_marks
 from gateway.analytics.risk_watch import (
     Command,
     RiskWatch,
@@ -21,21 +21,29 @@ from gateway.analytics.risk_watch import (
     WatchStep,
     load_policy,
 )
-from gateway.commands.connection import RunningGateway, connection_options
-from gateway.commands.desk_sources import options_of, options_option
-from gateway.commands.margin import brackets_of, margin_accounts
+from gateway.commands.connection import Connection, RunningGateway, connection_options
+from gateway.commands.desk_sources import (
+    margin_of,
+    open_orders,
+    options_of,
+    options_option,
+    valued,
+)
+from gateway.commands.margin import brackets_of
 from gateway.commands.output import CommandFailure, json_option, print_json
 from gateway.commands.verify import directory_argument
 from gateway.config.faults import ConfigError
 from gateway.journal import JournalPlace, LiveFiles, reader
 from gateway.journal.replica import open_native_replica
 from gateway.valuation.brackets import Brackets
-from gateway.valuation.margin import MarkPrice, margin_rows
-from gateway.valuation.option_terms import OptionBook, OptionSettings
+from gateway.valuation.margin import MarkPrice
+from gateway.valuation.option_terms import OptionSettings
 
 __all__ = ["JournalRows", "command", "moment", "send_all"]
 
-_ORDERS_MAX = 1_000_000
+BATCH_SECONDS_MAX = 5  # of sending what one look found, and of one answer
+_NO_ANSWER = ("UNKNOWN_OUTCOME", "NOT_RUNNING")
+_NAMED = ("instrument", "strategy", "account", "venue")
 Send = Callable[[Command], Any]
 
 
@@ -66,61 +74,50 @@ def moment(
     policy: WatchPolicy,
 ) -> WatchInput:  # fmt: skip
     """Everything a step needs, at the marks the gateway tells now."""
-    told = live.marks()
-    now_ns = process.wall_ns()  # after the marks: none of them may seem to be from the future
-    marks = {
-        mark.instrument: MarkPrice(mark.price, (now_ns - mark.time_ns) // 1_000_000)
-        for mark in told
-    }
+    marks, now_ns = aged_marks(live.marks, process.wall_ns)
     return input_of(replica, marks, now_ns, schedules, options, policy)
 
 
 def input_of(
-    replica: Any, marks: dict[str, MarkPrice], now_ns: int, schedules: Brackets,
+    replica: Any, marks: Mapping[str, MarkPrice], now_ns: int, schedules: Brackets,
     options: OptionSettings, policy: WatchPolicy,
 ) -> WatchInput:  # fmt: skip
     """The rows of one replica, valued."""
-    instruments, positions = replica.registry("instrument"), replica.positions()
-    orders = reader.every_order(replica, is_open=True, limit=_ORDERS_MAX)
-    book = OptionBook(options, instruments)
-    rates = {row["name"]: row["rate"] for row in replica.registry("currency")}
-    found = margin_rows(
-        positions,
-        replica.balances(),
-        instruments,
-        schedules,
-        marks,
+    given = valued(replica, options, marks, now_ns=now_ns, age_ms_max=policy.mark_age_ms_max)
+    orders = open_orders(replica)
+    return WatchInput(
+        accounts=margin_of(replica, given, schedules, orders=orders).accounts,
+        greeks=given,
         orders=orders,
-        margin_accounts=margin_accounts(replica.registry("account")),
-        age_ms_max=policy.mark_age_ms_max,
-        options=book,
+        trading_states=replica.trading_states(),
+        rates={row["name"]: row["rate"] for row in replica.registry("currency")},
         now_ns=now_ns,
+        names={level: {row["name"] for row in replica.registry(level)} for level in _NAMED},
     )
-    greeks = GreekInput(
-        positions,
-        instruments,
-        book,
-        marks,
-        {name: float(rate) for name, rate in rates.items()},
-        now_ns,
-        policy.mark_age_ms_max,
-    )
-    accounts = with_portfolio(found.accounts, portfolio_rows(greeks))
-    return WatchInput(accounts, greeks, orders, replica.trading_states(), rates, now_ns)
 
 
 def send_all(
-    watch: RiskWatch, commands: Iterable[Command], send: Send, told: Callable[[str], None]
-) -> int:
-    """Sends in order; what is refused is told and asked for again. Returns how many were taken."""
-    taken = 0
-    for each in commands:
+    watch: RiskWatch, commands: Iterable[Command], send: Send, told: Callable[[str], None],
+    is_late: Callable[[], bool] = lambda: False,
+) -> int:  # fmt: skip
+    """Sends in order; what is refused is told and asked for again. Once nothing answers, or it is
+    late, the rest is asked for again from the next look's numbers: the gate takes what it is told
+    as new. Returns how many were taken."""
+    taken, waiting = 0, deque(commands)
+    while waiting and not is_late():
+        each = waiting.popleft()
         try:
             send(each)
             taken += 1
         except CommandFailure as failure:
             watch.failed(each)
             told(f"{each.method} {each.path}: {failure.error['code']}: {failure.error['rule']}")
+            if failure.error["code"] in _NO_ANSWER:
+                break
+    for each in waiting:
+        watch.failed(each)
+    if waiting:
+        told(f"left for the next look: {len(waiting)} commands")
     return taken
 
 
@@ -175,15 +172,32 @@ def command(
         except (OSError, RuntimeError, reader.TooManyOrders) as fault:
             click.echo(f"the journal cannot be read now: {fault}", err=True)
             continue
+        except Exception as fault:  # what cannot be valued in one look does not end the next ones
+            click.echo(f"this look failed: {type(fault).__name__}: {fault}", err=True)
+            continue
         _show(step, is_sent=send is not None, as_json=as_json)
         if send is not None:
-            send_all(watch, step.commands, send, lambda text: click.echo(text, err=True))
+            send_all(watch, step.commands, send, _complain, _deadline())
+
+
+def _complain(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _deadline() -> Callable[[], bool]:
+    ends_ns = process.monotonic_ns() + BATCH_SECONDS_MAX * 10**9
+    return lambda: process.monotonic_ns() > ends_ns
 
 
 def _sender(gateway: RunningGateway) -> Send:
-    """A connection of its own for every look at a gateway that may be started again."""
-    connection = gateway.connect()
-    return lambda each: connection.request(each.method, each.path, each.body)
+    """Address and key are looked up for each command: a gateway that was started again may listen
+    elsewhere, and nobody else may get the key. Fails now when there is none."""
+
+    def connect() -> Connection:
+        return gateway.connect(seconds_max=BATCH_SECONDS_MAX)
+
+    connect()
+    return lambda each: connect().request(each.method, each.path, each.body)
 
 
 def _show(step: WatchStep, *, is_sent: bool, as_json: bool) -> None:
@@ -191,13 +205,15 @@ def _show(step: WatchStep, *, is_sent: bool, as_json: bool) -> None:
         commands = [{"method": each.method, "path": each.path, "body": each.body}
                     for each in step.commands]  # fmt: skip
         print_json({"accounts": step.accounts, "breaches": step.breaches, "commands": commands,
-                    "is_sent": is_sent})  # fmt: skip
+                    "unjudged": step.unjudged, "is_sent": is_sent})  # fmt: skip
         return
     for change in step.changes:
         where = f"{change.account} {change.currency}"
         click.echo(f"{where}: {change.before} to {change.after}, ratio {change.ratio}")
     for text in step.breaches:
         click.echo(f"over its limit: {text}")
+    for text in step.unjudged:
+        click.echo(f"cannot be judged: {text}")
     if not is_sent:
         for each in step.commands:
             click.echo(f"would send {each.method} {each.path} {dict(each.body)}")

@@ -265,13 +265,25 @@ class Engine:
             return self.native.tell_measures(number, entity, dict(fields), actor)
 
     def set_trading_state(
-        self, level: str, name: str, state: str, *, is_latch: bool, actor: str, reason: str
+        self,
+        level: str,
+        name: str,
+        state: str,
+        *,
+        is_latch: bool,
+        actor: str,
+        reason: str,
+        keeps_halts: bool = False,
+        if_actor: str | None = None,
     ) -> int:
-        """Kill, reduce or re-enable one level entity; journaled with actor and reason."""
+        """Kill, reduce or re-enable one level entity; journaled with actor and reason. Refused in
+        the same turn of the engine: with `keeps_halts` over a halt or a latch, with `if_actor`
+        unless he set what stands now ("" = nobody did yet)."""
         number, entity = self.level_entity(level, name)
-        with refusing(state=state):
+        seen = (keeps_halts, if_actor)
+        with refusing(state=state, name=name, if_actor=if_actor):
             return self.native.set_trading_state(
-                number, entity, TRADING_STATES[state], is_latch, actor, reason
+                number, entity, TRADING_STATES[state], is_latch, actor, reason, *seen
             )
 
     # Ports and reading.

@@ -23,6 +23,8 @@ BURST_MAX = 256  # of notes at once; a start writes one for each plugin and each
 PER_SECOND = 4.0
 STRANGERS_BURST_MAX = 128  # a budget of their own: it takes nothing from those who have a key
 STRANGERS_PER_SECOND = 2.0
+REPORTS_BURST_MAX = 256  # likewise: what programs report keeps no person's command out
+REPORTS_PER_SECOND = 4.0
 USES_MAX = 4096  # first uses of keys that are remembered
 _ACTOR, _SUBJECT, _TEXT = 40, 88, 64  # bytes of record/operation.hpp
 
@@ -52,6 +54,7 @@ class OperationLog:
         now_ns = self._clock_ns()
         self._budget = _Budget(BURST_MAX, PER_SECOND, now_ns)
         self._strangers = _Budget(STRANGERS_BURST_MAX, STRANGERS_PER_SECOND, now_ns)
+        self._reports = _Budget(REPORTS_BURST_MAX, REPORTS_PER_SECOND, now_ns)
         self._unnoted = 0
         self._used: set[tuple[str, str]] = set()
 
@@ -66,10 +69,13 @@ class OperationLog:
         digest: str = "",
         values: tuple[int, int, int] = (-1, -1, -1),
         principal: int = 0,
+        is_report: bool = False,
     ) -> int:
-        """The record's sequence, 0 when there was no room for it; the next one says how many."""
+        """The record's sequence, 0 when there was no room for it; the next one says how many.
+        `is_report`: nobody commanded anything; a budget of its own."""
         is_stranger = operation is Operation.LOGIN_REFUSED
-        if not (self._strangers if is_stranger else self._budget).take(self._clock_ns()):
+        budget = self._reports if is_report else self._strangers if is_stranger else self._budget
+        if not budget.take(self._clock_ns()):
             self._unnoted += 1
             return 0
         try:

@@ -97,6 +97,13 @@ Actor = Annotated[
         description="the person who answers, 1 to 40 printable ASCII characters",
     ),
 ]
+KnownActor = Annotated[
+    str,
+    Meta(
+        pattern=r"^([!-~][ -~]{0,39})?\Z",
+        description='who set what stands, at most 40 printable ASCII characters, "" for nobody',
+    ),
+]
 Reason = Annotated[
     str,
     Meta(
@@ -216,13 +223,15 @@ class Enable(Message, kw_only=True):
 
 
 class SetTradingState(Message, kw_only=True):
-    """Let one level entity only reduce, or lift that again; never a halt or a latch."""
+    """Let one level entity only reduce, or lift that again; never a halt or a latch. `if_actor`:
+    only while what stands was set by him; "" = by nobody yet."""
 
     level: LevelName
     name: EntityName = ""
     state: Literal["active", "reducing"]
     actor: Actor
     reason: Reason
+    if_actor: KnownActor | None = None
 
 
 class Note(Message, kw_only=True):
@@ -451,8 +460,9 @@ class DefinedAnswer(msgspec.Struct):
 
 
 class NotedAnswer(msgspec.Struct):
-    """A note was handed to the journal."""
+    """A note is in the journal."""
 
+    sequence: int
     noted: bool = True
 
 

@@ -124,6 +124,7 @@ class Desk:
         self.state = "starting"
         self.fix: FixControl | None = None  # where the FIX door is open
         self.on_command: OnCommand = _untold
+        self.on_note: Callable[[Identity, str, str, str], int] = lambda *told: 0
         self.on_restarted: Callable[[str], None] = lambda venue: None
         self._reads = asyncio.Semaphore(1)  # one look into the journal's files at a time
 
@@ -280,31 +281,27 @@ class Desk:
         """Reduce only, or no longer: a halt and a latch are above it, whoever asks."""
         who.require("admin")
         _check_target(message)
-        level, name = message.level, message.name
-        place = level, "" if level == "firm" else name
-        for row in self.engine.native.trading_states():
-            if (row["level"], "" if row["level"] == "firm" else row["name"]) != place:
-                continue
-            if row["is_latch"]:
-                raise RefusedError("LATCHED", field="name", value=name)
-            if row["state"] == "halted":
-                raise RefusedError("TRADING_HALTED", field="name", value=name)
         sequence = self.engine.set_trading_state(
-            level,
-            name,
+            message.level,
+            message.name,
             message.state,
             is_latch=False,
             actor=message.actor,
             reason=message.reason,
+            keeps_halts=True,
+            if_actor=message.if_actor,
         )
         told = f"{message.state}, record {sequence}"
         self.on_command(who, told, message.actor, message.reason)
         return sequence
 
-    def note(self, who: Identity, message: Note) -> None:
-        """Journaled as a control command that left no other record."""
+    def note(self, who: Identity, message: Note) -> int:
+        """Journaled as a control command that left no other record. JOURNAL_BEHIND: it is not."""
         who.require("admin")
-        self.on_command(who, message.subject, message.actor, message.reason)
+        sequence = self.on_note(who, message.subject, message.actor, message.reason)
+        if not sequence:
+            raise RefusedError("JOURNAL_BEHIND", field="subject", rule="no room for a note now")
+        return sequence
 
     # Venues.
 

@@ -83,8 +83,19 @@ class LiveNotes:
 
     def command(self, who: Identity, subject: str, actor: str, reason: str) -> None:
         """A person's command, beside the record it may have left: which key it came with."""
-        self.operations.note(
+        self._command(who, subject, actor, reason)
+
+    def note(self, who: Identity, subject: str, actor: str, reason: str) -> int:
+        """What somebody found out. Its sequence; 0 = there was no room in the budget of notes,
+        which takes nothing from that of commands."""
+        return self._command(who, subject, actor, reason, is_report=True)
+
+    def _command(
+        self, who: Identity, subject: str, actor: str, reason: str, *, is_report: bool = False
+    ) -> int:
+        return self.operations.note(
             Operation.CONTROL_COMMAND,
+            is_report=is_report,
             actor=actor,
             subject=subject,
             detail=f"key {who.key_id} of {who.principal}",

@@ -268,8 +268,7 @@ async def set_trading_state(desk: Desk, call: Call) -> Answer:
 @route("POST", "/v1/notes", scope="admin", request=Note, response=NotedAnswer)
 async def note(desk: Desk, call: Call) -> Answer:
     """Journal what somebody found out, with actor and reason."""
-    desk.note(call.who, call.message)
-    return Answer(200, NotedAnswer())
+    return Answer(200, NotedAnswer(desk.note(call.who, call.message)))
 
 
 @route("POST", "/v1/kill", scope="cancel", request=Kill, response=DefinedAnswer)

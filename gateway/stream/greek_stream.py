@@ -7,11 +7,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from gateway.analytics.greek_book import GreekInput, book_of, greek_rows, position_rows
+from gateway.analytics.greek_book import (
+    GreekInput,
+    aged_marks,
+    book_of,
+    greek_rows,
+    position_rows,
+)
 from gateway.config.faults import ConfigError
 from gateway.journal import Mark, Row
 from gateway.stream.channels import key_of
-from gateway.valuation.margin import MarkPrice
 from gateway.valuation.option_terms import OptionBook, OptionSettings, load_options
 
 __all__ = ["GreekDesk", "GreekStep"]
@@ -58,19 +63,10 @@ class GreekDesk:
         if self._fault:
             return GreekStep(waiting=self._fault)
         self._book = OptionBook.over(self._book, self._settings, instruments)
-        told = list(self._marks())
-        now_ns = self._clock_ns()  # after the marks: none of them may seem to be from the future
+        marks, now_ns = aged_marks(self._marks, self._clock_ns)
+        rates = {row["name"]: float(row["rate"]) for row in currencies}
         given = GreekInput(
-            positions,
-            instruments,
-            self._book,
-            {
-                mark.instrument: MarkPrice(mark.price, (now_ns - mark.time_ns) // 1_000_000)
-                for mark in told
-            },
-            {row["name"]: float(row["rate"]) for row in currencies},
-            now_ns,
-            self._age_ms_max,
+            positions, instruments, self._book, marks, rates, now_ns, self._age_ms_max
         )
         book = book_of(given)
         venues = {row["name"]: row["venue"] for row in instruments}
@@ -83,4 +79,5 @@ class GreekDesk:
 
 
 def _name(row: Row) -> str:
-    return f"{row['account']}|{row['instrument']}|{row['strategy']}"
+    """As the key of a position, so that two legs are two rows."""
+    return key_of("positions", row)

@@ -7,14 +7,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gateway.analytics.greek_book import GreekInput
+from gateway.analytics.desk_margin import account_margin
+from gateway.analytics.greek_book import GreekInput, aged_marks
 from gateway.analytics.margin_watch import MarginWatch
-from gateway.analytics.portfolio_margin import portfolio_rows, with_portfolio
 from gateway.config.faults import ConfigError
 from gateway.journal import Mark, Row
 from gateway.stream.channels import key_of
 from gateway.valuation.brackets import Brackets, load_brackets
-from gateway.valuation.margin import MarkPrice, margin_rows
 from gateway.valuation.option_terms import OptionBook, OptionSettings
 
 __all__ = [
@@ -86,45 +85,29 @@ class MarginDesk:
         """Margin at the newest marks."""
         if self._brackets is None:
             return MarginStep(waiting=self._fault)
-        told = list(self._marks())
-        now_ns = self._clock_ns()  # after the marks: none of them may seem to be from the future
-        marks = {
-            mark.instrument: MarkPrice(mark.price, (now_ns - mark.time_ns) // 1_000_000)
-            for mark in told
-        }
-        options = self._book = OptionBook.over(self._book, self._options, rows.instruments)
-        found = margin_rows(
-            rows.positions,
-            rows.balances,
-            rows.instruments,
-            self._brackets,
-            marks,
-            orders=rows.orders,
-            age_ms_max=self._age_ms_max,
-            options=options,
-            now_ns=now_ns,
+        marks, now_ns = aged_marks(self._marks, self._clock_ns)
+        self._book = OptionBook.over(self._book, self._options, rows.instruments)
+        given = GreekInput(
+            rows.positions, rows.instruments, self._book, marks, {}, now_ns, self._age_ms_max
         )
-        accounts = found.accounts
-        if self._options.accounts:
-            given = GreekInput(rows.positions, rows.instruments, options, marks,
-                               _alone(rows.instruments), now_ns, self._age_ms_max)  # fmt: skip
-            accounts = with_portfolio(accounts, portfolio_rows(given))
-        self._watch.step(accounts, now_ns)
-        accounts = self._watch.rows(accounts)
+        found = account_margin(given, rows.balances, rows.orders, self._brackets)
+        self._watch.step(found.accounts, now_ns)
+        accounts = self._watch.rows(found.accounts)
         before = self._before
         now = {
             venue_position_key(row): {name: row[name] for name in LIQUIDATION}
             for row in found.positions
         }
-        known = before or {}
-        moved = [key for key, near in now.items() if known.get(key) != near]
-        moved.extend(key for key in known if key not in now)
         self._before = now
         return MarginStep(
-            {key_of("margin", row): row for row in accounts}, now, moved=moved, before=before
+            {key_of("margin", row): row for row in accounts},
+            now,
+            moved=_moved(before or {}, now),
+            before=before,
         )
 
 
-def _alone(instruments: Iterable[Row]) -> dict[str, float]:
-    """Portfolio margin stays in the currency it settles in: no rate changes it."""
-    return {row[name]: 1.0 for row in instruments for name in ("quote", "settle")} | {"USD": 1.0}
+def _moved(before: Liquidations, now: Liquidations) -> list[PositionKey]:
+    """Whose liquidation is another one, or is gone."""
+    moved = [key for key, near in now.items() if before.get(key) != near]
+    return moved + [key for key in before if key not in now]

@@ -24,20 +24,18 @@ from gateway.valuation.option_margin import OptionAmounts, OptionMargins
 from gateway.valuation.option_terms import OptionBook
 
 __all__ = [
-    "AGE_MS_MAX",
     "CALL_RATIO",
+    "MARK_AGE_MS_MAX",
     "WARNING_RATIO",
     "MarginRows",
     "MarkPrice",
-    "OptionRule",
     "margin_rows",
-    "sold_option_margin",
     "state_of",
 ]
 
 Row = Mapping[str, Any]
 
-AGE_MS_MAX = 10_000
+MARK_AGE_MS_MAX = 60_000  # of one that values something, where nobody says
 WARNING_RATIO = Decimal("0.7")
 CALL_RATIO = Decimal("0.85")
 RATE_ONE = 10**12
@@ -58,10 +56,13 @@ class MarkPrice(NamedTuple):
 
 
 class MarginRows(NamedTuple):
-    """`accounts`: {account, venue, currency, equity, initial, maintenance, ratio, headroom, state,
-    stale[], estimates[]} for each account and currency with positions or orders on margin. `state`
-    is `unknown` where it would be ok but something is left out; equity, ratio and headroom are None
-    where an isolated position's collateral, which lies in the balance, is not known. `estimates`
+    """`accounts`: {account, venue, currency, equity, initial, initial_orders, maintenance, ratio,
+    partial_ratio, headroom, is_balance_known, state, stale[], estimates[]} for each account and
+    currency with positions or orders on margin; `initial_orders` is the orders' part of `initial`.
+    `state` is `unknown` where it would be ok but something is left out; equity, ratio and headroom
+    are None where an isolated position's collateral, which lies in the balance, is not known:
+    `partial_ratio` is then what the ratio would be with it in the equity. `is_balance_known` False:
+    equity is what positions alone made, and says nothing. `estimates`
     names what was counted by a rule that its venue does not document in full.
     `positions`: {account, venue, instrument, leg, margin_mode, currency, quantity, notional,
     unrealised, initial, maintenance, ratio, state, liquidation_price,
@@ -92,7 +93,7 @@ def margin_rows(
     orders: Iterable[Row] = (),
     collateral: Mapping[tuple[str, str, str], str] | None = None,
     margin_accounts: Collection[str] = (),
-    age_ms_max: int = AGE_MS_MAX,
+    age_ms_max: int = MARK_AGE_MS_MAX,
     options: OptionBook | None = None,
     now_ns: int = 0,
 ) -> MarginRows:
@@ -153,9 +154,7 @@ class _Work:
         self._stale: dict[tuple[str, str], set[str]] = defaultdict(set)
         self._locked: dict[tuple[str, str], int] = defaultdict(int)  # cost of what nets to nothing
         self._partial: dict[tuple[str, str], str] = {}  # why its equity is not all there
-        self._unknown: set[tuple[str, str]] = (
-            set()
-        )  # collateral in the balance, none knows how much
+        self._unknown: set[tuple[str, str]] = set()  # collateral in the balance, of unknown size
         self._sides: dict[tuple[str, str, str, bool], int] = defaultdict(int)  # sizes, by is_buy
         self._sizes: Mapping[tuple[str, str], int] = {}
         self._options: OptionMargins | None = None
@@ -186,12 +185,13 @@ class _Work:
             if quantity:
                 self._held.append((key, quantity, cost))
                 self._take(key, quantity, cost, sizes, collateral)
-            elif (
-                cost
-            ):  # strategies against each other: the venue holds nothing, the result is fixed
+            elif cost:
+                # Strategies against each other: the venue holds nothing, the result is fixed. That
+                # of options lies in the balance with their premiums.
                 settle = self._instruments[key.instrument]["settle"]
                 self._pool_of(key.account, settle, key.venue)
-                self._locked[key.account, settle] += cost
+                if not self._is_option(key.instrument):
+                    self._locked[key.account, settle] += cost
 
     def _take(
         self,
@@ -205,7 +205,7 @@ class _Work:
         rules = self._instruments[key.instrument]
         pool = self._pool_of(key.account, rules["settle"], key.venue)
         isolated = 0
-        if self._options is not None and self._options.holds(key.instrument):
+        if self._is_option(key.instrument):
             self._take_option(place, key, quantity, cost)
             return
         if key.margin_mode == "cross":
@@ -235,6 +235,9 @@ class _Work:
         leverage = self._brackets.leverage_of(key.account, key.instrument)
         self._counted.append(place)
         self._rows.append((*row, leverage, *_scales(rules, mark_scale), _MODES[key.margin_mode]))
+
+    def _is_option(self, instrument: str) -> bool:
+        return self._options is not None and self._options.holds(instrument)
 
     def _take_option(self, place: int, key: _Held, quantity: int, cost: int) -> None:
         assert self._options is not None, "asked by _take"
@@ -328,7 +331,7 @@ class _Work:
         native.liquidation(rows, margins, *tables, pools, found)
         self._name_excluded(margins, pools)
         told = self._position_rows(rows, margins, found)
-        return MarginRows(self._account_rows(pools), told)
+        return MarginRows(self._account_rows(pools, self._held_initial(margins)), told)
 
     def _add_options(self, pools: NDArray[np.void]) -> None:
         """Options stand still while the price of a contract moves to its liquidation."""
@@ -336,7 +339,7 @@ class _Work:
             row = pools[self._pools[pool]]
             told = {name: money_integers(row[[f"{name}_e18"]][f"{name}_e18"].reshape(1))[0]
                     for name in ("equity", "initial", "maintenance")}  # fmt: skip
-            told["equity"] += sums.unrealised
+            told["equity"] += sums.worth
             told["initial"] += sums.initial
             told["maintenance"] += sums.maintenance
             told["headroom"] = told["equity"] - told["initial"]
@@ -361,7 +364,11 @@ class _Work:
                 self._stale[pool].add("the sums are out of range")
                 self._partial[pool] = "out of range"
 
-    def _account_rows(self, pools: NDArray[np.void]) -> list[dict[str, Any]]:
+    def _account_rows(
+        self, pools: NDArray[np.void], held: Mapping[tuple[str, str], int]
+    ) -> list[dict[str, Any]]:
+        """`held`: what the positions of a pool ask for."""
+        initials = money_integers(pools["initial_e18"])
         columns = {
             name: [_text(amount) for amount in money_integers(pools[f"{name}_e18"])]
             for name in ("equity", "initial", "maintenance", "headroom")
@@ -372,16 +379,31 @@ class _Work:
             row: dict[str, Any] = {"account": key[0], "venue": self._venues[key]}
             row["currency"] = key[1]
             row |= {name: column[place] for name, column in columns.items()}
+            row["initial_orders"] = _text(initials[place] - held[key])
+            row |= {"ratio": ratio, "partial_ratio": None}
             state = state_of(ratio, columns["maintenance"][place])
-            if state == "ok" and self._stale[key]:
+            row["is_balance_known"] = key in self._balances
+            if not row["is_balance_known"] or (state == "ok" and self._stale[key]):
                 state = "unknown"
             if key in self._unknown:
-                row |= {"equity": None, "headroom": None}
-                ratio = None
+                row |= {"equity": None, "headroom": None, "ratio": None, "partial_ratio": ratio}
             named = {} if self._options is None else self._options.estimates
-            row |= {"ratio": ratio, "state": state, "stale": sorted(self._stale[key])}
+            row |= {"state": state, "stale": sorted(self._stale[key])}
             rows.append(row | {"estimates": sorted(named.get(key, ()))})
         return rows
+
+    def _held_initial(self, margins: NDArray[np.void]) -> dict[tuple[str, str], int]:
+        """What the positions of each pool ask for, without its orders."""
+        held: dict[tuple[str, str], int] = defaultdict(int)
+        initials, statuses = money_integers(margins["initial_e18"]), margins["status"].tolist()
+        told = zip(self._counted, initials, statuses, strict=True)
+        amounts = {place: amount for place, amount, status in told if not status}
+        amounts |= {place: each.initial for place, each in self._option_rows.items()}
+        for place, amount in amounts.items():
+            key = self._held[place][0]
+            if key.margin_mode == "cross":
+                held[key.account, self._instruments[key.instrument]["settle"]] += amount
+        return held
 
     def _position_rows(
         self, rows: NDArray[np.void], margins: NDArray[np.void], found: NDArray[np.void]
@@ -566,33 +588,3 @@ def _liquidation_of(rules: Row, row: Any, found: Any) -> dict[str, Any]:
         "liquidation_distance_percent": format(percent, "f"),
         "reason": "",
     }
-
-
-class OptionRule(NamedTuple):
-    """Coefficients of a venue for sold options on one coin (docs/concepts/margin.md)."""
-
-    initial_rate: str
-    initial_floor: str
-    maintenance_rate: str
-    factor: str = "1"  # of the seller's tier
-    initial_covers_maintenance: bool = False
-
-
-def sold_option_margin(
-    rule: OptionRule, *, is_call: bool, strike: str, underlying: str, mark: str
-) -> tuple[str, str] | None:
-    """(initial, maintenance) of one sold option in its coin. `underlying`: the future of its
-    expiry or the index, as the venue says; `mark`: of the option, in the coin. None: no such
-    prices. A bought option needs no margin: its premium is paid."""
-    found = native.option_margin(
-        strike=mantissa(strike, 8),
-        underlying=mantissa(underlying, 8),
-        mark_e18=mantissa(mark, 18),
-        is_call=is_call,
-        initial_rate_e12=mantissa(rule.initial_rate, 12),
-        initial_floor_e12=mantissa(rule.initial_floor, 12),
-        maintenance_rate_e12=mantissa(rule.maintenance_rate, 12),
-        factor_e12=mantissa(rule.factor, 12),
-        initial_covers_maintenance=rule.initial_covers_maintenance,
-    )
-    return None if found is None else (_text(found[0]), _text(found[1]))

@@ -74,7 +74,7 @@ def order_requirement(
 
 @dataclass(slots=True)
 class _Sums:
-    unrealised: int = 0
+    worth: int = 0
     initial: int = 0
     maintenance: int = 0
 
@@ -119,7 +119,7 @@ class OptionMargins:
             initial=_up(needed.initial * -size) if size < 0 else 0,
             maintenance=_up(needed.maintenance * -size) if size < 0 else 0,
         )
-        sums.unrealised += amounts.unrealised
+        sums.worth += _down(worth)  # all of it: the balance has the premium
         sums.initial += amounts.initial
         sums.maintenance += amounts.maintenance
         return amounts

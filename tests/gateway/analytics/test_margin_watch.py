@@ -20,7 +20,8 @@ def row(ratio: str | None, **more: Any) -> dict[str, Any]:
         "maintenance": "5",
         "headroom": "100",
     }
-    return {**usual, "ratio": ratio, "stale": [], "state": "", **more}
+    known = {"is_balance_known": True, "partial_ratio": None, "stale": [], "state": ""}
+    return {**usual, **known, "ratio": ratio, **more}
 
 
 def states(watch: MarginWatch, ratios: list[str | None]) -> list[str]:
@@ -111,8 +112,24 @@ def test_what_is_left_out_may_raise_a_state_and_is_never_ok() -> None:
     watch.step([quiet], 1)
     assert watch.rows([quiet])[0]["state"] == "unknown"
     assert [change.after for change in watch.step([row("0.9", stale=stale)], 2)] == ["call"]
-    hidden = row(None, equity=None, headroom=None, stale=stale, state="unknown")
+    hidden = row(None, equity=None, headroom=None, stale=stale, partial_ratio="0.1")
     assert watch.step([hidden], 3) == []
-    assert [each.after for each in watch.step([{**hidden, "state": "liquidation"}], 4)] == [
+    assert [each.after for each in watch.step([{**hidden, "partial_ratio": None}], 4)] == [
         "liquidation"
     ]
+
+
+def test_the_thresholds_of_the_policy_hold_where_collateral_is_not_known() -> None:
+    watch = MarginWatch(Thresholds(Decimal("0.5"), Decimal("0.6")))
+    hidden = row(None, equity=None, headroom=None, partial_ratio="0.65", state="ok",
+                 stale=["BTC: no collateral is known"])  # fmt: skip
+    assert [each.after for each in watch.step([hidden], 1)] == ["call"]
+
+
+def test_a_balance_that_nobody_told_yet_proves_nothing() -> None:
+    watch = MarginWatch()
+    unknown = row(None, equity="0", stale=["USDT: no balance is known"], is_balance_known=False)
+    assert watch.step([unknown], 1) == []
+    assert watch.rows([unknown])[0]["state"] == "unknown"
+    watch.step([row("0.9")], 2)
+    assert watch.step([unknown], 3) == [], "nor does it clear a call"

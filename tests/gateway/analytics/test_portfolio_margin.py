@@ -97,17 +97,38 @@ def test_rows_of_margin_ask_for_what_it_says_as_an_estimate() -> None:
     portfolio = [{"account": "main", "currency": "BTC", "initial": "1.3", "maintenance": "1",
                   "source": "a document (2021)", "excluded": []}]  # fmt: skip
     row = {"account": "main", "currency": "BTC", "equity": "3", "initial": "9", "maintenance": "8",
+           "initial_orders": "0", "partial_ratio": None, "is_balance_known": True,
            "ratio": "2.6", "headroom": "-6", "state": "liquidation", "stale": [],
            "estimates": []}  # fmt: skip
     told, other = with_portfolio([row, {**row, "currency": "USD"}], portfolio)
     assert other == {**row, "currency": "USD"}
     assert (told["headroom"], told["ratio"], told["state"]) == ("1.7", "0.333333333334", "ok")
     assert told["estimates"] == ["portfolio margin: a document (2021)"]
+    (working,) = with_portfolio([{**row, "initial_orders": "0.5"}], portfolio)
+    assert (working["initial"], working["headroom"]) == ("1.8", "1.2"), "orders ask for theirs too"
+    hidden = {**row, "equity": None, "ratio": None, "partial_ratio": "2", "stale": ["X"]}
+    (partial,) = with_portfolio([hidden], portfolio)
+    assert partial["partial_ratio"] == "0.25", "the same equity under an eighth of the maintenance"
     (broke,) = with_portfolio([{**row, "equity": "-1"}], portfolio)
     assert (broke["ratio"], broke["state"]) == (None, "liquidation")
     portfolio[0]["excluded"] = ["X: no mark of X"]
     (unsure,) = with_portfolio([row], portfolio)
     assert (unsure["state"], unsure["stale"]) == ("unknown", ["X: no mark of X"])
+
+
+def test_what_has_no_value_under_the_shocks_is_named() -> None:
+    given = GreekInput([held(CALL, "-1"), held("BTC-PERPETUAL", "5000")], INSTRUMENTS,
+                       OptionBook(SETTINGS, INSTRUMENTS), MARKS, {}, NOW, 10_000,
+                       {CALL: 90.0})  # fmt: skip
+    (row,) = portfolio_rows(given)
+    assert row["excluded"] == [f"{CALL}: no value under the shocks"]
+    assert float(row["maintenance"]) == pytest.approx(1 / 0.9 - 1), "one coin, ten percent down"
+
+
+def test_no_rate_of_a_currency_changes_it() -> None:
+    given = GreekInput([held(CALL, "-1")], INSTRUMENTS, OptionBook(SETTINGS, INSTRUMENTS), MARKS,
+                       {}, NOW, 10_000)  # fmt: skip
+    assert portfolio_rows(given) == rows(held(CALL, "-1"))
 
 
 def test_what_has_no_mark_is_named() -> None:

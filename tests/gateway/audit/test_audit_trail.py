@@ -12,6 +12,7 @@ from gateway.__main__ import root
 from gateway._core.journal import Replica
 from gateway.core.operations import (
     BURST_MAX,
+    REPORTS_BURST_MAX,
     STRANGERS_BURST_MAX,
     ClockWatch,
     Operation,
@@ -129,6 +130,14 @@ def test_a_flood_is_bounded_and_counted(world):
     found = rows_of(world, kinds=frozenset({"login_refused"}))
     assert len(found) == STRANGERS_BURST_MAX + 1
     assert found[-1]["why"] == "50 before it were too fast to be noted"
+
+
+def test_reports_of_programs_keep_no_command_of_a_person_out(world):
+    log = OperationLog(world.engine)
+    taken = [log.note(Operation.CONTROL_COMMAND, subject="margin", is_report=True)
+             for _ in range(REPORTS_BURST_MAX + 1)]  # fmt: skip
+    assert all(taken[:-1]) and not taken[-1]
+    assert log.note(Operation.CONTROL_COMMAND, subject="kill", actor="ops")
 
 
 def logins(world):

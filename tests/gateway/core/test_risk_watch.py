@@ -110,6 +110,78 @@ def test_a_state_that_another_person_set_is_not_lifted(desk):
     assert desk.state() == "reducing"
 
 
+def quarantined(world):
+    """A break halts the account and is resolved again, as gateway.venues.quarantine does it."""
+    set_state(world, 2, "reconciliation", "was reducing: break 1 position_differs")
+    yield
+    set_state(world, 1, "reconciliation", "its breaks are resolved")
+
+
+def set_state(world, state, actor, reason="test"):
+    world.engine.set_trading_state(ACCOUNT, world.account, state, False, actor, reason)
+
+
+def test_what_a_break_gives_back_is_lifted_only_where_the_watch_had_reduced(desk):
+    for is_ours in (False, True):
+        if not is_ours:
+            set_state(desk.world, 1, "alice")
+        desk.mark("84.9")
+        desk.turn()
+        halt = quarantined(desk.world)
+        next(halt)
+        desk.turn()
+        next(halt, None)
+        desk.turn()
+        desk.mark("100")
+        desk.turn()
+        assert desk.state() == ("active" if is_ours else "reducing")
+        set_state(desk.world, 0, "alice")
+
+
+def test_who_sets_a_state_between_the_look_and_the_command_is_not_overruled(desk):
+    world = desk.world
+    desk.mark("84.9")
+    desk.turn()
+    desk.mark("100")
+    desk.between = lambda: set_state(world, 1, "bob")
+    desk.turn()
+    assert desk.state() == "reducing" and "REGISTRY_CONFLICT" in desk.told[-1]
+    desk.between = lambda: None
+    desk.turn()
+    assert desk.state() == "reducing", "it is bob's now"
+    set_state(world, 0, "bob")
+    desk.mark("84.9")
+    desk.between = lambda: world.state(ACCOUNT, 2, is_latch=True)
+    desk.turn()
+    assert desk.state() == "halted" and "LATCHED" in desk.told[-1]
+
+
+def test_started_again_with_another_policy_it_lifts_nothing_while_the_call_stands(desk):
+    desk.mark("84.9")
+    desk.turn()
+    for policy in ({"on_call": "alert"}, {"accounts": ["other"]}):
+        desk.policy = WatchPolicy(tells_headroom=False, tells_greeks=False, **policy)
+        desk.restart()
+        desk.turn()
+        assert desk.state() == "reducing"
+    assert desk.notes[-1] == "account:main stays reduced"
+    desk.policy = WatchPolicy(on_call="alert", tells_headroom=False, tells_greeks=False)
+    desk.restart()
+    desk.mark("100")
+    desk.turn()
+    assert desk.state() == "active"
+
+
+def test_a_note_that_was_not_taken_is_sent_again(desk):
+    desk.is_down = True
+    desk.mark("84.9")
+    desk.turn()
+    desk.is_down = False
+    desk.turn()
+    desk.turn()
+    assert desk.notes == ["margin main USD ok to call"]
+
+
 def test_what_the_gateway_did_not_take_is_asked_for_again(desk):
     desk.is_down = True
     desk.mark("84.9")
@@ -241,6 +313,24 @@ def test_a_breach_after_the_trade_reduces_or_alerts_by_policy_and_clears_late(op
     desk.turn()
     assert desk.state() == "active"
     assert "delta_cash of account main is within its limit" in desk.notes
+
+
+def test_a_limit_that_cannot_be_judged_says_so(options_desk):
+    desk = options_desk
+    limits = {"firm": GreekLimit(delta_cash="1000"), "strategy:alhpa": GreekLimit(vega="1")}
+    desk.policy = WatchPolicy(tells_headroom=False, tells_greeks=False, greek_limits=limits)
+    desk.restart()
+    desk.world.fill(0, "4", "5", side=BUY, instrument=desk.option, venue_order="a")
+    del desk.marks[OPTION]
+    step = desk.turn()
+    assert step.unjudged[0].startswith(f"firm: {OPTION}: no mark")
+    assert step.unjudged[1:] == ["strategy alhpa: no such strategy is registered"]
+    assert sorted(desk.notes) == [
+        "greeks of firm cannot be judged", "greeks of strategy alhpa cannot be judged",
+    ]  # fmt: skip
+    desk.mark("5", OPTION)
+    assert desk.turn().unjudged == step.unjudged[1:]
+    assert desk.notes[2:] == ["greeks of firm can be judged again"]
 
 
 def test_a_policy_that_cannot_be_one_is_refused_by_name(tmp_path):

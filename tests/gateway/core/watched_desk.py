@@ -31,6 +31,7 @@ class WatchedDesk:
         self.rows = JournalRows(JournalPlace(Path(world.journal), Path(world.ring)))
         self.marks, self.notes, self.sent, self.told = {}, [], [], []
         self.is_down = False
+        self.between = lambda: None  # what others do between a look and its commands
 
     def restart(self):
         self.watch = RiskWatch(self.policy)
@@ -46,6 +47,7 @@ class WatchedDesk:
             self.rows.newest(), self.marks, now_ns, BRACKETS, self.options, self.policy
         )
         step = self.watch.step(given)
+        self.between()
         send_all(self.watch, step.commands, self.send, self.told.append)
         self.world.turn()
         return step
@@ -66,9 +68,11 @@ class WatchedDesk:
         if command.path == "/v1/measures":
             engine.tell_measures(level, number, dict(body["fields"]), body["actor"])
         else:
-            engine.set_trading_state(
-                level, number, STATES[body["state"]], False, body["actor"], body["reason"]
-            )
+            words = (body["actor"], body["reason"], True, body["if_actor"])
+            try:
+                engine.set_trading_state(level, number, STATES[body["state"]], False, *words)
+            except ValueError as error:
+                raise CommandFailure(1, str(error).split()[0], str(error)) from None
 
     def state(self, level="account", name="main"):
         for row in self.world.engine.trading_states():

@@ -169,7 +169,8 @@ async def test_a_level_may_only_reduce_until_that_is_lifted_and_never_loosens_a_
         assert [(row["state"], row["actor"]) for row in answer["trading_states"]] == [
             ("reducing", "anna")
         ]
-        assert await ask("active") == 200
+        assert await ask("active", if_actor="bob") == "REGISTRY_CONFLICT"
+        assert await ask("active", if_actor="anna") == 200
         assert await ask("halted") == "BAD_ENUM", "a halt is a kill"
         await door.call("POST", "/v1/kill", key="boss", body=NAMED)
         assert await ask("reducing") == await ask("active") == "LATCHED"
@@ -179,10 +180,13 @@ async def test_a_level_may_only_reduce_until_that_is_lifted_and_never_loosens_a_
 async def test_a_note_reaches_whoever_journals_commands(tmp_path):
     async with open_door(tmp_path) as door:
         told = []
-        door.world.desk.on_command = lambda who, *words: told.append((who.key_id, *words))
+        door.world.desk.on_note = lambda who, *words: told.append((who.key_id, *words)) or 7
         status, answer = await door.call("POST", "/v1/notes", key="boss", body=NOTE)
-        assert (status, answer) == (200, {"noted": True})
+        assert (status, answer) == (200, {"sequence": 7, "noted": True})
         assert told == [("boss", NOTE["subject"], "watch", "ratio 0.87")]
+        door.world.desk.on_note = lambda *told: 0
+        status, answer = await door.call("POST", "/v1/notes", key="boss", body=NOTE)
+        assert (status, answer["error"]["code"]) == (503, "JOURNAL_BEHIND"), "it was dropped"
         wrong = NOTE | {"subject": "two\nlines"}
         status, _ = await door.call("POST", "/v1/notes", key="boss", body=wrong)
         assert status == 400

@@ -6,11 +6,16 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
 from gateway.__main__ import root
+from gateway.analytics.risk_watch import Command
+from gateway.commands import risk_watch
+from gateway.commands.output import CommandFailure
+from gateway.commands.risk_watch import send_all
 
 SCHEDULE = """
 [instruments]
@@ -107,6 +112,59 @@ def test_it_acts_with_its_own_key_once_and_again_after_a_refusal(desk, tmp_path,
     assert {each[1] for each in live_api.taken} == {
         "/v1/trading-states", "/v1/notes", "/v1/measures",
     }  # fmt: skip
+
+
+class Silent:
+    """A watch that is told what failed, and an API that does not answer from some command on."""
+
+    def __init__(self, code):
+        self.code, self.failed_paths, self.tried = code, [], 0
+
+    def failed(self, command):
+        self.failed_paths.append(command.path)
+
+    def send(self, command):
+        self.tried += 1
+        if command.path == "/v1/measures":
+            raise CommandFailure(1, self.code, "no answer")
+
+
+@pytest.mark.parametrize("code", ["UNKNOWN_OUTCOME", "NOT_RUNNING"])
+def test_what_stands_behind_a_command_without_an_answer_waits_for_new_numbers(code):
+    watch = Silent(code)
+    commands = [Command("POST", "/v1/notes", {}), *[Command("PUT", "/v1/measures", {})] * 50]
+    told = []
+    assert send_all(watch, commands, watch.send, told.append) == 1
+    assert (watch.tried, len(watch.failed_paths)) == (2, 50)
+    assert told[-1] == "left for the next look: 49 commands"
+    late = Silent("JOURNAL_BEHIND")
+    assert send_all(late, commands, late.send, told.append, lambda: late.tried > 3) == 1
+    assert (late.tried, len(late.failed_paths)) == (4, 50)
+
+
+def test_a_gateway_that_comes_back_elsewhere_is_found():
+    class Running:
+        asked, address = [], "old"
+
+        def connect(self, **more):
+            where = self.address
+            return SimpleNamespace(request=lambda *words: self.asked.append(where))
+
+    running = Running()
+    send = risk_watch._sender(running)
+    running.address = "new"
+    send(Command("POST", "/v1/notes", {}))
+    assert running.asked == ["new"]
+
+
+def test_a_look_that_fails_does_not_end_the_watch(desk, tmp_path, monkeypatch):
+    def moment(*words):
+        raise ArithmeticError("not a number")
+
+    monkeypatch.setattr(risk_watch, "moment", moment)
+    result = call(desk, tmp_path, "--count", "2")
+    assert result.exit_code == 0
+    assert result.stderr.count("this look failed: ArithmeticError") == 2
 
 
 def test_wrong_words_are_usage_errors(desk, tmp_path):

@@ -9,6 +9,7 @@ import itertools
 from collections import deque
 from decimal import Decimal
 
+import seen_state
 from fake_ports import ClientPort, Measurement, VenuePort, text
 
 from gateway._core.types import REFUSALS
@@ -70,8 +71,7 @@ class Engine:
         self._fills, self._positions, self._balances = {}, {}, {}
         self._limits, self._states, self._references = {}, {}, set()
         self._clients, self._venues, self._beats = [], {}, 0
-        self.refuse_next = None
-        self._funded = {}
+        self.refuse_next, self._funded = None, {}
 
     # Control.
     def _define(self, kind, name, **row):
@@ -142,10 +142,10 @@ class Engine:
         return self.sequence
 
     def note_operation(self, *note):
-        self.operations.append(note)
-        return len(self.operations)
+        return self.operations.append(note) or len(self.operations)
 
-    def set_trading_state(self, level, id, state, is_latch, actor, reason):
+    def set_trading_state(self, level, id, state, is_latch, actor, reason, *seen):
+        seen_state.judge(self._states.get((level, id)), *seen)
         self.commands += 1
         self.sequence += 1
         name = self._name(LEVELS[level], id) if level < 4 else ""

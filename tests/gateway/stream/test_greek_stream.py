@@ -47,14 +47,25 @@ def test_positions_and_sums_are_shown_and_told_again_only_when_they_move(view):
     assert view.channels["greeks"].waiting == NO_GREEKS
     assert shown(view)
     rows = view.channels["greeks"].rows
-    call = rows[f"position|main|{CALL}|s"]
+    call = rows[f"position|main|{CALL}|net|cross|s"]
     assert call["underlying"] == "SWAP" and 0.2 < float(call["volatility"]) < 0.4
     assert rows["account|other"]["delta_cash"] == "6000"
-    assert rows["position|main|SWAP|s"]["delta_cash"] == "-30000"
+    assert rows["position|main|SWAP|net|cross|s"]["delta_cash"] == "-30000"
     sums = float(rows["account|main"]["delta_cash"]) + 6000
     assert float(rows["firm|firm"]["delta_cash"]) == pytest.approx(sums)
     revision = view.channels["greeks"].revision
     assert not shown(view) and view.channels["greeks"].revision == revision
+
+
+def test_the_two_legs_of_a_hedge_are_two_rows(view):
+    legs = [position("SWAP", "5") | {"leg": "long"}, position("SWAP", "-4") | {"leg": "short"}]
+    rows = {str(number): row for number, row in enumerate(legs)}
+    view.apply(Step(1, 1, is_caught_up=True, is_reset=True, rows={"position": rows}, followed=1))
+    shown(view)
+    found = view.channels["greeks"].rows
+    assert found["position|main|SWAP|long|cross|s"]["delta_cash"] == "500"
+    assert found["position|main|SWAP|short|cross|s"]["delta_cash"] == "-400"
+    assert found["firm|firm"]["delta_cash"] == "100"
 
 
 def test_who_may_not_see_a_part_sees_no_sum_of_it(view):
@@ -62,7 +73,7 @@ def test_who_may_not_see_a_part_sees_no_sum_of_it(view):
     authority = Authority.of(("other",), "all", "all")
     seen = Filter("greeks", {}, authority).takes
     assert {key for key, row in view.channels["greeks"].rows.items() if seen(row)} == {
-        "position|other|SWAP|s", "account|other",
+        "position|other|SWAP|net|cross|s", "account|other",
     }  # fmt: skip
     calls = Filter("greeks", {"level": "position", "instrument": "BTC-*"}).takes
     assert sum(map(calls, view.channels["greeks"].rows.values())) == 1
@@ -72,7 +83,10 @@ def test_a_stale_mark_is_named_and_in_no_sum(view):
     shown(view, [MARKS[0], Mark(CALL, "0.03", NOW - 5 * 10**9)])
     rows = view.channels["greeks"].rows
     assert rows["firm|firm"]["excluded"] == [f"{CALL}: its mark is 5000 ms old"]
-    assert rows["firm|firm"]["delta_cash"] == "-24000" and f"position|main|{CALL}|s" not in rows
+    assert (
+        rows["firm|firm"]["delta_cash"] == "-24000"
+        and f"position|main|{CALL}|net|cross|s" not in rows
+    )
 
 
 def test_a_file_that_cannot_be_one_is_why_there_are_none(view, tmp_path):

@@ -17,9 +17,7 @@ from gateway.valuation.brackets import Brackets, Leverages, Schedule, Step, load
 from gateway.valuation.margin import (
     MarginRows,
     MarkPrice,
-    OptionRule,
     margin_rows,
-    sold_option_margin,
 )
 
 HERE = Path(__file__).parent
@@ -127,23 +125,6 @@ def test_open_orders_ask_for_margin_and_for_what_they_would_lose_at_once() -> No
         assert rows_of(case, [{**row, "is_reduce_only": True}]).accounts[0]["initial"] == format(
             without, "f"
         )
-
-
-def test_sold_options_follow_the_rules_of_okx_and_deribit() -> None:
-    # OKX, Option Margin, 2022-06-20 (updated 2024-04-12), its example of 2020 with factor 1.02:
-    # [max(0.1, 0.15 - 100/5900) x 1.02 + 0.0575] x 0.1 BTC = 0.01932.
-    okx = OptionRule("0.15", "0.1", "0.03", "1.02")
-    found = sold_option_margin(okx, is_call=True, strike="6000", underlying="5900", mark="0.0575")
-    assert found is not None
-    assert (Decimal(found[0]) * Decimal("0.1")).quantize(Decimal("0.00001")) == Decimal("0.01932")
-    assert Decimal(found[1]) == Decimal("0.0306") + Decimal("0.0575")
-    # Deribit, standard margin: maintenance of a sold put max(0.075, 0.075 x mark) + mark.
-    deribit = OptionRule("0.15", "0.1", "0.075", initial_covers_maintenance=True)
-    put = sold_option_margin(deribit, is_call=False, strike="30000", underlying="10000", mark="2")
-    assert put == ("2.15", "2.15")
-    far = sold_option_margin(deribit, is_call=True, strike="90000", underlying="10000", mark="0.01")
-    assert far == ("0.11", "0.085")
-    assert sold_option_margin(deribit, is_call=True, strike="0", underlying="1", mark="0") is None
 
 
 def oracle(notional: Fraction, schedule: Schedule) -> Fraction:

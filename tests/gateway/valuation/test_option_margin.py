@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import pytest
 
 from gateway.valuation.brackets import Brackets, Schedule, Step
 from gateway.valuation.margin import MarginRows, MarkPrice, margin_rows
-from gateway.valuation.option_terms import OptionBook, OptionSettings, load_options
+from gateway.valuation.option_margin import sold_requirement
+from gateway.valuation.option_terms import OptionBook, OptionSettings, OptionTerms, load_options
 
 ROOT = Path(__file__).parents[3]
 SETTINGS = load_options(ROOT / "conf" / "options.toml")
@@ -57,7 +59,7 @@ def rows(
 
 @pytest.mark.parametrize("case", GOLDEN, ids=lambda case: str(case["name"]))
 def test_the_numbers_of_venue_documents_come_out(case: dict[str, Any]) -> None:
-    found = rows(case, held("OPTION", case["quantity"]))
+    found = rows(case, held("OPTION", case["quantity"], "-0.3"))
     (account,), (position,) = found.accounts, found.positions
     step = Decimal(1).scaleb(-case["digits"])
     for name in ("initial", "maintenance"):
@@ -66,7 +68,9 @@ def test_the_numbers_of_venue_documents_come_out(case: dict[str, Any]) -> None:
             assert account[name] == position[name]
     size = Decimal(case["quantity"]) * Decimal(case["multiplier"])
     worth = size * Decimal(case["mark"])
-    assert Decimal(account["equity"]) == 1_000_000 + worth
+    assert Decimal(account["equity"]) == 1_000_000 + worth, "the balance has the premium"
+    assert Decimal(position["unrealised"]) == worth + Decimal("0.3")
+    assert account["initial_orders"] == "0"
     assert Decimal(position["notional"]) == abs(worth)
     assert (account["stale"], account["estimates"]) == ([], [])
 
@@ -74,14 +78,34 @@ def test_the_numbers_of_venue_documents_come_out(case: dict[str, Any]) -> None:
 CALL = next(case for case in GOLDEN if case["name"] == "okx_coin_call_maintenance")
 
 
+def test_a_premium_counts_once() -> None:
+    """Ten coins, ten calls sold at 0.05: the balance is 10.5, and the calls owe 0.5."""
+    case = CALL | {"mark": "0.05", "multiplier": "1"}
+    (sold,) = rows(case, held("OPTION", "-10", "-0.5"), balance="10.5").accounts
+    assert sold["equity"] == "10"
+    # Two strategies against each other: both premiums lie in the balance.
+    parts = [held("OPTION", "-10", "-0.5"), held("OPTION", "10", "0.3") | {"strategy": "t"}]
+    (none,) = rows(case, *parts, balance="10.2").accounts
+    assert none["equity"] == "10.2"
+
+
+def test_an_option_far_out_of_the_money_asks_for_the_floor() -> None:
+    terms = OptionTerms(instrument="X", venue="v", asset="BTC", kind="call", strike="90000",
+                        expiry_ns=NOW, underlying="U", multiplier="1", priced_in="USD",
+                        is_in_coin=True, currency="BTC", is_american=False)  # fmt: skip
+    found = sold_requirement(SETTINGS.margin["deribit"], terms, Fraction(10_000), Fraction("0.01"))
+    assert found == (Fraction("0.11"), Fraction("0.085"))
+
+
 def test_orders_to_sell_ask_for_margin_less_premium_and_orders_to_buy_for_the_premium() -> None:
-    def initial(side: str, price: str | None) -> Decimal:
+    def initial(side: str, price: str | None, name: str = "initial") -> Decimal:
         order = {"account": "desk", "venue": "v", "instrument": "OPTION", "order_id": "1",
                  "side": side, "leaves_quantity": "10", "price": price, "leg": "net",
                  "is_reduce_only": False}  # fmt: skip
-        return Decimal(rows(CALL, orders=[order]).accounts[0]["initial"])
+        return Decimal(rows(CALL, orders=[order]).accounts[0][name])
 
     assert initial("buy", "0.04") == Decimal("0.4")
+    assert initial("buy", "0.04", "initial_orders") == Decimal("0.4")
     assert initial("buy", None) == Decimal("0.575")
     # At least 0.1 of a coin each, as the document says.
     assert initial("sell", "0.1") == 1
