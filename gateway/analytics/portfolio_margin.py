@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from gateway.analytics.expiry import years_between
 from gateway.analytics.greek_book import GreekBook, GreekInput, book_of, plain
+from gateway.api.decimal_text import plain_text
 from gateway.valuation.greeks import INPUTS, greeks_columns
 from gateway.valuation.margin import state_of
 from gateway.valuation.option_terms import OptionTerms, PortfolioRule
@@ -84,7 +85,7 @@ def _replaced(row: Row, by: Row) -> dict[str, Any]:
     if row["equity"] is None:
         return told
     equity, due = Decimal(row["equity"]), Decimal(by["maintenance"])
-    told["headroom"] = format(_EXACT.subtract(equity, Decimal(by["initial"])).normalize(), "f")
+    told["headroom"] = plain_text(_EXACT.subtract(equity, Decimal(by["initial"])))
     told["ratio"] = None
     if equity > 0:
         told["ratio"] = plain_ratio(due, equity)
@@ -98,7 +99,7 @@ def _replaced(row: Row, by: Row) -> dict[str, Any]:
 def plain_ratio(due: Decimal, equity: Decimal) -> str:
     """due / equity at 10^-12, rounded up."""
     whole = _EXACT.divide(due, equity).quantize(_E12, "ROUND_CEILING", _EXACT)
-    return format(whole.normalize(), "f") if whole else "0"
+    return plain_text(whole)
 
 
 def _held(row: Row, rules: Row, book: GreekBook, given: GreekInput) -> _Held:

@@ -11,7 +11,8 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from gateway.ledger.books import Designation, plain_text
+from gateway.api.decimal_text import plain_text
+from gateway.ledger.books import Designation
 
 __all__ = ["Rates", "lots_of_least_tax", "tax_by_currency"]
 

@@ -110,6 +110,15 @@ def test_rows_of_margin_ask_for_what_it_says_as_an_estimate() -> None:
     assert (unsure["state"], unsure["stale"]) == ("unknown", ["X: no mark of X"])
 
 
+def test_headroom_keeps_every_digit_of_the_equity() -> None:
+    portfolio = [{"account": "main", "currency": "USD", "initial": "1", "maintenance": "1",
+                  "source": "a document (2021)", "excluded": []}]  # fmt: skip
+    row = {"account": "main", "currency": "USD", "equity": "12345678902.123456789012345678",
+           "stale": [], "estimates": []}  # fmt: skip
+    (told,) = with_portfolio([row], portfolio)
+    assert told["headroom"] == "12345678901.123456789012345678"
+
+
 def test_what_has_no_mark_is_named() -> None:
     (row,) = rows(
         held(CALL, "-1"), held(PUT, "-1"), marks={**MARKS, PUT: MarkPrice("0.02", 60_000)}
