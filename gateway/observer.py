@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import ipaddress
 import logging
 import os
 import secrets
@@ -25,6 +24,7 @@ from aiohttp import web
 
 from gateway.analytics.exposure import contracts_of
 from gateway.config import Settings
+from gateway.config.checks import is_loopback
 from gateway.config.places import RUN_FILE
 from gateway.history.archive_runs import ArchiveRuns, ArchiveTerms
 from gateway.journal import Follower, FollowFault, JournalPlace, LiveFiles, ReplicaLike, Row
@@ -134,15 +134,6 @@ class ObserverOptions:
             ),
             archive=ArchiveTerms.from_settings(settings.history),
         )
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class Observer:

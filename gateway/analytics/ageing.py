@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Context, Decimal
 from typing import Any
 
-from gateway.ledger.books import plain_text
+from gateway.api.decimal_text import plain_text
 
 __all__ = ["BUCKETS", "ageing_rows"]
 

@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 
 from gateway.analytics.exposure import Rate
+from gateway.api.decimal_text import plain_text
 from gateway.config.toml_file import read_toml
-from gateway.ledger.books import plain_text
 
 __all__ = [
     "BY",

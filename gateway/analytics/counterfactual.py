@@ -108,10 +108,9 @@ def _followed(settings: Settings) -> Any:
         fault = verified["faults"][0]
         where = f"segment {fault['segment']}, offset {fault['offset']}"
         raise RuntimeError(f"journal: {fault['code']} at {where}: {fault['text']}")
-    replica = reader.open_replica(settings.directory, settings.ring_directory, use_snapshot=True)
-    while replica.follow():
-        settings.progress(replica.sequence)
-    return replica
+    return reader.replica_at_end(
+        settings.directory, settings.ring_directory, progress=settings.progress
+    )
 
 
 def _check_names(assumption: Assumption, replica: Any) -> None:

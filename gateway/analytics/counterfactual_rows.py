@@ -9,9 +9,10 @@ from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any
 
 from gateway.analytics.waterfall import CAUSES, waterfall_rows
+from gateway.api.decimal_text import plain_text
 from gateway.journal import reader
 from gateway.journal.words import LEVELS, WORDS
-from gateway.ledger import Bounds, open_books, plain_text
+from gateway.ledger import Bounds, open_books
 
 if TYPE_CHECKING:
     from gateway.analytics.counterfactual import Settings
@@ -137,12 +138,12 @@ class Worlds:
     @classmethod
     def read(cls, settings: Settings, sequence: int, other_sequence: int, method: str) -> Worlds:
         """Both journals up to where they were decided. The method of lots is that of here."""
-        replica = _followed(settings.directory, settings.ring_directory, sequence)
+        replica = _replica_at(settings.directory, settings.ring_directory, sequence)
         kinds = (*_KINDS, "venue")
         registry = {kind: replica.registry(kind) for kind in kinds}
         books = _booked(settings.directory, settings.ring_directory, sequence)
         fact = _World(replica, books, settings.marks, "wac")
-        other = _followed(settings.out, str(settings.out_ring), other_sequence)
+        other = _replica_at(settings.out, str(settings.out_ring), other_sequence)
         books = _booked(settings.out, str(settings.out_ring), other_sequence)
         here = _World(other, books, settings.marks, method)
         return cls(fact, here, registry)
@@ -282,15 +283,12 @@ def _by_method(weighted: Sequence[Row], rows: Sequence[Row], marks: Mapping[str,
     return made
 
 
+def _replica_at(directory: Any, ring: str, sequence: int) -> Any:
+    return reader.replica_at_end(directory, ring, use_snapshot=False, until=sequence)
+
+
 def _booked(directory: Any, ring: str, sequence: int) -> Any:
     return open_books(directory, ring, as_of=Bounds(sequence=sequence), keeps_all=False)
-
-
-def _followed(directory: Any, ring: str, sequence: int) -> Any:
-    replica = reader.open_replica(directory, ring, use_snapshot=False)
-    while replica.follow(65_536, sequence):
-        continue
-    return replica
 
 
 def _beside(

@@ -10,6 +10,8 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
+from gateway.api.decimal_text import plain_text
+
 __all__ = [
     "Settlement",
     "Window",
@@ -120,4 +122,4 @@ def _future(
 
 def _text(value: Decimal) -> str:
     rounded = value.quantize(_MONEY, context=_WIDE)
-    return format(rounded.normalize(_WIDE), "f") if rounded else "0"
+    return plain_text(rounded)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any, NamedTuple
 
+from gateway.api.decimal_text import plain_text
+
 __all__ = ["LEVELS", "Contract", "Rate", "contracts_of", "exposure_rows", "is_open"]
 
 LEVELS = ("instrument", "asset", "strategy", "account", "venue", "firm")
@@ -133,22 +135,15 @@ def _row(level: str, name: str, currency: str, sums: _Sums, rate: Rate | None) -
 
 
 def _reported(sums: _Sums, rate: Rate) -> dict[str, Any]:
-    told = {"rate": _text(rate.rate), "rate_time_ns": rate.time_ns}
+    told = {"rate": plain_text(rate.rate), "rate_time_ns": rate.time_ns}
     return {**_amounts(sums, rate.rate), **told}
 
 
 def _amounts(sums: _Sums, rate: Decimal) -> dict[str, str]:
     long, short = _EXACT.multiply(sums.long, rate), _EXACT.multiply(sums.short, rate)
     return {
-        "net": _text(_EXACT.add(long, short)),
-        "gross": _text(_EXACT.subtract(long, short)),
-        "long": _text(long),
-        "short": _text(short),
+        "net": plain_text(_EXACT.add(long, short)),
+        "gross": plain_text(_EXACT.subtract(long, short)),
+        "long": plain_text(long),
+        "short": plain_text(short),
     }
-
-
-def _text(amount: Decimal) -> str:
-    text = f"{amount:f}"
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text in ("", "-0") else text

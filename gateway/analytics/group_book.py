@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.analytics.aggregation import group_rows
 from gateway.analytics.greek_book import GreekInput, book_of, greek_rows
-from gateway.ledger.books import plain_text
+from gateway.api.decimal_text import plain_text
 from gateway.valuation.margin import MarkPrice
 
 __all__ = ["group_greeks"]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from gateway.analytics.expiry import years_between
 from gateway.analytics.greek_book import GreekBook, GreekInput, book_of, plain
+from gateway.api.decimal_text import plain_text
 from gateway.valuation.greeks import INPUTS, greeks_columns
 from gateway.valuation.margin import state_of
 from gateway.valuation.option_terms import OptionTerms, PortfolioRule
@@ -86,7 +87,7 @@ def with_portfolio(accounts: Iterable[Row], portfolio: Iterable[Row]) -> list[di
 
 def _replaced(row: Row, by: Row) -> dict[str, Any]:
     initial = _EXACT.add(Decimal(by["initial"]), Decimal(row["initial_orders"]))
-    told = dict(row) | {"initial": _text(initial), "maintenance": by["maintenance"]}
+    told = dict(row) | {"initial": plain_text(initial), "maintenance": by["maintenance"]}
     told["stale"] = sorted({*row["stale"], *by["excluded"]})
     told["estimates"] = [*row["estimates"], f"portfolio margin: {by['source']}"]
     due = Decimal(by["maintenance"])
@@ -94,7 +95,7 @@ def _replaced(row: Row, by: Row) -> dict[str, Any]:
         told["partial_ratio"] = _rescaled(row["partial_ratio"], Decimal(row["maintenance"]), due)
         return told
     equity = Decimal(row["equity"])
-    told["headroom"] = _text(_EXACT.subtract(equity, initial))
+    told["headroom"] = plain_text(_EXACT.subtract(equity, initial))
     told["ratio"] = None
     if equity > 0:
         told["ratio"] = plain_ratio(due, equity)
@@ -113,14 +114,10 @@ def _rescaled(partial: str | None, standard: Decimal, due: Decimal) -> str | Non
     return plain_ratio(_EXACT.multiply(Decimal(partial), due), standard)
 
 
-def _text(amount: Decimal) -> str:
-    return format(amount.normalize(_EXACT), "f") if amount else "0"
-
-
 def plain_ratio(due: Decimal, equity: Decimal) -> str:
     """due / equity at 10^-12, rounded up."""
     whole = _EXACT.divide(due, equity).quantize(_E12, "ROUND_CEILING", _EXACT)
-    return _text(whole)
+    return plain_text(whole)
 
 
 def _held(row: Row, rules: Row, book: GreekBook, given: GreekInput) -> _Held:

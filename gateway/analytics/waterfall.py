@@ -10,6 +10,7 @@ from typing import Any
 
 from gateway.analytics.dated_profit import BOOKED, DatedProfit, Key
 from gateway.analytics.exposure import Rate, is_open
+from gateway.api.decimal_text import plain_text
 
 __all__ = ["CAUSES", "booked_causes", "waterfall_rows"]
 
@@ -122,9 +123,9 @@ def _row(key: Key, sums: _Sums, dated: DatedProfit, rate: Rate | None) -> dict[s
     shown = ("realised", "unrealised", "funding", "interest")
     return {
         **dict(zip(_KEY, key, strict=True)),
-        **{name: _text(causes[name]) for name in CAUSES},
-        "total": _text(total),
-        **{name: _text(parts[name]) for name in shown},
+        **{name: plain_text(causes[name]) for name in CAUSES},
+        "total": plain_text(total),
+        **{name: plain_text(parts[name]) for name in shown},
         "stale": sorted(sums.stale),
         "reporting": _reported(dated.report(key, booked, unrealised, rate)),
         "excluded": [f"rate:{key[2]}"] if rate is None else [],
@@ -135,12 +136,6 @@ def _reported(told: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if told is None:
         return None
     return {
-        name: _text(value) if isinstance(value, Decimal) else value for name, value in told.items()
+        name: plain_text(value) if isinstance(value, Decimal) else value
+        for name, value in told.items()
     }
-
-
-def _text(amount: Decimal) -> str:
-    text = f"{amount:f}"
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text in ("", "-0") else text

@@ -20,7 +20,7 @@ from gateway.commands.output import (
     print_json,
     print_table,
 )
-from gateway.commands.points import nanoseconds_of
+from gateway.commands.points import between_of
 from gateway.commands.replay import reporter
 from gateway.commands.verify import directory_argument, opened, ring_option
 from gateway.journal import audit_export, reader, verify_export
@@ -57,8 +57,8 @@ def command() -> None:
 @command.command(_SHOWN)
 @directory_argument
 @ring_option
-@click.option("--from", "first", help="First instant: ISO 8601 or NNNns.")
-@click.option("--to", "last", help="Last instant: ISO 8601 or NNNns.")
+@click.option("--from", "first", help="From this sequence, ISO 8601 time or NNNns on.")
+@click.option("--to", "last", help="Up to this sequence, ISO 8601 time or NNNns.")
 @click.option("--actor", default="", help="A person, a principal, a venue, or gateway.")
 @click.option("--kind", "kinds", multiple=True, help="A kind of record or operation, repeatable.")
 @click.option("--order", "order_id", type=click.IntRange(1), help="One order.")
@@ -83,13 +83,14 @@ def show(
         actor=actor,
         kinds=frozenset(kinds),
         order_id=order_id or 0,
-        from_ns=0 if first is None else nanoseconds_of(first),
-        to_ns=reader.FOREVER if last is None else nanoseconds_of(last),
+        **between_of(first, last)._asdict(),
     )
     with opened(directory):
         seen: list[bool] = []
         begins = beginning_of(directory, ring_directory)
-        records = reader.decoded(directory, ring_directory=ring_directory, first=begins.sequence)
+        records = reader.decoded(
+            directory, ring_directory=ring_directory, first=begins.sequence, last=wanted.last
+        )
         within = takewhile(lambda record: record["time_ns"] <= wanted.to_ns, noted(records, seen))
         for row in trail(within, wanted, begins.definitions):
             print_json(row) if as_json else click.echo(line_of(row))

@@ -28,7 +28,6 @@ from gateway.ledger import Bounds, open_books
 
 __all__ = ["command"]
 
-_STEP = 262_144
 _ORDERS_MAX = 1_000_000
 _EXACT = Context(prec=100)
 _ASSETS = (
@@ -73,10 +72,7 @@ def command(
             FAILED, "BAD_MAP", str(error), "See conf/instrument_map.toml."
         ) from None
     with opened(directory):
-        replica = reader.open_replica(directory, ring_directory, use_snapshot=True)
-        report = reporter()
-        while replica.follow(_STEP) == _STEP:
-            report(replica.sequence)
+        replica = reader.replica_at_end(directory, ring_directory, progress=reporter())
         rows = rows_of(replica, by, prices, InstrumentMap(replica.registry("instrument"), entries),
                        directory, ring_directory)  # fmt: skip
     if as_json:

@@ -3,6 +3,8 @@ superblock of a stopped one anew. The records themselves are never written."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from gateway.commands.output import (
     print_json,
     print_table,
 )
+from gateway.commands.points import between_of
 from gateway.commands.verify import directory_argument, opened, ring_option
 from gateway.journal import reader
 
@@ -25,11 +28,9 @@ __all__ = ["command"]
 
 HEAD = ("sequence", "kind", "time_ns")
 first_option = click.option(
-    "--from", "first", type=click.IntRange(1), default=1, help="First sequence."
+    "--from", "first", help="From this sequence, ISO 8601 time or NNNns on."
 )
-until_option = click.option(
-    "--to", "last", type=click.IntRange(1), default=reader.FOREVER, help="Last sequence."
-)
+until_option = click.option("--to", "last", help="Up to this sequence, ISO 8601 time or NNNns.")
 
 
 @click.group("journal")
@@ -48,7 +49,9 @@ def command() -> None:
 @first_option
 @until_option
 @json_option
-def cat(directory: Path, ring_directory: str, first: int, last: int, as_json: bool) -> None:
+def cat(
+    directory: Path, ring_directory: str, first: str | None, last: str | None, as_json: bool
+) -> None:
     """Print records, one a line.
 
     \b
@@ -56,10 +59,20 @@ def cat(directory: Path, ring_directory: str, first: int, last: int, as_json: bo
       gateway journal cat var/gateway --from 1 --to 10 --json
     """
     with opened(directory):
-        for record in reader.decoded(
-            directory, ring_directory=ring_directory, first=first, last=last
-        ):
+        for record in asked(directory, ring_directory, first, last):
             print_json(record) if as_json else click.echo(record_line(record))
+
+
+def asked(
+    directory: Path, ring_directory: str, first: str | None, last: str | None
+) -> Iterator[dict[str, Any]]:
+    """The records from one moment to another."""
+    wanted = between_of(first, last)
+    records = reader.decoded(
+        directory, ring_directory=ring_directory, first=wanted.first, last=wanted.last
+    )
+    within = takewhile(lambda record: record["time_ns"] <= wanted.to_ns, records)
+    return (record for record in within if record["time_ns"] >= wanted.from_ns)
 
 
 def record_line(record: dict[str, Any]) -> str:
@@ -96,7 +109,12 @@ def stat(directory: Path, ring_directory: str, as_json: bool) -> None:
 @until_option
 @json_option
 def export(
-    directory: Path, target: Path, ring_directory: str, first: int, last: int, as_json: bool
+    directory: Path,
+    target: Path,
+    ring_directory: str,
+    first: str | None,
+    last: str | None,
+    as_json: bool,
 ) -> None:
     """Write records to TARGET as JSON lines. An existing file is never overwritten.
 
@@ -106,9 +124,7 @@ def export(
     """
     encode, count = msgspec.json.encode, 0
     with new_file(target) as file, opened(directory):
-        for record in reader.decoded(
-            directory, ring_directory=ring_directory, first=first, last=last
-        ):
+        for record in asked(directory, ring_directory, first, last):
             file.write(encode(record) + b"\n")
             count += 1
     if as_json:

@@ -42,9 +42,7 @@ def carry(directory: Path, ring_directory: Path, as_json: bool) -> None:
       gateway ledger carry var/gateway --ring-directory /dev/shm/gateway-1
     """
     with opened(directory):
-        replica = reader.open_replica(directory, str(ring_directory), use_snapshot=True)
-        while replica.follow():
-            continue
+        replica = reader.replica_at_end(directory, str(ring_directory))
         rows = forecast_rows(
             replica.positions(),
             {row["name"]: row for row in replica.registry("instrument")},

@@ -1,32 +1,55 @@
 """Places in the past as people type them, the same on every command: `123` is a sequence, `123ns`
-and an ISO 8601 time are instants. Where only an instant can stand, plain digits are one too."""
+and an ISO 8601 time are instants. Digits must never be taken for an instant that nobody meant."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from gateway.history.queries import Point
 
-__all__ = ["nanoseconds_of", "place_of", "point_of", "point_options", "span_of"]
+__all__ = [
+    "Between",
+    "between_of",
+    "nanoseconds_of",
+    "place_of",
+    "point_of",
+    "point_options",
+    "sequence_of",
+    "span_of",
+]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _DIGITS = re.compile(r"[0-9]{1,19}")
 _SPAN = re.compile(r"([0-9]{1,9})(ns|ms|s|m|h|d)")
 _NS = {"ns": 1, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "d": 86400 * 10**9}
 _BOUND = 2**63 - 1
+_INSTANT_MIN = 10**15  # plain digits below it are a sequence at the wrong place
+
+
+class Between(NamedTuple):
+    """Records that are asked for, both ends with them."""
+
+    first: int = 1
+    last: int = _BOUND
+    from_ns: int = 0
+    to_ns: int = _BOUND
 
 
 def nanoseconds_of(text: str) -> int:
-    """An instant: nanoseconds since 1970 with or without `ns` behind them, or an ISO 8601 time, UTC
-    unless it says otherwise."""
+    """An instant: nanoseconds since 1970, or an ISO 8601 time, UTC unless it says otherwise. Plain
+    digits are one where only an instant can stand, unless they look like a sequence."""
     if _DIGITS.fullmatch(text.removesuffix("ns")):
-        return min(int(text.removesuffix("ns")), _BOUND)
+        if text.isdecimal() and int(text) < _INSTANT_MIN:
+            rule = f"{text} is a sequence and here stands a time: ISO 8601, or {text}ns since 1970"
+            raise click.BadParameter(rule)
+        return _within(text.removesuffix("ns"))
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
@@ -37,10 +60,17 @@ def nanoseconds_of(text: str) -> int:
     return (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1_000
 
 
+def _within(digits: str) -> int:
+    """A number that a record can carry: what is beyond all of them is a slip, never the end."""
+    if int(digits) > _BOUND:
+        raise click.BadParameter(f"{digits} is beyond every sequence and time: at most {_BOUND}")
+    return int(digits)
+
+
 def place_of(text: str) -> tuple[int | None, int | None]:
     """(sequence, time_ns) of a moment, one of them None: plain digits are a sequence."""
     if _DIGITS.fullmatch(text):
-        return min(int(text), _BOUND), None
+        return _within(text), None
     return None, nanoseconds_of(text)
 
 
@@ -49,6 +79,33 @@ def point_of(text: str | None) -> Point:
     from gateway.history.queries import Point
 
     return Point() if text is None else Point(*place_of(text))
+
+
+def between_of(first: str | None, last: str | None) -> Between:
+    """What --from and --to say; a record and an instant may be mixed."""
+    found = Between()
+    if first is not None:
+        sequence, time_ns = place_of(first)
+        found = found._replace(first=max(sequence or 1, 1), from_ns=time_ns or 0)
+    if last is not None:
+        sequence, time_ns = place_of(last)
+        found = found._replace(
+            last=_BOUND if sequence is None else sequence,
+            to_ns=_BOUND if time_ns is None else time_ns,
+        )
+    return found
+
+
+def sequence_of(text: str, directory: Path, ring: str) -> int:
+    """The record of a moment; of an instant, the last one at or before it. RuntimeError as
+    open_books."""
+    from gateway.ledger import Bounds, open_books
+
+    sequence, time_ns = place_of(text)
+    if time_ns is None:
+        return sequence or 0
+    bounds = Bounds(time_ns=max(time_ns, 1))
+    return open_books(directory, ring, as_of=bounds, keeps_all=False).sequence
 
 
 def span_of(text: str) -> int:

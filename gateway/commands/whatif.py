@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gateway.commands.marks import marks_of
+from gateway.commands.marks import marks_of, marks_option
 from gateway.commands.other_journal import journal_to_make
 from gateway.commands.output import (
     FAILED,
@@ -20,17 +20,17 @@ from gateway.commands.output import (
     print_json,
     print_table,
 )
-from gateway.commands.points import point_of
+from gateway.commands.points import place_of, sequence_of
 from gateway.commands.replay import reporter
 from gateway.commands.verify import directory_argument, opened, ring_option
 from gateway.config import ConfigError
 from gateway.config.limits import load_limits
 from gateway.journal import reader
 from gateway.journal.words import LEVELS
-from gateway.ledger import METHODS, Bounds, open_books
+from gateway.ledger import METHODS
 
 if TYPE_CHECKING:
-    from gateway.analytics.counterfactual import Assumption, LimitAssumed
+    from gateway.analytics.counterfactual import LimitAssumed
 
 __all__ = ["command"]
 
@@ -74,8 +74,7 @@ _HEADINGS = {
               help="Book orders that only this world accepts.")  # fmt: skip
 @click.option("--from", "first", help="It was so from this sequence, ISO 8601 time or NNNns on.")
 @click.option("--to", "last", help="Look up to this sequence, ISO 8601 time or NNNns.")
-@click.option("--marks", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              help="JSON {instrument: price}, for what is unrealised in both.")  # fmt: skip
+@marks_option("for what is unrealised in both worlds.")
 @click.option("--keep", type=click.Path(file_okay=False, path_type=Path),
               help="Keep the other world's journal in this new directory.")  # fmt: skip
 @click.option("--rows", "rows_max", type=click.IntRange(1, 1_000_000), default=1000,
@@ -107,11 +106,11 @@ def command(
             accounts_left_out=accounts,
             method=method,
             fills=fills,
-            first=_sequence_of(first, directory, ring_directory, default=0, after=1),
+            first=max(_sequence_of(first, directory, ring_directory, default=1, after=1), 1),
             last=_sequence_of(last, directory, ring_directory, default=reader.FOREVER, after=0),
         )  # fmt: skip
         told = counterfactual.differences(
-            _begun(assumption),
+            assumption,
             counterfactual.Settings(
                 directory=directory,
                 ring_directory=ring_directory,
@@ -144,12 +143,6 @@ def _faults() -> Iterator[None]:
         ) from None  # fmt: skip
 
 
-def _begun(assumption: Assumption) -> Assumption:
-    from dataclasses import replace
-
-    return replace(assumption, first=max(assumption.first, 1))
-
-
 def _limit_of(level: str, name: str, assignment: str) -> LimitAssumed:
     from gateway.analytics.counterfactual import LimitAssumed
 
@@ -179,9 +172,7 @@ def _limits_of_file(
         limits = load_limits(path)
     except ConfigError as error:
         raise click.BadParameter(str(error), param_hint="--limits") from None
-    replica = reader.open_replica(directory, ring, use_snapshot=True)
-    while replica.follow():
-        continue
+    replica = reader.replica_at_end(directory, ring)
     found: list[LimitAssumed] = []
     met = set()
     for row in replica.limits():
@@ -196,15 +187,13 @@ def _limits_of_file(
 
 def _sequence_of(text: str | None, directory: Path, ring: str, *, default: int, after: int) -> int:
     """A moment as people type it. `after` 1: the first record behind it, 0: the last up to it."""
-    point = point_of(text)
-    if point.time_ns is not None:
-        bounds = Bounds(time_ns=max(point.time_ns, 1))
-        try:
-            books = open_books(directory, ring, as_of=bounds, keeps_all=False)
-        except RuntimeError as error:
-            raise CommandFailure(FAILED, "BAD_JOURNAL", str(error)) from None
-        return books.sequence + after
-    return default if point.sequence is None else point.sequence
+    if text is None:
+        return default
+    try:
+        found = sequence_of(text, directory, ring)
+    except RuntimeError as error:
+        raise CommandFailure(FAILED, "BAD_JOURNAL", str(error)) from None
+    return found if place_of(text)[0] is not None else found + after
 
 
 def _explained(

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from gateway.api.decimal_text import plain_text
 from gateway.history.columns import I64, MONEY, WORD
 from gateway.history.durable import TEMPORARY, publish
 from gateway.history.faults import ArchiveFault
@@ -80,14 +81,9 @@ def marks_at(archive: Path, time_ns: int) -> list[Sample]:
     finally:
         connection.close()
     return [
-        Sample(told_ns, name, _text(mark), source, age_ms)
+        Sample(told_ns, name, plain_text(mark), source, age_ms)
         for told_ns, name, mark, source, age_ms in found
     ]
-
-
-def _text(value: object) -> str:
-    text = format(value, "f")
-    return (text.rstrip("0").rstrip(".") or "0") if "." in text else text
 
 
 def close_days(

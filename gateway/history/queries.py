@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 
+from gateway.api.decimal_text import plain_text
 from gateway.history.catalog import Manifest
 from gateway.history.columns import TABLES
 from gateway.history.faults import HistoryFault
@@ -307,7 +308,7 @@ class History:
             cursor = self.views.connection.execute(query, values)
             found = _fetched(cursor, limit + 1)
         columns = tuple(item[0] for item in cursor.description or ())
-        rows = [dict(zip(columns, map(plain, row), strict=True)) for row in found[:limit]]
+        rows = [dict(zip(columns, map(for_json, row), strict=True)) for row in found[:limit]]
         return Answer(columns, rows, is_cut=len(found) > limit)
 
     @contextmanager
@@ -359,17 +360,16 @@ def _length(value: Any) -> int:
     return 8
 
 
-def plain(value: Any) -> Any:
+def for_json(value: Any) -> Any:
     """What JSON and people take: decimals as canonical text, bytes and times as text."""
     if isinstance(value, Decimal):
-        text = format(value, "f")
-        return (text.rstrip("0").rstrip(".") or "0") if "." in text else text
+        return plain_text(value)
     if value is None or isinstance(value, bool | int | str | float):
         return value
     if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
+        return [for_json(each) for each in value]
     if isinstance(value, dict):
-        return {str(key): plain(each) for key, each in value.items()}
+        return {str(key): for_json(each) for key, each in value.items()}
     return str(value)
 
 

@@ -50,13 +50,16 @@ class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
     actor: str = ""
     kinds: frozenset[str] = frozenset()
     order_id: int = 0
+    first: int = 1
+    last: int = (1 << 63) - 1
     from_ns: int = 0
     to_ns: int = (1 << 63) - 1
 
     def takes(self, row: Row) -> bool:
         """Whether a row of the trail is wanted."""
         return (
-            self.from_ns <= row["time_ns"] <= self.to_ns
+            self.first <= row["sequence"] <= self.last
+            and self.from_ns <= row["time_ns"] <= self.to_ns
             and (not self.actor or self.actor in (row["who"], row["principal"]))
             and (not self.kinds or bool(self.kinds & {row["kind"], row["what"]}))
             and (not self.order_id or row["order_id"] == str(self.order_id))

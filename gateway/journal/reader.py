@@ -25,8 +25,12 @@ __all__ = [
     "raise_kill_word",
     "rebuild_superblock",
     "replay",
+    "replica_at_end",
     "verify",
 ]
+
+
+_RECORDS_PER_STEP = 65_536
 
 
 class TooManyOrders(Exception):
@@ -61,6 +65,22 @@ def open_replica(
     that is not beyond `until` (0 = any)."""
     more = {"snapshot_directory": snapshot_directory, "until": until} if until else {}
     return _native().Replica(str(directory), ring_directory, use_snapshot=use_snapshot, **more)
+
+
+def replica_at_end(
+    directory: Path,
+    ring_directory: str = "",
+    *,
+    use_snapshot: bool = True,
+    until: int = 0,
+    progress: Callable[[int], None] = lambda sequence: None,
+) -> Any:
+    """A replica with every record there is now, or with none beyond `until`. RuntimeError: damage
+    on the way, which is never taken for the end."""
+    replica = open_replica(directory, ring_directory, use_snapshot=use_snapshot, until=until)
+    while replica.follow(_RECORDS_PER_STEP, until):
+        progress(replica.sequence)
+    return replica
 
 
 def is_before_beginning(error: Exception) -> bool:

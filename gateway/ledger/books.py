@@ -8,6 +8,8 @@ from decimal import Context, Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gateway.api.decimal_text import plain_text
+
 if TYPE_CHECKING:
     from gateway._core.ledger import Ledger
 
@@ -18,7 +20,6 @@ __all__ = [
     "Designation",
     "books_to_follow",
     "open_books",
-    "plain_text",
     "realised_totals",
     "undecided",
     "unmet",
@@ -125,10 +126,3 @@ def realised_totals(
         }
         for currency, found in sorted(sums.items())
     ]
-
-
-def plain_text(amount: Decimal) -> str:
-    """Decimal text without an exponent and without zeros that say nothing."""
-    text = f"{amount:f}"
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    return "0" if text in ("", "-0") else text

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from gateway.api.decimal_text import plain_text
 from gateway.journal.names import EXTERNAL, NamesLearned
-from gateway.ledger.books import plain_text
 from gateway.ledger.borrow import (
     DAY_NS,
     HOUR_NS,
@@ -37,7 +37,6 @@ Key = tuple[str, str]  # account, currency
 _EXACT = Context(prec=120)
 _ZERO = Decimal(0)
 _SPOT, _INTEREST = 1, 1
-_E18 = 10**18
 _EVER = Day(-(2**63), 2**63)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TOLERANCE_BPS = 100  # of the estimate; venues lend by the minute, records tell of fills

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any, NamedTuple
 
+from gateway.api.decimal_text import plain_text
 from gateway.journal.names import EXTERNAL, NamesLearned
-from gateway.ledger.books import plain_text
 
 __all__ = [
     "Contract",

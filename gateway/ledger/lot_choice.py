@@ -12,7 +12,8 @@ from fractions import Fraction
 from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
-from gateway.ledger.books import Designation, plain_text
+from gateway.api.decimal_text import plain_text
+from gateway.ledger.books import Designation
 
 __all__ = ["Rates", "lots_of_least_tax", "tax_by_currency"]
 

@@ -15,8 +15,8 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from gateway.api.decimal_text import plain_text
 from gateway.journal.names import NamesLearned
-from gateway.ledger.books import plain_text
 
 __all__ = [
     "Match",

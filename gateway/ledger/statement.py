@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from gateway.api.decimal_text import plain_text
 from gateway.journal import reader
 from gateway.journal.names import NamesLearned
-from gateway.ledger.books import plain_text
 
 __all__ = ["MOVEMENTS", "Day", "Movements", "NotTied", "statement"]
 

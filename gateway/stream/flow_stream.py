@@ -11,8 +11,8 @@ from decimal import Context, Decimal
 from typing import Any
 
 from gateway.analytics.exposure import Contract, worth_of
+from gateway.api.decimal_text import plain_text
 from gateway.journal import Row
-from gateway.ledger.books import plain_text
 from gateway.stream.channels import key_of
 
 __all__ = ["COLUMN_NS", "REFUSED", "FlowColumns", "Outcomes"]

@@ -19,6 +19,7 @@ from gateway.api import (
     ReplaceRequest,
     VenueAdapter,
 )
+from gateway.api.decimal_text import plain_text
 from gateway.api.messages import SideName
 from gateway.testing.fault_proxy import FaultProxy
 from gateway.testing.fix_proxy import FixProxy
@@ -128,7 +129,7 @@ class World:
 
     def times(self, factor: str) -> str:
         """So many times the venue's quantity, without trailing zeros."""
-        return plain(Decimal(self.venue.quantity) * Decimal(factor))
+        return plain_text(Decimal(self.venue.quantity) * Decimal(factor))
 
     async def submit(self, *orders: OrderRequest) -> None:
         """Send, and wait until each has an outcome on the port."""
@@ -236,12 +237,6 @@ class World:
     def filled_of(self, order: OrderRequest) -> Decimal:
         """Executed quantity as the adapter told it."""
         return sum((Decimal(fill.quantity) for fill in self.fills_of(order)), Decimal(0))
-
-
-def plain(number: Decimal) -> str:
-    """Decimal text without an exponent or trailing zeros."""
-    text = format(number.normalize(), "f")
-    return text if text != "-0" else "0"
 
 
 def fill_key(fill: FillReport) -> tuple[str, str, str, str]:

@@ -13,7 +13,15 @@ import uvloop
 
 sys.path[:0] = [
     str(Path(__file__).parent / room)
-    for room in ("live", "stream", "observer", "transport/fix_session")
+    for room in (
+        "core",
+        "analytics",
+        "history",
+        "live",
+        "stream",
+        "observer",
+        "transport/fix_session",
+    )
 ]
 
 

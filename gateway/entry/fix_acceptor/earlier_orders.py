@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import TYPE_CHECKING, Any
 
 from gateway.core.vocabulary import FACT_REASONS
@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from gateway.core.native import OrderEvents
     from gateway.entry.fix_acceptor.order_tracks import OrderTracks
 
-__all__ = ["EarlierOrders", "Untold", "fill_price"]
+__all__ = ["EXACT", "EarlierOrders", "Untold", "fill_price"]
 
 log = logging.getLogger(__name__)
 
+# A turnover is a price of 19 digits times a quantity of 19: the default context would round it.
+EXACT = Context(prec=100, rounding=ROUND_HALF_EVEN)
 Record = dict[str, Any]
 _READ_AT_ONCE = 1_024
 _SCANNED_AT_ONCE = 65_536
@@ -50,7 +52,7 @@ class Untold:
         self.needs_history |= kind in _NEEDS_HISTORY
         if kind == "order_filled":
             self.filled += record["quantity"]
-            self.turnover += fill_price(record) * record["quantity"]
+            self.turnover = EXACT.fma(fill_price(record), record["quantity"], self.turnover)
         if kind in _ENDS:
             self.end = kind
         is_by_request = kind == "order_canceled" and record["reason"] == FACT_REASONS["requested"]

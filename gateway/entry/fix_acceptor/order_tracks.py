@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from typing import Any
 
 from gateway._core.types import format_decimal
+from gateway.api.decimal_text import plain_text
 from gateway.core.vocabulary import (
     FACT_REASONS,
     LIQUIDITIES,
@@ -18,7 +19,7 @@ from gateway.core.vocabulary import (
     word_of,
 )
 from gateway.entry.fix_acceptor.cancel_marks import CancelMarks
-from gateway.entry.fix_acceptor.earlier_orders import Untold, fill_price
+from gateway.entry.fix_acceptor.earlier_orders import EXACT, Untold, fill_price
 from gateway.entry.fix_acceptor.order_event import OrderEvent
 
 __all__ = ["OrderTracks", "Track"]
@@ -44,7 +45,7 @@ class Track:
         self.cumulative = self.whole(row["cumulative_quantity"])
         self.turnover = _NOTHING  # price times whole quantity
         if self.cumulative:
-            self.turnover = Decimal(row["average_price"] or 0) * self.cumulative
+            self.turnover = EXACT.multiply(Decimal(row["average_price"] or 0), self.cumulative)
         self.is_cancel_pending = str(row["pending"]).startswith("cancel")
         self.is_replace_pending = str(row["pending"]).startswith("replace")
         self.unknown = ""  # cancel or replace
@@ -81,8 +82,8 @@ class Track:
         if not self.cumulative:
             return None
         digits = Decimal(1).scaleb(-min(self.price_scale + 8, 18))
-        value = (self.turnover / self.cumulative).quantize(digits, ROUND_HALF_EVEN)
-        return format(value.normalize() + 0, "f")
+        value = EXACT.divide(self.turnover, self.cumulative)
+        return plain_text(value.quantize(digits, context=EXACT))
 
     def shown(self, now: Row | None, sequence: int) -> Row:
         """The row after an event; the engine's own when that is the newest it knows."""
@@ -112,7 +113,7 @@ class Track:
         self.quantity = self.whole(now["quantity"])
         if self.cumulative != self.whole(now["cumulative_quantity"]):
             self.cumulative = self.whole(now["cumulative_quantity"])
-            self.turnover = Decimal(now["average_price"] or 0) * self.cumulative
+            self.turnover = EXACT.multiply(Decimal(now["average_price"] or 0), self.cumulative)
 
 
 class OrderTracks:
@@ -159,7 +160,8 @@ class OrderTracks:
         be told, as far as that follows from what it is now."""
         track = self._begin(int(row["order_id"]), row)
         track.cumulative = max(0, track.cumulative - untold.filled)
-        track.turnover = track.turnover - untold.turnover if track.cumulative else Decimal(0)
+        left = EXACT.subtract(track.turnover, untold.turnover)
+        track.turnover = left if track.cumulative else _NOTHING
         is_end_untold = untold.filled if track.state == "FILLED" else untold.end
         if untold.is_new:
             track.state = "PENDING_NEW"
@@ -415,7 +417,7 @@ class _Change:
         price = fill_price(record)
         self._tell_fill(record["quantity"], price)
         track.cumulative = record["order_cumulative"]
-        track.turnover += price * record["quantity"]
+        track.turnover = EXACT.fma(price, record["quantity"], track.turnover)
         track.fills[record["trade_id"]] = record["sequence"], record["quantity"], price
         if not track.is_ended or track.cumulative >= track.quantity:
             track.state = _working(track)
@@ -429,7 +431,8 @@ class _Change:
             return  # Of an earlier process: the engine's row says what is left.
         self.reference, was, was_at = before
         track.cumulative += quantity - was
-        track.turnover += price * quantity - was_at * was
+        track.turnover = EXACT.fma(price, quantity, track.turnover)
+        track.turnover = EXACT.fma(was_at, -was, track.turnover)
         if quantity:
             track.fills[record["trade_id"]] = self.reference, quantity, price
 
@@ -437,7 +440,7 @@ class _Change:
 
     def _tell_fill(self, quantity: int, price: Decimal) -> None:
         self.last_quantity = format_decimal(quantity, self.track.quantity_scale)
-        self.last_price = format(price.normalize() + 0, "f")
+        self.last_price = plain_text(price)
         liquidity = word_of(LIQUIDITIES, self.record["liquidity"])
         self.liquidity = "" if liquidity == "unknown" else liquidity
 

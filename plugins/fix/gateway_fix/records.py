@@ -18,6 +18,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from gateway.api import FillReport
+from gateway.api.decimal_text import plain_text
 from gateway_fix.order_names import has_our_shape
 
 __all__ = ["Change", "OrderRecord", "OrderTerms", "Records"]
@@ -346,9 +347,9 @@ class Records:
             price = Decimal(average)
         fill = msgspec.structs.replace(
             about,
-            price=_text(price),
-            quantity=_text(quantity),
-            trade_id=f"total-{_text(up_to)}",
+            price=plain_text(price),
+            quantity=plain_text(quantity),
+            trade_id=f"total-{plain_text(up_to)}",
         )
         if _key(fill) in self._fills:
             return None
@@ -408,7 +409,3 @@ def _write_all(file: int, data: bytes, offset: int) -> None:
 
 def _key(fill: FillReport) -> _Key:
     return fill.instrument, fill.venue_order_id, fill.trade_id
-
-
-def _text(number: Decimal) -> str:
-    return format(number.normalize(_EXACT), "f")

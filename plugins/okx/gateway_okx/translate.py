@@ -20,6 +20,7 @@ from gateway.api import (
     ReplaceRequest,
     VenueProtocolError,
 )
+from gateway.api.decimal_text import plain_text
 from gateway.api.messages import (
     FillCauseName,
     LegName,
@@ -197,7 +198,7 @@ def instrument(venue: str, row: InstrumentRow) -> Instrument:
         product = Decimal(number(row.contract_value, "ctVal")) * Decimal(
             number(row.contract_multiplier, "ctMult")
         )
-        multiplier = format(product.normalize(), "f")
+        multiplier = plain_text(product)
         base, _, quote = row.underlying.partition("-")
     if row.kind == "OPTION":
         quote = row.settle

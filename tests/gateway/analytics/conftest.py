@@ -1,7 +1,5 @@
-"""What the tests of what-if share lies beside them."""
+"""The native engine with a virtual clock writes the journals that the tests of this room read."""
 
-import sys
-from pathlib import Path
+from opened_worlds import open_world, world
 
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
+__all__ = ["open_world", "world"]

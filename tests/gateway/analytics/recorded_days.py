@@ -4,12 +4,9 @@ restarts and all, from one seed; and a small day with a known course."""
 import os
 import random
 import shutil
-import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
 
 from engine_world import (
     ACTIVE,

@@ -63,16 +63,31 @@ def _is_itself(journal):
         assert told["equal"] == "journal"
 
 
-class _OfTheRealClock(Trader):
-    """The same desk where nobody sets the time."""
-
-    def pass_time(self):
-        pass
+class _OfOneStart(Trader):
+    """The same desk, never restarted."""
 
     def restart(self):
         pass
 
     def linked(self):  # how often a refusal of theirs is told hangs on when a thread looked
+        pass
+
+
+@pytest.mark.parametrize("seed", [2, 5, 8])
+def test_a_day_of_one_start_is_the_day_itself_byte_for_byte(seed):
+    with place() as root:
+        trader = _OfOneStart(root, seed)
+        trader.trade(250)
+        trader.world.engine.stop()
+        told = asked(root / "journal")
+    assert told["equal"] == "journal", told["differences"]
+    assert told["parted"] is None
+
+
+class _OfTheRealClock(_OfOneStart):
+    """And where nobody sets the time."""
+
+    def pass_time(self):
         pass
 
 

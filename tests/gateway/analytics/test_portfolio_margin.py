@@ -131,6 +131,16 @@ def test_no_rate_of_a_currency_changes_it() -> None:
     assert portfolio_rows(given) == rows(held(CALL, "-1"))
 
 
+def test_headroom_keeps_every_digit_of_the_equity() -> None:
+    portfolio = [{"account": "main", "currency": "USD", "initial": "1", "maintenance": "1",
+                  "source": "a document (2021)", "excluded": []}]  # fmt: skip
+    row = {"account": "main", "currency": "USD", "equity": "12345678902.123456789012345678",
+           "stale": [], "estimates": [], "initial_orders": "0",
+           "is_balance_known": True}  # fmt: skip
+    (told,) = with_portfolio([row], portfolio)
+    assert told["headroom"] == "12345678901.123456789012345678"
+
+
 def test_what_has_no_mark_is_named() -> None:
     (row,) = rows(
         held(CALL, "-1"), held(PUT, "-1"), marks={**MARKS, PUT: MarkPrice("0.02", 60_000)}

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.commands.ledger import bounds_of
 from gateway.commands.marks import marks_of
-from gateway.commands.points import nanoseconds_of, place_of, span_of
+from gateway.commands.points import Between, between_of, nanoseconds_of, place_of, span_of
 
 HALF_PAST_NS = 1_795_271_400_000_000_000
 
@@ -22,7 +22,7 @@ HALF_PAST_NS = 1_795_271_400_000_000_000
         ("2026-11-21T14:30:00Z", (None, HALF_PAST_NS)),
         ("2026-11-21T15:30:00+01:00", (None, HALF_PAST_NS)),
         ("2026-11-21", (None, HALF_PAST_NS - 52_200 * 10**9)),
-        ("9999999999999999999", (2**63 - 1, None)),
+        ("9223372036854775807", (2**63 - 1, None)),
     ],
 )
 def test_digits_are_a_sequence_and_all_else_a_time(text, found):
@@ -35,9 +35,29 @@ def test_digits_are_a_sequence_and_all_else_a_time(text, found):
         assert bounds.sequence == max(sequence, 1)
 
 
+@pytest.mark.parametrize("text", ["9999999999999999999", "9223372036854775808ns"])
+def test_a_number_beyond_all_of_them_is_no_moment(text):
+    with pytest.raises(click.BadParameter, match="beyond every sequence and time"):
+        place_of(text)
+
+
 def test_where_only_a_time_can_stand_digits_are_one_too():
     assert nanoseconds_of(str(HALF_PAST_NS)) == nanoseconds_of(f"{HALF_PAST_NS}ns") == HALF_PAST_NS
     assert nanoseconds_of("2026-11-21T14:30:00") == HALF_PAST_NS
+
+
+def test_a_sequence_where_a_time_stands_is_refused_and_not_taken_for_1970():
+    with pytest.raises(click.BadParameter, match="120000 is a sequence"):
+        nanoseconds_of("120000")
+    assert nanoseconds_of("120000ns") == 120_000
+
+
+def test_records_are_asked_for_between_sequences_and_times():
+    assert between_of(None, None) == Between()
+    assert between_of("5", "7") == Between(first=5, last=7)
+    assert between_of("0", f"{HALF_PAST_NS}ns") == Between(to_ns=HALF_PAST_NS)
+    assert between_of("2026-11-21T14:30:00", "9") == Between(from_ns=HALF_PAST_NS, last=9)
+    assert between_of("5ns", "0ns") == Between(from_ns=5, to_ns=0)
 
 
 @pytest.mark.parametrize("text", ["", "ns", "yesterday", "-5", "12.5", "1e9", "5ms", "٣", "14:30"])

@@ -1,15 +1,11 @@
 """What the tests of history read: one recorded journal for a module, copies that may be damaged."""
 
 import shutil
-import sys
-from pathlib import Path
 
 import pytest
 
 pytest.importorskip("pyarrow")
 pytest.importorskip("duckdb")
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 from past_world import recorded
 

@@ -3,13 +3,10 @@ orders make several sealed ones, and notes of what the live engine said on the w
 
 import os
 import shutil
-import sys
 import tempfile
 import time
 from itertools import count
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
 
 from engine_world import BUY, FIRM, HALTED, SELL, World
 

@@ -2,15 +2,10 @@
 
 import os
 import shutil
-import sys
 import tempfile
 from itertools import count
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
-
 from engine_world import ACCOUNT, HALTED, STRATEGY, World
 
 from gateway.history.faults import HistoryFault

@@ -1,11 +1,8 @@
 """A real engine with a virtual clock, and behind it what an observer follows it with: follower,
 view and books, driven by hand."""
 
-import sys
 import time
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
 
 from engine_world import World
 

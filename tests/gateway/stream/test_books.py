@@ -2,16 +2,12 @@
 whose causes add up to it, exposure whose parts add up to the firm; journals that have no books."""
 
 import dataclasses
-import sys
 from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
 from random import Random
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
-
 from engine_world import BUY, NET, SELL
 from observed_desk import wait_for
 
