@@ -391,6 +391,7 @@ Sequence Engine::roll_period() noexcept {
       (void)end_emulated(order);
     }
   }
+  end_kept_of_day();
   ClockTick tick{};
   tick.purpose = 1;
   return append(RecordKind::kClockTick, tick, {});
@@ -408,7 +409,7 @@ void Engine::settle_in_flight() {
       emulated_.push_back({.order_id = order.order_id});
     }
     touch_link(order);
-    if (is_kept_to_cross(order)) keep_again(order);
+    if (is_kept_to_cross(order)) doubt_kept(order);
     const auto lost = [&](FactReason reason) {
       on_fact(RecordKind::kOrderUnknown, gateway_fact(order.order_id, reason));
     };
