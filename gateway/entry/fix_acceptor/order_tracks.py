@@ -366,8 +366,7 @@ class _Change:
     def _order_not_sent(self) -> None:
         was_canceled = self.track.is_cancel_pending
         self._end()
-        is_kept_end = self.record["reason"] == FACT_REASONS["cross_ended"]
-        self.reason = self.reason or ("CROSS_ENDED" if is_kept_end else "NOT_SENT")
+        self.reason = self.reason or "NOT_SENT"
         was_working = was_canceled or bool(self.track.row.get("cross_ms"))
         self.track.state = "CANCELED" if was_working else "REJECTED"
 

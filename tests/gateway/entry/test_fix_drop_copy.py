@@ -155,6 +155,6 @@ async def test_an_order_that_is_kept_to_be_crossed_is_working_until_its_rest_end
         end = await audit.until("8", _37=str(order_id), _39="4")
         assert (end[150], end[14], end[151]) == ("4", "0.5", "0")
         if is_halted:
-            assert end[58] == "CROSS_ENDED"
+            assert end[58] == "cross_ended"
         heard = [message for message in audit.seen if message.get(37) == str(order_id)]
         assert {message[39] for message in heard} <= {"0", "1", "4"}
