@@ -40,6 +40,24 @@ namespace {
   return id;
 }
 
+/// What is left of it, as if it were sent now.
+[[nodiscard]] NewOrderMessage rest_of(const Order& order) noexcept {
+  NewOrderMessage rest{};
+  rest.header.principal = order.principal;
+  rest.client_number = order.client_number;
+  rest.price = has_limit_price(order.type) ? order.price : 0;
+  rest.quantity = leaves(order);
+  rest.instrument = order.instrument;
+  rest.account = order.account;
+  rest.strategy = order.strategy;
+  rest.type = order.type;
+  rest.side = order.side;
+  rest.time_in_force = order.time_in_force;
+  rest.flags = order.flags;
+  rest.leg = order.leg;
+  return rest;
+}
+
 }  // namespace
 
 Refusal Engine::check_crossing(const NewOrderMessage& message) const noexcept {
@@ -52,7 +70,12 @@ Refusal Engine::check_crossing(const NewOrderMessage& message) const noexcept {
   const bool has_wishes = (message.flags & (kPostOnly | kReduceOnly | kEmulate)) != 0;
   if (!is_plain || !may_rest_in_parts || has_wishes || message.display_quantity != 0)
     return Refusal::kBadCross;
-  return kept_.size() < kKeptMax ? Refusal::kNone : Refusal::kCrossFull;
+  const auto own = std::count_if(kept_.begin(), kept_.end(), [&](const Kept& kept) {
+    return kept.principal == message.header.principal;
+  });
+  const bool has_room =
+      kept_.size() < kKeptMax && static_cast<std::size_t>(own) < kKeptOfPrincipalMax;
+  return has_room ? Refusal::kNone : Refusal::kCrossFull;
 }
 
 void Engine::count_crossed(const Order& order, OrderFact& fact) noexcept {
@@ -68,8 +91,13 @@ void Engine::count_crossed(const Order& order, OrderFact& fact) noexcept {
 Notice Engine::accept_kept(const Candidate& candidate) noexcept {
   const Notice notice = accept_held(candidate);
   if (notice.refusal != 0) return notice;
-  kept_.push_back({notice.order_id, ends_at(candidate.now_ns, candidate.message.cross_ms)});
-  cross_kept(candidate.message.instrument);
+  const NewOrderMessage& message = candidate.message;
+  kept_.push_back({.order_id = notice.order_id,
+                   .ends_ns = ends_at(candidate.now_ns, message.cross_ms),
+                   .instrument = message.instrument,
+                   .principal = message.header.principal,
+                   .side = message.side});
+  cross_kept(message.instrument);
   return notice;
 }
 
@@ -82,20 +110,24 @@ bool Engine::may_cross(const Order& order, const Mid& mid) noexcept {
          is_within(mid, order.side, order.price, scale);
 }
 
-// By time: the older of two that could meet the same one does.
+// By time: the older of two that could meet the same one does. Every price of the instrument comes
+// here: rows are looked at only when both sides are there.
 void Engine::cross_kept(InstrumentId instrument) noexcept {
+  bool has[2] = {};
+  for (const Kept& kept : kept_) has[index_of(kept.side)] |= kept.instrument == instrument;
+  if (!has[0] || !has[1]) return;
   const InstrumentRow& row = state_.registry.instruments.at(instrument);
   const auto mid = mid_of(row.mark.bid, row.mark.ask, static_cast<int>(row.mark.scale),
                           now_ns_ - row.mark.time_ns);
-  if (!mid || kept_.size() < 2) return;
+  if (!mid) return;
   std::uint32_t slots[kKeptMax];
   std::size_t count = 0;
   for (const Kept& kept : kept_) {
+    if (kept.instrument != instrument) continue;
     const std::uint32_t slot = state_.orders.find(kept.order_id);
     if (slot == kNoSlot) continue;
     const Order& order = state_.orders.at(slot);
-    if (order.instrument == instrument && is_kept_to_cross(order) && may_cross(order, *mid))
-      slots[count++] = slot;
+    if (is_kept_to_cross(order) && may_cross(order, *mid)) slots[count++] = slot;
   }
   for (std::size_t later = 1; later < count; ++later) {
     for (std::size_t earlier = 0; earlier < later; ++earlier) {
@@ -187,22 +219,54 @@ void Engine::look_at_kept(std::int64_t now) noexcept {
 }
 
 // It was judged when it came and holds its place at the gate since; what has changed since is asked
-// again. It never goes where an own order stands that it could meet.
+// again, as of a new order of what is left. It never goes where an own order stands that it could
+// meet.
 Refusal Engine::check_kept_release(const Order& order) noexcept {
   const Route& route = state_.routes.at(order.route);
+  NewOrderMessage rest = rest_of(order);
+  if (const Refusal found = check_identity(rest); found != Refusal::kNone) return found;
   if (const Refusal found = check_venue(route); found != Refusal::kNone) return found;
-  if (!route.limits.is_complete) return Refusal::kLimitMissing;
-  if (route.limits.state == TradingState::kHalted) return Refusal::kTradingHalted;
-  if (route.limits.state == TradingState::kReducing && !closes_leg(route.leg, order.side))
-    return Refusal::kReduceOnlyState;
-  NewOrderMessage rest{};
-  rest.price = has_limit_price(order.type) ? order.price : 0;
-  rest.quantity = leaves(order);
   if (const Refusal found = check_numbers(rest, *route.instrument_row); found != Refusal::kNone)
     return found;
+  if (!state_.registry.has_rates(*route.instrument_row)) return Refusal::kNoConversionRate;
+  protect_kept(order, rest);
   counters_.rows_explained += state_.own.work_out(state_.orders, order.instrument, order.side);
   const std::int64_t met = state_.own.prices(order.instrument)->met_by[index_of(order.side)];
-  return met - 1 < order.price * sign_of(order.side) ? Refusal::kSelfTrade : Refusal::kNone;
+  if (met - 1 < order.price * sign_of(order.side)) return Refusal::kSelfTrade;
+  return check_kept_gate(order, rest);
+}
+
+Refusal Engine::check_kept_gate(const Order& order, const NewOrderMessage& rest) noexcept {
+  Route& route = state_.routes.at(order.route);
+  const InstrumentRow& row = *route.instrument_row;
+  const GateOrder asked{
+      .side = order.side,
+      .is_reduce_only = closes_leg(route.leg, order.side),
+      .counts_as_order = false,
+      .is_size_overridden = false,
+      .ignores_usual_size = true,  // of an order that was judged
+      .price = order.price,
+      .collar_reference = row.reference.price,
+      .quantity = rest.quantity,
+      .added_quantity = 0,
+      .notional_e4 = row.amount_e4(gate_price_of(order.side, order.price, row.reference.price),
+                                   rest.quantity),
+      .added_notional_e4 = 0,
+      .now_ns = now_ns_};
+  return explain(route, asked).refusal;
+}
+
+void Engine::protect_kept(const Order& order, const NewOrderMessage& rest) noexcept {
+  const Route& route = state_.routes.at(order.route);
+  const std::int64_t reference = route.instrument_row->reference.price;
+  if (rest.price != 0 || reference <= 0) return;
+  const std::int64_t price = protection_price(rest, route);
+  // One that is nearer than it had to be goes on protecting.
+  if (price <= 0 || (order.price - price) * sign_of(order.side) <= 0) return;
+  OrderFact changed = gateway_fact(order.order_id, FactReason::kNone);
+  changed.price = price;
+  changed.quantity = order.quantity;
+  on_fact(RecordKind::kOrderReplaced, changed);
 }
 
 bool Engine::release_kept(std::uint32_t slot) noexcept {
@@ -213,6 +277,7 @@ bool Engine::release_kept(std::uint32_t slot) noexcept {
       check_flow(venue_port_of_[route.venue], prepared_.at(order.route).durability, now_ns_);
   if (found == Refusal::kJournalBehind || found == Refusal::kVenueQueueFull) return false;
   if (found == Refusal::kNone) found = check_kept_release(order);
+  if (found == Refusal::kThrottled) return false;
   if (found != Refusal::kNone) {
     end_kept(slot, found);
     return true;
@@ -231,18 +296,7 @@ bool Engine::release_kept(std::uint32_t slot) noexcept {
 void Engine::end_kept(std::uint32_t slot, Refusal refusal) noexcept {
   const Order& order = state_.orders.at(slot);
   ++counters_.kept_ended;
-  NewOrderMessage rest{};
-  rest.client_number = order.client_number;
-  rest.price = order.price;
-  rest.quantity = leaves(order);
-  rest.instrument = order.instrument;
-  rest.account = order.account;
-  rest.strategy = order.strategy;
-  rest.type = order.type;
-  rest.side = order.side;
-  rest.time_in_force = order.time_in_force;
-  rest.flags = order.flags;
-  OrderRefused refused = refused_of(rest, {.refusal = refusal});
+  OrderRefused refused = refused_of(rest_of(order), {.refusal = refusal});
   refused.order_id = order.order_id;
   refused.client_id = order.client_id;
   const Sequence sequence = append(RecordKind::kOrderRefused, refused, {});
@@ -250,14 +304,25 @@ void Engine::end_kept(std::uint32_t slot, Refusal refusal) noexcept {
   on_fact(RecordKind::kOrderNotSent, gateway_fact(order.order_id, FactReason::kCrossEnded));
 }
 
-// Nothing is sent late: whose time was over while nobody was here has ended.
-void Engine::keep_again(const Order& order) noexcept {
-  const std::int64_t ends_ns = ends_at(order.created_ns, order.cross_ms);
-  if (ends_ns > now_ns_ && kept_.size() < kKeptMax) {
-    kept_.push_back({order.order_id, ends_ns});
-  } else {
-    on_fact(RecordKind::kOrderNotSent, gateway_fact(order.order_id, FactReason::kRestart));
+void Engine::end_kept_of_day() noexcept {
+  for (const Kept& kept : kept_) {
+    const std::uint32_t slot = state_.orders.find(kept.order_id);
+    if (slot == kNoSlot) continue;
+    const Order& order = state_.orders.at(slot);
+    if (!is_kept_to_cross(order) || order.time_in_force != TimeInForce::kDay) continue;
+    on_fact(RecordKind::kOrderExpired, gateway_fact(order.order_id, FactReason::kExpired));
   }
+}
+
+// The journal's last moments may be lost, and with them the record that it left. So it is taken as
+// one that left and was not heard of: its venue is asked by its id, whatever that says of it
+// counts, and only the proof that it never came ends it. It is never sent again.
+void Engine::doubt_kept(const Order& order) noexcept {
+  OrderTriggered released{};
+  released.order_id = order.order_id;
+  released.by_gateway = static_cast<std::uint64_t>(TriggeredBy::kGateway);
+  const Sequence sequence = append(RecordKind::kOrderTriggered, released, {});
+  if (sequence != 0) tell_owner(order, sequence, RecordKind::kOrderTriggered);
 }
 
 }  // namespace gateway

@@ -38,6 +38,8 @@ namespace {
                                                                   : OrderEvent::kAccepted)
           .verdict;
     case RecordKind::kOrderRejected:
+      // It ended as CANCELED when its venue rejected the rest: told again.
+      if (state == OrderState::kCanceled && crossed(order) != 0) return Verdict::kDuplicate;
       return transition(state, OrderEvent::kRejected).verdict;
     case RecordKind::kOrderCanceled:
       return transition(state, OrderEvent::kCanceled).verdict;
@@ -128,7 +130,8 @@ void Engine::on_fact(RecordKind kind, const OrderFact& told) noexcept {
   const bool is_overfull = fact.cumulative > std::max(order.quantity, order.cumulative);
   if (is_overfull) fact.cumulative = std::max(order.quantity, order.cumulative);
   const Sequence sequence = append(kind, fact, {.origin_sequence = fact.venue_sequence});
-  if (kind == RecordKind::kOrderAccepted) {
+  // An order that was kept here was not at the venue since it was made.
+  if (kind == RecordKind::kOrderAccepted && order.cross_ms == 0) {
     measurement_.record_ns(telemetry::Stage::kAck, now_ns_ - order.created_ns, fact.order_id);
   }
   tell_owner(order, sequence, kind);

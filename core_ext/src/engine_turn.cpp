@@ -392,7 +392,9 @@ Sequence Engine::roll_period() noexcept {
   ClockTick tick{};
   tick.purpose = 1;
   const Sequence sequence = append(RecordKind::kClockTick, tick, {});
-  if (sequence != 0) run_timers(now_ns_);
+  if (sequence == 0) return 0;
+  end_kept_of_day();
+  run_timers(now_ns_);
   return sequence;
 }
 
@@ -408,7 +410,7 @@ void Engine::settle_in_flight() {
       emulated_.push_back({.order_id = order.order_id});
     }
     touch_link(order);
-    if (is_kept_to_cross(order)) keep_again(order);
+    if (is_kept_to_cross(order)) doubt_kept(order);
     const auto lost = [&](FactReason reason) {
       on_fact(RecordKind::kOrderUnknown, gateway_fact(order.order_id, reason));
     };

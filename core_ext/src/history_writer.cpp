@@ -168,7 +168,7 @@ void Writer::write_order(const State& state, const RecordHeader& header,
   orders.quantity.push_back(order.quantity);
   orders.cumulative.push_back(order.cumulative);
   orders.trigger_price.push_back(order.trigger_price);
-  orders.display_quantity.push_back(order.display_quantity);
+  orders.display_quantity.push_back(displayed(order));
   orders.expires_ns.push_back(order.expires_ns);
   orders.value.push_back(order.value_e18);
   orders.state.push_back(order.state);

@@ -190,6 +190,12 @@ inline void State::remember_fill(const OrderFilled& fill, const DecidedFill& dec
   entry.route = decided.route;
   entry.venue_time_ns = fill.venue_time_ns;
   entry.venue_sequence = fill.venue_sequence;
+  if (fill.cross.with != 0) [[unlikely]] {
+    // It has its place behind all that the venue had told, and late fills find theirs before it.
+    const Position& position = routes.position(decided.route);
+    entry.venue_time_ns = position.newest_fill_ns;
+    entry.venue_sequence = position.newest_fill_sequence;
+  }
   entry.before = before;
 }
 
@@ -240,8 +246,10 @@ void State::book_fill(const RecordHeader& header, const OrderFilled& fill,
     price = price_of_newest(decided.route, fills.at(fills.total()));
   } else {
     remember_fill(fill, decided, position.last_fill, position.book);
-    put(position.newest_fill_ns, fill.venue_time_ns);
-    put(position.newest_fill_sequence, fill.venue_sequence);
+    if (fill.cross.with == 0) [[likely]] {
+      put(position.newest_fill_ns, fill.venue_time_ns);
+      put(position.newest_fill_sequence, fill.venue_sequence);
+    }
     last_fill = fills.total();
     price = price_in_scale(row.rules, fill.price, fill.price_scale, fill.value.e18, fill.quantity);
   }

@@ -391,6 +391,8 @@ bool State::apply_fact(const RecordHeader& header, const OrderFact& fact) noexce
     put(order.reason, fact.reason);
     if (fact.cumulative > order.told_cumulative) put(order.told_cumulative, fact.cumulative);
     next = transition(next, event_of(order, kind, fact)).next;
+    // What was crossed here stands, whatever its venue thought of the rest.
+    if (next == OrderState::kRejected && crossed(order) != 0) next = OrderState::kCanceled;
     if (next == OrderState::kNew && order.cumulative > 0) next = OrderState::kPartiallyFilled;
   }
   route.change(order.side, settle(orders, own, slot, next, *route.instrument_row));

@@ -79,6 +79,7 @@ FACT_REASONS: Final = {
     "insufficient_funds": 14,
     "unknown_outcome_cancel": 15,
     "unknown_outcome_replace": 16,
+    "cross_ended": 17,
 }
 CROSS_MS_MAX: Final = 30_000  # the longest time an order may ask to be kept for an opposite one
 OFFERS_ICEBERG: Final = 256  # of a venue's flags, beside those of ORDER_FLAGS

@@ -194,7 +194,7 @@ def _fill_step(row: Row, fill: Row | None, positions: Mapping[int, Row]) -> dict
     }.get(row["event"], f"executed {amount} ({trade})")
     fee = f", fee {fill['fee']} {fill['fee_currency'] or ''}".rstrip()
     words = f"{row['venue']} {said}{fee if fill['fee'] != '0' else ''}"
-    if str(fill["trade_id"]).startswith(_CROSS):
+    if str(fill["trade_id"]).startswith(f"{_CROSS}{int(row['order_id'] or 0):016x}-"):
         words = f"met another book here: {amount} ({trade}), no venue heard of it"
     if position is not None:
         fields["position"] = _position_fields(position)

@@ -16,7 +16,14 @@ import msgspec
 
 from gateway.config.settings import BreakKind, BreakPolicy
 
-__all__ = ["DEFAULT_POLICIES", "Break", "BreakKind", "BreakLedger", "Finding"]
+__all__ = [
+    "DEFAULT_POLICIES",
+    "REALISED_BY_BOOK",
+    "Break",
+    "BreakKind",
+    "BreakLedger",
+    "Finding",
+]
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +44,8 @@ DEFAULT_POLICIES: Mapping[BreakKind, BreakPolicy] = {
 assert set(DEFAULT_POLICIES) == set(get_args(BreakKind))
 _OPEN_MAX = 1_000  # differences beyond are one fault, not a thousand; they are counted
 _RESOLVED_MAX = 200
+# Evidence of a difference that may be no more than that: it is told and stops nothing.
+REALISED_BY_BOOK = "realised by book"
 _FIELDS_OF_ID = ("kind", "account", "instrument", "subject")
 
 

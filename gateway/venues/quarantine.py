@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 from gateway.api import RefusedError
 from gateway.core.engine import Engine
-from gateway.venues.breaks import Break
+from gateway.venues.breaks import REALISED_BY_BOOK, Break
 
 __all__ = ["ACTOR", "Quarantine"]
 
@@ -35,9 +35,9 @@ class Quarantine:
 
     def place_of(self, broken: Break) -> Place | None:
         """What the policy of a break stops; None = nothing."""
-        if broken.policy == "adopt":
-            return None
         found = broken.finding
+        if broken.policy == "adopt" or REALISED_BY_BOOK in found.evidence:
+            return None
         if broken.policy == "halt" or not (found.instrument or found.account):
             return "venue", self._venue
         if found.instrument and self._engine.names.find("instrument", found.instrument):

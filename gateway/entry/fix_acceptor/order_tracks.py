@@ -330,6 +330,8 @@ class _Change:
 
     def _order_triggered(self) -> None:
         by = self.record["by_gateway"]
+        if self.track.row.get("cross_ms"):
+            return  # it was told as working; what was kept here goes on at its venue
         if by != _TRIGGERED_BY_LINK_HELD:
             self.track.state = "PENDING_NEW" if by else "NEW"
         else:
@@ -357,6 +359,8 @@ class _Change:
             self.is_ours = False
         self.reason = _words(record)
         track.state = _ENDS.get(record["kind"], "REJECTED")
+        if track.state == "REJECTED" and track.cumulative and track.row.get("cross_ms"):
+            track.state = "CANCELED"  # a part was crossed: nobody may read it as nothing done
         track.is_cancel_pending = track.is_replace_pending = False
 
     _order_canceled = _order_expired = _order_rejected = _end
@@ -365,7 +369,8 @@ class _Change:
         was_canceled = self.track.is_cancel_pending
         self._end()
         self.reason = self.reason or "NOT_SENT"
-        self.track.state = "CANCELED" if was_canceled else "REJECTED"
+        was_working = was_canceled or bool(self.track.row.get("cross_ms"))
+        self.track.state = "CANCELED" if was_working else "REJECTED"
 
     def _cancel_requested(self) -> None:
         track = self.track

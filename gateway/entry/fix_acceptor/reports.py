@@ -92,8 +92,9 @@ def _name_of(context: SessionContext, event: OrderEvent) -> EventName | None:
         return None
     if name == "triggered":
         is_telling = event.record["by_gateway"] in (_BY_VENUE, _BY_GATEWAY)
+        is_telling &= not event.order.get("cross_ms")  # it never waited for a trigger
         return "triggered" if is_telling and context.version >= 50 else None
-    if event.kind == "order_not_sent" and event.order["state"] == "CANCELED":
+    if event.kind in ("order_not_sent", "order_rejected") and event.order["state"] == "CANCELED":
         return "canceled"
     if name == "expired" and event.reason == "time_in_force":
         return "canceled"  # what is left of IOC and FOK

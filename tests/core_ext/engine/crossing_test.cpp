@@ -151,14 +151,29 @@ TEST(what_cannot_be_kept_is_refused_by_name) {
 
 TEST(no_more_are_kept_than_may_be) {
   CrossingDesk desk;
-  for (std::size_t i = 0; i < kKeptMax; ++i) desk.submit(1, Side::kBuy, 9'000 + i, 1);
-  CHECK(desk.last_refusal == Refusal::kNone);
-  desk.submit(1, Side::kBuy, 9'001, 1);
-  CHECK(desk.last_refusal == Refusal::kCrossFull);
+  for (PrincipalId id = 2; id <= 3; ++id) {
+    PrincipalDefined principal = desk.state.registry.principals.at(1).definition;
+    principal.id = id;
+    principal.name.assign(numbered("desk", id));
+    desk.engine.record_control(RecordKind::kPrincipalDefined, principal);
+  }
+  const auto keep = [&](PrincipalId principal, std::int64_t price) {
+    NewOrderMessage order = desk.message(1, Side::kBuy, price, 1);
+    order.header.principal = principal;
+    desk.submit(order);
+    return desk.last_refusal;
+  };
+  for (PrincipalId id = 1; id <= 2; ++id) {
+    for (std::size_t i = 0; i < kKeptOfPrincipalMax; ++i) {
+      CHECK(keep(id, 9'010 + static_cast<std::int64_t>(i)) == Refusal::kNone);
+    }
+    // Others have places left; he has none.
+    CHECK(keep(id, 9'011) == Refusal::kCrossFull);
+  }
+  CHECK(keep(3, 9'011) == Refusal::kCrossFull);
   desk.pass(60 * kMs);
   desk.world.drain();
-  desk.submit(1, Side::kBuy, 9'001, 1);
-  CHECK(desk.last_refusal == Refusal::kNone);
+  CHECK(keep(1, 9'011) == Refusal::kNone);
 }
 
 TEST(a_kept_order_is_cancelled_here_and_its_place_at_the_gate_is_free) {
@@ -294,4 +309,189 @@ TEST(a_cross_is_one_group_of_two_records_that_name_each_other) {
   CHECK(bought.cross.bid == 9'998 && bought.cross.ask == 10'003 && bought.price == 100'005);
   CHECK(bought.price_scale == 3 && bought.venue_time_ns == 0);
   CHECK(!(bought.trade_id == sold.trade_id));
+}
+
+namespace {
+
+/// A fill of 100 or so at a price and a time of the venue.
+OrderFilled told(CrossingDesk& desk, OrderId id, Side side, std::int64_t quantity,
+                 std::int64_t price, std::int64_t venue_time_ns) {
+  OrderFilled fill = desk.world.fill(id, side, quantity);
+  fill.price = price;
+  fill.venue_time_ns = venue_time_ns;
+  return fill;
+}
+
+/// Bought at 90, at 110 and sold at 101, in that order; the second is told late, and book 1 sells
+/// half of one to book 2 at 100.005 before that or after it.
+PositionBook book_after(bool is_cross_before, bool is_restored) {
+  CrossingDesk desk;
+  const OrderId buy = desk.submit(1, Side::kBuy, 10'900, 2'000, 0);
+  const OrderId sell = desk.submit(1, Side::kSell, 11'000, 1'000, 0);
+  desk.engine.on_fill(told(desk, buy, Side::kBuy, 1'000, 9'000, 1'000));
+  desk.engine.on_fill(told(desk, sell, Side::kSell, 1'000, 10'100, 3'000));
+  const OrderFilled late = told(desk, buy, Side::kBuy, 1'000, 11'000, 2'000);
+  if (!is_cross_before) desk.engine.on_fill(late);
+  desk.submit(1, Side::kSell, 9'990, 500);
+  desk.submit(2, Side::kBuy, 10'010, 500);
+  CHECK_EQUAL(desk.engine.counters().crosses, 1U);
+  CHECK_EQUAL(desk.state.last_fill_ns[1], 3'000);
+  if (is_restored) {
+    std::vector<std::uint8_t> bytes;
+    desk.state.serialize(bytes);
+    State copy(desk.state.capacity);
+    CHECK(copy.restore(bytes.data(), bytes.size()));
+    CHECK_EQUAL(copy.routes.position(desk.at(buy).route).newest_fill_ns, 3'000);
+  }
+  if (is_cross_before) desk.engine.on_fill(late);
+  CHECK_EQUAL(desk.engine.counters().fills_late, 1U);
+  return desk.book(buy);
+}
+
+}  // namespace
+
+TEST(a_fill_that_is_told_late_has_the_same_place_before_a_cross_and_after_it) {
+  const PositionBook in_time = book_after(false, false);
+  const PositionBook late = book_after(true, true);
+  CHECK_EQUAL(in_time.quantity, 500);
+  CHECK(late.quantity == in_time.quantity && late.cost_e18 == in_time.cost_e18);
+  CHECK(late.realised_e18 == in_time.realised_e18);
+}
+
+namespace {
+
+void mark_at(Engine& engine, std::int64_t price) {
+  MarkMessage mark{};
+  mark.instrument = kPerp;
+  mark.scale = 2;
+  mark.mark = price;
+  engine.on_mark(mark);
+}
+
+/// Why an order that was kept for 30 s did not go out; kNone when it did.
+template <typename Change>
+Refusal end_of_kept(CrossingDesk& desk, const NewOrderMessage& order, Change&& change) {
+  const OrderId id = desk.submit(order);
+  desk.pass(29'500 * kMs);
+  desk.world.drain();
+  change();
+  desk.pass(501 * kMs);
+  if (desk.state_of(id) == OrderState::kPendingNew) return Refusal::kNone;
+  CHECK_EQUAL(desk.outbound(), 0U);
+  CHECK(static_cast<FactReason>(desk.at(id).reason) == FactReason::kCrossEnded);
+  CHECK_EQUAL(desk.at(id).reserved_quantity, 0);
+  while (desk.world.client->notices.size() != 0) {
+    const Notice notice = desk.world.next_notice();
+    if (notice.kind == static_cast<std::uint16_t>(RecordKind::kOrderRefused))
+      return static_cast<Refusal>(notice.refusal);
+  }
+  return Refusal::kNone;
+}
+
+}  // namespace
+
+TEST(what_has_changed_since_an_order_was_kept_is_asked_before_the_rest_goes_out) {
+  const auto end_of = [](auto&& change) {
+    CrossingDesk desk;
+    return end_of_kept(desk, desk.message(1, Side::kBuy, 10'900, 500, 30'000),
+                       [&] { change(desk); });
+  };
+  CHECK(end_of([](CrossingDesk& desk) { mark_at(desk.engine, 10'000); }) == Refusal::kNone);
+  CHECK(end_of([](CrossingDesk&) {}) == Refusal::kStalePrice);
+  CHECK(end_of([](CrossingDesk& desk) { mark_at(desk.engine, 5'000); }) == Refusal::kPriceCollar);
+  CHECK(end_of([](CrossingDesk& desk) {
+          mark_at(desk.engine, 10'000);
+          LimitsSet lower{};
+          lower.level = static_cast<std::uint32_t>(Level::kStrategy);
+          lower.id = 1;
+          lower.version = 9;
+          lower.fields = desk.state.registry.level(Level::kStrategy, 1).limits;
+          lower.fields.order_quantity_max_e8 = 1;
+          lower.actor.assign("ops");
+          desk.engine.record_control(RecordKind::kLimitsSet, lower);
+        }) == Refusal::kMaxOrderQuantity);
+  CHECK(end_of([](CrossingDesk& desk) {
+          mark_at(desk.engine, 10'000);
+          PrincipalDefined principal = desk.state.registry.principals.at(1).definition;
+          principal.version = 2;
+          principal.scopes = 0;
+          desk.engine.record_control(RecordKind::kPrincipalDefined, principal);
+        }) == Refusal::kNotPermitted);
+}
+
+TEST(a_market_order_goes_out_with_the_protection_of_the_market_that_it_meets) {
+  CrossingDesk desk;
+  NewOrderMessage buy = desk.message(1, Side::kBuy, 0, 500, 30'000);
+  buy.type = OrderType::kMarket;
+  buy.time_in_force = TimeInForce::kIoc;
+  CHECK(end_of_kept(desk, buy, [&] { mark_at(desk.engine, 9'000); }) == Refusal::kNone);
+  const OutboundEntry out = desk.next_out();
+  CHECK(out.type == OrderType::kMarket && out.price == 9'900);
+  CHECK_EQUAL(desk.at(out.order_id).price, 9'900);
+}
+
+TEST(a_rest_that_its_venue_rejects_ends_as_cancelled_because_a_part_has_executed) {
+  CrossingDesk desk;
+  const OrderId buy = desk.submit(1, Side::kBuy, 10'010, 500, 10);
+  desk.submit(2, Side::kSell, 9'990, 200, 10);
+  const OrderId whole = desk.submit(2, Side::kSell, 11'000, 200, 10);
+  desk.pass(11 * kMs);
+  for (int told = 0; told < 2; ++told) {
+    desk.tell(RecordKind::kOrderRejected, buy);
+    desk.tell(RecordKind::kOrderRejected, whole);
+  }
+  CHECK(desk.state_of(buy) == OrderState::kCanceled);
+  CHECK(desk.state_of(whole) == OrderState::kRejected);
+  CHECK_EQUAL(desk.at(buy).cumulative, 200);
+  CHECK_EQUAL(desk.engine.counters().anomalies, 0U);
+}
+
+TEST(a_kept_order_of_the_day_ends_with_it) {
+  CrossingDesk desk;
+  NewOrderMessage order = desk.message(1, Side::kBuy, 9'990, 500);
+  order.time_in_force = TimeInForce::kDay;
+  const OrderId day = desk.submit(order);
+  const OrderId other = desk.submit(1, Side::kBuy, 9'990, 400);
+  (void)desk.engine.roll_period();
+  CHECK(desk.state_of(day) == OrderState::kExpired);
+  CHECK(desk.state_of(other) == OrderState::kUntriggered);
+  desk.pass(60 * kMs);
+  CHECK_EQUAL(desk.next_out().order_id, other);
+  CHECK_EQUAL(desk.outbound(), 0U);
+}
+
+TEST(a_venue_that_calls_a_released_order_untriggered_has_it_all_the_same) {
+  CrossingDesk desk;
+  const OrderId buy = desk.submit(1, Side::kBuy, 10'010, 500, 10);
+  desk.pass(11 * kMs);
+  OrderFact fact{};
+  fact.order_id = buy;
+  fact.cumulative = -1;
+  fact.evidence = static_cast<std::uint32_t>(Evidence::kStream);
+  fact.reason = static_cast<std::uint32_t>(FactReason::kUntriggered);
+  fact.venue_order_id.assign("v");
+  desk.engine.on_fact(RecordKind::kOrderAccepted, fact);
+  CHECK(!is_kept_to_cross(desk.at(buy)));
+  desk.submit(2, Side::kSell, 9'990, 500, 10);
+  CHECK_EQUAL(desk.engine.counters().crosses, 0U);
+  desk.engine.on_fill(desk.world.fill(buy, Side::kBuy, 100));
+  CHECK_EQUAL(desk.at(buy).cumulative, 100);
+}
+
+TEST(the_time_an_order_was_kept_here_is_not_its_venues_answer_time) {
+  CrossingDesk desk;
+  const auto acks = [&] {
+    constexpr auto kAck = static_cast<std::size_t>(telemetry::Stage::kAck);
+    std::uint64_t count = 0;
+    for (const auto& bucket : desk.world.runtime.measurement().layout().histograms[kAck].counts)
+      count += bucket.load();
+    return count;
+  };
+  const OrderId kept = desk.submit(1, Side::kBuy, 10'010, 500, 10);
+  desk.pass(11 * kMs);
+  desk.tell(RecordKind::kOrderAccepted, kept);
+  CHECK_EQUAL(acks(), 0U);
+  const OrderId plain = desk.submit(1, Side::kBuy, 10'009, 500, 0);
+  desk.tell(RecordKind::kOrderAccepted, plain);
+  CHECK_EQUAL(acks(), 1U);
 }

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 from fix_world import change, counterparty, new_order, open_fix
+from native_world import LIMITS
 
 from gateway.execution.router import NewOrder
 from gateway.transport.fix_session import LineLimits
@@ -128,3 +129,32 @@ async def test_a_copy_that_does_not_read_holds_nobody_back(ring_directory):
         fund.send("D", new_order("after"))
         await fund.until("8", _11="after")
         assert context.store.next_outgoing > count, "kept for its next logon"
+
+
+@pytest.mark.parametrize("is_halted", [True, False])
+async def test_an_order_that_is_kept_to_be_crossed_is_working_until_its_rest_ends(
+    ring_directory, is_halted
+):
+    async with open_fix(ring_directory, sessions()) as fix:
+        world, audit = fix.world, await listening(fix)
+        world.engine.define_strategy("beta")
+        world.engine.set_limits("strategy", "beta", LIMITS, actor="test", reason="start")
+        kept = await fix.router.submit(by_another_door("r1", price="99", cross_ms=50))
+        order_id = int(kept.order["order_id"])
+        other = {"strategy": "beta", "side": "buy", "quantity": "0.5", "cross_ms": 50}
+        await fix.router.submit(by_another_door("r2", **other))
+        if is_halted:
+            world.engine.set_trading_state(
+                "firm", "", "halted", is_latch=False, actor="test", reason="test"
+            )
+        world.advance(51)
+        await world.sends()
+        if not is_halted:
+            world.link.session.rejected(order_id, "no")
+            await world.sends()
+        end = await audit.until("8", _37=str(order_id), _39="4")
+        assert (end[150], end[14], end[151]) == ("4", "0.5", "0")
+        if is_halted:
+            assert end[58] == "cross_ended"
+        heard = [message for message in audit.seen if message.get(37) == str(order_id)]
+        assert {message[39] for message in heard} <= {"0", "1", "4"}

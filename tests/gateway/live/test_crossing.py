@@ -9,13 +9,14 @@ import pytest
 from live_world import INSTRUMENT
 from native_world import LIMITS, connected, open_world
 
-from gateway.api import PositionReport, RefusedError
+from gateway.api import BalanceReport, PositionReport, RefusedError
 from gateway.core.vocabulary import CROSS_MS_MAX
 from gateway.entry.api_messages import NewOrderMessage
 from gateway.entry.strict_json import decode
 from gateway.journal import reader
 from gateway.ledger import open_books
 from gateway.testing import until
+from gateway.venues.breaks import REALISED_BY_BOOK
 
 pytestmark = pytest.mark.asyncio
 SYMBOL = INSTRUMENT.symbol
@@ -105,22 +106,90 @@ async def test_the_rest_goes_out_and_a_reconcile_finds_no_difference(ring_direct
     end(world)
 
 
-async def test_a_kept_order_is_there_after_a_restart_and_is_never_sent_late(ring_directory):
+async def test_after_a_restart_a_kept_order_is_asked_about_and_never_sent(ring_directory):
     world = await crossing_world(ring_directory)
     short = await world.submit("b", price="101", cross_ms=50)
     long = await world.submit("c", price="99", cross_ms=CROSS_MS_MAX)
-    world.close()
-    world.native.stop()
+    end(world)
     again = open_world(ring_directory)
+    again.advance(1_000)
+    assert [again.state(each) for each in (short, long)] == ["UNKNOWN"] * 2
+    await again.connect()
+    again.advance(10_000)
+    await again.reconcile()  # its venue never heard of them, and says so late enough
+    for order_id in (short, long):
+        row = again.row(order_id)
+        assert (row["state"], row["cumulative_quantity"]) == ("CANCELED", "0")
+    again.advance(CROSS_MS_MAX)
+    await again.sends()
+    assert sent(again) == []
+    end(again)
+
+
+@pytest.mark.parametrize("cross_ms", [50, CROSS_MS_MAX])
+async def test_an_order_whose_release_the_journal_lost_is_found_at_its_venue(
+    ring_directory, cross_ms
+):
+    world = await crossing_world(ring_directory)
+    buy = await world.submit("b", quantity="2", price="100", cross_ms=cross_ms)
+    (segment,) = (ring_directory / "data").glob("segment-*.journal")
+    await until(lambda: segment.read_bytes().count(buy.to_bytes(8, "little")) >= 2)
+    left = ring_directory / "left"
+    shutil.copytree(ring_directory / "data", left / "data")
+    world.advance(cross_ms + 1)
+    await world.sends()
+    assert len(sent(world)) == 1
+    there, name = world.report(buy, "new"), world.client_id(buy)
+    end(world)
+
+    again = open_world(left)
+    again.adapter.open, again.adapter.by_client = [there], {name: there}
     again.advance(1_000)
     await again.connect()
     await again.sends()
-    assert (again.state(short), again.state(long)) == ("CANCELED", "UNTRIGGERED")
-    assert sent(again) == []
-    again.advance(CROSS_MS_MAX)
+    row = again.row(buy)
+    assert (row["state"], row["venue_order_id"]) == ("NEW", there.venue_order_id)
+    again.advance(2 * CROSS_MS_MAX)
     await again.sends()
-    assert [order.client_order_id for order in sent(again)] == [again.client_id(long)]
+    assert sent(again) == []
+    again.link.session.filled(again.fill(buy, "t1", "2"))
+    await again.sends()
+    assert (again.state(buy), books(again)) == ("FILLED", {"alpha": "2"})
+    assert again.native.counters()["anomalies"] == 0
     end(again)
+
+
+async def test_a_balance_is_compared_as_the_venue_realises_on_the_position_of_all_books(
+    ring_directory,
+):
+    world = await crossing_world(ring_directory)
+    world.adapter.balance = [BalanceReport(account="main", currency="USDT", total="1000")]
+    await world.reconcile()
+    world.link.session.filled(world.fill(await world.submit("a"), "t1", "2", price="90"))
+    await world.sends()
+    held = PositionReport(account="main", instrument="BTCUSDT", leg="net", quantity="2")
+    world.adapter.position = [held]
+    await world.submit("s", price="99", side="sell", cross_ms=50)
+    taken = await world.submit("b", price="101", strategy="beta", cross_ms=50)
+    assert world.state(taken) == "FILLED"
+    assert Decimal(world.native.balances()[0]["total"]) == 1020  # the venue realised nothing
+    await world.reconcile()
+    (found,) = world.link.reconciler.ledger.open()
+    assert (found.finding.kind, found.finding.evidence) == ("balance_differs", (REALISED_BY_BOOK,))
+    found.policy = "quarantine"  # even where every other difference of a balance halts
+    assert world.link.reconciler._quarantine.place_of(found) is None
+    # All is sold again: nothing is left that books could count in their own way.
+    out = await world.submit("o", side="sell", price="95", strategy="beta")
+    world.link.session.filled(world.fill(out, "t2", "1", price="95", side="sell"))
+    world.link.session.filled(world.fill(out, "t3", "1", price="80", side="sell"))
+    await world.sends()
+    world.adapter.position = []
+    for total, breaks in (("995", 0), ("994", 1)):
+        world.adapter.balance = [BalanceReport(account="main", currency="USDT", total=total)]
+        await world.reconcile()
+        assert len(world.link.health.breaks) == breaks
+    assert world.link.reconciler.ledger.open()[0].finding.difference == "-1"
+    end(world)
 
 
 async def test_what_cannot_be_kept_is_refused_by_name(ring_directory):

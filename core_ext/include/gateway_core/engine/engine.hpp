@@ -413,8 +413,15 @@ class Engine {
   /// Its time is over: it goes to the venue or, when it cannot, ends. False = not now.
   [[nodiscard]] bool release_kept(std::uint32_t slot) noexcept;
   [[nodiscard]] Refusal check_kept_release(const Order& order) noexcept;
+  /// The gate again, for what is left of an order that holds its place there already.
+  [[nodiscard]] Refusal check_kept_gate(const Order& order, const NewOrderMessage& rest) noexcept;
+  /// New protection for a market order whose price the market has left behind.
+  void protect_kept(const Order& order, const NewOrderMessage& rest) noexcept;
   void end_kept(std::uint32_t slot, Refusal refusal) noexcept;
-  void keep_again(const Order& order) noexcept;
+  /// Kept orders that are good for the day end with it.
+  void end_kept_of_day() noexcept;
+  /// After a start nobody knows whether it had left: the record of that may be lost.
+  void doubt_kept(const Order& order) noexcept;
 
   // Guards (engine_guards.cpp).
   /// Makes room to watch a level whose guards changed; the first with sizes learns what is usual.
@@ -514,9 +521,13 @@ class Engine {
     std::int64_t retry_ns = 0;
     std::int64_t wait_ns = 0;
   };
+  /// What every price asks of all of them stands here, so that rows are touched for few.
   struct Kept {
     OrderId order_id;
     std::int64_t ends_ns;
+    InstrumentId instrument;
+    PrincipalId principal;
+    Side side;
   };
   std::vector<Kept> kept_;          // to be crossed, oldest first; bounded by kKeptMax
   std::vector<Emulated> emulated_;  // bounded by the order table; waits for a trigger or an expiry

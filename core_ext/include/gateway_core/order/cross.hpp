@@ -16,6 +16,8 @@ namespace gateway {
 inline constexpr std::uint16_t kCrossMsMax = 30'000;
 /// Orders kept at once: each new price of their instrument looks at all of them.
 inline constexpr std::size_t kKeptMax = 256;
+/// Of one principal: nobody takes all places.
+inline constexpr std::size_t kKeptOfPrincipalMax = 128;
 
 /// The middle of a bid and an ask, exact: one decimal more than they have.
 struct Mid {

@@ -93,9 +93,10 @@ static_assert(std::has_unique_object_representations_v<Order>);
          !order.link.is_waiting() &&
          static_cast<OrderState>(order.state) == OrderState::kUntriggered;
 }
-/// Whether the gateway keeps the order to be crossed: the venue has never heard of it.
+/// Whether the gateway keeps the order to be crossed: the venue has never named it.
 [[nodiscard]] inline bool is_kept_to_cross(const Order& order) noexcept {
-  return order.cross_ms != 0 && static_cast<OrderState>(order.state) == OrderState::kUntriggered;
+  return order.cross_ms != 0 && order.venue_order_id.empty() &&
+         static_cast<OrderState>(order.state) == OrderState::kUntriggered;
 }
 /// What of the order was crossed here. The venue counts without it.
 [[nodiscard]] inline std::int64_t crossed(const Order& order) noexcept {
