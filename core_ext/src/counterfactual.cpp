@@ -127,10 +127,9 @@ void Counterfactual::take(const Group& group) {
     clock_.set(first.time_ns);
     if (!make_room()) return;
     const auto* told = reinterpret_cast<const OrderFact*>(group.record(0) + sizeof(RecordHeader));
-    const bool is_lost =
-        kind == RecordKind::kOrderUnknown ||
-        (kind == RecordKind::kOrderNotSent &&
-         told->reason == static_cast<std::uint32_t>(FactReason::kRestart));
+    const bool is_lost = kind == RecordKind::kOrderUnknown ||
+                         (kind == RecordKind::kOrderNotSent &&
+                          told->reason == static_cast<std::uint32_t>(FactReason::kRestart));
     const bool is_settling =
         is_lost && told->evidence == static_cast<std::uint32_t>(Evidence::kGateway);
     if (is_boot_open_ && !is_settling) settle_boot();

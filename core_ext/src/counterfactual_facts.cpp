@@ -38,8 +38,7 @@ using recorded::order_of;
 [[nodiscard]] std::uint64_t trade_key(AccountId account, InstrumentId instrument, Side side,
                                       const TradeId& trade) noexcept {
   const std::uint64_t is_buy = side == Side::kBuy ? 1 : 0;
-  const Key128 key =
-      text_key((is_buy << 63) | (std::uint64_t{account} << 32) | instrument, trade);
+  const Key128 key = text_key((is_buy << 63) | (std::uint64_t{account} << 32) | instrument, trade);
   return key.low ^ key.high;
 }
 
@@ -253,7 +252,8 @@ void Counterfactual::take_fill(const std::uint8_t* record) {
   if (is_left_out(told.account, 0)) return note(Difference::kLeftOut, record, nullptr);
   if (find_pending(record)) return;
   if (told.order_id != 0 && gone_.contains(told.order_id)) return fall_away(record);
-  venue_ids_[trade_key(told.account, told.instrument, told.side, told.trade_id)] = told.venue_order_id;
+  venue_ids_[trade_key(told.account, told.instrument, told.side, told.trade_id)] =
+      told.venue_order_id;
   ++counts_.facts;
   engine_->on_fill(told);
   if (!settle(record)) fall_away(record);
@@ -262,7 +262,8 @@ void Counterfactual::take_fill(const std::uint8_t* record) {
 void Counterfactual::take_revised(const std::uint8_t* record) {
   const FillRevised& told = payload<FillRevised>(record);
   if (is_left_out(told.account, 0)) return note(Difference::kLeftOut, record, nullptr);
-  const auto known = venue_ids_.find(trade_key(told.account, told.instrument, told.side, told.trade_id));
+  const auto known =
+      venue_ids_.find(trade_key(told.account, told.instrument, told.side, told.trade_id));
   if (known == venue_ids_.end()) return fall_away(record);
   ++counts_.facts;
   engine_->on_fill_revised(told, known->second);

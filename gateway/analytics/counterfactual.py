@@ -200,8 +200,8 @@ def _told(
 
 # What an answer does not and cannot know, by the count that it bears on.
 _UNKNOWN = (
-    ("refusals_kept", "refusals stand as in fact: their records have no trigger, expiry, leg, "
-     "link or clock to ask them again with"),
+    ("refusals_kept", "refusals stand as in fact: no limit refused them, or their records have no "
+     "trigger, expiry, leg, link or clock to ask them again with"),
     ("references_old", "refused orders were asked again with the newest reference price that an "
      "earlier order kept: a refusal keeps none of its own"),
     ("own_steps_kept", "steps of the gateway's own were taken from the record: what led to them "
