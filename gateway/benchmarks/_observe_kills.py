@@ -94,6 +94,8 @@ class Run:
             for number in range(kills):
                 observer = Observed(*self._places)
                 try:
+                    if number % 2 == 0:
+                        observer.wait_for("view")
                     self._wait_for_a_moment(is_for_snapshot=number % 2 == 0)
                 finally:
                     observer.kill()
@@ -148,8 +150,8 @@ class Run:
         told: dict[str, list[list[str]]] = {"view": [], "rows": [], "books": []}
         for word, *words in observer.lines:
             told[word].append(words)
-        for words, kept in zip(told.values(), (self.states, self.rows, self.accounts), strict=True):
-            kept.extend((int(each[0]), each[1]) for each in (*words[:1], *words[-1:]))
+        for found, kept in zip(told.values(), (self.states, self.rows, self.accounts), strict=True):
+            kept.extend((int(each[0]), each[1]) for each in (*found[:1], *found[-1:]))
         self.books_balanced &= all(words[2] == "True" for words in told["books"])
 
     @contextmanager
