@@ -111,6 +111,10 @@ class Books:
         """(sequence, monotonic ns) behind each step of the newest runs."""
         return [] if self._ledger is None else self._ledger.take_steps()
 
+    def accounts(self) -> list[dict[str, Any]]:
+        """Every account of the newest record in the books; [] without books."""
+        return [] if self._ledger is None else self._ledger.accounts()
+
     def run(
         self, seconds: float, generation: Callable[[], int], is_stopping: Callable[[], bool]
     ) -> None:

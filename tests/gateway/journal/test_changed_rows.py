@@ -62,16 +62,19 @@ def test_positions_are_told_when_a_record_or_a_mark_or_its_age_moved_them(desk, 
 
 def test_a_new_definition_tells_every_row_anew(desk, replica):
     """Names, scales and rules are in the rows and not in what moved."""
-    replica.take_positions()
-    replica.take_balances()
-    replica.changes()
     world = desk.world
-    world.define("BTC-QUANTO", 4, world.usd)
+    assert world.adapter.balance(world.account, world.usd, "500", 0, "deposit")
+    world.turn()
+    replica.follow()
+    assert len(replica.take_positions(is_all=True)) == 2
+    (balance,) = replica.take_balances(is_all=True)
+    replica.changes()
+    world.define("BTC-QUANTO", 4, world.usd, lot="0.002")
     world.turn()
     assert replica.follow()
     assert {kind for _, kind, _ in replica.changes()} >= {"position", "balance", "state"}
     assert sorted(moved(replica)) == ["BTC-PERP", "BTC-QUANTO"]
-    assert replica.take_balances()
+    assert replica.take_balances() == [balance]
     assert moved(replica) == replica.take_balances() == []
 
 

@@ -250,7 +250,8 @@ def test_rows_stay_when_one_more_record_came_at_the_end_of_a_look(desk, monkeypa
     profit = desk.view.channels["profit"]
     generation = profit.generation
     monkeypatch.setattr("gateway.stream.books.RECORDS_PER_STEP", 1)
-    world.fill(0, "1", "100", instrument=world.perpetual, venue_order="x")
+    for _ in range(3):
+        world.fill(0, "1", "100", instrument=world.perpetual, venue_order="x")
     assert desk.books.follow(1) == 1  # and more are behind it
     told = desk.tell()
     assert (told.state, told.reason) == ("following", "")
@@ -268,7 +269,7 @@ def test_books_of_the_journal_before_are_never_shown_as_those_of_the_new_one(des
 
     def is_stopping():
         """Asked within the run, behind its first moment: the view opens another history here."""
-        if desk.books.sequence and desk.view.reopened == 1:
+        if desk.books.sequence == desk.view.followed and desk.view.reopened == 1:
             desk.view.apply(dataclasses.replace(step, rows={}))
             return True
         return desk.view.reopened > 1
@@ -281,8 +282,10 @@ def test_books_of_the_journal_before_are_never_shown_as_those_of_the_new_one(des
     assert desk.view.channels["profit"].waiting == READING
     assert not desk.rows("profit")
     watch = watch_of(desk)
-    desk.seconds = 0.0
-    told, _ = watch.look(0.2, desk.follower.instruments())
+    watch._sources = dataclasses.replace(
+        watch._sources, is_stopping=lambda: desk.books.sequence == desk.view.followed
+    )
+    told, _ = watch.look(10.0, desk.follower.instruments())
     watch.take(told)
     assert desk.rows("profit")
 
