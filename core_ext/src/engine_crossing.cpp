@@ -249,8 +249,8 @@ Refusal Engine::check_kept_gate(const Order& order, const NewOrderMessage& rest)
       .collar_reference = row.reference.price,
       .quantity = rest.quantity,
       .added_quantity = 0,
-      .notional_e4 = row.amount_e4(gate_price_of(order.side, order.price, row.reference.price),
-                                   rest.quantity),
+      .notional_e4 =
+          row.amount_e4(gate_price_of(order.side, order.price, row.reference.price), rest.quantity),
       .added_notional_e4 = 0,
       .now_ns = now_ns_};
   return explain(route, asked).refusal;
