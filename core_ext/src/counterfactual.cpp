@@ -222,9 +222,6 @@ void Counterfactual::boot(const Group& group) {
       engine_->emulated_.push_back({.order_id = order.order_id});
     }
     engine_->touch_link(order);
-    const std::int64_t ends_ns = order.created_ns + std::int64_t{order.cross_ms} * 1'000'000;
-    if (is_kept_to_cross(order) && ends_ns > header.time_ns)
-      engine_->kept_.push_back({order.order_id, ends_ns});
   });
   is_boot_open_ = true;
 }
@@ -246,11 +243,7 @@ void Counterfactual::settle_boot() {
       lost(FactReason::kUnknownOutcomeCancel);
     if (pending(order.overlay, Overlay::kReplace) == Pending::kSent)
       lost(FactReason::kUnknownOutcomeReplace);
-    const bool is_over = is_kept_to_cross(order) &&
-                         std::ranges::none_of(engine_->kept_, [id](const Engine::Kept& kept) {
-                           return kept.order_id == id;
-                         });
-    if (is_over)
+    if (is_kept_to_cross(order))  // a start asks the venue for it, which has not heard of it
       engine_->on_fact(RecordKind::kOrderNotSent, gateway_fact(id, FactReason::kRestart));
   }
   collect();
