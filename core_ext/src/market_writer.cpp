@@ -305,7 +305,7 @@ void MarketWriter::beat(std::int64_t monotonic_ns) noexcept {
     static_cast<void>(write_all(descriptor_, &header_.beat_ns, sizeof monotonic_ns, at));
     return;
   }
-  // Somebody cut it or took its name away. Readers that hold it see so; the others find a whole one by its name.
+  // Somebody cut it or took its name away. Readers that hold it see so; others find a whole one.
   try {
     std::string error;
     if (make_file(error)) ++times_cut_;
