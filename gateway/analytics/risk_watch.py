@@ -163,6 +163,7 @@ class RiskWatch:
             self._acted.setdefault((command.place[0], command.place[1]), frozenset())
         elif command.place:
             self._acted.pop((command.place[0], command.place[1]), None)
+            self._ours.discard((command.place[0], command.place[1]))
         if command.path == "/v1/measures":
             self._told.pop(f"{command.body['level']}:{command.body['name']}", None)
 
@@ -187,6 +188,7 @@ class RiskWatch:
             if now["state"] == "active":
                 text = next(iter(reasons.values()))
                 commands.append(self._set(place, "reducing", text, now["actor"]))
+                self._ours.add(place)  # a break may halt it before the next look
             # Under a halt it is tried again when the halt is lifted.
             if now["state"] != "halted":
                 self._acted[place] = self._acted.get(place, frozenset()) | keys
