@@ -28,7 +28,8 @@ bool State::apply_tick(const ClockTick& tick, std::int64_t time_ns) noexcept {
     return is_open(static_cast<OrderState>(order.state)) || order.updated_ns >= period_began_ns;
   });
   period_began_ns = time_ns;
-  period_began_ids = order_number(make_order_id({0, epoch, static_cast<std::uint32_t>(orders_made)}));
+  period_began_ids =
+      order_number(make_order_id({0, epoch, static_cast<std::uint32_t>(orders_made)}));
   return true;
 }
 

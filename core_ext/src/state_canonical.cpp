@@ -475,12 +475,12 @@ bool State::restore(const std::uint8_t* bytes, std::size_t size) {
   In in(bytes, size);
   Capacity made_with;
   return in.open() && in.get(made_with) && in.get(epoch) && in.get(orders_made) &&
-         in.get(period_began_ns) && in.get(period_began_ids) && epoch <= kOrderEpochMax && orders_made <= kOrderSequenceMax && in.get(last_fill_ns) &&
-         in.get(funding_known_ns) && in.get(counts) && get_registry(in, registry) &&
-         get_orders(in, *this) && get_names(in, names) && get_positions(in, *this) &&
-         get_fills(in, *this) && get_table(in, references) &&
-         get_balances(in, registry, balances) && get_guards(in, *this) && get_ages(in, registry) &&
-         fix.restore(in.rest());
+         in.get(period_began_ns) && in.get(period_began_ids) && epoch <= kOrderEpochMax &&
+         orders_made <= kOrderSequenceMax && in.get(last_fill_ns) && in.get(funding_known_ns) &&
+         in.get(counts) && get_registry(in, registry) && get_orders(in, *this) &&
+         get_names(in, names) && get_positions(in, *this) && get_fills(in, *this) &&
+         get_table(in, references) && get_balances(in, registry, balances) &&
+         get_guards(in, *this) && get_ages(in, registry) && fix.restore(in.rest());
 }
 
 }  // namespace gateway
