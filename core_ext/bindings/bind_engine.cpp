@@ -477,9 +477,8 @@ void bind_engine(nb::module_& module) {
            "engine_wait"_a = "park")
       .def_prop_ro("epoch", [](EngineHandle& handle) { return handle.runtime->state().epoch; })
       .def_prop_ro("sequence", &sequence_of)
-      .def_prop_ro(
-          "period_began_ns",
-          [](EngineHandle& handle) { return handle.runtime->state().period_began_ns; })
+      .def_prop_ro("period_began_ns",
+                   [](EngineHandle& handle) { return handle.runtime->state().period_began_ns; })
       .def_prop_ro("recovery", &recovery_of)
       .def_prop_ro(
           "measurement",

@@ -296,8 +296,8 @@ void MarketWriter::beat(std::int64_t monotonic_ns) noexcept {
   if (descriptor_ < 0) return;
   header_.beat_ns.store(monotonic_ns, std::memory_order_relaxed);
   struct stat status{};
-  const bool is_whole = ::fstat(descriptor_, &status) == 0 &&
-                        static_cast<std::uint64_t>(status.st_size) >= bytes();
+  const bool is_whole =
+      ::fstat(descriptor_, &status) == 0 && static_cast<std::uint64_t>(status.st_size) >= bytes();
   // Another file of that name is another writer's, and not to be fought over.
   const bool is_nameless = ::stat(path_.c_str(), &status) != 0 && errno == ENOENT;
   if (is_whole && !is_nameless) {

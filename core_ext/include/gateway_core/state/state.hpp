@@ -56,11 +56,11 @@ class State {
   // Venue time up to which the balances of an account are known to hold its funding: the newest
   // payment booked, before the first one the time of its first balance record.
   std::int64_t funding_known_ns[kAccountsMax] = {};
-  std::int64_t last_time_ns = 0;  // journal time, never decreases
+  std::int64_t last_time_ns = 0;       // journal time, never decreases
   std::int64_t period_began_ns = 0;    // the newest end of a trading day, before it the first boot
   std::uint64_t period_began_ids = 0;  // order_number() of the newest order that was made before it
-  std::uint64_t counts[64] = {};  // records applied per kind
-  FixSessions fix;                // behind everything that orders touch
+  std::uint64_t counts[64] = {};       // records applied per kind
+  FixSessions fix;                     // behind everything that orders touch
 
   /// Takes all memory of the hot tables now. The live process, before its first order.
   void prefault() noexcept {
