@@ -141,8 +141,8 @@ class SnapshotView:
         self.epoch = int(header["epoch"])
 
     def _check(self, header: Any, is_checked: bool) -> None:
-        if header["magic"].tobytes() != b"GWSNAP01" or header["version"] != 2:
-            raise ValueError(f"{self._path.name}: no snapshot of version 2")
+        if header["magic"].tobytes() != b"GWSNAP01" or header["version"] != 3:
+            raise ValueError(f"{self._path.name}: no snapshot of version 3")
         if int(header["payload_bytes"]) != len(self._payload):
             raise ValueError(f"{self._path.name}: size does not match its header")
         state = self._payload[:8].tobytes()

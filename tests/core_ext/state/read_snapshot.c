@@ -63,6 +63,7 @@ static void print_orders(void) {
   FIELD(order, told_cumulative), FIELD(order, link_kind), FIELD(order, link_place);
   FIELD(order, link_count), FIELD(order, link_released);
   FIELD(order, gate_price), FIELD(order, pending_gate_price), FIELD(order, is_renamed),
+  FIELD(order, cross_ms),
   FIELD(order, venue_id_hash);
 }
 

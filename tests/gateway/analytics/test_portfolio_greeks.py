@@ -41,7 +41,7 @@ FACTS = {
     "FOREIGN": OptionFacts("BTC", "linear", currency="JPY"),
 }
 MARKET = Market(
-    underlyings={"BTC": Quote(55_000.0), "ETH": Quote(2_800.0), "XRP": Quote(1.0, 20_000)},
+    underlyings={"BTC": Quote(55_000.0), "ETH": Quote(2_800.0), "XRP": Quote(1.0, 70_000)},
     volatilities={"CALL": 0.6, "PUT": 0.7, "EARLY": 0.8, "STALE": 0.5, "OLD": 0.5},
     currencies={"USD": 1.0, "EUR": 1.25},
     rate=0.03,
@@ -90,7 +90,7 @@ def test_what_cannot_be_valued_is_named_and_left_out() -> None:
         "OLD": "expired",
         "BLIND": "no volatility",
         "DARK": "no mark of SOL",
-        "STALE": "the mark of XRP is 20000 ms old",
+        "STALE": "the mark of XRP is 70000 ms old",
         "FOREIGN": "no rate of JPY",
         "NOBODY": "what it is is not known",
     }
