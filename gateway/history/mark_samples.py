@@ -76,7 +76,7 @@ class MarkSampler:
         return len(samples)
 
     def _samples(self, now_ns: int) -> Iterator[Sample]:
-        for mark in self._live_files.marks():
+        for mark in self._live_files.marks_as_told():
             if _is_exact(mark.price) and _is_plain(mark.instrument):
                 yield _sample(now_ns, mark.instrument, mark.price, "engine", mark.time_ns)
         self._reader.look()

@@ -52,14 +52,22 @@ class LiveFiles:
 
     def marks(self) -> list[Mark]:
         """Every usable mark the daemon last wrote; [] without a daemon."""
+        return [
+            Mark(name, price, time_ns)
+            for name, told, time_ns in self.marks_as_told()
+            if (price := _usable(told))
+        ]
+
+    def marks_as_told(self) -> list[Mark]:
+        """The same to the last digit, whatever the native core can hold."""
         try:
             told = _read_marks((self._directory / MARKS_FILE).read_bytes())
         except (OSError, msgspec.MsgspecError):
             return []
         return [
-            Mark(name, price, entry.time_ns)
+            Mark(name, entry.mark, entry.time_ns)
             for name, entry in told.items()
-            if (price := _usable(entry.mark)) and entry.time_ns > 0
+            if entry.mark and entry.time_ns > 0
         ]
 
 

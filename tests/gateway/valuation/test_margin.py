@@ -184,7 +184,7 @@ def test_what_is_missing_is_named_and_left_out_of_the_sums() -> None:
     assert [row["reason"] for row in found.positions[1:]] == [
         "the mark is 99999 ms old", "no collateral is known", "above the last bracket"
     ]  # fmt: skip
-    assert (account["ratio"], account["state"]) == (None, "liquidation")
+    assert (account["ratio"], account["state"]) == (None, "unknown")
     bare = margin_rows(rows[:1], [], INSTRUMENTS, Brackets(), marks)
     assert bare.positions[0]["reason"] == "no brackets"
     for wrong in ("nan", "-5", "0", "1e5", "9" * 30):

@@ -211,12 +211,14 @@ async def test_any_order_of_facts_ends_in_the_same_state(
 
 
 def test_the_words_for_an_end_are_the_same_numbers_here_and_natively() -> None:
-    """FACT_REASONS is the rule; the native list is read through the header's text."""
+    """FACT_REASONS is the rule; the native list is read through the header's text. What the gateway
+    alone can say of an order is no word of a venue."""
     header = Path(__file__).parents[3] / "core_ext/include/gateway_core/event/message.hpp"
     text = header.read_text()
     listed = text[text.index("kWords = {") : text.index("if (text.empty())")]
     words = listed.split('"')[1::2]
-    assert words == [word for word, _ in sorted(FACT_REASONS.items(), key=lambda row: row[1])]
+    ours = sorted(FACT_REASONS.items(), key=lambda row: row[1])
+    assert words == [word for word, _ in ours if word != "cross_ended"]
     assert fact_reason("anything else") == FACT_REASONS["venue_decision"]
 
 
