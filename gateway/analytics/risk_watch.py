@@ -19,9 +19,8 @@ from msgspec import Meta
 from gateway.analytics.greek_book import GREEK_LEVELS, GreekInput, book_of, greek_rows, unit_rows
 from gateway.analytics.margin_watch import MarginChange, MarginWatch, Thresholds, headroom_command
 from gateway.analytics.portfolio_greeks import unit_greeks_command
-from gateway.config.faults import ConfigError
-from gateway.config.toml_file import read_toml
-from gateway.config.walker import walk
+from gateway.config.faults import Faults
+from gateway.config.small_file import load_small_file
 
 __all__ = [
     "Command",
@@ -377,21 +376,19 @@ class RiskWatch:
 
 def load_policy(path: Path) -> WatchPolicy:
     """ConfigError names everything that is wrong with the file."""
-    faults, data = read_toml(path)
-    found = None if data is None else walk(WatchPolicy, data, "", faults)
-    if found is not None:
-        for spelled in found.greek_limits:
-            level = spelled.partition(":")[0]
-            if level not in _PLACED or (level == "firm") == (":" in spelled):
-                rule = "firm, or LEVEL:NAME of " + ", ".join(set(GREEK_LEVELS) & set(_PLACED))
-                faults.add("BAD_NAME", f"greek_limits.{spelled}", rule, spelled)
-        try:
-            RiskWatch(found)
-        except ValueError as error:
-            faults.add("CLASH", "call", str(error), found.call)
-    if found is None or faults.found:
-        raise ConfigError(faults.found)
-    return found
+    return load_small_file(path, WatchPolicy, _judge)
+
+
+def _judge(policy: WatchPolicy, faults: Faults) -> None:
+    for spelled in policy.greek_limits:
+        level = spelled.partition(":")[0]
+        if level not in _PLACED or (level == "firm") == (":" in spelled):
+            rule = "firm, or LEVEL:NAME of " + ", ".join(set(GREEK_LEVELS) & set(_PLACED))
+            faults.add("BAD_NAME", f"greek_limits.{spelled}", rule, spelled)
+    try:
+        RiskWatch(policy)
+    except ValueError as error:
+        faults.add("CLASH", "call", str(error), policy.call)
 
 
 def _place(row: Row) -> Place:

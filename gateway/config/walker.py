@@ -12,7 +12,7 @@ from msgspec import inspect
 
 from gateway.config.faults import Faults, nearest
 
-__all__ = ["describe", "walk"]
+__all__ = ["StructType", "describe", "walk"]
 
 _FAULTY: Any = object()  # stands for a value that was noted as wrong
 StructType = TypeVar("StructType", bound=msgspec.Struct)

@@ -16,9 +16,8 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from gateway._core import valuation as native
-from gateway.config.faults import ConfigError, Faults
-from gateway.config.toml_file import read_toml
-from gateway.config.walker import walk
+from gateway.config.faults import Faults
+from gateway.config.small_file import load_small_file
 from gateway.valuation.mark import money_array
 
 __all__ = ["BracketTables", "Brackets", "Schedule", "Step", "load_brackets", "mantissa"]
@@ -129,13 +128,7 @@ def mantissa(text: str, scale: int) -> int:
 
 def load_brackets(path: Path) -> Brackets:
     """The schedules of a file. ConfigError names everything that is wrong with it."""
-    faults, data = read_toml(path)
-    found = None if data is None else walk(Brackets, data, "", faults)
-    if found is not None:
-        _judge(found, faults)
-    if found is None or faults.found:
-        raise ConfigError(faults.found)
-    return found
+    return load_small_file(path, Brackets, _judge)
 
 
 def _judge(brackets: Brackets, faults: Faults) -> None:

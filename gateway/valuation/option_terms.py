@@ -17,9 +17,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from gateway.config.faults import ConfigError, Faults
-from gateway.config.toml_file import read_toml
-from gateway.config.walker import walk
+from gateway.config.faults import Faults
+from gateway.config.small_file import load_small_file
 
 __all__ = [
     "OptionBook",
@@ -199,13 +198,7 @@ def expiry_of(row: Row) -> int | None:
 
 def load_options(path: Path) -> OptionSettings:
     """ConfigError names everything that is wrong with the file."""
-    faults, data = read_toml(path)
-    found = None if data is None else walk(OptionSettings, data, "", faults)
-    if found is not None:
-        _judge(found, faults)
-    if found is None or faults.found:
-        raise ConfigError(faults.found)
-    return found
+    return load_small_file(path, OptionSettings, _judge)
 
 
 def _judge(settings: OptionSettings, faults: Faults) -> None:

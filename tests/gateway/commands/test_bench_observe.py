@@ -2,7 +2,6 @@
 
 import json
 
-import pytest
 from click.testing import CliRunner
 
 from gateway.__main__ import root
@@ -35,7 +34,6 @@ def test_the_answer_has_the_promised_shape_and_nothing_else():
 
 
 def test_a_past_of_as_many_rows_as_asked_for_is_asked_for_every_key():
-    pytest.importorskip("duckdb")
     words = ["bench", "history", "--quick", "--rows", "1", "--json"]
     result = CliRunner().invoke(root, words)
     assert result.exit_code == 0, result.output

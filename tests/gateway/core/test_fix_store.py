@@ -438,7 +438,6 @@ def test_a_run_of_a_million_volatile_numbers_is_pages_of_which_few_hold_anything
 def test_what_lay_in_deleted_segments_is_gap_filled_in_a_resend(tmp_path, ring_directory):
     """Retention takes the oldest segments beside a session that may still be asked for them: what
     is left is sent again, and before it one gap fill takes the place of what went."""
-    pytest.importorskip("pyarrow")
     from gateway.history.archive import Archiver
     from gateway.history.retention import Retention, apply_retention
 
