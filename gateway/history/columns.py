@@ -92,8 +92,15 @@ Names = Mapping[str, Any]
 
 
 def schema_of(table: str) -> pa.Schema:
-    """The columns of a table, as they are in every file of it."""
-    return pa.schema(list(TABLES[table].items()))
+    """The columns of a table, as they are in every file of it. Numbers are never null: which ones
+    are need not be written beside them."""
+    return pa.schema(
+        [pa.field(name, kind, _may_be_null(kind)) for name, kind in TABLES[table].items()]
+    )
+
+
+def _may_be_null(kind: pa.DataType) -> bool:
+    return not (pa.types.is_integer(kind) or pa.types.is_decimal(kind))
 
 
 def tables_of(

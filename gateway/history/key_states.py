@@ -16,7 +16,7 @@ from gateway.history.columns import schema_of
 from gateway.history.durable import TEMPORARY, publish
 from gateway.history.faults import ArchiveFault
 
-__all__ = ["FINISHED_STATES", "KEYED", "KeyStates", "check_rows"]
+__all__ = ["FINISHED_STATES", "KEYED", "KeyStates", "check_rows", "newest_per_key"]
 
 # Table -> its key. Orders that ended are no state any more.
 KEYED: dict[str, tuple[str, ...]] = {

@@ -9,15 +9,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from gateway.api.decimal_text import plain_text
 from gateway.history.catalog import Manifest
-from gateway.history.columns import TABLES
+from gateway.history.columns import TABLES, schema_of
 from gateway.history.faults import HistoryFault
-from gateway.history.key_states import FINISHED_STATES, KEYED
+from gateway.history.held_files import HeldFiles, rows_with
+from gateway.history.key_states import FINISHED_STATES, KEYED, newest_per_key
 from gateway.history.views import Views
 
 __all__ = ["LIMIT_MAX", "Answer", "Exact", "History", "HistoryFault", "Point"]
@@ -53,6 +57,14 @@ class Point:
             return "time_ns <= ?", self.time_ns
         return "sequence <= ?", 2**63 - 1
 
+    def cut(self, rows: pa.Table) -> pa.Table:
+        """Those of the rows, which are in order, that are not behind it."""
+        if self.sequence is None and self.time_ns is None:
+            return rows
+        is_place = self.sequence is not None
+        column, last = ("sequence", self.sequence) if is_place else ("time_ns", self.time_ns)
+        return rows.filter(pc.less_equal(rows[column], last))
+
     def beginning(self) -> tuple[str, int]:
         """Column and lowest value of what begins here."""
         if self.time_ns is not None:
@@ -71,11 +83,19 @@ class Answer:
     begins_at: int = 0
 
 
+class _Since(NamedTuple):
+    """A state file and the files behind it, in order; and whether the tail is behind those."""
+
+    files: list[Path]
+    has_tail: bool
+
+
 class History:
     """Questions over one set of views. Not for several threads at once."""
 
     def __init__(self, views: Views) -> None:
         self.views = views
+        self._held = HeldFiles()
         self._types: dict[str, dict[str, str]] = {}
 
     def as_of(
@@ -86,10 +106,18 @@ class History:
         if table not in KEYED:
             raise HistoryFault("UNKNOWN_TABLE", *_unknown("table", table, KEYED))
         condition, bound = point.condition()
-        states, files, has_tail = self._since_state(table, point)
-        source = self.views.rows(table, [*states, *files], is_with_tail=has_tail)
+        since = self._since_state(table, point)
         wanted, values = self._where(table, filters or {})
         keys = ", ".join(KEYED[table])
+        is_exact = all(
+            "*" not in text or isinstance(text, Exact) for text in (filters or {}).values()
+        )
+        if filters and is_exact and filters.keys() <= set(KEYED[table]):
+            rows = self._held_rows(table, since, dict(zip(filters, values, strict=True)))
+            if rows is not None:
+                newest = self.views.chosen(table, newest_per_key(table, point.cut(rows)))
+                return self._ask(f"SELECT * FROM ({newest}) ORDER BY {keys}", [], limit)
+        source = self.views.rows(table, since.files, is_with_tail=since.has_tail)
         among = f"({source}) WHERE {condition}{wanted}"
         ended = ", ".join(f"'{state}'" for state in FINISHED_STATES)
         is_open = f"state NOT IN ({ended})" if table == "orders" else "true"
@@ -103,6 +131,13 @@ class History:
         )
         query = f"SELECT * FROM ({query}) WHERE {is_open} ORDER BY {keys}"
         return self._ask(query, [bound, *values], limit)
+
+    def _held_rows(self, table: str, since: _Since, wanted: dict[str, Any]) -> pa.Table | None:
+        """Rows with these values of key columns. None: the files are not held."""
+        rows = self._held.matching(schema_of(table), since.files, wanted)
+        if rows is not None and since.has_tail and table in self.views.tail:
+            rows = pa.concat_tables([rows, rows_with(self.views.tail[table], wanted)])
+        return rows if rows is None else rows.unify_dictionaries()
 
     def _only_key(self, among: str, keys: str, values: list[Any]) -> int | None:
         """Where the newest row stands, of one key alone: its keys are read for it, and of the other
@@ -122,8 +157,8 @@ class History:
         last = gone[-1].last_time_ns if column == "time_ns" else gone[-1].last_sequence
         return gone[-1].last_sequence + 1 if lowest <= last else 0
 
-    def _since_state(self, table: str, point: Point) -> tuple[list[Any], list[Any], bool]:
-        """(state file to start from, files since, whether the tail is needed)"""
+    def _since_state(self, table: str, point: Point) -> _Since:
+        """What there is from the state before a point on."""
         catalog = self.views.catalog
         gone = [each for each in catalog.manifests if each.is_expired]
 
@@ -159,7 +194,7 @@ class History:
             if file.table == table and file.day and file.rows
         ]
         has_tail = point.sequence is None or point.sequence >= self.views.tail_first
-        return states, since, has_tail
+        return _Since([*states, *since], has_tail)
 
     def range(
         self,

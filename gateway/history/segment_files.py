@@ -25,6 +25,7 @@ _SOUGHT = frozenset(
     ("sequence", "time_ns", "order_id", "client_order_id", "venue_order_id", "trade_id",
      "instrument", "account")
 )  # fmt: skip
+_ZSTD_LEVEL = -1  # a tenth faster than 1 for files that are 3 % larger
 _DAY_NS = 86_400_000_000_000
 
 
@@ -120,7 +121,7 @@ def parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
         schema,
         version="2.6",
         compression="zstd",
-        compression_level=1,
+        compression_level=_ZSTD_LEVEL,
         use_dictionary=[*words, *narrow],
         column_encoding=dict(encodings),
         write_statistics=[field.name for field in schema if field.name in _SOUGHT],

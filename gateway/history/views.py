@@ -151,6 +151,11 @@ class Views:
             parts.append(f"SELECT {columns_of(table)} FROM empty_{table}")
         return " UNION ALL ".join(parts)
 
+    def chosen(self, table: str, rows: pa.Table) -> str:
+        """A query for these rows of a table, good until the next call."""
+        self.connection.register("chosen", rows)
+        return f"SELECT {columns_of(table)} FROM chosen"
+
     def _register_empty(self, table: str) -> None:
         self.connection.register(f"empty_{table}", schema_of(table).empty_table())
 

@@ -5,7 +5,8 @@ import pytest
 from gateway.history.archive import Archiver
 from gateway.history.catalog import Catalog
 from gateway.history.faults import ArchiveFault, HistoryFault
-from gateway.history.queries import History, Point
+from gateway.history.key_states import KEYED
+from gateway.history.queries import Exact, History, Point
 from gateway.history.views import Views
 
 ORDER_KEYS = ("cumulative_quantity", "instrument", "price", "quantity", "side", "state")
@@ -58,6 +59,20 @@ def test_one_key_is_the_same_as_all_keys_and_a_filter(past, history):
     one = history.as_of("positions", point, {"instrument": "BTC-PERP"}).rows
     assert one == [row for row in every if row["instrument"] == "BTC-PERP"]
     assert len(one) == 1
+
+
+@pytest.mark.parametrize("table", ["orders", "positions", "balances"])
+def test_a_key_asked_for_again_is_found_in_memory_and_is_the_same(past, history, table):
+    for station in past.stations[::4]:
+        for point in points(station):
+            every = history.as_of(table, point).rows
+            for row in every[:3]:
+                key = {name: Exact(row[name]) for name in KEYED[table] if row[name] is not None}
+                wanted = [each for each in every if all(str(each[n]) == key[n] for n in key)]
+                for _ in range(3):
+                    assert history.as_of(table, point, key).rows == wanted
+            key = {KEYED[table][0]: "404"}
+            assert [history.as_of(table, point, key).rows for _ in range(2)] == [[], []]
 
 
 def test_a_range_holds_both_ends_and_says_when_it_is_cut(history):

@@ -132,7 +132,8 @@ def test_the_streams_profit_is_the_daemons_at_the_same_mark(shared_gateway):
     gateway = shared_gateway
     gateway.wait_order(gateway.submit("buy", "0.5")["order_id"], "FILLED")
 
-    # The mark moves between two questions; over a while both sides have told some of the same.
+    # The mark moves between two questions, and the observer hears of a fill a moment later; over a
+    # while both sides have told the same quantity at the same mark.
     live, seen = {}, {}
 
     def has_same_mark():
@@ -140,11 +141,11 @@ def test_the_streams_profit_is_the_daemons_at_the_same_mark(shared_gateway):
             (live, gateway.call("GET", "/v1/positions")[1]["positions"]),
             (seen, gateway.observe("positions")["positions"]),
         ):
-            told.update({row["mark"]: row["unrealised"] for row in rows if row["mark"]})
+            told.update({(r["quantity"], r["mark"]): r["unrealised"] for r in rows if r["mark"]})
         return live.keys() & seen.keys()
 
-    same = until(has_same_mark, what="the same mark on both sides")
-    assert {live[mark] for mark in same} == {seen[mark] for mark in same}
+    same = until(has_same_mark, what="the same quantity and mark on both sides")
+    assert {live[each] for each in same} == {seen[each] for each in same}
     assert all(live[mark] == seen[mark] is not None for mark in same)
 
 
