@@ -9,8 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))
+settings.register_profile("gateway", deadline=None)  # no test is about its own speed
+settings.load_profile("gateway")
 
 SHARED_MEMORY = Path("/dev/shm")
 CORE_EXT = Path(__file__).parents[1] / "core_ext"

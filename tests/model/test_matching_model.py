@@ -146,7 +146,7 @@ def compare(
         yield from fast
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(
     choose=st.randoms(use_true_random=False),
     steps=st.integers(1, 60),

@@ -196,7 +196,7 @@ def conversations(draw: st.DrawFn) -> tuple[str, list[bytes]]:
     return venue, events
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(conversations())
 def test_whatever_comes_is_told_the_same_by_both_ways(said: tuple[str, list[bytes]]) -> None:
     compare(*said)
@@ -204,7 +204,7 @@ def test_whatever_comes_is_told_the_same_by_both_ways(said: tuple[str, list[byte
 
 @pytest.mark.slow
 @pytest.mark.timeout(3_000)  # 318 s beside other work
-@settings(max_examples=20_000, deadline=None)
+@settings(max_examples=20_000)
 @given(conversations())
 def test_very_much_is_told_the_same_by_both_ways(said: tuple[str, list[bytes]]) -> None:
     compare(*said)

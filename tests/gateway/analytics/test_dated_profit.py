@@ -4,7 +4,7 @@ fractions: causes are their total exactly, and rates that moved are `fx` and not
 from decimal import Context, Decimal
 from fractions import Fraction
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.analytics.dated_profit import BOOKED, DatedProfit, fresh_rates
@@ -24,7 +24,6 @@ def rate_of(number):
     return {"EUR": Rate(number, 7)}
 
 
-@settings(deadline=None)
 @given(st.lists(st.one_of(bookings, rates), max_size=30), rates, money)
 def test_each_booking_keeps_the_rate_of_its_time_and_fx_is_the_rest(steps, last, unrealised):
     dated, booked = DatedProfit(), dict.fromkeys(BOOKED, Decimal(0))

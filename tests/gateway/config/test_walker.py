@@ -53,7 +53,7 @@ TABLES = st.dictionaries(KEYS, VALUES | st.dictionaries(KEYS, VALUES, max_size=3
 DOCUMENTS = st.dictionaries(st.sampled_from(SECTIONS), TABLES | VALUES, max_size=4)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(DOCUMENTS)
 def test_the_walker_refuses_exactly_what_the_types_refuse(data: dict[str, Any]) -> None:
     faults = Faults("file")
@@ -71,7 +71,7 @@ def test_the_walker_refuses_exactly_what_the_types_refuse(data: dict[str, Any]) 
         assert len(str(fault)) < 1000 and str(fault).isprintable()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(DOCUMENTS)
 def test_the_search_for_secrets_never_stumbles(data: dict[str, Any]) -> None:
     venues = data.get("venues", {})
@@ -79,7 +79,7 @@ def test_the_search_for_secrets_never_stumbles(data: dict[str, Any]) -> None:
         check_venue_secrets(venues, Path("/nowhere"), {}, Faults("file"))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(alphabet="[]=.\"'#ab \n", max_size=60))
 def test_the_search_for_lines_never_stumbles(text: str) -> None:
     count = len(text.splitlines())

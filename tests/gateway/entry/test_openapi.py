@@ -123,7 +123,7 @@ logging.getLogger("schemathesis").setLevel(logging.ERROR)
 
 
 @SCHEMA.parametrize()
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, suppress_health_check=list(HealthCheck))
 def test_the_live_door_keeps_its_contract(case, served):
     key = "desk" if case.operation.path.startswith("/v1/orders") else "boss"
     headers = {"Authorization": f"Bearer {key}.{SECRET}"}

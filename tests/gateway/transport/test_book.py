@@ -109,7 +109,7 @@ def test_traffic_of_binance_usdm_makes_the_book_an_independent_reading_makes(
 
 @pytest.mark.parametrize("rule", ["previous_update", "update_ranges", "checksum"])
 @given(dropped=st.integers(10, 90), seed=st.integers(0, 50))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_one_lost_update_is_a_gap_until_a_new_snapshot(rule: Any, dropped: int, seed: int) -> None:
     reasons: list[str] = []
     _, updates = generated(seed, 100)

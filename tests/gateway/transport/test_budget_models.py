@@ -72,7 +72,6 @@ STEPS = st.lists(st.tuples(st.integers(0, 700_000_000), st.integers(1, 6)), min_
 
 @pytest.mark.parametrize("model", PAIRS)
 @given(capacity=st.integers(6, 40), steps=STEPS)
-@settings(deadline=None)
 def test_a_counter_admits_exactly_what_the_model_admits(
     model: str, capacity: int, steps: Events
 ) -> None:
@@ -100,7 +99,6 @@ def test_a_counter_admits_exactly_what_the_model_admits(
     shifts=st.lists(st.sampled_from([-25_000_000, 0, 25_000_000]), min_size=60, max_size=60),
     pauses=st.lists(st.sampled_from([0, 0, 0, 20_000_000, 930_000_000]), min_size=60, max_size=60),
 )
-@settings(deadline=None)
 def test_within_the_guard_no_order_of_arrival_exceeds_the_limit(
     model: str, capacity: int, costs: list[int], shifts: list[int], pauses: list[int]
 ) -> None:
@@ -131,7 +129,7 @@ def test_within_the_guard_no_order_of_arrival_exceeds_the_limit(
         max_size=120,
     ),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_rolling_limit_knows_the_sum_of_what_it_keeps(capacity: int, steps: list) -> None:
     """Also with a clock that goes back, and after whatever else changes what is kept."""
     window_ns = 1_000
@@ -155,7 +153,6 @@ def test_a_rolling_limit_knows_the_sum_of_what_it_keeps(capacity: int, steps: li
 
 
 @given(steps=st.lists(st.tuples(st.integers(0, 40_000_000), st.integers(1, 9)), max_size=200))
-@settings(deadline=None)
 def test_a_rolling_limit_beyond_its_slots_is_safe_and_a_slice_late_at_most(steps: Events) -> None:
     counter, naive, now = Rolling(300, SECOND_NS, 0), NaiveRolling(300, SECOND_NS), START_NS
     slack = NaiveRolling(300, SECOND_NS + SECOND_NS // 60)
@@ -176,7 +173,6 @@ def test_a_rolling_limit_beyond_its_slots_is_safe_and_a_slice_late_at_most(steps
     refill=st.fractions(Fraction(1, 100), 10_000, max_denominator=1_000),
     steps=st.lists(st.tuples(st.integers(0, 3 * SECOND_NS), st.integers(1, 6)), max_size=40),
 )
-@settings(deadline=None)
 def test_a_bucket_of_any_refill_never_admits_more_than_the_model(
     refill: Fraction, steps: Events
 ) -> None:
@@ -194,7 +190,6 @@ def test_a_bucket_of_any_refill_never_admits_more_than_the_model(
     capacity=st.integers(1, 100),
     steps=st.lists(st.tuples(st.booleans(), st.integers(1, 30)), max_size=40),
 )
-@settings(deadline=None)
 def test_an_earned_budget_grows_by_what_was_traded(capacity: int, steps: list[tuple]) -> None:
     counter, earned, used = Earned(capacity, Fraction(1)), 0, 0
     for is_trade, amount in steps:
@@ -248,7 +243,7 @@ def test_what_was_spent_comes_back_even_when_the_clock_was_set_back_by_years(mod
 
 @pytest.mark.parametrize("model", ["window", "rolling", "bucket"])
 @given(steps=STEPS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_an_idle_counter_is_as_good_as_a_new_one(model: str, steps: Events) -> None:
     counter, now = COUNTERS[model](), START_NS
     for pause, cost in steps:
@@ -279,7 +274,6 @@ def test_the_limit_is_foreseen_at_the_pace_of_the_last_seconds() -> None:
     steps=st.lists(st.tuples(st.integers(0, 2 * SECOND_NS), st.integers(1, 9)), max_size=40),
     back=st.integers(0, 3 * SECOND_NS),
 )
-@settings(deadline=None)
 def test_what_was_spent_lately_is_known_to_a_slice(steps: Events, back: int) -> None:
     recent, now, events = Recent(), START_NS, Events()
     for pause, cost in steps:

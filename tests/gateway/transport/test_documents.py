@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.api import VenueProtocolError
@@ -50,7 +50,6 @@ def test_a_json_number_keeps_every_digit(number: str) -> None:
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**30), max_value=10**30))
-@settings(deadline=None)
 def test_every_number_keeps_every_digit(number: Decimal) -> None:
     text = format(number, "f")
     if len(text) > 100:
@@ -163,7 +162,6 @@ def repeats(value: Any) -> bool:
 
 
 @given(VALUES, st.sampled_from(["", " ", "\t", "\n", "\r"]))
-@settings(deadline=None)
 def test_a_repeated_key_is_found_wherever_it_hides(value: Any, gap: str) -> None:
     data = written(value, gap).encode("utf-8", "surrogatepass")
     try:

@@ -102,7 +102,7 @@ def rows(draw: st.DrawFn) -> dict[str, Any]:
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     order=rows(),
     begin=st.sampled_from(BEGINS),
@@ -226,7 +226,7 @@ def new_orders(draw: st.DrawFn) -> dict[int, str]:
     return fields
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(new_orders(), st.sampled_from(BEGINS), st.randoms(use_true_random=False))
 def test_a_new_order_has_the_values_that_simplefix_reads(
     fields: dict[int, str], begin: str, shuffle: Any
@@ -386,7 +386,7 @@ def requests(draw: st.DrawFn) -> tuple[str, str, dict[int, str]]:
     return kind, begin, {tag: draw(values) for tag, values in fields.items()}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(requests(), st.randoms(use_true_random=False))
 def test_every_other_hot_request_has_the_values_that_simplefix_reads(
     asked: tuple[str, str, dict[int, str]], shuffle: Any
@@ -422,7 +422,7 @@ REASONS = st.integers(-1, 99)
 OPTIONAL = st.just("") | TEXTS
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data(), st.sampled_from(BEGINS), st.sampled_from("9r3j"))
 def test_every_answer_but_a_report_is_what_simplefix_writes(
     data: st.DataObject, begin: str, kind: str

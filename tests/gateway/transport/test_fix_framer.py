@@ -140,7 +140,7 @@ def messages(draw: st.DrawFn) -> simplefix.FixMessage:
     return made
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(messages(), min_size=1, max_size=4), st.integers(1, 64))
 def test_valid_messages_decode_as_in_simplefix(made: list[simplefix.FixMessage], cut: int) -> None:
     wires = [each.encode() for each in made]
@@ -159,7 +159,7 @@ def test_valid_messages_decode_as_in_simplefix(made: list[simplefix.FixMessage],
     assert framer.buffered == 0
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=400), st.integers(1, 64))
 def test_any_bytes_in_front_are_accounted_for(junk: bytes, cut: int) -> None:
     stream = junk + NEXT + NEXT

@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from virtual_time import VirtualLoop, run_virtual
 
@@ -140,7 +140,6 @@ def test_the_count_of_the_venue_wins_for_all_it_can_have_seen() -> None:
 
 
 @given(told=st.integers(0, 100), before=st.integers(0, 7), after=st.integers(0, 7))
-@settings(deadline=None)
 def test_no_answer_makes_us_forget_what_it_cannot_have_counted(
     told: int, before: int, after: int
 ) -> None:

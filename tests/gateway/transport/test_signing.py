@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.transport import (
@@ -54,7 +54,6 @@ def test_a_request_is_signed_as_binance_documents_it() -> None:
 
 
 @given(st.binary(min_size=1, max_size=300), st.text(max_size=300))
-@settings(deadline=None)
 def test_a_prepared_key_signs_as_the_library_does_and_again_and_again(
     key: bytes, text: str
 ) -> None:

@@ -3,7 +3,7 @@
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.transport import Backoff, Nonces, VenueClock
@@ -20,7 +20,6 @@ class Clock:
 
 
 @given(seed=st.integers(0, 1_000), failures=st.integers(0, 80))
-@settings(deadline=None)
 def test_a_delay_is_anywhere_below_its_doubled_ceiling(seed: int, failures: int) -> None:
     backoff = Backoff(0.1, 5.0, Random(seed), attempts_per_minute=10_000, now_ns=Clock())
     for _ in range(failures):
@@ -39,7 +38,6 @@ def test_jitter_is_full() -> None:
     pauses=st.lists(st.floats(0, 3), min_size=1, max_size=200),
     resets=st.sets(st.integers(0, 200)),
 )
-@settings(deadline=None)
 def test_no_minute_sees_more_attempts_than_the_cap(pauses: list[float], resets: set[int]) -> None:
     clock, attempts = Clock(), list[int]()
     backoff = Backoff(0.01, 1.0, Random(1), attempts_per_minute=6, now_ns=clock)
@@ -80,7 +78,6 @@ def test_a_back_off_without_meaning_is_refused(wrong: tuple[float, float]) -> No
         max_size=60,
     ),
 )
-@settings(deadline=None)
 def test_the_venues_time_is_within_what_is_said_about_it(
     offset: int, trips: list[tuple[int, int, int]]
 ) -> None:
@@ -129,7 +126,6 @@ def test_a_sample_that_ends_before_it_began_is_refused() -> None:
     unit=st.sampled_from([1, 1_000, 1_000_000]),
     last=st.integers(0, 2 * 10**18),
 )
-@settings(deadline=None)
 def test_nonces_only_grow_whatever_the_clock_does(steps: list[int], unit: int, last: int) -> None:
     clock = Clock()
     nonces, before = Nonces(clock, unit, last), last

@@ -46,9 +46,7 @@ def told(store: SessionStore) -> tuple[object, ...]:
     return store.next_outgoing, store.next_expected, store.created_ns, kept
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_both_stores_answer_alike_and_the_file_after_a_restart(
     tmp_path: Path, steps: list[tuple[str, object]]
