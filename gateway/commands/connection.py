@@ -3,6 +3,7 @@ resend an order."""
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import stat
@@ -169,8 +170,8 @@ class Connection:
         except urllib.error.HTTPError as error:
             with error:
                 raise refusal(error.code, error.read(ANSWER_BYTES_MAX)) from None
-        except (TimeoutError, ConnectionResetError) as error:
-            raise self._lost(method, error) from None
+        except (TimeoutError, ConnectionResetError, http.client.HTTPException) as error:
+            raise self._lost(method, error) from None  # also half an answer of one that was killed
         except urllib.error.URLError as error:
             if isinstance(error.reason, TimeoutError | ConnectionResetError):
                 raise self._lost(method, error.reason) from None

@@ -3,11 +3,8 @@ files alone; no message shows one."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +13,7 @@ import click
 from gateway import process
 from gateway.commands.output import USAGE, CommandFailure, json_option, print_json, print_pairs
 from gateway.commands.settings import refused
+from gateway.commands.stopping import stopping
 from gateway.commands.verify import directory_argument, ring_option
 
 if TYPE_CHECKING:
@@ -110,20 +108,6 @@ class Report:
         elif now_ns >= self._next_ns:
             self._next_ns = now_ns + PROGRESS_NS
             click.echo(f"record {progress.sequence}: {progress.rows} rows written", err=True)
-
-
-@contextlib.contextmanager
-def stopping() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set: the batch under way ends, then the run."""
-    stop = threading.Event()
-    before = {
-        each: signal.signal(each, lambda *_: stop.set()) for each in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        yield stop
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
 
 
 def pairs(texts: Sequence[str], option: str) -> dict[str, str]:

@@ -13,9 +13,9 @@ from click.testing import CliRunner
 
 from gateway.__main__ import root
 from gateway.analytics.risk_watch import Command
-from gateway.commands import risk_watch
+from gateway.commands import risk_watch, risk_watch_run
 from gateway.commands.output import CommandFailure
-from gateway.commands.risk_watch import send_all
+from gateway.commands.risk_watch_run import send_all
 
 SCHEDULE = """
 [instruments]
@@ -158,13 +158,16 @@ def test_a_gateway_that_comes_back_elsewhere_is_found():
 
 
 def test_a_look_that_fails_does_not_end_the_watch(desk, tmp_path, monkeypatch):
-    def moment(*words):
+    looks = []
+
+    def input_of(*words):
+        looks.append(words)
         raise ArithmeticError("not a number")
 
-    monkeypatch.setattr(risk_watch, "moment", moment)
-    result = call(desk, tmp_path, "--count", "2")
-    assert result.exit_code == 0
-    assert result.stderr.count("this look failed: ArithmeticError") == 2
+    monkeypatch.setattr(risk_watch_run, "input_of", input_of)
+    result = call(desk, tmp_path, "--count", "3")
+    assert result.exit_code == 0 and len(looks) == 3
+    assert result.stderr.count("this look failed: ArithmeticError") == 1, "told once a minute"
 
 
 def test_wrong_words_are_usage_errors(desk, tmp_path):
