@@ -61,7 +61,7 @@ class GreekLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class WatchPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """conf/risk_watch.toml."""
 
-    actor: Annotated[str, Meta(pattern=r"^[!-~][ -~]{0,39}$")] = "risk-watch"
+    actor: Annotated[str, Meta(pattern=r"^[!-~]{1,40}\Z")] = "risk-watch"  # as the engine takes it
     interval_ms: Annotated[int, Meta(ge=100, le=60_000)] = 1_000
     mark_age_ms_max: Annotated[int, Meta(ge=100, le=3_600_000)] = 60_000
     warning: Ratio = "0.7"

@@ -103,9 +103,7 @@ class MemoryFile:
             return Recalled(None, f"it cannot be read: {error.strerror}")
         return self._checked(data, actor, is_held)
 
-    def _checked(
-        self, data: bytes, actor: str, is_held: Callable[[JournalPoint], str]
-    ) -> Recalled:
+    def _checked(self, data: bytes, actor: str, is_held: Callable[[JournalPoint], str]) -> Recalled:
         try:
             head = msgspec.json.decode(data, type=dict[str, Any])
             if head.get("version") != VERSION:

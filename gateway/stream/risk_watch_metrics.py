@@ -1,5 +1,5 @@
-"""What risk watches say of themselves, as metrics: read from their status files. One that was killed
-left its file, so its age grows until somebody notices."""
+"""What risk watches say of themselves, as metrics: read from their status files. One that was
+killed left its file, so its age grows until somebody notices."""
 
 from __future__ import annotations
 

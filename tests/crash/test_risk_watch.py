@@ -1,6 +1,6 @@
-"""The risk watch as a desk runs it: a real venue, a real gateway, the watch as a process with a key.
-The mark walks from safe to liquidation and back, people and kills interfere, and what the gate does
-is read from its own API and journal."""
+"""The risk watch as a desk runs it: a real venue, a real gateway, the watch as a process with a
+key. The mark walks from safe to liquidation and back, people and kills interfere, and what the gate
+does is read from its own API and journal."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ date = ""
 steps = [{{ leverage_max = 10, maintenance_rate = "0.05" }}]
 """
 POLICY = """
-actor = "night desk"
+actor = "night-desk"
 interval_ms = {interval_ms}
 mark_age_ms_max = 20000
 tell_again_seconds = 5
 """
-# Long 100 at 50,001 on a balance of a million: maintenance is 5 P, equity 1,000,000 + 100 (P - 50,001).
+# Long 100 at 50,001, a balance of a million: maintenance 5 P, equity 1,000,000 + 100 (P - 50,001).
 # The mark of the venue is one above the price.
 SAFE, WARNED, CALLED, LIQUIDATED = "50000", "42800", "42400", "42000"
 STATES = {SAFE: "ok", WARNED: "warning", CALLED: "call", LIQUIDATED: "liquidation"}
@@ -148,7 +148,7 @@ class WatchedDesk(Desk):
         """Subjects of what the watch noted, in order."""
         return [
             each["subject"] for each in self.records()
-            if each["kind"] == "operation_noted" and each["actor"] == "night desk"
+            if each["kind"] == "operation_noted" and each["actor"] == "night-desk"
         ]  # fmt: skip
 
     def close(self) -> None:
@@ -171,9 +171,10 @@ def desk(tmp_path: Path) -> Iterator[WatchedDesk]:
 
 def test_an_account_passes_from_safe_to_liquidation_and_back(desk: WatchedDesk) -> None:
     desk.start_watch()
-    desk.wait(lambda: desk.told("account", "main")["margin_headroom"], "headroom")
+    desk.wait(lambda: float(desk.told("account", "main")["margin_headroom"] or 0), "headroom")
     headroom = float(desk.told("account", "main")["margin_headroom"])
-    assert headroom == pytest.approx(1_000_000 - 500_010, abs=5_000)  # fees and the mark
+    coins = 50 * 50_000 + 500 * 2_000  # at the rates of the gateway's configuration
+    assert headroom == pytest.approx(1_000_000 - 500_010 + coins, abs=5_000)  # fees, and the mark
     desk.wait(lambda: desk.told("instrument", NAME)["delta"], "greeks of one unit")
     assert float(desk.told("instrument", NAME)["delta"]) == pytest.approx(50_001, abs=5)
     assert (desk.account().get("state", "active"), desk.refusal("safe")) == ("active", "")
@@ -184,7 +185,7 @@ def test_an_account_passes_from_safe_to_liquidation_and_back(desk: WatchedDesk) 
 
     desk.price(CALLED)
     row = desk.wait_account("reducing")
-    assert (row["actor"], row["reason"].split()[:3]) == ("night desk", ["margin", "USDT", "call"])
+    assert (row["actor"], row["reason"].split()[:3]) == ("night-desk", ["margin", "USDT", "call"])
     assert desk.refusal("opens") == "REDUCE_ONLY_STATE"
     sell = {"side": "sell", "quantity": "1", "price": "42399", "reduce_only": True}
     assert desk.submit("reduces", **sell)[0] == 201
@@ -196,7 +197,7 @@ def test_an_account_passes_from_safe_to_liquidation_and_back(desk: WatchedDesk) 
 
     desk.price(SAFE)
     row = desk.wait_account("active")
-    assert row["actor"] == "night desk"
+    assert row["actor"] == "night-desk"
     assert desk.refusal("opens-again") == ""
     desk.wait_looks(2)
     assert desk.doing()["reduced"] == [] and desk.doing()["lag_records"] is not None
@@ -204,9 +205,9 @@ def test_an_account_passes_from_safe_to_liquidation_and_back(desk: WatchedDesk) 
     desk.watch.terminate()
     assert desk.watch.wait(WAIT_SECONDS_MAX) == 0, desk.said()
     assert desk.doing() == {}, "an ordered end leaves no status"
-    assert (desk.notes()[0], desk.notes()[-1]) == ("night desk begins", "night desk ends")
+    assert (desk.notes()[0], desk.notes()[-1]) == ("night-desk begins", "night-desk ends")
     states = [each["state"] for each in desk.records()
-              if each["kind"] == "trading_state_set" and each["actor"] == "night desk"]  # fmt: skip
+              if each["kind"] == "trading_state_set" and each["actor"] == "night-desk"]  # fmt: skip
     assert len(states) == 2, "reduced once and lifted once"
 
 
@@ -300,7 +301,7 @@ def test_headroom_follows_a_fill_and_not_the_interval(
 ) -> None:
     desk.set_interval(60_000)
     desk.start_watch()
-    desk.wait(lambda: desk.told("account", "main")["margin_headroom"], "headroom")
+    desk.wait(lambda: float(desk.told("account", "main")["margin_headroom"] or 0), "headroom")
     for number in range(10):
         time.sleep(0.5)
         desk.submit(f"more{number}", quantity="1", price="50001")

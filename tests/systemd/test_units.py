@@ -133,7 +133,9 @@ def test_the_risk_watch_has_a_key_of_its_own_and_always_comes_back() -> None:
     assert words[words.index("--key-file") + 1] == f"${{CREDENTIALS_DIRECTORY}}/{name}"
     assert name not in dict(directives("gateway.service"))["LoadCredential"]
     assert found["StartLimitIntervalSec"] == "0" and found["Restart"] == "on-failure"
-    assert found["RestartPreventExitStatus"] == "2 4", "usage and refusal, as gateway.commands.output"
+    assert found["RestartPreventExitStatus"] == "2 4", (
+        "usage and refusal, as gateway.commands.output"
+    )
 
 
 def test_the_risk_watch_is_started_as_its_command_says() -> None:

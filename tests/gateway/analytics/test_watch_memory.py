@@ -231,7 +231,7 @@ def test_a_bit_that_fell_anywhere_is_named_or_harmless(file):
 
 def test_a_file_of_another_version_actor_or_journal_is_named(file, tmp_path):
     assert file.read("risk-watch", lambda point: "not of here") == Recalled(None, "not of here")
-    assert "of the actor risk-watch" in file.read("night desk", lambda point: "").why_none
+    assert "of the actor risk-watch" in file.read("night-desk", lambda point: "").why_none
     document = json.loads(file.path.read_text())
     file.path.write_text(json.dumps(document | {"version": 2}))
     assert file.read("risk-watch", lambda point: "").why_none.startswith("it is of version 2")

@@ -35,7 +35,7 @@ def desk(world, tmp_path):
     told = {"BTC-PERP": {"mark": "84.9", "time_ns": time.time_ns()}}
     Path(world.ring, "marks.json").write_text(json.dumps(told))
     (tmp_path / "margin.toml").write_text(SCHEDULE)
-    (tmp_path / "policy.toml").write_text('actor = "night desk"\ninterval_ms = 100\n')
+    (tmp_path / "policy.toml").write_text('actor = "night-desk"\ninterval_ms = 100\n')
     (tmp_path / "watch.key").write_text("watch.secret")
     (tmp_path / "watch.key").chmod(0o600)
     return world
@@ -86,7 +86,7 @@ def test_without_act_it_says_what_it_would_do(desk, tmp_path):
     assert told["is_sent"] is False and told["accounts"][0]["state"] == "call"
     first, note, *rest = told["commands"]
     assert (first["path"], first["body"]["state"]) == ("/v1/trading-states", "reducing")
-    assert (first["body"]["name"], first["body"]["actor"]) == ("main", "night desk")
+    assert (first["body"]["name"], first["body"]["actor"]) == ("main", "night-desk")
     assert note["path"] == "/v1/notes"
     bodies = {each["body"]["name"]: each["body"]["fields"] for each in rest}
     assert {each["path"] for each in rest} == {"/v1/measures"}

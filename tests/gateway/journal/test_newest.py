@@ -62,15 +62,35 @@ def test_a_restart_of_the_gateway_goes_on_in_the_same_history(open_world):
     assert rows.sequence > before and rows.histories == 0
 
 
-def test_another_journal_in_its_place_is_another_history(world, tmp_path):
-    place = JournalPlace(tmp_path / "journal", tmp_path / "ring")
-    shutil.copytree(world.journal, place.directory)
-    shutil.copytree(world.ring, place.ring_directory)
-    rows = JournalRows(place)
+def test_another_journal_in_its_place_is_another_history(open_world):
+    worlds = [open_world("ours"), open_world("theirs")]
+    rows = rows_of(worlds[0])
     rows.newest()
-    place.directory.rename(tmp_path / "old")
-    shutil.copytree(world.journal, place.directory)
+    for world in worlds:
+        world.engine.stop()
+    ours, theirs = ((world.journal, world.ring) for world in worlds)
+    for place, other in zip(ours, theirs, strict=True):
+        shutil.rmtree(place)
+        shutil.copytree(other, place)
     rows.newest()
+    assert rows.histories == 1
+
+
+def test_an_end_that_was_lost_is_another_history(open_world):
+    """A crash of the machine takes what was in the ring alone; the gateway goes on before it."""
+    world = open_world()
+    rows = rows_of(world)
+    world.fact("balance", world.account, world.usd, "5", 1, "start")
+    rows.newest()
+    rows.sequence += 1_000  # as if it had seen so much more
+    world.engine.stop()
+    shutil.rmtree(world.ring)
+    open_world().engine.stop()
+    for _ in range(3):
+        try:
+            rows.newest()
+        except RuntimeError:
+            continue
     assert rows.histories == 1
 
 
