@@ -148,7 +148,7 @@ class WatchedDesk(Desk):
         """Subjects of what the watch noted, in order."""
         return [
             each["subject"] for each in self.records()
-            if each["kind"] == "operation_noted" and each["actor"] == "night-desk"
+            if each["kind"] == "operation_noted" and each["operation_actor"] == "night-desk"
         ]  # fmt: skip
 
     def close(self) -> None:
@@ -207,7 +207,7 @@ def test_an_account_passes_from_safe_to_liquidation_and_back(desk: WatchedDesk) 
     assert desk.doing() == {}, "an ordered end leaves no status"
     assert (desk.notes()[0], desk.notes()[-1]) == ("night-desk begins", "night-desk ends")
     states = [each["state"] for each in desk.records()
-              if each["kind"] == "trading_state_set" and each["actor"] == "night-desk"]  # fmt: skip
+              if each["kind"] == "trading_state_set" and each["state_actor"] == "night-desk"]  # fmt: skip
     assert len(states) == 2, "reduced once and lifted once"
 
 
@@ -309,7 +309,7 @@ def test_headroom_follows_a_fill_and_not_the_interval(
     time.sleep(0.5)
     delays_ms, fill_ns = [], 0
     for record in desk.records():
-        if record["kind"] == "fill":
+        if record["kind"] == "order_filled":
             fill_ns = fill_ns or record["time_ns"]
         elif record["kind"] == "risk_measured" and record["margin_headroom_e4"] and fill_ns:
             delays_ms.append((record["time_ns"] - fill_ns) / 1e6)
