@@ -1,6 +1,6 @@
-"""What a risk watch remembers over its own restarts: one small file, whole or not at all, that names
-a record of its journal. One that is damaged, or of another journal, is named and counts as none.
-"""
+"""What a risk watch remembers over its own restarts: one small file, whole or not at all, that
+names a record of its journal. One that is damaged, or of another journal, is named and counts as
+none."""
 
 from __future__ import annotations
 

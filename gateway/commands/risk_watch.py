@@ -18,7 +18,7 @@ from gateway.analytics.risk_watch import WatchPolicy, WatchStep, load_policy
 from gateway.analytics.watch_memory import MemoryFile
 from gateway.analytics.watch_status import StatusFile
 from gateway.commands.complaints import Complaints, kind_of
-from gateway.commands.connection import Connection, RunningGateway, connection_options
+from gateway.commands.connection import RunningGateway, connection_options
 from gateway.commands.desk_sources import options_of, options_option
 from gateway.commands.margin import brackets_of
 from gateway.commands.output import FAILED, REFUSED, CommandFailure, json_option, print_json
@@ -119,10 +119,7 @@ def _alone(memory: MemoryFile) -> Iterator[None]:
 def _sender(gateway: RunningGateway) -> Send:
     """Address and key are looked up for each command: a gateway that was started again may listen
     elsewhere, and nobody else may get the key. Fails now when there is none."""
-
-    def connect() -> Connection:
-        return gateway.connect(seconds_max=BATCH_SECONDS_MAX)
-
+    connect = gateway.connector(BATCH_SECONDS_MAX)
     connect()
     return lambda each: connect().request(each.method, each.path, each.body)
 

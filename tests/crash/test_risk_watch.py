@@ -54,8 +54,9 @@ class WatchedDesk(Desk):
         (directory / "margin.toml").write_text(SCHEDULE)
         self.set_interval(200)
 
-    def set_interval(self, interval_ms: int) -> None:
-        (self.folder / "policy.toml").write_text(POLICY.format(interval_ms=interval_ms))
+    def set_interval(self, interval_ms: int, more: str = "") -> None:
+        text = POLICY.format(interval_ms=interval_ms) + more
+        (self.folder / "policy.toml").write_text(text)
 
     def quote(self) -> None:
         self.price(SAFE)
@@ -206,9 +207,9 @@ def test_an_account_passes_from_safe_to_liquidation_and_back(desk: WatchedDesk) 
     assert desk.watch.wait(WAIT_SECONDS_MAX) == 0, desk.said()
     assert desk.doing() == {}, "an ordered end leaves no status"
     assert (desk.notes()[0], desk.notes()[-1]) == ("night-desk begins", "night-desk ends")
-    states = [each["state"] for each in desk.records()
-              if each["kind"] == "trading_state_set" and each["state_actor"] == "night-desk"]  # fmt: skip
-    assert len(states) == 2, "reduced once and lifted once"
+    records = [each for each in desk.records() if each["kind"] == "trading_state_set"]
+    ours = [each["state"] for each in records if each["state_actor"] == "night-desk"]
+    assert len(ours) == 2, "reduced once and lifted once"
 
 
 def test_who_enables_is_respected_through_kills_until_it_gets_worse(desk: WatchedDesk) -> None:
@@ -299,7 +300,7 @@ def test_a_second_watch_with_the_same_memory_is_refused(desk: WatchedDesk) -> No
 def test_headroom_follows_a_fill_and_not_the_interval(
     desk: WatchedDesk, figures: list[str]
 ) -> None:
-    desk.set_interval(60_000)
+    desk.set_interval(60_000, 'tell_change = "0.000001"')
     desk.start_watch()
     desk.wait(lambda: float(desk.told("account", "main")["margin_headroom"] or 0), "headroom")
     for number in range(10):
