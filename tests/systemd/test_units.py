@@ -19,7 +19,7 @@ needs_analyze = pytest.mark.skipif(
 
 def directives(name: str) -> list[tuple[str, str]]:
     """(key, value) of every line of a unit, repeated keys included."""
-    lines = (UNITS / name).read_text(encoding="utf-8").splitlines()
+    lines = (UNITS / name).read_text(encoding="utf-8").replace("\\\n", "").splitlines()
     pairs = [line.split("=", 1) for line in lines if "=" in line and not line.startswith("#")]
     return [(key, value) for key, value in pairs]
 
