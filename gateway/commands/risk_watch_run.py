@@ -258,11 +258,12 @@ class WatchRun:
             parts.complaints.add(f"the note that it {word}: {failure.error['code']}")
 
     def _wait(self, stop: threading.Event, began_ns: int) -> None:
-        """Until the interval is over, or the journal grew and looks take a third of the time at
-        most."""
+        """Until the interval is over, or the journal grew after a rest of twice the last turn, so
+        that looks take a third of the time; a turn longer than that rests for the interval."""
         ended_ns = process.monotonic_ns()
-        first_ns = ended_ns + 2 * (ended_ns - began_ns)
-        last_ns = max(began_ns + self._parts.policy.interval_ms * 10**6, first_ns)
+        interval_ns = self._parts.policy.interval_ms * 10**6
+        first_ns = ended_ns + min(2 * (ended_ns - began_ns), interval_ns)
+        last_ns = max(began_ns + interval_ns, first_ns)
         while (now_ns := process.monotonic_ns()) < last_ns:
             if now_ns >= first_ns and self._parts.rows.has_grown():
                 return
