@@ -38,7 +38,7 @@ CREDENTIALS = "$CREDENTIALS_DIRECTORY/"
     help="TOML file with the tables [settings] and [secrets].",
 )  # fmt: skip
 @click.option("--follow", is_flag=True, help="Go on as the journal grows, until SIGTERM.")
-@click.option("--until", type=click.IntRange(1), help="End behind this record.")
+@click.option("--to", "until", type=click.IntRange(1), help="End behind this record.")
 @click.option("--batch-records", type=click.IntRange(1, 1_000_000), default=50_000,
               help="Records in one transaction.")  # fmt: skip
 @click.option(

@@ -22,7 +22,7 @@ def desk(world):
 
 
 def call(world, *words):
-    place = [world.journal, "--ring-directory", world.ring, "--now", NOW]
+    place = [world.journal, "--ring-directory", world.ring, "--as-of", NOW]
     marks = ["--mark", f"{OPTION}=0.05", "--mark", "BTC-USD-SWAP=100"]
     return CliRunner().invoke(root, ["greeks", *place, *marks, *words])
 
@@ -64,7 +64,7 @@ def test_what_is_left_out_is_named_and_tables_are_printed(desk):
         ("--shock", "delta=1"),
         ("--volatility", f"{OPTION}=x"),
         ("--volatility", "TYPO=0.5"),
-        ("--now", "yesterday"),
+        ("--as-of", "yesterday"),
         ("--time-zone", "Mars/Base"),
         ("--live-marks",),
     ],
