@@ -111,6 +111,8 @@ class WatchRun:
         self._history = -1  # of the journal that the watch was made for
         self._saved: WatchMemory | None = None
         self._saved_ns = 0
+        self._point: JournalPoint | None = None  # behind every decision in it
+        self._point_ns = 0
         self._beat_ns = 0
         self._status = WatchStatus(
             pid=os.getpid(), actor=parts.policy.actor, began_ns=process.wall_ns()
@@ -204,7 +206,7 @@ class WatchRun:
             parts.complaints.add(f"{parts.memory.path} counts as none: {recalled.why_none}")
         if recalled.memory is not None:
             watch.restore(recalled.memory, replica.limits())
-        self._saved = recalled.memory
+        self._saved, self._point = recalled.memory, None
         return watch
 
     def _why_not_held(self, point: JournalPoint) -> str:
@@ -226,18 +228,22 @@ class WatchRun:
             return
         memory, now_ns = self._watch.remembered(), process.monotonic_ns()
         told_ns = self._parts.policy.tell_again_seconds * 10**9
-        is_due = (
+        wants_point = (
             self._saved is None
+            or self._point is None
             or memory.decided() != self._saved.decided()
-            or now_ns - self._saved_ns >= MEMORY_NS_MAX
-            or (memory != self._saved and (is_last or now_ns - self._saved_ns >= told_ns))
+            or now_ns - self._point_ns >= MEMORY_NS_MAX
         )
-        if not is_due:
+        is_told = memory != self._saved and (is_last or now_ns - self._saved_ns >= told_ns)
+        if not wants_point and not is_told:
             return
         try:
-            end = self._parts.rows.end()
-            if end is not None:  # it is behind everything that was sent
-                self._parts.memory.write(memory, JournalPoint.of(*end))
+            if wants_point:  # the end is behind everything that was sent
+                end = self._parts.rows.end()
+                self._point = None if end is None else JournalPoint.of(*end)
+                self._point_ns = now_ns
+            if self._point is not None:
+                self._parts.memory.write(memory, self._point)
                 self._saved, self._saved_ns = memory, now_ns
         except (OSError, RuntimeError) as fault:
             self._parts.complaints.add(f"{self._parts.memory.path} was not written: {fault}")

@@ -166,6 +166,17 @@ def test_the_memory_of_another_journal_counts_as_none(act, desk, open_world, tmp
     assert "which it names, is another one in this journal" in result.stderr
 
 
+def test_a_memory_of_an_end_that_the_journal_lost_counts_as_none(act, desk):
+    assert act("--count", "1")[1] == ["reducing"]
+    memory = Path(desk.journal, "risk_watch.json")
+    document = json.loads(memory.read_text())
+    document["point"]["sequence"] += 1_000
+    memory.write_text(json.dumps(document, separators=(",", ":")))
+    result, asked = act("--count", "1")
+    assert asked == ["reducing"]
+    assert f"does not hold record {document['point']['sequence']}" in result.stderr
+
+
 def test_a_dry_run_reads_the_memory_and_leaves_no_trace(act, desk, tmp_path):
     act("--count", "1")
     before = {path: path.read_bytes() for path in Path(desk.journal).glob("risk_watch*")}
