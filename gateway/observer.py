@@ -23,6 +23,7 @@ import uvloop
 from aiohttp import web
 
 from gateway.analytics.exposure import contracts_of
+from gateway.analytics.watch_status import read_statuses
 from gateway.config import Settings
 from gateway.config.checks import is_loopback
 from gateway.config.places import RUN_FILE
@@ -509,6 +510,8 @@ class Observer:
             measured,
             dict(self._conduct.ratios),
             self.books_step,
+            read_statuses(self._options.place.ring_directory),
+            self._clock_ns(),
         )
 
 

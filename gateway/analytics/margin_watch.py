@@ -84,6 +84,10 @@ class MarginWatch:
         if state in STATES[1:]:
             self._states[account, currency] = state
 
+    def states(self) -> dict[tuple[str, str], str]:
+        """Account and currency -> state, of all that are not ok."""
+        return dict(self._states)
+
     def rows(self, accounts: Iterable[Row]) -> list[dict[str, Any]]:
         """The account rows with the state this watch gives them. Where something is left out and
         no state was reached it is `unknown`, never `ok`."""

@@ -19,6 +19,7 @@ from msgspec import Meta
 from gateway.analytics.greek_book import GREEK_LEVELS, GreekInput, book_of, greek_rows, unit_rows
 from gateway.analytics.margin_watch import MarginChange, MarginWatch, Thresholds, headroom_command
 from gateway.analytics.portfolio_greeks import unit_greeks_command
+from gateway.analytics.watch_memory import Told, WatchMemory
 from gateway.config.faults import Faults
 from gateway.config.small_file import load_small_file
 
@@ -60,7 +61,7 @@ class GreekLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class WatchPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """conf/risk_watch.toml."""
 
-    actor: Annotated[str, Meta(pattern=r"^[!-~][ -~]{0,39}$")] = "risk-watch"
+    actor: Annotated[str, Meta(pattern=r"^[!-~]{1,40}\Z")] = "risk-watch"  # as the engine takes it
     interval_ms: Annotated[int, Meta(ge=100, le=60_000)] = 1_000
     mark_age_ms_max: Annotated[int, Meta(ge=100, le=3_600_000)] = 60_000
     warning: Ratio = "0.7"
@@ -124,11 +125,13 @@ class RiskWatch:
         self._acted: dict[Place, frozenset[str]] = {}  # what was reduced for
         self._ours: set[Place] = set()  # seen reducing with our name, and by nobody else since
         self._unsent: deque[Command] = deque(maxlen=_UNSENT_MAX)  # notes
-        self._told: dict[str, tuple[int, Mapping[str, str]]] = {}
+        self._left: set[Place] = set()  # reduced, watched no more, and said so
+        self._told: dict[str, Told] = {}
         self._is_first = True
 
     def step(self, given: WatchInput) -> WatchStep:
-        """The commands of one moment. What an earlier run had reduced is taken over."""
+        """The commands of one moment. What an earlier run had reduced is taken over, also without
+        its memory."""
         states = {_place(row): row for row in given.trading_states}
         notes = [*self._unsent]
         self._unsent.clear()
@@ -165,6 +168,59 @@ class RiskWatch:
             self._ours.discard((command.place[0], command.place[1]))
         if command.path == "/v1/measures":
             self._told.pop(f"{command.body['level']}:{command.body['name']}", None)
+
+    # Over restarts.
+
+    def remembered(self) -> WatchMemory:
+        """Once what the last step asked for was sent, or `failed` named it."""
+        return WatchMemory(
+            actor=self._policy.actor,
+            margin=[(*key, state) for key, state in sorted(self._margin.states().items())],
+            breached=[(*place, name, text) for (place, name), text in self._breached.items()],
+            unjudged=[(*place, text) for place, text in self._unjudged.items()],
+            reduced_for=[(*place, sorted(keys)) for place, keys in self._acted.items()],
+            reduced_by_us=sorted(self._ours),
+            left_reduced=sorted(self._left),
+            unsent=[(each.body["subject"], each.body["reason"]) for each in self._unsent],
+            told=dict(self._told),
+        )
+
+    def reduced(self) -> list[str]:
+        """What stands reduced in our name, as far as seen."""
+        return sorted(_spelled(place) for place in self._ours)
+
+    def restore(self, memory: WatchMemory, limits: Iterable[Row]) -> None:
+        """Before the first step: go on where an earlier run stood. What the policy watches no more
+        is left out. `limits` of the journal say what the gate holds: only that was told."""
+        for account, currency, state in memory.margin:
+            if self._is_watched(account):
+                self._margin.restore(account, currency, state)
+        for level, name, greek, text in memory.breached:
+            if self._has_limit((level, name), greek):
+                self._breached[(level, name), greek] = text
+        for level, name, text in memory.unjudged:
+            if _spelled((level, name)) in self._policy.greek_limits:
+                self._unjudged[level, name] = text
+        for level, name, keys in memory.reduced_for:
+            if watched := frozenset(each for each in keys if self._watches((level, name), each)):
+                self._acted[level, name] = watched
+        self._ours = set(memory.reduced_by_us)
+        self._left = set(memory.left_reduced)
+        self._unsent += [self._note(subject, reason) for subject, reason in memory.unsent]
+        held = {f"{row['level']}:{_place(row)[1]}": row for row in limits}
+        self._told = {key: told for key, told in memory.told.items()
+                      if _is_held(told.fields, held.get(key, {}))}  # fmt: skip
+
+    def _watches(self, place: Place, key: str) -> bool:
+        """Whether what a place was reduced for is still looked at."""
+        kind, name = [*key.split(":"), ""][:2]
+        if kind == "greek":
+            return self._has_limit(place, name)
+        return kind == "margin" and place[0] == "account" and self._is_watched(place[1])
+
+    def _has_limit(self, place: Place, greek: str) -> bool:
+        limit = self._policy.greek_limits.get(_spelled(place))
+        return limit is not None and greek in GREEKS and getattr(limit, greek) != ""
 
     # Trading states.
 
@@ -230,24 +286,32 @@ class RiskWatch:
         return wanted
 
     def _take_over(self, states: Mapping[Place, Row]) -> list[Command]:
-        """What this actor reduced before it was started again, from the words of its reasons. What
+        """What this actor reduced and the memory does not know, from the words of the reasons. What
         it watches no more stays as it is, with a note."""
         notes = []
         for place, row in states.items():
             if row["state"] != "reducing" or row["actor"] != self._policy.actor:
+                self._left.discard(place)
                 continue
-            words = [*str(row["reason"]).split(), "", "", ""]
-            is_margin = words[0] == "margin" and words[2] in STATES
-            if is_margin and place[0] == "account" and self._is_watched(place[1]):
-                self._margin.restore(place[1], words[1], words[2])
-                self._acted[place] = frozenset({f"margin:{words[1]}:{words[2]}"})
-            elif words[0] in GREEKS and _spelled(place) in self._policy.greek_limits:
-                self._breached[place, words[0]] = str(row["reason"])
-                self._acted[place] = frozenset({f"greek:{words[0]}"})
-            else:
+            key = _key_of(str(row["reason"]))
+            if self._watches(place, key):
+                self._take_over_one(place, key, str(row["reason"]))
+            elif place not in self._acted and place not in self._left:
+                self._left.add(place)
                 subject = f"{_spelled(place)} stays reduced"
                 notes.append(self._note(subject, "what it was reduced for is not watched now"))
         return notes
+
+    def _take_over_one(self, place: Place, key: str, reason: str) -> None:
+        known = self._acted.get(place, frozenset())
+        if key in known:
+            return
+        kind, name, *state = key.split(":")
+        if kind == "margin":
+            self._margin.restore(place[1], name, state[0])
+        else:
+            self._breached[place, name] = reason
+        self._acted[place] = known | {key}
 
     def _set(self, place: Place, state: str, reason: str, seen_actor: str) -> Command:
         """Refused when somebody else set the state since it was seen."""
@@ -345,11 +409,11 @@ class RiskWatch:
     def _tell(self, body: Mapping[str, Any], now_ns: int) -> list[Command]:
         """Told when it moved, and again before it grows old."""
         key = f"{body['level']}:{body['name']}"
-        told_ns, before = self._told.get(key, (0, {}))
-        is_due = now_ns - told_ns >= self._policy.tell_again_seconds * _NS
-        if not is_due and not self._has_moved(before, body["fields"]):
+        before = self._told.get(key, Told(0, {}))
+        is_due = not 0 <= now_ns - before.time_ns < self._policy.tell_again_seconds * _NS
+        if not is_due and not self._has_moved(before.fields, body["fields"]):
             return []
-        self._told[key] = (now_ns, body["fields"])
+        self._told[key] = Told(now_ns, dict(body["fields"]))
         return [Command("PUT", "/v1/measures", body)]
 
     def _has_moved(self, before: Mapping[str, str], now: Mapping[str, str]) -> bool:
@@ -402,3 +466,17 @@ def _placed(spelled: str) -> Place:
 
 def _spelled(place: Place) -> str:
     return f"{place[0]}:{place[1]}" if place[1] else place[0]
+
+
+def _key_of(reason: str) -> str:
+    """What the words of a reason say that a place was reduced for; "" = nothing of a watch."""
+    words = [*reason.split(), "", "", ""]
+    if words[0] == "margin" and words[2] in STATES:
+        return f"margin:{words[1]}:{words[2]}"
+    return f"greek:{words[0]}" if words[0] in GREEKS else ""
+
+
+def _is_held(fields: Mapping[str, str], row: Row) -> bool:
+    """Whether the gate holds what was told."""
+    return all(row.get(name) is not None and Decimal(row[name]) == Decimal(text)
+               for name, text in fields.items())  # fmt: skip

@@ -10,8 +10,8 @@ import click
 
 from gateway.commands.history import archive_option, history_faults
 from gateway.commands.marks import marks_of, marks_option
-from gateway.commands.output import USAGE, CommandFailure, json_option, print_json, print_table
-from gateway.commands.points import nanoseconds_of, point_options
+from gateway.commands.output import json_option, print_json, print_table
+from gateway.commands.points import as_of_option, place_of
 from gateway.commands.verify import directory_argument, ring_option
 from gateway.history.mark_samples import MARKS_DIRECTORY, Sample
 from gateway.journal import JournalPlace
@@ -32,14 +32,12 @@ def find_state(
     directory: Path,
     ring_directory: str,
     archive: Path | None,
-    point: tuple[int | None, str | None],
+    as_of: str | None,
     marks: Path | None = None,
 ) -> Any:
-    """The state at (--sequence, --time); neither is the newest. Positions are valued at `marks`,
-    else at what the archive sampled."""
-    sequence, at_time = point
-    if sequence is not None and at_time is not None:
-        raise CommandFailure(USAGE, "BAD_VALUE", "--sequence or --time, not both")
+    """The state at a moment; None is the newest. Positions are valued at `marks`, else at what the
+    archive sampled."""
+    sequence, time_ns = (None, None) if as_of is None else place_of(as_of)
     with history_faults():
         from gateway.history.time_machine import state_at
 
@@ -47,7 +45,7 @@ def find_state(
         return state_at(
             JournalPlace(directory, Path(ring_directory)),
             sequence=sequence,
-            time_ns=None if at_time is None else nanoseconds_of(at_time),
+            time_ns=time_ns,
             archive=place,
             marks=told_marks(marks) if marks else sampled_marks(place),
         )
@@ -74,15 +72,14 @@ def sampled_marks(archive: Path) -> Callable[[int], list[Sample]]:
 
 @click.command("at")
 @directory_argument
-@point_options
+@as_of_option
 @marks_option("prices of that moment; the archive's samples unless named.")
 @ring_option
 @archive_option
 @json_option
 def command(
     directory: Path,
-    sequence: int | None,
-    at_time: str | None,
+    as_of: str | None,
     marks: Path | None,
     ring_directory: str,
     archive: Path | None,
@@ -95,9 +92,9 @@ def command(
 
     \b
     Example:
-      gateway at var/gateway --time 2026-11-21T14:30:00
+      gateway at var/gateway --as-of 2026-11-21T14:30:00
     """
-    state = find_state(directory, ring_directory, archive, (sequence, at_time), marks)
+    state = find_state(directory, ring_directory, archive, as_of, marks)
     if as_json:
         print_json(state.rows())
         return

@@ -49,6 +49,10 @@ COMMAND_CODES = {
         "The gateway was reached and did not answer in time.",
         "Look with `gateway status`; the text says what became of the port.",
     ),
+    "WATCH_BUSY": CommandCode(
+        "Another risk watch that acts holds the memory file.",
+        "End it, or give this one its own `--memory` and a policy with an actor of its own.",
+    ),
     "MISSING_EXTRA": CommandCode(
         "The past is read with packages that are not installed.",
         "Install them: `pip install 'exchange-gateway[history]'`.",

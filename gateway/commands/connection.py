@@ -3,6 +3,7 @@ resend an order."""
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import stat
@@ -39,11 +40,21 @@ class RunningGateway:
 
     def connect(self, *, seconds_max: float = REQUEST_SECONDS_MAX) -> Connection:
         """Its local API. Fails with 3 when it is not running."""
-        if self.url and self.key_file:
-            return Connection(self.url, read_key(self.key_file), seconds_max)
-        settings = load_settings(self.config_file)
-        key = read_key(self.key_file or settings.places.cli_key_file)
-        return Connection(self.url or find_url(settings), key, seconds_max)
+        return self.connector(seconds_max)()
+
+    def connector(self, seconds_max: float = REQUEST_SECONDS_MAX) -> Callable[[], Connection]:
+        """For many connections: the configuration is read once, address and key each time, as a
+        gateway that was started again may listen elsewhere."""
+        settings = None if self.url and self.key_file else load_settings(self.config_file)
+
+        def connect() -> Connection:
+            if settings is None:
+                assert self.url and self.key_file
+                return Connection(self.url, read_key(self.key_file), seconds_max)
+            key = read_key(self.key_file or settings.places.cli_key_file)
+            return Connection(self.url or find_url(settings), key, seconds_max)
+
+        return connect
 
 
 def connection_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -169,8 +180,8 @@ class Connection:
         except urllib.error.HTTPError as error:
             with error:
                 raise refusal(error.code, error.read(ANSWER_BYTES_MAX)) from None
-        except (TimeoutError, ConnectionResetError) as error:
-            raise self._lost(method, error) from None
+        except (TimeoutError, ConnectionResetError, http.client.HTTPException) as error:
+            raise self._lost(method, error) from None  # also half an answer of one that was killed
         except urllib.error.URLError as error:
             if isinstance(error.reason, TimeoutError | ConnectionResetError):
                 raise self._lost(method, error.reason) from None

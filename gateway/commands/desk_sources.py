@@ -12,21 +12,25 @@ import click
 from gateway import process
 from gateway.analytics.desk_margin import DeskMargin, account_margin
 from gateway.analytics.greek_book import GreekInput, aged_marks
+from gateway.commands.history import history_faults
+from gateway.commands.marks import marks_of, marks_option
+from gateway.commands.points import place_of
 from gateway.commands.verify import opened
 from gateway.config.faults import ConfigError
-from gateway.journal import LiveFiles, reader
+from gateway.history.time_machine import replica_at, sequence_at, time_of
+from gateway.journal import JournalPlace, LiveFiles, reader
 from gateway.valuation.brackets import Brackets
 from gateway.valuation.margin import MARK_AGE_MS_MAX, MarkPrice
 from gateway.valuation.option_terms import OptionBook, OptionSettings, load_options
 
 __all__ = [
     "ORDERS_MAX",
+    "desk_at",
     "live_marks_option",
     "margin_of",
-    "mark_option",
-    "marks_of",
+    "mark_options",
+    "named_marks",
     "need_known",
-    "newest",
     "open_orders",
     "options_of",
     "options_option",
@@ -38,10 +42,11 @@ ORDERS_MAX = 1_000_000
 Command = Callable[..., Any]
 
 
-def mark_option(function: Command) -> Command:
-    """--mark, as `marks`."""
-    told = "NAME=PRICE of an instrument; repeated."
-    return click.option("--mark", "marks", multiple=True, help=told)(function)
+def mark_options(function: Command) -> Command:
+    """--marks FILE, and over it --mark NAME=PRICE, as `marks` and `mark_words`."""
+    told = "NAME=PRICE of an instrument, over what --marks says; repeated."
+    function = click.option("--mark", "mark_words", multiple=True, help=told)(function)
+    return marks_option("what positions are valued at.")(function)
 
 
 def live_marks_option(function: Command) -> Command:
@@ -57,9 +62,9 @@ def options_option(function: Command) -> Command:
     return click.option("--options", "options_file", type=path, help=told)(function)
 
 
-def marks_of(words: Sequence[str]) -> dict[str, MarkPrice]:
-    """NAME=PRICE each."""
-    found = {}
+def named_marks(path: Path | None, words: Sequence[str]) -> dict[str, MarkPrice]:
+    """Those of the file, and over them NAME=PRICE each."""
+    found = {name: MarkPrice(format(price, "f"), 0) for name, price in marks_of(path).items()}
     for word in words:
         name, _, price = word.rpartition("=")
         if not name or not price:
@@ -69,11 +74,13 @@ def marks_of(words: Sequence[str]) -> dict[str, MarkPrice]:
 
 
 def with_live(
-    named: Mapping[str, MarkPrice], ring_directory: str, *, is_wanted: bool
+    named: Mapping[str, MarkPrice], ring_directory: str, as_of: str | None, *, is_wanted: bool
 ) -> dict[str, MarkPrice]:
     """The marks of the running gateway with their ages, and over them those that are named."""
     if not is_wanted:
         return dict(named)
+    if as_of is not None:
+        raise click.BadParameter("are of now, not of --as-of", param_hint="--live-marks")
     if not ring_directory:
         raise click.BadParameter("needs --ring-directory", param_hint="--live-marks")
     live, _ = aged_marks(LiveFiles(Path(ring_directory)).marks, process.wall_ns)
@@ -146,10 +153,16 @@ def need_known(names: Iterable[str], instruments: Iterable[Mapping[str, Any]]) -
             raise click.BadParameter(f"{name[:64]}: no such instrument in the journal")
 
 
-def newest(directory: Path, ring_directory: str) -> Any:
-    """The replica at the end of a journal."""
-    with opened(directory):
-        replica = reader.open_replica(directory, ring_directory, use_snapshot=True)
-        while replica.follow(1 << 20):
-            pass
-    return replica
+def desk_at(directory: Path, ring_directory: str, as_of: str | None) -> tuple[Any, int]:
+    """The replica at a moment, and the time to value it at: of a record its own, else the instant,
+    which may lie behind the end; the newest and now without one."""
+    if as_of is None:
+        with opened(directory):
+            return reader.replica_at_end(directory, ring_directory), process.wall_ns()
+    place = JournalPlace(directory, Path(ring_directory))
+    sequence, time_ns = place_of(as_of)
+    with history_faults():
+        if sequence is None:
+            sequence = sequence_at(place, time_ns or 0)
+        replica = replica_at(place, sequence, directory / "history")
+        return replica, time_of(place, sequence) if time_ns is None else time_ns

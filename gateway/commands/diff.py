@@ -10,7 +10,6 @@ import click
 from gateway.commands.at import find_state
 from gateway.commands.history import archive_option, history_faults
 from gateway.commands.output import json_option, print_json
-from gateway.commands.points import point_of
 from gateway.commands.verify import directory_argument, ring_option
 
 __all__ = ["command"]
@@ -36,7 +35,7 @@ def command(
         from gateway.history.time_machine import difference
 
         before, after = (
-            state_of(directory, ring_directory, archive, text) for text in (first, last)
+            find_state(directory, ring_directory, archive, text) for text in (first, last)
         )
         changes = difference(before, after)
     if as_json:
@@ -45,13 +44,6 @@ def command(
     for change in changes:
         click.echo(line_of(change))
     click.echo(f"{len(changes)} changes from sequence {before.sequence} to {after.sequence}")
-
-
-def state_of(directory: Path, ring_directory: str, archive: Path | None, text: str) -> Any:
-    """The state at a point as people type it."""
-    point = point_of(text)
-    at_time = None if point.time_ns is None else str(point.time_ns)
-    return find_state(directory, ring_directory, archive, (point.sequence, at_time))
 
 
 def line_of(change: dict[str, Any]) -> str:

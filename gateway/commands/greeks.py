@@ -5,13 +5,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from gateway import process
 from gateway.analytics.ageing import ageing_rows
 from gateway.analytics.decay import DAYS_MAX, decay_path
 from gateway.analytics.expiry_calendar import expiry_rows
@@ -29,17 +27,18 @@ from gateway.analytics.greek_book import (
 from gateway.analytics.group_book import group_greeks
 from gateway.commands.desk_sources import (
     ORDERS_MAX,
+    desk_at,
     live_marks_option,
-    mark_option,
-    marks_of,
+    mark_options,
+    named_marks,
     need_known,
-    newest,
     options_of,
     options_option,
     valued,
     with_live,
 )
 from gateway.commands.output import json_option, print_json, print_table
+from gateway.commands.points import as_of_option
 from gateway.commands.time_zone import zone_of
 from gateway.commands.verify import directory_argument, opened, ring_option
 from gateway.journal import reader
@@ -90,23 +89,10 @@ def shock_of(word: str) -> Shock:
     return Shock(**parts)
 
 
-def moment_of(text: str) -> int:
-    """Nanoseconds of an ISO time with its zone; "" = now."""
-    if not text:
-        return process.wall_ns()
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise click.BadParameter("an ISO 8601 time with its zone", param_hint="--now")
-    return int(moment.timestamp()) * 10**9
-
-
 @click.command("greeks")
 @directory_argument
 @options_option
-@mark_option
+@mark_options
 @live_marks_option
 @click.option("--volatility", multiple=True, help="NAME=0.6, instead of what its mark implies.")
 @click.option(
@@ -121,13 +107,14 @@ def moment_of(text: str) -> int:
 @click.option("--groups", is_flag=True, help="Linked orders as one: profit, leg risk, greeks.")
 @click.option("--expiries", is_flag=True, help="What ends when, and what it would become.")
 @click.option("--time-zone", default="UTC", help="Clock of --expiries.")
-@click.option("--now", default="", help="ISO 8601 time to value at; without it now.")
+@as_of_option
 @ring_option
 @json_option
 def command(
-    directory: Path, options_file: Path | None, marks: tuple[str, ...], live_marks: bool,
-    volatility: tuple[str, ...], by: str, shocks: tuple[str, ...], decay: int | None, ageing: bool,
-    groups: bool, expiries: bool, time_zone: str, now: str, ring_directory: str, as_json: bool,
+    directory: Path, options_file: Path | None, marks: Path | None, mark_words: tuple[str, ...],
+    live_marks: bool, volatility: tuple[str, ...], by: str, shocks: tuple[str, ...],
+    decay: int | None, ageing: bool, groups: bool, expiries: bool, time_zone: str,
+    as_of: str | None, ring_directory: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Delta, gamma, vega, theta and rho of a journal's positions at given marks, in the reporting
     currency: vega for a point of volatility, theta for a day, rho for a point of rate. What has no
@@ -138,13 +125,12 @@ def command(
       gateway greeks var/gateway --mark BTC-USD-SWAP.okx=64000 --shock spot=-0.1,vol=0.1
     """
     zone = zone_of(time_zone)
-    settings, named = options_of(options_file), marks_of(marks)
+    settings, named = options_of(options_file), named_marks(marks, mark_words)
     moves, told = [shock_of(word) for word in shocks], named_numbers(volatility, "--volatility")
-    replica = newest(directory, ring_directory)
+    replica, now_ns = desk_at(directory, ring_directory, as_of)
     instruments = replica.registry("instrument")
     need_known([*named, *told], instruments)
-    now_ns = moment_of(now)
-    marks_now = with_live(named, ring_directory, is_wanted=live_marks)
+    marks_now = with_live(named, ring_directory, as_of, is_wanted=live_marks)
     given = valued(replica, settings, marks_now, now_ns=now_ns, volatilities=told)
     book = book_of(given)
     venues = {row["name"]: row["venue"] for row in instruments}

@@ -16,14 +16,13 @@ from gateway import process
 from gateway.commands.history_sink import feed
 from gateway.commands.output import (
     FAILED,
-    USAGE,
     CommandFailure,
     json_option,
     print_json,
     print_pairs,
     print_table,
 )
-from gateway.commands.points import nanoseconds_of, point_of, point_options, span_of
+from gateway.commands.points import as_of_option, point_of, span_of
 from gateway.commands.verify import directory_argument, ring_option
 from gateway.journal import JournalPlace
 
@@ -150,7 +149,7 @@ def command() -> None:
     \b
     Example:
       gateway history build var/gateway
-      gateway history as-of var/gateway positions --time 2026-11-21T14:30:00
+      gateway history as-of var/gateway positions --as-of 2026-11-21T14:30:00
     """
 
 
@@ -268,31 +267,21 @@ def status(directory: Path, archive: Path | None, as_json: bool) -> None:
 
 @command.command("as-of")
 @question
-@point_options
-def as_of(
-    directory: Path, table: str, sequence: int | None, at_time: str | None,
+@as_of_option
+def as_of_(
+    directory: Path, table: str, as_of: str | None,
     wheres: tuple[str, ...], limit: int, ring_directory: str, archive: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Open orders, positions or balances as they were: TABLE is orders, positions or balances.
 
     \b
     Example:
-      gateway history as-of var/gateway positions --sequence 120000 --where instrument=BTC-USDT
+      gateway history as-of var/gateway positions --as-of 120000 --where instrument=BTC-USDT
     """
     with opened_history(directory, archive, ring_directory) as history:
-        point = one_point(sequence, at_time)
+        point = point_of(as_of)
         answer = history.as_of(table, point, filters_of(wheres), limit=limit)
         show(answer, as_json, history.views.sequence)
-
-
-def one_point(sequence: int | None, at_time: str | None) -> Any:
-    """What --sequence or --time say. CommandFailure: both."""
-    from gateway.history.queries import Point
-
-    if sequence is not None and at_time is not None:
-        raise CommandFailure(USAGE, "BAD_VALUE", "--sequence or --time, not both")
-    time_ns = None if at_time is None else nanoseconds_of(at_time)
-    return Point(sequence=sequence, time_ns=time_ns)
 
 
 @command.command("range")
@@ -318,10 +307,10 @@ def range_(
 
 @command.command("last")
 @question
-@point_options
+@as_of_option
 @by_option
 def last_(
-    directory: Path, table: str, by: tuple[str, ...], sequence: int | None, at_time: str | None,
+    directory: Path, table: str, by: tuple[str, ...], as_of: str | None,
     wheres: tuple[str, ...], limit: int, ring_directory: str, archive: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """The last row of TABLE for each value of the --by columns.
@@ -333,7 +322,7 @@ def last_(
     if not by:
         raise click.UsageError("--by names at least one column")
     with opened_history(directory, archive, ring_directory) as history:
-        point = one_point(sequence, at_time)
+        point = point_of(as_of)
         answer = history.last(table, by, point, filters_of(wheres), limit=limit)
         show(answer, as_json, history.views.sequence)
 

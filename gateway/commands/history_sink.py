@@ -3,11 +3,8 @@ files alone; no message shows one."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +13,7 @@ import click
 from gateway import process
 from gateway.commands.output import USAGE, CommandFailure, json_option, print_json, print_pairs
 from gateway.commands.settings import refused
+from gateway.commands.stopping import stopping
 from gateway.commands.verify import directory_argument, ring_option
 
 if TYPE_CHECKING:
@@ -40,7 +38,7 @@ CREDENTIALS = "$CREDENTIALS_DIRECTORY/"
     help="TOML file with the tables [settings] and [secrets].",
 )  # fmt: skip
 @click.option("--follow", is_flag=True, help="Go on as the journal grows, until SIGTERM.")
-@click.option("--until", type=click.IntRange(1), help="End behind this record.")
+@click.option("--to", "until", type=click.IntRange(1), help="End behind this record.")
 @click.option("--batch-records", type=click.IntRange(1, 1_000_000), default=50_000,
               help="Records in one transaction.")  # fmt: skip
 @click.option(
@@ -110,20 +108,6 @@ class Report:
         elif now_ns >= self._next_ns:
             self._next_ns = now_ns + PROGRESS_NS
             click.echo(f"record {progress.sequence}: {progress.rows} rows written", err=True)
-
-
-@contextlib.contextmanager
-def stopping() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set: the batch under way ends, then the run."""
-    stop = threading.Event()
-    before = {
-        each: signal.signal(each, lambda *_: stop.set()) for each in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        yield stop
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
 
 
 def pairs(texts: Sequence[str], option: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ from gateway.commands.ledger_carry import carry
 from gateway.commands.ledger_interest import interest
 from gateway.commands.ledger_lots import choose_lots
 from gateway.commands.output import FAILED, json_option, print_json, print_table
-from gateway.commands.points import place_of
+from gateway.commands.points import as_of_option, place_of
 from gateway.commands.replay import reporter
 from gateway.commands.time_zone import zone_of
 from gateway.commands.verify import directory_argument, opened, ring_option
@@ -71,7 +71,7 @@ def books_options(function: Function) -> Function:
     for option in (
         json_option,
         click.option("--csv", "as_csv", is_flag=True, help="Print CSV with a line of names."),
-        click.option("--as-of", help="Last that counts: a sequence, ISO 8601 or NNNns."),
+        as_of_option,
         ring_option,
         directory_argument,
     ):

@@ -44,9 +44,10 @@ def rate_of(context: click.Context, option: click.Parameter, text: str) -> Fract
     help="Held for more full days than this is long.",
 )
 @click.option(
-    "--output",
+    "--out",
+    "output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="File of designations for --designations.",
+    help="A new file of designations for --designations.",
 )
 @json_option
 def choose_lots(
@@ -57,7 +58,7 @@ def choose_lots(
 
     \b
     Example:
-      gateway ledger choose-lots var/gateway --short-rate 0.37 --long-rate 0.2 --output lots.json
+      gateway ledger choose-lots var/gateway --short-rate 0.37 --long-rate 0.2 --out lots.json
       gateway ledger disposals var/gateway --method specific --designations lots.json
     """
     rates = Rates(short_rate, long_rate, long_after_days)

@@ -8,15 +8,14 @@ from pathlib import Path
 
 import click
 
-from gateway import process
 from gateway.analytics.desk_margin import DeskMargin
 from gateway.commands.desk_sources import (
+    desk_at,
     live_marks_option,
     margin_of,
-    mark_option,
-    marks_of,
+    mark_options,
+    named_marks,
     need_known,
-    newest,
     open_orders,
     options_of,
     options_option,
@@ -24,6 +23,7 @@ from gateway.commands.desk_sources import (
     with_live,
 )
 from gateway.commands.output import json_option, print_json, print_table
+from gateway.commands.points import as_of_option
 from gateway.commands.verify import directory_argument, ring_option
 from gateway.config.faults import ConfigError
 from gateway.valuation.brackets import Brackets, load_brackets, mantissa
@@ -82,33 +82,35 @@ def _is_amount(text: str) -> bool:
     help="Margin schedules, as conf/margin.toml.",
 )
 @options_option
-@mark_option
+@mark_options
 @live_marks_option
 @click.option(
     "--collateral",
     multiple=True,
     help="ACCOUNT|INSTRUMENT|LEG=AMOUNT of an isolated position; repeated.",
 )
+@as_of_option
 @ring_option
 @json_option
 def command(
-    directory: Path, brackets: Path, options_file: Path | None, marks: tuple[str, ...],
-    live_marks: bool, collateral: tuple[str, ...], ring_directory: str, as_json: bool,
+    directory: Path, brackets: Path, options_file: Path | None, marks: Path | None,
+    mark_words: tuple[str, ...], live_marks: bool, collateral: tuple[str, ...],
+    as_of: str | None, ring_directory: str, as_json: bool,
 ) -> None:  # fmt: skip
-    """Margin, headroom and liquidation prices of the accounts in a journal's newest state.
-    A journal holds no marks: what has none is named and left out.
+    """Margin, headroom and liquidation prices of the accounts in a journal's newest state, or as of
+    a moment. A journal holds no marks: what has none is named and left out.
 
     \b
     Example:
       gateway margin var/gateway --brackets conf/margin.toml --mark BTCUSDT.binance=64000
     """
-    schedules, prices = brackets_of(brackets), marks_of(marks)
+    schedules, prices = brackets_of(brackets), named_marks(marks, mark_words)
     isolated = collateral_of(collateral)
     settings = options_of(options_file)
-    replica = newest(directory, ring_directory)
+    replica, now_ns = desk_at(directory, ring_directory, as_of)
     need_known([*prices, *(key[1] for key in isolated)], replica.registry("instrument"))
-    marks_now = with_live(prices, ring_directory, is_wanted=live_marks)
-    given = valued(replica, settings, marks_now, now_ns=process.wall_ns())
+    marks_now = with_live(prices, ring_directory, as_of, is_wanted=live_marks)
+    given = valued(replica, settings, marks_now, now_ns=now_ns)
     found = margin_of(replica, given, schedules, orders=open_orders(replica), collateral=isolated)
     if as_json:
         print_json({"sequence": replica.sequence, **found._asdict()})

@@ -16,11 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Between",
+    "as_of_option",
     "between_of",
-    "nanoseconds_of",
     "place_of",
     "point_of",
-    "point_options",
     "sequence_of",
     "span_of",
 ]
@@ -30,7 +29,6 @@ _DIGITS = re.compile(r"[0-9]{1,19}")
 _SPAN = re.compile(r"([0-9]{1,9})(ns|ms|s|m|h|d)")
 _NS = {"ns": 1, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "d": 86400 * 10**9}
 _BOUND = 2**63 - 1
-_INSTANT_MIN = 10**15  # plain digits below it are a sequence at the wrong place
 
 
 class Between(NamedTuple):
@@ -42,14 +40,10 @@ class Between(NamedTuple):
     to_ns: int = _BOUND
 
 
-def nanoseconds_of(text: str) -> int:
-    """An instant: nanoseconds since 1970, or an ISO 8601 time, UTC unless it says otherwise. Plain
-    digits are one where only an instant can stand, unless they look like a sequence."""
-    if _DIGITS.fullmatch(text.removesuffix("ns")):
-        if text.isdecimal() and int(text) < _INSTANT_MIN:
-            rule = f"{text} is a sequence and here stands a time: ISO 8601, or {text}ns since 1970"
-            raise click.BadParameter(rule)
-        return _within(text.removesuffix("ns"))
+def _nanoseconds_of(text: str) -> int:
+    """An instant: NNNns since 1970, or an ISO 8601 time, UTC unless it says otherwise."""
+    if text.endswith("ns") and _DIGITS.fullmatch(text[:-2]):
+        return _within(text[:-2])
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
@@ -71,7 +65,7 @@ def place_of(text: str) -> tuple[int | None, int | None]:
     """(sequence, time_ns) of a moment, one of them None: plain digits are a sequence."""
     if _DIGITS.fullmatch(text):
         return _within(text), None
-    return None, nanoseconds_of(text)
+    return None, _nanoseconds_of(text)
 
 
 def point_of(text: str | None) -> Point:
@@ -116,15 +110,8 @@ def span_of(text: str) -> int:
     return int(found[1]) * _NS[found[2]]
 
 
-def point_options(function: Function) -> Function:
-    """--sequence or --time, neither is the end."""
-    for option in (
-        click.option(
-            "--time", "at_time", help="Behind the last record at or before: ISO 8601 or NNNns."
-        ),
-        click.option(
-            "--sequence", type=click.IntRange(0, _BOUND), help="As it was behind this record."
-        ),
-    ):
-        function = option(function)
-    return function
+def as_of_option(function: Function) -> Function:
+    """--as-of MOMENT as `as_of`, the same on every command that tells how something was; without
+    it the newest."""
+    told = "As it was behind the last record at or before: a sequence, ISO 8601 or NNNns."
+    return click.option("--as-of", metavar="MOMENT", help=told)(function)

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from gateway import process
 from gateway.commands.output import FAILED, json_option, print_json, print_pairs
-from gateway.commands.points import nanoseconds_of
+from gateway.commands.points import between_of
 from gateway.commands.verify import directory_argument, opened, ring_option
 from gateway.journal import reader
 
@@ -21,8 +21,12 @@ __all__ = ["command"]
 @directory_argument
 @ring_option
 @click.option("--verify", "is_verified", is_flag=True, help="Check integrity and snapshots too.")
-@click.option("--until-sequence", type=click.IntRange(1), help="Stop after this record.")
-@click.option("--until-time", help="Stop after the last record at or before: ISO 8601 or NNNns.")
+@click.option(
+    "--to",
+    "last",
+    metavar="MOMENT",
+    help="Stop after the last record at or before: a sequence, ISO 8601 or NNNns.",
+)
 @click.option(
     "--speed",
     type=click.FloatRange(min=0.0),
@@ -36,8 +40,7 @@ def command(
     directory: Path,
     ring_directory: str,
     is_verified: bool,
-    until_sequence: int | None,
-    until_time: str | None,
+    last: str | None,
     speed: float,
     as_json: bool,
 ) -> None:
@@ -49,11 +52,12 @@ def command(
     \b
     Example:
       gateway replay var/gateway --verify
-      gateway replay var/gateway --until-time 2026-11-21T14:30:00 --speed 100
+      gateway replay var/gateway --to 2026-11-21T14:30:00 --speed 100
     """
+    end = between_of(None, last)
     pace = reader.Pace(
-        until_sequence=until_sequence or reader.FOREVER,
-        until_time_ns=reader.FOREVER if until_time is None else nanoseconds_of(until_time),
+        until_sequence=end.last,
+        until_time_ns=end.to_ns,
         speed=speed,
         sleep=process.sleep,
     )

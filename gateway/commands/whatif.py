@@ -68,14 +68,14 @@ _HEADINGS = {
               help="One limit that was another; the firm's NAME is `-`. Repeated.")  # fmt: skip
 @click.option("--without-strategy", "strategies", multiple=True, help="Leave it out. Repeated.")
 @click.option("--without-account", "accounts", multiple=True, help="Leave it out. Repeated.")
-@click.option("--lots", "method", type=click.Choice(_METHODS), default="wac",
+@click.option("--method", type=click.Choice(_METHODS), default="wac",
               help="Which lots a close takes in this world.")  # fmt: skip
 @click.option("--assume-fill", "fills", type=click.Choice(_FILLS), default="none",
               help="Book orders that only this world accepts.")  # fmt: skip
 @click.option("--from", "first", help="It was so from this sequence, ISO 8601 time or NNNns on.")
 @click.option("--to", "last", help="Look up to this sequence, ISO 8601 time or NNNns.")
 @marks_option("for what is unrealised in both worlds.")
-@click.option("--keep", type=click.Path(file_okay=False, path_type=Path),
+@click.option("--out", "keep", type=click.Path(file_okay=False, path_type=Path),
               help="Keep the other world's journal in this new directory.")  # fmt: skip
 @click.option("--rows", "rows_max", type=click.IntRange(1, 1_000_000), default=1000,
               help="Differences of each sort that are listed; all are counted.")  # fmt: skip

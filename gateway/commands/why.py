@@ -11,12 +11,11 @@ import click
 
 from gateway.commands.history import (
     archive_option,
-    one_point,
     opened_history,
     tell_beginning,
 )
 from gateway.commands.output import json_option, print_json
-from gateway.commands.points import point_options
+from gateway.commands.points import as_of_option, point_of
 from gateway.commands.verify import directory_argument, ring_option
 
 __all__ = ["command"]
@@ -64,13 +63,13 @@ def order(
 @command.command("position")
 @directory_argument
 @click.argument("key", nargs=-1, required=True, metavar="ACCOUNT INSTRUMENT STRATEGY [LEG]")
-@point_options
+@as_of_option
 @chain_option
 @ring_option
 @archive_option
 @json_option
 def position(
-    directory: Path, key: tuple[str, ...], sequence: int | None, at_time: str | None, limit: int,
+    directory: Path, key: tuple[str, ...], as_of: str | None, limit: int,
     ring_directory: str, archive: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """The records that made a position, each with what it moved and the quantity behind it.
@@ -83,33 +82,33 @@ def position(
     with opened_history(directory, archive, ring_directory) as history:
         from gateway.history.why import why_position
 
-        point = one_point(sequence, at_time)
+        point = point_of(as_of)
         show(why_position(history, wanted, point=point, limit=limit), as_json)
 
 
 @command.command("balance")
 @directory_argument
 @click.argument("key", nargs=-1, required=True, metavar="ACCOUNT CURRENCY")
-@point_options
+@as_of_option
 @chain_option
 @ring_option
 @archive_option
 @json_option
 def balance(
-    directory: Path, key: tuple[str, ...], sequence: int | None, at_time: str | None, limit: int,
+    directory: Path, key: tuple[str, ...], as_of: str | None, limit: int,
     ring_directory: str, archive: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """The records that moved a balance, each with its change and the total behind it.
 
     \b
     Example:
-      gateway why balance var/gateway main USDT --time 2026-11-21T14:30:00
+      gateway why balance var/gateway main USDT --as-of 2026-11-21T14:30:00
     """
     wanted = key_of(key, _BALANCE, 2)
     with opened_history(directory, archive, ring_directory) as history:
         from gateway.history.why import why_balance
 
-        point = one_point(sequence, at_time)
+        point = point_of(as_of)
         show(why_balance(history, wanted, point=point, limit=limit), as_json)
 
 

@@ -11,7 +11,15 @@ from pathlib import Path
 
 from gateway.history.faults import ArchiveFault
 
-__all__ = ["TEMPORARY", "locked", "publish", "remove_temporary", "sync_directory", "write_file"]
+__all__ = [
+    "TEMPORARY",
+    "held_alone",
+    "locked",
+    "publish",
+    "remove_temporary",
+    "sync_directory",
+    "write_file",
+]
 
 TEMPORARY = ".tmp"
 _LOCK = ".lock"
@@ -24,13 +32,22 @@ def locked(archive: Path) -> Iterator[None]:
     """Only one program at a time changes an archive; questions need no lock. ArchiveFault: another
     one does."""
     archive.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(archive / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
+    with contextlib.ExitStack() as held:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held.enter_context(held_alone(archive / _LOCK))
         except BlockingIOError:
             text = f"another program is changing {archive}"
             raise ArchiveFault("ARCHIVE_BUSY", text) from None
+        yield
+
+
+@contextlib.contextmanager
+def held_alone(lock: Path) -> Iterator[None]:
+    """The lock of the kernel on this file, which is made and stays; it falls with its holder.
+    BlockingIOError: another program holds it."""
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     finally:
         os.close(descriptor)  # unlocks

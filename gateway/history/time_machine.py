@@ -6,7 +6,7 @@ from __future__ import annotations
 import bisect
 import contextlib
 import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,15 @@ from gateway.history.mark_samples import Sample
 from gateway.journal import JournalPlace, reader
 from gateway.journal.beginning import first_kept, first_times
 
-__all__ = ["ORDERS_MAX", "StateAt", "difference", "sequence_at", "state_at"]
+__all__ = [
+    "ORDERS_MAX",
+    "StateAt",
+    "difference",
+    "replica_at",
+    "sequence_at",
+    "state_at",
+    "time_of",
+]
 
 ORDERS_MAX = 100_000
 RECORDS_PER_STEP = 262_144
@@ -73,10 +81,22 @@ def state_at(
     `marks` tells what instruments were worth at an instant. HistoryFault: no such record."""
     if time_ns is not None:
         sequence = sequence_at(place, time_ns)
+    replica = replica_at(place, sequence, archive, between)
+    with _faults(place, sequence):
+        return _state_of(place, replica, orders_max, marks)
+
+
+def replica_at(
+    place: JournalPlace,
+    sequence: int | None,
+    archive: Path | None = None,
+    between: Callable[[], None] = lambda: None,
+) -> Any:
+    """What state_at takes its rows from; None = at the newest record. HistoryFault as there."""
     if sequence is not None and sequence < 1:
         raise HistoryFault("OUT_OF_RANGE", "records are counted from 1", "sequence", str(sequence))
     snapshots = str(archive / "snapshots") if archive else ""
-    try:
+    with _faults(place, sequence):
         replica = reader.open_replica(
             place.directory,
             str(place.ring_directory),
@@ -88,12 +108,18 @@ def state_at(
             between()
             if not replica.follow(RECORDS_PER_STEP, sequence or 0):
                 break
-        if sequence is not None and replica.sequence < sequence:
-            rule = f"the newest record is {replica.sequence}"
-            raise HistoryFault("OUT_OF_RANGE", rule, "sequence", str(sequence))
-        if replica.sequence == 0:
-            raise HistoryFault("OUT_OF_RANGE", "the journal holds no record")
-        return _state_of(place, replica, orders_max, marks)
+    if sequence is not None and replica.sequence < sequence:
+        rule = f"the newest record is {replica.sequence}"
+        raise HistoryFault("OUT_OF_RANGE", rule, "sequence", str(sequence))
+    if replica.sequence == 0:
+        raise HistoryFault("OUT_OF_RANGE", "the journal holds no record")
+    return replica
+
+
+@contextlib.contextmanager
+def _faults(place: JournalPlace, sequence: int | None) -> Iterator[None]:
+    try:
+        yield
     except RuntimeError as error:
         first = first_kept(place.directory)
         if reader.is_before_beginning(error) and first > 1:
@@ -108,7 +134,7 @@ def _state_of(
     orders_max: int,
     marks: Callable[[int], Iterable[Sample]],
 ) -> StateAt:
-    time_ns = _time_of(place, replica.sequence)
+    time_ns = time_of(place, replica.sequence)
     ages = {}
     for sample in marks(time_ns):
         # Of another scale than the engine takes, or of an instrument it did not know: no mark.
@@ -144,7 +170,8 @@ def _reader(place: JournalPlace, sequence: int) -> Any:
     return reader.open_reader(place.directory, str(place.ring_directory), sequence)
 
 
-def _time_of(place: JournalPlace, sequence: int) -> int:
+def time_of(place: JournalPlace, sequence: int) -> int:
+    """When a record was written, ns; 0 = the journal does not hold it."""
     for _, record in _reader(place, sequence).read(1):
         return int(_HEAD_TIME.unpack_from(record, _TIME_OFFSET)[0])
     return 0

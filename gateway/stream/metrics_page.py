@@ -3,7 +3,7 @@ a snapshot. Every name has its paragraph in docs/reference/metrics.md."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -15,10 +15,12 @@ from prometheus_client.core import (
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from gateway.analytics.watch_status import WatchStatus
 from gateway.stream.books import BooksStep
 from gateway.stream.fix_metrics import FIX_METRICS, FIX_PREFIX, fix_metrics
 from gateway.stream.flow_stream import REFUSED
 from gateway.stream.ledger_metrics import LEDGER_METRICS, ledger_metrics
+from gateway.stream.risk_watch_metrics import RISK_WATCH_METRICS, risk_watch_metrics
 from gateway.stream.venue_metrics import VENUE_METRICS, VENUE_PREFIX, venue_metrics
 from gateway.telemetry import Queue, Reading
 
@@ -60,6 +62,7 @@ METRICS: Mapping[str, tuple[bool, str]] = {
     **VENUE_METRICS,
     **FIX_METRICS,
     **LEDGER_METRICS,
+    **RISK_WATCH_METRICS,
     "gateway_stage_worst_seconds": (False, "Longest duration of a stage since the daemon began."),
     "gateway_stage_sampled_one_in": (False, "Mean number of operations per measured one."),
     "gateway_queue_depth": (False, "What waits in a queue now, in the queue's unit."),
@@ -96,6 +99,9 @@ class MetricsSnapshot:
     # (strategy, ratio)
     conduct: Mapping[tuple[str, str], float] = field(default_factory=dict)
     books: BooksStep | None = None
+    # With the time of the snapshot, wall ns.
+    watches: Sequence[WatchStatus] = ()
+    now_ns: int = 0
 
 
 class ObserverCollector(Collector):
@@ -125,6 +131,7 @@ class ObserverCollector(Collector):
         if snapshot.books is not None:
             sequence = snapshot.values.get("gateway_observer_sequence") or 0
             yield from ledger_metrics(snapshot.books, int(sequence))
+        yield from risk_watch_metrics(snapshot.watches, snapshot.now_ns)
         if snapshot.measurement is not None:
             yield from _stages(snapshot.measurement)
             yield from _queues(snapshot.measurement.queues)

@@ -172,7 +172,7 @@ def judge_replay(gateway: GatewayProcess) -> None:
     """`gateway replay --verify` up to the sequence of the live hash, and `gateway verify`."""
     status = gateway.get("/v1/status")
     where = [str(gateway.directory), "--ring-directory", str(gateway.ring_directory), "--json"]
-    until = ["--verify", "--until-sequence", str(status["sequence"])]
+    until = ["--verify", "--to", str(status["sequence"])]
     replayed = command("replay", *where, *until)
     assert replayed["equal"] is True, replayed
     assert (replayed["sequence"], replayed["state_hash"]) == (

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 UNITS = Path(__file__).parents[2] / "systemd"
-SERVICES = ["gateway.service", "gateway-observer.service"]
+SERVICES = ["gateway.service", "gateway-observer.service", "gateway-risk-watch.service"]
 EXPOSURE_TENTHS_MAX = 20
 
 needs_analyze = pytest.mark.skipif(
@@ -19,7 +19,7 @@ needs_analyze = pytest.mark.skipif(
 
 def directives(name: str) -> list[tuple[str, str]]:
     """(key, value) of every line of a unit, repeated keys included."""
-    lines = (UNITS / name).read_text(encoding="utf-8").splitlines()
+    lines = (UNITS / name).read_text(encoding="utf-8").replace("\\\n", "").splitlines()
     pairs = [line.split("=", 1) for line in lines if "=" in line and not line.startswith("#")]
     return [(key, value) for key, value in pairs]
 
@@ -124,6 +124,28 @@ def test_the_gateway_is_watched_and_reloads_on_a_signal() -> None:
 
 def test_the_observer_holds_no_credential() -> None:
     assert not [key for key, _ in directives("gateway-observer.service") if "Credential" in key]
+
+
+def test_the_risk_watch_has_a_key_of_its_own_and_always_comes_back() -> None:
+    found = dict(directives("gateway-risk-watch.service"))
+    name, _, _ = found["LoadCredential"].partition(":")
+    words = found["ExecStart"].split()
+    assert words[words.index("--key-file") + 1] == f"${{CREDENTIALS_DIRECTORY}}/{name}"
+    assert name not in dict(directives("gateway.service"))["LoadCredential"]
+    assert found["StartLimitIntervalSec"] == "0" and found["Restart"] == "on-failure"
+    assert found["RestartPreventExitStatus"] == "2 4", (
+        "usage and refusal, as gateway.commands.output"
+    )
+
+
+def test_the_risk_watch_is_started_as_its_command_says() -> None:
+    from gateway.commands.risk_watch import command
+
+    words = dict(directives("gateway-risk-watch.service"))["ExecStart"].split()
+    known = {word for option in command.params for word in option.opts}
+    told = {word for word in words if word.startswith("--")}
+    assert words[:2] == ["/usr/bin/gateway", "risk-watch"] and told <= known
+    assert {"--act", "--ring-directory", "--brackets", "--policy", "--key-file"} <= told
 
 
 def test_the_low_latency_example_is_a_drop_in_of_the_service() -> None:

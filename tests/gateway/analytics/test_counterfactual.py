@@ -124,7 +124,7 @@ CHANGES = (
 
 def _is_sound(journal, change, kept):
     """The other world's journal is one that every reader agrees with, and its books balance."""
-    told = asked(journal, *change, "--keep", str(kept))
+    told = asked(journal, *change, "--out", str(kept))
     made = reader.replay(kept, lambda: 0)
     assert (made.sequence, made.state_hash) == (told["other_sequence"], told["state_hash"]["here"])
     assert reader.verify(kept)["ok"]
@@ -238,7 +238,7 @@ def test_an_assumed_fill_is_booked_and_called_one(day):
 
 
 def test_without_a_strategy_the_others_are_as_they_were(day, tmp_path):
-    told = asked(day, "--without-strategy", "alpha", "--keep", str(tmp_path / "kept"))
+    told = asked(day, "--without-strategy", "alpha", "--out", str(tmp_path / "kept"))
     assert told["counts"]["left_out"] == 14
     assert not row_of(told["positions"], strategy="beta")["is_other"]
     assert (
@@ -263,7 +263,7 @@ def test_without_an_account_nothing_of_it_is_left(day):
 def test_other_lots_move_profit_between_realised_and_open_and_never_change_the_sum(day, tmp_path):
     marks = tmp_path / "marks.json"
     marks.write_text('{"BTC-PERP": "120"}')
-    told = asked(day, "--lots", "fifo", "--marks", str(marks))
+    told = asked(day, "--method", "fifo", "--marks", str(marks))
     assert told["equal"] == "journal"
     book = row_of(told["positions"], strategy="alpha", instrument="BTC-PERP")
     # Ten bought at 101..110, four sold at 110: the first four cost 101+102+103+104.
@@ -391,7 +391,7 @@ def test_a_bust_reaches_the_side_it_was_told_of_when_both_have_one_trade_id():
 
 def test_a_directory_that_holds_something_is_not_written_into(day, tmp_path):
     (tmp_path / "mine").write_text("kept")
-    error = asked(day, "--keep", str(tmp_path), fails=1)["error"]
+    error = asked(day, "--out", str(tmp_path), fails=1)["error"]
     assert error["code"] == "BAD_TARGET"
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
@@ -411,7 +411,7 @@ def test_without_room_or_when_it_is_ended_nothing_is_left_behind(day, tmp_path):
             assert ended.value.code == 128 + number
         assert not any(each.exists() for each in places)
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
-    assert asked(day, "--keep", str(kept))["kept"] == str(kept)
+    assert asked(day, "--out", str(kept))["kept"] == str(kept)
 
 
 def test_the_day_is_told_in_words_too(day):

@@ -100,7 +100,7 @@ def test_whatever_is_assumed_of_a_day_with_crosses_its_world_is_sound(change, tm
         trader = _Crossing(root, 501)
         trader.trade(300)
         trader.world.engine.stop()
-        told = asked(root / "journal", *change, "--keep", str(tmp_path / "kept"))
+        told = asked(root / "journal", *change, "--out", str(tmp_path / "kept"))
     made = reader.replay(tmp_path / "kept", lambda: 0)
     assert (made.sequence, made.state_hash) == (told["other_sequence"], told["state_hash"]["here"])
     books = open_books(tmp_path / "kept")

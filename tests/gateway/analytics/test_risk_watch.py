@@ -335,10 +335,12 @@ def test_a_limit_that_cannot_be_judged_says_so(options_desk):
 
 def test_a_policy_that_cannot_be_one_is_refused_by_name(tmp_path):
     path = tmp_path / "policy.toml"
-    path.write_text('call = "0.6"\n[greek_limits."planet:earth"]\nvega = "1"\nspin = "2"\n')
+    limit = '[greek_limits."planet:earth"]\nvega = "1"\nspin = "2"\n'
+    path.write_text(f'actor = "night desk"\ncall = "0.6"\n{limit}')
     with pytest.raises(ConfigError) as refused:
         load_policy(path)
     text = str(refused.value)
     assert "greek_limits.planet:earth" in text and "spin" in text
+    assert "night desk" in text, "the engine takes no space in an actor"
     with pytest.raises(ValueError, match="warning < call"):
         RiskWatch(WatchPolicy(call="0.6"))

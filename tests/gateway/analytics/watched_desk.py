@@ -5,9 +5,10 @@ from pathlib import Path
 
 from gateway.analytics.risk_watch import RiskWatch
 from gateway.commands.output import CommandFailure
-from gateway.commands.risk_watch import JournalRows, input_of, send_all
+from gateway.commands.risk_watch_run import input_of, send_all
 from gateway.config.limits import LEVELS
 from gateway.journal import JournalPlace
+from gateway.journal.newest import JournalRows
 from gateway.valuation.brackets import Brackets, Schedule, Step
 from gateway.valuation.margin import MarkPrice
 from gateway.valuation.option_terms import OptionSettings
@@ -33,8 +34,11 @@ class WatchedDesk:
         self.is_down = False
         self.between = lambda: None  # what others do between a look and its commands
 
-    def restart(self):
+    def restart(self, memory=None):
+        """Another watch; `memory` is what the one before remembered."""
         self.watch = RiskWatch(self.policy)
+        if memory is not None:
+            self.watch.restore(memory, self.world.engine.limits())
 
     def mark(self, price, instrument="BTC-PERP"):
         self.marks[instrument] = MarkPrice(price, 0)

@@ -22,7 +22,7 @@ def desk(world):
 
 
 def call(world, *words):
-    place = [world.journal, "--ring-directory", world.ring, "--now", NOW]
+    place = [world.journal, "--ring-directory", world.ring, "--as-of", NOW]
     marks = ["--mark", f"{OPTION}=0.05", "--mark", "BTC-USD-SWAP=100"]
     return CliRunner().invoke(root, ["greeks", *place, *marks, *words])
 
@@ -64,7 +64,7 @@ def test_what_is_left_out_is_named_and_tables_are_printed(desk):
         ("--shock", "delta=1"),
         ("--volatility", f"{OPTION}=x"),
         ("--volatility", "TYPO=0.5"),
-        ("--now", "yesterday"),
+        ("--as-of", "yesterday"),
         ("--time-zone", "Mars/Base"),
         ("--live-marks",),
     ],
@@ -75,3 +75,37 @@ def test_wrong_words_are_usage_errors(desk, words):
         place += ["--ring-directory", desk.ring]
     result = CliRunner().invoke(root, ["greeks", *place, *words])
     assert result.exit_code == 2, result.output
+
+
+def test_a_moment_of_the_past_has_its_own_positions_and_time(desk, tmp_path):
+    words = ("--by", "position", "--json")
+    first = json.loads(call(desk, *words).stdout)
+    before = first["sequence"]
+    desk.pass_time(3600 * 10**9)
+    desk.fill(0, "6", "100", instrument=desk.perpetual, venue_order="c", time_ns=2 * 10**9)
+    path = tmp_path / "marks.json"
+    path.write_text(json.dumps({"BTC-PERP": "100", OPTION: "0.9"}))
+
+    def told(as_of):
+        place = [desk.journal, "--ring-directory", desk.ring, "--as-of", as_of]
+        marks = ["--marks", str(path), "--mark", f"{OPTION}=0.05", "--mark", "BTC-USD-SWAP=100"]
+        result = CliRunner().invoke(root, ["greeks", *place, *marks, *words])
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    def held(answer):
+        return {row["instrument"]: row["delta_cash"] for row in answer["rows"]}["BTC-PERP"]
+
+    then = told(str(before))
+    assert (held(then), then["sequence"]) == ("400", before)
+    assert held(told(f"{then['time_ns']}ns")) == "400"
+    late = told(NOW)
+    assert (held(late), late["sequence"] > before) == ("1000", True), "beyond the end: the newest"
+    assert late["time_ns"] > then["time_ns"] + 3600 * 10**9 - 1
+    missing = CliRunner().invoke(root, ["greeks", desk.journal, "--as-of", "999999"])
+    assert missing.exit_code == 1 and "OUT_OF_RANGE" in missing.stderr
+
+
+def test_marks_of_now_are_not_those_of_then(desk):
+    result = call(desk, "--live-marks")
+    assert result.exit_code == 2 and "are of now, not of --as-of" in result.output

@@ -65,3 +65,24 @@ def test_wrong_words_are_usage_errors(world, brackets, tmp_path):
     wrong.write_text('[instruments]\n"A" = "nothing"')
     result = call(world, wrong)
     assert result.exit_code == 2 and "UNKNOWN_NAME" in result.output
+
+
+def test_margin_of_a_moment_at_the_marks_of_a_file(world, brackets, tmp_path):
+    world.fill(0, "10", "100", instrument=world.perpetual, venue_order="a")
+    before = world.engine.sequence
+    world.fill(0, "5", "100", instrument=world.perpetual, venue_order="b")
+    path = tmp_path / "marks.json"
+    path.write_text('{"BTC-PERP": "80"}')
+    for words, notional in (
+        (("--as-of", str(before)), "800"),
+        ((), "1200"),
+        (("--mark", "BTC-PERP=90"), "1350"),
+    ):
+        result = call(world, brackets, "--json", "--marks", str(path), *words)
+        assert result.exit_code == 0, result.output
+        (row,) = json.loads(result.stdout)["positions"]
+        assert row["notional"] == notional
+    path.write_text('{"BTC-PERP": "0"}')
+    assert call(world, brackets, "--marks", str(path)).exit_code == 2
+    path.write_text('{"TYPO": "1"}')
+    assert call(world, brackets, "--marks", str(path)).exit_code == 2

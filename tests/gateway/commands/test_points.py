@@ -7,7 +7,7 @@ import pytest
 
 from gateway.commands.ledger import bounds_of
 from gateway.commands.marks import marks_of
-from gateway.commands.points import Between, between_of, nanoseconds_of, place_of, span_of
+from gateway.commands.points import Between, between_of, place_of, span_of
 
 HALF_PAST_NS = 1_795_271_400_000_000_000
 
@@ -39,17 +39,6 @@ def test_digits_are_a_sequence_and_all_else_a_time(text, found):
 def test_a_number_beyond_all_of_them_is_no_moment(text):
     with pytest.raises(click.BadParameter, match="beyond every sequence and time"):
         place_of(text)
-
-
-def test_where_only_a_time_can_stand_digits_are_one_too():
-    assert nanoseconds_of(str(HALF_PAST_NS)) == nanoseconds_of(f"{HALF_PAST_NS}ns") == HALF_PAST_NS
-    assert nanoseconds_of("2026-11-21T14:30:00") == HALF_PAST_NS
-
-
-def test_a_sequence_where_a_time_stands_is_refused_and_not_taken_for_1970():
-    with pytest.raises(click.BadParameter, match="120000 is a sequence"):
-        nanoseconds_of("120000")
-    assert nanoseconds_of("120000ns") == 120_000
 
 
 def test_records_are_asked_for_between_sequences_and_times():

@@ -30,7 +30,7 @@ def answer(run, *words, **options):
 
 def test_questions_answer_in_json_and_as_a_table(run, past):
     station = past.stations[4]
-    at = ("--sequence", station["sequence"])
+    at = ("--as-of", station["sequence"])
     rows = answer(run, "history", "as-of", "DIR", "positions", *at)["rows"]
     assert {row["quantity"] for row in rows} == {row["quantity"] for row in station["positions"]}
     assert "BTC-PERP" in run("history", "as-of", "DIR", "positions", *at)
@@ -54,9 +54,9 @@ def test_sql_takes_an_argument_or_statements_one_after_another(run):
 
 def test_at_diff_and_why(run, past):
     first, last = past.stations[3], past.stations[4]
-    state = answer(run, "at", "DIR", "--sequence", first["sequence"])
+    state = answer(run, "at", "DIR", "--as-of", first["sequence"])
     assert state["state_hash"] == first["state_hash"]
-    assert "state hash" in run("at", "DIR", "--time", str(first["time_ns"]))
+    assert "state hash" in run("at", "DIR", "--as-of", f"{first['time_ns']}ns")
     changes = answer(run, "diff", "DIR", str(first["sequence"]), f"{last['time_ns']}ns")
     assert changes["to"] == last["sequence"] and changes["changes"]
     assert "->" in run("diff", "DIR", str(first["sequence"]), str(last["sequence"]))
@@ -82,8 +82,7 @@ def test_a_directory_without_a_journal_is_left_alone(tmp_path, what):
         (("diff", "DIR", "40", "20"), 1, "BAD_VALUE"),
         (("history", "as-of", "DIR", "nonsense"), 1, "UNKNOWN_TABLE"),
         (("history", "range", "DIR", "fills", "--where", "nope=1"), 1, "UNKNOWN_COLUMN"),
-        (("history", "as-of", "DIR", "orders", "--sequence", "1", "--time", "1"), 2, "BAD_VALUE"),
-        (("at", "DIR", "--sequence", "999999999"), 1, "OUT_OF_RANGE"),
+        (("at", "DIR", "--as-of", "999999999"), 1, "OUT_OF_RANGE"),
         (("why", "order", "DIR", "nobody"), 1, "UNKNOWN_ORDER"),
         (("why", "position", "DIR", "a", "b", "c"), 1, "UNKNOWN_POSITION"),
         (("why", "balance", "DIR", "main", "ZZZ"), 1, "UNKNOWN_BALANCE"),

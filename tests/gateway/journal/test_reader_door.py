@@ -78,7 +78,7 @@ def call(*words: object) -> tuple[int, Any]:
 
 
 def test_a_replay_stops_exactly_where_it_is_told(tmp_path: Path) -> None:
-    code, found = call("replay", tmp_path, "--until-sequence", 70)
+    code, found = call("replay", tmp_path, "--to", 70)
     assert code == 0
     assert (found["sequence"], found["records"]) == (70, 70)
     assert "equal" not in found

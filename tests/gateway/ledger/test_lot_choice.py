@@ -174,7 +174,7 @@ def test_the_command_writes_lots_that_the_disposals_take(world, tmp_path):
     fills(world, (0, BUY, "1", "100"), (400, BUY, "1", "130"), (401, SELL, "1", "150"))
     path = tmp_path / "lots.json"
     rates = ("--short-rate", "0.4", "--long-rate", "0.1")
-    result = call(world, *rates, "--output", str(path), "--json")
+    result = call(world, *rates, "--out", str(path), "--json")
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
     assert {row["method"]: row["tax"] for row in told["taxes"]} == {
@@ -186,7 +186,7 @@ def test_the_command_writes_lots_that_the_disposals_take(world, tmp_path):
     rows = json.loads(CliRunner().invoke(root, words).stdout)["disposals"]
     assert [row["basis"] for row in rows] == ["100"]
     assert "specific" in call(world, *rates).stdout
-    again = call(world, *rates, "--output", str(path))
+    again = call(world, *rates, "--out", str(path))
     assert again.exit_code == 1 and "cannot be made" in again.output
 
 
