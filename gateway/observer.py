@@ -46,6 +46,7 @@ from gateway.stream.conduct import Conduct, ConductLimits
 from gateway.stream.fill_stream import FillReader
 from gateway.stream.flow_stream import FlowColumns
 from gateway.stream.greek_stream import GreekDesk
+from gateway.stream.group_stream import GroupReader
 from gateway.stream.health_stream import HealthInput, HealthRows
 from gateway.stream.history_api import HistoryApi
 from gateway.stream.latency_stream import LatencyColumns
@@ -231,6 +232,7 @@ class Observer:
                 BalanceReader(),
                 FillReader(),
                 StateReader(),
+                GroupReader(),
             ],
             records_max=options.records_max,
             snapshot_every_seals=options.snapshot_every_seals,
@@ -456,6 +458,7 @@ class Observer:
             "live": True,
             "ready": view.is_ready,
             "sequence": view.sequence,
+            "time_ns": self._clock_ns(),
             "lag_records": self._lag_records(self._live_files.counters()),
             "lag_ms": round(view.lag_seconds * 1000),
             "stream": self.hub.name,

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <limits>
 #include <map>
 #include <memory>
 #include <stdexcept>
@@ -424,6 +425,43 @@ nb::list lot_rows(LedgerHandle& handle, std::string_view method_text) {
   return out;
 }
 
+/// How long what is open has been held, by its lots (fifo): when the book was opened, the oldest
+/// lot and the lots by size, and what of the quantity is younger than each moment of `edges_ns`,
+/// which go backwards; the last part is older than all of them.
+nb::list holding_rows(LedgerHandle& handle, const std::vector<std::int64_t>& edges_ns) {
+  nb::list out;
+  for (const auto& book : handle.books.books()) {
+    const LotState& now = book->lots.now();
+    if (now.average.quantity == 0) continue;
+    std::vector<std::int64_t> parts(edges_ns.size() + 1);
+    std::int64_t size = 0;
+    std::int64_t oldest_ns = std::numeric_limits<std::int64_t>::max();
+    Int128 weighted = 0;  // quantities add up to the book's and times are below 2^63: exact
+    for (const Lot& lot : now.lots_of(LotMethod::kFifo)) {
+      if (lot.quantity == 0) continue;
+      const auto edge = std::find_if(edges_ns.begin(), edges_ns.end(),
+                                     [&](std::int64_t ns) { return lot.opened_ns > ns; });
+      parts[static_cast<std::size_t>(edge - edges_ns.begin())] += lot.quantity;
+      size += lot.quantity;
+      oldest_ns = std::min(oldest_ns, lot.opened_ns);
+      weighted += static_cast<Int128>(lot.quantity) * lot.opened_ns;
+    }
+    if (size == 0) continue;
+    const int scale = book->lots.terms().rules.quantity_scale;
+    const std::int64_t sign = now.average.quantity < 0 ? -1 : 1;
+    nb::dict row = book_row(handle.books, *book);
+    row["quantity"] = format_decimal(now.average.quantity, scale);
+    row["opened_ns"] = now.opened_ns;
+    row["average_opened_ns"] = static_cast<std::int64_t>(weighted / size);
+    row["oldest_opened_ns"] = oldest_ns;
+    nb::list told;
+    for (const std::int64_t part : parts) told.append(format_decimal(part * sign, scale));
+    row["parts"] = told;
+    out.append(row);
+  }
+  return out;
+}
+
 std::int64_t days_between(std::int64_t from_ns, std::int64_t to_ns) {
   return to_ns < from_ns ? 0 : (to_ns - from_ns) / kDay_ns;
 }
@@ -557,6 +595,7 @@ void bind_ledger(nb::module_& module) {
       .def("positions", &position_rows_of, "method"_a = "wac", "exit_fee_rate"_a = "",
            "marks"_a = Marks{})
       .def("lots", &lot_rows, "method"_a = "fifo")
+      .def("holdings", &holding_rows, "edges_ns"_a)
       .def("disposals", &disposal_rows, "method"_a = "fifo", "rule"_a = "none")
       .def("unmet_designations", &unmet_wishes)
       .def("unbooked", &unbooked_rows)

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from gateway.api.decimal_text import plain_text
-from gateway.history.catalog import Manifest
+from gateway.history.catalog import Manifest, RowFile
 from gateway.history.columns import TABLES
 from gateway.history.faults import HistoryFault
 from gateway.history.key_states import FINISHED_STATES, KEYED
@@ -85,6 +85,7 @@ class History:
         behind the segment before it and the rows since: the past before that is not read."""
         if table not in KEYED:
             raise HistoryFault("UNKNOWN_TABLE", *_unknown("table", table, KEYED))
+        self.views.refresh()
         condition, bound = point.condition()
         states, files, has_tail = self._since_state(table, point)
         source = self.views.rows(table, [*states, *files], is_with_tail=has_tail)
@@ -122,10 +123,9 @@ class History:
         last = gone[-1].last_time_ns if column == "time_ns" else gone[-1].last_sequence
         return gone[-1].last_sequence + 1 if lowest <= last else 0
 
-    def _since_state(self, table: str, point: Point) -> tuple[list[Any], list[Any], bool]:
+    def _since_state(self, table: str, point: Point) -> tuple[list[RowFile], list[RowFile], bool]:
         """(state file to start from, files since, whether the tail is needed)"""
         catalog = self.views.catalog
-        gone = [each for each in catalog.manifests if each.is_expired]
 
         def is_before(sequence: int, time_ns: int) -> bool:
             if point.sequence is not None:
@@ -133,33 +133,25 @@ class History:
             return point.time_ns is None or time_ns <= point.time_ns
 
         start = None
-        files: list[Manifest] = []
-        for each in catalog.manifests:
-            if each.is_expired:
-                continue
+        since: list[Manifest] = []
+        for each in catalog.kept:
             last_ns = each.last_time_ns
             # A time may go on in the next segment, so that both are read.
             if is_before(each.last_sequence, last_ns + (point.sequence is None)):
-                start, files = each, []
-            elif not files or is_before(each.first_sequence, each.first_time_ns):
-                files.append(each)
-        if start is None and gone:
-            rule = f"records up to {gone[-1].last_sequence} were deleted by retention"
+                start, since = each, []
+            elif not since or is_before(each.first_sequence, each.first_time_ns):
+                since.append(each)
+        if start is None and catalog.gone_to:
+            rule = f"records up to {catalog.gone_to} were deleted by retention"
             raise HistoryFault("OUT_OF_RANGE", rule)
-        base = catalog.directory
         states = [
-            base / file.path
+            RowFile(catalog.directory / file.path, start.version)
             for file in (start.files if start else ())
-            if file.table == table and not file.day and file.rows
+            if start and file.table == table and not file.day and file.rows
         ]
-        since = [
-            base / file.path
-            for each in files
-            for file in each.files
-            if file.table == table and file.day and file.rows
-        ]
+        after = start.last_sequence if start else 0
         has_tail = point.sequence is None or point.sequence >= self.views.tail_first
-        return states, since, has_tail
+        return states, catalog.row_files(table, since, after), has_tail
 
     def range(
         self,
@@ -304,6 +296,7 @@ class History:
     ) -> Answer:
         if not 0 < limit <= LIMIT_MAX:
             raise HistoryFault("BAD_VALUE", f"a limit is from 1 to {LIMIT_MAX}", field="limit")
+        self.views.refresh()
         with self._bounded(seconds):
             cursor = self.views.connection.execute(query, values)
             found = _fetched(cursor, limit + 1)
