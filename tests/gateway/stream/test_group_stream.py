@@ -1,13 +1,21 @@
 """Groups of linked orders as the observer tells them, over journals that a real engine wrote: each
 member with what it executed, also when it left the stream of orders, and only the newest ended."""
 
+import pytest
 from engine_world import BUY, GTC, LIMIT, SELL, STOP
 from observed_desk import wait_for
 
+from gateway.core.refusals import describe_number
 from gateway.stream.authority import Authority
 from gateway.stream.group_stream import GroupReader
 
 OCO, BRACKET = 1, 3
+
+
+@pytest.fixture
+def desk(open_desk):
+    """One at whose venue stops are known."""
+    return open_desk(venue_types=0x1E)
 
 
 def link(world, kind, *orders):
@@ -23,7 +31,8 @@ def link(world, kind, *orders):
     world.turn()
     told = {notice[1]: notice for notice in world.port.notices()}
     ids = [told[first + number][2] for number in range(len(made))]
-    assert all(told[first + number][4] == 0 for number in range(len(made)))
+    codes = [describe_number(told[first + number][4]).name for number in range(len(made))]
+    assert codes == [describe_number(0).name] * len(made)
     return ids
 
 
