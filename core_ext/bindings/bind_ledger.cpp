@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <ctime>
-#include <limits>
 #include <map>
 #include <memory>
 #include <stdexcept>
@@ -30,6 +29,7 @@
 #include "gateway_core/position/profit_loss.hpp"
 #include "gateway_core/state/state.hpp"
 #include "gateway_core/types/decimal_text.hpp"
+#include "lot_ages.hpp"
 #include "row_words.hpp"
 
 namespace nb = nanobind;
@@ -425,38 +425,24 @@ nb::list lot_rows(LedgerHandle& handle, std::string_view method_text) {
   return out;
 }
 
-/// How long what is open has been held, by its lots (fifo): when the book was opened, the oldest
-/// lot and the lots by size, and what of the quantity is younger than each moment of `edges_ns`,
-/// which go backwards; the last part is older than all of them.
+/// How long what is open has been held, by its lots (fifo); parts as in LotAges.
 nb::list holding_rows(LedgerHandle& handle, const std::vector<std::int64_t>& edges_ns) {
   nb::list out;
   for (const auto& book : handle.books.books()) {
     const LotState& now = book->lots.now();
-    if (now.average.quantity == 0) continue;
-    std::vector<std::int64_t> parts(edges_ns.size() + 1);
-    std::int64_t size = 0;
-    std::int64_t oldest_ns = std::numeric_limits<std::int64_t>::max();
-    Int128 weighted = 0;  // quantities add up to the book's and times are below 2^63: exact
-    for (const Lot& lot : now.lots_of(LotMethod::kFifo)) {
-      if (lot.quantity == 0) continue;
-      const auto edge = std::find_if(edges_ns.begin(), edges_ns.end(),
-                                     [&](std::int64_t ns) { return lot.opened_ns > ns; });
-      parts[static_cast<std::size_t>(edge - edges_ns.begin())] += lot.quantity;
-      size += lot.quantity;
-      oldest_ns = std::min(oldest_ns, lot.opened_ns);
-      weighted += static_cast<Int128>(lot.quantity) * lot.opened_ns;
-    }
-    if (size == 0) continue;
+    const LotAges ages = ages_of(now.lots_of(LotMethod::kFifo), edges_ns);
+    if (ages.quantity == 0) continue;
     const int scale = book->lots.terms().rules.quantity_scale;
-    const std::int64_t sign = now.average.quantity < 0 ? -1 : 1;
     nb::dict row = book_row(handle.books, *book);
     row["quantity"] = format_decimal(now.average.quantity, scale);
     row["opened_ns"] = now.opened_ns;
-    row["average_opened_ns"] = static_cast<std::int64_t>(weighted / size);
-    row["oldest_opened_ns"] = oldest_ns;
-    nb::list told;
-    for (const std::int64_t part : parts) told.append(format_decimal(part * sign, scale));
-    row["parts"] = told;
+    row["average_opened_ns"] = ages.average_ns();
+    row["oldest_opened_ns"] = ages.oldest_ns;
+    nb::list parts;
+    for (const std::int64_t part : ages.parts) {
+      parts.append(format_decimal(now.average.quantity < 0 ? -part : part, scale));
+    }
+    row["parts"] = parts;
     out.append(row);
   }
   return out;
