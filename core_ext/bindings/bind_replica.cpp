@@ -334,14 +334,19 @@ nb::list groups_of(ReplicaHandle& handle, const std::vector<OrderId>& ids) {
   return list_of(groups);
 }
 
-/// Those of every order that is remembered.
-nb::list every_group(ReplicaHandle& handle) {
-  Groups groups;
+/// Every one of which an order is open, and so many others, those that were entered last.
+nb::list newest_groups(ReplicaHandle& handle, std::size_t ended_max) {
   if (handle.follower.state() == nullptr) return {};
   const State& state = *handle.follower.state();
+  Groups groups;
+  Groups ended;
   for (std::uint32_t slot = 0; slot < state.orders.used(); ++slot) {
-    add_group(state.orders.at(slot), groups);
+    const Order& order = state.orders.at(slot);
+    add_group(order, is_open(static_cast<OrderState>(order.state)) ? groups : ended);
   }
+  for (const auto& [head, members] : groups) ended.erase(head);
+  while (ended.size() > ended_max) ended.erase(ended.begin());
+  groups.merge(ended);
   return list_of(groups);
 }
 
@@ -543,7 +548,7 @@ void bind_replica(nb::module_& module) {
       .def("take_fills", &take_fills, "limit"_a = FillNotes::kFillsMax)
       .def("orders_of", &orders_of, "order_ids"_a, "finished_max"_a)
       .def("groups_of", &groups_of, "order_ids"_a)
-      .def("groups", &every_group)
+      .def("groups", &newest_groups, "ended_max"_a)
       .def_rw("outcomes_after", &Handle::outcomes_after)
       .def("set_mark", &set_mark, "instrument"_a, "price"_a, "time_ns"_a)
       .def("reopen", &reopen)

@@ -4,7 +4,8 @@ manifest of a day names files that were made of those of its segments, and stand
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -126,12 +127,13 @@ class Catalog:
 
     def days_of(self, manifests: Sequence[Manifest]) -> list[DayManifest]:
         """Days made of files of these segments, and of others."""
-        numbers = [each.segment for each in manifests]
-        return [
-            day
-            for _, day in sorted(self.days.items())
-            if any(day.first_segment <= number <= day.last_segment for number in numbers)
-        ]
+        numbers = sorted(each.segment for each in manifests)
+
+        def has_part(day: DayManifest) -> bool:
+            at = bisect_left(numbers, day.first_segment)
+            return at < len(numbers) and numbers[at] <= day.last_segment
+
+        return [day for _, day in sorted(self.days.items()) if has_part(day)]
 
     def present(self) -> Iterator[ArchivedFile]:
         """Every file that must be there."""
@@ -167,8 +169,9 @@ class Catalog:
             for file in self.files_of(each)
             if file.table == table and file.day and file.rows
         ]
+        ends = {each.segment: each.last_sequence for each in self.manifests}
         for day in self.days_of(wanted):
-            bounds = self._bounds(day, hidden)
+            bounds = self._bounds(day, hidden, ends)
             found += [
                 (
                     day.day,
@@ -180,9 +183,8 @@ class Catalog:
             ]
         return [file for _, _, file in sorted(found)]
 
-    def _bounds(self, day: DayManifest, hidden: int) -> tuple[int, int]:
+    def _bounds(self, day: DayManifest, hidden: int, ends: Mapping[int, int]) -> tuple[int, int]:
         """After and until, of a file that holds rows of segments which do not count here."""
-        ends = {each.segment: each.last_sequence for each in self.manifests}
         after = hidden if ends.get(day.first_segment, 0) <= hidden else 0
         newest = self.newest
         is_longer = newest is not None and day.last_segment > newest.segment

@@ -30,7 +30,7 @@ class GroupReader:
     def read_all(self, replica: ReplicaLike) -> dict[str, Row]:
         """As of a journal that was opened afresh."""
         self._ended.clear()
-        rows = _rows(replica, replica.groups())
+        rows = _rows(replica, replica.groups(self._ended_max))
         for key, row in sorted(rows.items(), key=lambda each: int(each[1]["sequence"])):
             self._note(key, row)
         for key in self._too_many():

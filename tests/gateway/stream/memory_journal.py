@@ -152,7 +152,7 @@ class MemoryReplica:
     def groups_of(self, order_ids: list[int]) -> list[tuple[int, int]]:
         return []
 
-    def groups(self) -> list[tuple[int, int]]:
+    def groups(self, ended_max: int) -> list[tuple[int, int]]:
         return []
 
     def limits(self) -> list[dict[str, Any]]:
