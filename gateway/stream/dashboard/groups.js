@@ -16,7 +16,9 @@ const number = (id, title, width, more = {}) => ({
 });
 
 const GROUP_COLUMNS = [
-  word("group", "Group", 96, {sort: (row) => `${row.group.padStart(20, "0")}|${row.place}`}),
+  // Ids begin alike. Downwards the newest group stands on top, and its legs in their order.
+  {id: "group", title: "Group", width: 72, value: (row) => row.group, text: (row) => visible(tailOf(row.group)),
+   sort: (row) => `${row.group.padStart(20, "0")}|${9 - row.place}`},
   word("link", "Link", 62),
   word("joint", "Together", 72, {hint: "working, partial, ended, void", tone: (row) => JOINT_TONES[row.joint] ?? ""}),
   {id: "leg_risk", title: "Stands alone", width: 92, isNumber: true, value: (row) => row.leg_risk,
@@ -34,6 +36,8 @@ const GROUP_COLUMNS = [
   word("client_order_id", "Client id", 100), word("strategy", "Strategy", 96), word("account", "Account", 68),
   word("venue", "Venue", 68, {isHidden: true}), word("order_id", "Order id", 150, {isHidden: true}),
 ];
+
+const tailOf = (id) => (id.length > 8 ? `…${id.slice(-6)}` : id);
 
 function ratioText(row) {
   const share = shareOf(row.fill_ratio, "1");

@@ -99,7 +99,7 @@ async def test_linked_orders_are_told_leg_by_leg_with_what_stands_alone(stage):
         await screen.sees("groups", "3/3", "stop", "0.0 %")
         await screen.sees("groups", "20", "oco", "working", "1/2", "client-20")
         legs = [row.split(" | ")[4] for row in await screen.cells("groups") if "bracket" in row]
-        assert legs == ["3/3", "2/3", "1/3"], "one group stands together"
+        assert legs == ["1/3", "2/3", "3/3"], "one group stands together, in its order"
         # It is balanced again, and a leg is forgotten.
         await server.publish(
             "groups",
