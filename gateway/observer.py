@@ -47,6 +47,7 @@ from gateway.stream.conduct import Conduct, ConductLimits
 from gateway.stream.fill_stream import FillReader
 from gateway.stream.flow_stream import FlowColumns
 from gateway.stream.greek_stream import GreekDesk
+from gateway.stream.group_stream import GroupReader
 from gateway.stream.health_stream import HealthInput, HealthRows
 from gateway.stream.history_api import HistoryApi
 from gateway.stream.latency_stream import LatencyColumns
@@ -232,6 +233,7 @@ class Observer:
                 BalanceReader(),
                 FillReader(),
                 StateReader(),
+                GroupReader(),
             ],
             records_max=options.records_max,
             snapshot_every_seals=options.snapshot_every_seals,
@@ -457,6 +459,7 @@ class Observer:
             "live": True,
             "ready": view.is_ready,
             "sequence": view.sequence,
+            "time_ns": self._clock_ns(),
             "lag_records": self._lag_records(self._live_files.counters()),
             "lag_ms": round(view.lag_seconds * 1000),
             "stream": self.hub.name,

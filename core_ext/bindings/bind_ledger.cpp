@@ -29,6 +29,7 @@
 #include "gateway_core/position/profit_loss.hpp"
 #include "gateway_core/state/state.hpp"
 #include "gateway_core/types/decimal_text.hpp"
+#include "lot_ages.hpp"
 #include "row_words.hpp"
 
 namespace nb = nanobind;
@@ -424,6 +425,29 @@ nb::list lot_rows(LedgerHandle& handle, std::string_view method_text) {
   return out;
 }
 
+/// How long what is open has been held, by its lots (fifo); parts as in LotAges.
+nb::list holding_rows(LedgerHandle& handle, const std::vector<std::int64_t>& edges_ns) {
+  nb::list out;
+  for (const auto& book : handle.books.books()) {
+    const LotState& now = book->lots.now();
+    const LotAges ages = ages_of(now.lots_of(LotMethod::kFifo), edges_ns);
+    if (ages.quantity == 0) continue;
+    const int scale = book->lots.terms().rules.quantity_scale;
+    nb::dict row = book_row(handle.books, *book);
+    row["quantity"] = format_decimal(now.average.quantity, scale);
+    row["opened_ns"] = now.opened_ns;
+    row["average_opened_ns"] = ages.average_ns();
+    row["oldest_opened_ns"] = ages.oldest_ns;
+    nb::list parts;
+    for (const std::int64_t part : ages.parts) {
+      parts.append(format_decimal(now.average.quantity < 0 ? -part : part, scale));
+    }
+    row["parts"] = parts;
+    out.append(row);
+  }
+  return out;
+}
+
 std::int64_t days_between(std::int64_t from_ns, std::int64_t to_ns) {
   return to_ns < from_ns ? 0 : (to_ns - from_ns) / kDay_ns;
 }
@@ -557,6 +581,7 @@ void bind_ledger(nb::module_& module) {
       .def("positions", &position_rows_of, "method"_a = "wac", "exit_fee_rate"_a = "",
            "marks"_a = Marks{})
       .def("lots", &lot_rows, "method"_a = "fifo")
+      .def("holdings", &holding_rows, "edges_ns"_a)
       .def("disposals", &disposal_rows, "method"_a = "fifo", "rule"_a = "none")
       .def("unmet_designations", &unmet_wishes)
       .def("unbooked", &unbooked_rows)

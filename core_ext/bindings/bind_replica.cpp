@@ -309,6 +309,47 @@ nb::list orders_of(ReplicaHandle& handle, const std::vector<OrderId>& ids,
   return rows;
 }
 
+using Groups = std::map<OrderId, unsigned>;  // head of linked orders, members it began with
+
+void add_group(const Order& order, Groups& groups) {
+  if (order.state == 0 || !order.link.is_linked()) return;
+  groups.emplace(link_head(order.order_id, order.link), order.link.count);
+}
+
+nb::list list_of(const Groups& groups) {
+  nb::list out;
+  for (const auto& [head, members] : groups) out.append(nb::make_tuple(head, members));
+  return out;
+}
+
+/// The groups that these orders are members of, by their heads.
+nb::list groups_of(ReplicaHandle& handle, const std::vector<OrderId>& ids) {
+  Groups groups;
+  if (handle.follower.state() == nullptr) return {};
+  const State& state = *handle.follower.state();
+  for (const OrderId id : ids) {
+    const std::uint32_t slot = state.orders.find(id);
+    if (slot != kNoSlot) add_group(state.orders.at(slot), groups);
+  }
+  return list_of(groups);
+}
+
+/// Every one of which an order is open, and so many others, those that were entered last.
+nb::list newest_groups(ReplicaHandle& handle, std::size_t ended_max) {
+  if (handle.follower.state() == nullptr) return {};
+  const State& state = *handle.follower.state();
+  Groups groups;
+  Groups ended;
+  for (std::uint32_t slot = 0; slot < state.orders.used(); ++slot) {
+    const Order& order = state.orders.at(slot);
+    add_group(order, is_open(static_cast<OrderState>(order.state)) ? groups : ended);
+  }
+  for (const auto& [head, members] : groups) ended.erase(head);
+  while (ended.size() > ended_max) ended.erase(ended.begin());
+  groups.merge(ended);
+  return list_of(groups);
+}
+
 std::size_t follow(ReplicaHandle& handle, std::size_t limit, Sequence until) {
   const nb::gil_scoped_release release;
   std::size_t done = 0;
@@ -506,6 +547,8 @@ void bind_replica(nb::module_& module) {
       .def("take_outcomes", &take_outcomes)
       .def("take_fills", &take_fills, "limit"_a = FillNotes::kFillsMax)
       .def("orders_of", &orders_of, "order_ids"_a, "finished_max"_a)
+      .def("groups_of", &groups_of, "order_ids"_a)
+      .def("groups", &newest_groups, "ended_max"_a)
       .def_rw("outcomes_after", &Handle::outcomes_after)
       .def("set_mark", &set_mark, "instrument"_a, "price"_a, "time_ns"_a)
       .def("reopen", &reopen)

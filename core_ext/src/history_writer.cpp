@@ -191,6 +191,8 @@ void Writer::write_order(const State& state, const RecordHeader& header,
   }
   orders.venue_order_id.push_back(order.venue_order_id.view());
   orders.text.push_back(is_fact ? payload<OrderFact>(record).text.view() : std::string_view());
+  orders.cross_ms.push_back(order.cross_ms);
+  orders.crossed.push_back(crossed(order));
 }
 
 template <typename Fill>
@@ -217,13 +219,22 @@ void Writer::write_execution(const State& state, const RecordHeader& header, con
   if constexpr (std::is_same_v<Fill, FillRevised>) {
     fills.revision.push_back(fill.revision);
     fills.venue_order_id.push_back({});
+    write_cross({});  // a venue has no word about a cross
   } else {
     fills.revision.push_back(0);
     fills.venue_order_id.push_back(fill.venue_order_id.view());
+    write_cross(fill.cross);
   }
   fills.venue_time_ns.push_back(fill.venue_time_ns);
   fills.trade_id.push_back(fill.trade_id.view());
   write_position(state, header, route, fill.order_id);
+}
+
+void Writer::write_cross(const CrossNote& cross) {
+  fills.crossed_with.push_back(cross.with);
+  fills.cross_bid.push_back(cross.bid);
+  fills.cross_ask.push_back(cross.ask);
+  fills.cross_age_ns.push_back(cross.age_ns);
 }
 
 void Writer::write_fill(const State& state, const RecordHeader& header, const OrderFilled& fill) {

@@ -70,6 +70,11 @@ class Ledger:
         """`exit_fee_rate` "" = what each book has paid so far. `marks`: instrument -> price, for
         `unrealised` by weighted average; None without one. ValueError for a bad number."""
     def lots(self, method: str = "fifo") -> list[dict[str, Any]]: ...
+    def holdings(self, edges_ns: list[int]) -> list[dict[str, Any]]:
+        """Of each open book, by its lots (fifo): {account, strategy, instrument, leg, margin_mode,
+        currency, quantity, opened_ns, average_opened_ns (by size), oldest_opened_ns, parts}.
+        parts[i] was opened behind edges_ns[i] and not behind the edge before, the last part before
+        all of them; edges go backwards."""
     def disposals(
         self, method: str = "fifo", rule: str = "none"
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -1,20 +1,20 @@
 """How long positions have been held, from the open lots of the ledger: since the position was
-opened, and weighted by size over the lots that are left. Exact decimals; pure.
+opened, and weighted by size over the lots that are left. Exact; pure.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from decimal import Context, Decimal
 from typing import Any
 
 from gateway.api.decimal_text import plain_text
 
-__all__ = ["BUCKETS", "ageing_rows"]
+__all__ = ["BUCKETS", "aged", "edges_ns", "held_rows"]
 
 Row = Mapping[str, Any]
 _BOOK = ("account", "strategy", "instrument", "leg", "margin_mode")
+_MOMENTS = ("opened_ns", "average_opened_ns", "oldest_opened_ns")
 _DAY_NS = 86_400 * 10**9
 _NS = Decimal(10**9)
 _EXACT, _SECONDS = Context(prec=100), Decimal("0.001")
@@ -22,46 +22,38 @@ BUCKETS = (("under_1_day", 1), ("under_7_days", 7), ("under_30_days", 30), ("und
 _OLDEST = "90_days_and_more"
 
 
-def ageing_rows(positions: Iterable[Row], lots: Iterable[Row], now_ns: int) -> list[dict[str, Any]]:
-    """{account, strategy, instrument, leg, margin_mode, quantity, since_open_seconds,
-    average_age_seconds, oldest_seconds, buckets{}} of each open book; the buckets add up to the
-    quantity. positions, lots: rows of the ledger, lots by any method that tells them apart. A lot
-    of the future counts as new."""
-    parts: dict[tuple[str, ...], list[Row]] = defaultdict(list)
-    for lot in lots:
-        parts[_key(lot)].append(lot)
+def edges_ns(now_ns: int) -> list[int]:
+    """Behind which moment a lot was opened that is in a bucket and in none before it: what the
+    ledger's holdings() take."""
+    return [now_ns - days * _DAY_NS for _, days in BUCKETS]
+
+
+def held_rows(holdings: Iterable[Row]) -> list[dict[str, Any]]:
+    """{account, strategy, instrument, leg, margin_mode, quantity, opened_ns, average_opened_ns,
+    oldest_opened_ns, buckets{}} of each open book, of the ledger's holdings at `edges_ns`; the
+    buckets add up to the quantity. A row is the same until its lots move or one grows into the
+    next bucket: an age is a moment less one of its own."""
+    names = [*(name for name, _ in BUCKETS), _OLDEST]
     return [
-        _aged(row, parts[_key(row)], now_ns)
-        for row in positions
-        if Decimal(row["quantity"]) and parts[_key(row)]
+        {
+            **{name: row[name] for name in (*_BOOK, "quantity", *_MOMENTS)},
+            "buckets": dict(zip(names, row["parts"], strict=True)),
+        }
+        for row in holdings
     ]
 
 
-def _key(row: Row) -> tuple[str, ...]:
-    return tuple(row[name] for name in _BOOK)
-
-
-def _aged(position: Row, lots: list[Row], now_ns: int) -> dict[str, Any]:
-    buckets = dict.fromkeys([*(name for name, _ in BUCKETS), _OLDEST], Decimal(0))
-    weighted = size = Decimal(0)
-    oldest_ns = 0
-    for lot in lots:
-        quantity, age_ns = Decimal(lot["quantity"]), max(now_ns - lot["opened_ns"], 0)
-        name = next((name for name, days in BUCKETS if age_ns < days * _DAY_NS), _OLDEST)
-        buckets[name] = _EXACT.add(buckets[name], quantity)
-        weighted = _EXACT.add(weighted, _EXACT.multiply(abs(quantity), Decimal(age_ns)))
-        size = _EXACT.add(size, abs(quantity))
-        oldest_ns = max(oldest_ns, age_ns)
-    average = _EXACT.divide(weighted, size) if size else Decimal(0)
+def aged(row: Row, now_ns: int) -> dict[str, Any]:
+    """A row of held_rows with its ages in seconds; what is of the future is new."""
+    since, average, oldest = (_seconds(now_ns - row[name]) for name in _MOMENTS)
     return {
-        **{name: position[name] for name in _BOOK},
-        "quantity": position["quantity"],
-        "since_open_seconds": _seconds(Decimal(max(now_ns - position["opened_ns"], 0))),
-        "average_age_seconds": _seconds(average),
-        "oldest_seconds": _seconds(Decimal(oldest_ns)),
-        "buckets": {name: plain_text(each) for name, each in buckets.items()},
+        **row,
+        "since_open_seconds": since,
+        "average_age_seconds": average,
+        "oldest_seconds": oldest,
     }
 
 
-def _seconds(nanoseconds: Decimal) -> str:
-    return plain_text(_EXACT.divide(nanoseconds, _NS).quantize(_SECONDS, context=_EXACT))
+def _seconds(nanoseconds: int) -> str:
+    exact = _EXACT.divide(Decimal(max(nanoseconds, 0)), _NS)
+    return plain_text(exact.quantize(_SECONDS, context=_EXACT))

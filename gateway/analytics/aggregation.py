@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ Row = Mapping[str, Any]
 _EXACT = Context(prec=100)
 _UNIT = Decimal(1).scaleb(-18)
 _ZERO = Decimal(0)
+_RATIO = Decimal("0.0001")
 _NO_RATES: Mapping[str, Rate] = {}
 _OPEN = frozenset({"PENDING_NEW", "NEW", "PARTIALLY_FILLED", "UNTRIGGERED", "UNKNOWN"})
 BY = ("venue", "account", "strategy", "firm")
@@ -246,8 +247,9 @@ def _asset_row(name: str, asset: _Asset, rate: Rate | None) -> dict[str, Any]:
 
 
 def group_rows(orders: Iterable[Row]) -> list[dict[str, Any]]:
-    """Linked orders as one thing: how far the group is, what each member executed, and the leg
-    risk: what executed on one side and no member of the other one executed or still works for."""
+    """Linked orders as one thing: how far the group is, what each member executed and which part
+    of its quantity that is, and the leg risk: what executed on one side and no member of the other
+    one executed or still works for."""
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in orders:
         if row.get("linked_to"):
@@ -266,7 +268,8 @@ def _group_row(head: str, members: list[Row]) -> dict[str, Any]:
             left = _EXACT.subtract(Decimal(row["quantity"]), done)
             working[row["side"]] = max(working[row["side"]], left)
         names = ("order_id", "instrument", "side", "state", "quantity", "cumulative_quantity")
-        rows.append({name: row[name] for name in names})
+        told = {name: row[name] for name in names}
+        rows.append({**told, "fill_ratio": _fill_ratio(done, Decimal(row["quantity"]))})
     some = executed["buy"] or executed["sell"]
     state = ("working" if not some else "partial") if is_open else ("ended" if some else "void")
     return {
@@ -278,6 +281,13 @@ def _group_row(head: str, members: list[Row]) -> dict[str, Any]:
         "executed_sell": plain_text(executed["sell"]),
         "leg_risk": plain_text(_leg_risk(members, executed, working)),
     }
+
+
+def _fill_ratio(done: Decimal, quantity: Decimal) -> str:
+    """What of an order executed, cut behind four digits; "0" of an order of nothing."""
+    if not quantity:
+        return "0"
+    return plain_text(_EXACT.divide(done, quantity).quantize(_RATIO, ROUND_DOWN, _EXACT))
 
 
 def _leg_risk(

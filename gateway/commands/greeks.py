@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from gateway.analytics.ageing import ageing_rows
+from gateway import process
+from gateway.analytics.ageing import aged, edges_ns, held_rows
 from gateway.analytics.decay import DAYS_MAX, decay_path
 from gateway.analytics.expiry_calendar import expiry_rows
 from gateway.analytics.greek_book import (
@@ -184,7 +185,7 @@ def _ageing(
 ) -> list[dict[str, Any]]:
     with opened(directory):
         books = open_books(directory, ring_directory, as_of=Bounds(sequence=sequence))
-    return ageing_rows(books.positions(), books.lots("fifo"), now_ns)
+    return [aged(row, now_ns) for row in held_rows(books.holdings(edges_ns(now_ns)))]
 
 
 def _show(answer: dict[str, Any], by: str) -> None:

@@ -241,6 +241,40 @@ def prune(
     print_json(gone) if as_json else print_pairs(gone)
 
 
+@command.command("compact")
+@directory_argument
+@archive_option
+@click.option("--nice", type=click.IntRange(0, 19), default=0, help="Lower the priority by this.")
+@json_option
+def compact(directory: Path, archive: Path | None, nice: int, as_json: bool) -> None:
+    """Merge the files of days that are over into one per table and day.
+
+    A day is over when the archive holds a later one. Killed anywhere, the next run goes on; files
+    that were merged are deleted ten minutes later, by a later run.
+
+    \b
+    Example:
+      gateway history compact var/gateway --nice 19
+    """
+    with history_faults():
+        from gateway.history.archive import default_archive
+        from gateway.history.compaction import delete_replaced, merge_next_day
+
+        need_journal(directory)
+        os.nice(nice)
+        place = archive or default_archive(directory)
+        result = dict.fromkeys(
+            ("days", "files_before", "files", "rows", "bytes_before", "bytes"), 0
+        )
+        while done := merge_next_day(place, process.wall_ns()):
+            result["days"] += 1
+            for name in ("files_before", "files", "rows", "bytes_before", "bytes"):
+                result[name] += getattr(done, name)
+            click.echo(f"{done.day}: {done.files_before} files became {done.files}", err=True)
+        result["files_deleted"] = delete_replaced(place, process.wall_ns())
+    print_json(result) if as_json else print_pairs(result)
+
+
 @command.command("status")
 @directory_argument
 @archive_option

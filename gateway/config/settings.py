@@ -526,6 +526,9 @@ class HistorySettings(Section, frozen=True, kw_only=True):
             ge=0, le=1073741824, description="Room on the disk below which the oldest go; 0 = any."
         ),
     ] = 0
+    compact: Annotated[
+        bool, Meta(description="Files of a day that is over become one per table, with archive.")
+    ] = True
     marks_every_seconds: Annotated[
         int,
         Meta(ge=0, le=86400, description="Between two samples of marks, with archive; 0 = none."),

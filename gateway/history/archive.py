@@ -89,13 +89,12 @@ def archived_tables(
 
 def _check_files(catalog: Catalog) -> None:
     """ArchiveFault: a file that a manifest names is not there, or of another size."""
-    for manifest in catalog.manifests:
-        for file in () if manifest.is_expired else manifest.files:
-            path = catalog.directory / file.path
-            found = path.stat().st_size if path.exists() else 0
-            if found != file.bytes:
-                text = f"{path}: {found} bytes, written were {file.bytes}"
-                raise ArchiveFault("BAD_ARCHIVE", text)
+    for file in catalog.present():
+        path = catalog.directory / file.path
+        found = path.stat().st_size if path.exists() else 0
+        if found != file.bytes:
+            text = f"{path}: {found} bytes, written were {file.bytes}"
+            raise ArchiveFault("BAD_ARCHIVE", text)
 
 
 class Archiver:

@@ -33,6 +33,7 @@ class ArchiveTerms:
     keep: tuple[str, ...] = ()  # of `gateway history prune`; none = everything stays
     marks_every_seconds: float = 0.0  # 0 = marks are not sampled
     free_bytes_min: int = 0  # below it no marks are sampled
+    is_compact: bool = False  # days that are over become one file per table
 
     @classmethod
     def from_settings(cls, history: HistorySettings) -> ArchiveTerms:
@@ -52,6 +53,7 @@ class ArchiveTerms:
             tuple(keep),
             history.marks_every_seconds,
             history.free_mib_min << 20,
+            history.compact,
         )
 
     def place(self, directory: Path) -> Path:
@@ -123,6 +125,8 @@ class ArchiveRuns:
         is_good = await self._command("build", *place, "--nice", NICE)
         if self._terms.keep:  # also when it failed: there may have been no room
             await self._command("prune", *place, *self._terms.keep)
+        if is_good and self._terms.is_compact:
+            await self._command("compact", *place, "--nice", NICE)
         return is_good
 
     async def _command(self, *arguments: str) -> bool:

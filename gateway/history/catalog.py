@@ -1,19 +1,23 @@
 """The archive's directory: which segments are in it, and in which files. A segment is archived when
-its manifest is there, and the manifest is written last; a file that no manifest names is none."""
+its manifest is there, and the manifest is written last; a file that no manifest names is none. The
+manifest of a day names files that were made of those of its segments, and stands for them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from gateway.history.durable import Step, write_file
+from gateway.history.durable import Step, sync_directory, write_file
 from gateway.history.faults import ArchiveFault
 
-__all__ = ["ArchivedFile", "Catalog", "Manifest"]
+__all__ = ["ArchivedFile", "Catalog", "DayManifest", "Manifest", "RowFile", "stamp_of"]
 
-VERSION = 1
+VERSION = 2
+_READABLE = (1, VERSION)  # columns of 2: gateway/history/columns.py
 _MANIFESTS = "manifests"
 
 
@@ -43,22 +47,54 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     is_expired: bool = False  # its files are gone, by retention
 
 
-class Catalog:
-    """The manifests of an archive, by segment. Made anew to see what was added since."""
+class DayManifest(msgspec.Struct, frozen=True, kw_only=True):
+    """One day that is over, a file for each table that had several: they stand for the files of
+    this day and these tables in the segments from first to last."""
 
-    def __init__(self, directory: Path) -> None:
+    version: int
+    day: str
+    first_segment: int
+    last_segment: int
+    files: tuple[ArchivedFile, ...]
+    merged_ns: int
+    holds_replaced: bool = True  # the files that were merged are there still
+
+    def stands_for(self, segment: int, file: ArchivedFile) -> bool:
+        return self.first_segment <= segment <= self.last_segment and any(
+            own.table == file.table for own in self.files
+        )
+
+
+class RowFile(NamedTuple):
+    """Where rows are read: those behind record `after` and up to `until` (0 = no bound), in the
+    columns of `version`."""
+
+    path: Path
+    version: int
+    after: int = 0
+    until: int = 0
+
+
+M = TypeVar("M", Manifest, DayManifest)
+
+
+def stamp_of(archive: Path) -> int:
+    """Another number when a manifest came, went or was written anew; 0 = there is no archive."""
+    try:
+        return (archive / _MANIFESTS).stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+class Catalog:
+    """The manifests of an archive, by segment and by day. Made anew to see what was added since."""
+
+    def __init__(self, directory: Path, until: int | None = None) -> None:
+        """`until`: without segments behind this record; None = all of them."""
         self.directory = directory
-        decoder = msgspec.json.Decoder(Manifest)
-        self.manifests: list[Manifest] = []
-        for path in sorted((directory / _MANIFESTS).glob("segment-*.json")):
-            try:
-                manifest = decoder.decode(path.read_bytes())
-            except msgspec.MsgspecError as error:
-                raise ArchiveFault("BAD_MANIFEST", f"{path.name}: {error}") from None
-            if manifest.version != VERSION:
-                text = f"{path.name}: version {manifest.version}, this build reads {VERSION}"
-                raise ArchiveFault("BAD_MANIFEST", text)
-            self.manifests.append(manifest)
+        found = _read(directory, "segment-*.json", Manifest)
+        self.manifests = [each for each in found if until is None or each.last_sequence <= until]
+        self.days = {each.day: each for each in _read(directory, "day-*.json", DayManifest)}
 
     @property
     def newest(self) -> Manifest | None:
@@ -69,30 +105,127 @@ class Catalog:
         """The last archived record, 0 = none."""
         return self.manifests[-1].last_sequence if self.manifests else 0
 
-    def files(self, table: str, *, is_state: bool = False) -> list[Path]:
+    @property
+    def kept(self) -> list[Manifest]:
+        """Those whose files retention left."""
+        return [each for each in self.manifests if not each.is_expired]
+
+    @property
+    def gone_to(self) -> int:
+        """The last record that retention took, 0 = none."""
+        gone = [each.last_sequence for each in self.manifests if each.is_expired]
+        return gone[-1] if gone else 0
+
+    def is_replaced(self, segment: int, file: ArchivedFile) -> bool:
+        """Whether a file of its day stands for it."""
+        day = self.days.get(file.day)
+        return day is not None and day.stands_for(segment, file)
+
+    def files_of(self, manifest: Manifest) -> list[ArchivedFile]:
+        """Of one segment, what no file of a day stands for."""
+        return [file for file in manifest.files if not self.is_replaced(manifest.segment, file)]
+
+    def days_of(self, manifests: Sequence[Manifest]) -> list[DayManifest]:
+        """Days made of files of these segments, and of others."""
+        numbers = sorted(each.segment for each in manifests)
+
+        def has_part(day: DayManifest) -> bool:
+            at = bisect_left(numbers, day.first_segment)
+            return at < len(numbers) and numbers[at] <= day.last_segment
+
+        return [day for _, day in sorted(self.days.items()) if has_part(day)]
+
+    def present(self) -> Iterator[ArchivedFile]:
+        """Every file that must be there."""
+        for manifest in self.kept:
+            yield from self.files_of(manifest)
+        for day in self.days_of(self.kept):
+            yield from day.files
+
+    def bytes_of(self, manifest: Manifest) -> int:
+        """What goes with a segment: its files, and those of the days that it is the last of."""
+        own = sum(file.bytes for file in self.files_of(manifest))
+        return own + sum(
+            file.bytes
+            for day in self.days.values()
+            if day.last_segment == manifest.segment
+            for file in day.files
+        )
+
+    def files(self, table: str) -> list[Path]:
         """Files of a table that hold rows, oldest first."""
-        return [self.directory / file.path for file in self._files(table, is_state=is_state)]
+        return [file.path for file in self.row_files(table)]
 
-    def _files(self, table: str, *, is_state: bool) -> Iterator[ArchivedFile]:
-        for manifest in self.manifests:
-            for file in manifest.files:
-                if file.table == table and (file.day == "") == is_state and file.rows:
-                    yield file
-
-    def behind(self, sequence: int) -> Manifest | None:
-        """The newest segment that ends at or before this record and still has its files."""
+    def row_files(
+        self, table: str, manifests: Sequence[Manifest] | None = None, after: int = 0
+    ) -> list[RowFile]:
+        """The same of these segments (None = all that are kept), without rows up to `after`: of a
+        day that began before, only what is behind it and behind what retention took."""
+        wanted = self.kept if manifests is None else manifests
+        hidden = max(after, self.gone_to)
         found = [
-            each
-            for each in self.manifests
-            if each.last_sequence <= sequence and each.files and not each.is_expired
+            (file.day, each.segment, RowFile(self.directory / file.path, each.version))
+            for each in wanted
+            for file in self.files_of(each)
+            if file.table == table and file.day and file.rows
         ]
-        return found[-1] if found else None
+        ends = {each.segment: each.last_sequence for each in self.manifests}
+        for day in self.days_of(wanted):
+            bounds = self._bounds(day, hidden, ends)
+            found += [
+                (
+                    day.day,
+                    day.first_segment,
+                    RowFile(self.directory / file.path, day.version, *bounds),
+                )
+                for file in day.files
+                if file.table == table and file.rows
+            ]
+        return [file for _, _, file in sorted(found)]
+
+    def _bounds(self, day: DayManifest, hidden: int, ends: Mapping[int, int]) -> tuple[int, int]:
+        """After and until, of a file that holds rows of segments which do not count here."""
+        after = hidden if ends.get(day.first_segment, 0) <= hidden else 0
+        newest = self.newest
+        is_longer = newest is not None and day.last_segment > newest.segment
+        return after, self.sequence if is_longer else 0
 
     def write(self, manifest: Manifest, step: Step) -> None:
         """The last step of archiving a segment, or of forgetting its files."""
+        self._write(f"segment-{manifest.segment:010d}.json", manifest, step)
+        kept = [each for each in self.manifests if each.segment != manifest.segment]
+        self.manifests = sorted([*kept, manifest], key=lambda each: each.segment)
+
+    def write_day(self, day: DayManifest, step: Step) -> None:
+        """From here on its files stand for those they were made of."""
+        self._write(f"day-{day.day}.json", day, step)
+        self.days[day.day] = day
+
+    def forget_day(self, day: DayManifest, step: Step) -> None:
+        """Its files are gone, and so are all its segments."""
+        step(f"forget {day.day}")
+        place = self.directory / _MANIFESTS
+        (place / f"day-{day.day}.json").unlink(missing_ok=True)
+        sync_directory(place)
+        del self.days[day.day]
+
+    def _write(self, name: str, manifest: Manifest | DayManifest, step: Step) -> None:
         place = self.directory / _MANIFESTS
         place.mkdir(parents=True, exist_ok=True)
         data = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
-        write_file(place / f"segment-{manifest.segment:010d}.json", data, step)
-        kept = [each for each in self.manifests if each.segment != manifest.segment]
-        self.manifests = sorted([*kept, manifest], key=lambda each: each.segment)
+        write_file(place / name, data, step)
+
+
+def _read(directory: Path, pattern: str, kind: type[M]) -> list[M]:
+    decoder = msgspec.json.Decoder(kind)
+    found = []
+    for path in sorted((directory / _MANIFESTS).glob(pattern)):
+        try:
+            manifest = decoder.decode(path.read_bytes())
+        except msgspec.MsgspecError as error:
+            raise ArchiveFault("BAD_MANIFEST", f"{path.name}: {error}") from None
+        if manifest.version not in _READABLE:
+            text = f"{path.name}: version {manifest.version}, this build reads up to {VERSION}"
+            raise ArchiveFault("BAD_MANIFEST", text)
+        found.append(manifest)
+    return found

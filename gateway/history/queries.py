@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
@@ -17,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gateway.api.decimal_text import plain_text
-from gateway.history.catalog import Manifest
+from gateway.history.catalog import VERSION, Manifest, RowFile
 from gateway.history.columns import TABLES, schema_of
 from gateway.history.faults import HistoryFault
 from gateway.history.held_files import HeldFiles, rows_with
@@ -86,7 +85,7 @@ class Answer:
 class _Since(NamedTuple):
     """A state file and the files behind it, in order; and whether the tail is behind those."""
 
-    files: list[Path]
+    files: list[RowFile]
     has_tail: bool
 
 
@@ -105,6 +104,7 @@ class History:
         behind the segment before it and the rows since: the past before that is not read."""
         if table not in KEYED:
             raise HistoryFault("UNKNOWN_TABLE", *_unknown("table", table, KEYED))
+        self.views.refresh()
         condition, bound = point.condition()
         since = self._since_state(table, point)
         wanted, values = self._where(table, filters or {})
@@ -133,8 +133,11 @@ class History:
         return self._ask(query, [bound, *values], limit)
 
     def _held_rows(self, table: str, since: _Since, wanted: dict[str, Any]) -> pa.Table | None:
-        """Rows with these values of key columns. None: the files are not held."""
-        rows = self._held.matching(schema_of(table), since.files, wanted)
+        """Rows with these values of key columns. None: the files are not held, or are of an older
+        version or of more than is asked for."""
+        if any(file[1:] != (VERSION, 0, 0) for file in since.files):
+            return None
+        rows = self._held.matching(schema_of(table), [file.path for file in since.files], wanted)
         if rows is not None and since.has_tail and table in self.views.tail:
             rows = pa.concat_tables([rows, rows_with(self.views.tail[table], wanted)])
         return rows if rows is None else rows.unify_dictionaries()
@@ -160,7 +163,6 @@ class History:
     def _since_state(self, table: str, point: Point) -> _Since:
         """What there is from the state before a point on."""
         catalog = self.views.catalog
-        gone = [each for each in catalog.manifests if each.is_expired]
 
         def is_before(sequence: int, time_ns: int) -> bool:
             if point.sequence is not None:
@@ -168,33 +170,25 @@ class History:
             return point.time_ns is None or time_ns <= point.time_ns
 
         start = None
-        files: list[Manifest] = []
-        for each in catalog.manifests:
-            if each.is_expired:
-                continue
+        since: list[Manifest] = []
+        for each in catalog.kept:
             last_ns = each.last_time_ns
             # A time may go on in the next segment, so that both are read.
             if is_before(each.last_sequence, last_ns + (point.sequence is None)):
-                start, files = each, []
-            elif not files or is_before(each.first_sequence, each.first_time_ns):
-                files.append(each)
-        if start is None and gone:
-            rule = f"records up to {gone[-1].last_sequence} were deleted by retention"
+                start, since = each, []
+            elif not since or is_before(each.first_sequence, each.first_time_ns):
+                since.append(each)
+        if start is None and catalog.gone_to:
+            rule = f"records up to {catalog.gone_to} were deleted by retention"
             raise HistoryFault("OUT_OF_RANGE", rule)
-        base = catalog.directory
         states = [
-            base / file.path
+            RowFile(catalog.directory / file.path, start.version)
             for file in (start.files if start else ())
-            if file.table == table and not file.day and file.rows
+            if start and file.table == table and not file.day and file.rows
         ]
-        since = [
-            base / file.path
-            for each in files
-            for file in each.files
-            if file.table == table and file.day and file.rows
-        ]
+        after = start.last_sequence if start else 0
         has_tail = point.sequence is None or point.sequence >= self.views.tail_first
-        return _Since([*states, *since], has_tail)
+        return _Since([*states, *catalog.row_files(table, since, after)], has_tail)
 
     def range(
         self,
@@ -339,6 +333,7 @@ class History:
     ) -> Answer:
         if not 0 < limit <= LIMIT_MAX:
             raise HistoryFault("BAD_VALUE", f"a limit is from 1 to {LIMIT_MAX}", field="limit")
+        self.views.refresh()
         with self._bounded(seconds):
             cursor = self.views.connection.execute(query, values)
             found = _fetched(cursor, limit + 1)

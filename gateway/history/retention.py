@@ -5,14 +5,14 @@ that is archived, outside the kept days and behind the newest snapshots of its g
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from msgspec import structs
 
-from gateway.history.catalog import Catalog, Manifest
+from gateway.history.catalog import ArchivedFile, Catalog, Manifest
 from gateway.history.durable import locked, sync_directory
 from gateway.history.mark_samples import day_of
 from gateway.history.marks import delete_days, mark_files
@@ -38,39 +38,39 @@ class Retention:
 def status_of(directory: Path, archive: Path) -> dict[str, Any]:
     """Numbers for people and programs; `ratio` is bytes of segments per byte of archive."""
     catalog = Catalog(archive)
-    kept = [each for each in catalog.manifests if not each.is_expired]
+    kept, present = catalog.kept, list(catalog.present())
     known = {each.segment for each in catalog.manifests}
     pending = [seal for seal in sealed_segments(directory) if seal.index not in known]
     segment_bytes = sum(each.segment_bytes for each in kept)
-    file_bytes = sum(file.bytes for each in kept for file in each.files)
+    file_bytes = sum(file.bytes for file in present)
     return {
         "archive": str(archive),
         "sequence": catalog.sequence,
         "segments": len(kept),
         "expired_segments": len(catalog.manifests) - len(kept),
         "pending_segments": len(pending),
+        "merged_days": len(catalog.days),
         "segment_bytes": segment_bytes,
         "file_bytes": file_bytes,
         "ratio": f"{segment_bytes / file_bytes:.1f}" if file_bytes else None,
-        "tables": _tables(kept),
+        "tables": _tables(present),
     }
 
 
-def _tables(kept: list[Manifest]) -> list[dict[str, Any]]:
+def _tables(present: Iterable[ArchivedFile]) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
-    for manifest in kept:
-        for file in manifest.files:
-            if not file.day:
-                continue
-            row = found.setdefault(
-                file.table,
-                {"table": file.table, "files": 0, "rows": 0, "bytes": 0, "first_day": file.day},
-            )
-            row["files"] += 1
-            row["rows"] += file.rows
-            row["bytes"] += file.bytes
-            row["first_day"] = min(row["first_day"], file.day)
-            row["last_day"] = max(row.get("last_day", file.day), file.day)
+    for file in present:
+        if not file.day:
+            continue
+        row = found.setdefault(
+            file.table,
+            {"table": file.table, "files": 0, "rows": 0, "bytes": 0, "first_day": file.day},
+        )
+        row["files"] += 1
+        row["rows"] += file.rows
+        row["bytes"] += file.bytes
+        row["first_day"] = min(row["first_day"], file.day)
+        row["last_day"] = max(row.get("last_day", file.day), file.day)
     return sorted(found.values(), key=lambda row: str(row["table"]))
 
 
@@ -125,6 +125,7 @@ def _delete(
     for manifest in catalog.manifests:
         if manifest.is_expired and manifest.files:
             _delete_files(catalog, manifest, gone, step)
+    _delete_merged(catalog, gone, step)
     if retention.days:
         gone["files"] += delete_days(catalog.directory, retention.days, now_ns)
     if retention.deletes_segments:
@@ -136,9 +137,9 @@ def _in_the_way(
     catalog: Catalog, retention: Retention, now_ns: int, wanted_bytes: int, frees_segments: bool
 ) -> list[Manifest | Path]:
     """Of segments and days of marks, oldest first, what goes: never the newest of either."""
-    kept = [each for each in catalog.manifests if not each.is_expired]
+    kept = [(each, catalog.bytes_of(each)) for each in catalog.kept]
     marks = mark_files(catalog.directory)
-    total = sum(_file_bytes(each) for each in kept) + sum(size for _, _, size in marks)
+    total = sum(size for _, size in kept) + sum(size for _, _, size in marks)
     oldest_ns = now_ns - retention.days * _DAY_NS if retention.days else None
     newest_day = max((day for day, _, _ in marks), default="")
     found: list[Manifest | Path] = []
@@ -161,21 +162,17 @@ def _in_the_way(
     return found
 
 
-def _file_bytes(manifest: Manifest) -> int:
-    return sum(file.bytes for file in manifest.files)
-
-
 def _oldest_first(
-    manifests: list[Manifest], marks: list[tuple[str, Path, int]]
+    segments: list[tuple[Manifest, int]], marks: list[tuple[str, Path, int]]
 ) -> Iterator[tuple[Manifest | Path, int]]:
     """Segments keep their order, and a day of marks goes before a segment that ended later."""
     waiting = list(marks)
-    for manifest in manifests:
+    for manifest, segment_size in segments:
         ended_on = day_of(max(manifest.last_time_ns, 0))
         while waiting and waiting[0][0] < ended_on:
             _, path, size = waiting.pop(0)
             yield path, size
-        yield manifest, _file_bytes(manifest)
+        yield manifest, segment_size
     for _, path, size in waiting:
         yield path, size
 
@@ -184,12 +181,29 @@ def _delete_files(
     catalog: Catalog, manifest: Manifest, gone: dict[str, int], step: Callable[[str], None]
 ) -> None:
     for file in manifest.files:
-        step(f"delete {file.path}")
-        path = catalog.directory / file.path
-        path.unlink(missing_ok=True)
+        _delete_file(catalog, file, gone, step)
+    catalog.write(structs.replace(manifest, files=()), step)
+
+
+def _delete_file(
+    catalog: Catalog, file: ArchivedFile, gone: dict[str, int], step: Callable[[str], None]
+) -> None:
+    """It may be gone already: merged, or by a run that was ended."""
+    step(f"delete {file.path}")
+    path = catalog.directory / file.path
+    if path.exists():
+        path.unlink()
         gone["files"] += 1
         gone["bytes"] += file.bytes
-    catalog.write(structs.replace(manifest, files=()), step)
+
+
+def _delete_merged(catalog: Catalog, gone: dict[str, int], step: Callable[[str], None]) -> None:
+    """The files of a day go with the last of its segments."""
+    expired = {each.segment for each in catalog.manifests if each.is_expired}
+    for day in [each for each in catalog.days.values() if each.last_segment in expired]:
+        for file in day.files:
+            _delete_file(catalog, file, gone, step)
+        catalog.forget_day(day, step)
 
 
 def _delete_segments(

@@ -5,6 +5,7 @@ journal that is not archived yet; closed to every other file."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,12 @@ import duckdb
 import pyarrow as pa
 
 from gateway.history.archive import archived_tables, open_extractor, refusal_words
-from gateway.history.catalog import Catalog
-from gateway.history.columns import TABLES, schema_of
+from gateway.history.catalog import Catalog, RowFile, stamp_of
+from gateway.history.columns import ADDED, ADDED_IN, TABLES, schema_of
 from gateway.history.faults import ArchiveFault
 from gateway.history.marks import marks_query
 
-__all__ = ["EXACT", "Views", "columns_of"]
+__all__ = ["EXACT", "Views", "columns_of", "read_rows"]
 
 TAIL_RECORDS_MAX = 4_000_000  # what is not archived yet is held in memory; beyond, build first
 TAIL_ROWS_PER_STEP = 65_536
@@ -29,6 +30,10 @@ _SCALES = {
     "quantity_mantissa": ("quantity", "quantity_scale"),
     "cumulative_mantissa": ("cumulative_quantity", "quantity_scale"),
     "display_quantity_mantissa": ("display_quantity", "quantity_scale"),
+    "crossed_mantissa": ("crossed_quantity", "quantity_scale"),
+    # The middle of both has one decimal more than they have.
+    "cross_bid_mantissa": ("cross_bid", "price_scale - 1"),
+    "cross_ask_mantissa": ("cross_ask", "price_scale - 1"),
 }
 _FLAGS = {"is_post_only": 1, "is_reduce_only": 2, "is_emulated": 8}
 # 19 digits times 19 digits: exact, and no wider than the widest DECIMAL.
@@ -53,6 +58,22 @@ def columns_of(table: str) -> str:
     return ", ".join(chosen)
 
 
+def read_rows(table: str, files: Sequence[RowFile], columns: str) -> list[str]:
+    """A SELECT of these columns for each run of files that are read alike, in their order."""
+    parts = []
+    for alike, run in groupby(files, lambda file: file[1:]):
+        version, after, until = alike
+        names = ", ".join("'" + str(file.path).replace("'", "''") + "'" for file in run)
+        source = f"read_parquet([{names}], hive_partitioning = false)"
+        if version < ADDED_IN and table in ADDED:
+            added = ", ".join(f"{sql} AS {name}" for name, sql in ADDED[table].items())
+            source = f"(SELECT *, {added} FROM {source})"
+        bounds = [f"sequence > {after}"] * (after > 0) + [f"sequence <= {until}"] * (until > 0)
+        where = f" WHERE {' AND '.join(bounds)}" if bounds else ""
+        parts.append(f"SELECT {columns} FROM {source}{where}")
+    return parts
+
+
 class Views:
     """One connection. Not for several threads at once."""
 
@@ -69,6 +90,7 @@ class Views:
         """`directory` None: the archive alone. `between` is called now and then while the tail is
         read, and may raise. ArchiveFault: it cannot be read, or too much of the journal is not
         archived."""
+        self._stamp = stamp_of(archive)
         self.catalog = Catalog(archive)
         options: dict[str, Any] = {
             "threads": threads,
@@ -88,16 +110,28 @@ class Views:
         try:
             if directory is not None and has_tail:
                 self._read_tail(directory, archive, ring_directory, between)
-            for table in TABLES:
-                query = self.rows(table, self.catalog.files(table), is_with_tail=True)
-                self._make_view(table, query)
-            self._make_view("marks", marks_query(archive))
+            self._make_views()
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
         self.connection.close()
+
+    def refresh(self) -> None:
+        """Files that were merged, or that retention took, since the last look; the newest record
+        stays what it was."""
+        stamp = stamp_of(self.catalog.directory)
+        if stamp != self._stamp:
+            self.catalog = Catalog(self.catalog.directory, until=self.tail_first - 1)
+            self._make_views()
+            self._stamp = stamp
+
+    def _make_views(self) -> None:
+        for table in TABLES:
+            query = self.rows(table, self.catalog.row_files(table), is_with_tail=True)
+            self._make_view(table, query)
+        self._make_view("marks", marks_query(self.catalog.directory))
 
     def _read_tail(
         self, directory: Path, archive: Path, ring_directory: str, between: Callable[[], None]
@@ -130,20 +164,14 @@ class Views:
 
     def _make_view(self, table: str, query: str) -> None:
         try:
-            self.connection.execute(f"CREATE VIEW {table} AS {query}")
+            self.connection.execute(f"CREATE OR REPLACE VIEW {table} AS {query}")
         except (duckdb.Error, OSError) as error:
             text = str(error).split("\n", 1)[0][:500]
             raise ArchiveFault("BAD_ARCHIVE", f"{table}: {text}") from None
 
-    def rows(self, table: str, files: Sequence[Path], *, is_with_tail: bool) -> str:
+    def rows(self, table: str, files: Sequence[RowFile], *, is_with_tail: bool) -> str:
         """A query for the rows of these files, and of the tail."""
-        parts = []
-        if files:
-            names = ", ".join(f"'{str(path).replace(chr(39), chr(39) * 2)}'" for path in files)
-            parts.append(
-                f"SELECT {columns_of(table)} FROM "
-                f"read_parquet([{names}], hive_partitioning = false)"
-            )
+        parts = read_rows(table, files, columns_of(table))
         if is_with_tail and table in self.tail:
             parts.append(f"SELECT {columns_of(table)} FROM tail_{table}")
         if not parts:

@@ -4,10 +4,12 @@ order, each in words and with its numbers. It tells what the journal holds and g
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
+from gateway.api.decimal_text import plain_text
 from gateway.history.faults import HistoryFault
 from gateway.history.queries import Answer, Exact, History, Point
 
@@ -16,6 +18,7 @@ __all__ = ["why_balance", "why_order", "why_position"]
 CHAIN_MAX = 10_000
 _SHARED_PORTS = 1 << 31  # ports from here on are those of shared memory
 _CROSS = "cross-"  # how the trade id of a fill begins that no venue knows
+_ASSUMED = "whatif-"  # and of one that nobody told: gateway whatif --assume-fill
 _NAMED_MAX = 10  # orders of one client order id that are listed
 _START = Point(sequence=0)
 _BEGINNINGS = frozenset(("order_new", "order_adopted"))
@@ -90,12 +93,14 @@ def _order_steps(history: History, rows: Sequence[Row]) -> list[dict[str, Any]]:
         return []
     order_id = {"order_id": str(rows[0]["order_id"])}
     fills = _by_sequence(history, "fills", order_id)
+    crosses = {sequence: _cross_of(history, fill) for sequence, fill in fills.items()}
     positions = _by_sequence(history, "positions", order_id)
     steps = []
     before: Row | None = None
     for row in rows:
         if row["event"] in ("order_filled", "fill_busted", "fill_corrected"):
-            steps.append(_fill_step(row, fills.get(row["sequence"]), positions))
+            at = row["sequence"]
+            steps.append(_fill_step(row, fills.get(at), positions, crosses.get(at)))
         else:
             steps.append(_step(row, _order_words(row, before), _order_fields(row)))
         if row["event"] == "order_new":
@@ -145,6 +150,7 @@ def _order_words(row: Row, before: Row | None) -> str:
         "order_new": lambda: (
             f"{row['principal']} asked through {_door(row)} as {row['client_order_id']}: "
             f"{_terms(row)}, account {row['account']}, strategy {row['strategy']}"
+            + (f", kept here for {row['cross_ms']} ms to be crossed" if row["cross_ms"] else "")
         ),
         "order_accepted": lambda: f"{at_venue} took it as {row['venue_order_id'] or '?'}{said}",
         "order_rejected": lambda: f"{at_venue} rejected it{why}{said}",
@@ -161,25 +167,83 @@ def _order_words(row: Row, before: Row | None) -> str:
         "cancel_rejected": lambda: f"{at_venue} rejected the cancel{why}{said}",
         "replace_rejected": lambda: f"{at_venue} rejected the replace{why}{said}",
         "order_unknown": lambda: f"its outcome became unknown{why}{said}; exposure stays reserved",
-        "order_not_sent": lambda: f"it was never sent{why}{said}",
-        "order_triggered": lambda: "it was let go",
+        "order_not_sent": lambda: f"{_rest_words(row)} was never sent{why}{said}",
+        "order_triggered": lambda: (
+            f"its time to be crossed is over: {_rest_words(row)} counts as sent to {at_venue}"
+            if row["cross_ms"]
+            else "it was let go"
+        ),
         "order_adopted": lambda: f"it was found at {at_venue} and taken in: {_terms(row)}",
     }
     make = words.get(row["event"])
     return make() if make else str(row["event"])
 
 
+def _rest_words(row: Row) -> str:
+    """ "it", or what a cross left of it."""
+    if row["crossed_quantity"] in (None, "0"):
+        return "it"
+    left = Decimal(row["quantity"]) - Decimal(row["cumulative_quantity"])
+    return f"what is left of it, {plain_text(left)},"
+
+
 _ORDER_FIELDS = (
-    "state", "pending", "quantity", "price", "cumulative_quantity", "reason", "venue_order_id",
-    "venue_time_ns", "actor", "origin_port", "cancel_reason", "cause", "text",
+    "state", "pending", "quantity", "price", "cumulative_quantity", "cross_ms", "crossed_quantity",
+    "reason", "venue_order_id", "venue_time_ns", "actor", "origin_port", "cancel_reason", "cause",
+    "text",
 )  # fmt: skip
 
 
 def _order_fields(row: Row) -> dict[str, Any]:
-    return {name: row[name] for name in _ORDER_FIELDS if row[name] not in (None, "", 0)}
+    told = {name: row[name] for name in _ORDER_FIELDS if row[name] not in (None, "", 0)}
+    if told.get("crossed_quantity") == "0":
+        del told["crossed_quantity"]
+    return told
 
 
-def _fill_step(row: Row, fill: Row | None, positions: Mapping[int, Row]) -> dict[str, Any]:
+def _cross_of(history: History, fill: Row) -> dict[str, Any] | None:
+    """Whom a fill met here: {crossed_with, strategy, bid, ask, age_ns}; None: a venue's fill. Both
+    halves are one group of two records, so the other one stands before it or behind it: that also
+    tells it of an archive that was written before its fills named whom they met."""
+    is_known = fill["crossed_with"] is not None
+    own_mark = f"{_CROSS}{int(fill['order_id'] or 0):016x}-"
+    if not (fill["crossed_with"] if is_known else str(fill["trade_id"]).startswith(own_mark)):
+        return None
+    at = int(fill["sequence"])
+    near = history.range("fills", Point(sequence=at - 1), Point(sequence=at + 1)).rows
+    other = next((row for row in near if _are_halves(fill, row)), {})
+    with_id = fill["crossed_with"] if is_known else other.get("order_id")
+    names = {"bid": "cross_bid", "ask": "cross_ask", "age_ns": "cross_age_ns"}
+    return {
+        "crossed_with": None if with_id is None else str(with_id),
+        "strategy": other.get("strategy"),
+        **{name: fill[column] for name, column in names.items()},
+    }
+
+
+def _are_halves(fill: Row, other: Row) -> bool:
+    same = ("account", "instrument", "leg", "quantity", "price", "value")
+    return (
+        other["side"] != fill["side"]
+        and str(other["trade_id"]).startswith(_CROSS)
+        and all(other[name] == fill[name] for name in same)
+    )
+
+
+def _cross_words(cross: Mapping[str, Any], amount: str, trade: str) -> str:
+    other = f"order {cross['crossed_with']}" if cross["crossed_with"] else "another book"
+    if cross["strategy"]:
+        other += f" of strategy {cross['strategy']}"
+    words = f"met {other} here: {amount} ({trade})"
+    if cross["bid"] is not None:
+        age_ms = int(cross["age_ns"]) // 1_000_000
+        words += f", the middle of {cross['bid']} and {cross['ask']}, {age_ms} ms old"
+    return f"{words}; no venue heard of it"
+
+
+def _fill_step(
+    row: Row, fill: Row | None, positions: Mapping[int, Row], cross: Mapping[str, Any] | None
+) -> dict[str, Any]:
     fields = _order_fields(row)
     position = positions.get(row["sequence"])
     if fill is None:
@@ -194,12 +258,20 @@ def _fill_step(row: Row, fill: Row | None, positions: Mapping[int, Row]) -> dict
     }.get(row["event"], f"executed {amount} ({trade})")
     fee = f", fee {fill['fee']} {fill['fee_currency'] or ''}".rstrip()
     words = f"{row['venue']} {said}{fee if fill['fee'] != '0' else ''}"
-    if str(fill["trade_id"]).startswith(f"{_CROSS}{int(row['order_id'] or 0):016x}-"):
-        words = f"met another book here: {amount} ({trade}), no venue heard of it"
+    if cross is not None:
+        fields["cross"] = dict(cross)
+        words = _cross_words(cross, amount, trade)
+    elif _is_assumed(fill):
+        words = f"assumed by the what-if: {said}; no venue told it"
     if position is not None:
         fields["position"] = _position_fields(position)
         words += f"; position {position['quantity']}, realised {position['realised']}"
     return _step(row, words, fields)
+
+
+def _is_assumed(fill: Row) -> bool:
+    """Of a journal that gateway whatif made: its trade is its order at the venue, by one name."""
+    return str(fill["trade_id"]).startswith(_ASSUMED) and fill["trade_id"] == fill["venue_order_id"]
 
 
 def _position_fields(row: Row) -> dict[str, Any]:
@@ -275,10 +347,11 @@ def _refusal_steps(history: History, rows: Sequence[Row]) -> list[dict[str, Any]
     for row in rows:
         names = ("refusal", "level", "limit", "current", "would_be", "working", "limits_version",
                  "order_id", "client_order_id", "origin_port")  # fmt: skip
-        words = (
-            f"the risk gate refused {_terms({**row, 'trigger_price': '0'})} of {row['principal']} "
-            f"through {_door(row)}: {row['refusal']}"
-        )
+        terms = _terms({**row, "trigger_price": "0"})
+        words = f"the risk gate refused {terms} of {row['principal']} through {_door(row)}"
+        if not row["principal"]:  # of an order that waited here: the gateway asked by itself
+            words = f"the risk gate did not let it go, {terms}"
+        words += f": {row['refusal']}"
         if row["level"] is not None:
             words += f" at level {row['level']}"
         if row["limit"] or row["would_be"]:
@@ -309,13 +382,16 @@ def why_position(
         fill = fills.get(row["sequence"])
         moved = f"{fill['side']} {fill['quantity']} at {fill['price']}" if fill else row["event"]
         order = f" of order {row['order_id']}" if row["order_id"] else ""
+        if fill and fill["crossed_with"]:
+            order += f", crossed here with order {fill['crossed_with']}"
         words = f"{moved}{order}; quantity {row['quantity']}, realised {row['realised']}"
         fields = _position_fields(row)
         if row["order_id"]:
             fields["order_id"] = str(row["order_id"])
         if fill:
             fields["fill"] = {
-                name: fill[name] for name in ("side", "price", "quantity", "fee", "trade_id")
+                name: fill[name]
+                for name in ("side", "price", "quantity", "fee", "trade_id", "crossed_with")
             }
         chain.append(_step(row, words, fields))
     return {"key": dict(key), "chain": chain, "is_cut": is_cut, "begins_at": begins_at}

@@ -26,6 +26,7 @@ __all__ = [
 
 Row = Mapping[str, Any]
 REOPENS_MAX = 3  # looks at a journal that does not go on yet: a start is writing its tail
+_MADE_OF = {"group": "order"}  # kind of row -> what touches it, where that is another word
 _DEFINITIONS = frozenset(range(10, 16))  # kinds of record, core_ext/.../record/kinds.hpp
 
 
@@ -51,6 +52,8 @@ class ReplicaLike(Protocol):
 
     def take_outcomes(self) -> list[tuple[str, str, str, str, int]]: ...
     def orders_of(self, order_ids: list[int], finished_max: int) -> list[dict[str, Any]]: ...
+    def groups_of(self, order_ids: list[int]) -> list[tuple[int, int]]: ...
+    def groups(self, ended_max: int) -> list[tuple[int, int]]: ...
     def take_fills(self, limit: int = ...) -> list[dict[str, Any]]: ...
     def limits(self) -> list[dict[str, Any]]: ...
     def trading_states(self) -> list[dict[str, Any]]: ...
@@ -69,7 +72,7 @@ class Snapshots(Protocol):
 class RowReader(Protocol):
     """Turns touched keys into rows, in the follower's thread. None = the row is gone."""
 
-    kind: str  # the word of Replica.changes: order, position, balance, fill, state
+    kind: str  # the word of Replica.changes: order, position, balance, fill, state; or group
 
     def read_all(self, replica: ReplicaLike) -> dict[str, Row]: ...
     def read_changed(self, replica: ReplicaLike, keys: Sequence[Any]) -> dict[str, Row | None]: ...
@@ -309,9 +312,9 @@ class Follower:
         for _, kind, key in replica.changes():
             keys[kind][key] = None
         rows = {
-            reader.kind: reader.read_changed(replica, tuple(keys[reader.kind]))
+            reader.kind: reader.read_changed(replica, tuple(keys[touched]))
             for reader in self._readers
-            if reader.kind in keys
+            if (touched := _MADE_OF.get(reader.kind, reader.kind)) in keys
         }
         # From its begin, but it takes a third of the time at most.
         ended = self._monotonic()

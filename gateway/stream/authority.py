@@ -127,6 +127,8 @@ _RULES: Mapping[ChannelName, Callable[[Authority, Row], bool]] = {
     "exposure": _sees_exposure,
     "margin": _sees_account,
     "greeks": _sees_greeks,
+    "ageing": _sees_trading,
+    "groups": _sees_trading,
     "latency": _sees_latency,
     "states": _sees_state,
     "books": _sees_public,

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from gateway.analytics.ageing import edges_ns, held_rows
 from gateway.analytics.dated_profit import DatedProfit, fresh_rates
 from gateway.analytics.exposure import Contract, Rate, contracts_of, exposure_rows
 from gateway.analytics.waterfall import booked_causes, waterfall_rows
@@ -24,6 +25,7 @@ RECORDS_PER_STEP = 65_536  # an eighth of a second of booking: how long a stop m
 RETRY_SECONDS = 10.0  # a journal whose books cannot be opened is asked again
 RUN_SECONDS = 0.25  # how long books are booked without a look around
 IDLE_SECONDS = 0.001  # at the end of the journal; what booking is late by
+AGEING_SECONDS = 5.0  # between two looks at how long positions have been held
 READING = "the books are read from the beginning of the journal"
 
 
@@ -43,6 +45,7 @@ class LedgerLike(Protocol):
     def is_balanced(self) -> bool: ...
     def accounts(self) -> list[dict[str, Any]]: ...
     def positions(self, *, marks: dict[str, str] = ...) -> list[dict[str, Any]]: ...
+    def holdings(self, edges_ns: list[int]) -> list[dict[str, Any]]: ...
     def rates(self) -> list[dict[str, Any]]: ...
     def unbooked_counts(self) -> dict[str, int]: ...
     def take_fills(self) -> list[dict[str, Any]]: ...
@@ -97,7 +100,7 @@ class Books:
         self._is_open = False  # False = it follows no files: not yet, or they are another journal's
         self._was_at_end = False  # since it follows these files
         self._fault = ""
-        self._retry_at = 0.0
+        self._retry_at = self._ageing_at = 0.0
         self._instruments: Sequence[Row] = ()
         self._contracts: dict[str, Contract] = {}
         self._venues: dict[str, str] = {}
@@ -153,7 +156,7 @@ class Books:
         if self._ledger is None or not self._ledger.reopen():
             self._ledger = self._options.open_ledger(self._options.place)
             self._dated, self._rate_changes = DatedProfit(self._options.reporting_currency), 0
-        self._is_open, self._was_at_end = True, False
+        self._is_open, self._was_at_end, self._ageing_at = True, False, 0.0
         return self._ledger
 
     def _run(self, seconds: float, ledger: LedgerLike) -> int:
@@ -221,7 +224,15 @@ class Books:
             "profit": waterfall_rows(ledger.accounts(), held, age_ms_max, self._dated, rates),
             "exposure": exposure_rows(held, self._contracts, rates, age_ms_max),
         }
+        if options.monotonic() >= self._ageing_at:
+            self._ageing_at = options.monotonic() + AGEING_SECONDS
+            made["ageing"] = self._aged(ledger)
         return {name: {key_of(name, row): row for row in rows} for name, rows in made.items()}
+
+    def _aged(self, ledger: LedgerLike) -> list[dict[str, Any]]:
+        """How long what is open has been held: by day and size, so seldom and in few rows."""
+        held = held_rows(ledger.holdings(edges_ns(self._options.clock_ns())))
+        return [{**row, "venue": self._venues.get(row["instrument"], "")} for row in held]
 
     def _valued(self, ledger: LedgerLike) -> list[Row]:
         """The books' positions with their marks. What a stopped book holds has none."""

@@ -36,6 +36,8 @@ PLAIN: tuple[ChannelName, ...] = (
     "exposure",
     "margin",
     "greeks",
+    "ageing",
+    "groups",
     "states",
 )
 

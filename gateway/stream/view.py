@@ -25,13 +25,14 @@ KINDS: Mapping[ChannelName, str] = {
     "balances": "balance",
     "fills": "fill",
     "states": "state",
+    "groups": "group",
 }
 FAR = {"liquidation_price": None, "liquidation_distance_percent": None}
 LIQUIDATIONS_PER_STEP = 256  # positions whose rows are made anew in one piece
 # What comes from elsewhere than the journal.
 MARKET: tuple[ChannelName, ...] = ("books", "trades", "marks", "flow", "health")
 NO_GREEKS = "greeks were not computed yet"
-BOOKS: tuple[ChannelName, ...] = ("profit", "exposure")  # what is made from the books
+BOOKS: tuple[ChannelName, ...] = ("profit", "exposure", "ageing")  # what is made from the books
 
 
 class View:
@@ -248,6 +249,7 @@ class View:
         self.channels["balances"].publish(step.rows.get("balance", {}), step.sequence)
         self.definitions += step.has_definitions
         self.channels["states"].publish(step.rows.get("state", {}), step.sequence)
+        self.channels["groups"].publish(step.rows.get("group", {}), step.sequence)
         fills = self.channels["fills"]
         fills.publish(self._fills.followed(fills.rows, step.rows.get("fill", {})), step.sequence)
 

@@ -69,7 +69,7 @@ export function stateTone(row) {
   return FINISHED.has(row.state) ? "quiet" : "";
 }
 
-const side = {
+export const SIDE = {
   id: "side", title: "Side", width: 58,
   text: (row) => (row.side === "buy" ? "▲ buy" : row.side === "sell" ? "▼ sell" : visible(row.side)),
   tone: (row) => (row.side === "buy" ? "gain" : row.side === "sell" ? "loss" : ""),
@@ -130,7 +130,7 @@ export const COLUMNS = {
   orders: [
     time("updated_ns", "Updated UTC", 100),
     {id: "state", title: "State", width: 150, text: stateText, tone: stateTone},
-    word("instrument", "Instrument", 128), side, word("type", "Type", 62),
+    word("instrument", "Instrument", 128), SIDE, word("type", "Type", 62),
     number("quantity", "Quantity", 80), number("price", "Price", 88),
     number("cumulative_quantity", "Filled", 76), number("average_price", "Average", 88, {digits: PRICE_DIGITS}),
     word("account", "Account", 68), word("strategy", "Strategy", 112),
@@ -144,7 +144,7 @@ export const COLUMNS = {
     number("sequence", "Sequence", 84, {isHidden: true}),
   ],
   fills: [
-    time("time_ns", "Time UTC", 100), word("instrument", "Instrument", 128), side,
+    time("time_ns", "Time UTC", 100), word("instrument", "Instrument", 128), SIDE,
     number("quantity", "Quantity", 80), number("price", "Price", 88),
     number("fee", "Fee", 72), word("fee_currency", "Fee ccy", 60),
     money("realised", "Realised", 92), number("arrival_price", "Arrival", 88),
@@ -159,7 +159,7 @@ export const COLUMNS = {
     number("sequence", "Sequence", 84, {isHidden: true}),
   ],
   trades: [
-    time("time_ns", "Time UTC", 104), word("instrument", "Instrument", 128), side,
+    time("time_ns", "Time UTC", 104), word("instrument", "Instrument", 128), SIDE,
     number("price", "Price", 92), number("quantity", "Quantity", 84),
     word("venue", "Venue", 72, {isHidden: true}), word("trade_id", "Trade id", 110, {isHidden: true}),
   ],
@@ -176,6 +176,42 @@ export const COLUMNS = {
     word("venue", "Venue", 68), excluded("stale", "Stale"),
   ],
 };
+
+const SECOND_NS = 1_000_000_000n;
+const UNITS = [["d", 86_400n, "h", 3600n], ["h", 3600n, "min", 60n], ["min", 60n, "s", 1n]];
+
+/** "3 d 4 h" of nanoseconds, cut; what is of the future is new. */
+export function span(nanoseconds) {
+  const seconds = nanoseconds > 0n ? nanoseconds / SECOND_NS : 0n;
+  for (const [unit, size, small, part] of UNITS) {
+    if (seconds >= size) return `${seconds / size} ${unit} ${seconds % size / part} ${small}`;
+  }
+  return `${seconds} s`;
+}
+
+/** How long each position has been held; `now()` is the observer's clock in nanoseconds. */
+export function ageingColumns(now) {
+  const age = (id, title, hint) => ({
+    id, title, width: 84, hint, text: (row) => (isNone(row[id]) ? "–" : span(now() - BigInt(row[id]))),
+    sort: (row) => -Number(row[id] ?? 0),
+  });
+  const bucket = (id, title) => ({
+    id, title, width: 72, isNumber: true, value: (row) => row.buckets?.[id], text: (row) => bucketText(row.buckets?.[id]),
+    share: (row) => String((shareOf(row.buckets?.[id] ?? "0", row.quantity) ?? 0) / 1000),
+  });
+  return [
+    word("instrument", "Instrument", 124), word("strategy", "Strategy", 96), money("quantity", "Quantity", 80),
+    age("average_opened_ns", "Held", "Average over what is left, by size"),
+    bucket("under_1_day", "< 1 day"), bucket("under_7_days", "< 7 days"), bucket("under_30_days", "< 30 days"),
+    bucket("under_90_days", "< 90 days"), bucket("90_days_and_more", "≥ 90 days"),
+    age("oldest_opened_ns", "Oldest lot", "The oldest lot that is left"),
+    age("opened_ns", "Open since", "Since the position was opened or turned"),
+    word("account", "Account", 72), word("venue", "Venue", 72, {isHidden: true}), word("leg", "Leg", 48, {isHidden: true}),
+    word("margin_mode", "Margin", 64, {isHidden: true}),
+  ];
+}
+
+const bucketText = (text) => (isNone(text) || signOf(text) === 0 ? "–" : plain(text));
 
 /** Compares exposures of several currencies, for shades alone. */
 export const weightOf = (row, id) => row.reporting?.[id] ?? row[id];
@@ -211,4 +247,5 @@ export function greekColumns(largest) {
 }
 
 export const SEARCHED = ["account", "strategy", "instrument", "venue", "state", "side", "type",
-  "client_order_id", "order_id", "currency", "reason", "name", "asset", "liquidity", "trade_id"];
+  "client_order_id", "order_id", "currency", "reason", "name", "asset", "liquidity", "trade_id",
+  "group", "joint"];

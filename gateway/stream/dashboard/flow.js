@@ -1,7 +1,7 @@
 // Flow: what strategies sent to venues and what became of it, in columns of ten seconds. Counts are
 // the observer's; volumes are added as decimals, and only bars and shares are approximate.
 
-import {clock, signed, toneOf, visible} from "./columns.js";
+import {clock, isNone, signed, toneOf, visible} from "./columns.js";
 import {addDecimals, negate, parseDecimal, shorten} from "./decimals.js";
 import {element, fitCanvas, fillSelect} from "./elements.js";
 import {atMostEvery} from "./frame.js";
@@ -26,9 +26,11 @@ const part = (id, title, hint, of, whole) => ({
   text: (row) => share(row[of], row[whole]),
 });
 
+const nameOf = (text) => (isNone(text) ? "–" : visible(text));
+
 const FLOW_COLUMNS = [
-  {id: "strategy", title: "Strategy", width: 104, text: (row) => visible(row.strategy)},
-  {id: "venue", title: "Venue", width: 72, text: (row) => visible(row.venue)},
+  {id: "strategy", title: "Strategy", width: 104, text: (row) => nameOf(row.strategy)},
+  {id: "venue", title: "Venue", width: 72, text: (row) => nameOf(row.venue)},
   count("entered", "Orders", "Orders entered"), count("fills", "Fills", "Executions"),
   part("filled", "Fill rate", "Orders filled to the end, of orders entered", "filled", "entered"),
   {id: "volume", title: "Bought − sold", width: 150, isNumber: true, hint: "Signed volume in its currency",
@@ -52,6 +54,22 @@ function netOf({volume}) {
 }
 
 const turnover = ({bought, sold}) => Number(bought) + Number(sold);
+
+/** What the row does not tell is nothing; one without a time has no column and is left out. */
+function whole(row) {
+  if (!/^\d+$/.test(row.time_ns ?? "")) return null;
+  const counts = Object.fromEntries(COUNTS.map((name) => [name, countOf(row[name])]));
+  const volume = Object.entries(row.volume ?? {}).map(([currency, moved]) => [
+    currency, {bought: decimalOf(moved?.bought), sold: decimalOf(moved?.sold)},
+  ]);
+  return {
+    strategy: row.strategy ?? "", venue: row.venue ?? "", time_ns: row.time_ns, ...counts,
+    refusals: row.refusals ?? {}, liquidity: row.liquidity ?? {}, volume: Object.fromEntries(volume),
+  };
+}
+
+const countOf = (value) => (Number.isFinite(value) && value > 0 ? value : 0);
+const decimalOf = (text) => (parseDecimal(text) === null ? "0" : text);
 
 export class FlowPanel {
   constructor(host, table) {
@@ -86,7 +104,7 @@ export class FlowPanel {
 
   draw() {
     if (this.canvas.parentNode.hidden) return;
-    const rows = [...this.table.values()];
+    const rows = [...this.table.values()].map(whole).filter(Boolean);
     this.places.absent = this.table.absent;
     this.strip.hidden = this.canvas.hidden = rows.length === 0;
     const sums = new Map();
@@ -96,13 +114,12 @@ export class FlowPanel {
     this.grid.refresh();
     if (rows.length === 0) return;
     this.offer(sums, rows);
-    const chosen = rows.filter((row) => this.place === ALL || placeOf(row) === this.place);
-    if (chosen.length > 0) this.paint(chosen);
+    this.paint(rows, (row) => this.place === ALL || placeOf(row) === this.place);
   }
 
   offer(sums, rows) {
     if (!sums.has(this.place)) this.place = ALL;
-    const words = [...sums.keys()].sort().map((key) => [key, visible(key.replace("|", " · "))]);
+    const words = [...sums.keys()].sort().map((key) => [key, key.split("|").map(nameOf).join(" · ")]);
     fillSelect(this.choice, [[ALL, "all"], ...words], this.place);
     const currencies = [...new Set(rows.flatMap((row) => Object.keys(row.volume)))].sort();
     const rowsIn = (name) => rows.filter((row) => name in row.volume).length;
@@ -113,18 +130,19 @@ export class FlowPanel {
   }
 
   /** Above: orders, fills within them, refusals below the line. Below: bought up, sold down. */
-  paint(rows) {
+  paint(rows, isChosen) {
     const place = fitCanvas(this.canvas);
     if (place === null) return;
-    const columns = columnsOf(rows, this.currency);
+    const columns = columnsOf(rows, isChosen, this.currency);
     const {pen, width, height, colour} = place;
     const half = (height - LABEL_HEIGHT) / 2;
     const slot = width / columns.length;
     const bars = (top, size, up, down) => {
-      const most = Math.max(1e-9, ...columns.map((each) => Math.max(each[up[0][0]], 0)));
-      const least = Math.max(0, ...columns.map((each) => each[down[0]]));
-      const scale = (size - 4) / (most + least);
-      const zero = top + 2 + most * scale;
+      // The longest of all bars that stand on a column: an order may be filled later than it was sent.
+      const most = Math.max(...columns.map((each) => Math.max(...up.map(([name]) => each[name]))));
+      const least = Math.max(...columns.map((each) => each[down[0]]));
+      const scale = most + least > 0 ? (size - 4) / (most + least) : 0;
+      const zero = top + 2 + (scale > 0 ? most * scale : size - 4);
       columns.forEach((each, at) => {
         for (const [name, paint, alpha] of up) bar(at, zero, -each[name] * scale, paint, alpha);
         bar(at, zero, each[down[0]] * scale, down[1], 0.8);
@@ -143,9 +161,9 @@ export class FlowPanel {
     bars(half, half, [["bought", "gain", 0.8]], ["sold", "loss"]);
     pen.fillStyle = colour("quiet");
     pen.textAlign = "left";
-    pen.fillText(clock(columns[0].time, 0).slice(0, 8), 0, height - 2);
+    pen.fillText(secondOf(columns[0].time), 0, height - 2);
     pen.textAlign = "right";
-    pen.fillText(clock(columns[columns.length - 1].time, 0).slice(0, 8), width, height - 2);
+    pen.fillText(secondOf(columns[columns.length - 1].time), width, height - 2);
     this.tell(columns);
   }
 
@@ -153,23 +171,28 @@ export class FlowPanel {
     const sum = (name) => columns.reduce((total, each) => total + each[name], 0);
     const text = `orders ${sum("entered")}, filled ${sum("filled")}, refused ${sum("refused")}`;
     this.legend.textContent = `${text}; below: bought ▲, sold ▼`;
-    this.canvas.setAttribute("aria-label", `Flow of a quarter of an hour: ${text}`);
+    const times = [columns[0], columns[columns.length - 1]].map((each) => secondOf(each.time)).join(" to ");
+    this.canvas.setAttribute("aria-label", `Flow from ${times} UTC: ${text}`);
   }
 }
 
+const secondOf = (time) => clock(time, 0).slice(0, 8);
 const placeOf = (row) => `${row.strategy}|${row.venue}`;
 
 /** Sums of one strategy at one venue over all columns. */
 function add(sums, key, row) {
   const sum = sums.get(key) ?? {
-    strategy: row.strategy, venue: row.venue, refusals: {}, volume: {}, made: 0, told: 0, asked: 0,
+    strategy: row.strategy, venue: row.venue, refusals: Object.create(null), volume: Object.create(null),
+    made: 0, told: 0, asked: 0,
     ...Object.fromEntries(COUNTS.map((name) => [name, 0])),
   };
   sums.set(key, sum);
   for (const name of COUNTS) sum[name] += row[name];
   sum.asked += row.entered + row.refused;
-  for (const [code, times] of Object.entries(row.refusals)) sum.refusals[code] = (sum.refusals[code] ?? 0) + times;
-  const {maker = 0, taker = 0} = row.liquidity;
+  for (const [code, times] of Object.entries(row.refusals)) {
+    sum.refusals[code] = (sum.refusals[code] ?? 0) + countOf(times);
+  }
+  const [maker, taker] = [countOf(row.liquidity.maker), countOf(row.liquidity.taker)];
   sum.made += maker;
   sum.told += maker + taker;
   for (const [currency, {bought, sold}] of Object.entries(row.volume)) {
@@ -178,8 +201,8 @@ function add(sums, key, row) {
   }
 }
 
-/** One entry per ten seconds, the newest last; approximate, for pixels alone. */
-function columnsOf(rows, currency) {
+/** One entry per ten seconds, the newest of all rows last; approximate, for pixels alone. */
+function columnsOf(rows, isChosen, currency) {
   const times = rows.map((row) => BigInt(row.time_ns) / COLUMN_NS);
   const [newest, oldest] = times.reduce(([most, least], each) => [each > most ? each : most, each < least ? each : least],
     [times[0], times[0]]);
@@ -189,10 +212,10 @@ function columnsOf(rows, currency) {
   }));
   rows.forEach((row, index) => {
     const each = columns[count - 1 - Number(newest - times[index])];
-    if (each === undefined) return;
+    if (each === undefined || !isChosen(row)) return;
     for (const name of ["entered", "filled", "refused"]) each[name] += row[name];
     const moved = row.volume[currency];
-    for (const side of ["bought", "sold"]) if (parseDecimal(moved?.[side])) each[side] += Number(moved[side]);
+    for (const side of ["bought", "sold"]) each[side] += Number(moved?.[side] ?? 0);
   });
   return columns;
 }

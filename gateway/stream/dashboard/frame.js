@@ -15,7 +15,13 @@ function run(now) {
   isRequested = false;
   const tasks = [...waiting];
   waiting.clear();
-  for (const task of tasks) task(now);
+  for (const task of tasks) {
+    try {
+      task(now);
+    } catch (fault) {
+      reportError(fault);  // what one panel cannot draw, the others can
+    }
+  }
 }
 
 /** `task` at most once per `ms`, the last call included. */

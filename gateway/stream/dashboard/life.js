@@ -9,7 +9,8 @@ import {parseExact} from "./stream.js";
 const ASK_MS = 3000;  // an answer reads the journal's tail
 const SEEN_MAX = 64;  // states per order this page remembers
 const ORDERS_MAX = 4096;
-const FACTS = ["instrument", "side", "type", "quantity", "price", "cumulative_quantity", "average_price",
+const FACTS = ["instrument", "side", "type", "quantity", "price", "cumulative_quantity",
+  "crossed_quantity", "average_price",
   "account", "strategy", "venue", "client_order_id", "order_id", "venue_order_id", "principal"];
 
 export class Life {

@@ -2,6 +2,7 @@
 // sight; when the numbers are old the whole page says so.
 
 import {find, setText} from "./elements.js";
+import {parseExact} from "./stream.js";
 
 const STATUS_MS = 1000;
 const SILENT_MS = 4000;  // without an answer the numbers count as old
@@ -17,6 +18,13 @@ export class StatusLine {
     this.heardAt = performance.now();
     this.status = null;
     setInterval(() => this.beat(), STATUS_MS);
+  }
+
+  /** The observer's clock, in nanoseconds: what has an age is as old as it says. */
+  get nowNs() {
+    const since = BigInt(Math.round((performance.now() - this.heardAt) * 1e6));
+    const told = this.status?.time_ns;
+    return told === undefined ? BigInt(Date.now()) * 1_000_000n : BigInt(told) + since;
   }
 
   setStream(state) {
@@ -38,7 +46,7 @@ export class StatusLine {
     try {
       const [status, page] = await Promise.all([fetch("/v1/status"), fetch("/v1/page")]);
       if (!status.ok) return;
-      this.status = await status.json();
+      this.status = parseExact(await status.text());
       this.heardAt = performance.now();
       if (page.ok) this.onPage(await page.json());
       this.show(this.status);

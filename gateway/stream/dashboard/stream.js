@@ -23,6 +23,8 @@ export const KEYS = {
   flow: joined("strategy", "venue", "time_ns"),
   health: joined("group", "name"),
   greeks: joined("level", "name"),
+  ageing: joined("account", "instrument", "leg", "margin_mode", "strategy"),
+  groups: joined("group"),
 };
 
 /** JSON whose nanoseconds keep every digit, as text: they do not fit into a float. */

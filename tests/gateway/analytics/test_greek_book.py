@@ -1,4 +1,4 @@
-"""Greeks of a desk's rows: volatility out of marks, sums of every level, shocks, ageing, expiries;
+"""Greeks of a desk's rows: volatility out of marks, sums of every level, shocks, expiries;
 what is missing or stale is named and in no sum."""
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from gateway.analytics.ageing import ageing_rows
 from gateway.analytics.expiry_calendar import expiry_rows
 from gateway.analytics.greek_book import (
     GREEK_LEVELS,
@@ -170,22 +169,6 @@ def test_one_unit_of_what_may_be_traded_is_told_for_the_gate() -> None:
 def test_numbers_are_told_without_an_exponent() -> None:
     assert plain(1.25e-7) == "0.000000125" and plain(-3e15) == "-3000000000000000"
     assert plain(0.1 + 0.2) == "0.3" and plain(0.0) == "0"
-
-
-def lot(opened_ns: int, quantity: str) -> dict[str, Any]:
-    return {**held("X", quantity), "margin_mode": "cross", "opened_ns": opened_ns}
-
-
-def test_ages_are_weighted_by_size_and_buckets_add_up() -> None:
-    now = 200 * DAY_NS
-    lots = [lot(now - DAY_NS // 2, "-1"), lot(now - 10 * DAY_NS, "-3"), lot(0, "-0.5")]
-    position = {**held("X", "-4.5"), "margin_mode": "cross", "opened_ns": 0}
-    (row,) = ageing_rows([position, {**position, "quantity": "0"}], lots, now)
-    assert row["since_open_seconds"] == row["oldest_seconds"] == str(200 * 86_400)
-    days = (Decimal("0.5") + 30 + 100) / Decimal("4.5")
-    assert abs(Decimal(row["average_age_seconds"]) - days * 86_400) < 1
-    assert row["buckets"] == {"under_1_day": "-1", "under_7_days": "0", "under_30_days": "-3",
-                              "under_90_days": "0", "90_days_and_more": "-0.5"}  # fmt: skip
 
 
 def test_expiries_say_what_a_position_becomes_at_the_marks_of_now() -> None:

@@ -123,6 +123,26 @@ async def test_new_seals_are_archived_in_a_process_beside(past, copied, tmp_path
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("compact", [True, False])
+async def test_behind_each_build_the_days_that_are_over_are_merged(copied, tmp_path, compact):
+    archive = tmp_path / "archive"
+    settings = HistorySettings(
+        archive=True, directory=str(archive), check_seconds=1, marks_every_seconds=0,
+        compact=compact,
+    )  # fmt: skip
+    runs = ArchiveRuns(
+        JournalPlace(copied, tmp_path), ArchiveTerms.from_settings(settings), lambda: 10**18
+    )
+    runs.start()
+    try:
+        await until(lambda: runs.runs == 1 + compact, "build, and what follows it")
+    finally:
+        await runs.stop()
+    assert runs.failures == 0
+    assert len(Catalog(archive).days) == compact
+
+
+@pytest.mark.asyncio
 async def test_a_new_day_is_looked_at_although_nothing_is_sealed(copied, tmp_path, monkeypatch):
     now_ns, ran = 10**18, []
 

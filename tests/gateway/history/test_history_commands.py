@@ -44,6 +44,20 @@ def test_questions_answer_in_json_and_as_a_table(run, past):
     assert answer(run, "history", "prune", "DIR", "--keep-days", "36500")["files"] == 0
 
 
+def test_files_of_a_day_that_is_over_are_merged(run):
+    before = answer(run, "history", "sql", "DIR", "SELECT count(*) AS n FROM orders")["rows"]
+    told = json.loads(run("history", "compact", "DIR", "--json").splitlines()[-1])
+    assert told["days"] == 1 and told["files_before"] > told["files"] > 1
+    assert told["files_deleted"] == 0, "they stay for ten minutes"
+    status = answer(run, "history", "status", "DIR")
+    assert status["merged_days"] == 1
+    assert (
+        answer(run, "history", "sql", "DIR", "SELECT count(*) AS n FROM orders")["rows"] == before
+    )
+    assert json.loads(run("history", "compact", "DIR", "--json").splitlines()[-1])["days"] == 0
+    assert "files deleted" in run("history", "compact", "DIR")
+
+
 def test_sql_takes_an_argument_or_statements_one_after_another(run):
     assert answer(run, "history", "sql", "DIR", "SELECT 2 AS x")["rows"] == [{"x": 2}]
     said = run("history", "sql", "DIR", input="SELECT 1\n AS one;\nnonsense;\nSELECT 3 AS three;\n")

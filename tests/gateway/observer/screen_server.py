@@ -29,6 +29,8 @@ ALL = (
     "trades",
     "flow",
     "health",
+    "ageing",
+    "groups",
 )
 
 
@@ -184,6 +186,8 @@ KEY_FIELDS = {
     "flow": ("strategy", "venue", "time_ns"),
     "health": ("group", "name"),
     "greeks": ("level", "name"),
+    "ageing": ("account", "instrument", "leg", "margin_mode", "strategy"),
+    "groups": ("group",),
 }
 
 

@@ -149,6 +149,42 @@ def test_the_streams_profit_is_the_daemons_at_the_same_mark(shared_gateway):
     assert all(live[mark] == seen[mark] is not None for mark in same)
 
 
+def test_how_long_positions_are_held_and_what_is_linked_is_served(shared_gateway):
+    gateway = shared_gateway
+    gateway.wait_order(gateway.submit("buy", "0.5")["order_id"], "FILLED")
+    legs = [
+        {"client_order_id": f"leg-{price}", "account": "main", "strategy": "alpha",
+         "instrument": "BTC-USDT.paper", "side": "buy", "type": "limit", "time_in_force": "gtc",
+         "quantity": "0.1", "price": price}
+        for price in ("48001", "48002")
+    ]  # fmt: skip
+    status, told = gateway.call("POST", "/v1/linked-orders", {"link": "oco", "orders": legs})
+    assert status in (201, 202), told
+    gateway.settled()
+
+    def held():
+        rows = gateway.observe("ageing")["ageing"]
+        live = {
+            row["instrument"]: row["quantity"] for row in gateway.observe("positions")["positions"]
+        }
+        row = next((row for row in rows if row["instrument"] == "BTC-USDT.paper"), None)
+        return row if row and row["quantity"] == live["BTC-USDT.paper"] else None
+
+    row = until(held, what="the age of the position")
+    now_ns = gateway.observe("status")["time_ns"]
+    assert 0 <= now_ns - row["average_opened_ns"] < 600 * 10**9
+    assert sum(map(Decimal, row["buckets"].values())) == Decimal(row["quantity"])
+
+    def linked():
+        rows = gateway.observe("groups")["groups"]
+        return next((row for row in rows if len(row["members"]) == 2), None)
+
+    row = until(linked, what="the group")
+    assert (row["kind"], row["state"], row["leg_risk"]) == ("oco", "working", "0")
+    assert [leg["client_order_id"] for leg in row["members"]] == ["leg-48001", "leg-48002"]
+    assert gateway.observe("groups?strategy=nobody")["groups"] == []
+
+
 def test_a_mark_values_positions_and_is_no_part_of_the_state(shared_gateway):
     gateway = shared_gateway
     gateway.wait_order(gateway.submit("buy", "0.5")["order_id"], "FILLED")

@@ -6,7 +6,8 @@ from browser_stage import needs_chromium, scene
 from screen_server import Screen, ScreenServer, position
 
 pytestmark = [pytest.mark.timeout(600), needs_chromium]
-PANELS = {"1": "positions", "2": "orders", "3": "fills", "4": "balances", "5": "profit",
+PANELS = {"a": "ageing", "l": "groups",
+          "1": "positions", "2": "orders", "3": "fills", "4": "balances", "5": "profit",
           "6": "exposure", "7": "depth", "8": "risk", "9": "margin", "0": "latency",
           "f": "flow", "h": "health", "p": "trades"}  # fmt: skip
 # Where the keyboard is, and whether a person can see that.
@@ -60,8 +61,9 @@ async def test_tabs_are_walked_with_arrows_and_the_sorted_column_is_told(stage):
         await screen.open(server.url)
         await screen.sees("positions", "B")
         await screen.page.focus("#tab-positions")
-        for key, wanted in (("ArrowRight", "balances"), ("ArrowRight", "positions"),
-                            ("End", "balances"), ("Home", "positions")):  # fmt: skip
+        for key, wanted in (("ArrowRight", "balances"), ("ArrowRight", "ageing"),
+                            ("ArrowRight", "positions"), ("End", "ageing"),
+                            ("Home", "positions")):  # fmt: skip
             await screen.page.keyboard.press(key)
             assert await screen.page.evaluate("document.activeElement.id") == f"tab-{wanted}"
             assert await screen.page.is_visible(f"#panel-{wanted}")

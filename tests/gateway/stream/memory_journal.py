@@ -149,6 +149,12 @@ class MemoryReplica:
                 rows.append(row)
         return rows
 
+    def groups_of(self, order_ids: list[int]) -> list[tuple[int, int]]:
+        return []
+
+    def groups(self, ended_max: int) -> list[tuple[int, int]]:
+        return []
+
     def limits(self) -> list[dict[str, Any]]:
         return []
 
@@ -299,6 +305,9 @@ class MemoryLedger:
         return []
 
     def accounts(self) -> list[dict[str, Any]]:
+        return []
+
+    def holdings(self, edges_ns: list[int]) -> list[dict[str, Any]]:
         return []
 
     def take_fills(self, limit: int = 1000) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from gateway.journal.replica import open_native_replica
 from gateway.stream import BalanceReader, OrderReader, PositionReader
 from gateway.stream.books import Books, BooksOptions, open_native_ledger
 from gateway.stream.fill_stream import FillReader
+from gateway.stream.group_stream import GroupReader
 from gateway.stream.state_stream import StateReader
 from gateway.stream.view import View
 
@@ -29,7 +30,8 @@ class Desk:
         self.mark_age_ms_max = mark_age_ms_max
         self.books = self.new_books()
         self.view = View(lambda: self.seconds)
-        readers = [OrderReader(), PositionReader(), BalanceReader(), FillReader(), StateReader()]
+        readers = [OrderReader(), PositionReader(), BalanceReader(), FillReader(), StateReader(),
+                   GroupReader()]  # fmt: skip
         self.follower = Follower(self.place, open_native_replica, readers)
         self.marks = []
 

@@ -39,6 +39,7 @@ class Writer {
   template <typename Fill>
   void write_execution(const State& state, const RecordHeader& header, const Fill& fill,
                        std::uint32_t route);
+  void write_cross(const CrossNote& cross);
   void write_position(const State& state, const RecordHeader& header, std::uint32_t route,
                       OrderId order_id);
   void write_balance(const State& state, const RecordHeader& header, std::uint32_t index,

@@ -1,0 +1,84 @@
+// Groups of linked orders: one line for each leg, with what all legs together are. What stands alone
+// is the observer's word (leg risk); nothing is added up here.
+
+import {SIDE, isNone, plain, signed, stateTone, visible} from "./columns.js";
+import {shareOf, signOf} from "./decimals.js";
+import {atMostEvery} from "./frame.js";
+import {Grid} from "./grid.js";
+import {Table} from "./stream.js";
+
+const JOINT_TONES = {working: "", partial: "unknown", ended: "quiet", void: "quiet"};
+const word = (id, title, width, more = {}) => ({
+  id, title, width, text: (row) => (isNone(row[id]) ? "–" : visible(row[id])), ...more,
+});
+const number = (id, title, width, more = {}) => ({
+  id, title, width, isNumber: true, value: (row) => row[id], text: (row) => plain(row[id]), ...more,
+});
+
+const GROUP_COLUMNS = [
+  // Ids begin alike. Downwards the newest group stands on top, and its legs in their order.
+  {id: "group", title: "Group", width: 72, value: (row) => row.group, text: (row) => visible(tailOf(row.group)),
+   sort: (row) => `${row.group.padStart(20, "0")}|${9 - row.place}`},
+  word("link", "Link", 62),
+  word("joint", "Together", 72, {hint: "working, partial, ended, void", tone: (row) => JOINT_TONES[row.joint] ?? ""}),
+  {id: "leg_risk", title: "Stands alone", width: 92, isNumber: true, value: (row) => row.leg_risk,
+   hint: "Executed on one side, and on the other neither executed nor working; bought +, sold −",
+   text: (row) => (signOf(row.leg_risk) === 0 ? "–" : `⚠ ${signed(row.leg_risk)}`),
+   tone: (row) => (signOf(row.leg_risk) === 0 ? "quiet" : "unknown")},
+  {id: "leg", title: "Leg", width: 44, text: (row) => `${row.place + 1}/${row.legs}`},
+  SIDE, word("instrument", "Instrument", 124), word("type", "Type", 62),
+  word("state", "State", 116, {tone: stateTone}),
+  number("quantity", "Quantity", 76), number("cumulative_quantity", "Filled", 70),
+  {id: "fill_ratio", title: "Fill ratio", width: 72, isNumber: true, value: (row) => row.fill_ratio, text: ratioText,
+   share: (row) => String((shareOf(row.fill_ratio, "1") ?? 0) / 1000)},
+  number("price", "Price", 80), number("trigger_price", "Trigger", 76, {isHidden: true}),
+  number("average_price", "Average", 80, {isHidden: true}),
+  word("client_order_id", "Client id", 100), word("strategy", "Strategy", 96), word("account", "Account", 68),
+  word("venue", "Venue", 68, {isHidden: true}), word("order_id", "Order id", 150, {isHidden: true}),
+];
+
+const tailOf = (id) => (id.length > 8 ? `…${id.slice(-6)}` : id);
+
+function ratioText(row) {
+  const share = shareOf(row.fill_ratio, "1");
+  return share === null ? "–" : `${(share / 10).toFixed(1)} %`;
+}
+
+export class GroupPanel {
+  constructor(host, table, {isWanted, onOpen}) {
+    this.host = host;
+    this.table = table;
+    this.legs = new Table("legs");
+    this.grid = new Grid(host, {
+      name: "groups", label: "Groups of linked orders", table: this.legs, columns: GROUP_COLUMNS, sort: "group",
+      isDown: true, isWanted, onOpen,
+      emptyText: () => (table.absent ? `The observer has no groups: ${table.absent}.`
+        : table.size > 0 ? "No groups for this filter." : "No groups: no order is linked to another."),
+    });
+    this.grid.scroller.classList.add("ratios");
+    this.refresh = atMostEvery(250, () => this.draw());
+  }
+
+  draw() {
+    if (this.host.hidden) return;
+    const seen = new Set();
+    for (const row of this.table.values()) {
+      for (const leg of legsOf(row)) {
+        seen.add(leg.key);
+        if (this.legs.get(leg.key)?.of !== row) this.legs.set(leg.key, leg);
+      }
+    }
+    for (const key of [...this.legs.slots.keys()]) if (!seen.has(key)) this.legs.remove(key);
+    this.grid.refresh();
+  }
+}
+
+/** A line for each member that is remembered. */
+function legsOf(row) {
+  const members = row.members ?? [];
+  const legs = members.length + (row.members_forgotten ?? 0);
+  return members.map((member, place) => ({
+    key: `${row.group}|${member.order_id}`, of: row, group: String(row.group), link: row.kind, joint: row.state,
+    leg_risk: row.leg_risk, place, legs, account: row.account, strategy: row.strategy, venue: row.venue, ...member,
+  }));
+}
