@@ -454,6 +454,19 @@ bool balance(VenuePortHandle& port, AccountId account, CurrencyId currency, std:
   return push_fact(port, MessageKind::kBalance, message);
 }
 
+bool collateral(VenuePortHandle& port, AccountId account, InstrumentId instrument, int leg,
+                std::string_view amount, std::int64_t venue_time_ns, int evidence) {
+  CollateralMessage message{};
+  message.told.account = account;
+  message.told.instrument = instrument;
+  message.told.leg = static_cast<std::uint32_t>(leg);
+  message.told.amount.e18 = parse_wide(amount, kMoneyScale, "amount");
+  message.told.venue_time_ns = venue_time_ns;
+  message.told.evidence = static_cast<std::uint32_t>(evidence);
+  if (message.told.amount.e18 < 0) throw nb::value_error("collateral: amount is below zero");
+  return push_fact(port, MessageKind::kCollateral, message);
+}
+
 void bind_client_port(nb::module_& module) {
   auto port = nb::class_<ClientPortHandle>(module, "ClientPort");
   port.def_prop_ro("number", [](const ClientPortHandle& handle) { return handle.port->number; })
@@ -578,7 +591,9 @@ void bind_venue_port(nb::module_& module) {
       .def("session", &session, "state"_a, "text"_a)
       .def("funding", &funding, "account"_a, "instrument"_a, "leg"_a, "currency"_a, "amount"_a,
            "rate"_a, "reference"_a, "venue_time_ns"_a)
-      .def("balance", &balance, "account"_a, "currency"_a, "amount"_a, "reason"_a, "reference"_a);
+      .def("balance", &balance, "account"_a, "currency"_a, "amount"_a, "reason"_a, "reference"_a)
+      .def("collateral", &collateral, "account"_a, "instrument"_a, "leg"_a, "amount"_a,
+           "venue_time_ns"_a, "evidence"_a);
   bind_order_facts(port);
 }
 

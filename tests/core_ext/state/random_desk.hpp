@@ -196,7 +196,7 @@ struct Twin {
   }
   void control() {
     const Registry& registry = engine.state().registry;
-    switch (random.below(7)) {
+    switch (random.below(8)) {
       case 0: {
         CurrencyRateSet rate{};
         rate.currency = 1;
@@ -246,6 +246,16 @@ struct Twin {
         told.reference.assign(named("break", random.below(200)));
         Sequence sequence = 0;
         (void)engine.adopt_position(told, 0, sequence);
+        break;
+      }
+      case 6: {
+        PositionCollateral told{};
+        told.account = 1 + static_cast<AccountId>(random.below(kAccounts));
+        told.instrument = 1;
+        told.leg = static_cast<std::uint32_t>(random.below(3));
+        told.amount.e18 = static_cast<Int128>(random.below(3));
+        told.evidence = 1 + static_cast<std::uint32_t>(random.below(2));
+        engine.on_collateral(told);
         break;
       }
       default: {
