@@ -107,6 +107,11 @@ class AdapterPort(Protocol):
     def order_seen(self, report: OrderReport) -> None:
         """The venue's view of one order, from its stream; settles UNKNOWN states."""
 
+    def position_seen(self, report: PositionReport) -> None:
+        """The venue's view of one position, from its stream: its collateral is journaled when it is
+        another one. Fills alone make a position, so its quantity changes nothing. Repeats are
+        welcome."""
+
     def marked(self, mark: MarkReport) -> None:
         """Reference prices."""
 

@@ -34,6 +34,7 @@ from gateway.core.vocabulary import (
     fact_reason,
 )
 from gateway.venues.client_order_ids import ClientOrderIds
+from gateway.venues.collateral import Collaterals
 from gateway.venues.fact_entry import FactEntry
 from gateway.venues.health import VenueHealth, VenueStateName
 from gateway.venues.in_flight import InFlight, RequestKind
@@ -58,7 +59,6 @@ _UNKNOWN_REASON = {
     "cancel": FACT_REASONS["unknown_outcome_cancel"],
     "replace": FACT_REASONS["unknown_outcome_replace"],
 }
-
 
 # Why a balance changed, as the journal says it; 0 = the opening balance.
 _INTEREST = 1
@@ -127,6 +127,8 @@ class VenueSession:
             drive=drive,
         )
         self.told = self._entry.told  # facts of event readers
+        self.collaterals = Collaterals(venue, engine, native, deliver=self._deliver, bad=self._bad)
+        self.position_seen = self.collaterals.seen
         self.is_defined = False  # the venue has named its instruments
         self._early_marks: dict[str, MarkReport] = {}  # the newest of each, told before that
         self._unknown_marks: set[str] = set()
@@ -392,8 +394,7 @@ class VenueSession:
         return self._fund(funding)
 
     def interest_reported(self, interest: BorrowReport) -> bool:
-        """Borrow interest from a query; False when it was not booked. What is paid leaves the
-        balance, once by its reference."""
+        """Borrow interest from a query, once by its reference; False when it was not booked."""
         number = self.engine.names.find("account", interest.account)
         if not interest.reference or not number:
             self._bad("interest", f"{interest.account!r:.40} {interest.reference!r:.60}")
@@ -557,8 +558,7 @@ class VenueSession:
                 self.marked(mark)
 
     def _unknown_mark(self, mark: MarkReport) -> None:
-        """A stream speaks before the instruments of the venue are defined; later it is a fault of
-        the adapter, and said once for each instrument."""
+        """A stream speaks before instruments are defined; later it is a fault, said once each."""
         symbol = mark.instrument
         self.health.counters["marks_unknown"] += 1
         if not self.is_defined:

@@ -139,9 +139,7 @@ class UserEvents:
         elif kind == "TRADE_LITE":
             self._announce(_LITE.read(data))
         elif kind == "ACCOUNT_UPDATE":
-            update = _ACCOUNT.read(data)
-            if update.account.reason == "FUNDING_FEE":
-                self._paid(update.time)
+            self._account_changed(_ACCOUNT.read(data))
         elif kind == "listenKeyExpired":
             raise StreamGap("the listen key has expired")
 
@@ -329,7 +327,16 @@ class UserEvents:
             except VenueProtocolError as error:
                 self._on_gap(str(error))
 
-    # Announcements and funding.
+    # The account, announcements and funding.
+
+    def _account_changed(self, event: AccountEvent) -> None:
+        """Balances and quantities follow from fills and payments; collateral from nothing else."""
+        for body in event.account.positions:
+            report = translate.position_seen(self._account, body, event.time)
+            if report is not None:
+                self._tell("position_seen", report)
+        if event.account.reason == "FUNDING_FEE":
+            self._paid(event.time)
 
     def _announce(self, event: TradeLiteEvent) -> None:
         """TRADE_LITE comes first and lacks the fee, so nothing is booked by it; that the full

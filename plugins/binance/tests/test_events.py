@@ -152,6 +152,42 @@ def test_kinds_nobody_needs_are_counted_and_passed_over() -> None:
     assert world.facts == [] and world.events.counters["SOMETHING_NEW"] == 1
 
 
+def account_update(*positions: dict[str, Any], reason: str = "MARGIN_TRANSFER") -> bytes:
+    body = {"m": reason, "B": [], "P": list(positions)}
+    return json.dumps({"e": "ACCOUNT_UPDATE", "E": 2, "T": 1, "a": body}).encode()
+
+
+def held(**changes: Any) -> dict[str, Any]:
+    """As in the user stream page of the USDS-M documentation."""
+    row = {"s": "BTCUSDT", "pa": "-10", "ep": "6563.86000", "bep": "0", "cr": "-45.04000000"}
+    return (
+        row
+        | {"up": "-1423.15600", "mt": "isolated", "iw": "6570.42511771", "ps": "SHORT"}
+        | changes
+    )
+
+
+def test_isolated_positions_of_an_account_update_are_told_and_cross_ones_are_not() -> None:
+    world = World()
+    flat = held(ps="LONG", pa="0", iw="0.00000000")
+    world.events.take(account_update(flat, held(), held(mt="cross", iw="0")))
+    told = [values[0] for name, values, _ in world.facts]
+    assert [(each.leg, each.quantity, each.collateral) for each in told] == [
+        ("long", "0", "0.00000000"), ("short", "10", "6570.42511771")
+    ]  # fmt: skip
+    assert {each.venue_time_ns for each in told} == {1_000_000}
+    assert {name for name, _, _ in world.facts} == {"position_seen"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"iw": "lots"}, {"iw": 5}, {"pa": "nan"}, {"ps": "UP"}, {"s": None}, {"mt": 1}],
+)
+def test_an_account_update_that_cannot_be_read_is_a_protocol_error(changes: dict[str, Any]) -> None:
+    with pytest.raises(VenueProtocolError):
+        World().events.take(account_update(held(**changes)))
+
+
 def test_an_expired_listen_key_is_a_gap() -> None:
     with pytest.raises(StreamGap, match="listen key"):
         World().events.take((PAYLOADS / "listen_key_expired.json").read_bytes())
