@@ -13,6 +13,7 @@ from gateway.api.messages import (
     CancelRequest,
     FillReport,
     FundingReport,
+    MarginCallReport,
     MarkReport,
     OrderReport,
     OrderRequest,
@@ -117,6 +118,10 @@ class AdapterPort(Protocol):
 
     def funded(self, funding: FundingReport) -> None:
         """A funding payment. Duplicates are welcome."""
+
+    def margin_called(self, call: MarginCallReport) -> None:
+        """The venue itself calls for margin. Noted in the journal, counted and logged; what is done
+        about it is somebody else's decision."""
 
     def instruments_changed(self) -> None:
         """The venue listed, changed or halted something: the runtime asks for instruments again."""

@@ -18,6 +18,7 @@ __all__ = [
     "FundingReport",
     "LegName",
     "LiquidityName",
+    "MarginCallReport",
     "MarkReport",
     "OrderReport",
     "OrderRequest",
@@ -137,6 +138,18 @@ class PositionReport(msgspec.Struct, frozen=True, kw_only=True):
     leg: LegName
     quantity: str
     collateral: str | None = None
+    venue_time_ns: int = 0
+
+
+class MarginCallReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A venue calls for margin, or warns of it, because of one position. `text`: its own numbers,
+    for people."""
+
+    account: str
+    instrument: str
+    leg: LegName
+    margin_mode: Literal["cross", "isolated"]
+    text: str = ""
     venue_time_ns: int = 0
 
 

@@ -20,7 +20,7 @@ Row = Mapping[str, Any]
 OPERATIONS = (
     "", "configuration_loaded", "configuration_reloaded", "configuration_refused", "plugin_loaded",
     "plugin_unloaded", "plugin_refused", "logged_in", "login_refused", "logged_out",
-    "clock_quality", "control_command",
+    "clock_quality", "control_command", "margin_called",
 )  # fmt: skip
 _ANOMALIES = (
     "", "illegal event", "unknown order", "overfill", "range", "duplicate fill",

@@ -39,6 +39,7 @@ from gateway.venues.fact_entry import FactEntry
 from gateway.venues.health import VenueHealth, VenueStateName
 from gateway.venues.in_flight import InFlight, RequestKind
 from gateway.venues.inbound import Fact, facts_of_report
+from gateway.venues.margin_calls import MarginCalls
 
 if TYPE_CHECKING:
     from gateway.core.native import VenuePort
@@ -129,6 +130,7 @@ class VenueSession:
         self.told = self._entry.told  # facts of event readers
         self.collaterals = Collaterals(venue, engine, native, deliver=self._deliver, bad=self._bad)
         self.position_seen = self.collaterals.seen
+        self.margin_called = MarginCalls(venue, engine, health).told
         self.is_defined = False  # the venue has named its instruments
         self._early_marks: dict[str, MarkReport] = {}  # the newest of each, told before that
         self._unknown_marks: set[str] = set()
@@ -316,8 +318,7 @@ class VenueSession:
         self._drive.soon()
 
     def funded(self, funding: FundingReport) -> None:
-        """A funding payment. One that names something unknown is not lost: reconciliation
-        refreshes instruments and asks for payments again."""
+        """A funding payment. One that names something unknown is asked for again later."""
         if not funding.reference:
             self._bad("funding", f"no reference: {funding.account} {funding.instrument}")
         elif not self._fund(funding):
@@ -576,8 +577,7 @@ class VenueSession:
         return number
 
     def _deliver(self, delivery: Delivery) -> bool:
-        """Hand over, in order. False when the engine could not read it, for instance a quantity
-        finer than the instrument's scale: it is counted, and nothing was booked."""
+        """Hand over, in order. False: the engine could not read it, and nothing was booked."""
         if not self._backlog:
             try:
                 if delivery():

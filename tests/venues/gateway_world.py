@@ -11,6 +11,7 @@ class GatewayWorld(LiveGateway):
     """`open` waits until the venue is reconciled and has a price; `close` ends everything."""
 
     def __init__(self, directory, adapter, venue, *, account="main", symbols=(), **terms):
+        self.folder = directory
         self.instruments = [f"{each}.{venue}" for each in symbols]
         super().__init__(
             directory,

@@ -1,14 +1,19 @@
 """From a simulated venue over its adapter to a margin row: collateral of isolated positions by
 stream and by answer, of Binance USD-M and OKX, with equity and liquidation price."""
 
+import shutil
+import tempfile
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from binance_world import binance_world
 from okx_desk import SWAP, Desk, simulated
 
+from gateway._core.journal import Reader, decode
+from gateway.journal.audit_trail import trail
 from gateway.testing import until
 from gateway.valuation.brackets import Brackets, load_brackets
 from gateway.valuation.margin import MarkPrice, margin_rows
@@ -121,7 +126,29 @@ async def test_a_cross_position_of_binance_tells_none(brackets):
         assert margin(world, BINANCE, brackets)[0]["collateral"] is None
 
 
+async def test_a_margin_call_of_binance_is_counted_and_in_the_trail(caplog):
+    async with binance_world(margin_mode="isolated") as world:
+        world.market.isolate("main", "BTCUSDT")
+        await filled(world, price="50000.10")
+        world.market.call_for_margin("main", "BTCUSDT")
+        counters = world.link.health.counters
+        await until(lambda: counters["margin_calls"] == 1, what="the call")
+        reader = Reader(str(world.folder / "data"), str(world.folder / "ring"))
+        records = [decode(raw) for _, raw in reader.read(10_000)]
+        (row,) = [row for row in trail(records) if row["what"] == "margin_called"]
+        subject = "main BTCUSDT.binance net maintenance 10.00002000, mark 50000.10000000"
+        assert (row["who"], row["subject"], row["why"]) == ("binance", subject, "isolated")
+        assert "binance: margin call: main BTCUSDT.binance net" in caplog.text
+
+
 OKX = f"{SWAP}.okx"
+
+
+@pytest.fixture
+def directory():
+    folder = Path(tempfile.mkdtemp(prefix="gateway-test-okx-", dir="/dev/shm"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @asynccontextmanager

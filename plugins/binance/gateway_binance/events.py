@@ -20,6 +20,7 @@ from gateway_binance.messages import (
     AlgoBody,
     AlgoEvent,
     EventHead,
+    MarginCallEvent,
     OrderBody,
     OrderEvent,
     TradeLiteEvent,
@@ -37,6 +38,7 @@ _ORDER = JsonReader(OrderEvent, "ORDER_TRADE_UPDATE")
 _ALGO = JsonReader(AlgoEvent, "ALGO_UPDATE")
 _LITE = JsonReader(TradeLiteEvent, "TRADE_LITE")
 _ACCOUNT = JsonReader(AccountEvent, "ACCOUNT_UPDATE")
+_CALL = JsonReader(MarginCallEvent, "MARGIN_CALL")
 _KIND = "ORDER_TRADE_UPDATE"
 _FREQUENT = b'{"e":"ORDER_TRADE_UPDATE",'
 _ENDS = ("FILLED", "CANCELED", "EXPIRED")
@@ -140,6 +142,8 @@ class UserEvents:
             self._announce(_LITE.read(data))
         elif kind == "ACCOUNT_UPDATE":
             self._account_changed(_ACCOUNT.read(data))
+        elif kind == "MARGIN_CALL":
+            self._margin_called(data)
         elif kind == "listenKeyExpired":
             raise StreamGap("the listen key has expired")
 
@@ -328,6 +332,20 @@ class UserEvents:
                 self._on_gap(str(error))
 
     # The account, announcements and funding.
+
+    def _margin_called(self, data: bytes) -> None:
+        """Of all its positions or, when it cannot be read, of none: then no fact is lost."""
+        try:
+            call = _CALL.read(data)
+            told = [
+                translate.margin_call(self._account, each, call.time) for each in call.positions
+            ]
+        except VenueProtocolError as error:
+            self.counters["unreadable_margin_calls"] += 1
+            log.error("a margin call cannot be read: %s", error)
+            return
+        for report in told:
+            self._tell("margin_called", report)
 
     def _account_changed(self, event: AccountEvent) -> None:
         """Balances and quantities follow from fills and payments; collateral from nothing else."""

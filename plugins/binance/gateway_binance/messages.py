@@ -18,6 +18,7 @@ __all__ = [
     "AlgoRow",
     "BalanceRow",
     "BookTickerEvent",
+    "CalledBody",
     "ErrorData",
     "ErrorRow",
     "EventHead",
@@ -29,6 +30,7 @@ __all__ = [
     "LegRow",
     "ListedRow",
     "ListenKeyRow",
+    "MarginCallEvent",
     "MarkPriceEvent",
     "MarketFrame",
     "ModeRow",
@@ -314,6 +316,23 @@ class PositionBody(_Row, frozen=True):
     position_side: str = msgspec.field(name="ps")
     mode: str = msgspec.field(name="mt", default="")  # cross | isolated
     wallet: Number | None = msgspec.field(name="iw", default=None)
+
+
+class CalledBody(_Row, frozen=True):
+    """A position of MARGIN_CALL (Event: Margin Call)."""
+
+    symbol: str = msgspec.field(name="s")
+    position_side: str = msgspec.field(name="ps")
+    mode: str = msgspec.field(name="mt")  # CROSSED | ISOLATED
+    mark: Number = msgspec.field(name="mp")
+    maintenance: Number = msgspec.field(name="mm")
+
+
+class MarginCallEvent(_Row, frozen=True):
+    """The ratio of these positions is too high. No order and no position changes by it."""
+
+    positions: list[CalledBody] = msgspec.field(name="p")
+    time: int = msgspec.field(name="E")
 
 
 class _AccountBody(_Row, frozen=True):

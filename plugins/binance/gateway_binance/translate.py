@@ -10,6 +10,7 @@ from gateway.api import (
     FillReport,
     FundingReport,
     Instrument,
+    MarginCallReport,
     OrderReport,
     OrderRequest,
     PositionReport,
@@ -25,6 +26,7 @@ from gateway_binance.messages import (
     AlgoBody,
     AlgoRow,
     BalanceRow,
+    CalledBody,
     IncomeRow,
     OrderBody,
     OrderRow,
@@ -362,6 +364,17 @@ def position_report(account: str, row: PositionRow) -> PositionReport:
         quantity=row.position_amt if leg == "net" else row.position_amt.lstrip("-"),
         collateral=row.isolated_wallet,
         venue_time_ns=nanoseconds(row.update_time),
+    )
+
+
+def margin_call(account: str, body: CalledBody, time_ms: int) -> MarginCallReport:
+    return MarginCallReport(
+        account=account,
+        instrument=body.symbol,
+        leg=leg_of(body.position_side),
+        margin_mode="isolated" if body.mode.lower() == "isolated" else "cross",
+        text=f"maintenance {body.maintenance}, mark {body.mark}",
+        venue_time_ns=nanoseconds(time_ms),
     )
 
 

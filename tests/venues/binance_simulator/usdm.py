@@ -229,6 +229,24 @@ class UsdmVenue(MatchedVenue[WireOrder]):
         self._added_margin[key] = self._added_margin.get(key, Fraction(0)) + amount
         self._tell_account(account, "MARGIN_TRANSFER", self.listings[symbol].settle, key)
 
+    def call_for_margin(self, account: str, symbol: str) -> None:
+        """The ratio of its positions is too high."""
+        now, rows = self.clock.now_ms(), self.positions(account, symbol)
+        called = [
+            {
+                "s": row["symbol"],
+                "ps": row["positionSide"],
+                "pa": row["quantity"],
+                "mt": "ISOLATED" if (account, symbol) in self._isolated else "CROSSED",
+                "iw": row["wallet"],
+                "mp": row["mark"],
+                "up": row["unrealised"],
+                "mm": documents.fixed(abs(Fraction(row["notional"])) / 50),
+            }
+            for row in rows
+        ]
+        self.tell(account, {"e": "MARGIN_CALL", "E": now, "p": called})
+
     def isolated_wallet(self, key: tuple[str, str, str]) -> Fraction | None:
         """What lies in an isolated position: a twentieth of its cost, and what was added. None = it
         is a cross one."""
