@@ -444,26 +444,19 @@ bool funding(VenuePortHandle& port, AccountId account, InstrumentId instrument, 
 }
 
 bool balance(VenuePortHandle& port, AccountId account, CurrencyId currency, std::string_view amount,
-             int reason, std::string_view reference) {
+             std::uint64_t reason, std::string_view reference) {
   BalanceMessage message{};
-  message.change.account = account;
-  message.change.currency = currency;
-  message.change.reason = static_cast<std::uint64_t>(reason);
-  message.change.amount.e18 = parse_wide(amount, kMoneyScale, "amount");
-  message.change.reference = fixed_text<40>(reference, "reference");
+  const Money moved{parse_wide(amount, kMoneyScale, "amount")};
+  message.change = {account, currency, reason, moved, fixed_text<40>(reference, "reference"), {}};
   return push_fact(port, MessageKind::kBalance, message);
 }
 
-bool collateral(VenuePortHandle& port, AccountId account, InstrumentId instrument, int leg,
-                std::string_view amount, std::int64_t venue_time_ns, int evidence) {
-  CollateralMessage message{};
-  message.told.account = account;
-  message.told.instrument = instrument;
-  message.told.leg = static_cast<std::uint32_t>(leg);
-  message.told.amount.e18 = parse_wide(amount, kMoneyScale, "amount");
-  message.told.venue_time_ns = venue_time_ns;
-  message.told.evidence = static_cast<std::uint32_t>(evidence);
-  if (message.told.amount.e18 < 0) throw nb::value_error("collateral: amount is below zero");
+bool collateral(VenuePortHandle& port, AccountId account, InstrumentId instrument,
+                std::uint32_t leg, std::string_view amount, std::int64_t venue_time_ns,
+                std::uint32_t evidence) {
+  const Money told{parse_wide(amount, kMoneyScale, "amount")};
+  if (told.e18 < 0) throw nb::value_error("collateral: amount is below zero");
+  CollateralMessage message{{}, {account, instrument, venue_time_ns, told, leg, evidence, {}}, {}};
   return push_fact(port, MessageKind::kCollateral, message);
 }
 

@@ -194,6 +194,15 @@ struct Twin {
     orders.push_back(make_order_id(
         {1, engine.state().epoch, static_cast<std::uint32_t>(engine.state().orders_made)}));
   }
+  void tell_collateral() {
+    PositionCollateral told{};
+    told.account = 1 + static_cast<AccountId>(random.below(kAccounts));
+    told.instrument = 1;
+    told.leg = static_cast<std::uint32_t>(random.below(3));
+    told.amount.e18 = static_cast<Int128>(random.below(3));
+    told.evidence = 1 + static_cast<std::uint32_t>(random.below(2));
+    engine.on_collateral(told);
+  }
   void control() {
     const Registry& registry = engine.state().registry;
     switch (random.below(8)) {
@@ -248,16 +257,9 @@ struct Twin {
         (void)engine.adopt_position(told, 0, sequence);
         break;
       }
-      case 6: {
-        PositionCollateral told{};
-        told.account = 1 + static_cast<AccountId>(random.below(kAccounts));
-        told.instrument = 1;
-        told.leg = static_cast<std::uint32_t>(random.below(3));
-        told.amount.e18 = static_cast<Int128>(random.below(3));
-        told.evidence = 1 + static_cast<std::uint32_t>(random.below(2));
-        engine.on_collateral(told);
+      case 6:
+        tell_collateral();
         break;
-      }
       default: {
         CancelMessage cancel{};
         cancel.header = {MessageKind::kCancel, 1, 0, 1, 1};
