@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from decimal import Context, Decimal, InvalidOperation
+from decimal import ROUND_FLOOR, Context, Decimal, InvalidOperation
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -129,6 +129,7 @@ _SUB_TYPE_CAUSES: Final[dict[str, FillCauseName]] = {
     "355": "settlement",
 }
 _EXACT: Final = Context(prec=80)
+_MONEY_STEP: Final = Decimal("1e-18")
 _PLAIN: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")  # nearly every number
 CANCEL_REASONS: Final = {
     "1": "requested",
@@ -516,7 +517,7 @@ def position_report(account: str, row: PositionRow) -> PositionReport:
 def _collateral(row: PositionRow, *, is_flat: bool) -> str | None:
     if row.mode != "isolated" or is_flat:
         return "0"
-    return number(row.margin, "margin") if row.margin else None
+    return _money(Decimal(number(row.margin, "margin"))) if row.margin else None
 
 
 def balance_reports(account: str, row: BalanceRow) -> list[BalanceReport]:
@@ -534,7 +535,14 @@ def _total(holding: Holding) -> str:
         return cash
     equity = Decimal(number(holding.isolated_equity, "isoEq"))
     lies = _EXACT.subtract(equity, Decimal(number(holding.isolated_profit or "0", "isoUpl")))
-    return format(_EXACT.add(Decimal(cash), lies), "f")
+    return _money(_EXACT.add(Decimal(cash), lies))
+
+
+def _money(amount: Decimal) -> str:
+    """At the journal's 18 decimals, rounded down: small amounts come with twenty and more."""
+    if amount.as_tuple().exponent < -18:  # type: ignore[operator]
+        amount = amount.quantize(_MONEY_STEP, ROUND_FLOOR, _EXACT)
+    return format(amount, "f")
 
 
 def _named(text: str, field: str) -> str:

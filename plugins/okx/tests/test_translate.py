@@ -209,6 +209,7 @@ def test_what_lies_in_an_isolated_position_is_its_margin() -> None:
 
     assert told({}) == [("-5", "0.01")]
     assert told({"margin": ""}) == [("-5", None)]
+    assert told({"margin": "0.00031765432109876543"}) == [("-5", "0.000317654321098765")]
     assert told({"mgnMode": "cross", "margin": ""}) == [("-5", "0")]
     assert told({}, {"mgnMode": "cross", "pos": "-2", "margin": ""}) == [("-7", None)]
     flat = translate.position_report("main", position_row(pos="", margin=""))
