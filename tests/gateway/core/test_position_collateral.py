@@ -185,3 +185,15 @@ def test_the_trail_says_where_it_lies_and_who_told(world):
     assert result.exit_code == 0, result.output
     assert "250 in BTC-PERP net of main" in result.output
     assert "told by its stream" in result.output
+
+
+def test_another_world_without_an_assumption_is_the_journal_and_it_verifies(world):
+    hold(world, time_ns=7)
+    tell(world, "250", time_ns=8)
+    tell(world, "260", time_ns=8)
+    hold(world, side=SELL, time_ns=9)
+    world.engine.stop()
+    result = CliRunner().invoke(root, ["whatif", world.journal])
+    assert "byte for byte the journal as it was" in result.output, result.output
+    result = CliRunner().invoke(root, ["verify", world.journal, "--ring-directory", world.ring])
+    assert (result.exit_code, "No fault." in result.output) == (0, True), result.output
