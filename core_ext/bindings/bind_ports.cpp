@@ -444,14 +444,20 @@ bool funding(VenuePortHandle& port, AccountId account, InstrumentId instrument, 
 }
 
 bool balance(VenuePortHandle& port, AccountId account, CurrencyId currency, std::string_view amount,
-             int reason, std::string_view reference) {
+             std::uint64_t reason, std::string_view reference) {
   BalanceMessage message{};
-  message.change.account = account;
-  message.change.currency = currency;
-  message.change.reason = static_cast<std::uint64_t>(reason);
-  message.change.amount.e18 = parse_wide(amount, kMoneyScale, "amount");
-  message.change.reference = fixed_text<40>(reference, "reference");
+  const Money moved{parse_wide(amount, kMoneyScale, "amount")};
+  message.change = {account, currency, reason, moved, fixed_text<40>(reference, "reference"), {}};
   return push_fact(port, MessageKind::kBalance, message);
+}
+
+bool collateral(VenuePortHandle& port, AccountId account, InstrumentId instrument,
+                std::uint32_t leg, std::string_view amount, std::int64_t venue_time_ns,
+                std::uint32_t evidence) {
+  const Money told{parse_wide(amount, kMoneyScale, "amount")};
+  if (told.e18 < 0) throw nb::value_error("collateral: amount is below zero");
+  CollateralMessage message{{}, {account, instrument, venue_time_ns, told, leg, evidence, {}}, {}};
+  return push_fact(port, MessageKind::kCollateral, message);
 }
 
 void bind_client_port(nb::module_& module) {
@@ -578,7 +584,9 @@ void bind_venue_port(nb::module_& module) {
       .def("session", &session, "state"_a, "text"_a)
       .def("funding", &funding, "account"_a, "instrument"_a, "leg"_a, "currency"_a, "amount"_a,
            "rate"_a, "reference"_a, "venue_time_ns"_a)
-      .def("balance", &balance, "account"_a, "currency"_a, "amount"_a, "reason"_a, "reference"_a);
+      .def("balance", &balance, "account"_a, "currency"_a, "amount"_a, "reason"_a, "reference"_a)
+      .def("collateral", &collateral, "account"_a, "instrument"_a, "leg"_a, "amount"_a,
+           "venue_time_ns"_a, "evidence"_a);
   bind_order_facts(port);
 }
 

@@ -134,6 +134,8 @@ void note_changes(ReplicaHandle& handle, const RecordHeader& header, const std::
       return touch_tables(handle, header.sequence, kFillTable | kPositionTable | kBalanceTable);
     case RecordKind::kPositionAdopted:
       return touch_tables(handle, header.sequence, kPositionTable | kBalanceTable);
+    case RecordKind::kPositionCollateral:
+      return touch_tables(handle, header.sequence, kPositionTable);
     case RecordKind::kFunding:
     case RecordKind::kBalanceChanged:
       return touch_tables(handle, header.sequence, kBalanceTable);

@@ -13,6 +13,9 @@ ChangedRows::Told ChangedRows::told_of(const State& state, const Position& posit
                                        std::int64_t now_ns) noexcept {
   Told told;
   told.sequence = position.sequence;
+  if (Collateral collateral; collateral_of(state, position, collateral)) {
+    told.collateral = collateral.sequence;
+  }
   MarkRow mark;
   if (!read(state.registry.instruments.at(position.instrument).mark, mark) || mark.time_ns == 0) {
     return told;

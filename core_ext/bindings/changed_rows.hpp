@@ -29,6 +29,7 @@ class ChangedRows {
  private:
   struct Told {
     Sequence sequence = 0;       // 0 = not told yet
+    Sequence collateral = 0;     // that touched it; 0 = there is none
     std::int64_t age_step = -1;  // of the mark; -1 = there is none
     Int128 twice_price = 0;
     std::uint64_t price_scale = 0;

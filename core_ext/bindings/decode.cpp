@@ -57,6 +57,7 @@ constexpr std::pair<RecordKind, const char*> kKindNames[] = {
     {RecordKind::kFillCorrected, "fill_corrected"},
     {RecordKind::kOrderAdopted, "order_adopted"},
     {RecordKind::kAnomaly, "anomaly"},
+    {RecordKind::kPositionCollateral, "position_collateral"},
     {RecordKind::kVenueState, "venue_state"},
     {RecordKind::kBalanceChanged, "balance_changed"},
     {RecordKind::kFunding, "funding"},
@@ -460,6 +461,14 @@ void decode(Fields out, const PositionAdopted& from, const std::uint8_t*) {
       .FIELD(position_cost)
       .FIELD(position_realised);
 }
+void decode(Fields out, const PositionCollateral& from, const std::uint8_t*) {
+  out.FIELD(account)
+      .FIELD(instrument)
+      .FIELD(leg)
+      .FIELD(amount)
+      .FIELD(venue_time_ns)
+      .FIELD(evidence);
+}
 
 #undef FIELD
 
@@ -499,6 +508,8 @@ void decode_fact(nb::dict& row, RecordKind kind, const std::uint8_t* record, std
       return decode_as<Funding>(row, record, length);
     case RecordKind::kPositionAdopted:
       return decode_as<PositionAdopted>(row, record, length);
+    case RecordKind::kPositionCollateral:
+      return decode_as<PositionCollateral>(row, record, length);
     default:
       return decode_as<OrderFact>(row, record, length);
   }

@@ -48,7 +48,8 @@ struct gateway_journal_record {
 struct gateway_journal_operation_noted {
   uint32_t operation;  /* 1 configuration loaded, 2 reloaded, 3 refused; 4 plugin loaded,
                           5 unloaded, 6 refused; 7 logged in, 8 login refused, 9 logged out;
-                          10 clock quality; 11 control command */
+                          10 clock quality; 11 control command;
+                          12 margin called */
   uint32_t unnoted;    /* operations left out before this one, for they came too fast */
   int64_t bound_ns;    /* clock quality, -1 = not known: error bound, */
   int64_t estimate_ns; /* estimated error */

@@ -11,9 +11,9 @@
 
 #include "gateway_journal.h"
 
-#define GATEWAY_SNAPSHOT_VERSION 3u
-#define GATEWAY_SNAPSHOT_STATE_MAGIC "GWSTATE4"
-#define GATEWAY_SNAPSHOT_TABLES 8u
+#define GATEWAY_SNAPSHOT_VERSION 4u
+#define GATEWAY_SNAPSHOT_STATE_MAGIC "GWSTATE5"
+#define GATEWAY_SNAPSHOT_TABLES 9u
 #define GATEWAY_SNAPSHOT_ALIGN 64u
 
 enum gateway_snapshot_table_number {
@@ -24,7 +24,8 @@ enum gateway_snapshot_table_number {
   GATEWAY_SNAPSHOT_STRATEGIES = 5,
   GATEWAY_SNAPSHOT_ORDERS = 6,
   GATEWAY_SNAPSHOT_POSITIONS = 7,
-  GATEWAY_SNAPSHOT_BALANCES = 8
+  GATEWAY_SNAPSHOT_BALANCES = 8,
+  GATEWAY_SNAPSHOT_COLLATERALS = 9
 };
 
 struct gateway_snapshot_table {
@@ -199,6 +200,20 @@ struct gateway_snapshot_balance {
   struct gateway_money total_e18;
   uint64_t sequence;
   uint64_t reserved[3];
+};
+
+/* What lies in an isolated position, by its venue's word, in the settlement currency of the
+   instrument; all strategies together. Sorted by account, instrument, leg. */
+struct gateway_snapshot_collateral {
+  uint64_t version; /* 0 in a snapshot */
+  uint32_t account;
+  uint32_t instrument;
+  struct gateway_money amount_e18;
+  uint64_t sequence; /* last record that touched it */
+  int64_t venue_time_ns;
+  uint32_t leg;      /* 0 net, 1 long, 2 short */
+  uint32_t evidence; /* 1 its stream, 2 an answer */
+  uint64_t reserved;
 };
 
 /* First row of a table of a whole snapshot file in memory, and how many there are. NULL: no

@@ -333,6 +333,12 @@ void Counterfactual::take_other(const std::uint8_t* record) {
       }
       engine_->on_balance(payload<BalanceChanged>(record));
       break;
+    case RecordKind::kPositionCollateral:
+      if (is_left_out(payload<PositionCollateral>(record).account, 0)) {
+        return note(Difference::kLeftOut, record, nullptr);
+      }
+      engine_->on_collateral(payload<PositionCollateral>(record));
+      break;
     case RecordKind::kFunding:
       return take_funding(payload<Funding>(record), record);
     case RecordKind::kClockTick:

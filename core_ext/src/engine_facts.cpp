@@ -239,6 +239,31 @@ void Engine::on_balance(const BalanceChanged& change) noexcept {
   append(RecordKind::kBalanceChanged, change, {});
 }
 
+void Engine::on_collateral(const PositionCollateral& told) noexcept {
+  (void)now_ns();
+  const auto reject = [&](AnomalyCode code) {
+    record_anomaly(0, RecordKind::kPositionCollateral, 0, code, {});
+  };
+  const Registry& registry = state_.registry;
+  if (!registry.accounts.has(told.account) || !registry.instruments.has(told.instrument)) {
+    return reject(AnomalyCode::kUnknownInstrument);
+  }
+  if (told.leg > static_cast<std::uint32_t>(Leg::kShort) || told.amount.e18 < 0 ||
+      !detail::is_storable(told.amount.e18) ||
+      told.evidence > static_cast<std::uint32_t>(Evidence::kGateway)) {
+    return reject(AnomalyCode::kRange);
+  }
+  const Collateral* held = state_.collaterals.find(told.account, told.instrument, told.leg);
+  if ((held == nullptr ? 0 : held->amount_e18) == told.amount.e18) {
+    ++counters_.facts_repeated;
+    return;
+  }
+  if (!state_.collaterals.can_set(told.account, told.instrument, told.leg)) {
+    return reject(AnomalyCode::kRange);
+  }
+  append(RecordKind::kPositionCollateral, told, {});
+}
+
 // Marks are volatile: they feed the gate and readers and leave no record.
 void Engine::on_mark(const MarkMessage& told) noexcept {
   if (!state_.registry.instruments.has(told.instrument) || told.scale > kPriceScaleMax) return;

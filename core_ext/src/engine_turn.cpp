@@ -228,6 +228,8 @@ void Engine::dispatch_fact(const AnyMessage& message) noexcept {
       return on_funding(message.as<FundingMessage>().funding);
     case MessageKind::kBalance:
       return on_balance(message.as<BalanceMessage>().change);
+    case MessageKind::kCollateral:
+      return on_collateral(message.as<CollateralMessage>().told);
     default:
       return;
   }

@@ -138,6 +138,8 @@ bool State::apply(const RecordHeader& header, const std::uint8_t* record) noexce
       return apply_funding(header, payload<Funding>(record));
     case RecordKind::kBalanceChanged:
       return apply_balance(header, payload<BalanceChanged>(record));
+    case RecordKind::kPositionCollateral:
+      return apply_collateral(header, payload<PositionCollateral>(record));
     case RecordKind::kVenueState:
       return apply_venue_state(payload<VenueState>(record));
     case RecordKind::kStopped:

@@ -440,6 +440,42 @@ bool get_balances(In& in, const Registry& registry, BalanceTable& balances) {
   return true;
 }
 
+bool is_before(const Collateral& a, const Collateral& b) {
+  if (a.account != b.account) return a.account < b.account;
+  return a.instrument != b.instrument ? a.instrument < b.instrument : a.leg < b.leg;
+}
+
+// Where nothing lies any more is no row: whether something once did is not state.
+void put_collaterals(Out& out, const CollateralTable& collaterals) {
+  std::vector<Collateral> rows;
+  for (std::uint32_t i = 0; i < collaterals.count(); ++i) {
+    if (collaterals.at(i).amount_e18 == 0) continue;
+    rows.push_back(collaterals.at(i));
+    rows.back().version = 0;
+  }
+  std::sort(rows.begin(), rows.end(), is_before);
+  out.put(static_cast<std::uint64_t>(rows.size()));
+  out.begin_table(SnapshotTable::kCollaterals, sizeof(Collateral), rows.size());
+  for (const Collateral& row : rows) out.put(row);
+}
+
+bool get_collaterals(In& in, const Registry& registry, CollateralTable& collaterals) {
+  std::uint64_t count = 0;
+  if (!in.get(count) || !in.begin_table(SnapshotTable::kCollaterals, sizeof(Collateral), count)) {
+    return false;
+  }
+  Collateral last;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    Collateral row;
+    if (!in.get(row) || !is_sound(row, registry) || !is_before(last, row) ||
+        !collaterals.set(row)) {
+      return false;
+    }
+    last = row;
+  }
+  return true;
+}
+
 }  // namespace
 
 void State::serialize(std::vector<std::uint8_t>& bytes) const {
@@ -459,6 +495,7 @@ void State::serialize(std::vector<std::uint8_t>& bytes) const {
   put_fills(out, *this);
   put_table(out, references);
   put_balances(out, balances);
+  put_collaterals(out, collaterals);
   canonical::put_guards(out, registry);
   canonical::put_ages(out, registry);
   fix.serialize(bytes);
@@ -480,7 +517,8 @@ bool State::restore(const std::uint8_t* bytes, std::size_t size) {
          in.get(counts) && get_registry(in, registry) && get_orders(in, *this) &&
          get_names(in, names) && get_positions(in, *this) && get_fills(in, *this) &&
          get_table(in, references) && get_balances(in, registry, balances) &&
-         get_guards(in, *this) && get_ages(in, registry) && fix.restore(in.rest());
+         get_collaterals(in, registry, collaterals) && get_guards(in, *this) &&
+         get_ages(in, registry) && fix.restore(in.rest());
 }
 
 }  // namespace gateway

@@ -266,6 +266,8 @@ void State::book_fill(const RecordHeader& header, const OrderFilled& fill,
     change.open_orders = settled.open_orders;
   }
   route.change(fill.side, change);
+  if (decided.book.quantity == 0) [[unlikely]]
+    end_collateral(route, fill.venue_time_ns, header.sequence);
 }
 
 std::optional<std::vector<std::uint64_t>> State::fills_back_to(std::uint32_t route,
@@ -372,6 +374,7 @@ bool State::apply_revised(const RecordHeader& header, const FillRevised& fill) n
   const Int128 realised = book->realised_e18 - position.book.realised_e18;
   route.change(old.side, publish_position(route, position, *book, price_of_newest(old.route, old),
                                           position.last_fill, header.sequence));
+  if (book->quantity == 0) end_collateral(route, fill.venue_time_ns, header.sequence);
   // Money: take the old fill back, book the new one; the realised difference comes with the new
   // one.
   book_cash(route, opposite(old.side), old.quantity, old.value_e18, -old.fee_e18, old.fee_currency,
@@ -422,6 +425,36 @@ bool State::apply_balance(const RecordHeader& header, const BalanceChanged& chan
   std::int64_t& known_ns = funding_known_ns[change.account];
   if (known_ns == 0) put(known_ns, header.time_ns);
   return balances.add(change.account, change.currency, change.amount.e18, header.sequence);
+}
+
+bool State::apply_collateral(const RecordHeader& header, const PositionCollateral& told) noexcept {
+  const bool is_named = registry.accounts.has(told.account) &&
+                        registry.instruments.has(told.instrument) &&
+                        told.leg <= static_cast<std::uint32_t>(Leg::kShort);
+  if (!is_named || told.amount.e18 < 0 || !detail::is_storable(told.amount.e18)) return false;
+  return collaterals.set({.account = told.account,
+                          .instrument = told.instrument,
+                          .amount_e18 = told.amount.e18,
+                          .sequence = header.sequence,
+                          .venue_time_ns = told.venue_time_ns,
+                          .leg = told.leg,
+                          .evidence = told.evidence});
+}
+
+[[gnu::cold]] void State::end_collateral(const Route& route, std::int64_t venue_time_ns,
+                                         Sequence sequence) noexcept {
+  if (route.account_exposure->position != 0) return;  // another strategy holds it
+  const auto leg = static_cast<std::uint32_t>(route.leg);
+  const Collateral* held = collaterals.find(route.account, route.instrument, leg);
+  if (held == nullptr || held->amount_e18 == 0) return;
+  // A word of the fill's own moment may tell what was put up for the next position already.
+  if (venue_time_ns != 0 && venue_time_ns <= held->venue_time_ns) return;
+  (void)collaterals.set({.account = route.account,
+                         .instrument = route.instrument,
+                         .sequence = sequence,
+                         .venue_time_ns = venue_time_ns,
+                         .leg = leg,
+                         .evidence = static_cast<std::uint32_t>(Evidence::kFills)});
 }
 
 }  // namespace gateway

@@ -120,6 +120,13 @@ bool is_sound(const PositionBook& book) noexcept {
          (book.quantity != 0 || book.cost_e18 == 0);
 }
 
+bool is_sound(const Collateral& row, const Registry& registry) noexcept {
+  return registry.accounts.has(row.account) && registry.instruments.has(row.instrument) &&
+         row.leg <= static_cast<std::uint32_t>(Leg::kShort) && row.amount_e18 > 0 &&
+         detail::is_storable(row.amount_e18) &&
+         row.evidence <= static_cast<std::uint32_t>(Evidence::kGateway) && row.reserved == 0;
+}
+
 bool is_sound(const FillEntry& fill, std::uint64_t ordinal, const Registry& registry) noexcept {
   return fill.previous != ordinal && !(fill.key == Key128{}) && fill.quantity >= 0 &&
          fill.price_scale <= kPriceScaleMax && is_side(fill.side) &&

@@ -304,3 +304,14 @@ class VenuePort:
     def balance(
         self, account: int, currency: int, amount: str, reason: int, reference: str
     ) -> bool: ...
+    def collateral(
+        self,
+        account: int,
+        instrument: int,
+        leg: int,
+        amount: str,
+        venue_time_ns: int,
+        evidence: int,
+    ) -> bool:
+        """What lies in an isolated position, settlement currency; "0" = nothing. ValueError: no
+        number, or below zero."""

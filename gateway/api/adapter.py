@@ -13,6 +13,7 @@ from gateway.api.messages import (
     CancelRequest,
     FillReport,
     FundingReport,
+    MarginCallReport,
     MarkReport,
     OrderReport,
     OrderRequest,
@@ -107,11 +108,20 @@ class AdapterPort(Protocol):
     def order_seen(self, report: OrderReport) -> None:
         """The venue's view of one order, from its stream; settles UNKNOWN states."""
 
+    def position_seen(self, report: PositionReport) -> None:
+        """The venue's view of one position, from its stream: its collateral is journaled when it is
+        another one. Fills alone make a position, so its quantity changes nothing. Repeats are
+        welcome."""
+
     def marked(self, mark: MarkReport) -> None:
         """Reference prices."""
 
     def funded(self, funding: FundingReport) -> None:
         """A funding payment. Duplicates are welcome."""
+
+    def margin_called(self, call: MarginCallReport) -> None:
+        """The venue itself calls for margin. Noted in the journal, counted and logged; what is done
+        about it is somebody else's decision."""
 
     def instruments_changed(self) -> None:
         """The venue listed, changed or halted something: the runtime asks for instruments again."""

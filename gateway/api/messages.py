@@ -18,6 +18,7 @@ __all__ = [
     "FundingReport",
     "LegName",
     "LiquidityName",
+    "MarginCallReport",
     "MarkReport",
     "OrderReport",
     "OrderRequest",
@@ -128,12 +129,28 @@ class FillReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PositionReport(msgspec.Struct, frozen=True, kw_only=True):
-    """A position as the venue states it; quantity is signed on the net leg, unsigned on others."""
+    """A position as the venue states it; quantity is signed on the net leg, unsigned on others.
+    `collateral`: what lies in it when it is isolated, without its unrealised profit, in the
+    settlement currency of its instrument; "0" = nothing does, None = the venue does not say."""
 
     account: str
     instrument: str
     leg: LegName
     quantity: str
+    collateral: str | None = None
+    venue_time_ns: int = 0
+
+
+class MarginCallReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A venue calls for margin, or warns of it, because of one position. `text`: its own numbers,
+    for people."""
+
+    account: str
+    instrument: str
+    leg: LegName
+    margin_mode: Literal["cross", "isolated"]
+    text: str = ""
+    venue_time_ns: int = 0
 
 
 class BalanceReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from gateway import process
 from gateway.analytics.ageing import aged, edges_ns, held_rows
 from gateway.analytics.decay import DAYS_MAX, decay_path
 from gateway.analytics.expiry_calendar import expiry_rows

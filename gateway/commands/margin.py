@@ -39,8 +39,9 @@ _PORTFOLIO = (
     "short_options", "offset_futures",
 )  # fmt: skip
 _POSITIONS = (
-    "account", "instrument", "leg", "margin_mode", "quantity", "notional", "unrealised", "initial",
-    "maintenance", "liquidation_price", "liquidation_distance_percent", "reason",
+    "account", "instrument", "leg", "margin_mode", "quantity", "collateral", "notional",
+    "unrealised", "initial", "maintenance", "liquidation_price", "liquidation_distance_percent",
+    "reason",
 )  # fmt: skip
 
 
@@ -87,7 +88,8 @@ def _is_amount(text: str) -> bool:
 @click.option(
     "--collateral",
     multiple=True,
-    help="ACCOUNT|INSTRUMENT|LEG=AMOUNT of an isolated position; repeated.",
+    help="ACCOUNT|INSTRUMENT|LEG=AMOUNT of an isolated position, instead of what its venue told; "
+    "repeated.",
 )
 @as_of_option
 @ring_option

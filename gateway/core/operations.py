@@ -43,6 +43,7 @@ class Operation(IntEnum):
     LOGGED_OUT = 9
     CLOCK_QUALITY = 10
     CONTROL_COMMAND = 11
+    MARGIN_CALLED = 12
 
 
 class OperationLog:

@@ -20,7 +20,7 @@ Row = Mapping[str, Any]
 OPERATIONS = (
     "", "configuration_loaded", "configuration_reloaded", "configuration_refused", "plugin_loaded",
     "plugin_unloaded", "plugin_refused", "logged_in", "login_refused", "logged_out",
-    "clock_quality", "control_command",
+    "clock_quality", "control_command", "margin_called",
 )  # fmt: skip
 _ANOMALIES = (
     "", "illegal event", "unknown order", "overfill", "range", "duplicate fill",
@@ -33,6 +33,7 @@ _FROM_VENUE = frozenset({
     "order_accepted", "order_rejected", "order_canceled", "order_expired", "order_replaced",
     "cancel_rejected", "replace_rejected", "order_filled", "fill_busted", "fill_corrected",
     "order_adopted", "anomaly", "venue_state", "balance_changed", "funding",
+    "position_collateral",
 })  # fmt: skip
 
 
@@ -250,6 +251,13 @@ class _Scribe:
     def _funding(self, record: Row) -> tuple[str, str, str]:
         instrument = self._names.name("instrument", record["instrument"])
         return "funding", f"{self._money(record)} on {instrument}", record["reference"]
+
+    def _position_collateral(self, record: Row) -> tuple[str, str, str]:
+        instrument = self._names.name("instrument", record["instrument"])
+        leg, account = _word(WORDS["leg"], record["leg"]), record["account"]
+        where = f"{instrument} {leg} of {self._names.name('account', account)}"
+        why = {1: "told by its stream", 2: "its answer"}.get(record["evidence"], "")
+        return "position_collateral", f"{record['amount']} in {where}", why
 
     def _money(self, record: Row) -> str:
         return (

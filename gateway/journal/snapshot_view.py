@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 __all__ = [
     "ACCOUNT",
     "BALANCE",
+    "COLLATERAL",
     "CURRENCY",
     "INSTRUMENT",
     "MONEY",
@@ -104,6 +105,13 @@ BALANCE = np.dtype(
         ("sequence", "<u8"), ("reserved", "V24"),
     ]
 )  # fmt: skip
+COLLATERAL = np.dtype(
+    [
+        ("version", "<u8"), ("account", "<u4"), ("instrument", "<u4"), ("amount_e18", MONEY),
+        ("sequence", "<u8"), ("venue_time_ns", "<i8"), ("leg", "<u4"), ("evidence", "<u4"),
+        ("reserved", "V8"),
+    ]
+)  # fmt: skip
 
 TABLES: dict[str, tuple[int, np.dtype[np.void]]] = {
     "currencies": (1, CURRENCY),
@@ -114,6 +122,7 @@ TABLES: dict[str, tuple[int, np.dtype[np.void]]] = {
     "orders": (6, ORDER),
     "positions": (7, POSITION),
     "balances": (8, BALANCE),
+    "collaterals": (9, COLLATERAL),
 }
 _PREFIX = 16  # state magic, number of tables, bytes of an entry
 
@@ -141,13 +150,13 @@ class SnapshotView:
         self.epoch = int(header["epoch"])
 
     def _check(self, header: Any, is_checked: bool) -> None:
-        if header["magic"].tobytes() != b"GWSNAP01" or header["version"] != 3:
-            raise ValueError(f"{self._path.name}: no snapshot of version 3")
+        if header["magic"].tobytes() != b"GWSNAP01" or header["version"] != 4:
+            raise ValueError(f"{self._path.name}: no snapshot of version 4")
         if int(header["payload_bytes"]) != len(self._payload):
             raise ValueError(f"{self._path.name}: size does not match its header")
         state = self._payload[:8].tobytes()
-        if state != b"GWSTATE4":
-            raise ValueError(f"{self._path.name}: state {state!r}, this view reads GWSTATE4")
+        if state != b"GWSTATE5":
+            raise ValueError(f"{self._path.name}: state {state!r}, this view reads GWSTATE5")
         tables, entry_bytes = self._payload[8:_PREFIX].view("<u4").tolist()
         if (tables, entry_bytes) != (len(TABLES), _ENTRY.itemsize):
             raise ValueError(f"{self._path.name}: contents of another layout")

@@ -71,6 +71,7 @@ class LiveGateway:
         is_hedge_mode: bool = False,
         is_durable: bool = True,
         seconds_max: float | None = None,
+        margin_mode: str = "cross",
     ) -> None:
         self.adapter, self.account = adapter, account
         self.venue_name = adapter.capabilities.venue
@@ -83,8 +84,8 @@ class LiveGateway:
         self.drive = _TimedDrive(self.native, self._set_time)
         self.router = Router(self.engine, self.drive, verdict_seconds_max=self.seconds_max)
         durability = "process" if is_durable else "memory"
-        self._define(durability, rates, is_hedge_mode=is_hedge_mode)
-        terms = AccountTerms(name=account, durability=durability, margin_mode="cross")
+        terms = AccountTerms(name=account, durability=durability, margin_mode=margin_mode)
+        self._define(terms, rates, is_hedge_mode=is_hedge_mode)
         self.link = VenueLink(
             self.venue_name,
             self.engine,
@@ -96,14 +97,16 @@ class LiveGateway:
         self._clock: asyncio.Task[None] | None = None
         self._numbers = itertools.count(1)
 
-    def _define(self, durability: Any, rates: Mapping[str, str], *, is_hedge_mode: bool) -> None:
+    def _define(
+        self, terms: AccountTerms, rates: Mapping[str, str], *, is_hedge_mode: bool
+    ) -> None:
         engine = self.engine
         engine.define_venue(self.venue_name, self.adapter.capabilities)
         engine.define_account(
             self.venue_name,
             self.account,
-            durability=durability,
-            margin_mode="cross",
+            durability=terms.durability,
+            margin_mode=terms.margin_mode,
             is_hedge_mode=is_hedge_mode,
         )
         engine.define_strategy(_STRATEGY)

@@ -64,8 +64,8 @@ class MarginRows(NamedTuple):
     `partial_ratio` is then what the ratio would be with it in the equity. `is_balance_known` False:
     equity is what positions alone made, and says nothing. `estimates`
     names what was counted by a rule that its venue does not document in full.
-    `positions`: {account, venue, instrument, leg, margin_mode, currency, quantity, notional,
-    unrealised, initial, maintenance, ratio, state, liquidation_price,
+    `positions`: {account, venue, instrument, leg, margin_mode, currency, quantity, collateral,
+    notional, unrealised, initial, maintenance, ratio, state, liquidation_price,
     liquidation_distance_percent, reason}: what the venue sees, strategies summed.
     Amounts are decimal text; None where there is none, with `reason` why."""
 
@@ -102,7 +102,8 @@ def margin_rows(
 
     positions, balances, instruments, orders: rows with the keys of `engine.positions()`,
     `.balances()`, `.registry("instrument")`, `.orders()`. marks: by instrument name; older than
-    `age_ms_max` is stale. collateral: of isolated positions, by (account, instrument, leg).
+    `age_ms_max` is stale. collateral: of isolated positions, by (account, instrument, leg),
+    instead of what their rows say.
     options: which instruments are options; `now_ns` tells which of them have expired.
     """
     work = _Work(instruments, brackets, marks, age_ms_max)
@@ -155,6 +156,7 @@ class _Work:
         self._locked: dict[tuple[str, str], int] = defaultdict(int)  # cost of what nets to nothing
         self._partial: dict[tuple[str, str], str] = {}  # why its equity is not all there
         self._unknown: set[tuple[str, str]] = set()  # collateral in the balance, of unknown size
+        self._collateral: dict[tuple[str, str, str], str] = {}  # account, instrument, leg
         self._sides: dict[tuple[str, str, str, bool], int] = defaultdict(int)  # sizes, by is_buy
         self._sizes: Mapping[tuple[str, str], int] = {}
         self._options: OptionMargins | None = None
@@ -180,11 +182,14 @@ class _Work:
             total = sums.setdefault(key, [0, 0])
             total[0] += mantissa(row["quantity"], instrument["quantity_scale"])
             total[1] += mantissa(row["cost"], 18)
+            if (told := row.get("collateral")) is not None:
+                self._collateral[key.account, key.instrument, key.leg] = told
+        self._collateral |= collateral
         sizes = self._sizes = _sizes(sums)
         for key, (quantity, cost) in sums.items():
             if quantity:
                 self._held.append((key, quantity, cost))
-                self._take(key, quantity, cost, sizes, collateral)
+                self._take(key, quantity, cost, sizes)
             elif cost:
                 # Strategies against each other: the venue holds nothing, the result is fixed. That
                 # of options lies in the balance with their premiums.
@@ -199,7 +204,6 @@ class _Work:
         quantity: int,
         cost: int,
         sizes: Mapping[tuple[str, str], int],
-        collateral: Mapping[tuple[str, str, str], str],
     ) -> None:
         place = len(self._held) - 1
         rules = self._instruments[key.instrument]
@@ -211,7 +215,7 @@ class _Work:
         if key.margin_mode == "cross":
             self._sides[key.account, key.instrument, key.leg, quantity > 0] += abs(quantity)
         else:
-            given = collateral.get((key.account, key.instrument, key.leg))
+            given = self._collateral_of(key)
             if given is None:
                 self._unknown.add((key.account, rules["settle"]))
                 self._partial[key.account, rules["settle"]] = _LEFT_OUT
@@ -235,6 +239,11 @@ class _Work:
         leverage = self._brackets.leverage_of(key.account, key.instrument)
         self._counted.append(place)
         self._rows.append((*row, leverage, *_scales(rules, mark_scale), _MODES[key.margin_mode]))
+
+    def _collateral_of(self, key: _Held) -> str | None:
+        if key.margin_mode != "isolated":
+            return None
+        return self._collateral.get((key.account, key.instrument, key.leg))
 
     def _is_option(self, instrument: str) -> bool:
         return self._options is not None and self._options.holds(instrument)
@@ -418,6 +427,7 @@ class _Work:
             rules = self._instruments[key.instrument]
             row = dict(key._asdict(), currency=rules["settle"])
             row["quantity"] = _text(quantity, rules["quantity_scale"])
+            row["collateral"] = self._collateral_of(key)
             if place in self._option_rows:
                 told.append(row | _option_row(self._option_rows[place]))
                 continue

@@ -1,5 +1,5 @@
 """Balances and positions as the venue states them against ours, compared both ways. Differences are
-findings; nothing but an opening balance is ever booked from them."""
+findings; nothing but an opening balance and collateral is ever taken over from them."""
 
 from __future__ import annotations
 
@@ -131,9 +131,12 @@ class Holdings:
         names, venue = self._engine.names, self._session.venue
         rows = {row["name"]: row for row in self._engine.native.registry("instrument")}
         spot = {name for name, row in rows.items() if row.get("kind") == "spot"}
+        asked_ns = self._engine.now_ns()
         reports = await self._adapter.positions(account)
         await self._session.drain()
-        totals = position_totals(await self._engine.positions())
+        held = await self._engine.positions()
+        self._session.collaterals.stated(account, reports, held, asked_ns)
+        totals = position_totals(held)
         stated = {key: "0" for key in totals if key[0] == account and key[1] not in spot}
         for report in reports:
             number = names.venue_instrument(venue, report.instrument)

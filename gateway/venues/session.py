@@ -34,10 +34,12 @@ from gateway.core.vocabulary import (
     fact_reason,
 )
 from gateway.venues.client_order_ids import ClientOrderIds
+from gateway.venues.collateral import Collaterals
 from gateway.venues.fact_entry import FactEntry
 from gateway.venues.health import VenueHealth, VenueStateName
 from gateway.venues.in_flight import InFlight, RequestKind
 from gateway.venues.inbound import Fact, facts_of_report
+from gateway.venues.margin_calls import MarginCalls
 
 if TYPE_CHECKING:
     from gateway.core.native import VenuePort
@@ -58,7 +60,6 @@ _UNKNOWN_REASON = {
     "cancel": FACT_REASONS["unknown_outcome_cancel"],
     "replace": FACT_REASONS["unknown_outcome_replace"],
 }
-
 
 # Why a balance changed, as the journal says it; 0 = the opening balance.
 _INTEREST = 1
@@ -127,6 +128,9 @@ class VenueSession:
             drive=drive,
         )
         self.told = self._entry.told  # facts of event readers
+        self.collaterals = Collaterals(venue, engine, native, deliver=self._deliver, bad=self._bad)
+        self.position_seen = self.collaterals.seen
+        self.margin_called = MarginCalls(venue, engine, health).told
         self.is_defined = False  # the venue has named its instruments
         self._early_marks: dict[str, MarkReport] = {}  # the newest of each, told before that
         self._unknown_marks: set[str] = set()
@@ -314,8 +318,7 @@ class VenueSession:
         self._drive.soon()
 
     def funded(self, funding: FundingReport) -> None:
-        """A funding payment. One that names something unknown is not lost: reconciliation
-        refreshes instruments and asks for payments again."""
+        """A funding payment. One that names something unknown is asked for again later."""
         if not funding.reference:
             self._bad("funding", f"no reference: {funding.account} {funding.instrument}")
         elif not self._fund(funding):
@@ -392,8 +395,7 @@ class VenueSession:
         return self._fund(funding)
 
     def interest_reported(self, interest: BorrowReport) -> bool:
-        """Borrow interest from a query; False when it was not booked. What is paid leaves the
-        balance, once by its reference."""
+        """Borrow interest from a query, once by its reference; False when it was not booked."""
         number = self.engine.names.find("account", interest.account)
         if not interest.reference or not number:
             self._bad("interest", f"{interest.account!r:.40} {interest.reference!r:.60}")
@@ -557,8 +559,7 @@ class VenueSession:
                 self.marked(mark)
 
     def _unknown_mark(self, mark: MarkReport) -> None:
-        """A stream speaks before the instruments of the venue are defined; later it is a fault of
-        the adapter, and said once for each instrument."""
+        """A stream speaks before instruments are defined; later it is a fault, said once each."""
         symbol = mark.instrument
         self.health.counters["marks_unknown"] += 1
         if not self.is_defined:
@@ -576,8 +577,7 @@ class VenueSession:
         return number
 
     def _deliver(self, delivery: Delivery) -> bool:
-        """Hand over, in order. False when the engine could not read it, for instance a quantity
-        finer than the instrument's scale: it is counted, and nothing was booked."""
+        """Hand over, in order. False: the engine could not read it, and nothing was booked."""
         if not self._backlog:
             try:
                 if delivery():

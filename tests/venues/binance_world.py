@@ -26,8 +26,9 @@ class JudgedWorld(GatewayWorld):
     """`simulator` is the venue, `proxy` the line of the REST calls to it. A product says how its
     own book is compared."""
 
-    def __init__(self, directory, adapter, *, simulator, proxy, account):
-        super().__init__(directory, adapter, adapter.venue, account=account, symbols=SYMBOLS)
+    def __init__(self, directory, adapter, *, simulator, proxy, account, **terms):
+        named = {"account": account, "symbols": SYMBOLS, **terms}
+        super().__init__(directory, adapter, adapter.venue, **named)
         self.simulator, self.proxy = simulator, proxy
 
     @property
@@ -115,19 +116,25 @@ class BinanceWorld(JudgedWorld):
 
 
 @asynccontextmanager
-async def binance_world(account="main", *, simulator=None, secrets=None, **settings):
+async def binance_world(
+    account="main", *, simulator=None, secrets=None, margin_mode="cross", **settings
+):
     """Open and reconciled, with a market around 50000."""
     venue = simulator or BinanceSimulator()
     own = secrets or {"key": f"{account}-key", "secret": f"{account}-secret"}
     given = {"account": account, **settings}
     async with judged_world(
-        venue, BinanceWorld, lambda terms: gateway_create_adapter("binance", terms, own), given
+        venue,
+        BinanceWorld,
+        lambda terms: gateway_create_adapter("binance", terms, own),
+        given,
+        margin_mode=margin_mode,
     ) as world:
         yield world
 
 
 @asynccontextmanager
-async def judged_world(venue, kind, create_adapter, settings):
+async def judged_world(venue, kind, create_adapter, settings, **terms):
     """A world of this kind, open and reconciled, with a market around 50000."""
     await venue.start()
     for side, price in (("buy", "49999.90"), ("sell", "50000.10")):
@@ -141,7 +148,7 @@ async def judged_world(venue, kind, create_adapter, settings):
     adapter = create_adapter(given)
     folder = Path(tempfile.mkdtemp(prefix=f"gateway-test-{os.getpid()}-", dir="/dev/shm"))
     account = given["account"]
-    world = kind(folder, adapter, simulator=venue, proxy=proxy, account=account)
+    world = kind(folder, adapter, simulator=venue, proxy=proxy, account=account, **terms)
     try:
         await world.open()
         yield world

@@ -10,7 +10,8 @@ SECONDS_MAX = 60
 class GatewayWorld(LiveGateway):
     """`open` waits until the venue is reconciled and has a price; `close` ends everything."""
 
-    def __init__(self, directory, adapter, venue, *, account="main", symbols=()):
+    def __init__(self, directory, adapter, venue, *, account="main", symbols=(), **terms):
+        self.folder = directory
         self.instruments = [f"{each}.{venue}" for each in symbols]
         super().__init__(
             directory,
@@ -19,6 +20,7 @@ class GatewayWorld(LiveGateway):
             order={"instrument": self.instruments[0], "quantity": "0.010", "price": "49000"},
             rates={"USDT": "1"},
             seconds_max=SECONDS_MAX,
+            **terms,
         )
         self.session = self.link.session
 

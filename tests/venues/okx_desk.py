@@ -54,6 +54,7 @@ class Desk(LiveGateway):
         simulator: OkxSimulator,
         account: str,
         url: str = "",
+        margin_mode: str = "cross",
         **changes: Any,
     ) -> None:
         self.simulator = simulator
@@ -65,6 +66,7 @@ class Desk(LiveGateway):
             rates={"USDT": "1", "USD": "1", "BTC": "50000"},
             is_hedge_mode=account == "hedge",
             seconds_max=PATIENCE_SECONDS,
+            margin_mode=margin_mode,
         )
 
     async def start(self) -> None:

@@ -124,6 +124,7 @@ export const COLUMNS = {
     number("fees", "Fees", 72, {digits: MONEY_DIGITS}), number("liquidation_price", "Liq. price", 88), distance,
     number("break_even", "Break-even", 92, {isHidden: true, digits: PRICE_DIGITS}),
     number("cost", "Cost", 96, {isHidden: true, digits: MONEY_DIGITS}),
+    number("collateral", "Collateral", 96, {isHidden: true, digits: MONEY_DIGITS}),
     word("currency", "Ccy", 52), word("venue", "Venue", 72, {isHidden: true}),
     word("state", "State", 64, {isHidden: true}),
   ],

@@ -20,6 +20,7 @@ from gateway_binance.messages import (
     AlgoBody,
     AlgoEvent,
     EventHead,
+    MarginCallEvent,
     OrderBody,
     OrderEvent,
     TradeLiteEvent,
@@ -37,6 +38,7 @@ _ORDER = JsonReader(OrderEvent, "ORDER_TRADE_UPDATE")
 _ALGO = JsonReader(AlgoEvent, "ALGO_UPDATE")
 _LITE = JsonReader(TradeLiteEvent, "TRADE_LITE")
 _ACCOUNT = JsonReader(AccountEvent, "ACCOUNT_UPDATE")
+_CALL = JsonReader(MarginCallEvent, "MARGIN_CALL")
 _KIND = "ORDER_TRADE_UPDATE"
 _FREQUENT = b'{"e":"ORDER_TRADE_UPDATE",'
 _ENDS = ("FILLED", "CANCELED", "EXPIRED")
@@ -139,9 +141,9 @@ class UserEvents:
         elif kind == "TRADE_LITE":
             self._announce(_LITE.read(data))
         elif kind == "ACCOUNT_UPDATE":
-            update = _ACCOUNT.read(data)
-            if update.account.reason == "FUNDING_FEE":
-                self._paid(update.time)
+            self._account_changed(_ACCOUNT.read(data))
+        elif kind == "MARGIN_CALL":
+            self._margin_called(data)
         elif kind == "listenKeyExpired":
             raise StreamGap("the listen key has expired")
 
@@ -329,7 +331,30 @@ class UserEvents:
             except VenueProtocolError as error:
                 self._on_gap(str(error))
 
-    # Announcements and funding.
+    # The account, announcements and funding.
+
+    def _margin_called(self, data: bytes) -> None:
+        """Of all its positions or, when it cannot be read, of none: then no fact is lost."""
+        try:
+            call = _CALL.read(data)
+            told = [
+                translate.margin_call(self._account, each, call.time) for each in call.positions
+            ]
+        except VenueProtocolError as error:
+            self.counters["unreadable_margin_calls"] += 1
+            log.error("a margin call cannot be read: %s", error)
+            return
+        for report in told:
+            self._tell("margin_called", report)
+
+    def _account_changed(self, event: AccountEvent) -> None:
+        """Balances and quantities follow from fills and payments; collateral from nothing else."""
+        for body in event.account.positions:
+            report = translate.position_seen(self._account, body, event.time)
+            if report is not None:
+                self._tell("position_seen", report)
+        if event.account.reason == "FUNDING_FEE":
+            self._paid(event.time)
 
     def _announce(self, event: TradeLiteEvent) -> None:
         """TRADE_LITE comes first and lacks the fee, so nothing is booked by it; that the full

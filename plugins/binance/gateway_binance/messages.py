@@ -18,6 +18,7 @@ __all__ = [
     "AlgoRow",
     "BalanceRow",
     "BookTickerEvent",
+    "CalledBody",
     "ErrorData",
     "ErrorRow",
     "EventHead",
@@ -29,12 +30,14 @@ __all__ = [
     "LegRow",
     "ListedRow",
     "ListenKeyRow",
+    "MarginCallEvent",
     "MarkPriceEvent",
     "MarketFrame",
     "ModeRow",
     "OrderBody",
     "OrderEvent",
     "OrderRow",
+    "PositionBody",
     "PositionRow",
     "SymbolRow",
     "TimeRow",
@@ -186,9 +189,14 @@ class FundingRateRow(_Row, frozen=True, rename="camel"):
 
 
 class PositionRow(_Row, frozen=True, rename="camel"):
+    """Position Information V3. `isolated_wallet` is what lies in an isolated position, without its
+    unrealised profit, which `isolatedMargin` adds; "0" in a cross one. The mode has no field."""
+
     symbol: str
     position_side: str
     position_amt: Number
+    isolated_wallet: Number | None = None
+    update_time: int = 0
 
 
 class BalanceRow(_Row, frozen=True):
@@ -299,8 +307,37 @@ class TradeLiteEvent(_Row, frozen=True):
     trade_id: int = msgspec.field(name="t")
 
 
+class PositionBody(_Row, frozen=True):
+    """A position of ACCOUNT_UPDATE: `wallet` is that of an isolated one (Event: Balance and
+    Position Update). Only positions that changed are told, flat ones too."""
+
+    symbol: str = msgspec.field(name="s")
+    amount: Number = msgspec.field(name="pa")
+    position_side: str = msgspec.field(name="ps")
+    mode: str = msgspec.field(name="mt", default="")  # cross | isolated
+    wallet: Number | None = msgspec.field(name="iw", default=None)
+
+
+class CalledBody(_Row, frozen=True):
+    """A position of MARGIN_CALL (Event: Margin Call)."""
+
+    symbol: str = msgspec.field(name="s")
+    position_side: str = msgspec.field(name="ps")
+    mode: str = msgspec.field(name="mt")  # CROSSED | ISOLATED
+    mark: Number = msgspec.field(name="mp")
+    maintenance: Number = msgspec.field(name="mm")
+
+
+class MarginCallEvent(_Row, frozen=True):
+    """The ratio of these positions is too high. No order and no position changes by it."""
+
+    positions: list[CalledBody] = msgspec.field(name="p")
+    time: int = msgspec.field(name="E")
+
+
 class _AccountBody(_Row, frozen=True):
     reason: str = msgspec.field(name="m")
+    positions: list[PositionBody] = msgspec.field(name="P", default_factory=list)
 
 
 class AccountEvent(_Row, frozen=True):

@@ -10,6 +10,7 @@ from gateway.api import (
     FillReport,
     FundingReport,
     Instrument,
+    MarginCallReport,
     OrderReport,
     OrderRequest,
     PositionReport,
@@ -25,9 +26,11 @@ from gateway_binance.messages import (
     AlgoBody,
     AlgoRow,
     BalanceRow,
+    CalledBody,
     IncomeRow,
     OrderBody,
     OrderRow,
+    PositionBody,
     PositionRow,
     SymbolRow,
     TradeRow,
@@ -354,8 +357,40 @@ def funding_report(
 
 def position_report(account: str, row: PositionRow) -> PositionReport:
     leg = leg_of(row.position_side)
-    quantity = row.position_amt if leg == "net" else row.position_amt.lstrip("-")
-    return PositionReport(account=account, instrument=row.symbol, leg=leg, quantity=quantity)
+    return PositionReport(
+        account=account,
+        instrument=row.symbol,
+        leg=leg,
+        quantity=row.position_amt if leg == "net" else row.position_amt.lstrip("-"),
+        collateral=row.isolated_wallet,
+        venue_time_ns=nanoseconds(row.update_time),
+    )
+
+
+def margin_call(account: str, body: CalledBody, time_ms: int) -> MarginCallReport:
+    return MarginCallReport(
+        account=account,
+        instrument=body.symbol,
+        leg=leg_of(body.position_side),
+        margin_mode="isolated" if body.mode.lower() == "isolated" else "cross",
+        text=f"maintenance {body.maintenance}, mark {body.mark}",
+        venue_time_ns=nanoseconds(time_ms),
+    )
+
+
+def position_seen(account: str, body: PositionBody, time_ms: int) -> PositionReport | None:
+    """None of a position that is not isolated: nothing lies in it."""
+    leg = leg_of(body.position_side)
+    if body.mode.lower() != "isolated":
+        return None
+    return PositionReport(
+        account=account,
+        instrument=body.symbol,
+        leg=leg,
+        quantity=body.amount if leg == "net" else body.amount.lstrip("-"),
+        collateral=body.wallet,
+        venue_time_ns=nanoseconds(time_ms),
+    )
 
 
 def balance_report(account: str, row: BalanceRow) -> BalanceReport:

@@ -147,9 +147,74 @@ def test_a_key_that_stands_twice_is_refused() -> None:
 
 def test_kinds_nobody_needs_are_counted_and_passed_over() -> None:
     world = World()
-    for kind in ("MARGIN_CALL", "ACCOUNT_CONFIG_UPDATE", "SOMETHING_NEW"):
+    for kind in ("STRATEGY_UPDATE", "ACCOUNT_CONFIG_UPDATE", "SOMETHING_NEW"):
         world.events.take(json.dumps({"e": kind, "E": 1}).encode())
     assert world.facts == [] and world.events.counters["SOMETHING_NEW"] == 1
+
+
+def account_update(*positions: dict[str, Any], reason: str = "MARGIN_TRANSFER") -> bytes:
+    body = {"m": reason, "B": [], "P": list(positions)}
+    return json.dumps({"e": "ACCOUNT_UPDATE", "E": 2, "T": 1, "a": body}).encode()
+
+
+def held(**changes: Any) -> dict[str, Any]:
+    """As in the user stream page of the USDS-M documentation."""
+    row = {"s": "BTCUSDT", "pa": "-10", "ep": "6563.86000", "bep": "0", "cr": "-45.04000000"}
+    return (
+        row
+        | {"up": "-1423.15600", "mt": "isolated", "iw": "6570.42511771", "ps": "SHORT"}
+        | changes
+    )
+
+
+def test_isolated_positions_of_an_account_update_are_told_and_cross_ones_are_not() -> None:
+    world = World()
+    flat = held(ps="LONG", pa="0", iw="0.00000000")
+    world.events.take(account_update(flat, held(), held(mt="cross", iw="0")))
+    told = [values[0] for name, values, _ in world.facts]
+    assert [(each.leg, each.quantity, each.collateral) for each in told] == [
+        ("long", "0", "0.00000000"), ("short", "10", "6570.42511771")
+    ]  # fmt: skip
+    assert {each.venue_time_ns for each in told} == {1_000_000}
+    assert {name for name, _, _ in world.facts} == {"position_seen"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"iw": "lots"}, {"iw": 5}, {"pa": "nan"}, {"ps": "UP"}, {"s": None}, {"mt": 1}],
+)
+def test_an_account_update_that_cannot_be_read_is_a_protocol_error(changes: dict[str, Any]) -> None:
+    with pytest.raises(VenueProtocolError):
+        World().events.take(account_update(held(**changes)))
+
+
+def called(**changes: Any) -> bytes:
+    """As in the user stream page of the USDS-M documentation."""
+    row = {"s": "ETHUSDT", "ps": "LONG", "pa": "1.327", "mt": "CROSSED", "iw": "0"}
+    row |= {"mp": "187.17127", "up": "-1.166074", "mm": "1.614445", **changes}
+    event = {"e": "MARGIN_CALL", "E": 1587727187525, "cw": "3.16812045", "p": [row]}
+    return json.dumps(event).encode()
+
+
+def test_a_margin_call_is_told_position_by_position() -> None:
+    world = World()
+    world.events.take(called())
+    world.events.take(called(mt="ISOLATED", ps="SHORT"))
+    told = [values[0] for _, values, _ in world.facts]
+    assert {name for name, _, _ in world.facts} == {"margin_called"}
+    assert [(each.instrument, each.leg, each.margin_mode) for each in told] == [
+        ("ETHUSDT", "long", "cross"), ("ETHUSDT", "short", "isolated")
+    ]  # fmt: skip
+    assert told[0].text == "maintenance 1.614445, mark 187.17127"
+    assert told[0].venue_time_ns == 1_587_727_187_525_000_000
+
+
+def test_a_margin_call_that_cannot_be_read_is_counted_and_is_no_gap() -> None:
+    world = World()
+    for frame in (called(mm="lots"), called(ps="UP"), b'{"e":"MARGIN_CALL","E":1}'):
+        world.events.take(frame)
+    assert world.facts == [] and world.gaps == []
+    assert world.events.counters["unreadable_margin_calls"] == 3
 
 
 def test_an_expired_listen_key_is_a_gap() -> None:

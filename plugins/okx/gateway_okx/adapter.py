@@ -51,6 +51,8 @@ __all__ = ["OkxAdapter"]
 log = logging.getLogger(__name__)
 _DAY_NS = 86_400_000_000_000
 _PRIVATE = [{"channel": "orders", "instType": "ANY"}, {"channel": "balance_and_position"}]
+# Pushed on a change and every five seconds: for those accounts that have isolated positions alone.
+_POSITIONS = {"channel": "positions", "instType": "ANY"}
 # WebSocket, trading service, the same in batches of accounts or products.
 _TRADING_SERVICES = ("0", "5", "8", "9")
 _BUSINESS = [{"channel": "orders-algo", "instType": "ANY"}]
@@ -187,7 +189,7 @@ class OkxAdapter:
         self._is_up.clear()
         self._has_gap = False
         self._sockets = [
-            self._socket("private", _PRIVATE, is_signed=True),
+            self._socket("private", self._private_topics(), is_signed=True),
             self._socket("business", _BUSINESS, is_signed=True),
         ]
         self._down = {"private", "business"}
@@ -208,6 +210,10 @@ class OkxAdapter:
             silence_max_s=self._settings.silence_max_s,
             take_first=self._facts.take_frame if name == "private" else lambda data: False,
         )
+
+    def _private_topics(self) -> list[dict[str, str]]:
+        is_isolated = self._settings.trade_mode == "isolated"
+        return [*_PRIVATE, _POSITIONS] if is_isolated else _PRIVATE
 
     def _private_socket(self) -> OkxSocket | None:
         return self._sockets[0] if self._sockets else None

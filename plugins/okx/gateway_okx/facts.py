@@ -14,7 +14,7 @@ from gateway_okx import translate
 from gateway_okx.event_table import order_reader
 from gateway_okx.known_orders import KnownOrder, KnownOrders, key_of
 from gateway_okx.rest import read_rows
-from gateway_okx.rows import AlgoRow, EventRow, MarkRow, OrderRow, TickerRow
+from gateway_okx.rows import AlgoRow, EventRow, MarkRow, OrderRow, PositionRow, TickerRow
 
 __all__ = ["Facts"]
 
@@ -80,11 +80,18 @@ class Facts:
             self._on_order(read_rows([raw], OrderRow, channel)[0])
         elif channel == "orders-algo":
             self._on_algo(read_rows([raw], AlgoRow, channel)[0])
+        elif channel == "positions":
+            self._on_position(read_rows([raw], PositionRow, channel)[0])
         elif channel == "balance_and_position":
             return read_rows([raw], EventRow, channel)[0].event == "funding_fee"
         else:
             self._counters["pushes_unasked"] += 1
         return False
+
+    def _on_position(self, row: PositionRow) -> None:
+        """Flat positions are told too; those of MARGIN are balances."""
+        if row.kind != "MARGIN" and row.mode == "isolated":
+            self._tell("position_seen", translate.position_report(self._account, row))
 
     # Plain orders.
 

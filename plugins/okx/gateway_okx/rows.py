@@ -364,17 +364,43 @@ class InterestRow(
 class PositionRow(
     msgspec.Struct,
     frozen=True,
-    rename={"symbol": "instId", "kind": "instType", "leg": "posSide", "size": "pos"},
+    rename={
+        "symbol": "instId",
+        "kind": "instType",
+        "leg": "posSide",
+        "size": "pos",
+        "mode": "mgnMode",
+        "time_ms": "uTime",
+    },
 ):
+    """Of a query or the channel. `margin`: what lies in an isolated position, empty in a cross one
+    (docs-v5, get positions and positions channel, copy of 2026-07-13)."""
+
     symbol: str
     kind: str
     leg: str
     size: str
+    mode: str = "cross"
+    margin: str = ""
+    time_ms: str = ""
 
 
-class Holding(msgspec.Struct, frozen=True, rename={"currency": "ccy", "cash": "cashBal"}):
+class Holding(
+    msgspec.Struct,
+    frozen=True,
+    rename={
+        "currency": "ccy",
+        "cash": "cashBal",
+        "isolated_equity": "isoEq",
+        "isolated_profit": "isoUpl",
+    },
+):
+    """What lies in isolated positions is no part of `cash`: their equity without their profit."""
+
     currency: str
     cash: str
+    isolated_equity: str = ""
+    isolated_profit: str = ""
 
 
 class BalanceRow(msgspec.Struct, frozen=True):

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_FLOOR, Context, Decimal, InvalidOperation
 from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from gateway.api import (
     BalanceReport,
@@ -35,6 +37,7 @@ from gateway_okx.rows import (
     BalanceRow,
     BillRow,
     FillRow,
+    Holding,
     InstrumentRow,
     InterestRow,
     OrderRow,
@@ -125,6 +128,8 @@ _SUB_TYPE_CAUSES: Final[dict[str, FillCauseName]] = {
     **dict.fromkeys(("112", "113", "170", "171", "172"), "delivery"),
     "355": "settlement",
 }
+_EXACT: Final = Context(prec=80)
+_MONEY_STEP: Final = Decimal("1e-18")
 _PLAIN: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")  # nearly every number
 CANCEL_REASONS: Final = {
     "1": "requested",
@@ -478,33 +483,66 @@ def borrow_report(account: str, row: InterestRow) -> BorrowReport:
 
 def position_reports(account: str, rows: list[PositionRow]) -> list[PositionReport]:
     """Flat positions come with empty strings or 0 and are no positions. The same leg held in two
-    margin modes is one position here."""
-    held: dict[tuple[str, LegName], Decimal] = {}
+    margin modes is one position here, of which nobody says what lies in it."""
+    held: dict[tuple[str, LegName], list[PositionRow]] = {}
     for row in rows:
-        if row.size in ("", "0") or row.kind == "MARGIN":
-            continue
-        key = (row.symbol, leg_of(row.leg))
-        held[key] = held.get(key, Decimal(0)) + Decimal(number(row.size, "pos"))
-    return [
-        PositionReport(
-            account=account,
-            instrument=symbol,
-            leg=leg,
-            quantity=format(size if leg == "net" else abs(size), "f"),
-        )
-        for (symbol, leg), size in held.items()
-        if size
-    ]
+        if row.size not in ("", "0") and row.kind != "MARGIN":
+            held.setdefault((row.symbol, leg_of(row.leg)), []).append(row)
+    reports = []
+    for parts in held.values():
+        report = position_report(account, parts[0])
+        if len(parts) > 1:
+            size = sum((Decimal(number(row.size, "pos")) for row in parts), Decimal(0))
+            quantity = format(size if report.leg == "net" else abs(size), "f")
+            report = msgspec.structs.replace(report, quantity=quantity, collateral=None)
+        if Decimal(report.quantity):
+            reports.append(report)
+    return reports
+
+
+def position_report(account: str, row: PositionRow) -> PositionReport:
+    """One leg in one margin mode."""
+    leg = leg_of(row.leg)
+    size = Decimal(number(row.size or "0", "pos"))
+    return PositionReport(
+        account=account,
+        instrument=row.symbol,
+        leg=leg,
+        quantity=format(size if leg == "net" else abs(size), "f"),
+        collateral=_collateral(row, is_flat=not size),
+        venue_time_ns=time_ns(row.time_ms, "uTime") if row.time_ms else 0,
+    )
+
+
+def _collateral(row: PositionRow, *, is_flat: bool) -> str | None:
+    if row.mode != "isolated" or is_flat:
+        return "0"
+    return _money(Decimal(number(row.margin, "margin"))) if row.margin else None
 
 
 def balance_reports(account: str, row: BalanceRow) -> list[BalanceReport]:
-    """Cash: what was realised, without the profit of open positions."""
+    """What was realised: cash and what lies in isolated positions, without the profit of open
+    ones."""
     return [
-        BalanceReport(
-            account=account, currency=each.currency, total=number(each.cash or "0", "cashBal")
-        )
+        BalanceReport(account=account, currency=each.currency, total=_total(each))
         for each in row.details
     ]
+
+
+def _total(holding: Holding) -> str:
+    cash = number(holding.cash or "0", "cashBal")
+    if holding.isolated_equity in ("", "0"):
+        return cash
+    equity = Decimal(number(holding.isolated_equity, "isoEq"))
+    lies = _EXACT.subtract(equity, Decimal(number(holding.isolated_profit or "0", "isoUpl")))
+    return _money(_EXACT.add(Decimal(cash), lies))
+
+
+def _money(amount: Decimal) -> str:
+    """At the journal's 18 decimals, rounded down: small amounts come with twenty and more."""
+    if amount.as_tuple().exponent < -18:  # type: ignore[operator]
+        amount = amount.quantize(_MONEY_STEP, ROUND_FLOOR, _EXACT)
+    return format(amount, "f")
 
 
 def _named(text: str, field: str) -> str:

@@ -16,6 +16,7 @@ from gateway_okx.known_orders import KnownOrders
 from gateway_okx.rest import read_rows
 from gateway_okx.rows import (
     AlgoRow,
+    BalanceRow,
     BillRow,
     FillRow,
     InstrumentRow,
@@ -192,6 +193,39 @@ def test_histories_are_read_with_their_causes_and_references() -> None:
 def test_flat_and_spot_margin_rows_are_no_positions() -> None:
     (held,) = translate.position_reports("main", rows("positions", PositionRow))
     assert (held.instrument, held.leg, held.quantity) == ("BTC-USD-SWAP", "short", "5")
+
+
+def position_row(**changes: Any) -> PositionRow:
+    row = json.loads((PAYLOADS / "positions.json").read_text())[0]
+    row |= {"mgnMode": "isolated", "margin": "0.01", "posSide": "net", "pos": "-5", **changes}
+    return read_rows([msgspec.Raw(json.dumps(row).encode())], PositionRow, "positions")[0]
+
+
+def test_what_lies_in_an_isolated_position_is_its_margin() -> None:
+    def told(*changes: dict[str, Any]) -> list[tuple[str, str | None]]:
+        rows = [position_row(**each) for each in changes]
+        found = translate.position_reports("main", rows)
+        return [(each.quantity, each.collateral) for each in found]
+
+    assert told({}) == [("-5", "0.01")]
+    assert told({"margin": ""}) == [("-5", None)]
+    assert told({"margin": "0.00031765432109876543"}) == [("-5", "0.000317654321098765")]
+    assert told({"mgnMode": "cross", "margin": ""}) == [("-5", "0")]
+    assert told({}, {"mgnMode": "cross", "pos": "-2", "margin": ""}) == [("-7", None)]
+    flat = translate.position_report("main", position_row(pos="", margin=""))
+    assert (flat.quantity, flat.collateral) == ("0", "0")
+    assert flat.venue_time_ns == 1_795_261_119_000_000_000
+    with pytest.raises(VenueProtocolError, match="margin"):
+        told({"margin": "1e2"})
+
+
+def test_a_balance_counts_what_lies_in_isolated_positions() -> None:
+    told = {"ccy": "USDT", "cashBal": "4920.07177387875", "eq": "4980.455107212083",
+            "isoEq": "60.383333333333326", "isoUpl": "0.3799999999999955"}  # fmt: skip
+    raw = msgspec.Raw(json.dumps({"details": [told, {"ccy": "BTC", "cashBal": "1"}]}).encode())
+    (row,) = read_rows([raw], BalanceRow, "account/balance")
+    found = {each.currency: each.total for each in translate.balance_reports("main", row)}
+    assert found == {"USDT": "4980.0751072120833305", "BTC": "1"}
 
 
 def test_an_algo_order_waits_and_names_its_child() -> None:

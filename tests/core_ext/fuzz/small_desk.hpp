@@ -55,6 +55,13 @@ inline void demand(bool is_true) {
   replace.quantity = 2000;
   replace.client_id.assign("replaced");
   (void)world.engine.replace(replace, world.client->number);
+  for (const std::uint32_t leg : {0U, 2U}) {
+    PositionCollateral told{};
+    told.account = told.instrument = 1;
+    told.leg = leg;
+    told.amount.e18 = 70 + leg;
+    world.engine.on_collateral(told);
+  }
   Funding funding{};
   funding.account = funding.instrument = funding.currency = 1;
   funding.amount.e18 = 5;

@@ -194,9 +194,18 @@ struct Twin {
     orders.push_back(make_order_id(
         {1, engine.state().epoch, static_cast<std::uint32_t>(engine.state().orders_made)}));
   }
+  void tell_collateral() {
+    PositionCollateral told{};
+    told.account = 1 + static_cast<AccountId>(random.below(kAccounts));
+    told.instrument = 1;
+    told.leg = static_cast<std::uint32_t>(random.below(3));
+    told.amount.e18 = static_cast<Int128>(random.below(3));
+    told.evidence = 1 + static_cast<std::uint32_t>(random.below(2));
+    engine.on_collateral(told);
+  }
   void control() {
     const Registry& registry = engine.state().registry;
-    switch (random.below(7)) {
+    switch (random.below(8)) {
       case 0: {
         CurrencyRateSet rate{};
         rate.currency = 1;
@@ -248,6 +257,9 @@ struct Twin {
         (void)engine.adopt_position(told, 0, sequence);
         break;
       }
+      case 6:
+        tell_collateral();
+        break;
       default: {
         CancelMessage cancel{};
         cancel.header = {MessageKind::kCancel, 1, 0, 1, 1};

@@ -9,10 +9,11 @@
 #include "gateway_snapshot.h"
 
 _Static_assert(sizeof(struct gateway_snapshot_table) == 32, "entry of the contents");
-_Static_assert(sizeof(struct gateway_snapshot_contents) == 272, "contents");
+_Static_assert(sizeof(struct gateway_snapshot_contents) == 304, "contents");
 _Static_assert(sizeof(struct gateway_snapshot_order) == 448, "order");
 _Static_assert(sizeof(struct gateway_snapshot_position) == 128, "position");
 _Static_assert(sizeof(struct gateway_snapshot_balance) == 64, "balance");
+_Static_assert(sizeof(struct gateway_snapshot_collateral) == 64, "collateral");
 
 #define FIELD(table, field)                                                                   \
   printf("%s %s %zu %zu\n", #table, #field, offsetof(struct gateway_snapshot_##table, field), \
@@ -45,6 +46,9 @@ static void print_money(void) {
   FIELD(position, cost_e18), FIELD(position, realised_e18), FIELD(position, fees_e18);
   SIZE(balance), FIELD(balance, account), FIELD(balance, currency), FIELD(balance, total_e18);
   FIELD(balance, sequence);
+  SIZE(collateral), FIELD(collateral, account), FIELD(collateral, instrument);
+  FIELD(collateral, amount_e18), FIELD(collateral, sequence), FIELD(collateral, venue_time_ns);
+  FIELD(collateral, leg), FIELD(collateral, evidence);
 }
 
 static void print_orders(void) {
@@ -68,7 +72,7 @@ static void print_orders(void) {
 }
 
 static int print_rows(const void* file, size_t bytes) {
-  uint64_t orders = 0, positions = 0, balances = 0, instruments = 0, i;
+  uint64_t orders = 0, positions = 0, balances = 0, instruments = 0, collaterals = 0, i;
   const struct gateway_snapshot_order* order =
       gateway_snapshot_rows(file, bytes, GATEWAY_SNAPSHOT_ORDERS, sizeof *order, &orders);
   const struct gateway_snapshot_position* position =
@@ -77,7 +81,12 @@ static int print_rows(const void* file, size_t bytes) {
       gateway_snapshot_rows(file, bytes, GATEWAY_SNAPSHOT_BALANCES, sizeof *balance, &balances);
   const struct gateway_snapshot_instrument* instrument = gateway_snapshot_rows(
       file, bytes, GATEWAY_SNAPSHOT_INSTRUMENTS, sizeof *instrument, &instruments);
-  if (order == NULL || position == NULL || balance == NULL || instrument == NULL) return 4;
+  const struct gateway_snapshot_collateral* collateral = gateway_snapshot_rows(
+      file, bytes, GATEWAY_SNAPSHOT_COLLATERALS, sizeof *collateral, &collaterals);
+  if (order == NULL || position == NULL || balance == NULL || instrument == NULL ||
+      collateral == NULL) {
+    return 4;
+  }
   for (i = 0; i < orders; ++i) {
     printf("order %llu %lld %lld %u %.32s\n", (unsigned long long)order[i].order_id,
            (long long)order[i].quantity, (long long)order[i].cumulative, order[i].state,
@@ -91,6 +100,11 @@ static int print_rows(const void* file, size_t bytes) {
   for (i = 0; i < balances; ++i) {
     printf("balance %u %u %lld %llu\n", balance[i].account, balance[i].currency,
            (long long)balance[i].total_e18.high, (unsigned long long)balance[i].total_e18.low);
+  }
+  for (i = 0; i < collaterals; ++i) {
+    printf("collateral %u %u %u %lld %llu\n", collateral[i].account, collateral[i].instrument,
+           collateral[i].leg, (long long)collateral[i].amount_e18.high,
+           (unsigned long long)collateral[i].amount_e18.low);
   }
   return 0;
 }

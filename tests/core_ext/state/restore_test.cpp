@@ -237,6 +237,14 @@ TEST(a_balance_of_nobody_or_of_nothing_is_refused) {
   refuses(row + offsetof(Balance, account), std::uint32_t{0}, "account 0");
   refuses(row + offsetof(Balance, account), std::uint32_t{2}, "account 2");
   refuses(row + offsetof(Balance, currency), std::uint32_t{3}, "currency 3");
+  REFUSES(kCollaterals, Collateral, account, 0);
+  REFUSES(kCollaterals, Collateral, account, 2);
+  REFUSES(kCollaterals, Collateral, instrument, 2);
+  REFUSES(kCollaterals, Collateral, leg, 3);
+  REFUSES(kCollaterals, Collateral, leg, 2);  // as the row behind it
+  REFUSES(kCollaterals, Collateral, amount_e18, 0);
+  REFUSES(kCollaterals, Collateral, amount_e18, -1);
+  REFUSES(kCollaterals, Collateral, evidence, 6);
 }
 
 TEST(no_single_broken_byte_ends_the_process) {

@@ -68,6 +68,14 @@ SAME(gateway::Balance, gateway_snapshot_balance, account);
 SAME(gateway::Balance, gateway_snapshot_balance, total_e18);
 SAME(gateway::Balance, gateway_snapshot_balance, sequence);
 static_assert(sizeof(gateway::Balance) == sizeof(gateway_snapshot_balance));
+SAME(gateway::Collateral, gateway_snapshot_collateral, account);
+SAME(gateway::Collateral, gateway_snapshot_collateral, instrument);
+SAME(gateway::Collateral, gateway_snapshot_collateral, amount_e18);
+SAME(gateway::Collateral, gateway_snapshot_collateral, sequence);
+SAME(gateway::Collateral, gateway_snapshot_collateral, venue_time_ns);
+SAME(gateway::Collateral, gateway_snapshot_collateral, leg);
+SAME(gateway::Collateral, gateway_snapshot_collateral, evidence);
+static_assert(sizeof(gateway::Collateral) == sizeof(gateway_snapshot_collateral));
 // The image of a position ends with its book.
 constexpr std::size_t kBook = sizeof(gateway_snapshot_position) - sizeof(gateway::PositionBook);
 static_assert(offsetof(gateway_snapshot_position, quantity) == kBook);
@@ -102,7 +110,7 @@ namespace {
 using namespace gateway;  // NOLINT
 using Bytes = std::vector<std::uint8_t>;
 
-/// A desk with open, filled and canceled orders, a position and balances.
+/// A desk with open, filled and canceled orders, a position with collateral, and balances.
 void trade(desk::World& world) {
   for (int i = 0; i < 7; ++i) {
     const Side side = i % 3 == 0 ? Side::kSell : Side::kBuy;
@@ -111,6 +119,12 @@ void trade(desk::World& world) {
     if (i % 2 == 0) world.engine.on_fill(world.fill(notice.order_id, side, 400 + i));
     world.drain();
   }
+  PositionCollateral told{};
+  told.account = told.instrument = 1;
+  told.amount.e18 = static_cast<Int128>(5) << 64;
+  told.venue_time_ns = 9;
+  told.evidence = static_cast<std::uint32_t>(Evidence::kStream);
+  world.engine.on_collateral(told);
 }
 
 Bytes state_of(const State& state) {
@@ -183,7 +197,8 @@ std::string expected_text(const State& state) {
     text += "balance " + std::to_string(balance.account) + " " + std::to_string(balance.currency) +
             " " + words(balance.total_e18);
   }
-  return text;
+  const Collateral& collateral = state.collaterals.at(0);
+  return text + "collateral 1 1 0 " + words(collateral.amount_e18);
 }
 
 }  // namespace
@@ -229,7 +244,7 @@ TEST(rows_are_aligned_and_say_what_the_state_holds) {
   }
   CHECK(file.rows(GATEWAY_SNAPSHOT_ORDERS, 440) == nullptr);
   CHECK(file.rows(0, 64) == nullptr);
-  CHECK(file.rows(9, 64) == nullptr);
+  CHECK(file.rows(10, 64) == nullptr);
   CHECK_EQUAL(file.count, 0u);
 }
 

@@ -149,11 +149,11 @@ def damaged(path, at, new):
 @pytest.mark.parametrize(
     ("at", "new", "message"),
     [
-        (0, b"GWSNAP02", "no snapshot of version 3"),
-        (8, b"\x01", "no snapshot of version 3"),
+        (0, b"GWSNAP02", "no snapshot of version 4"),
+        (8, b"\x01", "no snapshot of version 4"),
         (40, b"\x01\x00", "size does not match"),
         (128, b"GWSTATE1", "GWSTATE1"),
-        (136, b"\x09", "another layout"),
+        (136, b"\x08", "another layout"),
         (140, b"\x21", "another layout"),
         (144 + 32 * 5 + 4, b"\x01", "orders of another layout"),
         (144 + 32 * 5 + 8, b"\x01", "orders of another layout"),

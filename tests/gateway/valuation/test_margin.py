@@ -210,6 +210,22 @@ def test_an_isolated_position_lives_on_its_own_collateral() -> None:
     assert Decimal(row["ratio"]) == Decimal("0.130666666667")
 
 
+def test_collateral_of_the_journal_s_rows_counts_and_a_person_s_word_instead_of_it() -> None:
+    one = position("BTCUSDT.binance", "1.5", "10000", margin_mode="isolated", collateral="500")
+    other = {**one, "strategy": "EXTERNAL", "quantity": "-0.5", "cost": "-5000"}
+    cross = position("ETHUSDT.binance", "1", "3000", collateral="77")
+    marks = {"BTCUSDT.binance": MarkPrice("9800", 0), "ETHUSDT.binance": MarkPrice("3000", 0)}
+    balances = [{"account": "desk", "currency": "USDT", "total": "5000"}]
+    given = ([one, other, cross], balances, INSTRUMENTS, BRACKETS, marks)
+    found = margin_rows(*given)
+    assert found.accounts[0]["equity"] == "4500", "once, though two strategies say it"
+    assert [row["collateral"] for row in found.positions] == ["500", None]
+    assert found.positions[0]["liquidation_price"] == "9538.15"
+    named = margin_rows(*given, collateral={("desk", "BTCUSDT.binance", "net"): "600"})
+    assert named.accounts[0]["equity"] == "4400"
+    assert named.positions[0]["collateral"] == "600"
+
+
 def eth_rows(orders: list[dict[str, Any]], held: str = "1", **more: Any) -> dict[str, Any]:
     rows = [position("ETHUSDT.binance", held, "3000", account="free")]
     balances = [{"account": "free", "currency": "USDT", "total": "100000"}]

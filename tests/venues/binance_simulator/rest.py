@@ -188,10 +188,10 @@ def position_risk(venue: UsdmVenue, account: str, given: Given) -> Any:
             "markPrice": row["mark"],
             "unRealizedProfit": row["unrealised"],
             "liquidationPrice": "0",
-            "isolatedMargin": "0",
+            "isolatedMargin": _isolated_margin(row),
             "notional": row["notional"],
             "marginAsset": venue.listings[row["symbol"]].settle,
-            "isolatedWallet": "0",
+            "isolatedWallet": row["wallet"] if Fraction(row["wallet"]) else "0",
             "initialMargin": fixed(abs(Fraction(row["notional"])) / 20),
             "maintMargin": fixed(abs(Fraction(row["notional"])) / 50),
             "positionInitialMargin": fixed(abs(Fraction(row["notional"])) / 20),
@@ -203,6 +203,12 @@ def position_risk(venue: UsdmVenue, account: str, given: Given) -> Any:
         }
         for row in venue.positions(account, given.get("symbol", ""))
     ]
+
+
+def _isolated_margin(row: Any) -> str:
+    """With the unrealised profit."""
+    wallet = Fraction(row["wallet"])
+    return fixed(wallet + Fraction(row["unrealised"])) if wallet else "0"
 
 
 def position_risk_2(venue: UsdmVenue, account: str, given: Given) -> Any:

@@ -75,6 +75,8 @@ class UsdmVenue(MatchedVenue[WireOrder]):
         self._by_algo_id: dict[int, WireOrder] = {}
         self._shadow: dict[tuple[str, str, str], Position] = {}
         self._income_numbers = 9_117_000_000_000_000_001
+        self._isolated: set[tuple[str, str]] = set()  # account, symbol
+        self._added_margin: dict[tuple[str, str, str], Fraction] = {}
 
     # Orders.
 
@@ -217,6 +219,45 @@ class UsdmVenue(MatchedVenue[WireOrder]):
         except Refused as error:
             raise BinanceError(-4068) from error
 
+    def isolate(self, account: str, symbol: str) -> None:
+        """POST marginType: positions of the symbol are isolated from now on."""
+        self._isolated.add((account, symbol))
+
+    def add_margin(self, account: str, symbol: str, side: str, amount: Fraction) -> None:
+        """POST positionMargin."""
+        key = (account, symbol, side)
+        self._added_margin[key] = self._added_margin.get(key, Fraction(0)) + amount
+        self._tell_account(account, "MARGIN_TRANSFER", self.listings[symbol].settle, key)
+
+    def call_for_margin(self, account: str, symbol: str) -> None:
+        """The ratio of its positions is too high."""
+        now, rows = self.clock.now_ms(), self.positions(account, symbol)
+        called = [
+            {
+                "s": row["symbol"],
+                "ps": row["positionSide"],
+                "pa": row["quantity"],
+                "mt": "ISOLATED" if (account, symbol) in self._isolated else "CROSSED",
+                "iw": row["wallet"],
+                "mp": row["mark"],
+                "up": row["unrealised"],
+                "mm": documents.fixed(abs(Fraction(row["notional"])) / 50),
+            }
+            for row in rows
+        ]
+        self.tell(account, {"e": "MARGIN_CALL", "E": now, "p": called})
+
+    def isolated_wallet(self, key: tuple[str, str, str]) -> Fraction | None:
+        """What lies in an isolated position: a twentieth of its cost, and what was added. None = it
+        is a cross one."""
+        if key[:2] not in self._isolated:
+            return None
+        position = self._shadow[key]
+        if not position.quantity:
+            self._added_margin.pop(key, None)
+            return Fraction(0)
+        return abs(position.cost) / 20 + self._added_margin.get(key, Fraction(0))
+
     # What clients may read.
 
     def positions(self, account: str, symbol: str = "") -> list[Row]:
@@ -238,6 +279,7 @@ class UsdmVenue(MatchedVenue[WireOrder]):
                     "mark": documents.fixed(mark),
                     "unrealised": documents.fixed(mark * size - position.cost),
                     "notional": documents.fixed(mark * size),
+                    "wallet": documents.fixed(self.isolated_wallet((owner, name, leg)) or 0),
                 }
             )
         return rows
@@ -412,8 +454,8 @@ class UsdmVenue(MatchedVenue[WireOrder]):
             "bep": entry,
             "cr": "0",
             "up": "0",
-            "mt": "cross",
-            "iw": "0",
+            "mt": "cross" if (lies := self.isolated_wallet(key)) is None else "isolated",
+            "iw": documents.fixed(lies) if lies else "0",
             "ps": key[2],
         }
         wallet = {"a": currency, "wb": balance, "cw": balance, "bc": "0"}

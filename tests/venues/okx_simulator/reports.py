@@ -70,7 +70,9 @@ class Reports:
             {
                 **dict.fromkeys(_BALANCE_FIELDS.split(), ""),
                 "ccy": currency,
-                "cashBal": decimal_text(total),
+                "cashBal": decimal_text(total - self._venue.isolated_in(account, currency)),
+                "isoEq": decimal_text(self._venue.isolated_in(account, currency)),
+                "isoUpl": "0",
                 "eq": decimal_text(total),
                 "availBal": decimal_text(total),
                 "availEq": decimal_text(total),
@@ -98,7 +100,12 @@ class Reports:
         rows = []
         for (name, leg), position in self._venue.holder(account).positions.items():
             if inst_id in ("", name):
-                rows.append(self._position(name, leg, position.quantity, position.cost))
+                row = self._position(name, leg, position.quantity, position.cost)
+                margin = self._venue.margin(account, name, leg)
+                if margin is not None:
+                    row["mgnMode"] = "isolated"
+                    row["margin"] = decimal_text(margin) if position.quantity else ""
+                rows.append(row)
         return rows
 
     def _position(self, name: str, leg: str, quantity: int, cost: Fraction) -> Row:

@@ -73,6 +73,7 @@ class OkxVenue:
         self.cancel_source = ""  # of cancels that no client asked for
         self._push = push
         self._last_id = 1_700_000_000_000_000_000
+        self._added_margin: dict[tuple[str, str, str], Fraction] = {}  # of isolated positions
         settings = VenueSettings(record="", accounts=tuple(accounts))
         listings = [product.listing() for product in products]
         self.exchange = Exchange(settings, listings, now_ns=now_ns, sink=self._absorb)
@@ -206,6 +207,28 @@ class OkxVenue:
     def last_price(self, inst_id: str) -> Fraction | None:
         row = self.exchange.mark_row(inst_id)
         return Fraction(row["last"]) if row["last"] else None
+
+    def margin(self, account: str, inst_id: str, leg: str) -> Fraction | None:
+        """What lies in an isolated position: a tenth of its cost, and what was added by hand. None
+        = it is a cross one."""
+        added = self._added_margin.get((account, inst_id, leg))
+        position = self.holder(account).positions.get((inst_id, leg))
+        if added is None or position is None:
+            return None
+        return abs(position.cost) / 10 + added if position.quantity else Fraction(0)
+
+    def add_margin(self, account: str, inst_id: str, leg: str, amount: Fraction) -> None:
+        """POST account/position/margin-balance."""
+        self._added_margin[account, inst_id, leg] += amount
+        self._push(account, "positions", self.products[inst_id], [])
+
+    def isolated_in(self, account: str, currency: str) -> Fraction:
+        """What lies in all isolated positions that settle in a currency."""
+        found = Fraction(0)
+        for owner, inst_id, leg in self._added_margin:
+            if owner == account and self.products[inst_id].settle == currency:
+                found += self.margin(account, inst_id, leg) or Fraction(0)
+        return found
 
     def holder(self, account: str) -> Account:
         return self.exchange.accounts[account]
@@ -390,6 +413,11 @@ class OkxVenue:
         order.last_fill = self._fill_row(order, row, fee)
         self.fills[order.account].append(order.last_fill)
         self._tell(order, is_fill=True)
+        if order.trade_mode == "isolated":
+            where = (order.account, order.product.inst_id, order.leg)
+            self._added_margin.setdefault(where, Fraction(0))
+            if not self.holder(order.account).positions[where[1:]].quantity:
+                self._added_margin[where] = Fraction(0)
         self._push(order.account, "positions", order.product, [])
         self._push(order.account, "account", None, [])
         self._push(order.account, "balance_and_position", order.product, [{"eventType": "filled"}])

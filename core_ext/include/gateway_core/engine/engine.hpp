@@ -97,6 +97,7 @@ class Engine {
   void on_session(const VenueState& session) noexcept;
   void on_funding(const Funding& funding) noexcept;
   void on_balance(const BalanceChanged& change) noexcept;
+  void on_collateral(const PositionCollateral& told) noexcept;
 
   /// One turn: kill word, cancels, facts, timers, new orders. Returns how many messages it handled.
   std::size_t turn(std::size_t limit) noexcept;

@@ -31,6 +31,7 @@ enum class MessageKind : std::uint16_t {
   kSession = 21,
   kFunding = 22,
   kBalance = 23,
+  kCollateral = 24,
 };
 
 struct MessageHeader {
@@ -184,6 +185,13 @@ struct BalanceMessage {
   std::uint64_t reserved[14];
 };
 static_assert(sizeof(BalanceMessage) == 256);
+
+struct CollateralMessage {
+  MessageHeader header;
+  PositionCollateral told;
+  std::uint64_t reserved[6];
+};
+static_assert(sizeof(CollateralMessage) == 128);
 
 /// Room for the longest message; a consumer copies one in and looks at it as what its kind says.
 struct AnyMessage {

@@ -57,7 +57,8 @@ enum class RecordKind : std::uint16_t {
   kFillCorrected = 51,
   kOrderAdopted = 52,
   kAnomaly = 53,
-  // Venue session and balances.
+  // Venue session, balances and what lies in positions.
+  kPositionCollateral = 59,
   kVenueState = 60,
   kBalanceChanged = 61,
   kFunding = 62,
@@ -485,6 +486,18 @@ struct PositionAdopted {
   std::uint64_t reserved[2];
 };
 
+/// What lies in an isolated position by its venue's own word, in its settlement currency; 0 =
+/// nothing any more. Written only when it is another amount than before.
+struct PositionCollateral {
+  AccountId account;
+  InstrumentId instrument;
+  std::int64_t venue_time_ns;  // 0 = the venue did not say
+  Money amount;
+  std::uint32_t leg;
+  std::uint32_t evidence;  // Evidence: its stream or an answer
+  std::uint64_t reserved[3];
+};
+
 #define GATEWAY_PAYLOAD(type, bytes)                                             \
   static_assert(sizeof(type) == (bytes) && std::is_trivially_copyable_v<type> && \
                 std::has_unique_object_representations_v<type>)
@@ -518,6 +531,7 @@ GATEWAY_PAYLOAD(VenueState, 64);
 GATEWAY_PAYLOAD(BalanceChanged, 128);
 GATEWAY_PAYLOAD(Funding, 128);
 GATEWAY_PAYLOAD(PositionAdopted, 192);
+GATEWAY_PAYLOAD(PositionCollateral, 64);
 #undef GATEWAY_PAYLOAD
 
 }  // namespace gateway

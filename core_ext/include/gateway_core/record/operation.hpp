@@ -26,9 +26,10 @@ enum class Operation : std::uint32_t {
   kLoggedOut = 9,
   kClockQuality = 10,    // subject = source, values = {error bound, estimated error, offset}, ns
   kControlCommand = 11,  // a command of a person that leaves no other record
+  kMarginCalled = 12,    // by the actor, a venue; subject = account, instrument and leg
 };
 inline constexpr std::uint32_t kOperationMin = 1;
-inline constexpr std::uint32_t kOperationMax = 11;
+inline constexpr std::uint32_t kOperationMax = 12;
 
 /// One operation. `values` are -1 where nothing is known; `unnoted` counts what was left out before
 /// this one because it came faster than the journal should take it.

@@ -7,7 +7,7 @@
 
 namespace gateway {
 
-inline constexpr char kStateMagic[8] = {'G', 'W', 'S', 'T', 'A', 'T', 'E', '4'};
+inline constexpr char kStateMagic[8] = {'G', 'W', 'S', 'T', 'A', 'T', 'E', '5'};
 /// Rows begin at a multiple of this, in the payload and in the file.
 inline constexpr std::uint64_t kTableAlign = 64;
 
@@ -20,8 +20,9 @@ enum class SnapshotTable : std::uint32_t {
   kOrders = 6,
   kPositions = 7,
   kBalances = 8,
+  kCollaterals = 9,
 };
-inline constexpr std::uint32_t kSnapshotTables = 8;
+inline constexpr std::uint32_t kSnapshotTables = 9;
 
 struct SnapshotTableEntry {
   std::uint32_t table = 0;

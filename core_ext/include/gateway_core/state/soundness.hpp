@@ -27,6 +27,7 @@ namespace gateway {
 [[nodiscard]] bool is_sound(const GuardFields& fields, const Measures& told) noexcept;
 [[nodiscard]] bool is_sound(const Order& order, const Registry& registry) noexcept;
 [[nodiscard]] bool is_sound(const PositionBook& book) noexcept;
+[[nodiscard]] bool is_sound(const Collateral& row, const Registry& registry) noexcept;
 /// `ordinal` is the fill's own: what it follows came before it.
 [[nodiscard]] bool is_sound(const FillEntry& fill, std::uint64_t ordinal,
                             const Registry& registry) noexcept;

@@ -14,6 +14,7 @@
 #include "gateway_core/order/order_table.hpp"
 #include "gateway_core/record/kinds.hpp"
 #include "gateway_core/state/balances.hpp"
+#include "gateway_core/state/collaterals.hpp"
 #include "gateway_core/state/fill_memory.hpp"
 #include "gateway_core/state/fix_sessions.hpp"
 #include "gateway_core/state/registry.hpp"
@@ -50,6 +51,7 @@ class State {
   FillMemory fills;
   KeyTable references;  // funding and balance references already booked
   BalanceTable balances;
+  CollateralTable collaterals;
   std::uint32_t epoch = 0;
   std::uint64_t orders_made = 0;                 // order ids of this epoch
   std::int64_t last_fill_ns[kAccountsMax] = {};  // newest venue time of a fill
@@ -158,6 +160,10 @@ class State {
   bool apply_revised(const RecordHeader& header, const FillRevised& fill) noexcept;
   bool apply_funding(const RecordHeader& header, const Funding& funding) noexcept;
   bool apply_balance(const RecordHeader& header, const BalanceChanged& change) noexcept;
+  bool apply_collateral(const RecordHeader& header, const PositionCollateral& told) noexcept;
+  /// What the venue holds on the route is flat after a fill of this venue time: what lay in it is
+  /// in the balance again, unless the venue has told of it since.
+  void end_collateral(const Route& route, std::int64_t venue_time_ns, Sequence sequence) noexcept;
   bool apply_tick(const ClockTick& tick, std::int64_t time_ns) noexcept;
   bool apply_venue_state(const VenueState& state) noexcept;
   bool apply_measured(const RiskMeasured& measured, std::int64_t time_ns) noexcept;
