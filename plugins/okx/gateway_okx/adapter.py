@@ -92,6 +92,7 @@ class OkxAdapter:
             now_ns=now_ns,
             random=self._random,
             counters=self.counters,
+            budget_rows_file=terms.budget_rows_file,
         )
         self._known = KnownOrders()
         self._listings = Listings(venue, self._rest, terms, self.counters)
