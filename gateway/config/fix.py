@@ -44,16 +44,12 @@ class FixSchedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             "after; equal = around the clock, a new session time at each start."
         ),
     ] = ""
-    days: Annotated[
-        list[Day], Meta(description="Days on which it begins; empty = every day.")
-    ] = []
+    days: Annotated[list[Day], Meta(description="Days on which it begins; empty = every day.")] = []
     start_day: Annotated[
         Literal["", Day],
         Meta(description="Day of the week on which a weekly session time begins; empty = daily."),
     ] = ""
-    end_day: Annotated[
-        Literal["", Day], Meta(description="Day of the week on which it ends.")
-    ] = ""
+    end_day: Annotated[Literal["", Day], Meta(description="Day of the week on which it ends.")] = ""
     time_zone: Annotated[
         str,
         Meta(
@@ -294,9 +290,7 @@ class FixSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = 8
     schedule: Annotated[
         FixSchedule,
-        Meta(
-            description="When sessions may be up, [fix.schedule]; empty = at any hour."
-        ),
+        Meta(description="When sessions may be up, [fix.schedule]; empty = at any hour."),
     ] = FixSchedule()
     reset_at_start: Annotated[
         bool,
@@ -307,9 +301,7 @@ class FixSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = True
     reset_on_logon: Annotated[
         bool,
-        Meta(
-            description="Both numbers 1 at each Logon; nothing is ever resent from before it."
-        ),
+        Meta(description="Both numbers 1 at each Logon; nothing is ever resent from before it."),
     ] = False
     reset_on_logout: Annotated[bool, Meta(description="Both numbers 1 behind each Logout.")] = False
     reset_on_disconnect: Annotated[

@@ -1,5 +1,5 @@
 """A QuickFIX engine as its own program: `acceptor|initiator PORT DIRECTORY BEGIN_STRING`, and any
-of `sender=ID`, `target=ID`, `key=ID`, `secret=TEXT`, `reset=Y`.
+of `sender=ID`, `target=ID`, `key=ID`, `secret=TEXT`, `reset=Y`, `start=HH:MM:SS`, `end=HH:MM:SS`.
 
 Orders on stdin (`order ID`, `send TYPE 11=a|55=...`, `logout`, `logon`, `sender N`, `skip N`,
 `quit`); on stdout one line per event, fields separated by `|`. An acceptor sends every order back.
@@ -108,8 +108,8 @@ def settings() -> Any:
     )
     text = f"""[DEFAULT]
 ConnectionType={ROLE}
-StartTime=00:00:00
-EndTime=00:00:00
+StartTime={MORE.get("start", "00:00:00")}
+EndTime={MORE.get("end", "00:00:00")}
 FileStorePath={DIRECTORY}/store
 FileLogPath={DIRECTORY}/log
 ReconnectInterval=1

@@ -112,12 +112,12 @@ class Desk:
         self.peer("A", number, (98, b"0"), (108, b"%d" % heartbeat))
 
     def said(self) -> list[tuple[str, int, str]]:
-        """(35, 34, 58 or 36 or 148) of what goes out now."""
+        """(35, 34, 148 or 58 or 36) of what goes out now."""
         found = []
         while self.session.has_output:
             for data in self.session.take_output():
                 fields = dict(each.split(b"=", 1) for each in data.split(b"\x01") if each)
-                more = fields.get(b"58") or fields.get(b"36") or fields.get(b"148") or b""
+                more = fields.get(b"148") or fields.get(b"58") or fields.get(b"36") or b""
                 found.append((fields[b"35"].decode(), int(fields[b"34"]), more.decode()))
         return found
 
