@@ -1,4 +1,5 @@
-"""A counterparty asks to be crossed inside the house, and hears what came of it in its own words."""
+"""A counterparty asks to be crossed inside the house, and hears in its own words what came of
+it."""
 
 import pytest
 from fix_world import counterparty, new_order, open_fix

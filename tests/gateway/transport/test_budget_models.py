@@ -76,7 +76,7 @@ STEPS = st.lists(st.tuples(st.integers(0, 700_000_000), st.integers(1, 6)), min_
 def test_what_is_given_back_never_makes_room_that_the_venue_has_not(
     model: str, capacity: int, steps: Events, back: list[bool]
 ) -> None:
-    """Some of what was taken never left and is given back later: the venue counts the rest alone."""
+    """Some of what was taken never left, and is given back later: the venue counts the rest."""
     make, make_naive = PAIRS[model](capacity)
     counter, naive, now = make(0), make_naive(), START_NS
     kept: list[tuple[int, int]] = []

@@ -84,7 +84,7 @@ def test_the_session_time_follows_days_and_clock_changes(
     ],
 )  # fmt: skip
 def test_a_schedule_that_says_two_things_is_refused(given: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="schedule|day"):
+    with pytest.raises(ValueError, match=r"schedule|day"):
         Schedule(**given)  # type: ignore[arg-type]
 
 
