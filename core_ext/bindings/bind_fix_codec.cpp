@@ -497,9 +497,10 @@ void bind_fix_codec(nb::module_& module) {
            "original_client_order_id"_a = "", "symbol"_a = "", "last_price"_a = "",
            "last_quantity"_a = "", "text"_a = "", "reject_reason"_a = fix::kNoReason,
            "restatement_reason"_a = fix::kNoReason, "execution_reference"_a = "",
-           "liquidity"_a = "", "last_capacity"_a = "", "last_market"_a = "", "status_request_id"_a = "", "mass_status_id"_a = "",
-           "total_reports"_a = 0, "is_last_report"_a = false, "is_possible_resend"_a = false,
-           "last_processed"_a = 0, "on_behalf_of"_a = "", "deliver_to"_a = "")
+           "liquidity"_a = "", "last_capacity"_a = "", "last_market"_a = "",
+           "status_request_id"_a = "", "mass_status_id"_a = "", "total_reports"_a = 0,
+           "is_last_report"_a = false, "is_possible_resend"_a = false, "last_processed"_a = 0,
+           "on_behalf_of"_a = "", "deliver_to"_a = "")
       .def("cancel_reject", &cancel_reject, nb::kw_only(), "sequence"_a, "sending_time_ns"_a,
            "order_id"_a, "client_order_id"_a, "original_client_order_id"_a, "status"_a,
            "response_to"_a, "reason"_a = fix::kNoReason, "text"_a = "", "transact_time_ns"_a = 0,

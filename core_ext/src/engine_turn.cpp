@@ -310,10 +310,10 @@ bool is_halted(const Route& route) noexcept {
 }
 
 /// The record of its release may be lost with the journal's last moments. Once its venue has been
-/// compared, whatever of it lives or has executed there is known here (gateway/venues/reconcile.py).
+/// compared, whatever of it lives or has executed there is known here
+/// (gateway/venues/reconcile.py).
 bool may_have_left(OrderId id, const Route& route, std::uint32_t epoch) noexcept {
-  return split_order_id(id).epoch != epoch &&
-         route.venue_row->session != VenueSession::kReconciled;
+  return split_order_id(id).epoch != epoch && route.venue_row->session != VenueSession::kReconciled;
 }
 
 }  // namespace

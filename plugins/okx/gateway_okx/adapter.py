@@ -102,8 +102,7 @@ class OkxAdapter:
         self._sockets: list[OkxSocket] = []
         self._market: MarketData | None = None
         self._down: set[str] = set()
-        self._has_gap = False
-        self._is_maintained = False
+        self._has_gap = self._is_maintained = False
         self._spot_mode = "cash"
         self._is_up = asyncio.Event()
         self._questions = Questions(

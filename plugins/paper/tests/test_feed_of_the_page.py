@@ -18,6 +18,10 @@ from gateway_paper.venue.settings import VenueSettings
 
 SECONDS_MAX = 60.0
 PAGE = "docs/concepts/paper_venue.md"
+ORDER = {
+    "account": "A", "client_order_id": "x1", "instrument": "BTCUSDT", "side": "buy",
+    "type": "limit", "time_in_force": "gtc", "quantity": "1", "price": "99.9",
+}  # fmt: skip
 
 
 def book(*levels: tuple[str, str, str]) -> dict[str, Any]:
@@ -57,9 +61,7 @@ async def test_the_pages_feed_moves_the_market_and_fills_an_order(
     async with connected(venue) as adapter:
         await fed(program, venue.url,
                   book(("b", "99.9", "2"), ("b", "99.8", "1"), ("a", "100.1", "3")))  # fmt: skip
-        order = {"account": "A", "client_order_id": "x1", "instrument": "BTCUSDT", "side": "buy",
-                 "type": "limit", "time_in_force": "gtc", "quantity": "1", "price": "99.9"}  # fmt: skip
-        await adapter._rest.post("/v1/orders", order)
+        await adapter._rest.post("/v1/orders", ORDER)
         # Behind 2 at its price: a trade of 2 takes what is ahead, the next one is ours.
         await fed(program, venue.url, trade("99.9", "2", is_buyer_maker=True))
         assert list(venue.judge().cumulative().values()) == [0]
