@@ -124,7 +124,8 @@ def test_an_execution_report_is_what_simplefix_writes(
     capacity = "2" if "last_market" in extra else ""
     ours = codec.execution_report(
         order, event, sequence=sequence, sending_time_ns=sent_ns, execution_id="e1",
-        last_capacity=capacity, transact_time_ns=done_ns, reject_reason=reasons[0], restatement_reason=reasons[1], **extra,
+        last_capacity=capacity, transact_time_ns=done_ns, reject_reason=reasons[0],
+        restatement_reason=reasons[1], **extra,
     )  # fmt: skip
     is_partly_filled = Decimal(order["cumulative_quantity"]) and STATES[order["state"]] in "A0"
     status = "1" if is_partly_filled else STATES[order["state"]]
@@ -136,7 +137,8 @@ def test_an_execution_report_is_what_simplefix_writes(
         6: order["average_price"] or "0",
         11: extra.get("client_order_id", order["client_order_id"]),
         14: order["cumulative_quantity"], 17: "e1", 19: extra.get("execution_reference"),
-        29: capacity, 30: extra.get("last_market"), 31: extra.get("last_price"), 32: extra.get("last_quantity"), 37: order["order_id"],
+        29: capacity, 30: extra.get("last_market"), 31: extra.get("last_price"),
+        32: extra.get("last_quantity"), 37: order["order_id"],
         38: order["quantity"], 40: TYPES[order["type"]], 41: extra.get("original_client_order_id"),
         44: order["price"], 54: SIDES[order["side"]],
         55: extra.get("symbol", order["instrument"]), 58: extra.get("text"),
