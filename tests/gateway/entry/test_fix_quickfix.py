@@ -248,20 +248,20 @@ async def follow_the_clock(world):
         await asyncio.sleep(0.02)
 
 
-async def test_both_sides_end_the_session_time_and_begin_with_one_at_the_next(
+async def test_an_engine_is_logged_out_at_the_end_refused_in_the_pause_and_begins_with_one(
     ring_directory, tmp_path
 ):
-    """The pause between two session times is some seconds of now."""
+    """The pause between two session times is some seconds of now; it dials each second."""
     now = datetime.now(UTC).replace(microsecond=0)
     end, start = (f"{now + timedelta(seconds=after):%H:%M:%S}" for after in (12, 16))
     schedule = FixSchedule(start_time=start, end_time=end)
     port, version = free_port(), "FIX.4.4"
-    world = Life(ring_directory, {"fund": counterparty(schedule=schedule)}, port=port)
+    session = counterparty(schedule=schedule, reset_accepted=True)
+    world = Life(ring_directory, {"fund": session}, port=port)
     fix = await world.start(of_now())
     clock = asyncio.create_task(follow_the_clock(fix.world))
     more = [f"{name}={value}" for name, value in {
-        "sender": "FUND", "target": "GATEWAY", "key": "desk", "secret": SECRET,
-        "start": start, "end": end,
+        "sender": "FUND", "target": "GATEWAY", "key": "desk", "secret": SECRET, "forget": "Y",
     }.items()]  # fmt: skip
     try:
         async with program(
@@ -273,10 +273,12 @@ async def test_both_sides_end_the_session_time_and_begin_with_one_at_the_next(
             store = fix.door.contexts["fund"].session.store
             assert store.next_outgoing == 4
             await running.heard("logout")
-            # It had nothing to resend and nothing to ask for: both begin with 1.
+            ended = await peer.until("5", "from_admin")
+            assert (ended[34], ended[58]) == ("4", "End of the session time")
             await until(lambda: [line.split()[0] for line in running.lines].count("logon") == 2)
             logons = [each for each in peer.told("from_admin") if each[35] == "A"]
-            assert [(each[34], each.get(141)) for each in logons] == [("1", None)] * 2
+            assert [(each[34], each.get(141)) for each in logons] == [("1", "Y")] * 2
+            assert logons[1][52].partition("-")[2] >= start, "none was taken in the pause"
             await works(fix, peer, "after")
             assert (store.next_outgoing, store.next_expected) == (4, 3)
             admin = [each[35] for each in peer.told("from_admin") + peer.told("to_admin")]
