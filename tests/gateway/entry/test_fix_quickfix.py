@@ -253,7 +253,7 @@ async def test_an_engine_is_logged_out_at_the_end_refused_in_the_pause_and_begin
 ):
     """The pause between two session times is some seconds of now; it dials each second."""
     now = datetime.now(UTC).replace(microsecond=0)
-    end, start = (f"{now + timedelta(seconds=after):%H:%M:%S}" for after in (12, 16))
+    end, start = (f"{now + timedelta(seconds=after):%H:%M:%S}" for after in (15, 19))
     schedule = FixSchedule(start_time=start, end_time=end)
     port, version = free_port(), "FIX.4.4"
     session = counterparty(schedule=schedule, reset_accepted=True)
