@@ -363,6 +363,7 @@ nb::bytes execution_report(const Codec& codec, nb::handle order, std::string_vie
                            std::string_view last_price, std::string_view last_quantity,
                            std::string_view text, int reject_reason, int restatement_reason,
                            std::string_view execution_reference, std::string_view liquidity,
+                           std::string_view last_capacity, std::string_view last_market,
                            std::string_view status_request_id, std::string_view mass_status_id,
                            std::uint64_t total_reports, bool is_last_report,
                            bool is_possible_resend, std::uint64_t last_processed,
@@ -385,6 +386,8 @@ nb::bytes execution_report(const Codec& codec, nb::handle order, std::string_vie
   report.restatement_reason = restatement_reason;
   report.execution_reference = execution_reference;
   report.liquidity = liquidity == "maker" ? '1' : liquidity == "taker" ? '2' : '\0';
+  report.last_capacity = last_capacity.empty() ? '\0' : last_capacity.front();
+  report.last_market = last_market;
   report.status_request_id = status_request_id;
   report.mass_status_id = mass_status_id;
   report.total_reports = total_reports;
@@ -494,9 +497,10 @@ void bind_fix_codec(nb::module_& module) {
            "original_client_order_id"_a = "", "symbol"_a = "", "last_price"_a = "",
            "last_quantity"_a = "", "text"_a = "", "reject_reason"_a = fix::kNoReason,
            "restatement_reason"_a = fix::kNoReason, "execution_reference"_a = "",
-           "liquidity"_a = "", "status_request_id"_a = "", "mass_status_id"_a = "",
-           "total_reports"_a = 0, "is_last_report"_a = false, "is_possible_resend"_a = false,
-           "last_processed"_a = 0, "on_behalf_of"_a = "", "deliver_to"_a = "")
+           "liquidity"_a = "", "last_capacity"_a = "", "last_market"_a = "",
+           "status_request_id"_a = "", "mass_status_id"_a = "", "total_reports"_a = 0,
+           "is_last_report"_a = false, "is_possible_resend"_a = false, "last_processed"_a = 0,
+           "on_behalf_of"_a = "", "deliver_to"_a = "")
       .def("cancel_reject", &cancel_reject, nb::kw_only(), "sequence"_a, "sending_time_ns"_a,
            "order_id"_a, "client_order_id"_a, "original_client_order_id"_a, "status"_a,
            "response_to"_a, "reason"_a = fix::kNoReason, "text"_a = "", "transact_time_ns"_a = 0,

@@ -311,6 +311,13 @@ bool is_halted(const Route& route) noexcept {
   return false;
 }
 
+/// The record of its release may be lost with the journal's last moments. Once its venue has been
+/// compared, whatever of it lives or has executed there is known here
+/// (gateway/venues/reconcile.py).
+bool may_have_left(OrderId id, const Route& route, std::uint32_t epoch) noexcept {
+  return split_order_id(id).epoch != epoch && route.venue_row->session != VenueSession::kReconciled;
+}
+
 }  // namespace
 
 void Engine::trigger_emulated(InstrumentId instrument, std::int64_t price) noexcept {
@@ -324,7 +331,10 @@ void Engine::trigger_emulated(InstrumentId instrument, std::int64_t price) noexc
         order.side == Side::kBuy ? price >= order.trigger_price : price <= order.trigger_price;
     Route& route = state_.routes.at(order.route);
     VenuePort* port = venue_port_of_[route.venue];
-    if (!is_reached || port == nullptr || !port->has_room_for_new() || is_halted(route)) continue;
+    if (!is_reached || port == nullptr || !port->has_room_for_new() || is_halted(route) ||
+        may_have_left(id, route, state_.epoch)) {
+      continue;
+    }
     OrderTriggered triggered{};
     triggered.order_id = id;
     triggered.trigger_price_seen = price;

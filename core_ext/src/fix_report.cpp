@@ -41,6 +41,8 @@ std::string_view encode(const ReportHeader& header, const ExecutionReport& repor
   out.put(17, report.execution_id);
   out.put(19, report.execution_reference);
   out.put(20, codes.transaction_type);
+  out.put(29, report.last_capacity);
+  out.put(30, report.last_market);
   out.put(31, report.last_price);
   out.put(32, report.last_quantity);
   out.put(37, report.order_id);

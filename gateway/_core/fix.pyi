@@ -219,6 +219,8 @@ class FixCodec:
         restatement_reason: int = -1,
         execution_reference: str = "",
         liquidity: str = "",
+        last_capacity: str = "",
+        last_market: str = "",
         status_request_id: str = "",
         mass_status_id: str = "",
         total_reports: int = 0,

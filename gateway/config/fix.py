@@ -8,7 +8,14 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-__all__ = ["DROP_COPIES_MAX", "CounterpartySettings", "FixSettings"]
+__all__ = [
+    "DROP_COPIES_MAX",
+    "CounterpartySettings",
+    "FixSchedule",
+    "FixSettings",
+    "SessionPolicy",
+    "policy_of",
+]
 
 # The copies of one event and its mark are one group of records in the journal.
 DROP_COPIES_MAX = 64
@@ -17,6 +24,51 @@ Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,30}$")]
 CompId = Annotated[str, Meta(pattern=r"^[!-~]{1,32}$")]
 SubId = Annotated[str, Meta(pattern=r"^[!-~]{0,32}$")]
 Names = Literal["all"] | list[Name]
+TimeOfDay = Annotated[str, Meta(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?)?$")]
+Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+RESEND_PAGE_MAX = 10_000  # as many messages as a session keeps while a gap is open
+
+
+class FixSchedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[fix.schedule] and [fix.sessions.NAME.schedule]: when a session may be up. Daily, weekly when
+    both days are given, non-stop when empty."""
+
+    start_time: Annotated[
+        TimeOfDay,
+        Meta(description="When the session time begins; empty = at any hour, without an end."),
+    ] = ""
+    end_time: Annotated[
+        TimeOfDay,
+        Meta(
+            description="When it ends: everybody is logged out. Not after the start = on the day "
+            "after; equal = around the clock, a new session time at each start."
+        ),
+    ] = ""
+    days: Annotated[list[Day], Meta(description="Days on which it begins; empty = every day.")] = []
+    start_day: Annotated[
+        Literal["", Day],
+        Meta(description="Day of the week on which a weekly session time begins; empty = daily."),
+    ] = ""
+    end_day: Annotated[Literal["", Day], Meta(description="Day of the week on which it ends.")] = ""
+    time_zone: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$",
+            description="Zone of the times, a name of the IANA database; clock changes are its.",
+        ),
+    ] = "UTC"
+
+
+class SessionPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """What [fix] says for every session and [fix.sessions.NAME] for one."""
+
+    schedule: FixSchedule = FixSchedule()
+    reset_at_start: bool = True
+    reset_on_logon: bool = False
+    reset_on_logout: bool = False
+    reset_on_disconnect: bool = False
+    reset_accepted: bool = False
+    resend_page: int = 0
 
 
 class CounterpartySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -107,10 +159,32 @@ class CounterpartySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
             "cancelled, in ms.",
         ),
     ] = 0
+    schedule: Annotated[
+        FixSchedule | None,
+        Meta(
+            description="When the session may be up, [fix.sessions.NAME.schedule], in place of "
+            "[fix.schedule] as a whole; an empty table = at any hour."
+        ),
+    ] = None
+    reset_at_start: Annotated[
+        bool | None, Meta(description="As fix.reset_at_start, for this session.")
+    ] = None
+    reset_on_logon: Annotated[
+        bool | None, Meta(description="As fix.reset_on_logon, for this session.")
+    ] = None
+    reset_on_logout: Annotated[
+        bool | None, Meta(description="As fix.reset_on_logout, for this session.")
+    ] = None
+    reset_on_disconnect: Annotated[
+        bool | None, Meta(description="As fix.reset_on_disconnect, for this session.")
+    ] = None
     reset_accepted: Annotated[
-        bool,
-        Meta(description="Whether 141=Y is taken; it wipes what could be resent."),
-    ] = False
+        bool | None, Meta(description="As fix.reset_accepted, for this session.")
+    ] = None
+    resend_page: Annotated[
+        Annotated[int, Meta(ge=0, le=RESEND_PAGE_MAX)] | None,
+        Meta(description="As fix.resend_page, for this session."),
+    ] = None
     next_expected: Annotated[bool, Meta(description="789 in both Logons; FIX.4.4 and later.")] = (
         False
     )
@@ -214,7 +288,50 @@ class FixSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     venue_subscriptions_max: Annotated[
         int, Meta(ge=1, le=1000, description="Subscriptions of 35=g of one session.")
     ] = 8
+    schedule: Annotated[
+        FixSchedule,
+        Meta(description="When sessions may be up, [fix.schedule]; empty = at any hour."),
+    ] = FixSchedule()
+    reset_at_start: Annotated[
+        bool,
+        Meta(
+            description="Whether both numbers begin with 1 at each start of the session time; off, "
+            "they go on."
+        ),
+    ] = True
+    reset_on_logon: Annotated[
+        bool,
+        Meta(description="Both numbers 1 at each Logon; nothing is ever resent from before it."),
+    ] = False
+    reset_on_logout: Annotated[bool, Meta(description="Both numbers 1 behind each Logout.")] = False
+    reset_on_disconnect: Annotated[
+        bool, Meta(description="Both numbers 1 whenever the line ends.")
+    ] = False
+    reset_accepted: Annotated[
+        bool,
+        Meta(description="Whether 141=Y is taken; it wipes what could be resent."),
+    ] = False
+    resend_page: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=RESEND_PAGE_MAX,
+            description="Messages that one ResendRequest of ours asks for; 0 = the whole gap.",
+        ),
+    ] = 0
     sessions: Annotated[
         dict[Name, CounterpartySettings],
         Meta(description="The counterparties, [fix.sessions.NAME]."),
     ] = {}
+
+
+def policy_of(
+    chosen: FixSettings | CounterpartySettings, default: SessionPolicy | None = None
+) -> SessionPolicy:
+    """What was chosen, and the default where nothing was."""
+    default = default or SessionPolicy()
+    values = {}
+    for name in SessionPolicy.__struct_fields__:
+        value = getattr(chosen, name)
+        values[name] = getattr(default, name) if value is None else value
+    return SessionPolicy(**values)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from zoneinfo import ZoneInfo, available_timezones
 
 from gateway.config.faults import Faults, nearest
-from gateway.config.fix import DROP_COPIES_MAX, CounterpartySettings, FixSettings
+from gateway.config.fix import (
+    DROP_COPIES_MAX,
+    CounterpartySettings,
+    FixSchedule,
+    FixSettings,
+)
 from gateway.config.settings import Document
 
 __all__ = ["added_fault", "check_counterparty", "check_fix"]
@@ -18,6 +24,10 @@ def check_fix(document: Document, faults: Faults, is_loopback: Callable[[str], b
     """The listener, then each counterparty, then all of them against each other."""
     fix = document.fix
     _check_listener(document, faults, is_loopback)
+    for field, expected, given in _schedule_faults(fix.schedule):
+        code = "UNKNOWN_NAME" if field in _NAMES else "CLASH"
+        faults.add(code, f"fix.{field}", expected, given, near=_near(document, field, given),
+                   other=faults.place_of("fix.schedule"))  # fmt: skip
     names: dict[tuple[str, str, str], str] = {}
     owners: dict[str, str] = {}
     copies = [name for name, each in fix.sessions.items() if each.kind == "drop_copy"]
@@ -35,7 +45,10 @@ def check_fix(document: Document, faults: Faults, is_loopback: Callable[[str], b
             _note_once(faults, owners, session.principal, name, f"{path}.principal")
 
 
-_NAMES = {"principal": "principals", "accounts": "accounts", "strategies": "strategies"}
+_ZONE = "schedule.time_zone"
+_NAMES = {
+    "principal": "principals", "accounts": "accounts", "strategies": "strategies", _ZONE: "zones"
+}  # fmt: skip
 
 
 def check_counterparty(
@@ -55,6 +68,28 @@ def check_counterparty(
         yield "certificate_name", "nothing without fix.tls_client_authority", "a name"
     if session.next_expected and session.begin_string not in _SINCE_44:
         yield "next_expected", "false before FIX.4.4", "true"
+    if session.schedule is not None:
+        yield from _schedule_faults(session.schedule)
+
+
+def _schedule_faults(schedule: FixSchedule) -> Iterator[tuple[str, str, str]]:
+    """As `check_counterparty`, of a schedule by itself."""
+    has_times = bool(schedule.start_time and schedule.end_time)
+    if bool(schedule.start_time) != bool(schedule.end_time):
+        missing = "end_time" if schedule.start_time else "start_time"
+        yield f"schedule.{missing}", "a start and an end, or neither", '""'
+    elif not has_times and (schedule.days or schedule.start_day or schedule.end_day):
+        yield "schedule.start_time", "a time, because days are given", '""'
+    if bool(schedule.start_day) != bool(schedule.end_day):
+        missing = "end_day" if schedule.start_day else "start_day"
+        yield f"schedule.{missing}", "a start day and an end day, or neither", '""'
+    if schedule.days and schedule.start_day:
+        rule = "none, because start_day makes it weekly"
+        yield "schedule.days", rule, ", ".join(schedule.days)
+    try:
+        ZoneInfo(schedule.time_zone)
+    except (KeyError, ValueError, OSError):
+        yield _ZONE, "a name of the IANA database", schedule.time_zone
 
 
 def added_fault(
@@ -118,4 +153,6 @@ def _note_once(faults: Faults, seen: dict, key: object, name: str, path: str) ->
 
 
 def _near(document: Document, field: str, given: str) -> str:
+    if field == _ZONE:
+        return nearest(given, available_timezones())
     return nearest(given, getattr(document, _NAMES[field])) if field in _NAMES else ""

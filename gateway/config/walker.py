@@ -182,6 +182,8 @@ def _describe_text(info: inspect.StrType) -> str:
 
 
 PATTERNS_IN_WORDS = {
+    r"^(([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?)?$": 'a time of day, such as "17:00" or '
+    '"17:00:30", or ""',
     r"^([01][0-9]|2[0-3]):[0-5][0-9]$": 'a time of day, such as "17:00"',
     r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$": 'a name of a time zone, such as "Europe/London"',
     r"^https?://(localhost|127\.0\.0\.[0-9]{1,3}|\[::1\]):[0-9]{1,5}$": "a loopback origin such as "

@@ -36,6 +36,9 @@ class Counter(Protocol):
     def spend(self, cost: int, now_ns: int) -> None:
         """Count it, whether it fits or not."""
 
+    def give_back(self, cost: int, spent_ns: int, now_ns: int) -> None:
+        """What was spent then was not: take it off, as far as it still counts."""
+
     def settle(self, used: int, now_ns: int) -> None:
         """The counter stands at `used`: the venue said so."""
 
@@ -92,6 +95,11 @@ class Window:
             counts[each] = counts.get(each, 0) + cost
         if len(counts) > 1:  # not only the one that was just written
             self._forget(now_ns)
+
+    def give_back(self, cost: int, spent_ns: int, now_ns: int) -> None:
+        for each in self._windows(spent_ns):
+            if each in self._counts:
+                self._counts[each] = max(0, self._counts[each] - cost)
 
     def settle(self, used: int, now_ns: int) -> None:
         for each in self._windows(now_ns):
@@ -159,6 +167,11 @@ class Bucket:
 
     def spend(self, cost: int, now_ns: int) -> None:
         self._empty_ns = max(self._debt_end(now_ns), now_ns) + self._length_ns(cost)
+
+    def give_back(self, cost: int, spent_ns: int, now_ns: int) -> None:
+        # What may have flowed off since is gone: behind it the bucket may have been filled anew.
+        left_ns = self._length_ns(cost) - max(0, now_ns - spent_ns)
+        self._empty_ns -= max(0, left_ns)
 
     def settle(self, used: int, now_ns: int) -> None:
         self._empty_ns = now_ns + self._length_ns(used)
@@ -231,6 +244,17 @@ class Rolling:
             last_at, last = spent.pop()
             at, cost = max(at, last_at), cost + last
         spent.append((at, cost))
+
+    def give_back(self, cost: int, spent_ns: int, now_ns: int) -> None:
+        at = -(-spent_ns // self._slice_ns) * self._slice_ns
+        if at <= now_ns - self._window_ns:
+            return
+        for place, (kept_at, kept) in enumerate(self._spent):
+            if kept_at >= at:  # where it stands, alone or with what came behind it
+                taken = min(cost, kept) if kept_at == at or kept > cost else 0
+                self._spent[place] = (kept_at, kept - taken)
+                self._total -= taken
+                return
 
     def _forget(self, now_ns: int) -> None:
         """What has left the window. What lies far ahead was told by a clock that has been set back
@@ -305,6 +329,9 @@ class Earned:
     def spend(self, cost: int, now_ns: int) -> None:
         self._used += cost
 
+    def give_back(self, cost: int, spent_ns: int, now_ns: int) -> None:
+        self._used = max(0, self._used - cost)
+
     def settle(self, used: int, now_ns: int) -> None:
         self._used = used
 
@@ -340,6 +367,13 @@ class Recent:
         if now_ns // self.SLICE_NS != self._latest:
             self._roll(now_ns)
         self._costs[self._latest % self.SLICES] += cost
+
+    def give_back(self, cost: int, spent_ns: int, now_ns: int) -> None:
+        """As a counter's."""
+        self._roll(now_ns)
+        if self._latest - self.SLICES < spent_ns // self.SLICE_NS <= self._latest:
+            place = spent_ns // self.SLICE_NS % self.SLICES
+            self._costs[place] = max(0, self._costs[place] - cost)
 
     def since(self, at_ns: int, now_ns: int, *, is_partly: bool) -> int:
         """What was spent after `at_ns`; the slice in which it lies counts when `is_partly`."""

@@ -55,6 +55,10 @@ class _Budgeted:
         self.counter.spend(cost, now_ns)
         self.recent.spend(cost, now_ns)
 
+    def give_back(self, cost: int, spent_ns: int, now_ns: int) -> None:
+        self.counter.give_back(cost, spent_ns, now_ns)
+        self.recent.give_back(cost, spent_ns, now_ns)
+
     def dump(self) -> list[int]:
         return [*self.recent.dump(), *self.counter.dump()]
 
@@ -107,7 +111,7 @@ class _Waiter:
     lane: Lane
     costs: Mapping[str, int]
     deadline_ns: int
-    turn: asyncio.Future[None]
+    turn: asyncio.Future[int]  # when it was taken
 
 
 class Budget:
@@ -152,25 +156,27 @@ class Budget:
         self._owed: list[tuple[str, int]] = []  # spent while the counters were out of reach
         self._owed_earnings: list[tuple[str, Fraction]] = []
         self._known_ban = _Ban()
+        self._settled_ns: dict[str, int] = {}  # when the venue's count replaced ours
+        self.taken_ns = 0  # when `take` took what it took last
         self.refused = 0  # requests that could not be had in time
 
     def take(self, lane: Lane, costs: Mapping[str, int]) -> int:
         """0: all costs are taken. Else nothing is, and the number is the ns to wait if nobody else
         takes (NEVER_NS: only trading or the venue can help). Raises ValueError for a cost that no
-        limit could ever carry."""
+        limit could ever carry. `taken_ns` says when, for `give_back`."""
         if self._is_held_up(lane, costs):
             return _HELD_UP_NS
         return self._take(lane, costs)[0]
 
-    async def wait(self, lane: Lane, costs: Mapping[str, int], timeout_ms: int) -> None:
-        """Take as soon as it can be had. Higher lanes go first, equals in order. Raises
-        VenueRateLimited as soon as it is clear that it cannot be had in time."""
+    async def wait(self, lane: Lane, costs: Mapping[str, int], timeout_ms: int) -> int:
+        """Take as soon as it can be had, and say when that was. Higher lanes go first, equals in
+        order. Raises VenueRateLimited as soon as it is clear that it cannot be had in time."""
         timeout_ns = timeout_ms * 1_000_000
         wait_ns = max(1, timeout_ns)
         if not self._is_held_up(lane, costs):
             wait_ns = self._take(lane, costs)[0]
             if not wait_ns:
-                return
+                return self.taken_ns
             if wait_ns > timeout_ns:
                 raise self._too_late(lane, wait_ns)
         if sum(map(len, self._waiting.values())) >= _WAITING_MAX:
@@ -180,12 +186,29 @@ class Budget:
         self._waiting[lane].append(waiter)
         self._serve_in(wait_ns)
         try:
-            await waiter.turn
+            return await waiter.turn
         except asyncio.CancelledError:
             with suppress(ValueError):
                 self._waiting[lane].remove(waiter)
+            if waiter.turn.done() and not waiter.turn.cancelled() and not waiter.turn.exception():
+                self.give_back(costs, waiter.turn.result())  # its turn had just come
             self._serve_in(0)  # Those behind may have been held up by this one alone.
             raise
+
+    def give_back(self, costs: Mapping[str, int], taken_ns: int) -> None:
+        """What was taken then was for a request of which, as is proved, not one byte left. Where
+        the venue's own count came in between, and where other processes count too, it stays
+        counted: too much is the safe side."""
+        if not self._is_alone:
+            return
+        now = self._now_ns()
+        for name, cost in costs.items():
+            if cost and self._settled_ns.get(name, -1) < taken_ns:
+                place, row = self._row(name, now)
+                row.give_back(cost, taken_ns, now)
+                self._rows.save(place.key)
+        if any(self._are_waiting):
+            self._serve_in(0)
 
     def told(self, name: str, used: int, *, sent_ns: int | None = None) -> None:
         """The venue's own count in an answer. It wins, but for what it cannot have counted: what
@@ -203,6 +226,7 @@ class Budget:
             if not least <= mine <= most:
                 row.counter.settle(least if mine < least else most, now)
                 self._rows.save(place.key)
+                self._settled_ns[name] = now
         if any(self._are_waiting):
             self._serve()
 
@@ -228,8 +252,7 @@ class Budget:
 
     def check_ban(self, lane: Lane) -> None:
         """Raises VenueRateLimited during a ban: for what had its turn before and was not yet sent.
-        What it took stays counted until its window has passed; to count too much is the safe side.
-        """
+        What it took is still taken (`give_back`)."""
         if banned_ns := self.banned_ns():
             raise self._too_late(lane, banned_ns)
 
@@ -299,6 +322,7 @@ class Budget:
             row.counter.spend(cost, now)
             row.recent.spend(cost, now)
             self._rows.save(key)
+        self.taken_ns = now
         return 0, _NO_NAMES
 
     def _without_lock(self, lane: Lane, costs: Mapping[str, int], now: int) -> int:
@@ -308,6 +332,7 @@ class Budget:
             self._stuck_since_ns = now
         if lane in _URGENT and now - self._stuck_since_ns >= _STUCK_NS:
             self._owed += costs.items()
+            self.taken_ns = now
             return 0
         return _CONTENDED_NS
 
@@ -404,7 +429,7 @@ class Budget:
                     wait_ns, names = self._take(waiter.lane, waiter.costs)
                 if not wait_ns:
                     queue.remove(waiter)
-                    waiter.turn.set_result(None)
+                    waiter.turn.set_result(self.taken_ns)
                 elif wait_ns > left_ns:
                     queue.remove(waiter)
                     waiter.turn.set_exception(self._too_late(waiter.lane, wait_ns))

@@ -195,7 +195,11 @@ def _working(order_id: int, row: Mapping[str, Any], report: OrderReport) -> list
         ]
     was_triggered = report.state in ("new", "partially_filled", "filled")
     if row["state"] == "UNTRIGGERED" and was_triggered:
-        return [Fact("triggered", order_id, venue_time_ns=report.venue_time_ns)]
+        at = report.venue_time_ns
+        # Held here as far as the journal goes: it left, and the record of that is lost.
+        left = Fact("accepted", order_id, venue_order_id=report.venue_order_id, venue_time_ns=at)
+        told = [] if row["venue_order_id"] else [left]
+        return [*told, Fact("triggered", order_id, venue_time_ns=at)]
     return []
 
 

@@ -165,7 +165,7 @@ class Reconciler:
             row
             for row in await self._open_rows(account.name)
             if int(row["created_ns"]) <= asked_ns
-            and not _is_held_here(row)
+            and (int(row["order_id"]) in by_id or not _is_held_here(row))
             and (int(row["order_id"]) not in by_id or self._is_unsure(row, by_id))
         ]
         unsure += self._completed(before)
@@ -463,7 +463,8 @@ def _adopted(report: OrderReport) -> Finding:
 
 def _is_held_here(row: Row) -> bool:
     """An order that waits in the gateway, for its trigger, for another order or to be crossed: no
-    venue knows it, and none can tell its end."""
+    venue knows it, and none can tell its end. One that its venue lists all the same has left, and
+    the record of that is lost with the journal's last moments."""
     if row["state"] != "UNTRIGGERED" or row["venue_order_id"]:
         return False
     return bool(row["is_emulated"] or row["link"] is not None or row.get("cross_ms"))

@@ -35,6 +35,7 @@ _USER_TAGS = {
     "STRATEGY": "D, E, G: book of the order; default: the first of the session",
     "LEG": "D, E: `net`, `long` or `short`; default `net`",
     "EMULATE": "D, E: `Y` = done here when the venue does not offer the type or time in force",
+    "CROSS_MS": "D: ms, 1 to 30000, for which the order is kept here to be crossed; absent = not",
     "CONTINGENCY": "E before FIX 5.0, as 1385: 1 OCO, 2 bracket, 3 or 4 OUO",
 }
 _ORDER = {

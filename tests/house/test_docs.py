@@ -14,7 +14,7 @@ from gateway.__main__ import COMMANDS, root
 from gateway.commands.codes import COMMAND_CODES
 from gateway.commands.explain import explanation
 from gateway.config.faults import FAULT_CODES
-from gateway.config.fix import CounterpartySettings
+from gateway.config.fix import CounterpartySettings, FixSchedule
 from gateway.config.limits import LimitRow
 from gateway.config.settings import Document
 from gateway.stream.codes import STREAM_CODES
@@ -127,7 +127,8 @@ def setting_tables() -> dict[str, type[msgspec.Struct]]:
             tables[f"[{field.name}]"] = info.cls
         elif isinstance(info.value_type, inspect.StructType):
             tables[f"[{field.name}.NAME]"] = info.value_type.cls
-    return tables | {"[fix.sessions.NAME]": CounterpartySettings, "limits.toml": LimitRow}
+    fix = {"[fix.sessions.NAME]": CounterpartySettings, "[fix.schedule]": FixSchedule}
+    return tables | fix | {"limits.toml": LimitRow}
 
 
 @pytest.mark.parametrize("heading", setting_tables())

@@ -6,11 +6,13 @@ from random import Random
 import pytest
 from gateway_binance import gateway_create_adapter as usdm_adapter
 from gateway_binance.capabilities import RATE_LIMITS
+from gateway_binance.messages import TimeRow
 from gateway_binance.rest import BinanceRest
 from gateway_binance.signing import Signer
 from gateway_binance.spot import gateway_create_adapter as spot_adapter
 
-from gateway.api import VenueRateLimited
+from gateway.api import VenueRateLimited, VenueUnavailable
+from gateway.transport import JsonReader
 
 ADAPTERS = {"binance": usdm_adapter, "binance_spot": spot_adapter}
 NOW_NS = 1_700_000_030_000_000_000
@@ -86,3 +88,39 @@ def test_adapters_that_name_one_file_share_it(tmp_path, name):
         for each in ("a", "b")
     ]
     assert taken(adapters[0]._rest) > 0 and taken(adapters[1]._rest) == 0
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("is_question", [True, False])
+async def test_what_stays_here_gives_back_what_it_took(is_question):
+    """No line can be had: not one byte left, and what was taken of the budget is free again."""
+    rest = rest_of("", "a")
+    for _ in range(3):
+        with pytest.raises(VenueUnavailable):
+            if is_question:
+                await rest.public("/fapi/v1/time", JsonReader(TimeRow, "time"), weight=100)
+            else:
+                await rest.send("POST", "/fapi/v1/order", {}, weight=100, lane="kill", orders=1)
+    assert taken(rest) == 2_400
+    count = 0
+    while not rest.budget.take("kill", {"orders_10s@a": 1}):
+        count += 1
+    assert count == 300
+    await rest.close()
+
+
+@pytest.mark.asyncio
+async def test_an_order_whose_port_closed_while_it_waited_gives_back_what_it_took():
+    rest = rest_of("", "a")
+    terms = iter([1, 2])
+    rest.term = lambda: next(terms)
+    rest.clock.doubt()
+
+    async def settled():
+        return None
+
+    rest.clock.settle = settled
+    with pytest.raises(VenueUnavailable, match="port closed or epoch raised"):
+        await rest.send("POST", "/fapi/v1/order", {}, weight=100, lane="kill", orders=1)
+    assert taken(rest) == 2_400
+    await rest.close()

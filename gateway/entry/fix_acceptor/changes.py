@@ -19,12 +19,13 @@ from gateway.entry.fix_acceptor.reports import send_cancel_reject, send_status
 from gateway.entry.fix_acceptor.requests import (
     Refused,
     check_permitted,
+    cross_ms_of,
     decoded,
     instrument_of,
     unsupported_of,
     used_id,
 )
-from gateway.entry.fix_acceptor.words import NO_ORDER, cancel_reason, text_of
+from gateway.entry.fix_acceptor.words import NO_ORDER, UserTag, cancel_reason, text_of
 from gateway.transport.fix_codec import FixRequest
 from gateway.transport.fix_session import BusinessReject, FixMessage
 
@@ -61,6 +62,8 @@ class Changes:
             row = self._found(context, request)
             if is_replace and (why := unsupported_of(request, message)):
                 raise RefusedError("UNSUPPORTED_TYPE", rule=why)
+            if is_replace:
+                _check_crossing(message, row)
             if self._is_again(context, request, row):
                 return None
             _check_same(row, request, self._desk)
@@ -254,6 +257,14 @@ class Changes:
             reason=cancel_reason(error.code, context.version),
             text=text_of(error),
         )
+
+
+def _check_crossing(message: FixMessage, row: Row) -> None:
+    """5004 of a G may only say again what the order has."""
+    asked = cross_ms_of(message)
+    if asked and asked != (row.get("cross_ms") or 0):
+        rule = f"{UserTag.CROSS_MS} does not change; cancel the order and send a new one"
+        raise RefusedError("UNSUPPORTED_TYPE", field="cross_ms", value=asked, rule=rule)
 
 
 def _check_same(row: Row, request: FixRequest, desk: Desk) -> None:

@@ -124,6 +124,7 @@ class SessionContext:
             "kind": self.settings.kind,
             "principal": self.settings.principal,
             "enabled": self.settings.enabled,
+            "is_session_time": self.session.settings.schedule.is_open(self.now_ns()),
             **self.session.row(),
             **self.counters,
         }

@@ -13,7 +13,13 @@ from typing import Any
 
 import msgspec
 
-from gateway.config.fix import DROP_COPIES_MAX, CounterpartySettings
+from gateway.config.fix import (
+    DROP_COPIES_MAX,
+    CounterpartySettings,
+    FixSchedule,
+    SessionPolicy,
+    policy_of,
+)
 from gateway.core.engine import Engine
 from gateway.core.fix_store import FixJournal
 from gateway.entry.fix_acceptor.application import DoorApplication
@@ -31,6 +37,7 @@ from gateway.transport.fix_session import (
     LineLimits,
     Peer,
     Rules,
+    Schedule,
     SessionIdentity,
     SessionSettings,
 )
@@ -51,6 +58,7 @@ class FixTerms(msgspec.Struct, frozen=True, kw_only=True):
 
     sender_comp_id: str
     sessions: Mapping[str, CounterpartySettings]
+    policy: SessionPolicy = SessionPolicy()  # of sessions that say nothing else
     host: str = "127.0.0.1"
     port: int = 0
     tls: ssl.SSLContext | None = None
@@ -177,7 +185,8 @@ class FixDoor:
         identity = self._identity(settings)
         inner = self.journal.open(str(identity), now_ns=self._now_ns())
         store = HeldStore(inner, self.pump)
-        session = FixSession(_session_settings(identity, settings), store, self.application)
+        policy = policy_of(settings, self.terms.policy)
+        session = FixSession(_layer(identity, settings, policy), store, self.application)
         context = SessionContext(name, settings, session, store, self._now_ns)
         self.contexts[name] = context
         self.application.add(context)
@@ -337,14 +346,34 @@ def _who(context: SessionContext, peer: Peer) -> str:
     return f"{context.name} {peer.address}"
 
 
-def _session_settings(identity: SessionIdentity, settings: CounterpartySettings) -> SessionSettings:
+def _layer(
+    identity: SessionIdentity, settings: CounterpartySettings, policy: SessionPolicy
+) -> SessionSettings:
+    """As the session layer takes them."""
     return SessionSettings(
         identity=identity,
         rules=Rules(accepts_user_fields=settings.accept_user_fields),
         heartbeat_s=min(30, settings.heartbeat_seconds_max),
         heartbeat_s_max=settings.heartbeat_seconds_max,
         heartbeat_s_min=1,  # who dies silently must be noticed
-        is_reset_accepted=settings.reset_accepted,
+        is_reset_on_logon=policy.reset_on_logon,
+        is_reset_on_logout=policy.reset_on_logout,
+        is_reset_on_disconnect=policy.reset_on_disconnect,
+        is_reset_accepted=policy.reset_accepted,
+        is_reset_at_start=policy.reset_at_start,
+        resend_chunk=policy.resend_page,
+        schedule=_schedule(policy.schedule),
         has_next_expected=settings.next_expected,
         has_last_processed=settings.last_processed,
+    )
+
+
+def _schedule(chosen: FixSchedule) -> Schedule:
+    return Schedule(
+        start=chosen.start_time,
+        end=chosen.end_time,
+        start_day=chosen.start_day,
+        end_day=chosen.end_day,
+        zone=chosen.time_zone,
+        days=tuple(chosen.days),
     )

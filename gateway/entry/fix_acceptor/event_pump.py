@@ -32,7 +32,8 @@ CURSOR_NAME = "FIX.4.4:GATEWAY->JOURNAL:TOLD"
 _READ_AT_ONCE = 64
 _TOLD_BYTES = 64 * 1024  # then the turn ends, or when the next event may not fit any more
 _GROUP_BYTES = 96 * 1024  # as the journal takes together
-_REPORT_BYTES_MAX = 1_400  # of one event on one session, with the heads of its records
+# Of one event on one session, with the heads of its records and a reset of its numbers before it.
+_REPORT_BYTES_MAX = 1_500
 _SCANNED_AT_ONCE = 65_536
 _PASSED_MAX = 65_536  # records that are none of ours, before the mark moves without a report
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gateway.api import RefusedError
 from gateway.config import Settings
-from gateway.config.fix import CounterpartySettings, FixSettings
+from gateway.config.fix import CounterpartySettings, FixSettings, policy_of
 from gateway.config.fix_checks import added_fault, check_counterparty
 from gateway.core.drive import Drive
 from gateway.entry.desk import Desk
@@ -105,6 +105,7 @@ def _terms(fix: FixSettings, sessions: dict[str, CounterpartySettings], beside: 
     return FixTerms(
         sender_comp_id=fix.sender_comp_id,
         sessions=sessions,
+        policy=policy_of(fix),
         host=fix.host,
         port=fix.port,
         tls=listener_tls(fix, beside),

@@ -11,6 +11,7 @@ import msgspec
 
 from gateway.api import RefusedError
 from gateway.core.engine import Engine
+from gateway.core.vocabulary import CROSS_MS_MAX
 from gateway.entry.api_messages import NewOrderMessage
 from gateway.entry.fix_acceptor.context import SessionContext
 from gateway.entry.fix_acceptor.words import UserTag, wire_bytes
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Refused",
     "check_permitted",
+    "cross_ms_of",
     "decoded",
     "instrument_of",
     "order_message",
@@ -113,6 +115,7 @@ def order_message(
         "post_only": request.is_post_only,
         "reduce_only": request.is_reduce_only,
         "emulate": message.is_set(UserTag.EMULATE),
+        "cross_ms": cross_ms_of(message) or None,
     }
     check_permitted(context, values)
     try:
@@ -120,6 +123,19 @@ def order_message(
     except msgspec.ValidationError as error:
         code = "BAD_CLIENT_ID" if "client_order_id" in str(error) else "BAD_SYMBOL"
         raise RefusedError(code, rule=str(error)) from error
+
+
+def cross_ms_of(message: FixMessage) -> int:
+    """5004, 0 when it is absent. RefusedError for what is no time to be kept."""
+    value = message.get(UserTag.CROSS_MS)
+    if value is None:
+        return 0
+    number = number_of(value)
+    if number is None or not 1 <= number <= CROSS_MS_MAX:
+        rule = f"{UserTag.CROSS_MS} is a whole number of milliseconds, 1 to {CROSS_MS_MAX}"
+        raise RefusedError("RANGE", field="cross_ms", value=_text(message, UserTag.CROSS_MS),
+                           rule=rule)  # fmt: skip
+    return number
 
 
 def terms_of(request: FixRequest) -> dict[str, Any]:

@@ -34,6 +34,7 @@ class UserTag:
     STRATEGY = 5001  # book of the order; default: the first of the session
     LEG = 5002  # net, long or short
     EMULATE = 5003  # Y = do here what the venue does not offer
+    CROSS_MS = 5004  # kept here so long, in ms, to be crossed with an order of another book
     CONTINGENCY = 5385  # as 1385, which begins with 5.0
 
 

@@ -15,6 +15,7 @@ __all__ = [
     "check_logon_numbers",
     "check_logon_terms",
     "check_original_time",
+    "is_new_period",
     "is_out_of_order",
     "is_reset_logon",
     "resend_range",
@@ -100,6 +101,12 @@ def check_logon_numbers(number: int, wanted: int | None, expected: int, ours: in
             f"Expected {ours}, Received {wanted}"
         )
     return None
+
+
+def is_new_period(settings: SessionSettings, created_ns: int, now_ns: int) -> bool:
+    """Whether numbers that began at `created_ns` are of an earlier period, and end with it."""
+    is_same = settings.schedule.is_same_period(created_ns, now_ns)
+    return settings.is_reset_at_start and not is_same
 
 
 def too_high(number: int, expected: int) -> str:

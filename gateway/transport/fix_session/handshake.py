@@ -37,6 +37,7 @@ class Refused:
 
     text: str
     is_told: bool = True
+    session_status: int | None = None  # 1409
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Taken:
 
 
 _FRESH = Numbers(1, 1)
+_NOT_NOW = 7  # 1409: logons are not allowed at this time
 
 
 def judge_request(
@@ -68,10 +70,10 @@ def judge_request(
     if text == "":
         return Refused("the application refused the Logon", is_told=False)
     text = text or check_logon_terms(logon, settings)
-    if text is None and not settings.schedule.is_open(now_ns):
-        text = "Outside of the session time"
     if text is not None:
         return Refused(text)
+    if not settings.schedule.is_open(now_ns):
+        return Refused("Outside of the session time", session_status=_NOT_NOW)
     is_reset = settings.is_reset_on_logon or logon.is_set(Tag.RESET_SEQ_NUM_FLAG)
     return _judge_numbers(logon, settings, numbers, is_reset=is_reset)
 

@@ -15,21 +15,26 @@ _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "su
 
 @dataclass(frozen=True)
 class Schedule:
-    """`start` and `end` as `HH:MM:SS`, with both days for a weekly session. Equal = around the
-    clock, a new period at each start. No start = non-stop: one period for ever."""
+    """`start` and `end` as `HH:MM:SS`, with both days for a weekly session; `days`: those on which
+    a daily one begins, none = every day. Equal = around the clock, a new period at each start. No
+    start = non-stop: one period for ever. When clocks change, a time that comes twice is the first
+    of the two, and one that is left out comes as much later."""
 
     start: str = ""
     end: str = ""
     start_day: str = ""
     end_day: str = ""
     zone: str = "UTC"
+    days: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if bool(self.start) != bool(self.end) or bool(self.start_day) != bool(self.end_day):
             raise ValueError("a schedule has a start and an end, or neither")
-        if not self.start and (self.end_day or self.start_day):
-            raise ValueError("a weekly schedule needs the times of its days")
-        for day in (self.start_day, self.end_day):
+        if not self.start and (self.end_day or self.days):
+            raise ValueError("a schedule by days needs the times of its days")
+        if self.start_day and self.days:
+            raise ValueError("a schedule is weekly, or begins on each of its days")
+        for day in (self.start_day, self.end_day, *self.days):
             if day and day not in _DAYS:
                 raise ValueError(f"day {day!r}: expected one of {', '.join(_DAYS)}")
         if self.start:
@@ -64,9 +69,10 @@ class Schedule:
         local = datetime.fromtimestamp(now_ns // _SECOND_NS, UTC).astimezone(self._zone)
         start_time, end_time = time.fromisoformat(self.start), time.fromisoformat(self.end)
         first_day = _DAYS.index(self.start_day) if self.start_day else None
+        first_days = {_DAYS.index(each) for each in (self.start_day, *self.days) if each}
         for days_ago in range(9):
             day = local.date() - timedelta(days=days_ago)
-            if first_day is not None and day.weekday() != first_day:
+            if first_days and day.weekday() not in first_days:
                 continue
             start_ns = self._ns(datetime.combine(day, start_time))
             if start_ns > now_ns:

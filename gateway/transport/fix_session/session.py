@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from gateway.transport.fix_session import answers, checks, handshake
@@ -29,6 +30,8 @@ __all__ = ["FixSession"]
 
 _LOG = logging.getLogger(__name__)
 _QUIET = frozenset((MessageType.HEARTBEAT, MessageType.TEST_REQUEST, MessageType.REJECT))
+_PERIOD_END = "End of the session time"
+_LOGGING_ON = frozenset((SessionState.CONNECTED, SessionState.LOGON_SENT))
 _ENDING = frozenset((RejectReason.COMP_ID, RejectReason.SENDING_TIME))
 
 
@@ -77,7 +80,7 @@ class FixSession:
         self.close_reason = None
         self._is_faulted = self._reset_sent = self._is_reset_told = self.was_logged_on = False
         self._timers.connected(now_ns)
-        if not self.settings.schedule.is_same_period(self.store.created_ns, now_ns):
+        if checks.is_new_period(self.settings, self.store.created_ns, now_ns):
             self._reset_store()
         if not self.settings.is_initiator:
             self.state = SessionState.CONNECTED
@@ -112,7 +115,7 @@ class FixSession:
         self._now_ns = now_ns
         self.counts["garbled"] += 1
         _LOG.warning("%s: garbled message ignored: %s", self.identity, fault)
-        if self.state in {SessionState.CONNECTED, SessionState.LOGON_SENT}:
+        if self.state in _LOGGING_ON:
             self._close(f"garbled before the Logon: {fault}")
 
     def tick(self, now_ns: int) -> None:
@@ -120,7 +123,7 @@ class FixSession:
         self._now_ns = now_ns
         if self.state is SessionState.DISCONNECTED or self.close_reason is not None:
             return
-        if self.state in {SessionState.CONNECTED, SessionState.LOGON_SENT} or self._reset_sent:
+        if self.state in _LOGGING_ON or self._reset_sent:
             if self._timers.is_logon_over(now_ns):
                 self._close("no Logon in time")
         elif self.state is SessionState.LOGGING_OUT:
@@ -134,8 +137,7 @@ class FixSession:
         """When `tick` has something to do."""
         if self.state is SessionState.DISCONNECTED:
             return None
-        is_waiting = self.state in {SessionState.CONNECTED, SessionState.LOGON_SENT}
-        if is_waiting or self._reset_sent:
+        if self.state in _LOGGING_ON or self._reset_sent:
             return self._timers.logon_end_ns
         if self.state is SessionState.LOGGING_OUT:
             return self._timers.logout_end_ns
@@ -175,18 +177,14 @@ class FixSession:
     # -- what the owner may ask for ---------------------------------------------------------------
 
     def send(
-        self,
-        message_type: bytes,
-        fields: Body,
-        now_ns: int,
-        *,
-        is_kept_when_down: bool = False,
+        self, message_type: bytes, fields: Body, now_ns: int, *, is_kept_when_down: bool = False
     ) -> int:
         """Send an application message, header fields (50, 57, 97, 115, ...) among `fields`, and
         return its number. When the session is down: kept for the peer's resend, or NotLoggedOn."""
+        self._now_ns = now_ns
+        self._turn_period()
         if not self.is_logged_on and not is_kept_when_down:
             raise NotLoggedOn(f"{self.identity} is {self.state}")
-        self._now_ns = now_ns
         is_up = self.is_logged_on and self.close_reason is None
         number = self._out.send(message_type, fields, now_ns, is_line_up=is_up)
         self.on_output()
@@ -203,9 +201,8 @@ class FixSession:
         """Begin the handshake; the line closes with the answer or the time-out."""
         self._now_ns = now_ns
         if self.state is SessionState.ACTIVE:
-            self._send_logout(text, session_status)
-            self._begin_logout()
-        elif self.state in {SessionState.CONNECTED, SessionState.LOGON_SENT}:
+            self._begin_logout(text, session_status)
+        elif self.state in _LOGGING_ON:
             self._close(text or "logout before the Logon")
         self.on_output()
 
@@ -249,13 +246,10 @@ class FixSession:
 
     def _logon_request(self, logon: FixMessage) -> None:
         """Acceptor."""
-
-        def ask_application() -> str | None:
-            return self._application.check_logon(self, logon)
-
         numbers = Numbers(self.store.next_expected, self.store.next_outgoing)
+        ask = self._application.check_logon
         verdict = handshake.judge_request(
-            logon, self.settings, numbers, self._now_ns, ask_application
+            logon, self.settings, numbers, self._now_ns, lambda: ask(self, logon)
         )
         if isinstance(verdict, Refused):
             self._refused(verdict)
@@ -305,7 +299,7 @@ class FixSession:
 
     def _refused(self, verdict: Refused) -> None:
         if verdict.is_told:
-            self._refuse(verdict.text)
+            self._refuse(verdict.text, verdict.session_status)
         else:
             self._close(verdict.text)
 
@@ -339,13 +333,8 @@ class FixSession:
         body = answers.logon_body(
             self.settings, expected, is_reset=is_reset, heartbeat_s=heartbeat_s
         )
-        fill = self._application.fill_logon
-        return self._out.send(
-            MessageType.LOGON,
-            body,
-            self._now_ns,
-            complete=lambda head, each: fill(self, head, each),
-        )
+        complete = partial(self._application.fill_logon, self)
+        return self._out.send(MessageType.LOGON, body, self._now_ns, complete=complete)
 
     # -- messages of an active session ------------------------------------------------------------
 
@@ -522,15 +511,27 @@ class FixSession:
         )
 
     def _resend(self, first: int, last: int) -> bool:
-        now_ns = self._now_ns
-        return self._out.resend(
-            first, last, now_ns, lambda each: self._application.may_resend(self, each, now_ns)
-        )
+        now_ns, ask = self._now_ns, self._application.may_resend
+        return self._out.resend(first, last, now_ns, lambda each: ask(self, each, now_ns))
 
     def _reset_store(self) -> None:
         self._out.reset()
         self.store.reset(self._now_ns)
         self._application.on_reset(self)
+
+    def _turn_period(self) -> None:
+        """Before an application message is numbered: the session time may have ended, and a new one
+        begun, with no tick and no line. What is said in a new period never has a number of the old
+        one, with which it would be wiped; a line that is still logging out ends by that."""
+        if self.state is SessionState.ACTIVE:
+            if not self._timers.is_period_over(self._now_ns):
+                return
+            self._begin_logout(_PERIOD_END)
+        if not checks.is_new_period(self.settings, self.store.created_ns, self._now_ns):
+            return
+        if self.state in {SessionState.LOGON_SENT, SessionState.LOGGING_OUT}:
+            self._close("the session time is over")
+        self._reset_store()
 
     # -- what we say on our own -------------------------------------------------------------------
 
@@ -541,8 +542,7 @@ class FixSession:
         if self._timers.is_peer_dead(now_ns):
             self._close("nothing heard for 2.4 heartbeats")
         elif self._timers.is_period_over(now_ns):
-            self._send_logout("End of the session time")
-            self._begin_logout()
+            self._begin_logout(_PERIOD_END)
         elif self._early.is_open and self._timers.is_resend_late(now_ns):
             if self._timers.resend_attempts >= self.settings.resend_attempts_max:
                 self._fail("ResendRequest was not answered")
@@ -578,20 +578,20 @@ class FixSession:
         body = answers.logout_body(text, session_status, self.identity.version)
         self._send_admin(MessageType.LOGOUT, body)
 
-    def _begin_logout(self) -> None:
+    def _begin_logout(self, text: str, session_status: int | None = None) -> None:
+        self._send_logout(text, session_status)
         self.state = SessionState.LOGGING_OUT
         self._timers.logged_out(self._now_ns)
 
     def _fail(self, text: str) -> None:
         """Say Logout for a fault of the peer and wait for the answer, for nothing else."""
         if self.state is not SessionState.LOGGING_OUT:
-            self._send_logout(text)
-            self._begin_logout()
+            self._begin_logout(text)
         self._is_faulted = True
 
-    def _refuse(self, text: str) -> None:
+    def _refuse(self, text: str, session_status: int | None = None) -> None:
         """Say Logout and do not wait."""
-        self._send_logout(text)
+        self._send_logout(text, session_status)
         self._close(text)
 
     def _close(self, reason: str) -> None:

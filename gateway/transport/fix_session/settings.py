@@ -76,6 +76,7 @@ class SessionSettings:
     time_digits: int | None = None  # of 52 and 122: None = 3 from 4.2 on, 0 before
     names_version_on_business_reject: bool = False  # 1137 in 35=j, as the QuickFIX family writes
     schedule: Schedule = field(default_factory=Schedule)
+    is_reset_at_start: bool = True  # a new period of the schedule begins with 1
 
     def __post_init__(self) -> None:
         version = self.default_appl_ver_id

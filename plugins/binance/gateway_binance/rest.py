@@ -40,6 +40,7 @@ from gateway_binance.signing import Signer, query_text
 __all__ = ["BinanceRest", "Rejection"]
 
 Document = TypeVar("Document")
+_Turn = tuple[Mapping[str, int], int]  # what was taken of the budget, and when
 _ERROR = JsonReader(ErrorRow, "an error")
 _TIME = JsonReader(TimeRow, "the server time")
 # How long a request may wait for its turn in the budget before it is given up unsent.
@@ -149,13 +150,14 @@ class BinanceRest:
     ) -> Document:
         """A question without a key. `limit`: a limit of its own, of which it takes one."""
         query = query_text(parameters) if parameters else ""
-        await self._turn(weight, lane, 0, limit=limit)
-        return await self._question("GET", f"{path}?{query}" if query else path, reader, lane)
+        turn = await self._turn(weight, lane, 0, limit=limit)
+        target = f"{path}?{query}" if query else path
+        return await self._question("GET", target, reader, turn, lane)
 
     async def keyed(self, method: str, path: str, reader: JsonReader[Document]) -> Document:
         """A call that the key alone allows: listen keys and tokens."""
-        await self._turn(1, "query", 0)
-        return await self._question(method, path, reader)
+        turn = await self._turn(1, "query", 0)
+        return await self._question(method, path, reader, turn)
 
     async def ask(
         self,
@@ -171,9 +173,9 @@ class BinanceRest:
         for the next minute's weight. `lane`: of what the answer is needed for."""
         await self.clock.settle()
         patience_ms = _LONG_PATIENCE_MS if is_long else _PATIENCE_MS[lane]
-        await self._turn(weight, lane, 0, patience_ms)
+        turn = await self._turn(weight, lane, 0, patience_ms)
         # Signed after the wait: the time is part of what is signed.
-        return await self._question("GET", self._signed(path, parameters), reader, lane)
+        return await self._question("GET", self._signed(path, parameters), reader, turn, lane)
 
     async def send(
         self,
@@ -192,11 +194,14 @@ class BinanceRest:
             await self.clock.settle()
         # With room in the budget and a line that is free, nothing is waited for until the write.
         costs = self._costs_of(weight, orders)
-        if self.budget.take(lane, costs):
+        is_taken = not self.budget.take(lane, costs)
+        taken_ns = self.budget.taken_ns
+        if not is_taken:
             has_waited = True
-            await self.budget.wait(lane, costs, _PATIENCE_MS[lane])
+            taken_ns = await self.budget.wait(lane, costs, _PATIENCE_MS[lane])
+        turn = (costs, taken_ns)
         if has_waited:
-            self._check_leave(lane, term)
+            self._check_or_give_back(lambda: self._check_leave(lane, term), turn)
         # Signed after the wait: the time is part of what is signed.
         if self.order_socket is not None and self.order_socket.is_up:
             name = self._wire.socket_methods.get((method, path))
@@ -205,9 +210,13 @@ class BinanceRest:
                     return await self._send_by_socket(self.order_socket, name, parameters)
                 except NothingLeft:
                     # Proof that not one byte left: the other way is free.
-                    self._check_leave(lane, term)
+                    self._check_or_give_back(lambda: self._check_leave(lane, term), turn)
         answer = await self._send(
-            method, self._signed(path, parameters), lane, lambda: self._check_leave(lane, term)
+            method,
+            self._signed(path, parameters),
+            lane,
+            lambda: self._check_leave(lane, term),
+            turn,
         )
         return answer.data
 
@@ -217,6 +226,13 @@ class BinanceRest:
         self.budget.check_ban(lane)
         if self.term() != term:
             raise VenueUnavailable("port closed or epoch raised meanwhile; nothing was sent")
+
+    def _check_or_give_back(self, check: Callable[[], None], turn: _Turn) -> None:
+        try:
+            check()
+        except VenueError:
+            self.budget.give_back(*turn)
+            raise
 
     async def _send_by_socket(
         self, socket: OrderSocket, name: str, parameters: Mapping[str, str]
@@ -251,11 +267,16 @@ class BinanceRest:
         return max(0, at_ms - self.clock.now_ns() // 1_000_000)
 
     async def _question(
-        self, method: str, target: str, reader: JsonReader[Document], lane: Lane = "query"
+        self,
+        method: str,
+        target: str,
+        reader: JsonReader[Document],
+        turn: _Turn,
+        lane: Lane = "query",
     ) -> Document:
         """A lost answer to what changes nothing is plain unavailability."""
         try:
-            answer = await self._ask(method, target, lane)
+            answer = await self._ask(method, target, lane, turn)
         except OutcomeUnknown as error:
             raise VenueUnavailable(str(error)) from error
         return reader.read(answer.data)
@@ -270,12 +291,12 @@ class BinanceRest:
         return f"{path}?{self._signer.signed(query, now_ms, self._acceptance_window_ms)}"
 
     async def _request(self, method: str, target: str, *, weight: int, lane: Lane) -> RestAnswer:
-        await self._turn(weight, lane, 0)
-        return await self._ask(method, target, lane)
+        return await self._ask(method, target, lane, await self._turn(weight, lane, 0))
 
-    async def _ask(self, method: str, target: str, lane: Lane) -> RestAnswer:
-        self.budget.check_ban(lane)  # its turn may have been given just before the ban
-        return await self._send(method, target, lane, lambda: self.budget.check_ban(lane))
+    async def _ask(self, method: str, target: str, lane: Lane, turn: _Turn) -> RestAnswer:
+        # Its turn may have been given just before the ban.
+        self._check_or_give_back(lambda: self.budget.check_ban(lane), turn)
+        return await self._send(method, target, lane, lambda: self.budget.check_ban(lane), turn)
 
     async def _turn(
         self,
@@ -285,12 +306,12 @@ class BinanceRest:
         patience_ms: int | None = None,
         *,
         limit: str = "",
-    ) -> None:
+    ) -> _Turn:
         """Wait for a place in the budget. Raises VenueRateLimited; then nothing was sent."""
         costs = self._costs_of(weight, orders)
         if limit:
             costs = {**costs, limit: 1}
-        await self.budget.wait(lane, costs, patience_ms or _PATIENCE_MS[lane])
+        return costs, await self.budget.wait(lane, costs, patience_ms or _PATIENCE_MS[lane])
 
     def _costs_of(self, weight: int, orders: int) -> Mapping[str, int]:
         """What a request takes of which limits; made once for each kind of request."""
@@ -304,9 +325,13 @@ class BinanceRest:
         return found
 
     async def _send(
-        self, method: str, target: str, lane: Lane, may_leave: Callable[[], None]
+        self, method: str, target: str, lane: Lane, may_leave: Callable[[], None], turn: _Turn
     ) -> RestAnswer:
-        answer = await self._pool.request(method, target, lane=lane, may_leave=may_leave)
+        try:
+            answer = await self._pool.request(method, target, lane=lane, may_leave=may_leave)
+        except (VenueUnavailable, VenueRateLimited):  # not one byte left
+            self.budget.give_back(*turn)
+            raise
         self._count(answer)
         if answer.status == 200:
             return answer

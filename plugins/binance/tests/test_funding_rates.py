@@ -46,7 +46,9 @@ class Venue(BinanceRest):
         self.rows = rows
         self.asked: list[str] = []
 
-    async def _question(self, method: str, target: str, reader: Any, lane: Lane = "query") -> Any:
+    async def _question(
+        self, method: str, target: str, reader: Any, turn: Any, lane: Lane = "query"
+    ) -> Any:
         self.asked.append(target)
         terms = dict(each.split("=") for each in target.partition("?")[2].split("&"))
         start, end = int(terms["startTime"]), int(terms["endTime"])

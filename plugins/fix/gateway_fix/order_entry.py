@@ -50,6 +50,8 @@ class OrderEntry:
         self._dialect, self._names, self._known = dialect, names, known
         self._records, self._link, self._budget, self._terms = records, link, budget, terms
         self._tell, self._timeout_ms, self._counters = tell, timeout_ms, counters
+        self._costs = {limit.name: 1 for limit in dialect.rate_limits}
+        self._taken_ns = 0  # of the request that is about to leave
 
     async def submit(self, order: OrderRequest) -> None:
         """D. What did not leave is told so."""
@@ -63,7 +65,7 @@ class OrderEntry:
                 order.client_order_id, order.instrument, order.side, terms
             )
         except OSError as error:  # what cannot be written down does not leave
-            self._not_sent("new", order.order_id, f"records: {error}")
+            self._kept("new", order.order_id, f"records: {error}")
             return
         known = self._known.sent(order, terms)
         if not self._leave("new", known, wire_id, fields) and is_first:
@@ -85,7 +87,7 @@ class OrderEntry:
             return
         known = self._named(request)
         if fault := _unsayable(request, known):
-            self._not_sent("replace", request.order_id, fault)
+            self._kept("replace", request.order_id, fault)
             return
         wire_id = self._names.next(known.client_id)
         fields = requests.replace(request, known, wire_id, self._dialect, self._terms)
@@ -117,17 +119,23 @@ class OrderEntry:
         return known
 
     async def _may_leave(self, request: RequestName, order_id: int) -> bool:
-        costs = {limit.name: 1 for limit in self._dialect.rate_limits}
+        """Its turn has come; what is kept after that all the same is `_kept`."""
         try:
             if not self._link.is_up:
                 raise VenueUnavailable("not logged on")
-            await self._budget.wait(_LANES[request], costs, self._timeout_ms)
-            if not self._link.is_up:
-                raise VenueUnavailable("not logged on any more")
+            taken_ns = await self._budget.wait(_LANES[request], self._costs, self._timeout_ms)
         except (VenueUnavailable, VenueRateLimited) as error:
             self._not_sent(request, order_id, str(error))
             return False
+        self._taken_ns = taken_ns  # nothing is awaited from here until it leaves or is kept
+        if not self._link.is_up:
+            self._kept(request, order_id, "not logged on any more")
+            return False
         return True
+
+    def _kept(self, request: RequestName, order_id: int, reason: str) -> None:
+        self._budget.give_back(self._costs, self._taken_ns)
+        self._not_sent(request, order_id, reason)
 
     def _not_sent(self, request: RequestName, order_id: int, reason: str) -> None:
         self._counters["requests_not_sent"] += 1
@@ -141,7 +149,7 @@ class OrderEntry:
         try:
             number = self._link.send(_TYPES[request], fields)
         except VenueUnavailable as error:
-            self._not_sent(request, known.order_id, str(error))
+            self._kept(request, known.order_id, str(error))
             return False
         before = known.pending.pop(request, None)
         if before is not None:

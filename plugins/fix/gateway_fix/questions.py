@@ -166,12 +166,16 @@ class Questions:
         wire_id: str = "",
     ) -> list[FixMessage]:
         costs = {limit.name: 1 for limit in self._dialect.rate_limits}
-        await self._budget.wait("query", costs, int(self._timeout_s * 1_000))
+        taken_ns = await self._budget.wait("query", costs, int(self._timeout_s * 1_000))
         while (same := self._open.get(key)) is not None:  # by name: one after the other
             await same.is_over.wait()
         question = self._open[key] = _Question(is_last, wire_id)
         try:
-            question.number = self._link.send(kind, fields)
+            try:
+                question.number = self._link.send(kind, fields)
+            except VenueUnavailable:
+                self._budget.give_back(costs, taken_ns)
+                raise
             async with asyncio.timeout(self._timeout_s):
                 if is_last is _never:
                     await self._until_silent(question)

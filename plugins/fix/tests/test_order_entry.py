@@ -33,13 +33,21 @@ class Line:
 
 
 class Patience:
-    """A budget; `after` happens while one waits for it."""
+    """A budget; `after` happens while one waits for it. `held`: turns of what left."""
+
+    held = 0
 
     def after(self):
         pass
 
     async def wait(self, lane, costs, timeout_ms):
         self.after()
+        self.held += 1
+        return 7
+
+    def give_back(self, costs, taken_ns):
+        assert taken_ns == 7
+        self.held -= 1
 
 
 class Desk:
@@ -111,7 +119,7 @@ async def test_an_order_that_could_not_leave_is_not_open(opened):
     desk = opened()
     desk.link.is_broken = True
     await desk.submit()
-    assert desk.told == ["not_sent"]
+    assert desk.told == ["not_sent"] and desk.budget.held == 0
     assert not list(desk.records.open_orders())
     assert desk.known.get(NAME).is_ended
 
@@ -120,7 +128,7 @@ async def test_a_line_that_ends_while_the_budget_is_awaited_takes_nothing(opened
     desk = opened()
     desk.budget.after = lambda: setattr(desk.link, "is_up", False)
     await desk.submit()
-    assert desk.told == ["not_sent"] and not desk.link.sent
+    assert desk.told == ["not_sent"] and not desk.link.sent and desk.budget.held == 0
     assert not desk.records.orders, "nothing was written down either"
 
 
@@ -132,7 +140,7 @@ async def test_what_cannot_be_written_down_does_not_leave(opened):
 
     desk.records.order_sent = full
     await desk.submit()
-    assert desk.told == ["not_sent"] and not desk.link.sent
+    assert desk.told == ["not_sent"] and not desk.link.sent and desk.budget.held == 0
 
 
 @pytest.mark.parametrize("is_restarted", [False, True])
@@ -154,9 +162,10 @@ async def test_a_replace_of_which_a_term_is_unknown_does_not_leave(opened):
     await desk.replace()
     assert desk.told == ["replace_rejected"] and not desk.link.sent
     await desk.submit()
+    assert desk.budget.held == 1
     desk = opened()  # the price may have been replaced since it was written down
     await desk.replace(price=None)
-    assert desk.told == ["replace_rejected"] and not desk.link.sent
+    assert desk.told == ["replace_rejected"] and not desk.link.sent and desk.budget.held == 0
 
 
 # What the venue's own schema allows in the body of each: binance-spot-api-docs

@@ -94,6 +94,7 @@ class OkxAdapter:
             now_ns=now_ns,
             random=self._random,
             counters=self.counters,
+            budget_rows_file=terms.budget_rows_file,
         )
         self._known = KnownOrders()
         self._listings = Listings(venue, self._rest, terms, self.counters)
@@ -103,8 +104,7 @@ class OkxAdapter:
         self._sockets: list[OkxSocket] = []
         self._market: MarketData | None = None
         self._down: set[str] = set()
-        self._has_gap = False
-        self._is_maintained = False
+        self._has_gap = self._is_maintained = False
         self._spot_mode = "cash"
         self._is_up = asyncio.Event()
         self._questions = Questions(

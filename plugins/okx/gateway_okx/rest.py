@@ -8,19 +8,22 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
 from gateway.api import (
     OutcomeUnknown,
+    VenueError,
     VenueProtocolError,
     VenueRateLimited,
     VenueRejected,
     VenueUnavailable,
 )
+from gateway.transport.budget_rows import SharedRows
 from gateway.transport.clock_keeper import ClockKeeper, TimeSample
 from gateway.transport.counts import shared_counts
 from gateway.transport.documents import DOCUMENT_BYTES_MAX, JsonReader
@@ -35,6 +38,7 @@ from gateway_okx.signing import Signer
 __all__ = ["OkxRest"]
 
 Row = TypeVar("Row")
+Turn = tuple[Mapping[str, int], int]  # what was taken of the budget, and when
 _PAGE_ROWS = 100
 _PAGES_MAX = 1_000  # 100,000 rows in one question; a venue that goes on is answering nonsense
 # How long a request waits for its turn: a new order soon is no order of now any more.
@@ -62,7 +66,10 @@ class OkxRest:
         now_ns: Callable[[], int],
         random: Random,
         counters: Counter[str],
+        budget_rows_file: str = "",
     ) -> None:
+        """`budget_rows_file`: shared by the processes of one address or one account, which then
+        spend what OKX counts by either together. Raises OSError or ValueError for no such file."""
         self._pool = RestPool(
             url,
             timeout_ms=timeout_ms,
@@ -72,9 +79,13 @@ class OkxRest:
         )
         self.clock = ClockKeeper(now_ns, self._ask_time)
         # Nearly every limit is spent by one kind of request alone, so nothing is kept back in it.
+        # Two hosts of the venue have nothing in common, so what is shared is told apart by them.
+        host = urlsplit(url).netloc
         self.budget = Budget(
             RATE_LIMITS,
             now_ns,
+            rows=SharedRows(Path(budget_rows_file)) if budget_rows_file else None,
+            identity={"ip": host, "account": f"{host}/{account}"},
             headroom_percent={limit.name: NO_HEADROOM for limit in RATE_LIMITS},
         )
         # Until when a request may leave: another value than at its begin, and it stays here.
@@ -103,8 +114,8 @@ class OkxRest:
         )
 
     async def _ask_time(self) -> TimeSample:
-        await self.turn("query", "GET", "public/time")
-        answer = await self._pool.request("GET", f"{_PREFIX}/public/time", lane="kill")
+        turn = await self.turn("query", "GET", "public/time")
+        answer = await self._send(turn, "GET", f"{_PREFIX}/public/time", lane="kill")
         envelope = self._envelope(answer)
         self._raise_for(envelope.code, envelope.msg)
         rows = self._rows(envelope, TimeRow, "public/time")
@@ -119,11 +130,15 @@ class OkxRest:
         path = f"{_PREFIX}/{place}" + (f"?{urlencode(query)}" if query else "")
         if not is_public:
             await self.clock.settle()
-        await self.turn("query", "GET", place, query)
+        turn = await self.turn("query", "GET", place, query)
         headers = {} if is_public else self._signed("GET", path, "")
         try:
-            answer = await self._pool.request(
-                "GET", path, headers=headers, may_leave=lambda: self.budget.check_ban("query")
+            answer = await self._send(
+                turn,
+                "GET",
+                path,
+                headers=headers,
+                may_leave=lambda: self.budget.check_ban("query"),
             )
             envelope = self._envelope(answer)
             self._raise_for(envelope.code, envelope.msg)
@@ -160,13 +175,17 @@ class OkxRest:
             await self.clock.settle()
         # With room in the budget and a line that is free, nothing is waited for until the write.
         costs = costs_of("POST", place, self._account, body)
-        if self.budget.take(lane, costs):
+        is_taken = not self.budget.take(lane, costs)
+        taken_ns = self.budget.taken_ns
+        if not is_taken:
             has_waited = True
-            await self.budget.wait(lane, costs, _PATIENCE_MS[lane])
+            taken_ns = await self.budget.wait(lane, costs, _PATIENCE_MS[lane])
+        turn = (costs, taken_ns)
         if has_waited:
-            self.check_leave(lane, term)
+            self.check_leave(lane, term, turn)
         headers = self._headers(path, text, is_bounded=is_bounded)
-        answer = await self._pool.request(
+        answer = await self._send(
+            turn,
             "POST",
             path,
             headers=headers,
@@ -180,12 +199,24 @@ class OkxRest:
             raise self._unreadable(place, error) from error
         return self.results(envelope.code, envelope.msg, envelope.data, type, place)
 
-    def check_leave(self, lane: Lane, term: object) -> None:
+    async def _send(self, turn: Turn, method: str, path: str, **more: Any) -> RestAnswer:
+        try:
+            return await self._pool.request(method, path, **more)
+        except (VenueUnavailable, VenueRateLimited):  # not one byte left
+            self.budget.give_back(*turn)
+            raise
+
+    def check_leave(self, lane: Lane, term: object, turn: Turn | None = None) -> None:
         """Behind every wait: a ban may have come since, or the end of the port. Raises
-        VenueRateLimited or VenueUnavailable; then nothing was sent."""
-        self.budget.check_ban(lane)
-        if self.term() != term:
-            raise VenueUnavailable("port closed or epoch raised meanwhile; nothing was sent")
+        VenueRateLimited or VenueUnavailable; then nothing was sent, and `turn` is given back."""
+        try:
+            self.budget.check_ban(lane)
+            if self.term() != term:
+                raise VenueUnavailable("port closed or epoch raised meanwhile; nothing was sent")
+        except VenueError:
+            if turn is not None:
+                self.budget.give_back(*turn)
+            raise
 
     def results(
         self, code: str, text: str, data: Sequence[msgspec.Raw], type: type[Row], place: str
@@ -219,10 +250,10 @@ class OkxRest:
         self._counters["unreadable_answers"] += 1
         return OutcomeUnknown(f"{place}: {error}")
 
-    async def turn(self, lane: Lane, method: str, place: str, body: Any = None) -> None:
+    async def turn(self, lane: Lane, method: str, place: str, body: Any = None) -> Turn:
         """Wait for room in the limits. Raises VenueRateLimited, and then nothing was sent."""
         costs = costs_of(method, place, self._account, body)
-        await self.budget.wait(lane, costs, _PATIENCE_MS[lane])
+        return costs, await self.budget.wait(lane, costs, _PATIENCE_MS[lane])
 
     def _signed(self, method: str, path: str, body: str) -> dict[str, str]:
         return self._signer.headers(method, path, body, self.clock.now_ns())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -31,6 +32,7 @@ class OkxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     acceptance_window_ms: int = 5_000
     history_days: int = 90  # how far back a first start asks for fills, funding and interest
     silence_max_s: float = 20.0  # OKX cuts after 30 s without a word
+    budget_rows_file: str = ""  # one budget for all processes of the host that name it
 
     @classmethod
     def read(cls, settings: Mapping[str, Any]) -> OkxSettings:
@@ -53,6 +55,9 @@ class OkxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             raise ValueError("history_days: 1 to 365")
         if not 0 < terms.acceptance_window_ms <= 30_000:
             raise ValueError("acceptance_window_ms: 1 to 30000")
+        file = terms.budget_rows_file
+        if file and not (file.startswith("/") and Path(file).parent.is_dir()):
+            raise ValueError("budget_rows_file: a full path in a folder that is there")
         return terms
 
     def wants(self, symbol: str) -> bool:

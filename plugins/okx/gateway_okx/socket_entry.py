@@ -57,8 +57,8 @@ class SocketEntry:
         items = self._numbered(body)
         if operation and items and socket is not None and socket.is_up:
             term = self._rest.term()
-            await self._rest.turn(lane, "POST", place, body)
-            self._rest.check_leave(lane, term)
+            turn = await self._rest.turn(lane, "POST", place, body)
+            self._rest.check_leave(lane, term, turn)
             key = str(next(self._ids))
             row: dict[str, Any] = {"id": key, "op": operation, "args": items}
             if is_bounded:
@@ -66,8 +66,9 @@ class SocketEntry:
             try:
                 text = msgspec.json.encode(row).decode()
                 frame = await socket.ask(key, text, self._timeout_ms)
-            except VenueUnavailable:
-                self._rest.check_leave(lane, term)  # the line fell before the first byte
+            except VenueUnavailable:  # the line fell before the first byte: REST takes its own
+                self._rest.budget.give_back(*turn)
+                self._rest.check_leave(lane, term)
             else:
                 return self._rest.results(frame.code, frame.msg, frame.data, type, place)
         return await self._rest.post(place, body, type, lane=lane, is_bounded=is_bounded)

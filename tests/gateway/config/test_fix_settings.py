@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from gateway.config.faults import Faults
-from gateway.config.fix import DROP_COPIES_MAX, CounterpartySettings
+from gateway.config.fix import (
+    DROP_COPIES_MAX,
+    CounterpartySettings,
+    FixSchedule,
+    FixSettings,
+    SessionPolicy,
+    policy_of,
+)
 from gateway.config.fix_checks import added_fault, check_fix
 from gateway.config.settings import Document
 from gateway.config.walker import walk
@@ -15,6 +22,7 @@ BASE = {
     "principals": {"fund": {"scopes": ["trade"]}, "other": {"scopes": ["trade"]}},
 }
 FUND = {"target_comp_id": "FUND", "principal": "fund"}
+DAILY = {"start_time": "08:00", "end_time": "17:00:30"}
 
 
 def faults_of(fix: dict, sessions: dict) -> set[tuple[str, str]]:
@@ -49,6 +57,17 @@ def faults_of(fix: dict, sessions: dict) -> set[tuple[str, str]]:
         ({}, {"a": FUND, "b": FUND | {"target_comp_id": "TWO"}},
          {("CLASH", "fix.sessions.b.principal")}),
         ({}, {"a": FUND, "b": FUND | {"target_comp_id": "TWO", "kind": "drop_copy"}}, set()),
+        ({"schedule": DAILY}, {"a": FUND | {"schedule": {}}}, set()),
+        ({}, {"a": FUND | {"schedule": DAILY | {"days": ["monday", "friday"]}}}, set()),
+        ({"schedule": DAILY | {"start_day": "sunday", "end_day": "friday"}}, {}, set()),
+        ({"schedule": {"start_time": "08:00"}}, {}, {("CLASH", "fix.schedule.end_time")}),
+        ({"schedule": {"days": ["monday"]}}, {}, {("CLASH", "fix.schedule.start_time")}),
+        ({"schedule": DAILY | {"start_day": "sunday"}}, {},
+         {("CLASH", "fix.schedule.end_day")}),
+        ({"schedule": DAILY | {"start_day": "sunday", "end_day": "friday", "days": ["monday"]}},
+         {}, {("CLASH", "fix.schedule.days")}),
+        ({}, {"a": FUND | {"schedule": DAILY | {"time_zone": "Europe/Lundon"}}},
+         {("UNKNOWN_NAME", "fix.sessions.a.schedule.time_zone")}),
     ],
 )  # fmt: skip
 def test_a_contradiction_is_named(fix: dict, sessions: dict, wanted: set[tuple[str, str]]) -> None:
@@ -83,6 +102,26 @@ def test_a_session_of_run_time_that_clashes_is_named(added: dict, wanted: str | 
     found = added_fault(sessions, document)
     assert (found and f"{found[0]} {found[1]}") == wanted
     assert found is None or found[2]
+
+
+@pytest.mark.parametrize(
+    "schedule", [{"start_time": "8:00"}, {"start_time": "24:00"}, {"days": ["mon"]}, {"start": "x"}]
+)
+def test_what_is_no_time_or_day_is_refused(schedule: dict) -> None:
+    faults = Faults("gateway.toml", {})
+    walk(Document, BASE | {"fix": {"schedule": schedule}}, "", faults)
+    assert [fault.path.rpartition(".")[0] for fault in faults.found] == ["fix.schedule"]
+
+
+def test_a_session_says_what_it_wants_otherwise_than_the_door() -> None:
+    fix = FixSettings(schedule=FixSchedule(**DAILY), reset_on_logon=True, resend_page=100)
+    plain = CounterpartySettings(**FUND)
+    other = CounterpartySettings(
+        **FUND, schedule=FixSchedule(), reset_on_logon=False, reset_at_start=False, resend_page=0
+    )
+    assert policy_of(plain, policy_of(fix)) == policy_of(fix)
+    assert policy_of(fix).schedule.end_time == "17:00:30" and policy_of(fix).reset_at_start
+    assert policy_of(other, policy_of(fix)) == SessionPolicy(reset_at_start=False)
 
 
 def test_the_shipped_example_of_a_session_is_one() -> None:

@@ -82,8 +82,12 @@ def test_a_person_adds_and_disables_a_session_from_the_command_line(world):
     person = ("--actor", "anna", "--reason", "new client")
     settings = ("--setting", "target_comp_id=COPY", "--setting", "principal=desk")
     settings += ("--setting", "kind=drop_copy", "--setting", "heartbeat_seconds_max=20")
+    begin, end = (time.strftime("%H:%M", time.gmtime(time.time() + 3600 * n)) for n in (6, 7))
+    hours = f'{{start_time = "{begin}", end_time = "{end}", time_zone = "UTC"}}'
+    settings += ("--setting", f"schedule={hours}", "--setting", "reset_at_start=false")
     added = command(world, "--add", "copy", *settings, *person)["fix_session"]
     assert (added["session"], added["enabled"]) == ("FIX.4.4:GATEWAY->COPY", True)
+    assert added["is_session_time"] is False
     assert command(world, "--disable", "copy", *person)["fix_session"]["enabled"] is False
     rows = {row["name"]: row for row in command(world)["fix_sessions"]}
     assert {"fund", "copy"} <= set(rows)

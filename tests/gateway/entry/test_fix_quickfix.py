@@ -1,9 +1,11 @@
 """A real QuickFIX engine as a counterparty of the door: it trades, loses its line and its
 life, and so do we; its own dictionary judges every message."""
 
+import asyncio
 import importlib.util
 import time
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from live_door import SECRET
 from quickfix_program import free_port, program
 
 from gateway.api import PositionReport
+from gateway.config.fix import FixSchedule
 from gateway.testing import until
 
 PEER = Path(__file__).parents[1] / "transport/fix_session/quickfix_peer.py"
@@ -236,3 +239,52 @@ async def test_kills_of_either_side_lose_no_report_and_double_none(ring_director
         peer.say("D", new_order("a1"))
         assert (await peer.until("8", _11="a1", _39="8"))[103] == "6"
         assert fix.door.contexts["fund"].session.store.next_expected == 4
+
+
+async def follow_the_clock(world):
+    """The engine's time goes on as that of the peer does."""
+    while True:
+        world.native.set_time(max(time.time_ns(), world.native.now_ns() + 1))
+        await asyncio.sleep(0.02)
+
+
+async def test_an_engine_is_logged_out_at_the_end_refused_in_the_pause_and_begins_with_one(
+    ring_directory, tmp_path
+):
+    """The pause between two session times is some seconds of now; it dials each second."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    end, start = (f"{now + timedelta(seconds=after):%H:%M:%S}" for after in (15, 19))
+    schedule = FixSchedule(start_time=start, end_time=end)
+    port, version = free_port(), "FIX.4.4"
+    session = counterparty(schedule=schedule, reset_accepted=True)
+    world = Life(ring_directory, {"fund": session}, port=port)
+    fix = await world.start(of_now())
+    clock = asyncio.create_task(follow_the_clock(fix.world))
+    more = [f"{name}={value}" for name, value in {
+        "sender": "FUND", "target": "GATEWAY", "key": "desk", "secret": SECRET, "forget": "Y",
+    }.items()]  # fmt: skip
+    try:
+        async with program(
+            str(PEER), "initiator", str(port), str(tmp_path), version, *more
+        ) as running:
+            peer = Counterparty(running)
+            await running.heard("logon")
+            await works(fix, peer, "before")
+            store = fix.door.contexts["fund"].session.store
+            assert store.next_outgoing == 4
+            await running.heard("logout")
+            ended = await peer.until("5", "from_admin")
+            assert (ended[34], ended[58]) == ("4", "End of the session time")
+            await until(lambda: [line.split()[0] for line in running.lines].count("logon") == 2)
+            logons = [each for each in peer.told("from_admin") if each[35] == "A"]
+            assert [(each[34], each.get(141)) for each in logons] == [("1", "Y")] * 2
+            assert logons[1][52].partition("-")[2] >= start, "none was taken in the pause"
+            await works(fix, peer, "after")
+            assert (store.next_outgoing, store.next_expected) == (4, 3)
+            admin = [each[35] for each in peer.told("from_admin") + peer.told("to_admin")]
+            assert not {"2", "3", "4"} & set(admin), "no gap, no reject, no reset"
+            peer.say("F", change("c1", "before", _38="2"))
+            assert (await peer.until("8", _11="c1"))[41] == "before"
+    finally:
+        clock.cancel()
+        await world.end()

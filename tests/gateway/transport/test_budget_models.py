@@ -71,6 +71,50 @@ STEPS = st.lists(st.tuples(st.integers(0, 700_000_000), st.integers(1, 6)), min_
 
 
 @pytest.mark.parametrize("model", PAIRS)
+@given(capacity=st.integers(6, 40), steps=STEPS, back=st.lists(st.booleans(), min_size=40))
+@settings(deadline=None)
+def test_what_is_given_back_never_makes_room_that_the_venue_has_not(
+    model: str, capacity: int, steps: Events, back: list[bool]
+) -> None:
+    """Some of what was taken never left, and is given back later: the venue counts the rest."""
+    make, make_naive = PAIRS[model](capacity)
+    counter, naive, now = make(0), make_naive(), START_NS
+    kept: list[tuple[int, int]] = []
+    for place, (pause, cost) in enumerate(steps):
+        now += pause
+        if back[place] and kept:
+            spent_ns, was = kept.pop(0)
+            counter.give_back(was, spent_ns, now)
+        if counter.wait_ns(cost, capacity, now):
+            continue
+        counter.spend(cost, now)
+        if place % 3 == 0:
+            kept.append((now, cost))  # stays here
+        else:
+            assert naive.fits(cost, now), (model, place)
+            naive.events.append((now, cost))
+
+
+@pytest.mark.parametrize("model", PAIRS)
+def test_what_is_given_back_at_once_is_as_if_it_had_never_been_taken(model: str) -> None:
+    counter = PAIRS[model](10)[0](0)
+    counter.spend(4, START_NS)
+    before = counter.dump()
+    counter.spend(6, START_NS + 1)
+    assert counter.wait_ns(6, 10, START_NS + 2)
+    counter.give_back(6, START_NS + 1, START_NS + 1)
+    assert not counter.wait_ns(6, 10, START_NS + 2)
+    assert [each for each in counter.dump() if each] >= [each for each in before if each]
+
+
+def test_an_earned_budget_gets_back_what_did_not_leave() -> None:
+    earned = Earned(10, Fraction(1))
+    earned.spend(7, START_NS)
+    earned.give_back(7, START_NS, START_NS + SECOND_NS)
+    assert earned.used(START_NS) == 0
+
+
+@pytest.mark.parametrize("model", PAIRS)
 @given(capacity=st.integers(6, 40), steps=STEPS)
 def test_a_counter_admits_exactly_what_the_model_admits(
     model: str, capacity: int, steps: Events

@@ -111,7 +111,7 @@ def rows(draw: st.DrawFn) -> dict[str, Any]:
     extra=st.dictionaries(
         st.sampled_from(["client_order_id", "original_client_order_id", "symbol", "last_price",
                          "last_quantity", "text", "execution_reference", "status_request_id",
-                         "mass_status_id", "on_behalf_of", "deliver_to"]), TEXTS,
+                         "mass_status_id", "on_behalf_of", "deliver_to", "last_market"]), TEXTS,
     ),
     reasons=st.tuples(st.integers(-1, 99), st.integers(-1, 99)),
 )  # fmt: skip
@@ -121,9 +121,11 @@ def test_an_execution_report_is_what_simplefix_writes(
 ) -> None:  # fmt: skip
     sequence, digits, sent_ns, done_ns = place
     codec = FixCodec(begin_string=begin, sender="GW", target="CLIENT", precision=digits)
+    capacity = "2" if "last_market" in extra else ""
     ours = codec.execution_report(
         order, event, sequence=sequence, sending_time_ns=sent_ns, execution_id="e1",
-        transact_time_ns=done_ns, reject_reason=reasons[0], restatement_reason=reasons[1], **extra,
+        last_capacity=capacity, transact_time_ns=done_ns, reject_reason=reasons[0],
+        restatement_reason=reasons[1], **extra,
     )  # fmt: skip
     is_partly_filled = Decimal(order["cumulative_quantity"]) and STATES[order["state"]] in "A0"
     status = "1" if is_partly_filled else STATES[order["state"]]
@@ -135,7 +137,8 @@ def test_an_execution_report_is_what_simplefix_writes(
         6: order["average_price"] or "0",
         11: extra.get("client_order_id", order["client_order_id"]),
         14: order["cumulative_quantity"], 17: "e1", 19: extra.get("execution_reference"),
-        31: extra.get("last_price"), 32: extra.get("last_quantity"), 37: order["order_id"],
+        29: capacity, 30: extra.get("last_market"), 31: extra.get("last_price"),
+        32: extra.get("last_quantity"), 37: order["order_id"],
         38: order["quantity"], 40: TYPES[order["type"]], 41: extra.get("original_client_order_id"),
         44: order["price"], 54: SIDES[order["side"]],
         55: extra.get("symbol", order["instrument"]), 58: extra.get("text"),

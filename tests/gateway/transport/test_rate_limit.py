@@ -269,7 +269,7 @@ def test_a_ban_ends_the_wait_of_those_who_cannot_outlast_it() -> None:
         await asyncio.sleep(1)
         found.ban(loop.now_ns() + 20 * SECOND_NS, "418")
         done = await asyncio.gather(*tasks, return_exceptions=True)
-        assert [type(each) for each in done] == [VenueRateLimited, VenueRateLimited, type(None)]
+        assert [type(each) for each in done] == [VenueRateLimited, VenueRateLimited, int]
         assert 21 <= loop.time() - began < 21.1
 
     run_virtual(main(), loop)
@@ -304,6 +304,73 @@ def test_one_who_leaves_lets_those_behind_go() -> None:
         assert not behind.done()
         first.cancel()
         await behind
+        assert loop.time() - began < 0.3
+
+    run_virtual(main(), loop)
+
+
+# -- what was taken and did not leave -------------------------------------------------------------
+
+
+def test_what_did_not_leave_is_given_back() -> None:
+    found, clock = budget()
+    assert not found.take("kill", {"weight": 60, "orders@a": 10})
+    taken_ns = found.taken_ns
+    clock.ns += SECOND_NS // 2
+    assert found.take("kill", {"weight": 60, "orders@a": 1})
+    found.give_back({"weight": 60, "orders@a": 10}, taken_ns)
+    assert not found.take("kill", {"weight": 100, "orders@a": 10})
+
+
+def test_nothing_is_given_back_that_the_venue_has_counted_anew() -> None:
+    """Its own count replaced ours, and may not have what never left."""
+    found, clock = budget(feedback_lag_ms=0)
+    assert not found.take("kill", {"weight": 60})
+    taken_ns = found.taken_ns
+    clock.ns += 5 * SECOND_NS
+    found.told("weight", 90, sent_ns=clock.ns)
+    found.give_back({"weight": 60}, taken_ns)
+    assert takes(found, "kill", {"weight": 1}) == 10
+
+
+def test_what_other_processes_count_too_stays_counted(tmp_path: Path) -> None:
+    found, _ = budget(rows=SharedRows(tmp_path / "rows"))
+    assert not found.take("kill", {"weight": 100})
+    found.give_back({"weight": 100}, found.taken_ns)
+    assert found.take("kill", {"weight": 1})
+
+
+def test_who_leaves_just_as_his_turn_comes_gives_it_back() -> None:
+    loop = VirtualLoop()
+
+    async def main() -> None:
+        found = virtual_budget(loop)
+        found.take("kill", {"orders@a": 10})
+        task = asyncio.create_task(found.wait("kill", {"orders@a": 10}, 30_000))
+        await asyncio.sleep(0.1)
+        (waiter,) = found._waiting["kill"]
+        loop.now_s += 10.0
+        found._serve()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert waiter.turn.result() == found.taken_ns
+        assert not found.take("kill", {"orders@a": 10}), "as if he had never come"
+
+    run_virtual(main(), loop)
+
+
+def test_what_is_given_back_lets_those_go_who_wait_for_it() -> None:
+    loop = VirtualLoop()
+
+    async def main() -> None:
+        found, began = virtual_budget(loop), loop.time()
+        found.take("kill", {"orders@a": 10})
+        taken_ns = found.taken_ns
+        behind = asyncio.create_task(found.wait("new", {"orders@a": 1}, 30_000))
+        await asyncio.sleep(0.1)
+        found.give_back({"orders@a": 10}, taken_ns)
+        assert await behind == loop.now_ns()
         assert loop.time() - began < 0.3
 
     run_virtual(main(), loop)

@@ -41,6 +41,8 @@ struct ExecutionReport {
   Amount price, trigger_price, display_quantity;
   char side = 0, type = 0, time_in_force = 0;  // as on the wire
   char liquidity = 0;                          // 851
+  char last_capacity = 0;                      // 29
+  std::string_view last_market;                // 30
   std::int64_t transact_time_ns = 0, expires_ns = 0;
   int reject_reason = kNoReason;       // 103
   int restatement_reason = kNoReason;  // 378

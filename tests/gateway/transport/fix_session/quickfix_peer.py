@@ -1,5 +1,6 @@
 """A QuickFIX engine as its own program: `acceptor|initiator PORT DIRECTORY BEGIN_STRING`, and any
-of `sender=ID`, `target=ID`, `key=ID`, `secret=TEXT`, `reset=Y`.
+of `sender=ID`, `target=ID`, `key=ID`, `secret=TEXT`, `reset=Y`, `forget=Y` (numbers at the end of a
+line).
 
 Orders on stdin (`order ID`, `send TYPE 11=a|55=...`, `logout`, `logon`, `sender N`, `skip N`,
 `quit`); on stdout one line per event, fields separated by `|`. An acceptor sends every order back.
@@ -117,6 +118,8 @@ HeartBtInt=30
 SocketReuseAddress=Y
 SocketConnectHost=127.0.0.1
 ResetOnLogon={MORE.get("reset", "N")}
+ResetOnLogout={MORE.get("forget", "N")}
+ResetOnDisconnect={MORE.get("forget", "N")}
 {port}
 [SESSION]
 BeginString={BEGIN}

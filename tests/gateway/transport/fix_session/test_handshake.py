@@ -67,7 +67,7 @@ def test_who_is_not_known_to_the_application_is_closed_without_a_word() -> None:
 
 def test_outside_of_its_time_a_session_takes_nobody() -> None:
     closed = settings(schedule=Schedule("09:00:00", "10:00:00"))  # It is 08:00.
-    assert asked(logon(7), closed) == Refused("Outside of the session time")
+    assert asked(logon(7), closed) == Refused("Outside of the session time", session_status=7)
 
 
 @pytest.mark.parametrize("is_by_flag", [True, False])
