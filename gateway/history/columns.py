@@ -111,15 +111,19 @@ Names = Mapping[str, Any]
 
 
 def schema_of(table: str) -> pa.Schema:
-    """The columns of a table, as they are in every file of it. Numbers are never null: which ones
-    are need not be written beside them."""
+    """The columns of a table, as they are in every file of it. Numbers are never null, but those
+    that files of before lack: which ones are need not be written beside them."""
+    added = ADDED.get(table, {})
     return pa.schema(
-        [pa.field(name, kind, _may_be_null(kind)) for name, kind in TABLES[table].items()]
+        [
+            pa.field(name, kind, name in added or not _is_number(kind))
+            for name, kind in TABLES[table].items()
+        ]
     )
 
 
-def _may_be_null(kind: pa.DataType) -> bool:
-    return not (pa.types.is_integer(kind) or pa.types.is_decimal(kind))
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_decimal(kind))
 
 
 def tables_of(

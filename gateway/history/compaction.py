@@ -158,7 +158,7 @@ def _batches(table: str, sources: list[RowFile]) -> Iterator[pa.Table]:
             for batch in reader:
                 if batch.num_rows:
                     yield pa.Table.from_batches([batch]).cast(schema_of(table))
-    except (duckdb.Error, OSError) as error:
+    except (duckdb.Error, OSError, pa.ArrowException) as error:
         text = str(error).split("\n", 1)[0][:500]
         raise ArchiveFault("BAD_ARCHIVE", f"{table}: {text}") from None
     finally:

@@ -41,7 +41,7 @@ def day():
 
 def kept(day, tmp_path, *arguments):
     target = tmp_path / "kept"
-    words = ["whatif", str(day[0]), *arguments, "--keep", str(target), "--json"]
+    words = ["whatif", str(day[0]), *arguments, "--out", str(target), "--json"]
     result = CliRunner().invoke(root, words)
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout.splitlines()[-1])["kept"] == str(target)
