@@ -10,6 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway._core.telemetry import Measurement
+from gateway.analytics.watch_status import StatusFile, WatchStatus
 from gateway.stream.conduct import ConductLimits
 from gateway.stream.metrics_page import METRIC_NAMES
 from gateway.stream.stream_session import StreamLimits, StreamSession
@@ -306,6 +307,8 @@ async def test_every_metric_is_exported_and_counts(world, tmp_path):
         measured.record_ns(SUBMIT, 30_000_000_000)
         measured.set_depth(measured.add_gauge("facts.sim", "entries", "engine", 8, 6), 3, 1)
         (run.ring / "counters.json").write_text(json.dumps(COUNTERS))
+        watch = WatchStatus(pid=1, actor="night-desk", began_ns=1, looks=9, lag_records=3)
+        StatusFile(run.ring, watch.actor).write(watch)
         await run.caught_up()
         run.journal.new_order(1)
         run.journal.fill(1, "1")
@@ -323,6 +326,7 @@ async def test_every_metric_is_exported_and_counts(world, tmp_path):
         assert samples[("gateway_engine_counter", "refused")] == 2
         assert ("gateway_engine_counter", "cache_event_cycles") not in samples
         assert samples[("gateway_cache_events_total", "cycles")] == 12
+        assert samples[("gateway_risk_watch_looks_total", "night-desk")] == 9
         assert samples[("gateway_cache_events_available", "cycles")] == 1
         # What the kernel does not permit is named as unavailable and never exported as zero.
         assert samples[("gateway_cache_events_available", "last_level_misses")] == 0
