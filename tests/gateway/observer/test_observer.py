@@ -307,7 +307,9 @@ async def test_every_metric_is_exported_and_counts(world, tmp_path):
         measured.record_ns(SUBMIT, 30_000_000_000)
         measured.set_depth(measured.add_gauge("facts.sim", "entries", "engine", 8, 6), 3, 1)
         (run.ring / "counters.json").write_text(json.dumps(COUNTERS))
-        watch = WatchStatus(pid=1, actor="night-desk", began_ns=1, looks=9, lag_records=3)
+        watch = WatchStatus(
+            pid=1, actor="night-desk", began_ns=1, looked_ns=2, look_ns=1, looks=9, lag_records=3
+        )
         StatusFile(run.ring, watch.actor).write(watch)
         await run.caught_up()
         run.journal.new_order(1)
