@@ -86,7 +86,14 @@ async def rate_limited(made):
 
 
 async def socket_cut(made):
+    counters = made.link.health.counters
+    before = counters["gaps"]
     made.simulator.faults.add("event orders", "cut", at_byte=20)
+
+    async def noticed():  # until then all looks healthy, and nothing more is told on the line
+        await until(lambda: counters["gaps"] > before, "the gap")
+
+    return noticed
 
 
 async def all_sockets_cut(made):
