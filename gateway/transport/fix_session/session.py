@@ -93,15 +93,13 @@ class FixSession:
 
     def received(self, message: FixMessage, now_ns: int) -> None:
         """One whole, verified message of the peer."""
+        self._now_ns = now_ns
+        if self.state in _LOGGING_ON and self.close_reason is None:
+            self._turn_period()
         if self.state is SessionState.DISCONNECTED or self.close_reason is not None:
             return
-        self._now_ns = now_ns
         self.counts["received"] += 1
         self._timers.received(now_ns)
-        if self.state in _LOGGING_ON:
-            self._turn_period()
-            if self.close_reason is not None:
-                return
         if self.state is SessionState.ACTIVE and self._took_screened(message):
             self.on_output()
             return
