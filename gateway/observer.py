@@ -55,7 +55,7 @@ from gateway.stream.margin_stream import MarginDesk
 from gateway.stream.market_stream import MarketRows
 from gateway.stream.metrics_page import MetricsPage, MetricsSnapshot
 from gateway.stream.page import LIVE_API, add_security_headers, live_address, page_routes
-from gateway.stream.read_api import ReadApi
+from gateway.stream.read_api import ReadApi, one_form_of_error
 from gateway.stream.run_file import RunFile
 from gateway.stream.state_stream import StateReader
 from gateway.stream.stream_session import StreamHub, StreamLimits
@@ -294,7 +294,9 @@ class Observer:
             self.status,
             self._history,
         )
-        application = web.Application(client_max_size=BODY_BYTES_MAX)
+        application = web.Application(
+            middlewares=[one_form_of_error], client_max_size=BODY_BYTES_MAX
+        )
         application.add_routes([*api.routes(), *page_routes()])
         run_file = self._options.place.ring_directory / RUN_FILE
         application[LIVE_API] = lambda: live_address(run_file)

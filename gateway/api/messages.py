@@ -154,11 +154,15 @@ class MarginCallReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BalanceReport(msgspec.Struct, frozen=True, kw_only=True):
-    """A balance as the venue states it."""
+    """A balance as the venue states it. `uncertainty`: by how much its own arithmetic may be off;
+    a difference up to that is none. `doubt`: why the total cannot be compared with ours as it is,
+    "" = it can: a difference is then told and stops nothing, and no opening balance is taken."""
 
     account: str
     currency: str
     total: str
+    uncertainty: str = "0"
+    doubt: str = ""
 
 
 class MarkReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 __all__ = ["HELD_BYTES_MAX", "HeldFiles", "rows_with"]
 
 HELD_BYTES_MAX = 256 << 20
-_FILE_BYTES_MAX = HELD_BYTES_MAX // 2  # decoded; a larger one is read where it lies
+_FILE_BYTES_MAX = HELD_BYTES_MAX // 2  # encoded; a larger one is read where it lies
+_SIZES_MAX = 4096  # paths whose decoded size is remembered
 Wanted = Mapping[str, str | int]
 
 
@@ -25,40 +26,55 @@ class HeldFiles:
     def __init__(self, bytes_max: int = HELD_BYTES_MAX) -> None:
         self._bytes_max = bytes_max
         self._held: OrderedDict[Path, pa.Table] = OrderedDict()
+        self._sizes: OrderedDict[Path, int] = OrderedDict()  # decoded, known from the first read
         self._asked: frozenset[Path] = frozenset()  # by the question before
         self.bytes = 0
 
     def matching(self, schema: pa.Schema, paths: Sequence[Path], wanted: Wanted) -> pa.Table | None:
         """Rows of all of the files whose columns are these values, in order. None: not all of them
         are held. They are from the second question in a row on: one that comes once would wait for
-        columns that nobody reads."""
+        columns that nobody reads. Files that together exceed the bound are never held together."""
         before, self._asked = self._asked, frozenset(paths)
-        if not self._asked <= before | self._held.keys():
+        if not self._asked <= before | self._held.keys() or len(self._asked) > _SIZES_MAX:
             return None
-        parts = []
-        for path in paths:
-            rows = self._rows(schema, path)
-            if rows is None:
-                return None
-            parts.append(rows_with(rows, wanted))
+        if not all(self._fits() and self._is_held(schema, path) for path in paths):
+            return None
+        parts = [rows_with(self._held[path], wanted) for path in paths]
         return pa.concat_tables([schema.empty_table(), *parts])
 
-    def _rows(self, schema: pa.Schema, path: Path) -> pa.Table | None:
+    def _fits(self) -> bool:
+        """Whether what is asked can be held together, as far as its sizes are known."""
+        return sum(self._sizes.get(path, 0) for path in self._asked) <= self._bytes_max
+
+    def _is_held(self, schema: pa.Schema, path: Path) -> bool:
+        """Now, if need be by reading it; nothing that the same question needs goes for it."""
         if path in self._held:
             self._held.move_to_end(path)
-            return self._held[path]
-        metadata = pq.read_metadata(path)
-        groups = range(metadata.num_row_groups)
-        size = sum(metadata.row_group(group).total_byte_size for group in groups)
-        if size > _FILE_BYTES_MAX:
-            return None
+            return True
+        if self._encoded_size(path) > _FILE_BYTES_MAX:
+            return False
         rows = pq.read_table(path, schema=schema, partitioning=None)
+        self._remember(path, rows.nbytes)
+        if not self._fits():
+            return False
         self._held[path] = rows
         self.bytes += rows.nbytes
-        while self.bytes > self._bytes_max and len(self._held) > 1:
-            _, gone = self._held.popitem(last=False)
-            self.bytes -= gone.nbytes
-        return rows
+        for other in [each for each in self._held if each not in self._asked]:
+            if self.bytes <= self._bytes_max:
+                break
+            self.bytes -= self._held.pop(other).nbytes
+        return True
+
+    def _encoded_size(self, path: Path) -> int:
+        metadata = pq.read_metadata(path)
+        groups = range(metadata.num_row_groups)
+        return sum(metadata.row_group(group).total_byte_size for group in groups)
+
+    def _remember(self, path: Path, size: int) -> None:
+        self._sizes[path] = size
+        self._sizes.move_to_end(path)
+        while len(self._sizes) > _SIZES_MAX:
+            self._sizes.popitem(last=False)
 
 
 def rows_with(rows: pa.Table, wanted: Wanted) -> pa.Table:

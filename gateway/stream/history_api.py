@@ -4,7 +4,7 @@ in a thread of its own, bounded in time; the follower and the streams never wait
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +23,7 @@ __all__ = ["HistoryApi"]
 
 WAITING_MAX = 4
 SECONDS_MAX = 30.0
-_NUMBER_DIGITS_MAX = 19
+_NUMBER_MAX = 2**63 - 1
 _ID_CHARACTERS_MAX = 64
 T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -42,11 +42,11 @@ class HistoryApi:
         # A slider asks for the same place again; another journal has another past.
         self._newest: tuple[int, object, bytes] | None = None
 
-    def routes(self, guarded: Callable[[Handler], Handler]) -> list[web.RouteDef]:
-        """`guarded` lets only readers through."""
+    def routes(self, guarded: Callable[[Handler, Collection[str]], Handler]) -> list[web.RouteDef]:
+        """`guarded` lets only readers through, and these fields of the query."""
         return [
-            web.get("/v1/at", guarded(self._at)),
-            web.get("/v1/why/order/{order_id}", guarded(self._why)),
+            web.get("/v1/at", guarded(self._at, ("sequence", "time_ns"))),
+            web.get("/v1/why/order/{order_id}", guarded(self._why, ())),
         ]
 
     def close(self) -> None:
@@ -146,9 +146,11 @@ def _number(request: web.Request, name: str) -> int | None:
     text = request.query.get(name)
     if text is None:
         return None
-    if not (text.isascii() and text.isdecimal() and len(text) <= _NUMBER_DIGITS_MAX):
+    if not (text.isascii() and text.isdecimal()):
         raise HistoryFault("BAD_VALUE", f"{name} is a whole number", name, text[:64])
-    return min(int(text), 2**63 - 1)
+    if len(text) > len(str(_NUMBER_MAX)) or int(text) > _NUMBER_MAX:
+        raise HistoryFault("BAD_VALUE", f"{name} is from 0 to {_NUMBER_MAX}", name, text[:64])
+    return int(text)
 
 
 def _order_id(request: web.Request) -> str:

@@ -3,7 +3,7 @@ session; an order can neither be sent nor cancelled from this program."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from gateway.stream.stream_session import StreamHub
 from gateway.stream.subscriptions import ChannelName, Filter, StreamFault
 from gateway.stream.view import View
 
-__all__ = ["ReadApi"]
+__all__ = ["ReadApi", "one_form_of_error"]
 
 LIMIT_DEFAULT = 1000
 LIMIT_MAX = 100_000
@@ -60,10 +60,10 @@ class ReadApi:
         reader = self._reader
         return [
             web.get("/v1/stream", reader(self._stream)),
-            web.get("/v1/orders", reader(self._orders)),
+            web.get("/v1/orders", reader(self._orders, None)),
             web.get("/v1/orders/{order_id}", reader(self._order)),
-            *(web.get(f"/v1/{name}", reader(self._plain(name))) for name in PLAIN),
-            web.get("/v1/status", reader(self._status)),
+            *(web.get(f"/v1/{name}", reader(self._plain(name), None)) for name in PLAIN),
+            web.get("/v1/status", reader(self._status, ("state_hash",))),
             web.get("/v1/session", self._has_session),
             web.post("/v1/session", self._session),
             web.get("/v1/health/live", self._live),
@@ -72,8 +72,9 @@ class ReadApi:
             *self.history.routes(reader),
         ]
 
-    def _reader(self, handler: Handler) -> Handler:
-        """Only our own page's origin, only a key or session that may read."""
+    def _reader(self, handler: Handler, options: Collection[str] | None = ()) -> Handler:
+        """Only our own page's origin, only a key or session that may read. `options`: the fields
+        of the query, None = the handler looks at them."""
 
         async def checked(request: web.Request) -> web.StreamResponse:
             if not is_own_origin(request, self.own_origins()):
@@ -84,6 +85,7 @@ class ReadApi:
                 return refuse("NOT_AUTHENTICATED", "Authorization", "", hint)
             request[AUTHORITY] = authority
             try:
+                _check_query(request, options)
                 return await handler(request)
             except StreamFault as fault:
                 return answer({"error": fault.error}, 400)
@@ -201,7 +203,25 @@ _SHARED_RULES = {
     "NOT_AUTHENTICATED": (401, "a valid key or session with scope read"),
     "UNKNOWN_ORDER": (404, "no order has this id"),
     "UPGRADE_REQUIRED": (426, "a WebSocket handshake"),
+    "NOT_FOUND": (404, "an address of the observer"),
+    "METHOD_NOT_ALLOWED": (405, "a method of this address"),
 }
+
+
+@web.middleware
+async def one_form_of_error(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Addresses and methods that are not there are told as every other error is."""
+    try:
+        return await handler(request)
+    except web.HTTPMethodNotAllowed as error:
+        allowed = ", ".join(sorted(error.allowed_methods))
+        response = refuse("METHOD_NOT_ALLOWED", "method", request.method, allowed)
+        response.headers["Allow"] = allowed
+        return response
+    except web.HTTPNotFound:
+        return refuse("NOT_FOUND", "path", request.path)
+    except web.HTTPException as error:
+        return refuse("BAD_REQUEST", "", "", error.reason, status=error.status)
 
 
 def answer(body: Mapping[str, Any], status: int = 200) -> web.Response:
@@ -218,6 +238,17 @@ def refuse(code: str, field: str, value: str, hint: str = "", *, status: int = 0
         usual, rule = _SHARED_RULES[code]
     error = {"code": code, "field": field, "value": value[:200], "rule": rule, "hint": hint}
     return answer({"error": error}, status or usual)
+
+
+def _check_query(request: web.Request, options: Collection[str] | None) -> None:
+    """A field that nobody reads, or only one of two, would answer another question."""
+    for name, value in request.query.items():
+        if options is not None and name not in options:
+            rule = f"this address takes {', '.join(options) or 'no fields'}"
+            raise StreamFault("BAD_REQUEST", name, value, rule)
+        if len(request.query.getall(name)) > 1:
+            both = " and ".join(request.query.getall(name))
+            raise StreamFault("BAD_REQUEST", name, both, "each field once")
 
 
 def _boolean(request: web.Request, name: str, *, default: bool) -> bool:

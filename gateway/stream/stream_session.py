@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -32,6 +33,8 @@ REQUEST_FORM = (
 )
 
 
+_FIELD = re.compile(r"`\$\.(\w{1,40})|field `(\w{1,40})`")  # as msgspec names it
+_RULES = {"channel": f"one of {', '.join(CHANNELS)}", "encoding": "json or binary"}
 Frame = Literal[WSMsgType.TEXT, WSMsgType.BINARY]
 KINDS: Mapping[Encoding, Frame] = {"json": WSMsgType.TEXT, "binary": WSMsgType.BINARY}
 
@@ -155,6 +158,7 @@ class StreamSession:
         try:
             async for message in self._socket:
                 if message.type is not WSMsgType.TEXT:
+                    await self.close(WSCloseCode.UNSUPPORTED_DATA, b"requests are text frames")
                     break
                 await self._answer(message.data)
         finally:
@@ -187,9 +191,8 @@ class StreamSession:
     async def _answer(self, text: str) -> None:
         try:
             reply = self._apply(decode_request(text))
-        except msgspec.MsgspecError:
-            fault = StreamFault("BAD_REQUEST", "", text, REQUEST_FORM)
-            reply = {"type": "error", "error": fault.error}
+        except msgspec.MsgspecError as error:
+            reply = {"type": "error", "error": _malformed(text, str(error)).error}
         except StreamFault as fault:
             reply = {"type": "error", "error": fault.error}
         if reply is not None:
@@ -199,7 +202,7 @@ class StreamSession:
         if request.op == "ping":
             return {"type": "pong"}
         if request.channel is None:
-            raise StreamFault("BAD_REQUEST", "channel", None, f"{request.op} needs a channel")
+            raise StreamFault("BAD_REQUEST", "channel", "", f"{request.op} needs a channel")
         if request.op == "unsubscribe":
             self._subscriptions.pop(request.channel, None)
             return {"type": "unsubscribed", "channel": request.channel}
@@ -253,3 +256,18 @@ class StreamSession:
         transport = self._request.transport
         if transport is not None:
             transport.abort()
+
+
+def _malformed(text: str, why: str) -> StreamFault:
+    """Names the field and what it holds, as far as the request can be read."""
+    found = _FIELD.search(why)
+    try:
+        body = msgspec.json.decode(text)
+    except msgspec.MsgspecError:
+        found = None
+    if found is None or not isinstance(body, dict):
+        return StreamFault("BAD_REQUEST", "", text, REQUEST_FORM)
+    name = found[1] or found[2]
+    value = body.get(name, "")
+    shown = value if isinstance(value, str) else encode(value).decode()
+    return StreamFault("BAD_REQUEST", name, shown, _RULES.get(name, REQUEST_FORM))

@@ -132,7 +132,7 @@ class Subscription:
     def is_behind(self) -> bool:
         channel = self.channel
         if self._resume_at is not None:
-            return self._generation != channel.generation or channel.since(self._resume_at) != []
+            return True  # answered also when nothing was missed
         return self._revision != channel.revision or self._generation != channel.generation
 
     def messages(self) -> Iterator[bytes]:
@@ -160,8 +160,9 @@ class Subscription:
         else:
             count, (parts, removed) = len(changes), self._delta_rows(changes)
             first = {"type": "delta"}
+        is_owed = self._resume_at is not None
         sequence = self._advance(count)
-        if count is not None and not removed and not parts[0]:
+        if count is not None and not is_owed and not removed and not parts[0]:
             self._shared.keep(key, Entry(None, count))
             return
         for message in self._encoded(first, parts, removed, sequence):

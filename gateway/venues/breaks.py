@@ -18,6 +18,7 @@ from gateway.config.settings import BreakKind, BreakPolicy
 
 __all__ = [
     "DEFAULT_POLICIES",
+    "IN_DOUBT",
     "REALISED_BY_BOOK",
     "Break",
     "BreakKind",
@@ -44,8 +45,10 @@ DEFAULT_POLICIES: Mapping[BreakKind, BreakPolicy] = {
 assert set(DEFAULT_POLICIES) == set(get_args(BreakKind))
 _OPEN_MAX = 1_000  # differences beyond are one fault, not a thousand; they are counted
 _RESOLVED_MAX = 200
-# Evidence of a difference that may be no more than that: it is told and stops nothing.
+# Evidence of a difference that may be no more than that, or of a total that cannot be compared: it
+# is told and stops nothing.
 REALISED_BY_BOOK = "realised by book"
+IN_DOUBT = "in doubt"
 _FIELDS_OF_ID = ("kind", "account", "instrument", "subject")
 
 

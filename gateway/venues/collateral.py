@@ -49,22 +49,27 @@ class Collaterals:
         self, account: str, reports: Iterable[PositionReport], held: Iterable[Row], asked_ns: int
     ) -> None:
         """An answer about every position of an account, asked for at `asked_ns`; `held`: rows of
-        our positions. A position that is not in it is flat. What the stream has told of one since
-        the question is newer than the answer."""
-        known = {
-            (row["account"], row["instrument"], row["leg"])
-            for row in held
-            if row["account"] == account and row.get("collateral") is not None
-        }
+        our positions, read behind the answer. A position that one of the two does not have is
+        flat: it may have closed during the question. What the stream has told of one since the
+        question is newer than the answer."""
+        known: set[Key] = set()
+        quantities: dict[Key, Decimal] = {}
+        for row in held:
+            place: Key = (row["account"], row["instrument"], row["leg"])
+            quantities[place] = quantities.get(place, Decimal(0)) + Decimal(str(row["quantity"]))
+            if row["account"] == account and row.get("collateral") is not None:
+                known.add(place)
         for report in reports:
             key, amount = self._read(report)
             if key is None:
                 continue
+            if amount is not None and not quantities.get(key):
+                amount = "0"
             if amount is not None and (key in known or amount.strip("0.")):
                 self._answer(key, amount, report.venue_time_ns, asked_ns)
             known.discard(key)
-        for key in sorted(known):
-            self._answer(key, "0", 0, asked_ns)
+        for place in sorted(known):
+            self._answer(place, "0", 0, asked_ns)
 
     def _answer(self, key: Key, amount: str, venue_time_ns: int, asked_ns: int) -> None:
         if self._heard_ns.get(key, -1) < asked_ns:

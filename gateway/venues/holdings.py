@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from gateway.api import VenueAdapter, VenueUnavailable
+from gateway.api import BalanceReport, VenueAdapter, VenueUnavailable
 from gateway.core.positions import balance_totals, difference, position_totals
-from gateway.venues.breaks import REALISED_BY_BOOK, Finding
+from gateway.venues.breaks import IN_DOUBT, REALISED_BY_BOOK, Finding
 from gateway.venues.payments import Payments
 from gateway.venues.session import VenueSession
 
@@ -44,6 +44,7 @@ class Holdings:
         self._payments = payments
         self._catch_up = catch_up  # books every fill the venue knows
         self._engine = session.engine
+        self._uncertain: dict[tuple[str, str], Decimal] = {}  # the largest that was told
 
     def currencies(self, account: str) -> set[str]:
         """Currencies the journal has seen in an account."""
@@ -66,20 +67,30 @@ class Holdings:
         for report in await self._stated(account):
             ours = balance_totals(self._engine.native.balances()).get((account, report.currency))
             gap = difference(report.total, ours) if ours is not None else report.total
-            if not Decimal(gap):
+            uncertain = self._uncertainty(account, report)
+            if abs(Decimal(gap)) <= uncertain:
                 continue
-            if report.currency not in known:
+            if report.doubt:
+                found = _balance_finding(account, report.currency, ours, report.total, gap)
+                findings.append(_in_doubt(found, report.doubt))
+            elif report.currency not in known:
                 self._session.opening_balance(account, report.currency, gap)
             elif abs(Decimal(gap)) > _ROUNDING:
                 by_book = by_book or await self._realised_by_book(account)
                 part = by_book.get(report.currency, Decimal(0))
                 ours = _EXACT.add(ours or Decimal(0), part or Decimal(0))
                 gap = difference(report.total, ours)
-                if part is None or abs(Decimal(gap)) > _ROUNDING:
+                if part is None or abs(Decimal(gap)) > max(_ROUNDING, uncertain):
                     found = _balance_finding(account, report.currency, ours, report.total, gap)
                     findings.append(_of_books(found) if part is None else found)
         await self._session.drain()
         return findings
+
+    def _uncertainty(self, account: str, report: BalanceReport) -> Decimal:
+        """The largest that was told: an opening balance may carry the error of its moment."""
+        key, now = (account, report.currency), Decimal(report.uncertainty)
+        self._uncertain[key] = max(now, self._uncertain.get(key, Decimal(0)))
+        return self._uncertain[key]
 
     async def _realised_by_book(self, account: str) -> dict[str, Decimal | None]:
         """By settlement currency: what the venue has realised and our books have not, because it
@@ -188,6 +199,12 @@ def _of_books(found: Finding) -> Finding:
     """A difference that several books of one open position may explain in part or in whole."""
     text = f"{found.text}, of which books realise an unknown part apart from the net position"
     return msgspec.structs.replace(found, evidence=(REALISED_BY_BOOK,), text=text)
+
+
+def _in_doubt(found: Finding, why: str) -> Finding:
+    """A difference of a total that the venue does not tell apart: told, and it stops nothing."""
+    text = f"{found.text}, in doubt: {why}"
+    return msgspec.structs.replace(found, evidence=(IN_DOUBT, why), text=text)
 
 
 def _position_finding(

@@ -46,6 +46,13 @@ def test_a_word_that_a_setting_does_not_know_is_refused_by_name(name):
         OkxSettings.read({"account": "main", name: "both"})
 
 
+def test_isolated_options_are_refused_by_name():
+    options = {"kinds": ["SWAP", "OPTION"], "option_families": ["BTC-USD"]}
+    assert OkxSettings.read({"account": "main", **options}).trade_mode == "cross"
+    with pytest.raises(ValueError, match="trade_mode: isolated is for SWAP and FUTURES"):
+        OkxSettings.read({"account": "main", "trade_mode": "isolated", **options})
+
+
 def test_every_code_with_a_verdict_of_its_own_stands_on_the_page():
     page = (ROOT / "docs/reference/venues/okx.md").read_text()
     codes = {code for _, code in (*errors._VERDICTS, *errors._REASONS)}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from gateway.transport.fix_session.application import BusinessReject
+from gateway.transport.fix_session.gap import ResendWish
 from gateway.transport.fix_session.message import ECHO_BYTES_MAX, Field, FixMessage
 from gateway.transport.fix_session.reject_reason import RejectReason
 from gateway.transport.fix_session.settings import SessionSettings
 from gateway.transport.fix_session.tags import REVERSED_ROUTE, MessageType, Tag
 from gateway.transport.fix_session.validation import Fault
 
-__all__ = ["business_reject", "logon_body", "logout_body", "session_reject"]
+__all__ = ["business_reject", "logon_body", "logout_body", "resend_body", "session_reject"]
 
 
 def logon_body(
@@ -24,6 +25,13 @@ def logon_body(
     if settings.identity.version == 50:
         body.append((Tag.DEFAULT_APPL_VER_ID, settings.default_appl_ver_id.encode()))
     return body
+
+
+def resend_body(wish: ResendWish, version: int) -> list[Field]:
+    """Of a ResendRequest. Without an end it is 0, and 999999 before FIX 4.2."""
+    endless = b"999999" if version < 42 else b"0"
+    last = endless if wish.last is None else b"%d" % wish.last
+    return [(Tag.BEGIN_SEQ_NO, b"%d" % wish.first), (Tag.END_SEQ_NO, last)]
 
 
 def logout_body(text: str, session_status: int | None, version: int) -> list[Field]:

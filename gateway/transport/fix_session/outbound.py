@@ -142,6 +142,7 @@ class Outbound:
         self._resends.clear()
         self._ready.extend(each for each in self._held if each.split(b"\x01", 3)[2] == b"35=5")
         self._held.clear()
+        self.processed = None
         self.queued_bytes = sum(len(each) for each in self._ready)
 
     def _queue(self, data: bytes) -> None:

@@ -59,6 +59,7 @@ class FixSession:
         self._is_reset_told = False  # by a Logon of ours that answers a reset nobody asked for
         self._is_faulted = False  # only the end of the handshake is of interest
         self.was_logged_on = False
+        self._resets = 0  # of the store: numbers of before it mean nothing
         self.counts = {"received": 0, "garbled": 0, "rejected": 0, "duplicates": 0}
 
     @property
@@ -80,8 +81,7 @@ class FixSession:
         self.close_reason = None
         self._is_faulted = self._reset_sent = self._is_reset_told = self.was_logged_on = False
         self._timers.connected(now_ns)
-        if checks.is_new_period(self.settings, self.store.created_ns, now_ns):
-            self._reset_store()
+        self._turn_period()
         if not self.settings.is_initiator:
             self.state = SessionState.CONNECTED
             return
@@ -93,9 +93,11 @@ class FixSession:
 
     def received(self, message: FixMessage, now_ns: int) -> None:
         """One whole, verified message of the peer."""
+        self._now_ns = now_ns
+        if self.state in _LOGGING_ON and self.close_reason is None:
+            self._turn_period()
         if self.state is SessionState.DISCONNECTED or self.close_reason is not None:
             return
-        self._now_ns = now_ns
         self.counts["received"] += 1
         self._timers.received(now_ns)
         if self.state is SessionState.ACTIVE and self._took_screened(message):
@@ -346,8 +348,7 @@ class FixSession:
             self._fail("Incorrect BeginString")
             return
         if number is None:
-            self._send_logout("Received message without MsgSeqNum")
-            self._close("message without MsgSeqNum")
+            self._refuse("Received message without MsgSeqNum")
             return
         if self._reset_sent and kind != MessageType.LOGOUT and not checks.is_reset_logon(message):
             return  # Of the time before the reset we asked for.
@@ -384,17 +385,14 @@ class FixSession:
     def _too_high(self, message: FixMessage | None, number: int) -> None:
         expected = self.store.next_expected
         if not self.settings.has_resend:
-            self._send_logout(checks.too_high(number, expected))
-            self._close("a gap, and the peer does not resend")
+            self._refuse(checks.too_high(number, expected))
             return
         self._ask(self._early.add(number, message, expected))
 
     def _too_low(self, message: FixMessage, number: int) -> None:
         if not message.is_possible_duplicate:
             expected = self.store.next_expected
-            text = f"MsgSeqNum too low, expecting {expected} but received {number}"
-            self._send_logout(text)
-            self._close(text)
+            self._refuse(f"MsgSeqNum too low, expecting {expected} but received {number}")
             return
         self.counts["duplicates"] += 1
         is_reset = message.message_type == MessageType.SEQUENCE_RESET
@@ -437,8 +435,11 @@ class FixSession:
             self._application.on_reject(self, message)
 
     def _deliver(self, message: FixMessage, number: int) -> None:
-        """The number moves only when the application has the message."""
+        """The number moves only when the application has it, and never over a reset from there."""
+        resets = self._resets
         answer = self._application.on_message(self, message, self._now_ns)
+        if self._resets != resets:
+            return
         self._advance(number + 1)
         if answer is not None and message.message_type != MessageType.BUSINESS_REJECT:
             self._business_reject(message, answer, number)
@@ -461,8 +462,7 @@ class FixSession:
             return
         first, end = asked
         if first <= end and not self._resend(first, end):
-            self._send_logout("Too many ResendRequests")
-            self._close("too many ResendRequests")
+            self._refuse("Too many ResendRequests")
             return
         if number == self.store.next_expected:
             self._advance(number + 1)
@@ -502,13 +502,9 @@ class FixSession:
     def _ask(self, wish: ResendWish | None) -> None:
         if wish is None:
             return
-        endless = b"999999" if self.identity.version < 42 else b"0"
-        last = endless if wish.last is None else b"%d" % wish.last
         self._timers.asked(self._now_ns)
-        self._send_admin(
-            MessageType.RESEND_REQUEST,
-            [(Tag.BEGIN_SEQ_NO, b"%d" % wish.first), (Tag.END_SEQ_NO, last)],
-        )
+        body = answers.resend_body(wish, self.identity.version)
+        self._send_admin(MessageType.RESEND_REQUEST, body)
 
     def _resend(self, first: int, last: int) -> bool:
         now_ns, ask = self._now_ns, self._application.may_resend
@@ -517,12 +513,15 @@ class FixSession:
     def _reset_store(self) -> None:
         self._out.reset()
         self.store.reset(self._now_ns)
+        self._resets += 1
+        self._timers.period_began(self._now_ns)
         self._application.on_reset(self)
 
     def _turn_period(self) -> None:
-        """Before an application message is numbered: the session time may have ended, and a new one
-        begun, with no tick and no line. What is said in a new period never has a number of the old
-        one, with which it would be wiped; a line that is still logging out ends by that."""
+        """Before an application message is numbered and before a Logon is judged: the session time
+        may have ended, and a new one begun, with no tick and no line. What is said in a new period
+        never has a number of the old one, with which it would be wiped; a line that is still
+        logging out ends by that, and until then what comes over it is taken with its old number."""
         if self.state is SessionState.ACTIVE:
             if not self._timers.is_period_over(self._now_ns):
                 return

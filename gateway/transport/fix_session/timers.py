@@ -25,10 +25,14 @@ class Timers:
 
     def connected(self, now_ns: int) -> None:
         self._received_ns = now_ns
-        self._period_end_ns = self._settings.schedule.period_end_ns(now_ns)
+        self.period_began(now_ns)
         self._is_life_asked = False
         self.resend_attempts = 0
         self.logon_end_ns = now_ns + int(self._settings.logon_timeout_s * _SECOND_NS)
+
+    def period_began(self, now_ns: int) -> None:
+        """The numbers are of the period of now, and end with it."""
+        self._period_end_ns = self._settings.schedule.period_end_ns(now_ns)
 
     def logged_out(self, now_ns: int) -> None:
         self.logout_end_ns = now_ns + int(self._settings.logout_timeout_s * _SECOND_NS)

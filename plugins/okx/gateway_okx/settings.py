@@ -22,7 +22,7 @@ class OkxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     socket_url: str = "wss://ws.okx.com:8443/ws/v5"  # demo: wspap.okx.com:8443
     is_demo: bool = False
     is_withdrawal_key_allowed: bool = False  # a key that may withdraw is refused otherwise
-    trade_mode: Literal["cross", "isolated"] = "cross"  # margin mode of swaps
+    trade_mode: Literal["cross", "isolated"] = "cross"  # margin mode of swaps and futures
     kinds: tuple[KindName, ...] = ("SPOT", "SWAP")
     option_families: tuple[str, ...] = ()  # needed for OPTION, e.g. "BTC-USD"
     symbols: tuple[str, ...] = ()  # OKX's spelling; none = all of the kinds
@@ -51,6 +51,8 @@ class OkxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             raise ValueError("kinds: at least one")
         if ("OPTION" in terms.kinds) != bool(terms.option_families):
             raise ValueError("option_families: needed with the kind OPTION, and only then")
+        if "OPTION" in terms.kinds and terms.trade_mode == "isolated":
+            raise ValueError("trade_mode: isolated is for SWAP and FUTURES, not for OPTION")
         if not 0 < terms.history_days <= 365:
             raise ValueError("history_days: 1 to 365")
         if not 0 < terms.acceptance_window_ms <= 30_000:

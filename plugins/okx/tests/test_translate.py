@@ -4,7 +4,10 @@ error of the protocol that names what was found."""
 from __future__ import annotations
 
 import json
+import random
 from collections import Counter
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from gateway_okx.rows import (
     BalanceRow,
     BillRow,
     FillRow,
+    Holding,
     InstrumentRow,
     InterestRow,
     OrderRow,
@@ -226,6 +230,32 @@ def test_a_balance_counts_what_lies_in_isolated_positions() -> None:
     (row,) = read_rows([raw], BalanceRow, "account/balance")
     found = {each.currency: each.total for each in translate.balance_reports("main", row)}
     assert found == {"USDT": "4980.0751072120833305", "BTC": "1"}
+
+
+@pytest.mark.parametrize("lies", [60.0, 15_000.0, 250_000.0])
+def test_the_doubles_of_okx_are_off_by_no_more_than_is_told(lies: float) -> None:
+    chance = random.Random(1)
+    for _ in range(500):
+        profit = chance.uniform(-lies * 0.3, lies * 0.3)
+        holding = Holding("USDT", repr(1e6 - lies), repr(lies + profit), repr(profit))
+        (told,) = translate.balance_reports("main", BalanceRow([holding]))
+        off = abs(Decimal(told.total) - 1_000_000)
+        assert off <= Decimal(told.uncertainty) < Decimal(lies) * Decimal("1e-14")
+    equity = Fraction(holding.isolated_equity)  # above the profit
+    assert Fraction(told.uncertainty) == equity / 2**50
+
+
+def test_isolated_equity_of_other_kinds_is_no_collateral_and_is_named() -> None:
+    swap = position_row()
+    margin = position_row(instType="MARGIN", instId="BTC-USDT", pos="0.5")
+    assert translate.doubt_of([swap, position_row(instType="FUTURES")]) == ""
+    assert translate.doubt_of([position_row(instType="OPTION", mgnMode="cross")]) == ""
+    assert translate.doubt_of([position_row(instType="MARGIN", pos="0")]) == ""
+    doubt = translate.doubt_of([swap, margin])
+    assert doubt == "isolated position of MARGIN BTC-USDT (1 in all)"
+    told = BalanceRow([Holding("USDT", "10", "5", "1"), Holding("BTC", "1", "0", "")])
+    found = translate.balance_reports("main", told, doubt)
+    assert [(each.total, each.doubt) for each in found] == [("10", doubt), ("1", "")]
 
 
 def test_an_algo_order_waits_and_names_its_child() -> None:

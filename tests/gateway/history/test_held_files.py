@@ -63,6 +63,44 @@ def test_what_is_held_is_bounded_and_the_oldest_goes_first(paths):
     assert held.matching(SCHEMA, [paths[0]], {"n": 7}) is None
 
 
+def test_files_that_are_too_many_together_are_decoded_once_and_then_read_where_they_lie(
+    paths, monkeypatch
+):
+    decoded = []
+    read = pq.read_table
+
+    def reading(path, **options):
+        decoded.append(path)
+        return read(path, **options)
+
+    monkeypatch.setattr(held_files.pq, "read_table", reading)
+    one = read(paths[0], schema=SCHEMA).nbytes
+    held = HeldFiles(bytes_max=2 * one)
+    assert [held.matching(SCHEMA, paths, {"n": 7}) for _ in range(5)] == [None] * 5
+    assert decoded == paths, "each once: their sizes are known from then on"
+    assert held.bytes <= 2 * one
+    assert sequences(held.matching(SCHEMA, paths[:2], {"word": "b"})) == [1, 11]
+    assert decoded == paths, "what was held is there"
+    assert held.matching(SCHEMA, paths[1:], {"n": 7}) is None  # one of them is new
+    assert held.matching(SCHEMA, paths[1:], {"n": 7}).num_rows == 8
+    assert (decoded[3:], held.bytes) == ([paths[2]], 2 * one)
+
+
+def test_a_file_that_decodes_to_more_than_the_bound_is_never_held(paths):
+    held = HeldFiles(bytes_max=1)
+    assert [held.matching(SCHEMA, paths[:1], {"n": 7}) for _ in range(3)] == [None] * 3
+    assert held.bytes == 0
+
+
+def test_the_sizes_that_are_remembered_are_bounded(paths, monkeypatch):
+    monkeypatch.setattr(held_files, "_SIZES_MAX", 2)
+    held = HeldFiles()
+    for asked in (paths[:2], paths[:2], paths[1:], paths[1:]):
+        held.matching(SCHEMA, asked, {"n": 7})
+    assert set(held._sizes) == set(paths[1:])
+    assert [held.matching(SCHEMA, paths, {"n": 7}) for _ in range(2)] == [None] * 2
+
+
 def test_a_file_that_would_fill_the_memory_is_read_where_it_lies(paths, monkeypatch):
     monkeypatch.setattr(held_files, "_FILE_BYTES_MAX", 1)
     held = HeldFiles()

@@ -26,7 +26,7 @@ def api(past, tmp_path):
     found.close()
 
 
-def as_one_who_sees_everything(handler):
+def as_one_who_sees_everything(handler, _):
     async def checked(request):
         request[AUTHORITY] = EVERYTHING
         return await handler(request)

@@ -87,6 +87,93 @@ async def test_a_bad_request_is_answered_by_name_and_the_stream_goes_on(
             assert (await subscribe(client))["type"] == "snapshot"
 
 
+@pytest.mark.parametrize(
+    ("text", "field", "value"),
+    [
+        ("not json", "", "not json"),
+        ('{"op":"subscribe"}', "channel", ""),
+        ('{"op":"subscribe","channel":"nothing"}', "channel", "nothing"),
+        ('{"op":"subscribe","channel":"orders","encoding":"xml"}', "encoding", "xml"),
+        ('{"op":"subscribe","channel":"orders","resume":"x"}', "resume", "x"),
+        ('{"op":"subscribe","channel":"orders","color":1}', "color", "1"),
+        ('{"channel":"orders"}', "op", ""),
+    ],
+)
+async def test_a_malformed_request_is_told_which_field_holds_what(
+    world, tmp_path, text, field, value
+):
+    async with world.RunningObserver(tmp_path) as run, aiohttp.ClientSession() as http:
+        stream = f"{run.url}/v1/stream"
+        async with http.ws_connect(stream, headers=run.headers) as client:
+            await client.send_str(text)
+            error = (await client.receive_json(timeout=SECONDS_MAX))["error"]
+            assert (error["code"], error["field"], error["value"]) == ("BAD_REQUEST", field, value)
+
+
+@pytest.mark.parametrize(("frame", "code"), [("binary", 1003), ("long", 1009)])
+async def test_a_frame_that_is_no_request_closes_with_its_reason(world, tmp_path, frame, code):
+    async with world.RunningObserver(tmp_path) as run, aiohttp.ClientSession() as http:
+        stream = f"{run.url}/v1/stream"
+        async with http.ws_connect(stream, headers=run.headers) as client:
+            if frame == "binary":
+                await client.send_bytes(b'{"op":"ping"}')
+            else:
+                await client.send_str(" " * 4097)
+            await client.receive(timeout=SECONDS_MAX)
+            assert client.close_code == code
+
+
+@pytest.mark.parametrize("missed", ["nothing", "of others"])
+async def test_a_resume_that_missed_nothing_is_answered_too(world, tmp_path, missed):
+    async with world.RunningObserver(tmp_path) as run, aiohttp.ClientSession() as http:
+        run.journal.new_order(1)
+        await run.caught_up()
+        mine = {"filter": {"strategy": "nobody"}}
+        async with http.ws_connect(f"{run.url}/v1/stream", headers=run.headers) as client:
+            snapshot = await subscribe(client, **mine)
+            if missed == "of others":
+                run.journal.accept(1)
+                await run.caught_up()
+            for _ in range(2):
+                resume = {"resume": 1, "stream": snapshot["stream"]}
+                answer = await subscribe(client, **resume, **mine)
+                assert (answer["type"], answer["rows"], answer["removed"]) == ("delta", [], [])
+                assert answer["sequence"] == (1 if missed == "nothing" else 2)
+
+
+@pytest.mark.parametrize(
+    ("path", "refusal"),
+    [
+        ("/v1/nothing", ("NOT_FOUND", "path", 404)),
+        ("/v1/at?sequence=500&foo=1", ("BAD_REQUEST", "foo", 400)),
+        ("/v1/status?foo=1", ("BAD_REQUEST", "foo", 400)),
+        ("/v1/orders/7?foo=1", ("BAD_REQUEST", "foo", 400)),
+        ("/v1/why/order/7?foo=1", ("BAD_REQUEST", "foo", 400)),
+        ("/v1/orders?limit=1&limit=2", ("BAD_REQUEST", "limit", 400)),
+        ("/v1/at?sequence=1&sequence=2", ("BAD_REQUEST", "sequence", 400)),
+        ("/v1/orders?foo=1", ("UNKNOWN_FILTER", "foo", 400)),
+    ],
+)
+async def test_what_an_address_does_not_take_is_refused_by_name(world, tmp_path, path, refusal):
+    async with world.RunningObserver(tmp_path) as run, aiohttp.ClientSession() as http:
+        answer = await http.get(run.url + path, headers=run.headers)
+        error = (await answer.json())["error"]
+        assert (error["code"], error["field"], answer.status) == refusal
+
+
+async def test_a_method_and_a_number_out_of_range_are_told_with_what_is_taken(world, tmp_path):
+    async with world.RunningObserver(tmp_path) as run, aiohttp.ClientSession() as http:
+        answer = await http.delete(f"{run.url}/v1/orders", headers=run.headers)
+        error = (await answer.json())["error"]
+        assert (answer.status, error["code"]) == (405, "METHOD_NOT_ALLOWED")
+        assert answer.headers["Allow"] == error["hint"] == "GET, HEAD"
+        for number in ("9" * 23, str(2**63)):
+            answer = await http.get(f"{run.url}/v1/at?time_ns={number}", headers=run.headers)
+            error = (await answer.json())["error"]
+            assert (answer.status, error["field"]) == (400, "time_ns")
+            assert error["rule"] == "time_ns is from 0 to 9223372036854775807"
+
+
 async def open_and_never_read(run):
     """A raw client that asks for everything and then reads nothing."""
     reader = socket.create_connection(run.url.removeprefix("http://").split(":"))

@@ -246,6 +246,20 @@ async def test_a_break_of_a_balance_halts_the_account_when_it_is_told_to():
 
 
 @pytest.mark.asyncio
+async def test_a_balance_in_doubt_halts_nothing_whatever_the_policy():
+    world = with_policies(World(), balance_differs="halt")
+    world.adapter.balance = [BalanceReport(account="main", currency="USDT", total="10")]
+    await world.connect()
+    doubtful = BalanceReport(account="main", currency="USDT", total="9.5", doubt="margin by hand")
+    world.adapter.balance = [doubtful]
+    await world.reconcile()
+    (row,) = world.link.break_rows()
+    assert row["evidence"] == ("in doubt", "margin by hand")
+    assert halts(world) == set()
+    world.close()
+
+
+@pytest.mark.asyncio
 async def test_a_difference_that_a_late_fill_explains_is_no_break():
     world = World()
     held(world, "2")

@@ -90,6 +90,22 @@ async def test_what_the_stream_told_since_the_question_is_newer_than_the_answer(
         assert await stated(world, report("2", "45")) == "45"
 
 
+async def test_a_position_that_closes_during_the_question_holds_nothing_after_it(ring_directory):
+    async with held(ring_directory) as world:
+        await seen(world, "2", "40")
+        answer = world.adapter.positions
+
+        async def closing(account):
+            reports = await answer(account)
+            world.link.session.filled(world.fill(0, "t2", "2", side="sell"))
+            return reports
+
+        world.adapter.positions = closing
+        assert await stated(world, report("2", "40")) is None
+        again = await stated(world, report("2", "40"))  # an answer of an old moment still
+        assert again is None
+
+
 @pytest.mark.parametrize(
     "changes",
     [

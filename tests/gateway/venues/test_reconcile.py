@@ -500,6 +500,41 @@ async def test_marks_before_the_instruments_are_no_fault_and_later_one_each(capl
     assert session.health.counters["marks_unknown"] == 6
 
 
+@pytest.mark.parametrize(("total", "is_break"), [("100.0001", False), ("100.0002", True)])
+async def test_a_difference_within_what_the_venue_is_uncertain_of_is_no_break(total, is_break):
+    world = World()
+    noise = BalanceReport(account="main", currency="BTC", total="0.00005", uncertainty="0.0001")
+    stated = BalanceReport(account="main", currency="USDT", total="100", uncertainty="0.0001")
+    world.adapter.balance = [stated, noise]
+    await world.connect()
+    assert ("main", "BTC") not in balance_totals(world.native.balances()), "noise opens nothing"
+    # Later answers are certain; the opening balance is not.
+    world.adapter.balance = [BalanceReport(account="main", currency="USDT", total=total), noise]
+    await world.reconcile()
+    assert bool(world.link.health.breaks) == is_break
+    assert balance_totals(world.native.balances()) == {("main", "USDT"): 100}
+
+
+async def test_a_total_in_doubt_is_told_opens_nothing_and_stops_nothing():
+    world = World()
+    doubt = "isolated position of MARGIN BTC-USDT (1 in all)"
+    usdt = BalanceReport(account="main", currency="USDT", total="100")
+    world.adapter.balance = [usdt]
+    await world.connect()
+    btc = BalanceReport(account="main", currency="BTC", total="1", doubt=doubt)
+    world.adapter.balance = [msgspec.structs.replace(usdt, total="90", doubt=doubt), btc]
+    result = await world.reconcile()
+    assert result.breaks == [
+        f"main USDT: venue - ours = -10, in doubt: {doubt}",
+        f"main BTC: venue - ours = 1, in doubt: {doubt}",
+    ]
+    assert balance_totals(world.native.balances()) == {("main", "USDT"): 100}
+    world.adapter.balance = [usdt, msgspec.structs.replace(btc, doubt="")]
+    await world.reconcile()
+    assert world.link.health.breaks == []
+    assert balance_totals(world.native.balances())["main", "BTC"] == 1
+
+
 @pytest.mark.parametrize(
     ("total", "is_break"), [("100.000000000001", False), ("100.000000000002", True)]
 )

@@ -227,6 +227,81 @@ def test_a_message_that_is_earlier_than_the_tick_of_the_end_waits_for_the_logout
     assert desk.store.next_outgoing == 2
 
 
+class Answering(QuietApplication):
+    """Answers each message at once, as an order is acknowledged."""
+
+    def __init__(self) -> None:
+        self.taken: list[bytes] = []
+
+    def on_message(self, session: FixSession, message: FixMessage, now_ns: int) -> None:
+        self.taken.append(message.get(148) or b"")
+        session.send(
+            b"B", [(148, b"re"), (33, b"1"), (58, b"x")], now_ns, is_kept_when_down=True
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("is_ticked", [True, False])
+def test_a_message_that_crosses_the_end_is_answered_in_the_new_period(is_ticked: bool) -> None:
+    """Its number was one of the old period: the new one expects 1."""
+    desk = Desk("20260310-01:00:00", AROUND_THE_CLOCK, has_last_processed=True)
+    application = Answering()
+    desk.session = FixSession(desk.settings, desk.store, application)
+    desk.logon(1)
+    desk.said()
+    desk.now_ns = at("20260310-02:00:00")
+    if is_ticked:
+        desk.session.tick(desk.now_ns)
+    desk.peer("B", 2, (148, b"crossed"), (33, b"1"), (58, b"x"))
+    assert application.taken == [b"crossed"]
+    assert desk.said() == [("5", 2, "End of the session time")]
+    assert desk.session.close_reason == "the session time is over"
+    assert (desk.store.next_outgoing, desk.store.next_expected) == (2, 1)
+    assert headlines(desk) == [(1, b"re")]
+    ((_, kept),) = desk.store.range(1, 1)
+    assert b"\x01369=0\x01" in kept  # nothing of the new period is processed
+    desk.cut()
+    desk.logon(1)
+    assert desk.said() == [("A", 2, "")]
+    assert desk.session.is_logged_on
+
+
+@pytest.mark.parametrize("is_told_before", [True, False])
+def test_a_line_that_is_up_before_the_start_says_logon_in_the_new_period(
+    is_told_before: bool,
+) -> None:
+    desk = Desk("20260327-16:00:00", OFFICE)
+    desk.logon(1)
+    desk.at("20260327-17:00:00")
+    desk.peer("5", 2)
+    desk.said()
+    desk.cut()
+    desk.now_ns = at("20260330-06:59:59")
+    desk.session.connected(desk.now_ns)
+    desk.now_ns = at("20260330-07:00:00")
+    if is_told_before:
+        assert desk.news("first") == 1
+    desk.peer("A", 1, (98, b"0"), (108, b"0"))
+    assert desk.said() == [("A", 2 if is_told_before else 1, "")]
+    assert desk.session.next_tick_ns() == at("20260330-16:00:00")
+    desk.at("20260330-07:00:01")
+    assert (desk.said(), desk.session.state) == ([], SessionState.ACTIVE)
+
+
+def test_an_initiator_that_said_logon_before_the_start_says_it_again_behind_it() -> None:
+    desk = Desk("20260327-16:00:00", OFFICE, is_initiator=True)
+    desk.now_ns = at("20260330-06:59:59")
+    desk.session.connected(desk.now_ns)
+    assert desk.said() == [("A", 1, "")]
+    desk.now_ns = at("20260330-07:00:00")
+    desk.peer("A", 1, (98, b"0"), (108, b"30"))
+    assert desk.session.close_reason == "the session time is over"
+    desk.cut()
+    desk.session.connected(desk.now_ns)
+    desk.peer("A", 1, (98, b"0"), (108, b"30"))
+    assert desk.said() == [("A", 1, "")]
+    assert desk.session.is_logged_on
+
+
 def test_a_session_without_a_schedule_never_turns() -> None:
     desk = Desk("20260310-01:00:00", Schedule())
     desk.logon(1)
