@@ -1,5 +1,5 @@
 // A waiting exit of an earlier life whose venue speaks of it: it had left, and the record of that
-// was lost. It is booked as released from then on, sent by nobody, and its records make the same
+// was life. It is booked as released from then on, sent by nobody, and its records make the same
 // state again.
 #include "linked_desk.hpp"
 
@@ -19,6 +19,10 @@ struct Later : Desk {
     accept(head);
     (void)sent();
     ++state.epoch;
+    VenueState session{};
+    session.venue = 1;
+    session.state = static_cast<std::uint32_t>(VenueSession::kDown);
+    engine.on_session(session);
     state.serialize(before);
     from = engine.writer().reserve(0);
     position = engine.writer().point().position;
@@ -44,6 +48,7 @@ struct Later : Desk {
 
 TEST(an_acceptance_of_its_venue_proves_that_it_was_let_go) {
   Later life;
+  life.fill(life.head, kQuantity);
   const auto anomalies = life.engine.counters().anomalies;
   life.accept(life.head + 1);
   CHECK(life.state_of(life.head + 1) == OrderState::kNew);
@@ -54,24 +59,21 @@ TEST(an_acceptance_of_its_venue_proves_that_it_was_let_go) {
   life.accept(life.head + 2);  // the stop waits for its trigger there
   CHECK(life.state_of(life.head + 2) == OrderState::kUntriggered);
   CHECK(!life.is_waiting(life.head + 2));
-  life.fill(life.head, kQuantity);
   EXPECT_SENT(life, {});
   life.fill(life.head + 1, kQuantity);
-  EXPECT_SENT(life, {{kCancel, life.head + 2, 0}});
+  EXPECT_SENT(life, {{kCancel, life.head + 2, kQuantity}});
   life.expect_same_when_applied_again();
 }
 
 TEST(a_fill_of_its_venue_proves_it_too_and_counts_for_its_strategy) {
   Later life;
   life.fill(life.head, kQuantity);
-  EXPECT_SENT(life, {{kNew, life.head + 1, kQuantity}, {kNew, life.head + 2, kQuantity}});
-  Later lost;
-  lost.fill(lost.head + 1, kQuantity);
-  CHECK(lost.state_of(lost.head + 1) == OrderState::kFilled);
-  CHECK_EQUAL(lost.held_by(1), -kQuantity);
-  CHECK_EQUAL(lost.held_by(kExternalStrategy), 0);
-  for (const Out& each : lost.sent()) CHECK(each.kind != kNew);
-  lost.expect_same_when_applied_again();
+  life.fill(life.head + 1, kQuantity);
+  CHECK(life.state_of(life.head + 1) == OrderState::kFilled);
+  CHECK_EQUAL(life.held_by(1), 0);
+  CHECK_EQUAL(life.held_by(kExternalStrategy), 0);
+  for (const Out& each : life.sent()) CHECK(each.kind != kNew);
+  life.expect_same_when_applied_again();
 }
 
 TEST(what_contradicts_it_proves_nothing) {
