@@ -213,6 +213,9 @@ void Counterfactual::help_own_step(const std::uint8_t* record) {
   const Order& order = state_->orders.at(slot);
   if (is_kept_to_cross(order) && (is_refused || kind == RecordKind::kOrderTriggered)) {
     release_kept(slot, record);
+  } else if (kind == RecordKind::kOrderTriggered && engine_->may_have_left(order) &&
+             order.link.is_waiting()) {
+    (void)engine_->book_release(order);
   } else if (kind == RecordKind::kOrderTriggered) {
     engine_->trigger_emulated(order.instrument, payload<OrderTriggered>(record).trigger_price_seen);
   } else if ((kind == RecordKind::kOrderExpired || kind == RecordKind::kCancelRequested) &&

@@ -60,6 +60,8 @@ Refusal Engine::check_cancel(const Order& order, PrincipalId principal) noexcept
   const Route& route = state_.routes.at(order.route);
   VenuePort* port = venue_port_of_[route.venue];
   if (port == nullptr) return Refusal::kVenueDown;
+  // To end it here would leave what works there without a row.
+  if (may_have_left(order)) return Refusal::kNotReconciled;
   if (!port->has_room_for_cancel()) return Refusal::kVenueQueueFull;
   if (writer_.used_bytes() > writer_.capacity_bytes() / 20 * 19) return Refusal::kJournalBehind;
   if (principal != 0 && !passes_cancel_rate(route.levels, now_ns_)) return Refusal::kThrottled;

@@ -110,6 +110,11 @@ void Engine::on_fact(RecordKind kind, const OrderFact& told) noexcept {
   const Order& order = state_.orders.at(slot);
   if (crossed(order) != 0) [[unlikely]]
     count_crossed(order, fact);
+  const bool is_there = kind == RecordKind::kOrderAccepted && !fact.venue_order_id.empty();
+  if (is_there && is_release_lost(order) && is_open(static_cast<OrderState>(order.state)))
+      [[unlikely]] {
+    (void)book_release(order);
+  }
   const Verdict verdict = verdict_of(order, kind, fact);
   if (verdict == Verdict::kAnomaly) {
     return record_anomaly(fact.order_id, kind, order.state, AnomalyCode::kIllegalEvent, {});
@@ -197,7 +202,10 @@ void Engine::on_session(const VenueState& session) noexcept {
   if (is_lost) note_session(session.venue);
   append(RecordKind::kVenueState, record, {});
   // Instruments and accounts are as the venue tells them, and orders are about to come.
-  if (record.state == static_cast<std::uint32_t>(VenueSession::kReconciled)) prepare_routes();
+  if (record.state == static_cast<std::uint32_t>(VenueSession::kReconciled)) {
+    is_compared_[record.venue] = true;
+    prepare_routes();
+  }
   for (LinkWait& waiting : waiting_links_) waiting.retry_ns = std::min(waiting.retry_ns, now_ns_);
 }
 

@@ -79,6 +79,14 @@ std::uint32_t Engine::slot_of_fill(const OrderFilled& told) const noexcept {
   return is_same ? slot : kNoSlot;
 }
 
+bool Engine::proves_release(const OrderFilled& told) const noexcept {
+  const std::uint32_t slot = state_.orders.find(told.order_id);
+  if (slot == kNoSlot) return false;
+  const Order& order = state_.orders.at(slot);
+  return is_release_lost(order) && order.account == told.account &&
+         order.instrument == told.instrument && order.side == told.side;
+}
+
 // Mends what can be mended of a told execution.
 [[gnu::always_inline]] inline bool Engine::complete_fill(OrderFilled& told,
                                                          const InstrumentRow& row,
@@ -112,6 +120,11 @@ bool Engine::take_fill(const OrderFilled& seen, Key128 key) noexcept {
         seen.trade_id);
     return true;
   }
+  std::uint32_t slot = slot_of_fill(seen);
+  if (slot == kNoSlot && proves_release(seen)) [[unlikely]] {
+    if (!book_release(state_.orders.at(state_.orders.find(seen.order_id)))) return false;
+    slot = slot_of_fill(seen);
+  }
   constexpr std::uint32_t kLength = sizeof(RecordHeader) + sizeof(OrderFilled);
   std::uint8_t* record = writer_.reserve(kLength);
   if (record == nullptr) return false;
@@ -119,7 +132,6 @@ bool Engine::take_fill(const OrderFilled& seen, Key128 key) noexcept {
   auto& told = *reinterpret_cast<OrderFilled*>(record + sizeof(RecordHeader));
   told = seen;
   told.cross = {};  // no venue can say it
-  const std::uint32_t slot = slot_of_fill(seen);
   const InstrumentRow& row = registry.instruments.at(seen.instrument);
   State::DecidedFill decided;
   decided.key = key;

@@ -286,6 +286,23 @@ GateVerdict Engine::release_linked(std::uint32_t slot, std::int64_t quantity,
   return {};
 }
 
+bool Engine::is_release_lost(const Order& order) const noexcept {
+  return order.link.is_waiting() && split_order_id(order.order_id).epoch != state_.epoch;
+}
+
+// For how much it was let go is lost too: its venue tells the terms in force (kOrderReplaced).
+bool Engine::book_release(const Order& order) noexcept {
+  OrderTriggered released{};
+  released.order_id = order.order_id;
+  released.by_gateway = static_cast<std::uint64_t>(TriggeredBy::kLink);
+  released.quantity = order.original_quantity;
+  released.price = order.price;
+  released.reference_price = state_.routes.at(order.route).instrument_row->reference.price;
+  const Sequence sequence = append(RecordKind::kOrderTriggered, released, {});
+  if (sequence != 0) tell_owner(order, sequence, RecordKind::kOrderTriggered);
+  return sequence != 0;
+}
+
 void Engine::tell_refused_link(const Order& order, std::int64_t quantity,
                                const GateVerdict& verdict) noexcept {
   LinkWait& waiting = make_link_wait(link_head(order.order_id, order.link));

@@ -283,8 +283,8 @@ bool Engine::sweep_by_kill() noexcept {
     if (found == Refusal::kNone) {
       send_cancel(slot, 0, 0, CancelReason::kKill, order.origin_port);
     } else if (found == Refusal::kVenueQueueFull || found == Refusal::kJournalBehind ||
-               found == Refusal::kVenueDown) {
-      is_done = false;  // no room, or the venue's port is not open yet: again in the next turn
+               found == Refusal::kVenueDown || found == Refusal::kNotReconciled) {
+      is_done = false;  // no room, no port yet, or held and not compared: again in the next turn
     }
   });
   return is_done;
@@ -311,14 +311,13 @@ bool is_halted(const Route& route) noexcept {
   return false;
 }
 
-/// The record of its release may be lost with the journal's last moments. Once its venue has been
-/// compared, whatever of it lives or has executed there is known here
-/// (gateway/venues/reconcile.py).
-bool may_have_left(OrderId id, const Route& route, std::uint32_t epoch) noexcept {
-  return split_order_id(id).epoch != epoch && route.venue_row->session != VenueSession::kReconciled;
-}
-
 }  // namespace
+
+bool Engine::may_have_left(const Order& order) const noexcept {
+  return (is_held_for_trigger(order) || order.link.is_waiting()) &&
+         split_order_id(order.order_id).epoch != state_.epoch &&
+         !is_compared_[state_.routes.at(order.route).venue];
+}
 
 void Engine::trigger_emulated(InstrumentId instrument, std::int64_t price) noexcept {
   for (const Emulated& held : emulated_) {
@@ -332,7 +331,7 @@ void Engine::trigger_emulated(InstrumentId instrument, std::int64_t price) noexc
     Route& route = state_.routes.at(order.route);
     VenuePort* port = venue_port_of_[route.venue];
     if (!is_reached || port == nullptr || !port->has_room_for_new() || is_halted(route) ||
-        may_have_left(id, route, state_.epoch)) {
+        may_have_left(order)) {
       continue;
     }
     OrderTriggered triggered{};
@@ -350,7 +349,7 @@ void Engine::trigger_emulated(InstrumentId instrument, std::int64_t price) noexc
 bool Engine::end_emulated(const Order& order) noexcept {
   const std::uint32_t slot = state_.orders.find(order.order_id);
   VenuePort* port = venue_port_of_[state_.routes.at(order.route).venue];
-  if (port == nullptr || !port->has_room_for_cancel() ||
+  if (port == nullptr || !port->has_room_for_cancel() || may_have_left(order) ||
       pending(order.overlay, Overlay::kCancel) == Pending::kSent) {
     return false;
   }

@@ -193,14 +193,24 @@ def _working(order_id: int, row: Mapping[str, Any], report: OrderReport) -> list
                 venue_sequence=report.venue_sequence,
             )
         ]
+    return _left(order_id, row, report) if row["state"] == "UNTRIGGERED" else []
+
+
+def _left(order_id: int, row: Mapping[str, Any], report: OrderReport) -> list[Fact]:
+    """Of an order that waits, here or there. One without the venue's id is held here as far as the
+    journal goes: it left, and the record of that is lost."""
+    at, venue_order_id = report.venue_time_ns, report.venue_order_id
     was_triggered = report.state in ("new", "partially_filled", "filled")
-    if row["state"] == "UNTRIGGERED" and was_triggered:
-        at = report.venue_time_ns
-        # Held here as far as the journal goes: it left, and the record of that is lost.
-        left = Fact("accepted", order_id, venue_order_id=report.venue_order_id, venue_time_ns=at)
-        told = [] if row["venue_order_id"] else [left]
-        return [*told, Fact("triggered", order_id, venue_time_ns=at)]
-    return []
+    left = Fact(
+        "accepted",
+        order_id,
+        venue_order_id=venue_order_id,
+        is_untriggered=not was_triggered,
+        venue_time_ns=at,
+    )
+    is_news = not row["venue_order_id"] and (venue_order_id or was_triggered)
+    triggered = Fact("triggered", order_id, venue_time_ns=at)
+    return [left] * bool(is_news) + [triggered] * was_triggered
 
 
 def _pending(

@@ -382,7 +382,9 @@ class Reconciler:
         if facts and _is_certain(row):
             self._settle_break(row, report, facts)
         is_open = after is not None and (is_unknown(after) or after["state"] == "PENDING_NEW")
-        (result.unsettled if is_open else result.settled).append(order_id)
+        # What lives there and is held here would leave a second time.
+        is_unheard = after is not None and report is not None and _is_held_here(after)
+        (result.unsettled if is_open or is_unheard else result.settled).append(order_id)
 
     def _settle_break(self, row: Row, report: OrderReport | None, facts: Sequence[Fact]) -> None:
         """An order we were sure of was something else at the venue: evidence settled it."""

@@ -6,6 +6,8 @@ import shutil
 import pytest
 from native_world import connected, open_world
 
+from gateway.api import RefusedError
+
 pytestmark = pytest.mark.asyncio
 
 
@@ -102,4 +104,22 @@ async def test_one_that_never_left_is_held_on_and_leaves_once_its_venue_is_compa
     assert [order.order_id for order in sent(world)] == [order_id]
     await mark(world, "93")
     assert len(sent(world)) == 1
+    end(world)
+
+
+async def test_its_cancel_is_refused_until_its_venue_was_compared(place):
+    """Ended here alone, what works there would have no row."""
+    order_id, cut = await released_and_lost(*place)
+    world = open_world(cut)
+    there = world.report(order_id, "new", side="sell", type="market", price=None,
+                         venue_order_id="v1")  # fmt: skip
+    world.adapter.open = [there]
+    world.adapter.by_client = {there.client_order_id: there}
+    world.advance(5_000)
+    with pytest.raises(RefusedError, match="NOT_RECONCILED"):
+        await world.router.cancel("desk", order_id)
+    assert world.state(order_id) == "UNTRIGGERED"
+    await world.connect()
+    await world.router.cancel("desk", order_id)
+    assert (world.state(order_id), world.row(order_id)["pending"]) == ("NEW", "cancel")
     end(world)

@@ -1,6 +1,8 @@
 """Reconciling while exits of a bracket wait here: no venue has heard of them, and none can tell
 their end."""
 
+import shutil
+
 import pytest
 from live_world import INSTRUMENT
 from native_world import connected, open_world
@@ -148,3 +150,112 @@ async def test_after_a_restart_waiting_exits_follow_what_the_venue_says_of_their
         assert states(again, ids) == ["FILLED", "PENDING_NEW", "UNTRIGGERED"]
         assert sent(again) == [("sell", "2")]
     end(again)
+
+
+async def let_go_and_lost(place):
+    """(the orders, the folder as the disk has it after the power cut): the entry executed, both
+    exits were let go and the profit left. Of all that there is no record."""
+    folder = place / "a"
+    folder.mkdir()
+    world = await connected(folder)
+    ids = await bracket(world)
+    world.link.session.accepted(ids[0], "v1")
+    await world.sends()
+    cut = place / "cut"
+    shutil.copytree(folder, cut)
+    world.link.session.filled(world.fill(ids[0], "t1", "2", venue_order_id="v1"))
+    await world.sends()
+    assert sent(world) == [("buy", "2"), ("sell", "2")]
+    end(world)
+    return ids, cut
+
+
+async def marked(world, last="100"):
+    world.link.session._native.marked(1, "100", "99.9", "100.1", last)
+    world.advance(5_000)
+    await world.sends()
+
+
+@pytest.mark.parametrize("state", ["new", "untriggered"])
+async def test_an_exit_that_left_in_a_lost_tail_and_works_there_is_not_sent_again(
+    ring_directory, state
+):
+    ids, cut = await let_go_and_lost(ring_directory)
+    world = open_world(cut)
+    assert states(world, ids) == ["NEW", "UNTRIGGERED", "UNTRIGGERED"]
+    executed_there(world, ids[0], "2")
+    there = world.report(ids[1], state, side="sell", price="110", venue_order_id="v2")
+    world.adapter.open = [there]
+    world.adapter.by_client = {there.client_order_id: there}
+    world.advance(5_000)
+    result = await world.connect()
+    assert (result.unsettled, result.lacking, result.breaks) == ([], [], [])
+    await marked(world)
+    assert sent(world) == []
+    assert states(world, ids) == ["FILLED", state.upper(), "UNTRIGGERED"]
+    assert world.row(ids[1])["venue_order_id"] == "v2"
+    # It is of its group: when the stop leaves and executes, it is cancelled.
+    await marked(world, "89")
+    assert sent(world) == [("sell", "2")]
+    world.link.session.filled(world.fill(ids[2], "t2", "2", side="sell", venue_order_id="v3"))
+    await world.sends()
+    assert world.row(ids[1])["pending"] == "cancel"
+    end(world)
+
+
+async def test_an_exit_that_left_smaller_has_the_size_that_its_venue_tells(ring_directory):
+    ids, cut = await let_go_and_lost(ring_directory)
+    world = open_world(cut)
+    executed_there(world, ids[0], "0.5")
+    entry = world.report(ids[0], "partially_filled", "0.5", venue_order_id="v1")
+    exit_there = world.report(
+        ids[1], "new", side="sell", price="110", quantity="0.5", venue_order_id="v2"
+    )
+    world.adapter.open = [entry, exit_there]
+    world.adapter.by_client = {each.client_order_id: each for each in (entry, exit_there)}
+    world.advance(5_000)
+    await world.connect()
+    await marked(world)
+    assert sent(world) == []
+    row = world.row(ids[1])
+    assert (row["state"], row["quantity"], row["pending"]) == ("NEW", "0.5", "")
+    end(world)
+
+
+async def test_an_exit_that_left_in_a_lost_tail_and_executed_is_booked_to_its_strategy(
+    ring_directory,
+):
+    ids, cut = await let_go_and_lost(ring_directory)
+    world = open_world(cut)
+    fills = [world.fill(ids[0], "t1", "2", venue_order_id="v1")]
+    fills.append(world.fill(ids[1], "t2", "2", side="sell", price="110", venue_order_id="v2"))
+    world.adapter.history = fills
+    world.advance(5_000)
+    assert (await world.connect()).breaks == []
+    await marked(world)
+    assert sent(world) == []
+    assert states(world, ids) == ["FILLED", "FILLED", "CANCELED"]
+    books = {row["strategy"]: row["quantity"] for row in world.native.positions()}
+    assert books == {"alpha": "0"}
+    end(world)
+
+
+async def test_an_exit_that_may_have_left_is_not_ended_before_its_venue_was_compared(
+    ring_directory,
+):
+    """The profit executed there, and the other exit, which left too, is to be cancelled there."""
+    ids, cut = await let_go_and_lost(ring_directory)
+    world = open_world(cut)
+    fills = [world.fill(ids[0], "t1", "2", venue_order_id="v1")]
+    fills.append(world.fill(ids[1], "t2", "2", side="sell", price="110", venue_order_id="v2"))
+    world.adapter.history = fills
+    there = world.report(ids[2], "new", side="sell", type="market", price=None,
+                         venue_order_id="v3")  # fmt: skip
+    world.adapter.open = [there]
+    world.adapter.by_client = {there.client_order_id: there}
+    world.advance(5_000)
+    await world.connect()
+    await marked(world)
+    assert states(world, ids[:2]) == ["FILLED", "FILLED"]
+    assert (world.state(ids[2]), world.row(ids[2])["pending"]) == ("NEW", "cancel")
+    end(world)

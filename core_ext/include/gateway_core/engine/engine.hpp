@@ -245,6 +245,10 @@ class Engine {
   // Cancel and replace (engine_changes.cpp).
   /// Whether the venue has never seen the order: held for a trigger, or waiting for the disk.
   [[nodiscard]] bool is_held_here(const Order& order, VenuePort& port) const noexcept;
+  /// Whether an order that is held here may work at its venue: an earlier life let it go, and the
+  /// record of that is lost with the journal's last moments. Once its venue has been compared,
+  /// whatever of it lives or has executed there is known here (gateway/venues/reconcile.py).
+  [[nodiscard]] bool may_have_left(const Order& order) const noexcept;
   [[nodiscard]] Refusal check_cancel(const Order& order, PrincipalId principal) noexcept;
   Notice send_cancel(std::uint32_t slot, PrincipalId principal, std::uint64_t request,
                      CancelReason reason, std::uint32_t port) noexcept;
@@ -365,6 +369,10 @@ class Engine {
   [[nodiscard]] GateVerdict check_release(const NewOrderMessage& wanted, std::uint32_t route_index,
                                           const SharedRoom& shared, Release& out) noexcept;
   [[nodiscard]] SharedRoom shared_room(const Order& order) const noexcept;
+  /// Whether what its venue says of it proves that an earlier life let it go.
+  [[nodiscard]] bool is_release_lost(const Order& order) const noexcept;
+  /// Books a release whose record is lost. Sends nothing. False: the journal's ring is full.
+  [[nodiscard]] bool book_release(const Order& order) noexcept;
   /// A group cannot have what it needs: journaled and told once per reason.
   void tell_refused_link(const Order& order, std::int64_t quantity,
                          const GateVerdict& verdict) noexcept;
@@ -380,6 +388,8 @@ class Engine {
   void halt_by_range(InstrumentId instrument, OrderId order_id, const TradeId& trade_id,
                      Key128 key) noexcept;
   [[nodiscard]] std::uint32_t slot_of_fill(const OrderFilled& told) const noexcept;
+  /// Whether it executes an order that waits here for its link, as far as the journal goes.
+  [[nodiscard]] bool proves_release(const OrderFilled& told) const noexcept;
   [[nodiscard]] Key128 key_of(const OrderFilled& fill) const noexcept;
   /// False: its numbers cannot be booked.
   [[nodiscard]] bool complete_fill(OrderFilled& told, const InstrumentRow& row,
@@ -506,6 +516,7 @@ class Engine {
   std::vector<std::unique_ptr<ClientPort>> client_ports_;
   std::vector<std::unique_ptr<VenuePort>> venue_ports_;
   VenuePort* venue_port_of_[kVenuesMax] = {};
+  bool is_compared_[kVenuesMax] = {};                // the venue, since this engine began
   FairTurn urgent_turn_, facts_turn_, orders_turn_;  // which port is asked first
   PortServer* shared_ports_ = nullptr;
   ClientPort* hearing_port_ = nullptr;

@@ -268,7 +268,7 @@ struct OrderTriggered {
   std::int64_t quantity;         // released by its link: the quantity that is sent, else 0
   std::int64_t price;            // released by its link: what the gate was asked for, else 0
   std::int64_t reference_price;  // released by its link: volatile input of the gate, else 0
-  std::uint64_t limits_version;  // released by its link, else 0
+  std::uint64_t limits_version;  // released by its link, else 0; 0 too when its venue proved it
   std::uint64_t reserved;
 };
 
