@@ -329,8 +329,8 @@ def disposals(
     open_losses = undecided(rows, books.native.time_ns) if rule != "none" else 0
     more: dict[str, Any] = {"waiting": waiting, "totals": totals, "undecided": open_losses}
     style = (as_json, as_csv)
-    rows = without_lots(rows, method)
-    books.show("disposals", rows, _DISPOSALS, style, method=method, rule=rule, **more)
+    shown = without_lots(rows, method)
+    books.show("disposals", shown, _DISPOSALS, style, method=method, rule=rule, **more)
     if not (as_json or as_csv):
         print_table(totals, tuple(totals[0]) if totals else (), "No currency.")
         if rule != "none":

@@ -94,12 +94,12 @@ def test_the_product_of_two_amounts_of_the_documentation_runs(run):
         ("0.000000001", "0.000000001", "0.000000000000000001"),
         ("99999999999999999999.999999999999999999", "1", "99999999999999999999.999999999999999999"),
     ):
-        typed = f"SELECT times(DECIMAL '{a}', DECIMAL '{b}') AS product"
+        typed = f"SELECT times({a}, {b}) AS product"
         (row,) = answer(run, "history", "sql", "DIR", typed)["rows"]
         assert Decimal(row["product"]) == Decimal(product)
     for typed, told in (
-        ("times(DECIMAL '0.0000000001', DECIMAL '0.000000001')", "more than 18 decimals"),
-        ("times(DECIMAL '99999999999999999999', 2)", "Overflow"),
+        ("times(0.0000000001, 0.000000001)", "more than 18 decimals"),
+        ("times(99999999999999999999, 2)", "Overflow"),
         ("x * x FROM (SELECT CAST(500 AS DECIMAL(38, 18)) AS x)", "times(a, b)"),
     ):
         found = answer(run, "history", "sql", "DIR", f"SELECT {typed}", exit_code=1)["error"]
