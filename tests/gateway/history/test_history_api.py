@@ -143,21 +143,6 @@ async def test_behind_each_build_the_days_that_are_over_are_merged(copied, tmp_p
 
 
 @pytest.mark.asyncio
-async def test_a_run_that_fails_is_counted(tmp_path):
-    settings = HistorySettings(archive=True, check_seconds=1, marks_every_seconds=0)
-    nothing = tmp_path / "nothing"
-    nothing.mkdir()
-    (nothing / "segment-0000000001.seal").touch()
-    place = JournalPlace(nothing, tmp_path)
-    runs = ArchiveRuns(place, ArchiveTerms.from_settings(settings), lambda: 10**18)
-    runs.start()
-    try:
-        await until(lambda: runs.failures, "a run without a journal")
-    finally:
-        await runs.stop()
-
-
-@pytest.mark.asyncio
 async def test_a_new_day_is_looked_at_although_nothing_is_sealed(copied, tmp_path, monkeypatch):
     now_ns, ran = 10**18, []
 
