@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 import sys
 
 import click
@@ -103,8 +104,13 @@ def root() -> None:
 
 
 def main() -> None:
-    """Entry point of the `gateway` command."""
-    sys.exit(root(prog_name="gateway"))
+    """Entry point of the `gateway` command. Who reads our output may go: that is no fault."""
+    try:
+        sys.exit(root(prog_name="gateway"))
+    except BrokenPipeError:
+        # What is still buffered is written at the end of the program.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
 
 
 if __name__ == "__main__":

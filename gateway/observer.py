@@ -488,6 +488,7 @@ class Observer:
             "gateway_observer_lag_seconds": view.lag_seconds,
             "gateway_observer_reopened": view.reopened,
             "gateway_observer_snapshots_written": self._snapshots.written,
+            "gateway_observer_archive_failures": self._archive_runs.failures,
             "gateway_observer_journal_faulted": float(bool(self._follower.health.fault)),
             "gateway_observer_totals_differ": float(bool(self._follower.health.difference)),
             "gateway_observer_totals_checked": self._follower.health.checks,

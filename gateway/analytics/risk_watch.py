@@ -29,6 +29,7 @@ __all__ = [
     "WatchInput",
     "WatchPolicy",
     "WatchStep",
+    "listed",
     "load_policy",
 ]
 
@@ -360,8 +361,10 @@ class RiskWatch:
             del self._unjudged[place]
         if bool(why) == was_missing:
             return []
-        verb = "cannot be judged" if why else "can be judged again"
-        return [self._note(f"greeks of {where} {verb}", why or "nothing is left out")]
+        if not why:
+            return [self._note(f"greeks of {where} can be judged again", "nothing is left out")]
+        told = listed(row["excluded"], _REASON_MAX) if row and row["excluded"] else why
+        return [self._note(f"greeks of {where} cannot be judged", told)]
 
     def _judge(self, place: Place, greek: str, limit: Decimal, row: Row | None) -> list[Command]:
         key = (place, greek)
@@ -466,6 +469,16 @@ def _placed(spelled: str) -> Place:
 
 def _spelled(place: Place) -> str:
     return f"{place[0]}:{place[1]}" if place[1] else place[0]
+
+
+def listed(names: Sequence[str], length_max: int) -> str:
+    """As many of the names as fit whole, and how many more there are."""
+    text = ", ".join(names)
+    shown = len(names)
+    while len(text) > length_max and shown > 1:
+        shown -= 1
+        text = ", ".join(names[:shown]) + f" and {len(names) - shown} more"
+    return text
 
 
 def _key_of(reason: str) -> str:

@@ -3,6 +3,7 @@ gateway does not notice."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable, Iterator
 from itertools import takewhile
 from pathlib import Path
@@ -14,17 +15,19 @@ import msgspec
 from gateway.analytics.recheck import Finding, Recheck
 from gateway.commands.output import (
     FAILED,
+    USAGE,
     CommandFailure,
+    json_lines_option,
     json_option,
     new_file,
     print_json,
     print_table,
 )
-from gateway.commands.points import between_of
+from gateway.commands.points import between_of, moment, need_order
 from gateway.commands.replay import reporter
 from gateway.commands.verify import directory_argument, opened, ring_option
 from gateway.journal import audit_export, reader, verify_export
-from gateway.journal.audit_trail import AuditFilter, trail
+from gateway.journal.audit_trail import KINDS, AuditFilter, trail
 from gateway.journal.beginning import beginning_of
 
 __all__ = ["command"]
@@ -54,15 +57,33 @@ def command() -> None:
     """
 
 
+def known_kinds(context: click.Context, option: click.Parameter, kinds: tuple[str, ...]) -> Any:
+    """click.BadParameter: one that no event has, which would show an empty trail."""
+    for kind in kinds:
+        if kind not in KINDS:
+            near = difflib.get_close_matches(kind, sorted(KINDS), n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(KINDS))}"
+            raise click.BadParameter(f"no kind {kind[:64]}; {hint}")
+    return kinds
+
+
 @command.command(_SHOWN)
 @directory_argument
 @ring_option
-@click.option("--from", "first", help="From this sequence, ISO 8601 time or NNNns on.")
-@click.option("--to", "last", help="Up to this sequence, ISO 8601 time or NNNns.")
+@click.option(
+    "--from", "first", callback=moment, help="From this sequence, ISO 8601 time or NNNns on."
+)
+@click.option("--to", "last", callback=moment, help="Up to this sequence, ISO 8601 time or NNNns.")
 @click.option("--actor", default="", help="A person, a principal, a venue, or gateway.")
-@click.option("--kind", "kinds", multiple=True, help="A kind of record or operation, repeatable.")
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    callback=known_kinds,
+    help="A kind of record or operation, repeatable.",
+)
 @click.option("--order", "order_id", type=click.IntRange(1), help="One order.")
-@json_option
+@json_lines_option
 def show(
     directory: Path,
     ring_directory: str,
@@ -79,6 +100,7 @@ def show(
     Example:
       gateway audit var/gateway --from 2026-11-20 --to 2026-11-21 --actor alice --json
     """
+    need_order(first, last)
     wanted = AuditFilter(
         actor=actor,
         kinds=frozenset(kinds),
@@ -92,10 +114,14 @@ def show(
             directory, ring_directory=ring_directory, first=begins.sequence, last=wanted.last
         )
         within = takewhile(lambda record: record["time_ns"] <= wanted.to_ns, noted(records, seen))
+        is_empty = True
         for row in trail(within, wanted, begins.definitions):
+            is_empty = False
             print_json(row) if as_json else click.echo(line_of(row))
         if not seen:
             raise RuntimeError(f"no journal: no record in {directory} nor in the ring")
+    if is_empty:
+        click.echo("No event.", err=True)
     if begins.sequence > 1:
         behind = f"are those of the snapshot at record {begins.snapshot_sequence}"
         names = behind if begins.snapshot_sequence else "are not known, no snapshot is left"
@@ -162,6 +188,9 @@ def check(file: Path, seals: Path | None, as_json: bool) -> None:
     Example:
       gateway audit check audit.jsonl --seals /mnt/worm/seals
     """
+    if not audit_export.is_export(file):
+        rule = f"{file} is no export: its first line is none of an export"
+        raise CommandFailure(USAGE, "NOT_AN_EXPORT", rule, "`gateway audit export` makes one.")
     try:
         records = audit_export.check_words(file, seals)
     except (ValueError, OSError) as error:

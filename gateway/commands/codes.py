@@ -186,6 +186,10 @@ COMMAND_CODES = {
         "An audit export is not what was written: a line was changed, moved, added or is missing.",
         "Take the export from the journal anew and keep this file as evidence.",
     ),
+    "NOT_AN_EXPORT": CommandCode(
+        "The file does not begin as an audit export does.",
+        "Name a file that `gateway audit export` wrote.",
+    ),
     "BAD_TARGET": CommandCode(
         "The file to write cannot be made.",
         "Name a new file in a directory that you may write; nothing is ever overwritten.",

@@ -13,7 +13,7 @@ from gateway import process
 from gateway.analytics.desk_margin import DeskMargin, account_margin
 from gateway.analytics.greek_book import GreekInput, aged_marks
 from gateway.commands.history import history_faults
-from gateway.commands.marks import marks_of, marks_option
+from gateway.commands.marks import marks_of, marks_option, price_of
 from gateway.commands.points import place_of
 from gateway.commands.verify import opened
 from gateway.config.faults import ConfigError
@@ -69,7 +69,10 @@ def named_marks(path: Path | None, words: Sequence[str]) -> dict[str, MarkPrice]
         name, _, price = word.rpartition("=")
         if not name or not price:
             raise click.BadParameter(f"{word[:64]} is not NAME=PRICE", param_hint="--mark")
-        found[name] = MarkPrice(price, 0)
+        try:
+            found[name] = MarkPrice(format(price_of(price), "f"), 0)
+        except ValueError as error:
+            raise click.BadParameter(f"{name[:64]}: {error}", param_hint="--mark") from None
     return found
 
 
@@ -83,6 +86,8 @@ def with_live(
         raise click.BadParameter("are of now, not of --as-of", param_hint="--live-marks")
     if not ring_directory:
         raise click.BadParameter("needs --ring-directory", param_hint="--live-marks")
+    if not Path(ring_directory).is_dir():
+        raise click.BadParameter("no gateway runs at --ring-directory", param_hint="--live-marks")
     live, _ = aged_marks(LiveFiles(Path(ring_directory)).marks, process.wall_ns)
     return live | dict(named)
 
@@ -145,12 +150,15 @@ def options_of(path: Path | None) -> OptionSettings:
         raise click.BadParameter(str(error), param_hint="--options") from None
 
 
-def need_known(names: Iterable[str], instruments: Iterable[Mapping[str, Any]]) -> None:
+def need_known(
+    names: Iterable[str], instruments: Iterable[Mapping[str, Any]], *options: str
+) -> None:
     """click.BadParameter: a name the journal has never seen, which would say nothing."""
     known = {row["name"] for row in instruments}
     for name in names:
         if name not in known:
-            raise click.BadParameter(f"{name[:64]}: no such instrument in the journal")
+            text = f"{name[:64]}: no such instrument in the journal"
+            raise click.BadParameter(text, param_hint=" / ".join(options))
 
 
 def desk_at(directory: Path, ring_directory: str, as_of: str | None) -> tuple[Any, int]:

@@ -10,6 +10,7 @@ import click
 from gateway.commands.at import find_state
 from gateway.commands.history import archive_option, history_faults
 from gateway.commands.output import json_option, print_json
+from gateway.commands.points import moment
 from gateway.commands.verify import directory_argument, ring_option
 
 __all__ = ["command"]
@@ -17,8 +18,8 @@ __all__ = ["command"]
 
 @click.command("diff")
 @directory_argument
-@click.argument("first")
-@click.argument("last")
+@click.argument("first", callback=moment)
+@click.argument("last", callback=moment)
 @ring_option
 @archive_option
 @json_option

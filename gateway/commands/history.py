@@ -16,20 +16,21 @@ from gateway import process
 from gateway.commands.history_sink import feed
 from gateway.commands.output import (
     FAILED,
+    USAGE,
     CommandFailure,
     json_option,
     print_json,
     print_pairs,
     print_table,
 )
-from gateway.commands.points import as_of_option, point_of, span_of
+from gateway.commands.points import as_of_option, moment, need_order, point_of, span_of
 from gateway.commands.verify import directory_argument, ring_option
 from gateway.journal import JournalPlace
 
 if TYPE_CHECKING:
-    from gateway.history.queries import Answer, History
+    from gateway.history.queries import Answer, History, Point
 
-__all__ = ["command", "history_faults", "tell_beginning"]
+__all__ = ["command", "history_faults", "point_within", "tell_beginning"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _ADVICE = {
@@ -47,6 +48,9 @@ _ADVICE = {
     "TOO_LARGE": "Ask for less, or a narrower range.",
 }
 
+# What only another word on the command line mends.
+_TYPED = frozenset({"BAD_VALUE", "NOT_A_NUMBER", "UNKNOWN_COLUMN", "UNKNOWN_TABLE"})
+
 archive_option = click.option(
     "--archive",
     type=click.Path(file_okay=False, path_type=Path),
@@ -57,8 +61,12 @@ where_option = click.option(
     "--where", "wheres", multiple=True, metavar="COLUMN=VALUE", help="Only these rows; * in texts."
 )
 limit_option = click.option("--limit", type=click.IntRange(1, 100_000), default=1000)
-from_option = click.option("--from", "first", help="From this sequence, ISO 8601 time or NNNns on.")
-to_option = click.option("--to", "last", help="Up to this sequence, ISO 8601 time or NNNns.")
+from_option = click.option(
+    "--from", "first", callback=moment, help="From this sequence, ISO 8601 time or NNNns on."
+)
+to_option = click.option(
+    "--to", "last", callback=moment, help="Up to this sequence, ISO 8601 time or NNNns."
+)
 by_option = click.option("--by", multiple=True, help="For each value of this column.")
 
 
@@ -74,8 +82,9 @@ def history_faults() -> Iterator[None]:
         hint = "pip install 'exchange-gateway[history]'"
         raise CommandFailure(FAILED, "MISSING_EXTRA", rule, hint) from None
     except HistoryFault as fault:
+        exit_code = USAGE if fault.code in _TYPED else FAILED
         raise CommandFailure(
-            FAILED, fault.code, str(fault), _ADVICE.get(fault.code, ""),
+            exit_code, fault.code, str(fault), _ADVICE.get(fault.code, ""),
             field=fault.field, value=fault.value,
         ) from None  # fmt: skip
     except ArchiveFault as fault:
@@ -95,6 +104,27 @@ def opened_history(directory: Path, archive: Path | None, ring_directory: str) -
             yield History(views)
         finally:
             views.close()
+
+
+def point_within(history: History, directory: Path, as_of: str | None) -> Point:
+    """A moment that the archive or the journal behind it holds; None = the end. HistoryFault: it
+    does not."""
+    from gateway.history.faults import HistoryFault
+    from gateway.history.time_machine import need_within
+
+    point, kept = point_of(as_of), history.views.catalog.kept
+    if not kept:
+        place = JournalPlace(directory, directory)
+        need_within(place, point.sequence, point.time_ns, history.views.sequence)
+        return point
+    first, newest = kept[0].first_sequence, history.views.sequence
+    if point.sequence is not None and not first <= point.sequence <= newest:
+        rule = f"history holds records {first} to {newest}"
+        raise HistoryFault("OUT_OF_RANGE", rule, "sequence", str(point.sequence))
+    if point.time_ns is not None and point.time_ns < kept[0].first_time_ns:
+        rule = f"history begins at {kept[0].first_time_ns} ns"
+        raise HistoryFault("OUT_OF_RANGE", rule, "time_ns", str(point.time_ns))
+    return point
 
 
 def need_journal(directory: Path) -> None:
@@ -313,7 +343,7 @@ def as_of_(
       gateway history as-of var/gateway positions --as-of 120000 --where instrument=BTC-USDT
     """
     with opened_history(directory, archive, ring_directory) as history:
-        point = point_of(as_of)
+        point = point_within(history, directory, as_of)
         answer = history.as_of(table, point, filters_of(wheres), limit=limit)
         show(answer, as_json, history.views.sequence)
 
@@ -333,6 +363,7 @@ def range_(
     Example:
       gateway history range var/gateway fills --from 2026-11-21 --to 2026-11-22 --where venue=okx
     """
+    need_order(first, last)
     with opened_history(directory, archive, ring_directory) as history:
         begin, end = point_of(first or "0"), point_of(last)
         answer = history.range(table, begin, end, filters_of(wheres), columns=columns, limit=limit)
@@ -356,7 +387,7 @@ def last_(
     if not by:
         raise click.UsageError("--by names at least one column")
     with opened_history(directory, archive, ring_directory) as history:
-        point = point_of(as_of)
+        point = point_within(history, directory, as_of)
         answer = history.last(table, by, point, filters_of(wheres), limit=limit)
         show(answer, as_json, history.views.sequence)
 
@@ -379,6 +410,7 @@ def downsample(
     Example:
       gateway history downsample var/gateway fills --column price --every 1h --by instrument
     """
+    need_order(first, last)
     with opened_history(directory, archive, ring_directory) as history:
         begin, end = point_of(first or "0"), point_of(last)
         answer = history.downsample(

@@ -20,7 +20,7 @@ from gateway.commands.output import (
     print_json,
     print_table,
 )
-from gateway.commands.points import between_of
+from gateway.commands.points import between_of, need_order
 from gateway.commands.verify import directory_argument, opened, ring_option
 from gateway.journal import reader
 
@@ -67,6 +67,7 @@ def asked(
     directory: Path, ring_directory: str, first: str | None, last: str | None
 ) -> Iterator[dict[str, Any]]:
     """The records from one moment to another."""
+    need_order(first, last)
     wanted = between_of(first, last)
     records = reader.decoded(
         directory, ring_directory=ring_directory, first=wanted.first, last=wanted.last

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
+from gateway.commands.history import history_faults
 from gateway.commands.ledger_carry import carry
 from gateway.commands.ledger_interest import interest
 from gateway.commands.ledger_lots import choose_lots
@@ -21,7 +22,8 @@ from gateway.commands.points import as_of_option, place_of
 from gateway.commands.replay import reporter
 from gateway.commands.time_zone import zone_of
 from gateway.commands.verify import directory_argument, opened, ring_option
-from gateway.journal import reader
+from gateway.history.time_machine import need_within
+from gateway.journal import JournalPlace, reader
 from gateway.ledger import (
     METHODS,
     RULES,
@@ -55,6 +57,7 @@ _DISPOSALS = (
     *_BOOK, "side", "lot", "closed_by", "opened_ns", "held_from_ns", "closed_ns", "held_days",
     "quantity", "currency", "proceeds", "basis", "realised", "disallowed", "carried", "taxable",
 )  # fmt: skip
+_OF_A_LOT = frozenset({"lot", "opened_ns", "held_from_ns", "held_days"})
 _WAITING = (*_BOOK, "lot", "quantity", "currency", "amount", "held_earlier_days")
 _FUNDING = (
     "sequence", "account", "instrument", "amount", "currency", "rate", "quantity", "implied_mark",
@@ -89,14 +92,11 @@ designations_option = click.option(
 )
 
 
-def bounds_of(as_of: str | None) -> Bounds:
-    """The last moment that counts."""
-    if as_of is None:
-        return Bounds()
-    sequence, time_ns = place_of(as_of)
+def bounds_of(sequence: int | None, time_ns: int | None) -> Bounds:
+    """The last moment that counts; None and None = the newest."""
     if sequence is not None:
         return Bounds(sequence=max(sequence, 1))
-    return Bounds(time_ns=time_ns or -1)  # 0 would be no bound
+    return Bounds() if time_ns is None else Bounds(time_ns=time_ns or -1)  # 0 would be no bound
 
 
 def designations_of(path: Path | None) -> list[Designation]:
@@ -134,11 +134,17 @@ class Books:
         if designations is not None and method != "specific":
             rule = f"only the method specific takes named lots, not {method}"
             raise click.BadParameter(rule, param_hint="--designations")
-        named, bounds = designations_of(designations), bounds_of(as_of)
+        moment = (None, None) if as_of is None else place_of(as_of)
+        named, bounds = designations_of(designations), bounds_of(*moment)
+        place = JournalPlace(directory, Path(ring))
+        with history_faults():
+            need_within(place, *moment)
         with opened(directory):
             self.native = open_books(
                 directory, ring, as_of=bounds, designations=named, progress=reporter()
             )
+        with history_faults():
+            need_within(place, *moment, self.native.sequence)
         self.unmet = unmet(self.native, bounds)
 
     def show(
@@ -147,6 +153,8 @@ class Books:
         rows: Sequence[Row],
         columns: Sequence[str],
         style: tuple[bool, bool],
+        *,
+        empty: str = "Nothing is booked.",
         **more: Any,
     ) -> None:
         as_json, as_csv = style
@@ -157,7 +165,7 @@ class Books:
         elif as_csv:
             print_csv(rows, columns)
         else:
-            print_table(rows, columns, "Nothing is booked.")
+            print_table(rows, columns, empty)
             click.echo(f"as of sequence {self.native.sequence}")
         if self.native.unbooked_count and not as_json:
             text = f"{self.native.unbooked_count} records are not in the books: "
@@ -263,6 +271,13 @@ def positions(
     books.end()
 
 
+def without_lots(rows: Sequence[Row], method: str) -> Sequence[Row]:
+    """An average has no lots: what only a lot has is null, never a zero that looks like one."""
+    if method != "wac":
+        return rows
+    return [{**row, **dict.fromkeys(_OF_A_LOT & row.keys())} for row in rows]
+
+
 @command.command("lots")
 @books_options
 @method_option
@@ -278,7 +293,7 @@ def lots(
       gateway ledger lots var/gateway --method hifo
     """
     books = Books(directory, ring_directory, as_of, method, designations)
-    rows = books.native.lots(method)
+    rows = without_lots(books.native.lots(method), method)
     books.show("lots", rows, _LOTS, (as_json, as_csv), method=method)
     books.end()
 
@@ -312,9 +327,10 @@ def disposals(
     stopped = [row for row in books.native.positions(method) if row["is_stopped"]]
     totals = realised_totals(rows, books.native.accounts(method), stopped)
     open_losses = undecided(rows, books.native.time_ns) if rule != "none" else 0
-    more = {"waiting": waiting, "totals": totals, "undecided": open_losses}
+    more: dict[str, Any] = {"waiting": waiting, "totals": totals, "undecided": open_losses}
     style = (as_json, as_csv)
-    books.show("disposals", rows, _DISPOSALS, style, method=method, rule=rule, **more)
+    shown = without_lots(rows, method)
+    books.show("disposals", shown, _DISPOSALS, style, method=method, rule=rule, **more)
     if not (as_json or as_csv):
         print_table(totals, tuple(totals[0]) if totals else (), "No currency.")
         if rule != "none":
@@ -345,7 +361,8 @@ def unbooked(
       gateway ledger unbooked var/gateway --json
     """
     books = Books(directory, ring_directory, as_of)
-    books.show("unbooked", books.native.unbooked(), _UNBOOKED, (as_json, as_csv))
+    rows, style = books.native.unbooked(), (as_json, as_csv)
+    books.show("unbooked", rows, _UNBOOKED, style, empty="Every record is in the books.")
 
 
 @command.command("funding")

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from gateway.commands.output import json_option, print_json, print_table
-from gateway.commands.verify import directory_argument, opened
+from gateway.commands.verify import directory_argument, live_ring_option, opened
 from gateway.journal import reader
 from gateway.journal.names import NamesLearned
 from gateway.ledger.funding import Quoted, forecast_rows
@@ -27,14 +27,9 @@ _COLUMNS = (
 
 @click.command("carry")
 @directory_argument
-@click.option(
-    "--ring-directory",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    required=True,
-    help="Ring of the gateway, where the venues' rates and marks are.",
-)
+@live_ring_option("Ring of the gateway, where the venues' rates and marks are.")
 @json_option
-def carry(directory: Path, ring_directory: Path, as_json: bool) -> None:
+def carry(directory: Path, ring_directory: str, as_json: bool) -> None:
     """What each position will pay or receive at its next funding, and in how long.
 
     \b
@@ -42,11 +37,11 @@ def carry(directory: Path, ring_directory: Path, as_json: bool) -> None:
       gateway ledger carry var/gateway --ring-directory /dev/shm/gateway-1
     """
     with opened(directory):
-        replica = reader.replica_at_end(directory, str(ring_directory))
+        replica = reader.replica_at_end(directory, ring_directory)
         rows = forecast_rows(
             replica.positions(),
             {row["name"]: row for row in replica.registry("instrument")},
-            quoted_by(ring_directory),
+            quoted_by(Path(ring_directory)),
             last_payments(directory, ring_directory),
             time.time_ns(),
         )
@@ -70,11 +65,11 @@ def quoted_by(ring_directory: Path) -> dict[str, Quoted]:
     return found
 
 
-def last_payments(directory: Path, ring_directory: Path) -> dict[str, int]:
+def last_payments(directory: Path, ring_directory: str) -> dict[str, int]:
     """Venue time of the newest payment of each instrument in the journal."""
     names, found = NamesLearned(), dict[str, int]()
     record: dict[str, Any]
-    for record in reader.decoded(directory, ring_directory=str(ring_directory)):
+    for record in reader.decoded(directory, ring_directory=ring_directory):
         names.learn(record)
         if record["kind"] == "funding":
             found[names.name("instrument", record["instrument"])] = record["venue_time_ns"]

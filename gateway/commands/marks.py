@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 import msgspec
 
-__all__ = ["marks_of", "marks_option"]
+__all__ = ["marks_of", "marks_option", "price_of"]
 
+# What DECIMAL(38, 18) holds: no mark has more.
+_PRICE = re.compile(r"[0-9]{1,20}(\.[0-9]{1,18})?")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -30,10 +33,17 @@ def marks_of(path: Path | None) -> dict[str, Decimal]:
         return {}
     try:
         told = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
-        prices = {name: Decimal(price) for name, price in told.items()}
-    except (OSError, msgspec.MsgspecError, InvalidOperation) as error:
+        return {name: price_of(price) for name, price in told.items()}
+    except (OSError, msgspec.MsgspecError, ValueError) as error:
         text = f"{path.name}: {error}"
         raise click.BadParameter(text, param_hint="--marks") from None
-    if not all(price.is_finite() and price > 0 for price in prices.values()):
-        raise click.BadParameter(f"{path.name}: prices are above zero", param_hint="--marks")
-    return prices
+
+
+def price_of(text: str) -> Decimal:
+    """A price as people write it. ValueError: it is no plain decimal above zero that fits."""
+    if not _PRICE.fullmatch(text):
+        raise ValueError(f"{text[:64]} is no price like 64000.5")
+    price = Decimal(text)
+    if not price:
+        raise ValueError("prices are above zero")
+    return price

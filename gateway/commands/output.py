@@ -20,6 +20,7 @@ __all__ = [
     "USAGE",
     "CommandFailure",
     "confirm",
+    "json_lines_option",
     "json_option",
     "new_file",
     "print_json",
@@ -76,7 +77,7 @@ def _remember(context: click.Context, parameter: click.Parameter, value: bool) -
     return value
 
 
-def json_option(function: Function) -> Function:
+def json_option(function: Function, help_text: str = "Print one JSON document.") -> Function:
     """Adds --json, which the error output obeys too."""
     return click.option(
         "--json",
@@ -84,8 +85,13 @@ def json_option(function: Function) -> Function:
         is_flag=True,
         is_eager=True,
         callback=_remember,
-        help="Print one JSON document.",
+        help=help_text,
     )(function)
+
+
+def json_lines_option(function: Function) -> Function:
+    """--json of a command that prints as it reads."""
+    return json_option(function, "Print one JSON document a line.")
 
 
 def print_json(document: Any) -> None:

@@ -18,6 +18,8 @@ __all__ = [
     "Between",
     "as_of_option",
     "between_of",
+    "moment",
+    "need_order",
     "place_of",
     "point_of",
     "sequence_of",
@@ -47,7 +49,9 @@ def _nanoseconds_of(text: str) -> int:
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
-        raise click.BadParameter(f"not an ISO 8601 time nor NNNns: {text[:64]}") from None
+        raise click.BadParameter(
+            f"not a sequence, an ISO 8601 time nor NNNns: {text[:64]}"
+        ) from None
     if instant.tzinfo is None:
         instant = instant.replace(tzinfo=UTC)
     since = instant - datetime(1970, 1, 1, tzinfo=UTC)
@@ -73,6 +77,23 @@ def point_of(text: str | None) -> Point:
     from gateway.history.queries import Point
 
     return Point() if text is None else Point(*place_of(text))
+
+
+def moment(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
+    """Of an option or argument that is a moment: click.BadParameter names it when it is none."""
+    if text is not None:
+        place_of(text)
+    return text
+
+
+def need_order(first: str | None, last: str | None) -> None:
+    """click.BadParameter: of two sequences, or two instants, the second is the earlier one."""
+    if first is None or last is None:
+        return
+    for begin, end in zip(place_of(first), place_of(last), strict=True):
+        if begin is not None and end is not None and end < begin:
+            rule = f"{last} is before {first}: name the earlier one with --from"
+            raise click.BadParameter(rule, param_hint="--to")
 
 
 def between_of(first: str | None, last: str | None) -> Between:
@@ -106,7 +127,9 @@ def span_of(text: str) -> int:
     """Nanoseconds of `500ms`, `1m`, `2h`."""
     found = _SPAN.fullmatch(text)
     if found is None:
-        raise click.BadParameter(f"{text[:64]} is no span like 500ms, 1s, 5m, 1h, 1d")
+        raise click.BadParameter(
+            f"{text[:64]} is no span like 500ms, 1s, 5m, 1h, 1d", param_hint="--every"
+        )
     return int(found[1]) * _NS[found[2]]
 
 
@@ -114,4 +137,4 @@ def as_of_option(function: Function) -> Function:
     """--as-of MOMENT as `as_of`, the same on every command that tells how something was; without
     it the newest."""
     told = "As it was behind the last record at or before: a sequence, ISO 8601 or NNNns."
-    return click.option("--as-of", metavar="MOMENT", help=told)(function)
+    return click.option("--as-of", metavar="MOMENT", callback=moment, help=told)(function)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from msgspec import structs
 
 from gateway import process
 from gateway.commands.output import FAILED, json_option, print_json, print_pairs
-from gateway.commands.points import between_of
+from gateway.commands.points import between_of, moment
 from gateway.commands.verify import directory_argument, opened, ring_option
 from gateway.journal import reader
 
@@ -25,6 +26,7 @@ __all__ = ["command"]
     "--to",
     "last",
     metavar="MOMENT",
+    callback=moment,
     help="Stop after the last record at or before: a sequence, ISO 8601 or NNNns.",
 )
 @click.option(
@@ -59,7 +61,7 @@ def command(
         until_sequence=end.last,
         until_time_ns=end.to_ns,
         speed=speed,
-        sleep=process.sleep,
+        sleep=told_sleep if speed and sys.stderr.isatty() else process.sleep,
     )
     with opened(directory):
         replayed = reader.replay(
@@ -94,6 +96,13 @@ def is_equal(directory: Path, ring_directory: str, replayed: reader.Replayed) ->
         use_snapshot=True,
     )
     return (again.sequence, again.state_hash) == (replayed.sequence, replayed.state_hash)
+
+
+def told_sleep(seconds: float) -> None:
+    """Sleeps, and says so where somebody watches and would think that nothing happens."""
+    if seconds >= 1:
+        click.echo(f"the next record is {seconds:.0f} s away", err=True)
+    process.sleep(seconds)
 
 
 def reporter(every_ns: int = 1_000_000_000) -> Callable[[int], None]:

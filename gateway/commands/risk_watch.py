@@ -24,7 +24,7 @@ from gateway.commands.margin import brackets_of
 from gateway.commands.output import FAILED, REFUSED, CommandFailure, json_option, print_json
 from gateway.commands.risk_watch_run import BATCH_SECONDS_MAX, Send, WatchParts, WatchRun
 from gateway.commands.stopping import stopping
-from gateway.commands.verify import directory_argument
+from gateway.commands.verify import directory_argument, live_ring_option
 from gateway.config.faults import ConfigError
 from gateway.journal import JournalPlace, LiveFiles
 from gateway.journal.newest import JournalRows
@@ -36,7 +36,7 @@ MEMORY_FILE = "risk_watch.json"  # in the journal's directory, unless named
 
 @click.command("risk-watch")
 @directory_argument
-@click.option("--ring-directory", required=True, help="Ring of the gateway: newest records, marks.")
+@live_ring_option("Ring of the gateway: newest records, marks.")
 @click.option(
     "--brackets",
     required=True,

@@ -84,7 +84,9 @@ def command(
 
 def show(day: str, time_zone: str, found: dict[str, Any]) -> None:
     """For people; fills are many and are in --json and --csv."""
-    click.echo(f"{day} {time_zone}, records {found['first_sequence']} to {found['last_sequence']}")
+    first, last = found["first_sequence"], found["last_sequence"]
+    records = f"records {first} to {last}" if first <= last else "no record on this day"
+    click.echo(f"{day} {time_zone}, {records}")
     for part in ("balances", "positions", "results"):
         click.echo(f"\n{part}")
         rows = [{name: row[name] for name in _PARTS[part]} for row in found[part]]

@@ -55,7 +55,8 @@ def command(
 
     \b
     Example:
-      gateway submit buy 0.5 BTC-USDT.paper --price 60000 --account demo --strategy demo
+      gateway submit buy 0.5 BTC-USDT.paper --price 49000 --account demo --strategy demo \
+        --key-file var/gateway/demo.key
     """
     body = order_body(side, quantity, instrument, options)
     answer = gateway.connect().request("POST", "/v1/orders", body)

@@ -12,10 +12,11 @@ import click
 from gateway.commands.history import (
     archive_option,
     opened_history,
+    point_within,
     tell_beginning,
 )
 from gateway.commands.output import json_option, print_json
-from gateway.commands.points import as_of_option, point_of
+from gateway.commands.points import as_of_option
 from gateway.commands.verify import directory_argument, ring_option
 
 __all__ = ["command"]
@@ -82,7 +83,7 @@ def position(
     with opened_history(directory, archive, ring_directory) as history:
         from gateway.history.why import why_position
 
-        point = point_of(as_of)
+        point = point_within(history, directory, as_of)
         show(why_position(history, wanted, point=point, limit=limit), as_json)
 
 
@@ -108,7 +109,7 @@ def balance(
     with opened_history(directory, archive, ring_directory) as history:
         from gateway.history.why import why_balance
 
-        point = point_of(as_of)
+        point = point_within(history, directory, as_of)
         show(why_balance(history, wanted, point=point, limit=limit), as_json)
 
 

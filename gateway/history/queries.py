@@ -356,7 +356,7 @@ class History:
         except (duckdb.PermissionException, duckdb.IOException) as error:
             raise HistoryFault("NOT_ALLOWED", _first_line(error)) from None
         except duckdb.Error as error:
-            raise HistoryFault("BAD_SQL", _first_line(error)) from None
+            raise HistoryFault("BAD_SQL", _first_line(error) + _advice(error)) from None
         finally:
             timer.cancel()
 
@@ -424,6 +424,12 @@ def _unknown(what: str, name: str, known: Mapping[str, Any]) -> tuple[str, str, 
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
     return f"no {what} {name[:64]}{hint}", what, name[:64]
+
+
+def _advice(error: Exception) -> str:
+    """What to write instead, where that is known."""
+    is_product = "Overflow in multiplication of DECIMAL" in str(error)
+    return " times(a, b) is the exact product of two amounts." if is_product else ""
 
 
 def _first_line(error: Exception) -> str:

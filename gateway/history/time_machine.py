@@ -20,6 +20,7 @@ __all__ = [
     "ORDERS_MAX",
     "StateAt",
     "difference",
+    "need_within",
     "replica_at",
     "sequence_at",
     "state_at",
@@ -94,7 +95,7 @@ def replica_at(
 ) -> Any:
     """What state_at takes its rows from; None = at the newest record. HistoryFault as there."""
     if sequence is not None and sequence < 1:
-        raise HistoryFault("OUT_OF_RANGE", "records are counted from 1", "sequence", str(sequence))
+        raise out_of_range(place, 0, sequence)
     snapshots = str(archive / "snapshots") if archive else ""
     with _faults(place, sequence):
         replica = reader.open_replica(
@@ -109,11 +110,37 @@ def replica_at(
             if not replica.follow(RECORDS_PER_STEP, sequence or 0):
                 break
     if sequence is not None and replica.sequence < sequence:
-        rule = f"the newest record is {replica.sequence}"
-        raise HistoryFault("OUT_OF_RANGE", rule, "sequence", str(sequence))
+        raise out_of_range(place, replica.sequence, sequence)
     if replica.sequence == 0:
         raise HistoryFault("OUT_OF_RANGE", "the journal holds no record")
     return replica
+
+
+def out_of_range(place: JournalPlace, newest: int, sequence: int) -> HistoryFault:
+    """What a sequence outside of the journal is told; `newest` 0 = that was not looked for."""
+    first = first_kept(place.directory)
+    rule = f"the journal begins at record {first}"
+    if newest:
+        rule = f"the journal holds records {first} to {newest}"
+    return HistoryFault("OUT_OF_RANGE", rule, "sequence", str(sequence))
+
+
+def need_within(
+    place: JournalPlace, sequence: int | None, time_ns: int | None, found: int | None = None
+) -> None:
+    """HistoryFault: a moment outside of the journal. `found` is the last record up to it where that
+    was looked for; an instant behind the end is the end's."""
+    if sequence is not None and sequence < 1:
+        raise out_of_range(place, 0, sequence)
+    if sequence is not None and found is not None and found < sequence:
+        raise out_of_range(place, found, sequence)
+    starts = first_times(place.directory)
+    if time_ns is not None and starts and time_ns < starts[0][1]:
+        rule = f"the journal begins at {starts[0][1]} ns"
+        raise HistoryFault("OUT_OF_RANGE", rule, "time_ns", str(time_ns))
+    if time_ns is not None and found == 0:
+        rule = "the journal begins later, or holds no record"
+        raise HistoryFault("OUT_OF_RANGE", rule, "time_ns", str(time_ns))
 
 
 @contextlib.contextmanager
@@ -179,11 +206,9 @@ def time_of(place: JournalPlace, sequence: int) -> int:
 
 def sequence_at(place: JournalPlace, time_ns: int) -> int:
     """The last record at or before an instant. HistoryFault: the journal begins later."""
+    need_within(place, None, time_ns)
     starts = first_times(place.directory)
     at = bisect.bisect_right([start for _, start, _ in starts], time_ns)
-    if starts and at == 0:
-        rule = f"the journal begins at {starts[0][1]} ns"
-        raise HistoryFault("OUT_OF_RANGE", rule, "time_ns", str(time_ns))
     records = _reader(place, starts[at - 1][0] if starts else 1)
     found = 0
     try:
@@ -197,9 +222,7 @@ def sequence_at(place: JournalPlace, time_ns: int) -> int:
             break
     except RuntimeError as error:
         raise HistoryFault("BAD_JOURNAL", str(error)) from None
-    if not found:
-        rule = "the journal begins later, or holds no record"
-        raise HistoryFault("OUT_OF_RANGE", rule, "time_ns", str(time_ns))
+    need_within(place, None, time_ns, found)
     return found
 
 

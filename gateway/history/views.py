@@ -42,6 +42,33 @@ EXACT = (
     + " ".join(f"WHEN {scale} THEN CAST('1e-{scale}' AS DECIMAL(19, 18))" for scale in range(19))
     + " END"
 )
+_E18 = "1000000000000000000"
+
+
+def _times() -> str:
+    """Two amounts: DuckDB's own product of two DECIMAL(38, 18) has 36 decimals and no room. Whole
+    parts and decimals are multiplied apart, as integers; what is too large ends in an overflow."""
+    exactly = {name: f"CAST({name} AS DECIMAL(38, 18))" for name in "ab"}
+    whole = {name: f"CAST(trunc({text}) AS HUGEINT)" for name, text in exactly.items()}
+    parts = {
+        name: f"CAST(CAST({text} - trunc({text}) AS DECIMAL(19, 18))"
+        f" * CAST({_E18} AS DECIMAL(19, 0)) AS HUGEINT)"
+        for name, text in exactly.items()
+    }
+    small = f"{parts['a']} * {parts['b']}"
+    mantissa = (
+        f"({whole['a']} * {whole['b']} * {_E18} + {whole['a']} * {parts['b']}"
+        f" + {parts['a']} * {whole['b']} + {small} // {_E18})"
+    )
+    return (
+        f"CREATE MACRO times(a, b) AS CASE WHEN {small} % {_E18} <> 0"
+        " THEN error('times: the product has more than 18 decimals')"
+        f" ELSE CAST({mantissa} // {_E18} AS DECIMAL(38, 18))"
+        f" + CAST({mantissa} % {_E18} AS DECIMAL(18, 0)) * CAST('1e-18' AS DECIMAL(19, 18)) END"
+    )
+
+
+TIMES = _times()
 
 
 def columns_of(table: str) -> str:
@@ -104,6 +131,7 @@ class Views:
         self.connection = duckdb.connect(":memory:", config=options)
         self.connection.execute("SET parquet_metadata_cache = true")  # files never change
         self.connection.execute(EXACT)
+        self.connection.execute(TIMES)
         self.tail = dict[str, pa.Table]()
         self.tail_first = self.catalog.sequence + 1
         self.sequence = self.catalog.sequence

@@ -16,7 +16,7 @@ from gateway.journal import reader
 from gateway.journal.audit_trail import trail
 from gateway.journal.verify_export import CLOSING, MIDDLE, OPENING, START, prove
 
-__all__ = ["Exported", "check_words", "export"]
+__all__ = ["Exported", "check_words", "export", "is_export"]
 
 _SEGMENT_HEADER_BYTES = 52
 _BATCH = 1024
@@ -68,6 +68,12 @@ def export(
     lines.add({"end": {"records": records, "sequence": sequence}})
     sealed = sum(bool(each["seal"]) for each in segments)
     return Exported(records, sequence, len(segments), sealed, lines.chain.hex())
+
+
+def is_export(path: Path) -> bool:
+    """Whether a file begins as every line of an export does; also one that was tampered with."""
+    with path.open("rb") as file:
+        return file.read(len(OPENING)) == OPENING
 
 
 def check_words(path: Path, seals: Path | None = None) -> int:

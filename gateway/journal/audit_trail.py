@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 
 from gateway.journal.names import NamesLearned
-from gateway.journal.words import LEVELS, TRADING_STATES, WORDS
+from gateway.journal.words import LEVELS, RECORD_KINDS, TRADING_STATES, WORDS
 
-__all__ = ["OPERATIONS", "AuditFilter", "ClockQuality", "trail"]
+__all__ = ["KINDS", "OPERATIONS", "AuditFilter", "ClockQuality", "trail"]
 
 Row = Mapping[str, Any]
 
@@ -22,6 +22,8 @@ OPERATIONS = (
     "plugin_unloaded", "plugin_refused", "logged_in", "login_refused", "logged_out",
     "clock_quality", "control_command", "margin_called",
 )  # fmt: skip
+# What AuditFilter.kinds may name: kinds of records, operations, and what a trading state became.
+KINDS = frozenset({*RECORD_KINDS, *OPERATIONS, "kill", "enable", "reduce"} - {""})
 _ANOMALIES = (
     "", "illegal event", "unknown order", "overfill", "range", "duplicate fill",
     "unknown instrument", "unknown fill", "no trade id", "linked overfill", "linked uncovered",

@@ -4,7 +4,7 @@ and why. Needs no package of its own."""
 
 from __future__ import annotations
 
-__all__ = ["EVENTS", "LEVELS", "TRADING_STATES", "WORDS"]
+__all__ = ["EVENTS", "LEVELS", "RECORD_KINDS", "TRADING_STATES", "WORDS"]
 
 # Kinds of records that make rows (docs/reference/journal_format.md).
 EVENTS: dict[int, str] = {
@@ -32,6 +32,15 @@ EVENTS: dict[int, str] = {
 
 LEVELS: tuple[str, ...] = ("instrument", "strategy", "account", "venue", "firm")
 TRADING_STATES: tuple[str, ...] = ("active", "reducing", "halted")
+
+# Every kind of record as it is told (docs/reference/journal_format.md).
+RECORD_KINDS = (
+    "boot", "stopped", "clock_tick", "operation_noted", "currency_defined", "venue_defined",
+    "instrument_defined", "account_defined", "strategy_defined", "principal_defined",
+    "currency_rate_set", "limits_set", "guards_set", "risk_measured", "override_used",
+    "trading_state_set", "fix_session_defined", "fix_numbers_set", "fix_message_sent",
+    "order_refused", "anomaly", "position_collateral", "venue_state", *EVENTS.values(),
+)  # fmt: skip
 
 # Column -> word by code. None: no word, the value is null.
 WORDS: dict[str, tuple[str | None, ...]] = {

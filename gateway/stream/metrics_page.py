@@ -37,6 +37,7 @@ METRICS: Mapping[str, tuple[bool, str]] = {
     "gateway_observer_lag_seconds": (False, "Time since the observer last was at the end."),
     "gateway_observer_reopened": (True, "Times the journal had to be opened."),
     "gateway_observer_snapshots_written": (True, "Snapshots written after sealed segments."),
+    "gateway_observer_archive_failures": (True, "Runs of the archive and samples that failed."),
     "gateway_orders_by_state": (False, "Orders in the stream's view, by state."),
     "gateway_observer_journal_faulted": (False, "1 while a part of the journal cannot be read."),
     "gateway_observer_totals_differ": (False, "1 while a running total is not its sum."),

@@ -10,7 +10,7 @@ import pytest
 from engine_world import ACCOUNT, BUY, INSTRUMENT, REDUCE_ONLY, SELL
 from watched_desk import WatchedDesk
 
-from gateway.analytics.risk_watch import GreekLimit, RiskWatch, WatchPolicy, load_policy
+from gateway.analytics.risk_watch import GreekLimit, RiskWatch, WatchPolicy, listed, load_policy
 from gateway.config.faults import ConfigError
 from gateway.core.refusals import describe_number
 
@@ -344,3 +344,10 @@ def test_a_policy_that_cannot_be_one_is_refused_by_name(tmp_path):
     assert "night desk" in text, "the engine takes no space in an actor"
     with pytest.raises(ValueError, match="warning < call"):
         RiskWatch(WatchPolicy(call="0.6"))
+
+
+def test_a_list_of_names_is_cut_at_a_name():
+    names = [f"BTC-{number}-C.deribit: no mark" for number in range(5)]
+    assert listed(names[:1], 48) == names[0]
+    assert listed(names, 48) == f"{names[0]} and 4 more"
+    assert listed(names, 1000) == ", ".join(names)

@@ -67,6 +67,15 @@ def test_wrong_words_are_usage_errors(world, brackets, tmp_path):
     assert result.exit_code == 2 and "UNKNOWN_NAME" in result.output
 
 
+@pytest.mark.parametrize("command", ["margin", "greeks"])
+@pytest.mark.parametrize("price", ["abc", "-5", "0", "nan", "1e5", "1e400", "1_0"])
+def test_a_mark_that_is_no_price_is_a_usage_error(world, brackets, command, price):
+    words = [command, world.journal, "--ring-directory", world.ring, "--mark", f"BTC-PERP={price}"]
+    more = ["--brackets", str(brackets)] if command == "margin" else []
+    result = CliRunner().invoke(root, [*words, *more])
+    assert result.exit_code == 2 and "--mark" in result.output and "BTC-PERP" in result.output
+
+
 def test_margin_of_a_moment_at_the_marks_of_a_file(world, brackets, tmp_path):
     world.fill(0, "10", "100", instrument=world.perpetual, venue_order="a")
     before = world.engine.sequence

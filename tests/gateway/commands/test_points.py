@@ -1,5 +1,6 @@
 """One way to type a moment, whatever the command."""
 
+import contextlib
 import json
 
 import click
@@ -7,7 +8,7 @@ import pytest
 
 from gateway.commands.ledger import bounds_of
 from gateway.commands.marks import marks_of
-from gateway.commands.points import Between, between_of, place_of, span_of
+from gateway.commands.points import Between, between_of, need_order, place_of, span_of
 
 HALF_PAST_NS = 1_795_271_400_000_000_000
 
@@ -28,7 +29,7 @@ HALF_PAST_NS = 1_795_271_400_000_000_000
 def test_digits_are_a_sequence_and_all_else_a_time(text, found):
     assert place_of(text) == found
     sequence, time_ns = found
-    bounds = bounds_of(text)
+    bounds = bounds_of(*found)
     if sequence is None:
         assert bounds.time_ns == time_ns
     else:
@@ -51,7 +52,7 @@ def test_records_are_asked_for_between_sequences_and_times():
 
 @pytest.mark.parametrize("text", ["", "ns", "yesterday", "-5", "12.5", "1e9", "5ms", "٣", "14:30"])
 def test_what_is_no_moment_is_named(text):
-    with pytest.raises(click.BadParameter, match="not an ISO 8601 time nor NNNns"):
+    with pytest.raises(click.BadParameter, match="not a sequence, an ISO 8601 time nor NNNns"):
         place_of(text)
 
 
@@ -69,3 +70,12 @@ def test_a_marks_file_holds_decimal_prices_above_zero(tmp_path, told):
         marks_of(path)
     path.write_text(json.dumps({"A": "64000.50"}))
     assert str(marks_of(path)["A"]) == "64000.50"
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "is_refused"),
+    [("9", "5", True), ("5", "5", False), ("5ns", "4ns", True), ("9", "4ns", False)],
+)
+def test_an_end_before_its_beginning_is_refused(first, last, is_refused):
+    with pytest.raises(click.BadParameter) if is_refused else contextlib.nullcontext():
+        need_order(first, last)

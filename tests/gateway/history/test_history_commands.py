@@ -2,6 +2,9 @@
 
 import builtins
 import json
+import re
+from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -82,6 +85,42 @@ def test_at_diff_and_why(run, past):
     assert answer(run, "why", "balance", "DIR", "main", "USD", "--limit", "2")["is_cut"]
 
 
+def test_the_product_of_two_amounts_of_the_documentation_runs(run):
+    concepts = Path(__file__).parents[3] / "docs/concepts/history.md"
+    (example,) = re.findall(r"```sql\n(SELECT .*times\(.*)\n```", concepts.read_text())
+    answer(run, "history", "sql", "DIR", example)
+    for a, b, product in (
+        ("-500.25", "64000.1234567890123456", "-32016061.759258703425886400"),
+        ("0.000000001", "0.000000001", "0.000000000000000001"),
+        ("99999999999999999999.999999999999999999", "1", "99999999999999999999.999999999999999999"),
+    ):
+        typed = f"SELECT times({a}, {b}) AS product"
+        (row,) = answer(run, "history", "sql", "DIR", typed)["rows"]
+        assert Decimal(row["product"]) == Decimal(product)
+    for typed, told in (
+        ("times(0.0000000001, 0.000000001)", "more than 18 decimals"),
+        ("times(99999999999999999999, 2)", "Overflow"),
+        ("x * x FROM (SELECT CAST(500 AS DECIMAL(38, 18)) AS x)", "times(a, b)"),
+    ):
+        found = answer(run, "history", "sql", "DIR", f"SELECT {typed}", exit_code=1)["error"]
+        assert found["code"] == "BAD_SQL" and told in found["rule"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("range", "DIR", "fills", "--from", "40", "--to", "20"),
+        ("range", "DIR", "fills", "--to", "yesterday"),
+        ("downsample", "DIR", "fills", "--column", "price", "--from", "2026-11-21", "--to",
+         "2026-11-20"),
+    ],
+)  # fmt: skip
+def test_an_end_before_its_beginning_or_no_moment_names_its_option(past, words):
+    place = [str(past.directory) if word == "DIR" else word for word in words]
+    result = CliRunner().invoke(root, ["history", *place])
+    assert result.exit_code == 2 and "--to" in result.output
+
+
 @pytest.mark.parametrize("what", ["build", "prune"])
 def test_a_directory_without_a_journal_is_left_alone(tmp_path, what):
     result = CliRunner().invoke(root, ["history", what, str(tmp_path), "--json"])
@@ -93,10 +132,15 @@ def test_a_directory_without_a_journal_is_left_alone(tmp_path, what):
 @pytest.mark.parametrize(
     ("words", "exit_code", "code"),
     [
-        (("diff", "DIR", "40", "20"), 1, "BAD_VALUE"),
-        (("history", "as-of", "DIR", "nonsense"), 1, "UNKNOWN_TABLE"),
-        (("history", "range", "DIR", "fills", "--where", "nope=1"), 1, "UNKNOWN_COLUMN"),
+        (("diff", "DIR", "40", "20"), 2, "BAD_VALUE"),
+        (("history", "as-of", "DIR", "nonsense"), 2, "UNKNOWN_TABLE"),
+        (("history", "range", "DIR", "fills", "--where", "nope=1"), 2, "UNKNOWN_COLUMN"),
         (("at", "DIR", "--as-of", "999999999"), 1, "OUT_OF_RANGE"),
+        (("history", "as-of", "DIR", "orders", "--as-of", "999999999"), 1, "OUT_OF_RANGE"),
+        (("history", "as-of", "DIR", "orders", "--as-of", "0"), 1, "OUT_OF_RANGE"),
+        (("history", "as-of", "DIR", "orders", "--as-of", "1969-01-01"), 1, "OUT_OF_RANGE"),
+        (("history", "last", "DIR", "fills", "--by", "venue", "--as-of", "0"), 1, "OUT_OF_RANGE"),
+        (("why", "balance", "DIR", "main", "USD", "--as-of", "999999999"), 1, "OUT_OF_RANGE"),
         (("why", "order", "DIR", "nobody"), 1, "UNKNOWN_ORDER"),
         (("why", "position", "DIR", "a", "b", "c"), 1, "UNKNOWN_POSITION"),
         (("why", "balance", "DIR", "main", "ZZZ"), 1, "UNKNOWN_BALANCE"),

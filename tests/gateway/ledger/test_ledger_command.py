@@ -77,12 +77,45 @@ def test_a_method_decides_what_is_realised_and_what_is_left(traded, method, real
     assert [row["ledger"] for row in document["totals"]] == [realised]
 
 
+def refused_at(world, moment):
+    result = call(world, "trial-balance", "--json", "--as-of", moment)
+    assert result.exit_code == 1
+    error = json.loads(result.stdout)["error"]
+    assert error["code"] == "OUT_OF_RANGE"
+    return error
+
+
+def test_when_all_is_booked_that_is_said(traded):
+    assert "Every record is in the books." in call(traded, "unbooked").stdout
+
+
+def test_an_average_has_no_lots_and_no_zeros_for_them(traded):
+    (lot,) = told(traded, "lots")["lots"]
+    assert (lot["lot"], lot["opened_ns"]) == (None, None)
+    for row in told(traded, "disposals")["disposals"]:
+        assert row["lot"] is row["opened_ns"] is row["held_days"] is None
+    assert told(traded, "lots", "--method", "fifo")["lots"][0]["lot"] not in (None, "0")
+
+
+def test_a_ring_that_cannot_be_one_is_refused_and_a_gone_one_is_told(traded, tmp_path, monkeypatch):
+    place = ["ledger", "trial-balance", traded.journal, "--ring-directory", str(tmp_path / "gone")]
+    monkeypatch.setattr("gateway.commands.verify.is_on_tmpfs", lambda path: False)
+    result = CliRunner().invoke(root, place)
+    assert result.exit_code == 2 and "--ring-directory" in result.output
+    monkeypatch.setattr("gateway.commands.verify.is_on_tmpfs", lambda path: True)
+    result = CliRunner().invoke(root, place)
+    assert "only what is on disk is read" in result.stderr and result.exit_code != 2
+
+
 def test_as_of_takes_a_sequence_or_an_instant(traded):
     closing = int(told(traded, "disposals")["disposals"][0]["closed_by"])
     document = told(traded, "positions", "--as-of", str(closing - 1))
     assert document["sequence"] == closing - 1
     assert document["positions"][0]["quantity"] == "4"
-    assert told(traded, "positions", "--as-of", "1970-01-01T00:00:00")["positions"] == []
+    refused_at(traded, "1970-01-01T00:00:00")
+    refused_at(traded, "0")
+    assert f"1 to {document['sequence']}" not in refused_at(traded, "999999999")["rule"]
+    assert "the journal holds records 1 to" in refused_at(traded, "999999999")["rule"]
     assert call(traded, "positions", "--as-of", "yesterday").exit_code == 2
 
 

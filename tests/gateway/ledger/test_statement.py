@@ -187,6 +187,15 @@ def test_what_does_not_tie_is_not_stated(world, monkeypatch):
     assert "NOT_TIED" in failed.stderr
 
 
+def test_a_day_without_a_record_says_so(world):
+    world.fill(0, "2", "100", venue_order="x")
+    for day in ("1999-01-01", "2199-01-01"):
+        words = ["statement", world.journal, "--ring-directory", world.ring, "--day", day]
+        shown = CliRunner().invoke(root, words)
+        assert shown.exit_code == 0, shown.output
+        assert f"{day} UTC, no record on this day" in shown.stdout
+
+
 def test_the_command_prints_tables_json_and_csv(world, tmp_path):
     world.fill(0, "2", "100", venue_order="x")
     day = instant(world.engine.now_ns())[:10]
