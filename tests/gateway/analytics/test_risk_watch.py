@@ -253,6 +253,21 @@ def test_headroom_becomes_the_measure_of_the_guard(desk):
     assert order(world, BUY) == ""
 
 
+def test_a_resting_spot_order_takes_its_value_of_the_headroom_and_no_more(desk):
+    world = desk.world
+    world.limit(ACCOUNT, world.account, margin_bps=1000, headroom_age_ms_max=60_000)
+    desk.policy = WatchPolicy(tells_greeks=False)
+    desk.restart()
+    desk.turn()
+    assert world.submit(BUY, "0.5", "90")[4] == 0
+    (account,) = desk.turn().accounts
+    assert (account["state"], account["stale"], account["initial_orders"]) == ("ok", [], "45")
+    row = next(row for row in world.engine.limits()
+               if (row["level"], row["name"]) == ("account", "main"))  # fmt: skip
+    assert row["margin_headroom"] == "55"  # 100 less what the order pays
+    assert order(world, BUY) == ""
+
+
 @pytest.fixture
 def options_desk(world):
     option = world.define(OPTION, 2, world.usd)
