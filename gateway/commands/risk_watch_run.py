@@ -13,8 +13,9 @@ from typing import Any
 
 from gateway import process
 from gateway.analytics.greek_book import aged_marks
-from gateway.analytics.risk_watch import Command, RiskWatch, WatchInput, WatchPolicy, WatchStep
+from gateway.analytics.risk_watch import Command, RiskWatch, WatchInput, WatchStep
 from gateway.analytics.watch_memory import JournalPoint, MemoryFile, WatchMemory
+from gateway.analytics.watch_policy import WatchPolicy
 from gateway.analytics.watch_status import StatusFile, WatchStatus
 from gateway.commands.complaints import Complaints
 from gateway.commands.desk_sources import margin_of, open_orders, valued

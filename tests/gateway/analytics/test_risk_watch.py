@@ -8,9 +8,10 @@ from decimal import Decimal
 
 import pytest
 from engine_world import ACCOUNT, BUY, INSTRUMENT, REDUCE_ONLY, SELL
-from watched_desk import WatchedDesk
+from watched_desk import WatchedDesk, long_desk
 
-from gateway.analytics.risk_watch import GreekLimit, RiskWatch, WatchPolicy, load_policy
+from gateway.analytics.risk_watch import RiskWatch
+from gateway.analytics.watch_policy import GreekLimit, WatchPolicy, load_policy
 from gateway.config.faults import ConfigError
 from gateway.core.refusals import describe_number
 
@@ -20,12 +21,7 @@ OPTION = "BTC-USD-260626-100-C"
 
 @pytest.fixture
 def desk(world):
-    """Long ten contracts at 100 on a balance of 200: called at 84.25, closed by force at 84.21."""
-    world.fact("balance", world.account, world.usd, "200", 1, "start")
-    world.fill(0, "10", "100", instrument=world.perpetual, venue_order="a")
-    made = WatchedDesk(world, POLICY)
-    made.mark("100")
-    return made
+    return long_desk(world, POLICY)
 
 
 def order(world, side, **fields):
