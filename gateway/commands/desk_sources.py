@@ -153,7 +153,9 @@ def need_known(names: Iterable[str], instruments: Iterable[Mapping[str, Any]]) -
             raise click.BadParameter(f"{name[:64]}: no such instrument in the journal")
 
 
-def desk_at(directory: Path, ring_directory: str, as_of: str | None) -> tuple[Any, int]:
+def desk_at(
+    directory: Path, ring_directory: str, as_of: str | None, archive: Path | None = None
+) -> tuple[Any, int]:
     """The replica at a moment, and the time to value it at: of a record its own, else the instant,
     which may lie behind the end; the newest and now without one."""
     if as_of is None:
@@ -164,5 +166,5 @@ def desk_at(directory: Path, ring_directory: str, as_of: str | None) -> tuple[An
     with history_faults():
         if sequence is None:
             sequence = sequence_at(place, time_ns or 0)
-        replica = replica_at(place, sequence, directory / "history")
+        replica = replica_at(place, sequence, archive or place.archive)
         return replica, time_of(place, sequence) if time_ns is None else time_ns

@@ -109,7 +109,7 @@ class WatchRun:
     def __init__(self, parts: WatchParts) -> None:
         self._parts = parts
         self._watch: RiskWatch | None = None
-        self._history = -1  # of the journal that the watch was made for
+        self._generation = -1  # of the journal that the watch was made for
         self._saved: WatchMemory | None = None
         self._saved_ns = 0
         self._point: JournalPoint | None = None  # behind every decision in it
@@ -126,7 +126,7 @@ class WatchRun:
         try:
             while not stop.is_set():
                 began_ns = process.monotonic_ns()
-                self._turn()
+                self._look_once()
                 self._tell_manager()
                 if self._status.looks == count:
                     break
@@ -145,7 +145,7 @@ class WatchRun:
 
     # One turn.
 
-    def _turn(self) -> None:
+    def _look_once(self) -> None:
         status, complaints = self._status, self._parts.complaints
         before, status.looks = complaints.count, status.looks + 1
         try:
@@ -182,9 +182,9 @@ class WatchRun:
         parts, status = self._parts, self._status
         began_ns = process.monotonic_ns()
         replica = parts.rows.newest()
-        if self._watch is None or self._history != parts.rows.histories:
+        if self._watch is None or self._generation != parts.rows.generation:
             self._watch = self._watch_of(replica)
-            self._history = parts.rows.histories
+            self._generation = parts.rows.generation
         marks, now_ns = aged_marks(parts.live.marks, process.wall_ns)
         given = input_of(replica, marks, now_ns, parts.schedules, parts.options, parts.policy)
         step = self._watch.step(given)
