@@ -1,5 +1,5 @@
-"""Watches margin ratios: ok, warning, call, liquidation, with hysteresis, from our estimate or from
-the venue's own word. Its advice is a body for `PUT /v1/measures`; it must never send one itself.
+"""Watches margin ratios: ok, warning, call, liquidation, with hysteresis, from our own estimate.
+Its advice is a body for `PUT /v1/measures`; it must never send one itself.
 
 Time comes in as an argument; the same rows in the same order give the same changes.
 """
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from gateway.valuation.margin import CALL_RATIO, WARNING_RATIO
 
-__all__ = ["MarginChange", "MarginWatch", "Thresholds", "headroom_command"]
+__all__ = ["STATES", "MarginChange", "MarginWatch", "Thresholds", "headroom_command"]
 
 Row = Mapping[str, Any]
 
@@ -43,7 +43,6 @@ class MarginChange(NamedTuple):
     before: str
     after: str
     ratio: str | None
-    source: str  # estimate | venue
 
 
 class MarginWatch:
@@ -53,7 +52,6 @@ class MarginWatch:
         self._thresholds = thresholds or Thresholds()
         self._thresholds.check()
         self._states: dict[tuple[str, str], str] = {}
-        self._called: set[tuple[str, str]] = set()  # by the venue, until the ratio clears
 
     def step(self, accounts: Iterable[Row], time_ns: int) -> list[MarginChange]:
         """Take over the account rows of one moment; an account that is gone is ok again."""
@@ -62,22 +60,11 @@ class MarginWatch:
             key = (row["account"], row["currency"])
             seen.add(key)
             before = self._states.get(key, "ok")
-            after = self._next(key, before, row)
-            source = "venue" if key in self._called and after == "call" else "estimate"
-            changes += self._move(row, before, after, time_ns, source)
+            changes += self._move(row, before, self._next(before, row), time_ns)
         for key in [key for key in self._states if key not in seen]:
             gone = {"account": key[0], "venue": "", "currency": key[1], "ratio": None}
-            self._called.discard(key)
-            changes += self._move(gone, self._states[key], "ok", time_ns, "estimate")
+            changes += self._move(gone, self._states[key], "ok", time_ns)
         return changes
-
-    def venue_call(self, row: Row, time_ns: int) -> list[MarginChange]:
-        """The venue itself called for margin. `row`: account, venue, currency, ratio or None."""
-        key = (row["account"], row["currency"])
-        self._called.add(key)
-        before = self._states.get(key, "ok")
-        after = STATES[max(STATES.index(before), STATES.index("call"))]
-        return self._move(row, before, after, time_ns, "venue")
 
     def restore(self, account: str, currency: str, state: str) -> None:
         """Take over a state that an earlier watch reached, so that its hysteresis goes on."""
@@ -97,21 +84,18 @@ class MarginWatch:
         state = self._states.get((row["account"], row["currency"]), "ok")
         return "unknown" if state == "ok" and row["stale"] else state
 
-    def _next(self, key: tuple[str, str], before: str, row: Row) -> str:
-        """What is left out may be what raised the state: such a row can raise it, never clear it
-        or a venue's call."""
+    def _next(self, before: str, row: Row) -> str:
+        """What is left out may be what raised the state: such a row can raise it, never clear
+        it."""
         if not row["stale"]:
-            return self._judged(key, before, row, row["ratio"])
+            return self._judged(before, row, row["ratio"])
         if not row["is_balance_known"]:
             return before  # no equity is known: it proves nothing
-        was_called = key in self._called
         is_partial = row["equity"] is None
-        after = self._judged(key, before, row, row["partial_ratio" if is_partial else "ratio"])
-        if was_called:
-            self._called.add(key)
+        after = self._judged(before, row, row["partial_ratio" if is_partial else "ratio"])
         return max(before, after, key=STATES.index)
 
-    def _judged(self, key: tuple[str, str], before: str, row: Row, text: str | None) -> str:
+    def _judged(self, before: str, row: Row, text: str | None) -> str:
         if text is None:
             return "liquidation" if Decimal(row["maintenance"]) > 0 else "ok"
         ratio = Decimal(text)
@@ -120,19 +104,13 @@ class MarginWatch:
             "call": self._thresholds.call,
             "warning": self._thresholds.warning,
         }
-        if ratio < self._thresholds.call - self._thresholds.clear:
-            self._called.discard(key)
-        if key in self._called and ratio < 1:
-            return "call"
         for state, limit in begins.items():
             held = STATES.index(before) >= STATES.index(state)
             if ratio >= (limit - self._thresholds.clear if held else limit):
                 return state
         return "ok"
 
-    def _move(
-        self, row: Row, before: str, after: str, time_ns: int, source: str
-    ) -> list[MarginChange]:
+    def _move(self, row: Row, before: str, after: str, time_ns: int) -> list[MarginChange]:
         key = (row["account"], row["currency"])
         if after == "ok":
             self._states.pop(key, None)
@@ -141,7 +119,7 @@ class MarginWatch:
         if before == after:
             return []
         names = (row["account"], row["venue"], row["currency"])
-        return [MarginChange(time_ns, *names, before, after, row["ratio"], source)]
+        return [MarginChange(time_ns, *names, before, after, row["ratio"])]
 
 
 def headroom_command(

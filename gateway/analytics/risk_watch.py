@@ -10,37 +10,30 @@ import fnmatch
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
-from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-import msgspec
-from msgspec import Meta
-
-from gateway.analytics.greek_book import GREEK_LEVELS, GreekInput, book_of, greek_rows, unit_rows
-from gateway.analytics.margin_watch import MarginChange, MarginWatch, Thresholds, headroom_command
+from gateway.analytics.greek_book import GreekInput, book_of, greek_rows, unit_rows
+from gateway.analytics.margin_watch import (
+    STATES,
+    MarginChange,
+    MarginWatch,
+    headroom_command,
+)
 from gateway.analytics.portfolio_greeks import unit_greeks_command
 from gateway.analytics.watch_memory import Told, WatchMemory
-from gateway.config.faults import Faults
-from gateway.config.small_file import load_small_file
+from gateway.analytics.watch_policy import LIMIT_LEVELS, WatchPolicy
 
 __all__ = [
     "Command",
     "RiskWatch",
     "WatchInput",
-    "WatchPolicy",
     "WatchStep",
     "listed",
-    "load_policy",
 ]
 
 Row = Mapping[str, Any]
-Place = tuple[str, str]  # level, name; the firm has no name
-Ratio = Annotated[str, Meta(pattern=r"^0\.[0-9]{1,6}$")]
-Amount = Annotated[str, Meta(pattern=r"^([0-9]{1,15}(\.[0-9]{1,8})?)?$")]
-Answer = Literal["reduce", "alert"]
-STATES = ("ok", "warning", "call", "liquidation")
+LevelEntity = tuple[str, str]  # level, name; the firm has no name
 GREEKS = ("delta_cash", "gamma_cash", "vega")
-_PLACED = ("instrument", "strategy", "account", "venue", "firm")
 _REASON_MAX, _SUBJECT_MAX = 48, 80  # as the API takes them
 _NS = 10**9
 _RECONCILIATION = "reconciliation"  # what halts over our state and gives it back
@@ -50,42 +43,13 @@ _CLEAR = ("ok", "warning")
 _LIFTED = "margin and greeks are within bounds"
 
 
-class GreekLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Largest absolute sums of one level entity, in the reporting currency; "" = no limit."""
-
-    delta_cash: Amount = ""
-    gamma_cash: Amount = ""
-    vega: Amount = ""
-    on_breach: Answer = "reduce"
-
-
-class WatchPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """conf/risk_watch.toml."""
-
-    actor: Annotated[str, Meta(pattern=r"^[!-~]{1,40}\Z")] = "risk-watch"  # as the engine takes it
-    interval_ms: Annotated[int, Meta(ge=100, le=60_000)] = 1_000
-    mark_age_ms_max: Annotated[int, Meta(ge=100, le=3_600_000)] = 60_000
-    warning: Ratio = "0.7"
-    call: Ratio = "0.85"
-    clear: Ratio = "0.05"  # how far below its beginning a state or a breach ends
-    on_call: Answer = "reduce"
-    on_liquidation: Answer = "reduce"
-    accounts: list[str] = []  # watched ones; none = every account on margin
-    tells_headroom: bool = True
-    tells_greeks: bool = True
-    instruments: list[str] = []  # patterns; greeks of these are told beside those that are held
-    tell_change: Ratio = "0.005"  # what moved by less is told only when it is due
-    tell_again_seconds: Annotated[int, Meta(ge=1, le=3_600)] = 15
-    greek_limits: dict[str, GreekLimit] = {}  # "account:main", "strategy:alpha", "firm"
-
-
 class Command(NamedTuple):
     """One request to the live API. `place`: whose trading state it moves; () = none."""
 
     method: str
     path: str
     body: Mapping[str, Any]
-    place: Place | tuple[()] = ()
+    place: LevelEntity | tuple[()] = ()
 
 
 class WatchInput(NamedTuple):
@@ -118,15 +82,17 @@ class RiskWatch:
 
     def __init__(self, policy: WatchPolicy) -> None:
         self._policy = policy
-        self._margin = MarginWatch(
-            Thresholds(Decimal(policy.warning), Decimal(policy.call), Decimal(policy.clear))
-        )
-        self._breached: dict[tuple[Place, str], str] = {}  # a greek of a level, with its words
-        self._unjudged: dict[Place, str] = {}  # limits, with what is missing
-        self._acted: dict[Place, frozenset[str]] = {}  # what was reduced for
-        self._ours: set[Place] = set()  # seen reducing with our name, and by nobody else since
+        self._margin = MarginWatch(policy.thresholds())
+        self._breached: dict[
+            tuple[LevelEntity, str], str
+        ] = {}  # a greek of a level, with its words
+        self._unjudged: dict[LevelEntity, str] = {}  # limits, with what is missing
+        self._acted: dict[LevelEntity, frozenset[str]] = {}  # what was reduced for
+        self._ours: set[LevelEntity] = (
+            set()
+        )  # seen reducing with our name, and by nobody else since
         self._unsent: deque[Command] = deque(maxlen=_UNSENT_MAX)  # notes
-        self._left: set[Place] = set()  # reduced, watched no more, and said so
+        self._left: set[LevelEntity] = set()  # reduced, watched no more, and said so
         self._told: dict[str, Told] = {}
         self._is_first = True
 
@@ -212,20 +178,20 @@ class RiskWatch:
         self._told = {key: told for key, told in memory.told.items()
                       if _is_held(told.fields, held.get(key, {}))}  # fmt: skip
 
-    def _watches(self, place: Place, key: str) -> bool:
+    def _watches(self, place: LevelEntity, key: str) -> bool:
         """Whether what a place was reduced for is still looked at."""
         kind, name = [*key.split(":"), ""][:2]
         if kind == "greek":
             return self._has_limit(place, name)
         return kind == "margin" and place[0] == "account" and self._is_watched(place[1])
 
-    def _has_limit(self, place: Place, greek: str) -> bool:
+    def _has_limit(self, place: LevelEntity, greek: str) -> bool:
         limit = self._policy.greek_limits.get(_spelled(place))
         return limit is not None and greek in GREEKS and getattr(limit, greek) != ""
 
     # Trading states.
 
-    def _see(self, states: Mapping[Place, Row]) -> None:
+    def _see(self, states: Mapping[LevelEntity, Row]) -> None:
         """Whose the reductions are. A quarantine in between gives back what stood, in its name."""
         for place, row in states.items():
             if row["state"] == "reducing" and row["actor"] == self._policy.actor:
@@ -233,7 +199,7 @@ class RiskWatch:
             elif row["state"] == "active" or row["actor"] != _RECONCILIATION:
                 self._ours.discard(place)
 
-    def _states(self, accounts: Sequence[Row], states: Mapping[Place, Row]) -> list[Command]:
+    def _states(self, accounts: Sequence[Row], states: Mapping[LevelEntity, Row]) -> list[Command]:
         wanted = self._wanted(accounts)
         commands = []
         for place, reasons in wanted.items():
@@ -252,7 +218,7 @@ class RiskWatch:
             commands += self._lifted(place, accounts, states.get(place, _UNSET))
         return commands
 
-    def _lifted(self, place: Place, accounts: Sequence[Row], held: Row) -> list[Command]:
+    def _lifted(self, place: LevelEntity, accounts: Sequence[Row], held: Row) -> list[Command]:
         """The end of a reduction, once all that it was for is seen and clear."""
         if held["state"] == "halted" or self._stands(place, accounts):
             return []
@@ -261,7 +227,7 @@ class RiskWatch:
             return []
         return [self._set(place, "active", _LIFTED, held["actor"])]
 
-    def _stands(self, place: Place, accounts: Sequence[Row]) -> bool:
+    def _stands(self, place: LevelEntity, accounts: Sequence[Row]) -> bool:
         """Whether anything that a place was reduced for is still so, or not seen now."""
         states = {(row["account"], row["currency"]): row["state"] for row in accounts}
         for key in self._acted[place]:
@@ -272,10 +238,10 @@ class RiskWatch:
                 return True
         return False
 
-    def _wanted(self, accounts: Iterable[Row]) -> dict[Place, dict[str, str]]:
+    def _wanted(self, accounts: Iterable[Row]) -> dict[LevelEntity, dict[str, str]]:
         """What is to be reduced, and every reason for it."""
         answers = {"call": self._policy.on_call, "liquidation": self._policy.on_liquidation}
-        wanted: dict[Place, dict[str, str]] = {}
+        wanted: dict[LevelEntity, dict[str, str]] = {}
         for row in accounts:
             if answers.get(row["state"]) == "reduce":
                 key = f"margin:{row['currency']}:{row['state']}"
@@ -286,7 +252,7 @@ class RiskWatch:
                 wanted.setdefault(place, {})[f"greek:{greek}"] = text
         return wanted
 
-    def _take_over(self, states: Mapping[Place, Row]) -> list[Command]:
+    def _take_over(self, states: Mapping[LevelEntity, Row]) -> list[Command]:
         """What this actor reduced and the memory does not know, from the words of the reasons. What
         it watches no more stays as it is, with a note."""
         notes = []
@@ -303,7 +269,7 @@ class RiskWatch:
                 notes.append(self._note(subject, "what it was reduced for is not watched now"))
         return notes
 
-    def _take_over_one(self, place: Place, key: str, reason: str) -> None:
+    def _take_over_one(self, place: LevelEntity, key: str, reason: str) -> None:
         known = self._acted.get(place, frozenset())
         if key in known:
             return
@@ -314,7 +280,7 @@ class RiskWatch:
             self._breached[place, name] = reason
         self._acted[place] = known | {key}
 
-    def _set(self, place: Place, state: str, reason: str, seen_actor: str) -> Command:
+    def _set(self, place: LevelEntity, state: str, reason: str, seen_actor: str) -> Command:
         """Refused when somebody else set the state since it was seen."""
         body = {"level": place[0], "name": place[1], "state": state}
         body |= {"actor": self._policy.actor, "reason": reason[:_REASON_MAX]}
@@ -331,7 +297,7 @@ class RiskWatch:
         venues = {row["name"]: row["venue"] for row in given.greeks.instruments}
         rows = {
             (row["level"], "" if row["level"] == "firm" else row["name"]): row
-            for row in greek_rows(book_of(given.greeks), venues, _PLACED)
+            for row in greek_rows(book_of(given.greeks), venues, LIMIT_LEVELS)
         }
         notes = []
         for spelled, limit in limits.items():
@@ -344,7 +310,7 @@ class RiskWatch:
                     notes += self._judge(place, greek, Decimal(text), row)
         return notes
 
-    def _missing(self, place: Place, row: Row | None, given: WatchInput) -> list[Command]:
+    def _missing(self, place: LevelEntity, row: Row | None, given: WatchInput) -> list[Command]:
         """A note when a limit begins or ends to say nothing: a name that is none, or something
         left out of its sums."""
         where = " ".join(part for part in place if part)
@@ -366,7 +332,9 @@ class RiskWatch:
         told = listed(row["excluded"], _REASON_MAX) if row and row["excluded"] else why
         return [self._note(f"greeks of {where} cannot be judged", told)]
 
-    def _judge(self, place: Place, greek: str, limit: Decimal, row: Row | None) -> list[Command]:
+    def _judge(
+        self, place: LevelEntity, greek: str, limit: Decimal, row: Row | None
+    ) -> list[Command]:
         key = (place, greek)
         value = abs(Decimal(row[greek])) if row else Decimal(0)
         was_over = key in self._breached
@@ -431,7 +399,7 @@ class RiskWatch:
 
     def _note_of(self, change: MarginChange) -> Command:
         subject = f"margin {change.account} {change.currency} {change.before} to {change.after}"
-        return self._note(subject, f"ratio {change.ratio or 'none'}, {change.source}")
+        return self._note(subject, f"ratio {change.ratio or 'none'}, estimate")
 
     def _note(self, subject: str, reason: str) -> Command:
         body = {"subject": subject[:_SUBJECT_MAX], "reason": reason[:_REASON_MAX]}
@@ -441,33 +409,16 @@ class RiskWatch:
         return not self._policy.accounts or account in self._policy.accounts
 
 
-def load_policy(path: Path) -> WatchPolicy:
-    """ConfigError names everything that is wrong with the file."""
-    return load_small_file(path, WatchPolicy, _judge)
-
-
-def _judge(policy: WatchPolicy, faults: Faults) -> None:
-    for spelled in policy.greek_limits:
-        level = spelled.partition(":")[0]
-        if level not in _PLACED or (level == "firm") == (":" in spelled):
-            rule = "firm, or LEVEL:NAME of " + ", ".join(set(GREEK_LEVELS) & set(_PLACED))
-            faults.add("BAD_NAME", f"greek_limits.{spelled}", rule, spelled)
-    try:
-        RiskWatch(policy)
-    except ValueError as error:
-        faults.add("CLASH", "call", str(error), policy.call)
-
-
-def _place(row: Row) -> Place:
+def _place(row: Row) -> LevelEntity:
     return row["level"], "" if row["level"] == "firm" else row["name"]
 
 
-def _placed(spelled: str) -> Place:
+def _placed(spelled: str) -> LevelEntity:
     level, _, name = spelled.partition(":")
     return level, name
 
 
-def _spelled(place: Place) -> str:
+def _spelled(place: LevelEntity) -> str:
     return f"{place[0]}:{place[1]}" if place[1] else place[0]
 
 

@@ -41,9 +41,10 @@ def find_state(
     with history_faults():
         from gateway.history.time_machine import state_at
 
-        place = archive or directory / "history"
+        journal = JournalPlace(directory, Path(ring_directory))
+        place = archive or journal.archive
         return state_at(
-            JournalPlace(directory, Path(ring_directory)),
+            journal,
             sequence=sequence,
             time_ns=time_ns,
             archive=place,

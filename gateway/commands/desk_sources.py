@@ -161,7 +161,9 @@ def need_known(
             raise click.BadParameter(text, param_hint=" / ".join(options))
 
 
-def desk_at(directory: Path, ring_directory: str, as_of: str | None) -> tuple[Any, int]:
+def desk_at(
+    directory: Path, ring_directory: str, as_of: str | None, archive: Path | None = None
+) -> tuple[Any, int]:
     """The replica at a moment, and the time to value it at: of a record its own, else the instant,
     which may lie behind the end; the newest and now without one."""
     if as_of is None:
@@ -172,5 +174,5 @@ def desk_at(directory: Path, ring_directory: str, as_of: str | None) -> tuple[An
     with history_faults():
         if sequence is None:
             sequence = sequence_at(place, time_ns or 0)
-        replica = replica_at(place, sequence, directory / "history")
+        replica = replica_at(place, sequence, archive or place.archive)
         return replica, time_of(place, sequence) if time_ns is None else time_ns

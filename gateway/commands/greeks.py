@@ -37,6 +37,7 @@ from gateway.commands.desk_sources import (
     valued,
     with_live,
 )
+from gateway.commands.history import archive_option
 from gateway.commands.output import json_option, print_json, print_table
 from gateway.commands.points import as_of_option
 from gateway.commands.time_zone import zone_of
@@ -108,13 +109,14 @@ def shock_of(word: str) -> Shock:
 @click.option("--expiries", is_flag=True, help="What ends when, and what it would become.")
 @click.option("--time-zone", default="UTC", help="Clock of --expiries.")
 @as_of_option
+@archive_option
 @ring_option
 @json_option
 def command(
     directory: Path, options_file: Path | None, marks: Path | None, mark_words: tuple[str, ...],
     live_marks: bool, volatility: tuple[str, ...], by: str, shocks: tuple[str, ...],
     decay: int | None, ageing: bool, groups: bool, expiries: bool, time_zone: str,
-    as_of: str | None, ring_directory: str, as_json: bool,
+    as_of: str | None, archive: Path | None, ring_directory: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Delta, gamma, vega, theta and rho of a journal's positions at given marks, in the reporting
     currency: vega for a point of volatility, theta for a day, rho for a point of rate. What has no
@@ -127,7 +129,7 @@ def command(
     zone = zone_of(time_zone)
     settings, named = options_of(options_file), named_marks(marks, mark_words)
     moves, told = [shock_of(word) for word in shocks], named_numbers(volatility, "--volatility")
-    replica, now_ns = desk_at(directory, ring_directory, as_of)
+    replica, now_ns = desk_at(directory, ring_directory, as_of, archive)
     instruments = replica.registry("instrument")
     need_known(named, instruments, "--mark", "--marks")
     need_known(told, instruments, "--volatility")

@@ -22,6 +22,7 @@ from gateway.commands.desk_sources import (
     valued,
     with_live,
 )
+from gateway.commands.history import archive_option
 from gateway.commands.output import json_option, print_json, print_table
 from gateway.commands.points import as_of_option
 from gateway.commands.verify import directory_argument, ring_option
@@ -92,12 +93,13 @@ def _is_amount(text: str) -> bool:
     "repeated.",
 )
 @as_of_option
+@archive_option
 @ring_option
 @json_option
 def command(
     directory: Path, brackets: Path, options_file: Path | None, marks: Path | None,
     mark_words: tuple[str, ...], live_marks: bool, collateral: tuple[str, ...],
-    as_of: str | None, ring_directory: str, as_json: bool,
+    as_of: str | None, archive: Path | None, ring_directory: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Margin, headroom and liquidation prices of the accounts in a journal's newest state, or as of
     a moment. A journal holds no marks: what has none is named and left out.
@@ -109,7 +111,7 @@ def command(
     schedules, prices = brackets_of(brackets), named_marks(marks, mark_words)
     isolated = collateral_of(collateral)
     settings = options_of(options_file)
-    replica, now_ns = desk_at(directory, ring_directory, as_of)
+    replica, now_ns = desk_at(directory, ring_directory, as_of, archive)
     known = replica.registry("instrument")
     need_known(prices, known, "--mark", "--marks")
     need_known((key[1] for key in isolated), known, "--collateral")

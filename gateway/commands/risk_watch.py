@@ -14,8 +14,9 @@ from typing import Any
 import click
 
 from gateway import process
-from gateway.analytics.risk_watch import WatchPolicy, WatchStep, load_policy
+from gateway.analytics.risk_watch import WatchStep
 from gateway.analytics.watch_memory import MemoryFile
+from gateway.analytics.watch_policy import WatchPolicy, load_policy
 from gateway.analytics.watch_status import StatusFile
 from gateway.commands.complaints import Complaints, kind_of
 from gateway.commands.connection import RunningGateway, connection_options

@@ -13,8 +13,9 @@ from typing import Any
 
 from gateway import process
 from gateway.analytics.greek_book import aged_marks
-from gateway.analytics.risk_watch import Command, RiskWatch, WatchInput, WatchPolicy, WatchStep
+from gateway.analytics.risk_watch import Command, RiskWatch, WatchInput, WatchStep
 from gateway.analytics.watch_memory import JournalPoint, MemoryFile, WatchMemory
+from gateway.analytics.watch_policy import WatchPolicy
 from gateway.analytics.watch_status import StatusFile, WatchStatus
 from gateway.commands.complaints import Complaints
 from gateway.commands.desk_sources import margin_of, open_orders, valued
@@ -108,7 +109,7 @@ class WatchRun:
     def __init__(self, parts: WatchParts) -> None:
         self._parts = parts
         self._watch: RiskWatch | None = None
-        self._history = -1  # of the journal that the watch was made for
+        self._generation = -1  # of the journal that the watch was made for
         self._saved: WatchMemory | None = None
         self._saved_ns = 0
         self._point: JournalPoint | None = None  # behind every decision in it
@@ -125,7 +126,7 @@ class WatchRun:
         try:
             while not stop.is_set():
                 began_ns = process.monotonic_ns()
-                self._turn()
+                self._look_once()
                 self._tell_manager()
                 if self._status.looks == count:
                     break
@@ -144,7 +145,7 @@ class WatchRun:
 
     # One turn.
 
-    def _turn(self) -> None:
+    def _look_once(self) -> None:
         status, complaints = self._status, self._parts.complaints
         before, status.looks = complaints.count, status.looks + 1
         try:
@@ -181,9 +182,9 @@ class WatchRun:
         parts, status = self._parts, self._status
         began_ns = process.monotonic_ns()
         replica = parts.rows.newest()
-        if self._watch is None or self._history != parts.rows.histories:
+        if self._watch is None or self._generation != parts.rows.generation:
             self._watch = self._watch_of(replica)
-            self._history = parts.rows.histories
+            self._generation = parts.rows.generation
         marks, now_ns = aged_marks(parts.live.marks, process.wall_ns)
         given = input_of(replica, marks, now_ns, parts.schedules, parts.options, parts.policy)
         step = self._watch.step(given)

@@ -19,6 +19,7 @@ from gateway.history.key_states import KEYED, KeyStates
 from gateway.history.marks import close_days
 from gateway.history.segment_files import SegmentFiles
 from gateway.history.segments import Seal, check_segment, sealed_segments
+from gateway.journal import JournalPlace
 
 __all__ = [
     "BATCH_ROWS",
@@ -47,7 +48,7 @@ class Archived:
 
 def default_archive(directory: Path) -> Path:
     """Where the archive of a journal lies unless a setting says otherwise."""
-    return directory / "history"
+    return JournalPlace(directory, Path()).archive
 
 
 def refusal_words() -> list[str | None]:

@@ -58,7 +58,7 @@ class ArchiveTerms:
 
     def place(self, directory: Path) -> Path:
         """Where the archive of this journal lies."""
-        return Path(self.directory) if self.directory else directory / "history"
+        return Path(self.directory) if self.directory else JournalPlace(directory, Path()).archive
 
 
 class ArchiveRuns:

@@ -17,7 +17,7 @@ _REOPENS_MAX = 3  # looks at a journal that does not go on yet: a start is writi
 
 
 class JournalRows:
-    """Opened when it is there, again when it was replaced. One thread. `histories` counts up when
+    """Opened when it is there, again when it was replaced. One thread. `generation` counts up when
     the journal is another one than before, or lost an end that was seen."""
 
     def __init__(self, place: JournalPlace, beat: Callable[[], object] = lambda: None) -> None:
@@ -28,7 +28,7 @@ class JournalRows:
         self._identity: tuple[object, ...] = ()
         self._tries = 0
         self.sequence = 0
-        self.histories = 0
+        self.generation = 0
 
     def newest(self) -> Any:
         """The replica at the end of the journal. RuntimeError, OSError: it cannot be read now."""
@@ -92,7 +92,7 @@ class JournalRows:
             raise RuntimeError("the journal does not go on yet where it was read last")
         self._replica = None
         self.sequence, self._tries = 0, 0
-        self.histories += 1
+        self.generation += 1
 
     def _open(self, identity: tuple[object, ...]) -> None:
         if missing := self._place.missing():
@@ -105,5 +105,5 @@ class JournalRows:
             self._replica = None
             raise RuntimeError(f"the journal in {self._place.directory} holds no record yet")
         if at < self.sequence:
-            self.histories += 1
+            self.generation += 1
         self.sequence = at

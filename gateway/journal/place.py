@@ -21,6 +21,11 @@ class JournalPlace:
     directory: Path
     ring_directory: Path
 
+    @property
+    def archive(self) -> Path:
+        """Where the archive of this journal lies unless a setting or an option says otherwise."""
+        return self.directory / "history"
+
     def missing(self) -> str:
         """What is not there yet, in words; "" when the journal can be opened."""
         if not self.directory.is_dir():

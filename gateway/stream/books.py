@@ -226,10 +226,10 @@ class Books:
         }
         if options.monotonic() >= self._ageing_at:
             self._ageing_at = options.monotonic() + AGEING_SECONDS
-            made["ageing"] = self._aged(ledger)
+            made["ageing"] = self._ageing_rows(ledger)
         return {name: {key_of(name, row): row for row in rows} for name, rows in made.items()}
 
-    def _aged(self, ledger: LedgerLike) -> list[dict[str, Any]]:
+    def _ageing_rows(self, ledger: LedgerLike) -> list[dict[str, Any]]:
         """How long what is open has been held: by day and size, so seldom and in few rows."""
         held = held_rows(ledger.holdings(edges_ns(self._options.clock_ns())))
         return [{**row, "venue": self._venues.get(row["instrument"], "")} for row in held]

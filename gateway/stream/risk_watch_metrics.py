@@ -19,7 +19,7 @@ RISK_WATCH_METRICS: Mapping[str, tuple[bool, str]] = {
     "gateway_risk_watch_failing": (False, "1 while its last turn failed in a part."),
     "gateway_risk_watch_reduced": (False, "Level entities it holds reduced."),
     "gateway_risk_watch_unjudged": (False, "Limits of greeks that say nothing now."),
-    "gateway_risk_watch_looks": (True, "Turns since it began."),
+    "gateway_risk_watch_looks": (True, "Looks since it began, those that failed among them."),
     "gateway_risk_watch_commands": (True, "Commands the gateway took from it since it began."),
     "gateway_risk_watch_failures": (True, "Failures since it began."),
 }

@@ -123,13 +123,9 @@ class View:
             self.channels[name].publish(rows, self.sequence, is_valuation=True)
         return bool(changes)
 
-    def take_margin(self, step: MarginStep) -> bool:
-        """Margin of accounts, and how near a forced close the positions are. False: nothing
-        moved."""
-        return any([*self.margin_steps(step)])
-
     def margin_steps(self, step: MarginStep) -> Iterator[bool]:
-        """The same a millisecond at a time: whether something moved since the last one."""
+        """Margin of accounts, and how near a forced close the positions are, a millisecond at a
+        time: whether something moved since the last one."""
         channel = self.channels["margin"]
         if step.waiting:
             moved = step.waiting != channel.waiting

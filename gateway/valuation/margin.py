@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from decimal import Context, Decimal
+from decimal import Decimal
 from fractions import Fraction
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +18,27 @@ from numpy.typing import NDArray
 
 from gateway._core import valuation as native
 from gateway.valuation.brackets import Brackets, BracketTables, mantissa
-from gateway.valuation.mark import KINDS, money_array, money_integers
+from gateway.valuation.margin_inputs import (
+    TYPES,
+    array,
+    mantissa_and_scale,
+    order_price,
+    row_of,
+    scales,
+    spot_value,
+    words,
+)
+from gateway.valuation.margin_text import (
+    isolated_ratio,
+    liquidation_of,
+    no_price,
+    option_row,
+    ratio_e12,
+    ratio_text,
+    text,
+    without_margin,
+)
+from gateway.valuation.mark import money_array, money_integers
 from gateway.valuation.option_margin import OptionAmounts, OptionMargins
 from gateway.valuation.option_terms import OptionBook
 
@@ -38,13 +57,9 @@ Row = Mapping[str, Any]
 MARK_AGE_MS_MAX = 60_000  # of one that values something, where nobody says
 WARNING_RATIO = Decimal("0.7")
 CALL_RATIO = Decimal("0.85")
-RATE_ONE = 10**12
-_NO_EQUITY = _SIZE_MAX = 2**63 - 1
+_SIZE_MAX = 2**63 - 1
 _MODES = {"cross": 1, "isolated": 2}
-_TYPES = native.margin_dtypes()
 _STATUSES = ("", "no mark", "bad numbers", "above the last bracket", "out of range")
-_REACHED = ("", "unreachable", "past", "no mark", "bad numbers", "out of range")
-_WIDE = Context(prec=80)
 _LEFT_OUT = "other positions are left out"
 
 
@@ -111,6 +126,7 @@ def margin_rows(
     work.take_positions(positions, collateral or {})
     work.take_orders(orders)
     work.take_balances(balances, margin_accounts)
+    work.take_spot_orders()
     return work.result()
 
 
@@ -150,6 +166,8 @@ class _Work:
         self._counted: list[int] = []  # places of _held that have a row
         self._reasons: dict[int, str] = {}
         self._orders: list[tuple[Any, ...]] = []
+        self._spot_orders: list[Row] = []
+        self._spot_initial: dict[tuple[str, str], int] = defaultdict(int)
         self._isolated: dict[tuple[str, str], int] = defaultdict(int)
         self._balances: dict[tuple[str, str], int] = {}
         self._stale: dict[tuple[str, str], set[str]] = defaultdict(set)
@@ -233,12 +251,12 @@ class _Work:
         extra = 0
         if schedule.legs == "summed" and key.margin_mode == "cross":
             extra = sizes[key.account, key.instrument] - abs(quantity)
-        row = _row_of(rules, quantity, mark, extra, cost=cost, isolated=isolated)
+        row = row_of(rules, quantity, mark, extra, cost=cost, isolated=isolated)
         where = (self._tables.places[self._brackets.instruments[key.instrument]], pool)
         row += (*where, self._numbers[key.instrument])
         leverage = self._brackets.leverage_of(key.account, key.instrument)
         self._counted.append(place)
-        self._rows.append((*row, leverage, *_scales(rules, mark_scale), _MODES[key.margin_mode]))
+        self._rows.append((*row, leverage, *scales(rules, mark_scale), _MODES[key.margin_mode]))
 
     def _collateral_of(self, key: _Held) -> str | None:
         if key.margin_mode != "isolated":
@@ -262,14 +280,18 @@ class _Work:
             self._option_rows[place] = found
 
     def take_orders(self, rows: Iterable[Row]) -> None:
-        """Open orders that may open a position; a market order counts at the mark."""
+        """Open orders that may open a position; a market order counts at the mark. Those of spot
+        wait until it is known which currencies of which accounts are on margin."""
         for row in rows:
             rules = self._instruments.get(row["instrument"])
             if rules is None or row.get("is_reduce_only"):
                 continue
             pool = row["account"], rules["settle"]
             quantity = mantissa(row["leaves_quantity"], rules["quantity_scale"])
-            if not quantity or (rules["kind"] == "spot" and pool not in self._pools):
+            if not quantity:
+                continue
+            if rules["kind"] == "spot" and not self._is_option(row["instrument"]):
+                self._spot_orders.append(row)
                 continue
             self._pool_of(*pool, row.get("venue") or rules.get("venue", ""))
             reason = self._take_order(row, rules, pool, quantity)
@@ -278,7 +300,7 @@ class _Work:
 
     def _take_order(self, row: Row, rules: Row, pool: tuple[str, str], quantity: int) -> str:
         """Why it cannot be valued; empty = it is among the orders."""
-        if self._options is not None and self._options.holds(row["instrument"]):
+        if self._options is not None and self._is_option(row["instrument"]):
             size = Fraction(quantity, 10 ** rules["quantity_scale"])
             at = None if row["price"] is None else Fraction(row["price"])
             is_buy = row["side"] == "buy"
@@ -288,7 +310,7 @@ class _Work:
         if schedule is None or reason:
             return reason or "no brackets"
         try:
-            price = _order_price(row["price"], rules, mark, mark_scale)
+            price = order_price(row["price"], rules, mark, mark_scale)
         except ValueError:
             return "a price that is none"
         extra = self._joined(row, quantity, schedule.legs == "summed")
@@ -297,7 +319,7 @@ class _Work:
         multiplier = mantissa(rules["multiplier"], rules["multiplier_scale"])
         signed = quantity if row["side"] == "buy" else -quantity
         head = (signed, price, mark, multiplier, extra, place, self._pools[pool], leverage)
-        self._orders.append((*head, *_scales(rules, mark_scale), schedule.order_open_loss))
+        self._orders.append((*head, *scales(rules, mark_scale), schedule.order_open_loss))
         return ""
 
     def _joined(self, row: Row, quantity: int, is_summed: bool) -> int:
@@ -312,6 +334,25 @@ class _Work:
             there = max(there, other)
         return min(there, _SIZE_MAX)
 
+    def take_spot_orders(self) -> None:
+        """What is bought is paid in full, what is sold asks for nothing. No schedule plays a part,
+        and an account without margin in that currency has no row for it."""
+        for row in self._spot_orders:
+            rules = self._instruments[row["instrument"]]
+            pool = row["account"], rules["settle"]
+            if pool not in self._pools or row["side"] != "buy":
+                continue
+            reason, mark, mark_scale = "", 0, 0
+            if row["price"] is None:
+                reason, mark, mark_scale = self._mark_of(row["instrument"])
+            try:
+                value = 0 if reason else spot_value(row, rules, mark, mark_scale)
+            except ValueError:
+                value, reason = 0, "a price that is none"
+            self._spot_initial[pool] += value
+            if reason:
+                self._stale[pool].add(f"order {row['order_id']}: {reason}")
+
     def take_balances(self, rows: Iterable[Row], margin_accounts: Collection[str]) -> None:
         for row in rows:
             key = (row["account"], row["currency"])
@@ -325,36 +366,40 @@ class _Work:
                 self._partial.setdefault(pool, "no balance is known")
 
     def result(self) -> MarginRows:
-        rows = _array("row", self._rows)
-        orders = _array("order", self._orders)
-        pools = np.zeros(len(self._pools), _TYPES["pool"])
+        rows = array("row", self._rows)
+        orders = array("order", self._orders)
+        pools = np.zeros(len(self._pools), TYPES["pool"])
         pools["balance_e18"] = money_array(
             self._balances.get(pool, 0) - self._isolated[pool] - self._locked[pool]
             for pool in self._pools
         )
-        margins = np.zeros(len(rows), _TYPES["position"])
+        margins = np.zeros(len(rows), TYPES["position"])
         tables = (self._tables.schedules, self._tables.brackets)
         native.margin(rows, orders, *tables, margins, pools)
-        self._add_options(pools)
-        found = np.zeros(len(rows), _TYPES["liquidation"])
+        self._add_outside(pools)
+        found = np.zeros(len(rows), TYPES["liquidation"])
         native.liquidation(rows, margins, *tables, pools, found)
         self._name_excluded(margins, pools)
         told = self._position_rows(rows, margins, found)
         return MarginRows(self._account_rows(pools, self._held_initial(margins)), told)
 
-    def _add_options(self, pools: NDArray[np.void]) -> None:
-        """Options stand still while the price of a contract moves to its liquidation."""
-        for pool, sums in (self._options.sums if self._options else {}).items():
+    def _add_outside(self, pools: NDArray[np.void]) -> None:
+        """What the core does not know: options, which stand still while the price of a contract
+        moves to its liquidation, and spot orders."""
+        options = self._options.sums if self._options else {}
+        for pool in options.keys() | self._spot_initial.keys():
             row = pools[self._pools[pool]]
             told = {name: money_integers(row[[f"{name}_e18"]][f"{name}_e18"].reshape(1))[0]
                     for name in ("equity", "initial", "maintenance")}  # fmt: skip
-            told["equity"] += sums.worth
-            told["initial"] += sums.initial
-            told["maintenance"] += sums.maintenance
+            if (sums := options.get(pool)) is not None:
+                told["equity"] += sums.worth
+                told["initial"] += sums.initial
+                told["maintenance"] += sums.maintenance
+            told["initial"] += self._spot_initial.get(pool, 0)
             told["headroom"] = told["equity"] - told["initial"]
             for name, amount in told.items():
-                row[f"{name}_e18"] = _words(amount)
-            row["ratio_e12"] = _ratio_e12(told["maintenance"], told["equity"])
+                row[f"{name}_e18"] = words(amount)
+            row["ratio_e12"] = ratio_e12(told["maintenance"], told["equity"])
 
     def _name_excluded(self, margins: NDArray[np.void], pools: NDArray[np.void]) -> None:
         """What the core refused: positions by name, orders by their number."""
@@ -379,16 +424,16 @@ class _Work:
         """`held`: what the positions of a pool ask for."""
         initials = money_integers(pools["initial_e18"])
         columns = {
-            name: [_text(amount) for amount in money_integers(pools[f"{name}_e18"])]
+            name: [text(amount) for amount in money_integers(pools[f"{name}_e18"])]
             for name in ("equity", "initial", "maintenance", "headroom")
         }
         rows = []
         for key, place in self._pools.items():
-            ratio = _ratio_text(int(pools["ratio_e12"][place]))
+            ratio = ratio_text(int(pools["ratio_e12"][place]))
             row: dict[str, Any] = {"account": key[0], "venue": self._venues[key]}
             row["currency"] = key[1]
             row |= {name: column[place] for name, column in columns.items()}
-            row["initial_orders"] = _text(initials[place] - held[key])
+            row["initial_orders"] = text(initials[place] - held[key])
             row |= {"ratio": ratio, "partial_ratio": None}
             state = state_of(ratio, columns["maintenance"][place])
             row["is_balance_known"] = key in self._balances
@@ -426,26 +471,26 @@ class _Work:
         for place, (key, quantity, _) in enumerate(self._held):
             rules = self._instruments[key.instrument]
             row = dict(key._asdict(), currency=rules["settle"])
-            row["quantity"] = _text(quantity, rules["quantity_scale"])
+            row["quantity"] = text(quantity, rules["quantity_scale"])
             row["collateral"] = self._collateral_of(key)
             if place in self._option_rows:
-                told.append(row | _option_row(self._option_rows[place]))
+                told.append(row | option_row(self._option_rows[place]))
                 continue
             index = native_row.get(place)
             status = 0 if index is None else int(margins["status"][index])
             if index is None or status:
-                told.append(row | _without_margin(self._reasons[place]))
+                told.append(row | without_margin(self._reasons[place]))
                 continue
             amounts = {name: column[index] for name, column in columns.items()}
             ratio = None
             if key.margin_mode == "isolated":
-                ratio = _isolated_ratio(rows[index], amounts)
-            row |= {name: _text(amount) for name, amount in amounts.items()} | {"ratio": ratio}
+                ratio = isolated_ratio(rows[index], amounts)
+            row |= {name: text(amount) for name, amount in amounts.items()} | {"ratio": ratio}
             is_isolated = key.margin_mode == "isolated"
             row["state"] = state_of(ratio, row["maintenance"]) if is_isolated else None
             why = "" if is_isolated else self._partial.get((key.account, rules["settle"]), "")
             told.append(
-                row | (_no_price(why) if why else _liquidation_of(rules, rows[index], found[index]))
+                row | (no_price(why) if why else liquidation_of(rules, rows[index], found[index]))
             )
         return told
 
@@ -472,7 +517,7 @@ class _Work:
         if mark.age_ms > self._age_ms_max:
             return f"the mark is {mark.age_ms} ms old", 0, 0
         try:
-            price, scale = _mantissa_and_scale(mark.price)
+            price, scale = mantissa_and_scale(mark.price)
         except ValueError:
             return "a mark that is no price", 0, 0
         if not 0 < price < 2**63:
@@ -487,114 +532,3 @@ def _sizes(sums: Mapping[_Held, Sequence[int]]) -> dict[tuple[str, str], int]:
         if key.margin_mode == "cross":
             sizes[key.account, key.instrument] += abs(quantity)
     return sizes
-
-
-def _row_of(
-    rules: Row, quantity: int, mark: int, extra: int, *, cost: int, isolated: int
-) -> tuple[Any, ...]:
-    multiplier = mantissa(rules["multiplier"], rules["multiplier_scale"])
-    tick = max(mantissa(rules["tick"], rules["price_scale"]), 1)
-    return (quantity, mark, multiplier, tick, extra, _words(cost), _words(isolated))
-
-
-def _order_price(text: str | None, rules: Row, mark: int, mark_scale: int) -> int:
-    """At the instrument's scale. Without its own: the mark, rounded so that the order is worth no
-    less. ValueError: no price that fits."""
-    scale = rules["price_scale"]
-    if text is not None:
-        price = mantissa(text, scale)
-    elif mark_scale <= scale:
-        price = mark * 10 ** (scale - mark_scale)
-    else:
-        step = 10 ** (mark_scale - scale)
-        price = mark // step if rules["kind"] == "inverse" else -(-mark // step)
-    if not 0 < price < 2**63:
-        raise ValueError("out of range")
-    return price
-
-
-def _scales(rules: Row, mark_scale: int) -> tuple[int, ...]:
-    return (
-        mark_scale,
-        rules["price_scale"],
-        rules["quantity_scale"],
-        rules["multiplier_scale"],
-        KINDS[rules["kind"]],
-    )
-
-
-def _words(amount: int) -> tuple[int, int]:
-    return amount % 2**64, amount >> 64
-
-
-def _array(name: str, rows: Sequence[tuple[Any, ...]]) -> NDArray[np.void]:
-    """Rows of a native dtype; its last field is padding."""
-    return np.array([(*row, b"") for row in rows], dtype=_TYPES[name])
-
-
-@lru_cache(4096)
-def _mantissa_and_scale(text: str) -> tuple[int, int]:
-    scale = len(text.partition(".")[2].rstrip("0"))
-    if scale > 18:
-        raise ValueError("more than 18 decimals")
-    return mantissa(text, scale), scale
-
-
-def _text(amount: int, scale: int = 18) -> str:
-    """Decimal text without trailing zeros."""
-    value = Decimal(amount).scaleb(-scale, _WIDE)
-    return format(value.normalize(_WIDE), "f") if amount else "0"
-
-
-def _ratio_text(ratio_e12: int) -> str | None:
-    return None if ratio_e12 == _NO_EQUITY else _text(ratio_e12, 12)
-
-
-def _ratio_e12(maintenance: int, equity: int) -> int:
-    """As ratio_of of margin.hpp: rounded up."""
-    if maintenance <= 0:
-        return 0
-    return _NO_EQUITY if equity <= 0 else min(-(-maintenance * RATE_ONE // equity), _NO_EQUITY)
-
-
-def _option_row(amounts: OptionAmounts) -> dict[str, Any]:
-    told = {name: _text(amount) for name, amount in amounts._asdict().items()}
-    return told | {"ratio": None, "state": None} | _no_price("an option")
-
-
-def _isolated_ratio(row: Any, amounts: Mapping[str, int]) -> str | None:
-    low, high = row["isolated_e18"].item()
-    equity = high * 2**64 + low + amounts["unrealised"]
-    if equity <= 0:
-        return None
-    return _text(-(-amounts["maintenance"] * RATE_ONE // equity), 12)
-
-
-def _without_margin(reason: str) -> dict[str, Any]:
-    names = ("notional", "unrealised", "initial", "maintenance", "ratio", "state")
-    nothing = dict.fromkeys((*names, "liquidation_price", "liquidation_distance_percent"))
-    return nothing | {"reason": reason}
-
-
-def _no_price(reason: str) -> dict[str, Any]:
-    return {"liquidation_price": None, "liquidation_distance_percent": None, "reason": reason}
-
-
-def _liquidation_of(rules: Row, row: Any, found: Any) -> dict[str, Any]:
-    """The nearer of two prices where a hedged pair has both. The distance is signed: how far the
-    mark would have to move."""
-    mark = Decimal(int(row["mark"])).scaleb(-int(row["mark_scale"]), _WIDE)
-    prices = [
-        Decimal(int(found[side])).scaleb(-rules["price_scale"], _WIDE)
-        for side in ("lower", "upper")
-        if found[side]
-    ]
-    if not prices:
-        return _no_price(_REACHED[int(found["status"])])
-    price = min(prices, key=lambda each: abs(each - mark))
-    percent = ((price - mark) * 100 / mark).quantize(Decimal("0.01"))
-    return {
-        "liquidation_price": format(price.normalize(_WIDE), "f"),
-        "liquidation_distance_percent": format(percent, "f"),
-        "reason": "",
-    }

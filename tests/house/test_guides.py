@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.commands.codes import COMMAND_CODES
 from gateway.config.faults import FAULT_CODES
 
 ROOT = Path(__file__).parents[2]
@@ -14,9 +15,9 @@ OTHER_WORDS = {"API_LEVEL"}
 
 
 def codes() -> set[str]:
-    """Every refusal and configuration fault."""
+    """Every refusal, configuration fault and code of a command."""
     table = re.findall(r"^X\(\d+, \w+, (\w+),", REFUSALS.read_text(encoding="utf-8"), re.MULTILINE)
-    return set(table) | set(FAULT_CODES)
+    return set(table) | set(FAULT_CODES) | set(COMMAND_CODES)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

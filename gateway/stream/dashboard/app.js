@@ -26,6 +26,7 @@ import {StatusLine} from "./status.js";
 import {NO_CHANNEL, Stream} from "./stream.js";
 
 const SCHEMES = ["system", "light", "dark"];
+const FEES_HINT = "of the positions' rows; fees paid in another currency are valued. Profit has each in its own currency";
 const SCHEME_SIGNS = {system: "◐", light: "☀", dark: "☾"};
 const MEASURED = new Set(["states", "exposure", "positions", "orders"]);  // what limits are held against
 
@@ -222,7 +223,7 @@ function totalCard(currency, sum) {
     const short = text === null ? null : shorten(text);
     const isCost = name === "fees";
     const value = said("span", (isCost ? plain(short, 4) : signed(short, 4)) + note, "number");
-    value.title = text ?? "no mark";
+    value.title = (text ?? "no mark") + (isCost ? `: ${FEES_HINT}` : "");
     value.dataset.tone = isCost ? "" : toneOf(text);
     card.append(node, value);
   };
@@ -276,8 +277,9 @@ function applyScheme(scheme) {
 }
 
 function changeScheme() {
-  const at = SCHEMES.indexOf(document.documentElement.dataset.scheme);
-  const next = SCHEMES[(at + 1) % SCHEMES.length];
+  // From the system's own to the other one first, so that the first press is seen.
+  const order = systemIsDark.matches ? ["system", "light", "dark"] : ["system", "dark", "light"];
+  const next = order[(order.indexOf(document.documentElement.dataset.scheme) + 1) % order.length];
   remember("scheme", next);
   applyScheme(next);
 }

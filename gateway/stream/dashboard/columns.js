@@ -31,10 +31,10 @@ export function signed(text, digits) {
 
 export const toneOf = (text) => TONES[signOf(text)];
 
-const word = (id, title, width, more = {}) => ({
+export const word = (id, title, width, more = {}) => ({
   id, title, width, text: (row) => (isNone(row[id]) ? "–" : visible(row[id])), ...more,
 });
-const number = (id, title, width, more = {}) => ({
+export const number = (id, title, width, more = {}) => ({
   id, title, width, isNumber: true, value: (row) => row[id], text: (row) => plain(row[id], more.digits), ...more,
 });
 const money = (id, title, width, more = {}) => ({

@@ -1,20 +1,13 @@
 // Groups of linked orders: one line for each leg, with what all legs together are. What stands alone
 // is the observer's word (leg risk); nothing is added up here.
 
-import {SIDE, isNone, plain, signed, stateTone, visible} from "./columns.js";
+import {SIDE, number, signed, stateTone, visible, word} from "./columns.js";
 import {shareOf, signOf} from "./decimals.js";
 import {atMostEvery} from "./frame.js";
 import {Grid} from "./grid.js";
 import {Table} from "./stream.js";
 
 const JOINT_TONES = {working: "", partial: "unknown", ended: "quiet", void: "quiet"};
-const word = (id, title, width, more = {}) => ({
-  id, title, width, text: (row) => (isNone(row[id]) ? "–" : visible(row[id])), ...more,
-});
-const number = (id, title, width, more = {}) => ({
-  id, title, width, isNumber: true, value: (row) => row[id], text: (row) => plain(row[id]), ...more,
-});
-
 const GROUP_COLUMNS = [
   // Ids begin alike. Downwards the newest group stands on top, and its legs in their order.
   {id: "group", title: "Group", width: 72, value: (row) => row.group, text: (row) => visible(tailOf(row.group)),

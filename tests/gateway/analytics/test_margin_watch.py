@@ -1,5 +1,5 @@
-"""gateway.analytics.margin_watch: states with hysteresis, the venue's own call, and advice that
-never says more than is known."""
+"""gateway.analytics.margin_watch: states with hysteresis, and advice that never says more
+than is known."""
 
 from __future__ import annotations
 
@@ -51,14 +51,6 @@ def test_a_ratio_that_trembles_around_a_threshold_changes_the_state_once() -> No
     assert changes[0].time_ns == 1
 
 
-def test_a_call_of_the_venue_stands_until_our_ratio_has_cleared() -> None:
-    watch = MarginWatch()
-    assert watch.venue_call(row("0.3"), 5)[0].source == "venue"
-    assert watch.rows([row("0.3")])[0]["state"] == "call"
-    assert watch.step([row("0.82")], 6) == []
-    assert [change.after for change in watch.step([row("0.5")], 7)] == ["ok"]
-
-
 def test_an_account_that_is_gone_is_ok_again() -> None:
     watch = MarginWatch()
     watch.step([row("0.9")], 1)
@@ -93,17 +85,12 @@ def test_headroom_is_never_more_than_is_known() -> None:
     assert headroom([row("0.1", headroom=None, stale=["X"])], {"USDT": "1"}) == "0.0000"
 
 
-def test_what_is_left_out_clears_no_state_and_no_call_of_the_venue() -> None:
+def test_what_is_left_out_clears_no_state() -> None:
     watch, stale = MarginWatch(), ["BTC: no mark"]
     watch.step([row("2.7")], 1)
     quiet = row("0.0001", stale=stale)
     assert watch.step([quiet], 2) == []
     assert watch.rows([quiet])[0]["state"] == "liquidation"
-    called = MarginWatch()
-    called.venue_call(row("0.3"), 1)
-    assert called.step([row("0.1", stale=stale)], 2) == []
-    assert called.step([row("0.82")], 3) == []  # the call still stands
-    assert [change.after for change in called.step([row("0.1")], 4)] == ["ok"]
 
 
 def test_what_is_left_out_may_raise_a_state_and_is_never_ok() -> None:

@@ -8,9 +8,10 @@ from decimal import Decimal
 
 import pytest
 from engine_world import ACCOUNT, BUY, INSTRUMENT, REDUCE_ONLY, SELL
-from watched_desk import WatchedDesk
+from watched_desk import WatchedDesk, long_desk
 
-from gateway.analytics.risk_watch import GreekLimit, RiskWatch, WatchPolicy, listed, load_policy
+from gateway.analytics.risk_watch import RiskWatch, listed
+from gateway.analytics.watch_policy import GreekLimit, WatchPolicy, load_policy
 from gateway.config.faults import ConfigError
 from gateway.core.refusals import describe_number
 
@@ -20,12 +21,7 @@ OPTION = "BTC-USD-260626-100-C"
 
 @pytest.fixture
 def desk(world):
-    """Long ten contracts at 100 on a balance of 200: called at 84.25, closed by force at 84.21."""
-    world.fact("balance", world.account, world.usd, "200", 1, "start")
-    world.fill(0, "10", "100", instrument=world.perpetual, venue_order="a")
-    made = WatchedDesk(world, POLICY)
-    made.mark("100")
-    return made
+    return long_desk(world, POLICY)
 
 
 def order(world, side, **fields):
@@ -250,6 +246,21 @@ def test_headroom_becomes_the_measure_of_the_guard(desk):
     desk.mark("100")
     assert order(world, BUY) == "HEADROOM_STALE"
     desk.turn()
+    assert order(world, BUY) == ""
+
+
+def test_a_resting_spot_order_takes_its_value_of_the_headroom_and_no_more(desk):
+    world = desk.world
+    world.limit(ACCOUNT, world.account, margin_bps=1000, headroom_age_ms_max=60_000)
+    desk.policy = WatchPolicy(tells_greeks=False)
+    desk.restart()
+    desk.turn()
+    assert world.submit(BUY, "0.5", "90")[4] == 0
+    (account,) = desk.turn().accounts
+    assert (account["state"], account["stale"], account["initial_orders"]) == ("ok", [], "45")
+    row = next(row for row in world.engine.limits()
+               if (row["level"], row["name"]) == ("account", "main"))  # fmt: skip
+    assert row["margin_headroom"] == "55"  # 100 less what the order pays
     assert order(world, BUY) == ""
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import msgspec
 import pytest
 from engine_world import ACCOUNT, STRATEGY
-from watched_desk import WatchedDesk
+from watched_desk import long_desk
 
-from gateway.analytics.risk_watch import GreekLimit, RiskWatch, WatchPolicy
+from gateway.analytics.risk_watch import RiskWatch
 from gateway.analytics.watch_memory import JournalPoint, MemoryFile, Recalled
+from gateway.analytics.watch_policy import GreekLimit, WatchPolicy
 
 POLICY = WatchPolicy(tells_headroom=False, tells_greeks=False)
 POINT = JournalPoint.of(7, b"a record")
@@ -20,12 +21,7 @@ POINT = JournalPoint.of(7, b"a record")
 
 @pytest.fixture
 def desk(world):
-    """Long ten contracts at 100 on a balance of 200: called at 84.25, closed by force at 84.21."""
-    world.fact("balance", world.account, world.usd, "200", 1, "start")
-    world.fill(0, "10", "100", instrument=world.perpetual, venue_order="a")
-    made = WatchedDesk(world, POLICY)
-    made.mark("100")
-    return made
+    return long_desk(world, POLICY)
 
 
 def started_again(desk, tmp_path):

@@ -83,3 +83,12 @@ class WatchedDesk:
             if (row["level"], row["name"]) == (level, name):
                 return row["state"]
         return "active"
+
+
+def long_desk(world, policy):
+    """Long ten contracts at 100 on a balance of 200: called at 84.25, closed by force at 84.21."""
+    world.fact("balance", world.account, world.usd, "200", 1, "start")
+    world.fill(0, "10", "100", instrument=world.perpetual, venue_order="a")
+    made = WatchedDesk(world, policy)
+    made.mark("100")
+    return made

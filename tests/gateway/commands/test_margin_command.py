@@ -9,6 +9,8 @@ from click.testing import CliRunner
 from engine_world import BUY, SELL
 
 from gateway.__main__ import root
+from gateway.commands import desk_sources
+from gateway.journal import JournalPlace
 
 SCHEDULE = """
 [instruments]
@@ -95,3 +97,23 @@ def test_margin_of_a_moment_at_the_marks_of_a_file(world, brackets, tmp_path):
     assert call(world, brackets, "--marks", str(path)).exit_code == 2
     path.write_text('{"TYPO": "1"}')
     assert call(world, brackets, "--marks", str(path)).exit_code == 2
+
+
+def test_a_moment_starts_from_the_archive_that_is_named(world, brackets, tmp_path, monkeypatch):
+    world.fill(0, "10", "100", instrument=world.perpetual, venue_order="a")
+    asked = []
+
+    def replica_at(place, sequence, archive):
+        asked.append(archive)
+        return found(place, sequence, archive)
+
+    found = desk_sources.replica_at
+    monkeypatch.setattr(desk_sources, "replica_at", replica_at)
+    moment = ("--as-of", str(world.engine.sequence))
+    for words, archive in (
+        ((), JournalPlace(Path(world.journal), Path()).archive),
+        (("--archive", str(tmp_path / "elsewhere")), tmp_path / "elsewhere"),
+    ):
+        result = call(world, brackets, "--mark", "BTC-PERP=90", *moment, *words)
+        assert result.exit_code == 0, result.output
+        assert asked[-1] == archive

@@ -59,7 +59,7 @@ def test_a_restart_of_the_gateway_goes_on_in_the_same_history(open_world):
             break
         except RuntimeError:
             continue
-    assert rows.sequence > before and rows.histories == 0
+    assert rows.sequence > before and rows.generation == 0
 
 
 def test_another_journal_in_its_place_is_another_history(open_world):
@@ -73,7 +73,7 @@ def test_another_journal_in_its_place_is_another_history(open_world):
         shutil.rmtree(place)
         shutil.copytree(other, place)
     rows.newest()
-    assert rows.histories == 1
+    assert rows.generation == 1
 
 
 def test_an_end_that_was_lost_is_another_history(open_world):
@@ -91,7 +91,7 @@ def test_an_end_that_was_lost_is_another_history(open_world):
             rows.newest()
         except RuntimeError:
             continue
-    assert rows.histories == 1
+    assert rows.generation == 1
 
 
 def test_a_journal_that_is_not_there_yet_is_named(tmp_path):

@@ -433,7 +433,6 @@ async def test_the_scheme_is_switched_and_remembered(stage):
         light = await screen.page.evaluate(paper)
         await screen.page.wait_for_selector("#panels", state="visible")
         await screen.page.keyboard.press("d")
-        await screen.page.keyboard.press("d")
         dark = await screen.page.evaluate(paper)
         assert dark != light
         await screen.page.reload()

@@ -2,6 +2,7 @@
 beside each position; without schedules, or with bad ones, the channel says why it is empty."""
 
 import pytest
+from margin_steps import take_margin
 
 from gateway.journal import Mark, Step
 from gateway.stream.margin_stream import NO_SCHEDULES, MarginDesk, MarginInput, MarginStep
@@ -65,7 +66,7 @@ def given(view):
 
 def test_margin_and_the_price_of_a_forced_close_are_shown(view, tmp_path):
     desk = a_desk(tmp_path, SCHEDULES)
-    assert view.take_margin(desk.step(given(view)))
+    assert take_margin(view, desk.step(given(view)))
     (row,) = view.channels["margin"].rows.values()
     assert (row["account"], row["currency"], row["venue"]) == ("main", "USD", "sim")
     # Two contracts are left of both strategies: worth 200, a tenth and a twentieth of it.
@@ -77,12 +78,12 @@ def test_margin_and_the_price_of_a_forced_close_are_shown(view, tmp_path):
         assert held["liquidation_price"] == "78.94"
         assert held["liquidation_distance_percent"].startswith("-21.0")
     before = view.channels["positions"].revision
-    assert not view.take_margin(desk.step(given(view)))
+    assert not take_margin(view, desk.step(given(view)))
     assert view.channels["positions"].revision == before
 
 
 def test_a_position_that_moves_keeps_what_margin_said(view, tmp_path):
-    view.take_margin(a_desk(tmp_path, SCHEDULES).step(given(view)))
+    take_margin(view, a_desk(tmp_path, SCHEDULES).step(given(view)))
     key = next(iter(POSITIONS))
     moved = {**POSITIONS[key], "quantity": "4"}
     view.apply(Step(2, 1, is_caught_up=True, rows={"position": {key: moved}}, followed=2))
@@ -94,20 +95,20 @@ def test_while_margin_fails_no_position_shows_the_liquidation_of_an_earlier_quan
     view, tmp_path
 ):
     desk, key = a_desk(tmp_path, SCHEDULES), next(iter(POSITIONS))
-    view.take_margin(desk.step(given(view)))
-    assert view.take_margin(MarginStep(waiting="margin: broken"))
-    assert not view.take_margin(MarginStep(waiting="margin: broken"))
+    take_margin(view, desk.step(given(view)))
+    assert take_margin(view, MarginStep(waiting="margin: broken"))
+    assert not take_margin(view, MarginStep(waiting="margin: broken"))
     moved = {**POSITIONS[key], "quantity": "50"}
     view.apply(Step(2, 1, is_caught_up=True, rows={"position": {key: moved}}, followed=2))
     for shown in view.channels["positions"].rows.values():
         assert shown["liquidation_price"] is shown["liquidation_distance_percent"] is None
-    view.take_margin(desk.step(given(view)))
+    take_margin(view, desk.step(given(view)))
     assert view.channels["positions"].rows[key]["liquidation_price"] is not None
 
 
 def test_a_stale_mark_is_named_and_in_no_sum(view, tmp_path):
     desk = a_desk(tmp_path, SCHEDULES, marks=())
-    view.take_margin(desk.step(given(view)))
+    take_margin(view, desk.step(given(view)))
     (row,) = view.channels["margin"].rows.values()
     assert (row["maintenance"], row["stale"]) == ("0", ["BTC-PERP: no mark"])
     held = view.channels["positions"].rows[next(iter(POSITIONS))]
@@ -116,9 +117,9 @@ def test_a_stale_mark_is_named_and_in_no_sum(view, tmp_path):
 
 def test_without_schedules_the_channel_says_why_it_is_empty(view, tmp_path):
     none = MarginDesk(None, list, lambda: 1, AGE_MS_MAX).step(given(view))
-    assert view.take_margin(none)
+    assert take_margin(view, none)
     assert view.channels["margin"].waiting == NO_SCHEDULES
-    assert not view.take_margin(none)
+    assert not take_margin(view, none)
     assert "liquidation_price" not in view.channels["positions"].rows[next(iter(POSITIONS))]
     bad = a_desk(tmp_path, SCHEDULES.replace('"0.05"', '"7"')).step(given(view))
     assert "margin.toml" in bad.waiting
@@ -132,12 +133,12 @@ def test_a_mark_that_comes_while_marks_are_read_is_not_from_the_future(view, tmp
         clock[0] += 10**9
         yield Mark("BTC-PERP", "100", clock[0])
 
-    view.take_margin(MarginDesk(path, marks, lambda: clock[0], AGE_MS_MAX).step(given(view)))
+    take_margin(view, MarginDesk(path, marks, lambda: clock[0], AGE_MS_MAX).step(given(view)))
     (row,) = view.channels["margin"].rows.values()
     assert (row["stale"], row["state"]) == ([], "ok")
 
 
 def test_a_position_without_its_mark_is_unknown_and_never_ok(view, tmp_path):
-    view.take_margin(a_desk(tmp_path, SCHEDULES, marks=()).step(given(view)))
+    take_margin(view, a_desk(tmp_path, SCHEDULES, marks=()).step(given(view)))
     (row,) = view.channels["margin"].rows.values()
     assert row["state"] == "unknown"

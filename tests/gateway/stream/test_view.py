@@ -1,6 +1,7 @@
 """The view over a margin that ends, a journal that is replaced and fills older than itself."""
 
 import pytest
+from margin_steps import take_margin
 
 from gateway.journal import Step
 from gateway.stream.channels import key_of
@@ -30,10 +31,10 @@ def view():
 def test_the_last_position_that_is_closed_is_near_no_forced_close(view):
     row = lambda: view.channels["positions"].rows[KEY]  # noqa: E731
     assert "liquidation_price" not in row()
-    view.take_margin(MarginStep(liquidations={("a", "BTC", "net", "cross"): NEAR}))
+    take_margin(view, MarginStep(liquidations={("a", "BTC", "net", "cross"): NEAR}))
     assert row()["liquidation_price"] == "90"
     view.apply(Step(2, 1, True, rows={"position": {KEY: {**POSITION, "quantity": "0"}}}))
-    view.take_margin(MarginStep())
+    take_margin(view, MarginStep())
     assert (row()["quantity"], row()["liquidation_price"]) == ("0", None)
 
 
@@ -50,17 +51,17 @@ def test_margin_touches_the_positions_whose_liquidation_moved_and_no_others():
     channel = made.channels["positions"]
     keys = [("a", f"I{n}", "net", "cross") for n in range(3)]
     first = {key: near("90") for key in keys}
-    assert made.take_margin(MarginStep(liquidations=first))
+    assert take_margin(made, MarginStep(liquidations=first))
     assert {row["liquidation_price"] for row in channel.rows.values()} == {"90"}
     before = dict(channel.rows)
     second = {keys[0]: near("90"), keys[1]: near("91")}
-    made.take_margin(MarginStep(liquidations=second, moved=keys[1:], before=first))
+    take_margin(made, MarginStep(liquidations=second, moved=keys[1:], before=first))
     told = {row["instrument"]: row["liquidation_price"] for row in channel.rows.values()}
     assert told == {"I0": "90", "I1": "91", "I2": None}
     same = [key for key, row in channel.rows.items() if row is before[key]]
     assert [rows[key]["instrument"] for key in same] == ["I0", "I0"]
     # A step that counts from another one than is shown is compared as a whole.
-    made.take_margin(MarginStep(liquidations=first, moved=(), before=dict(second)))
+    take_margin(made, MarginStep(liquidations=first, moved=(), before=dict(second)))
     assert {row["liquidation_price"] for row in channel.rows.values()} == {"90"}
 
 

@@ -45,6 +45,7 @@ INSTRUMENTS = [
     instrument("BTC-USDT-SWAP.okx", quantity_scale=0, multiplier="0.01", multiplier_scale=2),
     instrument("CHZ-USDT-SWAP.okx", price_scale=5, quantity_scale=0, multiplier="10", tick="0.001"),
     instrument("BTC-PERPETUAL.deribit", **COIN, multiplier="10"),
+    instrument("ETH-USDT.okx", kind="spot"),
 ]
 FLAT = Step(leverage_max=125, maintenance_rate="0.005")
 SHIPPED_BRACKETS = load_brackets(SHIPPED)
@@ -323,6 +324,57 @@ def test_an_account_that_holds_nothing_has_its_row_when_asked_for() -> None:
     order = eth_order("1", account="desk")
     (row,) = margin_rows([], balances, INSTRUMENTS, BRACKETS, marks, orders=[order]).accounts
     assert (row["venue"], Decimal(row["headroom"]) < 5) == ("binance", True)
+
+
+def spot_order(side: str, quantity: str, **more: Any) -> dict[str, Any]:
+    return eth_order(quantity, instrument="ETH-USDT.okx", side=side, order_id="9", **more)
+
+
+def test_a_spot_order_asks_for_what_it_pays_and_for_no_schedule() -> None:
+    before = eth_rows([])
+    bought = eth_rows([spot_order("buy", "0.015", price="3000.01")])
+    assert (bought["state"], bought["stale"], bought["initial_orders"]) == ("ok", [], "45.00015")
+    gone = Decimal(before["headroom"]) - Decimal(bought["headroom"])
+    assert gone == Decimal("45.00015")
+    assert (bought["maintenance"], bought["ratio"]) == (before["maintenance"], before["ratio"])
+    assert eth_rows([spot_order("sell", "5")]) == before
+    assert eth_rows([spot_order("sell", "5", price=None)]) == before, "no mark is needed"
+
+
+def test_a_spot_order_at_the_market_is_worth_the_mark() -> None:
+    order = spot_order("buy", "2", price=None)
+    (told,) = eth_accounts([order], {"ETH-USDT.okx": MarkPrice("3000.001", 0)})
+    assert (told["initial_orders"], told["stale"]) == ("6000.02", []), "rounded up to the tick"
+    (told,) = eth_accounts([order], {})
+    assert (told["state"], told["stale"]) == ("unknown", ["order 9: no mark"])
+    (told,) = eth_accounts([order], {"ETH-USDT.okx": MarkPrice("3000", 60_001)})
+    assert told["stale"] == ["order 9: the mark is 60001 ms old"]
+
+
+@pytest.mark.parametrize("more", [{"price": "3000.001"}, {"quantity": "9" * 15, "price": "9" * 15}])
+def test_a_spot_order_that_cannot_be_valued_is_named(more: dict[str, str]) -> None:
+    (told,) = eth_accounts([spot_order("buy", more.pop("quantity", "1"), **more)], {})
+    assert told["stale"] == ["order 9: a price that is none"]
+    assert (told["state"], told["initial_orders"]) == ("unknown", "0")
+
+
+def test_spot_orders_count_where_the_account_is_on_margin_and_nowhere_else() -> None:
+    order = spot_order("buy", "1")
+    balances = [{"account": "free", "currency": "USDT", "total": "5000"}]
+    given = ([], balances, INSTRUMENTS, BRACKETS, {})
+    assert margin_rows(*given, orders=[order]).accounts == [], "cash"
+    (row,) = margin_rows(*given, orders=[order], margin_accounts={"free"}).accounts
+    assert (row["initial"], row["headroom"]) == ("3000", "2000")
+    marks = {"ETHUSDT.binance": MarkPrice("3000", 0)}
+    for orders in ([order, eth_order("1")], [eth_order("1"), order]):
+        (row,) = margin_rows(*given[:4], marks, orders=orders).accounts
+        assert Decimal(row["initial_orders"]) > 3000, "whichever comes first"
+
+
+def eth_accounts(orders: list[dict[str, Any]], marks: dict[str, MarkPrice]) -> list[dict[str, Any]]:
+    balances = [{"account": "free", "currency": "USDT", "total": "100000"}]
+    given = ([], balances, INSTRUMENTS, BRACKETS, marks)
+    return margin_rows(*given, orders=orders, margin_accounts={"free"}).accounts
 
 
 def broken(text: str, tmp_path: Path) -> str:
