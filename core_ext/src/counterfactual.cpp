@@ -131,7 +131,8 @@ void Counterfactual::take(const Group& group) {
                          (kind == RecordKind::kOrderNotSent &&
                           told->reason == static_cast<std::uint32_t>(FactReason::kRestart));
     const bool is_settling =
-        is_lost && told->evidence == static_cast<std::uint32_t>(Evidence::kGateway);
+        (is_lost && told->evidence == static_cast<std::uint32_t>(Evidence::kGateway)) ||
+        is_doubt(group.record(0));
     if (is_boot_open_ && !is_settling) settle_boot();
     if (!has_begun_ && first.sequence >= options_.from_sequence) begin_assumption();
     if (kind == RecordKind::kLimitsSet || kind == RecordKind::kGuardsSet) {

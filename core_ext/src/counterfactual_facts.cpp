@@ -158,13 +158,21 @@ void Counterfactual::drop_kept() {
   });
 }
 
-/// A kept order goes out or ends where its record says so.
+/// Whether a start says of a kept order that it may have left.
+bool Counterfactual::is_doubt(const std::uint8_t* record) const noexcept {
+  const OrderId id = order_of(record);
+  if (kind_of(record) != RecordKind::kOrderTriggered || !has_order(id)) return false;
+  return split_order_id(id).epoch != state_->epoch &&
+         is_kept_to_cross(state_->orders.at(state_->orders.find(id)));
+}
+
+/// A kept order goes out or ends where its record says so. By which mark it was judged is in no
+/// record: without a change the record stands.
 void Counterfactual::release_kept(std::uint32_t slot, const std::uint8_t* record) {
+  if (!is_changed_) return;
   const Order& order = state_->orders.at(slot);
-  if (kind_of(record) == RecordKind::kOrderRefused && !is_changed_) {
-    engine_->prepared_.prepare(order.route);
-    const auto told = static_cast<Refusal>(payload<OrderRefused>(record).refusal);
-    if (engine_->check_kept_release(order) != told) return;  // what decided it is in no record
+  if (kind_of(record) == RecordKind::kOrderTriggered) {  // the mark was a fresh one
+    state_->registry.instruments.at(order.instrument).reference.time_ns = clock_.now_ns;
   }
   (void)engine_->release_kept(slot);
 }
@@ -211,7 +219,9 @@ void Counterfactual::help_own_step(const std::uint8_t* record) {
   if (id == 0 || !has_order(id)) return;
   const std::uint32_t slot = state_->orders.find(id);
   const Order& order = state_->orders.at(slot);
-  if (is_kept_to_cross(order) && (is_refused || kind == RecordKind::kOrderTriggered)) {
+  if (is_doubt(record)) {
+    engine_->doubt_kept(order);
+  } else if (is_kept_to_cross(order) && (is_refused || kind == RecordKind::kOrderTriggered)) {
     release_kept(slot, record);
   } else if (kind == RecordKind::kOrderTriggered && engine_->may_have_left(order) &&
              order.link.is_waiting()) {

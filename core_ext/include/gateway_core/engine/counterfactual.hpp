@@ -199,6 +199,7 @@ class Counterfactual {
   [[nodiscard]] static bool is_cross(const Group& group) noexcept;
   void take_cross(const Group& group);
   void drop_kept();
+  [[nodiscard]] bool is_doubt(const std::uint8_t* record) const noexcept;
   void release_kept(std::uint32_t slot, const std::uint8_t* record);
   [[nodiscard]] bool was_kept(OrderId id) const noexcept;
   [[nodiscard]] OrderFact as_told(const OrderFact& fact) const noexcept;
