@@ -361,10 +361,15 @@ def position_report(account: str, row: PositionRow) -> PositionReport:
         account=account,
         instrument=row.symbol,
         leg=leg,
-        quantity=row.position_amt if leg == "net" else row.position_amt.lstrip("-"),
+        quantity=_size(leg, row.position_amt),
         collateral=row.isolated_wallet,
         venue_time_ns=nanoseconds(row.update_time),
     )
+
+
+def _size(leg: str, amount: str) -> str:
+    """Only a net position carries its direction in its sign."""
+    return amount if leg == "net" else amount.lstrip("-")
 
 
 def margin_call(account: str, body: CalledBody, time_ms: int) -> MarginCallReport:
@@ -387,7 +392,7 @@ def position_seen(account: str, body: PositionBody, time_ms: int) -> PositionRep
         account=account,
         instrument=body.symbol,
         leg=leg,
-        quantity=body.amount if leg == "net" else body.amount.lstrip("-"),
+        quantity=_size(leg, body.amount),
         collateral=body.wallet,
         venue_time_ns=nanoseconds(time_ms),
     )
