@@ -67,13 +67,15 @@ class WatchInput(NamedTuple):
 
 
 class WatchStep(NamedTuple):
-    """What to send, in this order, and what changed. `unjudged`: limits that say nothing now."""
+    """What to send, in this order, and what changed. `unjudged`: limits that say nothing now;
+    `unvalued`: instruments of which nothing can be told now."""
 
     commands: list[Command]
     changes: list[MarginChange]
     accounts: list[dict[str, Any]]
     breaches: list[str]
     unjudged: list[str]
+    unvalued: list[str]
 
 
 class RiskWatch:
@@ -114,14 +116,17 @@ class RiskWatch:
         commands = [*self._states(accounts, states), *notes]
         if self._policy.tells_headroom:
             commands += self._headrooms(given, rows)
+        unvalued: list[str] = []
         if self._policy.tells_greeks:
-            commands += self._units(given)
+            units, unvalued = self._units(given)
+            commands += units
         return WatchStep(
             commands,
             changes,
             accounts,
             sorted(self._breached.values()),
             sorted(self._unjudged.values()),
+            unvalued,
         )
 
     def failed(self, command: Command) -> None:
@@ -359,23 +364,25 @@ class RiskWatch:
             found += self._tell(body, given.now_ns)
         return found
 
-    def _units(self, given: WatchInput) -> list[Command]:
-        """In the reporting currency, for one unit of quantity. What cannot be valued is not told:
-        the gate's greeks_age_ms_max then refuses what opens."""
+    def _units(self, given: WatchInput) -> tuple[list[Command], list[str]]:
+        """In the reporting currency, for one unit of quantity; and what cannot be valued. That is
+        not told: the gate's greeks_age_ms_max then refuses what opens."""
         names = [row["instrument"] for row in given.greeks.positions
                  if row["quantity"].strip("-0.")]  # fmt: skip
         names += [row["instrument"] for row in given.orders]
         known = [row["name"] for row in given.greeks.instruments]
         for pattern in self._policy.instruments:
             names += fnmatch.filter(known, pattern)
-        commands = []
+        commands: list[Command] = []
+        unvalued = []
         for name, unit in unit_rows(given.greeks, names):
             if isinstance(unit, str):
+                unvalued.append(name)
                 continue
             told = (unit.delta_cash, unit.gamma_cash, unit.vega)
             body = unit_greeks_command(name, *told, self._policy.actor)
             commands += self._tell(body, given.now_ns)
-        return commands
+        return commands, unvalued
 
     def _tell(self, body: Mapping[str, Any], now_ns: int) -> list[Command]:
         """Told when it moved, and again before it grows old."""

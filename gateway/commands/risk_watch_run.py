@@ -30,6 +30,7 @@ __all__ = ["Send", "WatchParts", "WatchRun", "input_of", "send_all"]
 
 BATCH_SECONDS_MAX = 5  # of sending what one look found, and of one answer
 POLL_SECONDS = 0.01  # between two questions whether the journal grew
+PARTIAL_NS_MAX = 10**9  # behind a look that left something out: marks are shown once a second
 BEAT_NS = 10**9
 MEMORY_NS_MAX = 600 * 10**9  # its record stays one that the journal keeps
 _NO_ANSWER = ("UNKNOWN_OUTCOME", "NOT_RUNNING")
@@ -115,6 +116,7 @@ class WatchRun:
         self._point: JournalPoint | None = None  # behind every decision in it
         self._point_ns = 0
         self._beat_ns = 0
+        self._is_partial = True  # the last look failed, or left something out
         self._status = WatchStatus(
             pid=os.getpid(), actor=parts.policy.actor, began_ns=process.wall_ns()
         )
@@ -148,6 +150,7 @@ class WatchRun:
     def _look_once(self) -> None:
         status, complaints = self._status, self._parts.complaints
         before, status.looks = complaints.count, status.looks + 1
+        self._is_partial = True
         try:
             self._look()
         except (OSError, RuntimeError, reader.TooManyOrders) as fault:
@@ -196,6 +199,8 @@ class WatchRun:
             complain = parts.complaints.add
             status.commands += send_all(self._watch, step.commands, parts.send, complain, _late())
         status.reduced, status.unjudged = self._watch.reduced(), len(step.unjudged)
+        has_stale = any(row["stale"] for row in step.accounts)
+        self._is_partial = has_stale or bool(step.unjudged or step.unvalued)
         status.look_ns = process.monotonic_ns() - began_ns
 
     def _watch_of(self, replica: Any) -> RiskWatch:
@@ -266,9 +271,12 @@ class WatchRun:
 
     def _wait(self, stop: threading.Event, began_ns: int) -> None:
         """Until the interval is over, or the journal grew after a rest of twice the last turn, so
-        that looks take a third of the time; a turn longer than that rests for the interval."""
+        that looks take a third of the time; a turn longer than that rests for the interval. What
+        left something out is not waited for longer than a mark needs to come."""
         ended_ns = process.monotonic_ns()
         interval_ns = self._parts.policy.interval_ms * 10**6
+        if self._is_partial or self._status.is_failing:
+            interval_ns = min(interval_ns, PARTIAL_NS_MAX)
         first_ns = ended_ns + min(2 * (ended_ns - began_ns), interval_ns)
         last_ns = max(began_ns + interval_ns, first_ns)
         while (now_ns := process.monotonic_ns()) < last_ns:

@@ -290,6 +290,17 @@ def test_a_look_that_fails_does_not_end_the_watch(desk, tmp_path, monkeypatch):
     assert result.stderr.count("this look failed: ArithmeticError") == 1, "told once a minute"
 
 
+def test_what_had_no_mark_is_looked_at_again_within_a_second(desk, tmp_path):
+    (tmp_path / "policy.toml").write_text('actor = "night-desk"\ninterval_ms = 60000\n')
+    marks = Path(desk.ring, "marks.json")
+    marks.unlink()
+    began = time.monotonic()
+    result = call(desk, tmp_path, "--count", "3", "--json")
+    assert result.exit_code == 0, result.output
+    assert len(result.stdout.splitlines()) == 3
+    assert time.monotonic() - began < 30, "half of one interval, for two waits"
+
+
 def test_wrong_words_are_usage_errors(desk, tmp_path):
     (tmp_path / "policy.toml").write_text('call = "1.5"\n')
     result = call(desk, tmp_path, "--count", "1")
