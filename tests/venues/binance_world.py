@@ -17,8 +17,10 @@ from gateway_binance import gateway_create_adapter
 from gateway_world import SECONDS_MAX, GatewayWorld
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
+# Nothing is late by itself.
+PATIENT = {"timeout_ms": 20_000, "acceptance_window_ms": 5_000, "follow_s": 1.0}
 # Short, so that proof that an order never arrived (window + 2 s) is soon there.
-TIMES = {"timeout_ms": 500, "acceptance_window_ms": 500, "follow_s": 1.0}
+IMPATIENT = {"timeout_ms": 500, "acceptance_window_ms": 500, "follow_s": 1.0}
 _OPEN = ("NEW", "PARTIALLY_FILLED", "UNTRIGGERED")
 
 
@@ -144,7 +146,7 @@ async def judged_world(venue, kind, create_adapter, settings, **terms):
     await proxy.start()
     given = {"stream_url": venue.stream_url, "symbols": list(SYMBOLS)}
     given["api_socket_url"] = venue.api_socket_url
-    given |= {"url": f"http://127.0.0.1:{proxy.port}", **TIMES, **settings}
+    given |= {"url": f"http://127.0.0.1:{proxy.port}", **PATIENT, **settings}
     adapter = create_adapter(given)
     folder = Path(tempfile.mkdtemp(prefix=f"gateway-test-{os.getpid()}-", dir="/dev/shm"))
     account = given["account"]

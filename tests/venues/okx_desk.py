@@ -35,7 +35,7 @@ def adapter_of(simulator: OkxSimulator, account: str = "net", **changes: Any) ->
         "url": simulator.url,
         "socket_url": simulator.socket_url,
         "symbols": ["BTC-USDT-SWAP", "BTC-USD-SWAP", "BTC-USDT"],
-        "timeout_ms": 1_000,
+        "timeout_ms": 20_000,  # nothing here is to be late by itself
         **changes,
     }
     names = ("key", "secret", "passphrase")
