@@ -53,6 +53,7 @@ COMMANDS = {
         "greeks",
         "What positions move like: greeks, shocks, decay, ageing, expiries.",
     ),
+    "legs": ("legs", "Orders of several instruments or venues as one spread."),
     "margin": ("margin", "Margin, headroom and liquidation prices from a journal and marks."),
     "risk-watch": ("risk_watch", "Watch margin and greeks, and keep the risk gate told."),
     "bench": ("bench", "Measure one part of the gateway on this machine."),

@@ -19,6 +19,7 @@ from gateway.config.toml_file import read_toml
 
 __all__ = [
     "BY",
+    "OPEN_STATES",
     "EconomicInstrument",
     "InstrumentMap",
     "MapEntry",
@@ -34,7 +35,7 @@ _UNIT = Decimal(1).scaleb(-18)
 _ZERO = Decimal(0)
 _RATIO = Decimal("0.0001")
 _NO_RATES: Mapping[str, Rate] = {}
-_OPEN = frozenset({"PENDING_NEW", "NEW", "PARTIALLY_FILLED", "UNTRIGGERED", "UNKNOWN"})
+OPEN_STATES = frozenset({"PENDING_NEW", "NEW", "PARTIALLY_FILLED", "UNTRIGGERED", "UNKNOWN"})
 BY = ("venue", "account", "strategy", "firm")
 
 
@@ -263,7 +264,7 @@ def _group_row(head: str, members: list[Row]) -> dict[str, Any]:
     for row in sorted(members, key=lambda each: int(each["order_id"])):
         done = Decimal(row["cumulative_quantity"])
         executed[row["side"]] = _EXACT.add(executed[row["side"]], done)
-        if row["state"] in _OPEN:
+        if row["state"] in OPEN_STATES:
             is_open = True
             left = _EXACT.subtract(Decimal(row["quantity"]), done)
             working[row["side"]] = max(working[row["side"]], left)
