@@ -51,6 +51,7 @@ from gateway.stream.group_stream import GroupReader
 from gateway.stream.health_stream import HealthInput, HealthRows
 from gateway.stream.history_api import HistoryApi
 from gateway.stream.latency_stream import LatencyColumns
+from gateway.stream.leg_stream import LegDesk, LegWatch
 from gateway.stream.margin_stream import MarginDesk
 from gateway.stream.market_stream import MarketRows
 from gateway.stream.metrics_page import MetricsPage, MetricsSnapshot
@@ -176,7 +177,7 @@ class Observer:
             finished_orders_max=options.finished_orders_max,
         )
         self.hub = StreamHub(self.view.channels, secrets.token_hex(4), options.stream)
-        self._valuation = self._new_valuation()
+        self._valuation, self._legs = self._new_valuation()
         self._books_watch = BooksWatch(self.view, self.books, self._books_sources())
         self.access = Access(
             KeyFile(options.keys_file, options.readers).keys,
@@ -208,7 +209,7 @@ class Observer:
             self._monotonic,
         )
 
-    def _new_valuation(self) -> ValuationWatch:
+    def _new_valuation(self) -> tuple[ValuationWatch, LegWatch]:
         options = self._options
         valued = (self._live_files.marks, self._clock_ns, options.mark_age_ms_max)
         greeks = GreekDesk(options.options_file, *valued)
@@ -220,7 +221,12 @@ class Observer:
             self._tell_fault,
             self._monotonic,
         )
-        return ValuationWatch(self.view, margin, greeks, sources)
+        legs = LegDesk(options.place, greeks.settings, *valued, monotonic=self._monotonic)
+        orders = self._follower.orders_of
+        return (
+            ValuationWatch(self.view, margin, greeks, sources),
+            LegWatch(self.view, legs, sources, lambda ids: self._in_thread(partial(orders, ids))),
+        )
 
     def _new_follower(self, open_replica: Callable[[JournalPlace], ReplicaLike]) -> Follower:
         options = self._options
@@ -360,6 +366,7 @@ class Observer:
                 await asyncio.wait_for(self._stopping.wait(), LOOK_SECONDS)
             if self.view.is_ready:
                 await self._valuation.keep()
+                await self._legs.keep()
 
     def _tell_fault(self, what: str, fault: Exception) -> str:
         """In the log once per text, however often it comes; returns the text."""

@@ -33,7 +33,7 @@ Row = Mapping[str, Any]
 REPORTING = "reporting"  # the currency of a spread whose legs are told in several
 _EXACT, _SCALE = Context(prec=100), 18
 _RATIO = 10**4
-_WHOSE = ("account", "strategy", "instrument", "venue", "principal")
+_WHOSE = ("account", "strategy", "instrument", "venue", "principal", "leg")
 _ORDER = (
     "instrument", "account", "strategy", "venue", "client_order_id", "side", "type", "state",
     "pending", "quantity", "cumulative_quantity", "price", "trigger_price", "average_price",

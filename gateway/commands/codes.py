@@ -178,6 +178,42 @@ COMMAND_CODES = {
         "The instrument map is not what `gateway holdings` reads.",
         "Write it as the shipped conf/instrument_map.toml is written; its comments say how.",
     ),
+    "BAD_LEG_NOTE": CommandCode(
+        "A note begins as one that names legs and does not say which order is what.",
+        "`gateway legs name` writes such notes; a note by `POST /v1/notes` has the same words.",
+    ),
+    "LEG_NUMBER": CommandCode(
+        "The number of a leg is not one of its group, which has two to eight.",
+        "Count the legs from 1; `gateway legs show` tells those of a group.",
+    ),
+    "LEG_COUNT": CommandCode(
+        "The group has another number of legs.",
+        "Name it as before, or take its orders out with `gateway legs release` first.",
+    ),
+    "LEG_RATIO": CommandCode(
+        "A ratio is zero, or not that of the other orders of the leg.",
+        "A ratio above zero is bought and one below it sold; all orders of a leg share one.",
+    ),
+    "LEG_ORDER_TAKEN": CommandCode(
+        "The order is a leg already, of this group or another.",
+        "An order counts in one place; `gateway legs release` takes it out there.",
+    ),
+    "LEG_ORDER_UNKNOWN": CommandCode(
+        "The state of the journal has no such order, or the group has none.",
+        "Compare the id with `gateway orders`; with `--ring-directory` the newest orders are seen.",
+    ),
+    "LEG_SIDE": CommandCode(
+        "The order is on the other side than the ratio of its leg says.",
+        "Bought legs have ratios above zero; what closes a leg is added with `--exit`.",
+    ),
+    "LEG_INSTRUMENT": CommandCode(
+        "The order is of another instrument than its leg.",
+        "Another instrument is another leg: name the group with one more.",
+    ),
+    "LEG_GROUP_UNKNOWN": CommandCode(
+        "No note of the journal names a group like that.",
+        "`gateway legs show` lists the groups; names are written exactly so.",
+    ),
     "NOT_TIED": CommandCode(
         "The day's records and the ledger do not add up to the same, so nothing is stated.",
         "`gateway ledger unbooked` and `gateway verify` name records that are not in the books.",

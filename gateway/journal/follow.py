@@ -228,6 +228,10 @@ class Follower:
         """Any order the replica remembers. Raises FollowFault when none is open."""
         return self._opened().order(order_id)
 
+    def orders_of(self, order_ids: Sequence[int]) -> list[Row]:
+        """Those of them that the replica remembers. Raises FollowFault when none is open."""
+        return list(self._opened().orders_of(list(order_ids), len(order_ids)))
+
     def close(self) -> None:
         """Forget the replica; the next step opens the journal again."""
         self._replica = None

@@ -16,8 +16,8 @@ from gateway.journal.beginning import first_kept
 __all__ = ["LEGS_MAX", "LEGS_MIN", "NAME_RULE", "LegNote", "LegNoteReader", "is_name", "note_of"]
 
 LEGS_MIN, LEGS_MAX = 2, 8
-NAME_RULE = "1 to 24 letters, digits and _ . : - that begin with one of the first two"
-_NAME = r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,23}"
+NAME_RULE = "1 to 24 letters, digits and _ . : - that begin with a letter"
+_NAME = "[A-Za-z][A-Za-z0-9_.:-]{0,23}"  # no number: a group of linked orders is called so
 _LEG = re.compile(
     rf"legs ({_NAME}) ([0-9]{{1,2}})/([0-9]{{1,2}}) ([1-9][0-9]{{0,18}}) "
     r"([+-]?[0-9]{1,9}(?:\.[0-9]{1,8})?)( exit)?"
@@ -83,16 +83,22 @@ class LegNoteReader:
         ring_directory: str = "",
         open_reader: Callable[[Path, str, int], Any] = reader.open_reader,
     ) -> None:
+        self._directory, self._ring_directory = directory, ring_directory
+        self._open = open_reader
         self.first = first_kept(directory)  # what was noted before it is not known
         self.sequence = self.first - 1  # of the newest record that was read
-        self._reader = open_reader(directory, ring_directory, self.first)
+        self.reopen()
+
+    def reopen(self) -> None:
+        """Go on from the files as they are now: a start of the gateway made another ring."""
+        self._reader = self._open(self._directory, self._ring_directory, self.sequence + 1)
 
     def read(
         self, is_over: Callable[[], bool] = lambda: False, last: int = reader.FOREVER
     ) -> Iterator[LegNote]:
-        """Those up to the record `last`, or to the end of what there is now. It leaves off when
-        `is_over`, which is asked behind each batch. RuntimeError: damage, behind the last good
-        record."""
+        """Those up to the record `last`, behind which it is not read on, or to the end of what
+        there is now. It leaves off when `is_over`, which is asked behind each batch. RuntimeError:
+        damage, behind the last good record."""
         while self.sequence < last and (batch := self._reader.read(_BATCH)):
             yield from _notes(batch, last)
             self.sequence = batch[-1][0]

@@ -62,6 +62,14 @@ def _sees_trading(authority: Authority, row: Row) -> bool:
     )
 
 
+def _sees_group(authority: Authority, row: Row) -> bool:
+    """A group of legs is seen by whoever may see every one of its orders."""
+    if row["kind"] != "legs":
+        return _sees_trading(authority, row)
+    is_known = not row["members_forgotten"] and bool(row["members"])
+    return is_known and all(_sees_trading(authority, member) for member in row["members"])
+
+
 def _sees_account(authority: Authority, row: Row) -> bool:
     """What belongs to an account as a whole is seen by whoever may touch the account."""
     return _holds(authority.accounts, row["account"])
@@ -128,7 +136,7 @@ _RULES: Mapping[ChannelName, Callable[[Authority, Row], bool]] = {
     "margin": _sees_account,
     "greeks": _sees_greeks,
     "ageing": _sees_trading,
-    "groups": _sees_trading,
+    "groups": _sees_group,
     "latency": _sees_latency,
     "states": _sees_state,
     "books": _sees_public,

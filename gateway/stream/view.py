@@ -184,6 +184,17 @@ class View:
             for key, row in rows.items()
         }
 
+    def take_legs(self, rows: Mapping[str, Row]) -> bool:
+        """Groups of legs, all there are; they stand beside those of linked orders. False: nothing
+        moved."""
+        channel = self.channels["groups"]
+        shown = {key for key, row in channel.rows.items() if row["kind"] == "legs"}
+        changed: dict[str, Row | None] = dict.fromkeys(shown - rows.keys())
+        changed |= {key: row for key, row in rows.items() if channel.rows.get(key) != row}
+        if changed:
+            channel.publish(changed, self.sequence, is_valuation=True)
+        return bool(changed)
+
     def take_latency(self, changed: Mapping[str, Row | None]) -> bool:
         """A column of the heat map."""
         if changed:

@@ -60,6 +60,7 @@ def test_codes_beyond_the_refusals_are_described_with_sentence_and_advice() -> N
 # What says no, and which of its arguments is the code.
 SPEAKERS = {"RefusedError": 0, "InputError": 0, "EngineRefusal": 0, "StreamFault": 0, "refuse": 0}
 SPEAKERS |= {"CommandFailure": 1, "Fault": 0, "add": 0, "HistoryFault": 0, "ArchiveFault": 0}
+SPEAKERS |= {"LegFault": 0}
 CODE = re.compile(
     r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+|BUSY|INTERNAL|SYNTAX|CLASH|RANGE|PRECISION|OVERFLOW"
 )

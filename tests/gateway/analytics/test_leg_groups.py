@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gateway.analytics.leg_groups import FAULTS_MAX, LegBook
 from gateway.journal.leg_notes import LegNote, is_name, note_of
 
-NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,23}", fullmatch=True)
+NAMES = st.from_regex(r"[A-Za-z][A-Za-z0-9_.:-]{0,23}", fullmatch=True)
 RATIOS = st.decimals("-999999999", "999999999", places=8)
 
 
@@ -57,6 +57,7 @@ def test_orders_of_one_leg_share_its_ratio_and_the_same_again_changes_nothing() 
         ("legs CAL 1/2 8", "BAD_LEG_NOTE", "subject", "legs CAL 1/2 8"),
         ("legs CAL 1/2 8 1e3", "BAD_LEG_NOTE", "subject", "legs CAL 1/2 8 1e3"),
         ("legs CAL 1/2 08 1", "BAD_LEG_NOTE", "subject", "legs CAL 1/2 08 1"),
+        ("legs 77 1/2 8 1", "BAD_LEG_NOTE", "subject", "legs 77 1/2 8 1"),
         ("legs a|b 1/2 8 1", "BAD_LEG_NOTE", "subject", "legs a|b 1/2 8 1"),
         ("legs CAL 3/2 8 1", "LEG_NUMBER", "leg", "3/2"),
         ("legs CAL 0/2 8 1", "LEG_NUMBER", "leg", "0/2"),

@@ -45,7 +45,7 @@ RATES = {"USD": Rate(Decimal(1), 0), "BTC": Rate(Decimal("100.5"), 0), "ETH": Ra
 
 def order(side: str, done: str, price: str | None, **more: str) -> dict[str, Any]:
     row = {"instrument": "PERP", "account": "main", "strategy": "alpha", "venue": "v",
-           "principal": "desk", "side": side, "state": "FILLED", "quantity": "10",
+           "principal": "desk", "leg": "net", "side": side, "state": "FILLED", "quantity": "10",
            "cumulative_quantity": done, "average_price": price, "updated_ns": 5,
            "sequence": 9}  # fmt: skip
     return row | more
