@@ -114,6 +114,28 @@ async def test_linked_orders_are_told_leg_by_leg_with_what_stands_alone(stage):
 
 
 @scene
+async def test_named_legs_stand_with_their_ratio_beside_linked_orders(stage):
+    async with ScreenServer() as server, Screen(stage.chromium) as screen:
+        near = leg(31, done="2", fill_ratio="1", state="FILLED") | {"place": 0, "ratio": "1"}
+        far = leg(32, "sell", "0.5", fill_ratio="0.25") | {"place": 1, "ratio": "-2"}
+        again = leg(33, "sell", fill_ratio="0") | {"place": 1, "ratio": "-2"}
+        members = [each | {"legs": 2, "strategy": name} for each, name in
+                   ((near, "alpha"), (far, "beta"), (again, "beta"))]  # fmt: skip
+        named = group(0, members, kind="legs", state="broken", leg_risk="402.5")
+        named |= {"group": "CALENDAR-DEC", "strategy": "", "realised": "0", "unrealised": "16"}
+        await server.publish("groups", named, group(20, [leg(20)]))
+        await screen.open(server.url)
+        await screen.page.keyboard.press("l")
+        await screen.sees(
+            "groups", "CALENDAR-DEC", "legs", "broken", "▲ +402.5", "1/2", "▲ +1", "alpha"
+        )
+        await screen.sees("groups", "CALENDAR-DEC", "2/2", "▼ -2", "25.0 %", "beta")
+        rows = [row for row in await screen.cells("groups") if "CALENDAR-DEC" in row]
+        assert [row.split(" | ")[4] for row in rows] == ["1/2", "2/2", "2/2"]
+        assert screen.complaints == []
+
+
+@scene
 async def test_enter_on_a_leg_opens_its_life(stage):
     async with ScreenServer() as server, Screen(stage.chromium) as screen:
         server.why["11"] = {"chain": [], "is_cut": False}
