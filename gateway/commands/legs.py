@@ -38,6 +38,7 @@ from gateway.commands.output import (
 )
 from gateway.commands.points import as_of_option
 from gateway.commands.verify import directory_argument, opened, ring_option
+from gateway.journal.forgotten import forgotten_orders
 from gateway.journal.leg_notes import NAME_RULE, LegNote, LegNoteReader, is_name
 
 __all__ = ["command"]
@@ -95,8 +96,12 @@ def show(
     marks_now = with_live(named, ring_directory, as_of, is_wanted=live_marks)
     given = valued(replica, settings, marks_now, now_ns=now_ns)
     book, first = _book(directory, ring_directory, replica.sequence)
-    groups = book.groups.values() if name is None else [_group(book, name)]
+    groups = list(book.groups.values()) if name is None else [_group(book, name)]
     orders = _orders(replica, (each for group in groups for each in group.members))
+    gone = {each for group in groups for each in group.members} - orders.keys()
+    if gone:
+        with opened(directory):
+            orders |= forgotten_orders(directory, ring_directory, gone, replica.sequence)
     rows = leg_rows(groups, orders, given, InstrumentMap(instruments, entries),
                     rates_of(replica.registry("currency")))  # fmt: skip
     answer = {"sequence": replica.sequence, "time_ns": now_ns, "first_sequence": first,

@@ -188,6 +188,28 @@ def test_half_a_naming_is_told_and_the_same_again_is_whole(world, api, call):
     assert (row["state"], row["faults"]) == ("none", [])
 
 
+def test_what_the_gateway_forgot_is_told_from_its_records(open_world, call):
+    world = open_world("small", orders_max=64)
+    near, far = spread(world)
+    note(world, f"legs CAL 1/2 {near} 1")
+    note(world, f"legs CAL 2/2 {far} -2")
+    note(world, "legs CAL 2/2 12345 -2")  # never was
+    world.fill(near, "2", "100", instrument=world.perpetual)
+    world.fact("canceled", far, 1, "by the venue", "0", 1, 1)
+    before = shown(call, where=world)["rows"][0]
+    for _ in range(200):
+        gone = world.working(BUY, "1", "90")
+        world.fact("canceled", gone, 1, "by the venue", "0", 1, 1)
+        world.sent(), world.port.notices()
+    assert world.row(near) is None and world.row(far) is None, "others have their places"
+    (row,) = shown(call, where=world)["rows"]
+    assert row == before and [each["order_id"] for each in row["members"]] == [str(near), str(far)]
+    assert [each["code"] for each in row["faults"]] == ["LEG_ORDER_UNKNOWN"]
+    note(world, "legs CAL free 12345")
+    (row,) = shown(call, where=world)["rows"]
+    assert (row["state"], row["canceled"], row["leg_risk"]) == ("broken", [2], "200")
+
+
 def test_notes_of_others_that_contradict_are_named_where_they_are_shown(world, call):
     near, far = spread(world)
     note(world, f"legs CAL 1/2 {near} 1")
