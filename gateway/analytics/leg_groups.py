@@ -123,7 +123,7 @@ class LegBook:
             )
         group = self.groups.setdefault(note.group, LegGroup(note.group, note.legs))
         group.members[note.order_id] = member
-        group.sequence = note.sequence
+        self._settle(group, note)
         self._group_of[note.order_id] = note.group
         return None
 
@@ -136,7 +136,16 @@ class LegBook:
             )
         group = self.groups[note.group]
         del group.members[note.order_id], self._group_of[note.order_id]
-        group.sequence = note.sequence
+        self._settle(group, note)
         if not group.members:
             del self.groups[note.group]
         return None
+
+    def _settle(self, group: LegGroup, note: LegNote) -> None:
+        """What was said wrongly of the order before is over."""
+        group.sequence = note.sequence
+        for kept in (group.faults, self.faults):
+            others = [each for each in kept if each.order_id != note.order_id]
+            if len(others) != len(kept):
+                kept.clear()
+                kept.extend(others)

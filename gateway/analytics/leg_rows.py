@@ -41,7 +41,8 @@ _ORDER = (
 
 
 class _Sources(NamedTuple):
-    rules: Mapping[str, Row]
+    orders: Mapping[int, Row]
+    greeks: Mapping[str, Row]  # by group
     map: InstrumentMap
     given: GreekInput
     rates: Mapping[str, Rate]
@@ -61,12 +62,15 @@ def leg_rows(
     rates: Mapping[str, Rate],
 ) -> list[dict[str, Any]]:
     """One row for each group: {group, kind "legs", state, units, legs[], members[], canceled[],
-    late[], spread_price, spread_currency, profit {currency: {realised, unrealised}}, reporting,
-    risk[], leg_risk, greek sums, faults[], excluded[], ...}; docs/concepts/legs.md says what they
-    mean. `orders` has the rows of the members that the journal's state remembers; `rates` are of
-    the reporting currency for one unit."""
-    sources = _Sources({row["name"]: row for row in given.instruments}, instruments, given, rates)
-    return [_group_row(group, orders, sources) for group in groups]
+    late[], spread_price, spread_currency, profit {currency: {realised, unrealised}}, realised,
+    unrealised, risk[], leg_risk, greek sums, faults[], excluded[], ...}; docs/concepts/legs.md says
+    what they mean. `orders` has the rows of the members that are known; `rates` are of the
+    reporting currency for one unit."""
+    rules = {row["name"]: row for row in given.instruments}
+    found = [(group, *_legs(group, orders, rules)) for group in groups]
+    greeks = _greeks({group.name: legs for group, legs, _ in found}, given)
+    sources = _Sources(orders, greeks, instruments, given, rates)
+    return [_group_row(*each, sources) for each in found]
 
 
 def order_faults(
@@ -90,11 +94,14 @@ def rates_of(currencies: Iterable[Row]) -> dict[str, Rate]:
     return {name: each for name, each in found.items() if each.rate}
 
 
-def _group_row(group: LegGroup, orders: Mapping[int, Row], sources: _Sources) -> dict[str, Any]:
-    legs, faults = _legs(group, orders, sources.rules)
+def _group_row(
+    group: LegGroup, legs: Sequence[Leg], misfits: Sequence[LegFault], sources: _Sources
+) -> dict[str, Any]:
+    orders = sources.orders
     forgotten = [each for each in group.members if each not in orders]
-    faults += [_unknown(group.members[each]) for each in forgotten]
-    excluded: set[str] = set()
+    faults = [*group.faults, *misfits, *(_unknown(group.members[each]) for each in forgotten)]
+    sums = dict(sources.greeks.get(group.name, {"excluded": ()}))
+    excluded = set(sums.pop("excluded"))
     if forgotten:
         excluded.add(
             f"orders: {', '.join(map(str, forgotten))} are not in the state of the journal"
@@ -120,8 +127,8 @@ def _group_row(group: LegGroup, orders: Mapping[int, Row], sources: _Sources) ->
         **_profit(legs, sources, excluded),
         "risk": risk,
         "leg_risk": _total(risk),
-        **_greeks(legs, sources.given, excluded),
-        "faults": [fault_row(each) for each in [*group.faults, *faults]],
+        **sums,
+        "faults": [fault_row(each) for each in faults],
         "excluded": sorted(excluded),
         "members": members,
         "members_forgotten": len(forgotten),
@@ -307,20 +314,21 @@ def _rate(rates: Mapping[str, Rate], currency: str) -> Fraction | None:
     return None if rate is None else Fraction(rate.rate)
 
 
-def _greeks(legs: Sequence[Leg], given: GreekInput, excluded: set[str]) -> dict[str, Any]:
-    """Sums of what the legs hold, in the reporting currency; {} of a group that holds nothing."""
+def _greeks(groups: Mapping[str, Sequence[Leg]], given: GreekInput) -> dict[str, Row]:
+    """By group the sums of what its legs hold, in the reporting currency, and `excluded`; none of a
+    group that holds nothing."""
     held = [
-        {"account": "", "strategy": "", "instrument": leg.instrument,
+        {"account": name, "strategy": "", "instrument": leg.instrument,
          "quantity": _text(leg.signed_net)}
+        for name, legs in groups.items()
         for leg in legs
         if leg.net
     ]  # fmt: skip
-    if not held:
-        return {}
-    book = book_of(given._replace(positions=held))
-    (sums,) = greek_rows(book, {}, ("firm",))
-    excluded.update(sums.pop("excluded"))
-    return {name: each for name, each in sums.items() if name not in ("level", "name")}
+    rows = greek_rows(book_of(given._replace(positions=held)), {}, ("account",))
+    return {
+        row["name"]: {name: row[name] for name in row if name not in ("level", "name")}
+        for row in rows
+    }
 
 
 # How they are told.

@@ -94,6 +94,14 @@ def test_an_order_that_was_taken_out_may_be_named_elsewhere() -> None:
     assert book.groups["NEW"].missing == [2, 3]
 
 
+def test_a_fault_is_over_once_its_order_is_named_rightly() -> None:
+    book = book_of("legs CAL 1/2 7 1", "legs CAL 1/2 8 2", "legs NEW 1/1 9 1")
+    assert [len(book.groups["CAL"].faults), len(book.faults)] == [1, 1]
+    for subject in ("legs CAL 2/2 8 2", "legs CAL 2/2 9 2"):
+        assert book.take(note_of(subject, 9)) is None
+    assert [len(book.groups["CAL"].faults), len(book.faults)] == [0, 0]
+
+
 def test_faults_that_are_kept_are_bounded() -> None:
     book = book_of("legs CAL 1/2 7 1", *(f"legs CAL 1/2 {at} 9" for at in range(100, 200)))
     assert len(book.groups["CAL"].faults) == FAULTS_MAX
