@@ -53,12 +53,6 @@ class LegGroup:
         """None: nothing is named for this leg."""
         return next((each.ratio for each in self.members.values() if each.leg == leg), None)
 
-    @property
-    def missing(self) -> list[int]:
-        """Legs that have no order."""
-        have = {each.leg for each in self.members.values()}
-        return [leg for leg in range(1, self.legs + 1) if leg not in have]
-
 
 class LegBook:
     """Every group. An order stays where it was named first until it is taken out there."""

@@ -120,13 +120,13 @@ def _group_row(
         "state": state,
         "units": None if forgotten else _text(units),
         "legs": [_leg_row(leg, legs) for leg in legs],
-        "missing": group.missing,
+        "missing": _missing(group, legs, forgotten),
         "canceled": canceled_legs(legs),
         "late": late_legs(legs),
         **_spread(legs, sources, excluded, is_whole=is_whole),
         **_profit(legs, sources, excluded),
         "risk": risk,
-        "leg_risk": _total(risk),
+        "leg_risk": None if forgotten else _total(risk),
         **sums,
         "faults": [fault_row(each) for each in faults],
         "excluded": sorted(excluded),
@@ -172,6 +172,12 @@ def _misfit(member: LegMember, row: Row, leg: Leg | None) -> LegFault | None:
         rule = f"{what} with the ratio {member.ratio:+f} is a {side}"
         return LegFault("LEG_SIDE", "side", row["side"], rule, at, member.order_id)
     return None
+
+
+def _missing(group: LegGroup, legs: Iterable[Leg], forgotten: Iterable[int]) -> list[int]:
+    """Legs that no order fits; of one that is not known nobody can say."""
+    have = {leg.number for leg in legs} | {group.members[each].leg for each in forgotten}
+    return [number for number in range(1, group.legs + 1) if number not in have]
 
 
 def _unknown(member: LegMember) -> LegFault:

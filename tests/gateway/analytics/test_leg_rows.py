@@ -219,7 +219,8 @@ def test_an_order_that_does_not_fit_is_in_no_sum_and_named(note, code, field, va
     assert [leg["instrument"] for leg in row["legs"]] == ["PERP"]
     is_unknown = code == "LEG_ORDER_UNKNOWN"
     assert row["state"] == ("unknown" if is_unknown else "incomplete")
-    assert (row["units"], row["leg_risk"]) == ((None, "0") if is_unknown else ("0", "1005"))
+    assert (row["units"], row["leg_risk"]) == ((None, None) if is_unknown else ("0", "1005"))
+    assert row["missing"] == ([] if is_unknown else [2])
 
 
 def test_orders_are_checked_before_they_are_noted() -> None:
