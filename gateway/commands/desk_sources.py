@@ -12,9 +12,9 @@ import click
 from gateway import process
 from gateway.analytics.desk_margin import DeskMargin, account_margin
 from gateway.analytics.greek_book import GreekInput, aged_marks
-from gateway.commands.history import history_faults
 from gateway.commands.marks import marks_of, marks_option, price_of
-from gateway.commands.points import place_of
+from gateway.commands.moments import place_of
+from gateway.commands.past import history_faults
 from gateway.commands.verify import opened
 from gateway.config.faults import ConfigError
 from gateway.history.time_machine import replica_at, sequence_at, time_of
@@ -24,8 +24,8 @@ from gateway.valuation.margin import MARK_AGE_MS_MAX, MarkPrice
 from gateway.valuation.option_terms import OptionBook, OptionSettings, load_options
 
 __all__ = [
-    "ORDERS_MAX",
     "desk_at",
+    "every_order",
     "live_marks_option",
     "margin_of",
     "mark_options",
@@ -38,7 +38,7 @@ __all__ = [
     "with_live",
 ]
 
-ORDERS_MAX = 1_000_000
+_ORDERS_MAX = 1_000_000
 Command = Callable[..., Any]
 
 
@@ -137,7 +137,13 @@ def margin_of(
 
 def open_orders(replica: Any) -> list[dict[str, Any]]:
     """All of them. reader.TooManyOrders: there are more than anybody values."""
-    return reader.every_order(replica, is_open=True, limit=ORDERS_MAX)
+    return reader.every_order(replica, is_open=True, limit=_ORDERS_MAX)
+
+
+def every_order(replica: Any, directory: Path) -> list[dict[str, Any]]:
+    """Those that ended too, as far as they are remembered. CommandFailure: too many to value."""
+    with opened(directory):
+        return reader.every_order(replica, is_open=False, limit=_ORDERS_MAX)
 
 
 def options_of(path: Path | None) -> OptionSettings:

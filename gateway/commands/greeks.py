@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from gateway.analytics.ageing import aged, edges_ns, held_rows
 from gateway.analytics.decay import DAYS_MAX, decay_path
 from gateway.analytics.expiry_calendar import expiry_rows
 from gateway.analytics.greek_book import (
@@ -24,9 +23,7 @@ from gateway.analytics.greek_book import (
     position_rows,
     shock_row,
 )
-from gateway.analytics.group_book import group_greeks
 from gateway.commands.desk_sources import (
-    ORDERS_MAX,
     desk_at,
     live_marks_option,
     mark_options,
@@ -37,13 +34,11 @@ from gateway.commands.desk_sources import (
     valued,
     with_live,
 )
-from gateway.commands.history import archive_option
+from gateway.commands.moments import as_of_option
 from gateway.commands.output import json_option, print_json, print_table
-from gateway.commands.points import as_of_option
+from gateway.commands.past import archive_option
 from gateway.commands.time_zone import zone_of
-from gateway.commands.verify import directory_argument, opened, ring_option
-from gateway.journal import reader
-from gateway.ledger import Bounds, open_books
+from gateway.commands.verify import directory_argument, ring_option
 
 __all__ = ["command"]
 
@@ -52,9 +47,6 @@ _POSITIONS = ("account", "strategy", "instrument", "underlying", "volatility", "
 _LEVELS = ("level", "name", *SUMS, "theta_trading_day", "beta_delta")
 _SHOCKS = ("spot", "vol", "profit", *SUMS)
 _DECAY = ("day", "value", "settled", "theta")
-_AGEING = ("account", "strategy", "instrument", "quantity", "since_open_seconds",
-           "average_age_seconds", "oldest_seconds")  # fmt: skip
-_GROUPS = ("group", "kind", "state", "leg_risk", "profit", "delta_cash", "vega", "theta")
 _EXPIRIES = ("expiry", "account", "instrument", "quantity", "outcome", "cash", "currency",
              "reason")  # fmt: skip
 
@@ -104,8 +96,6 @@ def shock_of(word: str) -> Shock:
 )
 @click.option("--shock", "shocks", multiple=True, help="spot=SHARE,vol=POINTS; repeated.")
 @click.option("--decay", type=click.IntRange(0, DAYS_MAX), help="Value of the options day by day.")
-@click.option("--ageing", is_flag=True, help="How long positions have been held.")
-@click.option("--groups", is_flag=True, help="Linked orders as one: profit, leg risk, greeks.")
 @click.option("--expiries", is_flag=True, help="What ends when, and what it would become.")
 @click.option("--time-zone", default="UTC", help="Clock of --expiries.")
 @as_of_option
@@ -115,7 +105,7 @@ def shock_of(word: str) -> Shock:
 def command(
     directory: Path, options_file: Path | None, marks: Path | None, mark_words: tuple[str, ...],
     live_marks: bool, volatility: tuple[str, ...], by: str, shocks: tuple[str, ...],
-    decay: int | None, ageing: bool, groups: bool, expiries: bool, time_zone: str,
+    decay: int | None, expiries: bool, time_zone: str,
     as_of: str | None, archive: Path | None, ring_directory: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Delta, gamma, vega, theta and rho of a journal's positions at given marks, in the reporting
@@ -146,12 +136,6 @@ def command(
         answer["shocks"] = [_shocked(book, move) for move in moves]
     if decay is not None:
         answer["decay"] = _decay(book, decay)
-    if ageing:
-        answer["ageing"] = _ageing(directory, ring_directory, replica.sequence, now_ns)
-    if groups:
-        with opened(directory):
-            every = reader.every_order(replica, is_open=False, limit=ORDERS_MAX)
-        answer["groups"] = group_greeks(every, given)
     if expiries:
         known = (given.positions, instruments, given.options, given.marks)
         answer["expiries"] = expiry_rows(
@@ -182,18 +166,9 @@ def _decay(book: GreekBook, days: int) -> list[dict[str, Any]]:
     ]
 
 
-def _ageing(
-    directory: Path, ring_directory: str, sequence: int, now_ns: int
-) -> list[dict[str, Any]]:
-    with opened(directory):
-        books = open_books(directory, ring_directory, as_of=Bounds(sequence=sequence))
-    return [aged(row, now_ns) for row in held_rows(books.holdings(edges_ns(now_ns)))]
-
-
 def _show(answer: dict[str, Any], by: str) -> None:
     print_table(answer["rows"], _POSITIONS if by == "position" else _LEVELS, "Nothing is held.")
-    parts = {"shocks": _SHOCKS, "decay": _DECAY, "ageing": _AGEING, "groups": _GROUPS,
-             "expiries": _EXPIRIES}  # fmt: skip
+    parts = {"shocks": _SHOCKS, "decay": _DECAY, "expiries": _EXPIRIES}
     for name, columns in parts.items():
         if name in answer:
             click.echo(f"\n{name}")

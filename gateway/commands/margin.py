@@ -22,9 +22,9 @@ from gateway.commands.desk_sources import (
     valued,
     with_live,
 )
-from gateway.commands.history import archive_option
+from gateway.commands.moments import as_of_option
 from gateway.commands.output import json_option, print_json, print_table
-from gateway.commands.points import as_of_option
+from gateway.commands.past import archive_option
 from gateway.commands.verify import directory_argument, ring_option
 from gateway.config.faults import ConfigError
 from gateway.valuation.brackets import Brackets, load_brackets, mantissa
@@ -130,7 +130,7 @@ def _show(found: DeskMargin, sequence: int) -> None:
     print_table(found.accounts, _ACCOUNTS, "No account is on margin.")
     print_table(found.positions, _POSITIONS, "No position is on margin.")
     for row in found.accounts:
-        for text in row["stale"]:
+        for text in row["excluded"]:
             click.echo(f"{row['account']} {row['currency']}: left out: {text}", err=True)
         for text in row["estimates"]:
             click.echo(f"{row['account']} {row['currency']}: an estimate: {text}", err=True)

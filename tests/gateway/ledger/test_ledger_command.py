@@ -15,7 +15,7 @@ from gateway.__main__ import root
 from gateway.ledger import realised_totals, undecided
 
 DAY_NS = 86_400_000_000_000
-VIEWS = ("trial-balance", "accounts", "positions", "lots", "disposals", "unbooked")
+VIEWS = ("trial-balance", "accounts", "positions", "lots", "ageing", "disposals", "unbooked")
 
 
 def call(world, view, *words):
@@ -52,7 +52,8 @@ def test_every_view_is_a_table_json_or_csv(traded, view):
     lines = list(csv.DictReader(io.StringIO(call(traded, view, "--csv").stdout)))
     assert len(lines) == len(document[name])
     for line, row in zip(lines, document[name], strict=True):
-        assert line == {key: "" if row[key] is None else str(row[key]) for key in line}
+        told_row = {**row, **row.get("buckets", {})}
+        assert line == {key: "" if told_row[key] is None else str(told_row[key]) for key in line}
 
 
 def test_the_trial_balance_is_zero_in_each_currency(traded):
@@ -95,6 +96,18 @@ def test_an_average_has_no_lots_and_no_zeros_for_them(traded):
     for row in told(traded, "disposals")["disposals"]:
         assert row["lot"] is row["opened_ns"] is row["held_days"] is None
     assert told(traded, "lots", "--method", "fifo")["lots"][0]["lot"] not in (None, "0")
+
+
+def test_ages_are_those_at_the_moment_that_is_asked_for(traded):
+    last = told(traded, "ageing")
+    (row,) = last["ageing"]
+    at = last["time_ns"]
+    for as_of in (str(last["sequence"]), f"{at}ns"):
+        (then,) = told(traded, "ageing", "--as-of", as_of)["ageing"]
+        age = Decimal(at - int(then["oldest_opened_ns"])) / 10**9
+        assert Decimal(then["oldest_seconds"]) == round(age, 3)
+        assert sum(map(Decimal, then["buckets"].values())) == Decimal(then["quantity"]) == 1
+    assert Decimal(row["oldest_seconds"]) > Decimal(then["oldest_seconds"]), "without it, now"
 
 
 def test_a_ring_that_cannot_be_one_is_refused_and_a_gone_one_is_told(traded, tmp_path, monkeypatch):
