@@ -15,7 +15,7 @@ from gateway.__main__ import root
 from gateway.ledger import realised_totals, undecided
 
 DAY_NS = 86_400_000_000_000
-VIEWS = ("trial-balance", "accounts", "positions", "lots", "ageing", "disposals", "unbooked")
+VIEWS = ("trial-balance", "accounts", "positions", "lots", "disposals", "unbooked")
 
 
 def call(world, view, *words):
@@ -52,8 +52,7 @@ def test_every_view_is_a_table_json_or_csv(traded, view):
     lines = list(csv.DictReader(io.StringIO(call(traded, view, "--csv").stdout)))
     assert len(lines) == len(document[name])
     for line, row in zip(lines, document[name], strict=True):
-        told_row = {**row, **row.get("buckets", {})}
-        assert line == {key: "" if told_row[key] is None else str(told_row[key]) for key in line}
+        assert line == {key: "" if row[key] is None else str(row[key]) for key in line}
 
 
 def test_the_trial_balance_is_zero_in_each_currency(traded):
@@ -99,15 +98,22 @@ def test_an_average_has_no_lots_and_no_zeros_for_them(traded):
 
 
 def test_ages_are_those_at_the_moment_that_is_asked_for(traded):
-    last = told(traded, "ageing")
-    (row,) = last["ageing"]
-    at = last["time_ns"]
-    for as_of in (str(last["sequence"]), f"{at}ns"):
-        (then,) = told(traded, "ageing", "--as-of", as_of)["ageing"]
-        age = Decimal(at - int(then["oldest_opened_ns"])) / 10**9
-        assert Decimal(then["oldest_seconds"]) == round(age, 3)
-        assert sum(map(Decimal, then["buckets"].values())) == Decimal(then["quantity"]) == 1
-    assert Decimal(row["oldest_seconds"]) > Decimal(then["oldest_seconds"]), "without it, now"
+    traded.pass_time(3 * DAY_NS)
+    traded.fact("balance", traded.account, traded.usd, "1", 1, "three days later")
+    then = ("--as-of", str(traded.engine.sequence))
+    document = told(traded, "ageing", *then)
+    (row,) = document["ageing"]
+    age = Decimal(document["time_ns"] - int(row["oldest_opened_ns"])) / 10**9
+    assert Decimal(row["oldest_seconds"]) == round(age, 3) > 3 * 86_400 - 3
+    assert row["quantity"] == row["buckets"]["under_7_days"] == "1"
+    assert sum(map(Decimal, row["buckets"].values())) == 1
+    instant = told(traded, "ageing", "--as-of", f"{document['time_ns']}ns")
+    assert instant["ageing"] == document["ageing"]
+    (line,) = csv.DictReader(io.StringIO(call(traded, "ageing", "--csv", *then).stdout))
+    assert line == {key: str({**row, **row["buckets"]}[key]) for key in line}
+    assert "90_days_and_more" in line and "oldest seconds" in call(traded, "ageing", *then).stdout
+    (now,) = told(traded, "ageing")["ageing"]
+    assert Decimal(now["oldest_seconds"]) > Decimal(row["oldest_seconds"]), "without it, now"
 
 
 def test_a_ring_that_cannot_be_one_is_refused_and_a_gone_one_is_told(traded, tmp_path, monkeypatch):
