@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import click
@@ -23,22 +22,9 @@ from gateway.analytics.greek_book import (
     position_rows,
     shock_row,
 )
-from gateway.commands.desk_sources import (
-    desk_at,
-    live_marks_option,
-    mark_options,
-    named_marks,
-    need_known,
-    options_of,
-    options_option,
-    valued,
-    with_live,
-)
-from gateway.commands.moments import as_of_option
+from gateway.commands.desk_sources import DeskWords, desk_options, need_known
 from gateway.commands.output import json_option, print_json, print_table
-from gateway.commands.past import archive_option
 from gateway.commands.time_zone import zone_of
-from gateway.commands.verify import directory_argument, ring_option
 
 __all__ = ["command"]
 
@@ -83,10 +69,7 @@ def shock_of(word: str) -> Shock:
 
 
 @click.command("greeks")
-@directory_argument
-@options_option
-@mark_options
-@live_marks_option
+@desk_options
 @click.option("--volatility", multiple=True, help="NAME=0.6, instead of what its mark implies.")
 @click.option(
     "--by",
@@ -98,15 +81,10 @@ def shock_of(word: str) -> Shock:
 @click.option("--decay", type=click.IntRange(0, DAYS_MAX), help="Value of the options day by day.")
 @click.option("--expiries", is_flag=True, help="What ends when, and what it would become.")
 @click.option("--time-zone", default="UTC", help="Clock of --expiries.")
-@as_of_option
-@archive_option
-@ring_option
 @json_option
 def command(
-    directory: Path, options_file: Path | None, marks: Path | None, mark_words: tuple[str, ...],
-    live_marks: bool, volatility: tuple[str, ...], by: str, shocks: tuple[str, ...],
-    decay: int | None, expiries: bool, time_zone: str,
-    as_of: str | None, archive: Path | None, ring_directory: str, as_json: bool,
+    desk: DeskWords, volatility: tuple[str, ...], by: str, shocks: tuple[str, ...],
+    decay: int | None, expiries: bool, time_zone: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Delta, gamma, vega, theta and rho of a journal's positions at given marks, in the reporting
     currency: vega for a point of volatility, theta for a day, rho for a point of rate. What has no
@@ -117,17 +95,12 @@ def command(
       gateway greeks var/gateway --mark BTC-USD-SWAP.okx=64000 --shock spot=-0.1,vol=0.1
     """
     zone = zone_of(time_zone)
-    settings, named = options_of(options_file), named_marks(marks, mark_words)
     moves, told = [shock_of(word) for word in shocks], named_numbers(volatility, "--volatility")
-    replica, now_ns = desk_at(directory, ring_directory, as_of, archive)
-    instruments = replica.registry("instrument")
-    need_known(named, instruments, "--mark", "--marks")
-    need_known(told, instruments, "--volatility")
-    marks_now = with_live(named, ring_directory, as_of, is_wanted=live_marks)
-    given = valued(replica, settings, marks_now, now_ns=now_ns, volatilities=told)
+    replica, given = desk.valued(told)
+    need_known(told, given.instruments, "--volatility")
     book = book_of(given)
-    venues = {row["name"]: row["venue"] for row in instruments}
-    answer: dict[str, Any] = {"sequence": replica.sequence, "time_ns": now_ns, "by": by}
+    venues = {row["name"]: row["venue"] for row in given.instruments}
+    answer: dict[str, Any] = {"sequence": replica.sequence, "time_ns": given.now_ns, "by": by}
     answer["rows"] = (
         position_rows(book, venues) if by == "position" else greek_rows(book, venues, (by,))
     )
@@ -137,10 +110,8 @@ def command(
     if decay is not None:
         answer["decay"] = _decay(book, decay)
     if expiries:
-        known = (given.positions, instruments, given.options, given.marks)
-        answer["expiries"] = expiry_rows(
-            *known, now_ns, zone=str(zone), age_ms_max=given.age_ms_max
-        )
+        known = (given.positions, given.instruments, given.options, given.marks, given.now_ns)
+        answer["expiries"] = expiry_rows(*known, zone=str(zone), age_ms_max=given.age_ms_max)
     print_json(answer) if as_json else _show(answer, by)
 
 
