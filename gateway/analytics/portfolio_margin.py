@@ -75,7 +75,7 @@ def _alone(instruments: Iterable[Row]) -> dict[str, float]:
 def with_portfolio(accounts: Iterable[Row], portfolio: Iterable[Row]) -> list[dict[str, Any]]:
     """Margin rows (margin_rows) in which accounts under a portfolio rule ask for what it says, and
     are named as estimates; open orders and isolated positions keep asking for what the schedules
-    say. What the rule left out is stale there too."""
+    say. What the rule left out is excluded there too."""
     found = {(row["account"], row["currency"]): row for row in portfolio}
     return [
         _replaced(row, found[row["account"], row["currency"]])
@@ -88,7 +88,7 @@ def with_portfolio(accounts: Iterable[Row], portfolio: Iterable[Row]) -> list[di
 def _replaced(row: Row, by: Row) -> dict[str, Any]:
     initial = _EXACT.add(Decimal(by["initial"]), Decimal(row["initial_orders"]))
     told = dict(row) | {"initial": plain_text(initial), "maintenance": by["maintenance"]}
-    told["stale"] = sorted({*row["stale"], *by["excluded"]})
+    told["excluded"] = sorted({*row["excluded"], *by["excluded"]})
     told["estimates"] = [*row["estimates"], f"portfolio margin: {by['source']}"]
     due = Decimal(by["maintenance"])
     if row["equity"] is None:
@@ -102,7 +102,7 @@ def _replaced(row: Row, by: Row) -> dict[str, Any]:
     elif due <= 0:
         told["ratio"] = "0"
     state = state_of(told["ratio"], by["maintenance"])
-    is_unknown = not row["is_balance_known"] or (state == "ok" and told["stale"])
+    is_unknown = not row["is_balance_known"] or (state == "ok" and told["excluded"])
     told["state"] = "unknown" if is_unknown else state
     return told
 

@@ -97,20 +97,20 @@ def _archive(directory: Path, archive: Path) -> Mapping[str, Any]:
 
 def _as_of(directory: Path, archive: Path) -> dict[str, float]:
     """Warm, in ms: one position, and all positions, somewhere within the archived past."""
-    from gateway.history.queries import History, Point
+    from gateway.history.queries import History, Moment
     from gateway.history.views import Views
 
     views = Views(directory, archive)
     history = History(views)
-    point = Point(sequence=views.sequence * 2 // 3)
-    key = history.as_of("positions", point).rows[0]
+    moment = Moment(sequence=views.sequence * 2 // 3)
+    key = history.as_of("positions", moment).rows[0]
     one = {name: str(key[name]) for name in ("account", "instrument", "strategy")}
     figures = {}
     for name, filters in (("one_key", one), ("all_keys", {})):
         taken = []
         for _ in range(_ROUNDS):
             began = time.perf_counter()
-            history.as_of("positions", point, filters)
+            history.as_of("positions", moment, filters)
             taken.append((time.perf_counter() - began) * 1000)
         figures[name] = round(median(taken), 2)
     views.close()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from gateway.benchmarks import _machine, _past, _place
 
 if TYPE_CHECKING:
-    from gateway.history.queries import History, Point
+    from gateway.history.queries import History, Moment
 
 __all__ = ["ROWS", "measure"]
 
@@ -43,7 +43,7 @@ def measure(
 
 
 def _questions(archive: Path) -> dict[str, float]:
-    from gateway.history.queries import History, Point
+    from gateway.history.queries import History, Moment
     from gateway.history.views import Views
 
     began = time.perf_counter()
@@ -52,36 +52,36 @@ def _questions(archive: Path) -> dict[str, float]:
     try:
         views.hold_tail(*_past.tail(views.sequence))
         history = History(views)
-        past, newest = Point(sequence=views.catalog.sequence * 2 // 3), Point()
-        for name, point in (("", past), ("_newest", newest)):
-            figures[f"one_key{name}"] = _warm(history, point, _past.KEY)
-            figures[f"all_keys{name}"] = _warm(history, point, {})
+        past, newest = Moment(sequence=views.catalog.sequence * 2 // 3), Moment()
+        for name, moment in (("", past), ("_newest", newest)):
+            figures[f"one_key{name}"] = _warm(history, moment, _past.KEY)
+            figures[f"all_keys{name}"] = _warm(history, moment, {})
         figures["one_key_anywhere"] = _anywhere(history)
     finally:
         views.close()
     return figures
 
 
-def _asked(history: History, point: Point, filters: dict[str, str]) -> float:
+def _asked(history: History, moment: Moment, filters: dict[str, str]) -> float:
     """ms of one question. RuntimeError: an answer with another number of keys."""
     began = time.perf_counter()
-    found = len(history.as_of("positions", point, filters).rows)
+    found = len(history.as_of("positions", moment, filters).rows)
     taken = (time.perf_counter() - began) * 1000
     if found != (1 if filters else _past.KEYS):
-        raise RuntimeError(f"bench: as of {point} there are {found} positions")
+        raise RuntimeError(f"bench: as of {moment} there are {found} positions")
     return taken
 
 
-def _warm(history: History, point: Point, filters: dict[str, str]) -> float:
-    _asked(history, point, filters)
-    return round(median(_asked(history, point, filters) for _ in range(_ROUNDS)), 2)
+def _warm(history: History, moment: Moment, filters: dict[str, str]) -> float:
+    _asked(history, moment, filters)
+    return round(median(_asked(history, moment, filters) for _ in range(_ROUNDS)), 2)
 
 
 def _anywhere(history: History) -> float:
     """Each time another moment, so another file."""
-    from gateway.history.queries import Point
+    from gateway.history.queries import Moment
 
-    moments = random.Random(46)
+    chance = random.Random(46)
     first, last = _past.KEYS * _past.RECORDS_PER_ROW, history.views.catalog.sequence
-    points = [Point(sequence=moments.randint(first, last)) for _ in range(_ANYWHERE)]
-    return round(median(_asked(history, point, _past.KEY) for point in points), 2)
+    moments = [Moment(sequence=chance.randint(first, last)) for _ in range(_ANYWHERE)]
+    return round(median(_asked(history, moment, _past.KEY) for moment in moments), 2)

@@ -2,7 +2,7 @@
 there, and the price at which each position would be liquidated. Exact decimal text in and out.
 
 Pure: no clock, no state, nothing reaches the engine from here. What has no mark, schedule or
-collateral is named in `stale` and left out, never guessed. Rules: docs/concepts/margin.md.
+collateral is named in `excluded` and left out, never guessed. Rules: docs/concepts/margin.md.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class MarkPrice(NamedTuple):
 
 class MarginRows(NamedTuple):
     """`accounts`: {account, venue, currency, equity, initial, initial_orders, maintenance, ratio,
-    partial_ratio, headroom, is_balance_known, state, stale[], estimates[]} for each account and
+    partial_ratio, headroom, is_balance_known, state, excluded[], estimates[]} for each account and
     currency with positions or orders on margin; `initial_orders` is the orders' part of `initial`.
     `state` is `unknown` where it would be ok but something is left out; equity, ratio and headroom
     are None where an isolated position's collateral, which lies in the balance, is not known:
@@ -170,7 +170,7 @@ class _Work:
         self._spot_initial: dict[tuple[str, str], int] = defaultdict(int)
         self._isolated: dict[tuple[str, str], int] = defaultdict(int)
         self._balances: dict[tuple[str, str], int] = {}
-        self._stale: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self._excluded: dict[tuple[str, str], set[str]] = defaultdict(set)
         self._locked: dict[tuple[str, str], int] = defaultdict(int)  # cost of what nets to nothing
         self._partial: dict[tuple[str, str], str] = {}  # why its equity is not all there
         self._unknown: set[tuple[str, str]] = set()  # collateral in the balance, of unknown size
@@ -296,7 +296,7 @@ class _Work:
             self._pool_of(*pool, row.get("venue") or rules.get("venue", ""))
             reason = self._take_order(row, rules, pool, quantity)
             if reason:
-                self._stale[pool].add(f"order {row['order_id']}: {reason}")
+                self._excluded[pool].add(f"order {row['order_id']}: {reason}")
 
     def _take_order(self, row: Row, rules: Row, pool: tuple[str, str], quantity: int) -> str:
         """Why it cannot be valued; empty = it is among the orders."""
@@ -351,7 +351,7 @@ class _Work:
                 value, reason = 0, "a price that is none"
             self._spot_initial[pool] += value
             if reason:
-                self._stale[pool].add(f"order {row['order_id']}: {reason}")
+                self._excluded[pool].add(f"order {row['order_id']}: {reason}")
 
     def take_balances(self, rows: Iterable[Row], margin_accounts: Collection[str]) -> None:
         for row in rows:
@@ -362,7 +362,7 @@ class _Work:
                 self._balances[key] = mantissa(row["total"], 18)
         for pool in self._pools:
             if pool not in self._balances:
-                self._stale[pool].add(f"{pool[1]}: no balance is known")
+                self._excluded[pool].add(f"{pool[1]}: no balance is known")
                 self._partial.setdefault(pool, "no balance is known")
 
     def result(self) -> MarginRows:
@@ -413,9 +413,9 @@ class _Work:
         for pool, place in self._pools.items():
             orders = int(pools["excluded"][place]) - refused[pool]
             if orders:
-                self._stale[pool].add(f"orders that could not be valued: {orders}")
+                self._excluded[pool].add(f"orders that could not be valued: {orders}")
             if pools["status"][place]:
-                self._stale[pool].add("the sums are out of range")
+                self._excluded[pool].add("the sums are out of range")
                 self._partial[pool] = "out of range"
 
     def _account_rows(
@@ -437,12 +437,12 @@ class _Work:
             row |= {"ratio": ratio, "partial_ratio": None}
             state = state_of(ratio, columns["maintenance"][place])
             row["is_balance_known"] = key in self._balances
-            if not row["is_balance_known"] or (state == "ok" and self._stale[key]):
+            if not row["is_balance_known"] or (state == "ok" and self._excluded[key]):
                 state = "unknown"
             if key in self._unknown:
                 row |= {"equity": None, "headroom": None, "ratio": None, "partial_ratio": ratio}
             named = {} if self._options is None else self._options.estimates
-            row |= {"state": state, "stale": sorted(self._stale[key])}
+            row |= {"state": state, "excluded": sorted(self._excluded[key])}
             rows.append(row | {"estimates": sorted(named.get(key, ()))})
         return rows
 
@@ -502,7 +502,7 @@ class _Work:
         self._reasons[place] = reason
         if key.margin_mode == "cross":
             self._partial[key.account, currency] = _LEFT_OUT
-        self._stale[key.account, currency].add(f"{key.instrument}: {reason}")
+        self._excluded[key.account, currency].add(f"{key.instrument}: {reason}")
 
     def _fraction_of(self, instrument: str) -> tuple[str, Fraction]:
         reason, mark, scale = self._mark_of(instrument)

@@ -15,6 +15,7 @@ from statistics import median
 from typing import Any
 
 import pytest
+from flat_margin import flat_margin
 from processes import WAIT_SECONDS_MAX
 from standing_desk import Desk
 
@@ -24,14 +25,6 @@ pytestmark = pytest.mark.crash
 
 Row = dict[str, Any]
 NAME = "BTC-USDT-PERP.paper"
-SCHEDULE = f"""
-[instruments]
-"{NAME}" = "flat"
-[schedules.flat]
-source = "this test"
-date = ""
-steps = [{{ leverage_max = 10, maintenance_rate = "0.05" }}]
-"""
 POLICY = """
 actor = "night-desk"
 interval_ms = {interval_ms}
@@ -51,7 +44,7 @@ class WatchedDesk(Desk):
         super().__init__(directory, **change)
         self.folder = directory
         self.watch: subprocess.Popen[bytes] | None = None
-        (directory / "margin.toml").write_text(SCHEDULE)
+        flat_margin(directory / "margin.toml", NAME)
         self.set_interval(200)
 
     def set_interval(self, interval_ms: int, more: str = "") -> None:

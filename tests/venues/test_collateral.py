@@ -69,7 +69,7 @@ def assert_lives_on_its_own(world, name, brackets, amount):
     row, account = margin(world, name, brackets)
     assert Decimal(row["collateral"]) == amount
     assert Decimal(account["equity"]) == balance(world) - amount
-    assert (account["stale"], account["state"]) == ([], "ok")
+    assert (account["excluded"], account["state"]) == ([], "ok")
     rules = next(r for r in world.native.registry("instrument") if r["name"] == name)
     (held,) = [r for r in world.native.positions() if r["instrument"] == name]
     size = Decimal(held["quantity"]) * Decimal(rules["multiplier"])

@@ -6,6 +6,7 @@ import json
 import pytest
 from click.testing import CliRunner
 from engine_world import BUY, LONG, NET, SELL
+from flat_margin import flat_margin
 
 from gateway.__main__ import root
 from gateway._core.journal import Reader, Replica, decode
@@ -139,19 +140,8 @@ def test_the_fill_that_closes_it_ends_it(world):
     assert shown(world) is None and len(records(world)) == 1
 
 
-SCHEDULE = """
-[instruments]
-"BTC-PERP" = "flat"
-[schedules.flat]
-source = "this test"
-date = ""
-steps = [{ leverage_max = 10, maintenance_rate = "0.05" }]
-"""
-
-
 def margin(world, tmp_path, *words):
-    path = tmp_path / "margin.toml"
-    path.write_text(SCHEDULE)
+    path = flat_margin(tmp_path / "margin.toml", "BTC-PERP")
     place = [world.journal, "--ring-directory", world.ring, "--brackets", str(path), "--json"]
     result = CliRunner().invoke(root, ["margin", *place, "--mark", "BTC-PERP=100", *words])
     assert result.exit_code == 0, result.output
@@ -171,7 +161,7 @@ def test_the_margin_command_takes_it_from_the_journal_and_a_person_overrides_it(
     row, account = margin(world, tmp_path)
     # 200 + 10 p - 1000 = 0.05 * 10 p
     assert (row["collateral"], row["liquidation_price"]) == ("200", "84.21")
-    assert (account["equity"], account["state"], account["stale"]) == ("800", "ok", [])
+    assert (account["equity"], account["state"], account["excluded"]) == ("800", "ok", [])
     row, account = margin(world, tmp_path, "--collateral", "main|BTC-PERP|net=400")
     assert (row["collateral"], row["liquidation_price"]) == ("400", "63.15")
     assert account["equity"] == "600"

@@ -10,28 +10,13 @@ from pathlib import Path
 
 from aiohttp import WSMsgType, web
 
+from gateway.stream.channels import CHANNELS
 from gateway.stream.page import LIVE_API, add_security_headers, page_routes
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 TRIES = 1200  # of 50 ms: a loaded machine draws late
 START_NS = 1_790_000_000_123_456_789
-ALL = (
-    "orders",
-    "positions",
-    "balances",
-    "fills",
-    "profit",
-    "exposure",
-    "states",
-    "margin",
-    "latency",
-    "books",
-    "trades",
-    "flow",
-    "health",
-    "ageing",
-    "groups",
-)
+ALL = tuple(name for name in CHANNELS if name not in ("greeks", "marks"))
 
 
 def order(number, **fields):
@@ -167,28 +152,8 @@ class ScreenServer:
 
 
 def _key(channel, row):
-    return {
-        "orders": lambda: row["order_id"],
-        "fills": lambda: str(row["sequence"]),
-    }.get(channel, lambda: json.dumps([row.get(name) for name in KEY_FIELDS[channel]]))()
-
-
-KEY_FIELDS = {
-    "positions": ("account", "instrument", "leg", "margin_mode", "strategy"),
-    "balances": ("account", "currency"),
-    "profit": ("account", "strategy", "currency"),
-    "exposure": ("level", "name", "currency"),
-    "states": ("kind", "level", "name"),
-    "margin": ("account", "currency"),
-    "latency": ("stage", "bucket_us", "time_ns"),
-    "books": ("instrument",),
-    "trades": ("instrument", "run_ns", "number"),
-    "flow": ("strategy", "venue", "time_ns"),
-    "health": ("group", "name"),
-    "greeks": ("level", "name"),
-    "ageing": ("account", "instrument", "leg", "margin_mode", "strategy"),
-    "groups": ("group",),
-}
+    told = (row.get(name) for name in CHANNELS[channel].key)
+    return "|".join("" if each is None else str(each) for each in told)
 
 
 class Screen:

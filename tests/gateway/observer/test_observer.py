@@ -402,7 +402,7 @@ async def test_every_metric_is_exported_and_counts(world, tmp_path):
         run.journal.new_order(1)
         run.journal.fill(1, "1")
         await run.caught_up()
-        await until(lambda: run.observer.status()["books"]["state"] == "following")
+        await until(lambda: run.observer.books_step.state == "following")
         text = await (await http.get(f"{run.url}/metrics")).text()
         samples = {
             (sample.name, *sample.labels.values()): sample.value

@@ -176,13 +176,13 @@ def test_how_long_positions_are_held_and_what_is_linked_is_served(shared_gateway
     assert sum(map(Decimal, row["buckets"].values())) == Decimal(row["quantity"])
 
     def linked():
-        rows = gateway.observe("groups")["groups"]
+        rows = gateway.observe("linked")["linked"]
         return next((row for row in rows if len(row["members"]) == 2), None)
 
     row = until(linked, what="the group")
     assert (row["kind"], row["state"], row["leg_risk"]) == ("oco", "working", "0")
     assert [leg["client_order_id"] for leg in row["members"]] == ["leg-48001", "leg-48002"]
-    assert gateway.observe("groups?strategy=nobody")["groups"] == []
+    assert gateway.observe("linked?strategy=nobody")["linked"] == []
 
 
 def test_a_mark_values_positions_and_is_no_part_of_the_state(shared_gateway):

@@ -3,17 +3,17 @@ connection and in both schemes, without console errors."""
 
 import asyncio
 import re
-from importlib.resources import files
 
 import pytest
 from browser_stage import needs_chromium, scene
 from real_programs import RealGateway
 from screen_server import Screen
 
+from gateway.stream.channels import CHANNELS
+
 pytestmark = [pytest.mark.timeout(600), needs_chromium]  # each wait is bounded for itself
 
-KEYS = (files("gateway.stream") / "dashboard" / "stream.js").read_text().partition("KEYS = {")[2]
-PAGE_CHANNELS = set(re.findall(r"^  (\w+):", KEYS.partition("};")[0], re.MULTILINE))
+PAGE_CHANNELS = {name for name, spec in CHANNELS.items() if spec.is_on_page}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -113,7 +113,7 @@ def test_the_examples_of_venue_documents_come_out(case: dict[str, Any]) -> None:
                 assert abs(Decimal(row[name]) - Decimal(wanted)) <= Decimal("0.01"), case["source"]
             else:
                 assert Decimal(row[name]).quantize(step) == Decimal(wanted), case["source"]
-    assert found.accounts[0]["stale"] == []
+    assert found.accounts[0]["excluded"] == []
 
 
 def test_open_orders_ask_for_margin_and_for_what_they_would_lose_at_once() -> None:
@@ -175,7 +175,7 @@ def test_what_is_missing_is_named_and_left_out_of_the_sums() -> None:
              "CHZ-USDT-SWAP.okx": MarkPrice("0.1", 0)}  # fmt: skip
     found = margin_rows(rows, [], INSTRUMENTS, BRACKETS, marks)
     account = found.accounts[0]
-    assert account["stale"] == [
+    assert account["excluded"] == [
         "BTC-USDT-SWAP.okx: no collateral is known",
         "CHZ-USDT-SWAP.okx: above the last bracket",
         "ETHUSDT.binance: the mark is 99999 ms old",
@@ -252,18 +252,22 @@ def test_strategies_that_net_to_nothing_keep_what_they_made() -> None:
         ]
         found = margin_rows(rows, balances, INSTRUMENTS, BRACKETS, marks)
         account = found.accounts[0]
-        assert (account["equity"], account["state"], account["stale"]) == ("0", "liquidation", [])
+        assert (account["equity"], account["state"], account["excluded"]) == (
+            "0",
+            "liquidation",
+            [],
+        )
         alone = margin_rows(rows[:2], balances, INSTRUMENTS, BRACKETS, {})
         assert [row["equity"] for row in alone.accounts] == ["0"]
 
 
 def test_an_order_that_cannot_be_valued_is_named() -> None:
     told = eth_rows([eth_order("5000")])
-    if not told["stale"]:
+    if not told["excluded"]:
         told = eth_rows([eth_order("500000")])
-    assert told["stale"] == ["orders that could not be valued: 1"]
+    assert told["excluded"] == ["orders that could not be valued: 1"]
     assert told["state"] == "unknown"
-    assert eth_rows([eth_order("5", price="3000.001")])["stale"] == [
+    assert eth_rows([eth_order("5", price="3000.001")])["excluded"] == [
         "order 7: a price that is none"
     ]
 
@@ -271,7 +275,7 @@ def test_an_order_that_cannot_be_valued_is_named() -> None:
 def test_a_market_order_counts_at_a_mark_of_any_scale() -> None:
     limit = Decimal(eth_rows([eth_order("1", price="3000.13")])["initial"])
     market = eth_rows([eth_order("1", price=None)], mark="3000.12345678901")
-    assert market["stale"] == []
+    assert market["excluded"] == []
     assert limit - 1 < Decimal(market["initial"]) <= limit
 
 
@@ -333,7 +337,7 @@ def spot_order(side: str, quantity: str, **more: Any) -> dict[str, Any]:
 def test_a_spot_order_asks_for_what_it_pays_and_for_no_schedule() -> None:
     before = eth_rows([])
     bought = eth_rows([spot_order("buy", "0.015", price="3000.01")])
-    assert (bought["state"], bought["stale"], bought["initial_orders"]) == ("ok", [], "45.00015")
+    assert (bought["state"], bought["excluded"], bought["initial_orders"]) == ("ok", [], "45.00015")
     gone = Decimal(before["headroom"]) - Decimal(bought["headroom"])
     assert gone == Decimal("45.00015")
     assert (bought["maintenance"], bought["ratio"]) == (before["maintenance"], before["ratio"])
@@ -344,17 +348,17 @@ def test_a_spot_order_asks_for_what_it_pays_and_for_no_schedule() -> None:
 def test_a_spot_order_at_the_market_is_worth_the_mark() -> None:
     order = spot_order("buy", "2", price=None)
     (told,) = eth_accounts([order], {"ETH-USDT.okx": MarkPrice("3000.001", 0)})
-    assert (told["initial_orders"], told["stale"]) == ("6000.02", []), "rounded up to the tick"
+    assert (told["initial_orders"], told["excluded"]) == ("6000.02", []), "rounded up to the tick"
     (told,) = eth_accounts([order], {})
-    assert (told["state"], told["stale"]) == ("unknown", ["order 9: no mark"])
+    assert (told["state"], told["excluded"]) == ("unknown", ["order 9: no mark"])
     (told,) = eth_accounts([order], {"ETH-USDT.okx": MarkPrice("3000", 60_001)})
-    assert told["stale"] == ["order 9: the mark is 60001 ms old"]
+    assert told["excluded"] == ["order 9: the mark is 60001 ms old"]
 
 
 @pytest.mark.parametrize("more", [{"price": "3000.001"}, {"quantity": "9" * 15, "price": "9" * 15}])
 def test_a_spot_order_that_cannot_be_valued_is_named(more: dict[str, str]) -> None:
     (told,) = eth_accounts([spot_order("buy", more.pop("quantity", "1"), **more)], {})
-    assert told["stale"] == ["order 9: a price that is none"]
+    assert told["excluded"] == ["order 9: a price that is none"]
     assert (told["state"], told["initial_orders"]) == ("unknown", "0")
 
 
