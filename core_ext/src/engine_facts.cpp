@@ -232,7 +232,12 @@ void Engine::on_funding(const Funding& funding) noexcept {
     return record_anomaly(0, RecordKind::kFunding, 0, AnomalyCode::kUnknownInstrument, {});
   }
   if (!check_money(RecordKind::kFunding, funding.account, funding.currency, funding.amount)) return;
-  append(RecordKind::kFunding, funding, {});
+  Funding told = funding;
+  if (!is_venue_time(told.venue_time_ns, now_ns_)) told.venue_time_ns = 0;
+  append(RecordKind::kFunding, told, {});
+  if (told.venue_time_ns != funding.venue_time_ns) {
+    record_anomaly(0, RecordKind::kFunding, 0, AnomalyCode::kTime, {});
+  }
 }
 
 void Engine::on_balance(const BalanceChanged& change) noexcept {
@@ -261,6 +266,7 @@ void Engine::on_collateral(const PositionCollateral& told) noexcept {
       told.evidence > static_cast<std::uint32_t>(Evidence::kGateway)) {
     return reject(AnomalyCode::kRange);
   }
+  if (!is_venue_time(told.venue_time_ns, now_ns_)) return reject(AnomalyCode::kTime);
   const Collateral* held = state_.collaterals.find(told.account, told.instrument, told.leg);
   if ((held == nullptr ? 0 : held->amount_e18) == told.amount.e18) {
     ++counters_.facts_repeated;

@@ -105,6 +105,9 @@ bool Engine::proves_release(const OrderFilled& told) const noexcept {
     told.value = *value;
   }
   if (told.price_scale > kPriceScaleMax) told.price = told.price_scale = 0;
+  // It would be the newest for ever, and every fill behind it late.
+  if (!is_venue_time(told.venue_time_ns, now_ns_)) [[unlikely]]
+    told.venue_time_ns = 0;
   return told.quantity > 0 && is_bookable(row, told.side, told.leg, told.value, told.fee) &&
          state_.balances.has_room_for_fill();
 }
@@ -210,6 +213,8 @@ void Engine::judge_fill(const OrderFilled& seen, std::uint32_t slot) noexcept {
   if (seen.fee.e18 != 0 && !state_.registry.currencies.has(seen.fee_currency)) [[unlikely]] {
     note(0, AnomalyCode::kUnknownInstrument);
   }
+  if (!is_venue_time(seen.venue_time_ns, now_ns_)) [[unlikely]]
+    note(0, AnomalyCode::kTime);
   if (slot == kNoSlot) {
     if (seen.order_id == 0) return;
     return note(0, state_.orders.find(seen.order_id) == kNoSlot ? AnomalyCode::kUnknownOrder

@@ -76,6 +76,14 @@ def test_what_is_no_amount_is_refused_and_books_nothing(world, amount):
     assert records(world) == []
 
 
+def test_a_time_that_cannot_be_does_not_close_the_door_to_those_that_follow(world):
+    hold(world)
+    tell(world, "250", time_ns=2**62)
+    assert (shown(world), world.counter("anomalies")) == (None, 1)
+    tell(world, "200", time_ns=world.engine.now_ns())
+    assert shown(world) == "200"
+
+
 def test_what_names_something_unknown_is_evidence_and_nothing_else(world):
     before = world.state_hash()
     for change in ({"instrument": 99}, {"account": 99}, {"leg": 7}):

@@ -427,7 +427,15 @@ enum class AnomalyCode : std::uint64_t {
   kNoTradeId = 8,       // a fill without an id could never be told from another one
   kLinkOverfill = 9,    // linked orders executed more together than their group was to
   kLinkUncovered = 10,  // an entry executed and no exit is left to leave again
+  kTime = 11,           // told for a moment that cannot have been: kept as "the venue told none"
 };
+
+/// How far a venue's clock may be ahead of ours: no two of them differ by a day.
+inline constexpr std::int64_t kVenueAheadNsMax = 86'400'000'000'000;
+/// Whether a venue can have told that moment; 0 = it told none.
+[[nodiscard]] constexpr bool is_venue_time(std::int64_t time_ns, std::int64_t now_ns) noexcept {
+  return (time_ns >= 0) & (time_ns <= now_ns + kVenueAheadNsMax);
+}
 
 /// Connect, gap and reconcile states of a venue. New orders need kReconciled.
 struct VenueState {
