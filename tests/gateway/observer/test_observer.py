@@ -382,6 +382,24 @@ VENUE_SAMPLES = {
 }
 
 
+async def test_a_total_that_is_not_its_sum_is_told_by_metric_and_log(
+    world, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr("gateway.journal.health.CHECK_SECONDS", 0.05)
+    monkeypatch.setattr("gateway.observer.INSPECT_SECONDS", 0.05)
+    metric = "gateway_observer_totals_differ"
+    async with world.RunningObserver(tmp_path) as run, aiohttp.ClientSession() as http:
+
+        async def told():
+            return await (await http.get(f"{run.url}/metrics")).text()
+
+        await run.caught_up()
+        assert f"{metric} 0.0" in await told()
+        run.journal.differing_total = "working quantity of BTCUSDT.sim"
+        await until(lambda: "working quantity of BTCUSDT.sim" in caplog.text)
+        assert f"{metric} 1.0" in await told()
+
+
 async def test_every_metric_is_exported_and_counts(world, tmp_path):
     conduct = ConductLimits(orders_min=1)
     async with (
