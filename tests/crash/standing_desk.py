@@ -9,7 +9,10 @@ from typing import Any
 
 from gateway_paper.record import read_record
 from processes import GatewayProcess, VenueProcess
-from verdict import judge_replay
+from verdict import judge_books, judge_replay
+
+from gateway.journal import reader
+from gateway.ledger.funding import FundingAudit
 
 __all__ = ["ORDER", "Desk", "Row"]
 
@@ -83,6 +86,18 @@ class Desk:
         # A comparison in the middle of a payment may have named it; the next one does not.
         self.gateway.wait(lambda: self.status()["venues"][0]["breaks"] == [])
         judge_replay(self.gateway)
+        judge_books(self.gateway, self.venues_own())
+        self.judge_payments(payments)
+
+    def judge_payments(self, payments: int) -> None:
+        """Each is what rate and position make, once, and its parts add up to it."""
+        place = str(self.gateway.ring_directory)
+        rows = list(
+            FundingAudit().run(reader.decoded(self.gateway.directory, ring_directory=place))
+        )
+        assert [row["faults"] for row in rows] == [[]] * payments, rows
+        for row in rows:
+            assert sum(map(Fraction, row["parts"].values())) == Fraction(row["amount"]), row
 
     def close(self) -> None:
         self.gateway.close()

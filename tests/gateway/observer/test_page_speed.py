@@ -3,6 +3,7 @@ that stays flat. The figures are chromium's own (Performance.getMetrics)."""
 
 import asyncio
 import time
+from statistics import median
 
 import pytest
 from browser_stage import needs_chromium, scene
@@ -73,7 +74,8 @@ class Meter:
         return (await self.read())["JSHeapUsedSize"] / 2**20
 
 
-async def busy_share(stage, seconds, per_second=20_000):
+async def busy_share(stage, seconds, per_second=20_000, *, least_pace=0.5):
+    """Of a core, at the whole pace; a busy machine may play no less than `least_pace` of it."""
     async with ScreenServer() as server, Screen(stage.chromium) as screen:
         await server.publish("positions", *[moved(number, 0) for number in range(ROWS)])
         frames = encoded_frames(server, per_second)
@@ -89,9 +91,10 @@ async def busy_share(stage, seconds, per_second=20_000):
         after = await meter.read()
         # Seen by a person, not only counted: no frame holds the values of the beginning.
         await screen.until(lambda: differs(screen, cells))
-        assert sent > 0.5 * FRAMES_PER_SECOND * seconds
+        assert sent > least_pace * FRAMES_PER_SECOND * seconds
         assert screen.complaints == []
-        return (after["TaskDuration"] - before["TaskDuration"]) / wall
+        busy = (after["TaskDuration"] - before["TaskDuration"]) / wall
+        return busy * FRAMES_PER_SECOND * seconds / sent  # of the whole pace
 
 
 async def differs(screen, cells):
@@ -108,9 +111,9 @@ async def test_2000_rows_with_20000_changed_cells_a_second_leave_the_page_time(s
 @pytest.mark.slow
 @scene
 async def test_2000_rows_with_20000_changed_cells_a_second_take_under_a_quarter_of_a_core(stage):
-    shares = [await busy_share(stage, 10.0) for _ in range(3)]
-    print(f"main thread busy: {sorted(shares)[1]:.1%} of a core, of three: {shares}")
-    assert min(shares) < BUSY_MAX
+    shares = [await busy_share(stage, 10.0, least_pace=0.95) for _ in range(3)]
+    print(f"main thread busy: {median(shares):.1%} of a core, of three: {shares}")
+    assert median(shares) < BUSY_MAX
 
 
 @pytest.mark.slow

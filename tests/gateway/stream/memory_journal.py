@@ -24,6 +24,7 @@ class MemoryJournal:
     def __init__(self) -> None:
         self.records: list[dict[str, Any]] = []
         self.goes_on = True  # False: it is another history than the one that was followed
+        self.differing_total = ""  # what a replica of it finds
 
     def append(self, kind: str, **fields: Any) -> int:
         self.records.append({"kind": kind, **fields})
@@ -178,7 +179,7 @@ class MemoryReplica:
         return True
 
     def differing_total(self) -> str:
-        return ""
+        return self._journal.differing_total
 
     def state_hash(self) -> str:
         state = [self.orders(open_only=False), self.positions(), self.balances()]
