@@ -3,7 +3,8 @@ gets its name. Writes into the archive alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,10 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from gateway.history.catalog import ArchivedFile
 from gateway.history.columns import MONEY, TEXT, WORD, schema_of
-from gateway.history.durable import TEMPORARY, publish
-from gateway.history.key_states import check_rows
+from gateway.history.durable import temporary_of
+from gateway.history.written_files import WrittenFile
 
 __all__ = ["GROUP_ROWS", "SegmentFiles", "parquet_writer"]
 
@@ -31,7 +31,8 @@ _DAY_NS = 86_400_000_000_000
 
 @dataclass(slots=True)
 class SegmentFiles:
-    """The Parquet files one segment goes into: one per table and UTC day."""
+    """The Parquet files one segment goes into: one per table and UTC day. Rows are encoded by a
+    thread of their own, while their owner makes the next ones."""
 
     archive: Path
     segment: int
@@ -40,57 +41,70 @@ class SegmentFiles:
     first_time_ns: int = 0
     _writers: dict[tuple[str, str], pq.ParquetWriter] = field(default_factory=dict)
     _rows: dict[tuple[str, str], int] = field(default_factory=dict)
+    _encoder: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="encoder")
+    )
+    _encoding: Future[None] | None = None
 
-    def write(self, table: str, rows: pa.Table) -> None:
-        """Rows in order of time."""
-        if not rows.num_rows:
-            return
+    def write(self, tables: Mapping[str, pa.Table]) -> None:
+        """Rows in order of time, by table. Waits until those of the call before are encoded: of two
+        calls rows are in memory, and no more."""
+        self._wait()
+        parts = [
+            (self._writer(table, day), part)
+            for table, rows in tables.items()
+            if rows.num_rows
+            for day, part in self._by_day(table, rows)
+        ]
+        self._encoding = self._encoder.submit(self._encode, parts)
+
+    def _by_day(self, table: str, rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
         first = rows["time_ns"][0].as_py()
         self.first_time_ns = min(self.first_time_ns or first, first)
-        for day, part in _by_day(rows):
-            writer = self._writer(table, day)
-            writer.write_table(part, row_group_size=min(self.group_rows, GROUP_ROWS))
+        for day, part in _days_of(rows):
             self._rows[table, day] = self._rows.get((table, day), 0) + part.num_rows
+            yield day, part
+
+    def _encode(self, parts: Sequence[tuple[pq.ParquetWriter, pa.Table]]) -> None:
+        for writer, rows in parts:
+            writer.write_table(rows, row_group_size=min(self.group_rows, GROUP_ROWS))
+
+    def _wait(self) -> None:
+        """Raises what the encoder raised."""
+        encoding, self._encoding = self._encoding, None
+        if encoding is not None:
+            encoding.result()
 
     def _writer(self, table: str, day: str) -> pq.ParquetWriter:
         if (table, day) not in self._writers:
             path = self._path(table, day)
             path.parent.mkdir(parents=True, exist_ok=True)
             self.step(f"write {table} {day}")
-            self._writers[table, day] = parquet_writer(
-                path.with_name(path.name + TEMPORARY), schema_of(table)
-            )
+            self._writers[table, day] = parquet_writer(temporary_of(path), schema_of(table))
         return self._writers[table, day]
 
     def _path(self, table: str, day: str) -> Path:
         return self.archive / table / f"day={day}" / f"segment-{self.segment:010d}.parquet"
 
-    def finish(self) -> list[ArchivedFile]:
-        """Every file under its name, durably."""
-        found = []
-        for (table, day), writer in sorted(self._writers.items()):
+    def finish(self) -> list[WrittenFile]:
+        """Every file, whole."""
+        self._wait()
+        self._encoder.shutdown()
+        for writer in self._writers.values():
             writer.close()
-            path = self._path(table, day)
-            publish(path.with_name(path.name + TEMPORARY), path, self.step)
-            check_rows(path, self._rows[table, day])
-            found.append(
-                ArchivedFile(
-                    table=table,
-                    day=day,
-                    path=str(path.relative_to(self.archive)),
-                    rows=self._rows[table, day],
-                    bytes=path.stat().st_size,
-                )
-            )
-        return found
+        return [
+            WrittenFile(table, day, self._path(table, day), rows)
+            for (table, day), rows in sorted(self._rows.items())
+        ]
 
     def abandon(self) -> None:
         """Closes what is open; the temporary files go with the next run."""
+        self._encoder.shutdown()
         for writer in self._writers.values():
             writer.close()
 
 
-def _by_day(rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+def _days_of(rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
     """Slices of one UTC day each; journal time never decreases."""
     days = rows["time_ns"].combine_chunks().to_numpy() // _DAY_NS
     begin = 0
