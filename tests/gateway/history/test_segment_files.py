@@ -11,13 +11,14 @@ import pyarrow.parquet as pq
 import pytest
 from test_archive import build, digests
 
-from gateway.history import durable
+from gateway.history import durable, segment_files
 from gateway.history.archive import Archiver
 from gateway.history.catalog import Catalog
 from gateway.history.columns import schema_of
+from gateway.history.row_groups import RowGroupFile, encode_group
 from gateway.history.segment_files import SegmentFiles
 
-WRITE = pq.ParquetWriter.write_table
+APPEND = RowGroupFile.append
 SECONDS = 20
 
 
@@ -37,11 +38,11 @@ def balances(first):
 def test_one_batch_is_encoded_while_the_next_is_made_and_no_third_one_begins(tmp_path, monkeypatch):
     is_allowed, passed = threading.Event(), []
 
-    def write(writer, rows, **options):
+    def encode(rows, options):
         assert is_allowed.wait(SECONDS)
-        WRITE(writer, rows, **options)
+        return encode_group(rows, options)
 
-    monkeypatch.setattr(pq.ParquetWriter, "write_table", write)
+    monkeypatch.setattr(segment_files, "encode_group", encode)
     files = SegmentFiles(tmp_path, 1, lambda name: None)
     files.write(balances(1))  # comes back although nothing is encoded yet
 
@@ -62,21 +63,39 @@ def test_one_batch_is_encoded_while_the_next_is_made_and_no_third_one_begins(tmp
 
 
 @pytest.mark.parametrize("at", [1, 5, 20])
-def test_what_the_encoder_could_not_write_ends_the_segment(past, built, tmp_path, monkeypatch, at):
+def test_what_has_no_room_on_the_disk_ends_the_segment(past, built, tmp_path, monkeypatch, at):
     calls = []
 
-    def write(writer, rows, **options):
-        calls.append(rows)
+    def append(file, group):
+        calls.append(group)
         if len(calls) == at:
             raise OSError(errno.ENOSPC, "no room")
-        WRITE(writer, rows, **options)
+        APPEND(file, group)
 
-    monkeypatch.setattr(pq.ParquetWriter, "write_table", write)
+    monkeypatch.setattr(RowGroupFile, "append", append)
     archiver = Archiver(past.directory, tmp_path, batch_rows=50)
     with pytest.raises(OSError, match="no room"):
         archiver.step()
     assert not Catalog(tmp_path).manifests
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("encoder")]
+    monkeypatch.undo()
+    build(past.directory, tmp_path)
+    assert digests(tmp_path) == digests(built)
+
+
+def test_what_an_encoder_cannot_encode_ends_the_segment(past, built, tmp_path, monkeypatch):
+    calls = []
+
+    def encode(rows, options):
+        calls.append(rows)
+        if len(calls) == 7:
+            raise pa.ArrowInvalid("no such value")
+        return encode_group(rows, options)
+
+    monkeypatch.setattr(segment_files, "encode_group", encode)
+    with pytest.raises(pa.ArrowInvalid, match="no such value"):
+        Archiver(past.directory, tmp_path, batch_rows=50).step()
+    assert not Catalog(tmp_path).manifests
     monkeypatch.undo()
     build(past.directory, tmp_path)
     assert digests(tmp_path) == digests(built)
@@ -89,7 +108,7 @@ def test_a_file_or_directory_that_is_not_synced_gets_no_manifest(
     for word in ("orders", "fills", "segment"):
 
         def failing(descriptor, word=word):
-            if word in os.readlink(f"/proc/self/fd/{descriptor}"):
+            if word in str(Path(f"/proc/self/fd/{descriptor}").readlink()):
                 raise OSError(errno.EIO, "the disk is gone")
             sync(descriptor)
 
@@ -109,7 +128,7 @@ def test_all_are_synced_before_one_is_renamed_and_all_is_durable_before_the_mani
     sync, rename = os.fsync, Path.rename
 
     def syncing(descriptor):
-        place = os.readlink(f"/proc/self/fd/{descriptor}")
+        place = str(Path(f"/proc/self/fd/{descriptor}").readlink())
         sync(descriptor)
         happened.append(("sync", place))
 
@@ -126,12 +145,11 @@ def test_all_are_synced_before_one_is_renamed_and_all_is_durable_before_the_mani
     assert set(named[:-1]) == files and named[-1].endswith(".json")
     first, last = (happened.index(("rename", place)) for place in (named[0], named[-2]))
     assert {place for _, place in happened[:first]} == {f"{file}.tmp" for file in files}
-    count = last + 1 + len({os.path.dirname(file) for file in files})
-    assert {place for _, place in happened[last + 1 : count]} == {
-        os.path.dirname(file) for file in files
-    }
+    directories = {str(Path(file).parent) for file in files}
+    count = last + 1 + len(directories)
+    assert {place for _, place in happened[last + 1 : count]} == directories
     assert happened[count:] == [
         ("sync", f"{named[-1]}.tmp"),
         ("rename", named[-1]),
-        ("sync", os.path.dirname(named[-1])),
+        ("sync", str(Path(named[-1]).parent)),
     ]
