@@ -18,7 +18,7 @@ from gateway.history.durable import temporary_of
 from gateway.history.row_groups import EncodedGroup, RowGroupFile, encode_group
 from gateway.history.written_files import WrittenFile
 
-__all__ = ["GROUP_ROWS", "SegmentFiles", "parquet_writer"]
+__all__ = ["GROUP_ROWS", "SegmentFiles", "parquet_options", "parquet_writer"]
 
 GROUP_ROWS = 65_536  # what a question for one key reads of a segment; smaller ones cost the writer
 # Columns a question narrows by. Only they get lowest and highest value per row group: over all
@@ -28,7 +28,7 @@ _SOUGHT = frozenset(
      "instrument", "account")
 )  # fmt: skip
 _ZSTD_LEVEL = -1  # a tenth faster than 1 for files that are 3 % larger
-_ENCODERS = 2  # threads; the rows of one batch at a time
+_ENCODERS = 2  # threads: more would wait for the one that makes the rows
 _DAY_NS = 86_400_000_000_000
 
 
