@@ -1,5 +1,6 @@
 """The history bench: an archive of many rows, made by the archive's own writer, and questions as of
-a moment in it. By hand `--rows 100000000`; what each figure means: docs/reference/bench.md."""
+a moment in it, before its first day is merged and behind it. By hand `--rows 100000000`; what each
+figure means: docs/reference/bench.md."""
 
 from __future__ import annotations
 
@@ -38,6 +39,8 @@ def measure(
         archive = Path(directory)
         result["past"] = _past.build(archive, wanted, progress)
         result["as_of_ms"] = _questions(archive)
+        result["merged"] = _past.merge(archive, progress)
+        result["as_of_merged_ms"] = _questions(archive)
     progress(f"history: {result['past']['rows']} rows")
     return result
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import difflib
 import threading
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,15 +13,13 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 import duckdb
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from gateway.api.decimal_text import plain_text
-from gateway.history.catalog import VERSION, Manifest, RowFile
-from gateway.history.columns import TABLES, schema_of
+from gateway.history.catalog import RowFile
+from gateway.history.columns import TABLES
 from gateway.history.faults import HistoryFault
-from gateway.history.held_files import HeldFiles, rows_with
-from gateway.history.key_states import FINISHED_STATES, KEYED, newest_per_key
+from gateway.history.held_groups import Ending, HeldGroups
+from gateway.history.key_states import FINISHED_STATES, KEYED, without_ended
 from gateway.history.views import Views
 
 __all__ = ["LIMIT_MAX", "Answer", "Exact", "History", "HistoryFault", "Moment"]
@@ -48,21 +47,18 @@ class Moment:
     sequence: int | None = None
     time_ns: int | None = None
 
+    def ending(self) -> Ending:
+        """Column and highest value of what is not behind it."""
+        if self.sequence is not None:
+            return Ending("sequence", self.sequence)
+        if self.time_ns is not None:
+            return Ending("time_ns", self.time_ns)
+        return Ending("sequence", 2**63 - 1)
+
     def condition(self) -> tuple[str, int]:
         """SQL for "not behind it", with its parameter."""
-        if self.sequence is not None:
-            return "sequence <= ?", self.sequence
-        if self.time_ns is not None:
-            return "time_ns <= ?", self.time_ns
-        return "sequence <= ?", 2**63 - 1
-
-    def cut(self, rows: pa.Table) -> pa.Table:
-        """Those of the rows, which are in order, that are not behind it."""
-        if self.sequence is None and self.time_ns is None:
-            return rows
-        is_place = self.sequence is not None
-        column, last = ("sequence", self.sequence) if is_place else ("time_ns", self.time_ns)
-        return rows.filter(pc.less_equal(rows[column], last))
+        column, last = self.ending()
+        return f"{column} <= ?", last
 
     def beginning(self) -> tuple[str, int]:
         """Column and lowest value of what begins here."""
@@ -94,7 +90,7 @@ class History:
 
     def __init__(self, views: Views) -> None:
         self.views = views
-        self._held = HeldFiles()
+        self._held = HeldGroups()
         self._types: dict[str, dict[str, str]] = {}
 
     def as_of(
@@ -113,10 +109,11 @@ class History:
             "*" not in text or isinstance(text, Exact) for text in (filters or {}).values()
         )
         if filters and is_exact and filters.keys() <= set(KEYED[table]):
-            rows = self._held_rows(table, since, dict(zip(filters, values, strict=True)))
-            if rows is not None:
-                newest = self.views.chosen(table, newest_per_key(table, moment.cut(rows)))
-                return self._ask(f"SELECT * FROM ({newest}) ORDER BY {keys}", [], limit)
+            sought = dict(zip(filters, values, strict=True))
+            tail = self.views.tail.get(table) if since.has_tail else None
+            rows = self._held.newest(table, since.files, tail, sought, moment.ending())
+            newest = self.views.chosen(table, without_ended(table, rows))
+            return self._ask(f"SELECT * FROM ({newest}) ORDER BY {keys}", [], limit)
         source = self.views.rows(table, since.files, is_with_tail=since.has_tail)
         among = f"({source}) WHERE {condition}{wanted}"
         ended = ", ".join(f"'{state}'" for state in FINISHED_STATES)
@@ -131,16 +128,6 @@ class History:
         )
         query = f"SELECT * FROM ({query}) WHERE {is_open} ORDER BY {keys}"
         return self._ask(query, [bound, *values], limit)
-
-    def _held_rows(self, table: str, since: _Since, wanted: dict[str, Any]) -> pa.Table | None:
-        """Rows with these values of key columns. None: the files are not held, or are of an older
-        version or of more than is asked for."""
-        if any(file[1:] != (VERSION, 0, 0) for file in since.files):
-            return None
-        rows = self._held.matching(schema_of(table), [file.path for file in since.files], wanted)
-        if rows is not None and since.has_tail and table in self.views.tail:
-            rows = pa.concat_tables([rows, rows_with(self.views.tail[table], wanted)])
-        return rows if rows is None else rows.unify_dictionaries()
 
     def _only_key(self, among: str, keys: str, values: list[Any]) -> int | None:
         """Where the newest row stands, of one key alone: its keys are read for it, and of the other
@@ -163,21 +150,18 @@ class History:
     def _since_state(self, table: str, moment: Moment) -> _Since:
         """What there is from the state before a moment on."""
         catalog = self.views.catalog
-
-        def is_before(sequence: int, time_ns: int) -> bool:
-            if moment.sequence is not None:
-                return sequence <= moment.sequence
-            return moment.time_ns is None or time_ns <= moment.time_ns
-
-        start = None
-        since: list[Manifest] = []
-        for each in catalog.kept:
-            last_ns = each.last_time_ns
-            # A time may go on in the next segment, so that both are read.
-            if is_before(each.last_sequence, last_ns + (moment.sequence is None)):
-                start, since = each, []
-            elif not since or is_before(each.first_sequence, each.first_time_ns):
-                since.append(each)
+        kept, (column, last) = catalog.kept, moment.ending()
+        is_place = column == "sequence"
+        if is_place:
+            before = bisect_right(kept, last, key=lambda each: each.last_sequence)
+        else:  # a time may go on in the next segment, so that both are read
+            before = bisect_left(kept, last, key=lambda each: each.last_time_ns)
+        start = kept[before - 1] if before else None
+        since = kept[before : before + 1]
+        for each in kept[before + 1 :]:
+            if (each.first_sequence if is_place else each.first_time_ns) > last:
+                break
+            since.append(each)
         if start is None and catalog.gone_to:
             rule = f"records up to {catalog.gone_to} were deleted by retention"
             raise HistoryFault("OUT_OF_RANGE", rule)
