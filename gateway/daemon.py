@@ -328,10 +328,12 @@ class Daemon:
             log.info("memory: %s", self.native.memory["text"])
 
     def _create_keys(self) -> None:
-        """First start: a key for the command line and one for the demo client."""
+        """First start: a key for the command line, one for the demo client and one for a watch."""
         places, principals = self.settings.places, self.settings.principals
         operator = next((n for n, p in principals.items() if "admin" in p.scopes), "")
         trader = next((n for n, p in principals.items() if "trade" in p.scopes), "")
+        watch = next((n for n, p in principals.items() if set(p.scopes) <= {"read", "risk"}
+                      and "risk" in p.scopes), "")  # fmt: skip
         owners: dict[str, tuple[str, list[str], Path]] = {}
         if operator:
             scopes = list(map(str, principals[operator].scopes))
@@ -339,6 +341,9 @@ class Daemon:
         if trader:
             scopes = list(map(str, principals[trader].scopes))
             owners["demo"] = (trader, scopes, places.cli_key_file.with_name("demo.key"))
+        if watch:
+            scopes = list(map(str, principals[watch].scopes))
+            owners["risk_watch"] = (watch, scopes, places.cli_key_file.with_name("risk_watch.key"))
         create_key_file(places.keys_file, owners, os.urandom)
         self._operator = Identity(
             "socket", operator, frozenset(principals[operator].scopes if operator else ())

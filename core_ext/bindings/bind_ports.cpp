@@ -453,10 +453,14 @@ bool balance(VenuePortHandle& port, AccountId account, CurrencyId currency, std:
 
 bool collateral(VenuePortHandle& port, AccountId account, InstrumentId instrument,
                 std::uint32_t leg, std::string_view amount, std::int64_t venue_time_ns,
-                std::uint32_t evidence) {
+                std::uint32_t evidence, std::uint32_t venue_margin_mode) {
   const Money told{parse_wide(amount, kMoneyScale, "amount")};
-  if (told.e18 < 0) throw nb::value_error("collateral: amount is below zero");
-  CollateralMessage message{{}, {account, instrument, venue_time_ns, told, leg, evidence, {}}, {}};
+  if (!is_collateral(venue_margin_mode, told.e18)) {
+    throw nb::value_error("collateral: amount is below zero, or lies in no isolated position");
+  }
+  CollateralMessage message{};
+  message.told = {account, instrument, venue_time_ns, told, leg, evidence, venue_margin_mode,
+                  0,       {}};
   return push_fact(port, MessageKind::kCollateral, message);
 }
 
@@ -586,7 +590,7 @@ void bind_venue_port(nb::module_& module) {
            "rate"_a, "reference"_a, "venue_time_ns"_a)
       .def("balance", &balance, "account"_a, "currency"_a, "amount"_a, "reason"_a, "reference"_a)
       .def("collateral", &collateral, "account"_a, "instrument"_a, "leg"_a, "amount"_a,
-           "venue_time_ns"_a, "evidence"_a);
+           "venue_time_ns"_a, "evidence"_a, "venue_margin_mode"_a = 0);
   bind_order_facts(port);
 }
 

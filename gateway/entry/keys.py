@@ -28,15 +28,16 @@ class Identity(msgspec.Struct, frozen=True):
     principal: str
     scopes: frozenset[str]
 
-    def require(self, scope: str) -> None:
-        """Raises RefusedError(NOT_PERMITTED) when the key lacks the scope."""
-        if scope not in self.scopes:
+    def require(self, *scopes: str) -> None:
+        """Raises RefusedError(NOT_PERMITTED) when the key has none of the scopes."""
+        if self.scopes.isdisjoint(scopes):
+            wanted = " or ".join(scopes)
             raise RefusedError(
                 "NOT_PERMITTED",
                 field="scope",
                 value=" ".join(sorted(self.scopes)),
-                rule=f"key {self.key_id} needs scope {scope}",
-                hint=f"Use a key with the scope {scope}.",
+                rule=f"key {self.key_id} needs scope {wanted}",
+                hint=f"Use a key with the scope {wanted}.",
             )
 
 

@@ -269,11 +269,10 @@ class Questions:
         rows = await self._rest.get("account/balance", {}, BalanceRow)
         if len(rows) != 1:
             raise VenueProtocolError(f"okx account/balance: {len(rows)} rows")
-        doubt = ""
+        held: list[PositionRow] = []
         if any(translate.has_isolated(each) for each in rows[0].details):
             held = await self._rest.get("account/positions", {}, PositionRow)
-            doubt = translate.doubt_of(held)
-        return translate.balance_reports(self._account, rows[0], doubt)
+        return translate.balance_reports(self._account, rows[0], held)
 
 
 def _age(row: FillRow | BillRow) -> tuple[int, int]:

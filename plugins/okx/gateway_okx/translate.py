@@ -4,9 +4,9 @@ documented is an error of the protocol. Sizes are contracts for swaps and base c
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import ROUND_FLOOR, Context, Decimal, InvalidOperation
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -131,6 +131,10 @@ _SUB_TYPE_CAUSES: Final[dict[str, FillCauseName]] = {
 _EXACT: Final = Context(prec=80)
 _MONEY_STEP: Final = Decimal("1e-18")
 _DOUBLE_ERROR: Final = _EXACT.power(Decimal("0.5"), 50)  # eight last bits, relative
+_MARGIN_MODES: Final[dict[str, Literal["cross", "isolated"]]] = {
+    "cross": "cross",
+    "isolated": "isolated",
+}
 _COLLATERALISED: Final = frozenset(("SWAP", "FUTURES"))
 _PLAIN: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")  # nearly every number
 CANCEL_REASONS: Final = {
@@ -485,7 +489,7 @@ def borrow_report(account: str, row: InterestRow) -> BorrowReport:
 
 def position_reports(account: str, rows: list[PositionRow]) -> list[PositionReport]:
     """Flat positions come with empty strings or 0 and are no positions. The same leg held in two
-    margin modes is one position here, of which nobody says what lies in it."""
+    margin modes is one position here: its mode is not known, nor what lies in it."""
     held: dict[tuple[str, LegName], list[PositionRow]] = {}
     for row in rows:
         if row.size not in ("", "0") and row.kind != "MARGIN":
@@ -496,14 +500,19 @@ def position_reports(account: str, rows: list[PositionRow]) -> list[PositionRepo
         if len(parts) > 1:
             size = sum((Decimal(number(row.size, "pos")) for row in parts), Decimal(0))
             quantity = format(size if report.leg == "net" else abs(size), "f")
-            report = msgspec.structs.replace(report, quantity=quantity, collateral=None)
+            report = in_both_modes(msgspec.structs.replace(report, quantity=quantity))
         if Decimal(report.quantity):
             reports.append(report)
     return reports
 
 
+def in_both_modes(report: PositionReport) -> PositionReport:
+    """OKX holds one leg in both modes at once when orders of both opened it."""
+    return msgspec.structs.replace(report, collateral=None, margin_mode="unknown")
+
+
 def position_report(account: str, row: PositionRow) -> PositionReport:
-    """One leg in one margin mode."""
+    """One leg in one margin mode. A flat one has none: the next order says it (`tdMode`)."""
     leg = leg_of(row.leg)
     size = Decimal(number(row.size or "0", "pos"))
     return PositionReport(
@@ -512,6 +521,7 @@ def position_report(account: str, row: PositionRow) -> PositionReport:
         leg=leg,
         quantity=format(size if leg == "net" else abs(size), "f"),
         collateral=_collateral(row, is_flat=not size),
+        margin_mode=_MARGIN_MODES.get(row.mode, "unknown") if size else None,
         venue_time_ns=time_ns(row.time_ms, "uTime") if row.time_ms else 0,
     )
 
@@ -522,34 +532,70 @@ def _collateral(row: PositionRow, *, is_flat: bool) -> str | None:
     return _money(Decimal(number(row.margin, "margin"))) if row.margin else None
 
 
-def balance_reports(account: str, row: BalanceRow, doubt: str = "") -> list[BalanceReport]:
+def balance_reports(
+    account: str, row: BalanceRow, held: Iterable[PositionRow] = ()
+) -> list[BalanceReport]:
     """What was realised: cash and what lies in isolated positions, without the profit of open
-    ones. `doubt`: why the latter cannot be told; then the total is the cash alone."""
-    return [_balance(account, each, doubt) for each in row.details]
+    ones. `held`: all positions, for what `isoEq` counts beside swaps and futures."""
+    held = list(held)
+    doubts = doubts_of(held)
+    return [
+        _balance(account, each, doubts.get(each.currency, doubts.get("", "")), held)
+        for each in row.details
+    ]
 
 
 def has_isolated(holding: Holding) -> bool:
     return holding.isolated_equity not in ("", "0")
 
 
-def doubt_of(rows: list[PositionRow]) -> str:
-    """Why `isoEq` is not what lies in swaps and futures alone, "" when it is: that of a currency
-    counts every isolated position in it, also spot on margin and options opened elsewhere."""
-    others = sorted(
-        f"{row.kind} {row.symbol}"[:60]
-        for row in rows
-        if row.mode == "isolated" and row.size not in ("", "0") and row.kind not in _COLLATERALISED
+def doubts_of(rows: Iterable[PositionRow]) -> dict[str, str]:
+    """Currency -> why its balance cannot be told as it is; under "" of every currency. That of an
+    isolated position of spot on margin (what it bought and owes is in no `cashBal`, and whether
+    its size holds its margin depends on an upgrade of the account: Introduction to the isolated
+    mode, 2025-02-17) or of an option (no document says what of its premium is in `isoEq`)."""
+    others: dict[str, list[str]] = {}
+    for row in rows:
+        if row.mode != "isolated" or row.size in ("", "0") or row.kind in _COLLATERALISED:
+            continue
+        touched = {row.currency, *(row.symbol.split("-") if row.kind == "MARGIN" else ())}
+        for currency in {""} if "" in touched else touched:
+            others.setdefault(currency, []).append(f"{row.kind} {row.symbol}"[:60])
+    return {
+        currency: f"isolated position of {min(names)} ({len(names)} in all)"
+        for currency, names in others.items()
+    }
+
+
+def _in_contracts(currency: str, held: Iterable[PositionRow]) -> Decimal:
+    """What lies in isolated swaps and futures of a margin currency."""
+    return sum(
+        (
+            Decimal(number(row.margin, "margin"))
+            for row in held
+            if row.mode == "isolated"
+            and row.kind in _COLLATERALISED
+            and row.currency == currency
+            and row.margin
+        ),
+        Decimal(0),
     )
-    return f"isolated position of {others[0]} ({len(others)} in all)" if others else ""
 
 
-def _balance(account: str, holding: Holding, doubt: str) -> BalanceReport:
+def _balance(
+    account: str, holding: Holding, doubt: str, held: Iterable[PositionRow]
+) -> BalanceReport:
     """OKX subtracts and adds in doubles: `isoEq` and `isoUpl` are off by some of their last bits,
-    seen in answers as 60.383333333333326 of 60.00333... + 0.38."""
+    seen in answers as 60.383333333333326 of 60.00333... + 0.38. In doubt the total is the cash and
+    what lies in swaps and futures, which their own rows say."""
     cash = number(holding.cash or "0", "cashBal")
-    if not has_isolated(holding) or doubt:
-        word = doubt if has_isolated(holding) else ""
-        return BalanceReport(account=account, currency=holding.currency, total=cash, doubt=word)
+    if doubt:
+        total = _EXACT.add(Decimal(cash), _in_contracts(holding.currency, held))
+        return BalanceReport(
+            account=account, currency=holding.currency, total=_money(total), doubt=doubt
+        )
+    if not has_isolated(holding):
+        return BalanceReport(account=account, currency=holding.currency, total=cash)
     equity = Decimal(number(holding.isolated_equity, "isoEq"))
     profit = Decimal(number(holding.isolated_profit or "0", "isoUpl"))
     total = _EXACT.add(Decimal(cash), _EXACT.subtract(equity, profit))
