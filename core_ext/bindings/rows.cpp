@@ -228,17 +228,15 @@ nb::list mark_rows(const State& state) {
   return rows;
 }
 
-bool collateral_of(const State& state, const Position& position, Collateral& copy) noexcept {
-  return state.collaterals.copy_of(position.account, position.instrument, position.leg, copy);
-}
-
 namespace {
 
 /// The venue's word about the position that this one is a part of.
 void put_collateral(nb::dict& row, const State& state, const Position& position) {
   Collateral told;
-  row["venue_margin_mode"] = row["collateral"] = nb::none();
-  if (!collateral_of(state, position, told)) return;
+  row["venue_margin_mode"] = nb::none();
+  row["collateral"] = nb::none();
+  const CollateralTable& table = state.collaterals;
+  if (!table.copy_of(position.account, position.instrument, position.leg, told)) return;
   row["venue_margin_mode"] = venue_margin_word(told.mode());
   if (told.amount_e18 != 0) row["collateral"] = money(told.amount_e18);
 }

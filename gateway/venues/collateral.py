@@ -120,5 +120,6 @@ class Collaterals:
         account = self._names.id("account", word.key[0])
         instrument = self._names.id("instrument", word.key[1])
         where = (account, instrument, LEGS[word.key[2]])
-        said = (word.amount or "", word.venue_time_ns, evidence, VENUE_MARGIN_MODES[word.mode])
-        self._deliver(lambda: self._native.collateral(*where, *said))
+        amount, told_ns = word.amount or "", word.venue_time_ns
+        mode = VENUE_MARGIN_MODES[word.mode]
+        self._deliver(lambda: self._native.collateral(*where, amount, told_ns, evidence, mode))

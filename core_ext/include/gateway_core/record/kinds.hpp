@@ -496,9 +496,8 @@ struct PositionCollateral {
   std::int64_t venue_time_ns;  // 0 = the venue did not say
   Money amount;
   std::uint32_t leg;
-  std::uint32_t evidence;  // Evidence: its stream or an answer
-  std::uint32_t
-      venue_margin_mode;  // VenueMarginMode; not told: an amount is that of an isolated one
+  std::uint32_t evidence;           // Evidence: its stream or an answer
+  std::uint32_t venue_margin_mode;  // VenueMarginMode; not told: with an amount, isolated
   std::uint32_t reserved_word;
   std::uint64_t reserved[2];
 };
