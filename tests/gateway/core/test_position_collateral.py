@@ -69,13 +69,13 @@ def mode(world):
 def test_an_amount_without_a_mode_is_that_of_an_isolated_position_in_any_account(open_world):
     world = open_world()
     hold(world)
-    assert mode(world) == ("cash", None)
+    assert mode(world) == ("cross", None)
     tell(world, "250")
-    assert (shown(world), mode(world)) == ("250", ("cash", "isolated"))
+    assert (shown(world), mode(world)) == ("250", ("cross", "isolated"))
     (row,) = records(world)
     assert row["venue_margin_mode"] == 0, "as journals of before modes have it"
     tell(world, "0")
-    assert (shown(world), mode(world)) == (None, ("cash", None))
+    assert (shown(world), mode(world)) == (None, ("cross", None))
 
 
 def test_the_mode_is_the_venue_s_own_word_and_a_record_when_it_changed(world):
