@@ -452,16 +452,12 @@ bool balance(VenuePortHandle& port, AccountId account, CurrencyId currency, std:
 }
 
 bool collateral(VenuePortHandle& port, AccountId account, InstrumentId instrument,
-                std::uint32_t leg, std::string_view amount, std::int64_t venue_time_ns,
-                std::uint32_t evidence, std::uint32_t venue_margin_mode) {
-  const Money told{parse_wide(amount, kMoneyScale, "amount")};
-  if (!is_collateral(venue_margin_mode, told.e18)) {
-    throw nb::value_error("collateral: amount is below zero, or lies in no isolated position");
-  }
-  CollateralMessage message{};
-  message.told = {account, instrument, venue_time_ns, told, leg, evidence, venue_margin_mode,
-                  0,       {}};
-  return push_fact(port, MessageKind::kCollateral, message);
+                std::uint32_t leg, std::string_view amount, std::int64_t time_ns,
+                std::uint32_t from, std::uint32_t mode) {
+  const Money lies{parse_wide(amount, kMoneyScale, "amount")};
+  if (!is_collateral(mode, lies.e18)) throw nb::value_error("none of an isolated position");
+  CollateralMessage told{{}, {account, instrument, time_ns, lies, leg, from, mode, 0, {}}, {}};
+  return push_fact(port, MessageKind::kCollateral, told);
 }
 
 void bind_client_port(nb::module_& module) {

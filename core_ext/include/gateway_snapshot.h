@@ -202,7 +202,7 @@ struct gateway_snapshot_balance {
   uint64_t reserved[3];
 };
 
-/* The margin mode of a position and what lies in it when it is isolated, by its venue's word, in the
+/* The margin mode of a position and what lies in an isolated one, by its venue's word, in the
    settlement currency of the instrument; all strategies together. Sorted by account, instrument,
    leg. */
 struct gateway_snapshot_collateral {

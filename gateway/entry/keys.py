@@ -15,7 +15,9 @@ import msgspec
 from gateway.api import RefusedError
 from gateway.config.key_file import ApiKey, read_key_file, secret_digest
 
-__all__ = ["Identity", "KeyRing", "create_key_file", "new_token"]
+__all__ = ["WATCHING", "Identity", "KeyRing", "create_key_file", "new_token"]
+
+WATCHING = {"read", "risk"}  # all that a key of the risk watch may do
 
 _TOKEN = re.compile(r"(?P<id>[A-Za-z0-9_-]{1,32})\.(?P<secret>[A-Za-z0-9_-]{16,128})")
 _NO_KEY = ApiKey(sha256="0" * 64, principal="", scopes=frozenset())

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from gateway_okx import translate
+from gateway_okx import balances, translate
 from gateway_okx.facts import Facts
 from gateway_okx.known_orders import KnownOrders
 from gateway_okx.rest import read_rows
@@ -238,7 +238,7 @@ def test_a_balance_counts_what_lies_in_isolated_positions() -> None:
             "isoEq": "60.383333333333326", "isoUpl": "0.3799999999999955"}  # fmt: skip
     raw = msgspec.Raw(json.dumps({"details": [told, {"ccy": "BTC", "cashBal": "1"}]}).encode())
     (row,) = read_rows([raw], BalanceRow, "account/balance")
-    found = {each.currency: each.total for each in translate.balance_reports("main", row)}
+    found = {each.currency: each.total for each in balances.balance_reports("main", row)}
     assert found == {"USDT": "4980.0751072120833305", "BTC": "1"}
 
 
@@ -248,7 +248,7 @@ def test_the_doubles_of_okx_are_off_by_no_more_than_is_told(lies: float) -> None
     for _ in range(500):
         profit = chance.uniform(-lies * 0.3, lies * 0.3)
         holding = Holding("USDT", repr(1e6 - lies), repr(lies + profit), repr(profit))
-        (told,) = translate.balance_reports("main", BalanceRow([holding]))
+        (told,) = balances.balance_reports("main", BalanceRow([holding]))
         off = abs(Decimal(told.total) - 1_000_000)
         assert off <= Decimal(told.uncertainty) < Decimal(lies) * Decimal("1e-14")
     equity = Fraction(holding.isolated_equity)  # above the profit
@@ -259,10 +259,10 @@ def test_a_balance_is_in_doubt_where_an_isolated_position_of_another_kind_touche
     swap = position_row(ccy="USDT", margin="4")
     margin = position_row(instType="MARGIN", instId="BTC-USDT", pos="0.5", ccy="BTC")
     option = position_row(instType="OPTION", instId="ETH-USD-261225-4000-C", ccy="ETH")
-    assert translate.doubts_of([swap, position_row(instType="FUTURES")]) == {}
-    assert translate.doubts_of([position_row(instType="OPTION", mgnMode="cross")]) == {}
-    assert translate.doubts_of([position_row(instType="MARGIN", pos="0")]) == {}
-    doubts = translate.doubts_of([swap, margin, option])
+    assert balances.doubts_of([swap, position_row(instType="FUTURES")]) == {}
+    assert balances.doubts_of([position_row(instType="OPTION", mgnMode="cross")]) == {}
+    assert balances.doubts_of([position_row(instType="MARGIN", pos="0")]) == {}
+    doubts = balances.doubts_of([swap, margin, option])
     said = "isolated position of MARGIN BTC-USDT (1 in all)"
     assert doubts == {
         "BTC": said,
@@ -272,7 +272,7 @@ def test_a_balance_is_in_doubt_where_an_isolated_position_of_another_kind_touche
     told = BalanceRow(
         [Holding("USDT", "10", "5", "1"), Holding("BTC", "1"), Holding("SOL", "2", "3", "1")]
     )
-    found = translate.balance_reports("main", told, [swap, margin, option])
+    found = balances.balance_reports("main", told, [swap, margin, option])
     # Of USDT the cash and what lies in the swap; SOL is touched by nothing: 2 + 3 - 1.
     assert [(each.total, each.doubt) for each in found] == [
         ("14", said), ("1", said), ("4", "")
@@ -282,7 +282,7 @@ def test_a_balance_is_in_doubt_where_an_isolated_position_of_another_kind_touche
 def test_a_position_that_names_no_currency_puts_every_balance_in_doubt() -> None:
     option = position_row(instType="OPTION", instId="BTC-USD-261225-4000-C", ccy="")
     told = BalanceRow([Holding("USDT", "10", "5", "1")])
-    (found,) = translate.balance_reports("main", told, [option])
+    (found,) = balances.balance_reports("main", told, [option])
     assert found.doubt == "isolated position of OPTION BTC-USD-261225-4000-C (1 in all)"
 
 
