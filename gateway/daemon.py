@@ -35,7 +35,7 @@ from gateway.core.vocabulary import CancelReason
 from gateway.entry.control import open_unix_socket
 from gateway.entry.desk import Desk
 from gateway.entry.fix_acceptor.opening import FixEntry
-from gateway.entry.keys import Identity, KeyRing, create_key_file, write_private
+from gateway.entry.keys import WATCHING, Identity, KeyRing, create_key_file, write_private
 from gateway.entry.live_notes import LiveNotes
 from gateway.entry.local_api import ApiLimits, LocalApi
 from gateway.entry.page_origins import page_origins_of
@@ -328,17 +328,16 @@ class Daemon:
             log.info("memory: %s", self.native.memory["text"])
 
     def _create_keys(self) -> None:
-        """First start: a key for the command line and one for the demo client."""
+        """First start: a key for the command line, one for the demo client and one for a watch."""
         places, principals = self.settings.places, self.settings.principals
         operator = next((n for n, p in principals.items() if "admin" in p.scopes), "")
         trader = next((n for n, p in principals.items() if "trade" in p.scopes), "")
+        watch = next((n for n, p in principals.items() if {"risk"} <= {*p.scopes} <= WATCHING), "")
         owners: dict[str, tuple[str, list[str], Path]] = {}
-        if operator:
-            scopes = list(map(str, principals[operator].scopes))
-            owners["cli"] = (operator, scopes, places.cli_key_file)
-        if trader:
-            scopes = list(map(str, principals[trader].scopes))
-            owners["demo"] = (trader, scopes, places.cli_key_file.with_name("demo.key"))
+        for key, name in (("cli", operator), ("demo", trader), ("risk_watch", watch)):
+            if name:
+                file = places.cli_key_file.with_name(f"{key}.key")
+                owners[key] = (name, list(map(str, principals[name].scopes)), file)
         create_key_file(places.keys_file, owners, os.urandom)
         self._operator = Identity(
             "socket", operator, frozenset(principals[operator].scopes if operator else ())

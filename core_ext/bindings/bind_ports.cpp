@@ -452,12 +452,12 @@ bool balance(VenuePortHandle& port, AccountId account, CurrencyId currency, std:
 }
 
 bool collateral(VenuePortHandle& port, AccountId account, InstrumentId instrument,
-                std::uint32_t leg, std::string_view amount, std::int64_t venue_time_ns,
-                std::uint32_t evidence) {
-  const Money told{parse_wide(amount, kMoneyScale, "amount")};
-  if (told.e18 < 0) throw nb::value_error("collateral: amount is below zero");
-  CollateralMessage message{{}, {account, instrument, venue_time_ns, told, leg, evidence, {}}, {}};
-  return push_fact(port, MessageKind::kCollateral, message);
+                std::uint32_t leg, std::string_view amount, std::int64_t time_ns,
+                std::uint32_t from, std::uint32_t mode) {
+  const Money lies{parse_wide(amount, kMoneyScale, "amount")};
+  if (!is_collateral(mode, lies.e18)) throw nb::value_error("none of an isolated position");
+  CollateralMessage told{{}, {account, instrument, time_ns, lies, leg, from, mode, 0, {}}, {}};
+  return push_fact(port, MessageKind::kCollateral, told);
 }
 
 void bind_client_port(nb::module_& module) {
@@ -586,7 +586,7 @@ void bind_venue_port(nb::module_& module) {
            "rate"_a, "reference"_a, "venue_time_ns"_a)
       .def("balance", &balance, "account"_a, "currency"_a, "amount"_a, "reason"_a, "reference"_a)
       .def("collateral", &collateral, "account"_a, "instrument"_a, "leg"_a, "amount"_a,
-           "venue_time_ns"_a, "evidence"_a);
+           "venue_time_ns"_a, "evidence"_a, "venue_margin_mode"_a = 0);
   bind_order_facts(port);
 }
 

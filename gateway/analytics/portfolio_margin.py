@@ -18,6 +18,7 @@ from gateway.analytics.greek_book import GreekBook, GreekInput, book_of, plain
 from gateway.api.decimal_text import plain_text
 from gateway.valuation.greeks import INPUTS, greeks_columns
 from gateway.valuation.margin import state_of
+from gateway.valuation.margin_inputs import mode_of
 from gateway.valuation.option_terms import OptionTerms, PortfolioRule
 
 __all__ = ["portfolio_rows", "with_portfolio"]
@@ -54,7 +55,7 @@ def portfolio_rows(given: GreekInput) -> list[dict[str, Any]]:
         if given.options.portfolio_rule(row["account"]) is None or row["instrument"] not in rules:
             continue
         key = row["account"], rules[row["instrument"]]["settle"]
-        if row["margin_mode"] != "cross":
+        if mode_of(row) != "cross":
             continue
         reason = left_out.get((row["account"], row["instrument"]), "")
         if reason:

@@ -31,9 +31,9 @@ _PORTFOLIO = (
     "short_options", "offset_futures",
 )  # fmt: skip
 _POSITIONS = (
-    "account", "instrument", "leg", "margin_mode", "quantity", "collateral", "notional",
-    "unrealised", "initial", "maintenance", "liquidation_price", "liquidation_distance_percent",
-    "reason",
+    "account", "instrument", "leg", "margin_mode", "margin_mode_source", "quantity", "collateral",
+    "notional", "unrealised", "initial", "maintenance", "liquidation_price",
+    "liquidation_distance_percent", "reason",
 )  # fmt: skip
 
 

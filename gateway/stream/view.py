@@ -147,11 +147,17 @@ class View:
         return bool(changed)
 
     def _place(self, rows: Mapping[str, Row | None]) -> None:
-        """Remembers where a venue's position is shown: once in each strategy that shares it."""
+        """Remembers where a venue's position is shown: once in each strategy that shares it, anew
+        in another margin mode."""
         shown = self.channels["positions"].rows
         for key, row in rows.items():
-            if row is not None and key not in shown:
-                self._places[venue_position_key(row)].append(key)
+            if row is None:
+                continue
+            place, before = venue_position_key(row), shown.get(key)
+            if before is not None and venue_position_key(before) == place:
+                continue
+            if key not in self._places[place]:
+                self._places[place].append(key)
 
     def take_greeks(self, rows: Mapping[str, Row], waiting: str) -> bool:
         """Greeks of positions and sums, or why there are none. False: nothing moved."""

@@ -22,6 +22,7 @@ from gateway.valuation.margin_inputs import (
     TYPES,
     array,
     mantissa_and_scale,
+    mode_of,
     order_price,
     row_of,
     scales,
@@ -59,6 +60,8 @@ WARNING_RATIO = Decimal("0.7")
 CALL_RATIO = Decimal("0.85")
 _SIZE_MAX = 2**63 - 1
 _MODES = {"cross": 1, "isolated": 2}
+_UNKNOWN_MODE = "the margin mode is not known"
+_ISOLATED_OPTION = "isolated, and no document says what of its premium lies in its margin"
 _STATUSES = ("", "no mark", "bad numbers", "above the last bracket", "out of range")
 _LEFT_OUT = "other positions are left out"
 
@@ -79,9 +82,11 @@ class MarginRows(NamedTuple):
     `partial_ratio` is then what the ratio would be with it in the equity. `is_balance_known` False:
     equity is what positions alone made, and says nothing. `estimates`
     names what was counted by a rule that its venue does not document in full.
-    `positions`: {account, venue, instrument, leg, margin_mode, currency, quantity, collateral,
-    notional, unrealised, initial, maintenance, ratio, state, liquidation_price,
-    liquidation_distance_percent, reason}: what the venue sees, strategies summed.
+    `positions`: {account, venue, instrument, leg, margin_mode, margin_mode_source, currency,
+    quantity, collateral, notional, unrealised, initial, maintenance, ratio, state,
+    liquidation_price, liquidation_distance_percent, reason}: what the venue sees, strategies
+    summed. `margin_mode` cross | isolated | unknown is the venue's word (source `venue`) or, where
+    it has said none, that of the account (source `account`).
     Amounts are decimal text; None where there is none, with `reason` why."""
 
     accounts: list[dict[str, Any]]
@@ -175,6 +180,7 @@ class _Work:
         self._partial: dict[tuple[str, str], str] = {}  # why its equity is not all there
         self._unknown: set[tuple[str, str]] = set()  # collateral in the balance, of unknown size
         self._collateral: dict[tuple[str, str, str], str] = {}  # account, instrument, leg
+        self._told: set[_Held] = set()  # whose mode is the venue's own word
         self._sides: dict[tuple[str, str, str, bool], int] = defaultdict(int)  # sizes, by is_buy
         self._sizes: Mapping[tuple[str, str], int] = {}
         self._options: OptionMargins | None = None
@@ -192,11 +198,13 @@ class _Work:
     ) -> None:
         sums: dict[_Held, list[int]] = {}
         for row in rows:
-            mode = row["margin_mode"]
+            mode = mode_of(row)
             instrument = self._instruments.get(row["instrument"])
-            if mode not in _MODES or instrument is None:
+            if mode == "cash" or instrument is None:
                 continue
             key = _Held(row["account"], row["venue"], row["instrument"], row["leg"], mode)
+            if row.get("venue_margin_mode"):
+                self._told.add(key)
             total = sums.setdefault(key, [0, 0])
             total[0] += mantissa(row["quantity"], instrument["quantity_scale"])
             total[1] += mantissa(row["cost"], 18)
@@ -232,15 +240,10 @@ class _Work:
             return
         if key.margin_mode == "cross":
             self._sides[key.account, key.instrument, key.leg, quantity > 0] += abs(quantity)
+        elif (given := self._take_collateral(place, key, rules["settle"])) is None:
+            return
         else:
-            given = self._collateral_of(key)
-            if given is None:
-                self._unknown.add((key.account, rules["settle"]))
-                self._partial[key.account, rules["settle"]] = _LEFT_OUT
-                self._exclude(place, key, rules["settle"], "no collateral is known")
-                return
-            isolated = mantissa(given, 18)
-            self._isolated[key.account, rules["settle"]] += isolated
+            isolated = given
         schedule = self._brackets.schedule_of(key.instrument)
         reason, mark, mark_scale = self._mark_of(key.instrument)
         if schedule is None:
@@ -258,6 +261,21 @@ class _Work:
         self._counted.append(place)
         self._rows.append((*row, leverage, *scales(rules, mark_scale), _MODES[key.margin_mode]))
 
+    def _take_collateral(self, place: int, key: _Held, currency: str) -> int | None:
+        """What lies in a position that is not cross, taken out of the equity; None where it, or the
+        mode, is not known: some of the balance may lie there."""
+        given = self._collateral_of(key)
+        if given is None:
+            self._unknown.add((key.account, currency))
+            self._partial[key.account, currency] = _LEFT_OUT
+            is_isolated = key.margin_mode == "isolated"
+            reason = "no collateral is known" if is_isolated else _UNKNOWN_MODE
+            self._exclude(place, key, currency, reason)
+            return None
+        isolated = mantissa(given, 18)
+        self._isolated[key.account, currency] += isolated
+        return isolated
+
     def _collateral_of(self, key: _Held) -> str | None:
         if key.margin_mode != "isolated":
             return None
@@ -269,15 +287,24 @@ class _Work:
     def _take_option(self, place: int, key: _Held, quantity: int, cost: int) -> None:
         assert self._options is not None, "asked by _take"
         rules = self._instruments[key.instrument]
-        found: OptionAmounts | str = "no rule for isolated options"
-        if key.margin_mode == "cross":
-            size = Fraction(quantity, 10 ** rules["quantity_scale"])
-            pool = key.account, rules["settle"]
-            found = self._options.take(key.instrument, pool, size, cost, self._now_ns)
+        pool = key.account, rules["settle"]
+        size = Fraction(quantity, 10 ** rules["quantity_scale"])
+        is_cross = key.margin_mode == "cross"
+        value = self._options.take if is_cross else self._options.amounts_of
+        found = value(key.instrument, pool, size, cost, self._now_ns)
+        if not is_cross:
+            self._name_isolated_option(key, pool)
         if isinstance(found, str):
             self._exclude(place, key, rules["settle"], found)
         else:
             self._option_rows[place] = found
+
+    def _name_isolated_option(self, key: _Held, pool: tuple[str, str]) -> None:
+        """Its venue's rule says what it asks for; what lies in it is in the equity somewhere."""
+        self._unknown.add(pool)
+        self._partial[pool] = _LEFT_OUT
+        reason = _ISOLATED_OPTION if key.margin_mode == "isolated" else _UNKNOWN_MODE
+        self._excluded[pool].add(f"{key.instrument}: {reason}")
 
     def take_orders(self, rows: Iterable[Row]) -> None:
         """Open orders that may open a position; a market order counts at the mark. Those of spot
@@ -471,6 +498,7 @@ class _Work:
         for place, (key, quantity, _) in enumerate(self._held):
             rules = self._instruments[key.instrument]
             row = dict(key._asdict(), currency=rules["settle"])
+            row["margin_mode_source"] = "venue" if key in self._told else "account"
             row["quantity"] = text(quantity, rules["quantity_scale"])
             row["collateral"] = self._collateral_of(key)
             if place in self._option_rows:

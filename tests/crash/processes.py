@@ -154,6 +154,7 @@ class GatewayProcess:
             "accounts.main": {"venue": "paper", "durability": change["durability"]},
             "principals.trader": {"scopes": ["read", "trade", "cancel"]} | everything,
             "principals.operator": {"scopes": ["read", "cancel", "admin"]} | everything,
+            "principals.night-desk": {"scopes": ["read", "risk"]} | everything,
             "currencies": rates,
         } | {f"strategies.{name}": {} for name in change["strategies"]}
         text = "".join(f"[{name}]\n{lines(table)}" for name, table in tables.items())

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from flat_margin import flat_margin
-from processes import WAIT_SECONDS_MAX
+from processes import WAIT_SECONDS_MAX, call
 from standing_desk import Desk
 
 from gateway.journal import reader
@@ -60,7 +60,7 @@ class WatchedDesk(Desk):
         body = {"instrument": "BTCUSDT", "is_cleared": True, "levels": levels}
         self.venue.admin("market", body)
 
-    def words(self, key: str = "cli") -> list[str]:
+    def words(self, key: str = "risk_watch") -> list[str]:
         gateway = self.gateway
         return [
             sys.executable, "-m", "gateway", "risk-watch", str(gateway.directory),
@@ -267,8 +267,28 @@ def test_a_key_without_the_scope_ends_it_with_one_clear_error(desk: WatchedDesk)
     done = subprocess.run(desk.words("demo"), capture_output=True, timeout=60, check=False)
     assert done.returncode == 4, done.stderr
     text = done.stderr.decode()
-    assert text.startswith("NOT_PERMITTED") and "scope admin" in text
+    assert text.startswith("NOT_PERMITTED") and "scope risk or admin" in text
     assert text.count("\n") == 2, "the error and its hint"
+
+
+def test_its_own_scope_is_enough_and_an_admin_key_still_works(desk: WatchedDesk) -> None:
+    for key in ("risk_watch", "cli"):
+        words = [*desk.words(key), "--count", "1"]
+        done = subprocess.run(words, capture_output=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+    token = (desk.gateway.directory / "risk_watch.key").read_text().strip()
+    body = {"level": "account", "name": "main", "actor": "night-desk", "reason": "no"}
+    for path in ("/v1/enable", "/v1/kill"):
+        answer = call(desk.gateway.url, "POST", path, body, {"Authorization": f"Bearer {token}"})
+        assert (answer[0], answer[1]["error"]["code"]) == (403, "NOT_PERMITTED")
+
+
+def test_another_actor_than_the_principal_of_its_key_ends_it(desk: WatchedDesk) -> None:
+    policy = desk.folder / "policy.toml"
+    policy.write_text(policy.read_text().replace("night-desk", "anna"))
+    done = subprocess.run(desk.words(), capture_output=True, timeout=60, check=False)
+    assert done.returncode == 4, done.stderr
+    assert b"acts as its principal night-desk" in done.stderr
 
 
 def test_a_journal_directory_that_does_not_exist_is_a_usage_error(desk: WatchedDesk) -> None:

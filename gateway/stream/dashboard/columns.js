@@ -116,6 +116,7 @@ export const COLUMNS = {
     word("instrument", "Instrument", 132), word("account", "Account", 72),
     word("strategy", "Strategy", 112), word("leg", "Leg", 48, {isHidden: true}),
     word("margin_mode", "Margin", 64, {isHidden: true}),
+    word("venue_margin_mode", "Margin at venue", 100, {isHidden: true}),
     money("quantity", "Quantity", 92), number("average_price", "Average", 92, {digits: PRICE_DIGITS}),
     number("mark", "Mark", 88, {tone: markTone}),
     {id: "mark_age_ms", title: "Mark age", width: 86, text: ageText, tone: ageTone,

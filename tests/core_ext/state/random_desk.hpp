@@ -201,6 +201,8 @@ struct Twin {
     told.leg = static_cast<std::uint32_t>(random.below(3));
     told.amount.e18 = static_cast<Int128>(random.below(3));
     told.evidence = 1 + static_cast<std::uint32_t>(random.below(2));
+    told.venue_margin_mode =
+        static_cast<std::uint32_t>(random.below(4));  // cross with an amount too
     engine.on_collateral(told);
   }
   void control() {

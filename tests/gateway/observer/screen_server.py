@@ -38,8 +38,8 @@ def position(instrument="BTC-USDT.paper", **fields):
         "strategy": "alpha", "venue": "paper", "quantity": "1.5", "average_price": "50000.25",
         "cost": "75000.375", "realised": "12.5", "unrealised": "-3.25", "fees": "1.1",
         "break_even": "50001", "mark": "49998.08", "mark_age_ms": 120, "currency": "USDT",
-        "collateral": None, "state": "active", "sequence": 1, "liquidation_price": "41000.5",
-        "liquidation_distance_percent": "17.99",
+        "venue_margin_mode": None, "collateral": None, "state": "active", "sequence": 1,
+        "liquidation_price": "41000.5", "liquidation_distance_percent": "17.99",
     }  # fmt: skip
     return row | fields
 

@@ -355,6 +355,7 @@ def _flat_position(key: tuple[str, ...], venue: str) -> dict[str, Any]:
         "break_even": None,
         "mark": None,
         "mark_age_ms": None,
+        "venue_margin_mode": None,
         "collateral": None,
         "currency": "USD",
         "state": "active",

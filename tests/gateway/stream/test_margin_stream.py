@@ -136,3 +136,17 @@ def test_a_position_without_its_mark_is_unknown_and_never_ok(view, tmp_path):
     take_margin(view, a_desk(tmp_path, SCHEDULES, marks=()).step(given(view)))
     (row,) = view.channels["margin"].rows.values()
     assert row["state"] == "unknown"
+
+
+def test_a_position_whose_venue_switches_its_mode_keeps_its_liquidation_price(view, tmp_path):
+    desk = a_desk(tmp_path, SCHEDULES)
+    take_margin(view, desk.step(given(view)))
+    told = {"venue_margin_mode": "isolated", "collateral": "20", "sequence": 2}
+    rows = {key: {**row, **told} for key, row in POSITIONS.items()}
+    view.apply(Step(2, 2, is_caught_up=True, is_reset=False, rows={"position": rows}, followed=1))
+    take_margin(view, desk.step(given(view)))
+    (account,) = view.channels["margin"].rows.values()
+    # 20 of the 50 lie in it: 20 + 2 (p - 100) = 0.05 * 2 p
+    assert (account["equity"], account["maintenance"]) == ("30", "0")
+    for key in POSITIONS:
+        assert view.channels["positions"].rows[key]["liquidation_price"] == "94.73"

@@ -119,7 +119,16 @@ def test_what_is_left_out_is_named() -> None:
     assert expired.accounts[0]["excluded"] == ["OPTION: expired"]
     assert expired.positions[0]["reason"] == "expired"
     isolated = rows(CALL, held("OPTION", "-1", mode="isolated"))
-    assert isolated.accounts[0]["excluded"] == ["OPTION: no rule for isolated options"]
+    (named,), (row,) = isolated.accounts, isolated.positions
+    assert named["excluded"] == [
+        "OPTION: isolated, and no document says what of its premium lies in its margin"
+    ]
+    assert (named["equity"], named["headroom"], named["maintenance"]) == (None, None, "0")
+    cross = rows(CALL, held("OPTION", "-1")).positions[0]
+    for name in ("notional", "unrealised", "initial", "maintenance"):
+        assert row[name] == cross[name] is not None, "its venue's rule knows no mode"
+    unknown = rows(CALL, held("OPTION", "-1") | {"venue_margin_mode": "unknown"})
+    assert unknown.accounts[0]["excluded"] == ["OPTION: the margin mode is not known"]
     blind = rows(CALL, held("OPTION", "-1"), marks={"OPTION": MarkPrice("0.05", 0)})
     assert blind.accounts[0]["excluded"] == ["OPTION: BTC-USD-SWAP: no mark"]
     assert blind.accounts[0]["state"] == "unknown"

@@ -159,6 +159,7 @@ inline constexpr std::uint32_t kScopeTrade = 2;
 inline constexpr std::uint32_t kScopeCancel = 4;
 inline constexpr std::uint32_t kScopeAdmin = 8;
 inline constexpr std::uint32_t kScopeOverride = 16;  // may override soft limits, order by order
+inline constexpr std::uint32_t kScopeRisk = 32;      // may tell measures, reduce and lift that
 
 /// Who may do what where. A mask bit i allows id i; `all_*` allows every id, also later ones.
 struct PrincipalDefined {
@@ -494,16 +495,19 @@ struct PositionAdopted {
   std::uint64_t reserved[2];
 };
 
-/// What lies in an isolated position by its venue's own word, in its settlement currency; 0 =
-/// nothing any more. Written only when it is another amount than before.
+/// The margin mode of a position and what lies in it when it is isolated, by its venue's own word,
+/// in its settlement currency; 0 = nothing any more. Written only when one of the two is another
+/// one than before.
 struct PositionCollateral {
   AccountId account;
   InstrumentId instrument;
   std::int64_t venue_time_ns;  // 0 = the venue did not say
   Money amount;
   std::uint32_t leg;
-  std::uint32_t evidence;  // Evidence: its stream or an answer
-  std::uint64_t reserved[3];
+  std::uint32_t evidence;           // Evidence: its stream or an answer
+  std::uint32_t venue_margin_mode;  // VenueMarginMode; not told: with an amount, isolated
+  std::uint32_t reserved_word;
+  std::uint64_t reserved[2];
 };
 
 #define GATEWAY_PAYLOAD(type, bytes)                                             \
