@@ -3,16 +3,13 @@ engine, which journals what changed. Must never touch a quantity, which fills al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gateway.api import PositionReport
-from gateway.core.engine import Engine
 from gateway.core.vocabulary import EVIDENCE, LEGS
-
-if TYPE_CHECKING:
-    from gateway.core.native import VenuePort
+from gateway.venues.fact_lane import FactLane
 
 __all__ = ["Collaterals"]
 
@@ -23,26 +20,15 @@ Key = tuple[str, str, str]  # account, our name of the instrument, leg
 class Collaterals:
     """Of one venue. Event-loop thread only."""
 
-    def __init__(
-        self,
-        venue: str,
-        engine: Engine,
-        native: VenuePort,
-        *,
-        deliver: Callable[[Callable[[], bool]], bool],
-        bad: Callable[[str, str], None],
-    ) -> None:
-        """`deliver` hands over in the order of all facts; `bad` counts and logs what it cannot."""
-        self._venue, self._names = venue, engine.names
-        self._engine, self._native = engine, native
-        self._deliver, self._bad = deliver, bad
+    def __init__(self, lane: FactLane) -> None:
+        self._lane, self._names = lane, lane.engine.names
         self._heard_ns: dict[Key, int] = {}  # when the stream told of a position last
 
     def seen(self, report: PositionReport) -> None:
         """A word of the stream. None of its collateral says nothing."""
         key, amount = self._read(report)
         if key is not None and amount is not None:
-            self._heard_ns[key] = self._engine.now_ns()
+            self._heard_ns[key] = self._lane.engine.now_ns()
             self._tell(key, amount, report.venue_time_ns, EVIDENCE["stream"])
 
     def stated(
@@ -78,7 +64,7 @@ class Collaterals:
     def _read(self, report: PositionReport) -> tuple[Key | None, str | None]:
         """Whose it is and what lies in it; nothing lies in what is flat. (None, None): it names
         something unknown or cannot be read."""
-        number = self._names.venue_instrument(self._venue, report.instrument)
+        number = self._names.venue_instrument(self._lane.venue, report.instrument)
         is_known = bool(number and self._names.find("account", report.account))
         try:
             is_flat = not Decimal(report.quantity)
@@ -87,7 +73,7 @@ class Collaterals:
         if not is_known or report.leg not in LEGS:
             if report.collateral is not None:
                 words = (report.account, report.instrument, report.leg, report.quantity)
-                self._bad("collateral", " ".join(f"{word!r:.40}" for word in words))
+                self._lane.bad("collateral", " ".join(f"{word!r:.40}" for word in words))
             return None, None
         key = (report.account, self._names.name("instrument", number), report.leg)
         return key, "0" if is_flat and report.collateral is not None else report.collateral
@@ -95,5 +81,5 @@ class Collaterals:
     def _tell(self, key: Key, amount: str, venue_time_ns: int, evidence: int) -> None:
         account = self._names.id("account", key[0])
         instrument = self._names.id("instrument", key[1])
-        where = (account, instrument, LEGS[key[2]])
-        self._deliver(lambda: self._native.collateral(*where, amount, venue_time_ns, evidence))
+        fact = (account, instrument, LEGS[key[2]], amount, venue_time_ns, evidence)
+        self._lane.deliver(lambda: self._lane.native.collateral(*fact))
