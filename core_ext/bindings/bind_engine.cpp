@@ -1,4 +1,5 @@
-// The engine for Python: start, drive, control commands and reads. Ports are in bind_ports.cpp.
+// The engine for Python: start, drive, control commands and reads. Its ports: bind_orders.cpp and
+// bind_venue_port.cpp.
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
@@ -466,7 +467,8 @@ void bind_reads(nb::class_<EngineHandle>& engine) {
 }  // namespace
 
 void bind_engine(nb::module_& module) {
-  bind_ports(module);
+  bind_orders(module);
+  bind_venue_port(module);
   auto engine = nb::class_<EngineHandle>(module, "Engine");
   engine
       .def(nb::new_(&open_engine), "directory"_a, "ring_directory"_a, nb::kw_only(),

@@ -4,16 +4,13 @@ which fills alone make."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from gateway.api import PositionReport
-from gateway.core.engine import Engine
 from gateway.core.vocabulary import EVIDENCE, LEGS, VENUE_MARGIN_MODES
-
-if TYPE_CHECKING:
-    from gateway.core.native import VenuePort
+from gateway.venues.fact_lane import FactLane
 
 __all__ = ["Collaterals"]
 
@@ -33,19 +30,8 @@ class _Word(NamedTuple):
 class Collaterals:
     """Of one venue. Event-loop thread only."""
 
-    def __init__(
-        self,
-        venue: str,
-        engine: Engine,
-        native: VenuePort,
-        *,
-        deliver: Callable[[Callable[[], bool]], bool],
-        bad: Callable[[str, str], None],
-    ) -> None:
-        """`deliver` hands over in the order of all facts; `bad` counts and logs what it cannot."""
-        self._venue, self._names = venue, engine.names
-        self._engine, self._native = engine, native
-        self._deliver, self._bad = deliver, bad
+    def __init__(self, lane: FactLane) -> None:
+        self._lane, self._names = lane, lane.engine.names
         self._heard_ns: dict[Key, int] = {}  # when the stream told of a position last
         self._crossed: set[Key] = set()  # told as cross by the last word
 
@@ -53,7 +39,7 @@ class Collaterals:
         """A word of the stream. None of mode and collateral says nothing."""
         word = self._read(report)
         if word is not None and word.amount is not None:
-            self._heard_ns[word.key] = self._engine.now_ns()
+            self._heard_ns[word.key] = self._lane.engine.now_ns()
             self._tell(word, EVIDENCE["stream"])
 
     def stated(
@@ -89,7 +75,7 @@ class Collaterals:
     def _read(self, report: PositionReport) -> _Word | None:
         """Nothing lies in what is flat; nothing is known to lie where only a mode is told. None: it
         names something unknown or cannot be read."""
-        number = self._names.venue_instrument(self._venue, report.instrument)
+        number = self._names.venue_instrument(self._lane.venue, report.instrument)
         is_known = bool(number and self._names.find("account", report.account))
         try:
             is_flat = not Decimal(report.quantity)
@@ -99,7 +85,7 @@ class Collaterals:
         if not is_known or report.leg not in LEGS or not is_word:
             if (report.collateral or "").strip("0.") or not is_word:
                 words = (report.account, report.instrument, report.leg, report.quantity)
-                self._bad("collateral", " ".join(f"{word!r:.40}" for word in words))
+                self._lane.bad("collateral", " ".join(f"{word!r:.40}" for word in words))
             return None
         is_said = report.collateral is not None or report.margin_mode is not None
         key = (report.account, self._names.name("instrument", number), report.leg)
@@ -122,4 +108,6 @@ class Collaterals:
         where = (account, instrument, LEGS[word.key[2]])
         amount, told_ns = word.amount or "", word.venue_time_ns
         mode = VENUE_MARGIN_MODES[word.mode]
-        self._deliver(lambda: self._native.collateral(*where, amount, told_ns, evidence, mode))
+        self._lane.deliver(
+            lambda: self._lane.native.collateral(*where, amount, told_ns, evidence, mode)
+        )

@@ -3,12 +3,14 @@
 import asyncio
 import json
 import os
+import re
 import socket
 import ssl
 import subprocess
 import types
 import warnings
 from functools import partial
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -138,6 +140,33 @@ async def test_a_daemon_starts_trades_and_stops(settings, native, tmp_path):
     logins = [subject for kind, subject in noted if kind is Operation.LOGGED_IN]
     assert logins == ["key demo", "key socket"], "each key once by each door"
     assert demo.split(".")[1] not in str(native.operations)
+
+
+PAGE = Path(__file__).parents[3] / "docs/reference/api.md"
+
+
+@pytest.mark.asyncio
+async def test_the_program_of_the_page_trades_inside_the_process(
+    settings, native, tmp_path, monkeypatch, capsys
+):
+    """The page's own words, but for the names of this configuration."""
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (program,) = (each for each in blocks if "InProcessClient" in each)
+    program = program.replace("BTC-USDT.paper", INSTRUMENT.symbol)
+    names: dict = {"__name__": "page"}
+    exec(program, names)
+    names["load"] = partial(load, is_in_memory=lambda path: True)
+    text = CONFIG.format(directory=tmp_path).replace("accounts.main", "accounts.demo")
+    text = text.replace("strategies.alpha", "strategies.demo")
+    text = text.replace("principals.desk", "principals.demo")
+    (tmp_path / "gateway.toml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    await asyncio.wait_for(names["main"](), 60)
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in said] == ["working", "pending"]
+    assert said[1] == "pending cancel"
+    sent = [(kind, len(requests)) for kind, requests in native.adapter.sent]
+    assert sent == [("new", 1), ("cancel", 1)], "said twice, sent once"
 
 
 async def started_with(tmp_path, changes=()):

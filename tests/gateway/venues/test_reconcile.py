@@ -260,7 +260,7 @@ async def test_a_fill_that_names_something_unknown_does_not_close_a_gap_that_sta
     session = world.link.session
     session.caught_up("main", session.gaps)
     session.gap_opened("the line is cut")
-    session._caught_up.add("main")  # the query of an earlier run
+    session.caught_up("main", session.gaps)  # the query of an earlier run
     session.filled(world.fill(0, "x1", "1", instrument="NOSUCH"))
     assert session.is_gap_open
     session.gap_closed()

@@ -57,7 +57,7 @@ def settings_of(conversation: Conversation) -> SessionSettings:
 def setting_value(name: str, value: str) -> Any:
     if name == "schedule":
         start, end = value.split("-")
-        return Schedule(start=start, end=end)
+        return Schedule(start_time=start, end_time=end)
     if name == "rules":
         return Rules(**dict.fromkeys(value.split(), True))
     if value in {"yes", "no"}:
