@@ -408,7 +408,20 @@ void bind_order_reads(nb::class_<EngineHandle>& engine) {
             handle.runtime->run([&] { notice = handle.runtime->engine().cancel(message, 0); });
             return notice.refusal;
           },
-          "order_id"_a, "reason"_a);
+          "order_id"_a, "reason"_a)
+      .def("doubted_orders",
+           [](EngineHandle& handle) {
+             const nb::gil_scoped_release release;
+             return handle.runtime->doubted();
+           })
+      .def(
+          "settle_doubt",
+          [](EngineHandle& handle, OrderId order_id) {
+            handle.runtime->run([&] { handle.runtime->engine().settle_doubt(order_id); });
+          },
+          "order_id"_a)
+      .def_prop_ro("lost_after_ns",
+                   [](EngineHandle& handle) { return handle.runtime->journal().lost_after_ns(); });
 }
 
 void bind_reads(nb::class_<EngineHandle>& engine) {

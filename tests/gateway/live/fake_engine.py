@@ -588,6 +588,9 @@ class Engine:
     def funding_known_ns(self, account):
         return self._funded.get(account, 0)
 
+    def doubted_orders(self):
+        return []
+
     def cancel_by_gateway(self, order_id, reason):
         row = self._orders.get(order_id)
         if row is None or row["state"] in TERMINAL or row["pending"] == "cancel":
