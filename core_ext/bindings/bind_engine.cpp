@@ -408,7 +408,11 @@ void bind_order_reads(nb::class_<EngineHandle>& engine) {
             handle.runtime->run([&] { notice = handle.runtime->engine().cancel(message, 0); });
             return notice.refusal;
           },
-          "order_id"_a, "reason"_a)
+          "order_id"_a, "reason"_a);
+}
+
+void bind_doubts(nb::class_<EngineHandle>& engine) {
+  engine
       .def("doubted_orders",
            [](EngineHandle& handle) {
              const nb::gil_scoped_release release;
@@ -516,6 +520,7 @@ void bind_engine(nb::module_& module) {
   bind_fix_journal(engine);
   bind_order_events(module, engine);
   bind_order_reads(engine);
+  bind_doubts(engine);
   bind_reads(engine);
   bind_shared_ports(engine);
 }

@@ -65,7 +65,8 @@ class Doubts:
 
     def findings(self, account: str) -> Iterable[Finding]:
         """Those that stay in doubt however often their venue is asked."""
-        return [] if self.can_prove() else [self._finding(row) for row in self.rows(account)]
+        rows = self.rows(account)
+        return [] if self.can_prove() else [self._finding(row) for row in rows]
 
     def _finding(self, row: Row) -> Finding:
         order_id, venue = str(row["order_id"]), self._session.venue

@@ -134,6 +134,7 @@ class Reconciler:
                 await self._apply_fills(account, rows)
                 await self._settle(account, rows, self._by_order_id(reports), result)
                 self._tell_doubts(account)
+                self.tell_breaks()
         return result.unsettled + result.lacking
 
     async def define_instruments(self) -> None:

@@ -72,6 +72,7 @@ class Engine:
         self._limits, self._states, self._references = {}, {}, set()
         self._clients, self._venues, self._beats = [], {}, 0
         self.refuse_next, self._funded = None, {}
+        self.doubted_orders = list  # none
 
     # Control.
     def _define(self, kind, name, **row):
@@ -587,9 +588,6 @@ class Engine:
 
     def funding_known_ns(self, account):
         return self._funded.get(account, 0)
-
-    def doubted_orders(self):
-        return []
 
     def cancel_by_gateway(self, order_id, reason):
         row = self._orders.get(order_id)

@@ -282,7 +282,7 @@ async def test_exits_that_work_there_are_kept_while_the_fill_of_their_entry_is_m
     await marked(world)
     assert world.adapter.sent == []
     assert states(world, ids) == ["FILLED", "NEW", "NEW"]
-    assert world.native.counters["links_anomalous"] == 0
+    assert world.native.counters()["links_anomalous"] == 0
     world.link.session.filled(world.fill(ids[1], "t2", "2", side="sell", venue_order_id="v2"))
     await world.sends()
     assert world.row(ids[2])["pending"] == "cancel"
@@ -303,4 +303,25 @@ async def test_an_exit_that_ended_there_is_not_let_go_again_and_the_other_one_is
     await marked(world, "89")
     assert sent(world) == [("sell", "2")]
     assert world.native.doubted_orders() == []
+    end(world)
+
+
+async def test_an_order_enlarged_in_lost_moments_and_complete_by_its_old_size_works_on(
+    ring_directory,
+):
+    world = await connected(ring_directory)
+    order_id = await world.submit("grown")
+    world.link.session.accepted(order_id, "v1")
+    await world.sends()
+    end(world)
+    world = open_world(ring_directory)
+    executed_there(world, order_id, "2")
+    there = world.report(order_id, "partially_filled", "2", quantity="5", venue_order_id="v1")
+    world.adapter.open = [there]
+    world.adapter.by_client = {there.client_order_id: there}
+    world.advance(5_000)
+    await world.connect()
+    row = world.row(order_id)
+    assert (row["state"], row["quantity"]) == ("PARTIALLY_FILLED", "5")
+    assert row["leaves_quantity"] == "3"
     end(world)
