@@ -56,8 +56,9 @@ class Doubts:
         # One that it has forgotten is refused there when it comes again under its id.
         is_refused_again = manifest.client_order_id_reuse == "never"
         kept_ms = manifest.ended_orders_kept_ms
-        age_ns = self._engine.now_ns() - native.lost_after_ns
-        return is_refused_again or kept_ms is None or age_ns < kept_ms * 1_000_000
+        if is_refused_again or kept_ms is None:
+            return True
+        return self._engine.now_ns() - native.lost_after_ns < kept_ms * 1_000_000
 
     def never_left(self, order_id: int) -> None:
         """Proved, or a person's word: it is held as any other from now on."""
