@@ -412,6 +412,23 @@ void bind_order_reads(nb::class_<EngineHandle>& engine) {
           "order_id"_a, "reason"_a);
 }
 
+void bind_doubts(nb::class_<EngineHandle>& engine) {
+  engine
+      .def("doubted_orders",
+           [](EngineHandle& handle) {
+             const nb::gil_scoped_release release;
+             return handle.runtime->doubted();
+           })
+      .def(
+          "settle_doubt",
+          [](EngineHandle& handle, OrderId order_id) {
+            handle.runtime->run([&] { handle.runtime->engine().settle_doubt(order_id); });
+          },
+          "order_id"_a)
+      .def_prop_ro("lost_after_ns",
+                   [](EngineHandle& handle) { return handle.runtime->journal().lost_after_ns(); });
+}
+
 void bind_reads(nb::class_<EngineHandle>& engine) {
   engine
       .def("positions",
@@ -505,6 +522,7 @@ void bind_engine(nb::module_& module) {
   bind_fix_journal(engine);
   bind_order_events(module, engine);
   bind_order_reads(engine);
+  bind_doubts(engine);
   bind_reads(engine);
   bind_shared_ports(engine);
 }

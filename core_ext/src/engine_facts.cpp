@@ -205,6 +205,7 @@ void Engine::on_session(const VenueState& session) noexcept {
   if (record.state == static_cast<std::uint32_t>(VenueSession::kReconciled)) {
     is_compared_[record.venue] = true;
     prepare_routes();
+    trigger_waiting(record.venue);
   }
   for (LinkWait& waiting : waiting_links_) waiting.retry_ns = std::min(waiting.retry_ns, now_ns_);
 }

@@ -48,6 +48,7 @@ BreakKind = Literal[
     "order_missing_here",
     "order_missing_there",
     "order_differs",
+    "order_in_doubt",
     "fill_missing",
     "fill_not_booked",
     "funding_not_booked",
