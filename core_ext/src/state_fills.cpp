@@ -385,12 +385,12 @@ bool State::apply_revised(const RecordHeader& header, const FillRevised& fill) n
   if (slot == kNoSlot) return true;
   Order& order = orders.at(slot);
   begin_write(order.version);
-  put(order.cumulative, order.cumulative + fill.quantity - old.quantity);
-  put(order.value_e18, order.value_e18 + fill.value.e18 - old.value_e18);
+  put(order.cumulative, order.cumulative - old.quantity + fill.quantity);
+  put(order.value_e18, order.value_e18 - old.value_e18 + fill.value.e18);
   // What the venue had told in total moves with the revision; it is not executed a second time.
   if (order.told_cumulative != 0) {
     put(order.told_cumulative,
-        std::max<std::int64_t>(order.told_cumulative + fill.quantity - old.quantity, 0));
+        std::max<std::int64_t>(order.told_cumulative - old.quantity + fill.quantity, 0));
   }
   put(order.updated_ns, header.time_ns);
   put(order.sequence, header.sequence);

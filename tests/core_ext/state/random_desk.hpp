@@ -30,7 +30,8 @@ struct Twin {
   std::uint64_t revision = 0;
   std::uint64_t records = 0;
 
-  explicit Twin(std::uint64_t seed) : random(seed) {
+  explicit Twin(std::uint64_t seed, const RuntimeOptions& wanted = options())
+      : world(wanted), random(seed) {
     AccountDefined account = engine.state().registry.accounts.at(1).definition;
     account.id = 2;
     account.name.assign("second");
