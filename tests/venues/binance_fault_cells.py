@@ -4,6 +4,8 @@ none forgotten."""
 
 import asyncio
 
+from binance_world import SHORT_TIMES
+
 from gateway.api import RefusedError
 from gateway.testing import until
 
@@ -123,7 +125,7 @@ async def act(world, operation, order_ids, price):
 async def cell(open_world, subject, operation, phase, way="rest", *, of=PHASES):
     """One world, one fault, one verdict; then the same world must still work. `subject`: the
     request that meets the fault; `of`: the phases of the venue."""
-    async with open_world(order_entry=way) as world:
+    async with open_world(order_entry=way, **SHORT_TIMES) as world:
         if way == "websocket":
             await until(lambda: world.adapter._rest.order_socket.is_up, "the order socket")
         order_ids = []

@@ -8,7 +8,7 @@ from decimal import Decimal
 from random import Random
 
 import pytest
-from binance_world import binance_world
+from binance_world import SHORT_TIMES, binance_world
 
 from gateway.api import OutcomeUnknown, RefusedError, VenueUnavailable
 from gateway.testing import until
@@ -111,7 +111,8 @@ async def surely(ask):
 
 async def play(account, seed, steps):
     # A day of faults in seconds: the weight of a minute is not what is looked at here.
-    async with binance_world(account, connections=8, weight_max=1_000_000) as world:
+    terms = {"connections": 8, "weight_max": 1_000_000, **SHORT_TIMES}
+    async with binance_world(account, **terms) as world:
         world.simulator.limits.limit_weight = 1_000_000
         player = Player(world, seed)
         for _ in range(steps):

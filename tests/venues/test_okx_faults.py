@@ -16,6 +16,7 @@ TOO_MANY = '{"code":"50011","msg":"Too Many Requests","data":[]}'
 NO = '{"code":"51000","msg":"Parameter error","data":[]}'
 TIMEOUT = '{"code":"50004","msg":"API endpoint request timeout.","data":[]}'
 POSTS = "POST trade/*"
+TIMEOUT_MS = 1_000  # of an answer: silence is one of the faults
 
 
 @pytest.fixture
@@ -166,7 +167,7 @@ async def rests(made, **changes):
 @pytest.mark.parametrize("phase", PHASES)
 async def test_nothing_is_doubled_or_lost(phase, directory):
     """Submit, cancel, replace and a batch, each under the fault."""
-    async with desk(directory) as made:
+    async with desk(directory, timeout_ms=TIMEOUT_MS) as made:
         await four_operations(made, phase)
         places = {place for place, _ in made.simulator.rest.requests}
         assert "POST trade/batch-orders" in places or phase in (before_send, mid_send)
@@ -174,7 +175,8 @@ async def test_nothing_is_doubled_or_lost(phase, directory):
 
 @pytest.mark.parametrize("name", OPERATION_PHASES)
 async def test_nothing_is_doubled_or_lost_over_the_socket(name, directory):
-    async with desk(directory, order_entry="websocket") as made:
+    terms = {"order_entry": "websocket", "timeout_ms": TIMEOUT_MS}
+    async with desk(directory, **terms) as made:
         await four_operations(made, OPERATION_PHASES[name])
         places = {place for place, _ in made.simulator.rest.requests}
         assert "POST trade/order" not in places, "the line was up: no order needs REST"

@@ -165,7 +165,7 @@ def test_stopped_at_every_other_step_of_a_segment_it_makes_the_same_files(past, 
 @pytest.mark.parametrize("at", [12, 75])
 def test_killed_for_real_it_makes_the_same_files(past, built, tmp_path, at):
     arguments = [sys.executable, "-c", KILLER, str(past.directory), str(tmp_path), str(at)]
-    ended = subprocess.run(arguments, check=False, timeout=60, capture_output=True)
+    ended = subprocess.run(arguments, check=False, timeout=300, capture_output=True)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     build(past.directory, tmp_path)
     assert digests(tmp_path) == digests(built)

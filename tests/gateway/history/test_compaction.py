@@ -166,7 +166,7 @@ def test_stopped_at_every_step_it_answers_the_same_and_ends_the_same(
 @pytest.mark.parametrize("at", [3, 25, 45])
 def test_killed_for_real_the_next_run_finishes(past, archive, compacted, answers, at):
     arguments = [sys.executable, "-c", KILLER, str(archive), str(at)]
-    ended = subprocess.run(arguments, check=False, timeout=60, capture_output=True)
+    ended = subprocess.run(arguments, check=False, timeout=300, capture_output=True)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     assert asked(past, archive) == answers
     compact(archive)

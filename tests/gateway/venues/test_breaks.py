@@ -482,7 +482,7 @@ async def test_a_comparison_on_demand_runs_while_orders_flow_and_every_so_often(
     with pytest.raises(Exception, match="is down"):
         await world.link.reconcile_now()
     world.link.start()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while world.link.health.counters["reconciliations"] < 3:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     held_back = asyncio.Event()
@@ -502,7 +502,7 @@ async def test_a_comparison_on_demand_runs_while_orders_flow_and_every_so_often(
 async def test_fills_that_are_missing_in_a_comparison_on_demand_close_the_venue_until_they_come():
     world = World()
     world.link.start()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while not world.link.health.is_reconciled:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     order_id = await world.submit()
@@ -517,7 +517,7 @@ async def test_fills_that_are_missing_in_a_comparison_on_demand_close_the_venue_
         await world.submit("c2")
     held(world, "2")
     world.adapter.history.append(world.fill(order_id, "t1", "2"))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while not world.link.health.is_reconciled:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     assert world.state(order_id) == "FILLED"
@@ -532,7 +532,7 @@ async def test_a_new_difference_is_looked_at_once_more_soon(monkeypatch):
     world = World()
     held(world, "2")
     world.link.start()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while not world.link.break_rows():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
         held(world, "0")
