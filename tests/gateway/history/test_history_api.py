@@ -105,6 +105,7 @@ async def test_more_questions_than_may_wait_are_refused_at_once(api):
         assert (answer.status, (await answer.json())["error"]["code"]) == (503, "BUSY")
 
 
+@pytest.mark.one_loop
 @pytest.mark.asyncio
 async def test_new_seals_are_archived_in_a_process_beside(past, copied, tmp_path):
     archive = tmp_path / "archive"
@@ -122,6 +123,7 @@ async def test_new_seals_are_archived_in_a_process_beside(past, copied, tmp_path
     assert len(Catalog(archive).manifests) == len(past.seals())
 
 
+@pytest.mark.one_loop
 @pytest.mark.asyncio
 @pytest.mark.parametrize("compact", [True, False])
 async def test_behind_each_build_the_days_that_are_over_are_merged(copied, tmp_path, compact):

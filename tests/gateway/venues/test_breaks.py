@@ -8,6 +8,7 @@ from live_world import INSTRUMENT, MANIFEST, BalanceReport, ScriptedAdapter, Wor
 from native_world import connected, open_world
 
 from gateway.api import PositionReport, RefusedError
+from gateway.testing import until
 from gateway.venues import link as link_module
 from gateway.venues.breaks import BreakLedger, Finding
 from gateway.venues.link import VenueLink
@@ -531,15 +532,19 @@ async def test_a_new_difference_is_looked_at_once_more_soon(monkeypatch):
     monkeypatch.setattr(link_module, "_RECHECK_SECONDS", 0.02)
     world = World()
     held(world, "2")
+    known, tell = [], world.adapter.positions
+
+    async def positions(account):
+        known.append(world.link.break_rows())
+        rows = await tell(account)
+        held(world, "0")  # gone by the next look
+        return rows
+
+    world.adapter.positions = positions
     world.link.start()
-    async with asyncio.timeout(300):
-        while not world.link.break_rows():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
-        held(world, "0")
-        while world.link.break_rows():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
-        while not world.link.health.counters["reconciliations"]:  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
+    await until(lambda: len(known) > 1 and world.link.health.counters["reconciliations"])
+    await until(lambda: not world.link.break_rows())
+    assert not known[0] and known[1], "named after the first look"
     assert halts(world) == set()
     await world.link.close(1.0)
     world.close()

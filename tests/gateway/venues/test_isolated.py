@@ -131,6 +131,7 @@ FAULTS = [
 ]
 
 
+@pytest.mark.one_loop
 @pytest.mark.parametrize(("act", "reason"), FAULTS)
 async def test_a_fault_of_the_process_is_named_and_another_one_takes_over(act, reason):
     # A silence that a loaded machine does not make, where silence is not the fault.
