@@ -19,6 +19,9 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constrain
 PYTEST := $(BIN)/python -m pytest -q
 ALLOW_EMPTY := || test $$? -eq 5
 
+# Hundreds of programs are started: each would compile the gateway's modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: debian-packages clang-packages install run test format check native-test python-test crash-test \
   native sanitizers fuzz libfuzzer bench nightly searches docs clean
 
