@@ -13,9 +13,7 @@ from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 # No test is about its own speed, nor about that of its examples.
-settings.register_profile(
-    "gateway", deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+settings.register_profile("gateway", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("gateway")
 
 SHARED_MEMORY = Path("/dev/shm")

@@ -43,7 +43,7 @@ class Desk:
         self.gateway.wait(lambda: self.gateway.get("/v1/status")["counters"]["marks"])
 
     def submit(self, client_order_id: str, **change: Any) -> tuple[int, Any]:
-        """Asked again while its own mark is not here yet, or not again since: that is no verdict."""
+        """Asked again while its mark is not here yet, or not again since: that is no verdict."""
         body = {**ORDER, "client_order_id": client_order_id, **change}
 
         def answered() -> tuple[int, Any] | None:

@@ -116,7 +116,7 @@ class WatchedDesk(Desk):
         return NAME in shown and abs(float(shown[NAME]["mark"]) - self.told_price) <= 1
 
     def wait_looks(self, count: int) -> None:
-        """So many whole looks from now on, at prices that are told now. The watch must look often."""
+        """So many whole looks from now on, at prices that are told now. It has to look often."""
         self.wait(self.is_price_shown, "the price in the gateway's file")
         pid = self.watch.pid if self.watch else 0
         at = self.doing()

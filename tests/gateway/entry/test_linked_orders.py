@@ -107,7 +107,9 @@ def test_the_command_line_sends_a_group_from_a_file(world):
     (world.folder / "group.json").write_text(json.dumps(bracket("b4")["orders"]))
     arguments = [sys.executable, "-m", "gateway", "submit-linked", "bracket", "group.json"]
     arguments += ["--config", "gateway.toml", "--key-file", "journal/demo.key", "--json"]
-    done = subprocess.run(arguments, check=False, cwd=world.folder, capture_output=True, timeout=300)
+    done = subprocess.run(
+        arguments, check=False, cwd=world.folder, capture_output=True, timeout=300
+    )
     assert done.returncode == 0, done.stderr
     entry = json.loads(done.stdout)["orders"][0]
     world.wait_order(entry["order_id"], "FILLED")

@@ -259,8 +259,11 @@ def test_metrics_name_orders_positions_fills_and_lag(gateway):
     trade(gateway)
     gateway.settled()
     after = until(
-        lambda: {of("entered", "market"): 2, of("entered", "limit"): 4}.items()
-        <= (now := samples()).items() and now,
+        lambda: (
+            {of("entered", "market"): 2, of("entered", "limit"): 4}.items()
+            <= (now := samples()).items()
+            and now
+        ),
         what="new outcomes",
     )
     assert all(after[key] >= value for key, value in before.items())
