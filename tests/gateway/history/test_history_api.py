@@ -115,7 +115,7 @@ async def test_new_seals_are_archived_in_a_process_beside(past, copied, tmp_path
     runs = ArchiveRuns(place, ArchiveTerms.from_settings(settings), lambda: 10**18)
     runs.start()
     try:
-        await until(lambda: runs.runs, "the first run")
+        await until(lambda: runs.runs == 1 + settings.compact, "build, and what follows it")
         await until(lambda: marks_at(archive, 10**18), "the first sample")
     finally:
         await runs.stop()
