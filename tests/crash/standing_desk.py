@@ -30,7 +30,8 @@ class Desk:
         self.venue = VenueProcess(directory, market="manual")
         self.venue.start()
         self.quote()
-        self.gateway = GatewayProcess(directory, self.venue.url, timeout_ms=500, **change)
+        # Far above what a loaded machine needs for an answer: only a fault is late.
+        self.gateway = GatewayProcess(directory, self.venue.url, timeout_ms=2000, **change)
 
     def quote(self) -> None:
         """The venue forgets its market when it is restarted."""
@@ -45,8 +46,16 @@ class Desk:
         self.gateway.wait(lambda: self.gateway.get("/v1/status")["counters"]["marks"])
 
     def submit(self, client_order_id: str, **change: Any) -> tuple[int, Any]:
+        """Asked again while its mark is not here yet, or not again since: that is no verdict."""
         body = {**ORDER, "client_order_id": client_order_id, **change}
-        return self.gateway.ask("POST", "/v1/orders", body)
+
+        def answered() -> tuple[int, Any] | None:
+            status, answer = self.gateway.ask("POST", "/v1/orders", body)
+            is_unpriced = status == 422 and answer["error"]["code"] == "STALE_PRICE"
+            return None if is_unpriced else (status, answer)
+
+        found: tuple[int, Any] = self.gateway.wait(answered)
+        return found
 
     def buy(self, client_order_id: str) -> None:
         """A position of one, on which funding is paid."""

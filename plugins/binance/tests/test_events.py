@@ -334,7 +334,7 @@ async def test_an_announced_fill_that_follows_is_booked_once_and_one_that_does_n
     await asyncio.sleep(0.1)
     assert world.names() == ["filled"] and world.gaps == []
     world.events.take((PAYLOADS / "trade_lite.json").read_bytes().replace(b"4007", b"4009"))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(300):
         while not world.gaps:  # noqa: ASYNC110 - a timer of the loop fills the list
             await asyncio.sleep(0.01)
     assert "4009" in world.gaps[0]

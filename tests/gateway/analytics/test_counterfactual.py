@@ -380,7 +380,7 @@ def test_a_directory_that_holds_something_is_not_written_into(day, tmp_path):
 
 
 def test_without_room_or_when_it_is_ended_nothing_is_left_behind(day, tmp_path):
-    kept = tmp_path / "kept"
+    kept, before = tmp_path / "kept", signal.getsignal(signal.SIGHUP)
     with pytest.raises(CommandFailure) as caught, journal_to_make(kept, day, lambda path: 100):
         raise AssertionError("there is no room")
     assert caught.value.error["code"] == "BAD_TARGET"
@@ -393,7 +393,7 @@ def test_without_room_or_when_it_is_ended_nothing_is_left_behind(day, tmp_path):
                 signal.raise_signal(number)
             assert ended.value.code == 128 + number
         assert not any(each.exists() for each in places)
-    assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGHUP) is before
     assert asked(day, "--out", str(kept))["kept"] == str(kept)
 
 

@@ -325,7 +325,7 @@ async def test_websocket_events_and_cancel_on_disconnect(tmp_path):
         channels = [(await socket.receive_json())["channel"] for _ in range(4)]
         assert channels == ["orders", "orders", "fills", "positions"]
         await socket.close()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             while world.row(order_id)["pending"] != "cancel":  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
@@ -349,7 +349,7 @@ async def test_an_order_whose_verdict_was_late_is_cancelled_at_the_disconnect_to
         order_id = int(world.native.orders()[0]["order_id"])
         world.link.session.accepted(order_id, "v1")
         await socket.close()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             while world.row(order_id)["pending"] != "cancel":  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
@@ -374,7 +374,7 @@ async def test_a_cancel_at_the_disconnect_that_is_refused_for_now_is_asked_again
         order_id = int((await socket.receive_json())["order"]["order_id"])
         world.link.session.accepted(order_id, "v1")
         await socket.close()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             while world.row(order_id)["pending"] != "cancel":  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         assert len(refused) == 2
@@ -478,6 +478,6 @@ async def test_orders_of_other_ways_are_told_to_their_own_principal_while_somebo
         assert await owner.receive_json() == {"channel": "orders", "resync": True}
         for socket in (idle, owner, other):
             await socket.close()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             while native.hearing is not None:  # noqa: ASYNC110 real sockets close in their time
                 await asyncio.sleep(0.01)

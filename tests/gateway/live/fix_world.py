@@ -18,7 +18,7 @@ from gateway.entry.keys import KeyRing
 from gateway.execution.router import Router
 from gateway.transport.fix_session import format_time
 
-SECONDS_MAX = 10.0
+SECONDS_MAX = 300.0
 FUND = {"target_comp_id": "FUND", "principal": "desk", "accounts": ["main"],
         "strategies": ["alpha"]}  # fmt: skip
 

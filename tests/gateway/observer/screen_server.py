@@ -171,6 +171,7 @@ class Screen:
             reduced_motion=self.reduced_motion,
             viewport={"width": width, "height": height},
         )
+        self.context.set_default_timeout(300_000)  # on a loaded machine
         self.page = await self.context.new_page()
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))

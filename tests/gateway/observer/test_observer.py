@@ -12,7 +12,7 @@ from gateway.stream.stream_session import StreamLimits, StreamSession
 from gateway.testing import until
 
 pytestmark = pytest.mark.asyncio
-SECONDS_MAX = 60  # on a loaded machine; a wait ends as soon as its fact is there
+SECONDS_MAX = 300  # on a loaded machine; a wait ends as soon as its fact is there
 
 
 async def subscribe(socket, channel="orders", **fields):
@@ -422,7 +422,7 @@ async def test_a_key_that_is_revoked_ends_its_sessions_and_its_open_streams(worl
         ):
             run.options.keys_file.write_text("")
             for socket in (shown, read):
-                assert (await socket.receive(timeout=60)).type is aiohttp.WSMsgType.CLOSE
+                assert (await socket.receive(timeout=300)).type is aiohttp.WSMsgType.CLOSE
                 assert socket.close_code == aiohttp.WSCloseCode.POLICY_VIOLATION
         async with page.get(f"{run.url}/v1/orders") as answer:
             assert answer.status == 401

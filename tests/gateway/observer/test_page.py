@@ -11,7 +11,7 @@ from screen_server import Screen
 
 from gateway.stream.channels import CHANNELS
 
-pytestmark = [pytest.mark.timeout(600), needs_chromium]  # each wait is bounded for itself
+pytestmark = [pytest.mark.timeout(900), needs_chromium]  # each wait is bounded for itself
 
 PAGE_CHANNELS = {name for name, spec in CHANNELS.items() if spec.is_on_page}
 
@@ -48,14 +48,14 @@ async def test_a_broken_connection_resumes_without_losing_a_change(stage, world,
     async with world.RunningObserver(tmp_path) as run, Screen(stage.chromium) as screen:
         run.journal.new_order(1)
         books = [run.observer.view.channels[name] for name in ("profit", "exposure")]
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             while any(each.waiting for each in books):  # noqa: ASYNC110 they begin anew once read
                 await asyncio.sleep(0.01)
         await screen.open(run.observer.page_address())
         await screen.sees("orders", "PENDING_NEW")
         counters = run.observer.hub.counters
         snapshots = len(PAGE_CHANNELS & set(run.observer.hub.channels))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             while counters.snapshots < snapshots:  # noqa: ASYNC110 counted on the way out
                 await asyncio.sleep(0.01)
         await run.observer.hub.close()

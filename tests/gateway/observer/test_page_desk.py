@@ -6,7 +6,7 @@ from browser_stage import needs_chromium, scene
 from screen_server import START_NS, Screen, ScreenServer, order
 from test_page_figures import flow
 
-pytestmark = [pytest.mark.timeout(600), needs_chromium]
+pytestmark = [pytest.mark.timeout(900), needs_chromium]
 HOSTILE = "<img src=x onerror=document.title=1>"
 MIRRORED = "a\u202eb"
 DAY_NS = 86_400 * 10**9

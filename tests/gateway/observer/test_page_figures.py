@@ -8,7 +8,7 @@ import pytest
 from browser_stage import needs_chromium, scene
 from screen_server import ALL, START_NS, Screen, ScreenServer
 
-pytestmark = [pytest.mark.timeout(600), needs_chromium]
+pytestmark = [pytest.mark.timeout(900), needs_chromium]
 CAUSES = ("price", "carry", "fees", "fx", "slippage", "other")
 HOSTILE = "<img src=x onerror=document.title=1>"
 MIRRORED = "a\u202eb"

@@ -6,7 +6,7 @@ from browser_stage import needs_chromium, scene
 from screen_server import ALL, Screen, ScreenServer, order, position
 from test_page_figures import flow, profit
 
-pytestmark = [pytest.mark.timeout(600), needs_chromium]
+pytestmark = [pytest.mark.timeout(900), needs_chromium]
 
 # Texts of what stands above the rows, cut by an ancestor that clips it or by the window. A list of
 # totals that is longer than its lines may be scrolled down, but never sideways.

@@ -10,7 +10,7 @@ from browser_stage import needs_chromium, scene
 from live_door import SECRET, open_door
 from screen_server import START_NS, Screen, ScreenServer, order, position
 
-pytestmark = [pytest.mark.timeout(600), needs_chromium]
+pytestmark = [pytest.mark.timeout(900), needs_chromium]
 HOSTILE = [
     "<img src=x onerror=document.title=1>",
     "\"'`&amp;</div><script>document.title=1</script>",

@@ -396,7 +396,7 @@ class RunningObserver:
         ready = asyncio.Event()
         self.task = asyncio.create_task(self.observer.run(lambda _: ready.set()))
         opened = asyncio.create_task(ready.wait())
-        await asyncio.wait({opened, self.task}, timeout=60, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({opened, self.task}, timeout=300, return_when=asyncio.FIRST_COMPLETED)
         if not ready.is_set():
             opened.cancel()
             self.task.cancel()
@@ -418,7 +418,7 @@ class RunningObserver:
 
     async def caught_up(self) -> None:
         """Wait until the view holds every record."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             view = self.observer.view
             while (  # noqa: ASYNC110 - the follower works in its own thread
                 not view.is_ready or view.sequence < len(self.journal.records)

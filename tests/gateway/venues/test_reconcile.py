@@ -492,7 +492,8 @@ async def test_marks_before_the_instruments_are_no_fault_and_later_one_each(capl
     session = world.link.session
     for _ in range(3):
         session.marked(MarkReport(instrument="NEW", mark="1"))
-    assert (session.health.counters["bad_facts"], caplog.records) == (0, [])
+    ours = [each for each in caplog.records if each.name.startswith("gateway")]
+    assert (session.health.counters["bad_facts"], ours) == (0, [])  # asyncio tells of slow loops
     await world.connect()
     for _ in range(3):
         session.marked(MarkReport(instrument="NEW", mark="1"))
